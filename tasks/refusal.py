@@ -1,0 +1,72 @@
+"""The coded refusals: what Pressroom will not do, and why.
+
+A refusal is an expected failure. It carries a short code for programs and a sentence for people, and it is final:
+nothing that is
+refused is tried again. Everyone may import this module, the pure ones too; it imports nothing of ours.
+"""
+
+# code -> what it means. The README's table of errors is made of these lines (tests/test_documents.py).
+CODES: dict[str, str] = {
+    # a request
+    "invalid_request": "A field of the request is missing, unknown or out of range.",
+    "invalid_params": "The job's parameters do not fit its kind.",
+    "params_too_large": "The job's parameters exceed their limit in bytes.",
+    "unauthorized": "The request carries no API key, or one we do not know.",
+    "not_found": "There is no such thing, or it belongs to someone else.",
+    "method_not_allowed": "This address does not answer to that method.",
+    "expired": "The job ended long ago; its result has been removed.",
+    "not_ready": "The job has not succeeded (yet), so it has no files.",
+    "range_not_satisfiable": "The Range header asks for bytes the file does not have.",
+    "unsupported_media_type": "The Content-Type of the request is not one that this address reads.",
+    "too_large": "The upload exceeds its limit in bytes.",
+    "too_many_files": "The request holds more files than one request may.",
+    "no_file": "The request holds no file, or an empty one.",
+    "key_reused": "This Idempotency-Key was used before, with other content.",
+    "queue_full": "Too many jobs are waiting in this queue; try again later.",
+    "unavailable": "A service that we need (Redis or the storage) does not answer; try again later.",
+    "internal": "Something broke on our side; the request id finds it in the logs.",
+    # a job
+    "unknown_kind": "No kind of job has this name.",
+    "poison": "Workers died under this job three times, the last time while it ran alone.",
+    "cancelled": "Someone cancelled the job.",
+    "failed": "The job failed in a way we did not foresee, as often as its kind allows.",
+    "job_timed_out": "The job as a whole took longer than its kind allows.",
+    # a picture
+    "unsupported_format": "The bytes are not a picture of a format that we read.",
+    "too_many_pixels": "The picture has more pixels than the limit.",
+    "side_too_long": "A side of the picture is longer than the limit.",
+    "too_many_frames": "The animation has more frames than the limit.",
+    "too_many_scans": "The progressive JPEG has more scans than the limit.",
+    "truncated": "The file ends before the picture does.",
+    "corrupt": "The file is damaged and cannot be decoded.",
+    # the sandbox
+    "timed_out": "The work took longer than its time limit and was killed.",
+    "out_of_memory": "The work needed more memory than its limit and was stopped.",
+    "crashed": "The process that did the work died.",
+    "output_too_large": "The work wrote a file larger than its limit in bytes.",
+}
+
+
+class Refusal(Exception):  # noqa: N818 - the house word; it is an answer more than an error
+    """Work we will not do, or could not do whatever we tried.
+
+    code: a key of CODES. message: one sentence that tells the reader what to do. field: the field of the request that
+    is at fault,
+    dotted (`variants.0.width`). limit: the limit that was passed, with its unit in the message.
+    """
+
+    def __init__(self, code: str, message: str, *, field: str | None = None, limit: int | float | None = None) -> None:
+        if code not in CODES:
+            raise ValueError(f"{code!r} is no refusal code; add it to tasks/refusal.py")
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+        self.field = field
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+
+class SandboxDeath(Refusal):
+    """A sandbox child was killed or died at its work: `timed_out`, `out_of_memory` or `crashed`."""

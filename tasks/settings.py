@@ -1,0 +1,129 @@
+"""Every setting, with its unit and default, read from the environment once per process."""
+
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+MiB = 1024 * 1024
+HOUR_S = 3600
+DAY_S = 24 * HOUR_S
+
+
+class Settings(BaseSettings):
+    """The one settings object. Names are the environment's, in lower case; the description of each field is its
+    documentation."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    # Redis
+    redis_url: SecretStr = Field(
+        SecretStr("redis://localhost:6379/0"),
+        description="Where Redis (≥ 6.2) or Valkey is: `redis://`, `rediss://` (TLS) or `unix://`; percent-encode what is odd in a password.",
+    )
+    redis_ssl_cert_reqs: Literal["required", "none"] = Field(
+        "required",
+        description="`none` accepts the self-signed certificate chains of hosted Redis plans such as Heroku's.",
+    )
+    redis_max_connections: int = Field(20, ge=4, description="Connections to Redis of one process, at most.")
+
+    # Files
+    storage_url: str = Field(
+        "file://./data/storage",
+        description="Where files are: `file://folder`, `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`, `memory://`.",
+    )
+    storage_endpoint: str | None = Field(
+        None,
+        validation_alias=AliasChoices("storage_endpoint", "aws_endpoint_url_s3"),
+        description="Address of an S3-compatible server that is not Amazon's.",
+    )
+
+    # Who may ask
+    api_keys: Annotated[tuple[tuple[str, SecretStr], ...], NoDecode] = Field(
+        (),
+        description="`owner:key,owner:key`: who may use the API; an owner may have several keys. Empty is the open development mode: everyone is `dev`.",
+    )
+
+    # Limits of one request
+    max_upload_bytes: int = Field(50 * MiB, gt=0, description="Bytes of one uploaded picture.")
+    max_files_per_request: int = Field(20, gt=0, description="Files in one multipart request.")
+    max_wait_s: float = Field(
+        25, ge=0, le=25, description="Seconds that a request may wait for a job; routers cut at 30."
+    )
+    max_params_bytes: int = Field(16 * 1024, gt=0, description="Bytes of one job's parameters as JSON.")
+    max_waiting_jobs: int = Field(200_000, gt=0, description="Jobs that one queue holds before submits answer 429.")
+
+    # Limits of a picture
+    max_pixels: int = Field(100_000_000, gt=0, description="Pixels (width × height) of a picture.")
+    max_side_px: int = Field(30_000, gt=0, description="Pixels of a picture's longer side.")
+    max_frames: int = Field(1_000, gt=0, description="Frames of an animation (the first is used).")
+    max_jpeg_scans: int = Field(
+        100, gt=0, description="Scans of a progressive JPEG; each costs a pass over the whole picture."
+    )
+
+    # The sandbox
+    sandbox_children: int = Field(
+        0, ge=0, description="Sandbox children of one worker, at most; 0 is one per processor core."
+    )
+    sandbox_seconds: float = Field(
+        60, gt=0, description="Seconds one piece of work may take in the sandbox before it is killed."
+    )
+    sandbox_memory_mb: int = Field(
+        2048,
+        gt=0,
+        description="Megabytes of address space that one piece of work may take in the sandbox, on top of the code it runs.",
+    )
+    sandbox_budget_mb: int = Field(
+        1024,
+        gt=0,
+        description="Megabytes that all pieces of work at once may be expected to take; more wait their turn. 300 suits a 512 MB dyno.",
+    )
+    sandbox_recycle_after: int = Field(100, gt=0, description="Pieces of work after which a sandbox child is replaced.")
+
+    # Jobs
+    media_concurrency: int = Field(4, ge=1, description="Jobs of the queue `media` that one worker runs at once.")
+    reports_concurrency: int = Field(2, ge=1, description="Jobs of the queue `reports` that one worker runs at once.")
+    webhooks_concurrency: int = Field(
+        100, ge=1, description="Jobs of the queue `webhooks` that one worker runs at once."
+    )
+    default_concurrency: int = Field(10, ge=1, description="Jobs of the queue `default` that one worker runs at once.")
+    shutdown_grace_s: float = Field(
+        25, ge=0, description="Seconds that running jobs may go on after SIGTERM before they are handed back."
+    )
+    owner_max_running: int = Field(
+        0, ge=0, description="Jobs of one owner that may run at once in one queue; 0 is no cap."
+    )
+    keep_succeeded_s: int = Field(1 * DAY_S, gt=0, description="Seconds that a succeeded job and its files are kept.")
+    keep_failed_s: int = Field(7 * DAY_S, gt=0, description="Seconds that a failed job is kept.")
+    keep_cancelled_s: int = Field(1 * DAY_S, gt=0, description="Seconds that a cancelled job is kept.")
+    tombstone_s: int = Field(
+        1 * DAY_S, ge=0, description="Seconds for which an expired job answers 410 before it is unknown."
+    )
+    idempotency_s: int = Field(1 * DAY_S, gt=0, description="Seconds for which an Idempotency-Key is remembered.")
+
+    # The process
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least urgent log lines to write."
+    )
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="`auto` writes text to a terminal and JSON elsewhere."
+    )
+    public_url: str | None = Field(
+        None, description="The address the world knows this service by, if it is not the one in the request."
+    )
+    dyno: str | None = Field(None, description="Set by Heroku and its like; where it is set, local storage is refused.")
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        keys: list[tuple[str, str]] = []
+        for pair in filter(None, (part.strip() for part in value.split(","))):
+            owner, colon, key = pair.partition(":")
+            if not colon or not owner.replace("-", "").replace("_", "").isalnum() or len(key) < 16:
+                raise ValueError(
+                    "write API_KEYS as owner:key,owner:key; an owner is letters, digits, - and _; a key has at least 16 characters"
+                )
+            keys.append((owner, key))
+        return keys

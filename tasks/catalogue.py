@@ -1,0 +1,8 @@
+"""Every kind of job. To add one: write its file or folder beside the others, and its line here."""
+
+from typing import Any
+
+from tasks.kind import Kind
+from tasks.thumbnail.kind import THUMBNAIL
+
+KINDS: dict[str, Kind[Any]] = {kind.name: kind for kind in (THUMBNAIL,)}

@@ -1,0 +1,216 @@
+-- A worker asks for work: timers that are due are looked at, lanes take turns, and what can start now starts.
+-- payload: worker, idle (it runs nothing), queues {{name, free}, …}, lane_cap (0: none), keep.
+-- Answers {jobs, strangers, wait_ms, mode}: jobs {id, queue, kind, owner, params, attempt, tries, created_at, request_id} …;
+-- strangers {id, queue, arq body} … to be adopted; wait_ms until a timer is due (-1: none);
+-- mode 'alone' (the one job is a suspect: run nothing beside it), 'drain' (run empty, then ask again for a suspect) or 'any'.
+local DUE_AT_ONCE = 100
+local POISON_LAPSES = 3
+local worker = payload.worker
+local jobs, strangers, mode = {}, {}, 'any'
+local wait
+local aborting = redis.call('EXISTS', K.arq_abort) == 1
+
+local function note_timer(key)
+  local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
+  if first[2] then
+    local left = math.max(tonumber(first[2]) - now, 0)
+    if not wait or left < wait then wait = left end
+  end
+end
+
+local function read(id)
+  local r = redis.call('HMGET', K.job .. id, 'state', 'owner', 'kind', 'queue', 'lane', 'created_at', 'started_at', 'attempt',
+    'lapses', 'score', 'worker')
+  if not r[1] then return nil end
+  return { state = r[1], owner = r[2], kind = r[3], queue = r[4], lane = r[5], created_at = r[6], started_at = r[7],
+    attempt = tonumber(r[8] or 0), lapses = tonumber(r[9] or 0), score = r[10], worker = r[11] }
+end
+
+local function cancelled(id)
+  return aborting and redis.call('ZSCORE', K.arq_abort, id)
+end
+
+local function close_cancelled(id, job)
+  local message = 'Cancelled before it started.'
+  close(id, job, job.attempt, 'cancelled', { 'cancelled', message }, payload.keep,
+    { 'error', cjson.encode({ code = 'cancelled', message = message }) })
+end
+
+local function wait_again(id, queue, job)
+  if job.lapses >= POISON_LAPSES - 1 then
+    redis.call('ZADD', K.suspects .. queue, now, id)
+    redis.call('ZADD', K.arq_queue[queue], now + K.safety_ms, id)
+    wake(queue)
+  else
+    enter_lane(id, queue, job.lane, job.score)
+  end
+end
+
+-- The worker died: not the job's fault, so it uses up no try; but a job that kills its workers must not go on for ever.
+local function lapse(id, queue, job)
+  job.lapses = job.lapses + 1
+  leave_running(queue, job.lane, 1)
+  local attempt = { 'attempt:' .. job.attempt, cjson.encode({ number = job.attempt, worker = job.worker, outcome = 'lapsed',
+    started_at = tonumber(job.started_at), ended_at = now }), 'lapses', job.lapses }
+  if job.lapses >= POISON_LAPSES then
+    local message = 'Workers died under this job three times, the last time while it ran alone; it will not be run again.'
+    attempt[5], attempt[6] = 'error', cjson.encode({ code = 'poison', message = message })
+    close(id, job, job.attempt, 'failed', { 'poison', message }, payload.keep, attempt)
+  else
+    redis.call('HSET', K.job .. id, 'state', 'queued', unpack(attempt))
+    set_state(id, job.owner, job.created_at, 'running', 'queued')
+    wait_again(id, queue, job)
+  end
+end
+
+-- A timer is due: what it means depends on the state of its job.
+local function look(id, queue, patience)
+  local timers = K.arq_queue[queue]
+  local elsewhere = redis.call('PTTL', K.arq_running .. id)
+  local job = read(id)
+  if elsewhere > 0 and (not job or job.state == 'running') then
+    redis.call('ZADD', timers, now + elsewhere, id)
+  elseif not job then
+    local body = redis.call('GET', K.arq_job .. id)
+    if body then
+      strangers[#strangers + 1] = { id, queue, body }
+      redis.call('ZADD', timers, now + K.lease_ms, id)
+    else
+      redis.call('ZREM', timers, id)
+    end
+  elseif job.state == 'running' then
+    if now < patience then redis.call('ZADD', timers, patience, id) else lapse(id, queue, job) end
+  elseif job.state == 'queued' or job.state == 'scheduled' or job.state == 'retrying' then
+    if cancelled(id) then
+      redis.call('ZREM', K.line .. queue .. ':' .. job.lane, id)
+      redis.call('ZREM', K.suspects .. queue, id)
+      close_cancelled(id, job)
+    else
+      if job.state ~= 'queued' then
+        redis.call('HSET', K.job .. id, 'state', 'queued')
+        set_state(id, job.owner, job.created_at, job.state, 'queued')
+      end
+      wait_again(id, queue, job)
+    end
+  else
+    redis.call('ZREM', timers, id)
+  end
+end
+
+local function start(id, queue)
+  local r = redis.call('HMGET', K.job .. id, 'state', 'owner', 'kind', 'created_at', 'params', 'attempt', 'tries', 'request_id')
+  if r[1] ~= 'queued' then return false end
+  if cancelled(id) then
+    close_cancelled(id, read(id))
+    return false
+  end
+  -- A stock ARQ worker may hold it: then we look again when its key lapses.
+  if not redis.call('SET', K.arq_running .. id, worker, 'PX', K.lease_ms, 'NX') then
+    redis.call('ZADD', K.arq_queue[queue], now + math.max(redis.call('PTTL', K.arq_running .. id), 1), id)
+    return false
+  end
+  local attempt = tonumber(r[6] or 0) + 1
+  redis.call('HSET', K.job .. id, 'state', 'running', 'worker', worker, 'attempt', attempt, 'started_at', now)
+  redis.call('ZADD', K.arq_queue[queue], now + K.lease_ms, id)
+  set_state(id, r[2], r[4], 'queued', 'running')
+  jobs[#jobs + 1] = { id, queue, r[3], r[2], r[5], attempt, tonumber(r[7] or 0), tonumber(r[4]), r[8] }
+  return true
+end
+
+local function take(queue, lane, want)
+  local popped = redis.call('ZPOPMIN', K.line .. queue .. ':' .. lane, want)
+  local started = 0
+  for i = 1, #popped, 2 do
+    if start(popped[i], queue) then started = started + 1 end
+  end
+  if started > 0 then redis.call('HINCRBY', K.lane .. queue .. ':' .. lane, 'running', started) end
+  return started
+end
+
+-- How many jobs of this lane may start now: 0 takes it out of the round until something ends or its time has come.
+local function room(queue, lane, want)
+  local key = K.lane .. queue .. ':' .. lane
+  local limits = redis.call('HMGET', key, 'running', 'cap', 'rate', 'next')
+  local cap = tonumber(limits[2] or payload.lane_cap)
+  if cap > 0 then want = math.min(want, cap - tonumber(limits[1] or 0)) end
+  local rate = tonumber(limits[3] or 0)
+  if rate > 0 and want > 0 then
+    local from = math.max(tonumber(limits[4] or 0), now)
+    if from > now then
+      redis.call('ZADD', K.parked .. queue, from, lane)
+      return 0
+    end
+    redis.call('HSET', key, 'next', from + 1000 / rate)
+    return 1
+  end
+  return want
+end
+
+local function serve(queue, free, turn)
+  local turns = K.turns .. queue
+  while free > 0 do
+    local lanes = redis.call('ZRANGE', turns, 0, free - 1)
+    if #lanes == 0 then break end
+    for _, lane in ipairs(lanes) do
+      local want = room(queue, lane, #lanes == 1 and free or 1)
+      if want > 0 then
+        free = free - take(queue, lane, want)
+        turn = turn + 1
+      end
+      if want > 0 and redis.call('EXISTS', K.line .. queue .. ':' .. lane) == 1 then
+        redis.call('ZADD', turns, turn, lane)
+      else
+        redis.call('ZREM', turns, lane)
+      end
+    end
+  end
+  return turn
+end
+
+-- A suspect runs alone, so that nobody else is blamed if it kills its worker again. One worker at a time empties itself for that.
+local function claim_suspect(queue)
+  if redis.call('EXISTS', K.suspects .. queue) == 0 then return end
+  local holder = redis.call('GET', K.quarantine)
+  if holder and holder ~= worker then return end
+  if not payload.idle then
+    redis.call('SET', K.quarantine, worker, 'PX', K.quarantine_ms)
+    mode = 'drain'
+    return
+  end
+  redis.call('DEL', K.quarantine)
+  local id = redis.call('ZPOPMIN', K.suspects .. queue)[1]
+  if start(id, queue) then
+    redis.call('HINCRBY', K.lane .. queue .. ':' .. redis.call('HGET', K.job .. id, 'lane'), 'running', 1)
+    mode = 'alone'
+  end
+end
+
+local paused, turn = {}, {}
+for _, pair in ipairs(payload.queues) do
+  local queue = pair[1]
+  local about = redis.call('HMGET', K.queue .. queue, 'paused', 'turn', 'seen', 'patience')
+  paused[queue], turn[queue] = about[1], tonumber(about[2] or 0)
+  local patience = tonumber(about[4] or 0)
+  if about[3] and now - tonumber(about[3]) > K.outage_ms then patience = now + K.patience_ms end
+  redis.call('HSET', K.queue .. queue, 'seen', now, 'patience', patience)
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', K.arq_queue[queue], '-inf', now, 'LIMIT', 0, DUE_AT_ONCE)) do
+    look(id, queue, patience)
+  end
+  for _, lane in ipairs(redis.call('ZRANGEBYSCORE', K.parked .. queue, '-inf', now)) do
+    redis.call('ZREM', K.parked .. queue, lane)
+    if redis.call('EXISTS', K.line .. queue .. ':' .. lane) == 1 then join_round(queue, lane) end
+  end
+  if mode == 'any' and not paused[queue] and pair[2] > 0 then claim_suspect(queue) end
+end
+for _, pair in ipairs(payload.queues) do
+  local queue, free = pair[1], pair[2]
+  if mode == 'any' and free > 0 and not paused[queue] then
+    local after = serve(queue, free, turn[queue])
+    if after ~= turn[queue] then redis.call('HSET', K.queue .. queue, 'turn', after) end
+  end
+  -- Wake signals that nobody needs any more would wake idle workers for nothing.
+  if redis.call('EXISTS', K.turns .. queue) == 0 or paused[queue] then redis.call('DEL', K.wake .. queue) end
+  note_timer(K.arq_queue[queue])
+  note_timer(K.parked .. queue)
+end
+return cmsgpack.pack({ jobs, strangers, wait or -1, mode })

@@ -1,0 +1,128 @@
+"""The job's record: the states it goes through, and what is known of it. The record is the story; ARQ's keys are only
+the door."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+
+class State(StrEnum):
+    """Where a job stands. Each transition is one script in `tasks/queue/lua`; an attempt that is not the job's current
+    one changes nothing."""
+
+    SCHEDULED = "scheduled"
+    """Not due yet. In by a submit with a time; out to `queued` when due, or to `cancelled`."""
+    QUEUED = "queued"
+    """Waits in its lane. In by a submit, a due time, a hand-back or a lapsed lease; out to `running` by a worker's
+    claim, or to `cancelled`."""
+    RUNNING = "running"
+    """A worker holds a lease on it. In by a claim; out to any of the states below, or back to `queued` if the worker
+    died or stopped."""
+    RETRYING = "retrying"
+    """Failed, and waits for its next try. In by a failed try; out to `queued` when due, or to `cancelled`."""
+    SUCCEEDED = "succeeded"
+    """Done; its files can be had. Kept for `keep_succeeded_s`."""
+    FAILED = "failed"
+    """Gave up: refused, killed in the sandbox, poison, or out of tries. Kept for `keep_failed_s`: the dead letters."""
+    CANCELLED = "cancelled"
+    """Somebody stopped it. Kept for `keep_cancelled_s`."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the job is over: it will not move again."""
+        return self in (State.SUCCEEDED, State.FAILED, State.CANCELLED)
+
+
+class Priority(StrEnum):
+    """Which of a lane's jobs go first. Lanes take turns whatever the priority of their jobs."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+    @property
+    def rank(self) -> int:
+        return list(Priority).index(self)
+
+
+def new_id() -> str:
+    """128 random bits, as 32 hex digits: nobody guesses another's job."""
+    return secrets.token_hex(16)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What Redis holds of a job. Times are milliseconds since 1970; `attempts` is one dict per try, oldest first.
+
+    A dict of `attempts`: number, worker, started_at, ended_at (ms), outcome (`succeeded`, `failed`, `retrying`,
+    `cancelled`, `handed_back`,
+    `lapsed`) and, where something went wrong, `error` {code, message}.
+    """
+
+    id: str
+    kind: str
+    queue: str
+    owner: str
+    state: State
+    priority: Priority
+    params: str
+    created_at: int
+    due_at: int
+    name: str | None = None
+    request_id: str | None = None
+    started_at: int | None = None
+    finished_at: int | None = None
+    expires_at: int | None = None
+    attempt: int = 0
+    tries: int = 0
+    worker: str | None = None
+    attempts: tuple[dict[str, Any], ...] = ()
+    progress: dict[str, Any] | None = None
+    result: dict[str, Any] | None = None
+    files: tuple[dict[str, Any], ...] = ()
+    error: dict[str, Any] | None = None
+
+    def expired(self, now_ms: int) -> bool:
+        """Whether only the tombstone is left: the job ended so long ago that its files may be gone."""
+        return self.expires_at is not None and now_ms >= self.expires_at
+
+    @classmethod
+    def from_hash(cls, job_id: str, fields: Mapping[bytes, bytes]) -> Self:
+        """The record of a non-empty Redis hash."""
+        text = {name.decode(): value.decode() for name, value in fields.items()}
+
+        def number(name: str) -> int | None:
+            return int(text[name]) if text.get(name) else None
+
+        def loaded(name: str) -> Any:
+            return json.loads(text[name]) if text.get(name) else None
+
+        attempt = number("attempt") or 0
+        past = (loaded(f"attempt:{n}") for n in range(1, attempt + 1))
+        return cls(
+            id=job_id,
+            kind=text["kind"],
+            queue=text["queue"],
+            owner=text["owner"],
+            state=State(text["state"]),
+            priority=Priority(text["priority"]),
+            params=text["params"],
+            created_at=int(text["created_at"]),
+            due_at=int(text["due_at"]),
+            name=text.get("name"),
+            request_id=text.get("request_id"),
+            started_at=number("started_at"),
+            finished_at=number("finished_at"),
+            expires_at=number("expires_at"),
+            attempt=attempt,
+            tries=number("tries") or 0,
+            worker=text.get("worker"),
+            attempts=tuple(one for one in past if one is not None),
+            progress=loaded("progress"),
+            result=loaded("result"),
+            files=tuple(loaded("files") or ()),
+            error=loaded("error"),
+        )

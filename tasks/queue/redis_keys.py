@@ -1,0 +1,117 @@
+"""Every Redis key and every time to live: the one home of both.
+
+Scripts receive PREFIXES as their first argument, so that no key is ever spelled in Lua. One non-cluster Redis is
+assumed: scripts reach
+keys that they work out themselves.
+
+| key | type | what | who removes it |
+|---|---|---|---|
+| `pressroom:job:<id>` | hash | the record | expires after its retention and tombstone; a live one lasts until it ends |
+| `pressroom:jobs:<owner>` | zset id → created (ms) | all jobs of an owner | listing drops ids without a record, the oldest first |
+| `pressroom:jobs:<owner>:<state>` | zset id → created (ms) | those in one state | the transitions; listing as above |
+| `pressroom:key:<owner>:<sha256>` | string | Idempotency-Key → id and content hash | expires |
+| `pressroom:blob:<sha256>` | set of job ids | who needs this blob | cleanup, with the blob |
+| `pressroom:queue:<queue>` | hash | `turn` counter, `paused`, `seen` (ms of the last claim), `patience` (ms) | as many as queues |
+| `pressroom:turns:<queue>` | zset lane → turn | lanes that may be served now | emptied by the claims |
+| `pressroom:parked:<queue>` | zset lane → until (ms) | lanes that must not be served now | the claim after that time, or unpark |
+| `pressroom:lane:<queue>:<lane>` | hash | `running`, `cap`, `rate`, `next` (ms) | `running` goes at 0; `lift` removes the rest |
+| `pressroom:line:<queue>:<lane>` | zset id → rank and time | jobs that wait in a lane | emptied by the claims |
+| `pressroom:suspects:<queue>` | zset id → time (ms) | jobs under which workers died twice | the claim that runs them alone |
+| `pressroom:quarantine` | string | the worker that empties itself to run a suspect | expires |
+| `pressroom:wake:<queue>` | list | wake signals, at most WAKE_CAP | the claim that finds nothing |
+| `pressroom:worker:<id>` | string (JSON) | a worker's last words about itself | expires |
+| `pressroom:workers` | zset id → last beat (ms) | workers lately seen | each beat trims it |
+| `pressroom:changes:<id>` | channel | a job's changes, for those who wait | |
+| `arq:*` | | ARQ's own keys, as ARQ 0.28 lays them out | as in ARQ |
+"""
+
+from typing import Final
+
+import msgpack
+from arq import constants as arq
+
+ROOT: Final = "pressroom:"
+JOB: Final = ROOT + "job:"
+JOBS: Final = ROOT + "jobs:"
+IDEMPOTENCY: Final = ROOT + "key:"
+BLOB: Final = ROOT + "blob:"
+QUEUE: Final = ROOT + "queue:"
+TURNS: Final = ROOT + "turns:"
+PARKED: Final = ROOT + "parked:"
+LANE: Final = ROOT + "lane:"
+LINE: Final = ROOT + "line:"
+SUSPECTS: Final = ROOT + "suspects:"
+QUARANTINE: Final = ROOT + "quarantine"
+WAKE: Final = ROOT + "wake:"
+WORKER: Final = ROOT + "worker:"
+WORKERS: Final = ROOT + "workers"
+CHANGES: Final = ROOT + "changes:"
+
+SECOND_MS: Final = 1000
+DAY_MS: Final = 86_400 * SECOND_MS
+
+LEASE_MS: Final = 12 * SECOND_MS
+"""A running job whose worker has not renewed its lease for this long is run again."""
+RENEW_MS: Final = 4 * SECOND_MS
+"""Between two renewals: two may fail before a lease lapses."""
+SAFETY_MS: Final = 3600 * SECOND_MS
+"""A job that waits in a lane is looked at again after this long, in case the lane lost it."""
+ARQ_JOB_MS: Final = 7 * DAY_MS
+"""ARQ's copy of a job lives this long beyond the time at which it is next due."""
+ARQ_RESULT_MS: Final = 3600 * SECOND_MS
+"""ARQ's copy of a result; the record keeps its own."""
+QUARANTINE_MS: Final = 15 * SECOND_MS
+"""A worker that empties itself to run a suspect says so again within this time, or another may."""
+OUTAGE_MS: Final = 3 * SECOND_MS
+"""No claim for this long means that Redis was away (an idle worker asks every second)."""
+PATIENCE_MS: Final = 3 * SECOND_MS
+"""After an outage nobody's lease lapses for this long: workers that still run their jobs renew first."""
+BEAT_MS: Final = 5 * SECOND_MS
+"""Between two beats of a worker."""
+WORKER_MS: Final = 20 * SECOND_MS
+"""A worker whose beat is older than this is gone."""
+ABORT_MS: Final = 600 * SECOND_MS
+"""A sign to stop a job that nobody has heeded is forgotten after this long."""
+WAKE_CAP: Final = 16
+"""Wake signals kept per queue: one wakes one idle worker."""
+
+QUEUES: Final = ("media", "reports", "webhooks", "default")
+
+
+def arq_queue(queue: str) -> str:
+    """The name of our queue in ARQ's world: its zset, and what `ArqRedis` calls `_queue_name`."""
+    return arq.default_queue_name if queue == "default" else f"{arq.default_queue_name}:{queue}"
+
+
+PREFIXES: Final[bytes] = msgpack.packb(
+    {
+        "job": JOB,
+        "jobs": JOBS,
+        "idempotency": IDEMPOTENCY,
+        "blob": BLOB,
+        "queue": QUEUE,
+        "turns": TURNS,
+        "parked": PARKED,
+        "lane": LANE,
+        "line": LINE,
+        "suspects": SUSPECTS,
+        "quarantine": QUARANTINE,
+        "wake": WAKE,
+        "changes": CHANGES,
+        "arq_queue": {queue: arq_queue(queue) for queue in QUEUES},
+        "arq_job": arq.job_key_prefix,
+        "arq_running": arq.in_progress_key_prefix,
+        "arq_result": arq.result_key_prefix,
+        "arq_retry": arq.retry_key_prefix,
+        "arq_abort": arq.abort_jobs_ss,
+        "lease_ms": LEASE_MS,
+        "safety_ms": SAFETY_MS,
+        "arq_job_ms": ARQ_JOB_MS,
+        "arq_result_ms": ARQ_RESULT_MS,
+        "quarantine_ms": QUARANTINE_MS,
+        "outage_ms": OUTAGE_MS,
+        "patience_ms": PATIENCE_MS,
+        "wake_cap": WAKE_CAP,
+    }
+)
+"""What every script gets as its first argument."""

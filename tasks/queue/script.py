@@ -1,0 +1,35 @@
+"""The transitions: Lua scripts that Redis runs whole or not at all, one file each in `lua/`, all after the same
+prelude."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgpack
+from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
+
+from tasks.queue.redis_keys import PREFIXES
+
+FOLDER = Path(__file__).parent / "lua"
+
+
+@cache
+def source(name: str) -> str:
+    """The Lua of one transition with the prelude before it."""
+    return (FOLDER / "prelude.lua").read_text() + (FOLDER / f"{name}.lua").read_text()
+
+
+class Script:
+    """One transition. It takes and gives one msgpack value, which costs less than a long argument list on both
+    sides."""
+
+    def __init__(self, redis: "Redis[bytes]", name: str) -> None:
+        self._script = AsyncScript(redis, source(name))
+
+    async def __call__(self, payload: Any) -> Any:
+        """Run it. Raises redis.exceptions.RedisError; nothing is half-done then, but it may have been done."""
+        # Redis' msgpack knows one kind of string. What is not text (a stranger's body) comes back with its odd bytes
+        # escaped.
+        answer = await self._script(args=[PREFIXES, msgpack.packb(payload, use_bin_type=False)])
+        return msgpack.unpackb(answer, unicode_errors="surrogateescape")

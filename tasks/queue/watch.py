@@ -1,0 +1,128 @@
+"""Waiting for a job: the transition itself tells who waits, and a process needs one Redis connection however many
+do."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.exceptions import RedisError
+
+from tasks.queue.read import read
+from tasks.queue.record import Record
+from tasks.queue.redis_keys import CHANGES
+
+log = structlog.get_logger()
+
+RECONNECT_S = 0.5
+PING_S = 5.0
+"""A silent subscription is pinged this often: hosted Redis drops idle connections."""
+CONFIRM_S = 5.0
+"""Redis confirms a subscription within this time, or does not answer."""
+
+
+@dataclass(slots=True)
+class _Channel:
+    """One job that somebody waits for. confirmed: Redis has said that it will tell us of changes."""
+
+    confirmed: asyncio.Event = field(default_factory=asyncio.Event)
+    waiters: set[asyncio.Event] = field(default_factory=set)
+
+    def tell(self) -> None:
+        for waiter in self.waiters:
+            waiter.set()
+
+
+class Watch:
+    """Tells waiters of changes to jobs. Start it once per process; then any number may wait."""
+
+    def __init__(self, redis: "Redis[bytes]") -> None:
+        self._redis = redis
+        self._channels: dict[str, _Channel] = {}
+        self._pubsub: PubSub | None = None
+        self._listening: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._listening = asyncio.create_task(self._listen(), name="watch")
+
+    async def stop(self) -> None:
+        if self._listening is not None:
+            self._listening.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._listening
+
+    async def wait_until_ended(self, job_id: str, seconds: float) -> Record | None:
+        """The record once the job has ended, or as it stands after `seconds`; None if there is no such job.
+
+        Raises: redis.exceptions.RedisError or TimeoutError if Redis does not answer.
+        """
+        deadline = asyncio.get_running_loop().time() + seconds
+        async with self._changes(job_id) as changed:
+            record = await read(self._redis, job_id)
+            while record is not None and not record.state.ended:
+                try:
+                    async with asyncio.timeout_at(deadline):
+                        await changed.wait()
+                except TimeoutError:
+                    break
+                changed.clear()
+                record = await read(self._redis, job_id)
+            return record
+
+    @asynccontextmanager
+    async def _changes(self, job_id: str) -> AsyncIterator[asyncio.Event]:
+        """An event that is set at each change of the job. Confirmed before it is handed out, so that no change is
+        missed."""
+        name = CHANGES + job_id
+        changed = asyncio.Event()
+        known = self._channels.get(name)
+        channel = known or self._channels.setdefault(name, _Channel())
+        channel.waiters.add(changed)
+        try:
+            if known is None and self._pubsub is not None:
+                await self._pubsub.subscribe(name)
+            async with asyncio.timeout(CONFIRM_S):
+                await channel.confirmed.wait()
+            yield changed
+        finally:
+            channel.waiters.discard(changed)
+            if not channel.waiters and self._channels.get(name) is channel:
+                del self._channels[name]
+                if self._pubsub is not None:
+                    # If the connection is broken there is nothing to unsubscribe from.
+                    with contextlib.suppress(RedisError, OSError):
+                        await self._pubsub.unsubscribe(name)
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                await self._listen_once()
+            except (RedisError, OSError, TimeoutError) as error:
+                log.warning("watch.disconnected", error=str(error))
+            finally:
+                self._pubsub = None
+                for channel in self._channels.values():
+                    channel.confirmed.clear()
+                    # Changes may be missed from here on: let everyone look at the record once more.
+                    channel.tell()
+            await asyncio.sleep(RECONNECT_S)
+
+    async def _listen_once(self) -> None:
+        async with self._redis.pubsub() as pubsub:
+            # A channel that nobody publishes to keeps the connection open while nobody waits.
+            await pubsub.subscribe(CHANGES, *self._channels)
+            self._pubsub = pubsub
+            while True:
+                message = await pubsub.get_message(timeout=PING_S)
+                if message is None:
+                    await pubsub.ping()
+                elif (
+                    channel := self._channels.get(message["channel"].decode() if message["channel"] else "")
+                ) is not None:
+                    if message["type"] == "subscribe":
+                        channel.confirmed.set()
+                    channel.tell()

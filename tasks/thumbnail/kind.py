@@ -1,0 +1,79 @@
+"""The kind `thumbnail`: one uploaded picture in, one file per variant out.
+
+A refused picture (see the codes in `tasks/refusal.py`) fails at once and leaves no file.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tasks.kind import File, Kind, Result, RetryPolicy, Run
+from tasks.thumbnail.variants import Variant
+
+PROBE_SECONDS = 10.0
+"""A look at the header; a JPEG is read through once to count its scans."""
+PROBE_MEMORY_MB = 32
+
+
+class Upload(BaseModel):
+    """A picture that is in storage already."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    blob: str = Field(pattern="^[0-9a-f]{64}$")
+    bytes: int = Field(gt=0)
+
+
+class ThumbnailParams(BaseModel):
+    """What a thumbnail job is asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    upload: Upload
+    variants: tuple[Variant, ...]
+
+
+async def make_thumbnails(run: Run[ThumbnailParams]) -> Result:
+    """Fetch the picture, look at it, draw every variant in the sandbox, store them."""
+    source = run.scratch.folder / "source"
+    await run.storage.fetch(run.params.upload.blob, source)
+    variants = [variant.model_dump() for variant in run.params.variants]
+    limits = {
+        "max_pixels": run.settings.max_pixels,
+        "max_side_px": run.settings.max_side_px,
+        "max_frames": run.settings.max_frames,
+        "max_jpeg_scans": run.settings.max_jpeg_scans,
+    }
+    picture = await run.sandbox.call(
+        "tasks.thumbnail.imaging:probe", str(source), variants, limits, seconds=PROBE_SECONDS, memory_mb=PROBE_MEMORY_MB
+    )
+    memory_mb = picture.pop("memory_mb")
+    drawn = await run.sandbox.call(
+        "tasks.thumbnail.imaging:render",
+        str(source),
+        str(run.scratch.folder),
+        variants,
+        limits,
+        seconds=run.settings.sandbox_seconds,
+        memory_mb=memory_mb,
+        progress=run.progress,
+    )
+    return Result(value={"picture": picture}, files=tuple([await _store(run, one) for one in drawn]))
+
+
+async def _store(run: Run[ThumbnailParams], drawn: dict[str, Any]) -> File:
+    path = Path(drawn["path"])
+    blob = await run.storage.put_file(path, type=drawn["type"], filename=path.name)
+    about = {"width": drawn["width"], "height": drawn["height"]}
+    return File(name=path.name, blob=blob.sha256, type=drawn["type"], bytes=blob.bytes, about=about)
+
+
+THUMBNAIL = Kind(
+    name="thumbnail",
+    queue="media",
+    params=ThumbnailParams,
+    run=make_thumbnails,
+    timeout_s=300,
+    retry=RetryPolicy(max_tries=4, first_delay_s=2, max_delay_s=300),
+)

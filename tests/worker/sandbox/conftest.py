@@ -1,0 +1,71 @@
+"""The sandbox under test, on both event loops it must work on, and the means to wait for its children."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.worker.sandbox.bells import Bell, Gate
+from worker.sandbox.sandbox import ProcessSandbox
+
+MakeSandbox = Callable[..., ProcessSandbox]
+ROOMY = {"children": 4, "memory_mb": 256, "budget_mb": 4096, "recycle_after": 100}
+
+
+@pytest.fixture(scope="session", params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    return "asyncio", {"use_uvloop": request.param}
+
+
+@pytest.fixture
+async def make_sandbox() -> AsyncIterator[MakeSandbox]:
+    """Builds sandboxes that differ from ROOMY as told, and stops them."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        def make(**options: Any) -> ProcessSandbox:
+            sandbox = ProcessSandbox(**{"preload": ["tests.worker.sandbox.work"], **ROOMY, **options})
+            stack.push_async_callback(sandbox.stop)
+            return sandbox
+
+        yield make
+
+
+@pytest.fixture
+async def sandbox(make_sandbox: MakeSandbox) -> ProcessSandbox:
+    return make_sandbox()
+
+
+@pytest.fixture
+def bells(tmp_path: Path) -> Iterator[Callable[[], Bell]]:
+    with contextlib.ExitStack() as stack:
+        made: list[Bell] = []
+
+        def make() -> Bell:
+            made.append(stack.enter_context(contextlib.closing(Bell(tmp_path / f"bell-{len(made)}"))))
+            return made[-1]
+
+        yield make
+
+
+@pytest.fixture
+def gates(tmp_path: Path) -> Iterator[Callable[[], Gate]]:
+    with contextlib.ExitStack() as stack:
+        made: list[Gate] = []
+
+        def make() -> Gate:
+            made.append(stack.enter_context(contextlib.closing(Gate(tmp_path / f"gate-{len(made)}"))))
+            return made[-1]
+
+        yield make
+
+
+@pytest.fixture
+def bell(bells: Callable[[], Bell]) -> Bell:
+    return bells()
+
+
+@pytest.fixture
+def gate(gates: Callable[[], Gate]) -> Gate:
+    return gates()

@@ -1,0 +1,61 @@
+"""A platform signals every process of a service; a killed worker leaves nobody behind."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.worker.sandbox.bells import Bell, Gate, Watch, children_of, parent_of
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def owner(bell: Bell, gate: Gate) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of its own, and of its own process group, that runs one call."""
+    command = [sys.executable, "-m", "tests.worker.sandbox.owner", bell.path, gate.path]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True) as process:
+        yield process
+        process.kill()
+
+
+async def test_stop_signals_to_the_whole_group_leave_the_work_going(
+    owner: subprocess.Popen[bytes], bell: Bell, gate: Gate
+) -> None:
+    child = await bell.rung()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
+        os.killpg(owner.pid, number)
+    gate.open()
+    output, _ = await asyncio.to_thread(owner.communicate)
+    assert int(output) == child
+    assert owner.returncode == 0
+
+
+async def test_stop_signals_do_not_hit_a_zygote_that_is_still_starting(
+    owner: subprocess.Popen[bytes], bell: Bell, gate: Gate
+) -> None:
+    """The owner's first process is its zygote: it is signalled from its first moment on, all through its start."""
+    ringing = asyncio.create_task(bell.rung())
+    while not ringing.done():
+        for pid in children_of(owner.pid):
+            os.kill(pid, signal.SIGTERM)
+            os.kill(pid, signal.SIGINT)
+        await asyncio.sleep(0)
+    gate.open()
+    output, _ = await asyncio.to_thread(owner.communicate)
+    assert int(output) == await ringing
+
+
+async def test_a_killed_worker_leaves_no_zygote_and_no_child(
+    owner: subprocess.Popen[bytes], bell: Bell, gate: Gate
+) -> None:
+    child = await bell.rung()
+    with Watch(child) as work, Watch(parent_of(child)) as zygote:
+        owner.kill()
+        await work.gone(within_s=1)
+        await zygote.gone(within_s=1)

@@ -1,0 +1,66 @@
+"""What a child does: take a call, run it, answer, until the worker closes the line."""
+
+import errno
+import functools
+import importlib
+import os
+import socket
+import traceback
+from collections.abc import Callable
+from typing import Any, Final, NoReturn
+
+from tasks.refusal import Refusal
+from worker.sandbox import frames, limits
+from worker.sandbox.progress import ProgressPage
+
+# Out of memory is told by the exit status: it takes no memory to say, and a child in that state is not used again.
+OUT_OF_MEMORY_STATUS: Final = 112
+TRACEBACK_LIMIT_CHARS: Final = 16_000
+
+
+def serve(line: socket.socket, page: ProgressPage, memory_mb: int) -> NoReturn:
+    """Answer calls from `line`. Ends the process, without a word to what the zygote had registered to run at exit."""
+    status = 1
+    try:
+        limits.confine(memory_mb)
+        _answer_calls(line, page)
+    except (EOFError, ConnectionError):
+        status = 0
+    except MemoryError:
+        status = OUT_OF_MEMORY_STATUS
+    except BaseException:
+        # The process ends below; the error output is where its last word can go.
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def _answer_calls(line: socket.socket, page: ProgressPage) -> NoReturn:
+    stream = line.makefile("rb")
+    while True:
+        function, args, seconds = frames.read(stream)
+        limits.allow_cpu(seconds)
+        page.begin()
+        line.sendall(_answer(function, args, page))
+
+
+def _answer(function: str, args: list[Any], page: ProgressPage) -> bytes:
+    try:
+        return frames.encode(["value", _find(function)(*args, report=page.report)])
+    except MemoryError:
+        raise
+    except Refusal as refusal:
+        return frames.encode(["refusal", refusal.code, refusal.message, refusal.field, refusal.limit])
+    except BaseException as error:  # SystemExit too: the worker must hear of it as of any other exception
+        if isinstance(error, OSError) and error.errno == errno.EFBIG:
+            limit = limits.FILE_SIZE_MB * limits.MiB
+            message = f"The work wrote a file of more than {limits.FILE_SIZE_MB} MB; ask for a smaller output."
+            return frames.encode(["refusal", "output_too_large", message, None, limit])
+        return frames.encode(["error", traceback.format_exc()[-TRACEBACK_LIMIT_CHARS:]])
+
+
+@functools.cache
+def _find(function: str) -> Callable[..., Any]:
+    module, _, name = function.partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return found

@@ -1,0 +1,155 @@
+"""The worker's side of the zygote: starts it, asks it for children, hears how they ended."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from worker.sandbox import frames
+from worker.sandbox.connection import Connection
+from worker.sandbox.progress import ProgressPage, page_file
+
+START_TIMEOUT_S: Final = 30.0
+STOP_TIMEOUT_S: Final = 5.0
+
+# All that the sandbox sees of the worker's environment, besides what begins with PYTHON: nothing in it is a secret.
+ENVIRONMENT: Final = frozenset({"PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH"})
+
+
+def environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name in ENVIRONMENT or name.startswith("PYTHON")}
+    # Each of glibc's arenas reserves address space for its threads; two keep RLIMIT_AS close to what is really used.
+    return {**kept, "MALLOC_ARENA_MAX": "2"}
+
+
+class Launcher:
+    """One zygote, from its start to its end.
+
+    preload: modules it imports before the first fork. memory_mb: what each child may take.
+    """
+
+    def __init__(self, preload: Sequence[str], memory_mb: int) -> None:
+        loop = asyncio.get_running_loop()
+        self._preload = preload
+        self._memory_mb = memory_mb
+        self._control, self._zygote_end = socket.socketpair()
+        self._control.setblocking(False)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._received = b""
+        self._ready: asyncio.Future[bool] = loop.create_future()
+        self._ended: asyncio.Future[None] = loop.create_future()
+        self._children: dict[int, Connection] = {}
+        self._forked = 0
+
+    @property
+    def alive(self) -> bool:
+        return not self._ended.done()
+
+    async def start(self) -> None:
+        """Raises RuntimeError if the zygote ends, or takes more than START_TIMEOUT_S, before it can fork."""
+        try:
+            self._process = self._popen()
+            asyncio.get_running_loop().add_reader(self._control, self._on_record)
+            await asyncio.wait({self._ready}, timeout=START_TIMEOUT_S)
+        finally:
+            if not self._ready.done():
+                self._end()
+        if not self._ready.result():
+            status = self._process.returncode
+            raise RuntimeError(
+                f"The sandbox could not start: its zygote ended with status {status}; the error output says why"
+            )
+
+    async def fork(self) -> Connection:
+        """The line to a new child. If the zygote has just died, so has the child, and the line says so."""
+        self._forked += 1
+        number = self._forked
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs, page_file() as file:
+                child = Connection(ProgressPage(file.fileno()), lambda: self._kill(number))
+                self._children[number] = child
+                self._tell(frames.FORK, number, theirs.fileno(), file.fileno())
+            await asyncio.get_running_loop().create_unix_connection(lambda: child, sock=ours)
+        except BaseException:
+            ours.close()
+            self._kill(number)
+            raise
+        return child
+
+    async def stop(self) -> None:
+        """End the zygote and every child of it."""
+        if self.alive:
+            self._control.shutdown(socket.SHUT_WR)
+            await asyncio.wait({self._ended}, timeout=STOP_TIMEOUT_S)
+            self._end()
+
+    def _popen(self) -> subprocess.Popen[bytes]:
+        descriptor = self._zygote_end.fileno()
+        # Blocked here and so at its birth, until it ignores them: a stop signal must not hit it half started.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+        try:
+            return subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
+                [sys.executable, "-m", "worker.sandbox.zygote", str(descriptor), str(self._memory_mb), *self._preload],
+                pass_fds=[descriptor],
+                stdin=subprocess.DEVNULL,
+                env=environment(),
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            self._zygote_end.close()
+
+    def _kill(self, number: int) -> None:
+        if number in self._children:
+            self._tell(frames.KILL, number)
+
+    def _tell(self, verb: bytes, number: int, *descriptors: int) -> None:
+        if not self.alive:
+            self._bury(number, None)
+            return
+        try:
+            socket.send_fds(self._control, [frames.RECORD.pack(verb, number, 0)], descriptors)
+        except ConnectionError:
+            self._end()
+
+    def _on_record(self) -> None:
+        try:
+            received = self._control.recv(4096)
+        except ConnectionError:
+            received = b""
+        if not received:
+            self._end()
+            return
+        self._received += received
+        whole = len(self._received) // frames.RECORD.size * frames.RECORD.size
+        records, self._received = self._received[:whole], self._received[whole:]
+        for verb, number, status in frames.RECORD.iter_unpack(records):
+            if verb == frames.READY:
+                self._ready.set_result(True)
+            elif verb == frames.EXITED:
+                self._bury(number, status)
+
+    def _bury(self, number: int, status: int | None) -> None:
+        child = self._children.pop(number, None)
+        if child is not None:
+            child.exited(status)
+
+    def _end(self) -> None:
+        if not self.alive:
+            return
+        self._ended.set_result(None)
+        asyncio.get_running_loop().remove_reader(self._control)
+        self._control.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        if not self._ready.done():
+            self._ready.set_result(False)
+        for number in list(self._children):
+            child = self._children[number]
+            self._bury(number, None)
+            child.kill()

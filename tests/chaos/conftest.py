@@ -1,0 +1,37 @@
+"""Fixtures of the tests that break things: a Valkey of their own, which may be killed."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from arq.connections import ArqRedis
+
+from tasks.queue.connect import close, connect
+from tasks.settings import Settings
+from tests.servers import Valkey
+from tests.worker.working import Desk, settings_for
+
+
+@pytest.fixture
+def mortal_valkey() -> Iterator[Valkey]:
+    with Valkey(appendonly=True) as server:
+        yield server
+
+
+@pytest.fixture
+async def mortal_redis(mortal_valkey: Valkey) -> AsyncIterator[ArqRedis]:
+    client = connect(mortal_valkey.url)
+    yield client
+    await close(client)
+
+
+@pytest.fixture
+def settings(mortal_redis: ArqRedis) -> Settings:
+    return settings_for(mortal_redis)
+
+
+@pytest.fixture
+async def desk(mortal_redis: ArqRedis, settings: Settings) -> AsyncIterator[Desk]:
+    desk = Desk(mortal_redis, settings)
+    desk.watch.start()
+    yield desk
+    await desk.watch.stop()

@@ -1,0 +1,95 @@
+"""A worker dies without a word: its jobs run again, and only the guilty are blamed."""
+
+import asyncio
+import time
+from collections import Counter
+from pathlib import Path
+
+from arq.connections import ArqRedis
+
+from tasks.queue.record import State
+from tests.processes import worker_process
+from tests.servers import Valkey
+from tests.worker.working import Desk
+
+AGAIN_WITHIN_S = 15
+
+
+def starts(lines: Path) -> Counter[str]:
+    return Counter(line.split()[0] for line in lines.read_text().splitlines())
+
+
+async def test_the_jobs_of_a_killed_worker_run_again_within_15_seconds_elsewhere_once(
+    mortal_redis: ArqRedis, mortal_valkey: Valkey, desk: Desk, tmp_path: Path
+) -> None:
+    lines = tmp_path / "lines"
+    async with worker_process(mortal_redis, mortal_valkey.url, default=20) as doomed:
+        held = [await desk.submit("sleep", seconds=14 if n < 10 else 0.2, file=str(lines)) for n in range(20)]
+        for job_id in held[:10]:
+            await desk.until(job_id, State.RUNNING)
+        async with worker_process(mortal_redis, mortal_valkey.url, default=20):
+            doomed.kill()
+            killed = time.time()
+            records = [await desk.ended(job_id, seconds=60) for job_id in held]
+
+    assert all(record.state is State.SUCCEEDED for record in records)
+    rerun = [record for record in records if len(record.attempts) > 1]
+    assert len(rerun) >= 10
+    for record in rerun:
+        assert [one["outcome"] for one in record.attempts] == ["lapsed", "succeeded"]
+        assert record.tries == 0, "a crash is not the job's fault"
+        assert record.attempts[0]["worker"] != record.attempts[1]["worker"]
+        assert record.attempts[1]["started_at"] / 1000 - killed <= AGAIN_WITHIN_S
+    ends = starts(lines)
+    assert all(ends[record.id] == 3 for record in rerun), "one start lost, one start and one end made good"
+
+
+async def test_a_job_that_kills_its_workers_runs_the_third_time_alone_and_is_then_stopped_as_poison(
+    mortal_redis: ArqRedis, mortal_valkey: Valkey, desk: Desk, tmp_path: Path
+) -> None:
+    lines = tmp_path / "lines"
+    poison = await desk.submit("die", times=99, file=str(lines))
+    neighbours = [await desk.submit("sleep", owner="neighbour", seconds=1, file=str(lines)) for _ in range(4)]
+    stop = asyncio.Event()
+
+    async def keep_a_worker_alive() -> None:
+        """As a platform does: when the worker dies, another is started."""
+        while not stop.is_set():
+            async with worker_process(mortal_redis, mortal_valkey.url, default=10) as process:
+                while process.poll() is None and not stop.is_set():
+                    await asyncio.sleep(0.05)
+
+    keeper = asyncio.create_task(keep_a_worker_alive())
+    record = await desk.ended(poison, seconds=90)
+    others = [await desk.ended(job_id, seconds=30) for job_id in neighbours]
+    stop.set()
+    await keeper
+
+    assert record.state is State.FAILED
+    assert record.error is not None
+    assert record.error["code"] == "poison"
+    assert [one["outcome"] for one in record.attempts] == ["lapsed", "lapsed", "lapsed"]
+    assert all(other.state is State.SUCCEEDED for other in others), "neighbours are not blamed"
+    third = record.attempts[2]
+    for other in others:
+        for attempt in other.attempts:
+            apart = attempt["ended_at"] <= third["started_at"] or attempt["started_at"] >= third["started_at"]
+            assert attempt["worker"] != third["worker"] or apart, "the suspect did not run alone"
+
+
+async def test_an_innocent_suspect_succeeds_alone(
+    mortal_redis: ArqRedis, mortal_valkey: Valkey, desk: Desk, tmp_path: Path
+) -> None:
+    suspect = await desk.submit("die", times=2, file=str(tmp_path / "lines"))
+    for _ in range(2):
+        async with worker_process(mortal_redis, mortal_valkey.url, default=5) as process:
+            while process.poll() is None:
+                await asyncio.sleep(0.05)
+        # Nobody waits twelve seconds in a test for a lease to lapse that is known to be dead.
+        await mortal_redis.delete(f"arq:in-progress:{suspect}")
+        await mortal_redis.zadd("arq:queue", {suspect: 1})
+    async with worker_process(mortal_redis, mortal_valkey.url, default=5):
+        record = await desk.ended(suspect, seconds=30)
+
+    assert record.state is State.SUCCEEDED
+    assert [one["outcome"] for one in record.attempts] == ["lapsed", "lapsed", "succeeded"]

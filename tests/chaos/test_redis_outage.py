@@ -1,0 +1,61 @@
+"""Redis is away for half a minute, under load: nobody falls over, nothing is lost, nothing is run twice to the end."""
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+from arq.connections import ArqRedis
+from redis.exceptions import RedisError
+
+from tasks.queue.record import State
+from tests.processes import worker_process
+from tests.servers import Valkey
+from tests.worker.working import Desk
+
+AWAY_S = 30
+
+
+async def test_redis_gone_for_30_seconds_under_load_loses_nothing_and_runs_nothing_twice(
+    mortal_redis: ArqRedis, mortal_valkey: Valkey, desk: Desk, tmp_path: Path
+) -> None:
+    lines = tmp_path / "lines"
+    accepted: list[str] = []
+    stop = asyncio.Event()
+
+    async def submit_all_the_time() -> None:
+        while not stop.is_set():
+            try:
+                accepted.append(await desk.submit("sleep", seconds=0.05, file=str(lines)))
+            except (RedisError, OSError):
+                # A submit that was not answered was not accepted; the client would try again.
+                await asyncio.sleep(0.2)
+            await asyncio.sleep(0.005)
+
+    async with (
+        worker_process(mortal_redis, mortal_valkey.url, default=10) as first,
+        worker_process(mortal_redis, mortal_valkey.url, default=10) as second,
+    ):
+        # One job ends while Redis is away, another outlasts the outage and every lease.
+        during = await desk.submit("sleep", seconds=5, file=str(lines))
+        across = await desk.submit("sleep", seconds=AWAY_S + 8, file=str(lines))
+        for job_id in (during, across):
+            await desk.until(job_id, State.RUNNING)
+        load = asyncio.create_task(submit_all_the_time())
+        await asyncio.sleep(2)
+        mortal_valkey.kill()
+        await asyncio.sleep(AWAY_S)
+        mortal_valkey.start()
+        await asyncio.sleep(3)
+        stop.set()
+        await load
+        records = {job_id: await desk.ended(job_id, seconds=60) for job_id in [during, across, *accepted]}
+        assert first.poll() is None
+        assert second.poll() is None
+
+    assert len(accepted) > 100
+    assert {record.state for record in records.values()} == {State.SUCCEEDED}
+    written = Counter(line.split()[0] for line in lines.read_text().splitlines())
+    assert len(records[during].attempts) == 1, "it had finished; only the news of it had to wait"
+    assert len(records[across].attempts) == 1, "its worker renewed before anyone claimed"
+    twice = [job_id for job_id in records if written[job_id] != 2]
+    assert twice == [], "a line at the start and one at the end, once"

@@ -1,0 +1,81 @@
+"""Worker processes of the tests' own: the real engine and ARQ's own worker, with the kinds of `tests.kinds`.
+
+`python -m tests.processes default=10 media=2` runs the engine on REDIS_URL; `arq tests.processes.default` is ARQ's own worker.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from arq.connections import ArqRedis
+
+from tasks.logs import configure
+from tasks.queue.redis_keys import QUEUES, WORKERS
+from tasks.settings import Settings
+from tests.kinds import KINDS
+from worker.arq_worker import PressroomWorker
+from worker.engine import Engine
+from worker.resources import open_resources
+from worker.stock import arq_settings
+
+ROOT = Path(__file__).parent.parent
+PATIENCE_S = 20.0
+
+
+async def work(concurrency: dict[str, int]) -> None:
+    settings = Settings()
+    configure(settings)
+    resources = open_resources(settings)
+    engine = Engine(
+        resources.redis,
+        settings,
+        concurrency=concurrency,
+        kinds=KINDS,
+        storage=resources.storage,
+        sandbox=resources.sandbox,
+    )
+    await PressroomWorker(engine, resources.redis, settings, kinds=KINDS).async_run()
+    await resources.close()
+
+
+def __getattr__(name: str) -> dict[str, Any]:
+    if name in QUEUES:
+        return arq_settings(name, Settings(), KINDS)
+    raise AttributeError(name)
+
+
+def start(url: str, *command: str, **environment: str) -> "subprocess.Popen[bytes]":
+    """A process of its own group, so that signals to the tests do not reach it."""
+    variables = {**os.environ, "REDIS_URL": url, "STORAGE_URL": "memory://", **environment}
+    return subprocess.Popen([sys.executable, "-m", *command], cwd=ROOT, env=variables, start_new_session=True)
+
+
+@asynccontextmanager
+async def worker_process(
+    redis: ArqRedis, url: str, *, environment: dict[str, str] | None = None, **concurrency: int
+) -> AsyncIterator["subprocess.Popen[bytes]"]:
+    """A worker process that has said that it lives; killed at the end of the block if it still does."""
+    known = await redis.zcard(WORKERS)
+    process = start(url, "tests.processes", *(f"{queue}={n}" for queue, n in concurrency.items()), **(environment or {}))
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while await redis.zcard(WORKERS) <= known:
+                assert process.poll() is None, f"the worker ended with {process.returncode}"
+                await asyncio.sleep(0.02)
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGKILL)
+        process.wait()
+
+
+if __name__ == "__main__":
+    uvloop.run(work({queue: int(n) for queue, _, n in (arg.partition("=") for arg in sys.argv[1:])}))

@@ -1,0 +1,212 @@
+"""What becomes of a job, whatever its function does."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+from arq.connections import ArqRedis
+
+from tasks.kind import RetryPolicy
+from tasks.queue.cancel import Canceller
+from tasks.queue.record import Priority, State
+from tasks.settings import Settings
+from tests.kinds import KINDS
+from tests.worker.working import Desk, working
+
+
+async def test_a_job_runs_and_its_record_tells_the_story(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
+    async with working(redis, settings) as engine:
+        record = await desk.ended(await desk.submit("echo", owner="acme", request_id="req-1"))
+
+    assert record.state is State.SUCCEEDED
+    assert record.result is not None
+    assert record.result["owner"] == "acme"
+    assert record.request_id == "req-1"
+    assert record.worker == engine.worker_id
+    assert [(one["number"], one["outcome"]) for one in record.attempts] == [(1, "succeeded")]
+    assert record.created_at <= record.attempts[0]["started_at"] <= record.attempts[0]["ended_at"]
+    assert record.finished_at is not None
+    assert record.expires_at == record.finished_at + settings.keep_succeeded_s * 1000
+
+
+async def test_an_idle_worker_picks_a_job_up_at_once(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
+    async with working(redis, settings):
+        await desk.ended(await desk.submit("nothing"))
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        for _ in range(20):
+            await desk.ended(await desk.submit("nothing"))
+        # Twenty jobs one after the other: had each waited for the poll, it would be twenty seconds.
+        assert loop.time() - began < 5
+
+
+async def test_an_exception_is_retried_by_the_kinds_policy(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
+    async with working(redis, settings):
+        record = await desk.ended(await desk.submit("stumble", times=2))
+
+    assert record.state is State.SUCCEEDED
+    assert [one["outcome"] for one in record.attempts] == ["retrying", "retrying", "succeeded"]
+    assert record.attempts[0]["error"] == {"code": "failed", "message": "RuntimeError: stumbled on attempt 1"}
+    assert record.tries == 2
+
+
+async def test_a_job_that_keeps_failing_gives_up(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
+    async with working(redis, settings):
+        record = await desk.ended(await desk.submit("stumble", times=99))
+
+    assert record.state is State.FAILED
+    assert [one["outcome"] for one in record.attempts] == ["retrying", "retrying", "failed"]
+    assert record.error == {"code": "failed", "message": "RuntimeError: stumbled on attempt 3"}
+    assert record.expires_at == (record.finished_at or 0) + settings.keep_failed_s * 1000
+
+
+async def test_a_refusal_is_final_at_once(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
+    async with working(redis, settings):
+        record = await desk.ended(await desk.submit("refuse"))
+
+    assert record.state is State.FAILED
+    assert len(record.attempts) == 1
+    assert record.error == {"code": "corrupt", "message": "This is no picture."}
+
+
+async def test_an_attempt_that_overruns_is_stopped_and_retried(redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path) -> None:
+    slow = replace(KINDS["sleep"], timeout_s=0.05, retry=RetryPolicy(max_tries=2, first_delay_s=0.01))
+    async with working(redis, settings, kinds={"sleep": slow}):
+        record = await desk.ended(await desk.submit("sleep", seconds=60, file=str(tmp_path / "lines")))
+
+    assert record.state is State.FAILED
+    assert [one["outcome"] for one in record.attempts] == ["retrying", "failed"]
+    assert record.error is not None
+    assert record.error["code"] == "job_timed_out"
+    assert "0.05 s" in record.error["message"]
+
+
+async def test_params_that_do_not_fit_are_refused(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
+    job_id = await desk.submit("echo")
+    await redis.hset(f"pressroom:job:{job_id}", "params", '{"times": "many"}')
+    async with working(redis, settings):
+        record = await desk.ended(job_id)
+
+    assert record.error is not None
+    assert record.error["code"] == "invalid_params"
+    assert record.error["message"].startswith("times: ")
+
+
+async def test_an_unknown_kind_is_refused_and_named(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
+    async with working(redis, settings):
+        record = await desk.ended(await desk.submit("origami"))
+
+    assert record.error is not None
+    assert record.error["code"] == "unknown_kind"
+    assert "'origami'" in record.error["message"]
+
+
+async def test_a_scheduled_job_waits_for_its_time_without_polling(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
+    async with working(redis, settings):
+        job_id = await desk.submit("echo", delay_ms=300)
+        assert (await desk.read(job_id)).state is State.SCHEDULED
+        record = await desk.ended(job_id)
+
+    started = record.attempts[0]["started_at"]
+    assert record.due_at == record.created_at + 300
+    assert started >= record.due_at - 1
+    assert started - record.due_at < 900, "the timer was missed and the safety poll found it"
+
+
+async def test_a_higher_priority_goes_first_within_an_owners_lane(redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path) -> None:
+    lines = tmp_path / "lines"
+    low = await desk.submit("note", file=str(lines), priority=Priority.LOW)
+    normal = await desk.submit("note", file=str(lines))
+    high = await desk.submit("note", file=str(lines), priority=Priority.HIGH)
+    async with working(redis, settings, concurrency={"default": 1}):
+        for job_id in (low, normal, high):
+            await desk.ended(job_id)
+
+    assert [line.split()[0] for line in lines.read_text().splitlines()] == [high, normal, low]
+
+
+async def test_progress_reaches_the_record(redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path) -> None:
+    async with working(redis, settings):
+        job_id = await desk.submit("tell", file=str(tmp_path / "go"))
+        async with asyncio.timeout(5):
+            while (progress := (await desk.read(job_id)).progress) is None:
+                await asyncio.sleep(0.01)
+        assert progress == {"done": 1, "total": 3, "note": "one"}
+        (tmp_path / "go").touch()
+        assert (await desk.ended(job_id)).state is State.SUCCEEDED
+
+
+async def test_a_running_job_can_be_cancelled(redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path) -> None:
+    async with working(redis, settings):
+        job_id = await desk.submit("sleep", seconds=60, file=str(tmp_path / "lines"))
+        await desk.until(job_id, State.RUNNING)
+        assert await Canceller(redis, settings).cancel(job_id) == "running"
+        record = await desk.ended(job_id, seconds=3)
+
+    assert record.state is State.CANCELLED
+    assert record.error == {"code": "cancelled", "message": "Cancelled while it ran."}
+
+
+async def test_what_does_not_end_within_the_grace_is_handed_back_without_using_up_a_try(
+    redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path
+) -> None:
+    hasty = settings.model_copy(update={"shutdown_grace_s": 0.1})
+    async with working(redis, hasty):
+        job_id = await desk.submit("sleep", seconds=60, file=str(tmp_path / "lines"))
+        await desk.until(job_id, State.RUNNING)
+
+    record = await desk.read(job_id)
+    assert record.state is State.QUEUED
+    assert record.tries == 0
+    assert [one["outcome"] for one in record.attempts] == ["handed_back"]
+    await redis.hset(f"pressroom:job:{job_id}", "params", f'{{"seconds": 0, "file": "{tmp_path / "lines"}"}}')
+    async with working(redis, settings):
+        assert (await desk.ended(job_id, seconds=3)).result == {"attempt": 2}
+
+
+async def test_a_stopping_worker_lets_running_jobs_end_and_starts_no_more(redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path) -> None:
+    async with working(redis, settings, concurrency={"default": 1}):
+        first = await desk.submit("sleep", seconds=0.3, file=str(tmp_path / "lines"))
+        second = await desk.submit("sleep", seconds=0.3, file=str(tmp_path / "lines"))
+        await desk.until(first, State.RUNNING)
+
+    assert (await desk.read(first)).state is State.SUCCEEDED
+    assert (await desk.read(second)).state is State.QUEUED
+
+
+async def test_a_second_stop_hands_back_at_once(redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path) -> None:
+    async with working(redis, settings) as engine:
+        job_id = await desk.submit("sleep", seconds=60, file=str(tmp_path / "lines"))
+        await desk.until(job_id, State.RUNNING)
+        engine.stop()
+
+    assert (await desk.read(job_id)).state is State.QUEUED
+
+
+async def test_each_queue_has_its_own_concurrency(redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path) -> None:
+    async with working(redis, settings, concurrency={"media": 1, "default": 2}):
+        slow = [await desk.submit("sleep", queue="media", seconds=0.5, file=str(tmp_path / "a")) for _ in range(3)]
+        await desk.until(slow[0], State.RUNNING)
+        # The full queue does not hold up the other one.
+        for _ in range(3):
+            await desk.ended(await desk.submit("nothing"), seconds=3)
+        states = [(await desk.read(job_id)).state for job_id in slow]
+        assert states.count(State.RUNNING) <= 1
+        for job_id in slow:
+            await desk.ended(job_id)
+
+
+async def test_scratch_folders_are_removed(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
+    from tests.kinds import kind  # noqa: PLC0415
+    from tasks.kind import Result, Run  # noqa: PLC0415
+    from tests.kinds import Anything  # noqa: PLC0415
+
+    async def scribble(run: Run[Anything]) -> Result:
+        (run.scratch.folder / "draft").write_text("x")
+        return Result(value={"folder": str(run.scratch.folder)})
+
+    async with working(redis, settings, kinds={"scribble": kind(scribble)}):
+        record = await desk.ended(await desk.submit("scribble"))
+        assert record.result is not None
+        assert not Path(record.result["folder"]).exists()
+    assert not Path(record.result["folder"]).parent.exists()

@@ -1,0 +1,92 @@
+"""An engine at work inside the test's own event loop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from arq.connections import ArqRedis
+
+from tasks.kind import Kind
+from tasks.queue.enqueue import Intake, Submission
+from tasks.queue.read import read
+from tasks.queue.record import Record, State
+from tasks.queue.watch import Watch
+from tasks.settings import Settings
+from tasks.storage import Storage, open_storage
+from tests.kinds import KINDS, Anything
+from worker.engine import Engine
+
+PATIENCE_S = 20.0
+
+
+class NoSandbox:
+    """For kinds that need none: calling it is a mistake of the test."""
+
+    async def call(self, *_args: Any, **_options: Any) -> Any:
+        raise AssertionError("this test's kinds use no sandbox")
+
+
+def settings_for(redis: ArqRedis, **changes: Any) -> Settings:
+    """Settings that no environment and no .env reaches."""
+    return Settings(_env_file=None, storage_url="memory://", **changes)
+
+
+@asynccontextmanager
+async def working(
+    redis: ArqRedis,
+    settings: Settings,
+    *,
+    concurrency: dict[str, int] | None = None,
+    kinds: Mapping[str, Kind[Any]] = KINDS,
+    storage: Storage | None = None,
+) -> AsyncIterator[Engine]:
+    """An engine that runs until the block ends; it is stopped gracefully then."""
+    engine = Engine(
+        redis,
+        settings,
+        concurrency=concurrency or {"default": 10},
+        kinds=kinds,
+        storage=storage or open_storage(settings),
+        sandbox=NoSandbox(),
+    )
+    task = asyncio.create_task(engine.run())
+    try:
+        yield engine
+    finally:
+        engine.stop()
+        await task
+
+
+class Desk:
+    """Submits jobs and waits for them, as the API does."""
+
+    def __init__(self, redis: ArqRedis, settings: Settings) -> None:
+        self.redis = redis
+        self.intake = Intake(redis, settings)
+        self.watch = Watch(redis)
+
+    async def submit(self, kind: str, *, queue: str = "default", owner: str = "dev", **options: Any) -> str:
+        """options: fields of Submission; whatever else is a param of the job."""
+        fields = {name: options.pop(name) for name in list(options) if name in Submission.__dataclass_fields__}
+        params = Anything(**options).model_dump_json()
+        accepted = await self.intake.accept(Submission(kind=kind, queue=queue, owner=owner, params=params, **fields))
+        return accepted.job_id
+
+    async def read(self, job_id: str) -> Record:
+        record = await read(self.redis, job_id)
+        assert record is not None
+        return record
+
+    async def ended(self, job_id: str, seconds: float = PATIENCE_S) -> Record:
+        record = await self.watch.wait_until_ended(job_id, seconds)
+        assert record is not None
+        assert record.state.ended, record
+        return record
+
+    async def until(self, job_id: str, state: State) -> Record:
+        """Wait until the job is in this state."""
+        async with asyncio.timeout(PATIENCE_S):
+            while (record := await self.read(job_id)).state is not state:
+                await asyncio.sleep(0.01)
+        return record

@@ -1,0 +1,119 @@
+"""Asks Redis for work whenever this process could start some."""
+
+import asyncio
+import contextlib
+import time
+
+import structlog
+from redis.asyncio import Redis
+
+from tasks.queue.enqueue import Intake
+from tasks.queue.retention import keep_ms
+from tasks.queue.script import Script
+from tasks.settings import Settings
+from worker.runner import Runner
+from worker.running import Claimed, Running
+from worker.waker import LISTEN_S, Waker
+from worker.weather import TROUBLE, Weather
+
+log = structlog.get_logger()
+
+CLAIM_AT_MOST = 256
+"""Jobs of one queue in one claim, so that no script holds Redis for more than a few milliseconds."""
+
+
+class Claimer:
+    """Claims what can start now, for all queues in one round trip, and hands it to the runner.
+
+    It asks again when a slot is free, a wake signal is heard, a timer is due, or a second has passed.
+    """
+
+    def __init__(
+        self,
+        redis: "Redis[bytes]",
+        settings: Settings,
+        worker_id: str,
+        *,
+        running: Running,
+        runner: Runner,
+        waker: Waker,
+        weather: Weather,
+        bell: asyncio.Event,
+    ) -> None:
+        self._claim = Script(redis, "claim")
+        self._intake = Intake(redis, settings)
+        self._worker_id = worker_id
+        self._lane_cap = settings.owner_max_running
+        self._keep = keep_ms(settings)
+        self._running = running
+        self._runner = runner
+        self._waker = waker
+        self._weather = weather
+        self._bell = bell
+        self._stopping = False
+        self.exhausted = asyncio.Event()
+        """Set when a claim found nothing to start and nothing was running: the queues are empty, but for what is not
+        due."""
+
+    def stop(self) -> None:
+        """Claim nothing more. A claim under way is let finish: its jobs would be without a worker until their leases
+        lapse."""
+        self._stopping = True
+        self._bell.set()
+
+    async def loop(self) -> None:
+        while not self._stopping:
+            await self._weather.renewed.wait()
+            try:
+                await self._claim_once()
+            except TROUBLE as error:
+                self._weather.worsened(error)
+
+    async def _claim_once(self) -> None:
+        self._bell.clear()
+        if self._stopping:
+            return
+        free = {queue: min(slots, CLAIM_AT_MOST) for queue, slots in self._running.free().items()}
+        idle = self._running.idle
+        jobs, strangers, wait_ms, mode = await self._claim(
+            {
+                "worker": self._worker_id,
+                "idle": idle,
+                "queues": list(free.items()),
+                "lane_cap": self._lane_cap,
+                "keep": self._keep,
+            }
+        )
+        started_at = int(time.time() * 1000)
+        for job_id, queue, kind, owner, params, attempt, tries, created_at, request_id in jobs:
+            free[queue] -= 1
+            self._runner.start(
+                Claimed(job_id, queue, kind, owner, params, attempt, tries, created_at, started_at, request_id or None)
+            )
+        for job_id, queue, body in strangers:
+            await self._intake.adopt(job_id, queue, body.encode(errors="surrogateescape"))
+        if mode in ("alone", "drain"):
+            await self._until_idle()
+        elif not strangers:
+            if idle and not jobs:
+                self.exhausted.set()
+            # A queue that gave fewer than it could has no more: listen for its signals. One that is full waits for a
+            # slot.
+            full = [queue for queue, left in free.items() if left == 0]
+            seconds = LISTEN_S if wait_ms < 0 else min(LISTEN_S, wait_ms / 1000)
+            await self._rest(awaited=full, listen=[queue for queue in free if queue not in full], seconds=seconds)
+
+    async def _until_idle(self) -> None:
+        """A suspect runs alone: claim nothing before it has ended, and nothing more before it can begin."""
+        await self._waker.aim([])
+        await self._running.until_idle()
+
+    async def _rest(self, *, awaited: list[str], listen: list[str], seconds: float) -> None:
+        """Until one of the awaited queues has room, a signal is heard, or time is up."""
+        self._running.await_room(awaited)
+        await self._waker.aim(listen)
+        now_free = self._running.free()
+        if not any(now_free[queue] for queue in awaited):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._bell.wait()

@@ -1,0 +1,133 @@
+"""The engine: the duties of one worker process, and their life from start to stop.
+
+Each duty is one small class with a `loop`. The claimer asks for work, the runner runs it, the finisher writes down how
+it went; the lease
+keeper holds on to what runs, the waker and the abort watch listen, the presence says that we live.
+"""
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+
+from tasks.kind import Kind, Sandbox
+from tasks.settings import Settings
+from tasks.storage import Storage
+from worker.abort_watch import AbortWatch
+from worker.claimer import Claimer
+from worker.executor import Executor
+from worker.finisher import Finisher
+from worker.lease_keeper import LeaseKeeper
+from worker.presence import Presence
+from worker.runner import Runner
+from worker.running import Reason, Running
+from worker.waker import Waker
+from worker.weather import TROUBLE, Weather
+
+log = structlog.get_logger()
+
+FLUSH_S = 2.0
+"""Seconds that a stopping worker waits for Redis to take its last outcomes; with the grace it stays below a platform's
+30."""
+
+
+class Engine:
+    """Runs the jobs of some queues until it is told to stop.
+
+    concurrency: queue → jobs at once. kinds: name → Kind. The caller owns redis, storage and sandbox, and closes them
+    afterwards.
+    """
+
+    def __init__(
+        self,
+        redis: "Redis[bytes]",
+        settings: Settings,
+        *,
+        concurrency: dict[str, int],
+        kinds: Mapping[str, Kind[Any]],
+        storage: Storage,
+        sandbox: Sandbox,
+    ) -> None:
+        self.worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._settings = settings
+        bell = asyncio.Event()
+        weather = Weather()
+        self._running = Running(concurrency, bell)
+        self._finisher = Finisher(redis, settings, self.worker_id, self._running, weather)
+        self._executor = Executor(redis, settings, self.worker_id, kinds=kinds, storage=storage, sandbox=sandbox)
+        self._waker = Waker(redis, weather, bell)
+        self._claimer = Claimer(
+            redis,
+            settings,
+            self.worker_id,
+            running=self._running,
+            runner=Runner(self._executor, self._running, self._finisher),
+            waker=self._waker,
+            weather=weather,
+            bell=bell,
+        )
+        self._lease_keeper = LeaseKeeper(redis, self.worker_id, self._running, weather)
+        self._abort_watch = AbortWatch(redis, settings, self._running, weather)
+        self._presence = Presence(redis, self.worker_id, self._running, weather)
+        self.queues = list(concurrency)
+        self._stop = asyncio.Event()
+        self._at_once = asyncio.Event()
+
+    def stop(self) -> None:
+        """Claim nothing more and let what runs end within the grace. Told again: hand everything back at once."""
+        if self._stop.is_set():
+            self._at_once.set()
+        self._stop.set()
+
+    async def run(self, *, burst: bool = False) -> None:
+        """Work until stopped; with `burst`, until the queues hold nothing that is due."""
+        log.info("worker.started", worker=self.worker_id, queues=self._running.queues)
+        async with asyncio.TaskGroup() as duties:
+            others = [
+                duties.create_task(duty.loop(), name=type(duty).__name__)
+                for duty in (self._finisher, self._lease_keeper, self._abort_watch, self._presence, self._waker)
+            ]
+            claiming = duties.create_task(self._claimer.loop(), name="Claimer")
+            ending = [duties.create_task(self._stop.wait())]
+            if burst:
+                ending.append(duties.create_task(self._claimer.exhausted.wait()))
+            await asyncio.wait([claiming, *others, *ending], return_when=asyncio.FIRST_COMPLETED)
+            self._claimer.stop()
+            await asyncio.wait([claiming], timeout=FLUSH_S)
+            claiming.cancel()
+            await self._let_end()
+            for task in (*others, *ending):
+                task.cancel()
+        self._executor.close()
+        await self._leave()
+
+    async def _let_end(self) -> None:
+        """Wait for what runs, at most for the grace; then hand back the rest, without using up a try."""
+        if not self._running.idle:
+            log.info("worker.stopping", running=len(self._running.ids), grace_s=self._settings.shutdown_grace_s)
+        idle = asyncio.create_task(self._running.until_idle())
+        at_once = asyncio.create_task(self._at_once.wait())
+        await asyncio.wait(
+            [idle, at_once], timeout=self._settings.shutdown_grace_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        at_once.cancel()
+        for job_id in self._running.ids:
+            self._running.cancel(job_id, Reason.HANDED_BACK)
+        await idle
+        left = await self._finisher.flush(FLUSH_S)
+        if left:
+            log.error(
+                "worker.unwritten", outcomes=left, hint="Redis is away; these jobs run again when their leases lapse"
+            )
+
+    async def _leave(self) -> None:
+        try:
+            await self._presence.leave()
+        except TROUBLE as error:
+            log.warning("worker.left_silently", error=str(error))
+        log.info("worker.stopped", worker=self.worker_id)

@@ -1,0 +1,121 @@
+"""One try at a job, in named steps: find its kind, read its params, call its function within the limits, say how it
+went."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from pydantic import BaseModel, ValidationError
+from redis.asyncio import Redis
+
+from tasks.kind import Kind, Result, Run, Sandbox
+from tasks.queue.script import Script
+from tasks.refusal import Refusal
+from tasks.settings import Settings
+from tasks.storage import Storage
+from worker.outcome import Outcome, Verb
+from worker.progress import ProgressReporter
+from worker.running import Claimed
+from worker.scratch import ScratchRoom
+
+log = structlog.get_logger()
+
+
+class Executor:
+    """The function that runs any kind, written once."""
+
+    def __init__(
+        self,
+        redis: "Redis[bytes]",
+        settings: Settings,
+        worker_id: str,
+        *,
+        kinds: Mapping[str, Kind[Any]],
+        storage: Storage,
+        sandbox: Sandbox,
+    ) -> None:
+        self._progress = Script(redis, "progress")
+        self._settings = settings
+        self._worker_id = worker_id
+        self._kinds = kinds
+        self._storage = storage
+        self._sandbox = sandbox
+        self._scratch = ScratchRoom()
+
+    def close(self) -> None:
+        self._scratch.remove()
+
+    async def attempt(self, job: Claimed, began: float) -> Outcome:
+        """One try at the job. began: `time.monotonic()` at its start. Raises CancelledError alone."""
+
+        def over(verb: Verb, **facts: Any) -> Outcome:
+            return Outcome(job, verb, time.monotonic() - began, **facts)
+
+        try:
+            kind = self._kind(job)
+            result = await self._call(kind, _params(kind, job), job)
+        except Refusal as refusal:
+            return over("failed", error=(refusal.code, refusal.message))
+        except _TimedOut as overrun:
+            error = ("job_timed_out", str(overrun))
+        except Exception as broken:
+            # Whatever a kind's function raises is its failure, not the worker's; the policy says whether it is tried
+            # again.
+            log.exception("job.raised", job=job.id, kind=job.kind, attempt=job.attempt)
+            error = ("failed", f"{type(broken).__name__}: {broken}")
+        else:
+            return over("succeeded", result=result)
+        tries = job.tries + 1
+        if tries >= kind.retry.max_tries:
+            return over("failed", error=error)
+        return over("retrying", error=error, delay_s=kind.retry.delay_s(tries))
+
+    def _kind(self, job: Claimed) -> Kind[Any]:
+        kind = self._kinds.get(job.kind)
+        if kind is None:
+            raise Refusal(
+                "unknown_kind", f"No kind is called {job.kind!r}; there are {', '.join(sorted(self._kinds))}."
+            )
+        return kind
+
+    async def _call(self, kind: Kind[Any], params: BaseModel, job: Claimed) -> Result:
+        scratch = self._scratch.open()
+        progress = ProgressReporter(self._progress, self._worker_id, job)
+        run = Run(
+            job_id=job.id,
+            owner=job.owner,
+            attempt=job.attempt,
+            params=params,
+            scratch=scratch,
+            storage=self._storage,
+            sandbox=self._sandbox,
+            settings=self._settings,
+            progress=progress,
+        )
+        try:
+            async with asyncio.timeout(kind.timeout_s) as limit:
+                return await kind.run(run)
+        except TimeoutError as error:
+            if limit.expired():
+                raise _TimedOut(f"The job took longer than {kind.timeout_s:g} s, the limit of its kind.") from error
+            raise
+        finally:
+            progress.stop()
+            scratch.remove()
+
+
+class _TimedOut(Exception):  # noqa: N818 - an outcome
+    """The attempt as a whole took longer than its kind allows; a TimeoutError of the function's own is something
+    else."""
+
+
+def _params(kind: Kind[Any], job: Claimed) -> BaseModel:
+    try:
+        params: BaseModel = kind.params.model_validate_json(job.params)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise Refusal("invalid_params", f"{field}: {first['msg']}", field=field) from error
+    return params

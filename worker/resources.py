@@ -1,0 +1,44 @@
+"""What a worker process holds open: made at the edge, handed down, closed at the end."""
+
+import os
+from dataclasses import dataclass
+
+from arq.connections import ArqRedis
+
+from tasks.queue.connect import close, connect
+from tasks.settings import Settings
+from tasks.storage import Storage, open_storage
+from worker.sandbox.sandbox import ProcessSandbox
+
+PRELOAD = ("tasks.thumbnail.imaging",)
+"""What the sandbox loads once, before its children are forked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Redis, storage and sandbox. Nothing is connected or started before it is first used."""
+
+    redis: ArqRedis
+    storage: Storage
+    sandbox: ProcessSandbox
+
+    async def close(self) -> None:
+        await self.sandbox.stop()
+        await close(self.redis)
+
+
+def open_resources(settings: Settings) -> Resources:
+    """Raises: ValueError for a setting that cannot work, saying which and why."""
+    sandbox = ProcessSandbox(
+        preload=PRELOAD,
+        children=settings.sandbox_children or os.cpu_count() or 1,
+        memory_mb=settings.sandbox_memory_mb,
+        budget_mb=settings.sandbox_budget_mb,
+        recycle_after=settings.sandbox_recycle_after,
+    )
+    redis = connect(
+        settings.redis_url.get_secret_value(),
+        ssl_cert_reqs=settings.redis_ssl_cert_reqs,
+        max_connections=settings.redis_max_connections,
+    )
+    return Resources(redis=redis, storage=open_storage(settings), sandbox=sandbox)

@@ -1,0 +1,120 @@
+"""What this process has in hand: jobs that run, and leases that it holds until their end is written down."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+UNWRITTEN_AT_MOST = 2_000
+"""Ended jobs whose end is not written yet, beyond which nothing more is claimed."""
+
+
+class Reason(Enum):
+    """Why a running job's task is cancelled."""
+
+    CANCELLED = "cancelled"
+    """Somebody asked for it."""
+    HANDED_BACK = "handed_back"
+    """This process stops; another will run the job."""
+    LOST = "lost"
+    """Another worker holds the job now; nothing we say about it counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A job as `claim.lua` hands it over. Times are milliseconds since 1970; `attempt` and the worker's id are the
+    fence."""
+
+    id: str
+    queue: str
+    kind: str
+    owner: str
+    params: str
+    attempt: int
+    tries: int
+    created_at: int
+    started_at: int
+    request_id: str | None
+
+
+class Running:
+    """Slots by queue, tasks by job, and the leases.
+
+    A slot is free as soon as its job's function is over; the lease is held on until Redis has taken note, so that no
+    other worker
+    runs a job whose end is only waiting to be written.
+    """
+
+    def __init__(self, concurrency: dict[str, int], bell: asyncio.Event) -> None:
+        self._concurrency = concurrency
+        self._busy: Counter[str] = Counter()
+        self._tasks: dict[str, asyncio.Task[Any]] = {}
+        self._reasons: dict[str, Reason] = {}
+        self._awaited: Collection[str] = ()
+        self._bell = bell
+        self.leases: dict[str, Claimed] = {}
+
+    @property
+    def idle(self) -> bool:
+        return not self._tasks
+
+    @property
+    def queues(self) -> list[str]:
+        return list(self._concurrency)
+
+    @property
+    def ids(self) -> list[str]:
+        return list(self._tasks)
+
+    def free(self) -> dict[str, int]:
+        """Queue → jobs that could start now. None while too many ends wait to be written: Redis is slower than we
+        are."""
+        if len(self.leases) - len(self._tasks) >= UNWRITTEN_AT_MOST:
+            return dict.fromkeys(self._concurrency, 0)
+        return {queue: slots - self._busy[queue] for queue, slots in self._concurrency.items()}
+
+    def await_room(self, queues: Collection[str]) -> None:
+        """From now on the bell rings when one of these queues gives up a slot or a lease."""
+        self._awaited = queues
+
+    def begin(self, job: Claimed, task: asyncio.Task[Any]) -> None:
+        self._busy[job.queue] += 1
+        self._tasks[job.id] = task
+        self.leases[job.id] = job
+
+    def end(self, job: Claimed) -> Reason:
+        """The job's function is over: its slot is free, its lease is still held.
+
+        Returns why its task was cancelled, if it was. A cancellation that nobody here asked for is the process coming
+        down.
+        """
+        self._busy[job.queue] -= 1
+        del self._tasks[job.id]
+        self._ring(job.queue)
+        return self._reasons.pop(job.id, Reason.HANDED_BACK)
+
+    async def until_idle(self) -> None:
+        """Wait until no job runs."""
+        while self._tasks:
+            await asyncio.wait(list(self._tasks.values()))
+            # The done callbacks that call `end` come after those that wake us.
+            await asyncio.sleep(0)
+
+    def release(self, job: Claimed) -> None:
+        """The end of the job is written, or is not ours to write."""
+        if self.leases.get(job.id) is job:
+            del self.leases[job.id]
+            self._ring(job.queue)
+
+    def _ring(self, queue: str) -> None:
+        if queue in self._awaited:
+            self._bell.set()
+
+    def cancel(self, job_id: str, reason: Reason) -> None:
+        """Cancel the job's task if it still runs; the first reason counts."""
+        task = self._tasks.get(job_id)
+        if task is not None and job_id not in self._reasons:
+            self._reasons[job_id] = reason
+            task.cancel()

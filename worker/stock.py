@@ -1,0 +1,58 @@
+"""Settings for the stock `arq` command, one a queue: `arq worker.stock.media` drains the queue `media`.
+
+A second way in, for those who run ARQ's own worker already. Each job ends with the same record and outcome as under our
+engine. What ARQ's
+worker cannot do it still cannot: no lease (a killed worker's jobs wait for `arq:in-progress` to lapse), no wake signal,
+no abort.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from arq.worker import func
+
+from tasks.catalogue import KINDS
+from tasks.kind import Kind
+from tasks.queue.redis_keys import ARQ_RESULT_MS, QUEUES, arq_queue
+from tasks.queue.wire import deserialize, serialize
+from tasks.settings import Settings
+from worker.resources import open_resources
+from worker.stock_runner import StockRunner, start_stock_job
+
+MAX_STARTS = 1_000_000
+"""Our retry policy decides, not ARQ's count of starts."""
+
+
+def arq_settings(queue: str, settings: Settings, kinds: Mapping[str, Kind[Any]] = KINDS) -> dict[str, Any]:
+    """What `arq` reads of a settings class, for one queue."""
+    resources = open_resources(settings)
+
+    async def startup(ctx: dict[str, Any]) -> None:
+        ctx["pressroom"] = StockRunner(resources, settings, kinds, queue)
+        ctx["pressroom"].start()
+
+    async def shutdown(ctx: dict[str, Any]) -> None:
+        await ctx["pressroom"].stop()
+        await resources.sandbox.stop()
+
+    return {
+        "functions": [func(start_stock_job, name=kind.name, timeout=kind.timeout_s + 10) for kind in kinds.values()],
+        "queue_name": arq_queue(queue),
+        "redis_pool": resources.redis,
+        "on_startup": startup,
+        "on_shutdown": shutdown,
+        "job_serializer": serialize,
+        "job_deserializer": deserialize,
+        "job_completion_wait": int(settings.shutdown_grace_s),
+        "max_jobs": getattr(settings, f"{queue}_concurrency"),
+        "max_tries": MAX_STARTS,
+        "keep_result": ARQ_RESULT_MS / 1000,
+        "log_results": False,
+    }
+
+
+def __getattr__(name: str) -> dict[str, Any]:
+    # The command asks for `worker.stock.<queue>`: settings are read when it does, not when this module is imported.
+    if name in QUEUES:
+        return arq_settings(name, Settings())
+    raise AttributeError(f"there is no queue {name!r}; there are {', '.join(QUEUES)}")

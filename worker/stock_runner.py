@@ -1,0 +1,100 @@
+"""Runs a job that ARQ's own worker has started, and writes its record as our engine does."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from arq.constants import job_key_prefix
+from arq.worker import Retry
+
+from tasks.kind import Kind
+from tasks.queue.enqueue import Intake
+from tasks.queue.retention import keep_ms
+from tasks.queue.script import Script
+from tasks.queue.wire import JobFailed
+from tasks.settings import Settings
+from worker.executor import Executor
+from worker.outcome import Outcome
+from worker.resources import Resources
+from worker.running import Claimed
+
+SPILL_S = 0.2
+SPILL_AT_MOST = 100
+"""Jobs that leave their lanes for ARQ's zset at once: few, since lanes take turns and the zset does not."""
+
+
+class StockRunner:
+    """What the functions of `worker.stock` share in one process of the `arq` command."""
+
+    def __init__(self, resources: Resources, settings: Settings, kinds: Mapping[str, Kind[Any]], queue: str) -> None:
+        self._redis = resources.redis
+        self._queue = queue
+        self._worker_id = f"arq:{socket.gethostname()}:{os.getpid()}"
+        self._keep = keep_ms(settings)
+        self._spill = Script(self._redis, "spill")
+        self._begin = Script(self._redis, "begin")
+        self._finish = Script(self._redis, "finish")
+        self._intake = Intake(self._redis, settings)
+        self._executor = Executor(
+            self._redis, settings, self._worker_id, kinds=kinds, storage=resources.storage, sandbox=resources.sandbox
+        )
+        self._spilling: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._spilling = asyncio.create_task(self._spill_loop(), name="spill")
+
+    async def stop(self) -> None:
+        if self._spilling is not None:
+            self._spilling.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._spilling
+        self._executor.close()
+
+    async def run(self, job_id: str) -> Any:
+        """One try. Returns the result's value, or raises what tells ARQ's worker how it went: `Retry`, `JobFailed`,
+        CancelledError."""
+        job = await self._claim(job_id)
+        began = time.monotonic()
+        try:
+            outcome = await self._executor.attempt(job, began)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._write(Outcome(job, "handed_back", time.monotonic() - began)))
+            raise
+        value = await asyncio.shield(self._write(outcome))
+        if outcome.verb == "retrying":
+            # Our script has set the time of the next try; ARQ adds nothing to it.
+            raise Retry(defer=0)
+        if outcome.error is not None:
+            raise JobFailed(*outcome.error)
+        return value
+
+    async def _claim(self, job_id: str) -> Claimed:
+        begun = await self._begin({"id": job_id, "worker": self._worker_id})
+        if begun == "unknown":
+            body = await self._redis.get(job_key_prefix + job_id)
+            await self._intake.adopt(job_id, self._queue, body or b"")
+            begun = await self._begin({"id": job_id, "worker": self._worker_id})
+        if isinstance(begun, str):
+            raise JobFailed("invalid_request", f"Job {job_id} is {begun}; it cannot be started.")
+        queue, kind, owner, params, attempt, tries, created_at, started_at, request_id = begun
+        return Claimed(job_id, queue, kind, owner, params, attempt, tries, created_at, started_at, request_id or None)
+
+    async def _write(self, outcome: Outcome) -> Any:
+        payload = outcome.payload(self._worker_id)
+        await self._finish({"worker": self._worker_id, "keep": self._keep, "outcomes": [payload]})
+        return payload[4]
+
+    async def _spill_loop(self) -> None:
+        while True:
+            await self._spill({"queue": self._queue, "limit": SPILL_AT_MOST})
+            await asyncio.sleep(SPILL_S)
+
+
+async def start_stock_job(ctx: dict[str, Any], *_args: Any, **_kwargs: Any) -> Any:
+    """The function behind every kind's name: the record has the params, so ARQ's arguments are not read."""
+    stock: StockRunner = ctx["pressroom"]
+    return await stock.run(ctx["job_id"])

@@ -1,0 +1,217 @@
+"""The laws of the house: who may import whom, how big a file may grow, where a name is written, what imports cost."""
+
+import ast
+import importlib.machinery
+import json
+import re
+import statistics
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tasks.settings import Settings
+from tests.documents import ROOT, environment_names
+
+PACKAGES = ("api", "worker", "tasks")
+KINDS = {"thumbnail", "report", "webhook", "cleanup"}
+# Inside tasks, a module may import those below it, and itself. A module that is not here has no place yet: give it one.
+LAYERS = (
+    {"settings", "refusal", "progress"},
+    {"queue", "storage", "blob_store", "backend", "kind", "logs"},
+    KINDS,
+    {"catalogue", "schedules"},
+)
+# What code that runs in the sandbox, on bytes of strangers, may know of us.
+PURE_MAY_IMPORT = {"tasks.refusal", "tasks.progress"}
+HEAVY = ("PIL", "pyvips", "reportlab", "pypdfium2", "openpyxl")
+DRAWERS = {"utils", "util", "common", "helpers", "helper", "base", "manager", "misc"}
+MAX_LINES = 400
+MAX_MEDIAN_LINES = 120
+
+
+def sources(*folders: str, suffixes: tuple[str, ...] = (".py",)) -> Iterator[Path]:
+    for folder in folders:
+        yield from (
+            path
+            for path in sorted((ROOT / folder).rglob("*"))
+            if path.suffix in suffixes and "__pycache__" not in path.parts
+        )
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_of(path): path for path in sources(*PACKAGES)}
+
+
+def imports(path: Path) -> set[str]:
+    """Every module of ours that a file imports; `from tasks.queue import watch` counts as tasks.queue.watch."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path} imports relatively; write the full name"
+            submodules = {f"{node.module}.{alias.name}" for alias in node.names} & MODULES.keys()
+            found |= submodules or {node.module}
+    return {name for name in found if name.split(".")[0] in (*PACKAGES, "tests")}
+
+
+def layer_of(module: str) -> int:
+    part = module.split(".")[1]
+    places = [height for height, layer in enumerate(LAYERS) if part in layer]
+    assert places, f"{module} has no place in LAYERS"
+    return places[0]
+
+
+def in_fresh_python(code: str, *args: str) -> str:
+    """What `code` prints in an interpreter that has imported nothing yet."""
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", code, *args], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_api_and_worker_know_tasks_and_tasks_knows_neither() -> None:
+    allowed = {"api": {"api", "tasks"}, "worker": {"worker", "tasks"}, "tasks": {"tasks"}}
+    for module, path in MODULES.items():
+        package = module.split(".")[0]
+        for name in imports(path):
+            assert name.split(".")[0] in allowed[package], f"{module} imports {name}"
+
+
+def test_inside_tasks_imports_point_downwards() -> None:
+    for module, path in MODULES.items():
+        if not module.startswith("tasks."):
+            continue
+        for name in imports(path):
+            same_part = module.split(".")[1] == name.split(".")[1]
+            neighbours = layer_of(module) == layer_of(name) == 1
+            assert same_part or neighbours or layer_of(name) < layer_of(module), f"{module} imports {name}"
+
+
+def test_what_runs_on_a_strangers_bytes_knows_nothing_of_ours() -> None:
+    """In a kind's folder one module, the door, imports tasks.kind; the others are pure, and see only each other."""
+    for kind in KINDS:
+        folder = {name: imports(path) for name, path in MODULES.items() if name.startswith(f"tasks.{kind}.")}
+        doors = {name for name, names in folder.items() if "tasks.kind" in names}
+        assert len(doors) <= 1, f"{kind} has several doors: {doors}"
+        for module in folder.keys() - doors:
+            strangers = folder[module] - PURE_MAY_IMPORT - (folder.keys() - doors)
+            assert not strangers, f"{module} imports {strangers}"
+
+
+def test_what_everyone_may_import_imports_nothing_of_ours() -> None:
+    for name in PURE_MAY_IMPORT & MODULES.keys():
+        assert imports(MODULES[name]) <= PURE_MAY_IMPORT
+
+
+def test_importing_the_api_loads_nothing_heavy() -> None:
+    loaded = in_fresh_python("import api.app, sys; print(*sys.modules)").split()
+    assert not {name.split(".")[0] for name in loaded} & set(HEAVY)
+
+
+OPENED = """
+import importlib, os, sys
+writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+def audit(event, args):
+    if event == "open":
+        if args[2] & writing if isinstance(args[2], int) else set(str(args[1])) & set("wax+"):
+            print(event, args[0])
+    elif event.startswith(("subprocess.", "os.posix_spawn", "os.fork", "os.exec", "os.system", "socket.connect")):
+        print(event, args)
+sys.addaudithook(audit)
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+"""
+
+
+def test_importing_any_module_connects_writes_and_starts_nothing() -> None:
+    assert in_fresh_python(OPENED, *MODULES) == ""
+
+
+def test_no_file_outgrows_its_subject() -> None:
+    files = sources(*PACKAGES, "tests", suffixes=(".py", ".lua", ".sh"))
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    assert {str(path.relative_to(ROOT)): lines for path, lines in lengths.items() if lines > MAX_LINES} == {}
+    assert statistics.median(lines for lines in lengths.values() if lines) < MAX_MEDIAN_LINES
+
+
+def test_there_are_no_drawers() -> None:
+    for path in sources(*PACKAGES, "tests", suffixes=(".py", ".lua", ".sh")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        assert not set(parts) & DRAWERS, f"{path.relative_to(ROOT)}: name it after what it holds"
+
+
+def test_redis_keys_are_named_in_one_module() -> None:
+    key = re.compile(r"(pressroom|arq):")
+    for module, path in MODULES.items():
+        if module == "tasks.queue.redis_keys":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
+                text = node.value.decode(errors="replace") if isinstance(node.value, bytes) else node.value
+                assert not key.match(text), f"{module}, line {node.lineno}: {text!r} belongs in redis_keys.py"
+    for path in sources("tasks", suffixes=(".lua",)):
+        quoted = re.search(rf"[\"'\[]{key.pattern}", path.read_text(encoding="utf-8"))
+        assert quoted is None, f"{path.name} names a key; it is given them"
+
+
+def test_our_packages_are_the_ones_in_this_repository() -> None:
+    """The names are plain: an installed package of the same name would win over ours in some launchers."""
+    code = f"import {', '.join(PACKAGES)}; print(api.__file__, worker.__file__, tasks.__file__, sep='\\n')"
+    places = [Path(place) for place in in_fresh_python(code).splitlines()]
+    assert places == [ROOT / name / "__init__.py" for name in PACKAGES]
+    for name in (*PACKAGES, "tests"):
+        assert importlib.machinery.PathFinder.find_spec(name, [sysconfig.get_path("purelib")]) is None
+
+
+def procfile() -> dict[str, str]:
+    return dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text(encoding="utf-8").splitlines())
+
+
+def test_the_procfile_starts_what_exists_and_nothing_that_ends() -> None:
+    lines = procfile()
+    # A `release` line would end under a local runner, and stop everything with it.
+    assert lines.keys() == {"web", "worker"}
+    assert not any("uv run" in line for line in lines.values())  # a built app has no uv
+    server, app, *_ = lines["web"].split()
+    assert (server, app) == ("uvicorn", "api.app:app")
+    in_fresh_python("import api.app; assert callable(api.app.app)")
+    assert "worker.__main__" in MODULES
+    assert lines["worker"] == "python -m worker"
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "--host 0.0.0.0",
+        "--port ${PORT:-8000}",
+        "--timeout-keep-alive 95",  # longer than the router's 90 s, or it loses POSTs to connections that we close
+        "--timeout-graceful-shutdown 25",  # without it one open stream holds the process until it is killed at 30 s
+        "--forwarded-allow-ips '*'",  # router addresses are unknown; without trust, Location says http
+    ],
+)
+def test_the_web_line_fits_a_platforms_router(flag: str) -> None:
+    assert flag in procfile()["web"]
+
+
+def test_app_json_asks_only_for_what_is_read() -> None:
+    known = {name for field in Settings.model_fields.items() for name in environment_names(*field)}
+    asked = json.loads((ROOT / "app.json").read_text(encoding="utf-8"))
+    assert {name for name in asked["env"] if not name.startswith("AWS_")} <= known
+    assert asked["formation"].keys() == procfile().keys()
+
+
+def test_every_command_is_executable_and_parses() -> None:
+    commands = [*(ROOT / "bin").iterdir(), ROOT / ".ci" / "run"]
+    assert {path.name for path in commands} >= {"setup", "demo", "dev", "test", "lint", "bench", "run"}
+    for path in commands:
+        assert path.stat().st_mode & 0o111 == 0o111, f"{path.name} is not executable"
+        subprocess.run(["sh", "-n", str(path)], check=True)

@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     webhooks_concurrency: int = Field(
         100, ge=1, description="Jobs of the queue `webhooks` that one worker runs at once."
     )
-    default_concurrency: int = Field(10, ge=1, description="Jobs of the queue `default` that one worker runs at once.")
+    default_concurrency: int = Field(50, ge=1, description="Jobs of the queue `default` that one worker runs at once.")
     shutdown_grace_s: float = Field(
         25, ge=0, description="Seconds that running jobs may go on after SIGTERM before they are handed back."
     )

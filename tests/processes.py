@@ -1,6 +1,7 @@
 """Worker processes of the tests' own: the real engine and ARQ's own worker, with the kinds of `tests.kinds`.
 
-`python -m tests.processes default=10 media=2` runs the engine on REDIS_URL; `arq tests.processes.default` is ARQ's own worker.
+`python -m tests.processes default=10 media=2` runs the engine on REDIS_URL; `arq tests.processes.default` is ARQ's own
+worker.
 """
 
 import asyncio
@@ -64,7 +65,9 @@ async def worker_process(
 ) -> AsyncIterator["subprocess.Popen[bytes]"]:
     """A worker process that has said that it lives; killed at the end of the block if it still does."""
     known = await redis.zcard(WORKERS)
-    process = start(url, "tests.processes", *(f"{queue}={n}" for queue, n in concurrency.items()), **(environment or {}))
+    process = start(
+        url, "tests.processes", *(f"{queue}={n}" for queue, n in concurrency.items()), **(environment or {})
+    )
     try:
         async with asyncio.timeout(PATIENCE_S):
             while await redis.zcard(WORKERS) <= known:

@@ -33,7 +33,7 @@ class StockRunner:
     def __init__(self, resources: Resources, settings: Settings, kinds: Mapping[str, Kind[Any]], queue: str) -> None:
         self._redis = resources.redis
         self._queue = queue
-        self._worker_id = f"arq:{socket.gethostname()}:{os.getpid()}"
+        self._worker_id = f"stock:{socket.gethostname()}:{os.getpid()}"
         self._keep = keep_ms(settings)
         self._spill = Script(self._redis, "spill")
         self._begin = Script(self._redis, "begin")

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -15,8 +16,8 @@ from tests.servers import Valkey
 from tests.worker.working import Desk
 
 
-async def exit_code(process: "object", within_s: float = 15) -> int:
-    return await asyncio.wait_for(asyncio.to_thread(process.wait), within_s)  # type: ignore[attr-defined, no-any-return]
+async def exit_code(process: "subprocess.Popen[bytes]", within_s: float = 15) -> int:
+    return await asyncio.wait_for(asyncio.to_thread(process.wait), within_s)
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])

@@ -9,7 +9,7 @@ import pytest
 from arq.connections import ArqRedis, RedisSettings, create_pool
 from arq.jobs import Job, JobStatus
 
-from tasks.queue.enqueue import Intake
+from tasks.queue.connect import close
 from tasks.queue.record import State
 from tasks.queue.redis_keys import QUEUES, arq_queue
 from tasks.queue.wire import JobFailed, deserialize, serialize
@@ -23,7 +23,9 @@ def job_of(redis: ArqRedis, job_id: str, queue: str = "default") -> Job:
     return Job(job_id, redis, _queue_name=arq_queue(queue), _deserializer=deserialize)
 
 
-async def test_arqs_own_client_can_enqueue_and_its_job_is_adopted(redis: ArqRedis, settings: Settings, desk: Desk, valkey: Valkey) -> None:
+async def test_arqs_own_client_can_enqueue_and_its_job_is_adopted(
+    redis: ArqRedis, settings: Settings, desk: Desk, valkey: Valkey
+) -> None:
     client = await create_pool(
         RedisSettings.from_dsn(valkey.url),
         job_serializer=serialize,
@@ -35,7 +37,7 @@ async def test_arqs_own_client_can_enqueue_and_its_job_is_adopted(redis: ArqRedi
     async with working(redis, settings, concurrency={"media": 2}):
         result = await job.result(timeout=5, poll_delay=0.02)
         record = await desk.ended(job.job_id)
-    await client.aclose(close_connection_pool=True)
+    await close(client)
 
     assert result["params"]["times"] == 7
     assert record.owner == "system"
@@ -43,7 +45,9 @@ async def test_arqs_own_client_can_enqueue_and_its_job_is_adopted(redis: ArqRedi
     assert record.state is State.SUCCEEDED
 
 
-async def test_an_adopted_job_with_unfit_params_fails_with_a_reason(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
+async def test_an_adopted_job_with_unfit_params_fails_with_a_reason(
+    redis: ArqRedis, settings: Settings, desk: Desk
+) -> None:
     job = await redis.enqueue_job("echo", {"times": "many"})
     assert job is not None
     async with working(redis, settings):
@@ -60,7 +64,7 @@ async def test_a_pickled_job_is_never_opened(redis: ArqRedis, settings: Settings
     async with working(redis, settings):
         with pytest.raises(JobFailed, match="'unreadable'"):
             await job_of(redis, job.job_id).result(timeout=5, poll_delay=0.02)
-    await careless.aclose(close_connection_pool=True)
+    await close(careless)
 
 
 async def test_an_adopted_jobs_deferral_is_kept(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
@@ -76,7 +80,9 @@ async def test_an_adopted_jobs_deferral_is_kept(redis: ArqRedis, settings: Setti
     assert record.state is State.SUCCEEDED
 
 
-async def test_arqs_job_reads_status_and_result_of_ours(redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path) -> None:
+async def test_arqs_job_reads_status_and_result_of_ours(
+    redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path
+) -> None:
     go = tmp_path / "go"
     later = job_of(redis, await desk.submit("nothing", delay_ms=60_000))
     assert await later.status() is JobStatus.deferred
@@ -98,7 +104,9 @@ async def test_arqs_job_reads_status_and_result_of_ours(redis: ArqRedis, setting
 
 
 @pytest.mark.parametrize("delay_ms", [0, 60_000], ids=["waiting", "scheduled"])
-async def test_abort_cancels_a_job_that_has_not_started(redis: ArqRedis, settings: Settings, desk: Desk, delay_ms: int) -> None:
+async def test_abort_cancels_a_job_that_has_not_started(
+    redis: ArqRedis, settings: Settings, desk: Desk, delay_ms: int
+) -> None:
     job_id = await desk.submit("nothing", queue="media", delay_ms=delay_ms)
     async with working(redis, settings, concurrency={"default": 1}):
         # This worker does not serve the job's queue: that it never starts is the abort's doing.

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from arq.connections import ArqRedis
 
-from tasks.kind import RetryPolicy
+from tasks.kind import Result, RetryPolicy, Run
 from tasks.queue.cancel import Canceller
 from tasks.queue.record import Priority, State
 from tasks.settings import Settings
-from tests.kinds import KINDS
+from tests.kinds import KINDS, Anything, kind
 from tests.worker.working import Desk, working
 
 
@@ -69,7 +69,9 @@ async def test_a_refusal_is_final_at_once(redis: ArqRedis, settings: Settings, d
     assert record.error == {"code": "corrupt", "message": "This is no picture."}
 
 
-async def test_an_attempt_that_overruns_is_stopped_and_retried(redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path) -> None:
+async def test_an_attempt_that_overruns_is_stopped_and_retried(
+    redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path
+) -> None:
     slow = replace(KINDS["sleep"], timeout_s=0.05, retry=RetryPolicy(max_tries=2, first_delay_s=0.01))
     async with working(redis, settings, kinds={"sleep": slow}):
         record = await desk.ended(await desk.submit("sleep", seconds=60, file=str(tmp_path / "lines")))
@@ -101,7 +103,9 @@ async def test_an_unknown_kind_is_refused_and_named(redis: ArqRedis, settings: S
     assert "'origami'" in record.error["message"]
 
 
-async def test_a_scheduled_job_waits_for_its_time_without_polling(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
+async def test_a_scheduled_job_waits_for_its_time_without_polling(
+    redis: ArqRedis, settings: Settings, desk: Desk
+) -> None:
     async with working(redis, settings):
         job_id = await desk.submit("echo", delay_ms=300)
         assert (await desk.read(job_id)).state is State.SCHEDULED
@@ -113,7 +117,9 @@ async def test_a_scheduled_job_waits_for_its_time_without_polling(redis: ArqRedi
     assert started - record.due_at < 900, "the timer was missed and the safety poll found it"
 
 
-async def test_a_higher_priority_goes_first_within_an_owners_lane(redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path) -> None:
+async def test_a_higher_priority_goes_first_within_an_owners_lane(
+    redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path
+) -> None:
     lines = tmp_path / "lines"
     low = await desk.submit("note", file=str(lines), priority=Priority.LOW)
     normal = await desk.submit("note", file=str(lines))
@@ -164,7 +170,9 @@ async def test_what_does_not_end_within_the_grace_is_handed_back_without_using_u
         assert (await desk.ended(job_id, seconds=3)).result == {"attempt": 2}
 
 
-async def test_a_stopping_worker_lets_running_jobs_end_and_starts_no_more(redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path) -> None:
+async def test_a_stopping_worker_lets_running_jobs_end_and_starts_no_more(
+    redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path
+) -> None:
     async with working(redis, settings, concurrency={"default": 1}):
         first = await desk.submit("sleep", seconds=0.3, file=str(tmp_path / "lines"))
         second = await desk.submit("sleep", seconds=0.3, file=str(tmp_path / "lines"))
@@ -174,7 +182,9 @@ async def test_a_stopping_worker_lets_running_jobs_end_and_starts_no_more(redis:
     assert (await desk.read(second)).state is State.QUEUED
 
 
-async def test_a_second_stop_hands_back_at_once(redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path) -> None:
+async def test_a_second_stop_hands_back_at_once(
+    redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path
+) -> None:
     async with working(redis, settings) as engine:
         job_id = await desk.submit("sleep", seconds=60, file=str(tmp_path / "lines"))
         await desk.until(job_id, State.RUNNING)
@@ -183,7 +193,9 @@ async def test_a_second_stop_hands_back_at_once(redis: ArqRedis, settings: Setti
     assert (await desk.read(job_id)).state is State.QUEUED
 
 
-async def test_each_queue_has_its_own_concurrency(redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path) -> None:
+async def test_each_queue_has_its_own_concurrency(
+    redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path
+) -> None:
     async with working(redis, settings, concurrency={"media": 1, "default": 2}):
         slow = [await desk.submit("sleep", queue="media", seconds=0.5, file=str(tmp_path / "a")) for _ in range(3)]
         await desk.until(slow[0], State.RUNNING)
@@ -197,10 +209,6 @@ async def test_each_queue_has_its_own_concurrency(redis: ArqRedis, settings: Set
 
 
 async def test_scratch_folders_are_removed(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
-    from tests.kinds import kind  # noqa: PLC0415
-    from tasks.kind import Result, Run  # noqa: PLC0415
-    from tests.kinds import Anything  # noqa: PLC0415
-
     async def scribble(run: Run[Anything]) -> Result:
         (run.scratch.folder / "draft").write_text("x")
         return Result(value={"folder": str(run.scratch.folder)})

@@ -67,7 +67,9 @@ async def test_an_owner_may_be_capped(redis: ArqRedis, desk: Desk, tmp_path: Pat
             assert (await desk.ended(job_id)).state is State.SUCCEEDED
 
 
-async def test_a_paused_queue_starts_nothing_until_it_is_resumed(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
+async def test_a_paused_queue_starts_nothing_until_it_is_resumed(
+    redis: ArqRedis, settings: Settings, desk: Desk
+) -> None:
     lanes = Lanes(redis)
     await lanes.pause("default")
     async with working(redis, settings, concurrency={"default": 2, "media": 1}):

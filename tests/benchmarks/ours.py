@@ -1,0 +1,80 @@
+"""Our own engine under measurement: `fill N`, `work` and `send N`, as rivals/stopwatch.py says what each does."""
+
+import time
+from typing import Any
+
+import uvloop
+from pydantic import BaseModel
+
+from tasks.kind import Kind, Result, Run
+from tasks.logs import configure
+from tasks.queue.connect import close, connect
+from tasks.queue.enqueue import Intake, Submission
+from tasks.settings import Settings
+from tests.benchmarks.rivals.stopwatch import URL, Stopwatch, arrived, command, fill, send
+from worker.engine import Engine
+from worker.resources import open_resources
+
+QUEUE = "default"
+watch = Stopwatch()
+
+
+class NoParams(BaseModel):
+    """A no-op asks for nothing."""
+
+
+class Sent(BaseModel):
+    """When the job was sent, on the machine's monotonic clock."""
+
+    at: float
+
+
+async def nothing(_run: Run[NoParams]) -> Result:
+    watch.tick()
+    return Result()
+
+
+async def arrive(run: Run[Sent]) -> Result:
+    arrived(run.params.at)
+    return Result()
+
+
+KINDS: dict[str, Kind[Any]] = {
+    "nothing": Kind("nothing", QUEUE, NoParams, nothing),
+    "arrive": Kind("arrive", QUEUE, Sent, arrive),
+}
+
+
+async def work(settings: Settings) -> None:
+    configure(settings)
+    resources = open_resources(settings)
+    engine = Engine(
+        resources.redis,
+        settings,
+        concurrency={QUEUE: settings.default_concurrency},
+        kinds=KINDS,
+        storage=resources.storage,
+        sandbox=resources.sandbox,
+    )
+    await engine.run()
+
+
+async def main() -> None:
+    settings = Settings(_env_file=None, storage_url="memory://", max_waiting_jobs=1_000_000)
+    verb, count = command()
+    if verb == "work":
+        await work(settings)
+        return
+    redis = connect(URL)
+    intake = Intake(redis, settings)
+    if verb == "fill":
+        began = time.perf_counter()
+        await fill(lambda: intake.accept(Submission("nothing", QUEUE, "dev", "{}")), count)
+        print(f"{count / (time.perf_counter() - began):,.0f} submits/s")  # noqa: T201
+    else:
+        await send(lambda at: intake.accept(Submission("arrive", QUEUE, "dev", Sent(at=at).model_dump_json())), count)
+    await close(redis)
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

@@ -1,0 +1,36 @@
+"""The whole house: the Procfile's own lines on a Valkey of their own, with small limits, for the tests of this folder."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.demo import pressroom
+
+SMALL_LIMITS = {
+    "MAX_PIXELS": "30000000",
+    "MAX_SIDE_PX": "12000",
+    "MAX_FRAMES": "20",
+    "MAX_UPLOAD_BYTES": "8000000",
+    "SANDBOX_CHILDREN": "2",
+    "LOG_LEVEL": "warning",
+}
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the running house: storage/ and the processes' logs are in it."""
+    return tmp_path_factory.mktemp("house")
+
+
+@pytest.fixture(scope="session")
+def address(house: Path) -> Iterator[str]:
+    with pressroom(house, **SMALL_LIMITS) as address:
+        yield address
+
+
+@pytest.fixture
+def client(address: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=address, timeout=30) as client:
+        yield client

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.benchmarks.report import Report
 
-BENCHES = ("queue", "api")
+BENCHES = ("queue", "api", "memory", "kill")
 
 
 def main() -> None:

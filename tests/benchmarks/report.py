@@ -22,19 +22,22 @@ def describe_machine() -> str:
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison. A promise is either a factor over the rival (`times`) or a bound on our own value (`at_most`)."""
+    """One comparison, or one figure of our own. A promise is either a factor over the rival (`times`) or a bound on our
+    own value (`at_most`)."""
 
     metric: str
     ours: float
-    rival: str
-    rival_value: float
+    rival: str = ""
+    rival_value: float | None = None
     less_is_better: bool = False
     times: float | None = None
     at_most: float | None = None
 
     @property
-    def ratio(self) -> float:
-        """How many times better ours is; under 1, it is worse."""
+    def ratio(self) -> float | None:
+        """How many times better ours is; under 1, it is worse. None where there is no rival."""
+        if self.rival_value is None:
+            return None
         return self.rival_value / self.ours if self.less_is_better else self.ours / self.rival_value
 
     @property
@@ -45,7 +48,7 @@ class Row:
 
     @property
     def met(self) -> bool | None:
-        if self.times is not None:
+        if self.times is not None and self.ratio is not None:
             return self.ratio >= self.times
         return self.ours <= self.at_most if self.at_most is not None else None
 
@@ -69,7 +72,9 @@ class Report:
         ]
         for row in self.rows:
             met = {True: "yes", False: "**no**", None: ""}[row.met]
-            values = f"{figure(row.ours)} | {row.rival} | {figure(row.rival_value)} | {row.ratio:.2f}"
+            rival = "" if row.rival_value is None else figure(row.rival_value)
+            ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+            values = f"{figure(row.ours)} | {row.rival} | {rival} | {ratio}"
             lines.append(f"| {row.metric} | {values} | {row.promise} | {met} |")
         return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""The whole house: the Procfile's own lines on a Valkey of their own, with small limits, for the tests of this folder."""
+"""The whole house: the Procfile's own lines on a Valkey of their own, with small limits."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -63,7 +63,7 @@ def test_every_format_is_read_whatever_the_name_says(client: httpx.Client, name:
     job = ended(client, posted["id"])
     assert job["state"] == "succeeded", job
     assert job["result"]["picture"]["format"] == name
-    assert [file["about"] for file in job["files"]][0] == {"width": 64, "height": 64}
+    assert next(file["about"] for file in job["files"]) == {"width": 64, "height": 64}
 
 
 def test_one_bad_file_does_not_hurt_its_neighbours(client: httpx.Client) -> None:

@@ -1,0 +1,49 @@
+"""`bin/bench kill`: how long after `kill -9` of its worker a job runs again, on another worker."""
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tasks.queue.connect import close, connect
+from tasks.queue.record import State
+from tests.benchmarks.queue import ours
+from tests.benchmarks.report import Report, Row
+from tests.processes import worker_process
+from tests.servers import Valkey
+from tests.worker.working import Desk, settings_for
+
+ROUNDS = 4
+JOBS = 10
+AGAIN_WITHIN_S = 15
+
+
+async def again() -> list[float]:
+    """Seconds from the kill to each job's second start."""
+    with Valkey() as valkey, tempfile.TemporaryDirectory() as folder:
+        redis = connect(valkey.url)
+        desk = Desk(redis, settings_for(redis))
+        desk.watch.start()
+        clock: Callable[[], object] = redis.time
+        async with worker_process(redis, valkey.url, default=JOBS) as doomed:
+            held = [await desk.submit("sleep", seconds=13, file=str(Path(folder) / "lines")) for _ in range(JOBS)]
+            for job_id in held:
+                await desk.until(job_id, State.RUNNING)
+            async with worker_process(redis, valkey.url, default=JOBS):
+                doomed.kill()
+                seconds, micros = await clock()  # type: ignore[misc]
+                killed = seconds + micros / 1e6
+                records = [await desk.ended(job_id, seconds=60) for job_id in held]
+        await desk.watch.stop()
+        await close(redis)
+    return [(record.started_at or 0) / 1000 - killed for record in records]
+
+
+def run() -> Report:
+    waits = [seconds for _ in range(ROUNDS) for seconds in asyncio.run(again())]
+    mine = ours()
+    rows = [
+        Row("a killed worker's job runs again, median, s", sorted(waits)[len(waits) // 2], at_most=AGAIN_WITHIN_S),
+        Row("a killed worker's job runs again, longest, s", max(waits), at_most=AGAIN_WITHIN_S),
+    ]
+    return Report("kill", rows, {mine.name: mine.version})

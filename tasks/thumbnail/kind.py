@@ -13,7 +13,9 @@ from tasks.thumbnail.variants import Variant
 
 PROBE_SECONDS = 10.0
 """A look at the header; a JPEG is read through once to count its scans."""
-PROBE_MEMORY_MB = 32
+PROBE_MEMORY_MB = 64
+"""Beside the file itself, which some decoders read whole before they tell its size."""
+MEGABYTE = 1 << 20
 
 
 class Upload(BaseModel):
@@ -46,7 +48,12 @@ async def make_thumbnails(run: Run[ThumbnailParams]) -> Result:
         "max_jpeg_scans": run.settings.max_jpeg_scans,
     }
     picture = await run.sandbox.call(
-        "tasks.thumbnail.imaging:probe", str(source), variants, limits, seconds=PROBE_SECONDS, memory_mb=PROBE_MEMORY_MB
+        "tasks.thumbnail.imaging:probe",
+        str(source),
+        variants,
+        limits,
+        seconds=PROBE_SECONDS,
+        memory_mb=PROBE_MEMORY_MB + run.params.upload.bytes // MEGABYTE,
     )
     memory_mb = picture.pop("memory_mb")
     drawn = await run.sandbox.call(

@@ -1,0 +1,124 @@
+"""Opens and decodes a picture that a stranger sent, and says what is wrong with it in the words of `tasks.refusal`."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from PIL import ExifTags, Image
+from PIL.ImageFile import ImageFile
+
+from tasks.refusal import Refusal
+from tasks.thumbnail.formats import HEAD_BYTES, PLUGINS, format_of
+from tasks.thumbnail.frames import count_frames
+from tasks.thumbnail.jpeg_scans import count_scans
+from tasks.thumbnail.source import Source
+
+UPRIGHT = 1
+"""The EXIF orientation of a picture that is stored as it is seen."""
+
+
+def open_picture(source: Source, limits: dict[str, int]) -> tuple[str, ImageFile, int]:
+    """Read the header and hold it against the limits; no pixel is decoded.
+
+    Returns the format (a key of PLUGINS), the picture, ready for `decode`, and its number of frames.
+    Raises: `Refusal`.
+    """
+    name = format_of(source.read(HEAD_BYTES))
+    if source.is_cut_short(name):
+        raise Refusal("truncated", f"The {name} file ends before its picture does; send it anew.")
+    source.seek(0)
+    source.ended = False
+    try:
+        with _pillow_limited(limits["max_pixels"]):
+            picture = PLUGINS[name](source)
+            _check_size(picture.size, limits)
+            frames = count_frames(picture, source, limits["max_frames"])
+            scans = count_scans(source, limits["max_jpeg_scans"]) if name == "jpeg" else 1
+    except Exception as error:  # whatever a decoder raises over a stranger's bytes
+        raise _refusal(error, name, source, limits) from error
+    if frames > limits["max_frames"]:
+        raise _exceeded("too_many_frames", "frames", limits["max_frames"])
+    if scans > limits["max_jpeg_scans"]:
+        raise _exceeded("too_many_scans", "scans", limits["max_jpeg_scans"])
+    source.ended = False  # decoders read in blocks and always ask for more than there is
+    return name, picture, frames
+
+
+def decode(name: str, picture: ImageFile, source: Source, limits: dict[str, int]) -> None:
+    """Decode the first frame's pixels in place. Raises: `Refusal`."""
+    try:
+        with _pillow_limited(limits["max_pixels"]):
+            picture.load()
+    except Exception as error:  # whatever a decoder raises over a stranger's bytes
+        source.ended = False
+        raise _refusal(error, name, source, limits) from error
+    _check_size(picture.size, limits)
+
+
+def orientation_of(picture: ImageFile) -> int:
+    """EXIF orientation, 1 to 8; UPRIGHT where there is none or it makes no sense. Pillow turns TIFF by itself."""
+    if not picture.info.keys() & {"exif", "xmp"} or picture.format == "TIFF":
+        return UPRIGHT
+    if picture.format == "PNG" and "exif" not in picture.info:  # else Pillow decodes it all to look for one at the end
+        return UPRIGHT
+    try:
+        orientation = picture.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
+    except Exception:  # damaged metadata is no reason to refuse the picture it came with
+        return UPRIGHT
+    return int(orientation) if orientation in range(1, 9) else UPRIGHT
+
+
+@contextmanager
+def _pillow_limited(max_pixels: int) -> Iterator[None]:
+    """Pillow warns of nothing, and its own check (of WebP, before it allocates) obeys our limit."""
+    before = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = (max_pixels + 1) // 2  # Pillow warns from here on and raises above the double
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
+def _check_size(size: tuple[int, int], limits: dict[str, int]) -> None:
+    width, height = size
+    if width < 1 or height < 1:
+        raise Refusal("corrupt", f"The picture says it is {width} × {height} pixels; send a sound one.")
+    if width * height > (limit := limits["max_pixels"]):
+        message = f"The picture is {width} × {height} pixels, {width * height:,} in all; the limit is {limit:,}."
+        raise Refusal("too_many_pixels", message, limit=limit)
+    if max(size) > (limit := limits["max_side_px"]):
+        message = f"The picture is {width} × {height} pixels; the limit for a side is {limit:,}."
+        raise Refusal("side_too_long", message, limit=limit)
+
+
+def _exceeded(code: str, things: str, limit: int) -> Refusal:
+    return Refusal(
+        code, f"The picture has more than {limit:,} {things}, which is the limit; save it anew with fewer.", limit=limit
+    )
+
+
+def _refusal(error: Exception, name: str, source: Source, limits: dict[str, int]) -> Exception:
+    """What to raise in place of a decoder's `error`."""
+    said = str(error)
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, Image.DecompressionBombError):
+        limit = limits["max_pixels"]
+        return Refusal(
+            "too_many_pixels", f"The picture has more than {limit:,} pixels, which is the limit.", limit=limit
+        )
+    if isinstance(error, MemoryError) or any(words in said.lower() for words in ("out of memory", "allocate memory")):
+        return out_of_memory()
+    if isinstance(error, OSError) and error.errno is not None:  # the disk's fault, not the file's
+        return error
+    if source.ended or isinstance(error, EOFError) or "truncated" in said.lower():
+        return Refusal("truncated", f"The {name} file ends before its picture does ({said}); send it anew.")
+    return Refusal("corrupt", f"The {name} file is damaged ({said}); send a sound one.")
+
+
+def out_of_memory() -> Refusal:
+    return Refusal(
+        "out_of_memory", "The picture needs more memory than one piece of work may take; send a smaller one."
+    )

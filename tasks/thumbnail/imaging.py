@@ -1,0 +1,155 @@
+"""A picture file in, one file per variant out. Runs in a sandbox child: the bytes are a stranger's.
+
+The steps of `render`: look at the header, plan every variant, decode once (JPEG scaled down on the way), draw the
+variants from the largest to the smallest, turn each upright, bring its colours to sRGB, frame and save it.
+"""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
+
+from tasks.thumbnail.colour import ToSRGB, resampleable
+from tasks.thumbnail.decoding import UPRIGHT, decode, open_picture, orientation_of, out_of_memory
+from tasks.thumbnail.encoding import finished, save
+from tasks.thumbnail.formats import extension_of, type_of
+from tasks.thumbnail.geometry import Plan, Size, plan
+from tasks.thumbnail.memory import estimated_mb
+from tasks.thumbnail.resampling import FINER, Ladder
+from tasks.thumbnail.source import Source
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class Report(Protocol):
+    """Tells how far the work is."""
+
+    def __call__(self, done: int, total: int, note: str = "") -> None: ...
+
+
+def probe(path: str, variants: list[dict[str, Any]], limits: dict[str, int], *, report: Report) -> dict[str, Any]:
+    """What the file at `path` is, by its header; no pixel is decoded.
+
+    variants: dumps of `Variant`, each with a box. limits: max_pixels, max_side_px, max_frames, max_jpeg_scans.
+    Returns `format`, `type` (media type), `width` and `height` in pixels as seen upright, `frames`, `mode` (Pillow's),
+    `has_alpha`, `orientation` (EXIF, 1 to 8) and `memory_mb`, what `render` is expected to take for these variants.
+
+    Raises: `Refusal`: `unsupported_format`, `too_many_pixels`, `side_too_long`, `too_many_frames`, `too_many_scans`,
+    `truncated`, `corrupt` or `out_of_memory`.
+    """
+    try:
+        with Source(path) as source:
+            name, picture, frames = open_picture(source, limits)
+            orientation = orientation_of(picture)
+            width, height = _turned(picture.size, orientation)
+            plans = _plans(picture.size, orientation, variants)
+            denominator = _scale_denominator(picture, plans)
+            about = {
+                "format": name,
+                "type": type_of(name),
+                "width": width,
+                "height": height,
+                "frames": frames,
+                "mode": picture.mode,
+                "has_alpha": picture.has_transparency_data,
+                "orientation": orientation,
+                "memory_mb": estimated_mb(name, picture, Path(path).stat().st_size, denominator, plans),
+            }
+    except MemoryError as error:
+        raise out_of_memory() from error
+    report(1, 1, "looked at the picture")
+    return about
+
+
+def render(
+    path: str, folder: str, variants: list[dict[str, Any]], limits: dict[str, int], *, report: Report
+) -> list[dict[str, Any]]:
+    """Draw every variant of the picture at `path` into `folder`: all of them, or on any failure none.
+
+    Returns, in the order of `variants`, `name`, `path`, `type`, `width`, `height` (pixels) and `bytes` of each file.
+    Raises: `Refusal` as `probe` does; OSError when `folder` cannot be written to.
+    """
+    written: list[Path] = []
+    try:
+        return _render(path, Path(folder), variants, limits, report=report, written=written)
+    except BaseException as error:
+        for file in written:
+            file.unlink(missing_ok=True)
+        if isinstance(error, MemoryError):
+            raise out_of_memory() from error
+        raise
+
+
+def _render(
+    path: str,
+    folder: Path,
+    variants: list[dict[str, Any]],
+    limits: dict[str, int],
+    *,
+    report: Report,
+    written: list[Path],
+) -> list[dict[str, Any]]:
+    with Source(path) as source:
+        name, picture, _frames = open_picture(source, limits)
+        size = picture.size
+        orientation = orientation_of(picture)
+        plans = _plans(size, orientation, variants)
+        denominator = _scale_denominator(picture, plans)
+        if denominator > 1:
+            picture.draft(None, (size[0] // denominator, size[1] // denominator))
+        decode(name, picture, source, limits)
+    decoded = resampleable(picture)
+    to_srgb = ToSRGB(picture.info.get("icc_profile"), decoded.mode)
+    ladder = Ladder(decoded, size, denominator)
+    del picture, decoded  # so that the ladder can let its copies go when they have served
+    files: dict[int, dict[str, Any]] = {}
+    for index in sorted(range(len(plans)), key=lambda index: -plans[index].scale):
+        image = ladder.drawn(plans[index].box, plans[index].size)
+        image = to_srgb.convert(_upright(image, orientation))
+        image, written_as = finished(image, _turned(plans[index].canvas, orientation), variants[index])
+        file = folder / f"{variants[index]['name']}.{extension_of(written_as)}"
+        written.append(file)
+        save(image, file, written_as, variants[index]["quality"])
+        files[index] = {
+            "name": variants[index]["name"],
+            "path": str(file),
+            "type": type_of(written_as),
+            "width": image.width,
+            "height": image.height,
+            "bytes": file.stat().st_size,
+        }
+        report(len(files), len(plans), variants[index]["name"])
+    return [files[index] for index in range(len(plans))]
+
+
+def _plans(size: Size, orientation: int, variants: list[dict[str, Any]]) -> list[Plan]:
+    """Plans in the pixels as stored: the picture is turned after it was shrunk, which is cheaper."""
+    boxes = variants
+    if _turned((0, 1), orientation) == (1, 0):
+        boxes = [variant | {"width": variant["height"], "height": variant["width"]} for variant in variants]
+    return [plan(size, box) for box in boxes]
+
+
+def _turned(size: Size, orientation: int) -> Size:
+    return size if orientation < 5 else (size[1], size[0])
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    return image if orientation == UPRIGHT else image.transpose(_TURNS[orientation])
+
+
+def _scale_denominator(picture: Image.Image, plans: list[Plan]) -> int:
+    """How far a JPEG may be scaled down while it is decoded: 1, 2, 4 or 8, still FINER than the largest variant."""
+    if not isinstance(picture, JpegImageFile):
+        return 1
+    largest = max(plan.scale for plan in plans)
+    return next((times for times in (8, 4, 2) if times * largest * FINER <= 1), 1)

@@ -1,0 +1,35 @@
+"""The file of a picture, and whether all of it is there."""
+
+import io
+
+
+class Source(io.BufferedReader):
+    """A picture's file that remembers whether someone asked for more than it holds."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(io.FileIO(path))
+        self.ended = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self.ended = self.ended or (size is not None and len(data) < size)
+        return data
+
+    def is_cut_short(self, name: str) -> bool:
+        """Whether a file of format `name` promises more bytes than it has: WebP and AVIF say how long they are."""
+        end = self.seek(0, io.SEEK_END)
+        if name == "webp":
+            return end < 8 + self._number(4, "little")
+        position = 0
+        while name == "avif" and position + 8 <= end:
+            length = self._number(position, "big")
+            if length == 1:  # a 64-bit length follows the box's type
+                length = self._number(position + 8, "big") << 32 | self._number(position + 12, "big")
+            if length == 0:  # to the end of the file, whatever that is
+                break
+            position += max(length, 8)
+        return position > end
+
+    def _number(self, position: int, order: str) -> int:
+        self.seek(position)
+        return int.from_bytes(super().read(4), "big" if order == "big" else "little")

@@ -1,0 +1,54 @@
+"""Calls `probe` and `render` as the sandbox does, without the sandbox."""
+
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from tasks.thumbnail.imaging import probe, render
+from tasks.thumbnail.variants import variants_of
+
+LIMITS = {"max_pixels": 100_000_000, "max_side_px": 30_000, "max_frames": 1_000, "max_jpeg_scans": 100}
+
+
+def silent(done: int, total: int, note: str = "") -> None:
+    """A report that nobody reads."""
+
+
+class Desk:
+    """A folder with one source file, and the files drawn from it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.source = folder / "upload.bin"
+        self.drawn = folder / "drawn"
+        self.drawn.mkdir()
+
+    def probe(self, data: bytes, *variants: dict[str, Any], **limits: int) -> dict[str, Any]:
+        self.source.write_bytes(data)
+        return probe(str(self.source), _dumped(variants), LIMITS | limits, report=silent)
+
+    def render(self, data: bytes, *variants: dict[str, Any], **limits: int) -> list[dict[str, Any]]:
+        self.source.write_bytes(data)
+        return render(str(self.source), str(self.drawn), _dumped(variants), LIMITS | limits, report=silent)
+
+    def picture(self, data: bytes, **variant: Any) -> Image.Image:
+        """The picture of one variant, read back."""
+        file = self.render(data, {"name": "one", **(variant or {"width": 8192})})[0]
+        with Image.open(file["path"]) as picture:
+            picture.load()
+            return picture
+
+
+def _dumped(variants: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
+    return [variant.model_dump() for variant in variants_of(list(variants) or "default")]
+
+
+def close(one: Any, other: Any, tolerance: int = 12) -> bool:
+    """Whether two pixels look alike."""
+    return all(abs(left - right) <= tolerance for left, right in zip(one, other, strict=True))
+
+
+def corners(picture: Image.Image) -> list[Any]:
+    """Pixels from the middle of the four quarters: top left, top right, bottom left, bottom right."""
+    xs, ys = (picture.width // 4, picture.width * 3 // 4), (picture.height // 4, picture.height * 3 // 4)
+    return [picture.convert("RGB").getpixel((x, y)) for y in ys for x in xs]

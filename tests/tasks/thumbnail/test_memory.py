@@ -1,0 +1,67 @@
+"""What `probe` says a picture will take, against what it takes."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.pictures import encoded, scene
+from tests.tasks.thumbnail.drawing import Desk
+
+MEASURE = """
+import pathlib, re, sys
+from tasks.thumbnail.imaging import probe, render
+from tasks.thumbnail.variants import variants_of
+from tests.tasks.thumbnail.drawing import LIMITS, silent
+
+def megabytes(line):
+    return int(re.search(line + r":\\s+(\\d+)", pathlib.Path("/proc/self/status").read_text())[1]) / 1024
+
+source, folder = sys.argv[1:]
+variants = [variant.model_dump() for variant in variants_of("default")]
+estimate = probe(source, variants, LIMITS, report=silent)["memory_mb"]
+pathlib.Path("/proc/self/clear_refs").write_text("5")
+before = megabytes("VmRSS")
+render(source, folder, variants, LIMITS, report=silent)
+print(estimate, megabytes("VmHWM") - before)
+"""
+
+KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "jpeg": ("JPEG", "RGB", {}),
+    "progressive jpeg": ("JPEG", "RGB", {"progressive": True, "subsampling": "4:4:4"}),
+    "png": ("PNG", "RGB", {"compress_level": 1}),
+    "transparent png": ("PNG", "RGBA", {"compress_level": 1}),
+    "palette png": ("PNG", "P", {"compress_level": 1}),
+    "webp": ("WEBP", "RGB", {"method": 0}),
+    "avif": ("AVIF", "RGB", {"speed": 10}),
+    "tiff": ("TIFF", "RGB", {"compression": "tiff_lzw"}),
+    "gif": ("GIF", "P", {}),
+}
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the kernel tells peak memory on Linux")
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_estimate_is_enough_and_not_far_off(desk: Desk, kind: str) -> None:
+    name, mode, options = KINDS[kind]
+    picture = scene(500, 375).convert("RGBA" if mode == "RGBA" else "RGB")
+    if mode == "RGBA":
+        picture.putalpha(128)
+    desk.source.write_bytes(encoded(picture.resize((4000, 3000)).convert(mode), name, **options))
+    command = [sys.executable, "-c", MEASURE, str(desk.source), str(desk.drawn)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    estimate, taken = map(float, done.stdout.split())
+    assert taken <= estimate + 4
+    assert estimate <= 2.5 * taken + 24
+
+
+def test_one_large_file_of_any_format_and_two_jpegs_fit_half_a_gigabyte(desk: Desk) -> None:
+    """24 megapixels within the 300 MB that a 512 MB machine can spare for pictures."""
+    for kind, (name, mode, options) in KINDS.items():
+        data = encoded(Image.new(mode, (6000, 4000)), name, **options)
+        estimate = desk.probe(data)["memory_mb"]
+        assert estimate <= 300, kind
+        if kind == "jpeg":
+            assert 2 * estimate <= 300

@@ -1,0 +1,82 @@
+"""Files with bytes changed, lost and added at random: each is drawn or refused, and nothing else happens."""
+
+import random
+from typing import Any
+
+import pytest
+from PIL import Image, ImageCms
+
+from tasks.refusal import Refusal
+from tests.pictures import detailed, encoded
+from tests.tasks.thumbnail.drawing import Desk
+
+FILES_PER_FORMAT = 100
+HEADER_BYTES = 400
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes().replace(b"s\0R\0G\0B", b"o\0t\0h\0r")
+
+
+def sound(name: str) -> list[bytes]:
+    picture = detailed(90, 70)
+    clear = picture.convert("RGBA")
+    clear.putalpha(picture.getchannel("R"))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    more: dict[str, Any] = {"save_all": True, "append_images": [picture.rotate(9)]}
+    return {
+        "jpeg": lambda: [
+            encoded(picture, "JPEG", exif=exif, icc_profile=PROFILE, comment=b"words"),
+            encoded(picture, "JPEG", progressive=True),
+            encoded(picture.convert("CMYK"), "JPEG"),
+            encoded(picture, "MPO", **more),
+        ],
+        "png": lambda: [
+            encoded(clear, "PNG", exif=exif, icc_profile=PROFILE),
+            encoded(picture.quantize(16), "PNG", transparency=2),
+            encoded(picture, "PNG", **more),
+        ],
+        "webp": lambda: [encoded(clear, "WEBP", exif=exif, icc_profile=PROFILE), encoded(picture, "WEBP", **more)],
+        "avif": lambda: [encoded(clear, "AVIF", exif=exif, speed=10)],
+        "gif": lambda: [encoded(picture.quantize(16), "GIF", **more)],
+        "tiff": lambda: [encoded(picture, "TIFF", compression="tiff_lzw", exif=exif), encoded(clear, "TIFF")],
+        "bmp": lambda: [encoded(picture, "BMP")],
+    }[name]()
+
+
+def mutilated(dice: random.Random, data: bytes) -> bytes:
+    changed = bytearray(data)
+    for _ in range(dice.choice((1, 2, 5, 30))):
+        position = dice.randrange(dice.choice((min(HEADER_BYTES, len(changed)), len(changed))))
+        match dice.randrange(3):
+            case 0:
+                changed[position] = dice.choice((0, 1, 127, 128, 255, dice.randrange(256)))
+            case 1:
+                del changed[position : position + dice.randrange(1, 9)]
+            case 2:
+                changed[position:position] = dice.randbytes(dice.randrange(1, 5))
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("name", ["jpeg", "png", "webp", "avif", "gif", "tiff", "bmp"])
+def test_a_mutilated_file_is_drawn_or_refused(desk: Desk, name: str) -> None:
+    dice = random.Random(name)  # noqa: S311 - the same files every time
+    seeds = sound(name)
+    drawn = 0
+    codes: set[str] = set()
+    for _ in range(FILES_PER_FORMAT):
+        data = mutilated(dice, dice.choice(seeds))
+        try:
+            desk.probe(data)
+            files = desk.render(
+                data, {"name": "a", "width": 40, "height": 40, "fit": "pad"}, {"name": "b", "width": 16}
+            )
+        except Refusal as refusal:
+            codes.add(refusal.code)
+            assert not list(desk.drawn.iterdir())
+        else:
+            assert (files[0]["width"], files[0]["height"]) == (40, 40)
+            for path in desk.drawn.iterdir():
+                path.unlink()
+            drawn += 1
+    assert drawn > 0
+    assert "corrupt" in codes or "truncated" in codes
+    assert codes <= {"unsupported_format", "corrupt", "truncated", "too_many_pixels", "side_too_long"}

@@ -1,0 +1,71 @@
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.pictures import encoded, quarters
+from tests.tasks.thumbnail.drawing import Desk, close, corners
+
+# How the upright picture is to be stored so that a viewer who obeys the orientation sees it upright.
+STORED = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+FORMATS: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 95},
+    "PNG": {},
+    "WEBP": {"lossless": True},
+    "AVIF": {"quality": 95},
+    "TIFF": {},
+}
+
+
+def stored(upright: Image.Image, orientation: int, name: str) -> bytes:
+    turn = STORED[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return encoded(upright if turn is None else upright.transpose(turn), name, exif=exif, **FORMATS[name])
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("orientation", STORED)
+def test_every_orientation_is_drawn_as_an_upright_picture_is(desk: Desk, orientation: int, name: str) -> None:
+    upright = quarters(640, 480)
+    data = stored(upright, orientation, name)
+    assert (desk.probe(data)["width"], desk.probe(data)["height"]) == (640, 480)
+    for fit in ("contain", "cover", "pad"):
+        expected = desk.picture(stored(upright, 1, name), width=90, height=60, fit=fit, format="png")
+        drawn = desk.picture(data, width=90, height=60, fit=fit, format="png")
+        assert drawn.size == expected.size
+        for pixel, other in zip(corners(drawn), corners(expected), strict=True):
+            assert close(pixel, other)
+
+
+@pytest.mark.parametrize("orientation", STORED)
+def test_a_cascade_of_sizes_is_upright_too(desk: Desk, orientation: int) -> None:
+    data = stored(quarters(640, 480), orientation, "JPEG")
+    files = desk.render(data, *({"name": f"w{width}", "width": width} for width in (20, 80, 320)))
+    for file, width in zip(files, (20, 80, 320), strict=True):
+        with Image.open(file["path"]) as picture:
+            assert picture.size == (width, width * 3 // 4)
+            for pixel, other in zip(corners(picture), corners(quarters()), strict=True):
+                assert close(pixel, other, 20)
+
+
+@pytest.mark.parametrize("nonsense", [0, 9, 6000])
+def test_an_orientation_that_makes_no_sense_is_passed_over(desk: Desk, nonsense: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = nonsense
+    assert desk.probe(encoded(quarters(), "JPEG", exif=exif))["orientation"] == 1
+
+
+def test_damaged_metadata_is_no_reason_to_refuse_a_picture(desk: Desk) -> None:
+    data = encoded(quarters(), "JPEG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff" + bytes(9))
+    assert desk.probe(data)["orientation"] == 1
+    assert desk.picture(data, width=32).size == (32, 24)

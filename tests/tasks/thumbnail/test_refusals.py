@@ -1,0 +1,248 @@
+"""Bad files, each refused under its own code, none leaving a file behind."""
+
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tasks.refusal import Refusal
+from tasks.thumbnail.imaging import render
+from tasks.thumbnail.jpeg_scans import count_scans
+from tasks.thumbnail.variants import variants_of
+from tests.pictures import (
+    detailed,
+    encoded,
+    gif_of_frames,
+    jpeg_of_scans,
+    png_header,
+    quarters,
+    tiff_of_pages,
+    webp_header,
+)
+from tests.tasks.thumbnail.drawing import LIMITS, Desk, silent
+
+MANY_FORMATS = {
+    "JPEG": {},
+    "PNG": {},
+    "WEBP": {},
+    "AVIF": {},
+    "GIF": {},
+    "BMP": {},
+    "TIFF": {"compression": "tiff_lzw"},
+}
+
+
+def refused(desk: Desk, data: bytes, *, by: str = "both", **limits: int) -> Refusal:
+    """How a file is refused, by `probe` and `render` alike (or by `render` only); nothing is left of it."""
+    doors: dict[str, Callable[..., Any]] = {"probe": desk.probe, "render": desk.render}
+    answers = []
+    for door in doors if by == "both" else [by]:
+        with pytest.raises(Refusal) as caught:
+            doors[door](data, {"name": "one", "width": 10}, {"name": "two", "width": 20}, **limits)
+        answers.append(caught.value)
+        assert not list(desk.drawn.iterdir())
+    assert len({(answer.code, answer.message) for answer in answers}) == 1
+    return answers[0]
+
+
+@pytest.mark.parametrize(
+    ("data", "looks_like"),
+    [
+        (b"just some words", "no picture"),
+        (bytes(4000), "no picture"),
+        (b"\xff\xd8", "no picture"),
+        (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
+        (b"  <svg onload='alert(1)'/>", "SVG"),
+        (b"<!DOCTYPE html><script>alert(1)</script>", "HTML"),
+        (b"%PDF-1.7\n" + encoded(quarters(), "JPEG"), "PDF"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 1 1\n", "PostScript"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0heicmif1" + bytes(99), "HEIC"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0isomiso2" + bytes(99), "video"),
+        (b"8BPS\0\1" + bytes(99), "Photoshop"),
+        (b"PK\x03\x04" + bytes(99), "ZIP"),
+        (encoded(quarters(), "PPM"), "no picture"),
+        (encoded(quarters(), "ICO"), "ICO"),
+        (encoded(quarters(), "JPEG2000"), "JPEG 2000"),
+        (encoded(quarters(), "EPS"), "PostScript"),
+        (b"BM is how this sentence begins, and it is no bitmap.", "no picture"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_no_picture_that_we_read_is_unsupported(desk: Desk, data: bytes, looks_like: str) -> None:
+    refusal = refused(desk, data)
+    assert refusal.code == "unsupported_format"
+    assert looks_like in refusal.message
+    assert "send JPEG, PNG" in refusal.message
+
+
+def test_an_empty_file_is_refused(desk: Desk) -> None:
+    assert refused(desk, b"").code == "truncated"
+
+
+@pytest.mark.parametrize("part", [0.02, 0.1, 0.5, 0.9, 0.99])
+@pytest.mark.parametrize("name", MANY_FORMATS)
+def test_a_file_that_ends_early_is_truncated(desk: Desk, name: str, part: float) -> None:
+    options: dict[str, Any] = MANY_FORMATS[name]
+    data = encoded(detailed(200, 150), name, **options)
+    assert refused(desk, data[: int(len(data) * part)], by="render").code == "truncated"
+
+
+@pytest.mark.parametrize(
+    "name_and_change",
+    [
+        ("JPEG", lambda data: data.replace(b"\xff\xc4", b"\xff\xc5", 1)),
+        ("PNG", lambda data: data[:60] + bytes(200) + data[260:]),
+        ("GIF", lambda data: data[:900] + b"\xff\x0f" * 400 + data[1700:]),
+        ("WEBP", lambda data: data[:23] + bytes(3) + data[26:]),
+        ("AVIF", lambda data: data[:40] + bytes(len(data) - 40)),
+        ("TIFF", lambda data: data[:8] + b"\xaa" * 30_000 + data[30_008:]),
+    ],
+    ids=lambda pair: pair[0],
+)
+def test_a_damaged_file_is_corrupt(desk: Desk, name_and_change: tuple[str, Callable[[bytes], bytes]]) -> None:
+    name, change = name_and_change
+    options: dict[str, Any] = MANY_FORMATS[name]
+    sound = encoded(detailed(200, 150), name, **options)
+    assert refused(desk, change(sound), by="render").code == "corrupt"
+
+
+def test_a_picture_of_no_width_is_corrupt(desk: Desk) -> None:
+    assert refused(desk, png_header(0, 5)).code == "corrupt"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [png_header(60_000, 60_000), png_header(10_001, 10_000), webp_header(16_000, 16_000) + bytes(999)],
+    ids=["PNG of 3.6 gigapixels", "PNG just above", "WebP"],
+)
+def test_a_pixel_bomb_is_refused_by_its_header(desk: Desk, data: bytes) -> None:
+    refusal = refused(desk, data)
+    assert (refusal.code, refusal.limit) == ("too_many_pixels", 100_000_000)
+    assert "100,000,000" in refusal.message
+
+
+@pytest.mark.parametrize("name", MANY_FORMATS)
+def test_the_limit_of_pixels_holds_to_the_pixel_in_every_format(desk: Desk, name: str) -> None:
+    data = encoded(quarters(51, 33), name)
+    assert refused(desk, data, max_pixels=51 * 33 - 1).code == "too_many_pixels"
+    assert len(desk.render(data, max_pixels=51 * 33)) == 4
+
+
+def test_a_side_that_is_too_long_is_refused_by_its_header(desk: Desk) -> None:
+    refusal = refused(desk, png_header(30_001, 10))
+    assert (refusal.code, refusal.limit) == ("side_too_long", 30_000)
+    assert "30001 × 10" in refusal.message
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        gif_of_frames(12),
+        tiff_of_pages(12),
+        encoded(quarters(), "PNG", save_all=True, append_images=[detailed(64, 48).rotate(7 * n) for n in range(11)]),
+        encoded(quarters(), "WEBP", save_all=True, append_images=[detailed(64, 48).rotate(7 * n) for n in range(11)]),
+        encoded(quarters(), "AVIF", save_all=True, append_images=[quarters()] * 11, speed=10),
+    ],
+    ids=["GIF", "TIFF", "PNG", "WEBP", "AVIF"],
+)
+def test_too_many_frames_are_refused_and_just_enough_are_not(desk: Desk, data: bytes) -> None:
+    refusal = refused(desk, data, max_frames=11)
+    assert (refusal.code, refusal.limit) == ("too_many_frames", 11)
+    assert desk.probe(data, max_frames=12)["frames"] == 12
+    assert len(desk.render(data, max_frames=12)) == 4
+
+
+def test_a_frame_bomb_is_not_counted_to_its_end(desk: Desk) -> None:
+    assert refused(desk, gif_of_frames(1_000_000)).code == "too_many_frames"
+
+
+def test_tiff_pages_that_go_round_in_a_circle_are_counted_once(desk: Desk) -> None:
+    data = bytearray(encoded(quarters(), "TIFF"))
+    start = int.from_bytes(data[4:8], "little")
+    after = start + 2 + 12 * int.from_bytes(data[start : start + 2], "little")
+    data[after : after + 4] = data[4:8]
+    assert desk.probe(bytes(data))["frames"] == 1
+
+
+def test_a_scan_bomb_is_refused_and_an_ordinary_progressive_jpeg_is_not(desk: Desk) -> None:
+    refusal = refused(desk, jpeg_of_scans(5_000))
+    assert (refusal.code, refusal.limit) == ("too_many_scans", 100)
+    assert desk.picture(encoded(quarters(), "JPEG", progressive=True), width=20).size == (20, 15)
+
+
+def test_scans_of_a_thumbnail_inside_the_metadata_do_not_count(tmp_path: Path) -> None:
+    inner = jpeg_of_scans(50)
+    outer = encoded(quarters(), "JPEG", exif=b"Exif\0\0" + inner, progressive=True)
+    path = tmp_path / "nested.jpg"
+    path.write_bytes(outer + inner)
+    with path.open("rb") as file:
+        assert count_scans(file, 100) == 10  # libjpeg's own script for colour
+
+
+def test_a_polyglot_is_drawn_as_the_picture_it_begins_as_and_nothing_else(desk: Desk) -> None:
+    script = b"<script>alert('here')</script>"
+    file = desk.render(encoded(quarters(), "GIF") + script, {"name": "one", "width": 20, "format": "png"})[0]
+    assert script not in Path(file["path"]).read_bytes()
+
+
+def test_a_variant_that_cannot_be_written_leaves_none_of_the_others(desk: Desk) -> None:
+    (desk.drawn / "b.jpg").mkdir()
+    with pytest.raises(IsADirectoryError):
+        desk.render(encoded(quarters(), "JPEG"), {"name": "a", "width": 40}, {"name": "b", "width": 20})
+    assert [path.name for path in desk.drawn.iterdir()] == ["b.jpg"]
+
+
+def test_a_report_that_raises_leaves_no_file(desk: Desk) -> None:
+    def stop(done: int, total: int, note: str = "") -> None:
+        raise InterruptedError("stopped")
+
+    desk.source.write_bytes(encoded(quarters(), "JPEG"))
+    variants = [variant.model_dump() for variant in variants_of("default")]
+    with pytest.raises(InterruptedError):
+        render(str(desk.source), str(desk.drawn), variants, LIMITS, report=stop)
+    assert not list(desk.drawn.iterdir())
+
+
+def test_a_missing_file_is_our_fault_not_the_pictures(desk: Desk) -> None:
+    with pytest.raises(FileNotFoundError):
+        render(str(desk.source), str(desk.drawn), [], LIMITS, report=silent)
+
+
+def test_pillows_own_limit_is_left_as_it_was(desk: Desk) -> None:
+    before = Image.MAX_IMAGE_PIXELS
+    refused(desk, png_header(60_000, 60_000))
+    desk.probe(encoded(quarters(), "JPEG"))
+    assert before == Image.MAX_IMAGE_PIXELS
+
+
+STARVED = """
+import resource, sys
+from tasks.refusal import Refusal
+from tests.tasks.thumbnail.drawing import LIMITS, silent
+from tasks.thumbnail.imaging import render
+source, folder = sys.argv[1:]
+in_use = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (in_use + 24_000_000,) * 2)
+variant = {"name": "v", "width": 64, "height": 64, "fit": "contain", "format": "auto", "quality": None,
+           "background": "#ffffff", "enlarge": False}
+try:
+    render(source, folder, [variant], LIMITS, report=silent)
+except Refusal as refusal:
+    print(refusal.code)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="address space is limited on Linux")
+@pytest.mark.parametrize("name", ["PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP"])
+def test_want_of_memory_is_told_apart_from_damage(desk: Desk, name: str) -> None:
+    options: dict[str, Any] = {"AVIF": {"speed": 10}, "WEBP": {"method": 0}}.get(name, {})
+    desk.source.write_bytes(encoded(Image.new("RGB", (4000, 3000), "navy"), name, **options))
+    command = [sys.executable, "-c", textwrap.dedent(STARVED), str(desk.source), str(desk.drawn)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.returncode) == ("out_of_memory", 0), done.stderr
+    assert not list(desk.drawn.iterdir())

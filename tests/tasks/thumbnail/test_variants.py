@@ -1,0 +1,69 @@
+import subprocess
+import sys
+
+import pytest
+from pydantic import ValidationError
+
+from tasks.refusal import Refusal
+from tasks.thumbnail.variants import MAX_VARIANTS, PRESETS, Variant, variants_of
+
+
+def test_the_default_preset_has_three_sizes_and_a_square() -> None:
+    assert [variant.name for variant in variants_of("default")] == ["small", "medium", "large", "square"]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_is_a_list_that_one_could_have_sent(preset: str) -> None:
+    assert variants_of([variant.model_dump() for variant in PRESETS[preset]]) == PRESETS[preset]
+
+
+def test_an_unknown_preset_is_refused_with_those_there_are() -> None:
+    with pytest.raises(Refusal, match="default, avatar") as refused:
+        variants_of("huge")
+    assert (refused.value.code, refused.value.field) == ("invalid_params", "variants")
+
+
+def test_a_name_used_twice_is_refused() -> None:
+    with pytest.raises(Refusal, match="'a' is used twice"):
+        variants_of([{"name": "a", "width": 1}, {"name": "a", "height": 2}])
+
+
+def test_there_is_one_variant_at_least_and_twenty_at_most() -> None:
+    many = [{"name": f"v{index}", "width": 10} for index in range(MAX_VARIANTS + 1)]
+    assert len(variants_of(many[:-1])) == MAX_VARIANTS
+    for wrong in (many, []):
+        with pytest.raises(ValidationError, match=r"at (most|least)"):
+            variants_of(wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"width": 0},
+        {"width": 8193},
+        {"width": 10, "fit": "cover"},
+        {"height": 10, "fit": "pad"},
+        {"width": 10, "fit": "stretch"},
+        {"width": 10, "format": "gif"},
+        {"width": 10, "quality": 0},
+        {"width": 10, "quality": 101},
+        {"width": 10, "quality": 80, "format": "png"},
+        {"width": 10, "background": "white"},
+        {"width": 10, "background": "#12345"},
+        {"width": 10, "colour": "red"},
+        {"width": 10, "name": "../etc"},
+        {"width": 10, "name": "Big"},
+        {"width": 10, "name": "a\n"},
+        {"width": 10, "name": "n" * 41},
+    ],
+    ids=str,
+)
+def test_a_variant_that_makes_no_sense_is_an_error(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Variant.model_validate({"name": "one", **wrong})
+
+
+def test_variants_load_no_pillow() -> None:
+    code = "import tasks.thumbnail.variants, sys; sys.exit('PIL' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -114,8 +114,14 @@ class Storage(Protocol):
 
 
 def open_storage(settings: Settings) -> Storage:
-    """The storage that `settings.storage_url` names. Raises: `ValueError` that says what to write instead."""
+    """The storage that `settings.storage_url` names.
+
+    Raises: `ValueError` that says what to write instead, also where processes share no disk and the storage is local.
+    """
     # obstore runs threads of its own and must never be in a sandbox child, while every kind imports this module.
     from tasks.backend import open_backend  # noqa: PLC0415
 
-    return open_backend(settings)
+    storage = open_backend(settings)
+    if settings.dyno is not None and not storage.shared:
+        raise ValueError(f"STORAGE_URL is a {storage.description}; on this platform set it to s3://, gs:// or az://.")
+    return storage

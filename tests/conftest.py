@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.connect import connect
+from tasks.queue.connect import close, connect
+from tests.key_leaks import key_leaks
 from tests.servers import MotoServer, RcloneServer, Valkey
 
 
@@ -23,11 +24,13 @@ def valkey() -> Iterator[Valkey]:
 
 @pytest.fixture
 async def redis(valkey: Valkey) -> AsyncIterator[ArqRedis]:
-    """A client of an empty database."""
+    """A client of an empty database. After the test nothing may be left in it that would stay for ever."""
     client = connect(valkey.url)
     await client.flushall()
     yield client
-    await client.aclose(close_connection_pool=True)
+    leaks = await key_leaks(client)
+    await close(client)
+    assert leaks == []
 
 
 @pytest.fixture(scope="session")

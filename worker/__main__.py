@@ -8,11 +8,13 @@ import uvloop
 
 from tasks.catalogue import KINDS
 from tasks.logs import configure
+from tasks.queue.connect import found
 from tasks.queue.redis_keys import QUEUES
 from tasks.settings import Settings
 from worker.arq_worker import PressroomWorker
 from worker.engine import Engine
 from worker.resources import open_resources
+from worker.sandbox.limits import keep_secrets
 from worker.scratch import sweep
 
 log = structlog.get_logger()
@@ -40,9 +42,11 @@ async def work(settings: Settings, queues: list[str], *, burst: bool) -> None:
     """Open what is needed, say what was found, work until told to stop."""
     resources = open_resources(settings)
     concurrency = {queue: getattr(settings, f"{queue}_concurrency") for queue in queues}
+    log.info("worker.redis", **await found(resources.redis, settings.redis_url.get_secret_value()))
     log.info("worker.storage", found=resources.storage.description)
     log.info("worker.queues", concurrency=concurrency)
-    log.info("worker.swept", scratch_folders=sweep())
+    log.info("worker.scratch", folders_swept=sweep())
+    keep_secrets()
     engine = Engine(
         resources.redis,
         settings,

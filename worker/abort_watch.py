@@ -31,11 +31,11 @@ class AbortWatch:
             await self._weather.brave(self._look)
 
     async def _look(self) -> None:
-        signs = await self._redis.zrange(abort_jobs_ss, 0, SIGNS_AT_MOST - 1)
+        signs = await self._redis.zrange(abort_jobs_ss, 0, SIGNS_AT_MOST - 1, desc=True)
         if not signs:
             return
         here = set(self._running.ids)
-        for job_id in (sign.decode() for sign in signs):
+        for job_id in (sign.decode(errors="backslashreplace") for sign in signs):
             if job_id in here:
                 self._running.cancel(job_id, Reason.CANCELLED)
             else:

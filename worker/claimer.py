@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-import time
 
 import structlog
 from redis.asyncio import Redis
 
 from tasks.queue.enqueue import Intake
+from tasks.queue.redis_keys import QUARANTINE_MS
 from tasks.queue.retention import keep_ms
 from tasks.queue.script import Script
 from tasks.settings import Settings
@@ -20,6 +20,10 @@ log = structlog.get_logger()
 
 CLAIM_AT_MOST = 256
 """Jobs of one queue in one claim, so that no script holds Redis for more than a few milliseconds."""
+
+
+DRAIN_S = QUARANTINE_MS / 3000
+"""Between two words of a worker that empties itself to run a suspect."""
 
 
 class Claimer:
@@ -75,7 +79,7 @@ class Claimer:
             return
         free = {queue: min(slots, CLAIM_AT_MOST) for queue, slots in self._running.free().items()}
         idle = self._running.idle
-        jobs, strangers, wait_ms, mode = await self._claim(
+        jobs, strangers, wait_ms, mode, now = await self._claim(
             {
                 "worker": self._worker_id,
                 "idle": idle,
@@ -84,16 +88,17 @@ class Claimer:
                 "keep": self._keep,
             }
         )
-        started_at = int(time.time() * 1000)
         for job_id, queue, kind, owner, params, attempt, tries, created_at, request_id in jobs:
             free[queue] -= 1
             self._runner.start(
-                Claimed(job_id, queue, kind, owner, params, attempt, tries, created_at, started_at, request_id or None)
+                Claimed(job_id, queue, kind, owner, params, attempt, tries, created_at, now, request_id or None)
             )
         for job_id, queue, body in strangers:
             await self._intake.adopt(job_id, queue, body.encode(errors="surrogateescape"))
-        if mode in ("alone", "drain"):
-            await self._until_idle()
+        if mode == "alone":
+            await self._until_idle(None)
+        elif mode == "drain":
+            await self._until_idle(DRAIN_S)
         elif not strangers:
             if idle and not jobs:
                 self.exhausted.set()
@@ -103,10 +108,15 @@ class Claimer:
             seconds = LISTEN_S if wait_ms < 0 else min(LISTEN_S, wait_ms / 1000)
             await self._rest(awaited=full, listen=[queue for queue in free if queue not in full], seconds=seconds)
 
-    async def _until_idle(self) -> None:
-        """A suspect runs alone: claim nothing before it has ended, and nothing more before it can begin."""
+    async def _until_idle(self, seconds: float | None) -> None:
+        """A suspect runs alone: claim nothing before it has ended, and nothing more before it can begin.
+
+        seconds: after this long ask again, lest the quarantine lapses and another worker runs empty as well.
+        """
         await self._waker.aim([])
-        await self._running.until_idle()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._running.until_idle()
 
     async def _rest(self, *, awaited: list[str], listen: list[str], seconds: float) -> None:
         """Until one of the awaited queues has room, a signal is heard, or time is up."""

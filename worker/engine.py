@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 
 from tasks.kind import Kind, Sandbox
 from tasks.settings import Settings
+from tasks.stopping import AGAIN_S, stop
 from tasks.storage import Storage
 from worker.abort_watch import AbortWatch
 from worker.claimer import Claimer
@@ -31,6 +32,9 @@ from worker.weather import TROUBLE, Weather
 
 log = structlog.get_logger()
 
+LAST_CLAIM_S = 1.0
+"""Seconds that a stopping worker waits for a claim under way, whose jobs it would otherwise take along."""
+HAND_BACK_TRIES = 10
 FLUSH_S = 2.0
 """Seconds that a stopping worker waits for Redis to take its last outcomes; with the grace it stays below a platform's
 30."""
@@ -87,24 +91,26 @@ class Engine:
     async def run(self, *, burst: bool = False) -> None:
         """Work until stopped; with `burst`, until the queues hold nothing that is due."""
         log.info("worker.started", worker=self.worker_id, queues=self._running.queues)
-        async with asyncio.TaskGroup() as duties:
-            others = [
-                duties.create_task(duty.loop(), name=type(duty).__name__)
-                for duty in (self._finisher, self._lease_keeper, self._abort_watch, self._presence, self._waker)
-            ]
-            claiming = duties.create_task(self._claimer.loop(), name="Claimer")
-            ending = [duties.create_task(self._stop.wait())]
-            if burst:
-                ending.append(duties.create_task(self._claimer.exhausted.wait()))
-            await asyncio.wait([claiming, *others, *ending], return_when=asyncio.FIRST_COMPLETED)
+        duties = (self._finisher, self._lease_keeper, self._abort_watch, self._presence, self._waker)
+        tasks = [asyncio.create_task(duty.loop(), name=type(duty).__name__) for duty in duties]
+        claiming = asyncio.create_task(self._claimer.loop(), name="Claimer")
+        ends = [asyncio.create_task(self._stop.wait())]
+        if burst:
+            ends.append(asyncio.create_task(self._claimer.exhausted.wait()))
+        try:
+            # A duty ends by itself only if it is broken: then we stop as well, and say so.
+            await asyncio.wait([claiming, *tasks, *ends], return_when=asyncio.FIRST_COMPLETED)
             self._claimer.stop()
-            await asyncio.wait([claiming], timeout=FLUSH_S)
-            claiming.cancel()
+            await asyncio.wait([claiming], timeout=LAST_CLAIM_S)
+            await stop(claiming)
             await self._let_end()
-            for task in (*others, *ending):
-                task.cancel()
+        finally:
+            await stop(claiming, *tasks, *ends)
         self._executor.close()
         await self._leave()
+        for task in (claiming, *tasks):
+            if not task.cancelled():
+                task.result()
 
     async def _let_end(self) -> None:
         """Wait for what runs, at most for the grace; then hand back the rest, without using up a try."""
@@ -112,18 +118,23 @@ class Engine:
             log.info("worker.stopping", running=len(self._running.ids), grace_s=self._settings.shutdown_grace_s)
         idle = asyncio.create_task(self._running.until_idle())
         at_once = asyncio.create_task(self._at_once.wait())
-        await asyncio.wait(
-            [idle, at_once], timeout=self._settings.shutdown_grace_s, return_when=asyncio.FIRST_COMPLETED
-        )
-        at_once.cancel()
-        for job_id in self._running.ids:
-            self._running.cancel(job_id, Reason.HANDED_BACK)
-        await idle
+        grace_s = self._settings.shutdown_grace_s
+        await asyncio.wait([idle, at_once], timeout=grace_s, return_when=asyncio.FIRST_COMPLETED)
+        await self._hand_back(idle)
+        await stop(idle, at_once)
         left = await self._finisher.flush(FLUSH_S)
-        if left:
-            log.error(
-                "worker.unwritten", outcomes=left, hint="Redis is away; these jobs run again when their leases lapse"
-            )
+        if left or not self._running.idle:
+            hint = "they run again when their leases lapse"
+            log.error("worker.unwritten", outcomes=left, running=len(self._running.ids), hint=hint)
+
+    async def _hand_back(self, idle: "asyncio.Task[None]") -> None:
+        """Cancel what still runs, more than once if need be: a function may lose a cancel (see `tasks.stopping`)."""
+        for _ in range(HAND_BACK_TRIES):
+            for job_id in self._running.ids:
+                self._running.cancel(job_id, Reason.HANDED_BACK)
+            await asyncio.wait([idle], timeout=AGAIN_S)
+            if idle.done():
+                return
 
     async def _leave(self) -> None:
         try:

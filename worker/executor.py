@@ -15,7 +15,7 @@ from tasks.queue.script import Script
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.storage import Storage
-from worker.outcome import Outcome, Verb
+from worker.outcome import Outcome, Verb, Written
 from worker.progress import ProgressReporter
 from worker.running import Claimed
 from worker.scratch import ScratchRoom
@@ -55,9 +55,9 @@ class Executor:
 
         try:
             kind = self._kind(job)
-            result = await self._call(kind, _params(kind, job), job)
+            result = Written.of(await self._call(kind, _params(kind, job), job))
         except Refusal as refusal:
-            return over("failed", error=(refusal.code, refusal.message))
+            return over("failed", error=(refusal.code, refusal.message), field=refusal.field)
         except _TimedOut as overrun:
             error = ("job_timed_out", str(overrun))
         except Exception as broken:

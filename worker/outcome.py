@@ -2,7 +2,9 @@
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
+
+import msgpack
 
 from tasks.kind import Result
 from worker.running import Claimed
@@ -13,16 +15,46 @@ MESSAGE_AT_MOST = 500
 """Characters of an error's message that a record keeps."""
 
 
+RESULT_AT_MOST = 256 * 1024
+"""Bytes of JSON that a record keeps of a result; more belongs into a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A result as it goes into the record (JSON), and as ARQ's result carries it (msgpack, with the files)."""
+
+    fields: tuple[str, ...]
+    value: dict[str, Any]
+    packed: bytes
+    blobs: tuple[str, ...]
+
+    @classmethod
+    def of(cls, result: Result) -> Self:
+        """Raises: TypeError, ValueError or OverflowError for what JSON and msgpack cannot hold, or too much of it."""
+        fields: list[str] = []
+        value = dict(result.value)
+        if value:
+            fields += ["result", json.dumps(value, allow_nan=False)]
+        if result.files:
+            value["files"] = [asdict(file) for file in result.files]
+            fields += ["files", json.dumps(value["files"], allow_nan=False)]
+        size = sum(len(field.encode()) for field in fields)
+        if size > RESULT_AT_MOST:
+            raise ValueError(f"the result is {size} bytes of JSON; the limit is {RESULT_AT_MOST}; put it into a file")
+        return cls(tuple(fields), value, msgpack.packb(value), tuple(file.blob for file in result.files))
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One attempt's end. error: code and message where something went wrong. delay_s: until the next try, when
-    `retrying`."""
+    """One attempt's end. error: code and message where something went wrong, field: what was at fault, if that is
+    known. delay_s: until the next try, when `retrying`."""
 
     job: Claimed
     verb: Verb
     seconds: float
-    result: Result | None = None
+    result: Written | None = None
     error: tuple[str, str] | None = None
+    field: str | None = None
     delay_s: float = 0.0
 
     def payload(self, worker_id: str) -> list[Any]:
@@ -36,21 +68,18 @@ class Outcome:
         }
         fields: list[str] = []
         value: Any = None
-        blobs: list[str] = []
         if self.error is not None:
             code, message = self.error[0], self.error[1][:MESSAGE_AT_MOST]
-            attempt["error"] = {"code": code, "message": message}
+            error = {"code": code, "message": message}
+            if self.field is not None:
+                error["field"] = self.field
+            attempt["error"] = error
             value = [code, message]
             if self.verb in ("failed", "cancelled"):
                 fields += ["error", json.dumps(attempt["error"])]
+        blobs: tuple[str, ...] = ()
         if self.result is not None:
-            value = dict(self.result.value)
-            if value:
-                fields += ["result", json.dumps(value)]
-            if self.result.files:
-                files = [asdict(file) for file in self.result.files]
-                fields += ["files", json.dumps(files)]
-                value["files"] = files
-                blobs = [file.blob for file in self.result.files]
+            fields += self.result.fields
+            value, blobs = self.result.packed, self.result.blobs
         fields += [f"attempt:{self.job.attempt}", json.dumps(attempt)]
         return [self.job.id, self.job.attempt, self.verb, int(self.delay_s * 1000), value, fields, blobs]

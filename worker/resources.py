@@ -10,7 +10,7 @@ from tasks.settings import Settings
 from tasks.storage import Storage, open_storage
 from worker.sandbox.sandbox import ProcessSandbox
 
-PRELOAD = ("tasks.thumbnail.imaging",)
+PRELOAD = ("tasks.thumbnail.imaging", "tasks.report.entry")
 """What the sandbox loads once, before its children are forked."""
 
 

@@ -113,8 +113,8 @@ class Running:
             self._bell.set()
 
     def cancel(self, job_id: str, reason: Reason) -> None:
-        """Cancel the job's task if it still runs; the first reason counts."""
+        """Cancel the job's task if it still runs. May be said again; the first reason counts."""
         task = self._tasks.get(job_id)
-        if task is not None and job_id not in self._reasons:
-            self._reasons[job_id] = reason
+        if task is not None:
+            self._reasons.setdefault(job_id, reason)
             task.cancel()

@@ -1,7 +1,6 @@
 """Runs a job that ARQ's own worker has started, and writes its record as our engine does."""
 
 import asyncio
-import contextlib
 import os
 import socket
 import time
@@ -17,6 +16,7 @@ from tasks.queue.retention import keep_ms
 from tasks.queue.script import Script
 from tasks.queue.wire import JobFailed
 from tasks.settings import Settings
+from tasks.stopping import stop
 from worker.executor import Executor
 from worker.outcome import Outcome
 from worker.resources import Resources
@@ -49,9 +49,7 @@ class StockRunner:
 
     async def stop(self) -> None:
         if self._spilling is not None:
-            self._spilling.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._spilling
+            await stop(self._spilling)
         self._executor.close()
 
     async def run(self, job_id: str) -> Any:
@@ -64,29 +62,28 @@ class StockRunner:
         except asyncio.CancelledError:
             await asyncio.shield(self._write(Outcome(job, "handed_back", time.monotonic() - began)))
             raise
-        value = await asyncio.shield(self._write(outcome))
+        await asyncio.shield(self._write(outcome))
         if outcome.verb == "retrying":
             # Our script has set the time of the next try; ARQ adds nothing to it.
             raise Retry(defer=0)
         if outcome.error is not None:
             raise JobFailed(*outcome.error)
-        return value
+        return outcome.result.value if outcome.result is not None else None
 
     async def _claim(self, job_id: str) -> Claimed:
-        begun = await self._begin({"id": job_id, "worker": self._worker_id})
+        begun = await self._begin({"id": job_id, "worker": self._worker_id, "keep": self._keep})
         if begun == "unknown":
             body = await self._redis.get(job_key_prefix + job_id)
             await self._intake.adopt(job_id, self._queue, body or b"")
-            begun = await self._begin({"id": job_id, "worker": self._worker_id})
+            begun = await self._begin({"id": job_id, "worker": self._worker_id, "keep": self._keep})
         if isinstance(begun, str):
             raise JobFailed("invalid_request", f"Job {job_id} is {begun}; it cannot be started.")
         queue, kind, owner, params, attempt, tries, created_at, started_at, request_id = begun
         return Claimed(job_id, queue, kind, owner, params, attempt, tries, created_at, started_at, request_id or None)
 
-    async def _write(self, outcome: Outcome) -> Any:
-        payload = outcome.payload(self._worker_id)
-        await self._finish({"worker": self._worker_id, "keep": self._keep, "outcomes": [payload]})
-        return payload[4]
+    async def _write(self, outcome: Outcome) -> None:
+        outcomes = [outcome.payload(self._worker_id)]
+        await self._finish({"worker": self._worker_id, "keep": self._keep, "outcomes": outcomes})
 
     async def _spill_loop(self) -> None:
         while True:

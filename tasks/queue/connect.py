@@ -2,11 +2,13 @@
 settings say."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from arq.connections import ArqRedis
 from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 
 from tasks.queue.wire import deserialize, serialize
 
@@ -48,3 +50,16 @@ def connect(
 async def close(redis: ArqRedis) -> None:
     """Close the client and its connections."""
     await redis.aclose(close_connection_pool=True)  # type: ignore[attr-defined] # the stubs are older than redis-py 5
+
+
+async def found(redis: ArqRedis, url: str) -> dict[str, str]:
+    """What is at `url`, for the start-up log: its address without the password, and its version, policy or error."""
+    place = urlsplit(url)
+    about = {"address": f"{place.scheme}://{place.hostname or place.path}:{place.port or ''}".rstrip(":")}
+    try:
+        info = await redis.info()
+    except (RedisError, OSError) as error:
+        # Weather: whoever starts now goes on, and finds it when it is back.
+        return about | {"error": str(error)}
+    version = info.get("valkey_version", info["redis_version"])
+    return about | {"version": version, "maxmemory_policy": info["maxmemory_policy"]}

@@ -137,7 +137,8 @@ class Intake:
 def arq_body(kind: str, job_id: str) -> bytes:
     """ARQ's copy of a job, laid out as `arq.jobs.serialize_job` does. It carries the id alone: the record has the
     rest."""
-    packed: bytes = msgpack.packb({"t": None, "f": kind, "a": [job_id], "k": {}, "et": int(time.time() * 1000)})
+    job: dict[str, Any] = {"t": None, "f": kind, "a": [job_id], "k": {}, "et": int(time.time() * 1000)}
+    packed: bytes = msgpack.packb(job, unicode_errors="backslashreplace")
     return packed
 
 

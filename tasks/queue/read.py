@@ -39,8 +39,7 @@ async def read_page(
     Raises: ValueError for a cursor that is none of ours.
     """
     index = f"{JOBS}{owner}" if state is None else f"{JOBS}{owner}:{state}"
-    start = 0 if cursor is None else await _rank_after(redis, index, cursor)
-    entries = await redis.zrange(index, start, start + limit, desc=True, withscores=True)
+    entries = await _entries(redis, index, cursor, limit + 1)
     shown = [(job_id.decode(), int(score)) for job_id, score in entries[:limit]]
     async with redis.pipeline(transaction=False) as pipe:
         for job_id, _ in shown:
@@ -54,14 +53,18 @@ async def read_page(
     return Page(tuple(record for record in records if kind is None or record.kind == kind), following)
 
 
-async def _rank_after(redis: "Redis[bytes]", index: str, cursor: str) -> int:
+async def _entries(redis: "Redis[bytes]", index: str, cursor: str | None, count: int) -> list[tuple[bytes, float]]:
+    """Ids and times of the jobs that follow the cursor's. The cursor is a place, not a rank: its own job may have left
+    the index, and others may come while we read."""
+    if cursor is None:
+        return await redis.zrange(index, 0, count - 1, desc=True, withscores=True)
     job_id, created = _read_cursor(cursor)
-    rank: int | None = await redis.zrevrank(index, job_id)
-    if rank is not None:
-        return rank + 1
-    # The job has left this index (another state, or expired): go on with those created before it.
-    newer: int = await redis.zcount(index, created, "+inf")
-    return newer
+    async with redis.pipeline() as pipe:
+        pipe.zrevrangebyscore(index, created, created, withscores=True)
+        pipe.zrevrangebyscore(index, f"({created}", "-inf", start=0, num=count, withscores=True)
+        same_time, older = await pipe.execute()
+    following = [entry for entry in same_time if entry[0] < job_id.encode()]
+    return [*following, *older][:count]
 
 
 def _write_cursor(job_id: str, created: int) -> str:

@@ -7,16 +7,17 @@ keys that they work out themselves.
 | key | type | what | who removes it |
 |---|---|---|---|
 | `pressroom:job:<id>` | hash | the record | expires after its retention and tombstone; a live one lasts until it ends |
-| `pressroom:jobs:<owner>` | zset id → created (ms) | all jobs of an owner | listing drops ids without a record, the oldest first |
-| `pressroom:jobs:<owner>:<state>` | zset id → created (ms) | those in one state | the transitions; listing as above |
+| `pressroom:jobs:<owner>` | zset id → created (ms) | all jobs of an owner | listings and submits drop ids without a record |
+| `pressroom:jobs:<owner>:<state>` | zset id → created (ms) | those in one state | the transitions; listings and ends as above |
 | `pressroom:key:<owner>:<sha256>` | string | Idempotency-Key → id and content hash | expires |
-| `pressroom:blob:<sha256>` | set of job ids | who needs this blob | cleanup, with the blob |
+| `pressroom:blob:<sha256>` | set of job ids and `upload:<id>`s | who needs this blob | cleanup, with the blob |
+| `pressroom:upload:<id>` | hash | owner, blob, bytes, name and times of what somebody sent | expires, or its owner deletes it |
 | `pressroom:queue:<queue>` | hash | `turn` counter, `paused`, `seen` (ms of the last claim), `patience` (ms) | as many as queues |
-| `pressroom:turns:<queue>` | zset lane → turn | lanes that may be served now | emptied by the claims |
+| `pressroom:turns:<queue>` | zset lane → turn | lanes that may be served now | whoever takes the last job from a lane's line |
 | `pressroom:parked:<queue>` | zset lane → until (ms) | lanes that must not be served now | the claim after that time, or unpark |
-| `pressroom:lane:<queue>:<lane>` | hash | `running`, `cap`, `rate`, `next` (ms) | `running` goes at 0; `lift` removes the rest |
-| `pressroom:line:<queue>:<lane>` | zset id → rank and time | jobs that wait in a lane | emptied by the claims |
-| `pressroom:suspects:<queue>` | zset id → time (ms) | jobs under which workers died twice | the claim that runs them alone |
+| `pressroom:lane:<queue>:<lane>` | hash | `running`, `cap`, `rate`, `next` (ms) | `running` goes at 0, the rest with the limits |
+| `pressroom:line:<queue>:<lane>` | zset id → rank and time | jobs that wait in a lane | the claim, or the cancel |
+| `pressroom:suspects:<queue>` | zset id → time (ms) | jobs under which workers died twice | the claim that runs them alone, or the cancel |
 | `pressroom:quarantine` | string | the worker that empties itself to run a suspect | expires |
 | `pressroom:wake:<queue>` | list | wake signals, at most WAKE_CAP | the claim that finds nothing |
 | `pressroom:worker:<id>` | string (JSON) | a worker's last words about itself | expires |
@@ -35,6 +36,7 @@ JOB: Final = ROOT + "job:"
 JOBS: Final = ROOT + "jobs:"
 IDEMPOTENCY: Final = ROOT + "key:"
 BLOB: Final = ROOT + "blob:"
+UPLOAD: Final = ROOT + "upload:"
 QUEUE: Final = ROOT + "queue:"
 TURNS: Final = ROOT + "turns:"
 PARKED: Final = ROOT + "parked:"

@@ -30,6 +30,7 @@ class Script:
     async def __call__(self, payload: Any) -> Any:
         """Run it. Raises redis.exceptions.RedisError; nothing is half-done then, but it may have been done."""
         # Redis' msgpack knows one kind of string. What is not text (a stranger's body) comes back with its odd bytes
-        # escaped.
-        answer = await self._script(args=[PREFIXES, msgpack.packb(payload, use_bin_type=False)])
+        # escaped; what is no valid text going in (a file's name, an error's message) is spelled out, not refused.
+        packed = msgpack.packb(payload, use_bin_type=False, unicode_errors="backslashreplace")
+        answer = await self._script(args=[PREFIXES, packed])
         return msgpack.unpackb(answer, unicode_errors="surrogateescape")

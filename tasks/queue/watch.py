@@ -15,12 +15,14 @@ from redis.exceptions import RedisError
 from tasks.queue.read import read
 from tasks.queue.record import Record
 from tasks.queue.redis_keys import CHANGES
+from tasks.stopping import stop
 
 log = structlog.get_logger()
 
 RECONNECT_S = 0.5
 PING_S = 5.0
-"""A silent subscription is pinged this often: hosted Redis drops idle connections."""
+"""A silent subscription is pinged after this long, and given up after as long again: routers drop idle connections, and
+do not say so."""
 CONFIRM_S = 5.0
 """Redis confirms a subscription within this time, or does not answer."""
 
@@ -51,27 +53,24 @@ class Watch:
 
     async def stop(self) -> None:
         if self._listening is not None:
-            self._listening.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._listening
+            await stop(self._listening)
 
     async def wait_until_ended(self, job_id: str, seconds: float) -> Record | None:
         """The record once the job has ended, or as it stands after `seconds`; None if there is no such job.
 
         Raises: redis.exceptions.RedisError or TimeoutError if Redis does not answer.
         """
-        deadline = asyncio.get_running_loop().time() + seconds
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
         async with self._changes(job_id) as changed:
-            record = await read(self._redis, job_id)
-            while record is not None and not record.state.ended:
-                try:
-                    async with asyncio.timeout_at(deadline):
-                        await changed.wait()
-                except TimeoutError:
-                    break
+            while True:
                 changed.clear()
                 record = await read(self._redis, job_id)
-            return record
+                if record is None or record.state.ended or loop.time() >= deadline:
+                    return record
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout_at(deadline):
+                        await changed.wait()
 
     @asynccontextmanager
     async def _changes(self, job_id: str) -> AsyncIterator[asyncio.Event]:
@@ -103,26 +102,35 @@ class Watch:
                 await self._listen_once()
             except (RedisError, OSError, TimeoutError) as error:
                 log.warning("watch.disconnected", error=str(error))
-            finally:
-                self._pubsub = None
-                for channel in self._channels.values():
-                    channel.confirmed.clear()
-                    # Changes may be missed from here on: let everyone look at the record once more.
-                    channel.tell()
+            for channel in self._channels.values():
+                channel.confirmed.clear()
+                # Changes may be missed from here on: let everyone look at the record once more.
+                channel.tell()
             await asyncio.sleep(RECONNECT_S)
 
     async def _listen_once(self) -> None:
         async with self._redis.pubsub() as pubsub:
             # A channel that nobody publishes to keeps the connection open while nobody waits.
-            await pubsub.subscribe(CHANGES, *self._channels)
+            await pubsub.subscribe(CHANGES)
+            # From here on who comes subscribes for itself; those who came while we connected could not.
             self._pubsub = pubsub
-            while True:
-                message = await pubsub.get_message(timeout=PING_S)
-                if message is None:
-                    await pubsub.ping()
-                elif (
-                    channel := self._channels.get(message["channel"].decode() if message["channel"] else "")
-                ) is not None:
-                    if message["type"] == "subscribe":
-                        channel.confirmed.set()
-                    channel.tell()
+            try:
+                if self._channels:
+                    await pubsub.subscribe(*self._channels)
+                await self._pass_on(pubsub)
+            finally:
+                self._pubsub = None
+
+    async def _pass_on(self, pubsub: PubSub) -> None:
+        pinged = False
+        while True:
+            message = await pubsub.get_message(timeout=PING_S)
+            if message is None:
+                if pinged:
+                    raise TimeoutError(f"Redis has not answered a ping for {PING_S:g} s")
+                await pubsub.ping()
+            elif (channel := self._channels.get(message["channel"].decode() if message["channel"] else "")) is not None:
+                if message["type"] == "subscribe":
+                    channel.confirmed.set()
+                channel.tell()
+            pinged = message is None

@@ -30,9 +30,9 @@ def serialize(data: dict[str, Any]) -> bytes:
 
 def deserialize(body: bytes) -> dict[str, Any]:
     """The reverse. A result that did not succeed comes back as an exception, as `Job.result()` and `Job.abort()`
-    expect."""
+    expect; but for ARQ's own sentence about a result that it could not serialize."""
     data: dict[str, Any] = msgpack.unpackb(body)
-    if data.get("s") is False:
+    if data.get("s") is False and isinstance(data["r"], list):
         code, message = data["r"]
         data["r"] = asyncio.CancelledError(message) if code == CANCELLED else JobFailed(code, message)
     return data

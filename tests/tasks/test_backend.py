@@ -168,3 +168,9 @@ async def test_a_folder_that_was_removed_is_made_again(tmp_path: Path) -> None:
         await storage.check()
     with pytest.raises(StorageUnavailable, match="local folder"):
         await put(storage)
+
+
+@pytest.mark.parametrize("url", ["memory://", "file://./data/storage"])
+def test_local_storage_is_refused_where_processes_share_no_disk(url: str) -> None:
+    with pytest.raises(ValueError, match=r"STORAGE_URL .* set it to s3://"):
+        open_storage(Settings(_env_file=None, storage_url=url, dyno="web.1"))

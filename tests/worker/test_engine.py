@@ -3,12 +3,17 @@
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pytest
 from arq.connections import ArqRedis
+from arq.jobs import Job
 
 from tasks.kind import Result, RetryPolicy, Run
 from tasks.queue.cancel import Canceller
 from tasks.queue.record import Priority, State
+from tasks.queue.redis_keys import arq_queue
+from tasks.queue.wire import deserialize
 from tasks.settings import Settings
 from tests.kinds import KINDS, Anything, kind
 from tests.worker.working import Desk, working
@@ -218,3 +223,34 @@ async def test_scratch_folders_are_removed(redis: ArqRedis, settings: Settings, 
         assert record.result is not None
         assert not Path(record.result["folder"]).exists()
     assert not Path(record.result["folder"]).parent.exists()
+
+
+@pytest.mark.parametrize("value", [{"n": 2**70}, {"when": object()}, {"x": float("nan")}, {"long": "x" * 300_000}])
+async def test_a_result_that_cannot_be_written_is_the_kinds_failure_not_the_workers(
+    redis: ArqRedis, settings: Settings, desk: Desk, value: dict[str, object]
+) -> None:
+    async def odd(run: Run[Anything]) -> Result:
+        return Result(value=value)
+
+    async with working(redis, settings, kinds={**KINDS, "odd": kind(odd)}):
+        record = await desk.ended(await desk.submit("odd"))
+        assert (await desk.ended(await desk.submit("nothing"))).state is State.SUCCEEDED
+
+    assert record.state is State.FAILED
+    assert record.error is not None
+    assert record.error["code"] == "failed"
+
+
+async def test_arqs_result_keeps_what_lua_would_lose(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
+    value: dict[str, Any] = {"none": None, "empty": {}, "list": [], "large": 2**53 + 1, "deep": [[[[{"a": [{}]}]]]]}
+
+    async def odd(run: Run[Anything]) -> Result:
+        return Result(value=value)
+
+    async with working(redis, settings, kinds={"odd": kind(odd)}):
+        job_id = await desk.submit("odd")
+        record = await desk.ended(job_id)
+
+    assert record.result == value
+    job = Job(job_id, redis, _queue_name=arq_queue("default"), _deserializer=deserialize)
+    assert await job.result() == value

@@ -8,10 +8,12 @@ if state == 'running' then
   redis.call('ZADD', K.arq_abort, 'NX', now, id)
 elseif state == 'queued' or state == 'scheduled' or state == 'retrying' then
   local message = 'Cancelled while it waited.'
-  redis.call('ZREM', K.line .. r[3] .. ':' .. r[4], id)
-  redis.call('ZREM', K.suspects .. r[3], id)
+  leave_lane(id, r[3], r[4])
   close(id, { state = state, owner = r[2], queue = r[3], created_at = r[5], kind = r[6], started_at = r[7] }, tonumber(r[8] or 0),
     'cancelled', { 'cancelled', message }, payload.keep, { 'error', cjson.encode({ code = 'cancelled', message = message }) })
   state = 'cancelled'
+  forget_oldest(K.jobs .. r[2] .. ':cancelled', 1)
+else
+  redis.call('ZREM', K.arq_abort, id)
 end
 return cmsgpack.pack(state)

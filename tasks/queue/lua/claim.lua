@@ -1,10 +1,9 @@
 -- A worker asks for work: timers that are due are looked at, lanes take turns, and what can start now starts.
 -- payload: worker, idle (it runs nothing), queues {{name, free}, …}, lane_cap (0: none), keep.
--- Answers {jobs, strangers, wait_ms, mode}: jobs {id, queue, kind, owner, params, attempt, tries, created_at, request_id} …;
+-- Answers {jobs, strangers, wait_ms, mode, now}: jobs {id, queue, kind, owner, params, attempt, tries, created_at, request_id} …;
 -- strangers {id, queue, arq body} … to be adopted; wait_ms until a timer is due (-1: none);
 -- mode 'alone' (the one job is a suspect: run nothing beside it), 'drain' (run empty, then ask again for a suspect) or 'any'.
 local DUE_AT_ONCE = 100
-local POISON_LAPSES = 3
 local worker = payload.worker
 local jobs, strangers, mode = {}, {}, 'any'
 local wait
@@ -36,30 +35,17 @@ local function close_cancelled(id, job)
     { 'error', cjson.encode({ code = 'cancelled', message = message }) })
 end
 
-local function wait_again(id, queue, job)
-  if job.lapses >= POISON_LAPSES - 1 then
-    redis.call('ZADD', K.suspects .. queue, now, id)
-    redis.call('ZADD', K.arq_queue[queue], now + K.safety_ms, id)
-    wake(queue)
-  else
-    enter_lane(id, queue, job.lane, job.score)
-  end
-end
-
 -- The worker died: not the job's fault, so it uses up no try; but a job that kills its workers must not go on for ever.
 local function lapse(id, queue, job)
   job.lapses = job.lapses + 1
   leave_running(queue, job.lane, 1)
-  local attempt = { 'attempt:' .. job.attempt, cjson.encode({ number = job.attempt, worker = job.worker, outcome = 'lapsed',
-    started_at = tonumber(job.started_at), ended_at = now }), 'lapses', job.lapses }
+  local attempt = { 'attempt:' .. job.attempt, lapsed_attempt(job.attempt, job.worker, job.started_at), 'lapses', job.lapses }
   if job.lapses >= POISON_LAPSES then
-    local message = 'Workers died under this job three times, the last time while it ran alone; it will not be run again.'
-    attempt[5], attempt[6] = 'error', cjson.encode({ code = 'poison', message = message })
-    close(id, job, job.attempt, 'failed', { 'poison', message }, payload.keep, attempt)
+    close_poison(id, job, job.attempt, payload.keep, attempt)
   else
     redis.call('HSET', K.job .. id, 'state', 'queued', unpack(attempt))
     set_state(id, job.owner, job.created_at, 'running', 'queued')
-    wait_again(id, queue, job)
+    wait_again(id, queue, job.lane, job.score, job.lapses)
   end
 end
 
@@ -78,19 +64,21 @@ local function look(id, queue, patience)
     else
       redis.call('ZREM', timers, id)
     end
+  elseif job.queue ~= queue then
+    -- Somebody gave a known id to another queue: the job has its timer in its own.
+    redis.call('ZREM', timers, id)
   elseif job.state == 'running' then
     if now < patience then redis.call('ZADD', timers, patience, id) else lapse(id, queue, job) end
   elseif job.state == 'queued' or job.state == 'scheduled' or job.state == 'retrying' then
     if cancelled(id) then
-      redis.call('ZREM', K.line .. queue .. ':' .. job.lane, id)
-      redis.call('ZREM', K.suspects .. queue, id)
+      leave_lane(id, queue, job.lane)
       close_cancelled(id, job)
     else
       if job.state ~= 'queued' then
         redis.call('HSET', K.job .. id, 'state', 'queued')
         set_state(id, job.owner, job.created_at, job.state, 'queued')
       end
-      wait_again(id, queue, job)
+      wait_again(id, queue, job.lane, job.score, job.lapses)
     end
   else
     redis.call('ZREM', timers, id)
@@ -167,21 +155,28 @@ local function serve(queue, free, turn)
   return turn
 end
 
--- A suspect runs alone, so that nobody else is blamed if it kills its worker again. One worker at a time empties itself for that.
+local function first_suspect(queue)
+  for _, id in ipairs(redis.call('ZRANGE', K.suspects .. queue, 0, -1)) do
+    if not redis.call('ZSCORE', K.parked .. queue, redis.call('HGET', K.job .. id, 'lane') or '') then return id end
+  end
+end
+
+-- A suspect runs alone, so that nobody else is blamed if it kills its worker again. A worker that is empty takes it at once; if none is,
+-- one at a time empties itself for that.
 local function claim_suspect(queue)
-  if redis.call('EXISTS', K.suspects .. queue) == 0 then return end
+  local id = first_suspect(queue)
+  if not id then return end
   local holder = redis.call('GET', K.quarantine)
-  if holder and holder ~= worker then return end
-  if not payload.idle then
+  if payload.idle then
+    if holder == worker then redis.call('DEL', K.quarantine) end
+    redis.call('ZREM', K.suspects .. queue, id)
+    if start(id, queue) then
+      redis.call('HINCRBY', K.lane .. queue .. ':' .. redis.call('HGET', K.job .. id, 'lane'), 'running', 1)
+      mode = 'alone'
+    end
+  elseif not holder or holder == worker then
     redis.call('SET', K.quarantine, worker, 'PX', K.quarantine_ms)
     mode = 'drain'
-    return
-  end
-  redis.call('DEL', K.quarantine)
-  local id = redis.call('ZPOPMIN', K.suspects .. queue)[1]
-  if start(id, queue) then
-    redis.call('HINCRBY', K.lane .. queue .. ':' .. redis.call('HGET', K.job .. id, 'lane'), 'running', 1)
-    mode = 'alone'
   end
 end
 
@@ -213,4 +208,4 @@ for _, pair in ipairs(payload.queues) do
   note_timer(K.arq_queue[queue])
   note_timer(K.parked .. queue)
 end
-return cmsgpack.pack({ jobs, strangers, wait or -1, mode })
+return cmsgpack.pack({ jobs, strangers, wait or -1, mode, now })

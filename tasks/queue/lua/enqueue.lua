@@ -28,6 +28,10 @@ redis.call('HSET', record, 'kind', job.kind, 'queue', job.queue, 'owner', job.ow
   'priority', job.priority, 'params', job.params, 'created_at', now, 'due_at', due, 'score', score, unpack(job.fields))
 redis.call('ZADD', K.jobs .. job.owner, now, job.id)
 set_state(job.id, job.owner, now, nil, state)
+-- Among all jobs one that is scheduled far ahead would shield the dead behind it: two looks by chance find them all in time.
+for _, id in ipairs(redis.call('ZRANDMEMBER', K.jobs .. job.owner, -2)) do
+  if redis.call('EXISTS', K.job .. id) == 0 then redis.call('ZREM', K.jobs .. job.owner, id) end
+end
 for _, blob in ipairs(job.blobs) do redis.call('SADD', K.blob .. blob, job.id) end
 if not job.adopt then redis.call('SET', K.arq_job .. job.id, job.arq_job, 'PX', job.delay_ms + K.arq_job_ms) end
 if key then redis.call('SET', key, job.id .. ' ' .. job.idempotency.content, 'PX', job.idempotency.ttl_ms) end

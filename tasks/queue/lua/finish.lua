@@ -1,13 +1,13 @@
 -- Attempts are over: ended, to be retried, or handed back. Whoever finds its job claimed by another changes nothing.
 -- payload: worker, keep, outcomes {{id, attempt, verb, delay_ms, value, fields {name, value, …}, blobs {sha256, …}}, …};
--- verb: 'succeeded' | 'failed' | 'cancelled' | 'retrying' | 'handed_back'; value: what ARQ's result carries.
+-- verb: 'succeeded' | 'failed' | 'cancelled' | 'retrying' | 'handed_back'; value: what ARQ's result carries (see `close`).
 -- Answers, in order, true or false (stale) for each.
-local answers, left = {}, {}
+local answers, left, gained = {}, {}, {}
 for n, outcome in ipairs(payload.outcomes) do
   local id, attempt, verb, delay_ms, value, fields, blobs = unpack(outcome, 1, 7)
   local record = K.job .. id
   local r = redis.call('HMGET', record, 'state', 'worker', 'attempt', 'owner', 'queue', 'lane', 'created_at', 'kind', 'started_at',
-    'tries', 'score')
+    'tries', 'score', 'lapses')
   local mine = r[1] == 'running' and r[2] == payload.worker and tonumber(r[3]) == attempt
   answers[n] = mine
   if mine then
@@ -26,10 +26,12 @@ for n, outcome in ipairs(payload.outcomes) do
       redis.call('HSET', record, 'state', 'queued', unpack(fields))
       set_state(id, job.owner, job.created_at, 'running', 'queued')
       redis.call('DEL', K.arq_running .. id)
-      enter_lane(id, job.queue, r[6], r[11])
+      wait_again(id, job.queue, r[6], r[11], tonumber(r[12] or 0))
     else
       for _, blob in ipairs(blobs) do redis.call('SADD', K.blob .. blob, id) end
       close(id, job, attempt, verb, value, payload.keep, fields)
+      local index = K.jobs .. job.owner .. ':' .. verb
+      gained[index] = (gained[index] or 0) + 1
     end
   end
 end
@@ -37,4 +39,5 @@ for lane, count in pairs(left) do
   local queue, name = string.match(lane, '^(.-)%z(.*)$')
   leave_running(queue, name, count)
 end
+for index, count in pairs(gained) do forget_oldest(index, count) end
 return cmsgpack.pack(answers)

@@ -9,9 +9,8 @@ while spilled < payload.limit do
     if popped[1] then
       redis.call('ZADD', K.arq_queue[queue], now, popped[1])
       spilled = spilled + 1
-    else
-      redis.call('ZREM', K.turns .. queue, lane)
     end
+    if redis.call('EXISTS', K.line .. queue .. ':' .. lane) == 0 then redis.call('ZREM', K.turns .. queue, lane) end
   end
 end
 return cmsgpack.pack(spilled)

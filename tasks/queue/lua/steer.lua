@@ -20,8 +20,12 @@ elseif verb == 'unpark' then
   let_go()
 elseif verb == 'limit' then
   local key = K.lane .. queue .. ':' .. lane
+  -- A lane that waits for its next start by the old rate starts by the new one; a lane that was parked stays so.
+  local next, parked = redis.call('HGET', key, 'next'), redis.call('ZSCORE', K.parked .. queue, lane)
+  if next and parked and tonumber(next) == tonumber(parked) then redis.call('ZREM', K.parked .. queue, lane) end
+  redis.call('HDEL', key, 'next')
   for _, name in ipairs({ 'cap', 'rate' }) do
-    if payload[name] > 0 then redis.call('HSET', key, name, payload[name]) else redis.call('HDEL', key, name, 'next') end
+    if payload[name] > 0 then redis.call('HSET', key, name, payload[name]) else redis.call('HDEL', key, name) end
   end
   let_go()
 end

@@ -1,0 +1,129 @@
+"""What a test may leave in Redis: no key outlives its use, and the books of lanes and queues agree with the records.
+
+The rules are the last column of the table in `tasks/queue/redis_keys.py`, for keys that have no time to live.
+"""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+from arq.connections import ArqRedis
+from arq.constants import abort_jobs_ss, job_key_prefix
+
+from tasks.queue.record import State
+from tasks.queue.redis_keys import (
+    BLOB,
+    JOB,
+    JOBS,
+    LANE,
+    LINE,
+    PARKED,
+    QUEUE,
+    QUEUES,
+    SUSPECTS,
+    TURNS,
+    WAKE,
+    WAKE_CAP,
+    WORKERS,
+    arq_queue,
+)
+
+Rule = Callable[[str], Awaitable[str | None]]
+
+
+async def key_leaks(redis: ArqRedis) -> list[str]:
+    """A sentence for each key without a time to live that its rule does not allow."""
+    books = _Books(redis)
+    await books.read()
+    keys = [key async for key in redis.scan_iter(count=1000)]
+    async with redis.pipeline(transaction=False) as pipe:
+        for key in keys:
+            pipe.ttl(key)
+        lifetimes = await pipe.execute()
+    lasting = [key.decode(errors="surrogateescape") for key, left in zip(keys, lifetimes, strict=True) if left == -1]
+    return [f"{key}: {wrong}" for key in lasting if (wrong := await books.wrong(key))]
+
+
+class _Books:
+    """The rules, and what they go by: the live jobs, and how many of them run in each lane."""
+
+    def __init__(self, redis: ArqRedis) -> None:
+        self._redis = redis
+        self._live: dict[bytes, State] = {}
+        self._running: Counter[str] = Counter()
+        timers = sorted(map(arq_queue, QUEUES), key=len, reverse=True)  # one name is the beginning of the others
+        self._rules: dict[str, Rule] = {
+            JOB: self._record,
+            JOBS: _nothing,
+            BLOB: _nothing,
+            QUEUE: self._queue,
+            TURNS: self._turns,
+            PARKED: self._parked,
+            LANE: self._lane,
+            LINE: self._waiting,
+            SUSPECTS: self._waiting,
+            WAKE: self._wake,
+            WORKERS: _nothing,
+            abort_jobs_ss: _nothing,
+            **dict.fromkeys(timers, self._timers),
+        }
+
+    async def read(self) -> None:
+        keys = [key async for key in self._redis.scan_iter(match=f"{JOB}*", count=1000)]
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for key in keys:
+                pipe.hmget(key, "state", "queue", "lane")
+            records = await pipe.execute()
+        for key, (state, queue, lane) in zip(keys, records, strict=True):
+            if state and not State(state.decode()).ended:
+                self._live[key.removeprefix(JOB.encode())] = State(state.decode())
+                self._running[f"{queue.decode()}:{lane.decode()}"] += state == b"running"
+
+    async def wrong(self, key: str) -> str | None:
+        """Why this key should not be here, or should have a time to live."""
+        for prefix, rule in self._rules.items():
+            if key.startswith(prefix):
+                return await rule(key)
+        return "no line of the table names it"
+
+    async def _record(self, key: str) -> str | None:
+        alive = key.removeprefix(JOB).encode(errors="surrogateescape") in self._live
+        return None if alive else "the record of an ended job has no time to live"
+
+    async def _queue(self, key: str) -> str | None:
+        return None if key.removeprefix(QUEUE) in QUEUES else "there is no such queue"
+
+    async def _turns(self, key: str) -> str | None:
+        queue = key.removeprefix(TURNS)
+        lanes = await self._redis.zrange(key, 0, -1)
+        idle = [lane for lane in lanes if not await self._redis.exists(f"{LINE}{queue}:{lane.decode()}")]
+        return f"nobody waits in {idle}" if idle else None
+
+    async def _parked(self, key: str) -> str | None:
+        seen = await self._redis.hget(QUEUE + key.removeprefix(PARKED), "seen")
+        over = await self._redis.zrangebyscore(key, "-inf", f"({int(seen or 0)}")
+        return f"the time of {over} was over at the last claim" if over else None
+
+    async def _lane(self, key: str) -> str | None:
+        lane = key.removeprefix(LANE)
+        running, cap, rate = await self._redis.hmget(key, "running", "cap", "rate")
+        if int(running or 0) != self._running[lane]:
+            return f"it counts {running!r} running jobs; there are {self._running[lane]}"
+        return None if running or cap or rate else "it says nothing"
+
+    async def _waiting(self, key: str) -> str | None:
+        ids = await self._redis.zrange(key, 0, -1)
+        strangers = [job_id for job_id in ids if self._live.get(job_id) is not State.QUEUED]
+        return f"{strangers} do not wait" if strangers else None
+
+    async def _wake(self, key: str) -> str | None:
+        signals = await self._redis.llen(key)
+        return f"it holds {signals} signals" if signals > WAKE_CAP else None
+
+    async def _timers(self, key: str) -> str | None:
+        ids = await self._redis.zrange(key, 0, -1)
+        known = [one in self._live or await self._redis.exists(job_key_prefix.encode() + one) for one in ids]
+        return None if all(known) else "it holds a timer of a job that is not alive"
+
+
+async def _nothing(_: str) -> str | None:
+    return None

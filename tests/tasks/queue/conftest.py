@@ -1,0 +1,52 @@
+"""Fixtures of the queue's tests: a way in, a claimant, someone who waits."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from arq.connections import ArqRedis
+
+from tasks.queue.cancel import Canceller
+from tasks.queue.enqueue import Intake
+from tasks.queue.lanes import Lanes
+from tasks.queue.watch import Watch
+from tasks.settings import Settings
+from tests.tasks.queue.claimant import Claimant
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(_env_file=None)
+
+
+@pytest.fixture
+def intake(redis: ArqRedis, settings: Settings) -> Intake:
+    return Intake(redis, settings)
+
+
+@pytest.fixture
+def claimant(redis: ArqRedis, settings: Settings) -> Claimant:
+    return Claimant(redis, settings)
+
+
+@pytest.fixture
+def rival(redis: ArqRedis, settings: Settings) -> Claimant:
+    """Another worker."""
+    return Claimant(redis, settings, "worker-2")
+
+
+@pytest.fixture
+def canceller(redis: ArqRedis, settings: Settings) -> Canceller:
+    return Canceller(redis, settings)
+
+
+@pytest.fixture
+def lanes(redis: ArqRedis) -> Lanes:
+    return Lanes(redis)
+
+
+@pytest.fixture
+async def watch(redis: ArqRedis) -> AsyncIterator[Watch]:
+    watch = Watch(redis)
+    watch.start()
+    yield watch
+    await watch.stop()

@@ -3,6 +3,7 @@
 from typing import Any
 
 from tasks.kind import Kind
+from tasks.report.kind import REPORT, VALIDATION
 from tasks.thumbnail.kind import THUMBNAIL
 
-KINDS: dict[str, Kind[Any]] = {kind.name: kind for kind in (THUMBNAIL,)}
+KINDS: dict[str, Kind[Any]] = {kind.name: kind for kind in (THUMBNAIL, REPORT, VALIDATION)}

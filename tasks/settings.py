@@ -61,6 +61,22 @@ class Settings(BaseSettings):
         100, gt=0, description="Scans of a progressive JPEG; each costs a pass over the whole picture."
     )
 
+    # Limits of a report
+    max_dataset_bytes: int = Field(500 * MiB, gt=0, description="Bytes of one upload, or of a table sent as it is.")
+    max_spec_bytes: int = Field(5 * MiB, gt=0, description="Bytes of a report's JSON spec.")
+    max_report_rows: int = Field(1_000_000, gt=0, description="Rows of one table of a report.")
+    max_report_cells: int = Field(20_000_000, gt=0, description="Cells (rows × columns) of one table of a report.")
+    max_cell_chars: int = Field(10_000, gt=0, description="Characters of one cell.")
+    max_report_pages: int = Field(40_000, gt=0, description="Pages of one report.")
+    report_seconds: float = Field(
+        600, gt=0, le=1500, description="Seconds that making one report may take in the sandbox before it is killed."
+    )
+    report_memory_mb: int = Field(
+        200,
+        gt=0,
+        description="Megabytes that one report is expected to take; SANDBOX_BUDGET_MB says how many run at once.",
+    )
+
     # The sandbox
     sandbox_children: int = Field(
         0, ge=0, description="Sandbox children of one worker, at most; 0 is one per processor core."
@@ -96,6 +112,9 @@ class Settings(BaseSettings):
     keep_succeeded_s: int = Field(1 * DAY_S, gt=0, description="Seconds that a succeeded job and its files are kept.")
     keep_failed_s: int = Field(7 * DAY_S, gt=0, description="Seconds that a failed job is kept.")
     keep_cancelled_s: int = Field(1 * DAY_S, gt=0, description="Seconds that a cancelled job is kept.")
+    keep_uploads_s: int = Field(
+        1 * DAY_S, gt=0, description="Seconds for which an upload can be used; what a job needs is kept as long as it."
+    )
     tombstone_s: int = Field(
         1 * DAY_S, ge=0, description="Seconds for which an expired job answers 410 before it is unknown."
     )

@@ -1,0 +1,80 @@
+"""The web process: `uvicorn api.app:app`. Importing this opens nothing; the lifespan does."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+
+from api import files, health, images, jobs, problems, reports, stored_uploads
+from api.auth import Door
+from api.context import Context
+from api.edge import Edge
+from api.keys import OPEN_OWNER, Keys
+from api.openapi import describe
+from tasks import logs
+from tasks.queue.connect import close, connect, found
+from tasks.queue.enqueue import Intake
+from tasks.queue.watch import Watch
+from tasks.settings import Settings
+from tasks.storage import Storage, open_storage
+
+log = structlog.get_logger()
+
+
+def create_app(given: Settings | None = None) -> FastAPI:
+    """The application. given: its settings; without them the lifespan reads the environment."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        settings = given or Settings()
+        logs.configure(settings)
+        async with opened(settings) as context:
+            yield {"context": context}
+
+    app = FastAPI(title="Pressroom", lifespan=lifespan, redirect_slashes=False)
+    app.add_middleware(Door)
+    app.add_middleware(Edge)  # around the door: its refusals pass here too
+    problems.install(app)
+    for resource in (images, reports, stored_uploads, jobs, files, health):
+        app.include_router(resource.router)
+    describe(app)
+    return app
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Context]:
+    """Everything that the endpoints need: opened, told of in the log, and closed in the end.
+
+    Raises: ValueError for settings that do not fit.
+    """
+    keys, storage = Keys(settings.api_keys), open_storage(settings)
+    if settings.dyno is not None and keys.open:
+        raise ValueError("API_KEYS is empty, so that everyone could use the API; set it to owner:key on this platform.")
+    redis = connect(
+        settings.redis_url.get_secret_value(),
+        ssl_cert_reqs=settings.redis_ssl_cert_reqs,
+        max_connections=settings.redis_max_connections,
+    )
+    watch = Watch(redis)
+    watch.start()
+    try:
+        await announce(settings, keys, storage, redis)
+        yield Context(settings, keys, redis, Intake(redis, settings), watch, storage)
+    finally:
+        await watch.stop()
+        await close(redis)
+
+
+async def announce(settings: Settings, keys: Keys, storage: Storage, redis: Any) -> None:
+    """A line for each thing that was found."""
+    log.info("api.storage", storage=storage.description)
+    if keys.open:
+        log.warning("api.open", message=f"API_KEYS is empty: anyone may use this API, as owner {OPEN_OWNER}.")
+    else:
+        log.info("api.keys", keys=len(keys), owners=len({owner for owner, _ in settings.api_keys}))
+    log.info("api.redis", **await found(redis, settings.redis_url.get_secret_value()))
+
+
+app = create_app()

@@ -1,0 +1,57 @@
+"""The OpenAPI document, as FastAPI makes it, with what FastAPI does not know of us."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from api.auth import PROTECTED
+from api.named_images import ImageRequest
+from api.problems import MEDIA_TYPE
+from tasks.report.spec.document import Spec
+
+SUMMARY = "Thumbnails and reports in the background: submit, wait for the job, download the results."
+RAW_MODELS = (ImageRequest, Spec)
+"""Bodies that the endpoints read themselves, so that FastAPI does not know their models."""
+COMPONENT = "#/components/schemas/{model}"
+FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
+
+
+def describe(app: FastAPI) -> None:
+    """Make `app` serve our document. It is made once, when first asked for."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = get_openapi(title=app.title, version="1", summary=SUMMARY, routes=app.routes)
+            for path in document["paths"].values():
+                for operation in path.values():
+                    _correct(operation["responses"])
+            for name in FASTAPIS_OWN:
+                document["components"]["schemas"].pop(name, None)
+            _, raw = models_json_schema([(model, "validation") for model in RAW_MODELS], ref_template=COMPONENT)
+            document["components"]["schemas"] |= raw["$defs"]
+            _lock(document)
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _lock(document: dict[str, Any]) -> None:
+    """The door (`api.auth`) is not FastAPI's, which therefore does not know which addresses it protects."""
+    about = "A key of API_KEYS. Without any, every request is the owner `dev`'s."
+    document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": about}}
+    for place, path in document["paths"].items():
+        if place.startswith(PROTECTED):
+            for operation in path.values():
+                operation["security"] = [{"key": []}]
+
+
+def _correct(responses: dict[str, Any]) -> None:
+    """Errors are problems, by their own media type; that FastAPI would answer 422 in a way of its own is not so."""
+    for status, response in list(responses.items()):
+        if FASTAPIS_OWN[0] in str(response):
+            del responses[status]
+        elif int(status) >= 400 and (content := response.get("content")):
+            content[MEDIA_TYPE] = content.pop("application/json")

@@ -1,0 +1,108 @@
+"""What a request wants reported, as an order: a spec that holds, and the bytes that it refers to."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from fastapi import Request
+
+from api.context import Context, owner_of, request_id_of
+from api.json_body import JSON_TYPE, whole
+from api.tables import TABLE_TYPES, TableWish, format_of, spec_of, upload_of
+from api.uploads import check_length, receive_any
+from tasks.kind import Kind
+from tasks.queue.enqueue import Submission
+from tasks.queue.record import Priority
+from tasks.refusal import Refusal
+from tasks.report.kind import ReportParams
+from tasks.report.order import Order, Source
+from tasks.report.spec.document import Dataset
+from tasks.report.spec.parts import FileRef
+from tasks.report.spec.reading import read_spec
+from tasks.report.spec.references import references
+from tasks.settings import MiB
+from tasks.sources import Wanted, find_sources
+from tasks.storage import Blob
+
+SMALL_BYTES = 64 * 1024
+"""A spec up to this size is read at once; a larger one in a thread, so that other requests go on meanwhile."""
+ORDER_BYTES = 500 * MiB
+"""More than any order has: defaults that are filled in make it longer than the spec."""
+
+
+async def receive_order(request: Request, context: Context, wish: TableWish | None) -> Order:
+    """The order that a JSON spec is, or a table as it is where `wish` says how to show it.
+
+    Raises: Refusal `unsupported_media_type`, `too_large`, `too_many_objects`, `no_file`, `invalid_request`,
+    `not_found`, `not_ready`, `expired`.
+    """
+    content_type = request.headers.get("content-type", JSON_TYPE)
+    async with aclosing(request.stream()) as body:
+        if content_type.partition(";")[0].strip().lower() == JSON_TYPE:
+            if wish is not None and (said := wish.model_fields_set):
+                field = min(said)
+                raise Refusal("invalid_request", f"{field}: with a spec, say it in there.", field=field)
+            return await _receive_spec(request, context, body)
+        if wish is None or format_of(content_type) is None:
+            known = ", ".join([JSON_TYPE, *(TABLE_TYPES if wish is not None else ())])
+            raise Refusal("unsupported_media_type", f"Send {known}; not {content_type}.", field="Content-Type")
+        return await _receive_table(request, context, body, wish)
+
+
+async def _receive_spec(request: Request, context: Context, body: AsyncIterator[bytes]) -> Order:
+    text = await whole(request.headers, body, context.settings.max_spec_bytes)
+    spec = read_spec(text) if len(text) <= SMALL_BYTES else await asyncio.to_thread(read_spec, text)
+    named = list(references(spec))
+    found = await find_sources(context.redis, owner_of(request), [_wanted(*one) for one in named])
+    return Order(spec=spec, files={_key(one): _source(blob) for (_, one), blob in zip(named, found, strict=True)})
+
+
+async def _receive_table(request: Request, context: Context, body: AsyncIterator[bytes], wish: TableWish) -> Order:
+    content_type, limit = request.headers["content-type"], context.settings.max_dataset_bytes
+    spec_of(wish, content_type, Blob("0" * 64, 0))  # what is wrong with the wish shows before the table is read
+    check_length(request.headers.get("content-length"), limit)
+    blob = await receive_any(body, context.storage, limit)
+    return Order(spec=spec_of(wish, content_type, blob), files={upload_of(blob): _source(blob)})
+
+
+def _wanted(field: str, one: FileRef | Dataset) -> Wanted:
+    if isinstance(one, Dataset):
+        return Wanted(field, upload=one.upload)
+    return Wanted(field, upload=one.upload, job=one.job, file=one.file)
+
+
+def _key(one: FileRef | Dataset) -> str:
+    return one.upload if isinstance(one, Dataset) else one.key
+
+
+def _source(blob: Blob) -> Source:
+    return Source(blob=blob.sha256, bytes=blob.bytes)
+
+
+async def submission_of(
+    request: Request,
+    context: Context,
+    order: Order,
+    kind: Kind[ReportParams],
+    *,
+    key: str | None = None,
+    priority: Priority = Priority.NORMAL,
+) -> Submission:
+    """A job of `kind` for an order, which is put into storage."""
+    blob = await context.storage.put(_canonical(order), max_bytes=ORDER_BYTES, type=JSON_TYPE)
+    document = order.spec.document
+    return Submission(
+        kind=kind.name,
+        queue=kind.queue,
+        owner=owner_of(request),
+        params=ReportParams(order=_source(blob), title=document.title, formats=order.spec.formats).model_dump_json(),
+        blobs=(blob.sha256, *dict.fromkeys(source.blob for source in order.files.values())),
+        name=document.title,
+        priority=priority,
+        idempotency_key=key,
+        request_id=request_id_of(request),
+    )
+
+
+async def _canonical(order: Order) -> AsyncIterator[bytes]:
+    yield await asyncio.to_thread(order.canonical)

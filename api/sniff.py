@@ -1,0 +1,31 @@
+"""A first look at what is sent: what is clearly no picture is refused at the door. The sandbox has the last word."""
+
+import re
+
+from tasks.refusal import Refusal
+
+HEAD_BYTES = 16
+
+_BEGINNINGS = {
+    "image/jpeg": rb"\xff\xd8\xff",
+    "image/png": rb"\x89PNG\r\n\x1a\n",
+    "image/webp": rb"RIFF....WEBP",
+    "image/avif": rb"....ftyp(avif|avis|mif1|msf1)",
+    "image/gif": rb"GIF8[79]a",
+    "image/tiff": rb"II[*+]\x00|MM\x00[*+]",
+    "image/bmp": rb"BM",
+}
+_TYPES = {media_type: re.compile(beginning, re.DOTALL) for media_type, beginning in _BEGINNINGS.items()}
+
+
+def type_of(head: bytes) -> str:
+    """The media type of a file that begins with `head` (HEAD_BYTES, or all there is), whatever it is called.
+
+    Raises: Refusal `unsupported_format`.
+    """
+    for media_type, beginning in _TYPES.items():
+        if beginning.match(head):
+            return media_type
+    raise Refusal(
+        "unsupported_format", "The file is no picture that we read; send JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP."
+    )

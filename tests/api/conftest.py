@@ -1,0 +1,64 @@
+"""Fixtures of the API's tests: a server on a clean Redis and an empty folder, and clients of two owners."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+import structlog
+from arq.connections import ArqRedis
+
+from tasks.settings import Settings
+from tasks.storage import Storage, open_storage
+from tests.api.serving import BOB, KEYS, client_of, serving
+from tests.api.worker import Hand
+from tests.servers import Valkey
+
+
+@pytest.fixture(autouse=True)
+def readable_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A logger that has been configured keeps its configuration, and tests could not look at its lines any more."""
+    monkeypatch.setattr("tasks.logs.configure", lambda _settings: None)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def settings(valkey: Valkey, tmp_path: Path) -> Settings:
+    return Settings(
+        _env_file=None,
+        redis_url=valkey.url,
+        storage_url=f"file://{tmp_path / 'storage'}",
+        api_keys=KEYS,
+        max_upload_bytes=1_000_000,
+        max_files_per_request=3,
+        log_level="error",
+    )
+
+
+@pytest.fixture
+async def port(settings: Settings, redis: ArqRedis) -> AsyncIterator[int]:
+    async with serving(settings) as port:
+        yield port
+
+
+@pytest.fixture
+async def alice(port: int) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(port) as client:
+        yield client
+
+
+@pytest.fixture
+async def bob(port: int) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(port, BOB) as client:
+        yield client
+
+
+@pytest.fixture
+def storage(settings: Settings) -> Storage:
+    """The storage that the server writes to."""
+    return open_storage(settings)
+
+
+@pytest.fixture
+def hand(redis: ArqRedis, settings: Settings) -> Hand:
+    return Hand(redis, settings)

@@ -1,0 +1,76 @@
+"""Starting: what is told, and what is refused."""
+
+import asyncio
+from typing import Any
+
+import pytest
+import structlog
+from arq.connections import ArqRedis
+from pydantic import SecretStr
+
+from api.app import opened
+from api.keys import Keys
+from tasks.refusal import Refusal
+from tasks.settings import Settings
+from tests.servers import free_port
+
+
+def on_a_platform(settings: Settings, **changes: Any) -> Settings:
+    return settings.model_copy(update={"dyno": "web.1", "storage_url": "s3://bucket/files", **changes})
+
+
+@pytest.mark.parametrize("url", ["file://./data", "memory://"])
+async def test_a_platform_without_a_shared_disk_needs_a_bucket(settings: Settings, url: str) -> None:
+    with pytest.raises(ValueError, match="STORAGE_URL"):
+        async with opened(on_a_platform(settings, storage_url=url)):
+            pass
+
+
+async def test_a_platform_needs_keys(settings: Settings) -> None:
+    with pytest.raises(ValueError, match="API_KEYS"):
+        async with opened(on_a_platform(settings, api_keys=())):
+            pass
+
+
+async def watching(redis: ArqRedis) -> None:
+    """Return once what was opened has its subscription: it is up then."""
+    while not await redis.pubsub_channels():
+        await asyncio.sleep(0.005)
+
+
+async def test_a_start_says_what_it_found_and_no_secret(settings: Settings, redis: ArqRedis) -> None:
+    with structlog.testing.capture_logs() as lines:
+        async with opened(settings):
+            await watching(redis)
+    told = {line["event"]: line for line in lines}
+    assert "folder" in told["api.storage"]["storage"]
+    assert (told["api.keys"]["keys"], told["api.keys"]["owners"]) == (2, 2)
+    assert told["api.redis"]["maxmemory_policy"] == "noeviction"
+    assert "alice-key" not in str(lines)
+
+
+async def test_a_password_of_redis_is_not_told(settings: Settings) -> None:
+    nowhere = SecretStr(f"redis://user:hidden@127.0.0.1:{free_port()}/3")
+    with structlog.testing.capture_logs() as lines:
+        async with opened(settings.model_copy(update={"redis_url": nowhere})):
+            pass  # it starts all the same: Redis may come later
+    [line] = [line for line in lines if line["event"] == "api.redis"]
+    assert "error" in line
+    assert "hidden" not in str(lines)
+
+
+async def test_the_open_mode_says_so_loudly(settings: Settings, redis: ArqRedis) -> None:
+    with structlog.testing.capture_logs() as lines:
+        async with opened(settings.model_copy(update={"api_keys": ()})) as context:
+            assert context.keys.owner_of(None) == "dev"
+            await watching(redis)
+    [line] = [line for line in lines if line["event"] == "api.open"]
+    assert line["log_level"] == "warning"
+
+
+def test_an_owner_may_have_several_keys() -> None:
+    keys = Keys([("alice", SecretStr("first-key-of-alice")), ("alice", SecretStr("second-key-of-alice"))])
+    assert keys.owner_of("first-key-of-alice") == keys.owner_of("second-key-of-alice") == "alice"
+    for unknown in (None, "", "first-key-of-alic", "first-key-of-alice ", "schlüssel"):
+        with pytest.raises(Refusal, match="unauthorized"):
+            keys.owner_of(unknown)

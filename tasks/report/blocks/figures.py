@@ -1,0 +1,88 @@
+"""The block `kpis`: figures that matter, each on a card."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from tasks.report.blocks.context import Context
+from tasks.report.layout.flow import Flow
+from tasks.report.layout.pen import Pen
+from tasks.report.layout.theme import GRID, H1, HAIRLINE, NEGATIVE, POSITIVE, SMALL, TINY, WHITE, Theme
+from tasks.report.type.face import Face
+from tasks.report.values.cleaning import clean_line
+
+_GUTTER: Final = 3 * GRID
+_PADDING: Final = 3.5 * GRID
+_FEWEST_PT: Final = 110.0
+"""A card is not narrower than this, if there is room for it at all."""
+_HEIGHT: Final = 15.5 * GRID
+_CHANGE: Final = 4.5 * GRID
+"""How much higher cards are that say how their figures changed."""
+_SMALLEST: Final = 11.0
+_RADIUS: Final = 5.0
+
+
+def plan_kpis(block: dict[str, Any], flow: Flow, context: Context) -> None:
+    """Cards in rows of equal width, as many to a row as are legible."""
+    items = block["items"]
+    across = _across(len(items), flow.width)
+    height = _HEIGHT + (_CHANGE if any(item["change"] for item in items) else 0) - 2 * GRID * flow.theme.compact
+    width = (flow.width - (across - 1) * _GUTTER) / across
+    size = _size_for(items, flow.theme.faces.bold, width - 2 * _PADDING)
+
+    def row(cards: Sequence[dict[str, Any]]) -> None:
+        def draw(pen: Pen, x: float, y: float) -> None:
+            for place, card in enumerate(cards):
+                _draw_card(pen, card, x + place * (width + _GUTTER), y, width, height, size, context.theme)
+
+        flow.place(height, draw, space_before=flow.theme.gap if cards[0] is items[0] else _GUTTER)
+
+    for start in range(0, len(items), across):
+        row(items[start : start + across])
+
+
+def _across(count: int, width: float) -> int:
+    """How many cards stand in a row: as many as fit, spread evenly over the rows."""
+    most = max(1, min(count, int((width + _GUTTER) / (_FEWEST_PT + _GUTTER))))
+    rows = -(-count // most)
+    return -(-count // rows)
+
+
+def _size_for(cards: Sequence[dict[str, Any]], face: Face, room: float) -> float:
+    """One size for all values, so that none looks more important: the largest at which they fit."""
+    widest = max(face.width(clean_line(card["value"]), H1) for card in cards)
+    return max(_SMALLEST, min(H1, H1 * room / max(widest, 1)))
+
+
+def _draw_card(
+    pen: Pen, card: dict[str, Any], x: float, y: float, width: float, height: float, size: float, theme: Theme
+) -> None:
+    faces = theme.faces
+    room = width - 2 * _PADDING
+    left = x + _PADDING
+    pen.rect(x, y, width, height, fill=WHITE, stroke=theme.rule, line_width=HAIRLINE * 1.5, radius=_RADIUS)
+    pen.rect(left, y, 6 * GRID, 2, fill=theme.accent)
+    top = y + _PADDING
+    label = faces.regular.fit(clean_line(card["label"]), SMALL, room)
+    pen.text(left, top + SMALL, label, faces.regular, SMALL, theme.muted)
+    value = faces.bold.fit(clean_line(card["value"]), size, room)
+    pen.text(left, top + SMALL + 2 * GRID + 0.8 * H1, value, faces.bold, size, theme.ink)
+    if card["change"]:
+        good = card["good"]
+        colour = theme.muted if good is None else POSITIVE if good else NEGATIVE
+        baseline = y + height - _PADDING + 1
+        indent = _draw_trend(pen, card["trend"], left, baseline, colour)
+        change = faces.bold.fit(clean_line(card["change"]), TINY, room - indent)
+        pen.text(left + indent, baseline, change, faces.bold, TINY, colour)
+
+
+def _draw_trend(pen: Pen, trend: str | None, x: float, baseline: float, colour: tuple[float, float, float]) -> float:
+    """A triangle up or down, or a dash. Returns how far the text moves."""
+    if trend is None:
+        return 0.0
+    middle, wide, high = baseline - 0.36 * TINY, 5.5, 5.0
+    if trend == "flat":
+        pen.rect(x, middle - 0.75, wide, 1.5, fill=colour)
+    else:
+        base, tip = (middle + high / 2, middle - high / 2) if trend == "up" else (middle - high / 2, middle + high / 2)
+        pen.polygon([(x, base), (x + wide, base), (x + wide / 2, tip)], fill=colour)
+    return wide + 1.25 * GRID

@@ -1,0 +1,70 @@
+"""Blocks that hold or part others: section, columns, page break, rule."""
+
+from typing import Any
+
+from tasks.report.blocks.context import Context
+from tasks.report.layout.column import Column
+from tasks.report.layout.flow import Flow
+from tasks.report.layout.pen import Pen
+from tasks.report.layout.theme import HAIRLINE
+
+
+def plan_page_break(block: dict[str, Any], flow: Flow, context: Context) -> None:  # noqa: ARG001 - as all blocks
+    """What follows begins on a new page; at the top of one there is nothing to do."""
+    flow.end_page()
+
+
+def plan_rule(block: dict[str, Any], flow: Flow, context: Context) -> None:  # noqa: ARG001 - as all blocks
+    """A hairline across."""
+    width, colour = flow.width, flow.theme.colour(block["colour"], flow.theme.rule)
+
+    def draw(pen: Pen, x: float, y: float) -> None:
+        pen.line(x, y, x + width, y, colour, 2 * HAIRLINE)
+
+    flow.place(2 * HAIRLINE, draw, space_before=flow.theme.gap)
+
+
+def plan_section(block: dict[str, Any], flow: Flow, context: Context) -> None:
+    """Blocks on pages of their own orientation."""
+    with flow.turned(block["orientation"]):
+        context.plan(block["blocks"], flow, "blocks")
+
+
+def plan_columns(block: dict[str, Any], flow: Flow, context: Context) -> None:
+    """Blocks side by side; one under the other if that is higher than a page."""
+    contents, gap = block["columns"], block["gap"]
+    weights = (block["weights"] or [])[: len(contents)]
+    weights += [1.0] * (len(contents) - len(weights))
+    shared = flow.width - gap * (len(contents) - 1)
+    narrowest = shared * min(weights) / sum(weights)
+    if narrowest < context.narrowest_column:
+        context.warn("columns_stacked", "The columns would be too narrow; they stand one under the other.")
+        _stack(contents, flow, context)
+        return
+    columns: list[tuple[float, Column]] = []
+    left = 0.0
+    for number, (blocks, weight) in enumerate(zip(contents, weights, strict=True)):
+        width = shared * weight / sum(weights)
+        column = Column(flow, width)
+        context.plan(blocks, column, f"columns.{number}")
+        columns.append((left, column))
+        left += width + gap
+    height = max(column.height for _, column in columns)
+    if height > flow.full_height():
+        context.warn("columns_stacked", "The columns are higher than a page; they stand one under the other.")
+        _stack(contents, flow, context)
+        return
+
+    def draw(pen: Pen, x: float, y: float) -> None:
+        for left, column in columns:
+            column.draw(pen, x + left, y)
+
+    for _, column in columns:
+        for mark in column.marks:
+            flow.mark(mark)
+    flow.place(height, draw, space_before=flow.theme.gap)
+
+
+def _stack(contents: list[list[dict[str, Any]]], flow: Flow, context: Context) -> None:
+    for number, blocks in enumerate(contents):
+        context.plan(blocks, flow, f"columns.{number}")

@@ -1,0 +1,161 @@
+"""Blocks of words: headings, paragraphs, lists."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from tasks.report.blocks.context import Context
+from tasks.report.layout.flow import ROUNDING_PT, Draw, Flow
+from tasks.report.layout.paragraph import Line, Rich, Span, lay, plain, spans
+from tasks.report.layout.pen import Pen
+from tasks.report.layout.theme import BODY, GRID, H1, H2, H3, HAIRLINE, LEAD, SMALL, Rgb, Theme
+
+_HEADING_SIZES: Final = {1: H1, 2: H2, 3: H3, 4: BODY}
+_SPACE_ABOVE: Final = {1: 7 * GRID, 2: 6 * GRID, 3: 5 * GRID, 4: 4 * GRID}
+_BAR: Final = (7 * GRID, 2.0)
+"""Width and height of the accent under a heading of the first level."""
+_OUTLINE_LEVELS: Final = 3
+_BULLET: Final = 1.6
+_INDENT: Final = 4 * GRID
+_FEWEST_LINES: Final = 2
+"""Of a paragraph, at the foot of a page and at the head of the next."""
+
+
+def plan_heading(block: dict[str, Any], flow: Flow, context: Context) -> None:
+    """A heading, kept with what follows; levels 1 to 3 are in the outline."""
+    theme = flow.theme
+    level = block["level"]
+    size = _HEADING_SIZES[level]
+    lines = lay(_spans(block["text"], context, theme.ink, bold=True), size, flow.width)
+    leading = theme.leading(size)
+    text_height = len(lines) * leading
+    height = text_height + (3 * GRID if level == 1 else 0)
+    anchor = context.anchor_of(block)
+    if level <= _OUTLINE_LEVELS:
+        flow.outline(plain(block["text"]), level, anchor)
+    elif anchor:
+        flow.anchor(anchor)
+
+    def draw(pen: Pen, x: float, y: float) -> None:
+        draw_lines(pen, lines, x, y, size, leading, theme)
+        if level == 1:
+            pen.rect(x, y + text_height + GRID, *_BAR, fill=theme.accent)
+
+    flow.place(height, draw, space_before=_SPACE_ABOVE[level], keep_with_next=True)
+
+
+def plan_text(block: dict[str, Any], flow: Flow, context: Context) -> None:
+    """A paragraph; over the end of a page it goes on with at least two lines on each."""
+    theme = flow.theme
+    style = block["style"]
+    size = {"body": BODY, "lead": LEAD, "small": SMALL, "note": SMALL}[style]
+    colour = theme.muted if style in ("lead", "note") else theme.ink
+    leading = theme.leading(size)
+    inset = 3 * GRID if style == "note" else 0.0
+    width = flow.width - inset
+    lines = lay(_spans(block["text"], context, colour), size, width)
+
+    def chunk(part: Sequence[Line]) -> Draw:
+        def draw(pen: Pen, x: float, y: float) -> None:
+            if inset:
+                pen.rect(x, y, 2, len(part) * leading, fill=theme.accent)
+            draw_lines(pen, part, x + inset, y, size, leading, theme, width=width, align=block["align"])
+
+        return draw
+
+    first = True
+    for part in _over_pages(lines, leading, flow, theme.gap):
+        flow.place(len(part) * leading, chunk(part), space_before=theme.gap if first else 0)
+        first = False
+
+
+def plan_list(block: dict[str, Any], flow: Flow, context: Context) -> None:
+    """A list with hanging indents; an item may go on over the end of a page."""
+    theme = flow.theme
+    leading = theme.leading(BODY)
+    face = theme.faces.regular
+    numbers = [f"{number}." for number in range(1, len(block["items"]) + 1)] if block["ordered"] else []
+    indent = max([_INDENT, *(face.width(number, BODY) + 1.5 * GRID for number in numbers[-1:])])
+    between = 0.5 * GRID if theme.compact else GRID
+
+    def chunk(part: Sequence[Line], mark: str | None) -> Draw:
+        def draw(pen: Pen, x: float, y: float) -> None:
+            baseline = y + theme.baseline(BODY, leading)
+            if mark:
+                pen.text(x + indent - 1.5 * GRID, baseline, mark, face, BODY, theme.muted, align="right")
+            elif mark is not None:
+                pen.circle(x + GRID, baseline - 0.36 * BODY, _BULLET, fill=theme.accent)
+            draw_lines(pen, part, x + indent, y, BODY, leading, theme)
+
+        return draw
+
+    for index, item in enumerate(block["items"]):
+        lines = lay(_spans(item, context, theme.ink), BODY, flow.width - indent)
+        space = theme.gap if index == 0 else between
+        mark: str | None = numbers[index] if numbers else ""
+        for part in _over_pages(lines, leading, flow, space):
+            flow.place(len(part) * leading, chunk(part, mark), space_before=space)
+            mark, space = None, 0
+
+
+def draw_lines(
+    pen: Pen,
+    lines: Sequence[Line],
+    x: float,
+    y: float,
+    size: float,
+    leading: float,
+    theme: Theme,
+    *,
+    width: float = 0.0,
+    align: str = "left",
+) -> None:
+    """Draw lines of a paragraph from (x, y) down, with their links. width: of the paragraph, where it is aligned."""
+    for number, line in enumerate(lines):
+        top = y + number * leading
+        left = x + {"left": 0.0, "center": (width - line.width) / 2, "right": width - line.width}[align]
+        baseline = top + theme.baseline(size, leading)
+        for at, text, span, taken in line.parts:
+            if span.code:
+                pen.rect(left + at - 1, baseline - size, taken + 2, 1.3 * size, fill=theme.zebra, radius=2)
+            pen.text(left + at, baseline, text, span.face, size, span.colour)
+            if span.link:
+                wide = span.face.width(text.rstrip(" "), size)
+                under = baseline + 0.14 * size
+                pen.line(left + at, under, left + at + wide, under, span.colour, HAIRLINE)
+                pen.link(left + at, top, wide, leading, span.link)
+
+
+def _spans(rich: Rich, context: Context, colour: Rgb, *, bold: bool = False) -> list[Span]:
+    """The runs of the spec; a link to nowhere is none."""
+    found = spans(rich, context.theme, colour=colour, bold=bold)
+    return [
+        span if span.link is None or context.leads_somewhere(span.link) else replace(span, link=None, colour=colour)
+        for span in found
+    ]
+
+
+def _over_pages(lines: Sequence[Line], leading: float, flow: Flow, space: float) -> list[Sequence[Line]]:
+    """The lines in parts that fit: the first on this page, each other on one of its own."""
+    if not flow.breaks:
+        return [lines]
+    parts: list[Sequence[Line]] = []
+    left = lines
+    room = flow.room() - flow.gap(space)
+    while len(left) * leading > room + ROUNDING_PT:
+        count = int((room + ROUNDING_PT) / leading)
+        if len(left) - count < _FEWEST_LINES:
+            count -= 1  # so that its last line is not alone
+        if count < _FEWEST_LINES and (parts or not flow.at_top()):
+            count = 0
+        if count < 1:
+            if parts or flow.at_top():
+                count = 1  # a page so low that there is no other way
+            else:
+                flow.new_page()
+                room = flow.room()
+                continue
+        parts.append(left[:count])
+        left = left[count:]
+        room = flow.full_height()
+    return [*parts, left]

@@ -1,0 +1,94 @@
+"""A chart from its block to its marks: the title, what is in it, or that there is no data."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from babel import Locale
+
+from tasks.report.chart.axes import NARROW
+from tasks.report.chart.bar_chart import bar_chart
+from tasks.report.chart.figures import Figures
+from tasks.report.chart.labels import LEADING, Lettering
+from tasks.report.chart.line_chart import line_chart
+from tasks.report.chart.marks import Edges, Mark, Stroke
+from tasks.report.chart.model import Model, model_of
+from tasks.report.chart.pie_chart import pie_chart
+from tasks.report.chart.scatter import scatter_chart
+from tasks.report.chart.words import NO_DATA, OTHER, word
+from tasks.report.layout.theme import BODY, Theme
+
+Warn = Callable[[str, str], None]
+
+TITLE_LEADING: Final = 14.0
+AFTER_TITLE: Final = 6.0
+AFTER_Y_TITLE: Final = 4.0
+LEAST_PLOT: Final = 48.0
+"""Points of height: a title that would leave the plot less than this is left out."""
+EMPTY_LINES: Final = 4
+
+
+def lay_out(
+    block: dict[str, Any], width: float, height: float, theme: Theme, *, locale: Locale, currency: str, warn: Warn
+) -> list[Mark]:
+    """The marks of a chart block in a box of that size.
+
+    Raises: Refusal `invalid_format` for a pattern that is none.
+    """
+    model = model_of(block, theme, Figures(locale, block["format"], currency))
+    lettering = Lettering(theme)
+    marks, area = _headed(model, Edges(0, 0, width, height), lettering)
+    if not model.known or (model.kind in ("pie", "donut") and not any(model.known)):
+        return marks + _empty(area, word(NO_DATA, locale), lettering)
+    match model.kind:
+        case "bar" | "stacked_bar":
+            found, condensed = bar_chart(model, area, lettering)
+            if condensed:
+                warn(
+                    "condensed",
+                    f"It has more bars than the page can show ({len(model.known):,}); where several fall "
+                    "into one column, the highest and the lowest are drawn.",
+                )
+        case "line" | "area":
+            found = line_chart(model, area, lettering)
+        case "scatter":
+            found = scatter_chart(model, area, Figures(locale), lettering)
+        case _:
+            found = pie_chart(model, area, word(OTHER, locale), lettering)
+    return marks + found
+
+
+def _headed(model: Model, area: Edges, lettering: Lettering) -> tuple[list[Mark], Edges]:
+    """The title and what the values are, and the area below them."""
+    ink = lettering.theme.ink
+    marks: list[Mark] = []
+    y = area.top
+    if model.title and area.height - TITLE_LEADING - AFTER_TITLE >= LEAST_PLOT:
+        most = 2 if area.height >= 3 * LEAST_PLOT else 1
+        for line in lettering.lines(model.title, area.width, most, BODY, bold=True):
+            marks.append(lettering.line(line, area.left, y + TITLE_LEADING - 4, size=BODY, colour=ink, bold=True))
+            y += TITLE_LEADING
+        y += AFTER_TITLE
+    lone = model.series[0].name if len(model.series) == 1 and model.kind not in ("pie", "donut") else ""
+    note = model.y_title or (lone if lone != model.title else "")
+    if note and area.bottom - y - LEADING - AFTER_Y_TITLE >= LEAST_PLOT and area.width > NARROW:
+        marks.append(lettering.line(lettering.fit(note, area.width), area.left, y + LEADING - 2))
+        y += LEADING + AFTER_Y_TITLE
+    return marks, Edges(area.left, y, area.right, area.bottom)
+
+
+def _empty(area: Edges, text: str, lettering: Lettering) -> list[Mark]:
+    """A calm grid that says that nothing is wrong, there is only nothing to show."""
+    step = area.height / EMPTY_LINES
+    rule = lettering.theme.rule
+    marks: list[Mark] = [
+        Stroke(((area.left, area.top + row * step), (area.right, area.top + row * step)), rule)
+        for row in range(EMPTY_LINES + 1)
+        if row != EMPTY_LINES // 2
+    ]
+    middle = (area.top + area.bottom) / 2
+    marks.append(
+        lettering.line(
+            lettering.fit(text, area.width), (area.left + area.right) / 2, lettering.middle(middle), align="center"
+        )
+    )
+    return marks

@@ -1,0 +1,75 @@
+"""A chart block as its layout reads it: series of floats with their colours, text without line feeds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.report.chart.figures import Figures
+from tasks.report.chart.palette import palette
+from tasks.report.layout.theme import Rgb, Theme
+from tasks.report.values.cleaning import clean
+
+Value = float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One series. x: only where the chart is a scatter."""
+
+    name: str
+    values: Sequence[Value]
+    x: Sequence[float]
+    colour: Rgb
+
+    @property
+    def known(self) -> list[float]:
+        """The values that are there."""
+        return [value for value in self.values if value is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What a chart shows. labels: None to write values where there is room. figures: how its values are written."""
+
+    kind: str
+    title: str
+    names: Sequence[str]
+    series: Sequence[Series]
+    x_title: str
+    y_title: str
+    labels: bool | None
+    figures: Figures
+
+    @property
+    def known(self) -> list[float]:
+        """Every value of every series that is there."""
+        return [value for series in self.series for value in series.known]
+
+
+def model_of(block: dict[str, Any], theme: Theme, figures: Figures) -> Model:
+    """The model of a chart block (the dump of `tasks.report.spec.blocks.Chart`)."""
+    colours = palette(theme.accent, theme.accent2, len(block["series"]))
+    series = [
+        Series(
+            _line(one["name"]),
+            [None if value is None else float(value) for value in one["values"]],
+            [float(x) for x in one["x"] or ()],
+            theme.colour(one["colour"], colour),
+        )
+        for one, colour in zip(block["series"], colours, strict=True)
+    ]
+    names = [_line(name) for name in block["categories"]]
+    return Model(
+        block["kind"],
+        _line(block["title"]),
+        names,
+        series,
+        _line(block["x_title"]),
+        _line(block["y_title"]),
+        block["labels"],
+        figures,
+    )
+
+
+def _line(text: str | None) -> str:
+    return " ".join(clean(text or "").split())

@@ -1,0 +1,58 @@
+"""What a spool holds: the lines of a table, some at a time and by column."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Context
+from typing import Final, NamedTuple
+
+from tasks.report.data.reading import Held, Reading
+from tasks.report.data.totals import Total
+
+AVERAGE: Final = Context(prec=15)
+"""As many digits as a spreadsheet's numbers hold; an average may have any number of them."""
+
+
+class Entry(NamedTuple):
+    """Lines of one kind (`row`, `group`, `subtotal`, `total`), as `tasks.report.table.rows.Batch` has them.
+
+    rules: which one holds where. packed: the values as text (see `Cells.pack`), by column, if they are kept.
+    """
+
+    kind: str
+    level: int
+    columns: Sequence[Sequence[str]]
+    rules: Held
+    packed: Sequence[Sequence[str]] | None
+
+
+def heading(level: int, text: str, count: int) -> Entry:
+    """The heading of a group in a table of `count` columns."""
+    columns = [[text], *([""] for _ in range(count - 1))]
+    return Entry("group", level, columns, {}, columns)
+
+
+def total_line(kind: str, level: int, label: str, totals: Mapping[int, Total], reading: Reading) -> Entry:
+    """A line of totals. Its label stands in the first column that has none."""
+    columns = [[""] for _ in reading.columns]
+    packed = [[""] for _ in reading.columns]
+    rules: Held = {}
+    free = next((index for index in range(len(columns)) if index not in totals), None)
+    if free is not None:
+        columns[free] = packed[free] = [label]
+    for index, total in totals.items():
+        value = total.value
+        if value is None:
+            continue
+        column = reading.columns[index]
+        columns[index] = [column.plan.total_format(value)]
+        counted = column.plan.total == "count"
+        if counted:
+            packed[index] = [str(value)]
+        elif column.plan.total == "avg":
+            packed[index] = [f"{AVERAGE.create_decimal(value).normalize(AVERAGE):f}"]
+        else:
+            packed[index] = column.cells.pack([value])
+        if column.rules and not counted:
+            held = column.rules.hold([value], columns[index])
+            if held:
+                rules[index] = held
+    return Entry(kind, level, columns, rules, packed)

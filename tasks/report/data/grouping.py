@@ -1,0 +1,142 @@
+"""Rows in the order that is asked for, under the headings of their groups, with subtotals."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any, Final
+
+from tasks.report.data.cells import Texts
+from tasks.report.data.entries import Entry, heading, total_line
+from tasks.report.data.reading import Held, Read, Reading
+from tasks.report.data.sorting import Record, Sorter, keys
+from tasks.report.data.totals import Total
+from tasks.report.values.columns import DATES, ColumnPlan, Tongue
+
+NO_VALUE: Final = "—"
+"""The heading of rows that have no value to be grouped by."""
+
+
+class Order:
+    """Takes rows as they are read and gives them back as lines.
+
+    Groups stand in the order of their values, unless `sort` names their field; rows that are alike stay as they came.
+    keep: the values are wanted as well, not only what is printed.
+    """
+
+    def __init__(self, table: Mapping[str, Any], reading: Reading, tongue: Tongue, folder: str, *, keep: bool) -> None:
+        self._reading = reading
+        self._tongue = tongue
+        self._subtotals = [group["subtotals"] for group in table["group_by"]]
+        self._groups = [self._index(group["field"]) for group in table["group_by"]]
+        sort = {self._index(one["field"]): one["descending"] for one in table["sort"]}
+        by_group = {index: sort.get(index, False) for index in self._groups}
+        self._by = list((by_group | {index: down for index, down in sort.items() if index not in by_group}).items())
+        self._packed = list(range(len(reading.columns)) if keep else reading.totals if self._groups else ())
+        self._keep = keep
+        self._ruled = any(column.rules for column in reading.columns)
+        self._sorter = Sorter(folder)
+        self._rows = 0
+
+    def add(self, read: Read, rows: int, chars: int) -> None:
+        """chars: about how much text the rows are."""
+        self._sorter.add(list(self._records(read, rows)), chars)
+        self._rows += rows
+
+    def entries(self) -> Iterator[Entry]:
+        """Every line but the total."""
+        depth = len(self._groups)
+        labels: list[str] = []
+        open_groups: tuple[Any, ...] = ()
+        totals: list[dict[int, Total]] = []
+        for records in self._sorter.sorted():
+            for groups, members in groupby(records, key=lambda record: record[0][:depth]):
+                rows = list(members)
+                if groups != open_groups or not labels:
+                    same = _common(groups, open_groups) if labels else 0
+                    yield from self._closing(labels, totals, same)
+                    del labels[same:], totals[same:]
+                    for level in range(same, depth):
+                        labels.append(rows[0][3][level])
+                        totals.append({index: Total(total) for index, total in self._kinds()})
+                        yield heading(level, labels[level], len(self._reading.columns))
+                    open_groups = groups
+                entry = self._entry(rows)
+                self._count(entry, totals)
+                yield entry if self._keep else entry._replace(packed=None)
+        yield from self._closing(labels, totals, 0)
+
+    def _index(self, field: str) -> int:
+        index = self._reading.index(field)
+        if index is None:
+            raise KeyError(field)  # the reading wants every field that the table names
+        return index
+
+    def _records(self, read: Read, rows: int) -> Iterator[Record]:
+        reading = self._reading
+        by = [
+            keys(
+                reading.cells[index].order(read.values[index]),
+                texts=isinstance(reading.cells[index], Texts),
+                descending=down,
+            )
+            for index, down in self._by
+        ]
+        key = zip(*by, range(self._rows, self._rows + rows), strict=True)
+        nothing = [()] * rows
+        packed: Sequence[Any] = nothing
+        if self._packed:
+            packed = list(zip(*(reading.cells[index].pack(read.values[index]) for index in self._packed), strict=True))
+        heads: Sequence[Any] = nothing
+        if self._groups:
+            heads = list(zip(*(self._heads(read, index) for index in self._groups), strict=True))
+        rules: Sequence[Any] = nothing
+        if self._ruled:
+            rules = [
+                tuple((column, held[row]) for column, held in read.rules.items() if row in held) for row in range(rows)
+            ]
+        return zip(key, zip(*read.written, strict=True), packed, heads, rules, strict=True)
+
+    def _heads(self, read: Read, index: int) -> list[str]:
+        if index >= len(self._reading.columns):
+            return [text or NO_VALUE for text in read.values[index]]
+        plan = self._reading.columns[index].plan
+        before = "" if _speaks_for_itself(plan) else f"{plan.title}: "
+        return [f"{before}{text or NO_VALUE}" for text in read.written[index]]
+
+    def _entry(self, rows: list[Record]) -> Entry:
+        _, written, packed, _, rules = zip(*rows, strict=True)
+        found: Held = {}
+        for row, held in enumerate(rules):
+            for column, rule in held:
+                found.setdefault(column, {})[row] = rule
+        return Entry("row", len(self._groups), list(zip(*written, strict=True)), found, list(zip(*packed, strict=True)))
+
+    def _count(self, entry: Entry, totals: Sequence[Mapping[int, Total]]) -> None:
+        if not totals or not self._reading.totals:
+            return
+        packed = dict(zip(self._packed, entry.packed or (), strict=True))
+        for index in self._reading.totals:
+            values = self._reading.cells[index].unpack(packed[index])
+            for level in totals:
+                level[index].add(values)
+
+    def _kinds(self) -> Iterator[tuple[int, str]]:
+        for index in self._reading.totals:
+            yield index, str(self._reading.columns[index].plan.total)
+
+    def _closing(self, labels: Sequence[str], totals: Sequence[Mapping[int, Total]], same: int) -> Iterator[Entry]:
+        for level in reversed(range(same, len(labels))):
+            if self._subtotals[level] and totals[level]:
+                label = self._tongue.words.total_of(labels[level])
+                yield total_line("subtotal", level, label, totals[level], self._reading)
+
+
+def _common(one: tuple[Any, ...], other: tuple[Any, ...]) -> int:
+    """How many groups they share, from the outermost."""
+    level = 0
+    while level < len(one) and one[level] == other[level]:
+        level += 1
+    return level
+
+
+def _speaks_for_itself(plan: ColumnPlan) -> bool:
+    return plan.type == "text" or plan.type in DATES

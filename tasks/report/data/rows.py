@@ -1,0 +1,141 @@
+"""From a table of the spec and its dataset to its lines: typed, written, sorted, grouped and totalled; on disk."""
+
+from collections.abc import Callable, Iterator, Mapping
+from math import ceil
+from typing import Any, Final
+
+from tasks.refusal import Refusal
+from tasks.report.data.entries import Entry, total_line
+from tasks.report.data.grouping import Order
+from tasks.report.data.reading import Reading
+from tasks.report.data.source import Source
+from tasks.report.data.sources import open_source
+from tasks.report.data.spool import Spool
+from tasks.report.table.rows import Batch
+from tasks.report.values.columns import ColumnPlan, tongue_of
+
+LINES_PER_ITEM: Final = 1_000
+CHARS_PER_ITEM: Final = 1 << 20
+"""An item of the spool, which is in memory as a whole, ends when it has one or the other."""
+Warn = Callable[[str, str], None]
+Report = Callable[[int, int, str], None]
+
+
+class TableRows:
+    """The lines of a table, read as often as needed; a `tasks.report.table.rows.Rows`.
+
+    count: rows. lines: of every kind.
+    """
+
+    def __init__(self, reading: Reading, spool: Spool, count: int, lines: int) -> None:
+        self.columns: list[ColumnPlan] = [column.plan for column in reading.columns]
+        self.count = count
+        self.lines = lines
+        self._spool = spool
+
+    def batches(self) -> Iterator[Batch]:
+        """The lines as they are printed."""
+        for item in self._spool.read():
+            for kind, level, columns, rules, _ in item:
+                yield Batch(kind, level, columns, rules)
+
+    def entries(self) -> Iterator[Entry]:
+        """The lines with their values as text, if those were kept."""
+        for item in self._spool.read():
+            for entry in item:
+                yield Entry(*entry)
+
+
+def open_rows(
+    table: Mapping[str, Any],
+    datasets: Mapping[str, Mapping[str, Any]],
+    document: Mapping[str, Any],
+    limits: Mapping[str, int],
+    folder: str,
+    warn: Warn,
+    report: Report,
+    *,
+    keep_values: bool = False,
+) -> TableRows:
+    """Read a table's data once, and put its lines into `folder`.
+
+    table, document: as the spec has them, with every field. datasets: by name, as the spec has them, and their `path`.
+    limits: max_report_rows, max_report_cells, max_cell_chars. report: told how many rows were read, and about how many
+    there are. keep_values: other outputs than a PDF are wanted; they need values, not only what is printed.
+
+    Raises: Refusal. Its field is that of the table (`columns.2.format`); none where the data as a whole is at fault.
+    """
+    tongue = tongue_of(document)
+    reading = Reading(table, tongue, limits["max_cell_chars"])
+    source = open_source(table, datasets, folder, warn)
+    lines = _Lines(folder)
+    order = None
+    if table["sort"] or table["group_by"]:
+        order = Order(table, reading, tongue, folder, keep=keep_values)
+    count = chars = 0
+    for chunk in _limited(source, reading, limits):
+        read = reading.read(chunk)
+        count += chunk.rows
+        chars += chunk.chars
+        if order:
+            order.add(read, chunk.rows, chunk.chars)
+        else:
+            own = zip(reading.columns, read.values, strict=False)  # nothing is wanted but the table's own columns
+            packed = [column.cells.pack(values) for column, values in own] if keep_values else None
+            lines.add(Entry("row", 0, read.written, read.rules, packed), chunk.rows, chunk.chars)
+        report(count, max(count, ceil(count / chunk.share)), "rows read")
+    for entry in order.entries() if order else ():
+        rows = len(entry.columns[0])
+        lines.add(entry, rows, chars * rows // count)
+    if count and reading.totals:
+        lines.add(total_line("total", 0, tongue.words.total, reading.totals, reading), 1, 0)
+    for field, cells in reading.clipped().items():
+        limit = limits["max_cell_chars"]
+        warn("clipped_cells", f"Column {field!r}: {cells:,} cells had more than {limit:,} characters and were clipped.")
+    return TableRows(reading, lines.finish(), count, lines.count)
+
+
+class _Lines:
+    """Puts entries into a spool, many an item if they are small. chars: about how much text an entry is."""
+
+    def __init__(self, folder: str) -> None:
+        self._spool = Spool(folder)
+        self._waiting: list[tuple[Any, ...]] = []
+        self._waiting_lines = 0
+        self._waiting_chars = 0
+        self.count = 0
+
+    def add(self, entry: Entry, lines: int, chars: int) -> None:
+        self._waiting.append(tuple(entry))
+        self._waiting_lines += lines
+        self._waiting_chars += chars
+        self.count += lines
+        if self._waiting_lines >= LINES_PER_ITEM or self._waiting_chars >= CHARS_PER_ITEM:
+            self._write()
+
+    def finish(self) -> Spool:
+        self._write()
+        return self._spool
+
+    def _write(self) -> None:
+        if self._waiting:
+            self._spool.append(self._waiting)
+        self._waiting = []
+        self._waiting_lines = self._waiting_chars = 0
+
+
+def _limited(source: Source, reading: Reading, limits: Mapping[str, int]) -> Iterator[Any]:
+    rows = cells = 0
+    for chunk in source.chunks(reading.wanted):
+        rows += chunk.rows
+        cells += chunk.rows * len(reading.wanted)
+        if rows > limits["max_report_rows"]:
+            limit = limits["max_report_rows"]
+            raise Refusal("too_many_rows", f"The data has more than {limit:,} rows; send less of it.", limit=limit)
+        if cells > limits["max_report_cells"]:
+            limit = limits["max_report_cells"]
+            message = (
+                f"The table has more than {limit:,} cells (rows × columns); send fewer rows or ask for fewer columns."
+            )
+            raise Refusal("too_many_cells", message, limit=limit)
+        yield chunk

@@ -1,0 +1,59 @@
+"""Colours by condition: which rule of a column holds for each of its values."""
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from tasks.refusal import Refusal
+from tasks.report.data.cells import Cells, Texts
+
+_COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    "=": operator.eq,
+    "!=": operator.ne,
+    ">=": operator.ge,
+    ">": operator.gt,
+}
+
+Test = Callable[[Any, str], bool]
+"""Takes a value that may be None, and how it is written."""
+
+
+class Rules:
+    """The rules of one column; the first that holds counts."""
+
+    def __init__(self, column: Mapping[str, Any], place: str, cells: Cells) -> None:
+        self._tests = [_test(rule, f"{place}.rules.{index}", cells) for index, rule in enumerate(column["rules"])]
+
+    def __bool__(self) -> bool:
+        return bool(self._tests)
+
+    def hold(self, values: Sequence[Any], written: Sequence[str]) -> dict[int, int]:
+        """Row -> the number of the rule that holds there."""
+        found: dict[int, int] = {}
+        for row, (value, text) in enumerate(zip(values, written, strict=True)):
+            for number, test in enumerate(self._tests):
+                if test(value, text):
+                    found[row] = number
+                    break
+        return found
+
+
+def _test(rule: Mapping[str, Any], place: str, cells: Cells) -> Test:
+    op, wanted = rule["op"], rule["value"]
+    if op == "empty":
+        return lambda _, text: not text
+    if wanted is None:
+        raise Refusal("invalid_request", f"A rule with {op} needs a value.", field=f"{place}.value")
+    said = {True: "true", False: "false"}[wanted] if isinstance(wanted, bool) else str(wanted)
+    if op == "contains":
+        return lambda _, text: said in text
+    compare = _COMPARISONS[op]
+    try:
+        ((limit,), _) = cells.read([said], lambda _: "The rule's value")
+    except Refusal as error:
+        raise Refusal("invalid_request", error.message, field=f"{place}.value") from error
+    if isinstance(cells, Texts):
+        return lambda value, _: value != "" and compare(value, limit)
+    return lambda value, _: value is not None and compare(value, limit)

@@ -1,0 +1,95 @@
+"""The ZIP archive that an XLSX file is, looked at before anything in it is unpacked."""
+
+import io
+import os
+import zipfile
+from typing import IO, Final
+
+from tasks.refusal import Refusal
+
+MiB: Final = 1024 * 1024
+MAX_DIRECTORY_BYTES: Final = 1 * MiB
+MAX_PARTS: Final = 2_000
+MAX_UNPACKED_BYTES: Final = 4096 * MiB
+MAX_RATIO: Final = 100
+"""Unpacked to packed size. Sheets of real data stay under 30; deflate reaches 1,000 for what says nothing."""
+HARMLESS_BYTES: Final = 8 * MiB
+"""What a part may unpack to at any ratio."""
+MAX_SMALL_PART_BYTES: Final = 32 * MiB
+"""Of a part that is held in memory while it is read: workbook, relations, styles."""
+
+_OLE: Final = bytes.fromhex("d0cf11e0a1b11ae1")
+
+
+class Archive:
+    """The parts of a workbook file by name. Sizes that the directory states are binding: nothing beyond is unpacked."""
+
+    def __init__(self, path: str) -> None:
+        """Raises: Refusal `malformed_dataset`, `too_much_data`."""
+        self._file = _Guarded(path)
+        try:
+            self._zip = zipfile.ZipFile(self._file)
+            self._check()
+        except Refusal:
+            self._file.close()
+            raise
+        except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, EOFError) as error:
+            message = "The dataset is no XLSX workbook, or a damaged one."
+            if self._file.is_ole():
+                message = "The workbook has a password, or is of the old XLS format; save it as XLSX without one."
+            self._file.close()
+            raise Refusal("malformed_dataset", message) from error
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._zip.NameToInfo
+
+    def size(self, name: str) -> int:
+        """Bytes of a part, unpacked."""
+        return self._zip.getinfo(name).file_size
+
+    def open(self, name: str) -> IO[bytes]:
+        """Read a part. Raises: Refusal `malformed_dataset` if there is none."""
+        if name not in self:
+            raise Refusal("malformed_dataset", f"The workbook has no part {name[:100]!r}; save it anew.")
+        try:
+            return self._zip.open(name)
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:  # RuntimeError: it has a password
+            raise Refusal("malformed_dataset", "A part of the workbook cannot be read; save it anew.") from error
+
+    def close(self) -> None:
+        self._zip.close()
+        self._file.close()
+
+    def _check(self) -> None:
+        parts = self._zip.infolist()
+        if len(parts) > MAX_PARTS:
+            message = f"The workbook has {len(parts):,} parts; at most {MAX_PARTS:,} are read."
+            raise Refusal("too_much_data", message, limit=MAX_PARTS)
+        if sum(part.file_size for part in parts) > MAX_UNPACKED_BYTES:
+            message = (
+                f"The workbook unpacks to more than {MAX_UNPACKED_BYTES // MiB:,} MiB; send it as CSV, or in parts."
+            )
+            raise Refusal("too_much_data", message, limit=MAX_UNPACKED_BYTES)
+        for part in parts:
+            if part.file_size > HARMLESS_BYTES and part.file_size > MAX_RATIO * part.compress_size:
+                message = f"A part of the workbook unpacks to more than {MAX_RATIO} times its size; send it as CSV."
+                raise Refusal("too_much_data", message, limit=MAX_RATIO)
+
+
+class _Guarded(io.FileIO):
+    """A file that hands out no large piece at once: zipfile would read a whole directory so, whatever its size."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, "rb")
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or size < 0:
+            size = os.fstat(self.fileno()).st_size - self.tell()
+        if size > MAX_DIRECTORY_BYTES:
+            message = f"The workbook's directory has more than {MAX_DIRECTORY_BYTES // MiB} MiB; save it anew."
+            raise Refusal("too_much_data", message, limit=MAX_DIRECTORY_BYTES)
+        return super().read(size) or b""
+
+    def is_ole(self) -> bool:
+        self.seek(0)
+        return self.read(len(_OLE)) == _OLE

@@ -1,0 +1,82 @@
+"""A workbook's table of contents: its sheets, and where its texts and styles are."""
+
+import posixpath
+from dataclasses import dataclass
+from typing import Final
+
+from tasks.refusal import Refusal
+from tasks.report.data.xlsx.archive import MAX_SMALL_PART_BYTES, Archive
+from tasks.report.data.xlsx.markup import ignore, read_all
+from tasks.report.values.cleaning import clean
+
+_MAX_SHOWN: Final = 10
+_ROOT_RELATIONS: Final = "_rels/.rels"
+
+
+@dataclass(frozen=True, slots=True)
+class Workbook:
+    """The parts that are needed to read one sheet. starts_1904: its days are counted from 1904, not 1900."""
+
+    sheet: str
+    strings: str | None
+    styles: str | None
+    starts_1904: bool
+
+
+def read_workbook(archive: Archive, sheet: str | None) -> Workbook:
+    """Find the sheet of that name, or the first one. Raises: Refusal `unknown_sheet`, `malformed_dataset`."""
+    root = _relations(archive, _ROOT_RELATIONS, "")
+    book = next((target for kind, target in root.values() if kind == "officeDocument"), "xl/workbook.xml")
+    folder, file = posixpath.split(book)
+    relations = _relations(archive, posixpath.join(folder, "_rels", f"{file}.rels"), folder)
+    by_kind = dict(relations.values())
+    listed, starts_1904 = _sheets(archive, book)
+    sheets = {
+        name: relations[relation][1]
+        for name, relation in listed
+        if relation in relations and relations[relation][0] == "worksheet"
+    }
+    if not sheets:
+        raise Refusal("malformed_dataset", "The workbook has no sheet with cells.")
+    name = next(iter(sheets)) if sheet is None else sheet
+    if name not in sheets:
+        known = ", ".join(repr(clean(name)[:40]) for name in list(sheets)[:_MAX_SHOWN])
+        raise Refusal("unknown_sheet", f"The workbook has no sheet {name!r}; it has {known}.")
+    return Workbook(sheets[name], by_kind.get("sharedStrings"), by_kind.get("styles"), starts_1904)
+
+
+def _sheets(archive: Archive, book: str) -> tuple[list[tuple[str, str]], bool]:
+    sheets: list[tuple[str, str]] = []
+    starts_1904 = False
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal starts_1904
+        if name == "sheet":
+            relation = next((value for key, value in attributes.items() if key.endswith(":id")), "")
+            sheets.append((attributes.get("name", ""), relation))
+        elif name == "workbookPr":
+            starts_1904 = attributes.get("date1904") in ("1", "true")
+
+    _read_small(archive, book, start)
+    return sheets, starts_1904
+
+
+def _relations(archive: Archive, name: str, folder: str) -> dict[str, tuple[str, str]]:
+    """Id -> what kind of part it is, and its name."""
+    found: dict[str, tuple[str, str]] = {}
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        if name == "Relationship" and attributes.get("TargetMode") != "External":
+            kind = attributes.get("Type", "").rpartition("/")[2]
+            target = posixpath.normpath(posixpath.join("/", folder, attributes.get("Target", "")))
+            found[attributes.get("Id", "")] = (kind, target.lstrip("/"))
+
+    _read_small(archive, name, start)
+    return found
+
+
+def _read_small(archive: Archive, name: str, start: object) -> None:
+    if name in archive and archive.size(name) > MAX_SMALL_PART_BYTES:
+        raise Refusal("too_much_data", "The workbook's table of contents is too large.", limit=MAX_SMALL_PART_BYTES)
+    with archive.open(name) as part:
+        read_all(part, start, ignore, ignore)  # type: ignore[arg-type]

@@ -1,0 +1,141 @@
+"""The kinds `report`, which makes the files of a spec, and `validation`, which tells what would come of it."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from tasks.kind import File, Kind, Result, RetryPolicy, Run
+from tasks.refusal import Refusal
+from tasks.report.order import Order, Source
+from tasks.report.spec.document import Format
+from tasks.settings import Settings
+from tasks.storage import BlobMissing
+
+FETCHES_AT_ONCE = 8
+LIMITS = (
+    "max_report_rows",
+    "max_report_cells",
+    "max_cell_chars",
+    "max_report_pages",
+    "max_pixels",
+    "max_side_px",
+    "max_frames",
+    "max_jpeg_scans",
+)
+"""The settings that the sandbox is told."""
+
+
+class ReportParams(BaseModel):
+    """What a report job is asked for: an `Order` in storage. The rest is for people to recognise it by."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    order: Source
+    title: str
+    formats: list[Format]
+
+
+async def make_report(run: Run[ReportParams]) -> Result:
+    """Fetch what it is made of, make its files in the sandbox, store them."""
+    made = await _call(run, "make")
+    facts = {name: made[name] for name in ("pages", "rows", "warnings")}
+    return Result(value=facts, files=tuple([await _store(run, one) for one in made["files"]]))
+
+
+async def validate_report(run: Run[ReportParams]) -> Result:
+    """Read the data and plan the pages, but draw nothing."""
+    return Result(value=await _call(run, "look"))
+
+
+async def _call(run: Run[ReportParams], function: str) -> dict[str, Any]:
+    job = await _prepare(run)
+    out = run.scratch.folder / "out"
+    out.mkdir()
+    answer: dict[str, Any] = await run.sandbox.call(
+        f"tasks.report.entry:{function}",
+        str(job),
+        str(out),
+        seconds=run.settings.report_seconds,
+        memory_mb=run.settings.report_memory_mb,
+        progress=run.progress,
+    )
+    return answer
+
+
+async def _prepare(run: Run[ReportParams]) -> Path:
+    """The job as the sandbox reads it, with everything that it names, in the scratch folder."""
+    folder = run.scratch.folder
+    path = folder / "order.json"
+    await _fetch(run, {path: run.params.order.blob})
+    # A large spec takes a while to check; the other jobs of this process go on meanwhile.
+    order = await asyncio.to_thread(_read, path)
+    formats = {dataset.upload: f".{dataset.format}" for dataset in order.spec.datasets.values()}
+    paths = {key: folder / f"{source.blob}{formats.get(key, '')}" for key, source in order.files.items()}
+    await _fetch(run, {paths[key]: source.blob for key, source in order.files.items()})
+    job = folder / "job.json"
+    await asyncio.to_thread(_write, job, order, paths, run.settings)
+    return job
+
+
+def _read(path: Path) -> Order:
+    return Order.model_validate_json(path.read_bytes())
+
+
+def _write(job: Path, order: Order, paths: Mapping[str, Path], settings: Settings) -> None:
+    datasets = order.spec.datasets
+    said = {
+        "spec": order.spec.model_dump(mode="json"),
+        "datasets": {name: str(paths[dataset.upload]) for name, dataset in datasets.items()},
+        "images": {key: str(path) for key, path in paths.items()},
+        "limits": {name: getattr(settings, name) for name in LIMITS},
+        "now": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    job.write_text(json.dumps(said), encoding="utf-8")
+
+
+async def _fetch(run: Run[ReportParams], wanted: Mapping[Path, str]) -> None:
+    waiting = iter(wanted.items())
+
+    async def one_after_the_other() -> None:
+        for path, blob in waiting:
+            await run.storage.fetch(blob, path)
+
+    fetchers = [asyncio.create_task(one_after_the_other()) for _ in range(min(FETCHES_AT_ONCE, len(wanted)))]
+    try:
+        await asyncio.gather(*fetchers)
+    except BlobMissing as error:
+        raise Refusal(
+            "expired", "A file that the report is made of is gone from the storage; upload it anew."
+        ) from error
+    finally:
+        for fetcher in fetchers:
+            fetcher.cancel()
+
+
+async def _store(run: Run[ReportParams], made: Mapping[str, Any]) -> File:
+    blob = await run.storage.put_file(Path(made["path"]), type=made["type"], filename=made["name"])
+    about = {"pages": made["pages"]} if "pages" in made else {}
+    return File(name=made["name"], blob=blob.sha256, type=made["type"], bytes=blob.bytes, about=about)
+
+
+REPORT = Kind(
+    name="report",
+    queue="reports",
+    params=ReportParams,
+    run=make_report,
+    timeout_s=1800,
+    retry=RetryPolicy(max_tries=4, first_delay_s=2, max_delay_s=300),
+)
+VALIDATION = Kind(
+    name="validation",
+    queue="reports",
+    params=ReportParams,
+    run=validate_report,
+    timeout_s=1800,
+    retry=RetryPolicy(max_tries=2, first_delay_s=1),
+)

@@ -1,0 +1,83 @@
+"""Headers and footers, and the watermark."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from tasks.report.layout.flow import Geometry
+from tasks.report.layout.pen import Pen
+from tasks.report.layout.theme import GRID, HAIRLINE, TINY, Theme
+from tasks.report.values.cleaning import clean_line
+
+_PLACEHOLDER: Final = re.compile(r"\{(page|pages|title|date)\}")
+LOWEST_PT: Final = 20.0
+"""A margin lower than this has no room for a band."""
+_FROM_EDGE: Final = 0.52
+"""Where the band's baseline is between the page's edge and the content."""
+_WATERMARK_OPACITY: Final = 0.08
+_WATERMARK_SHARE: Final = 0.72
+"""Of the diagonal that the watermark is long."""
+_WATERMARK_LARGEST: Final = 160.0
+
+Places = dict[str, str]
+"""A band of the spec: left, center, right."""
+
+
+class Band:
+    """A header or a footer."""
+
+    def __init__(self, places: Places, edge: Literal["top", "bottom"], theme: Theme) -> None:
+        self._places = {name: clean_line(text) for name, text in places.items()}
+        self._edge = edge
+        self._theme = theme
+
+    def fits(self, geometry: Geometry) -> bool:
+        """Whether the margin has room for it."""
+        return (geometry.top if self._edge == "top" else geometry.bottom) >= LOWEST_PT
+
+    def draw(self, pen: Pen, geometry: Geometry, values: Mapping[str, str]) -> None:
+        """Draw it into the margin. values: of the placeholders, by name. What is too long ends in an ellipsis."""
+        face = self._theme.faces.regular
+        if self._edge == "top":
+            baseline = geometry.top * _FROM_EDGE
+            rule = baseline + min(2 * GRID, geometry.top - baseline - GRID)
+        else:
+            rule = geometry.height - geometry.bottom * _FROM_EDGE - min(3 * GRID, geometry.bottom * 0.3)
+            baseline = rule + TINY + min(GRID, geometry.bottom * 0.1)
+        left, right = geometry.left, geometry.width - geometry.right
+        texts = {name: _PLACEHOLDER.sub(lambda found: values[found[1]], text) for name, text in self._places.items()}
+        widths = self._share(texts, right - left)
+        pen.line(left, rule, right, rule, self._theme.rule, HAIRLINE)
+        ends: tuple[tuple[str, float, Literal["left", "center", "right"]], ...] = (
+            ("left", left, "left"),
+            ("center", (left + right) / 2, "center"),
+            ("right", right, "right"),
+        )
+        for name, x, align in ends:
+            if texts[name]:
+                text = face.fit(texts[name], TINY, widths[name])
+                pen.text(x, baseline, text, face, TINY, self._theme.muted, align)
+
+    def _share(self, texts: Places, room: float) -> dict[str, float]:
+        """How wide each text may be. The one in the middle has its third; the others share what is left."""
+        needed = {name: self._theme.faces.regular.width(text, TINY) for name, text in texts.items()}
+        gap = 4 * GRID
+        if needed["center"]:
+            middle = min(needed["center"], room / 3)
+            side = (room - middle) / 2 - gap
+            return {"left": side, "center": middle, "right": side}
+        right = min(needed["right"], max(room - needed["left"], room / 2) - gap)
+        return {"left": room - right - gap, "center": 0.0, "right": right}
+
+
+def draw_watermark(pen: Pen, text: str, geometry: Geometry, theme: Theme) -> None:
+    """Large and faint letters from corner to corner, over everything."""
+    face = theme.faces.bold
+    text = clean_line(text)
+    angle = math.degrees(math.atan2(geometry.height, geometry.width))
+    diagonal = math.hypot(geometry.width, geometry.height)
+    size = min(_WATERMARK_LARGEST, diagonal * _WATERMARK_SHARE / max(face.width(text, 1), 1))
+    x, y = geometry.width / 2, geometry.height / 2
+    with pen.faded(_WATERMARK_OPACITY), pen.rotated(x, y, angle):
+        pen.text(x, y + face.cap_height * size / 2, text, face, size, theme.ink, align="center")

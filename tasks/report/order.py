@@ -1,0 +1,31 @@
+"""What is stored of a request: the spec, and where the bytes are that it refers to."""
+
+import json
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tasks.report.spec.document import Spec
+
+
+class Source(BaseModel):
+    """Bytes in storage."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    blob: str = Field(pattern="^[0-9a-f]{64}$")
+    bytes: int = Field(ge=0)
+
+
+class Order(BaseModel):
+    """A report to make. files: by the upload's id, or `job/file`, as `FileRef.key` has it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    spec: Spec
+    files: dict[str, Source] = Field(default_factory=dict)
+
+    def canonical(self) -> bytes:
+        """As JSON, the same for the same wish however it was written down. A password in it is legible."""
+        said: dict[str, Any] = self.model_dump(mode="json")
+        return json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,0 +1,128 @@
+"""From a request's bytes to a `Spec`, or to a refusal that names the block and the field."""
+
+import json
+import math
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, NoReturn, get_args
+
+from pydantic import ValidationError
+
+from tasks.refusal import Refusal
+from tasks.report.spec.blocks import Block
+from tasks.report.spec.document import Spec
+
+MAX_OBJECTS = 50_000
+"""JSON objects of one spec: each becomes a hundred times larger than it may be written."""
+FLOAT_DIGITS = 15
+"""A double keeps so many digits of any decimal number."""
+BLOCK_TYPES = frozenset(model.model_fields["type"].default for model in get_args(get_args(Block)[0]))
+
+
+def read_spec(body: bytes) -> Spec:
+    """The spec that a JSON body is.
+
+    Raises: Refusal `invalid_request` with the field, as in `blocks.3.columns.2.width`; `too_many_objects`.
+    """
+    if body.count(b"{") > MAX_OBJECTS:
+        message = f"The spec has more than {MAX_OBJECTS} objects; send many rows as a dataset."
+        raise Refusal("too_many_objects", message, field="body", limit=MAX_OBJECTS)
+    said = read_json(body)
+    try:
+        return Spec.model_validate(said)
+    except ValidationError as error:
+        raise refusal_of(error, said) from error
+
+
+def read_json(body: bytes) -> Any:
+    """A JSON document. Numbers are finite, and exact: one that a float would round comes as text. Half a surrogate pair
+    becomes U+FFFD.
+
+    Raises: Refusal `invalid_request`.
+    """
+    try:
+        said = json.loads(body, parse_float=_number, parse_constant=_no_number)
+        if b"\\ud" in body.lower():
+            whole = json.dumps(said, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            said = json.loads(whole)
+    except RecursionError as error:
+        raise Refusal("invalid_request", "The body is nested too deeply; write it flatter.", field="body") from error
+    except ValueError as error:
+        raise Refusal("invalid_request", f"The body is no JSON that we read: {error}.", field="body") from error
+    return said
+
+
+def _number(text: str) -> float | str:
+    value = float(text)
+    if not math.isfinite(value):
+        _no_number(text)
+    exact = len(text) <= FLOAT_DIGITS + len(".") or Decimal(text) == Decimal(repr(value))
+    return value if exact else text
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not a finite number")
+
+
+def refusal_of(error: ValidationError, said: Any) -> Refusal:
+    """What pydantic has found in `said`, told in the words of the one who wrote it.
+
+    Of a choice (`auto`, `flex` or points) pydantic tells what is wrong with each; they become one sentence, unless one
+    way went further than the others: then it was meant.
+    """
+    found = error.errors(include_url=False, include_input=False)
+    if found[0]["type"] == "recursion_depth_exceeded":
+        return Refusal("invalid_request", "blocks: they are nested too deeply; write them flatter.", field="blocks")
+    faults = [
+        (_place(fault, said), _sentence(fault))
+        for fault in found
+        if fault["type"] != "default_factory_not_called"  # follows from another fault
+    ]
+    field = faults[0][0]
+    field = next((place for place, _ in faults if place.startswith(f"{field}.")), field)
+    sentences = dict.fromkeys(sentence for place, sentence in faults if place == field)
+    return Refusal("invalid_request", f"{field}: {'; or '.join(sentences)}.", field=field)
+
+
+def _place(fault: Mapping[str, Any], said: Any) -> str:
+    """Where the fault is in what was said: pydantic's own place also names the models that it tried."""
+    *way, last = fault["loc"] or ("body",)
+    place: list[str] = []
+    entered = False  # a block whose type pydantic is about to name
+    for part in way:
+        named = entered and isinstance(said, dict) and said.get("type") == part and part in BLOCK_TYPES
+        entered = isinstance(part, int)
+        if not named and _holds(said, part):
+            place.append(str(part))
+            said = said[part]
+    named = entered and isinstance(said, dict) and said.get("type") == last and last in BLOCK_TYPES
+    if not named and (_holds(said, last) or fault["type"] == "missing" or not place):
+        place.append(str(last))
+    if fault["type"].startswith("union_tag"):
+        place.append("type")
+    return ".".join(place)
+
+
+def _holds(said: Any, part: Any) -> bool:
+    if isinstance(said, list):
+        return isinstance(part, int) and part < len(said)
+    return isinstance(said, dict) and part in said
+
+
+def _sentence(fault: Mapping[str, Any]) -> str:
+    if fault["type"] == "union_tag_invalid":
+        return f"there is no block {fault['ctx']['tag']!r}; there are {fault['ctx']['expected_tags']}"
+    if fault["type"] == "union_tag_not_found":
+        return "say which block it is, such as 'text' or 'table'"
+    if fault["type"] == "extra_forbidden":
+        return "there is no such field"
+    if fault["type"] in ("model_type", "model_attributes_type"):
+        return "write a JSON object"
+    message: str = fault["msg"]
+    return message.removeprefix("Value error, ")
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of `Spec`."""
+    made: dict[str, Any] = Spec.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}

@@ -1,0 +1,131 @@
+"""The columns of a table in their places: which size, which widths, and on how many pages side by side."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any, Final
+
+from tasks.report.layout.flow import Flow
+from tasks.report.layout.theme import Theme
+from tasks.report.table.demand import label_column
+from tasks.report.table.fit import Fit
+from tasks.report.table.layout import GROUP_INDENT, HEAD_SCALE, MIN_SIZE, Column, Layout, Rhythm
+from tasks.report.table.measure import Extent, Figures
+from tasks.report.table.pages import ROUNDING_PT
+from tasks.report.table.rows import Rows
+from tasks.report.table.share import Demand, key_columns, needed, share, slices
+from tasks.report.table.survey import Survey
+from tasks.report.type.face import Face
+from tasks.report.type.lines import break_lines
+
+_MAX_TITLE_LINES: Final = 4
+
+
+@dataclass(frozen=True)
+class Choice:
+    """turned: on landscape pages. factor: by how much everything is shrunk. slices: the columns of each page."""
+
+    turned: bool
+    factor: float
+    widths: Sequence[float]
+    slices: tuple[tuple[int, ...], ...]
+
+
+def choose(demands: Sequence[Demand], overflow: str, flow: Flow, rhythm: Rhythm) -> Choice:
+    """What to do about columns that are wider than the page: as `overflow` says, and more if that is not enough."""
+    room, turned = flow.width, False
+    if overflow == "landscape" and flow.breaks and needed(demands, "words") > room:
+        across = flow.width_in("landscape")
+        room, turned = max(room, across), across > room
+    words = needed(demands, "words")
+    factor = 1.0
+    if words > room and overflow != "columns":
+        factor = max(room / words, MIN_SIZE / rhythm.size)
+    shrunk = [demand.times(factor) for demand in demands]
+    together = tuple(range(len(demands)))
+    if needed(shrunk, "words" if overflow == "columns" else "bare") <= room:
+        return Choice(turned, factor, share(shrunk, room), (together,))
+    widths, parts = _side_by_side(demands, room)
+    if overflow != "columns":
+        flow.warn(
+            "table_too_wide",
+            f"The columns do not fit side by side even at {MIN_SIZE:g} points: each row stands on {len(parts)} pages.",
+        )
+    return Choice(turned, 1.0, widths, parts)
+
+
+def _side_by_side(demands: Sequence[Demand], room: float) -> tuple[list[float], tuple[tuple[int, ...], ...]]:
+    """Widths and columns of pages that stand side by side. Each page's own columns share what its key column leaves."""
+    key = key_columns([demand.good for demand in demands], room)
+    taken = sum(demands[index].good for index in key)
+    demands = [demand if index in key else demand.capped(room - taken) for index, demand in enumerate(demands)]
+    widths = [demand.good for demand in demands]
+    parts = slices(widths, room)
+    for part in parts:
+        own = [index for index in part if index not in key]
+        for index, width in zip(own, share([demands[index] for index in own], room - taken), strict=True):
+            widths[index] = width
+    return widths, parts
+
+
+def columns_of(
+    rows: Rows, block: Mapping[str, Any], found: Survey, choice: Choice, theme: Theme, rhythm: Rhythm
+) -> tuple[Column, ...]:
+    """The columns with their titles in lines. Those with texts wider than they are get a fit."""
+    columns = []
+    gutters = rhythm.gutters(rows)
+    label = label_column(block)
+    for index, (column, spec) in enumerate(zip(rows.columns, block["columns"], strict=True)):
+        own, total = found.rows[index], found.totals[index]
+        width = choice.widths[index]
+        inner = max(width - 2 * rhythm.pad - gutters[index], 1.0)
+        face = theme.faces.bold if any(rule["bold"] for rule in spec["rules"]) else theme.faces.regular
+        fits = own.whole * rhythm.size <= inner and not own.multiline
+        columns.append(
+            Column(
+                index,
+                _title(column.title, theme.faces.bold, rhythm.size * HEAD_SCALE, inner),
+                column.align,
+                width,
+                inner,
+                _figures(own, total),
+                None if fits else Fit(face, rhythm.size, inner, cuts=spec["overflow"] == "clip"),
+                spec["rules"],
+                index == label,
+            )
+        )
+    return tuple(columns)
+
+
+def _title(title: str, face: Face, size: float, width: float) -> tuple[str, ...]:
+    lines = break_lines(title, face, size, width)
+    if len(lines) > _MAX_TITLE_LINES:
+        lines[_MAX_TITLE_LINES - 1 :] = [face.fit(" ".join(lines[_MAX_TITLE_LINES - 1 :]), size, width)]
+    return tuple(lines)
+
+
+def _figures(own: Extent, total: Extent) -> Figures | None:
+    """The shapes of a column's numbers, those of its totals among them: all stand under each other."""
+    if isinstance(own, Figures) and isinstance(total, Figures):
+        own.include(total)
+        return own
+    return None
+
+
+def warn_of_cuts(layout: Layout, block: Mapping[str, Any], found: Survey, flow: Flow) -> None:
+    """Say which headings and totals are cut off: they stand in one line, however long."""
+    size, columns = layout.rhythm.size, layout.columns
+    narrowest = min(sum(columns[index].width for index in part) for part in layout.slices)
+    indent = GROUP_INDENT * max(len(block["group_by"]) - 1, 0)
+    if found.headings * size + indent + 2 * layout.rhythm.pad > narrowest:
+        flow.warn("clipped", "Headings of groups are wider than the table and cut off with an ellipsis.")
+    for column in columns:
+        room = column.inner
+        if column.label:
+            beside = takewhile(lambda spec: spec["total"] is None, block["columns"][column.index + 1 :])
+            room += sum(columns[column.index + 1 + place].width for place, _ in enumerate(beside))
+        if found.totals[column.index].whole * size > room + ROUNDING_PT:
+            flow.warn(
+                "clipped",
+                f"Totals in the column {' '.join(column.title)!r} are wider than it and cut off with an ellipsis.",
+            )

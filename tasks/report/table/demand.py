@@ -1,0 +1,82 @@
+"""What width each column asks for."""
+
+from collections.abc import Mapping
+from itertools import takewhile
+from typing import Any, Final
+
+from tasks.report.layout.theme import Theme
+from tasks.report.table.layout import GROUP_INDENT, HEAD_SCALE, Rhythm
+from tasks.report.table.measure import Texts
+from tasks.report.table.rows import Rows
+from tasks.report.table.share import Demand
+from tasks.report.table.survey import Survey
+
+# In ems. A text column is never narrower than that, however little room there is.
+_BARE_TEXT: Final = 4.0
+_BARE_CUT: Final = 3.0
+_FEW_WORDS: Final = 6.0
+_SHORT_TEXT: Final = 10.0
+_GOOD_TEXT: Final = 36.0
+_ONE_CHARACTER: Final = 1.2
+_SLACK_PT: Final = 0.02
+"""Against rounding: what was measured must fit."""
+
+
+def demands(rows: Rows, block: Mapping[str, Any], found: Survey, theme: Theme, rhythm: Rhythm) -> list[Demand]:
+    """One for each column, in points at the size of `rhythm`, padding included."""
+    bold = theme.faces.bold
+    label = label_column(block)
+    gutters = rhythm.gutters(rows)
+    result = []
+    for index, (column, spec) in enumerate(zip(rows.columns, block["columns"], strict=True)):
+        own, total = found.rows[index], found.totals[index]
+        around = 2 * rhythm.pad + gutters[index] + _SLACK_PT
+        if not isinstance(spec["width"], str):
+            width = max(spec["width"], around + _ONE_CHARACTER * rhythm.size)
+            result.append(Demand(width, width, width, width, "fixed"))
+            continue
+        title = bold.width(column.title, HEAD_SCALE)
+        word = max((bold.width(word, HEAD_SCALE) for word in column.title.split()), default=0.0)
+        whole = max(own.whole, 0.0 if index == label else total.whole)
+        if isinstance(own, Texts):
+            bare = min(whole, _BARE_CUT if spec["overflow"] == "clip" else _BARE_TEXT)
+            words = min(whole, _FEW_WORDS) if spec["overflow"] == "clip" else own.words()
+            good = min(own.good(), _GOOD_TEXT)
+            if good <= _SHORT_TEXT:
+                words = max(words, good)
+        else:
+            bare = words = good = whole
+        words = max(bare, words, min(word, 2 * _FEW_WORDS))
+        good = max(good, words, min(title, 2 * word))
+        result.append(
+            Demand(
+                bare * rhythm.size + around,
+                words * rhythm.size + around,
+                good * rhythm.size + around,
+                max(whole, good, title) * rhythm.size + around,
+                "flex" if spec["width"] == "flex" else "auto",
+            )
+        )
+    _make_room_beside(result, block, found, rhythm)
+    return result
+
+
+def _make_room_beside(demands: list[Demand], block: Mapping[str, Any], found: Survey, rhythm: Rhythm) -> None:
+    """Let the column of labels grow, where there is room, so that headings and labels of totals are not cut."""
+    label = label_column(block)
+    if label is None:
+        return
+    beside = list(takewhile(lambda index: block["columns"][index]["total"] is None, range(label, len(demands))))
+    indent = GROUP_INDENT * max(len(block["group_by"]) - 1, 0)
+    for width, columns in (
+        (found.totals[label].whole * rhythm.size, beside),
+        (found.headings * rhythm.size + indent, range(len(demands))),
+    ):
+        lacking = width + 2 * rhythm.pad + _SLACK_PT - sum(demands[index].whole for index in columns)
+        if lacking > 0 and demands[label].kind != "fixed":
+            demands[label] = demands[label]._replace(whole=demands[label].whole + lacking)
+
+
+def label_column(block: Mapping[str, Any]) -> int | None:
+    """Where lines of totals have their label: in the first column without a total."""
+    return next((index for index, spec in enumerate(block["columns"]) if spec["total"] is None), None)

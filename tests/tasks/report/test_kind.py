@@ -1,0 +1,187 @@
+"""The kinds `report` and `validation`, with a real sandbox: what they fetch, what they leave, what they refuse."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pypdfium2
+import pytest
+
+from tasks.kind import Result, Run
+from tasks.refusal import Refusal
+from tasks.report.entry import MAX_WARNINGS
+from tasks.report.kind import LIMITS, REPORT, VALIDATION, ReportParams
+from tasks.report.order import Order, Source
+from tasks.report.spec.document import Spec
+from tasks.settings import Settings
+from tasks.storage import Blob, Storage, open_storage
+from worker.sandbox.sandbox import ProcessSandbox
+
+UPLOAD = "a" * 32
+TABLE = {"type": "table", "dataset": "d"}
+DATASETS = {"d": {"upload": UPLOAD, "format": "csv"}}
+
+
+class Folder:
+    """An attempt's scratch folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[ProcessSandbox]:
+    sandbox = ProcessSandbox(preload=(), children=1, memory_mb=2048, budget_mb=1024, recycle_after=10)
+    yield sandbox
+    await sandbox.stop()
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(_env_file=None, storage_url="memory://", max_cell_chars=100)
+
+
+@pytest.fixture
+def storage(settings: Settings) -> Storage:
+    return open_storage(settings)
+
+
+async def stored(storage: Storage, content: bytes) -> Source:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield content
+
+    blob: Blob = await storage.put(chunks(), max_bytes=len(content))
+    return Source(blob=blob.sha256, bytes=blob.bytes)
+
+
+class Press:
+    """Runs one job after the other in one scratch folder."""
+
+    def __init__(self, folder: Path, storage: Storage, sandbox: ProcessSandbox, settings: Settings) -> None:
+        self.folder = folder
+        self._parts = (storage, sandbox, settings)
+
+    def order(self, said: dict[str, Any], **files: Source) -> Order:
+        spec = Spec.model_validate({"document": {"title": "t"}, **said})
+        return Order(spec=spec, files=files)
+
+    async def run(self, order: Order, kind: Any = REPORT, *, order_is_gone: bool = False) -> Result:
+        storage, sandbox, settings = self._parts
+        source = await stored(storage, order.canonical())
+        if order_is_gone:
+            await storage.delete([source.blob])
+        result: Result = await kind.run(
+            Run(
+                job_id="0" * 32,
+                owner="alice",
+                attempt=1,
+                params=ReportParams(order=source, title=order.spec.document.title, formats=order.spec.formats),
+                scratch=Folder(self.folder),
+                storage=storage,
+                sandbox=sandbox,
+                settings=settings,
+                progress=lambda *_: None,
+            )
+        )
+        return result
+
+
+@pytest.fixture
+def press(tmp_path: Path, storage: Storage, sandbox: ProcessSandbox, settings: Settings) -> Press:
+    return Press(tmp_path, storage, sandbox, settings)
+
+
+async def content(storage: Storage, result: Result, name: str) -> bytes:
+    [file] = [file for file in result.files if file.name == name]
+    return b"".join([chunk async for chunk in storage.read(file.blob)])
+
+
+async def test_files_are_stored_with_their_types(press: Press, storage: Storage) -> None:
+    order = press.order(
+        {"blocks": [TABLE], "datasets": DATASETS, "formats": ["pdf", "csv"]},
+        **{UPLOAD: await stored(storage, b"a,b\n1,2\n")},
+    )
+    result = await press.run(order)
+    assert {file.name: file.type for file in result.files} == {
+        "report.pdf": "application/pdf",
+        "report.csv": "text/csv; charset=utf-8",
+    }
+    assert result.value == {"pages": 1, "rows": 1, "warnings": []}
+    assert len(pypdfium2.PdfDocument(await content(storage, result, "report.pdf"))) == 1
+
+
+async def test_a_spec_larger_than_what_may_cross_to_a_child_is_no_trouble(press: Press) -> None:
+    rows = [{"a": "x" * 1000}] * 5_000
+    order = press.order({"blocks": [{"type": "table", "columns": [{"field": "a"}], "rows": rows}]})
+    assert len(order.canonical()) > 5_000_000
+    assert (await press.run(order, VALIDATION)).value["rows"] == 5_000
+
+
+async def test_a_validation_leaves_no_file(press: Press) -> None:
+    order = press.order({"blocks": [{"type": "heading", "text": "hello"}]})
+    result = await press.run(order, VALIDATION)
+    assert result.files == ()
+    assert result.value == {"tables": [], "pages": 1, "rows": 0, "warnings": []}
+
+
+async def test_one_upload_may_serve_as_two_datasets(press: Press, storage: Storage) -> None:
+    other = {**DATASETS["d"], "upload": "b" * 32, "format": "ndjson"}
+    source = await stored(storage, b'{"a": 1}\n')
+    order = press.order(
+        {
+            "blocks": [{**TABLE, "columns": [{"field": '{"a": 1}'}]}, {**TABLE, "dataset": "e"}],
+            "datasets": {**DATASETS, "e": other},
+        },
+        **{UPLOAD: source, "b" * 32: source},
+    )
+    assert (await press.run(order, VALIDATION)).value["rows"] == 1
+
+
+@pytest.mark.parametrize("missing", ["order", "dataset"])
+async def test_what_is_gone_from_the_storage_has_expired(missing: str, press: Press, storage: Storage) -> None:
+    source = await stored(storage, b"a\n1\n")
+    order = press.order({"blocks": [TABLE], "datasets": DATASETS}, **{UPLOAD: source})
+    if missing == "dataset":
+        await storage.delete([source.blob])
+    with pytest.raises(Refusal) as caught:
+        await press.run(order, order_is_gone=missing == "order")
+    assert caught.value.code == "expired"
+
+
+async def test_a_refusal_of_the_sandbox_names_the_field(press: Press, storage: Storage) -> None:
+    columns = [{"field": "a", "type": "integer"}]
+    order = press.order(
+        {"blocks": [{"type": "rule"}, {**TABLE, "columns": columns}], "datasets": DATASETS},
+        **{UPLOAD: await stored(storage, b"a\n1\ntwo\n")},
+    )
+    with pytest.raises(Refusal) as caught:
+        await press.run(order)
+    assert caught.value.code == "invalid_cell"
+    assert (caught.value.field or "").startswith("blocks.1")
+    assert "3" in caught.value.message
+
+
+async def test_settings_are_the_limits_of_the_sandbox(press: Press, storage: Storage) -> None:
+    order = press.order(
+        {"blocks": [TABLE], "datasets": DATASETS}, **{UPLOAD: await stored(storage, b"a\n" + b"x" * 101 + b"\n")}
+    )
+    warnings = (await press.run(order)).value["warnings"]
+    [clipped] = [warning["message"] for warning in warnings if warning["code"] == "clipped_cells"]
+    assert "100" in clipped
+    told = json.loads((press.folder / "job.json").read_text())
+    assert told["limits"].keys() == set(LIMITS)
+    assert set(LIMITS) <= Settings.model_fields.keys()
+
+
+async def test_a_record_keeps_a_hundred_warnings(press: Press) -> None:
+    links = [{"type": "text", "text": [{"text": "x", "link": f"#nowhere{n}"}]} for n in range(MAX_WARNINGS + 20)]
+    warnings = (await press.run(press.order({"blocks": links}))).value["warnings"]
+    assert len(warnings) == MAX_WARNINGS + 1
+    assert warnings[-1] == {"code": "unknown_anchor", "message": "And 20 more of these."}
+
+
+def test_the_job_as_a_whole_may_take_longer_than_the_sandbox() -> None:
+    most = next(one.le for one in Settings.model_fields["report_seconds"].metadata if hasattr(one, "le"))
+    assert REPORT.timeout_s > most
+    assert VALIDATION.timeout_s > most

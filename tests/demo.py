@@ -1,8 +1,9 @@
-"""`bin/demo`: the whole path on this machine, with the Procfile's own lines: upload a photo, wait by job id, download.
+"""`bin/demo`: the whole path on this machine, with the Procfile's own lines: upload a photo, wait by job id, download;
+then a report of what came of it.
 
 bin/demo                 draws a sample photo, uploads it, and stays up until Ctrl-C
 bin/demo PHOTO …         takes yours
-bin/demo --once          exits after the table; not 0 if anything differed from the promise
+bin/demo --once          exits after the report; not 0 if anything differed from the promise
 """
 
 import argparse
@@ -23,6 +24,7 @@ from typing import Any
 import httpx
 from PIL import Image
 
+from tests.demo_report import faults, spec
 from tests.pictures import scene
 from tests.servers import Valkey, free_port
 
@@ -122,8 +124,8 @@ def sample(folder: Path) -> Path:
     return path
 
 
-def thumbnails(client: httpx.Client, photo: Path) -> None:
-    """Upload, wait, download, check, and print what came of it."""
+def thumbnails(client: httpx.Client, photo: Path) -> dict[str, Any]:
+    """Upload, wait, download, check, and print what came of it. Returns the job."""
     began = time.perf_counter()
     with photo.open("rb") as file:
         posted = client.post("/v1/images", files={"file": (photo.name, file)})
@@ -140,6 +142,29 @@ def thumbnails(client: httpx.Client, photo: Path) -> None:
         (OUTPUT / f"{photo.stem}-{one['name']}").write_bytes(answer.content)
         size = f"{one['about']['width']} × {one['about']['height']}"
         say(f"  {one['name']:<14}{size:>12}{one['bytes']:>10,}{ms(began):>7}")
+    return job
+
+
+def report(client: httpx.Client, photos: Sequence[tuple[str, dict[str, Any]]]) -> None:
+    """A report with a table, a chart and the thumbnails; checked, and told where it is."""
+    began = time.perf_counter()
+    asked = spec(photos)
+    posted = client.post("/v1/reports", json=asked)
+    expect(posted.status_code == 202, f"POST /v1/reports answered {posted.status_code}: {posted.text}")
+    job = wait(client, posted.headers["Location"])
+    expect(job["state"] == "succeeded", f"the report is {job['state']}: {job.get('error')}")
+    say(f"\n{asked['document']['title']}: a report, {ms(began)} ms, job {job['id']}\n")
+    for warning in job["result"]["warnings"]:
+        say(f"  {warning['message']}")
+    for one in job["files"]:
+        answer = client.get(one["url"])
+        check(one, answer)
+        place = OUTPUT / one["name"]
+        place.write_bytes(answer.content)
+        say(f"  {place!s:<30}{one['bytes']:>12,}")
+        if one["type"] == "application/pdf":
+            wrong = faults(answer.content, asked, job["result"]["pages"])
+            expect(not wrong, f"{one['name']}: {'; '.join(wrong)}")
 
 
 def wait(client: httpx.Client, place: str) -> dict[str, Any]:
@@ -153,11 +178,13 @@ def wait(client: httpx.Client, place: str) -> dict[str, Any]:
 
 
 def check(promised: dict[str, Any], answer: httpx.Response) -> None:
-    """The file is what the record says, and tells nothing about who took the picture where."""
+    """The file is what the record says; a thumbnail tells nothing about who took the picture where."""
     name = promised["name"]
     expect(answer.status_code == 200, f"{name}: {answer.status_code}")
     expect(hashlib.sha256(answer.content).hexdigest() == promised["sha256"], f"{name}: not the bytes of the record")
     expect(answer.headers["Content-Type"] == promised["type"], f"{name}: {answer.headers['Content-Type']}")
+    if "width" not in promised["about"]:
+        return
     picture = Image.open(io.BytesIO(answer.content))
     expect(picture.size == (promised["about"]["width"], promised["about"]["height"]), f"{name}: {picture.size}")
     expect(not picture.getexif(), f"{name}: metadata was left in it")
@@ -174,10 +201,10 @@ def ms(began: float) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="bin/demo", description="Upload, wait, download: the whole path on this machine."
+        prog="bin/demo", description="Upload, wait, download, report: the whole path on this machine."
     )
     parser.add_argument("photos", nargs="*", type=Path, metavar="PHOTO")
-    parser.add_argument("--once", action="store_true", help="exit after the table")
+    parser.add_argument("--once", action="store_true", help="exit after the report")
     args = parser.parse_args()
     missing = [str(photo) for photo in args.photos if not photo.is_file()]
     if missing:
@@ -188,12 +215,13 @@ def main() -> int:
         with pressroom(folder) as address, httpx.Client(base_url=address, timeout=30) as client:
             OUTPUT.mkdir(exist_ok=True)
             photos = args.photos or [sample(OUTPUT)]
-            for photo in photos:
-                thumbnails(client, photo)
-            say(f"\nThe thumbnails are in {OUTPUT}/. The same by hand:\n")
+            report(client, [(photo.name, thumbnails(client, photo)) for photo in photos])
+            say(f"\nThe thumbnails and the report are in {OUTPUT}/. The same by hand:\n")
             say(f"  curl -si -F file=@{photos[0]} {address}/v1/images")
             say(f"  curl -s '{address}/v1/jobs/JOB_ID?wait=10'")
-            say(f"  curl -sO {address}/v1/jobs/JOB_ID/files/small.jpg\n")
+            say(f"  curl -sO {address}/v1/jobs/JOB_ID/files/small.jpg")
+            say("  curl -sL -o report.pdf -H 'Accept: application/pdf' -H 'Content-Type: text/csv' \\")
+            say(f"       --data-binary @YOURS.csv '{address}/v1/reports?title=Yours'\n")
             if not args.once:
                 say(f"Pressroom is up at {address} (the API's pages: {address}/docs). Ctrl-C ends it.")
                 with contextlib.suppress(KeyboardInterrupt):

@@ -7,12 +7,15 @@ import httpx
 import pytest
 
 from tests.demo import pressroom
+from tests.servers import Valkey
 
 SMALL_LIMITS = {
     "MAX_PIXELS": "30000000",
     "MAX_SIDE_PX": "12000",
     "MAX_FRAMES": "20",
     "MAX_UPLOAD_BYTES": "8000000",
+    "REPORT_SECONDS": "4",
+    "MAX_REPORT_ROWS": "500000",
     "SANDBOX_CHILDREN": "2",
     "LOG_LEVEL": "warning",
 }
@@ -25,8 +28,15 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def address(house: Path) -> Iterator[str]:
-    with pressroom(house, **SMALL_LIMITS) as address:
+def redis_url(house: Path) -> Iterator[str]:
+    """Where the house's queues are, for what has no address yet."""
+    with Valkey(folder=house / "queues") as valkey:
+        yield valkey.url
+
+
+@pytest.fixture(scope="session")
+def address(house: Path, redis_url: str) -> Iterator[str]:
+    with pressroom(house, REDIS_URL=redis_url, **SMALL_LIMITS) as address:
         yield address
 
 

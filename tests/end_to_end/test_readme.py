@@ -9,16 +9,22 @@ from pathlib import Path
 import pytest
 
 from tests.demo import ROOT
+from tests.end_to_end.test_reports import text_of
 from tests.pictures import encoded, scene
 
-BLOCKS = re.findall(r"<!-- run: photo\.jpg -->\n```sh\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+README = (ROOT / "README.md").read_text()
+OF_PHOTO, OF_TABLE = (
+    re.findall(rf"<!-- run: {name} -->\n```sh\n(.*?)```", README, flags=re.DOTALL)
+    for name in (r"photo\.jpg", r"sales\.csv")
+)
+TABLE = "day,shop,amount\n2026-11-01,Leeds,1950.00\n2026-11-02,York,4.70\n2026-11-03,Leeds,50.30\n"
 
 
 def test_there_are_commands_to_run() -> None:
-    assert len(BLOCKS) == 2
+    assert (len(OF_PHOTO), len(OF_TABLE)) == (2, 2)
 
 
-@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("block", OF_PHOTO)
 def test_the_commands_do_what_the_text_says(block: str, address: str, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(encoded(scene(800, 600), "jpeg"))
     assert "http://localhost:8000" in block
@@ -30,6 +36,23 @@ def test_the_commands_do_what_the_text_says(block: str, address: str, tmp_path: 
         assert json.loads(done.stdout)["state"] == "succeeded"
     else:
         assert done.stdout.count('"kind":"thumbnail"') == 2
+
+
+@pytest.mark.parametrize("block", OF_TABLE)
+def test_the_commands_for_reports_do_too(block: str, address: str, tmp_path: Path) -> None:
+    (tmp_path / "sales.csv").write_text(TABLE)
+    script = block.replace("http://localhost:8000", address)
+    done = subprocess.run(["bash", "-eu", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    [pdf] = tmp_path.glob("*.pdf")
+    text = text_of(pdf.read_bytes())
+    for part in ("Sales", "Leeds", "£1,950.00"):
+        assert part in text
+    if "xlsx" in block:
+        assert "£2,005.00" in text
+        assert (tmp_path / "report.xlsx").read_bytes()[:2] == b"PK"
+        assert '"rows": 3' in done.stdout
+        assert '"state":"succeeded"' in done.stdout
 
 
 def test_the_demo_shows_the_whole_path_and_checks_it(tmp_path: Path) -> None:
@@ -47,6 +70,9 @@ def test_the_demo_shows_the_whole_path_and_checks_it(tmp_path: Path) -> None:
     assert "curl -si -F file=@" in done.stdout
     for name in ("small", "medium", "large", "square"):
         assert (tmp_path / "demo-output" / f"sample-{name}.jpg").stat().st_size > 1000
+    for name in ("report.pdf", "report.xlsx", "preview.png"):
+        assert name in done.stdout
+        assert (tmp_path / "demo-output" / name).stat().st_size > 1000
 
 
 def test_the_demo_says_which_photo_is_missing(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.benchmarks.report import Report
 
-BENCHES = ("queue", "api", "memory", "kill")
+BENCHES = ("queue", "api", "memory", "kill", "reports")
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ def describe_machine() -> str:
 @dataclass(frozen=True)
 class Row:
     """One comparison, or one figure of our own. A promise is either a factor over the rival (`times`) or a bound on our
-    own value (`at_most`)."""
+    own value (`at_most`, `at_least`)."""
 
     metric: str
     ours: float
@@ -32,6 +32,7 @@ class Row:
     less_is_better: bool = False
     times: float | None = None
     at_most: float | None = None
+    at_least: float | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -44,12 +45,16 @@ class Row:
     def promise(self) -> str:
         if self.times is not None:
             return f"≥ {self.times:g} x"
+        if self.at_least is not None:
+            return f"≥ {figure(self.at_least)}"
         return f"≤ {self.at_most:g}" if self.at_most is not None else ""
 
     @property
     def met(self) -> bool | None:
         if self.times is not None and self.ratio is not None:
             return self.ratio >= self.times
+        if self.at_least is not None:
+            return self.ours >= self.at_least
         return self.ours <= self.at_most if self.at_most is not None else None
 
 

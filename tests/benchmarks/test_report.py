@@ -20,6 +20,8 @@ def test_more_jobs_a_second_is_better_and_so_is_less_waiting() -> None:
         (Row("jobs/s", 499, "other", 100, times=5), "≥ 5 x", False),
         (Row("ms", 1.5, "other", 0.1, less_is_better=True, at_most=1.5), "≤ 1.5", True),
         (Row("ms", 1.6, "other", 9, less_is_better=True, at_most=1.5), "≤ 1.5", False),
+        (Row("rows/s", 25_000, at_least=25_000), "≥ 25,000", True),
+        (Row("rows/s", 24_999, at_least=25_000), "≥ 25,000", False),
         (Row("jobs/s", 1, "other", 100), "", None),
     ],
 )

@@ -1,0 +1,150 @@
+"""Our own press under measurement, one thing at a time in a process of its own: prints what it took as a line of JSON.
+
+`table CSV COUNT PDF`, `japanese CSV COUNT PDF`, `page PDF`, `many PDF`, `money CSV`. What the sandbox has loaded before
+it is given work is not counted.
+"""
+
+import json
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tasks.report.data.rows import open_rows
+from tasks.report.press import press
+from tasks.report.spec.document import Spec
+
+LIMITS = {
+    "max_report_rows": 1_000_000,
+    "max_report_cells": 20_000_000,
+    "max_cell_chars": 10_000,
+    "max_report_pages": 40_000,
+}
+COLUMNS: list[dict[str, Any]] = [
+    {"field": "number", "title": "Number"},
+    {"field": "date", "title": "Date", "type": "date"},
+    {"field": "region", "title": "Region"},
+    {"field": "customer", "title": "Customer"},
+    {"field": "quantity", "title": "Quantity", "type": "integer"},
+    {"field": "amount", "title": "Amount", "type": "money"},
+]
+DATASETS = {"rows": {"upload": "0" * 32, "format": "csv"}}
+PAGE: list[dict[str, Any]] = [
+    {"type": "heading", "text": "The third quarter"},
+    {"type": "text", "text": "Revenue grew in every region, in the north most of all. " * 6},
+    {
+        "type": "chart",
+        "kind": "bar",
+        "title": "Revenue by month",
+        "categories": ["July", "August", "September"],
+        "series": [{"name": "2025", "values": [310, 285, 402]}, {"name": "2026", "values": [355, 371, 468]}],
+    },
+    {
+        "type": "table",
+        "columns": [*COLUMNS[2:4], {**COLUMNS[5], "total": "sum"}],
+        "rows": [{"region": "North", "customer": f"Customer {n}", "amount": f"{n * 37}.50"} for n in range(12)],
+    },
+]
+ROUNDS, WARM_UPS, MANY = 30, 3, 100
+
+
+def main(verb: str, *arguments: str) -> None:
+    verbs: dict[str, Callable[..., dict[str, float]]] = {
+        "table": table,
+        "japanese": japanese,
+        "page": page,
+        "many": many,
+        "money": money,
+    }
+    print(json.dumps(verbs[verb](*arguments)))  # noqa: T201
+
+
+def table(csv: str, count: str, pdf: str) -> dict[str, float]:
+    """A table of a dataset, as the rivals print it."""
+    made = job([{"type": "table", "dataset": "rows", "columns": COLUMNS}], "en", csv)
+    return measured(lambda: printed(made, pdf), int(count))
+
+
+def japanese(csv: str, count: str, pdf: str) -> dict[str, float]:
+    """The same with Japanese texts, most of which take several lines."""
+    columns = [column if column["field"] != "amount" else {**column, "currency": "JPY"} for column in COLUMNS]
+    made = job([{"type": "table", "dataset": "rows", "columns": columns}], "ja", csv)
+    return measured(lambda: printed(made, pdf), int(count))
+
+
+def page(pdf: str) -> dict[str, float]:
+    """One page with a chart, as often as it takes to know. first: what the first one takes."""
+    made = job(PAGE, "en")
+    took = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        printed(made, pdf)
+        took.append(1000 * (time.perf_counter() - began))
+    return {"first_ms": took[0], "ms": statistics.median(took)}
+
+
+def many(pdf: str) -> dict[str, float]:
+    """How much the process grows over many small reports, after the first few."""
+    made = job(PAGE, "en")
+    for _ in range(WARM_UPS):
+        printed(made, pdf)
+    before = resident_mb()
+    for _ in range(MANY):
+        printed(made, pdf)
+    return {"grown_mb": resident_mb() - before}
+
+
+def money(csv: str) -> dict[str, float]:
+    """By how many cents the subtotals and the total of a table differ from those counted in whole cents."""
+    columns = [COLUMNS[2], {**COLUMNS[5], "total": "sum", "format": "0.00"}]
+    block = {"type": "table", "dataset": "rows", "columns": columns, "group_by": [{"field": "region"}]}
+    made = job([block], "en", csv)["spec"]
+    cents: dict[str, int] = {}
+    with Path(csv).open(encoding="utf-8") as file:
+        next(file)
+        for line in file:
+            fields = line.rstrip("\n").split(",")
+            cents[fields[2]] = cents.get(fields[2], 0) + int(fields[5].replace(".", ""))
+    datasets = {"rows": {**made["datasets"]["rows"], "path": csv}}
+    folder = str(Path(csv).parent)
+    rows = open_rows(made["blocks"][0], datasets, made["document"], LIMITS, folder, lambda *_: None, lambda *_: None)
+    expected = [*(cents[region] for region in sorted(cents)), sum(cents.values())]
+    found = [
+        int(batch.columns[1][0].replace(".", "")) for batch in rows.batches() if batch.kind in ("subtotal", "total")
+    ]
+    return {"off_cents": sum(abs(one - other) for one, other in zip(found, expected, strict=True)), "rows": rows.count}
+
+
+def job(blocks: list[dict[str, Any]], lang: str, csv: str = "") -> dict[str, Any]:
+    document = {"title": "Ledger", "lang": lang, "header": None}
+    datasets = DATASETS if csv else {}
+    spec = Spec.model_validate({"document": document, "blocks": blocks, "datasets": datasets}).model_dump(mode="json")
+    now = "2026-11-20T12:00:00+00:00"
+    return {"spec": spec, "datasets": {"rows": csv} if csv else {}, "images": {}, "limits": LIMITS, "now": now}
+
+
+def printed(made: dict[str, Any], pdf: str) -> None:
+    press(made, str(Path(pdf).parent), report=lambda _done, _total, _note="": None)
+
+
+def measured(make: Callable[[], None], count: int) -> dict[str, float]:
+    wall, cpu = time.perf_counter(), time.process_time()
+    make()
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return {"cpu": cpu, "wall": wall, "rows_s": count / cpu, "peak_mb": peak_mb()}
+
+
+def peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def resident_mb() -> float:
+    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS")]
+    return int(line.split()[1]) / 1024
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -33,7 +33,10 @@ ROWS_PER_S, PEAK_MB, FLAT_PERCENT, JAPANESE_TIMES, PAGE_MS, GROWN_MB = 25_000, 1
 
 REGIONS = ("North", "South", "East", "West", "Overseas", "Île-de-France")
 OFFICES = ("東京営業所", "大阪営業所", "名古屋営業所", "札幌支店")
-STORY = "千代田区丸の内一丁目の会社に関する請求書、支払期限は翌月末日です。担当者は経理部の山田太郎、在庫確認と配送手配を含む。"
+STORY = (
+    "千代田区丸の内一丁目の会社に関する請求書、支払期限は翌月末日です。担当者は経理部の山田太郎、"
+    "在庫確認と配送手配を含む。"
+)
 
 
 def ledger(count: int, *, japanese: bool = False) -> Iterator[Sequence[str]]:

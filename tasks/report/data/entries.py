@@ -34,7 +34,6 @@ def total_line(kind: str, level: int, label: str, totals: Mapping[int, Total], r
     """A line of totals. Its label stands in the first column that has none."""
     columns = [[""] for _ in reading.columns]
     packed = [[""] for _ in reading.columns]
-    rules: Held = {}
     free = next((index for index in range(len(columns)) if index not in totals), None)
     if free is not None:
         columns[free] = packed[free] = [label]
@@ -44,15 +43,10 @@ def total_line(kind: str, level: int, label: str, totals: Mapping[int, Total], r
             continue
         column = reading.columns[index]
         columns[index] = [column.plan.total_format(value)]
-        counted = column.plan.total == "count"
-        if counted:
+        if column.plan.total == "count":
             packed[index] = [str(value)]
         elif column.plan.total == "avg":
             packed[index] = [f"{AVERAGE.create_decimal(value).normalize(AVERAGE):f}"]
         else:
             packed[index] = column.cells.pack([value])
-        if column.rules and not counted:
-            held = column.rules.hold([value], columns[index])
-            if held:
-                rules[index] = held
-    return Entry(kind, level, columns, rules, packed)
+    return Entry(kind, level, columns, {}, packed)  # a rule speaks of one row's value, not of a sum of many

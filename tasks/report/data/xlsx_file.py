@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 
 from tasks.refusal import Refusal
-from tasks.report.data.source import CHUNK_ROWS, Chunk, Wanted, check_columns, choose
+from tasks.report.data.source import CHUNK_CHARS, CHUNK_ROWS, Chunk, Wanted, check_columns, choose
 from tasks.report.data.xlsx.archive import Archive
 from tasks.report.data.xlsx.sheet import Row, Sheet
 from tasks.report.data.xlsx.strings import SharedStrings
@@ -32,18 +32,18 @@ class XlsxFile:
 
     def chunks(self, wanted: Sequence[Wanted]) -> Iterator[Chunk]:
         chosen: list[int] | None = None
-        waiting: list[Row] = []
+        chunk = _Growing()
         for rows, share in self._rows():
             if chosen is None:
                 chosen = choose(_headings(rows.pop(0)), wanted)
-            waiting += rows
-            for start in range(0, len(waiting) - CHUNK_ROWS + 1, CHUNK_ROWS):
-                yield _chunk(waiting[start : start + CHUNK_ROWS], chosen, share)
-            waiting = waiting[len(waiting) // CHUNK_ROWS * CHUNK_ROWS :]
+            for number, cells in rows:
+                chunk.add(number, [cells.get(column, "") for column in chosen])
+                if chunk.is_full():
+                    yield chunk.take(share)
         if chosen is None:
             raise Refusal("malformed_dataset", "The sheet is empty; its first row names the columns.")
-        if waiting:
-            yield _chunk(waiting, chosen, 1.0)
+        if chunk.numbers:
+            yield chunk.take(1.0)
 
     def _rows(self) -> Iterator[tuple[list[Row], float]]:
         with closing(Archive(self._path)) as archive:
@@ -69,7 +69,23 @@ def _headings(row: Row) -> list[str]:
     return [clean(cells.get(column, "")).strip() for column in range(max(cells) + 1)]
 
 
-def _chunk(rows: list[Row], chosen: Sequence[int], share: float) -> Chunk:
-    columns = [[cells.get(column, "") for _, cells in rows] for column in chosen]
-    chars = sum(len(text) for texts in columns for text in texts)
-    return Chunk(columns, len(rows), lambda row: f"Row {rows[row][0]:,}", chars, share)
+class _Growing:
+    """Rows on their way into a chunk. Few bytes of a workbook can make much text: cells share theirs."""
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+        self._rows: list[list[str]] = []
+        self._chars = 0
+
+    def add(self, number: int, texts: list[str]) -> None:
+        self.numbers.append(number)
+        self._rows.append(texts)
+        self._chars += sum(map(len, texts))
+
+    def is_full(self) -> bool:
+        return len(self._rows) >= CHUNK_ROWS or self._chars >= CHUNK_CHARS
+
+    def take(self, share: float) -> Chunk:
+        numbers, rows, chars = self.numbers, self._rows, self._chars
+        self.numbers, self._rows, self._chars = [], [], 0
+        return Chunk(list(zip(*rows, strict=True)), len(rows), lambda row: f"Row {numbers[row]:,}", chars, share)

@@ -10,12 +10,12 @@ HEIGHT = ledger.PAGE_PT[1]
 PER_PAGE = int((HEIGHT - 2 * ledger.MARGIN_PT) / ledger.ROW_PT) - 1
 
 
-def make() -> None:
+def make(count: int) -> None:
     pdfmetrics.registerFont(TTFont("Sans", ledger.REGULAR))
     pdfmetrics.registerFont(TTFont("Bold", ledger.BOLD))
     canvas = Canvas(ledger.PDF, pagesize=ledger.PAGE_PT, pageCompression=1)
-    pages = -(-int(ledger.COUNT) // PER_PAGE)
-    rows = ledger.rows()
+    pages = -(-count // PER_PAGE)
+    rows = ledger.rows(count)
     for page in range(1, pages + 1):
         top = HEIGHT - ledger.MARGIN_PT - ledger.ROW_PT
         canvas.setFillColorRGB(*ledger.DARK)

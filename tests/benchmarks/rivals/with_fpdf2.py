@@ -11,7 +11,7 @@ class Document(FPDF):
         self.cell(0, 10, f"{self.page_no()} / {{nb}}", align="R")
 
 
-def make() -> None:
+def make(count: int) -> None:
     pdf = Document(unit="pt", format=ledger.PAGE_PT)
     pdf.set_margin(ledger.MARGIN_PT)
     pdf.add_font("Sans", "", ledger.REGULAR)
@@ -30,7 +30,7 @@ def make() -> None:
         width=sum(ledger.WIDTHS),
     ) as table:
         table.row(ledger.TITLES)
-        for row in ledger.rows():
+        for row in ledger.rows(count):
             table.row(row)
     pdf.output(ledger.PDF)
 

@@ -28,7 +28,7 @@ class Numbered(Canvas):
         super().save()
 
 
-def make() -> None:
+def make(count: int) -> None:
     pdfmetrics.registerFont(TTFont("Sans", ledger.REGULAR))
     pdfmetrics.registerFont(TTFont("Bold", ledger.BOLD))
     commands = [
@@ -38,7 +38,7 @@ def make() -> None:
     ]
     commands += [("ALIGN", (n, 0), (n, -1), "RIGHT") for n, right in enumerate(ledger.RIGHT) if right]
     table = LongTable(
-        [ledger.TITLES, *ledger.rows()], colWidths=ledger.WIDTHS, repeatRows=1, style=TableStyle(commands)
+        [ledger.TITLES, *ledger.rows(count)], colWidths=ledger.WIDTHS, repeatRows=1, style=TableStyle(commands)
     )
     margins = dict.fromkeys(("leftMargin", "rightMargin", "topMargin", "bottomMargin"), ledger.MARGIN_PT)
     SimpleDocTemplate(ledger.PDF, pagesize=ledger.PAGE_PT, **margins).build([table], canvasmaker=Numbered)

@@ -25,11 +25,11 @@ SOURCE = """
 """
 
 
-def make() -> None:
+def make(count: int) -> None:
     widths = ", ".join(f"{width:g}pt" for width in ledger.WIDTHS)
     header = ", ".join(f"[*{title}*]" for title in ledger.TITLES)
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "rows.json").write_text(json.dumps(list(ledger.rows())), encoding="utf-8")
+        (Path(folder) / "rows.json").write_text(json.dumps(list(ledger.rows(count))), encoding="utf-8")
         source = Path(folder) / "table.typ"
         source.write_text(SOURCE.format(*ledger.PAGE_PT, ledger.SIZE, widths, header), encoding="utf-8")
         typst.compile(str(source), output=ledger.PDF, font_paths=[str(Path(ledger.REGULAR).parent)])

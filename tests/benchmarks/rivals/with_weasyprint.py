@@ -18,11 +18,11 @@ tbody tr:nth-child(even) {{ background: #f6f8fb }}
 """
 
 
-def make() -> None:
+def make(count: int) -> None:
     style = STYLE.format(regular=Path(ledger.REGULAR).as_uri(), bold=Path(ledger.BOLD).as_uri())
     columns = "".join(f'<col style="width:{width:g}pt">' for width in ledger.WIDTHS)
     head = "".join(f"<th>{title}</th>" for title in ledger.TITLES)
-    body = "".join("<tr>" + "".join(f"<td>{escape(text)}</td>" for text in row) + "</tr>" for row in ledger.rows())
+    body = "".join("<tr>" + "".join(f"<td>{escape(text)}</td>" for text in row) + "</tr>" for row in ledger.rows(count))
     table = f"<table>{columns}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     HTML(string=f"<style>{style}</style>{table}").write_pdf(ledger.PDF, font_config=FontConfiguration())
 

@@ -103,9 +103,7 @@ def opened(
 
 def printed(rows: TableRows) -> list[tuple[str, int, tuple[str, ...]]]:
     """Every line: its kind, its level, its cells."""
-    return [
-        (batch.kind, batch.level, cells) for batch in rows.batches() for cells in zip(*batch.columns, strict=True)
-    ]
+    return [(batch.kind, batch.level, cells) for batch in rows.batches() for cells in zip(*batch.columns, strict=True)]
 
 
 def cells(rows: TableRows) -> list[tuple[str, ...]]:

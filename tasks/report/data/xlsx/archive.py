@@ -15,8 +15,9 @@ MAX_RATIO: Final = 100
 """Unpacked to packed size. Sheets of real data stay under 30; deflate reaches 1,000 for what says nothing."""
 HARMLESS_BYTES: Final = 8 * MiB
 """What a part may unpack to at any ratio."""
-MAX_SMALL_PART_BYTES: Final = 32 * MiB
-"""Of a part that is held in memory while it is read: workbook, relations, styles."""
+MAX_CONTENTS_BYTES: Final = 4 * MiB
+"""Of the parts that say where the others are."""
+MAX_STYLES_BYTES: Final = 32 * MiB
 
 _OLE: Final = bytes.fromhex("d0cf11e0a1b11ae1")
 
@@ -47,10 +48,15 @@ class Archive:
         """Bytes of a part, unpacked."""
         return self._zip.getinfo(name).file_size
 
-    def open(self, name: str) -> IO[bytes]:
-        """Read a part. Raises: Refusal `malformed_dataset` if there is none."""
+    def open(self, name: str, max_bytes: int = MAX_UNPACKED_BYTES) -> IO[bytes]:
+        """Read a part. Raises: Refusal `malformed_dataset` if there is none, `too_much_data` if it is larger."""
         if name not in self:
             raise Refusal("malformed_dataset", f"The workbook has no part {name[:100]!r}; save it anew.")
+        if self.size(name) > max_bytes:
+            message = (
+                f"The workbook's part {name[:100]!r} has more than {max_bytes // MiB} MiB; save it anew, or as CSV."
+            )
+            raise Refusal("too_much_data", message, limit=max_bytes)
         try:
             return self._zip.open(name)
         except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:  # RuntimeError: it has a password

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import IO, Final
 
 from tasks.refusal import Refusal
+from tasks.report.data.source import MAX_LINE_CHARS
 from tasks.report.data.xlsx.markup import Text, read_markup
 from tasks.report.data.xlsx.strings import SharedStrings, unescape
 
@@ -37,6 +38,7 @@ class Sheet:
         self._rows: list[Row] = []
         self._number = 0
         self._row: dict[int, str] = {}
+        self._row_chars = 0
         self._column = -1
         self._kind = ""
         self._is_date = False
@@ -74,6 +76,10 @@ class Sheet:
         elif name == "c":
             value = self._text.take()
             if value:
+                self._row_chars += len(value)
+                if self._row_chars > MAX_LINE_CHARS:
+                    message = f"Row {self._number:,} has more than {MAX_LINE_CHARS:,} characters; a row may not."
+                    raise Refusal("cell_too_long", message, limit=MAX_LINE_CHARS)
                 self._row[self._column] = self._read(value)
             elif self._formula:
                 self.uncached += 1
@@ -89,6 +95,7 @@ class Sheet:
             raise Refusal("malformed_dataset", message)
         self._number = number
         self._row = {}
+        self._row_chars = 0
         self._column = -1
 
     def _column_of(self, reference: str | None) -> int:

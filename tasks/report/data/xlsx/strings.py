@@ -11,6 +11,9 @@ from tasks.refusal import Refusal
 from tasks.report.data.xlsx.archive import Archive
 from tasks.report.data.xlsx.markup import Text, read_all
 
+MAX_TEXTS: Final = 5_000_000
+MAX_BYTES: Final = 400_000_000
+"""The sandbox lets no file grow beyond 512 MB."""
 _MAX_KEPT: Final = 20_000
 _ESCAPED: Final = re.compile("_x([0-9A-Fa-f]{4})_")
 
@@ -70,6 +73,11 @@ class SharedStrings:
                 packed = unescape(text.take()).encode("utf-8", "surrogatepass")
                 self._file.write(packed)
                 self._offsets.append(self._offsets[-1] + len(packed))
+                if self._offsets[-1] > MAX_BYTES or len(self._offsets) > MAX_TEXTS:
+                    message = (
+                        f"The workbook's cells share more than {MAX_TEXTS:,} texts, or {MAX_BYTES:,} bytes of them."
+                    )
+                    raise Refusal("too_much_data", f"{message} Send it as CSV.", limit=MAX_TEXTS)
 
         with archive.open(name) as part:
             read_all(part, start, end, text.add)

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from tasks.report.data.xlsx.archive import Archive
+from tasks.report.data.xlsx.archive import MAX_STYLES_BYTES, Archive
 from tasks.report.data.xlsx.markup import ignore, read_all
 
 # The built-in formats of dates and times, those of the Japanese, Chinese and Korean editions too.
@@ -36,7 +36,7 @@ def date_styles(archive: Archive, name: str | None) -> list[bool]:
             inside = False
 
     if name is not None:
-        with archive.open(name) as part:
+        with archive.open(name, MAX_STYLES_BYTES) as part:
             read_all(part, start, end, ignore)
     return styles
 

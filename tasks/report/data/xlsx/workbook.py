@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tasks.refusal import Refusal
-from tasks.report.data.xlsx.archive import MAX_SMALL_PART_BYTES, Archive
+from tasks.report.data.xlsx.archive import MAX_CONTENTS_BYTES, Archive
 from tasks.report.data.xlsx.markup import ignore, read_all
 from tasks.report.values.cleaning import clean
 
@@ -76,7 +76,5 @@ def _relations(archive: Archive, name: str, folder: str) -> dict[str, tuple[str,
 
 
 def _read_small(archive: Archive, name: str, start: object) -> None:
-    if name in archive and archive.size(name) > MAX_SMALL_PART_BYTES:
-        raise Refusal("too_much_data", "The workbook's table of contents is too large.", limit=MAX_SMALL_PART_BYTES)
-    with archive.open(name) as part:
+    with archive.open(name, MAX_CONTENTS_BYTES) as part:
         read_all(part, start, ignore, ignore)  # type: ignore[arg-type]

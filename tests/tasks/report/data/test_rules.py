@@ -46,11 +46,12 @@ def test_the_first_rule_that_holds_counts(tmp_path: Path) -> None:
     assert held(tmp_path, "integer", [-1, 7, 12, 10], *rules) == {0: 0, 1: 1, 2: 2, 3: 2}
 
 
-def test_rules_hold_for_totals_but_not_for_counts(tmp_path: Path) -> None:
-    for total, rules in (("sum", {0: {0: 0}}), ("count", {})):
-        column = {"field": "a", "type": "integer", "total": total, "rules": [{"op": ">", "value": 1}]}
-        *_, last = opened([{"a": 1}, {"a": 1}], [column], tmp_path).batches()
-        assert (last.kind, last.rules) == ("total", rules)
+@pytest.mark.parametrize("total", ["sum", "max", "count"])
+def test_a_rule_speaks_of_rows_not_of_totals(tmp_path: Path, total: str) -> None:
+    column = {"field": "a", "type": "integer", "total": total, "rules": [{"op": ">", "value": 0}]}
+    first, *_, last = opened([{"a": 1}, {"a": 1}], [column], tmp_path).batches()
+    assert (first.kind, first.rules) == ("row", {0: {0: 0, 1: 0}})
+    assert (last.kind, last.rules) == ("total", {})
 
 
 def test_rules_follow_their_rows_when_those_are_sorted(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tasks.refusal import Refusal
 from tasks.report.data.xlsx import archive as archive_module
+from tasks.report.data.xlsx import strings as strings_module
 from tests.tasks.report.tables import LIMITS, cells, dataset, opened
 from tests.tasks.report.workbooks import MAIN, inline, number, pack, sheet, styles
 
@@ -142,6 +143,46 @@ def test_a_cell_of_megabytes_is_refused_while_it_is_read(tmp_path: Path) -> None
     many = "<r><t>" + f"{text[:1_000]}</t></r><r><t>" * 300 + "</t></r>"
     row = f'<row r="1"><c r="A1" t="inlineStr"><is>{many}</is></c></row>'
     assert refused(pack(tmp_path / "data.xlsx", row)).code == "cell_too_long"
+
+
+def test_a_text_that_all_cells_share_is_not_multiplied_in_memory(tmp_path: Path) -> None:
+    """30 KB of workbook that would be 600 MB of text."""
+    strings = f'<sst xmlns="{MAIN}"><si><t>a</t></si><si><t>b</t></si><si><t>{"x" * 100_000}</t></si></sst>'
+    cell = '<c t="s"><v>2</v></c>'
+    rows = '<row><c t="s"><v>0</v></c><c t="s"><v>1</v></c></row>' + f"<row>{cell}{cell}</row>" * 3_000
+    path = pack(tmp_path / "data.xlsx", rows, {"xl/sharedStrings.xml": strings})
+    tracemalloc.start()
+    try:
+        rows_read = opened(dataset(path), [{"field": "a"}, {"field": "b"}], tmp_path, sort=[{"field": "a"}])
+        assert tracemalloc.get_traced_memory()[1] < 40 * MiB
+    finally:
+        tracemalloc.stop()
+    assert rows_read.count == 3_000
+
+
+def test_a_row_of_megabytes_is_refused_while_it_is_read(tmp_path: Path) -> None:
+    text = "".join(chr(97 + n * 7919 % 26) for n in range(100_000))
+    cells_there = "".join(inline(f"A{letter}1", text) for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ") * 3
+    assert refused(pack(tmp_path / "data.xlsx", f'<row r="1">{cells_there}')).code == "cell_too_long"
+
+
+@pytest.mark.parametrize(("limit", "allowed"), [("MAX_TEXTS", 100), ("MAX_BYTES", 1_000)])
+def test_shared_texts_beyond_their_limit_are_refused(
+    tmp_path: Path, limit: str, allowed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strings_module, limit, allowed)
+    strings = f'<sst xmlns="{MAIN}">{"<si><t>twenty characters, ok</t></si>" * 101}</sst>'
+    assert refused(pack(tmp_path / "data.xlsx", AB, {"xl/sharedStrings.xml": strings})).code == "too_much_data"
+    assert [path.name for path in tmp_path.iterdir()] == ["data.xlsx"]
+
+
+@pytest.mark.parametrize("name", ["xl/workbook.xml", "xl/styles.xml"])
+def test_a_table_of_contents_of_megabytes_is_refused(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive_module, "HARMLESS_BYTES", 1 << 40)
+    path = pack(tmp_path / "data.xlsx", AB, {name: "<styleSheet>" + "<xf/>" * 8_000_000})
+    assert refused(path).code == "too_much_data"
 
 
 def test_a_tag_of_megabytes_is_refused_while_it_is_read(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """How a submit is answered: 202 with the job, or the jobs, that it made."""
 
+import time
 from collections.abc import Sequence
 
 from fastapi import Request, Response
@@ -30,7 +31,7 @@ async def answer(request: Request, context: Context, accepted: Sequence[Accepted
 
 async def _record_of(context: Context, accepted: Accepted) -> Record:
     record = accepted.record or await read(context.redis, accepted.job_id)
-    if record is None:
+    if record is None or record.expired(int(time.time() * 1000)):
         raise Refusal(
             "expired", f"Job {accepted.job_id}, which this Idempotency-Key names, has just expired; use a new key."
         )

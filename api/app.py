@@ -1,7 +1,9 @@
 """The web process: `uvicorn api.app:app`. Importing this opens nothing; the lifespan does."""
 
+import os
+import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import structlog
@@ -17,10 +19,13 @@ from tasks import logs
 from tasks.queue.connect import close, connect, found
 from tasks.queue.enqueue import Intake
 from tasks.queue.watch import Watch
-from tasks.settings import Settings
+from tasks.settings import Settings, load
 from tasks.storage import Storage, open_storage
 
 log = structlog.get_logger()
+
+START_REFUSED = 3
+"""Exit status that uvicorn's supervisor takes for a start that failed, and does not try again."""
 
 
 def create_app(given: Settings | None = None) -> FastAPI:
@@ -28,9 +33,18 @@ def create_app(given: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        settings = given or Settings()
-        logs.configure(settings)
-        async with opened(settings) as context:
+        async with AsyncExitStack() as stack:
+            try:
+                settings = given or load()
+                logs.configure(settings)
+                context = await stack.enter_async_context(opened(settings))
+            except ValueError as error:
+                if given is not None:
+                    raise
+                # The server would bury this line under the trace of its own lifespan.
+                sys.stderr.write(f"web: {error}\n")
+                sys.stderr.flush()
+                os._exit(START_REFUSED)
             yield {"context": context}
 
     app = FastAPI(title="Pressroom", lifespan=lifespan, redirect_slashes=False)
@@ -74,7 +88,8 @@ async def announce(settings: Settings, keys: Keys, storage: Storage, redis: Any)
         log.warning("api.open", message=f"API_KEYS is empty: anyone may use this API, as owner {OPEN_OWNER}.")
     else:
         log.info("api.keys", keys=len(keys), owners=len({owner for owner, _ in settings.api_keys}))
-    log.info("api.redis", **await found(redis, settings.redis_url.get_secret_value()))
+    about = await found(redis, settings.redis_url.get_secret_value())
+    (log.warning if "error" in about else log.info)("api.redis", **about)
 
 
 app = create_app()

@@ -12,6 +12,7 @@ from api.json_body import JSON_TYPE
 from api.multipart import Multipart
 from api.named_images import receive_named
 from api.problems import documented
+from api.query import refuse_unknown
 from api.uploads import FORM_OVERHEAD_BYTES, FormUploads, Upload, check_length, counted, receive_raw
 from api.variants import parse_variants
 from api.views import EXAMPLE_UPLOAD, Job, Jobs
@@ -119,6 +120,7 @@ async def submit_images(
     repeated safely: the same content gives the same job, with status 200. Each file of a form has a key of its own,
     made from yours and its place.
     """
+    refuse_unknown(request, "variants", "name")
     context, owner = context_of(request), owner_of(request)
     uploads, chosen = await _receive(request, context, variants, name)
     submissions = [

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.context import Context, context_of, owner_of
 from api.problems import documented
+from api.query import refuse_unknown
 from api.views import Job, JobPage, address_of, job_of, json_of
 from tasks.queue.read import read, read_page
 from tasks.queue.record import Record, State
@@ -39,6 +40,7 @@ async def get_job(
     With `?wait=N` or the header `Prefer: wait=N` the answer comes as soon as the job ends, or after N seconds with
     the job as it then stands.
     """
+    refuse_unknown(request, "wait")
     context, owner = context_of(request), owner_of(request)
     record = await find(context, owner, job_id)
     headers = {"Cache-Control": "no-store"}
@@ -69,6 +71,7 @@ async def list_jobs(
     cursor: Annotated[str | None, Query(max_length=200, description="The `next` of the page before.")] = None,
 ) -> Response:
     """A page may be short, even empty, though there are more: go on while there is a `next`."""
+    refuse_unknown(request, "state", "kind", "limit", "cursor")
     context, owner = context_of(request), owner_of(request)
     try:
         page = await read_page(context.redis, owner, state=state, kind=kind, limit=limit, cursor=cursor)

@@ -24,6 +24,8 @@ from tasks.settings import MiB
 from tasks.sources import Wanted, find_sources
 from tasks.storage import Blob
 
+MAX_REFERENCES = 2_000
+"""Uploads and files that one spec may name."""
 SMALL_BYTES = 64 * 1024
 """A spec up to this size is read at once; a larger one in a thread, so that other requests go on meanwhile."""
 ORDER_BYTES = 500 * MiB
@@ -53,6 +55,12 @@ async def _receive_spec(request: Request, context: Context, body: AsyncIterator[
     text = await whole(request.headers, body, context.settings.max_spec_bytes)
     spec = read_spec(text) if len(text) <= SMALL_BYTES else await asyncio.to_thread(read_spec, text)
     named = list(references(spec))
+    if len(named) > MAX_REFERENCES:
+        raise Refusal(
+            "too_many_objects",
+            f"The spec names {len(named)} uploads and files; the limit is {MAX_REFERENCES}.",
+            limit=MAX_REFERENCES,
+        )
     found = await find_sources(context.redis, owner_of(request), [_wanted(*one) for one in named])
     return Order(spec=spec, files={_key(one): _source(blob) for (_, one), blob in zip(named, found, strict=True)})
 

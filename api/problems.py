@@ -126,7 +126,9 @@ async def _unavailable(request: Request, error: Exception) -> Response:
     log.warning("api.unavailable", error=str(error), kind=type(error).__name__)
     what = "The storage" if isinstance(error, StorageUnavailable) else "Redis"
     return problem(
-        request, "unavailable", f"{what} does not answer. Nothing was changed half-way; try again in a moment."
+        request,
+        "unavailable",
+        f"{what} does not answer. Try again in a moment; with an Idempotency-Key nothing is done twice.",
     )
 
 

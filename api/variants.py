@@ -9,8 +9,10 @@ from tasks.thumbnail.variants import Variant, variants_of
 
 def parse_variants(text: str) -> tuple[Variant, ...]:
     """A preset's name, or a JSON list. Raises: Refusal `invalid_params` that names what is wrong in it."""
-    if not text.lstrip().startswith("["):
+    if not text.lstrip().startswith(("[", "{")):
         return variants_of(text)
+    if text.lstrip().startswith("{"):
+        raise Refusal("invalid_params", "variants is an object; write a list, [{…}], even for one.", field="variants")
     try:
         return variants_of(from_json(text, allow_inf_nan=False))
     except ValidationError as error:

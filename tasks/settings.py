@@ -2,19 +2,21 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MiB = 1024 * 1024
 HOUR_S = 3600
 DAY_S = 24 * HOUR_S
+SYSTEM = "system"
+"""The owner of jobs that came in through ARQ's keys, or by a schedule."""
 
 
 class Settings(BaseSettings):
     """The one settings object. Names are the environment's, in lower case; the description of each field is its
     documentation."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True)
 
     # Redis
     redis_url: SecretStr = Field(
@@ -144,5 +146,21 @@ class Settings(BaseSettings):
                 raise ValueError(
                     "write API_KEYS as owner:key,owner:key; an owner is letters, digits, - and _; a key has at least 16 characters"
                 )
+            if owner == SYSTEM:
+                raise ValueError(f"{SYSTEM!r} is the owner of jobs that nobody sent; choose another name")
+            if key in (other for _, other in keys):
+                raise ValueError(f"the key of {owner!r} is also another owner's; give each its own")
             keys.append((owner, key))
         return keys
+
+
+def load() -> Settings:
+    """The settings of this process.
+
+    Raises: ValueError, one line that names the variable, says what to write, and does not repeat what was written.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        raise ValueError(f"{str(first['loc'][0]).upper()}: {first['msg'].removeprefix('Value error, ')}") from None

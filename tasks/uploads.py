@@ -8,7 +8,7 @@ from typing import Self
 from redis.asyncio import Redis
 
 from tasks.queue.record import new_id
-from tasks.queue.redis_keys import BLOB, SECOND_MS, UPLOAD
+from tasks.queue.redis_keys import BLOB, BLOB_MS, SECOND_MS, UPLOAD
 from tasks.storage import Blob
 
 
@@ -56,6 +56,7 @@ async def keep(
         pipe.hset(UPLOAD + upload.id, mapping=fields)
         pipe.pexpireat(UPLOAD + upload.id, upload.expires_at)
         pipe.sadd(BLOB + blob.sha256, _holder(upload.id))
+        pipe.pexpire(BLOB + blob.sha256, BLOB_MS)
         await pipe.execute()
     return upload
 

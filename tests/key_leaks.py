@@ -11,7 +11,6 @@ from arq.constants import abort_jobs_ss, job_key_prefix
 
 from tasks.queue.record import State
 from tasks.queue.redis_keys import (
-    BLOB,
     JOB,
     JOBS,
     LANE,
@@ -54,7 +53,6 @@ class _Books:
         self._rules: dict[str, Rule] = {
             JOB: self._record,
             JOBS: _nothing,
-            BLOB: _nothing,
             QUEUE: self._queue,
             TURNS: self._turns,
             PARKED: self._parked,

@@ -1,9 +1,12 @@
 """What the documents say of settings and errors is what the code says."""
 
+import re
+import traceback
+
 import pytest
 
 from tasks.refusal import CODES
-from tasks.settings import Settings
+from tasks.settings import Settings, load
 from tests.documents import ROOT, env_example, environment_names, errors_table, settings_table, with_tables
 
 REWRITE = "run `.venv/bin/python -m tests.documents`"
@@ -44,3 +47,30 @@ def test_the_example_environment_uncommented_is_valid_and_changes_nothing() -> N
 def test_a_readme_without_a_place_for_a_table_is_refused(readme: str) -> None:
     with pytest.raises(ValueError, match="exactly once"):
         with_tables(readme)
+
+
+def test_every_link_between_our_documents_leads_somewhere() -> None:
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("shop:tooshort", "at least 16"),
+        ("system:0123456789abcdef", "system"),
+        ("a:0123456789abcdef,b:0123456789abcdef", "own"),
+    ],
+)
+def test_a_bad_key_is_refused_in_one_line_that_does_not_repeat_it(
+    monkeypatch: pytest.MonkeyPatch, written: str, said: str
+) -> None:
+    monkeypatch.setenv("API_KEYS", written)
+    with pytest.raises(ValueError, match=said) as refused:
+        load()
+    told = "".join(traceback.format_exception(refused.value))
+    assert str(refused.value).startswith("API_KEYS: ")
+    assert "\n" not in str(refused.value)
+    for key in ("tooshort", "0123456789abcdef"):
+        assert key not in told

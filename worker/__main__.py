@@ -10,7 +10,7 @@ from tasks.catalogue import KINDS
 from tasks.logs import configure
 from tasks.queue.connect import found
 from tasks.queue.redis_keys import QUEUES
-from tasks.settings import Settings
+from tasks.settings import Settings, load
 from worker.arq_worker import PressroomWorker
 from worker.engine import Engine
 from worker.resources import open_resources
@@ -28,9 +28,9 @@ def main() -> int:
     unknown = set(args.queues) - set(QUEUES)
     if unknown:
         parser.error(f"there is no queue {', '.join(sorted(unknown))}; there are {', '.join(QUEUES)}")
-    settings = Settings()
-    configure(settings)
     try:
+        settings = load()
+        configure(settings)
         uvloop.run(work(settings, args.queues or list(QUEUES), burst=args.burst))
     except ValueError as error:
         print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - before anything runs, for whoever starts it
@@ -42,7 +42,8 @@ async def work(settings: Settings, queues: list[str], *, burst: bool) -> None:
     """Open what is needed, say what was found, work until told to stop."""
     resources = open_resources(settings)
     concurrency = {queue: getattr(settings, f"{queue}_concurrency") for queue in queues}
-    log.info("worker.redis", **await found(resources.redis, settings.redis_url.get_secret_value()))
+    about = await found(resources.redis, settings.redis_url.get_secret_value())
+    (log.warning if "error" in about else log.info)("worker.redis", **about)
     log.info("worker.storage", found=resources.storage.description)
     log.info("worker.queues", concurrency=concurrency)
     log.info("worker.scratch", folders_swept=sweep())

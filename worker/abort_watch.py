@@ -1,13 +1,12 @@
 """Hears ARQ's sign that a job shall stop (`arq:abort`), given by `Job.abort()` and by our own cancellation alike."""
 
 import asyncio
-import time
 
 from arq.constants import abort_jobs_ss
 from redis.asyncio import Redis
 
 from tasks.queue.cancel import Canceller
-from tasks.queue.redis_keys import ABORT_MS
+from tasks.queue.redis_keys import ABORT_MS, SECOND_MS
 from tasks.settings import Settings
 from worker.running import Reason, Running
 from worker.weather import Weather
@@ -41,4 +40,5 @@ class AbortWatch:
             else:
                 await self._canceller.cancel(job_id)
         # A sign for a job that nobody knows, or that ended first, would stay for ever.
-        await self._redis.zremrangebyscore(abort_jobs_ss, "-inf", int(time.time() * 1000) - ABORT_MS)
+        seconds, _ = await self._redis.time()
+        await self._redis.zremrangebyscore(abort_jobs_ss, "-inf", seconds * SECOND_MS - ABORT_MS)

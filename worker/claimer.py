@@ -78,11 +78,11 @@ class Claimer:
         if self._stopping:
             return
         free = {queue: min(slots, CLAIM_AT_MOST) for queue, slots in self._running.free().items()}
-        idle = self._running.idle
+        quiet = self._running.quiet
         jobs, strangers, wait_ms, mode, now = await self._claim(
             {
                 "worker": self._worker_id,
-                "idle": idle,
+                "idle": quiet,
                 "queues": list(free.items()),
                 "lane_cap": self._lane_cap,
                 "keep": self._keep,
@@ -96,11 +96,11 @@ class Claimer:
         for job_id, queue, body in strangers:
             await self._intake.adopt(job_id, queue, body.encode(errors="surrogateescape"))
         if mode == "alone":
-            await self._until_idle(None)
+            await self._until_quiet(None)
         elif mode == "drain":
-            await self._until_idle(DRAIN_S)
+            await self._until_quiet(DRAIN_S)
         elif not strangers:
-            if idle and not jobs:
+            if quiet and not jobs:
                 self.exhausted.set()
             # A queue that gave fewer than it could has no more: listen for its signals. One that is full waits for a
             # slot.
@@ -108,7 +108,7 @@ class Claimer:
             seconds = LISTEN_S if wait_ms < 0 else min(LISTEN_S, wait_ms / 1000)
             await self._rest(awaited=full, listen=[queue for queue in free if queue not in full], seconds=seconds)
 
-    async def _until_idle(self, seconds: float | None) -> None:
+    async def _until_quiet(self, seconds: float | None) -> None:
         """A suspect runs alone: claim nothing before it has ended, and nothing more before it can begin.
 
         seconds: after this long ask again, lest the quarantine lapses and another worker runs empty as well.
@@ -116,7 +116,7 @@ class Claimer:
         await self._waker.aim([])
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._running.until_idle()
+                await self._running.until_quiet()
 
     async def _rest(self, *, awaited: list[str], listen: list[str], seconds: float) -> None:
         """Until one of the awaited queues has room, a signal is heard, or time is up."""

@@ -32,10 +32,12 @@ from worker.weather import TROUBLE, Weather
 
 log = structlog.get_logger()
 
-LAST_CLAIM_S = 1.0
+LAST_CLAIM_S = 0.5
 """Seconds that a stopping worker waits for a claim under way, whose jobs it would otherwise take along."""
 HAND_BACK_TRIES = 10
-FLUSH_S = 2.0
+LEAVE_S = 0.5
+"""Seconds for a good-bye; a worker that says none is gone when its beat is old."""
+FLUSH_S = 1.5
 """Seconds that a stopping worker waits for Redis to take its last outcomes; with the grace it stays below a platform's
 30."""
 
@@ -138,7 +140,8 @@ class Engine:
 
     async def _leave(self) -> None:
         try:
-            await self._presence.leave()
+            async with asyncio.timeout(LEAVE_S):
+                await self._presence.leave()
         except TROUBLE as error:
             log.warning("worker.left_silently", error=str(error))
         log.info("worker.stopped", worker=self.worker_id)

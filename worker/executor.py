@@ -10,11 +10,11 @@ import structlog
 from pydantic import BaseModel, ValidationError
 from redis.asyncio import Redis
 
-from tasks.kind import Kind, Result, Run, Sandbox
+from tasks.kind import Kind, Run, Sandbox
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
 from tasks.settings import Settings
-from tasks.storage import Storage
+from tasks.storage import BlobMissing, Storage, StorageUnavailable
 from worker.outcome import Outcome, Verb, Written
 from worker.progress import ProgressReporter
 from worker.running import Claimed
@@ -55,16 +55,18 @@ class Executor:
 
         try:
             kind = self._kind(job)
-            result = Written.of(await self._call(kind, _params(kind, job), job))
+            result = await self._call(kind, _params(kind, job), job)
         except Refusal as refusal:
             return over("failed", error=(refusal.code, refusal.message), field=refusal.field)
+        except BlobMissing:
+            return over("failed", error=("expired", "A file that the job needs is no longer stored; upload it again."))
         except _TimedOut as overrun:
             error = ("job_timed_out", str(overrun))
         except Exception as broken:
             # Whatever a kind's function raises is its failure, not the worker's; the policy says whether it is tried
             # again.
             log.exception("job.raised", job=job.id, kind=job.kind, attempt=job.attempt)
-            error = ("failed", f"{type(broken).__name__}: {broken}")
+            error = ("failed", _in_short(broken))
         else:
             return over("succeeded", result=result)
         tries = job.tries + 1
@@ -80,7 +82,7 @@ class Executor:
             )
         return kind
 
-    async def _call(self, kind: Kind[Any], params: BaseModel, job: Claimed) -> Result:
+    async def _call(self, kind: Kind[Any], params: BaseModel, job: Claimed) -> Written:
         scratch = self._scratch.open()
         progress = ProgressReporter(self._progress, self._worker_id, job)
         run = Run(
@@ -96,7 +98,7 @@ class Executor:
         )
         try:
             async with asyncio.timeout(kind.timeout_s) as limit:
-                return await kind.run(run)
+                return Written.of(await kind.run(run), progress.said)
         except TimeoutError as error:
             if limit.expired():
                 raise _TimedOut(f"The job took longer than {kind.timeout_s:g} s, the limit of its kind.") from error
@@ -109,6 +111,14 @@ class Executor:
 class _TimedOut(Exception):  # noqa: N818 - an outcome
     """The attempt as a whole took longer than its kind allows; a TimeoutError of the function's own is something
     else."""
+
+
+def _in_short(broken: Exception) -> str:
+    """What the record says of an unforeseen failure: no trace and no address, which are for the log."""
+    if isinstance(broken, StorageUnavailable):
+        return "StorageUnavailable: the storage did not answer"
+    lines = str(broken).strip().splitlines()
+    return f"{type(broken).__name__}: {lines[-1] if lines else ''}"
 
 
 def _params(kind: Kind[Any], job: Claimed) -> BaseModel:

@@ -1,6 +1,7 @@
 """How an attempt went, as `finish.lua` takes it."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
@@ -29,9 +30,11 @@ class Written:
     blobs: tuple[str, ...]
 
     @classmethod
-    def of(cls, result: Result) -> Self:
-        """Raises: TypeError, ValueError or OverflowError for what JSON and msgpack cannot hold, or too much of it."""
-        fields: list[str] = []
+    def of(cls, result: Result, progress: Mapping[str, int | str] | None = None) -> Self:
+        """progress: the last word of the function, so that what is done is shown as done.
+
+        Raises: TypeError, ValueError or OverflowError for what JSON and msgpack cannot hold, or too much of it."""
+        fields = ["progress", json.dumps(progress)] if progress else []
         value = dict(result.value)
         if value:
             fields += ["result", json.dumps(value, allow_nan=False)]

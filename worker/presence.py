@@ -9,7 +9,7 @@ import time
 from arq.constants import health_check_key_suffix
 from redis.asyncio import Redis
 
-from tasks.queue.redis_keys import BEAT_MS, WORKER, WORKER_MS, WORKERS, arq_queue
+from tasks.queue.redis_keys import BEAT_MS, SECOND_MS, WORKER, WORKER_MS, WORKERS, arq_queue
 from worker.running import Running
 from worker.weather import Weather
 
@@ -35,7 +35,8 @@ class Presence:
         await self._redis.zrem(WORKERS, self._worker_id)
 
     async def _beat(self) -> None:
-        now = int(time.time() * 1000)
+        seconds, micros = await self._redis.time()
+        now = seconds * SECOND_MS + micros // 1000
         about = {
             "id": self._worker_id,
             "host": socket.gethostname(),

@@ -18,10 +18,12 @@ class ProgressReporter:
         self._worker_id = worker_id
         self._job = job
         self._latest: dict[str, int | str] | None = None
+        self.said: dict[str, int | str] | None = None
+        """The last word; the finish writes it, in case it was not passed on yet."""
         self._passing: asyncio.Task[None] | None = None
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
-        self._latest = {"done": done, "total": total, "note": note}
+        self._latest = self.said = {"done": done, "total": total, "note": note}
         if self._passing is None or self._passing.done():
             self._passing = asyncio.create_task(self._pass_on())
 

@@ -54,11 +54,17 @@ class Running:
         self._reasons: dict[str, Reason] = {}
         self._awaited: Collection[str] = ()
         self._bell = bell
+        self._released = asyncio.Event()
         self.leases: dict[str, Claimed] = {}
 
     @property
     def idle(self) -> bool:
         return not self._tasks
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing runs, and every end is written: whatever kills this process now is nobody else's fault."""
+        return not self.leases
 
     @property
     def queues(self) -> list[str]:
@@ -102,10 +108,17 @@ class Running:
             # The done callbacks that call `end` come after those that wake us.
             await asyncio.sleep(0)
 
+    async def until_quiet(self) -> None:
+        """Wait until no job runs and every end is written."""
+        while self.leases:
+            self._released.clear()
+            await self._released.wait()
+
     def release(self, job: Claimed) -> None:
         """The end of the job is written, or is not ours to write."""
         if self.leases.get(job.id) is job:
             del self.leases[job.id]
+            self._released.set()
             self._ring(job.queue)
 
     def _ring(self, queue: str) -> None:

@@ -17,6 +17,8 @@ from tasks.queue.redis_keys import ARQ_RESULT_MS, QUEUES, arq_queue
 from tasks.queue.wire import deserialize, serialize
 from tasks.settings import Settings
 from worker.resources import open_resources
+from worker.sandbox.limits import keep_secrets
+from worker.scratch import sweep
 from worker.stock_runner import StockRunner, start_stock_job
 
 MAX_STARTS = 1_000_000
@@ -28,6 +30,8 @@ def arq_settings(queue: str, settings: Settings, kinds: Mapping[str, Kind[Any]] 
     resources = open_resources(settings)
 
     async def startup(ctx: dict[str, Any]) -> None:
+        sweep()
+        keep_secrets()
         ctx["pressroom"] = StockRunner(resources, settings, kinds, queue)
         ctx["pressroom"].start()
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import structlog
 from arq.constants import job_key_prefix
 from arq.worker import Retry
 
@@ -21,6 +22,9 @@ from worker.executor import Executor
 from worker.outcome import Outcome
 from worker.resources import Resources
 from worker.running import Claimed
+from worker.weather import TROUBLE
+
+log = structlog.get_logger()
 
 SPILL_S = 0.2
 SPILL_AT_MOST = 100
@@ -87,7 +91,10 @@ class StockRunner:
 
     async def _spill_loop(self) -> None:
         while True:
-            await self._spill({"queue": self._queue, "limit": SPILL_AT_MOST})
+            try:
+                await self._spill({"queue": self._queue, "limit": SPILL_AT_MOST})
+            except TROUBLE as error:
+                log.warning("redis.away", error=str(error))
             await asyncio.sleep(SPILL_S)
 
 

@@ -34,16 +34,20 @@ def connect(
         options = {"ssl_cert_reqs": ssl_cert_reqs, "ssl_check_hostname": ssl_cert_reqs == "required"}
     if not url.startswith("unix://"):
         options["socket_keepalive"] = True
-    pool: BlockingConnectionPool[Any] = BlockingConnectionPool.from_url(
-        url,
-        max_connections=max_connections,
-        timeout=POOL_TIMEOUT_S,
-        socket_connect_timeout=CONNECT_TIMEOUT_S,
-        socket_timeout=answer_timeout_s,
-        health_check_interval=HEALTH_CHECK_S,
-        retry=Retry(NoBackoff(), 0),
-        **options,
-    )
+    try:
+        pool: BlockingConnectionPool[Any] = BlockingConnectionPool.from_url(
+            url,
+            max_connections=max_connections,
+            timeout=POOL_TIMEOUT_S,
+            socket_connect_timeout=CONNECT_TIMEOUT_S,
+            socket_timeout=answer_timeout_s,
+            health_check_interval=HEALTH_CHECK_S,
+            retry=Retry(NoBackoff(), 0),
+            **options,
+        )
+    except ValueError as error:
+        # The client's own words may repeat the URL, and with it the password.
+        raise ValueError("REDIS_URL: write redis://host:port/0, rediss://… (TLS) or unix://path") from error
     return ArqRedis(pool, job_serializer=serialize, job_deserializer=deserialize)
 
 

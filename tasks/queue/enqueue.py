@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from tasks.queue.record import Priority, Record, State, new_id
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
-from tasks.settings import Settings
+from tasks.settings import SYSTEM, Settings
 
 
 def lane_of(owner: str) -> str:
@@ -101,7 +101,7 @@ class Intake:
         """Give a record to a job that was put into ARQ's keys by someone else. What is wrong with it shows when it
         runs."""
         kind, params = _read_stranger(body)
-        submission = Submission(kind=kind, queue=queue, owner="system", params=params, name="adopted")
+        submission = Submission(kind=kind, queue=queue, owner=SYSTEM, params=params, name="adopted")
         await self._enqueue({**self._payload(job_id, submission), "adopt": True})
 
     def _payload(self, job_id: str, submission: Submission) -> dict[str, Any]:

@@ -10,7 +10,7 @@ keys that they work out themselves.
 | `pressroom:jobs:<owner>` | zset id → created (ms) | all jobs of an owner | listings and submits drop ids without a record |
 | `pressroom:jobs:<owner>:<state>` | zset id → created (ms) | those in one state | the transitions; listings and ends as above |
 | `pressroom:key:<owner>:<sha256>` | string | Idempotency-Key → id and content hash | expires |
-| `pressroom:blob:<sha256>` | set of job ids and `upload:<id>`s | who needs this blob | cleanup, with the blob |
+| `pressroom:blob:<sha256>` | set of job ids and `upload:<id>`s | who needs this blob | expires, 30 days after the last who came |
 | `pressroom:upload:<id>` | hash | owner, blob, bytes, name and times of what somebody sent | expires, or its owner deletes it |
 | `pressroom:queue:<queue>` | hash | `turn` counter, `paused`, `seen` (ms of the last claim), `patience` (ms) | as many as queues |
 | `pressroom:turns:<queue>` | zset lane → turn | lanes that may be served now | whoever takes the last job from a lane's line |
@@ -54,6 +54,8 @@ DAY_MS: Final = 86_400 * SECOND_MS
 
 LEASE_MS: Final = 12 * SECOND_MS
 """A running job whose worker has not renewed its lease for this long is run again."""
+BLOB_MS: Final = 30 * DAY_MS
+"""Who needs a blob is remembered this long after the last one came: longer than any job is kept."""
 RENEW_MS: Final = 4 * SECOND_MS
 """Between two renewals: two may fail before a lease lapses."""
 SAFETY_MS: Final = 3600 * SECOND_MS
@@ -106,6 +108,7 @@ PREFIXES: Final[bytes] = msgpack.packb(
         "arq_result": arq.result_key_prefix,
         "arq_retry": arq.retry_key_prefix,
         "arq_abort": arq.abort_jobs_ss,
+        "blob_ms": BLOB_MS,
         "lease_ms": LEASE_MS,
         "safety_ms": SAFETY_MS,
         "arq_job_ms": ARQ_JOB_MS,

@@ -46,6 +46,7 @@ class Watch:
         self._redis = redis
         self._channels: dict[str, _Channel] = {}
         self._pubsub: PubSub | None = None
+        self._away = False
         self._listening: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -101,7 +102,9 @@ class Watch:
             try:
                 await self._listen_once()
             except (RedisError, OSError, TimeoutError) as error:
-                log.warning("watch.disconnected", error=str(error))
+                if not self._away:
+                    log.warning("watch.disconnected", error=str(error))
+                self._away = True
             for channel in self._channels.values():
                 channel.confirmed.clear()
                 # Changes may be missed from here on: let everyone look at the record once more.
@@ -114,6 +117,7 @@ class Watch:
             await pubsub.subscribe(CHANGES)
             # From here on who comes subscribes for itself; those who came while we connected could not.
             self._pubsub = pubsub
+            self._away = False
             try:
                 if self._channels:
                     await pubsub.subscribe(*self._channels)

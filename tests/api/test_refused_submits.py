@@ -63,6 +63,8 @@ BAD: dict[str, tuple[dict[str, Any], int, str, str | None]] = {
         "variants",
     ),
     "a long name": ({"content": PNG, "params": {"name": "n" * 256}}, 422, "invalid_request", "name"),
+    "a parameter misspelt": ({"content": PNG, "params": {"variant": "avatar"}}, 422, "invalid_request", "variant"),
+    "an object for a list": ({"content": PNG, "params": {"variants": "{}"}}, 422, "invalid_params", "variants"),
     "a long key": (
         {"content": PNG, "headers": {"Idempotency-Key": "k" * 256}},
         422,

@@ -43,7 +43,7 @@ def ledger(count: int, *, japanese: bool = False) -> Iterator[Sequence[str]]:
     """Rows of text, date, text that repeats, text that does not, an integer and money; the same each time."""
     chance = random.Random(1)  # noqa: S311 - test data
     for number in range(count):
-        day = date(2020, 1, 1) + timedelta(days=chance.randrange(2_500))
+        day = date(2025, 1, 1) + timedelta(days=chance.randrange(730))
         cents = chance.randint(1, 250_000_00)
         start = chance.randrange(len(STORY) - 8)
         text = f"{STORY[start : start + chance.randint(6, 60)]}{number}"

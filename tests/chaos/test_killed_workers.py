@@ -8,7 +8,7 @@ from pathlib import Path
 from arq.connections import ArqRedis
 
 from tasks.queue.record import State
-from tests.processes import worker_process
+from tests.processes import start, worker_process
 from tests.servers import Valkey
 from tests.worker.working import Desk
 
@@ -55,9 +55,11 @@ async def test_a_job_that_kills_its_workers_runs_the_third_time_alone_and_is_the
     async def keep_a_worker_alive() -> None:
         """As a platform does: when the worker dies, another is started."""
         while not stop.is_set():
-            async with worker_process(mortal_redis, mortal_valkey.url, default=10) as process:
-                while process.poll() is None and not stop.is_set():
-                    await asyncio.sleep(0.05)
+            process = start(mortal_valkey.url, "tests.processes", "default=10")
+            while process.poll() is None and not stop.is_set():
+                await asyncio.sleep(0.05)
+            process.kill()
+            process.wait()
 
     keeper = asyncio.create_task(keep_a_worker_alive())
     record = await desk.ended(poison, seconds=90)
@@ -73,7 +75,7 @@ async def test_a_job_that_kills_its_workers_runs_the_third_time_alone_and_is_the
     third = record.attempts[2]
     for other in others:
         for attempt in other.attempts:
-            apart = attempt["ended_at"] <= third["started_at"] or attempt["started_at"] >= third["started_at"]
+            apart = attempt["ended_at"] <= third["started_at"] or attempt["started_at"] >= third["ended_at"]
             assert attempt["worker"] != third["worker"] or apart, "the suspect did not run alone"
 
 
@@ -82,9 +84,8 @@ async def test_an_innocent_suspect_succeeds_alone(
 ) -> None:
     suspect = await desk.submit("die", times=2, file=str(tmp_path / "lines"))
     for _ in range(2):
-        async with worker_process(mortal_redis, mortal_valkey.url, default=5) as process:
-            while process.poll() is None:
-                await asyncio.sleep(0.05)
+        doomed = start(mortal_valkey.url, "tests.processes", "default=5")
+        await asyncio.wait_for(asyncio.to_thread(doomed.wait), AGAIN_WITHIN_S)
         # Nobody waits twelve seconds in a test for a lease to lapse that is known to be dead.
         await mortal_redis.delete(f"arq:in-progress:{suspect}")
         await mortal_redis.zadd("arq:queue", {suspect: 1})

@@ -144,7 +144,9 @@ async def test_progress_reaches_the_record(redis: ArqRedis, settings: Settings, 
                 await asyncio.sleep(0.01)
         assert progress == {"done": 1, "total": 3, "note": "one"}
         (tmp_path / "go").touch()
-        assert (await desk.ended(job_id)).state is State.SUCCEEDED
+        record = await desk.ended(job_id)
+    assert record.state is State.SUCCEEDED
+    assert record.progress == {"done": 3, "total": 3, "note": "three"}, "what is done is shown as done"
 
 
 async def test_a_running_job_can_be_cancelled(redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path) -> None:
@@ -254,3 +256,30 @@ async def test_arqs_result_keeps_what_lua_would_lose(redis: ArqRedis, settings: 
     assert record.result == value
     job = Job(job_id, redis, _queue_name=arq_queue("default"), _deserializer=deserialize)
     assert await job.result() == value
+
+
+async def test_a_file_that_is_no_longer_stored_is_said_so_at_once(
+    redis: ArqRedis, settings: Settings, desk: Desk
+) -> None:
+    async def read_it(run: Run[Anything]) -> Result:
+        await run.storage.fetch("0" * 64, run.scratch.folder / "gone")
+        return Result()
+
+    async with working(redis, settings, kinds={"read_it": kind(read_it)}):
+        record = await desk.ended(await desk.submit("read_it"))
+
+    assert len(record.attempts) == 1
+    assert record.error is not None
+    assert record.error["code"] == "expired"
+
+
+async def test_the_record_of_an_unforeseen_failure_holds_no_trace(
+    redis: ArqRedis, settings: Settings, desk: Desk
+) -> None:
+    async def break_down(run: Run[Anything]) -> Result:
+        raise RuntimeError("it failed in the sandbox:\nTraceback:\n  File '/secret/path'\nValueError: seven")
+
+    async with working(redis, settings, kinds={"break_down": kind(break_down)}):
+        record = await desk.ended(await desk.submit("break_down"))
+
+    assert record.error == {"code": "failed", "message": "RuntimeError: ValueError: seven"}

@@ -25,7 +25,7 @@ def verdict(status: int, memory_mb: int) -> SandboxDeath:
     if status == -signal.SIGXCPU:
         return SandboxDeath(
             "timed_out",
-            "The work used up its processor time and was killed; use a smaller input, or raise SANDBOX_SECONDS.",
+            "The work used up its processor time and was killed; use a smaller input, or raise its limit of seconds.",
         )
     how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"exited with status {status}"
     return SandboxDeath(
@@ -36,4 +36,6 @@ def verdict(status: int, memory_mb: int) -> SandboxDeath:
 
 def timed_out(seconds: float) -> SandboxDeath:
     message = f"The work took longer than its limit of {seconds:g} s and was killed"
-    return SandboxDeath("timed_out", f"{message}; use a smaller input, or raise SANDBOX_SECONDS.", limit=seconds)
+    return SandboxDeath(
+        "timed_out", f"{message}; use a smaller input, or raise the limit of seconds of its kind.", limit=seconds
+    )

@@ -1,5 +1,5 @@
 -- A worker asks for work: timers that are due are looked at, lanes take turns, and what can start now starts.
--- payload: worker, idle (it runs nothing), queues {{name, free}, …}, lane_cap (0: none), keep.
+-- payload: worker, idle (it runs nothing and has no end to write), queues {{name, free}, …}, lane_cap (0: none), keep.
 -- Answers {jobs, strangers, wait_ms, mode, now}: jobs {id, queue, kind, owner, params, attempt, tries, created_at, request_id} …;
 -- strangers {id, queue, arq body} … to be adopted; wait_ms until a timer is due (-1: none);
 -- mode 'alone' (the one job is a suspect: run nothing beside it), 'drain' (run empty, then ask again for a suspect) or 'any'.

@@ -32,7 +32,7 @@ set_state(job.id, job.owner, now, nil, state)
 for _, id in ipairs(redis.call('ZRANDMEMBER', K.jobs .. job.owner, -2)) do
   if redis.call('EXISTS', K.job .. id) == 0 then redis.call('ZREM', K.jobs .. job.owner, id) end
 end
-for _, blob in ipairs(job.blobs) do redis.call('SADD', K.blob .. blob, job.id) end
+need_blobs(job.id, job.blobs)
 if not job.adopt then redis.call('SET', K.arq_job .. job.id, job.arq_job, 'PX', job.delay_ms + K.arq_job_ms) end
 if key then redis.call('SET', key, job.id .. ' ' .. job.idempotency.content, 'PX', job.idempotency.ttl_ms) end
 if state == 'queued' then

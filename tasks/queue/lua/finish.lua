@@ -28,7 +28,7 @@ for n, outcome in ipairs(payload.outcomes) do
       redis.call('DEL', K.arq_running .. id)
       wait_again(id, job.queue, r[6], r[11], tonumber(r[12] or 0))
     else
-      for _, blob in ipairs(blobs) do redis.call('SADD', K.blob .. blob, id) end
+      need_blobs(id, blobs)
       close(id, job, attempt, verb, value, payload.keep, fields)
       local index = K.jobs .. job.owner .. ':' .. verb
       gained[index] = (gained[index] or 0) + 1

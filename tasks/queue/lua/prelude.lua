@@ -19,6 +19,13 @@ local function set_state(id, owner, created, from, to)
   redis.call('ZADD', jobs .. to, created, id)
 end
 
+local function need_blobs(id, blobs)
+  for _, blob in ipairs(blobs) do
+    redis.call('SADD', K.blob .. blob, id)
+    redis.call('PEXPIRE', K.blob .. blob, K.blob_ms)
+  end
+end
+
 local function wake(queue)
   local list = K.wake .. queue
   if redis.call('LLEN', list) < K.wake_cap then redis.call('RPUSH', list, 1) end

@@ -6,7 +6,6 @@ from itertools import takewhile
 from typing import Any, Final
 
 from tasks.report.layout.flow import Flow
-from tasks.report.layout.theme import Theme
 from tasks.report.table.demand import label_column
 from tasks.report.table.fit import Fit
 from tasks.report.table.layout import GROUP_INDENT, HEAD_SCALE, MIN_SIZE, Column, Layout, Rhythm
@@ -15,7 +14,6 @@ from tasks.report.table.pages import ROUNDING_PT
 from tasks.report.table.rows import Rows
 from tasks.report.table.share import Demand, key_columns, needed, share, slices
 from tasks.report.table.survey import Survey
-from tasks.report.type.face import Face
 from tasks.report.type.lines import break_lines
 
 _MAX_TITLE_LINES: Final = 4
@@ -69,22 +67,30 @@ def _side_by_side(demands: Sequence[Demand], room: float) -> tuple[list[float], 
 
 
 def columns_of(
-    rows: Rows, block: Mapping[str, Any], found: Survey, choice: Choice, theme: Theme, rhythm: Rhythm
+    rows: Rows, block: Mapping[str, Any], found: Survey, choice: Choice, flow: Flow, rhythm: Rhythm
 ) -> tuple[Column, ...]:
     """The columns with their titles in lines. Those with texts wider than they are get a fit."""
     columns = []
+    faces = flow.theme.faces
+    title_lines = int((flow.full_height() / 2 - rhythm.row) / rhythm.leading) + 1
+    title_lines = max(1, min(_MAX_TITLE_LINES, title_lines))
     gutters = rhythm.gutters(rows)
     label = label_column(block)
     for index, (column, spec) in enumerate(zip(rows.columns, block["columns"], strict=True)):
         own, total = found.rows[index], found.totals[index]
         width = choice.widths[index]
         inner = max(width - 2 * rhythm.pad - gutters[index], 1.0)
-        face = theme.faces.bold if any(rule["bold"] for rule in spec["rules"]) else theme.faces.regular
+        face = faces.bold if any(rule["bold"] for rule in spec["rules"]) else faces.regular
         fits = own.whole * rhythm.size <= inner and not own.multiline
+        title = break_lines(column.title, faces.bold, rhythm.size * HEAD_SCALE, inner)
+        if len(title) > title_lines:
+            flow.warn("clipped", f"The title {column.title!r} is too long for its column and cut off.")
+            rest = " ".join(title[title_lines - 1 :])
+            title[title_lines - 1 :] = [faces.bold.fit(rest, rhythm.size * HEAD_SCALE, inner)]
         columns.append(
             Column(
                 index,
-                _title(column.title, theme.faces.bold, rhythm.size * HEAD_SCALE, inner),
+                tuple(title),
                 column.align,
                 width,
                 inner,
@@ -95,13 +101,6 @@ def columns_of(
             )
         )
     return tuple(columns)
-
-
-def _title(title: str, face: Face, size: float, width: float) -> tuple[str, ...]:
-    lines = break_lines(title, face, size, width)
-    if len(lines) > _MAX_TITLE_LINES:
-        lines[_MAX_TITLE_LINES - 1 :] = [face.fit(" ".join(lines[_MAX_TITLE_LINES - 1 :]), size, width)]
-    return tuple(lines)
 
 
 def _figures(own: Extent, total: Extent) -> Figures | None:

@@ -43,7 +43,7 @@ def plan(block: dict[str, Any], flow: Flow, context: Context) -> None:
 
 def _layout(rows: Rows, block: dict[str, Any], found: Survey, choice: Choice, flow: Flow, caption: str) -> Layout:
     rhythm = Rhythm.of(flow.theme, choice.factor)
-    columns = columns_of(rows, block, found, choice, flow.theme, rhythm)
+    columns = columns_of(rows, block, found, choice, flow, rhythm)
     head = rhythm.row + (max(len(column.title) for column in columns) - 1) * rhythm.leading
     repeats = CAPTION_HEIGHT + head + _FEWEST_LINES_UNDER_HEAD * rhythm.row <= flow.full_height()
     return Layout(

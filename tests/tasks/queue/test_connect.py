@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -111,7 +112,8 @@ class TestUrls:
             connect(url)
 
     def test_making_a_client_opens_nothing(self) -> None:
-        connect("redis://192.0.2.1:6379/0")
+        pool: Any = connect("redis://192.0.2.1:6379/0").connection_pool
+        assert pool._available_connections == []  # noqa: SLF001 - there is no public way to ask
 
 
 class TestTls:

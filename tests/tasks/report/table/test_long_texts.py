@@ -106,3 +106,4 @@ def test_a_long_title_has_four_lines_at_most(tmp_path: Path) -> None:
     pages = print_table(tmp_path, columns, [{"k": "x", "t": "y"}])
     assert len(pages.rows_of()) == 5
     assert "…" in pages.texts[0]
+    assert pages.printed.warnings == [("clipped", "blocks.0")]

@@ -15,6 +15,15 @@ from tasks.thumbnail.source import Source
 
 UPRIGHT = 1
 """The EXIF orientation of a picture that is stored as it is seen."""
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def open_picture(source: Source, limits: dict[str, int]) -> tuple[str, ImageFile, int]:
@@ -79,6 +88,11 @@ def _pillow_limited(max_pixels: int) -> Iterator[None]:
             yield
     finally:
         Image.MAX_IMAGE_PIXELS = before
+
+
+def upright(image: Image.Image, orientation: int) -> Image.Image:
+    """The picture as it is meant to be seen. orientation: as `orientation_of` tells it."""
+    return image if orientation == UPRIGHT else image.transpose(_TURNS[orientation])
 
 
 def _check_size(size: tuple[int, int], limits: dict[str, int]) -> None:

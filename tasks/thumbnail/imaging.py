@@ -11,23 +11,13 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from tasks.thumbnail.colour import ToSRGB, resampleable
-from tasks.thumbnail.decoding import UPRIGHT, decode, open_picture, orientation_of, out_of_memory
+from tasks.thumbnail.decoding import decode, open_picture, orientation_of, out_of_memory, upright
 from tasks.thumbnail.encoding import finished, save
 from tasks.thumbnail.formats import extension_of, type_of
 from tasks.thumbnail.geometry import Plan, Size, plan
 from tasks.thumbnail.memory import estimated_mb
 from tasks.thumbnail.resampling import FINER, Ladder
 from tasks.thumbnail.source import Source
-
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 class Report(Protocol):
@@ -114,7 +104,7 @@ def _render(
     files: dict[int, dict[str, Any]] = {}
     for index in sorted(range(len(plans)), key=lambda index: -plans[index].scale):
         image = ladder.drawn(plans[index].box, plans[index].size)
-        image = to_srgb.convert(_upright(image, orientation))
+        image = to_srgb.convert(upright(image, orientation))
         image, written_as = finished(image, _turned(plans[index].canvas, orientation), variants[index])
         file = folder / f"{variants[index]['name']}.{extension_of(written_as)}"
         written.append(file)
@@ -141,10 +131,6 @@ def _plans(size: Size, orientation: int, variants: list[dict[str, Any]]) -> list
 
 def _turned(size: Size, orientation: int) -> Size:
     return size if orientation < 5 else (size[1], size[0])
-
-
-def _upright(image: Image.Image, orientation: int) -> Image.Image:
-    return image if orientation == UPRIGHT else image.transpose(_TURNS[orientation])
 
 
 def _scale_denominator(picture: Image.Image, plans: list[Plan]) -> int:

@@ -19,7 +19,7 @@ from tasks.refusal import Refusal
 from tasks.report.blocks.jpeg import without_metadata
 from tasks.report.layout.saving import Stream
 from tasks.thumbnail.colour import ToSRGB, resampleable
-from tasks.thumbnail.decoding import UPRIGHT, decode, open_picture, orientation_of
+from tasks.thumbnail.decoding import UPRIGHT, decode, open_picture, orientation_of, upright
 from tasks.thumbnail.source import Source
 
 MAX_PIXELS_PER_PT: Final = 300 / 72
@@ -28,15 +28,6 @@ _TOO_FINE: Final = 1.4
 """How many times finer than that a picture must be before it is made smaller."""
 _QUALITY: Final = 88
 _LOSSLESS: Final = {"png", "gif", "bmp", "tiff"}
-_TURNS: Final = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 _SPACES: Final = {"L": "/DeviceGray", "RGB": "/DeviceRGB"}
 
 
@@ -85,8 +76,7 @@ class Picture:
         stored = size if self._orientation < 5 else size[::-1]
         if image.size != stored:
             image = image.resize(stored, Image.Resampling.LANCZOS, reducing_gap=2)
-        if self._orientation != UPRIGHT:
-            image = image.transpose(_TURNS[self._orientation])
+        image = upright(image, self._orientation)
         return to_srgb.convert(image)
 
     @contextmanager

@@ -17,6 +17,8 @@ from tasks.report.table.survey import Survey
 from tasks.report.type.lines import break_lines
 
 _MAX_TITLE_LINES: Final = 4
+_ROUNDING_PT: Final = 1e-6
+"""What was shrunk to the very room may come out a hair wider, on one Python and not on another."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def choose(demands: Sequence[Demand], overflow: str, flow: Flow, rhythm: Rhythm)
         factor = max(room / words, MIN_SIZE / rhythm.size)
     shrunk = [demand.times(factor) for demand in demands]
     together = tuple(range(len(demands)))
-    if needed(shrunk, "words" if overflow == "columns" else "bare") <= room:
+    if needed(shrunk, "words" if overflow == "columns" else "bare") <= room + _ROUNDING_PT:
         return Choice(turned, factor, share(shrunk, room), (together,))
     widths, parts = _side_by_side(demands, room)
     if overflow != "columns":

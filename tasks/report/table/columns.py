@@ -17,8 +17,8 @@ from tasks.report.table.survey import Survey
 from tasks.report.type.lines import break_lines
 
 _MAX_TITLE_LINES: Final = 4
-_ROUNDING_PT: Final = 1e-6
-"""What was shrunk to the very room may come out a hair wider, on one Python and not on another."""
+_A_HAIR: Final = 1e-9
+"""Shrunk to the very room, the columns may come out wider than it by rounding, on one Python and not on another."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ def choose(demands: Sequence[Demand], overflow: str, flow: Flow, rhythm: Rhythm)
     words = needed(demands, "words")
     factor = 1.0
     if words > room and overflow != "columns":
-        factor = max(room / words, MIN_SIZE / rhythm.size)
+        factor = max(room / words * (1 - _A_HAIR), MIN_SIZE / rhythm.size)
     shrunk = [demand.times(factor) for demand in demands]
     together = tuple(range(len(demands)))
-    if needed(shrunk, "words" if overflow == "columns" else "bare") <= room + _ROUNDING_PT:
+    if needed(shrunk, "words" if overflow == "columns" else "bare") <= room:
         return Choice(turned, factor, share(shrunk, room), (together,))
     widths, parts = _side_by_side(demands, room)
     if overflow != "columns":

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
+from redis.asyncio import Redis
 
+from tasks.outbound import Outbound
 from tasks.settings import Settings
 from tasks.storage import Storage
 
@@ -73,6 +75,49 @@ class RetryPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class RetrySchedule:
+    """The delays before the second try, the third and so on, in seconds, with jitter that only adds."""
+
+    delays_s: tuple[float, ...]
+    jitter: float = 0.1
+
+    @property
+    def max_tries(self) -> int:
+        return len(self.delays_s) + 1
+
+    def delay_s(self, tries: int, chance: Callable[[], float] = random.random) -> float:
+        """Seconds to wait after the `tries`-th failed try (1, 2, …). chance: a number in [0, 1)."""
+        return self.delays_s[tries - 1] * (1 + self.jitter * chance())
+
+
+class TryAgain(Exception):  # noqa: N818 - an outcome
+    """This try failed in a way that the function foresaw; its kind's policy says whether and when there is another.
+
+    code: a key of `tasks.refusal.CODES`. after_s: seconds to wait at least.
+    """
+
+    def __init__(self, code: str, message: str, *, after_s: float = 0) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+        self.after_s = after_s
+
+
+@dataclass(slots=True)
+class Notes:
+    """What a function says of its attempt besides how it ended.
+
+    about: kept with the attempt in the record. well: whether the lane's receiver answered as it should; None says
+    nothing. Failures in a row park the lane for a while. pause_s: seconds for which the receiver asked to be left
+    alone.
+    """
+
+    about: dict[str, Any] = field(default_factory=dict)
+    well: bool | None = None
+    pause_s: float = 0
+
+
+@dataclass(frozen=True, slots=True)
 class File:
     """One output of a job: a name that points to a blob. `about` holds what the kind knows of it, such as width and
     height."""
@@ -90,6 +135,14 @@ class Result:
 
     value: Mapping[str, Any] = field(default_factory=dict)
     files: tuple[File, ...] = ()
+
+
+class Reader(Protocol):
+    """Reads Redis hashes for many jobs at once: what is asked for in one turn of the event loop goes in one trip."""
+
+    async def hash(self, key: str) -> Mapping[bytes, bytes]:
+        """The whole hash; empty if there is none."""
+        ...
 
 
 class Scratch(Protocol):
@@ -110,10 +163,14 @@ class Run(Generic[P]):
     attempt: int
     params: P
     scratch: Scratch
+    redis: "Redis[bytes]"
+    reader: Reader
     storage: Storage
     sandbox: Sandbox
+    outbound: Outbound
     settings: Settings
     progress: Progress
+    notes: Notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,4 +183,6 @@ class Kind(Generic[P]):
     params: type[P]
     run: Callable[[Run[P]], Awaitable[Result]]
     timeout_s: float = 300.0
-    retry: RetryPolicy = RetryPolicy()
+    retry: RetryPolicy | RetrySchedule = RetryPolicy()
+    retries_last: bool = False
+    """Whether a lane's first tries go before its retries."""

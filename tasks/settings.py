@@ -1,6 +1,8 @@
 """Every setting, with its unit and default, read from the environment once per process."""
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -8,6 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 MiB = 1024 * 1024
 HOUR_S = 3600
 DAY_S = 24 * HOUR_S
+SECRET_KEY_CHARS = 32
 SYSTEM = "system"
 """The owner of jobs that came in through ARQ's keys, or by a schedule."""
 
@@ -45,12 +48,22 @@ class Settings(BaseSettings):
         (),
         description="`owner:key,owner:key`: who may use the API; an owner may have several keys. Empty is the open development mode: everyone is `dev`.",
     )
+    admins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="`owner,owner`: who may see and stop the jobs of every owner. In the open development mode `dev` may.",
+    )
 
     # Limits of one request
     max_upload_bytes: int = Field(50 * MiB, gt=0, description="Bytes of one uploaded picture.")
     max_files_per_request: int = Field(20, gt=0, description="Files in one multipart request.")
     max_wait_s: float = Field(
         25, ge=0, le=25, description="Seconds that a request may wait for a job; routers cut at 30."
+    )
+    max_delay_s: int = Field(
+        30 * DAY_S, ge=0, description="Seconds by which a job may be put off with `delay` or `run_at`."
+    )
+    events_heartbeat_s: float = Field(
+        15, gt=0, le=25, description="Seconds of silence after which a stream of events says that it lives."
     )
     max_params_bytes: int = Field(16 * 1024, gt=0, description="Bytes of one job's parameters as JSON.")
     max_waiting_jobs: int = Field(200_000, gt=0, description="Jobs that one queue holds before submits answer 429.")
@@ -77,6 +90,46 @@ class Settings(BaseSettings):
         200,
         gt=0,
         description="Megabytes that one report is expected to take; SANDBOX_BUDGET_MB says how many run at once.",
+    )
+
+    # Webhooks, and what else goes out
+    secret_key: SecretStr | None = Field(
+        None,
+        description="Seals the secrets of endpoints in Redis; 32 random characters or more. `new,old` while it is being changed.",
+    )
+    outbound_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        (),
+        description="Networks that may be spoken to though they are not public, such as `127.0.0.0/8,::1/128` for development. Metadata addresses never.",
+    )
+    outbound_http: bool = Field(False, description="Whether addresses without TLS (`http://`) may be spoken to.")
+    dns_timeout_s: float = Field(3, gt=0, description="Seconds for which a name may be looked up.")
+    connect_timeout_s: float = Field(5, gt=0, description="Seconds that a connection may take, TLS included.")
+    delivery_timeout_s: float = Field(
+        15, gt=0, le=60, description="Seconds from the first step of a delivery to the last byte of its answer."
+    )
+    import_timeout_s: float = Field(
+        60,
+        gt=0,
+        le=240,
+        description="Seconds from the first step of fetching a picture by its address to its last byte.",
+    )
+    max_event_bytes: int = Field(256 * 1024, gt=0, description="Bytes of one event as JSON.")
+    max_endpoints: int = Field(10_000, gt=0, description="Endpoints of one owner.")
+    endpoint_max_in_flight: int = Field(
+        10, ge=1, description="Deliveries to one endpoint at once, unless the endpoint says otherwise."
+    )
+    breaker_failures: int = Field(
+        5, ge=1, description="Failures in a row after which an endpoint is left alone for a while."
+    )
+    breaker_pause_s: float = Field(
+        30, gt=0, description="Seconds for which a failing endpoint is left alone; they double with every failed probe."
+    )
+    breaker_max_pause_s: float = Field(600, gt=0, description="Seconds for which it is left alone at most.")
+    disable_after_s: int = Field(
+        5 * DAY_S, gt=0, description="Seconds of nothing but failure after which an endpoint is disabled."
+    )
+    secret_overlap_s: int = Field(
+        1 * DAY_S, ge=0, le=7 * DAY_S, description="Seconds for which an old secret still signs beside the new one."
     )
 
     # The sandbox
@@ -114,6 +167,9 @@ class Settings(BaseSettings):
     keep_succeeded_s: int = Field(1 * DAY_S, gt=0, description="Seconds that a succeeded job and its files are kept.")
     keep_failed_s: int = Field(7 * DAY_S, gt=0, description="Seconds that a failed job is kept.")
     keep_cancelled_s: int = Field(1 * DAY_S, gt=0, description="Seconds that a cancelled job is kept.")
+    keep_deliveries_s: int = Field(
+        7 * DAY_S, gt=0, description="Seconds for which a delivery is kept after its end, whatever the end."
+    )
     keep_uploads_s: int = Field(
         1 * DAY_S, gt=0, description="Seconds for which an upload can be used; what a job needs is kept as long as it."
     )
@@ -133,6 +189,36 @@ class Settings(BaseSettings):
         None, description="The address the world knows this service by, if it is not the one in the request."
     )
     dyno: str | None = Field(None, description="Set by Heroku and its like; where it is set, local storage is refused.")
+
+    @property
+    def own_hosts(self) -> tuple[str, ...]:
+        """The host names that are this service itself, as far as they are known."""
+        host = urlsplit(self.public_url).hostname if self.public_url else None
+        return (host,) if host else ()
+
+    @field_validator("outbound_networks", mode="before")
+    @classmethod
+    def _split_networks(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+        except ValueError:
+            raise ValueError("write OUTBOUND_NETWORKS as network,network, each like 127.0.0.0/8") from None
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and any(
+            len(part.strip()) < SECRET_KEY_CHARS for part in value.get_secret_value().split(",")
+        ):
+            raise ValueError(f"a SECRET_KEY has at least {SECRET_KEY_CHARS} characters; openssl rand -hex 32 makes one")
+        return value
+
+    @field_validator("admins", mode="before")
+    @classmethod
+    def _split_admins(cls, value: object) -> object:
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
     @field_validator("api_keys", mode="before")
     @classmethod

@@ -1,0 +1,60 @@
+"""Headers that the owner of an endpoint adds to its deliveries, such as a token of a gateway."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from tasks.refusal import Refusal
+
+MAX_HEADERS: Final = 20
+MAX_BYTES: Final = 4 * 1024
+"""Of all names and values of an endpoint together."""
+OURS: Final = frozenset(
+    {
+        "host",
+        "content-length",
+        "content-type",
+        "content-encoding",
+        "connection",
+        "transfer-encoding",
+        "accept-encoding",
+        "user-agent",
+        "cookie",
+        "expect",
+        "te",
+        "trailer",
+        "upgrade",
+        "keep-alive",
+    }
+)
+"""They say how a request is framed and who sends it, which is for us to say."""
+OUR_BEGINNINGS: Final = ("proxy-", "webhook-", "x-forwarded-", "sec-")
+NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+"""RFC 9110, `token`."""
+VALUE: Final = re.compile(r"[!-~]([ -~]*[!-~])?")
+"""ASCII that can be seen, with spaces inside."""
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Raises: Refusal `invalid_request` that names the first header which an endpoint may not have."""
+    if len(headers) > MAX_HEADERS:
+        raise _refusal("", f"an endpoint has at most {MAX_HEADERS} headers; these are {len(headers)}", MAX_HEADERS)
+    if sum(len(name) + len(value) for name, value in headers.items()) > MAX_BYTES:
+        raise _refusal("", f"names and values have at most {MAX_BYTES} bytes together", MAX_BYTES)
+    seen: set[str] = set()
+    for name, value in headers.items():
+        lower = name.lower()
+        if not NAME.fullmatch(name):
+            raise _refusal("", f"{name!r} is no name of a header; write letters, digits and hyphens")
+        if lower in OURS or lower.startswith(OUR_BEGINNINGS):
+            raise _refusal(name, "we set it ourselves; leave it out")
+        if lower in seen:
+            raise _refusal(name, "it is there twice; names are the same whatever their case")
+        if not VALUE.fullmatch(value):
+            raise _refusal(name, "write visible ASCII, without spaces at the ends")
+        seen.add(lower)
+
+
+def _refusal(name: str, sentence: str, limit: int | None = None) -> Refusal:
+    field = f"headers.{name}" if name else "headers"
+    return Refusal("invalid_request", f"{field}: {sentence}.", field=field, limit=limit)

@@ -1,0 +1,227 @@
+"""The kinds `event`, `delivery` and `recovery`: something happened, each endpoint is told, and told again.
+
+An event job makes a delivery job for every endpoint that asked for its type. A delivery is one job for all its tries:
+each signs at send time, posts, and notes what was answered. A lane whose endpoint fails is parked by `finish.lua`.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from tasks.endpoints import QUEUE, Endpoint, Endpoints, Reason, lane_of
+from tasks.events import (
+    ONE_OFF,
+    RETRY_DELAYS_S,
+    RETRY_JITTER,
+    DeliveryParams,
+    EventParams,
+    body_of,
+    delivery_id,
+    patterns_of,
+)
+from tasks.kind import Kind, Result, RetrySchedule, Run, TryAgain
+from tasks.outbound import Outgoing, Unreachable
+from tasks.queue import shelves
+from tasks.queue.record import State
+from tasks.queue.redis_keys import ENDPOINT, JOB, JOBS, LANE, SECOND_MS, SUBSCRIBERS
+from tasks.queue.reopen import Reopener
+from tasks.queue.retention import keep_ms
+from tasks.queue.script import Script
+from tasks.refusal import Refusal
+from tasks.webhook import signature
+from tasks.webhook.secret_box import SecretBox
+from tasks.webhook.verdict import Verdict, judge
+
+EXPAND_AT_ONCE = 100
+"""Deliveries made by one script, which must not hold up Redis for more than a few milliseconds."""
+REOPEN_AT_ONCE = 100
+MESSAGES_KEPT = 32
+"""Events that a worker remembers: the deliveries of one come close together."""
+
+
+class RecoveryParams(BaseModel):
+    """What a `recovery` job is asked for. since: milliseconds since 1970."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    endpoint: str
+    since: int
+
+
+async def expand(run: Run[EventParams]) -> Result:
+    """Make the deliveries of an event."""
+    wanted = await _wanted(run)
+    script, made = Script(run.redis, "expand"), 0
+    for start in range(0, len(wanted), EXPAND_AT_ONCE):
+        deliveries = wanted[start : start + EXPAND_AT_ONCE]
+        made += await script(
+            {
+                "event": run.job_id,
+                "type": run.params.type,
+                "owner": run.owner,
+                "keep_ms": keep_ms(run.settings)["event"],
+                "deliveries": deliveries,
+            }
+        )
+        run.progress(start + len(deliveries), len(wanted), "deliveries")
+    return Result(value={"deliveries": made})
+
+
+async def _wanted(run: Run[EventParams]) -> list[list[object]]:
+    """For each delivery what `expand.lua` takes of it: id, endpoint, lane, shelves, and whether it is always made."""
+    all_of_owner = shelves.of_deliveries(run.owner)
+
+    def to(endpoint: str, lane: str, *, always: bool = False) -> list[object]:
+        shelf = "" if endpoint == ONE_OFF else shelves.of_endpoint(endpoint)
+        return [delivery_id(run.job_id, endpoint), endpoint, lane, f"{all_of_owner} {shelf}".strip(), always]
+
+    if run.params.endpoint is not None:
+        # A lane of its own: a test is for finding out why the endpoint's own lane is parked.
+        return [to(run.params.endpoint, f"test:{run.params.endpoint}", always=True)]
+    subscribers = [f"{SUBSCRIBERS}{run.owner}:{pattern}" for pattern in patterns_of(run.params.type)]
+    endpoints = [one.decode() for one in await run.redis.zunion(subscribers)]
+    wanted = [to(one, lane_of(one)) for one in endpoints]
+    notify = await run.redis.hget(JOB + run.job_id, "notify")
+    if notify:
+        wanted.append(to(ONE_OFF, f"host:{urlsplit(json.loads(notify)['url']).netloc}", always=True))
+    return wanted
+
+
+async def deliver(run: Run[DeliveryParams]) -> Result:
+    """Sign the event and post it. Whatever is not a success is tried again by the schedule."""
+    event = await run.reader.hash(JOB + run.params.event)
+    if not event:
+        raise Refusal("event_gone", f"Event {run.params.event} is no longer kept; send it anew.")
+    address = run.settings.public_url or event.get(b"address", b"").decode()
+    message = _message(event[b"params"].decode(), int(event[b"created_at"]), address.rstrip("/"))
+    target = await _target(run, message, event.get(b"notify"))
+    run.notes.about["url"] = target.url
+    verdict = await _post(run, target, message.body)
+    if target.endpoint is not None and not message.once:
+        run.notes.well = verdict.code is None
+        run.notes.pause_s = min(verdict.pause_s, run.settings.breaker_max_pause_s)
+        await _disable_if_due(run, target.endpoint, verdict)
+    if verdict.code is None:
+        return Result()
+    if message.once or verdict.disable:
+        raise Refusal(verdict.code, verdict.message)
+    raise TryAgain(verdict.code, verdict.message, after_s=verdict.pause_s)
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """What receivers get of an event. once: it is a test, and is not tried again."""
+
+    body: bytes
+    once: bool
+
+
+@lru_cache(MESSAGES_KEPT)
+def _message(params: str, created_at: int, address: str) -> _Message:
+    event = EventParams.model_validate_json(params)
+    return _Message(body_of(event, created_at, address), once=event.endpoint is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where a delivery goes. keys: to sign with. endpoint: None for the one-off address of a submit."""
+
+    url: str
+    keys: list[bytes]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    endpoint: Endpoint | None = None
+
+
+async def _target(run: Run[DeliveryParams], message: _Message, notify: bytes | None) -> _Target:
+    """As it is now: address, headers and secrets may have changed since the last try."""
+    box = _box(run.settings.secret_key)
+    if run.params.endpoint == ONE_OFF:
+        one_off = json.loads(notify or b"{}")
+        sealed = one_off.get("secret")
+        return _Target(one_off["url"], [signature.key_of(box.open(sealed, ONE_OFF))] if sealed else [])
+    endpoint = _endpoint(run.params.endpoint, await run.reader.hash(ENDPOINT + run.params.endpoint))
+    if not endpoint.enabled and not message.once:
+        raise Refusal("endpoint_disabled", f"Endpoint {endpoint.id} is disabled; enable it, then recover.")
+    try:
+        keys = Endpoints(run.redis, run.settings, box).live_secrets(endpoint, _now_ms())
+    except Refusal as unreadable:
+        # A process that was started with the wrong SECRET_KEY must not cost anybody an event.
+        raise TryAgain(unreadable.code, unreadable.message) from unreadable
+    return _Target(endpoint.url, keys, endpoint.headers, endpoint)
+
+
+@lru_cache(1)
+def _box(secret_key: SecretStr | None) -> SecretBox:
+    return SecretBox.of(secret_key.get_secret_value() if secret_key else None)
+
+
+def _endpoint(endpoint_id: str, fields: Mapping[bytes, bytes]) -> Endpoint:
+    if not fields:
+        raise Refusal("endpoint_gone", f"Endpoint {endpoint_id} has been deleted.")
+    return Endpoint.from_hash(endpoint_id, fields)
+
+
+async def _post(run: Run[DeliveryParams], target: _Target, body: bytes) -> Verdict:
+    """Send it, and note what was answered."""
+    signed = signature.headers(run.params.event, int(time.time()), body, target.keys)
+    outgoing = Outgoing(target.url, body, {**target.headers, "content-type": "application/json", **signed})
+    about = run.notes.about
+    try:
+        answer = await run.outbound.post(outgoing)
+    except Unreachable as trouble:
+        about |= {"address": trouble.address, "timing": dict(trouble.timing)}
+        return Verdict(trouble.code, trouble.message)
+    excerpt = answer.excerpt.decode(errors="replace")
+    about |= {"status": answer.status, "address": answer.address, "timing": dict(answer.timing), "answer": excerpt}
+    return judge(answer)
+
+
+async def _disable_if_due(run: Run[DeliveryParams], endpoint: Endpoint, verdict: Verdict) -> None:
+    """An endpoint that wants no more, or has done nothing but fail for days, is disabled."""
+    reason: Reason | None = verdict.disable
+    if reason is None and verdict.code is not None:
+        since = await run.redis.hget(f"{LANE}{DELIVERY.queue}:{lane_of(endpoint.id)}", "failing_since")
+        if since and _now_ms() - int(since) >= run.settings.disable_after_s * SECOND_MS:
+            reason = "failing"
+    if reason is not None:
+        await Endpoints(run.redis, run.settings, _box(run.settings.secret_key)).disable(endpoint.id, reason)
+
+
+async def recover(run: Run[RecoveryParams]) -> Result:
+    """Deliver anew all that failed since a time."""
+    endpoint = _endpoint(run.params.endpoint, await run.reader.hash(ENDPOINT + run.params.endpoint))
+    if endpoint.owner != run.owner:
+        raise Refusal("not_found", f"You have no endpoint {endpoint.id!r}.")
+    if not endpoint.enabled:
+        raise Refusal("endpoint_disabled", f"Endpoint {endpoint.id} is disabled; enable it first.")
+    index = f"{JOBS}{shelves.of_endpoint(endpoint.id)}:{State.FAILED}"
+    # All at once: what fails again meanwhile comes back into the index, and is not to be taken up twice.
+    failed = [one.decode() for one in await run.redis.zrangebyscore(index, run.params.since, "+inf")]
+    reopener, reopened = Reopener(run.redis, run.settings), 0
+    for start in range(0, len(failed), REOPEN_AT_ONCE):
+        answers = await reopener.reopen(failed[start : start + REOPEN_AT_ONCE])
+        reopened += answers.count("reopened")
+        run.progress(start + len(answers), len(failed), "deliveries")
+    return Result(value={"failed": len(failed), "redelivered": reopened})
+
+
+def _now_ms() -> int:
+    return int(time.time() * SECOND_MS)
+
+
+EVENT = Kind(name="event", queue="default", params=EventParams, run=expand, timeout_s=120)
+DELIVERY = Kind(
+    name="delivery",
+    queue=QUEUE,
+    params=DeliveryParams,
+    run=deliver,
+    timeout_s=120,
+    retry=RetrySchedule(RETRY_DELAYS_S, RETRY_JITTER),
+    retries_last=True,
+)
+RECOVERY = Kind(name="recovery", queue="default", params=RecoveryParams, run=recover, timeout_s=600)

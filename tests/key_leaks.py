@@ -3,6 +3,7 @@
 The rules are the last column of the table in `tasks/queue/redis_keys.py`, for keys that have no time to live.
 """
 
+import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
@@ -11,6 +12,9 @@ from arq.constants import abort_jobs_ss, job_key_prefix
 
 from tasks.queue.record import State
 from tasks.queue.redis_keys import (
+    AFTER,
+    ENDPOINT,
+    ENDPOINTS,
     JOB,
     JOBS,
     LANE,
@@ -18,6 +22,7 @@ from tasks.queue.redis_keys import (
     PARKED,
     QUEUE,
     QUEUES,
+    SUBSCRIBERS,
     SUSPECTS,
     TURNS,
     WAKE,
@@ -53,6 +58,10 @@ class _Books:
         self._rules: dict[str, Rule] = {
             JOB: self._record,
             JOBS: _nothing,
+            AFTER: self._after,
+            ENDPOINT: self._endpoint,
+            ENDPOINTS: self._endpoints,
+            SUBSCRIBERS: self._subscribers,
             QUEUE: self._queue,
             TURNS: self._turns,
             PARKED: self._parked,
@@ -87,6 +96,29 @@ class _Books:
         alive = key.removeprefix(JOB).encode(errors="surrogateescape") in self._live
         return None if alive else "the record of an ended job has no time to live"
 
+    async def _endpoint(self, key: str) -> str | None:
+        owner = await self._redis.hget(key, "owner")
+        since = owner and await self._redis.zscore(ENDPOINTS + owner.decode(), key.removeprefix(ENDPOINT))
+        return "no owner's index names it" if since is None else None
+
+    async def _endpoints(self, key: str) -> str | None:
+        gone = [
+            one for one in await self._redis.zrange(key, 0, -1) if not await self._redis.exists(ENDPOINT.encode() + one)
+        ]
+        return f"{gone} are gone" if gone else None
+
+    async def _subscribers(self, key: str) -> str | None:
+        owner, _, pattern = key.removeprefix(SUBSCRIBERS).partition(":")
+        for one in await self._redis.zrange(key, 0, -1):
+            whose, enabled, events = await self._redis.hmget(ENDPOINT.encode() + one, "owner", "enabled", "events")
+            if (whose, enabled) != (owner.encode(), b"1") or pattern not in json.loads(events or b"[]"):
+                return f"{one!r} is no enabled endpoint that asked for this"
+        return None
+
+    async def _after(self, key: str) -> str | None:
+        prerequisite = key.removeprefix(AFTER).encode(errors="surrogateescape")
+        return None if prerequisite in self._live else "the job that others wait for has ended"
+
     async def _queue(self, key: str) -> str | None:
         return None if key.removeprefix(QUEUE) in QUEUES else "there is no such queue"
 
@@ -103,10 +135,12 @@ class _Books:
 
     async def _lane(self, key: str) -> str | None:
         lane = key.removeprefix(LANE)
-        running, cap, rate = await self._redis.hmget(key, "running", "cap", "rate")
+        running, cap, rate, failures = await self._redis.hmget(key, "running", "cap", "rate", "failures")
         if int(running or 0) != self._running[lane]:
             return f"it counts {running!r} running jobs; there are {self._running[lane]}"
-        return None if running or cap or rate else "it says nothing"
+        if failures and not await self._redis.exists(ENDPOINT + lane.partition("endpoint:")[2]):
+            return "it counts the failures of an endpoint that is gone"
+        return None if running or cap or rate or failures else "it says nothing"
 
     async def _waiting(self, key: str) -> str | None:
         ids = await self._redis.zrange(key, 0, -1)

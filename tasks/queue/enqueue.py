@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgpack
 from redis.asyncio import Redis
 
+from tasks.queue import shelves
 from tasks.queue.record import Priority, Record, State, new_id
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
@@ -23,8 +23,10 @@ def lane_of(owner: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What somebody wants done. params: canonical JSON text, which the kind's model has accepted. blobs: hashes of what
-    the job reads.
+    """What somebody wants done. params: canonical JSON text, which the kind's model has accepted, of at most
+    max_params_bytes (None: the setting). blobs: hashes of what the job reads. address: how the sender reaches this
+    service, for links. notify: JSON of where the job's end is told, {"url": …, "secret": sealed or absent}. after: ids
+    of jobs that must succeed first. batch: id of an open batch that this job joins.
 
     idempotency_key: two submissions of one owner with the same key and the same kind and params are one job.
     """
@@ -33,12 +35,17 @@ class Submission:
     queue: str
     owner: str
     params: str
+    max_params_bytes: int | None = None
     blobs: tuple[str, ...] = ()
     name: str | None = None
     priority: Priority = Priority.NORMAL
     delay_ms: int = 0
     idempotency_key: str | None = None
     request_id: str | None = None
+    address: str | None = None
+    notify: str | None = None
+    after: tuple[str, ...] = ()
+    batch: str | None = None
 
     @property
     def content(self) -> str:
@@ -48,12 +55,18 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The answer to a submission. created: False where the Idempotency-Key named a job that was there already (`record`
-    is None then)."""
+    """The answer to a submission. created: False where the Idempotency-Key named a job that was there already
+    (`records` are none then), or
+    where the script alone knows how the job stands."""
 
     job_id: str
     created: bool
-    record: Record | None
+    records: tuple[Record, ...] = ()
+
+    @property
+    def record(self) -> Record | None:
+        """Of the one job that was created."""
+        return self.records[0] if self.records else None
 
 
 class Intake:
@@ -66,80 +79,121 @@ class Intake:
     async def accept(self, submission: Submission) -> Accepted:
         """Write everything about a new job at once.
 
-        Raises: Refusal `params_too_large`, `key_reused`, `queue_full`; redis.exceptions.RedisError if Redis does not
-        answer.
+        Raises: Refusal `params_too_large`, `key_reused`, `queue_full`, for `after` and `batch` `not_found`,
+        `prerequisite_failed`, `batch_sealed`; redis.exceptions.RedisError if Redis does not answer.
         """
-        size = len(submission.params.encode())
-        if size > self._settings.max_params_bytes:
-            raise Refusal(
-                "params_too_large",
-                f"The parameters are {size} bytes of JSON; the limit is {self._settings.max_params_bytes}.",
-                limit=self._settings.max_params_bytes,
-            )
         job_id = new_id()
-        answer = await self._enqueue(self._payload(job_id, submission))
-        match answer[0]:
-            case "created":
-                return Accepted(job_id, created=True, record=_record(job_id, submission, created_at=answer[2]))
-            case "same":
-                return Accepted(answer[1], created=False, record=None)
-            case "reused":
-                raise Refusal(
+        payload = {"jobs": [self._job(job_id, submission)], **self._rules(submission, submission.content)}
+
+        def record(now: int) -> tuple[Record, ...]:
+            # Whether it waits for other jobs, or these have succeeded already, the script alone knows.
+            return () if submission.after else (_record(job_id, submission, created_at=now),)
+
+        return await self._settle(payload, submission, record)
+
+    async def accept_batch(self, submissions: Sequence[Submission]) -> Accepted:
+        """Several jobs of one owner and queue as a batch, all or none; the first says whose, by which key and when.
+
+        The answer's `job_id` is the batch's, its `records` are those of the jobs. Raises: as `accept`.
+        """
+        first, batch_id = submissions[0], new_id()
+        ids = [new_id() for _ in submissions]
+        content = hashlib.sha256("\n".join(one.content for one in submissions).encode()).hexdigest()
+        jobs = [self._job(job_id, one) for job_id, one in zip(ids, submissions, strict=True)]
+        batch = {"id": batch_id, "fields": _fields(first, "request_id", "address", "notify")}
+        payload = {"jobs": jobs, "batch": batch, **self._rules(first, content)}
+
+        def records(now: int) -> tuple[Record, ...]:
+            pairs = zip(ids, submissions, strict=True)
+            return tuple(_record(job_id, one, created_at=now, batch=batch_id) for job_id, one in pairs)
+
+        return await self._settle(payload, first, records)
+
+    async def _settle(
+        self, payload: dict[str, Any], submission: Submission, records: Callable[[int], tuple[Record, ...]]
+    ) -> Accepted:
+        match await self._enqueue(payload):
+            case ["created", job_id, now]:
+                return Accepted(job_id, created=True, records=records(now))
+            case ["same", job_id]:
+                return Accepted(job_id, created=False)
+            case answer:
+                raise self._refusal(answer, submission)
+
+    def _refusal(self, answer: list[Any], submission: Submission) -> Exception:
+        match answer:
+            case ["reused", job_id]:
+                return Refusal(
                     "key_reused",
-                    f"This Idempotency-Key belongs to job {answer[1]}, whose content was another; use a new key.",
+                    f"This Idempotency-Key belongs to job {job_id}, whose content was another; use a new key.",
                     field="Idempotency-Key",
                 )
-            case "full":
-                raise Refusal(
+            case ["full", waiting]:
+                return Refusal(
                     "queue_full",
-                    f"{answer[1]} jobs wait in queue {submission.queue!r}, as many as it takes; try again later.",
+                    f"{waiting} jobs wait in queue {submission.queue!r}, as many as it takes; try again later.",
                     limit=self._settings.max_waiting_jobs,
                 )
-        raise RuntimeError(f"enqueue.lua answered {answer!r}")
+            case ["unknown", job_id]:
+                field = "batch" if job_id == submission.batch else "after"
+                return Refusal("not_found", f"{field}: you have no such job {job_id!r}.", field=field)
+            case ["ended", job_id, state]:
+                return Refusal("prerequisite_failed", f"after: job {job_id} is {state}; retry it first.", field="after")
+            case ["sealed", job_id]:
+                return Refusal("batch_sealed", f"batch: {job_id} takes no more jobs; open another.", field="batch")
+        return RuntimeError(f"enqueue.lua answered {answer!r}")
 
     async def adopt(self, job_id: str, queue: str, body: bytes) -> None:
         """Give a record to a job that was put into ARQ's keys by someone else. What is wrong with it shows when it
         runs."""
         kind, params = _read_stranger(body)
         submission = Submission(kind=kind, queue=queue, owner=SYSTEM, params=params, name="adopted")
-        await self._enqueue({**self._payload(job_id, submission), "adopt": True})
+        limit = len(params.encode())
+        job = {**self._job(job_id, replace(submission, max_params_bytes=limit)), "adopt": True}
+        await self._enqueue({"jobs": [job], **self._rules(submission, "")})
 
-    def _payload(self, job_id: str, submission: Submission) -> dict[str, Any]:
-        fields = []
-        if submission.name:
-            fields += ["name", submission.name]
-        if submission.request_id:
-            fields += ["request_id", submission.request_id]
-        payload: dict[str, Any] = {
+    def _job(self, job_id: str, submission: Submission) -> dict[str, Any]:
+        """What `create` in `prelude.lua` takes."""
+        size = len(submission.params.encode())
+        limit = submission.max_params_bytes or self._settings.max_params_bytes
+        if size > limit:
+            raise Refusal(
+                "params_too_large", f"The parameters are {size} bytes of JSON; the limit is {limit}.", limit=limit
+            )
+        job: dict[str, Any] = {
             "id": job_id,
             "kind": submission.kind,
             "queue": submission.queue,
             "owner": submission.owner,
             "lane": lane_of(submission.owner),
+            "shelves": shelves.of_job(submission.owner, submission.kind),
             "priority": submission.priority.value,
             "params": submission.params,
             "delay_ms": submission.delay_ms,
-            "arq_job": arq_body(submission.kind, job_id),
-            "fields": fields,
+            "fields": _fields(submission, "name", "request_id", "address", "notify"),
             "blobs": submission.blobs,
-            "max_waiting": self._settings.max_waiting_jobs,
         }
+        if submission.after:
+            job["after"] = list(dict.fromkeys(submission.after))
+        if submission.batch:
+            job["batch"] = submission.batch
+        return job
+
+    def _rules(self, submission: Submission, content: str) -> dict[str, Any]:
+        rules: dict[str, Any] = {"max_waiting": self._settings.max_waiting_jobs}
         if submission.idempotency_key is not None:
             key = hashlib.sha256(submission.idempotency_key.encode()).hexdigest()
-            payload["idempotency"] = {
+            rules["idempotency"] = {
                 "key": f"{submission.owner}:{key}",
-                "content": submission.content,
+                "content": content,
                 "ttl_ms": self._settings.idempotency_s * 1000,
             }
-        return payload
+        return rules
 
 
-def arq_body(kind: str, job_id: str) -> bytes:
-    """ARQ's copy of a job, laid out as `arq.jobs.serialize_job` does. It carries the id alone: the record has the
-    rest."""
-    job: dict[str, Any] = {"t": None, "f": kind, "a": [job_id], "k": {}, "et": int(time.time() * 1000)}
-    packed: bytes = msgpack.packb(job, unicode_errors="backslashreplace")
-    return packed
+def _fields(submission: Submission, *names: str) -> list[str]:
+    """Name, value, … of those that are said."""
+    return [text for name in names if (value := getattr(submission, name)) for text in (name, value)]
 
 
 def _read_stranger(body: bytes) -> tuple[str, str]:
@@ -157,7 +211,7 @@ def _read_stranger(body: bytes) -> tuple[str, str]:
         return "unreadable", "{}"
 
 
-def _record(job_id: str, submission: Submission, *, created_at: int) -> Record:
+def _record(job_id: str, submission: Submission, *, created_at: int, batch: str | None = None) -> Record:
     """What `enqueue.lua` has just written, without reading it back."""
     return Record(
         id=job_id,
@@ -171,4 +225,5 @@ def _record(job_id: str, submission: Submission, *, created_at: int) -> Record:
         due_at=created_at + submission.delay_ms,
         name=submission.name,
         request_id=submission.request_id,
+        batch=batch or submission.batch,
     )

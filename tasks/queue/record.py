@@ -4,9 +4,9 @@ the door."""
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Final, Self
 
 
 class State(StrEnum):
@@ -48,6 +48,10 @@ class Priority(StrEnum):
         return list(Priority).index(self)
 
 
+TALLY: Final = "tally:"
+"""How the fields of a record begin that count an event's deliveries by state."""
+
+
 def new_id() -> str:
     """128 random bits, as 32 hex digits: nobody guesses another's job."""
     return secrets.token_hex(16)
@@ -59,7 +63,9 @@ class Record:
 
     A dict of `attempts`: number, worker, started_at, ended_at (ms), outcome (`succeeded`, `failed`, `retrying`,
     `cancelled`, `handed_back`,
-    `lapsed`) and, where something went wrong, `error` {code, message}.
+    `lapsed`), where something went wrong `error` {code, message}, and `about`, what its kind noted of it. event: of a
+    delivery, the event it carries. batch: that the job is part of. after: jobs that had to succeed first. tally: of an
+    event or a batch, state → its deliveries or jobs.
     """
 
     id: str
@@ -84,6 +90,10 @@ class Record:
     result: dict[str, Any] | None = None
     files: tuple[dict[str, Any], ...] = ()
     error: dict[str, Any] | None = None
+    event: str | None = None
+    batch: str | None = None
+    after: tuple[str, ...] = ()
+    tally: Mapping[str, int] = field(default_factory=dict)
 
     def expired(self, now_ms: int) -> bool:
         """Whether only the tombstone is left: the job ended so long ago that its files may be gone."""
@@ -125,4 +135,12 @@ class Record:
             result=loaded("result"),
             files=tuple(loaded("files") or ()),
             error=loaded("error"),
+            event=text.get("event"),
+            batch=text.get("batch"),
+            after=tuple(loaded("after") or ()),
+            tally={
+                name[len(TALLY) :]: int(count)
+                for name, count in text.items()
+                if name.startswith(TALLY) and count != "0"
+            },
         )

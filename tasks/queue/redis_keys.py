@@ -7,15 +7,19 @@ keys that they work out themselves.
 | key | type | what | who removes it |
 |---|---|---|---|
 | `pressroom:job:<id>` | hash | the record | expires after its retention and tombstone; a live one lasts until it ends |
-| `pressroom:jobs:<owner>` | zset id → created (ms) | all jobs of an owner | listings and submits drop ids without a record |
-| `pressroom:jobs:<owner>:<state>` | zset id → created (ms) | those in one state | the transitions; listings and ends as above |
+| `pressroom:jobs:<shelf>` | zset id → created (ms) | all jobs on a shelf (`tasks/queue/shelves.py`) | listings and submits drop ids without a record; an event's expires |
+| `pressroom:jobs:<shelf>:<state>` | zset id → created (ms) | those in one state | the transitions; listings and ends as above |
+| `pressroom:after:<id>` | set of job ids | who waits until this job has succeeded | its end |
 | `pressroom:key:<owner>:<sha256>` | string | Idempotency-Key → id and content hash | expires |
 | `pressroom:blob:<sha256>` | set of job ids and `upload:<id>`s | who needs this blob | expires, 30 days after the last who came |
 | `pressroom:upload:<id>` | hash | owner, blob, bytes, name and times of what somebody sent | expires, or its owner deletes it |
+| `pressroom:endpoint:<id>` | hash | a subscriber: owner, URL, patterns, sealed secrets | its owner deletes it |
+| `pressroom:endpoints:<owner>` | zset id → created (ms) | all endpoints of an owner | with the endpoints |
+| `pressroom:subscribers:<owner>:<pattern>` | zset endpoint → 0 | enabled endpoints that asked for a pattern | with the endpoints |
 | `pressroom:queue:<queue>` | hash | `turn` counter, `paused`, `seen` (ms of the last claim), `patience` (ms) | as many as queues |
 | `pressroom:turns:<queue>` | zset lane → turn | lanes that may be served now | whoever takes the last job from a lane's line |
 | `pressroom:parked:<queue>` | zset lane → until (ms) | lanes that must not be served now | the claim after that time, or unpark |
-| `pressroom:lane:<queue>:<lane>` | hash | `running`, `cap`, `rate`, `next` (ms) | `running` goes at 0, the rest with the limits |
+| `pressroom:lane:<queue>:<lane>` | hash | `running`, `cap`, `rate`, `next` (ms), `failures`, `trips`, `failing_since` (ms) | `running` goes at 0, the failures with a success, the rest with the limits or the endpoint |
 | `pressroom:line:<queue>:<lane>` | zset id → rank and time | jobs that wait in a lane | the claim, or the cancel |
 | `pressroom:suspects:<queue>` | zset id → time (ms) | jobs under which workers died twice | the claim that runs them alone, or the cancel |
 | `pressroom:quarantine` | string | the worker that empties itself to run a suspect | expires |
@@ -34,9 +38,13 @@ from arq import constants as arq
 ROOT: Final = "pressroom:"
 JOB: Final = ROOT + "job:"
 JOBS: Final = ROOT + "jobs:"
+AFTER: Final = ROOT + "after:"
 IDEMPOTENCY: Final = ROOT + "key:"
 BLOB: Final = ROOT + "blob:"
 UPLOAD: Final = ROOT + "upload:"
+ENDPOINT: Final = ROOT + "endpoint:"
+ENDPOINTS: Final = ROOT + "endpoints:"
+SUBSCRIBERS: Final = ROOT + "subscribers:"
 QUEUE: Final = ROOT + "queue:"
 TURNS: Final = ROOT + "turns:"
 PARKED: Final = ROOT + "parked:"
@@ -91,8 +99,12 @@ PREFIXES: Final[bytes] = msgpack.packb(
     {
         "job": JOB,
         "jobs": JOBS,
+        "after": AFTER,
         "idempotency": IDEMPOTENCY,
         "blob": BLOB,
+        "endpoint": ENDPOINT,
+        "endpoints": ENDPOINTS,
+        "subscribers": SUBSCRIBERS,
         "queue": QUEUE,
         "turns": TURNS,
         "parked": PARKED,

@@ -1,7 +1,7 @@
 """The transitions: Lua scripts that Redis runs whole or not at all, one file each in `lua/`, all after the same
 prelude."""
 
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,13 @@ class Script:
     sides."""
 
     def __init__(self, redis: "Redis[bytes]", name: str) -> None:
-        self._script = AsyncScript(redis, source(name))
+        self._redis = redis
+        self._name = name
+
+    @cached_property
+    def _script(self) -> AsyncScript:
+        # It hashes the whole text: too dear for those who make a store, and then only read.
+        return AsyncScript(self._redis, source(self._name))
 
     async def __call__(self, payload: Any) -> Any:
         """Run it. Raises redis.exceptions.RedisError; nothing is half-done then, but it may have been done."""

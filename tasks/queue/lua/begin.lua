@@ -2,26 +2,26 @@
 -- A job that is said to run has lost its worker: whoever lives holds that key.
 -- payload: id, worker, keep. Answers {queue, kind, owner, params, attempt, tries, created_at, now, request_id}, or the state that forbids it.
 local id = payload.id
-local r = redis.call('HMGET', K.job .. id, 'state', 'queue', 'kind', 'owner', 'params', 'attempt', 'tries', 'created_at', 'request_id',
-  'lane', 'worker', 'started_at')
-local state, queue, owner, created, lane = r[1], r[2], r[4], r[8], r[10]
-local attempt = tonumber(r[6] or 0) + 1
+local job = read(id)
+if not job then return cmsgpack.pack('unknown') end
+local state = job.state
 if state == 'running' then
   local lapses = redis.call('HINCRBY', K.job .. id, 'lapses', 1)
-  local fields = { 'attempt:' .. attempt - 1, lapsed_attempt(attempt - 1, r[11], r[12]) }
+  local fields = { 'attempt:' .. job.attempt, lapsed_attempt(job.attempt, job.worker, job.started_at) }
   if lapses >= POISON_LAPSES then
-    local job = { state = state, owner = owner, queue = queue, created_at = created, kind = r[3], started_at = r[12] }
-    leave_running(queue, lane, 1)
-    close_poison(id, job, attempt - 1, payload.keep, fields)
+    leave_running(job.queue, job.lane, 1)
+    close_poison(id, job, job.attempt, payload.keep, fields)
     return cmsgpack.pack('failed')
   end
   redis.call('HSET', K.job .. id, unpack(fields))
 elseif state == 'queued' or state == 'scheduled' or state == 'retrying' then
-  leave_lane(id, queue, lane)
-  redis.call('HINCRBY', K.lane .. queue .. ':' .. lane, 'running', 1)
+  leave_lane(id, job.queue, job.lane)
+  redis.call('HINCRBY', K.lane .. job.queue .. ':' .. job.lane, 'running', 1)
 else
-  return cmsgpack.pack(state or 'unknown')
+  return cmsgpack.pack(state)
 end
+local attempt = job.attempt + 1
 redis.call('HSET', K.job .. id, 'state', 'running', 'worker', payload.worker, 'attempt', attempt, 'started_at', now)
-set_state(id, owner, created, state, 'running')
-return cmsgpack.pack({ queue, r[3], owner, r[5], attempt, tonumber(r[7] or 0), tonumber(created), now, r[9] })
+set_state(id, job, 'running')
+local more = redis.call('HMGET', K.job .. id, 'params', 'request_id')
+return cmsgpack.pack({ job.queue, job.kind, job.owner, more[1], attempt, job.tries, tonumber(job.created_at), now, more[2] })

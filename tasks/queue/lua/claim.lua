@@ -1,5 +1,5 @@
 -- A worker asks for work: timers that are due are looked at, lanes take turns, and what can start now starts.
--- payload: worker, idle (it runs nothing and has no end to write), queues {{name, free}, …}, lane_cap (0: none), keep.
+-- payload: worker, idle (it runs nothing and has no end to write), queues {{name, free}, …}, lane_cap and receiver_cap (0: none), keep.
 -- Answers {jobs, strangers, wait_ms, mode, now}: jobs {id, queue, kind, owner, params, attempt, tries, created_at, request_id} …;
 -- strangers {id, queue, arq body} … to be adopted; wait_ms until a timer is due (-1: none);
 -- mode 'alone' (the one job is a suspect: run nothing beside it), 'drain' (run empty, then ask again for a suspect) or 'any'.
@@ -15,14 +15,6 @@ local function note_timer(key)
     local left = math.max(tonumber(first[2]) - now, 0)
     if not wait or left < wait then wait = left end
   end
-end
-
-local function read(id)
-  local r = redis.call('HMGET', K.job .. id, 'state', 'owner', 'kind', 'queue', 'lane', 'created_at', 'started_at', 'attempt',
-    'lapses', 'score', 'worker')
-  if not r[1] then return nil end
-  return { state = r[1], owner = r[2], kind = r[3], queue = r[4], lane = r[5], created_at = r[6], started_at = r[7],
-    attempt = tonumber(r[8] or 0), lapses = tonumber(r[9] or 0), score = r[10], worker = r[11] }
 end
 
 local function cancelled(id)
@@ -44,7 +36,7 @@ local function lapse(id, queue, job)
     close_poison(id, job, job.attempt, payload.keep, attempt)
   else
     redis.call('HSET', K.job .. id, 'state', 'queued', unpack(attempt))
-    set_state(id, job.owner, job.created_at, 'running', 'queued')
+    set_state(id, job, 'queued')
     wait_again(id, queue, job.lane, job.score, job.lapses)
   end
 end
@@ -73,10 +65,12 @@ local function look(id, queue, patience)
     if cancelled(id) then
       leave_lane(id, queue, job.lane)
       close_cancelled(id, job)
+    elseif job.awaits > 0 then
+      redis.call('ZADD', timers, now + K.safety_ms, id)
     else
       if job.state ~= 'queued' then
         redis.call('HSET', K.job .. id, 'state', 'queued')
-        set_state(id, job.owner, job.created_at, job.state, 'queued')
+        set_state(id, job, 'queued')
       end
       wait_again(id, queue, job.lane, job.score, job.lapses)
     end
@@ -86,10 +80,10 @@ local function look(id, queue, patience)
 end
 
 local function start(id, queue)
-  local r = redis.call('HMGET', K.job .. id, 'state', 'owner', 'kind', 'created_at', 'params', 'attempt', 'tries', 'request_id')
-  if r[1] ~= 'queued' then return false end
+  local job = read(id)
+  if not job or job.state ~= 'queued' then return false end
   if cancelled(id) then
-    close_cancelled(id, read(id))
+    close_cancelled(id, job)
     return false
   end
   -- A stock ARQ worker may hold it: then we look again when its key lapses.
@@ -97,11 +91,12 @@ local function start(id, queue)
     redis.call('ZADD', K.arq_queue[queue], now + math.max(redis.call('PTTL', K.arq_running .. id), 1), id)
     return false
   end
-  local attempt = tonumber(r[6] or 0) + 1
+  local attempt = job.attempt + 1
   redis.call('HSET', K.job .. id, 'state', 'running', 'worker', worker, 'attempt', attempt, 'started_at', now)
   redis.call('ZADD', K.arq_queue[queue], now + K.lease_ms, id)
-  set_state(id, r[2], r[4], 'queued', 'running')
-  jobs[#jobs + 1] = { id, queue, r[3], r[2], r[5], attempt, tonumber(r[7] or 0), tonumber(r[4]), r[8] }
+  set_state(id, job, 'running')
+  local more = redis.call('HMGET', K.job .. id, 'params', 'request_id')
+  jobs[#jobs + 1] = { id, queue, job.kind, job.owner, more[1], attempt, job.tries, tonumber(job.created_at), more[2] }
   return true
 end
 
@@ -118,8 +113,10 @@ end
 -- How many jobs of this lane may start now: 0 takes it out of the round until something ends or its time has come.
 local function room(queue, lane, want)
   local key = K.lane .. queue .. ':' .. lane
-  local limits = redis.call('HMGET', key, 'running', 'cap', 'rate', 'next')
-  local cap = tonumber(limits[2] or payload.lane_cap)
+  local limits = redis.call('HMGET', key, 'running', 'cap', 'rate', 'next', 'trips')
+  -- An owner's lane has one default, those of receivers another; a receiver that failed too often is probed by one at a time.
+  local cap = tonumber(limits[2] or (string.sub(lane, 1, 6) == 'owner:' and payload.lane_cap or payload.receiver_cap))
+  if limits[5] then cap = 1 end
   if cap > 0 then want = math.min(want, cap - tonumber(limits[1] or 0)) end
   local rate = tonumber(limits[3] or 0)
   if rate > 0 and want > 0 then

@@ -1,44 +1,53 @@
--- A submit: record, ARQ job, lane or timer, indexes, idempotency key and wake signal together.
--- payload: id, kind, queue, owner, lane, priority, params, delay_ms, arq_job, fields {name, value, …}, blobs {sha256, …},
---          idempotency {key, content, ttl_ms} or nil, max_waiting, adopt (ARQ's own keys are there already).
--- Answers {'created', id, now} | {'same', id} | {'reused', id} | {'full', waiting} | {'known', id}.
-local job = payload
-local record = K.job .. job.id
-local key = job.idempotency and K.idempotency .. job.idempotency.key
+-- A submit: records, ARQ jobs, lanes or timers, indexes, idempotency key and wake signal together.
+-- payload: jobs {what `create` takes, …}, batch (id and fields {name, value, …} of one that they make) or nil,
+--          idempotency {key, content, ttl_ms} or nil, max_waiting.
+-- Answers {'created', id, now} (of the batch, or of the one job) | {'same', id} | {'reused', id} | {'full', waiting} | {'known', id} |
+-- {'unknown', id} (a job that was to come first) | {'ended', id, state} (it did not succeed) | {'sealed', id} (the batch takes no more).
+local jobs, batch = payload.jobs, payload.batch
+local first = batch or jobs[1]
+local owner = jobs[1].owner
+local key = payload.idempotency and K.idempotency .. payload.idempotency.key
 if key then
   local before = redis.call('GET', key)
   if before then
     local id, content = string.match(before, '^(%x+) (%x+)$')
     if redis.call('EXISTS', K.job .. id) == 1 then
-      return cmsgpack.pack({ content == job.idempotency.content and 'same' or 'reused', id })
+      return cmsgpack.pack({ content == payload.idempotency.content and 'same' or 'reused', id })
     end
   end
 end
-local timers = K.arq_queue[job.queue]
-if not job.adopt then
-  local waiting = redis.call('ZCARD', timers)
-  if waiting >= job.max_waiting then return cmsgpack.pack({ 'full', waiting }) end
+if not first.adopt then
+  local waiting = redis.call('ZCARD', K.arq_queue[jobs[1].queue])
+  if waiting + #jobs > payload.max_waiting then return cmsgpack.pack({ 'full', waiting }) end
 end
-if redis.call('EXISTS', record) == 1 then return cmsgpack.pack({ 'known', job.id }) end
+if redis.call('EXISTS', K.job .. first.id) == 1 then return cmsgpack.pack({ 'known', first.id }) end
 
-local due = now + job.delay_ms
-local state = job.delay_ms > 0 and 'scheduled' or 'queued'
-local score = line_score(job.priority, due * 1000 + clock[2] % 1000)
-redis.call('HSET', record, 'kind', job.kind, 'queue', job.queue, 'owner', job.owner, 'lane', job.lane, 'state', state,
-  'priority', job.priority, 'params', job.params, 'created_at', now, 'due_at', due, 'score', score, unpack(job.fields))
-redis.call('ZADD', K.jobs .. job.owner, now, job.id)
-set_state(job.id, job.owner, now, nil, state)
--- Among all jobs one that is scheduled far ahead would shield the dead behind it: two looks by chance find them all in time.
-for _, id in ipairs(redis.call('ZRANDMEMBER', K.jobs .. job.owner, -2)) do
-  if redis.call('EXISTS', K.job .. id) == 0 then redis.call('ZREM', K.jobs .. job.owner, id) end
+for _, job in ipairs(jobs) do
+  local after = {}
+  for _, id in ipairs(job.after or {}) do
+    local r = redis.call('HMGET', K.job .. id, 'owner', 'state')
+    if r[1] ~= owner then return cmsgpack.pack({ 'unknown', id }) end
+    if r[2] == 'failed' or r[2] == 'cancelled' then return cmsgpack.pack({ 'ended', id, r[2] }) end
+    if r[2] ~= 'succeeded' then after[#after + 1] = id end
+  end
+  job.after = after
+  if job.batch then
+    local r = redis.call('HMGET', K.job .. job.batch, 'owner', 'kind', 'open')
+    if r[1] ~= owner or r[2] ~= 'batch' then return cmsgpack.pack({ 'unknown', job.batch }) end
+    if not r[3] then return cmsgpack.pack({ 'sealed', job.batch }) end
+  end
 end
-need_blobs(job.id, job.blobs)
-if not job.adopt then redis.call('SET', K.arq_job .. job.id, job.arq_job, 'PX', job.delay_ms + K.arq_job_ms) end
-if key then redis.call('SET', key, job.id .. ' ' .. job.idempotency.content, 'PX', job.idempotency.ttl_ms) end
-if state == 'queued' then
-  enter_lane(job.id, job.queue, job.lane, score)
-else
-  redis.call('ZADD', timers, due, job.id)
-  wake(job.queue)
+
+if batch then
+  create_batch(batch.id, owner, #jobs, batch.fields)
+  for _, job in ipairs(jobs) do job.batch = batch.id end
 end
-return cmsgpack.pack({ 'created', job.id, now })
+for _, job in ipairs(jobs) do
+  create(job)
+  if job.batch then
+    redis.call('ZADD', K.jobs .. 'batch/' .. job.batch, now, job.id)
+    if not batch then redis.call('HINCRBY', K.job .. job.batch, 'total', 1) end
+  end
+end
+if key then redis.call('SET', key, first.id .. ' ' .. payload.idempotency.content, 'PX', payload.idempotency.ttl_ms) end
+return cmsgpack.pack({ 'created', first.id, now })

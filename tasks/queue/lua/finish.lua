@@ -1,37 +1,65 @@
 -- Attempts are over: ended, to be retried, or handed back. Whoever finds its job claimed by another changes nothing.
--- payload: worker, keep, outcomes {{id, attempt, verb, delay_ms, value, fields {name, value, …}, blobs {sha256, …}}, …};
--- verb: 'succeeded' | 'failed' | 'cancelled' | 'retrying' | 'handed_back'; value: what ARQ's result carries (see `close`).
--- Answers, in order, true or false (stale) for each.
+-- payload: worker, keep, breaker {failures, pause_ms, max_pause_ms},
+-- outcomes {{id, attempt, verb, delay_ms, value, fields {name, value, …}, blobs {sha256, …}, last, well, pause_ms}, …};
+-- verb: 'succeeded' | 'failed' | 'cancelled' | 'retrying' | 'handed_back'; value: what ARQ's result carries (see `close`);
+-- last: the next try goes behind all first tries of its lane; well: whether the lane's receiver answered as it should (nil: not known);
+-- pause_ms: for how long it asked to be left alone (0: it did not). Answers, in order, true or false (stale) for each.
 local answers, left, gained = {}, {}, {}
+
+-- Failures in a row park an endpoint's lane, for longer each time; until a success one job at a time probes it. That uses up no waiting
+-- job's try. Of an endpoint that was deleted meanwhile nothing is noted: nobody would remove it.
+local function judge(queue, lane, well, pause_ms)
+  if redis.call('EXISTS', K.endpoint .. (string.match(lane, '^endpoint:(.*)$') or '')) == 0 then return end
+  local key, parked = K.lane .. queue .. ':' .. lane, K.parked .. queue
+  if well then
+    if redis.call('HDEL', key, 'failures', 'failing_since') > 0 and redis.call('HDEL', key, 'trips') > 0 then
+      redis.call('ZREM', parked, lane)
+    end
+  else
+    redis.call('HSETNX', key, 'failing_since', now)
+    local failures = redis.call('HINCRBY', key, 'failures', 1)
+    -- Those that were under way when the lane was parked say nothing new.
+    if failures >= payload.breaker.failures and not redis.call('ZSCORE', parked, lane) then
+      local trips = redis.call('HINCRBY', key, 'trips', 1)
+      pause_ms = math.max(pause_ms, math.min(payload.breaker.pause_ms * 2 ^ (trips - 1), payload.breaker.max_pause_ms))
+    end
+  end
+  if pause_ms > 0 then
+    redis.call('ZADD', parked, math.max(now + pause_ms, tonumber(redis.call('ZSCORE', parked, lane) or 0)), lane)
+    redis.call('ZREM', K.turns .. queue, lane)
+  end
+end
+
 for n, outcome in ipairs(payload.outcomes) do
-  local id, attempt, verb, delay_ms, value, fields, blobs = unpack(outcome, 1, 7)
+  local id, attempt, verb, delay_ms, value, fields, blobs, last, well, pause_ms = unpack(outcome, 1, 10)
   local record = K.job .. id
-  local r = redis.call('HMGET', record, 'state', 'worker', 'attempt', 'owner', 'queue', 'lane', 'created_at', 'kind', 'started_at',
-    'tries', 'score', 'lapses')
-  local mine = r[1] == 'running' and r[2] == payload.worker and tonumber(r[3]) == attempt
+  local job = read(id)
+  local mine = job and job.state == 'running' and job.worker == payload.worker and job.attempt == attempt or false
   answers[n] = mine
   if mine then
-    local job = { state = r[1], owner = r[4], queue = r[5], created_at = r[7], kind = r[8], started_at = r[9] }
-    local lane = job.queue .. '\0' .. r[6]
+    local lane = job.queue .. '\0' .. job.lane
     left[lane] = (left[lane] or 0) + 1
+    if well ~= nil then judge(job.queue, job.lane, well, pause_ms) end
     if verb == 'retrying' then
       local due = now + delay_ms
-      redis.call('HSET', record, 'state', verb, 'tries', tonumber(r[10] or 0) + 1, 'due_at', due, unpack(fields))
-      set_state(id, job.owner, job.created_at, 'running', verb)
+      redis.call('HSET', record, 'state', verb, 'tries', job.tries + 1, 'due_at', due, unpack(fields))
+      if last then redis.call('HSET', record, 'score', LAST * RANK + due * 1000) end
+      set_state(id, job, verb)
       redis.call('ZADD', K.arq_queue[job.queue], due, id)
       redis.call('DEL', K.arq_running .. id)
       redis.call('PEXPIRE', K.arq_job .. id, delay_ms + K.arq_job_ms)
-      redis.call('PUBLISH', K.changes .. id, verb)
     elseif verb == 'handed_back' then
       redis.call('HSET', record, 'state', 'queued', unpack(fields))
-      set_state(id, job.owner, job.created_at, 'running', 'queued')
+      set_state(id, job, 'queued')
       redis.call('DEL', K.arq_running .. id)
-      wait_again(id, job.queue, r[6], r[11], tonumber(r[12] or 0))
+      wait_again(id, job.queue, job.lane, job.score, job.lapses)
     else
-      need_blobs(id, blobs)
+      need_blobs(id, blobs, 0)
       close(id, job, attempt, verb, value, payload.keep, fields)
-      local index = K.jobs .. job.owner .. ':' .. verb
-      gained[index] = (gained[index] or 0) + 1
+      for shelf in string.gmatch(job.shelves, '%S+') do
+        local index = K.jobs .. shelf .. ':' .. verb
+        gained[index] = (gained[index] or 0) + 1
+      end
     end
   end
 end

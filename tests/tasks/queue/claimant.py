@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from arq.connections import ArqRedis
 
+from tasks.queue.breaker import breaker
 from tasks.queue.redis_keys import LEASE_MS, arq_queue
 from tasks.queue.retention import keep_ms
 from tasks.queue.script import Script
@@ -45,18 +46,22 @@ class Claimant:
     def __init__(self, redis: ArqRedis, settings: Settings, name: str = "worker-1") -> None:
         self.name = name
         self._keep = keep_ms(settings)
+        self._breaker = breaker(settings)
         self._claim = Script(redis, "claim")
         self._renew = Script(redis, "renew")
         self._finish = Script(redis, "finish")
         self._progress = Script(redis, "progress")
 
-    async def claim(self, free: int = 10, *, idle: bool = True, lane_cap: int = 0, **queues: int) -> Claim:
+    async def claim(
+        self, free: int = 10, *, idle: bool = True, lane_cap: int = 0, receiver_cap: int = 0, **queues: int
+    ) -> Claim:
         """free: slots in `default`; or name other queues, with their slots."""
         payload = {
             "worker": self.name,
             "idle": idle,
             "queues": list((queues or {"default": free}).items()),
             "lane_cap": lane_cap,
+            "receiver_cap": receiver_cap,
             "keep": self._keep,
         }
         jobs, *rest = await self._claim(payload)
@@ -74,12 +79,13 @@ class Claimant:
         return lost
 
     async def finish(self, job: Taken, verb: str = "succeeded", **facts: Any) -> bool:
-        """facts: delay_ms, value, fields, blobs."""
+        """facts: delay_ms, value, fields, blobs, last, well, pause_ms."""
         (written,) = await self.finish_all(self.outcome(job, verb, **facts))
         return written
 
     async def finish_all(self, *outcomes: list[Any]) -> list[bool]:
-        answers: list[bool] = await self._finish({"worker": self.name, "keep": self._keep, "outcomes": outcomes})
+        rules = {"worker": self.name, "keep": self._keep, "breaker": self._breaker}
+        answers: list[bool] = await self._finish({**rules, "outcomes": outcomes})
         return answers
 
     def outcome(
@@ -91,10 +97,14 @@ class Claimant:
         value: Any = None,
         fields: tuple[str, ...] = (),
         blobs: tuple[str, ...] = (),
+        last: bool = False,
+        well: bool | None = None,
+        pause_ms: int = 0,
     ) -> list[Any]:
         """One entry of a batch for `finish_all`."""
         attempt = json.dumps({"number": job.attempt, "worker": self.name, "outcome": verb})
-        return [job.id, job.attempt, verb, delay_ms, value, [*fields, f"attempt:{job.attempt}", attempt], blobs]
+        fields = (*fields, f"attempt:{job.attempt}", attempt)
+        return [job.id, job.attempt, verb, delay_ms, value, fields, blobs, last, well, pause_ms]
 
     async def progress(self, job: Taken, done: int) -> bool:
         payload = {"id": job.id, "worker": self.name, "attempt": job.attempt, "progress": json.dumps({"done": done})}

@@ -61,6 +61,8 @@ class TestEveryEnd:
             f"pressroom:job:{job.id}",
             "pressroom:jobs:dev",
             f"pressroom:jobs:dev:{verb}",
+            "pressroom:jobs:dev/echo",
+            f"pressroom:jobs:dev/echo:{verb}",
             "pressroom:queue:default",
             f"arq:result:{job.id}",
         }

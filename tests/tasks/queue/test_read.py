@@ -7,6 +7,7 @@ from itertools import chain
 import pytest
 from arq.connections import ArqRedis
 
+from tasks.queue import shelves
 from tasks.queue.enqueue import Intake
 from tasks.queue.read import Page, read, read_page
 from tasks.queue.record import State
@@ -123,13 +124,22 @@ async def test_a_state_is_its_own_list(redis: ArqRedis, intake: Intake, claimant
         assert ids(await read_page(redis, owner, state=state)) == expected
 
 
-async def test_a_kind_is_filtered_within_the_page_and_the_cursor_goes_on(redis: ArqRedis, intake: Intake) -> None:
-    rare = [await submit(intake, kind="rare")]
-    await asyncio.sleep(0.002)
-    for _ in range(7):
-        await submit(intake)
-    pages = await all_pages(redis, kind="rare")
-    assert pages == [[], [], rare]
+async def test_a_kind_is_a_list_of_its_own(redis: ArqRedis, intake: Intake) -> None:
+    rare = await submit(intake, kind="rare")
+    others = {await submit(intake) for _ in range(4)}
+    assert await all_pages(redis, shelves.of_kind("dev", "rare")) == [[rare]]
+    assert {one for page in await all_pages(redis, shelves.of_kind("dev", "echo")) for one in page} == others
+    assert len(ids(await read_page(redis, "dev"))) == 5
+    assert ids(await read_page(redis, shelves.of_kind("dev", "rare"), state=State.QUEUED)) == [rare]
+
+
+async def test_a_page_may_be_bounded_in_time(redis: ArqRedis, intake: Intake) -> None:
+    shown = await submit_at_once(redis, intake, 3)
+    await redis.zadd("pressroom:jobs:dev", {one: 1_000 * (3 - n) for n, one in enumerate(shown)})
+    assert await all_pages(redis, since_ms=2_000) == [shown[:2]]
+    assert await all_pages(redis, until_ms=2_000) == [shown[1:]]
+    assert await all_pages(redis, limit=1, since_ms=2_000, until_ms=3_000) == [[shown[0]], [shown[1]]]
+    assert await all_pages(redis, since_ms=1_001, until_ms=1_999) == [[]]
 
 
 @pytest.mark.parametrize(

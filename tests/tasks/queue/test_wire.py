@@ -7,7 +7,6 @@ import msgpack
 import pytest
 from arq.jobs import DeserializationError, SerializationError, deserialize_job, deserialize_result, serialize_result
 
-from tasks.queue.enqueue import arq_body
 from tasks.queue.wire import JobFailed, deserialize, serialize
 from tasks.refusal import Refusal
 
@@ -26,11 +25,6 @@ def through_arq(result: object, *, success: bool) -> object:
 )
 def test_a_value_comes_back_as_it_was_given(value: object) -> None:
     assert through_arq(value, success=True) == value
-
-
-def test_our_job_body_is_one_that_arq_reads() -> None:
-    job = deserialize_job(arq_body("thumbnail", "abc"), deserializer=deserialize)
-    assert (job.function, list(job.args), job.kwargs) == ("thumbnail", ["abc"], {})
 
 
 def test_a_failure_comes_back_as_an_exception_with_code_and_message() -> None:

@@ -1,0 +1,18 @@
+"""Cursors: where a list goes on. One is a place, not a rank: its own entry may have left, and others may have come."""
+
+import base64
+import binascii
+
+
+def write_cursor(created_ms: int, entry: str) -> str:
+    """The place after an entry of an index (zset id → ms) that is read from the newest to the oldest."""
+    return base64.urlsafe_b64encode(f"{created_ms}:{entry}".encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str) -> tuple[int, str]:
+    """What `write_cursor` was given. Raises: ValueError for a cursor that is none of ours."""
+    try:
+        created, _, entry = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(":")
+        return int(created), entry
+    except (binascii.Error, UnicodeDecodeError, ValueError) as error:
+        raise ValueError("not a cursor of ours") from error

@@ -1,0 +1,13 @@
+-- A batch to which jobs are added one by one: it is opened, and sealed when no more will come. payload: verb, id, owner, keep, and to
+-- open it fields {name, value, …}. Answers 'open' | 'sealed' (it was so already, too) | 'unknown'.
+local id = payload.id
+if payload.verb == 'open' then
+  create_batch(id, payload.owner, 0, payload.fields)
+  redis.call('HSET', K.job .. id, 'open', 1)
+  return cmsgpack.pack('open')
+end
+local r = redis.call('HMGET', K.job .. id, 'owner', 'kind')
+if r[1] ~= payload.owner or r[2] ~= 'batch' then return cmsgpack.pack('unknown') end
+redis.call('HDEL', K.job .. id, 'open')
+close_batch(id, payload.keep)
+return cmsgpack.pack('sealed')

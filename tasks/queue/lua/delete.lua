@@ -1,0 +1,34 @@
+-- Ended jobs are forgotten. Their bytes go with the next cleanup, for nobody needs them any more.
+-- payload: ids, by (`for_each`). Answers for each 'deleted' | 'unknown' | 'needed' (an event that is still being delivered) | the state of
+-- one that has not ended.
+local ENDED = { succeeded = true, failed = true, cancelled = true }
+
+local function is_under_way(id)
+  for _, state in ipairs({ 'queued', 'running', 'retrying', 'scheduled' }) do
+    if tonumber(redis.call('HGET', K.job .. id, 'tally:' .. state) or 0) > 0 then return true end
+  end
+end
+
+local function delete(id)
+  local job = read(id)
+  if not job then return 'unknown' end
+  if not ENDED[job.state] then return job.state end
+  if job.kind == 'event' and is_under_way(id) then return 'needed' end
+  local record = K.job .. id
+  local held = redis.call('HMGET', record, 'blobs', 'files')
+  for blob in string.gmatch(held[1] or '', '%x+') do redis.call('SREM', K.blob .. blob, id) end
+  for _, file in ipairs(cjson.decode(held[2] or '[]')) do redis.call('SREM', K.blob .. file.blob, id) end
+  for shelf in string.gmatch(job.shelves, '%S+') do
+    redis.call('ZREM', K.jobs .. shelf, id)
+    redis.call('ZREM', K.jobs .. shelf .. ':' .. job.state, id)
+  end
+  if job.event then redis.call('ZREM', K.jobs .. 'event/' .. job.event, id) end
+  if job.batch then redis.call('ZREM', K.jobs .. 'batch/' .. job.batch, id) end
+  redis.call('DEL', record, K.jobs .. 'event/' .. id, K.jobs .. 'batch/' .. id, K.arq_job .. id, K.arq_result .. id, K.arq_running .. id,
+    K.arq_retry .. id)
+  redis.call('ZREM', K.arq_queue[job.queue], id)
+  redis.call('ZREM', K.arq_abort, id)
+  redis.call('PUBLISH', K.changes .. id, 'deleted')
+  return 'deleted'
+end
+return for_each(delete)

@@ -1,0 +1,125 @@
+-- An endpoint is created, changed, given a new secret, disabled or deleted; together with it its place in its owner's index and among the
+-- subscribers, and what is known of its lane.
+-- payload: verb, id, owner (whose it must be; nil: whoever's), queue, lane, and what the verb needs:
+--   create: fields {name, value, …}, rate, cap (0: none), most
+--   change: fields, without {name, …}, rate, cap (nil: as it is), enabled (true, false, or nil: as it is), afresh (its failures are forgotten)
+--   rotate: sealed, overlap_ms (for which the old ones sign too), most
+--   disable: reason
+--   delete: shelf and states (its deliveries' indexes), linger_ms
+-- Answers 'unknown', or: create {name, value, …} | 'full'; change {name, value, …}; rotate 'full' | the time at which the old ones end;
+-- disable 'done' | 'same' (it was so already); delete 'done'.
+local id, key = payload.id, K.endpoint .. payload.id
+local lane, parked = K.lane .. payload.queue .. ':' .. payload.lane, K.parked .. payload.queue
+local owner = payload.verb == 'create' and payload.owner or redis.call('HGET', key, 'owner')
+local verbs = {}
+
+local function subscribe(command)
+  for _, pattern in ipairs(cjson.decode(redis.call('HGET', key, 'events'))) do
+    local subscribers = K.subscribers .. owner .. ':' .. pattern
+    if command == 'ZADD' then redis.call('ZADD', subscribers, 0, id) else redis.call('ZREM', subscribers, id) end
+  end
+end
+
+local function let_go()
+  redis.call('ZREM', parked, payload.lane)
+  if redis.call('EXISTS', K.line .. payload.queue .. ':' .. payload.lane) == 1 then
+    join_round(payload.queue, payload.lane)
+    wake(payload.queue)
+  end
+end
+
+local function limit(name, value)
+  if value > 0 then redis.call('HSET', lane, name, value) else redis.call('HDEL', lane, name) end
+end
+
+-- Limits hold at once: a lane that waits for its next start by the old rate starts by the new one.
+local function set_limits()
+  if payload.cap then limit('cap', payload.cap) end
+  if payload.rate then
+    local following, until_ms = redis.call('HGET', lane, 'next'), redis.call('ZSCORE', parked, payload.lane)
+    limit('rate', payload.rate)
+    redis.call('HDEL', lane, 'next')
+    if following and until_ms and tonumber(following) == tonumber(until_ms) then redis.call('ZREM', parked, payload.lane) end
+  end
+  if (payload.cap or payload.rate) and not redis.call('ZSCORE', parked, payload.lane) then let_go() end
+end
+
+local function disable(reason)
+  if redis.call('HGET', key, 'enabled') == '0' then return 'same' end
+  subscribe('ZREM')
+  redis.call('HSET', key, 'enabled', 0, 'disabled_reason', reason, 'disabled_at', now, 'changed_at', now)
+  local url = redis.call('HGET', key, 'url')
+  announce(owner, 'endpoint.disabled', cjson.encode({ endpoint = id, url = url, reason = reason }), false, false)
+  return 'done'
+end
+
+function verbs.create()
+  if redis.call('ZCARD', K.endpoints .. owner) >= payload.most then return 'full' end
+  redis.call('HSET', key, 'owner', owner, 'created_at', now, 'changed_at', now, unpack(payload.fields))
+  redis.call('ZADD', K.endpoints .. owner, now, id)
+  if redis.call('HGET', key, 'enabled') == '1' then
+    subscribe('ZADD')
+  else
+    redis.call('HSET', key, 'disabled_reason', 'owner', 'disabled_at', now)
+  end
+  set_limits()
+  return redis.call('HGETALL', key)
+end
+
+function verbs.change()
+  subscribe('ZREM')
+  redis.call('HSET', key, 'changed_at', now, unpack(payload.fields))
+  if #payload.without > 0 then redis.call('HDEL', key, unpack(payload.without)) end
+  if payload.enabled then
+    redis.call('HSET', key, 'enabled', 1)
+    redis.call('HDEL', key, 'disabled_reason', 'disabled_at')
+  end
+  set_limits()
+  if payload.afresh then
+    redis.call('HDEL', lane, 'failures', 'trips', 'failing_since')
+    let_go()
+  end
+  if payload.enabled == false then
+    disable('owner')
+  elseif redis.call('HGET', key, 'enabled') == '1' then
+    subscribe('ZADD')
+  end
+  return redis.call('HGETALL', key)
+end
+
+-- Secrets that sign no more are forgotten with the next change; the newest comes first and has no end.
+function verbs.rotate()
+  local secrets, latest = { { sealed = payload.sealed } }, now + payload.overlap_ms
+  for _, secret in ipairs(cjson.decode(redis.call('HGET', key, 'secrets'))) do
+    local ends = math.min(secret['until'] or latest, latest)
+    if ends > now then secrets[#secrets + 1] = { sealed = secret.sealed, ['until'] = ends } end
+  end
+  if #secrets > payload.most then return 'full' end
+  redis.call('HSET', key, 'secrets', cjson.encode(secrets), 'changed_at', now)
+  return latest
+end
+
+function verbs.disable()
+  return disable(payload.reason)
+end
+
+function verbs.delete()
+  subscribe('ZREM')
+  redis.call('DEL', key)
+  redis.call('ZREM', K.endpoints .. owner, id)
+  redis.call('HDEL', lane, 'cap', 'rate', 'next', 'failures', 'trips', 'failing_since')
+  let_go()
+  -- What still waits fails when it runs, and moves through these indexes until then. One that is empty now could not expire: it gets an
+  -- id that is no job's.
+  local index = K.jobs .. payload.shelf
+  if redis.call('PEXPIRE', index, payload.linger_ms) == 1 then
+    for _, state in ipairs(payload.states) do
+      redis.call('ZADD', index .. ':' .. state, 0, '')
+      redis.call('PEXPIRE', index .. ':' .. state, payload.linger_ms)
+    end
+  end
+  return 'done'
+end
+
+if not owner or payload.owner and payload.owner ~= owner then return cmsgpack.pack('unknown') end
+return cmsgpack.pack(verbs[payload.verb]())

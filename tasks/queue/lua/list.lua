@@ -1,0 +1,67 @@
+-- A page of a listing: indexes are walked together, newest first, and only so many records are looked at.
+-- payload: indexes {name, …} (no job is in two), newest (ms, or false), oldest (ms), after {created (ms), id} or false, limit (ids),
+-- look (records), prefix (of an id or a name) or false, queue or false.
+-- Answers {ids {…}, after {created, id} (false at the end), looked (records)}.
+local BATCH = 100
+local after, prefix = payload.after, payload.prefix and string.lower(payload.prefix)
+
+-- Ids are hex: Lua orders them as Redis does.
+local function told_before(id, created)
+  return after and created == after[1] and id >= after[2]
+end
+
+-- Before the next job of a walk, or at its end.
+local function step(walk)
+  walk.id = nil
+  while not walk.id do
+    local id, created = walk.batch[walk.at], tonumber(walk.batch[walk.at + 1])
+    walk.at = walk.at + 2
+    if id then
+      if not told_before(id, created) then walk.id, walk.created = id, created end
+    elseif walk.last then
+      return
+    else
+      local newest = after and after[1] or payload.newest or '+inf'
+      walk.batch = redis.call('ZREVRANGEBYSCORE', walk.index, newest, payload.oldest, 'WITHSCORES', 'LIMIT', walk.offset, BATCH)
+      walk.offset, walk.at, walk.last = walk.offset + BATCH, 1, #walk.batch < 2 * BATCH
+    end
+  end
+end
+
+local walks, gone = {}, {}
+for n, name in ipairs(payload.indexes) do
+  walks[n] = { index = K.jobs .. name, offset = 0, at = 1, batch = {} }
+  step(walks[n])
+end
+
+-- The walk whose next job is the newest of all; nil at the end.
+local function newest_walk()
+  local best
+  for _, walk in ipairs(walks) do
+    if walk.id and (not best or walk.created > best.created or walk.created == best.created and walk.id > best.id) then best = walk end
+  end
+  return best
+end
+
+local function begins(text)
+  return string.lower(string.sub(text, 1, #prefix)) == prefix
+end
+
+local function is_wanted(id, index)
+  local r = redis.call('HMGET', K.job .. id, 'state', 'expires_at', 'queue', 'name')
+  -- Removed only after the walk, which counts places.
+  if not r[1] then gone[#gone + 1] = { index, id } end
+  return r[1] and (not r[2] or tonumber(r[2]) > now) and (not payload.queue or r[3] == payload.queue)
+    and (not prefix or begins(id) or begins(r[4] or ''))
+end
+
+local ids, looked, last = {}, 0, false
+local walk = newest_walk()
+while walk and #ids < payload.limit and looked < payload.look do
+  looked, last = looked + 1, { walk.created, walk.id }
+  if is_wanted(walk.id, walk.index) then ids[#ids + 1] = walk.id end
+  step(walk)
+  walk = newest_walk()
+end
+for _, entry in ipairs(gone) do redis.call('ZREM', entry[1], entry[2]) end
+return cmsgpack.pack({ ids, walk and last or false, looked })

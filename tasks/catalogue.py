@@ -5,5 +5,6 @@ from typing import Any
 from tasks.kind import Kind
 from tasks.report.kind import REPORT, VALIDATION
 from tasks.thumbnail.kind import THUMBNAIL
+from tasks.webhook.kind import DELIVERY, EVENT, RECOVERY
 
-KINDS: dict[str, Kind[Any]] = {kind.name: kind for kind in (THUMBNAIL, REPORT, VALIDATION)}
+KINDS: dict[str, Kind[Any]] = {kind.name: kind for kind in (THUMBNAIL, REPORT, VALIDATION, EVENT, DELIVERY, RECOVERY)}

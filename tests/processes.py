@@ -1,4 +1,5 @@
-"""Worker processes of the tests' own: the real engine and ARQ's own worker, with the kinds of `tests.kinds`.
+"""Worker processes of the tests' own: the real engine, with the catalogue's kinds and those of `tests.kinds`, and
+ARQ's own worker with the latter.
 
 `python -m tests.processes default=10 media=2` runs the engine on REDIS_URL; `arq tests.processes.default` is ARQ's own
 worker.
@@ -18,6 +19,7 @@ from typing import Any
 import uvloop
 from arq.connections import ArqRedis
 
+from tasks import catalogue
 from tasks.logs import configure
 from tasks.queue.redis_keys import QUEUES, WORKERS
 from tasks.settings import Settings
@@ -28,6 +30,7 @@ from worker.resources import open_resources
 from worker.stock import arq_settings
 
 ROOT = Path(__file__).parent.parent
+ALL_KINDS = {**catalogue.KINDS, **KINDS}
 PATIENCE_S = 20.0
 
 
@@ -39,11 +42,12 @@ async def work(concurrency: dict[str, int]) -> None:
         resources.redis,
         settings,
         concurrency=concurrency,
-        kinds=KINDS,
+        kinds=ALL_KINDS,
         storage=resources.storage,
         sandbox=resources.sandbox,
+        outbound=resources.outbound,
     )
-    await PressroomWorker(engine, resources.redis, settings, kinds=KINDS).async_run()
+    await PressroomWorker(engine, resources.redis, settings, kinds=ALL_KINDS).async_run()
     await resources.close()
 
 

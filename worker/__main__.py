@@ -55,6 +55,7 @@ async def work(settings: Settings, queues: list[str], *, burst: bool) -> None:
         kinds=KINDS,
         storage=resources.storage,
         sandbox=resources.sandbox,
+        outbound=resources.outbound,
     )
     try:
         await PressroomWorker(engine, resources.redis, settings, kinds=KINDS, burst=burst).async_run()

@@ -47,7 +47,7 @@ class Claimer:
         self._claim = Script(redis, "claim")
         self._intake = Intake(redis, settings)
         self._worker_id = worker_id
-        self._lane_cap = settings.owner_max_running
+        self._caps = {"lane_cap": settings.owner_max_running, "receiver_cap": settings.endpoint_max_in_flight}
         self._keep = keep_ms(settings)
         self._running = running
         self._runner = runner
@@ -84,7 +84,7 @@ class Claimer:
                 "worker": self._worker_id,
                 "idle": quiet,
                 "queues": list(free.items()),
-                "lane_cap": self._lane_cap,
+                **self._caps,
                 "keep": self._keep,
             }
         )

@@ -16,6 +16,7 @@ import structlog
 from redis.asyncio import Redis
 
 from tasks.kind import Kind, Sandbox
+from tasks.outbound import Outbound
 from tasks.settings import Settings
 from tasks.stopping import AGAIN_S, stop
 from tasks.storage import Storage
@@ -45,8 +46,8 @@ FLUSH_S = 1.5
 class Engine:
     """Runs the jobs of some queues until it is told to stop.
 
-    concurrency: queue → jobs at once. kinds: name → Kind. The caller owns redis, storage and sandbox, and closes them
-    afterwards.
+    concurrency: queue → jobs at once. kinds: name → Kind. The caller owns redis, storage, sandbox and outbound, and
+    closes them afterwards.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Engine:
         kinds: Mapping[str, Kind[Any]],
         storage: Storage,
         sandbox: Sandbox,
+        outbound: Outbound,
     ) -> None:
         self.worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._settings = settings
@@ -65,7 +67,9 @@ class Engine:
         weather = Weather()
         self._running = Running(concurrency, bell)
         self._finisher = Finisher(redis, settings, self.worker_id, self._running, weather)
-        self._executor = Executor(redis, settings, self.worker_id, kinds=kinds, storage=storage, sandbox=sandbox)
+        self._executor = Executor(
+            redis, settings, self.worker_id, kinds=kinds, storage=storage, sandbox=sandbox, outbound=outbound
+        )
         self._waker = Waker(redis, weather, bell)
         self._claimer = Claimer(
             redis,

@@ -10,7 +10,9 @@ import structlog
 from pydantic import BaseModel, ValidationError
 from redis.asyncio import Redis
 
-from tasks.kind import Kind, Run, Sandbox
+from tasks.kind import Kind, Notes, Run, Sandbox, TryAgain
+from tasks.outbound import Outbound
+from tasks.queue.reader import CoalescingReader
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
 from tasks.settings import Settings
@@ -21,6 +23,9 @@ from worker.running import Claimed
 from worker.scratch import ScratchRoom
 
 log = structlog.get_logger()
+
+AFTER_AT_MOST_S = 86_400
+"""Seconds by which a receiver may put off the next try."""
 
 
 class Executor:
@@ -35,7 +40,11 @@ class Executor:
         kinds: Mapping[str, Kind[Any]],
         storage: Storage,
         sandbox: Sandbox,
+        outbound: Outbound,
     ) -> None:
+        self._redis = redis
+        self._reader = CoalescingReader(redis)
+        self._outbound = outbound
         self._progress = Script(redis, "progress")
         self._settings = settings
         self._worker_id = worker_id
@@ -50,16 +59,21 @@ class Executor:
     async def attempt(self, job: Claimed, began: float) -> Outcome:
         """One try at the job. began: `time.monotonic()` at its start. Raises CancelledError alone."""
 
-        def over(verb: Verb, **facts: Any) -> Outcome:
-            return Outcome(job, verb, time.monotonic() - began, **facts)
+        notes = Notes()
 
+        def over(verb: Verb, **facts: Any) -> Outcome:
+            return Outcome(job, verb, time.monotonic() - began, notes=notes, **facts)
+
+        after_s = 0.0
         try:
             kind = self._kind(job)
-            result = await self._call(kind, _params(kind, job), job)
+            result = await self._call(kind, _params(kind, job), job, notes)
         except Refusal as refusal:
             return over("failed", error=(refusal.code, refusal.message), field=refusal.field)
         except BlobMissing:
             return over("failed", error=("expired", "A file that the job needs is no longer stored; upload it again."))
+        except TryAgain as trouble:
+            error, after_s = (trouble.code, trouble.message), trouble.after_s
         except _TimedOut as overrun:
             error = ("job_timed_out", str(overrun))
         except Exception as broken:
@@ -72,7 +86,8 @@ class Executor:
         tries = job.tries + 1
         if tries >= kind.retry.max_tries:
             return over("failed", error=error)
-        return over("retrying", error=error, delay_s=kind.retry.delay_s(tries))
+        delay_s = max(kind.retry.delay_s(tries), min(after_s, AFTER_AT_MOST_S))
+        return over("retrying", error=error, delay_s=delay_s, last=kind.retries_last)
 
     def _kind(self, job: Claimed) -> Kind[Any]:
         kind = self._kinds.get(job.kind)
@@ -82,7 +97,7 @@ class Executor:
             )
         return kind
 
-    async def _call(self, kind: Kind[Any], params: BaseModel, job: Claimed) -> Written:
+    async def _call(self, kind: Kind[Any], params: BaseModel, job: Claimed, notes: Notes) -> Written:
         scratch = self._scratch.open()
         progress = ProgressReporter(self._progress, self._worker_id, job)
         run = Run(
@@ -91,10 +106,14 @@ class Executor:
             attempt=job.attempt,
             params=params,
             scratch=scratch,
+            redis=self._redis,
+            reader=self._reader,
             storage=self._storage,
             sandbox=self._sandbox,
+            outbound=self._outbound,
             settings=self._settings,
             progress=progress,
+            notes=notes,
         )
         try:
             async with asyncio.timeout(kind.timeout_s) as limit:

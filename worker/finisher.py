@@ -6,6 +6,7 @@ from collections import deque
 import structlog
 from redis.asyncio import Redis
 
+from tasks.queue.breaker import breaker
 from tasks.queue.retention import keep_ms
 from tasks.queue.script import Script
 from tasks.settings import Settings
@@ -27,7 +28,7 @@ class Finisher:
         self, redis: "Redis[bytes]", settings: Settings, worker_id: str, running: Running, weather: Weather
     ) -> None:
         self._finish = Script(redis, "finish")
-        self._keep = keep_ms(settings)
+        self._rules = {"worker": worker_id, "keep": keep_ms(settings), "breaker": breaker(settings)}
         self._worker_id = worker_id
         self._running = running
         self._weather = weather
@@ -43,11 +44,7 @@ class Finisher:
         while True:
             await self._wanted.wait()
             batch = [self._outcomes[n] for n in range(min(len(self._outcomes), FINISH_AT_MOST))]
-            payload = {
-                "worker": self._worker_id,
-                "keep": self._keep,
-                "outcomes": [one.payload(self._worker_id) for one in batch],
-            }
+            payload = {**self._rules, "outcomes": [one.payload(self._worker_id) for one in batch]}
             answers: list[bool] = await self._weather.brave(lambda payload=payload: self._finish(payload))  # type: ignore[misc]
             for outcome, written in zip(batch, answers, strict=True):
                 self._outcomes.popleft()

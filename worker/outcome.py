@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 import msgpack
 
-from tasks.kind import Result
+from tasks.kind import Notes, Result
 from worker.running import Claimed
 
 Verb = Literal["succeeded", "failed", "cancelled", "retrying", "handed_back"]
@@ -16,6 +16,7 @@ MESSAGE_AT_MOST = 500
 """Characters of an error's message that a record keeps."""
 
 
+NOTHING = Notes()
 RESULT_AT_MOST = 256 * 1024
 """Bytes of JSON that a record keeps of a result; more belongs into a file."""
 
@@ -50,7 +51,8 @@ class Written:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """One attempt's end. error: code and message where something went wrong, field: what was at fault, if that is
-    known. delay_s: until the next try, when `retrying`."""
+    known. delay_s: until the next try, when `retrying`; last: it goes behind the first tries of its lane. notes: what
+    the function said of the attempt."""
 
     job: Claimed
     verb: Verb
@@ -59,10 +61,12 @@ class Outcome:
     error: tuple[str, str] | None = None
     field: str | None = None
     delay_s: float = 0.0
+    last: bool = False
+    notes: Notes | None = None
 
     def payload(self, worker_id: str) -> list[Any]:
         """The list that `finish.lua` reads for one outcome."""
-        attempt = {
+        attempt: dict[str, Any] = {
             "number": self.job.attempt,
             "worker": worker_id,
             "started_at": self.job.started_at,
@@ -80,9 +84,23 @@ class Outcome:
             value = [code, message]
             if self.verb in ("failed", "cancelled"):
                 fields += ["error", json.dumps(attempt["error"])]
+        if self.notes is not None and self.notes.about:
+            attempt["about"] = self.notes.about
         blobs: tuple[str, ...] = ()
         if self.result is not None:
             fields += self.result.fields
             value, blobs = self.result.packed, self.result.blobs
         fields += [f"attempt:{self.job.attempt}", json.dumps(attempt)]
-        return [self.job.id, self.job.attempt, self.verb, int(self.delay_s * 1000), value, fields, blobs]
+        notes = self.notes or NOTHING
+        return [
+            self.job.id,
+            self.job.attempt,
+            self.verb,
+            int(self.delay_s * 1000),
+            value,
+            fields,
+            blobs,
+            self.last,
+            notes.well,
+            int(notes.pause_s * 1000),
+        ]

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from arq.connections import ArqRedis
 
+from tasks.endpoints import open_box
 from tasks.queue.connect import close, connect
 from tasks.settings import Settings
 from tasks.storage import Storage, open_storage
+from tasks.webhook.client import GuardedClient
 from worker.sandbox.sandbox import ProcessSandbox
 
 PRELOAD = ("tasks.thumbnail.imaging", "tasks.report.entry")
@@ -16,19 +18,22 @@ PRELOAD = ("tasks.thumbnail.imaging", "tasks.report.entry")
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Redis, storage and sandbox. Nothing is connected or started before it is first used."""
+    """Redis, storage, sandbox and the way out. Nothing is connected or started before it is first used."""
 
     redis: ArqRedis
     storage: Storage
     sandbox: ProcessSandbox
+    outbound: GuardedClient
 
     async def close(self) -> None:
+        await self.outbound.close()
         await self.sandbox.stop()
         await close(self.redis)
 
 
 def open_resources(settings: Settings) -> Resources:
     """Raises: ValueError for a setting that cannot work, saying which and why."""
+    open_box(settings)  # jobs open boxes of their own; here it is refused that a platform runs without a key
     sandbox = ProcessSandbox(
         preload=PRELOAD,
         children=settings.sandbox_children or os.cpu_count() or 1,
@@ -41,4 +46,13 @@ def open_resources(settings: Settings) -> Resources:
         ssl_cert_reqs=settings.redis_ssl_cert_reqs,
         max_connections=settings.redis_max_connections,
     )
-    return Resources(redis=redis, storage=open_storage(settings), sandbox=sandbox)
+    outbound = GuardedClient(
+        dns_timeout_s=settings.dns_timeout_s,
+        connect_timeout_s=settings.connect_timeout_s,
+        post_timeout_s=settings.delivery_timeout_s,
+        fetch_timeout_s=settings.import_timeout_s,
+        networks=settings.outbound_networks,
+        http=settings.outbound_http,
+        own_hosts=settings.own_hosts,
+    )
+    return Resources(redis=redis, storage=open_storage(settings), sandbox=sandbox, outbound=outbound)

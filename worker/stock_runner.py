@@ -12,6 +12,7 @@ from arq.constants import job_key_prefix
 from arq.worker import Retry
 
 from tasks.kind import Kind
+from tasks.queue.breaker import breaker
 from tasks.queue.enqueue import Intake
 from tasks.queue.retention import keep_ms
 from tasks.queue.script import Script
@@ -38,13 +39,19 @@ class StockRunner:
         self._redis = resources.redis
         self._queue = queue
         self._worker_id = f"stock:{socket.gethostname()}:{os.getpid()}"
-        self._keep = keep_ms(settings)
+        self._rules = {"worker": self._worker_id, "keep": keep_ms(settings), "breaker": breaker(settings)}
         self._spill = Script(self._redis, "spill")
         self._begin = Script(self._redis, "begin")
         self._finish = Script(self._redis, "finish")
         self._intake = Intake(self._redis, settings)
         self._executor = Executor(
-            self._redis, settings, self._worker_id, kinds=kinds, storage=resources.storage, sandbox=resources.sandbox
+            self._redis,
+            settings,
+            self._worker_id,
+            kinds=kinds,
+            storage=resources.storage,
+            sandbox=resources.sandbox,
+            outbound=resources.outbound,
         )
         self._spilling: asyncio.Task[None] | None = None
 
@@ -75,11 +82,11 @@ class StockRunner:
         return outcome.result.value if outcome.result is not None else None
 
     async def _claim(self, job_id: str) -> Claimed:
-        begun = await self._begin({"id": job_id, "worker": self._worker_id, "keep": self._keep})
+        begun = await self._begin({"id": job_id, **self._rules})
         if begun == "unknown":
             body = await self._redis.get(job_key_prefix + job_id)
             await self._intake.adopt(job_id, self._queue, body or b"")
-            begun = await self._begin({"id": job_id, "worker": self._worker_id, "keep": self._keep})
+            begun = await self._begin({"id": job_id, **self._rules})
         if isinstance(begun, str):
             raise JobFailed("invalid_request", f"Job {job_id} is {begun}; it cannot be started.")
         queue, kind, owner, params, attempt, tries, created_at, started_at, request_id = begun
@@ -87,7 +94,7 @@ class StockRunner:
 
     async def _write(self, outcome: Outcome) -> None:
         outcomes = [outcome.payload(self._worker_id)]
-        await self._finish({"worker": self._worker_id, "keep": self._keep, "outcomes": outcomes})
+        await self._finish({**self._rules, "outcomes": outcomes})
 
     async def _spill_loop(self) -> None:
         while True:

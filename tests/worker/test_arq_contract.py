@@ -6,11 +6,13 @@ import arq
 import msgpack
 from arq import constants
 from arq.connections import ArqRedis
+from arq.constants import job_key_prefix
 from arq.jobs import Job, deserialize_job_raw, deserialize_result, serialize_job, serialize_result
 from arq.worker import Retry, Worker, func
 
-from tasks.queue.enqueue import arq_body
+from tasks.queue.enqueue import Intake, Submission
 from tasks.queue.wire import deserialize, serialize
+from tests.worker.working import settings_for
 
 
 def test_the_version_is_the_one_we_know() -> None:
@@ -51,12 +53,17 @@ def test_the_client_and_the_job_take_what_we_give_them() -> None:
     assert Retry(defer=0).defer_score == 0, "ARQ would add to the time of the next try, which our script has set"
 
 
-def test_our_body_of_a_job_is_laid_out_as_arqs() -> None:
-    ours = msgpack.unpackb(arq_body("thumbnail", "abc"))
-    theirs = msgpack.unpackb(serialize_job("thumbnail", ("abc",), {}, None, ours["et"], serializer=serialize))
-    assert ours == theirs
-    function, args, kwargs, _, _ = deserialize_job_raw(arq_body("thumbnail", "abc"), deserializer=deserialize)
-    assert (function, list(args), kwargs) == ("thumbnail", ["abc"], {})
+async def test_our_body_of_a_job_is_laid_out_as_arqs(redis: ArqRedis) -> None:
+    accepted = await Intake(redis, settings_for(redis)).accept(Submission("thumbnail", "media", "dev", "{}"))
+    body = await redis.get(job_key_prefix + accepted.job_id)
+    assert body is not None
+    ours = msgpack.unpackb(body)
+    theirs = serialize_job("thumbnail", (accepted.job_id,), {}, None, ours["et"], serializer=serialize)
+    assert ours == msgpack.unpackb(theirs)
+    assert accepted.record is not None
+    assert ours["et"] == accepted.record.created_at
+    function, args, kwargs, _, _ = deserialize_job_raw(body, deserializer=deserialize)
+    assert (function, list(args), kwargs) == ("thumbnail", [accepted.job_id], {})
 
 
 def test_a_result_has_the_fields_that_close_in_lua_writes() -> None:

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from arq.connections import ArqRedis
 
 from tasks.kind import Kind
+from tasks.outbound import Answer, Fetched, Outbound, Outgoing
 from tasks.queue.enqueue import Intake, Submission
 from tasks.queue.read import read
 from tasks.queue.record import Record, State
@@ -27,6 +29,16 @@ class NoSandbox:
         raise AssertionError("this test's kinds use no sandbox")
 
 
+class NoOutbound:
+    """For kinds that speak to nobody: as above."""
+
+    async def post(self, outgoing: Outgoing) -> Answer:  # noqa: ARG002
+        raise AssertionError("this test's kinds post nothing")
+
+    async def fetch(self, url: str, into: Path, *, max_bytes: int) -> Fetched:  # noqa: ARG002
+        raise AssertionError("this test's kinds fetch nothing")
+
+
 def settings_for(redis: ArqRedis, **changes: Any) -> Settings:
     """Settings that no environment and no .env reaches."""
     return Settings(_env_file=None, storage_url="memory://", **changes)
@@ -40,6 +52,7 @@ async def working(
     concurrency: dict[str, int] | None = None,
     kinds: Mapping[str, Kind[Any]] = KINDS,
     storage: Storage | None = None,
+    outbound: Outbound | None = None,
 ) -> AsyncIterator[Engine]:
     """An engine that runs until the block ends; it is stopped gracefully then."""
     engine = Engine(
@@ -49,6 +62,7 @@ async def working(
         kinds=kinds,
         storage=storage or open_storage(settings),
         sandbox=NoSandbox(),
+        outbound=outbound or NoOutbound(),
     )
     task = asyncio.create_task(engine.run())
     try:

@@ -9,15 +9,31 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 
-from api import files, health, images, jobs, problems, reports, stored_uploads
+from api import (
+    deliveries,
+    endpoint_jobs,
+    endpoints,
+    events,
+    files,
+    health,
+    images,
+    jobs,
+    problems,
+    reports,
+    stored_uploads,
+    webhooks,
+)
+from api.addresses import Addresses
 from api.auth import Door
 from api.context import Context
 from api.edge import Edge
 from api.keys import OPEN_OWNER, Keys
 from api.openapi import describe
 from tasks import logs
+from tasks.endpoints import Endpoints, open_box
 from tasks.queue.connect import close, connect, found
 from tasks.queue.enqueue import Intake
+from tasks.queue.reopen import Reopener
 from tasks.queue.watch import Watch
 from tasks.settings import Settings, load
 from tasks.storage import Storage, open_storage
@@ -47,11 +63,22 @@ def create_app(given: Settings | None = None) -> FastAPI:
                 os._exit(START_REFUSED)
             yield {"context": context}
 
-    app = FastAPI(title="Pressroom", lifespan=lifespan, redirect_slashes=False)
+    app = FastAPI(title="Pressroom", lifespan=lifespan, redirect_slashes=False, webhooks=webhooks.router)
     app.add_middleware(Door)
     app.add_middleware(Edge)  # around the door: its refusals pass here too
     problems.install(app)
-    for resource in (images, reports, stored_uploads, jobs, files, health):
+    for resource in (
+        images,
+        reports,
+        stored_uploads,
+        jobs,
+        files,
+        endpoints,
+        endpoint_jobs,
+        events,
+        deliveries,
+        health,
+    ):
         app.include_router(resource.router)
     describe(app)
     return app
@@ -66,6 +93,7 @@ async def opened(settings: Settings) -> AsyncIterator[Context]:
     keys, storage = Keys(settings.api_keys), open_storage(settings)
     if settings.dyno is not None and keys.open:
         raise ValueError("API_KEYS is empty, so that everyone could use the API; set it to owner:key on this platform.")
+    box, addresses = open_box(settings), Addresses(settings)
     redis = connect(
         settings.redis_url.get_secret_value(),
         ssl_cert_reqs=settings.redis_ssl_cert_reqs,
@@ -75,9 +103,21 @@ async def opened(settings: Settings) -> AsyncIterator[Context]:
     watch.start()
     try:
         await announce(settings, keys, storage, redis)
-        yield Context(settings, keys, redis, Intake(redis, settings), watch, storage)
+        yield Context(
+            settings=settings,
+            keys=keys,
+            redis=redis,
+            intake=Intake(redis, settings),
+            watch=watch,
+            storage=storage,
+            box=box,
+            addresses=addresses,
+            endpoints=Endpoints(redis, settings, box),
+            reopener=Reopener(redis, settings),
+        )
     finally:
         await watch.stop()
+        await addresses.close()
         await close(redis)
 
 
@@ -88,6 +128,8 @@ async def announce(settings: Settings, keys: Keys, storage: Storage, redis: Any)
         log.warning("api.open", message=f"API_KEYS is empty: anyone may use this API, as owner {OPEN_OWNER}.")
     else:
         log.info("api.keys", keys=len(keys), owners=len({owner for owner, _ in settings.api_keys}))
+        if settings.secret_key is None:
+            log.warning("api.secrets", message="SECRET_KEY is empty: secrets of endpoints lie in Redis as plain text.")
     about = await found(redis, settings.redis_url.get_secret_value())
     (log.warning if "error" in about else log.info)("api.redis", **about)
 

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from arq.connections import ArqRedis
 from starlette.requests import Request
 
+from api.addresses import Addresses
 from api.keys import Keys
+from tasks.endpoints import Endpoints
 from tasks.queue.enqueue import Intake
+from tasks.queue.reopen import Reopener
 from tasks.queue.watch import Watch
 from tasks.settings import Settings
 from tasks.storage import Storage
+from tasks.webhook.secret_box import SecretBox
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,10 @@ class Context:
     intake: Intake
     watch: Watch
     storage: Storage
+    box: SecretBox
+    addresses: Addresses
+    endpoints: Endpoints
+    reopener: Reopener
 
 
 # Called by the endpoints, not declared as dependencies: what FastAPI does to resolve one shows in requests per second.

@@ -1,7 +1,8 @@
 """Submitting pictures: `POST /v1/images`."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -10,12 +11,13 @@ from api.accepted import answer
 from api.context import Context, context_of, owner_of, request_id_of
 from api.json_body import JSON_TYPE
 from api.multipart import Multipart
-from api.named_images import receive_named
+from api.named_images import Remote, receive_named
+from api.notify import EXAMPLE_URL, Wish, sealed
 from api.problems import documented
 from api.query import refuse_unknown
 from api.uploads import FORM_OVERHEAD_BYTES, FormUploads, Upload, check_length, counted, receive_raw
 from api.variants import parse_variants
-from api.views import EXAMPLE_UPLOAD, Job, Jobs
+from api.views import EXAMPLE_UPLOAD, Job, Jobs, address_of
 from tasks.queue.enqueue import Submission
 from tasks.refusal import Refusal
 from tasks.settings import Settings
@@ -41,6 +43,9 @@ REFUSALS = (
     "invalid_params",
     "key_reused",
     "queue_full",
+    "invalid_url",
+    "address_refused",
+    "invalid_secret",
 )
 
 OWN_VARIANTS = '[{"name": "card", "width": 320, "height": 180, "fit": "cover", "format": "webp"}]'
@@ -51,8 +56,8 @@ FILE: dict[str, Any] = {"type": "string", "contentMediaType": "application/octet
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "One picture as it is, a form with one or several, or the id of an upload. Its format is told "
-        "by its content.",
+        "description": "One picture as it is, a form with one or several, the id of an upload, or the address of a "
+        "picture. Its format is told by its content.",
         "content": {
             "multipart/form-data": {
                 "schema": {
@@ -61,6 +66,7 @@ BODY: dict[str, Any] = {
                     "properties": {
                         "file": {"type": "array", "items": FILE, "description": "One part for each picture."},
                         "variants": {"type": "string", "description": "As the query parameter."},
+                        "notify": {"type": "string", "description": "As the query parameter."},
                     },
                 },
                 "examples": {
@@ -82,7 +88,15 @@ BODY: dict[str, Any] = {
                     "upload": {
                         "summary": "A picture that is here already",
                         "value": {"upload": EXAMPLE_UPLOAD, "variants": "avatar"},
-                    }
+                    },
+                    "url": {
+                        "summary": "A picture that is fetched from its address",
+                        "value": {"url": "https://example.com/photos/cat.jpg", "variants": "avatar"},
+                    },
+                    "notify": {
+                        "summary": "With whom to tell when it is done",
+                        "value": {"upload": EXAMPLE_UPLOAD, "notify": {"url": EXAMPLE_URL}},
+                    },
                 },
             },
         },
@@ -112,6 +126,7 @@ async def submit_images(
     name: Annotated[
         str | None, Query(max_length=255, description="The file's name, for a body that is the picture itself.")
     ] = None,
+    notify: Annotated[Wish, Query()] = None,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, examples=["order-4711"])] = None,
 ) -> Response:
     """Thumbnails of each picture, as `variants` asks: the name of a preset (or `default`), or a JSON list.
@@ -120,11 +135,11 @@ async def submit_images(
     repeated safely: the same content gives the same job, with status 200. Each file of a form has a key of its own,
     made from yours and its place.
     """
-    refuse_unknown(request, "variants", "name")
-    context, owner = context_of(request), owner_of(request)
-    uploads, chosen = await _receive(request, context, variants, name)
+    refuse_unknown(request, "variants", "name", "notify")
+    context = context_of(request)
+    uploads, chosen, whom = await _receive(request, context, variants, name, notify)
     submissions = [
-        _submission(owner, upload, chosen, _key_of(idempotency_key, number), request_id_of(request))
+        _submission(request, context, upload, chosen, _key_of(idempotency_key, number), whom)
         for number, upload in enumerate(uploads)
     ]
     accepted = [await context.intake.accept(submission) for submission in submissions]
@@ -132,20 +147,23 @@ async def submit_images(
 
 
 async def _receive(
-    request: Request, context: Context, variants: str | None, name: str | None
-) -> tuple[list[Upload], tuple[Variant, ...]]:
-    """Store what the request carries. Its variants are read first, if they come first."""
+    request: Request, context: Context, variants: str | None, name: str | None, notify: str | None
+) -> tuple[Sequence[Upload | Remote], tuple[Variant, ...], str | None]:
+    """Store what the request carries. Its variants, and whom to notify, are read first, if they come first."""
     content_type = request.headers.get("content-type", RAW_TYPES[-1])
     chosen = None if variants is None else parse_variants(variants)
+    whom = sealed(context, notify)
     settings, storage = context.settings, context.storage
     async with aclosing(request.stream()) as body:
         if content_type.lower().startswith("multipart/form-data"):
             form = _form(request, body, content_type, settings)
-            uploads = FormUploads(form, storage, settings, "variants", parse_variants)
-            received = await uploads.receive()
-            return received, uploads.value or chosen or variants_of(DEFAULT_PRESET)
+            parsers: dict[str, Callable[[str], Any]] = {"variants": parse_variants, "notify": partial(sealed, context)}
+            uploads = FormUploads(form, storage, settings, parsers)
+            received, said = await uploads.receive(), uploads.values
+            return received, said.get("variants") or chosen or variants_of(DEFAULT_PRESET), said.get("notify") or whom
         if content_type.lower().startswith(JSON_TYPE):
-            return await receive_named(request, body, context, chosen)
+            pictures, picked, named = await receive_named(request, body, context, chosen)
+            return pictures, picked, named or whom
         if not content_type.lower().startswith(RAW_TYPES):
             raise Refusal(
                 "unsupported_media_type",
@@ -155,7 +173,7 @@ async def _receive(
             )
         check_length(request.headers.get("content-length"), settings.max_upload_bytes)
         upload = await receive_raw(body, storage, settings.max_upload_bytes, name)
-        return [upload], chosen or variants_of(DEFAULT_PRESET)
+        return [upload], chosen or variants_of(DEFAULT_PRESET), whom
 
 
 def _form(request: Request, body: AsyncGenerator[bytes], content_type: str, settings: Settings) -> Multipart:
@@ -170,16 +188,24 @@ def _key_of(idempotency_key: str | None, number: int) -> str | None:
 
 
 def _submission(
-    owner: str, upload: Upload, variants: tuple[Variant, ...], key: str | None, request_id: str
+    request: Request,
+    context: Context,
+    picture: Upload | Remote,
+    variants: tuple[Variant, ...],
+    key: str | None,
+    notify: str | None,
 ) -> Submission:
-    stored = StoredUpload(blob=upload.blob.sha256, bytes=upload.blob.bytes)
+    stored = None if isinstance(picture, Remote) else StoredUpload(blob=picture.blob.sha256, bytes=picture.blob.bytes)
+    url = picture.url if isinstance(picture, Remote) else None
     return Submission(
         kind=THUMBNAIL.name,
         queue=THUMBNAIL.queue,
-        owner=owner,
-        params=ThumbnailParams(upload=stored, variants=variants).model_dump_json(exclude_none=True),
-        blobs=(upload.blob.sha256,),
-        name=upload.name,
+        owner=owner_of(request),
+        params=ThumbnailParams(upload=stored, url=url, variants=variants).model_dump_json(exclude_none=True),
+        blobs=() if stored is None else (stored.blob,),
+        name=picture.name,
         idempotency_key=key,
-        request_id=request_id,
+        request_id=request_id_of(request),
+        address=address_of(request, context.settings),
+        notify=notify,
     )

@@ -10,6 +10,7 @@ from api.context import Context, context_of, owner_of
 from api.problems import documented
 from api.query import refuse_unknown
 from api.views import Job, JobPage, address_of, job_of, json_of
+from tasks.queue import shelves
 from tasks.queue.read import read, read_page
 from tasks.queue.record import Record, State
 from tasks.refusal import Refusal
@@ -74,7 +75,8 @@ async def list_jobs(
     refuse_unknown(request, "state", "kind", "limit", "cursor")
     context, owner = context_of(request), owner_of(request)
     try:
-        page = await read_page(context.redis, owner, state=state, kind=kind, limit=limit, cursor=cursor)
+        shelf = shelves.of_owner(owner) if kind is None else shelves.of_kind(owner, kind)
+        page = await read_page(context.redis, shelf, state=state, limit=limit, cursor=cursor)
     except ValueError as error:
         raise Refusal(
             "invalid_request", "cursor: give back the `next` of a page as it came.", field="cursor"

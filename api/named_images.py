@@ -1,52 +1,73 @@
-"""Pictures that are in storage already: `{"upload": …}` instead of the bytes."""
+"""Pictures that are named instead of sent: `{"upload": …}` for one that is here already, `{"url": …}` for one that the
+worker fetches."""
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.context import Context, owner_of
-from api.json_body import whole
+from api.json_body import read, whole
+from api.notify import Member, sealed
 from api.sniff import HEAD_BYTES, type_of
-from api.uploads import Upload
+from api.uploads import Upload, clean
 from api.variants import parse_variants
 from tasks.refusal import Refusal
 from tasks.storage import BlobMissing
 from tasks.thumbnail.variants import Variant, variants_of
 from tasks.uploads import find_upload
+from tasks.webhook.guard import MAX_URL_CHARS
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A picture that is fetched later. name: the last part of its address, for people to recognise."""
+
+    url: str
+    name: str | None
 
 
 class ImageRequest(BaseModel):
-    """A picture that was uploaded before."""
+    """A picture that was uploaded before, or that is to be fetched: one of the two."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"oneOf": [{"required": ["upload"]}, {"required": ["url"]}]}
+    )
 
-    upload: str = Field(pattern="^[0-9a-f]{32}$", description="Of `POST /v1/uploads`.")
+    upload: str | None = Field(None, pattern="^[0-9a-f]{32}$", description="Of `POST /v1/uploads`.")
+    url: str | None = Field(
+        None, max_length=MAX_URL_CHARS, description="A public address that answers with the picture, without redirects."
+    )
     variants: str | list[dict[str, object]] | None = Field(None, description="A preset's name, or a list of variants.")
+    notify: Member | None = None
 
 
 async def receive_named(
     request: Request, body: AsyncIterator[bytes], context: Context, chosen: tuple[Variant, ...] | None
-) -> tuple[list[Upload], tuple[Variant, ...]]:
-    """The picture that a JSON body names, and its variants. chosen: those of the query.
+) -> tuple[list[Upload | Remote], tuple[Variant, ...], str | None]:
+    """The picture that a JSON body names, its variants, and whom to notify. chosen: the variants of the query.
 
-    Raises: Refusal `invalid_request`, `invalid_params`, `not_found`, `too_large`, `unsupported_format`.
+    Raises: Refusal `invalid_request`, `invalid_params`, `not_found`, `too_large`, `unsupported_format`, `invalid_url`,
+    `address_refused`, and what `api.notify.sealed` raises.
     """
-    text = await whole(request.headers, body, context.settings.max_params_bytes)
-    asked = _read(text)
+    asked = read(await whole(request.headers, body, context.settings.max_params_bytes), ImageRequest)
     if asked.variants is not None:
         chosen = parse_variants(asked.variants if isinstance(asked.variants, str) else json.dumps(asked.variants))
-    return [await _find(context, owner_of(request), asked.upload)], chosen or variants_of("default")
+    notify = sealed(context, asked.notify)
+    return [await _picture(context, owner_of(request), asked)], chosen or variants_of("default"), notify
 
 
-def _read(text: bytes) -> ImageRequest:
-    try:
-        return ImageRequest.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        field = str(first["loc"][0]) if first["loc"] else "body"
-        raise Refusal("invalid_request", f"{field}: {first['msg']}.", field=field) from error
+async def _picture(context: Context, owner: str, asked: ImageRequest) -> Upload | Remote:
+    if asked.upload is not None and asked.url is None:
+        return await _find(context, owner, asked.upload)
+    if asked.url is not None and asked.upload is None:
+        # Its form is judged at once; where it leads, by the worker with every connection.
+        context.addresses.check(asked.url)
+        return Remote(asked.url, clean(unquote(urlsplit(asked.url).path)))
+    raise Refusal("invalid_request", "upload: give either an upload or a url.", field="upload")
 
 
 async def _find(context: Context, owner: str, upload_id: str) -> Upload:

@@ -7,12 +7,16 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from api.auth import PROTECTED
+from api.endpoint_views import EndpointChange, EndpointRequest, RecoveryRequest, SecretRequest
+from api.events import EventRequest
 from api.named_images import ImageRequest
 from api.problems import MEDIA_TYPE
 from tasks.report.spec.document import Spec
 
-SUMMARY = "Thumbnails and reports in the background: submit, wait for the job, download the results."
-RAW_MODELS = (ImageRequest, Spec)
+SUMMARY = (
+    "Thumbnails, reports and webhooks in the background: submit, wait for the job or be told, download the results."
+)
+RAW_MODELS = (ImageRequest, Spec, EndpointRequest, EndpointChange, SecretRequest, RecoveryRequest, EventRequest)
 """Bodies that the endpoints read themselves, so that FastAPI does not know their models."""
 COMPONENT = "#/components/schemas/{model}"
 FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
@@ -23,8 +27,10 @@ def describe(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            document = get_openapi(title=app.title, version="1", summary=SUMMARY, routes=app.routes)
-            for path in document["paths"].values():
+            document = get_openapi(
+                title=app.title, version="1", summary=SUMMARY, routes=app.routes, webhooks=app.webhooks.routes
+            )
+            for path in (*document["paths"].values(), *document["webhooks"].values()):
                 for operation in path.values():
                     _correct(operation["responses"])
             for name in FASTAPIS_OWN:

@@ -10,6 +10,7 @@ from api.context import Context, owner_of, request_id_of
 from api.json_body import JSON_TYPE, whole
 from api.tables import TABLE_TYPES, TableWish, format_of, spec_of, upload_of
 from api.uploads import check_length, receive_any
+from api.views import address_of
 from tasks.kind import Kind
 from tasks.queue.enqueue import Submission
 from tasks.queue.record import Priority
@@ -41,7 +42,7 @@ async def receive_order(request: Request, context: Context, wish: TableWish | No
     content_type = request.headers.get("content-type", JSON_TYPE)
     async with aclosing(request.stream()) as body:
         if content_type.partition(";")[0].strip().lower() == JSON_TYPE:
-            if wish is not None and (said := wish.model_fields_set):
+            if wish is not None and (said := wish.model_fields_set & TableWish.model_fields.keys()):
                 field = min(said)
                 raise Refusal("invalid_request", f"{field}: with a spec, say it in there.", field=field)
             return await _receive_spec(request, context, body)
@@ -94,6 +95,7 @@ async def submission_of(
     kind: Kind[ReportParams],
     *,
     key: str | None = None,
+    notify: str | None = None,
     priority: Priority = Priority.NORMAL,
 ) -> Submission:
     """A job of `kind` for an order, which is put into storage."""
@@ -109,6 +111,8 @@ async def submission_of(
         priority=priority,
         idempotency_key=key,
         request_id=request_id_of(request),
+        address=address_of(request, context.settings),
+        notify=notify,
     )
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from api.accepted import answer
 from api.context import Context, context_of
+from api.notify import Wish, sealed
 from api.orders import receive_order, submission_of
 from api.problems import documented, problem
 from api.ranges import names
@@ -38,6 +39,12 @@ REFUSALS = (
     "unknown_dataset",
     "queue_full",
 )
+
+
+class ReportWish(TableWish):
+    """What the address may say: of a table, how to show it; of any report, whom to tell when it is done."""
+
+    notify: Wish = None
 
 
 class Warning(BaseModel):  # noqa: A001 - the house word for it
@@ -78,13 +85,13 @@ class Outlook(BaseModel):
             "description": "This Idempotency-Key was used before, with the same content: the job as it is now.",
         },
         303: {"description": "Where the PDF is, for who sends `Accept: application/pdf`."},
-        **documented(*REFUSALS, "no_file", "key_reused", "failed"),
+        **documented(*REFUSALS, "no_file", "key_reused", "failed", "invalid_url", "address_refused", "invalid_secret"),
     },
     openapi_extra=SPEC_OR_TABLE_BODY,
 )
 async def submit_report(
     request: Request,
-    table: Annotated[TableWish, Query()],
+    wish: Annotated[ReportWish, Query()],
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, examples=["report-4711"])] = None,
 ) -> Response:
     """A PDF, and an XLSX or CSV of the same tables, from a spec; or from a table as it is, which the address tells how
@@ -95,8 +102,9 @@ async def submit_report(
     takes longer than requests may wait.
     """
     context = context_of(request)
-    order = await receive_order(request, context, table)
-    submission = await submission_of(request, context, order, REPORT, key=idempotency_key)
+    notify = sealed(context, wish.notify)
+    order = await receive_order(request, context, wish)
+    submission = await submission_of(request, context, order, REPORT, key=idempotency_key, notify=notify)
     accepted = await context.intake.accept(submission)
     record = None
     if PDF_TYPE in request.headers.get("accept", "").lower() and "pdf" in order.spec.formats:

@@ -1,17 +1,15 @@
 """Uploads: bytes on their way from a request into storage, looked at and counted as they come, never held whole."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any
 
 from api.multipart import Multipart, Part
 from api.sniff import HEAD_BYTES, type_of
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.storage import Blob, Storage
-
-T = TypeVar("T")
 
 NAME_CHARACTERS = 200
 FORM_OVERHEAD_BYTES = 256 * 1024
@@ -46,30 +44,29 @@ async def receive_any(body: AsyncIterator[bytes], storage: Storage, max_bytes: i
         return await storage.put(_whole(head, body), max_bytes=max_bytes)
 
 
-class FormUploads(Generic[T]):
-    """The pictures of a form, and its one text field as `parse` reads it: all are good, or nothing is stored.
+class FormUploads:
+    """The pictures of a form, and its text fields as `parsers` read them (by name): all are good, or nothing is stored.
 
     For that, each file is put inside the put of the one before: a put writes when its bytes end, and they end when the
     rest of the form has been read and found good. Until then they wait where `Storage.put` gathers them.
     """
 
     def __init__(
-        self, form: Multipart, storage: Storage, settings: Settings, field: str, parse: Callable[[str], T]
+        self, form: Multipart, storage: Storage, settings: Settings, parsers: Mapping[str, Callable[[str], Any]]
     ) -> None:
-        self.value: T | None = None
+        self.values: dict[str, Any] = {}
         self._uploads: dict[int, Upload] = {}
         self._files = 0
         self._form = form
         self._storage = storage
         self._settings = settings
-        self._field = field
-        self._parse = parse
+        self._parsers = parsers
 
     async def receive(self) -> list[Upload]:
         """Read the form and store its files; they are returned in the form's order.
 
         Raises: Refusal `no_file`, `too_many_files`, `unsupported_format`, `too_large`, `params_too_large`,
-        `invalid_request`, and what `parse` raises.
+        `invalid_request`, and what parsers raise.
         """
         await self._receive_rest()
         return [self._uploads[index] for index in range(self._files)]
@@ -78,14 +75,15 @@ class FormUploads(Generic[T]):
         while (part := await self._form.next_part()) is not None:
             if part.filename is not None:
                 await self._receive_file(part)
-            elif part.field != self._field or self.value is not None:
+            elif part.field not in self._parsers or part.field in self.values:
                 raise Refusal(
                     "invalid_request",
-                    f"A form has files and at most one text field, {self._field!r}; this one has {part.field!r}.",
+                    f"A form has files, and once each the text fields {', '.join(self._parsers)}; this one has "
+                    f"{part.field!r}.",
                     field=part.field,
                 )
             else:
-                self.value = self._parse(await self._text(part))
+                self.values[part.field] = self._parsers[part.field](await self._text(part))
         if self._files == 0:
             raise Refusal("no_file", "The form has no file; send at least one.", field="file")
 

@@ -1,16 +1,17 @@
 """The public JSON of a record. What there is none of is left out."""
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from fastapi import Request
+from fastapi import Request, Response
 from pydantic import BaseModel, Field
 
+from api.times import from_ms, maybe_from_ms
 from tasks.queue.record import Priority, Record, State
 from tasks.settings import Settings
 
-_EXAMPLE_ID = "5e6b1f0c9a7d4e2f8b3c6a1d0e9f7b42"
+EXAMPLE_JOB = "5e6b1f0c9a7d4e2f8b3c6a1d0e9f7b42"
 EXAMPLE_UPLOAD = "0b8f5c1d7e3a49c2a6d4e9f1b2c3d4e5"
 
 
@@ -53,7 +54,7 @@ class Links(BaseModel):
 class Job(BaseModel):
     """One piece of work. Times are UTC."""
 
-    id: str = Field(examples=[_EXAMPLE_ID])
+    id: str = Field(examples=[EXAMPLE_JOB])
     kind: str = Field(examples=["thumbnail"])
     queue: str = Field(examples=["media"])
     state: State
@@ -71,6 +72,7 @@ class Job(BaseModel):
     files: list[File] = Field(description="Empty until the job has succeeded.")
     error: Error | None = None
     request_id: str | None = Field(None, description="Of the request that made it.")
+    deliveries: dict[State, int] | None = Field(None, description="Of an event: how many are in each state.")
     links: Links
 
 
@@ -106,23 +108,29 @@ def job_of(record: Record, address: str) -> Job:
         priority=record.priority,
         name=record.name,
         params=json.loads(record.params),
-        created_at=_time(record.created_at),
-        due_at=_time(record.due_at) if record.state in (State.SCHEDULED, State.RETRYING) else None,
-        started_at=_maybe(record.started_at),
-        finished_at=_maybe(record.finished_at),
-        expires_at=_maybe(record.expires_at),
+        created_at=from_ms(record.created_at),
+        due_at=from_ms(record.due_at) if record.state in (State.SCHEDULED, State.RETRYING) else None,
+        started_at=maybe_from_ms(record.started_at),
+        finished_at=maybe_from_ms(record.finished_at),
+        expires_at=maybe_from_ms(record.expires_at),
         attempts=[_attempt(attempt) for attempt in record.attempts],
         progress=record.progress,
         result=record.result,
         files=[_file(file, place) for file in record.files],
         error=Error(**record.error) if record.error else None,
         request_id=record.request_id,
+        deliveries={State(state): count for state, count in record.tally.items()} if record.kind == "event" else None,
         links=Links(self=place),
     )
 
 
 def json_of(view: BaseModel) -> bytes:
     return view.model_dump_json(exclude_none=True).encode()
+
+
+def uncached(view: BaseModel, status: int = 200, **headers: str) -> Response:
+    """An answer that is true now, and maybe not in a moment."""
+    return Response(json_of(view), status, {"Cache-Control": "no-store", **headers}, "application/json")
 
 
 def _file(file: dict[str, Any], place: str) -> File:
@@ -137,13 +145,5 @@ def _file(file: dict[str, Any], place: str) -> File:
 
 
 def _attempt(attempt: dict[str, Any]) -> Attempt:
-    times = {name: _maybe(attempt.get(name)) for name in ("started_at", "ended_at")}
+    times = {name: maybe_from_ms(attempt.get(name)) for name in ("started_at", "ended_at")}
     return Attempt.model_validate({**attempt, **times})
-
-
-def _time(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
-def _maybe(milliseconds: int | None) -> datetime | None:
-    return None if milliseconds is None else _time(milliseconds)

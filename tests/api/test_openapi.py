@@ -1,23 +1,35 @@
 """The OpenAPI document: every example in it is sent to the running API."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 from arq.connections import ArqRedis
 
 from api.app import create_app
+from api.delivery_views import EXAMPLE_DELIVERY, EXAMPLE_EVENT
+from api.endpoint_views import EXAMPLE_ENDPOINT
 from api.problems import MEDIA_TYPE
 from api.views import EXAMPLE_UPLOAD
+from tasks.endpoints import Endpoints, open_box
+from tasks.events import EventParams, body_of
 from tasks.kind import File, Result
+from tasks.queue import shelves
+from tasks.queue.enqueue import Intake, Submission
+from tasks.settings import Settings
 from tasks.storage import Storage
 from tasks.uploads import keep
 from tests.api.pictures import JPEG, PNG
+from tests.api.subscribers import delivering
 from tests.api.worker import Hand
+from tests.tasks.queue.fan_out import expand
 
 DOCUMENT = create_app().openapi()
+HEADERS = {"webhook-id", "webhook-timestamp", "webhook-signature"}
 FILES = {"photo.jpg": JPEG, "logo.png": PNG, "sales.xlsx": b"PK a workbook, as far as the API can tell"}
 
 
@@ -63,8 +75,26 @@ def requests() -> Iterator[tuple[str, str, dict[str, Any], set[str]]]:
 
 
 @pytest.fixture
-async def known(alice: httpx.AsyncClient, hand: Hand, storage: Storage, redis: ArqRedis) -> dict[str, str]:
-    """What the examples name: a job that has succeeded, its file, and an upload."""
+async def subscriber(redis: ArqRedis, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What the examples name of webhooks: an endpoint of alice's, an event, and its delivery."""
+    with monkeypatch.context() as ids:
+        ids.setattr("tasks.endpoints.new_id", lambda: EXAMPLE_ENDPOINT)
+        ids.setattr("tasks.queue.enqueue.new_id", lambda: EXAMPLE_EVENT)
+        endpoints = Endpoints(redis, settings, open_box(settings))
+        await endpoints.create("alice", {"url": "https://example.com/webhooks", "events": ["a"]})
+        params = '{"type": "a", "data": {}}'
+        await Intake(redis, settings).accept(Submission(kind="event", queue="default", owner="alice", params=params))
+    kept = f"{shelves.of_deliveries('alice')} {shelves.of_endpoint(EXAMPLE_ENDPOINT)}"
+    lane = f"endpoint:{EXAMPLE_ENDPOINT}"
+    await expand(redis, EXAMPLE_EVENT, [EXAMPLE_DELIVERY, EXAMPLE_ENDPOINT, lane, kept, True], owner="alice")
+    return {"endpoint_id": EXAMPLE_ENDPOINT, "delivery_id": EXAMPLE_DELIVERY}
+
+
+@pytest.fixture
+async def known(
+    alice: httpx.AsyncClient, hand: Hand, storage: Storage, redis: ArqRedis, subscriber: dict[str, str]
+) -> dict[str, str]:
+    """What the examples name: a job that has succeeded, its file, an upload, and what there is of webhooks."""
 
     async def chunks() -> Any:
         yield JPEG
@@ -73,7 +103,7 @@ async def known(alice: httpx.AsyncClient, hand: Hand, storage: Storage, redis: A
     job_id = (await alice.post("/v1/images", content=PNG)).json()["id"]
     await hand.end(job_id, result=Result(files=(File("small.jpg", blob.sha256, "image/jpeg", blob.bytes),)))
     await keep(redis, "alice", blob, name=None, seconds=60, upload_id=EXAMPLE_UPLOAD)
-    return {"job_id": job_id, "name": "small.jpg", "upload_id": EXAMPLE_UPLOAD}
+    return {"job_id": job_id, "name": "small.jpg", "upload_id": EXAMPLE_UPLOAD, **subscriber}
 
 
 @pytest.fixture
@@ -92,14 +122,69 @@ async def validations(hand: Hand) -> AsyncIterator[None]:
     task.cancel()
 
 
-@pytest.mark.usefixtures("validations")
+@pytest.fixture
+async def deliveries(redis: ArqRedis, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """Somebody who expands events and delivers. No name server is asked for example.com when an endpoint is made."""
+
+    async def found(*_: Any) -> None: ...
+
+    monkeypatch.setattr("api.addresses.check_reachable", found)
+    async with delivering(redis, settings):
+        yield
+
+
+@pytest.mark.usefixtures("validations", "deliveries")
 async def test_every_example_works(alice: httpx.AsyncClient, known: dict[str, str]) -> None:
     sent = 0
-    for method, path, request, statuses in requests():
+    for method, path, request, statuses in sorted(requests(), key=lambda one: one[0] == "delete"):
         answer = await alice.request(method, path.format(**known), **request)
         assert str(answer.status_code) in statuses, (method, path, request, answer.text)
         sent += 1
-    assert sent > 30
+    assert sent > 60
+
+
+def test_what_receivers_get_is_as_it_is_documented() -> None:
+    job: dict[str, Any] = {"id": "1" * 32, "kind": "thumbnail", "created_at": 1, "finished_at": 2, "name": "a.jpg"}
+    file = {"name": "a.jpg", "type": "image/jpeg", "bytes": 1, "blob": "ab" * 32, "about": {"width": 1}}
+    error = {"code": "truncated", "message": "It ends early."}
+    sent: dict[str, dict[str, Any]] = {
+        "job.succeeded": {**job, "state": "succeeded", "files": [file]},
+        "job.failed": {**job, "state": "failed", "error": error},
+        "job.cancelled": {**job, "state": "cancelled", "error": error},
+        "endpoint.disabled": {"endpoint": "2" * 32, "url": "https://example.com", "reason": "gone"},
+        "endpoint.test": {"endpoint": "2" * 32},
+        "order.paid": {"order": [{"deep": None}]},
+    }
+    assert DOCUMENT["webhooks"].keys() == sent.keys()
+    for type, data in sent.items():
+        operation = DOCUMENT["webhooks"][type]["post"]
+        content = operation["requestBody"]["content"]["application/json"]
+        schema = {**content["schema"], "components": DOCUMENT["components"]}
+        judge = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
+        body = json.loads(
+            body_of(EventParams(type=type, data=data), 1_800_000_000_000, "https://pressroom.example.com")
+        )
+        example = content["examples"]["event"]["value"]
+        for told in (body, example):
+            judge.validate(told)
+        assert body["type"] == example["type"] == type
+        properties = DOCUMENT["components"]["schemas"][content["schema"]["$ref"].rpartition("/")[2]]["properties"]
+        assert body.keys() == properties.keys(), "everything that is sent is documented"
+        assert {one["name"] for one in operation["parameters"]} == HEADERS
+        assert all(one["in"] == "header" and one["required"] and examples(one) for one in operation["parameters"])
+
+
+async def test_an_ended_job_is_documented_whole(alice: httpx.AsyncClient, hand: Hand) -> None:
+    """What the transition notes of a job's end has no field that receivers do not know."""
+    await alice.post("/v1/endpoints", json={"url": "http://127.0.0.1:8000/", "events": ["job.*"]})
+    job_id = (await alice.post("/v1/images?name=a.png", content=PNG)).json()["id"]
+    file = File("small.jpg", "ab" * 32, "image/jpeg", 1, {"width": 1})
+    await hand.end(job_id, result=Result(files=(file,)))
+    [event] = (await alice.get("/v1/jobs?kind=event")).json()["jobs"]
+    body = json.loads(body_of(EventParams(**event["params"]), 1, ""))
+    documented = DOCUMENT["components"]["schemas"]["EndedJob"]["properties"]
+    assert body["data"].keys() == documented.keys() - {"error"}
+    assert body["data"]["files"][0].keys() == DOCUMENT["components"]["schemas"]["File"]["properties"].keys()
 
 
 def test_every_required_parameter_has_an_example() -> None:

@@ -13,10 +13,29 @@ from api.keys import Keys
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tests.servers import free_port
+from worker.resources import open_resources
 
 
 def on_a_platform(settings: Settings, **changes: Any) -> Settings:
     return settings.model_copy(update={"dyno": "web.1", "storage_url": "s3://bucket/files", **changes})
+
+
+async def test_a_platform_needs_a_key_that_seals_secrets(settings: Settings) -> None:
+    with pytest.raises(ValueError, match="SECRET_KEY"):
+        async with opened(on_a_platform(settings, secret_key=None)):
+            pass
+    with pytest.raises(ValueError, match="SECRET_KEY"):
+        open_resources(on_a_platform(settings, secret_key=None))
+
+
+async def test_elsewhere_secrets_that_lie_open_are_told_of(settings: Settings, redis: ArqRedis) -> None:
+    for secret_key, count in ((settings.secret_key, 0), (None, 1)):
+        with structlog.testing.capture_logs() as lines:
+            async with opened(settings.model_copy(update={"secret_key": secret_key})):
+                await watching(redis)
+        told = [line["log_level"] for line in lines if line["event"] == "api.secrets"]
+        assert told == ["warning"] * count
+        assert "k" * 32 not in str(lines)
 
 
 @pytest.mark.parametrize("url", ["file://./data", "memory://"])

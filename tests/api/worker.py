@@ -5,6 +5,7 @@ from typing import Any
 from arq.connections import ArqRedis
 
 from tasks.kind import Result
+from tasks.queue.breaker import breaker
 from tasks.queue.retention import keep_ms
 from tasks.queue.script import Script
 from tasks.settings import Settings
@@ -21,11 +22,11 @@ class Hand:
     def __init__(self, redis: ArqRedis, settings: Settings) -> None:
         self._claim = Script(redis, "claim")
         self._finish = Script(redis, "finish")
-        self._keep = keep_ms(settings)
+        self._rules = {"keep": keep_ms(settings), "breaker": breaker(settings)}
         self._claimed: dict[str, Claimed] = {}
 
     async def begin(self) -> None:
-        payload = {"worker": WORKER, "idle": True, "queues": QUEUES, "lane_cap": 0, "keep": self._keep}
+        payload = {"worker": WORKER, "idle": True, "queues": QUEUES, "lane_cap": 0, "receiver_cap": 0, **self._rules}
         jobs, _, _, _, now = await self._claim(payload)
         for job_id, queue, kind, owner, params, attempt, tries, created_at, request_id in jobs:
             self._claimed[job_id] = Claimed(
@@ -47,5 +48,5 @@ class Hand:
         if job_id not in self._claimed:
             await self.begin()
         outcome = Outcome(self._claimed.pop(job_id), verb, 0.01, Written.of(result) if result else None, error, field)
-        payload: dict[str, Any] = {"worker": WORKER, "keep": self._keep, "outcomes": [outcome.payload(WORKER)]}
+        payload: dict[str, Any] = {"worker": WORKER, **self._rules, "outcomes": [outcome.payload(WORKER)]}
         assert await self._finish(payload) == [True]

@@ -25,6 +25,7 @@ import httpx
 from PIL import Image
 
 from tests.demo_report import faults, spec
+from tests.demo_webhooks import STUMBLES, DemoReceiver, receiving
 from tests.pictures import scene
 from tests.servers import Valkey, free_port
 
@@ -58,6 +59,9 @@ def pressroom(folder: Path, **changes: str) -> Iterator[str]:
             "API_KEYS": "",
             "PORT": str(port),
             "LOG_FORMAT": "text",
+            # The demo's receiver is on this machine, where no stranger's endpoint may lead to.
+            "OUTBOUND_NETWORKS": "127.0.0.0/8,::1/128",
+            "OUTBOUND_HTTP": "true",
             **changes,
         }
         lines = [line.partition(":") for line in (ROOT / "Procfile").read_text().splitlines() if line.strip()]
@@ -145,8 +149,8 @@ def thumbnails(client: httpx.Client, photo: Path) -> dict[str, Any]:
     return job
 
 
-def report(client: httpx.Client, photos: Sequence[tuple[str, dict[str, Any]]]) -> None:
-    """A report with a table, a chart and the thumbnails; checked, and told where it is."""
+def report(client: httpx.Client, photos: Sequence[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+    """A report with a table, a chart and the thumbnails; checked, and told where it is. Returns the job."""
     began = time.perf_counter()
     asked = spec(photos)
     posted = client.post("/v1/reports", json=asked)
@@ -165,6 +169,41 @@ def report(client: httpx.Client, photos: Sequence[tuple[str, dict[str, Any]]]) -
         if one["type"] == "application/pdf":
             wrong = faults(answer.content, asked, job["result"]["pages"])
             expect(not wrong, f"{one['name']}: {'; '.join(wrong)}")
+    return job
+
+
+def told(receiver: DemoReceiver, job: dict[str, Any]) -> None:
+    """Print the webhook that tells of a job's end."""
+    came = receiver.next()
+    expect(came.event["data"]["id"] == job["id"], f"{came.event} tells of another job than {job['id']}")
+    say(f"\n  webhook {came.id}: {came.event['type']} of {came.event['data']['kind']}, its signature verified")
+
+
+def webhook(client: httpx.Client, receiver: DemoReceiver) -> None:
+    """An event of the app's own, to a receiver that is away the first time."""
+    endpoint = receiver.subscribe(client, STUMBLES, "invoice.*")
+    posted = client.post(
+        "/v1/events", json={"type": "invoice.paid", "data": {"number": "2026-0042", "amount": "99.00"}}
+    )
+    expect(posted.status_code == 202, f"POST /v1/events answered {posted.status_code}: {posted.text}")
+    say(f"\ninvoice.paid: an event, job {posted.json()['id']}, to a receiver that is away the first time\n")
+    began = time.perf_counter()
+    for _ in range(2):
+        came = receiver.next()
+        say(f"  {ms(began):>6} ms  webhook {came.id}: verified, answered {came.answered}")
+    delivery = delivered(client, endpoint["id"])
+    expect(delivery["state"] == "succeeded", f"the delivery is {delivery['state']}")
+    say(
+        f"  {ms(began):>6} ms  delivery {delivery['id']}: {delivery['state']} with {len(delivery['attempts'])} attempts"
+    )
+
+
+def delivered(client: httpx.Client, endpoint: str) -> dict[str, Any]:
+    """The endpoint's one delivery, once it has ended."""
+    (delivery,) = client.get("/v1/deliveries", params={"endpoint": endpoint}).raise_for_status().json()["deliveries"]
+    wait(client, f"/v1/jobs/{delivery['id']}")
+    found: dict[str, Any] = client.get(f"/v1/deliveries/{delivery['id']}").raise_for_status().json()
+    return found
 
 
 def wait(client: httpx.Client, place: str) -> dict[str, Any]:
@@ -201,10 +240,10 @@ def ms(began: float) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="bin/demo", description="Upload, wait, download, report: the whole path on this machine."
+        prog="bin/demo", description="Upload, wait, download, report, webhooks: the whole path on this machine."
     )
     parser.add_argument("photos", nargs="*", type=Path, metavar="PHOTO")
-    parser.add_argument("--once", action="store_true", help="exit after the report")
+    parser.add_argument("--once", action="store_true", help="exit after the webhooks")
     args = parser.parse_args()
     missing = [str(photo) for photo in args.photos if not photo.is_file()]
     if missing:
@@ -212,10 +251,20 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="pressroom-demo-"))
     try:
         say("Pressroom: Valkey, and the Procfile's own lines")
-        with pressroom(folder) as address, httpx.Client(base_url=address, timeout=30) as client:
+        with (
+            pressroom(folder) as address,
+            httpx.Client(base_url=address, timeout=30) as client,
+            receiving() as receiver,
+        ):
             OUTPUT.mkdir(exist_ok=True)
             photos = args.photos or [sample(OUTPUT)]
-            report(client, [(photo.name, thumbnails(client, photo)) for photo in photos])
+            receiver.subscribe(client, "/jobs", "job.*")
+            drawn = []
+            for photo in photos:
+                drawn.append((photo.name, thumbnails(client, photo)))
+                told(receiver, drawn[-1][1])
+            told(receiver, report(client, drawn))
+            webhook(client, receiver)
             say(f"\nThe thumbnails and the report are in {OUTPUT}/. The same by hand:\n")
             say(f"  curl -si -F file=@{photos[0]} {address}/v1/images")
             say(f"  curl -s '{address}/v1/jobs/JOB_ID?wait=10'")

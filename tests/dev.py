@@ -1,4 +1,6 @@
-"""`bin/dev`: the Procfile's own lines under honcho, with a Valkey in ./data/valkey unless REDIS_URL is set."""
+"""`bin/dev`: the Procfile's own lines under honcho, with a Valkey in ./data/valkey unless REDIS_URL is set.
+
+Unlike in production webhooks may go to this machine."""
 
 import contextlib
 import os
@@ -17,6 +19,9 @@ STOP_S = 30  # as long as platforms give; honcho's own 5 s would cut jobs short 
 def start() -> None:
     honcho.manager.KILL_WAIT = STOP_S
     sys.argv = ["honcho", "start", "--procfile", "Procfile", "--port", os.environ.get("PORT", "8000")]
+    # The receivers of whoever develops are on this machine, without TLS.
+    os.environ.setdefault("OUTBOUND_NETWORKS", "127.0.0.0/8,::1/128")
+    os.environ.setdefault("OUTBOUND_HTTP", "true")
     with contextlib.ExitStack() as stack:
         if "redis_url" not in Settings().model_fields_set:
             os.environ["REDIS_URL"] = stack.enter_context(Valkey(appendonly=True, folder=Path("data/valkey"))).url

@@ -1,14 +1,16 @@
-"""The kind `thumbnail`: one uploaded picture in, one file per variant out.
+"""The kind `thumbnail`: one picture in, uploaded or fetched from its address, one file per variant out.
 
 A refused picture (see the codes in `tasks/refusal.py`) fails at once and leaves no file.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tasks.kind import File, Kind, Result, RetryPolicy, Run
+from tasks.kind import File, Kind, Result, RetryPolicy, Run, TryAgain
+from tasks.outbound import Unreachable
+from tasks.refusal import Refusal
 from tasks.thumbnail.variants import Variant
 
 PROBE_SECONDS = 10.0
@@ -16,6 +18,9 @@ PROBE_SECONDS = 10.0
 PROBE_MEMORY_MB = 64
 """Beside the file itself, which some decoders read whole before they tell its size."""
 MEGABYTE = 1 << 20
+PASSING = {"dns_failed", "connect_failed", "connect_timed_out", "connection_lost", "answer_timed_out"}
+PASSING_STATUSES = {429, *range(500, 600)}
+"""What may be better at the next try, of an address that a picture is fetched from."""
 
 
 class Upload(BaseModel):
@@ -32,14 +37,21 @@ class ThumbnailParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    upload: Upload
+    upload: Upload | None = None
+    url: str | None = None
     variants: tuple[Variant, ...]
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.upload is None) == (self.url is None):
+            raise ValueError("give either an upload or a url")
+        return self
 
 
 async def make_thumbnails(run: Run[ThumbnailParams]) -> Result:
     """Fetch the picture, look at it, draw every variant in the sandbox, store them."""
     source = run.scratch.folder / "source"
-    await run.storage.fetch(run.params.upload.blob, source)
+    size = await _fetch(run, source)
     variants = [variant.model_dump() for variant in run.params.variants]
     limits = {
         "max_pixels": run.settings.max_pixels,
@@ -53,7 +65,7 @@ async def make_thumbnails(run: Run[ThumbnailParams]) -> Result:
         variants,
         limits,
         seconds=PROBE_SECONDS,
-        memory_mb=PROBE_MEMORY_MB + run.params.upload.bytes // MEGABYTE,
+        memory_mb=PROBE_MEMORY_MB + size // MEGABYTE,
     )
     memory_mb = picture.pop("memory_mb")
     drawn = await run.sandbox.call(
@@ -67,6 +79,22 @@ async def make_thumbnails(run: Run[ThumbnailParams]) -> Result:
         progress=run.progress,
     )
     return Result(value={"picture": picture}, files=tuple([await _store(run, one) for one in drawn]))
+
+
+async def _fetch(run: Run[ThumbnailParams], into: Path) -> int:
+    """Write the picture to a file. Returns its bytes."""
+    if run.params.upload is not None:
+        await run.storage.fetch(run.params.upload.blob, into)
+        return run.params.upload.bytes
+    try:
+        fetched = await run.outbound.fetch(run.params.url or "", into, max_bytes=run.settings.max_upload_bytes)
+    except Unreachable as trouble:
+        if trouble.code in PASSING or trouble.status in PASSING_STATUSES:
+            raise TryAgain(trouble.code, trouble.message) from trouble
+        raise Refusal(trouble.code, trouble.message, field="url") from trouble
+    if fetched.bytes == 0:
+        raise Refusal("no_file", "The address answers with nothing; give that of a picture.", field="url")
+    return fetched.bytes
 
 
 async def _store(run: Run[ThumbnailParams], drawn: dict[str, Any]) -> File:

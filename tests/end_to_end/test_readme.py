@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.demo import ROOT
@@ -18,6 +19,9 @@ OF_PHOTO, OF_TABLE = (
     for name in (r"photo\.jpg", r"sales\.csv")
 )
 TABLE = "day,shop,amount\n2026-11-01,Leeds,1950.00\n2026-11-02,York,4.70\n2026-11-03,Leeds,50.30\n"
+
+
+(OF_WEBHOOKS,) = re.findall(r"<!-- run -->\n```sh\n(.*?)```", README, flags=re.DOTALL)
 
 
 def test_there_are_commands_to_run() -> None:
@@ -55,6 +59,16 @@ def test_the_commands_for_reports_do_too(block: str, address: str, tmp_path: Pat
         assert '"state":"succeeded"' in done.stdout
 
 
+def test_the_commands_for_webhooks_do_as_well(address: str, tmp_path: Path) -> None:
+    script = OF_WEBHOOKS.replace("http://localhost:8000", address)
+    done = subprocess.run(["bash", "-eu", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    endpoint = json.loads((tmp_path / "endpoint.json").read_text())
+    assert endpoint["secret"].startswith("whsec_")
+    assert '"kind":"event"' in done.stdout
+    assert httpx.delete(f"{address}/v1/endpoints/{endpoint['id']}").status_code == 204
+
+
 def test_the_demo_shows_the_whole_path_and_checks_it(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.demo", "--once"]
     done = subprocess.run(
@@ -70,6 +84,10 @@ def test_the_demo_shows_the_whole_path_and_checks_it(tmp_path: Path) -> None:
     assert "curl -si -F file=@" in done.stdout
     for name in ("small", "medium", "large", "square"):
         assert (tmp_path / "demo-output" / f"sample-{name}.jpg").stat().st_size > 1000
+    assert done.stdout.count("its signature verified") == 2
+    assert "verified, answered 503" in done.stdout
+    assert "verified, answered 204" in done.stdout
+    assert "succeeded with 2 attempts" in done.stdout
     for name in ("report.pdf", "report.xlsx", "preview.png"):
         assert name in done.stdout
         assert (tmp_path / "demo-output" / name).stat().st_size > 1000

@@ -49,7 +49,8 @@ class Secret:
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """What Redis holds of one. events: patterns (`tasks.events.PATTERN`). rate_limit: deliveries per second, None is no
-    limit. max_in_flight: at once; None is the setting. secrets: newest first. Times are milliseconds since 1970."""
+    limit. max_in_flight: at once, below what the setting
+    allows. secrets: newest first. Times are milliseconds since 1970."""
 
     id: str
     owner: str
@@ -117,6 +118,12 @@ def open_box(settings: Settings) -> SecretBox:
             "characters or more (openssl rand -hex 32) on this platform."
         )
     return SecretBox.of(key)
+
+
+def live_keys(endpoint: Endpoint, box: SecretBox, now_ms: int) -> list[bytes]:
+    """The keys that sign now, newest first. Raises: Refusal `secret_unreadable`."""
+    live = (one.sealed for one in endpoint.secrets if one.until_ms is None or one.until_ms > now_ms)
+    return [key_of(box.open(sealed, endpoint.id)) for sealed in live]
 
 
 class Endpoints:
@@ -246,11 +253,6 @@ class Endpoints:
         await self._run(
             "delete", endpoint_id, owner, shelf=of_endpoint(endpoint_id), states=list(State), linger_ms=linger_ms
         )
-
-    def live_secrets(self, endpoint: Endpoint, now_ms: int) -> list[bytes]:
-        """The keys that sign now, newest first. Raises: Refusal `secret_unreadable`."""
-        live = (one.sealed for one in endpoint.secrets if one.until_ms is None or one.until_ms > now_ms)
-        return [key_of(self._box.open(sealed, endpoint.id)) for sealed in live]
 
     async def _run(self, verb: str, endpoint_id: str, owner: str, **more: Any) -> Any:
         answer = await self._script(self._payload(verb, endpoint_id, owner=owner, **more))

@@ -10,11 +10,19 @@ from collections.abc import Awaitable, Callable
 from arq.connections import ArqRedis
 from arq.constants import abort_jobs_ss, job_key_prefix
 
+from tasks.alerts import NAMES as ALERT_NAMES
+from tasks.metrics import COUNTED
+from tasks.queue.overview import LIVE
 from tasks.queue.record import State
 from tasks.queue.redis_keys import (
     AFTER,
+    ALERTS,
+    COUNTS,
+    DISABLED,
     ENDPOINT,
     ENDPOINTS,
+    FAILING,
+    FULL,
     JOB,
     JOBS,
     LANE,
@@ -22,6 +30,11 @@ from tasks.queue.redis_keys import (
     PARKED,
     QUEUE,
     QUEUES,
+    RUNS,
+    RUNS_KEPT,
+    SCHEDULE,
+    SCHEDULES,
+    STANDING_BACK,
     SUBSCRIBERS,
     SUSPECTS,
     TURNS,
@@ -54,6 +67,7 @@ class _Books:
         self._redis = redis
         self._live: dict[bytes, State] = {}
         self._running: Counter[str] = Counter()
+        self._states: Counter[tuple[str, str]] = Counter()
         timers = sorted(map(arq_queue, QUEUES), key=len, reverse=True)  # one name is the beginning of the others
         self._rules: dict[str, Rule] = {
             JOB: self._record,
@@ -62,10 +76,19 @@ class _Books:
             ENDPOINT: self._endpoint,
             ENDPOINTS: self._endpoints,
             SUBSCRIBERS: self._subscribers,
+            SCHEDULE: self._schedule,
+            SCHEDULES: self._schedules,
+            RUNS: self._runs,
             QUEUE: self._queue,
             TURNS: self._turns,
+            FULL: self._full,
+            FAILING: self._endpoint_index,
+            DISABLED: self._endpoint_index,
+            COUNTS: self._counts,
+            ALERTS: self._alerts,
             PARKED: self._parked,
             LANE: self._lane,
+            STANDING_BACK: self._standing_back,
             LINE: self._waiting,
             SUSPECTS: self._waiting,
             WAKE: self._wake,
@@ -78,12 +101,13 @@ class _Books:
         keys = [key async for key in self._redis.scan_iter(match=f"{JOB}*", count=1000)]
         async with self._redis.pipeline(transaction=False) as pipe:
             for key in keys:
-                pipe.hmget(key, "state", "queue", "lane")
+                pipe.hmget(key, "state", "queue", "lane", "kind")
             records = await pipe.execute()
-        for key, (state, queue, lane) in zip(keys, records, strict=True):
+        for key, (state, queue, lane, kind) in zip(keys, records, strict=True):
             if state and not State(state.decode()).ended:
                 self._live[key.removeprefix(JOB.encode())] = State(state.decode())
                 self._running[f"{queue.decode()}:{lane.decode()}"] += state == b"running"
+                self._states[queue.decode(), state.decode()] += kind != b"batch"
 
     async def wrong(self, key: str) -> str | None:
         """Why this key should not be here, or should have a time to live."""
@@ -119,8 +143,53 @@ class _Books:
         prerequisite = key.removeprefix(AFTER).encode(errors="surrogateescape")
         return None if prerequisite in self._live else "the job that others wait for has ended"
 
+    async def _schedule(self, key: str) -> str | None:
+        owner, schedule_id = await self._redis.hget(key, "owner"), key.removeprefix(SCHEDULE)
+        indexes = [SCHEDULES, f"{SCHEDULES}:{(owner or b'').decode()}"]
+        absent = [index for index in indexes if await self._redis.zscore(index, schedule_id) is None]
+        return f"{absent} do not name it" if absent else None
+
+    async def _schedules(self, key: str) -> str | None:
+        ids = await self._redis.zrange(key, 0, -1)
+        gone = [one for one in ids if not await self._redis.exists(SCHEDULE.encode() + one)]
+        return f"{gone} are gone" if gone else None
+
+    async def _runs(self, key: str) -> str | None:
+        if not await self._redis.exists(SCHEDULE + key.removeprefix(RUNS)):
+            return "the schedule is gone"
+        return None if await self._redis.zcard(key) <= RUNS_KEPT else "it remembers too many"
+
     async def _queue(self, key: str) -> str | None:
-        return None if key.removeprefix(QUEUE) in QUEUES else "there is no such queue"
+        queue = key.removeprefix(QUEUE)
+        if queue not in QUEUES:
+            return "there is no such queue"
+        for state in LIVE:
+            told = int(await self._redis.hget(key, f"in:{state}") or 0)
+            if told != self._states[queue, state]:
+                return f"it counts {told} {state} jobs; there are {self._states[queue, state]}"
+        return None
+
+    async def _full(self, key: str) -> str | None:
+        queue = key.removeprefix(FULL)
+        for lane in map(bytes.decode, await self._redis.zrange(key, 0, -1)):
+            if not await self._redis.exists(f"{LINE}{queue}:{lane}"):
+                return f"nobody waits in {lane}"
+            if await self._redis.zscore(TURNS + queue, lane) is not None:
+                return f"{lane} is to be served"
+        return None
+
+    async def _endpoint_index(self, key: str) -> str | None:
+        ids = await self._redis.zrange(key, 0, -1)
+        gone = [one for one in ids if not await self._redis.exists(ENDPOINT.encode() + one)]
+        return f"{gone} are gone" if gone else None
+
+    async def _counts(self, key: str) -> str | None:
+        odd = [field for field in await self._redis.hkeys(key) if field.split(b" ")[0].decode() not in COUNTED]
+        return f"{odd} count nothing" if odd else None
+
+    async def _alerts(self, key: str) -> str | None:
+        odd = [field for field in await self._redis.hkeys(key) if field.split(b" ")[0].decode() not in ALERT_NAMES]
+        return f"there are no alerts {odd}" if odd else None
 
     async def _turns(self, key: str) -> str | None:
         queue = key.removeprefix(TURNS)
@@ -141,6 +210,11 @@ class _Books:
         if failures and not await self._redis.exists(ENDPOINT + lane.partition("endpoint:")[2]):
             return "it counts the failures of an endpoint that is gone"
         return None if running or cap or rate or failures else "it says nothing"
+
+    async def _standing_back(self, key: str) -> str | None:
+        queue, _, owner = key.removeprefix(STANDING_BACK).partition(":")
+        running = await self._redis.zcard(f"{JOBS}{owner}/delivery:running")
+        return None if queue in QUEUES and running else "nothing of the owner is under way that would let them in"
 
     async def _waiting(self, key: str) -> str | None:
         ids = await self._redis.zrange(key, 0, -1)

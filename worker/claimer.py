@@ -18,7 +18,7 @@ from worker.weather import TROUBLE, Weather
 
 log = structlog.get_logger()
 
-CLAIM_AT_MOST = 256
+CLAIM_AT_MOST = 128
 """Jobs of one queue in one claim, so that no script holds Redis for more than a few milliseconds."""
 
 
@@ -47,7 +47,11 @@ class Claimer:
         self._claim = Script(redis, "claim")
         self._intake = Intake(redis, settings)
         self._worker_id = worker_id
-        self._caps = {"lane_cap": settings.owner_max_running, "receiver_cap": settings.endpoint_max_in_flight}
+        self._caps = {
+            "lane_cap": settings.owner_max_running,
+            "receiver_cap": settings.endpoint_max_in_flight,
+            "owner_cap": settings.owner_max_deliveries,
+        }
         self._keep = keep_ms(settings)
         self._running = running
         self._runner = runner
@@ -88,11 +92,10 @@ class Claimer:
                 "keep": self._keep,
             }
         )
-        for job_id, queue, kind, owner, params, attempt, tries, created_at, request_id in jobs:
+        for job_id, queue, kind, owner, params, attempt, tries, created_at, request_id, traceparent in jobs:
             free[queue] -= 1
-            self._runner.start(
-                Claimed(job_id, queue, kind, owner, params, attempt, tries, created_at, now, request_id or None)
-            )
+            ids = request_id or None, traceparent or None
+            self._runner.start(Claimed(job_id, queue, kind, owner, params, attempt, tries, created_at, now, *ids))
         for job_id, queue, body in strangers:
             await self._intake.adopt(job_id, queue, body.encode(errors="surrogateescape"))
         if mode == "alone":

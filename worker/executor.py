@@ -6,10 +6,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import redis.exceptions
 import structlog
 from pydantic import BaseModel, ValidationError
 from redis.asyncio import Redis
+from structlog.contextvars import bind_contextvars
 
+from tasks import tracing
 from tasks.kind import Kind, Notes, Run, Sandbox, TryAgain
 from tasks.outbound import Outbound
 from tasks.queue.reader import CoalescingReader
@@ -24,6 +27,7 @@ from worker.scratch import ScratchRoom
 
 log = structlog.get_logger()
 
+AWAY = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
 AFTER_AT_MOST_S = 86_400
 """Seconds by which a receiver may put off the next try."""
 
@@ -57,8 +61,25 @@ class Executor:
         self._scratch.remove()
 
     async def attempt(self, job: Claimed, began: float) -> Outcome:
-        """One try at the job. began: `time.monotonic()` at its start. Raises CancelledError alone."""
+        """One try at the job, in a task of its own. began: `time.monotonic()` at its start. Raises CancelledError
+        alone."""
+        bind_contextvars(**job.facts)
+        log.debug("job.started")
+        about: tracing.About = {
+            "messaging.system": "pressroom",
+            "messaging.operation.type": "process",
+            "messaging.destination.name": job.queue,
+            "messaging.message.id": job.id,
+            "pressroom.owner": job.owner,
+            "pressroom.attempt": job.attempt,
+        }
+        with tracing.entry(job.traceparent, f"run {job.kind}", "consumer", about) as step:
+            outcome = await self._try(job, began)
+            if outcome.error is not None:
+                step.fail(outcome.error[0])
+        return outcome
 
+    async def _try(self, job: Claimed, began: float) -> Outcome:
         notes = Notes()
 
         def over(verb: Verb, **facts: Any) -> Outcome:
@@ -74,12 +95,16 @@ class Executor:
             return over("failed", error=("expired", "A file that the job needs is no longer stored; upload it again."))
         except TryAgain as trouble:
             error, after_s = (trouble.code, trouble.message), trouble.after_s
+        except AWAY as away:
+            # Weather, not the job's fault: it runs again when Redis is back.
+            log.warning("job.redis_away", job=job.id, kind=job.kind, error=str(away))
+            return over("handed_back")
         except _TimedOut as overrun:
             error = ("job_timed_out", str(overrun))
         except Exception as broken:
             # Whatever a kind's function raises is its failure, not the worker's; the policy says whether it is tried
             # again.
-            log.exception("job.raised", job=job.id, kind=job.kind, attempt=job.attempt)
+            log.exception("job.raised")
             error = ("failed", _in_short(broken))
         else:
             return over("succeeded", result=result)

@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import structlog
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 log = structlog.get_logger()
 
 TROUBLE = (RedisError, OSError, TimeoutError)
 """What a Redis call raises when Redis is away, slow, full or restarting."""
+FAULTS = ("user_script:", "Error compiling script", "WRONGTYPE", "Wrong number of args")
+"""What Redis says of a script that does what cannot be done."""
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 1.0
 """Short enough that leases are renewed within PATIENCE_MS of Redis' return."""
@@ -29,12 +31,17 @@ class Weather:
         self.renewal_wanted = asyncio.Event()
 
     async def brave(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Repeat `call` until Redis answers it. Only for what may be said twice: every transition is."""
+        """Repeat `call` until Redis answers it. Only for what may be said twice: every transition is.
+
+        Raises: ResponseError for a fault in a script, which no waiting cures; the process stops, and says so.
+        """
         pause = FIRST_PAUSE_S
         while True:
             try:
                 return await call()
             except TROUBLE as error:
+                if _of_our_making(error):
+                    raise
                 self.worsened(error)
                 await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - jitter, no secret
                 pause = min(pause * 2, LONGEST_PAUSE_S)
@@ -51,3 +58,8 @@ class Weather:
         if not self.renewed.is_set():
             log.info("redis.back")
         self.renewed.set()
+
+
+def _of_our_making(error: Exception) -> bool:
+    """Whether a script is at fault. That Redis is full, loads or is read-only has a class, or a word, of its own."""
+    return type(error) is ResponseError and str(error).startswith(FAULTS)

@@ -11,19 +11,32 @@ keys that they work out themselves.
 | `pressroom:jobs:<shelf>:<state>` | zset id → created (ms) | those in one state | the transitions; listings and ends as above |
 | `pressroom:after:<id>` | set of job ids | who waits until this job has succeeded | its end |
 | `pressroom:key:<owner>:<sha256>` | string | Idempotency-Key → id and content hash | expires |
-| `pressroom:blob:<sha256>` | set of job ids and `upload:<id>`s | who needs this blob | expires, 30 days after the last who came |
+| `pressroom:blob:<sha256>` | set of job ids, `upload:<id>`s and `schedule:<id>`s | who needs this blob | the cleanup, when none of them is left; it expires 30 days after the last who came is due |
+| `pressroom:swept:<sha256>` | string | until when (ms) the cleanup may be deleting this blob; ` gone` after it when it has | expires |
 | `pressroom:upload:<id>` | hash | owner, blob, bytes, name and times of what somebody sent | expires, or its owner deletes it |
 | `pressroom:endpoint:<id>` | hash | a subscriber: owner, URL, patterns, sealed secrets | its owner deletes it |
 | `pressroom:endpoints:<owner>` | zset id → created (ms) | all endpoints of an owner | with the endpoints |
 | `pressroom:subscribers:<owner>:<pattern>` | zset endpoint → 0 | enabled endpoints that asked for a pattern | with the endpoints |
-| `pressroom:queue:<queue>` | hash | `turn` counter, `paused`, `seen` (ms of the last claim), `patience` (ms) | as many as queues |
+| `pressroom:schedule:<id>` | hash | a schedule: its line, its job, `revision`, `last_run` | its owner deletes it; one of the page stays |
+| `pressroom:schedules` | zset id → due (ms) | when each schedule is due next; `inf` while it is paused | with the schedules |
+| `pressroom:schedules:<owner>` | zset id → created (ms) | all schedules of an owner | with the schedules |
+| `pressroom:runs:<id>` | zset job id or `skipped:<reason>:<due>:<noted>` → due (ms) | a schedule's last RUNS_KEPT runs, and what did not run | with the schedule; listings drop ids without a record |
+| `pressroom:queue:<queue>` | hash | `turn` counter, `paused`, `seen` (ms of the last claim), `patience` (ms), `in:<state>` (how many of its jobs) | as many as queues |
 | `pressroom:turns:<queue>` | zset lane → turn | lanes that may be served now | whoever takes the last job from a lane's line |
+| `pressroom:full:<queue>` | zset lane → since (ms) | lanes that have as many running as they may | the end that makes room, or whoever takes the last job from the line |
 | `pressroom:parked:<queue>` | zset lane → until (ms) | lanes that must not be served now | the claim after that time, or unpark |
-| `pressroom:lane:<queue>:<lane>` | hash | `running`, `cap`, `rate`, `next` (ms), `failures`, `trips`, `failing_since` (ms) | `running` goes at 0, the failures with a success, the rest with the limits or the endpoint |
+| `pressroom:failing` | zset endpoint → since (ms) | endpoints that failed so often in a row that they are left alone | a success, or the endpoint's owner |
+| `pressroom:disabled` | zset endpoint → since (ms) | endpoints to which nothing is delivered | the endpoint's owner |
+| `pressroom:lane:<queue>:<lane>` | hash | `running`, `cap`, `rate`, `next` (ms), `failures`, `trips`, `failing_since`, `failed_at` (ms) | `running` goes at 0, the failures with a success, the rest with the limits or the endpoint |
+| `pressroom:standing-back:<queue>:<owner>` | set of lanes | those that wait for others of their owner to end | whatever ends of the owner |
 | `pressroom:line:<queue>:<lane>` | zset id → rank and time | jobs that wait in a lane | the claim, or the cancel |
 | `pressroom:suspects:<queue>` | zset id → time (ms) | jobs under which workers died twice | the claim that runs them alone, or the cancel |
+| `pressroom:reconciliation` | string | SCAN cursor: how far the reconciler has come | expires |
 | `pressroom:quarantine` | string | the worker that empties itself to run a suspect | expires |
 | `pressroom:wake:<queue>` | list | wake signals, at most WAKE_CAP | the claim that finds nothing |
+| `pressroom:counts` | hash | what `/metrics` counts since the beginning: words with spaces between → number | as many fields as kinds, outcomes and codes |
+| `pressroom:ends:<slot>` | hash | `<queue> <state>` → jobs that ended within ENDS_SLOT_MS | expires |
+| `pressroom:alerts` | hash | `<alert> <subject>` → what was told of it, as JSON: alerts that hold | the check that finds them over |
 | `pressroom:worker:<id>` | string (JSON) | a worker's last words about itself | expires |
 | `pressroom:workers` | zset id → last beat (ms) | workers lately seen | each beat trims it |
 | `pressroom:changes:<id>` | channel | a job's changes, for those who wait | |
@@ -41,18 +54,30 @@ JOBS: Final = ROOT + "jobs:"
 AFTER: Final = ROOT + "after:"
 IDEMPOTENCY: Final = ROOT + "key:"
 BLOB: Final = ROOT + "blob:"
+SWEPT: Final = ROOT + "swept:"
 UPLOAD: Final = ROOT + "upload:"
 ENDPOINT: Final = ROOT + "endpoint:"
 ENDPOINTS: Final = ROOT + "endpoints:"
 SUBSCRIBERS: Final = ROOT + "subscribers:"
+SCHEDULE: Final = ROOT + "schedule:"
+SCHEDULES: Final = ROOT + "schedules"
+RUNS: Final = ROOT + "runs:"
 QUEUE: Final = ROOT + "queue:"
 TURNS: Final = ROOT + "turns:"
+FULL: Final = ROOT + "full:"
 PARKED: Final = ROOT + "parked:"
+FAILING: Final = ROOT + "failing"
+DISABLED: Final = ROOT + "disabled"
 LANE: Final = ROOT + "lane:"
+STANDING_BACK: Final = ROOT + "standing-back:"
 LINE: Final = ROOT + "line:"
 SUSPECTS: Final = ROOT + "suspects:"
+RECONCILIATION: Final = ROOT + "reconciliation"
 QUARANTINE: Final = ROOT + "quarantine"
 WAKE: Final = ROOT + "wake:"
+COUNTS: Final = ROOT + "counts"
+ENDS: Final = ROOT + "ends:"
+ALERTS: Final = ROOT + "alerts"
 WORKER: Final = ROOT + "worker:"
 WORKERS: Final = ROOT + "workers"
 CHANGES: Final = ROOT + "changes:"
@@ -64,6 +89,18 @@ LEASE_MS: Final = 12 * SECOND_MS
 """A running job whose worker has not renewed its lease for this long is run again."""
 BLOB_MS: Final = 30 * DAY_MS
 """Who needs a blob is remembered this long after the last one came: longer than any job is kept."""
+SWEEPING_MS: Final = 300 * SECOND_MS
+"""For so long after it has marked a blob the cleanup may be deleting it."""
+SWEPT_MS: Final = 3600 * SECOND_MS
+"""For so long after that the mark stays: whoever sends a blob says within this time that it is needed."""
+LINGER_MS: Final = 600 * SECOND_MS
+"""A job's files outlive it by this time: downloads that have begun can end."""
+BATCH_OPEN_MS: Final = DAY_MS
+"""A batch that nobody has sealed is sealed after this long."""
+FAILURE_GAP_MS: Final = 36 * 3600 * SECOND_MS
+"""Two failures further apart than this say nothing of the time between: more than the longest delay between two tries."""
+BEHIND_MS: Final = 600 * SECOND_MS
+"""A retry of a kind that says `retries_last` waits as if it had come this much later: first tries go before it, but not for ever."""
 RENEW_MS: Final = 4 * SECOND_MS
 """Between two renewals: two may fail before a lease lapses."""
 SAFETY_MS: Final = 3600 * SECOND_MS
@@ -82,8 +119,36 @@ BEAT_MS: Final = 5 * SECOND_MS
 """Between two beats of a worker."""
 WORKER_MS: Final = 20 * SECOND_MS
 """A worker whose beat is older than this is gone."""
+FADE_MS: Final = 10 * WORKER_MS
+"""What a worker that is gone has last said of itself is shown for this long."""
+ENDS_SLOT_MS: Final = 10 * SECOND_MS
+"""Ends of jobs are counted in slots of this length."""
+ENDS_MS: Final = 3600 * SECOND_MS
+"""A slot is remembered this long: no window over ends is longer."""
+BUCKETS_MS: Final = (
+    1,
+    2,
+    5,
+    10,
+    25,
+    50,
+    100,
+    250,
+    500,
+    1_000,
+    2_500,
+    5_000,
+    10_000,
+    30_000,
+    60_000,
+    300_000,
+    1_800_000,
+)
+"""Upper ends of the buckets of every histogram; above the last there is one more."""
 ABORT_MS: Final = 600 * SECOND_MS
 """A sign to stop a job that nobody has heeded is forgotten after this long."""
+RUNS_KEPT: Final = 1_000
+"""Runs of one schedule that are remembered, the newest."""
 WAKE_CAP: Final = 16
 """Wake signals kept per queue: one wakes one idle worker."""
 
@@ -102,17 +167,29 @@ PREFIXES: Final[bytes] = msgpack.packb(
         "after": AFTER,
         "idempotency": IDEMPOTENCY,
         "blob": BLOB,
+        "swept": SWEPT,
+        "upload": UPLOAD,
         "endpoint": ENDPOINT,
         "endpoints": ENDPOINTS,
         "subscribers": SUBSCRIBERS,
+        "schedule": SCHEDULE,
+        "schedules": SCHEDULES,
+        "runs": RUNS,
         "queue": QUEUE,
         "turns": TURNS,
+        "full": FULL,
         "parked": PARKED,
+        "failing": FAILING,
+        "disabled": DISABLED,
         "lane": LANE,
+        "standing_back": STANDING_BACK,
         "line": LINE,
         "suspects": SUSPECTS,
         "quarantine": QUARANTINE,
         "wake": WAKE,
+        "counts": COUNTS,
+        "ends": ENDS,
+        "alerts": ALERTS,
         "changes": CHANGES,
         "arq_queue": {queue: arq_queue(queue) for queue in QUEUES},
         "arq_job": arq.job_key_prefix,
@@ -121,6 +198,12 @@ PREFIXES: Final[bytes] = msgpack.packb(
         "arq_retry": arq.retry_key_prefix,
         "arq_abort": arq.abort_jobs_ss,
         "blob_ms": BLOB_MS,
+        "batch_open_ms": BATCH_OPEN_MS,
+        "failure_gap_ms": FAILURE_GAP_MS,
+        "behind_ms": BEHIND_MS,
+        "sweeping_ms": SWEEPING_MS,
+        "swept_ms": SWEPT_MS,
+        "linger_ms": LINGER_MS,
         "lease_ms": LEASE_MS,
         "safety_ms": SAFETY_MS,
         "arq_job_ms": ARQ_JOB_MS,
@@ -129,6 +212,9 @@ PREFIXES: Final[bytes] = msgpack.packb(
         "outage_ms": OUTAGE_MS,
         "patience_ms": PATIENCE_MS,
         "wake_cap": WAKE_CAP,
+        "buckets": BUCKETS_MS,
+        "ends_slot_ms": ENDS_SLOT_MS,
+        "ends_ms": ENDS_MS,
     }
 )
 """What every script gets as its first argument."""

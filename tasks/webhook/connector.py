@@ -100,11 +100,12 @@ class GuardedConnector(aiohttp.TCPConnector):
         return socket.socket(family, kind, protocol)
 
     def _count(self, protocol: ResponseHandler) -> None:
+        if (closed := protocol.closed) is None:
+            return  # it has been lost already
+        closed.add_done_callback(self._closed_one)
         self._open += 1
         if self._open > MAX_KEPT:
             protocol.force_close()
-        if (closed := protocol.closed) is not None:
-            closed.add_done_callback(self._closed_one)
 
     def _closed_one(self, closed: "asyncio.Future[None]") -> None:
         self._open -= 1

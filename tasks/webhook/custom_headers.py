@@ -25,6 +25,7 @@ OURS: Final = frozenset(
         "trailer",
         "upgrade",
         "keep-alive",
+        "traceparent",
     }
 )
 """They say how a request is framed and who sends it, which is for us to say."""

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from tasks.endpoints import QUEUE, Endpoint, Endpoints, Reason, lane_of
+from tasks import tracing
+from tasks.endpoints import QUEUE, Endpoint, Endpoints, Reason, lane_of, live_keys
 from tasks.events import (
     ONE_OFF,
     RETRY_DELAYS_S,
@@ -28,7 +29,7 @@ from tasks.kind import Kind, Result, RetrySchedule, Run, TryAgain
 from tasks.outbound import Outgoing, Unreachable
 from tasks.queue import shelves
 from tasks.queue.record import State
-from tasks.queue.redis_keys import ENDPOINT, JOB, JOBS, LANE, SECOND_MS, SUBSCRIBERS
+from tasks.queue.redis_keys import ENDPOINT, FAILURE_GAP_MS, JOB, JOBS, LANE, SECOND_MS, SUBSCRIBERS
 from tasks.queue.reopen import Reopener
 from tasks.queue.retention import keep_ms
 from tasks.queue.script import Script
@@ -37,7 +38,8 @@ from tasks.webhook import signature
 from tasks.webhook.secret_box import SecretBox
 from tasks.webhook.verdict import Verdict, judge
 
-EXPAND_AT_ONCE = 100
+READ_AT_ONCE = 1_000
+EXPAND_AT_ONCE = 50
 """Deliveries made by one script, which must not hold up Redis for more than a few milliseconds."""
 REOPEN_AT_ONCE = 100
 MESSAGES_KEPT = 32
@@ -83,13 +85,23 @@ async def _wanted(run: Run[EventParams]) -> list[list[object]]:
     if run.params.endpoint is not None:
         # A lane of its own: a test is for finding out why the endpoint's own lane is parked.
         return [to(run.params.endpoint, f"test:{run.params.endpoint}", always=True)]
-    subscribers = [f"{SUBSCRIBERS}{run.owner}:{pattern}" for pattern in patterns_of(run.params.type)]
-    endpoints = [one.decode() for one in await run.redis.zunion(subscribers)]
-    wanted = [to(one, lane_of(one)) for one in endpoints]
+    wanted = [to(one, lane_of(one)) for one in await _subscribers(run)]
     notify = await run.redis.hget(JOB + run.job_id, "notify")
     if notify:
-        wanted.append(to(ONE_OFF, f"host:{urlsplit(json.loads(notify)['url']).netloc}", always=True))
+        host = urlsplit(json.loads(notify)["url"]).hostname
+        wanted.append(to(ONE_OFF, f"host:{run.owner}:{host}", always=True))
     return wanted
+
+
+async def _subscribers(run: Run[EventParams]) -> list[str]:
+    """The endpoints that asked for the event's type, each once, read some at a time."""
+    found: set[bytes] = set()
+    for pattern in patterns_of(run.params.type):
+        key, after = f"{SUBSCRIBERS}{run.owner}:{pattern}", b"-"
+        while page := await run.redis.zrangebylex(key, after, "+", start=0, num=READ_AT_ONCE):
+            found.update(page)
+            after = b"(" + page[-1]
+    return [one.decode() for one in sorted(found)]
 
 
 async def deliver(run: Run[DeliveryParams]) -> Result:
@@ -140,18 +152,20 @@ class _Target:
 async def _target(run: Run[DeliveryParams], message: _Message, notify: bytes | None) -> _Target:
     """As it is now: address, headers and secrets may have changed since the last try."""
     box = _box(run.settings.secret_key)
-    if run.params.endpoint == ONE_OFF:
-        one_off = json.loads(notify or b"{}")
-        sealed = one_off.get("secret")
-        return _Target(one_off["url"], [signature.key_of(box.open(sealed, ONE_OFF))] if sealed else [])
-    endpoint = _endpoint(run.params.endpoint, await run.reader.hash(ENDPOINT + run.params.endpoint))
+    try:
+        if run.params.endpoint == ONE_OFF:
+            one_off = json.loads(notify or b"{}")
+            sealed = one_off.get("secret")
+            return _Target(one_off["url"], [signature.key_of(box.open(sealed, ONE_OFF))] if sealed else [])
+        endpoint = _endpoint(run.params.endpoint, await run.reader.hash(ENDPOINT + run.params.endpoint))
+        keys = live_keys(endpoint, box, _now_ms())
+    except Refusal as refusal:
+        if refusal.code != "secret_unreadable":
+            raise
+        # A process that was started with the wrong SECRET_KEY must not cost anybody an event.
+        raise TryAgain(refusal.code, refusal.message) from refusal
     if not endpoint.enabled and not message.once:
         raise Refusal("endpoint_disabled", f"Endpoint {endpoint.id} is disabled; enable it, then recover.")
-    try:
-        keys = Endpoints(run.redis, run.settings, box).live_secrets(endpoint, _now_ms())
-    except Refusal as unreadable:
-        # A process that was started with the wrong SECRET_KEY must not cost anybody an event.
-        raise TryAgain(unreadable.code, unreadable.message) from unreadable
     return _Target(endpoint.url, keys, endpoint.headers, endpoint)
 
 
@@ -169,13 +183,19 @@ def _endpoint(endpoint_id: str, fields: Mapping[bytes, bytes]) -> Endpoint:
 async def _post(run: Run[DeliveryParams], target: _Target, body: bytes) -> Verdict:
     """Send it, and note what was answered."""
     signed = signature.headers(run.params.event, int(time.time()), body, target.keys)
-    outgoing = Outgoing(target.url, body, {**target.headers, "content-type": "application/json", **signed})
+    headers = {**target.headers, "content-type": "application/json", **signed}
     about = run.notes.about
-    try:
-        answer = await run.outbound.post(outgoing)
-    except Unreachable as trouble:
-        about |= {"address": trouble.address, "timing": dict(trouble.timing)}
-        return Verdict(trouble.code, trouble.message)
+    span = {"http.request.method": "POST", "server.address": urlsplit(target.url).hostname or ""}
+    with tracing.step("POST", "client", span) as step:
+        if traceparent := tracing.current():
+            headers["traceparent"] = traceparent
+        try:
+            answer = await run.outbound.post(Outgoing(target.url, body, headers))
+        except Unreachable as trouble:
+            step.fail(trouble.code)
+            about |= {"address": trouble.address, "timing": dict(trouble.timing)}
+            return Verdict(trouble.code, trouble.message)
+        step.note({"http.response.status_code": answer.status})
     excerpt = answer.excerpt.decode(errors="replace")
     about |= {"status": answer.status, "address": answer.address, "timing": dict(answer.timing), "answer": excerpt}
     return judge(answer)
@@ -185,29 +205,53 @@ async def _disable_if_due(run: Run[DeliveryParams], endpoint: Endpoint, verdict:
     """An endpoint that wants no more, or has done nothing but fail for days, is disabled."""
     reason: Reason | None = verdict.disable
     if reason is None and verdict.code is not None:
-        since = await run.redis.hget(f"{LANE}{DELIVERY.queue}:{lane_of(endpoint.id)}", "failing_since")
-        if since and _now_ms() - int(since) >= run.settings.disable_after_s * SECOND_MS:
-            reason = "failing"
+        lane = f"{LANE}{DELIVERY.queue}:{lane_of(endpoint.id)}"
+        since, last = (int(at or 0) for at in await run.redis.hmget(lane, "failing_since", "failed_at"))
+        # One failure after a long silence says nothing of the time between.
+        if since and _now_ms() - last <= FAILURE_GAP_MS:
+            reason = "failing" if _now_ms() - since >= run.settings.disable_after_s * SECOND_MS else None
     if reason is not None:
         await Endpoints(run.redis, run.settings, _box(run.settings.secret_key)).disable(endpoint.id, reason)
 
 
 async def recover(run: Run[RecoveryParams]) -> Result:
-    """Deliver anew all that failed since a time."""
+    """Deliver anew all that failed since a time, and at once what waits for its next try."""
     endpoint = _endpoint(run.params.endpoint, await run.reader.hash(ENDPOINT + run.params.endpoint))
     if endpoint.owner != run.owner:
         raise Refusal("not_found", f"You have no endpoint {endpoint.id!r}.")
     if not endpoint.enabled:
         raise Refusal("endpoint_disabled", f"Endpoint {endpoint.id} is disabled; enable it first.")
-    index = f"{JOBS}{shelves.of_endpoint(endpoint.id)}:{State.FAILED}"
-    # All at once: what fails again meanwhile comes back into the index, and is not to be taken up twice.
-    failed = [one.decode() for one in await run.redis.zrangebyscore(index, run.params.since, "+inf")]
+    wanted = [*await _failed_since(run), *await _ids(run, State.RETRYING, 0)]
     reopener, reopened = Reopener(run.redis, run.settings), 0
-    for start in range(0, len(failed), REOPEN_AT_ONCE):
-        answers = await reopener.reopen(failed[start : start + REOPEN_AT_ONCE])
+    for start in range(0, len(wanted), REOPEN_AT_ONCE):
+        answers = await reopener.reopen(wanted[start : start + REOPEN_AT_ONCE])
         reopened += answers.count("reopened")
-        run.progress(start + len(answers), len(failed), "deliveries")
-    return Result(value={"failed": len(failed), "redelivered": reopened})
+        run.progress(start + len(answers), len(wanted), "deliveries")
+    return Result(value={"found": len(wanted), "redelivered": reopened})
+
+
+async def _failed_since(run: Run[RecoveryParams]) -> list[str]:
+    """Deliveries that gave up since the time: they may have been made long before."""
+    ids = await _ids(run, State.FAILED, run.params.since - keep_ms(run.settings)["event"])
+    failed: list[str] = []
+    for start in range(0, len(ids), READ_AT_ONCE):
+        some = ids[start : start + READ_AT_ONCE]
+        async with run.redis.pipeline(transaction=False) as pipe:
+            for one in some:
+                pipe.hget(JOB + one, "finished_at")
+            times = await pipe.execute()
+        failed += [one for one, at in zip(some, times, strict=True) if int(at or 0) >= run.params.since]
+    return failed
+
+
+async def _ids(run: Run[RecoveryParams], state: State, since_ms: int) -> list[str]:
+    """The endpoint's deliveries in a state, made since a time. All before the first is reopened: what fails again
+    meanwhile comes back into the index, and is not to be taken up twice."""
+    index = f"{JOBS}{shelves.of_endpoint(run.params.endpoint)}:{state}"
+    ids: dict[bytes, None] = {}
+    while page := await run.redis.zrangebyscore(index, since_ms, "+inf", start=len(ids), num=READ_AT_ONCE):
+        ids.update(dict.fromkeys(page))
+    return [one.decode() for one in ids]
 
 
 def _now_ms() -> int:

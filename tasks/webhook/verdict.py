@@ -42,6 +42,6 @@ def _retry_after_s(answer: Answer, now: datetime) -> float:
         return float(text[:9])
     try:
         when = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0
     return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - now).total_seconds())

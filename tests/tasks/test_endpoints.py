@@ -6,7 +6,7 @@ import json
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.endpoints import MAX_SECRETS, Endpoint, Endpoints, Wishes, lane_of, open_box
+from tasks.endpoints import MAX_SECRETS, Endpoint, Endpoints, Wishes, lane_of, live_keys, open_box
 from tasks.queue.lanes import Lanes
 from tasks.queue.read import read, read_page
 from tasks.queue.redis_keys import ENDPOINT, ENDPOINTS, JOBS, LANE, PARKED, SUBSCRIBERS
@@ -231,19 +231,21 @@ class TestLane:
 
 
 class TestSecrets:
-    async def test_the_one_that_was_shown_signs_and_lies_sealed(self, redis: ArqRedis, endpoints: Endpoints) -> None:
+    async def test_the_one_that_was_shown_signs_and_lies_sealed(
+        self, redis: ArqRedis, endpoints: Endpoints, box: SecretBox
+    ) -> None:
         endpoint, secret = await endpoints.create("dev", {"url": URL, "events": ["*"]})
-        assert endpoints.live_secrets(endpoint, endpoint.created_at) == [key_of(secret)]
+        assert live_keys(endpoint, box, endpoint.created_at) == [key_of(secret)]
         assert secret.removeprefix("whsec_") not in str(await redis.hgetall(ENDPOINT + endpoint.id))
 
-    async def test_old_ones_sign_until_their_time(self, endpoints: Endpoints) -> None:
+    async def test_old_ones_sign_until_their_time(self, endpoints: Endpoints, box: SecretBox) -> None:
         endpoint, first = await endpoints.create("dev", {"url": URL, "events": ["*"]}, new_secret())
         given = new_secret()
         second, until_ms = await endpoints.rotate("dev", endpoint.id, given, overlap_s=60)
         endpoint = await endpoints.read("dev", endpoint.id)
         assert second == given
-        assert endpoints.live_secrets(endpoint, until_ms - 1) == [key_of(second), key_of(first)]
-        assert endpoints.live_secrets(endpoint, until_ms) == [key_of(second)]
+        assert live_keys(endpoint, box, until_ms - 1) == [key_of(second), key_of(first)]
+        assert live_keys(endpoint, box, until_ms) == [key_of(second)]
 
     async def test_the_overlap_is_the_settings_unless_it_is_named(
         self, endpoints: Endpoints, settings: Settings
@@ -252,12 +254,12 @@ class TestSecrets:
         _, until_ms = await endpoints.rotate("dev", endpoint.id)
         assert until_ms >= endpoint.created_at + settings.secret_overlap_s * 1000
 
-    async def test_an_overlap_of_nothing_forgets_them_all(self, endpoints: Endpoints) -> None:
+    async def test_an_overlap_of_nothing_forgets_them_all(self, endpoints: Endpoints, box: SecretBox) -> None:
         endpoint = await made(endpoints)
         await endpoints.rotate("dev", endpoint.id, overlap_s=600)
         last, _ = await endpoints.rotate("dev", endpoint.id, overlap_s=0)
         endpoint = await endpoints.read("dev", endpoint.id)
-        assert endpoints.live_secrets(endpoint, 0) == [key_of(last)]
+        assert live_keys(endpoint, box, 0) == [key_of(last)]
 
     async def test_only_so_many_live_at_once(self, endpoints: Endpoints) -> None:
         endpoint = await made(endpoints)
@@ -269,10 +271,10 @@ class TestSecrets:
         await endpoints.rotate("dev", endpoint.id, overlap_s=0)
         assert len((await endpoints.read("dev", endpoint.id)).secrets) == 1
 
-    async def test_two_at_once_are_both_there(self, endpoints: Endpoints) -> None:
+    async def test_two_at_once_are_both_there(self, endpoints: Endpoints, box: SecretBox) -> None:
         endpoint = await made(endpoints)
         pairs = await asyncio.gather(*(endpoints.rotate("dev", endpoint.id) for _ in range(2)))
-        live = endpoints.live_secrets(await endpoints.read("dev", endpoint.id), endpoint.created_at)
+        live = live_keys(await endpoints.read("dev", endpoint.id), box, endpoint.created_at)
         assert {key_of(secret) for secret, _ in pairs} < set(live)
         assert len(live) == 3
 
@@ -281,13 +283,10 @@ class TestSecrets:
             await endpoints.create("dev", {"url": URL, "events": ["*"]}, "whsec_short")
         assert [key async for key in redis.scan_iter("*")] == []
 
-    async def test_without_its_key_a_process_cannot_read_it(
-        self, redis: ArqRedis, endpoints: Endpoints, settings: Settings
-    ) -> None:
+    async def test_without_its_key_a_process_cannot_read_it(self, endpoints: Endpoints) -> None:
         endpoint = await made(endpoints)
-        stranger = Endpoints(redis, settings, SecretBox(["x" * 32]))
         with pytest.raises(Refusal, match="secret_unreadable"):
-            stranger.live_secrets(endpoint, 0)
+            live_keys(endpoint, SecretBox(["x" * 32]), 0)
 
 
 class TestDeletion:

@@ -211,7 +211,7 @@ async def test_recovery_delivers_anew_what_failed_since_a_time(redis: ArqRedis) 
         since = (await office.delivery(events[1], endpoint)).created_at
         asked = Submission("recovery", "default", "dev", json.dumps({"endpoint": endpoint.id, "since": since}))
         job = await office.desk.intake.accept(asked)
-        assert (await office.desk.ended(job.job_id)).result == {"failed": 2, "redelivered": 2}
+        assert (await office.desk.ended(job.job_id)).result == {"found": 2, "redelivered": 2}
         for event in events[1:]:
             record = await office.desk.until((await office.delivery(event, endpoint)).id, State.SUCCEEDED)
             assert [one["outcome"] for one in record.attempts] == ["failed", "succeeded"]

@@ -4,10 +4,12 @@ local id = payload.id
 if payload.verb == 'open' then
   create_batch(id, payload.owner, 0, payload.fields)
   redis.call('HSET', K.job .. id, 'open', 1)
+  redis.call('ZADD', K.arq_queue.default, now + K.batch_open_ms, id)
   return cmsgpack.pack('open')
 end
 local r = redis.call('HMGET', K.job .. id, 'owner', 'kind')
 if r[1] ~= payload.owner or r[2] ~= 'batch' then return cmsgpack.pack('unknown') end
 redis.call('HDEL', K.job .. id, 'open')
+redis.call('ZREM', K.arq_queue.default, id)
 close_batch(id, payload.keep)
 return cmsgpack.pack('sealed')

@@ -1,15 +1,16 @@
 -- Somebody cancels a job. One that waits never starts; for one that runs, its worker is told by ARQ's own sign (`arq:abort`).
--- payload: id, keep. Answers 'unknown' | 'cancelled' | 'running' | the state in which it had ended.
--- Cancelling a batch cancels its jobs, and lets no more join it.
+-- payload: ids, keep, by (`for_each`). Answers for each 'unknown' | 'cancelled' | 'running' | the state in which it had ended.
+-- A batch takes no more jobs; those it has, whoever cancels it cancels too ('batch').
 local function cancel(id)
   local job = read(id)
   if not job then return 'unknown' end
   local state = job.state
   if job.kind == 'batch' and state == 'running' then
     redis.call('HDEL', K.job .. id, 'open')
-    for _, one in ipairs(redis.call('ZRANGE', K.jobs .. 'batch/' .. id, 0, -1)) do cancel(one) end
+    redis.call('HSET', K.job .. id, 'cancelling', 1)
+    redis.call('ZREM', K.arq_queue[job.queue], id)
     close_batch(id, payload.keep)
-    state = redis.call('HGET', K.job .. id, 'state')
+    return 'batch'
   elseif state == 'running' then
     redis.call('ZADD', K.arq_abort, 'NX', now, id)
   elseif state == 'queued' or state == 'scheduled' or state == 'retrying' then
@@ -24,4 +25,4 @@ local function cancel(id)
   end
   return state
 end
-return cmsgpack.pack(cancel(payload.id))
+return for_each(cancel)

@@ -1,6 +1,7 @@
 -- A worker asks for work: timers that are due are looked at, lanes take turns, and what can start now starts.
--- payload: worker, idle (it runs nothing and has no end to write), queues {{name, free}, …}, lane_cap and receiver_cap (0: none), keep.
--- Answers {jobs, strangers, wait_ms, mode, now}: jobs {id, queue, kind, owner, params, attempt, tries, created_at, request_id} …;
+-- payload: worker, idle (it runs nothing and has no end to write), queues {{name, free}, …}, lane_cap, receiver_cap and owner_cap (of deliveries; 0: none), keep.
+-- Answers {jobs, strangers, wait_ms, mode, now}: jobs {id, queue, kind, owner, params, attempt, tries, created_at, request_id,
+-- traceparent} …;
 -- strangers {id, queue, arq body} … to be adopted; wait_ms until a timer is due (-1: none);
 -- mode 'alone' (the one job is a suspect: run nothing beside it), 'drain' (run empty, then ask again for a suspect) or 'any'.
 local DUE_AT_ONCE = 100
@@ -30,7 +31,8 @@ end
 -- The worker died: not the job's fault, so it uses up no try; but a job that kills its workers must not go on for ever.
 local function lapse(id, queue, job)
   job.lapses = job.lapses + 1
-  leave_running(queue, job.lane, 1)
+  leave_running(queue, job.lane, 1, job.owner)
+  count('attempts ' .. label(job.kind) .. ' lapsed')
   local attempt = { 'attempt:' .. job.attempt, lapsed_attempt(job.attempt, job.worker, job.started_at), 'lapses', job.lapses }
   if job.lapses >= POISON_LAPSES then
     close_poison(id, job, job.attempt, payload.keep, attempt)
@@ -42,6 +44,13 @@ local function lapse(id, queue, job)
 end
 
 -- A timer is due: what it means depends on the state of its job.
+local function close_lost(id, job)
+  local first, state = string.match(job.lost, '^(%S+) (%S+)$')
+  local message = 'Job ' .. first .. ', which had to succeed first, is ' .. state .. '.'
+  close(id, job, job.attempt, 'failed', { 'prerequisite_failed', message }, payload.keep,
+    { 'error', cjson.encode({ code = 'prerequisite_failed', message = message }) })
+end
+
 local function look(id, queue, patience)
   local timers = K.arq_queue[queue]
   local elsewhere = redis.call('PTTL', K.arq_running .. id)
@@ -59,12 +68,18 @@ local function look(id, queue, patience)
   elseif job.queue ~= queue then
     -- Somebody gave a known id to another queue: the job has its timer in its own.
     redis.call('ZREM', timers, id)
+  elseif job.kind == 'batch' then
+    redis.call('ZREM', timers, id)
+    redis.call('HDEL', K.job .. id, 'open')
+    close_batch(id, payload.keep)
   elseif job.state == 'running' then
     if now < patience then redis.call('ZADD', timers, patience, id) else lapse(id, queue, job) end
   elseif job.state == 'queued' or job.state == 'scheduled' or job.state == 'retrying' then
     if cancelled(id) then
       leave_lane(id, queue, job.lane)
       close_cancelled(id, job)
+    elseif job.lost then
+      close_lost(id, job)
     elseif job.awaits > 0 then
       redis.call('ZADD', timers, now + K.safety_ms, id)
     else
@@ -74,6 +89,8 @@ local function look(id, queue, patience)
       end
       wait_again(id, queue, job.lane, job.score, job.lapses)
     end
+  elseif job.awaited then
+    let_go_after(id, job, job.state)
   else
     redis.call('ZREM', timers, id)
   end
@@ -95,8 +112,10 @@ local function start(id, queue)
   redis.call('HSET', K.job .. id, 'state', 'running', 'worker', worker, 'attempt', attempt, 'started_at', now)
   redis.call('ZADD', K.arq_queue[queue], now + K.lease_ms, id)
   set_state(id, job, 'running')
-  local more = redis.call('HMGET', K.job .. id, 'params', 'request_id')
-  jobs[#jobs + 1] = { id, queue, job.kind, job.owner, more[1], attempt, job.tries, tonumber(job.created_at), more[2] }
+  local more = redis.call('HMGET', K.job .. id, 'params', 'request_id', 'due_at', 'traceparent')
+  if attempt == 1 then observe('pickup', label(job.kind), now - tonumber(more[3])) end
+  jobs[#jobs + 1] = { id, queue, job.kind, job.owner, more[1], attempt, job.tries, tonumber(job.created_at), more[2],
+    more[4] }
   return true
 end
 
@@ -110,14 +129,37 @@ local function take(queue, lane, want)
   return started
 end
 
+-- How many deliveries of this lane's owner may start now. A lane that has to stand back is let in again by the next that ends.
+local function share(queue, lane, want)
+  if payload.owner_cap == 0 or string.sub(lane, 1, 6) == 'owner:' then return want end
+  local kind, about = string.match(lane, '^(%a+):([^:]+)')
+  local owner = kind == 'host' and about or redis.call('HGET', K.endpoint .. (about or ''), 'owner')
+  if not owner then return want end
+  local room = payload.owner_cap - redis.call('ZCARD', K.jobs .. owner .. '/delivery:running')
+  if room > 0 then return math.min(want, room) end
+  redis.call('SADD', K.standing_back .. queue .. ':' .. owner, lane)
+  redis.call('ZADD', K.full .. queue, now, lane)
+  return 0
+end
+
 -- How many jobs of this lane may start now: 0 takes it out of the round until something ends or its time has come.
 local function room(queue, lane, want)
   local key = K.lane .. queue .. ':' .. lane
   local limits = redis.call('HMGET', key, 'running', 'cap', 'rate', 'next', 'trips')
-  -- An owner's lane has one default, those of receivers another; a receiver that failed too often is probed by one at a time.
-  local cap = tonumber(limits[2] or (string.sub(lane, 1, 6) == 'owner:' and payload.lane_cap or payload.receiver_cap))
+  -- The limit of owners yields to a lane's own, that of receivers is the most that one may ask for; a receiver that failed too often is
+  -- probed by one job at a time.
+  local own, cap = limits[2] and tonumber(limits[2])
+  if string.sub(lane, 1, 6) == 'owner:' then
+    cap = own or payload.lane_cap
+  else
+    cap = payload.receiver_cap
+    if own and (own < cap or cap == 0) then cap = own end
+  end
   if limits[5] then cap = 1 end
-  if cap > 0 then want = math.min(want, cap - tonumber(limits[1] or 0)) end
+  if cap > 0 then
+    want = math.min(want, cap - tonumber(limits[1] or 0))
+    if want <= 0 then redis.call('ZADD', K.full .. queue, now, lane) end
+  end
   local rate = tonumber(limits[3] or 0)
   if rate > 0 and want > 0 then
     local from = math.max(tonumber(limits[4] or 0), now)
@@ -125,8 +167,10 @@ local function room(queue, lane, want)
       redis.call('ZADD', K.parked .. queue, from, lane)
       return 0
     end
-    redis.call('HSET', key, 'next', from + 1000 / rate)
-    return 1
+    -- What a lane was too late to start within the last tenth of a second it may make up for.
+    local since = math.max(tonumber(limits[4] or now), now - 100)
+    want = math.min(want, 1 + math.floor((now - since) * rate / 1000))
+    redis.call('HSET', key, 'next', since + want * 1000 / rate)
   end
   return want
 end
@@ -137,7 +181,8 @@ local function serve(queue, free, turn)
     local lanes = redis.call('ZRANGE', turns, 0, free - 1)
     if #lanes == 0 then break end
     for _, lane in ipairs(lanes) do
-      local want = room(queue, lane, #lanes == 1 and free or 1)
+      local want = share(queue, lane, #lanes == 1 and free or 1)
+      if want > 0 then want = room(queue, lane, want) end
       if want > 0 then
         free = free - take(queue, lane, want)
         turn = turn + 1
@@ -188,7 +233,7 @@ for _, pair in ipairs(payload.queues) do
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', K.arq_queue[queue], '-inf', now, 'LIMIT', 0, DUE_AT_ONCE)) do
     look(id, queue, patience)
   end
-  for _, lane in ipairs(redis.call('ZRANGEBYSCORE', K.parked .. queue, '-inf', now)) do
+  for _, lane in ipairs(redis.call('ZRANGEBYSCORE', K.parked .. queue, '-inf', now, 'LIMIT', 0, DUE_AT_ONCE)) do
     redis.call('ZREM', K.parked .. queue, lane)
     if redis.call('EXISTS', K.line .. queue .. ':' .. lane) == 1 then join_round(queue, lane) end
   end

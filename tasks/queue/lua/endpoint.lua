@@ -9,7 +9,7 @@
 -- Answers 'unknown', or: create {name, value, …} | 'full'; change {name, value, …}; rotate 'full' | the time at which the old ones end;
 -- disable 'done' | 'same' (it was so already); delete 'done'.
 local id, key = payload.id, K.endpoint .. payload.id
-local lane, parked = K.lane .. payload.queue .. ':' .. payload.lane, K.parked .. payload.queue
+local lane = K.lane .. payload.queue .. ':' .. payload.lane
 local owner = payload.verb == 'create' and payload.owner or redis.call('HGET', key, 'owner')
 local verbs = {}
 
@@ -20,33 +20,27 @@ local function subscribe(command)
   end
 end
 
-local function let_go()
-  redis.call('ZREM', parked, payload.lane)
-  if redis.call('EXISTS', K.line .. payload.queue .. ':' .. payload.lane) == 1 then
-    join_round(payload.queue, payload.lane)
-    wake(payload.queue)
-  end
-end
-
 local function limit(name, value)
   if value > 0 then redis.call('HSET', lane, name, value) else redis.call('HDEL', lane, name) end
 end
 
 -- Limits hold at once: a lane that waits for its next start by the old rate starts by the new one.
 local function set_limits()
+  if not (payload.cap or payload.rate) then return end
+  local alone = left_alone_until(payload.queue, payload.lane)
   if payload.cap then limit('cap', payload.cap) end
   if payload.rate then
-    local following, until_ms = redis.call('HGET', lane, 'next'), redis.call('ZSCORE', parked, payload.lane)
     limit('rate', payload.rate)
     redis.call('HDEL', lane, 'next')
-    if following and until_ms and tonumber(following) == tonumber(until_ms) then redis.call('ZREM', parked, payload.lane) end
   end
-  if (payload.cap or payload.rate) and not redis.call('ZSCORE', parked, payload.lane) then let_go() end
+  if not alone then let_go(payload.queue, payload.lane) end
 end
 
 local function disable(reason)
   if redis.call('HGET', key, 'enabled') == '0' then return 'same' end
   subscribe('ZREM')
+  redis.call('ZADD', K.disabled, now, id)
+  redis.call('ZREM', K.failing, id)
   redis.call('HSET', key, 'enabled', 0, 'disabled_reason', reason, 'disabled_at', now, 'changed_at', now)
   local url = redis.call('HGET', key, 'url')
   announce(owner, 'endpoint.disabled', cjson.encode({ endpoint = id, url = url, reason = reason }), false, false)
@@ -61,6 +55,7 @@ function verbs.create()
     subscribe('ZADD')
   else
     redis.call('HSET', key, 'disabled_reason', 'owner', 'disabled_at', now)
+    redis.call('ZADD', K.disabled, now, id)
   end
   set_limits()
   return redis.call('HGETALL', key)
@@ -73,11 +68,13 @@ function verbs.change()
   if payload.enabled then
     redis.call('HSET', key, 'enabled', 1)
     redis.call('HDEL', key, 'disabled_reason', 'disabled_at')
+    redis.call('ZREM', K.disabled, id)
   end
   set_limits()
   if payload.afresh then
-    redis.call('HDEL', lane, 'failures', 'trips', 'failing_since')
-    let_go()
+    redis.call('HDEL', lane, 'failures', 'trips', 'failing_since', 'failed_at')
+    redis.call('ZREM', K.failing, id)
+    let_go(payload.queue, payload.lane)
   end
   if payload.enabled == false then
     disable('owner')
@@ -107,8 +104,10 @@ function verbs.delete()
   subscribe('ZREM')
   redis.call('DEL', key)
   redis.call('ZREM', K.endpoints .. owner, id)
-  redis.call('HDEL', lane, 'cap', 'rate', 'next', 'failures', 'trips', 'failing_since')
-  let_go()
+  redis.call('ZREM', K.disabled, id)
+  redis.call('ZREM', K.failing, id)
+  redis.call('HDEL', lane, 'cap', 'rate', 'next', 'failures', 'trips', 'failing_since', 'failed_at')
+  let_go(payload.queue, payload.lane)
   -- What still waits fails when it runs, and moves through these indexes until then. One that is empty now could not expire: it gets an
   -- id that is no job's.
   local index = K.jobs .. payload.shelf

@@ -1,8 +1,9 @@
 -- A submit: records, ARQ jobs, lanes or timers, indexes, idempotency key and wake signal together.
 -- payload: jobs {what `create` takes, …}, batch (id and fields {name, value, …} of one that they make) or nil,
---          idempotency {key, content, ttl_ms} or nil, max_waiting.
+--          idempotency {key, content, ttl_ms} or nil, max_waiting, seen (of `swept`) or nil.
 -- Answers {'created', id, now} (of the batch, or of the one job) | {'same', id} | {'reused', id} | {'full', waiting} | {'known', id} |
--- {'unknown', id} (a job that was to come first) | {'ended', id, state} (it did not succeed) | {'sealed', id} (the batch takes no more).
+-- {'unknown', id} (a job that was to come first) | {'ended', id, state} (it did not succeed) | {'sealed', id} (the batch takes no more) |
+-- {'swept', …} (look whether the blob is there, and say it again).
 local jobs, batch = payload.jobs, payload.batch
 local first = batch or jobs[1]
 local owner = jobs[1].owner
@@ -23,10 +24,14 @@ end
 if redis.call('EXISTS', K.job .. first.id) == 1 then return cmsgpack.pack({ 'known', first.id }) end
 
 for _, job in ipairs(jobs) do
+  local again = swept(job.blobs, payload.seen or {}, 0)
+  if again then return cmsgpack.pack(again) end
   local after = {}
   for _, id in ipairs(job.after or {}) do
-    local r = redis.call('HMGET', K.job .. id, 'owner', 'state')
+    local r = redis.call('HMGET', K.job .. id, 'owner', 'state', 'open')
     if r[1] ~= owner then return cmsgpack.pack({ 'unknown', id }) end
+    -- Who joined it later might wait for this very job.
+    if r[3] then return cmsgpack.pack({ 'open', id }) end
     if r[2] == 'failed' or r[2] == 'cancelled' then return cmsgpack.pack({ 'ended', id, r[2] }) end
     if r[2] ~= 'succeeded' then after[#after + 1] = id end
   end

@@ -4,12 +4,14 @@
 -- Answers how many were made.
 local made = 0
 local index = K.jobs .. 'event/' .. payload.event
+local traceparent = redis.call('HGET', K.job .. payload.event, 'traceparent')
+local fields = traceparent and { 'name', payload.type, 'traceparent', traceparent } or { 'name', payload.type }
 for _, delivery in ipairs(payload.deliveries) do
   local id, endpoint, lane, shelves, always = unpack(delivery)
   local wanted = always or redis.call('HGET', K.endpoint .. endpoint, 'enabled') == '1'
   if wanted and redis.call('EXISTS', K.job .. id) == 0 then
     create({ id = id, kind = 'delivery', queue = 'webhooks', owner = payload.owner, lane = lane, shelves = shelves, priority = 'normal',
-      params = cjson.encode({ event = payload.event, endpoint = endpoint }), delay_ms = 0, fields = { 'name', payload.type }, blobs = {},
+      params = cjson.encode({ event = payload.event, endpoint = endpoint }), delay_ms = 0, fields = fields, blobs = {},
       event = payload.event })
     redis.call('ZADD', index, now, id)
     made = made + 1

@@ -55,6 +55,15 @@ local function is_wanted(id, index)
     and (not prefix or begins(id) or begins(r[4] or ''))
 end
 
+-- A whole id is found wherever it stands.
+local function is_listed(id)
+  for _, name in ipairs(payload.indexes) do
+    local created = tonumber(redis.call('ZSCORE', K.jobs .. name, id))
+    if created then return created >= payload.oldest and created <= (payload.newest or created) and is_wanted(id, name) end
+  end
+end
+if prefix and #prefix == 32 and is_listed(prefix) then return cmsgpack.pack({ { prefix }, false, 1 }) end
+
 local ids, looked, last = {}, 0, false
 local walk = newest_walk()
 while walk and #ids < payload.limit and looked < payload.look do

@@ -1,10 +1,10 @@
 -- Ended jobs run anew, with all their tries; what waits for its next try has it now. Old attempts are kept.
--- payload: ids, keep_event_ms. Answers for each 'reopened' | 'unknown' | 'expired' | the state in which it stays.
+-- payload: ids, only {state → true} (nil: any), keep_event_ms, by (`for_each`). Answers for each 'reopened' | 'unknown' | 'expired' | the state in which it stays.
 -- A batch one of whose jobs runs anew has not ended.
 local function go_on(id)
   local batch = read(id)
   if not batch or batch.state == 'running' then return end
-  redis.call('HDEL', K.job .. id, 'finished_at', 'expires_at', 'error', 'result')
+  redis.call('HDEL', K.job .. id, 'finished_at', 'expires_at', 'error', 'result', 'cancelling')
   redis.call('PERSIST', K.job .. id)
   redis.call('PERSIST', K.jobs .. 'batch/' .. id)
   redis.call('HSET', K.job .. id, 'state', 'running')
@@ -15,15 +15,18 @@ local function again(id)
   local job = read(id)
   if not job then return 'unknown' end
   if job.kind == 'batch' then return job.state end
-  if job.state == 'running' or job.state == 'queued' then return job.state end
+  if job.state == 'running' or job.state == 'queued' or payload.only and not payload.only[job.state] then return job.state end
   local record = K.job .. id
-  local more = redis.call('HMGET', record, 'expires_at', 'priority')
+  local more = redis.call('HMGET', record, 'expires_at', 'priority', 'blobs')
   if more[1] then
     if tonumber(more[1]) <= now then return 'expired' end
-    redis.call('HDEL', record, 'finished_at', 'expires_at', 'error', 'result', 'files', 'progress', 'tries', 'lapses', 'awaits')
+    redis.call('HDEL', record, 'finished_at', 'expires_at', 'error', 'result', 'files', 'progress', 'tries', 'lapses', 'awaits', 'lost')
     redis.call('PERSIST', record)
     redis.call('DEL', K.arq_result .. id)
     redis.call('ZREM', K.arq_abort, id)
+    local blobs = {}
+    for blob in string.gmatch(more[3] or '', '%x+') do blobs[#blobs + 1] = blob end
+    need_blobs(id, blobs, 0)
   end
   local score = line_score(more[2], now * 1000 + clock[2] % 1000)
   redis.call('HSET', record, 'state', 'queued', 'due_at', now, 'score', score)
@@ -42,6 +45,4 @@ local function again(id)
   return 'reopened'
 end
 
-local answers = {}
-for n, id in ipairs(payload.ids) do answers[n] = again(id) end
-return cmsgpack.pack(answers)
+return for_each(again)

@@ -24,6 +24,7 @@ class Taken(NamedTuple):
     tries: int
     created_at: int
     request_id: str | bool
+    traceparent: str | bool = False
 
 
 class Claim(NamedTuple):
@@ -53,7 +54,14 @@ class Claimant:
         self._progress = Script(redis, "progress")
 
     async def claim(
-        self, free: int = 10, *, idle: bool = True, lane_cap: int = 0, receiver_cap: int = 0, **queues: int
+        self,
+        free: int = 10,
+        *,
+        idle: bool = True,
+        lane_cap: int = 0,
+        receiver_cap: int = 0,
+        owner_cap: int = 0,
+        **queues: int,
     ) -> Claim:
         """free: slots in `default`; or name other queues, with their slots."""
         payload = {
@@ -62,6 +70,7 @@ class Claimant:
             "queues": list((queues or {"default": free}).items()),
             "lane_cap": lane_cap,
             "receiver_cap": receiver_cap,
+            "owner_cap": owner_cap,
             "keep": self._keep,
         }
         jobs, *rest = await self._claim(payload)
@@ -79,7 +88,7 @@ class Claimant:
         return lost
 
     async def finish(self, job: Taken, verb: str = "succeeded", **facts: Any) -> bool:
-        """facts: delay_ms, value, fields, blobs, last, well, pause_ms."""
+        """facts: delay_ms, value, fields, blobs, last, well, pause_ms, bytes."""
         (written,) = await self.finish_all(self.outcome(job, verb, **facts))
         return written
 
@@ -100,11 +109,12 @@ class Claimant:
         last: bool = False,
         well: bool | None = None,
         pause_ms: int = 0,
+        bytes: int = 0,
     ) -> list[Any]:
         """One entry of a batch for `finish_all`."""
         attempt = json.dumps({"number": job.attempt, "worker": self.name, "outcome": verb})
         fields = (*fields, f"attempt:{job.attempt}", attempt)
-        return [job.id, job.attempt, verb, delay_ms, value, fields, blobs, last, well, pause_ms]
+        return [job.id, job.attempt, verb, delay_ms, value, fields, blobs, last, well, pause_ms, bytes]
 
     async def progress(self, job: Taken, done: int) -> bool:
         payload = {"id": job.id, "worker": self.name, "attempt": job.attempt, "progress": json.dumps({"done": done})}

@@ -21,7 +21,7 @@ async def deliveries(
 ) -> list[str]:
     """So many deliveries to one endpoint, each of an event of its own. Returns their ids."""
     ids = []
-    await enable(redis, endpoint)
+    await enable(redis, endpoint, owner=owner)
     for number in range(count):
         one = f"{event}-{number}"
         ids.append(delivery_id(one, endpoint))
@@ -43,10 +43,10 @@ def to(event: str, endpoint: str, owner: str = "dev") -> list[object]:
     return [delivery_id(event, endpoint), endpoint, f"endpoint:{endpoint}", _shelves(owner, endpoint), False]
 
 
-async def enable(redis: ArqRedis, *endpoints: str) -> None:
+async def enable(redis: ArqRedis, *endpoints: str, owner: str = "dev") -> None:
     """Let these endpoints be there."""
     for endpoint in endpoints:
-        await redis.hset(ENDPOINT + endpoint, "enabled", "1")
+        await redis.hset(ENDPOINT + endpoint, mapping={"enabled": "1", "owner": owner})
         await redis.expire(ENDPOINT + endpoint, 60)
 
 

@@ -2,9 +2,31 @@
 
 import asyncio
 import ssl as tls
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+
+@dataclass(slots=True)
+class Trap:
+    """Silences each connection on which a client says `word`, once that was heard `passes` times on any of them.
+
+    unheard: what was said, that word included, and not passed on.
+    """
+
+    word: bytes
+    passes: int = 0
+    unheard: bytes = b""
+
+    def hears(self, said: bytes, new: int) -> bool:
+        """Whether this connection is to be silent, by the `new` last bytes that were said on it."""
+        heard = said.count(self.word, max(0, len(said) - new - len(self.word) + 1))
+        if heard <= self.passes:
+            self.passes -= heard
+            return False
+        self.unheard += said[-new:]
+        return True
 
 
 class Proxy:
@@ -19,6 +41,7 @@ class Proxy:
         self._said: dict[asyncio.Task[None], bytes] = {}
         self._silent: set[asyncio.Task[None]] = set()
         self._mute: set[asyncio.Task[None]] = set()
+        self._traps: list[Trap] = []
         self._over = asyncio.Event()
 
     def silence(self, word: bytes) -> bool:
@@ -30,6 +53,11 @@ class Proxy:
     def mute(self, word: bytes) -> None:
         """As `silence`, but what the client says still arrives: only the answers are lost."""
         self._mute |= {task for task, said in self._said.items() if word in said}
+
+    def trap(self, word: bytes, passes: int = 0) -> Trap:
+        """From now on this word is passed on so many times at most; see `Trap`."""
+        self._traps.append(Trap(word, passes))
+        return self._traps[-1]
 
     async def __aenter__(self) -> Self:
         if self._socket is not None:
@@ -55,7 +83,7 @@ class Proxy:
 
         async def there() -> None:
             while data := await reader.read(65_536):
-                self._said[this] += data
+                self._hear(this, data)
                 if this not in self._silent:
                     far_writer.write(data)
 
@@ -72,6 +100,12 @@ class Proxy:
         await asyncio.gather(*tasks, return_exceptions=True)
         for end in (writer, far_writer):
             end.close()
+
+    def _hear(self, this: "asyncio.Task[None]", data: bytes) -> None:
+        self._said[this] += data
+        for trap in self._traps:
+            if trap.hears(self._said[this], len(data)):
+                self._silent.add(this)
 
     async def _wait(self) -> None:
         await self._over.wait()

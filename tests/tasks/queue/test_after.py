@@ -3,6 +3,7 @@
 import pytest
 from arq.connections import ArqRedis
 
+from tasks.queue.batches import Batches
 from tasks.queue.cancel import Canceller
 from tasks.queue.enqueue import Intake
 from tasks.queue.record import State
@@ -70,6 +71,8 @@ async def test_if_one_does_not_succeed_it_fails_and_so_does_what_waits_for_it(
     waiting = await submit(intake, after=(first,))
     last = await submit(intake, after=(waiting,))
     await claimant.finish(await claimant.one(), verb, value=["x", "y"])
+    for _ in range(2):
+        assert (await claimant.claim()).jobs == []
     for one, before in ((waiting, first), (last, waiting)):
         record = await record_of(redis, one)
         assert record.state is State.FAILED
@@ -105,13 +108,22 @@ async def test_what_failed_for_want_of_another_can_be_retried(
     first = await submit(intake)
     waiting = await submit(intake, after=(first,))
     await claimant.finish(await claimant.one(), "failed", value=["x", "y"])
+    await claimant.claim()
     assert await Reopener(redis, settings).reopen([waiting]) == ["reopened"]
     assert (await claimant.claim()).ids == [waiting]
 
 
-async def test_what_cannot_be_waited_for_is_refused(redis: ArqRedis, intake: Intake, claimant: Claimant) -> None:
+async def test_what_cannot_be_waited_for_is_refused(
+    redis: ArqRedis, intake: Intake, claimant: Claimant, settings: Settings
+) -> None:
     failed = await submit(intake)
     await claimant.finish(await claimant.one(), "failed", value=["x", "y"])
+    batch = await Batches(redis, settings).open("dev")
+    with pytest.raises(Refusal, match=r"batch_open.*seal it first"):
+        await submit(intake, after=(batch,))
+    with pytest.raises(Refusal, match="batch_open"):
+        await submit(intake, after=(batch,), batch=batch)
+    await Batches(redis, settings).seal("dev", batch)
     with pytest.raises(Refusal, match=r"prerequisite_failed.*retry it first"):
         await submit(intake, after=(failed,))
     strangers = await submit(intake, owner="another")
@@ -120,3 +132,42 @@ async def test_what_cannot_be_waited_for_is_refused(redis: ArqRedis, intake: Int
             await submit(intake, after=(unknown,))
         assert refused.value.field == "after"
     assert (await claimant.claim()).ids == [strangers]
+
+
+async def test_thousands_may_wait_for_one_and_no_script_takes_them_all(
+    redis: ArqRedis, intake: Intake, claimant: Claimant
+) -> None:
+    first = await submit(intake)
+    waiting = {await submit(intake, after=(first,)) for _ in range(170)}
+    await claimant.finish(await claimant.one())
+    claims = 0
+    while waiting:
+        jobs = (await claimant.claim(300)).jobs
+        assert len(jobs) <= 100
+        waiting -= {job.id for job in jobs}
+        assert await claimant.finish_all(*(claimant.outcome(job, "succeeded") for job in jobs)) == [True] * len(jobs)
+        claims += 1
+        assert claims < 20
+    assert await redis.keys("pressroom:after:*") == []
+
+
+async def test_a_long_chain_ends_a_link_at_a_time(redis: ArqRedis, intake: Intake, claimant: Claimant) -> None:
+    chain = [await submit(intake)]
+    for _ in range(300):
+        chain.append(await submit(intake, after=(chain[-1],)))
+    await claimant.finish(await claimant.one(), "failed", value=["x", "y"])
+    for _ in range(320):
+        assert (await claimant.claim()).jobs == []
+    assert await state_of(redis, chain[-1]) is State.FAILED
+
+
+async def test_an_open_batch_is_sealed_by_its_timer(
+    redis: ArqRedis, intake: Intake, claimant: Claimant, settings: Settings
+) -> None:
+    batch = await Batches(redis, settings).open("dev")
+    await submit(intake, batch=batch)
+    await claimant.finish(await claimant.one())
+    assert await state_of(redis, batch) is State.RUNNING
+    await look_now(redis, batch)
+    await claimant.claim()
+    assert await state_of(redis, batch) is State.SUCCEEDED

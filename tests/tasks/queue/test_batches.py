@@ -132,7 +132,10 @@ async def test_cancelling_a_batch_cancels_its_jobs(
     assert (await record_of(redis, accepted.job_id)).tally == {"succeeded": 1, "running": 1, "cancelled": 1}
     assert await redis.zscore("arq:abort", running.id) is not None
     await claimant.finish(running, "cancelled")
-    assert (await record_of(redis, accepted.job_id)).state is State.FAILED
+    batch = await record_of(redis, accepted.job_id)
+    assert batch.state is State.CANCELLED
+    assert batch.error is not None
+    assert batch.error["code"] == "cancelled"
 
 
 async def test_a_batch_one_of_whose_jobs_runs_anew_goes_on(

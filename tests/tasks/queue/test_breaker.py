@@ -3,7 +3,8 @@
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.redis_keys import LANE, PARKED, QUEUE
+from tasks.queue.lanes import Lanes
+from tasks.queue.redis_keys import FAILURE_GAP_MS, LANE, PARKED, QUEUE
 from tasks.settings import Settings
 from tests.tasks.queue.claimant import Claimant, Taken
 from tests.tasks.queue.fan_out import LANE_A, deliveries
@@ -38,9 +39,10 @@ async def pause_ms(redis: ArqRedis) -> float:
     return 0 if until is None else until - seconds * 1000 - micros / 1000
 
 
-async def let_it_go(redis: ArqRedis) -> None:
+async def let_it_go(redis: ArqRedis, *, missing_ok: bool = False) -> None:
     """Let the lane's pause be over."""
-    assert await redis.zadd(f"{PARKED}webhooks", {LANE_A: 1}, xx=True, ch=True) == 1
+    parked = await redis.zadd(f"{PARKED}webhooks", {LANE_A: 1}, xx=True, ch=True) == 1
+    assert parked or missing_ok
 
 
 async def test_failures_in_a_row_park_the_lane_and_no_try_is_used_up(redis: ArqRedis, claimant: Claimant) -> None:
@@ -128,3 +130,59 @@ async def test_receivers_have_a_default_cap_of_their_own(redis: ArqRedis, claima
     await deliveries(redis, 5)
     assert len((await claimant.claim(receiver_cap=2, lane_cap=4, webhooks=10)).jobs) == 2
     assert await redis.hget(f"{QUEUE}webhooks", "seen") is not None
+
+
+async def test_a_lane_with_a_rate_trips_like_any_other(redis: ArqRedis, claimant: Claimant, settings: Settings) -> None:
+    await deliveries(redis, 20)
+    await Lanes(redis).limit("webhooks", LANE_A, rate=50)
+    for _ in range(FAILURES):
+        await let_it_go(redis, missing_ok=True)
+        await redis.hdel(f"{LANE}webhooks:{LANE_A}", "next")
+        (job,) = await take(claimant, 1)
+        await take(claimant, 1)  # parks the lane until its next start
+        await fail(claimant, job)
+    assert await redis.hget(f"{LANE}webhooks:{LANE_A}", "trips") == b"1"
+    assert await pause_ms(redis) > 29_000
+    await Lanes(redis).limit("webhooks", LANE_A)
+
+
+async def test_no_endpoint_gets_more_at_once_than_the_setting_allows(redis: ArqRedis, claimant: Claimant) -> None:
+    await deliveries(redis, 9)
+    await Lanes(redis).limit("webhooks", LANE_A, cap=1_000)
+    assert len((await claimant.claim(receiver_cap=3, webhooks=50)).jobs) == 3
+    await Lanes(redis).limit("webhooks", LANE_A)
+
+
+async def test_a_failure_of_long_ago_is_not_the_begin_of_this_one(redis: ArqRedis, claimant: Claimant) -> None:
+    await deliveries(redis, 2)
+    first, second = await take(claimant)
+    await fail(claimant, first)
+    key = f"{LANE}webhooks:{LANE_A}"
+    long_ago = int(await redis.hget(key, "failed_at") or 0) - FAILURE_GAP_MS - 1_000
+    await redis.hset(key, mapping={"failing_since": long_ago, "failed_at": long_ago})
+    await fail(claimant, second)
+    assert int(await redis.hget(key, "failing_since") or 0) > long_ago + FAILURE_GAP_MS
+
+
+async def test_many_slow_endpoints_of_one_owner_leave_room_for_anothers(redis: ArqRedis, claimant: Claimant) -> None:
+    for endpoint in "abcdef":
+        await deliveries(redis, 3, endpoint=endpoint)
+    await deliveries(redis, 2, endpoint="z", owner="another")
+
+    async def owners() -> list[str]:
+        return sorted(job.owner for job in (await claimant.claim(owner_cap=4, webhooks=100)).jobs)
+
+    first = (await claimant.claim(owner_cap=4, webhooks=100)).jobs
+    assert sorted(job.owner for job in first) == ["another"] * 2 + ["dev"] * 4
+    assert await owners() == []
+    ours = [job for job in first if job.owner == "dev"]
+    for job in ours[:2]:
+        await claimant.finish(job, well=True)
+    assert await owners() == ["dev"] * 2
+    taken = 8
+    while jobs := [*ours[2:], *(await claimant.claim(owner_cap=4, webhooks=100)).jobs]:
+        ours = ours[:2]
+        for job in jobs:
+            await claimant.finish(job, well=True)
+        taken += len(jobs)
+    assert taken >= 18

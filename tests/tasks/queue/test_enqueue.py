@@ -55,6 +55,7 @@ async def test_every_key_of_a_waiting_job_and_no_other_is_written(redis: ArqRedi
         "pressroom:turns:media",
         "pressroom:line:media:owner:acme",
         "pressroom:wake:media",
+        "pressroom:queue:media",
         f"arq:job:{job_id}",
         "arq:queue:media",
     }
@@ -70,6 +71,7 @@ async def test_every_key_of_a_scheduled_job_and_no_other_is_written(redis: ArqRe
         "pressroom:jobs:dev/echo",
         "pressroom:jobs:dev/echo:scheduled",
         "pressroom:wake:default",
+        "pressroom:queue:default",
         f"arq:job:{job_id}",
         "arq:queue",
     }

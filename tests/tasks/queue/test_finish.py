@@ -57,8 +57,10 @@ class TestEveryEnd:
         await redis.zadd("arq:abort", {job.id: 1})
         await claimant.finish(job, verb)
         await claimant.claim()
-        assert {key.decode() for key in await redis.keys("*")} == {
+        left = {key.decode() for key in await redis.keys("*")}
+        assert {key for key in left if not key.startswith("pressroom:ends:")} == {
             f"pressroom:job:{job.id}",
+            "pressroom:counts",
             "pressroom:jobs:dev",
             f"pressroom:jobs:dev:{verb}",
             "pressroom:jobs:dev/echo",

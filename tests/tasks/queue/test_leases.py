@@ -234,5 +234,5 @@ class TestPatience:
         self, redis: ArqRedis, rival: Claimant, job: Taken
     ) -> None:
         await lapse(redis, job)
-        await redis.delete(QUEUE)
+        await redis.hdel(QUEUE, "seen", "patience")
         assert (await rival.claim()).ids == [job.id]

@@ -1,0 +1,198 @@
+-- The books are put right where something was torn out of them: a key that expired, was evicted or deleted, an older snapshot.
+-- payload: ids, lanes {{queue, lane}, …}, queues {name, …}, owner (of jobs that have lost theirs), keep.
+-- Answers {what became of each id: 'fine' | 'mended' | 'closed' | 'dropped' | 'over', how many lanes were mended, how many queues}.
+-- What waits where it should is left alone: in a parked lane or a paused queue, for its time, for other jobs.
+local NEEDED = { 'kind', 'queue', 'owner', 'lane', 'shelves', 'priority', 'params', 'created_at', 'due_at', 'score' }
+
+local function error_of(code, message)
+  return { 'error', cjson.encode({ code = code, message = message }) }
+end
+
+-- No record, or some fields that were written into an evicted one: no timer is of use, unless a stranger's body waits to be adopted.
+local function drop(id)
+  local record, dropped = K.job .. id, 0
+  if redis.call('PTTL', record) == -1 then dropped = redis.call('DEL', record) end
+  if redis.call('EXISTS', K.arq_job .. id, K.arq_running .. id) == 0 then
+    for _, timers in pairs(K.arq_queue) do dropped = dropped + redis.call('ZREM', timers, id) end
+  end
+  return dropped > 0 and 'dropped' or 'over'
+end
+
+-- Whoever needs blobs goes on saying so, as long as it is kept.
+local function renew_blobs(id)
+  local r = redis.call('HMGET', K.job .. id, 'blobs', 'due_at', 'expires_at')
+  if not r[1] or r[3] and tonumber(r[3]) <= now then return end
+  for blob in string.gmatch(r[1], '%x+') do
+    local key = K.blob .. blob
+    if redis.call('PTTL', key) < K.blob_ms / 2 or redis.call('SISMEMBER', key, id) == 0 then
+      need_blobs(id, { blob }, math.max(tonumber(r[2] or now) - now, 0))
+    end
+  end
+end
+
+-- A record that has lost some of what a job needs is made whole, and closed.
+local function close_incomplete(id)
+  local record, missing = K.job .. id, nil
+  for n, value in ipairs(redis.call('HMGET', record, unpack(NEEDED))) do
+    if not value or NEEDED[n] == 'queue' and not K.arq_queue[value] then missing = missing or NEEDED[n] end
+  end
+  if not missing then return false end
+  if missing == 'queue' then redis.call('HSET', record, 'queue', 'default') end
+  local owner = redis.call('HGET', record, 'owner') or payload.owner
+  for name, value in pairs({ kind = 'unknown', queue = 'default', owner = owner, lane = 'owner:' .. owner, shelves = owner, priority = 'normal',
+    params = '{}', created_at = now, due_at = now, score = 0 }) do
+    redis.call('HSETNX', record, name, value)
+  end
+  local job, message = read(id), 'The record has lost its ' .. missing .. ', without which the job cannot run; submit it again.'
+  leave_lane(id, job.queue, job.lane)
+  close(id, job, job.attempt, 'failed', { 'record_incomplete', message }, payload.keep, error_of('record_incomplete', message))
+  return true
+end
+
+-- A job that waits for others counts them anew. One that is gone will let nobody go.
+local function recount_awaited(id, job)
+  local live, lost = 0, nil
+  for _, first in ipairs(cjson.decode(redis.call('HGET', K.job .. id, 'after') or '[]')) do
+    local state = redis.call('HGET', K.job .. first, 'state')
+    if LIVE[state] then
+      live = live + 1
+      redis.call('SADD', K.after .. first, id)
+      redis.call('HSET', K.job .. first, 'awaited', 1)
+    elseif state ~= 'succeeded' then
+      lost = { first, state or 'gone' }
+    end
+  end
+  if live >= job.awaits then return 'fine' end
+  if lost then
+    local message = 'Job ' .. lost[1] .. ', which had to succeed first, is ' .. lost[2] .. '.'
+    close(id, job, job.attempt, 'failed', { 'prerequisite_failed', message }, payload.keep, error_of('prerequisite_failed', message))
+    return 'closed'
+  end
+  redis.call('HSET', K.job .. id, 'awaits', live)
+  job.awaits = live
+  return 'mended'
+end
+
+-- Everyone who lives has ARQ's body and a timer at which somebody looks at it; who is queued stands in a line, or among the suspects.
+local function put_back(id, job)
+  local timers, mended = K.arq_queue[job.queue], false
+  local timer, held = redis.call('ZSCORE', timers, id), redis.call('PTTL', K.arq_running .. id)
+  local due = tonumber(redis.call('HGET', K.job .. id, 'due_at'))
+  timer = timer and tonumber(timer)
+
+  local function look_at(time)
+    redis.call('ZADD', timers, time, id)
+    wake(job.queue)
+    mended = true
+  end
+
+  if job.state == 'running' then
+    -- The claim takes up what has lost its lease.
+    if not timer or held <= 0 and timer > now + K.lease_ms then look_at(now + math.max(held, 0)) end
+  elseif job.state == 'queued' then
+    local stands = redis.call('ZSCORE', K.line .. job.queue .. ':' .. job.lane, id) or redis.call('ZSCORE', K.suspects .. job.queue, id)
+    -- One that stands nowhere may be a stock worker's, or on its way to one; its timer is near then.
+    if not stands and held <= 0 and (not timer or timer > now) then
+      wait_again(id, job.queue, job.lane, job.score, job.lapses)
+      mended = true
+    elseif not timer then
+      look_at(now + (stands and K.safety_ms or math.max(held, 0)))
+    end
+  elseif job.awaits > 0 then
+    if not timer then look_at(now + K.safety_ms) end
+  elseif not timer or timer > math.max(due, now) then
+    look_at(due)
+  end
+  if redis.call('EXISTS', K.arq_job .. id) == 0 then
+    redis.call('SET', K.arq_job .. id, arq_body(id, job.kind), 'PX', math.max(due - now, 0) + K.arq_job_ms)
+    mended = true
+  end
+  return mended and 'mended' or 'fine'
+end
+
+-- A batch that is open waits for its time; one that is sealed ends with its last job, which may have been lost.
+local function reconcile_batch(id)
+  local open = redis.call('HEXISTS', K.job .. id, 'open') == 1
+  if open and not redis.call('ZSCORE', K.arq_queue.default, id) then
+    redis.call('ZADD', K.arq_queue.default, now + K.batch_open_ms, id)
+    return 'mended'
+  end
+  close_batch(id, payload.keep)
+  return redis.call('HGET', K.job .. id, 'state') == 'running' and 'fine' or 'closed'
+end
+
+local function reconcile(id)
+  local r = redis.call('HMGET', K.job .. id, 'state', 'kind')
+  if not r[1] then return drop(id) end
+  renew_blobs(id)
+  if not LIVE[r[1]] then return 'over' end
+  if r[2] == 'batch' then return reconcile_batch(id) end
+  if close_incomplete(id) then return 'closed' end
+  local job = read(id)
+  local counted = job.state == 'scheduled' and job.awaits > 0 and recount_awaited(id, job) or 'fine'
+  if counted == 'closed' then return counted end
+  local put = put_back(id, job)
+  return counted == 'fine' and put or 'mended'
+end
+
+-- How many of a lane's jobs run. Indexes of what runs are short: there are no more than all workers' slots. A lane of a host has none; our own
+-- workers' leases tell of it.
+local function running_in(queue, lane)
+  local owner, endpoint = string.match(lane, '^owner:(.*)$'), string.match(lane, '^endpoint:(.*)$') or string.match(lane, '^test:(.*)$')
+  local ids = (owner or endpoint) and redis.call('ZRANGE', K.jobs .. (owner or 'endpoint/' .. endpoint) .. ':running', 0, -1)
+    or redis.call('ZRANGEBYSCORE', K.arq_queue[queue], '-inf', now + K.lease_ms, 'LIMIT', 0, 5000)
+  local running = 0
+  for _, id in ipairs(ids) do
+    local r = redis.call('HMGET', K.job .. id, 'state', 'queue', 'lane')
+    if r[1] == 'running' and r[2] == queue and r[3] == lane then running = running + 1 end
+  end
+  return running
+end
+
+-- A lane that counts a job which is gone stays full for ever; one out of the round in which nothing runs is never put back.
+local function mend_lane(queue, lane)
+  if not K.arq_queue[queue] then return false end
+  local key, mended = K.lane .. queue .. ':' .. lane, false
+  local running = running_in(queue, lane)
+  if tonumber(redis.call('HGET', key, 'running') or 0) ~= running then
+    if running > 0 then redis.call('HSET', key, 'running', running) else redis.call('HDEL', key, 'running') end
+    mended = true
+  end
+  local waits = redis.call('EXISTS', K.line .. queue .. ':' .. lane) == 1
+  local known = redis.call('ZSCORE', K.turns .. queue, lane) or redis.call('ZSCORE', K.parked .. queue, lane)
+  if waits and not known and (running == 0 or mended) then
+    join_round(queue, lane)
+    wake(queue)
+    mended = true
+  end
+  return mended
+end
+
+-- How many of a queue's jobs are in each state, counted anew: everyone who lives has a timer. A long queue is not held up for it.
+local LONG_QUEUE = 1000
+local function recount(queue)
+  local timers, there, mended = K.arq_queue[queue], {}, false
+  if redis.call('ZCARD', timers) > LONG_QUEUE then return false end
+  for _, id in ipairs(redis.call('ZRANGE', timers, 0, -1)) do
+    local r = redis.call('HMGET', K.job .. id, 'state', 'queue', 'kind')
+    if r[1] and r[2] == queue and r[3] ~= 'batch' then there[r[1]] = (there[r[1]] or 0) + 1 end
+  end
+  for state in pairs(LIVE) do
+    local said = tonumber(redis.call('HGET', K.queue .. queue, 'in:' .. state) or 0)
+    if said ~= (there[state] or 0) then
+      redis.call('HSET', K.queue .. queue, 'in:' .. state, there[state] or 0)
+      mended = true
+    end
+  end
+  return mended
+end
+
+local answers, lanes, queues = {}, 0, 0
+for n, id in ipairs(payload.ids) do answers[n] = reconcile(id) end
+for _, pair in ipairs(payload.lanes) do
+  if mend_lane(pair[1], pair[2]) then lanes = lanes + 1 end
+end
+for _, queue in ipairs(payload.queues) do
+  if recount(queue) then queues = queues + 1 end
+end
+return cmsgpack.pack({ answers, lanes, queues })

@@ -4,18 +4,26 @@ A second way in, for those who run ARQ's own worker already. Each job ends with 
 engine. What ARQ's
 worker cannot do it still cannot: no lease (a killed worker's jobs wait for `arq:in-progress` to lapse), no wake signal,
 no abort.
+
+The lines of `tasks.schedules` are ARQ cron jobs here. Our ticker gives their runs the same ids, so that no due time
+runs twice, whoever is first.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
+from arq.cron import CronJob, cron
 from arq.worker import func
+from cronsim import CronSim
 
 from tasks.catalogue import KINDS
 from tasks.kind import Kind
 from tasks.queue.redis_keys import ARQ_RESULT_MS, QUEUES, arq_queue
 from tasks.queue.wire import deserialize, serialize
+from tasks.schedules import LINES
 from tasks.settings import Settings
+from tasks.timetable import Line
 from worker.resources import open_resources
 from worker.sandbox.limits import keep_secrets
 from worker.scratch import sweep
@@ -25,14 +33,16 @@ MAX_STARTS = 1_000_000
 """Our retry policy decides, not ARQ's count of starts."""
 
 
-def arq_settings(queue: str, settings: Settings, kinds: Mapping[str, Kind[Any]] = KINDS) -> dict[str, Any]:
+def arq_settings(
+    queue: str, settings: Settings, kinds: Mapping[str, Kind[Any]] = KINDS, lines: Sequence[Line] = LINES
+) -> dict[str, Any]:
     """What `arq` reads of a settings class, for one queue."""
     resources = open_resources(settings)
 
     async def startup(ctx: dict[str, Any]) -> None:
         sweep()
         keep_secrets()
-        ctx["pressroom"] = StockRunner(resources, settings, kinds, queue)
+        ctx["pressroom"] = StockRunner(resources, settings, kinds, queue, lines)
         ctx["pressroom"].start()
 
     async def shutdown(ctx: dict[str, Any]) -> None:
@@ -52,7 +62,27 @@ def arq_settings(queue: str, settings: Settings, kinds: Mapping[str, Kind[Any]] 
         "max_tries": MAX_STARTS,
         "keep_result": ARQ_RESULT_MS / 1000,
         "log_results": False,
+        "cron_jobs": [arq_cron(line) for line in lines if line.kind.queue == queue],
+        "timezone": UTC,
     }
+
+
+def arq_cron(line: Line) -> CronJob:
+    """A line of the page, which goes by UTC and names days of the month or of the week, not both, as ARQ's cron job."""
+    parsed = CronSim(line.cron, datetime(2000, 1, 1, tzinfo=UTC))
+    return cron(
+        start_stock_job,
+        name=line.kind.name,
+        month=parsed.months,
+        day=parsed.days,
+        weekday={(day - 1) % 7 for day in parsed.weekdays if isinstance(day, int)},
+        hour=parsed.hours,
+        minute=parsed.minutes,
+        microsecond=0,
+        timeout=line.kind.timeout_s + 10,
+        keep_result=ARQ_RESULT_MS / 1000,
+        max_tries=MAX_STARTS,
+    )
 
 
 def __getattr__(name: str) -> dict[str, Any]:

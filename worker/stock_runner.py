@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -19,11 +19,13 @@ from tasks.queue.script import Script
 from tasks.queue.wire import JobFailed
 from tasks.settings import Settings
 from tasks.stopping import stop
+from tasks.timetable import Line
 from worker.executor import Executor
 from worker.outcome import Outcome
 from worker.resources import Resources
 from worker.running import Claimed
-from worker.weather import TROUBLE
+from worker.ticker import Ticker
+from worker.weather import TROUBLE, Weather
 
 log = structlog.get_logger()
 
@@ -35,7 +37,14 @@ SPILL_AT_MOST = 100
 class StockRunner:
     """What the functions of `worker.stock` share in one process of the `arq` command."""
 
-    def __init__(self, resources: Resources, settings: Settings, kinds: Mapping[str, Kind[Any]], queue: str) -> None:
+    def __init__(
+        self,
+        resources: Resources,
+        settings: Settings,
+        kinds: Mapping[str, Kind[Any]],
+        queue: str,
+        lines: Sequence[Line],
+    ) -> None:
         self._redis = resources.redis
         self._queue = queue
         self._worker_id = f"stock:{socket.gethostname()}:{os.getpid()}"
@@ -53,14 +62,15 @@ class StockRunner:
             sandbox=resources.sandbox,
             outbound=resources.outbound,
         )
-        self._spilling: asyncio.Task[None] | None = None
+        self._ticker = Ticker(self._redis, settings, lines, Weather())
+        self._duties: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        self._spilling = asyncio.create_task(self._spill_loop(), name="spill")
+        loops = {"spill": self._spill_loop, "ticker": self._ticker.loop}
+        self._duties = [asyncio.create_task(loop(), name=name) for name, loop in loops.items()]
 
     async def stop(self) -> None:
-        if self._spilling is not None:
-            await stop(self._spilling)
+        await stop(*self._duties)
         self._executor.close()
 
     async def run(self, job_id: str) -> Any:
@@ -84,13 +94,20 @@ class StockRunner:
     async def _claim(self, job_id: str) -> Claimed:
         begun = await self._begin({"id": job_id, **self._rules})
         if begun == "unknown":
+            # Of ARQ's cron, maybe: then it is a run of a schedule, which has rules of its own.
+            await self._ticker.tick()
+            begun = await self._begin({"id": job_id, **self._rules})
+        if begun == "unknown":
             body = await self._redis.get(job_key_prefix + job_id)
-            await self._intake.adopt(job_id, self._queue, body or b"")
+            if body is None:
+                raise JobFailed("cancelled", f"Job {job_id} was withdrawn before it started.")
+            await self._intake.adopt(job_id, self._queue, body)
             begun = await self._begin({"id": job_id, **self._rules})
         if isinstance(begun, str):
             raise JobFailed("invalid_request", f"Job {job_id} is {begun}; it cannot be started.")
-        queue, kind, owner, params, attempt, tries, created_at, started_at, request_id = begun
-        return Claimed(job_id, queue, kind, owner, params, attempt, tries, created_at, started_at, request_id or None)
+        queue, kind, owner, params, attempt, tries, created_at, started_at, request_id, traceparent = begun
+        ids = request_id or None, traceparent or None
+        return Claimed(job_id, queue, kind, owner, params, attempt, tries, created_at, started_at, *ids)
 
     async def _write(self, outcome: Outcome) -> None:
         outcomes = [outcome.payload(self._worker_id)]

@@ -1,0 +1,92 @@
+"""An older snapshot of Redis is restored, and ARQ's keys in it have expired meanwhile: the reconciler brings every job
+of it to its end."""
+
+import asyncio
+import contextlib
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from arq.connections import ArqRedis
+from redis.exceptions import RedisError
+
+from tasks.queue.enqueue import Submission
+from tasks.queue.record import State
+from tasks.queue.redis_keys import JOB
+from tests.processes import worker_process
+from tests.servers import Valkey
+from tests.tasks.queue.claimant import Claimant
+from tests.worker.working import Desk, settings_for
+
+EACH = 5
+
+
+@pytest.fixture
+def mortal_valkey(tmp_path: Path) -> Iterator[Valkey]:
+    """One whose data a test may copy."""
+    with Valkey(appendonly=True, folder=tmp_path / "data") as server:
+        yield server
+
+
+async def restart(redis: ArqRedis, valkey: Valkey) -> None:
+    """Until the client has found the server again."""
+    valkey.start()
+    async with asyncio.timeout(10):
+        while True:
+            with contextlib.suppress(RedisError):
+                await redis.ping()
+                return
+            await asyncio.sleep(0.02)
+
+
+async def test_every_job_of_an_older_snapshot_ends(
+    mortal_redis: ArqRedis, mortal_valkey: Valkey, desk: Desk, tmp_path: Path
+) -> None:
+    lines = str(tmp_path / "lines")
+    claimant = Claimant(mortal_redis, settings_for(mortal_redis))
+    for _ in range(2 * EACH):
+        await desk.submit("note", file=lines)
+    for job in (await claimant.claim(2 * EACH)).jobs[:EACH]:
+        await claimant.finish(job, "retrying", delay_ms=1_000)
+    queued = [await desk.submit("note", file=lines, owner="acme") for _ in range(EACH)]
+    scheduled = [await desk.submit("note", file=lines, delay_ms=1_000) for _ in range(EACH)]
+    later = await desk.submit("note", file=lines, delay_ms=3_600_000)
+    parked = await desk.submit("note", file=lines, owner="parked")
+    await mortal_redis.zadd("pressroom:parked:default", {"owner:parked": 9e12})
+    await mortal_redis.zrem("pressroom:turns:default", "owner:parked")
+    ids = [key.decode().removeprefix(JOB) async for key in mortal_redis.scan_iter(match=f"{JOB}*")]
+    assert Counter([(await desk.read(job_id)).state for job_id in ids]) == {
+        State.RUNNING: EACH,
+        State.RETRYING: EACH,
+        State.QUEUED: EACH + 1,
+        State.SCHEDULED: EACH + 1,
+    }
+
+    mortal_valkey.kill()
+    shutil.copytree(tmp_path / "data", tmp_path / "snapshot")
+    await restart(mortal_redis, mortal_valkey)
+    async with worker_process(mortal_redis, mortal_valkey.url, default=10):
+        for job_id in [*queued, *scheduled]:
+            assert (await desk.ended(job_id)).state is State.SUCCEEDED
+    mortal_valkey.kill()
+    shutil.rmtree(tmp_path / "data")
+    shutil.copytree(tmp_path / "snapshot", tmp_path / "data")
+    await restart(mortal_redis, mortal_valkey)
+    # A week has passed since: leases and ARQ's copies of the jobs have expired, and somebody has cleared ARQ's queue.
+    for pattern in ("arq:job:*", "arq:in-progress:*"):
+        await mortal_redis.delete(*await mortal_redis.keys(pattern))
+    await mortal_redis.delete("arq:queue")
+
+    async with worker_process(mortal_redis, mortal_valkey.url, default=10):
+        request = Submission("reconciliation", "default", "system", "{}")
+        done = await desk.ended((await desk.intake.accept(request)).job_id)
+        assert done.result is not None
+        assert done.result["mended"] >= len(ids) - EACH  # those in a line may have been claimed already
+        for job_id in set(ids) - {later, parked}:
+            record = await desk.ended(job_id)
+            assert record.state is State.SUCCEEDED, record
+        assert (await desk.read(later)).state is State.SCHEDULED
+        assert (await desk.read(parked)).state is State.QUEUED
+        assert await mortal_redis.zscore("arq:queue", later) == (await desk.read(later)).due_at

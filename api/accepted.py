@@ -1,12 +1,11 @@
-"""How a submit is answered: 202 with the job, or the jobs, that it made."""
+"""How a submit is answered: 202 with the job, or the batch of jobs, that it made."""
 
 import time
-from collections.abc import Sequence
 
 from fastapi import Request, Response
 
 from api.context import Context
-from api.views import Jobs, address_of, job_of, json_of, path_of
+from api.views import Batch, address_of, job_of, json_of, path_of
 from tasks.queue.enqueue import Accepted
 from tasks.queue.read import read
 from tasks.queue.record import Record
@@ -15,24 +14,33 @@ from tasks.refusal import Refusal
 RETRY_AFTER_S = 1
 
 
-async def answer(request: Request, context: Context, accepted: Sequence[Accepted]) -> Response:
-    """One job with its address in `Location`, or `jobs`. 200 where an Idempotency-Key has found them all.
+async def answer(request: Request, context: Context, accepted: Accepted) -> Response:
+    """The job, its address in `Location`; 200 where an Idempotency-Key has found it.
 
     Raises: Refusal `expired` for a job that the key found, and that was gone a moment later.
     """
+    record = accepted.record or await _found(context, accepted.job_id)
+    return _response(accepted, json_of(job_of(record, address_of(request, context.settings))))
+
+
+async def answer_batch(request: Request, context: Context, accepted: Accepted) -> Response:
+    """The batch's id, with its address in `Location`, and its jobs in order. Raises: as `answer`."""
+    records = accepted.records
+    if not records:
+        batch = await _found(context, accepted.job_id)
+        records = tuple([await _found(context, job_id) for job_id in batch.jobs])
     address = address_of(request, context.settings)
-    jobs = [job_of(await _record_of(context, one), address) for one in accepted]
-    status = 202 if any(one.created for one in accepted) else 200
-    headers = {"Retry-After": str(RETRY_AFTER_S), "Cache-Control": "no-store"}
-    if len(jobs) > 1:
-        return Response(json_of(Jobs(jobs=jobs)), status, headers, "application/json")
-    return Response(json_of(jobs[0]), status, headers | {"Location": path_of(jobs[0].id)}, "application/json")
+    jobs = [job_of(record, address) for record in records]
+    return _response(accepted, json_of(Batch(batch=accepted.job_id, jobs=jobs)))
 
 
-async def _record_of(context: Context, accepted: Accepted) -> Record:
-    record = accepted.record or await read(context.redis, accepted.job_id)
+async def _found(context: Context, job_id: str) -> Record:
+    record = await read(context.redis, job_id)
     if record is None or record.expired(int(time.time() * 1000)):
-        raise Refusal(
-            "expired", f"Job {accepted.job_id}, which this Idempotency-Key names, has just expired; use a new key."
-        )
+        raise Refusal("expired", f"Job {job_id}, which this Idempotency-Key names, has just expired; use a new key.")
     return record
+
+
+def _response(accepted: Accepted, content: bytes) -> Response:
+    headers = {"Location": path_of(accepted.job_id), "Retry-After": str(RETRY_AFTER_S), "Cache-Control": "no-store"}
+    return Response(content, 202 if accepted.created else 200, headers, "application/json")

@@ -3,13 +3,14 @@
 import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.accepted import answer
 from api.context import Context, context_of, owner_of, request_id_of
 from api.json_body import documented_body, receive
 from api.problems import documented
+from api.submit_wish import SubmitWish
 from api.views import Job, address_of
 from tasks.events import OURS, TYPE, TYPE_CHARS
 from tasks.queue.enqueue import Accepted, Submission
@@ -70,6 +71,7 @@ class EventRequest(BaseModel):
 )
 async def submit_event(
     request: Request,
+    wish: Annotated[SubmitWish, Query()],
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, examples=["order-4711"])] = None,
 ) -> Response:
     """Its job makes a delivery for each endpoint that asked for its type; `deliveries` in the job counts them by state.
@@ -78,28 +80,34 @@ async def submit_event(
     """
     context = context_of(request)
     asked = await receive(request, EventRequest, context.settings.max_event_bytes)
+    # No header holds a line feed, so that an id is nobody's Idempotency-Key.
+    key = idempotency_key if asked.id is None else f"event\n{asked.id}"
+    submission = submission_of(request, context, asked, idempotency_key=key, **wish.fields(context))
+    return await answer(request, context, await _accept(context, asked, submission))
+
+
+def submission_of(request: Request, context: Context, asked: EventRequest, **wished: Any) -> Submission:
+    """What an event submits. wished: fields of the Submission. Raises: Refusal `invalid_request`."""
     if asked.type.partition(".")[0] in OURS:
         raise Refusal(
             "invalid_request",
             f"type: what begins with {', '.join(OURS)} is told by us; name it otherwise.",
             field="type",
         )
-    return await answer(request, context, [await _accept(request, context, asked, idempotency_key)])
-
-
-async def _accept(request: Request, context: Context, asked: EventRequest, key: str | None) -> Accepted:
-    submission = Submission(
+    return Submission(
         kind=EVENT.name,
         queue=EVENT.queue,
         owner=owner_of(request),
         params=_params(asked),
         max_params_bytes=context.settings.max_event_bytes,
         name=asked.type,
-        # No header holds a line feed, so that an id is nobody's Idempotency-Key.
-        idempotency_key=key if asked.id is None else f"event\n{asked.id}",
         request_id=request_id_of(request),
         address=address_of(request, context.settings),
+        **wished,
     )
+
+
+async def _accept(context: Context, asked: EventRequest, submission: Submission) -> Accepted:
     try:
         return await context.intake.accept(submission)
     except Refusal as refusal:

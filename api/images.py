@@ -1,23 +1,24 @@
 """Submitting pictures: `POST /v1/images`."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
+from pydantic import Field
 
-from api.accepted import answer
+from api.accepted import answer, answer_batch
 from api.context import Context, context_of, owner_of, request_id_of
 from api.json_body import JSON_TYPE
 from api.multipart import Multipart
 from api.named_images import Remote, receive_named
-from api.notify import EXAMPLE_URL, Wish, sealed
+from api.notify import EXAMPLE_URL, sealed
 from api.problems import documented
-from api.query import refuse_unknown
+from api.submit_wish import SubmitWish
 from api.uploads import FORM_OVERHEAD_BYTES, FormUploads, Upload, check_length, counted, receive_raw
 from api.variants import parse_variants
-from api.views import EXAMPLE_UPLOAD, Job, Jobs, address_of
+from api.views import EXAMPLE_UPLOAD, Batch, Job, address_of
 from tasks.queue.enqueue import Submission
 from tasks.refusal import Refusal
 from tasks.settings import Settings
@@ -49,8 +50,6 @@ REFUSALS = (
 )
 
 OWN_VARIANTS = '[{"name": "card", "width": 320, "height": 180, "fit": "cover", "format": "webp"}]'
-PRESET_EXAMPLE = {"summary": "A preset", "value": "avatar"}
-OWN_EXAMPLE = {"summary": "Variants of your own", "value": OWN_VARIANTS}
 FILE: dict[str, Any] = {"type": "string", "contentMediaType": "application/octet-stream"}
 # The body is streamed, so FastAPI sees no model of it; a file stands for itself by its name in the examples.
 BODY: dict[str, Any] = {
@@ -104,16 +103,26 @@ BODY: dict[str, Any] = {
 }
 
 
+class ImageWish(SubmitWish):
+    """What the address may say of pictures."""
+
+    variants: str | None = Field(None, examples=["avatar", OWN_VARIANTS])
+    name: str | None = Field(
+        None, max_length=255, description="The file's name, for a body that is the picture itself."
+    )
+
+
 @router.post(
     "",
     status_code=202,
     operation_id="submit_images",
     summary="Submit pictures",
-    response_model=Job | Jobs,
-    response_description="One picture: its job, whose address is in `Location`. Several: `jobs`, one each, in order.",
+    response_model=Job | Batch,
+    response_description="One picture: its job. Several: a `batch`, and `jobs`, one each, in order. `Location` has the "
+    "address of the job, or of the batch, whose record counts its jobs and ends with the last of them.",
     responses={
         200: {
-            "model": Job | Jobs,
+            "model": Job | Batch,
             "description": "This Idempotency-Key was used before, with the same content: the job as it is now.",
         },
         **documented(*REFUSALS),
@@ -122,37 +131,31 @@ BODY: dict[str, Any] = {
 )
 async def submit_images(
     request: Request,
-    variants: Annotated[str | None, Query(openapi_examples={"preset": PRESET_EXAMPLE, "own": OWN_EXAMPLE})] = None,
-    name: Annotated[
-        str | None, Query(max_length=255, description="The file's name, for a body that is the picture itself.")
-    ] = None,
-    notify: Annotated[Wish, Query()] = None,
+    wish: Annotated[ImageWish, Query()],
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, examples=["order-4711"])] = None,
 ) -> Response:
     """Thumbnails of each picture, as `variants` asks: the name of a preset (or `default`), or a JSON list.
 
     All files of a form are checked and stored before the first job is made. With an `Idempotency-Key` a submit can be
-    repeated safely: the same content gives the same job, with status 200. Each file of a form has a key of its own,
-    made from yours and its place.
+    repeated safely: the same content gives the same job, with status 200.
     """
-    refuse_unknown(request, "variants", "name", "notify")
     context = context_of(request)
-    uploads, chosen, whom = await _receive(request, context, variants, name, notify)
-    submissions = [
-        _submission(request, context, upload, chosen, _key_of(idempotency_key, number), whom)
-        for number, upload in enumerate(uploads)
-    ]
-    accepted = [await context.intake.accept(submission) for submission in submissions]
-    return await answer(request, context, accepted)
+    wished = {**wish.fields(context), "idempotency_key": idempotency_key}
+    uploads, chosen, whom = await _receive(request, context, wish)
+    if whom is not None:
+        wished["notify"] = whom
+    submissions = [_submission(request, context, upload, chosen, wished) for upload in uploads]
+    if len(submissions) == 1:
+        return await answer(request, context, await context.intake.accept(submissions[0]))
+    return await answer_batch(request, context, await context.intake.accept_batch(submissions))
 
 
 async def _receive(
-    request: Request, context: Context, variants: str | None, name: str | None, notify: str | None
+    request: Request, context: Context, wish: ImageWish
 ) -> tuple[Sequence[Upload | Remote], tuple[Variant, ...], str | None]:
     """Store what the request carries. Its variants, and whom to notify, are read first, if they come first."""
     content_type = request.headers.get("content-type", RAW_TYPES[-1])
-    chosen = None if variants is None else parse_variants(variants)
-    whom = sealed(context, notify)
+    chosen = None if wish.variants is None else parse_variants(wish.variants)
     settings, storage = context.settings, context.storage
     async with aclosing(request.stream()) as body:
         if content_type.lower().startswith("multipart/form-data"):
@@ -160,10 +163,9 @@ async def _receive(
             parsers: dict[str, Callable[[str], Any]] = {"variants": parse_variants, "notify": partial(sealed, context)}
             uploads = FormUploads(form, storage, settings, parsers)
             received, said = await uploads.receive(), uploads.values
-            return received, said.get("variants") or chosen or variants_of(DEFAULT_PRESET), said.get("notify") or whom
+            return received, said.get("variants") or chosen or variants_of(DEFAULT_PRESET), said.get("notify")
         if content_type.lower().startswith(JSON_TYPE):
-            pictures, picked, named = await receive_named(request, body, context, chosen)
-            return pictures, picked, named or whom
+            return await receive_named(request, body, context, chosen)
         if not content_type.lower().startswith(RAW_TYPES):
             raise Refusal(
                 "unsupported_media_type",
@@ -172,8 +174,8 @@ async def _receive(
                 field="Content-Type",
             )
         check_length(request.headers.get("content-length"), settings.max_upload_bytes)
-        upload = await receive_raw(body, storage, settings.max_upload_bytes, name)
-        return [upload], chosen or variants_of(DEFAULT_PRESET), whom
+        upload = await receive_raw(body, storage, settings.max_upload_bytes, wish.name)
+        return [upload], chosen or variants_of(DEFAULT_PRESET), None
 
 
 def _form(request: Request, body: AsyncGenerator[bytes], content_type: str, settings: Settings) -> Multipart:
@@ -182,18 +184,12 @@ def _form(request: Request, body: AsyncGenerator[bytes], content_type: str, sett
     return Multipart(counted(body, limit), content_type)
 
 
-def _key_of(idempotency_key: str | None, number: int) -> str | None:
-    # No header holds a line feed, so that these keys can be nobody else's.
-    return f"{idempotency_key}\n{number}" if idempotency_key and number else idempotency_key
-
-
 def _submission(
     request: Request,
     context: Context,
     picture: Upload | Remote,
     variants: tuple[Variant, ...],
-    key: str | None,
-    notify: str | None,
+    wished: Mapping[str, Any],
 ) -> Submission:
     stored = None if isinstance(picture, Remote) else StoredUpload(blob=picture.blob.sha256, bytes=picture.blob.bytes)
     url = picture.url if isinstance(picture, Remote) else None
@@ -204,8 +200,7 @@ def _submission(
         params=ThumbnailParams(upload=stored, url=url, variants=variants).model_dump_json(exclude_none=True),
         blobs=() if stored is None else (stored.blob,),
         name=picture.name,
-        idempotency_key=key,
         request_id=request_id_of(request),
         address=address_of(request, context.settings),
-        notify=notify,
+        **wished,
     )

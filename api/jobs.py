@@ -1,4 +1,4 @@
-"""Jobs: one by id, with waiting; an owner's, newest first."""
+"""One job by id, with waiting for its end."""
 
 import re
 import time
@@ -6,20 +6,18 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from api.context import Context, context_of, owner_of
+from api.context import Context, context_of, is_admin, owner_of
 from api.problems import documented
 from api.query import refuse_unknown
-from api.views import Job, JobPage, address_of, job_of, json_of
-from tasks.queue import shelves
-from tasks.queue.read import read, read_page
-from tasks.queue.record import Record, State
+from api.views import Job, address_of, job_of, json_of
+from tasks.queue.read import read
+from tasks.queue.record import Record
 from tasks.refusal import Refusal
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 RETRY_AFTER_S = 1
 PREFER_WAIT = re.compile(r'(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})', re.IGNORECASE)
-MAX_PAGE = 200
 
 JobId = Annotated[str, Path(description="As the submit answered it.", examples=["5e6b1f0c9a7d4e2f8b3c6a1d0e9f7b42"])]
 
@@ -49,51 +47,20 @@ async def get_job(
     if seconds is not None:
         headers["Preference-Applied"] = f"wait={seconds:g}"
         if seconds and not record.state.ended:
-            record = _known(await context.watch.wait_until_ended(job_id, seconds), owner, job_id)
+            record = _known(context, await context.watch.wait_until_ended(job_id, seconds), owner, job_id)
     if not record.state.ended:
         headers["Retry-After"] = str(RETRY_AFTER_S)
     job = job_of(record, address_of(request, context.settings))
     return Response(json_of(job), headers=headers, media_type="application/json")
 
 
-@router.get(
-    "",
-    operation_id="list_jobs",
-    summary="Your jobs, newest first",
-    response_model=JobPage,
-    responses=documented("unauthorized", "invalid_request"),
-)
-async def list_jobs(
-    request: Request,
-    *,
-    state: Annotated[State | None, Query(examples=["queued"])] = None,
-    kind: Annotated[str | None, Query(max_length=100, examples=["thumbnail"])] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, examples=[10])] = 50,
-    cursor: Annotated[str | None, Query(max_length=200, description="The `next` of the page before.")] = None,
-) -> Response:
-    """A page may be short, even empty, though there are more: go on while there is a `next`."""
-    refuse_unknown(request, "state", "kind", "limit", "cursor")
-    context, owner = context_of(request), owner_of(request)
-    try:
-        shelf = shelves.of_owner(owner) if kind is None else shelves.of_kind(owner, kind)
-        page = await read_page(context.redis, shelf, state=state, limit=limit, cursor=cursor)
-    except ValueError as error:
-        raise Refusal(
-            "invalid_request", "cursor: give back the `next` of a page as it came.", field="cursor"
-        ) from error
-    address, now_ms = address_of(request, context.settings), _now_ms()
-    jobs = [job_of(record, address) for record in page.records if not record.expired(now_ms)]
-    headers = {"Cache-Control": "no-store"}
-    return Response(json_of(JobPage(jobs=jobs, next=page.cursor)), headers=headers, media_type="application/json")
-
-
 async def find(context: Context, owner: str, job_id: str) -> Record:
-    """An owner's job. Raises: Refusal `not_found`, `expired`."""
-    return _known(await read(context.redis, job_id), owner, job_id)
+    """An owner's job; to an admin, anyone's. Raises: Refusal `not_found`, `expired`."""
+    return _known(context, await read(context.redis, job_id), owner, job_id)
 
 
-def _known(record: Record | None, owner: str, job_id: str) -> Record:
-    if record is None or record.owner != owner:
+def _known(context: Context, record: Record | None, owner: str, job_id: str) -> Record:
+    if record is None or (record.owner != owner and not is_admin(context, owner)):
         raise Refusal("not_found", f"You have no job {job_id!r}.")
     if record.expired(_now_ms()):
         raise Refusal("expired", f"Job {job_id} ended too long ago; its result has been removed. Submit again.")

@@ -1,8 +1,9 @@
 """What a request wants reported, as an order: a spec that holds, and the bytes that it refers to."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import aclosing
+from typing import Any
 
 from fastapi import Request
 
@@ -13,16 +14,14 @@ from api.uploads import check_length, receive_any
 from api.views import address_of
 from tasks.kind import Kind
 from tasks.queue.enqueue import Submission
-from tasks.queue.record import Priority
 from tasks.refusal import Refusal
-from tasks.report.kind import ReportParams
+from tasks.report.kind import ReportParams, key_of, wanted_of
 from tasks.report.order import Order, Source
-from tasks.report.spec.document import Dataset
-from tasks.report.spec.parts import FileRef
+from tasks.report.spec.document import Dataset, Spec
 from tasks.report.spec.reading import read_spec
 from tasks.report.spec.references import references
 from tasks.settings import MiB
-from tasks.sources import Wanted, find_sources
+from tasks.sources import find_sources
 from tasks.storage import Blob
 
 MAX_REFERENCES = 2_000
@@ -33,8 +32,11 @@ ORDER_BYTES = 500 * MiB
 """More than any order has: defaults that are filled in make it longer than the spec."""
 
 
-async def receive_order(request: Request, context: Context, wish: TableWish | None) -> Order:
-    """The order that a JSON spec is, or a table as it is where `wish` says how to show it.
+async def receive_order(
+    request: Request, context: Context, wish: TableWish | None, after: Collection[str] = ()
+) -> Order:
+    """The order that a JSON spec is, or a table as it is where `wish` says how to show it. after: ids of jobs whose
+    files need not be there yet.
 
     Raises: Refusal `unsupported_media_type`, `too_large`, `too_many_objects`, `no_file`, `invalid_request`,
     `not_found`, `not_ready`, `expired`.
@@ -45,16 +47,23 @@ async def receive_order(request: Request, context: Context, wish: TableWish | No
             if wish is not None and (said := wish.model_fields_set & TableWish.model_fields.keys()):
                 field = min(said)
                 raise Refusal("invalid_request", f"{field}: with a spec, say it in there.", field=field)
-            return await _receive_spec(request, context, body)
+            return await _receive_spec(request, context, body, after)
         if wish is None or format_of(content_type) is None:
             known = ", ".join([JSON_TYPE, *(TABLE_TYPES if wish is not None else ())])
             raise Refusal("unsupported_media_type", f"Send {known}; not {content_type}.", field="Content-Type")
         return await _receive_table(request, context, body, wish)
 
 
-async def _receive_spec(request: Request, context: Context, body: AsyncIterator[bytes]) -> Order:
+async def _receive_spec(
+    request: Request, context: Context, body: AsyncIterator[bytes], after: Collection[str]
+) -> Order:
     text = await whole(request.headers, body, context.settings.max_spec_bytes)
     spec = read_spec(text) if len(text) <= SMALL_BYTES else await asyncio.to_thread(read_spec, text)
+    return await order_of(context, owner_of(request), spec, after)
+
+
+async def order_of(context: Context, owner: str, spec: Spec, after: Collection[str] = ()) -> Order:
+    """An owner's spec, with the bytes that it refers to. Raises: as `receive_order`."""
     named = list(references(spec))
     if len(named) > MAX_REFERENCES:
         raise Refusal(
@@ -62,8 +71,10 @@ async def _receive_spec(request: Request, context: Context, body: AsyncIterator[
             f"The spec names {len(named)} uploads and files; the limit is {MAX_REFERENCES}.",
             limit=MAX_REFERENCES,
         )
-    found = await find_sources(context.redis, owner_of(request), [_wanted(*one) for one in named])
-    return Order(spec=spec, files={_key(one): _source(blob) for (_, one), blob in zip(named, found, strict=True)})
+    # The files of jobs that it comes after are looked up when they are there.
+    here = [(field, one) for field, one in named if isinstance(one, Dataset) or one.job not in after]
+    found = await find_sources(context.redis, owner, [wanted_of(*one) for one in here])
+    return Order(spec=spec, files={key_of(one): _source(blob) for (_, one), blob in zip(here, found, strict=True)})
 
 
 async def _receive_table(request: Request, context: Context, body: AsyncIterator[bytes], wish: TableWish) -> Order:
@@ -72,16 +83,6 @@ async def _receive_table(request: Request, context: Context, body: AsyncIterator
     check_length(request.headers.get("content-length"), limit)
     blob = await receive_any(body, context.storage, limit)
     return Order(spec=spec_of(wish, content_type, blob), files={upload_of(blob): _source(blob)})
-
-
-def _wanted(field: str, one: FileRef | Dataset) -> Wanted:
-    if isinstance(one, Dataset):
-        return Wanted(field, upload=one.upload)
-    return Wanted(field, upload=one.upload, job=one.job, file=one.file)
-
-
-def _key(one: FileRef | Dataset) -> str:
-    return one.upload if isinstance(one, Dataset) else one.key
 
 
 def _source(blob: Blob) -> Source:
@@ -93,12 +94,9 @@ async def submission_of(
     context: Context,
     order: Order,
     kind: Kind[ReportParams],
-    *,
-    key: str | None = None,
-    notify: str | None = None,
-    priority: Priority = Priority.NORMAL,
+    **wished: Any,
 ) -> Submission:
-    """A job of `kind` for an order, which is put into storage."""
+    """A job of `kind` for an order, which is put into storage. wished: fields of the Submission."""
     blob = await context.storage.put(_canonical(order), max_bytes=ORDER_BYTES, type=JSON_TYPE)
     document = order.spec.document
     return Submission(
@@ -108,11 +106,9 @@ async def submission_of(
         params=ReportParams(order=_source(blob), title=document.title, formats=order.spec.formats).model_dump_json(),
         blobs=(blob.sha256, *dict.fromkeys(source.blob for source in order.files.values())),
         name=document.title,
-        priority=priority,
-        idempotency_key=key,
         request_id=request_id_of(request),
         address=address_of(request, context.settings),
-        notify=notify,
+        **wished,
     )
 
 

@@ -10,11 +10,11 @@ from pydantic import BaseModel, Field
 
 from api.accepted import answer
 from api.context import Context, context_of
-from api.notify import Wish, sealed
 from api.orders import receive_order, submission_of
 from api.problems import documented, problem
 from api.ranges import names
 from api.report_examples import SPEC_BODY, SPEC_OR_TABLE_BODY
+from api.submit_wish import SubmitWish
 from api.tables import TableWish
 from api.views import Job, path_of
 from tasks.queue.enqueue import Accepted
@@ -41,10 +41,8 @@ REFUSALS = (
 )
 
 
-class ReportWish(TableWish):
-    """What the address may say: of a table, how to show it; of any report, whom to tell when it is done."""
-
-    notify: Wish = None
+class ReportWish(SubmitWish, TableWish):
+    """What the address may say: of a table, how to show it; of any report, what it may say of every submit."""
 
 
 class Warning(BaseModel):  # noqa: A001 - the house word for it
@@ -85,7 +83,17 @@ class Outlook(BaseModel):
             "description": "This Idempotency-Key was used before, with the same content: the job as it is now.",
         },
         303: {"description": "Where the PDF is, for who sends `Accept: application/pdf`."},
-        **documented(*REFUSALS, "no_file", "key_reused", "failed", "invalid_url", "address_refused", "invalid_secret"),
+        **documented(
+            *REFUSALS,
+            "no_file",
+            "key_reused",
+            "failed",
+            "invalid_url",
+            "address_refused",
+            "invalid_secret",
+            "batch_sealed",
+            "prerequisite_failed",
+        ),
     },
     openapi_extra=SPEC_OR_TABLE_BODY,
 )
@@ -102,15 +110,15 @@ async def submit_report(
     takes longer than requests may wait.
     """
     context = context_of(request)
-    notify = sealed(context, wish.notify)
-    order = await receive_order(request, context, wish)
-    submission = await submission_of(request, context, order, REPORT, key=idempotency_key, notify=notify)
+    wished = wish.fields(context)
+    order = await receive_order(request, context, wish, wish.prerequisites)
+    submission = await submission_of(request, context, order, REPORT, idempotency_key=idempotency_key, **wished)
     accepted = await context.intake.accept(submission)
     record = None
     if PDF_TYPE in request.headers.get("accept", "").lower() and "pdf" in order.spec.formats:
         record = await _ended(context, accepted)
     if record is None:
-        return await answer(request, context, [accepted])
+        return await answer(request, context, accepted)
     if record.state is not State.SUCCEEDED:
         return _failure(request, record)
     return Response(status_code=303, headers={"Location": f"{path_of(record.id)}/files/{PDF_NAME}"})
@@ -135,7 +143,7 @@ async def validate_report(request: Request) -> Response:
     accepted = await context.intake.accept(submission)
     record = await _ended(context, accepted)
     if record is None:
-        return await answer(request, context, [accepted])
+        return await answer(request, context, accepted)
     if record.state is not State.SUCCEEDED:
         return _failure(request, record)
     headers = {"Cache-Control": "no-store"}

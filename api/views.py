@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from api.times import from_ms, maybe_from_ms
 from tasks.queue.record import Priority, Record, State
+from tasks.queue.reopen import RETRYABLE
 from tasks.settings import Settings
 
 EXAMPLE_JOB = "5e6b1f0c9a7d4e2f8b3c6a1d0e9f7b42"
@@ -46,9 +47,12 @@ class File(BaseModel):
 
 
 class Links(BaseModel):
-    """Where to go from here."""
+    """Where to go from here; only what applies now."""
 
     self: str
+    events: str | None = None
+    cancellation: str | None = None
+    retry: str | None = None
 
 
 class Job(BaseModel):
@@ -57,6 +61,7 @@ class Job(BaseModel):
     id: str = Field(examples=[EXAMPLE_JOB])
     kind: str = Field(examples=["thumbnail"])
     queue: str = Field(examples=["media"])
+    owner: str = Field(description="Whose it is.", examples=["shop"])
     state: State
     priority: Priority
     name: str | None = Field(None, description="The name of the file as it was uploaded.")
@@ -73,6 +78,10 @@ class Job(BaseModel):
     error: Error | None = None
     request_id: str | None = Field(None, description="Of the request that made it.")
     deliveries: dict[State, int] | None = Field(None, description="Of an event: how many are in each state.")
+    jobs: dict[State, int] | None = Field(None, description="Of a batch: how many are in each state.")
+    batch: str | None = Field(None, description="The batch that it is part of.")
+    schedule: str | None = Field(None, description="The schedule whose run it is.")
+    after: list[str] | None = Field(None, description="The jobs that had to succeed first.")
     links: Links
 
 
@@ -82,10 +91,17 @@ class Jobs(BaseModel):
     jobs: list[Job]
 
 
+class Batch(Jobs):
+    """Several jobs that were sent together, in order."""
+
+    batch: str = Field(description="The id of their batch, which is a job too.", examples=[EXAMPLE_JOB])
+
+
 class JobPage(Jobs):
     """Some jobs, newest first."""
 
     next: str | None = Field(None, description="The `cursor` of the following page; absent at the end.")
+    counts: dict[State, int] | None = Field(None, description="How many are in each state, if that was asked for.")
 
 
 def address_of(request: Request, settings: Settings) -> str:
@@ -100,10 +116,12 @@ def path_of(job_id: str) -> str:
 def job_of(record: Record, address: str) -> Job:
     """The public view of a record."""
     place = f"{address}{path_of(record.id)}"
+    tally = {State(state): count for state, count in record.tally.items()}
     return Job(
         id=record.id,
         kind=record.kind,
         queue=record.queue,
+        owner=record.owner,
         state=record.state,
         priority=record.priority,
         name=record.name,
@@ -119,8 +137,12 @@ def job_of(record: Record, address: str) -> Job:
         files=[_file(file, place) for file in record.files],
         error=Error(**record.error) if record.error else None,
         request_id=record.request_id,
-        deliveries={State(state): count for state, count in record.tally.items()} if record.kind == "event" else None,
-        links=Links(self=place),
+        deliveries=tally if record.kind == "event" else None,
+        jobs=tally if record.kind == "batch" else None,
+        batch=record.batch,
+        schedule=record.schedule,
+        after=list(record.after) or None,
+        links=_links(record, place),
     )
 
 
@@ -131,6 +153,17 @@ def json_of(view: BaseModel) -> bytes:
 def uncached(view: BaseModel, status: int = 200, **headers: str) -> Response:
     """An answer that is true now, and maybe not in a moment."""
     return Response(json_of(view), status, {"Cache-Control": "no-store", **headers}, "application/json")
+
+
+def _links(record: Record, place: str) -> Links:
+    alive = not record.state.ended
+    again = record.state in RETRYABLE and record.kind != "batch"
+    return Links(
+        self=place,
+        events=f"{place}/events" if alive else None,
+        cancellation=f"{place}/cancellation" if alive else None,
+        retry=f"{place}/retry" if again else None,
+    )
 
 
 def _file(file: dict[str, Any], place: str) -> File:

@@ -2,6 +2,10 @@
 
 import base64
 import binascii
+from typing import Final
+
+LATEST_MS: Final = 1 << 53
+"""No time is later: beyond it, Redis' scores would round."""
 
 
 def write_cursor(created_ms: int, entry: str) -> str:
@@ -13,6 +17,6 @@ def read_cursor(cursor: str) -> tuple[int, str]:
     """What `write_cursor` was given. Raises: ValueError for a cursor that is none of ours."""
     try:
         created, _, entry = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(":")
-        return int(created), entry
+        return max(min(int(created), LATEST_MS), 0), entry
     except (binascii.Error, UnicodeDecodeError, ValueError) as error:
         raise ValueError("not a cursor of ours") from error

@@ -9,11 +9,14 @@ from typing import Any
 import msgpack
 from redis.asyncio import Redis
 
+from tasks import tracing
 from tasks.queue import shelves
 from tasks.queue.record import Priority, Record, State, new_id
 from tasks.queue.script import Script
+from tasks.queue.second_look import need
 from tasks.refusal import Refusal
 from tasks.settings import SYSTEM, Settings
+from tasks.storage import Storage
 
 
 def lane_of(owner: str) -> str:
@@ -28,6 +31,7 @@ class Submission:
     service, for links. notify: JSON of where the job's end is told, {"url": …, "secret": sealed or absent}. after: ids
     of jobs that must succeed first. batch: id of an open batch that this job joins.
 
+    traceparent: of the trace that the job is part of (None: that of whoever submits it, see `tasks.tracing`).
     idempotency_key: two submissions of one owner with the same key and the same kind and params are one job.
     """
 
@@ -42,6 +46,7 @@ class Submission:
     delay_ms: int = 0
     idempotency_key: str | None = None
     request_id: str | None = None
+    traceparent: str | None = None
     address: str | None = None
     notify: str | None = None
     after: tuple[str, ...] = ()
@@ -49,7 +54,8 @@ class Submission:
 
     @property
     def content(self) -> str:
-        """A hash of what is asked for: file hashes and canonical params, never the bytes of a form."""
+        """A hash of what is asked for: file hashes and canonical params, never the bytes of a form. When it is to run,
+        and whom to tell, is not content: a repeat finds the job as it was first wished for."""
         return hashlib.sha256(f"{self.kind}\n{self.params}".encode()).hexdigest()
 
 
@@ -70,11 +76,12 @@ class Accepted:
 
 
 class Intake:
-    """Accepts submissions into the queues."""
+    """Accepts submissions into the queues. storage: where their blobs are (see `tasks.queue.second_look`)."""
 
-    def __init__(self, redis: "Redis[bytes]", settings: Settings) -> None:
+    def __init__(self, redis: "Redis[bytes]", settings: Settings, storage: Storage | None = None) -> None:
         self._enqueue = Script(redis, "enqueue")
         self._settings = settings
+        self._storage = storage
 
     async def accept(self, submission: Submission) -> Accepted:
         """Write everything about a new job at once.
@@ -82,14 +89,15 @@ class Intake:
         Raises: Refusal `params_too_large`, `key_reused`, `queue_full`, for `after` and `batch` `not_found`,
         `prerequisite_failed`, `batch_sealed`; redis.exceptions.RedisError if Redis does not answer.
         """
-        job_id = new_id()
-        payload = {"jobs": [self._job(job_id, submission)], **self._rules(submission, submission.content)}
+        with _step(submission, submission.kind):
+            job_id = new_id()
+            payload = {"jobs": [self.job(job_id, submission)], **self._rules(submission, submission.content)}
 
-        def record(now: int) -> tuple[Record, ...]:
-            # Whether it waits for other jobs, or these have succeeded already, the script alone knows.
-            return () if submission.after else (_record(job_id, submission, created_at=now),)
+            def record(now: int) -> tuple[Record, ...]:
+                # Whether it waits for other jobs, or these have succeeded already, the script alone knows.
+                return () if submission.after else (_record(job_id, submission, created_at=now),)
 
-        return await self._settle(payload, submission, record)
+            return await self._settle(payload, submission, record)
 
     async def accept_batch(self, submissions: Sequence[Submission]) -> Accepted:
         """Several jobs of one owner and queue as a batch, all or none; the first says whose, by which key and when.
@@ -97,22 +105,24 @@ class Intake:
         The answer's `job_id` is the batch's, its `records` are those of the jobs. Raises: as `accept`.
         """
         first, batch_id = submissions[0], new_id()
-        ids = [new_id() for _ in submissions]
-        content = hashlib.sha256("\n".join(one.content for one in submissions).encode()).hexdigest()
-        jobs = [self._job(job_id, one) for job_id, one in zip(ids, submissions, strict=True)]
-        batch = {"id": batch_id, "fields": _fields(first, "request_id", "address", "notify")}
-        payload = {"jobs": jobs, "batch": batch, **self._rules(first, content)}
+        with _step(first, "batch"):
+            ids = [new_id() for _ in submissions]
+            content = hashlib.sha256("\n".join(one.content for one in submissions).encode()).hexdigest()
+            pairs = list(zip(ids, submissions, strict=True))
+            jobs = [self.job(job_id, replace(one, notify=None)) for job_id, one in pairs]
+            # The batch is told of; its jobs are only for those who subscribed.
+            fields = [*_fields(first, "request_id", "address", "notify"), *_trace(first), "jobs", json.dumps(ids)]
+            payload = {"jobs": jobs, "batch": {"id": batch_id, "fields": fields}, **self._rules(first, content)}
 
-        def records(now: int) -> tuple[Record, ...]:
-            pairs = zip(ids, submissions, strict=True)
-            return tuple(_record(job_id, one, created_at=now, batch=batch_id) for job_id, one in pairs)
+            def records(now: int) -> tuple[Record, ...]:
+                return tuple(_record(job_id, one, created_at=now, batch=batch_id) for job_id, one in pairs)
 
-        return await self._settle(payload, first, records)
+            return await self._settle(payload, first, records)
 
     async def _settle(
         self, payload: dict[str, Any], submission: Submission, records: Callable[[int], tuple[Record, ...]]
     ) -> Accepted:
-        match await self._enqueue(payload):
+        match await need(self._enqueue, payload, self._storage):
             case ["created", job_id, now]:
                 return Accepted(job_id, created=True, records=records(now))
             case ["same", job_id]:
@@ -120,7 +130,7 @@ class Intake:
             case answer:
                 raise self._refusal(answer, submission)
 
-    def _refusal(self, answer: list[Any], submission: Submission) -> Exception:
+    def _refusal(self, answer: list[Any], submission: Submission) -> Exception:  # noqa: PLR0911 - one for each answer
         match answer:
             case ["reused", job_id]:
                 return Refusal(
@@ -139,6 +149,8 @@ class Intake:
                 return Refusal("not_found", f"{field}: you have no such job {job_id!r}.", field=field)
             case ["ended", job_id, state]:
                 return Refusal("prerequisite_failed", f"after: job {job_id} is {state}; retry it first.", field="after")
+            case ["open", job_id]:
+                return Refusal("batch_open", f"after: batch {job_id} is open; seal it first.", field="after")
             case ["sealed", job_id]:
                 return Refusal("batch_sealed", f"batch: {job_id} takes no more jobs; open another.", field="batch")
         return RuntimeError(f"enqueue.lua answered {answer!r}")
@@ -149,11 +161,11 @@ class Intake:
         kind, params = _read_stranger(body)
         submission = Submission(kind=kind, queue=queue, owner=SYSTEM, params=params, name="adopted")
         limit = len(params.encode())
-        job = {**self._job(job_id, replace(submission, max_params_bytes=limit)), "adopt": True}
+        job = {**self.job(job_id, replace(submission, max_params_bytes=limit)), "adopt": True}
         await self._enqueue({"jobs": [job], **self._rules(submission, "")})
 
-    def _job(self, job_id: str, submission: Submission) -> dict[str, Any]:
-        """What `create` in `prelude.lua` takes."""
+    def job(self, job_id: str, submission: Submission) -> dict[str, Any]:
+        """What `create` in `prelude.lua` takes. Raises: Refusal `params_too_large`."""
         size = len(submission.params.encode())
         limit = submission.max_params_bytes or self._settings.max_params_bytes
         if size > limit:
@@ -170,7 +182,7 @@ class Intake:
             "priority": submission.priority.value,
             "params": submission.params,
             "delay_ms": submission.delay_ms,
-            "fields": _fields(submission, "name", "request_id", "address", "notify"),
+            "fields": [*_fields(submission, "name", "request_id", "address", "notify"), *_trace(submission)],
             "blobs": submission.blobs,
         }
         if submission.after:
@@ -194,6 +206,16 @@ class Intake:
 def _fields(submission: Submission, *names: str) -> list[str]:
     """Name, value, … of those that are said."""
     return [text for name in names if (value := getattr(submission, name)) for text in (name, value)]
+
+
+def _trace(submission: Submission) -> list[str]:
+    traceparent = submission.traceparent or tracing.current()
+    return ["traceparent", traceparent] if traceparent else []
+
+
+def _step(submission: Submission, name: str) -> tracing.Step:
+    about = {"messaging.system": "pressroom", "messaging.operation.type": "send"}
+    return tracing.step(f"submit {name}", "producer", about | {"messaging.destination.name": submission.queue})
 
 
 def _read_stranger(body: bytes) -> tuple[str, str]:
@@ -225,5 +247,6 @@ def _record(job_id: str, submission: Submission, *, created_at: int, batch: str 
         due_at=created_at + submission.delay_ms,
         name=submission.name,
         request_id=submission.request_id,
+        blobs=submission.blobs,
         batch=batch or submission.batch,
     )

@@ -15,9 +15,9 @@ LOOK_AT_MOST = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which jobs: those on any of these shelves (`tasks.queue.shelves`; no job may be on two of them) that fit all else.
+    """Which jobs: those on these shelves (`tasks.queue.shelves`; no job may be on two of them) that fit all else.
 
-    since_ms, until_ms: when they were made, both included. prefix: how their id or their name begins, in capitals or not.
+    since_ms, until_ms: when they were made, both included. prefix: how their id or name begins, in capitals or not.
     """
 
     shelves: tuple[str, ...]

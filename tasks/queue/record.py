@@ -64,8 +64,10 @@ class Record:
     A dict of `attempts`: number, worker, started_at, ended_at (ms), outcome (`succeeded`, `failed`, `retrying`,
     `cancelled`, `handed_back`,
     `lapsed`), where something went wrong `error` {code, message}, and `about`, what its kind noted of it. event: of a
-    delivery, the event it carries. batch: that the job is part of. after: jobs that had to succeed first. tally: of an
-    event or a batch, state → its deliveries or jobs.
+    delivery, the event it carries. batch: that the job is part of. jobs: of a batch that
+    was sent as one, its jobs in order. after: jobs that had to succeed first. blobs: hashes of what it reads.
+    schedule: whose run it is, and schedule_due_at (ms) since when it was due. tally: of
+    an event or a batch, state → its deliveries or jobs.
     """
 
     id: str
@@ -92,7 +94,11 @@ class Record:
     error: dict[str, Any] | None = None
     event: str | None = None
     batch: str | None = None
+    schedule: str | None = None
+    schedule_due_at: int | None = None
+    jobs: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    blobs: tuple[str, ...] = ()
     tally: Mapping[str, int] = field(default_factory=dict)
 
     def expired(self, now_ms: int) -> bool:
@@ -137,7 +143,11 @@ class Record:
             error=loaded("error"),
             event=text.get("event"),
             batch=text.get("batch"),
+            schedule=text.get("schedule"),
+            schedule_due_at=number("schedule_due_at"),
+            jobs=tuple(loaded("jobs") or ()),
             after=tuple(loaded("after") or ()),
+            blobs=tuple(text.get("blobs", "").split()),
             tally={
                 name[len(TALLY) :]: int(count)
                 for name, count in text.items()

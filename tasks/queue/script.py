@@ -16,8 +16,14 @@ FOLDER = Path(__file__).parent / "lua"
 
 @cache
 def source(name: str) -> str:
-    """The Lua of one transition with the prelude before it."""
-    return (FOLDER / "prelude.lua").read_text() + (FOLDER / f"{name}.lua").read_text()
+    """The Lua of one transition: the prelude before it, and what it has counted written after it."""
+    transition = (FOLDER / f"{name}.lua").read_text()
+    return f"{_prelude()}local function run()\n{transition}\nend\nlocal answer = run()\nwrite_counts()\nreturn answer\n"
+
+
+@cache
+def _prelude() -> str:
+    return "".join((FOLDER / f"{part}.lua").read_text() for part in ("arguments", "counting", "prelude"))
 
 
 class Script:

@@ -3,7 +3,7 @@ do."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -12,9 +12,9 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
-from tasks.queue.read import read
+from tasks.queue.reader import CoalescingReader
 from tasks.queue.record import Record
-from tasks.queue.redis_keys import CHANGES
+from tasks.queue.redis_keys import CHANGES, JOB
 from tasks.stopping import stop
 
 log = structlog.get_logger()
@@ -44,6 +44,7 @@ class Watch:
 
     def __init__(self, redis: "Redis[bytes]") -> None:
         self._redis = redis
+        self._reader = CoalescingReader(redis)
         self._channels: dict[str, _Channel] = {}
         self._pubsub: PubSub | None = None
         self._away = False
@@ -66,12 +67,47 @@ class Watch:
         async with self._changes(job_id) as changed:
             while True:
                 changed.clear()
-                record = await read(self._redis, job_id)
+                record = await self._read(job_id)
                 if record is None or record.state.ended or loop.time() >= deadline:
                     return record
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout_at(deadline):
                         await changed.wait()
+
+    async def follow(self, job_id: str, silence_s: float) -> AsyncGenerator[Record | None]:
+        """The record as it stands, and again whenever it has changed; the last time when the job has ended. None after
+        each `silence_s` seconds without a change, or while Redis is away. It just ends if there is no such job.
+
+        Nothing is kept for who takes long over one: the next that he is given is the latest.
+        Raises: redis.exceptions.RedisError or TimeoutError if Redis does not answer at first.
+        """
+        async with self._changes(job_id) as changed:
+            told = None
+            while True:
+                changed.clear()
+                try:
+                    record = await self._read(job_id)
+                except (RedisError, OSError, TimeoutError):
+                    if told is None:
+                        raise
+                    record = told
+                if record is None:
+                    return
+                if record != told:
+                    told = record
+                    yield record
+                    if record.state.ended:
+                        return
+                try:
+                    async with asyncio.timeout(silence_s):
+                        await changed.wait()
+                except TimeoutError:
+                    yield None
+
+    async def _read(self, job_id: str) -> Record | None:
+        # Many may wait for one job, and all of them look at once when it changes.
+        fields = await self._reader.hash(JOB + job_id)
+        return Record.from_hash(job_id, fields) if fields else None
 
     @asynccontextmanager
     async def _changes(self, job_id: str) -> AsyncIterator[asyncio.Event]:

@@ -15,6 +15,7 @@ from api.delivery_views import EXAMPLE_DELIVERY, EXAMPLE_EVENT
 from api.endpoint_views import EXAMPLE_ENDPOINT
 from api.problems import MEDIA_TYPE
 from api.views import EXAMPLE_UPLOAD
+from tasks.alerts import Alert
 from tasks.endpoints import Endpoints, open_box
 from tasks.events import EventParams, body_of
 from tasks.kind import File, Result
@@ -75,6 +76,11 @@ def requests() -> Iterator[tuple[str, str, dict[str, Any], set[str]]]:
 
 
 @pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"admins": ("alice",)})
+
+
+@pytest.fixture
 async def subscriber(redis: ArqRedis, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """What the examples name of webhooks: an endpoint of alice's, an event, and its delivery."""
     with monkeypatch.context() as ids:
@@ -94,7 +100,7 @@ async def subscriber(redis: ArqRedis, settings: Settings, monkeypatch: pytest.Mo
 async def known(
     alice: httpx.AsyncClient, hand: Hand, storage: Storage, redis: ArqRedis, subscriber: dict[str, str]
 ) -> dict[str, str]:
-    """What the examples name: a job that has succeeded, its file, an upload, and what there is of webhooks."""
+    """What the examples name: a job that has succeeded, its file, one that waits, an upload, and of webhooks."""
 
     async def chunks() -> Any:
         yield JPEG
@@ -103,7 +109,20 @@ async def known(
     job_id = (await alice.post("/v1/images", content=PNG)).json()["id"]
     await hand.end(job_id, result=Result(files=(File("small.jpg", blob.sha256, "image/jpeg", blob.bytes),)))
     await keep(redis, "alice", blob, name=None, seconds=60, upload_id=EXAMPLE_UPLOAD)
-    return {"job_id": job_id, "name": "small.jpg", "upload_id": EXAMPLE_UPLOAD, **subscriber}
+    waiting = (await alice.post("/v1/images?delay=600", content=PNG)).json()["id"]
+    batch_id = (await alice.post("/v1/batches")).json()["id"]
+    line = {"cron": "0 6 * * *", "job": {"kind": "event", "type": "a", "data": {}}}
+    schedule_id = (await alice.post("/v1/schedules", json=line)).json()["id"]
+    return {
+        "job_id": job_id,
+        "waiting": waiting,
+        "name": "small.jpg",
+        "upload_id": EXAMPLE_UPLOAD,
+        "batch_id": batch_id,
+        "schedule_id": schedule_id,
+        "queue": "media",
+        **subscriber,
+    }
 
 
 @pytest.fixture
@@ -137,7 +156,9 @@ async def deliveries(redis: ArqRedis, settings: Settings, monkeypatch: pytest.Mo
 async def test_every_example_works(alice: httpx.AsyncClient, known: dict[str, str]) -> None:
     sent = 0
     for method, path, request, statuses in sorted(requests(), key=lambda one: one[0] == "delete"):
-        answer = await alice.request(method, path.format(**known), **request)
+        # What is done to a job is done to one that waits, and then is cancelled.
+        names = known | ({"job_id": known["waiting"]} if path.endswith(("/cancellation", "/retry")) else {})
+        answer = await alice.request(method, path.format(**names), **request)
         assert str(answer.status_code) in statuses, (method, path, request, answer.text)
         sent += 1
     assert sent > 60
@@ -147,11 +168,14 @@ def test_what_receivers_get_is_as_it_is_documented() -> None:
     job: dict[str, Any] = {"id": "1" * 32, "kind": "thumbnail", "created_at": 1, "finished_at": 2, "name": "a.jpg"}
     file = {"name": "a.jpg", "type": "image/jpeg", "bytes": 1, "blob": "ab" * 32, "about": {"width": 1}}
     error = {"code": "truncated", "message": "It ends early."}
+    alert = Alert("no_worker", "media", "No worker.", 61.0, 60, ("alice",)).payload(1_800_000_000_000)
     sent: dict[str, dict[str, Any]] = {
         "job.succeeded": {**job, "state": "succeeded", "files": [file]},
         "job.failed": {**job, "state": "failed", "error": error},
         "job.cancelled": {**job, "state": "cancelled", "error": error},
         "endpoint.disabled": {"endpoint": "2" * 32, "url": "https://example.com", "reason": "gone"},
+        "alert.fired": json.loads(alert["data"]),
+        "alert.resolved": json.loads(alert["data"]),
         "endpoint.test": {"endpoint": "2" * 32},
         "order.paid": {"order": [{"deep": None}]},
     }
@@ -183,7 +207,7 @@ async def test_an_ended_job_is_documented_whole(alice: httpx.AsyncClient, hand: 
     [event] = (await alice.get("/v1/jobs?kind=event")).json()["jobs"]
     body = json.loads(body_of(EventParams(**event["params"]), 1, ""))
     documented = DOCUMENT["components"]["schemas"]["EndedJob"]["properties"]
-    assert body["data"].keys() == documented.keys() - {"error"}
+    assert body["data"].keys() == documented.keys() - {"error", "jobs"}
     assert body["data"]["files"][0].keys() == DOCUMENT["components"]["schemas"]["File"]["properties"].keys()
 
 

@@ -62,8 +62,8 @@ async def test_a_form_with_one_file_answers_its_job(alice: httpx.AsyncClient) ->
     assert len(answer.json()["params"]["variants"]) == 3
 
 
-async def test_a_form_with_several_files_answers_a_job_each_in_order(
-    alice: httpx.AsyncClient, storage: Storage
+async def test_a_form_with_several_files_is_a_batch_of_a_job_each_in_order(
+    alice: httpx.AsyncClient, storage: Storage, hand: Hand
 ) -> None:
     pictures = {"one.png": PNG, "two.jpg": JPEG, "three.png": PNG + b"!"}
     answer = await alice.post("/v1/images", files=[("file", (name, body)) for name, body in pictures.items()])
@@ -73,6 +73,13 @@ async def test_a_form_with_several_files_answers_a_job_each_in_order(
     assert [job["name"] for job in jobs] == list(pictures)
     assert [job["params"]["upload"]["blob"] for job in jobs] == hashes
     assert await stored(storage) == set(hashes)
+    batch = (await alice.get(answer.headers["Location"])).json()
+    assert (batch["id"], batch["kind"], batch["jobs"]) == (answer.json()["batch"], "batch", {"queued": 3})
+    assert {job["batch"] for job in jobs} == {batch["id"]}
+    for job in jobs:
+        await hand.end(job["id"])
+    batch = (await alice.get(answer.headers["Location"])).json()
+    assert (batch["state"], batch["jobs"]) == ("succeeded", {"succeeded": 3})
 
 
 async def test_the_request_id_goes_from_the_request_into_the_record(alice: httpx.AsyncClient, redis: ArqRedis) -> None:
@@ -108,13 +115,14 @@ async def test_a_key_is_its_owners_and_its_contents(alice: httpx.AsyncClient, bo
     assert other_owner.json()["id"] != first.json()["id"]
 
 
-async def test_a_repeated_form_is_the_same_jobs(alice: httpx.AsyncClient) -> None:
-    files = [("file", ("a.png", PNG)), ("file", ("b.jpg", JPEG))]
+async def test_a_repeated_form_is_the_same_batch(alice: httpx.AsyncClient) -> None:
+    files = [("file", (f"{number}.png", PNG + bytes([number]))) for number in range(3)]
     answers = [await alice.post("/v1/images", files=files, headers={"Idempotency-Key": "k"}) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [202, 200]
-    first, second = ([job["id"] for job in answer.json()["jobs"]] for answer in answers)
-    assert first == second
-    assert len(set(first)) == 2
+    assert answers[0].json() == answers[1].json()
+    assert [job["name"] for job in answers[1].json()["jobs"]] == [f"{number}.png" for number in range(3)]
+    fewer = await alice.post("/v1/images", files=files[1:], headers={"Idempotency-Key": "k"})
+    assert fewer.json()["code"] == "key_reused"
 
 
 async def test_a_submit_is_one_call_to_redis(alice: httpx.AsyncClient, redis: ArqRedis) -> None:

@@ -26,9 +26,10 @@ class Hand:
         self._claimed: dict[str, Claimed] = {}
 
     async def begin(self) -> None:
-        payload = {"worker": WORKER, "idle": True, "queues": QUEUES, "lane_cap": 0, "receiver_cap": 0, **self._rules}
+        caps = {"lane_cap": 0, "receiver_cap": 0, "owner_cap": 0}
+        payload = {"worker": WORKER, "idle": True, "queues": QUEUES, **caps, **self._rules}
         jobs, _, _, _, now = await self._claim(payload)
-        for job_id, queue, kind, owner, params, attempt, tries, created_at, request_id in jobs:
+        for job_id, queue, kind, owner, params, attempt, tries, created_at, request_id, _ in jobs:
             self._claimed[job_id] = Claimed(
                 job_id, queue, kind, owner, params, attempt, tries, created_at, now, request_id
             )

@@ -146,16 +146,7 @@ end
 local function room(queue, lane, want)
   local key = K.lane .. queue .. ':' .. lane
   local limits = redis.call('HMGET', key, 'running', 'cap', 'rate', 'next', 'trips')
-  -- The limit of owners yields to a lane's own, that of receivers is the most that one may ask for; a receiver that failed too often is
-  -- probed by one job at a time.
-  local own, cap = limits[2] and tonumber(limits[2])
-  if string.sub(lane, 1, 6) == 'owner:' then
-    cap = own or payload.lane_cap
-  else
-    cap = payload.receiver_cap
-    if own and (own < cap or cap == 0) then cap = own end
-  end
-  if limits[5] then cap = 1 end
+  local cap = cap_of(lane, limits[2], limits[5])
   if cap > 0 then
     want = math.min(want, cap - tonumber(limits[1] or 0))
     if want <= 0 then redis.call('ZADD', K.full .. queue, now, lane) end

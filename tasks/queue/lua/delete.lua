@@ -1,10 +1,11 @@
 -- Ended jobs are forgotten. Their bytes go with the next cleanup, for nobody needs them any more.
--- payload: ids, by (`for_each`). Answers for each 'deleted' | 'unknown' | 'needed' (an event that is still being delivered) | the state of
--- one that has not ended.
+-- payload: ids, by (`for_each`). Answers for each 'deleted' | 'unknown' | 'needed' (an event that is still being delivered, or a job whose
+-- end has not been told to all who wait for it) | the state of one that has not ended.
 local ENDED = { succeeded = true, failed = true, cancelled = true }
 
-local function is_under_way(id)
-  for _, state in ipairs({ 'queued', 'running', 'retrying', 'scheduled' }) do
+local function is_needed(id, kind)
+  if redis.call('EXISTS', K.after .. id) == 1 then return true end
+  for _, state in ipairs(kind == 'event' and { 'queued', 'running', 'retrying', 'scheduled' } or {}) do
     if tonumber(redis.call('HGET', K.job .. id, 'tally:' .. state) or 0) > 0 then return true end
   end
 end
@@ -13,7 +14,7 @@ local function delete(id)
   local job = read(id)
   if not job then return 'unknown' end
   if not ENDED[job.state] then return job.state end
-  if job.kind == 'event' and is_under_way(id) then return 'needed' end
+  if is_needed(id, job.kind) then return 'needed' end
   local record = K.job .. id
   local held = redis.call('HMGET', record, 'blobs', 'files')
   for blob in string.gmatch(held[1] or '', '%x+') do redis.call('SREM', K.blob .. blob, id) end

@@ -54,8 +54,7 @@ local function lane_row(queue, lane)
   local until_ms = tonumber(redis.call('ZSCORE', K.parked .. queue, lane) or 0)
   local state = redis.call('ZSCORE', K.full .. queue, lane) and 'full' or 'ready'
   if until_ms > now then state = tonumber(limits[4] or 0) == until_ms and 'limited' or 'parked' end
-  local own = limits[2] or (string.sub(lane, 1, 6) == 'owner:' and payload.lane_cap or payload.receiver_cap)
-  return { lane, state, redis.call('ZCARD', K.line .. queue .. ':' .. lane), tonumber(limits[1] or 0), limits[5] and 1 or tonumber(own),
+  return { lane, state, redis.call('ZCARD', K.line .. queue .. ':' .. lane), tonumber(limits[1] or 0), cap_of(lane, limits[2], limits[5]),
     tonumber(limits[3] or 0), until_ms > now and until_ms or 0, lane_since(queue, lane) or 0, tonumber(limits[6] or 0), tonumber(limits[7] or 0) }
 end
 

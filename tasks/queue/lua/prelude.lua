@@ -1,56 +1,8 @@
--- Before every transition: the key prefixes, the payload, the clock, and the steps that several transitions share.
--- Words and states: tasks/queue/record.py. Keys: tasks/queue/redis_keys.py.
-local K = cmsgpack.unpack(ARGV[1])
-local payload = cmsgpack.unpack(ARGV[2])
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+-- Before every transition: the steps that several transitions share. Words and states: tasks/queue/record.py.
 
 -- A lane's line is ordered by rank, then by time in microseconds; both fit the 53 bits of a score.
 local RANK = 2251799813685248
 local RANKS = { high = 0, normal = 1, low = 2 }
-
--- What is counted (for `/v1/queues` and `/metrics`) is added up here, and written once, after the transition: by a worker's batch of many jobs
--- a few fields are raised, not a few a job.
-local counts, moves, ends = {}, {}, {}
-
-local function count(field, by)
-  counts[field] = (counts[field] or 0) + (by or 1)
-end
-
--- A stranger's kind may be anything; a field's words have spaces between.
-local function label(kind)
-  return #kind <= 40 and string.match(kind, '^[%w_.-]+$') or 'other'
-end
-
--- A time in milliseconds, in the first bucket that holds it.
-local function observe(what, kind, ms)
-  local bucket = 1
-  while K.buckets[bucket] and ms > K.buckets[bucket] do bucket = bucket + 1 end
-  count(what .. ' ' .. kind .. ' ' .. bucket)
-  count(what .. '_ms ' .. kind, ms)
-end
-
--- How many of a queue's jobs are in each state. A batch is in no queue.
-local function move(job, state, by)
-  if not state or not job.queue or job.kind == 'batch' then return end
-  local of = moves[job.queue] or {}
-  of[state] = (of[state] or 0) + by
-  moves[job.queue] = of
-end
-
-local LIVE = { scheduled = true, queued = true, running = true, retrying = true }
-local function write_counts()
-  for field, by in pairs(counts) do redis.call('HINCRBY', K.counts, field, by) end
-  for queue, of in pairs(moves) do
-    for state, by in pairs(of) do
-      if LIVE[state] and by ~= 0 then redis.call('HINCRBY', K.queue .. queue, 'in:' .. state, by) end
-    end
-  end
-  local slot = next(ends) and K.ends .. string.format('%.0f', math.floor(now / K.ends_slot_ms))
-  for field, by in pairs(ends) do
-    if redis.call('HINCRBY', slot, field, by) == by then redis.call('PEXPIRE', slot, K.ends_ms) end
-  end
-end
 
 local function line_score(priority, micros)
   return RANKS[priority] * RANK + micros
@@ -175,6 +127,15 @@ end
 -- The story of an attempt whose worker can no longer tell it.
 local function lapsed_attempt(number, worker, started_at)
   return cjson.encode({ number = number, worker = worker, outcome = 'lapsed', started_at = tonumber(started_at), ended_at = now })
+end
+
+-- How many of a lane's jobs may run at once (0: any number), by payload.lane_cap and receiver_cap. The limit of owners yields to a lane's
+-- own, that of receivers is the most that one may ask for; a receiver that failed too often (trips) is probed by one job at a time.
+local function cap_of(lane, own, trips)
+  if trips then return 1 end
+  if string.sub(lane, 1, 6) == 'owner:' then return tonumber(own or payload.lane_cap) end
+  local cap = payload.receiver_cap
+  return own and (tonumber(own) < cap or cap == 0) and tonumber(own) or cap
 end
 
 -- Jobs of this lane that ended or went back make room: a full lane may join the round again, and so may as many of its owner's others

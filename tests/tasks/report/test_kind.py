@@ -7,8 +7,10 @@ from typing import Any
 
 import pypdfium2
 import pytest
+from arq.connections import ArqRedis
 
-from tasks.kind import Result, Run
+from tasks.kind import Notes, Result, Run
+from tasks.queue.reader import CoalescingReader
 from tasks.refusal import Refusal
 from tasks.report.entry import MAX_WARNINGS
 from tasks.report.kind import LIMITS, REPORT, VALIDATION, ReportParams
@@ -16,6 +18,7 @@ from tasks.report.order import Order, Source
 from tasks.report.spec.document import Spec
 from tasks.settings import Settings
 from tasks.storage import Blob, Storage, open_storage
+from tests.worker.working import NoOutbound
 from worker.sandbox.sandbox import ProcessSandbox
 
 UPLOAD = "a" * 32
@@ -58,16 +61,18 @@ async def stored(storage: Storage, content: bytes) -> Source:
 class Press:
     """Runs one job after the other in one scratch folder."""
 
-    def __init__(self, folder: Path, storage: Storage, sandbox: ProcessSandbox, settings: Settings) -> None:
+    def __init__(
+        self, folder: Path, redis: ArqRedis, storage: Storage, sandbox: ProcessSandbox, settings: Settings
+    ) -> None:
         self.folder = folder
-        self._parts = (storage, sandbox, settings)
+        self._parts = (redis, storage, sandbox, settings)
 
     def order(self, said: dict[str, Any], **files: Source) -> Order:
         spec = Spec.model_validate({"document": {"title": "t"}, **said})
         return Order(spec=spec, files=files)
 
     async def run(self, order: Order, kind: Any = REPORT, *, order_is_gone: bool = False) -> Result:
-        storage, sandbox, settings = self._parts
+        redis, storage, sandbox, settings = self._parts
         source = await stored(storage, order.canonical())
         if order_is_gone:
             await storage.delete([source.blob])
@@ -78,18 +83,22 @@ class Press:
                 attempt=1,
                 params=ReportParams(order=source, title=order.spec.document.title, formats=order.spec.formats),
                 scratch=Folder(self.folder),
+                redis=redis,
+                reader=CoalescingReader(redis),
                 storage=storage,
                 sandbox=sandbox,
+                outbound=NoOutbound(),
                 settings=settings,
                 progress=lambda *_: None,
+                notes=Notes(),
             )
         )
         return result
 
 
 @pytest.fixture
-def press(tmp_path: Path, storage: Storage, sandbox: ProcessSandbox, settings: Settings) -> Press:
-    return Press(tmp_path, storage, sandbox, settings)
+def press(tmp_path: Path, redis: ArqRedis, storage: Storage, sandbox: ProcessSandbox, settings: Settings) -> Press:
+    return Press(tmp_path, redis, storage, sandbox, settings)
 
 
 async def content(storage: Storage, result: Result, name: str) -> bytes:

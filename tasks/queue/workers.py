@@ -1,0 +1,92 @@
+"""Workers, as they say of themselves with every beat."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Self
+
+from arq.constants import health_check_key_suffix
+from redis.asyncio import Redis
+
+from tasks.queue.redis_keys import QUEUES, SECOND_MS, WORKER, WORKER_MS, WORKERS, arq_queue
+
+DOING_AT_MOST: Final = 50
+"""Jobs that a worker names in its beat; those that have run longest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """A job that a worker runs, and since when (milliseconds since 1970)."""
+
+    job: str
+    kind: str
+    queue: str
+    attempt: int
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What a worker says of itself. running: jobs that it runs; doing: those that have run longest. rss_mb, pss_mb:
+    megabytes of it and its sandbox, None where the system does not say. lag_ms: by how much its event loop was late, at
+    worst, since the beat before. beat_ms, started_ms: milliseconds since 1970."""
+
+    id: str
+    host: str
+    pid: int
+    version: str
+    queues: tuple[str, ...]
+    started_ms: int
+    beat_ms: int
+    running: int
+    doing: tuple[Doing, ...]
+    rss_mb: float | None
+    pss_mb: float | None
+    lag_ms: float
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Self:
+        fields: dict[str, Any] = json.loads(text)
+        doing = tuple(Doing(**one) for one in fields.pop("doing"))
+        return cls(**{**fields, "queues": tuple(fields["queues"]), "doing": doing})
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """All workers that are known. stock: queues that a worker of ARQ's own serves."""
+
+    now_ms: int
+    workers: tuple[Worker, ...]
+    stock: frozenset[str]
+
+    def alive(self, worker: Worker) -> bool:
+        return worker.beat_ms > self.now_ms - WORKER_MS
+
+    @property
+    def present(self) -> tuple[Worker, ...]:
+        return tuple(worker for worker in self.workers if self.alive(worker))
+
+    def serving(self, queue: str) -> int:
+        """How many workers of ours serve a queue."""
+        return sum(queue in worker.queues for worker in self.present)
+
+    @property
+    def unserved(self) -> tuple[str, ...]:
+        """Queues that nobody serves."""
+        return tuple(queue for queue in QUEUES if not self.serving(queue) and queue not in self.stock)
+
+
+async def read_crew(redis: "Redis[bytes]") -> Crew:
+    """Everybody who has beaten lately, the longest at work first."""
+    async with redis.pipeline(transaction=False) as pipe:
+        pipe.time()
+        pipe.zrange(WORKERS, 0, -1)
+        pipe.mget([arq_queue(queue) + health_check_key_suffix for queue in QUEUES])
+        (seconds, micros), ids, checks = await pipe.execute()
+    told = await redis.mget([WORKER.encode() + one for one in ids]) if ids else []
+    workers = sorted((Worker.from_json(one) for one in told if one), key=lambda worker: worker.started_ms)
+    # Ours write JSON there, for `arq --check`; a worker of ARQ's own a line of text.
+    stock = frozenset(queue for queue, said in zip(QUEUES, checks, strict=True) if said and not said.startswith(b"{"))
+    return Crew(seconds * SECOND_MS + micros // 1000, tuple(workers), stock)

@@ -1,0 +1,134 @@
+"""`bin/bench listing`: a page of `GET /v1/jobs` among a million jobs, whatever the filter; and a thousand listeners."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+import httpx
+from arq.connections import ArqRedis
+
+from tasks.queue.connect import close, connect
+from tasks.queue.enqueue import Intake, Submission
+from tasks.queue.redis_keys import JOB, JOBS
+from tasks.settings import Settings
+from tests.api.worker import Hand
+from tests.benchmarks.api import serving
+from tests.benchmarks.report import Report, Row, percentile
+from tests.listeners import listen_to
+from tests.servers import Valkey
+
+COUNT = 1_000_000
+LOAD_AT_ONCE = 5_000
+REQUESTS = 40
+WARM_UP = 5
+PAGE_MS = 20
+LISTENERS, JOBS_HEARD, CONNECT_AT_ONCE = 1_000, 10, 100
+KEY = "a-key-that-only-the-benchmark-knows"
+SHA_OF_ONE = "356a192b7913b04c54574d18c28d46e6395428ab"
+"""How the loader makes ids: SHA-1 of the number; of job 1, which is the oldest."""
+FILTERS: Mapping[str, dict[str, str]] = {
+    "all of one's own": {},
+    "by state": {"state": "succeeded"},
+    "by a rare state": {"state": "running"},
+    "by kind and state": {"kind": "thumbnail", "state": "failed"},
+    "by a rare kind": {"kind": "bulk"},
+    "by queue": {"queue": "reports"},
+    "by queue, several kinds": {"queue": "default"},
+    "by time": {"since": "2020-01-01T00:00:00Z", "until": "2099-01-01T00:00:00Z"},
+    "everyone's, by state": {"owner": "*", "state": "failed"},
+    "everyone's, by queue": {"owner": "*", "queue": "media"},
+    "by a name that many have": {"q": "photo-9"},
+    "by a name that nobody has": {"q": "nothing"},
+    "by how the oldest job's id begins": {"q": SHA_OF_ONE[:16]},
+    "by the oldest job's id": {"q": SHA_OF_ONE[:32]},
+    "with counts": {"counts": "true"},
+    "200 at once": {"limit": "200"},
+}
+
+
+async def load(redis: ArqRedis) -> None:
+    script = redis.register_script((Path(__file__).parent / "million.lua").read_text())
+    now = int(time.time() * 1000)
+    for start in range(0, COUNT, LOAD_AT_ONCE):
+        await script(args=[JOB, JOBS, start, LOAD_AT_ONCE, now])
+
+
+async def pages(client: httpx.AsyncClient, query: dict[str, str]) -> list[float]:
+    """Milliseconds of each request; after the first half they go on from the middle of the list by its cursor."""
+    waits: list[float] = []
+    for n in range(WARM_UP + REQUESTS):
+        began = time.perf_counter()
+        answer = await client.get("/v1/jobs", params=query)
+        waits.append(1000 * (time.perf_counter() - began))
+        answer.raise_for_status()
+        following = answer.json().get("next")
+        if n >= WARM_UP + REQUESTS // 2 and following:
+            query = {**query, "cursor": following}
+    return waits[WARM_UP:]
+
+
+async def listing(redis: ArqRedis, port: int) -> list[Row]:
+    rows = []
+    headers = {"Authorization": f"Bearer {KEY}"}
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30) as client:
+        for name, query in FILTERS.items():
+            waits = await pages(client, query)
+            sys.stderr.write(f"{name}: {percentile(waits, 50):.1f} ms, p95 {percentile(waits, 95):.1f}\n")
+            promise = PAGE_MS if name != "200 at once" else None
+            rows.append(Row(f"a page {name}, p50, ms", percentile(waits, 50), at_most=promise))
+            rows.append(Row(f"a page {name}, p95, ms", percentile(waits, 95), at_most=promise))
+    return rows
+
+
+async def heard(redis: ArqRedis, port: int) -> list[Row]:
+    """From the end of the last job to the moment at which the last listener has been told of his."""
+    settings = Settings(_env_file=None)
+    intake, hand = Intake(redis, settings), Hand(redis, settings)
+    submission = Submission(kind="thumbnail", queue="media", owner="shop", params="{}")
+    ids = [(await intake.accept(submission)).job_id for _ in range(JOBS_HEARD)]
+    own, listeners = len(await redis.client_list()), []
+    for start in range(0, LISTENERS, CONNECT_AT_ONCE):
+        coming = (listen_to(port, ids[n % JOBS_HEARD], KEY) for n in range(start, start + CONNECT_AT_ONCE))
+        listeners += await asyncio.gather(*coming)
+    clients = await redis.client_list()
+    listening = [asyncio.create_task(one.listen("end")) for one in listeners]
+    await hand.begin()
+    for job_id in ids:
+        await hand.end(job_id)
+    ended = time.perf_counter()
+    await asyncio.gather(*listening)
+    last_ms = 1000 * (max(one.ended_at for one in listeners) - ended)
+    await asyncio.gather(*(one.close() for one in listeners))
+    subscribed = len([one for one in clients if int(one["sub"])])
+    return [
+        Row("1,000 listeners, Redis connections that subscribe", subscribed, at_most=1),
+        Row("1,000 listeners, Redis connections in all", len(clients) - own, at_most=settings.redis_max_connections),
+        Row("1,000 listeners, the last is told after, ms", max(last_ms, 0)),
+    ]
+
+
+async def measure() -> list[Row]:
+    with Valkey() as valkey:
+        redis = connect(valkey.url, answer_timeout_s=60)
+        began = time.perf_counter()
+        await load(redis)
+        used_gb = (await redis.info("memory"))["used_memory"] / 1e9
+        sys.stderr.write(f"{COUNT:,} jobs in {time.perf_counter() - began:.0f} s, {used_gb:.2f} GB\n")
+        environment = {
+            "REDIS_URL": valkey.url,
+            "STORAGE_URL": "memory://",
+            "API_KEYS": f"shop:{KEY},blog:{KEY[::-1]}",
+            "ADMINS": "shop",
+            "LOG_LEVEL": "error",
+        }
+        with serving("api.app:app", environment) as port:
+            rows = [*await listing(redis, port), *await heard(redis, port)]
+        await close(redis)
+    return [*rows, Row("memory of a million jobs in Redis, GB", used_gb)]
+
+
+def run() -> Report:
+    return Report("listing", asyncio.run(measure()), {name: version(name) for name in ("fastapi", "uvicorn", "redis")})

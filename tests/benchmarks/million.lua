@@ -1,0 +1,43 @@
+-- Jobs as they are after months: records, and the indexes of their shelves, without queues.
+-- ARGV: key prefix of records, key prefix of indexes, how many are there already, how many to add, now (ms).
+local from, count, now = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local KINDS = { { 'thumbnail', 'media', 90 }, { 'report', 'reports', 98 }, { 'event', 'default', 99.9 }, { 'bulk', 'default', 100 } }
+local STATES = { { 'succeeded', 96 }, { 'failed', 98 }, { 'queued', 99 }, { 'cancelled', 99.9 }, { 'running', 100 } }
+local OWNERS = { { 'shop', 70 }, { 'blog', 95 }, { 'system', 100 } }
+local FILE = '{"name": "%s.jpg", "blob": "%s", "type": "image/jpeg", "bytes": 20480, "about": {"width": 256, "height": 171}}'
+local PARAMS = '{"upload":{"blob":"%s","bytes":204800},"variants":[{"name":"small","width":256},{"name":"medium","width":800},{"name":"large","width":1600}]}'
+
+local function choose(from_these, chance)
+  for _, one in ipairs(from_these) do
+    if chance < one[#one] then return one end
+  end
+end
+
+for n = from + 1, from + count do
+  local sha = redis.sha1hex(n)
+  local id, blob = string.sub(sha, 1, 32), sha .. string.sub(sha, 1, 24)
+  -- Digits of the hash are the dice: every run makes the same jobs.
+  local function dice(at) return tonumber(string.sub(sha, at, at + 3), 16) / 65536 * 100 end
+  local owner, kind, state = choose(OWNERS, dice(1))[1], choose(KINDS, dice(5)), choose(STATES, dice(9))[1]
+  local created = now - (1000000 - n) * 80
+  local ended = state == 'succeeded' or state == 'failed' or state == 'cancelled'
+  local fields = { 'kind', kind[1], 'queue', kind[2], 'owner', owner, 'lane', 'owner:' .. owner, 'shelves', owner .. ' ' .. owner .. '/' .. kind[1],
+    'state', state, 'priority', 'normal', 'params', string.format(PARAMS, blob), 'created_at', created, 'due_at', created, 'score', created,
+    'name', 'photo-' .. n .. '.jpg', 'request_id', 'load-' .. n, 'attempt', ended and 1 or 0 }
+  if ended then
+    for _, field in ipairs({ 'worker', 'web-1:42:0a1b2c3d', 'started_at', created + 5, 'finished_at', created + 90, 'expires_at', now + 864000000,
+      'attempt:1', '{"number": 1, "worker": "web-1:42:0a1b2c3d", "started_at": ' .. string.format('%.0f', created) .. ', "ended_at": '
+        .. string.format('%.0f', created + 90) .. ', "outcome": "' .. state .. '"}' }) do
+      fields[#fields + 1] = field
+    end
+  end
+  if state == 'succeeded' then
+    fields[#fields + 1] = 'files'
+    fields[#fields + 1] = '[' .. string.format(FILE, 'small', blob) .. ', ' .. string.format(FILE, 'medium', blob) .. ', ' .. string.format(FILE, 'large', blob) .. ']'
+  end
+  redis.call('HSET', ARGV[1] .. id, unpack(fields))
+  for _, shelf in ipairs({ owner, owner .. '/' .. kind[1] }) do
+    redis.call('ZADD', ARGV[2] .. shelf, created, id)
+    redis.call('ZADD', ARGV[2] .. shelf .. ':' .. state, created, id)
+  end
+end

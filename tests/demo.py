@@ -24,6 +24,7 @@ from typing import Any
 import httpx
 from PIL import Image
 
+from tests import demo_operations
 from tests.demo_report import faults, spec
 from tests.demo_webhooks import STUMBLES, DemoReceiver, receiving
 from tests.pictures import scene
@@ -206,6 +207,35 @@ def delivered(client: httpx.Client, endpoint: str) -> dict[str, Any]:
     return found
 
 
+def operations(client: httpx.Client) -> None:
+    """Progress as it comes, a cancellation, a cleanup by hand."""
+    job_id = demo_operations.submit(client, demo_operations.ROWS, "Progress")
+    say(f"\nA report of {demo_operations.ROWS:,} rows, followed as it is made (GET /v1/jobs/{job_id}/events)\n")
+    began, state = time.perf_counter(), ""
+    for name, data in demo_operations.follow(client, job_id):
+        state = data.get("state", state)
+        done = f"{data['done']:,} of {data['total']:,} {data['note']}" if name == "progress" else state
+        say(f"  {ms(began):>6} ms  {name:<9} {done}")
+    expect(state == "succeeded", f"the report is {state}")
+
+    job_id = demo_operations.submit(client, demo_operations.MANY_ROWS, "Never mind")
+    for name, _ in demo_operations.follow(client, job_id):
+        if name == "progress":
+            break
+    began = time.perf_counter()
+    cancelled = client.post(f"/v1/jobs/{job_id}/cancellation").raise_for_status().json()
+    expect(cancelled["state"] == "cancelled", f"the job is {cancelled['state']}")
+    expect(not cancelled["files"], "a cancelled job has files")
+    say(f"\nA report of {demo_operations.MANY_ROWS:,} rows, cancelled while it is made: gone after {ms(began)} ms")
+
+    say("\nA cleanup by hand (POST /v1/cleanup), first to see what it would do; what is young is spared\n")
+    for asked in ({"dry_run": True}, {}):
+        done_job = demo_operations.clean_up(client, **asked)
+        expect(done_job["state"] == "succeeded", f"the cleanup is {done_job['state']}: {done_job.get('error')}")
+        counts = done_job["result"]
+        say(f"  {counts['examined']} files examined, {counts['deleted']} deleted, {counts['bytes']:,} bytes")
+
+
 def wait(client: httpx.Client, place: str) -> dict[str, Any]:
     """The job's record once it has ended; shows how far it is meanwhile."""
     while True:
@@ -240,10 +270,11 @@ def ms(began: float) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="bin/demo", description="Upload, wait, download, report, webhooks: the whole path on this machine."
+        prog="bin/demo",
+        description="Upload, wait, download, report, webhooks, operations: the whole path on this machine.",
     )
     parser.add_argument("photos", nargs="*", type=Path, metavar="PHOTO")
-    parser.add_argument("--once", action="store_true", help="exit after the webhooks")
+    parser.add_argument("--once", action="store_true", help="exit after the cleanup")
     args = parser.parse_args()
     missing = [str(photo) for photo in args.photos if not photo.is_file()]
     if missing:
@@ -265,6 +296,7 @@ def main() -> int:
                 told(receiver, drawn[-1][1])
             told(receiver, report(client, drawn))
             webhook(client, receiver)
+            operations(client)
             say(f"\nThe thumbnails and the report are in {OUTPUT}/. The same by hand:\n")
             say(f"  curl -si -F file=@{photos[0]} {address}/v1/images")
             say(f"  curl -s '{address}/v1/jobs/JOB_ID?wait=10'")

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.benchmarks import page
 from tests.benchmarks.report import Report
 
-BENCHES = ("queue", "api", "memory", "kill", "reports")
+BENCHES = ("queue", "api", "memory", "kill", "reports", "listing", "webhooks")
 
 
 def main() -> None:

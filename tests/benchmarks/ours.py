@@ -55,6 +55,7 @@ async def work(settings: Settings) -> None:
         kinds=KINDS,
         storage=resources.storage,
         sandbox=resources.sandbox,
+        outbound=resources.outbound,
     )
     await engine.run()
 

@@ -1,0 +1,129 @@
+"""A worker dies in the middle of deliveries: all arrive, and what arrives twice is known for it by its id."""
+
+import msgpack
+import pytest
+from arq.connections import ArqRedis
+
+from tasks.endpoints import Endpoints, open_box
+from tasks.queue.record import State
+from tasks.settings import Settings
+from tasks.webhook.kind import EXPAND_AT_ONCE
+from tests.chaos.siege import LOOPBACK, SLOTS, Door, Siege
+from tests.chaos.test_shutdown import exit_code
+from tests.key_leaks import key_leaks
+from tests.processes import worker_process
+from tests.receivers import Receiver
+from tests.servers import Valkey
+from tests.tasks.queue.proxy import Proxy
+from tests.worker.post_office import PostOffice
+from tests.worker.working import Desk
+
+ENDPOINTS, LARGE = 4, EXPAND_AT_ONCE + 50
+AFTER_A_LEASE_S = 40
+
+
+@pytest.fixture
+def office(mortal_redis: ArqRedis, settings: Settings, desk: Desk) -> PostOffice:
+    return PostOffice(mortal_redis, settings, Endpoints(mortal_redis, settings, open_box(settings)), desk)
+
+
+async def die_when_claimed(siege: Siege, port: int) -> None:
+    """Deliveries are claimed, but where they go and what they say is never read: Redis does not hear the question."""
+    async with Proxy(port) as proxy:
+        proxy.trap(b"HGETALL")
+        async with siege.doomed("claimed", proxy.port), siege.load("small"):
+            await siege.until(lambda _, in_hand: len(in_hand) == SLOTS)
+
+
+async def die_when_sent(siege: Siege, port: int) -> None:
+    """Requests have arrived; none is answered."""
+    async with siege.doomed("sent", port), siege.load("small"):
+        await siege.under_way()
+        siege.receiver.open.clear()
+        await siege.until(lambda *_: siege.receiver.held == SLOTS)
+    siege.receiver.open.set()
+
+
+async def die_when_expanding(siege: Siege, port: int) -> None:
+    """Some deliveries of an event are made, and recorded; of the others Redis does not hear."""
+    async with Proxy(port) as proxy:
+        event = await siege.tell("large")
+        said = msgpack.packb("event", use_bin_type=False) + msgpack.packb(event, use_bin_type=False)
+        expand = proxy.trap(said, passes=1)
+        async with siege.doomed("expanding", proxy.port):
+            async with siege.load("small"):
+                await siege.until(lambda *_: bool(expand.unheard))
+            await siege.until(lambda received, in_hand: received >= siege.alive("small") and not in_hand)
+            assert len(siege.wanted("large") & siege.copies().keys()) == EXPAND_AT_ONCE
+
+
+async def die_when_answered(siege: Siege, port: int) -> None:
+    """Answers have come; what is to be written down of them Redis does not hear, so that all lanes are full for it."""
+    room = ENDPOINTS * siege.office.settings.endpoint_max_in_flight - sum(map(len, siege.lost.values()))
+    async with Proxy(port) as proxy, siege.doomed("answered", proxy.port), siege.load("small"):
+        await siege.under_way()
+        finish = proxy.trap(b'"status": 200')
+        await siege.until(lambda received, in_hand: bool(finish.unheard) and len(in_hand & received) == room)
+
+
+async def test_events_survive_workers_killed_at_four_points_and_only_two_of_these_deliver_twice(
+    mortal_valkey: Valkey, office: PostOffice
+) -> None:
+    async with Door() as receiver, Receiver() as stranger:
+        receiver.open.set()
+        siege = Siege(office, receiver)
+        await siege.subscribe("small", ENDPOINTS)
+        await siege.subscribe("large", LARGE)
+        await office.subscribe(stranger.url, owner="stranger")
+        await office.subscribe(stranger.url, events=["medium"])
+        for die in (die_when_claimed, die_when_sent, die_when_expanding, die_when_answered):
+            await die(siege, mortal_valkey.port)
+        async with worker_process(office.redis, mortal_valkey.url, environment=LOOPBACK, default=10, webhooks=SLOTS):
+            events = [await office.desk.ended(event, seconds=AFTER_A_LEASE_S) for event, _ in siege.events]
+            wanted = siege.wanted("small") | siege.wanted("large")
+            records = [await office.desk.ended(one, seconds=AFTER_A_LEASE_S) for one in wanted]
+        copies = siege.copies()
+        assert await key_leaks(office.redis) == []
+
+    assert copies.keys() == wanted, "each event at each endpoint that asked for it, and nothing else"
+    assert stranger.requests == []
+    assert {record.state for record in (*events, *records)} == {State.SUCCEEDED}
+    assert {record.tries for record in (*events, *records)} == {0}, "a crash is not the delivery's fault"
+    lapsed = {record.id for record in records if [one["outcome"] for one in record.attempts] == ["lapsed", "succeeded"]}
+    assert lapsed == set().union(*siege.lost.values())
+    assert all(len(record.attempts) == 1 for record in records if record.id not in lapsed)
+    (large,) = [event for event, (_, kind) in zip(events, siege.events, strict=True) if kind == "large"]
+    assert [one["outcome"] for one in large.attempts] == ["lapsed", "succeeded"]
+    assert large.result == {"deliveries": LARGE - EXPAND_AT_ONCE}, "what was made already is not made again"
+
+    lost = {point: len(deliveries) for point, deliveries in siege.lost.items()}
+    twice = {point: sum(len(copies[one]) == 2 for one in deliveries) for point, deliveries in siege.lost.items()}
+    assert lost == {"claimed": SLOTS, "sent": SLOTS, "expanding": 0, "answered": lost["answered"]}
+    # What was not sent, or not made, comes once. What was sent comes again: that it was is written nowhere yet.
+    assert twice == {"claimed": 0, "sent": SLOTS, "expanding": 0, "answered": lost["answered"]}
+    assert sum(map(len, copies.values())) == len(wanted) + sum(twice.values()), "nothing else came twice, or more often"
+    for first, second in (requests for requests in copies.values() if len(requests) == 2):
+        assert first.headers["webhook-id"] == second.headers["webhook-id"], "so that a receiver knows it"
+        assert first.body == second.body
+
+
+async def test_a_deploy_in_the_middle_of_a_delivery_uses_up_no_try(
+    mortal_redis: ArqRedis, mortal_valkey: Valkey, office: PostOffice
+) -> None:
+    impatient = {**LOOPBACK, "SHUTDOWN_GRACE_S": "0.3"}
+    async with Door() as receiver:
+        endpoint, _ = await office.subscribe(receiver.url)
+        async with worker_process(mortal_redis, mortal_valkey.url, environment=impatient, default=1, webhooks=1) as old:
+            event = await office.tell()
+            await receiver.wait_for(1)
+            old.terminate()
+            assert await exit_code(old) == 0
+        receiver.open.set()
+        async with worker_process(mortal_redis, mortal_valkey.url, environment=LOOPBACK, default=1, webhooks=1):
+            record = await office.delivered(event, endpoint)
+        first, second = receiver.requests
+
+    assert [one["outcome"] for one in record.attempts] == ["handed_back", "succeeded"]
+    assert (record.state, record.tries) == (State.SUCCEEDED, 0)
+    assert first.headers["webhook-id"] == second.headers["webhook-id"] == event
+    assert first.body == second.body

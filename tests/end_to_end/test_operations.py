@@ -1,0 +1,56 @@
+"""What `docs/operations.md` prints is run, while something is stuck: three commands say what, and why."""
+
+import json
+import re
+import subprocess
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.demo import ROOT
+from tests.pictures import encoded, scene
+
+PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"<!-- run -->\n```sh\n(.*?)```", PAGE, flags=re.DOTALL)
+
+
+def run(block: str, address: str) -> str:
+    assert "http://localhost:8000" in block
+    script = block.replace("http://localhost:8000", address)
+    done = subprocess.run(["bash", "-eu", "-c", script], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def stuck(client: httpx.Client) -> Any:
+    """A job in a queue that somebody has paused."""
+    client.post("/v1/queues/media/pause").raise_for_status()
+    answer = client.post("/v1/images", content=encoded(scene(80, 60), "png"), headers={"Content-Type": "image/png"})
+    yield answer.json()["id"]
+    client.post("/v1/queues/media/resume").raise_for_status()
+
+
+def test_three_commands_tell_what_is_stuck_and_why(address: str, stuck: str, client: httpx.Client) -> None:
+    which, whose, who, remedy = COMMANDS
+    media = json.loads(run(which, address))["queues"][0]
+    assert (media["name"], media["paused"], media["due"]) == ("media", True, 1)
+    assert media["workers"] == 1
+    [lane] = json.loads(run(whose, address))["lanes"]
+    assert (lane["name"], lane["state"], lane["waiting"]) == ("owner:dev", "ready", 1)
+    [worker] = json.loads(run(who, address))["workers"]
+    assert worker["alive"]
+    assert worker["queues"] == ["media", "reports", "webhooks", "default"]
+    assert '"paused":true' in run(remedy, address)
+    ended = client.get(f"/v1/jobs/{stuck}", params={"wait": 20}).json()
+    assert ended["state"] == "succeeded", "resumed"
+
+
+def test_metrics_tell_of_the_real_processes(client: httpx.Client, stuck: str) -> None:
+    text = client.get("/metrics").text
+    assert 'pressroom_queue_paused{queue="media"} 1.0' in text
+    assert 'pressroom_queue_workers{queue="media"} 1.0' in text
+    client.post("/v1/queues/media/resume").raise_for_status()
+    assert client.get(f"/v1/jobs/{stuck}", params={"wait": 20}).json()["state"] == "succeeded"
+    assert 'pressroom_run_seconds_count{kind="thumbnail"}' in client.get("/metrics").text

@@ -2,14 +2,15 @@
 
 Each duty is one small class with a `loop`. The claimer asks for work, the runner runs it, the finisher writes down how
 it went; the lease
-keeper holds on to what runs, the waker and the abort watch listen, the presence says that we live.
+keeper holds on to what runs, the waker and the abort watch listen, the ticker fires schedules, the presence says that
+we live.
 """
 
 import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -20,6 +21,7 @@ from tasks.outbound import Outbound
 from tasks.settings import Settings
 from tasks.stopping import AGAIN_S, stop
 from tasks.storage import Storage
+from tasks.timetable import Line
 from worker.abort_watch import AbortWatch
 from worker.claimer import Claimer
 from worker.executor import Executor
@@ -28,6 +30,7 @@ from worker.lease_keeper import LeaseKeeper
 from worker.presence import Presence
 from worker.runner import Runner
 from worker.running import Reason, Running
+from worker.ticker import Ticker
 from worker.waker import Waker
 from worker.weather import TROUBLE, Weather
 
@@ -46,8 +49,8 @@ FLUSH_S = 1.5
 class Engine:
     """Runs the jobs of some queues until it is told to stop.
 
-    concurrency: queue → jobs at once. kinds: name → Kind. The caller owns redis, storage, sandbox and outbound, and
-    closes them afterwards.
+    concurrency: queue → jobs at once. kinds: name → Kind. lines: schedules that come with the service. The caller owns
+    redis, storage, sandbox and outbound, and closes them afterwards.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Engine:
         storage: Storage,
         sandbox: Sandbox,
         outbound: Outbound,
+        lines: Sequence[Line] = (),
     ) -> None:
         self.worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._settings = settings
@@ -84,6 +88,7 @@ class Engine:
         self._lease_keeper = LeaseKeeper(redis, self.worker_id, self._running, weather)
         self._abort_watch = AbortWatch(redis, settings, self._running, weather)
         self._presence = Presence(redis, self.worker_id, self._running, weather)
+        self._ticker = Ticker(redis, settings, lines, weather)
         self.queues = list(concurrency)
         self._stop = asyncio.Event()
         self._at_once = asyncio.Event()
@@ -97,11 +102,12 @@ class Engine:
     async def run(self, *, burst: bool = False) -> None:
         """Work until stopped; with `burst`, until the queues hold nothing that is due."""
         log.info("worker.started", worker=self.worker_id, queues=self._running.queues)
-        duties = (self._finisher, self._lease_keeper, self._abort_watch, self._presence, self._waker)
+        duties = (self._finisher, self._lease_keeper, self._abort_watch, self._presence, self._waker, self._ticker)
         tasks = [asyncio.create_task(duty.loop(), name=type(duty).__name__) for duty in duties]
         claiming = asyncio.create_task(self._claimer.loop(), name="Claimer")
         ends = [asyncio.create_task(self._stop.wait())]
         if burst:
+            self._running.ring_when_quiet = True
             ends.append(asyncio.create_task(self._claimer.exhausted.wait()))
         try:
             # A duty ends by itself only if it is broken: then we stop as well, and say so.

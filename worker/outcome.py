@@ -29,6 +29,7 @@ class Written:
     value: dict[str, Any]
     packed: bytes
     blobs: tuple[str, ...]
+    bytes: int = 0
 
     @classmethod
     def of(cls, result: Result, progress: Mapping[str, int | str] | None = None) -> Self:
@@ -45,7 +46,8 @@ class Written:
         size = sum(len(field.encode()) for field in fields)
         if size > RESULT_AT_MOST:
             raise ValueError(f"the result is {size} bytes of JSON; the limit is {RESULT_AT_MOST}; put it into a file")
-        return cls(tuple(fields), value, msgpack.packb(value), tuple(file.blob for file in result.files))
+        blobs, size = tuple(file.blob for file in result.files), sum(file.bytes for file in result.files)
+        return cls(tuple(fields), value, msgpack.packb(value), blobs, size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,4 +105,5 @@ class Outcome:
             self.last,
             notes.well,
             int(notes.pause_s * 1000),
+            self.result.bytes if self.result is not None else 0,
         ]

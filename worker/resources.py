@@ -10,6 +10,7 @@ from tasks.queue.connect import close, connect
 from tasks.settings import Settings
 from tasks.storage import Storage, open_storage
 from tasks.webhook.client import GuardedClient
+from tasks.webhook.guard import own_hosts
 from worker.sandbox.sandbox import ProcessSandbox
 
 PRELOAD = ("tasks.thumbnail.imaging", "tasks.report.entry")
@@ -53,6 +54,6 @@ def open_resources(settings: Settings) -> Resources:
         fetch_timeout_s=settings.import_timeout_s,
         networks=settings.outbound_networks,
         http=settings.outbound_http,
-        own_hosts=settings.own_hosts,
+        own_hosts=own_hosts(settings.public_url),
     )
     return Resources(redis=redis, storage=open_storage(settings), sandbox=sandbox, outbound=outbound)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from tasks.tracing import trace_id_of
+
 UNWRITTEN_AT_MOST = 2_000
 """Ended jobs whose end is not written yet, beyond which nothing more is claimed."""
 
@@ -37,6 +39,17 @@ class Claimed:
     created_at: int
     started_at: int
     request_id: str | None
+    traceparent: str | None = None
+
+    @property
+    def facts(self) -> dict[str, str | int]:
+        """What a log line says of it."""
+        facts: dict[str, str | int] = {"job": self.id, "kind": self.kind, "owner": self.owner, "attempt": self.attempt}
+        if self.request_id:
+            facts["request_id"] = self.request_id
+        if self.traceparent:
+            facts["trace_id"] = trace_id_of(self.traceparent)
+        return facts
 
 
 class Running:
@@ -56,6 +69,8 @@ class Running:
         self._bell = bell
         self._released = asyncio.Event()
         self.leases: dict[str, Claimed] = {}
+        self.ring_when_quiet = False
+        """Whether the bell rings as well when nothing is left in hand: a burst may be over then."""
 
     @property
     def idle(self) -> bool:
@@ -120,6 +135,8 @@ class Running:
             del self.leases[job.id]
             self._released.set()
             self._ring(job.queue)
+            if self.ring_when_quiet and self.quiet:
+                self._bell.set()
 
     def _ring(self, queue: str) -> None:
         if queue in self._awaited:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
+from tasks import tracing
 from tasks.kind import Progress
 from tasks.refusal import Refusal, SandboxDeath
 from worker.sandbox import frames
@@ -53,6 +54,12 @@ class ProcessSandbox:
         cannot start or ends under the call, which is not the work's fault and may be tried again, and once the sandbox
         is stopped.
         """
+        with tracing.step(f"sandbox {function}"):
+            return await self._call(function, args, seconds, memory_mb, progress)
+
+    async def _call(
+        self, function: str, args: tuple[Any, ...], seconds: float, memory_mb: int, progress: Progress | None
+    ) -> Any:
         frame = frames.encode([function, args, seconds])
         status: int | None = None
         for _ in range(STARTS):

@@ -1,5 +1,6 @@
 """The web process: `uvicorn api.app:app`. Importing this opens nothing; the lifespan does."""
 
+import gc
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -10,6 +11,8 @@ import structlog
 from fastapi import FastAPI
 
 from api import (
+    batches,
+    cleanup,
     deliveries,
     endpoint_jobs,
     endpoints,
@@ -17,26 +20,40 @@ from api import (
     files,
     health,
     images,
+    job_bulk,
+    job_events,
+    job_list,
+    job_verbs,
     jobs,
+    metrics,
     problems,
+    queues,
     reports,
+    schedules,
     stored_uploads,
     webhooks,
+    workers,
 )
 from api.addresses import Addresses
 from api.auth import Door
 from api.context import Context
 from api.edge import Edge
-from api.keys import OPEN_OWNER, Keys
+from api.keys import Keys
 from api.openapi import describe
-from tasks import logs
+from tasks import logs, tracing
 from tasks.endpoints import Endpoints, open_box
+from tasks.firing import Firing
+from tasks.queue.batches import Batches
+from tasks.queue.cancel import Canceller
 from tasks.queue.connect import close, connect, found
+from tasks.queue.delete import Deleter
 from tasks.queue.enqueue import Intake
+from tasks.queue.read import Listing
 from tasks.queue.reopen import Reopener
 from tasks.queue.watch import Watch
-from tasks.settings import Settings, load
+from tasks.settings import OPEN_OWNER, Settings, load
 from tasks.storage import Storage, open_storage
+from tasks.timetable import Timetable
 
 log = structlog.get_logger()
 
@@ -53,6 +70,7 @@ def create_app(given: Settings | None = None) -> FastAPI:
             try:
                 settings = given or load()
                 logs.configure(settings)
+                tracing.configure(settings.otel_exporter_otlp_endpoint, "pressroom-web")
                 context = await stack.enter_async_context(opened(settings))
             except ValueError as error:
                 if given is not None:
@@ -61,9 +79,20 @@ def create_app(given: Settings | None = None) -> FastAPI:
                 sys.stderr.write(f"web: {error}\n")
                 sys.stderr.flush()
                 os._exit(START_REFUSED)
+            if given is None:
+                # What is loaded by now stays: a full collection that walked it would hold up every request.
+                gc.collect()
+                gc.freeze()
             yield {"context": context}
 
-    app = FastAPI(title="Pressroom", lifespan=lifespan, redirect_slashes=False, webhooks=webhooks.router)
+    app = FastAPI(
+        title="Pressroom",
+        lifespan=lifespan,
+        redirect_slashes=False,
+        webhooks=webhooks.router,
+        # FastAPI's spans hold queries, in which secrets stand, and texts of errors; ours are `api.edge`'s.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+    )
     app.add_middleware(Door)
     app.add_middleware(Edge)  # around the door: its refusals pass here too
     problems.install(app)
@@ -71,12 +100,22 @@ def create_app(given: Settings | None = None) -> FastAPI:
         images,
         reports,
         stored_uploads,
+        job_list,
+        job_bulk,
         jobs,
+        job_verbs,
+        job_events,
+        batches,
         files,
         endpoints,
         endpoint_jobs,
         events,
         deliveries,
+        schedules,
+        cleanup,
+        queues,
+        workers,
+        metrics,
         health,
     ):
         app.include_router(resource.router)
@@ -107,13 +146,19 @@ async def opened(settings: Settings) -> AsyncIterator[Context]:
             settings=settings,
             keys=keys,
             redis=redis,
-            intake=Intake(redis, settings),
+            intake=Intake(redis, settings, storage),
+            batches=Batches(redis, settings),
             watch=watch,
             storage=storage,
             box=box,
             addresses=addresses,
             endpoints=Endpoints(redis, settings, box),
             reopener=Reopener(redis, settings),
+            canceller=Canceller(redis, settings),
+            deleter=Deleter(redis),
+            listing=Listing(redis),
+            timetable=Timetable(redis, settings, storage),
+            firing=Firing(redis, settings),
         )
     finally:
         await watch.stop()

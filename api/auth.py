@@ -22,14 +22,16 @@ class Door:
         if scope["type"] == "http" and scope["path"].startswith(PROTECTED):
             context: Context = scope["state"]["context"]
             try:
-                scope["owner"] = context.keys.owner_of(_key(Headers(scope=scope).get("authorization", "")))
+                scope["owner"] = context.keys.owner_of(bearer_of(Headers(scope=scope)))
             except Refusal as refusal:
                 await problem_of(Request(scope), refusal)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
 
-def _key(authorization: str) -> str | None:
+def bearer_of(headers: Headers) -> str | None:
+    """The key that a request carries."""
+    authorization = headers.get("authorization", "")
     if authorization[: len(SCHEME)].lower() != SCHEME:
         return None
     return authorization[len(SCHEME) :].strip() or None

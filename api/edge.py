@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
 from api.problems import problem
+from tasks import tracing
 
 log = structlog.get_logger()
 
@@ -30,7 +31,8 @@ def _new_ids() -> Iterator[str]:
 
 
 class Edge:
-    """ASGI middleware. Sets `scope["request_id"]`, and binds it for the log lines of the request."""
+    """ASGI middleware. Sets `scope["request_id"]`, binds it for the log lines of the request, and writes one of its
+    own for each."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -40,16 +42,18 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
+        began = time.perf_counter()
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
         request_id = given if SANE_ID.fullmatch(given) else next(self._ids)
         scope["request_id"] = request_id
         bind_contextvars(request_id=request_id)
-        started = False
+        status: int | None = None
 
         async def answer(message: Message) -> None:
-            nonlocal started
+            nonlocal status
             if message["type"] == "http.response.start":
-                started = True
+                status = message["status"]
                 message["headers"] = [
                     *message["headers"],
                     (b"x-request-id", request_id.encode()),
@@ -57,13 +61,47 @@ class Edge:
                 ]
             await send(message)
 
-        try:
-            await self._app(scope, receive, answer)
-        except Exception:
-            log.exception("api.fault", method=scope["method"], path=scope["path"])
-            if started:
-                raise  # the server then breaks the connection off, so that nobody takes half an answer for a whole one
-            response = problem(
-                Request(scope), "internal", "Something broke on our side. Tell us the request id if it stays so."
-            )
-            await response(scope, receive, answer)
+        with _entry(scope, headers) as step:
+            if traceparent := tracing.current():
+                bind_contextvars(trace_id=tracing.trace_id_of(traceparent))
+            try:
+                await self._app(scope, receive, answer)
+            except Exception:
+                log.exception("api.fault", method=scope["method"], path=_template(scope))
+                if status is not None:
+                    raise  # the server then breaks the connection off, so that nobody takes half an answer for a whole
+                response = problem(
+                    Request(scope), "internal", "Something broke on our side. Tell us the request id if it stays so."
+                )
+                await response(scope, receive, answer)
+            finally:
+                _tell(scope, step, status, time.perf_counter() - began)
+
+
+def _entry(scope: Scope, headers: Headers) -> tracing.Step:
+    """The request as a step of the trace that its sender is in, if they say so in one valid header."""
+    given = headers.getlist("traceparent")
+    traceparent = tracing.parse(given[0]) if len(given) == 1 else None
+    return tracing.entry(traceparent, scope["method"], "server", {"http.request.method": scope["method"]})
+
+
+def _template(scope: Scope) -> str | None:
+    """The address as the API's pages write it, without what stands in its place; None where there is none."""
+    path: str | None = getattr(scope.get("route"), "path", None)
+    return path
+
+
+def _tell(scope: Scope, step: tracing.Step, status: int | None, seconds: float) -> None:
+    """What became of the request. status: None where the sender was gone first. The code is a problem's."""
+    method, path = scope["method"], _template(scope)
+    facts = {"method": method, "path": path, "status": status, "ms": round(1000 * seconds, 1)}
+    facts |= {name: scope[name] for name in ("owner", "code") if name in scope}
+    if status is not None and status >= 500:
+        log.warning("api.request", **facts)
+        step.fail(scope.get("code", str(status)))
+    else:
+        log.info("api.request", **facts)
+    if status is not None:
+        step.note({"http.response.status_code": status})
+    if path is not None:
+        step.note({"http.route": path}, name=f"{method} {path}")

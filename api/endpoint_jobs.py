@@ -51,7 +51,7 @@ async def check_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     record = await _ended(context, accepted.job_id, found)
     if record is not None:
         return uncached(delivery_of(record, address_of(request, context.settings)))
-    later = await answer(request, context, [accepted])
+    later = await answer(request, context, accepted)
     later.headers["Location"] = delivery_views.path_of(found)
     return later
 
@@ -60,7 +60,7 @@ async def check_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     "/{endpoint_id}/recovery",
     status_code=202,
     operation_id="recover_endpoint",
-    summary="Deliver anew what failed",
+    summary="Deliver anew what failed since a time",
     response_model=Job,
     response_description="The job that does it, whose address is in `Location`.",
     responses=documented(*BODY_REFUSALS, "not_found", "endpoint_disabled", "queue_full"),
@@ -69,7 +69,8 @@ async def check_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     ),
 )
 async def recover_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
-    """Each delivery of an event since then that has failed for good runs anew, with all its tries."""
+    """Each delivery that has failed for good since then runs anew, with all its tries; what waits for its next try has
+    it at once."""
     context = context_of(request)
     asked = await receive(request, RecoveryRequest, MAX_BODY_BYTES)
     endpoint = await context.endpoints.read(owner_of(request), endpoint_id)
@@ -77,7 +78,7 @@ async def recover_endpoint(request: Request, endpoint_id: EndpointId) -> Respons
         raise Refusal("endpoint_disabled", f"Endpoint {endpoint_id} is disabled; enable it first.")
     params = {"endpoint": endpoint_id, "since": to_ms(asked.since)}
     accepted = await context.intake.accept(_submission(request, context, RECOVERY, params))
-    return await answer(request, context, [accepted])
+    return await answer(request, context, accepted)
 
 
 def _submission(

@@ -62,7 +62,7 @@ RateLimit = Annotated[
 ]
 MaxInFlight = Annotated[
     int | None,
-    Field(ge=1, le=1_000, description="Deliveries at once, at most; ENDPOINT_MAX_IN_FLIGHT if it is absent."),
+    Field(ge=1, le=1_000, description="Deliveries at once, at most; ENDPOINT_MAX_IN_FLIGHT is the limit of all."),
 ]
 NewSecret = Annotated[
     str | None,
@@ -96,7 +96,8 @@ class EndpointChange(BaseModel):
     description: Description = None
     enabled: bool = Field(
         default_factory=bool,
-        description="Enabling, and another address, let what waits for the endpoint go at once.",
+        description="Enabling, and another address, forget its failures; what waits for its next try keeps its time, "
+        "unless a recovery is asked for.",
     )
     headers: Headers = Field(default_factory=dict)
     rate_limit: RateLimit = None

@@ -11,7 +11,9 @@ from redis.exceptions import RedisError
 from api.context import Context, context_of
 from api.problems import Problem, problem
 from api.views import json_of
-from tasks.queue.redis_keys import WORKER_MS, WORKERS
+from tasks.queue.overview import Overview
+from tasks.queue.redis_keys import QUEUES, WORKER_MS
+from tasks.queue.workers import read_crew
 from tasks.storage import StorageUnavailable
 
 log = structlog.get_logger()
@@ -53,7 +55,7 @@ async def is_alive() -> Alive:
     responses={503: {"model": Problem, "description": "`unavailable`: a check has failed; `checks` says which."}},
 )
 async def is_ready(request: Request) -> Response:
-    """503 if submits would fail. No worker is a warning only: jobs are accepted, and wait for one."""
+    """503 if submits would fail. A queue without a worker is a warning only: its jobs are accepted, and wait."""
     context = context_of(request)
     checks = [
         await _checked("redis", _redis(context)),
@@ -92,6 +94,12 @@ async def _storage(context: Context) -> str | None:
 
 
 async def _workers(context: Context) -> str | None:
-    seconds, _ = await context.redis.time()
-    seen = await context.redis.zcount(WORKERS, seconds * 1000 - WORKER_MS, "+inf")
-    return None if seen else f"No worker has been seen for {WORKER_MS // 1000} s: jobs wait until one is started."
+    unserved = (await read_crew(context.redis)).unserved
+    if not unserved:
+        return None
+    if len(unserved) == len(QUEUES):
+        return f"No worker has been seen for {WORKER_MS // 1000} s: jobs wait until one is started."
+    standing = await Overview(context.redis, context.settings).queues()
+    due = [queue.name for queue in standing.queues if queue.name in unserved and queue.due]
+    wait = f", where jobs wait ({', '.join(due)})" if due else ""
+    return f"No worker serves {', '.join(unserved)}{wait}: start one with `python -m worker {' '.join(unserved)}`."

@@ -35,11 +35,19 @@ async def receive(request: Request, model: type[M], limit: int) -> M:
 
     Raises: Refusal `unsupported_media_type`, `too_large`, `invalid_request`, and what validators of `model` raise.
     """
+    return read(await receive_text(request, limit), model)
+
+
+async def receive_text(request: Request, limit: int) -> bytes:
+    """A JSON body of at most `limit` bytes, as it came; one that is empty is an empty object.
+
+    Raises: Refusal `unsupported_media_type`, `too_large`.
+    """
     content_type = request.headers.get("content-type", JSON_TYPE)
     if content_type.partition(";")[0].strip().lower() != JSON_TYPE:
         raise Refusal("unsupported_media_type", f"Send {JSON_TYPE}; not {content_type}.", field="Content-Type")
     async with aclosing(request.stream()) as body:
-        return read(await whole(request.headers, body, limit) or b"{}", model)
+        return await whole(request.headers, body, limit) or b"{}"
 
 
 def read(text: bytes | str, model: type[M], field: str = "body") -> M:

@@ -7,9 +7,7 @@ from hashlib import sha256
 from pydantic import SecretStr
 
 from tasks.refusal import Refusal
-
-OPEN_OWNER = "dev"
-"""Who everyone is in the open development mode."""
+from tasks.settings import OPEN_OWNER
 
 
 class Keys:

@@ -7,17 +7,36 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from api.auth import PROTECTED
+from api.batches import BatchRequest
+from api.cleanup import CleanupRequest
 from api.endpoint_views import EndpointChange, EndpointRequest, RecoveryRequest, SecretRequest
 from api.events import EventRequest
+from api.job_events import StateChange
+from api.job_filter import JobFilter
 from api.named_images import ImageRequest
 from api.problems import MEDIA_TYPE
+from api.schedule_views import ScheduleChange, ScheduleRequest
 from tasks.report.spec.document import Spec
 
 SUMMARY = (
     "Thumbnails, reports and webhooks in the background: submit, wait for the job or be told, download the results."
 )
-RAW_MODELS = (ImageRequest, Spec, EndpointRequest, EndpointChange, SecretRequest, RecoveryRequest, EventRequest)
-"""Bodies that the endpoints read themselves, so that FastAPI does not know their models."""
+RAW_MODELS = (
+    ImageRequest,
+    Spec,
+    EndpointRequest,
+    EndpointChange,
+    SecretRequest,
+    RecoveryRequest,
+    EventRequest,
+    BatchRequest,
+    JobFilter,
+    StateChange,
+    CleanupRequest,
+    ScheduleRequest,
+    ScheduleChange,
+)
+"""What the endpoints read, or write, themselves, so that FastAPI does not know the models."""
 COMPONENT = "#/components/schemas/{model}"
 FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
 

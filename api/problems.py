@@ -24,12 +24,21 @@ REFUSED = 422
 """The status of every code that is not in STATUS: the request was understood, and what it asks for cannot be done."""
 STATUS = {
     "unauthorized": 401,
+    "forbidden": 403,
     "not_found": 404,
     "method_not_allowed": 405,
     "not_ready": 409,
+    "already_ended": 409,
+    "not_ended": 409,
+    "not_retryable": 409,
+    "inputs_gone": 409,
     "endpoint_disabled": 409,
     "too_many_endpoints": 409,
+    "too_many_schedules": 409,
     "too_many_secrets": 409,
+    "batch_open": 409,
+    "batch_sealed": 409,
+    "prerequisite_failed": 409,
     "expired": 410,
     "event_gone": 410,
     "endpoint_gone": 410,
@@ -83,6 +92,7 @@ def problem(
 ) -> Response:
     """The answer for a code of `tasks.refusal.CODES`. more: extension members."""
     status = STATUS.get(code, REFUSED)
+    request.scope["code"] = code  # for the line of `api.edge`
     body = Problem(
         type=f"urn:pressroom:problem:{code}",
         title=CODES[code],

@@ -72,7 +72,14 @@ async def upload(
     check_length(request.headers.get("content-length"), settings.max_dataset_bytes)
     async with aclosing(request.stream()) as body:
         blob = await receive_any(body, context.storage, settings.max_dataset_bytes)
-    kept = await keep(context.redis, owner_of(request), blob, name=clean(name), seconds=settings.keep_uploads_s)
+    kept = await keep(
+        context.redis,
+        owner_of(request),
+        blob,
+        name=clean(name),
+        seconds=settings.keep_uploads_s,
+        storage=context.storage,
+    )
     return Response(json_of(_view(kept)), 201, {"Location": f"/v1/uploads/{kept.id}"}, "application/json")
 
 

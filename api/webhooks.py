@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from api.delivery_views import EXAMPLE_EVENT
 from api.endpoint_views import EXAMPLE_ENDPOINT
 from api.views import EXAMPLE_JOB, Error, File, Links
+from tasks import alerts
 from tasks.endpoints import Reason
 from tasks.events import TYPE
 
@@ -37,6 +38,16 @@ JOB: dict[str, Any] = {
 }
 FAILED = {"state": "failed", "error": {"code": "truncated", "message": "The file ends before the picture does."}}
 CANCELLED = {"state": "cancelled", "error": {"code": "cancelled", "message": "Cancelled while it waited."}}
+
+ALERT: dict[str, Any] = {
+    "id": "b7a1c0de5f3e4d2c9a8b7f6e5d4c3b2a",
+    "alert": "queue_age",
+    "subject": "media",
+    "message": "A job of the queue media has waited 312 s for a worker. The queue is paused; resume it.",
+    "value": 312,
+    "limit": 300,
+    "since": TIME,
+}
 
 Id = Annotated[
     str,
@@ -66,6 +77,14 @@ Signature = Annotated[
 ]
 
 
+class EndedJobs(BaseModel):
+    """How many jobs of a batch ended how."""
+
+    succeeded: int
+    failed: int
+    cancelled: int
+
+
 class EndedJob(BaseModel):
     """A job that has ended."""
 
@@ -77,6 +96,7 @@ class EndedJob(BaseModel):
     finished_at: datetime
     files: list[File] = Field(description="Empty unless it succeeded.")
     error: Error | None = None
+    jobs: EndedJobs | None = Field(None, description="Of a batch, how its jobs ended.")
     links: Links
 
 
@@ -86,6 +106,21 @@ class DisabledEndpoint(BaseModel):
     endpoint: str
     url: str
     reason: Reason
+
+
+class Alert(BaseModel):
+    """Something that somebody should look at."""
+
+    id: str = Field(description="The same when it begins and when it is over.")
+    alert: alerts.Name = Field(
+        description="`failure_rate`, `queue_age` and `no_worker` of a queue go to the admins, `endpoint_failing` to "
+        "the endpoint's owner."
+    )
+    subject: str = Field(description="A queue, or an endpoint's id.")
+    message: str
+    value: float = Field(description="What was measured: a share, or seconds.")
+    limit: float = Field(description="From where on that is an alert, as the settings have it.")
+    since: datetime
 
 
 class TestedEndpoint(BaseModel):
@@ -108,6 +143,14 @@ class EndpointDisabledEvent(BaseModel):
     type: Literal["endpoint.disabled"]
     timestamp: datetime
     data: DisabledEndpoint
+
+
+class AlertEvent(BaseModel):
+    """An alert begins, or is over."""
+
+    type: Literal["alert.fired", "alert.resolved"]
+    timestamp: datetime
+    data: Alert
 
 
 class EndpointTestEvent(BaseModel):
@@ -187,6 +230,26 @@ def on_endpoint_disabled(
     ],
 ) -> None:
     """Your other endpoints are told; nothing more is sent to this one until you enable it."""
+
+
+@_told("alert.fired", "An alert")
+def on_alert_fired(
+    webhook_id: Id,
+    webhook_timestamp: Timestamp,
+    webhook_signature: Signature,
+    body: Annotated[AlertEvent, _event("alert.fired", ALERT)],
+) -> None:
+    """Told once. The limits are settings, `ALERT_*`; a look is taken every minute."""
+
+
+@_told("alert.resolved", "An alert is over")
+def on_alert_resolved(
+    webhook_id: Id,
+    webhook_timestamp: Timestamp,
+    webhook_signature: Signature,
+    body: Annotated[AlertEvent, _event("alert.resolved", ALERT)],
+) -> None:
+    """Told once, with the `data` of its beginning."""
 
 
 @_told("endpoint.test", "A test")

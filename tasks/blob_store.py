@@ -201,10 +201,12 @@ class BlobStore:
                 if HASH.fullmatch(sha256):
                     yield StoredBlob(sha256, found["size"], found["last_modified"])
 
-    async def discard_leftovers(self, before: datetime) -> int:
+    async def discard_leftovers(self, before: datetime, *, dry_run: bool = False) -> int:
         # A folder keeps the `name#1` of a write that was killed. A bucket may keep parts of a multipart upload; no
         # listing shows them, so they are for a lifecycle rule of its own (AbortIncompleteMultipartUpload).
-        return 0 if self._folder is None else await self._call(discard_old, self._folder.glob("blobs/*/*#*"), before)
+        if self._folder is None:
+            return 0
+        return await self._call(discard_old, self._folder.glob("blobs/*/*#*"), before, dry_run=dry_run)
 
 
 class Body:
@@ -257,11 +259,12 @@ def attachment(filename: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='', errors='replace')}"
 
 
-def discard_old(paths: Iterable[Path], before: datetime) -> int:
+def discard_old(paths: Iterable[Path], before: datetime, *, dry_run: bool) -> int:
     count = 0
     for path in paths:
         with suppress(FileNotFoundError):  # its writer ended after all
             if path.stat().st_mtime < before.timestamp():
-                path.unlink()
+                if not dry_run:
+                    path.unlink()
                 count += 1
     return count

@@ -2,9 +2,29 @@
 
 from typing import Any
 
+from tasks.activity import ACTIVITY
+from tasks.alerts import ALERTS
+from tasks.bulk import BULK
+from tasks.cleanup import CLEANUP
 from tasks.kind import Kind
+from tasks.reconciliation import RECONCILIATION
 from tasks.report.kind import REPORT, VALIDATION
 from tasks.thumbnail.kind import THUMBNAIL
 from tasks.webhook.kind import DELIVERY, EVENT, RECOVERY
 
-KINDS: dict[str, Kind[Any]] = {kind.name: kind for kind in (THUMBNAIL, REPORT, VALIDATION, EVENT, DELIVERY, RECOVERY)}
+KINDS: dict[str, Kind[Any]] = {
+    kind.name: kind
+    for kind in (
+        THUMBNAIL,
+        REPORT,
+        VALIDATION,
+        EVENT,
+        DELIVERY,
+        RECOVERY,
+        BULK,
+        ACTIVITY,
+        CLEANUP,
+        RECONCILIATION,
+        ALERTS,
+    )
+}

@@ -2,7 +2,6 @@
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -13,6 +12,8 @@ DAY_S = 24 * HOUR_S
 SECRET_KEY_CHARS = 32
 SYSTEM = "system"
 """The owner of jobs that came in through ARQ's keys, or by a schedule."""
+OPEN_OWNER = "dev"
+"""Who everyone is in the open development mode."""
 
 
 class Settings(BaseSettings):
@@ -50,7 +51,7 @@ class Settings(BaseSettings):
     )
     admins: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="`owner,owner`: who may see and stop the jobs of every owner. In the open development mode `dev` may.",
+        description="`owner,owner`: who may see and stop the jobs of every owner, and pause and run the schedules that come with the service. In the open development mode `dev` may.",
     )
 
     # Limits of one request
@@ -116,7 +117,10 @@ class Settings(BaseSettings):
     max_event_bytes: int = Field(256 * 1024, gt=0, description="Bytes of one event as JSON.")
     max_endpoints: int = Field(10_000, gt=0, description="Endpoints of one owner.")
     endpoint_max_in_flight: int = Field(
-        10, ge=1, description="Deliveries to one endpoint at once, unless the endpoint says otherwise."
+        10, ge=1, description="Deliveries to one endpoint at once, of all workers; an endpoint may ask for fewer."
+    )
+    owner_max_deliveries: int = Field(
+        200, ge=0, description="Deliveries of one owner at once, of all workers; 0 is no cap. WEBHOOKS_CONCURRENCY is a worker's."
     )
     breaker_failures: int = Field(
         5, ge=1, description="Failures in a row after which an endpoint is left alone for a while."
@@ -130,6 +134,15 @@ class Settings(BaseSettings):
     )
     secret_overlap_s: int = Field(
         1 * DAY_S, ge=0, le=7 * DAY_S, description="Seconds for which an old secret still signs beside the new one."
+    )
+
+    # Schedules
+    max_schedules: int = Field(100, gt=0, description="Schedules of one owner.")
+    keep_runs_s: int = Field(
+        28 * DAY_S,
+        gt=0,
+        le=28 * DAY_S,
+        description="Seconds for which a schedule's last thirty runs are kept, where their outcome keeps them no longer.",
     )
 
     # The sandbox
@@ -155,7 +168,7 @@ class Settings(BaseSettings):
     media_concurrency: int = Field(4, ge=1, description="Jobs of the queue `media` that one worker runs at once.")
     reports_concurrency: int = Field(2, ge=1, description="Jobs of the queue `reports` that one worker runs at once.")
     webhooks_concurrency: int = Field(
-        100, ge=1, description="Jobs of the queue `webhooks` that one worker runs at once."
+        400, ge=1, description="Jobs of the queue `webhooks` that one worker runs at once."
     )
     default_concurrency: int = Field(50, ge=1, description="Jobs of the queue `default` that one worker runs at once.")
     shutdown_grace_s: float = Field(
@@ -173,10 +186,40 @@ class Settings(BaseSettings):
     keep_uploads_s: int = Field(
         1 * DAY_S, gt=0, description="Seconds for which an upload can be used; what a job needs is kept as long as it."
     )
+    cleanup_grace_s: int = Field(
+        3 * HOUR_S,
+        ge=HOUR_S,
+        description="Seconds for which the cleanup spares a file that nobody seems to need: somebody may be about to.",
+    )
     tombstone_s: int = Field(
         1 * DAY_S, ge=0, description="Seconds for which an expired job answers 410 before it is unknown."
     )
     idempotency_s: int = Field(1 * DAY_S, gt=0, description="Seconds for which an Idempotency-Key is remembered.")
+
+    # For those who look after it
+    metrics_key: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="A key of its own for `/metrics`, which says nothing of anybody's jobs but how many; an admin's key opens it too.",
+    )
+    alert_window_s: int = Field(
+        600, ge=60, le=HOUR_S, description="Seconds over which the failures of a queue are counted for an alert."
+    )
+    alert_failure_rate: float = Field(
+        0.5, gt=0, le=1, description="Share of the jobs that ended in a queue which failed, from which on it is an alert."
+    )
+    alert_min_ended: int = Field(
+        20, ge=1, description="Jobs of a queue that have to have ended before their failures make an alert."
+    )
+    alert_queue_age_s: int = Field(
+        300, gt=0, description="Seconds that a job which could start may wait before its queue makes an alert."
+    )
+    alert_no_worker_s: int = Field(
+        60, ge=0, description="Seconds that a job which could start may wait where no worker serves its queue."
+    )
+    alert_endpoint_s: int = Field(
+        900, gt=0, description="Seconds for which an endpoint may do nothing but fail before its owner is alerted."
+    )
 
     # The process
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -185,16 +228,19 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="`auto` writes text to a terminal and JSON elsewhere."
     )
+    otel_exporter_otlp_endpoint: str | None = Field(
+        None,
+        description="Where OpenTelemetry spans are sent, as OTLP over HTTP: `http://collector:4318`. None are made without it. The SDK's other settings (`OTEL_…`) are heeded too.",
+    )
     public_url: str | None = Field(
         None, description="The address the world knows this service by, if it is not the one in the request."
     )
     dyno: str | None = Field(None, description="Set by Heroku and its like; where it is set, local storage is refused.")
 
     @property
-    def own_hosts(self) -> tuple[str, ...]:
-        """The host names that are this service itself, as far as they are known."""
-        host = urlsplit(self.public_url).hostname if self.public_url else None
-        return (host,) if host else ()
+    def operators(self) -> tuple[str, ...]:
+        """The owners who look after the service: ADMINS; in the open development mode everyone, who is `dev`."""
+        return self.admins if self.api_keys else (OPEN_OWNER,)
 
     @field_validator("outbound_networks", mode="before")
     @classmethod
@@ -209,6 +255,8 @@ class Settings(BaseSettings):
     @field_validator("secret_key")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().strip():
+            return None  # as in an .env that was copied and left blank
         if value is not None and any(
             len(part.strip()) < SECRET_KEY_CHARS for part in value.get_secret_value().split(",")
         ):

@@ -105,8 +105,8 @@ class Storage(Protocol):
         """Every blob there is, maybe one of them twice. What is put or deleted meanwhile may show or not."""
         ...
 
-    async def discard_leftovers(self, before: datetime) -> int:
-        """Delete what writers that were killed half-way left before a time (with a time zone).
+    async def discard_leftovers(self, before: datetime, *, dry_run: bool = False) -> int:
+        """Delete what writers that were killed half-way left before a time (with a time zone); with dry_run only look.
 
         Returns how many files that were.
         """

@@ -8,8 +8,10 @@ from typing import Self
 from redis.asyncio import Redis
 
 from tasks.queue.record import new_id
-from tasks.queue.redis_keys import BLOB, BLOB_MS, SECOND_MS, UPLOAD
-from tasks.storage import Blob
+from tasks.queue.redis_keys import BLOB, SECOND_MS, UPLOAD
+from tasks.queue.script import Script
+from tasks.queue.second_look import need
+from tasks.storage import Blob, Storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,23 @@ class Upload:
 
 
 async def keep(
-    redis: "Redis[bytes]", owner: str, blob: Blob, *, name: str | None, seconds: int, upload_id: str | None = None
+    redis: "Redis[bytes]",
+    owner: str,
+    blob: Blob,
+    *,
+    name: str | None,
+    seconds: int,
+    storage: Storage | None = None,
+    upload_id: str | None = None,
 ) -> Upload:
-    """Write an upload down for `seconds`. upload_id: 32 hex digits; a new id if none is given."""
+    """Write an upload down for `seconds`. storage: where its blob is. upload_id: 32 hex digits; a new id if none is
+    given.
+
+    Raises: Refusal `unavailable` if the cleanup has just deleted the blob (see `tasks.queue.second_look`).
+    """
     now = int(time.time() * SECOND_MS)
     upload = Upload(upload_id or new_id(), owner, blob, name, now, now + seconds * SECOND_MS)
-    fields: dict[str | bytes, bytes | float | int | str] = {
+    fields: dict[str, str | int] = {
         "owner": owner,
         "blob": blob.sha256,
         "bytes": blob.bytes,
@@ -52,12 +65,9 @@ async def keep(
     }
     if name is not None:
         fields["name"] = name
-    async with redis.pipeline() as pipe:
-        pipe.hset(UPLOAD + upload.id, mapping=fields)
-        pipe.pexpireat(UPLOAD + upload.id, upload.expires_at)
-        pipe.sadd(BLOB + blob.sha256, _holder(upload.id))
-        pipe.pexpire(BLOB + blob.sha256, BLOB_MS)
-        await pipe.execute()
+    said = [text for field in fields.items() for text in field]
+    payload = {"id": upload.id, "blob": blob.sha256, "fields": said, "expires_at": upload.expires_at}
+    await need(Script(redis, "keep"), payload, storage)
     return upload
 
 

@@ -19,10 +19,10 @@ from typing import Any
 import uvloop
 from arq.connections import ArqRedis
 
-from tasks import catalogue
-from tasks.logs import configure
+from tasks import catalogue, logs, tracing
 from tasks.queue.redis_keys import QUEUES, WORKERS
 from tasks.settings import Settings
+from tasks.timetable import Line
 from tests.kinds import KINDS
 from worker.arq_worker import PressroomWorker
 from worker.engine import Engine
@@ -31,12 +31,15 @@ from worker.stock import arq_settings
 
 ROOT = Path(__file__).parent.parent
 ALL_KINDS = {**catalogue.KINDS, **KINDS}
+SCHEDULED = Line(KINDS["nothing"], "0 0 1 1 *", "Does nothing.")
+"""The schedule of `arq tests.processes.scheduled`."""
 PATIENCE_S = 20.0
 
 
 async def work(concurrency: dict[str, int]) -> None:
     settings = Settings()
-    configure(settings)
+    logs.configure(settings)
+    tracing.configure(settings.otel_exporter_otlp_endpoint, "pressroom-worker")
     resources = open_resources(settings)
     engine = Engine(
         resources.redis,
@@ -53,25 +56,34 @@ async def work(concurrency: dict[str, int]) -> None:
 
 def __getattr__(name: str) -> dict[str, Any]:
     if name in QUEUES:
-        return arq_settings(name, Settings(), KINDS)
+        return arq_settings(name, Settings(), KINDS, lines=())
+    if name == "scheduled":
+        return arq_settings("default", Settings(), KINDS, [SCHEDULED])
     raise AttributeError(name)
 
 
-def start(url: str, *command: str, **environment: str) -> "subprocess.Popen[bytes]":
-    """A process of its own group, so that signals to the tests do not reach it."""
+def start(url: str, *command: str, lines: Path | None = None, **environment: str) -> "subprocess.Popen[bytes]":
+    """A process of its own group, so that signals to the tests do not reach it. lines: where its log goes."""
     variables = {**os.environ, "REDIS_URL": url, "STORAGE_URL": "memory://", **environment}
-    return subprocess.Popen([sys.executable, "-m", *command], cwd=ROOT, env=variables, start_new_session=True)
+    with contextlib.ExitStack() as stack:
+        told = stack.enter_context(lines.open("wb")) if lines else None
+        command = (sys.executable, "-m", *command)
+        return subprocess.Popen(command, cwd=ROOT, env=variables, start_new_session=True, stderr=told)
 
 
 @asynccontextmanager
 async def worker_process(
-    redis: ArqRedis, url: str, *, environment: dict[str, str] | None = None, **concurrency: int
+    redis: ArqRedis,
+    url: str,
+    *,
+    environment: dict[str, str] | None = None,
+    lines: Path | None = None,
+    **concurrency: int,
 ) -> AsyncIterator["subprocess.Popen[bytes]"]:
     """A worker process that has said that it lives; killed at the end of the block if it still does."""
     known = await redis.zcard(WORKERS)
-    process = start(
-        url, "tests.processes", *(f"{queue}={n}" for queue, n in concurrency.items()), **(environment or {})
-    )
+    slots = (f"{queue}={n}" for queue, n in concurrency.items())
+    process = start(url, "tests.processes", *slots, lines=lines, **(environment or {}))
     try:
         async with asyncio.timeout(PATIENCE_S):
             while await redis.zcard(WORKERS) <= known:

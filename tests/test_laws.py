@@ -17,11 +17,12 @@ from tasks.settings import Settings
 from tests.documents import ROOT, environment_names
 
 PACKAGES = ("api", "worker", "tasks")
-KINDS = {"thumbnail", "report", "webhook", "cleanup"}
+KINDS = {"thumbnail", "report", "webhook", "bulk", "activity", "cleanup", "reconciliation", "alerts"}
 # Inside tasks, a module may import those below it, and itself. A module that is not here has no place yet: give it one.
 LAYERS = (
-    {"settings", "refusal", "progress", "stopping", "outbound"},
-    {"queue", "storage", "blob_store", "backend", "kind", "logs", "uploads", "sources", "events", "endpoints"},
+    {"settings", "refusal", "tracing", "progress", "stopping", "outbound"},
+    {"queue", "storage", "blob_store", "backend", "kind", "logs", "uploads", "sources", "events", "endpoints"}
+    | {"cron", "timetable", "firing", "runs", "sweep", "metrics"},
     KINDS,
     {"catalogue", "schedules"},
 )

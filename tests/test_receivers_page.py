@@ -3,17 +3,21 @@
 import itertools
 import json
 import re
-from typing import Any, get_args
+import time
+from types import SimpleNamespace
+from typing import Any, cast, get_args
 
 import pytest
 from arq.connections import ArqRedis
 
+from tasks.alerts import AlertParams, check
 from tasks.endpoints import Endpoints, Reason
 from tasks.events import OURS, TEST, EventParams, body_of
-from tasks.kind import RetrySchedule
+from tasks.kind import RetrySchedule, Run
 from tasks.queue.cancel import Canceller
 from tasks.queue.enqueue import Intake
-from tasks.queue.redis_keys import JOB
+from tasks.queue.lanes import Lanes
+from tasks.queue.redis_keys import JOB, QUEUES, arq_queue
 from tasks.settings import DAY_S, HOUR_S, Settings
 from tasks.webhook.kind import DELIVERY
 from tasks.webhook.secret_box import SecretBox
@@ -115,6 +119,27 @@ async def test_the_example_of_a_disabled_endpoint_is_what_is_sent(redis: ArqRedi
     assert await announced(redis, claimant, instead={failing: example["data"]["endpoint"]}) == timeless(example)
     for endpoint in (failing, listener):
         await endpoints.delete("dev", endpoint)
+
+
+async def test_the_examples_of_an_alert_are_what_is_sent(
+    redis: ArqRedis, endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fired, resolved = (EXAMPLES[f"alert.{name}"] for name in ("fired", "resolved"))
+    monkeypatch.setattr("tasks.alerts.new_id", lambda: fired["data"]["id"])
+    listener = await subscribe(endpoints)
+    settings, claimant = Settings(_env_file=None), Claimant(redis, Settings(_env_file=None))
+    job_id = await submit(Intake(redis, settings), queue="media")
+    for queue in QUEUES:
+        await redis.set(f"{arq_queue(queue)}:health-check", "a worker of ARQ's own", px=60_000)
+    await Lanes(redis).pause("media")
+    await redis.hset(JOB + job_id, "due_at", int((time.time() - 400) * 1000))
+    await check(cast("Run[AlertParams]", SimpleNamespace(redis=redis, settings=settings)))
+    assert await announced(redis, claimant, instead={}) == timeless(fired)
+    await Canceller(redis, settings).cancel(job_id)
+    await check(cast("Run[AlertParams]", SimpleNamespace(redis=redis, settings=settings)))
+    events = [await announced(redis, claimant, instead={}) for _ in range(2)]
+    assert timeless(resolved) in events, "beside the end of the job"
+    await endpoints.delete("dev", listener)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Workers, as they say of themselves with every beat."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Self
 
 from arq.constants import health_check_key_suffix
@@ -33,24 +33,25 @@ class Worker:
     id: str
     host: str
     pid: int
-    version: str
     queues: tuple[str, ...]
-    started_ms: int
-    beat_ms: int
-    running: int
-    doing: tuple[Doing, ...]
-    rss_mb: float | None
-    pss_mb: float | None
-    lag_ms: float
+    version: str = ""
+    started_ms: int = 0
+    beat_ms: int = 0
+    running: int = 0
+    doing: tuple[Doing, ...] = ()
+    rss_mb: float | None = None
+    pss_mb: float | None = None
+    lag_ms: float = 0
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: bytes) -> Self:
-        fields: dict[str, Any] = json.loads(text)
-        doing = tuple(Doing(**one) for one in fields.pop("doing"))
-        return cls(**{**fields, "queues": tuple(fields["queues"]), "doing": doing})
+        """What a worker of this version or another has said: during a deploy there are two."""
+        told: dict[str, Any] = json.loads(text)
+        doing = tuple(Doing(**_known(Doing, one)) for one in told.get("doing", ()))
+        return cls(**{**_known(cls, told), "queues": tuple(told["queues"]), "doing": doing})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,11 @@ class Crew:
     def unserved(self) -> tuple[str, ...]:
         """Queues that nobody serves."""
         return tuple(queue for queue in QUEUES if not self.serving(queue) and queue not in self.stock)
+
+
+def _known(of: type[Doing] | type[Worker], told: dict[str, Any]) -> dict[str, Any]:
+    names = {field.name for field in fields(of)}
+    return {name: value for name, value in told.items() if name in names}
 
 
 async def read_crew(redis: "Redis[bytes]") -> Crew:

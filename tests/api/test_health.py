@@ -1,14 +1,14 @@
 """/livez and /readyz."""
 
-import time
-
 import httpx
 import pytest
 from arq.connections import ArqRedis
 from pydantic import SecretStr
 
-from tasks.queue.redis_keys import WORKER_MS, WORKERS
+from tasks.queue.redis_keys import WORKER_MS
 from tasks.settings import Settings
+from tests.api.beats import beat
+from tests.api.pictures import PNG
 from tests.api.serving import client_of, serving
 from tests.servers import Valkey
 
@@ -25,14 +25,29 @@ async def test_health_needs_no_key(port: int) -> None:
 
 
 async def test_a_worker_that_was_seen_is_well(alice: httpx.AsyncClient, redis: ArqRedis) -> None:
-    await redis.zadd(WORKERS, {"worker-1": time.time() * 1000})
+    await beat(redis)
     assert await checks(alice) == (200, {"redis": "ok", "storage": "ok", "worker": "ok"})
 
 
 async def test_no_worker_is_a_warning(alice: httpx.AsyncClient, redis: ArqRedis) -> None:
     assert await checks(alice) == (200, {"redis": "ok", "storage": "ok", "worker": "warning"})
-    await redis.zadd(WORKERS, {"worker-1": time.time() * 1000 - 2 * WORKER_MS})
+    await beat(redis, ago_ms=2 * WORKER_MS)
     assert await checks(alice) == (200, {"redis": "ok", "storage": "ok", "worker": "warning"})
+
+
+async def test_queues_that_no_worker_serves_are_named_and_those_where_jobs_wait(
+    alice: httpx.AsyncClient, redis: ArqRedis
+) -> None:
+    async def detail() -> str:
+        [worker] = [check for check in (await alice.get("/readyz")).json()["checks"] if check["name"] == "worker"]
+        assert worker["status"] == "warning"
+        said: str = worker["detail"]
+        return said
+
+    await beat(redis, queues=("default", "webhooks"))
+    assert await detail() == "No worker serves media, reports: start one with `python -m worker media reports`."
+    await alice.post("/v1/images", content=PNG)
+    assert "where jobs wait (media)" in await detail()
 
 
 async def test_a_redis_that_may_drop_jobs_is_a_warning(alice: httpx.AsyncClient, redis: ArqRedis) -> None:

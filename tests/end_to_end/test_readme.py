@@ -25,7 +25,7 @@ TABLE = "day,shop,amount\n2026-11-01,Leeds,1950.00\n2026-11-02,York,4.70\n2026-1
 
 
 def test_there_are_commands_to_run() -> None:
-    assert (len(OF_PHOTO), len(OF_TABLE)) == (2, 2)
+    assert (len(OF_PHOTO), len(OF_TABLE)) == (3, 2)
 
 
 @pytest.mark.parametrize("block", OF_PHOTO)
@@ -35,7 +35,11 @@ def test_the_commands_do_what_the_text_says(block: str, address: str, tmp_path: 
     script = block.replace("http://localhost:8000", address)
     done = subprocess.run(["bash", "-eu", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    if "files/small.jpg" in block:
+    if "/cancellation" in block:
+        assert '"state":"cancelled"' in done.stdout
+        assert "event: end" in done.stdout
+        assert '"next"' not in done.stdout.splitlines()[-1]
+    elif "files/small.jpg" in block:
         assert (tmp_path / "small.jpg").read_bytes()[:2] == b"\xff\xd8"
         assert json.loads(done.stdout)["state"] == "succeeded"
     else:

@@ -1,7 +1,7 @@
 """An engine at work inside the test's own event loop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from tasks.queue.record import Record, State
 from tasks.queue.watch import Watch
 from tasks.settings import Settings
 from tasks.storage import Storage, open_storage
+from tasks.timetable import Line
 from tests.kinds import KINDS, Anything
 from worker.engine import Engine
 
@@ -53,6 +54,7 @@ async def working(
     kinds: Mapping[str, Kind[Any]] = KINDS,
     storage: Storage | None = None,
     outbound: Outbound | None = None,
+    lines: Sequence[Line] = (),
 ) -> AsyncIterator[Engine]:
     """An engine that runs until the block ends; it is stopped gracefully then."""
     engine = Engine(
@@ -63,6 +65,7 @@ async def working(
         storage=storage or open_storage(settings),
         sandbox=NoSandbox(),
         outbound=outbound or NoOutbound(),
+        lines=lines,
     )
     task = asyncio.create_task(engine.run())
     try:

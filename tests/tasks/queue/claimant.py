@@ -88,7 +88,7 @@ class Claimant:
         return lost
 
     async def finish(self, job: Taken, verb: str = "succeeded", **facts: Any) -> bool:
-        """facts: delay_ms, value, fields, blobs, last, well, pause_ms, bytes."""
+        """facts: delay_ms, value, fields, blobs, last, well, pause_ms, size."""
         (written,) = await self.finish_all(self.outcome(job, verb, **facts))
         return written
 
@@ -109,12 +109,12 @@ class Claimant:
         last: bool = False,
         well: bool | None = None,
         pause_ms: int = 0,
-        bytes: int = 0,
+        size: int = 0,
     ) -> list[Any]:
         """One entry of a batch for `finish_all`."""
         attempt = json.dumps({"number": job.attempt, "worker": self.name, "outcome": verb})
         fields = (*fields, f"attempt:{job.attempt}", attempt)
-        return [job.id, job.attempt, verb, delay_ms, value, fields, blobs, last, well, pause_ms, bytes]
+        return [job.id, job.attempt, verb, delay_ms, value, fields, blobs, last, well, pause_ms, size]
 
     async def progress(self, job: Taken, done: int) -> bool:
         payload = {"id": job.id, "worker": self.name, "attempt": job.attempt, "progress": json.dumps({"done": done})}

@@ -131,3 +131,18 @@ async def test_several_are_answered_in_order(intake: Intake, claimant: Claimant,
     await claimant.finish(await claimant.one())
     waiting = await submit(intake)
     assert await deleter.delete([waiting, "nobody", done]) == ["queued", "unknown", "deleted"]
+
+
+async def test_a_job_is_needed_until_all_who_wait_for_it_know_of_its_end(
+    redis: ArqRedis, intake: Intake, claimant: Claimant, deleter: Deleter
+) -> None:
+    first = await submit(intake)
+    later = await submit(intake, after=(first,))
+    job = await claimant.one()
+    await redis.sadd(f"pressroom:after:{first}", *(f"nobody-{n}" for n in range(1_000)))
+    await claimant.finish(job)
+    assert await deleter.delete([first]) == ["needed"]
+    await redis.srem(f"pressroom:after:{first}", *(f"nobody-{n}" for n in range(1_000)), later)
+    assert await deleter.delete([first]) == ["deleted"]
+    assert (await claimant.claim()).ids in ([later], [])
+    await redis.flushall()

@@ -138,7 +138,8 @@ async def test_the_rate_is_of_the_window(
     assert 60 <= standing.window_s < 70
     assert standing.rate(of(standing)) == 6 / standing.window_s
     (slot,) = [key async for key in redis.scan_iter("pressroom:ends:*")]
-    await redis.rename(slot, f"pressroom:ends:{int(slot.rpartition(b':')[2]) - 30}")
+    await redis.copy(slot, f"pressroom:ends:{int(slot.rpartition(b':')[2]) - 30}")
+    await redis.delete(slot)
     assert of(await overview.queues()).ended == {}
     assert of(await overview.queues(window_s=600)).ended == {State.SUCCEEDED: 6}
 

@@ -64,6 +64,7 @@ def test_a_header_may_ask_for_no_more_whatever_the_status(status: int, code: str
         ("٣", 0),
         ("", 0),
         ("9" * 400, 999_999_999),
+        ("Thu, 01 Jan 99999999999999999999 00:00:00 GMT", 0),
     ],
 )
 def test_a_throttled_answer_says_when_to_come_back(status: int, text: str, seconds: float) -> None:

@@ -72,7 +72,7 @@ def iso(milliseconds: int) -> str:
 
 
 def _job(job: dict[str, Any], address: str) -> dict[str, Any]:
-    """What `close` in `prelude.lua` noted of a job's end, with times and links for people."""
+    """What `announce_end` in `creation.lua` noted of a job's end, with times and links for people."""
     place = f"{address}/v1/jobs/{job['id']}"
     files = [
         {"name": one["name"], "type": one["type"], "bytes": one["bytes"], "sha256": one["blob"], "about": one["about"]}

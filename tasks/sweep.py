@@ -12,7 +12,7 @@ The protocol, whose steps in Redis are one script each:
    until which the sweep may be deleting it.
 3. The sweep deletes the blob from the storage, and `bury.lua` changes the mark: from this moment nothing deletes it.
    The mark stays for SWEPT_MS.
-4. Whoever holds a blob that is marked is refused by its script (`swept` in `prelude.lua`), since what it sent may have
+4. Whoever holds a blob that is marked is refused by its script (`swept` in `records.lua`), since what it sent may have
    been written a moment before the deletion, which then took it along. Before step 3 is over it waits. After it:
    - the API looks whether the blob is there (`tasks.queue.second_look`). If so, it was written after the deletion, and
      is held; if not, the sender is asked to send it again, and nothing has been written down.

@@ -19,7 +19,7 @@ class BulkStep:
 
 
 def payload_of(step: BulkStep | None) -> dict[str, Any] | None:
-    """As the scripts take it (`for_each` in `prelude.lua`)."""
+    """As the scripts take it (`for_each` in `bulk.lua`)."""
     return None if step is None else asdict(step)
 
 

@@ -165,7 +165,7 @@ class Intake:
         await self._enqueue({"jobs": [job], **self._rules(submission, "")})
 
     def job(self, job_id: str, submission: Submission) -> dict[str, Any]:
-        """What `create` in `prelude.lua` takes. Raises: Refusal `params_too_large`."""
+        """What `create` in `creation.lua` takes. Raises: Refusal `params_too_large`."""
         size = len(submission.params.encode())
         limit = submission.max_params_bytes or self._settings.max_params_bytes
         if size > limit:

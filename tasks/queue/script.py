@@ -1,5 +1,5 @@
 """The transitions: Lua scripts that Redis runs whole or not at all, one file each in `lua/`, all after the same
-prelude."""
+parts."""
 
 from functools import cache, cached_property
 from pathlib import Path
@@ -12,18 +12,20 @@ from redis.commands.core import AsyncScript
 from tasks.queue.redis_keys import PREFIXES
 
 FOLDER = Path(__file__).parent / "lua"
+PARTS = ("arguments", "counting", "records", "lanes", "creation", "ending", "bulk")
+"""What comes before every transition; each part may use those before it."""
 
 
 @cache
 def source(name: str) -> str:
-    """The Lua of one transition: the prelude before it, and what it has counted written after it."""
+    """The Lua of one transition: the parts before it, and what it has counted written after it."""
     transition = (FOLDER / f"{name}.lua").read_text()
-    return f"{_prelude()}local function run()\n{transition}\nend\nlocal answer = run()\nwrite_counts()\nreturn answer\n"
+    return f"{_parts()}local function run()\n{transition}\nend\nlocal answer = run()\nwrite_counts()\nreturn answer\n"
 
 
 @cache
-def _prelude() -> str:
-    return "".join((FOLDER / f"{part}.lua").read_text() for part in ("arguments", "counting", "prelude"))
+def _parts() -> str:
+    return "".join((FOLDER / "parts" / f"{part}.lua").read_text() for part in PARTS)
 
 
 class Script:

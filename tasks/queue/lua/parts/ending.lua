@@ -1,0 +1,92 @@
+-- How jobs end, and what hangs on their end.
+
+-- The story of an attempt whose worker can no longer tell it.
+local function lapsed_attempt(number, worker, started_at)
+  return cjson.encode({ number = number, worker = worker, outcome = 'lapsed', started_at = tonumber(started_at), ended_at = now })
+end
+
+local close
+
+-- Jobs that were to come after this one are told: their timers are due when the last that they wait for has succeeded, or one that did
+-- not. A few at a time: the timer of the ended job itself brings the rest, and a chain of them takes a claim for each.
+local AFTER_AT_ONCE = 50
+local function let_go_after(id, job, state)
+  for _, waiting in ipairs(redis.call('SPOP', K.after .. id, AFTER_AT_ONCE)) do
+    local later = read(waiting)
+    if later and later.state == 'scheduled' and later.awaits > 0 then
+      local due = now
+      if state ~= 'succeeded' then
+        redis.call('HSET', K.job .. waiting, 'lost', id .. ' ' .. state)
+      elseif redis.call('HINCRBY', K.job .. waiting, 'awaits', -1) == 0 then
+        due = math.max(now, tonumber(redis.call('HGET', K.job .. waiting, 'due_at')))
+        redis.call('HSET', K.job .. waiting, 'due_at', due)
+      else
+        due = now + K.safety_ms
+      end
+      redis.call('ZADD', K.arq_queue[later.queue], due, waiting)
+      wake(later.queue)
+    end
+  end
+  if redis.call('EXISTS', K.after .. id) == 1 then
+    redis.call('ZADD', K.arq_queue[job.queue], now, id)
+    wake(job.queue)
+  else
+    redis.call('ZREM', K.arq_queue[job.queue], id)
+  end
+end
+
+-- A batch ends with the last of its jobs, once no more can join it. It succeeds if all of them did, and is cancelled if it was told so.
+local function close_batch(id, keep)
+  local record = K.job .. id
+  local r = redis.call('HMGET', record, 'state', 'open', 'total', 'tally:succeeded', 'tally:failed', 'tally:cancelled', 'cancelling')
+  local good, bad = tonumber(r[4] or 0), tonumber(r[5] or 0) + tonumber(r[6] or 0)
+  if r[1] ~= 'running' or r[2] or good + bad < tonumber(r[3]) then return end
+  redis.call('PEXPIRE', K.jobs .. 'batch/' .. id, math.max(keep.succeeded, keep.failed) + keep.tombstone)
+  if r[7] then
+    local message = 'Cancelled, and with it its jobs.'
+    close(id, read(id), 0, 'cancelled', { 'cancelled', message }, keep, { 'error', cjson.encode({ code = 'cancelled', message = message }) })
+  elseif bad == 0 then
+    close(id, read(id), 0, 'succeeded', cmsgpack.pack({ total = good }), keep, {})
+  else
+    local message = bad .. ' of its ' .. good + bad .. ' jobs did not succeed.'
+    close(id, read(id), 0, 'failed', { 'batch_incomplete', message }, keep,
+      { 'error', cjson.encode({ code = 'batch_incomplete', message = message }) })
+  end
+end
+
+-- The end of a job, however it came: record, indexes, ARQ's keys, those who wait, and the event, together.
+-- job: as read; fields: name, value, … for the record.
+-- value: what ARQ's result carries, as msgpack (Lua's own would lose nulls and empty objects), or [code, message] if it did not succeed.
+function close(id, job, attempt, state, value, keep, fields)
+  local record = K.job .. id
+  -- What a schedule runs seldom is kept longer, lest its history is but the last time.
+  local kept = math.max(keep[job.kind] or keep[state], tonumber(redis.call('HGET', record, 'keep_ms') or 0))
+  local expires = now + kept
+  redis.call('HSET', record, 'state', state, 'finished_at', now, 'expires_at', expires, unpack(fields))
+  redis.call('PEXPIRE', record, kept + keep.tombstone)
+  set_state(id, job, state)
+  local kind = label(job.kind)
+  count('ended ' .. kind .. ' ' .. state)
+  if state == 'failed' then count('errors ' .. kind .. ' ' .. label(type(value) == 'table' and value[1] or 'failed')) end
+  local end_of = job.queue .. ' ' .. state
+  if job.kind ~= 'batch' then ends[end_of] = (ends[end_of] or 0) + 1 end
+  redis.call('ZREM', K.arq_queue[job.queue], id)
+  redis.call('DEL', K.arq_job .. id, K.arq_running .. id, K.arq_retry .. id)
+  redis.call('ZREM', K.arq_abort, id)
+  -- A map of eleven entries; the last is an empty map, which Lua cannot tell from an empty list.
+  local result = '\139' .. cmsgpack.pack('t', attempt, 'f', job.kind, 'a', {}, 'et', tonumber(job.created_at), 's', state == 'succeeded',
+    'st', tonumber(job.started_at or now), 'ft', now, 'q', K.arq_queue[job.queue], 'id', id)
+    .. cmsgpack.pack('r') .. (type(value) == 'string' and value or cmsgpack.pack(value)) .. cmsgpack.pack('k') .. '\128'
+  redis.call('SET', K.arq_result .. id, result, 'PX', K.arq_result_ms)
+  announce_end(id, job, state)
+  if job.awaited then let_go_after(id, job, state) end
+  if job.batch then close_batch(job.batch, keep) end
+end
+
+-- fields: of the attempt that was the last.
+local function close_poison(id, job, attempt, keep, fields)
+  local message = 'Workers died under this job three times, the last time while it ran alone; it will not be run again.'
+  fields[#fields + 1] = 'error'
+  fields[#fields + 1] = cjson.encode({ code = 'poison', message = message })
+  close(id, job, attempt, 'failed', { 'poison', message }, keep, fields)
+end

@@ -120,7 +120,9 @@ class Settings(BaseSettings):
         10, ge=1, description="Deliveries to one endpoint at once, of all workers; an endpoint may ask for fewer."
     )
     owner_max_deliveries: int = Field(
-        200, ge=0, description="Deliveries of one owner at once, of all workers; 0 is no cap. WEBHOOKS_CONCURRENCY is a worker's."
+        200,
+        ge=0,
+        description="Deliveries of one owner at once, of all workers; 0 is no cap. WEBHOOKS_CONCURRENCY is a worker's.",
     )
     breaker_failures: int = Field(
         5, ge=1, description="Failures in a row after which an endpoint is left alone for a while."
@@ -206,7 +208,10 @@ class Settings(BaseSettings):
         600, ge=60, le=HOUR_S, description="Seconds over which the failures of a queue are counted for an alert."
     )
     alert_failure_rate: float = Field(
-        0.5, gt=0, le=1, description="Share of the jobs that ended in a queue which failed, from which on it is an alert."
+        0.5,
+        gt=0,
+        le=1,
+        description="Share of the jobs that ended in a queue which failed, from which on it is an alert.",
     )
     alert_min_ended: int = Field(
         20, ge=1, description="Jobs of a queue that have to have ended before their failures make an alert."

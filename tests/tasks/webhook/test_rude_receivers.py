@@ -49,7 +49,9 @@ def hasty(opening: Opening) -> GuardedClient:
 
 
 def test_every_manner_has_a_test() -> None:
-    assert MANNERS.keys() == RUDE.keys() | POLITE | CUT_SHORT
+    # Other tests may have manners of their own.
+    known = {name for name, manner in MANNERS.items() if manner.__module__ == "tests.manners"}
+    assert known == RUDE.keys() | POLITE | CUT_SHORT
     assert set(RUDE.values()) | set(words_of_failure.MESSAGES) <= CODES.keys()
 
 

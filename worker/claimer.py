@@ -79,6 +79,7 @@ class Claimer:
 
     async def _claim_once(self) -> None:
         self._bell.clear()
+        self._waker.heard = False
         if self._stopping:
             return
         free = {queue: min(slots, CLAIM_AT_MOST) for queue, slots in self._running.free().items()}
@@ -125,8 +126,13 @@ class Claimer:
         """Until one of the awaited queues has room, a signal is heard, or time is up."""
         self._running.await_room(awaited)
         await self._waker.aim(listen)
-        now_free = self._running.free()
-        if not any(now_free[queue] for queue in awaited):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                # The bell may have rung for room that has been filled since: to ask then would be a trip for nothing.
+                while not (self._stopping or self._waker.heard or self._has_room(awaited)):
                     await self._bell.wait()
+                    self._bell.clear()
+
+    def _has_room(self, queues: list[str]) -> bool:
+        free = self._running.free()
+        return any(free[queue] for queue in queues)

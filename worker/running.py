@@ -139,7 +139,8 @@ class Running:
                 self._bell.set()
 
     def _ring(self, queue: str) -> None:
-        if queue in self._awaited:
+        # A lease that is given up while every slot is busy makes no room: asking for work would be a trip for nothing.
+        if queue in self._awaited and self._busy[queue] < self._concurrency[queue]:
             self._bell.set()
 
     def cancel(self, job_id: str, reason: Reason) -> None:

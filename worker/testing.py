@@ -29,7 +29,7 @@ from tasks.queue.connect import close, connect
 from tasks.queue.enqueue import Accepted, Intake, Submission
 from tasks.queue.read import read
 from tasks.queue.record import Record, State
-from tasks.queue.redis_keys import CHANGES, QUEUES, arq_queue
+from tasks.queue.redis_keys import CHANGES, QUEUES, WATCHED, arq_queue
 from tasks.queue.wire import JobFailed
 from tasks.settings import Settings
 from tasks.storage import Storage, open_storage
@@ -122,6 +122,7 @@ class Queue:
         )
         try:
             async with resources.redis.pubsub() as changes:
+                await changes.subscribe(WATCHED)
                 await changes.psubscribe(CHANGES + "*")
                 await engine.run(burst=True)
                 # Whoever reads this has read what was said before.

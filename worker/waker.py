@@ -22,6 +22,8 @@ class Waker:
         self._redis = redis
         self._bell = bell
         self._weather = weather
+        self.heard = False
+        """A signal was heard since this was last set to False."""
         self._queues: Sequence[str] = ()
         self._aimed = asyncio.Event()
         self._blocked: tuple[int, Sequence[str]] | None = None
@@ -52,5 +54,6 @@ class Waker:
                 finally:
                     self._blocked = None
                 if heard is not None:
+                    self.heard = True
                     self._aimed.clear()
                     self._bell.set()

@@ -7,7 +7,7 @@ keys that they work out themselves.
 | key | type | what | who removes it |
 |---|---|---|---|
 | `pressroom:job:<id>` | hash | the record | expires after its retention and tombstone; a live one lasts until it ends |
-| `pressroom:jobs:<shelf>` | zset id → created (ms) | all jobs on a shelf (`tasks/queue/shelves.py`) | listings and submits drop ids without a record; an event's expires |
+| `pressroom:jobs:<shelf>` | zset id → created (ms) | all jobs on a shelf (`tasks/queue/shelves.py`) | listings, ends and the cleanup drop ids without a record; an event's expires |
 | `pressroom:jobs:<shelf>:<state>` | zset id → created (ms) | those in one state | the transitions; listings and ends as above |
 | `pressroom:after:<id>` | set of job ids | who waits until this job has succeeded | its end |
 | `pressroom:key:<owner>:<sha256>` | string | Idempotency-Key → id and content hash | expires |
@@ -39,6 +39,7 @@ keys that they work out themselves.
 | `pressroom:alerts` | hash | `<alert> <subject>` → what was told of it, as JSON: alerts that hold | the check that finds them over |
 | `pressroom:worker:<id>` | string (JSON) | a worker's last words about itself | expires |
 | `pressroom:workers` | zset id → last beat (ms) | workers lately seen | each beat trims it |
+| `pressroom:watched` | channel | listened to by whoever waits for any job | |
 | `pressroom:changes:<id>` | channel | a job's changes, for those who wait | |
 | `arq:*` | | ARQ's own keys, as ARQ 0.28 lays them out | as in ARQ |
 """
@@ -81,6 +82,7 @@ ALERTS: Final = ROOT + "alerts"
 WORKER: Final = ROOT + "worker:"
 WORKERS: Final = ROOT + "workers"
 CHANGES: Final = ROOT + "changes:"
+WATCHED: Final = ROOT + "watched"
 
 SECOND_MS: Final = 1000
 DAY_MS: Final = 86_400 * SECOND_MS
@@ -191,6 +193,7 @@ PREFIXES: Final[bytes] = msgpack.packb(
         "ends": ENDS,
         "alerts": ALERTS,
         "changes": CHANGES,
+        "watched": WATCHED,
         "arq_queue": {queue: arq_queue(queue) for queue in QUEUES},
         "arq_job": arq.job_key_prefix,
         "arq_running": arq.in_progress_key_prefix,

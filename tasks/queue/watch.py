@@ -1,5 +1,6 @@
 """Waiting for a job: the transition itself tells who waits, and a process needs one Redis connection however many
-do."""
+do. While nobody waits for any job, transitions tell nothing.
+"""
 
 import asyncio
 import contextlib
@@ -14,7 +15,7 @@ from redis.exceptions import RedisError
 
 from tasks.queue.reader import CoalescingReader
 from tasks.queue.record import Record
-from tasks.queue.redis_keys import CHANGES, JOB
+from tasks.queue.redis_keys import CHANGES, JOB, WATCHED
 from tasks.stopping import stop
 
 log = structlog.get_logger()
@@ -120,7 +121,7 @@ class Watch:
         channel.waiters.add(changed)
         try:
             if known is None and self._pubsub is not None:
-                await self._pubsub.subscribe(name)
+                await self._pubsub.subscribe(WATCHED, name)
             async with asyncio.timeout(CONFIRM_S):
                 await channel.confirmed.wait()
             yield changed
@@ -131,7 +132,7 @@ class Watch:
                 if self._pubsub is not None:
                     # If the connection is broken there is nothing to unsubscribe from.
                     with contextlib.suppress(RedisError, OSError):
-                        await self._pubsub.unsubscribe(name)
+                        await self._pubsub.unsubscribe(name, *([] if self._channels else [WATCHED]))
 
     async def _listen(self) -> None:
         while True:
@@ -156,7 +157,7 @@ class Watch:
             self._away = False
             try:
                 if self._channels:
-                    await pubsub.subscribe(*self._channels)
+                    await pubsub.subscribe(WATCHED, *self._channels)
                 await self._pass_on(pubsub)
             finally:
                 self._pubsub = None

@@ -8,7 +8,7 @@ if not job then return cmsgpack.pack('unknown') end
 local state = job.state
 if state == 'running' then
   local lapses = redis.call('HINCRBY', K.job .. id, 'lapses', 1)
-  count('attempts ' .. label(job.kind) .. ' lapsed')
+  count('attempts', label(job.kind), 'lapsed')
   local fields = { 'attempt:' .. job.attempt, lapsed_attempt(job.attempt, job.worker, job.started_at) }
   if lapses >= POISON_LAPSES then
     leave_running(job.queue, job.lane, 1, job.owner)

@@ -19,7 +19,7 @@ local function cancel(id)
     close(id, job, job.attempt, 'cancelled', { 'cancelled', message }, payload.keep,
       { 'error', cjson.encode({ code = 'cancelled', message = message }) })
     state = 'cancelled'
-    for shelf in string.gmatch(job.shelves, '%S+') do forget_oldest(K.jobs .. shelf .. ':cancelled', 1) end
+    for _, index in ipairs(indexes_of(job.shelves, 'cancelled')) do forget_oldest(index, 1) end
   else
     redis.call('ZREM', K.arq_abort, id)
   end

@@ -32,7 +32,7 @@ end
 local function lapse(id, queue, job)
   job.lapses = job.lapses + 1
   leave_running(queue, job.lane, 1, job.owner)
-  count('attempts ' .. label(job.kind) .. ' lapsed')
+  count('attempts', label(job.kind), 'lapsed')
   local attempt = { 'attempt:' .. job.attempt, lapsed_attempt(job.attempt, job.worker, job.started_at), 'lapses', job.lapses }
   if job.lapses >= POISON_LAPSES then
     close_poison(id, job, job.attempt, payload.keep, attempt)
@@ -97,10 +97,11 @@ local function look(id, queue, patience)
 end
 
 local function start(id, queue)
-  local job = read(id)
-  if not job or job.state ~= 'queued' then return false end
+  local r = redis.call('HMGET', K.job .. id, 'state', 'owner', 'kind', 'created_at', 'attempt', 'tries', 'shelves', 'event', 'batch', 'params',
+    'request_id', 'due_at', 'traceparent')
+  if r[1] ~= 'queued' or not r[7] then return false end
   if cancelled(id) then
-    close_cancelled(id, job)
+    close_cancelled(id, read(id))
     return false
   end
   -- A stock ARQ worker may hold it: then we look again when its key lapses.
@@ -108,14 +109,12 @@ local function start(id, queue)
     redis.call('ZADD', K.arq_queue[queue], now + math.max(redis.call('PTTL', K.arq_running .. id), 1), id)
     return false
   end
-  local attempt = job.attempt + 1
+  local attempt = tonumber(r[5] or 0) + 1
   redis.call('HSET', K.job .. id, 'state', 'running', 'worker', worker, 'attempt', attempt, 'started_at', now)
   redis.call('ZADD', K.arq_queue[queue], now + K.lease_ms, id)
-  set_state(id, job, 'running')
-  local more = redis.call('HMGET', K.job .. id, 'params', 'request_id', 'due_at', 'traceparent')
-  if attempt == 1 then observe('pickup', label(job.kind), now - tonumber(more[3])) end
-  jobs[#jobs + 1] = { id, queue, job.kind, job.owner, more[1], attempt, job.tries, tonumber(job.created_at), more[2],
-    more[4] }
+  set_state(id, { state = 'queued', shelves = r[7], event = r[8], batch = r[9], created_at = r[4], kind = r[3], queue = queue }, 'running')
+  if attempt == 1 then observe('pickup', label(r[3]), now - tonumber(r[12])) end
+  jobs[#jobs + 1] = { id, queue, r[3], r[2], r[10], attempt, tonumber(r[6] or 0), tonumber(r[4]), r[11], r[13] }
   return true
 end
 

@@ -29,7 +29,7 @@ local function delete(id)
     K.arq_retry .. id)
   redis.call('ZREM', K.arq_queue[job.queue], id)
   redis.call('ZREM', K.arq_abort, id)
-  redis.call('PUBLISH', K.changes .. id, 'deleted')
+  tell(id, 'deleted')
   return 'deleted'
 end
 return for_each(delete)

@@ -54,13 +54,13 @@ for n, outcome in ipairs(payload.outcomes) do
     local lane = job.queue .. '\0' .. job.owner .. '\0' .. job.lane
     left[lane] = (left[lane] or 0) + 1
     local kind = label(job.kind)
-    count('attempts ' .. kind .. ' ' .. (again and 'handed_back' or verb))
+    count('attempts', kind, again and 'handed_back' or verb)
     if verb ~= 'handed_back' then observe('run', kind, now - tonumber(job.started_at)) end
-    if verb == 'succeeded' and bytes and bytes > 0 then count('bytes ' .. kind, bytes) end
+    if verb == 'succeeded' and bytes and bytes > 0 then count('bytes', kind, '', bytes) end
     if well ~= nil then judge(job.queue, job.lane, well, pause_ms) end
     if verb == 'retrying' then
       local due = now + delay_ms
-      if not again then count('errors ' .. kind .. ' ' .. label(value and value[1] or 'failed')) end
+      if not again then count('errors', kind, label(value and value[1] or 'failed')) end
       redis.call('HSET', record, 'state', verb, 'tries', job.tries + (again and 0 or 1), 'due_at', due, unpack(fields))
       if last then
         redis.call('HSET', record, 'score', line_score(redis.call('HGET', record, 'priority'), (due + K.behind_ms) * 1000))
@@ -77,9 +77,8 @@ for n, outcome in ipairs(payload.outcomes) do
     else
       need_blobs(id, blobs, payload.keep[verb])
       close(id, job, attempt, verb, value, payload.keep, fields)
-      for shelf in string.gmatch(job.shelves, '%S+') do
-        local index = K.jobs .. shelf .. ':' .. verb
-        gained[index] = (gained[index] or 0) + 1
+      for _, state in ipairs({ verb, '' }) do
+        for _, index in ipairs(indexes_of(job.shelves, state)) do gained[index] = (gained[index] or 0) + 1 end
       end
     end
   end

@@ -4,6 +4,6 @@ local r = redis.call('HMGET', record, 'state', 'worker', 'attempt')
 local mine = r[1] == 'running' and r[2] == payload.worker and tonumber(r[3]) == payload.attempt
 if mine then
   redis.call('HSET', record, 'progress', payload.progress)
-  redis.call('PUBLISH', K.changes .. payload.id, 'progress')
+  tell(payload.id, 'progress')
 end
 return cmsgpack.pack(mine)

@@ -22,14 +22,7 @@ local function create(job)
     redis.call('SADD', K.after .. job.after[n], job.id)
     redis.call('HSET', K.job .. job.after[n], 'awaited', 1)
   end
-  for shelf in string.gmatch(job.shelves, '%S+') do
-    local index = K.jobs .. shelf
-    redis.call('ZADD', index, now, job.id)
-    -- One that is scheduled far ahead would shield the dead behind it: two looks by chance find them all in time.
-    for _, id in ipairs(redis.call('ZRANDMEMBER', index, -2)) do
-      if redis.call('EXISTS', K.job .. id) == 0 then redis.call('ZREM', index, id) end
-    end
-  end
+  for _, index in ipairs(indexes_of(job.shelves)) do redis.call('ZADD', index, now, job.id) end
   set_state(job.id, { shelves = job.shelves, event = job.event, batch = job.batch, created_at = now, kind = job.kind, queue = job.queue }, state)
   if #job.blobs > 0 then redis.call('HSET', record, 'blobs', table.concat(job.blobs, ' ')) end
   need_blobs(job.id, job.blobs, job.delay_ms)
@@ -50,16 +43,26 @@ local function create_batch(id, owner, total, fields)
   redis.call('HSET', K.job .. id, 'kind', 'batch', 'queue', 'default', 'owner', owner, 'lane', '', 'shelves', shelves,
     'state', 'running', 'priority', 'normal', 'params', '{}', 'created_at', now, 'due_at', now, 'started_at', now, 'total', total,
     unpack(fields))
-  for shelf in string.gmatch(shelves, '%S+') do redis.call('ZADD', K.jobs .. shelf, now, id) end
+  for _, index in ipairs(indexes_of(shelves)) do redis.call('ZADD', index, now, id) end
   set_state(id, { shelves = shelves, created_at = now, kind = 'batch' }, 'running')
+end
+
+-- Whether any endpoint of the owner asked for a type of ours, which has two words.
+local heard = {}
+local function is_heard(owner, kind)
+  local of = heard[owner] or {}
+  heard[owner] = of
+  if of[kind] == nil then
+    local subscribers = K.subscribers .. owner .. ':'
+    of[kind] = redis.call('EXISTS', subscribers .. kind, subscribers .. string.match(kind, '^[^.]+') .. '.*', subscribers .. '*') > 0
+  end
+  return of[kind]
 end
 
 -- Something of ours happened: an `event` job, if any endpoint of the owner asked for its type, or a submit asked to be notified.
 -- data: JSON. address: how the world reaches us, or false. notify: JSON of the one-off address, or false.
 local function announce(owner, kind, data, address, notify, traceparent)
-  local subscribers = K.subscribers .. owner .. ':'
-  local heard = redis.call('EXISTS', subscribers .. kind, subscribers .. string.match(kind, '^[^.]+') .. '.*', subscribers .. '*')
-  if heard == 0 and not notify then return end
+  if not notify and not is_heard(owner, kind) then return end
   local fields = { 'name', kind }
   for name, value in pairs({ address = address or nil, notify = notify or nil, traceparent = traceparent or nil }) do
     fields[#fields + 1] = name
@@ -74,7 +77,7 @@ end
 -- The end of a job as an event. JSON that is in the record already is passed on as it is: Lua's own would lose nulls and digits.
 local SILENT = { event = true, delivery = true, cleanup = true, reconciliation = true }
 local function announce_end(id, job, state)
-  if SILENT[job.kind] then return end
+  if SILENT[job.kind] or not job.notify and not is_heard(job.owner, 'job.' .. state) then return end
   local said = redis.call('HMGET', K.job .. id, 'address', 'name', 'files', 'error', 'tally:succeeded', 'tally:failed', 'tally:cancelled',
     'traceparent')
   local jobs = job.kind == 'batch'

@@ -60,16 +60,19 @@ end
 function close(id, job, attempt, state, value, keep, fields)
   local record = K.job .. id
   -- What a schedule runs seldom is kept longer, lest its history is but the last time.
-  local kept = math.max(keep[job.kind] or keep[state], tonumber(redis.call('HGET', record, 'keep_ms') or 0))
+  local kept = math.max(keep[job.kind] or keep[state], job.keep_ms)
   local expires = now + kept
   redis.call('HSET', record, 'state', state, 'finished_at', now, 'expires_at', expires, unpack(fields))
   redis.call('PEXPIRE', record, kept + keep.tombstone)
   set_state(id, job, state)
   local kind = label(job.kind)
-  count('ended ' .. kind .. ' ' .. state)
-  if state == 'failed' then count('errors ' .. kind .. ' ' .. label(type(value) == 'table' and value[1] or 'failed')) end
-  local end_of = job.queue .. ' ' .. state
-  if job.kind ~= 'batch' then ends[end_of] = (ends[end_of] or 0) + 1 end
+  count('ended', kind, state)
+  if state == 'failed' then count('errors', kind, label(type(value) == 'table' and value[1] or 'failed')) end
+  if job.kind ~= 'batch' then
+    local of = ends[job.queue] or {}
+    of[state] = (of[state] or 0) + 1
+    ends[job.queue] = of
+  end
   redis.call('ZREM', K.arq_queue[job.queue], id)
   redis.call('DEL', K.arq_job .. id, K.arq_running .. id, K.arq_retry .. id)
   redis.call('ZREM', K.arq_abort, id)

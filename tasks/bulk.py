@@ -51,6 +51,13 @@ class BulkParams(BaseModel):
     until_ms: int | None = None
     prefix: str | None = None
 
+    @property
+    def passes(self) -> tuple[State, ...]:
+        """The states in the order in which they are gone through. What ran may be waiting for its next try by the
+        time its state has had its turn."""
+        again = self.verb == "cancellation" and {State.RETRYING, State.RUNNING} <= set(self.states)
+        return (*self.states, State.RETRYING) if again else self.states
+
     def selection(self, state: State, made_ms: int) -> Selection:
         until_ms = made_ms if self.until_ms is None else min(self.until_ms, made_ms)
         return Selection(self.shelves, state, self.queue, self.since_ms, until_ms, self.prefix)
@@ -75,8 +82,8 @@ async def run_bulk(run: Run[BulkParams]) -> Result:
     place, made_ms = Place.of(said), int(made or 0)
     counts = await listing.counts(params.selection(params.states[0], made_ms))
     total = sum(counts[state] for state in params.states)
-    while place.passed < len(params.states):
-        selection = params.selection(params.states[place.passed], made_ms)
+    while place.passed < len(params.passes):
+        selection = params.selection(params.passes[place.passed], made_ms)
         found = await listing.ids(selection, limit=AT_ONCE, cursor=place.cursor)
         over = found.cursor is None
         place = Place(passed=place.passed + over, cursor=found.cursor, looked=place.looked + found.looked)

@@ -11,7 +11,7 @@ from tasks.queue.record import new_id
 from tasks.queue.redis_keys import RUNS_KEPT, SCHEDULES, SECOND_MS
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
-from tasks.settings import Settings
+from tasks.settings import SYSTEM, Settings
 from tasks.timetable import Schedule, Timetable
 
 DUE_AT_ONCE: Final = 100
@@ -96,6 +96,7 @@ class Firing:
             "revision": schedule.revision,
             "overlap": schedule.overlap,
             "max_waiting": self._settings.max_waiting_jobs,
+            "system": SYSTEM,
             "most": RUNS_KEPT,
         }
         answer: list[Any] = await self._tick({**rules, **payload})

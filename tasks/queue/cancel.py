@@ -11,7 +11,7 @@ from tasks.queue.script import Script
 from tasks.queue.shelves import of_batch
 from tasks.settings import Settings
 
-CANCEL_AT_ONCE = 100
+CANCEL_AT_ONCE = 50
 """Jobs of a batch in one script, so that it does not hold up Redis."""
 
 

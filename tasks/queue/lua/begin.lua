@@ -16,6 +16,12 @@ if state == 'running' then
     return cmsgpack.pack('failed')
   end
   redis.call('HSET', K.job .. id, unpack(fields))
+elseif job.lost then
+  close_lost(id, job, payload.keep)
+  return cmsgpack.pack('failed')
+elseif job.awaits > 0 and state == 'scheduled' then
+  redis.call('ZADD', K.arq_queue[job.queue], now + K.safety_ms, id)
+  return cmsgpack.pack(state)
 elseif state == 'queued' or state == 'scheduled' or state == 'retrying' then
   leave_lane(id, job.queue, job.lane)
   redis.call('HINCRBY', K.lane .. job.queue .. ':' .. job.lane, 'running', 1)

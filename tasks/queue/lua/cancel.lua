@@ -14,10 +14,8 @@ local function cancel(id)
   elseif state == 'running' then
     redis.call('ZADD', K.arq_abort, 'NX', now, id)
   elseif state == 'queued' or state == 'scheduled' or state == 'retrying' then
-    local message = 'Cancelled while it waited.'
     leave_lane(id, job.queue, job.lane)
-    close(id, job, job.attempt, 'cancelled', { 'cancelled', message }, payload.keep,
-      { 'error', cjson.encode({ code = 'cancelled', message = message }) })
+    close_cancelled(id, job, 'Cancelled while it waited.', payload.keep)
     state = 'cancelled'
     for _, index in ipairs(indexes_of(job.shelves, 'cancelled')) do forget_oldest(index, 1) end
   else

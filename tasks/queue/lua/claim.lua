@@ -22,12 +22,6 @@ local function cancelled(id)
   return aborting and redis.call('ZSCORE', K.arq_abort, id)
 end
 
-local function close_cancelled(id, job)
-  local message = 'Cancelled before it started.'
-  close(id, job, job.attempt, 'cancelled', { 'cancelled', message }, payload.keep,
-    { 'error', cjson.encode({ code = 'cancelled', message = message }) })
-end
-
 -- The worker died: not the job's fault, so it uses up no try; but a job that kills its workers must not go on for ever.
 local function lapse(id, queue, job)
   job.lapses = job.lapses + 1
@@ -44,13 +38,6 @@ local function lapse(id, queue, job)
 end
 
 -- A timer is due: what it means depends on the state of its job.
-local function close_lost(id, job)
-  local first, state = string.match(job.lost, '^(%S+) (%S+)$')
-  local message = 'Job ' .. first .. ', which had to succeed first, is ' .. state .. '.'
-  close(id, job, job.attempt, 'failed', { 'prerequisite_failed', message }, payload.keep,
-    { 'error', cjson.encode({ code = 'prerequisite_failed', message = message }) })
-end
-
 local function look(id, queue, patience)
   local timers = K.arq_queue[queue]
   local elsewhere = redis.call('PTTL', K.arq_running .. id)
@@ -77,9 +64,9 @@ local function look(id, queue, patience)
   elseif job.state == 'queued' or job.state == 'scheduled' or job.state == 'retrying' then
     if cancelled(id) then
       leave_lane(id, queue, job.lane)
-      close_cancelled(id, job)
+      close_cancelled(id, job, 'Cancelled before it started.', payload.keep)
     elseif job.lost then
-      close_lost(id, job)
+      close_lost(id, job, payload.keep)
     elseif job.awaits > 0 then
       redis.call('ZADD', timers, now + K.safety_ms, id)
     else
@@ -101,7 +88,7 @@ local function start(id, queue)
     'request_id', 'due_at', 'traceparent')
   if r[1] ~= 'queued' or not r[7] then return false end
   if cancelled(id) then
-    close_cancelled(id, read(id))
+    close_cancelled(id, read(id), 'Cancelled before it started.', payload.keep)
     return false
   end
   -- A stock ARQ worker may hold it: then we look again when its key lapses.

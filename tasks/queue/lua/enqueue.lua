@@ -2,7 +2,8 @@
 -- payload: jobs {what `create` takes, …}, batch (id and fields {name, value, …} of one that they make) or nil,
 --          idempotency {key, content, ttl_ms} or nil, max_waiting, seen (of `swept`) or nil.
 -- Answers {'created', id, now} (of the batch, or of the one job) | {'same', id} | {'reused', id} | {'full', waiting} | {'known', id} |
--- {'unknown', id} (a job that was to come first) | {'ended', id, state} (it did not succeed) | {'sealed', id} (the batch takes no more) |
+-- {'unknown', id} (a job that was to come first) | {'ended', id, state} (it did not succeed) | {'open', id} (a batch
+-- that was to come first takes more jobs) | {'sealed', id} (the batch takes no more) |
 -- {'swept', …} (look whether the blob is there, and say it again).
 local jobs, batch = payload.jobs, payload.batch
 local first = batch or jobs[1]

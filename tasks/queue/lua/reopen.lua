@@ -3,8 +3,10 @@
 -- A batch one of whose jobs runs anew has not ended.
 local function go_on(id)
   local batch = read(id)
-  if not batch or batch.state == 'running' then return end
-  redis.call('HDEL', K.job .. id, 'finished_at', 'expires_at', 'error', 'result', 'cancelling')
+  if not batch then return end
+  redis.call('HDEL', K.job .. id, 'cancelling')
+  if batch.state == 'running' then return end
+  redis.call('HDEL', K.job .. id, 'finished_at', 'expires_at', 'error', 'result')
   redis.call('PERSIST', K.job .. id)
   redis.call('PERSIST', K.jobs .. 'batch/' .. id)
   redis.call('HSET', K.job .. id, 'state', 'running')
@@ -23,11 +25,11 @@ local function again(id)
     redis.call('HDEL', record, 'finished_at', 'expires_at', 'error', 'result', 'files', 'progress', 'tries', 'lapses', 'awaits', 'lost')
     redis.call('PERSIST', record)
     redis.call('DEL', K.arq_result .. id)
-    redis.call('ZREM', K.arq_abort, id)
     local blobs = {}
     for blob in string.gmatch(more[3] or '', '%x+') do blobs[#blobs + 1] = blob end
     need_blobs(id, blobs, 0)
   end
+  redis.call('ZREM', K.arq_abort, id)
   local score = line_score(more[2], now * 1000 + clock[2] % 1000)
   redis.call('HSET', record, 'state', 'queued', 'due_at', now, 'score', score)
   redis.call('SET', K.arq_job .. id, arq_body(id, job.kind), 'PX', K.arq_job_ms)

@@ -1,6 +1,6 @@
 -- A schedule's time has come, or somebody runs it by hand: its job is made, or it is noted why not. Of all workers that say so one is first.
 -- payload: id, revision (the schedule's, as it was read), due and next (ms; nil: by hand), missed (whether what was due does not run any more),
--- run_at (ms) and job (what `create` takes; nil: nothing runs), overlap ('skip' | 'allow'), max_waiting, most (runs that are remembered).
+-- run_at (ms) and job (what `create` takes; nil: nothing runs), overlap ('skip' | 'allow'), max_waiting, system (the owner of the house's own lines), most (runs that are remembered).
 -- Answers {'made', id, now} | {'skipped', reason} | {'full', waiting} (by hand) | {'missed'} | {'taken'} (another was first, or it was changed).
 local id, key, job = payload.id, K.schedule .. payload.id, payload.job
 local runs = K.runs .. id
@@ -24,7 +24,8 @@ local function start()
     local last = payload.due and payload.overlap == 'skip' and redis.call('HGET', key, 'last_run')
     local waiting = redis.call('ZCARD', K.arq_queue[job.queue])
     local reason = last and OPEN[redis.call('HGET', K.job .. last, 'state')] and 'overlap'
-      or waiting >= payload.max_waiting and 'queue_full'
+      -- The house's own lines mend, and tell of, a queue that is full.
+      or waiting >= payload.max_waiting and job.owner ~= payload.system and 'queue_full'
     if reason and not payload.due then return { 'full', waiting } end
     if reason then
       if arqs then

@@ -8,6 +8,8 @@ from tasks.queue.cancel import Canceller
 from tasks.queue.enqueue import Intake
 from tasks.queue.record import State
 from tasks.queue.reopen import Reopener
+from tasks.queue.retention import keep_ms
+from tasks.queue.script import Script
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tests.tasks.queue.claimant import Claimant, look_now
@@ -171,3 +173,32 @@ async def test_an_open_batch_is_sealed_by_its_timer(
     await look_now(redis, batch)
     await claimant.claim()
     assert await state_of(redis, batch) is State.SUCCEEDED
+
+
+async def test_arqs_own_worker_starts_nothing_that_still_has_to_wait(
+    redis: ArqRedis, intake: Intake, claimant: Claimant, settings: Settings
+) -> None:
+    begin = Script(redis, "begin")
+    first = await submit(intake)
+    waiting = await submit(intake, after=(first,))
+    asked = {"id": waiting, "worker": "stock", "keep": keep_ms(settings)}
+    assert await begin(asked) == "scheduled"
+    await claimant.finish(await claimant.one(), "cancelled")
+    assert await begin(asked) == "failed"
+    record = await record_of(redis, waiting)
+    assert record.error is not None
+    assert record.error["code"] == "prerequisite_failed"
+
+
+async def test_many_who_wait_for_many_are_let_go_a_few_in_one_call(
+    redis: ArqRedis, intake: Intake, claimant: Claimant
+) -> None:
+    firsts = [await submit(intake) for _ in range(20)]
+    waiting = {await submit(intake, after=(first,)) for first in firsts for _ in range(10)}
+    jobs = (await claimant.claim(50)).jobs
+    await claimant.finish_all(*(claimant.outcome(job, "succeeded") for job in jobs))
+    for _ in range(20):
+        jobs = (await claimant.claim(300)).jobs
+        waiting -= {job.id for job in jobs}
+        await claimant.finish_all(*(claimant.outcome(job, "succeeded") for job in jobs))
+    assert waiting == set()

@@ -155,3 +155,15 @@ async def test_a_batch_one_of_whose_jobs_runs_anew_goes_on(
     )
     await claimant.finish(await claimant.one())
     assert (await record_of(redis, accepted.job_id)).state is State.SUCCEEDED
+
+
+async def test_a_batch_whose_jobs_all_succeeded_was_not_cancelled(
+    redis: ArqRedis, intake: Intake, claimant: Claimant, canceller: Canceller
+) -> None:
+    accepted = await intake.accept_batch([submission(), submission()])
+    first, second = (await claimant.claim()).jobs
+    assert await canceller.cancel(accepted.job_id) == "running"
+    await claimant.finish(first)
+    await claimant.finish(second)
+    assert (await record_of(redis, accepted.job_id)).state is State.SUCCEEDED
+    await redis.delete("arq:abort")

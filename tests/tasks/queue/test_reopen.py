@@ -4,6 +4,7 @@ import pytest
 from arq.connections import ArqRedis
 from arq.jobs import Job, JobStatus
 
+from tasks.queue.cancel import Canceller
 from tasks.queue.enqueue import Intake
 from tasks.queue.record import State
 from tasks.queue.reopen import Reopener
@@ -100,3 +101,16 @@ async def test_a_reopened_delivery_keeps_its_event_for_as_long_as_a_new_one_woul
     assert record.tally == {"queued": 1}
     seconds, _ = await redis.time()
     assert abs((record.expires_at or 0) - seconds * 1000 - keep) < 5_000
+
+
+async def test_a_wish_to_cancel_that_came_too_late_is_forgotten(
+    redis: ArqRedis, intake: Intake, claimant: Claimant, reopener: Reopener, canceller: Canceller
+) -> None:
+    job_id = await submit(intake)
+    job = await claimant.one()
+    assert await canceller.cancel(job_id) == "running"
+    await claimant.finish(job, "retrying", delay_ms=60_000)
+    assert await reopener.reopen([job_id]) == ["reopened"]
+    again = await claimant.one()
+    assert again.id == job_id
+    await claimant.finish(again)

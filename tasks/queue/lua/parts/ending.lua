@@ -7,11 +7,32 @@ end
 
 local close
 
+-- fields: of the attempt that was the last, name, value, …, or none.
+local function close_with_error(id, job, attempt, state, code, message, keep, fields)
+  fields = fields or {}
+  fields[#fields + 1] = 'error'
+  fields[#fields + 1] = cjson.encode({ code = code, message = message })
+  close(id, job, attempt, state, { code, message }, keep, fields)
+end
+
+local function close_cancelled(id, job, message, keep)
+  close_with_error(id, job, job.attempt, 'cancelled', 'cancelled', message, keep)
+end
+
+-- A job that one did not succeed for, for which it waited.
+local function close_lost(id, job, keep)
+  local first, state = string.match(job.lost, '^(%S+) (%S+)$')
+  close_with_error(id, job, job.attempt, 'failed', 'prerequisite_failed',
+    'Job ' .. first .. ', which had to succeed first, is ' .. state .. '.', keep)
+end
+
 -- Jobs that were to come after this one are told: their timers are due when the last that they wait for has succeeded, or one that did
--- not. A few at a time: the timer of the ended job itself brings the rest, and a chain of them takes a claim for each.
-local AFTER_AT_ONCE = 50
+-- not. A few in one call: the timer of the ended job itself brings the rest, and a chain of them takes a claim for each.
+local after_left = 50
 local function let_go_after(id, job, state)
-  for _, waiting in ipairs(redis.call('SPOP', K.after .. id, AFTER_AT_ONCE)) do
+  local some = after_left > 0 and redis.call('SPOP', K.after .. id, after_left) or {}
+  after_left = after_left - #some
+  for _, waiting in ipairs(some) do
     local later = read(waiting)
     if later and later.state == 'scheduled' and later.awaits > 0 then
       local due = now
@@ -38,19 +59,17 @@ end
 -- A batch ends with the last of its jobs, once no more can join it. It succeeds if all of them did, and is cancelled if it was told so.
 local function close_batch(id, keep)
   local record = K.job .. id
-  local r = redis.call('HMGET', record, 'state', 'open', 'total', 'tally:succeeded', 'tally:failed', 'tally:cancelled', 'cancelling')
-  local good, bad = tonumber(r[4] or 0), tonumber(r[5] or 0) + tonumber(r[6] or 0)
+  local r = redis.call('HMGET', record, 'state', 'open', 'total', 'tally:succeeded', 'tally:failed', 'tally:cancelled')
+  local good, gone = tonumber(r[4] or 0), tonumber(r[6] or 0)
+  local bad = tonumber(r[5] or 0) + gone
   if r[1] ~= 'running' or r[2] or good + bad < tonumber(r[3]) then return end
   redis.call('PEXPIRE', K.jobs .. 'batch/' .. id, math.max(keep.succeeded, keep.failed) + keep.tombstone)
-  if r[7] then
-    local message = 'Cancelled, and with it its jobs.'
-    close(id, read(id), 0, 'cancelled', { 'cancelled', message }, keep, { 'error', cjson.encode({ code = 'cancelled', message = message }) })
+  if gone > 0 and redis.call('HEXISTS', record, 'cancelling') == 1 then
+    close_cancelled(id, read(id), 'Cancelled, and with it ' .. gone .. ' of its jobs.', keep)
   elseif bad == 0 then
     close(id, read(id), 0, 'succeeded', cmsgpack.pack({ total = good }), keep, {})
   else
-    local message = bad .. ' of its ' .. good + bad .. ' jobs did not succeed.'
-    close(id, read(id), 0, 'failed', { 'batch_incomplete', message }, keep,
-      { 'error', cjson.encode({ code = 'batch_incomplete', message = message }) })
+    close_with_error(id, read(id), 0, 'failed', 'batch_incomplete', bad .. ' of its ' .. good + bad .. ' jobs did not succeed.', keep)
   end
 end
 
@@ -86,10 +105,7 @@ function close(id, job, attempt, state, value, keep, fields)
   if job.batch then close_batch(job.batch, keep) end
 end
 
--- fields: of the attempt that was the last.
 local function close_poison(id, job, attempt, keep, fields)
   local message = 'Workers died under this job three times, the last time while it ran alone; it will not be run again.'
-  fields[#fields + 1] = 'error'
-  fields[#fields + 1] = cjson.encode({ code = 'poison', message = message })
-  close(id, job, attempt, 'failed', { 'poison', message }, keep, fields)
+  close_with_error(id, job, attempt, 'failed', 'poison', message, keep, fields)
 end

@@ -1,10 +1,14 @@
 """The web process: `uvicorn api.app:app`. Importing this opens nothing; the lifespan does."""
 
+import asyncio
 import gc
 import os
+import signal
 import sys
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from types import FrameType
 from typing import Any
 
 import structlog
@@ -83,6 +87,7 @@ def create_app(given: Settings | None = None) -> FastAPI:
                 # What is loaded by now stays: a full collection that walked it would hold up every request.
                 gc.collect()
                 gc.freeze()
+                close_when_told_to_exit(context.watch)
             yield {"context": context}
 
     app = FastAPI(
@@ -164,6 +169,28 @@ async def opened(settings: Settings) -> AsyncIterator[Context]:
         await watch.stop()
         await addresses.close()
         await close(redis)
+
+
+def close_when_told_to_exit(watch: Watch) -> None:
+    """At SIGTERM or SIGINT, let everyone go who waits for a job or follows one; then do what the server does.
+
+    The server ends the lifespan only after the last connection, which would be theirs.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    loop = asyncio.get_running_loop()
+
+    def chain(servers: Callable[[int, FrameType | None], Any]) -> Callable[[int, FrameType | None], None]:
+        def handle(number: int, frame: FrameType | None) -> None:
+            loop.call_soon_threadsafe(watch.close)
+            servers(number, frame)
+
+        return handle
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        handler = signal.getsignal(number)
+        if callable(handler):
+            signal.signal(number, chain(handler))
 
 
 async def announce(settings: Settings, keys: Keys, storage: Storage, redis: Any) -> None:

@@ -49,17 +49,26 @@ class Watch:
         self._channels: dict[str, _Channel] = {}
         self._pubsub: PubSub | None = None
         self._away = False
+        self._closed = False
         self._listening: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         self._listening = asyncio.create_task(self._listen(), name="watch")
+
+    def close(self) -> None:
+        """Keep nobody any longer: who waits or follows, now or later, gets the record as it stands, and that is all."""
+        self._closed = True
+        for channel in self._channels.values():
+            # No change is waited for now, so that none can be missed.
+            channel.confirmed.set()
+            channel.tell()
 
     async def stop(self) -> None:
         if self._listening is not None:
             await stop(self._listening)
 
     async def wait_until_ended(self, job_id: str, seconds: float) -> Record | None:
-        """The record once the job has ended, or as it stands after `seconds`; None if there is no such job.
+        """The record once the job has ended, or as it stands after `seconds` or at `close`; None if there is no such job.
 
         Raises: redis.exceptions.RedisError or TimeoutError if Redis does not answer.
         """
@@ -69,7 +78,7 @@ class Watch:
             while True:
                 changed.clear()
                 record = await self._read(job_id)
-                if record is None or record.state.ended or loop.time() >= deadline:
+                if record is None or record.state.ended or self._closed or loop.time() >= deadline:
                     return record
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout_at(deadline):
@@ -77,7 +86,8 @@ class Watch:
 
     async def follow(self, job_id: str, silence_s: float) -> AsyncGenerator[Record | None]:
         """The record as it stands, and again whenever it has changed; the last time when the job has ended. None after
-        each `silence_s` seconds without a change, or while Redis is away. It just ends if there is no such job.
+        each `silence_s` seconds without a change, or while Redis is away. It just ends if there is no such job, when the
+        job is deleted before its end could be told, and after `close`.
 
         Nothing is kept for who takes long over one: the next that he is given is the latest.
         Raises: redis.exceptions.RedisError or TimeoutError if Redis does not answer at first.
@@ -99,6 +109,8 @@ class Watch:
                     yield record
                     if record.state.ended:
                         return
+                if self._closed:
+                    return
                 try:
                     async with asyncio.timeout(silence_s):
                         await changed.wait()

@@ -1,4 +1,4 @@
-"""A platform stops a worker process: SIGTERM, then SIGKILL after 30 seconds."""
+"""A platform stops a process: SIGTERM, then SIGKILL after 30 seconds."""
 
 import asyncio
 import signal
@@ -6,13 +6,15 @@ import subprocess
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 from arq.connections import ArqRedis
 
 from tasks.queue.record import State
-from tasks.queue.redis_keys import WORKERS
-from tests.processes import worker_process
-from tests.servers import Valkey
+from tasks.queue.redis_keys import CHANGES, WORKERS
+from tests.api.event_source import listening, until_end
+from tests.processes import start, worker_process
+from tests.servers import Valkey, free_port, wait_for_port
 from tests.worker.working import Desk
 
 
@@ -81,3 +83,39 @@ async def test_a_stop_while_redis_is_away_does_not_hang(
         mortal_valkey.kill()
         process.terminate()
         assert await exit_code(process, within_s=25) == 0
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+async def test_the_web_process_lets_go_who_listens_and_who_waits(
+    mortal_redis: ArqRedis, mortal_valkey: Valkey, desk: Desk, tmp_path: Path, sign: signal.Signals
+) -> None:
+    awaited, followed = [await desk.submit("sleep", seconds=60, file=str(tmp_path / "a")) for _ in range(2)]
+    port, lines = free_port(), tmp_path / "web.log"
+    options = ("--port", str(port), "--timeout-graceful-shutdown", "25")
+    process = start(mortal_valkey.url, "uvicorn", "api.app:app", *options, lines=lines, API_KEYS="")
+    try:
+        await asyncio.to_thread(wait_for_port, port, process)
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            waiting = asyncio.create_task(client.get(f"/v1/jobs/{awaited}?wait=20"))
+            async with listening(client, followed) as events:
+                assert (await anext(events)).name == "snapshot"
+                async with asyncio.timeout(10):
+                    while len(await mortal_redis.pubsub_channels(f"{CHANGES}?*")) != 2:
+                        await asyncio.sleep(0.02)
+                process.send_signal(sign)
+                began = time.monotonic()
+                assert await until_end(events) == []
+            answer = await waiting
+        code = await exit_code(process, within_s=10)
+        assert time.monotonic() - began < 3
+    finally:
+        process.kill()
+        process.wait()
+
+    assert (answer.status_code, answer.json()["state"]) == (200, "queued")
+    # The server raises the signal anew once it has shut down.
+    assert code == -sign
+    told = lines.read_text()
+    assert "Finished server process" in told
+    assert "Traceback" not in told
+    assert "CancelledError" not in told

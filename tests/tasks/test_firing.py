@@ -178,6 +178,8 @@ class TestRules:
         with pytest.raises(Refusal, match="5 jobs wait"):
             await clockwork.firing.run_now(schedule, await clockwork.now_ms())
         assert [run.reason for run in await clockwork.runs(schedule)] == ["queue_full", *[None] * 5]
+        ours = await clockwork.schedule(owner=SYSTEM)
+        assert (await clockwork.tick(ours, await clockwork.fall_due(ours)))[0] == "made", "it may be what mends the queue"
 
     async def test_a_zone_that_is_gone_pauses_its_schedule_alone(self, clockwork: Clockwork, redis: ArqRedis) -> None:
         schedule = await clockwork.schedule()

@@ -224,6 +224,51 @@ async def test_the_last_waiter_to_leave_ends_the_subscription(
     await subscribed(redis, 0)
 
 
+async def test_a_closed_watch_gives_waiters_the_record_as_it_stands(
+    redis: ArqRedis, intake: Intake, claimant: Claimant, watch: Watch
+) -> None:
+    jobs = await running(intake, claimant, 2)
+    waiting = [asyncio.create_task(watch.wait_until_ended(job.id, AWAKE_S)) for job in jobs for _ in range(2)]
+    await subscribed(redis, 2)
+    watch.close()
+    async with asyncio.timeout(AWAKE_S / 2):
+        records = [*await asyncio.gather(*waiting), await watch.wait_until_ended(jobs[0].id, AWAKE_S)]
+    assert [record and record.state for record in records] == [State.RUNNING] * 5
+    await subscribed(redis, 0)
+
+
+async def test_a_closed_watch_ends_what_followers_are_told(
+    redis: ArqRedis, intake: Intake, claimant: Claimant, watch: Watch
+) -> None:
+    (job,) = await running(intake, claimant, 1)
+
+    async def told() -> list[State | None]:
+        return [record and record.state async for record in watch.follow(job.id, AWAKE_S)]
+
+    following = asyncio.create_task(told())
+    await subscribed(redis, 1)
+    watch.close()
+    async with asyncio.timeout(AWAKE_S / 2):
+        assert await following == [State.RUNNING]
+        assert await told() == [State.RUNNING], "who comes later is told how it stands, too"
+    await subscribed(redis, 0)
+
+
+async def test_a_closed_watch_lets_go_who_waits_for_a_confirmation(
+    intake: Intake, claimant: Claimant, redis: ArqRedis
+) -> None:
+    """As while the connection that confirms is away."""
+    (job,) = await running(intake, claimant, 1)
+    watch = Watch(redis)  # never started
+    waiting = asyncio.create_task(watch.wait_until_ended(job.id, AWAKE_S))
+    await asyncio.sleep(0)
+    watch.close()
+    async with asyncio.timeout(watch_module.CONFIRM_S / 2):
+        record = await waiting
+    assert record is not None
+    assert record.state is State.RUNNING
+
+
 async def test_a_stopped_watch_leaves_no_connection(redis: ArqRedis) -> None:
     watch = Watch(redis)
     watch.start()

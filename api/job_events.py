@@ -79,8 +79,8 @@ async def follow_job(
 ) -> Response:
     """Server-sent events, which end when the job does. A comment comes when nothing has happened for a while.
 
-    A stream that ends without `end` was cut off, as by a restart of the server: come back, as browsers do by themselves.
-    If the job has been deleted meanwhile, you are told so then (404).
+    A stream that ends without `end` was cut off, as by a restart of the server: come back, as browsers do by
+    themselves. If the job has been deleted meanwhile, the answer is 404.
 
     Who comes back with a `Last-Event-ID` is told of what has changed since; the snapshot is left out if nothing has.
     """

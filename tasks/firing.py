@@ -57,6 +57,8 @@ class Firing:
         """
         schedule = await self._timetable.find(schedule_id)
         if schedule is None:
+            # A timer that has lost its schedule would be due for ever, before those of others.
+            await self._redis.zrem(SCHEDULES, schedule_id)
             return ["taken"]
         try:
             look = catch_up(schedule.cron, schedule.timezone, due_ms=due_ms, now_ms=now_ms, late_ms=schedule.late_ms)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks.kind import Kind, Result, RetryPolicy, Run
 from tasks.queue import redis_keys
-from tasks.queue.redis_keys import DAY_MS, JOB, LANE, LINE, QUEUES, arq_queue
+from tasks.queue.redis_keys import DAY_MS, JOB, LANE, LINE, QUEUES, SCHEDULE, arq_queue
 from tasks.queue.retention import keep_ms
 from tasks.queue.script import Script
 from tasks.settings import SYSTEM
@@ -29,7 +29,7 @@ BUSY_S = 30.0
 CHANCE = 500
 """Jobs of each queue that a run looks at by chance."""
 AT_ONCE = 100
-"""Jobs, and lanes, in one script."""
+"""Jobs, lanes or schedules in one script, which may look at fewer."""
 
 
 class ReconciliationParams(BaseModel):
@@ -63,7 +63,8 @@ class _Books:
 
     def __init__(self, run: Run[ReconciliationParams]) -> None:
         self._script = Script(run.redis, "reconcile")
-        self._payload = {"ids": [], "lanes": [], "queues": [], "owner": SYSTEM, "keep": keep_ms(run.settings)}
+        nothing: dict[str, list[str]] = {"ids": [], "lanes": [], "schedules": [], "queues": []}
+        self._payload = {**nothing, "owner": SYSTEM, "keep": keep_ms(run.settings)}
         self._found: Counter[str] = Counter()
 
     @property
@@ -79,12 +80,19 @@ class _Books:
         ids = [key.removeprefix(JOB) for key in keys if key.startswith(JOB)]
         lanes = {_lane(key) for key in keys if key.startswith((LANE, LINE))}
         await self.reconcile(ids, sorted(lanes))
+        await self.renew([key.removeprefix(SCHEDULE) for key in keys if key.startswith(SCHEDULE)])
 
     async def reconcile(self, ids: list[str], lanes: list[tuple[str, str]]) -> None:
-        for start in range(0, max(len(ids), len(lanes)), AT_ONCE):
-            part: dict[str, Any] = {"ids": ids[start : start + AT_ONCE], "lanes": lanes[start : start + AT_ONCE]}
-            answers, mended, _ = await self._script({**self._payload, **part})
+        while ids or lanes:
+            part: dict[str, Any] = {"ids": ids[:AT_ONCE], "lanes": lanes[:AT_ONCE]}
+            answers, looked, mended, _ = await self._script({**self._payload, **part})
             self._found.update([*answers, *["examined"] * len(answers)], lanes=mended)
+            ids, lanes = ids[len(answers) :], lanes[looked:]
+
+    async def renew(self, schedules: list[str]) -> None:
+        """What these run with is needed as long as they are there."""
+        for start in range(0, len(schedules), AT_ONCE):
+            await self._script({**self._payload, "schedules": schedules[start : start + AT_ONCE]})
 
     async def recount(self) -> None:
         """How many jobs are in which state, once all of them that were found have their timers again."""

@@ -14,6 +14,9 @@ SYSTEM = "system"
 """The owner of jobs that came in through ARQ's keys, or by a schedule."""
 OPEN_OWNER = "dev"
 """Who everyone is in the open development mode."""
+STATE_NAMES = ("scheduled", "queued", "running", "retrying", "succeeded", "failed", "cancelled")
+TAKEN_NAMES = frozenset((*STATE_NAMES, "batch", "event", "endpoint", "schedule"))
+"""No owner's: Redis' keys have owners where they have states, or what else is kept."""
 
 
 class Settings(BaseSettings):
@@ -287,6 +290,8 @@ class Settings(BaseSettings):
                 )
             if owner == SYSTEM:
                 raise ValueError(f"{SYSTEM!r} is the owner of jobs that nobody sent; choose another name")
+            if owner in TAKEN_NAMES:
+                raise ValueError(f"{owner!r} means something else in the service's keys; choose another name")
             if key in (other for _, other in keys):
                 raise ValueError(f"the key of {owner!r} is also another owner's; give each its own")
             keys.append((owner, key))

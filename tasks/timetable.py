@@ -260,6 +260,12 @@ class Timetable:
             }
         )
 
+    async def retire(self, schedule: Schedule, unseen_s: float) -> None:
+        """Delete a line of the page, unless a worker has installed it within so many seconds: during a deploy those of
+        another version may, and it is theirs. One that is gone already is no matter."""
+        payload = {"verb": "retire", "id": schedule.id, "owner": SYSTEM, "blobs": (), "unseen_ms": unseen_s * SECOND_MS}
+        await self._script(payload)
+
     async def _read_all(self, ids: list[str]) -> list[Schedule]:
         async with self._redis.pipeline(transaction=False) as pipe:
             for schedule_id in ids:

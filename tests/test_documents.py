@@ -60,6 +60,8 @@ def test_every_link_between_our_documents_leads_somewhere() -> None:
     [
         ("shop:tooshort", "at least 16"),
         ("system:0123456789abcdef", "system"),
+        ("failed:0123456789abcdef", "choose another name"),
+        ("endpoint:0123456789abcdef", "choose another name"),
         ("a:0123456789abcdef,b:0123456789abcdef", "own"),
     ],
 )

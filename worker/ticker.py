@@ -19,6 +19,8 @@ TICK_S = 1.0
 """Between two looks, unless something is due before."""
 INSTALL_S = 60.0
 """Between two times at which the lines are installed, in case Redis has forgotten them."""
+UNSEEN_S = 3 * INSTALL_S
+"""A line that no worker has installed for so long is on nobody's page any more."""
 
 
 class Ticker:
@@ -31,10 +33,10 @@ class Ticker:
         self._weather = weather
 
     async def loop(self) -> None:
-        await self._weather.brave(self._remove_others)
         install_at = 0.0
         while True:
             if time.monotonic() >= install_at:
+                await self._weather.brave(self._remove_others)
                 await self._weather.brave(self._install)
                 install_at = time.monotonic() + INSTALL_S
             pause_s = await self._weather.brave(self.tick)
@@ -53,11 +55,12 @@ class Ticker:
         return TICK_S if found.wait_ms is None else min(TICK_S, found.wait_ms / SECOND_MS)
 
     async def _remove_others(self) -> None:
-        """Lines that are on the page no more: their kinds may be gone."""
+        """Lines that are on the page no more: their kinds may be gone. A worker of an older version may have put one
+        back since the last look; one that another installs still is let be."""
         names = {line.kind.name for line in self._lines}
         for schedule in await self._timetable.built_in():
             if schedule.id not in names:
-                await self._timetable.delete(schedule)
+                await self._timetable.retire(schedule, UNSEEN_S)
 
     async def _install(self) -> None:
         for line in self._lines:

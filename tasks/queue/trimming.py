@@ -66,8 +66,9 @@ class _Shears:
         """How many members of an index were examined, and removed, a part at a time."""
         things = next(things for prefix, things in INDEXES.items() if index.startswith(prefix))
         payload: dict[str, Any] = {"index": index, "key": things, "dry": self._dry_run}
-        state = index.rpartition(":")[2]
-        if things == JOB and state in STATES:
+        # An owner may be called like a state: the index of one is a shelf's.
+        shelf, _, state = index.removeprefix(JOBS).rpartition(":")
+        if things == JOB and shelf and state in STATES:
             payload["state"] = state
         cursor: int | None = None
         while cursor != 0:

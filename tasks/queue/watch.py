@@ -68,7 +68,8 @@ class Watch:
             await stop(self._listening)
 
     async def wait_until_ended(self, job_id: str, seconds: float) -> Record | None:
-        """The record once the job has ended, or as it stands after `seconds` or at `close`; None if there is no such job.
+        """The record once the job has ended, or as it stands after `seconds` or at `close`; None if there is no such
+        job.
 
         Raises: redis.exceptions.RedisError or TimeoutError if Redis does not answer.
         """
@@ -86,7 +87,7 @@ class Watch:
 
     async def follow(self, job_id: str, silence_s: float) -> AsyncGenerator[Record | None]:
         """The record as it stands, and again whenever it has changed; the last time when the job has ended. None after
-        each `silence_s` seconds without a change, or while Redis is away. It just ends if there is no such job, when the
+        each `silence_s` seconds without a change, or while Redis is away. It just ends if there is no such job, if the
         job is deleted before its end could be told, and after `close`.
 
         Nothing is kept for who takes long over one: the next that he is given is the latest.

@@ -9,7 +9,7 @@ from arq.connections import ArqRedis
 from arq.constants import job_key_prefix
 
 from tasks.cron import next_due
-from tasks.firing import Due, Firing
+from tasks.firing import DUE_AT_ONCE, Due, Firing
 from tasks.kind import Kind
 from tasks.queue.cancel import Canceller
 from tasks.queue.enqueue import Intake, Submission
@@ -104,6 +104,18 @@ class TestFiring:
         assert await clockwork.tick(schedule, due_ms) == ["taken"]
         assert (await clockwork.firing.look()).due == ()
 
+    async def test_timers_of_schedules_that_are_gone_hold_up_nobody(
+        self, clockwork: Clockwork, redis: ArqRedis
+    ) -> None:
+        schedule = await clockwork.schedule()
+        due_ms = await clockwork.fall_due(schedule)
+        await redis.zadd(SCHEDULES, {f"{n:032x}": 1 for n in range(DUE_AT_ONCE + 1)})
+        look = await clockwork.firing.look()
+        assert schedule.id not in dict(look.due)
+        for gone, at in look.due:
+            assert await clockwork.firing.fire(gone, at, look.now_ms) == ["taken"]
+        assert (await clockwork.firing.look()).due == ((schedule.id, due_ms),)
+
     async def test_while_nothing_is_due_the_wait_is_told(self, clockwork: Clockwork) -> None:
         assert (await clockwork.firing.look()).wait_ms is None
         paused = await clockwork.schedule()
@@ -179,7 +191,9 @@ class TestRules:
             await clockwork.firing.run_now(schedule, await clockwork.now_ms())
         assert [run.reason for run in await clockwork.runs(schedule)] == ["queue_full", *[None] * 5]
         ours = await clockwork.schedule(owner=SYSTEM)
-        assert (await clockwork.tick(ours, await clockwork.fall_due(ours)))[0] == "made", "it may be what mends the queue"
+        assert (await clockwork.tick(ours, await clockwork.fall_due(ours)))[0] == "made", (
+            "it may be what mends the queue"
+        )
 
     async def test_a_zone_that_is_gone_pauses_its_schedule_alone(self, clockwork: Clockwork, redis: ArqRedis) -> None:
         schedule = await clockwork.schedule()
@@ -298,6 +312,14 @@ class TestLinesOfThePage:
         await clockwork.fall_due(await self.installed(clockwork), ago_ms=5_000)
         moved = await self.installed(clockwork, "0 4 * * *")
         assert moved.next_ms == next_due("0 4 * * *", "UTC", await clockwork.now_ms())
+
+    async def test_one_that_somebody_installs_is_not_retired(self, clockwork: Clockwork) -> None:
+        schedule = await self.installed(clockwork)
+        await clockwork.timetable.retire(schedule, unseen_s=60)
+        assert await clockwork.timetable.built_in() == [schedule]
+        for _ in range(2):  # of two workers that say so, one is the second
+            await clockwork.timetable.retire(schedule, unseen_s=0)
+            assert await clockwork.timetable.built_in() == []
 
     @pytest.mark.parametrize("cron", ["0 3 * * *", "0 4 * * *"])
     async def test_one_that_is_paused_stays_so(self, clockwork: Clockwork, cron: str) -> None:

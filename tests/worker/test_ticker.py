@@ -19,7 +19,7 @@ from tasks.firing import Firing
 from tasks.queue.connect import close, connect
 from tasks.queue.enqueue import Submission
 from tasks.queue.record import State
-from tasks.queue.redis_keys import SCHEDULES
+from tasks.queue.redis_keys import SCHEDULE, SCHEDULES
 from tasks.runs import Run, read_runs
 from tasks.schedules import LINES
 from tasks.settings import Settings
@@ -28,6 +28,7 @@ from tests.kinds import KINDS, Anything
 from tests.processes import ROOT, SCHEDULED, worker_process
 from tests.servers import Valkey
 from tests.worker.working import Desk, working
+from worker import ticker
 from worker.stock import arq_cron
 
 PATIENCE_S = 15.0
@@ -139,14 +140,41 @@ class TestLinesOfThePage:
         self, redis: ArqRedis, settings: Settings, desk: Desk, line: Line
     ) -> None:
         timetable = Timetable(redis, settings)
-        await timetable.install(Line(KINDS["refuse"], "* * * * *", "Of an older version."))
+        await self.install_long_ago(redis, timetable)
         async with working(redis, settings, lines=[line]):
-            async with asyncio.timeout(PATIENCE_S):
-                while await self.names(redis) != ["nothing"]:
-                    await asyncio.sleep(0.01)
+            await self.until_alone(redis)
             now_ms = (await Firing(redis, settings).look()).now_ms
             await redis.zadd(SCHEDULES, {"nothing": now_ms})
             assert (await desk.ended(await self.last(timetable))).owner == "system"
+
+    async def install_long_ago(self, redis: ArqRedis, timetable: Timetable) -> None:
+        await timetable.install(Line(KINDS["refuse"], "0 0 1 1 *", "Of an older version."))
+        await redis.hset(f"{SCHEDULE}refuse", "installed_at", 1)
+
+    async def until_alone(self, redis: ArqRedis) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while await self.names(redis) != ["nothing"]:
+                await asyncio.sleep(0.01)
+
+    async def test_what_an_older_worker_puts_back_goes_once_it_is_gone(
+        self, redis: ArqRedis, settings: Settings, line: Line, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """And stays as long as it is there, so that two versions do not take away each other's lines."""
+        monkeypatch.setattr(ticker, "INSTALL_S", 0.05)
+        timetable = Timetable(redis, settings)
+        async with working(redis, settings, lines=[line]):
+            await self.until_alone(redis)
+            await timetable.install(Line(KINDS["refuse"], "0 0 1 1 *", "Of an older version."))
+            seen = await self.installed_at(redis)
+            async with asyncio.timeout(PATIENCE_S):
+                while await self.installed_at(redis) < seen + 100:
+                    await asyncio.sleep(0.02)
+            assert await self.names(redis) == ["nothing", "refuse"]
+            await redis.hset(f"{SCHEDULE}refuse", "installed_at", 1)
+            await self.until_alone(redis)
+
+    async def installed_at(self, redis: ArqRedis) -> int:
+        return int(await redis.hget(f"{SCHEDULE}nothing", "installed_at") or 0)
 
     async def last(self, timetable: Timetable) -> str:
         async with asyncio.timeout(PATIENCE_S):

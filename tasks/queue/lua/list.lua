@@ -3,6 +3,8 @@
 -- look (records), prefix (of an id or a name) or false, queue or false.
 -- Answers {ids {…}, after {created, id} (false at the end), looked (records)}.
 local BATCH = 100
+-- Of many indexes most have none of the newest: each is asked for a few at first, then for twice as many.
+local FIRST = math.max(math.floor(1000 / math.max(#payload.indexes, 1)), 4)
 local after, prefix = payload.after, payload.prefix and string.lower(payload.prefix)
 
 -- Ids are hex: Lua orders them as Redis does.
@@ -22,25 +24,46 @@ local function step(walk)
       return
     else
       local newest = after and after[1] or payload.newest or '+inf'
-      walk.batch = redis.call('ZREVRANGEBYSCORE', walk.index, newest, payload.oldest, 'WITHSCORES', 'LIMIT', walk.offset, BATCH)
-      walk.offset, walk.at, walk.last = walk.offset + BATCH, 1, #walk.batch < 2 * BATCH
+      walk.batch = redis.call('ZREVRANGEBYSCORE', walk.index, newest, payload.oldest, 'WITHSCORES', 'LIMIT', walk.offset, walk.size)
+      walk.offset, walk.at, walk.last = walk.offset + walk.size, 1, #walk.batch < 2 * walk.size
+      walk.size = math.min(2 * walk.size, BATCH)
     end
   end
 end
 
+-- The walks that have not ended, as a binary heap: the first is the one whose next job is the newest of all.
 local walks, gone = {}, {}
-for n, name in ipairs(payload.indexes) do
-  walks[n] = { index = K.jobs .. name, offset = 0, at = 1, batch = {} }
-  step(walks[n])
+local function is_newer(one, other)
+  return one.created > other.created or one.created == other.created and one.id > other.id
 end
 
--- The walk whose next job is the newest of all; nil at the end.
-local function newest_walk()
-  local best
-  for _, walk in ipairs(walks) do
-    if walk.id and (not best or walk.created > best.created or walk.created == best.created and walk.id > best.id) then best = walk end
+local function sink(at)
+  local walk = walks[at]
+  while walks[2 * at] do
+    local child = 2 * at
+    if walks[child + 1] and is_newer(walks[child + 1], walks[child]) then child = child + 1 end
+    if not is_newer(walks[child], walk) then break end
+    walks[at], at = walks[child], child
   end
-  return best
+  walks[at] = walk
+end
+
+local function start_walks()
+  for _, name in ipairs(payload.indexes) do
+    local walk = { index = K.jobs .. name, offset = 0, at = 1, batch = {}, size = math.min(FIRST, BATCH) }
+    step(walk)
+    if walk.id then walks[#walks + 1] = walk end
+  end
+  for at = math.floor(#walks / 2), 1, -1 do sink(at) end
+end
+
+local function step_newest()
+  step(walks[1])
+  if not walks[1].id then
+    walks[1] = walks[#walks]
+    walks[#walks] = nil
+  end
+  if walks[1] then sink(1) end
 end
 
 local function begins(text)
@@ -65,12 +88,12 @@ end
 if prefix and #prefix == 32 and is_listed(prefix) then return cmsgpack.pack({ { prefix }, false, 1 }) end
 
 local ids, looked, last = {}, 0, false
-local walk = newest_walk()
-while walk and #ids < payload.limit and looked < payload.look do
+start_walks()
+while walks[1] and #ids < payload.limit and looked < payload.look do
+  local walk = walks[1]
   looked, last = looked + 1, { walk.created, walk.id }
   if is_wanted(walk.id, walk.index) then ids[#ids + 1] = walk.id end
-  step(walk)
-  walk = newest_walk()
+  step_newest()
 end
 for _, entry in ipairs(gone) do redis.call('ZREM', entry[1], entry[2]) end
-return cmsgpack.pack({ ids, walk and last or false, looked })
+return cmsgpack.pack({ ids, walks[1] and last or false, looked })

@@ -1,7 +1,10 @@
 -- The books are put right where something was torn out of them: a key that expired, was evicted or deleted, an older snapshot.
--- payload: ids, lanes {{queue, lane}, …}, queues {name, …}, owner (of jobs that have lost theirs), keep.
--- Answers {what became of each id: 'fine' | 'mended' | 'closed' | 'dropped' | 'over', how many lanes were mended, how many queues}.
+-- payload: ids, lanes {{queue, lane}, …}, schedules {id, …}, queues {name, …}, owner (of jobs that have lost theirs), keep.
+-- Answers {what became of each id: 'fine' | 'mended' | 'closed' | 'dropped' | 'over', how many lanes were looked at, how many of them were
+-- mended, how many queues}. When it has asked Redis as much as it may, the rest of ids and lanes is to be said again.
 -- What waits where it should is left alone: in a parked lane or a paused queue, for its time, for other jobs.
+local MOST_CALLS = 2000
+local calls, CALLS = 0, { job = 12, blob = 3, first = 4, ending = 80, after = 250, lane = 6 }
 local NEEDED = { 'kind', 'queue', 'owner', 'lane', 'shelves', 'priority', 'params', 'created_at', 'due_at', 'score' }
 
 local function error_of(code, message)
@@ -19,15 +22,18 @@ local function drop(id)
 end
 
 -- Whoever needs blobs goes on saying so, as long as it is kept.
-local function renew_blobs(id)
+local function renew_blobs(holder, blobs, delay_ms)
+  for blob in string.gmatch(blobs, '%x+') do
+    local key = K.blob .. blob
+    calls = calls + CALLS.blob
+    if redis.call('PTTL', key) < K.blob_ms / 2 or redis.call('SISMEMBER', key, holder) == 0 then need_blobs(holder, { blob }, delay_ms) end
+  end
+end
+
+local function renew_blobs_of_job(id)
   local r = redis.call('HMGET', K.job .. id, 'blobs', 'due_at', 'expires_at')
   if not r[1] or r[3] and tonumber(r[3]) <= now then return end
-  for blob in string.gmatch(r[1], '%x+') do
-    local key = K.blob .. blob
-    if redis.call('PTTL', key) < K.blob_ms / 2 or redis.call('SISMEMBER', key, id) == 0 then
-      need_blobs(id, { blob }, math.max(tonumber(r[2] or now) - now, 0))
-    end
-  end
+  renew_blobs(id, r[1], math.max(tonumber(r[2] or now) - now, 0))
 end
 
 -- A record that has lost some of what a job needs is made whole, and closed.
@@ -53,6 +59,7 @@ end
 local function recount_awaited(id, job)
   local live, lost = 0, nil
   for _, first in ipairs(cjson.decode(redis.call('HGET', K.job .. id, 'after') or '[]')) do
+    calls = calls + CALLS.first
     local state = redis.call('HGET', K.job .. first, 'state')
     if LIVE[state] then
       live = live + 1
@@ -124,7 +131,7 @@ end
 local function reconcile(id)
   local r = redis.call('HMGET', K.job .. id, 'state', 'kind')
   if not r[1] then return drop(id) end
-  renew_blobs(id)
+  renew_blobs_of_job(id)
   if not LIVE[r[1]] then return 'over' end
   if r[2] == 'batch' then return reconcile_batch(id) end
   if close_incomplete(id) then return 'closed' end
@@ -135,25 +142,41 @@ local function reconcile(id)
   return counted == 'fine' and put or 'mended'
 end
 
--- How many of a lane's jobs run. Indexes of what runs are short: there are no more than all workers' slots. A lane of a host has none; our own
--- workers' leases tell of it.
-local function running_in(queue, lane)
-  local owner, endpoint = string.match(lane, '^owner:(.*)$'), string.match(lane, '^endpoint:(.*)$') or string.match(lane, '^test:(.*)$')
-  local ids = (owner or endpoint) and redis.call('ZRANGE', K.jobs .. (owner or 'endpoint/' .. endpoint) .. ':running', 0, -1)
-    or redis.call('ZRANGEBYSCORE', K.arq_queue[queue], '-inf', now + K.lease_ms, 'LIMIT', 0, 5000)
-  local running = 0
-  for _, id in ipairs(ids) do
+-- How many of an index's jobs run in each lane: queue and lane → number. It is read once for all the lanes whose jobs stand in it, and
+-- short, for it has no more than all workers' slots, once Redis has left out what runs in none.
+local counted = {}
+local function running_by_lane(index, without)
+  local running = counted[index]
+  if running then return running end
+  running = {}
+  counted[index] = running
+  calls = calls + redis.call('ZCARD', index) / 2
+  for _, id in ipairs(redis.call('ZDIFF', 2, index, without)) do
     local r = redis.call('HMGET', K.job .. id, 'state', 'queue', 'lane')
-    if r[1] == 'running' and r[2] == queue and r[3] == lane then running = running + 1 end
+    calls = calls + 1
+    if r[1] == 'running' and r[2] and r[3] then
+      local lane = r[2] .. ':' .. r[3]
+      running[lane] = (running[lane] or 0) + 1
+    end
   end
   return running
+end
+
+-- How many of a lane's jobs run, by the one index that has them all; nil if its name is none of ours.
+local function running_in(queue, lane)
+  local kind, about = string.match(lane, '^(%l+):([^:]*)')
+  local shelf = kind == 'owner' and about or kind == 'host' and about .. '/delivery'
+    or (kind == 'endpoint' or kind == 'test') and 'endpoint/' .. about
+  return shelf and (running_by_lane(K.jobs .. shelf .. ':running', K.jobs .. shelf .. '/batch:running')[queue .. ':' .. lane] or 0)
 end
 
 -- A lane that counts a job which is gone stays full for ever; one out of the round in which nothing runs is never put back.
 local function mend_lane(queue, lane)
   if not K.arq_queue[queue] then return false end
   local key, mended = K.lane .. queue .. ':' .. lane, false
+  calls = calls + CALLS.lane
   local running = running_in(queue, lane)
+  if not running then return false end
   if tonumber(redis.call('HGET', key, 'running') or 0) ~= running then
     if running > 0 then redis.call('HSET', key, 'running', running) else redis.call('HDEL', key, 'running') end
     mended = true
@@ -187,12 +210,24 @@ local function recount(queue)
   return mended
 end
 
-local answers, lanes, queues = {}, 0, 0
-for n, id in ipairs(payload.ids) do answers[n] = reconcile(id) end
+local answers, looked, lanes, queues = {}, 0, 0, 0
+for n, id in ipairs(payload.ids) do
+  if calls > MOST_CALLS then break end
+  answers[n] = reconcile(id)
+  calls = calls + CALLS.job
+  if answers[n] == 'closed' then
+    calls = calls + CALLS.ending + (redis.call('HEXISTS', K.job .. id, 'awaited') == 1 and CALLS.after or 0)
+  end
+end
 for _, pair in ipairs(payload.lanes) do
+  if calls > MOST_CALLS then break end
+  looked = looked + 1
   if mend_lane(pair[1], pair[2]) then lanes = lanes + 1 end
+end
+for _, id in ipairs(payload.schedules) do
+  renew_blobs('schedule:' .. id, redis.call('HGET', K.schedule .. id, 'blobs') or '', 0)
 end
 for _, queue in ipairs(payload.queues) do
   if recount(queue) then queues = queues + 1 end
 end
-return cmsgpack.pack({ answers, lanes, queues })
+return cmsgpack.pack({ answers, looked, lanes, queues })

@@ -5,6 +5,7 @@
 --   change: fields, without {name, …}, due
 --   delete: blobs
 --   install: fields, cron and timezone (as in fields), due
+--   retire: as delete, unless it was installed within the last unseen_ms
 -- Answers {'done'} | {'unknown'} | {'full'} | {'swept', …} (look whether the blob is there, and say it again).
 local id, key, owner = payload.id, K.schedule .. payload.id, payload.owner
 local index, holder = K.schedules .. ':' .. owner, 'schedule:' .. payload.id
@@ -48,6 +49,7 @@ function verbs.install()
     redis.call('HSET', key, 'owner', owner, unpack(fields))
     redis.call('HINCRBY', key, 'revision', 1)
   end
+  redis.call('HSET', key, 'installed_at', now)
   redis.call('ZADD', index, 'NX', now, id)
   if moved and known[3] ~= '1' then
     redis.call('ZADD', K.schedules, payload.due, id)
@@ -57,7 +59,12 @@ function verbs.install()
   return { 'done' }
 end
 
-if payload.verb == 'change' or payload.verb == 'delete' then
+function verbs.retire()
+  local installed = tonumber(redis.call('HGET', key, 'installed_at') or 0)
+  return now - installed < payload.unseen_ms and { 'done' } or verbs.delete()
+end
+
+if payload.verb == 'change' or payload.verb == 'delete' or payload.verb == 'retire' then
   if redis.call('HGET', key, 'owner') ~= owner then return cmsgpack.pack({ 'unknown' }) end
 end
 return cmsgpack.pack(verbs[payload.verb]())

@@ -1,5 +1,6 @@
 """Looking for jobs: several shelves as one list, by beginnings and queues, at a bounded cost."""
 
+import random
 from collections import Counter
 from itertools import chain
 
@@ -54,6 +55,24 @@ async def test_several_shelves_are_one_list(redis: ArqRedis, intake: Intake, lis
     assert await all_ids(listing, Selection(("a", "b"), since_ms=6, until_ms=6), 100) == [
         [job_id for at, job_id in sorted(made, reverse=True) if at == 6 and job_id in await of(redis, "a", "b")]
     ]
+
+
+async def test_of_very_many_shelves_a_page_is_right_and_quick(redis: ArqRedis, listing: Listing) -> None:
+    """As an admin's, who asks for every owner's and every kind's."""
+    names, chance = tuple(f"o{n // 8}/k{n % 8}" for n in range(800)), random.Random(1)  # noqa: S311 - the same in every run
+    made = [(chance.randrange(1_500), f"{n:032x}", names[min(chance.randrange(1_600), 799)]) for n in range(3_000)]
+    async with redis.pipeline(transaction=False) as pipe:
+        for created, job_id, name in made:
+            pipe.hset(f"pressroom:job:{job_id}", mapping={"state": "queued", "queue": "default"})
+            pipe.zadd(f"pressroom:jobs:{name}", {job_id: created})
+        await pipe.execute()
+    expected = [job_id for _, job_id, _ in sorted(made, reverse=True)]
+    await redis.config_resetstat()
+    assert list(chain(*await all_ids(listing, Selection(names), 200))) == expected
+    calls = (await redis.info("commandstats"))["cmdstat_zrevrangebyscore"]
+    assert calls["calls"] < 20 * 1_000
+    assert (await listing.ids(Selection(names, queue="media"), limit=50)).looked == read_module.LOOK_AT_MOST
+    await redis.flushall()
 
 
 async def of(redis: ArqRedis, *owners: str) -> set[str]:

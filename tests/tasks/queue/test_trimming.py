@@ -9,6 +9,7 @@ from tasks.queue.enqueue import Intake
 from tasks.queue.record import State
 from tasks.queue.redis_keys import BLOB, JOB, JOBS
 from tasks.queue.trimming import AT_ONCE, trim
+from tasks.settings import TAKEN_NAMES
 from tests.tasks.queue.claimant import Claimant
 from tests.tasks.queue.submissions import submit
 
@@ -43,6 +44,13 @@ async def test_an_index_of_a_state_loses_those_that_are_in_another(redis: ArqRed
     assert await trimmed(redis) == 1
     assert await redis.exists(f"{JOBS}dev:running") == 0
     assert await index(redis, f"{JOBS}dev:queued") == {job_id}
+
+
+async def test_an_owner_may_be_called_like_a_state(redis: ArqRedis, intake: Intake) -> None:
+    """From before such names were refused."""
+    job_id = await submit(intake, owner="failed")
+    assert await trimmed(redis) == 0
+    assert await index(redis, f"{JOBS}failed") == await index(redis, f"{JOBS}failed:queued") == {job_id}
 
 
 async def test_a_long_index_is_trimmed_in_parts(redis: ArqRedis) -> None:
@@ -96,3 +104,4 @@ async def test_a_dry_run_counts_the_same_and_changes_nothing(
 def test_states_are_told_from_shelves() -> None:
     """No owner and no kind can be called so that its index is taken for that of a state."""
     assert all(":" not in state for state in State)
+    assert set(State) <= TAKEN_NAMES

@@ -233,7 +233,7 @@ async def test_a_closed_watch_gives_waiters_the_record_as_it_stands(
     watch.close()
     async with asyncio.timeout(AWAKE_S / 2):
         records = [*await asyncio.gather(*waiting), await watch.wait_until_ended(jobs[0].id, AWAKE_S)]
-    assert [record and record.state for record in records] == [State.RUNNING] * 5
+    assert [record.state if record else None for record in records] == [State.RUNNING] * 5
     await subscribed(redis, 0)
 
 
@@ -243,7 +243,7 @@ async def test_a_closed_watch_ends_what_followers_are_told(
     (job,) = await running(intake, claimant, 1)
 
     async def told() -> list[State | None]:
-        return [record and record.state async for record in watch.follow(job.id, AWAKE_S)]
+        return [record.state if record else None async for record in watch.follow(job.id, AWAKE_S)]
 
     following = asyncio.create_task(told())
     await subscribed(redis, 1)

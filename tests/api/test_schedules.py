@@ -227,12 +227,21 @@ class TestThoseThatComeWithTheService:
 
 
 async def test_anothers_schedule_answers_as_an_unknown_one(alice: httpx.AsyncClient, bob: httpx.AsyncClient) -> None:
-    theirs = await create(bob)
+    theirs = await create(alice)
     for method, path, body in OF_A_SCHEDULE:
-        for one in (theirs["id"], "0" * 32, "x:y"):  # an admin looks after the service, not after other people's own
-            answer = await alice.request(method, f"/v1/schedules/{one}{path}", json=body)
+        for one in (theirs["id"], "0" * 32, "x:y"):
+            answer = await bob.request(method, f"/v1/schedules/{one}{path}", json=body)
             assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), (method, path)
-    assert (await bob.get(f"/v1/schedules/{theirs['id']}")).json() == theirs
+    assert (await alice.get(f"/v1/schedules/{theirs['id']}")).json() == theirs
+
+
+async def test_an_admin_may_stop_anybodys_schedule_whose_key_may_be_gone(
+    alice: httpx.AsyncClient, bob: httpx.AsyncClient
+) -> None:
+    place = f"/v1/schedules/{(await create(bob))['id']}"
+    assert (await alice.patch(place, json={"paused": True})).json()["paused"] is True
+    assert (await alice.delete(place)).status_code == 204
+    assert (await bob.get(place)).status_code == 404
 
 
 BAD: dict[str, tuple[dict[str, Any], str, str]] = {

@@ -14,7 +14,6 @@ from tasks.queue.enqueue import Intake
 from tasks.queue.lanes import Lanes
 from tasks.queue.record import State
 from tasks.queue.redis_keys import ARQ_JOB_MS, BLOB, BLOB_MS, DAY_MS, JOB, SAFETY_MS
-from tasks.queue.script import Script
 from tasks.reconciliation import ReconciliationParams
 from tasks.settings import Settings
 from tasks.timetable import Timetable, Wishes
@@ -207,53 +206,6 @@ async def test_a_lane_that_counts_jobs_which_are_gone_is_free_again(
     assert await redis.hget(f"pressroom:lane:default:{lane}", "running") == b"1"
     assert len((await claimant.claim(lane_cap=2, receiver_cap=2)).jobs) == 1
     assert await claimant.finish(running)
-
-
-class TestNobodyIsHeldUp:
-    """A script asks Redis so often as takes a few milliseconds; what is left is done by the next."""
-
-    async def test_many_lanes_of_hosts_read_what_runs_once(self, redis: ArqRedis) -> None:
-        async with redis.pipeline(transaction=False) as pipe:
-            for n in range(2_000):
-                lane = f"host:dev:{n % 100}.example.com"
-                pipe.hset(JOB + str(n), mapping={"state": "running", "queue": "webhooks", "lane": lane})
-                pipe.zadd("pressroom:jobs:dev/delivery:running", {str(n): n})
-                pipe.hset(f"pressroom:lane:webhooks:{lane}", "running", 1)
-            await pipe.execute()
-        await redis.config_resetstat()
-        lanes = [("webhooks", f"host:dev:{n}.example.com") for n in range(100)]
-        payload = {"ids": [], "lanes": lanes, "schedules": [], "queues": [], "owner": "system", "keep": {}}
-        _, looked, mended, _ = await Script(redis, "reconcile")(payload)
-        assert 0 < looked == mended
-        assert (await redis.info("commandstats"))["cmdstat_hmget"]["calls"] == 2_000
-        assert await redis.hget("pressroom:lane:webhooks:host:dev:0.example.com", "running") == b"20"
-        await redis.flushall()
-
-    async def test_open_batches_are_not_counted_one_by_one(self, redis: ArqRedis) -> None:
-        ids = {str(n): n for n in range(5_000)}
-        await redis.zadd("pressroom:jobs:dev:running", {**ids, "job": 1})
-        await redis.zadd("pressroom:jobs:dev/batch:running", ids)
-        await redis.hset(JOB + "job", mapping={"state": "running", "queue": "default", "lane": "owner:dev"})
-        await redis.config_resetstat()
-        payload = {"ids": [], "lanes": [("default", "owner:dev")], "schedules": [], "queues": []}
-        assert await Script(redis, "reconcile")({**payload, "owner": "system", "keep": {}}) == [[], 1, 1, 0]
-        assert (await redis.info("commandstats"))["cmdstat_hmget"]["calls"] == 1
-        assert await redis.hget(LANE, "running") == b"1"
-        await redis.flushall()
-
-    async def test_what_is_more_than_one_script_takes_is_done_by_the_next(
-        self, redis: ArqRedis, intake: Intake, reconcile: Reconcile
-    ) -> None:
-        firsts = tuple([await submit(intake) for _ in range(20)])
-        waiting = [await submit(intake, after=firsts) for _ in range(100)]
-        await redis.hset(JOB + firsts[0], "state", "failed")
-        payload: dict[str, Any] = {"ids": waiting, "lanes": [("default", "owner:dev")], "schedules": [], "queues": []}
-        keep = {"succeeded": 1_000, "failed": 60_000, "cancelled": 1_000, "tombstone": 0}
-        answers, looked, *_ = await Script(redis, "reconcile")({**payload, "owner": "system", "keep": keep})
-        assert 5 <= len(answers) <= 20
-        assert (set(answers), looked) == ({"closed"}, 0)
-        assert (await reconcile())["closed"] == 100 - len(answers)
-        await redis.flushall()
 
 
 async def test_counts_of_a_queue_that_are_wrong_are_counted_anew(

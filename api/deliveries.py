@@ -60,21 +60,16 @@ async def list_deliveries(
         record = await read(context.redis, delivery_id(event, endpoint))
         within = record and since_ms <= record.created_at <= (until_ms or record.created_at)
         return uncached(_page(request, context, (record,) if record and within else (), state))
-    try:
-        page = await read_page(
-            context.redis,
-            shelf,
-            # The shelf of an event has no index by state.
-            state=None if event else state,
-            since_ms=since_ms,
-            until_ms=until_ms,
-            limit=limit,
-            cursor=cursor,
-        )
-    except ValueError as error:
-        raise Refusal(
-            "invalid_request", "cursor: give back the `next` of a page as it came.", field="cursor"
-        ) from error
+    page = await read_page(
+        context.redis,
+        shelf,
+        # The shelf of an event has no index by state.
+        state=None if event else state,
+        since_ms=since_ms,
+        until_ms=until_ms,
+        limit=limit,
+        cursor=cursor,
+    )
     return uncached(_page(request, context, page.records, state, page.cursor))
 
 

@@ -27,7 +27,6 @@ from api.times import from_ms
 from api.views import address_of, uncached
 from tasks import endpoints
 from tasks.endpoints import Wishes
-from tasks.refusal import Refusal
 
 router = APIRouter(prefix="/v1/endpoints", tags=["webhooks"])
 
@@ -84,12 +83,7 @@ async def list_endpoints(
     """Go on while there is a `next`."""
     refuse_unknown(request, "limit", "cursor")
     context = context_of(request)
-    try:
-        found, following = await context.endpoints.page(owner_of(request), limit, cursor)
-    except ValueError as error:
-        raise Refusal(
-            "invalid_request", "cursor: give back the `next` of a page as it came.", field="cursor"
-        ) from error
+    found, following = await context.endpoints.page(owner_of(request), limit, cursor)
     return uncached(EndpointPage(endpoints=[_view(request, context, one) for one in found], next=following))
 
 

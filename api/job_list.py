@@ -54,12 +54,7 @@ async def list_jobs(
     context = context_of(request)
     asked = JobFilter(state=state, kind=kind, queue=queue, since=since, until=until, q=q)
     selection = asked.selection(*_owners(context, owner_of(request), owner))
-    try:
-        page = await context.listing.page(selection, limit=limit, cursor=cursor)
-    except ValueError as error:
-        raise Refusal(
-            "invalid_request", "cursor: give back the `next` of a page as it came.", field="cursor"
-        ) from error
+    page = await context.listing.page(selection, limit=limit, cursor=cursor)
     address, now_ms = address_of(request, context.settings), int(time.time() * 1000)
     jobs = [job_of(record, address) for record in page.records if not record.expired(now_ms)]
     counted = await context.listing.counts(selection) if counts else None

@@ -125,14 +125,7 @@ async def list_lanes(
     context = context_for_admins(request)
     seconds, micros = await context.redis.time()
     now_ms = seconds * 1000 + micros // 1000
-    try:
-        lanes, following = await Overview(context.redis, context.settings).lanes(
-            _known(queue), limit=limit, cursor=cursor
-        )
-    except ValueError as error:
-        raise Refusal(
-            "invalid_request", "cursor: give back the `next` of a page as it came.", field="cursor"
-        ) from error
+    lanes, following = await Overview(context.redis, context.settings).lanes(_known(queue), limit=limit, cursor=cursor)
     return uncached(LanePage(lanes=[_lane(lane, now_ms) for lane in lanes], next=following))
 
 

@@ -106,10 +106,7 @@ async def list_schedules(request: Request, *, limit: Limit = 50, cursor: Cursor 
     """For admins the first page begins with those that come with the service. Go on while there is a `next`."""
     refuse_unknown(request, "limit", "cursor")
     context, owner = context_of(request), owner_of(request)
-    try:
-        found, following = await context.timetable.page(owner, limit, cursor)
-    except ValueError as error:
-        raise _bad_cursor() from error
+    found, following = await context.timetable.page(owner, limit, cursor)
     if cursor is None and is_admin(context, owner):
         found = [*await context.timetable.built_in(), *found]
     return uncached(views.SchedulePage(schedules=await _views(request, context, found), next=following))
@@ -184,10 +181,7 @@ async def list_runs(request: Request, schedule_id: ScheduleId, *, limit: Limit =
     refuse_unknown(request, "limit", "cursor")
     context = context_of(request)
     schedule = await _find(request, context, schedule_id)
-    try:
-        found, following = await runs.read_runs(context.redis, schedule.id, limit=limit, cursor=cursor)
-    except ValueError as error:
-        raise _bad_cursor() from error
+    found, following = await runs.read_runs(context.redis, schedule.id, limit=limit, cursor=cursor)
     address = address_of(request, context.settings)
     return uncached(views.RunPage(runs=[views.run_of(run, address) for run in found], next=following))
 
@@ -218,10 +212,6 @@ async def _views(request: Request, context: Context, schedules: Sequence[timetab
     last = await runs.last_runs(context.redis, [one.last_run for one in schedules if one.last_run])
     address = address_of(request, context.settings)
     return [views.schedule_of(one, last.get(one.last_run or ""), address) for one in schedules]
-
-
-def _bad_cursor() -> Refusal:
-    return Refusal("invalid_request", "cursor: give back the `next` of a page as it came.", field="cursor")
 
 
 def _built_in(field: str) -> Refusal:

@@ -183,7 +183,7 @@ class Endpoints:
     async def page(self, owner: str, limit: int, cursor: str | None) -> tuple[list[Endpoint], str | None]:
         """An owner's endpoints, newest first, and the cursor of what follows.
 
-        Raises: ValueError for a cursor that is none of ours.
+        Raises: Refusal `invalid_request` for a cursor that is none of ours.
         """
         ids, following = await read_index(self._redis, ENDPOINTS + owner, limit=limit, cursor=cursor)
         async with self._redis.pipeline(transaction=False) as pipe:

@@ -30,7 +30,7 @@ async def read_runs(
 ) -> tuple[list[Run], str | None]:
     """The runs of a schedule, newest first, and the cursor of what follows. Those whose job is forgotten are left out.
 
-    Raises: ValueError for a cursor that is none of ours.
+    Raises: Refusal `invalid_request` for a cursor that is none of ours.
     """
     index = RUNS + schedule_id
     members, following = await read_index(redis, index, limit=limit, cursor=cursor)

@@ -196,7 +196,7 @@ class Timetable:
     async def page(self, owner: str, limit: int, cursor: str | None) -> tuple[list[Schedule], str | None]:
         """An owner's schedules, newest first, and the cursor of what follows.
 
-        Raises: ValueError for a cursor that is none of ours.
+        Raises: Refusal `invalid_request` for a cursor that is none of ours.
         """
         ids, following = await read_index(self._redis, f"{SCHEDULES}:{owner}", limit=limit, cursor=cursor)
         return await self._read_all(ids), following

@@ -4,6 +4,8 @@ import base64
 import binascii
 from typing import Final
 
+from tasks.refusal import Refusal
+
 LATEST_MS: Final = 1 << 53
 """No time is later: beyond it, Redis' scores would round."""
 
@@ -14,9 +16,11 @@ def write_cursor(created_ms: int, entry: str) -> str:
 
 
 def read_cursor(cursor: str) -> tuple[int, str]:
-    """What `write_cursor` was given. Raises: ValueError for a cursor that is none of ours."""
+    """What `write_cursor` was given. Raises: Refusal `invalid_request` for a cursor that is none of ours."""
     try:
         created, _, entry = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(":")
         return max(min(int(created), LATEST_MS), 0), entry
     except (binascii.Error, UnicodeDecodeError, ValueError) as error:
-        raise ValueError("not a cursor of ours") from error
+        raise Refusal(
+            "invalid_request", "cursor: give back the `next` of a page as it came.", field="cursor"
+        ) from error

@@ -97,7 +97,7 @@ class Overview:
         """Lanes, at most `limit`, those that may not be served first, and the cursor of what follows. Lanes that move
         between two pages may be missed or come twice.
 
-        Raises: ValueError for a cursor that is none of ours.
+        Raises: Refusal `invalid_request` for a cursor that is none of ours.
         """
         place, rank = read_cursor(cursor) if cursor else (1, "0")
         start = [place, max(int(rank), 0)]

@@ -60,7 +60,7 @@ class Listing:
     async def page(self, selection: Selection, *, limit: int = 50, cursor: str | None = None) -> Page:
         """At most `limit` records. It may be short, even empty, though more follow: go by the cursor.
 
-        Raises: ValueError for a cursor that is none of ours.
+        Raises: Refusal `invalid_request` for a cursor that is none of ours.
         """
         found = await self.ids(selection, limit=limit, cursor=cursor)
         async with self._redis.pipeline(transaction=False) as pipe:
@@ -125,7 +125,7 @@ async def read_index(
     """Ids of an index (zset id → ms) of other things than jobs, newest first, at most `limit`, and the cursor of what
     follows.
 
-    Raises: ValueError for a cursor that is none of ours.
+    Raises: Refusal `invalid_request` for a cursor that is none of ours.
     """
     entries = await _entries(redis, index, cursor, limit + 1)
     shown = [(int(score), one.decode()) for one, score in entries[:limit]]

@@ -11,6 +11,7 @@ from tasks.queue import shelves
 from tasks.queue.enqueue import Intake
 from tasks.queue.read import Page, read, read_page
 from tasks.queue.record import State
+from tasks.refusal import Refusal
 from tests.tasks.queue.claimant import Claimant
 from tests.tasks.queue.submissions import submit
 
@@ -157,7 +158,7 @@ async def test_a_page_may_be_bounded_in_time(redis: ArqRedis, intake: Intake) ->
     ],
 )
 async def test_a_cursor_that_is_none_of_ours_is_refused(redis: ArqRedis, cursor: str) -> None:
-    with pytest.raises(ValueError, match="not a cursor of ours"):
+    with pytest.raises(Refusal, match="invalid_request: cursor"):
         await read_page(redis, "dev", cursor=cursor)
 
 

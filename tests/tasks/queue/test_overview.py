@@ -9,6 +9,7 @@ from tasks.queue.lanes import Lanes
 from tasks.queue.overview import Lane, Overview, Queue, Standing
 from tasks.queue.record import Priority, State
 from tasks.queue.redis_keys import FAILING, JOB, QUEUES
+from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tests.tasks.queue.claimant import Claimant, lapse
 from tests.tasks.queue.fan_out import LANE_A, deliveries
@@ -215,5 +216,5 @@ async def test_lanes_are_paged(overview: Overview, intake: Intake, lanes: Lanes)
         assert len(found) == expected
         seen += [lane.name for lane in found]
     assert (sorted(seen), seen[:3], cursor) == (names, names[:3], None)
-    with pytest.raises(ValueError, match="cursor"):
+    with pytest.raises(Refusal, match="cursor"):
         await overview.lanes("default", limit=2, cursor="nonsense")

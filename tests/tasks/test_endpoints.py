@@ -118,7 +118,7 @@ async def test_pages_follow_each_other_newest_first(redis: ArqRedis, endpoints: 
     rest, end = await endpoints.page("dev", 2, cursor)
     assert [one.id for one in (*first, *rest)] == all_ids[::-1]
     assert end is None
-    with pytest.raises(ValueError, match="cursor"):
+    with pytest.raises(Refusal, match="cursor"):
         await endpoints.page("dev", 2, "é")
 
 

@@ -5,7 +5,7 @@ from contextlib import aclosing
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Request, Response
 from pydantic import Field
 
 from api.accepted import answer, answer_batch
@@ -15,6 +15,7 @@ from api.multipart import Multipart
 from api.named_images import Remote, receive_named
 from api.notify import EXAMPLE_URL, sealed
 from api.problems import documented
+from api.query import documented_query, query_of
 from api.submit_wish import SubmitWish
 from api.uploads import FORM_OVERHEAD_BYTES, FormUploads, Upload, check_length, counted, receive_raw
 from api.variants import parse_variants
@@ -127,11 +128,10 @@ class ImageWish(SubmitWish):
         },
         **documented(*REFUSALS),
     },
-    openapi_extra=BODY,
+    openapi_extra={**BODY, "parameters": documented_query(ImageWish)},
 )
 async def submit_images(
     request: Request,
-    wish: Annotated[ImageWish, Query()],
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, examples=["order-4711"])] = None,
 ) -> Response:
     """Thumbnails of each picture, as `variants` asks: the name of a preset (or `default`), or a JSON list.
@@ -139,7 +139,7 @@ async def submit_images(
     All files of a form are checked and stored before the first job is made. With an `Idempotency-Key` a submit can be
     repeated safely: the same content gives the same job, with status 200.
     """
-    context = context_of(request)
+    context, wish = context_of(request), query_of(request, ImageWish)
     wished = {**wish.fields(context), "idempotency_key": idempotency_key}
     uploads, chosen, whom = await _receive(request, context, wish)
     if whom is not None:

@@ -59,6 +59,11 @@ def read(text: bytes | str, model: type[M], field: str = "body") -> M:
         said: Any = from_json(text, allow_inf_nan=False)
     except ValueError as error:
         raise Refusal("invalid_request", f"{field}: it is no JSON that we read: {error}.", field=field) from error
+    return validated(said, model, field)
+
+
+def validated(said: Any, model: type[M], field: str) -> M:
+    """What was said, as `model` has it. Raises: Refusal `invalid_request`, and what validators of `model` raise."""
     try:
         return model.model_validate(said)
     except ValidationError as error:

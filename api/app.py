@@ -14,50 +14,40 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 
-from api import (
-    batches,
-    cleanup,
-    deliveries,
-    endpoint_jobs,
-    endpoints,
-    events,
-    files,
-    health,
-    images,
-    job_bulk,
-    job_events,
-    job_list,
-    job_verbs,
-    jobs,
-    metrics,
-    problems,
-    queues,
-    reports,
-    schedules,
-    stored_uploads,
-    webhooks,
-    workers,
-)
-from api.addresses import Addresses
-from api.auth import Door
-from api.context import Context
-from api.edge import Edge
-from api.keys import Keys
+from api.http import problems
+from api.http.auth import Door
+from api.http.context import Context
+from api.http.edge import Edge
+from api.http.keys import Keys
+from api.images import submit as images
+from api.jobs import batches, files
+from api.jobs import bulk as job_bulk
+from api.jobs import get as jobs
+from api.jobs import list as job_list
+from api.jobs import stream as job_events
+from api.jobs import verbs as job_verbs
 from api.openapi import describe
-from tasks import logs, tracing
-from tasks.endpoints import Endpoints, open_box
-from tasks.firing import Firing
-from tasks.queue.batches import Batches
-from tasks.queue.cancel import Canceller
+from api.operations import cleanup, health, metrics, queues, workers
+from api.reports import submit as reports
+from api.schedules import endpoints as schedules
+from api.uploads import endpoints as stored_uploads
+from api.webhooks import deliveries, endpoint_jobs, endpoints, events
+from api.webhooks import outgoing as webhooks
+from api.webhooks.url_policy import Addresses
 from tasks.queue.connect import close, connect, found
-from tasks.queue.delete import Deleter
-from tasks.queue.enqueue import Intake
-from tasks.queue.read import Listing
-from tasks.queue.reopen import Reopener
-from tasks.queue.watch import Watch
+from tasks.queue.jobs.batches import Batches
+from tasks.queue.jobs.cancel import Canceller
+from tasks.queue.jobs.delete import Deleter
+from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.reopen import Reopener
+from tasks.queue.records.list import Listing
+from tasks.queue.watch.watch import Watch
+from tasks.schedule.firing import Firing
+from tasks.schedule.store import Timetable
 from tasks.settings import OPEN_OWNER, Settings, load
-from tasks.storage import Storage, open_storage
-from tasks.timetable import Timetable
+from tasks.storage.protocol import Storage, open_storage
+from tasks.telemetry import logs, tracing
+from tasks.webhook.endpoints import Endpoints, open_box
 
 log = structlog.get_logger()
 
@@ -95,7 +85,7 @@ def create_app(given: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
         webhooks=webhooks.router,
-        # FastAPI's spans hold queries, in which secrets stand, and texts of errors; ours are `api.edge`'s.
+        # FastAPI's spans hold queries, in which secrets stand, and texts of errors; ours are `api.http.edge`'s.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.add_middleware(Door)

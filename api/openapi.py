@@ -6,16 +6,16 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from api.auth import PROTECTED
-from api.batches import BatchRequest
-from api.cleanup import CleanupRequest
-from api.endpoint_views import EndpointChange, EndpointRequest, RecoveryRequest, SecretRequest
-from api.events import EventRequest
-from api.job_events import StateChange
-from api.job_filter import JobFilter
-from api.named_images import ImageRequest
-from api.problems import MEDIA_TYPE
-from api.schedule_views import ScheduleChange, ScheduleRequest
+from api.http.auth import PROTECTED
+from api.http.problems import MEDIA_TYPE
+from api.images.by_reference import ImageRequest
+from api.jobs.batches import BatchRequest
+from api.jobs.filter import JobFilter
+from api.jobs.stream import StateChange
+from api.operations.cleanup import CleanupRequest
+from api.schedules.views import ScheduleChange, ScheduleRequest
+from api.webhooks.endpoint_views import EndpointChange, EndpointRequest, RecoveryRequest, SecretRequest
+from api.webhooks.events import EventRequest
 from tasks.report.spec.document import Spec
 
 SUMMARY = (
@@ -64,7 +64,7 @@ def describe(app: FastAPI) -> None:
 
 
 def _lock(document: dict[str, Any]) -> None:
-    """The door (`api.auth`) is not FastAPI's, which therefore does not know which addresses it protects."""
+    """The door (`api.http.auth`) is not FastAPI's, which therefore does not know which addresses it protects."""
     about = "A key of API_KEYS. Without any, every request is the owner `dev`'s."
     document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": about}}
     for place, path in document["paths"].items():

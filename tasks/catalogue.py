@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from tasks.activity import ACTIVITY
-from tasks.alerts import ALERTS
-from tasks.bulk import BULK
-from tasks.cleanup import CLEANUP
 from tasks.kind import Kind
-from tasks.reconciliation import RECONCILIATION
+from tasks.maintenance.activity import ACTIVITY
+from tasks.maintenance.alerts import ALERTS
+from tasks.maintenance.bulk import BULK
+from tasks.maintenance.cleanup import CLEANUP
+from tasks.maintenance.reconciliation import RECONCILIATION
 from tasks.report.kind import REPORT, VALIDATION
 from tasks.thumbnail.kind import THUMBNAIL
 from tasks.webhook.kind import DELIVERY, EVENT, RECOVERY

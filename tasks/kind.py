@@ -14,9 +14,9 @@ from typing import Any, Generic, Protocol, TypeVar
 from pydantic import BaseModel
 from redis.asyncio import Redis
 
-from tasks.outbound import Outbound
+from tasks.outbound.protocol import Outbound
 from tasks.settings import Settings
-from tasks.storage import Storage
+from tasks.storage.protocol import Storage
 
 P = TypeVar("P", bound=BaseModel)
 

@@ -6,8 +6,8 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.queue.connect import close, connect
-from tests.key_leaks import key_leaks
-from tests.servers import MotoServer, RcloneServer, Valkey
+from tests.support.key_leaks import key_leaks
+from tests.support.servers import MotoServer, RcloneServer, Valkey
 
 
 @pytest.fixture(scope="session")

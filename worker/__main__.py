@@ -7,17 +7,17 @@ import sys
 import structlog
 import uvloop
 
-from tasks import logs, tracing
 from tasks.catalogue import KINDS
 from tasks.queue.connect import found
 from tasks.queue.redis_keys import QUEUES
-from tasks.schedules import LINES
+from tasks.schedule.built_in import LINES
 from tasks.settings import Settings, load
-from worker.arq_worker import PressroomWorker
+from tasks.telemetry import logs, tracing
+from worker.arq_compat.worker import PressroomWorker
+from worker.attempts.scratch import sweep
 from worker.engine import Engine
 from worker.resources import open_resources
 from worker.sandbox.limits import keep_secrets
-from worker.scratch import sweep
 
 log = structlog.get_logger()
 

@@ -17,22 +17,22 @@ import structlog
 from redis.asyncio import Redis
 
 from tasks.kind import Kind, Sandbox
-from tasks.outbound import Outbound
+from tasks.outbound.protocol import Outbound
+from tasks.schedule.store import Line
 from tasks.settings import Settings
 from tasks.stopping import AGAIN_S, stop
-from tasks.storage import Storage
-from tasks.timetable import Line
-from worker.abort_watch import AbortWatch
-from worker.claimer import Claimer
+from tasks.storage.protocol import Storage
+from worker.attempts.runner import Runner
+from worker.attempts.running import Reason, Running
+from worker.duties.abort_watch import AbortWatch
+from worker.duties.claimer import Claimer
+from worker.duties.finisher import Finisher
+from worker.duties.heartbeat import Presence
+from worker.duties.lease_keeper import LeaseKeeper
+from worker.duties.ticker import Ticker
+from worker.duties.waker import Waker
 from worker.executor import Executor
-from worker.finisher import Finisher
-from worker.lease_keeper import LeaseKeeper
-from worker.presence import Presence
-from worker.runner import Runner
-from worker.running import Reason, Running
-from worker.ticker import Ticker
-from worker.waker import Waker
-from worker.weather import TROUBLE, Weather
+from worker.redis_health import TROUBLE, Weather
 
 log = structlog.get_logger()
 

@@ -12,18 +12,18 @@ from pydantic import BaseModel, ValidationError
 from redis.asyncio import Redis
 from structlog.contextvars import bind_contextvars
 
-from tasks import tracing
 from tasks.kind import Kind, Notes, Run, Sandbox, TryAgain
-from tasks.outbound import Outbound
-from tasks.queue.reader import CoalescingReader
+from tasks.outbound.protocol import Outbound
 from tasks.queue.script import Script
+from tasks.queue.watch.reader import CoalescingReader
 from tasks.refusal import Refusal
 from tasks.settings import Settings
-from tasks.storage import BlobMissing, Storage, StorageUnavailable
-from worker.outcome import Outcome, Verb, Written
-from worker.progress import ProgressReporter
-from worker.running import Claimed
-from worker.scratch import ScratchRoom
+from tasks.storage.protocol import BlobMissing, Storage, StorageUnavailable
+from tasks.telemetry import tracing
+from worker.attempts.outcome import Outcome, Verb, Written
+from worker.attempts.progress import ProgressReporter
+from worker.attempts.running import Claimed
+from worker.attempts.scratch import ScratchRoom
 
 log = structlog.get_logger()
 
@@ -49,7 +49,7 @@ class Executor:
         self._redis = redis
         self._reader = CoalescingReader(redis)
         self._outbound = outbound
-        self._progress = Script(redis, "progress")
+        self._progress = Script(redis, "run/progress")
         self._settings = settings
         self._worker_id = worker_id
         self._kinds = kinds

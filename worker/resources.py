@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from arq.connections import ArqRedis
 
-from tasks.endpoints import open_box
+from tasks.outbound.client import GuardedClient
+from tasks.outbound.url_policy import own_hosts
 from tasks.queue.connect import close, connect
 from tasks.settings import Settings
-from tasks.storage import Storage, open_storage
-from tasks.webhook.client import GuardedClient
-from tasks.webhook.guard import own_hosts
+from tasks.storage.protocol import Storage, open_storage
+from tasks.webhook.endpoints import open_box
 from worker.sandbox.sandbox import ProcessSandbox
 
 PRELOAD = ("tasks.thumbnail.imaging", "tasks.report.entry")

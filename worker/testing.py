@@ -26,13 +26,13 @@ from starlette.types import Receive, Scope, Send
 from tasks.catalogue import KINDS
 from tasks.kind import Kind, Result, Run
 from tasks.queue.connect import close, connect
-from tasks.queue.enqueue import Accepted, Intake, Submission
-from tasks.queue.read import read
-from tasks.queue.record import Record, State
+from tasks.queue.jobs.enqueue import Accepted, Intake, Submission
+from tasks.queue.records.list import read
+from tasks.queue.records.record import Record, State
 from tasks.queue.redis_keys import CHANGES, QUEUES, WATCHED, arq_queue
 from tasks.queue.wire import JobFailed
 from tasks.settings import Settings
-from tasks.storage import Storage, open_storage
+from tasks.storage.protocol import Storage, open_storage
 from worker.engine import Engine
 from worker.resources import open_resources
 
@@ -60,7 +60,7 @@ class Queue:
     async def submit(self, kind: Kind[P], params: P, **fields: Any) -> Record:
         """Submit a job as any code would, and return its record as it then stands.
 
-        fields: of `tasks.queue.enqueue.Submission`; the owner is `dev` unless they say otherwise. Raises: Refusal.
+        fields: of `tasks.queue.jobs.enqueue.Submission`; the owner is `dev` unless they say otherwise. Raises: Refusal.
         """
         submission = Submission(
             **{"kind": kind.name, "queue": kind.queue, "owner": "dev", "params": params.model_dump_json(), **fields}

@@ -7,7 +7,7 @@ keys that they work out themselves.
 | key | type | what | who removes it |
 |---|---|---|---|
 | `pressroom:job:<id>` | hash | the record | expires after its retention and tombstone; a live one lasts until it ends |
-| `pressroom:jobs:<shelf>` | zset id → created (ms) | all jobs on a shelf (`tasks/queue/shelves.py`) | listings, ends and the cleanup drop ids without a record; an event's expires |
+| `pressroom:jobs:<shelf>` | zset id → created (ms) | all jobs on a shelf (`tasks/queue/records/indexes.py`) | listings, ends and the cleanup drop ids without a record; an event's expires |
 | `pressroom:jobs:<shelf>:<state>` | zset id → created (ms) | those in one state | the transitions; listings and ends as above |
 | `pressroom:after:<id>` | set of job ids | who waits until this job has succeeded | its end |
 | `pressroom:key:<owner>:<sha256>` | string | Idempotency-Key → id and content hash | expires |

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tasks.report import press
+from tasks.report import render as press
 
 MAX_WARNINGS = 100
 """Warnings that a record keeps; the rest are counted."""

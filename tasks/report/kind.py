@@ -16,8 +16,8 @@ from tasks.report.spec.document import Dataset, Format
 from tasks.report.spec.parts import FileRef
 from tasks.report.spec.references import references
 from tasks.settings import Settings
-from tasks.sources import Wanted, find_sources
-from tasks.storage import BlobMissing
+from tasks.storage.protocol import BlobMissing
+from tasks.uploads.sources import Wanted, find_sources
 
 FETCHES_AT_ONCE = 8
 LIMITS = (

@@ -9,7 +9,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tasks.kind import File, Kind, Result, RetryPolicy, Run, TryAgain
-from tasks.outbound import Unreachable
+from tasks.outbound.protocol import Unreachable
 from tasks.refusal import Refusal
 from tasks.thumbnail.variants import Variant
 

@@ -13,9 +13,19 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from tasks import tracing
-from tasks.endpoints import QUEUE, Endpoint, Endpoints, Reason, lane_of, live_keys
-from tasks.events import (
+from tasks.kind import Kind, Result, RetrySchedule, Run, TryAgain
+from tasks.outbound.protocol import Outgoing, Unreachable
+from tasks.queue.jobs.reopen import Reopener
+from tasks.queue.jobs.retention import keep_ms
+from tasks.queue.records import indexes as shelves
+from tasks.queue.records.record import State
+from tasks.queue.redis_keys import ENDPOINT, FAILURE_GAP_MS, JOB, JOBS, LANE, SECOND_MS, SUBSCRIBERS
+from tasks.queue.script import Script
+from tasks.refusal import Refusal
+from tasks.telemetry import tracing
+from tasks.webhook import signature
+from tasks.webhook.endpoints import QUEUE, Endpoint, Endpoints, Reason, lane_of, live_keys
+from tasks.webhook.events import (
     ONE_OFF,
     RETRY_DELAYS_S,
     RETRY_JITTER,
@@ -25,18 +35,8 @@ from tasks.events import (
     delivery_id,
     patterns_of,
 )
-from tasks.kind import Kind, Result, RetrySchedule, Run, TryAgain
-from tasks.outbound import Outgoing, Unreachable
-from tasks.queue import shelves
-from tasks.queue.record import State
-from tasks.queue.redis_keys import ENDPOINT, FAILURE_GAP_MS, JOB, JOBS, LANE, SECOND_MS, SUBSCRIBERS
-from tasks.queue.reopen import Reopener
-from tasks.queue.retention import keep_ms
-from tasks.queue.script import Script
-from tasks.refusal import Refusal
-from tasks.webhook import signature
+from tasks.webhook.response import Verdict, judge
 from tasks.webhook.secret_box import SecretBox
-from tasks.webhook.verdict import Verdict, judge
 
 READ_AT_ONCE = 1_000
 EXPAND_AT_ONCE = 50
@@ -58,7 +58,7 @@ class RecoveryParams(BaseModel):
 async def expand(run: Run[EventParams]) -> Result:
     """Make the deliveries of an event."""
     wanted = await _wanted(run)
-    script, made = Script(run.redis, "expand"), 0
+    script, made = Script(run.redis, "submit/expand"), 0
     for start in range(0, len(wanted), EXPAND_AT_ONCE):
         deliveries = wanted[start : start + EXPAND_AT_ONCE]
         made += await script(

@@ -9,16 +9,16 @@ import structlog
 from arq.connections import ArqRedis
 
 from tasks.settings import Settings
-from tasks.storage import Storage, open_storage
-from tests.api.serving import BOB, KEYS, client_of, serving
-from tests.api.worker import Hand
-from tests.servers import Valkey
+from tasks.storage.protocol import Storage, open_storage
+from tests.support.api.serving import BOB, KEYS, client_of, serving
+from tests.support.api.worker import Hand
+from tests.support.servers import Valkey
 
 
 @pytest.fixture(autouse=True)
 def readable_logs(monkeypatch: pytest.MonkeyPatch) -> None:
     """A logger that has been configured keeps its configuration, and tests could not look at its lines any more."""
-    monkeypatch.setattr("tasks.logs.configure", lambda _settings: None)
+    monkeypatch.setattr("tasks.telemetry.logs.configure", lambda _settings: None)
     structlog.reset_defaults()
 
 

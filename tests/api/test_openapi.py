@@ -11,23 +11,23 @@ import pytest
 from arq.connections import ArqRedis
 
 from api.app import create_app
-from api.delivery_views import EXAMPLE_DELIVERY, EXAMPLE_EVENT
-from api.endpoint_views import EXAMPLE_ENDPOINT
-from api.problems import MEDIA_TYPE
-from api.views import EXAMPLE_UPLOAD
-from tasks.alerts import Alert
-from tasks.endpoints import Endpoints, open_box
-from tasks.events import EventParams, body_of
+from api.http.problems import MEDIA_TYPE
+from api.jobs.views import EXAMPLE_UPLOAD
+from api.webhooks.delivery_views import EXAMPLE_DELIVERY, EXAMPLE_EVENT
+from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
 from tasks.kind import File, Result
-from tasks.queue import shelves
-from tasks.queue.enqueue import Intake, Submission
+from tasks.maintenance.alerts import Alert
+from tasks.queue.jobs.enqueue import Intake, Submission
+from tasks.queue.records import indexes as shelves
 from tasks.settings import Settings
-from tasks.storage import Storage
-from tasks.uploads import keep
-from tests.api.pictures import JPEG, PNG
-from tests.api.subscribers import delivering
-from tests.api.worker import Hand
-from tests.tasks.queue.fan_out import expand
+from tasks.storage.protocol import Storage
+from tasks.uploads.store import keep
+from tasks.webhook.endpoints import Endpoints, open_box
+from tasks.webhook.events import EventParams, body_of
+from tests.support.api.pictures import JPEG, PNG
+from tests.support.api.subscribers import delivering
+from tests.support.api.worker import Hand
+from tests.support.queue.fan_out import expand
 
 DOCUMENT = create_app().openapi()
 HEADERS = {"webhook-id", "webhook-timestamp", "webhook-signature"}
@@ -84,8 +84,8 @@ def settings(settings: Settings) -> Settings:
 async def subscriber(redis: ArqRedis, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """What the examples name of webhooks: an endpoint of alice's, an event, and its delivery."""
     with monkeypatch.context() as ids:
-        ids.setattr("tasks.endpoints.new_id", lambda: EXAMPLE_ENDPOINT)
-        ids.setattr("tasks.queue.enqueue.new_id", lambda: EXAMPLE_EVENT)
+        ids.setattr("tasks.webhook.endpoints.new_id", lambda: EXAMPLE_ENDPOINT)
+        ids.setattr("tasks.queue.jobs.enqueue.new_id", lambda: EXAMPLE_EVENT)
         endpoints = Endpoints(redis, settings, open_box(settings))
         await endpoints.create("alice", {"url": "https://example.com/webhooks", "events": ["a"]})
         params = '{"type": "a", "data": {}}'
@@ -147,7 +147,7 @@ async def deliveries(redis: ArqRedis, settings: Settings, monkeypatch: pytest.Mo
 
     async def found(*_: Any) -> None: ...
 
-    monkeypatch.setattr("api.addresses.check_reachable", found)
+    monkeypatch.setattr("api.webhooks.url_policy.check_reachable", found)
     async with delivering(redis, settings):
         yield
 

@@ -9,10 +9,10 @@ from arq.connections import ArqRedis
 from pydantic import SecretStr
 
 from api.app import opened
-from api.keys import Keys
+from api.http.keys import Keys
 from tasks.refusal import Refusal
 from tasks.settings import Settings
-from tests.servers import free_port
+from tests.support.servers import free_port
 from worker.resources import open_resources
 
 

@@ -18,7 +18,7 @@ from PIL import Image
 from tests.benchmarks.load import Load, put_under_load
 from tests.benchmarks.report import Report, Row, percentile
 from tests.benchmarks.system import ROOT
-from tests.servers import Valkey, free_port, wait_for_port
+from tests.support.servers import Valkey, free_port, wait_for_port
 
 ROUNDS = 3
 REQUESTS = 4_000

@@ -14,16 +14,16 @@ from pathlib import Path
 
 from arq.connections import ArqRedis
 
-from tasks.endpoints import Endpoints, open_box
 from tasks.queue.connect import close, connect
-from tasks.queue.enqueue import Intake, Submission
-from tasks.queue.record import State
+from tasks.queue.jobs.enqueue import Intake, Submission
+from tasks.queue.records.indexes import of_deliveries
+from tasks.queue.records.record import State
 from tasks.queue.redis_keys import JOBS
-from tasks.queue.shelves import of_deliveries
 from tasks.settings import Settings
+from tasks.webhook.endpoints import Endpoints, open_box
 from tests.benchmarks.inbox import Inbox
 from tests.benchmarks.system import ROOT
-from tests.servers import Valkey
+from tests.support.servers import Valkey
 
 OWNER = "dev"
 DATA = {"order": 4711, "amount": "12.50", "currency": "EUR", "customer": {"name": "Ada Lovelace", "city": "London"}}

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tasks.queue.connect import close, connect
-from tasks.queue.record import State
+from tasks.queue.records.record import State
 from tests.benchmarks.queue import ours
 from tests.benchmarks.report import Report, Row
-from tests.processes import worker_process
-from tests.servers import Valkey
-from tests.worker.working import Desk, settings_for
+from tests.support.engine_running import Desk, settings_for
+from tests.support.processes import worker_process
+from tests.support.servers import Valkey
 
 ROUNDS = 4
 JOBS = 10

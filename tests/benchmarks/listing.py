@@ -11,14 +11,14 @@ import httpx
 from arq.connections import ArqRedis
 
 from tasks.queue.connect import close, connect
-from tasks.queue.enqueue import Intake, Submission
+from tasks.queue.jobs.enqueue import Intake, Submission
 from tasks.queue.redis_keys import JOB, JOBS
 from tasks.settings import Settings
-from tests.api.worker import Hand
 from tests.benchmarks.api import serving
 from tests.benchmarks.report import Report, Row, percentile
-from tests.listeners import listen_to
-from tests.servers import Valkey
+from tests.support.api.worker import Hand
+from tests.support.listeners import listen_to
+from tests.support.servers import Valkey
 
 COUNT = 1_000_000
 LOAD_AT_ONCE = 5_000

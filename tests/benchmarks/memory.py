@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 import httpx
 
 from tests.benchmarks.report import Report, Row
-from tests.demo import pressroom
-from tests.pictures import scene
+from tests.support.pictures import scene
+from tools.demo.demo import pressroom
 
 WEB_MB, WORKER_MB, DYNO_MB = 100, 120, 512
 SAMPLE_S = 0.01

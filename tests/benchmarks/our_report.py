@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.report.data.rows import open_rows
-from tasks.report.press import press
+from tasks.report.render import press
 from tasks.report.spec.document import Spec
 
 LIMITS = {

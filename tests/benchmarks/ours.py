@@ -7,11 +7,11 @@ import uvloop
 from pydantic import BaseModel
 
 from tasks.kind import Kind, Result, Run
-from tasks.logs import configure
 from tasks.queue.connect import close, connect
-from tasks.queue.enqueue import Intake, Submission
+from tasks.queue.jobs.enqueue import Intake, Submission
 from tasks.settings import Settings
-from tests.benchmarks.rivals.stopwatch import URL, Stopwatch, arrived, command, fill, send
+from tasks.telemetry.logs import configure
+from tests.rivals.stopwatch import URL, Stopwatch, arrived, command, fill, send
 from worker.engine import Engine
 from worker.resources import open_resources
 

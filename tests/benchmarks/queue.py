@@ -7,7 +7,7 @@ import tomllib
 from tests.benchmarks.report import Report, Row, percentile
 from tests.benchmarks.rival import RIVALS
 from tests.benchmarks.system import ROOT, System
-from tests.servers import Valkey
+from tests.support.servers import Valkey
 
 ROUNDS = 3
 PICKUPS = 200

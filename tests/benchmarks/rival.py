@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.benchmarks.system import ROOT, System
 
-SCRIPTS = Path(__file__).parent / "rivals"
+SCRIPTS = Path(__file__).parents[1] / "rivals"
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from tests.benchmarks.queue import ours
 from tests.benchmarks.report import Report, Row, percentile
 from tests.benchmarks.rival import Rival
 from tests.benchmarks.system import ROOT, System
-from tests.servers import Valkey
+from tests.support.servers import Valkey
 
 T = TypeVar("T")
 Figures = TypeVar("Figures", Cost, "Lateness")

@@ -7,8 +7,8 @@ from arq.connections import ArqRedis
 
 from tasks.queue.connect import close, connect
 from tasks.settings import Settings
-from tests.servers import Valkey
-from tests.worker.working import Desk, settings_for
+from tests.support.engine_running import Desk, settings_for
+from tests.support.servers import Valkey
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from arq.connections import ArqRedis
 
-from tasks.queue.enqueue import Submission
-from tasks.queue.record import State
-from tests.processes import worker_process
-from tests.servers import Valkey
-from tests.worker.working import Desk
+from tasks.queue.jobs.enqueue import Submission
+from tasks.queue.records.record import State
+from tests.support.engine_running import Desk
+from tests.support.processes import worker_process
+from tests.support.servers import Valkey
 
 BLOBS, NEEDED = 6_000, 50
 FEW = 100

@@ -4,19 +4,19 @@ import msgpack
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.endpoints import Endpoints, open_box
-from tasks.queue.record import State
+from tasks.queue.records.record import State
 from tasks.settings import Settings
+from tasks.webhook.endpoints import Endpoints, open_box
 from tasks.webhook.kind import EXPAND_AT_ONCE
-from tests.chaos.siege import LOOPBACK, SLOTS, Door, Siege
+from tests.chaos.load import LOOPBACK, SLOTS, Door, Siege
 from tests.chaos.test_shutdown import exit_code
-from tests.key_leaks import key_leaks
-from tests.processes import worker_process
-from tests.receivers import Receiver
-from tests.servers import Valkey
-from tests.tasks.queue.proxy import Proxy
-from tests.worker.post_office import PostOffice
-from tests.worker.working import Desk
+from tests.support.delivering_engine import PostOffice
+from tests.support.engine_running import Desk
+from tests.support.key_leaks import key_leaks
+from tests.support.processes import worker_process
+from tests.support.queue.proxy import Proxy
+from tests.support.receivers import Receiver
+from tests.support.servers import Valkey
 
 ENDPOINTS, LARGE = 4, EXPAND_AT_ONCE + 50
 AFTER_A_LEASE_S = 40

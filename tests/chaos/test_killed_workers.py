@@ -7,10 +7,10 @@ from pathlib import Path
 
 from arq.connections import ArqRedis
 
-from tasks.queue.record import State
-from tests.processes import start, worker_process
-from tests.servers import Valkey
-from tests.worker.working import Desk
+from tasks.queue.records.record import State
+from tests.support.engine_running import Desk
+from tests.support.processes import start, worker_process
+from tests.support.servers import Valkey
 
 AGAIN_WITHIN_S = 15
 
@@ -55,7 +55,7 @@ async def test_a_job_that_kills_its_workers_runs_the_third_time_alone_and_is_the
     async def keep_a_worker_alive() -> None:
         """As a platform does: when the worker dies, another is started."""
         while not stop.is_set():
-            process = start(mortal_valkey.url, "tests.processes", "default=10")
+            process = start(mortal_valkey.url, "tests.support.processes", "default=10")
             while process.poll() is None and not stop.is_set():
                 await asyncio.sleep(0.05)
             process.kill()
@@ -84,7 +84,7 @@ async def test_an_innocent_suspect_succeeds_alone(
 ) -> None:
     suspect = await desk.submit("die", times=2, file=str(tmp_path / "lines"))
     for _ in range(2):
-        doomed = start(mortal_valkey.url, "tests.processes", "default=5")
+        doomed = start(mortal_valkey.url, "tests.support.processes", "default=5")
         await asyncio.wait_for(asyncio.to_thread(doomed.wait), AGAIN_WITHIN_S)
         # Nobody waits twelve seconds in a test for a lease to lapse that is known to be dead.
         await mortal_redis.delete(f"arq:in-progress:{suspect}")

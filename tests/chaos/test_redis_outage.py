@@ -7,10 +7,10 @@ from pathlib import Path
 from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
-from tasks.queue.record import State
-from tests.processes import worker_process
-from tests.servers import Valkey
-from tests.worker.working import Desk
+from tasks.queue.records.record import State
+from tests.support.engine_running import Desk
+from tests.support.processes import worker_process
+from tests.support.servers import Valkey
 
 AWAY_S = 30
 

@@ -12,13 +12,13 @@ import pytest
 from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
-from tasks.queue.enqueue import Submission
-from tasks.queue.record import State
+from tasks.queue.jobs.enqueue import Submission
+from tasks.queue.records.record import State
 from tasks.queue.redis_keys import JOB
-from tests.processes import worker_process
-from tests.servers import Valkey
-from tests.tasks.queue.claimant import Claimant
-from tests.worker.working import Desk, settings_for
+from tests.support.engine_running import Desk, settings_for
+from tests.support.processes import worker_process
+from tests.support.queue.claimant import Claimant
+from tests.support.servers import Valkey
 
 EACH = 5
 

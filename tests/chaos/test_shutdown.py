@@ -10,12 +10,12 @@ import httpx
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.record import State
+from tasks.queue.records.record import State
 from tasks.queue.redis_keys import CHANGES, WORKERS
-from tests.api.event_source import listening, until_end
-from tests.processes import start, worker_process
-from tests.servers import Valkey, free_port, wait_for_port
-from tests.worker.working import Desk
+from tests.support.api.event_source import listening, until_end
+from tests.support.engine_running import Desk
+from tests.support.processes import start, worker_process
+from tests.support.servers import Valkey, free_port, wait_for_port
 
 
 async def exit_code(process: "subprocess.Popen[bytes]", within_s: float = 15) -> int:

@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.demo import pressroom
-from tests.servers import Valkey
+from tests.support.servers import Valkey
+from tools.demo.demo import pressroom
 
 SMALL_LIMITS = {
     "MAX_PIXELS": "30000000",

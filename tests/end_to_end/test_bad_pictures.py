@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.end_to_end.test_pictures import ended, submit
-from tests.pictures import encoded, gif_of_frames, jpeg_of_scans, png_header, scene, webp_header
+from tests.support.pictures import encoded, gif_of_frames, jpeg_of_scans, png_header, scene, webp_header
 
 JPEG = encoded(scene(400, 300), "jpeg")
 PNG = encoded(scene(400, 300), "png")

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.end_to_end.test_stopped_reports import begun, ledger, sandboxes_of, scratch_of, until, worker
-from tests.pictures import scene
+from tests.support.pictures import scene
 
 __all__ = ["ledger", "worker"]  # fixtures
 

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.enqueue import Intake, Submission
+from tasks.queue.jobs.enqueue import Intake, Submission
 from tasks.queue.script import Script
 from tasks.settings import Settings
-from tests.api.worker import WORKER, Hand
-from tests.demo import ROOT
-from tests.listeners import listen_to
-from tests.servers import Valkey, free_port, wait_for_port
+from tests.support.api.worker import WORKER, Hand
+from tests.support.listeners import listen_to
+from tests.support.servers import Valkey, free_port, wait_for_port
+from tools.demo.demo import ROOT
 
 LISTENERS = 1_000
 JOBS = 10
@@ -78,7 +78,7 @@ async def test_a_thousand_listeners_take_one_subscription_and_are_all_told(redis
 
 async def test_who_reads_nothing_holds_up_nobody_and_is_told_the_latest_in_the_end(redis: ArqRedis, port: int) -> None:
     settings = Settings(_env_file=None)
-    intake, hand, progress = Intake(redis, settings), Hand(redis, settings), Script(redis, "progress")
+    intake, hand, progress = Intake(redis, settings), Hand(redis, settings), Script(redis, "run/progress")
     job_id = (await intake.accept(Submission(kind="thumbnail", queue="media", owner="dev", params="{}"))).job_id
     deaf, keen = await listen_to(port, job_id), await listen_to(port, job_id)
     hearing = asyncio.create_task(keen.listen("end"))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import ROOT
-from tests.servers import Valkey
+from tests.support.servers import Valkey
+from tools.documents import ROOT
 
 PAGE = (ROOT / "docs" / "new-kind.md").read_text()
 BLOCK = r"\n```python\n(.*?)```"
@@ -56,7 +56,7 @@ def do_as_the_page_says(house: Path) -> None:
     after(house / "tasks/settings.py", ("    # Jobs\n", fields))
     after(
         house / "api/app.py",
-        ("from api import (\n", "    avatar_colours,\n"),
+        ("from fastapi import FastAPI\n\n", "from api import avatar_colours\n"),
         ("in (\n        images,\n", "        avatar_colours,\n"),
     )
 

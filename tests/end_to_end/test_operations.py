@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.demo import ROOT
-from tests.pictures import encoded, scene
+from tests.support.pictures import encoded, scene
+from tools.demo.demo import ROOT
 
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"<!-- run -->\n```sh\n(.*?)```", PAGE, flags=re.DOTALL)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.pictures import encoded, scene
+from tests.support.pictures import encoded, scene
 
 
 def submit(client: httpx.Client, *files: tuple[str, bytes], **form: str) -> httpx.Response:

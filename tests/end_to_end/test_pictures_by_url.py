@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 from PIL import Image
 
-from tests.pictures import encoded, scene
-from tests.receivers import Receiver
+from tests.support.pictures import encoded, scene
+from tests.support.receivers import Receiver
 
 
 async def ended(client: httpx.AsyncClient, url: str) -> dict[str, Any]:

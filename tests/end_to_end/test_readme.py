@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.demo import ROOT
 from tests.end_to_end.test_reports import text_of
-from tests.pictures import encoded, scene
+from tests.support.pictures import encoded, scene
+from tools.demo.demo import ROOT
 
 README = (ROOT / "README.md").read_text()
 OF_PHOTO, OF_TABLE = (
@@ -73,7 +73,7 @@ def test_the_commands_for_webhooks_do_as_well(address: str, tmp_path: Path) -> N
 
 
 def test_the_demo_shows_the_whole_path_and_checks_it(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.demo", "--once"]
+    command = [sys.executable, "-m", "tools.demo.demo", "--once"]
     done = subprocess.run(
         command,
         cwd=tmp_path,
@@ -100,7 +100,7 @@ def test_the_demo_shows_the_whole_path_and_checks_it(tmp_path: Path) -> None:
 
 
 def test_the_demo_says_which_photo_is_missing(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.demo", "--once", "nowhere.jpg"]
+    command = [sys.executable, "-m", "tools.demo.demo", "--once", "nowhere.jpg"]
     done = subprocess.run(
         command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=30
     )

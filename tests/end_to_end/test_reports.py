@@ -10,9 +10,9 @@ import pypdfium2
 import pytest
 from PIL import Image
 
-from api.report_examples import SMALL
+from api.reports.examples import SMALL
 from tests.end_to_end.test_pictures import ended
-from tests.pictures import encoded, scene
+from tests.support.pictures import encoded, scene
 
 CSV = "day,shop,amount\n2026-11-01,Köln,1950.00\n2026-11-02,横浜,4.70\n"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 
 from tests.end_to_end.test_reports import text_of
-from tests.pictures import encoded, scene
+from tests.support.pictures import encoded, scene
 
 
 def ended(client: httpx.Client, job_id: str) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tasks.queue.cancel import Canceller
 from tasks.queue.connect import close, connect
+from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.redis_keys import WORKER
 from tasks.settings import Settings
 from tests.end_to_end.test_reports import made, of_csv, uploaded

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 import httpx
 import pytest
 
-from tests.collector import Collector, Span
-from tests.demo import pressroom
-from tests.pictures import encoded, scene
-from tests.receivers import Receiver
+from tests.support.collector import Collector, Span
+from tests.support.pictures import encoded, scene
+from tests.support.receivers import Receiver
+from tools.demo.demo import pressroom
 
 INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = range(1, 6)
 MARKER = "open-sesame"

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.pictures import encoded, scene
+from tests.support.pictures import encoded, scene
 
 
 @pytest.fixture(scope="module")

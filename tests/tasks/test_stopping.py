@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.watch import Watch
+from tasks.queue.watch.watch import Watch
 from tasks.stopping import stop
 
 

@@ -6,7 +6,7 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.settings import Settings
-from tests.worker.working import Desk, settings_for
+from tests.support.engine_running import Desk, settings_for
 
 
 @pytest.fixture

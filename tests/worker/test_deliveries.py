@@ -9,14 +9,14 @@ import pytest
 from arq.connections import ArqRedis
 from standardwebhooks import Webhook
 
-from tasks.events import ONE_OFF
-from tasks.queue import shelves
-from tasks.queue.enqueue import Submission
-from tasks.queue.read import read_page
-from tasks.queue.record import State
+from tasks.queue.jobs.enqueue import Submission
+from tasks.queue.records import indexes as shelves
+from tasks.queue.records.list import read_page
+from tasks.queue.records.record import State
 from tasks.queue.redis_keys import arq_queue
-from tests.receivers import Receiver, Request
-from tests.worker.post_office import delivering
+from tasks.webhook.events import ONE_OFF
+from tests.support.delivering_engine import delivering
+from tests.support.receivers import Receiver, Request
 
 
 def verified(request: Request, secret: str) -> object:

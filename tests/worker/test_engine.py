@@ -10,13 +10,13 @@ from arq.connections import ArqRedis
 from arq.jobs import Job
 
 from tasks.kind import Result, RetryPolicy, Run
-from tasks.queue.cancel import Canceller
-from tasks.queue.record import Priority, State
+from tasks.queue.jobs.cancel import Canceller
+from tasks.queue.records.record import Priority, State
 from tasks.queue.redis_keys import arq_queue
 from tasks.queue.wire import deserialize
 from tasks.settings import Settings
-from tests.kinds import KINDS, Anything, kind
-from tests.worker.working import Desk, working
+from tests.support.engine_running import Desk, working
+from tests.support.kinds import KINDS, Anything, kind
 
 
 async def test_a_job_runs_and_its_record_tells_the_story(redis: ArqRedis, settings: Settings, desk: Desk) -> None:

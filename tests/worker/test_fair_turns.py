@@ -5,12 +5,12 @@ from pathlib import Path
 
 from arq.connections import ArqRedis
 
-from tasks.queue.lanes import Lanes
-from tasks.queue.record import State
+from tasks.queue.lanes.lanes import Lanes
+from tasks.queue.records.record import State
 from tasks.settings import Settings
-from tests.processes import worker_process
-from tests.servers import Valkey
-from tests.worker.working import Desk, settings_for, working
+from tests.support.engine_running import Desk, settings_for, working
+from tests.support.processes import worker_process
+from tests.support.servers import Valkey
 
 
 async def test_an_owner_with_10000_waiting_jobs_delays_anothers_first_by_no_more_than_the_running_ones(

@@ -9,11 +9,11 @@ from typing import Any
 
 from arq.connections import ArqRedis
 
-from tasks.queue.cancel import Canceller
-from tasks.queue.record import State
+from tasks.queue.jobs.cancel import Canceller
+from tasks.queue.records.record import State
 from tasks.settings import Settings
-from tests.processes import worker_process
-from tests.worker.working import Desk
+from tests.support.engine_running import Desk
+from tests.support.processes import worker_process
 
 MARKER = "open-sesame"
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -83,7 +83,7 @@ async def test_each_job_has_a_line_at_its_start_each_retry_and_its_end(
     assert (failed["attempt"], failed["level"], failed["code"]) == (3, "warning", "failed")
     trace = told.of(badly)[1]["exception"].splitlines()
     assert trace[0] == "builtins.FileNotFoundError"
-    assert any("tests/kinds.py:" in line and line.endswith("in leave_a_line") for line in trace)
+    assert any("tests/support/kinds.py:" in line and line.endswith("in leave_a_line") for line in trace)
 
     assert told.events(refused) == ["started", "failed"]
     assert told.of(refused)[-1]["code"] == "corrupt"

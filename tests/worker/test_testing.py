@@ -16,12 +16,12 @@ from pydantic import BaseModel
 from tasks.catalogue import KINDS
 from tasks.kind import Kind, Result, RetryPolicy, Run
 from tasks.queue.connect import close, connect
-from tasks.queue.enqueue import Intake, Submission
-from tasks.queue.record import State
+from tasks.queue.jobs.enqueue import Intake, Submission
+from tasks.queue.records.record import State
 from tasks.queue.wire import JobFailed
 from tasks.refusal import Refusal
 from tasks.settings import Settings
-from tests.api.serving import client_of, serving
+from tests.support.api.serving import client_of, serving
 from tests.test_laws import in_fresh_python
 from worker.testing import Queue
 
@@ -185,7 +185,7 @@ async def test_over_http_an_eager_submit_answers_with_the_ended_job(
     eager: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A logger that has been configured keeps its configuration, which other tests do not expect.
-    monkeypatch.setattr("tasks.logs.configure", lambda _settings: None)
+    monkeypatch.setattr("tasks.telemetry.logs.configure", lambda _settings: None)
     async with serving(eager.settings) as port, client_of(port, None) as client:
         answer = await client.post("/v1/events", json={"type": "order.paid", "data": {"order": 4711}})
         assert (answer.status_code, answer.json()["state"]) == (202, "succeeded")

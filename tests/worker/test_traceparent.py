@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 import pytest
 from arq.connections import ArqRedis
 
-from tasks import tracing
-from tasks.queue.enqueue import Submission
+from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.redis_keys import JOB
 from tasks.refusal import Refusal
+from tasks.telemetry import tracing
 from tasks.webhook.custom_headers import check_headers
-from tests.receivers import Receiver
-from tests.worker.post_office import PostOffice, delivering
+from tests.support.delivering_engine import PostOffice, delivering
+from tests.support.receivers import Receiver
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
-from tasks import tracing
 from tasks.kind import Progress
 from tasks.refusal import Refusal, SandboxDeath
+from tasks.telemetry import tracing
 from worker.sandbox import frames
 from worker.sandbox.admission import Admission
 from worker.sandbox.connection import Connection

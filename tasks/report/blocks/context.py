@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tasks.report.blocks.picture import Picture
 from tasks.report.layout.theme import Theme
+from tasks.report.pictures.picture import Picture
 
 if TYPE_CHECKING:
     from tasks.report.layout.flow import Flow

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from tasks.report.blocks.context import Context
+from tasks.report.fonts.face import Face
+from tasks.report.formats.cleaning import clean_line
 from tasks.report.layout.flow import Flow
-from tasks.report.layout.pen import Pen
 from tasks.report.layout.theme import GRID, H1, HAIRLINE, NEGATIVE, POSITIVE, SMALL, TINY, WHITE, Theme
-from tasks.report.type.face import Face
-from tasks.report.values.cleaning import clean_line
+from tasks.report.pdf.canvas import Pen
 
 _GUTTER: Final = 3 * GRID
 _PADDING: Final = 3.5 * GRID

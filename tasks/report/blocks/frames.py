@@ -5,8 +5,8 @@ from typing import Any
 from tasks.report.blocks.context import Context
 from tasks.report.layout.column import Column
 from tasks.report.layout.flow import Flow
-from tasks.report.layout.pen import Pen
 from tasks.report.layout.theme import HAIRLINE
+from tasks.report.pdf.canvas import Pen
 
 
 def plan_page_break(block: dict[str, Any], flow: Flow, context: Context) -> None:  # noqa: ARG001 - as all blocks

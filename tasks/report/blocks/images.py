@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tasks.report.blocks.context import Context
-from tasks.report.blocks.picture import Picture
+from tasks.report.fonts.line_breaking import break_lines
+from tasks.report.formats.cleaning import clean, clean_line
 from tasks.report.layout.flow import Flow
-from tasks.report.layout.pen import Pen
 from tasks.report.layout.theme import GRID, TINY
-from tasks.report.type.lines import break_lines
-from tasks.report.values.cleaning import clean, clean_line
+from tasks.report.pdf.canvas import Pen
+from tasks.report.pictures.picture import Picture
 
 _PT_PER_PIXEL: Final = 72 / 96
 """How large a picture is whose width is not given."""

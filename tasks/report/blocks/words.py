@@ -7,8 +7,8 @@ from typing import Any, Final
 from tasks.report.blocks.context import Context
 from tasks.report.layout.flow import ROUNDING_PT, Draw, Flow
 from tasks.report.layout.paragraph import Line, Rich, Span, lay, plain, spans
-from tasks.report.layout.pen import Pen
 from tasks.report.layout.theme import BODY, GRID, H1, H2, H3, HAIRLINE, LEAD, SMALL, Rgb, Theme
+from tasks.report.pdf.canvas import Pen
 
 _HEADING_SIZES: Final = {1: H1, 2: H2, 3: H3, 4: BODY}
 _SPACE_ABOVE: Final = {1: 7 * GRID, 2: 6 * GRID, 3: 5 * GRID, 4: 4 * GRID}

@@ -6,7 +6,7 @@ from typing import Final
 
 from tasks.report.chart.figures import Figures, Write
 from tasks.report.chart.labels import AIR, LEADING, SIZE, Lettering, apart
-from tasks.report.chart.marks import Edges, Mark, Stroke
+from tasks.report.chart.marks.mark import Edges, Mark, Stroke
 from tasks.report.chart.ticks import Ticks, nice_ticks
 
 TICK_GAP: Final = 6.0

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-from tasks.report.chart.marks import Area, Boxes, Dots, Mark, Stroke, Text, Wedge
-from tasks.report.layout.pen import Pen
+from tasks.report.chart.marks.mark import Area, Boxes, Dots, Mark, Stroke, Text, Wedge
 from tasks.report.layout.theme import WHITE, Theme
+from tasks.report.pdf.canvas import Pen
 
 SEAM: Final = 1.2
 """Width of the white line between slices."""

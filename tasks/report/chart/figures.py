@@ -9,7 +9,7 @@ from babel import Locale
 from babel.numbers import get_currency_symbol
 
 from tasks.report.chart.ticks import ANY, Ticks, nice_ticks
-from tasks.report.values.numbers import number_format
+from tasks.report.formats.numbers import number_format
 
 Write = Callable[[float], str]
 

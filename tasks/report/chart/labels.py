@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
-from tasks.report.chart.marks import Boxes, Text
+from tasks.report.chart.marks.mark import Boxes, Text
+from tasks.report.fonts.face import Face
+from tasks.report.fonts.line_breaking import break_lines, pieces
 from tasks.report.layout.theme import TINY, WHITE, Rgb, Theme
-from tasks.report.type.face import Face
-from tasks.report.type.lines import break_lines, pieces
 
 SIZE: Final = TINY
 LEADING: Final = 10.0

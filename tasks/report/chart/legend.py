@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tasks.report.chart.labels import AIR, LEADING, SIZE, Lettering
-from tasks.report.chart.marks import Boxes, Edges, Mark
+from tasks.report.chart.marks.mark import Boxes, Edges, Mark
 from tasks.report.layout.theme import Rgb
 
 SWATCH: Final = 7.0

@@ -6,8 +6,8 @@ from typing import Any
 
 from tasks.report.chart.figures import Figures
 from tasks.report.chart.palette import palette
+from tasks.report.formats.cleaning import clean
 from tasks.report.layout.theme import Rgb, Theme
-from tasks.report.values.cleaning import clean
 
 Value = float | None
 

@@ -5,9 +5,9 @@ from typing import Any
 from tasks.report.blocks.context import Context
 from tasks.report.chart.chart import lay_out
 from tasks.report.chart.drawing import draw
+from tasks.report.formats.locales import find_locale
 from tasks.report.layout.flow import Flow
-from tasks.report.layout.pen import Pen
-from tasks.report.values.locales import find_locale
+from tasks.report.pdf.canvas import Pen
 
 
 def plan(block: dict[str, Any], flow: Flow, context: Context) -> None:

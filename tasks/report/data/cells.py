@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from tasks.refusal import Refusal
 from tasks.report.data.sorting import Collation
-from tasks.report.values.cleaning import clean_all
-from tasks.report.values.numbers import EXACT
+from tasks.report.formats.cleaning import clean_all
+from tasks.report.formats.numbers import EXACT
 
 Place = Callable[[int], str]
 Warn = Callable[[str, str], None]

@@ -6,7 +6,7 @@ from typing import Any, Final
 from tasks.refusal import Refusal
 from tasks.report.data.source import Wanted, choose
 from tasks.report.data.sources import open_dataset
-from tasks.report.values.cleaning import clean
+from tasks.report.formats.cleaning import clean
 
 MAX_COLUMNS: Final = 60
 """As the spec has it for columns that are named."""

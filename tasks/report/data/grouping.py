@@ -9,7 +9,7 @@ from tasks.report.data.entries import Entry, heading, total_line
 from tasks.report.data.reading import Held, Read, Reading
 from tasks.report.data.sorting import Record, Sorter, keys
 from tasks.report.data.totals import Total
-from tasks.report.values.columns import DATES, ColumnPlan, Tongue
+from tasks.report.formats.columns import DATES, ColumnPlan, Tongue
 
 NO_VALUE: Final = "—"
 """The heading of rows that have no value to be grouped by."""

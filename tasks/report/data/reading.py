@@ -8,7 +8,7 @@ from tasks.report.data.cells import Cells, Texts, cells_of
 from tasks.report.data.rules import Rules
 from tasks.report.data.source import Chunk, Wanted
 from tasks.report.data.totals import Total, check_total
-from tasks.report.values.columns import ColumnPlan, Tongue, plan_column
+from tasks.report.formats.columns import ColumnPlan, Tongue, plan_column
 
 Held = dict[int, dict[int, int]]
 """Column -> row -> the number of the rule that holds there."""

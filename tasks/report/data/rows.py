@@ -11,8 +11,8 @@ from tasks.report.data.reading import Reading
 from tasks.report.data.source import Source
 from tasks.report.data.sources import open_source
 from tasks.report.data.spool import Spool
+from tasks.report.formats.columns import ColumnPlan, tongue_of
 from tasks.report.table.rows import Batch
-from tasks.report.values.columns import ColumnPlan, tongue_of
 
 LINES_PER_ITEM: Final = 1_000
 CHARS_PER_ITEM: Final = 1 << 20

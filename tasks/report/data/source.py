@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
 from tasks.refusal import Refusal
-from tasks.report.values.cleaning import clean
+from tasks.report.formats.cleaning import clean
 
 CHUNK_ROWS: Final = 1_000
 CHUNK_CHARS: Final = 1 << 20

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tasks.refusal import Refusal
-from tasks.report.data.csv_file import CsvFile
-from tasks.report.data.json_rows import InlineRows, NdjsonFile
+from tasks.report.data.csv.csv_file import CsvFile
+from tasks.report.data.json.json_rows import InlineRows, NdjsonFile
 from tasks.report.data.source import Source
-from tasks.report.data.xlsx_file import XlsxFile
+from tasks.report.data.xlsx.xlsx_file import XlsxFile
 
 
 def open_source(

@@ -5,8 +5,8 @@ from decimal import Decimal, localcontext
 from typing import Any, Final
 
 from tasks.refusal import Refusal
-from tasks.report.values.columns import DATES, NUMBERS
-from tasks.report.values.numbers import EXACT
+from tasks.report.formats.columns import DATES, NUMBERS
+from tasks.report.formats.numbers import EXACT
 
 _ORDERED: Final = frozenset({"min", "max", "count"})
 

@@ -5,10 +5,10 @@ import re
 from collections.abc import Mapping
 from typing import Final, Literal
 
+from tasks.report.formats.cleaning import clean_line
 from tasks.report.layout.flow import Geometry
-from tasks.report.layout.pen import Pen
 from tasks.report.layout.theme import GRID, HAIRLINE, TINY, Theme
-from tasks.report.values.cleaning import clean_line
+from tasks.report.pdf.canvas import Pen
 
 _PLACEHOLDER: Final = re.compile(r"\{(page|pages|title|date)\}")
 LOWEST_PT: Final = 20.0

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from tasks.report.layout.flow import Draw, Flow, Geometry, Orientation
-from tasks.report.layout.pen import Pen
+from tasks.report.pdf.canvas import Pen
 
 _ENDLESS: Final = 1e6
 

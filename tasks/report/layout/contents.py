@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from tasks.report.formats.cleaning import clean_line
 from tasks.report.layout.flow import Flow, Mark
-from tasks.report.layout.pen import Pen
 from tasks.report.layout.theme import BODY, GRID, H1, SMALL
-from tasks.report.values.cleaning import clean_line
+from tasks.report.pdf.canvas import Pen
 
 _ROW: Final = {1: 6 * GRID, 2: 4.5 * GRID, 3: 4.5 * GRID}
 _INDENT: Final = 4 * GRID

@@ -2,12 +2,12 @@
 
 from typing import Any, Final
 
-from tasks.report.blocks.picture import Picture
+from tasks.report.fonts.line_breaking import break_lines
+from tasks.report.formats.cleaning import clean
 from tasks.report.layout.flow import Geometry
-from tasks.report.layout.pen import Pen
 from tasks.report.layout.theme import BODY, DISPLAY, GRID, H2, LEAD, Theme
-from tasks.report.type.lines import break_lines
-from tasks.report.values.cleaning import clean
+from tasks.report.pdf.canvas import Pen
+from tasks.report.pictures.picture import Picture
 
 _EDGE: Final = 3 * GRID
 """Width of the accent along the page's left side."""

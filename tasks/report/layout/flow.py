@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from tasks.refusal import Refusal
-from tasks.report.layout.pen import Pen
 from tasks.report.layout.theme import Theme
+from tasks.report.pdf.canvas import Pen
 
 Draw = Callable[[Pen, float, float], None]
 """Draws a box whose top left corner is at (x, y)."""

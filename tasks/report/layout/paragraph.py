@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tasks.report.fonts.face import Face
+from tasks.report.fonts.line_breaking import cut_word, pieces
+from tasks.report.formats.cleaning import clean
 from tasks.report.layout.theme import Rgb, Theme
-from tasks.report.type.face import Face
-from tasks.report.type.lines import cut_word, pieces
-from tasks.report.values.cleaning import clean
 
 Rich = str | list[dict[str, Any]]
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from tasks.report.blocks.picture import Picture
+from tasks.report.formats.cleaning import clean_line
 from tasks.report.layout.bands import Band, draw_watermark
 from tasks.report.layout.contents import plan_contents
 from tasks.report.layout.cover import draw_cover
 from tasks.report.layout.flow import Flow, Geometry, Mark, Page
-from tasks.report.layout.pdf import Pdf
 from tasks.report.layout.theme import Theme
-from tasks.report.values.cleaning import clean_line
+from tasks.report.pdf.document import Pdf
+from tasks.report.pictures.picture import Picture
 
 _UNTITLED: Final = "–"
 _ANCHOR_ABOVE_PT: Final = 12.0

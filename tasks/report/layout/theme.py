@@ -3,7 +3,7 @@
 import re
 from typing import Any, Final
 
-from tasks.report.type.face import Faces
+from tasks.report.fonts.face import Faces
 
 Rgb = tuple[float, float, float]
 """Red, green and blue from 0 to 1."""

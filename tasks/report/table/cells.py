@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Final
 
-from tasks.report.layout.pen import Align, Pen
+from tasks.report.fonts.codes import ELSEWHERE, SEPARATOR, WIDE_BEGIN, WIDE_END
+from tasks.report.fonts.face import Face
+from tasks.report.pdf.canvas import Align, Pen
 from tasks.report.table.measure import ZEROS, Figures
-from tasks.report.type.codes import ELSEWHERE, SEPARATOR, WIDE_BEGIN, WIDE_END
-from tasks.report.type.face import Face
 
 _CACHED_SHIFTS: Final = 10_000
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Final
 
+from tasks.report.fonts.line_breaking import break_lines
 from tasks.report.layout.flow import Flow
 from tasks.report.table.demand import label_column
 from tasks.report.table.fit import Fit
@@ -14,7 +15,6 @@ from tasks.report.table.pages import ROUNDING_PT
 from tasks.report.table.rows import Rows
 from tasks.report.table.share import Demand, key_columns, needed, share, slices
 from tasks.report.table.survey import Survey
-from tasks.report.type.lines import break_lines
 
 _MAX_TITLE_LINES: Final = 4
 _A_HAIR: Final = 1e-9

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise, takewhile
 from typing import Final, Literal
 
-from tasks.report.layout.pen import Pen
 from tasks.report.layout.theme import HAIRLINE, Rgb, Theme
+from tasks.report.pdf.canvas import Pen
 from tasks.report.table.cells import Cells, font_name
 from tasks.report.table.head import draw_head
 from tasks.report.table.layout import CAPTION_HEIGHT, CAPTION_SIZE, GROUP_INDENT, Column, Layout, Placed

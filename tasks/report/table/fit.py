@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from tasks.report.type.face import Face
-from tasks.report.type.lines import break_lines
+from tasks.report.fonts.face import Face
+from tasks.report.fonts.line_breaking import break_lines
 
 _CACHED_TEXTS: Final = 8_192
 _CACHED_CHARS: Final = 200

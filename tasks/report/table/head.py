@@ -1,7 +1,7 @@
 """The header of a table: the titles of its columns, in lines that stand on the same ground, over a rule."""
 
-from tasks.report.layout.pen import Pen
 from tasks.report.layout.theme import HAIRLINE, Theme
+from tasks.report.pdf.canvas import Pen
 from tasks.report.table.layout import HEAD_SCALE, Layout, Placed
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
-from tasks.report.layout.pen import Align
 from tasks.report.layout.theme import CELL, TINY, Theme
+from tasks.report.pdf.canvas import Align
 from tasks.report.table.fit import Fit
 from tasks.report.table.measure import Figures
 from tasks.report.table.pages import GROUP, KINDS, ROW, SUBTOTAL, TOTAL

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 
-from tasks.report.type.codes import SEPARATOR
-from tasks.report.type.face import Face
+from tasks.report.fonts.codes import SEPARATOR
+from tasks.report.fonts.face import Face
 
 ZEROS: Final = str.maketrans("123456789", "0" * 9)
 _MAX_SHAPES: Final = 10_000

@@ -6,8 +6,9 @@ from functools import partial
 from typing import Any, Final
 
 from tasks.report.blocks.context import Context
+from tasks.report.formats.cleaning import clean_line
 from tasks.report.layout.flow import Flow
-from tasks.report.layout.pen import Pen
+from tasks.report.pdf.canvas import Pen
 from tasks.report.table.columns import Choice, choose, columns_of, warn_of_cuts
 from tasks.report.table.demand import demands
 from tasks.report.table.draw import Drawing
@@ -18,7 +19,6 @@ from tasks.report.table.reading import Reading
 from tasks.report.table.rows import Rows
 from tasks.report.table.survey import Survey, broken_lines, survey
 from tasks.report.table.words import continued
-from tasks.report.values.cleaning import clean_line
 
 _FEWEST_LINES_UNDER_HEAD: Final = 3
 

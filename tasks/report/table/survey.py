@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.report.fonts.face import Face
 from tasks.report.layout.theme import Theme
 from tasks.report.table.fit import Fit
 from tasks.report.table.measure import Extent, Figures, Texts
 from tasks.report.table.pages import GROUP, KINDS, ROW, Lines
 from tasks.report.table.rows import Batch, Rows, heading
-from tasks.report.type.face import Face
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.cancel import Canceller
-from tasks.queue.enqueue import Intake
-from tasks.queue.lanes import Lanes
-from tasks.queue.watch import Watch
+from tasks.queue.jobs.cancel import Canceller
+from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.lanes.lanes import Lanes
+from tasks.queue.watch.watch import Watch
 from tasks.settings import Settings
-from tests.tasks.queue.claimant import Claimant
+from tests.support.queue.claimant import Claimant
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from redis.exceptions import AuthenticationError, ConnectionError, TimeoutError 
 
 from tasks.queue import connect as connect_module
 from tasks.queue.connect import close, connect
-from tests.servers import Valkey
-from tests.tasks.queue.proxy import Proxy
+from tests.support.queue.proxy import Proxy
+from tests.support.servers import Valkey
 
 PASSWORD = "p@ss:w/ö?r#d%20"
 

@@ -6,12 +6,12 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.queue.connect import close, connect
-from tasks.queue.enqueue import Intake
+from tasks.queue.jobs.enqueue import Intake
 from tasks.settings import Settings
-from tests.key_leaks import key_leaks
-from tests.servers import Valkey
-from tests.tasks.queue.claimant import Claimant
-from tests.tasks.queue.submissions import submit
+from tests.support.key_leaks import key_leaks
+from tests.support.queue.claimant import Claimant
+from tests.support.queue.submissions import submit
+from tests.support.servers import Valkey
 
 
 @pytest.fixture

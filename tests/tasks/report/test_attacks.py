@@ -10,8 +10,8 @@ import pytest
 
 from tasks.refusal import Refusal
 from tasks.report.spec.reading import read_spec
-from tests.pictures import png_header
-from tests.tasks.report.printing import KEY, LOREM, Printed, heading, job, print_report, text
+from tests.support.pictures import png_header
+from tests.support.report.printing import KEY, LOREM, Printed, heading, job, print_report, text
 
 BARE = {"header": None, "footer": None}
 

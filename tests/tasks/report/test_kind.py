@@ -10,15 +10,15 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.kind import Notes, Result, Run
-from tasks.queue.reader import CoalescingReader
+from tasks.queue.watch.reader import CoalescingReader
 from tasks.refusal import Refusal
 from tasks.report.entry import MAX_WARNINGS
 from tasks.report.kind import LIMITS, REPORT, VALIDATION, ReportParams
 from tasks.report.order import Order, Source
 from tasks.report.spec.document import Spec
 from tasks.settings import Settings
-from tasks.storage import Blob, Storage, open_storage
-from tests.worker.working import NoOutbound
+from tasks.storage.protocol import Blob, Storage, open_storage
+from tests.support.engine_running import NoOutbound
 from worker.sandbox.sandbox import ProcessSandbox
 
 UPLOAD = "a" * 32

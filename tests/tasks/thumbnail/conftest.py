@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tasks.thumbnail.drawing import Desk
+from tests.support.thumbnail.drawing import Desk
 
 
 @pytest.fixture

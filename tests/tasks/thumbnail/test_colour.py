@@ -6,8 +6,8 @@ from typing import Any, cast
 import pytest
 from PIL import Image, ImageCms, ImageDraw
 
-from tests.pictures import encoded, quarters
-from tests.tasks.thumbnail.drawing import Desk, close, corners
+from tests.support.pictures import encoded, quarters
+from tests.support.thumbnail.drawing import Desk, close, corners
 
 COLOURS = corners(quarters())
 

@@ -12,16 +12,16 @@ from pydantic import ValidationError
 from redis.asyncio import Redis
 
 from tasks.kind import Notes, Result, Run, TryAgain
+from tasks.outbound.client import GuardedClient
 from tasks.refusal import Refusal
 from tasks.settings import Settings
-from tasks.storage import open_storage
+from tasks.storage.protocol import open_storage
 from tasks.thumbnail.kind import PROBE_MEMORY_MB, ThumbnailParams, Upload, make_thumbnails
 from tasks.thumbnail.variants import variants_of
-from tasks.webhook.client import GuardedClient
-from tests.pictures import encoded, scene
-from tests.receivers import Receiver
-from tests.servers import free_port
-from tests.tasks.thumbnail.drawing import silent
+from tests.support.pictures import encoded, scene
+from tests.support.receivers import Receiver
+from tests.support.servers import free_port
+from tests.support.thumbnail.drawing import silent
 
 PNG = encoded(scene(64, 48), "png")
 SETTINGS = Settings(_env_file=None, storage_url="memory://", max_upload_bytes=3_000_000)

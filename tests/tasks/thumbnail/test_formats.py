@@ -7,8 +7,8 @@ from PIL import Image
 
 from tasks.thumbnail.imaging import render
 from tasks.thumbnail.variants import variants_of
-from tests.pictures import detailed, encoded, quarters
-from tests.tasks.thumbnail.drawing import LIMITS, Desk, close, corners
+from tests.support.pictures import detailed, encoded, quarters
+from tests.support.thumbnail.drawing import LIMITS, Desk, close, corners
 
 COLOURS = [(220, 30, 30), (30, 180, 40), (30, 40, 220), (230, 210, 40)]
 SOURCES: dict[str, tuple[str, dict[str, Any]]] = {

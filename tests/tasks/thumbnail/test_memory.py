@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.pictures import encoded, scene
-from tests.tasks.thumbnail.drawing import Desk
+from tests.support.pictures import encoded, scene
+from tests.support.thumbnail.drawing import Desk
 
 MEASURE = """
 import pathlib, re, sys
 from tasks.thumbnail.imaging import probe, render
 from tasks.thumbnail.variants import variants_of
-from tests.tasks.thumbnail.drawing import LIMITS, silent
+from tests.support.thumbnail.drawing import LIMITS, silent
 
 def megabytes(line):
     return int(re.search(line + r":\\s+(\\d+)", pathlib.Path("/proc/self/status").read_text())[1]) / 1024

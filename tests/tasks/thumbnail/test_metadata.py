@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from PIL import Image, PngImagePlugin
 
-from tests.pictures import encoded, quarters
-from tests.tasks.thumbnail.drawing import Desk
+from tests.support.pictures import encoded, quarters
+from tests.support.thumbnail.drawing import Desk
 
 SECRETS = (b"Secret Street", b"sEcReTcOmMeNt", b"secret:xmp", b"PK\x03\x04secret.zip")
 

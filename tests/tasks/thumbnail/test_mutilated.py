@@ -7,8 +7,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from tasks.refusal import Refusal
-from tests.pictures import detailed, encoded
-from tests.tasks.thumbnail.drawing import Desk
+from tests.support.pictures import detailed, encoded
+from tests.support.thumbnail.drawing import Desk
 
 FILES_PER_FORMAT = 100
 HEADER_BYTES = 400

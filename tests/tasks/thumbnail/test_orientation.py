@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.pictures import encoded, quarters
-from tests.tasks.thumbnail.drawing import Desk, close, corners
+from tests.support.pictures import encoded, quarters
+from tests.support.thumbnail.drawing import Desk, close, corners
 
 # How the upright picture is to be stored so that a viewer who obeys the orientation sees it upright.
 STORED = {

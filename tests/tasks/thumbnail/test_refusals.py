@@ -14,7 +14,7 @@ from tasks.refusal import Refusal
 from tasks.thumbnail.imaging import render
 from tasks.thumbnail.jpeg_scans import count_scans
 from tasks.thumbnail.variants import variants_of
-from tests.pictures import (
+from tests.support.pictures import (
     detailed,
     encoded,
     gif_of_frames,
@@ -24,7 +24,7 @@ from tests.pictures import (
     tiff_of_pages,
     webp_header,
 )
-from tests.tasks.thumbnail.drawing import LIMITS, Desk, silent
+from tests.support.thumbnail.drawing import LIMITS, Desk, silent
 
 MANY_FORMATS = {
     "JPEG": {},
@@ -223,7 +223,7 @@ def test_pillows_own_limit_is_left_as_it_was(desk: Desk) -> None:
 STARVED = """
 import resource, sys
 from tasks.refusal import Refusal
-from tests.tasks.thumbnail.drawing import LIMITS, silent
+from tests.support.thumbnail.drawing import LIMITS, silent
 from tasks.thumbnail.imaging import render
 source, folder = sys.argv[1:]
 in_use = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()

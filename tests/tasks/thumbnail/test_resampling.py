@@ -6,8 +6,8 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from tasks.thumbnail.resampling import LINEAR_MAX_PIXELS, Ladder, Rung
-from tests.pictures import encoded, scene
-from tests.tasks.thumbnail.drawing import Desk
+from tests.support.pictures import encoded, scene
+from tests.support.thumbnail.drawing import Desk
 
 
 def difference(one: Image.Image, other: Image.Image) -> float:

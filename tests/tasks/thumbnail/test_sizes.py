@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from tasks.thumbnail.variants import Variant
-from tests.pictures import detailed, encoded
-from tests.tasks.thumbnail.drawing import Desk
+from tests.support.pictures import detailed, encoded
+from tests.support.thumbnail.drawing import Desk
 
 BOXES = [(1, 1), (7, 100), (64, 64), (100, 7), (333, 200)]
 

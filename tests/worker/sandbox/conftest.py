@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.worker.sandbox.bells import Bell, Gate
+from tests.support.sandbox.bells import Bell, Gate
 from worker.sandbox.sandbox import ProcessSandbox
 
 MakeSandbox = Callable[..., ProcessSandbox]
@@ -25,7 +25,7 @@ async def make_sandbox() -> AsyncIterator[MakeSandbox]:
     async with contextlib.AsyncExitStack() as stack:
 
         def make(**options: Any) -> ProcessSandbox:
-            sandbox = ProcessSandbox(**{"preload": ["tests.worker.sandbox.work"], **ROOMY, **options})
+            sandbox = ProcessSandbox(**{"preload": ["tests.support.sandbox.work"], **ROOMY, **options})
             stack.push_async_callback(sandbox.stop)
             return sandbox
 

@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.worker.sandbox.bells import Bell, Gate
+from tests.support.sandbox.bells import Bell, Gate
 from tests.worker.sandbox.conftest import MakeSandbox
 from worker.sandbox.admission import Admission
 
-WORK = "tests.worker.sandbox.work"
+WORK = "tests.support.sandbox.work"
 
 
 async def settle() -> None:

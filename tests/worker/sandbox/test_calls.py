@@ -11,7 +11,7 @@ from tests.worker.sandbox.conftest import MakeSandbox
 from worker.sandbox import frames
 from worker.sandbox.sandbox import ProcessSandbox
 
-WORK = "tests.worker.sandbox.work"
+WORK = "tests.support.sandbox.work"
 
 
 async def call(sandbox: Sandbox, name: str, *args: Any) -> Any:

@@ -10,11 +10,11 @@ import pytest
 
 from tasks.kind import Sandbox
 from tasks.refusal import Refusal
-from tests.worker.sandbox.bells import Bell, Gate, Watch
+from tests.support.sandbox.bells import Bell, Gate, Watch
 from tests.worker.sandbox.conftest import MakeSandbox
 from worker.sandbox.sandbox import ProcessSandbox
 
-WORK = "tests.worker.sandbox.work"
+WORK = "tests.support.sandbox.work"
 
 
 async def call(sandbox: Sandbox, name: str, *args: Any) -> Any:
@@ -95,7 +95,7 @@ async def test_work_that_runs_as_the_zygote_dies_ends_and_may_be_tried_again(
 
 
 async def test_the_zygote_starts_with_the_first_call_and_holds_what_was_preloaded(make_sandbox: MakeSandbox) -> None:
-    sandbox = make_sandbox(preload=["tests.worker.sandbox.work", "wave"])
+    sandbox = make_sandbox(preload=["tests.support.sandbox.work", "wave"])
     assert await call(sandbox, "loaded", "wave")
     assert not await call(sandbox, "loaded", "tasks.settings")
     assert not await call(sandbox, "loaded", "asyncio")

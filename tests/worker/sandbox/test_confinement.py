@@ -14,7 +14,7 @@ from tests.worker.sandbox.conftest import ROOMY, MakeSandbox
 from worker.sandbox import limits
 from worker.sandbox.sandbox import ProcessSandbox
 
-WORK = "tests.worker.sandbox.work"
+WORK = "tests.support.sandbox.work"
 
 
 async def call(sandbox: Sandbox, name: str, *args: Any, seconds: float = 10) -> Any:
@@ -56,7 +56,7 @@ async def test_a_second_child_does_not_hold_the_first_ones_line(sandbox: Process
 
 
 async def test_memory_means_what_the_work_takes_on_top_of_its_code(make_sandbox: MakeSandbox) -> None:
-    sandbox = make_sandbox(preload=["tests.worker.sandbox.work", "PIL.Image"], memory_mb=100)
+    sandbox = make_sandbox(preload=["tests.support.sandbox.work", "PIL.Image"], memory_mb=100)
     assert await call(sandbox, "address_space_mb") > 20
     assert await call(sandbox, "allocate", 95) == 95 * limits.MiB
     with pytest.raises(SandboxDeath, match="limit of 100 MB"):

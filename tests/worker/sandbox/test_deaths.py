@@ -10,13 +10,13 @@ import pytest
 
 from tasks.kind import Sandbox
 from tasks.refusal import SandboxDeath
-from tests.worker.sandbox.bells import Bell, Gate, Watch
+from tests.support.sandbox.bells import Bell, Gate, Watch
 from tests.worker.sandbox.conftest import MakeSandbox
 from worker.sandbox.death import verdict
 from worker.sandbox.frames import FRAME_LIMIT_BYTES, HEADER, encode
 from worker.sandbox.sandbox import ProcessSandbox
 
-WORK = "tests.worker.sandbox.work"
+WORK = "tests.support.sandbox.work"
 
 
 async def call(sandbox: Sandbox, name: str, *args: Any, seconds: float = 10) -> Any:

@@ -3,11 +3,11 @@
 import asyncio
 import tempfile
 
-from tests.worker.sandbox.bells import Bell, Gate
+from tests.support.sandbox.bells import Bell, Gate
 from worker.sandbox.progress import NOTE_LIMIT_BYTES, ProgressPage, page_file
 from worker.sandbox.sandbox import ProcessSandbox
 
-WORK = "tests.worker.sandbox.work"
+WORK = "tests.support.sandbox.work"
 Report = tuple[int, int, str]
 
 

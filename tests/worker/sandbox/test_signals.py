@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.worker.sandbox.bells import Bell, Gate, Watch, children_of, parent_of
+from tests.support.sandbox.bells import Bell, Gate, Watch, children_of, parent_of
 
 ROOT = Path(__file__).parents[3]
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture
 def owner(bell: Bell, gate: Gate) -> Iterator[subprocess.Popen[bytes]]:
     """A process of its own, and of its own process group, that runs one call."""
-    command = [sys.executable, "-m", "tests.worker.sandbox.owner", bell.path, gate.path]
+    command = [sys.executable, "-m", "tests.support.sandbox.owner", bell.path, gate.path]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True) as process:
         yield process
         process.kill()

@@ -1,4 +1,4 @@
--- What the transitions read and write of a record. Words and states: tasks/queue/record.py.
+-- What the transitions read and write of a record. Words and states: tasks/queue/records/record.py.
 
 -- What the transitions need of a record; nil if there is none, or too little is left of it (reconcile.lua closes such).
 local function read(id)
@@ -63,7 +63,7 @@ local function need_blobs(id, blobs, delay_ms)
 end
 
 -- A blob that the cleanup has marked may be gone, though its bytes have just been sent: whoever comes to need it must look first
--- (tasks/sweep.py). seen: sha256 → the mark under which it was found in storage; since: the time at which the bytes were sent at the
+-- (tasks/maintenance/sweep.py). seen: sha256 → the mark under which it was found in storage; since: the time at which the bytes were sent at the
 -- earliest. Answers {'swept', sha256, mark, ms until its deletion is over}, or nil.
 local function swept(blobs, seen, since)
   for _, blob in ipairs(blobs) do

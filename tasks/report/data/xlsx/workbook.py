@@ -7,7 +7,7 @@ from typing import Final
 from tasks.refusal import Refusal
 from tasks.report.data.xlsx.archive import MAX_CONTENTS_BYTES, Archive
 from tasks.report.data.xlsx.markup import ignore, read_all
-from tasks.report.values.cleaning import clean
+from tasks.report.formats.cleaning import clean
 
 _MAX_SHOWN: Final = 10
 _ROOT_RELATIONS: Final = "_rels/.rels"

@@ -7,8 +7,17 @@ import pytest
 from PIL import Image, ImageCms
 
 from tasks.refusal import Refusal
-from tests.pictures import detailed, encoded, gif_of_frames, jpeg_of_scans, png_header, quarters, scene, webp_header
-from tests.tasks.report.printing import KEY, LOREM, Printed, print_report, text
+from tests.support.pictures import (
+    detailed,
+    encoded,
+    gif_of_frames,
+    jpeg_of_scans,
+    png_header,
+    quarters,
+    scene,
+    webp_header,
+)
+from tests.support.report.printing import KEY, LOREM, Printed, print_report, text
 
 BARE = {"header": None, "footer": None}
 SOURCE = {"upload": KEY}

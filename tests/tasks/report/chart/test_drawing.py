@@ -6,9 +6,9 @@ import pypdfium2
 import pytest
 from PIL import Image, ImageChops
 
-from tasks.report.chart.marks import Boxes, Dots, Text, Wedge
+from tasks.report.chart.marks.mark import Boxes, Dots, Text, Wedge
 from tasks.report.layout.theme import WHITE, Rgb, rgb
-from tests.tasks.report.chart.charts import MONTHS, WIDTH, block, marks_of, pdf_of, picture_of, wave
+from tests.support.report.charts import MONTHS, WIDTH, block, marks_of, pdf_of, picture_of, wave
 
 SCALE = 3
 ACCENT, ACCENT2 = rgb("#1f5fa8"), rgb("#d9822b")
@@ -104,7 +104,7 @@ def test_decimation_does_not_change_the_picture(tmp_path: Path, monkeypatch: pyt
         path = str(tmp_path / f"{name}.pdf")
         pdf_of(marks_of(chart), path)
         pictures.append(picture_of(path, 2))
-        monkeypatch.setattr("tasks.report.chart.line_chart.decimated", list)
+        monkeypatch.setattr("tasks.report.chart.marks.line_chart.decimated", list)
     difference = ImageChops.difference(*pictures).convert("L")
     changed = sum(count for value, count in enumerate(difference.histogram()) if value > 96)
     assert changed < 0.001 * difference.width * difference.height

@@ -5,7 +5,7 @@ import pytest
 from tasks.refusal import Refusal
 from tasks.report.chart.figures import Figures
 from tasks.report.chart.ticks import nice_ticks
-from tasks.report.values.locales import find_locale
+from tasks.report.formats.locales import find_locale
 
 
 def ticks_of(lang: str, high: float, pattern: str | None = None, *, short: bool = False) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 
 from tasks.report.chart.categories import is_sequence, misfits, under
 from tasks.report.chart.labels import AIR, Lettering, apart, spread
-from tests.tasks.report.chart.charts import LONG, MONTHS, theme
+from tests.support.report.charts import LONG, MONTHS, theme
 
 
 @pytest.fixture(scope="module")

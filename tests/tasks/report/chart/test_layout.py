@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tasks.report.chart.marks import Area, Boxes, Dots, Mark, Point, Stroke, Text, Wedge
+from tasks.report.chart.marks.mark import Area, Boxes, Dots, Mark, Point, Stroke, Text, Wedge
 from tasks.report.layout.theme import WHITE
-from tests.tasks.report.chart.charts import LONG, MONTHS, WIDTH, block, marks_of, wave
+from tests.support.report.charts import LONG, MONTHS, WIDTH, block, marks_of, wave
 
 HUGE = 1e15
 SIZES = [(487, 200), (487, 80), (243, 200), (243, 120), (108, 80), (108, 300), (36, 80), (36, 36), (729, 700)]

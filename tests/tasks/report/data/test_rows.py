@@ -10,7 +10,7 @@ import pytest
 
 from tasks.refusal import Refusal
 from tasks.report.data.rows import open_rows
-from tests.tasks.report.tables import (
+from tests.support.report.tables import (
     LEDGER,
     LIMITS,
     cells,

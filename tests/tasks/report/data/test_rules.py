@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tasks.refusal import Refusal
-from tests.tasks.report.tables import opened
+from tests.support.report.tables import opened
 
 
 def held(folder: Path, kind: str, values: list[Any], *rules: dict[str, Any], **said: Any) -> dict[int, int]:

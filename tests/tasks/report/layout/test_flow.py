@@ -1,11 +1,11 @@
 import pytest
 
 from tasks.refusal import Refusal
+from tasks.report.fonts.face import faces
 from tasks.report.layout.column import Column
 from tasks.report.layout.flow import Draw, Flow, Geometry
-from tasks.report.layout.pen import Pen
 from tasks.report.layout.theme import Theme
-from tasks.report.type.face import faces
+from tasks.report.pdf.canvas import Pen
 
 PAPER = Geometry(200, 140, 20, 10, 20, 10)  # 180 × 100 points of content
 THEME = Theme(

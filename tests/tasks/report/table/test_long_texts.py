@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.tasks.report.table.printed_table import Columns, TablePages, print_table
+from tests.support.report.printed_table import Columns, TablePages, print_table
 
 STORY = " ".join(f"word{number}" for number in range(1_100))[:10_000]
 TWO: list[dict[str, Any]] = [{"field": "k"}, {"field": "t"}]

@@ -2,8 +2,8 @@
 
 import pytest
 
+from tasks.report.fonts.face import faces
 from tasks.report.table.measure import Figures, Texts
-from tasks.report.type.face import faces
 
 FACE = faces("en", lambda _: None).regular
 DIGIT = FACE.width("0", 1)

@@ -5,16 +5,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tasks.report.fonts.face import faces
 from tasks.report.layout.flow import Flow, Geometry
-from tasks.report.layout.pdf import Pdf
 from tasks.report.layout.theme import Theme
+from tasks.report.pdf.document import Pdf
 from tasks.report.table.pages import Chunk, Lines
 from tasks.report.table.plan import plan
 from tasks.report.table.reading import Reading
 from tasks.report.table.rows import Batch, Cursor
-from tasks.report.type.face import faces
-from tests.tasks.report.table.batches import Column, MadeRows
-from tests.tasks.report.tables import document, table
+from tests.support.report.batches import Column, MadeRows
+from tests.support.report.tables import document, table
 
 HEIGHTS = (18.0, 24.0, 18.0, 20.0, 12.0)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.tasks.report.table.printed_table import TablePages, print_table
+from tests.support.report.printed_table import TablePages, print_table
 
 RED, GREEN, YELLOW = (200, 0, 0), (0, 128, 0), (255, 255, 0)
 

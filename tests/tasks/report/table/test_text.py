@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tasks.report.table.printed_table import Columns, print_table
+from tests.support.report.printed_table import Columns, print_table
 
 TEXTS = [
     "plain",

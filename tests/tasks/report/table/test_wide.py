@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.tasks.report.table.printed_table import Columns, TablePages, print_table
+from tests.support.report.printed_table import Columns, TablePages, print_table
 
 PORTRAIT, LANDSCAPE = (595, 842), (842, 595)
 MARGIN = 54

@@ -8,8 +8,8 @@ import openpyxl
 import pytest
 
 from tasks.refusal import Refusal
-from tests.tasks.report.tables import cells, dataset, opened
-from tests.tasks.report.workbooks import MAIN, book_of, inline, number, pack, sheet, styles
+from tests.support.report.tables import cells, dataset, opened
+from tests.support.report.workbooks import MAIN, book_of, inline, number, pack, sheet, styles
 
 AB = f'<row r="1">{inline("A1", "a")}{inline("B1", "b")}</row>'
 

@@ -1,0 +1,37 @@
+"""The door: everything under `/v1` needs a key, so that no endpoint can forget to ask for one."""
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.http.context import Context
+from api.http.problems import problem_of
+from tasks.refusal import Refusal
+
+PROTECTED = "/v1/"
+SCHEME = "bearer "
+
+
+class Door:
+    """ASGI middleware. Sets `scope["owner"]`, or answers 401 before a byte of the body is read."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(PROTECTED):
+            context: Context = scope["state"]["context"]
+            try:
+                scope["owner"] = context.keys.owner_of(bearer_of(Headers(scope=scope)))
+            except Refusal as refusal:
+                await problem_of(Request(scope), refusal)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def bearer_of(headers: Headers) -> str | None:
+    """The key that a request carries."""
+    authorization = headers.get("authorization", "")
+    if authorization[: len(SCHEME)].lower() != SCHEME:
+        return None
+    return authorization[len(SCHEME) :].strip() or None

@@ -1,0 +1,72 @@
+"""JSON bodies: small ones, or refused before they are parsed."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+from starlette.datastructures import Headers
+from starlette.requests import Request
+
+from api.uploads.receive import check_length, counted
+from tasks.refusal import Refusal
+
+M = TypeVar("M", bound=BaseModel)
+
+JSON_TYPE = "application/json"
+
+
+def documented_body(model: type[BaseModel], *, required: bool = True, **examples: tuple[str, Any]) -> dict[str, Any]:
+    """The body of an endpoint that reads it itself. examples: name → summary and value."""
+    named = {name: {"summary": summary, "value": value} for name, (summary, value) in examples.items()}
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"requestBody": {"required": required, "content": {JSON_TYPE: {"schema": schema, "examples": named}}}}
+
+
+async def whole(headers: Headers, body: AsyncIterator[bytes], limit: int) -> bytes:
+    """A body of at most `limit` bytes. Raises: Refusal `too_large`."""
+    check_length(headers.get("content-length"), limit)
+    return b"".join([chunk async for chunk in counted(body, limit)])
+
+
+async def receive(request: Request, model: type[M], limit: int) -> M:
+    """A JSON body of at most `limit` bytes, as `model` reads it; one that is empty is an empty object.
+
+    Raises: Refusal `unsupported_media_type`, `too_large`, `invalid_request`, and what validators of `model` raise.
+    """
+    return read(await receive_text(request, limit), model)
+
+
+async def receive_text(request: Request, limit: int) -> bytes:
+    """A JSON body of at most `limit` bytes, as it came; one that is empty is an empty object.
+
+    Raises: Refusal `unsupported_media_type`, `too_large`.
+    """
+    content_type = request.headers.get("content-type", JSON_TYPE)
+    if content_type.partition(";")[0].strip().lower() != JSON_TYPE:
+        raise Refusal("unsupported_media_type", f"Send {JSON_TYPE}; not {content_type}.", field="Content-Type")
+    async with aclosing(request.stream()) as body:
+        return await whole(request.headers, body, limit) or b"{}"
+
+
+def read(text: bytes | str, model: type[M], field: str = "body") -> M:
+    """JSON as `model` reads it. field: what to name where the whole is at fault.
+
+    Raises: Refusal `invalid_request`, and what validators of `model` raise.
+    """
+    try:
+        said: Any = from_json(text, allow_inf_nan=False)
+    except ValueError as error:
+        raise Refusal("invalid_request", f"{field}: it is no JSON that we read: {error}.", field=field) from error
+    return validated(said, model, field)
+
+
+def validated(said: Any, model: type[M], field: str) -> M:
+    """What was said, as `model` has it. Raises: Refusal `invalid_request`, and what validators of `model` raise."""
+    try:
+        return model.model_validate(said)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"])) or field
+        raise Refusal("invalid_request", f"{place}: {first['msg']}.", field=place) from error

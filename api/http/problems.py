@@ -1,0 +1,161 @@
+"""Every error as an RFC 9457 problem, in one shape, whoever raised it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from redis.exceptions import RedisError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from tasks.refusal import CODES, Refusal
+from tasks.storage.protocol import StorageUnavailable
+
+log = structlog.get_logger()
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = {"unavailable": 2, "queue_full": 10}
+
+REFUSED = 422
+"""The status of every code that is not in STATUS: the request was understood, and what it asks for cannot be done."""
+STATUS = {
+    "unauthorized": 401,
+    "forbidden": 403,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "not_ready": 409,
+    "already_ended": 409,
+    "not_ended": 409,
+    "not_retryable": 409,
+    "inputs_gone": 409,
+    "endpoint_disabled": 409,
+    "too_many_endpoints": 409,
+    "too_many_schedules": 409,
+    "too_many_secrets": 409,
+    "batch_open": 409,
+    "batch_sealed": 409,
+    "prerequisite_failed": 409,
+    "expired": 410,
+    "event_gone": 410,
+    "endpoint_gone": 410,
+    "too_large": 413,
+    "params_too_large": 413,
+    "too_many_objects": 413,
+    "unsupported_media_type": 415,
+    "range_not_satisfiable": 416,
+    "queue_full": 429,
+    "internal": 500,
+    "failed": 500,
+    "poison": 500,
+    "unavailable": 503,
+}
+_CODE_OF_STATUS = {404: "not_found", 405: "method_not_allowed"}
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457). `code` is for programs, `detail` for people."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(description="A stable URN made from the code.", examples=["urn:pressroom:problem:too_large"])
+    title: str = Field(description="What the code means.")
+    status: int
+    detail: str = Field(description="What happened here, and what to do.")
+    code: str = Field(examples=["too_large"])
+    request_id: str = Field(description="As in the X-Request-Id header; it finds the request in our logs.")
+    field: str | None = Field(None, description="The field of the request that is at fault, dotted.")
+    limit: float | int | None = Field(None, description="The limit that was passed.")
+
+
+def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of an endpoint that may refuse with these codes, and with those that any endpoint may."""
+    by_status: dict[int | str, dict[str, Any]] = {}
+    for code in (*codes, "unavailable"):
+        entry = by_status.setdefault(STATUS.get(code, REFUSED), {"model": Problem, "description": ""})
+        entry["description"] = f"{entry['description']} `{code}`: {CODES[code]}".strip()
+    return by_status
+
+
+def problem(
+    request: Request,
+    code: str,
+    detail: str,
+    *,
+    field: str | None = None,
+    limit: float | None = None,
+    headers: Mapping[str, str] | None = None,
+    **more: Any,
+) -> Response:
+    """The answer for a code of `tasks.refusal.CODES`. more: extension members."""
+    status = STATUS.get(code, REFUSED)
+    request.scope["code"] = code  # for the line of `api.http.edge`
+    body = Problem(
+        type=f"urn:pressroom:problem:{code}",
+        title=CODES[code],
+        status=status,
+        detail=detail,
+        code=code,
+        request_id=request.scope["request_id"],
+        field=field,
+        limit=limit,
+        **more,
+    )
+    sent = dict(headers or {})
+    if code in RETRY_AFTER_S:
+        sent["Retry-After"] = str(RETRY_AFTER_S[code])
+    if status == 401:
+        sent["WWW-Authenticate"] = "Bearer"
+    return Response(body.model_dump_json(exclude_none=True), status, sent, MEDIA_TYPE)
+
+
+def problem_of(request: Request, refusal: Refusal) -> Response:
+    """The answer for a refusal."""
+    # RFC 9110 wants to be told how many bytes there are.
+    headers = {"Content-Range": f"bytes */{refusal.limit}"} if refusal.code == "range_not_satisfiable" else None
+    return problem(request, refusal.code, refusal.message, field=refusal.field, limit=refusal.limit, headers=headers)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)  # noqa: S101 - how Starlette types its handlers
+    return problem_of(request, error)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"][1:])
+    return problem(request, "invalid_request", f"{field}: {first['msg']}.", field=field)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    code = _CODE_OF_STATUS.get(error.status_code, "invalid_request")
+    return problem(request, code, f"{request.method} {request.url.path}: {error.detail}.", headers=error.headers)
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    log.warning("api.unavailable", error=str(error), kind=type(error).__name__)
+    what = "The storage" if isinstance(error, StorageUnavailable) else "Redis"
+    return problem(
+        request,
+        "unavailable",
+        f"{what} does not answer. Try again in a moment; with an Idempotency-Key nothing is done twice.",
+    )
+
+
+async def _gone(request: Request, error: Exception) -> Response:  # noqa: ARG001 - nobody reads this answer
+    return Response(status_code=400)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of `app` a problem. What nobody foresaw is `api.http.edge`'s."""
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _gone)
+    for weather in (RedisError, StorageUnavailable, TimeoutError):
+        app.add_exception_handler(weather, _unavailable)

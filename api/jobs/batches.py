@@ -1,0 +1,77 @@
+"""Batches to which jobs are added one by one: `POST /v1/batches`, submits with `batch`, then `…/seal`."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.http.context import context_of, owner_of, request_id_of
+from api.http.json_body import documented_body, receive
+from api.http.problems import documented
+from api.jobs.get import find
+from api.jobs.notify import EXAMPLE_URL, Member, sealed
+from api.jobs.submitted import answer
+from api.jobs.views import EXAMPLE_JOB, Job, address_of, job_of, uncached
+from tasks.queue.jobs.enqueue import Accepted
+from tasks.refusal import Refusal
+
+router = APIRouter(prefix="/v1/batches", tags=["jobs"])
+
+MAX_BODY_BYTES = 16 * 1024
+
+BatchId = Annotated[str, Path(description="As it was opened.", examples=[EXAMPLE_JOB])]
+
+
+class BatchRequest(BaseModel):
+    """A batch to come."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str | None = Field(None, max_length=255, description="For you to recognise it by.", examples=["album 7"])
+    notify: Member | None = None
+
+
+@router.post(
+    "",
+    status_code=202,
+    operation_id="open_batch",
+    summary="Open a batch",
+    response_model=Job,
+    response_description="Its record, which is a job of kind `batch` that no worker runs.",
+    responses=documented(
+        "unauthorized", "invalid_request", "unsupported_media_type", "too_large", "invalid_url", "invalid_secret"
+    ),
+    openapi_extra=documented_body(
+        BatchRequest,
+        required=False,
+        album=("A batch whose end is told", {"name": "album 7", "notify": {"url": EXAMPLE_URL}}),
+    ),
+)
+async def open_batch(request: Request) -> Response:
+    """Submits that name it in `batch` become part of it; its record counts them by state. It ends when it is sealed and
+    the last of them has ended: `succeeded` if all have."""
+    context, owner = context_of(request), owner_of(request)
+    asked = await receive(request, BatchRequest, MAX_BODY_BYTES)
+    batch_id = await context.batches.open(
+        owner,
+        name=asked.name,
+        notify=sealed(context, asked.notify),
+        address=address_of(request, context.settings),
+        request_id=request_id_of(request),
+    )
+    return await answer(request, context, Accepted(batch_id, created=True))
+
+
+@router.post(
+    "/{batch_id}/seal",
+    operation_id="seal_batch",
+    summary="Let no more jobs join a batch",
+    response_model=Job,
+    responses=documented("unauthorized", "not_found"),
+)
+async def seal_batch(request: Request, batch_id: BatchId) -> Response:
+    """A batch of which no job is left to run ends at once. Said again it changes nothing."""
+    context, owner = context_of(request), owner_of(request)
+    if not await context.batches.seal(owner, batch_id):
+        raise Refusal("not_found", f"You have no batch {batch_id!r}.")
+    return uncached(job_of(await find(context, owner, batch_id), address_of(request, context.settings)))

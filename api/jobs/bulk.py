@@ -1,0 +1,110 @@
+"""What is done to many jobs at once: `POST /v1/jobs/cancellation`, `/retry`, `/deletion`, each a job of its own."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Request, Response
+
+from api.http.context import context_of, owner_of, request_id_of
+from api.http.json_body import documented_body, receive
+from api.http.problems import documented
+from api.jobs.filter import JobFilter
+from api.jobs.submitted import answer
+from api.jobs.views import Job, address_of
+from tasks.maintenance.bulk import BULK, STATES, BulkParams, Verb
+from tasks.queue.jobs.enqueue import Submission
+from tasks.queue.records.record import Priority
+from tasks.refusal import Refusal
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+MAX_BODY_BYTES = 16 * 1024
+Key = Annotated[str | None, Header(min_length=1, max_length=255)]
+
+
+def _described(**examples: tuple[str, Any]) -> dict[str, Any]:
+    return {
+        "status_code": 202,
+        "response_model": Job,
+        "response_description": "The job that does it, whose address is in `Location`; its `result` counts.",
+        "responses": {
+            200: {"model": Job, "description": "This Idempotency-Key was used before, with the same content."},
+            **documented(
+                "unauthorized",
+                "invalid_request",
+                "unsupported_media_type",
+                "too_large",
+                "key_reused",
+                "expired",
+                "queue_full",
+            ),
+        },
+        "openapi_extra": documented_body(JobFilter, required=True, **examples),
+    }
+
+
+@router.post(
+    "/cancellation",
+    operation_id="cancel_jobs",
+    summary="Cancel all jobs that fit",
+    **_described(
+        queued=("All thumbnails that wait", {"kind": "thumbnail", "state": "queued"}),
+        everything=("Every job", {"all": True}),
+    ),
+)
+async def cancel_jobs(request: Request, idempotency_key: Key = None) -> Response:
+    """Those that wait are `cancelled`. The workers of those that run are told: the job counts them as `stopping`."""
+    return await _submit(request, "cancellation", idempotency_key)
+
+
+@router.post(
+    "/retry",
+    operation_id="retry_jobs",
+    summary="Run all jobs anew that fit",
+    **_described(night=("What failed since this morning", {"state": "failed", "since": "2026-11-20T08:00:00Z"})),
+)
+async def retry_jobs(request: Request, idempotency_key: Key = None) -> Response:
+    """Of those that failed or were cancelled. One that fails again meanwhile is not taken up twice."""
+    return await _submit(request, "retry", idempotency_key)
+
+
+@router.post(
+    "/deletion",
+    operation_id="delete_jobs",
+    summary="Delete all jobs that fit",
+    **_described(old=("What was cancelled long ago", {"state": "cancelled", "until": "2026-11-01T00:00:00Z"})),
+)
+async def delete_jobs(request: Request, idempotency_key: Key = None) -> Response:
+    """Of those that have ended."""
+    return await _submit(request, "deletion", idempotency_key)
+
+
+async def _submit(request: Request, verb: Verb, key: str | None) -> Response:
+    context, owner = context_of(request), owner_of(request)
+    asked = await receive(request, JobFilter, MAX_BODY_BYTES)
+    asked.check()
+    if asked.state not in (None, *STATES[verb]):
+        known = ", ".join(STATES[verb])
+        raise Refusal("invalid_request", f"state: a {verb} is for jobs that are {known}.", field="state")
+    selection = asked.selection(owner)
+    params = BulkParams(
+        verb=verb,
+        shelves=selection.shelves,
+        states=STATES[verb] if asked.state is None else (asked.state,),
+        queue=selection.queue,
+        since_ms=selection.since_ms,
+        until_ms=selection.until_ms,
+        prefix=selection.prefix,
+    )
+    submission = Submission(
+        kind=BULK.name,
+        queue=BULK.queue,
+        owner=owner,
+        params=params.model_dump_json(exclude_none=True),
+        name=verb,
+        # It must not wait behind those that it is to cancel.
+        priority=Priority.HIGH,
+        idempotency_key=key,
+        request_id=request_id_of(request),
+        address=address_of(request, context.settings),
+    )
+    return await answer(request, context, await context.intake.accept(submission))

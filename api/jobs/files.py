@@ -1,0 +1,126 @@
+"""Downloads: the outputs of a job."""
+
+import re
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Path, Request, Response
+from fastapi.responses import RedirectResponse, StreamingResponse
+
+from api.http.context import Context, context_of, owner_of
+from api.http.problems import documented
+from api.http.ranges import names, parse_range
+from api.jobs.get import JobId, find
+from tasks.queue.records.record import Record, State
+from tasks.refusal import Refusal
+from tasks.storage.protocol import BlobMissing
+
+router = APIRouter(prefix="/v1/jobs/{job_id}/files", tags=["jobs"])
+
+PRESIGNED_S = 300
+"""For so long a redirect to the storage is good."""
+
+FileName = Annotated[str, Path(description="One of the job's `files`.", examples=["small.jpg"])]
+BYTES: dict[str, Any] = {
+    "application/octet-stream": {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
+}
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The file, in the type that the job's `files` gives.", "content": BYTES},
+    206: {"description": "The part of it that `Range` asks for.", "content": BYTES},
+    304: {"description": "You have it already (`If-None-Match`)."},
+    307: {"description": "It is to be had from the storage itself, at the address in `Location`."},
+    **documented("unauthorized", "not_found", "not_ready", "expired", "range_not_satisfiable"),
+}
+
+
+@router.get(
+    "/{name}", operation_id="download_file", summary="Download an output", response_class=Response, responses=ANSWERS
+)
+async def download_file(request: Request, job_id: JobId, name: FileName) -> Response:
+    """The ETag is the hash of the bytes; ranges and conditions work.
+
+    Where the storage can be asked directly, this redirects to it.
+    """
+    context = context_of(request)
+    record = await find(context, owner_of(request), job_id)
+    file = _file(record, name)
+    headers = _headers(record, file)
+    if names(request.headers.get("if-none-match"), headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    url = await context.storage.presign(file["blob"], PRESIGNED_S)
+    if url is not None:
+        return RedirectResponse(url, headers={"Cache-Control": "no-store"})
+    return await _stream(request, context, file, headers)
+
+
+@router.head(
+    "/{name}",
+    operation_id="describe_file",
+    summary="What a download would answer",
+    response_class=Response,
+    responses=ANSWERS,
+)
+async def describe_file(request: Request, job_id: JobId, name: FileName) -> Response:
+    """The headers of the download, without asking the storage."""
+    context = context_of(request)
+    record = await find(context, owner_of(request), job_id)
+    file = _file(record, name)
+    headers = _headers(record, file)
+    if names(request.headers.get("if-none-match"), headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(headers=headers | {"Content-Length": str(file["bytes"])}, media_type=file["type"])
+
+
+def _file(record: Record, name: str) -> dict[str, Any]:
+    if record.state is not State.SUCCEEDED:
+        raise Refusal("not_ready", f"The job is {record.state}; only one that has succeeded has files.")
+    for file in record.files:
+        if file["name"] == name:
+            return file
+    raise Refusal(
+        "not_found",
+        f"The job has no file {name!r}; it has {', '.join(file['name'] for file in record.files) or 'none'}.",
+    )
+
+
+def _headers(record: Record, file: dict[str, Any]) -> dict[str, str]:
+    left_s = max((record.expires_at or 0) // 1000 - int(time.time()), 0)
+    return {
+        "ETag": f'"{file["blob"]}"',
+        "Accept-Ranges": "bytes",
+        "Cache-Control": f"private, max-age={left_s}, immutable",
+        "Content-Disposition": disposition(file["name"]),
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+    }
+
+
+async def _stream(request: Request, context: Context, file: dict[str, Any], headers: dict[str, str]) -> Response:
+    size, etag = file["bytes"], headers["ETag"]
+    asked = request.headers.get("range") if request.headers.get("if-range", etag) == etag else None
+    part = parse_range(asked, size)
+    start, end = part or (0, size)
+    chunks = context.storage.read(file["blob"], start, end)
+    try:
+        # The first bytes before the first header: what is wrong then still has an answer.
+        first = await anext(chunks, b"")
+    except BlobMissing as error:
+        raise Refusal("expired", "This file has been removed from the storage. Submit again.") from error
+
+    async def body() -> AsyncIterator[bytes]:
+        yield first
+        async for chunk in chunks:
+            yield chunk
+
+    headers["Content-Length"] = str(end - start)
+    if part is not None:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    return StreamingResponse(body(), 200 if part is None else 206, headers, file["type"])
+
+
+def disposition(name: str) -> str:
+    """Saved, never shown, under the file's own name (RFC 6266)."""
+    plain = re.sub(r"[^A-Za-z0-9._ -]", "_", name)
+    encoded = "" if plain == name else f"; filename*=UTF-8''{quote(name, safe='')}"
+    return f'attachment; filename="{plain}"{encoded}'

@@ -1,0 +1,81 @@
+"""One job by id, with waiting for its end."""
+
+import re
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from api.http.context import Context, context_of, is_admin, owner_of
+from api.http.problems import documented
+from api.http.query import refuse_unknown
+from api.jobs.views import Job, address_of, job_of, json_of
+from tasks.queue.records.list import read
+from tasks.queue.records.record import Record
+from tasks.refusal import Refusal
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+RETRY_AFTER_S = 1
+PREFER_WAIT = re.compile(r'(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})', re.IGNORECASE)
+
+JobId = Annotated[str, Path(description="As the submit answered it.", examples=["5e6b1f0c9a7d4e2f8b3c6a1d0e9f7b42"])]
+
+
+@router.get(
+    "/{job_id}",
+    operation_id="get_job",
+    summary="A job, now or when it has ended",
+    response_model=Job,
+    responses=documented("unauthorized", "not_found", "expired", "invalid_request"),
+)
+async def get_job(
+    request: Request,
+    job_id: JobId,
+    wait: Annotated[float | None, Query(ge=0, description="Seconds to wait for the end.", examples=[5])] = None,
+) -> Response:
+    """200 for every job that is known, a failed one too: what went wrong is in `error`.
+
+    With `?wait=N` or the header `Prefer: wait=N` the answer comes as soon as the job ends, or after N seconds with
+    the job as it then stands.
+    """
+    refuse_unknown(request, "wait")
+    context, owner = context_of(request), owner_of(request)
+    record = await find(context, owner, job_id)
+    headers = {"Cache-Control": "no-store"}
+    seconds = _seconds(request, wait, context.settings.max_wait_s)
+    if seconds is not None:
+        headers["Preference-Applied"] = f"wait={seconds:g}"
+        if seconds and not record.state.ended:
+            record = _known(context, await context.watch.wait_until_ended(job_id, seconds), owner, job_id)
+    if not record.state.ended:
+        headers["Retry-After"] = str(RETRY_AFTER_S)
+    job = job_of(record, address_of(request, context.settings))
+    return Response(json_of(job), headers=headers, media_type="application/json")
+
+
+async def find(context: Context, owner: str, job_id: str) -> Record:
+    """An owner's job; to an admin, anyone's. Raises: Refusal `not_found`, `expired`."""
+    return _known(context, await read(context.redis, job_id), owner, job_id)
+
+
+def _known(context: Context, record: Record | None, owner: str, job_id: str) -> Record:
+    if record is None or (record.owner != owner and not is_admin(context, owner)):
+        raise Refusal("not_found", f"You have no job {job_id!r}.")
+    if record.expired(_now_ms()):
+        raise Refusal("expired", f"Job {job_id} ended too long ago; its result has been removed. Submit again.")
+    return record
+
+
+def _seconds(request: Request, wait: float | None, most: float) -> float | None:
+    """Seconds the request would wait: a preference is met as far as we go, a parameter over our limit is a mistake."""
+    if wait is not None:
+        if wait > most:
+            raise Refusal("invalid_request", f"wait: at most {most:g} seconds.", field="wait", limit=most)
+        return wait
+    preferred = PREFER_WAIT.search(", ".join(request.headers.getlist("prefer")))
+    return min(float(preferred[1]), most) if preferred else None
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

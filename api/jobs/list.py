@@ -1,0 +1,72 @@
+"""The list of jobs, `GET /v1/jobs`: filtered, newest first, at the same cost however many there are."""
+
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from api.http.context import Context, context_of, is_admin, owner_of
+from api.http.problems import documented
+from api.http.query import refuse_unknown
+from api.jobs.filter import Beginning, JobFilter, KindName, Queue, Since, Until
+from api.jobs.views import JobPage, address_of, job_of, uncached
+from tasks.maintenance.activity import owners
+from tasks.queue.records.record import State
+from tasks.refusal import Refusal
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+MAX_PAGE = 200
+EVERYONE = "*"
+
+
+@router.get(
+    "",
+    operation_id="list_jobs",
+    summary="Your jobs, newest first",
+    response_model=JobPage,
+    responses=documented("unauthorized", "forbidden", "invalid_request"),
+)
+async def list_jobs(
+    request: Request,
+    *,
+    state: Annotated[State | None, Query(examples=["queued"])] = None,
+    kind: Annotated[KindName | None, Query()] = None,
+    queue: Annotated[Queue | None, Query(examples=["media"])] = None,
+    since: Annotated[Since | None, Query()] = None,
+    until: Annotated[Until | None, Query()] = None,
+    q: Annotated[Beginning | None, Query()] = None,
+    owner: Annotated[
+        str | None, Query(max_length=100, description="Another's jobs, or everyone's (`*`): for admins.")
+    ] = None,
+    counts: Annotated[
+        bool, Query(description="Count them by state as well, whatever `state` and `q` say.", examples=["true"])
+    ] = False,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, examples=[10])] = 50,
+    cursor: Annotated[str | None, Query(max_length=200, description="The `next` of the page before.")] = None,
+) -> Response:
+    """A page may be short, even empty, though there are more: go on while there is a `next`.
+
+    Times without a zone are UTC. Deliveries are listed under `/v1/deliveries`, and here with `kind=delivery` or
+    `queue=webhooks`.
+    """
+    refuse_unknown(request, "state", "kind", "queue", "since", "until", "q", "owner", "counts", "limit", "cursor")
+    context = context_of(request)
+    asked = JobFilter(state=state, kind=kind, queue=queue, since=since, until=until, q=q)
+    selection = asked.selection(*_owners(context, owner_of(request), owner))
+    page = await context.listing.page(selection, limit=limit, cursor=cursor)
+    address, now_ms = address_of(request, context.settings), int(time.time() * 1000)
+    jobs = [job_of(record, address) for record in page.records if not record.expired(now_ms)]
+    counted = await context.listing.counts(selection) if counts else None
+    return uncached(JobPage(jobs=jobs, next=page.cursor, counts=counted))
+
+
+def _owners(context: Context, asking: str, asked_for: str | None) -> list[str]:
+    """Whose jobs are listed. Raises: Refusal `forbidden`."""
+    if asked_for in (None, asking):
+        return [asking]
+    if not is_admin(context, asking):
+        raise Refusal("forbidden", "owner: only an admin (ADMINS) may list the jobs of others.", field="owner")
+    if asked_for != EVERYONE:
+        return [asked_for]
+    return owners(context.settings)

@@ -1,0 +1,52 @@
+"""What the address of any submit may say besides what is submitted: when, how urgently, after what, whom to tell."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.http.context import Context
+from api.jobs.notify import Wish, sealed
+from api.jobs.timing import PRIORITY, Delay, RunAt, delay_ms
+from tasks.queue.records.record import Priority
+from tasks.refusal import Refusal
+
+MAX_AFTER = 100
+"""Jobs that one may wait for."""
+
+
+class SubmitWish(BaseModel):
+    """Query parameters of every submit."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    notify: Wish = None
+    delay: Delay = None
+    run_at: RunAt = None
+    priority: Annotated[Priority, Field(description=PRIORITY)] = Priority.NORMAL
+    after: str | None = Field(
+        None,
+        max_length=40 * MAX_AFTER,
+        description="Ids of jobs, with commas, that must succeed first. If one does not, this job fails.",
+    )
+    batch: str | None = Field(None, max_length=64, description="The open batch that the job joins.")
+
+    @property
+    def prerequisites(self) -> tuple[str, ...]:
+        """The ids in `after`. Raises: Refusal `invalid_request`."""
+        ids = tuple(filter(None, (part.strip() for part in (self.after or "").split(","))))
+        if len(ids) > MAX_AFTER:
+            raise Refusal(
+                "invalid_request", f"after: at most {MAX_AFTER} jobs, not {len(ids)}.", field="after", limit=MAX_AFTER
+            )
+        return ids
+
+    def fields(self, context: Context) -> Mapping[str, Any]:
+        """The fields of a Submission that these wishes are. Raises: Refusal `invalid_request`, and as `sealed` does."""
+        return {
+            "notify": sealed(context, self.notify),
+            "delay_ms": delay_ms(context.settings, self.delay, self.run_at),
+            "priority": self.priority,
+            "after": self.prerequisites,
+            "batch": self.batch,
+        }

@@ -1,0 +1,45 @@
+"""`/metrics`, for Prometheus. What it tells lies in Redis: with many web processes, any of them may be asked."""
+
+import hmac
+
+from fastapi import APIRouter, Request, Response
+
+from api.http.auth import bearer_of
+from api.http.context import Context, context_of, is_admin
+from api.http.problems import documented
+from api.operations.prometheus import collect, exposition
+from tasks.refusal import Refusal
+
+router = APIRouter(tags=["operations"])
+
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+ANSWER = {
+    "description": "The text format of Prometheus, 0.0.4.",
+    "content": {"text/plain": {"schema": {"type": "string"}}},
+}
+
+
+@router.get(
+    "/metrics",
+    operation_id="get_metrics",
+    summary="Metrics for Prometheus",
+    response_class=Response,
+    responses={200: ANSWER, **documented("unauthorized", "forbidden")},
+)
+async def get_metrics(request: Request) -> Response:
+    """Wants `Authorization: Bearer` and METRICS_KEY or an admin's API key; in the open development mode, nothing.
+    `pressroom_queue_oldest_due_seconds` is the signal to scale workers by."""
+    context = context_of(request)
+    _check(context, bearer_of(request.headers))
+    text = exposition(await collect(context.redis, context.settings))
+    return Response(text, headers={"Cache-Control": "no-store"}, media_type=MEDIA_TYPE)
+
+
+def _check(context: Context, key: str | None) -> None:
+    """Raises: Refusal `unauthorized`, `forbidden`."""
+    own = context.settings.metrics_key
+    if key is not None and own is not None and hmac.compare_digest(key.encode(), own.get_secret_value().encode()):
+        return
+    # No address is trusted instead: behind a router everybody's may be what its sender wrote.
+    if not is_admin(context, context.keys.owner_of(key)):
+        raise Refusal("forbidden", "Send METRICS_KEY or an admin's API key as `Authorization: Bearer <key>`.")

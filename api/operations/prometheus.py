@@ -1,0 +1,192 @@
+"""What Prometheus is told: everything that the transitions have counted, and how things stand now.
+
+All of it lies in Redis, so that any web process tells the same, however many there are.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from redis.asyncio import Redis
+
+from tasks.queue.lanes.stats import Overview, Standing
+from tasks.queue.records.record import State
+from tasks.queue.redis_keys import ALERTS, BUCKETS_MS, COUNTS, DISABLED, FAILING
+from tasks.queue.watch.workers import Crew, read_crew
+from tasks.settings import Settings
+
+SANDBOX_DEATHS: Final = ("timed_out", "out_of_memory", "crashed")
+"""Codes with which a sandbox child's death ends an attempt (`tasks.refusal.SandboxDeath`)."""
+
+COUNTED: Final = ("ended", "attempts", "errors", "bytes", "pickup", "pickup_ms", "run", "run_ms")
+"""First words of what the transitions count; the second is the kind."""
+
+Counts = Mapping[tuple[str, ...], int]
+Labels = tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True)
+class Metric:
+    """A metric and its samples: suffix of the name, labels, value."""
+
+    name: str
+    type: Literal["counter", "gauge", "histogram"]
+    help: str
+    samples: list[tuple[str, Labels, float]] = field(default_factory=list)
+
+    def add(self, value: float, *, suffix: str = "", **labels: str) -> None:
+        self.samples.append((suffix, tuple(labels.items()), value))
+
+
+async def collect(redis: "Redis[bytes]", settings: Settings) -> list[Metric]:
+    """All metrics, as they are now."""
+    standing, crew, counts, now = await asyncio.gather(
+        Overview(redis, settings).queues(), read_crew(redis), read_counts(redis), _indexes(redis)
+    )
+    return [*_counters(counts), *_histograms(counts), *_queues(standing, crew), *now]
+
+
+async def read_counts(redis: "Redis[bytes]") -> Counts:
+    """What the transitions have counted since the beginning: words (what, kind, …) → number."""
+    fields = await redis.hgetall(COUNTS)
+    return {tuple(name.decode().split(" ")): int(count) for name, count in fields.items()}
+
+
+def _counters(counts: Counts) -> Iterator[Metric]:
+    ended = Metric("pressroom_jobs_ended_total", "counter", "Jobs that have ended, by kind and state.")
+    attempts = Metric(
+        "pressroom_attempts_total",
+        "counter",
+        "Attempts that are over, by kind and outcome; of `lapsed` ones the worker has died.",
+    )
+    errors = Metric(
+        "pressroom_errors_total",
+        "counter",
+        "Attempts and jobs that failed, by kind and code of the error; those that are tried again too.",
+    )
+    stored = Metric("pressroom_stored_bytes_total", "counter", "Bytes of files that jobs have made, by kind.")
+    deliveries = Metric(
+        "pressroom_delivery_attempts_total",
+        "counter",
+        "Attempts at deliveries: `delivered`, or the code of what went wrong.",
+    )
+    deaths: dict[str, int] = dict.fromkeys(SANDBOX_DEATHS, 0)
+    for (what, kind, *rest), count in sorted(counts.items()):
+        match what, rest:
+            case "ended", [state]:
+                ended.add(count, kind=kind, state=state)
+            case "attempts", [outcome]:
+                attempts.add(count, kind=kind, outcome=outcome)
+                if (kind, outcome) == ("delivery", State.SUCCEEDED):
+                    deliveries.add(count, outcome="delivered")
+            case "errors", [code]:
+                errors.add(count, kind=kind, code=code)
+                if kind == "delivery":
+                    deliveries.add(count, outcome=code)
+                if code in deaths:
+                    deaths[code] += count
+            case "bytes", []:
+                stored.add(count, kind=kind)
+    sandbox = Metric("pressroom_sandbox_deaths_total", "counter", "Sandbox children that were killed or died at work.")
+    for code, count in deaths.items():
+        sandbox.add(count, code=code)
+    yield from (ended, attempts, errors, deliveries, sandbox, stored)
+
+
+def _histograms(counts: Counts) -> Iterator[Metric]:
+    yield _histogram(
+        counts,
+        "pickup",
+        "pressroom_pickup_seconds",
+        "From when a job was due to the start of its first attempt, by kind.",
+    )
+    yield _histogram(
+        counts,
+        "run",
+        "pressroom_run_seconds",
+        "From the start of an attempt to when its end was written down, by kind.",
+    )
+
+
+def _histogram(counts: Counts, what: str, name: str, about: str) -> Metric:
+    metric = Metric(name, "histogram", about)
+    buckets: dict[str, dict[int, int]] = defaultdict(dict)
+    for (which, kind, *rest), count in sorted(counts.items()):
+        if which == what:
+            buckets[kind][int(rest[0])] = count
+    for kind, found in buckets.items():
+        seen = 0
+        for number, bound_ms in enumerate(BUCKETS_MS, 1):
+            seen += found.get(number, 0)
+            metric.add(seen, suffix="_bucket", kind=kind, le=f"{bound_ms / 1000:g}")
+        seen += found.get(len(BUCKETS_MS) + 1, 0)
+        metric.add(seen, suffix="_bucket", kind=kind, le="+Inf")
+        metric.add(counts.get((f"{what}_ms", kind), 0) / 1000, suffix="_sum", kind=kind)
+        metric.add(seen, suffix="_count", kind=kind)
+    return metric
+
+
+def _queues(standing: Standing, crew: Crew) -> Iterator[Metric]:
+    jobs = Metric("pressroom_queue_jobs", "gauge", "Jobs of a queue that have not ended, by state.")
+    due = Metric("pressroom_queue_due_jobs", "gauge", "Jobs of a queue that wait, and could have started already.")
+    age = Metric(
+        "pressroom_queue_oldest_due_seconds",
+        "gauge",
+        "For how long the oldest job that a worker could start now has waited; 0 if there is none. "
+        "The signal to scale workers by: add some while it grows.",
+    )
+    paused = Metric("pressroom_queue_paused", "gauge", "1 while a queue is paused.")
+    workers = Metric("pressroom_queue_workers", "gauge", "Workers that serve a queue.")
+    for queue in standing.queues:
+        for state, count in queue.jobs.items():
+            jobs.add(count, queue=queue.name, state=state)
+        due.add(queue.due, queue=queue.name)
+        age.add(standing.age_s(queue), queue=queue.name)
+        paused.add(queue.paused_ms is not None, queue=queue.name)
+        workers.add(crew.serving(queue.name), queue=queue.name)
+    alive = Metric("pressroom_workers", "gauge", "Workers that are alive.")
+    alive.add(len(crew.present))
+    lag = Metric(
+        "pressroom_worker_loop_lag_seconds", "gauge", "By how much an event loop was late, worst of all workers."
+    )
+    lag.add(max((worker.lag_ms / 1000 for worker in crew.present), default=0))
+    memory = Metric("pressroom_worker_memory_bytes", "gauge", "Memory (PSS) of all workers and their sandboxes.")
+    memory.add(sum((worker.pss_mb or 0) * 1024 * 1024 for worker in crew.present))
+    yield from (jobs, due, age, paused, workers, alive, lag, memory)
+
+
+async def _indexes(redis: "Redis[bytes]") -> list[Metric]:
+    async with redis.pipeline(transaction=False) as pipe:
+        pipe.zcard(DISABLED)
+        pipe.zcard(FAILING)
+        pipe.hkeys(ALERTS)
+        disabled, failing, alerts = await pipe.execute()
+    endpoints = Metric(
+        "pressroom_endpoints", "gauge", "Endpoints that are disabled, or failing and left alone for a while."
+    )
+    endpoints.add(disabled, state="disabled")
+    endpoints.add(failing, state="failing")
+    holding: dict[str, int] = defaultdict(int)
+    for field_name in alerts:
+        holding[field_name.decode().partition(" ")[0]] += 1
+    metric = Metric("pressroom_alerts", "gauge", "Alerts that hold, by name.")
+    for alert, count in sorted(holding.items()):
+        metric.add(count, alert=alert)
+    return [endpoints, metric]
+
+
+def exposition(metrics: Iterable[Metric]) -> str:
+    """In the text format of Prometheus, 0.0.4."""
+    lines: list[str] = []
+    for metric in metrics:
+        lines += [f"# HELP {metric.name} {metric.help}", f"# TYPE {metric.name} {metric.type}"]
+        for suffix, labels, value in metric.samples:
+            inside = ",".join(f'{name}="{_escaped(text)}"' for name, text in labels)
+            lines.append(f"{metric.name}{suffix}{f'{{{inside}}}' if inside else ''} {float(value)!r}")
+    return "\n".join(lines) + "\n"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

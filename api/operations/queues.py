@@ -1,0 +1,199 @@
+"""Queues and their lanes, `/v1/queues`: what waits, since when and for what; for admins."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from api.http.context import Context, context_for_admins
+from api.http.problems import documented
+from api.http.query import refuse_unknown
+from api.http.times import from_ms, maybe_from_ms
+from api.jobs.views import uncached
+from tasks.queue.lanes import stats as overview
+from tasks.queue.lanes.lanes import Lanes
+from tasks.queue.lanes.stats import LaneState, Overview, Standing
+from tasks.queue.records.record import State
+from tasks.queue.redis_keys import QUEUES
+from tasks.queue.watch.workers import Crew, read_crew
+from tasks.refusal import Refusal
+
+router = APIRouter(prefix="/v1/queues", tags=["operations"])
+
+MAX_PAGE = 200
+FOR_ADMINS = ("unauthorized", "forbidden", "not_found")
+
+QueueName = Annotated[str, Path(description=f"{', '.join(QUEUES)}.", examples=["media"])]
+
+
+class Queue(BaseModel):
+    """A queue."""
+
+    name: str = Field(examples=["media"])
+    paused: bool = Field(description="Nothing more is started from it; what runs goes on.")
+    paused_since: datetime | None = None
+    waiting: int = Field(description="Jobs that are due, scheduled or to be tried again.")
+    due: int = Field(description="How many of these could have started already.")
+    scheduled: int = Field(description="How many of these have a time, or other jobs, to wait for.")
+    retrying: int = Field(description="How many of these failed, and wait for their next try.")
+    running: int
+    oldest_age_s: float = Field(
+        description="For how long the oldest job that a worker could start now has waited; 0 if there is none. Jobs of "
+        "lanes that are full, limited or parked wait for something else, and do not count."
+    )
+    rate_per_s: float = Field(description="Jobs that ended per second, over the last minute.")
+    workers: int = Field(description="How many serve it.")
+
+
+class Queues(BaseModel):
+    """All queues."""
+
+    queues: list[Queue]
+
+
+class Lane(BaseModel):
+    """The jobs of one owner, or for one endpoint, in a queue."""
+
+    name: str = Field(description="`owner:` and who, or `endpoint:` and its id.", examples=["owner:alice"])
+    state: LaneState = Field(
+        description="Why its jobs wait. `ready`: for a worker. `full`: as many of them, or of all its owner's, run as "
+        "may. `limited`: as many have started as `rate` allows. `parked`: its receiver keeps failing, or asked to be "
+        "left alone."
+    )
+    waiting: int
+    running: int
+    cap: int | None = Field(None, description="Jobs of it that may run at once; 1 while its receiver is probed.")
+    rate: float | None = Field(None, description="Jobs of it that may start per second.")
+    until: datetime | None = Field(None, description="Parked or limited until then.")
+    oldest_age_s: float | None = Field(None, description="For how long the oldest of those that wait has been due.")
+    failures: int | None = Field(None, description="Of its receiver, in a row.")
+    failing_since: datetime | None = None
+
+
+class LanePage(BaseModel):
+    """Some lanes."""
+
+    lanes: list[Lane]
+    next: str | None = Field(None, description="The `cursor` of the following page; absent at the end.")
+
+
+@router.get(
+    "",
+    operation_id="list_queues",
+    summary="How the queues stand",
+    response_model=Queues,
+    responses=documented("unauthorized", "forbidden"),
+)
+async def list_queues(request: Request) -> Response:
+    """For admins. A queue that is paused, that no worker serves, or whose `oldest_age_s` grows wants a look."""
+    context = context_for_admins(request)
+    standing, crew = await _look(context)
+    return uncached(Queues(queues=[_queue(standing, crew, name) for name in QUEUES]))
+
+
+@router.get(
+    "/{queue}",
+    operation_id="get_queue",
+    summary="How a queue stands",
+    response_model=Queue,
+    responses=documented(*FOR_ADMINS),
+)
+async def get_queue(request: Request, queue: QueueName) -> Response:
+    """For admins."""
+    context = context_for_admins(request)
+    return uncached(_queue(*await _look(context), _known(queue)))
+
+
+@router.get(
+    "/{queue}/lanes",
+    operation_id="list_lanes",
+    summary="The lanes of a queue in which jobs wait",
+    response_model=LanePage,
+    responses=documented(*FOR_ADMINS, "invalid_request"),
+)
+async def list_lanes(
+    request: Request,
+    queue: QueueName,
+    *,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, examples=[10])] = 50,
+    cursor: Annotated[str | None, Query(max_length=200, description="The `next` of the page before.")] = None,
+) -> Response:
+    """For admins. First those that may not be served now, then those whose turn comes. Lanes that move between two
+    pages may be missed, or come twice."""
+    refuse_unknown(request, "limit", "cursor")
+    context = context_for_admins(request)
+    seconds, micros = await context.redis.time()
+    now_ms = seconds * 1000 + micros // 1000
+    lanes, following = await Overview(context.redis, context.settings).lanes(_known(queue), limit=limit, cursor=cursor)
+    return uncached(LanePage(lanes=[_lane(lane, now_ms) for lane in lanes], next=following))
+
+
+@router.post(
+    "/{queue}/pause",
+    operation_id="pause_queue",
+    summary="Pause a queue",
+    response_model=Queue,
+    responses=documented(*FOR_ADMINS),
+)
+async def pause_queue(request: Request, queue: QueueName) -> Response:
+    """For admins. Nothing more is started from it; what runs goes on, and submits are accepted."""
+    context = context_for_admins(request)
+    await Lanes(context.redis).pause(_known(queue))
+    return uncached(_queue(*await _look(context), queue))
+
+
+@router.post(
+    "/{queue}/resume",
+    operation_id="resume_queue",
+    summary="Resume a queue",
+    response_model=Queue,
+    responses=documented(*FOR_ADMINS),
+)
+async def resume_queue(request: Request, queue: QueueName) -> Response:
+    """For admins. What waits is started again."""
+    context = context_for_admins(request)
+    await Lanes(context.redis).resume(_known(queue))
+    return uncached(_queue(*await _look(context), queue))
+
+
+async def _look(context: Context) -> tuple[Standing, Crew]:
+    return await Overview(context.redis, context.settings).queues(), await read_crew(context.redis)
+
+
+def _known(queue: str) -> str:
+    if queue not in QUEUES:
+        raise Refusal("not_found", f"There is no queue {queue!r}; there are {', '.join(QUEUES)}.", field="queue")
+    return queue
+
+
+def _queue(standing: Standing, crew: Crew, name: str) -> Queue:
+    queue = standing.queues[QUEUES.index(name)]
+    return Queue(
+        name=name,
+        paused=queue.paused_ms is not None,
+        paused_since=maybe_from_ms(queue.paused_ms),
+        waiting=queue.waiting,
+        due=queue.due,
+        scheduled=queue.jobs[State.SCHEDULED],
+        retrying=queue.jobs[State.RETRYING],
+        running=queue.jobs[State.RUNNING],
+        oldest_age_s=round(standing.age_s(queue), 3),
+        rate_per_s=round(standing.rate(queue), 3),
+        workers=crew.serving(name),
+    )
+
+
+def _lane(lane: overview.Lane, now_ms: int) -> Lane:
+    return Lane(
+        name=lane.name,
+        state=lane.state,
+        waiting=lane.waiting,
+        running=lane.running,
+        cap=lane.cap or None,
+        rate=lane.rate or None,
+        until=from_ms(lane.until_ms) if lane.until_ms else None,
+        oldest_age_s=max(now_ms - lane.since_ms, 0) / 1000 if lane.since_ms else None,
+        failures=lane.failures or None,
+        failing_since=from_ms(lane.failing_since_ms) if lane.failing_since_ms else None,
+    )

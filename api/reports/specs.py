@@ -1,0 +1,116 @@
+"""What a request wants reported, as an order: a spec that holds, and the bytes that it refers to."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import aclosing
+from typing import Any
+
+from fastapi import Request
+
+from api.http.context import Context, owner_of, request_id_of
+from api.http.json_body import JSON_TYPE, whole
+from api.jobs.views import address_of
+from api.reports.tables import TABLE_TYPES, TableWish, format_of, spec_of, upload_of
+from api.uploads.receive import check_length, receive_any
+from tasks.kind import Kind
+from tasks.queue.jobs.enqueue import Submission
+from tasks.refusal import Refusal
+from tasks.report.kind import ReportParams, key_of, wanted_of
+from tasks.report.order import Order, Source
+from tasks.report.spec.document import Dataset, Spec
+from tasks.report.spec.reading import read_spec
+from tasks.report.spec.references import references
+from tasks.settings import MiB
+from tasks.storage.protocol import Blob
+from tasks.uploads.sources import find_sources
+
+MAX_REFERENCES = 2_000
+"""Uploads and files that one spec may name."""
+SMALL_BYTES = 64 * 1024
+"""A spec up to this size is read at once; a larger one in a thread, so that other requests go on meanwhile."""
+ORDER_BYTES = 500 * MiB
+"""More than any order has: defaults that are filled in make it longer than the spec."""
+
+
+async def receive_order(
+    request: Request, context: Context, wish: TableWish | None, after: Collection[str] = ()
+) -> Order:
+    """The order that a JSON spec is, or a table as it is where `wish` says how to show it. after: ids of jobs whose
+    files need not be there yet.
+
+    Raises: Refusal `unsupported_media_type`, `too_large`, `too_many_objects`, `no_file`, `invalid_request`,
+    `not_found`, `not_ready`, `expired`.
+    """
+    content_type = request.headers.get("content-type", JSON_TYPE)
+    async with aclosing(request.stream()) as body:
+        if content_type.partition(";")[0].strip().lower() == JSON_TYPE:
+            if wish is not None and (said := wish.model_fields_set & TableWish.model_fields.keys()):
+                field = min(said)
+                raise Refusal("invalid_request", f"{field}: with a spec, say it in there.", field=field)
+            return await _receive_spec(request, context, body, after)
+        if wish is None or format_of(content_type) is None:
+            known = ", ".join([JSON_TYPE, *(TABLE_TYPES if wish is not None else ())])
+            raise Refusal("unsupported_media_type", f"Send {known}; not {content_type}.", field="Content-Type")
+        return await _receive_table(request, context, body, wish)
+
+
+async def _receive_spec(
+    request: Request, context: Context, body: AsyncIterator[bytes], after: Collection[str]
+) -> Order:
+    text = await whole(request.headers, body, context.settings.max_spec_bytes)
+    spec = read_spec(text) if len(text) <= SMALL_BYTES else await asyncio.to_thread(read_spec, text)
+    return await order_of(context, owner_of(request), spec, after)
+
+
+async def order_of(context: Context, owner: str, spec: Spec, after: Collection[str] = ()) -> Order:
+    """An owner's spec, with the bytes that it refers to. Raises: as `receive_order`."""
+    named = list(references(spec))
+    if len(named) > MAX_REFERENCES:
+        raise Refusal(
+            "too_many_objects",
+            f"The spec names {len(named)} uploads and files; the limit is {MAX_REFERENCES}.",
+            limit=MAX_REFERENCES,
+        )
+    # The files of jobs that it comes after are looked up when they are there.
+    here = [(field, one) for field, one in named if isinstance(one, Dataset) or one.job not in after]
+    found = await find_sources(context.redis, owner, [wanted_of(*one) for one in here])
+    return Order(spec=spec, files={key_of(one): _source(blob) for (_, one), blob in zip(here, found, strict=True)})
+
+
+async def _receive_table(request: Request, context: Context, body: AsyncIterator[bytes], wish: TableWish) -> Order:
+    content_type, limit = request.headers["content-type"], context.settings.max_dataset_bytes
+    spec_of(wish, content_type, Blob("0" * 64, 0))  # what is wrong with the wish shows before the table is read
+    check_length(request.headers.get("content-length"), limit)
+    blob = await receive_any(body, context.storage, limit)
+    return Order(spec=spec_of(wish, content_type, blob), files={upload_of(blob): _source(blob)})
+
+
+def _source(blob: Blob) -> Source:
+    return Source(blob=blob.sha256, bytes=blob.bytes)
+
+
+async def submission_of(
+    request: Request,
+    context: Context,
+    order: Order,
+    kind: Kind[ReportParams],
+    **wished: Any,
+) -> Submission:
+    """A job of `kind` for an order, which is put into storage. wished: fields of the Submission."""
+    blob = await context.storage.put(_canonical(order), max_bytes=ORDER_BYTES, type=JSON_TYPE)
+    document = order.spec.document
+    return Submission(
+        kind=kind.name,
+        queue=kind.queue,
+        owner=owner_of(request),
+        params=ReportParams(order=_source(blob), title=document.title, formats=order.spec.formats).model_dump_json(),
+        blobs=(blob.sha256, *dict.fromkeys(source.blob for source in order.files.values())),
+        name=document.title,
+        request_id=request_id_of(request),
+        address=address_of(request, context.settings),
+        **wished,
+    )
+
+
+async def _canonical(order: Order) -> AsyncIterator[bytes]:
+    yield await asyncio.to_thread(order.canonical)

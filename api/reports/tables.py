@@ -1,0 +1,109 @@
+"""A table sent as it is becomes the spec of a report: `POST /v1/reports` with a CSV, XLSX or NDJSON body."""
+
+import codecs
+from typing import get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from python_multipart.multipart import parse_options_header
+
+from tasks.refusal import Refusal
+from tasks.report.spec.document import DEFAULT_FORMATS, Dataset, Spec
+from tasks.report.spec.reading import refusal_of
+from tasks.report.spec.table import CellType
+from tasks.storage.protocol import Blob
+
+TABLE_TYPES = {
+    "text/csv": "csv",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "application/x-ndjson": "ndjson",
+}
+_CHARSETS = {codecs.lookup(name).name: name for name in get_args(Dataset.model_fields["encoding"].annotation)}
+# Names by which a wider one is meant, as browsers read them.
+_CHARSETS |= {"ascii": "utf-8", "iso8859-1": "cp1252", "cp932": "shift_jis", "gb2312": "gb18030", "gbk": "gb18030"}
+
+
+class TableWish(BaseModel):
+    """What the address may say of a table; a spec says it itself."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str | None = Field(None, examples=["Sales in November"])
+    lang: str | None = Field(None, description="How numbers and dates are written.", examples=["de-DE"])
+    currency: str | None = Field(None, examples=["EUR"])
+    types: str | None = Field(
+        None,
+        max_length=10_000,
+        description="`field:type,…`. A column that is not named is text, whatever it looks like.",
+        examples=["day:date,amount:money"],
+    )
+    formats: str | None = Field(None, description="`pdf`, `xlsx`, `csv`, with commas.", examples=["pdf,xlsx"])
+    delimiter: str | None = Field(None, description="Of a CSV; a comma otherwise.")
+    sheet: str | None = Field(None, description="Of an XLSX; the first one otherwise.")
+
+
+def format_of(content_type: str) -> str | None:
+    """The dataset's format that a Content-Type means; None if it is no table's."""
+    return TABLE_TYPES.get(content_type.partition(";")[0].strip().lower())
+
+
+def upload_of(blob: Blob) -> str:
+    """What the spec calls the bytes, which were never uploaded apart: the same for the same bytes."""
+    return blob.sha256[:32]
+
+
+def spec_of(wish: TableWish, content_type: str, blob: Blob) -> Spec:
+    """The spec of a report of one whole table. Raises: Refusal `invalid_request` that names the parameter."""
+    dataset = {
+        "upload": upload_of(blob),
+        "format": format_of(content_type),
+        "encoding": _encoding(content_type),
+        "delimiter": wish.delimiter,
+        "sheet": wish.sheet,
+    }
+    document = {"title": wish.title or "Report", "lang": wish.lang or "en", "currency": wish.currency or "EUR"}
+    table = {"type": "table", "dataset": "data", "columns": _columns(wish.types), "every_column": True}
+    said = {
+        "document": document,
+        "blocks": [{"type": "heading", "text": document["title"]}, {**table, "overflow": "landscape"}],
+        "datasets": {"data": dataset},
+        "formats": wish.formats.split(",") if wish.formats else list(DEFAULT_FORMATS),
+    }
+    try:
+        return Spec.model_validate(said)
+    except ValidationError as error:
+        refusal = refusal_of(error, said)
+        place = refusal.field or ""
+        field = (
+            "types" if place.startswith("blocks.1") else place.removeprefix("document.").removeprefix("datasets.data.")
+        )
+        field = "formats" if field.startswith("formats") else field
+        sentence = refusal.message.partition(": ")[2]
+        raise Refusal("invalid_request", f"{field}: {sentence}", field=field) from error
+
+
+def _columns(types: str | None) -> list[dict[str, str]]:
+    columns = []
+    for part in filter(None, (types or "").split(",")):
+        field, colon, type = part.rpartition(":")
+        if not colon or type not in get_args(CellType):
+            known = ", ".join(get_args(CellType))
+            raise Refusal(
+                "invalid_request",
+                f"types: write field:type,field:type; {part!r} is not that. The types are {known}.",
+                field="types",
+            )
+        columns.append({"field": field, "type": type})
+    return columns
+
+
+def _encoding(content_type: str) -> str:
+    charset: str = parse_options_header(content_type)[1].get(b"charset", b"utf-8").decode("latin-1")
+    try:
+        return str(_CHARSETS[codecs.lookup(charset).name])
+    except LookupError as error:
+        known = ", ".join(dict.fromkeys(_CHARSETS.values()))
+        raise Refusal(
+            "unsupported_media_type",
+            f"We do not read the charset {charset!r}; there are {known}.",
+            field="Content-Type",
+        ) from error

@@ -1,0 +1,129 @@
+"""Uploads: bytes for jobs to come, `POST /v1/uploads`. Datasets of reports and pictures, or whatever else."""
+
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from api.http.context import Context, context_of, owner_of
+from api.http.problems import documented
+from api.jobs.views import EXAMPLE_UPLOAD, json_of
+from api.uploads.receive import check_length, clean, receive_any
+from tasks.refusal import Refusal
+from tasks.uploads.store import Upload, find_upload, forget, keep
+
+router = APIRouter(prefix="/v1/uploads", tags=["uploads"])
+
+FORM = "multipart/form-data"
+
+UploadId = Annotated[str, Path(description="As the upload answered it.", examples=[EXAMPLE_UPLOAD])]
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "The bytes as they are: no form. Nothing is made of their type.",
+        "content": {
+            "*/*": {
+                "schema": {"type": "string", "contentMediaType": "application/octet-stream"},
+                "examples": {"photo": {"summary": "A picture", "value": "photo.jpg"}},
+            },
+            "text/csv": {
+                "schema": {"type": "string"},
+                "examples": {"csv": {"summary": "A table", "value": "day,amount\n2026-11-20,9.50\n"}},
+            },
+        },
+    }
+}
+
+
+class StoredUpload(BaseModel):
+    """Bytes that jobs can be made of."""
+
+    id: str = Field(examples=[EXAMPLE_UPLOAD])
+    name: str | None = Field(None, description="What its sender calls it.")
+    bytes: int
+    sha256: str
+    created_at: datetime
+    expires_at: datetime = Field(description="From then on no job can be made of it; those that were keep it.")
+
+
+@router.post(
+    "",
+    status_code=201,
+    operation_id="upload",
+    summary="Upload bytes for jobs to come",
+    response_model=StoredUpload,
+    response_description="The upload, whose address is in `Location`.",
+    responses=documented("unauthorized", "too_large", "no_file", "unsupported_media_type", "invalid_request"),
+    openapi_extra=BODY,
+)
+async def upload(
+    request: Request,
+    name: Annotated[str | None, Query(max_length=255, description="For you to recognise it by.")] = None,
+) -> Response:
+    """Name the `id` in `POST /v1/reports` or `POST /v1/images`, as often as you like until it expires."""
+    context = context_of(request)
+    settings = context.settings
+    if request.headers.get("content-type", "").lower().startswith(FORM):
+        raise Refusal(
+            "unsupported_media_type", "Send the bytes as they are (curl --data-binary @file).", field="Content-Type"
+        )
+    check_length(request.headers.get("content-length"), settings.max_dataset_bytes)
+    async with aclosing(request.stream()) as body:
+        blob = await receive_any(body, context.storage, settings.max_dataset_bytes)
+    kept = await keep(
+        context.redis,
+        owner_of(request),
+        blob,
+        name=clean(name),
+        seconds=settings.keep_uploads_s,
+        storage=context.storage,
+    )
+    return Response(json_of(_view(kept)), 201, {"Location": f"/v1/uploads/{kept.id}"}, "application/json")
+
+
+@router.get(
+    "/{upload_id}",
+    operation_id="get_upload",
+    summary="An upload",
+    response_model=StoredUpload,
+    responses=documented("unauthorized", "not_found"),
+)
+async def get_upload(request: Request, upload_id: UploadId) -> Response:
+    """What is known of it, not its bytes."""
+    found = await _find(context_of(request), owner_of(request), upload_id)
+    return Response(json_of(_view(found)), headers={"Cache-Control": "no-store"}, media_type="application/json")
+
+
+@router.delete(
+    "/{upload_id}",
+    status_code=204,
+    operation_id="delete_upload",
+    summary="Delete an upload",
+    response_class=Response,
+    responses=documented("unauthorized", "not_found"),
+)
+async def delete_upload(request: Request, upload_id: UploadId) -> Response:
+    """Jobs that were made of it go on."""
+    context = context_of(request)
+    await forget(context.redis, await _find(context, owner_of(request), upload_id))
+    return Response(status_code=204)
+
+
+async def _find(context: Context, owner: str, upload_id: str) -> Upload:
+    found = await find_upload(context.redis, owner, upload_id)
+    if found is None:
+        raise Refusal("not_found", f"You have no upload {upload_id!r} (any more).")
+    return found
+
+
+def _view(kept: Upload) -> StoredUpload:
+    return StoredUpload(
+        id=kept.id,
+        name=kept.name,
+        bytes=kept.blob.bytes,
+        sha256=kept.blob.sha256,
+        created_at=datetime.fromtimestamp(kept.created_at / 1000, UTC),
+        expires_at=datetime.fromtimestamp(kept.expires_at / 1000, UTC),
+    )

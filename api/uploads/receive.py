@@ -1,0 +1,168 @@
+"""Uploads: bytes on their way from a request into storage, looked at and counted as they come, never held whole."""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from api.http.multipart import Multipart, Part
+from api.images.sniff import HEAD_BYTES, type_of
+from tasks.refusal import Refusal
+from tasks.settings import Settings
+from tasks.storage.protocol import Blob, Storage
+
+NAME_CHARACTERS = 200
+FORM_OVERHEAD_BYTES = 256 * 1024
+"""What boundaries, heads and text fields of a form may take beside its files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A picture in storage. name: what its sender calls it, for people to recognise; nothing goes by it."""
+
+    blob: Blob
+    name: str | None
+
+
+def check_length(content_length: str | None, limit: int) -> None:
+    """Refuse a body by what it says of itself, before any of it is read. Raises: Refusal `too_large`."""
+    if content_length is not None and content_length.isdecimal() and int(content_length) > limit:
+        raise _too_large(limit)
+
+
+async def receive_raw(body: AsyncIterator[bytes], storage: Storage, max_bytes: int, name: str | None) -> Upload:
+    """Store a body that is one picture. Raises: Refusal `no_file`, `unsupported_format`, `too_large`."""
+    with _naming("body"):
+        head = await _head(body)
+        return Upload(await storage.put(_whole(head, body), max_bytes=max_bytes, type=type_of(head)), clean(name))
+
+
+async def receive_any(body: AsyncIterator[bytes], storage: Storage, max_bytes: int) -> Blob:
+    """Store a body, whatever it is. Raises: Refusal `no_file`, `too_large`."""
+    with _naming("body"):
+        head = await _head(body)
+        return await storage.put(_whole(head, body), max_bytes=max_bytes)
+
+
+class FormUploads:
+    """The pictures of a form, and its text fields as `parsers` read them (by name): all are good, or nothing is stored.
+
+    For that, each file is put inside the put of the one before: a put writes when its bytes end, and they end when the
+    rest of the form has been read and found good. Until then they wait where `Storage.put` gathers them.
+    """
+
+    def __init__(
+        self, form: Multipart, storage: Storage, settings: Settings, parsers: Mapping[str, Callable[[str], Any]]
+    ) -> None:
+        self.values: dict[str, Any] = {}
+        self._uploads: dict[int, Upload] = {}
+        self._files = 0
+        self._form = form
+        self._storage = storage
+        self._settings = settings
+        self._parsers = parsers
+
+    async def receive(self) -> list[Upload]:
+        """Read the form and store its files; they are returned in the form's order.
+
+        Raises: Refusal `no_file`, `too_many_files`, `unsupported_format`, `too_large`, `params_too_large`,
+        `invalid_request`, and what parsers raise.
+        """
+        await self._receive_rest()
+        return [self._uploads[index] for index in range(self._files)]
+
+    async def _receive_rest(self) -> None:
+        while (part := await self._form.next_part()) is not None:
+            if part.filename is not None:
+                await self._receive_file(part)
+            elif part.field not in self._parsers or part.field in self.values:
+                raise Refusal(
+                    "invalid_request",
+                    f"A form has files, and once each the text fields {', '.join(self._parsers)}; this one has "
+                    f"{part.field!r}.",
+                    field=part.field,
+                )
+            else:
+                self.values[part.field] = self._parsers[part.field](await self._text(part))
+        if self._files == 0:
+            raise Refusal("no_file", "The form has no file; send at least one.", field="file")
+
+    async def _text(self, part: Part) -> str:
+        limit = self._settings.max_params_bytes
+        text = b""
+        async for chunk in self._form.data():
+            text += chunk
+            if len(text) > limit:
+                raise Refusal(
+                    "params_too_large", f"The field takes at most {limit} bytes.", field=part.field, limit=limit
+                )
+        return text.decode(errors="replace")
+
+    async def _receive_file(self, part: Part) -> None:
+        index, limit = self._files, self._settings.max_files_per_request
+        if index == limit:
+            raise Refusal(
+                "too_many_files", f"Send at most {limit} files in one request.", field=part.field, limit=limit
+            )
+        self._files += 1
+        data = self._form.data()
+        with _naming(part.field):
+            head = await _head(data)
+            blob = await self._storage.put(
+                self._with_the_rest(head, data), max_bytes=self._settings.max_upload_bytes, type=type_of(head)
+            )
+        self._uploads[index] = Upload(blob, clean(part.filename))
+
+    async def _with_the_rest(self, head: bytes, data: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        yield head
+        async for chunk in data:
+            yield chunk
+        await self._receive_rest()
+
+
+def clean(name: str | None) -> str | None:
+    """A file name as we keep it: no folders, nothing that does not print."""
+    last = (name or "").replace("\\", "/").rpartition("/")[2]
+    return "".join(character for character in last if character.isprintable())[:NAME_CHARACTERS] or None
+
+
+@contextmanager
+def _naming(field: str) -> Iterator[None]:
+    """Refusals that name no field yet name this one."""
+    try:
+        yield
+    except Refusal as refusal:
+        refusal.field = refusal.field or field
+        raise
+
+
+async def _head(chunks: AsyncIterator[bytes]) -> bytes:
+    """The first HEAD_BYTES or more; fewer if that is all there is."""
+    head = b""
+    async for chunk in chunks:
+        head += chunk
+        if len(head) >= HEAD_BYTES:
+            break
+    if not head:
+        raise Refusal("no_file", "There is nothing in it; send the bytes of a file.")
+    return head
+
+
+async def _whole(head: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield head
+    async for chunk in rest:
+        yield chunk
+
+
+async def counted(body: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
+    """`body`, up to `limit` bytes of it. Raises: Refusal `too_large` with the first byte more."""
+    size = 0
+    async for chunk in body:
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        yield chunk
+
+
+def _too_large(limit: int) -> Refusal:
+    return Refusal("too_large", f"Send at most {limit} bytes in one request; this is more.", field="body", limit=limit)

@@ -1,0 +1,158 @@
+"""Deliveries: what was sent to whom, and what was answered, `/v1/deliveries`."""
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from api.http.context import Context, context_of, owner_of
+from api.http.problems import documented
+from api.http.query import refuse_unknown
+from api.http.times import to_ms
+from api.jobs.views import address_of, uncached
+from api.webhooks.delivery_views import EXAMPLE_DELIVERY, EXAMPLE_EVENT, Delivery, DeliveryPage, delivery_of
+from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
+from tasks.queue.records import indexes as shelves
+from tasks.queue.records.list import read, read_page
+from tasks.queue.records.record import Record, State
+from tasks.refusal import Refusal
+from tasks.webhook.events import ONE_OFF, delivery_id
+from tasks.webhook.kind import DELIVERY, EVENT
+
+router = APIRouter(prefix="/v1/deliveries", tags=["webhooks"])
+
+MAX_PAGE = 200
+
+DeliveryId = Annotated[str, Path(description="As the list has it.", examples=[EXAMPLE_DELIVERY])]
+
+
+@router.get(
+    "",
+    operation_id="list_deliveries",
+    summary="Your deliveries, newest first",
+    response_model=DeliveryPage,
+    responses=documented("unauthorized", "invalid_request", "not_found"),
+)
+async def list_deliveries(
+    request: Request,
+    *,
+    endpoint: Annotated[str | None, Query(max_length=64, examples=[EXAMPLE_ENDPOINT])] = None,
+    event: Annotated[str | None, Query(max_length=64, examples=[EXAMPLE_EVENT])] = None,
+    state: Annotated[State | None, Query(examples=["failed"])] = None,
+    since: Annotated[
+        datetime | None, Query(description="Made at this time or later.", examples=["2026-11-20T08:00:00Z"])
+    ] = None,
+    until: Annotated[
+        datetime | None, Query(description="Made at this time or earlier.", examples=["2030-11-20T08:00:00Z"])
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, examples=[10])] = 50,
+    cursor: Annotated[str | None, Query(max_length=200, description="The `next` of the page before.")] = None,
+) -> Response:
+    """A page may be short, even empty, though there are more: go on while there is a `next`. Times without a zone are
+    UTC."""
+    refuse_unknown(request, "endpoint", "event", "state", "since", "until", "limit", "cursor")
+    context, owner = context_of(request), owner_of(request)
+    shelf = await _shelf(context, owner, endpoint, event)
+    since_ms, until_ms = to_ms(since) if since else 0, to_ms(until) if until else None
+    if event and endpoint:
+        record = await read(context.redis, delivery_id(event, endpoint))
+        within = record and since_ms <= record.created_at <= (until_ms or record.created_at)
+        return uncached(_page(request, context, (record,) if record and within else (), state))
+    page = await read_page(
+        context.redis,
+        shelf,
+        # The shelf of an event has no index by state.
+        state=None if event else state,
+        since_ms=since_ms,
+        until_ms=until_ms,
+        limit=limit,
+        cursor=cursor,
+    )
+    return uncached(_page(request, context, page.records, state, page.cursor))
+
+
+@router.get(
+    "/{delivery_id}",
+    operation_id="get_delivery",
+    summary="A delivery, with its attempts",
+    response_model=Delivery,
+    responses=documented("unauthorized", "not_found", "expired"),
+)
+async def get_delivery(request: Request, delivery_id: DeliveryId) -> Response:
+    """What was answered, how long each part took, or why there was no answer."""
+    context = context_of(request)
+    record = await _find(context, owner_of(request), delivery_id)
+    return uncached(delivery_of(record, address_of(request, context.settings)))
+
+
+@router.post(
+    "/{delivery_id}/redelivery",
+    status_code=202,
+    operation_id="redeliver",
+    summary="Deliver again",
+    response_model=Delivery,
+    responses=documented("unauthorized", "not_found", "expired", "event_gone", "endpoint_gone", "endpoint_disabled"),
+)
+async def redeliver(request: Request, delivery_id: DeliveryId) -> Response:
+    """Whatever its state: one that has ended starts anew with all its tries, and keeps the story of the old ones; one
+    that waits for its next try has it now; one that is under way goes on."""
+    context, owner = context_of(request), owner_of(request)
+    await _check(context, owner, delivery_of(await _find(context, owner, delivery_id), ""))
+    await context.reopener.reopen([delivery_id])
+    record = await _find(context, owner, delivery_id)
+    return uncached(delivery_of(record, address_of(request, context.settings)), 202)
+
+
+async def _shelf(context: Context, owner: str, endpoint: str | None, event: str | None) -> str:
+    """Where the deliveries are listed. Raises: Refusal `not_found` for an event or endpoint that is not theirs."""
+    if event is not None:
+        record = await read(context.redis, event)
+        if record is None or record.owner != owner or record.kind != EVENT.name:
+            raise Refusal("not_found", f"event: you have no event {event!r} (any more).", field="event")
+        return shelves.of_event(event)
+    if endpoint is not None:
+        await context.endpoints.read(owner, endpoint)
+        return shelves.of_endpoint(endpoint)
+    return shelves.of_deliveries(owner)
+
+
+def _page(
+    request: Request, context: Context, records: Sequence[Record], state: State | None, cursor: str | None = None
+) -> DeliveryPage:
+    address, now_ms = address_of(request, context.settings), _now_ms()
+    shown = [
+        delivery_of(record, address)
+        for record in records
+        if not record.expired(now_ms) and state in (None, record.state)
+    ]
+    return DeliveryPage(deliveries=shown, next=cursor)
+
+
+async def _find(context: Context, owner: str, delivery: str) -> Record:
+    record = await read(context.redis, delivery)
+    if record is None or record.owner != owner or record.kind != DELIVERY.name:
+        raise Refusal("not_found", f"You have no delivery {delivery!r}.")
+    if record.expired(_now_ms()):
+        raise Refusal("expired", f"Delivery {delivery} ended too long ago; send the event anew.")
+    return record
+
+
+async def _check(context: Context, owner: str, delivery: Delivery) -> None:
+    """That it can be delivered again. Raises: Refusal `event_gone`, `endpoint_gone`, `endpoint_disabled`."""
+    event = await read(context.redis, delivery.event)
+    if event is None or event.expired(_now_ms()):
+        raise Refusal("event_gone", f"Event {delivery.event} is no longer kept; send it anew.")
+    if delivery.endpoint == ONE_OFF:
+        return
+    try:
+        endpoint = await context.endpoints.read(owner, delivery.endpoint)
+    except Refusal as refusal:
+        raise Refusal("endpoint_gone", f"Endpoint {delivery.endpoint} has been deleted.") from refusal
+    if not endpoint.enabled:
+        raise Refusal("endpoint_disabled", f"Endpoint {endpoint.id} is disabled; enable it first.")
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

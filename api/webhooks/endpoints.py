@@ -1,0 +1,165 @@
+"""Endpoints: who is told of events, `/v1/endpoints`."""
+
+import time
+from typing import Annotated, cast
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from api.http.context import Context, context_of, owner_of
+from api.http.json_body import documented_body, receive
+from api.http.problems import documented
+from api.http.query import refuse_unknown
+from api.http.times import from_ms
+from api.jobs.views import address_of, uncached
+from api.webhooks.endpoint_views import (
+    EXAMPLE_ENDPOINT,
+    Endpoint,
+    EndpointChange,
+    EndpointPage,
+    EndpointRequest,
+    EndpointWithHealth,
+    NewEndpoint,
+    RotatedSecret,
+    SecretRequest,
+    endpoint_of,
+    health_of,
+    path_of,
+)
+from tasks.webhook import endpoints
+from tasks.webhook.endpoints import Wishes
+
+router = APIRouter(prefix="/v1/endpoints", tags=["webhooks"])
+
+MAX_BODY_BYTES = 64 * 1024
+MAX_PAGE = 200
+BODY_REFUSALS = ("unauthorized", "invalid_request", "unsupported_media_type", "too_large")
+URL_REFUSALS = ("invalid_url", "address_refused", "dns_failed")
+
+EndpointId = Annotated[str, Path(description="As it was created.", examples=[EXAMPLE_ENDPOINT])]
+
+
+@router.post(
+    "",
+    status_code=201,
+    operation_id="create_endpoint",
+    summary="Subscribe an endpoint",
+    response_model=NewEndpoint,
+    response_description="The endpoint, whose address is in `Location`, and its secret.",
+    responses=documented(*BODY_REFUSALS, *URL_REFUSALS, "invalid_secret", "too_many_endpoints"),
+    openapi_extra=documented_body(
+        EndpointRequest,
+        jobs=("Told of every job's end", {"url": "https://example.com/webhooks", "events": ["job.*"]}),
+        limited=(
+            "Some types, at most five a second",
+            {"url": "https://example.com/orders", "events": ["order.paid", "refund.*"], "rate_limit": 5},
+        ),
+    ),
+)
+async def create_endpoint(request: Request) -> Response:
+    """From now on it is sent every event of the types that it asked for. The `secret`, which signs them, is not shown
+    again."""
+    context = context_of(request)
+    asked = await receive(request, EndpointRequest, MAX_BODY_BYTES)
+    await context.addresses.look_up(asked.url)
+    wishes = cast("Wishes", asked.model_dump(exclude={"secret"}, exclude_none=True))
+    endpoint, secret = await context.endpoints.create(owner_of(request), wishes, asked.secret)
+    view = NewEndpoint(**_view(request, context, endpoint).model_dump(), secret=secret)
+    return uncached(view, 201, Location=path_of(endpoint.id))
+
+
+@router.get(
+    "",
+    operation_id="list_endpoints",
+    summary="Your endpoints, newest first",
+    response_model=EndpointPage,
+    responses=documented("unauthorized", "invalid_request"),
+)
+async def list_endpoints(
+    request: Request,
+    *,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, examples=[10])] = 50,
+    cursor: Annotated[str | None, Query(max_length=200, description="The `next` of the page before.")] = None,
+) -> Response:
+    """Go on while there is a `next`."""
+    refuse_unknown(request, "limit", "cursor")
+    context = context_of(request)
+    found, following = await context.endpoints.page(owner_of(request), limit, cursor)
+    return uncached(EndpointPage(endpoints=[_view(request, context, one) for one in found], next=following))
+
+
+@router.get(
+    "/{endpoint_id}",
+    operation_id="get_endpoint",
+    summary="An endpoint, and how it does",
+    response_model=EndpointWithHealth,
+    responses=documented("unauthorized", "not_found"),
+)
+async def get_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
+    """Its failures in a row, whether it is left alone for a while, and its deliveries by state."""
+    context = context_of(request)
+    endpoint = await context.endpoints.read(owner_of(request), endpoint_id)
+    health = health_of(await context.endpoints.health(endpoint_id))
+    return uncached(EndpointWithHealth(**_view(request, context, endpoint).model_dump(), health=health))
+
+
+@router.patch(
+    "/{endpoint_id}",
+    operation_id="change_endpoint",
+    summary="Change an endpoint",
+    response_model=Endpoint,
+    responses=documented(*BODY_REFUSALS, "not_found", *URL_REFUSALS),
+    openapi_extra=documented_body(
+        EndpointChange,
+        enable=("Enable it again", {"enabled": True}),
+        events=("Other types, no rate limit", {"events": ["*"], "rate_limit": None}),
+    ),
+)
+async def change_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
+    """Only what is given changes. Deliveries that wait go by what holds when their turn comes."""
+    context, owner = context_of(request), owner_of(request)
+    asked = await receive(request, EndpointChange, MAX_BODY_BYTES)
+    if "url" in asked.model_fields_set:
+        await context.endpoints.read(owner, endpoint_id)  # nobody may look up names without an endpoint of theirs
+        await context.addresses.look_up(asked.url)
+    wishes = cast("Wishes", asked.model_dump(exclude_unset=True))
+    return uncached(_view(request, context, await context.endpoints.change(owner, endpoint_id, wishes)))
+
+
+@router.delete(
+    "/{endpoint_id}",
+    status_code=204,
+    operation_id="delete_endpoint",
+    summary="Delete an endpoint",
+    response_class=Response,
+    responses=documented("unauthorized", "not_found"),
+)
+async def delete_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
+    """Deliveries that wait for it fail with `endpoint_gone` when their turn comes."""
+    await context_of(request).endpoints.delete(owner_of(request), endpoint_id)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/{endpoint_id}/secret",
+    operation_id="rotate_secret",
+    summary="Give an endpoint a new secret",
+    response_model=RotatedSecret,
+    responses=documented(*BODY_REFUSALS, "not_found", "invalid_secret", "too_many_secrets"),
+    openapi_extra=documented_body(
+        SecretRequest,
+        required=False,
+        plain=("A new one of ours", {}),
+        at_once=("The old one has leaked", {"overlap_s": 0}),
+    ),
+)
+async def rotate_secret(request: Request, endpoint_id: EndpointId) -> Response:
+    """For a while the old secrets sign beside it, so that receivers may change over when they like."""
+    asked = await receive(request, SecretRequest, MAX_BODY_BYTES)
+    secret, until_ms = await context_of(request).endpoints.rotate(
+        owner_of(request), endpoint_id, asked.secret, asked.overlap_s
+    )
+    return uncached(RotatedSecret(secret=secret, old_secrets_until=from_ms(until_ms)))
+
+
+def _view(request: Request, context: Context, endpoint: endpoints.Endpoint) -> Endpoint:
+    return endpoint_of(endpoint, address_of(request, context.settings), int(time.time() * 1000))

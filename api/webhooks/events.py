@@ -1,0 +1,127 @@
+"""Events of your own, `POST /v1/events`: every endpoint that asked for their type is told."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.http.context import Context, context_of, owner_of, request_id_of
+from api.http.json_body import documented_body, receive
+from api.http.problems import documented
+from api.jobs.submit_options import SubmitWish
+from api.jobs.submitted import answer
+from api.jobs.views import Job, address_of
+from tasks.queue.jobs.enqueue import Accepted, Submission
+from tasks.refusal import Refusal
+from tasks.webhook.events import OURS, TYPE, TYPE_CHARS
+from tasks.webhook.kind import EVENT
+
+router = APIRouter(prefix="/v1/events", tags=["webhooks"])
+
+
+class EventRequest(BaseModel):
+    """Something that happened."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str = Field(
+        pattern=TYPE,
+        max_length=TYPE_CHARS,
+        description=f"Words with dots between them. The first is none of {', '.join(OURS)}, which are ours.",
+        examples=["order.paid"],
+    )
+    data: dict[str, Any] = Field(description="What receivers get as `data`.", examples=[{"order": 4711}])
+    id: str | None = Field(
+        None,
+        min_length=1,
+        max_length=255,
+        description="Yours: the same id with the same content is the same event, however often it is sent.",
+    )
+
+
+@router.post(
+    "",
+    status_code=202,
+    operation_id="submit_event",
+    summary="Tell of an event",
+    response_model=Job,
+    response_description="Its job, whose address is in `Location`, and whose id is the `webhook-id`.",
+    responses={
+        200: {
+            "model": Job,
+            "description": "This id, or Idempotency-Key, was used before, with the same content: the job as it is now.",
+        },
+        **documented(
+            "unauthorized",
+            "invalid_request",
+            "unsupported_media_type",
+            "too_large",
+            "params_too_large",
+            "key_reused",
+            "expired",
+            "queue_full",
+        ),
+    },
+    openapi_extra=documented_body(
+        EventRequest,
+        paid=("An order was paid", {"type": "order.paid", "data": {"order": 4711, "amount": "12.50"}}),
+        once=("An event that counts once", {"type": "stock.low", "data": {"sku": "A-1"}, "id": "stock-A-1-2026-11-20"}),
+    ),
+)
+async def submit_event(
+    request: Request,
+    wish: Annotated[SubmitWish, Query()],
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, examples=["order-4711"])] = None,
+) -> Response:
+    """Its job makes a delivery for each endpoint that asked for its type; `deliveries` in the job counts them by state.
+
+    An `id`, or an `Idempotency-Key`, makes it safe to repeat; with both, the `id` decides.
+    """
+    context = context_of(request)
+    asked = await receive(request, EventRequest, context.settings.max_event_bytes)
+    # No header holds a line feed, so that an id is nobody's Idempotency-Key.
+    key = idempotency_key if asked.id is None else f"event\n{asked.id}"
+    submission = submission_of(request, context, asked, idempotency_key=key, **wish.fields(context))
+    return await answer(request, context, await _accept(context, asked, submission))
+
+
+def submission_of(request: Request, context: Context, asked: EventRequest, **wished: Any) -> Submission:
+    """What an event submits. wished: fields of the Submission. Raises: Refusal `invalid_request`."""
+    if asked.type.partition(".")[0] in OURS:
+        raise Refusal(
+            "invalid_request",
+            f"type: what begins with {', '.join(OURS)} is told by us; name it otherwise.",
+            field="type",
+        )
+    return Submission(
+        kind=EVENT.name,
+        queue=EVENT.queue,
+        owner=owner_of(request),
+        params=_params(asked),
+        max_params_bytes=context.settings.max_event_bytes,
+        name=asked.type,
+        request_id=request_id_of(request),
+        address=address_of(request, context.settings),
+        **wished,
+    )
+
+
+async def _accept(context: Context, asked: EventRequest, submission: Submission) -> Accepted:
+    try:
+        return await context.intake.accept(submission)
+    except Refusal as refusal:
+        if refusal.code == "key_reused" and asked.id is not None:
+            raise Refusal(
+                "key_reused", f"id: {asked.id!r} was used for an event of other content; use a new one.", field="id"
+            ) from refusal
+        raise
+
+
+def _params(asked: EventRequest) -> str:
+    """JSON as the event's record keeps it: numbers that no receiver could read are refused."""
+    said = {"type": asked.type, "data": asked.data}
+    try:
+        return json.dumps(said, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except ValueError as error:
+        raise Refusal("invalid_request", f"data: a number in it is too large: {error}.", field="data") from error

@@ -1,0 +1,149 @@
+"""The kind `activity`: a report about the last day, by owner, kind and outcome, for those who look after the service.
+
+It counts, and submits an ordinary report job for each admin, whose end is announced as any job's is.
+"""
+
+import json
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict
+
+from tasks.kind import Kind, Result, Run
+from tasks.queue.jobs.enqueue import Intake, Submission
+from tasks.queue.records import indexes as shelves
+from tasks.queue.records.record import State
+from tasks.queue.redis_keys import JOBS
+from tasks.refusal import Refusal
+from tasks.settings import OPEN_OWNER, SYSTEM, Settings
+from tasks.storage.protocol import Blob
+
+HOURS: Final = 24
+KINDS: Final = ("thumbnail", "report", "event", "delivery")
+"""What people ask for, and what comes of it; the rest is `other`."""
+OTHER: Final = "other"
+MAX_ORDER_BYTES: Final = 5 * 1024 * 1024
+
+
+class ActivityParams(BaseModel):
+    """An `activity` job is told nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Jobs of one owner and kind. ended: how many of them have by now, by state. hours: how many were made in each."""
+
+    owner: str
+    kind: str
+    made: int
+    ended: Mapping[State, int]
+    hours: Sequence[int]
+
+
+async def report_activity(run: Run[ActivityParams]) -> Result:
+    """Count what was made in the last 24 full hours, and let a report be made of it."""
+    until = datetime.fromtimestamp(time.time() // 3600 * 3600, UTC)
+    activities = [one for owner in owners(run.settings) for one in await _count(run, owner, until)]
+    title = f"Activity until {until:%d %B %Y, %H:%M} UTC"
+    order = {"spec": spec(title, activities, until), "files": {}}
+    blob = await run.storage.put(_once(json.dumps(order).encode()), max_bytes=MAX_ORDER_BYTES, type="application/json")
+    made = [await _submit(run, admin, title, blob) for admin in run.settings.operators]
+    counts = {state.value: sum(one.ended[state] for one in activities) for state in State if state.ended}
+    return Result({"jobs": sum(one.made for one in activities), **counts, "reports": [one for one in made if one]})
+
+
+def owners(settings: Settings) -> list[str]:
+    """Everyone who may have asked for something."""
+    return [*dict.fromkeys(owner for owner, _ in settings.api_keys or ((OPEN_OWNER, None),)), SYSTEM]
+
+
+async def _count(run: Run[ActivityParams], owner: str, until: datetime) -> list[Activity]:
+    """An owner's activities, without kinds of which nothing was made."""
+    all_but_deliveries = await _count_shelf(run, shelves.of_owner(owner), until)
+    by_kind = {kind: await _count_shelf(run, shelves.of_kind(owner, kind), until) for kind in KINDS}
+    listed = [counts for kind, counts in by_kind.items() if kind != "delivery"]
+    by_kind[OTHER] = [total - sum(known) for total, *known in zip(all_but_deliveries, *listed, strict=True)]
+    ends = [state for state in State if state.ended]
+    return [
+        Activity(owner, kind, sum(counts[:HOURS]), dict(zip(ends, counts[HOURS:], strict=True)), counts[:HOURS])
+        for kind, counts in by_kind.items()
+        if any(counts)
+    ]
+
+
+async def _count_shelf(run: Run[ActivityParams], shelf: str, until: datetime) -> list[int]:
+    """How many jobs of a shelf were made in each hour; then, of all hours, how many ended in each way."""
+    times = [int((until - timedelta(hours=HOURS - n)).timestamp()) * 1000 for n in range(HOURS + 1)]
+    async with run.redis.pipeline(transaction=False) as pipe:
+        for start, end in pairwise(times):
+            pipe.zcount(JOBS + shelf, start, f"({end}")
+        for state in State:
+            if state.ended:
+                pipe.zcount(f"{JOBS}{shelf}:{state}", times[0], f"({times[-1]}")
+        return [int(count) for count in await pipe.execute()]
+
+
+def spec(title: str, activities: Sequence[Activity], until: datetime) -> dict[str, Any]:
+    """The report: figures, the day by hours, and a table of owners and kinds."""
+    made = sum(one.made for one in activities)
+    ended = {state: sum(one.ended[state] for one in activities) for state in State if state.ended}
+    kinds = [kind for kind in (*KINDS, OTHER) if any(one.kind == kind for one in activities)]
+    hours = [f"{until - timedelta(hours=HOURS - n):%H}" for n in range(HOURS)]
+    series = [
+        {"name": kind, "values": [sum(one.hours[n] for one in activities if one.kind == kind) for n in range(HOURS)]}
+        for kind in kinds
+    ]
+    figures = {"Jobs": made, **{state.value.capitalize(): count for state, count in ended.items()}}
+    blocks: list[dict[str, Any]] = [
+        {"type": "heading", "text": title},
+        {"type": "kpis", "items": [{"label": label, "value": f"{count:,}"} for label, count in figures.items()]},
+    ]
+    if made:
+        chart = {"type": "chart", "kind": "stacked_bar", "title": "Jobs by the hour (UTC)", "categories": hours}
+        blocks += [chart | {"series": series}, _table(activities)]
+    return {"document": {"title": title, "author": "Pressroom"}, "blocks": blocks, "formats": ["pdf"]}
+
+
+def _table(activities: Sequence[Activity]) -> dict[str, Any]:
+    counts = ["made", *(state.value for state in State if state.ended), "open"]
+    rows = [
+        {"owner": one.owner, "kind": one.kind, "made": one.made, "open": one.made - sum(one.ended.values())}
+        | {state.value: count for state, count in one.ended.items()}
+        for one in activities
+    ]
+    columns: list[dict[str, Any]] = [{"field": "kind", "title": "Kind"}]
+    columns += [{"field": name, "title": name.capitalize(), "type": "integer", "total": "sum"} for name in counts]
+    return {"type": "table", "columns": columns, "rows": rows, "group_by": [{"field": "owner"}]}
+
+
+async def _submit(run: Run[ActivityParams], admin: str, title: str, blob: Blob) -> str | None:
+    """The id of an admin's report; None if an earlier try has sent it."""
+    params = {"order": {"blob": blob.sha256, "bytes": blob.bytes}, "title": title, "formats": ["pdf"]}
+    submission = Submission(
+        kind="report",
+        queue="reports",
+        owner=admin,
+        params=json.dumps(params),
+        blobs=(blob.sha256,),
+        name=title,
+        idempotency_key=f"activity\n{run.job_id}",
+    )
+    try:
+        return (await Intake(run.redis, run.settings, run.storage).accept(submission)).job_id
+    except Refusal as refusal:
+        if refusal.code == "key_reused":  # of other figures, since some jobs have ended meanwhile
+            return None
+        raise
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+ACTIVITY = Kind(name="activity", queue="default", params=ActivityParams, run=report_activity, timeout_s=120)

@@ -1,0 +1,143 @@
+"""The kind `alerts`: what somebody should look at is told once when it begins, and once when it is over.
+
+System-wide alerts go to the admins' endpoints, those of an endpoint to its owner's. What has been told is remembered in
+Redis, so that it does not matter which worker looks, or how often.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal, get_args
+
+import structlog
+from pydantic import BaseModel, ConfigDict
+from redis.asyncio import Redis
+
+from tasks.kind import Kind, Result, RetryPolicy, Run
+from tasks.queue.lanes.stats import Overview, Queue, Standing
+from tasks.queue.records.record import State, new_id
+from tasks.queue.redis_keys import ENDPOINT, FAILING, SECOND_MS
+from tasks.queue.script import Script
+from tasks.queue.watch.workers import Crew, read_crew
+from tasks.settings import Settings
+from tasks.webhook.events import iso
+
+log = structlog.get_logger()
+
+Name = Literal["failure_rate", "queue_age", "no_worker", "endpoint_failing"]
+NAMES: Final[tuple[Name, ...]] = get_args(Name)
+ENDPOINTS_AT_MOST: Final = 1_000
+"""Failing endpoints that one check looks at, those first that have failed for longest."""
+
+
+class AlertParams(BaseModel):
+    """An `alerts` job is told nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something that somebody should look at. subject: a queue, or an endpoint's id. value and limit: what was measured
+    and from where on it is an alert: a share, or seconds. owners: whose endpoints are told."""
+
+    alert: Name
+    subject: str
+    message: str
+    value: float
+    limit: float
+    owners: tuple[str, ...]
+
+    def payload(self, now_ms: int) -> dict[str, Any]:
+        """What `alerts.lua` takes of it."""
+        told = {name: value for name, value in asdict(self).items() if name != "owners"}
+        data = {"id": new_id(), **told, "since": iso(now_ms)}
+        return {"key": f"{self.alert} {self.subject}", "owners": self.owners, "data": json.dumps(data)}
+
+
+async def check(run: Run[AlertParams]) -> Result:
+    """Look at everything once, and tell what has changed."""
+    settings = run.settings
+    standing = await Overview(run.redis, settings).queues(settings.alert_window_s)
+    holding = list(system_alerts(settings, standing, await read_crew(run.redis)))
+    holding += await _endpoint_alerts(run.redis, settings, standing.now_ms)
+    payload = {"holding": [alert.payload(standing.now_ms) for alert in holding]}
+    fired, resolved = await Script(run.redis, "upkeep/alerts")(payload)
+    for told, say, alerts in (("fired", log.warning, fired), ("resolved", log.info, resolved)):
+        for alert in map(json.loads, alerts):
+            say(f"alert.{told}", **alert)
+    return Result({"holding": len(holding), "fired": len(fired), "resolved": len(resolved)})
+
+
+def system_alerts(settings: Settings, standing: Standing, crew: Crew) -> Iterator[Alert]:
+    """Those that hold of the queues."""
+    for queue in standing.queues:
+        alerts = (
+            _failure_rate(settings, queue),
+            _no_worker(settings, standing, queue, crew) or _queue_age(settings, standing, queue),
+        )
+        yield from (alert for alert in alerts if alert is not None)
+
+
+def _failure_rate(settings: Settings, queue: Queue) -> Alert | None:
+    ended, failed = sum(queue.ended.values()), queue.ended.get(State.FAILED, 0)
+    if ended < settings.alert_min_ended or failed < settings.alert_failure_rate * ended:
+        return None
+    message = (
+        f"{failed} of the {ended} jobs that ended in the queue {queue.name} over the last "
+        f"{settings.alert_window_s} s have failed; GET /v1/jobs?owner=*&state=failed&queue={queue.name} lists them."
+    )
+    share = round(failed / ended, 3)
+    return Alert("failure_rate", queue.name, message, share, settings.alert_failure_rate, settings.operators)
+
+
+def _no_worker(settings: Settings, standing: Standing, queue: Queue, crew: Crew) -> Alert | None:
+    age_s = standing.age_s(queue)
+    if queue.name not in crew.unserved or not queue.due or age_s < settings.alert_no_worker_s:
+        return None
+    message = (
+        f"No worker serves the queue {queue.name}, where {queue.due} jobs are due; start one with "
+        f"`python -m worker {queue.name}`."
+    )
+    return Alert("no_worker", queue.name, message, round(age_s), settings.alert_no_worker_s, settings.operators)
+
+
+def _queue_age(settings: Settings, standing: Standing, queue: Queue) -> Alert | None:
+    age_s = standing.age_s(queue)
+    if age_s < settings.alert_queue_age_s:
+        return None
+    reason = "is paused; resume it" if queue.paused_ms else "needs more workers, or they are stuck; see /v1/workers"
+    message = f"A job of the queue {queue.name} has waited {age_s:.0f} s for a worker. The queue {reason}."
+    return Alert("queue_age", queue.name, message, round(age_s), settings.alert_queue_age_s, settings.operators)
+
+
+async def _endpoint_alerts(redis: "Redis[bytes]", settings: Settings, now_ms: int) -> list[Alert]:
+    """Those of endpoints that fail for so long that their owners should know."""
+    limit_s = settings.alert_endpoint_s
+    failing = await redis.zrangebyscore(
+        FAILING, "-inf", now_ms - limit_s * SECOND_MS, start=0, num=ENDPOINTS_AT_MOST, withscores=True
+    )
+    async with redis.pipeline(transaction=False) as pipe:
+        for endpoint, _ in failing:
+            pipe.hmget(ENDPOINT + endpoint.decode(), "owner", "url")
+        found = await pipe.execute()
+    alerts = []
+    for (endpoint, since_ms), (owner, url) in zip(failing, found, strict=True):
+        if owner is not None:  # else it was deleted a moment ago
+            message = (
+                f"Deliveries to {url.decode()} fail since {iso(int(since_ms))}, and wait; "
+                f"GET /v1/deliveries?endpoint={endpoint.decode()} says why."
+            )
+            age_s = round((now_ms - since_ms) / SECOND_MS)
+            alerts.append(Alert("endpoint_failing", endpoint.decode(), message, age_s, limit_s, (owner.decode(),)))
+    return alerts
+
+
+ALERTS = Kind(
+    name="alerts",
+    queue="default",
+    params=AlertParams,
+    run=check,
+    timeout_s=30,
+    retry=RetryPolicy(max_tries=1),
+)

@@ -1,0 +1,79 @@
+"""The kind `cleanup`: what nobody needs any more is removed from the storage and from Redis, beside live traffic.
+
+Records, uploads and most keys expire by themselves. What is left to do: files of expired jobs and uploads, files that
+came to be nobody's (a submit that failed after its upload, the outputs of an attempt that did not count), half-written
+ones, and entries of indexes. Each step is small, can be done twice, and is found again by the next run if it was not
+done: a run that dies is begun anew, and goes through what is left.
+"""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from pydantic import BaseModel, ConfigDict
+
+from tasks.kind import Kind, Result, RetryPolicy, Run
+from tasks.maintenance.sweep import sweep
+from tasks.queue.records.trimming import trim
+
+PAUSE_S = 0.02
+"""Between two steps, in which Redis and the storage serve others."""
+
+
+class CleanupParams(BaseModel):
+    """What a cleanup is asked for. dry_run: change nothing, and tell what would be removed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dry_run: bool = False
+
+
+async def clean_up(run: Run[CleanupParams]) -> Result:
+    """Trim, sweep, discard. The result tells of blobs how many were examined and deleted, and the bytes of the latter;
+    how many leftovers of killed writers were removed; how many entries of indexes were examined and removed."""
+    dry_run = run.params.dry_run
+    seconds, _ = await run.redis.time()
+    before = datetime.fromtimestamp(seconds, UTC) - timedelta(seconds=run.settings.cleanup_grace_s)
+    entries, removed = await _trim(run)
+    examined, deleted, size = await _sweep(run, before)
+    leftovers = await run.storage.discard_leftovers(before, dry_run=dry_run)
+    return Result(
+        value={
+            "dry_run": dry_run,
+            "examined": examined,
+            "deleted": deleted,
+            "bytes": size,
+            "leftovers": leftovers,
+            "entries_examined": entries,
+            "entries_removed": removed,
+        }
+    )
+
+
+async def _trim(run: Run[CleanupParams]) -> tuple[int, int]:
+    keys = entries = removed = 0
+    total = await run.redis.dbsize()
+    async for step in trim(run.redis, dry_run=run.params.dry_run):
+        keys, entries, removed = keys + step.keys, entries + step.examined, removed + step.removed
+        run.progress(min(keys, total), total, "keys")
+        await asyncio.sleep(PAUSE_S)
+    return entries, removed
+
+
+async def _sweep(run: Run[CleanupParams], before: datetime) -> tuple[int, int, int]:
+    examined = deleted = size = 0
+    async for step in sweep(run.redis, run.storage, before=before, dry_run=run.params.dry_run):
+        examined, deleted, size = examined + step.examined, deleted + step.deleted, size + step.bytes
+        # No storage tells how many there are before all have been listed.
+        run.progress(examined, examined, "blobs")
+        await asyncio.sleep(PAUSE_S)
+    return examined, deleted, size
+
+
+CLEANUP = Kind(
+    name="cleanup",
+    queue="default",
+    params=CleanupParams,
+    run=clean_up,
+    timeout_s=6 * 3600,
+    retry=RetryPolicy(max_tries=5, first_delay_s=30, max_delay_s=1800),
+)

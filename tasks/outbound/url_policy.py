@@ -1,0 +1,191 @@
+"""What of a URL is decided before anybody is asked: its form, scheme, host and port; and a literal address."""
+
+import re
+from collections.abc import Collection
+from functools import lru_cache
+from ipaddress import ip_address
+
+import httpx
+import yarl
+
+from tasks.outbound.networks import Address, Network, objection
+from tasks.outbound.resolver import AddressRefused, NameNotFound, Resolver
+from tasks.refusal import Refusal
+
+MAX_URL_CHARS = 2_000
+MIN_PORT = 1024
+STANDARD_PORTS = {"http": 80, "https": 443}
+SERVICE_PORTS = frozenset(
+    {
+        1433,  # SQL Server
+        1521,  # Oracle
+        1883,  # MQTT
+        2049,  # NFS
+        2181,  # ZooKeeper
+        2375,  # Docker
+        2376,
+        2379,  # etcd
+        2380,
+        3306,  # MySQL
+        3389,  # Remote Desktop
+        4369,  # Erlang's port mapper
+        5432,  # PostgreSQL
+        5672,  # AMQP
+        5900,  # VNC
+        5984,  # CouchDB
+        5985,  # Windows Remote Management
+        5986,
+        6000,  # X11
+        6379,  # Redis
+        6380,
+        6443,  # Kubernetes
+        8086,  # InfluxDB
+        8500,  # Consul
+        9042,  # Cassandra
+        9092,  # Kafka
+        9200,  # Elasticsearch
+        9300,
+        10250,  # kubelet
+        10255,
+        11211,  # memcached
+        15672,  # RabbitMQ
+        26257,  # CockroachDB
+        26379,  # Redis Sentinel
+        27017,  # MongoDB
+        27018,
+        27019,
+    }
+)
+"""Ports of services that are not for the web, and trust who reaches them."""
+LOCAL_ENDINGS = ("internal", "local", "localhost", "home.arpa")
+
+_AUTHORITY = re.compile(r"[a-z][a-z0-9+.-]*://([^/?]*)", re.IGNORECASE)
+_PORT = re.compile(r":[0-9]+$")
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
+MAX_NAME_CHARS = 253
+
+
+def check_url(
+    url: str, *, http_allowed: bool, networks: tuple[Network, ...] = (), own_hosts: tuple[str, ...] = ()
+) -> httpx.URL:
+    """The URL as the client will dial it. No name is looked up.
+
+    http_allowed: whether TLS may be missing. networks: those that may be spoken to though they are not public; with
+    any, names of the local network are no longer refused. own_hosts: ours, see `own_hosts`.
+
+    Raises: Refusal `invalid_url`, `address_refused`, on the field `url`.
+    """
+    return _checked(url, http_allowed, networks, own_hosts)
+
+
+def own_hosts(public_url: str | None) -> tuple[str, ...]:
+    """The hosts by which the world knows us: nobody may send us to ourselves. A literal address is judged as such."""
+    host = "" if public_url is None else httpx.URL(public_url).raw_host.decode()
+    return (host,) if "." in host and _literal(host) is None else ()
+
+
+async def check_reachable(url: httpx.URL, resolver: Resolver) -> None:
+    """Refuse a URL whose host cannot be reached from here: for whoever names it, to learn of it at once.
+
+    The client decides anew with every connection; a host that is good now may be refused then.
+
+    Raises: Refusal `address_refused`, `dns_failed`, on the field `url`.
+    """
+    host = url.raw_host.decode()
+    if _literal(host) is not None:
+        return
+    try:
+        await resolver.addresses(host)
+    except AddressRefused as error:
+        raise _address_refused() from error
+    except NameNotFound as error:
+        message = "The host of the URL has no address that we can find; check its spelling, and that it is in the DNS."
+        raise Refusal("dns_failed", message, field="url") from error
+
+
+@lru_cache(maxsize=4096)
+def _checked(url: str, http_allowed: bool, networks: tuple[Network, ...], own: tuple[str, ...]) -> httpx.URL:
+    _check_text(url)
+    try:
+        parsed = httpx.URL(url)
+        dialled = yarl.URL(str(parsed))
+    except ValueError as error:
+        raise _invalid("The URL cannot be read; write it as https://host/path.") from error
+    except httpx.InvalidURL as error:
+        raise _invalid("The URL cannot be read; write it as https://host/path.") from error
+    if parsed.scheme not in STANDARD_PORTS or (parsed.scheme == "http" and not http_allowed):
+        raise _invalid("The URL has to begin with https://.")
+    host = parsed.raw_host.decode("ascii")
+    literal = _literal(host)
+    port = STANDARD_PORTS[parsed.scheme] if parsed.port is None else parsed.port
+    if _reading(dialled.raw_host or "") != (literal or host) or dialled.port != port or dialled.scheme != parsed.scheme:
+        raise _invalid("The URL can be read in two ways; write its host and port plainly.")
+    _check_port(port)
+    if literal is None:
+        _check_name(host, local=bool(networks), own=own)
+    elif objection(literal, networks) is not None:
+        raise _address_refused()
+    return parsed
+
+
+def _check_text(url: str) -> None:
+    """What parsers disagree about is refused before one of them sees it."""
+    if len(url) > MAX_URL_CHARS:
+        raise Refusal(
+            "invalid_url", f"The URL has at most {MAX_URL_CHARS} characters.", field="url", limit=MAX_URL_CHARS
+        )
+    if "\\" in url or any(character.isspace() or not character.isprintable() for character in url):
+        raise _invalid("The URL has no spaces, control characters and backslashes; percent-encode them.")
+    if "#" in url:
+        raise _invalid("The URL has no fragment (#…); leave it out.")
+    match = _AUTHORITY.match(url)
+    if match is None:
+        raise _invalid("The URL has to begin with https:// and a host.")
+    authority = match[1]
+    if "@" in authority:
+        raise _invalid("The URL has no user and password; put a key into a header, or into the path.")
+    if "%" in authority:
+        raise _invalid("The URL's host is written plainly: no percent-encoding, no zone.")
+    if not _PORT.sub("", authority):
+        raise _invalid("The URL has to name a host.")
+    if ":" in authority.rpartition("]")[2] and not _PORT.search(authority):
+        raise _invalid("The URL's port is a number.")
+
+
+def _check_port(port: int) -> None:
+    if port in STANDARD_PORTS.values() or (MIN_PORT <= port <= 65535 and port not in SERVICE_PORTS):
+        return
+    raise _invalid("The URL's port is 443, or one from 1024 up that no database or the like uses.")
+
+
+def _check_name(host: str, *, local: bool, own: Collection[str]) -> None:
+    labels = host.split(".")
+    if len(host) > MAX_NAME_CHARS or not all(map(_LABEL.fullmatch, labels)):
+        raise _invalid("The URL's host is no name of the DNS.")
+    if _NUMERIC.fullmatch(labels[-1]):
+        raise _invalid("The URL's host is a name, or an address as four numbers from 0 to 255.")
+    if host in own:
+        raise _invalid("The URL is one of ours; name a host of yours.")
+    if not local and (len(labels) == 1 or host.endswith(tuple(f".{ending}" for ending in LOCAL_ENDINGS))):
+        raise _invalid("The URL's host is a name of a local network; it has to be one that the whole world knows.")
+
+
+def _reading(host: str) -> Address | str:
+    return _literal(host) or host
+
+
+def _literal(host: str) -> Address | None:
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
+
+
+def _invalid(message: str) -> Refusal:
+    return Refusal("invalid_url", message, field="url")
+
+
+def _address_refused() -> Refusal:
+    # The same words for every address, so that nobody learns by them what is inside.
+    return Refusal("address_refused", "The URL's host leads to an address that is not public.", field="url")

@@ -1,0 +1,255 @@
+"""The way in: a submission becomes a record, an ARQ job and a place in a lane, in one round trip."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgpack
+from redis.asyncio import Redis
+
+from tasks.queue.jobs.enqueue_with_blobs import need
+from tasks.queue.records import indexes as shelves
+from tasks.queue.records.record import Priority, Record, State, new_id
+from tasks.queue.script import Script
+from tasks.refusal import Refusal
+from tasks.settings import SYSTEM, Settings
+from tasks.storage.protocol import Storage
+from tasks.telemetry import tracing
+
+
+def lane_of(owner: str) -> str:
+    """The lane of an owner's jobs: owners take turns."""
+    return f"owner:{owner}"
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What somebody wants done. params: canonical JSON text, which the kind's model has accepted, of at most
+    max_params_bytes (None: the setting). blobs: hashes of what the job reads. address: how the sender reaches this
+    service, for links. notify: JSON of where the job's end is told, {"url": …, "secret": sealed or absent}. after: ids
+    of jobs that must succeed first. batch: id of an open batch that this job joins.
+
+    traceparent: of the trace that the job is part of (None: that of whoever submits it, see `tasks.telemetry.tracing`).
+    idempotency_key: two submissions of one owner with the same key and the same kind and params are one job.
+    """
+
+    kind: str
+    queue: str
+    owner: str
+    params: str
+    max_params_bytes: int | None = None
+    blobs: tuple[str, ...] = ()
+    name: str | None = None
+    priority: Priority = Priority.NORMAL
+    delay_ms: int = 0
+    idempotency_key: str | None = None
+    request_id: str | None = None
+    traceparent: str | None = None
+    address: str | None = None
+    notify: str | None = None
+    after: tuple[str, ...] = ()
+    batch: str | None = None
+
+    @property
+    def content(self) -> str:
+        """A hash of what is asked for: file hashes and canonical params, never the bytes of a form. When it is to run,
+        and whom to tell, is not content: a repeat finds the job as it was first wished for."""
+        return hashlib.sha256(f"{self.kind}\n{self.params}".encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer to a submission. created: False where the Idempotency-Key named a job that was there already
+    (`records` are none then), or
+    where the script alone knows how the job stands."""
+
+    job_id: str
+    created: bool
+    records: tuple[Record, ...] = ()
+
+    @property
+    def record(self) -> Record | None:
+        """Of the one job that was created."""
+        return self.records[0] if self.records else None
+
+
+class Intake:
+    """Accepts submissions into the queues.
+
+    storage: where their blobs are (see `tasks.queue.jobs.enqueue_with_blobs`).
+    """
+
+    def __init__(self, redis: "Redis[bytes]", settings: Settings, storage: Storage | None = None) -> None:
+        self._enqueue = Script(redis, "submit/enqueue")
+        self._settings = settings
+        self._storage = storage
+
+    async def accept(self, submission: Submission) -> Accepted:
+        """Write everything about a new job at once.
+
+        Raises: Refusal `params_too_large`, `key_reused`, `queue_full`, for `after` and `batch` `not_found`,
+        `prerequisite_failed`, `batch_sealed`; redis.exceptions.RedisError if Redis does not answer.
+        """
+        with _step(submission, submission.kind):
+            job_id = new_id()
+            payload = {"jobs": [self.job(job_id, submission)], **self._rules(submission, submission.content)}
+
+            def record(now: int) -> tuple[Record, ...]:
+                # Whether it waits for other jobs, or these have succeeded already, the script alone knows.
+                return () if submission.after else (_record(job_id, submission, created_at=now),)
+
+            return await self._settle(payload, submission, record)
+
+    async def accept_batch(self, submissions: Sequence[Submission]) -> Accepted:
+        """Several jobs of one owner and queue as a batch, all or none; the first says whose, by which key and when.
+
+        The answer's `job_id` is the batch's, its `records` are those of the jobs. Raises: as `accept`.
+        """
+        first, batch_id = submissions[0], new_id()
+        with _step(first, "batch"):
+            ids = [new_id() for _ in submissions]
+            content = hashlib.sha256("\n".join(one.content for one in submissions).encode()).hexdigest()
+            pairs = list(zip(ids, submissions, strict=True))
+            jobs = [self.job(job_id, replace(one, notify=None)) for job_id, one in pairs]
+            # The batch is told of; its jobs are only for those who subscribed.
+            fields = [*_fields(first, "request_id", "address", "notify"), *_trace(first), "jobs", json.dumps(ids)]
+            payload = {"jobs": jobs, "batch": {"id": batch_id, "fields": fields}, **self._rules(first, content)}
+
+            def records(now: int) -> tuple[Record, ...]:
+                return tuple(_record(job_id, one, created_at=now, batch=batch_id) for job_id, one in pairs)
+
+            return await self._settle(payload, first, records)
+
+    async def _settle(
+        self, payload: dict[str, Any], submission: Submission, records: Callable[[int], tuple[Record, ...]]
+    ) -> Accepted:
+        match await need(self._enqueue, payload, self._storage):
+            case ["created", job_id, now]:
+                return Accepted(job_id, created=True, records=records(now))
+            case ["same", job_id]:
+                return Accepted(job_id, created=False)
+            case answer:
+                raise self._refusal(answer, submission)
+
+    def _refusal(self, answer: list[Any], submission: Submission) -> Exception:  # noqa: PLR0911 - one for each answer
+        match answer:
+            case ["reused", job_id]:
+                return Refusal(
+                    "key_reused",
+                    f"This Idempotency-Key belongs to job {job_id}, whose content was another; use a new key.",
+                    field="Idempotency-Key",
+                )
+            case ["full", waiting]:
+                return Refusal(
+                    "queue_full",
+                    f"{waiting} jobs wait in queue {submission.queue!r}, as many as it takes; try again later.",
+                    limit=self._settings.max_waiting_jobs,
+                )
+            case ["unknown", job_id]:
+                field = "batch" if job_id == submission.batch else "after"
+                return Refusal("not_found", f"{field}: you have no such job {job_id!r}.", field=field)
+            case ["ended", job_id, state]:
+                return Refusal("prerequisite_failed", f"after: job {job_id} is {state}; retry it first.", field="after")
+            case ["open", job_id]:
+                return Refusal("batch_open", f"after: batch {job_id} is open; seal it first.", field="after")
+            case ["sealed", job_id]:
+                return Refusal("batch_sealed", f"batch: {job_id} takes no more jobs; open another.", field="batch")
+        return RuntimeError(f"enqueue.lua answered {answer!r}")
+
+    async def adopt(self, job_id: str, queue: str, body: bytes) -> None:
+        """Give a record to a job that was put into ARQ's keys by someone else. What is wrong with it shows when it
+        runs."""
+        kind, params = _read_stranger(body)
+        submission = Submission(kind=kind, queue=queue, owner=SYSTEM, params=params, name="adopted")
+        limit = len(params.encode())
+        job = {**self.job(job_id, replace(submission, max_params_bytes=limit)), "adopt": True}
+        await self._enqueue({"jobs": [job], **self._rules(submission, "")})
+
+    def job(self, job_id: str, submission: Submission) -> dict[str, Any]:
+        """What `create` in `creation.lua` takes. Raises: Refusal `params_too_large`."""
+        size = len(submission.params.encode())
+        limit = submission.max_params_bytes or self._settings.max_params_bytes
+        if size > limit:
+            raise Refusal(
+                "params_too_large", f"The parameters are {size} bytes of JSON; the limit is {limit}.", limit=limit
+            )
+        job: dict[str, Any] = {
+            "id": job_id,
+            "kind": submission.kind,
+            "queue": submission.queue,
+            "owner": submission.owner,
+            "lane": lane_of(submission.owner),
+            "shelves": shelves.of_job(submission.owner, submission.kind),
+            "priority": submission.priority.value,
+            "params": submission.params,
+            "delay_ms": submission.delay_ms,
+            "fields": [*_fields(submission, "name", "request_id", "address", "notify"), *_trace(submission)],
+            "blobs": submission.blobs,
+        }
+        if submission.after:
+            job["after"] = list(dict.fromkeys(submission.after))
+        if submission.batch:
+            job["batch"] = submission.batch
+        return job
+
+    def _rules(self, submission: Submission, content: str) -> dict[str, Any]:
+        rules: dict[str, Any] = {"max_waiting": self._settings.max_waiting_jobs}
+        if submission.idempotency_key is not None:
+            key = hashlib.sha256(submission.idempotency_key.encode()).hexdigest()
+            rules["idempotency"] = {
+                "key": f"{submission.owner}:{key}",
+                "content": content,
+                "ttl_ms": self._settings.idempotency_s * 1000,
+            }
+        return rules
+
+
+def _fields(submission: Submission, *names: str) -> list[str]:
+    """Name, value, … of those that are said."""
+    return [text for name in names if (value := getattr(submission, name)) for text in (name, value)]
+
+
+def _trace(submission: Submission) -> list[str]:
+    traceparent = submission.traceparent or tracing.current()
+    return ["traceparent", traceparent] if traceparent else []
+
+
+def _step(submission: Submission, name: str) -> tracing.Step:
+    about = {"messaging.system": "pressroom", "messaging.operation.type": "send"}
+    return tracing.step(f"submit {name}", "producer", about | {"messaging.destination.name": submission.queue})
+
+
+def _read_stranger(body: bytes) -> tuple[str, str]:
+    """Kind and params (JSON) of an ARQ body that we did not write: `enqueue_job(kind, **params)` or `enqueue_job(kind,
+    {params})`."""
+    try:
+        job = msgpack.unpackb(body)
+        args: Iterable[Any] = job["a"]
+        params = dict(job["k"])
+        for arg in args:
+            params |= arg
+        return str(job["f"]), json.dumps(params)
+    except (ValueError, KeyError, TypeError, msgpack.UnpackException):
+        # Pickled, most likely: it must not be opened. The record says so, and whoever waits for it gets an answer.
+        return "unreadable", "{}"
+
+
+def _record(job_id: str, submission: Submission, *, created_at: int, batch: str | None = None) -> Record:
+    """What `enqueue.lua` has just written, without reading it back."""
+    return Record(
+        id=job_id,
+        kind=submission.kind,
+        queue=submission.queue,
+        owner=submission.owner,
+        state=State.SCHEDULED if submission.delay_ms > 0 else State.QUEUED,
+        priority=submission.priority,
+        params=submission.params,
+        created_at=created_at,
+        due_at=created_at + submission.delay_ms,
+        name=submission.name,
+        request_id=submission.request_id,
+        blobs=submission.blobs,
+        batch=batch or submission.batch,
+    )

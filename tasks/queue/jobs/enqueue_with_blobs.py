@@ -1,0 +1,43 @@
+"""Coming to need a blob that the cleanup has marked: whoever does looks first whether it is still there (see
+`tasks.maintenance.sweep`)."""
+
+import asyncio
+from typing import Any
+
+from tasks.queue.script import Script
+from tasks.refusal import Refusal
+from tasks.storage.protocol import BlobMissing, Storage
+
+WAIT_S = 5.0
+"""A deletion under way is over in a moment, unless the process that began it has died."""
+AGAIN_S = 0.1
+
+
+async def need(script: Script, payload: dict[str, Any], storage: Storage | None) -> list[Any]:
+    """What a script answers that comes to need blobs, once those that it asks about have been found.
+
+    storage: where to look; without one they are held to be gone. Raises: Refusal `unavailable` for a blob that is gone,
+    or whose deletion takes long: sent anew it will be there; `StorageUnavailable`; redis.exceptions.RedisError.
+    """
+    seen: dict[str, str] = {}
+    patience = int(WAIT_S / AGAIN_S)
+    answer: list[Any] = await script(payload)
+    while answer[0] == "swept":
+        _, sha256, mark, left_ms = answer
+        if left_ms > 0 and patience > 0:
+            patience -= 1
+            await asyncio.sleep(AGAIN_S)
+        elif left_ms > 0 or storage is None or not await _is_there(storage, sha256):
+            raise Refusal("unavailable", "A file that this needs has just been cleaned up. Send it once more.")
+        else:
+            seen[sha256] = mark
+        answer = await script({**payload, "seen": seen})
+    return answer
+
+
+async def _is_there(storage: Storage, sha256: str) -> bool:
+    try:
+        await storage.size(sha256)
+    except BlobMissing:
+        return False
+    return True

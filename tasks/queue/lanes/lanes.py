@@ -1,0 +1,31 @@
+"""Steering: a queue is paused and resumed; a lane is parked, let go, or limited in how many of its jobs run and how
+fast they start."""
+
+from redis.asyncio import Redis
+
+from tasks.queue.script import Script
+
+
+class Lanes:
+    """What may be said to queues and lanes. A lane need not exist yet: what is said of it holds when it does."""
+
+    def __init__(self, redis: "Redis[bytes]") -> None:
+        self._steer = Script(redis, "verbs/steer")
+
+    async def pause(self, queue: str) -> None:
+        """Start nothing more from this queue; what runs goes on."""
+        await self._steer({"verb": "pause", "queue": queue})
+
+    async def resume(self, queue: str) -> None:
+        await self._steer({"verb": "resume", "queue": queue})
+
+    async def park(self, queue: str, lane: str, for_ms: int) -> None:
+        """Start nothing more from this lane for so many milliseconds. No try is used up."""
+        await self._steer({"verb": "park", "queue": queue, "lane": lane, "for_ms": for_ms})
+
+    async def unpark(self, queue: str, lane: str) -> None:
+        await self._steer({"verb": "unpark", "queue": queue, "lane": lane})
+
+    async def limit(self, queue: str, lane: str, *, cap: int = 0, rate: float = 0) -> None:
+        """cap: jobs of this lane that may run at once. rate: jobs per second that may start. 0 is no limit."""
+        await self._steer({"verb": "limit", "queue": queue, "lane": lane, "cap": cap, "rate": rate})

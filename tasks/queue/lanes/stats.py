@@ -1,0 +1,121 @@
+"""How the queues and their lanes stand: what waits, since when, and for what."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from redis.asyncio import Redis
+
+from tasks.queue.records.cursor import read_cursor, write_cursor
+from tasks.queue.records.record import State
+from tasks.queue.redis_keys import ENDS_SLOT_MS, QUEUES
+from tasks.queue.script import Script
+from tasks.settings import Settings
+
+LANES_ASKED: Final = 200
+"""Lanes of each queue, those whose turn comes next, that are asked for their oldest job."""
+RATE_S: Final = 60
+"""Seconds over which the rate of a queue is measured."""
+LIVE: Final = (State.SCHEDULED, State.QUEUED, State.RETRYING, State.RUNNING)
+
+LaneState = Literal["ready", "full", "limited", "parked"]
+"""`ready`: its turn comes. `full`: as many of its jobs, or of its owner's, run as may. `limited`: as many have started
+as its rate allows. `parked`: its receiver keeps failing, or asked to be left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A queue. jobs: how many are in each state that has not ended. due: how many of those that wait could have started
+    already. since_ms: when the oldest job that a worker could start now fell due; jobs in lanes that may not be served
+    wait for something else. paused_ms: since when, None if it is not. ended: state → jobs that ended within the window.
+    """
+
+    name: str
+    jobs: Mapping[State, int]
+    due: int
+    since_ms: int | None
+    paused_ms: int | None
+    ended: Mapping[State, int]
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that neither run nor have ended."""
+        return sum(count for state, count in self.jobs.items() if state is not State.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """All queues at one moment. window_s: the seconds over which ends were counted."""
+
+    now_ms: int
+    window_s: float
+    queues: tuple[Queue, ...]
+
+    def age_s(self, queue: Queue) -> float:
+        """For how long the oldest job that could start now has waited for a worker; 0 if there is none."""
+        return 0 if queue.since_ms is None else max(self.now_ms - queue.since_ms, 0) / 1000
+
+    def rate(self, queue: Queue) -> float:
+        """Jobs that ended per second."""
+        return sum(queue.ended.values()) / self.window_s
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A lane in which jobs wait, or that is parked. cap, rate (per second): 0 is no limit. until_ms: parked or limited
+    until then. since_ms: when its oldest waiting job fell due. failures: of its receiver, in a row, since
+    failing_since_ms. Milliseconds since 1970; 0 is none."""
+
+    name: str
+    state: LaneState
+    waiting: int
+    running: int
+    cap: int
+    rate: float
+    until_ms: int
+    since_ms: int
+    failures: int
+    failing_since_ms: int
+
+
+class Overview:
+    """Reads how things stand. What it costs is bounded, however many lanes and jobs there are."""
+
+    def __init__(self, redis: "Redis[bytes]", settings: Settings) -> None:
+        self._script = Script(redis, "read/overview")
+        self._caps = {"lane_cap": settings.owner_max_running, "receiver_cap": settings.endpoint_max_in_flight}
+
+    async def queues(self, window_s: int = RATE_S) -> Standing:
+        """window_s: over how many seconds ends are counted, at most ENDS_MS."""
+        slots = window_s * 1000 // ENDS_SLOT_MS
+        payload = {"verb": "queues", "queues": QUEUES, "slots": slots + 1, "look": LANES_ASKED}
+        now_ms, rows, ended = await self._script(payload)
+        queues = tuple(_queue(name, row, ended or {}) for name, row in zip(QUEUES, rows, strict=True))
+        return Standing(now_ms, (slots * ENDS_SLOT_MS + now_ms % ENDS_SLOT_MS) / 1000, queues)
+
+    async def lanes(self, queue: str, *, limit: int, cursor: str | None) -> tuple[list[Lane], str | None]:
+        """Lanes, at most `limit`, those that may not be served first, and the cursor of what follows. Lanes that move
+        between two pages may be missed or come twice.
+
+        Raises: Refusal `invalid_request` for a cursor that is none of ours.
+        """
+        place, rank = read_cursor(cursor) if cursor else (1, "0")
+        start = [place, max(int(rank), 0)]
+        payload = {"verb": "lanes", "queue": queue, "from": start, "limit": limit, **self._caps}
+        rows, following = await self._script(payload)
+        return [Lane(*row) for row in rows], write_cursor(following[0], str(following[1])) if following else None
+
+
+def _queue(name: str, row: list[Any], ended: Mapping[str, int]) -> Queue:
+    paused_ms, *counts, overdue, since_ms = row
+    jobs = {state: max(int(count), 0) for state, count in zip(LIVE, counts, strict=True)}
+    waiting = sum(count for state, count in jobs.items() if state is not State.RUNNING)
+    return Queue(
+        name=name,
+        jobs=jobs,
+        # A timer that nobody has looked at may be a running job's, whose worker died.
+        due=min(jobs[State.QUEUED] + overdue, waiting),
+        since_ms=int(since_ms) if since_ms else None,
+        paused_ms=int(paused_ms) if paused_ms else None,
+        ended={state: count for state in State if (count := ended.get(f"{name} {state}", 0))},
+    )

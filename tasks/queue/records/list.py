@@ -1,0 +1,149 @@
+"""Reading records back: one by id, or those that somebody looks for, newest first."""
+
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from tasks.queue.records.cursor import read_cursor, write_cursor
+from tasks.queue.records.record import Record, State
+from tasks.queue.redis_keys import JOB, JOBS
+from tasks.queue.script import Script
+
+LOOK_AT_MOST = 1_000
+"""Records that one page looks at: a millisecond or two of Redis' time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which jobs: those on these shelves that fit all else. No job may be on two of the shelves
+    (`tasks.queue.records.indexes`).
+
+    since_ms, until_ms: when they were made, both included. prefix: how their id or name begins, in capitals or not.
+    """
+
+    shelves: tuple[str, ...]
+    state: State | None = None
+    queue: str | None = None
+    since_ms: int = 0
+    until_ms: int | None = None
+    prefix: str | None = None
+
+    @property
+    def indexes(self) -> list[str]:
+        """The rarest indexes that hold them all: shelf and state have one of their own, the time is its order."""
+        return [_index(shelf, self.state) for shelf in self.shelves]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some records, newest first. cursor: give it back to go on from here; None at the end."""
+
+    records: tuple[Record, ...]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """The ids of a page. looked: records that were looked at for it."""
+
+    ids: list[str]
+    cursor: str | None
+    looked: int
+
+
+class Listing:
+    """Lists jobs. What one page costs is bounded, whatever is selected from however many."""
+
+    def __init__(self, redis: "Redis[bytes]") -> None:
+        self._redis = redis
+        self._list = Script(redis, "read/list")
+
+    async def page(self, selection: Selection, *, limit: int = 50, cursor: str | None = None) -> Page:
+        """At most `limit` records. It may be short, even empty, though more follow: go by the cursor.
+
+        Raises: Refusal `invalid_request` for a cursor that is none of ours.
+        """
+        found = await self.ids(selection, limit=limit, cursor=cursor)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for job_id in found.ids:
+                pipe.hgetall(JOB + job_id)
+            hashes = await pipe.execute()
+        records = (Record.from_hash(job_id, fields) for job_id, fields in zip(found.ids, hashes, strict=True) if fields)
+        return Page(tuple(records), found.cursor)
+
+    async def ids(self, selection: Selection, *, limit: int, cursor: str | None = None) -> Ids:
+        """As `page`, without the records."""
+        payload = {
+            "indexes": selection.indexes,
+            "newest": False if selection.until_ms is None else selection.until_ms,
+            "oldest": selection.since_ms,
+            "after": False if cursor is None else read_cursor(cursor),
+            "limit": limit,
+            "look": LOOK_AT_MOST,
+            "prefix": selection.prefix or False,
+            "queue": selection.queue or False,
+        }
+        ids, after, looked = await self._list(payload)
+        return Ids(list(ids), write_cursor(int(after[0]), after[1]) if after else None, looked)
+
+    async def counts(self, selection: Selection) -> dict[State, int]:
+        """How many there are in each state, without regard to the selection's own state, queue and prefix. Those that
+        expired lately are among them."""
+        newest = "+inf" if selection.until_ms is None else selection.until_ms
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for state in State:
+                for shelf in selection.shelves:
+                    pipe.zcount(JOBS + _index(shelf, state), selection.since_ms, newest)
+            found = await pipe.execute()
+        width = len(selection.shelves)
+        return {state: sum(found[n * width : (n + 1) * width]) for n, state in enumerate(State)}
+
+
+async def read(redis: "Redis[bytes]", job_id: str) -> Record | None:
+    """The record, or None if there is none (any more)."""
+    fields = await redis.hgetall(JOB + job_id)
+    return Record.from_hash(job_id, fields) if fields else None
+
+
+async def read_page(
+    redis: "Redis[bytes]",
+    shelf: str,
+    *,
+    state: State | None = None,
+    since_ms: int = 0,
+    until_ms: int | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> Page:
+    """A page of one shelf. Raises: as `Listing.page`."""
+    selection = Selection((shelf,), state=state, since_ms=since_ms, until_ms=until_ms)
+    return await Listing(redis).page(selection, limit=limit, cursor=cursor)
+
+
+async def read_index(
+    redis: "Redis[bytes]", index: str, *, limit: int, cursor: str | None
+) -> tuple[list[str], str | None]:
+    """Ids of an index (zset id → ms) of other things than jobs, newest first, at most `limit`, and the cursor of what
+    follows.
+
+    Raises: Refusal `invalid_request` for a cursor that is none of ours.
+    """
+    entries = await _entries(redis, index, cursor, limit + 1)
+    shown = [(int(score), one.decode()) for one, score in entries[:limit]]
+    return [one for _, one in shown], write_cursor(*shown[-1]) if len(entries) > limit else None
+
+
+async def _entries(redis: "Redis[bytes]", index: str, cursor: str | None, count: int) -> list[tuple[bytes, float]]:
+    if cursor is None:
+        return await redis.zrange(index, 0, count - 1, desc=True, withscores=True)
+    created, last = read_cursor(cursor)
+    async with redis.pipeline() as pipe:
+        pipe.zrevrangebyscore(index, created, created, withscores=True)
+        pipe.zrevrangebyscore(index, f"({created}", "-inf", start=0, num=count, withscores=True)
+        same_time, older = await pipe.execute()
+    following = [entry for entry in same_time if entry[0] < last.encode()]
+    return [*following, *older][:count]
+
+
+def _index(shelf: str, state: State | None) -> str:
+    return shelf if state is None else f"{shelf}:{state}"

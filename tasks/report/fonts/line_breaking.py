@@ -1,0 +1,82 @@
+"""Where lines may break: at spaces and hyphens, between Han and kana characters except where Japanese and Chinese
+forbid it (kinsoku), and inside a word only when it is longer than a line."""
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import Final
+
+from tasks.report.fonts.face import Face
+
+_WIDE: Final = (
+    "\u2e80-\u2fff\u3000-\u312f\u31a0-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff60\uffe0-\uffe6\U00020000-\U0003ffff"
+)
+_NO_START: Final = (
+    "、。，．・：；？！゛゜ヽヾゝゞ々ー）］｝〕〉》」』】〙〗〟’”»"  # noqa: RUF001 - the very characters
+    "ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ,.!?:;)\\]}%‰℃°′″"  # noqa: RUF001
+)
+_NO_END: Final = "（［｛〔〈《「『【〘〖〝‘“«(\\[{¥￥$＄£€№"  # noqa: RUF001 - the very characters
+_FIGURES: Final = "\uff10-\uff19"
+# After spaces; at a wide character, unless it may not begin or end a line or is a figure among figures; after a hyphen
+# between letters.
+_BREAK: Final = re.compile(
+    f"(?<= )(?! )|(?<![ {_NO_END}])(?![ {_NO_START}])(?!(?<=[{_FIGURES}])[{_FIGURES}])"
+    f"(?:(?<=[{_WIDE}])|(?=[{_WIDE}])|(?<=[A-Za-z]-)(?=[A-Za-z]))"
+)
+_ROUNDING_EM: Final = 1e-9
+
+
+def pieces(text: str) -> Iterator[str]:
+    """`text` (one line of it, clean) cut wherever a line may end; spaces stay at the end of the piece before them."""
+    return filter(None, _BREAK.split(text))
+
+
+def break_lines(text: str, face: Face, size: float, width: float) -> list[str]:
+    """The lines that `text` takes in `width` points: at least one. A line feed begins a new one.
+
+    A character wider than `width` has a line of its own; nothing is lost but spaces at the ends of lines.
+    """
+    lines: list[str] = []
+    for paragraph in text.split("\n"):
+        lines.extend(_break(paragraph, face, size, width))
+    return lines
+
+
+def cut_word(word: str, face: Face, size: float, room: float, start: int = 0) -> int:
+    """Where `word` must be cut so that what is between `start` and there fits in `room` points."""
+    used = 0.0
+    for index in range(start, len(word)):
+        used += face.width(word[index], size)
+        if used > room:
+            return index
+    return len(word)
+
+
+def _break(text: str, face: Face, size: float, width: float) -> Iterator[str]:
+    """The lines of a text without line feeds."""
+    ends = face.ends(text)
+    room = width / size + _ROUNDING_EM
+    start, before = 0, 0.0
+    while True:
+        cut = _past_spaces(text, bisect_right(ends, before + room, start))
+        if cut == len(text):
+            yield text[start:].rstrip(" ")
+            return
+        fits = cut
+        while cut > start and not _BREAK.match(text, cut):
+            cut -= 1
+        if cut == start:  # a word longer than the line
+            cut = _past_spaces(text, max(fits, start + 1))
+        line = text[start:cut].rstrip(" ")
+        if line:
+            yield line
+        if cut == len(text):
+            return
+        start, before = cut, ends[cut - 1]
+
+
+def _past_spaces(text: str, place: int) -> int:
+    """Spaces at the end of a line may hang over."""
+    while place < len(text) and text[place] == " ":
+        place += 1
+    return place

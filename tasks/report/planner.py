@@ -1,0 +1,142 @@
+"""Plans all blocks of a report, and is the `Context` that they ask."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from tasks.refusal import Refusal
+from tasks.report.block_planners import PLANS
+from tasks.report.blocks.context import Block
+from tasks.report.fonts.face import faces
+from tasks.report.layout.flow import Flow
+from tasks.report.layout.theme import Theme
+from tasks.report.pictures.picture import Picture
+
+_NAMED_MISSING: Final = 20
+"""Missing characters that a warning names; there may be thousands."""
+_NARROWEST_COLUMN_PT: Final = 72.0
+
+Warnings = list[dict[str, Any]]
+
+
+class Planner:
+    """One report. job: as `tasks.report.render` is given it. open_rows: opens a table's rows, once per table.
+
+    warnings: `code`, `message` and `block`, where in the spec; without duplicates. tables: of every table that was met,
+    in their order, where it is, the block and its rows.
+    """
+
+    narrowest_column = _NARROWEST_COLUMN_PT
+
+    def __init__(self, job: dict[str, Any], open_rows: Callable[[Block, Callable[[str, str], None]], Any]) -> None:
+        self.document: dict[str, Any] = job["spec"]["document"]
+        self.limits: dict[str, int] = job["limits"]
+        self.theme = Theme(self.document["theme"], faces(self.document["lang"], self._miss))
+        self.path = ""
+        self.tables: list[tuple[str, Block, Any]] = []
+        self._job = job
+        self._open_rows = open_rows
+        self._warnings: dict[tuple[str, str, str], None] = {}
+        self._missing: dict[str, None] = {}
+        self._rows: dict[int, Any] = {}
+        self._pictures: dict[str, Picture] = {}
+        self._refusal: Refusal | None = None
+        self._anchors: dict[str, int] = {}  # the heading that has it
+        for _, block in _all(job["spec"]["blocks"], "blocks"):
+            if block.get("anchor"):
+                self._anchors.setdefault(block["anchor"], id(block))
+
+    @property
+    def warnings(self) -> Warnings:
+        """All that could not be done as asked."""
+        found = [{"code": code, "message": message, "block": block} for code, message, block in self._warnings]
+        if self._missing:
+            named = list(self._missing)[:_NAMED_MISSING]
+            codes = ", ".join(f"U+{ord(character):04X}" for character in named)
+            more = f" and {len(self._missing) - len(named):,} more" if len(self._missing) > len(named) else ""
+            message = f"No font has {codes}{more}; a replacement character stands in their place."
+            found.append({"code": "missing_glyphs", "message": message, "block": ""})
+        return found
+
+    def plan(self, blocks: list[Block], flow: Flow, field: str) -> None:
+        """Plan `blocks`, which stand in the block at hand under `field`."""
+        outer = self.path
+        place = f"{outer}.{field}" if outer else field
+        for number, block in enumerate(blocks):
+            self.path = f"{place}.{number}"
+            try:
+                PLANS[block["type"]](block, flow, self)
+            except Refusal as refusal:
+                raise self._naming(refusal) from refusal
+        self.path = outer
+
+    def open_tables(self) -> None:
+        """Read the data of every table and plan nothing: all that outputs other than a PDF need."""
+        for place, block in _all(self._job["spec"]["blocks"], "blocks"):
+            if block["type"] == "table":
+                self.path = place
+                try:
+                    self.rows_of(block)
+                except Refusal as refusal:
+                    raise self._naming(refusal) from refusal
+
+    def rows_of(self, block: Block) -> Any:
+        """The rows of a table, opened when first asked for."""
+        rows = self._rows.get(id(block))
+        if rows is None:
+            rows = self._rows[id(block)] = self._open_rows(block, self.warn)
+            self.tables.append((self.path, block, rows))
+        return rows
+
+    def picture(self, source: dict[str, Any], field: str) -> Picture:
+        """The picture of a `FileRef`, measured once however often it is used."""
+        key = source["upload"] or f"{source['job']}/{source['file']}"
+        picture = self._pictures.get(key)
+        if picture is None:
+            path = Path(self._job["images"][key])
+            place = f"{self.path}.{field}" if self.path else field
+            picture = self._pictures[key] = Picture(path, self.limits, place)
+        return picture
+
+    def anchor_of(self, heading: Block) -> str | None:
+        """What links call a heading; a warning tells of a second one with the same anchor."""
+        anchor: str | None = heading["anchor"]
+        if anchor is None or self._anchors[anchor] == id(heading):
+            return anchor
+        self.warn("duplicate_anchor", f"An earlier heading has the anchor {anchor!r} too; links lead to that one.")
+        return None
+
+    def leads_somewhere(self, link: str) -> bool:
+        """Whether it is a URL, or the anchor of a heading; a warning tells of one that is neither."""
+        if not link.startswith("#") or link[1:] in self._anchors:
+            return True
+        self.warn("unknown_anchor", f"No heading has the anchor {link[1:]!r}; the text is no link.")
+        return False
+
+    def warn(self, code: str, message: str) -> None:
+        """Take note of a warning about the block at hand."""
+        self._warnings[code, message, self.path] = None
+
+    def _miss(self, character: str) -> None:
+        self._missing[character] = None
+
+    def _naming(self, refusal: Refusal) -> Refusal:
+        """The refusal with the path of the block at hand before its field; only once, however deep the block is."""
+        if refusal is not self._refusal:
+            field = refusal.field or ""
+            if not field.startswith((self.path, "document.")):
+                field = f"{self.path}.{field}" if field else self.path
+            self._refusal = Refusal(refusal.code, refusal.message, field=field, limit=refusal.limit)
+        return self._refusal
+
+
+def _all(blocks: list[Block], place: str) -> Iterator[tuple[str, Block]]:
+    """Every block, however deep, and where it is."""
+    for number, block in enumerate(blocks):
+        here = f"{place}.{number}"
+        yield here, block
+        if block["type"] == "section":
+            yield from _all(block["blocks"], f"{here}.blocks")
+        elif block["type"] == "columns":
+            for index, column in enumerate(block["columns"]):
+                yield from _all(column, f"{here}.columns.{index}")

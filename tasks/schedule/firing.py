@@ -1,0 +1,114 @@
+"""Firing: a schedule's time has come, or somebody runs it by hand, and its job is made. Redis decides who is first."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from redis.asyncio import Redis
+
+from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.records.record import new_id
+from tasks.queue.redis_keys import RUNS_KEPT, SCHEDULES, SECOND_MS
+from tasks.queue.script import Script
+from tasks.refusal import Refusal
+from tasks.schedule.cron import catch_up, next_due
+from tasks.schedule.store import Schedule, Timetable
+from tasks.settings import SYSTEM, Settings
+
+DUE_AT_ONCE: Final = 100
+HISTORY: Final = 30
+"""So many runs of a schedule are kept, if that is longer than their outcome keeps them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What the timetable says now. due: schedules and their due times, soonest first; wait_ms: until the next of them,
+    None if there is none. Times are Redis', milliseconds since 1970."""
+
+    now_ms: int
+    due: tuple[tuple[str, int], ...]
+    wait_ms: int | None
+
+
+class Firing:
+    """Makes the jobs of schedules."""
+
+    def __init__(self, redis: "Redis[bytes]", settings: Settings) -> None:
+        self._redis = redis
+        self._settings = settings
+        self._timetable = Timetable(redis, settings)
+        self._intake = Intake(redis, settings)
+        self._tick = Script(redis, "submit/tick")
+
+    async def look(self) -> Due:
+        """Which schedules are due, in one trip."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.time()
+            pipe.zrange(SCHEDULES, 0, DUE_AT_ONCE, withscores=True)
+            (seconds, micros), entries = await pipe.execute()
+        now_ms = seconds * SECOND_MS + micros // 1000
+        due = tuple((schedule_id.decode(), int(at)) for schedule_id, at in entries if at <= now_ms)
+        waits = [int(at) - now_ms for _, at in entries[len(due) :] if at < float("inf")]
+        return Due(now_ms, due, waits[0] if waits else None)
+
+    async def fire(self, schedule_id: str, due_ms: int, now_ms: int) -> list[Any]:
+        """Do what is to be done about a schedule that was due at `due_ms`. To say so twice, or by two, changes nothing.
+
+        What `tick.lua` answers, or ["paused", code] if the schedule cannot be due again.
+        """
+        schedule = await self._timetable.find(schedule_id)
+        if schedule is None:
+            # A timer that has lost its schedule would be due for ever, before those of others.
+            await self._redis.zrem(SCHEDULES, schedule_id)
+            return ["taken"]
+        try:
+            look = catch_up(schedule.cron, schedule.timezone, due_ms=due_ms, now_ms=now_ms, late_ms=schedule.late_ms)
+        except Refusal as refusal:
+            # A zone that the world has given up, maybe: its owner is told, and the other schedules go on.
+            await self._timetable.pause(schedule, refusal.code)
+            return ["paused", refusal.code]
+        payload: dict[str, Any] = {"due": due_ms, "next": look.next_ms, "missed": look.missed}
+        if look.run_ms is not None:
+            job = self._job(schedule, schedule.run_id(look.run_ms), look.run_ms)
+            payload |= {"run_at": look.run_ms, "job": job}
+        return await self._say(schedule, payload)
+
+    async def run_now(self, schedule: Schedule, now_ms: int) -> str:
+        """A run by hand, whatever else runs, and of a paused one too. The id of its job.
+
+        Raises: Refusal `not_found`, `queue_full`.
+        """
+        current: Schedule | None = schedule
+        while current is not None:
+            match await self._say(current, {"job": self._job(current, new_id(), now_ms)}):
+                case ["made", job_id, _]:
+                    return str(job_id)
+                case ["full", waiting]:
+                    raise Refusal(
+                        "queue_full",
+                        f"{waiting} jobs wait in queue {schedule.queue!r}, as many as it takes; try again later.",
+                        limit=self._settings.max_waiting_jobs,
+                    )
+            # It was changed a moment ago.
+            current = await self._timetable.find(schedule.id)
+        raise Refusal("not_found", f"Schedule {schedule.id!r} has just been deleted.")
+
+    async def _say(self, schedule: Schedule, payload: dict[str, Any]) -> list[Any]:
+        rules = {
+            "id": schedule.id,
+            "revision": schedule.revision,
+            "overlap": schedule.overlap,
+            "max_waiting": self._settings.max_waiting_jobs,
+            "system": SYSTEM,
+            "most": RUNS_KEPT,
+        }
+        answer: list[Any] = await self._tick({**rules, **payload})
+        return answer
+
+    def _job(self, schedule: Schedule, job_id: str, due_ms: int) -> dict[str, Any]:
+        job = self._intake.job(job_id, schedule.submission)
+        # From one run to the next: so that history reaches back over some of them, but not for ever.
+        first = next_due(schedule.cron, schedule.timezone, due_ms)
+        interval_ms = next_due(schedule.cron, schedule.timezone, first) - first
+        keep_ms = min(HISTORY * interval_ms, self._settings.keep_runs_s * SECOND_MS)
+        job["fields"] += ["schedule", schedule.id, "schedule_due_at", str(due_ms), "keep_ms", str(keep_ms)]
+        return job

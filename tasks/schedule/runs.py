@@ -1,0 +1,68 @@
+"""Runs: what became of each time at which a schedule was due, or was run by hand."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from redis.asyncio import Redis
+
+from tasks.queue.records.list import read_index
+from tasks.queue.records.record import Record
+from tasks.queue.redis_keys import JOB, RUNS
+
+SKIPPED: Final = "skipped:"
+"""How `tick.lua` begins a member that is no job's id: then come reason, due time and when it was noted (ms)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One time. record: of the job that ran then; None if none did, for `reason`: `missed` (nobody was there: it stands
+    for all due times until `noted_at`), `overlap` (the run before had not ended) or `queue_full`. Times are
+    milliseconds since 1970."""
+
+    due_at: int
+    record: Record | None = None
+    reason: str | None = None
+    noted_at: int | None = None
+
+
+async def read_runs(
+    redis: "Redis[bytes]", schedule_id: str, *, limit: int, cursor: str | None
+) -> tuple[list[Run], str | None]:
+    """The runs of a schedule, newest first, and the cursor of what follows. Those whose job is forgotten are left out.
+
+    Raises: Refusal `invalid_request` for a cursor that is none of ours.
+    """
+    index = RUNS + schedule_id
+    members, following = await read_index(redis, index, limit=limit, cursor=cursor)
+    records = await _records(redis, [one for one in members if not one.startswith(SKIPPED)])
+    gone = [one for one, record in records.items() if record is None]
+    if gone:
+        await redis.zrem(index, *gone)
+    runs = (_skipped(one) if one.startswith(SKIPPED) else run_of(records[one]) for one in members)
+    return [run for run in runs if run is not None], following
+
+
+async def last_runs(redis: "Redis[bytes]", job_ids: list[str]) -> dict[str, Run]:
+    """Job id → its run, of those that are still known."""
+    records = await _records(redis, job_ids)
+    return {job_id: run for job_id, record in records.items() if (run := run_of(record)) is not None}
+
+
+def run_of(record: Record | None) -> Run | None:
+    """The run that a job was."""
+    return None if record is None else Run(record.schedule_due_at or record.created_at, record)
+
+
+async def _records(redis: "Redis[bytes]", ids: list[str]) -> dict[str, Record | None]:
+    async with redis.pipeline(transaction=False) as pipe:
+        for job_id in ids:
+            pipe.hgetall(JOB + job_id)
+        hashes = await pipe.execute()
+    return {
+        job_id: Record.from_hash(job_id, fields) if fields else None for job_id, fields in zip(ids, hashes, strict=True)
+    }
+
+
+def _skipped(member: str) -> Run:
+    reason, due_at, noted_at = member.removeprefix(SKIPPED).split(":")
+    return Run(int(due_at), None, reason, int(noted_at))

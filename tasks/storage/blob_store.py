@@ -1,0 +1,273 @@
+"""The storage over obstore: a blob is `blobs/ab/abcd…` under the prefix of STORAGE_URL, whatever the backend.
+
+obstore's blocking calls run in threads of our own: they release the GIL and cost no more than its async ones, which may
+abort the interpreter if it exits while one of them ends. A call under way holds a thread, a slow client does not.
+"""
+
+import asyncio
+import hashlib
+import os
+import re
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, ParamSpec, TypeVar
+from urllib.parse import quote
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import HTTPStore, LocalStore, MemoryStore
+
+from tasks.refusal import Refusal
+from tasks.settings import MiB
+from tasks.storage.protocol import Blob, BlobMissing, StorageUnavailable, StoredBlob
+
+if TYPE_CHECKING:
+    from obstore import Attributes, GetOptions, GetResult
+    from obstore.store import ObjectStore
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+SMALL_BYTES = MiB  # a body up to this size waits in memory until its hash is known; a larger one in a temporary file
+CHUNK_BYTES = MiB // 4  # of a download
+PARTS_AT_ONCE = 4  # of a multipart upload, 5 MiB each, in memory
+THREADS = 32  # calls under way at once, of one process
+CHECK_TIMEOUT_S = 5.0
+
+HASH = re.compile(r"[0-9a-f]{64}")
+
+
+class BlobStore:
+    """`tasks.storage.protocol.Storage` over an obstore store.
+
+    folder: where a local store is, for it has ways of its own.
+    """
+
+    def __init__(self, store: "ObjectStore", *, name: str, note: str = "", folder: Path | None = None) -> None:
+        self.name = name
+        self.description = f"{name} ({note})" if note else name
+        self.shared = not isinstance(store, LocalStore | MemoryStore)
+        self._store = store
+        self._folder = folder
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="storage")
+
+    async def _call(self, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+        """Run a blocking call in a thread. Cancelling ends the waiting, not the call."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: work(*args, **named))
+        except BaseError as error:
+            raise self._unavailable(str(error)) from error
+
+    def _unavailable(self, reason: str) -> StorageUnavailable:
+        return StorageUnavailable(
+            f"the storage {self.name} does not answer as it should: {reason.partition(chr(10))[0]}"
+        )
+
+    async def check(self) -> None:
+        try:
+            async with asyncio.timeout(CHECK_TIMEOUT_S):
+                await self._call(self._look)
+        except TimeoutError as error:
+            raise self._unavailable(f"no word within {CHECK_TIMEOUT_S:g} s") from error
+
+    def _look(self) -> None:
+        if self._folder is None:
+            self._store.list_with_delimiter()  # a single line: the folder `blobs`
+        else:
+            with suppress(OSError):
+                self._folder.mkdir(parents=True, exist_ok=True)
+            if not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):
+                raise self._unavailable("we may not read and write there")
+
+    async def put(
+        self,
+        chunks: AsyncIterable[bytes],
+        *,
+        max_bytes: int,
+        type: str | None = None,
+        filename: str | None = None,
+    ) -> Blob:
+        # The body is gathered here, then stored under its hash in one atomic operation. So whatever ends the gathering
+        # leaves no half-written object in the storage that someone would have to find, copy or delete.
+        with ExitStack() as closing:
+            body = Body()
+            async for chunk in chunks:
+                body.size += len(chunk)
+                if body.size > max_bytes:
+                    raise Refusal("too_large", f"Send at most {max_bytes} bytes; this is more.", limit=max_bytes)
+                body.tail += chunk
+                if len(body.tail) > SMALL_BYTES:
+                    body.spool = body.spool or closing.enter_context(TemporaryFile())
+                    await self._call(body.spill, body.spool)
+            return await self._call(self._put_body, body, attributes(type, filename))
+
+    def _put_body(self, body: "Body", about: "Attributes") -> Blob:
+        if body.spool is None:
+            body.digest.update(body.tail)
+            return self._write(Blob(body.digest.hexdigest(), body.size), bytes(body.tail), about)
+        body.spill(body.spool)
+        return self._write(Blob(body.digest.hexdigest(), body.size), body.spool, about)
+
+    async def put_file(self, path: Path, *, type: str, filename: str) -> Blob:
+        return await self._call(self._put_file, path, attributes(type, filename))
+
+    def _put_file(self, path: Path, about: "Attributes") -> Blob:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            return self._write(Blob(sha256, file.tell()), file, about)
+
+    def _write(self, blob: Blob, content: bytes | IO[bytes], about: "Attributes") -> Blob:
+        # A blob that is there already is written again: this renews its modified time, so that a cleanup under way at
+        # this moment, which goes by age, spares it.
+        if not isinstance(content, bytes):
+            content.seek(0)
+        headers = None if self._folder else about  # a folder has no place for them
+        try:
+            self._store.put(key(blob.sha256), content, attributes=headers, max_concurrency=PARTS_AT_ONCE)
+        except FileNotFoundError as error:
+            raise self._unavailable(str(error)) from error  # there is no such bucket
+        return blob
+
+    async def read(self, sha256: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        with missing(sha256):
+            result = await self._get(sha256, start, end)
+            if result is None:
+                return
+            position = result.range[0]
+            stream = iter(result.stream(CHUNK_BYTES))
+            while (chunk := await self._call(next, stream, None)) is not None:
+                piece = bytes(chunk)[max(start - position, 0) : None if end is None else max(end - position, 0)]
+                position += len(chunk)
+                if piece:
+                    yield piece
+                if end is not None and position >= end:
+                    return
+
+    async def _get(self, sha256: str, start: int, end: int | None) -> "GetResult | None":
+        """The answer that holds the range, and maybe more; None if the range is empty."""
+        if end is not None and end <= start:
+            await self.size(sha256)  # is it there at all?
+            return None
+        if start == 0 and end is None:
+            return await self._call(self._store.get, key(sha256))
+        part: GetOptions = {"range": {"offset": start} if end is None else (start, end)}
+        try:
+            return await self._call(self._store.get, key(sha256), options=part)
+        except StorageUnavailable:
+            # Each backend words it differently that a range begins past the end; some servers answer no range at all.
+            if start >= await self.size(sha256):
+                return None
+            return await self._call(self._store.get, key(sha256))
+
+    async def fetch(self, sha256: str, path: Path) -> None:
+        await self._call(self._fetch, sha256, path)
+
+    def _fetch(self, sha256: str, path: Path) -> None:
+        with missing(sha256):
+            result = self._store.get(key(sha256))
+        with path.open("wb") as file:
+            file.writelines(result.stream(MiB))
+
+    async def size(self, sha256: str) -> int:
+        with missing(sha256):
+            return (await self._call(self._store.head, key(sha256)))["size"]
+
+    async def presign(self, sha256: str, seconds: int) -> str | None:
+        return await self._call(self._presign, key(sha256), timedelta(seconds=seconds))
+
+    def _presign(self, place: str, expiry: timedelta) -> str | None:
+        if isinstance(self._store, LocalStore | MemoryStore | HTTPStore):
+            return None
+        return obstore.sign(self._store, "GET", place, expiry)
+
+    async def delete(self, shas: Iterable[str]) -> None:
+        await self._call(self._delete, [key(sha256) for sha256 in shas])
+
+    def _delete(self, places: list[str]) -> None:
+        try:
+            self._store.delete(places)
+        except FileNotFoundError:
+            # For some backends a missing one is an error, after which they say nothing of the rest.
+            for place in places:
+                with suppress(FileNotFoundError):
+                    self._store.delete(place)
+
+    async def blobs(self) -> AsyncIterator[StoredBlob]:
+        pages = iter(self._store.list("blobs", chunk_size=1000))
+        while page := await self._call(next, pages, None):
+            for found in page:
+                sha256 = found["path"].rpartition("/")[2]
+                if HASH.fullmatch(sha256):
+                    yield StoredBlob(sha256, found["size"], found["last_modified"])
+
+    async def discard_leftovers(self, before: datetime, *, dry_run: bool = False) -> int:
+        # A folder keeps the `name#1` of a write that was killed. A bucket may keep parts of a multipart upload; no
+        # listing shows them, so they are for a lifecycle rule of its own (AbortIncompleteMultipartUpload).
+        if self._folder is None:
+            return 0
+        return await self._call(discard_old, self._folder.glob("blobs/*/*#*"), before, dry_run=dry_run)
+
+
+class Body:
+    """What has come of a body: in memory, then in a temporary file without a name, which dies with the process."""
+
+    def __init__(self) -> None:
+        self.digest = hashlib.sha256()
+        self.size = 0
+        self.tail = bytearray()
+        self.spool: IO[bytes] | None = None
+
+    def spill(self, spool: IO[bytes]) -> None:
+        """Move what is in memory to the file."""
+        self.digest.update(self.tail)
+        spool.write(self.tail)
+        self.tail.clear()
+
+
+def key(sha256: str) -> str:
+    """Where a blob is, under the prefix. Raises: `BlobMissing` for what is no SHA-256."""
+    if not HASH.fullmatch(sha256):
+        raise BlobMissing(sha256)
+    return f"blobs/{sha256[:2]}/{sha256}"
+
+
+@contextmanager
+def missing(sha256: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise BlobMissing(sha256) from error
+
+
+def attributes(type: str | None, filename: str | None) -> "Attributes":
+    """The headers with which a storage answers who downloads from it: always as an attachment, never shown in place."""
+    about: Attributes = {"Content-Disposition": "attachment"}
+    if filename is not None:
+        about["Content-Disposition"] = attachment(filename)
+    if type is not None:
+        about["Content-Type"] = type
+    return about
+
+
+def attachment(filename: str) -> str:
+    """A Content-Disposition (RFC 6266), in ASCII, for any name, cut to the 255 characters that a disk would take."""
+    filename = filename[:255]
+    plain = re.sub(r"[^\w .()+,=@-]", "_", filename, flags=re.ASCII)
+    if plain == filename:
+        return f'attachment; filename="{plain}"'
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='', errors='replace')}"
+
+
+def discard_old(paths: Iterable[Path], before: datetime, *, dry_run: bool) -> int:
+    count = 0
+    for path in paths:
+        with suppress(FileNotFoundError):  # its writer ended after all
+            if path.stat().st_mtime < before.timestamp():
+                if not dry_run:
+                    path.unlink()
+                count += 1
+    return count

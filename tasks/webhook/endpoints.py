@@ -1,0 +1,303 @@
+"""Endpoints: the addresses of subscribers, what they asked for, and the secrets that sign what is sent to them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, Self, TypedDict
+
+from redis.asyncio import Redis
+
+from tasks.queue.jobs.retention import keep_ms
+from tasks.queue.records.indexes import of_endpoint
+from tasks.queue.records.list import read_index
+from tasks.queue.records.record import State, new_id
+from tasks.queue.redis_keys import ENDPOINT, ENDPOINTS, JOBS, LANE, PARKED, SECOND_MS
+from tasks.queue.script import Script
+from tasks.refusal import Refusal
+from tasks.settings import Settings
+from tasks.webhook.secret_box import SecretBox
+from tasks.webhook.signature import key_of, new_secret
+
+QUEUE: Final = "webhooks"
+MAX_SECRETS: Final = 5
+"""Live secrets of one endpoint: each makes the signature's header longer."""
+
+Reason = Literal["failing", "gone", "asked", "owner"]
+"""Why an endpoint was disabled: it failed for days; it answered 410; it asked for it in a header; its owner did."""
+
+
+class Wishes(TypedDict, total=False):
+    """What an owner may say of an endpoint. None: as if it had never been said."""
+
+    url: str
+    events: list[str]
+    description: str | None
+    enabled: bool
+    headers: dict[str, str]
+    rate_limit: float | None
+    max_in_flight: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """One secret of an endpoint, as `SecretBox` has sealed it. until_ms: it signs until then; None is the newest."""
+
+    sealed: str
+    until_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What Redis holds of one.
+
+    events: patterns (`tasks.webhook.events.PATTERN`). rate_limit: deliveries per second, None is no limit.
+    max_in_flight: at once, below what the setting allows. secrets: newest first. Times are milliseconds since 1970.
+    """
+
+    id: str
+    owner: str
+    url: str
+    events: tuple[str, ...]
+    created_at: int
+    changed_at: int
+    enabled: bool = True
+    description: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    rate_limit: float | None = None
+    max_in_flight: int | None = None
+    secrets: tuple[Secret, ...] = ()
+    disabled_reason: str | None = None
+    disabled_at: int | None = None
+
+    @classmethod
+    def from_hash(cls, endpoint_id: str, fields: Mapping[bytes, bytes]) -> Self:
+        """The endpoint of a non-empty Redis hash."""
+        return cls.from_text(endpoint_id, {name.decode(): value.decode() for name, value in fields.items()})
+
+    @classmethod
+    def from_text(cls, endpoint_id: str, text: Mapping[str, str]) -> Self:
+        """As `from_hash`, where a script has answered the hash."""
+        return cls(
+            id=endpoint_id,
+            owner=text["owner"],
+            url=text["url"],
+            events=tuple(json.loads(text["events"])),
+            created_at=int(text["created_at"]),
+            changed_at=int(text["changed_at"]),
+            enabled=text["enabled"] == "1",
+            description=text.get("description"),
+            headers=json.loads(text.get("headers", "{}")),
+            rate_limit=float(text["rate_limit"]) if "rate_limit" in text else None,
+            max_in_flight=int(text["max_in_flight"]) if "max_in_flight" in text else None,
+            secrets=tuple(Secret(one["sealed"], one.get("until")) for one in json.loads(text["secrets"])),
+            disabled_reason=text.get("disabled_reason"),
+            disabled_at=int(text["disabled_at"]) if "disabled_at" in text else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How an endpoint does. failures: in a row. failing_since, parked_until: milliseconds since 1970. deliveries: state
+    → how many are in it."""
+
+    failures: int
+    failing_since: int | None
+    parked_until: int | None
+    deliveries: Mapping[str, int]
+
+
+def lane_of(endpoint_id: str) -> str:
+    """The lane of the deliveries to an endpoint."""
+    return f"endpoint:{endpoint_id}"
+
+
+def open_box(settings: Settings) -> SecretBox:
+    """What seals secrets in this process. Raises: ValueError where a platform is to run without a SECRET_KEY."""
+    key = settings.secret_key.get_secret_value() if settings.secret_key else None
+    if settings.dyno is not None and key is None:
+        raise ValueError(
+            "SECRET_KEY is empty, so that secrets of endpoints would lie in Redis as plain text; set it to 32 random "
+            "characters or more (openssl rand -hex 32) on this platform."
+        )
+    return SecretBox.of(key)
+
+
+def live_keys(endpoint: Endpoint, box: SecretBox, now_ms: int) -> list[bytes]:
+    """The keys that sign now, newest first. Raises: Refusal `secret_unreadable`."""
+    live = (one.sealed for one in endpoint.secrets if one.until_ms is None or one.until_ms > now_ms)
+    return [key_of(box.open(sealed, endpoint.id)) for sealed in live]
+
+
+class Endpoints:
+    """All endpoints. Each change is one script: record, indexes, subscriptions and lane stay together."""
+
+    def __init__(self, redis: "Redis[bytes]", settings: Settings, box: SecretBox) -> None:
+        self._redis = redis
+        self._settings = settings
+        self._box = box
+        self._script = Script(redis, "submit/endpoint")
+
+    async def create(self, owner: str, wishes: Wishes, secret: str | None = None) -> tuple[Endpoint, str]:
+        """A new endpoint, of which wishes name `url` and `events` at least, and its secret: one of ours if none is
+        given.
+
+        Raises: Refusal `invalid_secret`, `too_many_endpoints`.
+        """
+        endpoint_id, secret = new_id(), _checked(secret)
+        fields, _ = _fields({"enabled": True, **wishes})
+        fields["secrets"] = json.dumps([{"sealed": self._box.seal(secret, endpoint_id)}])
+        most = self._settings.max_endpoints
+        answer = await self._run(
+            "create", endpoint_id, owner, fields=_flat(fields), **_limits({"rate_limit": None, **wishes}), most=most
+        )
+        if answer == "full":
+            raise Refusal(
+                "too_many_endpoints",
+                f"You have {most} endpoints, as many as one may have; delete some first.",
+                limit=most,
+            )
+        return _endpoint(endpoint_id, answer), secret
+
+    async def read(self, owner: str, endpoint_id: str) -> Endpoint:
+        """An owner's endpoint. Raises: Refusal `not_found`."""
+        fields = await self._redis.hgetall(ENDPOINT + endpoint_id)
+        if not fields or fields[b"owner"] != owner.encode():
+            raise _unknown(endpoint_id)
+        return Endpoint.from_hash(endpoint_id, fields)
+
+    async def health(self, endpoint_id: str) -> Health:
+        """What the lane and the deliveries of an endpoint say of it."""
+        lane = f"{QUEUE}:{lane_of(endpoint_id)}"
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hmget(LANE + lane, "failures", "failing_since")
+            pipe.zscore(PARKED + QUEUE, lane_of(endpoint_id))
+            for state in State:
+                pipe.zcard(f"{JOBS}{of_endpoint(endpoint_id)}:{state}")
+            (failures, since), parked_until, *counts = await pipe.execute()
+        # A lane that waits for its next start by its rate is parked too, for so short that it tells nothing.
+        return Health(
+            failures=int(failures or 0),
+            failing_since=int(since) if since else None,
+            parked_until=int(parked_until) if failures and parked_until else None,
+            deliveries={str(state): count for state, count in zip(State, counts, strict=True) if count},
+        )
+
+    async def page(self, owner: str, limit: int, cursor: str | None) -> tuple[list[Endpoint], str | None]:
+        """An owner's endpoints, newest first, and the cursor of what follows.
+
+        Raises: Refusal `invalid_request` for a cursor that is none of ours.
+        """
+        ids, following = await read_index(self._redis, ENDPOINTS + owner, limit=limit, cursor=cursor)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for endpoint_id in ids:
+                pipe.hgetall(ENDPOINT + endpoint_id)
+            hashes = await pipe.execute()
+        found = zip(ids, hashes, strict=True)  # one that was deleted a moment ago has no hash any more
+        return [Endpoint.from_hash(endpoint_id, fields) for endpoint_id, fields in found if fields], following
+
+    async def change(self, owner: str, endpoint_id: str, wishes: Wishes) -> Endpoint:
+        """Change what wishes name. Enabling, and another address, let failures be forgotten and what waits go at once.
+
+        Raises: Refusal `not_found`.
+        """
+        fields, without = _fields(wishes)
+        enabled = wishes.get("enabled")
+        fields.pop("enabled", None)  # what hangs on it is the script's
+        answer = await self._run(
+            "change",
+            endpoint_id,
+            owner,
+            fields=_flat(fields),
+            without=without,
+            **_limits(wishes),
+            **({} if enabled is None else {"enabled": enabled}),
+            afresh=bool(enabled) or "url" in wishes,
+        )
+        return _endpoint(endpoint_id, answer)
+
+    async def enable(self, owner: str, endpoint_id: str) -> Endpoint:
+        """Raises: Refusal `not_found`."""
+        return await self.change(owner, endpoint_id, {"enabled": True})
+
+    async def disable(self, endpoint_id: str, reason: Reason) -> bool:
+        """Deliver nothing more to it, and tell its owner's other endpoints. False if that was so already, or if it is
+        gone."""
+        answer = await self._script(self._payload("disable", endpoint_id, reason=reason))
+        return bool(answer == "done")
+
+    async def rotate(
+        self, owner: str, endpoint_id: str, secret: str | None = None, overlap_s: int | None = None
+    ) -> tuple[str, int]:
+        """A new secret, given or of ours, and the time (ms) until which the old ones sign too: `overlap_s` (None: the
+        setting) from now.
+
+        Raises: Refusal `not_found`, `invalid_secret`, `too_many_secrets`.
+        """
+        secret = _checked(secret)
+        overlap_s = self._settings.secret_overlap_s if overlap_s is None else overlap_s
+        sealed = self._box.seal(secret, endpoint_id)
+        answer = await self._run(
+            "rotate", endpoint_id, owner, sealed=sealed, overlap_ms=overlap_s * SECOND_MS, most=MAX_SECRETS
+        )
+        if answer == "full":
+            raise Refusal(
+                "too_many_secrets",
+                f"{MAX_SECRETS} secrets of this endpoint sign already; wait until one lapses, or let overlap_s be 0.",
+                limit=MAX_SECRETS,
+            )
+        return secret, int(answer)
+
+    async def delete(self, owner: str, endpoint_id: str) -> None:
+        """Deliveries that wait fail when their time comes; those that have ended can be read. Raises: Refusal
+        `not_found`."""
+        # By then the last try of whatever waits is over.
+        linger_ms = keep_ms(self._settings)["event"]
+        await self._run(
+            "delete", endpoint_id, owner, shelf=of_endpoint(endpoint_id), states=list(State), linger_ms=linger_ms
+        )
+
+    async def _run(self, verb: str, endpoint_id: str, owner: str, **more: Any) -> Any:
+        answer = await self._script(self._payload(verb, endpoint_id, owner=owner, **more))
+        if answer == "unknown":
+            raise _unknown(endpoint_id)
+        return answer
+
+    def _payload(self, verb: str, endpoint_id: str, **more: Any) -> dict[str, Any]:
+        return {"verb": verb, "id": endpoint_id, "queue": QUEUE, "lane": lane_of(endpoint_id), **more}
+
+
+def _endpoint(endpoint_id: str, flat: Sequence[str]) -> Endpoint:
+    return Endpoint.from_text(endpoint_id, dict(zip(flat[::2], flat[1::2], strict=True)))
+
+
+def _fields(wishes: Wishes) -> tuple[dict[str, str], list[str]]:
+    """The fields of the hash that wishes fill, and those that they empty."""
+    fields: dict[str, str] = {}
+    for name, value in wishes.items():
+        if isinstance(value, bool):
+            fields[name] = str(int(value))
+        elif isinstance(value, str):
+            fields[name] = value
+        elif value is not None:
+            fields[name] = json.dumps(value)
+    return fields, [name for name, value in wishes.items() if value is None]
+
+
+def _flat(fields: Mapping[str, str]) -> list[str]:
+    return [text for pair in fields.items() for text in pair]
+
+
+def _limits(wishes: Wishes) -> dict[str, float]:
+    """What a lane is told of the limits that wishes name; 0 is none of its own."""
+    names = {"rate_limit": "rate", "max_in_flight": "cap"}
+    return {names[name]: value or 0 for name, value in wishes.items() if name in names}  # type: ignore[misc]
+
+
+def _checked(secret: str | None) -> str:
+    secret = new_secret() if secret is None else secret
+    key_of(secret)
+    return secret
+
+
+def _unknown(endpoint_id: str) -> Refusal:
+    return Refusal("not_found", f"You have no endpoint {endpoint_id!r}.")

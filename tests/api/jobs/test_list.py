@@ -1,0 +1,129 @@
+"""GET /v1/jobs: every filter, alone and together; whose jobs an admin may list."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from arq.connections import ArqRedis
+
+from tasks.queue.jobs.enqueue import Intake, Submission
+from tasks.settings import Settings
+from tests.support.api.pictures import PNG
+from tests.support.api.serving import BOB, client_of, serving
+from tests.support.api.worker import Hand
+
+
+async def submit(client: httpx.AsyncClient, name: str = "a.png", query: str = "") -> str:
+    job_id: str = (await client.post(f"/v1/images?name={name}{query}", content=PNG)).json()["id"]
+    return job_id
+
+
+async def ids(client: httpx.AsyncClient, **query: str) -> list[str]:
+    answer = await client.get("/v1/jobs", params=query)
+    assert answer.status_code == 200, answer.text
+    return [job["id"] for job in answer.json()["jobs"]]
+
+
+async def test_filters_are_met_all_together(alice: httpx.AsyncClient, hand: Hand) -> None:
+    done, waiting = await submit(alice, "Holiday.png"), await submit(alice, "holiday-2.png", "&delay=600")
+    table = {"content": b"a\n1\n", "headers": {"Content-Type": "text/csv"}}
+    report = (await alice.post("/v1/reports?title=Holiday", **table)).json()  # type: ignore[arg-type]
+    await hand.end(done)
+    assert set(await ids(alice, q="holiday")) == {done, waiting, report["id"]}
+    assert set(await ids(alice, q="holiday", queue="media")) == {done, waiting}
+    assert await ids(alice, q="holiday", queue="reports") == [report["id"]]
+    assert await ids(alice, q="holiday", kind="thumbnail", state="scheduled") == [waiting]
+    assert await ids(alice, q="holiday-", state="succeeded") == []
+    assert await ids(alice, kind="thumbnail", queue="reports") == []
+    assert await ids(alice, q=done[:10]) == [done]
+
+
+async def test_times_are_met_and_those_without_a_zone_are_in_utc(alice: httpx.AsyncClient) -> None:
+    job_id = await submit(alice)
+    now = datetime.now(UTC)
+    hour = timedelta(hours=1)
+    assert await ids(alice, since=(now - hour).isoformat(), until=(now + hour).isoformat()) == [job_id]
+    assert await ids(alice, until=(now - hour).isoformat()) == []
+    assert await ids(alice, since=(now - hour).replace(tzinfo=None).isoformat()) == [job_id]
+    assert await ids(alice, since=(now + hour).replace(tzinfo=None).isoformat()) == []
+
+
+async def test_jobs_are_counted_if_asked_for(alice: httpx.AsyncClient, hand: Hand) -> None:
+    done, _, _ = [await submit(alice) for _ in range(3)]
+    await submit(alice, query="&delay=600")
+    await hand.end(done)
+    answer = (await alice.get("/v1/jobs?counts=true&limit=1&state=failed")).json()
+    counts = {state: count for state, count in answer["counts"].items() if count}
+    assert (answer["jobs"], counts) == ([], {"running": 2, "scheduled": 1, "succeeded": 1})
+    assert "counts" not in (await alice.get("/v1/jobs")).json()
+
+
+async def test_deliveries_are_listed_if_asked_for(
+    alice: httpx.AsyncClient, redis: ArqRedis, settings: Settings
+) -> None:
+    submission = Submission(kind="delivery", queue="webhooks", owner="alice", params='{"event":"1","endpoint":"2"}')
+    delivery = (await Intake(redis, settings).accept(submission)).job_id
+    assert await ids(alice, queue="webhooks") == [delivery]
+    assert await ids(alice, kind="delivery", state="queued") == [delivery]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("queue=lost", "queue"),
+        ("since=yesterday", "since"),
+        ("q=", "q"),
+        ("counts=maybe", "counts"),
+        ("sort=name", "sort"),
+    ],
+)
+async def test_a_bad_filter_is_named(alice: httpx.AsyncClient, query: str, field: str) -> None:
+    answer = await alice.get(f"/v1/jobs?{query}")
+    assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (422, "invalid_request", field)
+
+
+@pytest.mark.usefixtures("redis")
+class TestWhoseJobs:
+    """alice is an admin here, bob is not."""
+
+    @pytest.fixture
+    async def admin(self, settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+        async with (
+            serving(settings.model_copy(update={"admins": ("alice",)})) as port,
+            client_of(port) as alice,
+            client_of(port, BOB) as bob,
+        ):
+            self.bob = bob
+            yield alice
+
+    async def test_an_admin_may_list_anothers_and_everyones(self, admin: httpx.AsyncClient) -> None:
+        mine, theirs = await submit(admin), await submit(self.bob)
+        assert await ids(admin) == [mine]
+        assert await ids(admin, owner="bob") == [theirs]
+        assert set(await ids(admin, owner="*", kind="thumbnail", state="queued")) == {mine, theirs}
+        page = (await admin.get("/v1/jobs?owner=*&counts=true&limit=1")).json()
+        assert (page["counts"]["queued"], len(page["jobs"])) == (2, 1)
+        following = (await admin.get(f"/v1/jobs?owner=*&limit=1&cursor={page['next']}")).json()
+        assert {page["jobs"][0]["owner"], following["jobs"][0]["owner"]} == {"alice", "bob"}
+
+    async def test_others_may_list_their_own_only(self, admin: httpx.AsyncClient) -> None:
+        theirs = await submit(self.bob)
+        await submit(admin)
+        assert await ids(self.bob, owner="bob") == [theirs]
+        for owner in ("alice", "*", "nobody", "system"):
+            answer = await self.bob.get("/v1/jobs", params={"owner": owner})
+            assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+    async def test_an_admin_may_see_and_stop_anothers_job(self, admin: httpx.AsyncClient) -> None:
+        theirs = await submit(self.bob)
+        assert (await admin.get(f"/v1/jobs/{theirs}")).json()["owner"] == "bob"
+        assert (await admin.post(f"/v1/jobs/{theirs}/cancellation")).json()["state"] == "cancelled"
+        mine = await submit(admin)
+        assert (await self.bob.get(f"/v1/jobs/{mine}")).status_code == 404
+
+    async def test_in_the_open_mode_everyone_is_an_admin(self, settings: Settings) -> None:
+        async with serving(settings.model_copy(update={"api_keys": ()})) as port, client_of(port, None) as client:
+            mine = await submit(client)
+            assert await ids(client, owner="*") == [mine]
+            assert await ids(client, owner="system") == []

@@ -1,0 +1,140 @@
+"""Waiting for a job over HTTP: woken by its end, with one Redis connection however many wait."""
+
+import asyncio
+import statistics
+import time
+
+import httpx
+import pytest
+from arq.connections import ArqRedis
+
+from api.jobs.get import PREFER_WAIT
+from tasks.settings import Settings
+from tests.support.api.pictures import PNG
+from tests.support.api.serving import ALICE, client_of, serving
+from tests.support.api.worker import Hand
+
+LATE_S = 0.25
+"""Later than this after the end is no waking: the next poll of anything would be as good."""
+
+
+async def submit(client: httpx.AsyncClient) -> str:
+    job_id: str = (await client.post("/v1/images", content=PNG)).json()["id"]
+    return job_id
+
+
+async def watched(redis: ArqRedis) -> int:
+    """Channels that the API has subscribed to for waiters; one more keeps the connection open."""
+    return len(await redis.pubsub_channels()) - 1
+
+
+async def until_watched(redis: ArqRedis) -> None:
+    while await watched(redis) < 1:
+        await asyncio.sleep(0.005)
+
+
+@pytest.mark.parametrize("how", ["query", "header"])
+async def test_a_waiting_request_is_woken_by_the_end(
+    how: str, alice: httpx.AsyncClient, redis: ArqRedis, hand: Hand
+) -> None:
+    job_id = await submit(alice)
+    await hand.begin()
+    asked = {"params": {"wait": "20"}} if how == "query" else {"headers": {"Prefer": "respond-async, wait=20"}}
+    waiting = asyncio.create_task(alice.get(f"/v1/jobs/{job_id}", **asked))  # type: ignore[arg-type]
+    await until_watched(redis)
+    ended = time.perf_counter()
+    await hand.end(job_id)
+    answer = await waiting
+    assert time.perf_counter() - ended < LATE_S
+    assert answer.json()["state"] == "succeeded"
+    assert answer.headers["Preference-Applied"] == "wait=20"
+    assert "Retry-After" not in answer.headers
+
+
+async def test_waking_takes_milliseconds(alice: httpx.AsyncClient, redis: ArqRedis, hand: Hand) -> None:
+    late = []
+    for _ in range(20):
+        job_id = await submit(alice)
+        await hand.begin()
+        waiting = asyncio.create_task(alice.get(f"/v1/jobs/{job_id}?wait=20"))
+        await until_watched(redis)
+        ended = time.perf_counter()
+        await hand.end(job_id)
+        await waiting
+        late.append(time.perf_counter() - ended)
+        while await watched(redis):
+            await asyncio.sleep(0.005)
+    assert statistics.median(late) < 0.05
+
+
+async def test_a_job_that_does_not_end_is_answered_as_it_stands(alice: httpx.AsyncClient) -> None:
+    began = time.perf_counter()
+    answer = await alice.get(f"/v1/jobs/{await submit(alice)}?wait=0.3")
+    assert 0.3 <= time.perf_counter() - began < 3
+    assert answer.status_code == 200
+    assert answer.json()["state"] == "queued"
+    assert answer.headers["Retry-After"] == "1"
+
+
+async def test_a_job_that_has_ended_is_not_waited_for(alice: httpx.AsyncClient, hand: Hand) -> None:
+    job_id = await submit(alice)
+    await hand.end(job_id, "failed", error=("corrupt", "It is damaged."))
+    answer = await alice.get(f"/v1/jobs/{job_id}?wait=20")
+    assert answer.elapsed.total_seconds() < 5
+    assert answer.json()["state"] == "failed"
+
+
+async def test_a_preference_is_met_as_far_as_we_go_and_a_parameter_is_refused(
+    settings: Settings, redis: ArqRedis
+) -> None:
+    async with serving(settings.model_copy(update={"max_wait_s": 0.1})) as port, client_of(port) as alice:
+        path = f"/v1/jobs/{await submit(alice)}"
+        preferred = await alice.get(path, headers={"Prefer": "wait=600"})
+        asked = await alice.get(path, params={"wait": "600"})
+    assert preferred.headers["Preference-Applied"] == "wait=0.1"
+    assert (asked.status_code, asked.json()["field"], asked.json()["limit"]) == (422, "wait", 0.1)
+
+
+@pytest.mark.parametrize("wait", ["-1", "nan", "inf", "soon"])
+async def test_a_senseless_wait_is_refused(alice: httpx.AsyncClient, wait: str) -> None:
+    answer = await alice.get(f"/v1/jobs/{await submit(alice)}?wait={wait}")
+    assert (answer.status_code, answer.json()["field"]) == (422, "wait")
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("wait=5", "5"), ('a=b; wait = "7"', "7"), ("respond-async,WAIT=9", "9"), ("await=5", None), ("wait=x", None)],
+)
+def test_preferences_are_read_as_the_rfc_writes_them(header: str, seconds: str | None) -> None:
+    match = PREFER_WAIT.search(header)
+    assert (match and match[1]) == seconds
+
+
+async def ask(port: int, path: str) -> bytes:
+    """One request over a bare socket: a thousand HTTP clients would cost more than what is measured."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = f"GET {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {ALICE}\r\nConnection: close\r\n\r\n"
+    writer.write(head.encode())
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+async def test_a_thousand_who_wait_take_one_redis_connection(
+    alice: httpx.AsyncClient, port: int, redis: ArqRedis, hand: Hand, settings: Settings
+) -> None:
+    job_ids = [await submit(alice) for _ in range(10)]
+    await hand.begin()
+    waiting = [asyncio.create_task(ask(port, f"/v1/jobs/{job_ids[n % 10]}?wait=25")) for n in range(1000)]
+    while await watched(redis) < 10 or len([task for task in asyncio.all_tasks() if "run_asgi" in repr(task)]) < 1000:
+        await asyncio.sleep(0.02)
+    clients = await redis.client_list()
+    subscribed = [client for client in clients if int(client["sub"]) > 0]
+    assert len(subscribed) == 1
+    assert len(clients) <= settings.redis_max_connections + 1  # and this test's own
+    for job_id in job_ids:
+        await hand.end(job_id)
+    answers = await asyncio.gather(*waiting)
+    assert all(b'"state":"succeeded"' in answer for answer in answers)
+    assert await watched(redis) == 0

@@ -1,0 +1,77 @@
+"""/livez and /readyz."""
+
+import httpx
+import pytest
+from arq.connections import ArqRedis
+from pydantic import SecretStr
+
+from tasks.queue.redis_keys import WORKER_MS
+from tasks.settings import Settings
+from tests.support.api.beats import beat
+from tests.support.api.pictures import PNG
+from tests.support.api.serving import client_of, serving
+from tests.support.servers import Valkey
+
+
+async def checks(client: httpx.AsyncClient) -> tuple[int, dict[str, str]]:
+    answer = await client.get("/readyz")
+    return answer.status_code, {check["name"]: check["status"] for check in answer.json()["checks"]}
+
+
+async def test_health_needs_no_key(port: int) -> None:
+    async with client_of(port, None) as anyone:
+        assert (await anyone.get("/livez")).json() == {"status": "ok"}
+        assert (await anyone.get("/readyz")).status_code == 200
+
+
+async def test_a_worker_that_was_seen_is_well(alice: httpx.AsyncClient, redis: ArqRedis) -> None:
+    await beat(redis)
+    assert await checks(alice) == (200, {"redis": "ok", "storage": "ok", "worker": "ok"})
+
+
+async def test_no_worker_is_a_warning(alice: httpx.AsyncClient, redis: ArqRedis) -> None:
+    assert await checks(alice) == (200, {"redis": "ok", "storage": "ok", "worker": "warning"})
+    await beat(redis, ago_ms=2 * WORKER_MS)
+    assert await checks(alice) == (200, {"redis": "ok", "storage": "ok", "worker": "warning"})
+
+
+async def test_queues_that_no_worker_serves_are_named_and_those_where_jobs_wait(
+    alice: httpx.AsyncClient, redis: ArqRedis
+) -> None:
+    async def detail() -> str:
+        [worker] = [check for check in (await alice.get("/readyz")).json()["checks"] if check["name"] == "worker"]
+        assert worker["status"] == "warning"
+        said: str = worker["detail"]
+        return said
+
+    await beat(redis, queues=("default", "webhooks"))
+    assert await detail() == "No worker serves media, reports: start one with `python -m worker media reports`."
+    await alice.post("/v1/images", content=PNG)
+    assert "where jobs wait (media)" in await detail()
+
+
+async def test_a_redis_that_may_drop_jobs_is_a_warning(alice: httpx.AsyncClient, redis: ArqRedis) -> None:
+    await redis.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        status, seen = await checks(alice)
+    finally:
+        await redis.config_set("maxmemory-policy", "noeviction")
+    assert (status, seen["redis"]) == (200, "warning")
+
+
+async def test_without_redis_it_is_not_ready_and_says_no_addresses(settings: Settings) -> None:
+    with Valkey() as own:
+        changed = settings.model_copy(update={"redis_url": SecretStr(own.url)})
+        async with serving(changed) as port, client_of(port) as client:
+            own.kill()
+            assert await checks(client) == (503, {"redis": "failed", "storage": "ok", "worker": "failed"})
+            assert str(own.port) not in (await client.get("/readyz")).text
+
+
+async def test_without_storage_it_is_not_ready(
+    alice: httpx.AsyncClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = settings.storage_url.removeprefix("file://")
+    monkeypatch.setattr("os.access", lambda place, _mode: str(place) != folder)
+    status, seen = await checks(alice)
+    assert (status, seen["storage"]) == (503, "failed")

@@ -1,0 +1,195 @@
+"""What Prometheus is told: read back by its own parser, and true of what has happened."""
+
+from collections.abc import Iterator
+
+import pytest
+from arq.connections import ArqRedis
+from prometheus_client.parser import text_string_to_metric_families
+
+from api.operations.prometheus import Metric, collect, exposition
+from tasks.queue.jobs.cancel import Canceller
+from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.redis_keys import BUCKETS_MS, JOB
+from tasks.settings import Settings
+from tasks.webhook.endpoints import Endpoints
+from tasks.webhook.secret_box import SecretBox
+from tests.support.queue.claimant import Claimant, lapse
+from tests.support.queue.fan_out import deliveries
+from tests.support.queue.submissions import submit
+
+Samples = dict[tuple[str, tuple[str, ...]], float]
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(_env_file=None)
+
+
+@pytest.fixture
+def intake(redis: ArqRedis, settings: Settings) -> Intake:
+    return Intake(redis, settings)
+
+
+@pytest.fixture
+def claimant(redis: ArqRedis, settings: Settings) -> Claimant:
+    return Claimant(redis, settings)
+
+
+def read(text: str) -> Iterator[tuple[str, tuple[str, ...], float]]:
+    """Name, values of the labels, value."""
+    for family in text_string_to_metric_families(text):
+        assert family.documentation
+        assert family.type != "unknown"
+        for sample in family.samples:
+            yield sample.name, tuple(sample.labels.values()), sample.value
+
+
+async def told(redis: ArqRedis, settings: Settings) -> Samples:
+    samples = list(read(exposition(await collect(redis, settings))))
+    assert len({(name, labels) for name, labels, _ in samples}) == len(samples), "a series is told twice"
+    return {(name, labels): value for name, labels, value in samples}
+
+
+def counted(samples: Samples, name: str) -> dict[tuple[str, ...], float]:
+    return {labels: value for (which, labels), value in samples.items() if which == f"pressroom_{name}"}
+
+
+async def test_an_empty_redis_has_all_gauges_and_no_counts(redis: ArqRedis, settings: Settings) -> None:
+    samples = await told(redis, settings)
+    assert counted(samples, "jobs_ended_total") == {}
+    assert counted(samples, "workers") == {(): 0}
+    queues = {labels[0] for name, labels in samples if name == "pressroom_queue_oldest_due_seconds"}
+    assert queues == {"media", "reports", "webhooks", "default"}
+
+
+async def test_ends_attempts_and_errors_are_counted_by_kind(
+    redis: ArqRedis, settings: Settings, intake: Intake, claimant: Claimant
+) -> None:
+    for kind in ("echo", "echo", "echo", "note", "a stranger's"):
+        await submit(intake, kind=kind)
+    jobs = (await claimant.claim()).jobs
+    done, failed, retried, note, odd = jobs
+    await claimant.finish_all(
+        claimant.outcome(done, "succeeded", size=70),
+        claimant.outcome(failed, "failed", value=["timed_out", "killed"]),
+        claimant.outcome(retried, "retrying", value=["bad_status", "500"], delay_ms=3_600_000),
+        claimant.outcome(note, "handed_back"),
+        claimant.outcome(odd, "failed"),
+    )
+    waiting = await submit(intake)
+    await Canceller(redis, settings).cancel(waiting)
+    samples = await told(redis, settings)
+    assert counted(samples, "jobs_ended_total") == {
+        ("echo", "succeeded"): 1,
+        ("echo", "failed"): 1,
+        ("echo", "cancelled"): 1,
+        ("other", "failed"): 1,
+    }
+    assert counted(samples, "attempts_total") == {
+        ("echo", "succeeded"): 1,
+        ("echo", "failed"): 1,
+        ("echo", "retrying"): 1,
+        ("note", "handed_back"): 1,
+        ("other", "failed"): 1,
+    }
+    assert counted(samples, "errors_total") == {
+        ("echo", "timed_out"): 1,
+        ("echo", "bad_status"): 1,
+        ("other", "failed"): 1,
+    }
+    assert counted(samples, "sandbox_deaths_total") == {("timed_out",): 1, ("out_of_memory",): 0, ("crashed",): 0}
+    assert counted(samples, "stored_bytes_total") == {("echo",): 70}
+    assert counted(samples, "queue_jobs")["default", "retrying"] == 1
+
+
+async def test_attempts_whose_worker_died_are_counted(
+    redis: ArqRedis, settings: Settings, intake: Intake, claimant: Claimant
+) -> None:
+    await submit(intake)
+    await lapse(redis, await claimant.one())
+    again = await claimant.one()
+    await claimant.finish(again)
+    samples = await told(redis, settings)
+    assert counted(samples, "attempts_total") == {("echo", "lapsed"): 1, ("echo", "succeeded"): 1}
+    assert counted(samples, "pickup_seconds_count") == {("echo",): 1}, "only the first start is a pickup"
+
+
+async def test_deliveries_are_counted_by_what_came_of_them(
+    redis: ArqRedis, settings: Settings, claimant: Claimant
+) -> None:
+    await deliveries(redis, 3)
+    first, second, third = (await claimant.claim(webhooks=5)).jobs
+    await claimant.finish(first, well=True)
+    await claimant.finish(second, "retrying", value=["bad_status", "500"], delay_ms=3_600_000, well=False)
+    await claimant.finish(third, "failed", value=["endpoint_gone", "deleted"])
+    outcomes = counted(await told(redis, settings), "delivery_attempts_total")
+    assert outcomes == {("delivered",): 1, ("bad_status",): 1, ("endpoint_gone",): 1}
+
+
+async def test_times_fall_into_their_buckets(
+    redis: ArqRedis, settings: Settings, intake: Intake, claimant: Claimant
+) -> None:
+    waited_ms = (0, 300, 2_000_000)
+    seconds, micros = await redis.time()
+    for wait_ms in waited_ms:
+        job_id = await submit(intake)
+        await redis.hset(JOB + job_id, "due_at", seconds * 1000 + micros // 1000 - wait_ms)
+    for job in (await claimant.claim()).jobs:
+        await claimant.finish(job)
+    samples = await told(redis, settings)
+    buckets = [value for (_, _), value in sorted(counted(samples, "pickup_seconds_bucket").items(), key=_bound)]
+    bounds = [*(bound / 1000 for bound in BUCKETS_MS), float("inf")]
+    assert len(buckets) == len(bounds)
+    assert buckets == sorted(buckets), "each counts those before it too"
+    by_bound = dict(zip(bounds, buckets, strict=True))
+    assert [by_bound[bound] for bound in (0.1, 0.25, 0.5, 1800, float("inf"))] == [1, 1, 2, 2, 3]
+    assert counted(samples, "pickup_seconds_count") == {("echo",): 3}
+    assert 2000.3 <= counted(samples, "pickup_seconds_sum")["echo",] < 2001
+    assert counted(samples, "run_seconds_count") == {("echo",): 3}
+
+
+def _bound(entry: tuple[tuple[str, ...], float]) -> float:
+    return float(entry[0][1])
+
+
+async def test_a_job_that_came_after_others_was_not_late_while_they_ran(
+    redis: ArqRedis, settings: Settings, intake: Intake, claimant: Claimant
+) -> None:
+    first = await submit(intake, kind="note")
+    waiting = await submit(intake, after=(first,))
+    await redis.hincrby(JOB + waiting, "due_at", -3_600_000)
+    await claimant.finish(await claimant.one())
+    await claimant.finish(await claimant.one())
+    assert counted(await told(redis, settings), "pickup_seconds_sum")["echo",] < 60
+
+
+async def test_endpoints_that_are_disabled_or_fail_are_counted(
+    redis: ArqRedis, settings: Settings, claimant: Claimant
+) -> None:
+    endpoints = Endpoints(redis, settings, SecretBox.of(None))
+    wishes = {"url": "https://example.com/", "events": ["a"]}
+    first, second = [(await endpoints.create("dev", wishes))[0].id for _ in range(2)]  # type: ignore[arg-type]
+    off, _ = await endpoints.create("dev", {"url": "https://example.com/", "events": ["a"], "enabled": False})
+
+    async def states() -> dict[tuple[str, ...], float]:
+        return counted(await told(redis, settings), "endpoints")
+
+    assert await states() == {("disabled",): 1, ("failing",): 0}
+    await endpoints.disable(first, "gone")
+    await redis.expire(f"pressroom:endpoint:{second}", 60)
+    await deliveries(redis, 5, endpoint=second)
+    for job in (await claimant.claim(webhooks=5)).jobs:
+        await claimant.finish(job, "failed", well=False)
+    assert await states() == {("disabled",): 2, ("failing",): 1}
+    await endpoints.enable("dev", second)
+    await endpoints.enable("dev", off.id)
+    assert await states() == {("disabled",): 1, ("failing",): 0}
+    for one in (first, second, off.id):
+        await endpoints.delete("dev", one)
+    assert await states() == {("disabled",): 0, ("failing",): 0}
+
+
+def test_what_is_odd_in_a_label_is_escaped() -> None:
+    metric = Metric("pressroom_odd", "gauge", "Odd.")
+    metric.add(0.25, what='a "b" \\ \n c')
+    assert list(read(exposition([metric]))) == [("pressroom_odd", ('a "b" \\ \n c',), 0.25)]

@@ -1,0 +1,177 @@
+"""POST /v1/events: what is taken, what is refused, and what its job tells."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+import standardwebhooks
+from arq.connections import ArqRedis
+
+from api.jobs.views import Job
+from tasks.queue.records.list import read
+from tasks.queue.redis_keys import JOB
+from tasks.settings import Settings
+from tests.support.api.pictures import PNG
+from tests.support.api.subscribers import delivering, listed, subscribe, tell
+from tests.support.api.worker import Hand
+from tests.support.receivers import Receiver
+
+EVENT: dict[str, Any] = {"type": "order.paid", "data": {"order": 4711}}
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"max_event_bytes": 40_000, "max_params_bytes": 1_000})
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with Receiver() as receiver:
+        yield receiver
+
+
+async def test_an_event_becomes_a_job(alice: httpx.AsyncClient, redis: ArqRedis, port: int) -> None:
+    answer = await alice.post("/v1/events", json=EVENT)
+    job = Job.model_validate_json(answer.content)
+    assert (answer.status_code, answer.headers["Location"]) == (202, f"/v1/jobs/{job.id}")
+    assert (job.kind, job.queue, job.name, job.state) == ("event", "default", "order.paid", "queued")
+    assert (job.params, job.deliveries) == (EVENT, {})
+    assert await redis.hget(JOB + job.id, "address") == f"http://127.0.0.1:{port}".encode()
+
+
+async def test_its_data_reaches_the_subscribers_as_it_was_sent_and_signed(
+    alice: httpx.AsyncClient, bob: httpx.AsyncClient, redis: ArqRedis, settings: Settings, receiver: Receiver
+) -> None:
+    made = await subscribe(alice, receiver.at("/hook"), "order.*", headers={"X-Team": "billing"})
+    await subscribe(alice, receiver.at("/other"), "invoice.*")
+    await subscribe(bob, receiver.at("/bob"))
+    data: dict[str, Any] = {
+        "text": "Grüße, 日本",
+        "none": None,
+        "empty": {},
+        "list": [],
+        "large": 2**70,
+        "tenth": 0.1,
+        "id": "</script>",
+    }
+    async with delivering(redis, settings):
+        event_id = await tell(alice, **data)
+        [request] = await receiver.wait_for(1)
+        job = (await alice.get(f"/v1/jobs/{event_id}?wait=10")).json()
+        [delivery] = await listed(alice, 1, event=event_id, state="succeeded")
+    assert (request.method, request.path, request.headers["x-team"]) == ("POST", "/hook", "billing")
+    assert request.headers["webhook-id"] == event_id
+    told = standardwebhooks.Webhook(made["secret"]).verify(request.body.decode(), request.headers)
+    assert (told["type"], told["data"]) == ("order.paid", data)
+    assert (job["state"], job["result"]) == ("succeeded", {"deliveries": 1})
+    assert (await alice.get(f"/v1/jobs/{event_id}")).json()["deliveries"] == {"succeeded": 1}
+    assert (delivery["endpoint"], delivery["type"]) == (made["id"], "order.paid")
+    assert len(receiver.requests) == 1
+
+
+async def test_the_same_id_is_the_same_event(alice: httpx.AsyncClient, bob: httpx.AsyncClient) -> None:
+    first = await alice.post("/v1/events", json={**EVENT, "id": "paid-4711"})
+    again = await alice.post("/v1/events", json={**EVENT, "id": "paid-4711"}, headers={"Idempotency-Key": "k"})
+    other = await alice.post("/v1/events", json={**EVENT, "id": "paid-4712"})
+    theirs = await bob.post("/v1/events", json={**EVENT, "id": "paid-4711"})
+    assert [answer.status_code for answer in (first, again, other, theirs)] == [202, 200, 202, 202]
+    assert again.json()["id"] == first.json()["id"]
+    assert len({answer.json()["id"] for answer in (first, other, theirs)}) == 3
+    changed = await alice.post("/v1/events", json={**EVENT, "data": {}, "id": "paid-4711"})
+    assert (changed.status_code, changed.json()["code"], changed.json()["field"]) == (422, "key_reused", "id")
+
+
+async def test_an_id_is_no_idempotency_key_but_the_header_is_one(alice: httpx.AsyncClient) -> None:
+    key = {"Idempotency-Key": "paid-4711"}
+    by_id = await alice.post("/v1/events", json={**EVENT, "id": "paid-4711"})
+    by_key = await alice.post("/v1/events", json=EVENT, headers=key)
+    again = await alice.post("/v1/events", json=EVENT, headers=key)
+    assert [answer.status_code for answer in (by_id, by_key, again)] == [202, 202, 200]
+    assert by_id.json()["id"] != by_key.json()["id"] == again.json()["id"]
+    changed = await alice.post("/v1/events", json={**EVENT, "data": {}}, headers=key)
+    assert (changed.json()["code"], changed.json()["field"]) == ("key_reused", "Idempotency-Key")
+
+
+async def test_many_at_once_with_one_id_are_one_event(alice: httpx.AsyncClient) -> None:
+    answers = await asyncio.gather(*(alice.post("/v1/events", json={**EVENT, "id": "once"}) for _ in range(8)))
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert sorted(answer.status_code for answer in answers) == [200] * 7 + [202]
+
+
+async def test_an_event_may_be_longer_than_other_jobs_params(alice: httpx.AsyncClient) -> None:
+    text = "é" * 19_900  # two bytes each
+    answer = await alice.post("/v1/events", json={"type": "a", "data": {"text": text}})
+    assert (answer.status_code, answer.json()["params"]["data"]["text"]) == (202, text)
+    answer = await alice.post("/v1/events", json={"type": "a", "data": {"text": text + "é" * 100}})
+    assert (answer.status_code, answer.json()["code"], answer.json()["limit"]) == (413, "too_large", 40_000)
+    # Numbers grow: what was read as 1e5 is written as 100000.0.
+    numbers = "1e5," * 9_900 + "1"
+    answer = await alice.post("/v1/events", content='{"type":"a","data":{"n":[' + numbers + "]}}")
+    assert (answer.status_code, answer.json()["code"]) == (413, "params_too_large")
+
+
+BAD: dict[str, tuple[bytes, str]] = {
+    "no type": (b'{"data": {}}', "type"),
+    "no data": (b'{"type": "a"}', "data"),
+    "a list as data": (b'{"type": "a", "data": []}', "data"),
+    "an empty part": (b'{"type": "a..b", "data": {}}', "type"),
+    "a star": (b'{"type": "a.*", "data": {}}', "type"),
+    "a line's end": (b'{"type": "a\\n", "data": {}}', "type"),
+    "a long type": (b'{"type": "%s", "data": {}}' % (b"a" * 101), "type"),
+    "our type": (b'{"type": "job.succeeded", "data": {}}', "type"),
+    "our first part": (b'{"type": "endpoint", "data": {}}', "type"),
+    "an empty id": (b'{"type": "a", "data": {}, "id": ""}', "id"),
+    "a long id": (b'{"type": "a", "data": {}, "id": "%s"}' % (b"a" * 256), "id"),
+    "an endpoint": (b'{"type": "a", "data": {}, "endpoint": "x"}', "endpoint"),
+    "not a number": (b'{"type": "a", "data": {"n": NaN}}', "body"),
+    "too large a number": (b'{"type": "a", "data": {"n": 1e999}}', "data"),
+    "a depth bomb": (b'{"type": "a", "data": {"n": %s' % (b"[" * 5_000), "body"),
+    "half a character": (b'{"type": "a", "data": {"n": "\\udc00"}}', "body"),
+}
+
+
+async def test_what_is_wrong_is_named_and_nothing_is_made(alice: httpx.AsyncClient, redis: ArqRedis) -> None:
+    for bad, (body, field) in BAD.items():
+        answer = await alice.post("/v1/events", content=body, headers={"Content-Type": "application/json"})
+        problem = answer.json()
+        assert (answer.status_code, problem["code"], problem["field"]) == (422, "invalid_request", field), bad
+    assert [key async for key in redis.scan_iter("*")] == []
+
+
+async def test_deep_data_is_read_back_whole(alice: httpx.AsyncClient) -> None:
+    body = b'{"type": "a", "data": {"n": %s%s}}' % (b"[" * 150, b"]" * 150)
+    answer = await alice.post("/v1/events", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 202
+    assert (await alice.get(f"/v1/jobs/{answer.json()['id']}")).json()["params"] == json.loads(body)
+
+
+async def test_events_are_listed_among_ones_jobs_and_nobody_elses(
+    alice: httpx.AsyncClient, bob: httpx.AsyncClient
+) -> None:
+    event_id = await tell(alice)
+    assert [job["id"] for job in (await alice.get("/v1/jobs?kind=event")).json()["jobs"]] == [event_id]
+    assert (await bob.get(f"/v1/jobs/{event_id}")).status_code == 404
+    assert (await bob.get("/v1/jobs")).json() == {"jobs": []}
+
+
+async def test_the_end_of_a_job_is_told_with_links_that_lead_back(
+    alice: httpx.AsyncClient, redis: ArqRedis, settings: Settings, hand: Hand, receiver: Receiver
+) -> None:
+    await subscribe(alice, receiver.at("/hook"), "job.*")
+    job = (await alice.post("/v1/images", content=PNG)).json()
+    await hand.end(job["id"], "failed", error=("truncated", "The file ends before the picture does."))
+    async with delivering(redis, settings):
+        [request] = await receiver.wait_for(1)
+        [delivery] = await listed(alice, 1, state="succeeded")
+    told = json.loads(request.body)
+    assert (told["type"], told["data"]["id"], told["data"]["kind"]) == ("job.failed", job["id"], "thumbnail")
+    assert told["data"]["error"]["code"] == "truncated"
+    assert told["data"]["links"]["self"] == job["links"]["self"]
+    assert (await alice.get(told["data"]["links"]["self"])).json()["state"] == "failed"
+    assert delivery["type"] == "job.failed"
+    event = await read(redis, delivery["event"])
+    assert event is not None
+    assert event.owner == "alice"

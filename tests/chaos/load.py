@@ -1,0 +1,135 @@
+"""Deliveries under load, and workers that die at chosen points of them."""
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from tasks.queue.records.indexes import of_deliveries
+from tasks.queue.records.record import State
+from tasks.queue.redis_keys import JOBS
+from tasks.webhook.events import delivery_id
+from tests.support.delivering_engine import PostOffice
+from tests.support.processes import worker_process
+from tests.support.receiver_behaviours import Exchange, manner
+from tests.support.receivers import Receiver, Request
+
+LOOPBACK = {"OUTBOUND_NETWORKS": "127.0.0.0/8", "OUTBOUND_HTTP": "1", "LOG_LEVEL": "warning"}
+SLOTS = 10
+"""Deliveries at once: fewer than a worker has connections to Redis, of which some tests silence one for each."""
+UNDER_WAY = 10
+"""Deliveries that a worker has made before anything happens to it."""
+PAUSE_S = 0.01
+PATIENCE_S = 10.0
+
+
+@dataclass(slots=True)
+class Door(Receiver):
+    """Answers while it is open. held: how many wait for an answer."""
+
+    manner: str = "door"
+    held: int = 0
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@manner
+async def door(exchange: Exchange) -> None:
+    """An answer once the door is open."""
+    receiver = exchange.receiver
+    assert isinstance(receiver, Door)
+    receiver.held += 1
+    await receiver.open.wait()
+    receiver.held -= 1
+    await exchange.answer()
+
+
+@dataclass(slots=True)
+class Siege:
+    """Events of kinds, endpoints that asked for one kind each, and one receiver for all.
+
+    lost: the deliveries that a killed worker had in hand, by the point at which it was killed.
+    """
+
+    office: PostOffice
+    receiver: Door
+    endpoints: list[tuple[str, str]] = field(default_factory=list)
+    events: list[tuple[str, str]] = field(default_factory=list)
+    lost: dict[str, set[str]] = field(default_factory=dict)
+
+    async def subscribe(self, kind: str, count: int) -> None:
+        """So many endpoints for a kind of events, at paths of their own."""
+        for _ in range(count):
+            url = self.receiver.at(f"/{len(self.endpoints)}")
+            endpoint, _ = await self.office.subscribe(url, events=[kind])
+            self.endpoints.append((endpoint.id, kind))
+
+    async def tell(self, kind: str) -> str:
+        """An event, which carries its number; returns its id."""
+        event = await self.office.tell(kind, {"number": len(self.events)})
+        self.events.append((event, kind))
+        return event
+
+    @asynccontextmanager
+    async def load(self, kind: str) -> AsyncIterator[None]:
+        """Events all the time until the block ends."""
+
+        over = asyncio.Event()
+
+        async def tell_all_the_time() -> None:
+            # To its own end: an event that is told and not noted would be a stranger.
+            while not over.is_set():
+                await self.tell(kind)
+                await asyncio.sleep(PAUSE_S)
+
+        telling = asyncio.create_task(tell_all_the_time())
+        try:
+            yield
+        finally:
+            over.set()
+            await telling
+
+    async def under_way(self) -> None:
+        """Wait until some more deliveries have arrived."""
+        await self.receiver.wait_for(len(self.receiver.requests) + UNDER_WAY)
+
+    @asynccontextmanager
+    async def doomed(self, point: str, port: int) -> AsyncIterator[None]:
+        """A worker, with Redis at this port, that is killed when the block ends."""
+        url = f"redis://127.0.0.1:{port}/0"
+        async with worker_process(self.office.redis, url, environment=LOOPBACK, default=10, webhooks=SLOTS):
+            yield
+        self.lost[point] = await self.in_hand()
+
+    async def until(self, reached: Callable[[set[str], set[str]], bool]) -> None:
+        """Wait until `reached(received, in_hand)`: deliveries that have arrived, and those that a living worker has in
+        hand, looked at in this order."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not reached(set(self.copies()), await self.in_hand()):
+                await asyncio.sleep(0.02)
+
+    async def in_hand(self) -> set[str]:
+        """The deliveries that run, says Redis; but for those whose workers are known to be dead."""
+        index = f"{JOBS}{of_deliveries('dev')}:{State.RUNNING}"
+        running = {one.decode() for one in await self.office.redis.zrange(index, 0, -1)}
+        return running.difference(*self.lost.values())
+
+    def alive(self, kind: str) -> set[str]:
+        """Those wanted, but for those whose workers are known to be dead."""
+        return self.wanted(kind).difference(*self.lost.values())
+
+    def wanted(self, kind: str) -> set[str]:
+        """The deliveries that there have to be of the events told so far."""
+        events = [event for event, its_kind in self.events if its_kind == kind]
+        endpoints = [endpoint for endpoint, its_kind in self.endpoints if its_kind == kind]
+        return {delivery_id(event, endpoint) for event in events for endpoint in endpoints}
+
+    def copies(self) -> dict[str, list[Request]]:
+        """What came, by delivery: told by the path and the number in the body, not by the header."""
+        found: dict[str, list[Request]] = defaultdict(list)
+        for request in self.receiver.requests:
+            event, _ = self.events[json.loads(request.body)["data"]["number"]]
+            endpoint, _ = self.endpoints[int(request.path.removeprefix("/"))]
+            found[delivery_id(event, endpoint)].append(request)
+        return found

@@ -1,0 +1,198 @@
+"""The receivers that `docs/receivers.md` prints work: each is run against signed requests, sound and forged."""
+
+import base64
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tasks.webhook.events import EventParams, body_of
+from tasks.webhook.signature import headers, key_of, new_secret
+from tests.support.servers import free_port, wait_for_port
+from tools.documents import ROOT
+
+PAGE = (ROOT / "docs" / "receivers.md").read_text(encoding="utf-8")
+BLOCKS: dict[str, str] = dict(re.findall(r"<!-- run: (\S+) -->\n```\w+\n(.*?)```", PAGE, flags=re.DOTALL))
+PACKAGES = ROOT / "tests" / "support" / "receivers_js"
+NPM_SECONDS = 30
+# What npm calls a registry that nobody reaches, or that lets nobody in.
+OUT_OF_REACH = re.compile(
+    r"code (E(?:NOTFOUND|AI_AGAIN|CONN\w+|TIMEDOUT|NETUNREACH|HOSTUNREACH|40[137]|5\d\d)|ERR_SOCKET\w+)"
+)
+
+EVENT = {"shop": "Café 東京", "total": 12.5}
+BODY = body_of(EventParams(type="invoice.paid", data=EVENT), 1_795_000_000_000, "")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One that arrives. sound: whether a receiver is to believe it."""
+
+    why: str
+    headers: dict[str, str]
+    body: bytes
+    sound: bool
+
+
+def requests(secret: str) -> Iterator[Request]:
+    """What somebody with this secret may get from us, and from others."""
+    now = int(time.time())
+    ours, newer, strangers = key_of(secret), key_of(new_secret()), key_of(new_secret())
+
+    def sent(*keys: bytes, age_s: int = 0) -> dict[str, str]:
+        return headers("5e6b1f0c9a7d4e2f8b3c6a1d0e9f7b42", now - age_s, BODY, keys)
+
+    def signed(text: str) -> dict[str, str]:
+        return {**sent(ours), "webhook-signature": text}
+
+    signature = sent(ours)["webhook-signature"]
+    yield Request("fresh", sent(ours), BODY, True)
+    yield Request("rotated, and this is the old secret", sent(newer, ours), BODY, True)
+    yield Request("rotated, and this is the new secret", sent(ours, strangers), BODY, True)
+    yield Request("four minutes on its way", sent(ours, age_s=240), BODY, True)
+    yield Request("beside a signature of another version", signed(f"v1a,AAAA {signature} v2,x"), BODY, True)
+
+    yield Request("another secret", sent(strangers), BODY, False)
+    yield Request("another body", sent(ours), BODY.replace(b"12.5", b"99.5"), False)
+    yield Request("the same JSON with spaces", sent(ours), json.dumps(json.loads(BODY)).encode(), False)
+    yield Request("no body", sent(ours), b"", False)
+    yield Request("another id", {**sent(ours), "webhook-id": "f" * 32}, BODY, False)
+    yield Request("another time", {**sent(ours), "webhook-timestamp": str(now + 1)}, BODY, False)
+    yield Request("overheard, and sent again", sent(ours, age_s=310), BODY, False)
+    yield Request("from the future", sent(ours, age_s=-310), BODY, False)
+    yield Request("no time that one could read", {**sent(ours), "webhook-timestamp": "soon"}, BODY, False)
+    yield Request("unsigned", sent(), BODY, False)
+    yield Request("without an id", {k: v for k, v in sent(ours).items() if k != "webhook-id"}, BODY, False)
+    yield Request("without a time", {k: v for k, v in sent(ours).items() if k != "webhook-timestamp"}, BODY, False)
+    yield Request("right, but as another version", signed(signature.replace("v1", "v1a")), BODY, False)
+    yield Request("cut short", signed(signature[:-8]), BODY, False)
+    for text in ("", "v1", "v1,", "v1,***", ",", "v1,a,b"):
+        yield Request(f"signed with {text!r}", signed(text), BODY, False)
+
+
+def test_the_page_holds_four_receivers() -> None:
+    assert list(BLOCKS) == ["receiver.py", "verify.py", "receiver.mjs", "verify.mjs"]
+
+
+def test_the_python_receiver_believes_us_and_nobody_else(tmp_path: Path) -> None:
+    (tmp_path / "receiver.py").write_text(BLOCKS["receiver.py"], encoding="utf-8")
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "receiver:app", "--port", str(port), "--log-level", "error"]
+    assert_it_answers_as_it_should(command, port, tmp_path)
+
+
+def test_the_python_function_believes_us_and_nobody_else() -> None:
+    block: dict[str, Any] = {}
+    exec(compile(BLOCKS["verify.py"], "verify.py", "exec"), block)  # noqa: S102 - our own page
+    secret = new_secret()
+    sent = list(requests(secret))
+    assert_it_believes([judged(block["verify"], one, secret) for one in sent], sent)
+
+
+def test_the_javascript_receiver_believes_us_and_nobody_else(node: str, packages: Path) -> None:
+    (packages / "receiver.mjs").write_text(BLOCKS["receiver.mjs"], encoding="utf-8")
+    assert_it_answers_as_it_should([node, "receiver.mjs"], free_port(), packages)
+
+
+def test_the_javascript_function_believes_us_and_nobody_else(node: str, tmp_path: Path) -> None:
+    (tmp_path / "verify.mjs").write_text(BLOCKS["verify.mjs"], encoding="utf-8")
+    shutil.copy(PACKAGES / "judge.mjs", tmp_path)
+    secret = new_secret()
+    sent = list(requests(secret))
+    asked = [{"headers": one.headers, "body": base64.b64encode(one.body).decode()} for one in sent]
+    done = subprocess.run(
+        [node, "judge.mjs"],
+        cwd=tmp_path,
+        input=json.dumps({"secret": secret, "requests": asked}),
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 0, done.stderr
+    assert_it_believes(json.loads(done.stdout), sent)
+
+
+def test_the_lock_names_no_registry() -> None:
+    lock = json.loads((PACKAGES / "package-lock.json").read_text(encoding="utf-8"))
+    packages = {name: about for name, about in lock["packages"].items() if name}
+    assert "node_modules/standardwebhooks" in packages
+    assert all(about["integrity"].startswith("sha512-") for about in packages.values())
+    assert not any("resolved" in about for about in packages.values())
+
+
+@pytest.fixture(scope="module")
+def node() -> str:
+    return path_of("node", "it runs the JavaScript of docs/receivers.md")
+
+
+@pytest.fixture(scope="module")
+def packages(node: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the npm packages of the lock, and nothing else of ours."""
+    npm = path_of("npm", "it fetches the package that the JavaScript of docs/receivers.md uses")
+    folder = tmp_path_factory.mktemp("receivers_js")
+    for name in ("package.json", "package-lock.json", ".npmrc"):
+        shutil.copy(PACKAGES / name, folder)
+    environment = dict(os.environ)
+    if not os.access(Path.home(), os.W_OK):
+        environment |= {"HOME": str(folder), "npm_config_cache": str(folder / "cache")}
+    quiet = ["--no-audit", "--no-fund", "--no-update-notifier"]
+    command = [npm, "ci", "--ignore-scripts", "--prefer-offline", "--fetch-retries=0", *quiet]
+    try:
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=NPM_SECONDS)
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"npm's registry has not answered for {NPM_SECONDS} s")
+    if trouble := OUT_OF_REACH.search(done.stderr):
+        pytest.skip(f"npm's registry is out of reach ({trouble[1]})")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def judged(verify: Callable[..., dict[str, Any]], request: Request, secret: str) -> dict[str, Any] | None:
+    try:
+        return verify(request.body, request.headers, secret)
+    except ValueError:  # the one that the page speaks of
+        return None
+
+
+def assert_it_believes(events: list[dict[str, Any] | None], sent: list[Request]) -> None:
+    found = {one.why: event and event["data"] for one, event in zip(sent, events, strict=True)}
+    assert found == {one.why: EVENT if one.sound else None for one in sent}
+
+
+def path_of(program: str, use: str) -> str:
+    path = shutil.which(program)
+    if path is None:
+        pytest.skip(f"{program} is not installed; {use}")
+    return path
+
+
+def assert_it_answers_as_it_should(command: Sequence[str], port: int, folder: Path) -> None:
+    secret = new_secret()
+    with running(command, port, folder, WEBHOOK_SECRET=secret, PORT=str(port)):
+        sent = list(requests(secret))
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=10) as client:
+            answers = {one.why: client.post("/webhooks", content=one.body, headers=one.headers) for one in sent}
+    said = {why: answer.status_code for why, answer in answers.items()}
+    assert said == {one.why: 204 if one.sound else 400 for one in sent}
+
+
+@contextmanager
+def running(command: Sequence[str], port: int, folder: Path, **environment: str) -> Iterator[None]:
+    process = subprocess.Popen(command, cwd=folder, env={**os.environ, **environment})
+    try:
+        wait_for_port(port, process)
+        yield
+    finally:
+        process.kill()
+        process.wait()

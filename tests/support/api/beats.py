@@ -1,0 +1,36 @@
+"""Workers that are only said to be there."""
+
+import time
+
+from arq.connections import ArqRedis
+
+from tasks.queue.redis_keys import FADE_MS, QUEUES, WORKER, WORKERS
+from tasks.queue.watch.workers import Doing, Worker
+
+
+async def beat(
+    redis: ArqRedis,
+    host: str = "one",
+    *,
+    queues: tuple[str, ...] = QUEUES,
+    ago_ms: int = 0,
+    doing: tuple[Doing, ...] = (),
+) -> None:
+    """The last beat of a worker that serves these queues."""
+    now = int(time.time() * 1000)
+    worker = Worker(
+        id=f"{host}:7:ab",
+        host=host,
+        pid=7,
+        version="0.1.0",
+        queues=queues,
+        started_ms=now - 60_000,
+        beat_ms=now - ago_ms,
+        running=len(doing),
+        doing=doing,
+        rss_mb=91.5,
+        pss_mb=60.25,
+        lag_ms=3.5,
+    )
+    await redis.set(WORKER + worker.id, worker.to_json(), px=FADE_MS)
+    await redis.zadd(WORKERS, {worker.id: worker.beat_ms})

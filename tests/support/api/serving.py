@@ -1,0 +1,38 @@
+"""The API on a real port, in the test's own event loop."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import uvicorn
+
+from api.app import create_app
+from tasks.settings import Settings
+from tests.support.servers import free_port
+
+ALICE = "alice-key-0123456789"
+BOB = "bob-key-0123456789ab"
+KEYS = f"alice:{ALICE},bob:{BOB}"
+
+
+def client_of(port: int, key: str | None = ALICE, **options: Any) -> httpx.AsyncClient:
+    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30, **options)
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[int]:
+    """The port on which the API answers until the block ends."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=port, access_log=False, log_level="critical"))
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        assert not task.done(), "the API did not start"
+        await asyncio.sleep(0.005)
+    try:
+        yield port
+    finally:
+        server.should_exit = True
+        await task

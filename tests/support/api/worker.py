@@ -1,0 +1,53 @@
+"""A worker's words to the queue without a worker: jobs begin and end when the test says so, by the real transitions."""
+
+from typing import Any
+
+from arq.connections import ArqRedis
+
+from tasks.kind import Result
+from tasks.queue.jobs.retention import keep_ms
+from tasks.queue.lanes.breaker import breaker
+from tasks.queue.script import Script
+from tasks.settings import Settings
+from worker.attempts.outcome import Outcome, Verb, Written
+from worker.attempts.running import Claimed
+
+WORKER = "test-worker"
+QUEUES = [["media", 100], ["reports", 100]]
+
+
+class Hand:
+    """Does by hand what the engine does: claims everything that waits, then ends one job after the other."""
+
+    def __init__(self, redis: ArqRedis, settings: Settings) -> None:
+        self._claim = Script(redis, "run/claim")
+        self._finish = Script(redis, "run/finish")
+        self._rules = {"keep": keep_ms(settings), "breaker": breaker(settings)}
+        self._claimed: dict[str, Claimed] = {}
+
+    async def begin(self) -> None:
+        caps = {"lane_cap": 0, "receiver_cap": 0, "owner_cap": 0}
+        payload = {"worker": WORKER, "idle": True, "queues": QUEUES, **caps, **self._rules}
+        jobs, _, _, _, now = await self._claim(payload)
+        for job_id, queue, kind, owner, params, attempt, tries, created_at, request_id, _ in jobs:
+            self._claimed[job_id] = Claimed(
+                job_id, queue, kind, owner, params, attempt, tries, created_at, now, request_id
+            )
+
+    def claimed(self, kind: str) -> list[str]:
+        return [job.id for job in self._claimed.values() if job.kind == kind]
+
+    async def end(
+        self,
+        job_id: str,
+        verb: Verb = "succeeded",
+        *,
+        result: Result | None = None,
+        error: tuple[str, str] | None = None,
+        field: str | None = None,
+    ) -> None:
+        if job_id not in self._claimed:
+            await self.begin()
+        outcome = Outcome(self._claimed.pop(job_id), verb, 0.01, Written.of(result) if result else None, error, field)
+        payload: dict[str, Any] = {"worker": WORKER, **self._rules, "outcomes": [outcome.payload(WORKER)]}
+        assert await self._finish(payload) == [True]

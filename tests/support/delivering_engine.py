@@ -1,0 +1,97 @@
+"""An engine that delivers, endpoints to deliver to, and the words to make events: webhooks as they run in a worker."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import Any
+
+from arq.connections import ArqRedis
+
+from tasks.catalogue import KINDS
+from tasks.outbound.client import GuardedClient
+from tasks.queue.jobs.enqueue import Submission
+from tasks.queue.records.record import Record
+from tasks.settings import Settings
+from tasks.webhook.endpoints import Endpoint, Endpoints, Wishes, open_box
+from tasks.webhook.events import delivery_id
+from tests.support import kinds as test_kinds
+from tests.support.engine_running import Desk, settings_for, working
+
+LOOPBACK = (ip_network("127.0.0.0/8"),)
+
+
+def delivering_settings(redis: ArqRedis, **changes: Any) -> Settings:
+    """Settings under which loopback is public."""
+    return settings_for(redis, **{"outbound_networks": LOOPBACK, "outbound_http": True, **changes})
+
+
+@dataclass(frozen=True, slots=True)
+class PostOffice:
+    """What a test of deliveries needs."""
+
+    redis: ArqRedis
+    settings: Settings
+    endpoints: Endpoints
+    desk: Desk
+
+    async def subscribe(self, url: str, *, owner: str = "dev", **wishes: Any) -> tuple[Endpoint, str]:
+        """An endpoint and its secret; it asks for everything unless told otherwise."""
+        asked: Wishes = {"url": url, "events": ["*"]}
+        asked.update(wishes)  # type: ignore[typeddict-item]
+        return await self.endpoints.create(owner, asked)
+
+    async def tell(self, kind: str = "invoice.paid", data: dict[str, Any] | None = None, **fields: Any) -> str:
+        """The id of a new event. fields: of the Submission; `endpoint` makes it a test of that one."""
+        params: dict[str, Any] = {"type": kind, "data": data or {}}
+        if endpoint := fields.pop("endpoint", None):
+            params["endpoint"] = endpoint
+        submission = Submission(
+            **{"kind": "event", "queue": "default", "owner": "dev", **fields}, params=json.dumps(params)
+        )
+        return (await self.desk.intake.accept(submission)).job_id
+
+    async def delivery(self, event: str, endpoint: Endpoint | str) -> Record:
+        """The record of a delivery, once its event has been expanded."""
+        await self.desk.ended(event)
+        return await self.desk.read(delivery_id(event, endpoint if isinstance(endpoint, str) else endpoint.id))
+
+    async def delivered(self, event: str, endpoint: Endpoint | str) -> Record:
+        """The record of a delivery once it has ended."""
+        return await self.desk.ended((await self.delivery(event, endpoint)).id)
+
+
+@asynccontextmanager
+async def delivering(redis: ArqRedis, **changes: Any) -> AsyncIterator[PostOffice]:
+    """changes: settings."""
+    settings = delivering_settings(redis, **changes)
+    client = GuardedClient(
+        dns_timeout_s=settings.dns_timeout_s,
+        connect_timeout_s=settings.connect_timeout_s,
+        post_timeout_s=settings.delivery_timeout_s,
+        fetch_timeout_s=settings.import_timeout_s,
+        networks=settings.outbound_networks,
+        http=settings.outbound_http,
+    )
+    kinds = {**KINDS, **test_kinds.KINDS}
+    concurrency = {"default": 10, "webhooks": 50}
+    desk = Desk(redis, settings)
+    desk.watch.start()
+    try:
+        async with working(redis, settings, concurrency=concurrency, kinds=kinds, outbound=client):
+            yield PostOffice(redis, settings, Endpoints(redis, settings, open_box(settings)), desk)
+    finally:
+        await desk.watch.stop()
+        await client.close()
+        for owner in ("dev", "another"):
+            await clear(redis, owner)
+
+
+async def clear(redis: ArqRedis, owner: str) -> None:
+    """Delete an owner's endpoints, as the owner would."""
+    settings = settings_for(redis)
+    endpoints = Endpoints(redis, settings, open_box(settings))
+    found, _ = await endpoints.page(owner, 200, None)
+    for endpoint in found:
+        await endpoints.delete(owner, endpoint.id)

@@ -1,0 +1,109 @@
+"""An engine at work inside the test's own event loop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from arq.connections import ArqRedis
+
+from tasks.kind import Kind
+from tasks.outbound.protocol import Answer, Fetched, Outbound, Outgoing
+from tasks.queue.jobs.enqueue import Intake, Submission
+from tasks.queue.records.list import read
+from tasks.queue.records.record import Record, State
+from tasks.queue.watch.watch import Watch
+from tasks.schedule.store import Line
+from tasks.settings import Settings
+from tasks.storage.protocol import Storage, open_storage
+from tests.support.kinds import KINDS, Anything
+from worker.engine import Engine
+
+PATIENCE_S = 20.0
+
+
+class NoSandbox:
+    """For kinds that need none: calling it is a mistake of the test."""
+
+    async def call(self, *_args: Any, **_options: Any) -> Any:
+        raise AssertionError("this test's kinds use no sandbox")
+
+
+class NoOutbound:
+    """For kinds that speak to nobody: as above."""
+
+    async def post(self, outgoing: Outgoing) -> Answer:  # noqa: ARG002
+        raise AssertionError("this test's kinds post nothing")
+
+    async def fetch(self, url: str, into: Path, *, max_bytes: int) -> Fetched:  # noqa: ARG002
+        raise AssertionError("this test's kinds fetch nothing")
+
+
+def settings_for(redis: ArqRedis, **changes: Any) -> Settings:
+    """Settings that no environment and no .env reaches."""
+    return Settings(_env_file=None, storage_url="memory://", **changes)
+
+
+@asynccontextmanager
+async def working(
+    redis: ArqRedis,
+    settings: Settings,
+    *,
+    concurrency: dict[str, int] | None = None,
+    kinds: Mapping[str, Kind[Any]] = KINDS,
+    storage: Storage | None = None,
+    outbound: Outbound | None = None,
+    lines: Sequence[Line] = (),
+) -> AsyncIterator[Engine]:
+    """An engine that runs until the block ends; it is stopped gracefully then."""
+    engine = Engine(
+        redis,
+        settings,
+        concurrency=concurrency or {"default": 10},
+        kinds=kinds,
+        storage=storage or open_storage(settings),
+        sandbox=NoSandbox(),
+        outbound=outbound or NoOutbound(),
+        lines=lines,
+    )
+    task = asyncio.create_task(engine.run())
+    try:
+        yield engine
+    finally:
+        engine.stop()
+        await task
+
+
+class Desk:
+    """Submits jobs and waits for them, as the API does."""
+
+    def __init__(self, redis: ArqRedis, settings: Settings) -> None:
+        self.redis = redis
+        self.intake = Intake(redis, settings)
+        self.watch = Watch(redis)
+
+    async def submit(self, kind: str, *, queue: str = "default", owner: str = "dev", **options: Any) -> str:
+        """options: fields of Submission; whatever else is a param of the job."""
+        fields = {name: options.pop(name) for name in list(options) if name in Submission.__dataclass_fields__}
+        params = Anything(**options).model_dump_json()
+        accepted = await self.intake.accept(Submission(kind=kind, queue=queue, owner=owner, params=params, **fields))
+        return accepted.job_id
+
+    async def read(self, job_id: str) -> Record:
+        record = await read(self.redis, job_id)
+        assert record is not None
+        return record
+
+    async def ended(self, job_id: str, seconds: float = PATIENCE_S) -> Record:
+        record = await self.watch.wait_until_ended(job_id, seconds)
+        assert record is not None
+        assert record.state.ended, record
+        return record
+
+    async def until(self, job_id: str, state: State) -> Record:
+        """Wait until the job is in this state."""
+        async with asyncio.timeout(PATIENCE_S):
+            while (record := await self.read(job_id)).state is not state:
+                await asyncio.sleep(0.01)
+        return record

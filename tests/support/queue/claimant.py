@@ -1,0 +1,133 @@
+"""A worker reduced to its transitions: it claims, renews and finishes, and runs nothing."""
+
+import json
+from typing import Any, NamedTuple
+
+from arq.connections import ArqRedis
+
+from tasks.queue.jobs.retention import keep_ms
+from tasks.queue.lanes.breaker import breaker
+from tasks.queue.redis_keys import LEASE_MS, arq_queue
+from tasks.queue.script import Script
+from tasks.settings import Settings
+
+
+class Taken(NamedTuple):
+    """A job as `claim.lua` hands it over."""
+
+    id: str
+    queue: str
+    kind: str
+    owner: str
+    params: str
+    attempt: int
+    tries: int
+    created_at: int
+    request_id: str | bool
+    traceparent: str | bool = False
+
+
+class Claim(NamedTuple):
+    """The answer to a claim."""
+
+    jobs: list[Taken]
+    strangers: list[list[str]]
+    wait_ms: float
+    mode: str
+    now: int
+
+    @property
+    def ids(self) -> list[str]:
+        return [job.id for job in self.jobs]
+
+
+class Claimant:
+    """Says to Redis what a worker of this name would say."""
+
+    def __init__(self, redis: ArqRedis, settings: Settings, name: str = "worker-1") -> None:
+        self.name = name
+        self._keep = keep_ms(settings)
+        self._breaker = breaker(settings)
+        self._claim = Script(redis, "run/claim")
+        self._renew = Script(redis, "run/renew")
+        self._finish = Script(redis, "run/finish")
+        self._progress = Script(redis, "run/progress")
+
+    async def claim(
+        self,
+        free: int = 10,
+        *,
+        idle: bool = True,
+        lane_cap: int = 0,
+        receiver_cap: int = 0,
+        owner_cap: int = 0,
+        **queues: int,
+    ) -> Claim:
+        """free: slots in `default`; or name other queues, with their slots."""
+        payload = {
+            "worker": self.name,
+            "idle": idle,
+            "queues": list((queues or {"default": free}).items()),
+            "lane_cap": lane_cap,
+            "receiver_cap": receiver_cap,
+            "owner_cap": owner_cap,
+            "keep": self._keep,
+        }
+        jobs, *rest = await self._claim(payload)
+        return Claim([Taken(*job) for job in jobs], *rest)
+
+    async def one(self, **options: Any) -> Taken:
+        """Claim the one job that can start."""
+        (job,) = (await self.claim(1, **options)).jobs
+        return job
+
+    async def renew(self, *jobs: Taken) -> list[str]:
+        """The ids that are no longer this worker's."""
+        leases = [[job.id, job.queue, job.attempt] for job in jobs]
+        lost: list[str] = await self._renew({"worker": self.name, "leases": leases})
+        return lost
+
+    async def finish(self, job: Taken, verb: str = "succeeded", **facts: Any) -> bool:
+        """facts: delay_ms, value, fields, blobs, last, well, pause_ms, size."""
+        (written,) = await self.finish_all(self.outcome(job, verb, **facts))
+        return written
+
+    async def finish_all(self, *outcomes: list[Any]) -> list[bool]:
+        rules = {"worker": self.name, "keep": self._keep, "breaker": self._breaker}
+        answers: list[bool] = await self._finish({**rules, "outcomes": outcomes})
+        return answers
+
+    def outcome(
+        self,
+        job: Taken,
+        verb: str,
+        *,
+        delay_ms: int = 0,
+        value: Any = None,
+        fields: tuple[str, ...] = (),
+        blobs: tuple[str, ...] = (),
+        last: bool = False,
+        well: bool | None = None,
+        pause_ms: int = 0,
+        size: int = 0,
+    ) -> list[Any]:
+        """One entry of a batch for `finish_all`."""
+        attempt = json.dumps({"number": job.attempt, "worker": self.name, "outcome": verb})
+        fields = (*fields, f"attempt:{job.attempt}", attempt)
+        return [job.id, job.attempt, verb, delay_ms, value, fields, blobs, last, well, pause_ms, size]
+
+    async def progress(self, job: Taken, done: int) -> bool:
+        payload = {"id": job.id, "worker": self.name, "attempt": job.attempt, "progress": json.dumps({"done": done})}
+        mine: bool = await self._progress(payload)
+        return mine
+
+
+async def look_now(redis: ArqRedis, job_id: str, queue: str = "default") -> None:
+    """Let the job's timer be due, whatever it waits for."""
+    await redis.zadd(arq_queue(queue), {job_id: 1}, xx=True)
+
+
+async def lapse(redis: ArqRedis, job: Taken) -> None:
+    """Let the job's lease have run out, as LEASE_MS without a renewal would."""
+    assert await redis.delete(f"arq:in-progress:{job.id}") == 1, f"nobody holds a lease of {LEASE_MS} ms"
+    await look_now(redis, job.id, job.queue)

@@ -1,0 +1,261 @@
+"""How receivers behave: one function a manner, polite and rude. What `tests.support.receivers` chooses from."""
+
+import asyncio
+import gzip
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.support.receivers import Receiver, Request
+
+DRIP_S = 0.02
+SLOW_S = 0.2
+BOMB_BYTES = 32 * 1024 * 1024
+
+
+class HangUp(Exception):  # noqa: N818 - an outcome
+    """The connection is to be closed without another word."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request, and the means to answer it. turn: the how-manieth on its connection, from 1."""
+
+    receiver: "Receiver"
+    request: "Request"
+    writer: asyncio.StreamWriter
+    turn: int
+
+    async def say(self, *parts: bytes) -> None:
+        self.writer.writelines(parts)
+        await self.writer.drain()
+
+    async def answer(self, status: int = 200, body: bytes = b"ok", *headers: str) -> None:
+        head = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(body)}", *headers]
+        await self.say("\r\n".join([*head, "", ""]).encode(), body)
+
+
+Manner = Callable[[Exchange], Awaitable[None]]
+MANNERS: dict[str, Manner] = {}
+
+
+def manner(function: Manner) -> Manner:
+    MANNERS[function.__name__.replace("_", "-")] = function
+    return function
+
+
+@manner
+async def fast(exchange: Exchange) -> None:
+    await exchange.answer()
+
+
+@manner
+async def status(exchange: Exchange) -> None:
+    """The status that ends the path."""
+    asked = int(exchange.request.path.rpartition("/")[2])
+    await exchange.answer(asked, b"" if asked in (204, 304) else b"as you asked")
+
+
+@manner
+async def failing(exchange: Exchange) -> None:
+    """500 for the first `times` requests, then 200."""
+    await exchange.answer(500 if len(exchange.receiver.requests) <= exchange.receiver.times else 200)
+
+
+@manner
+async def throttling(exchange: Exchange) -> None:
+    """429 with `Retry-After: 2` for the first `times` requests, then 200."""
+    if len(exchange.receiver.requests) <= exchange.receiver.times:
+        await exchange.answer(429, b"slow down", "Retry-After: 2")
+    else:
+        await exchange.answer()
+
+
+@manner
+async def gone(exchange: Exchange) -> None:
+    await exchange.answer(410, b"no more")
+
+
+@manner
+async def asking(exchange: Exchange) -> None:
+    """200, and the wish to get no more."""
+    await exchange.answer(200, b"ok", "Webhook-Delivery: disable")
+
+
+@manner
+async def redirecting(exchange: Exchange) -> None:
+    """302 to `content`, or to /fast."""
+    place = exchange.receiver.content.decode() or exchange.receiver.at("/fast")
+    await exchange.answer(302, b"", f"Location: {place}")
+
+
+@manner
+async def file(exchange: Exchange) -> None:
+    """`content`, as a picture is served."""
+    await exchange.answer(200, exchange.receiver.content, "Content-Type: image/png")
+
+
+@manner
+async def streamed(exchange: Exchange) -> None:
+    """`content` in chunks, its length untold."""
+    await exchange.say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    content = exchange.receiver.content
+    for start in range(0, len(content), 1000):
+        part = content[start : start + 1000]
+        await exchange.say(b"%x\r\n%s\r\n" % (len(part), part))
+    await exchange.say(b"0\r\n\r\n")
+
+
+@manner
+async def cookies(exchange: Exchange) -> None:
+    await exchange.answer(200, b"ok", "Set-Cookie: session=1234; Path=/")
+
+
+@manner
+async def slow(exchange: Exchange) -> None:
+    """An answer after a while."""
+    await asyncio.sleep(SLOW_S)
+    await exchange.answer()
+
+
+@manner
+async def silent(exchange: Exchange) -> None:
+    """Never an answer."""
+    await asyncio.Event().wait()
+
+
+@manner
+async def drip(exchange: Exchange) -> None:
+    """A head, then a byte at a time, for ever."""
+    await exchange.say(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    while True:
+        await exchange.say(b".")
+        await asyncio.sleep(DRIP_S)
+
+
+@manner
+async def drip_head(exchange: Exchange) -> None:
+    """A header a byte at a time, for ever."""
+    await exchange.say(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    while True:
+        await exchange.say(b".")
+        await asyncio.sleep(DRIP_S)
+
+
+@manner
+async def continuing(exchange: Exchange) -> None:
+    """100 Continue, for ever."""
+    while True:
+        await exchange.say(b"HTTP/1.1 100 Continue\r\n\r\n")
+        await asyncio.sleep(DRIP_S)
+
+
+@manner
+async def reset(exchange: Exchange) -> None:
+    """The request is read, then the connection is reset."""
+    _reset(exchange.writer)
+    raise HangUp
+
+
+@manner
+async def hang_up(exchange: Exchange) -> None:
+    """The request is read, then the connection is closed."""
+    raise HangUp
+
+
+@manner
+async def stale(exchange: Exchange) -> None:
+    """A good answer to the first request of a connection; the second finds it closed."""
+    if exchange.turn > 1:
+        raise HangUp
+    await exchange.answer()
+
+
+@manner
+async def stale_reset(exchange: Exchange) -> None:
+    """A good answer to the first request of a connection; the second is reset."""
+    if exchange.turn > 1:
+        _reset(exchange.writer)
+        raise HangUp
+    await exchange.answer()
+
+
+@manner
+async def closing(exchange: Exchange) -> None:
+    """A good answer, after which the connection is closed without notice."""
+    await exchange.answer()
+    raise HangUp
+
+
+@manner
+async def truncated(exchange: Exchange) -> None:
+    """Less than was announced."""
+    await exchange.say(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", b"too short")
+    raise HangUp
+
+
+@manner
+async def gzip_bomb(exchange: Exchange) -> None:
+    """A few kilobytes that are thirty megabytes, compressed though nobody asked for it."""
+    await exchange.answer(200, bomb(), "Content-Encoding: gzip", "Content-Type: application/json")
+
+
+@manner
+async def endless(exchange: Exchange) -> None:
+    """A body without end, as fast as it is taken."""
+    await exchange.say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    while True:
+        await exchange.say(b"4000\r\n", bytes(0x4000), b"\r\n")
+
+
+@manner
+async def large(exchange: Exchange) -> None:
+    """A body of a hundred megabytes, as its length says; it is never sent whole."""
+    await exchange.say(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+    for _ in range(6000):
+        await exchange.say(bytes(0x4000))
+
+
+@manner
+async def huge_headers(exchange: Exchange) -> None:
+    await exchange.answer(200, b"ok", *(f"X-Huge-{number}: {'x' * 100_000}" for number in range(3)))
+
+
+@manner
+async def many_headers(exchange: Exchange) -> None:
+    await exchange.answer(200, b"ok", *(f"X-Many-{number}: x" for number in range(5000)))
+
+
+@manner
+async def garbage(exchange: Exchange) -> None:
+    """Not HTTP."""
+    await exchange.say(b"SSH-2.0-OpenSSH_9.9\r\n" * 10)
+
+
+@manner
+async def bad_chunks(exchange: Exchange) -> None:
+    """A head of HTTP, and a body that is none."""
+    await exchange.say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nno chunk\r\n")
+    raise HangUp
+
+
+@manner
+async def upgrading(exchange: Exchange) -> None:
+    await exchange.say(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+    await asyncio.Event().wait()
+
+
+@cache
+def bomb() -> bytes:
+    return gzip.compress(bytes(BOMB_BYTES))
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Let the close be a reset: what waits to be sent is thrown away."""
+    connection: socket.socket = writer.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()

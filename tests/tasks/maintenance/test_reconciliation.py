@@ -1,0 +1,370 @@
+"""What was torn out of the queue's books is put back; what is where it should be is left alone."""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import pytest
+from arq.connections import ArqRedis
+
+from tasks.kind import Run
+from tasks.maintenance import reconciliation
+from tasks.maintenance.reconciliation import ReconciliationParams
+from tasks.queue.jobs.batches import Batches
+from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.lanes.lanes import Lanes
+from tasks.queue.records.record import State
+from tasks.queue.redis_keys import ARQ_JOB_MS, BLOB, BLOB_MS, DAY_MS, JOB, SAFETY_MS
+from tasks.schedule.store import Timetable, Wishes
+from tasks.settings import Settings
+from tests.support.queue.claimant import Claimant, lapse
+from tests.support.queue.submissions import record_of, submission, submit
+
+LANE = "pressroom:lane:default:owner:dev"
+LINE = "pressroom:line:default:owner:dev"
+TURNS = "pressroom:turns:default"
+Reconcile = Callable[[], Awaitable[dict[str, int]]]
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(_env_file=None)
+
+
+@pytest.fixture
+def intake(redis: ArqRedis, settings: Settings) -> Intake:
+    return Intake(redis, settings)
+
+
+@pytest.fixture
+def claimant(redis: ArqRedis, settings: Settings) -> Claimant:
+    return Claimant(redis, settings)
+
+
+class Attempt:
+    """As much of a Run as the kind asks for."""
+
+    def __init__(self, redis: ArqRedis, settings: Settings) -> None:
+        self.redis = redis
+        self.settings = settings
+
+
+@pytest.fixture
+def reconcile(redis: ArqRedis, settings: Settings) -> Reconcile:
+    """One run; the counts that are not 0, without how many were examined."""
+
+    async def run() -> dict[str, int]:
+        result = await reconciliation.reconcile(cast("Run[ReconciliationParams]", Attempt(redis, settings)))
+        return {name: count for name, count in result.value.items() if count and name != "examined"}
+
+    return run
+
+
+async def everything(redis: ArqRedis) -> dict[bytes, Any]:
+    keys = [key for key in await redis.keys("*") if key != b"pressroom:reconciliation"]
+    return {key: await redis.dump(key) for key in keys}
+
+
+async def in_every_place(redis: ArqRedis, intake: Intake, claimant: Claimant, settings: Settings) -> dict[str, str]:
+    """A job in each place where one may be: name → id."""
+    lanes = Lanes(redis)
+    jobs = {"running": await submit(intake), "retrying": await submit(intake), "succeeded": await submit(intake)}
+    held = {job.id: job for job in (await claimant.claim()).jobs}
+    await claimant.finish(held[jobs["retrying"]], "retrying", delay_ms=60_000)
+    await claimant.finish(held[jobs["succeeded"]])
+    suspect = await submit(intake, owner="acme")
+    for _ in range(2):
+        await lapse(redis, await claimant.one())
+    await claimant.claim(0)
+    jobs |= {
+        "suspect": suspect,
+        "queued": await submit(intake, blobs=("a" * 64,)),
+        "scheduled": await submit(intake, delay_ms=DAY_MS),
+        "parked": await submit(intake, owner="parked"),
+        "paused": await submit(intake, queue="media"),
+        "after": await submit(intake, after=(jobs["running"],)),
+        "batch": await Batches(redis, settings).open("dev"),
+    }
+    await lanes.park("default", "owner:parked", 60_000)
+    await lanes.pause("media")
+    return jobs
+
+
+async def test_what_is_where_it_should_be_is_left_alone(
+    redis: ArqRedis, intake: Intake, claimant: Claimant, settings: Settings, reconcile: Reconcile
+) -> None:
+    await in_every_place(redis, intake, claimant, settings)
+    await redis.delete("pressroom:wake:default")
+    before = await everything(redis)
+    assert await reconcile() == {}
+    assert await everything(redis) == before
+
+
+@pytest.mark.parametrize("torn", ["timers", "bodies", "both"])
+async def test_jobs_whose_arq_keys_vanished_get_them_back(
+    torn: str, redis: ArqRedis, intake: Intake, claimant: Claimant, settings: Settings, reconcile: Reconcile
+) -> None:
+    jobs = await in_every_place(redis, intake, claimant, settings)
+    jobs.pop("succeeded")
+    batch = jobs.pop("batch")  # ARQ knows nothing of it, but it has a timer
+    alive = jobs
+    timers = dict(await redis.zrange("arq:queue", 0, -1, withscores=True))
+    records = {job_id: await record_of(redis, job_id) for job_id in alive.values()}
+    if torn != "bodies":
+        await redis.delete("arq:queue", "arq:queue:media")
+    if torn != "timers":
+        await redis.delete(*(f"arq:job:{job_id}" for job_id in alive.values()))
+
+    assert await reconcile() == {"mended": len(alive) + (torn != "bodies")}
+    assert await redis.zscore("arq:queue", batch) is not None
+
+    for name, job_id in alive.items():
+        assert await record_of(redis, job_id) == records[job_id], "no state is changed"
+        assert await redis.pttl(f"arq:job:{job_id}") > ARQ_JOB_MS - 5_000
+        score = await redis.zscore("arq:queue:media" if name == "paused" else "arq:queue", job_id)
+        assert score is not None
+        if name in ("scheduled", "retrying"):
+            assert score == records[job_id].due_at
+        elif name != "paused":
+            assert abs(score - timers[job_id.encode()]) < 5_000, name
+    assert await reconcile() == {}
+    await claimant.claim(default=10, media=10)
+
+
+async def test_a_running_job_without_a_lease_is_run_again(
+    redis: ArqRedis, intake: Intake, claimant: Claimant, reconcile: Reconcile
+) -> None:
+    job = await claimant.one() if await submit(intake) else None
+    assert job is not None
+    await redis.delete("arq:queue", f"arq:in-progress:{job.id}")
+    assert await reconcile() == {"mended": 1}
+    again = await claimant.one()
+    assert (again.id, again.attempt, again.tries) == (job.id, 2, 0)
+    assert [one["outcome"] for one in (await record_of(redis, job.id)).attempts] == ["lapsed"]
+    assert await redis.hget(LANE, "running") == b"1"
+
+
+async def test_a_queued_job_that_stands_in_no_line_is_put_into_its_lane(
+    redis: ArqRedis, intake: Intake, claimant: Claimant, reconcile: Reconcile
+) -> None:
+    lost, other = await submit(intake), await submit(intake)
+    await redis.zrem(LINE, lost)
+    assert await reconcile() == {"mended": 1}
+    assert (await claimant.claim()).ids == [lost, other]
+
+
+async def test_one_that_a_stock_worker_is_about_to_take_is_left_to_it(
+    redis: ArqRedis, intake: Intake, reconcile: Reconcile
+) -> None:
+    spilled, held = await submit(intake), await submit(intake)
+    await redis.zrem(LINE, spilled, held)
+    await redis.delete(TURNS)
+    await redis.zadd("arq:queue", {spilled: 1})
+    await redis.set(f"arq:in-progress:{held}", b"1", px=300_000)
+    assert await reconcile() == {}
+
+
+async def test_a_lane_that_is_not_in_the_round_joins_it(
+    redis: ArqRedis, intake: Intake, claimant: Claimant, reconcile: Reconcile
+) -> None:
+    job_id = await submit(intake)
+    await redis.delete(TURNS)
+    assert (await claimant.claim()).jobs == []
+    assert await reconcile() == {"lanes": 1}
+    assert (await claimant.claim()).ids == [job_id]
+
+
+async def test_a_full_lane_stays_out_of_the_round(
+    redis: ArqRedis, intake: Intake, claimant: Claimant, reconcile: Reconcile
+) -> None:
+    for _ in range(2):
+        await submit(intake)
+    job = await claimant.one(lane_cap=1)
+    assert (await claimant.claim(lane_cap=1)).jobs == []
+    assert await reconcile() == {}
+    assert await redis.exists(TURNS) == 0
+    await claimant.finish(job)
+
+
+@pytest.mark.parametrize("lane", ["owner:dev", "endpoint:e", "test:e", "host:dev:example.com"])
+async def test_a_lane_that_counts_jobs_which_are_gone_is_free_again(
+    redis: ArqRedis, intake: Intake, claimant: Claimant, reconcile: Reconcile, lane: str
+) -> None:
+    jobs = [await submit(intake) for _ in range(3)]
+    for job_id in jobs:
+        shelf = "dev" if lane == "owner:dev" else "dev dev/delivery endpoint/e"
+        await redis.hset(JOB + job_id, mapping={"lane": lane, "shelves": shelf})
+        await redis.zadd(f"pressroom:line:default:{lane}", {job_id: 1})
+    if lane != "owner:dev":
+        await redis.delete(LINE)
+        await redis.zrem(TURNS, "owner:dev")
+        await redis.zadd(TURNS, {lane: 1})
+    running = await claimant.one(lane_cap=2, receiver_cap=2)
+    await redis.hset(f"pressroom:lane:default:{lane}", "running", 2)
+    assert (await claimant.claim(lane_cap=2, receiver_cap=2)).jobs == []
+    assert await reconcile() == {"lanes": 1}
+    assert await redis.hget(f"pressroom:lane:default:{lane}", "running") == b"1"
+    assert len((await claimant.claim(lane_cap=2, receiver_cap=2)).jobs) == 1
+    assert await claimant.finish(running)
+
+
+async def test_counts_of_a_queue_that_are_wrong_are_counted_anew(
+    redis: ArqRedis, intake: Intake, reconcile: Reconcile
+) -> None:
+    await submit(intake)
+    await redis.hset("pressroom:queue:default", mapping={"in:running": 3, "in:queued": 0})
+    assert await reconcile() == {"queues": 1}
+    assert await redis.hmget("pressroom:queue:default", "in:running", "in:queued") == [b"0", b"1"]
+
+
+async def test_timers_and_leftovers_of_jobs_that_are_gone_are_dropped(redis: ArqRedis, reconcile: Reconcile) -> None:
+    await redis.zadd("arq:queue:media", {"gone": 9e12, "stranger": 9e12})
+    await redis.set("arq:job:stranger", b"body", px=60_000)
+    await redis.hset(JOB + "torn", "progress", "{}")
+    assert await reconcile() == {"dropped": 2}
+    assert await redis.zrange("arq:queue:media", 0, -1) == [b"stranger"], "it waits to be adopted"
+
+
+@pytest.mark.parametrize("field", ["kind", "queue", "lane", "shelves", "params", "created_at", "owner", "priority"])
+async def test_a_record_that_has_lost_what_the_job_needs_is_closed_with_that_reason(
+    redis: ArqRedis, intake: Intake, claimant: Claimant, reconcile: Reconcile, field: str
+) -> None:
+    job_id = await submit(intake)
+    other = await submit(intake, owner="acme")
+    await redis.hdel(JOB + job_id, field)
+    assert (await reconcile())["closed"] == 1
+    record = await record_of(redis, job_id)
+    assert record.state is State.FAILED
+    assert record.error is not None
+    assert record.error["code"] == "record_incomplete"
+    assert field in record.error["message"]
+    assert record.expires_at is not None
+    assert (await claimant.claim()).ids == [other], "nobody else is held up"
+    await redis.delete(LINE)
+    await redis.zrem(TURNS, "owner:dev")
+
+
+async def test_a_job_that_waits_for_one_that_is_gone_is_closed(
+    redis: ArqRedis, intake: Intake, claimant: Claimant, reconcile: Reconcile
+) -> None:
+    first = await submit(intake)
+    waiting = await submit(intake, after=(first,))
+    await claimant.one()
+    await redis.delete(JOB + first, f"pressroom:after:{first}", LANE, f"arq:in-progress:{first}")
+    assert (await reconcile())["closed"] == 1
+    record = await record_of(redis, waiting)
+    assert record.error is not None
+    assert (record.error["code"], first in record.error["message"]) == ("prerequisite_failed", True)
+
+
+async def test_a_job_that_was_not_let_go_is(
+    redis: ArqRedis, intake: Intake, claimant: Claimant, reconcile: Reconcile
+) -> None:
+    first, second = await submit(intake), await submit(intake)
+    waiting = await submit(intake, after=(first, second))
+    jobs = (await claimant.claim()).jobs
+    await redis.delete(f"pressroom:after:{first}", f"pressroom:after:{second}")
+    await claimant.finish(jobs[0])
+    assert await reconcile() == {"mended": 1}
+    assert (await record_of(redis, waiting)).state is State.SCHEDULED
+    await claimant.finish(jobs[1])
+    assert (await claimant.claim()).ids == [waiting]
+
+
+async def test_a_batch_whose_last_end_was_lost_ends(
+    redis: ArqRedis, intake: Intake, claimant: Claimant, settings: Settings, reconcile: Reconcile
+) -> None:
+    batch = await Batches(redis, settings).open("dev")
+    await submit(intake, batch=batch)
+    await claimant.finish(await claimant.one())
+    await redis.hdel(JOB + batch, "open")
+    assert await reconcile() == {"closed": 1}
+    assert (await record_of(redis, batch)).state is State.SUCCEEDED
+
+
+async def test_who_needs_a_blob_for_long_goes_on_saying_so(
+    redis: ArqRedis, intake: Intake, claimant: Claimant, reconcile: Reconcile
+) -> None:
+    """The cleanup goes by this, and a job may wait, or be kept, for longer than it is remembered."""
+    far, failed = await submit(intake, blobs=("a" * 64,), delay_ms=DAY_MS), await submit(intake, blobs=("b" * 64,))
+    await claimant.finish(await claimant.one(), "failed")
+    await redis.pexpire(BLOB + "a" * 64, 60_000)
+    await redis.delete(BLOB + "b" * 64)
+    assert await reconcile() == {}
+    assert await redis.pttl(BLOB + "a" * 64) > BLOB_MS
+    assert await redis.smembers(BLOB + "b" * 64) == {failed.encode()}
+    assert (await record_of(redis, far)).state is State.SCHEDULED
+
+
+async def test_what_a_schedule_runs_with_is_needed_as_long_as_it_is_there(
+    redis: ArqRedis, settings: Settings, reconcile: Reconcile
+) -> None:
+    """Though it may be paused, or run once a year."""
+    timetable, blobs = Timetable(redis, settings), ("a" * 64, "b" * 64)
+    wishes = Wishes(cron="0 0 1 1 *", timezone="UTC", overlap="skip", misfire="skip", paused=True)
+    schedule = await timetable.create("dev", wishes, submission(blobs=blobs))
+    await redis.pexpire(BLOB + blobs[0], 60_000)
+    await redis.delete(BLOB + blobs[1])
+    assert await reconcile() == {}
+    for blob in blobs:
+        assert await redis.smembers(BLOB + blob) == {f"schedule:{schedule.id}".encode()}
+        assert await redis.pttl(BLOB + blob) > BLOB_MS - 5_000
+    await timetable.delete(schedule)
+    assert await reconcile() == {}
+    assert await redis.exists(*(BLOB + blob for blob in blobs)) == 0
+
+
+async def test_a_run_looks_at_a_part_and_the_next_goes_on_from_there(
+    redis: ArqRedis, intake: Intake, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciliation, "PAGES", 1)
+    monkeypatch.setattr(reconciliation, "PAGE_KEYS", 10)
+    monkeypatch.setattr(reconciliation, "CHANCE", 1)
+    ids = [await submit(intake, delay_ms=DAY_MS) for _ in range(60)]
+    examined = []
+    for _ in range(200):
+        run = await reconciliation.reconcile(
+            cast("Run[ReconciliationParams]", Attempt(redis, Settings(_env_file=None)))
+        )
+        examined.append(run.value["examined"])
+        if await redis.get("pressroom:reconciliation") == b"0":
+            break
+    assert len(examined) > 3
+    assert max(examined) < 40
+    assert sum(examined) >= len(ids)
+
+
+async def test_a_run_that_finds_something_wrong_goes_on(
+    redis: ArqRedis, intake: Intake, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciliation, "PAGES", 1)
+    monkeypatch.setattr(reconciliation, "PAGE_KEYS", 10)
+    ids = [await submit(intake, delay_ms=DAY_MS) for _ in range(60)]
+    await redis.delete("arq:queue", *(f"arq:job:{job_id}" for job_id in ids))
+    assert await reconcile() == {"mended": 60}
+    assert await redis.zcard("arq:queue") == 60
+
+
+async def test_strange_states_are_left_to_those_who_know_them(
+    redis: ArqRedis, intake: Intake, reconcile: Reconcile
+) -> None:
+    """During a deploy newer workers may write what older ones have not heard of."""
+    job_id = await submit(intake)
+    await redis.hset(JOB + job_id, "state", "resting")
+    await redis.delete("arq:queue")
+    before = await redis.dump(JOB + job_id)
+    await reconcile()
+    assert await redis.dump(JOB + job_id) == before
+    await redis.hset(JOB + job_id, "state", "queued")
+    assert await reconcile() == {"mended": 1, "queues": 1}
+
+
+async def test_the_safety_timer_is_an_hour(redis: ArqRedis, intake: Intake, reconcile: Reconcile) -> None:
+    job_id = await submit(intake)
+    created = (await record_of(redis, job_id)).created_at
+    await redis.delete("arq:queue")
+    await reconcile()
+    score = await redis.zscore("arq:queue", job_id)
+    assert score is not None
+    assert 0 <= score - created - SAFETY_MS < 5_000
+    assert json.loads((await record_of(redis, job_id)).params) == {}

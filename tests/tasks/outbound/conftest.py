@@ -1,0 +1,64 @@
+"""What the tests of the guard and its client share: a name server, and a client that may speak to loopback."""
+
+from collections.abc import AsyncIterator, Callable
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.outbound.client import GuardedClient
+from tasks.outbound.networks import Network
+from tasks.outbound.protocol import Answer, Outgoing, Unreachable
+from tests.support.certificates import Authority
+from tests.support.nameserver import NameServer
+
+LOOPBACK: tuple[Network, ...] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+Opening = Callable[..., GuardedClient]
+
+
+def words(text: str) -> list[str]:
+    return text.split()
+
+
+async def post(client: GuardedClient, url: str, content: bytes = b'{"a": 1}', **headers: str) -> Answer:
+    return await client.post(Outgoing(url, content, headers))
+
+
+async def failure(client: GuardedClient, url: str) -> Unreachable:
+    """How a POST fails."""
+    with pytest.raises(Unreachable) as caught:
+        await post(client, url)
+    return caught.value
+
+
+@pytest.fixture
+async def names() -> AsyncIterator[NameServer]:
+    async with NameServer() as server:
+        yield server
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+@pytest.fixture
+async def opening(names: NameServer) -> AsyncIterator[Opening]:
+    """Makes clients that are closed after the test. What it is given goes before: loopback, no TLS, short limits."""
+    clients: list[GuardedClient] = []
+
+    def make(**options: Any) -> GuardedClient:
+        limits = {"dns_timeout_s": 1, "connect_timeout_s": 2, "post_timeout_s": 3, "fetch_timeout_s": 3}
+        rest = {"networks": LOOPBACK, "http": True, "nameservers": (names.address,)}
+        clients.append(GuardedClient(**{**limits, **rest, **options}))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        await client.close()
+
+
+@pytest.fixture
+def client(opening: Opening) -> GuardedClient:
+    return opening()

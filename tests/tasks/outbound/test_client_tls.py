@@ -1,0 +1,126 @@
+"""TLS of the guarded client: who is trusted, and what is not."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.outbound.client import GuardedClient
+from tasks.outbound.connector import tls_context
+from tests.support.certificates import Authority
+from tests.support.nameserver import NameServer
+from tests.support.receivers import Receiver
+from tests.tasks.outbound.conftest import Opening, failure, post
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """Both event loops: each has a TLS of its own."""
+    return "asyncio", {"use_uvloop": request.param}
+
+
+@pytest.fixture
+def trusted(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[Authority]:
+    """An authority that the process trusts, as `SSL_CERT_FILE` says."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    tls_context.cache_clear()
+    yield authority
+    tls_context.cache_clear()
+
+
+async def test_a_certificate_of_a_trusted_authority_is_good(
+    trusted: Authority, client: GuardedClient, names: NameServer
+) -> None:
+    names.say("receiver.test", ["127.0.0.1"])
+    for host, shown in (
+        ("receiver.test", "receiver.test"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("a.receiver.test", "*.receiver.test"),
+    ):
+        names.say(host, ["127.0.0.1"])
+        async with Receiver(host=host, tls=trusted.server(shown)) as receiver:
+            assert [(await post(client, receiver.url)).status for _ in range(2)] == [200, 200]
+            assert receiver.connections == 1
+            assert receiver.requests[0].headers["host"] == f"{host}:{receiver.port}"
+
+
+async def test_an_authority_that_nobody_knows_is_not_trusted(authority: Authority, client: GuardedClient) -> None:
+    async with Receiver(tls=authority.server("127.0.0.1")) as receiver:
+        trouble = await failure(client, receiver.url)
+        assert trouble.code == "tls_failed"
+        assert trouble.timing.keys() == {"dns", "connect", "total"}
+        assert receiver.requests == []
+
+
+async def test_a_certificate_for_another_host_is_refused(
+    trusted: Authority, client: GuardedClient, names: NameServer
+) -> None:
+    names.say("receiver.test", ["127.0.0.1"])
+    for shown in ("other.test", "127.0.0.1", "*.test.test"):
+        async with Receiver(host="receiver.test", tls=trusted.server(shown)) as receiver:
+            assert (await failure(client, receiver.url)).code == "tls_failed"
+            assert receiver.requests == []
+
+
+async def test_a_connection_is_not_shared_by_hosts_of_one_address(
+    trusted: Authority, client: GuardedClient, names: NameServer
+) -> None:
+    names.say("one.test", ["127.0.0.1"])
+    names.say("two.test", ["127.0.0.1"])
+    async with Receiver(host="one.test", tls=trusted.server("one.test")) as receiver:
+        assert (await post(client, receiver.url)).status == 200
+        assert (await failure(client, f"https://two.test:{receiver.port}/")).code == "tls_failed"
+
+
+async def test_an_expired_certificate_is_refused(trusted: Authority, client: GuardedClient) -> None:
+    async with Receiver(tls=trusted.server("127.0.0.1", days=-1)) as receiver:
+        assert (await failure(client, receiver.url)).code == "tls_failed"
+
+
+async def test_an_old_version_of_tls_is_refused(trusted: Authority, client: GuardedClient) -> None:
+    assert tls_context().minimum_version == ssl.TLSVersion.TLSv1_2
+    server = trusted.server("127.0.0.1")
+    with pytest.warns(DeprecationWarning, match="TLSv1"):
+        server.maximum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.warns(DeprecationWarning, match="TLSv1"):
+        server.minimum_version = ssl.TLSVersion.TLSv1
+    async with Receiver(tls=server) as receiver:
+        assert (await failure(client, receiver.url)).code == "tls_failed"
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-OpenSSH_9.9\r\n"])
+async def test_a_server_that_speaks_no_tls(client: GuardedClient, said: bytes) -> None:
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1") as server:
+        port = server.sockets[0].getsockname()[1]
+        assert (await failure(client, f"https://127.0.0.1:{port}/")).code == "tls_failed"
+
+
+async def test_a_handshake_that_never_ends_costs_the_connections_limit(opening: Opening) -> None:
+    client = opening(connect_timeout_s=0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        trouble = await failure(client, f"https://127.0.0.1:{silent.getsockname()[1]}/")
+        assert trouble.code == "connect_timed_out"
+        assert 150 < trouble.timing["connect"] < 1500
+
+
+def test_certifis_authorities_are_trusted_whatever_the_system_has(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty.pem"
+    empty.write_text("")
+    monkeypatch.setenv("SSL_CERT_FILE", str(empty))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    tls_context.cache_clear()
+    context = tls_context()
+    tls_context.cache_clear()
+    assert len(context.get_ca_certs()) > 100
+    assert context.verify_mode == ssl.CERT_REQUIRED
+    assert context.check_hostname

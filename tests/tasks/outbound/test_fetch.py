@@ -1,0 +1,110 @@
+"""Fetching a file from an address that somebody named: whole, within its limit, or not at all."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from tasks.outbound.client import GuardedClient
+from tasks.outbound.protocol import Fetched, Unreachable
+from tasks.refusal import Refusal
+from tests.support.receivers import Receiver
+from tests.tasks.outbound.conftest import Opening
+
+CONTENT = os.urandom(100_000)
+
+
+@pytest.fixture
+def into(tmp_path: Path) -> Path:
+    return tmp_path / "source"
+
+
+async def unreachable(client: GuardedClient, url: str, into: Path, max_bytes: int = 1_000_000) -> Unreachable:
+    with pytest.raises(Unreachable) as caught:
+        await client.fetch(url, into, max_bytes=max_bytes)
+    assert not into.exists()
+    return caught.value
+
+
+@pytest.mark.parametrize("manner", ["file", "streamed"])
+async def test_a_file_comes_whole(client: GuardedClient, into: Path, manner: str) -> None:
+    async with Receiver(manner, content=CONTENT) as receiver:
+        fetched = await client.fetch(receiver.url, into, max_bytes=len(CONTENT))
+    assert fetched == Fetched(len(CONTENT), "image/png" if manner == "file" else None)
+    assert into.read_bytes() == CONTENT
+    (request,) = receiver.requests
+    assert (request.method, request.body) == ("GET", b"")
+    assert request.headers["accept-encoding"] == "identity"
+    assert "content-type" not in request.headers
+
+
+@pytest.mark.parametrize("manner", ["file", "streamed", "endless", "large"])
+async def test_a_file_over_the_limit_is_refused_and_leaves_nothing(
+    client: GuardedClient, into: Path, manner: str
+) -> None:
+    async with Receiver(manner, content=CONTENT) as receiver:
+        with pytest.raises(Refusal) as caught:
+            await client.fetch(receiver.url, into, max_bytes=len(CONTENT) - 1)
+    assert (caught.value.code, caught.value.limit) == ("too_large", len(CONTENT) - 1)
+    assert not into.exists()
+
+
+async def test_a_bomb_stays_packed(client: GuardedClient, into: Path) -> None:
+    async with Receiver("gzip-bomb") as receiver:
+        fetched = await client.fetch(receiver.url, into, max_bytes=1_000_000)
+    assert fetched.bytes < 100_000
+    assert into.read_bytes()[:2] == b"\x1f\x8b"
+
+
+async def test_a_redirect_asks_for_the_address_that_it_leads_to(client: GuardedClient, into: Path) -> None:
+    async with Receiver() as elsewhere, Receiver("redirecting", content=elsewhere.url.encode()) as receiver:
+        trouble = await unreachable(client, receiver.url, into)
+    assert (trouble.code, trouble.status) == ("redirected", 302)
+    assert "302" in trouble.message
+    assert elsewhere.url not in trouble.message
+    assert elsewhere.connections == 0
+
+
+@pytest.mark.parametrize("status", [201, 204, 206, 403, 404, 410, 429, 500, 503])
+async def test_any_other_status_is_named(client: GuardedClient, into: Path, status: int) -> None:
+    async with Receiver() as receiver:
+        trouble = await unreachable(client, receiver.at(f"/status/{status}"), into)
+    assert (trouble.code, trouble.status) == ("bad_status", status)
+    assert str(status) in trouble.message
+
+
+@pytest.mark.parametrize(
+    ("manner", "code"),
+    [
+        ("silent", "answer_timed_out"),
+        ("drip", "answer_timed_out"),
+        ("hang-up", "connection_lost"),
+        ("reset", "connection_lost"),
+        ("truncated", "connection_lost"),
+        ("garbage", "malformed_answer"),
+        ("bad-chunks", "malformed_answer"),
+    ],
+)
+async def test_a_rude_server_leaves_nothing(opening: Opening, into: Path, manner: str, code: str) -> None:
+    async with Receiver(manner) as receiver:
+        trouble = await unreachable(opening(fetch_timeout_s=0.25), receiver.url, into)
+    assert trouble.code == code
+    assert trouble.status is None
+
+
+async def test_a_cancelled_fetch_leaves_nothing(client: GuardedClient, into: Path) -> None:
+    async with Receiver("drip") as receiver:
+        task = asyncio.create_task(client.fetch(receiver.url, into, max_bytes=1_000_000))
+        async with asyncio.timeout(5):
+            while not into.exists():
+                await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert not into.exists()
+
+
+@pytest.mark.parametrize("url", ["http://10.0.0.7/cat.png", "ftp://example.com/cat.png", "http://[::1]\\@10.0.0.7/"])
+async def test_a_bad_address_is_not_asked(client: GuardedClient, into: Path, url: str) -> None:
+    assert (await unreachable(client, url, into)).code in ("address_refused", "invalid_url")

@@ -1,0 +1,162 @@
+"""The guarded client among rude receivers: each with the code of its rudeness, in time, and with bounded reading."""
+
+import asyncio
+import socket
+import time
+import tracemalloc
+from typing import Any
+
+import pytest
+
+from tasks.outbound import failure as words_of_failure
+from tasks.outbound.client import DRAIN_BYTES, GuardedClient
+from tasks.refusal import CODES
+from tests.support.receiver_behaviours import BOMB_BYTES, MANNERS, bomb
+from tests.support.receivers import Receiver
+from tests.support.servers import free_port
+from tests.tasks.outbound.conftest import Opening, failure, post
+
+LIMIT_S = 0.25
+RUDE = {
+    "silent": "answer_timed_out",
+    "drip": "answer_timed_out",
+    "drip-head": "answer_timed_out",
+    "continuing": "answer_timed_out",
+    "reset": "connection_lost",
+    "hang-up": "connection_lost",
+    "truncated": "connection_lost",
+    "huge-headers": "malformed_answer",
+    "many-headers": "malformed_answer",
+    "garbage": "malformed_answer",
+    "bad-chunks": "malformed_answer",
+}
+POLITE = {
+    *("fast", "status", "failing", "throttling", "gone", "redirecting", "file", "streamed", "cookies", "slow", "stale"),
+    *("stale-reset", "closing", "asking"),
+}
+CUT_SHORT = {"gzip-bomb", "endless", "large", "upgrading"}
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """Both event loops: they word the same rudeness differently."""
+    return "asyncio", {"use_uvloop": request.param}
+
+
+@pytest.fixture
+def hasty(opening: Opening) -> GuardedClient:
+    return opening(post_timeout_s=LIMIT_S)
+
+
+def test_every_manner_has_a_test() -> None:
+    # Other tests may have manners of their own.
+    known = {name for name, manner in MANNERS.items() if manner.__module__ == "tests.support.receiver_behaviours"}
+    assert known == RUDE.keys() | POLITE | CUT_SHORT
+    assert set(RUDE.values()) | set(words_of_failure.MESSAGES) <= CODES.keys()
+
+
+@pytest.mark.parametrize("manner", RUDE)
+async def test_a_rude_receiver_is_unreachable_with_its_code_and_in_time(hasty: GuardedClient, manner: str) -> None:
+    async with Receiver(manner) as receiver:
+        began = time.monotonic()
+        trouble = await failure(hasty, receiver.url)
+        assert trouble.code == RUDE[manner]
+        assert time.monotonic() - began < LIMIT_S + 2
+        assert len(receiver.requests) == 1  # nothing is sent twice over a connection that was new
+    assert trouble.address == "127.0.0.1"
+    assert {"dns", "connect", "wait", "total"} <= trouble.timing.keys()
+    assert trouble.message == words_of_failure.MESSAGES[trouble.code]
+    assert not any(character.isdigit() for character in trouble.message)
+
+
+@pytest.mark.parametrize("manner", ["silent", "hang-up", "garbage", "truncated"])
+async def test_rudeness_on_a_connection_that_was_open_already_has_the_same_code(
+    hasty: GuardedClient, manner: str
+) -> None:
+    async with Receiver() as receiver:
+        await post(hasty, receiver.url)
+        assert (await failure(hasty, receiver.at(f"/{manner}"))).code == RUDE[manner]
+
+
+async def test_a_broken_connection_is_not_used_again(hasty: GuardedClient) -> None:
+    async with Receiver() as receiver:
+        for manner in ("silent", "drip", "truncated"):
+            await failure(hasty, receiver.at(f"/{manner}"))
+            assert (await post(hasty, receiver.url)).status == 200
+        used = [request.connection for request in receiver.requests]
+    assert used[1] != used[0]
+    assert used[3] != used[2] or used[2] == used[1]
+
+
+async def test_a_connection_that_breaks_late_is_not_tried_again(
+    opening: Opening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have been read, and worked on: only the schedule decides whether it is sent again."""
+    monkeypatch.setattr("tasks.outbound.client.STALE_S", 0.0)
+    client = opening()
+    async with Receiver("stale") as receiver:
+        await post(client, receiver.url)
+        assert (await failure(client, receiver.url)).code == "connection_lost"
+        assert len(receiver.requests) == 2
+
+
+async def test_a_bomb_is_not_unpacked(client: GuardedClient) -> None:
+    async with Receiver("gzip-bomb") as receiver:
+        assert len(bomb()) > 20_000
+        await post(client, receiver.at("/fast"))
+        tracemalloc.start()
+        answer = await post(client, receiver.url)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert answer.status == 200
+    assert answer.excerpt[:2] == b"\x1f\x8b"
+    assert peak < BOMB_BYTES / 10
+
+
+@pytest.mark.parametrize("manner", ["endless", "large"])
+async def test_a_body_without_end_is_cut_short_and_its_status_counts(client: GuardedClient, manner: str) -> None:
+    async with Receiver(manner) as receiver:
+        answer = await post(client, receiver.url)
+        assert (answer.status, answer.excerpt) == (200, bytes(1024))
+        assert answer.timing["total"] < 2000
+        await post(client, receiver.at("/fast"))
+        assert receiver.connections == 2
+    assert DRAIN_BYTES < 100_000
+
+
+async def test_an_upgrade_is_an_answer_like_any_and_its_connection_is_closed(client: GuardedClient) -> None:
+    async with Receiver("upgrading") as receiver:
+        assert (await post(client, receiver.url)).status == 101
+        await post(client, receiver.at("/fast"))
+        assert receiver.connections == 2
+
+
+async def test_nobody_listens(client: GuardedClient) -> None:
+    trouble = await failure(client, f"http://127.0.0.1:{free_port()}/")
+    assert trouble.code == "connect_failed"
+    assert trouble.timing.keys() == {"dns", "connect", "total"}
+
+
+async def test_a_connection_that_is_never_made_costs_its_limit(opening: Opening) -> None:
+    """A full backlog: the kernel drops the first packet, as a firewall would."""
+    client = opening(connect_timeout_s=0.3)
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+        address = server.getsockname()
+        fillers = [socket.socket() for _ in range(4)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(address)
+        began = loop.time()
+        trouble = await failure(client, f"http://127.0.0.1:{address[1]}/")
+        assert trouble.code == "connect_timed_out"
+        assert 0.25 < loop.time() - began < 3
+        assert trouble.timing.keys() == {"dns", "connect", "total"}
+        for filler in fillers:
+            filler.close()
+
+
+async def test_the_limit_of_the_connection_does_not_hold_for_the_answer(opening: Opening) -> None:
+    client = opening(connect_timeout_s=0.1)
+    async with Receiver("slow") as receiver:
+        assert (await post(client, receiver.url)).status == 200

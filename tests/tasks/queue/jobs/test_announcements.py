@@ -1,0 +1,112 @@
+"""Every job that ends is an event, in the same script, for whoever asked to hear of it."""
+
+import json
+from typing import Any
+
+import pytest
+from arq.connections import ArqRedis
+
+from tasks.queue.jobs.cancel import Canceller
+from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.records import indexes as shelves
+from tasks.queue.records.list import read_page
+from tasks.queue.records.record import Record
+from tasks.webhook.events import EventParams, body_of, patterns_of
+from tests.support.queue.claimant import Claimant
+from tests.support.queue.submissions import record_of, submit
+
+FILE = {"name": "small.jpg", "blob": "b" * 64, "type": "image/jpeg", "bytes": 12, "about": {"width": 256}}
+
+
+async def subscribe(redis: ArqRedis, pattern: str, owner: str = "dev") -> None:
+    await redis.zadd(f"pressroom:subscribers:{owner}:{pattern}", {"endpoint": 0})
+    await redis.expire(f"pressroom:subscribers:{owner}:{pattern}", 60)
+
+
+async def events(redis: ArqRedis, owner: str = "dev") -> list[Record]:
+    return list((await read_page(redis, shelves.of_kind(owner, "event"))).records)
+
+
+async def body(redis: ArqRedis, event: Record) -> Any:
+    address = await redis.hget(f"pressroom:job:{event.id}", "address")
+    params = EventParams.model_validate_json(event.params)
+    return json.loads(body_of(params, event.created_at, (address or b"").decode()))
+
+
+@pytest.mark.parametrize("verb", ["succeeded", "failed", "cancelled"])
+@pytest.mark.parametrize("pattern", ["job.{}", "job.*", "*"])
+async def test_an_end_is_an_event_for_those_who_asked_for_it(
+    redis: ArqRedis, intake: Intake, claimant: Claimant, verb: str, pattern: str
+) -> None:
+    await subscribe(redis, pattern.format(verb))
+    job_id = await submit(intake, name='a "b".jpg', address="https://house.example")
+    fields = ("files", json.dumps([FILE])) if verb == "succeeded" else ("error", '{"code": "x", "message": "größe"}')
+    await claimant.finish(await claimant.one(), verb, fields=fields)
+    (event,) = await events(redis)
+    assert (event.owner, event.queue, event.name) == ("dev", "default", f"job.{verb}")
+    record, told = await record_of(redis, job_id), (await body(redis, event))
+    assert told["type"] == f"job.{verb}"
+    data = told["data"]
+    assert (data["id"], data["kind"], data["state"], data["name"]) == (job_id, record.kind, verb, 'a "b".jpg')
+    assert data["links"] == {"self": f"https://house.example/v1/jobs/{job_id}"}
+    if verb == "succeeded":
+        (file,) = data["files"]
+        assert file["url"] == f"https://house.example/v1/jobs/{job_id}/files/small.jpg"
+        assert (file["sha256"], file["about"]) == ("b" * 64, {"width": 256})
+    else:
+        assert data["error"] == {"code": "x", "message": "größe"}
+
+
+@pytest.mark.parametrize("pattern", ["job.failed", "invoice.*", "jobs.*"])
+async def test_nobody_hears_what_nobody_asked_for(
+    redis: ArqRedis, intake: Intake, claimant: Claimant, pattern: str
+) -> None:
+    await subscribe(redis, pattern)
+    await subscribe(redis, "*", owner="another")
+    await submit(intake)
+    await claimant.finish(await claimant.one())
+    assert await events(redis) == await events(redis, "another") == []
+
+
+async def test_a_job_that_is_cancelled_while_it_waits_ends_too(
+    redis: ArqRedis, intake: Intake, canceller: Canceller
+) -> None:
+    await subscribe(redis, "job.cancelled")
+    await canceller.cancel(await submit(intake))
+    (event,) = await events(redis)
+    assert json.loads(event.params)["data"]["error"]["code"] == "cancelled"
+
+
+async def test_a_submit_may_ask_to_be_notified_of_its_own_end(
+    redis: ArqRedis, intake: Intake, claimant: Claimant
+) -> None:
+    notify = json.dumps({"url": "https://receiver.example/hook"})
+    await submit(intake, notify=notify)
+    await submit(intake)
+    for job in (await claimant.claim()).jobs:
+        await claimant.finish(job)
+    (event,) = await events(redis)
+    assert await redis.hget(f"pressroom:job:{event.id}", "notify") == notify.encode()
+
+
+@pytest.mark.parametrize("kind", ["event", "delivery", "cleanup"])
+async def test_events_deliveries_and_cleanups_are_no_events(
+    redis: ArqRedis, intake: Intake, claimant: Claimant, kind: str
+) -> None:
+    await subscribe(redis, "*")
+    job_id = await submit(intake, kind=kind)
+    await claimant.finish(await claimant.one())
+    assert [event.id for event in await events(redis)] == ([job_id] if kind == "event" else [])
+
+
+async def test_a_retry_and_a_hand_back_are_no_ends(redis: ArqRedis, intake: Intake, claimant: Claimant) -> None:
+    await subscribe(redis, "*")
+    await submit(intake)
+    await claimant.finish(await claimant.one(), "handed_back")
+    await claimant.finish(await claimant.one(), "retrying", delay_ms=60_000)
+    assert await events(redis) == []
+
+
+def test_a_type_fits_itself_each_prefix_and_everything() -> None:
+    assert patterns_of("a.b.c") == ["a.b.c", "a.b.*", "a.*", "*"]
+    assert patterns_of("ping") == ["ping", "*"]

@@ -1,0 +1,185 @@
+"""Whatever happens in whatever order: the books stay right, and every job ends, once."""
+
+import random
+from collections.abc import Awaitable, Callable
+
+import pytest
+from arq.connections import ArqRedis
+
+from tasks.queue.jobs.cancel import Canceller
+from tasks.queue.jobs.enqueue import Intake, lane_of
+from tasks.queue.lanes.lanes import Lanes
+from tasks.queue.records.list import read
+from tasks.queue.records.record import Priority, State
+from tasks.queue.redis_keys import arq_queue
+from tasks.settings import Settings
+from tests.support.key_leaks import key_leaks
+from tests.support.queue.claimant import Claimant, Taken, lapse, look_now
+from tests.support.queue.submissions import record_of, submit
+
+QUEUES = ("default", "media")
+OWNERS = ("a", "b", "c")
+STEPS = 150
+
+
+class Walk:
+    """A queue, three workers and everybody who may meddle with them, led by a seed."""
+
+    def __init__(self, redis: ArqRedis, settings: Settings, seed: int) -> None:
+        self._redis = redis
+        self._chance = random.Random(seed)  # noqa: S311 - a walk, no secret
+        self._intake = Intake(redis, settings)
+        self._lanes = Lanes(redis)
+        self._canceller = Canceller(redis, settings)
+        self._workers = [Claimant(redis, settings, f"w{n}") for n in range(3)]
+        self._held: dict[str, tuple[Claimant, Taken]] = {}
+        self._stale: list[tuple[Claimant, Taken]] = []
+        self._ended: dict[str, State] = {}
+        self.ids: list[str] = []
+
+    async def step(self) -> str:
+        """Do something; returns what."""
+        moves: list[Callable[[], Awaitable[None]]] = [self.submit, self.claim, self.claim, self.finish, self.finish]
+        moves += [self.renew, self.die, self.say_stale, self.cancel, self.sign, self.steer, self.let_time_pass]
+        move = self._chance.choice(moves)
+        await move()
+        return move.__name__
+
+    async def submit(self) -> None:
+        for _ in range(self._chance.randint(1, 4)):
+            options = {
+                "queue": self._chance.choice(QUEUES),
+                "owner": self._chance.choice(OWNERS),
+                "priority": self._chance.choice(list(Priority)),
+                "delay_ms": self._chance.choice([0, 0, 60_000]),
+            }
+            self.ids.append(await submit(self._intake, **options))
+
+    async def claim(self) -> None:
+        worker = self._chance.choice(self._workers)
+        idle = not any(holder is worker for holder, _ in self._held.values())
+        free = {queue: self._chance.randint(0, 4) for queue in QUEUES}
+        claim = await worker.claim(idle=idle, lane_cap=self._chance.choice([0, 0, 2]), **free)
+        assert claim.mode != "alone" or (idle and len(claim.jobs) == 1)
+        assert claim.mode != "drain" or not (idle or claim.jobs)
+        for job in claim.jobs:
+            assert job.id not in self._held, "it runs already"
+            assert job.id not in self._ended, "it had ended"
+            self._held[job.id] = (worker, job)
+
+    async def finish(self) -> None:
+        if not self._held:
+            return
+        worker, job = self._held.pop(self._chance.choice(list(self._held)))
+        verb = self._chance.choice(["succeeded", "failed", "cancelled", "retrying", "retrying", "handed_back"])
+        assert await worker.finish(job, verb, delay_ms=self._chance.choice([0, 60_000]))
+        self._stale.append((worker, job))
+        if verb in {"succeeded", "failed", "cancelled"}:
+            self._ended[job.id] = State(verb)
+
+    async def renew(self) -> None:
+        for worker in self._workers:
+            mine = [job for holder, job in self._held.values() if holder is worker]
+            assert await worker.renew(*mine) == []
+
+    async def die(self) -> None:
+        """A worker is gone: its leases lapse, and some claim takes note."""
+        worker = self._chance.choice(self._workers)
+        for job_id, (holder, job) in list(self._held.items()):
+            if holder is worker:
+                await lapse(self._redis, job)
+                self._stale.append(self._held.pop(job_id))
+        await self._chance.choice(self._workers).claim(default=0, media=0)
+
+    async def say_stale(self) -> None:
+        """What is over is said once more, as after a broken connection or by one who was thought dead."""
+        for worker, job in self._chance.sample(self._stale, min(3, len(self._stale))):
+            if self._held.get(job.id, (None, None))[1] != job:
+                assert not await worker.finish(job, self._chance.choice(["succeeded", "retrying", "handed_back"]))
+                assert await worker.renew(job) == [job.id]
+
+    async def cancel(self) -> None:
+        if self.ids:
+            job_id = self._chance.choice(self.ids)
+            answer = await self._canceller.cancel(job_id)
+            assert answer == "running" if job_id in self._held else State(answer).ended
+
+    async def sign(self) -> None:
+        """`Job.abort()`: a timer that is due and a sign."""
+        if self.ids:
+            job_id = self._chance.choice(self.ids)
+            for queue in QUEUES:
+                await look_now(self._redis, job_id, queue)
+            await self._redis.zadd("arq:abort", {job_id: 1})
+
+    async def steer(self) -> None:
+        queue, lane = self._chance.choice(QUEUES), lane_of(self._chance.choice(OWNERS))
+        lanes = self._lanes
+        cap, rate = self._chance.randint(0, 2), self._chance.choice([0, 0, 500])
+        says: list[Callable[[], Awaitable[None]]] = [
+            lambda: lanes.pause(queue),
+            lambda: lanes.resume(queue),
+            lambda: lanes.resume(queue),
+            lambda: lanes.park(queue, lane, 60_000),
+            lambda: lanes.unpark(queue, lane),
+            lambda: lanes.unpark(queue, lane),
+            lambda: lanes.limit(queue, lane, cap=cap, rate=rate),
+        ]
+        await self._chance.choice(says)()
+
+    async def let_time_pass(self) -> None:
+        """Some timers are due, whatever they are for."""
+        for job_id in self._chance.sample(self.ids, min(5, len(self.ids))):
+            for queue in QUEUES:
+                await look_now(self._redis, job_id, queue)
+
+    async def check(self) -> None:
+        """The books agree with the records, nobody is lost, and what has ended stays so."""
+        assert await key_leaks(self._redis) == []
+        for job_id in self.ids:
+            record = await record_of(self._redis, job_id)
+            if not record.state.ended:
+                assert await self._redis.zscore(arq_queue(record.queue), job_id) is not None, "nobody will look at it"
+                assert job_id not in self._held or record.state is State.RUNNING
+            elif job_id in self._held:
+                raise AssertionError(f"somebody runs a job that has ended: {record}")
+            else:
+                assert self._ended.setdefault(job_id, record.state) is record.state
+
+    async def end(self) -> None:
+        """Nothing hinders anyone any more, and time passes until all is done."""
+        for queue in QUEUES:
+            await self._lanes.resume(queue)
+            for owner in OWNERS:
+                await self._lanes.limit(queue, lane_of(owner))
+                await self._lanes.unpark(queue, lane_of(owner))
+        for worker, job in self._held.values():
+            assert await worker.finish(job)
+        self._held.clear()
+        worker = self._workers[0]
+        for _ in range(len(self.ids) + 50):
+            claim = await worker.claim(default=50, media=50)
+            assert all(await worker.finish_all(*(worker.outcome(job, "succeeded") for job in claim.jobs)))
+            alive = [job_id for job_id in self.ids if not (await record_of(self._redis, job_id)).state.ended]
+            if not alive:
+                return
+            for job_id in alive:
+                for queue in QUEUES:
+                    await look_now(self._redis, job_id, queue)
+        raise AssertionError(f"these never end: {[await read(self._redis, job_id) for job_id in alive]}")
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_the_books_stay_right_and_every_job_ends_once(redis: ArqRedis, settings: Settings, seed: int) -> None:
+    walk = Walk(redis, settings, seed)
+    for _ in range(STEPS):
+        step = await walk.step()
+        try:
+            await walk.check()
+        except AssertionError as error:
+            raise AssertionError(f"after {step}: {error}") from error
+    await walk.end()
+    await walk.check()
+    patterns = ("lane", "line", "turns", "parked", "suspects", "wake")
+    assert [key for name in patterns for key in await redis.keys(f"pressroom:{name}:*")] == []
+    assert await redis.exists(*map(arq_queue, QUEUES)) == 0

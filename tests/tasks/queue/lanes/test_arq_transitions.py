@@ -1,0 +1,148 @@
+"""The two transitions that ARQ's own worker needs: jobs leave their lanes for it, and it begins them."""
+
+from typing import Any
+
+import pytest
+from arq.connections import ArqRedis
+
+from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.retention import keep_ms
+from tasks.queue.lanes.lanes import Lanes
+from tasks.queue.records.record import State
+from tasks.queue.script import Script
+from tasks.settings import Settings
+from tests.support.queue.claimant import Claimant, Taken, lapse
+from tests.support.queue.submissions import record_of, submit
+
+
+class StockWorker:
+    """ARQ's worker reduced to what it says to Redis."""
+
+    def __init__(self, redis: ArqRedis) -> None:
+        self._redis = redis
+        self._spill = Script(redis, "run/spill")
+        self._begin = Script(redis, "run/begin")
+
+    async def spill(self, limit: int = 100, queue: str = "default") -> int:
+        spilled: int = await self._spill({"queue": queue, "limit": limit})
+        return spilled
+
+    async def visible(self) -> list[str]:
+        """The ids that ARQ's worker would try to start now, in its order."""
+        return [one.decode() for one in await self._redis.zrangebyscore("arq:queue", "-inf", 4_000_000_000_000)]
+
+    async def begin(self, job_id: str) -> Any:
+        await self._redis.set(f"arq:in-progress:{job_id}", b"1", px=60_000)
+        return await self._begin({"id": job_id, "worker": "stock", "keep": keep_ms(Settings(_env_file=None))})
+
+
+@pytest.fixture
+def stock(redis: ArqRedis) -> StockWorker:
+    return StockWorker(redis)
+
+
+async def test_lanes_spill_in_turn_and_leave_nothing_behind(
+    redis: ArqRedis, intake: Intake, stock: StockWorker
+) -> None:
+    ids = [await submit(intake, owner=owner) for owner in "aab"]
+    assert await stock.spill() == 3
+    assert set(await stock.visible()) == set(ids)
+    assert await redis.exists("pressroom:turns:default", "pressroom:line:default:owner:a") == 0
+
+
+async def test_a_limited_spill_takes_from_every_lane(redis: ArqRedis, intake: Intake, stock: StockWorker) -> None:
+    for owner in "aaab":
+        await submit(intake, owner=owner)
+    assert await stock.spill(limit=2) == 2
+    assert await redis.zcard("pressroom:line:default:owner:a") == 2
+    assert await redis.exists("pressroom:line:default:owner:b") == 0
+    assert await redis.zrange("pressroom:turns:default", 0, -1) == [b"owner:a"]
+
+
+async def test_a_paused_queue_and_a_parked_lane_spill_nothing(intake: Intake, stock: StockWorker, lanes: Lanes) -> None:
+    await submit(intake, owner="a")
+    await lanes.park("default", "owner:a", 60_000)
+    assert await stock.spill() == 0
+    await lanes.unpark("default", "owner:a")
+    await lanes.pause("default")
+    assert await stock.spill() == 0
+    await lanes.resume("default")
+    assert await stock.spill() == 1
+
+
+async def test_a_job_that_began_is_counted_in_its_lane_until_it_is_finished(
+    redis: ArqRedis, intake: Intake, claimant: Claimant, stock: StockWorker
+) -> None:
+    job_id = await submit(intake, params={"a": 1}, request_id="r-1")
+    queue, kind, owner, params, attempt, tries, created_at, _, request_id, _ = await stock.begin(job_id)
+    assert (queue, kind, owner, params, attempt, tries, request_id) == (
+        "default",
+        "echo",
+        "dev",
+        '{"a": 1}',
+        1,
+        0,
+        "r-1",
+    )
+    assert await redis.hget("pressroom:lane:default:owner:dev", "running") == b"1"
+    assert (await claimant.claim()).jobs == []
+    claimant.name = "stock"
+    assert await claimant.finish(Taken(job_id, queue, kind, owner, params, attempt, tries, created_at, request_id))
+    assert await redis.exists("pressroom:lane:default:owner:dev", "pressroom:turns:default") == 0
+
+
+@pytest.mark.parametrize("state", ["scheduled", "retrying"])
+async def test_what_arqs_zset_says_is_due_may_begin(
+    redis: ArqRedis, intake: Intake, claimant: Claimant, stock: StockWorker, state: str
+) -> None:
+    job_id = await submit(intake, delay_ms=60_000 if state == "scheduled" else 0)
+    if state == "retrying":
+        await claimant.finish(await claimant.one(), "retrying", delay_ms=60_000)
+    assert (await stock.begin(job_id))[0] == "default"
+    assert (await record_of(redis, job_id)).state is State.RUNNING
+
+
+async def test_what_is_over_or_unknown_does_not_begin(intake: Intake, claimant: Claimant, stock: StockWorker) -> None:
+    job_id = await submit(intake)
+    await claimant.finish(await claimant.one(), "cancelled")
+    assert await stock.begin(job_id) == "cancelled"
+    assert await stock.begin("nobody") == "unknown"
+
+
+async def test_a_job_whose_worker_was_killed_begins_again_and_is_counted_once(
+    redis: ArqRedis, intake: Intake, claimant: Claimant, stock: StockWorker
+) -> None:
+    await submit(intake)
+    job = await claimant.one()
+    await lapse(redis, job)
+    assert (await stock.begin(job.id))[4] == 2
+    record = await record_of(redis, job.id)
+    assert (record.state, record.worker, record.tries) == (State.RUNNING, "stock", 0)
+    assert [(one["outcome"], one["worker"]) for one in record.attempts] == [("lapsed", claimant.name)]
+    assert await redis.hget("pressroom:lane:default:owner:dev", "running") == b"1"
+    assert not await claimant.finish(job), "the first worker has lost it"
+
+
+async def test_a_suspect_that_begins_is_no_suspect_meanwhile(
+    redis: ArqRedis, intake: Intake, claimant: Claimant, stock: StockWorker
+) -> None:
+    job_id = await submit(intake)
+    for _ in range(2):
+        await lapse(redis, await claimant.one())
+    await claimant.claim(0)
+    assert (await stock.begin(job_id))[4] == 3
+    assert await redis.exists("pressroom:suspects:default") == 0
+    assert (await claimant.claim()).mode == "any"
+
+
+async def test_a_job_that_killed_three_stock_workers_is_poison(
+    redis: ArqRedis, intake: Intake, stock: StockWorker
+) -> None:
+    job_id = await submit(intake)
+    for attempt in (1, 2, 3):
+        assert (await stock.begin(job_id))[4] == attempt
+    assert await stock.begin(job_id) == "failed"
+    record = await record_of(redis, job_id)
+    assert record.error is not None
+    assert record.error["code"] == "poison"
+    assert [one["outcome"] for one in record.attempts] == ["lapsed", "lapsed", "lapsed"]

@@ -1,0 +1,76 @@
+"""A cancellation and an end at the same moment: one wins, and nobody is told otherwise. A thousand times."""
+
+import asyncio
+from collections import Counter
+
+from arq.connections import ArqRedis
+
+from tasks.queue.jobs.cancel import Canceller
+from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.reopen import Reopener
+from tasks.queue.records.record import State
+from tasks.settings import Settings
+from tests.support.queue.claimant import Claimant
+from tests.support.queue.submissions import record_of, submit
+
+ROUNDS = 1_000
+AT_ONCE = 50
+
+
+async def race(redis: ArqRedis, intake: Intake, canceller: Canceller, claimant: Claimant, n: int) -> str:
+    """A job is claimed, ended and cancelled, each at some moment; how it came out."""
+    job_id = await submit(intake, owner=f"owner-{n}")
+
+    async def work() -> list[str]:
+        """What the worker was told for what it did, if it got the job at all."""
+        for _ in range(n % 5):
+            await asyncio.sleep(0)
+        jobs = (await claimant.claim(AT_ONCE)).jobs
+        # A worker that hears the sign before it is done says so; one that is done does not look any more.
+        heard = [await redis.zscore("arq:abort", job.id) is not None for job in jobs]
+        verbs = ["cancelled" if one else "succeeded" for one in heard]
+        outcomes = [claimant.outcome(job, verb) for job, verb in zip(jobs, verbs, strict=True)]
+        assert await claimant.finish_all(*outcomes) == [True] * len(jobs), "whoever runs a job has the last word"
+        return verbs
+
+    async def cancel() -> str:
+        for _ in range(n % 7):
+            await asyncio.sleep(0)
+        return await canceller.cancel(job_id)
+
+    answer, _ = await asyncio.gather(cancel(), work())
+    while not (record := await record_of(redis, job_id)).state.ended:
+        await work()
+    if answer == "cancelled":
+        assert (record.state, record.attempt) == (State.CANCELLED, 0), "what is said to be cancelled never ran"
+    elif answer in ("succeeded", "failed"):
+        assert record.state == answer, "how it had ended is how it has ended"
+    else:
+        assert answer == "running"
+        assert record.state in (State.CANCELLED, State.SUCCEEDED)
+    found = [state for state in State if await redis.zscore(f"pressroom:jobs:owner-{n}:{state}", job_id) is not None]
+    assert found == [record.state]
+    return f"{answer}, {record.state}"
+
+
+async def test_a_cancellation_and_an_end_have_one_winner(
+    redis: ArqRedis, intake: Intake, canceller: Canceller, claimant: Claimant
+) -> None:
+    outcomes: Counter[str] = Counter()
+    for start in range(0, ROUNDS, AT_ONCE):
+        racing = (race(redis, intake, canceller, claimant, n) for n in range(start, start + AT_ONCE))
+        outcomes.update(await asyncio.gather(*racing))
+    assert outcomes.total() == ROUNDS
+    assert {"cancelled, cancelled", "running, succeeded", "succeeded, succeeded"} <= outcomes.keys(), outcomes
+    assert await redis.exists("arq:abort") == 0
+
+
+async def test_of_two_retries_one_takes_place(
+    redis: ArqRedis, intake: Intake, canceller: Canceller, settings: Settings
+) -> None:
+    reopener = Reopener(redis, settings)
+    for _ in range(100):
+        job_id = await submit(intake)
+        await canceller.cancel(job_id)
+        answers = await asyncio.gather(reopener.retry([job_id]), reopener.retry([job_id]))
+        assert sorted(chosen for (chosen,) in answers) == ["queued", "reopened"]

@@ -1,0 +1,107 @@
+"""Indexes list what there is, and nobody who is gone is said to need a blob."""
+
+from typing import Any
+
+import pytest
+from arq.connections import ArqRedis
+
+from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.records.record import State
+from tasks.queue.records.trimming import AT_ONCE, trim
+from tasks.queue.redis_keys import BLOB, JOB, JOBS
+from tasks.settings import TAKEN_NAMES
+from tests.support.queue.claimant import Claimant
+from tests.support.queue.submissions import submit
+
+
+async def trimmed(redis: ArqRedis, *, dry_run: bool = False) -> int:
+    """How many entries of indexes a whole walk removed."""
+    return sum([one.removed async for one in trim(redis, dry_run=dry_run)])
+
+
+async def index(redis: ArqRedis, name: str) -> set[str]:
+    return {one.decode() for one in await redis.zrange(name, 0, -1)}
+
+
+async def test_an_index_loses_the_jobs_that_are_gone_and_keeps_the_others(
+    redis: ArqRedis, intake: Intake, claimant: Claimant
+) -> None:
+    ids = [await submit(intake) for _ in range(4)]
+    for job in (await claimant.claim(3)).jobs:
+        await claimant.finish(job, "failed")
+    await redis.delete(JOB + ids[0], JOB + ids[2])
+    assert await trimmed(redis) == 8, "two jobs, on two shelves, of all and of those that failed"
+    for shelf in ("dev", "dev/echo"):
+        assert await index(redis, JOBS + shelf) == {ids[1], ids[3]}
+        assert await index(redis, f"{JOBS}{shelf}:failed") == {ids[1]}
+        assert await index(redis, f"{JOBS}{shelf}:queued") == {ids[3]}
+    assert await trimmed(redis) == 0
+
+
+async def test_an_index_of_a_state_loses_those_that_are_in_another(redis: ArqRedis, intake: Intake) -> None:
+    job_id = await submit(intake)
+    await redis.zadd(f"{JOBS}dev:running", {job_id: 1})
+    assert await trimmed(redis) == 1
+    assert await redis.exists(f"{JOBS}dev:running") == 0
+    assert await index(redis, f"{JOBS}dev:queued") == {job_id}
+
+
+async def test_an_owner_may_be_called_like_a_state(redis: ArqRedis, intake: Intake) -> None:
+    """From before such names were refused."""
+    job_id = await submit(intake, owner="failed")
+    assert await trimmed(redis) == 0
+    assert await index(redis, f"{JOBS}failed") == await index(redis, f"{JOBS}failed:queued") == {job_id}
+
+
+async def test_a_long_index_is_trimmed_in_parts(redis: ArqRedis) -> None:
+    total = 7 * AT_ONCE + 3
+    await redis.zadd(f"{JOBS}gone", {f"{n:032x}": n for n in range(total)})
+    steps = [one async for one in trim(redis, dry_run=False)]
+    assert sum(one.removed for one in steps) == sum(one.examined for one in steps) == total
+    assert await redis.keys("*") == []
+
+
+async def test_an_index_that_expires_is_left_alone(redis: ArqRedis) -> None:
+    """A deleted endpoint's: what still moves through it keeps it, and it must not begin anew without an end."""
+    await redis.zadd(f"{JOBS}endpoint/e:failed", {"": 0})
+    await redis.expire(f"{JOBS}endpoint/e:failed", 60)
+    assert await trimmed(redis) == 0
+    assert await redis.exists(f"{JOBS}endpoint/e:failed") == 1
+
+
+@pytest.mark.parametrize("name", ["endpoints:dev", "subscribers:dev:job.*", "schedules:dev"])
+async def test_indexes_of_other_things_lose_what_is_gone(redis: ArqRedis, name: str) -> None:
+    await redis.zadd(f"pressroom:{name}", {"e" * 32: 0})
+    assert await trimmed(redis) == 1
+    assert await redis.keys("*") == []
+
+
+async def test_who_is_gone_needs_no_blob(redis: ArqRedis, intake: Intake) -> None:
+    one, other = "a" * 64, "b" * 64
+    job_id = await submit(intake, blobs=(one,))
+    await redis.sadd(BLOB + other, "0" * 32, "upload:" + "0" * 32)
+    await trimmed(redis)
+    assert await redis.smembers(BLOB + one) == {job_id.encode()}
+    assert await redis.exists(BLOB + other) == 0
+
+
+async def test_a_dry_run_counts_the_same_and_changes_nothing(
+    redis: ArqRedis, intake: Intake, claimant: Claimant
+) -> None:
+    async def everything() -> dict[bytes, Any]:
+        return {key: await redis.dump(key) for key in await redis.keys("*")}
+
+    ids = [await submit(intake, blobs=("a" * 64,)) for _ in range(3)]
+    for job in (await claimant.claim()).jobs:
+        await claimant.finish(job)
+    await redis.delete(JOB + ids[0])
+    before = await everything()
+    counted = await trimmed(redis, dry_run=True)
+    assert await everything() == before
+    assert await trimmed(redis) == counted == 4
+
+
+def test_states_are_told_from_shelves() -> None:
+    """No owner and no kind can be called so that its index is taken for that of a state."""
+    assert all(":" not in state for state in State)
+    assert set(State) <= TAKEN_NAMES

@@ -1,0 +1,363 @@
+"""The timetable and its firing: which jobs are made of due times, of which none, and what is remembered."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from arq.connections import ArqRedis
+from arq.constants import job_key_prefix
+
+from tasks.kind import Kind
+from tasks.queue.jobs.cancel import Canceller
+from tasks.queue.jobs.enqueue import Intake, Submission
+from tasks.queue.records.list import read
+from tasks.queue.records.record import Record, State
+from tasks.queue.redis_keys import BLOB, RUNS, RUNS_KEPT, SCHEDULES, SECOND_MS
+from tasks.refusal import Refusal
+from tasks.schedule.cron import next_due
+from tasks.schedule.firing import DUE_AT_ONCE, Due, Firing
+from tasks.schedule.runs import Run, last_runs, read_runs
+from tasks.schedule.store import Line, Misfire, Overlap, Schedule, Timetable, Wishes
+from tasks.settings import SYSTEM, Settings
+from tests.support.kinds import KINDS
+
+HOUR_MS = 3600 * SECOND_MS
+BLOB_OF_IT = "b" * 64
+
+
+class Clockwork:
+    """The timetable with a clock that tests set: by moving a schedule's due time into the past."""
+
+    def __init__(self, redis: ArqRedis, settings: Settings) -> None:
+        self.redis = redis
+        self.settings = settings
+        self.timetable = Timetable(redis, settings)
+        self.firing = Firing(redis, settings)
+
+    async def schedule(
+        self, cron: str = "0 * * * *", *, owner: str = "alice", overlap: Overlap = "skip", misfire: Misfire = 3600
+    ) -> Schedule:
+        wishes = Wishes(cron=cron, timezone="UTC", overlap=overlap, misfire=misfire, name="hourly")
+        submission = Submission("nothing", "default", owner, '{"times":7}', blobs=(BLOB_OF_IT,), name="its job")
+        return await self.timetable.create(owner, wishes, submission)
+
+    async def now_ms(self) -> int:
+        return (await self.firing.look()).now_ms
+
+    async def fall_due(self, schedule: Schedule, ago_ms: int = 0) -> int:
+        """Let it be due since some time ago."""
+        due_ms = await self.now_ms() - ago_ms
+        await self.redis.zadd(SCHEDULES, {schedule.id: due_ms})
+        return due_ms
+
+    async def tick(self, schedule: Schedule, due_ms: int) -> list[Any]:
+        return await self.firing.fire(schedule.id, due_ms, await self.now_ms())
+
+    async def runs(self, schedule: Schedule) -> list[Run]:
+        return (await read_runs(self.redis, schedule.id, limit=100, cursor=None))[0]
+
+    async def record(self, job_id: str) -> Record:
+        record = await read(self.redis, job_id)
+        assert record is not None
+        return record
+
+
+@pytest.fixture
+def settings(redis: ArqRedis) -> Settings:
+    return Settings(_env_file=None, max_schedules=3, max_waiting_jobs=5)
+
+
+@pytest.fixture
+def clockwork(redis: ArqRedis, settings: Settings) -> Clockwork:
+    return Clockwork(redis, settings)
+
+
+class TestFiring:
+    async def test_a_due_time_becomes_a_job_and_the_next_is_noted(self, clockwork: Clockwork) -> None:
+        schedule = await clockwork.schedule()
+        due_ms = await clockwork.fall_due(schedule)
+        assert (await clockwork.firing.look()).due == ((schedule.id, due_ms),)
+        verdict, job_id, _ = await clockwork.tick(schedule, due_ms)
+        job = await clockwork.record(job_id)
+        assert (verdict, job_id) == ("made", schedule.run_id(due_ms))
+        assert (job.kind, job.owner, job.params, job.name) == ("nothing", "alice", '{"times":7}', "its job")
+        assert (job.schedule, job.schedule_due_at, job.state) == (schedule.id, due_ms, State.QUEUED)
+        after = await clockwork.timetable.read("alice", schedule.id)
+        assert (after.next_ms, after.last_run) == (next_due("0 * * * *", "UTC", due_ms), job_id)
+        assert await clockwork.runs(schedule) == [Run(due_ms, job)]
+        assert await last_runs(clockwork.redis, [job_id]) == {job_id: Run(due_ms, job)}
+
+    async def test_of_many_who_say_so_at_once_one_is_first(self, clockwork: Clockwork) -> None:
+        schedule = await clockwork.schedule()
+        due_ms = await clockwork.fall_due(schedule)
+        answers = await asyncio.gather(*(clockwork.tick(schedule, due_ms) for _ in range(20)))
+        assert sorted(answer[0] for answer in answers) == ["made", *["taken"] * 19]
+        assert len(await clockwork.runs(schedule)) == 1
+
+    async def test_a_schedule_that_was_changed_or_deleted_meanwhile_is_left_alone(self, clockwork: Clockwork) -> None:
+        schedule = await clockwork.schedule()
+        due_ms = await clockwork.fall_due(schedule)
+        await clockwork.timetable.change(schedule, {"paused": True})
+        assert await clockwork.tick(schedule, due_ms) == ["taken"]
+        await clockwork.timetable.delete(schedule)
+        assert await clockwork.tick(schedule, due_ms) == ["taken"]
+        assert (await clockwork.firing.look()).due == ()
+
+    async def test_timers_of_schedules_that_are_gone_hold_up_nobody(
+        self, clockwork: Clockwork, redis: ArqRedis
+    ) -> None:
+        schedule = await clockwork.schedule()
+        due_ms = await clockwork.fall_due(schedule)
+        await redis.zadd(SCHEDULES, {f"{n:032x}": 1 for n in range(DUE_AT_ONCE + 1)})
+        look = await clockwork.firing.look()
+        assert schedule.id not in dict(look.due)
+        for gone, at in look.due:
+            assert await clockwork.firing.fire(gone, at, look.now_ms) == ["taken"]
+        assert (await clockwork.firing.look()).due == ((schedule.id, due_ms),)
+
+    async def test_while_nothing_is_due_the_wait_is_told(self, clockwork: Clockwork) -> None:
+        assert (await clockwork.firing.look()).wait_ms is None
+        paused = await clockwork.schedule()
+        await clockwork.timetable.change(paused, {"paused": True})
+        assert (await clockwork.firing.look()).wait_ms is None
+        schedule = await clockwork.schedule()
+        look = await clockwork.firing.look()
+        assert look == Due(look.now_ms, (), (schedule.next_ms or 0) - look.now_ms)
+
+    async def test_a_job_is_kept_for_thirty_times_its_interval(self, clockwork: Clockwork, redis: ArqRedis) -> None:
+        expected = {"* * * * *": 30 * 60, "0 * * * *": 30 * 3600, "0 6 * * *": 28 * 86_400}
+        for cron, seconds in expected.items():
+            schedule = await clockwork.schedule(cron)
+            job_id = await clockwork.firing.run_now(schedule, await clockwork.now_ms())
+            await Canceller(redis, clockwork.settings).cancel(job_id)
+            job = await clockwork.record(job_id)
+            assert job.expires_at is not None
+            assert job.finished_at is not None
+            assert job.expires_at - job.finished_at == max(seconds, clockwork.settings.keep_cancelled_s) * SECOND_MS
+
+
+class TestRules:
+    async def test_an_overlap_is_skipped_and_noted(self, clockwork: Clockwork) -> None:
+        schedule = await clockwork.schedule()
+        first = await clockwork.fall_due(schedule)
+        await clockwork.tick(schedule, first)
+        second = await clockwork.fall_due(schedule)
+        assert await clockwork.tick(schedule, second) == ["skipped", "overlap"]
+        skipped, ran = await clockwork.runs(schedule)
+        assert (skipped.due_at, skipped.reason, skipped.record) == (second, "overlap", None)
+        assert ran.due_at == first
+
+    async def test_an_overlap_may_be_allowed(self, clockwork: Clockwork) -> None:
+        schedule = await clockwork.schedule(overlap="allow")
+        for _ in range(2):
+            assert (await clockwork.tick(schedule, await clockwork.fall_due(schedule)))[0] == "made"
+
+    async def test_the_next_runs_once_the_last_has_ended(self, clockwork: Clockwork, redis: ArqRedis) -> None:
+        schedule = await clockwork.schedule()
+        _, job_id, _ = await clockwork.tick(schedule, await clockwork.fall_due(schedule))
+        await Canceller(redis, clockwork.settings).cancel(job_id)
+        assert (await clockwork.tick(schedule, await clockwork.fall_due(schedule)))[0] == "made"
+
+    async def test_after_an_outage_the_newest_due_time_runs_once(self, clockwork: Clockwork) -> None:
+        schedule = await clockwork.schedule()
+        first = await clockwork.fall_due(schedule, ago_ms=50 * HOUR_MS)
+        verdict, job_id, now = await clockwork.tick(schedule, first)
+        assert verdict == "made"
+        assert len((await clockwork.firing.look()).due) == 0
+        made, missed = await clockwork.runs(schedule)
+        assert made.record is not None
+        assert (made.record.id, made.due_at) == (job_id, now - now % HOUR_MS)
+        assert (missed.due_at, missed.reason, missed.noted_at) == (first, "missed", now)
+
+    async def test_what_is_too_late_is_noted_and_does_not_run(self, clockwork: Clockwork) -> None:
+        schedule = await clockwork.schedule("30 12 1 1 *")
+        due_ms = await clockwork.fall_due(schedule, ago_ms=HOUR_MS + 5_000)
+        assert await clockwork.tick(schedule, due_ms) == ["missed"]
+        assert [(run.due_at, run.reason) for run in await clockwork.runs(schedule)] == [(due_ms, "missed")]
+
+    async def test_one_that_makes_up_for_nothing_still_runs_when_a_worker_is_slow(self, clockwork: Clockwork) -> None:
+        schedule = await clockwork.schedule("30 12 1 1 *", misfire="skip")
+        for ago_ms, verdict in ((30_000, "made"), (70_000, "missed")):
+            due_ms = await clockwork.fall_due(schedule, ago_ms)
+            assert (await clockwork.tick(schedule, due_ms))[0] == verdict
+
+    async def test_a_full_queue_takes_no_run(self, clockwork: Clockwork) -> None:
+        schedule = await clockwork.schedule(overlap="allow")
+        for _ in range(5):
+            await clockwork.firing.run_now(schedule, await clockwork.now_ms())
+        assert await clockwork.tick(schedule, await clockwork.fall_due(schedule)) == ["skipped", "queue_full"]
+        with pytest.raises(Refusal, match="5 jobs wait"):
+            await clockwork.firing.run_now(schedule, await clockwork.now_ms())
+        assert [run.reason for run in await clockwork.runs(schedule)] == ["queue_full", *[None] * 5]
+        ours = await clockwork.schedule(owner=SYSTEM)
+        assert (await clockwork.tick(ours, await clockwork.fall_due(ours)))[0] == "made", (
+            "it may be what mends the queue"
+        )
+
+    async def test_a_zone_that_is_gone_pauses_its_schedule_alone(self, clockwork: Clockwork, redis: ArqRedis) -> None:
+        schedule = await clockwork.schedule()
+        await redis.hset(f"pressroom:schedule:{schedule.id}", "timezone", "Mars/Olympus")
+        due_ms = await clockwork.fall_due(schedule)
+        assert await clockwork.tick(schedule, due_ms) == ["paused", "unknown_timezone"]
+        paused = await clockwork.timetable.read("alice", schedule.id)
+        assert (paused.paused, paused.paused_reason, paused.next_ms) == (True, "unknown_timezone", None)
+        mended = await clockwork.timetable.change(paused, {"timezone": "Europe/Berlin", "paused": False})
+        assert (mended.paused, mended.paused_reason) == (False, None)
+        assert mended.next_ms is not None
+
+    async def test_history_is_bounded(self, clockwork: Clockwork, redis: ArqRedis) -> None:
+        schedule = await clockwork.schedule("30 12 1 1 *", misfire="skip")
+        await redis.zadd(RUNS + schedule.id, {f"skipped:missed:{n}:{n}": n for n in range(RUNS_KEPT)})
+        await clockwork.tick(schedule, await clockwork.fall_due(schedule, ago_ms=70_000))
+        assert await redis.zcard(RUNS + schedule.id) == RUNS_KEPT
+        assert await redis.zscore(RUNS + schedule.id, "skipped:missed:0:0") is None
+
+
+class TestByHand:
+    async def test_a_run_by_hand_disturbs_no_due_time(self, clockwork: Clockwork) -> None:
+        schedule = await clockwork.schedule()
+        now_ms = await clockwork.now_ms()
+        job_id = await clockwork.firing.run_now(schedule, now_ms)
+        assert await clockwork.timetable.read("alice", schedule.id) == replace(schedule, last_run=job_id)
+        job = await clockwork.record(job_id)
+        assert (job.schedule, job.schedule_due_at) == (schedule.id, now_ms)
+        assert [run.record for run in await clockwork.runs(schedule)] == [job]
+
+    async def test_whatever_else_runs_and_also_while_it_is_paused(self, clockwork: Clockwork) -> None:
+        schedule = await clockwork.timetable.change(await clockwork.schedule(), {"paused": True})
+        ids = {await clockwork.firing.run_now(schedule, await clockwork.now_ms()) for _ in range(2)}
+        assert len(ids) == 2
+
+    async def test_one_that_was_changed_meanwhile_runs_as_it_is_now(self, clockwork: Clockwork) -> None:
+        schedule = await clockwork.schedule()
+        stale = replace(schedule, revision="0", kind="echo")
+        job = await clockwork.record(await clockwork.firing.run_now(stale, await clockwork.now_ms()))
+        assert job.kind == "nothing"
+        await clockwork.timetable.delete(schedule)
+        with pytest.raises(Refusal, match="just been deleted"):
+            await clockwork.firing.run_now(schedule, await clockwork.now_ms())
+
+    async def test_a_run_whose_job_is_forgotten_leaves_the_list(self, clockwork: Clockwork, redis: ArqRedis) -> None:
+        schedule = await clockwork.schedule()
+        job_id = await clockwork.firing.run_now(schedule, await clockwork.now_ms())
+        await redis.zadd(RUNS + schedule.id, {"0" * 32: 1})
+        assert [run.record.id for run in await clockwork.runs(schedule) if run.record] == [job_id]
+        assert await redis.zcard(RUNS + schedule.id) == 1
+
+
+class TestTheTimetable:
+    async def test_an_owner_has_only_so_many(self, clockwork: Clockwork) -> None:
+        for _ in range(3):
+            await clockwork.schedule()
+        with pytest.raises(Refusal) as refused:
+            await clockwork.schedule()
+        assert (refused.value.code, refused.value.limit) == ("too_many_schedules", 3)
+        await clockwork.schedule(owner="bob")
+
+    async def test_it_holds_its_blobs_until_it_is_deleted(self, clockwork: Clockwork, redis: ArqRedis) -> None:
+        schedule = await clockwork.schedule()
+        assert await redis.smembers(BLOB + BLOB_OF_IT) == {f"schedule:{schedule.id}".encode()}
+        await clockwork.timetable.delete(schedule)
+        assert await redis.keys("*") == []
+
+    @pytest.mark.parametrize("wishes", [{"cron": "* * * *"}, {"timezone": "Mars"}, {"cron": "0 0 30 2 *"}])
+    async def test_a_bad_change_changes_nothing(self, clockwork: Clockwork, wishes: Wishes) -> None:
+        schedule = await clockwork.schedule()
+        with pytest.raises(Refusal):
+            await clockwork.timetable.change(schedule, wishes)
+        assert await clockwork.timetable.read("alice", schedule.id) == schedule
+
+    async def test_what_was_due_while_it_was_paused_is_not_made_up_for(self, clockwork: Clockwork) -> None:
+        schedule = await clockwork.schedule()
+        await clockwork.fall_due(schedule, ago_ms=5 * HOUR_MS)
+        paused = await clockwork.timetable.change(schedule, {"paused": True})
+        resumed = await clockwork.timetable.change(paused, {"paused": False})
+        assert (await clockwork.firing.look()).due == ()
+        assert resumed.next_ms is not None
+        assert resumed.next_ms > await clockwork.now_ms()
+
+    async def test_a_change_of_name_moves_no_due_time(self, clockwork: Clockwork) -> None:
+        schedule = await clockwork.schedule()
+        due_ms = await clockwork.fall_due(schedule, ago_ms=5_000)
+        changed = await clockwork.timetable.change(schedule, {"name": "other", "description": None})
+        assert (changed.name, changed.next_ms) == ("other", due_ms)
+
+
+def line(cron: str = "0 3 * * *") -> Line:
+    kind: Kind[Any] = KINDS["nothing"]
+    return Line(kind, cron, "Does nothing.")
+
+
+class TestLinesOfThePage:
+    async def installed(self, clockwork: Clockwork, cron: str = "0 3 * * *") -> Schedule:
+        await clockwork.timetable.install(line(cron))
+        return await clockwork.timetable.read("root", "nothing", admin=True)
+
+    async def test_a_line_belongs_to_the_service_and_is_shown_to_admins(self, clockwork: Clockwork) -> None:
+        schedule = await self.installed(clockwork)
+        assert (schedule.owner, schedule.built_in, schedule.params) == (SYSTEM, True, "{}")
+        assert await clockwork.timetable.built_in() == [schedule]
+        with pytest.raises(Refusal):
+            await clockwork.timetable.read("alice", "nothing")
+
+    async def test_to_install_it_again_changes_nothing(self, clockwork: Clockwork) -> None:
+        schedule = await self.installed(clockwork)
+        due_ms = await clockwork.fall_due(schedule, ago_ms=5_000)
+        again = await self.installed(clockwork)
+        assert again == schedule
+        assert again.next_ms == due_ms  # what fell due during a deploy is not forgotten
+
+    async def test_a_line_that_moved_is_due_at_its_new_time(self, clockwork: Clockwork) -> None:
+        await clockwork.fall_due(await self.installed(clockwork), ago_ms=5_000)
+        moved = await self.installed(clockwork, "0 4 * * *")
+        assert moved.next_ms == next_due("0 4 * * *", "UTC", await clockwork.now_ms())
+
+    async def test_one_that_somebody_installs_is_not_retired(self, clockwork: Clockwork) -> None:
+        schedule = await self.installed(clockwork)
+        await clockwork.timetable.retire(schedule, unseen_s=60)
+        assert await clockwork.timetable.built_in() == [schedule]
+        for _ in range(2):  # of two workers that say so, one is the second
+            await clockwork.timetable.retire(schedule, unseen_s=0)
+            assert await clockwork.timetable.built_in() == []
+
+    @pytest.mark.parametrize("cron", ["0 3 * * *", "0 4 * * *"])
+    async def test_one_that_is_paused_stays_so(self, clockwork: Clockwork, cron: str) -> None:
+        await clockwork.timetable.change(await self.installed(clockwork), {"paused": True})
+        again = await self.installed(clockwork, cron)
+        assert (again.paused, again.next_ms) == (True, None)
+
+
+class TestBesideArqsCron:
+    """ARQ's own cron enqueues under the id that our ticker gives a line's run."""
+
+    async def due(self, clockwork: Clockwork) -> tuple[Schedule, int]:
+        await clockwork.timetable.install(line())
+        schedule = await clockwork.timetable.read("root", "nothing", admin=True)
+        return schedule, await clockwork.fall_due(schedule)
+
+    async def test_what_arq_has_enqueued_becomes_the_run(self, clockwork: Clockwork, redis: ArqRedis) -> None:
+        schedule, due_ms = await self.due(clockwork)
+        assert schedule.run_id(due_ms) == f"nothing:{due_ms}"
+        await redis.enqueue_job("nothing", _job_id=schedule.run_id(due_ms))
+        verdict, job_id, _ = await clockwork.tick(schedule, due_ms)
+        job = await clockwork.record(job_id)
+        assert (verdict, job.schedule, job.owner) == ("made", "nothing", SYSTEM)
+        assert await redis.enqueue_job("nothing", _job_id=job_id) is None
+
+    async def test_what_a_worker_has_adopted_is_the_run(self, clockwork: Clockwork, redis: ArqRedis) -> None:
+        schedule, due_ms = await self.due(clockwork)
+        await redis.enqueue_job("nothing", _job_id=schedule.run_id(due_ms))
+        body = await redis.get(job_key_prefix + schedule.run_id(due_ms))
+        await Intake(redis, clockwork.settings).adopt(schedule.run_id(due_ms), "default", body or b"")
+        assert (await clockwork.tick(schedule, due_ms))[0] == "made"
+        assert [run.due_at for run in await clockwork.runs(schedule)] == [due_ms]
+        assert await redis.zcard("arq:queue") == 1
+
+    async def test_an_overlap_withdraws_what_arq_has_enqueued(self, clockwork: Clockwork, redis: ArqRedis) -> None:
+        schedule, due_ms = await self.due(clockwork)
+        await clockwork.firing.run_now(schedule, due_ms)
+        await redis.enqueue_job("nothing", _job_id=schedule.run_id(due_ms))
+        assert await clockwork.tick(schedule, due_ms) == ["skipped", "overlap"]
+        assert await redis.exists(job_key_prefix + schedule.run_id(due_ms)) == 0
+        assert await redis.zscore("arq:queue", schedule.run_id(due_ms)) is None

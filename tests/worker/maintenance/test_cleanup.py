@@ -1,0 +1,220 @@
+"""The cleanup as a job of a real engine: it tells what it does, and loses nothing beside live traffic."""
+
+import asyncio
+import json
+import os
+import random
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from arq.connections import ArqRedis
+from pydantic import BaseModel
+
+from tasks.catalogue import KINDS
+from tasks.kind import File, Kind, Result, Run
+from tasks.maintenance.sweep import sweep
+from tasks.queue.jobs.cancel import Canceller
+from tasks.queue.jobs.delete import Deleter
+from tasks.queue.jobs.enqueue import Intake, Submission
+from tasks.queue.records.record import State
+from tasks.queue.redis_keys import JOBS
+from tasks.refusal import Refusal
+from tasks.settings import Settings
+from tasks.storage.protocol import Blob, Storage, open_storage
+from tasks.uploads.store import forget, keep
+from tests.support.engine_running import Desk, settings_for, working
+
+CLIENTS, ROUNDS = 8, 12
+
+
+class CopyParams(BaseModel):
+    """One blob in, another out."""
+
+    blob: str
+
+
+async def copy(run: Run[CopyParams]) -> Result:
+    """An output that is the same for the same input, so that many jobs share it."""
+    source = run.scratch.folder / "in"
+    await run.storage.fetch(run.params.blob, source)
+    path = run.scratch.folder / "out"
+    path.write_bytes(source.read_bytes().upper())
+    blob = await run.storage.put_file(path, type="text/plain", filename="out")
+    await asyncio.sleep(0.01)  # as one would that stores more
+    return Result(files=(File("out", blob.sha256, "text/plain", blob.bytes),))
+
+
+COPY = Kind(name="copy", queue="default", params=CopyParams, run=copy)
+
+
+@pytest.fixture
+def settings(redis: ArqRedis, tmp_path: Path) -> Settings:
+    return settings_for(redis).model_copy(update={"storage_url": f"file://{tmp_path}"})
+
+
+@pytest.fixture
+def storage(settings: Settings) -> Storage:
+    return open_storage(settings)
+
+
+async def put(storage: Storage, content: bytes) -> Blob:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield content
+
+    return await storage.put(chunks(), max_bytes=1000)
+
+
+async def ask(desk: Desk, kind: str, **params: str | bool) -> str:
+    """Submit a job with these params and no others; it needs the blob that they name."""
+    blobs = tuple(str(value) for name, value in params.items() if name == "blob")
+    submission = Submission(kind, "default", "dev", json.dumps(params), blobs=blobs)
+    return (await desk.intake.accept(submission)).job_id
+
+
+def grow_old(folder: Path) -> None:
+    for path in folder.rglob("blobs/*/*"):
+        os.utime(path, (0, 0))
+
+
+async def content(storage: Storage, sha256: str) -> bytes:
+    return b"".join([chunk async for chunk in storage.read(sha256)])
+
+
+class TestTheJob:
+    async def test_it_removes_what_nobody_needs_and_tells_how_much(
+        self, redis: ArqRedis, settings: Settings, storage: Storage, desk: Desk, tmp_path: Path
+    ) -> None:
+        kinds = {**KINDS, "copy": COPY}
+        async with working(redis, settings, kinds=kinds, storage=storage):
+            kept = await put(storage, b"needed")
+            copied = await desk.ended(await ask(desk, "copy", blob=kept.sha256))
+            for n in (10, 20, 30):
+                await put(storage, bytes(n))
+            half = tmp_path / "blobs" / "aa" / ("a" * 64 + "#1")
+            half.parent.mkdir(exist_ok=True)
+            half.write_bytes(b"half")
+            grow_old(tmp_path)
+            await redis.zadd(f"{JOBS}dev:failed", {"0" * 32: 1, "1" * 32: 2})
+            young = await put(storage, b"young")
+
+            dry = await desk.ended(await ask(desk, "cleanup", dry_run=True))
+            assert len([one async for one in storage.blobs()]) == 6
+            assert half.exists()
+            wet = await desk.ended(await ask(desk, "cleanup", dry_run=False))
+            again = await desk.ended(await ask(desk, "cleanup", dry_run=False))
+
+        assert dry.result is not None
+        assert wet.result is not None
+        told = {"examined": 6, "deleted": 3, "bytes": 60, "leftovers": 1, "entries_removed": 2}
+        for result, dry_run in ((dry.result, True), (wet.result, False)):
+            assert result | told == result
+            assert result["dry_run"] is dry_run
+        assert wet.progress == {"done": 6, "total": 6, "note": "blobs"}
+        assert again.result is not None
+        assert (again.result["deleted"], again.result["leftovers"], again.result["entries_removed"]) == (0, 0, 0)
+        assert {one.sha256 async for one in storage.blobs()} == {
+            kept.sha256,
+            copied.files[0]["blob"],
+            young.sha256,
+        }
+        assert not half.exists()
+
+    async def test_it_announces_no_event(
+        self, redis: ArqRedis, settings: Settings, storage: Storage, desk: Desk
+    ) -> None:
+        await redis.zadd("pressroom:subscribers:dev:*", {"e" * 32: 0})
+        async with working(redis, settings, kinds=KINDS, storage=storage):
+            for kind in ("cleanup", "reconciliation"):
+                assert (await desk.ended(await ask(desk, kind))).state is State.SUCCEEDED
+        assert await redis.exists(f"{JOBS}dev/event") == 0
+        await redis.delete("pressroom:subscribers:dev:*")
+
+    async def test_a_reconciliation_puts_back_what_waits_while_workers_are_at_work(
+        self, redis: ArqRedis, settings: Settings, storage: Storage, desk: Desk
+    ) -> None:
+        later = [await desk.submit("sleep", delay_ms=60_000) for _ in range(20)]
+        await redis.delete("arq:queue", *(f"arq:job:{job_id}" for job_id in later))
+        async with working(redis, settings, kinds=KINDS, storage=storage):
+            record = await desk.ended(await ask(desk, "reconciliation"))
+            assert record.result is not None
+            assert record.result["mended"] == 20
+            again = await desk.ended(await ask(desk, "reconciliation"))
+            assert again.result is not None
+            assert again.result["mended"] == 0, "it leaves itself alone too"
+        await Canceller(redis, settings).cancel_all(later)
+
+
+class Client:
+    """Sends something, waits for the copy, reads it, deletes the job: again and again."""
+
+    def __init__(self, redis: ArqRedis, settings: Settings, storage: Storage, desk: Desk, seed: int) -> None:
+        self._redis, self._storage, self._desk = redis, storage, desk
+        desk.intake = Intake(redis, settings, storage)  # one that can look whether a blob is there
+        self._chance = random.Random(seed)  # noqa: S311 - no secret
+        self._content = f"content {seed // 2}"  # another client's too
+        self.refused = 0
+        self.again = 0
+
+    async def work(self) -> None:
+        for number in range(ROUNDS):
+            text = f"{self._content} {number}".encode()
+            await (self._by_upload(text) if self._chance.random() < 0.3 else self._by_job(text))
+
+    async def _by_job(self, text: bytes) -> None:
+        while True:
+            blob = await put(self._storage, text)
+            await asyncio.sleep(self._chance.random() * 0.01)
+            try:
+                job_id = await ask(self._desk, "copy", blob=blob.sha256)
+                break
+            except Refusal:
+                self.refused += 1
+        record = await self._desk.ended(job_id)
+        assert record.state is State.SUCCEEDED, record
+        self.again += len(record.attempts) - 1
+        await asyncio.sleep(self._chance.random() * 0.01)
+        assert await content(self._storage, record.files[0]["blob"]) == text.upper()
+        assert await content(self._storage, blob.sha256) == text, "its input is kept as long"
+        await Deleter(self._redis).delete([job_id])
+
+    async def _by_upload(self, text: bytes) -> None:
+        while True:
+            blob = await put(self._storage, text)
+            try:
+                upload = await keep(self._redis, "dev", blob, name=None, seconds=60, storage=self._storage)
+                break
+            except Refusal:
+                self.refused += 1
+        await asyncio.sleep(self._chance.random() * 0.02)
+        assert await content(self._storage, blob.sha256) == text
+        await forget(self._redis, upload)
+
+
+async def test_nothing_that_somebody_needs_is_lost_beside_sweeps_without_any_grace(
+    redis: ArqRedis, settings: Settings, storage: Storage, desk: Desk
+) -> None:
+    """Two sweeps, all the time, that spare nothing for its youth: the marks alone keep what was just sent."""
+    clients = [Client(redis, settings, storage, desk, seed) for seed in range(CLIENTS)]
+    stop, deleted = asyncio.Event(), 0
+
+    async def sweep_on() -> None:
+        nonlocal deleted
+        while not stop.is_set():
+            before = datetime.now(UTC) + timedelta(hours=1)
+            async for step in sweep(redis, storage, before=before, dry_run=False):
+                deleted += step.deleted
+            await asyncio.sleep(0.001)
+
+    async with working(redis, settings, kinds={"copy": COPY}, storage=storage, concurrency={"default": 20}):
+        sweeping = [asyncio.create_task(sweep_on()) for _ in range(2)]
+        try:
+            async with asyncio.timeout(60):
+                await asyncio.gather(*(client.work() for client in clients))
+        finally:
+            stop.set()
+            await asyncio.gather(*sweeping)
+    assert deleted > 50, "they had something to do"
+    assert sum(client.refused for client in clients) > 0, "a submit came too late"
+    assert sum(client.again for client in clients) > 0, "so did a finish"

@@ -1,0 +1,40 @@
+"""What is weather, and what is a fault of ours: the one is waited for, the other is told at once."""
+
+import asyncio
+
+import pytest
+from arq.connections import ArqRedis
+from redis.commands.core import AsyncScript
+from redis.exceptions import ResponseError
+
+from tasks.queue.connect import close, connect
+from tests.support.servers import Valkey
+from worker.redis_health import Weather
+
+SET = "return redis.call('SET', 'a', 1)"
+
+
+@pytest.mark.parametrize(
+    "lua", ["local x = nil; return x.y", "return redis.call('GET')", "no lua", "return redis.call('GET', 'a list')"]
+)
+async def test_a_fault_in_a_script_is_not_waited_for(redis: ArqRedis, lua: str) -> None:
+    await redis.lpush("a list", "1")
+    weather = Weather()
+    with pytest.raises(ResponseError):
+        async with asyncio.timeout(5):
+            await weather.brave(AsyncScript(redis, lua))
+    assert weather.renewed.is_set(), "Redis was not away"
+    await redis.delete("a list")
+
+
+async def test_a_full_redis_is_weather_and_passes() -> None:
+    with Valkey() as valkey:
+        redis = connect(valkey.url)
+        await redis.config_set("maxmemory", "1")
+        weather = Weather()
+        writing = asyncio.create_task(weather.brave(AsyncScript(redis, SET)))
+        await asyncio.wait_for(weather.renewal_wanted.wait(), 5)
+        assert not weather.renewed.is_set()
+        await redis.config_set("maxmemory", "0")
+        assert await asyncio.wait_for(writing, 5) == b"OK"
+        await close(redis)

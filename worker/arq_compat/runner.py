@@ -1,0 +1,128 @@
+"""Runs a job that ARQ's own worker has started, and writes its record as our engine does."""
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+from arq.constants import job_key_prefix
+from arq.worker import Retry
+
+from tasks.kind import Kind
+from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.retention import keep_ms
+from tasks.queue.lanes.breaker import breaker
+from tasks.queue.script import Script
+from tasks.queue.wire import JobFailed
+from tasks.schedule.store import Line
+from tasks.settings import Settings
+from tasks.stopping import stop
+from worker.attempts.outcome import Outcome
+from worker.attempts.running import Claimed
+from worker.duties.ticker import Ticker
+from worker.executor import Executor
+from worker.redis_health import TROUBLE, Weather
+from worker.resources import Resources
+
+log = structlog.get_logger()
+
+SPILL_S = 0.2
+SPILL_AT_MOST = 100
+"""Jobs that leave their lanes for ARQ's zset at once: few, since lanes take turns and the zset does not."""
+
+
+class StockRunner:
+    """What the functions of `worker.arq_compat.settings` share in one process of the `arq` command."""
+
+    def __init__(
+        self,
+        resources: Resources,
+        settings: Settings,
+        kinds: Mapping[str, Kind[Any]],
+        queue: str,
+        lines: Sequence[Line],
+    ) -> None:
+        self._redis = resources.redis
+        self._queue = queue
+        self._worker_id = f"stock:{socket.gethostname()}:{os.getpid()}"
+        self._rules = {"worker": self._worker_id, "keep": keep_ms(settings), "breaker": breaker(settings)}
+        self._spill = Script(self._redis, "run/spill")
+        self._begin = Script(self._redis, "run/begin")
+        self._finish = Script(self._redis, "run/finish")
+        self._intake = Intake(self._redis, settings)
+        self._executor = Executor(
+            self._redis,
+            settings,
+            self._worker_id,
+            kinds=kinds,
+            storage=resources.storage,
+            sandbox=resources.sandbox,
+            outbound=resources.outbound,
+        )
+        self._ticker = Ticker(self._redis, settings, lines, Weather())
+        self._duties: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        loops = {"spill": self._spill_loop, "ticker": self._ticker.loop}
+        self._duties = [asyncio.create_task(loop(), name=name) for name, loop in loops.items()]
+
+    async def stop(self) -> None:
+        await stop(*self._duties)
+        self._executor.close()
+
+    async def run(self, job_id: str) -> Any:
+        """One try. Returns the result's value, or raises what tells ARQ's worker how it went: `Retry`, `JobFailed`,
+        CancelledError."""
+        job = await self._claim(job_id)
+        began = time.monotonic()
+        try:
+            outcome = await self._executor.attempt(job, began)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._write(Outcome(job, "handed_back", time.monotonic() - began)))
+            raise
+        await asyncio.shield(self._write(outcome))
+        if outcome.verb == "retrying":
+            # Our script has set the time of the next try; ARQ adds nothing to it.
+            raise Retry(defer=0)
+        if outcome.error is not None:
+            raise JobFailed(*outcome.error)
+        return outcome.result.value if outcome.result is not None else None
+
+    async def _claim(self, job_id: str) -> Claimed:
+        begun = await self._begin({"id": job_id, **self._rules})
+        if begun == "unknown":
+            # Of ARQ's cron, maybe: then it is a run of a schedule, which has rules of its own.
+            await self._ticker.tick()
+            begun = await self._begin({"id": job_id, **self._rules})
+        if begun == "unknown":
+            body = await self._redis.get(job_key_prefix + job_id)
+            if body is None:
+                raise JobFailed("cancelled", f"Job {job_id} was withdrawn before it started.")
+            await self._intake.adopt(job_id, self._queue, body)
+            begun = await self._begin({"id": job_id, **self._rules})
+        if isinstance(begun, str):
+            raise JobFailed("invalid_request", f"Job {job_id} is {begun}; it cannot be started.")
+        queue, kind, owner, params, attempt, tries, created_at, started_at, request_id, traceparent = begun
+        ids = request_id or None, traceparent or None
+        return Claimed(job_id, queue, kind, owner, params, attempt, tries, created_at, started_at, *ids)
+
+    async def _write(self, outcome: Outcome) -> None:
+        outcomes = [outcome.payload(self._worker_id)]
+        await self._finish({**self._rules, "outcomes": outcomes})
+
+    async def _spill_loop(self) -> None:
+        while True:
+            try:
+                await self._spill({"queue": self._queue, "limit": SPILL_AT_MOST})
+            except TROUBLE as error:
+                log.warning("redis.away", error=str(error))
+            await asyncio.sleep(SPILL_S)
+
+
+async def start_stock_job(ctx: dict[str, Any], *_args: Any, **_kwargs: Any) -> Any:
+    """The function behind every kind's name: the record has the params, so ARQ's arguments are not read."""
+    stock: StockRunner = ctx["pressroom"]
+    return await stock.run(ctx["job_id"])

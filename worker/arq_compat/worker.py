@@ -1,0 +1,44 @@
+"""Our engine in the clothes of `arq.worker.Worker`: its `run`, `async_run`, burst mode and signals, our way of
+working."""
+
+from collections.abc import Mapping
+from signal import Signals
+from typing import Any
+
+from arq.connections import ArqRedis
+from arq.worker import Worker, func
+
+from tasks.kind import Kind
+from tasks.queue.redis_keys import arq_queue
+from tasks.settings import Settings
+from worker.arq_compat.runner import start_stock_job
+from worker.engine import Engine
+
+
+class PressroomWorker(Worker):
+    """Runs the engine where ARQ would poll. SIGTERM and SIGINT stop it gracefully; a second one at once."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        redis: ArqRedis,
+        settings: Settings,
+        *,
+        kinds: Mapping[str, Kind[Any]],
+        burst: bool = False,
+    ) -> None:
+        self._engine = engine
+        super().__init__(
+            functions=[func(start_stock_job, name=name) for name in kinds],
+            queue_name=arq_queue(engine.queues[0]),
+            redis_pool=redis,
+            burst=burst,
+            # Non-zero picks ARQ's graceful handler, which we replace below.
+            job_completion_wait=max(1, int(settings.shutdown_grace_s)),
+        )
+
+    async def main(self) -> None:
+        await self._engine.run(burst=self.burst)
+
+    def handle_sig_wait_for_completion(self, signum: Signals) -> None:  # noqa: ARG002 - ARQ's signature
+        self._engine.stop()

@@ -1,0 +1,40 @@
+"""Keeps this process's claims on its running jobs."""
+
+import asyncio
+import contextlib
+
+import structlog
+from redis.asyncio import Redis
+
+from tasks.queue.redis_keys import RENEW_MS
+from tasks.queue.script import Script
+from worker.attempts.running import Reason, Running
+from worker.redis_health import Weather
+
+log = structlog.get_logger()
+
+
+class LeaseKeeper:
+    """Renews all leases every RENEW_MS in one round trip, and at once when Redis comes back."""
+
+    def __init__(self, redis: "Redis[bytes]", worker_id: str, running: Running, weather: Weather) -> None:
+        self._renew = Script(redis, "run/renew")
+        self._worker_id = worker_id
+        self._running = running
+        self._weather = weather
+
+    async def loop(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RENEW_MS / 1000):
+                    await self._weather.renewal_wanted.wait()
+            self._weather.renewal_wanted.clear()
+            await self._weather.brave(self._renew_all)
+
+    async def _renew_all(self) -> None:
+        leases = [[job.id, job.queue, job.attempt] for job in self._running.leases.values()]
+        lost: list[str] = await self._renew({"worker": self._worker_id, "leases": leases})
+        for job_id in lost:
+            log.warning("job.lost", job=job_id)
+            self._running.cancel(job_id, Reason.LOST)
+        self._weather.cleared()

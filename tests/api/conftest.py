@@ -10,8 +10,8 @@ from arq.connections import ArqRedis
 
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage, open_storage
+from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.serving import BOB, KEYS, client_of, serving
-from tests.support.api.worker import Hand
 from tests.support.servers import Valkey
 
 
@@ -64,5 +64,5 @@ def storage(settings: Settings) -> Storage:
 
 
 @pytest.fixture
-def hand(redis: ArqRedis, settings: Settings) -> Hand:
-    return Hand(redis, settings)
+def worker(redis: ArqRedis, settings: Settings) -> ManualWorker:
+    return ManualWorker(redis, settings)

@@ -24,9 +24,9 @@ from tasks.storage.protocol import Storage
 from tasks.uploads.store import keep
 from tasks.webhook.endpoints import Endpoints, open_box
 from tasks.webhook.events import EventParams, body_of
+from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import JPEG, PNG
 from tests.support.api.subscribers import delivering
-from tests.support.api.worker import Hand
 from tests.support.queue.fan_out import expand
 
 DOCUMENT = create_app().openapi()
@@ -98,7 +98,7 @@ async def subscriber(redis: ArqRedis, settings: Settings, monkeypatch: pytest.Mo
 
 @pytest.fixture
 async def known(
-    alice: httpx.AsyncClient, hand: Hand, storage: Storage, redis: ArqRedis, subscriber: dict[str, str]
+    alice: httpx.AsyncClient, worker: ManualWorker, storage: Storage, redis: ArqRedis, subscriber: dict[str, str]
 ) -> dict[str, str]:
     """What the examples name: a job that has succeeded, its file, one that waits, an upload, and of webhooks."""
 
@@ -107,7 +107,7 @@ async def known(
 
     blob = await storage.put(chunks(), max_bytes=1000)
     job_id = (await alice.post("/v1/images", content=PNG)).json()["id"]
-    await hand.end(job_id, result=Result(files=(File("small.jpg", blob.sha256, "image/jpeg", blob.bytes),)))
+    await worker.end(job_id, result=Result(files=(File("small.jpg", blob.sha256, "image/jpeg", blob.bytes),)))
     await keep(redis, "alice", blob, name=None, seconds=60, upload_id=EXAMPLE_UPLOAD)
     waiting = (await alice.post("/v1/images?delay=600", content=PNG)).json()["id"]
     batch_id = (await alice.post("/v1/batches")).json()["id"]
@@ -126,14 +126,14 @@ async def known(
 
 
 @pytest.fixture
-async def validations(hand: Hand) -> AsyncIterator[None]:
+async def validations(worker: ManualWorker) -> AsyncIterator[None]:
     """Somebody who ends each validation soon after it was submitted."""
 
     async def go_on() -> None:
         while True:
-            await hand.begin()
-            for job_id in hand.claimed("validation"):
-                await hand.end(job_id, result=Result(value={"tables": [], "rows": 2, "pages": 1, "warnings": []}))
+            await worker.begin()
+            for job_id in worker.claimed("validation"):
+                await worker.end(job_id, result=Result(value={"tables": [], "rows": 2, "pages": 1, "warnings": []}))
             await asyncio.sleep(0.02)
 
     task = asyncio.create_task(go_on())
@@ -198,12 +198,12 @@ def test_what_receivers_get_is_as_it_is_documented() -> None:
         assert all(one["in"] == "header" and one["required"] and examples(one) for one in operation["parameters"])
 
 
-async def test_an_ended_job_is_documented_whole(alice: httpx.AsyncClient, hand: Hand) -> None:
+async def test_an_ended_job_is_documented_whole(alice: httpx.AsyncClient, worker: ManualWorker) -> None:
     """What the transition notes of a job's end has no field that receivers do not know."""
     await alice.post("/v1/endpoints", json={"url": "http://127.0.0.1:8000/", "events": ["job.*"]})
     job_id = (await alice.post("/v1/images?name=a.png", content=PNG)).json()["id"]
     file = File("small.jpg", "ab" * 32, "image/jpeg", 1, {"width": 1})
-    await hand.end(job_id, result=Result(files=(file,)))
+    await worker.end(job_id, result=Result(files=(file,)))
     [event] = (await alice.get("/v1/jobs?kind=event")).json()["jobs"]
     body = json.loads(body_of(EventParams(**event["params"]), 1, ""))
     documented = DOCUMENT["components"]["schemas"]["EndedJob"]["properties"]

@@ -9,7 +9,7 @@ from tasks.queue.connect import close, connect
 from tasks.queue.records.record import State
 from tests.benchmarks.queue import ours
 from tests.benchmarks.report import Report, Row
-from tests.support.engine_running import Desk, settings_for
+from tests.support.engine_running import JobClient, settings_for
 from tests.support.processes import worker_process
 from tests.support.servers import Valkey
 
@@ -22,19 +22,19 @@ async def again() -> list[float]:
     """Seconds from the kill to each job's second start."""
     with Valkey() as valkey, tempfile.TemporaryDirectory() as folder:
         redis = connect(valkey.url)
-        desk = Desk(redis, settings_for(redis))
-        desk.watch.start()
+        job_client = JobClient(redis, settings_for(redis))
+        job_client.watch.start()
         clock: Callable[[], object] = redis.time
         async with worker_process(redis, valkey.url, default=JOBS) as doomed:
-            held = [await desk.submit("sleep", seconds=13, file=str(Path(folder) / "lines")) for _ in range(JOBS)]
+            held = [await job_client.submit("sleep", seconds=13, file=str(Path(folder) / "lines")) for _ in range(JOBS)]
             for job_id in held:
-                await desk.until(job_id, State.RUNNING)
+                await job_client.until(job_id, State.RUNNING)
             async with worker_process(redis, valkey.url, default=JOBS):
                 doomed.kill()
                 seconds, micros = await clock()  # type: ignore[misc]
                 killed = seconds + micros / 1e6
-                records = [await desk.ended(job_id, seconds=60) for job_id in held]
-        await desk.watch.stop()
+                records = [await job_client.ended(job_id, seconds=60) for job_id in held]
+        await job_client.watch.stop()
         await close(redis)
     return [(record.started_at or 0) / 1000 - killed for record in records]
 

@@ -16,7 +16,7 @@ from tasks.queue.redis_keys import JOB, JOBS
 from tasks.settings import Settings
 from tests.benchmarks.api import serving
 from tests.benchmarks.report import Report, Row, percentile
-from tests.support.api.worker import Hand
+from tests.support.api.manual_worker import ManualWorker
 from tests.support.listeners import listen_to
 from tests.support.servers import Valkey
 
@@ -86,7 +86,7 @@ async def listing(redis: ArqRedis, port: int) -> list[Row]:
 async def heard(redis: ArqRedis, port: int) -> list[Row]:
     """From the end of the last job to the moment at which the last listener has been told of his."""
     settings = Settings(_env_file=None)
-    intake, hand = Intake(redis, settings), Hand(redis, settings)
+    intake, worker = Intake(redis, settings), ManualWorker(redis, settings)
     submission = Submission(kind="thumbnail", queue="media", owner="shop", params="{}")
     ids = [(await intake.accept(submission)).job_id for _ in range(JOBS_HEARD)]
     own, listeners = len(await redis.client_list()), []
@@ -95,9 +95,9 @@ async def heard(redis: ArqRedis, port: int) -> list[Row]:
         listeners += await asyncio.gather(*coming)
     clients = await redis.client_list()
     listening = [asyncio.create_task(one.listen("end")) for one in listeners]
-    await hand.begin()
+    await worker.begin()
     for job_id in ids:
-        await hand.end(job_id)
+        await worker.end(job_id)
     ended = time.perf_counter()
     await asyncio.gather(*listening)
     last_ms = 1000 * (max(one.ended_at for one in listeners) - ended)

@@ -7,7 +7,7 @@ from arq.connections import ArqRedis
 
 from tasks.queue.connect import close, connect
 from tasks.settings import Settings
-from tests.support.engine_running import Desk, settings_for
+from tests.support.engine_running import JobClient, settings_for
 from tests.support.servers import Valkey
 
 
@@ -30,8 +30,8 @@ def settings(mortal_redis: ArqRedis) -> Settings:
 
 
 @pytest.fixture
-async def desk(mortal_redis: ArqRedis, settings: Settings) -> AsyncIterator[Desk]:
-    desk = Desk(mortal_redis, settings)
-    desk.watch.start()
-    yield desk
-    await desk.watch.stop()
+async def job_client(mortal_redis: ArqRedis, settings: Settings) -> AsyncIterator[JobClient]:
+    job_client = JobClient(mortal_redis, settings)
+    job_client.watch.start()
+    yield job_client
+    await job_client.watch.stop()

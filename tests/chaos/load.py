@@ -11,10 +11,10 @@ from tasks.queue.records.indexes import of_deliveries
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import JOBS
 from tasks.webhook.events import delivery_id
-from tests.support.delivering_engine import PostOffice
 from tests.support.processes import worker_process
-from tests.support.receiver_behaviours import Exchange, manner
+from tests.support.receiver_behaviours import Exchange, behaviour
 from tests.support.receivers import Receiver, Request
+from tests.support.webhook_harness import WebhookHarness
 
 LOOPBACK = {"OUTBOUND_NETWORKS": "127.0.0.0/8", "OUTBOUND_HTTP": "1", "LOG_LEVEL": "warning"}
 SLOTS = 10
@@ -26,19 +26,19 @@ PATIENCE_S = 10.0
 
 
 @dataclass(slots=True)
-class Door(Receiver):
+class GatedReceiver(Receiver):
     """Answers while it is open. held: how many wait for an answer."""
 
-    manner: str = "door"
+    behaviour: str = "gated"
     held: int = 0
     open: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-@manner
-async def door(exchange: Exchange) -> None:
-    """An answer once the door is open."""
+@behaviour
+async def gated(exchange: Exchange) -> None:
+    """An answer once `open` is set."""
     receiver = exchange.receiver
-    assert isinstance(receiver, Door)
+    assert isinstance(receiver, GatedReceiver)
     receiver.held += 1
     await receiver.open.wait()
     receiver.held -= 1
@@ -46,14 +46,14 @@ async def door(exchange: Exchange) -> None:
 
 
 @dataclass(slots=True)
-class Siege:
+class DeliveryLoad:
     """Events of kinds, endpoints that asked for one kind each, and one receiver for all.
 
     lost: the deliveries that a killed worker had in hand, by the point at which it was killed.
     """
 
-    office: PostOffice
-    receiver: Door
+    webhooks: WebhookHarness
+    receiver: GatedReceiver
     endpoints: list[tuple[str, str]] = field(default_factory=list)
     events: list[tuple[str, str]] = field(default_factory=list)
     lost: dict[str, set[str]] = field(default_factory=dict)
@@ -62,28 +62,28 @@ class Siege:
         """So many endpoints for a kind of events, at paths of their own."""
         for _ in range(count):
             url = self.receiver.at(f"/{len(self.endpoints)}")
-            endpoint, _ = await self.office.subscribe(url, events=[kind])
+            endpoint, _ = await self.webhooks.subscribe(url, events=[kind])
             self.endpoints.append((endpoint.id, kind))
 
-    async def tell(self, kind: str) -> str:
+    async def publish(self, kind: str) -> str:
         """An event, which carries its number; returns its id."""
-        event = await self.office.tell(kind, {"number": len(self.events)})
+        event = await self.webhooks.publish(kind, {"number": len(self.events)})
         self.events.append((event, kind))
         return event
 
     @asynccontextmanager
-    async def load(self, kind: str) -> AsyncIterator[None]:
+    async def publishing(self, kind: str) -> AsyncIterator[None]:
         """Events all the time until the block ends."""
 
         over = asyncio.Event()
 
-        async def tell_all_the_time() -> None:
+        async def publish_until_over() -> None:
             # To its own end: an event that is told and not noted would be a stranger.
             while not over.is_set():
-                await self.tell(kind)
+                await self.publish(kind)
                 await asyncio.sleep(PAUSE_S)
 
-        telling = asyncio.create_task(tell_all_the_time())
+        telling = asyncio.create_task(publish_until_over())
         try:
             yield
         finally:
@@ -95,10 +95,10 @@ class Siege:
         await self.receiver.wait_for(len(self.receiver.requests) + UNDER_WAY)
 
     @asynccontextmanager
-    async def doomed(self, point: str, port: int) -> AsyncIterator[None]:
+    async def worker_to_kill(self, point: str, port: int) -> AsyncIterator[None]:
         """A worker, with Redis at this port, that is killed when the block ends."""
         url = f"redis://127.0.0.1:{port}/0"
-        async with worker_process(self.office.redis, url, environment=LOOPBACK, default=10, webhooks=SLOTS):
+        async with worker_process(self.webhooks.redis, url, environment=LOOPBACK, default=10, webhooks=SLOTS):
             yield
         self.lost[point] = await self.in_hand()
 
@@ -112,7 +112,7 @@ class Siege:
     async def in_hand(self) -> set[str]:
         """The deliveries that run, says Redis; but for those whose workers are known to be dead."""
         index = f"{JOBS}{of_deliveries('dev')}:{State.RUNNING}"
-        running = {one.decode() for one in await self.office.redis.zrange(index, 0, -1)}
+        running = {one.decode() for one in await self.webhooks.redis.zrange(index, 0, -1)}
         return running.difference(*self.lost.values())
 
     def alive(self, kind: str) -> set[str]:

@@ -9,7 +9,7 @@ from arq.connections import ArqRedis
 
 from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.records.record import State
-from tests.support.engine_running import Desk
+from tests.support.engine_running import JobClient
 from tests.support.processes import worker_process
 from tests.support.servers import Valkey
 
@@ -33,14 +33,14 @@ def stored(folder: Path) -> set[str]:
 
 
 async def test_a_cleanup_whose_worker_is_killed_is_finished_by_the_next(
-    mortal_redis: ArqRedis, mortal_valkey: Valkey, desk: Desk, tmp_path: Path
+    mortal_redis: ArqRedis, mortal_valkey: Valkey, job_client: JobClient, tmp_path: Path
 ) -> None:
     blobs = [old_blob(tmp_path, number) for number in range(BLOBS)]
     needed = set(blobs[:NEEDED])
     for sha256 in needed:
-        await desk.submit("sleep", delay_ms=3_600_000, blobs=(sha256,))
+        await job_client.submit("sleep", delay_ms=3_600_000, blobs=(sha256,))
     environment = {"STORAGE_URL": f"file://{tmp_path}"}
-    cleanup = (await desk.intake.accept(Submission("cleanup", "default", "system", "{}"))).job_id
+    cleanup = (await job_client.intake.accept(Submission("cleanup", "default", "system", "{}"))).job_id
 
     async with worker_process(mortal_redis, mortal_valkey.url, environment=environment, default=5) as doomed:
         async with asyncio.timeout(20):
@@ -50,7 +50,7 @@ async def test_a_cleanup_whose_worker_is_killed_is_finished_by_the_next(
         doomed.wait()
     left = stored(tmp_path)
     assert NEEDED < len(left) < BLOBS, "it was killed in the middle"
-    assert (await desk.read(cleanup)).state is State.RUNNING
+    assert (await job_client.read(cleanup)).state is State.RUNNING
 
     # Nobody waits in a test for a lease and marks to lapse that are known to be dead.
     await mortal_redis.delete(f"arq:in-progress:{cleanup}")
@@ -62,7 +62,7 @@ async def test_a_cleanup_whose_worker_is_killed_is_finished_by_the_next(
         await mortal_redis.set(key, 1, keepttl=True)
 
     async with worker_process(mortal_redis, mortal_valkey.url, environment=environment, default=5):
-        record = await desk.ended(cleanup, seconds=60)
+        record = await job_client.ended(cleanup, seconds=60)
     assert record.state is State.SUCCEEDED
     assert [one["outcome"] for one in record.attempts] == ["lapsed", "succeeded"]
     assert stored(tmp_path) == needed

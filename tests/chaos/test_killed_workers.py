@@ -8,7 +8,7 @@ from pathlib import Path
 from arq.connections import ArqRedis
 
 from tasks.queue.records.record import State
-from tests.support.engine_running import Desk
+from tests.support.engine_running import JobClient
 from tests.support.processes import start, worker_process
 from tests.support.servers import Valkey
 
@@ -20,17 +20,17 @@ def starts(lines: Path) -> Counter[str]:
 
 
 async def test_the_jobs_of_a_killed_worker_run_again_within_15_seconds_elsewhere_once(
-    mortal_redis: ArqRedis, mortal_valkey: Valkey, desk: Desk, tmp_path: Path
+    mortal_redis: ArqRedis, mortal_valkey: Valkey, job_client: JobClient, tmp_path: Path
 ) -> None:
     lines = tmp_path / "lines"
     async with worker_process(mortal_redis, mortal_valkey.url, default=20) as doomed:
-        held = [await desk.submit("sleep", seconds=14 if n < 10 else 0.2, file=str(lines)) for n in range(20)]
+        held = [await job_client.submit("sleep", seconds=14 if n < 10 else 0.2, file=str(lines)) for n in range(20)]
         for job_id in held[:10]:
-            await desk.until(job_id, State.RUNNING)
+            await job_client.until(job_id, State.RUNNING)
         async with worker_process(mortal_redis, mortal_valkey.url, default=20):
             doomed.kill()
             killed = time.time()
-            records = [await desk.ended(job_id, seconds=60) for job_id in held]
+            records = [await job_client.ended(job_id, seconds=60) for job_id in held]
 
     assert all(record.state is State.SUCCEEDED for record in records)
     rerun = [record for record in records if len(record.attempts) > 1]
@@ -45,11 +45,11 @@ async def test_the_jobs_of_a_killed_worker_run_again_within_15_seconds_elsewhere
 
 
 async def test_a_job_that_kills_its_workers_runs_the_third_time_alone_and_is_then_stopped_as_poison(
-    mortal_redis: ArqRedis, mortal_valkey: Valkey, desk: Desk, tmp_path: Path
+    mortal_redis: ArqRedis, mortal_valkey: Valkey, job_client: JobClient, tmp_path: Path
 ) -> None:
     lines = tmp_path / "lines"
-    poison = await desk.submit("die", times=99, file=str(lines))
-    neighbours = [await desk.submit("sleep", owner="neighbour", seconds=1, file=str(lines)) for _ in range(4)]
+    poison = await job_client.submit("die", times=99, file=str(lines))
+    neighbours = [await job_client.submit("sleep", owner="neighbour", seconds=1, file=str(lines)) for _ in range(4)]
     stop = asyncio.Event()
 
     async def keep_a_worker_alive() -> None:
@@ -62,8 +62,8 @@ async def test_a_job_that_kills_its_workers_runs_the_third_time_alone_and_is_the
             process.wait()
 
     keeper = asyncio.create_task(keep_a_worker_alive())
-    record = await desk.ended(poison, seconds=90)
-    others = [await desk.ended(job_id, seconds=30) for job_id in neighbours]
+    record = await job_client.ended(poison, seconds=90)
+    others = [await job_client.ended(job_id, seconds=30) for job_id in neighbours]
     stop.set()
     await keeper
 
@@ -80,9 +80,9 @@ async def test_a_job_that_kills_its_workers_runs_the_third_time_alone_and_is_the
 
 
 async def test_an_innocent_suspect_succeeds_alone(
-    mortal_redis: ArqRedis, mortal_valkey: Valkey, desk: Desk, tmp_path: Path
+    mortal_redis: ArqRedis, mortal_valkey: Valkey, job_client: JobClient, tmp_path: Path
 ) -> None:
-    suspect = await desk.submit("die", times=2, file=str(tmp_path / "lines"))
+    suspect = await job_client.submit("die", times=2, file=str(tmp_path / "lines"))
     for _ in range(2):
         doomed = start(mortal_valkey.url, "tests.support.processes", "default=5")
         await asyncio.wait_for(asyncio.to_thread(doomed.wait), AGAIN_WITHIN_S)
@@ -90,7 +90,7 @@ async def test_an_innocent_suspect_succeeds_alone(
         await mortal_redis.delete(f"arq:in-progress:{suspect}")
         await mortal_redis.zadd("arq:queue", {suspect: 1})
     async with worker_process(mortal_redis, mortal_valkey.url, default=5):
-        record = await desk.ended(suspect, seconds=30)
+        record = await job_client.ended(suspect, seconds=30)
 
     assert record.state is State.SUCCEEDED
     assert [one["outcome"] for one in record.attempts] == ["lapsed", "lapsed", "succeeded"]

@@ -8,7 +8,7 @@ from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
 from tasks.queue.records.record import State
-from tests.support.engine_running import Desk
+from tests.support.engine_running import JobClient
 from tests.support.processes import worker_process
 from tests.support.servers import Valkey
 
@@ -16,7 +16,7 @@ AWAY_S = 30
 
 
 async def test_redis_gone_for_30_seconds_under_load_loses_nothing_and_runs_nothing_twice(
-    mortal_redis: ArqRedis, mortal_valkey: Valkey, desk: Desk, tmp_path: Path
+    mortal_redis: ArqRedis, mortal_valkey: Valkey, job_client: JobClient, tmp_path: Path
 ) -> None:
     lines = tmp_path / "lines"
     accepted: list[str] = []
@@ -25,7 +25,7 @@ async def test_redis_gone_for_30_seconds_under_load_loses_nothing_and_runs_nothi
     async def submit_all_the_time() -> None:
         while not stop.is_set():
             try:
-                accepted.append(await desk.submit("sleep", seconds=0.05, file=str(lines)))
+                accepted.append(await job_client.submit("sleep", seconds=0.05, file=str(lines)))
             except (RedisError, OSError):
                 # A submit that was not answered was not accepted; the client would try again.
                 await asyncio.sleep(0.2)
@@ -36,10 +36,10 @@ async def test_redis_gone_for_30_seconds_under_load_loses_nothing_and_runs_nothi
         worker_process(mortal_redis, mortal_valkey.url, default=10) as second,
     ):
         # One job ends while Redis is away, another outlasts the outage and every lease.
-        during = await desk.submit("sleep", seconds=5, file=str(lines))
-        across = await desk.submit("sleep", seconds=AWAY_S + 8, file=str(lines))
+        during = await job_client.submit("sleep", seconds=5, file=str(lines))
+        across = await job_client.submit("sleep", seconds=AWAY_S + 8, file=str(lines))
         for job_id in (during, across):
-            await desk.until(job_id, State.RUNNING)
+            await job_client.until(job_id, State.RUNNING)
         load = asyncio.create_task(submit_all_the_time())
         await asyncio.sleep(2)
         mortal_valkey.kill()
@@ -48,7 +48,7 @@ async def test_redis_gone_for_30_seconds_under_load_loses_nothing_and_runs_nothi
         await asyncio.sleep(3)
         stop.set()
         await load
-        records = {job_id: await desk.ended(job_id, seconds=60) for job_id in [during, across, *accepted]}
+        records = {job_id: await job_client.ended(job_id, seconds=60) for job_id in [during, across, *accepted]}
         assert first.poll() is None
         assert second.poll() is None
 

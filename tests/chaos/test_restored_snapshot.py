@@ -15,9 +15,9 @@ from redis.exceptions import RedisError
 from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import JOB
-from tests.support.engine_running import Desk, settings_for
+from tests.support.engine_running import JobClient, settings_for
 from tests.support.processes import worker_process
-from tests.support.queue.claimant import Claimant
+from tests.support.queue.fake_worker import FakeWorker
 from tests.support.servers import Valkey
 
 EACH = 5
@@ -42,22 +42,22 @@ async def restart(redis: ArqRedis, valkey: Valkey) -> None:
 
 
 async def test_every_job_of_an_older_snapshot_ends(
-    mortal_redis: ArqRedis, mortal_valkey: Valkey, desk: Desk, tmp_path: Path
+    mortal_redis: ArqRedis, mortal_valkey: Valkey, job_client: JobClient, tmp_path: Path
 ) -> None:
     lines = str(tmp_path / "lines")
-    claimant = Claimant(mortal_redis, settings_for(mortal_redis))
+    worker = FakeWorker(mortal_redis, settings_for(mortal_redis))
     for _ in range(2 * EACH):
-        await desk.submit("note", file=lines)
-    for job in (await claimant.claim(2 * EACH)).jobs[:EACH]:
-        await claimant.finish(job, "retrying", delay_ms=1_000)
-    queued = [await desk.submit("note", file=lines, owner="acme") for _ in range(EACH)]
-    scheduled = [await desk.submit("note", file=lines, delay_ms=1_000) for _ in range(EACH)]
-    later = await desk.submit("note", file=lines, delay_ms=3_600_000)
-    parked = await desk.submit("note", file=lines, owner="parked")
+        await job_client.submit("note", file=lines)
+    for job in (await worker.claim(2 * EACH)).jobs[:EACH]:
+        await worker.finish(job, "retrying", delay_ms=1_000)
+    queued = [await job_client.submit("note", file=lines, owner="acme") for _ in range(EACH)]
+    scheduled = [await job_client.submit("note", file=lines, delay_ms=1_000) for _ in range(EACH)]
+    later = await job_client.submit("note", file=lines, delay_ms=3_600_000)
+    parked = await job_client.submit("note", file=lines, owner="parked")
     await mortal_redis.zadd("pressroom:parked:default", {"owner:parked": 9e12})
     await mortal_redis.zrem("pressroom:turns:default", "owner:parked")
     ids = [key.decode().removeprefix(JOB) async for key in mortal_redis.scan_iter(match=f"{JOB}*")]
-    assert Counter([(await desk.read(job_id)).state for job_id in ids]) == {
+    assert Counter([(await job_client.read(job_id)).state for job_id in ids]) == {
         State.RUNNING: EACH,
         State.RETRYING: EACH,
         State.QUEUED: EACH + 1,
@@ -69,7 +69,7 @@ async def test_every_job_of_an_older_snapshot_ends(
     await restart(mortal_redis, mortal_valkey)
     async with worker_process(mortal_redis, mortal_valkey.url, default=10):
         for job_id in [*queued, *scheduled]:
-            assert (await desk.ended(job_id)).state is State.SUCCEEDED
+            assert (await job_client.ended(job_id)).state is State.SUCCEEDED
     mortal_valkey.kill()
     shutil.rmtree(tmp_path / "data")
     shutil.copytree(tmp_path / "snapshot", tmp_path / "data")
@@ -81,12 +81,12 @@ async def test_every_job_of_an_older_snapshot_ends(
 
     async with worker_process(mortal_redis, mortal_valkey.url, default=10):
         request = Submission("reconciliation", "default", "system", "{}")
-        done = await desk.ended((await desk.intake.accept(request)).job_id)
+        done = await job_client.ended((await job_client.intake.accept(request)).job_id)
         assert done.result is not None
         assert done.result["mended"] >= len(ids) - EACH  # those in a line may have been claimed already
         for job_id in set(ids) - {later, parked}:
-            record = await desk.ended(job_id)
+            record = await job_client.ended(job_id)
             assert record.state is State.SUCCEEDED, record
-        assert (await desk.read(later)).state is State.SCHEDULED
-        assert (await desk.read(parked)).state is State.QUEUED
-        assert await mortal_redis.zscore("arq:queue", later) == (await desk.read(later)).due_at
+        assert (await job_client.read(later)).state is State.SCHEDULED
+        assert (await job_client.read(parked)).state is State.QUEUED
+        assert await mortal_redis.zscore("arq:queue", later) == (await job_client.read(later)).due_at

@@ -13,7 +13,7 @@ from arq.connections import ArqRedis
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import CHANGES, WORKERS
 from tests.support.api.event_source import listening, until_end
-from tests.support.engine_running import Desk
+from tests.support.engine_running import JobClient
 from tests.support.processes import start, worker_process
 from tests.support.servers import Valkey, free_port, wait_for_port
 
@@ -24,33 +24,33 @@ async def exit_code(process: "subprocess.Popen[bytes]", within_s: float = 15) ->
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
 async def test_running_jobs_end_waiting_ones_stay_and_the_process_exits_cleanly(
-    mortal_redis: ArqRedis, mortal_valkey: Valkey, desk: Desk, tmp_path: Path, sign: signal.Signals
+    mortal_redis: ArqRedis, mortal_valkey: Valkey, job_client: JobClient, tmp_path: Path, sign: signal.Signals
 ) -> None:
     async with worker_process(mortal_redis, mortal_valkey.url, default=1) as process:
-        running = await desk.submit("sleep", seconds=1, file=str(tmp_path / "a"))
-        waiting = await desk.submit("sleep", seconds=1, file=str(tmp_path / "a"))
-        await desk.until(running, State.RUNNING)
+        running = await job_client.submit("sleep", seconds=1, file=str(tmp_path / "a"))
+        waiting = await job_client.submit("sleep", seconds=1, file=str(tmp_path / "a"))
+        await job_client.until(running, State.RUNNING)
         process.send_signal(sign)
         assert await exit_code(process) == 0
 
-    assert (await desk.read(running)).state is State.SUCCEEDED
-    assert (await desk.read(waiting)).state is State.QUEUED
+    assert (await job_client.read(running)).state is State.SUCCEEDED
+    assert (await job_client.read(waiting)).state is State.QUEUED
     assert await mortal_redis.zcard(WORKERS) == 0
 
 
 async def test_a_job_longer_than_the_grace_is_handed_back_and_runs_elsewhere_at_once(
-    mortal_redis: ArqRedis, mortal_valkey: Valkey, desk: Desk, tmp_path: Path
+    mortal_redis: ArqRedis, mortal_valkey: Valkey, job_client: JobClient, tmp_path: Path
 ) -> None:
     async with worker_process(
         mortal_redis, mortal_valkey.url, environment={"SHUTDOWN_GRACE_S": "0.5"}, default=1
     ) as process:
-        job_id = await desk.submit("sleep", seconds=3, file=str(tmp_path / "a"))
-        await desk.until(job_id, State.RUNNING)
+        job_id = await job_client.submit("sleep", seconds=3, file=str(tmp_path / "a"))
+        await job_client.until(job_id, State.RUNNING)
         async with worker_process(mortal_redis, mortal_valkey.url, default=1):
             process.terminate()
             stopped = time.monotonic()
             assert await exit_code(process) == 0
-            record = await desk.ended(job_id, seconds=20)
+            record = await job_client.ended(job_id, seconds=20)
 
     assert [one["outcome"] for one in record.attempts] == ["handed_back", "succeeded"]
     assert record.tries == 0
@@ -59,27 +59,27 @@ async def test_a_job_longer_than_the_grace_is_handed_back_and_runs_elsewhere_at_
 
 
 async def test_a_second_signal_stops_at_once(
-    mortal_redis: ArqRedis, mortal_valkey: Valkey, desk: Desk, tmp_path: Path
+    mortal_redis: ArqRedis, mortal_valkey: Valkey, job_client: JobClient, tmp_path: Path
 ) -> None:
     async with worker_process(mortal_redis, mortal_valkey.url, default=1) as process:
-        job_id = await desk.submit("sleep", seconds=60, file=str(tmp_path / "a"))
-        await desk.until(job_id, State.RUNNING)
+        job_id = await job_client.submit("sleep", seconds=60, file=str(tmp_path / "a"))
+        await job_client.until(job_id, State.RUNNING)
         process.terminate()
         await asyncio.sleep(0.3)
         process.terminate()
         assert await exit_code(process, within_s=5) == 0
 
-    assert (await desk.read(job_id)).state is State.QUEUED
+    assert (await job_client.read(job_id)).state is State.QUEUED
 
 
 async def test_a_stop_while_redis_is_away_does_not_hang(
-    mortal_redis: ArqRedis, mortal_valkey: Valkey, desk: Desk, tmp_path: Path
+    mortal_redis: ArqRedis, mortal_valkey: Valkey, job_client: JobClient, tmp_path: Path
 ) -> None:
     async with worker_process(
         mortal_redis, mortal_valkey.url, environment={"SHUTDOWN_GRACE_S": "0.5"}, default=1
     ) as process:
-        job_id = await desk.submit("sleep", seconds=60, file=str(tmp_path / "a"))
-        await desk.until(job_id, State.RUNNING)
+        job_id = await job_client.submit("sleep", seconds=60, file=str(tmp_path / "a"))
+        await job_client.until(job_id, State.RUNNING)
         mortal_valkey.kill()
         process.terminate()
         assert await exit_code(process, within_s=25) == 0
@@ -88,9 +88,14 @@ async def test_a_stop_while_redis_is_away_does_not_hang(
 # At a SIGTERM the server, once it has shut down, lets the signal have its way.
 @pytest.mark.parametrize(("sign", "status"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 0)])
 async def test_the_web_process_lets_go_who_listens_and_who_waits(
-    mortal_redis: ArqRedis, mortal_valkey: Valkey, desk: Desk, tmp_path: Path, sign: signal.Signals, status: int
+    mortal_redis: ArqRedis,
+    mortal_valkey: Valkey,
+    job_client: JobClient,
+    tmp_path: Path,
+    sign: signal.Signals,
+    status: int,
 ) -> None:
-    awaited, followed = [await desk.submit("sleep", seconds=60, file=str(tmp_path / "a")) for _ in range(2)]
+    awaited, followed = [await job_client.submit("sleep", seconds=60, file=str(tmp_path / "a")) for _ in range(2)]
     port, lines = free_port(), tmp_path / "web.log"
     options = ("--port", str(port), "--timeout-graceful-shutdown", "25")
     process = start(mortal_valkey.url, "uvicorn", "api.app:app", *options, lines=lines, API_KEYS="")

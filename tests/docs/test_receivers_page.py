@@ -21,7 +21,7 @@ from tasks.webhook.endpoints import Endpoints, Reason
 from tasks.webhook.events import OURS, TEST, EventParams, body_of
 from tasks.webhook.kind import DELIVERY
 from tasks.webhook.secret_box import SecretBox
-from tests.support.queue.claimant import Claimant
+from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import submit
 from tools.documents import ROOT
 
@@ -96,18 +96,16 @@ async def test_the_example_of_a_jobs_end_is_what_its_end_sends(redis: ArqRedis, 
     example = EXAMPLES[f"job.{end}"]
     told = example["data"]
     listener = await subscribe(endpoints)
-    settings, claimant = Settings(_env_file=None), Claimant(redis, Settings(_env_file=None))
+    settings, worker = Settings(_env_file=None), FakeWorker(redis, Settings(_env_file=None))
     job_id = await submit(Intake(redis, settings), kind=told["kind"], name=told.get("name"), address=ADDRESS)
     if end == "cancelled":
         assert await Canceller(redis, settings).cancel(job_id) == "cancelled"
     elif end == "failed":
-        await claimant.finish(
-            await claimant.one(), "failed", value=["", ""], fields=("error", json.dumps(told["error"]))
-        )
+        await worker.finish(await worker.one(), "failed", value=["", ""], fields=("error", json.dumps(told["error"])))
     else:
         files = [{**one, "blob": one["sha256"]} for one in told["files"]]
-        await claimant.finish(await claimant.one(), fields=("files", json.dumps(files)))
-    assert await announced(redis, claimant, instead={job_id: told["id"]}) == timeless(example)
+        await worker.finish(await worker.one(), fields=("files", json.dumps(files)))
+    assert await announced(redis, worker, instead={job_id: told["id"]}) == timeless(example)
     await endpoints.delete("dev", listener)
 
 
@@ -115,8 +113,8 @@ async def test_the_example_of_a_disabled_endpoint_is_what_is_sent(redis: ArqRedi
     example = EXAMPLES["endpoint.disabled"]
     failing, listener = await subscribe(endpoints), await subscribe(endpoints)
     await endpoints.disable(failing, example["data"]["reason"])
-    claimant = Claimant(redis, Settings(_env_file=None))
-    assert await announced(redis, claimant, instead={failing: example["data"]["endpoint"]}) == timeless(example)
+    worker = FakeWorker(redis, Settings(_env_file=None))
+    assert await announced(redis, worker, instead={failing: example["data"]["endpoint"]}) == timeless(example)
     for endpoint in (failing, listener):
         await endpoints.delete("dev", endpoint)
 
@@ -127,17 +125,17 @@ async def test_the_examples_of_an_alert_are_what_is_sent(
     fired, resolved = (EXAMPLES[f"alert.{name}"] for name in ("fired", "resolved"))
     monkeypatch.setattr("tasks.maintenance.alerts.new_id", lambda: fired["data"]["id"])
     listener = await subscribe(endpoints)
-    settings, claimant = Settings(_env_file=None), Claimant(redis, Settings(_env_file=None))
+    settings, worker = Settings(_env_file=None), FakeWorker(redis, Settings(_env_file=None))
     job_id = await submit(Intake(redis, settings), queue="media")
     for queue in QUEUES:
         await redis.set(f"{arq_queue(queue)}:health-check", "a worker of ARQ's own", px=60_000)
     await Lanes(redis).pause("media")
     await redis.hset(JOB + job_id, "due_at", int((time.time() - 400) * 1000))
     await check(cast("Run[AlertParams]", SimpleNamespace(redis=redis, settings=settings)))
-    assert await announced(redis, claimant, instead={}) == timeless(fired)
+    assert await announced(redis, worker, instead={}) == timeless(fired)
     await Canceller(redis, settings).cancel(job_id)
     await check(cast("Run[AlertParams]", SimpleNamespace(redis=redis, settings=settings)))
-    events = [await announced(redis, claimant, instead={}) for _ in range(2)]
+    events = [await announced(redis, worker, instead={}) for _ in range(2)]
     assert timeless(resolved) in events, "beside the end of the job"
     await endpoints.delete("dev", listener)
 
@@ -154,13 +152,13 @@ async def subscribe(endpoints: Endpoints) -> str:
     return endpoint.id
 
 
-async def announced(redis: ArqRedis, claimant: Claimant, *, instead: dict[str, str]) -> Any:
+async def announced(redis: ArqRedis, worker: FakeWorker, *, instead: dict[str, str]) -> Any:
     """The body of the one event that waits, as receivers get it, without its times. instead: id → that of the page."""
-    event = await claimant.one()
+    event = await worker.one()
     fields = await redis.hgetall(JOB + event.id)
     params = EventParams.model_validate_json(fields[b"params"])
     body = body_of(params, event.created_at, fields.get(b"address", b"").decode()).decode()
-    await claimant.finish(event)
+    await worker.finish(event)
     for ours, theirs in instead.items():
         body = body.replace(ours, theirs)
     return timeless(json.loads(body))

@@ -16,7 +16,7 @@ from arq.connections import ArqRedis
 from tasks.queue.jobs.enqueue import Intake, Submission
 from tasks.queue.script import Script
 from tasks.settings import Settings
-from tests.support.api.worker import WORKER, Hand
+from tests.support.api.manual_worker import WORKER, ManualWorker
 from tests.support.listeners import listen_to
 from tests.support.servers import Valkey, free_port, wait_for_port
 from tools.demo.demo import ROOT
@@ -52,7 +52,7 @@ def port(valkey: Valkey, tmp_path: Path) -> Iterator[int]:
 
 async def test_a_thousand_listeners_take_one_subscription_and_are_all_told(redis: ArqRedis, port: int) -> None:
     settings = Settings(_env_file=None)
-    intake, hand = Intake(redis, settings), Hand(redis, settings)
+    intake, worker = Intake(redis, settings), ManualWorker(redis, settings)
     submission = Submission(kind="thumbnail", queue="media", owner="dev", params="{}")
     ids = [(await intake.accept(submission)).job_id for _ in range(JOBS)]
     own = len(await redis.client_list())
@@ -66,9 +66,9 @@ async def test_a_thousand_listeners_take_one_subscription_and_are_all_told(redis
     assert len(clients) - own <= settings.redis_max_connections
 
     began = time.perf_counter()
-    await hand.begin()
+    await worker.begin()
     for job_id in ids:
-        await hand.end(job_id)
+        await worker.end(job_id)
     async with asyncio.timeout(TOLD_S):
         await asyncio.gather(*(listener.listen("end") for listener in listeners))
     assert max(listener.ended_at for listener in listeners) - began < TOLD_S
@@ -78,15 +78,19 @@ async def test_a_thousand_listeners_take_one_subscription_and_are_all_told(redis
 
 async def test_who_reads_nothing_holds_up_nobody_and_is_told_the_latest_in_the_end(redis: ArqRedis, port: int) -> None:
     settings = Settings(_env_file=None)
-    intake, hand, progress = Intake(redis, settings), Hand(redis, settings), Script(redis, "run/progress")
+    intake, worker, progress = (
+        Intake(redis, settings),
+        ManualWorker(redis, settings),
+        Script(redis, "run/progress"),
+    )
     job_id = (await intake.accept(Submission(kind="thumbnail", queue="media", owner="dev", params="{}"))).job_id
     deaf, keen = await listen_to(port, job_id), await listen_to(port, job_id)
     hearing = asyncio.create_task(keen.listen("end"))
-    await hand.begin()
+    await worker.begin()
     for done in range(CHANGES):
         said = json.dumps({"done": done, "total": CHANGES, "note": "x" * NOTE_BYTES})
         assert await progress({"id": job_id, "worker": WORKER, "attempt": 1, "progress": said})
-    await hand.end(job_id)
+    await worker.end(job_id)
     async with asyncio.timeout(TOLD_S):
         await hearing
         await deaf.listen("end")

@@ -32,7 +32,7 @@ async def test_a_picture_is_fetched_and_its_thumbnails_made(address: str) -> Non
 
 async def test_a_redirect_and_a_file_too_large_fail_at_once_with_their_reason(address: str) -> None:
     async with Receiver() as receiver, httpx.AsyncClient(base_url=address, timeout=30) as client:
-        for manner, code in (("redirecting", "redirected"), ("endless", "too_large"), ("status/404", "bad_status")):
-            job = await ended(client, receiver.at(f"/{manner}"))
+        for behaviour, code in (("redirecting", "redirected"), ("endless", "too_large"), ("status/404", "bad_status")):
+            job = await ended(client, receiver.at(f"/{behaviour}"))
             assert (job["state"], job["error"]["code"], job["error"]["field"]) == ("failed", code, "url")
             assert job["files"] == []

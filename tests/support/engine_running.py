@@ -75,7 +75,7 @@ async def working(
         await task
 
 
-class Desk:
+class JobClient:
     """Submits jobs and waits for them, as the API does."""
 
     def __init__(self, redis: ArqRedis, settings: Settings) -> None:

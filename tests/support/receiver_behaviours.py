@@ -1,4 +1,4 @@
-"""How receivers behave: one function a manner, polite and rude. What `tests.support.receivers` chooses from."""
+"""How receivers behave: one function for each behaviour. `tests.support.receivers` chooses one by name."""
 
 import asyncio
 import gzip
@@ -23,7 +23,7 @@ class HangUp(Exception):  # noqa: N818 - an outcome
 
 @dataclass(slots=True)
 class Exchange:
-    """One request, and the means to answer it. turn: the how-manieth on its connection, from 1."""
+    """One request, and the means to answer it. turn: its number on its connection, from 1."""
 
     receiver: "Receiver"
     request: "Request"
@@ -39,34 +39,34 @@ class Exchange:
         await self.say("\r\n".join([*head, "", ""]).encode(), body)
 
 
-Manner = Callable[[Exchange], Awaitable[None]]
-MANNERS: dict[str, Manner] = {}
+Behaviour = Callable[[Exchange], Awaitable[None]]
+BEHAVIOURS: dict[str, Behaviour] = {}
 
 
-def manner(function: Manner) -> Manner:
-    MANNERS[function.__name__.replace("_", "-")] = function
+def behaviour(function: Behaviour) -> Behaviour:
+    BEHAVIOURS[function.__name__.replace("_", "-")] = function
     return function
 
 
-@manner
+@behaviour
 async def fast(exchange: Exchange) -> None:
     await exchange.answer()
 
 
-@manner
+@behaviour
 async def status(exchange: Exchange) -> None:
     """The status that ends the path."""
     asked = int(exchange.request.path.rpartition("/")[2])
     await exchange.answer(asked, b"" if asked in (204, 304) else b"as you asked")
 
 
-@manner
+@behaviour
 async def failing(exchange: Exchange) -> None:
     """500 for the first `times` requests, then 200."""
     await exchange.answer(500 if len(exchange.receiver.requests) <= exchange.receiver.times else 200)
 
 
-@manner
+@behaviour
 async def throttling(exchange: Exchange) -> None:
     """429 with `Retry-After: 2` for the first `times` requests, then 200."""
     if len(exchange.receiver.requests) <= exchange.receiver.times:
@@ -75,31 +75,31 @@ async def throttling(exchange: Exchange) -> None:
         await exchange.answer()
 
 
-@manner
+@behaviour
 async def gone(exchange: Exchange) -> None:
     await exchange.answer(410, b"no more")
 
 
-@manner
+@behaviour
 async def asking(exchange: Exchange) -> None:
     """200, and the wish to get no more."""
     await exchange.answer(200, b"ok", "Webhook-Delivery: disable")
 
 
-@manner
+@behaviour
 async def redirecting(exchange: Exchange) -> None:
     """302 to `content`, or to /fast."""
     place = exchange.receiver.content.decode() or exchange.receiver.at("/fast")
     await exchange.answer(302, b"", f"Location: {place}")
 
 
-@manner
+@behaviour
 async def file(exchange: Exchange) -> None:
     """`content`, as a picture is served."""
     await exchange.answer(200, exchange.receiver.content, "Content-Type: image/png")
 
 
-@manner
+@behaviour
 async def streamed(exchange: Exchange) -> None:
     """`content` in chunks, its length untold."""
     await exchange.say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -110,25 +110,25 @@ async def streamed(exchange: Exchange) -> None:
     await exchange.say(b"0\r\n\r\n")
 
 
-@manner
+@behaviour
 async def cookies(exchange: Exchange) -> None:
     await exchange.answer(200, b"ok", "Set-Cookie: session=1234; Path=/")
 
 
-@manner
+@behaviour
 async def slow(exchange: Exchange) -> None:
     """An answer after a while."""
     await asyncio.sleep(SLOW_S)
     await exchange.answer()
 
 
-@manner
+@behaviour
 async def silent(exchange: Exchange) -> None:
     """Never an answer."""
     await asyncio.Event().wait()
 
 
-@manner
+@behaviour
 async def drip(exchange: Exchange) -> None:
     """A head, then a byte at a time, for ever."""
     await exchange.say(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
@@ -137,7 +137,7 @@ async def drip(exchange: Exchange) -> None:
         await asyncio.sleep(DRIP_S)
 
 
-@manner
+@behaviour
 async def drip_head(exchange: Exchange) -> None:
     """A header a byte at a time, for ever."""
     await exchange.say(b"HTTP/1.1 200 OK\r\nX-Slow: ")
@@ -146,7 +146,7 @@ async def drip_head(exchange: Exchange) -> None:
         await asyncio.sleep(DRIP_S)
 
 
-@manner
+@behaviour
 async def continuing(exchange: Exchange) -> None:
     """100 Continue, for ever."""
     while True:
@@ -154,20 +154,20 @@ async def continuing(exchange: Exchange) -> None:
         await asyncio.sleep(DRIP_S)
 
 
-@manner
+@behaviour
 async def reset(exchange: Exchange) -> None:
     """The request is read, then the connection is reset."""
     _reset(exchange.writer)
     raise HangUp
 
 
-@manner
+@behaviour
 async def hang_up(exchange: Exchange) -> None:
     """The request is read, then the connection is closed."""
     raise HangUp
 
 
-@manner
+@behaviour
 async def stale(exchange: Exchange) -> None:
     """A good answer to the first request of a connection; the second finds it closed."""
     if exchange.turn > 1:
@@ -175,7 +175,7 @@ async def stale(exchange: Exchange) -> None:
     await exchange.answer()
 
 
-@manner
+@behaviour
 async def stale_reset(exchange: Exchange) -> None:
     """A good answer to the first request of a connection; the second is reset."""
     if exchange.turn > 1:
@@ -184,27 +184,27 @@ async def stale_reset(exchange: Exchange) -> None:
     await exchange.answer()
 
 
-@manner
+@behaviour
 async def closing(exchange: Exchange) -> None:
     """A good answer, after which the connection is closed without notice."""
     await exchange.answer()
     raise HangUp
 
 
-@manner
+@behaviour
 async def truncated(exchange: Exchange) -> None:
     """Less than was announced."""
     await exchange.say(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", b"too short")
     raise HangUp
 
 
-@manner
+@behaviour
 async def gzip_bomb(exchange: Exchange) -> None:
     """A few kilobytes that are thirty megabytes, compressed though nobody asked for it."""
     await exchange.answer(200, bomb(), "Content-Encoding: gzip", "Content-Type: application/json")
 
 
-@manner
+@behaviour
 async def endless(exchange: Exchange) -> None:
     """A body without end, as fast as it is taken."""
     await exchange.say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -212,7 +212,7 @@ async def endless(exchange: Exchange) -> None:
         await exchange.say(b"4000\r\n", bytes(0x4000), b"\r\n")
 
 
-@manner
+@behaviour
 async def large(exchange: Exchange) -> None:
     """A body of a hundred megabytes, as its length says; it is never sent whole."""
     await exchange.say(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
@@ -220,30 +220,30 @@ async def large(exchange: Exchange) -> None:
         await exchange.say(bytes(0x4000))
 
 
-@manner
+@behaviour
 async def huge_headers(exchange: Exchange) -> None:
     await exchange.answer(200, b"ok", *(f"X-Huge-{number}: {'x' * 100_000}" for number in range(3)))
 
 
-@manner
+@behaviour
 async def many_headers(exchange: Exchange) -> None:
     await exchange.answer(200, b"ok", *(f"X-Many-{number}: x" for number in range(5000)))
 
 
-@manner
+@behaviour
 async def garbage(exchange: Exchange) -> None:
     """Not HTTP."""
     await exchange.say(b"SSH-2.0-OpenSSH_9.9\r\n" * 10)
 
 
-@manner
+@behaviour
 async def bad_chunks(exchange: Exchange) -> None:
     """A head of HTTP, and a body that is none."""
     await exchange.say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nno chunk\r\n")
     raise HangUp
 
 
-@manner
+@behaviour
 async def upgrading(exchange: Exchange) -> None:
     await exchange.say(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
     await asyncio.Event().wait()

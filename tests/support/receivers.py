@@ -1,11 +1,10 @@
-"""Receivers on loopback, polite and rude: real sockets, each with a manner.
+"""Receivers on loopback, polite and rude: real sockets, each with one behaviour.
 
     async with Receiver("reset") as receiver:
         ... receiver.url ... await receiver.wait_for(2) ... receiver.requests[0].body
 
-The manner is the constructor's, or for one request the first part of its path, if that is a manner's name (`/drip`,
-`/status/503`). In a process of its own,
-`python -m tests.support.receivers [manner] [port]` prints its address and serves.
+The constructor names the behaviour; a request may name another by the first part of its path (`/drip`, `/status/503`).
+In a process of its own, `python -m tests.support.receivers [behaviour] [port]` prints its address and serves.
 """
 
 import asyncio
@@ -19,7 +18,7 @@ from typing import Self
 
 import uvloop
 
-from tests.support.receiver_behaviours import MANNERS, Exchange, HangUp
+from tests.support.receiver_behaviours import BEHAVIOURS, Exchange, HangUp
 
 PATIENCE_S = 10.0
 BACKLOG = 1024
@@ -42,12 +41,12 @@ class Request:
 class Receiver:
     """Listens on a free port of 127.0.0.1, unless told otherwise, until its block ends.
 
-    times, content: for manners that speak of them. tls: what it shows
+    times, content: for the behaviours that use them. tls: what it shows
     (`tests.support.certificates`). requests: as they came.
     connections: how many were accepted.
     """
 
-    manner: str = "fast"
+    behaviour: str = "fast"
     times: int = 0
     content: bytes = b""
     tls: ssl.SSLContext | None = None
@@ -101,7 +100,7 @@ class Receiver:
                 request = await _read(reader, number)
                 turn += 1
                 await self._note(request)
-                behave = MANNERS.get(request.path.split("/")[1], MANNERS[self.manner])
+                behave = BEHAVIOURS.get(request.path.split("/")[1], BEHAVIOURS[self.behaviour])
                 await behave(Exchange(self, request, writer, turn))
         except (HangUp, ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # the sender went, or is left alone; a receiver has nobody to tell

@@ -6,7 +6,7 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.settings import Settings
-from tests.support.engine_running import Desk, settings_for
+from tests.support.engine_running import JobClient, settings_for
 
 
 @pytest.fixture
@@ -15,8 +15,8 @@ def settings(redis: ArqRedis) -> Settings:
 
 
 @pytest.fixture
-async def desk(redis: ArqRedis, settings: Settings) -> AsyncIterator[Desk]:
-    desk = Desk(redis, settings)
-    desk.watch.start()
-    yield desk
-    await desk.watch.stop()
+async def job_client(redis: ArqRedis, settings: Settings) -> AsyncIterator[JobClient]:
+    job_client = JobClient(redis, settings)
+    job_client.watch.start()
+    yield job_client
+    await job_client.watch.stop()

@@ -15,8 +15,8 @@ from tasks.queue.records.list import read_page
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import arq_queue
 from tasks.webhook.events import ONE_OFF
-from tests.support.delivering_engine import delivering
 from tests.support.receivers import Receiver, Request
+from tests.support.webhook_harness import delivering
 
 
 def verified(request: Request, secret: str) -> object:
@@ -25,14 +25,14 @@ def verified(request: Request, secret: str) -> object:
 
 
 async def test_every_subscriber_gets_the_event_signed_with_a_secret_of_its_own(redis: ArqRedis) -> None:
-    async with delivering(redis) as office, Receiver() as first, Receiver() as second, Receiver() as deaf:
-        one, secret_one = await office.subscribe(first.url, headers={"x-shop": "7"})
-        two, secret_two = await office.subscribe(second.url, events=["invoice.*"])
-        await office.subscribe(deaf.url, events=["order.*"])
-        await office.subscribe(deaf.url, owner="another")
-        event = await office.tell(data={"amount": 12.5, "name": "größe"})
-        record = await office.delivered(event, one)
-        assert (record.state, (await office.delivered(event, two)).state) == (State.SUCCEEDED, State.SUCCEEDED)
+    async with delivering(redis) as webhooks, Receiver() as first, Receiver() as second, Receiver() as deaf:
+        one, secret_one = await webhooks.subscribe(first.url, headers={"x-shop": "7"})
+        two, secret_two = await webhooks.subscribe(second.url, events=["invoice.*"])
+        await webhooks.subscribe(deaf.url, events=["order.*"])
+        await webhooks.subscribe(deaf.url, owner="another")
+        event = await webhooks.publish(data={"amount": 12.5, "name": "größe"})
+        record = await webhooks.delivered(event, one)
+        assert (record.state, (await webhooks.delivered(event, two)).state) == (State.SUCCEEDED, State.SUCCEEDED)
         for receiver, secret in ((first, secret_one), (second, secret_two)):
             (request,) = receiver.requests
             told = verified(request, secret)
@@ -50,14 +50,14 @@ async def test_every_subscriber_gets_the_event_signed_with_a_secret_of_its_own(r
         assert (about["status"], about["answer"], about["url"]) == (200, "ok", first.url)
         assert about["address"] == "127.0.0.1"
         assert about["timing"]["total"] > 0
-        assert (await office.desk.read(event)).tally == {"succeeded": 2}
+        assert (await webhooks.job_client.read(event)).tally == {"succeeded": 2}
 
 
 async def test_a_failing_receiver_is_tried_again_by_the_schedule_and_recovers(redis: ArqRedis) -> None:
-    async with delivering(redis) as office, Receiver("failing", times=1) as receiver:
-        endpoint, secret = await office.subscribe(receiver.url)
-        event = await office.tell()
-        waiting = await office.desk.until((await office.delivery(event, endpoint)).id, State.RETRYING)
+    async with delivering(redis) as webhooks, Receiver("failing", times=1) as receiver:
+        endpoint, secret = await webhooks.subscribe(receiver.url)
+        event = await webhooks.publish()
+        waiting = await webhooks.job_client.until((await webhooks.delivery(event, endpoint)).id, State.RETRYING)
         (attempt,) = waiting.attempts
         assert (attempt["outcome"], attempt["error"]["code"], attempt["about"]["status"]) == (
             "retrying",
@@ -66,7 +66,7 @@ async def test_a_failing_receiver_is_tried_again_by_the_schedule_and_recovers(re
         )
         assert 4_500 < waiting.due_at - attempt["ended_at"] < 6_500, "5 s and some jitter"
         await redis.zadd(arq_queue("webhooks"), {waiting.id: 1}, xx=True)
-        record = await office.desk.ended(waiting.id)
+        record = await webhooks.job_client.ended(waiting.id)
         assert (record.state, record.tries) == (State.SUCCEEDED, 1)
         first, second = receiver.requests
         assert first.headers["webhook-id"] == second.headers["webhook-id"] == event
@@ -75,74 +75,74 @@ async def test_a_failing_receiver_is_tried_again_by_the_schedule_and_recovers(re
 
 
 async def test_retry_after_puts_off_the_next_try_and_the_lane(redis: ArqRedis) -> None:
-    async with delivering(redis) as office, Receiver("throttling", times=1) as receiver:
-        endpoint, _ = await office.subscribe(receiver.url, max_in_flight=1)
-        event = await office.tell()
-        waiting = await office.desk.until((await office.delivery(event, endpoint)).id, State.RETRYING)
+    async with delivering(redis) as webhooks, Receiver("throttling", times=1) as receiver:
+        endpoint, _ = await webhooks.subscribe(receiver.url, max_in_flight=1)
+        event = await webhooks.publish()
+        waiting = await webhooks.job_client.until((await webhooks.delivery(event, endpoint)).id, State.RETRYING)
         assert waiting.attempts[0]["about"]["status"] == 429
-        health = await office.endpoints.health(endpoint.id)
+        health = await webhooks.endpoints.health(endpoint.id)
         assert health.parked_until is not None
         assert 0 < health.parked_until - time.time() * 1000 <= 2_000
-        later = await office.tell()
-        assert (await office.delivered(later, endpoint)).state is State.SUCCEEDED
+        later = await webhooks.publish()
+        assert (await webhooks.delivered(later, endpoint)).state is State.SUCCEEDED
         assert receiver.requests[1].at - receiver.requests[0].at > 1.5
 
 
-@pytest.mark.parametrize(("manner", "reason"), [("gone", "gone"), ("asking", "asked")])
-async def test_a_receiver_may_want_no_more(redis: ArqRedis, manner: str, reason: str) -> None:
-    async with delivering(redis) as office, Receiver(manner) as receiver, Receiver() as listener:
-        endpoint, _ = await office.subscribe(receiver.url, events=["invoice.*"])
-        await office.subscribe(listener.url, events=["endpoint.*"])
-        event = await office.tell()
-        record = await office.delivered(event, endpoint)
-        assert record.state is (State.FAILED if manner == "gone" else State.SUCCEEDED)
-        found = await office.endpoints.read("dev", endpoint.id)
+@pytest.mark.parametrize(("behaviour", "reason"), [("gone", "gone"), ("asking", "asked")])
+async def test_a_receiver_may_want_no_more(redis: ArqRedis, behaviour: str, reason: str) -> None:
+    async with delivering(redis) as webhooks, Receiver(behaviour) as receiver, Receiver() as listener:
+        endpoint, _ = await webhooks.subscribe(receiver.url, events=["invoice.*"])
+        await webhooks.subscribe(listener.url, events=["endpoint.*"])
+        event = await webhooks.publish()
+        record = await webhooks.delivered(event, endpoint)
+        assert record.state is (State.FAILED if behaviour == "gone" else State.SUCCEEDED)
+        found = await webhooks.endpoints.read("dev", endpoint.id)
         assert (found.enabled, found.disabled_reason) == (False, reason)
         (told,) = await listener.wait_for(1)
         assert json.loads(told.body)["type"] == "endpoint.disabled"
         assert json.loads(told.body)["data"] == {"endpoint": endpoint.id, "url": receiver.url, "reason": reason}
-        await office.desk.ended(await office.tell())
+        await webhooks.job_client.ended(await webhooks.publish())
         assert len(receiver.requests) == 1, "a disabled endpoint gets nothing"
 
 
 async def test_days_of_nothing_but_failure_disable_an_endpoint(redis: ArqRedis) -> None:
-    async with delivering(redis, disable_after_s=1) as office, Receiver("status") as receiver:
-        endpoint, _ = await office.subscribe(receiver.at("/status/500"))
-        delivery = await office.delivery(await office.tell(), endpoint)
-        await office.desk.until(delivery.id, State.RETRYING)
-        assert (await office.endpoints.read("dev", endpoint.id)).enabled
-        since = (await office.endpoints.health(endpoint.id)).failing_since
+    async with delivering(redis, disable_after_s=1) as webhooks, Receiver("status") as receiver:
+        endpoint, _ = await webhooks.subscribe(receiver.at("/status/500"))
+        delivery = await webhooks.delivery(await webhooks.publish(), endpoint)
+        await webhooks.job_client.until(delivery.id, State.RETRYING)
+        assert (await webhooks.endpoints.read("dev", endpoint.id)).enabled
+        since = (await webhooks.endpoints.health(endpoint.id)).failing_since
         assert since is not None
         await redis.hset(f"pressroom:lane:webhooks:endpoint:{endpoint.id}", "failing_since", since - 2_000)
         await redis.zadd(arq_queue("webhooks"), {delivery.id: 1}, xx=True)
         await receiver.wait_for(2)
-        await office.desk.until(delivery.id, State.RETRYING)
-        found = await office.endpoints.read("dev", endpoint.id)
+        await webhooks.job_client.until(delivery.id, State.RETRYING)
+        found = await webhooks.endpoints.read("dev", endpoint.id)
         assert (found.enabled, found.disabled_reason) == (False, "failing")
         await redis.zadd(arq_queue("webhooks"), {delivery.id: 1}, xx=True)
-        record = await office.desk.ended(delivery.id)
+        record = await webhooks.job_client.ended(delivery.id)
         assert record.error is not None
         assert record.error["code"] == "endpoint_disabled"
         assert len(receiver.requests) == 2
 
 
 async def test_what_waits_for_an_endpoint_that_was_deleted_fails(redis: ArqRedis) -> None:
-    async with delivering(redis) as office, Receiver("failing", times=9) as receiver:
-        endpoint, _ = await office.subscribe(receiver.url)
-        delivery = await office.delivery(await office.tell(), endpoint)
-        await office.desk.until(delivery.id, State.RETRYING)
-        await office.endpoints.delete("dev", endpoint.id)
+    async with delivering(redis) as webhooks, Receiver("failing", times=9) as receiver:
+        endpoint, _ = await webhooks.subscribe(receiver.url)
+        delivery = await webhooks.delivery(await webhooks.publish(), endpoint)
+        await webhooks.job_client.until(delivery.id, State.RETRYING)
+        await webhooks.endpoints.delete("dev", endpoint.id)
         await redis.zadd(arq_queue("webhooks"), {delivery.id: 1}, xx=True)
-        record = await office.desk.ended(delivery.id)
+        record = await webhooks.job_client.ended(delivery.id)
         assert record.error is not None
         assert record.error["code"] == "endpoint_gone"
 
 
 async def test_during_a_rotation_both_secrets_sign(redis: ArqRedis) -> None:
-    async with delivering(redis, secret_key="k" * 40) as office, Receiver() as receiver:
-        endpoint, old = await office.subscribe(receiver.url)
-        new, _ = await office.endpoints.rotate("dev", endpoint.id, overlap_s=3600)
-        await office.delivered(await office.tell(), endpoint)
+    async with delivering(redis, secret_key="k" * 40) as webhooks, Receiver() as receiver:
+        endpoint, old = await webhooks.subscribe(receiver.url)
+        new, _ = await webhooks.endpoints.rotate("dev", endpoint.id, overlap_s=3600)
+        await webhooks.delivered(await webhooks.publish(), endpoint)
         (request,) = receiver.requests
         assert verified(request, old) == verified(request, new) == json.loads(request.body)
         assert request.headers["webhook-signature"].count("v1,") == 2
@@ -152,27 +152,27 @@ async def test_during_a_rotation_both_secrets_sign(redis: ArqRedis) -> None:
 
 
 async def test_a_worker_with_the_wrong_key_costs_nobody_an_event(redis: ArqRedis) -> None:
-    async with delivering(redis, secret_key="a" * 40) as office, Receiver() as receiver:
-        endpoint, secret = await office.subscribe(receiver.url)
+    async with delivering(redis, secret_key="a" * 40) as webhooks, Receiver() as receiver:
+        endpoint, secret = await webhooks.subscribe(receiver.url)
         key = f"pressroom:endpoint:{endpoint.id}"
         sealed = await redis.hget(key, "secrets")
         assert sealed is not None
         await redis.hset(key, "secrets", sealed.replace(b"aes256gcm:", b"aes256gcm:AAAA"))
-        delivery = await office.delivery(await office.tell(), endpoint)
-        waiting = await office.desk.until(delivery.id, State.RETRYING)
+        delivery = await webhooks.delivery(await webhooks.publish(), endpoint)
+        waiting = await webhooks.job_client.until(delivery.id, State.RETRYING)
         assert waiting.attempts[0]["error"]["code"] == "secret_unreadable"
         await redis.hset(key, "secrets", sealed)
         await redis.zadd(arq_queue("webhooks"), {delivery.id: 1}, xx=True)
-        assert (await office.desk.ended(delivery.id)).state is State.SUCCEEDED
+        assert (await webhooks.job_client.ended(delivery.id)).state is State.SUCCEEDED
         assert verified(receiver.requests[0], secret)
 
 
 async def test_the_end_of_a_job_reaches_subscribers_and_the_address_of_its_submit(redis: ArqRedis) -> None:
-    async with delivering(redis) as office, Receiver() as receiver, Receiver() as named:
-        endpoint, secret = await office.subscribe(receiver.url, events=["job.succeeded"])
+    async with delivering(redis) as webhooks, Receiver() as receiver, Receiver() as named:
+        endpoint, secret = await webhooks.subscribe(receiver.url, events=["job.succeeded"])
         notify = json.dumps({"url": named.url})
-        job = await office.desk.submit("echo", notify=notify, address="https://house.example")
-        await office.desk.ended(job)
+        job = await webhooks.job_client.submit("echo", notify=notify, address="https://house.example")
+        await webhooks.job_client.ended(job)
         (request,) = await receiver.wait_for(1)
         told = verified(request, secret)
         assert isinstance(told, dict)
@@ -182,47 +182,47 @@ async def test_the_end_of_a_job_reaches_subscribers_and_the_address_of_its_submi
         assert other.body == request.body
         assert "webhook-signature" not in other.headers, "its submit gave no secret"
         event = request.headers["webhook-id"]
-        assert (await office.delivered(event, ONE_OFF)).state is State.SUCCEEDED
-        assert (await office.delivered(event, endpoint)).state is State.SUCCEEDED
+        assert (await webhooks.delivered(event, ONE_OFF)).state is State.SUCCEEDED
+        assert (await webhooks.delivered(event, endpoint)).state is State.SUCCEEDED
 
 
 async def test_a_test_event_goes_to_one_endpoint_once_even_if_it_is_disabled_or_parked(redis: ArqRedis) -> None:
-    async with delivering(redis) as office, Receiver("failing", times=1) as receiver, Receiver() as other:
-        endpoint, _ = await office.subscribe(receiver.url, enabled=False)
-        await office.subscribe(other.url)
-        event = await office.tell("endpoint.test", endpoint=endpoint.id)
-        record = await office.delivered(event, endpoint)
+    async with delivering(redis) as webhooks, Receiver("failing", times=1) as receiver, Receiver() as other:
+        endpoint, _ = await webhooks.subscribe(receiver.url, enabled=False)
+        await webhooks.subscribe(other.url)
+        event = await webhooks.publish("endpoint.test", endpoint=endpoint.id)
+        record = await webhooks.delivered(event, endpoint)
         assert (record.state, len(record.attempts)) == (State.FAILED, 1)
         assert record.error is not None
         assert record.error["code"] == "bad_status"
-        assert (await office.endpoints.health(endpoint.id)).failures == 0
+        assert (await webhooks.endpoints.health(endpoint.id)).failures == 0
         assert other.requests == []
 
 
 async def test_recovery_delivers_anew_what_failed_since_a_time(redis: ArqRedis) -> None:
-    async with delivering(redis, breaker_failures=100) as office, Receiver("gone") as receiver:
-        endpoint, _ = await office.subscribe(receiver.url)
+    async with delivering(redis, breaker_failures=100) as webhooks, Receiver("gone") as receiver:
+        endpoint, _ = await webhooks.subscribe(receiver.url)
         events = []
         for _ in range(3):
-            events.append(await office.tell())
-            assert (await office.delivered(events[-1], endpoint)).state is State.FAILED
-            await office.endpoints.enable("dev", endpoint.id)
-        receiver.manner = "fast"
-        since = (await office.delivery(events[1], endpoint)).created_at
+            events.append(await webhooks.publish())
+            assert (await webhooks.delivered(events[-1], endpoint)).state is State.FAILED
+            await webhooks.endpoints.enable("dev", endpoint.id)
+        receiver.behaviour = "fast"
+        since = (await webhooks.delivery(events[1], endpoint)).created_at
         asked = Submission("recovery", "default", "dev", json.dumps({"endpoint": endpoint.id, "since": since}))
-        job = await office.desk.intake.accept(asked)
-        assert (await office.desk.ended(job.job_id)).result == {"found": 2, "redelivered": 2}
+        job = await webhooks.job_client.intake.accept(asked)
+        assert (await webhooks.job_client.ended(job.job_id)).result == {"found": 2, "redelivered": 2}
         for event in events[1:]:
-            record = await office.desk.until((await office.delivery(event, endpoint)).id, State.SUCCEEDED)
+            record = await webhooks.job_client.until((await webhooks.delivery(event, endpoint)).id, State.SUCCEEDED)
             assert [one["outcome"] for one in record.attempts] == ["failed", "succeeded"]
-        assert (await office.delivery(events[0], endpoint)).state is State.FAILED
+        assert (await webhooks.delivery(events[0], endpoint)).state is State.FAILED
 
 
 async def test_a_slow_neighbour_holds_up_nobody(redis: ArqRedis) -> None:
-    async with delivering(redis) as office, Receiver("silent") as hanging, Receiver() as fast:
-        await office.subscribe(hanging.url, max_in_flight=2)
-        endpoint, _ = await office.subscribe(fast.url)
-        events = await asyncio.gather(*(office.tell() for _ in range(20)))
+    async with delivering(redis) as webhooks, Receiver("silent") as hanging, Receiver() as fast:
+        await webhooks.subscribe(hanging.url, max_in_flight=2)
+        endpoint, _ = await webhooks.subscribe(fast.url)
+        events = await asyncio.gather(*(webhooks.publish() for _ in range(20)))
         await fast.wait_for(20)
         assert {request.headers["webhook-id"] for request in fast.requests} == set(events)
         assert len(hanging.requests) == 2, "its cap"
@@ -232,14 +232,16 @@ async def test_a_slow_neighbour_holds_up_nobody(redis: ArqRedis) -> None:
 
 async def test_a_tripped_breaker_parks_the_lane_until_a_probe_succeeds(redis: ArqRedis) -> None:
     async with (
-        delivering(redis, breaker_failures=2, breaker_pause_s=0.2) as office,
+        delivering(redis, breaker_failures=2, breaker_pause_s=0.2) as webhooks,
         Receiver("failing", times=3) as receiver,
     ):
-        endpoint, _ = await office.subscribe(receiver.url, max_in_flight=1)
-        events = [await office.tell() for _ in range(6)]
+        endpoint, _ = await webhooks.subscribe(receiver.url, max_in_flight=1)
+        events = [await webhooks.publish() for _ in range(6)]
         await receiver.wait_for(6)
         for event in events[3:]:
-            assert (await office.delivered(event, endpoint)).tries == 0, "what waited in the parked lane used up no try"
+            assert (await webhooks.delivered(event, endpoint)).tries == 0, (
+                "what waited in the parked lane used up no try"
+            )
         assert receiver.requests[2].at - receiver.requests[1].at >= 0.19, "parked"
         assert receiver.requests[3].at - receiver.requests[2].at >= 0.38, "twice as long after a failed probe"
-        assert (await office.endpoints.health(endpoint.id)).failures == 0
+        assert (await webhooks.endpoints.health(endpoint.id)).failures == 0

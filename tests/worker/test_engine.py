@@ -15,13 +15,15 @@ from tasks.queue.records.record import Priority, State
 from tasks.queue.redis_keys import arq_queue
 from tasks.queue.wire import deserialize
 from tasks.settings import Settings
-from tests.support.engine_running import Desk, working
+from tests.support.engine_running import JobClient, working
 from tests.support.kinds import KINDS, Anything, kind
 
 
-async def test_a_job_runs_and_its_record_tells_the_story(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
+async def test_a_job_runs_and_its_record_tells_the_story(
+    redis: ArqRedis, settings: Settings, job_client: JobClient
+) -> None:
     async with working(redis, settings) as engine:
-        record = await desk.ended(await desk.submit("echo", owner="acme", request_id="req-1"))
+        record = await job_client.ended(await job_client.submit("echo", owner="acme", request_id="req-1"))
 
     assert record.state is State.SUCCEEDED
     assert record.result is not None
@@ -34,20 +36,24 @@ async def test_a_job_runs_and_its_record_tells_the_story(redis: ArqRedis, settin
     assert record.expires_at == record.finished_at + settings.keep_succeeded_s * 1000
 
 
-async def test_an_idle_worker_picks_a_job_up_at_once(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
+async def test_an_idle_worker_picks_a_job_up_at_once(
+    redis: ArqRedis, settings: Settings, job_client: JobClient
+) -> None:
     async with working(redis, settings):
-        await desk.ended(await desk.submit("nothing"))
+        await job_client.ended(await job_client.submit("nothing"))
         loop = asyncio.get_running_loop()
         began = loop.time()
         for _ in range(20):
-            await desk.ended(await desk.submit("nothing"))
+            await job_client.ended(await job_client.submit("nothing"))
         # Twenty jobs one after the other: had each waited for the poll, it would be twenty seconds.
         assert loop.time() - began < 5
 
 
-async def test_an_exception_is_retried_by_the_kinds_policy(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
+async def test_an_exception_is_retried_by_the_kinds_policy(
+    redis: ArqRedis, settings: Settings, job_client: JobClient
+) -> None:
     async with working(redis, settings):
-        record = await desk.ended(await desk.submit("stumble", times=2))
+        record = await job_client.ended(await job_client.submit("stumble", times=2))
 
     assert record.state is State.SUCCEEDED
     assert [one["outcome"] for one in record.attempts] == ["retrying", "retrying", "succeeded"]
@@ -55,9 +61,9 @@ async def test_an_exception_is_retried_by_the_kinds_policy(redis: ArqRedis, sett
     assert record.tries == 2
 
 
-async def test_a_job_that_keeps_failing_gives_up(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
+async def test_a_job_that_keeps_failing_gives_up(redis: ArqRedis, settings: Settings, job_client: JobClient) -> None:
     async with working(redis, settings):
-        record = await desk.ended(await desk.submit("stumble", times=99))
+        record = await job_client.ended(await job_client.submit("stumble", times=99))
 
     assert record.state is State.FAILED
     assert [one["outcome"] for one in record.attempts] == ["retrying", "retrying", "failed"]
@@ -65,9 +71,9 @@ async def test_a_job_that_keeps_failing_gives_up(redis: ArqRedis, settings: Sett
     assert record.expires_at == (record.finished_at or 0) + settings.keep_failed_s * 1000
 
 
-async def test_a_refusal_is_final_at_once(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
+async def test_a_refusal_is_final_at_once(redis: ArqRedis, settings: Settings, job_client: JobClient) -> None:
     async with working(redis, settings):
-        record = await desk.ended(await desk.submit("refuse"))
+        record = await job_client.ended(await job_client.submit("refuse"))
 
     assert record.state is State.FAILED
     assert len(record.attempts) == 1
@@ -75,11 +81,11 @@ async def test_a_refusal_is_final_at_once(redis: ArqRedis, settings: Settings, d
 
 
 async def test_an_attempt_that_overruns_is_stopped_and_retried(
-    redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path
+    redis: ArqRedis, settings: Settings, job_client: JobClient, tmp_path: Path
 ) -> None:
     slow = replace(KINDS["sleep"], timeout_s=0.05, retry=RetryPolicy(max_tries=2, first_delay_s=0.01))
     async with working(redis, settings, kinds={"sleep": slow}):
-        record = await desk.ended(await desk.submit("sleep", seconds=60, file=str(tmp_path / "lines")))
+        record = await job_client.ended(await job_client.submit("sleep", seconds=60, file=str(tmp_path / "lines")))
 
     assert record.state is State.FAILED
     assert [one["outcome"] for one in record.attempts] == ["retrying", "failed"]
@@ -88,20 +94,20 @@ async def test_an_attempt_that_overruns_is_stopped_and_retried(
     assert "0.05 s" in record.error["message"]
 
 
-async def test_params_that_do_not_fit_are_refused(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
-    job_id = await desk.submit("echo")
+async def test_params_that_do_not_fit_are_refused(redis: ArqRedis, settings: Settings, job_client: JobClient) -> None:
+    job_id = await job_client.submit("echo")
     await redis.hset(f"pressroom:job:{job_id}", "params", '{"times": "many"}')
     async with working(redis, settings):
-        record = await desk.ended(job_id)
+        record = await job_client.ended(job_id)
 
     assert record.error is not None
     assert record.error["code"] == "invalid_params"
     assert record.error["message"].startswith("times: ")
 
 
-async def test_an_unknown_kind_is_refused_and_named(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
+async def test_an_unknown_kind_is_refused_and_named(redis: ArqRedis, settings: Settings, job_client: JobClient) -> None:
     async with working(redis, settings):
-        record = await desk.ended(await desk.submit("origami"))
+        record = await job_client.ended(await job_client.submit("origami"))
 
     assert record.error is not None
     assert record.error["code"] == "unknown_kind"
@@ -109,12 +115,12 @@ async def test_an_unknown_kind_is_refused_and_named(redis: ArqRedis, settings: S
 
 
 async def test_a_scheduled_job_waits_for_its_time_without_polling(
-    redis: ArqRedis, settings: Settings, desk: Desk
+    redis: ArqRedis, settings: Settings, job_client: JobClient
 ) -> None:
     async with working(redis, settings):
-        job_id = await desk.submit("echo", delay_ms=300)
-        assert (await desk.read(job_id)).state is State.SCHEDULED
-        record = await desk.ended(job_id)
+        job_id = await job_client.submit("echo", delay_ms=300)
+        assert (await job_client.read(job_id)).state is State.SCHEDULED
+        record = await job_client.ended(job_id)
 
     started = record.attempts[0]["started_at"]
     assert record.due_at == record.created_at + 300
@@ -123,105 +129,111 @@ async def test_a_scheduled_job_waits_for_its_time_without_polling(
 
 
 async def test_a_higher_priority_goes_first_within_an_owners_lane(
-    redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path
+    redis: ArqRedis, settings: Settings, job_client: JobClient, tmp_path: Path
 ) -> None:
     lines = tmp_path / "lines"
-    low = await desk.submit("note", file=str(lines), priority=Priority.LOW)
-    normal = await desk.submit("note", file=str(lines))
-    high = await desk.submit("note", file=str(lines), priority=Priority.HIGH)
+    low = await job_client.submit("note", file=str(lines), priority=Priority.LOW)
+    normal = await job_client.submit("note", file=str(lines))
+    high = await job_client.submit("note", file=str(lines), priority=Priority.HIGH)
     async with working(redis, settings, concurrency={"default": 1}):
         for job_id in (low, normal, high):
-            await desk.ended(job_id)
+            await job_client.ended(job_id)
 
     assert [line.split()[0] for line in lines.read_text().splitlines()] == [high, normal, low]
 
 
-async def test_progress_reaches_the_record(redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path) -> None:
+async def test_progress_reaches_the_record(
+    redis: ArqRedis, settings: Settings, job_client: JobClient, tmp_path: Path
+) -> None:
     async with working(redis, settings):
-        job_id = await desk.submit("tell", file=str(tmp_path / "go"))
+        job_id = await job_client.submit("tell", file=str(tmp_path / "go"))
         async with asyncio.timeout(5):
-            while (progress := (await desk.read(job_id)).progress) is None:
+            while (progress := (await job_client.read(job_id)).progress) is None:
                 await asyncio.sleep(0.01)
         assert progress == {"done": 1, "total": 3, "note": "one"}
         (tmp_path / "go").touch()
-        record = await desk.ended(job_id)
+        record = await job_client.ended(job_id)
     assert record.state is State.SUCCEEDED
     assert record.progress == {"done": 3, "total": 3, "note": "three"}, "what is done is shown as done"
 
 
-async def test_a_running_job_can_be_cancelled(redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path) -> None:
+async def test_a_running_job_can_be_cancelled(
+    redis: ArqRedis, settings: Settings, job_client: JobClient, tmp_path: Path
+) -> None:
     async with working(redis, settings):
-        job_id = await desk.submit("sleep", seconds=60, file=str(tmp_path / "lines"))
-        await desk.until(job_id, State.RUNNING)
+        job_id = await job_client.submit("sleep", seconds=60, file=str(tmp_path / "lines"))
+        await job_client.until(job_id, State.RUNNING)
         assert await Canceller(redis, settings).cancel(job_id) == "running"
-        record = await desk.ended(job_id, seconds=3)
+        record = await job_client.ended(job_id, seconds=3)
 
     assert record.state is State.CANCELLED
     assert record.error == {"code": "cancelled", "message": "Cancelled while it ran."}
 
 
 async def test_what_does_not_end_within_the_grace_is_handed_back_without_using_up_a_try(
-    redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path
+    redis: ArqRedis, settings: Settings, job_client: JobClient, tmp_path: Path
 ) -> None:
     hasty = settings.model_copy(update={"shutdown_grace_s": 0.1})
     async with working(redis, hasty):
-        job_id = await desk.submit("sleep", seconds=60, file=str(tmp_path / "lines"))
-        await desk.until(job_id, State.RUNNING)
+        job_id = await job_client.submit("sleep", seconds=60, file=str(tmp_path / "lines"))
+        await job_client.until(job_id, State.RUNNING)
 
-    record = await desk.read(job_id)
+    record = await job_client.read(job_id)
     assert record.state is State.QUEUED
     assert record.tries == 0
     assert [one["outcome"] for one in record.attempts] == ["handed_back"]
     await redis.hset(f"pressroom:job:{job_id}", "params", f'{{"seconds": 0, "file": "{tmp_path / "lines"}"}}')
     async with working(redis, settings):
-        assert (await desk.ended(job_id, seconds=3)).result == {"attempt": 2}
+        assert (await job_client.ended(job_id, seconds=3)).result == {"attempt": 2}
 
 
 async def test_a_stopping_worker_lets_running_jobs_end_and_starts_no_more(
-    redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path
+    redis: ArqRedis, settings: Settings, job_client: JobClient, tmp_path: Path
 ) -> None:
     async with working(redis, settings, concurrency={"default": 1}):
-        first = await desk.submit("sleep", seconds=0.3, file=str(tmp_path / "lines"))
-        second = await desk.submit("sleep", seconds=0.3, file=str(tmp_path / "lines"))
-        await desk.until(first, State.RUNNING)
+        first = await job_client.submit("sleep", seconds=0.3, file=str(tmp_path / "lines"))
+        second = await job_client.submit("sleep", seconds=0.3, file=str(tmp_path / "lines"))
+        await job_client.until(first, State.RUNNING)
 
-    assert (await desk.read(first)).state is State.SUCCEEDED
-    assert (await desk.read(second)).state is State.QUEUED
+    assert (await job_client.read(first)).state is State.SUCCEEDED
+    assert (await job_client.read(second)).state is State.QUEUED
 
 
 async def test_a_second_stop_hands_back_at_once(
-    redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path
+    redis: ArqRedis, settings: Settings, job_client: JobClient, tmp_path: Path
 ) -> None:
     async with working(redis, settings) as engine:
-        job_id = await desk.submit("sleep", seconds=60, file=str(tmp_path / "lines"))
-        await desk.until(job_id, State.RUNNING)
+        job_id = await job_client.submit("sleep", seconds=60, file=str(tmp_path / "lines"))
+        await job_client.until(job_id, State.RUNNING)
         engine.stop()
 
-    assert (await desk.read(job_id)).state is State.QUEUED
+    assert (await job_client.read(job_id)).state is State.QUEUED
 
 
 async def test_each_queue_has_its_own_concurrency(
-    redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path
+    redis: ArqRedis, settings: Settings, job_client: JobClient, tmp_path: Path
 ) -> None:
     async with working(redis, settings, concurrency={"media": 1, "default": 2}):
-        slow = [await desk.submit("sleep", queue="media", seconds=0.5, file=str(tmp_path / "a")) for _ in range(3)]
-        await desk.until(slow[0], State.RUNNING)
+        slow = [
+            await job_client.submit("sleep", queue="media", seconds=0.5, file=str(tmp_path / "a")) for _ in range(3)
+        ]
+        await job_client.until(slow[0], State.RUNNING)
         # The full queue does not hold up the other one.
         for _ in range(3):
-            await desk.ended(await desk.submit("nothing"), seconds=3)
-        states = [(await desk.read(job_id)).state for job_id in slow]
+            await job_client.ended(await job_client.submit("nothing"), seconds=3)
+        states = [(await job_client.read(job_id)).state for job_id in slow]
         assert states.count(State.RUNNING) <= 1
         for job_id in slow:
-            await desk.ended(job_id)
+            await job_client.ended(job_id)
 
 
-async def test_scratch_folders_are_removed(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
+async def test_scratch_folders_are_removed(redis: ArqRedis, settings: Settings, job_client: JobClient) -> None:
     async def scribble(run: Run[Anything]) -> Result:
         (run.scratch.folder / "draft").write_text("x")
         return Result(value={"folder": str(run.scratch.folder)})
 
     async with working(redis, settings, kinds={"scribble": kind(scribble)}):
-        record = await desk.ended(await desk.submit("scribble"))
+        record = await job_client.ended(await job_client.submit("scribble"))
         assert record.result is not None
         assert not Path(record.result["folder"]).exists()
     assert not Path(record.result["folder"]).parent.exists()
@@ -229,29 +241,31 @@ async def test_scratch_folders_are_removed(redis: ArqRedis, settings: Settings, 
 
 @pytest.mark.parametrize("value", [{"n": 2**70}, {"when": object()}, {"x": float("nan")}, {"long": "x" * 300_000}])
 async def test_a_result_that_cannot_be_written_is_the_kinds_failure_not_the_workers(
-    redis: ArqRedis, settings: Settings, desk: Desk, value: dict[str, object]
+    redis: ArqRedis, settings: Settings, job_client: JobClient, value: dict[str, object]
 ) -> None:
     async def odd(run: Run[Anything]) -> Result:
         return Result(value=value)
 
     async with working(redis, settings, kinds={**KINDS, "odd": kind(odd)}):
-        record = await desk.ended(await desk.submit("odd"))
-        assert (await desk.ended(await desk.submit("nothing"))).state is State.SUCCEEDED
+        record = await job_client.ended(await job_client.submit("odd"))
+        assert (await job_client.ended(await job_client.submit("nothing"))).state is State.SUCCEEDED
 
     assert record.state is State.FAILED
     assert record.error is not None
     assert record.error["code"] == "failed"
 
 
-async def test_arqs_result_keeps_what_lua_would_lose(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
+async def test_arqs_result_keeps_what_lua_would_lose(
+    redis: ArqRedis, settings: Settings, job_client: JobClient
+) -> None:
     value: dict[str, Any] = {"none": None, "empty": {}, "list": [], "large": 2**53 + 1, "deep": [[[[{"a": [{}]}]]]]}
 
     async def odd(run: Run[Anything]) -> Result:
         return Result(value=value)
 
     async with working(redis, settings, kinds={"odd": kind(odd)}):
-        job_id = await desk.submit("odd")
-        record = await desk.ended(job_id)
+        job_id = await job_client.submit("odd")
+        record = await job_client.ended(job_id)
 
     assert record.result == value
     job = Job(job_id, redis, _queue_name=arq_queue("default"), _deserializer=deserialize)
@@ -259,14 +273,14 @@ async def test_arqs_result_keeps_what_lua_would_lose(redis: ArqRedis, settings: 
 
 
 async def test_a_file_that_is_no_longer_stored_is_said_so_at_once(
-    redis: ArqRedis, settings: Settings, desk: Desk
+    redis: ArqRedis, settings: Settings, job_client: JobClient
 ) -> None:
     async def read_it(run: Run[Anything]) -> Result:
         await run.storage.fetch("0" * 64, run.scratch.folder / "gone")
         return Result()
 
     async with working(redis, settings, kinds={"read_it": kind(read_it)}):
-        record = await desk.ended(await desk.submit("read_it"))
+        record = await job_client.ended(await job_client.submit("read_it"))
 
     assert len(record.attempts) == 1
     assert record.error is not None
@@ -274,12 +288,12 @@ async def test_a_file_that_is_no_longer_stored_is_said_so_at_once(
 
 
 async def test_the_record_of_an_unforeseen_failure_holds_no_trace(
-    redis: ArqRedis, settings: Settings, desk: Desk
+    redis: ArqRedis, settings: Settings, job_client: JobClient
 ) -> None:
     async def break_down(run: Run[Anything]) -> Result:
         raise RuntimeError("it failed in the sandbox:\nTraceback:\n  File '/secret/path'\nValueError: seven")
 
     async with working(redis, settings, kinds={"break_down": kind(break_down)}):
-        record = await desk.ended(await desk.submit("break_down"))
+        record = await job_client.ended(await job_client.submit("break_down"))
 
     assert record.error == {"code": "failed", "message": "RuntimeError: ValueError: seven"}

@@ -12,7 +12,7 @@ from arq.connections import ArqRedis
 from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.records.record import State
 from tasks.settings import Settings
-from tests.support.engine_running import Desk
+from tests.support.engine_running import JobClient
 from tests.support.processes import worker_process
 
 MARKER = "open-sesame"
@@ -51,23 +51,25 @@ async def telling(
 
 
 async def test_each_job_has_a_line_at_its_start_each_retry_and_its_end(
-    redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path
+    redis: ArqRedis, settings: Settings, job_client: JobClient, tmp_path: Path
 ) -> None:
     """And none holds what the job was asked for, though its exceptions quote it."""
     async with telling(redis, tmp_path, LOG_LEVEL="debug", SHUTDOWN_GRACE_S="0") as (told, process):
-        well = await desk.submit("echo", name=MARKER, owner="acme", request_id="r-1", traceparent=TRACEPARENT, a=MARKER)
-        badly = await desk.submit("note", file=f"/nowhere/{MARKER}/lines")
-        refused = await desk.submit("refuse", file=MARKER)
-        stopped = await desk.submit("sleep", file=str(tmp_path / MARKER), seconds=60)
-        handed_back = await desk.submit("sleep", file=str(tmp_path / MARKER), seconds=60)
+        well = await job_client.submit(
+            "echo", name=MARKER, owner="acme", request_id="r-1", traceparent=TRACEPARENT, a=MARKER
+        )
+        badly = await job_client.submit("note", file=f"/nowhere/{MARKER}/lines")
+        refused = await job_client.submit("refuse", file=MARKER)
+        stopped = await job_client.submit("sleep", file=str(tmp_path / MARKER), seconds=60)
+        handed_back = await job_client.submit("sleep", file=str(tmp_path / MARKER), seconds=60)
         for job_id in (well, badly, refused):
-            await desk.ended(job_id)
+            await job_client.ended(job_id)
         for job_id in (stopped, handed_back):
-            await desk.until(job_id, State.RUNNING)
+            await job_client.until(job_id, State.RUNNING)
         await Canceller(redis, settings).cancel(stopped)
-        await desk.ended(stopped)
+        await job_client.ended(stopped)
         process.terminate()
-        await desk.until(handed_back, State.QUEUED)
+        await job_client.until(handed_back, State.QUEUED)
         process.wait(10)
         await Canceller(redis, settings).cancel(handed_back)
 
@@ -92,11 +94,11 @@ async def test_each_job_has_a_line_at_its_start_each_retry_and_its_end(
 
 
 async def test_unless_asked_for_more_a_job_that_goes_well_has_one_line(
-    redis: ArqRedis, desk: Desk, tmp_path: Path
+    redis: ArqRedis, job_client: JobClient, tmp_path: Path
 ) -> None:
     async with telling(redis, tmp_path) as (told, process):
-        job_id = await desk.submit("echo")
-        await desk.ended(job_id)
+        job_id = await job_client.submit("echo")
+        await job_client.ended(job_id)
         process.terminate()
         process.wait(10)
     assert told.events(job_id) == ["succeeded"]

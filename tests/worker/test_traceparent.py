@@ -10,16 +10,16 @@ from tasks.queue.redis_keys import JOB
 from tasks.refusal import Refusal
 from tasks.telemetry import tracing
 from tasks.webhook.custom_headers import check_headers
-from tests.support.delivering_engine import PostOffice, delivering
 from tests.support.receivers import Receiver
+from tests.support.webhook_harness import WebhookHarness, delivering
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 @pytest.fixture
-async def post_office(redis: ArqRedis) -> AsyncIterator[PostOffice]:
-    async with delivering(redis) as post_office:
-        yield post_office
+async def webhooks(redis: ArqRedis) -> AsyncIterator[WebhookHarness]:
+    async with delivering(redis) as webhooks:
+        yield webhooks
 
 
 async def traceparent_of(redis: ArqRedis, job_id: str) -> str | None:
@@ -27,47 +27,47 @@ async def traceparent_of(redis: ArqRedis, job_id: str) -> str | None:
     return found.decode() if found else None
 
 
-async def test_it_goes_from_an_event_to_its_deliveries(post_office: PostOffice) -> None:
+async def test_it_goes_from_an_event_to_its_deliveries(webhooks: WebhookHarness) -> None:
     async with Receiver() as receiver:
-        endpoint, _ = await post_office.subscribe(receiver.url, headers={"X-Token": "t"})
-        delivery = await post_office.delivered(await post_office.tell(traceparent=TRACEPARENT), endpoint)
-        assert await traceparent_of(post_office.redis, delivery.id) == TRACEPARENT
-        await post_office.delivered(await post_office.tell(), endpoint)
+        endpoint, _ = await webhooks.subscribe(receiver.url, headers={"X-Token": "t"})
+        delivery = await webhooks.delivered(await webhooks.publish(traceparent=TRACEPARENT), endpoint)
+        assert await traceparent_of(webhooks.redis, delivery.id) == TRACEPARENT
+        await webhooks.delivered(await webhooks.publish(), endpoint)
     told, silent = receiver.requests
     assert told.headers["traceparent"] == TRACEPARENT
     assert "traceparent" not in silent.headers
 
 
-async def test_it_goes_from_a_job_to_the_event_of_its_end(post_office: PostOffice) -> None:
+async def test_it_goes_from_a_job_to_the_event_of_its_end(webhooks: WebhookHarness) -> None:
     async with Receiver() as receiver:
-        await post_office.subscribe(receiver.url)
-        notified = await post_office.desk.submit(
+        await webhooks.subscribe(receiver.url)
+        notified = await webhooks.job_client.submit(
             "echo", traceparent=TRACEPARENT, notify=f'{{"url": "{receiver.at("/one")}"}}'
         )
-        await post_office.desk.ended(notified)
+        await webhooks.job_client.ended(notified)
         told = await receiver.wait_for(2)
     assert [request.headers["traceparent"] for request in told] == [TRACEPARENT] * 2
 
 
-async def test_it_goes_from_a_batch_to_its_jobs_and_its_own_end(post_office: PostOffice) -> None:
+async def test_it_goes_from_a_batch_to_its_jobs_and_its_own_end(webhooks: WebhookHarness) -> None:
     async with Receiver() as receiver:
-        await post_office.subscribe(receiver.url, events=["job.succeeded"])
+        await webhooks.subscribe(receiver.url, events=["job.succeeded"])
         jobs = [Submission("nothing", "default", "dev", "{}", traceparent=TRACEPARENT)] * 2
-        batch = await post_office.desk.intake.accept_batch(jobs)
+        batch = await webhooks.job_client.intake.accept_batch(jobs)
         told = await receiver.wait_for(3)
-        assert await traceparent_of(post_office.redis, batch.job_id) == TRACEPARENT
+        assert await traceparent_of(webhooks.redis, batch.job_id) == TRACEPARENT
     assert [request.headers["traceparent"] for request in told] == [TRACEPARENT] * 3
 
 
-async def test_whatever_is_submitted_in_a_step_is_part_of_its_trace(post_office: PostOffice) -> None:
+async def test_whatever_is_submitted_in_a_step_is_part_of_its_trace(webhooks: WebhookHarness) -> None:
     with tracing.entry(TRACEPARENT, "run", "consumer"):
-        inherited = await post_office.desk.submit("nothing")
-        own = await post_office.desk.submit("nothing", traceparent=TRACEPARENT.replace("0af7", "1af7"))
-    outside = await post_office.desk.submit("nothing")
-    found = [await traceparent_of(post_office.redis, job_id) for job_id in (inherited, own, outside)]
+        inherited = await webhooks.job_client.submit("nothing")
+        own = await webhooks.job_client.submit("nothing", traceparent=TRACEPARENT.replace("0af7", "1af7"))
+    outside = await webhooks.job_client.submit("nothing")
+    found = [await traceparent_of(webhooks.redis, job_id) for job_id in (inherited, own, outside)]
     assert found == [TRACEPARENT, TRACEPARENT.replace("0af7", "1af7"), None]
     for job_id in (inherited, own, outside):
-        await post_office.desk.ended(job_id)
+        await webhooks.job_client.ended(job_id)
 
 
 def test_an_endpoint_cannot_set_it_itself() -> None:

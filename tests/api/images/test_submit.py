@@ -10,8 +10,8 @@ from arq.connections import ArqRedis
 from api.jobs.views import Job
 from tasks.queue.redis_keys import JOB
 from tasks.storage.protocol import Storage
+from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import JPEG, PNG
-from tests.support.api.worker import Hand
 
 RAW = {"Content-Type": "image/png"}
 
@@ -63,7 +63,7 @@ async def test_a_form_with_one_file_answers_its_job(alice: httpx.AsyncClient) ->
 
 
 async def test_a_form_with_several_files_is_a_batch_of_a_job_each_in_order(
-    alice: httpx.AsyncClient, storage: Storage, hand: Hand
+    alice: httpx.AsyncClient, storage: Storage, worker: ManualWorker
 ) -> None:
     pictures = {"one.png": PNG, "two.jpg": JPEG, "three.png": PNG + b"!"}
     answer = await alice.post("/v1/images", files=[("file", (name, body)) for name, body in pictures.items()])
@@ -77,7 +77,7 @@ async def test_a_form_with_several_files_is_a_batch_of_a_job_each_in_order(
     assert (batch["id"], batch["kind"], batch["jobs"]) == (answer.json()["batch"], "batch", {"queued": 3})
     assert {job["batch"] for job in jobs} == {batch["id"]}
     for job in jobs:
-        await hand.end(job["id"])
+        await worker.end(job["id"])
     batch = (await alice.get(answer.headers["Location"])).json()
     assert (batch["state"], batch["jobs"]) == ("succeeded", {"succeeded": 3})
 
@@ -93,10 +93,10 @@ async def test_the_public_address_is_the_one_that_is_set(alice: httpx.AsyncClien
     assert answer.json()["links"]["self"].startswith("http://press.example/v1/jobs/")
 
 
-async def test_a_repeated_submit_is_the_same_job_as_it_is_now(alice: httpx.AsyncClient, hand: Hand) -> None:
+async def test_a_repeated_submit_is_the_same_job_as_it_is_now(alice: httpx.AsyncClient, worker: ManualWorker) -> None:
     key = {"Idempotency-Key": "order-1"}
     first = await alice.post("/v1/images", content=PNG, headers=key)
-    await hand.end(first.json()["id"])
+    await worker.end(first.json()["id"])
     second = await alice.post("/v1/images", files={"file": ("cat.png", PNG)}, headers=key)
     assert (first.status_code, second.status_code) == (202, 200)
     assert second.json()["id"] == first.json()["id"]

@@ -5,8 +5,8 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.queue.redis_keys import JOB
+from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG
-from tests.support.api.worker import Hand
 
 
 async def opened(client: httpx.AsyncClient, **said: object) -> str:
@@ -16,18 +16,18 @@ async def opened(client: httpx.AsyncClient, **said: object) -> str:
     return str(answer.json()["id"])
 
 
-async def test_a_batch_counts_its_jobs_and_ends_with_the_last(alice: httpx.AsyncClient, hand: Hand) -> None:
+async def test_a_batch_counts_its_jobs_and_ends_with_the_last(alice: httpx.AsyncClient, worker: ManualWorker) -> None:
     batch = await opened(alice, name="album")
     jobs = [
         (await alice.post("/v1/images", content=PNG + bytes([number]), params={"batch": batch})).json()
         for number in range(2)
     ]
     assert {job["batch"] for job in jobs} == {batch}
-    await hand.end(jobs[0]["id"])
+    await worker.end(jobs[0]["id"])
     seen = (await alice.get(f"/v1/jobs/{batch}")).json()
     assert (seen["kind"], seen["name"], seen["state"]) == ("batch", "album", "running")
     assert seen["jobs"] == {"running": 1, "succeeded": 1}
-    await hand.end(jobs[1]["id"])
+    await worker.end(jobs[1]["id"])
     assert (await alice.get(f"/v1/jobs/{batch}")).json()["state"] == "running", "more may join"
     sealed = await alice.post(f"/v1/batches/{batch}/seal")
     assert (sealed.status_code, sealed.json()["state"]) == (200, "succeeded")
@@ -57,12 +57,12 @@ async def test_whom_to_notify_is_kept_for_its_end(alice: httpx.AsyncClient, redi
     await alice.post(f"/v1/batches/{batch}/seal")
 
 
-async def test_a_job_waits_for_those_it_comes_after(alice: httpx.AsyncClient, hand: Hand) -> None:
+async def test_a_job_waits_for_those_it_comes_after(alice: httpx.AsyncClient, worker: ManualWorker) -> None:
     first = (await alice.post("/v1/images", content=PNG)).json()["id"]
     later = await alice.post("/v1/images", content=PNG + b"!", params={"after": f"{first}, "})
     assert (later.status_code, later.json()["state"], later.json()["after"]) == (202, "scheduled", [first])
-    await hand.end(first)
-    await hand.begin()
+    await worker.end(first)
+    await worker.begin()
     assert (await alice.get(f"/v1/jobs/{later.json()['id']}")).json()["state"] == "running"
 
 
@@ -76,8 +76,8 @@ async def test_what_cannot_be_waited_for_is_refused_by_name(
     assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (status, code, "after")
 
 
-async def test_nothing_waits_for_what_has_failed(alice: httpx.AsyncClient, hand: Hand) -> None:
+async def test_nothing_waits_for_what_has_failed(alice: httpx.AsyncClient, worker: ManualWorker) -> None:
     failed = (await alice.post("/v1/images", content=PNG)).json()["id"]
-    await hand.end(failed, "failed", error=("corrupt", "It is damaged."))
+    await worker.end(failed, "failed", error=("corrupt", "It is damaged."))
     answer = await alice.post("/v1/images", content=PNG + b"!", params={"after": failed})
     assert (answer.status_code, answer.json()["code"]) == (409, "prerequisite_failed")

@@ -13,9 +13,9 @@ from tasks.kind import File, Result
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage, open_storage
+from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import client_of, serving
-from tests.support.api.worker import Hand
 from tests.support.servers import MotoServer
 
 BODY = bytes(range(256)) * 1000
@@ -26,17 +26,17 @@ async def chunks(body: bytes) -> AsyncIterator[bytes]:
     yield body
 
 
-async def finished(client: httpx.AsyncClient, hand: Hand, storage: Storage, name: str = "small.jpg") -> str:
+async def finished(client: httpx.AsyncClient, worker: ManualWorker, storage: Storage, name: str = "small.jpg") -> str:
     """The address of a file of a job that has succeeded."""
     blob = await storage.put(chunks(BODY), max_bytes=len(BODY), type="image/jpeg", filename=name)
     job_id = (await client.post("/v1/images", content=PNG)).json()["id"]
-    await hand.end(job_id, result=Result(files=(File(name, blob.sha256, "image/jpeg", blob.bytes),)))
+    await worker.end(job_id, result=Result(files=(File(name, blob.sha256, "image/jpeg", blob.bytes),)))
     return str((await client.get(f"/v1/jobs/{job_id}")).json()["files"][0]["url"])
 
 
 @pytest.fixture
-async def url(alice: httpx.AsyncClient, hand: Hand, storage: Storage) -> str:
-    return await finished(alice, hand, storage)
+async def url(alice: httpx.AsyncClient, worker: ManualWorker, storage: Storage) -> str:
+    return await finished(alice, worker, storage)
 
 
 async def test_a_file_comes_whole_and_is_kept_apart_from_our_pages(alice: httpx.AsyncClient, url: str) -> None:
@@ -104,10 +104,10 @@ async def test_a_part_past_the_end_is_refused(alice: httpx.AsyncClient, url: str
     assert answer.headers["Content-Range"] == f"bytes */{len(BODY)}"
 
 
-async def test_there_is_no_file_before_success(alice: httpx.AsyncClient, hand: Hand) -> None:
+async def test_there_is_no_file_before_success(alice: httpx.AsyncClient, worker: ManualWorker) -> None:
     job_id = (await alice.post("/v1/images", content=PNG)).json()["id"]
     early = await alice.get(f"/v1/jobs/{job_id}/files/small.jpg")
-    await hand.end(job_id, "failed", error=("corrupt", "It is damaged."))
+    await worker.end(job_id, "failed", error=("corrupt", "It is damaged."))
     late = await alice.get(f"/v1/jobs/{job_id}/files/small.jpg")
     assert [(a.status_code, a.json()["code"]) for a in (early, late)] == [(409, "not_ready")] * 2
 
@@ -131,7 +131,7 @@ async def test_a_file_that_was_swept_is_gone_before_a_header_is_sent(
 
 
 async def test_a_bucket_is_asked_directly(
-    redis: ArqRedis, settings: Settings, hand: Hand, monkeypatch: pytest.MonkeyPatch
+    redis: ArqRedis, settings: Settings, worker: ManualWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in MotoServer.environment.items():
         monkeypatch.setenv(name, value)
@@ -139,7 +139,7 @@ async def test_a_bucket_is_asked_directly(
         changes = {"storage_url": f"s3://{s3.bucket}/files", "storage_endpoint": s3.url}
         there = settings.model_copy(update=changes)
         async with serving(there) as port, client_of(port) as alice:
-            url = await finished(alice, hand, open_storage(there), "größe.jpg")
+            url = await finished(alice, worker, open_storage(there), "größe.jpg")
             answer = await alice.get(url)
             known = await alice.get(url, headers={"If-None-Match": f'"{SHA}"'})
             asked = await alice.head(url)

@@ -7,8 +7,8 @@ from arq.connections import ArqRedis
 from api.jobs.views import Job
 from tasks.kind import File, Result
 from tasks.queue.redis_keys import JOB
+from tests.support.api.manual_worker import WORKER, ManualWorker
 from tests.support.api.pictures import PNG
-from tests.support.api.worker import WORKER, Hand
 
 
 async def submit(client: httpx.AsyncClient, number: int = 0) -> str:
@@ -26,10 +26,10 @@ async def test_a_waiting_job_says_when_to_ask_again(alice: httpx.AsyncClient) ->
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-async def test_a_job_that_succeeded_tells_its_story(alice: httpx.AsyncClient, hand: Hand) -> None:
+async def test_a_job_that_succeeded_tells_its_story(alice: httpx.AsyncClient, worker: ManualWorker) -> None:
     job_id = await submit(alice)
     file = File("small.jpg", "ab" * 32, "image/jpeg", 1234, {"width": 256, "height": 171})
-    await hand.end(job_id, result=Result({"picture": {"width": 2725}}, (file,)))
+    await worker.end(job_id, result=Result({"picture": {"width": 2725}}, (file,)))
     answer = await alice.get(f"/v1/jobs/{job_id}")
     job = Job.model_validate_json(answer.content)
     assert "Retry-After" not in answer.headers
@@ -49,9 +49,9 @@ async def test_times_are_in_utc_and_say_so(alice: httpx.AsyncClient) -> None:
     assert answer.json()["created_at"].endswith("Z")
 
 
-async def test_a_job_that_failed_is_an_answer_not_an_error(alice: httpx.AsyncClient, hand: Hand) -> None:
+async def test_a_job_that_failed_is_an_answer_not_an_error(alice: httpx.AsyncClient, worker: ManualWorker) -> None:
     job_id = await submit(alice)
-    await hand.end(job_id, "failed", error=("truncated", "The file ends before the picture does."))
+    await worker.end(job_id, "failed", error=("truncated", "The file ends before the picture does."))
     answer = await alice.get(f"/v1/jobs/{job_id}")
     assert answer.status_code == 200
     assert answer.json()["state"] == "failed"
@@ -80,9 +80,11 @@ async def test_anothers_job_answers_as_an_unknown_one_and_at_once(
     assert all(answer.elapsed.total_seconds() < 5 for answer in answers)
 
 
-async def test_an_expired_job_is_gone_and_in_no_list(alice: httpx.AsyncClient, redis: ArqRedis, hand: Hand) -> None:
+async def test_an_expired_job_is_gone_and_in_no_list(
+    alice: httpx.AsyncClient, redis: ArqRedis, worker: ManualWorker
+) -> None:
     job_id = await submit(alice)
-    await hand.end(job_id)
+    await worker.end(job_id)
     await redis.hset(JOB + job_id, "expires_at", 1)  # a day passes
     for path in (f"/v1/jobs/{job_id}", f"/v1/jobs/{job_id}?wait=1", f"/v1/jobs/{job_id}/files/small.jpg"):
         answer = await alice.get(path)
@@ -116,9 +118,9 @@ async def test_pages_follow_each_other_to_the_end(alice: httpx.AsyncClient) -> N
     assert set(seen) == mine
 
 
-async def test_a_list_can_be_filtered(alice: httpx.AsyncClient, hand: Hand) -> None:
+async def test_a_list_can_be_filtered(alice: httpx.AsyncClient, worker: ManualWorker) -> None:
     done, waiting = await submit(alice, 1), await submit(alice, 2)
-    await hand.end(done)
+    await worker.end(done)
 
     async def ids(query: str) -> list[str]:
         return [job["id"] for job in (await alice.get(f"/v1/jobs?{query}")).json()["jobs"]]

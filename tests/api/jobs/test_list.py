@@ -9,9 +9,9 @@ from arq.connections import ArqRedis
 
 from tasks.queue.jobs.enqueue import Intake, Submission
 from tasks.settings import Settings
+from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import BOB, client_of, serving
-from tests.support.api.worker import Hand
 
 
 async def submit(client: httpx.AsyncClient, name: str = "a.png", query: str = "") -> str:
@@ -25,11 +25,11 @@ async def ids(client: httpx.AsyncClient, **query: str) -> list[str]:
     return [job["id"] for job in answer.json()["jobs"]]
 
 
-async def test_filters_are_met_all_together(alice: httpx.AsyncClient, hand: Hand) -> None:
+async def test_filters_are_met_all_together(alice: httpx.AsyncClient, worker: ManualWorker) -> None:
     done, waiting = await submit(alice, "Holiday.png"), await submit(alice, "holiday-2.png", "&delay=600")
     table = {"content": b"a\n1\n", "headers": {"Content-Type": "text/csv"}}
     report = (await alice.post("/v1/reports?title=Holiday", **table)).json()  # type: ignore[arg-type]
-    await hand.end(done)
+    await worker.end(done)
     assert set(await ids(alice, q="holiday")) == {done, waiting, report["id"]}
     assert set(await ids(alice, q="holiday", queue="media")) == {done, waiting}
     assert await ids(alice, q="holiday", queue="reports") == [report["id"]]
@@ -49,10 +49,10 @@ async def test_times_are_met_and_those_without_a_zone_are_in_utc(alice: httpx.As
     assert await ids(alice, since=(now + hour).replace(tzinfo=None).isoformat()) == []
 
 
-async def test_jobs_are_counted_if_asked_for(alice: httpx.AsyncClient, hand: Hand) -> None:
+async def test_jobs_are_counted_if_asked_for(alice: httpx.AsyncClient, worker: ManualWorker) -> None:
     done, _, _ = [await submit(alice) for _ in range(3)]
     await submit(alice, query="&delay=600")
-    await hand.end(done)
+    await worker.end(done)
     answer = (await alice.get("/v1/jobs?counts=true&limit=1&state=failed")).json()
     counts = {state: count for state, count in answer["counts"].items() if count}
     assert (answer["jobs"], counts) == ([], {"running": 2, "scheduled": 1, "succeeded": 1})

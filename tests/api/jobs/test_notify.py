@@ -13,10 +13,10 @@ from tasks.queue.redis_keys import JOB
 from tasks.settings import Settings
 from tasks.webhook.secret_box import SecretBox
 from tasks.webhook.signature import new_secret
+from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG
 from tests.support.api.specs import spec
 from tests.support.api.subscribers import URL, delivering, listed
-from tests.support.api.worker import Hand
 from tests.support.receivers import Receiver
 
 
@@ -126,7 +126,7 @@ async def test_a_form_has_it_once(alice: httpx.AsyncClient) -> None:
 
 
 async def test_the_end_is_told_signed_with_links_and_without_a_subscription(
-    alice: httpx.AsyncClient, redis: ArqRedis, settings: Settings, hand: Hand, receiver: Receiver
+    alice: httpx.AsyncClient, redis: ArqRedis, settings: Settings, worker: ManualWorker, receiver: Receiver
 ) -> None:
     secret = new_secret()
     wish = json.dumps({"url": receiver.at("/once"), "secret": secret})
@@ -135,7 +135,7 @@ async def test_the_end_is_told_signed_with_links_and_without_a_subscription(
         for told in (wish, receiver.at("/plain"))
     ]
     for job in jobs:
-        await hand.end(job["id"])
+        await worker.end(job["id"])
     async with delivering(redis, settings):
         requests = {request.path: request for request in await receiver.wait_for(2)}
         deliveries = await listed(alice, 2, state="succeeded")

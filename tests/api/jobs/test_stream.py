@@ -10,9 +10,9 @@ from tasks.kind import Result
 from tasks.queue.script import Script
 from tasks.settings import Settings
 from tests.support.api.event_source import Event, listening, until_end
+from tests.support.api.manual_worker import WORKER, ManualWorker
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import client_of, serving
-from tests.support.api.worker import WORKER, Hand
 
 
 async def submit(client: httpx.AsyncClient) -> str:
@@ -31,36 +31,38 @@ async def progress(redis: ArqRedis, job_id: str, said: str, attempt: int = 1) ->
 
 
 async def test_a_job_is_told_from_its_snapshot_to_its_end(
-    alice: httpx.AsyncClient, redis: ArqRedis, hand: Hand
+    alice: httpx.AsyncClient, redis: ArqRedis, worker: ManualWorker
 ) -> None:
     job_id = await submit(alice)
     async with listening(alice, job_id) as events:
         first = await following(events)
         assert (first.name, first.data) == ("snapshot", (await alice.get(f"/v1/jobs/{job_id}")).json())
-        await hand.begin()
+        await worker.begin()
         assert (await following(events))[:2] == ("state", {"state": "running", "attempt": 1})
         await progress(redis, job_id, '{"done": 2, "total": 4, "note": "medium"}')
         assert (await following(events))[:2] == ("progress", {"done": 2, "total": 4, "note": "medium"})
-        await hand.end(job_id, result=Result({"picture": {"width": 1}}))
+        await worker.end(job_id, result=Result({"picture": {"width": 1}}))
         end = await following(events)
         assert (end.name, end.data) == ("end", (await alice.get(f"/v1/jobs/{job_id}")).json())
         assert await until_end(events) == [], "the stream ends with the job"
 
 
-async def test_a_failed_try_is_told_with_the_time_of_the_next(alice: httpx.AsyncClient, hand: Hand) -> None:
+async def test_a_failed_try_is_told_with_the_time_of_the_next(alice: httpx.AsyncClient, worker: ManualWorker) -> None:
     job_id = await submit(alice)
-    await hand.begin()
+    await worker.begin()
     async with listening(alice, job_id) as events:
         await following(events)
-        await hand.end(job_id, "retrying", error=("failed", "It stumbled."))
+        await worker.end(job_id, "retrying", error=("failed", "It stumbled."))
         name, change, _ = await following(events)
         assert (name, change["state"], change["attempt"]) == ("state", "retrying", 1)
         assert change["due_at"] == (await alice.get(f"/v1/jobs/{job_id}")).json()["due_at"]
 
 
-async def test_of_a_job_that_has_ended_snapshot_and_end_are_told(alice: httpx.AsyncClient, hand: Hand) -> None:
+async def test_of_a_job_that_has_ended_snapshot_and_end_are_told(
+    alice: httpx.AsyncClient, worker: ManualWorker
+) -> None:
     job_id = await submit(alice)
-    await hand.end(job_id, "failed", error=("truncated", "It ends early."))
+    await worker.end(job_id, "failed", error=("truncated", "It ends early."))
     async with listening(alice, job_id) as events:
         told = await until_end(events)
     assert [event.name for event in told] == ["snapshot", "end"]
@@ -69,40 +71,46 @@ async def test_of_a_job_that_has_ended_snapshot_and_end_are_told(alice: httpx.As
 
 
 class TestComingBack:
-    async def test_who_knows_how_it_stands_is_told_of_changes_only(self, alice: httpx.AsyncClient, hand: Hand) -> None:
+    async def test_who_knows_how_it_stands_is_told_of_changes_only(
+        self, alice: httpx.AsyncClient, worker: ManualWorker
+    ) -> None:
         job_id = await submit(alice)
         async with listening(alice, job_id) as events:
             known = (await following(events)).id or ""
         async with listening(alice, job_id, **{"Last-Event-ID": known}) as events:
             await asyncio.sleep(0.05)
-            await hand.begin()
+            await worker.begin()
             assert (await following(events)).name == "state"
 
     async def test_who_missed_something_is_told_how_it_stands_now(
-        self, alice: httpx.AsyncClient, redis: ArqRedis, hand: Hand
+        self, alice: httpx.AsyncClient, redis: ArqRedis, worker: ManualWorker
     ) -> None:
         job_id = await submit(alice)
         async with listening(alice, job_id) as events:
             known = (await following(events)).id or ""
-        await hand.begin()
+        await worker.begin()
         await progress(redis, job_id, '{"done": 3, "total": 4, "note": ""}')
         async with listening(alice, job_id, **{"Last-Event-ID": known}) as events:
             name, job, _ = await following(events)
             assert (name, job["state"], job["progress"]["done"]) == ("snapshot", "running", 3)
 
-    async def test_who_was_told_half_of_a_change_is_told_all(self, alice: httpx.AsyncClient, hand: Hand) -> None:
+    async def test_who_was_told_half_of_a_change_is_told_all(
+        self, alice: httpx.AsyncClient, worker: ManualWorker
+    ) -> None:
         job_id = await submit(alice)
-        await hand.end(job_id)
+        await worker.end(job_id)
         async with listening(alice, job_id) as events:
             snapshot, end = await until_end(events)
         assert snapshot.id != end.id
         async with listening(alice, job_id, **{"Last-Event-ID": snapshot.id or ""}) as events:
             assert [event.name for event in await until_end(events)] == ["snapshot", "end"]
 
-    async def test_who_was_told_of_the_end_need_not_come_back(self, alice: httpx.AsyncClient, hand: Hand) -> None:
+    async def test_who_was_told_of_the_end_need_not_come_back(
+        self, alice: httpx.AsyncClient, worker: ManualWorker
+    ) -> None:
         """Browsers take 204 for that; any other end of the stream makes them try again."""
         job_id = await submit(alice)
-        await hand.end(job_id)
+        await worker.end(job_id)
         async with listening(alice, job_id) as events:
             end = (await until_end(events))[-1]
         answer = await alice.get(f"/v1/jobs/{job_id}/events", headers={"Last-Event-ID": end.id or ""})
@@ -122,27 +130,27 @@ async def test_silence_is_broken_by_comments(settings: Settings, redis: ArqRedis
             assert [await following(events) for _ in range(3)] == [Event("", None, None)] * 3
 
 
-async def test_a_batch_tells_how_far_its_jobs_are(alice: httpx.AsyncClient, hand: Hand) -> None:
+async def test_a_batch_tells_how_far_its_jobs_are(alice: httpx.AsyncClient, worker: ManualWorker) -> None:
     files = [("file", (f"{n}.png", PNG + bytes([n]))) for n in range(2)]
     answer = (await alice.post("/v1/images", files=files)).json()
     ids = [job["id"] for job in answer["jobs"]]
     async with listening(alice, answer["batch"]) as events:
         assert (await following(events)).data["jobs"] == {"queued": 2}
-        await hand.begin()
+        await worker.begin()
         while (event := await following(events)).data != {"running": 2}:
             assert event.name == "jobs"
         for job_id in ids:
-            await hand.end(job_id)
+            await worker.end(job_id)
         told = await until_end(events)
     assert told[-1].name == "end"
     assert (told[-1].data["state"], told[-1].data["jobs"]) == ("succeeded", {"succeeded": 2})
 
 
 async def test_what_is_unknown_anothers_or_expired_is_told_as_elsewhere(
-    alice: httpx.AsyncClient, bob: httpx.AsyncClient, redis: ArqRedis, hand: Hand
+    alice: httpx.AsyncClient, bob: httpx.AsyncClient, redis: ArqRedis, worker: ManualWorker
 ) -> None:
     job_id = await submit(alice)
-    await hand.end(job_id)
+    await worker.end(job_id)
     await redis.hset(f"pressroom:job:{job_id}", "expires_at", 1)
     for client, one, status in ((alice, "0" * 32, 404), (bob, job_id, 404), (alice, job_id, 410)):
         assert (await client.get(f"/v1/jobs/{one}/events")).status_code == status

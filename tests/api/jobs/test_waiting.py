@@ -10,9 +10,9 @@ from arq.connections import ArqRedis
 
 from api.jobs.get import PREFER_WAIT
 from tasks.settings import Settings
+from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import ALICE, client_of, serving
-from tests.support.api.worker import Hand
 
 LATE_S = 0.25
 """Later than this after the end is no waking: the next poll of anything would be as good."""
@@ -35,15 +35,15 @@ async def until_watched(redis: ArqRedis) -> None:
 
 @pytest.mark.parametrize("how", ["query", "header"])
 async def test_a_waiting_request_is_woken_by_the_end(
-    how: str, alice: httpx.AsyncClient, redis: ArqRedis, hand: Hand
+    how: str, alice: httpx.AsyncClient, redis: ArqRedis, worker: ManualWorker
 ) -> None:
     job_id = await submit(alice)
-    await hand.begin()
+    await worker.begin()
     asked = {"params": {"wait": "20"}} if how == "query" else {"headers": {"Prefer": "respond-async, wait=20"}}
     waiting = asyncio.create_task(alice.get(f"/v1/jobs/{job_id}", **asked))  # type: ignore[arg-type]
     await until_watched(redis)
     ended = time.perf_counter()
-    await hand.end(job_id)
+    await worker.end(job_id)
     answer = await waiting
     assert time.perf_counter() - ended < LATE_S
     assert answer.json()["state"] == "succeeded"
@@ -51,15 +51,15 @@ async def test_a_waiting_request_is_woken_by_the_end(
     assert "Retry-After" not in answer.headers
 
 
-async def test_waking_takes_milliseconds(alice: httpx.AsyncClient, redis: ArqRedis, hand: Hand) -> None:
+async def test_waking_takes_milliseconds(alice: httpx.AsyncClient, redis: ArqRedis, worker: ManualWorker) -> None:
     late = []
     for _ in range(20):
         job_id = await submit(alice)
-        await hand.begin()
+        await worker.begin()
         waiting = asyncio.create_task(alice.get(f"/v1/jobs/{job_id}?wait=20"))
         await until_watched(redis)
         ended = time.perf_counter()
-        await hand.end(job_id)
+        await worker.end(job_id)
         await waiting
         late.append(time.perf_counter() - ended)
         while await watched(redis):
@@ -76,9 +76,9 @@ async def test_a_job_that_does_not_end_is_answered_as_it_stands(alice: httpx.Asy
     assert answer.headers["Retry-After"] == "1"
 
 
-async def test_a_job_that_has_ended_is_not_waited_for(alice: httpx.AsyncClient, hand: Hand) -> None:
+async def test_a_job_that_has_ended_is_not_waited_for(alice: httpx.AsyncClient, worker: ManualWorker) -> None:
     job_id = await submit(alice)
-    await hand.end(job_id, "failed", error=("corrupt", "It is damaged."))
+    await worker.end(job_id, "failed", error=("corrupt", "It is damaged."))
     answer = await alice.get(f"/v1/jobs/{job_id}?wait=20")
     assert answer.elapsed.total_seconds() < 5
     assert answer.json()["state"] == "failed"
@@ -122,10 +122,10 @@ async def ask(port: int, path: str) -> bytes:
 
 
 async def test_a_thousand_who_wait_take_one_redis_connection(
-    alice: httpx.AsyncClient, port: int, redis: ArqRedis, hand: Hand, settings: Settings
+    alice: httpx.AsyncClient, port: int, redis: ArqRedis, worker: ManualWorker, settings: Settings
 ) -> None:
     job_ids = [await submit(alice) for _ in range(10)]
-    await hand.begin()
+    await worker.begin()
     waiting = [asyncio.create_task(ask(port, f"/v1/jobs/{job_ids[n % 10]}?wait=25")) for n in range(1000)]
     while await watched(redis) < 10 or len([task for task in asyncio.all_tasks() if "run_asgi" in repr(task)]) < 1000:
         await asyncio.sleep(0.02)
@@ -134,7 +134,7 @@ async def test_a_thousand_who_wait_take_one_redis_connection(
     assert len(subscribed) == 1
     assert len(clients) <= settings.redis_max_connections + 1  # and this test's own
     for job_id in job_ids:
-        await hand.end(job_id)
+        await worker.end(job_id)
     answers = await asyncio.gather(*waiting)
     assert all(b'"state":"succeeded"' in answer for answer in answers)
     assert await watched(redis) == 0

@@ -7,9 +7,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from tasks.settings import Settings
+from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import ALICE, BOB, client_of, serving
-from tests.support.api.worker import Hand
 
 METRICS_KEY = "metrics-key-0123456789"
 
@@ -49,13 +49,13 @@ async def test_the_metrics_key_opens_nothing_else(port: int) -> None:
 
 
 async def test_every_web_process_tells_the_same(
-    alice: httpx.AsyncClient, settings: Settings, redis: ArqRedis, hand: Hand
+    alice: httpx.AsyncClient, settings: Settings, redis: ArqRedis, worker: ManualWorker
 ) -> None:
     async with serving(settings) as port, client_of(port) as second:
         for client, verb in ((alice, "succeeded"), (second, "failed"), (second, "succeeded")):
             job_id = (await client.post("/v1/images", content=PNG)).json()["id"]
             error = None if verb == "succeeded" else ("corrupt", "odd")
-            await hand.end(job_id, verb, error=error)  # type: ignore[arg-type]
+            await worker.end(job_id, verb, error=error)  # type: ignore[arg-type]
         for client in (alice, second):
             told = ended(await client.get("/metrics"))
             assert told == {("thumbnail", "succeeded"): 2, ("thumbnail", "failed"): 1}

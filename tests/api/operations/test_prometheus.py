@@ -13,7 +13,7 @@ from tasks.queue.redis_keys import BUCKETS_MS, JOB
 from tasks.settings import Settings
 from tasks.webhook.endpoints import Endpoints
 from tasks.webhook.secret_box import SecretBox
-from tests.support.queue.claimant import Claimant, lapse
+from tests.support.queue.fake_worker import FakeWorker, lapse
 from tests.support.queue.fan_out import deliveries
 from tests.support.queue.submissions import submit
 
@@ -31,8 +31,8 @@ def intake(redis: ArqRedis, settings: Settings) -> Intake:
 
 
 @pytest.fixture
-def claimant(redis: ArqRedis, settings: Settings) -> Claimant:
-    return Claimant(redis, settings)
+def worker(redis: ArqRedis, settings: Settings) -> FakeWorker:
+    return FakeWorker(redis, settings)
 
 
 def read(text: str) -> Iterator[tuple[str, tuple[str, ...], float]]:
@@ -63,18 +63,18 @@ async def test_an_empty_redis_has_all_gauges_and_no_counts(redis: ArqRedis, sett
 
 
 async def test_ends_attempts_and_errors_are_counted_by_kind(
-    redis: ArqRedis, settings: Settings, intake: Intake, claimant: Claimant
+    redis: ArqRedis, settings: Settings, intake: Intake, worker: FakeWorker
 ) -> None:
     for kind in ("echo", "echo", "echo", "note", "a stranger's"):
         await submit(intake, kind=kind)
-    jobs = (await claimant.claim()).jobs
+    jobs = (await worker.claim()).jobs
     done, failed, retried, note, odd = jobs
-    await claimant.finish_all(
-        claimant.outcome(done, "succeeded", size=70),
-        claimant.outcome(failed, "failed", value=["timed_out", "killed"]),
-        claimant.outcome(retried, "retrying", value=["bad_status", "500"], delay_ms=3_600_000),
-        claimant.outcome(note, "handed_back"),
-        claimant.outcome(odd, "failed"),
+    await worker.finish_all(
+        worker.outcome(done, "succeeded", size=70),
+        worker.outcome(failed, "failed", value=["timed_out", "killed"]),
+        worker.outcome(retried, "retrying", value=["bad_status", "500"], delay_ms=3_600_000),
+        worker.outcome(note, "handed_back"),
+        worker.outcome(odd, "failed"),
     )
     waiting = await submit(intake)
     await Canceller(redis, settings).cancel(waiting)
@@ -103,39 +103,39 @@ async def test_ends_attempts_and_errors_are_counted_by_kind(
 
 
 async def test_attempts_whose_worker_died_are_counted(
-    redis: ArqRedis, settings: Settings, intake: Intake, claimant: Claimant
+    redis: ArqRedis, settings: Settings, intake: Intake, worker: FakeWorker
 ) -> None:
     await submit(intake)
-    await lapse(redis, await claimant.one())
-    again = await claimant.one()
-    await claimant.finish(again)
+    await lapse(redis, await worker.one())
+    again = await worker.one()
+    await worker.finish(again)
     samples = await told(redis, settings)
     assert counted(samples, "attempts_total") == {("echo", "lapsed"): 1, ("echo", "succeeded"): 1}
     assert counted(samples, "pickup_seconds_count") == {("echo",): 1}, "only the first start is a pickup"
 
 
 async def test_deliveries_are_counted_by_what_came_of_them(
-    redis: ArqRedis, settings: Settings, claimant: Claimant
+    redis: ArqRedis, settings: Settings, worker: FakeWorker
 ) -> None:
     await deliveries(redis, 3)
-    first, second, third = (await claimant.claim(webhooks=5)).jobs
-    await claimant.finish(first, well=True)
-    await claimant.finish(second, "retrying", value=["bad_status", "500"], delay_ms=3_600_000, well=False)
-    await claimant.finish(third, "failed", value=["endpoint_gone", "deleted"])
+    first, second, third = (await worker.claim(webhooks=5)).jobs
+    await worker.finish(first, well=True)
+    await worker.finish(second, "retrying", value=["bad_status", "500"], delay_ms=3_600_000, well=False)
+    await worker.finish(third, "failed", value=["endpoint_gone", "deleted"])
     outcomes = counted(await told(redis, settings), "delivery_attempts_total")
     assert outcomes == {("delivered",): 1, ("bad_status",): 1, ("endpoint_gone",): 1}
 
 
 async def test_times_fall_into_their_buckets(
-    redis: ArqRedis, settings: Settings, intake: Intake, claimant: Claimant
+    redis: ArqRedis, settings: Settings, intake: Intake, worker: FakeWorker
 ) -> None:
     waited_ms = (0, 300, 2_000_000)
     seconds, micros = await redis.time()
     for wait_ms in waited_ms:
         job_id = await submit(intake)
         await redis.hset(JOB + job_id, "due_at", seconds * 1000 + micros // 1000 - wait_ms)
-    for job in (await claimant.claim()).jobs:
-        await claimant.finish(job)
+    for job in (await worker.claim()).jobs:
+        await worker.finish(job)
     samples = await told(redis, settings)
     buckets = [value for (_, _), value in sorted(counted(samples, "pickup_seconds_bucket").items(), key=_bound)]
     bounds = [*(bound / 1000 for bound in BUCKETS_MS), float("inf")]
@@ -153,18 +153,18 @@ def _bound(entry: tuple[tuple[str, ...], float]) -> float:
 
 
 async def test_a_job_that_came_after_others_was_not_late_while_they_ran(
-    redis: ArqRedis, settings: Settings, intake: Intake, claimant: Claimant
+    redis: ArqRedis, settings: Settings, intake: Intake, worker: FakeWorker
 ) -> None:
     first = await submit(intake, kind="note")
     waiting = await submit(intake, after=(first,))
     await redis.hincrby(JOB + waiting, "due_at", -3_600_000)
-    await claimant.finish(await claimant.one())
-    await claimant.finish(await claimant.one())
+    await worker.finish(await worker.one())
+    await worker.finish(await worker.one())
     assert counted(await told(redis, settings), "pickup_seconds_sum")["echo",] < 60
 
 
 async def test_endpoints_that_are_disabled_or_fail_are_counted(
-    redis: ArqRedis, settings: Settings, claimant: Claimant
+    redis: ArqRedis, settings: Settings, worker: FakeWorker
 ) -> None:
     endpoints = Endpoints(redis, settings, SecretBox.of(None))
     wishes = {"url": "https://example.com/", "events": ["a"]}
@@ -178,8 +178,8 @@ async def test_endpoints_that_are_disabled_or_fail_are_counted(
     await endpoints.disable(first, "gone")
     await redis.expire(f"pressroom:endpoint:{second}", 60)
     await deliveries(redis, 5, endpoint=second)
-    for job in (await claimant.claim(webhooks=5)).jobs:
-        await claimant.finish(job, "failed", well=False)
+    for job in (await worker.claim(webhooks=5)).jobs:
+        await worker.finish(job, "failed", well=False)
     assert await states() == {("disabled",): 2, ("failing",): 1}
     await endpoints.enable("dev", second)
     await endpoints.enable("dev", off.id)

@@ -8,9 +8,9 @@ from arq.connections import ArqRedis
 
 from tasks.queue.lanes.lanes import Lanes
 from tasks.settings import Settings
+from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import client_of, serving
-from tests.support.api.worker import Hand
 
 HOUR_MS = 3_600_000
 
@@ -59,15 +59,15 @@ async def test_in_the_open_mode_everyone_is_an_admin(settings: Settings, redis: 
         assert (await anyone.get("/v1/queues")).status_code == 200
 
 
-async def test_a_queue_tells_of_its_jobs(alice: httpx.AsyncClient, hand: Hand) -> None:
+async def test_a_queue_tells_of_its_jobs(alice: httpx.AsyncClient, worker: ManualWorker) -> None:
     idle = await queue(alice)
     assert idle["oldest_age_s"] == idle["rate_per_s"] == 0
     ids = [await submit(alice) for _ in range(3)]
     waiting = await queue(alice)
     assert (waiting["waiting"], waiting["due"], waiting["running"], waiting["workers"]) == (3, 3, 0, 0)
     assert 0 <= float(str(waiting["oldest_age_s"])) < 10
-    await hand.begin()
-    await hand.end(ids[0])
+    await worker.begin()
+    await worker.end(ids[0])
     shown = await queue(alice)
     assert (shown["waiting"], shown["running"]) == (0, 2)
     assert 1 / 70 - 0.001 <= float(str(shown["rate_per_s"])) <= 1 / 60 + 0.001
@@ -77,19 +77,19 @@ async def test_a_queue_tells_of_its_jobs(alice: httpx.AsyncClient, hand: Hand) -
 
 
 async def test_what_is_paused_accepts_and_starts_nothing_until_it_is_resumed(
-    alice: httpx.AsyncClient, hand: Hand
+    alice: httpx.AsyncClient, worker: ManualWorker
 ) -> None:
     paused = (await alice.post("/v1/queues/media/pause")).json()
     assert paused["paused"] is True
     assert paused["paused_since"].startswith("20")
     assert (await alice.post("/v1/queues/media/pause")).json()["paused"] is True, "may be said twice"
     await submit(alice)
-    await hand.begin()
+    await worker.begin()
     assert (await queue(alice))["due"] == 1
     resumed = (await alice.post("/v1/queues/media/resume")).json()
     assert resumed["paused"] is False
     assert "paused_since" not in resumed
-    await hand.begin()
+    await worker.begin()
     assert (await queue(alice))["running"] == 1
 
 

@@ -12,10 +12,10 @@ from tasks.queue.redis_keys import JOB
 from tasks.report.spec.reading import MAX_OBJECTS
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
+from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import client_of, serving
 from tests.support.api.specs import ROWS, of_upload, spec
-from tests.support.api.worker import Hand
 
 NOBODY = "0" * 32
 JSON = {"Content-Type": "application/json"}
@@ -145,23 +145,25 @@ async def test_a_spec_of_too_many_objects_is_refused_before_they_are_made(alice:
     assert (answer.status_code, answer.json()["code"], answer.json()["limit"]) == (413, "too_many_objects", MAX_OBJECTS)
 
 
-async def test_what_is_someone_elses_is_not_there(alice: httpx.AsyncClient, bob: httpx.AsyncClient, hand: Hand) -> None:
+async def test_what_is_someone_elses_is_not_there(
+    alice: httpx.AsyncClient, bob: httpx.AsyncClient, worker: ManualWorker
+) -> None:
     upload = (await bob.post("/v1/uploads", content=PNG)).json()["id"]
     job = (await bob.post("/v1/images", content=PNG)).json()["id"]
-    await hand.end(job)
+    await worker.end(job)
     for source in ({"upload": upload}, {"job": job, "file": "small.jpg"}):
         answer = await alice.post("/v1/reports", json=spec(image(**source)))
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
 async def test_a_job_must_have_succeeded_and_have_the_file(
-    alice: httpx.AsyncClient, hand: Hand, redis: ArqRedis
+    alice: httpx.AsyncClient, worker: ManualWorker, redis: ArqRedis
 ) -> None:
     job = (await alice.post("/v1/images", content=PNG)).json()["id"]
     said = spec(image(job=job, file="small.jpg"))
     early = await alice.post("/v1/reports", json=said)
     assert (early.status_code, early.json()["code"], early.json()["field"]) == (409, "not_ready", "blocks.0.source.job")
-    await hand.end(job)
+    await worker.end(job)
     without = await alice.post("/v1/reports", json=said)
     assert (without.status_code, without.json()["field"]) == (404, "blocks.0.source.file")
     await redis.hset(JOB + job, "expires_at", 1)

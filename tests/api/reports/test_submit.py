@@ -15,9 +15,9 @@ from tasks.queue.redis_keys import BLOB
 from tasks.report.kind import ReportParams
 from tasks.report.order import Order
 from tasks.storage.protocol import Blob, Storage
+from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import JPEG, PNG
 from tests.support.api.specs import of_upload, spec
-from tests.support.api.worker import Hand
 
 CSV = b"day,amount\n2026-11-20,9.50\n"
 IMAGE = {"type": "image"}
@@ -36,7 +36,7 @@ async def order_of(job: dict[str, Any], storage: Storage) -> Order:
 
 
 @pytest.fixture
-async def thumbnails(alice: httpx.AsyncClient, hand: Hand, storage: Storage) -> tuple[str, Blob]:
+async def thumbnails(alice: httpx.AsyncClient, worker: ManualWorker, storage: Storage) -> tuple[str, Blob]:
     """A job of alice's that has succeeded, with the file small.jpg."""
 
     async def chunks() -> Any:
@@ -44,7 +44,7 @@ async def thumbnails(alice: httpx.AsyncClient, hand: Hand, storage: Storage) -> 
 
     blob = await storage.put(chunks(), max_bytes=1000)
     job_id = (await alice.post("/v1/images", content=PNG)).json()["id"]
-    await hand.end(job_id, result=Result(files=(File("small.jpg", blob.sha256, "image/jpeg", blob.bytes),)))
+    await worker.end(job_id, result=Result(files=(File("small.jpg", blob.sha256, "image/jpeg", blob.bytes),)))
     return job_id, blob
 
 

@@ -11,9 +11,9 @@ from tasks.kind import Result
 from tasks.queue.redis_keys import JOB
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
+from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.serving import client_of, serving
 from tests.support.api.specs import spec
-from tests.support.api.worker import Hand
 
 SEEN: dict[str, Any] = {
     "tables": [{"block": "blocks.0", "rows": 12, "columns": ["Day"]}],
@@ -23,24 +23,24 @@ SEEN: dict[str, Any] = {
 }
 
 
-async def looked(client: httpx.AsyncClient, hand: Hand, **end: Any) -> httpx.Response:
+async def looked(client: httpx.AsyncClient, worker: ManualWorker, **end: Any) -> httpx.Response:
     """The answer, where the job ends as `end` says once it has been submitted."""
     waiting = asyncio.create_task(client.post("/v1/reports/validation", json=spec()))
-    while not (jobs := hand.claimed("validation")):
-        await hand.begin()
+    while not (jobs := worker.claimed("validation")):
+        await worker.begin()
         await asyncio.sleep(0.005)
-    await hand.end(jobs[0], **end)
+    await worker.end(jobs[0], **end)
     return await waiting
 
 
-async def test_the_answer_is_what_was_seen(alice: httpx.AsyncClient, hand: Hand) -> None:
-    answer = await looked(alice, hand, result=Result(value=SEEN))
+async def test_the_answer_is_what_was_seen(alice: httpx.AsyncClient, worker: ManualWorker) -> None:
+    answer = await looked(alice, worker, result=Result(value=SEEN))
     assert (answer.status_code, answer.json()) == (200, SEEN)
 
 
-async def test_what_was_refused_is_a_problem_with_its_field(alice: httpx.AsyncClient, hand: Hand) -> None:
+async def test_what_was_refused_is_a_problem_with_its_field(alice: httpx.AsyncClient, worker: ManualWorker) -> None:
     error = ("invalid_cell", "Line 3, column 'amount': 'x' is no amount of money.")
-    answer = await looked(alice, hand, verb="failed", error=error, field="blocks.0.columns.1")
+    answer = await looked(alice, worker, verb="failed", error=error, field="blocks.0.columns.1")
     assert answer.status_code == 422
     assert answer.headers["Content-Type"] == "application/problem+json"
     problem = answer.json()
@@ -48,18 +48,22 @@ async def test_what_was_refused_is_a_problem_with_its_field(alice: httpx.AsyncCl
 
 
 @pytest.mark.parametrize(("code", "status"), [("failed", 500), ("timed_out", 422), ("crashed", 422)])
-async def test_what_broke_is_a_problem_too(code: str, status: int, alice: httpx.AsyncClient, hand: Hand) -> None:
-    answer = await looked(alice, hand, verb="failed", error=(code, "It broke."))
+async def test_what_broke_is_a_problem_too(
+    code: str, status: int, alice: httpx.AsyncClient, worker: ManualWorker
+) -> None:
+    answer = await looked(alice, worker, verb="failed", error=(code, "It broke."))
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert "field" not in answer.json()
 
 
-async def test_what_takes_longer_answers_where_to_look(settings: Settings, redis: ArqRedis, hand: Hand) -> None:
+async def test_what_takes_longer_answers_where_to_look(
+    settings: Settings, redis: ArqRedis, worker: ManualWorker
+) -> None:
     async with serving(settings.model_copy(update={"max_wait_s": 0.1})) as port, client_of(port) as alice:
         answer = await alice.post("/v1/reports/validation", json=spec())
         assert (answer.status_code, answer.json()["kind"]) == (202, "validation")
         assert answer.json()["priority"] == "high"
-        await hand.end(answer.json()["id"], result=Result(value=SEEN))
+        await worker.end(answer.json()["id"], result=Result(value=SEEN))
         assert (await alice.get(answer.headers["Location"])).json()["result"] == SEEN
 
 

@@ -9,38 +9,38 @@ from arq.connections import ArqRedis
 from tasks.kind import File, Result
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
+from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.serving import client_of, serving
 from tests.support.api.specs import spec
-from tests.support.api.worker import Hand
 
 PDF = b"%PDF-1.7 as far as the API can tell"
 WANTED = {"Accept": "application/pdf"}
 
 
-async def answered(client: httpx.AsyncClient, hand: Hand, **end: Any) -> httpx.Response:
+async def answered(client: httpx.AsyncClient, worker: ManualWorker, **end: Any) -> httpx.Response:
     """The answer, where the job ends as `end` says once it has been submitted."""
     waiting = asyncio.create_task(client.post("/v1/reports", json=spec(), headers=WANTED, follow_redirects=True))
-    while not (jobs := hand.claimed("report")):
-        await hand.begin()
+    while not (jobs := worker.claimed("report")):
+        await worker.begin()
         await asyncio.sleep(0.005)
-    await hand.end(jobs[0], **end)
+    await worker.end(jobs[0], **end)
     return await waiting
 
 
-async def test_one_request_gives_the_pdf(alice: httpx.AsyncClient, hand: Hand, storage: Storage) -> None:
+async def test_one_request_gives_the_pdf(alice: httpx.AsyncClient, worker: ManualWorker, storage: Storage) -> None:
     async def chunks() -> Any:
         yield PDF
 
     blob = await storage.put(chunks(), max_bytes=1000)
     files = (File("report.pdf", blob.sha256, "application/pdf", blob.bytes),)
-    answer = await answered(alice, hand, result=Result(files=files))
+    answer = await answered(alice, worker, result=Result(files=files))
     assert [one.status_code for one in answer.history] == [303]
     assert (answer.status_code, answer.headers["Content-Type"], answer.content) == (200, "application/pdf", PDF)
 
 
-async def test_what_was_wrong_is_answered_as_a_problem(alice: httpx.AsyncClient, hand: Hand) -> None:
+async def test_what_was_wrong_is_answered_as_a_problem(alice: httpx.AsyncClient, worker: ManualWorker) -> None:
     error = ("too_many_rows", "The data has more than 1,000,000 rows.")
-    answer = await answered(alice, hand, verb="failed", error=error, field="blocks.0")
+    answer = await answered(alice, worker, verb="failed", error=error, field="blocks.0")
     assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (422, "too_many_rows", "blocks.0")
 
 

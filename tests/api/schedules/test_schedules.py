@@ -14,8 +14,8 @@ from tasks.schedule.cron import MAX_CHARS
 from tasks.schedule.firing import Firing
 from tasks.schedule.store import Timetable
 from tasks.settings import Settings
+from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.specs import of_upload, spec
-from tests.support.api.worker import Hand
 
 EVENT: dict[str, Any] = {"kind": "event", "type": "shop.closing", "data": {"shop": 12}}
 REPORT: dict[str, Any] = {"kind": "report", **spec()}
@@ -100,18 +100,20 @@ async def test_numbers_of_a_scheduled_report_are_exact(bob: httpx.AsyncClient, r
     assert other["params"]["order"]["blob"] != order
 
 
-async def test_runs_tell_how_it_went_and_why_some_did_not_run(bob: httpx.AsyncClient, clock: Clock, hand: Hand) -> None:
+async def test_runs_tell_how_it_went_and_why_some_did_not_run(
+    bob: httpx.AsyncClient, clock: Clock, worker: ManualWorker
+) -> None:
     made = await create(bob, job=REPORT, cron="0 0 29 2 *")
     runs = f"/v1/schedules/{made['id']}/runs"
     assert (await bob.get(runs)).json() == {"runs": []}
     assert await clock.strike(made["id"]) == "made"
-    await hand.begin()
-    (job_id,) = hand.claimed("report")
+    await worker.begin()
+    (job_id,) = worker.claimed("report")
     assert await clock.strike(made["id"]) == "skipped"
-    await hand.end(job_id, result=Result({"pages": 3}))
+    await worker.end(job_id, result=Result({"pages": 3}))
     assert await clock.strike(made["id"], ago_ms=DAY_MS) == "missed"
     by_hand = (await bob.post(runs)).json()["id"]
-    await hand.end(by_hand, "failed", error=("too_many_pages", "It has too many."))
+    await worker.end(by_hand, "failed", error=("too_many_pages", "It has too many."))
 
     page = (await bob.get(f"{runs}?limit=3")).json()
     rest = (await bob.get(runs, params={"limit": 3, "cursor": page["next"]})).json()

@@ -13,9 +13,9 @@ from arq.connections import ArqRedis
 from tasks.queue.redis_keys import BLOB, JOB, UPLOAD
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
+from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG, big
 from tests.support.api.serving import client_of, serving
-from tests.support.api.worker import Hand
 
 CSV = b"day,amount\n2026-11-20,9.50\n"
 
@@ -100,7 +100,9 @@ async def test_an_empty_upload_and_a_form_are_refused(alice: httpx.AsyncClient, 
     assert [blob async for blob in storage.blobs()] == []
 
 
-async def test_a_picture_can_be_made_of_an_upload_as_often_as_one_likes(alice: httpx.AsyncClient, hand: Hand) -> None:
+async def test_a_picture_can_be_made_of_an_upload_as_often_as_one_likes(
+    alice: httpx.AsyncClient, worker: ManualWorker
+) -> None:
     upload_id = await sent(alice, PNG, name="cat.png")
     first = await alice.post("/v1/images", json={"upload": upload_id})
     assert first.status_code == 202

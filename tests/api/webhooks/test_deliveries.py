@@ -12,7 +12,7 @@ from api.webhooks.delivery_views import Delivery
 from tasks.queue.redis_keys import JOB
 from tasks.settings import Settings
 from tasks.webhook.events import delivery_id
-from tests.support.api.subscribers import delivering, listed, subscribe, tell, time_of
+from tests.support.api.subscribers import delivering, listed, publish, subscribe, time_of
 from tests.support.receivers import Receiver
 
 
@@ -27,7 +27,7 @@ async def test_a_delivery_tells_its_story(
 ) -> None:
     endpoint = await subscribe(alice, receiver.at("/status/503"))
     async with delivering(redis, settings):
-        event_id = await tell(alice)
+        event_id = await publish(alice)
         [shown] = await listed(alice, 1, state="retrying")
     delivery = Delivery.model_validate((await alice.get(f"/v1/deliveries/{shown['id']}")).json())
     assert delivery == Delivery.model_validate(shown)
@@ -51,13 +51,13 @@ async def test_a_list_goes_by_endpoint_event_state_and_time(
     good = (await subscribe(alice, receiver.at("/fast")))["id"]
     bad = (await subscribe(alice, receiver.at("/gone"), "order.paid"))["id"]
     async with delivering(redis, settings):
-        first = await tell(alice)
+        first = await publish(alice)
         await listed(alice, 2, event=first)
         await listed(alice, 1, state="failed")
         await asyncio.sleep(0.002)
         between = time_of(int(time.time() * 1000))
         await asyncio.sleep(0.002)
-        second = await tell(alice, "order.sent")
+        second = await publish(alice, "order.sent")
         await listed(alice, 2, state="succeeded")
 
     async def ids(**query: str) -> set[str]:
@@ -88,7 +88,7 @@ async def test_pages_follow_each_other_to_the_end(
 ) -> None:
     await subscribe(alice, receiver.url)
     async with delivering(redis, settings):
-        events = {await tell(alice) for _ in range(5)}
+        events = {await publish(alice) for _ in range(5)}
         await listed(alice, 5, state="succeeded")
     query, sizes, seen = {"limit": "2"}, [], set()
     while True:
@@ -119,7 +119,7 @@ async def test_anothers_deliveries_are_not_found(
 ) -> None:
     endpoint = await subscribe(alice, receiver.url)
     async with delivering(redis, settings):
-        event_id = await tell(alice)
+        event_id = await publish(alice)
         [delivery] = await listed(alice, 1, state="succeeded")
     paths = [
         f"/v1/deliveries?event={event_id}",
@@ -144,7 +144,7 @@ async def test_an_expired_one_is_gone(
 ) -> None:
     await subscribe(alice, receiver.url)
     async with delivering(redis, settings):
-        await tell(alice)
+        await publish(alice)
         [delivery] = await listed(alice, 1, state="succeeded")
     await redis.hset(JOB + delivery["id"], "expires_at", 1)  # a week passes
     for method, path in (("GET", ""), ("POST", "/redelivery")):
@@ -159,7 +159,7 @@ class TestRedelivery:
     ) -> None:
         await subscribe(alice, receiver.url)
         async with delivering(redis, settings):
-            event_id = await tell(alice)
+            event_id = await publish(alice)
             [delivery] = await listed(alice, 1, state="succeeded")
             answer = await alice.post(f"/v1/deliveries/{delivery['id']}/redelivery")
             assert (answer.status_code, answer.json()["id"]) == (202, delivery["id"])
@@ -174,7 +174,7 @@ class TestRedelivery:
     ) -> None:
         async with Receiver("failing", times=1) as receiver, delivering(redis, settings):
             await subscribe(alice, receiver.url)
-            await tell(alice)
+            await publish(alice)
             [delivery] = await listed(alice, 1, state="retrying")
             await alice.post(f"/v1/deliveries/{delivery['id']}/redelivery")
             [done] = await listed(alice, 1, state="succeeded")
@@ -185,7 +185,7 @@ class TestRedelivery:
     ) -> None:
         kept, gone = await subscribe(alice, receiver.url), await subscribe(alice, receiver.url)
         async with delivering(redis, settings):
-            event_id = await tell(alice)
+            event_id = await publish(alice)
             await listed(alice, 2, state="succeeded")
 
         async def refused(endpoint: str) -> tuple[int, str]:

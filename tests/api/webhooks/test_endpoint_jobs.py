@@ -11,7 +11,7 @@ from arq.connections import ArqRedis
 from tasks.queue.lanes.lanes import Lanes
 from tasks.settings import Settings
 from tasks.webhook.events import delivery_id
-from tests.support.api.subscribers import delivering, listed, subscribe, tell, time_of
+from tests.support.api.subscribers import delivering, listed, publish, subscribe, time_of
 from tests.support.receivers import Receiver
 
 
@@ -78,7 +78,7 @@ class TestRecovery:
         path = f"/v1/endpoints/{endpoint['id']}"
         since = time_of(int(time.time() * 1000) - 1)
         async with delivering(redis, settings):
-            event_id = await tell(alice)
+            event_id = await publish(alice)
             await listed(alice, 1, state="failed")
             refused = await alice.post(f"{path}/recovery", json={"since": since})
             await alice.patch(path, json={"enabled": True, "url": receiver.at("/fast")})

@@ -14,9 +14,9 @@ from api.jobs.views import Job
 from tasks.queue.records.list import read
 from tasks.queue.redis_keys import JOB
 from tasks.settings import Settings
+from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG
-from tests.support.api.subscribers import delivering, listed, subscribe, tell
-from tests.support.api.worker import Hand
+from tests.support.api.subscribers import delivering, listed, publish, subscribe
 from tests.support.receivers import Receiver
 
 EVENT: dict[str, Any] = {"type": "order.paid", "data": {"order": 4711}}
@@ -58,7 +58,7 @@ async def test_its_data_reaches_the_subscribers_as_it_was_sent_and_signed(
         "id": "</script>",
     }
     async with delivering(redis, settings):
-        event_id = await tell(alice, **data)
+        event_id = await publish(alice, **data)
         [request] = await receiver.wait_for(1)
         job = (await alice.get(f"/v1/jobs/{event_id}?wait=10")).json()
         [delivery] = await listed(alice, 1, event=event_id, state="succeeded")
@@ -151,18 +151,18 @@ async def test_deep_data_is_read_back_whole(alice: httpx.AsyncClient) -> None:
 async def test_events_are_listed_among_ones_jobs_and_nobody_elses(
     alice: httpx.AsyncClient, bob: httpx.AsyncClient
 ) -> None:
-    event_id = await tell(alice)
+    event_id = await publish(alice)
     assert [job["id"] for job in (await alice.get("/v1/jobs?kind=event")).json()["jobs"]] == [event_id]
     assert (await bob.get(f"/v1/jobs/{event_id}")).status_code == 404
     assert (await bob.get("/v1/jobs")).json() == {"jobs": []}
 
 
 async def test_the_end_of_a_job_is_told_with_links_that_lead_back(
-    alice: httpx.AsyncClient, redis: ArqRedis, settings: Settings, hand: Hand, receiver: Receiver
+    alice: httpx.AsyncClient, redis: ArqRedis, settings: Settings, worker: ManualWorker, receiver: Receiver
 ) -> None:
     await subscribe(alice, receiver.at("/hook"), "job.*")
     job = (await alice.post("/v1/images", content=PNG)).json()
-    await hand.end(job["id"], "failed", error=("truncated", "The file ends before the picture does."))
+    await worker.end(job["id"], "failed", error=("truncated", "The file ends before the picture does."))
     async with delivering(redis, settings):
         [request] = await receiver.wait_for(1)
         [delivery] = await listed(alice, 1, state="succeeded")

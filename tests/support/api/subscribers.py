@@ -27,7 +27,7 @@ async def subscribe(client: httpx.AsyncClient, url: str = URL, *events: str, **m
     return endpoint
 
 
-async def tell(client: httpx.AsyncClient, type: str = "order.paid", **data: Any) -> str:
+async def publish(client: httpx.AsyncClient, type: str = "order.paid", **data: Any) -> str:
     """The id of a new event."""
     answer = await client.post("/v1/events", json={"type": type, "data": data})
     assert answer.status_code == 202, answer.text

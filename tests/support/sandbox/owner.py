@@ -1,6 +1,6 @@
 """A worker in small, for tests that signal or kill one: runs one call in a sandbox and prints what it returns.
 
-python -m tests.support.sandbox.owner BELL GATE
+python -m tests.support.sandbox.owner EVENT GATE
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import sys
 from worker.sandbox.sandbox import ProcessSandbox
 
 
-async def main(bell: str, gate: str) -> None:
+async def main(event: str, gate: str) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: None)
@@ -18,7 +18,7 @@ async def main(bell: str, gate: str) -> None:
         preload=["tests.support.sandbox.work"], children=2, memory_mb=256, budget_mb=512, recycle_after=10
     )
     await sandbox.call("tests.support.sandbox.work:pid", seconds=10, memory_mb=1)
-    answer = await sandbox.call("tests.support.sandbox.work:ring_and_wait", bell, gate, seconds=10, memory_mb=1)
+    answer = await sandbox.call("tests.support.sandbox.work:announce_and_wait", event, gate, seconds=10, memory_mb=1)
     sys.stdout.write(f"{answer}\n")
     await sandbox.stop()
 

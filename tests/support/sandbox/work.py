@@ -1,4 +1,4 @@
-"""What the tests run in children. Work that began rings a bell; work that must wait, waits for a gate (bells.py)."""
+"""Functions that the tests run in sandbox children. Some announce that they run; some wait for a gate."""
 
 import os
 import resource
@@ -28,23 +28,23 @@ def parent_pid(*, report: "Progress") -> int:
     return os.getppid()
 
 
-def ring(bell: str, *, report: "Progress") -> int:
+def announce(event: str, *, report: "Progress") -> int:
     """Tell the test that the work has begun."""
-    _ring(bell)
+    _announce(event)
     return os.getpid()
 
 
-def ring_and_wait(bell: str, gate: str, *, report: "Progress") -> int:
+def announce_and_wait(event: str, gate: str, *, report: "Progress") -> int:
     """Tell the test that the work has begun, and by whom; end when the gate opens."""
-    _ring(bell)
+    _announce(event)
     with Path(gate).open("rb", buffering=0) as opened:
         opened.read(1)
     return os.getpid()
 
 
-def ring_and_spin(bell: str, *, report: "Progress") -> NoReturn:
+def announce_and_spin(event: str, *, report: "Progress") -> NoReturn:
     """Hold the interpreter and never let go: one long call into C after another."""
-    _ring(bell)
+    _announce(event)
     while True:
         sum(range(10**9))
 
@@ -145,17 +145,17 @@ def loaded(module: str, *, report: "Progress") -> bool:
     return module in sys.modules
 
 
-def tell(bell: str, gate: str, *, report: "Progress") -> str:
+def tell(event: str, gate: str, *, report: "Progress") -> str:
     """Report often, ring, wait for the gate, report once more."""
     for done in range(1000):
         report(done, 2000, "measuring")
-    ring_and_wait(bell, gate, report=report)
+    announce_and_wait(event, gate, report=report)
     report(2000, 2000, "drawn: é" + "é" * 600)
     return "told"
 
 
-def _ring(bell: str) -> None:
-    with Path(bell).open("w") as opened:
+def _announce(event: str) -> None:
+    with Path(event).open("w") as opened:
         opened.write(f"{os.getpid()}\n")
 
 

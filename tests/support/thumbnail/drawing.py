@@ -15,7 +15,7 @@ def silent(done: int, total: int, note: str = "") -> None:
     """A report that nobody reads."""
 
 
-class Desk:
+class Renderer:
     """A folder with one source file, and the files drawn from it."""
 
     def __init__(self, folder: Path) -> None:

@@ -18,22 +18,22 @@ from tasks.queue.redis_keys import ALERTS, ENDPOINT, FAILING, JOB, WORKER_MS, ar
 from tasks.settings import SYSTEM, Settings
 from tasks.webhook.endpoints import Endpoints
 from tasks.webhook.secret_box import SecretBox
-from tests.support.engine_running import Desk, working
-from tests.support.queue.claimant import Claimant
+from tests.support.engine_running import JobClient, working
+from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import submit
 
 ADMIN, OWNER = "boss", "shop"
 KEYS = f"{ADMIN}:{ADMIN}-0123456789abcdef,{OWNER}:{OWNER}-0123456789abcdef"
 
 
-class Office:
+class AlertHarness:
     """Checks, and reads what subscribers are told. Every queue has a worker until `abandon` says otherwise."""
 
     def __init__(self, redis: ArqRedis) -> None:
         self.redis = redis
         self.settings = Settings(_env_file=None, api_keys=KEYS, admins=ADMIN, alert_min_ended=4)
         self.intake = Intake(redis, self.settings)
-        self.claimant = Claimant(redis, self.settings)
+        self.worker = FakeWorker(redis, self.settings)
         self.endpoints = Endpoints(redis, self.settings, SecretBox.of(None))
         self._subscribers: list[tuple[str, str]] = []
 
@@ -62,9 +62,9 @@ class Office:
 
     async def told(self) -> list[tuple[str, str, dict[str, Any]]]:
         """Owner, type and data of the events since the last time."""
-        events = [job for job in (await self.claimant.claim()).jobs if job.kind == "event"]
+        events = [job for job in (await self.worker.claim()).jobs if job.kind == "event"]
         for event in events:
-            await self.claimant.finish(event)
+            await self.worker.finish(event)
         return [(event.owner, *json.loads(event.params).values()) for event in events]
 
     async def make_due(self, job_id: str, seconds: float) -> None:
@@ -72,28 +72,28 @@ class Office:
 
 
 @pytest.fixture
-async def office(redis: ArqRedis) -> Any:
-    office = Office(redis)
-    await office.open()
-    yield office
-    await office.close()
+async def harness(redis: ArqRedis) -> Any:
+    harness = AlertHarness(redis)
+    await harness.open()
+    yield harness
+    await harness.close()
 
 
-async def test_nothing_is_told_while_all_is_well(office: Office) -> None:
-    await submit(office.intake)
-    assert await office.check() == {"holding": 0, "fired": 0, "resolved": 0}
-    assert await office.told() == []
+async def test_nothing_is_told_while_all_is_well(harness: AlertHarness) -> None:
+    await submit(harness.intake)
+    assert await harness.check() == {"holding": 0, "fired": 0, "resolved": 0}
+    assert await harness.told() == []
 
 
-async def test_an_alert_is_told_once_and_resolved_once(office: Office) -> None:
-    job_id = await submit(office.intake, queue="media")
-    await office.make_due(job_id, 400)
-    assert [await office.check() for _ in range(3)] == [
+async def test_an_alert_is_told_once_and_resolved_once(harness: AlertHarness) -> None:
+    job_id = await submit(harness.intake, queue="media")
+    await harness.make_due(job_id, 400)
+    assert [await harness.check() for _ in range(3)] == [
         {"holding": 1, "fired": 1, "resolved": 0},
         {"holding": 1, "fired": 0, "resolved": 0},
         {"holding": 1, "fired": 0, "resolved": 0},
     ]
-    [(owner, type, fired)] = await office.told()
+    [(owner, type, fired)] = await harness.told()
     assert (owner, type) == (ADMIN, "alert.fired"), "the other owner asked for alerts, but this is none of his"
     assert {name: fired[name] for name in ("alert", "subject", "limit")} == {
         "alert": "queue_age",
@@ -101,88 +101,88 @@ async def test_an_alert_is_told_once_and_resolved_once(office: Office) -> None:
         "limit": 300,
     }
     assert 399 < fired["value"] < 402
-    await office.claimant.finish(await office.claimant.one(media=1))
-    assert [await office.check() for _ in range(2)] == [
+    await harness.worker.finish(await harness.worker.one(media=1))
+    assert [await harness.check() for _ in range(2)] == [
         {"holding": 0, "fired": 0, "resolved": 1},
         {"holding": 0, "fired": 0, "resolved": 0},
     ]
-    assert await office.told() == [(ADMIN, "alert.resolved", fired)], "the same words, so that the two fit"
-    assert await office.redis.exists(ALERTS) == 0
+    assert await harness.told() == [(ADMIN, "alert.resolved", fired)], "the same words, so that the two fit"
+    assert await harness.redis.exists(ALERTS) == 0
 
 
-async def test_many_failures_of_a_queue_are_an_alert_once_there_are_enough(office: Office) -> None:
+async def test_many_failures_of_a_queue_are_an_alert_once_there_are_enough(harness: AlertHarness) -> None:
     for count, verb in ((1, "succeeded"), (2, "failed")):
         for _ in range(count):
-            await submit(office.intake, queue="media")
-            await office.claimant.finish(await office.claimant.one(media=1), verb, value=["corrupt", "odd"])
-    assert (await office.check())["fired"] == 0, "three are not enough"
-    await submit(office.intake, queue="media")
-    await office.claimant.finish(await office.claimant.one(media=1), "failed", value=["corrupt", "odd"])
-    await office.check()
-    [(_, _, fired)] = await office.told()
+            await submit(harness.intake, queue="media")
+            await harness.worker.finish(await harness.worker.one(media=1), verb, value=["corrupt", "odd"])
+    assert (await harness.check())["fired"] == 0, "three are not enough"
+    await submit(harness.intake, queue="media")
+    await harness.worker.finish(await harness.worker.one(media=1), "failed", value=["corrupt", "odd"])
+    await harness.check()
+    [(_, _, fired)] = await harness.told()
     assert (fired["alert"], fired["subject"], fired["value"], fired["limit"]) == ("failure_rate", "media", 0.75, 0.5)
-    slots = [key async for key in office.redis.scan_iter("pressroom:ends:*")]
-    await office.redis.delete(*slots)
-    assert (await office.check())["resolved"] == 1
-    assert [type for _, type, _ in await office.told()] == ["alert.resolved"]
+    slots = [key async for key in harness.redis.scan_iter("pressroom:ends:*")]
+    await harness.redis.delete(*slots)
+    assert (await harness.check())["resolved"] == 1
+    assert [type for _, type, _ in await harness.told()] == ["alert.resolved"]
 
 
 @pytest.mark.parametrize(("due_s", "fired"), [(30, 0), (90, 1)])
 async def test_a_queue_with_work_and_no_worker_is_an_alert_after_a_minute(
-    office: Office, due_s: int, fired: int
+    harness: AlertHarness, due_s: int, fired: int
 ) -> None:
-    await office.abandon("reports")
-    assert (await office.check())["fired"] == 0, "nothing waits there"
-    await office.make_due(await submit(office.intake, queue="reports"), due_s)
-    assert (await office.check())["fired"] == fired
-    said = [data["message"] for _, _, data in await office.told()]
+    await harness.abandon("reports")
+    assert (await harness.check())["fired"] == 0, "nothing waits there"
+    await harness.make_due(await submit(harness.intake, queue="reports"), due_s)
+    assert (await harness.check())["fired"] == fired
+    said = [data["message"] for _, _, data in await harness.told()]
     assert all("python -m worker reports" in message for message in said)
     assert len(said) == fired
 
 
-async def test_a_paused_queue_is_not_forgotten(office: Office) -> None:
-    await office.make_due(await submit(office.intake, queue="media"), 400)
-    await Lanes(office.redis).pause("media")
-    await office.check()
-    [(_, _, fired)] = await office.told()
+async def test_a_paused_queue_is_not_forgotten(harness: AlertHarness) -> None:
+    await harness.make_due(await submit(harness.intake, queue="media"), 400)
+    await Lanes(harness.redis).pause("media")
+    await harness.check()
+    [(_, _, fired)] = await harness.told()
     assert "is paused" in fired["message"]
 
 
-async def test_an_endpoint_that_fails_for_long_is_told_to_its_owner(office: Office) -> None:
-    endpoint = office.endpoint_of(OWNER)
-    await office.redis.zadd(FAILING, {endpoint: (time.time() - 600) * 1000})
-    assert (await office.check())["fired"] == 0, "not for long"
-    await office.redis.zadd(FAILING, {endpoint: (time.time() - 1000) * 1000})
-    assert (await office.check())["fired"] == 1
-    [(owner, type, fired)] = await office.told()
+async def test_an_endpoint_that_fails_for_long_is_told_to_its_owner(harness: AlertHarness) -> None:
+    endpoint = harness.endpoint_of(OWNER)
+    await harness.redis.zadd(FAILING, {endpoint: (time.time() - 600) * 1000})
+    assert (await harness.check())["fired"] == 0, "not for long"
+    await harness.redis.zadd(FAILING, {endpoint: (time.time() - 1000) * 1000})
+    assert (await harness.check())["fired"] == 1
+    [(owner, type, fired)] = await harness.told()
     assert (owner, type) == (OWNER, "alert.fired")
     assert (fired["alert"], fired["subject"]) == ("endpoint_failing", endpoint)
     assert "https://shop.example/" in fired["message"]
-    await office.endpoints.enable(OWNER, endpoint)
-    assert (await office.check())["resolved"] == 1
-    assert [(owner, type) for owner, type, _ in await office.told()] == [(OWNER, "alert.resolved")]
+    await harness.endpoints.enable(OWNER, endpoint)
+    assert (await harness.check())["resolved"] == 1
+    assert [(owner, type) for owner, type, _ in await harness.told()] == [(OWNER, "alert.resolved")]
 
 
-async def test_an_endpoint_that_was_just_deleted_is_no_alert(office: Office) -> None:
-    await office.redis.zadd(FAILING, {"gone": 1})
-    assert (await office.check())["fired"] == 0
-    assert not await office.redis.exists(f"{ENDPOINT}gone")
-    await office.redis.zrem(FAILING, "gone")
+async def test_an_endpoint_that_was_just_deleted_is_no_alert(harness: AlertHarness) -> None:
+    await harness.redis.zadd(FAILING, {"gone": 1})
+    assert (await harness.check())["fired"] == 0
+    assert not await harness.redis.exists(f"{ENDPOINT}gone")
+    await harness.redis.zrem(FAILING, "gone")
 
 
-async def test_two_workers_that_check_at_once_tell_it_once(office: Office, redis: ArqRedis) -> None:
-    await office.make_due(await submit(office.intake, queue="media"), 400)
-    checks = await asyncio.gather(*(office.check() for _ in range(5)))
+async def test_two_workers_that_check_at_once_tell_it_once(harness: AlertHarness, redis: ArqRedis) -> None:
+    await harness.make_due(await submit(harness.intake, queue="media"), 400)
+    checks = await asyncio.gather(*(harness.check() for _ in range(5)))
     assert sum(one["fired"] for one in checks) == 1
-    assert len(await office.told()) == 1
+    assert len(await harness.told()) == 1
 
 
 async def test_a_worker_runs_the_check_like_any_job(redis: ArqRedis) -> None:
     settings = Settings(_env_file=None, storage_url="memory://")
-    desk = Desk(redis, settings)
-    desk.watch.start()
+    job_client = JobClient(redis, settings)
+    job_client.watch.start()
     async with working(redis, settings, kinds=KINDS):
-        accepted = await desk.intake.accept(Submission(kind="alerts", queue="default", owner=SYSTEM, params="{}"))
-        record = await desk.ended(accepted.job_id)
-    await desk.watch.stop()
+        accepted = await job_client.intake.accept(Submission(kind="alerts", queue="default", owner=SYSTEM, params="{}"))
+        record = await job_client.ended(accepted.job_id)
+    await job_client.watch.stop()
     assert record.result == {"holding": 0, "fired": 0, "resolved": 0}

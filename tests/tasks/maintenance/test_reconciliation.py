@@ -17,7 +17,7 @@ from tasks.queue.records.record import State
 from tasks.queue.redis_keys import ARQ_JOB_MS, BLOB, BLOB_MS, DAY_MS, JOB, SAFETY_MS
 from tasks.schedule.store import Timetable, Wishes
 from tasks.settings import Settings
-from tests.support.queue.claimant import Claimant, lapse
+from tests.support.queue.fake_worker import FakeWorker, lapse
 from tests.support.queue.submissions import record_of, submission, submit
 
 LANE = "pressroom:lane:default:owner:dev"
@@ -37,8 +37,8 @@ def intake(redis: ArqRedis, settings: Settings) -> Intake:
 
 
 @pytest.fixture
-def claimant(redis: ArqRedis, settings: Settings) -> Claimant:
-    return Claimant(redis, settings)
+def worker(redis: ArqRedis, settings: Settings) -> FakeWorker:
+    return FakeWorker(redis, settings)
 
 
 class Attempt:
@@ -65,17 +65,17 @@ async def everything(redis: ArqRedis) -> dict[bytes, Any]:
     return {key: await redis.dump(key) for key in keys}
 
 
-async def in_every_place(redis: ArqRedis, intake: Intake, claimant: Claimant, settings: Settings) -> dict[str, str]:
+async def in_every_place(redis: ArqRedis, intake: Intake, worker: FakeWorker, settings: Settings) -> dict[str, str]:
     """A job in each place where one may be: name → id."""
     lanes = Lanes(redis)
     jobs = {"running": await submit(intake), "retrying": await submit(intake), "succeeded": await submit(intake)}
-    held = {job.id: job for job in (await claimant.claim()).jobs}
-    await claimant.finish(held[jobs["retrying"]], "retrying", delay_ms=60_000)
-    await claimant.finish(held[jobs["succeeded"]])
+    held = {job.id: job for job in (await worker.claim()).jobs}
+    await worker.finish(held[jobs["retrying"]], "retrying", delay_ms=60_000)
+    await worker.finish(held[jobs["succeeded"]])
     suspect = await submit(intake, owner="acme")
     for _ in range(2):
-        await lapse(redis, await claimant.one())
-    await claimant.claim(0)
+        await lapse(redis, await worker.one())
+    await worker.claim(0)
     jobs |= {
         "suspect": suspect,
         "queued": await submit(intake, blobs=("a" * 64,)),
@@ -91,9 +91,9 @@ async def in_every_place(redis: ArqRedis, intake: Intake, claimant: Claimant, se
 
 
 async def test_what_is_where_it_should_be_is_left_alone(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, settings: Settings, reconcile: Reconcile
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, settings: Settings, reconcile: Reconcile
 ) -> None:
-    await in_every_place(redis, intake, claimant, settings)
+    await in_every_place(redis, intake, worker, settings)
     await redis.delete("pressroom:wake:default")
     before = await everything(redis)
     assert await reconcile() == {}
@@ -102,9 +102,9 @@ async def test_what_is_where_it_should_be_is_left_alone(
 
 @pytest.mark.parametrize("torn", ["timers", "bodies", "both"])
 async def test_jobs_whose_arq_keys_vanished_get_them_back(
-    torn: str, redis: ArqRedis, intake: Intake, claimant: Claimant, settings: Settings, reconcile: Reconcile
+    torn: str, redis: ArqRedis, intake: Intake, worker: FakeWorker, settings: Settings, reconcile: Reconcile
 ) -> None:
-    jobs = await in_every_place(redis, intake, claimant, settings)
+    jobs = await in_every_place(redis, intake, worker, settings)
     jobs.pop("succeeded")
     batch = jobs.pop("batch")  # ARQ knows nothing of it, but it has a timer
     alive = jobs
@@ -128,29 +128,29 @@ async def test_jobs_whose_arq_keys_vanished_get_them_back(
         elif name != "paused":
             assert abs(score - timers[job_id.encode()]) < 5_000, name
     assert await reconcile() == {}
-    await claimant.claim(default=10, media=10)
+    await worker.claim(default=10, media=10)
 
 
 async def test_a_running_job_without_a_lease_is_run_again(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, reconcile: Reconcile
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, reconcile: Reconcile
 ) -> None:
-    job = await claimant.one() if await submit(intake) else None
+    job = await worker.one() if await submit(intake) else None
     assert job is not None
     await redis.delete("arq:queue", f"arq:in-progress:{job.id}")
     assert await reconcile() == {"mended": 1}
-    again = await claimant.one()
+    again = await worker.one()
     assert (again.id, again.attempt, again.tries) == (job.id, 2, 0)
     assert [one["outcome"] for one in (await record_of(redis, job.id)).attempts] == ["lapsed"]
     assert await redis.hget(LANE, "running") == b"1"
 
 
 async def test_a_queued_job_that_stands_in_no_line_is_put_into_its_lane(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, reconcile: Reconcile
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, reconcile: Reconcile
 ) -> None:
     lost, other = await submit(intake), await submit(intake)
     await redis.zrem(LINE, lost)
     assert await reconcile() == {"mended": 1}
-    assert (await claimant.claim()).ids == [lost, other]
+    assert (await worker.claim()).ids == [lost, other]
 
 
 async def test_one_that_a_stock_worker_is_about_to_take_is_left_to_it(
@@ -165,30 +165,30 @@ async def test_one_that_a_stock_worker_is_about_to_take_is_left_to_it(
 
 
 async def test_a_lane_that_is_not_in_the_round_joins_it(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, reconcile: Reconcile
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, reconcile: Reconcile
 ) -> None:
     job_id = await submit(intake)
     await redis.delete(TURNS)
-    assert (await claimant.claim()).jobs == []
+    assert (await worker.claim()).jobs == []
     assert await reconcile() == {"lanes": 1}
-    assert (await claimant.claim()).ids == [job_id]
+    assert (await worker.claim()).ids == [job_id]
 
 
 async def test_a_full_lane_stays_out_of_the_round(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, reconcile: Reconcile
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, reconcile: Reconcile
 ) -> None:
     for _ in range(2):
         await submit(intake)
-    job = await claimant.one(lane_cap=1)
-    assert (await claimant.claim(lane_cap=1)).jobs == []
+    job = await worker.one(lane_cap=1)
+    assert (await worker.claim(lane_cap=1)).jobs == []
     assert await reconcile() == {}
     assert await redis.exists(TURNS) == 0
-    await claimant.finish(job)
+    await worker.finish(job)
 
 
 @pytest.mark.parametrize("lane", ["owner:dev", "endpoint:e", "test:e", "host:dev:example.com"])
 async def test_a_lane_that_counts_jobs_which_are_gone_is_free_again(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, reconcile: Reconcile, lane: str
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, reconcile: Reconcile, lane: str
 ) -> None:
     jobs = [await submit(intake) for _ in range(3)]
     for job_id in jobs:
@@ -199,13 +199,13 @@ async def test_a_lane_that_counts_jobs_which_are_gone_is_free_again(
         await redis.delete(LINE)
         await redis.zrem(TURNS, "owner:dev")
         await redis.zadd(TURNS, {lane: 1})
-    running = await claimant.one(lane_cap=2, receiver_cap=2)
+    running = await worker.one(lane_cap=2, receiver_cap=2)
     await redis.hset(f"pressroom:lane:default:{lane}", "running", 2)
-    assert (await claimant.claim(lane_cap=2, receiver_cap=2)).jobs == []
+    assert (await worker.claim(lane_cap=2, receiver_cap=2)).jobs == []
     assert await reconcile() == {"lanes": 1}
     assert await redis.hget(f"pressroom:lane:default:{lane}", "running") == b"1"
-    assert len((await claimant.claim(lane_cap=2, receiver_cap=2)).jobs) == 1
-    assert await claimant.finish(running)
+    assert len((await worker.claim(lane_cap=2, receiver_cap=2)).jobs) == 1
+    assert await worker.finish(running)
 
 
 async def test_counts_of_a_queue_that_are_wrong_are_counted_anew(
@@ -227,7 +227,7 @@ async def test_timers_and_leftovers_of_jobs_that_are_gone_are_dropped(redis: Arq
 
 @pytest.mark.parametrize("field", ["kind", "queue", "lane", "shelves", "params", "created_at", "owner", "priority"])
 async def test_a_record_that_has_lost_what_the_job_needs_is_closed_with_that_reason(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, reconcile: Reconcile, field: str
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, reconcile: Reconcile, field: str
 ) -> None:
     job_id = await submit(intake)
     other = await submit(intake, owner="acme")
@@ -239,17 +239,17 @@ async def test_a_record_that_has_lost_what_the_job_needs_is_closed_with_that_rea
     assert record.error["code"] == "record_incomplete"
     assert field in record.error["message"]
     assert record.expires_at is not None
-    assert (await claimant.claim()).ids == [other], "nobody else is held up"
+    assert (await worker.claim()).ids == [other], "nobody else is held up"
     await redis.delete(LINE)
     await redis.zrem(TURNS, "owner:dev")
 
 
 async def test_a_job_that_waits_for_one_that_is_gone_is_closed(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, reconcile: Reconcile
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, reconcile: Reconcile
 ) -> None:
     first = await submit(intake)
     waiting = await submit(intake, after=(first,))
-    await claimant.one()
+    await worker.one()
     await redis.delete(JOB + first, f"pressroom:after:{first}", LANE, f"arq:in-progress:{first}")
     assert (await reconcile())["closed"] == 1
     record = await record_of(redis, waiting)
@@ -258,36 +258,36 @@ async def test_a_job_that_waits_for_one_that_is_gone_is_closed(
 
 
 async def test_a_job_that_was_not_let_go_is(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, reconcile: Reconcile
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, reconcile: Reconcile
 ) -> None:
     first, second = await submit(intake), await submit(intake)
     waiting = await submit(intake, after=(first, second))
-    jobs = (await claimant.claim()).jobs
+    jobs = (await worker.claim()).jobs
     await redis.delete(f"pressroom:after:{first}", f"pressroom:after:{second}")
-    await claimant.finish(jobs[0])
+    await worker.finish(jobs[0])
     assert await reconcile() == {"mended": 1}
     assert (await record_of(redis, waiting)).state is State.SCHEDULED
-    await claimant.finish(jobs[1])
-    assert (await claimant.claim()).ids == [waiting]
+    await worker.finish(jobs[1])
+    assert (await worker.claim()).ids == [waiting]
 
 
 async def test_a_batch_whose_last_end_was_lost_ends(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, settings: Settings, reconcile: Reconcile
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, settings: Settings, reconcile: Reconcile
 ) -> None:
     batch = await Batches(redis, settings).open("dev")
     await submit(intake, batch=batch)
-    await claimant.finish(await claimant.one())
+    await worker.finish(await worker.one())
     await redis.hdel(JOB + batch, "open")
     assert await reconcile() == {"closed": 1}
     assert (await record_of(redis, batch)).state is State.SUCCEEDED
 
 
 async def test_who_needs_a_blob_for_long_goes_on_saying_so(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, reconcile: Reconcile
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, reconcile: Reconcile
 ) -> None:
     """The cleanup goes by this, and a job may wait, or be kept, for longer than it is remembered."""
     far, failed = await submit(intake, blobs=("a" * 64,), delay_ms=DAY_MS), await submit(intake, blobs=("b" * 64,))
-    await claimant.finish(await claimant.one(), "failed")
+    await worker.finish(await worker.one(), "failed")
     await redis.pexpire(BLOB + "a" * 64, 60_000)
     await redis.delete(BLOB + "b" * 64)
     assert await reconcile() == {}

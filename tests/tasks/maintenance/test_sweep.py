@@ -22,7 +22,7 @@ from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.storage.protocol import Blob, Storage, open_storage
 from tasks.uploads.store import find_upload, forget, keep
-from tests.support.queue.claimant import Claimant, Taken
+from tests.support.queue.fake_worker import FakeWorker, Taken
 from tests.support.queue.submissions import record_of, submission, submit
 
 HOUR = timedelta(hours=1)
@@ -45,8 +45,8 @@ def intake(redis: ArqRedis, settings: Settings, storage: Storage) -> Intake:
 
 
 @pytest.fixture
-def claimant(redis: ArqRedis, settings: Settings) -> Claimant:
-    return Claimant(redis, settings)
+def worker(redis: ArqRedis, settings: Settings) -> FakeWorker:
+    return FakeWorker(redis, settings)
 
 
 async def put(storage: Storage, content: bytes = b"content") -> Blob:
@@ -101,24 +101,24 @@ class TestWhoNeedsABlob:
 
     @pytest.mark.parametrize("state", ["queued", "scheduled", "running", "retrying", "failed"])
     async def test_a_job_does_until_it_has_expired(
-        self, state: str, redis: ArqRedis, storage: Storage, intake: Intake, claimant: Claimant, tmp_path: Path
+        self, state: str, redis: ArqRedis, storage: Storage, intake: Intake, worker: FakeWorker, tmp_path: Path
     ) -> None:
         blob = await old(storage, tmp_path)
         job_id = await submit(intake, blobs=(blob.sha256,), delay_ms=60_000 if state == "scheduled" else 0)
         if state in ("running", "retrying", "failed"):
-            job = await claimant.one()
+            job = await worker.one()
             if state != "running":
-                await claimant.finish(job, state, delay_ms=60_000)
+                await worker.finish(job, state, delay_ms=60_000)
         assert (await record_of(redis, job_id)).state == state
         assert (await clean(redis, storage)).deleted == 0
         assert await there(storage) == {blob.sha256}
 
     async def test_an_output_is_kept_as_long_as_its_job_and_for_downloads_a_little_longer(
-        self, redis: ArqRedis, storage: Storage, intake: Intake, claimant: Claimant, tmp_path: Path
+        self, redis: ArqRedis, storage: Storage, intake: Intake, worker: FakeWorker, tmp_path: Path
     ) -> None:
         blob = await old(storage, tmp_path)
         job_id = await submit(intake)
-        assert await claimant.finish(await claimant.one(), blobs=(blob.sha256,))
+        assert await worker.finish(await worker.one(), blobs=(blob.sha256,))
         now = int(datetime.now(UTC).timestamp() * SECOND_MS)
         for expired_ms, deleted in ((0, 0), (LINGER_MS - 5_000, 0), (LINGER_MS + 5_000, 1)):
             await redis.hset(JOB + job_id, "expires_at", now - expired_ms)
@@ -270,7 +270,7 @@ class TestTheRace:
             await submit(Intake(redis, settings), blobs=(blob.sha256,))
 
     async def finish_beside(
-        self, redis: ArqRedis, storage: Storage, claimant: Claimant, job: Taken, tmp_path: Path
+        self, redis: ArqRedis, storage: Storage, worker: FakeWorker, job: Taken, tmp_path: Path
     ) -> tuple[Blob, bool]:
         """A job's output is a blob that a sweep marks and deletes between its put and its finish."""
         blob = await old(storage, tmp_path)
@@ -279,33 +279,33 @@ class TestTheRace:
             await put(storage)
 
         assert (await clean(redis, Slow(storage, before=store))).deleted == 1
-        return blob, await claimant.finish(job, blobs=(blob.sha256,))
+        return blob, await worker.finish(job, blobs=(blob.sha256,))
 
     async def test_a_job_whose_outputs_went_makes_them_anew_and_uses_up_no_try(
-        self, redis: ArqRedis, storage: Storage, intake: Intake, claimant: Claimant, tmp_path: Path
+        self, redis: ArqRedis, storage: Storage, intake: Intake, worker: FakeWorker, tmp_path: Path
     ) -> None:
         job_id = await submit(intake)
-        blob, written = await self.finish_beside(redis, storage, claimant, await claimant.one(), tmp_path)
+        blob, written = await self.finish_beside(redis, storage, worker, await worker.one(), tmp_path)
         assert written
         record = await record_of(redis, job_id)
         assert (record.state, record.tries, record.files, record.result) == (State.RETRYING, 0, (), None)
         assert [one["outcome"] for one in record.attempts] == ["handed_back"]
         await asyncio.sleep(0.005)
-        job = await claimant.one()
+        job = await worker.one()
         await put(storage)
-        assert await claimant.finish(job, blobs=(blob.sha256,))
+        assert await worker.finish(job, blobs=(blob.sha256,))
         assert (await record_of(redis, job_id)).state is State.SUCCEEDED
         assert await there(storage) == {blob.sha256}
 
     async def test_a_finish_during_the_deletion_is_soon_tried_again(
-        self, redis: ArqRedis, storage: Storage, intake: Intake, claimant: Claimant, tmp_path: Path
+        self, redis: ArqRedis, storage: Storage, intake: Intake, worker: FakeWorker, tmp_path: Path
     ) -> None:
         job_id = await submit(intake)
-        job, blob = await claimant.one(), await old(storage, tmp_path)
+        job, blob = await worker.one(), await old(storage, tmp_path)
 
         async def finish() -> None:
             await put(storage)
-            assert await claimant.finish(job, blobs=(blob.sha256,))
+            assert await worker.finish(job, blobs=(blob.sha256,))
 
         await clean(redis, Slow(storage, before=finish))
         record = await record_of(redis, job_id)

@@ -130,9 +130,11 @@ async def test_a_connection_is_used_again(client: GuardedClient) -> None:
     assert [request.connection for request in receiver.requests] == [1] * 5
 
 
-@pytest.mark.parametrize("manner", ["stale", "stale-reset"])
-async def test_a_connection_that_was_closed_meanwhile_is_replaced_at_once(client: GuardedClient, manner: str) -> None:
-    async with Receiver(manner) as receiver:
+@pytest.mark.parametrize("behaviour", ["stale", "stale-reset"])
+async def test_a_connection_that_was_closed_meanwhile_is_replaced_at_once(
+    client: GuardedClient, behaviour: str
+) -> None:
+    async with Receiver(behaviour) as receiver:
         await asyncio.gather(*(post(client, receiver.url) for _ in range(3)))
         kept = receiver.connections
         answer = await post(client, receiver.url)

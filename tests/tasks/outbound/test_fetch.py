@@ -27,11 +27,11 @@ async def unreachable(client: GuardedClient, url: str, into: Path, max_bytes: in
     return caught.value
 
 
-@pytest.mark.parametrize("manner", ["file", "streamed"])
-async def test_a_file_comes_whole(client: GuardedClient, into: Path, manner: str) -> None:
-    async with Receiver(manner, content=CONTENT) as receiver:
+@pytest.mark.parametrize("behaviour", ["file", "streamed"])
+async def test_a_file_comes_whole(client: GuardedClient, into: Path, behaviour: str) -> None:
+    async with Receiver(behaviour, content=CONTENT) as receiver:
         fetched = await client.fetch(receiver.url, into, max_bytes=len(CONTENT))
-    assert fetched == Fetched(len(CONTENT), "image/png" if manner == "file" else None)
+    assert fetched == Fetched(len(CONTENT), "image/png" if behaviour == "file" else None)
     assert into.read_bytes() == CONTENT
     (request,) = receiver.requests
     assert (request.method, request.body) == ("GET", b"")
@@ -39,11 +39,11 @@ async def test_a_file_comes_whole(client: GuardedClient, into: Path, manner: str
     assert "content-type" not in request.headers
 
 
-@pytest.mark.parametrize("manner", ["file", "streamed", "endless", "large"])
+@pytest.mark.parametrize("behaviour", ["file", "streamed", "endless", "large"])
 async def test_a_file_over_the_limit_is_refused_and_leaves_nothing(
-    client: GuardedClient, into: Path, manner: str
+    client: GuardedClient, into: Path, behaviour: str
 ) -> None:
-    async with Receiver(manner, content=CONTENT) as receiver:
+    async with Receiver(behaviour, content=CONTENT) as receiver:
         with pytest.raises(Refusal) as caught:
             await client.fetch(receiver.url, into, max_bytes=len(CONTENT) - 1)
     assert (caught.value.code, caught.value.limit) == ("too_large", len(CONTENT) - 1)
@@ -75,7 +75,7 @@ async def test_any_other_status_is_named(client: GuardedClient, into: Path, stat
 
 
 @pytest.mark.parametrize(
-    ("manner", "code"),
+    ("behaviour", "code"),
     [
         ("silent", "answer_timed_out"),
         ("drip", "answer_timed_out"),
@@ -86,8 +86,8 @@ async def test_any_other_status_is_named(client: GuardedClient, into: Path, stat
         ("bad-chunks", "malformed_answer"),
     ],
 )
-async def test_a_rude_server_leaves_nothing(opening: Opening, into: Path, manner: str, code: str) -> None:
-    async with Receiver(manner) as receiver:
+async def test_a_rude_server_leaves_nothing(opening: Opening, into: Path, behaviour: str, code: str) -> None:
+    async with Receiver(behaviour) as receiver:
         trouble = await unreachable(opening(fetch_timeout_s=0.25), receiver.url, into)
     assert trouble.code == code
     assert trouble.status is None

@@ -11,7 +11,7 @@ import pytest
 from tasks.outbound import failure as words_of_failure
 from tasks.outbound.client import DRAIN_BYTES, GuardedClient
 from tasks.refusal import CODES
-from tests.support.receiver_behaviours import BOMB_BYTES, MANNERS, bomb
+from tests.support.receiver_behaviours import BEHAVIOURS, BOMB_BYTES, bomb
 from tests.support.receivers import Receiver
 from tests.support.servers import free_port
 from tests.tasks.outbound.conftest import Opening, failure, post
@@ -48,19 +48,21 @@ def hasty(opening: Opening) -> GuardedClient:
     return opening(post_timeout_s=LIMIT_S)
 
 
-def test_every_manner_has_a_test() -> None:
-    # Other tests may have manners of their own.
-    known = {name for name, manner in MANNERS.items() if manner.__module__ == "tests.support.receiver_behaviours"}
+def test_every_behaviour_has_a_test() -> None:
+    # Other tests may have behaviours of their own.
+    known = {
+        name for name, behaviour in BEHAVIOURS.items() if behaviour.__module__ == "tests.support.receiver_behaviours"
+    }
     assert known == RUDE.keys() | POLITE | CUT_SHORT
     assert set(RUDE.values()) | set(words_of_failure.MESSAGES) <= CODES.keys()
 
 
-@pytest.mark.parametrize("manner", RUDE)
-async def test_a_rude_receiver_is_unreachable_with_its_code_and_in_time(hasty: GuardedClient, manner: str) -> None:
-    async with Receiver(manner) as receiver:
+@pytest.mark.parametrize("behaviour", RUDE)
+async def test_a_rude_receiver_is_unreachable_with_its_code_and_in_time(hasty: GuardedClient, behaviour: str) -> None:
+    async with Receiver(behaviour) as receiver:
         began = time.monotonic()
         trouble = await failure(hasty, receiver.url)
-        assert trouble.code == RUDE[manner]
+        assert trouble.code == RUDE[behaviour]
         assert time.monotonic() - began < LIMIT_S + 2
         assert len(receiver.requests) == 1  # nothing is sent twice over a connection that was new
     assert trouble.address == "127.0.0.1"
@@ -69,19 +71,19 @@ async def test_a_rude_receiver_is_unreachable_with_its_code_and_in_time(hasty: G
     assert not any(character.isdigit() for character in trouble.message)
 
 
-@pytest.mark.parametrize("manner", ["silent", "hang-up", "garbage", "truncated"])
+@pytest.mark.parametrize("behaviour", ["silent", "hang-up", "garbage", "truncated"])
 async def test_rudeness_on_a_connection_that_was_open_already_has_the_same_code(
-    hasty: GuardedClient, manner: str
+    hasty: GuardedClient, behaviour: str
 ) -> None:
     async with Receiver() as receiver:
         await post(hasty, receiver.url)
-        assert (await failure(hasty, receiver.at(f"/{manner}"))).code == RUDE[manner]
+        assert (await failure(hasty, receiver.at(f"/{behaviour}"))).code == RUDE[behaviour]
 
 
 async def test_a_broken_connection_is_not_used_again(hasty: GuardedClient) -> None:
     async with Receiver() as receiver:
-        for manner in ("silent", "drip", "truncated"):
-            await failure(hasty, receiver.at(f"/{manner}"))
+        for behaviour in ("silent", "drip", "truncated"):
+            await failure(hasty, receiver.at(f"/{behaviour}"))
             assert (await post(hasty, receiver.url)).status == 200
         used = [request.connection for request in receiver.requests]
     assert used[1] != used[0]
@@ -113,9 +115,9 @@ async def test_a_bomb_is_not_unpacked(client: GuardedClient) -> None:
     assert peak < BOMB_BYTES / 10
 
 
-@pytest.mark.parametrize("manner", ["endless", "large"])
-async def test_a_body_without_end_is_cut_short_and_its_status_counts(client: GuardedClient, manner: str) -> None:
-    async with Receiver(manner) as receiver:
+@pytest.mark.parametrize("behaviour", ["endless", "large"])
+async def test_a_body_without_end_is_cut_short_and_its_status_counts(client: GuardedClient, behaviour: str) -> None:
+    async with Receiver(behaviour) as receiver:
         answer = await post(client, receiver.url)
         assert (answer.status, answer.excerpt) == (200, bytes(1024))
         assert answer.timing["total"] < 2000

@@ -1,4 +1,4 @@
-"""Fixtures of the queue's tests: a way in, a claimant, someone who waits."""
+"""Fixtures of the queue's tests: a way in, a worker, someone who waits."""
 
 from collections.abc import AsyncIterator
 
@@ -10,7 +10,7 @@ from tasks.queue.jobs.enqueue import Intake
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.watch.watch import Watch
 from tasks.settings import Settings
-from tests.support.queue.claimant import Claimant
+from tests.support.queue.fake_worker import FakeWorker
 
 
 @pytest.fixture
@@ -24,14 +24,14 @@ def intake(redis: ArqRedis, settings: Settings) -> Intake:
 
 
 @pytest.fixture
-def claimant(redis: ArqRedis, settings: Settings) -> Claimant:
-    return Claimant(redis, settings)
+def worker(redis: ArqRedis, settings: Settings) -> FakeWorker:
+    return FakeWorker(redis, settings)
 
 
 @pytest.fixture
-def rival(redis: ArqRedis, settings: Settings) -> Claimant:
+def rival(redis: ArqRedis, settings: Settings) -> FakeWorker:
     """Another worker."""
-    return Claimant(redis, settings, "worker-2")
+    return FakeWorker(redis, settings, "worker-2")
 
 
 @pytest.fixture

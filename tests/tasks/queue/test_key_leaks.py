@@ -9,7 +9,7 @@ from tasks.queue.connect import close, connect
 from tasks.queue.jobs.enqueue import Intake
 from tasks.settings import Settings
 from tests.support.key_leaks import key_leaks
-from tests.support.queue.claimant import Claimant
+from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import submit
 from tests.support.servers import Valkey
 
@@ -49,10 +49,10 @@ async def test_what_would_stay_for_ever_is_named(untidy: ArqRedis, command: str,
 
 
 async def test_live_jobs_may_have_all_they_need(untidy: ArqRedis, settings: Settings) -> None:
-    intake, claimant = Intake(untidy, settings), Claimant(untidy, settings)
+    intake, worker = Intake(untidy, settings), FakeWorker(untidy, settings)
     for delay_ms in (0, 0, 60_000):
         await submit(intake, delay_ms=delay_ms, blobs=("b" * 64,))
-    job = await claimant.one()
+    job = await worker.one()
     assert await key_leaks(untidy) == []
-    await claimant.finish(job)
+    await worker.finish(job)
     assert await key_leaks(untidy) == []

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.thumbnail.drawing import Desk
+from tests.support.thumbnail.drawing import Renderer
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def renderer(tmp_path: Path) -> Renderer:
+    return Renderer(tmp_path)

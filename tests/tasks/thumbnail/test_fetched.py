@@ -92,9 +92,9 @@ async def work(tmp_path: Path) -> AsyncIterator[Work]:
     await client.close()
 
 
-@pytest.mark.parametrize("manner", ["file", "streamed"])
-async def test_a_picture_is_fetched_and_drawn(work: Work, manner: str) -> None:
-    async with Receiver(manner, content=PNG) as receiver:
+@pytest.mark.parametrize("behaviour", ["file", "streamed"])
+async def test_a_picture_is_fetched_and_drawn(work: Work, behaviour: str) -> None:
+    async with Receiver(behaviour, content=PNG) as receiver:
         result = await work.on(receiver.at("/photos/cat.jpg"))
     assert result.value["picture"]["format"] == "png"  # told by its bytes, not by its name or type
     assert [(file.name, file.about) for file in result.files] == [("tiny.jpg", {"width": 16, "height": 12})]
@@ -119,12 +119,12 @@ PASSING = {
 }
 
 
-@pytest.mark.parametrize("manner", PASSING)
-async def test_trouble_that_may_pass_is_tried_again(work: Work, manner: str) -> None:
+@pytest.mark.parametrize("behaviour", PASSING)
+async def test_trouble_that_may_pass_is_tried_again(work: Work, behaviour: str) -> None:
     async with Receiver() as receiver:
-        trouble = await work.fails(receiver.at(f"/{manner}"))
+        trouble = await work.fails(receiver.at(f"/{behaviour}"))
     assert isinstance(trouble, TryAgain)
-    assert trouble.code == PASSING[manner]
+    assert trouble.code == PASSING[behaviour]
 
 
 async def test_a_server_that_is_down_is_tried_again(work: Work) -> None:
@@ -143,12 +143,12 @@ FINAL = {
 }
 
 
-@pytest.mark.parametrize("manner", FINAL)
-async def test_trouble_that_stays_is_final_and_names_the_url(work: Work, manner: str) -> None:
+@pytest.mark.parametrize("behaviour", FINAL)
+async def test_trouble_that_stays_is_final_and_names_the_url(work: Work, behaviour: str) -> None:
     async with Receiver() as receiver:
-        trouble = await work.fails(receiver.at(f"/{manner}"))
+        trouble = await work.fails(receiver.at(f"/{behaviour}"))
     assert isinstance(trouble, Refusal)
-    assert (trouble.code, trouble.field) == (FINAL[manner], "url")
+    assert (trouble.code, trouble.field) == (FINAL[behaviour], "url")
 
 
 async def test_an_empty_answer_is_final(work: Work) -> None:

@@ -8,7 +8,7 @@ from PIL import Image
 from tasks.thumbnail.imaging import render
 from tasks.thumbnail.variants import variants_of
 from tests.support.pictures import detailed, encoded, quarters
-from tests.support.thumbnail.drawing import LIMITS, Desk, close, corners
+from tests.support.thumbnail.drawing import LIMITS, Renderer, close, corners
 
 COLOURS = [(220, 30, 30), (30, 180, 40), (30, 40, 220), (230, 210, 40)]
 SOURCES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -33,10 +33,10 @@ SOURCES: dict[str, tuple[str, dict[str, Any]]] = {
 
 @pytest.mark.parametrize("out", ["jpeg", "png", "webp", "avif"])
 @pytest.mark.parametrize("source", SOURCES)
-def test_every_format_becomes_every_format(desk: Desk, source: str, out: str) -> None:
+def test_every_format_becomes_every_format(renderer: Renderer, source: str, out: str) -> None:
     name, options = SOURCES[source]
     data = encoded(quarters(), name, **options)
-    file = desk.render(data, {"name": "one", "width": 32, "format": out, "quality": None})[0]
+    file = renderer.render(data, {"name": "one", "width": 32, "format": out, "quality": None})[0]
     assert file["type"] == f"image/{out}"
     assert file["path"].endswith(".jpg" if out == "jpeg" else f".{out}")
     with Image.open(file["path"]) as picture:
@@ -47,10 +47,10 @@ def test_every_format_becomes_every_format(desk: Desk, source: str, out: str) ->
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_the_probe_tells_what_a_file_is_without_decoding_it(desk: Desk, source: str) -> None:
+def test_the_probe_tells_what_a_file_is_without_decoding_it(renderer: Renderer, source: str) -> None:
     name, options = SOURCES[source]
     data = encoded(quarters(), name, **options)
-    about = desk.probe(data)
+    about = renderer.probe(data)
     kind = "jpeg" if name == "MPO" else name.lower()
     assert (about["format"], about["type"]) == (kind, f"image/{kind}")
     assert (about["width"], about["height"], about["orientation"]) == (64, 48, 1)
@@ -59,24 +59,24 @@ def test_the_probe_tells_what_a_file_is_without_decoding_it(desk: Desk, source: 
     assert 0 < about["memory_mb"] < 100
 
 
-def test_content_decides_whatever_the_name_says(desk: Desk) -> None:
-    desk.source = desk.source.with_name("photo.jpg")
-    assert desk.probe(encoded(quarters(), "GIF"))["format"] == "gif"
-    assert desk.picture(encoded(quarters(), "AVIF"), width=10).size == (10, 8)
+def test_content_decides_whatever_the_name_says(renderer: Renderer) -> None:
+    renderer.source = renderer.source.with_name("photo.jpg")
+    assert renderer.probe(encoded(quarters(), "GIF"))["format"] == "gif"
+    assert renderer.picture(encoded(quarters(), "AVIF"), width=10).size == (10, 8)
 
 
-def test_auto_draws_jpeg_for_opaque_and_webp_for_transparent_pictures(desk: Desk) -> None:
+def test_auto_draws_jpeg_for_opaque_and_webp_for_transparent_pictures(renderer: Renderer) -> None:
     clear = quarters(mode="RGBA")
     opaque = encoded(clear, "PNG")
     clear.putpixel((0, 0), (0, 0, 0, 0))
-    assert desk.picture(opaque, width=32).format == "JPEG"
-    assert desk.picture(encoded(clear, "PNG"), width=32).format == "WEBP"
+    assert renderer.picture(opaque, width=32).format == "JPEG"
+    assert renderer.picture(encoded(clear, "PNG"), width=32).format == "WEBP"
 
 
-def test_quality_is_obeyed(desk: Desk) -> None:
+def test_quality_is_obeyed(renderer: Renderer) -> None:
     data = encoded(detailed(256, 256), "PNG")
     for out in ("jpeg", "webp", "avif"):
-        low, high = desk.render(
+        low, high = renderer.render(
             data,
             {"name": "low", "width": 128, "format": out, "quality": 20},
             {"name": "high", "width": 128, "format": out, "quality": 95},
@@ -84,16 +84,21 @@ def test_quality_is_obeyed(desk: Desk) -> None:
         assert low["bytes"] * 2 < high["bytes"]
 
 
-def test_files_come_in_the_order_asked_for_and_every_one_is_reported(desk: Desk) -> None:
-    desk.source.write_bytes(encoded(quarters(640, 480), "JPEG"))
+def test_files_come_in_the_order_asked_for_and_every_one_is_reported(renderer: Renderer) -> None:
+    renderer.source.write_bytes(encoded(quarters(640, 480), "JPEG"))
     heard: list[tuple[int, int]] = []
 
     def report(done: int, total: int, note: str = "") -> None:
         heard.append((done, total))
 
     variants = [variant.model_dump() for variant in variants_of("default")]
-    files = render(str(desk.source), str(desk.drawn), variants, LIMITS, report=report)
+    files = render(str(renderer.source), str(renderer.drawn), variants, LIMITS, report=report)
     assert [file["name"] for file in files] == ["small", "medium", "large", "square"]
     assert heard == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    assert sorted(path.name for path in desk.drawn.iterdir()) == ["large.jpg", "medium.jpg", "small.jpg", "square.jpg"]
-    assert all(file["bytes"] == (desk.drawn / f"{file['name']}.jpg").stat().st_size for file in files)
+    assert sorted(path.name for path in renderer.drawn.iterdir()) == [
+        "large.jpg",
+        "medium.jpg",
+        "small.jpg",
+        "square.jpg",
+    ]
+    assert all(file["bytes"] == (renderer.drawn / f"{file['name']}.jpg").stat().st_size for file in files)

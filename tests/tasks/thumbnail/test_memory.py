@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.support.pictures import encoded, scene
-from tests.support.thumbnail.drawing import Desk
+from tests.support.thumbnail.drawing import Renderer
 
 MEASURE = """
 import pathlib, re, sys
@@ -44,24 +44,24 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the kernel tells peak memory on Linux")
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_estimate_is_enough_and_not_far_off(desk: Desk, kind: str) -> None:
+def test_the_estimate_is_enough_and_not_far_off(renderer: Renderer, kind: str) -> None:
     name, mode, options = KINDS[kind]
     picture = scene(500, 375).convert("RGBA" if mode == "RGBA" else "RGB")
     if mode == "RGBA":
         picture.putalpha(128)
-    desk.source.write_bytes(encoded(picture.resize((4000, 3000)).convert(mode), name, **options))
-    command = [sys.executable, "-c", MEASURE, str(desk.source), str(desk.drawn)]
+    renderer.source.write_bytes(encoded(picture.resize((4000, 3000)).convert(mode), name, **options))
+    command = [sys.executable, "-c", MEASURE, str(renderer.source), str(renderer.drawn)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     estimate, taken = map(float, done.stdout.split())
     assert taken <= estimate + 4
     assert estimate <= 2.5 * taken + 24
 
 
-def test_one_large_file_of_any_format_and_two_jpegs_fit_half_a_gigabyte(desk: Desk) -> None:
+def test_one_large_file_of_any_format_and_two_jpegs_fit_half_a_gigabyte(renderer: Renderer) -> None:
     """24 megapixels within the 300 MB that a 512 MB machine can spare for pictures."""
     for kind, (name, mode, options) in KINDS.items():
         data = encoded(Image.new(mode, (6000, 4000)), name, **options)
-        estimate = desk.probe(data)["memory_mb"]
+        estimate = renderer.probe(data)["memory_mb"]
         assert estimate <= 300, kind
         if kind == "jpeg":
             assert 2 * estimate <= 300

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from tests.support.pictures import encoded, quarters
-from tests.support.thumbnail.drawing import Desk
+from tests.support.thumbnail.drawing import Renderer
 
 SECRETS = (b"Secret Street", b"sEcReTcOmMeNt", b"secret:xmp", b"PK\x03\x04secret.zip")
 
@@ -38,10 +38,10 @@ def _comments() -> PngImagePlugin.PngInfo:
 
 @pytest.mark.parametrize("out", ["jpeg", "png", "webp", "avif"])
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF"])
-def test_nothing_but_pixels_comes_through(desk: Desk, name: str, out: str) -> None:
+def test_nothing_but_pixels_comes_through(renderer: Renderer, name: str, out: str) -> None:
     data = revealing(name)
     assert any(secret in data for secret in SECRETS)
-    same_size, smaller = desk.render(
+    same_size, smaller = renderer.render(
         data, {"name": "same", "width": 256, "format": out}, {"name": "smaller", "width": 64, "format": out}
     )
     for file in (same_size, smaller):

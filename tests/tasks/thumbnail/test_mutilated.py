@@ -8,7 +8,7 @@ from PIL import Image, ImageCms
 
 from tasks.refusal import Refusal
 from tests.support.pictures import detailed, encoded
-from tests.support.thumbnail.drawing import Desk
+from tests.support.thumbnail.drawing import Renderer
 
 FILES_PER_FORMAT = 100
 HEADER_BYTES = 400
@@ -57,7 +57,7 @@ def mutilated(dice: random.Random, data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("name", ["jpeg", "png", "webp", "avif", "gif", "tiff", "bmp"])
-def test_a_mutilated_file_is_drawn_or_refused(desk: Desk, name: str) -> None:
+def test_a_mutilated_file_is_drawn_or_refused(renderer: Renderer, name: str) -> None:
     dice = random.Random(name)  # noqa: S311 - the same files every time
     seeds = sound(name)
     drawn = 0
@@ -65,16 +65,16 @@ def test_a_mutilated_file_is_drawn_or_refused(desk: Desk, name: str) -> None:
     for _ in range(FILES_PER_FORMAT):
         data = mutilated(dice, dice.choice(seeds))
         try:
-            desk.probe(data)
-            files = desk.render(
+            renderer.probe(data)
+            files = renderer.render(
                 data, {"name": "a", "width": 40, "height": 40, "fit": "pad"}, {"name": "b", "width": 16}
             )
         except Refusal as refusal:
             codes.add(refusal.code)
-            assert not list(desk.drawn.iterdir())
+            assert not list(renderer.drawn.iterdir())
         else:
             assert (files[0]["width"], files[0]["height"]) == (40, 40)
-            for path in desk.drawn.iterdir():
+            for path in renderer.drawn.iterdir():
                 path.unlink()
             drawn += 1
     assert drawn > 0

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from tests.support.pictures import encoded, quarters
-from tests.support.thumbnail.drawing import Desk, close, corners
+from tests.support.thumbnail.drawing import Renderer, close, corners
 
 # How the upright picture is to be stored so that a viewer who obeys the orientation sees it upright.
 STORED = {
@@ -35,22 +35,22 @@ def stored(upright: Image.Image, orientation: int, name: str) -> bytes:
 
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("orientation", STORED)
-def test_every_orientation_is_drawn_as_an_upright_picture_is(desk: Desk, orientation: int, name: str) -> None:
+def test_every_orientation_is_drawn_as_an_upright_picture_is(renderer: Renderer, orientation: int, name: str) -> None:
     upright = quarters(640, 480)
     data = stored(upright, orientation, name)
-    assert (desk.probe(data)["width"], desk.probe(data)["height"]) == (640, 480)
+    assert (renderer.probe(data)["width"], renderer.probe(data)["height"]) == (640, 480)
     for fit in ("contain", "cover", "pad"):
-        expected = desk.picture(stored(upright, 1, name), width=90, height=60, fit=fit, format="png")
-        drawn = desk.picture(data, width=90, height=60, fit=fit, format="png")
+        expected = renderer.picture(stored(upright, 1, name), width=90, height=60, fit=fit, format="png")
+        drawn = renderer.picture(data, width=90, height=60, fit=fit, format="png")
         assert drawn.size == expected.size
         for pixel, other in zip(corners(drawn), corners(expected), strict=True):
             assert close(pixel, other)
 
 
 @pytest.mark.parametrize("orientation", STORED)
-def test_a_cascade_of_sizes_is_upright_too(desk: Desk, orientation: int) -> None:
+def test_a_cascade_of_sizes_is_upright_too(renderer: Renderer, orientation: int) -> None:
     data = stored(quarters(640, 480), orientation, "JPEG")
-    files = desk.render(data, *({"name": f"w{width}", "width": width} for width in (20, 80, 320)))
+    files = renderer.render(data, *({"name": f"w{width}", "width": width} for width in (20, 80, 320)))
     for file, width in zip(files, (20, 80, 320), strict=True):
         with Image.open(file["path"]) as picture:
             assert picture.size == (width, width * 3 // 4)
@@ -59,13 +59,13 @@ def test_a_cascade_of_sizes_is_upright_too(desk: Desk, orientation: int) -> None
 
 
 @pytest.mark.parametrize("nonsense", [0, 9, 6000])
-def test_an_orientation_that_makes_no_sense_is_passed_over(desk: Desk, nonsense: int) -> None:
+def test_an_orientation_that_makes_no_sense_is_passed_over(renderer: Renderer, nonsense: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = nonsense
-    assert desk.probe(encoded(quarters(), "JPEG", exif=exif))["orientation"] == 1
+    assert renderer.probe(encoded(quarters(), "JPEG", exif=exif))["orientation"] == 1
 
 
-def test_damaged_metadata_is_no_reason_to_refuse_a_picture(desk: Desk) -> None:
+def test_damaged_metadata_is_no_reason_to_refuse_a_picture(renderer: Renderer) -> None:
     data = encoded(quarters(), "JPEG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff" + bytes(9))
-    assert desk.probe(data)["orientation"] == 1
-    assert desk.picture(data, width=32).size == (32, 24)
+    assert renderer.probe(data)["orientation"] == 1
+    assert renderer.picture(data, width=32).size == (32, 24)

@@ -24,7 +24,7 @@ from tests.support.pictures import (
     tiff_of_pages,
     webp_header,
 )
-from tests.support.thumbnail.drawing import LIMITS, Desk, silent
+from tests.support.thumbnail.drawing import LIMITS, Renderer, silent
 
 MANY_FORMATS = {
     "JPEG": {},
@@ -37,15 +37,15 @@ MANY_FORMATS = {
 }
 
 
-def refused(desk: Desk, data: bytes, *, by: str = "both", **limits: int) -> Refusal:
+def refused(renderer: Renderer, data: bytes, *, by: str = "both", **limits: int) -> Refusal:
     """How a file is refused, by `probe` and `render` alike (or by `render` only); nothing is left of it."""
-    doors: dict[str, Callable[..., Any]] = {"probe": desk.probe, "render": desk.render}
+    doors: dict[str, Callable[..., Any]] = {"probe": renderer.probe, "render": renderer.render}
     answers = []
     for door in doors if by == "both" else [by]:
         with pytest.raises(Refusal) as caught:
             doors[door](data, {"name": "one", "width": 10}, {"name": "two", "width": 20}, **limits)
         answers.append(caught.value)
-        assert not list(desk.drawn.iterdir())
+        assert not list(renderer.drawn.iterdir())
     assert len({(answer.code, answer.message) for answer in answers}) == 1
     return answers[0]
 
@@ -73,23 +73,23 @@ def refused(desk: Desk, data: bytes, *, by: str = "both", **limits: int) -> Refu
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_no_picture_that_we_read_is_unsupported(desk: Desk, data: bytes, looks_like: str) -> None:
-    refusal = refused(desk, data)
+def test_what_is_no_picture_that_we_read_is_unsupported(renderer: Renderer, data: bytes, looks_like: str) -> None:
+    refusal = refused(renderer, data)
     assert refusal.code == "unsupported_format"
     assert looks_like in refusal.message
     assert "send JPEG, PNG" in refusal.message
 
 
-def test_an_empty_file_is_refused(desk: Desk) -> None:
-    assert refused(desk, b"").code == "truncated"
+def test_an_empty_file_is_refused(renderer: Renderer) -> None:
+    assert refused(renderer, b"").code == "truncated"
 
 
 @pytest.mark.parametrize("part", [0.02, 0.1, 0.5, 0.9, 0.99])
 @pytest.mark.parametrize("name", MANY_FORMATS)
-def test_a_file_that_ends_early_is_truncated(desk: Desk, name: str, part: float) -> None:
+def test_a_file_that_ends_early_is_truncated(renderer: Renderer, name: str, part: float) -> None:
     options: dict[str, Any] = MANY_FORMATS[name]
     data = encoded(detailed(200, 150), name, **options)
-    assert refused(desk, data[: int(len(data) * part)], by="render").code == "truncated"
+    assert refused(renderer, data[: int(len(data) * part)], by="render").code == "truncated"
 
 
 @pytest.mark.parametrize(
@@ -104,15 +104,15 @@ def test_a_file_that_ends_early_is_truncated(desk: Desk, name: str, part: float)
     ],
     ids=lambda pair: pair[0],
 )
-def test_a_damaged_file_is_corrupt(desk: Desk, name_and_change: tuple[str, Callable[[bytes], bytes]]) -> None:
+def test_a_damaged_file_is_corrupt(renderer: Renderer, name_and_change: tuple[str, Callable[[bytes], bytes]]) -> None:
     name, change = name_and_change
     options: dict[str, Any] = MANY_FORMATS[name]
     sound = encoded(detailed(200, 150), name, **options)
-    assert refused(desk, change(sound), by="render").code == "corrupt"
+    assert refused(renderer, change(sound), by="render").code == "corrupt"
 
 
-def test_a_picture_of_no_width_is_corrupt(desk: Desk) -> None:
-    assert refused(desk, png_header(0, 5)).code == "corrupt"
+def test_a_picture_of_no_width_is_corrupt(renderer: Renderer) -> None:
+    assert refused(renderer, png_header(0, 5)).code == "corrupt"
 
 
 @pytest.mark.parametrize(
@@ -120,21 +120,21 @@ def test_a_picture_of_no_width_is_corrupt(desk: Desk) -> None:
     [png_header(60_000, 60_000), png_header(10_001, 10_000), webp_header(16_000, 16_000) + bytes(999)],
     ids=["PNG of 3.6 gigapixels", "PNG just above", "WebP"],
 )
-def test_a_pixel_bomb_is_refused_by_its_header(desk: Desk, data: bytes) -> None:
-    refusal = refused(desk, data)
+def test_a_pixel_bomb_is_refused_by_its_header(renderer: Renderer, data: bytes) -> None:
+    refusal = refused(renderer, data)
     assert (refusal.code, refusal.limit) == ("too_many_pixels", 100_000_000)
     assert "100,000,000" in refusal.message
 
 
 @pytest.mark.parametrize("name", MANY_FORMATS)
-def test_the_limit_of_pixels_holds_to_the_pixel_in_every_format(desk: Desk, name: str) -> None:
+def test_the_limit_of_pixels_holds_to_the_pixel_in_every_format(renderer: Renderer, name: str) -> None:
     data = encoded(quarters(51, 33), name)
-    assert refused(desk, data, max_pixels=51 * 33 - 1).code == "too_many_pixels"
-    assert len(desk.render(data, max_pixels=51 * 33)) == 4
+    assert refused(renderer, data, max_pixels=51 * 33 - 1).code == "too_many_pixels"
+    assert len(renderer.render(data, max_pixels=51 * 33)) == 4
 
 
-def test_a_side_that_is_too_long_is_refused_by_its_header(desk: Desk) -> None:
-    refusal = refused(desk, png_header(30_001, 10))
+def test_a_side_that_is_too_long_is_refused_by_its_header(renderer: Renderer) -> None:
+    refusal = refused(renderer, png_header(30_001, 10))
     assert (refusal.code, refusal.limit) == ("side_too_long", 30_000)
     assert "30001 × 10" in refusal.message
 
@@ -150,29 +150,29 @@ def test_a_side_that_is_too_long_is_refused_by_its_header(desk: Desk) -> None:
     ],
     ids=["GIF", "TIFF", "PNG", "WEBP", "AVIF"],
 )
-def test_too_many_frames_are_refused_and_just_enough_are_not(desk: Desk, data: bytes) -> None:
-    refusal = refused(desk, data, max_frames=11)
+def test_too_many_frames_are_refused_and_just_enough_are_not(renderer: Renderer, data: bytes) -> None:
+    refusal = refused(renderer, data, max_frames=11)
     assert (refusal.code, refusal.limit) == ("too_many_frames", 11)
-    assert desk.probe(data, max_frames=12)["frames"] == 12
-    assert len(desk.render(data, max_frames=12)) == 4
+    assert renderer.probe(data, max_frames=12)["frames"] == 12
+    assert len(renderer.render(data, max_frames=12)) == 4
 
 
-def test_a_frame_bomb_is_not_counted_to_its_end(desk: Desk) -> None:
-    assert refused(desk, gif_of_frames(1_000_000)).code == "too_many_frames"
+def test_a_frame_bomb_is_not_counted_to_its_end(renderer: Renderer) -> None:
+    assert refused(renderer, gif_of_frames(1_000_000)).code == "too_many_frames"
 
 
-def test_tiff_pages_that_go_round_in_a_circle_are_counted_once(desk: Desk) -> None:
+def test_tiff_pages_that_go_round_in_a_circle_are_counted_once(renderer: Renderer) -> None:
     data = bytearray(encoded(quarters(), "TIFF"))
     start = int.from_bytes(data[4:8], "little")
     after = start + 2 + 12 * int.from_bytes(data[start : start + 2], "little")
     data[after : after + 4] = data[4:8]
-    assert desk.probe(bytes(data))["frames"] == 1
+    assert renderer.probe(bytes(data))["frames"] == 1
 
 
-def test_a_scan_bomb_is_refused_and_an_ordinary_progressive_jpeg_is_not(desk: Desk) -> None:
-    refusal = refused(desk, jpeg_of_scans(5_000))
+def test_a_scan_bomb_is_refused_and_an_ordinary_progressive_jpeg_is_not(renderer: Renderer) -> None:
+    refusal = refused(renderer, jpeg_of_scans(5_000))
     assert (refusal.code, refusal.limit) == ("too_many_scans", 100)
-    assert desk.picture(encoded(quarters(), "JPEG", progressive=True), width=20).size == (20, 15)
+    assert renderer.picture(encoded(quarters(), "JPEG", progressive=True), width=20).size == (20, 15)
 
 
 def test_scans_of_a_thumbnail_inside_the_metadata_do_not_count(tmp_path: Path) -> None:
@@ -184,39 +184,39 @@ def test_scans_of_a_thumbnail_inside_the_metadata_do_not_count(tmp_path: Path) -
         assert count_scans(file, 100) == 10  # libjpeg's own script for colour
 
 
-def test_a_polyglot_is_drawn_as_the_picture_it_begins_as_and_nothing_else(desk: Desk) -> None:
+def test_a_polyglot_is_drawn_as_the_picture_it_begins_as_and_nothing_else(renderer: Renderer) -> None:
     script = b"<script>alert('here')</script>"
-    file = desk.render(encoded(quarters(), "GIF") + script, {"name": "one", "width": 20, "format": "png"})[0]
+    file = renderer.render(encoded(quarters(), "GIF") + script, {"name": "one", "width": 20, "format": "png"})[0]
     assert script not in Path(file["path"]).read_bytes()
 
 
-def test_a_variant_that_cannot_be_written_leaves_none_of_the_others(desk: Desk) -> None:
-    (desk.drawn / "b.jpg").mkdir()
+def test_a_variant_that_cannot_be_written_leaves_none_of_the_others(renderer: Renderer) -> None:
+    (renderer.drawn / "b.jpg").mkdir()
     with pytest.raises(IsADirectoryError):
-        desk.render(encoded(quarters(), "JPEG"), {"name": "a", "width": 40}, {"name": "b", "width": 20})
-    assert [path.name for path in desk.drawn.iterdir()] == ["b.jpg"]
+        renderer.render(encoded(quarters(), "JPEG"), {"name": "a", "width": 40}, {"name": "b", "width": 20})
+    assert [path.name for path in renderer.drawn.iterdir()] == ["b.jpg"]
 
 
-def test_a_report_that_raises_leaves_no_file(desk: Desk) -> None:
+def test_a_report_that_raises_leaves_no_file(renderer: Renderer) -> None:
     def stop(done: int, total: int, note: str = "") -> None:
         raise InterruptedError("stopped")
 
-    desk.source.write_bytes(encoded(quarters(), "JPEG"))
+    renderer.source.write_bytes(encoded(quarters(), "JPEG"))
     variants = [variant.model_dump() for variant in variants_of("default")]
     with pytest.raises(InterruptedError):
-        render(str(desk.source), str(desk.drawn), variants, LIMITS, report=stop)
-    assert not list(desk.drawn.iterdir())
+        render(str(renderer.source), str(renderer.drawn), variants, LIMITS, report=stop)
+    assert not list(renderer.drawn.iterdir())
 
 
-def test_a_missing_file_is_our_fault_not_the_pictures(desk: Desk) -> None:
+def test_a_missing_file_is_our_fault_not_the_pictures(renderer: Renderer) -> None:
     with pytest.raises(FileNotFoundError):
-        render(str(desk.source), str(desk.drawn), [], LIMITS, report=silent)
+        render(str(renderer.source), str(renderer.drawn), [], LIMITS, report=silent)
 
 
-def test_pillows_own_limit_is_left_as_it_was(desk: Desk) -> None:
+def test_pillows_own_limit_is_left_as_it_was(renderer: Renderer) -> None:
     before = Image.MAX_IMAGE_PIXELS
-    refused(desk, png_header(60_000, 60_000))
-    desk.probe(encoded(quarters(), "JPEG"))
+    refused(renderer, png_header(60_000, 60_000))
+    renderer.probe(encoded(quarters(), "JPEG"))
     assert before == Image.MAX_IMAGE_PIXELS
 
 
@@ -239,10 +239,10 @@ except Refusal as refusal:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="address space is limited on Linux")
 @pytest.mark.parametrize("name", ["PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP"])
-def test_want_of_memory_is_told_apart_from_damage(desk: Desk, name: str) -> None:
+def test_want_of_memory_is_told_apart_from_damage(renderer: Renderer, name: str) -> None:
     options: dict[str, Any] = {"AVIF": {"speed": 10}, "WEBP": {"method": 0}}.get(name, {})
-    desk.source.write_bytes(encoded(Image.new("RGB", (4000, 3000), "navy"), name, **options))
-    command = [sys.executable, "-c", textwrap.dedent(STARVED), str(desk.source), str(desk.drawn)]
+    renderer.source.write_bytes(encoded(Image.new("RGB", (4000, 3000), "navy"), name, **options))
+    command = [sys.executable, "-c", textwrap.dedent(STARVED), str(renderer.source), str(renderer.drawn)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.stdout.strip(), done.returncode) == ("out_of_memory", 0), done.stderr
-    assert not list(desk.drawn.iterdir())
+    assert not list(renderer.drawn.iterdir())

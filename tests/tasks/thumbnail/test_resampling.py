@@ -7,7 +7,7 @@ from PIL import Image, ImageChops, ImageStat
 
 from tasks.thumbnail.resampling import LINEAR_MAX_PIXELS, Ladder, Rung
 from tests.support.pictures import encoded, scene
-from tests.support.thumbnail.drawing import Desk
+from tests.support.thumbnail.drawing import Renderer
 
 
 def difference(one: Image.Image, other: Image.Image) -> float:
@@ -80,11 +80,11 @@ def test_large_pictures_shrink_as_they_are_stored() -> None:
 
 
 @pytest.mark.parametrize("width", [1600, 1603])
-def test_a_jpeg_scaled_while_it_is_decoded_looks_like_one_that_was_not(desk: Desk, width: int) -> None:
+def test_a_jpeg_scaled_while_it_is_decoded_looks_like_one_that_was_not(renderer: Renderer, width: int) -> None:
     source = scene(width, 1201)
     data = encoded(source, "JPEG", quality=95)
-    scaled = desk.picture(data, width=150, format="png")
-    files = desk.render(
+    scaled = renderer.picture(data, width=150, format="png")
+    files = renderer.render(
         data, {"name": "large", "width": 1200, "format": "png"}, {"name": "small", "width": 150, "format": "png"}
     )
     with Image.open(files[1]["path"]) as unscaled:

@@ -15,7 +15,7 @@ from tasks.settings import Settings
 from tasks.webhook.endpoints import MAX_SECRETS, Endpoint, Endpoints, Wishes, lane_of, live_keys, open_box
 from tasks.webhook.secret_box import SecretBox
 from tasks.webhook.signature import key_of, new_secret
-from tests.support.queue.claimant import Claimant
+from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.fan_out import deliveries
 
 URL = "https://example.com/hook"
@@ -200,23 +200,23 @@ class TestLane:
         assert (await lane(redis, endpoint), changed.rate_limit) == ({}, None)
 
     async def test_a_raised_rate_holds_at_once(self, redis: ArqRedis, endpoints: Endpoints, settings: Settings) -> None:
-        endpoint, claimant = await made(endpoints, rate_limit=0.001), Claimant(redis, settings)
+        endpoint, worker = await made(endpoints, rate_limit=0.001), FakeWorker(redis, settings)
         ids = await waiting(redis, endpoint, 3)
-        assert (await claimant.claim(webhooks=9)).ids == ids[:1]
-        assert (await claimant.claim(webhooks=9)).ids == []
+        assert (await worker.claim(webhooks=9)).ids == ids[:1]
+        assert (await worker.claim(webhooks=9)).ids == []
         await endpoints.change("dev", endpoint.id, {"rate_limit": None})
-        assert (await claimant.claim(webhooks=9)).ids == ids[1:]
+        assert (await worker.claim(webhooks=9)).ids == ids[1:]
 
     async def test_another_address_is_tried_at_once_but_other_words_are_not(
         self, redis: ArqRedis, endpoints: Endpoints, settings: Settings
     ) -> None:
-        endpoint, claimant = await made(endpoints), Claimant(redis, settings)
+        endpoint, worker = await made(endpoints), FakeWorker(redis, settings)
         await fail(redis, endpoint)
         ids = await waiting(redis, endpoint, 2)
         await endpoints.change("dev", endpoint.id, {"description": "still failing", "max_in_flight": 9})
-        assert (await claimant.claim(webhooks=9)).ids == []
+        assert (await worker.claim(webhooks=9)).ids == []
         await endpoints.change("dev", endpoint.id, {"url": "https://example.com/elsewhere"})
-        assert set((await claimant.claim(webhooks=9)).ids) == set(ids)
+        assert set((await worker.claim(webhooks=9)).ids) == set(ids)
 
     async def test_health_tells_of_failures_parking_and_deliveries(self, redis: ArqRedis, endpoints: Endpoints) -> None:
         endpoint = await made(endpoints)
@@ -299,15 +299,15 @@ class TestDeletion:
     async def test_what_waits_for_it_goes_on_and_its_indexes_expire(
         self, redis: ArqRedis, endpoints: Endpoints, settings: Settings
     ) -> None:
-        endpoint, claimant = await made(endpoints, max_in_flight=1), Claimant(redis, settings)
+        endpoint, worker = await made(endpoints, max_in_flight=1), FakeWorker(redis, settings)
         await waiting(redis, endpoint, 2)
-        running = await claimant.one(webhooks=9)
+        running = await worker.one(webhooks=9)
         await fail(redis, endpoint)
         await endpoints.delete("dev", endpoint.id)
-        following = (await claimant.claim(webhooks=9)).jobs
+        following = (await worker.claim(webhooks=9)).jobs
         assert len(following) == 1
         for job in (running, *following):
-            assert await claimant.finish(job, "failed", fields=("error", '{"code": "endpoint_gone"}'))
+            assert await worker.finish(job, "failed", fields=("error", '{"code": "endpoint_gone"}'))
             record = await read(redis, job.id)
             assert record is not None
             assert record.state == "failed"

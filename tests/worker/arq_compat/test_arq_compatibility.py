@@ -14,7 +14,7 @@ from tasks.queue.records.record import State
 from tasks.queue.redis_keys import QUEUES, arq_queue
 from tasks.queue.wire import JobFailed, deserialize, serialize
 from tasks.settings import Settings
-from tests.support.engine_running import Desk, working
+from tests.support.engine_running import JobClient, working
 from tests.support.processes import ROOT
 from tests.support.servers import Valkey
 
@@ -24,7 +24,7 @@ def job_of(redis: ArqRedis, job_id: str, queue: str = "default") -> Job:
 
 
 async def test_arqs_own_client_can_enqueue_and_its_job_is_adopted(
-    redis: ArqRedis, settings: Settings, desk: Desk, valkey: Valkey
+    redis: ArqRedis, settings: Settings, job_client: JobClient, valkey: Valkey
 ) -> None:
     client = await create_pool(
         RedisSettings.from_dsn(valkey.url),
@@ -36,7 +36,7 @@ async def test_arqs_own_client_can_enqueue_and_its_job_is_adopted(
     assert job is not None
     async with working(redis, settings, concurrency={"media": 2}):
         result = await job.result(timeout=5, poll_delay=0.02)
-        record = await desk.ended(job.job_id)
+        record = await job_client.ended(job.job_id)
     await close(client)
 
     assert result["params"]["times"] == 7
@@ -46,7 +46,7 @@ async def test_arqs_own_client_can_enqueue_and_its_job_is_adopted(
 
 
 async def test_an_adopted_job_with_unfit_params_fails_with_a_reason(
-    redis: ArqRedis, settings: Settings, desk: Desk
+    redis: ArqRedis, settings: Settings, job_client: JobClient
 ) -> None:
     job = await redis.enqueue_job("echo", {"times": "many"})
     assert job is not None
@@ -54,7 +54,7 @@ async def test_an_adopted_job_with_unfit_params_fails_with_a_reason(
         with pytest.raises(JobFailed, match="times"):
             await job_of(redis, job.job_id).result(timeout=5, poll_delay=0.02)
 
-    assert (await desk.read(job.job_id)).error is not None
+    assert (await job_client.read(job.job_id)).error is not None
 
 
 async def test_a_pickled_job_is_never_opened(redis: ArqRedis, settings: Settings, valkey: Valkey) -> None:
@@ -67,34 +67,34 @@ async def test_a_pickled_job_is_never_opened(redis: ArqRedis, settings: Settings
     await close(careless)
 
 
-async def test_an_adopted_jobs_deferral_is_kept(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
+async def test_an_adopted_jobs_deferral_is_kept(redis: ArqRedis, settings: Settings, job_client: JobClient) -> None:
     async with working(redis, settings):
         job = await redis.enqueue_job("echo", _defer_by=timedelta(milliseconds=400))
         assert job is not None
         assert await job.status() is JobStatus.deferred
         await job.result(timeout=5, poll_delay=0.02)
 
-    record = await desk.read(job.job_id)
+    record = await job_client.read(job.job_id)
     info = await job_of(redis, job.job_id).result_info()
     assert info is not None
     assert record.state is State.SUCCEEDED
 
 
 async def test_arqs_job_reads_status_and_result_of_ours(
-    redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path
+    redis: ArqRedis, settings: Settings, job_client: JobClient, tmp_path: Path
 ) -> None:
     go = tmp_path / "go"
-    later = job_of(redis, await desk.submit("nothing", delay_ms=60_000))
+    later = job_of(redis, await job_client.submit("nothing", delay_ms=60_000))
     assert await later.status() is JobStatus.deferred
-    job_id = await desk.submit("tell", file=str(go))
+    job_id = await job_client.submit("tell", file=str(go))
     async with working(redis, settings):
         job = job_of(redis, job_id)
-        await desk.until(job_id, State.RUNNING)
+        await job_client.until(job_id, State.RUNNING)
         assert await job.status() is JobStatus.in_progress
         go.touch()
-        await desk.ended(job_id)
+        await job_client.ended(job_id)
         assert await job.status() is JobStatus.complete
-        failed = job_of(redis, await desk.submit("refuse"))
+        failed = job_of(redis, await job_client.submit("refuse"))
         with pytest.raises(JobFailed, match="no picture"):
             await failed.result(timeout=5, poll_delay=0.02)
 
@@ -105,47 +105,51 @@ async def test_arqs_job_reads_status_and_result_of_ours(
 
 @pytest.mark.parametrize("delay_ms", [0, 60_000], ids=["waiting", "scheduled"])
 async def test_abort_cancels_a_job_that_has_not_started(
-    redis: ArqRedis, settings: Settings, desk: Desk, delay_ms: int
+    redis: ArqRedis, settings: Settings, job_client: JobClient, delay_ms: int
 ) -> None:
-    job_id = await desk.submit("nothing", queue="media", delay_ms=delay_ms)
+    job_id = await job_client.submit("nothing", queue="media", delay_ms=delay_ms)
     async with working(redis, settings, concurrency={"default": 1}):
         # This worker does not serve the job's queue: that it never starts is the abort's doing.
         assert await job_of(redis, job_id, "media").abort(timeout=5, poll_delay=0.02) is True
 
-    assert (await desk.read(job_id)).state is State.CANCELLED
-    assert (await desk.read(job_id)).attempts == ()
+    assert (await job_client.read(job_id)).state is State.CANCELLED
+    assert (await job_client.read(job_id)).attempts == ()
 
 
-async def test_abort_cancels_a_running_job(redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path) -> None:
+async def test_abort_cancels_a_running_job(
+    redis: ArqRedis, settings: Settings, job_client: JobClient, tmp_path: Path
+) -> None:
     async with working(redis, settings):
-        job_id = await desk.submit("sleep", seconds=60, file=str(tmp_path / "lines"))
-        await desk.until(job_id, State.RUNNING)
+        job_id = await job_client.submit("sleep", seconds=60, file=str(tmp_path / "lines"))
+        await job_client.until(job_id, State.RUNNING)
         assert await job_of(redis, job_id).abort(timeout=5, poll_delay=0.02) is True
 
-    assert (await desk.read(job_id)).state is State.CANCELLED
+    assert (await job_client.read(job_id)).state is State.CANCELLED
     assert await redis.zcard("arq:abort") == 0
 
 
-async def test_a_job_that_a_stock_worker_holds_is_left_alone(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
-    job_id = await desk.submit("nothing")
+async def test_a_job_that_a_stock_worker_holds_is_left_alone(
+    redis: ArqRedis, settings: Settings, job_client: JobClient
+) -> None:
+    job_id = await job_client.submit("nothing")
     await redis.set(f"arq:in-progress:{job_id}", b"1", px=1500)
     async with working(redis, settings):
-        await desk.ended(await desk.submit("nothing"))
-        assert (await desk.read(job_id)).state is State.QUEUED
+        await job_client.ended(await job_client.submit("nothing"))
+        assert (await job_client.read(job_id)).state is State.QUEUED
         # Its holder dies without a word: the key lapses, and the job is ours.
-        assert (await desk.ended(job_id, seconds=5)).state is State.SUCCEEDED
+        assert (await job_client.ended(job_id, seconds=5)).state is State.SUCCEEDED
 
 
 async def test_the_stock_arq_command_drains_a_queue_with_the_right_outcomes_and_records(
-    redis: ArqRedis, settings: Settings, desk: Desk, valkey: Valkey
+    redis: ArqRedis, settings: Settings, job_client: JobClient, valkey: Valkey
 ) -> None:
     jobs = {
-        "echo": await desk.submit("echo", times=3),
-        "stumble": await desk.submit("stumble", times=1),
-        "hopeless": await desk.submit("stumble", times=99),
-        "refuse": await desk.submit("refuse"),
-        "scheduled": await desk.submit("nothing", delay_ms=200),
-        "other owner": await desk.submit("nothing", owner="acme"),
+        "echo": await job_client.submit("echo", times=3),
+        "stumble": await job_client.submit("stumble", times=1),
+        "hopeless": await job_client.submit("stumble", times=99),
+        "refuse": await job_client.submit("refuse"),
+        "scheduled": await job_client.submit("nothing", delay_ms=200),
+        "other owner": await job_client.submit("nothing", owner="acme"),
     }
     stranger = await redis.enqueue_job("echo", times=5)
     assert stranger is not None
@@ -159,7 +163,7 @@ async def test_the_stock_arq_command_drains_a_queue_with_the_right_outcomes_and_
         _, said = await command.communicate()
     assert command.returncode == 0, said.decode()
 
-    records = {name: await desk.read(job_id) for name, job_id in jobs.items()}
+    records = {name: await job_client.read(job_id) for name, job_id in jobs.items()}
     assert {name: str(record.state) for name, record in records.items()} == {
         "echo": "succeeded",
         "stumble": "succeeded",
@@ -171,7 +175,7 @@ async def test_the_stock_arq_command_drains_a_queue_with_the_right_outcomes_and_
     assert [one["outcome"] for one in records["stumble"].attempts] == ["retrying", "succeeded"]
     assert len(records["hopeless"].attempts) == 3
     assert records["refuse"].error == {"code": "corrupt", "message": "This is no picture."}
-    assert (await desk.read(stranger.job_id)).owner == "system"
+    assert (await job_client.read(stranger.job_id)).owner == "system"
     assert (await job_of(redis, jobs["echo"]).result())["params"]["times"] == 3
     with pytest.raises(JobFailed, match="no picture"):
         await job_of(redis, jobs["refuse"]).result()

@@ -13,7 +13,7 @@ from arq.connections import ArqRedis
 from tasks.queue.redis_keys import FADE_MS, WORKER, WORKER_MS, WORKERS
 from tasks.queue.watch.workers import Doing, Worker, read_crew
 from tasks.settings import Settings
-from tests.support.engine_running import Desk, working
+from tests.support.engine_running import JobClient, working
 from worker.attempts.memory import measure
 
 
@@ -23,18 +23,18 @@ async def one(redis: ArqRedis) -> Worker:
 
 
 async def test_it_tells_who_it_is_and_what_it_runs(
-    redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    redis: ArqRedis, settings: Settings, job_client: JobClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.duties.heartbeat.BEAT_MS", 20)
     file = tmp_path / "go on"
     async with working(redis, settings, concurrency={"default": 10, "media": 2}) as engine:
-        job_id = await desk.submit("tell", file=str(file))
+        job_id = await job_client.submit("tell", file=str(file))
         async with asyncio.timeout(10):
             while not (await read_crew(redis)).workers or not (worker := await one(redis)).doing:
                 await asyncio.sleep(0.01)
         crew = await read_crew(redis)
         file.touch()
-        record = await desk.ended(job_id)
+        record = await job_client.ended(job_id)
     assert (worker.id, worker.host, worker.pid) == (engine.worker_id, socket.gethostname(), os.getpid())
     assert (worker.queues, worker.running) == (("default", "media"), 1)
     (doing,) = worker.doing

@@ -24,7 +24,7 @@ from tasks.schedule.firing import Firing
 from tasks.schedule.runs import Run, read_runs
 from tasks.schedule.store import Line, Schedule, Timetable, Wishes
 from tasks.settings import Settings
-from tests.support.engine_running import Desk, working
+from tests.support.engine_running import JobClient, working
 from tests.support.kinds import KINDS, Anything
 from tests.support.processes import ROOT, SCHEDULED, worker_process
 from tests.support.servers import Valkey
@@ -137,7 +137,7 @@ class TestLinesOfThePage:
         return Line(KINDS["nothing"], "0 0 1 1 *", "Does nothing.", misfire=HOUR_S)
 
     async def test_a_worker_installs_them_and_removes_those_that_are_gone(
-        self, redis: ArqRedis, settings: Settings, desk: Desk, line: Line
+        self, redis: ArqRedis, settings: Settings, job_client: JobClient, line: Line
     ) -> None:
         timetable = Timetable(redis, settings)
         await self.install_long_ago(redis, timetable)
@@ -145,7 +145,7 @@ class TestLinesOfThePage:
             await self.until_alone(redis)
             now_ms = (await Firing(redis, settings).look()).now_ms
             await redis.zadd(SCHEDULES, {"nothing": now_ms})
-            assert (await desk.ended(await self.last(timetable))).owner == "system"
+            assert (await job_client.ended(await self.last(timetable))).owner == "system"
 
     async def install_long_ago(self, redis: ArqRedis, timetable: Timetable) -> None:
         await timetable.install(Line(KINDS["refuse"], "0 0 1 1 *", "Of an older version."))
@@ -221,7 +221,7 @@ class TestBesideArqsCron:
         assert await redis.zcard("arq:queue") == 1
 
     async def test_the_stock_command_runs_a_due_time_once_with_its_record(
-        self, redis: ArqRedis, settings: Settings, desk: Desk, valkey: Valkey
+        self, redis: ArqRedis, settings: Settings, job_client: JobClient, valkey: Valkey
     ) -> None:
         timetable, firing = Timetable(redis, settings), Firing(redis, settings)
         await timetable.install(SCHEDULED)
@@ -237,7 +237,7 @@ class TestBesideArqsCron:
         async with asyncio.timeout(30):
             _, said = await command.communicate()
         assert command.returncode == 0, said.decode()
-        record = await desk.read(f"nothing:{due_ms}")
+        record = await job_client.read(f"nothing:{due_ms}")
         assert (record.state, record.schedule, len(record.attempts)) == (State.SUCCEEDED, "nothing", 1)
         runs, _ = await read_runs(redis, "nothing", limit=10, cursor=None)
         assert [run.due_at for run in runs] == [due_ms]

@@ -19,7 +19,7 @@ from tasks.queue.redis_keys import JOBS, SECOND_MS
 from tasks.report.order import Order
 from tasks.settings import SYSTEM, Settings
 from tasks.storage.protocol import Storage, open_storage
-from tests.support.engine_running import Desk, settings_for, working
+from tests.support.engine_running import JobClient, settings_for, working
 from tests.support.kinds import KINDS
 from tests.support.report.printing import print_report
 
@@ -41,10 +41,10 @@ async def an_hour_ago(redis: ArqRedis) -> None:
             await redis.zadd(key, {member: made_at - 3600 * SECOND_MS})
 
 
-async def run(redis: ArqRedis, settings: Settings, storage: Storage, desk: Desk) -> Record:
+async def run(redis: ArqRedis, settings: Settings, storage: Storage, job_client: JobClient) -> Record:
     async with working(redis, settings, kinds=ALL, storage=storage):
-        accepted = await desk.intake.accept(Submission("activity", "default", SYSTEM, "{}"))
-        record = await desk.ended(accepted.job_id)
+        accepted = await job_client.intake.accept(Submission("activity", "default", SYSTEM, "{}"))
+        record = await job_client.ended(accepted.job_id)
     assert record.state is State.SUCCEEDED, record.error
     return record
 
@@ -60,19 +60,19 @@ async def read_order(storage: Storage, report: Record, folder: Path) -> Order:
 
 
 async def test_it_counts_the_day_and_gives_each_admin_a_report(
-    redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path
+    redis: ArqRedis, settings: Settings, job_client: JobClient, tmp_path: Path
 ) -> None:
     storage = open_storage(settings)
-    await desk.submit("thumbnail", owner="alice", queue="media")
-    delivery = await desk.submit("delivery", owner="alice", queue="webhooks")
+    await job_client.submit("thumbnail", owner="alice", queue="media")
+    delivery = await job_client.submit("delivery", owner="alice", queue="webhooks")
     for index in (f"{JOBS}alice", f"{JOBS}alice:queued"):  # deliveries are on a shelf of their own alone
         await redis.zrem(index, delivery)
-    stopped = await desk.submit("thumbnail", owner="alice", queue="media")
+    stopped = await job_client.submit("thumbnail", owner="alice", queue="media")
     await Canceller(redis, settings).cancel(stopped)
-    await desk.submit("nothing", owner="root", queue="media")
+    await job_client.submit("nothing", owner="root", queue="media")
     await an_hour_ago(redis)
-    await desk.submit("thumbnail", owner="alice", queue="media")  # of the hour that has not passed yet
-    record = await run(redis, settings, storage, desk)
+    await job_client.submit("thumbnail", owner="alice", queue="media")  # of the hour that has not passed yet
+    record = await run(redis, settings, storage, job_client)
 
     (report,) = await reports_of(redis, "root")
     assert await reports_of(redis, "alice") == ()
@@ -89,10 +89,10 @@ async def test_it_counts_the_day_and_gives_each_admin_a_report(
 
 
 async def test_a_day_without_anything_is_a_report_too(
-    redis: ArqRedis, settings: Settings, desk: Desk, tmp_path: Path
+    redis: ArqRedis, settings: Settings, job_client: JobClient, tmp_path: Path
 ) -> None:
     storage = open_storage(settings)
-    record = await run(redis, settings, storage, desk)
+    record = await run(redis, settings, storage, job_client)
     assert record.result is not None
     assert record.result["jobs"] == 0
     (report,) = await reports_of(redis, "root")
@@ -100,26 +100,26 @@ async def test_a_day_without_anything_is_a_report_too(
 
 
 async def test_in_the_open_mode_it_is_everyones_and_without_admins_nobodys(
-    redis: ArqRedis, settings: Settings, desk: Desk
+    redis: ArqRedis, settings: Settings, job_client: JobClient
 ) -> None:
     for changes, owner in (({"api_keys": (), "admins": ()}, "dev"), ({"admins": ()}, None)):
         changed = settings.model_copy(update=changes)
-        record = await run(redis, changed, open_storage(changed), desk)
+        record = await run(redis, changed, open_storage(changed), job_client)
         assert record.result is not None
         told = [one.id for one in await reports_of(redis, owner)] if owner else []
         assert record.result["reports"] == told
 
 
 async def test_another_try_of_the_same_job_sends_no_second_report(
-    redis: ArqRedis, settings: Settings, desk: Desk
+    redis: ArqRedis, settings: Settings, job_client: JobClient
 ) -> None:
     storage = open_storage(settings)
-    first = await run(redis, settings, storage, desk)
-    await desk.submit("nothing", owner="alice", queue="media")
+    first = await run(redis, settings, storage, job_client)
+    await job_client.submit("nothing", owner="alice", queue="media")
     await an_hour_ago(redis)  # the figures are others now
     async with working(redis, settings, kinds=ALL, storage=storage):
         await Reopener(redis, settings).reopen([first.id])
-        again = await desk.ended(first.id)
+        again = await job_client.ended(first.id)
     assert again.result is not None
     assert (again.result["jobs"], again.result["reports"]) != (0, [])
     assert len(await reports_of(redis, "root")) == 1

@@ -14,10 +14,10 @@ from tasks.queue.jobs.enqueue import Intake, Submission
 from tasks.queue.records.list import Listing, Selection, read
 from tasks.queue.records.record import Priority, Record, State
 from tasks.settings import Settings
-from tests.support.engine_running import Desk, working
+from tests.support.engine_running import JobClient, working
 from tests.support.kinds import KINDS
 from tests.support.processes import worker_process
-from tests.support.queue.claimant import Claimant, Taken, lapse
+from tests.support.queue.fake_worker import FakeWorker, Taken, lapse
 from tests.support.queue.submissions import record_of, submission
 from tests.support.queue.submissions import submit as put
 from tests.support.servers import Valkey
@@ -35,16 +35,18 @@ async def submit(intake: Intake, verb: str, states: tuple[State, ...], **more: A
     return (await intake.accept(asked)).job_id
 
 
-async def done(redis: ArqRedis, settings: Settings, desk: Desk, job_id: str) -> Record:
+async def done(redis: ArqRedis, settings: Settings, job_client: JobClient, job_id: str) -> Record:
     async with working(redis, settings, concurrency={"default": 1}, kinds=ALL):
-        return await desk.ended(job_id)
+        return await job_client.ended(job_id)
 
 
-async def test_all_that_wait_are_cancelled_and_counted(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
-    queued = [await put(desk.intake, owner="dev") for _ in range(130)]
-    scheduled = [await put(desk.intake, delay_ms=60_000) for _ in range(20)]
-    others = await put(desk.intake, owner="another", delay_ms=60_000)
-    record = await done(redis, settings, desk, await submit(desk.intake, "cancellation", WAITING))
+async def test_all_that_wait_are_cancelled_and_counted(
+    redis: ArqRedis, settings: Settings, job_client: JobClient
+) -> None:
+    queued = [await put(job_client.intake, owner="dev") for _ in range(130)]
+    scheduled = [await put(job_client.intake, delay_ms=60_000) for _ in range(20)]
+    others = await put(job_client.intake, owner="another", delay_ms=60_000)
+    record = await done(redis, settings, job_client, await submit(job_client.intake, "cancellation", WAITING))
     assert record.state is State.SUCCEEDED
     assert record.result == {"matched": 150, "cancelled": 150, "stopping": 0, "skipped": 0}
     assert {(await record_of(redis, one)).state for one in queued + scheduled} == {State.CANCELLED}
@@ -53,59 +55,66 @@ async def test_all_that_wait_are_cancelled_and_counted(redis: ArqRedis, settings
     assert record.progress["done"] == record.progress["total"] == 151, "itself among them"
 
 
-async def test_the_workers_of_those_that_run_are_told(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
+async def test_the_workers_of_those_that_run_are_told(
+    redis: ArqRedis, settings: Settings, job_client: JobClient
+) -> None:
     async with working(redis, settings, concurrency={"default": 5}, kinds=ALL):
-        asleep = [await desk.submit("sleep", seconds=60, file="/dev/null") for _ in range(3)]
+        asleep = [await job_client.submit("sleep", seconds=60, file="/dev/null") for _ in range(3)]
         for job_id in asleep:
-            await desk.until(job_id, State.RUNNING)
-        record = await desk.ended(await submit(desk.intake, "cancellation", (State.RUNNING,)))
+            await job_client.until(job_id, State.RUNNING)
+        record = await job_client.ended(await submit(job_client.intake, "cancellation", (State.RUNNING,)))
         assert record.result == {"matched": 3, "cancelled": 0, "stopping": 3, "skipped": 0}
-        assert {(await desk.ended(job_id, seconds=5)).state for job_id in asleep} == {State.CANCELLED}
+        assert {(await job_client.ended(job_id, seconds=5)).state for job_id in asleep} == {State.CANCELLED}
 
 
-async def test_of_a_batch_the_jobs_are_cancelled_too(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
+async def test_of_a_batch_the_jobs_are_cancelled_too(
+    redis: ArqRedis, settings: Settings, job_client: JobClient
+) -> None:
     parts = [submission(delay_ms=60_000) for _ in range(3)]
-    batch = await desk.intake.accept_batch(parts)
-    bulk = await submit(desk.intake, "cancellation", (State.RUNNING,), shelves=("dev/batch",))
-    record = await done(redis, settings, desk, bulk)
+    batch = await job_client.intake.accept_batch(parts)
+    bulk = await submit(job_client.intake, "cancellation", (State.RUNNING,), shelves=("dev/batch",))
+    record = await done(redis, settings, job_client, bulk)
     assert record.result == {"matched": 1, "cancelled": 1, "stopping": 0, "skipped": 0}
     assert {(await record_of(redis, one.id)).state for one in batch.records} == {State.CANCELLED}
 
 
 async def test_what_failed_is_retried_once_though_it_fails_again(
-    redis: ArqRedis, settings: Settings, desk: Desk
+    redis: ArqRedis, settings: Settings, job_client: JobClient
 ) -> None:
     async with working(redis, settings, concurrency={"default": 20}, kinds=ALL):
-        refused = [await desk.submit("refuse") for _ in range(70)]
+        refused = [await job_client.submit("refuse") for _ in range(70)]
         for job_id in refused:
-            await desk.ended(job_id)
-        record = await desk.ended(await submit(desk.intake, "retry", (State.FAILED, State.CANCELLED)))
+            await job_client.ended(job_id)
+        record = await job_client.ended(await submit(job_client.intake, "retry", (State.FAILED, State.CANCELLED)))
         assert record.result == {"matched": 70, "retried": 70, "skipped": 0}
         for job_id in refused:
-            again = await desk.ended(job_id)
+            again = await job_client.ended(job_id)
             while again.attempt < 2:
-                again = await desk.ended(job_id)
+                again = await job_client.ended(job_id)
             assert [one["outcome"] for one in again.attempts] == ["failed", "failed"]
 
 
-async def test_only_what_fits_is_deleted(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
-    kept = [await put(desk.intake, name="keep me"), await put(desk.intake, kind="nothing", delay_ms=60_000)]
-    gone = [await put(desk.intake, name=f"Old {n}") for n in range(3)]
+async def test_only_what_fits_is_deleted(redis: ArqRedis, settings: Settings, job_client: JobClient) -> None:
+    kept = [await put(job_client.intake, name="keep me"), await put(job_client.intake, kind="nothing", delay_ms=60_000)]
+    gone = [await put(job_client.intake, name=f"Old {n}") for n in range(3)]
     canceller = Canceller(redis, settings)
     await canceller.cancel_all([kept[0], *gone])
     record = await done(
-        redis, settings, desk, await submit(desk.intake, "deletion", (State.CANCELLED,), prefix="old", queue="default")
+        redis,
+        settings,
+        job_client,
+        await submit(job_client.intake, "deletion", (State.CANCELLED,), prefix="old", queue="default"),
     )
     assert record.result == {"matched": 3, "deleted": 3, "skipped": 0}
     assert [await read(redis, job_id) for job_id in gone] == [None] * 3
     assert [(await record_of(redis, job_id)).state for job_id in kept] == [State.CANCELLED, State.SCHEDULED]
 
 
-async def test_what_is_younger_is_left_alone(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
-    bulk = await submit(desk.intake, "cancellation", WAITING)
+async def test_what_is_younger_is_left_alone(redis: ArqRedis, settings: Settings, job_client: JobClient) -> None:
+    bulk = await submit(job_client.intake, "cancellation", WAITING)
     await asyncio.sleep(0.005)
-    younger = await put(desk.intake, delay_ms=60_000)
-    assert (await done(redis, settings, desk, bulk)).result == {
+    younger = await put(job_client.intake, delay_ms=60_000)
+    assert (await done(redis, settings, job_client, bulk)).result == {
         "matched": 0,
         "cancelled": 0,
         "stopping": 0,
@@ -114,49 +123,51 @@ async def test_what_is_younger_is_left_alone(redis: ArqRedis, settings: Settings
     assert (await record_of(redis, younger)).state is State.SCHEDULED
 
 
-async def begun(claimant: Claimant, job_id: str) -> Taken:
-    job = await claimant.one()
+async def begun(worker: FakeWorker, job_id: str) -> Taken:
+    job = await worker.one()
     assert job.id == job_id
     return job
 
 
-async def test_who_has_lost_the_job_does_nothing_more(redis: ArqRedis, settings: Settings, desk: Desk) -> None:
-    victim = await put(desk.intake, delay_ms=60_000)
-    bulk = await submit(desk.intake, "cancellation", WAITING)
-    claimant = Claimant(redis, settings)
-    job = await begun(claimant, bulk)
+async def test_who_has_lost_the_job_does_nothing_more(
+    redis: ArqRedis, settings: Settings, job_client: JobClient
+) -> None:
+    victim = await put(job_client.intake, delay_ms=60_000)
+    bulk = await submit(job_client.intake, "cancellation", WAITING)
+    worker = FakeWorker(redis, settings)
+    job = await begun(worker, bulk)
     await lapse(redis, job)
-    await begun(claimant, bulk)
+    await begun(worker, bulk)
     with pytest.raises(Superseded):
         await Canceller(redis, settings).cancel_all([victim], BulkStep(bulk, job.attempt, "{}"))
     assert (await record_of(redis, victim)).state is State.SCHEDULED
 
 
 async def test_another_worker_goes_on_where_the_first_one_died_and_counts_on(
-    redis: ArqRedis, settings: Settings, desk: Desk
+    redis: ArqRedis, settings: Settings, job_client: JobClient
 ) -> None:
-    await put(desk.intake, delay_ms=60_000)
+    await put(job_client.intake, delay_ms=60_000)
     await asyncio.sleep(0.002)
-    newest = await put(desk.intake, delay_ms=60_000)
-    bulk = await submit(desk.intake, "cancellation", (State.SCHEDULED,))
-    job = await begun(Claimant(redis, settings), bulk)
+    newest = await put(job_client.intake, delay_ms=60_000)
+    bulk = await submit(job_client.intake, "cancellation", (State.SCHEDULED,))
+    job = await begun(FakeWorker(redis, settings), bulk)
     found = await Listing(redis).ids(Selection(DEV, State.SCHEDULED), limit=1)
     assert found.ids == [newest]
     place = Place(cursor=found.cursor, looked=found.looked).model_dump_json()
     await Canceller(redis, settings).cancel_all(found.ids, BulkStep(bulk, job.attempt, place))
     await lapse(redis, job)
-    record = await done(redis, settings, desk, bulk)
+    record = await done(redis, settings, job_client, bulk)
     assert record.result == {"matched": 2, "cancelled": 2, "stopping": 0, "skipped": 0}
     assert record.progress == {"done": 2, "total": 2, "note": "jobs"}
 
 
 async def test_a_worker_killed_in_the_middle_costs_no_job_and_no_count(
-    redis: ArqRedis, settings: Settings, desk: Desk, valkey: Valkey
+    redis: ArqRedis, settings: Settings, job_client: JobClient, valkey: Valkey
 ) -> None:
     count = 4_000
     for _ in range(0, count, 100):
-        await asyncio.gather(*(put(desk.intake, delay_ms=600_000) for _ in range(100)))
-    bulk = await submit(desk.intake, "cancellation", (State.SCHEDULED,))
+        await asyncio.gather(*(put(job_client.intake, delay_ms=600_000) for _ in range(100)))
+    bulk = await submit(job_client.intake, "cancellation", (State.SCHEDULED,))
     async with worker_process(redis, valkey.url, default=1) as doomed:
         async with asyncio.timeout(20):
             while Place.of(await redis.hget(f"pressroom:job:{bulk}", "place")).looked < 500:
@@ -170,7 +181,7 @@ async def test_a_worker_killed_in_the_middle_costs_no_job_and_no_count(
     # Its lease lapses, as twelve seconds would let it.
     await redis.delete(f"arq:in-progress:{bulk}")
     await redis.zadd("arq:queue", {bulk: 1})
-    record = await done(redis, settings, desk, bulk)
+    record = await done(redis, settings, job_client, bulk)
     assert [one["outcome"] for one in record.attempts] == ["lapsed", "succeeded"]
     assert record.result == {"matched": count, "cancelled": count, "stopping": 0, "skipped": 0}
     assert await redis.zcard("pressroom:jobs:dev:cancelled") == count

@@ -24,7 +24,7 @@ from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.storage.protocol import Blob, Storage, open_storage
 from tasks.uploads.store import forget, keep
-from tests.support.engine_running import Desk, settings_for, working
+from tests.support.engine_running import JobClient, settings_for, working
 
 CLIENTS, ROUNDS = 8, 12
 
@@ -66,11 +66,11 @@ async def put(storage: Storage, content: bytes) -> Blob:
     return await storage.put(chunks(), max_bytes=1000)
 
 
-async def ask(desk: Desk, kind: str, **params: str | bool) -> str:
+async def ask(job_client: JobClient, kind: str, **params: str | bool) -> str:
     """Submit a job with these params and no others; it needs the blob that they name."""
     blobs = tuple(str(value) for name, value in params.items() if name == "blob")
     submission = Submission(kind, "default", "dev", json.dumps(params), blobs=blobs)
-    return (await desk.intake.accept(submission)).job_id
+    return (await job_client.intake.accept(submission)).job_id
 
 
 def grow_old(folder: Path) -> None:
@@ -84,12 +84,12 @@ async def content(storage: Storage, sha256: str) -> bytes:
 
 class TestTheJob:
     async def test_it_removes_what_nobody_needs_and_tells_how_much(
-        self, redis: ArqRedis, settings: Settings, storage: Storage, desk: Desk, tmp_path: Path
+        self, redis: ArqRedis, settings: Settings, storage: Storage, job_client: JobClient, tmp_path: Path
     ) -> None:
         kinds = {**KINDS, "copy": COPY}
         async with working(redis, settings, kinds=kinds, storage=storage):
             kept = await put(storage, b"needed")
-            copied = await desk.ended(await ask(desk, "copy", blob=kept.sha256))
+            copied = await job_client.ended(await ask(job_client, "copy", blob=kept.sha256))
             for n in (10, 20, 30):
                 await put(storage, bytes(n))
             half = tmp_path / "blobs" / "aa" / ("a" * 64 + "#1")
@@ -99,11 +99,11 @@ class TestTheJob:
             await redis.zadd(f"{JOBS}dev:failed", {"0" * 32: 1, "1" * 32: 2})
             young = await put(storage, b"young")
 
-            dry = await desk.ended(await ask(desk, "cleanup", dry_run=True))
+            dry = await job_client.ended(await ask(job_client, "cleanup", dry_run=True))
             assert len([one async for one in storage.blobs()]) == 6
             assert half.exists()
-            wet = await desk.ended(await ask(desk, "cleanup", dry_run=False))
-            again = await desk.ended(await ask(desk, "cleanup", dry_run=False))
+            wet = await job_client.ended(await ask(job_client, "cleanup", dry_run=False))
+            again = await job_client.ended(await ask(job_client, "cleanup", dry_run=False))
 
         assert dry.result is not None
         assert wet.result is not None
@@ -122,25 +122,25 @@ class TestTheJob:
         assert not half.exists()
 
     async def test_it_announces_no_event(
-        self, redis: ArqRedis, settings: Settings, storage: Storage, desk: Desk
+        self, redis: ArqRedis, settings: Settings, storage: Storage, job_client: JobClient
     ) -> None:
         await redis.zadd("pressroom:subscribers:dev:*", {"e" * 32: 0})
         async with working(redis, settings, kinds=KINDS, storage=storage):
             for kind in ("cleanup", "reconciliation"):
-                assert (await desk.ended(await ask(desk, kind))).state is State.SUCCEEDED
+                assert (await job_client.ended(await ask(job_client, kind))).state is State.SUCCEEDED
         assert await redis.exists(f"{JOBS}dev/event") == 0
         await redis.delete("pressroom:subscribers:dev:*")
 
     async def test_a_reconciliation_puts_back_what_waits_while_workers_are_at_work(
-        self, redis: ArqRedis, settings: Settings, storage: Storage, desk: Desk
+        self, redis: ArqRedis, settings: Settings, storage: Storage, job_client: JobClient
     ) -> None:
-        later = [await desk.submit("sleep", delay_ms=60_000) for _ in range(20)]
+        later = [await job_client.submit("sleep", delay_ms=60_000) for _ in range(20)]
         await redis.delete("arq:queue", *(f"arq:job:{job_id}" for job_id in later))
         async with working(redis, settings, kinds=KINDS, storage=storage):
-            record = await desk.ended(await ask(desk, "reconciliation"))
+            record = await job_client.ended(await ask(job_client, "reconciliation"))
             assert record.result is not None
             assert record.result["mended"] == 20
-            again = await desk.ended(await ask(desk, "reconciliation"))
+            again = await job_client.ended(await ask(job_client, "reconciliation"))
             assert again.result is not None
             assert again.result["mended"] == 0, "it leaves itself alone too"
         await Canceller(redis, settings).cancel_all(later)
@@ -149,9 +149,9 @@ class TestTheJob:
 class Client:
     """Sends something, waits for the copy, reads it, deletes the job: again and again."""
 
-    def __init__(self, redis: ArqRedis, settings: Settings, storage: Storage, desk: Desk, seed: int) -> None:
-        self._redis, self._storage, self._desk = redis, storage, desk
-        desk.intake = Intake(redis, settings, storage)  # one that can look whether a blob is there
+    def __init__(self, redis: ArqRedis, settings: Settings, storage: Storage, job_client: JobClient, seed: int) -> None:
+        self._redis, self._storage, self._desk = redis, storage, job_client
+        job_client.intake = Intake(redis, settings, storage)  # one that can look whether a blob is there
         self._chance = random.Random(seed)  # noqa: S311 - no secret
         self._content = f"content {seed // 2}"  # another client's too
         self.refused = 0
@@ -193,10 +193,10 @@ class Client:
 
 
 async def test_nothing_that_somebody_needs_is_lost_beside_sweeps_without_any_grace(
-    redis: ArqRedis, settings: Settings, storage: Storage, desk: Desk
+    redis: ArqRedis, settings: Settings, storage: Storage, job_client: JobClient
 ) -> None:
     """Two sweeps, all the time, that spare nothing for its youth: the marks alone keep what was just sent."""
-    clients = [Client(redis, settings, storage, desk, seed) for seed in range(CLIENTS)]
+    clients = [Client(redis, settings, storage, job_client, seed) for seed in range(CLIENTS)]
     stop, deleted = asyncio.Event(), 0
 
     async def sweep_on() -> None:

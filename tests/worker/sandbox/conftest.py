@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.sandbox.bells import Bell, Gate
+from tests.support.sandbox.child_events import ChildEvent, Gate
 from worker.sandbox.sandbox import ProcessSandbox
 
 MakeSandbox = Callable[..., ProcessSandbox]
@@ -38,12 +38,12 @@ async def sandbox(make_sandbox: MakeSandbox) -> ProcessSandbox:
 
 
 @pytest.fixture
-def bells(tmp_path: Path) -> Iterator[Callable[[], Bell]]:
+def make_event(tmp_path: Path) -> Iterator[Callable[[], ChildEvent]]:
     with contextlib.ExitStack() as stack:
-        made: list[Bell] = []
+        made: list[ChildEvent] = []
 
-        def make() -> Bell:
-            made.append(stack.enter_context(contextlib.closing(Bell(tmp_path / f"bell-{len(made)}"))))
+        def make() -> ChildEvent:
+            made.append(stack.enter_context(contextlib.closing(ChildEvent(tmp_path / f"event-{len(made)}"))))
             return made[-1]
 
         yield make
@@ -62,8 +62,8 @@ def gates(tmp_path: Path) -> Iterator[Callable[[], Gate]]:
 
 
 @pytest.fixture
-def bell(bells: Callable[[], Bell]) -> Bell:
-    return bells()
+def event(make_event: Callable[[], ChildEvent]) -> ChildEvent:
+    return make_event()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.sandbox.bells import Bell, Gate
+from tests.support.sandbox.child_events import ChildEvent, Gate
 from tests.worker.sandbox.conftest import MakeSandbox
 from worker.sandbox.admission import Admission
 
@@ -19,50 +19,54 @@ async def settle() -> None:
 
 
 async def test_two_calls_that_fit_run_together_and_the_third_waits_for_room(
-    make_sandbox: MakeSandbox, bells: Callable[[], Bell], gates: Callable[[], Gate]
+    make_sandbox: MakeSandbox, make_event: Callable[[], ChildEvent], gates: Callable[[], Gate]
 ) -> None:
     sandbox = make_sandbox(budget_mb=100)
-    rings, doors = [bells() for _ in range(3)], [gates() for _ in range(3)]
+    events, held = [make_event() for _ in range(3)], [gates() for _ in range(3)]
     first, second, third = (
         asyncio.create_task(
-            sandbox.call(f"{WORK}:ring_and_wait", ring.path, door.path, seconds=10, memory_mb=memory_mb)
+            sandbox.call(f"{WORK}:announce_and_wait", event.path, gate.path, seconds=10, memory_mb=memory_mb)
         )
-        for ring, door, memory_mb in zip(rings, doors, (50, 50, 60), strict=True)
+        for event, gate, memory_mb in zip(events, held, (50, 50, 60), strict=True)
     )
-    await rings[0].rung()
-    await rings[1].rung()
-    doors[0].open()
+    await events[0].wait()
+    await events[1].wait()
+    held[0].open()
     await first
-    assert rings[2].silent()
+    assert events[2].silent()
     assert not second.done()
-    doors[1].open()
+    held[1].open()
     await second
-    await rings[2].rung()
-    doors[2].open()
+    await events[2].wait()
+    held[2].open()
     await third
 
 
 async def test_no_more_children_run_at_once_than_allowed(
-    make_sandbox: MakeSandbox, bells: Callable[[], Bell], gate: Gate
+    make_sandbox: MakeSandbox, make_event: Callable[[], ChildEvent], gate: Gate
 ) -> None:
     sandbox = make_sandbox(children=1)
-    first, second = bells(), bells()
+    first, second = make_event(), make_event()
     calls = [
-        asyncio.create_task(sandbox.call(f"{WORK}:ring_and_wait", bell.path, gate.path, seconds=10, memory_mb=1))
-        for bell in (first, second)
+        asyncio.create_task(sandbox.call(f"{WORK}:announce_and_wait", event.path, gate.path, seconds=10, memory_mb=1))
+        for event in (first, second)
     ]
-    await first.rung()
+    await first.wait()
     assert second.silent()
     gate.open()
-    await second.rung()
+    await second.wait()
     gate.open()
     assert len(set(await asyncio.gather(*calls))) == 1
 
 
-async def test_waiting_does_not_count_against_the_time_limit(make_sandbox: MakeSandbox, bell: Bell, gate: Gate) -> None:
+async def test_waiting_does_not_count_against_the_time_limit(
+    make_sandbox: MakeSandbox, event: ChildEvent, gate: Gate
+) -> None:
     sandbox = make_sandbox(children=1)
-    holder = asyncio.create_task(sandbox.call(f"{WORK}:ring_and_wait", bell.path, gate.path, seconds=10, memory_mb=1))
-    await bell.rung()
+    holder = asyncio.create_task(
+        sandbox.call(f"{WORK}:announce_and_wait", event.path, gate.path, seconds=10, memory_mb=1)
+    )
+    await event.wait()
     waiting = asyncio.create_task(sandbox.call(f"{WORK}:echo", 1, seconds=0.2, memory_mb=1))
     done, _ = await asyncio.wait({waiting}, timeout=0.4)
     assert not done
@@ -121,10 +125,10 @@ async def test_room_given_to_a_wait_that_is_cancelled_in_the_same_moment_is_not_
     await asyncio.wait_for(admission.enter(1), 1)
 
 
-async def test_the_room_of_a_killed_call_is_given_on(make_sandbox: MakeSandbox, bell: Bell) -> None:
+async def test_the_room_of_a_killed_call_is_given_on(make_sandbox: MakeSandbox, event: ChildEvent) -> None:
     sandbox = make_sandbox(children=1)
-    running = asyncio.create_task(sandbox.call(f"{WORK}:ring_and_spin", bell.path, seconds=10, memory_mb=10_000))
-    await bell.rung()
+    running = asyncio.create_task(sandbox.call(f"{WORK}:announce_and_spin", event.path, seconds=10, memory_mb=10_000))
+    await event.wait()
     waiting = asyncio.create_task(sandbox.call(f"{WORK}:echo", 1, seconds=10, memory_mb=10_000))
     await settle()
     running.cancel()

@@ -10,7 +10,7 @@ import pytest
 
 from tasks.kind import Sandbox
 from tasks.refusal import Refusal
-from tests.support.sandbox.bells import Bell, Gate, Watch
+from tests.support.sandbox.child_events import ChildEvent, Gate, ProcessWatch
 from tests.worker.sandbox.conftest import MakeSandbox
 from worker.sandbox.sandbox import ProcessSandbox
 
@@ -34,7 +34,7 @@ async def test_a_child_that_refused_is_used_again_but_one_that_failed_is_not(san
     with pytest.raises(Refusal):
         await call(sandbox, "refuse")
     assert await call(sandbox, "pid") == first
-    with Watch(first) as watch:
+    with ProcessWatch(first) as watch:
         with pytest.raises(RuntimeError):
             await call(sandbox, "fail")
         assert await call(sandbox, "pid") != first
@@ -44,7 +44,7 @@ async def test_a_child_that_refused_is_used_again_but_one_that_failed_is_not(san
 async def test_a_child_is_replaced_after_its_number_of_calls(make_sandbox: MakeSandbox) -> None:
     sandbox = make_sandbox(recycle_after=3)
     first = await call(sandbox, "pid")
-    with Watch(first) as watch:
+    with ProcessWatch(first) as watch:
         assert [await call(sandbox, "pid") for _ in range(2)] == [first, first]
         assert await call(sandbox, "pid") != first
         await watch.gone()
@@ -61,7 +61,7 @@ async def test_children_that_come_and_go_leave_no_descriptor_behind(make_sandbox
 
 async def test_an_idle_childs_death_is_noticed_and_the_child_replaced(sandbox: ProcessSandbox) -> None:
     first = await call(sandbox, "pid")
-    with Watch(first) as watch:
+    with ProcessWatch(first) as watch:
         os.kill(first, signal.SIGKILL)
         await watch.gone()
     assert await call(sandbox, "pid") != first
@@ -75,18 +75,18 @@ async def test_a_call_that_its_dying_child_never_took_up_goes_to_another(sandbox
 
 async def test_the_call_after_the_zygotes_death_starts_a_new_one(sandbox: ProcessSandbox) -> None:
     first, zygote = await call(sandbox, "pid"), await call(sandbox, "parent_pid")
-    with Watch(zygote) as watch:
+    with ProcessWatch(zygote) as watch:
         os.kill(zygote, signal.SIGKILL)
         await watch.gone()
     assert await call(sandbox, "pid") != first
 
 
 async def test_work_that_runs_as_the_zygote_dies_ends_and_may_be_tried_again(
-    sandbox: ProcessSandbox, bell: Bell, gate: Gate
+    sandbox: ProcessSandbox, event: ChildEvent, gate: Gate
 ) -> None:
     zygote = await call(sandbox, "parent_pid")
-    running = asyncio.create_task(call(sandbox, "ring_and_wait", bell.path, gate.path))
-    with Watch(await bell.rung()) as watch:
+    running = asyncio.create_task(call(sandbox, "announce_and_wait", event.path, gate.path))
+    with ProcessWatch(await event.wait()) as watch:
         os.kill(zygote, signal.SIGKILL)
         with pytest.raises(RuntimeError, match="try again"):
             await running
@@ -124,15 +124,15 @@ async def test_a_call_cancelled_while_the_zygote_starts_leaves_a_sandbox_that_wo
     assert await call(sandbox, "echo", 1) == [1]
 
 
-async def test_stop_ends_the_zygote_and_every_child(make_sandbox: MakeSandbox, bell: Bell, gate: Gate) -> None:
+async def test_stop_ends_the_zygote_and_every_child(make_sandbox: MakeSandbox, event: ChildEvent, gate: Gate) -> None:
     sandbox = make_sandbox(children=2)
-    running = asyncio.create_task(call(sandbox, "ring_and_wait", bell.path, gate.path))
-    busy = await bell.rung()
+    running = asyncio.create_task(call(sandbox, "announce_and_wait", event.path, gate.path))
+    busy = await event.wait()
     idle, zygote = await call(sandbox, "pid"), await call(sandbox, "parent_pid")
-    busy_too = asyncio.create_task(call(sandbox, "ring_and_wait", bell.path, gate.path))
-    await bell.rung()
+    busy_too = asyncio.create_task(call(sandbox, "announce_and_wait", event.path, gate.path))
+    await event.wait()
     waiting = asyncio.create_task(call(sandbox, "pid"))
-    with Watch(busy) as first, Watch(idle) as second, Watch(zygote) as third:
+    with ProcessWatch(busy) as first, ProcessWatch(idle) as second, ProcessWatch(zygote) as third:
         await sandbox.stop()
         for watch in (first, second, third):
             await watch.gone()

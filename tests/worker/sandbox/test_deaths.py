@@ -10,7 +10,7 @@ import pytest
 
 from tasks.kind import Sandbox
 from tasks.refusal import SandboxDeath
-from tests.support.sandbox.bells import Bell, Gate, Watch
+from tests.support.sandbox.child_events import ChildEvent, Gate, ProcessWatch
 from tests.worker.sandbox.conftest import MakeSandbox
 from worker.sandbox.death import verdict
 from worker.sandbox.frames import FRAME_LIMIT_BYTES, HEADER, encode
@@ -31,7 +31,7 @@ async def death_of(sandbox: Sandbox, name: str, *args: Any, seconds: float = 10)
 
 async def test_work_that_sleeps_for_ever_is_killed_at_its_limit(sandbox: ProcessSandbox) -> None:
     child = await call(sandbox, "pid")
-    with Watch(child) as watch:
+    with ProcessWatch(child) as watch:
         began = time.monotonic()
         death = await death_of(sandbox, "sleep_for_ever", seconds=0.3)
         assert 0.3 <= time.monotonic() - began < 1
@@ -40,27 +40,31 @@ async def test_work_that_sleeps_for_ever_is_killed_at_its_limit(sandbox: Process
     assert "limit of 0.3 s" in death.message
 
 
-async def test_work_that_holds_the_interpreter_is_killed_at_its_limit(sandbox: ProcessSandbox, bell: Bell) -> None:
-    running = asyncio.create_task(death_of(sandbox, "ring_and_spin", bell.path, seconds=0.3))
-    with Watch(await bell.rung()) as watch:
+async def test_work_that_holds_the_interpreter_is_killed_at_its_limit(
+    sandbox: ProcessSandbox, event: ChildEvent
+) -> None:
+    running = asyncio.create_task(death_of(sandbox, "announce_and_spin", event.path, seconds=0.3))
+    with ProcessWatch(await event.wait()) as watch:
         assert (await running).code == "timed_out"
         await watch.gone(within_s=1)
 
 
-async def test_cancelling_a_call_kills_its_child_at_once(sandbox: ProcessSandbox, bell: Bell) -> None:
-    running = asyncio.create_task(call(sandbox, "ring_and_spin", bell.path))
-    with Watch(await bell.rung()) as watch:
+async def test_cancelling_a_call_kills_its_child_at_once(sandbox: ProcessSandbox, event: ChildEvent) -> None:
+    running = asyncio.create_task(call(sandbox, "announce_and_spin", event.path))
+    with ProcessWatch(await event.wait()) as watch:
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
         await watch.gone(within_s=0.5)
 
 
-async def test_after_a_cancel_nobody_gets_the_answer_that_was_on_its_way(make_sandbox: MakeSandbox, bell: Bell) -> None:
+async def test_after_a_cancel_nobody_gets_the_answer_that_was_on_its_way(
+    make_sandbox: MakeSandbox, event: ChildEvent
+) -> None:
     sandbox = make_sandbox(children=1)
     for number in range(20):
-        running = asyncio.create_task(call(sandbox, "ring", bell.path))
-        await bell.rung()
+        running = asyncio.create_task(call(sandbox, "announce", event.path))
+        await event.wait()
         running.cancel()
         assert await call(sandbox, "echo", number) == [number]
 
@@ -84,10 +88,10 @@ async def test_allocating_past_the_limit_is_out_of_memory(sandbox: ProcessSandbo
 
 
 async def test_a_kill_from_outside_is_taken_for_the_systems_out_of_memory_kill(
-    sandbox: ProcessSandbox, bell: Bell, gate: Gate
+    sandbox: ProcessSandbox, event: ChildEvent, gate: Gate
 ) -> None:
-    running = asyncio.create_task(death_of(sandbox, "ring_and_wait", bell.path, gate.path))
-    os.kill(await bell.rung(), signal.SIGKILL)
+    running = asyncio.create_task(death_of(sandbox, "announce_and_wait", event.path, gate.path))
+    os.kill(await event.wait(), signal.SIGKILL)
     death = await running
     assert death.code == "out_of_memory"
     assert "The system killed the work" in death.message
@@ -112,7 +116,7 @@ async def test_running_out_of_processor_time_is_a_time_out(sandbox: ProcessSandb
 async def test_a_child_that_answers_nonsense_is_killed_and_counts_as_crashed(
     sandbox: ProcessSandbox, words: bytes
 ) -> None:
-    with Watch(await call(sandbox, "pid")) as watch:
+    with ProcessWatch(await call(sandbox, "pid")) as watch:
         death = await death_of(sandbox, "speak_nonsense", words)
         await watch.gone(within_s=1)
     assert death.code == "crashed"
@@ -120,14 +124,14 @@ async def test_a_child_that_answers_nonsense_is_killed_and_counts_as_crashed(
 
 
 async def test_a_child_that_hangs_up_but_goes_on_is_killed_at_its_limit(sandbox: ProcessSandbox) -> None:
-    with Watch(await call(sandbox, "pid")) as watch:
+    with ProcessWatch(await call(sandbox, "pid")) as watch:
         assert (await death_of(sandbox, "hang_up", seconds=0.3)).code == "timed_out"
         await watch.gone(within_s=1)
 
 
-async def test_neighbours_go_on_when_a_child_dies(sandbox: ProcessSandbox, bell: Bell, gate: Gate) -> None:
-    neighbour = asyncio.create_task(call(sandbox, "ring_and_wait", bell.path, gate.path))
-    child = await bell.rung()
+async def test_neighbours_go_on_when_a_child_dies(sandbox: ProcessSandbox, event: ChildEvent, gate: Gate) -> None:
+    neighbour = asyncio.create_task(call(sandbox, "announce_and_wait", event.path, gate.path))
+    child = await event.wait()
     deaths = await asyncio.gather(
         death_of(sandbox, "raise_signal", signal.SIGSEGV),
         death_of(sandbox, "sleep_for_ever", seconds=0.1),

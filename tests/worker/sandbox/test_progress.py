@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 
-from tests.support.sandbox.bells import Bell, Gate
+from tests.support.sandbox.child_events import ChildEvent, Gate
 from worker.sandbox.progress import NOTE_LIMIT_BYTES, ProgressPage, page_file
 from worker.sandbox.sandbox import ProcessSandbox
 
@@ -24,13 +24,13 @@ class Listener:
 
 
 async def test_the_latest_report_arrives_while_the_work_runs_and_the_last_one_at_its_end(
-    sandbox: ProcessSandbox, bell: Bell, gate: Gate
+    sandbox: ProcessSandbox, event: ChildEvent, gate: Gate
 ) -> None:
     listener = Listener()
     running = asyncio.create_task(
-        sandbox.call(f"{WORK}:tell", bell.path, gate.path, seconds=10, memory_mb=1, progress=listener)
+        sandbox.call(f"{WORK}:tell", event.path, gate.path, seconds=10, memory_mb=1, progress=listener)
     )
-    await bell.rung()
+    await event.wait()
     listener.news.clear()
     if (999, 2000, "measuring") not in listener.heard:
         await listener.news.wait()
@@ -44,10 +44,10 @@ async def test_the_latest_report_arrives_while_the_work_runs_and_the_last_one_at
 
 
 async def test_a_call_does_not_hear_what_an_earlier_one_reported(
-    sandbox: ProcessSandbox, bell: Bell, gate: Gate
+    sandbox: ProcessSandbox, event: ChildEvent, gate: Gate
 ) -> None:
     gate.open()
-    assert await sandbox.call(f"{WORK}:tell", bell.path, gate.path, seconds=10, memory_mb=1) == "told"
+    assert await sandbox.call(f"{WORK}:tell", event.path, gate.path, seconds=10, memory_mb=1) == "told"
     listener = Listener()
     await sandbox.call(f"{WORK}:echo", seconds=10, memory_mb=1, progress=listener)
     assert listener.heard == []

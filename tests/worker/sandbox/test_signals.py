@@ -10,24 +10,24 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.sandbox.bells import Bell, Gate, Watch, children_of, parent_of
+from tests.support.sandbox.child_events import ChildEvent, Gate, ProcessWatch, children_of, parent_of
 
 ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def owner(bell: Bell, gate: Gate) -> Iterator[subprocess.Popen[bytes]]:
+def owner(event: ChildEvent, gate: Gate) -> Iterator[subprocess.Popen[bytes]]:
     """A process of its own, and of its own process group, that runs one call."""
-    command = [sys.executable, "-m", "tests.support.sandbox.owner", bell.path, gate.path]
+    command = [sys.executable, "-m", "tests.support.sandbox.owner", event.path, gate.path]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True) as process:
         yield process
         process.kill()
 
 
 async def test_stop_signals_to_the_whole_group_leave_the_work_going(
-    owner: subprocess.Popen[bytes], bell: Bell, gate: Gate
+    owner: subprocess.Popen[bytes], event: ChildEvent, gate: Gate
 ) -> None:
-    child = await bell.rung()
+    child = await event.wait()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
         os.killpg(owner.pid, number)
     gate.open()
@@ -37,10 +37,10 @@ async def test_stop_signals_to_the_whole_group_leave_the_work_going(
 
 
 async def test_stop_signals_do_not_hit_a_zygote_that_is_still_starting(
-    owner: subprocess.Popen[bytes], bell: Bell, gate: Gate
+    owner: subprocess.Popen[bytes], event: ChildEvent, gate: Gate
 ) -> None:
     """The owner's first process is its zygote: it is signalled from its first moment on, all through its start."""
-    ringing = asyncio.create_task(bell.rung())
+    ringing = asyncio.create_task(event.wait())
     while not ringing.done():
         for pid in children_of(owner.pid):
             os.kill(pid, signal.SIGTERM)
@@ -52,10 +52,10 @@ async def test_stop_signals_do_not_hit_a_zygote_that_is_still_starting(
 
 
 async def test_a_killed_worker_leaves_no_zygote_and_no_child(
-    owner: subprocess.Popen[bytes], bell: Bell, gate: Gate
+    owner: subprocess.Popen[bytes], event: ChildEvent, gate: Gate
 ) -> None:
-    child = await bell.rung()
-    with Watch(child) as work, Watch(parent_of(child)) as zygote:
+    child = await event.wait()
+    with ProcessWatch(child) as work, ProcessWatch(parent_of(child)) as zygote:
         owner.kill()
         await work.gone(within_s=1)
         await zygote.gone(within_s=1)

@@ -12,7 +12,7 @@ from tasks.queue.records.record import State
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
 from tasks.settings import Settings
-from tests.support.queue.claimant import Claimant, look_now
+from tests.support.queue.fake_worker import FakeWorker, look_now
 from tests.support.queue.submissions import record_of, submit
 
 
@@ -21,105 +21,105 @@ async def state_of(redis: ArqRedis, job_id: str) -> State:
 
 
 async def test_it_starts_when_the_last_of_them_has_succeeded(
-    redis: ArqRedis, intake: Intake, claimant: Claimant
+    redis: ArqRedis, intake: Intake, worker: FakeWorker
 ) -> None:
     first, second = await submit(intake), await submit(intake)
     waiting = await submit(intake, after=(first, second, first))
     record = await record_of(redis, waiting)
     assert (record.state, record.after) == (State.SCHEDULED, (first, second))
-    jobs = {job.id: job for job in (await claimant.claim()).jobs}
+    jobs = {job.id: job for job in (await worker.claim()).jobs}
     assert set(jobs) == {first, second}
-    await claimant.finish(jobs[first])
-    assert (await claimant.claim()).jobs == []
-    await claimant.finish(jobs[second])
-    assert (await claimant.claim()).ids == [waiting]
+    await worker.finish(jobs[first])
+    assert (await worker.claim()).jobs == []
+    await worker.finish(jobs[second])
+    assert (await worker.claim()).ids == [waiting]
     assert await redis.keys("pressroom:after:*") == []
 
 
 async def test_its_timer_starts_nothing_that_still_has_to_wait(
-    redis: ArqRedis, intake: Intake, claimant: Claimant
+    redis: ArqRedis, intake: Intake, worker: FakeWorker
 ) -> None:
     first = await submit(intake, queue="media")
     waiting = await submit(intake, after=(first,))
     await look_now(redis, waiting)
-    assert (await claimant.claim()).jobs == []
+    assert (await worker.claim()).jobs == []
     assert await state_of(redis, waiting) is State.SCHEDULED
 
 
 async def test_what_has_succeeded_already_is_not_waited_for(
-    redis: ArqRedis, intake: Intake, claimant: Claimant
+    redis: ArqRedis, intake: Intake, worker: FakeWorker
 ) -> None:
     first = await submit(intake)
-    await claimant.finish(await claimant.one())
+    await worker.finish(await worker.one())
     assert await state_of(redis, await submit(intake, after=(first,))) is State.QUEUED
     later = await submit(intake, after=(first,), delay_ms=60_000)
     assert await state_of(redis, later) is State.SCHEDULED
 
 
-async def test_a_delay_holds_as_well(redis: ArqRedis, intake: Intake, claimant: Claimant) -> None:
+async def test_a_delay_holds_as_well(redis: ArqRedis, intake: Intake, worker: FakeWorker) -> None:
     first = await submit(intake)
     waiting = await submit(intake, after=(first,), delay_ms=60_000)
-    await claimant.finish(await claimant.one())
-    assert (await claimant.claim()).jobs == []
+    await worker.finish(await worker.one())
+    assert (await worker.claim()).jobs == []
     await look_now(redis, waiting)
-    assert (await claimant.claim()).ids == [waiting]
+    assert (await worker.claim()).ids == [waiting]
 
 
 @pytest.mark.parametrize("verb", ["failed", "cancelled"])
 async def test_if_one_does_not_succeed_it_fails_and_so_does_what_waits_for_it(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, verb: str
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, verb: str
 ) -> None:
     first = await submit(intake)
     waiting = await submit(intake, after=(first,))
     last = await submit(intake, after=(waiting,))
-    await claimant.finish(await claimant.one(), verb, value=["x", "y"])
+    await worker.finish(await worker.one(), verb, value=["x", "y"])
     for _ in range(2):
-        assert (await claimant.claim()).jobs == []
+        assert (await worker.claim()).jobs == []
     for one, before in ((waiting, first), (last, waiting)):
         record = await record_of(redis, one)
         assert record.state is State.FAILED
         assert record.error is not None
         assert record.error["code"] == "prerequisite_failed"
         assert before in record.error["message"]
-    assert (await claimant.claim()).jobs == []
+    assert (await worker.claim()).jobs == []
 
 
-async def test_a_retry_is_not_an_end(redis: ArqRedis, intake: Intake, claimant: Claimant) -> None:
+async def test_a_retry_is_not_an_end(redis: ArqRedis, intake: Intake, worker: FakeWorker) -> None:
     first = await submit(intake)
     waiting = await submit(intake, after=(first,))
-    await claimant.finish(await claimant.one(), "retrying")
+    await worker.finish(await worker.one(), "retrying")
     assert await state_of(redis, waiting) is State.SCHEDULED
-    await claimant.finish(await claimant.one())
-    assert (await claimant.claim()).ids == [waiting]
+    await worker.finish(await worker.one())
+    assert (await worker.claim()).ids == [waiting]
 
 
 async def test_it_can_be_cancelled_while_it_waits(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, canceller: Canceller
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, canceller: Canceller
 ) -> None:
     first = await submit(intake)
     waiting = await submit(intake, after=(first,))
     assert await canceller.cancel(waiting) == "cancelled"
-    await claimant.finish(await claimant.one())
-    assert (await claimant.claim()).jobs == []
+    await worker.finish(await worker.one())
+    assert (await worker.claim()).jobs == []
     assert await state_of(redis, waiting) is State.CANCELLED
 
 
 async def test_what_failed_for_want_of_another_can_be_retried(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, settings: Settings
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, settings: Settings
 ) -> None:
     first = await submit(intake)
     waiting = await submit(intake, after=(first,))
-    await claimant.finish(await claimant.one(), "failed", value=["x", "y"])
-    await claimant.claim()
+    await worker.finish(await worker.one(), "failed", value=["x", "y"])
+    await worker.claim()
     assert await Reopener(redis, settings).reopen([waiting]) == ["reopened"]
-    assert (await claimant.claim()).ids == [waiting]
+    assert (await worker.claim()).ids == [waiting]
 
 
 async def test_what_cannot_be_waited_for_is_refused(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, settings: Settings
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, settings: Settings
 ) -> None:
     failed = await submit(intake)
-    await claimant.finish(await claimant.one(), "failed", value=["x", "y"])
+    await worker.finish(await worker.one(), "failed", value=["x", "y"])
     batch = await Batches(redis, settings).open("dev")
     with pytest.raises(Refusal, match=r"batch_open.*seal it first"):
         await submit(intake, after=(batch,))
@@ -133,57 +133,57 @@ async def test_what_cannot_be_waited_for_is_refused(
         with pytest.raises(Refusal, match="not_found") as refused:
             await submit(intake, after=(unknown,))
         assert refused.value.field == "after"
-    assert (await claimant.claim()).ids == [strangers]
+    assert (await worker.claim()).ids == [strangers]
 
 
 async def test_thousands_may_wait_for_one_and_no_script_takes_them_all(
-    redis: ArqRedis, intake: Intake, claimant: Claimant
+    redis: ArqRedis, intake: Intake, worker: FakeWorker
 ) -> None:
     first = await submit(intake)
     waiting = {await submit(intake, after=(first,)) for _ in range(170)}
-    await claimant.finish(await claimant.one())
+    await worker.finish(await worker.one())
     claims = 0
     while waiting:
-        jobs = (await claimant.claim(300)).jobs
+        jobs = (await worker.claim(300)).jobs
         assert len(jobs) <= 100
         waiting -= {job.id for job in jobs}
-        assert await claimant.finish_all(*(claimant.outcome(job, "succeeded") for job in jobs)) == [True] * len(jobs)
+        assert await worker.finish_all(*(worker.outcome(job, "succeeded") for job in jobs)) == [True] * len(jobs)
         claims += 1
         assert claims < 20
     assert await redis.keys("pressroom:after:*") == []
 
 
-async def test_a_long_chain_ends_a_link_at_a_time(redis: ArqRedis, intake: Intake, claimant: Claimant) -> None:
+async def test_a_long_chain_ends_a_link_at_a_time(redis: ArqRedis, intake: Intake, worker: FakeWorker) -> None:
     chain = [await submit(intake)]
     for _ in range(300):
         chain.append(await submit(intake, after=(chain[-1],)))
-    await claimant.finish(await claimant.one(), "failed", value=["x", "y"])
+    await worker.finish(await worker.one(), "failed", value=["x", "y"])
     for _ in range(320):
-        assert (await claimant.claim()).jobs == []
+        assert (await worker.claim()).jobs == []
     assert await state_of(redis, chain[-1]) is State.FAILED
 
 
 async def test_an_open_batch_is_sealed_by_its_timer(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, settings: Settings
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, settings: Settings
 ) -> None:
     batch = await Batches(redis, settings).open("dev")
     await submit(intake, batch=batch)
-    await claimant.finish(await claimant.one())
+    await worker.finish(await worker.one())
     assert await state_of(redis, batch) is State.RUNNING
     await look_now(redis, batch)
-    await claimant.claim()
+    await worker.claim()
     assert await state_of(redis, batch) is State.SUCCEEDED
 
 
 async def test_arqs_own_worker_starts_nothing_that_still_has_to_wait(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, settings: Settings
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, settings: Settings
 ) -> None:
     begin = Script(redis, "run/begin")
     first = await submit(intake)
     waiting = await submit(intake, after=(first,))
     asked = {"id": waiting, "worker": "stock", "keep": keep_ms(settings)}
     assert await begin(asked) == "scheduled"
-    await claimant.finish(await claimant.one(), "cancelled")
+    await worker.finish(await worker.one(), "cancelled")
     assert await begin(asked) == "failed"
     record = await record_of(redis, waiting)
     assert record.error is not None
@@ -191,14 +191,14 @@ async def test_arqs_own_worker_starts_nothing_that_still_has_to_wait(
 
 
 async def test_many_who_wait_for_many_are_let_go_a_few_in_one_call(
-    redis: ArqRedis, intake: Intake, claimant: Claimant
+    redis: ArqRedis, intake: Intake, worker: FakeWorker
 ) -> None:
     firsts = [await submit(intake) for _ in range(20)]
     waiting = {await submit(intake, after=(first,)) for first in firsts for _ in range(10)}
-    jobs = (await claimant.claim(50)).jobs
-    await claimant.finish_all(*(claimant.outcome(job, "succeeded") for job in jobs))
+    jobs = (await worker.claim(50)).jobs
+    await worker.finish_all(*(worker.outcome(job, "succeeded") for job in jobs))
     for _ in range(20):
-        jobs = (await claimant.claim(300)).jobs
+        jobs = (await worker.claim(300)).jobs
         waiting -= {job.id for job in jobs}
-        await claimant.finish_all(*(claimant.outcome(job, "succeeded") for job in jobs))
+        await worker.finish_all(*(worker.outcome(job, "succeeded") for job in jobs))
     assert waiting == set()

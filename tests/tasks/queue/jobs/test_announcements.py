@@ -12,7 +12,7 @@ from tasks.queue.records import indexes as shelves
 from tasks.queue.records.list import read_page
 from tasks.queue.records.record import Record
 from tasks.webhook.events import EventParams, body_of, patterns_of
-from tests.support.queue.claimant import Claimant
+from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import record_of, submit
 
 FILE = {"name": "small.jpg", "blob": "b" * 64, "type": "image/jpeg", "bytes": 12, "about": {"width": 256}}
@@ -36,12 +36,12 @@ async def body(redis: ArqRedis, event: Record) -> Any:
 @pytest.mark.parametrize("verb", ["succeeded", "failed", "cancelled"])
 @pytest.mark.parametrize("pattern", ["job.{}", "job.*", "*"])
 async def test_an_end_is_an_event_for_those_who_asked_for_it(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, verb: str, pattern: str
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, verb: str, pattern: str
 ) -> None:
     await subscribe(redis, pattern.format(verb))
     job_id = await submit(intake, name='a "b".jpg', address="https://house.example")
     fields = ("files", json.dumps([FILE])) if verb == "succeeded" else ("error", '{"code": "x", "message": "größe"}')
-    await claimant.finish(await claimant.one(), verb, fields=fields)
+    await worker.finish(await worker.one(), verb, fields=fields)
     (event,) = await events(redis)
     assert (event.owner, event.queue, event.name) == ("dev", "default", f"job.{verb}")
     record, told = await record_of(redis, job_id), (await body(redis, event))
@@ -59,12 +59,12 @@ async def test_an_end_is_an_event_for_those_who_asked_for_it(
 
 @pytest.mark.parametrize("pattern", ["job.failed", "invoice.*", "jobs.*"])
 async def test_nobody_hears_what_nobody_asked_for(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, pattern: str
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, pattern: str
 ) -> None:
     await subscribe(redis, pattern)
     await subscribe(redis, "*", owner="another")
     await submit(intake)
-    await claimant.finish(await claimant.one())
+    await worker.finish(await worker.one())
     assert await events(redis) == await events(redis, "another") == []
 
 
@@ -78,32 +78,32 @@ async def test_a_job_that_is_cancelled_while_it_waits_ends_too(
 
 
 async def test_a_submit_may_ask_to_be_notified_of_its_own_end(
-    redis: ArqRedis, intake: Intake, claimant: Claimant
+    redis: ArqRedis, intake: Intake, worker: FakeWorker
 ) -> None:
     notify = json.dumps({"url": "https://receiver.example/hook"})
     await submit(intake, notify=notify)
     await submit(intake)
-    for job in (await claimant.claim()).jobs:
-        await claimant.finish(job)
+    for job in (await worker.claim()).jobs:
+        await worker.finish(job)
     (event,) = await events(redis)
     assert await redis.hget(f"pressroom:job:{event.id}", "notify") == notify.encode()
 
 
 @pytest.mark.parametrize("kind", ["event", "delivery", "cleanup"])
 async def test_events_deliveries_and_cleanups_are_no_events(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, kind: str
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, kind: str
 ) -> None:
     await subscribe(redis, "*")
     job_id = await submit(intake, kind=kind)
-    await claimant.finish(await claimant.one())
+    await worker.finish(await worker.one())
     assert [event.id for event in await events(redis)] == ([job_id] if kind == "event" else [])
 
 
-async def test_a_retry_and_a_hand_back_are_no_ends(redis: ArqRedis, intake: Intake, claimant: Claimant) -> None:
+async def test_a_retry_and_a_hand_back_are_no_ends(redis: ArqRedis, intake: Intake, worker: FakeWorker) -> None:
     await subscribe(redis, "*")
     await submit(intake)
-    await claimant.finish(await claimant.one(), "handed_back")
-    await claimant.finish(await claimant.one(), "retrying", delay_ms=60_000)
+    await worker.finish(await worker.one(), "handed_back")
+    await worker.finish(await worker.one(), "retrying", delay_ms=60_000)
     assert await events(redis) == []
 
 

@@ -12,7 +12,7 @@ from tasks.queue.records.list import read_page
 from tasks.queue.records.record import State
 from tasks.refusal import Refusal
 from tasks.settings import Settings
-from tests.support.queue.claimant import Claimant
+from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import record_of, submission, submit
 from tests.tasks.queue.jobs.test_announcements import body, events, subscribe
 
@@ -22,7 +22,7 @@ def batches(redis: ArqRedis, settings: Settings) -> Batches:
     return Batches(redis, settings)
 
 
-async def test_jobs_that_are_sent_together_are_one_batch(redis: ArqRedis, intake: Intake, claimant: Claimant) -> None:
+async def test_jobs_that_are_sent_together_are_one_batch(redis: ArqRedis, intake: Intake, worker: FakeWorker) -> None:
     accepted = await intake.accept_batch([submission(name="a"), submission(name="b")])
     assert [record.name for record in accepted.records] == ["a", "b"]
     assert {record.batch for record in accepted.records} == {accepted.job_id}
@@ -30,10 +30,10 @@ async def test_jobs_that_are_sent_together_are_one_batch(redis: ArqRedis, intake
     assert (batch.kind, batch.state, batch.tally) == ("batch", State.RUNNING, {"queued": 2})
     page = await read_page(redis, shelves.of_batch(batch.id))
     assert {record.id for record in page.records} == {record.id for record in accepted.records}
-    first, second = (await claimant.claim()).jobs
-    await claimant.finish(first)
+    first, second = (await worker.claim()).jobs
+    await worker.finish(first)
     assert (await record_of(redis, batch.id)).tally == {"running": 1, "succeeded": 1}
-    await claimant.finish(second)
+    await worker.finish(second)
     batch = await record_of(redis, batch.id)
     assert (batch.state, batch.tally, batch.error) == (State.SUCCEEDED, {"succeeded": 2}, None)
     assert batch.expires_at is not None
@@ -41,39 +41,37 @@ async def test_jobs_that_are_sent_together_are_one_batch(redis: ArqRedis, intake
 
 
 async def test_a_batch_fails_if_one_of_its_jobs_does_and_says_how_many(
-    redis: ArqRedis, intake: Intake, claimant: Claimant
+    redis: ArqRedis, intake: Intake, worker: FakeWorker
 ) -> None:
     accepted = await intake.accept_batch([submission() for _ in range(3)])
-    first, second, third = (await claimant.claim()).jobs
-    await claimant.finish_all(
-        claimant.outcome(first, "succeeded"), claimant.outcome(second, "failed", value=["x", "y"])
-    )
+    first, second, third = (await worker.claim()).jobs
+    await worker.finish_all(worker.outcome(first, "succeeded"), worker.outcome(second, "failed", value=["x", "y"]))
     assert (await record_of(redis, accepted.job_id)).state is State.RUNNING
-    await claimant.finish(third, "cancelled")
+    await worker.finish(third, "cancelled")
     batch = await record_of(redis, accepted.job_id)
     assert batch.state is State.FAILED
     assert batch.error == {"code": "batch_incomplete", "message": "2 of its 3 jobs did not succeed."}
 
 
-async def test_its_end_is_one_event_with_the_counts(redis: ArqRedis, intake: Intake, claimant: Claimant) -> None:
+async def test_its_end_is_one_event_with_the_counts(redis: ArqRedis, intake: Intake, worker: FakeWorker) -> None:
     await subscribe(redis, "job.failed")
     await intake.accept_batch([submission(), submission()])
-    first, second = (await claimant.claim()).jobs
-    await claimant.finish(first)
-    await claimant.finish(second, "cancelled")
+    first, second = (await worker.claim()).jobs
+    await worker.finish(first)
+    await worker.finish(second, "cancelled")
     (event,) = await events(redis)
     data = (await body(redis, event))["data"]
     assert (data["kind"], data["jobs"]) == ("batch", {"succeeded": 1, "failed": 0, "cancelled": 1})
 
 
-async def test_the_same_key_and_content_are_the_same_batch(redis: ArqRedis, intake: Intake, claimant: Claimant) -> None:
+async def test_the_same_key_and_content_are_the_same_batch(redis: ArqRedis, intake: Intake, worker: FakeWorker) -> None:
     wanted = [submission(idempotency_key="k", params={"n": n}) for n in range(2)]
     first = await intake.accept_batch(wanted)
     again = await intake.accept_batch(wanted)
     assert (again.job_id, again.created, again.records) == (first.job_id, False, ())
     with pytest.raises(Refusal, match="key_reused"):
         await intake.accept_batch(wanted[:1])
-    assert len((await claimant.claim()).jobs) == 2
+    assert len((await worker.claim()).jobs) == 2
 
 
 async def test_a_full_queue_takes_all_or_none(redis: ArqRedis, settings: Settings) -> None:
@@ -85,17 +83,17 @@ async def test_a_full_queue_takes_all_or_none(redis: ArqRedis, settings: Setting
 
 
 async def test_an_open_batch_takes_jobs_until_it_is_sealed(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, batches: Batches
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, batches: Batches
 ) -> None:
     batch = await batches.open("dev", name="album")
     await submit(intake, batch=batch)
-    await claimant.finish(await claimant.one())
+    await worker.finish(await worker.one())
     assert (await record_of(redis, batch)).state is State.RUNNING, "more may come"
     await submit(intake, batch=batch)
     assert await batches.seal("dev", batch)
     with pytest.raises(Refusal, match="batch_sealed"):
         await submit(intake, batch=batch)
-    await claimant.finish(await claimant.one())
+    await worker.finish(await worker.one())
     record = await record_of(redis, batch)
     assert (record.state, record.name, record.tally) == (State.SUCCEEDED, "album", {"succeeded": 2})
 
@@ -107,7 +105,7 @@ async def test_a_batch_without_jobs_ends_when_it_is_sealed(redis: ArqRedis, batc
     assert (await record_of(redis, batch)).state is State.SUCCEEDED
 
 
-async def test_a_batch_is_its_owners(redis: ArqRedis, intake: Intake, claimant: Claimant, batches: Batches) -> None:
+async def test_a_batch_is_its_owners(redis: ArqRedis, intake: Intake, worker: FakeWorker, batches: Batches) -> None:
     batch = await batches.open("dev")
     assert not await batches.seal("another", batch)
     for owner, wrong in (("another", batch), ("dev", "nobody")):
@@ -118,20 +116,20 @@ async def test_a_batch_is_its_owners(redis: ArqRedis, intake: Intake, claimant: 
         await submit(intake, batch=ordinary)
     assert not await batches.seal("dev", ordinary)
     await batches.seal("dev", batch)
-    await claimant.finish(await claimant.one())
+    await worker.finish(await worker.one())
 
 
 async def test_cancelling_a_batch_cancels_its_jobs(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, canceller: Canceller
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, canceller: Canceller
 ) -> None:
     accepted = await intake.accept_batch([submission() for _ in range(3)])
-    done = await claimant.one()
-    await claimant.finish(done)
-    running = await claimant.one()
+    done = await worker.one()
+    await worker.finish(done)
+    running = await worker.one()
     assert await canceller.cancel(accepted.job_id) == "running", "one of its jobs still is"
     assert (await record_of(redis, accepted.job_id)).tally == {"succeeded": 1, "running": 1, "cancelled": 1}
     assert await redis.zscore("arq:abort", running.id) is not None
-    await claimant.finish(running, "cancelled")
+    await worker.finish(running, "cancelled")
     batch = await record_of(redis, accepted.job_id)
     assert batch.state is State.CANCELLED
     assert batch.error is not None
@@ -139,12 +137,12 @@ async def test_cancelling_a_batch_cancels_its_jobs(
 
 
 async def test_a_batch_one_of_whose_jobs_runs_anew_goes_on(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, settings: Settings
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, settings: Settings
 ) -> None:
     accepted = await intake.accept_batch([submission(), submission()])
-    first, second = (await claimant.claim()).jobs
-    await claimant.finish(first)
-    await claimant.finish(second, "failed", value=["x", "y"])
+    first, second = (await worker.claim()).jobs
+    await worker.finish(first)
+    await worker.finish(second, "failed", value=["x", "y"])
     assert await Reopener(redis, settings).reopen([second.id, accepted.job_id]) == ["reopened", "running"]
     batch = await record_of(redis, accepted.job_id)
     assert (batch.state, batch.tally, batch.error, batch.expires_at) == (
@@ -153,17 +151,17 @@ async def test_a_batch_one_of_whose_jobs_runs_anew_goes_on(
         None,
         None,
     )
-    await claimant.finish(await claimant.one())
+    await worker.finish(await worker.one())
     assert (await record_of(redis, accepted.job_id)).state is State.SUCCEEDED
 
 
 async def test_a_batch_whose_jobs_all_succeeded_was_not_cancelled(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, canceller: Canceller
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, canceller: Canceller
 ) -> None:
     accepted = await intake.accept_batch([submission(), submission()])
-    first, second = (await claimant.claim()).jobs
+    first, second = (await worker.claim()).jobs
     assert await canceller.cancel(accepted.job_id) == "running"
-    await claimant.finish(first)
-    await claimant.finish(second)
+    await worker.finish(first)
+    await worker.finish(second)
     assert (await record_of(redis, accepted.job_id)).state is State.SUCCEEDED
     await redis.delete("arq:abort")

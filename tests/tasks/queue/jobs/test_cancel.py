@@ -13,7 +13,7 @@ from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.records.record import State
 from tasks.queue.wire import deserialize
 from tasks.settings import Settings
-from tests.support.queue.claimant import Claimant, lapse, look_now
+from tests.support.queue.fake_worker import FakeWorker, lapse, look_now
 from tests.support.queue.submissions import record_of, submit
 
 LIFELESS = (
@@ -30,18 +30,18 @@ async def leftovers(redis: ArqRedis) -> list[bytes]:
     return [key for pattern in LIFELESS for key in await redis.keys(pattern)]
 
 
-async def queued(intake: Intake, claimant: Claimant) -> str:
+async def queued(intake: Intake, worker: FakeWorker) -> str:
     return await submit(intake)
 
 
-async def scheduled(intake: Intake, claimant: Claimant) -> str:
+async def scheduled(intake: Intake, worker: FakeWorker) -> str:
     return await submit(intake, delay_ms=60_000)
 
 
-async def retrying(intake: Intake, claimant: Claimant) -> str:
+async def retrying(intake: Intake, worker: FakeWorker) -> str:
     await submit(intake)
-    job = await claimant.one()
-    await claimant.finish(job, "retrying", delay_ms=60_000)
+    job = await worker.one()
+    await worker.finish(job, "retrying", delay_ms=60_000)
     return job.id
 
 
@@ -50,41 +50,41 @@ async def test_a_job_that_waits_is_cancelled_at_once_and_leaves_every_line(
     redis: ArqRedis,
     settings: Settings,
     intake: Intake,
-    claimant: Claimant,
-    waiting: Callable[[Intake, Claimant], Awaitable[str]],
+    worker: FakeWorker,
+    waiting: Callable[[Intake, FakeWorker], Awaitable[str]],
 ) -> None:
-    job_id = await waiting(intake, claimant)
+    job_id = await waiting(intake, worker)
     assert await Canceller(redis, settings).cancel(job_id) == "cancelled"
     record = await record_of(redis, job_id)
     assert record.state is State.CANCELLED
     assert record.error == {"code": "cancelled", "message": "Cancelled while it waited."}
     assert record.expires_at == (record.finished_at or 0) + settings.keep_cancelled_s * 1000
     assert await leftovers(redis) == []
-    assert (await claimant.claim()).jobs == []
+    assert (await worker.claim()).jobs == []
     with pytest.raises(asyncio.CancelledError):
         await Job(job_id, redis, _deserializer=deserialize).result()
 
 
-async def test_neighbours_in_the_lane_keep_their_turn(intake: Intake, claimant: Claimant, canceller: Canceller) -> None:
+async def test_neighbours_in_the_lane_keep_their_turn(intake: Intake, worker: FakeWorker, canceller: Canceller) -> None:
     ids = [await submit(intake) for _ in range(3)]
     assert await canceller.cancel(ids[1]) == "cancelled"
-    assert (await claimant.claim()).ids == [ids[0], ids[2]]
+    assert (await worker.claim()).ids == [ids[0], ids[2]]
 
 
 async def test_the_worker_of_a_running_job_is_told_by_arqs_own_sign(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, canceller: Canceller
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, canceller: Canceller
 ) -> None:
     await submit(intake)
-    job = await claimant.one()
+    job = await worker.one()
     assert await canceller.cancel(job.id) == "running"
     assert await redis.zrange("arq:abort", 0, -1) == [job.id.encode()]
     assert (await record_of(redis, job.id)).state is State.RUNNING
-    await claimant.finish(job, "cancelled", value=["cancelled", "Cancelled while it ran."])
+    await worker.finish(job, "cancelled", value=["cancelled", "Cancelled while it ran."])
     assert await leftovers(redis) == []
 
 
 async def test_asking_again_changes_nothing(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, canceller: Canceller
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, canceller: Canceller
 ) -> None:
     job_id = await submit(intake)
     await canceller.cancel(job_id)
@@ -92,17 +92,17 @@ async def test_asking_again_changes_nothing(
     assert await canceller.cancel(job_id) == "cancelled"
     assert await redis.hgetall(f"pressroom:job:{job_id}") == before
     running = await submit(intake)
-    await claimant.claim()
+    await worker.claim()
     assert [await canceller.cancel(running) for _ in range(2)] == ["running", "running"]
 
 
 @pytest.mark.parametrize("verb", ["succeeded", "failed", "cancelled"])
 async def test_a_job_that_has_ended_says_how(
-    intake: Intake, claimant: Claimant, canceller: Canceller, verb: str
+    intake: Intake, worker: FakeWorker, canceller: Canceller, verb: str
 ) -> None:
     await submit(intake)
-    job = await claimant.one()
-    await claimant.finish(job, verb)
+    job = await worker.one()
+    await worker.finish(job, verb)
     assert await canceller.cancel(job.id) == verb
 
 
@@ -111,24 +111,24 @@ async def test_an_unknown_job_is_unknown(canceller: Canceller) -> None:
 
 
 async def test_a_sign_that_came_too_late_is_taken_down(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, canceller: Canceller
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, canceller: Canceller
 ) -> None:
     """Signs are read a limited number at a time: those that mean nothing must not hide those that do."""
     await submit(intake)
-    job = await claimant.one()
-    await claimant.finish(job)
+    job = await worker.one()
+    await worker.finish(job)
     await redis.zadd("arq:abort", {job.id: 1})
     assert await canceller.cancel(job.id) == "succeeded"
     assert await redis.exists("arq:abort") == 0
 
 
 async def test_a_job_that_ended_first_stays_as_it_ended(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, canceller: Canceller
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, canceller: Canceller
 ) -> None:
     await submit(intake)
-    job = await claimant.one()
+    job = await worker.one()
     assert await canceller.cancel(job.id) == "running"
-    assert await claimant.finish(job)
+    assert await worker.finish(job)
     assert (await record_of(redis, job.id)).state is State.SUCCEEDED
     assert await redis.exists("arq:abort") == 0
 
@@ -139,38 +139,38 @@ class TestASignMeetsAJobThatNobodyRuns:
     async def sign(self, redis: ArqRedis, job_id: str) -> None:
         await redis.zadd("arq:abort", {job_id: 1})
 
-    async def over(self, redis: ArqRedis, claimant: Claimant, job_id: str) -> None:
-        assert (await claimant.claim()).jobs == []
+    async def over(self, redis: ArqRedis, worker: FakeWorker, job_id: str) -> None:
+        assert (await worker.claim()).jobs == []
         record = await record_of(redis, job_id)
         assert record.state is State.CANCELLED
         assert record.error == {"code": "cancelled", "message": "Cancelled before it started."}
         assert await leftovers(redis) == []
 
-    async def test_in_its_lane(self, redis: ArqRedis, intake: Intake, claimant: Claimant) -> None:
+    async def test_in_its_lane(self, redis: ArqRedis, intake: Intake, worker: FakeWorker) -> None:
         job_id = await submit(intake)
         await self.sign(redis, job_id)
-        await self.over(redis, claimant, job_id)
+        await self.over(redis, worker, job_id)
 
     async def test_when_it_is_handed_back(
-        self, redis: ArqRedis, intake: Intake, claimant: Claimant, canceller: Canceller
+        self, redis: ArqRedis, intake: Intake, worker: FakeWorker, canceller: Canceller
     ) -> None:
         await submit(intake)
-        job = await claimant.one()
+        job = await worker.one()
         await canceller.cancel(job.id)
-        await claimant.finish(job, "handed_back")
-        await self.over(redis, claimant, job.id)
+        await worker.finish(job, "handed_back")
+        await self.over(redis, worker, job.id)
 
     async def test_when_its_worker_has_died(
-        self, redis: ArqRedis, intake: Intake, claimant: Claimant, canceller: Canceller
+        self, redis: ArqRedis, intake: Intake, worker: FakeWorker, canceller: Canceller
     ) -> None:
         await submit(intake)
-        job = await claimant.one()
+        job = await worker.one()
         await canceller.cancel(job.id)
         await lapse(redis, job)
-        await self.over(redis, claimant, job.id)
+        await self.over(redis, worker, job.id)
 
     async def test_when_its_timer_is_due(
-        self, redis: ArqRedis, intake: Intake, claimant: Claimant, lanes: Lanes
+        self, redis: ArqRedis, intake: Intake, worker: FakeWorker, lanes: Lanes
     ) -> None:
         """As `Job.abort()` leaves it, in a queue where nothing may start."""
         await lanes.pause("default")
@@ -179,18 +179,18 @@ class TestASignMeetsAJobThatNobodyRuns:
         for job_id in (waiting, later):
             await self.sign(redis, job_id)
             await look_now(redis, job_id)
-        await self.over(redis, claimant, waiting)
+        await self.over(redis, worker, waiting)
         assert (await record_of(redis, later)).state is State.CANCELLED
 
     async def test_among_the_suspects(
-        self, redis: ArqRedis, intake: Intake, claimant: Claimant, canceller: Canceller
+        self, redis: ArqRedis, intake: Intake, worker: FakeWorker, canceller: Canceller
     ) -> None:
         await submit(intake)
         for _ in range(2):
-            await lapse(redis, await claimant.one())
-        busy = await claimant.claim(idle=False)
+            await lapse(redis, await worker.one())
+        busy = await worker.claim(idle=False)
         assert busy.mode == "drain"
         (suspect,) = await redis.zrange("pressroom:suspects:default", 0, -1)
         assert await canceller.cancel(suspect.decode()) == "cancelled"
         assert await leftovers(redis) == []
-        assert (await claimant.claim()).mode == "any"
+        assert (await worker.claim()).mode == "any"

@@ -10,7 +10,7 @@ from tasks.queue.jobs.delete import Deleter
 from tasks.queue.jobs.enqueue import Intake
 from tasks.queue.records import indexes as shelves
 from tasks.webhook.events import delivery_id
-from tests.support.queue.claimant import Claimant
+from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.fan_out import deliveries, enable, expand, to
 from tests.support.queue.submissions import submit
 
@@ -38,11 +38,11 @@ async def traces(redis: ArqRedis, job_id: str) -> list[bytes]:
 
 @pytest.mark.parametrize("verb", ["succeeded", "failed", "cancelled"])
 async def test_of_a_deleted_job_nothing_is_left(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, deleter: Deleter, verb: str
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, deleter: Deleter, verb: str
 ) -> None:
     job_id = await submit(intake, blobs=(INPUT,))
     files = json.dumps([{"name": "a.jpg", "blob": OUTPUT, "type": "image/jpeg", "bytes": 1}])
-    await claimant.finish(await claimant.one(), verb, fields=("files", files), blobs=(OUTPUT,))
+    await worker.finish(await worker.one(), verb, fields=("files", files), blobs=(OUTPUT,))
     assert len(await traces(redis, job_id)) >= 8
     assert await deleter.delete([job_id]) == ["deleted"]
     assert await traces(redis, job_id) == []
@@ -50,32 +50,32 @@ async def test_of_a_deleted_job_nothing_is_left(
 
 
 async def test_a_blob_that_another_job_needs_is_still_needed(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, deleter: Deleter
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, deleter: Deleter
 ) -> None:
     first, second = [await submit(intake, blobs=(INPUT,)) for _ in range(2)]
-    for job in (await claimant.claim()).jobs:
-        await claimant.finish(job)
+    for job in (await worker.claim()).jobs:
+        await worker.finish(job)
     await deleter.delete([first])
     assert await redis.smembers(f"pressroom:blob:{INPUT}") == {second.encode()}
 
 
-async def queued(intake: Intake, claimant: Claimant) -> str:
+async def queued(intake: Intake, worker: FakeWorker) -> str:
     return await submit(intake)
 
 
-async def scheduled(intake: Intake, claimant: Claimant) -> str:
+async def scheduled(intake: Intake, worker: FakeWorker) -> str:
     return await submit(intake, delay_ms=60_000)
 
 
-async def running(intake: Intake, claimant: Claimant) -> str:
+async def running(intake: Intake, worker: FakeWorker) -> str:
     await submit(intake)
-    return (await claimant.one()).id
+    return (await worker.one()).id
 
 
-async def retrying(intake: Intake, claimant: Claimant) -> str:
+async def retrying(intake: Intake, worker: FakeWorker) -> str:
     await submit(intake)
-    job = await claimant.one()
-    await claimant.finish(job, "retrying", delay_ms=60_000)
+    job = await worker.one()
+    await worker.finish(job, "retrying", delay_ms=60_000)
     return job.id
 
 
@@ -83,66 +83,66 @@ async def retrying(intake: Intake, claimant: Claimant) -> str:
 async def test_a_job_that_has_not_ended_stays_as_it_is(
     redis: ArqRedis,
     intake: Intake,
-    claimant: Claimant,
+    worker: FakeWorker,
     deleter: Deleter,
-    living: Callable[[Intake, Claimant], Awaitable[str]],
+    living: Callable[[Intake, FakeWorker], Awaitable[str]],
 ) -> None:
-    job_id = await living(intake, claimant)
+    job_id = await living(intake, worker)
     before = await redis.hgetall(f"pressroom:job:{job_id}")
     assert await deleter.delete([job_id]) == [living.__name__]
     assert await redis.hgetall(f"pressroom:job:{job_id}") == before
 
 
 async def test_a_key_that_named_a_deleted_job_makes_a_new_one(
-    intake: Intake, claimant: Claimant, deleter: Deleter
+    intake: Intake, worker: FakeWorker, deleter: Deleter
 ) -> None:
     first = await submit(intake, idempotency_key="once")
-    await claimant.finish(await claimant.one())
+    await worker.finish(await worker.one())
     await deleter.delete([first])
     assert await submit(intake, idempotency_key="once") != first
 
 
 async def test_an_event_is_needed_until_it_is_delivered(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, deleter: Deleter
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, deleter: Deleter
 ) -> None:
     event = await submit(intake, kind="event", params='{"type":"invoice.paid","data":{}}')
-    await claimant.finish(await claimant.one())
+    await worker.finish(await worker.one())
     await enable(redis, "a")
     await expand(redis, event, to(event, "a"))
     assert await deleter.delete([event]) == ["needed"]
-    (delivery,) = (await claimant.claim(webhooks=1)).jobs
-    await claimant.finish(delivery, "failed", value=["bad_status", "500"])
+    (delivery,) = (await worker.claim(webhooks=1)).jobs
+    await worker.finish(delivery, "failed", value=["bad_status", "500"])
     assert await deleter.delete([event]) == ["deleted"]
     assert await redis.exists(f"pressroom:jobs:{shelves.of_event(event)}") == 0
 
 
 async def test_a_deleted_delivery_leaves_the_lists_of_its_event_and_its_endpoint(
-    redis: ArqRedis, claimant: Claimant, deleter: Deleter
+    redis: ArqRedis, worker: FakeWorker, deleter: Deleter
 ) -> None:
     (one,) = await deliveries(redis, 1)
-    await claimant.finish((await claimant.claim(webhooks=1)).jobs[0])
+    await worker.finish((await worker.claim(webhooks=1)).jobs[0])
     assert await deleter.delete([one]) == ["deleted"]
     assert one == delivery_id("event-0", "a")
     assert await traces(redis, one) == []
 
 
-async def test_several_are_answered_in_order(intake: Intake, claimant: Claimant, deleter: Deleter) -> None:
+async def test_several_are_answered_in_order(intake: Intake, worker: FakeWorker, deleter: Deleter) -> None:
     done = await submit(intake)
-    await claimant.finish(await claimant.one())
+    await worker.finish(await worker.one())
     waiting = await submit(intake)
     assert await deleter.delete([waiting, "nobody", done]) == ["queued", "unknown", "deleted"]
 
 
 async def test_a_job_is_needed_until_all_who_wait_for_it_know_of_its_end(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, deleter: Deleter
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, deleter: Deleter
 ) -> None:
     first = await submit(intake)
     later = await submit(intake, after=(first,))
-    job = await claimant.one()
+    job = await worker.one()
     await redis.sadd(f"pressroom:after:{first}", *(f"nobody-{n}" for n in range(1_000)))
-    await claimant.finish(job)
+    await worker.finish(job)
     assert await deleter.delete([first]) == ["needed"]
     await redis.srem(f"pressroom:after:{first}", *(f"nobody-{n}" for n in range(1_000)), later)
     assert await deleter.delete([first]) == ["deleted"]
-    assert (await claimant.claim()).ids in ([later], [])
+    assert (await worker.claim()).ids in ([later], [])
     await redis.flushall()

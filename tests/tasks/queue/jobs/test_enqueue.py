@@ -16,7 +16,7 @@ from tasks.queue.redis_keys import ARQ_JOB_MS, SAFETY_MS, WAKE_CAP, arq_queue
 from tasks.queue.wire import deserialize
 from tasks.refusal import Refusal
 from tasks.settings import Settings
-from tests.support.queue.claimant import Claimant
+from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import record_of, submission, submit
 
 BLOB = "b" * 64
@@ -147,9 +147,9 @@ class TestIdempotency:
             await asyncio.sleep(0.001)
         assert await submit(intake, params={"other": True}, idempotency_key="k") != first
 
-    async def test_a_key_whose_job_is_gone_is_free(self, redis: ArqRedis, intake: Intake, claimant: Claimant) -> None:
+    async def test_a_key_whose_job_is_gone_is_free(self, redis: ArqRedis, intake: Intake, worker: FakeWorker) -> None:
         first = await submit(intake, idempotency_key="k")
-        await claimant.finish(await claimant.one())
+        await worker.finish(await worker.one())
         await redis.delete(f"pressroom:job:{first}")
         second = await intake.accept(submission(params={"other": True}, idempotency_key="k"))
         assert second.created

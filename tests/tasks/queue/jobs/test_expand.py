@@ -9,7 +9,7 @@ from tasks.queue.records import indexes as shelves
 from tasks.queue.records.list import read, read_page
 from tasks.queue.records.record import State
 from tasks.webhook.events import delivery_id
-from tests.support.queue.claimant import Claimant
+from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.fan_out import enable, expand, to
 from tests.support.queue.submissions import record_of, submit
 
@@ -28,13 +28,13 @@ async def test_each_endpoint_gets_a_delivery_in_a_lane_of_its_own(redis: ArqRedi
         ]
 
 
-async def test_said_again_it_adds_nothing_even_when_deliveries_have_ended(redis: ArqRedis, claimant: Claimant) -> None:
+async def test_said_again_it_adds_nothing_even_when_deliveries_have_ended(redis: ArqRedis, worker: FakeWorker) -> None:
     await enable(redis, "a", "b")
     await expand(redis, "e1", to("e1", "a"))
-    (job,) = (await claimant.claim(webhooks=10)).jobs
-    await claimant.finish(job)
+    (job,) = (await worker.claim(webhooks=10)).jobs
+    await worker.finish(job)
     assert await expand(redis, "e1", to("e1", "a"), to("e1", "b")) == 1
-    assert (await claimant.claim(webhooks=10)).ids == [delivery_id("e1", "b")]
+    assert (await worker.claim(webhooks=10)).ids == [delivery_id("e1", "b")]
 
 
 async def test_endpoints_that_are_disabled_or_gone_by_now_are_passed_over(redis: ArqRedis) -> None:
@@ -62,7 +62,7 @@ async def test_deliveries_are_listed_by_owner_endpoint_and_event_but_not_among_j
 
 
 async def test_the_record_of_the_event_counts_its_deliveries_by_state(
-    redis: ArqRedis, intake: Intake, claimant: Claimant
+    redis: ArqRedis, intake: Intake, worker: FakeWorker
 ) -> None:
     await enable(redis, "a", "b", "c")
     event = await submit(intake, kind="event", queue="default", params='{"type":"invoice.paid","data":{}}')
@@ -72,9 +72,9 @@ async def test_the_record_of_the_event_counts_its_deliveries_by_state(
         return dict((await record_of(redis, event)).tally)
 
     assert await tally() == {"queued": 3}
-    first, second, third = (await claimant.claim(webhooks=10)).jobs
+    first, second, third = (await worker.claim(webhooks=10)).jobs
     assert await tally() == {"running": 3}
-    await claimant.finish(first)
-    await claimant.finish(second, "retrying", delay_ms=60_000)
-    await claimant.finish(third, "failed", value=["bad_status", "500"])
+    await worker.finish(first)
+    await worker.finish(second, "retrying", delay_ms=60_000)
+    await worker.finish(third, "failed", value=["bad_status", "500"])
     assert await tally() == {"succeeded": 1, "retrying": 1, "failed": 1}

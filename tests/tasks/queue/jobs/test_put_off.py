@@ -6,56 +6,56 @@ from arq.connections import ArqRedis
 from tasks.queue.jobs.enqueue import Intake
 from tasks.queue.records.record import Priority, State
 from tasks.queue.redis_keys import BLOB_MS, DAY_MS
-from tests.support.queue.claimant import Claimant, lapse, look_now
+from tests.support.queue.fake_worker import FakeWorker, lapse, look_now
 from tests.support.queue.submissions import record_of, submit
 
 BLOB = "a" * 64
 
 
-async def tried(claimant: Claimant, redis: ArqRedis, job_id: str) -> None:
+async def tried(worker: FakeWorker, redis: ArqRedis, job_id: str) -> None:
     """Failed once, and due again."""
-    job = await claimant.one()
+    job = await worker.one()
     assert job.id == job_id
-    await claimant.finish(job, "retrying", delay_ms=60_000)
+    await worker.finish(job, "retrying", delay_ms=60_000)
     await look_now(redis, job_id)
 
 
-async def handed_back(claimant: Claimant, redis: ArqRedis, job_id: str) -> None:
-    await claimant.finish(await claimant.one(), "handed_back")
+async def handed_back(worker: FakeWorker, redis: ArqRedis, job_id: str) -> None:
+    await worker.finish(await worker.one(), "handed_back")
 
 
-async def lapsed(claimant: Claimant, redis: ArqRedis, job_id: str) -> None:
-    await lapse(redis, await claimant.one())
+async def lapsed(worker: FakeWorker, redis: ArqRedis, job_id: str) -> None:
+    await lapse(redis, await worker.one())
 
 
 @pytest.mark.parametrize("happens", [tried, handed_back, lapsed])
 @pytest.mark.parametrize("priority", [Priority.HIGH, Priority.LOW])
 async def test_a_job_keeps_its_priority_whatever_happens_to_it(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, happens: object, priority: Priority
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, happens: object, priority: Priority
 ) -> None:
     job_id = await submit(intake, priority=priority)
-    await happens(claimant, redis, job_id)  # type: ignore[operator]
+    await happens(worker, redis, job_id)  # type: ignore[operator]
     others = [await submit(intake) for _ in range(2)]
     expected = [job_id, *others] if priority is Priority.HIGH else [*others, job_id]
-    assert (await claimant.claim()).ids == expected
+    assert (await worker.claim()).ids == expected
 
 
 async def test_a_job_that_was_put_off_goes_first_when_its_time_has_come(
-    redis: ArqRedis, intake: Intake, claimant: Claimant
+    redis: ArqRedis, intake: Intake, worker: FakeWorker
 ) -> None:
     later = await submit(intake, delay_ms=60_000, priority=Priority.HIGH)
     now = [await submit(intake) for _ in range(2)]
-    assert (await claimant.claim(1)).ids == [now[0]]
+    assert (await worker.claim(1)).ids == [now[0]]
     await look_now(redis, later)
-    assert (await claimant.claim()).ids == [later, now[1]]
+    assert (await worker.claim()).ids == [later, now[1]]
 
 
 async def test_a_retry_of_a_job_that_was_put_off_is_not_put_off_again(
-    redis: ArqRedis, intake: Intake, claimant: Claimant
+    redis: ArqRedis, intake: Intake, worker: FakeWorker
 ) -> None:
     job_id = await submit(intake, delay_ms=3_600_000)
     await look_now(redis, job_id)
-    await claimant.finish(await claimant.one(), "retrying", delay_ms=5)
+    await worker.finish(await worker.one(), "retrying", delay_ms=5)
     record = await record_of(redis, job_id)
     seconds, _ = await redis.time()
     assert record.state is State.RETRYING
@@ -63,7 +63,7 @@ async def test_a_retry_of_a_job_that_was_put_off_is_not_put_off_again(
 
 
 async def test_what_a_job_reads_is_needed_until_long_after_it_is_due(
-    redis: ArqRedis, intake: Intake, claimant: Claimant
+    redis: ArqRedis, intake: Intake, worker: FakeWorker
 ) -> None:
     await submit(intake, delay_ms=30 * DAY_MS, blobs=(BLOB,))
     assert await redis.pttl(f"pressroom:blob:{BLOB}") > 59 * DAY_MS

@@ -11,7 +11,7 @@ from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.records.record import State
 from tasks.queue.wire import deserialize
 from tasks.settings import Settings
-from tests.support.queue.claimant import Claimant
+from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.fan_out import enable, expand, to
 from tests.support.queue.submissions import record_of, submit
 
@@ -23,14 +23,14 @@ def reopener(redis: ArqRedis, settings: Settings) -> Reopener:
 
 @pytest.mark.parametrize("verb", ["succeeded", "failed", "cancelled"])
 async def test_an_ended_job_runs_anew(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, reopener: Reopener, verb: str
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, reopener: Reopener, verb: str
 ) -> None:
     job_id = await submit(intake)
-    await claimant.finish(await claimant.one(), "retrying")
-    job = await claimant.one()
+    await worker.finish(await worker.one(), "retrying")
+    job = await worker.one()
     assert (job.attempt, job.tries) == (2, 1)
     fields = ("error", '{"code": "x", "message": "y"}', "result", "{}", "files", "[]", "progress", "{}")
-    await claimant.finish(job, verb, fields=fields)
+    await worker.finish(job, verb, fields=fields)
 
     assert await reopener.reopen([job_id]) == ["reopened"]
     record = await record_of(redis, job_id)
@@ -44,53 +44,53 @@ async def test_an_ended_job_runs_anew(
         "as all that wait in lanes"
     )
 
-    again = await claimant.one()
+    again = await worker.one()
     assert (again.id, again.attempt, again.tries) == (job_id, 3, 0)
-    await claimant.finish(again)
+    await worker.finish(again)
     assert (await record_of(redis, job_id)).state is State.SUCCEEDED
 
 
 async def test_what_waits_for_its_next_try_has_it_now(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, reopener: Reopener
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, reopener: Reopener
 ) -> None:
     job_id = await submit(intake)
-    await claimant.finish(await claimant.one(), "retrying", delay_ms=3_600_000)
-    assert (await claimant.claim()).jobs == []
+    await worker.finish(await worker.one(), "retrying", delay_ms=3_600_000)
+    assert (await worker.claim()).jobs == []
     assert await reopener.reopen([job_id]) == ["reopened"]
-    job = await claimant.one()
+    job = await worker.one()
     assert (job.id, job.tries) == (job_id, 1), "its tries go on counting: it had not given up"
-    await claimant.finish(job)
+    await worker.finish(job)
 
 
 async def test_what_waits_or_runs_or_is_not_there_stays_as_it_is(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, reopener: Reopener
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, reopener: Reopener
 ) -> None:
     job_id = await submit(intake)
     assert await reopener.reopen([job_id, "nobody"]) == ["queued", "unknown"]
-    job = await claimant.one()
+    job = await worker.one()
     assert await reopener.reopen([job_id]) == ["running"]
-    assert await claimant.finish(job), "its worker still holds it"
-    assert await claimant.claim() is not None
+    assert await worker.finish(job), "its worker still holds it"
+    assert await worker.claim() is not None
     assert (await record_of(redis, job_id)).attempt == 1
 
 
-async def test_a_tombstone_stays_one(redis: ArqRedis, intake: Intake, claimant: Claimant, reopener: Reopener) -> None:
+async def test_a_tombstone_stays_one(redis: ArqRedis, intake: Intake, worker: FakeWorker, reopener: Reopener) -> None:
     job_id = await submit(intake)
-    await claimant.finish(await claimant.one())
+    await worker.finish(await worker.one())
     await redis.hset(f"pressroom:job:{job_id}", "expires_at", 1)
     assert await reopener.reopen([job_id]) == ["expired"]
     assert (await record_of(redis, job_id)).state is State.SUCCEEDED
 
 
 async def test_a_reopened_delivery_keeps_its_event_for_as_long_as_a_new_one_would(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, reopener: Reopener, settings: Settings
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, reopener: Reopener, settings: Settings
 ) -> None:
     event = await submit(intake, kind="event", params='{"type":"invoice.paid","data":{}}')
-    await claimant.finish(await claimant.one())
+    await worker.finish(await worker.one())
     await enable(redis, "a")
     await expand(redis, event, to(event, "a"))
-    (delivery,) = (await claimant.claim(webhooks=1)).jobs
-    await claimant.finish(delivery, "failed", value=["bad_status", "500"])
+    (delivery,) = (await worker.claim(webhooks=1)).jobs
+    await worker.finish(delivery, "failed", value=["bad_status", "500"])
     await redis.expire(f"pressroom:job:{event}", 60)
 
     assert await reopener.reopen([delivery.id]) == ["reopened"]
@@ -104,13 +104,13 @@ async def test_a_reopened_delivery_keeps_its_event_for_as_long_as_a_new_one_woul
 
 
 async def test_a_wish_to_cancel_that_came_too_late_is_forgotten(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, reopener: Reopener, canceller: Canceller
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, reopener: Reopener, canceller: Canceller
 ) -> None:
     job_id = await submit(intake)
-    job = await claimant.one()
+    job = await worker.one()
     assert await canceller.cancel(job_id) == "running"
-    await claimant.finish(job, "retrying", delay_ms=60_000)
+    await worker.finish(job, "retrying", delay_ms=60_000)
     assert await reopener.reopen([job_id]) == ["reopened"]
-    again = await claimant.one()
+    again = await worker.one()
     assert again.id == job_id
-    await claimant.finish(again)
+    await worker.finish(again)

@@ -7,24 +7,24 @@ from tasks.queue.jobs.enqueue import Intake
 from tasks.queue.jobs.reopen import Reopener
 from tasks.queue.records.record import Priority, State
 from tasks.settings import Settings
-from tests.support.queue.claimant import Claimant
+from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import record_of, submit
 
 BLOB = "a" * 64
 
 
 async def test_only_what_failed_or_was_cancelled_or_waits_for_its_next_try_is_retried(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, canceller: Canceller, settings: Settings
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, canceller: Canceller, settings: Settings
 ) -> None:
     ids = {}
     for verb in ("succeeded", "failed", "retrying"):
         ids[verb] = await submit(intake)
-        await claimant.finish(await claimant.one(), verb, delay_ms=60_000)
+        await worker.finish(await worker.one(), verb, delay_ms=60_000)
     ids["cancelled"] = await submit(intake)
     await canceller.cancel(ids["cancelled"])
     ids["scheduled"] = await submit(intake, delay_ms=60_000)
     ids["running"] = await submit(intake)
-    running = await claimant.one()
+    running = await worker.one()
     ids["queued"] = await submit(intake)
 
     answers = dict(zip(ids, await Reopener(redis, settings).retry(list(ids.values())), strict=True))
@@ -37,14 +37,14 @@ async def test_only_what_failed_or_was_cancelled_or_waits_for_its_next_try_is_re
         "running": "running",
         "queued": "queued",
     }
-    await claimant.finish(running)
+    await worker.finish(running)
 
 
 async def test_a_retried_job_needs_its_blobs_anew(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, settings: Settings
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, settings: Settings
 ) -> None:
     job_id = await submit(intake, blobs=(BLOB,))
-    await claimant.finish(await claimant.one(), "failed")
+    await worker.finish(await worker.one(), "failed")
     await redis.delete(f"pressroom:blob:{BLOB}")
     assert await Reopener(redis, settings).retry([job_id]) == ["reopened"]
     assert await redis.smembers(f"pressroom:blob:{BLOB}") == {job_id.encode()}
@@ -52,13 +52,13 @@ async def test_a_retried_job_needs_its_blobs_anew(
 
 
 async def test_a_retried_job_keeps_its_priority(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, settings: Settings
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, settings: Settings
 ) -> None:
     low = await submit(intake, priority=Priority.LOW)
     high = await submit(intake, priority=Priority.HIGH)
-    for job in (await claimant.claim()).jobs:
-        await claimant.finish(job, "failed")
+    for job in (await worker.claim()).jobs:
+        await worker.finish(job, "failed")
     normal = await submit(intake)
     await Reopener(redis, settings).retry([low, high])
-    assert (await claimant.claim()).ids == [high, normal, low]
+    assert (await worker.claim()).ids == [high, normal, low]
     assert (await record_of(redis, high)).state is State.RUNNING

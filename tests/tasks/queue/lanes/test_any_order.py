@@ -14,7 +14,7 @@ from tasks.queue.records.record import Priority, State
 from tasks.queue.redis_keys import arq_queue
 from tasks.settings import Settings
 from tests.support.key_leaks import key_leaks
-from tests.support.queue.claimant import Claimant, Taken, lapse, look_now
+from tests.support.queue.fake_worker import FakeWorker, Taken, lapse, look_now
 from tests.support.queue.submissions import record_of, submit
 
 QUEUES = ("default", "media")
@@ -31,9 +31,9 @@ class Walk:
         self._intake = Intake(redis, settings)
         self._lanes = Lanes(redis)
         self._canceller = Canceller(redis, settings)
-        self._workers = [Claimant(redis, settings, f"w{n}") for n in range(3)]
-        self._held: dict[str, tuple[Claimant, Taken]] = {}
-        self._stale: list[tuple[Claimant, Taken]] = []
+        self._workers = [FakeWorker(redis, settings, f"w{n}") for n in range(3)]
+        self._held: dict[str, tuple[FakeWorker, Taken]] = {}
+        self._stale: list[tuple[FakeWorker, Taken]] = []
         self._ended: dict[str, State] = {}
         self.ids: list[str] = []
 

@@ -11,7 +11,7 @@ from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.records.record import State
 from tasks.queue.script import Script
 from tasks.settings import Settings
-from tests.support.queue.claimant import Claimant, Taken, lapse
+from tests.support.queue.fake_worker import FakeWorker, Taken, lapse
 from tests.support.queue.submissions import record_of, submit
 
 
@@ -71,7 +71,7 @@ async def test_a_paused_queue_and_a_parked_lane_spill_nothing(intake: Intake, st
 
 
 async def test_a_job_that_began_is_counted_in_its_lane_until_it_is_finished(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, stock: StockWorker
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, stock: StockWorker
 ) -> None:
     job_id = await submit(intake, params={"a": 1}, request_id="r-1")
     queue, kind, owner, params, attempt, tries, created_at, _, request_id, _ = await stock.begin(job_id)
@@ -85,54 +85,54 @@ async def test_a_job_that_began_is_counted_in_its_lane_until_it_is_finished(
         "r-1",
     )
     assert await redis.hget("pressroom:lane:default:owner:dev", "running") == b"1"
-    assert (await claimant.claim()).jobs == []
-    claimant.name = "stock"
-    assert await claimant.finish(Taken(job_id, queue, kind, owner, params, attempt, tries, created_at, request_id))
+    assert (await worker.claim()).jobs == []
+    worker.name = "stock"
+    assert await worker.finish(Taken(job_id, queue, kind, owner, params, attempt, tries, created_at, request_id))
     assert await redis.exists("pressroom:lane:default:owner:dev", "pressroom:turns:default") == 0
 
 
 @pytest.mark.parametrize("state", ["scheduled", "retrying"])
 async def test_what_arqs_zset_says_is_due_may_begin(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, stock: StockWorker, state: str
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, stock: StockWorker, state: str
 ) -> None:
     job_id = await submit(intake, delay_ms=60_000 if state == "scheduled" else 0)
     if state == "retrying":
-        await claimant.finish(await claimant.one(), "retrying", delay_ms=60_000)
+        await worker.finish(await worker.one(), "retrying", delay_ms=60_000)
     assert (await stock.begin(job_id))[0] == "default"
     assert (await record_of(redis, job_id)).state is State.RUNNING
 
 
-async def test_what_is_over_or_unknown_does_not_begin(intake: Intake, claimant: Claimant, stock: StockWorker) -> None:
+async def test_what_is_over_or_unknown_does_not_begin(intake: Intake, worker: FakeWorker, stock: StockWorker) -> None:
     job_id = await submit(intake)
-    await claimant.finish(await claimant.one(), "cancelled")
+    await worker.finish(await worker.one(), "cancelled")
     assert await stock.begin(job_id) == "cancelled"
     assert await stock.begin("nobody") == "unknown"
 
 
 async def test_a_job_whose_worker_was_killed_begins_again_and_is_counted_once(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, stock: StockWorker
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, stock: StockWorker
 ) -> None:
     await submit(intake)
-    job = await claimant.one()
+    job = await worker.one()
     await lapse(redis, job)
     assert (await stock.begin(job.id))[4] == 2
     record = await record_of(redis, job.id)
     assert (record.state, record.worker, record.tries) == (State.RUNNING, "stock", 0)
-    assert [(one["outcome"], one["worker"]) for one in record.attempts] == [("lapsed", claimant.name)]
+    assert [(one["outcome"], one["worker"]) for one in record.attempts] == [("lapsed", worker.name)]
     assert await redis.hget("pressroom:lane:default:owner:dev", "running") == b"1"
-    assert not await claimant.finish(job), "the first worker has lost it"
+    assert not await worker.finish(job), "the first worker has lost it"
 
 
 async def test_a_suspect_that_begins_is_no_suspect_meanwhile(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, stock: StockWorker
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, stock: StockWorker
 ) -> None:
     job_id = await submit(intake)
     for _ in range(2):
-        await lapse(redis, await claimant.one())
-    await claimant.claim(0)
+        await lapse(redis, await worker.one())
+    await worker.claim(0)
     assert (await stock.begin(job_id))[4] == 3
     assert await redis.exists("pressroom:suspects:default") == 0
-    assert (await claimant.claim()).mode == "any"
+    assert (await worker.claim()).mode == "any"
 
 
 async def test_a_job_that_killed_three_stock_workers_is_poison(

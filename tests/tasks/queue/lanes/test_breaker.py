@@ -6,7 +6,7 @@ from arq.connections import ArqRedis
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.redis_keys import FAILURE_GAP_MS, LANE, PARKED, QUEUE
 from tasks.settings import Settings
-from tests.support.queue.claimant import Claimant, Taken
+from tests.support.queue.fake_worker import FakeWorker, Taken
 from tests.support.queue.fan_out import LANE_A, deliveries
 
 FAILURES = 3
@@ -19,17 +19,17 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def claimant(redis: ArqRedis, settings: Settings) -> Claimant:
-    return Claimant(redis, settings)
+def worker(redis: ArqRedis, settings: Settings) -> FakeWorker:
+    return FakeWorker(redis, settings)
 
 
-async def take(claimant: Claimant, count: int = 100) -> list[Taken]:
-    return (await claimant.claim(webhooks=count)).jobs
+async def take(worker: FakeWorker, count: int = 100) -> list[Taken]:
+    return (await worker.claim(webhooks=count)).jobs
 
 
-async def fail(claimant: Claimant, *jobs: Taken) -> None:
-    outcomes = [claimant.outcome(job, "retrying", delay_ms=3_600_000, well=False, last=True) for job in jobs]
-    assert all(await claimant.finish_all(*outcomes))
+async def fail(worker: FakeWorker, *jobs: Taken) -> None:
+    outcomes = [worker.outcome(job, "retrying", delay_ms=3_600_000, well=False, last=True) for job in jobs]
+    assert all(await worker.finish_all(*outcomes))
 
 
 async def pause_ms(redis: ArqRedis) -> float:
@@ -45,14 +45,14 @@ async def let_it_go(redis: ArqRedis, *, missing_ok: bool = False) -> None:
     assert parked or missing_ok
 
 
-async def test_failures_in_a_row_park_the_lane_and_no_try_is_used_up(redis: ArqRedis, claimant: Claimant) -> None:
+async def test_failures_in_a_row_park_the_lane_and_no_try_is_used_up(redis: ArqRedis, worker: FakeWorker) -> None:
     await deliveries(redis, 6)
-    jobs = await take(claimant, FAILURES)
-    await fail(claimant, *jobs[:-1])
+    jobs = await take(worker, FAILURES)
+    await fail(worker, *jobs[:-1])
     assert await pause_ms(redis) == 0
-    await fail(claimant, jobs[-1])
+    await fail(worker, jobs[-1])
     assert 29_000 < await pause_ms(redis) <= 30_000
-    assert await take(claimant) == []
+    assert await take(worker) == []
     waiting = await redis.zrange(f"pressroom:line:webhooks:{LANE_A}", 0, -1)
     assert len(waiting) == 3
     for job_id in waiting:
@@ -63,126 +63,126 @@ async def test_failures_in_a_row_park_the_lane_and_no_try_is_used_up(redis: ArqR
         ]
 
 
-async def test_after_the_pause_one_job_at_a_time_probes_until_one_succeeds(redis: ArqRedis, claimant: Claimant) -> None:
+async def test_after_the_pause_one_job_at_a_time_probes_until_one_succeeds(redis: ArqRedis, worker: FakeWorker) -> None:
     await deliveries(redis, 8)
-    await fail(claimant, *await take(claimant, FAILURES))
+    await fail(worker, *await take(worker, FAILURES))
     await let_it_go(redis)
-    (probe,) = await take(claimant)
-    assert await take(claimant) == [], "another probe while the first is under way"
-    assert await claimant.finish(probe, "succeeded", well=True)
-    assert len(await take(claimant)) == 4
+    (probe,) = await take(worker)
+    assert await take(worker) == [], "another probe while the first is under way"
+    assert await worker.finish(probe, "succeeded", well=True)
+    assert len(await take(worker)) == 4
     assert await redis.hmget(f"{LANE}webhooks:{LANE_A}", "failures", "trips", "failing_since") == [None] * 3
 
 
-async def test_each_failed_probe_doubles_the_pause_up_to_the_limit(redis: ArqRedis, claimant: Claimant) -> None:
+async def test_each_failed_probe_doubles_the_pause_up_to_the_limit(redis: ArqRedis, worker: FakeWorker) -> None:
     await deliveries(redis, 10)
-    await fail(claimant, *await take(claimant, FAILURES))
+    await fail(worker, *await take(worker, FAILURES))
     for expected_s in (60, 100, 100):
         await let_it_go(redis)
-        (probe,) = await take(claimant)
-        await fail(claimant, probe)
+        (probe,) = await take(worker)
+        await fail(worker, probe)
         assert (expected_s - 1) * 1000 < await pause_ms(redis) <= expected_s * 1000
 
 
 async def test_failures_that_were_under_way_when_the_lane_was_parked_lengthen_nothing(
-    redis: ArqRedis, claimant: Claimant
+    redis: ArqRedis, worker: FakeWorker
 ) -> None:
     await deliveries(redis, 10)
-    await fail(claimant, *await take(claimant))
+    await fail(worker, *await take(worker))
     assert await pause_ms(redis) <= PAUSE_S * 1000
     assert await redis.hget(f"{LANE}webhooks:{LANE_A}", "trips") == b"1"
 
 
-async def test_a_success_between_failures_starts_the_count_anew(redis: ArqRedis, claimant: Claimant) -> None:
+async def test_a_success_between_failures_starts_the_count_anew(redis: ArqRedis, worker: FakeWorker) -> None:
     await deliveries(redis, 5)
-    first, second, third, fourth, fifth = await take(claimant)
-    await fail(claimant, first, second)
+    first, second, third, fourth, fifth = await take(worker)
+    await fail(worker, first, second)
     assert await redis.hget(f"{LANE}webhooks:{LANE_A}", "failing_since") is not None
-    assert await claimant.finish(third, well=True)
-    await fail(claimant, fourth, fifth)
+    assert await worker.finish(third, well=True)
+    await fail(worker, fourth, fifth)
     assert await pause_ms(redis) == 0
 
 
-async def test_a_receiver_that_asks_for_a_pause_gets_it(redis: ArqRedis, claimant: Claimant) -> None:
+async def test_a_receiver_that_asks_for_a_pause_gets_it(redis: ArqRedis, worker: FakeWorker) -> None:
     await deliveries(redis, 2)
-    job = (await take(claimant, 1))[0]
-    await claimant.finish(job, "retrying", delay_ms=5_000, well=False, pause_ms=7_000)
+    job = (await take(worker, 1))[0]
+    await worker.finish(job, "retrying", delay_ms=5_000, well=False, pause_ms=7_000)
     assert 6_000 < await pause_ms(redis) <= 7_000
-    assert await take(claimant) == []
+    assert await take(worker) == []
 
 
-async def test_another_lane_goes_on(redis: ArqRedis, claimant: Claimant) -> None:
+async def test_another_lane_goes_on(redis: ArqRedis, worker: FakeWorker) -> None:
     await deliveries(redis, 5)
-    await fail(claimant, *await take(claimant, FAILURES))
+    await fail(worker, *await take(worker, FAILURES))
     await deliveries(redis, 2, endpoint="b")
-    assert len(await take(claimant)) == 2
+    assert len(await take(worker)) == 2
 
 
-async def test_first_tries_go_before_retries(redis: ArqRedis, claimant: Claimant) -> None:
+async def test_first_tries_go_before_retries(redis: ArqRedis, worker: FakeWorker) -> None:
     await deliveries(redis, 1)
-    (old,) = await take(claimant)
-    await claimant.finish(old, "retrying", delay_ms=0, last=True)
+    (old,) = await take(worker)
+    await worker.finish(old, "retrying", delay_ms=0, last=True)
     await deliveries(redis, 2, event="later")
-    assert [job.attempt for job in await take(claimant)] == [1, 1, 2]
+    assert [job.attempt for job in await take(worker)] == [1, 1, 2]
 
 
-async def test_receivers_have_a_default_cap_of_their_own(redis: ArqRedis, claimant: Claimant) -> None:
+async def test_receivers_have_a_default_cap_of_their_own(redis: ArqRedis, worker: FakeWorker) -> None:
     await deliveries(redis, 5)
-    assert len((await claimant.claim(receiver_cap=2, lane_cap=4, webhooks=10)).jobs) == 2
+    assert len((await worker.claim(receiver_cap=2, lane_cap=4, webhooks=10)).jobs) == 2
     assert await redis.hget(f"{QUEUE}webhooks", "seen") is not None
 
 
-async def test_a_lane_with_a_rate_trips_like_any_other(redis: ArqRedis, claimant: Claimant, settings: Settings) -> None:
+async def test_a_lane_with_a_rate_trips_like_any_other(redis: ArqRedis, worker: FakeWorker, settings: Settings) -> None:
     await deliveries(redis, 20)
     await Lanes(redis).limit("webhooks", LANE_A, rate=50)
     for _ in range(FAILURES):
         await let_it_go(redis, missing_ok=True)
         await redis.hdel(f"{LANE}webhooks:{LANE_A}", "next")
-        (job,) = await take(claimant, 1)
-        await take(claimant, 1)  # parks the lane until its next start
-        await fail(claimant, job)
+        (job,) = await take(worker, 1)
+        await take(worker, 1)  # parks the lane until its next start
+        await fail(worker, job)
     assert await redis.hget(f"{LANE}webhooks:{LANE_A}", "trips") == b"1"
     assert await pause_ms(redis) > 29_000
     await Lanes(redis).limit("webhooks", LANE_A)
 
 
-async def test_no_endpoint_gets_more_at_once_than_the_setting_allows(redis: ArqRedis, claimant: Claimant) -> None:
+async def test_no_endpoint_gets_more_at_once_than_the_setting_allows(redis: ArqRedis, worker: FakeWorker) -> None:
     await deliveries(redis, 9)
     await Lanes(redis).limit("webhooks", LANE_A, cap=1_000)
-    assert len((await claimant.claim(receiver_cap=3, webhooks=50)).jobs) == 3
+    assert len((await worker.claim(receiver_cap=3, webhooks=50)).jobs) == 3
     await Lanes(redis).limit("webhooks", LANE_A)
 
 
-async def test_a_failure_of_long_ago_is_not_the_begin_of_this_one(redis: ArqRedis, claimant: Claimant) -> None:
+async def test_a_failure_of_long_ago_is_not_the_begin_of_this_one(redis: ArqRedis, worker: FakeWorker) -> None:
     await deliveries(redis, 2)
-    first, second = await take(claimant)
-    await fail(claimant, first)
+    first, second = await take(worker)
+    await fail(worker, first)
     key = f"{LANE}webhooks:{LANE_A}"
     long_ago = int(await redis.hget(key, "failed_at") or 0) - FAILURE_GAP_MS - 1_000
     await redis.hset(key, mapping={"failing_since": long_ago, "failed_at": long_ago})
-    await fail(claimant, second)
+    await fail(worker, second)
     assert int(await redis.hget(key, "failing_since") or 0) > long_ago + FAILURE_GAP_MS
 
 
-async def test_many_slow_endpoints_of_one_owner_leave_room_for_anothers(redis: ArqRedis, claimant: Claimant) -> None:
+async def test_many_slow_endpoints_of_one_owner_leave_room_for_anothers(redis: ArqRedis, worker: FakeWorker) -> None:
     for endpoint in "abcdef":
         await deliveries(redis, 3, endpoint=endpoint)
     await deliveries(redis, 2, endpoint="z", owner="another")
 
     async def owners() -> list[str]:
-        return sorted(job.owner for job in (await claimant.claim(owner_cap=4, webhooks=100)).jobs)
+        return sorted(job.owner for job in (await worker.claim(owner_cap=4, webhooks=100)).jobs)
 
-    first = (await claimant.claim(owner_cap=4, webhooks=100)).jobs
+    first = (await worker.claim(owner_cap=4, webhooks=100)).jobs
     assert sorted(job.owner for job in first) == ["another"] * 2 + ["dev"] * 4
     assert await owners() == []
     ours = [job for job in first if job.owner == "dev"]
     for job in ours[:2]:
-        await claimant.finish(job, well=True)
+        await worker.finish(job, well=True)
     assert await owners() == ["dev"] * 2
     taken = 8
-    while jobs := [*ours[2:], *(await claimant.claim(owner_cap=4, webhooks=100)).jobs]:
+    while jobs := [*ours[2:], *(await worker.claim(owner_cap=4, webhooks=100)).jobs]:
         ours = ours[:2]
         for job in jobs:
-            await claimant.finish(job, well=True)
+            await worker.finish(job, well=True)
         taken += len(jobs)
     assert taken >= 18

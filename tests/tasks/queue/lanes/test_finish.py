@@ -14,7 +14,7 @@ from tasks.queue.records.record import State
 from tasks.queue.redis_keys import ARQ_JOB_MS, ARQ_RESULT_MS
 from tasks.queue.wire import JobFailed, deserialize
 from tasks.settings import Settings
-from tests.support.queue.claimant import Claimant, Taken
+from tests.support.queue.fake_worker import FakeWorker, Taken
 from tests.support.queue.submissions import record_of, submit
 
 BLOB = "b" * 64
@@ -22,9 +22,9 @@ ENDS = ["succeeded", "failed", "cancelled"]
 
 
 @pytest.fixture
-async def job(intake: Intake, claimant: Claimant) -> Taken:
+async def job(intake: Intake, worker: FakeWorker) -> Taken:
     await submit(intake)
-    return await claimant.one()
+    return await worker.one()
 
 
 async def indexed(redis: ArqRedis, job_id: str, owner: str = "dev") -> list[str]:
@@ -35,13 +35,13 @@ async def indexed(redis: ArqRedis, job_id: str, owner: str = "dev") -> list[str]
 class TestEveryEnd:
     @pytest.mark.parametrize("verb", ENDS)
     async def test_the_record_says_how_and_until_when(
-        self, redis: ArqRedis, settings: Settings, claimant: Claimant, job: Taken, verb: str
+        self, redis: ArqRedis, settings: Settings, worker: FakeWorker, job: Taken, verb: str
     ) -> None:
         fields = ("result", '{"a": null}', "error", '{"code": "x", "message": "y"}', "files", '[{"name": "f"}]')
-        assert await claimant.finish(job, verb, fields=fields)
+        assert await worker.finish(job, verb, fields=fields)
         record = await record_of(redis, job.id)
         keep = keep_ms(settings)
-        assert (record.state, record.worker, record.attempt) == (State(verb), claimant.name, 1)
+        assert (record.state, record.worker, record.attempt) == (State(verb), worker.name, 1)
         assert (record.result, record.error) == ({"a": None}, {"code": "x", "message": "y"})
         assert record.files == ({"name": "f"},)
         assert [one["outcome"] for one in record.attempts] == [verb]
@@ -51,12 +51,12 @@ class TestEveryEnd:
 
     @pytest.mark.parametrize("verb", ENDS)
     async def test_nothing_is_left_but_record_indexes_and_result(
-        self, redis: ArqRedis, claimant: Claimant, job: Taken, verb: str
+        self, redis: ArqRedis, worker: FakeWorker, job: Taken, verb: str
     ) -> None:
         await redis.set(f"arq:retry:{job.id}", 1, px=60_000)
         await redis.zadd("arq:abort", {job.id: 1})
-        await claimant.finish(job, verb)
-        await claimant.claim()
+        await worker.finish(job, verb)
+        await worker.claim()
         left = {key.decode() for key in await redis.keys("*")}
         assert {key for key in left if not key.startswith("pressroom:ends:")} == {
             f"pressroom:job:{job.id}",
@@ -72,29 +72,29 @@ class TestEveryEnd:
 
     @pytest.mark.parametrize("verb", [*ENDS, "retrying", "handed_back"])
     async def test_the_job_is_in_the_index_of_its_state_alone(
-        self, redis: ArqRedis, claimant: Claimant, job: Taken, verb: str
+        self, redis: ArqRedis, worker: FakeWorker, job: Taken, verb: str
     ) -> None:
         assert await indexed(redis, job.id) == ["running"]
-        await claimant.finish(job, verb, delay_ms=60_000)
+        await worker.finish(job, verb, delay_ms=60_000)
         assert await indexed(redis, job.id) == ["queued" if verb == "handed_back" else verb]
         assert await redis.zscore("pressroom:jobs:dev", job.id) == job.created_at
 
     @pytest.mark.parametrize("verb", [*ENDS, "retrying"])
-    async def test_those_who_wait_are_told(self, redis: ArqRedis, claimant: Claimant, job: Taken, verb: str) -> None:
+    async def test_those_who_wait_are_told(self, redis: ArqRedis, worker: FakeWorker, job: Taken, verb: str) -> None:
         async with redis.pubsub(ignore_subscribe_messages=True) as pubsub:
             await pubsub.subscribe("pressroom:watched", f"pressroom:changes:{job.id}")
             for _ in range(2):
                 await pubsub.get_message(timeout=1)
-            await claimant.finish(job, verb, delay_ms=60_000)
+            await worker.finish(job, verb, delay_ms=60_000)
             async with asyncio.timeout(5):
                 while (message := await pubsub.get_message(timeout=1)) is None:
                     continue
         assert message["data"] == verb.encode()
 
     async def test_blobs_that_the_job_leaves_are_noted_as_needed(
-        self, redis: ArqRedis, claimant: Claimant, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, job: Taken
     ) -> None:
-        await claimant.finish(job, blobs=(BLOB, "c" * 64))
+        await worker.finish(job, blobs=(BLOB, "c" * 64))
         for blob in (BLOB, "c" * 64):
             assert await redis.smembers(f"pressroom:blob:{blob}") == {job.id.encode()}
 
@@ -115,27 +115,27 @@ class TestArqsView:
         ids=repr,
     )
     async def test_a_success_carries_its_result_to_the_last_null(
-        self, redis: ArqRedis, claimant: Claimant, job: Taken, value: Any
+        self, redis: ArqRedis, worker: FakeWorker, job: Taken, value: Any
     ) -> None:
-        await claimant.finish(job, value=msgpack.packb(value))
+        await worker.finish(job, value=msgpack.packb(value))
         arq = self.job_of(redis, job)
         assert await arq.status() is JobStatus.complete
         result = await arq.result()
         assert (result, repr(result)) == (value, repr(value))
 
     async def test_a_result_may_be_nested_as_deep_as_msgpack_goes(
-        self, redis: ArqRedis, claimant: Claimant, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, job: Taken
     ) -> None:
         value: Any = "bottom"
         for _ in range(100):
             value = {"deeper": value}
-        await claimant.finish(job, value=msgpack.packb(value))
+        await worker.finish(job, value=msgpack.packb(value))
         assert await self.job_of(redis, job).result() == value
 
     async def test_the_story_of_the_job_is_told_in_arqs_words(
-        self, redis: ArqRedis, claimant: Claimant, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, job: Taken
     ) -> None:
-        await claimant.finish(job, value=msgpack.packb({"a": 1}))
+        await worker.finish(job, value=msgpack.packb({"a": 1}))
         info = await self.job_of(redis, job).result_info()
         record = await record_of(redis, job.id)
         assert info is not None
@@ -144,22 +144,22 @@ class TestArqsView:
         times = [int(at.timestamp() * 1000 + 0.5) for at in (info.enqueue_time, info.start_time, info.finish_time)]
         assert times == [record.created_at, record.started_at, record.finished_at]
 
-    async def test_a_failure_is_raised_with_its_code(self, redis: ArqRedis, claimant: Claimant, job: Taken) -> None:
-        await claimant.finish(job, "failed", value=["corrupt", "This is no picture."])
+    async def test_a_failure_is_raised_with_its_code(self, redis: ArqRedis, worker: FakeWorker, job: Taken) -> None:
+        await worker.finish(job, "failed", value=["corrupt", "This is no picture."])
         with pytest.raises(JobFailed) as failed:
             await self.job_of(redis, job).result()
         assert (failed.value.code, failed.value.message) == ("corrupt", "This is no picture.")
 
-    async def test_a_cancellation_is_raised_as_one(self, redis: ArqRedis, claimant: Claimant, job: Taken) -> None:
-        await claimant.finish(job, "cancelled", value=["cancelled", "Stopped."])
+    async def test_a_cancellation_is_raised_as_one(self, redis: ArqRedis, worker: FakeWorker, job: Taken) -> None:
+        await worker.finish(job, "cancelled", value=["cancelled", "Stopped."])
         with pytest.raises(asyncio.CancelledError):
             await self.job_of(redis, job).result()
 
     async def test_an_error_message_that_is_no_valid_text_is_written_legibly(
-        self, redis: ArqRedis, claimant: Claimant, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, job: Taken
     ) -> None:
         """Errors quote the names of files, which come from strangers."""
-        await claimant.finish(job, "failed", value=["failed", "cannot open \udcff.png"])
+        await worker.finish(job, "failed", value=["failed", "cannot open \udcff.png"])
         with pytest.raises(JobFailed) as failed:
             await self.job_of(redis, job).result()
         assert failed.value.message == r"cannot open \udcff.png"
@@ -167,9 +167,9 @@ class TestArqsView:
 
 class TestRetry:
     async def test_a_failed_try_is_counted_and_the_timer_set(
-        self, redis: ArqRedis, claimant: Claimant, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, job: Taken
     ) -> None:
-        await claimant.finish(job, "retrying", delay_ms=5_000)
+        await worker.finish(job, "retrying", delay_ms=5_000)
         record = await record_of(redis, job.id)
         assert (record.state, record.tries, record.attempt) == (State.RETRYING, 1, 1)
         assert 4_000 < record.due_at - (record.started_at or 0) <= 6_000
@@ -177,20 +177,20 @@ class TestRetry:
         assert await redis.exists(f"arq:in-progress:{job.id}", f"arq:result:{job.id}") == 0
         assert await redis.ttl(f"pressroom:job:{job.id}") == -1
 
-    async def test_arqs_copy_outlives_a_wait_of_weeks(self, redis: ArqRedis, claimant: Claimant, job: Taken) -> None:
+    async def test_arqs_copy_outlives_a_wait_of_weeks(self, redis: ArqRedis, worker: FakeWorker, job: Taken) -> None:
         month_ms = 30 * 86_400_000
-        await claimant.finish(job, "retrying", delay_ms=month_ms)
+        await worker.finish(job, "retrying", delay_ms=month_ms)
         assert 0 <= month_ms + ARQ_JOB_MS - await redis.pttl(f"arq:job:{job.id}") < 1000
 
     async def test_a_job_may_be_tried_and_handed_back_often(
-        self, redis: ArqRedis, claimant: Claimant, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, job: Taken
     ) -> None:
         verbs = ["retrying", "handed_back"] * 15
         for n, verb in enumerate(verbs):
             assert (job.attempt, job.tries) == (n + 1, (n + 1) // 2)
-            await claimant.finish(job, verb)
-            job = await claimant.one()
-        await claimant.finish(job)
+            await worker.finish(job, verb)
+            job = await worker.one()
+        await worker.finish(job)
         record = await record_of(redis, job.id)
         assert [one["outcome"] for one in record.attempts] == [*verbs, "succeeded"]
         assert [one["number"] for one in record.attempts] == list(range(1, 32))
@@ -198,18 +198,18 @@ class TestRetry:
 
 class TestBatches:
     async def test_each_outcome_of_a_mixed_batch_is_its_own(
-        self, redis: ArqRedis, intake: Intake, claimant: Claimant
+        self, redis: ArqRedis, intake: Intake, worker: FakeWorker
     ) -> None:
         verbs = [*ENDS, "retrying", "handed_back"]
         for queue in ("default", "media"):
             for owner in ("a", "b"):
                 for _ in range(6):
                     await submit(intake, queue=queue, owner=owner)
-        jobs = (await claimant.claim(default=100, media=100)).jobs
+        jobs = (await worker.claim(default=100, media=100)).jobs
         assert len(jobs) == 24
-        batch = [claimant.outcome(job, verbs[n % 5], delay_ms=60_000) for n, job in enumerate(jobs[:20])]
+        batch = [worker.outcome(job, verbs[n % 5], delay_ms=60_000) for n, job in enumerate(jobs[:20])]
         stale = jobs[20]._replace(attempt=7)
-        answers = await claimant.finish_all(*batch, claimant.outcome(stale, "failed"))
+        answers = await worker.finish_all(*batch, worker.outcome(stale, "failed"))
         assert answers == [True] * 20 + [False]
         for n, job in enumerate(jobs):
             state = "running" if n >= 20 else verbs[n % 5].replace("handed_back", "queued")
@@ -220,44 +220,44 @@ class TestBatches:
         assert running == 4
 
     async def test_lanes_lines_and_turns_return_to_nothing(
-        self, redis: ArqRedis, intake: Intake, claimant: Claimant
+        self, redis: ArqRedis, intake: Intake, worker: FakeWorker
     ) -> None:
         for n in range(300):
             await submit(intake, owner=f"o{n % 30}", queue=("default", "media")[n % 2])
-        while jobs := (await claimant.claim(default=50, media=50)).jobs:
-            ends = [claimant.outcome(job, ENDS[n % 3]) for n, job in enumerate(jobs)]
-            assert all(await claimant.finish_all(*ends))
+        while jobs := (await worker.claim(default=50, media=50)).jobs:
+            ends = [worker.outcome(job, ENDS[n % 3]) for n, job in enumerate(jobs)]
+            assert all(await worker.finish_all(*ends))
         patterns = ("lane", "line", "turns", "parked", "suspects", "wake")
         assert [key for name in patterns for key in await redis.keys(f"pressroom:{name}:*")] == []
         assert await redis.keys("arq:[jqia]*") == []
 
-    async def test_an_empty_batch_is_no_trouble(self, claimant: Claimant) -> None:
-        assert await claimant.finish_all() == []
+    async def test_an_empty_batch_is_no_trouble(self, worker: FakeWorker) -> None:
+        assert await worker.finish_all() == []
 
 
 class TestProgress:
-    async def test_it_is_written_and_told(self, redis: ArqRedis, claimant: Claimant, job: Taken) -> None:
-        assert await claimant.progress(job, 40)
+    async def test_it_is_written_and_told(self, redis: ArqRedis, worker: FakeWorker, job: Taken) -> None:
+        assert await worker.progress(job, 40)
         assert (await record_of(redis, job.id)).progress == {"done": 40}
 
     async def test_a_job_that_is_over_or_unknown_takes_none(
-        self, redis: ArqRedis, claimant: Claimant, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, job: Taken
     ) -> None:
-        await claimant.finish(job)
-        assert not await claimant.progress(job, 40)
-        assert not await claimant.progress(job._replace(id="nobody"), 40)
+        await worker.finish(job)
+        assert not await worker.progress(job, 40)
+        assert not await worker.progress(job._replace(id="nobody"), 40)
         assert await redis.exists("pressroom:job:nobody") == 0
         assert (await record_of(redis, job.id)).progress is None
 
 
 async def test_indexes_do_not_grow_with_jobs_that_are_long_gone(
-    redis: ArqRedis, intake: Intake, claimant: Claimant
+    redis: ArqRedis, intake: Intake, worker: FakeWorker
 ) -> None:
     """An owner who never lists has an index all the same. (What lies behind an old job that lives is the cleanup's.)"""
     for _ in range(200):
         await submit(intake)
-        job = await claimant.one()
-        await claimant.finish(job)
+        job = await worker.one()
+        await worker.finish(job)
         await redis.delete(f"pressroom:job:{job.id}")
     assert await redis.zcard("pressroom:jobs:dev") < 30
     assert await redis.zcard("pressroom:jobs:dev:succeeded") < 30

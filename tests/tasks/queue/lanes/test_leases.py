@@ -6,7 +6,7 @@ from arq.connections import ArqRedis
 from tasks.queue.jobs.enqueue import Intake
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import LEASE_MS, OUTAGE_MS, PATIENCE_MS
-from tests.support.queue.claimant import Claimant, Taken, lapse, look_now
+from tests.support.queue.fake_worker import FakeWorker, Taken, lapse, look_now
 from tests.support.queue.submissions import record_of, submit
 
 QUEUE = "pressroom:queue:default"
@@ -14,10 +14,10 @@ LANE = "pressroom:lane:default:owner:dev"
 
 
 @pytest.fixture
-async def job(intake: Intake, claimant: Claimant) -> Taken:
-    """A job that `claimant` runs."""
+async def job(intake: Intake, worker: FakeWorker) -> Taken:
+    """A job that `worker` runs."""
     await submit(intake)
-    return await claimant.one()
+    return await worker.one()
 
 
 async def redis_was_away(redis: ArqRedis) -> None:
@@ -28,29 +28,29 @@ async def redis_was_away(redis: ArqRedis) -> None:
 
 class TestRenewal:
     async def test_a_renewed_lease_runs_its_full_time_again(
-        self, redis: ArqRedis, claimant: Claimant, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, job: Taken
     ) -> None:
         await redis.pexpire(f"arq:in-progress:{job.id}", 100)
         await look_now(redis, job.id)
-        assert await claimant.renew(job) == []
+        assert await worker.renew(job) == []
         assert LEASE_MS - 1000 < await redis.pttl(f"arq:in-progress:{job.id}") <= LEASE_MS
-        claim = await claimant.claim()
+        claim = await worker.claim()
         assert claim.jobs == []
         assert LEASE_MS - 1000 < claim.wait_ms <= LEASE_MS
 
     async def test_all_leases_are_renewed_in_one_call_and_the_lost_ones_named(
-        self, redis: ArqRedis, intake: Intake, claimant: Claimant, rival: Claimant
+        self, redis: ArqRedis, intake: Intake, worker: FakeWorker, rival: FakeWorker
     ) -> None:
         for n in range(6):
             await submit(intake, queue="media" if n % 2 else "default", owner=f"o{n}")
-        kept, lapsed, done, back, later, gone = (await claimant.claim(default=9, media=9)).jobs
+        kept, lapsed, done, back, later, gone = (await worker.claim(default=9, media=9)).jobs
         await lapse(redis, lapsed)
         await rival.claim(default=9, media=9)
-        await claimant.finish(done)
-        await claimant.finish(back, "handed_back")
-        await claimant.finish(later, "retrying", delay_ms=60_000)
+        await worker.finish(done)
+        await worker.finish(back, "handed_back")
+        await worker.finish(later, "retrying", delay_ms=60_000)
         nobody = gone._replace(id="nobody")
-        assert await claimant.renew(kept, lapsed, done, back, later, nobody, gone) == [
+        assert await worker.renew(kept, lapsed, done, back, later, nobody, gone) == [
             lapsed.id,
             done.id,
             back.id,
@@ -58,38 +58,38 @@ class TestRenewal:
             "nobody",
         ]
 
-    async def test_nothing_to_renew_is_no_trouble(self, claimant: Claimant) -> None:
-        assert await claimant.renew() == []
+    async def test_nothing_to_renew_is_no_trouble(self, worker: FakeWorker) -> None:
+        assert await worker.renew() == []
 
     async def test_a_lease_that_lapsed_while_nobody_claimed_is_taken_up_again(
-        self, redis: ArqRedis, claimant: Claimant, rival: Claimant, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, rival: FakeWorker, job: Taken
     ) -> None:
         await lapse(redis, job)
-        assert await claimant.renew(job) == []
+        assert await worker.renew(job) == []
         assert (await rival.claim()).jobs == []
-        assert await claimant.finish(job)
+        assert await worker.finish(job)
 
     async def test_a_lease_that_redis_forgot_is_written_anew(
-        self, redis: ArqRedis, claimant: Claimant, rival: Claimant, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, rival: FakeWorker, job: Taken
     ) -> None:
         await redis.delete(f"arq:in-progress:{job.id}")
         await redis.zrem("arq:queue", job.id)
-        assert await claimant.renew(job) == []
+        assert await worker.renew(job) == []
         assert (await rival.claim()).wait_ms > LEASE_MS - 1000
 
     async def test_a_live_key_protects_a_job_whose_timer_is_due(
-        self, redis: ArqRedis, claimant: Claimant, rival: Claimant, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, rival: FakeWorker, job: Taken
     ) -> None:
         """As `Job.abort()` leaves it, which lets the timer of any job be due."""
         await look_now(redis, job.id)
         assert (await rival.claim()).jobs == []
         assert (await record_of(redis, job.id)).attempts == ()
-        assert await claimant.finish(job)
+        assert await worker.finish(job)
 
 
 class TestLapse:
     async def test_a_dead_workers_job_runs_again_and_no_try_is_used_up(
-        self, redis: ArqRedis, claimant: Claimant, rival: Claimant, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, rival: FakeWorker, job: Taken
     ) -> None:
         await lapse(redis, job)
         again = await rival.one()
@@ -98,14 +98,14 @@ class TestLapse:
         assert (record.state, record.worker, record.tries) == (State.RUNNING, rival.name, 0)
         (attempt,) = record.attempts
         assert attempt.keys() == {"number", "worker", "outcome", "started_at", "ended_at"}
-        assert (attempt["number"], attempt["worker"], attempt["outcome"]) == (1, claimant.name, "lapsed")
+        assert (attempt["number"], attempt["worker"], attempt["outcome"]) == (1, worker.name, "lapsed")
         assert attempt["started_at"] <= attempt["ended_at"] <= (record.started_at or 0)
 
     async def test_the_lane_counts_it_once(
-        self, redis: ArqRedis, claimant: Claimant, rival: Claimant, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, rival: FakeWorker, job: Taken
     ) -> None:
         await lapse(redis, job)
-        await claimant.claim(0)
+        await worker.claim(0)
         assert await redis.exists(LANE) == 0
         again = await rival.one()
         assert await redis.hget(LANE, "running") == b"1"
@@ -113,7 +113,7 @@ class TestLapse:
         assert await redis.exists(LANE) == 0
 
     async def test_a_lapse_makes_room_in_a_full_lane(
-        self, redis: ArqRedis, intake: Intake, rival: Claimant, job: Taken
+        self, redis: ArqRedis, intake: Intake, rival: FakeWorker, job: Taken
     ) -> None:
         waiting = await submit(intake)
         assert (await rival.claim(lane_cap=1)).jobs == []
@@ -123,12 +123,12 @@ class TestLapse:
         assert (await record_of(redis, waiting)).state is State.QUEUED
 
     async def test_failed_tries_and_lapses_are_counted_apart(
-        self, redis: ArqRedis, claimant: Claimant, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, job: Taken
     ) -> None:
-        await claimant.finish(job, "retrying")
-        await lapse(redis, await claimant.one())
-        await claimant.finish(await claimant.one(), "retrying")
-        last = await claimant.one()
+        await worker.finish(job, "retrying")
+        await lapse(redis, await worker.one())
+        await worker.finish(await worker.one(), "retrying")
+        last = await worker.one()
         assert (last.attempt, last.tries) == (4, 2)
         outcomes = [one["outcome"] for one in (await record_of(redis, job.id)).attempts]
         assert outcomes == ["retrying", "lapsed", "retrying"]
@@ -136,19 +136,19 @@ class TestLapse:
 
 class TestTheFence:
     @pytest.fixture
-    async def again(self, redis: ArqRedis, rival: Claimant, job: Taken) -> Taken:
+    async def again(self, redis: ArqRedis, rival: FakeWorker, job: Taken) -> Taken:
         """The job, whose lease lapsed, as its second worker runs it."""
         await lapse(redis, job)
         return await rival.one()
 
     @pytest.mark.parametrize("verb", ["succeeded", "failed", "cancelled", "retrying", "handed_back"])
     async def test_the_first_worker_changes_nothing_any_more(
-        self, redis: ArqRedis, claimant: Claimant, job: Taken, again: Taken, verb: str
+        self, redis: ArqRedis, worker: FakeWorker, job: Taken, again: Taken, verb: str
     ) -> None:
         before = await redis.hgetall(f"pressroom:job:{job.id}")
-        assert await claimant.finish(job, verb, blobs=("b" * 64,)) is False
-        assert await claimant.progress(job, 50) is False
-        assert await claimant.renew(job) == [job.id]
+        assert await worker.finish(job, verb, blobs=("b" * 64,)) is False
+        assert await worker.progress(job, 50) is False
+        assert await worker.renew(job) == [job.id]
         assert await redis.hgetall(f"pressroom:job:{job.id}") == before
         assert await redis.get(f"arq:in-progress:{job.id}") == b"worker-2"
         assert await redis.exists("pressroom:blob:" + "b" * 64, f"arq:result:{job.id}") == 0
@@ -156,56 +156,56 @@ class TestTheFence:
         assert (await record_of(redis, job.id)).attempt == again.attempt
 
     async def test_the_same_worker_is_fenced_by_its_attempt(
-        self, redis: ArqRedis, claimant: Claimant, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, job: Taken
     ) -> None:
         await lapse(redis, job)
-        again = await claimant.one()
-        assert await claimant.renew(job) == [job.id]
-        assert not await claimant.finish(job)
-        assert not await claimant.progress(job, 1)
-        assert await claimant.renew(again) == []
-        assert await claimant.progress(again, 1)
-        assert await claimant.finish(again)
+        again = await worker.one()
+        assert await worker.renew(job) == [job.id]
+        assert not await worker.finish(job)
+        assert not await worker.progress(job, 1)
+        assert await worker.renew(again) == []
+        assert await worker.progress(again, 1)
+        assert await worker.finish(again)
 
     async def test_a_finish_that_is_said_twice_counts_once(
-        self, redis: ArqRedis, claimant: Claimant, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, job: Taken
     ) -> None:
         """A connection may break after the script ran and before it was answered."""
-        assert await claimant.finish_all(claimant.outcome(job, "succeeded"), claimant.outcome(job, "failed")) == [
+        assert await worker.finish_all(worker.outcome(job, "succeeded"), worker.outcome(job, "failed")) == [
             True,
             False,
         ]
-        assert not await claimant.finish(job, "handed_back")
+        assert not await worker.finish(job, "handed_back")
         assert (await record_of(redis, job.id)).state is State.SUCCEEDED
         assert await redis.exists(LANE) == 0
 
 
 class TestPatience:
     async def test_without_an_outage_a_lapsed_lease_is_claimed_at_once(
-        self, redis: ArqRedis, rival: Claimant, job: Taken
+        self, redis: ArqRedis, rival: FakeWorker, job: Taken
     ) -> None:
         await lapse(redis, job)
         assert (await rival.claim()).ids == [job.id]
 
     async def test_after_an_outage_nobodys_lease_lapses_before_its_worker_can_renew(
-        self, redis: ArqRedis, intake: Intake, claimant: Claimant, rival: Claimant
+        self, redis: ArqRedis, intake: Intake, worker: FakeWorker, rival: FakeWorker
     ) -> None:
         for _ in range(3):
             await submit(intake)
-        jobs = (await claimant.claim()).jobs
+        jobs = (await worker.claim()).jobs
         for job in jobs:
             await lapse(redis, job)
         await redis_was_away(redis)
         claim = await rival.claim()
         assert claim.jobs == []
         assert PATIENCE_MS - 1000 < claim.wait_ms <= PATIENCE_MS
-        assert await claimant.renew(*jobs) == []
+        assert await worker.renew(*jobs) == []
         await redis.hset(QUEUE, "patience", 0)
         assert (await rival.claim()).jobs == []
-        assert all([await claimant.finish(job) for job in jobs])
+        assert all([await worker.finish(job) for job in jobs])
 
     async def test_patience_does_not_grow_with_each_claim_and_ends(
-        self, redis: ArqRedis, rival: Claimant, job: Taken
+        self, redis: ArqRedis, rival: FakeWorker, job: Taken
     ) -> None:
         await lapse(redis, job)
         await redis_was_away(redis)
@@ -221,7 +221,7 @@ class TestPatience:
         assert (await rival.claim()).ids == [job.id]
 
     async def test_patience_holds_up_running_jobs_alone(
-        self, redis: ArqRedis, intake: Intake, rival: Claimant, job: Taken
+        self, redis: ArqRedis, intake: Intake, rival: FakeWorker, job: Taken
     ) -> None:
         await lapse(redis, job)
         waiting = await submit(intake)
@@ -231,7 +231,7 @@ class TestPatience:
         assert (await rival.claim()).ids == [waiting, due]
 
     async def test_a_queue_that_was_never_claimed_from_has_no_outage_behind_it(
-        self, redis: ArqRedis, rival: Claimant, job: Taken
+        self, redis: ArqRedis, rival: FakeWorker, job: Taken
     ) -> None:
         await lapse(redis, job)
         await redis.hdel(QUEUE, "seen", "patience")

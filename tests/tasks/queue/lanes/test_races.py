@@ -10,14 +10,14 @@ from tasks.queue.jobs.enqueue import Intake
 from tasks.queue.jobs.reopen import Reopener
 from tasks.queue.records.record import State
 from tasks.settings import Settings
-from tests.support.queue.claimant import Claimant
+from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import record_of, submit
 
 ROUNDS = 1_000
 AT_ONCE = 50
 
 
-async def race(redis: ArqRedis, intake: Intake, canceller: Canceller, claimant: Claimant, n: int) -> str:
+async def race(redis: ArqRedis, intake: Intake, canceller: Canceller, worker: FakeWorker, n: int) -> str:
     """A job is claimed, ended and cancelled, each at some moment; how it came out."""
     job_id = await submit(intake, owner=f"owner-{n}")
 
@@ -25,12 +25,12 @@ async def race(redis: ArqRedis, intake: Intake, canceller: Canceller, claimant: 
         """What the worker was told for what it did, if it got the job at all."""
         for _ in range(n % 5):
             await asyncio.sleep(0)
-        jobs = (await claimant.claim(AT_ONCE)).jobs
+        jobs = (await worker.claim(AT_ONCE)).jobs
         # A worker that hears the sign before it is done says so; one that is done does not look any more.
         heard = [await redis.zscore("arq:abort", job.id) is not None for job in jobs]
         verbs = ["cancelled" if one else "succeeded" for one in heard]
-        outcomes = [claimant.outcome(job, verb) for job, verb in zip(jobs, verbs, strict=True)]
-        assert await claimant.finish_all(*outcomes) == [True] * len(jobs), "whoever runs a job has the last word"
+        outcomes = [worker.outcome(job, verb) for job, verb in zip(jobs, verbs, strict=True)]
+        assert await worker.finish_all(*outcomes) == [True] * len(jobs), "whoever runs a job has the last word"
         return verbs
 
     async def cancel() -> str:
@@ -54,11 +54,11 @@ async def race(redis: ArqRedis, intake: Intake, canceller: Canceller, claimant: 
 
 
 async def test_a_cancellation_and_an_end_have_one_winner(
-    redis: ArqRedis, intake: Intake, canceller: Canceller, claimant: Claimant
+    redis: ArqRedis, intake: Intake, canceller: Canceller, worker: FakeWorker
 ) -> None:
     outcomes: Counter[str] = Counter()
     for start in range(0, ROUNDS, AT_ONCE):
-        racing = (race(redis, intake, canceller, claimant, n) for n in range(start, start + AT_ONCE))
+        racing = (race(redis, intake, canceller, worker, n) for n in range(start, start + AT_ONCE))
         outcomes.update(await asyncio.gather(*racing))
     assert outcomes.total() == ROUNDS
     assert {"cancelled, cancelled", "running, succeeded", "succeeded, succeeded"} <= outcomes.keys(), outcomes

@@ -11,7 +11,7 @@ from tasks.queue.records.record import Priority, State
 from tasks.queue.redis_keys import FAILING, JOB, QUEUES
 from tasks.refusal import Refusal
 from tasks.settings import Settings
-from tests.support.queue.claimant import Claimant, lapse
+from tests.support.queue.fake_worker import FakeWorker, lapse
 from tests.support.queue.fan_out import LANE_A, deliveries
 from tests.support.queue.submissions import submission, submit
 
@@ -45,7 +45,7 @@ async def make_due(redis: ArqRedis, job_id: str, seconds: float) -> None:
 
 
 async def test_jobs_are_counted_through_all_their_states(
-    redis: ArqRedis, overview: Overview, intake: Intake, claimant: Claimant, canceller: Canceller
+    redis: ArqRedis, overview: Overview, intake: Intake, worker: FakeWorker, canceller: Canceller
 ) -> None:
     assert await jobs(overview) == {}
     await submit(intake, delay_ms=HOUR_MS)
@@ -53,11 +53,11 @@ async def test_jobs_are_counted_through_all_their_states(
     await submit(intake, queue="media")
     assert await jobs(overview) == {State.SCHEDULED: 1, State.QUEUED: 4}
     assert await jobs(overview, "media") == {State.QUEUED: 1}
-    taken = {job.id: job for job in (await claimant.claim(3)).jobs}
+    taken = {job.id: job for job in (await worker.claim(3)).jobs}
     assert await jobs(overview) == {State.SCHEDULED: 1, State.QUEUED: 1, State.RUNNING: 3}
-    await claimant.finish(taken[first])
-    await claimant.finish(taken[second], "retrying", delay_ms=HOUR_MS)
-    await claimant.finish(taken[third], "handed_back")
+    await worker.finish(taken[first])
+    await worker.finish(taken[second], "retrying", delay_ms=HOUR_MS)
+    await worker.finish(taken[third], "handed_back")
     await canceller.cancel(fourth)
     assert await jobs(overview) == {State.SCHEDULED: 1, State.QUEUED: 1, State.RETRYING: 1}
     standing = of(await overview.queues())
@@ -66,21 +66,21 @@ async def test_jobs_are_counted_through_all_their_states(
 
 
 async def test_a_job_whose_worker_died_runs_until_that_is_noticed(
-    redis: ArqRedis, overview: Overview, intake: Intake, claimant: Claimant
+    redis: ArqRedis, overview: Overview, intake: Intake, worker: FakeWorker
 ) -> None:
     await submit(intake)
-    job = await claimant.one()
+    job = await worker.one()
     await lapse(redis, job)
     assert (await jobs(overview), of(await overview.queues()).due) == ({State.RUNNING: 1}, 0)
-    await claimant.claim(0)
+    await worker.claim(0)
     assert await jobs(overview) == {State.QUEUED: 1}
 
 
-async def test_a_batch_is_in_no_queue(overview: Overview, intake: Intake, claimant: Claimant) -> None:
+async def test_a_batch_is_in_no_queue(overview: Overview, intake: Intake, worker: FakeWorker) -> None:
     await intake.accept_batch([submission(), submission()])
     assert await jobs(overview) == {State.QUEUED: 2}
-    for job in (await claimant.claim()).jobs:
-        await claimant.finish(job)
+    for job in (await worker.claim()).jobs:
+        await worker.finish(job)
     standing = of(await overview.queues())
     assert (sum(standing.jobs.values()), standing.ended) == (0, {State.SUCCEEDED: 2})
 
@@ -110,16 +110,16 @@ async def test_the_age_is_that_of_the_oldest_job_that_could_start_whatever_its_r
 
 @pytest.mark.parametrize("why", ["parked", "full", "paused"])
 async def test_jobs_that_wait_for_something_else_than_a_worker_are_not_old(
-    redis: ArqRedis, overview: Overview, intake: Intake, claimant: Claimant, lanes: Lanes, why: str
+    redis: ArqRedis, overview: Overview, intake: Intake, worker: FakeWorker, lanes: Lanes, why: str
 ) -> None:
     if why == "full":
         await submit(intake)
-        await claimant.claim(lane_cap=1)
+        await worker.claim(lane_cap=1)
     await make_due(redis, await submit(intake), 500)
     if why == "parked":
         await lanes.park("default", "owner:dev", HOUR_MS)
     elif why == "full":
-        await claimant.claim(lane_cap=1)
+        await worker.claim(lane_cap=1)
     else:
         await lanes.pause("default")
     standing = await overview.queues()
@@ -129,12 +129,12 @@ async def test_jobs_that_wait_for_something_else_than_a_worker_are_not_old(
 
 
 async def test_the_rate_is_of_the_window(
-    redis: ArqRedis, overview: Overview, intake: Intake, claimant: Claimant
+    redis: ArqRedis, overview: Overview, intake: Intake, worker: FakeWorker
 ) -> None:
     for _ in range(6):
         await submit(intake)
-    for job in (await claimant.claim()).jobs:
-        await claimant.finish(job)
+    for job in (await worker.claim()).jobs:
+        await worker.finish(job)
     standing = await overview.queues()
     assert 60 <= standing.window_s < 70
     assert standing.rate(of(standing)) == 6 / standing.window_s
@@ -146,7 +146,7 @@ async def test_the_rate_is_of_the_window(
 
 
 async def test_a_lane_says_why_it_waits(
-    redis: ArqRedis, overview: Overview, intake: Intake, claimant: Claimant, lanes: Lanes
+    redis: ArqRedis, overview: Overview, intake: Intake, worker: FakeWorker, lanes: Lanes
 ) -> None:
     for owner, count in (("ready", 1), ("full", 3), ("parked", 1), ("limited", 2)):
         for _ in range(count):
@@ -155,7 +155,7 @@ async def test_a_lane_says_why_it_waits(
     await lanes.limit("default", "owner:limited", rate=0.001)
     await lanes.park("default", "owner:parked", HOUR_MS)
     await lanes.park("default", "owner:ready", HOUR_MS)
-    taken = (await claimant.claim()).jobs
+    taken = (await worker.claim()).jobs
     await lanes.unpark("default", "owner:ready")
     found = await lanes_of(overview)
     assert {name: (lane.state, lane.waiting, lane.running, lane.cap) for name, lane in found.items()} == {
@@ -168,38 +168,38 @@ async def test_a_lane_says_why_it_waits(
     assert found["owner:limited"].rate == 0.001
     assert found["owner:parked"].until_ms > found["owner:parked"].since_ms > 0 == found["owner:full"].until_ms
     for job in taken:
-        await claimant.finish(job)
+        await worker.finish(job)
     assert (await lanes_of(overview))["owner:full"].state == "ready", "what ended made room"
     for lane in ("owner:full", "owner:limited"):
         await lanes.limit("default", lane)
 
 
 async def test_a_full_lane_whose_jobs_are_cancelled_or_that_is_parked_is_full_no_more(
-    redis: ArqRedis, overview: Overview, intake: Intake, claimant: Claimant, lanes: Lanes, canceller: Canceller
+    redis: ArqRedis, overview: Overview, intake: Intake, worker: FakeWorker, lanes: Lanes, canceller: Canceller
 ) -> None:
     _, second, third = [await submit(intake) for _ in range(3)]
-    await claimant.claim(lane_cap=1)
-    await claimant.claim(lane_cap=1)
+    await worker.claim(lane_cap=1)
+    await worker.claim(lane_cap=1)
     await canceller.cancel(second)
     assert (await lanes_of(overview))["owner:dev"].state == "full"
     await lanes.park("default", "owner:dev", HOUR_MS)
     assert (await lanes_of(overview))["owner:dev"].state == "parked"
     await lanes.unpark("default", "owner:dev")
-    await claimant.claim(lane_cap=1)
+    await worker.claim(lane_cap=1)
     assert (await lanes_of(overview))["owner:dev"].state == "full"
     await canceller.cancel(third)
     assert await lanes_of(overview) == {}
 
 
-async def test_an_endpoints_lane_tells_of_its_failures(redis: ArqRedis, overview: Overview, claimant: Claimant) -> None:
+async def test_an_endpoints_lane_tells_of_its_failures(redis: ArqRedis, overview: Overview, worker: FakeWorker) -> None:
     await deliveries(redis, 7)
-    for job in (await claimant.claim(webhooks=5)).jobs:
-        await claimant.finish(job, "retrying", delay_ms=HOUR_MS, well=False)
+    for job in (await worker.claim(webhooks=5)).jobs:
+        await worker.finish(job, "retrying", delay_ms=HOUR_MS, well=False)
     lane = (await lanes_of(overview, "webhooks"))[LANE_A]
     assert (lane.state, lane.waiting, lane.cap, lane.failures) == ("parked", 2, 1, 5)
     assert lane.failing_since_ms == await redis.zscore(FAILING, "a")
     await redis.zadd("pressroom:parked:webhooks", {LANE_A: 1})
-    await claimant.finish(await claimant.one(webhooks=1), well=True)
+    await worker.finish(await worker.one(webhooks=1), well=True)
     assert await redis.exists(FAILING) == 0
 
 

@@ -7,76 +7,76 @@ from tasks.queue.jobs.enqueue import Intake
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import QUARANTINE_MS
-from tests.support.queue.claimant import Claimant, Taken, lapse, look_now
+from tests.support.queue.fake_worker import FakeWorker, Taken, lapse, look_now
 from tests.support.queue.submissions import record_of, submit
 
 SUSPECTS = "pressroom:suspects:default"
 
 
 @pytest.fixture
-async def suspect(redis: ArqRedis, intake: Intake, claimant: Claimant) -> str:
+async def suspect(redis: ArqRedis, intake: Intake, worker: FakeWorker) -> str:
     """A job under which two workers have died."""
     job_id = await submit(intake, owner="acme")
     for _ in range(2):
-        await lapse(redis, await claimant.one())
-    await claimant.claim(0)
+        await lapse(redis, await worker.one())
+    await worker.claim(0)
     assert await redis.zrange(SUSPECTS, 0, -1) == [job_id.encode()]
     return job_id
 
 
-async def alone(claimant: Claimant) -> Taken:
-    claim = await claimant.claim()
+async def alone(worker: FakeWorker) -> Taken:
+    claim = await worker.claim()
     assert claim.mode == "alone"
     (job,) = claim.jobs
     return job
 
 
 async def test_a_suspect_runs_alone_though_others_wait(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, suspect: str
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, suspect: str
 ) -> None:
     others = [await submit(intake), await submit(intake, queue="media")]
-    claim = await claimant.claim(default=5, media=5)
+    claim = await worker.claim(default=5, media=5)
     assert (claim.ids, claim.mode) == ([suspect], "alone")
     assert await redis.hget("pressroom:lane:default:owner:acme", "running") == b"1"
-    assert await claimant.finish(claim.jobs[0])
+    assert await worker.finish(claim.jobs[0])
     assert await redis.exists("pressroom:lane:default:owner:acme") == 0
-    assert (await claimant.claim(default=5, media=5)).ids == others
+    assert (await worker.claim(default=5, media=5)).ids == others
 
 
 async def test_a_busy_worker_empties_itself_first(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, suspect: str
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, suspect: str
 ) -> None:
     await submit(intake)
-    claim = await claimant.claim(idle=False)
+    claim = await worker.claim(idle=False)
     assert (claim.jobs, claim.mode) == ([], "drain")
     assert 0 < await redis.pttl("pressroom:quarantine") <= QUARANTINE_MS
-    assert (await claimant.claim(idle=False)).mode == "drain"
-    assert (await alone(claimant)).id == suspect
+    assert (await worker.claim(idle=False)).mode == "drain"
+    assert (await alone(worker)).id == suspect
     assert await redis.exists("pressroom:quarantine") == 0
 
 
 async def test_one_worker_at_a_time_empties_itself(
-    intake: Intake, claimant: Claimant, rival: Claimant, suspect: str
+    intake: Intake, worker: FakeWorker, rival: FakeWorker, suspect: str
 ) -> None:
     other = await submit(intake)
-    assert (await claimant.claim(idle=False)).mode == "drain"
+    assert (await worker.claim(idle=False)).mode == "drain"
     claim = await rival.claim(idle=False)
     assert (claim.ids, claim.mode) == ([other], "any")
 
 
 async def test_an_empty_worker_takes_a_suspect_that_a_busy_one_makes_room_for(
-    intake: Intake, claimant: Claimant, rival: Claimant, suspect: str
+    intake: Intake, worker: FakeWorker, rival: FakeWorker, suspect: str
 ) -> None:
-    assert (await claimant.claim(idle=False)).mode == "drain"
+    assert (await worker.claim(idle=False)).mode == "drain"
     assert (await alone(rival)).id == suspect
     other = await submit(intake)
-    claim = await claimant.claim()
+    claim = await worker.claim()
     assert (claim.ids, claim.mode) == ([other], "any")
 
 
-async def test_a_third_death_makes_it_poison(redis: ArqRedis, intake: Intake, claimant: Claimant, suspect: str) -> None:
-    await lapse(redis, await alone(claimant))
-    assert (await claimant.claim()).jobs == []
+async def test_a_third_death_makes_it_poison(redis: ArqRedis, intake: Intake, worker: FakeWorker, suspect: str) -> None:
+    await lapse(redis, await alone(worker))
+    assert (await worker.claim()).jobs == []
     record = await record_of(redis, suspect)
     assert record.state is State.FAILED
     assert record.error is not None
@@ -88,48 +88,48 @@ async def test_a_third_death_makes_it_poison(redis: ArqRedis, intake: Intake, cl
 
 @pytest.mark.parametrize("verb", ["handed_back", "retrying"])
 async def test_a_suspect_that_goes_back_is_a_suspect_still(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, suspect: str, verb: str
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, suspect: str, verb: str
 ) -> None:
     """A deploy in its third run must not put it beside others in its fourth."""
-    await claimant.finish(await alone(claimant), verb)
+    await worker.finish(await alone(worker), verb)
     await submit(intake)
-    assert (await alone(claimant)).id == suspect
+    assert (await alone(worker)).id == suspect
 
 
 async def test_suspects_run_one_after_the_other(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, rival: Claimant, suspect: str
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, rival: FakeWorker, suspect: str
 ) -> None:
     second = await submit(intake, owner="other")
     for _ in range(2):
         # Taken beside nothing else: the first suspect is out of the way meanwhile.
         await redis.zrem(SUSPECTS, suspect)
-        await lapse(redis, await claimant.one())
-        await claimant.claim(0)
+        await lapse(redis, await worker.one())
+        await worker.claim(0)
         await redis.zadd(SUSPECTS, {suspect: 1})
-    assert [(await alone(claimant)).id, (await alone(rival)).id] == [suspect, second]
+    assert [(await alone(worker)).id, (await alone(rival)).id] == [suspect, second]
 
 
 async def test_a_paused_queue_or_a_parked_lane_keeps_its_suspects(
-    intake: Intake, claimant: Claimant, lanes: Lanes, suspect: str
+    intake: Intake, worker: FakeWorker, lanes: Lanes, suspect: str
 ) -> None:
     other = await submit(intake, queue="media")
     await lanes.pause("default")
-    assert (await claimant.claim(default=5, media=5)).ids == [other]
+    assert (await worker.claim(default=5, media=5)).ids == [other]
     await lanes.resume("default")
     await lanes.park("default", "owner:acme", 3_600_000)
     for idle in (True, False):
-        claim = await claimant.claim(idle=idle)
+        claim = await worker.claim(idle=idle)
         assert (claim.jobs, claim.mode) == ([], "any")
     await lanes.unpark("default", "owner:acme")
-    assert (await alone(claimant)).id == suspect
+    assert (await alone(worker)).id == suspect
 
 
-async def test_a_worker_without_a_free_slot_in_its_queue_does_not_take_it(claimant: Claimant, suspect: str) -> None:
-    claim = await claimant.claim(default=0, media=5)
+async def test_a_worker_without_a_free_slot_in_its_queue_does_not_take_it(worker: FakeWorker, suspect: str) -> None:
+    claim = await worker.claim(default=0, media=5)
     assert (claim.jobs, claim.mode) == ([], "any")
 
 
-async def test_a_safety_timer_keeps_a_suspect_apart(redis: ArqRedis, claimant: Claimant, suspect: str) -> None:
+async def test_a_safety_timer_keeps_a_suspect_apart(redis: ArqRedis, worker: FakeWorker, suspect: str) -> None:
     await look_now(redis, suspect)
-    assert (await alone(claimant)).id == suspect
-    assert (await claimant.claim()).jobs == []
+    assert (await alone(worker)).id == suspect
+    assert (await worker.claim()).jobs == []

@@ -12,7 +12,7 @@ from tasks.queue.records import indexes as shelves
 from tasks.queue.records.list import Page, read, read_page
 from tasks.queue.records.record import State
 from tasks.refusal import Refusal
-from tests.support.queue.claimant import Claimant
+from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import submit
 
 
@@ -79,11 +79,11 @@ async def test_jobs_that_arrive_while_a_page_is_read_move_nothing(redis: ArqRedi
 
 
 async def test_a_cursor_whose_job_has_left_the_index_goes_on_after_its_place(
-    redis: ArqRedis, intake: Intake, claimant: Claimant
+    redis: ArqRedis, intake: Intake, worker: FakeWorker
 ) -> None:
     shown = await submit_at_once(redis, intake, 10)
     first = await read_page(redis, "dev", state=State.QUEUED, limit=4)
-    await claimant.claim(10)
+    await worker.claim(10)
     await redis.zadd("pressroom:jobs:dev:queued", {one: 1_700_000_000_000 for one in shown if one != shown[3]})
     second = await read_page(redis, "dev", state=State.QUEUED, limit=4, cursor=first.cursor)
     assert ids(second) == shown[4:8], "those of the same millisecond that come after it are not skipped"
@@ -111,10 +111,10 @@ async def test_records_that_have_vanished_are_left_out_and_leave_the_index(redis
         await redis.hincrby("pressroom:queue:default", "in:queued", -1)
 
 
-async def test_a_state_is_its_own_list(redis: ArqRedis, intake: Intake, claimant: Claimant) -> None:
+async def test_a_state_is_its_own_list(redis: ArqRedis, intake: Intake, worker: FakeWorker) -> None:
     running, done = await submit(intake, owner="a"), await submit(intake)
-    taken = {job.id: job for job in (await claimant.claim()).jobs}
-    await claimant.finish(taken[done])
+    taken = {job.id: job for job in (await worker.claim()).jobs}
+    await worker.finish(taken[done])
     later = await submit(intake, delay_ms=60_000)
     for state, owner, expected in (
         (State.RUNNING, "a", [running]),

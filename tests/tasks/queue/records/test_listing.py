@@ -12,7 +12,7 @@ from tasks.queue.records import indexes as shelves
 from tasks.queue.records import list as read_module
 from tasks.queue.records.list import Listing, Selection
 from tasks.queue.records.record import State
-from tests.support.queue.claimant import Claimant
+from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import submit
 
 
@@ -148,11 +148,11 @@ async def test_a_whole_id_is_found_at_once_wherever_it_stands(
 
 
 async def test_what_has_expired_is_not_listed_and_shortens_no_page(
-    redis: ArqRedis, intake: Intake, listing: Listing, claimant: Claimant
+    redis: ArqRedis, intake: Intake, listing: Listing, worker: FakeWorker
 ) -> None:
     made = [await submit_at(redis, intake, n) for n in range(6)]
-    for job in (await claimant.claim()).jobs:
-        await claimant.finish(job)
+    for job in (await worker.claim()).jobs:
+        await worker.finish(job)
         if job.id in made[2:5]:
             await redis.hset(f"pressroom:job:{job.id}", "expires_at", 1)
     page = await listing.page(Selection(("dev",)), limit=2)
@@ -161,7 +161,7 @@ async def test_what_has_expired_is_not_listed_and_shortens_no_page(
 
 
 async def test_jobs_are_counted_by_state_and_time(
-    redis: ArqRedis, intake: Intake, listing: Listing, claimant: Claimant
+    redis: ArqRedis, intake: Intake, listing: Listing, worker: FakeWorker
 ) -> None:
     for n in range(3):
         await submit_at(redis, intake, n)
@@ -169,5 +169,5 @@ async def test_jobs_are_counted_by_state_and_time(
     both = Selection(("dev", "a"), state=State.RUNNING, prefix="x")
     assert await listing.counts(both) == {**dict.fromkeys(State, 0), State.QUEUED: 3, State.SCHEDULED: 1}
     assert (await listing.counts(Selection(("dev",), since_ms=1, until_ms=1)))[State.QUEUED] == 1
-    await claimant.claim()
+    await worker.claim()
     assert (await listing.counts(Selection(("dev",))))[State.RUNNING] == 3

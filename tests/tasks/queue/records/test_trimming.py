@@ -10,7 +10,7 @@ from tasks.queue.records.record import State
 from tasks.queue.records.trimming import AT_ONCE, trim
 from tasks.queue.redis_keys import BLOB, JOB, JOBS
 from tasks.settings import TAKEN_NAMES
-from tests.support.queue.claimant import Claimant
+from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import submit
 
 
@@ -24,11 +24,11 @@ async def index(redis: ArqRedis, name: str) -> set[str]:
 
 
 async def test_an_index_loses_the_jobs_that_are_gone_and_keeps_the_others(
-    redis: ArqRedis, intake: Intake, claimant: Claimant
+    redis: ArqRedis, intake: Intake, worker: FakeWorker
 ) -> None:
     ids = [await submit(intake) for _ in range(4)]
-    for job in (await claimant.claim(3)).jobs:
-        await claimant.finish(job, "failed")
+    for job in (await worker.claim(3)).jobs:
+        await worker.finish(job, "failed")
     await redis.delete(JOB + ids[0], JOB + ids[2])
     assert await trimmed(redis) == 8, "two jobs, on two shelves, of all and of those that failed"
     for shelf in ("dev", "dev/echo"):
@@ -86,14 +86,14 @@ async def test_who_is_gone_needs_no_blob(redis: ArqRedis, intake: Intake) -> Non
 
 
 async def test_a_dry_run_counts_the_same_and_changes_nothing(
-    redis: ArqRedis, intake: Intake, claimant: Claimant
+    redis: ArqRedis, intake: Intake, worker: FakeWorker
 ) -> None:
     async def everything() -> dict[bytes, Any]:
         return {key: await redis.dump(key) for key in await redis.keys("*")}
 
     ids = [await submit(intake, blobs=("a" * 64,)) for _ in range(3)]
-    for job in (await claimant.claim()).jobs:
-        await claimant.finish(job)
+    for job in (await worker.claim()).jobs:
+        await worker.finish(job)
     await redis.delete(JOB + ids[0])
     before = await everything()
     counted = await trimmed(redis, dry_run=True)

@@ -13,7 +13,7 @@ from tasks.queue.jobs.enqueue import Intake
 from tasks.queue.records.record import Record, State
 from tasks.queue.watch.watch import Watch
 from tasks.settings import Settings
-from tests.support.queue.claimant import Claimant
+from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import submit
 from tests.support.servers import Valkey
 
@@ -28,28 +28,28 @@ async def following(changes: AsyncGenerator[Record | None]) -> Record:
     return record
 
 
-async def test_every_change_is_told_until_the_end(intake: Intake, claimant: Claimant, watch: Watch) -> None:
+async def test_every_change_is_told_until_the_end(intake: Intake, worker: FakeWorker, watch: Watch) -> None:
     job_id = await submit(intake)
     async with aclosing(watch.follow(job_id, LONG_S)) as changes:
         assert (await following(changes)).state is State.QUEUED
-        job = await claimant.one()
+        job = await worker.one()
         assert (await following(changes)).state is State.RUNNING
         for done in (1, 2):
-            await claimant.progress(job, done)
+            await worker.progress(job, done)
             assert (await following(changes)).progress == {"done": done}
-        await claimant.finish(job, "retrying")
+        await worker.finish(job, "retrying")
         assert (await following(changes)).state is State.RETRYING
-        again = await claimant.one()
+        again = await worker.one()
         assert (await following(changes)).attempt == 2
-        await claimant.finish(again)
+        await worker.finish(again)
         assert (await following(changes)).state is State.SUCCEEDED
         with pytest.raises(StopAsyncIteration):
             await anext(changes)
 
 
-async def test_of_a_job_that_has_ended_the_end_is_told(intake: Intake, claimant: Claimant, watch: Watch) -> None:
+async def test_of_a_job_that_has_ended_the_end_is_told(intake: Intake, worker: FakeWorker, watch: Watch) -> None:
     job_id = await submit(intake)
-    await claimant.finish(await claimant.one())
+    await worker.finish(await worker.one())
     assert [record and record.state async for record in watch.follow(job_id, LONG_S)] == [State.SUCCEEDED]
 
 
@@ -65,21 +65,21 @@ async def test_silence_is_told_too(intake: Intake, watch: Watch) -> None:
 
 
 async def test_who_is_slow_is_told_the_latest_and_nothing_is_kept_for_him(
-    intake: Intake, claimant: Claimant, watch: Watch
+    intake: Intake, worker: FakeWorker, watch: Watch
 ) -> None:
     job_id = await submit(intake)
     async with aclosing(watch.follow(job_id, LONG_S)) as changes:
         await following(changes)
-        job = await claimant.one()
+        job = await worker.one()
         for done in range(1, 201):
-            await claimant.progress(job, done)
+            await worker.progress(job, done)
         assert (await following(changes)).progress == {"done": 200}
-        await claimant.finish(job)
+        await worker.finish(job)
         assert (await following(changes)).state is State.SUCCEEDED
 
 
 async def test_all_who_follow_one_job_read_it_once(
-    redis: ArqRedis, intake: Intake, claimant: Claimant, watch: Watch
+    redis: ArqRedis, intake: Intake, worker: FakeWorker, watch: Watch
 ) -> None:
     job_id = await submit(intake)
 
@@ -89,7 +89,7 @@ async def test_all_who_follow_one_job_read_it_once(
     followers = [asyncio.create_task(states()) for _ in range(500)]
     await asyncio.sleep(0.3)
     before = (await redis.info("commandstats"))["cmdstat_hgetall"]["calls"]
-    await claimant.finish(await claimant.one())
+    await worker.finish(await worker.one())
     told = await asyncio.gather(*followers)
     after = (await redis.info("commandstats"))["cmdstat_hgetall"]["calls"]
     assert {tuple(one) for one in told} <= {
@@ -115,7 +115,7 @@ async def test_an_outage_is_silence_and_then_the_latest() -> None:
     with Valkey(appendonly=True) as valkey:
         redis = connect(valkey.url)
         settings = Settings(_env_file=None)
-        intake, claimant, watch = Intake(redis, settings), Claimant(redis, settings), Watch(redis)
+        intake, worker, watch = Intake(redis, settings), FakeWorker(redis, settings), Watch(redis)
         watch.start()
         job_id = await submit(intake)
         async with aclosing(watch.follow(job_id, 0.05)) as changes:
@@ -126,7 +126,7 @@ async def test_an_outage_is_silence_and_then_the_latest() -> None:
             with pytest.raises((RedisError, OSError)):
                 await redis.ping()
             valkey.start()
-            await claimant.finish(await claimant.one())
+            await worker.finish(await worker.one())
             async with asyncio.timeout(10):
                 told = [record async for record in changes if record is not None]
         assert told[-1].state is State.SUCCEEDED

@@ -28,7 +28,7 @@ def code(kind: str, lang: str = "en", **said: Any) -> str:
         ('#,##0.0"\u00a0"%', "percent", {"lang": "de", "decimals": 1}),
         ("#,##0.00;(#,##0.00)", "decimal", {"format": "#,##0.00;(#,##0.00)"}),
         ('#,##0" pcs"', "integer", {"format": "#,##0 'pcs'"}),
-        ("General", "decimal", {"format": "@@@"}),
+        ("General", "decimal", {"format": "worker@"}),
         ("General", "decimal", {"format": "#,##0‰"}),
         ("General", "text", {}),
         ('mmm\\ d","\\ yyyy'.replace('","\\ ', '", "'), "date", {}),

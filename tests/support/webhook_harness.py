@@ -17,7 +17,7 @@ from tasks.settings import Settings
 from tasks.webhook.endpoints import Endpoint, Endpoints, Wishes, open_box
 from tasks.webhook.events import delivery_id
 from tests.support import kinds as test_kinds
-from tests.support.engine_running import Desk, settings_for, working
+from tests.support.engine_running import JobClient, settings_for, working
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 
@@ -28,13 +28,13 @@ def delivering_settings(redis: ArqRedis, **changes: Any) -> Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class PostOffice:
+class WebhookHarness:
     """What a test of deliveries needs."""
 
     redis: ArqRedis
     settings: Settings
     endpoints: Endpoints
-    desk: Desk
+    job_client: JobClient
 
     async def subscribe(self, url: str, *, owner: str = "dev", **wishes: Any) -> tuple[Endpoint, str]:
         """An endpoint and its secret; it asks for everything unless told otherwise."""
@@ -42,7 +42,7 @@ class PostOffice:
         asked.update(wishes)  # type: ignore[typeddict-item]
         return await self.endpoints.create(owner, asked)
 
-    async def tell(self, kind: str = "invoice.paid", data: dict[str, Any] | None = None, **fields: Any) -> str:
+    async def publish(self, kind: str = "invoice.paid", data: dict[str, Any] | None = None, **fields: Any) -> str:
         """The id of a new event. fields: of the Submission; `endpoint` makes it a test of that one."""
         params: dict[str, Any] = {"type": kind, "data": data or {}}
         if endpoint := fields.pop("endpoint", None):
@@ -50,20 +50,20 @@ class PostOffice:
         submission = Submission(
             **{"kind": "event", "queue": "default", "owner": "dev", **fields}, params=json.dumps(params)
         )
-        return (await self.desk.intake.accept(submission)).job_id
+        return (await self.job_client.intake.accept(submission)).job_id
 
     async def delivery(self, event: str, endpoint: Endpoint | str) -> Record:
         """The record of a delivery, once its event has been expanded."""
-        await self.desk.ended(event)
-        return await self.desk.read(delivery_id(event, endpoint if isinstance(endpoint, str) else endpoint.id))
+        await self.job_client.ended(event)
+        return await self.job_client.read(delivery_id(event, endpoint if isinstance(endpoint, str) else endpoint.id))
 
     async def delivered(self, event: str, endpoint: Endpoint | str) -> Record:
         """The record of a delivery once it has ended."""
-        return await self.desk.ended((await self.delivery(event, endpoint)).id)
+        return await self.job_client.ended((await self.delivery(event, endpoint)).id)
 
 
 @asynccontextmanager
-async def delivering(redis: ArqRedis, **changes: Any) -> AsyncIterator[PostOffice]:
+async def delivering(redis: ArqRedis, **changes: Any) -> AsyncIterator[WebhookHarness]:
     """changes: settings."""
     settings = delivering_settings(redis, **changes)
     client = GuardedClient(
@@ -76,13 +76,13 @@ async def delivering(redis: ArqRedis, **changes: Any) -> AsyncIterator[PostOffic
     )
     kinds = {**KINDS, **test_kinds.KINDS}
     concurrency = {"default": 10, "webhooks": 50}
-    desk = Desk(redis, settings)
-    desk.watch.start()
+    job_client = JobClient(redis, settings)
+    job_client.watch.start()
     try:
         async with working(redis, settings, concurrency=concurrency, kinds=kinds, outbound=client):
-            yield PostOffice(redis, settings, Endpoints(redis, settings, open_box(settings)), desk)
+            yield WebhookHarness(redis, settings, Endpoints(redis, settings, open_box(settings)), job_client)
     finally:
-        await desk.watch.stop()
+        await job_client.watch.stop()
         await client.close()
         for owner in ("dev", "another"):
             await clear(redis, owner)

@@ -1,5 +1,6 @@
-"""A worker's words to the queue without a worker: jobs begin and end when the test says so, by the real transitions."""
+"""A worker whose jobs begin and end when the test says so, by the real scripts."""
 
+import asyncio
 from typing import Any
 
 from arq.connections import ArqRedis
@@ -16,16 +17,21 @@ WORKER = "test-worker"
 QUEUES = [["media", 100], ["reports", 100]]
 
 
-class Hand:
-    """Does by hand what the engine does: claims everything that waits, then ends one job after the other."""
+class ManualWorker:
+    """Does what the engine does, step by step: claims everything that waits, then ends one job after the other."""
 
     def __init__(self, redis: ArqRedis, settings: Settings) -> None:
         self._claim = Script(redis, "run/claim")
         self._finish = Script(redis, "run/finish")
         self._rules = {"keep": keep_ms(settings), "breaker": breaker(settings)}
         self._claimed: dict[str, Claimed] = {}
+        self._claiming = asyncio.Lock()
 
     async def begin(self) -> None:
+        async with self._claiming:  # so that `end` finds what another call has claimed but not yet noted
+            await self._begin()
+
+    async def _begin(self) -> None:
         caps = {"lane_cap": 0, "receiver_cap": 0, "owner_cap": 0}
         payload = {"worker": WORKER, "idle": True, "queues": QUEUES, **caps, **self._rules}
         jobs, _, _, _, now = await self._claim(payload)

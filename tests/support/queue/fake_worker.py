@@ -41,8 +41,8 @@ class Claim(NamedTuple):
         return [job.id for job in self.jobs]
 
 
-class Claimant:
-    """Says to Redis what a worker of this name would say."""
+class FakeWorker:
+    """Calls the scripts that a worker of this name would call."""
 
     def __init__(self, redis: ArqRedis, settings: Settings, name: str = "worker-1") -> None:
         self.name = name

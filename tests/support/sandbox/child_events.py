@@ -8,16 +8,16 @@ from types import TracebackType
 PATIENCE_S = 10.0
 
 
-class Bell:
-    """The child rings by writing its process id to the pipe at `path`."""
+class ChildEvent:
+    """The child announces that it runs by writing its process id to the pipe at `path`."""
 
     def __init__(self, path: Path) -> None:
         os.mkfifo(path)
         self.path = str(path)
         self._pipe = os.open(path, os.O_RDWR | os.O_NONBLOCK)  # both ends, so that nobody's open ever waits
 
-    async def rung(self) -> int:
-        """The process id of the child that rings next."""
+    async def wait(self) -> int:
+        """The process id of the child that announces itself next."""
         await readable(self._pipe)
         return int(os.read(self._pipe, 64))
 
@@ -48,13 +48,13 @@ class Gate:
         os.close(self._pipe)
 
 
-class Watch:
+class ProcessWatch:
     """Watches a process from before its end, so that its id cannot come to mean another."""
 
     def __init__(self, pid: int) -> None:
         self._process = os.pidfd_open(pid)
 
-    def __enter__(self) -> "Watch":
+    def __enter__(self) -> "ProcessWatch":
         return self
 
     async def gone(self, within_s: float = PATIENCE_S) -> None:

@@ -15,9 +15,9 @@ import structlog
 from fastapi import FastAPI
 
 from api.http import problems
-from api.http.auth import Door
+from api.http.auth import AuthMiddleware
 from api.http.context import Context
-from api.http.edge import Edge
+from api.http.edge import RequestMiddleware
 from api.http.keys import Keys
 from api.images import submit as images
 from api.jobs import batches, files
@@ -34,16 +34,16 @@ from api.uploads import endpoints as stored_uploads
 from api.webhooks import deliveries, endpoint_jobs, endpoints, events
 from api.webhooks import outgoing as webhooks
 from api.webhooks.url_policy import Addresses
-from tasks.queue.connect import close, connect, found
+from tasks.queue.connect import close, connect, describe_redis
 from tasks.queue.jobs.batches import Batches
 from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.delete import Deleter
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.reopen import Reopener
 from tasks.queue.records.list import Listing
 from tasks.queue.watch.watch import Watch
-from tasks.schedule.firing import Firing
-from tasks.schedule.store import Timetable
+from tasks.schedule.scheduler import Scheduler
+from tasks.schedule.store import ScheduleStore
 from tasks.settings import OPEN_OWNER, Settings, load
 from tasks.storage.protocol import Storage, open_storage
 from tasks.telemetry import logs, tracing
@@ -88,8 +88,8 @@ def create_app(given: Settings | None = None) -> FastAPI:
         # FastAPI's spans hold queries, in which secrets stand, and texts of errors; ours are `api.http.edge`'s.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    app.add_middleware(Door)
-    app.add_middleware(Edge)  # around the door: its refusals pass here too
+    app.add_middleware(AuthMiddleware)
+    app.add_middleware(RequestMiddleware)  # around the door: its refusals pass here too
     problems.install(app)
     for resource in (
         images,
@@ -141,7 +141,7 @@ async def opened(settings: Settings) -> AsyncIterator[Context]:
             settings=settings,
             keys=keys,
             redis=redis,
-            intake=Intake(redis, settings, storage),
+            enqueuer=Enqueuer(redis, settings, storage),
             batches=Batches(redis, settings),
             watch=watch,
             storage=storage,
@@ -152,8 +152,8 @@ async def opened(settings: Settings) -> AsyncIterator[Context]:
             canceller=Canceller(redis, settings),
             deleter=Deleter(redis),
             listing=Listing(redis),
-            timetable=Timetable(redis, settings, storage),
-            firing=Firing(redis, settings),
+            schedule_store=ScheduleStore(redis, settings, storage),
+            scheduler=Scheduler(redis, settings),
         )
     finally:
         await watch.stop()
@@ -192,7 +192,7 @@ async def announce(settings: Settings, keys: Keys, storage: Storage, redis: Any)
         log.info("api.keys", keys=len(keys), owners=len({owner for owner, _ in settings.api_keys}))
         if settings.secret_key is None:
             log.warning("api.secrets", message="SECRET_KEY is empty: secrets of endpoints lie in Redis as plain text.")
-    about = await found(redis, settings.redis_url.get_secret_value())
+    about = await describe_redis(redis, settings.redis_url.get_secret_value())
     (log.warning if "error" in about else log.info)("api.redis", **about)
 
 

@@ -113,7 +113,7 @@ class Notes:
     """
 
     about: dict[str, Any] = field(default_factory=dict)
-    well: bool | None = None
+    receiver_ok: bool | None = None
     pause_s: float = 0
 
 

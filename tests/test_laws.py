@@ -108,8 +108,8 @@ def test_what_runs_on_a_strangers_bytes_knows_nothing_of_ours() -> None:
         doors = {name for name, names in folder.items() if "tasks.kind" in names}
         assert len(doors) <= 1, f"{kind} has several doors: {doors}"
         for module in folder.keys() - doors:
-            strangers = folder[module] - PURE_MAY_IMPORT - PICTURES - (folder.keys() - doors)
-            assert not strangers, f"{module} imports {strangers}"
+            outsiders = folder[module] - PURE_MAY_IMPORT - PICTURES - (folder.keys() - doors)
+            assert not outsiders, f"{module} imports {outsiders}"
 
 
 def test_what_everyone_may_import_imports_nothing_of_ours() -> None:
@@ -144,8 +144,8 @@ def test_importing_any_module_connects_writes_and_starts_nothing() -> None:
 def test_no_file_outgrows_its_subject() -> None:
     files = sources(*PACKAGES, "tests", suffixes=(".py", ".lua", ".sh"))
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
-    assert {str(path.relative_to(ROOT)): lines for path, lines in lengths.items() if lines > MAX_LINES} == {}
-    assert statistics.median(lines for lines in lengths.values() if lines) < MAX_MEDIAN_LINES
+    assert {str(path.relative_to(ROOT)): built_in for path, built_in in lengths.items() if built_in > MAX_LINES} == {}
+    assert statistics.median(built_in for built_in in lengths.values() if built_in) < MAX_MEDIAN_LINES
 
 
 def test_there_are_no_drawers() -> None:
@@ -182,15 +182,15 @@ def procfile() -> dict[str, str]:
 
 
 def test_the_procfile_starts_what_exists_and_nothing_that_ends() -> None:
-    lines = procfile()
+    built_in = procfile()
     # A `release` line would end under a local runner, and stop everything with it.
-    assert lines.keys() == {"web", "worker"}
-    assert not any("uv run" in line for line in lines.values())  # a built app has no uv
-    server, app, *_ = lines["web"].split()
+    assert built_in.keys() == {"web", "worker"}
+    assert not any("uv run" in line for line in built_in.values())  # a built app has no uv
+    server, app, *_ = built_in["web"].split()
     assert (server, app) == ("uvicorn", "api.app:app")
     in_fresh_python("import api.app; assert callable(api.app.app)")
     assert "worker.__main__" in MODULES
-    assert lines["worker"] == "python -m worker"
+    assert built_in["worker"] == "python -m worker"
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import structlog
 import uvloop
 
 from tasks.catalogue import KINDS
-from tasks.queue.connect import found
+from tasks.queue.connect import describe_redis
 from tasks.queue.redis_keys import QUEUES
-from tasks.schedule.built_in import LINES
+from tasks.schedule.built_in import BUILT_IN
 from tasks.settings import Settings, load
 from tasks.telemetry import logs, tracing
 from worker.arq_compat.worker import PressroomWorker
@@ -45,7 +45,7 @@ async def work(settings: Settings, queues: list[str], *, burst: bool) -> None:
     """Open what is needed, say what was found, work until told to stop."""
     resources = open_resources(settings)
     concurrency = {queue: getattr(settings, f"{queue}_concurrency") for queue in queues}
-    about = await found(resources.redis, settings.redis_url.get_secret_value())
+    about = await describe_redis(resources.redis, settings.redis_url.get_secret_value())
     (log.warning if "error" in about else log.info)("worker.redis", **about)
     log.info("worker.storage", found=resources.storage.description)
     log.info("worker.queues", concurrency=concurrency)
@@ -59,7 +59,7 @@ async def work(settings: Settings, queues: list[str], *, burst: bool) -> None:
         storage=resources.storage,
         sandbox=resources.sandbox,
         outbound=resources.outbound,
-        lines=LINES,
+        built_in=BUILT_IN,
     )
     # What is loaded by now stays: a full collection that walked it would hold up every job for some 35 ms.
     gc.collect()

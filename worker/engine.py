@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 
 from tasks.kind import Kind, Sandbox
 from tasks.outbound.protocol import Outbound
-from tasks.schedule.store import Line
+from tasks.schedule.store import BuiltInSchedule
 from tasks.settings import Settings
 from tasks.stopping import AGAIN_S, stop
 from tasks.storage.protocol import Storage
@@ -27,12 +27,12 @@ from worker.attempts.running import Reason, Running
 from worker.duties.abort_watch import AbortWatch
 from worker.duties.claimer import Claimer
 from worker.duties.finisher import Finisher
-from worker.duties.heartbeat import Presence
+from worker.duties.heartbeat import Heartbeat
 from worker.duties.lease_keeper import LeaseKeeper
 from worker.duties.ticker import Ticker
 from worker.duties.waker import Waker
 from worker.executor import Executor
-from worker.redis_health import TROUBLE, Weather
+from worker.redis_health import REDIS_ERRORS, RedisHealth
 
 log = structlog.get_logger()
 
@@ -63,18 +63,18 @@ class Engine:
         storage: Storage,
         sandbox: Sandbox,
         outbound: Outbound,
-        lines: Sequence[Line] = (),
+        built_in: Sequence[BuiltInSchedule] = (),
     ) -> None:
         self.worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._settings = settings
-        bell = asyncio.Event()
-        weather = Weather()
-        self._running = Running(concurrency, bell)
-        self._finisher = Finisher(redis, settings, self.worker_id, self._running, weather)
+        wake_event = asyncio.Event()
+        redis_health = RedisHealth()
+        self._running = Running(concurrency, wake_event)
+        self._finisher = Finisher(redis, settings, self.worker_id, self._running, redis_health)
         self._executor = Executor(
             redis, settings, self.worker_id, kinds=kinds, storage=storage, sandbox=sandbox, outbound=outbound
         )
-        self._waker = Waker(redis, weather, bell)
+        self._waker = Waker(redis, redis_health, wake_event)
         self._claimer = Claimer(
             redis,
             settings,
@@ -82,13 +82,13 @@ class Engine:
             running=self._running,
             runner=Runner(self._executor, self._running, self._finisher),
             waker=self._waker,
-            weather=weather,
-            bell=bell,
+            redis_health=redis_health,
+            wake_event=wake_event,
         )
-        self._lease_keeper = LeaseKeeper(redis, self.worker_id, self._running, weather)
-        self._abort_watch = AbortWatch(redis, settings, self._running, weather)
-        self._presence = Presence(redis, self.worker_id, self._running, weather)
-        self._ticker = Ticker(redis, settings, lines, weather)
+        self._lease_keeper = LeaseKeeper(redis, self.worker_id, self._running, redis_health)
+        self._abort_watch = AbortWatch(redis, settings, self._running, redis_health)
+        self._heartbeat = Heartbeat(redis, self.worker_id, self._running, redis_health)
+        self._ticker = Ticker(redis, settings, built_in, redis_health)
         self.queues = list(concurrency)
         self._stop = asyncio.Event()
         self._at_once = asyncio.Event()
@@ -102,7 +102,7 @@ class Engine:
     async def run(self, *, burst: bool = False) -> None:
         """Work until stopped; with `burst`, until the queues hold nothing that is due."""
         log.info("worker.started", worker=self.worker_id, queues=self._running.queues)
-        duties = (self._finisher, self._lease_keeper, self._abort_watch, self._presence, self._waker, self._ticker)
+        duties = (self._finisher, self._lease_keeper, self._abort_watch, self._heartbeat, self._waker, self._ticker)
         tasks = [asyncio.create_task(duty.loop(), name=type(duty).__name__) for duty in duties]
         claiming = asyncio.create_task(self._claimer.loop(), name="Claimer")
         ends = [asyncio.create_task(self._stop.wait())]
@@ -151,7 +151,7 @@ class Engine:
     async def _leave(self) -> None:
         try:
             async with asyncio.timeout(LEAVE_S):
-                await self._presence.leave()
-        except TROUBLE as error:
+                await self._heartbeat.leave()
+        except REDIS_ERRORS as error:
             log.warning("worker.left_silently", error=str(error))
         log.info("worker.stopped", worker=self.worker_id)

@@ -20,7 +20,7 @@ from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.storage.protocol import BlobMissing, Storage, StorageUnavailable
 from tasks.telemetry import tracing
-from worker.attempts.outcome import Outcome, Verb, Written
+from worker.attempts.outcome import Outcome, SerializedResult, Verb
 from worker.attempts.progress import ProgressReporter
 from worker.attempts.running import Claimed
 from worker.attempts.scratch import ScratchRoom
@@ -96,7 +96,7 @@ class Executor:
         except TryAgain as trouble:
             error, after_s = (trouble.code, trouble.message), trouble.after_s
         except AWAY as away:
-            # Weather, not the job's fault: it runs again when Redis is back.
+            # Redis was away; that is not the job's fault. It runs again when Redis is back.
             log.warning("job.redis_away", job=job.id, kind=job.kind, error=str(away))
             return over("handed_back")
         except _TimedOut as overrun:
@@ -122,7 +122,7 @@ class Executor:
             )
         return kind
 
-    async def _call(self, kind: Kind[Any], params: BaseModel, job: Claimed, notes: Notes) -> Written:
+    async def _call(self, kind: Kind[Any], params: BaseModel, job: Claimed, notes: Notes) -> SerializedResult:
         scratch = self._scratch.open()
         progress = ProgressReporter(self._progress, self._worker_id, job)
         run = Run(
@@ -142,7 +142,7 @@ class Executor:
         )
         try:
             async with asyncio.timeout(kind.timeout_s) as limit:
-                return Written.of(await kind.run(run), progress.said)
+                return SerializedResult.of(await kind.run(run), progress.said)
         except TimeoutError as error:
             if limit.expired():
                 raise _TimedOut(f"The job took longer than {kind.timeout_s:g} s, the limit of its kind.") from error

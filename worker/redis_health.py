@@ -10,7 +10,7 @@ from redis.exceptions import RedisError, ResponseError
 
 log = structlog.get_logger()
 
-TROUBLE = (RedisError, OSError, TimeoutError)
+REDIS_ERRORS = (RedisError, OSError, TimeoutError)
 """What a Redis call raises when Redis is away, slow, full or restarting."""
 FAULTS = ("user_script:", "Error compiling script", "WRONGTYPE", "Wrong number of args")
 """What Redis says of a script that does what cannot be done."""
@@ -21,7 +21,7 @@ LONGEST_PAUSE_S = 1.0
 T = TypeVar("T")
 
 
-class Weather:
+class RedisHealth:
     """Shared by all duties of a process that speak to Redis."""
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Weather:
         self.renewed.set()
         self.renewal_wanted = asyncio.Event()
 
-    async def brave(self, call: Callable[[], Awaitable[T]]) -> T:
+    async def retry_until_up(self, call: Callable[[], Awaitable[T]]) -> T:
         """Repeat `call` until Redis answers it. Only for what may be said twice: every transition is.
 
         Raises: ResponseError for a fault in a script, which no waiting cures; the process stops, and says so.
@@ -39,21 +39,21 @@ class Weather:
         while True:
             try:
                 return await call()
-            except TROUBLE as error:
+            except REDIS_ERRORS as error:
                 if _of_our_making(error):
                     raise
-                self.worsened(error)
+                self.mark_down(error)
                 await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - jitter, no secret
                 pause = min(pause * 2, LONGEST_PAUSE_S)
 
-    def worsened(self, error: Exception) -> None:
+    def mark_down(self, error: Exception) -> None:
         """Trouble was met: nothing is claimed until the leases have been renewed."""
         if self.renewed.is_set():
             log.warning("redis.away", error=f"{type(error).__name__}: {error}")
         self.renewed.clear()
         self.renewal_wanted.set()
 
-    def cleared(self) -> None:
+    def mark_up(self) -> None:
         """The leases have been renewed."""
         if not self.renewed.is_set():
             log.info("redis.back")

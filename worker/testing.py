@@ -26,7 +26,7 @@ from starlette.types import Receive, Scope, Send
 from tasks.catalogue import KINDS
 from tasks.kind import Kind, Result, Run
 from tasks.queue.connect import close, connect
-from tasks.queue.jobs.enqueue import Accepted, Intake, Submission
+from tasks.queue.jobs.enqueue import Enqueuer, Submission, Submitted
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Record, State
 from tasks.queue.redis_keys import CHANGES, QUEUES, WATCHED, arq_queue
@@ -66,8 +66,8 @@ class Queue:
             **{"kind": kind.name, "queue": kind.queue, "owner": "dev", "params": params.model_dump_json(), **fields}
         )
         async with self._redis() as redis:
-            accepted = await Intake(redis, self.settings, self.storage).accept(submission)
-        return await self.record(accepted.job_id)
+            submitted = await Enqueuer(redis, self.settings, self.storage).enqueue(submission)
+        return await self.record(submitted.job_id)
 
     async def drain(self, *, retries: bool = False) -> list[Record]:
         """Run everything that is due, one job of a queue after the other, and what comes of it, such as events.
@@ -189,20 +189,20 @@ async def calling(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
             yield client
 
 
-Accept = Callable[[Intake, Any], Awaitable[Accepted]]
+Enqueue = Callable[[Enqueuer, Any], Awaitable[Submitted]]
 
 
-def _at_once(queue: Queue, accept: Accept) -> Accept:
-    """What `eager` makes of `Intake.accept`: the answer comes when the job has run, with its record as it is then."""
+def _eager(queue: Queue, enqueue: Enqueue) -> Enqueue:
+    """Wrap `Enqueuer.enqueue` so that it returns when the job has run, with the record as it is then."""
 
-    async def accept_and_run(intake: Intake, submitted: Any) -> Accepted:
-        accepted = await accept(intake, submitted)
-        if not accepted.created:
-            return accepted
-        records = await queue.run_now(*([record.id for record in accepted.records] or [accepted.job_id]))
-        return replace(accepted, records=tuple(records))
+    async def enqueue_and_run(enqueuer: Enqueuer, submission: Any) -> Submitted:
+        submitted = await enqueue(enqueuer, submission)
+        if not submitted.created:
+            return submitted
+        records = await queue.run_now(*([record.id for record in submitted.records] or [submitted.job_id]))
+        return replace(submitted, records=tuple(records))
 
-    return accept_and_run
+    return enqueue_and_run
 
 
 @pytest.fixture(scope="session")
@@ -252,6 +252,6 @@ def queue(pressroom_settings: Settings, pressroom_kinds: Mapping[str, Kind[Any]]
 def eager(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> Queue:
     """The queues, with every job run by the time its submit returns, whoever submits it; what it raises is raised
     there. Nothing is tried again, unless the test drains the queue."""
-    monkeypatch.setattr(Intake, "accept", _at_once(queue, Intake.accept))
-    monkeypatch.setattr(Intake, "accept_batch", _at_once(queue, Intake.accept_batch))
+    monkeypatch.setattr(Enqueuer, "enqueue", _eager(queue, Enqueuer.enqueue))
+    monkeypatch.setattr(Enqueuer, "enqueue_batch", _eager(queue, Enqueuer.enqueue_batch))
     return queue

@@ -12,7 +12,7 @@ PROTECTED = "/v1/"
 SCHEME = "bearer "
 
 
-class Door:
+class AuthMiddleware:
     """ASGI middleware. Sets `scope["owner"]`, or answers 401 before a byte of the body is read."""
 
     def __init__(self, app: ASGIApp) -> None:

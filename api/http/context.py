@@ -10,13 +10,13 @@ from api.webhooks.url_policy import Addresses
 from tasks.queue.jobs.batches import Batches
 from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.delete import Deleter
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.reopen import Reopener
 from tasks.queue.records.list import Listing
 from tasks.queue.watch.watch import Watch
 from tasks.refusal import Refusal
-from tasks.schedule.firing import Firing
-from tasks.schedule.store import Timetable
+from tasks.schedule.scheduler import Scheduler
+from tasks.schedule.store import ScheduleStore
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
 from tasks.webhook.endpoints import Endpoints
@@ -30,7 +30,7 @@ class Context:
     settings: Settings
     keys: Keys
     redis: ArqRedis
-    intake: Intake
+    enqueuer: Enqueuer
     batches: Batches
     watch: Watch
     storage: Storage
@@ -41,8 +41,8 @@ class Context:
     canceller: Canceller
     deleter: Deleter
     listing: Listing
-    timetable: Timetable
-    firing: Firing
+    schedule_store: ScheduleStore
+    scheduler: Scheduler
 
 
 # Called by the endpoints, not declared as dependencies: what FastAPI does to resolve one shows in requests per second.

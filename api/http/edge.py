@@ -30,7 +30,7 @@ def _new_ids() -> Iterator[str]:
     return (f"{start}-{number:x}" for number in itertools.count(1))
 
 
-class Edge:
+class RequestMiddleware:
     """ASGI middleware. Sets `scope["request_id"]`, binds it for the log lines of the request, and writes one of its
     own for each."""
 

@@ -157,5 +157,5 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ClientDisconnect, _gone)
-    for weather in (RedisError, StorageUnavailable, TimeoutError):
-        app.add_exception_handler(weather, _unavailable)
+    for redis_health in (RedisError, StorageUnavailable, TimeoutError):
+        app.add_exception_handler(redis_health, _unavailable)

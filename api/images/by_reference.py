@@ -13,7 +13,7 @@ from api.http.context import Context, owner_of
 from api.http.json_body import read, whole
 from api.images.sniff import HEAD_BYTES, type_of
 from api.images.variants import parse_variants
-from api.jobs.notify import Member, sealed
+from api.jobs.notify import Member, encrypted_notify
 from api.uploads.receive import Upload, clean
 from tasks.outbound.url_policy import MAX_URL_CHARS
 from tasks.refusal import Refusal
@@ -51,12 +51,12 @@ async def receive_named(
     """The picture that a JSON body names, its variants, and whom to notify. chosen: the variants of the query.
 
     Raises: Refusal `invalid_request`, `invalid_params`, `not_found`, `too_large`, `unsupported_format`, `invalid_url`,
-    `address_refused`, and what `api.jobs.notify.sealed` raises.
+    `address_refused`, and what `api.jobs.notify.encrypted_notify` raises.
     """
     asked = read(await whole(request.headers, body, context.settings.max_params_bytes), ImageRequest)
     if asked.variants is not None:
         chosen = parse_variants(asked.variants if isinstance(asked.variants, str) else json.dumps(asked.variants))
-    notify = sealed(context, asked.notify)
+    notify = encrypted_notify(context, asked.notify)
     return [await _picture(context, owner_of(request), asked)], chosen or variants_of("default"), notify
 
 

@@ -15,9 +15,9 @@ from api.http.problems import documented
 from api.http.query import documented_query, query_of
 from api.images.by_reference import Remote, receive_named
 from api.images.variants import parse_variants
-from api.jobs.notify import EXAMPLE_URL, sealed
-from api.jobs.submit_options import SubmitWish
-from api.jobs.submitted import answer, answer_batch
+from api.jobs.notify import EXAMPLE_URL, encrypted_notify
+from api.jobs.submit_options import SubmitOptions
+from api.jobs.submitted import respond, respond_batch
 from api.jobs.views import EXAMPLE_UPLOAD, Batch, Job, address_of
 from api.uploads.receive import FORM_OVERHEAD_BYTES, FormUploads, Upload, check_length, counted, receive_raw
 from tasks.queue.jobs.enqueue import Submission
@@ -104,7 +104,7 @@ BODY: dict[str, Any] = {
 }
 
 
-class ImageWish(SubmitWish):
+class ImageOptions(SubmitOptions):
     """What the address may say of pictures."""
 
     variants: str | None = Field(None, examples=["avatar", OWN_VARIANTS])
@@ -128,7 +128,7 @@ class ImageWish(SubmitWish):
         },
         **documented(*REFUSALS),
     },
-    openapi_extra={**BODY, "parameters": documented_query(ImageWish)},
+    openapi_extra={**BODY, "parameters": documented_query(ImageOptions)},
 )
 async def submit_images(
     request: Request,
@@ -139,28 +139,31 @@ async def submit_images(
     All files of a form are checked and stored before the first job is made. With an `Idempotency-Key` a submit can be
     repeated safely: the same content gives the same job, with status 200.
     """
-    context, wish = context_of(request), query_of(request, ImageWish)
-    wished = {**wish.fields(context), "idempotency_key": idempotency_key}
-    uploads, chosen, whom = await _receive(request, context, wish)
+    context, options = context_of(request), query_of(request, ImageOptions)
+    submit_options = {**options.fields(context), "idempotency_key": idempotency_key}
+    uploads, chosen, whom = await _receive(request, context, options)
     if whom is not None:
-        wished["notify"] = whom
-    submissions = [_submission(request, context, upload, chosen, wished) for upload in uploads]
+        submit_options["notify"] = whom
+    submissions = [_submission(request, context, upload, chosen, submit_options) for upload in uploads]
     if len(submissions) == 1:
-        return await answer(request, context, await context.intake.accept(submissions[0]))
-    return await answer_batch(request, context, await context.intake.accept_batch(submissions))
+        return await respond(request, context, await context.enqueuer.enqueue(submissions[0]))
+    return await respond_batch(request, context, await context.enqueuer.enqueue_batch(submissions))
 
 
 async def _receive(
-    request: Request, context: Context, wish: ImageWish
+    request: Request, context: Context, options: ImageOptions
 ) -> tuple[Sequence[Upload | Remote], tuple[Variant, ...], str | None]:
     """Store what the request carries. Its variants, and whom to notify, are read first, if they come first."""
     content_type = request.headers.get("content-type", RAW_TYPES[-1])
-    chosen = None if wish.variants is None else parse_variants(wish.variants)
+    chosen = None if options.variants is None else parse_variants(options.variants)
     settings, storage = context.settings, context.storage
     async with aclosing(request.stream()) as body:
         if content_type.lower().startswith("multipart/form-data"):
             form = _form(request, body, content_type, settings)
-            parsers: dict[str, Callable[[str], Any]] = {"variants": parse_variants, "notify": partial(sealed, context)}
+            parsers: dict[str, Callable[[str], Any]] = {
+                "variants": parse_variants,
+                "notify": partial(encrypted_notify, context),
+            }
             uploads = FormUploads(form, storage, settings, parsers)
             received, said = await uploads.receive(), uploads.values
             return received, said.get("variants") or chosen or variants_of(DEFAULT_PRESET), said.get("notify")
@@ -174,7 +177,7 @@ async def _receive(
                 field="Content-Type",
             )
         check_length(request.headers.get("content-length"), settings.max_upload_bytes)
-        upload = await receive_raw(body, storage, settings.max_upload_bytes, wish.name)
+        upload = await receive_raw(body, storage, settings.max_upload_bytes, options.name)
         return [upload], chosen or variants_of(DEFAULT_PRESET), None
 
 
@@ -189,7 +192,7 @@ def _submission(
     context: Context,
     picture: Upload | Remote,
     variants: tuple[Variant, ...],
-    wished: Mapping[str, Any],
+    submit_options: Mapping[str, Any],
 ) -> Submission:
     stored = None if isinstance(picture, Remote) else StoredUpload(blob=picture.blob.sha256, bytes=picture.blob.bytes)
     url = picture.url if isinstance(picture, Remote) else None
@@ -202,5 +205,5 @@ def _submission(
         name=picture.name,
         request_id=request_id_of(request),
         address=address_of(request, context.settings),
-        **wished,
+        **submit_options,
     )

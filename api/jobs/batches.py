@@ -9,10 +9,10 @@ from api.http.context import context_of, owner_of, request_id_of
 from api.http.json_body import documented_body, receive
 from api.http.problems import documented
 from api.jobs.get import find
-from api.jobs.notify import EXAMPLE_URL, Member, sealed
-from api.jobs.submitted import answer
+from api.jobs.notify import EXAMPLE_URL, Member, encrypted_notify
+from api.jobs.submitted import respond
 from api.jobs.views import EXAMPLE_JOB, Job, address_of, job_of, uncached
-from tasks.queue.jobs.enqueue import Accepted
+from tasks.queue.jobs.enqueue import Submitted
 from tasks.refusal import Refusal
 
 router = APIRouter(prefix="/v1/batches", tags=["jobs"])
@@ -55,11 +55,11 @@ async def open_batch(request: Request) -> Response:
     batch_id = await context.batches.open(
         owner,
         name=asked.name,
-        notify=sealed(context, asked.notify),
+        notify=encrypted_notify(context, asked.notify),
         address=address_of(request, context.settings),
         request_id=request_id_of(request),
     )
-    return await answer(request, context, Accepted(batch_id, created=True))
+    return await respond(request, context, Submitted(batch_id, created=True))
 
 
 @router.post(

@@ -8,7 +8,7 @@ from api.http.context import context_of, owner_of, request_id_of
 from api.http.json_body import documented_body, receive
 from api.http.problems import documented
 from api.jobs.filter import JobFilter
-from api.jobs.submitted import answer
+from api.jobs.submitted import respond
 from api.jobs.views import Job, address_of
 from tasks.maintenance.bulk import BULK, STATES, BulkParams, Verb
 from tasks.queue.jobs.enqueue import Submission
@@ -88,7 +88,7 @@ async def _submit(request: Request, verb: Verb, key: str | None) -> Response:
     selection = asked.selection(owner)
     params = BulkParams(
         verb=verb,
-        shelves=selection.shelves,
+        job_indexes=selection.job_indexes,
         states=STATES[verb] if asked.state is None else (asked.state,),
         queue=selection.queue,
         since_ms=selection.since_ms,
@@ -107,4 +107,4 @@ async def _submit(request: Request, verb: Verb, key: str | None) -> Response:
         request_id=request_id_of(request),
         address=address_of(request, context.settings),
     )
-    return await answer(request, context, await context.intake.accept(submission))
+    return await respond(request, context, await context.enqueuer.enqueue(submission))

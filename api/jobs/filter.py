@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.times import to_ms
 from tasks.catalogue import KINDS
-from tasks.queue.records import indexes as shelves
+from tasks.queue.records import indexes
 from tasks.queue.records.list import Selection
 from tasks.queue.records.record import State
 from tasks.refusal import Refusal
@@ -51,18 +51,18 @@ class JobFilter(BaseModel):
 
     def selection(self, *owners: str) -> Selection:
         """The jobs of these owners that fit."""
-        places = tuple(shelf for owner in owners for shelf in shelves_of(owner, self.kind, self.queue))
+        places = tuple(job_index for owner in owners for job_index in indexes_of(owner, self.kind, self.queue))
         since_ms = to_ms(self.since) if self.since else 0
         until_ms = to_ms(self.until) if self.until else None
         return Selection(places, self.state, self.queue, since_ms, until_ms, self.q)
 
 
-def shelves_of(owner: str, kind: str | None, queue: str | None) -> list[str]:
+def indexes_of(owner: str, kind: str | None, queue: str | None) -> list[str]:
     """The fewest shelves that have all of an owner's jobs of a kind, or of a queue, on them."""
     if kind is not None:
-        return [shelves.of_kind(owner, kind)]
+        return [indexes.of_kind(owner, kind)]
     # A stranger may have put any kind into any queue.
     if queue is None or owner == SYSTEM:
-        return [shelves.of_owner(owner)]
+        return [indexes.of_owner(owner)]
     kinds = [one.name for one in KINDS.values() if one.queue == queue]
-    return [shelves.of_kind(owner, kind) for kind in (*kinds, *(["batch"] if queue == "default" else []))]
+    return [indexes.of_kind(owner, kind) for kind in (*kinds, *(["batch"] if queue == "default" else []))]

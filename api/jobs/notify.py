@@ -33,19 +33,19 @@ def _whole(said: Any) -> Any:
 
 Member = Annotated[Notify, BeforeValidator(_whole, json_schema_input_type=str | Notify), Field(description=DESCRIPTION)]
 """In a JSON body."""
-Wish = Annotated[str | None, Field(max_length=4_000, description=DESCRIPTION, examples=[EXAMPLE_URL])]
+NotifyOption = Annotated[str | None, Field(max_length=4_000, description=DESCRIPTION, examples=[EXAMPLE_URL])]
 """In a query, or as a field of a form."""
 
 
-def sealed(context: Context, wish: str | Notify | None) -> str | None:
+def encrypted_notify(context: Context, notify: str | Notify | None) -> str | None:
     """What a job remembers of it: JSON, with the secret sealed.
 
     Raises: Refusal `invalid_request`, `invalid_url`, `address_refused`, `invalid_secret`, on a field of `notify`.
     """
-    if wish is None:
+    if notify is None:
         return None
     try:
-        said = _read(wish) if isinstance(wish, str) else wish
+        said = _read(notify) if isinstance(notify, str) else notify
         context.addresses.check(said.url)
         kept: dict[str, Any] = {"url": said.url}
         if said.secret is not None:
@@ -57,5 +57,5 @@ def sealed(context: Context, wish: str | Notify | None) -> str | None:
     return json.dumps(kept)
 
 
-def _read(wish: str) -> Notify:
-    return read(wish, Notify, "notify") if wish.lstrip().startswith("{") else Notify(url=wish)
+def _read(notify: str) -> Notify:
+    return read(notify, Notify, "notify") if notify.lstrip().startswith("{") else Notify(url=notify)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.context import Context
-from api.jobs.notify import Wish, sealed
+from api.jobs.notify import NotifyOption, encrypted_notify
 from api.jobs.timing import PRIORITY, Delay, RunAt, delay_ms
 from tasks.queue.records.record import Priority
 from tasks.refusal import Refusal
@@ -15,12 +15,12 @@ MAX_AFTER = 100
 """Jobs that one may wait for."""
 
 
-class SubmitWish(BaseModel):
+class SubmitOptions(BaseModel):
     """Query parameters of every submit."""
 
     model_config = ConfigDict(extra="forbid")
 
-    notify: Wish = None
+    notify: NotifyOption = None
     delay: Delay = None
     run_at: RunAt = None
     priority: Annotated[Priority, Field(description=PRIORITY)] = Priority.NORMAL
@@ -42,9 +42,13 @@ class SubmitWish(BaseModel):
         return ids
 
     def fields(self, context: Context) -> Mapping[str, Any]:
-        """The fields of a Submission that these wishes are. Raises: Refusal `invalid_request`, and as `sealed` does."""
+        """These options as fields of a `Submission`.
+
+        Raises:
+            Refusal: `invalid_request`, and what `encrypted_notify` raises.
+        """
         return {
-            "notify": sealed(context, self.notify),
+            "notify": encrypted_notify(context, self.notify),
             "delay_ms": delay_ms(context.settings, self.delay, self.run_at),
             "priority": self.priority,
             "after": self.prerequisites,

@@ -6,7 +6,7 @@ from fastapi import Request, Response
 
 from api.http.context import Context
 from api.jobs.views import Batch, address_of, job_of, json_of, path_of
-from tasks.queue.jobs.enqueue import Accepted
+from tasks.queue.jobs.enqueue import Submitted
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Record
 from tasks.refusal import Refusal
@@ -14,24 +14,24 @@ from tasks.refusal import Refusal
 RETRY_AFTER_S = 1
 
 
-async def answer(request: Request, context: Context, accepted: Accepted) -> Response:
+async def respond(request: Request, context: Context, submitted: Submitted) -> Response:
     """The job, its address in `Location`; 200 where an Idempotency-Key has found it.
 
     Raises: Refusal `expired` for a job that the key found, and that was gone a moment later.
     """
-    record = accepted.record or await _found(context, accepted.job_id)
-    return _response(accepted, json_of(job_of(record, address_of(request, context.settings))))
+    record = submitted.record or await _found(context, submitted.job_id)
+    return _response(submitted, json_of(job_of(record, address_of(request, context.settings))))
 
 
-async def answer_batch(request: Request, context: Context, accepted: Accepted) -> Response:
+async def respond_batch(request: Request, context: Context, submitted: Submitted) -> Response:
     """The batch's id, with its address in `Location`, and its jobs in order. Raises: as `answer`."""
-    records = accepted.records
+    records = submitted.records
     if not records:
-        batch = await _found(context, accepted.job_id)
+        batch = await _found(context, submitted.job_id)
         records = tuple([await _found(context, job_id) for job_id in batch.jobs])
     address = address_of(request, context.settings)
     jobs = [job_of(record, address) for record in records]
-    return _response(accepted, json_of(Batch(batch=accepted.job_id, jobs=jobs)))
+    return _response(submitted, json_of(Batch(batch=submitted.job_id, jobs=jobs)))
 
 
 async def _found(context: Context, job_id: str) -> Record:
@@ -41,6 +41,6 @@ async def _found(context: Context, job_id: str) -> Record:
     return record
 
 
-def _response(accepted: Accepted, content: bytes) -> Response:
-    headers = {"Location": path_of(accepted.job_id), "Retry-After": str(RETRY_AFTER_S), "Cache-Control": "no-store"}
-    return Response(content, 202 if accepted.created else 200, headers, "application/json")
+def _response(submitted: Submitted, content: bytes) -> Response:
+    headers = {"Location": path_of(submitted.job_id), "Retry-After": str(RETRY_AFTER_S), "Cache-Control": "no-store"}
+    return Response(content, 202 if submitted.created else 200, headers, "application/json")

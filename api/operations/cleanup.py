@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.http.context import context_of, is_admin, owner_of, request_id_of
 from api.http.json_body import documented_body, receive
 from api.http.problems import documented
-from api.jobs.submitted import answer
+from api.jobs.submitted import respond
 from api.jobs.views import Job, address_of
 from tasks.maintenance.cleanup import CLEANUP, CleanupParams
 from tasks.queue.jobs.enqueue import Submission
@@ -55,4 +55,4 @@ async def clean_up(request: Request) -> Response:
         request_id=request_id_of(request),
         address=address_of(request, context.settings),
     )
-    return await answer(request, context, await context.intake.accept(submission))
+    return await respond(request, context, await context.enqueuer.enqueue(submission))

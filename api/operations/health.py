@@ -11,9 +11,9 @@ from redis.exceptions import RedisError
 from api.http.context import Context, context_of
 from api.http.problems import Problem, problem
 from api.jobs.views import json_of
-from tasks.queue.lanes.stats import Overview
+from tasks.queue.lanes.stats import QueueStats
 from tasks.queue.redis_keys import QUEUES, WORKER_MS
-from tasks.queue.watch.workers import read_crew
+from tasks.queue.watch.workers import read_workers
 from tasks.storage.protocol import StorageUnavailable
 
 log = structlog.get_logger()
@@ -94,12 +94,12 @@ async def _storage(context: Context) -> str | None:
 
 
 async def _workers(context: Context) -> str | None:
-    unserved = (await read_crew(context.redis)).unserved
+    unserved = (await read_workers(context.redis)).unserved
     if not unserved:
         return None
     if len(unserved) == len(QUEUES):
         return f"No worker has been seen for {WORKER_MS // 1000} s: jobs wait until one is started."
-    standing = await Overview(context.redis, context.settings).queues()
-    due = [queue.name for queue in standing.queues if queue.name in unserved and queue.due]
+    snapshot = await QueueStats(context.redis, context.settings).queues()
+    due = [queue.name for queue in snapshot.queues if queue.name in unserved and queue.due]
     wait = f", where jobs wait ({', '.join(due)})" if due else ""
     return f"No worker serves {', '.join(unserved)}{wait}: start one with `python -m worker {' '.join(unserved)}`."

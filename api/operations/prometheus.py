@@ -11,10 +11,10 @@ from typing import Final, Literal
 
 from redis.asyncio import Redis
 
-from tasks.queue.lanes.stats import Overview, Standing
+from tasks.queue.lanes.stats import QueueSnapshot, QueueStats
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import ALERTS, BUCKETS_MS, COUNTS, DISABLED, FAILING
-from tasks.queue.watch.workers import Crew, read_crew
+from tasks.queue.watch.workers import WorkerRegistry, read_workers
 from tasks.settings import Settings
 
 SANDBOX_DEATHS: Final = ("timed_out", "out_of_memory", "crashed")
@@ -42,10 +42,10 @@ class Metric:
 
 async def collect(redis: "Redis[bytes]", settings: Settings) -> list[Metric]:
     """All metrics, as they are now."""
-    standing, crew, counts, now = await asyncio.gather(
-        Overview(redis, settings).queues(), read_crew(redis), read_counts(redis), _indexes(redis)
+    snapshot, registry, counts, now = await asyncio.gather(
+        QueueStats(redis, settings).queues(), read_workers(redis), read_counts(redis), _indexes(redis)
     )
-    return [*_counters(counts), *_histograms(counts), *_queues(standing, crew), *now]
+    return [*_counters(counts), *_histograms(counts), *_queues(snapshot, registry), *now]
 
 
 async def read_counts(redis: "Redis[bytes]") -> Counts:
@@ -128,7 +128,7 @@ def _histogram(counts: Counts, what: str, name: str, about: str) -> Metric:
     return metric
 
 
-def _queues(standing: Standing, crew: Crew) -> Iterator[Metric]:
+def _queues(snapshot: QueueSnapshot, registry: WorkerRegistry) -> Iterator[Metric]:
     jobs = Metric("pressroom_queue_jobs", "gauge", "Jobs of a queue that have not ended, by state.")
     due = Metric("pressroom_queue_due_jobs", "gauge", "Jobs of a queue that wait, and could have started already.")
     age = Metric(
@@ -139,21 +139,21 @@ def _queues(standing: Standing, crew: Crew) -> Iterator[Metric]:
     )
     paused = Metric("pressroom_queue_paused", "gauge", "1 while a queue is paused.")
     workers = Metric("pressroom_queue_workers", "gauge", "Workers that serve a queue.")
-    for queue in standing.queues:
+    for queue in snapshot.queues:
         for state, count in queue.jobs.items():
             jobs.add(count, queue=queue.name, state=state)
         due.add(queue.due, queue=queue.name)
-        age.add(standing.age_s(queue), queue=queue.name)
+        age.add(snapshot.age_s(queue), queue=queue.name)
         paused.add(queue.paused_ms is not None, queue=queue.name)
-        workers.add(crew.serving(queue.name), queue=queue.name)
+        workers.add(registry.serving(queue.name), queue=queue.name)
     alive = Metric("pressroom_workers", "gauge", "Workers that are alive.")
-    alive.add(len(crew.present))
+    alive.add(len(registry.present))
     lag = Metric(
         "pressroom_worker_loop_lag_seconds", "gauge", "By how much an event loop was late, worst of all workers."
     )
-    lag.add(max((worker.lag_ms / 1000 for worker in crew.present), default=0))
+    lag.add(max((worker.lag_ms / 1000 for worker in registry.present), default=0))
     memory = Metric("pressroom_worker_memory_bytes", "gauge", "Memory (PSS) of all workers and their sandboxes.")
-    memory.add(sum((worker.pss_mb or 0) * 1024 * 1024 for worker in crew.present))
+    memory.add(sum((worker.pss_mb or 0) * 1024 * 1024 for worker in registry.present))
     yield from (jobs, due, age, paused, workers, alive, lag, memory)
 
 

@@ -11,12 +11,12 @@ from api.http.problems import documented
 from api.http.query import refuse_unknown
 from api.http.times import from_ms, maybe_from_ms
 from api.jobs.views import uncached
-from tasks.queue.lanes import stats as overview
+from tasks.queue.lanes import stats
 from tasks.queue.lanes.lanes import Lanes
-from tasks.queue.lanes.stats import LaneState, Overview, Standing
+from tasks.queue.lanes.stats import LaneState, QueueSnapshot, QueueStats
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import QUEUES
-from tasks.queue.watch.workers import Crew, read_crew
+from tasks.queue.watch.workers import WorkerRegistry, read_workers
 from tasks.refusal import Refusal
 
 router = APIRouter(prefix="/v1/queues", tags=["operations"])
@@ -88,8 +88,8 @@ class LanePage(BaseModel):
 async def list_queues(request: Request) -> Response:
     """For admins. A queue that is paused, that no worker serves, or whose `oldest_age_s` grows wants a look."""
     context = context_for_admins(request)
-    standing, crew = await _look(context)
-    return uncached(Queues(queues=[_queue(standing, crew, name) for name in QUEUES]))
+    snapshot, registry = await _look(context)
+    return uncached(Queues(queues=[_queue(snapshot, registry, name) for name in QUEUES]))
 
 
 @router.get(
@@ -125,7 +125,9 @@ async def list_lanes(
     context = context_for_admins(request)
     seconds, micros = await context.redis.time()
     now_ms = seconds * 1000 + micros // 1000
-    lanes, following = await Overview(context.redis, context.settings).lanes(_known(queue), limit=limit, cursor=cursor)
+    lanes, following = await QueueStats(context.redis, context.settings).lanes(
+        _known(queue), limit=limit, cursor=cursor
+    )
     return uncached(LanePage(lanes=[_lane(lane, now_ms) for lane in lanes], next=following))
 
 
@@ -157,8 +159,8 @@ async def resume_queue(request: Request, queue: QueueName) -> Response:
     return uncached(_queue(*await _look(context), queue))
 
 
-async def _look(context: Context) -> tuple[Standing, Crew]:
-    return await Overview(context.redis, context.settings).queues(), await read_crew(context.redis)
+async def _look(context: Context) -> tuple[QueueSnapshot, WorkerRegistry]:
+    return await QueueStats(context.redis, context.settings).queues(), await read_workers(context.redis)
 
 
 def _known(queue: str) -> str:
@@ -167,8 +169,8 @@ def _known(queue: str) -> str:
     return queue
 
 
-def _queue(standing: Standing, crew: Crew, name: str) -> Queue:
-    queue = standing.queues[QUEUES.index(name)]
+def _queue(snapshot: QueueSnapshot, registry: WorkerRegistry, name: str) -> Queue:
+    queue = snapshot.queues[QUEUES.index(name)]
     return Queue(
         name=name,
         paused=queue.paused_ms is not None,
@@ -178,13 +180,13 @@ def _queue(standing: Standing, crew: Crew, name: str) -> Queue:
         scheduled=queue.jobs[State.SCHEDULED],
         retrying=queue.jobs[State.RETRYING],
         running=queue.jobs[State.RUNNING],
-        oldest_age_s=round(standing.age_s(queue), 3),
-        rate_per_s=round(standing.rate(queue), 3),
-        workers=crew.serving(name),
+        oldest_age_s=round(snapshot.age_s(queue), 3),
+        rate_per_s=round(snapshot.rate(queue), 3),
+        workers=registry.serving(name),
     )
 
 
-def _lane(lane: overview.Lane, now_ms: int) -> Lane:
+def _lane(lane: stats.Lane, now_ms: int) -> Lane:
     return Lane(
         name=lane.name,
         state=lane.state,

@@ -9,9 +9,9 @@ from api.http.context import context_for_admins
 from api.http.problems import documented
 from api.http.times import from_ms
 from api.jobs.views import EXAMPLE_JOB, uncached
-from tasks.queue.redis_keys import FADE_MS, WORKER_MS
+from tasks.queue.redis_keys import WORKER_MS, WORKER_RECORD_TTL_MS
 from tasks.queue.watch import workers
-from tasks.queue.watch.workers import DOING_AT_MOST, Crew, read_crew
+from tasks.queue.watch.workers import DOING_AT_MOST, WorkerRegistry, read_workers
 
 router = APIRouter(prefix="/v1/workers", tags=["operations"])
 
@@ -32,7 +32,7 @@ class Worker(BaseModel):
     id: str = Field(examples=["worker.1:4:9f86d081"])
     alive: bool = Field(
         description=f"False if it has not beaten for {WORKER_MS // 1000} s, and has died. Its jobs run elsewhere by "
-        f"then; it is shown until {FADE_MS // 1000} s have passed."
+        f"then; it is shown until {WORKER_RECORD_TTL_MS // 1000} s have passed."
     )
     host: str
     pid: int
@@ -62,14 +62,14 @@ class Workers(BaseModel):
 )
 async def list_workers(request: Request) -> Response:
     """For admins. A worker that stops says good-bye and is gone at once; one that dies fades."""
-    crew = await read_crew(context_for_admins(request).redis)
-    return uncached(Workers(workers=[_worker(crew, worker) for worker in crew.workers]))
+    registry = await read_workers(context_for_admins(request).redis)
+    return uncached(Workers(workers=[_worker(registry, worker) for worker in registry.workers]))
 
 
-def _worker(crew: Crew, worker: workers.Worker) -> Worker:
+def _worker(registry: WorkerRegistry, worker: workers.Worker) -> Worker:
     return Worker(
         id=worker.id,
-        alive=crew.alive(worker),
+        alive=registry.alive(worker),
         host=worker.host,
         pid=worker.pid,
         version=worker.version,

@@ -10,7 +10,7 @@ from fastapi import Request
 from api.http.context import Context, owner_of, request_id_of
 from api.http.json_body import JSON_TYPE, whole
 from api.jobs.views import address_of
-from api.reports.tables import TABLE_TYPES, TableWish, format_of, spec_of, upload_of
+from api.reports.tables import TABLE_TYPES, TableOptions, format_of, spec_of, upload_of
 from api.uploads.receive import check_length, receive_any
 from tasks.kind import Kind
 from tasks.queue.jobs.enqueue import Submission
@@ -33,7 +33,7 @@ ORDER_BYTES = 500 * MiB
 
 
 async def receive_order(
-    request: Request, context: Context, wish: TableWish | None, after: Collection[str] = ()
+    request: Request, context: Context, options: TableOptions | None, after: Collection[str] = ()
 ) -> Order:
     """The order that a JSON spec is, or a table as it is where `wish` says how to show it. after: ids of jobs whose
     files need not be there yet.
@@ -44,14 +44,14 @@ async def receive_order(
     content_type = request.headers.get("content-type", JSON_TYPE)
     async with aclosing(request.stream()) as body:
         if content_type.partition(";")[0].strip().lower() == JSON_TYPE:
-            if wish is not None and (said := wish.model_fields_set & TableWish.model_fields.keys()):
+            if options is not None and (said := options.model_fields_set & TableOptions.model_fields.keys()):
                 field = min(said)
                 raise Refusal("invalid_request", f"{field}: with a spec, say it in there.", field=field)
             return await _receive_spec(request, context, body, after)
-        if wish is None or format_of(content_type) is None:
-            known = ", ".join([JSON_TYPE, *(TABLE_TYPES if wish is not None else ())])
+        if options is None or format_of(content_type) is None:
+            known = ", ".join([JSON_TYPE, *(TABLE_TYPES if options is not None else ())])
             raise Refusal("unsupported_media_type", f"Send {known}; not {content_type}.", field="Content-Type")
-        return await _receive_table(request, context, body, wish)
+        return await _receive_table(request, context, body, options)
 
 
 async def _receive_spec(
@@ -77,12 +77,14 @@ async def order_of(context: Context, owner: str, spec: Spec, after: Collection[s
     return Order(spec=spec, files={key_of(one): _source(blob) for (_, one), blob in zip(here, found, strict=True)})
 
 
-async def _receive_table(request: Request, context: Context, body: AsyncIterator[bytes], wish: TableWish) -> Order:
+async def _receive_table(
+    request: Request, context: Context, body: AsyncIterator[bytes], options: TableOptions
+) -> Order:
     content_type, limit = request.headers["content-type"], context.settings.max_dataset_bytes
-    spec_of(wish, content_type, Blob("0" * 64, 0))  # what is wrong with the wish shows before the table is read
+    spec_of(options, content_type, Blob("0" * 64, 0))  # what is wrong with the wish shows before the table is read
     check_length(request.headers.get("content-length"), limit)
     blob = await receive_any(body, context.storage, limit)
-    return Order(spec=spec_of(wish, content_type, blob), files={upload_of(blob): _source(blob)})
+    return Order(spec=spec_of(options, content_type, blob), files={upload_of(blob): _source(blob)})
 
 
 def _source(blob: Blob) -> Source:
@@ -94,7 +96,7 @@ async def submission_of(
     context: Context,
     order: Order,
     kind: Kind[ReportParams],
-    **wished: Any,
+    **submit_options: Any,
 ) -> Submission:
     """A job of `kind` for an order, which is put into storage. wished: fields of the Submission."""
     blob = await context.storage.put(_canonical(order), max_bytes=ORDER_BYTES, type=JSON_TYPE)
@@ -108,7 +110,7 @@ async def submission_of(
         name=document.title,
         request_id=request_id_of(request),
         address=address_of(request, context.settings),
-        **wished,
+        **submit_options,
     )
 
 

@@ -11,13 +11,13 @@ from pydantic import BaseModel, Field
 from api.http.context import Context, context_of
 from api.http.problems import documented, problem
 from api.http.ranges import names
-from api.jobs.submit_options import SubmitWish
-from api.jobs.submitted import answer
+from api.jobs.submit_options import SubmitOptions
+from api.jobs.submitted import respond
 from api.jobs.views import Job, path_of
 from api.reports.examples import SPEC_BODY, SPEC_OR_TABLE_BODY
 from api.reports.specs import receive_order, submission_of
-from api.reports.tables import TableWish
-from tasks.queue.jobs.enqueue import Accepted
+from api.reports.tables import TableOptions
+from tasks.queue.jobs.enqueue import Submitted
 from tasks.queue.records.record import Priority, Record, State
 from tasks.report.kind import REPORT, VALIDATION
 from tasks.report.spec.reading import schema
@@ -41,7 +41,7 @@ REFUSALS = (
 )
 
 
-class ReportWish(SubmitWish, TableWish):
+class ReportOptions(SubmitOptions, TableOptions):
     """What the address may say: of a table, how to show it; of any report, what it may say of every submit."""
 
 
@@ -99,7 +99,7 @@ class Outlook(BaseModel):
 )
 async def submit_report(
     request: Request,
-    wish: Annotated[ReportWish, Query()],
+    options: Annotated[ReportOptions, Query()],
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, examples=["report-4711"])] = None,
 ) -> Response:
     """A PDF, and an XLSX or CSV of the same tables, from a spec; or from a table as it is, which the address tells how
@@ -110,15 +110,15 @@ async def submit_report(
     takes longer than requests may wait.
     """
     context = context_of(request)
-    wished = wish.fields(context)
-    order = await receive_order(request, context, wish, wish.prerequisites)
-    submission = await submission_of(request, context, order, REPORT, idempotency_key=idempotency_key, **wished)
-    accepted = await context.intake.accept(submission)
+    submit_options = options.fields(context)
+    order = await receive_order(request, context, options, options.prerequisites)
+    submission = await submission_of(request, context, order, REPORT, idempotency_key=idempotency_key, **submit_options)
+    submitted = await context.enqueuer.enqueue(submission)
     record = None
     if PDF_TYPE in request.headers.get("accept", "").lower() and "pdf" in order.spec.formats:
-        record = await _ended(context, accepted)
+        record = await _ended(context, submitted)
     if record is None:
-        return await answer(request, context, accepted)
+        return await respond(request, context, submitted)
     if record.state is not State.SUCCEEDED:
         return _failure(request, record)
     return Response(status_code=303, headers={"Location": f"{path_of(record.id)}/files/{PDF_NAME}"})
@@ -140,19 +140,19 @@ async def validate_report(request: Request) -> Response:
     context = context_of(request)
     order = await receive_order(request, context, None)
     submission = await submission_of(request, context, order, VALIDATION, priority=Priority.HIGH)
-    accepted = await context.intake.accept(submission)
-    record = await _ended(context, accepted)
+    submitted = await context.enqueuer.enqueue(submission)
+    record = await _ended(context, submitted)
     if record is None:
-        return await answer(request, context, accepted)
+        return await respond(request, context, submitted)
     if record.state is not State.SUCCEEDED:
         return _failure(request, record)
     headers = {"Cache-Control": "no-store"}
     return Response(json.dumps(record.result), headers=headers, media_type="application/json")
 
 
-async def _ended(context: Context, accepted: Accepted) -> Record | None:
+async def _ended(context: Context, submitted: Submitted) -> Record | None:
     """The job, if it ends while a request may wait for it."""
-    record = await context.watch.wait_until_ended(accepted.job_id, context.settings.max_wait_s)
+    record = await context.watch.wait_until_ended(submitted.job_id, context.settings.max_wait_s)
     return record if record and record.state.ended else None
 
 

@@ -22,7 +22,7 @@ _CHARSETS = {codecs.lookup(name).name: name for name in get_args(Dataset.model_f
 _CHARSETS |= {"ascii": "utf-8", "iso8859-1": "cp1252", "cp932": "shift_jis", "gb2312": "gb18030", "gbk": "gb18030"}
 
 
-class TableWish(BaseModel):
+class TableOptions(BaseModel):
     """What the address may say of a table; a spec says it itself."""
 
     model_config = ConfigDict(extra="forbid")
@@ -51,22 +51,22 @@ def upload_of(blob: Blob) -> str:
     return blob.sha256[:32]
 
 
-def spec_of(wish: TableWish, content_type: str, blob: Blob) -> Spec:
+def spec_of(options: TableOptions, content_type: str, blob: Blob) -> Spec:
     """The spec of a report of one whole table. Raises: Refusal `invalid_request` that names the parameter."""
     dataset = {
         "upload": upload_of(blob),
         "format": format_of(content_type),
         "encoding": _encoding(content_type),
-        "delimiter": wish.delimiter,
-        "sheet": wish.sheet,
+        "delimiter": options.delimiter,
+        "sheet": options.sheet,
     }
-    document = {"title": wish.title or "Report", "lang": wish.lang or "en", "currency": wish.currency or "EUR"}
-    table = {"type": "table", "dataset": "data", "columns": _columns(wish.types), "every_column": True}
+    document = {"title": options.title or "Report", "lang": options.lang or "en", "currency": options.currency or "EUR"}
+    table = {"type": "table", "dataset": "data", "columns": _columns(options.types), "every_column": True}
     said = {
         "document": document,
         "blocks": [{"type": "heading", "text": document["title"]}, {**table, "overflow": "landscape"}],
         "datasets": {"data": dataset},
-        "formats": wish.formats.split(",") if wish.formats else list(DEFAULT_FORMATS),
+        "formats": options.formats.split(",") if options.formats else list(DEFAULT_FORMATS),
     }
     try:
         return Spec.model_validate(said)

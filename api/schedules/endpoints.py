@@ -10,16 +10,15 @@ from api.http.context import Context, context_of, is_admin, owner_of
 from api.http.json_body import documented_body, read, receive, receive_text
 from api.http.problems import documented
 from api.http.query import refuse_unknown
-from api.jobs.submitted import answer
+from api.jobs.submitted import respond
 from api.jobs.views import Job, address_of, uncached
 from api.schedules import views
 from api.schedules.job_bodies import receive_job
 from api.schedules.views import EXAMPLE_SCHEDULE, ScheduleChange, ScheduleRequest
-from tasks.queue.jobs.enqueue import Accepted
+from tasks.queue.jobs.enqueue import Submitted
 from tasks.refusal import Refusal
-from tasks.schedule import runs
-from tasks.schedule import store as timetable
-from tasks.schedule.store import Wishes
+from tasks.schedule import runs, store
+from tasks.schedule.store import SchedulePatch
 
 router = APIRouter(prefix="/v1/schedules", tags=["schedules"])
 
@@ -90,8 +89,8 @@ async def create_schedule(request: Request) -> Response:
     text = await receive_text(request, context.settings.max_spec_bytes)
     asked = read(text, ScheduleRequest)
     submission = await receive_job(request, context, text)
-    wishes = cast("Wishes", asked.model_dump(exclude={"job"}))
-    schedule = await context.timetable.create(owner_of(request), wishes, submission)
+    patch = cast("SchedulePatch", asked.model_dump(exclude={"job"}))
+    schedule = await context.schedule_store.create(owner_of(request), patch, submission)
     (view,) = await _views(request, context, [schedule])
     return uncached(view, 201, Location=views.path_of(schedule.id))
 
@@ -107,9 +106,9 @@ async def list_schedules(request: Request, *, limit: Limit = 50, cursor: Cursor 
     """For admins the first page begins with those that come with the service. Go on while there is a `next`."""
     refuse_unknown(request, "limit", "cursor")
     context, owner = context_of(request), owner_of(request)
-    found, following = await context.timetable.page(owner, limit, cursor)
+    found, following = await context.schedule_store.page(owner, limit, cursor)
     if cursor is None and is_admin(context, owner):
-        found = [*await context.timetable.built_in(), *found]
+        found = [*await context.schedule_store.built_in(), *found]
     return uncached(views.SchedulePage(schedules=await _views(request, context, found), next=following))
 
 
@@ -146,8 +145,8 @@ async def change_schedule(request: Request, schedule_id: ScheduleId) -> Response
     schedule = await _find(request, context, schedule_id)
     if schedule.built_in and (more := asked.model_fields_set - {"paused"}):
         raise _built_in(min(more))
-    wishes = cast("Wishes", asked.model_dump(exclude_unset=True))
-    (view,) = await _views(request, context, [await context.timetable.change(schedule, wishes)])
+    patch = cast("SchedulePatch", asked.model_dump(exclude_unset=True))
+    (view,) = await _views(request, context, [await context.schedule_store.change(schedule, patch)])
     return uncached(view)
 
 
@@ -165,7 +164,7 @@ async def delete_schedule(request: Request, schedule_id: ScheduleId) -> Response
     schedule = await _find(request, context, schedule_id)
     if schedule.built_in:
         raise _built_in("schedule_id")
-    await context.timetable.delete(schedule)
+    await context.schedule_store.delete(schedule)
     return Response(status_code=204)
 
 
@@ -200,16 +199,16 @@ async def run_schedule(request: Request, schedule_id: ScheduleId) -> Response:
     """By hand, whatever else runs, and also while it is paused. When it is due next stays as it is."""
     context = context_of(request)
     schedule = await _find(request, context, schedule_id)
-    job_id = await context.firing.run_now(schedule, int(time.time() * 1000))
-    return await answer(request, context, Accepted(job_id, created=True))
+    job_id = await context.scheduler.run_now(schedule, int(time.time() * 1000))
+    return await respond(request, context, Submitted(job_id, created=True))
 
 
-async def _find(request: Request, context: Context, schedule_id: str) -> timetable.Schedule:
+async def _find(request: Request, context: Context, schedule_id: str) -> store.Schedule:
     owner = owner_of(request)
-    return await context.timetable.read(owner, schedule_id, admin=is_admin(context, owner))
+    return await context.schedule_store.read(owner, schedule_id, admin=is_admin(context, owner))
 
 
-async def _views(request: Request, context: Context, schedules: Sequence[timetable.Schedule]) -> list[views.Schedule]:
+async def _views(request: Request, context: Context, schedules: Sequence[store.Schedule]) -> list[views.Schedule]:
     last = await runs.last_runs(context.redis, [one.last_run for one in schedules if one.last_run])
     address = address_of(request, context.settings)
     return [views.schedule_of(one, last.get(one.last_run or ""), address) for one in schedules]

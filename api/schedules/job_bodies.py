@@ -53,7 +53,7 @@ async def receive_job(request: Request, context: Context, text: bytes) -> Submis
     kind = read(text, _Body).job.kind
     try:
         submission = await (_report(request, context, text) if kind == "report" else _event(request, context, text))
-        context.intake.job(new_id(), submission)  # refuses params that are too large
+        context.enqueuer.job(new_id(), submission)  # refuses params that are too large
     except Refusal as refusal:
         refusal.field = f"job.{refusal.field}" if refusal.field else "job"
         raise

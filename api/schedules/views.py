@@ -10,8 +10,7 @@ from api.http.times import from_ms, maybe_from_ms
 from api.jobs.views import Error, Links
 from api.jobs.views import path_of as job_path
 from api.schedules.job_bodies import EventJob, ReportJob
-from tasks.schedule import runs
-from tasks.schedule import store as timetable
+from tasks.schedule import runs, store
 from tasks.schedule.cron import MAX_CHARS, in_words
 
 EXAMPLE_SCHEDULE = "9d2e7c4b1a8f4e3da5c06b7f1e8d9c02"
@@ -20,9 +19,9 @@ MAX_MISFIRE_S = 86_400
 
 def _misfire(said: Any) -> Any:
     """One sentence for what pydantic would tell of each of the two ways."""
-    if said == "skip" or (type(said) is int and timetable.PROMPT_S <= said <= MAX_MISFIRE_S):
+    if said == "skip" or (type(said) is int and store.PROMPT_S <= said <= MAX_MISFIRE_S):
         return said
-    raise ValueError(f"write `skip`, or seconds from {timetable.PROMPT_S} to {MAX_MISFIRE_S}")
+    raise ValueError(f"write `skip`, or seconds from {store.PROMPT_S} to {MAX_MISFIRE_S}")
 
 
 Name = Annotated[
@@ -42,11 +41,11 @@ Overlap = Annotated[
     Literal["skip", "allow"], Field(description="What becomes of a run that is due before the last one has ended.")
 ]
 Misfire = Annotated[
-    Literal["skip"] | Annotated[int, Field(ge=timetable.PROMPT_S, le=MAX_MISFIRE_S)],
+    Literal["skip"] | Annotated[int, Field(ge=store.PROMPT_S, le=MAX_MISFIRE_S)],
     BeforeValidator(_misfire),
     Field(
         description="After an outage the newest run that was missed is made up for, unless it is later than so many "
-        f"seconds. With `skip` none is, that is later than {timetable.PROMPT_S} seconds."
+        f"seconds. With `skip` none is, that is later than {store.PROMPT_S} seconds."
     ),
 ]
 
@@ -150,7 +149,7 @@ def path_of(schedule_id: str) -> str:
     return f"/v1/schedules/{schedule_id}"
 
 
-def schedule_of(schedule: timetable.Schedule, last: runs.Run | None, address: str) -> Schedule:
+def schedule_of(schedule: store.Schedule, last: runs.Run | None, address: str) -> Schedule:
     """The public view of a schedule."""
     place = f"{address}{path_of(schedule.id)}"
     return Schedule(

@@ -14,7 +14,7 @@ from api.http.times import to_ms
 from api.jobs.views import address_of, uncached
 from api.webhooks.delivery_views import EXAMPLE_DELIVERY, EXAMPLE_EVENT, Delivery, DeliveryPage, delivery_of
 from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
-from tasks.queue.records import indexes as shelves
+from tasks.queue.records import indexes
 from tasks.queue.records.list import read, read_page
 from tasks.queue.records.record import Record, State
 from tasks.refusal import Refusal
@@ -54,7 +54,7 @@ async def list_deliveries(
     UTC."""
     refuse_unknown(request, "endpoint", "event", "state", "since", "until", "limit", "cursor")
     context, owner = context_of(request), owner_of(request)
-    shelf = await _shelf(context, owner, endpoint, event)
+    job_index = await _shelf(context, owner, endpoint, event)
     since_ms, until_ms = to_ms(since) if since else 0, to_ms(until) if until else None
     if event and endpoint:
         record = await read(context.redis, delivery_id(event, endpoint))
@@ -62,7 +62,7 @@ async def list_deliveries(
         return uncached(_page(request, context, (record,) if record and within else (), state))
     page = await read_page(
         context.redis,
-        shelf,
+        job_index,
         # The shelf of an event has no index by state.
         state=None if event else state,
         since_ms=since_ms,
@@ -111,11 +111,11 @@ async def _shelf(context: Context, owner: str, endpoint: str | None, event: str 
         record = await read(context.redis, event)
         if record is None or record.owner != owner or record.kind != EVENT.name:
             raise Refusal("not_found", f"event: you have no event {event!r} (any more).", field="event")
-        return shelves.of_event(event)
+        return indexes.of_event(event)
     if endpoint is not None:
         await context.endpoints.read(owner, endpoint)
-        return shelves.of_endpoint(endpoint)
-    return shelves.of_deliveries(owner)
+        return indexes.of_endpoint(endpoint)
+    return indexes.of_deliveries(owner)
 
 
 def _page(

@@ -10,7 +10,7 @@ from api.http.context import Context, context_of, owner_of, request_id_of
 from api.http.json_body import documented_body, receive
 from api.http.problems import documented
 from api.http.times import to_ms
-from api.jobs.submitted import answer
+from api.jobs.submitted import respond
 from api.jobs.views import Job, address_of, uncached
 from api.webhooks import delivery_views
 from api.webhooks.delivery_views import Delivery, delivery_of
@@ -46,12 +46,12 @@ async def check_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     context, owner = context_of(request), owner_of(request)
     await context.endpoints.read(owner, endpoint_id)
     params = {"type": TEST, "data": {"endpoint": endpoint_id}, "endpoint": endpoint_id}
-    accepted = await context.intake.accept(_submission(request, context, EVENT, params, Priority.HIGH))
-    found = delivery_id(accepted.job_id, endpoint_id)
-    record = await _ended(context, accepted.job_id, found)
+    submitted = await context.enqueuer.enqueue(_submission(request, context, EVENT, params, Priority.HIGH))
+    found = delivery_id(submitted.job_id, endpoint_id)
+    record = await _ended(context, submitted.job_id, found)
     if record is not None:
         return uncached(delivery_of(record, address_of(request, context.settings)))
-    later = await answer(request, context, accepted)
+    later = await respond(request, context, submitted)
     later.headers["Location"] = delivery_views.path_of(found)
     return later
 
@@ -77,8 +77,8 @@ async def recover_endpoint(request: Request, endpoint_id: EndpointId) -> Respons
     if not endpoint.enabled:
         raise Refusal("endpoint_disabled", f"Endpoint {endpoint_id} is disabled; enable it first.")
     params = {"endpoint": endpoint_id, "since": to_ms(asked.since)}
-    accepted = await context.intake.accept(_submission(request, context, RECOVERY, params))
-    return await answer(request, context, accepted)
+    submitted = await context.enqueuer.enqueue(_submission(request, context, RECOVERY, params))
+    return await respond(request, context, submitted)
 
 
 def _submission(

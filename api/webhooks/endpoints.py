@@ -26,7 +26,7 @@ from api.webhooks.endpoint_views import (
     path_of,
 )
 from tasks.webhook import endpoints
-from tasks.webhook.endpoints import Wishes
+from tasks.webhook.endpoints import EndpointPatch
 
 router = APIRouter(prefix="/v1/endpoints", tags=["webhooks"])
 
@@ -61,8 +61,8 @@ async def create_endpoint(request: Request) -> Response:
     context = context_of(request)
     asked = await receive(request, EndpointRequest, MAX_BODY_BYTES)
     await context.addresses.look_up(asked.url)
-    wishes = cast("Wishes", asked.model_dump(exclude={"secret"}, exclude_none=True))
-    endpoint, secret = await context.endpoints.create(owner_of(request), wishes, asked.secret)
+    patch = cast("EndpointPatch", asked.model_dump(exclude={"secret"}, exclude_none=True))
+    endpoint, secret = await context.endpoints.create(owner_of(request), patch, asked.secret)
     view = NewEndpoint(**_view(request, context, endpoint).model_dump(), secret=secret)
     return uncached(view, 201, Location=path_of(endpoint.id))
 
@@ -121,8 +121,8 @@ async def change_endpoint(request: Request, endpoint_id: EndpointId) -> Response
     if "url" in asked.model_fields_set:
         await context.endpoints.read(owner, endpoint_id)  # nobody may look up names without an endpoint of theirs
         await context.addresses.look_up(asked.url)
-    wishes = cast("Wishes", asked.model_dump(exclude_unset=True))
-    return uncached(_view(request, context, await context.endpoints.change(owner, endpoint_id, wishes)))
+    patch = cast("EndpointPatch", asked.model_dump(exclude_unset=True))
+    return uncached(_view(request, context, await context.endpoints.change(owner, endpoint_id, patch)))
 
 
 @router.delete(

@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.http.context import Context, context_of, owner_of, request_id_of
 from api.http.json_body import documented_body, receive
 from api.http.problems import documented
-from api.jobs.submit_options import SubmitWish
-from api.jobs.submitted import answer
+from api.jobs.submit_options import SubmitOptions
+from api.jobs.submitted import respond
 from api.jobs.views import Job, address_of
-from tasks.queue.jobs.enqueue import Accepted, Submission
+from tasks.queue.jobs.enqueue import Submission, Submitted
 from tasks.refusal import Refusal
 from tasks.webhook.events import OURS, TYPE, TYPE_CHARS
 from tasks.webhook.kind import EVENT
@@ -71,7 +71,7 @@ class EventRequest(BaseModel):
 )
 async def submit_event(
     request: Request,
-    wish: Annotated[SubmitWish, Query()],
+    options: Annotated[SubmitOptions, Query()],
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, examples=["order-4711"])] = None,
 ) -> Response:
     """Its job makes a delivery for each endpoint that asked for its type; `deliveries` in the job counts them by state.
@@ -82,11 +82,11 @@ async def submit_event(
     asked = await receive(request, EventRequest, context.settings.max_event_bytes)
     # No header holds a line feed, so that an id is nobody's Idempotency-Key.
     key = idempotency_key if asked.id is None else f"event\n{asked.id}"
-    submission = submission_of(request, context, asked, idempotency_key=key, **wish.fields(context))
-    return await answer(request, context, await _accept(context, asked, submission))
+    submission = submission_of(request, context, asked, idempotency_key=key, **options.fields(context))
+    return await respond(request, context, await _accept(context, asked, submission))
 
 
-def submission_of(request: Request, context: Context, asked: EventRequest, **wished: Any) -> Submission:
+def submission_of(request: Request, context: Context, asked: EventRequest, **submit_options: Any) -> Submission:
     """What an event submits. wished: fields of the Submission. Raises: Refusal `invalid_request`."""
     if asked.type.partition(".")[0] in OURS:
         raise Refusal(
@@ -103,13 +103,13 @@ def submission_of(request: Request, context: Context, asked: EventRequest, **wis
         name=asked.type,
         request_id=request_id_of(request),
         address=address_of(request, context.settings),
-        **wished,
+        **submit_options,
     )
 
 
-async def _accept(context: Context, asked: EventRequest, submission: Submission) -> Accepted:
+async def _accept(context: Context, asked: EventRequest, submission: Submission) -> Submitted:
     try:
-        return await context.intake.accept(submission)
+        return await context.enqueuer.enqueue(submission)
     except Refusal as refusal:
         if refusal.code == "key_reused" and asked.id is not None:
             raise Refusal(

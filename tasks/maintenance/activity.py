@@ -14,8 +14,8 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict
 
 from tasks.kind import Kind, Result, Run
-from tasks.queue.jobs.enqueue import Intake, Submission
-from tasks.queue.records import indexes as shelves
+from tasks.queue.jobs.enqueue import Enqueuer, Submission
+from tasks.queue.records import indexes
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import JOBS
 from tasks.refusal import Refusal
@@ -65,8 +65,8 @@ def owners(settings: Settings) -> list[str]:
 
 async def _count(run: Run[ActivityParams], owner: str, until: datetime) -> list[Activity]:
     """An owner's activities, without kinds of which nothing was made."""
-    all_but_deliveries = await _count_shelf(run, shelves.of_owner(owner), until)
-    by_kind = {kind: await _count_shelf(run, shelves.of_kind(owner, kind), until) for kind in KINDS}
+    all_but_deliveries = await _count_index(run, indexes.of_owner(owner), until)
+    by_kind = {kind: await _count_index(run, indexes.of_kind(owner, kind), until) for kind in KINDS}
     listed = [counts for kind, counts in by_kind.items() if kind != "delivery"]
     by_kind[OTHER] = [total - sum(known) for total, *known in zip(all_but_deliveries, *listed, strict=True)]
     ends = [state for state in State if state.ended]
@@ -77,15 +77,15 @@ async def _count(run: Run[ActivityParams], owner: str, until: datetime) -> list[
     ]
 
 
-async def _count_shelf(run: Run[ActivityParams], shelf: str, until: datetime) -> list[int]:
+async def _count_index(run: Run[ActivityParams], job_index: str, until: datetime) -> list[int]:
     """How many jobs of a shelf were made in each hour; then, of all hours, how many ended in each way."""
     times = [int((until - timedelta(hours=HOURS - n)).timestamp()) * 1000 for n in range(HOURS + 1)]
     async with run.redis.pipeline(transaction=False) as pipe:
         for start, end in pairwise(times):
-            pipe.zcount(JOBS + shelf, start, f"({end}")
+            pipe.zcount(JOBS + job_index, start, f"({end}")
         for state in State:
             if state.ended:
-                pipe.zcount(f"{JOBS}{shelf}:{state}", times[0], f"({times[-1]}")
+                pipe.zcount(f"{JOBS}{job_index}:{state}", times[0], f"({times[-1]}")
         return [int(count) for count in await pipe.execute()]
 
 
@@ -135,7 +135,7 @@ async def _submit(run: Run[ActivityParams], admin: str, title: str, blob: Blob) 
         idempotency_key=f"activity\n{run.job_id}",
     )
     try:
-        return (await Intake(run.redis, run.settings, run.storage).accept(submission)).job_id
+        return (await Enqueuer(run.redis, run.settings, run.storage).enqueue(submission)).job_id
     except Refusal as refusal:
         if refusal.code == "key_reused":  # of other figures, since some jobs have ended meanwhile
             return None

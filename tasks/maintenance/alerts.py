@@ -14,11 +14,11 @@ from pydantic import BaseModel, ConfigDict
 from redis.asyncio import Redis
 
 from tasks.kind import Kind, Result, RetryPolicy, Run
-from tasks.queue.lanes.stats import Overview, Queue, Standing
+from tasks.queue.lanes.stats import Queue, QueueSnapshot, QueueStats
 from tasks.queue.records.record import State, new_id
 from tasks.queue.redis_keys import ENDPOINT, FAILING, SECOND_MS
 from tasks.queue.script import Script
-from tasks.queue.watch.workers import Crew, read_crew
+from tasks.queue.watch.workers import WorkerRegistry, read_workers
 from tasks.settings import Settings
 from tasks.webhook.events import iso
 
@@ -58,10 +58,10 @@ class Alert:
 async def check(run: Run[AlertParams]) -> Result:
     """Look at everything once, and tell what has changed."""
     settings = run.settings
-    standing = await Overview(run.redis, settings).queues(settings.alert_window_s)
-    holding = list(system_alerts(settings, standing, await read_crew(run.redis)))
-    holding += await _endpoint_alerts(run.redis, settings, standing.now_ms)
-    payload = {"holding": [alert.payload(standing.now_ms) for alert in holding]}
+    snapshot = await QueueStats(run.redis, settings).queues(settings.alert_window_s)
+    holding = list(system_alerts(settings, snapshot, await read_workers(run.redis)))
+    holding += await _endpoint_alerts(run.redis, settings, snapshot.now_ms)
+    payload = {"holding": [alert.payload(snapshot.now_ms) for alert in holding]}
     fired, resolved = await Script(run.redis, "upkeep/alerts")(payload)
     for told, say, alerts in (("fired", log.warning, fired), ("resolved", log.info, resolved)):
         for alert in map(json.loads, alerts):
@@ -69,12 +69,12 @@ async def check(run: Run[AlertParams]) -> Result:
     return Result({"holding": len(holding), "fired": len(fired), "resolved": len(resolved)})
 
 
-def system_alerts(settings: Settings, standing: Standing, crew: Crew) -> Iterator[Alert]:
+def system_alerts(settings: Settings, snapshot: QueueSnapshot, registry: WorkerRegistry) -> Iterator[Alert]:
     """Those that hold of the queues."""
-    for queue in standing.queues:
+    for queue in snapshot.queues:
         alerts = (
             _failure_rate(settings, queue),
-            _no_worker(settings, standing, queue, crew) or _queue_age(settings, standing, queue),
+            _no_worker(settings, snapshot, queue, registry) or _queue_age(settings, snapshot, queue),
         )
         yield from (alert for alert in alerts if alert is not None)
 
@@ -91,9 +91,9 @@ def _failure_rate(settings: Settings, queue: Queue) -> Alert | None:
     return Alert("failure_rate", queue.name, message, share, settings.alert_failure_rate, settings.operators)
 
 
-def _no_worker(settings: Settings, standing: Standing, queue: Queue, crew: Crew) -> Alert | None:
-    age_s = standing.age_s(queue)
-    if queue.name not in crew.unserved or not queue.due or age_s < settings.alert_no_worker_s:
+def _no_worker(settings: Settings, snapshot: QueueSnapshot, queue: Queue, registry: WorkerRegistry) -> Alert | None:
+    age_s = snapshot.age_s(queue)
+    if queue.name not in registry.unserved or not queue.due or age_s < settings.alert_no_worker_s:
         return None
     message = (
         f"No worker serves the queue {queue.name}, where {queue.due} jobs are due; start one with "
@@ -102,8 +102,8 @@ def _no_worker(settings: Settings, standing: Standing, queue: Queue, crew: Crew)
     return Alert("no_worker", queue.name, message, round(age_s), settings.alert_no_worker_s, settings.operators)
 
 
-def _queue_age(settings: Settings, standing: Standing, queue: Queue) -> Alert | None:
-    age_s = standing.age_s(queue)
+def _queue_age(settings: Settings, snapshot: QueueSnapshot, queue: Queue) -> Alert | None:
+    age_s = snapshot.age_s(queue)
     if age_s < settings.alert_queue_age_s:
         return None
     reason = "is paused; resume it" if queue.paused_ms else "needs more workers, or they are stuck; see /v1/workers"

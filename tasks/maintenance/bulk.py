@@ -7,7 +7,7 @@ whose worker was killed goes on where it was, and its count is true. It sees no 
 from collections.abc import Mapping, Sequence
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.kind import Kind, Result, Run
 from tasks.queue.jobs.bulk_step import BulkStep
@@ -39,12 +39,15 @@ COUNT = "count:"
 
 
 class BulkParams(BaseModel):
-    """What a `bulk` job is asked for. shelves: of one owner, no job on two of them. Times: milliseconds, included."""
+    """What a `bulk` job is asked for. Times are milliseconds since 1970, both ends included.
 
-    model_config = ConfigDict(extra="forbid")
+    job_indexes: of one owner; no job is in two of them. Stored as `shelves`, as earlier versions read it.
+    """
+
+    model_config = ConfigDict(extra="forbid", validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
     verb: Verb
-    shelves: tuple[str, ...]
+    job_indexes: tuple[str, ...] = Field(alias="shelves")
     states: tuple[State, ...]
     queue: str | None = None
     since_ms: int = 0
@@ -60,7 +63,7 @@ class BulkParams(BaseModel):
 
     def selection(self, state: State, made_ms: int) -> Selection:
         until_ms = made_ms if self.until_ms is None else min(self.until_ms, made_ms)
-        return Selection(self.shelves, state, self.queue, self.since_ms, until_ms, self.prefix)
+        return Selection(self.job_indexes, state, self.queue, self.since_ms, until_ms, self.prefix)
 
 
 class Place(BaseModel):

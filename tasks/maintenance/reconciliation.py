@@ -41,7 +41,7 @@ class ReconciliationParams(BaseModel):
 async def reconcile(run: Run[ReconciliationParams]) -> Result:
     """Look, and put right. The result counts jobs that were examined, mended, closed because they cannot run any more,
     and dropped because nothing is left of them; lanes that were mended, and queues whose counts were."""
-    books = _Books(run)
+    books = Reconciler(run)
     until = time.monotonic() + BUSY_S
     for queue in QUEUES:
         ids = await run.redis.zrandmember(arq_queue(queue), CHANCE)
@@ -58,7 +58,7 @@ async def reconcile(run: Run[ReconciliationParams]) -> Result:
     return Result(value=books.counts)
 
 
-class _Books:
+class Reconciler:
     """What has been found so far."""
 
     def __init__(self, run: Run[ReconciliationParams]) -> None:

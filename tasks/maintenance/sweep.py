@@ -59,7 +59,7 @@ async def sweep(redis: "Redis[bytes]", storage: Storage, *, before: datetime, dr
     dry_run: only tell what would be deleted. Raises: `StorageUnavailable`, redis.exceptions.RedisError; begun anew it
     goes on where it was, for what is deleted is not listed again.
     """
-    broom = _Broom(redis, storage, dry_run=dry_run)
+    broom = BlobSweeper(redis, storage, dry_run=dry_run)
     young, old = 0, dict[str, StoredBlob]()
     async for blob in storage.blobs():
         if blob.modified < before:
@@ -72,7 +72,7 @@ async def sweep(redis: "Redis[bytes]", storage: Storage, *, before: datetime, dr
     yield await broom.sweep(old, young)
 
 
-class _Broom:
+class BlobSweeper:
     def __init__(self, redis: "Redis[bytes]", storage: Storage, *, dry_run: bool) -> None:
         self._release = Script(redis, "upkeep/release")
         self._bury = Script(redis, "upkeep/bury")

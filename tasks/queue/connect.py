@@ -56,14 +56,14 @@ async def close(redis: ArqRedis) -> None:
     await redis.aclose(close_connection_pool=True)  # type: ignore[attr-defined] # the stubs are older than redis-py 5
 
 
-async def found(redis: ArqRedis, url: str) -> dict[str, str]:
+async def describe_redis(redis: ArqRedis, url: str) -> dict[str, str]:
     """What is at `url`, for the start-up log: its address without the password, and its version, policy or error."""
     place = urlsplit(url)
     about = {"address": f"{place.scheme}://{place.hostname or place.path}:{place.port or ''}".rstrip(":")}
     try:
         info = await redis.info()
     except (RedisError, OSError) as error:
-        # Weather: whoever starts now goes on, and finds it when it is back.
+        # Redis may be back in a moment: the process starts all the same, and reconnects by itself.
         return about | {"error": str(error)}
     version = info.get("valkey_version", info["redis_version"])
     return about | {"version": version, "maxmemory_policy": info["maxmemory_policy"]}

@@ -70,7 +70,7 @@ PARKED: Final = ROOT + "parked:"
 FAILING: Final = ROOT + "failing"
 DISABLED: Final = ROOT + "disabled"
 LANE: Final = ROOT + "lane:"
-STANDING_BACK: Final = ROOT + "standing-back:"
+OWNER_CAPPED: Final = ROOT + "standing-back:"
 LINE: Final = ROOT + "line:"
 SUSPECTS: Final = ROOT + "suspects:"
 RECONCILIATION: Final = ROOT + "reconciliation"
@@ -121,7 +121,7 @@ BEAT_MS: Final = 5 * SECOND_MS
 """Between two beats of a worker."""
 WORKER_MS: Final = 20 * SECOND_MS
 """A worker whose beat is older than this is gone."""
-FADE_MS: Final = 10 * WORKER_MS
+WORKER_RECORD_TTL_MS: Final = 10 * WORKER_MS
 """What a worker that is gone has last said of itself is shown for this long."""
 ENDS_SLOT_MS: Final = 10 * SECOND_MS
 """Ends of jobs are counted in slots of this length."""
@@ -184,7 +184,7 @@ PREFIXES: Final[bytes] = msgpack.packb(
         "failing": FAILING,
         "disabled": DISABLED,
         "lane": LANE,
-        "standing_back": STANDING_BACK,
+        "standing_back": OWNER_CAPPED,
         "line": LINE,
         "suspects": SUSPECTS,
         "quarantine": QUARANTINE,

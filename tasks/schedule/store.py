@@ -32,7 +32,7 @@ PAUSED: Final = "inf"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class BuiltInSchedule:
     """A schedule that comes with the service. Its job is one of `kind` that is told nothing."""
 
     kind: Kind[Any]
@@ -43,7 +43,7 @@ class Line:
     misfire: Misfire = "skip"
 
 
-class Wishes(TypedDict, total=False):
+class SchedulePatch(TypedDict, total=False):
     """What an owner may say of a schedule. None: as if it had never been said."""
 
     name: str | None
@@ -140,7 +140,7 @@ class Schedule:
         )
 
 
-class Timetable:
+class ScheduleStore:
     """All schedules. Each change is one script: hash, timer, index and what holds the blobs stay together.
 
     storage: where the blobs of new ones are (see `tasks.queue.jobs.enqueue_with_blobs`).
@@ -152,14 +152,14 @@ class Timetable:
         self._storage = storage
         self._script = Script(redis, "submit/schedule")
 
-    async def create(self, owner: str, wishes: Wishes, submission: Submission) -> Schedule:
+    async def create(self, owner: str, patch: SchedulePatch, submission: Submission) -> Schedule:
         """A new schedule, of which wishes say all that has no default in `Schedule`. submission: what each run submits.
 
         Raises: Refusal `invalid_cron`, `unknown_timezone`, `too_many_schedules`; what `need` raises.
         """
         schedule_id, most = new_id(), self._settings.max_schedules
-        due = next_due(wishes["cron"], wishes["timezone"], _now_ms())
-        fields, _ = _fields(wishes)
+        due = next_due(patch["cron"], patch["timezone"], _now_ms())
+        fields, _ = _fields(patch)
         fields |= {"kind": submission.kind, "queue": submission.queue, "params": submission.params}
         fields |= {"blobs": json.dumps(submission.blobs)}
         fields |= {
@@ -171,7 +171,7 @@ class Timetable:
             "owner": owner,
             "fields": _flat(fields),
             "blobs": submission.blobs,
-            "due": PAUSED if wishes.get("paused") else due,
+            "due": PAUSED if patch.get("paused") else due,
             "most": most,
         }
         if await need(self._script, payload, self._storage) == ["full"]:
@@ -206,17 +206,17 @@ class Timetable:
         ids = await self._redis.zrange(f"{SCHEDULES}:{SYSTEM}", 0, -1)
         return await self._read_all(sorted(one.decode() for one in ids))
 
-    async def change(self, schedule: Schedule, wishes: Wishes) -> Schedule:
+    async def change(self, schedule: Schedule, patch: SchedulePatch) -> Schedule:
         """Change what wishes name. What was due while it was paused, or by another line, is not made up for.
 
         Raises: Refusal `invalid_cron`, `unknown_timezone`, `not_found`.
         """
-        fields, without = _fields(wishes)
+        fields, without = _fields(patch)
         payload: dict[str, Any] = {"verb": "change", "id": schedule.id, "owner": schedule.owner}
-        cron, timezone = wishes.get("cron", schedule.cron), wishes.get("timezone", schedule.timezone)
-        if wishes.keys() & {"cron", "timezone", "paused"}:
+        cron, timezone = patch.get("cron", schedule.cron), patch.get("timezone", schedule.timezone)
+        if patch.keys() & {"cron", "timezone", "paused"}:
             due = next_due(cron, timezone, _now_ms())
-            payload["due"] = PAUSED if wishes.get("paused", schedule.paused) else due
+            payload["due"] = PAUSED if patch.get("paused", schedule.paused) else due
             without.append("paused_reason")
         answer = await self._script({**payload, "fields": _flat(fields), "without": without})
         if answer == ["unknown"]:
@@ -235,7 +235,7 @@ class Timetable:
         if await self._script(payload) == ["unknown"]:
             raise _unknown(schedule.id)
 
-    async def install(self, line: Line) -> None:
+    async def install(self, line: BuiltInSchedule) -> None:
         """Take a line of the page over, as it is now. One that is paused stays so."""
         fields = {
             "cron": line.cron,
@@ -276,15 +276,15 @@ class Timetable:
         return [Schedule.from_hash(schedule_id, fields, due) for schedule_id, fields, due in pairs if fields]
 
 
-def _fields(wishes: Wishes) -> tuple[dict[str, str], list[str]]:
+def _fields(patch: SchedulePatch) -> tuple[dict[str, str], list[str]]:
     """The fields of the hash that wishes fill, and those that they empty."""
     fields: dict[str, str] = {}
-    for name, value in wishes.items():
+    for name, value in patch.items():
         if isinstance(value, bool):
             fields[name] = str(int(value))
         elif value is not None:
             fields[name] = str(value)
-    return fields, [name for name, value in wishes.items() if value is None]
+    return fields, [name for name, value in patch.items() if value is None]
 
 
 def _flat(fields: Mapping[str, str]) -> list[str]:

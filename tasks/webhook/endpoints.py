@@ -26,7 +26,7 @@ Reason = Literal["failing", "gone", "asked", "owner"]
 """Why an endpoint was disabled: it failed for days; it answered 410; it asked for it in a header; its owner did."""
 
 
-class Wishes(TypedDict, total=False):
+class EndpointPatch(TypedDict, total=False):
     """What an owner may say of an endpoint. None: as if it had never been said."""
 
     url: str
@@ -137,18 +137,18 @@ class Endpoints:
         self._box = box
         self._script = Script(redis, "submit/endpoint")
 
-    async def create(self, owner: str, wishes: Wishes, secret: str | None = None) -> tuple[Endpoint, str]:
+    async def create(self, owner: str, patch: EndpointPatch, secret: str | None = None) -> tuple[Endpoint, str]:
         """A new endpoint, of which wishes name `url` and `events` at least, and its secret: one of ours if none is
         given.
 
         Raises: Refusal `invalid_secret`, `too_many_endpoints`.
         """
         endpoint_id, secret = new_id(), _checked(secret)
-        fields, _ = _fields({"enabled": True, **wishes})
+        fields, _ = _fields({"enabled": True, **patch})
         fields["secrets"] = json.dumps([{"sealed": self._box.seal(secret, endpoint_id)}])
         most = self._settings.max_endpoints
         answer = await self._run(
-            "create", endpoint_id, owner, fields=_flat(fields), **_limits({"rate_limit": None, **wishes}), most=most
+            "create", endpoint_id, owner, fields=_flat(fields), **_limits({"rate_limit": None, **patch}), most=most
         )
         if answer == "full":
             raise Refusal(
@@ -195,13 +195,13 @@ class Endpoints:
         found = zip(ids, hashes, strict=True)  # one that was deleted a moment ago has no hash any more
         return [Endpoint.from_hash(endpoint_id, fields) for endpoint_id, fields in found if fields], following
 
-    async def change(self, owner: str, endpoint_id: str, wishes: Wishes) -> Endpoint:
+    async def change(self, owner: str, endpoint_id: str, patch: EndpointPatch) -> Endpoint:
         """Change what wishes name. Enabling, and another address, let failures be forgotten and what waits go at once.
 
         Raises: Refusal `not_found`.
         """
-        fields, without = _fields(wishes)
-        enabled = wishes.get("enabled")
+        fields, without = _fields(patch)
+        enabled = patch.get("enabled")
         fields.pop("enabled", None)  # what hangs on it is the script's
         answer = await self._run(
             "change",
@@ -209,9 +209,9 @@ class Endpoints:
             owner,
             fields=_flat(fields),
             without=without,
-            **_limits(wishes),
+            **_limits(patch),
             **({} if enabled is None else {"enabled": enabled}),
-            afresh=bool(enabled) or "url" in wishes,
+            afresh=bool(enabled) or "url" in patch,
         )
         return _endpoint(endpoint_id, answer)
 
@@ -253,7 +253,7 @@ class Endpoints:
         # By then the last try of whatever waits is over.
         linger_ms = keep_ms(self._settings)["event"]
         await self._run(
-            "delete", endpoint_id, owner, shelf=of_endpoint(endpoint_id), states=list(State), linger_ms=linger_ms
+            "delete", endpoint_id, owner, job_index=of_endpoint(endpoint_id), states=list(State), linger_ms=linger_ms
         )
 
     async def _run(self, verb: str, endpoint_id: str, owner: str, **more: Any) -> Any:
@@ -270,27 +270,27 @@ def _endpoint(endpoint_id: str, flat: Sequence[str]) -> Endpoint:
     return Endpoint.from_text(endpoint_id, dict(zip(flat[::2], flat[1::2], strict=True)))
 
 
-def _fields(wishes: Wishes) -> tuple[dict[str, str], list[str]]:
+def _fields(patch: EndpointPatch) -> tuple[dict[str, str], list[str]]:
     """The fields of the hash that wishes fill, and those that they empty."""
     fields: dict[str, str] = {}
-    for name, value in wishes.items():
+    for name, value in patch.items():
         if isinstance(value, bool):
             fields[name] = str(int(value))
         elif isinstance(value, str):
             fields[name] = value
         elif value is not None:
             fields[name] = json.dumps(value)
-    return fields, [name for name, value in wishes.items() if value is None]
+    return fields, [name for name, value in patch.items() if value is None]
 
 
 def _flat(fields: Mapping[str, str]) -> list[str]:
     return [text for pair in fields.items() for text in pair]
 
 
-def _limits(wishes: Wishes) -> dict[str, float]:
+def _limits(patch: EndpointPatch) -> dict[str, float]:
     """What a lane is told of the limits that wishes name; 0 is none of its own."""
     names = {"rate_limit": "rate", "max_in_flight": "cap"}
-    return {names[name]: value or 0 for name, value in wishes.items() if name in names}  # type: ignore[misc]
+    return {names[name]: value or 0 for name, value in patch.items() if name in names}  # type: ignore[misc]
 
 
 def _checked(secret: str | None) -> str:

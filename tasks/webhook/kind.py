@@ -17,7 +17,7 @@ from tasks.kind import Kind, Result, RetrySchedule, Run, TryAgain
 from tasks.outbound.protocol import Outgoing, Unreachable
 from tasks.queue.jobs.reopen import Reopener
 from tasks.queue.jobs.retention import keep_ms
-from tasks.queue.records import indexes as shelves
+from tasks.queue.records import indexes
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import ENDPOINT, FAILURE_GAP_MS, JOB, JOBS, LANE, SECOND_MS, SUBSCRIBERS
 from tasks.queue.script import Script
@@ -76,11 +76,11 @@ async def expand(run: Run[EventParams]) -> Result:
 
 async def _wanted(run: Run[EventParams]) -> list[list[object]]:
     """For each delivery what `expand.lua` takes of it: id, endpoint, lane, shelves, and whether it is always made."""
-    all_of_owner = shelves.of_deliveries(run.owner)
+    all_of_owner = indexes.of_deliveries(run.owner)
 
     def to(endpoint: str, lane: str, *, always: bool = False) -> list[object]:
-        shelf = "" if endpoint == ONE_OFF else shelves.of_endpoint(endpoint)
-        return [delivery_id(run.job_id, endpoint), endpoint, lane, f"{all_of_owner} {shelf}".strip(), always]
+        job_index = "" if endpoint == ONE_OFF else indexes.of_endpoint(endpoint)
+        return [delivery_id(run.job_id, endpoint), endpoint, lane, f"{all_of_owner} {job_index}".strip(), always]
 
     if run.params.endpoint is not None:
         # A lane of its own: a test is for finding out why the endpoint's own lane is parked.
@@ -115,7 +115,7 @@ async def deliver(run: Run[DeliveryParams]) -> Result:
     run.notes.about["url"] = target.url
     verdict = await _post(run, target, message.body)
     if target.endpoint is not None and not message.once:
-        run.notes.well = verdict.code is None
+        run.notes.receiver_ok = verdict.code is None
         run.notes.pause_s = min(verdict.pause_s, run.settings.breaker_max_pause_s)
         await _disable_if_due(run, target.endpoint, verdict)
     if verdict.code is None:
@@ -247,7 +247,7 @@ async def _failed_since(run: Run[RecoveryParams]) -> list[str]:
 async def _ids(run: Run[RecoveryParams], state: State, since_ms: int) -> list[str]:
     """The endpoint's deliveries in a state, made since a time. All before the first is reopened: what fails again
     meanwhile comes back into the index, and is not to be taken up twice."""
-    index = f"{JOBS}{shelves.of_endpoint(run.params.endpoint)}:{state}"
+    index = f"{JOBS}{indexes.of_endpoint(run.params.endpoint)}:{state}"
     ids: dict[bytes, None] = {}
     while page := await run.redis.zrangebyscore(index, since_ms, "+inf", start=len(ids), num=READ_AT_ONCE):
         ids.update(dict.fromkeys(page))

@@ -17,8 +17,8 @@ from api.webhooks.delivery_views import EXAMPLE_DELIVERY, EXAMPLE_EVENT
 from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
 from tasks.kind import File, Result
 from tasks.maintenance.alerts import Alert
-from tasks.queue.jobs.enqueue import Intake, Submission
-from tasks.queue.records import indexes as shelves
+from tasks.queue.jobs.enqueue import Enqueuer, Submission
+from tasks.queue.records import indexes
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
 from tasks.uploads.store import keep
@@ -89,8 +89,8 @@ async def subscriber(redis: ArqRedis, settings: Settings, monkeypatch: pytest.Mo
         endpoints = Endpoints(redis, settings, open_box(settings))
         await endpoints.create("alice", {"url": "https://example.com/webhooks", "events": ["a"]})
         params = '{"type": "a", "data": {}}'
-        await Intake(redis, settings).accept(Submission(kind="event", queue="default", owner="alice", params=params))
-    kept = f"{shelves.of_deliveries('alice')} {shelves.of_endpoint(EXAMPLE_ENDPOINT)}"
+        await Enqueuer(redis, settings).enqueue(Submission(kind="event", queue="default", owner="alice", params=params))
+    kept = f"{indexes.of_deliveries('alice')} {indexes.of_endpoint(EXAMPLE_ENDPOINT)}"
     lane = f"endpoint:{EXAMPLE_ENDPOINT}"
     await expand(redis, EXAMPLE_EVENT, [EXAMPLE_DELIVERY, EXAMPLE_ENDPOINT, lane, kept, True], owner="alice")
     return {"endpoint_id": EXAMPLE_ENDPOINT, "delivery_id": EXAMPLE_DELIVERY}

@@ -15,7 +15,7 @@ from pathlib import Path
 from arq.connections import ArqRedis
 
 from tasks.queue.connect import close, connect
-from tasks.queue.jobs.enqueue import Intake, Submission
+from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.records.indexes import of_deliveries
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import JOBS
@@ -56,7 +56,7 @@ class Service:
         """An event; returns its id."""
         params = json.dumps({"type": kind, "data": DATA})
         submission = Submission(kind="event", queue="default", owner=OWNER, params=params, name=kind)
-        return (await Intake(self.redis, self.settings).accept(submission)).job_id
+        return (await Enqueuer(self.redis, self.settings).enqueue(submission)).job_id
 
     async def until_recorded(self, deliveries: int) -> None:
         """Wait until the records of so many say that they succeeded. Raises: TimeoutError."""

@@ -11,7 +11,7 @@ import httpx
 from arq.connections import ArqRedis
 
 from tasks.queue.connect import close, connect
-from tasks.queue.jobs.enqueue import Intake, Submission
+from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.redis_keys import JOB, JOBS
 from tasks.settings import Settings
 from tests.benchmarks.api import serving
@@ -86,9 +86,9 @@ async def listing(redis: ArqRedis, port: int) -> list[Row]:
 async def heard(redis: ArqRedis, port: int) -> list[Row]:
     """From the end of the last job to the moment at which the last listener has been told of his."""
     settings = Settings(_env_file=None)
-    intake, worker = Intake(redis, settings), ManualWorker(redis, settings)
+    enqueuer, worker = Enqueuer(redis, settings), ManualWorker(redis, settings)
     submission = Submission(kind="thumbnail", queue="media", owner="shop", params="{}")
-    ids = [(await intake.accept(submission)).job_id for _ in range(JOBS_HEARD)]
+    ids = [(await enqueuer.enqueue(submission)).job_id for _ in range(JOBS_HEARD)]
     own, listeners = len(await redis.client_list()), []
     for start in range(0, LISTENERS, CONNECT_AT_ONCE):
         coming = (listen_to(port, ids[n % JOBS_HEARD], KEY) for n in range(start, start + CONNECT_AT_ONCE))

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from tasks.kind import Kind, Result, Run
 from tasks.queue.connect import close, connect
-from tasks.queue.jobs.enqueue import Intake, Submission
+from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.settings import Settings
 from tasks.telemetry.logs import configure
 from tests.rivals.stopwatch import URL, Stopwatch, arrived, command, fill, send
@@ -67,13 +67,15 @@ async def main() -> None:
         await work(settings)
         return
     redis = connect(URL)
-    intake = Intake(redis, settings)
+    enqueuer = Enqueuer(redis, settings)
     if verb == "fill":
         began = time.perf_counter()
-        await fill(lambda: intake.accept(Submission("nothing", QUEUE, "dev", "{}")), count)
+        await fill(lambda: enqueuer.enqueue(Submission("nothing", QUEUE, "dev", "{}")), count)
         print(f"{count / (time.perf_counter() - began):,.0f} submits/s")  # noqa: T201
     else:
-        await send(lambda at: intake.accept(Submission("arrive", QUEUE, "dev", Sent(at=at).model_dump_json())), count)
+        await send(
+            lambda at: enqueuer.enqueue(Submission("arrive", QUEUE, "dev", Sent(at=at).model_dump_json())), count
+        )
     await close(redis)
 
 

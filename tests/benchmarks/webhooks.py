@@ -98,10 +98,10 @@ async def fan_out() -> list[float]:
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
                 for number in range(1, MANY_EVENTS + 1):
                     answer = await client.post("/v1/events", json={"type": "order.paid", "data": DATA})
-                    accepted = time.time()
+                    submitted = time.time()
                     answer.raise_for_status()
                     await there.inbox.until(number * MANY, PATIENCE_S)
-                    waits.append(there.inbox.arrivals[-1].at - accepted)
+                    waits.append(there.inbox.arrivals[-1].at - submitted)
                     await there.until_recorded(number * MANY)
     return waits
 

@@ -40,7 +40,7 @@ async def test_a_cleanup_whose_worker_is_killed_is_finished_by_the_next(
     for sha256 in needed:
         await job_client.submit("sleep", delay_ms=3_600_000, blobs=(sha256,))
     environment = {"STORAGE_URL": f"file://{tmp_path}"}
-    cleanup = (await job_client.intake.accept(Submission("cleanup", "default", "system", "{}"))).job_id
+    cleanup = (await job_client.enqueuer.enqueue(Submission("cleanup", "default", "system", "{}"))).job_id
 
     async with worker_process(mortal_redis, mortal_valkey.url, environment=environment, default=5) as doomed:
         async with asyncio.timeout(20):

@@ -19,13 +19,13 @@ async def test_redis_gone_for_30_seconds_under_load_loses_nothing_and_runs_nothi
     mortal_redis: ArqRedis, mortal_valkey: Valkey, job_client: JobClient, tmp_path: Path
 ) -> None:
     lines = tmp_path / "lines"
-    accepted: list[str] = []
+    submitted: list[str] = []
     stop = asyncio.Event()
 
     async def submit_all_the_time() -> None:
         while not stop.is_set():
             try:
-                accepted.append(await job_client.submit("sleep", seconds=0.05, file=str(lines)))
+                submitted.append(await job_client.submit("sleep", seconds=0.05, file=str(lines)))
             except (RedisError, OSError):
                 # A submit that was not answered was not accepted; the client would try again.
                 await asyncio.sleep(0.2)
@@ -48,11 +48,11 @@ async def test_redis_gone_for_30_seconds_under_load_loses_nothing_and_runs_nothi
         await asyncio.sleep(3)
         stop.set()
         await load
-        records = {job_id: await job_client.ended(job_id, seconds=60) for job_id in [during, across, *accepted]}
+        records = {job_id: await job_client.ended(job_id, seconds=60) for job_id in [during, across, *submitted]}
         assert first.poll() is None
         assert second.poll() is None
 
-    assert len(accepted) > 100
+    assert len(submitted) > 100
     assert {record.state for record in records.values()} == {State.SUCCEEDED}
     written = Counter(line.split()[0] for line in lines.read_text().splitlines())
     assert len(records[during].attempts) == 1, "it had finished; only the news of it had to wait"

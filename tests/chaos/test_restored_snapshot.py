@@ -81,7 +81,7 @@ async def test_every_job_of_an_older_snapshot_ends(
 
     async with worker_process(mortal_redis, mortal_valkey.url, default=10):
         request = Submission("reconciliation", "default", "system", "{}")
-        done = await job_client.ended((await job_client.intake.accept(request)).job_id)
+        done = await job_client.ended((await job_client.enqueuer.enqueue(request)).job_id)
         assert done.result is not None
         assert done.result["mended"] >= len(ids) - EACH  # those in a line may have been claimed already
         for job_id in set(ids) - {later, parked}:

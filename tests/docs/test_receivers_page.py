@@ -13,7 +13,7 @@ from arq.connections import ArqRedis
 from tasks.kind import RetrySchedule, Run
 from tasks.maintenance.alerts import AlertParams, check
 from tasks.queue.jobs.cancel import Canceller
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.redis_keys import JOB, QUEUES, arq_queue
 from tasks.settings import DAY_S, HOUR_S, Settings
@@ -97,7 +97,7 @@ async def test_the_example_of_a_jobs_end_is_what_its_end_sends(redis: ArqRedis, 
     told = example["data"]
     listener = await subscribe(endpoints)
     settings, worker = Settings(_env_file=None), FakeWorker(redis, Settings(_env_file=None))
-    job_id = await submit(Intake(redis, settings), kind=told["kind"], name=told.get("name"), address=ADDRESS)
+    job_id = await submit(Enqueuer(redis, settings), kind=told["kind"], name=told.get("name"), address=ADDRESS)
     if end == "cancelled":
         assert await Canceller(redis, settings).cancel(job_id) == "cancelled"
     elif end == "failed":
@@ -126,7 +126,7 @@ async def test_the_examples_of_an_alert_are_what_is_sent(
     monkeypatch.setattr("tasks.maintenance.alerts.new_id", lambda: fired["data"]["id"])
     listener = await subscribe(endpoints)
     settings, worker = Settings(_env_file=None), FakeWorker(redis, Settings(_env_file=None))
-    job_id = await submit(Intake(redis, settings), queue="media")
+    job_id = await submit(Enqueuer(redis, settings), queue="media")
     for queue in QUEUES:
         await redis.set(f"{arq_queue(queue)}:health-check", "a worker of ARQ's own", px=60_000)
     await Lanes(redis).pause("media")

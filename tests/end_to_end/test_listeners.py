@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.jobs.enqueue import Intake, Submission
+from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.script import Script
 from tasks.settings import Settings
 from tests.support.api.manual_worker import WORKER, ManualWorker
@@ -52,9 +52,9 @@ def port(valkey: Valkey, tmp_path: Path) -> Iterator[int]:
 
 async def test_a_thousand_listeners_take_one_subscription_and_are_all_told(redis: ArqRedis, port: int) -> None:
     settings = Settings(_env_file=None)
-    intake, worker = Intake(redis, settings), ManualWorker(redis, settings)
+    enqueuer, worker = Enqueuer(redis, settings), ManualWorker(redis, settings)
     submission = Submission(kind="thumbnail", queue="media", owner="dev", params="{}")
-    ids = [(await intake.accept(submission)).job_id for _ in range(JOBS)]
+    ids = [(await enqueuer.enqueue(submission)).job_id for _ in range(JOBS)]
     own = len(await redis.client_list())
     listeners = []
     for start in range(0, LISTENERS, AT_ONCE):
@@ -78,12 +78,12 @@ async def test_a_thousand_listeners_take_one_subscription_and_are_all_told(redis
 
 async def test_who_reads_nothing_holds_up_nobody_and_is_told_the_latest_in_the_end(redis: ArqRedis, port: int) -> None:
     settings = Settings(_env_file=None)
-    intake, worker, progress = (
-        Intake(redis, settings),
+    enqueuer, worker, progress = (
+        Enqueuer(redis, settings),
         ManualWorker(redis, settings),
         Script(redis, "run/progress"),
     )
-    job_id = (await intake.accept(Submission(kind="thumbnail", queue="media", owner="dev", params="{}"))).job_id
+    job_id = (await enqueuer.enqueue(Submission(kind="thumbnail", queue="media", owner="dev", params="{}"))).job_id
     deaf, keen = await listen_to(port, job_id), await listen_to(port, job_id)
     hearing = asyncio.create_task(keen.listen("end"))
     await worker.begin()

@@ -18,8 +18,8 @@ def ended(client: httpx.Client, job_id: str) -> dict[str, Any]:
     return job
 
 
-def submit(client: httpx.Client, picture: bytes, **wishes: str) -> str:
-    answer = client.post("/v1/images", content=picture, params=wishes, headers={"Content-Type": "image/png"})
+def submit(client: httpx.Client, picture: bytes, **options: str) -> str:
+    answer = client.post("/v1/images", content=picture, params=options, headers={"Content-Type": "image/png"})
     job_id: str = answer.raise_for_status().json()["id"]
     return job_id
 

@@ -10,11 +10,11 @@ from arq.connections import ArqRedis
 
 from tasks.kind import Kind
 from tasks.outbound.protocol import Answer, Fetched, Outbound, Outgoing
-from tasks.queue.jobs.enqueue import Intake, Submission
+from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Record, State
 from tasks.queue.watch.watch import Watch
-from tasks.schedule.store import Line
+from tasks.schedule.store import BuiltInSchedule
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage, open_storage
 from tests.support.kinds import KINDS, Anything
@@ -54,7 +54,7 @@ async def working(
     kinds: Mapping[str, Kind[Any]] = KINDS,
     storage: Storage | None = None,
     outbound: Outbound | None = None,
-    lines: Sequence[Line] = (),
+    built_in: Sequence[BuiltInSchedule] = (),
 ) -> AsyncIterator[Engine]:
     """An engine that runs until the block ends; it is stopped gracefully then."""
     engine = Engine(
@@ -65,7 +65,7 @@ async def working(
         storage=storage or open_storage(settings),
         sandbox=NoSandbox(),
         outbound=outbound or NoOutbound(),
-        lines=lines,
+        built_in=built_in,
     )
     task = asyncio.create_task(engine.run())
     try:
@@ -80,15 +80,17 @@ class JobClient:
 
     def __init__(self, redis: ArqRedis, settings: Settings) -> None:
         self.redis = redis
-        self.intake = Intake(redis, settings)
+        self.enqueuer = Enqueuer(redis, settings)
         self.watch = Watch(redis)
 
     async def submit(self, kind: str, *, queue: str = "default", owner: str = "dev", **options: Any) -> str:
         """options: fields of Submission; whatever else is a param of the job."""
         fields = {name: options.pop(name) for name in list(options) if name in Submission.__dataclass_fields__}
         params = Anything(**options).model_dump_json()
-        accepted = await self.intake.accept(Submission(kind=kind, queue=queue, owner=owner, params=params, **fields))
-        return accepted.job_id
+        submitted = await self.enqueuer.enqueue(
+            Submission(kind=kind, queue=queue, owner=owner, params=params, **fields)
+        )
+        return submitted.job_id
 
     async def read(self, job_id: str) -> Record:
         record = await read(self.redis, job_id)

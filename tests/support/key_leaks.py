@@ -27,6 +27,7 @@ from tasks.queue.redis_keys import (
     JOBS,
     LANE,
     LINE,
+    OWNER_CAPPED,
     PARKED,
     QUEUE,
     QUEUES,
@@ -34,7 +35,6 @@ from tasks.queue.redis_keys import (
     RUNS_KEPT,
     SCHEDULE,
     SCHEDULES,
-    STANDING_BACK,
     SUBSCRIBERS,
     SUSPECTS,
     TURNS,
@@ -49,7 +49,7 @@ Rule = Callable[[str], Awaitable[str | None]]
 
 async def key_leaks(redis: ArqRedis) -> list[str]:
     """A sentence for each key without a time to live that its rule does not allow."""
-    books = _Books(redis)
+    books = Reconciler(redis)
     await books.read()
     keys = [key async for key in redis.scan_iter(count=1000)]
     async with redis.pipeline(transaction=False) as pipe:
@@ -60,7 +60,7 @@ async def key_leaks(redis: ArqRedis) -> list[str]:
     return [f"{key}: {wrong}" for key in lasting if (wrong := await books.wrong(key))]
 
 
-class _Books:
+class Reconciler:
     """The rules, and what they go by: the live jobs, and how many of them run in each lane."""
 
     def __init__(self, redis: ArqRedis) -> None:
@@ -88,7 +88,7 @@ class _Books:
             ALERTS: self._alerts,
             PARKED: self._parked,
             LANE: self._lane,
-            STANDING_BACK: self._standing_back,
+            OWNER_CAPPED: self._standing_back,
             LINE: self._waiting,
             SUSPECTS: self._waiting,
             WAKE: self._wake,
@@ -212,14 +212,14 @@ class _Books:
         return None if running or cap or rate or failures else "it says nothing"
 
     async def _standing_back(self, key: str) -> str | None:
-        queue, _, owner = key.removeprefix(STANDING_BACK).partition(":")
+        queue, _, owner = key.removeprefix(OWNER_CAPPED).partition(":")
         running = await self._redis.zcard(f"{JOBS}{owner}/delivery:running")
         return None if queue in QUEUES and running else "nothing of the owner is under way that would let them in"
 
     async def _waiting(self, key: str) -> str | None:
         ids = await self._redis.zrange(key, 0, -1)
-        strangers = [job_id for job_id in ids if self._live.get(job_id) is not State.QUEUED]
-        return f"{strangers} do not wait" if strangers else None
+        misplaced = [job_id for job_id in ids if self._live.get(job_id) is not State.QUEUED]
+        return f"{misplaced} do not wait" if misplaced else None
 
     async def _wake(self, key: str) -> str | None:
         signals = await self._redis.llen(key)

@@ -21,7 +21,7 @@ from arq.connections import ArqRedis
 
 from tasks import catalogue
 from tasks.queue.redis_keys import QUEUES, WORKERS
-from tasks.schedule.store import Line
+from tasks.schedule.store import BuiltInSchedule
 from tasks.settings import Settings
 from tasks.telemetry import logs, tracing
 from tests.support.kinds import KINDS
@@ -32,7 +32,7 @@ from worker.resources import open_resources
 
 ROOT = Path(__file__).parents[2]
 ALL_KINDS = {**catalogue.KINDS, **KINDS}
-SCHEDULED = Line(KINDS["nothing"], "0 0 1 1 *", "Does nothing.")
+SCHEDULED = BuiltInSchedule(KINDS["nothing"], "0 0 1 1 *", "Does nothing.")
 """The schedule of `arq tests.support.processes.scheduled`."""
 PATIENCE_S = 20.0
 
@@ -57,7 +57,7 @@ async def work(concurrency: dict[str, int]) -> None:
 
 def __getattr__(name: str) -> dict[str, Any]:
     if name in QUEUES:
-        return arq_settings(name, Settings(), KINDS, lines=())
+        return arq_settings(name, Settings(), KINDS, built_in=())
     if name == "scheduled":
         return arq_settings("default", Settings(), KINDS, [SCHEDULED])
     raise AttributeError(name)

@@ -14,7 +14,7 @@ from tasks.outbound.client import GuardedClient
 from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.records.record import Record
 from tasks.settings import Settings
-from tasks.webhook.endpoints import Endpoint, Endpoints, Wishes, open_box
+from tasks.webhook.endpoints import Endpoint, EndpointPatch, Endpoints, open_box
 from tasks.webhook.events import delivery_id
 from tests.support import kinds as test_kinds
 from tests.support.engine_running import JobClient, settings_for, working
@@ -36,10 +36,10 @@ class WebhookHarness:
     endpoints: Endpoints
     job_client: JobClient
 
-    async def subscribe(self, url: str, *, owner: str = "dev", **wishes: Any) -> tuple[Endpoint, str]:
+    async def subscribe(self, url: str, *, owner: str = "dev", **patch: Any) -> tuple[Endpoint, str]:
         """An endpoint and its secret; it asks for everything unless told otherwise."""
-        asked: Wishes = {"url": url, "events": ["*"]}
-        asked.update(wishes)  # type: ignore[typeddict-item]
+        asked: EndpointPatch = {"url": url, "events": ["*"]}
+        asked.update(patch)  # type: ignore[typeddict-item]
         return await self.endpoints.create(owner, asked)
 
     async def publish(self, kind: str = "invoice.paid", data: dict[str, Any] | None = None, **fields: Any) -> str:
@@ -50,7 +50,7 @@ class WebhookHarness:
         submission = Submission(
             **{"kind": "event", "queue": "default", "owner": "dev", **fields}, params=json.dumps(params)
         )
-        return (await self.job_client.intake.accept(submission)).job_id
+        return (await self.job_client.enqueuer.enqueue(submission)).job_id
 
     async def delivery(self, event: str, endpoint: Endpoint | str) -> Record:
         """The record of a delivery, once its event has been expanded."""

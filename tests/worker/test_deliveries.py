@@ -10,7 +10,7 @@ from arq.connections import ArqRedis
 from standardwebhooks import Webhook
 
 from tasks.queue.jobs.enqueue import Submission
-from tasks.queue.records import indexes as shelves
+from tasks.queue.records import indexes
 from tasks.queue.records.list import read_page
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import arq_queue
@@ -210,7 +210,7 @@ async def test_recovery_delivers_anew_what_failed_since_a_time(redis: ArqRedis) 
         receiver.behaviour = "fast"
         since = (await webhooks.delivery(events[1], endpoint)).created_at
         asked = Submission("recovery", "default", "dev", json.dumps({"endpoint": endpoint.id, "since": since}))
-        job = await webhooks.job_client.intake.accept(asked)
+        job = await webhooks.job_client.enqueuer.enqueue(asked)
         assert (await webhooks.job_client.ended(job.job_id)).result == {"found": 2, "redelivered": 2}
         for event in events[1:]:
             record = await webhooks.job_client.until((await webhooks.delivery(event, endpoint)).id, State.SUCCEEDED)
@@ -226,7 +226,7 @@ async def test_a_slow_neighbour_holds_up_nobody(redis: ArqRedis) -> None:
         await fast.wait_for(20)
         assert {request.headers["webhook-id"] for request in fast.requests} == set(events)
         assert len(hanging.requests) == 2, "its cap"
-        page = await read_page(redis, shelves.of_endpoint(endpoint.id), limit=50)
+        page = await read_page(redis, indexes.of_endpoint(endpoint.id), limit=50)
         assert len(page.records) == 20
 
 

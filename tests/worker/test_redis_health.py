@@ -9,7 +9,7 @@ from redis.exceptions import ResponseError
 
 from tasks.queue.connect import close, connect
 from tests.support.servers import Valkey
-from worker.redis_health import Weather
+from worker.redis_health import RedisHealth
 
 SET = "return redis.call('SET', 'a', 1)"
 
@@ -19,11 +19,11 @@ SET = "return redis.call('SET', 'a', 1)"
 )
 async def test_a_fault_in_a_script_is_not_waited_for(redis: ArqRedis, lua: str) -> None:
     await redis.lpush("a list", "1")
-    weather = Weather()
+    redis_health = RedisHealth()
     with pytest.raises(ResponseError):
         async with asyncio.timeout(5):
-            await weather.brave(AsyncScript(redis, lua))
-    assert weather.renewed.is_set(), "Redis was not away"
+            await redis_health.retry_until_up(AsyncScript(redis, lua))
+    assert redis_health.renewed.is_set(), "Redis was not away"
     await redis.delete("a list")
 
 
@@ -31,10 +31,10 @@ async def test_a_full_redis_is_weather_and_passes() -> None:
     with Valkey() as valkey:
         redis = connect(valkey.url)
         await redis.config_set("maxmemory", "1")
-        weather = Weather()
-        writing = asyncio.create_task(weather.brave(AsyncScript(redis, SET)))
-        await asyncio.wait_for(weather.renewal_wanted.wait(), 5)
-        assert not weather.renewed.is_set()
+        redis_health = RedisHealth()
+        writing = asyncio.create_task(redis_health.retry_until_up(AsyncScript(redis, SET)))
+        await asyncio.wait_for(redis_health.renewal_wanted.wait(), 5)
+        assert not redis_health.renewed.is_set()
         await redis.config_set("maxmemory", "0")
         assert await asyncio.wait_for(writing, 5) == b"OK"
         await close(redis)

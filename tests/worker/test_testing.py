@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from tasks.catalogue import KINDS
 from tasks.kind import Kind, Result, RetryPolicy, Run
 from tasks.queue.connect import close, connect
-from tasks.queue.jobs.enqueue import Intake, Submission
+from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.records.record import State
 from tasks.queue.wire import JobFailed
 from tasks.refusal import Refusal
@@ -49,9 +49,9 @@ async def greet(run: Run[Greeting]) -> Result:
 
 async def introduce(run: Run[Greeting]) -> Result:
     """Submits a greeting for each of two."""
-    intake = Intake(run.redis, run.settings)
+    enqueuer = Enqueuer(run.redis, run.settings)
     for name in (run.params.name, "Grace"):
-        await intake.accept(Submission("greeting", "default", run.owner, Greeting(name=name).model_dump_json()))
+        await enqueuer.enqueue(Submission("greeting", "default", run.owner, Greeting(name=name).model_dump_json()))
     return Result()
 
 
@@ -82,7 +82,7 @@ async def connected(settings: Settings) -> AsyncIterator[ArqRedis]:
 async def submit_as_an_app_would(settings: Settings, **params: Any) -> str:
     submission = Submission("greeting", "default", "shop", Greeting(**params).model_dump_json())
     async with connected(settings) as redis:
-        return (await Intake(redis, settings).accept(submission)).job_id
+        return (await Enqueuer(redis, settings).enqueue(submission)).job_id
 
 
 async def test_what_was_submitted_runs_when_the_queue_is_drained_in_turn(queue: Queue) -> None:
@@ -176,9 +176,9 @@ async def test_a_batch_is_eager_as_well(eager: Queue) -> None:
         Submission("greeting", "default", "dev", Greeting(name=name).model_dump_json()) for name in ("Ada", "Grace")
     ]
     async with connected(eager.settings) as redis:
-        accepted = await Intake(redis, eager.settings).accept_batch(greetings)
-    assert [record.state for record in accepted.records] == [State.SUCCEEDED] * 2
-    assert (await eager.record(accepted.job_id)).state is State.SUCCEEDED
+        submitted = await Enqueuer(redis, eager.settings).enqueue_batch(greetings)
+    assert [record.state for record in submitted.records] == [State.SUCCEEDED] * 2
+    assert (await eager.record(submitted.job_id)).state is State.SUCCEEDED
 
 
 async def test_over_http_an_eager_submit_answers_with_the_ended_job(

@@ -53,7 +53,7 @@ async def test_it_goes_from_a_batch_to_its_jobs_and_its_own_end(webhooks: Webhoo
     async with Receiver() as receiver:
         await webhooks.subscribe(receiver.url, events=["job.succeeded"])
         jobs = [Submission("nothing", "default", "dev", "{}", traceparent=TRACEPARENT)] * 2
-        batch = await webhooks.job_client.intake.accept_batch(jobs)
+        batch = await webhooks.job_client.enqueuer.enqueue_batch(jobs)
         told = await receiver.wait_for(3)
         assert await traceparent_of(webhooks.redis, batch.job_id) == TRACEPARENT
     assert [request.headers["traceparent"] for request in told] == [TRACEPARENT] * 3

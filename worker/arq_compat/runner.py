@@ -12,19 +12,19 @@ from arq.constants import job_key_prefix
 from arq.worker import Retry
 
 from tasks.kind import Kind
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.lanes.breaker import breaker
 from tasks.queue.script import Script
 from tasks.queue.wire import JobFailed
-from tasks.schedule.store import Line
+from tasks.schedule.store import BuiltInSchedule
 from tasks.settings import Settings
 from tasks.stopping import stop
 from worker.attempts.outcome import Outcome
 from worker.attempts.running import Claimed
 from worker.duties.ticker import Ticker
 from worker.executor import Executor
-from worker.redis_health import TROUBLE, Weather
+from worker.redis_health import REDIS_ERRORS, RedisHealth
 from worker.resources import Resources
 
 log = structlog.get_logger()
@@ -43,7 +43,7 @@ class StockRunner:
         settings: Settings,
         kinds: Mapping[str, Kind[Any]],
         queue: str,
-        lines: Sequence[Line],
+        built_in: Sequence[BuiltInSchedule],
     ) -> None:
         self._redis = resources.redis
         self._queue = queue
@@ -52,7 +52,7 @@ class StockRunner:
         self._spill = Script(self._redis, "run/spill")
         self._begin = Script(self._redis, "run/begin")
         self._finish = Script(self._redis, "run/finish")
-        self._intake = Intake(self._redis, settings)
+        self._enqueuer = Enqueuer(self._redis, settings)
         self._executor = Executor(
             self._redis,
             settings,
@@ -62,7 +62,7 @@ class StockRunner:
             sandbox=resources.sandbox,
             outbound=resources.outbound,
         )
-        self._ticker = Ticker(self._redis, settings, lines, Weather())
+        self._ticker = Ticker(self._redis, settings, built_in, RedisHealth())
         self._duties: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -101,7 +101,7 @@ class StockRunner:
             body = await self._redis.get(job_key_prefix + job_id)
             if body is None:
                 raise JobFailed("cancelled", f"Job {job_id} was withdrawn before it started.")
-            await self._intake.adopt(job_id, self._queue, body)
+            await self._enqueuer.adopt(job_id, self._queue, body)
             begun = await self._begin({"id": job_id, **self._rules})
         if isinstance(begun, str):
             raise JobFailed("invalid_request", f"Job {job_id} is {begun}; it cannot be started.")
@@ -117,12 +117,12 @@ class StockRunner:
         while True:
             try:
                 await self._spill({"queue": self._queue, "limit": SPILL_AT_MOST})
-            except TROUBLE as error:
+            except REDIS_ERRORS as error:
                 log.warning("redis.away", error=str(error))
             await asyncio.sleep(SPILL_S)
 
 
-async def start_stock_job(ctx: dict[str, Any], *_args: Any, **_kwargs: Any) -> Any:
+async def start_arq_job(ctx: dict[str, Any], *_args: Any, **_kwargs: Any) -> Any:
     """The function behind every kind's name: the record has the params, so ARQ's arguments are not read."""
     stock: StockRunner = ctx["pressroom"]
     return await stock.run(ctx["job_id"])

@@ -21,10 +21,10 @@ from tasks.catalogue import KINDS
 from tasks.kind import Kind
 from tasks.queue.redis_keys import ARQ_RESULT_MS, QUEUES, arq_queue
 from tasks.queue.wire import deserialize, serialize
-from tasks.schedule.built_in import LINES
-from tasks.schedule.store import Line
+from tasks.schedule.built_in import BUILT_IN
+from tasks.schedule.store import BuiltInSchedule
 from tasks.settings import Settings
-from worker.arq_compat.runner import StockRunner, start_stock_job
+from worker.arq_compat.runner import StockRunner, start_arq_job
 from worker.attempts.scratch import sweep
 from worker.resources import open_resources
 from worker.sandbox.limits import keep_secrets
@@ -34,7 +34,10 @@ MAX_STARTS = 1_000_000
 
 
 def arq_settings(
-    queue: str, settings: Settings, kinds: Mapping[str, Kind[Any]] = KINDS, lines: Sequence[Line] = LINES
+    queue: str,
+    settings: Settings,
+    kinds: Mapping[str, Kind[Any]] = KINDS,
+    built_in: Sequence[BuiltInSchedule] = BUILT_IN,
 ) -> dict[str, Any]:
     """What `arq` reads of a settings class, for one queue."""
     resources = open_resources(settings)
@@ -42,7 +45,7 @@ def arq_settings(
     async def startup(ctx: dict[str, Any]) -> None:
         sweep()
         keep_secrets()
-        ctx["pressroom"] = StockRunner(resources, settings, kinds, queue, lines)
+        ctx["pressroom"] = StockRunner(resources, settings, kinds, queue, built_in)
         ctx["pressroom"].start()
 
     async def shutdown(ctx: dict[str, Any]) -> None:
@@ -50,7 +53,7 @@ def arq_settings(
         await resources.sandbox.stop()
 
     return {
-        "functions": [func(start_stock_job, name=kind.name, timeout=kind.timeout_s + 10) for kind in kinds.values()],
+        "functions": [func(start_arq_job, name=kind.name, timeout=kind.timeout_s + 10) for kind in kinds.values()],
         "queue_name": arq_queue(queue),
         "redis_pool": resources.redis,
         "on_startup": startup,
@@ -62,16 +65,16 @@ def arq_settings(
         "max_tries": MAX_STARTS,
         "keep_result": ARQ_RESULT_MS / 1000,
         "log_results": False,
-        "cron_jobs": [arq_cron(line) for line in lines if line.kind.queue == queue],
+        "cron_jobs": [arq_cron(line) for line in built_in if line.kind.queue == queue],
         "timezone": UTC,
     }
 
 
-def arq_cron(line: Line) -> CronJob:
+def arq_cron(line: BuiltInSchedule) -> CronJob:
     """A line of the page, which goes by UTC and names days of the month or of the week, not both, as ARQ's cron job."""
     parsed = CronSim(line.cron, datetime(2000, 1, 1, tzinfo=UTC))
     return cron(
-        start_stock_job,
+        start_arq_job,
         name=line.kind.name,
         month=parsed.months,
         day=parsed.days,

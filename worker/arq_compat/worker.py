@@ -11,7 +11,7 @@ from arq.worker import Worker, func
 from tasks.kind import Kind
 from tasks.queue.redis_keys import arq_queue
 from tasks.settings import Settings
-from worker.arq_compat.runner import start_stock_job
+from worker.arq_compat.runner import start_arq_job
 from worker.engine import Engine
 
 
@@ -29,7 +29,7 @@ class PressroomWorker(Worker):
     ) -> None:
         self._engine = engine
         super().__init__(
-            functions=[func(start_stock_job, name=name) for name in kinds],
+            functions=[func(start_arq_job, name=name) for name in kinds],
             queue_name=arq_queue(engine.queues[0]),
             redis_pool=redis,
             burst=burst,

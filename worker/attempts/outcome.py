@@ -22,7 +22,7 @@ RESULT_AT_MOST = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class SerializedResult:
     """A result as it goes into the record (JSON), and as ARQ's result carries it (msgpack, with the files)."""
 
     fields: tuple[str, ...]
@@ -59,7 +59,7 @@ class Outcome:
     job: Claimed
     verb: Verb
     seconds: float
-    result: Written | None = None
+    result: SerializedResult | None = None
     error: tuple[str, str] | None = None
     field: str | None = None
     delay_s: float = 0.0
@@ -103,7 +103,7 @@ class Outcome:
             fields,
             blobs,
             self.last,
-            notes.well,
+            notes.receiver_ok,
             int(notes.pause_s * 1000),
             self.result.bytes if self.result is not None else 0,
         ]

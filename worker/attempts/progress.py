@@ -5,7 +5,7 @@ import json
 
 from tasks.queue.script import Script
 from worker.attempts.running import Claimed
-from worker.redis_health import TROUBLE
+from worker.redis_health import REDIS_ERRORS
 
 PASS_ON_S = 0.25
 
@@ -43,7 +43,7 @@ class ProgressReporter:
                         "progress": json.dumps(latest),
                     }
                 )
-            except TROUBLE:
+            except REDIS_ERRORS:
                 # Progress is a courtesy: the next word replaces this one.
                 return
             await asyncio.sleep(PASS_ON_S)

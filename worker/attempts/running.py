@@ -60,13 +60,13 @@ class Running:
     runs a job whose end is only waiting to be written.
     """
 
-    def __init__(self, concurrency: dict[str, int], bell: asyncio.Event) -> None:
+    def __init__(self, concurrency: dict[str, int], wake_event: asyncio.Event) -> None:
         self._concurrency = concurrency
         self._busy: Counter[str] = Counter()
         self._tasks: dict[str, asyncio.Task[Any]] = {}
         self._reasons: dict[str, Reason] = {}
         self._awaited: Collection[str] = ()
-        self._bell = bell
+        self._wake_event = wake_event
         self._released = asyncio.Event()
         self.leases: dict[str, Claimed] = {}
         self.ring_when_quiet = False
@@ -136,12 +136,12 @@ class Running:
             self._released.set()
             self._ring(job.queue)
             if self.ring_when_quiet and self.quiet:
-                self._bell.set()
+                self._wake_event.set()
 
     def _ring(self, queue: str) -> None:
         # A lease that is given up while every slot is busy makes no room: asking for work would be a trip for nothing.
         if queue in self._awaited and self._busy[queue] < self._concurrency[queue]:
-            self._bell.set()
+            self._wake_event.set()
 
     def cancel(self, job_id: str, reason: Reason) -> None:
         """Cancel the job's task if it still runs. May be said again; the first reason counts."""

@@ -9,7 +9,7 @@ from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.redis_keys import ABORT_MS, SECOND_MS
 from tasks.settings import Settings
 from worker.attempts.running import Reason, Running
-from worker.redis_health import Weather
+from worker.redis_health import RedisHealth
 
 LOOK_S = 0.5
 SIGNS_AT_MOST = 1_000
@@ -18,16 +18,16 @@ SIGNS_AT_MOST = 1_000
 class AbortWatch:
     """Stops running jobs of this process, and closes waiting ones, whoever was asked to."""
 
-    def __init__(self, redis: "Redis[bytes]", settings: Settings, running: Running, weather: Weather) -> None:
+    def __init__(self, redis: "Redis[bytes]", settings: Settings, running: Running, redis_health: RedisHealth) -> None:
         self._redis = redis
         self._canceller = Canceller(redis, settings)
         self._running = running
-        self._weather = weather
+        self._redis_health = redis_health
 
     async def loop(self) -> None:
         while True:
             await asyncio.sleep(LOOK_S)
-            await self._weather.brave(self._look)
+            await self._redis_health.retry_until_up(self._look)
 
     async def _look(self) -> None:
         signs = await self._redis.zrange(abort_jobs_ss, 0, SIGNS_AT_MOST - 1, desc=True)

@@ -6,7 +6,7 @@ import contextlib
 import structlog
 from redis.asyncio import Redis
 
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.redis_keys import QUARANTINE_MS
 from tasks.queue.script import Script
@@ -14,7 +14,7 @@ from tasks.settings import Settings
 from worker.attempts.runner import Runner
 from worker.attempts.running import Claimed, Running
 from worker.duties.waker import LISTEN_S, Waker
-from worker.redis_health import TROUBLE, Weather
+from worker.redis_health import REDIS_ERRORS, RedisHealth
 
 log = structlog.get_logger()
 
@@ -41,11 +41,11 @@ class Claimer:
         running: Running,
         runner: Runner,
         waker: Waker,
-        weather: Weather,
-        bell: asyncio.Event,
+        redis_health: RedisHealth,
+        wake_event: asyncio.Event,
     ) -> None:
         self._claim = Script(redis, "run/claim")
-        self._intake = Intake(redis, settings)
+        self._enqueuer = Enqueuer(redis, settings)
         self._worker_id = worker_id
         self._caps = {
             "lane_cap": settings.owner_max_running,
@@ -56,8 +56,8 @@ class Claimer:
         self._running = running
         self._runner = runner
         self._waker = waker
-        self._weather = weather
-        self._bell = bell
+        self._redis_health = redis_health
+        self._wake_event = wake_event
         self._stopping = False
         self.exhausted = asyncio.Event()
         """Set when a claim found nothing to start and nothing was running: the queues are empty, but for what is not
@@ -67,24 +67,24 @@ class Claimer:
         """Claim nothing more. A claim under way is let finish: its jobs would be without a worker until their leases
         lapse."""
         self._stopping = True
-        self._bell.set()
+        self._wake_event.set()
 
     async def loop(self) -> None:
         while not self._stopping:
-            await self._weather.renewed.wait()
+            await self._redis_health.renewed.wait()
             try:
                 await self._claim_once()
-            except TROUBLE as error:
-                self._weather.worsened(error)
+            except REDIS_ERRORS as error:
+                self._redis_health.mark_down(error)
 
     async def _claim_once(self) -> None:
-        self._bell.clear()
+        self._wake_event.clear()
         self._waker.heard = False
         if self._stopping:
             return
         free = {queue: min(slots, CLAIM_AT_MOST) for queue, slots in self._running.free().items()}
         quiet = self._running.quiet
-        jobs, strangers, wait_ms, mode, now = await self._claim(
+        jobs, foreign_jobs, wait_ms, mode, now = await self._claim(
             {
                 "worker": self._worker_id,
                 "idle": quiet,
@@ -97,13 +97,13 @@ class Claimer:
             free[queue] -= 1
             ids = request_id or None, traceparent or None
             self._runner.start(Claimed(job_id, queue, kind, owner, params, attempt, tries, created_at, now, *ids))
-        for job_id, queue, body in strangers:
-            await self._intake.adopt(job_id, queue, body.encode(errors="surrogateescape"))
+        for job_id, queue, body in foreign_jobs:
+            await self._enqueuer.adopt(job_id, queue, body.encode(errors="surrogateescape"))
         if mode == "alone":
             await self._until_quiet(None)
         elif mode == "drain":
             await self._until_quiet(DRAIN_S)
-        elif not strangers:
+        elif not foreign_jobs:
             if quiet and not jobs:
                 self.exhausted.set()
             # A queue that gave fewer than it could has no more: listen for its signals. One that is full waits for a
@@ -130,8 +130,8 @@ class Claimer:
             async with asyncio.timeout(seconds):
                 # The bell may have rung for room that has been filled since: to ask then would be a trip for nothing.
                 while not (self._stopping or self._waker.heard or self._has_room(awaited)):
-                    await self._bell.wait()
-                    self._bell.clear()
+                    await self._wake_event.wait()
+                    self._wake_event.clear()
 
     def _has_room(self, queues: list[str]) -> bool:
         free = self._running.free()

@@ -12,7 +12,7 @@ from tasks.queue.script import Script
 from tasks.settings import Settings
 from worker.attempts.outcome import Outcome
 from worker.attempts.running import Running
-from worker.redis_health import Weather
+from worker.redis_health import RedisHealth
 
 log = structlog.get_logger()
 
@@ -25,13 +25,13 @@ class Finisher:
     taken it."""
 
     def __init__(
-        self, redis: "Redis[bytes]", settings: Settings, worker_id: str, running: Running, weather: Weather
+        self, redis: "Redis[bytes]", settings: Settings, worker_id: str, running: Running, redis_health: RedisHealth
     ) -> None:
         self._finish = Script(redis, "run/finish")
         self._rules = {"worker": worker_id, "keep": keep_ms(settings), "breaker": breaker(settings)}
         self._worker_id = worker_id
         self._running = running
-        self._weather = weather
+        self._redis_health = redis_health
         self._outcomes: deque[Outcome] = deque()
         self._wanted = asyncio.Event()
         self._written = asyncio.Event()
@@ -45,7 +45,7 @@ class Finisher:
             await self._wanted.wait()
             batch = [self._outcomes[n] for n in range(min(len(self._outcomes), FINISH_AT_MOST))]
             payload = {**self._rules, "outcomes": [one.payload(self._worker_id) for one in batch]}
-            answers: list[bool] = await self._weather.brave(lambda payload=payload: self._finish(payload))  # type: ignore[misc]
+            answers: list[bool] = await self._redis_health.retry_until_up(lambda payload=payload: self._finish(payload))  # type: ignore[misc]
             for outcome, written in zip(batch, answers, strict=True):
                 self._outcomes.popleft()
                 self._running.release(outcome.job)

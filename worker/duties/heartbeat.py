@@ -9,30 +9,30 @@ from arq.constants import health_check_key_suffix
 from redis.asyncio import Redis
 
 from tasks.outbound.client import VERSION
-from tasks.queue.redis_keys import BEAT_MS, FADE_MS, SECOND_MS, WORKER, WORKER_MS, WORKERS, arq_queue
+from tasks.queue.redis_keys import BEAT_MS, SECOND_MS, WORKER, WORKER_MS, WORKER_RECORD_TTL_MS, WORKERS, arq_queue
 from tasks.queue.watch.workers import DOING_AT_MOST, Doing, Worker
 from worker.attempts.memory import measure
 from worker.attempts.running import Running
-from worker.redis_health import Weather
+from worker.redis_health import RedisHealth
 
 LOOK_S = 0.25
 """Between two looks at whether the event loop is late."""
 
 
-class Presence:
+class Heartbeat:
     """One beat every BEAT_MS: what `/v1/workers`, `/readyz` and `arq --check` go by."""
 
-    def __init__(self, redis: "Redis[bytes]", worker_id: str, running: Running, weather: Weather) -> None:
+    def __init__(self, redis: "Redis[bytes]", worker_id: str, running: Running, redis_health: RedisHealth) -> None:
         self._redis = redis
         self._worker_id = worker_id
         self._running = running
-        self._weather = weather
+        self._redis_health = redis_health
         self._started_at = int(time.time() * 1000)
         self._lag_s = 0.0
 
     async def loop(self) -> None:
         while True:
-            await self._weather.brave(self._beat)
+            await self._redis_health.retry_until_up(self._beat)
             self._lag_s = await self._until_the_next()
 
     async def leave(self) -> None:
@@ -45,9 +45,9 @@ class Presence:
         now = seconds * SECOND_MS + micros // 1000
         about = (await self._about(now)).to_json()
         async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.set(WORKER + self._worker_id, about, px=FADE_MS)
+            pipe.set(WORKER + self._worker_id, about, px=WORKER_RECORD_TTL_MS)
             pipe.zadd(WORKERS, {self._worker_id: now})
-            pipe.zremrangebyscore(WORKERS, "-inf", now - FADE_MS)
+            pipe.zremrangebyscore(WORKERS, "-inf", now - WORKER_RECORD_TTL_MS)
             for queue in self._running.queues:
                 pipe.set(arq_queue(queue) + health_check_key_suffix, about, px=WORKER_MS)
             await pipe.execute()

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from tasks.queue.redis_keys import RENEW_MS
 from tasks.queue.script import Script
 from worker.attempts.running import Reason, Running
-from worker.redis_health import Weather
+from worker.redis_health import RedisHealth
 
 log = structlog.get_logger()
 
@@ -17,19 +17,19 @@ log = structlog.get_logger()
 class LeaseKeeper:
     """Renews all leases every RENEW_MS in one round trip, and at once when Redis comes back."""
 
-    def __init__(self, redis: "Redis[bytes]", worker_id: str, running: Running, weather: Weather) -> None:
+    def __init__(self, redis: "Redis[bytes]", worker_id: str, running: Running, redis_health: RedisHealth) -> None:
         self._renew = Script(redis, "run/renew")
         self._worker_id = worker_id
         self._running = running
-        self._weather = weather
+        self._redis_health = redis_health
 
     async def loop(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(RENEW_MS / 1000):
-                    await self._weather.renewal_wanted.wait()
-            self._weather.renewal_wanted.clear()
-            await self._weather.brave(self._renew_all)
+                    await self._redis_health.renewal_wanted.wait()
+            self._redis_health.renewal_wanted.clear()
+            await self._redis_health.retry_until_up(self._renew_all)
 
     async def _renew_all(self) -> None:
         leases = [[job.id, job.queue, job.attempt] for job in self._running.leases.values()]
@@ -37,4 +37,4 @@ class LeaseKeeper:
         for job_id in lost:
             log.warning("job.lost", job=job_id)
             self._running.cancel(job_id, Reason.LOST)
-        self._weather.cleared()
+        self._redis_health.mark_up()

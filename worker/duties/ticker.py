@@ -8,10 +8,10 @@ import structlog
 from redis.asyncio import Redis
 
 from tasks.queue.redis_keys import SECOND_MS
-from tasks.schedule.firing import DUE_AT_ONCE, Firing
-from tasks.schedule.store import Line, Timetable
+from tasks.schedule.scheduler import DUE_AT_ONCE, Scheduler
+from tasks.schedule.store import BuiltInSchedule, ScheduleStore
 from tasks.settings import Settings
-from worker.redis_health import Weather
+from worker.redis_health import RedisHealth
 
 log = structlog.get_logger()
 
@@ -26,27 +26,29 @@ UNSEEN_S = 3 * INSTALL_S
 class Ticker:
     """Keeps the lines of the page installed, and looks at the timetable every second."""
 
-    def __init__(self, redis: "Redis[bytes]", settings: Settings, lines: Sequence[Line], weather: Weather) -> None:
-        self._timetable = Timetable(redis, settings)
-        self._firing = Firing(redis, settings)
-        self._lines = lines
-        self._weather = weather
+    def __init__(
+        self, redis: "Redis[bytes]", settings: Settings, built_in: Sequence[BuiltInSchedule], redis_health: RedisHealth
+    ) -> None:
+        self._schedule_store = ScheduleStore(redis, settings)
+        self._scheduler = Scheduler(redis, settings)
+        self._built_in = built_in
+        self._redis_health = redis_health
 
     async def loop(self) -> None:
         install_at = 0.0
         while True:
             if time.monotonic() >= install_at:
-                await self._weather.brave(self._remove_others)
-                await self._weather.brave(self._install)
+                await self._redis_health.retry_until_up(self._remove_others)
+                await self._redis_health.retry_until_up(self._install)
                 install_at = time.monotonic() + INSTALL_S
-            pause_s = await self._weather.brave(self.tick)
+            pause_s = await self._redis_health.retry_until_up(self.tick)
             await asyncio.sleep(pause_s)
 
     async def tick(self) -> float:
         """Fire what is due. The seconds after which to look again."""
-        found = await self._firing.look()
+        found = await self._scheduler.look()
         for schedule_id, due_ms in found.due:
-            verdict, *more = await self._firing.fire(schedule_id, due_ms, found.now_ms)
+            verdict, *more = await self._scheduler.fire(schedule_id, due_ms, found.now_ms)
             if verdict != "taken":
                 late_s = (found.now_ms - due_ms) / SECOND_MS
                 log.info("schedule.fired", schedule=schedule_id, verdict=verdict, about=more[:1], late_s=late_s)
@@ -57,11 +59,11 @@ class Ticker:
     async def _remove_others(self) -> None:
         """Lines that are on the page no more: their kinds may be gone. A worker of an older version may have put one
         back since the last look; one that another installs still is let be."""
-        names = {line.kind.name for line in self._lines}
-        for schedule in await self._timetable.built_in():
+        names = {line.kind.name for line in self._built_in}
+        for schedule in await self._schedule_store.built_in():
             if schedule.id not in names:
-                await self._timetable.retire(schedule, UNSEEN_S)
+                await self._schedule_store.retire(schedule, UNSEEN_S)
 
     async def _install(self) -> None:
-        for line in self._lines:
-            await self._timetable.install(line)
+        for line in self._built_in:
+            await self._schedule_store.install(line)

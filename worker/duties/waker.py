@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from redis.asyncio import Redis
 
 from tasks.queue.redis_keys import WAKE
-from worker.redis_health import Weather
+from worker.redis_health import RedisHealth
 
 LISTEN_S = 1.0
 """Signals are hints: after this long without one the queues are looked at all the same."""
@@ -18,10 +18,10 @@ class Waker:
     A signal of a queue that has no free slot here is left alone: it may be meant for another worker.
     """
 
-    def __init__(self, redis: "Redis[bytes]", weather: Weather, bell: asyncio.Event) -> None:
+    def __init__(self, redis: "Redis[bytes]", redis_health: RedisHealth, wake_event: asyncio.Event) -> None:
         self._redis = redis
-        self._bell = bell
-        self._weather = weather
+        self._wake_event = wake_event
+        self._redis_health = redis_health
         self.heard = False
         """A signal was heard since this was last set to False."""
         self._queues: Sequence[str] = ()
@@ -40,7 +40,7 @@ class Waker:
 
     async def loop(self) -> None:
         while True:
-            await self._weather.brave(self._listen)
+            await self._redis_health.retry_until_up(self._listen)
 
     async def _listen(self) -> None:
         async with self._redis.client() as connection:
@@ -56,4 +56,4 @@ class Waker:
                 if heard is not None:
                     self.heard = True
                     self._aimed.clear()
-                    self._bell.set()
+                    self._wake_event.set()

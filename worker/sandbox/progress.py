@@ -23,7 +23,7 @@ _REPORT_AT = _SEQUENCE_AT + _SEQUENCE.size
 def page_file() -> BinaryIO:
     """A nameless file that backs one page; it lives as long as someone maps it."""
     file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - the caller closes it, once the child has it too
-    # Written, not truncated: a full disk must say so here, not by SIGBUS at the first report.
+    # Written out, not truncated: a full disk must say so here, not by SIGBUS at the first report.
     file.write(bytes(PAGE_BYTES))
     return file
 

@@ -1,4 +1,4 @@
-"""Batches to which jobs are added one by one. Several jobs at once are a batch by `Intake.accept_batch`."""
+"""Batches to which jobs are added one by one. Several jobs at once are a batch by `Enqueuer.enqueue`_batch`."""
 
 from redis.asyncio import Redis
 

@@ -10,7 +10,7 @@ import msgpack
 from redis.asyncio import Redis
 
 from tasks.queue.jobs.enqueue_with_blobs import need
-from tasks.queue.records import indexes as shelves
+from tasks.queue.records import indexes
 from tasks.queue.records.record import Priority, Record, State, new_id
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
@@ -60,7 +60,7 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class Submitted:
     """The answer to a submission. created: False where the Idempotency-Key named a job that was there already
     (`records` are none then), or
     where the script alone knows how the job stands."""
@@ -75,7 +75,7 @@ class Accepted:
         return self.records[0] if self.records else None
 
 
-class Intake:
+class Enqueuer:
     """Accepts submissions into the queues.
 
     storage: where their blobs are (see `tasks.queue.jobs.enqueue_with_blobs`).
@@ -86,7 +86,7 @@ class Intake:
         self._settings = settings
         self._storage = storage
 
-    async def accept(self, submission: Submission) -> Accepted:
+    async def enqueue(self, submission: Submission) -> Submitted:
         """Write everything about a new job at once.
 
         Raises: Refusal `params_too_large`, `key_reused`, `queue_full`, for `after` and `batch` `not_found`,
@@ -102,7 +102,7 @@ class Intake:
 
             return await self._settle(payload, submission, record)
 
-    async def accept_batch(self, submissions: Sequence[Submission]) -> Accepted:
+    async def enqueue_batch(self, submissions: Sequence[Submission]) -> Submitted:
         """Several jobs of one owner and queue as a batch, all or none; the first says whose, by which key and when.
 
         The answer's `job_id` is the batch's, its `records` are those of the jobs. Raises: as `accept`.
@@ -124,12 +124,12 @@ class Intake:
 
     async def _settle(
         self, payload: dict[str, Any], submission: Submission, records: Callable[[int], tuple[Record, ...]]
-    ) -> Accepted:
+    ) -> Submitted:
         match await need(self._enqueue, payload, self._storage):
             case ["created", job_id, now]:
-                return Accepted(job_id, created=True, records=records(now))
+                return Submitted(job_id, created=True, records=records(now))
             case ["same", job_id]:
-                return Accepted(job_id, created=False)
+                return Submitted(job_id, created=False)
             case answer:
                 raise self._refusal(answer, submission)
 
@@ -161,7 +161,7 @@ class Intake:
     async def adopt(self, job_id: str, queue: str, body: bytes) -> None:
         """Give a record to a job that was put into ARQ's keys by someone else. What is wrong with it shows when it
         runs."""
-        kind, params = _read_stranger(body)
+        kind, params = _read_foreign_job(body)
         submission = Submission(kind=kind, queue=queue, owner=SYSTEM, params=params, name="adopted")
         limit = len(params.encode())
         job = {**self.job(job_id, replace(submission, max_params_bytes=limit)), "adopt": True}
@@ -181,7 +181,7 @@ class Intake:
             "queue": submission.queue,
             "owner": submission.owner,
             "lane": lane_of(submission.owner),
-            "shelves": shelves.of_job(submission.owner, submission.kind),
+            "shelves": indexes.of_job(submission.owner, submission.kind),
             "priority": submission.priority.value,
             "params": submission.params,
             "delay_ms": submission.delay_ms,
@@ -221,7 +221,7 @@ def _step(submission: Submission, name: str) -> tracing.Step:
     return tracing.step(f"submit {name}", "producer", about | {"messaging.destination.name": submission.queue})
 
 
-def _read_stranger(body: bytes) -> tuple[str, str]:
+def _read_foreign_job(body: bytes) -> tuple[str, str]:
     """Kind and params (JSON) of an ARQ body that we did not write: `enqueue_job(kind, **params)` or `enqueue_job(kind,
     {params})`."""
     try:

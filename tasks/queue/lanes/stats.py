@@ -44,7 +44,7 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class QueueSnapshot:
     """All queues at one moment. window_s: the seconds over which ends were counted."""
 
     now_ms: int
@@ -78,20 +78,20 @@ class Lane:
     failing_since_ms: int
 
 
-class Overview:
+class QueueStats:
     """Reads how things stand. What it costs is bounded, however many lanes and jobs there are."""
 
     def __init__(self, redis: "Redis[bytes]", settings: Settings) -> None:
-        self._script = Script(redis, "read/overview")
+        self._script = Script(redis, "read/queue_stats")
         self._caps = {"lane_cap": settings.owner_max_running, "receiver_cap": settings.endpoint_max_in_flight}
 
-    async def queues(self, window_s: int = RATE_S) -> Standing:
+    async def queues(self, window_s: int = RATE_S) -> QueueSnapshot:
         """window_s: over how many seconds ends are counted, at most ENDS_MS."""
         slots = window_s * 1000 // ENDS_SLOT_MS
         payload = {"verb": "queues", "queues": QUEUES, "slots": slots + 1, "look": LANES_ASKED}
         now_ms, rows, ended = await self._script(payload)
         queues = tuple(_queue(name, row, ended or {}) for name, row in zip(QUEUES, rows, strict=True))
-        return Standing(now_ms, (slots * ENDS_SLOT_MS + now_ms % ENDS_SLOT_MS) / 1000, queues)
+        return QueueSnapshot(now_ms, (slots * ENDS_SLOT_MS + now_ms % ENDS_SLOT_MS) / 1000, queues)
 
     async def lanes(self, queue: str, *, limit: int, cursor: str | None) -> tuple[list[Lane], str | None]:
         """Lanes, at most `limit`, those that may not be served first, and the cursor of what follows. Lanes that move

@@ -21,7 +21,7 @@ class Selection:
     since_ms, until_ms: when they were made, both included. prefix: how their id or name begins, in capitals or not.
     """
 
-    shelves: tuple[str, ...]
+    job_indexes: tuple[str, ...]
     state: State | None = None
     queue: str | None = None
     since_ms: int = 0
@@ -31,7 +31,7 @@ class Selection:
     @property
     def indexes(self) -> list[str]:
         """The rarest indexes that hold them all: shelf and state have one of their own, the time is its order."""
-        return [_index(shelf, self.state) for shelf in self.shelves]
+        return [_index(job_index, self.state) for job_index in self.job_indexes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +92,10 @@ class Listing:
         newest = "+inf" if selection.until_ms is None else selection.until_ms
         async with self._redis.pipeline(transaction=False) as pipe:
             for state in State:
-                for shelf in selection.shelves:
-                    pipe.zcount(JOBS + _index(shelf, state), selection.since_ms, newest)
+                for job_index in selection.job_indexes:
+                    pipe.zcount(JOBS + _index(job_index, state), selection.since_ms, newest)
             found = await pipe.execute()
-        width = len(selection.shelves)
+        width = len(selection.job_indexes)
         return {state: sum(found[n * width : (n + 1) * width]) for n, state in enumerate(State)}
 
 
@@ -107,7 +107,7 @@ async def read(redis: "Redis[bytes]", job_id: str) -> Record | None:
 
 async def read_page(
     redis: "Redis[bytes]",
-    shelf: str,
+    job_index: str,
     *,
     state: State | None = None,
     since_ms: int = 0,
@@ -116,7 +116,7 @@ async def read_page(
     cursor: str | None = None,
 ) -> Page:
     """A page of one shelf. Raises: as `Listing.page`."""
-    selection = Selection((shelf,), state=state, since_ms=since_ms, until_ms=until_ms)
+    selection = Selection((job_index,), state=state, since_ms=since_ms, until_ms=until_ms)
     return await Listing(redis).page(selection, limit=limit, cursor=cursor)
 
 
@@ -145,5 +145,5 @@ async def _entries(redis: "Redis[bytes]", index: str, cursor: str | None, count:
     return [*following, *older][:count]
 
 
-def _index(shelf: str, state: State | None) -> str:
-    return shelf if state is None else f"{shelf}:{state}"
+def _index(job_index: str, state: State | None) -> str:
+    return job_index if state is None else f"{job_index}:{state}"

@@ -34,7 +34,7 @@ async def trim(redis: "Redis[bytes]", *, dry_run: bool) -> AsyncIterator[Trimmed
 
     Raises: redis.exceptions.RedisError; begun anew it does no harm, and finds less to do.
     """
-    shears = _Shears(redis, dry_run=dry_run)
+    shears = IndexTrimmer(redis, dry_run=dry_run)
     cursor: int | None = None
     while cursor != 0:
         cursor, keys = await redis.scan(cursor or 0, count=PAGE_KEYS)
@@ -47,7 +47,7 @@ async def trim(redis: "Redis[bytes]", *, dry_run: bool) -> AsyncIterator[Trimmed
         yield Trimmed(len(keys), examined, removed)
 
 
-class _Shears:
+class IndexTrimmer:
     def __init__(self, redis: "Redis[bytes]", *, dry_run: bool) -> None:
         self._redis = redis
         self._trim = Script(redis, "upkeep/trim")
@@ -67,8 +67,8 @@ class _Shears:
         things = next(things for prefix, things in INDEXES.items() if index.startswith(prefix))
         payload: dict[str, Any] = {"index": index, "key": things, "dry": self._dry_run}
         # An owner may be called like a state: the index of one is a shelf's.
-        shelf, _, state = index.removeprefix(JOBS).rpartition(":")
-        if things == JOB and shelf and state in STATES:
+        job_index, _, state = index.removeprefix(JOBS).rpartition(":")
+        if things == JOB and job_index and state in STATES:
             payload["state"] = state
         cursor: int | None = None
         while cursor != 0:

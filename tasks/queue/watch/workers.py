@@ -55,7 +55,7 @@ class Worker:
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
+class WorkerRegistry:
     """All workers that are known. stock: queues that a worker of ARQ's own serves."""
 
     now_ms: int
@@ -84,7 +84,7 @@ def _known(of: type[Doing] | type[Worker], told: dict[str, Any]) -> dict[str, An
     return {name: value for name, value in told.items() if name in names}
 
 
-async def read_crew(redis: "Redis[bytes]") -> Crew:
+async def read_workers(redis: "Redis[bytes]") -> WorkerRegistry:
     """Everybody who has beaten lately, the longest at work first."""
     async with redis.pipeline(transaction=False) as pipe:
         pipe.time()
@@ -95,4 +95,4 @@ async def read_crew(redis: "Redis[bytes]") -> Crew:
     workers = sorted((Worker.from_json(one) for one in told if one), key=lambda worker: worker.started_ms)
     # Ours write JSON there, for `arq --check`; a worker of ARQ's own a line of text.
     stock = frozenset(queue for queue, said in zip(QUEUES, checks, strict=True) if said and not said.startswith(b"{"))
-    return Crew(seconds * SECOND_MS + micros // 1000, tuple(workers), stock)
+    return WorkerRegistry(seconds * SECOND_MS + micros // 1000, tuple(workers), stock)

@@ -11,9 +11,9 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from starlette.types import Message
 
-from api.http.edge import Edge
+from api.http.edge import RequestMiddleware
 from api.http.problems import MEDIA_TYPE, STATUS, Problem
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.refusal import CODES
 from tasks.settings import Settings
 from tasks.storage.protocol import StorageUnavailable
@@ -109,7 +109,7 @@ async def test_a_fault_of_ours_is_a_problem_that_tells_nothing_and_a_log_line_th
     async def accept(*_args: Any) -> None:
         raise KeyError("a secret")
 
-    monkeypatch.setattr(Intake, "accept", accept)
+    monkeypatch.setattr(Enqueuer, "enqueue", accept)
     with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
         answer = await alice.post("/v1/images", content=PNG)
     assert_is_a_problem(answer, "internal")
@@ -152,7 +152,7 @@ async def test_a_fault_after_the_first_header_breaks_the_answer_off() -> None:
 
     scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "app": FastAPI()}
     with pytest.raises(OSError, match="disk"):
-        await Edge(app)(scope, receive=None, send=send)  # type: ignore[arg-type]
+        await RequestMiddleware(app)(scope, receive=None, send=send)  # type: ignore[arg-type]
     assert [message["status"] for message in sent] == [200]
 
 

@@ -8,7 +8,7 @@ import pytest
 import structlog
 from arq.connections import ArqRedis
 
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import client_of
 from tests.support.api.subscribers import URL, subscribe
@@ -83,7 +83,7 @@ async def test_a_fault_of_ours_is_a_warning(
     async def accept(*_args: Any) -> None:
         raise KeyError
 
-    monkeypatch.setattr(Intake, "accept", accept)
+    monkeypatch.setattr(Enqueuer, "enqueue", accept)
     await alice.post("/v1/images", content=PNG)
     line = said(lines)
     assert (line["status"], line["code"], line["log_level"]) == (500, "internal", "warning")

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.jobs.enqueue import Intake, Submission
+from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.settings import Settings
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG
@@ -63,7 +63,7 @@ async def test_deliveries_are_listed_if_asked_for(
     alice: httpx.AsyncClient, redis: ArqRedis, settings: Settings
 ) -> None:
     submission = Submission(kind="delivery", queue="webhooks", owner="alice", params='{"event":"1","endpoint":"2"}')
-    delivery = (await Intake(redis, settings).accept(submission)).job_id
+    delivery = (await Enqueuer(redis, settings).enqueue(submission)).job_id
     assert await ids(alice, queue="webhooks") == [delivery]
     assert await ids(alice, kind="delivery", state="queued") == [delivery]
 

@@ -61,10 +61,10 @@ async def test_every_submit_takes_an_address(alice: httpx.AsyncClient, redis: Ar
 
 async def test_a_secret_of_it_is_sealed(alice: httpx.AsyncClient, redis: ArqRedis) -> None:
     secret = new_secret()
-    wish = json.dumps({"url": URL, "secret": secret})
+    notify = json.dumps({"url": URL, "secret": secret})
     for answer in (
-        await alice.post("/v1/images", content=PNG, params={"notify": wish}),
-        await alice.post("/v1/reports", json=spec(), params={"notify": wish}),
+        await alice.post("/v1/images", content=PNG, params={"notify": notify}),
+        await alice.post("/v1/reports", json=spec(), params={"notify": notify}),
     ):
         remembered = await kept(redis, answer)
         assert remembered is not None
@@ -102,14 +102,14 @@ BAD: dict[str, tuple[str, str, str]] = {
 
 async def test_what_is_wrong_is_named_and_nothing_is_made(alice: httpx.AsyncClient, redis: ArqRedis) -> None:
     upload_id = await upload(alice)
-    for bad, (wish, code, field) in BAD.items():
+    for bad, (notify, code, field) in BAD.items():
         answers = [
-            await alice.post("/v1/images", content=PNG, params={"notify": wish}),
-            await alice.post("/v1/images", files={"file": ("a.png", PNG)}, data={"notify": wish}),
-            await alice.post("/v1/reports", json=spec(), params={"notify": wish}),
+            await alice.post("/v1/images", content=PNG, params={"notify": notify}),
+            await alice.post("/v1/images", files={"file": ("a.png", PNG)}, data={"notify": notify}),
+            await alice.post("/v1/reports", json=spec(), params={"notify": notify}),
         ]
         if bad != "half an object":
-            member = json.loads(wish) if wish.startswith("{") else wish
+            member = json.loads(notify) if notify.startswith("{") else notify
             answers.append(await alice.post("/v1/images", json={"upload": upload_id, "notify": member}))
         for answer in answers:
             problem = answer.json()
@@ -129,10 +129,10 @@ async def test_the_end_is_told_signed_with_links_and_without_a_subscription(
     alice: httpx.AsyncClient, redis: ArqRedis, settings: Settings, worker: ManualWorker, receiver: Receiver
 ) -> None:
     secret = new_secret()
-    wish = json.dumps({"url": receiver.at("/once"), "secret": secret})
+    notify = json.dumps({"url": receiver.at("/once"), "secret": secret})
     jobs = [
         (await alice.post("/v1/images", content=PNG, params={"notify": told})).json()
-        for told in (wish, receiver.at("/plain"))
+        for told in (notify, receiver.at("/plain"))
     ]
     for job in jobs:
         await worker.end(job["id"])

@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api.operations.prometheus import Metric, collect, exposition
 from tasks.queue.jobs.cancel import Canceller
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.redis_keys import BUCKETS_MS, JOB
 from tasks.settings import Settings
 from tasks.webhook.endpoints import Endpoints
@@ -26,8 +26,8 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def intake(redis: ArqRedis, settings: Settings) -> Intake:
-    return Intake(redis, settings)
+def enqueuer(redis: ArqRedis, settings: Settings) -> Enqueuer:
+    return Enqueuer(redis, settings)
 
 
 @pytest.fixture
@@ -63,10 +63,10 @@ async def test_an_empty_redis_has_all_gauges_and_no_counts(redis: ArqRedis, sett
 
 
 async def test_ends_attempts_and_errors_are_counted_by_kind(
-    redis: ArqRedis, settings: Settings, intake: Intake, worker: FakeWorker
+    redis: ArqRedis, settings: Settings, enqueuer: Enqueuer, worker: FakeWorker
 ) -> None:
     for kind in ("echo", "echo", "echo", "note", "a stranger's"):
-        await submit(intake, kind=kind)
+        await submit(enqueuer, kind=kind)
     jobs = (await worker.claim()).jobs
     done, failed, retried, note, odd = jobs
     await worker.finish_all(
@@ -76,7 +76,7 @@ async def test_ends_attempts_and_errors_are_counted_by_kind(
         worker.outcome(note, "handed_back"),
         worker.outcome(odd, "failed"),
     )
-    waiting = await submit(intake)
+    waiting = await submit(enqueuer)
     await Canceller(redis, settings).cancel(waiting)
     samples = await told(redis, settings)
     assert counted(samples, "jobs_ended_total") == {
@@ -103,9 +103,9 @@ async def test_ends_attempts_and_errors_are_counted_by_kind(
 
 
 async def test_attempts_whose_worker_died_are_counted(
-    redis: ArqRedis, settings: Settings, intake: Intake, worker: FakeWorker
+    redis: ArqRedis, settings: Settings, enqueuer: Enqueuer, worker: FakeWorker
 ) -> None:
-    await submit(intake)
+    await submit(enqueuer)
     await lapse(redis, await worker.one())
     again = await worker.one()
     await worker.finish(again)
@@ -119,20 +119,20 @@ async def test_deliveries_are_counted_by_what_came_of_them(
 ) -> None:
     await deliveries(redis, 3)
     first, second, third = (await worker.claim(webhooks=5)).jobs
-    await worker.finish(first, well=True)
-    await worker.finish(second, "retrying", value=["bad_status", "500"], delay_ms=3_600_000, well=False)
+    await worker.finish(first, receiver_ok=True)
+    await worker.finish(second, "retrying", value=["bad_status", "500"], delay_ms=3_600_000, receiver_ok=False)
     await worker.finish(third, "failed", value=["endpoint_gone", "deleted"])
     outcomes = counted(await told(redis, settings), "delivery_attempts_total")
     assert outcomes == {("delivered",): 1, ("bad_status",): 1, ("endpoint_gone",): 1}
 
 
 async def test_times_fall_into_their_buckets(
-    redis: ArqRedis, settings: Settings, intake: Intake, worker: FakeWorker
+    redis: ArqRedis, settings: Settings, enqueuer: Enqueuer, worker: FakeWorker
 ) -> None:
     waited_ms = (0, 300, 2_000_000)
     seconds, micros = await redis.time()
     for wait_ms in waited_ms:
-        job_id = await submit(intake)
+        job_id = await submit(enqueuer)
         await redis.hset(JOB + job_id, "due_at", seconds * 1000 + micros // 1000 - wait_ms)
     for job in (await worker.claim()).jobs:
         await worker.finish(job)
@@ -153,10 +153,10 @@ def _bound(entry: tuple[tuple[str, ...], float]) -> float:
 
 
 async def test_a_job_that_came_after_others_was_not_late_while_they_ran(
-    redis: ArqRedis, settings: Settings, intake: Intake, worker: FakeWorker
+    redis: ArqRedis, settings: Settings, enqueuer: Enqueuer, worker: FakeWorker
 ) -> None:
-    first = await submit(intake, kind="note")
-    waiting = await submit(intake, after=(first,))
+    first = await submit(enqueuer, kind="note")
+    waiting = await submit(enqueuer, after=(first,))
     await redis.hincrby(JOB + waiting, "due_at", -3_600_000)
     await worker.finish(await worker.one())
     await worker.finish(await worker.one())
@@ -167,8 +167,8 @@ async def test_endpoints_that_are_disabled_or_fail_are_counted(
     redis: ArqRedis, settings: Settings, worker: FakeWorker
 ) -> None:
     endpoints = Endpoints(redis, settings, SecretBox.of(None))
-    wishes = {"url": "https://example.com/", "events": ["a"]}
-    first, second = [(await endpoints.create("dev", wishes))[0].id for _ in range(2)]  # type: ignore[arg-type]
+    patch = {"url": "https://example.com/", "events": ["a"]}
+    first, second = [(await endpoints.create("dev", patch))[0].id for _ in range(2)]  # type: ignore[arg-type]
     off, _ = await endpoints.create("dev", {"url": "https://example.com/", "events": ["a"], "enabled": False})
 
     async def states() -> dict[tuple[str, ...], float]:
@@ -179,7 +179,7 @@ async def test_endpoints_that_are_disabled_or_fail_are_counted(
     await redis.expire(f"pressroom:endpoint:{second}", 60)
     await deliveries(redis, 5, endpoint=second)
     for job in (await worker.claim(webhooks=5)).jobs:
-        await worker.finish(job, "failed", well=False)
+        await worker.finish(job, "failed", receiver_ok=False)
     assert await states() == {("disabled",): 2, ("failing",): 1}
     await endpoints.enable("dev", second)
     await endpoints.enable("dev", off.id)

@@ -9,10 +9,10 @@ from arq.connections import ArqRedis
 from api.schedules.views import MAX_MISFIRE_S, Schedule
 from tasks.kind import Result
 from tasks.queue.redis_keys import BLOB, SCHEDULES
-from tasks.schedule.built_in import LINES
+from tasks.schedule.built_in import BUILT_IN
 from tasks.schedule.cron import MAX_CHARS
-from tasks.schedule.firing import Firing
-from tasks.schedule.store import Timetable
+from tasks.schedule.scheduler import Scheduler
+from tasks.schedule.store import ScheduleStore
 from tasks.settings import Settings
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.specs import of_upload, spec
@@ -40,12 +40,12 @@ class Clock:
 
     def __init__(self, redis: ArqRedis, settings: Settings) -> None:
         self._redis = redis
-        self._firing = Firing(redis, settings)
+        self._scheduler = Scheduler(redis, settings)
 
     async def strike(self, schedule_id: str, ago_ms: int = 0) -> Any:
-        now_ms = (await self._firing.look()).now_ms
+        now_ms = (await self._scheduler.look()).now_ms
         await self._redis.zadd(SCHEDULES, {schedule_id: now_ms - ago_ms})
-        return (await self._firing.fire(schedule_id, now_ms - ago_ms, now_ms))[0]
+        return (await self._scheduler.fire(schedule_id, now_ms - ago_ms, now_ms))[0]
 
 
 @pytest.fixture
@@ -198,13 +198,13 @@ OF_A_SCHEDULE: list[tuple[str, str, Any]] = [
 class TestThoseThatComeWithTheService:
     @pytest.fixture(autouse=True)
     async def installed(self, redis: ArqRedis, settings: Settings) -> None:
-        for line in LINES:
-            await Timetable(redis, settings).install(line)
+        for line in BUILT_IN:
+            await ScheduleStore(redis, settings).install(line)
 
     async def test_admins_see_them_before_their_own(self, alice: httpx.AsyncClient) -> None:
         mine = await create(alice)
         listed = (await alice.get("/v1/schedules?limit=1")).json()["schedules"]
-        assert [one["id"] for one in listed] == [*sorted(line.kind.name for line in LINES), mine["id"]]
+        assert [one["id"] for one in listed] == [*sorted(line.kind.name for line in BUILT_IN), mine["id"]]
         assert all(one["built_in"] and one["description"] and one["next_at"] for one in listed[:-1])
 
     async def test_nobody_else_does(self, bob: httpx.AsyncClient) -> None:

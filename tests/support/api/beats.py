@@ -4,7 +4,7 @@ import time
 
 from arq.connections import ArqRedis
 
-from tasks.queue.redis_keys import FADE_MS, QUEUES, WORKER, WORKERS
+from tasks.queue.redis_keys import QUEUES, WORKER, WORKER_RECORD_TTL_MS, WORKERS
 from tasks.queue.watch.workers import Doing, Worker
 
 
@@ -32,5 +32,5 @@ async def beat(
         pss_mb=60.25,
         lag_ms=3.5,
     )
-    await redis.set(WORKER + worker.id, worker.to_json(), px=FADE_MS)
+    await redis.set(WORKER + worker.id, worker.to_json(), px=WORKER_RECORD_TTL_MS)
     await redis.zadd(WORKERS, {worker.id: worker.beat_ms})

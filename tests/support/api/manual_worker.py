@@ -10,7 +10,7 @@ from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.lanes.breaker import breaker
 from tasks.queue.script import Script
 from tasks.settings import Settings
-from worker.attempts.outcome import Outcome, Verb, Written
+from worker.attempts.outcome import Outcome, SerializedResult, Verb
 from worker.attempts.running import Claimed
 
 WORKER = "test-worker"
@@ -54,6 +54,8 @@ class ManualWorker:
     ) -> None:
         if job_id not in self._claimed:
             await self.begin()
-        outcome = Outcome(self._claimed.pop(job_id), verb, 0.01, Written.of(result) if result else None, error, field)
+        outcome = Outcome(
+            self._claimed.pop(job_id), verb, 0.01, SerializedResult.of(result) if result else None, error, field
+        )
         payload: dict[str, Any] = {"worker": WORKER, **self._rules, "outcomes": [outcome.payload(WORKER)]}
         assert await self._finish(payload) == [True]

@@ -31,7 +31,7 @@ class Claim(NamedTuple):
     """The answer to a claim."""
 
     jobs: list[Taken]
-    strangers: list[list[str]]
+    foreign_jobs: list[list[str]]
     wait_ms: float
     mode: str
     now: int
@@ -107,14 +107,14 @@ class FakeWorker:
         fields: tuple[str, ...] = (),
         blobs: tuple[str, ...] = (),
         last: bool = False,
-        well: bool | None = None,
+        receiver_ok: bool | None = None,
         pause_ms: int = 0,
         size: int = 0,
     ) -> list[Any]:
         """One entry of a batch for `finish_all`."""
         attempt = json.dumps({"number": job.attempt, "worker": self.name, "outcome": verb})
         fields = (*fields, f"attempt:{job.attempt}", attempt)
-        return [job.id, job.attempt, verb, delay_ms, value, fields, blobs, last, well, pause_ms, size]
+        return [job.id, job.attempt, verb, delay_ms, value, fields, blobs, last, receiver_ok, pause_ms, size]
 
     async def progress(self, job: Taken, done: int) -> bool:
         payload = {"id": job.id, "worker": self.name, "attempt": job.attempt, "progress": json.dumps({"done": done})}

@@ -2,7 +2,7 @@
 
 from arq.connections import ArqRedis
 
-from tasks.queue.records import indexes as shelves
+from tasks.queue.records import indexes
 from tasks.queue.redis_keys import ENDPOINT
 from tasks.queue.script import Script
 from tasks.webhook.events import delivery_id
@@ -51,4 +51,4 @@ async def enable(redis: ArqRedis, *endpoints: str, owner: str = "dev") -> None:
 
 
 def _shelves(owner: str, endpoint: str) -> str:
-    return f"{shelves.of_deliveries(owner)} {shelves.of_endpoint(endpoint)}"
+    return f"{indexes.of_deliveries(owner)} {indexes.of_endpoint(endpoint)}"

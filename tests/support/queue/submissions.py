@@ -5,7 +5,7 @@ from typing import Any
 
 from arq.connections import ArqRedis
 
-from tasks.queue.jobs.enqueue import Intake, Submission
+from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Record
 
@@ -17,9 +17,9 @@ def submission(**fields: Any) -> Submission:
     return Submission(**{"kind": "echo", "queue": "default", "owner": "dev", "params": text, **fields})
 
 
-async def submit(intake: Intake, **fields: Any) -> str:
+async def submit(enqueuer: Enqueuer, **fields: Any) -> str:
     """The id of a new job."""
-    return (await intake.accept(submission(**fields))).job_id
+    return (await enqueuer.enqueue(submission(**fields))).job_id
 
 
 async def record_of(redis: ArqRedis, job_id: str) -> Record:

@@ -12,7 +12,7 @@ from tasks.catalogue import KINDS
 from tasks.kind import Run
 from tasks.maintenance import alerts
 from tasks.maintenance.alerts import AlertParams
-from tasks.queue.jobs.enqueue import Intake, Submission
+from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.redis_keys import ALERTS, ENDPOINT, FAILING, JOB, WORKER_MS, arq_queue
 from tasks.settings import SYSTEM, Settings
@@ -32,7 +32,7 @@ class AlertHarness:
     def __init__(self, redis: ArqRedis) -> None:
         self.redis = redis
         self.settings = Settings(_env_file=None, api_keys=KEYS, admins=ADMIN, alert_min_ended=4)
-        self.intake = Intake(redis, self.settings)
+        self.enqueuer = Enqueuer(redis, self.settings)
         self.worker = FakeWorker(redis, self.settings)
         self.endpoints = Endpoints(redis, self.settings, SecretBox.of(None))
         self._subscribers: list[tuple[str, str]] = []
@@ -80,13 +80,13 @@ async def harness(redis: ArqRedis) -> Any:
 
 
 async def test_nothing_is_told_while_all_is_well(harness: AlertHarness) -> None:
-    await submit(harness.intake)
+    await submit(harness.enqueuer)
     assert await harness.check() == {"holding": 0, "fired": 0, "resolved": 0}
     assert await harness.told() == []
 
 
 async def test_an_alert_is_told_once_and_resolved_once(harness: AlertHarness) -> None:
-    job_id = await submit(harness.intake, queue="media")
+    job_id = await submit(harness.enqueuer, queue="media")
     await harness.make_due(job_id, 400)
     assert [await harness.check() for _ in range(3)] == [
         {"holding": 1, "fired": 1, "resolved": 0},
@@ -113,10 +113,10 @@ async def test_an_alert_is_told_once_and_resolved_once(harness: AlertHarness) ->
 async def test_many_failures_of_a_queue_are_an_alert_once_there_are_enough(harness: AlertHarness) -> None:
     for count, verb in ((1, "succeeded"), (2, "failed")):
         for _ in range(count):
-            await submit(harness.intake, queue="media")
+            await submit(harness.enqueuer, queue="media")
             await harness.worker.finish(await harness.worker.one(media=1), verb, value=["corrupt", "odd"])
     assert (await harness.check())["fired"] == 0, "three are not enough"
-    await submit(harness.intake, queue="media")
+    await submit(harness.enqueuer, queue="media")
     await harness.worker.finish(await harness.worker.one(media=1), "failed", value=["corrupt", "odd"])
     await harness.check()
     [(_, _, fired)] = await harness.told()
@@ -133,7 +133,7 @@ async def test_a_queue_with_work_and_no_worker_is_an_alert_after_a_minute(
 ) -> None:
     await harness.abandon("reports")
     assert (await harness.check())["fired"] == 0, "nothing waits there"
-    await harness.make_due(await submit(harness.intake, queue="reports"), due_s)
+    await harness.make_due(await submit(harness.enqueuer, queue="reports"), due_s)
     assert (await harness.check())["fired"] == fired
     said = [data["message"] for _, _, data in await harness.told()]
     assert all("python -m worker reports" in message for message in said)
@@ -141,7 +141,7 @@ async def test_a_queue_with_work_and_no_worker_is_an_alert_after_a_minute(
 
 
 async def test_a_paused_queue_is_not_forgotten(harness: AlertHarness) -> None:
-    await harness.make_due(await submit(harness.intake, queue="media"), 400)
+    await harness.make_due(await submit(harness.enqueuer, queue="media"), 400)
     await Lanes(harness.redis).pause("media")
     await harness.check()
     [(_, _, fired)] = await harness.told()
@@ -171,7 +171,7 @@ async def test_an_endpoint_that_was_just_deleted_is_no_alert(harness: AlertHarne
 
 
 async def test_two_workers_that_check_at_once_tell_it_once(harness: AlertHarness, redis: ArqRedis) -> None:
-    await harness.make_due(await submit(harness.intake, queue="media"), 400)
+    await harness.make_due(await submit(harness.enqueuer, queue="media"), 400)
     checks = await asyncio.gather(*(harness.check() for _ in range(5)))
     assert sum(one["fired"] for one in checks) == 1
     assert len(await harness.told()) == 1
@@ -182,7 +182,9 @@ async def test_a_worker_runs_the_check_like_any_job(redis: ArqRedis) -> None:
     job_client = JobClient(redis, settings)
     job_client.watch.start()
     async with working(redis, settings, kinds=KINDS):
-        accepted = await job_client.intake.accept(Submission(kind="alerts", queue="default", owner=SYSTEM, params="{}"))
-        record = await job_client.ended(accepted.job_id)
+        submitted = await job_client.enqueuer.enqueue(
+            Submission(kind="alerts", queue="default", owner=SYSTEM, params="{}")
+        )
+        record = await job_client.ended(submitted.job_id)
     await job_client.watch.stop()
     assert record.result == {"holding": 0, "fired": 0, "resolved": 0}

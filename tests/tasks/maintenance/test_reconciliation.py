@@ -11,11 +11,11 @@ from tasks.kind import Run
 from tasks.maintenance import reconciliation
 from tasks.maintenance.reconciliation import ReconciliationParams
 from tasks.queue.jobs.batches import Batches
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import ARQ_JOB_MS, BLOB, BLOB_MS, DAY_MS, JOB, SAFETY_MS
-from tasks.schedule.store import Timetable, Wishes
+from tasks.schedule.store import SchedulePatch, ScheduleStore
 from tasks.settings import Settings
 from tests.support.queue.fake_worker import FakeWorker, lapse
 from tests.support.queue.submissions import record_of, submission, submit
@@ -32,8 +32,8 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def intake(redis: ArqRedis, settings: Settings) -> Intake:
-    return Intake(redis, settings)
+def enqueuer(redis: ArqRedis, settings: Settings) -> Enqueuer:
+    return Enqueuer(redis, settings)
 
 
 @pytest.fixture
@@ -65,24 +65,24 @@ async def everything(redis: ArqRedis) -> dict[bytes, Any]:
     return {key: await redis.dump(key) for key in keys}
 
 
-async def in_every_place(redis: ArqRedis, intake: Intake, worker: FakeWorker, settings: Settings) -> dict[str, str]:
+async def in_every_place(redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, settings: Settings) -> dict[str, str]:
     """A job in each place where one may be: name → id."""
     lanes = Lanes(redis)
-    jobs = {"running": await submit(intake), "retrying": await submit(intake), "succeeded": await submit(intake)}
+    jobs = {"running": await submit(enqueuer), "retrying": await submit(enqueuer), "succeeded": await submit(enqueuer)}
     held = {job.id: job for job in (await worker.claim()).jobs}
     await worker.finish(held[jobs["retrying"]], "retrying", delay_ms=60_000)
     await worker.finish(held[jobs["succeeded"]])
-    suspect = await submit(intake, owner="acme")
+    suspect = await submit(enqueuer, owner="acme")
     for _ in range(2):
         await lapse(redis, await worker.one())
     await worker.claim(0)
     jobs |= {
         "suspect": suspect,
-        "queued": await submit(intake, blobs=("a" * 64,)),
-        "scheduled": await submit(intake, delay_ms=DAY_MS),
-        "parked": await submit(intake, owner="parked"),
-        "paused": await submit(intake, queue="media"),
-        "after": await submit(intake, after=(jobs["running"],)),
+        "queued": await submit(enqueuer, blobs=("a" * 64,)),
+        "scheduled": await submit(enqueuer, delay_ms=DAY_MS),
+        "parked": await submit(enqueuer, owner="parked"),
+        "paused": await submit(enqueuer, queue="media"),
+        "after": await submit(enqueuer, after=(jobs["running"],)),
         "batch": await Batches(redis, settings).open("dev"),
     }
     await lanes.park("default", "owner:parked", 60_000)
@@ -91,9 +91,9 @@ async def in_every_place(redis: ArqRedis, intake: Intake, worker: FakeWorker, se
 
 
 async def test_what_is_where_it_should_be_is_left_alone(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, settings: Settings, reconcile: Reconcile
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, settings: Settings, reconcile: Reconcile
 ) -> None:
-    await in_every_place(redis, intake, worker, settings)
+    await in_every_place(redis, enqueuer, worker, settings)
     await redis.delete("pressroom:wake:default")
     before = await everything(redis)
     assert await reconcile() == {}
@@ -102,9 +102,9 @@ async def test_what_is_where_it_should_be_is_left_alone(
 
 @pytest.mark.parametrize("torn", ["timers", "bodies", "both"])
 async def test_jobs_whose_arq_keys_vanished_get_them_back(
-    torn: str, redis: ArqRedis, intake: Intake, worker: FakeWorker, settings: Settings, reconcile: Reconcile
+    torn: str, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, settings: Settings, reconcile: Reconcile
 ) -> None:
-    jobs = await in_every_place(redis, intake, worker, settings)
+    jobs = await in_every_place(redis, enqueuer, worker, settings)
     jobs.pop("succeeded")
     batch = jobs.pop("batch")  # ARQ knows nothing of it, but it has a timer
     alive = jobs
@@ -132,9 +132,9 @@ async def test_jobs_whose_arq_keys_vanished_get_them_back(
 
 
 async def test_a_running_job_without_a_lease_is_run_again(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, reconcile: Reconcile
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, reconcile: Reconcile
 ) -> None:
-    job = await worker.one() if await submit(intake) else None
+    job = await worker.one() if await submit(enqueuer) else None
     assert job is not None
     await redis.delete("arq:queue", f"arq:in-progress:{job.id}")
     assert await reconcile() == {"mended": 1}
@@ -145,18 +145,18 @@ async def test_a_running_job_without_a_lease_is_run_again(
 
 
 async def test_a_queued_job_that_stands_in_no_line_is_put_into_its_lane(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, reconcile: Reconcile
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, reconcile: Reconcile
 ) -> None:
-    lost, other = await submit(intake), await submit(intake)
+    lost, other = await submit(enqueuer), await submit(enqueuer)
     await redis.zrem(LINE, lost)
     assert await reconcile() == {"mended": 1}
     assert (await worker.claim()).ids == [lost, other]
 
 
 async def test_one_that_a_stock_worker_is_about_to_take_is_left_to_it(
-    redis: ArqRedis, intake: Intake, reconcile: Reconcile
+    redis: ArqRedis, enqueuer: Enqueuer, reconcile: Reconcile
 ) -> None:
-    spilled, held = await submit(intake), await submit(intake)
+    spilled, held = await submit(enqueuer), await submit(enqueuer)
     await redis.zrem(LINE, spilled, held)
     await redis.delete(TURNS)
     await redis.zadd("arq:queue", {spilled: 1})
@@ -165,9 +165,9 @@ async def test_one_that_a_stock_worker_is_about_to_take_is_left_to_it(
 
 
 async def test_a_lane_that_is_not_in_the_round_joins_it(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, reconcile: Reconcile
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, reconcile: Reconcile
 ) -> None:
-    job_id = await submit(intake)
+    job_id = await submit(enqueuer)
     await redis.delete(TURNS)
     assert (await worker.claim()).jobs == []
     assert await reconcile() == {"lanes": 1}
@@ -175,10 +175,10 @@ async def test_a_lane_that_is_not_in_the_round_joins_it(
 
 
 async def test_a_full_lane_stays_out_of_the_round(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, reconcile: Reconcile
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, reconcile: Reconcile
 ) -> None:
     for _ in range(2):
-        await submit(intake)
+        await submit(enqueuer)
     job = await worker.one(lane_cap=1)
     assert (await worker.claim(lane_cap=1)).jobs == []
     assert await reconcile() == {}
@@ -188,12 +188,12 @@ async def test_a_full_lane_stays_out_of_the_round(
 
 @pytest.mark.parametrize("lane", ["owner:dev", "endpoint:e", "test:e", "host:dev:example.com"])
 async def test_a_lane_that_counts_jobs_which_are_gone_is_free_again(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, reconcile: Reconcile, lane: str
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, reconcile: Reconcile, lane: str
 ) -> None:
-    jobs = [await submit(intake) for _ in range(3)]
+    jobs = [await submit(enqueuer) for _ in range(3)]
     for job_id in jobs:
-        shelf = "dev" if lane == "owner:dev" else "dev dev/delivery endpoint/e"
-        await redis.hset(JOB + job_id, mapping={"lane": lane, "shelves": shelf})
+        job_index = "dev" if lane == "owner:dev" else "dev dev/delivery endpoint/e"
+        await redis.hset(JOB + job_id, mapping={"lane": lane, "shelves": job_index})
         await redis.zadd(f"pressroom:line:default:{lane}", {job_id: 1})
     if lane != "owner:dev":
         await redis.delete(LINE)
@@ -209,9 +209,9 @@ async def test_a_lane_that_counts_jobs_which_are_gone_is_free_again(
 
 
 async def test_counts_of_a_queue_that_are_wrong_are_counted_anew(
-    redis: ArqRedis, intake: Intake, reconcile: Reconcile
+    redis: ArqRedis, enqueuer: Enqueuer, reconcile: Reconcile
 ) -> None:
-    await submit(intake)
+    await submit(enqueuer)
     await redis.hset("pressroom:queue:default", mapping={"in:running": 3, "in:queued": 0})
     assert await reconcile() == {"queues": 1}
     assert await redis.hmget("pressroom:queue:default", "in:running", "in:queued") == [b"0", b"1"]
@@ -227,10 +227,10 @@ async def test_timers_and_leftovers_of_jobs_that_are_gone_are_dropped(redis: Arq
 
 @pytest.mark.parametrize("field", ["kind", "queue", "lane", "shelves", "params", "created_at", "owner", "priority"])
 async def test_a_record_that_has_lost_what_the_job_needs_is_closed_with_that_reason(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, reconcile: Reconcile, field: str
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, reconcile: Reconcile, field: str
 ) -> None:
-    job_id = await submit(intake)
-    other = await submit(intake, owner="acme")
+    job_id = await submit(enqueuer)
+    other = await submit(enqueuer, owner="acme")
     await redis.hdel(JOB + job_id, field)
     assert (await reconcile())["closed"] == 1
     record = await record_of(redis, job_id)
@@ -245,10 +245,10 @@ async def test_a_record_that_has_lost_what_the_job_needs_is_closed_with_that_rea
 
 
 async def test_a_job_that_waits_for_one_that_is_gone_is_closed(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, reconcile: Reconcile
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, reconcile: Reconcile
 ) -> None:
-    first = await submit(intake)
-    waiting = await submit(intake, after=(first,))
+    first = await submit(enqueuer)
+    waiting = await submit(enqueuer, after=(first,))
     await worker.one()
     await redis.delete(JOB + first, f"pressroom:after:{first}", LANE, f"arq:in-progress:{first}")
     assert (await reconcile())["closed"] == 1
@@ -258,10 +258,10 @@ async def test_a_job_that_waits_for_one_that_is_gone_is_closed(
 
 
 async def test_a_job_that_was_not_let_go_is(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, reconcile: Reconcile
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, reconcile: Reconcile
 ) -> None:
-    first, second = await submit(intake), await submit(intake)
-    waiting = await submit(intake, after=(first, second))
+    first, second = await submit(enqueuer), await submit(enqueuer)
+    waiting = await submit(enqueuer, after=(first, second))
     jobs = (await worker.claim()).jobs
     await redis.delete(f"pressroom:after:{first}", f"pressroom:after:{second}")
     await worker.finish(jobs[0])
@@ -272,10 +272,10 @@ async def test_a_job_that_was_not_let_go_is(
 
 
 async def test_a_batch_whose_last_end_was_lost_ends(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, settings: Settings, reconcile: Reconcile
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, settings: Settings, reconcile: Reconcile
 ) -> None:
     batch = await Batches(redis, settings).open("dev")
-    await submit(intake, batch=batch)
+    await submit(enqueuer, batch=batch)
     await worker.finish(await worker.one())
     await redis.hdel(JOB + batch, "open")
     assert await reconcile() == {"closed": 1}
@@ -283,10 +283,10 @@ async def test_a_batch_whose_last_end_was_lost_ends(
 
 
 async def test_who_needs_a_blob_for_long_goes_on_saying_so(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, reconcile: Reconcile
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, reconcile: Reconcile
 ) -> None:
     """The cleanup goes by this, and a job may wait, or be kept, for longer than it is remembered."""
-    far, failed = await submit(intake, blobs=("a" * 64,), delay_ms=DAY_MS), await submit(intake, blobs=("b" * 64,))
+    far, failed = await submit(enqueuer, blobs=("a" * 64,), delay_ms=DAY_MS), await submit(enqueuer, blobs=("b" * 64,))
     await worker.finish(await worker.one(), "failed")
     await redis.pexpire(BLOB + "a" * 64, 60_000)
     await redis.delete(BLOB + "b" * 64)
@@ -300,27 +300,27 @@ async def test_what_a_schedule_runs_with_is_needed_as_long_as_it_is_there(
     redis: ArqRedis, settings: Settings, reconcile: Reconcile
 ) -> None:
     """Though it may be paused, or run once a year."""
-    timetable, blobs = Timetable(redis, settings), ("a" * 64, "b" * 64)
-    wishes = Wishes(cron="0 0 1 1 *", timezone="UTC", overlap="skip", misfire="skip", paused=True)
-    schedule = await timetable.create("dev", wishes, submission(blobs=blobs))
+    schedule_store, blobs = ScheduleStore(redis, settings), ("a" * 64, "b" * 64)
+    patch = SchedulePatch(cron="0 0 1 1 *", timezone="UTC", overlap="skip", misfire="skip", paused=True)
+    schedule = await schedule_store.create("dev", patch, submission(blobs=blobs))
     await redis.pexpire(BLOB + blobs[0], 60_000)
     await redis.delete(BLOB + blobs[1])
     assert await reconcile() == {}
     for blob in blobs:
         assert await redis.smembers(BLOB + blob) == {f"schedule:{schedule.id}".encode()}
         assert await redis.pttl(BLOB + blob) > BLOB_MS - 5_000
-    await timetable.delete(schedule)
+    await schedule_store.delete(schedule)
     assert await reconcile() == {}
     assert await redis.exists(*(BLOB + blob for blob in blobs)) == 0
 
 
 async def test_a_run_looks_at_a_part_and_the_next_goes_on_from_there(
-    redis: ArqRedis, intake: Intake, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch
+    redis: ArqRedis, enqueuer: Enqueuer, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciliation, "PAGES", 1)
     monkeypatch.setattr(reconciliation, "PAGE_KEYS", 10)
     monkeypatch.setattr(reconciliation, "CHANCE", 1)
-    ids = [await submit(intake, delay_ms=DAY_MS) for _ in range(60)]
+    ids = [await submit(enqueuer, delay_ms=DAY_MS) for _ in range(60)]
     examined = []
     for _ in range(200):
         run = await reconciliation.reconcile(
@@ -335,21 +335,21 @@ async def test_a_run_looks_at_a_part_and_the_next_goes_on_from_there(
 
 
 async def test_a_run_that_finds_something_wrong_goes_on(
-    redis: ArqRedis, intake: Intake, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch
+    redis: ArqRedis, enqueuer: Enqueuer, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciliation, "PAGES", 1)
     monkeypatch.setattr(reconciliation, "PAGE_KEYS", 10)
-    ids = [await submit(intake, delay_ms=DAY_MS) for _ in range(60)]
+    ids = [await submit(enqueuer, delay_ms=DAY_MS) for _ in range(60)]
     await redis.delete("arq:queue", *(f"arq:job:{job_id}" for job_id in ids))
     assert await reconcile() == {"mended": 60}
     assert await redis.zcard("arq:queue") == 60
 
 
 async def test_strange_states_are_left_to_those_who_know_them(
-    redis: ArqRedis, intake: Intake, reconcile: Reconcile
+    redis: ArqRedis, enqueuer: Enqueuer, reconcile: Reconcile
 ) -> None:
     """During a deploy newer workers may write what older ones have not heard of."""
-    job_id = await submit(intake)
+    job_id = await submit(enqueuer)
     await redis.hset(JOB + job_id, "state", "resting")
     await redis.delete("arq:queue")
     before = await redis.dump(JOB + job_id)
@@ -359,8 +359,8 @@ async def test_strange_states_are_left_to_those_who_know_them(
     assert await reconcile() == {"mended": 1, "queues": 1}
 
 
-async def test_the_safety_timer_is_an_hour(redis: ArqRedis, intake: Intake, reconcile: Reconcile) -> None:
-    job_id = await submit(intake)
+async def test_the_safety_timer_is_an_hour(redis: ArqRedis, enqueuer: Enqueuer, reconcile: Reconcile) -> None:
+    job_id = await submit(enqueuer)
     created = (await record_of(redis, job_id)).created_at
     await redis.delete("arq:queue")
     await reconcile()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.redis_keys import JOB, JOBS
 from tasks.queue.script import Script
@@ -73,9 +73,9 @@ async def test_lanes_of_which_much_runs_are_left_to_the_next_script(redis: ArqRe
 
 
 async def test_jobs_that_wait_for_many_are_left_to_the_next_script(redis: ArqRedis, settings: Settings) -> None:
-    intake = Intake(redis, settings)
-    firsts = tuple([await submit(intake) for _ in range(20)])
-    waiting = [await submit(intake, after=firsts) for _ in range(100)]
+    enqueuer = Enqueuer(redis, settings)
+    firsts = tuple([await submit(enqueuer) for _ in range(20)])
+    waiting = [await submit(enqueuer, after=firsts) for _ in range(100)]
     lanes = [("default", "owner:dev")]
     answers, looked, _ = await reconcile(redis, settings, ids=waiting, lanes=lanes)
     assert (set(answers), looked) == ({"fine"}, 0)

@@ -14,7 +14,7 @@ from tasks.catalogue import KINDS
 from tasks.maintenance.sweep import BATCH, Swept, sweep
 from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.delete import Deleter
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import BLOB, BLOB_MS, JOB, LINGER_MS, SECOND_MS, SWEEPING_MS, SWEPT, SWEPT_MS
 from tasks.queue.script import Script
@@ -40,8 +40,8 @@ def storage(settings: Settings) -> Storage:
 
 
 @pytest.fixture
-def intake(redis: ArqRedis, settings: Settings, storage: Storage) -> Intake:
-    return Intake(redis, settings, storage)
+def enqueuer(redis: ArqRedis, settings: Settings, storage: Storage) -> Enqueuer:
+    return Enqueuer(redis, settings, storage)
 
 
 @pytest.fixture
@@ -101,10 +101,10 @@ class TestWhoNeedsABlob:
 
     @pytest.mark.parametrize("state", ["queued", "scheduled", "running", "retrying", "failed"])
     async def test_a_job_does_until_it_has_expired(
-        self, state: str, redis: ArqRedis, storage: Storage, intake: Intake, worker: FakeWorker, tmp_path: Path
+        self, state: str, redis: ArqRedis, storage: Storage, enqueuer: Enqueuer, worker: FakeWorker, tmp_path: Path
     ) -> None:
         blob = await old(storage, tmp_path)
-        job_id = await submit(intake, blobs=(blob.sha256,), delay_ms=60_000 if state == "scheduled" else 0)
+        job_id = await submit(enqueuer, blobs=(blob.sha256,), delay_ms=60_000 if state == "scheduled" else 0)
         if state in ("running", "retrying", "failed"):
             job = await worker.one()
             if state != "running":
@@ -114,10 +114,10 @@ class TestWhoNeedsABlob:
         assert await there(storage) == {blob.sha256}
 
     async def test_an_output_is_kept_as_long_as_its_job_and_for_downloads_a_little_longer(
-        self, redis: ArqRedis, storage: Storage, intake: Intake, worker: FakeWorker, tmp_path: Path
+        self, redis: ArqRedis, storage: Storage, enqueuer: Enqueuer, worker: FakeWorker, tmp_path: Path
     ) -> None:
         blob = await old(storage, tmp_path)
-        job_id = await submit(intake)
+        job_id = await submit(enqueuer)
         assert await worker.finish(await worker.one(), blobs=(blob.sha256,))
         now = int(datetime.now(UTC).timestamp() * SECOND_MS)
         for expired_ms, deleted in ((0, 0), (LINGER_MS - 5_000, 0), (LINGER_MS + 5_000, 1)):
@@ -146,21 +146,21 @@ class TestWhoNeedsABlob:
         await redis.delete(BLOB + strange.sha256)
 
     async def test_a_deleted_job_and_a_cancelled_one_that_expired_need_nothing(
-        self, redis: ArqRedis, storage: Storage, intake: Intake, settings: Settings, tmp_path: Path
+        self, redis: ArqRedis, storage: Storage, enqueuer: Enqueuer, settings: Settings, tmp_path: Path
     ) -> None:
         blobs = [await old(storage, tmp_path, text) for text in (b"a", b"b")]
-        ids = [await submit(intake, blobs=(blob.sha256,)) for blob in blobs]
+        ids = [await submit(enqueuer, blobs=(blob.sha256,)) for blob in blobs]
         await Canceller(redis, settings).cancel_all(ids)
         await Deleter(redis).delete(ids[:1])
         await redis.delete(JOB + ids[1])
         assert (await clean(redis, storage)).deleted == 2
 
     async def test_one_living_holder_among_thousands_of_dead_is_found(
-        self, redis: ArqRedis, storage: Storage, intake: Intake, tmp_path: Path
+        self, redis: ArqRedis, storage: Storage, enqueuer: Enqueuer, tmp_path: Path
     ) -> None:
         blob = await old(storage, tmp_path)
         await redis.sadd(BLOB + blob.sha256, *(f"{n:032x}" for n in range(5_000)))
-        await submit(intake, blobs=(blob.sha256,))
+        await submit(enqueuer, blobs=(blob.sha256,))
         for _ in range(5):
             assert (await clean(redis, storage)).deleted == 0
         assert await redis.scard(BLOB + blob.sha256) < 5_000, "the dead are forgotten a part at a time"
@@ -175,19 +175,19 @@ class TestWhoNeedsABlob:
         assert sum(deleted) == 1
 
     async def test_who_lives_is_remembered_for_longer(
-        self, redis: ArqRedis, storage: Storage, intake: Intake, tmp_path: Path
+        self, redis: ArqRedis, storage: Storage, enqueuer: Enqueuer, tmp_path: Path
     ) -> None:
         blob = await old(storage, tmp_path)
-        await submit(intake, blobs=(blob.sha256,))
+        await submit(enqueuer, blobs=(blob.sha256,))
         await redis.pexpire(BLOB + blob.sha256, 60_000)
         await clean(redis, storage)
         assert await redis.pttl(BLOB + blob.sha256) > BLOB_MS - 60_000
 
     async def test_a_dry_run_tells_the_same_and_changes_nothing(
-        self, redis: ArqRedis, storage: Storage, intake: Intake, tmp_path: Path
+        self, redis: ArqRedis, storage: Storage, enqueuer: Enqueuer, tmp_path: Path
     ) -> None:
         blobs = [await old(storage, tmp_path, bytes(n)) for n in range(1, 6)]
-        await submit(intake, blobs=(blobs[0].sha256,))
+        await submit(enqueuer, blobs=(blobs[0].sha256,))
         await redis.sadd(BLOB + blobs[1].sha256, "0" * 32)
         await redis.expire(BLOB + blobs[1].sha256, 100)
         before = {key: await redis.dump(key) for key in await redis.keys("*")}
@@ -201,14 +201,14 @@ class TestTheRace:
     """A sweep has marked a blob, and somebody comes to need it."""
 
     async def test_a_submit_whose_bytes_went_with_the_deletion_is_asked_to_send_them_again(
-        self, redis: ArqRedis, storage: Storage, intake: Intake, tmp_path: Path
+        self, redis: ArqRedis, storage: Storage, enqueuer: Enqueuer, tmp_path: Path
     ) -> None:
         blob = await old(storage, tmp_path)
         submitting: list[asyncio.Task[str]] = []
 
         async def send() -> None:
             await put(storage)  # young again, a moment too late
-            submitting.append(asyncio.create_task(submit(intake, blobs=(blob.sha256,))))
+            submitting.append(asyncio.create_task(submit(enqueuer, blobs=(blob.sha256,))))
             await asyncio.sleep(0.05)
             assert not submitting[0].done(), "it waits until the deletion is over"
 
@@ -218,35 +218,35 @@ class TestTheRace:
         assert refused.value.code == "unavailable"
         assert await redis.keys("pressroom:job*") == [], "nothing is half-written"
         await put(storage)
-        await submit(intake, blobs=(blob.sha256,))
+        await submit(enqueuer, blobs=(blob.sha256,))
         assert await there(storage) == {blob.sha256}
 
     async def test_a_submit_whose_bytes_came_after_the_deletion_is_accepted(
-        self, redis: ArqRedis, storage: Storage, intake: Intake, tmp_path: Path
+        self, redis: ArqRedis, storage: Storage, enqueuer: Enqueuer, tmp_path: Path
     ) -> None:
         blob = await old(storage, tmp_path)
         submitting: list[asyncio.Task[str]] = []
 
         async def send() -> None:
             await put(storage)
-            submitting.append(asyncio.create_task(submit(intake, blobs=(blob.sha256,))))
+            submitting.append(asyncio.create_task(submit(enqueuer, blobs=(blob.sha256,))))
 
         assert (await clean(redis, Slow(storage, after=send))).deleted == 1
         job_id = await submitting[0]
         assert await redis.smembers(BLOB + blob.sha256) == {job_id.encode()}
         assert await there(storage) == {blob.sha256}
-        await submit(intake, blobs=(blob.sha256,))
+        await submit(enqueuer, blobs=(blob.sha256,))
         assert (await clean(redis, storage)).deleted == 0
 
     async def test_who_was_first_keeps_it(
-        self, redis: ArqRedis, storage: Storage, intake: Intake, tmp_path: Path
+        self, redis: ArqRedis, storage: Storage, enqueuer: Enqueuer, tmp_path: Path
     ) -> None:
         blob, other = await old(storage, tmp_path, b"a"), await old(storage, tmp_path, b"b")
 
         async def too_late() -> None:
             assert await there(storage) == {blob.sha256, other.sha256}
 
-        await submit(intake, blobs=(blob.sha256,))
+        await submit(enqueuer, blobs=(blob.sha256,))
         assert (await clean(redis, Slow(storage, before=too_late))).deleted == 1
         assert await there(storage) == {blob.sha256}
 
@@ -267,7 +267,7 @@ class TestTheRace:
         await clean(redis, storage)
         await put(storage)
         with pytest.raises(Refusal, match="once more"):
-            await submit(Intake(redis, settings), blobs=(blob.sha256,))
+            await submit(Enqueuer(redis, settings), blobs=(blob.sha256,))
 
     async def finish_beside(
         self, redis: ArqRedis, storage: Storage, worker: FakeWorker, job: Taken, tmp_path: Path
@@ -282,9 +282,9 @@ class TestTheRace:
         return blob, await worker.finish(job, blobs=(blob.sha256,))
 
     async def test_a_job_whose_outputs_went_makes_them_anew_and_uses_up_no_try(
-        self, redis: ArqRedis, storage: Storage, intake: Intake, worker: FakeWorker, tmp_path: Path
+        self, redis: ArqRedis, storage: Storage, enqueuer: Enqueuer, worker: FakeWorker, tmp_path: Path
     ) -> None:
-        job_id = await submit(intake)
+        job_id = await submit(enqueuer)
         blob, written = await self.finish_beside(redis, storage, worker, await worker.one(), tmp_path)
         assert written
         record = await record_of(redis, job_id)
@@ -298,9 +298,9 @@ class TestTheRace:
         assert await there(storage) == {blob.sha256}
 
     async def test_a_finish_during_the_deletion_is_soon_tried_again(
-        self, redis: ArqRedis, storage: Storage, intake: Intake, worker: FakeWorker, tmp_path: Path
+        self, redis: ArqRedis, storage: Storage, enqueuer: Enqueuer, worker: FakeWorker, tmp_path: Path
     ) -> None:
-        job_id = await submit(intake)
+        job_id = await submit(enqueuer)
         job, blob = await worker.one(), await old(storage, tmp_path)
 
         async def finish() -> None:
@@ -330,7 +330,7 @@ class TestSeveralSweeps:
         self,
         redis: ArqRedis,
         storage: Storage,
-        intake: Intake,
+        enqueuer: Enqueuer,
         settings: Settings,
         tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
@@ -347,11 +347,11 @@ class TestSeveralSweeps:
             await clean(redis, Slow(storage, before=die))
         assert (await clean(redis, storage)).deleted == 0, "it may be about to delete"
         with pytest.raises(Refusal, match="once more"):
-            await submit(intake, blobs=(blob.sha256,))
+            await submit(enqueuer, blobs=(blob.sha256,))
         left = await redis.pttl(SWEPT + blob.sha256)
         assert SWEPT_MS + SWEEPING_MS - 5_000 < left <= SWEPT_MS + SWEEPING_MS
         await redis.set(SWEPT + blob.sha256, 1, px=SWEPT_MS)
-        job_id = await submit(intake, blobs=(blob.sha256,))
+        job_id = await submit(enqueuer, blobs=(blob.sha256,))
         assert (await clean(redis, storage)).deleted == 0
         await Canceller(redis, settings).cancel(job_id)
         await Deleter(redis).delete([job_id])
@@ -367,13 +367,13 @@ class TestSeveralSweeps:
 
 
 async def test_a_mark_is_asked_about_only_while_it_says_something(
-    redis: ArqRedis, storage: Storage, intake: Intake, tmp_path: Path
+    redis: ArqRedis, storage: Storage, enqueuer: Enqueuer, tmp_path: Path
 ) -> None:
     """What was found under one mark may have been deleted under the next."""
     blob = await old(storage, tmp_path)
     await clean(redis, storage)
     enqueue = Script(redis, "submit/enqueue")
-    job = intake.job("a" * 32, submission(blobs=(blob.sha256,)))
+    job = enqueuer.job("a" * 32, submission(blobs=(blob.sha256,)))
     payload = {"jobs": [job], "max_waiting": 10}
     _, sha256, mark, left_ms = await enqueue(payload)
     assert (sha256, left_ms) == (blob.sha256, 0)

@@ -6,7 +6,7 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.queue.jobs.cancel import Canceller
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.watch.watch import Watch
 from tasks.settings import Settings
@@ -19,8 +19,8 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def intake(redis: ArqRedis, settings: Settings) -> Intake:
-    return Intake(redis, settings)
+def enqueuer(redis: ArqRedis, settings: Settings) -> Enqueuer:
+    return Enqueuer(redis, settings)
 
 
 @pytest.fixture

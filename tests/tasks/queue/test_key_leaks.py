@@ -6,7 +6,7 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.queue.connect import close, connect
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.settings import Settings
 from tests.support.key_leaks import key_leaks
 from tests.support.queue.fake_worker import FakeWorker
@@ -49,9 +49,9 @@ async def test_what_would_stay_for_ever_is_named(untidy: ArqRedis, command: str,
 
 
 async def test_live_jobs_may_have_all_they_need(untidy: ArqRedis, settings: Settings) -> None:
-    intake, worker = Intake(untidy, settings), FakeWorker(untidy, settings)
+    enqueuer, worker = Enqueuer(untidy, settings), FakeWorker(untidy, settings)
     for delay_ms in (0, 0, 60_000):
-        await submit(intake, delay_ms=delay_ms, blobs=("b" * 64,))
+        await submit(enqueuer, delay_ms=delay_ms, blobs=("b" * 64,))
     job = await worker.one()
     assert await key_leaks(untidy) == []
     await worker.finish(job)

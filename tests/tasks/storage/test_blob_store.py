@@ -231,8 +231,8 @@ asyncio.run(open_storage(Settings(storage_url=sys.argv[1])).put(stalled(), max_b
 async def test_what_a_killed_write_left_in_a_folder_is_no_blob_and_goes_with_age(tmp_path: Path) -> None:
     storage = open_at(f"file://{tmp_path}")
     blob = await store(storage, DIGITS)
-    shelf = tmp_path / "blobs" / blob.sha256[:2]
-    old, young = shelf / f"{blob.sha256}#1", shelf / f"{blob.sha256}#2"
+    job_index = tmp_path / "blobs" / blob.sha256[:2]
+    old, young = job_index / f"{blob.sha256}#1", job_index / f"{blob.sha256}#2"
     for path in (old, young):
         path.write_bytes(b"half")
     os.utime(old, (0, 0))

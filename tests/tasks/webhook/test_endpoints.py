@@ -12,7 +12,7 @@ from tasks.queue.records.list import read, read_page
 from tasks.queue.redis_keys import ENDPOINT, ENDPOINTS, JOBS, LANE, PARKED, SUBSCRIBERS
 from tasks.refusal import Refusal
 from tasks.settings import Settings
-from tasks.webhook.endpoints import MAX_SECRETS, Endpoint, Endpoints, Wishes, lane_of, live_keys, open_box
+from tasks.webhook.endpoints import MAX_SECRETS, Endpoint, EndpointPatch, Endpoints, lane_of, live_keys, open_box
 from tasks.webhook.secret_box import SecretBox
 from tasks.webhook.signature import key_of, new_secret
 from tests.support.queue.fake_worker import FakeWorker
@@ -37,8 +37,8 @@ def endpoints(redis: ArqRedis, settings: Settings, box: SecretBox) -> Endpoints:
 
 
 async def made(endpoints: Endpoints, *events: str, owner: str = "dev", **more: object) -> Endpoint:
-    wishes: Wishes = {"url": URL, "events": list(events or ("*",)), **more}  # type: ignore[typeddict-item]
-    return (await endpoints.create(owner, wishes))[0]
+    patch: EndpointPatch = {"url": URL, "events": list(events or ("*",)), **more}  # type: ignore[typeddict-item]
+    return (await endpoints.create(owner, patch))[0]
 
 
 async def subscribed(redis: ArqRedis, endpoint: Endpoint) -> set[str]:
@@ -78,7 +78,7 @@ async def told(redis: ArqRedis, owner: str = "dev") -> list[dict[str, object]]:
 
 
 async def test_an_endpoint_is_read_back_as_it_was_wished(endpoints: Endpoints) -> None:
-    wishes: Wishes = {
+    patch: EndpointPatch = {
         "url": URL,
         "events": ["job.*", "order.paid"],
         "description": "Büro",
@@ -86,7 +86,7 @@ async def test_an_endpoint_is_read_back_as_it_was_wished(endpoints: Endpoints) -
         "rate_limit": 2.5,
         "max_in_flight": 3,
     }
-    endpoint, _ = await endpoints.create("dev", wishes)
+    endpoint, _ = await endpoints.create("dev", patch)
     assert endpoint == await endpoints.read("dev", endpoint.id)
     assert (endpoint.url, endpoint.events, endpoint.description) == (URL, ("job.*", "order.paid"), "Büro")
     assert (endpoint.headers, endpoint.rate_limit, endpoint.max_in_flight) == ({"X-Team": "billing"}, 2.5, 3)
@@ -311,11 +311,11 @@ class TestDeletion:
             record = await read(redis, job.id)
             assert record is not None
             assert record.state == "failed"
-        shelf = f"{JOBS}{of_endpoint(endpoint.id)}"
+        job_index = f"{JOBS}{of_endpoint(endpoint.id)}"
         assert {b"", *(job.id.encode() for job in (running, *following))} >= set(
-            await redis.zrange(f"{shelf}:failed", 0, -1)
+            await redis.zrange(f"{job_index}:failed", 0, -1)
         )
-        lasting = [key async for key in redis.scan_iter(f"{shelf}*") if await redis.ttl(key) < 0]
+        lasting = [key async for key in redis.scan_iter(f"{job_index}*") if await redis.ttl(key) < 0]
         assert lasting == []
 
 

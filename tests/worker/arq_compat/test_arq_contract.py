@@ -10,7 +10,7 @@ from arq.constants import job_key_prefix
 from arq.jobs import Job, deserialize_job_raw, deserialize_result, serialize_job, serialize_result
 from arq.worker import Retry, Worker, func
 
-from tasks.queue.jobs.enqueue import Intake, Submission
+from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.wire import deserialize, serialize
 from tests.support.engine_running import settings_for
 
@@ -54,16 +54,16 @@ def test_the_client_and_the_job_take_what_we_give_them() -> None:
 
 
 async def test_our_body_of_a_job_is_laid_out_as_arqs(redis: ArqRedis) -> None:
-    accepted = await Intake(redis, settings_for(redis)).accept(Submission("thumbnail", "media", "dev", "{}"))
-    body = await redis.get(job_key_prefix + accepted.job_id)
+    submitted = await Enqueuer(redis, settings_for(redis)).enqueue(Submission("thumbnail", "media", "dev", "{}"))
+    body = await redis.get(job_key_prefix + submitted.job_id)
     assert body is not None
     ours = msgpack.unpackb(body)
-    theirs = serialize_job("thumbnail", (accepted.job_id,), {}, None, ours["et"], serializer=serialize)
+    theirs = serialize_job("thumbnail", (submitted.job_id,), {}, None, ours["et"], serializer=serialize)
     assert ours == msgpack.unpackb(theirs)
-    assert accepted.record is not None
-    assert ours["et"] == accepted.record.created_at
+    assert submitted.record is not None
+    assert ours["et"] == submitted.record.created_at
     function, args, kwargs, _, _ = deserialize_job_raw(body, deserializer=deserialize)
-    assert (function, list(args), kwargs) == ("thumbnail", [accepted.job_id], {})
+    assert (function, list(args), kwargs) == ("thumbnail", [submitted.job_id], {})
 
 
 def test_a_result_has_the_fields_that_close_in_lua_writes() -> None:

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.redis_keys import FADE_MS, WORKER, WORKER_MS, WORKERS
-from tasks.queue.watch.workers import Doing, Worker, read_crew
+from tasks.queue.redis_keys import WORKER, WORKER_MS, WORKER_RECORD_TTL_MS, WORKERS
+from tasks.queue.watch.workers import Doing, Worker, read_workers
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient, working
 from worker.attempts.memory import measure
 
 
 async def one(redis: ArqRedis) -> Worker:
-    (worker,) = (await read_crew(redis)).workers
+    (worker,) = (await read_workers(redis)).workers
     return worker
 
 
@@ -30,9 +30,9 @@ async def test_it_tells_who_it_is_and_what_it_runs(
     async with working(redis, settings, concurrency={"default": 10, "media": 2}) as engine:
         job_id = await job_client.submit("tell", file=str(file))
         async with asyncio.timeout(10):
-            while not (await read_crew(redis)).workers or not (worker := await one(redis)).doing:
+            while not (await read_workers(redis)).workers or not (worker := await one(redis)).doing:
                 await asyncio.sleep(0.01)
-        crew = await read_crew(redis)
+        registry = await read_workers(redis)
         file.touch()
         record = await job_client.ended(job_id)
     assert (worker.id, worker.host, worker.pid) == (engine.worker_id, socket.gethostname(), os.getpid())
@@ -45,9 +45,9 @@ async def test_it_tells_who_it_is_and_what_it_runs(
     assert worker.rss_mb is not None
     assert worker.pss_mb is not None
     assert worker.rss_mb >= worker.pss_mb > 10
-    assert crew.present == crew.workers
-    assert (crew.serving("media"), crew.unserved) == (1, ("reports", "webhooks"))
-    assert (await read_crew(redis)).workers == (), "it has said good-bye"
+    assert registry.present == registry.workers
+    assert (registry.serving("media"), registry.unserved) == (1, ("reports", "webhooks"))
+    assert (await read_workers(redis)).workers == (), "it has said good-bye"
 
 
 async def test_it_notices_that_its_event_loop_was_held_up(
@@ -57,7 +57,7 @@ async def test_it_notices_that_its_event_loop_was_held_up(
     monkeypatch.setattr("worker.duties.heartbeat.LOOK_S", 0.05)
     async with working(redis, settings):
         async with asyncio.timeout(10):
-            while not (await read_crew(redis)).workers:
+            while not (await read_workers(redis)).workers:
                 await asyncio.sleep(0.01)
         time.sleep(0.4)  # noqa: ASYNC251 - so as to hold it up
         async with asyncio.timeout(10):
@@ -68,13 +68,13 @@ async def test_it_notices_that_its_event_loop_was_held_up(
 async def test_one_that_died_fades(redis: ArqRedis) -> None:
     now = time.time() * 1000
     worker = Worker("a:1:0", "a", 1, ("media",), beat_ms=int(now - WORKER_MS - 1))
-    await redis.set(WORKER + worker.id, worker.to_json(), px=FADE_MS)
+    await redis.set(WORKER + worker.id, worker.to_json(), px=WORKER_RECORD_TTL_MS)
     await redis.zadd(WORKERS, {worker.id: worker.beat_ms})
-    crew = await read_crew(redis)
-    assert crew.workers == (worker,)
-    assert (crew.present, crew.serving("media")) == ((), 0)
+    registry = await read_workers(redis)
+    assert registry.workers == (worker,)
+    assert (registry.present, registry.serving("media")) == ((), 0)
     await redis.delete(WORKER + worker.id)
-    assert (await read_crew(redis)).workers == ()
+    assert (await read_workers(redis)).workers == ()
 
 
 def test_workers_of_other_versions_are_understood() -> None:
@@ -88,8 +88,8 @@ def test_workers_of_other_versions_are_understood() -> None:
 async def test_a_worker_of_arqs_own_serves_its_queue(redis: ArqRedis) -> None:
     await redis.set("arq:queue:media:health-check", "Nov-20 09:30:00 j_complete=0", px=WORKER_MS)
     await redis.set("arq:queue:health-check", json.dumps({"a": "beat of ours, who may have left since"}), px=WORKER_MS)
-    crew = await read_crew(redis)
-    assert crew.unserved == ("reports", "webhooks", "default")
+    registry = await read_workers(redis)
+    assert registry.unserved == ("reports", "webhooks", "default")
 
 
 def test_memory_is_of_the_children_too() -> None:

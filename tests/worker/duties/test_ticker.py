@@ -18,11 +18,11 @@ from tasks.queue.connect import close, connect
 from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import SCHEDULE, SCHEDULES
-from tasks.schedule.built_in import LINES
+from tasks.schedule.built_in import BUILT_IN
 from tasks.schedule.cron import next_due
-from tasks.schedule.firing import Firing
 from tasks.schedule.runs import Run, read_runs
-from tasks.schedule.store import Line, Schedule, Timetable, Wishes
+from tasks.schedule.scheduler import Scheduler
+from tasks.schedule.store import BuiltInSchedule, Schedule, SchedulePatch, ScheduleStore
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient, working
 from tests.support.kinds import KINDS, Anything
@@ -41,17 +41,17 @@ class Times:
 
     def __init__(self, redis: ArqRedis, settings: Settings, file: Path) -> None:
         self.redis = redis
-        self.timetable = Timetable(redis, settings)
-        self.firing = Firing(redis, settings)
+        self.schedule_store = ScheduleStore(redis, settings)
+        self.scheduler = Scheduler(redis, settings)
         self.file = file
 
-    async def schedule(self, cron: str = "0 0 1 1 *", **wishes: Any) -> Schedule:
-        said: Wishes = {"cron": cron, "timezone": "UTC", "overlap": "skip", "misfire": HOUR_S, **wishes}  # type: ignore[typeddict-item]
+    async def schedule(self, cron: str = "0 0 1 1 *", **options: Any) -> Schedule:
+        said: SchedulePatch = {"cron": cron, "timezone": "UTC", "overlap": "skip", "misfire": HOUR_S, **options}  # type: ignore[typeddict-item]
         params = Anything(file=str(self.file)).model_dump_json()
-        return await self.timetable.create("dev", said, Submission("note", "default", "dev", params))
+        return await self.schedule_store.create("dev", said, Submission("note", "default", "dev", params))
 
     async def set_due(self, *schedules: Schedule, in_s: float) -> int:
-        due_ms = (await self.firing.look()).now_ms + int(in_s * 1000)
+        due_ms = (await self.scheduler.look()).now_ms + int(in_s * 1000)
         await self.redis.zadd(SCHEDULES, dict.fromkeys((one.id for one in schedules), due_ms))
         return due_ms
 
@@ -69,7 +69,7 @@ class Times:
                 await asyncio.sleep(0.02)
 
     @property
-    def lines(self) -> list[str]:
+    def built_in(self) -> list[str]:
         return self.file.read_text().splitlines() if self.file.exists() else []
 
 
@@ -89,7 +89,7 @@ async def test_three_workers_run_one_due_time_once(redis: ArqRedis, valkey: Valk
         await asyncio.sleep(1.2)
     assert {run.due_at for run in ran} == {due_ms}
     assert all(run.record and run.record.started_at and run.record.started_at - due_ms < 1_000 for run in ran)
-    assert len(times.lines) == SCHEDULES_AT_ONCE
+    assert len(times.built_in) == SCHEDULES_AT_ONCE
     assert [len(await times.runs(one)) for one in schedules] == [1] * SCHEDULES_AT_ONCE
 
 
@@ -107,7 +107,7 @@ async def test_what_was_missed_while_everything_was_down_runs_once_on_start(
     assert made_up.due_at % 600_000 == 0
     assert [run.reason for run in await times.runs(often)] == [None, "missed"]
     assert [(run.due_at, run.reason) for run in await times.runs(too_late)] == [(missed_ms, "missed")]
-    assert len(times.lines) == 2
+    assert len(times.built_in) == 2
 
 
 async def test_a_worker_comes_back_to_its_schedules_after_an_outage(tmp_path: Path, settings: Settings) -> None:
@@ -123,7 +123,7 @@ async def test_a_worker_comes_back_to_its_schedules_after_an_outage(tmp_path: Pa
             server.start()
             await times.set_due(schedule, in_s=0)
             async with asyncio.timeout(PATIENCE_S):
-                while len(times.lines) < 2:
+                while len(times.built_in) < 2:
                     await asyncio.sleep(0.02)
         await close(client)
 
@@ -133,22 +133,22 @@ class TestLinesOfThePage:
         return sorted(one.decode() for one in await redis.zrange(SCHEDULES, 0, -1))
 
     @pytest.fixture
-    def line(self) -> Line:
-        return Line(KINDS["nothing"], "0 0 1 1 *", "Does nothing.", misfire=HOUR_S)
+    def line(self) -> BuiltInSchedule:
+        return BuiltInSchedule(KINDS["nothing"], "0 0 1 1 *", "Does nothing.", misfire=HOUR_S)
 
     async def test_a_worker_installs_them_and_removes_those_that_are_gone(
-        self, redis: ArqRedis, settings: Settings, job_client: JobClient, line: Line
+        self, redis: ArqRedis, settings: Settings, job_client: JobClient, line: BuiltInSchedule
     ) -> None:
-        timetable = Timetable(redis, settings)
-        await self.install_long_ago(redis, timetable)
-        async with working(redis, settings, lines=[line]):
+        schedule_store = ScheduleStore(redis, settings)
+        await self.install_long_ago(redis, schedule_store)
+        async with working(redis, settings, built_in=[line]):
             await self.until_alone(redis)
-            now_ms = (await Firing(redis, settings).look()).now_ms
+            now_ms = (await Scheduler(redis, settings).look()).now_ms
             await redis.zadd(SCHEDULES, {"nothing": now_ms})
-            assert (await job_client.ended(await self.last(timetable))).owner == "system"
+            assert (await job_client.ended(await self.last(schedule_store))).owner == "system"
 
-    async def install_long_ago(self, redis: ArqRedis, timetable: Timetable) -> None:
-        await timetable.install(Line(KINDS["refuse"], "0 0 1 1 *", "Of an older version."))
+    async def install_long_ago(self, redis: ArqRedis, schedule_store: ScheduleStore) -> None:
+        await schedule_store.install(BuiltInSchedule(KINDS["refuse"], "0 0 1 1 *", "Of an older version."))
         await redis.hset(f"{SCHEDULE}refuse", "installed_at", 1)
 
     async def until_alone(self, redis: ArqRedis) -> None:
@@ -157,14 +157,14 @@ class TestLinesOfThePage:
                 await asyncio.sleep(0.01)
 
     async def test_what_an_older_worker_puts_back_goes_once_it_is_gone(
-        self, redis: ArqRedis, settings: Settings, line: Line, monkeypatch: pytest.MonkeyPatch
+        self, redis: ArqRedis, settings: Settings, line: BuiltInSchedule, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """And stays as long as it is there, so that two versions do not take away each other's lines."""
         monkeypatch.setattr(ticker, "INSTALL_S", 0.05)
-        timetable = Timetable(redis, settings)
-        async with working(redis, settings, lines=[line]):
+        schedule_store = ScheduleStore(redis, settings)
+        async with working(redis, settings, built_in=[line]):
             await self.until_alone(redis)
-            await timetable.install(Line(KINDS["refuse"], "0 0 1 1 *", "Of an older version."))
+            await schedule_store.install(BuiltInSchedule(KINDS["refuse"], "0 0 1 1 *", "Of an older version."))
             seen = await self.installed_at(redis)
             async with asyncio.timeout(PATIENCE_S):
                 while await self.installed_at(redis) < seen + 100:
@@ -176,27 +176,30 @@ class TestLinesOfThePage:
     async def installed_at(self, redis: ArqRedis) -> int:
         return int(await redis.hget(f"{SCHEDULE}nothing", "installed_at") or 0)
 
-    async def last(self, timetable: Timetable) -> str:
+    async def last(self, schedule_store: ScheduleStore) -> str:
         async with asyncio.timeout(PATIENCE_S):
             while True:
-                schedule = await timetable.find("nothing")
+                schedule = await schedule_store.find("nothing")
                 if schedule and schedule.last_run:
                     return schedule.last_run
                 await asyncio.sleep(0.01)
 
     def test_each_names_a_kind_and_is_told_in_words(self) -> None:
-        for line in LINES:
+        for line in BUILT_IN:
             assert CATALOGUE[line.kind.name] is line.kind
             assert line.kind.params.model_validate_json("{}")
             assert line.description.endswith(".")
-        assert len({line.kind.name for line in LINES}) == len(LINES)
+        assert len({line.kind.name for line in BUILT_IN}) == len(BUILT_IN)
 
 
 class TestBesideArqsCron:
     def test_arq_reads_every_line_as_we_do(self) -> None:
-        extra = [Line(KINDS["nothing"], cron, "") for cron in ("30 6 * * MON-FRI", "0 0 1,15 * *", "*/7 1-3 * 2 *")]
+        extra = [
+            BuiltInSchedule(KINDS["nothing"], cron, "")
+            for cron in ("30 6 * * MON-FRI", "0 0 1,15 * *", "*/7 1-3 * 2 *")
+        ]
         chance = random.Random(5)  # noqa: S311 - the same times in every run
-        for line in (*LINES, *extra):
+        for line in (*BUILT_IN, *extra):
             cron = arq_cron(line)
             for _ in range(40):
                 after = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=chance.randrange(400 * 86_400))
@@ -206,9 +209,9 @@ class TestBesideArqsCron:
             assert line.timezone == "UTC", "ARQ's worker knows one zone"
 
     async def test_arqs_cron_gives_the_id_that_our_ticker_gives(self, redis: ArqRedis, settings: Settings) -> None:
-        line = Line(KINDS["nothing"], "* * * * *", "")
-        timetable, firing = Timetable(redis, settings), Firing(redis, settings)
-        await timetable.install(line)
+        line = BuiltInSchedule(KINDS["nothing"], "* * * * *", "")
+        schedule_store, scheduler = ScheduleStore(redis, settings), Scheduler(redis, settings)
+        await schedule_store.install(line)
         worker = Worker(cron_jobs=[arq_cron(line)], redis_pool=redis, handle_signals=False, timezone=UTC)
         (cron,) = worker.cron_jobs
         due = datetime.now(UTC).replace(second=0, microsecond=0)
@@ -217,15 +220,15 @@ class TestBesideArqsCron:
         await worker.run_cron(due, 0.5)
         assert await redis.exists(f"{job_key_prefix}nothing:{due_ms}")
         await redis.zadd(SCHEDULES, {"nothing": due_ms})
-        assert (await firing.fire("nothing", due_ms, due_ms))[:2] == ["made", f"nothing:{due_ms}"]
+        assert (await scheduler.fire("nothing", due_ms, due_ms))[:2] == ["made", f"nothing:{due_ms}"]
         assert await redis.zcard("arq:queue") == 1
 
     async def test_the_stock_command_runs_a_due_time_once_with_its_record(
         self, redis: ArqRedis, settings: Settings, job_client: JobClient, valkey: Valkey
     ) -> None:
-        timetable, firing = Timetable(redis, settings), Firing(redis, settings)
-        await timetable.install(SCHEDULED)
-        due_ms = (await firing.look()).now_ms
+        schedule_store, scheduler = ScheduleStore(redis, settings), Scheduler(redis, settings)
+        await schedule_store.install(SCHEDULED)
+        due_ms = (await scheduler.look()).now_ms
         await redis.zadd(SCHEDULES, {"nothing": due_ms})
         await redis.enqueue_job("nothing", _job_id=f"nothing:{due_ms}")
         command = await asyncio.create_subprocess_exec(

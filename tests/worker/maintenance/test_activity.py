@@ -43,8 +43,8 @@ async def an_hour_ago(redis: ArqRedis) -> None:
 
 async def run(redis: ArqRedis, settings: Settings, storage: Storage, job_client: JobClient) -> Record:
     async with working(redis, settings, kinds=ALL, storage=storage):
-        accepted = await job_client.intake.accept(Submission("activity", "default", SYSTEM, "{}"))
-        record = await job_client.ended(accepted.job_id)
+        submitted = await job_client.enqueuer.enqueue(Submission("activity", "default", SYSTEM, "{}"))
+        record = await job_client.ended(submitted.job_id)
     assert record.state is State.SUCCEEDED, record.error
     return record
 

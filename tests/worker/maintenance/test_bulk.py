@@ -10,7 +10,7 @@ from arq.connections import ArqRedis
 from tasks.maintenance.bulk import BULK, BulkParams, Place
 from tasks.queue.jobs.bulk_step import BulkStep, Superseded
 from tasks.queue.jobs.cancel import Canceller
-from tasks.queue.jobs.enqueue import Intake, Submission
+from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.records.list import Listing, Selection, read
 from tasks.queue.records.record import Priority, Record, State
 from tasks.settings import Settings
@@ -27,12 +27,12 @@ DEV = ("dev",)
 WAITING = (State.SCHEDULED, State.RETRYING, State.QUEUED, State.RUNNING)
 
 
-async def submit(intake: Intake, verb: str, states: tuple[State, ...], **more: Any) -> str:
-    params = BulkParams.model_validate({"verb": verb, "shelves": DEV, "states": states, **more})
+async def submit(enqueuer: Enqueuer, verb: str, states: tuple[State, ...], **more: Any) -> str:
+    params = BulkParams.model_validate({"verb": verb, "job_indexes": DEV, "states": states, **more})
     asked = Submission(
         kind=BULK.name, queue=BULK.queue, owner="dev", params=params.model_dump_json(), priority=Priority.HIGH
     )
-    return (await intake.accept(asked)).job_id
+    return (await enqueuer.enqueue(asked)).job_id
 
 
 async def done(redis: ArqRedis, settings: Settings, job_client: JobClient, job_id: str) -> Record:
@@ -43,10 +43,10 @@ async def done(redis: ArqRedis, settings: Settings, job_client: JobClient, job_i
 async def test_all_that_wait_are_cancelled_and_counted(
     redis: ArqRedis, settings: Settings, job_client: JobClient
 ) -> None:
-    queued = [await put(job_client.intake, owner="dev") for _ in range(130)]
-    scheduled = [await put(job_client.intake, delay_ms=60_000) for _ in range(20)]
-    others = await put(job_client.intake, owner="another", delay_ms=60_000)
-    record = await done(redis, settings, job_client, await submit(job_client.intake, "cancellation", WAITING))
+    queued = [await put(job_client.enqueuer, owner="dev") for _ in range(130)]
+    scheduled = [await put(job_client.enqueuer, delay_ms=60_000) for _ in range(20)]
+    others = await put(job_client.enqueuer, owner="another", delay_ms=60_000)
+    record = await done(redis, settings, job_client, await submit(job_client.enqueuer, "cancellation", WAITING))
     assert record.state is State.SUCCEEDED
     assert record.result == {"matched": 150, "cancelled": 150, "stopping": 0, "skipped": 0}
     assert {(await record_of(redis, one)).state for one in queued + scheduled} == {State.CANCELLED}
@@ -62,7 +62,7 @@ async def test_the_workers_of_those_that_run_are_told(
         asleep = [await job_client.submit("sleep", seconds=60, file="/dev/null") for _ in range(3)]
         for job_id in asleep:
             await job_client.until(job_id, State.RUNNING)
-        record = await job_client.ended(await submit(job_client.intake, "cancellation", (State.RUNNING,)))
+        record = await job_client.ended(await submit(job_client.enqueuer, "cancellation", (State.RUNNING,)))
         assert record.result == {"matched": 3, "cancelled": 0, "stopping": 3, "skipped": 0}
         assert {(await job_client.ended(job_id, seconds=5)).state for job_id in asleep} == {State.CANCELLED}
 
@@ -71,8 +71,8 @@ async def test_of_a_batch_the_jobs_are_cancelled_too(
     redis: ArqRedis, settings: Settings, job_client: JobClient
 ) -> None:
     parts = [submission(delay_ms=60_000) for _ in range(3)]
-    batch = await job_client.intake.accept_batch(parts)
-    bulk = await submit(job_client.intake, "cancellation", (State.RUNNING,), shelves=("dev/batch",))
+    batch = await job_client.enqueuer.enqueue_batch(parts)
+    bulk = await submit(job_client.enqueuer, "cancellation", (State.RUNNING,), job_indexes=("dev/batch",))
     record = await done(redis, settings, job_client, bulk)
     assert record.result == {"matched": 1, "cancelled": 1, "stopping": 0, "skipped": 0}
     assert {(await record_of(redis, one.id)).state for one in batch.records} == {State.CANCELLED}
@@ -85,7 +85,7 @@ async def test_what_failed_is_retried_once_though_it_fails_again(
         refused = [await job_client.submit("refuse") for _ in range(70)]
         for job_id in refused:
             await job_client.ended(job_id)
-        record = await job_client.ended(await submit(job_client.intake, "retry", (State.FAILED, State.CANCELLED)))
+        record = await job_client.ended(await submit(job_client.enqueuer, "retry", (State.FAILED, State.CANCELLED)))
         assert record.result == {"matched": 70, "retried": 70, "skipped": 0}
         for job_id in refused:
             again = await job_client.ended(job_id)
@@ -95,15 +95,18 @@ async def test_what_failed_is_retried_once_though_it_fails_again(
 
 
 async def test_only_what_fits_is_deleted(redis: ArqRedis, settings: Settings, job_client: JobClient) -> None:
-    kept = [await put(job_client.intake, name="keep me"), await put(job_client.intake, kind="nothing", delay_ms=60_000)]
-    gone = [await put(job_client.intake, name=f"Old {n}") for n in range(3)]
+    kept = [
+        await put(job_client.enqueuer, name="keep me"),
+        await put(job_client.enqueuer, kind="nothing", delay_ms=60_000),
+    ]
+    gone = [await put(job_client.enqueuer, name=f"Old {n}") for n in range(3)]
     canceller = Canceller(redis, settings)
     await canceller.cancel_all([kept[0], *gone])
     record = await done(
         redis,
         settings,
         job_client,
-        await submit(job_client.intake, "deletion", (State.CANCELLED,), prefix="old", queue="default"),
+        await submit(job_client.enqueuer, "deletion", (State.CANCELLED,), prefix="old", queue="default"),
     )
     assert record.result == {"matched": 3, "deleted": 3, "skipped": 0}
     assert [await read(redis, job_id) for job_id in gone] == [None] * 3
@@ -111,9 +114,9 @@ async def test_only_what_fits_is_deleted(redis: ArqRedis, settings: Settings, jo
 
 
 async def test_what_is_younger_is_left_alone(redis: ArqRedis, settings: Settings, job_client: JobClient) -> None:
-    bulk = await submit(job_client.intake, "cancellation", WAITING)
+    bulk = await submit(job_client.enqueuer, "cancellation", WAITING)
     await asyncio.sleep(0.005)
-    younger = await put(job_client.intake, delay_ms=60_000)
+    younger = await put(job_client.enqueuer, delay_ms=60_000)
     assert (await done(redis, settings, job_client, bulk)).result == {
         "matched": 0,
         "cancelled": 0,
@@ -132,8 +135,8 @@ async def begun(worker: FakeWorker, job_id: str) -> Taken:
 async def test_who_has_lost_the_job_does_nothing_more(
     redis: ArqRedis, settings: Settings, job_client: JobClient
 ) -> None:
-    victim = await put(job_client.intake, delay_ms=60_000)
-    bulk = await submit(job_client.intake, "cancellation", WAITING)
+    victim = await put(job_client.enqueuer, delay_ms=60_000)
+    bulk = await submit(job_client.enqueuer, "cancellation", WAITING)
     worker = FakeWorker(redis, settings)
     job = await begun(worker, bulk)
     await lapse(redis, job)
@@ -146,10 +149,10 @@ async def test_who_has_lost_the_job_does_nothing_more(
 async def test_another_worker_goes_on_where_the_first_one_died_and_counts_on(
     redis: ArqRedis, settings: Settings, job_client: JobClient
 ) -> None:
-    await put(job_client.intake, delay_ms=60_000)
+    await put(job_client.enqueuer, delay_ms=60_000)
     await asyncio.sleep(0.002)
-    newest = await put(job_client.intake, delay_ms=60_000)
-    bulk = await submit(job_client.intake, "cancellation", (State.SCHEDULED,))
+    newest = await put(job_client.enqueuer, delay_ms=60_000)
+    bulk = await submit(job_client.enqueuer, "cancellation", (State.SCHEDULED,))
     job = await begun(FakeWorker(redis, settings), bulk)
     found = await Listing(redis).ids(Selection(DEV, State.SCHEDULED), limit=1)
     assert found.ids == [newest]
@@ -166,8 +169,8 @@ async def test_a_worker_killed_in_the_middle_costs_no_job_and_no_count(
 ) -> None:
     count = 4_000
     for _ in range(0, count, 100):
-        await asyncio.gather(*(put(job_client.intake, delay_ms=600_000) for _ in range(100)))
-    bulk = await submit(job_client.intake, "cancellation", (State.SCHEDULED,))
+        await asyncio.gather(*(put(job_client.enqueuer, delay_ms=600_000) for _ in range(100)))
+    bulk = await submit(job_client.enqueuer, "cancellation", (State.SCHEDULED,))
     async with worker_process(redis, valkey.url, default=1) as doomed:
         async with asyncio.timeout(20):
             while Place.of(await redis.hget(f"pressroom:job:{bulk}", "place")).looked < 500:

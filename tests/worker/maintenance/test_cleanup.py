@@ -17,7 +17,7 @@ from tasks.kind import File, Kind, Result, Run
 from tasks.maintenance.sweep import sweep
 from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.delete import Deleter
-from tasks.queue.jobs.enqueue import Intake, Submission
+from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import JOBS
 from tasks.refusal import Refusal
@@ -70,7 +70,7 @@ async def ask(job_client: JobClient, kind: str, **params: str | bool) -> str:
     """Submit a job with these params and no others; it needs the blob that they name."""
     blobs = tuple(str(value) for name, value in params.items() if name == "blob")
     submission = Submission(kind, "default", "dev", json.dumps(params), blobs=blobs)
-    return (await job_client.intake.accept(submission)).job_id
+    return (await job_client.enqueuer.enqueue(submission)).job_id
 
 
 def grow_old(folder: Path) -> None:
@@ -151,7 +151,7 @@ class Client:
 
     def __init__(self, redis: ArqRedis, settings: Settings, storage: Storage, job_client: JobClient, seed: int) -> None:
         self._redis, self._storage, self._desk = redis, storage, job_client
-        job_client.intake = Intake(redis, settings, storage)  # one that can look whether a blob is there
+        job_client.enqueuer = Enqueuer(redis, settings, storage)  # one that can look whether a blob is there
         self._chance = random.Random(seed)  # noqa: S311 - no secret
         self._content = f"content {seed // 2}"  # another client's too
         self.refused = 0

@@ -5,7 +5,7 @@
 --   change: fields, without {name, …}, rate, cap (nil: as it is), enabled (true, false, or nil: as it is), afresh (its failures are forgotten)
 --   rotate: sealed, overlap_ms (for which the old ones sign too), most
 --   disable: reason
---   delete: shelf and states (its deliveries' indexes), linger_ms
+--   delete: job_index and states (its deliveries' indexes), linger_ms
 -- Answers 'unknown', or: create {name, value, …} | 'full'; change {name, value, …}; rotate 'full' | the time at which the old ones end;
 -- disable 'done' | 'same' (it was so already); delete 'done'.
 local id, key = payload.id, K.endpoint .. payload.id
@@ -110,7 +110,7 @@ function verbs.delete()
   let_go(payload.queue, payload.lane)
   -- What still waits fails when it runs, and moves through these indexes until then. One that is empty now could not expire: it gets an
   -- id that is no job's.
-  local index = K.jobs .. payload.shelf
+  local index = K.jobs .. payload.job_index
   if redis.call('PEXPIRE', index, payload.linger_ms) == 1 then
     for _, state in ipairs(payload.states) do
       redis.call('ZADD', index .. ':' .. state, 0, '')

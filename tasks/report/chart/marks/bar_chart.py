@@ -77,7 +77,7 @@ def _standing(model: Model, area: Edges, lettering: Lettering, labelled: bool) -
     if labelled:
         labels = _labels(model, placed, label, area, writes)
     else:
-        labels = _parts(model, placed, writes[0], lettering, standing=True)
+        labels = _parts(model, placed, writes[0], lettering, snapshot=True)
     if labels is None:
         return _standing(model, area, lettering, labelled=False)
     return _assembled(model, frame, placed, names, labels), condensed
@@ -113,7 +113,7 @@ def _lying(model: Model, area: Edges, lettering: Lettering, labelled: bool) -> t
     if labelled:
         labels = _labels(model, placed, label, area, writes)
     else:
-        labels = _parts(model, placed, writes[0], lettering, standing=False)
+        labels = _parts(model, placed, writes[0], lettering, snapshot=False)
     if labels is None:
         return _lying(model, area, lettering, labelled=False)
     return _assembled(model, frame, placed, names, labels), condensed
@@ -138,7 +138,7 @@ def _labels(
     return kept if model.labels else None
 
 
-def _parts(model: Model, placed: Sequence[Placed], write: Write, lettering: Lettering, *, standing: bool) -> list[Text]:
+def _parts(model: Model, placed: Sequence[Placed], write: Write, lettering: Lettering, *, snapshot: bool) -> list[Text]:
     """Values inside the parts of stacks that have room for them. Unasked, only if thickness is no reason to leave one
     out: a small part without its value explains itself, a large one does not."""
     if model.kind != "stacked_bar" or model.labels is False or len(placed) > MOST_LABELS:
@@ -152,7 +152,7 @@ def _parts(model: Model, placed: Sequence[Placed], write: Write, lettering: Lett
         wide, high = box.width >= text.width + LABEL_GAP, box.height >= LEADING
         if wide and high:
             texts.append(text)
-        elif (high if standing else wide) and not model.labels:
+        elif (high if snapshot else wide) and not model.labels:
             return []
     return texts if model.labels or len(texts) >= PARTS_LABELLED * len(parts) else []
 

@@ -5,7 +5,7 @@ from arq.connections import ArqRedis
 
 from tasks.queue.jobs.batches import Batches
 from tasks.queue.jobs.cancel import Canceller
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.reopen import Reopener
 from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.records.record import State
@@ -21,10 +21,10 @@ async def state_of(redis: ArqRedis, job_id: str) -> State:
 
 
 async def test_it_starts_when_the_last_of_them_has_succeeded(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
 ) -> None:
-    first, second = await submit(intake), await submit(intake)
-    waiting = await submit(intake, after=(first, second, first))
+    first, second = await submit(enqueuer), await submit(enqueuer)
+    waiting = await submit(enqueuer, after=(first, second, first))
     record = await record_of(redis, waiting)
     assert (record.state, record.after) == (State.SCHEDULED, (first, second))
     jobs = {job.id: job for job in (await worker.claim()).jobs}
@@ -37,28 +37,28 @@ async def test_it_starts_when_the_last_of_them_has_succeeded(
 
 
 async def test_its_timer_starts_nothing_that_still_has_to_wait(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
 ) -> None:
-    first = await submit(intake, queue="media")
-    waiting = await submit(intake, after=(first,))
+    first = await submit(enqueuer, queue="media")
+    waiting = await submit(enqueuer, after=(first,))
     await look_now(redis, waiting)
     assert (await worker.claim()).jobs == []
     assert await state_of(redis, waiting) is State.SCHEDULED
 
 
 async def test_what_has_succeeded_already_is_not_waited_for(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
 ) -> None:
-    first = await submit(intake)
+    first = await submit(enqueuer)
     await worker.finish(await worker.one())
-    assert await state_of(redis, await submit(intake, after=(first,))) is State.QUEUED
-    later = await submit(intake, after=(first,), delay_ms=60_000)
+    assert await state_of(redis, await submit(enqueuer, after=(first,))) is State.QUEUED
+    later = await submit(enqueuer, after=(first,), delay_ms=60_000)
     assert await state_of(redis, later) is State.SCHEDULED
 
 
-async def test_a_delay_holds_as_well(redis: ArqRedis, intake: Intake, worker: FakeWorker) -> None:
-    first = await submit(intake)
-    waiting = await submit(intake, after=(first,), delay_ms=60_000)
+async def test_a_delay_holds_as_well(redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker) -> None:
+    first = await submit(enqueuer)
+    waiting = await submit(enqueuer, after=(first,), delay_ms=60_000)
     await worker.finish(await worker.one())
     assert (await worker.claim()).jobs == []
     await look_now(redis, waiting)
@@ -67,11 +67,11 @@ async def test_a_delay_holds_as_well(redis: ArqRedis, intake: Intake, worker: Fa
 
 @pytest.mark.parametrize("verb", ["failed", "cancelled"])
 async def test_if_one_does_not_succeed_it_fails_and_so_does_what_waits_for_it(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, verb: str
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, verb: str
 ) -> None:
-    first = await submit(intake)
-    waiting = await submit(intake, after=(first,))
-    last = await submit(intake, after=(waiting,))
+    first = await submit(enqueuer)
+    waiting = await submit(enqueuer, after=(first,))
+    last = await submit(enqueuer, after=(waiting,))
     await worker.finish(await worker.one(), verb, value=["x", "y"])
     for _ in range(2):
         assert (await worker.claim()).jobs == []
@@ -84,9 +84,9 @@ async def test_if_one_does_not_succeed_it_fails_and_so_does_what_waits_for_it(
     assert (await worker.claim()).jobs == []
 
 
-async def test_a_retry_is_not_an_end(redis: ArqRedis, intake: Intake, worker: FakeWorker) -> None:
-    first = await submit(intake)
-    waiting = await submit(intake, after=(first,))
+async def test_a_retry_is_not_an_end(redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker) -> None:
+    first = await submit(enqueuer)
+    waiting = await submit(enqueuer, after=(first,))
     await worker.finish(await worker.one(), "retrying")
     assert await state_of(redis, waiting) is State.SCHEDULED
     await worker.finish(await worker.one())
@@ -94,10 +94,10 @@ async def test_a_retry_is_not_an_end(redis: ArqRedis, intake: Intake, worker: Fa
 
 
 async def test_it_can_be_cancelled_while_it_waits(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, canceller: Canceller
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, canceller: Canceller
 ) -> None:
-    first = await submit(intake)
-    waiting = await submit(intake, after=(first,))
+    first = await submit(enqueuer)
+    waiting = await submit(enqueuer, after=(first,))
     assert await canceller.cancel(waiting) == "cancelled"
     await worker.finish(await worker.one())
     assert (await worker.claim()).jobs == []
@@ -105,10 +105,10 @@ async def test_it_can_be_cancelled_while_it_waits(
 
 
 async def test_what_failed_for_want_of_another_can_be_retried(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, settings: Settings
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, settings: Settings
 ) -> None:
-    first = await submit(intake)
-    waiting = await submit(intake, after=(first,))
+    first = await submit(enqueuer)
+    waiting = await submit(enqueuer, after=(first,))
     await worker.finish(await worker.one(), "failed", value=["x", "y"])
     await worker.claim()
     assert await Reopener(redis, settings).reopen([waiting]) == ["reopened"]
@@ -116,31 +116,31 @@ async def test_what_failed_for_want_of_another_can_be_retried(
 
 
 async def test_what_cannot_be_waited_for_is_refused(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, settings: Settings
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, settings: Settings
 ) -> None:
-    failed = await submit(intake)
+    failed = await submit(enqueuer)
     await worker.finish(await worker.one(), "failed", value=["x", "y"])
     batch = await Batches(redis, settings).open("dev")
     with pytest.raises(Refusal, match=r"batch_open.*seal it first"):
-        await submit(intake, after=(batch,))
+        await submit(enqueuer, after=(batch,))
     with pytest.raises(Refusal, match="batch_open"):
-        await submit(intake, after=(batch,), batch=batch)
+        await submit(enqueuer, after=(batch,), batch=batch)
     await Batches(redis, settings).seal("dev", batch)
     with pytest.raises(Refusal, match=r"prerequisite_failed.*retry it first"):
-        await submit(intake, after=(failed,))
-    strangers = await submit(intake, owner="another")
-    for unknown in (strangers, "nobody"):
+        await submit(enqueuer, after=(failed,))
+    foreign = await submit(enqueuer, owner="another")
+    for unknown in (foreign, "nobody"):
         with pytest.raises(Refusal, match="not_found") as refused:
-            await submit(intake, after=(unknown,))
+            await submit(enqueuer, after=(unknown,))
         assert refused.value.field == "after"
-    assert (await worker.claim()).ids == [strangers]
+    assert (await worker.claim()).ids == [foreign]
 
 
 async def test_thousands_may_wait_for_one_and_no_script_takes_them_all(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
 ) -> None:
-    first = await submit(intake)
-    waiting = {await submit(intake, after=(first,)) for _ in range(170)}
+    first = await submit(enqueuer)
+    waiting = {await submit(enqueuer, after=(first,)) for _ in range(170)}
     await worker.finish(await worker.one())
     claims = 0
     while waiting:
@@ -153,10 +153,10 @@ async def test_thousands_may_wait_for_one_and_no_script_takes_them_all(
     assert await redis.keys("pressroom:after:*") == []
 
 
-async def test_a_long_chain_ends_a_link_at_a_time(redis: ArqRedis, intake: Intake, worker: FakeWorker) -> None:
-    chain = [await submit(intake)]
+async def test_a_long_chain_ends_a_link_at_a_time(redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker) -> None:
+    chain = [await submit(enqueuer)]
     for _ in range(300):
-        chain.append(await submit(intake, after=(chain[-1],)))
+        chain.append(await submit(enqueuer, after=(chain[-1],)))
     await worker.finish(await worker.one(), "failed", value=["x", "y"])
     for _ in range(320):
         assert (await worker.claim()).jobs == []
@@ -164,10 +164,10 @@ async def test_a_long_chain_ends_a_link_at_a_time(redis: ArqRedis, intake: Intak
 
 
 async def test_an_open_batch_is_sealed_by_its_timer(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, settings: Settings
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, settings: Settings
 ) -> None:
     batch = await Batches(redis, settings).open("dev")
-    await submit(intake, batch=batch)
+    await submit(enqueuer, batch=batch)
     await worker.finish(await worker.one())
     assert await state_of(redis, batch) is State.RUNNING
     await look_now(redis, batch)
@@ -176,11 +176,11 @@ async def test_an_open_batch_is_sealed_by_its_timer(
 
 
 async def test_arqs_own_worker_starts_nothing_that_still_has_to_wait(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, settings: Settings
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, settings: Settings
 ) -> None:
     begin = Script(redis, "run/begin")
-    first = await submit(intake)
-    waiting = await submit(intake, after=(first,))
+    first = await submit(enqueuer)
+    waiting = await submit(enqueuer, after=(first,))
     asked = {"id": waiting, "worker": "stock", "keep": keep_ms(settings)}
     assert await begin(asked) == "scheduled"
     await worker.finish(await worker.one(), "cancelled")
@@ -191,10 +191,10 @@ async def test_arqs_own_worker_starts_nothing_that_still_has_to_wait(
 
 
 async def test_many_who_wait_for_many_are_let_go_a_few_in_one_call(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
 ) -> None:
-    firsts = [await submit(intake) for _ in range(20)]
-    waiting = {await submit(intake, after=(first,)) for first in firsts for _ in range(10)}
+    firsts = [await submit(enqueuer) for _ in range(20)]
+    waiting = {await submit(enqueuer, after=(first,)) for first in firsts for _ in range(10)}
     jobs = (await worker.claim(50)).jobs
     await worker.finish_all(*(worker.outcome(job, "succeeded") for job in jobs))
     for _ in range(20):

@@ -7,8 +7,8 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.queue.jobs.cancel import Canceller
-from tasks.queue.jobs.enqueue import Intake
-from tasks.queue.records import indexes as shelves
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.records import indexes
 from tasks.queue.records.list import read_page
 from tasks.queue.records.record import Record
 from tasks.webhook.events import EventParams, body_of, patterns_of
@@ -24,7 +24,7 @@ async def subscribe(redis: ArqRedis, pattern: str, owner: str = "dev") -> None:
 
 
 async def events(redis: ArqRedis, owner: str = "dev") -> list[Record]:
-    return list((await read_page(redis, shelves.of_kind(owner, "event"))).records)
+    return list((await read_page(redis, indexes.of_kind(owner, "event"))).records)
 
 
 async def body(redis: ArqRedis, event: Record) -> Any:
@@ -36,10 +36,10 @@ async def body(redis: ArqRedis, event: Record) -> Any:
 @pytest.mark.parametrize("verb", ["succeeded", "failed", "cancelled"])
 @pytest.mark.parametrize("pattern", ["job.{}", "job.*", "*"])
 async def test_an_end_is_an_event_for_those_who_asked_for_it(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, verb: str, pattern: str
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, verb: str, pattern: str
 ) -> None:
     await subscribe(redis, pattern.format(verb))
-    job_id = await submit(intake, name='a "b".jpg', address="https://house.example")
+    job_id = await submit(enqueuer, name='a "b".jpg', address="https://house.example")
     fields = ("files", json.dumps([FILE])) if verb == "succeeded" else ("error", '{"code": "x", "message": "größe"}')
     await worker.finish(await worker.one(), verb, fields=fields)
     (event,) = await events(redis)
@@ -59,30 +59,30 @@ async def test_an_end_is_an_event_for_those_who_asked_for_it(
 
 @pytest.mark.parametrize("pattern", ["job.failed", "invoice.*", "jobs.*"])
 async def test_nobody_hears_what_nobody_asked_for(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, pattern: str
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, pattern: str
 ) -> None:
     await subscribe(redis, pattern)
     await subscribe(redis, "*", owner="another")
-    await submit(intake)
+    await submit(enqueuer)
     await worker.finish(await worker.one())
     assert await events(redis) == await events(redis, "another") == []
 
 
 async def test_a_job_that_is_cancelled_while_it_waits_ends_too(
-    redis: ArqRedis, intake: Intake, canceller: Canceller
+    redis: ArqRedis, enqueuer: Enqueuer, canceller: Canceller
 ) -> None:
     await subscribe(redis, "job.cancelled")
-    await canceller.cancel(await submit(intake))
+    await canceller.cancel(await submit(enqueuer))
     (event,) = await events(redis)
     assert json.loads(event.params)["data"]["error"]["code"] == "cancelled"
 
 
 async def test_a_submit_may_ask_to_be_notified_of_its_own_end(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
 ) -> None:
     notify = json.dumps({"url": "https://receiver.example/hook"})
-    await submit(intake, notify=notify)
-    await submit(intake)
+    await submit(enqueuer, notify=notify)
+    await submit(enqueuer)
     for job in (await worker.claim()).jobs:
         await worker.finish(job)
     (event,) = await events(redis)
@@ -91,17 +91,17 @@ async def test_a_submit_may_ask_to_be_notified_of_its_own_end(
 
 @pytest.mark.parametrize("kind", ["event", "delivery", "cleanup"])
 async def test_events_deliveries_and_cleanups_are_no_events(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, kind: str
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, kind: str
 ) -> None:
     await subscribe(redis, "*")
-    job_id = await submit(intake, kind=kind)
+    job_id = await submit(enqueuer, kind=kind)
     await worker.finish(await worker.one())
     assert [event.id for event in await events(redis)] == ([job_id] if kind == "event" else [])
 
 
-async def test_a_retry_and_a_hand_back_are_no_ends(redis: ArqRedis, intake: Intake, worker: FakeWorker) -> None:
+async def test_a_retry_and_a_hand_back_are_no_ends(redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker) -> None:
     await subscribe(redis, "*")
-    await submit(intake)
+    await submit(enqueuer)
     await worker.finish(await worker.one(), "handed_back")
     await worker.finish(await worker.one(), "retrying", delay_ms=60_000)
     assert await events(redis) == []

@@ -5,9 +5,9 @@ from arq.connections import ArqRedis
 
 from tasks.queue.jobs.batches import Batches
 from tasks.queue.jobs.cancel import Canceller
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.reopen import Reopener
-from tasks.queue.records import indexes as shelves
+from tasks.queue.records import indexes
 from tasks.queue.records.list import read_page
 from tasks.queue.records.record import State
 from tasks.refusal import Refusal
@@ -22,14 +22,16 @@ def batches(redis: ArqRedis, settings: Settings) -> Batches:
     return Batches(redis, settings)
 
 
-async def test_jobs_that_are_sent_together_are_one_batch(redis: ArqRedis, intake: Intake, worker: FakeWorker) -> None:
-    accepted = await intake.accept_batch([submission(name="a"), submission(name="b")])
-    assert [record.name for record in accepted.records] == ["a", "b"]
-    assert {record.batch for record in accepted.records} == {accepted.job_id}
-    batch = await record_of(redis, accepted.job_id)
+async def test_jobs_that_are_sent_together_are_one_batch(
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
+) -> None:
+    submitted = await enqueuer.enqueue_batch([submission(name="a"), submission(name="b")])
+    assert [record.name for record in submitted.records] == ["a", "b"]
+    assert {record.batch for record in submitted.records} == {submitted.job_id}
+    batch = await record_of(redis, submitted.job_id)
     assert (batch.kind, batch.state, batch.tally) == ("batch", State.RUNNING, {"queued": 2})
-    page = await read_page(redis, shelves.of_batch(batch.id))
-    assert {record.id for record in page.records} == {record.id for record in accepted.records}
+    page = await read_page(redis, indexes.of_batch(batch.id))
+    assert {record.id for record in page.records} == {record.id for record in submitted.records}
     first, second = (await worker.claim()).jobs
     await worker.finish(first)
     assert (await record_of(redis, batch.id)).tally == {"running": 1, "succeeded": 1}
@@ -41,21 +43,21 @@ async def test_jobs_that_are_sent_together_are_one_batch(redis: ArqRedis, intake
 
 
 async def test_a_batch_fails_if_one_of_its_jobs_does_and_says_how_many(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
 ) -> None:
-    accepted = await intake.accept_batch([submission() for _ in range(3)])
+    submitted = await enqueuer.enqueue_batch([submission() for _ in range(3)])
     first, second, third = (await worker.claim()).jobs
     await worker.finish_all(worker.outcome(first, "succeeded"), worker.outcome(second, "failed", value=["x", "y"]))
-    assert (await record_of(redis, accepted.job_id)).state is State.RUNNING
+    assert (await record_of(redis, submitted.job_id)).state is State.RUNNING
     await worker.finish(third, "cancelled")
-    batch = await record_of(redis, accepted.job_id)
+    batch = await record_of(redis, submitted.job_id)
     assert batch.state is State.FAILED
     assert batch.error == {"code": "batch_incomplete", "message": "2 of its 3 jobs did not succeed."}
 
 
-async def test_its_end_is_one_event_with_the_counts(redis: ArqRedis, intake: Intake, worker: FakeWorker) -> None:
+async def test_its_end_is_one_event_with_the_counts(redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker) -> None:
     await subscribe(redis, "job.failed")
-    await intake.accept_batch([submission(), submission()])
+    await enqueuer.enqueue_batch([submission(), submission()])
     first, second = (await worker.claim()).jobs
     await worker.finish(first)
     await worker.finish(second, "cancelled")
@@ -64,35 +66,37 @@ async def test_its_end_is_one_event_with_the_counts(redis: ArqRedis, intake: Int
     assert (data["kind"], data["jobs"]) == ("batch", {"succeeded": 1, "failed": 0, "cancelled": 1})
 
 
-async def test_the_same_key_and_content_are_the_same_batch(redis: ArqRedis, intake: Intake, worker: FakeWorker) -> None:
+async def test_the_same_key_and_content_are_the_same_batch(
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
+) -> None:
     wanted = [submission(idempotency_key="k", params={"n": n}) for n in range(2)]
-    first = await intake.accept_batch(wanted)
-    again = await intake.accept_batch(wanted)
+    first = await enqueuer.enqueue_batch(wanted)
+    again = await enqueuer.enqueue_batch(wanted)
     assert (again.job_id, again.created, again.records) == (first.job_id, False, ())
     with pytest.raises(Refusal, match="key_reused"):
-        await intake.accept_batch(wanted[:1])
+        await enqueuer.enqueue_batch(wanted[:1])
     assert len((await worker.claim()).jobs) == 2
 
 
 async def test_a_full_queue_takes_all_or_none(redis: ArqRedis, settings: Settings) -> None:
-    intake = Intake(redis, settings.model_copy(update={"max_waiting_jobs": 2}))
+    enqueuer = Enqueuer(redis, settings.model_copy(update={"max_waiting_jobs": 2}))
     with pytest.raises(Refusal, match="queue_full"):
-        await intake.accept_batch([submission() for _ in range(3)])
+        await enqueuer.enqueue_batch([submission() for _ in range(3)])
     assert await redis.keys("pressroom:job:*") == []
-    await intake.accept_batch([submission() for _ in range(2)])
+    await enqueuer.enqueue_batch([submission() for _ in range(2)])
 
 
 async def test_an_open_batch_takes_jobs_until_it_is_sealed(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, batches: Batches
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, batches: Batches
 ) -> None:
     batch = await batches.open("dev", name="album")
-    await submit(intake, batch=batch)
+    await submit(enqueuer, batch=batch)
     await worker.finish(await worker.one())
     assert (await record_of(redis, batch)).state is State.RUNNING, "more may come"
-    await submit(intake, batch=batch)
+    await submit(enqueuer, batch=batch)
     assert await batches.seal("dev", batch)
     with pytest.raises(Refusal, match="batch_sealed"):
-        await submit(intake, batch=batch)
+        await submit(enqueuer, batch=batch)
     await worker.finish(await worker.one())
     record = await record_of(redis, batch)
     assert (record.state, record.name, record.tally) == (State.SUCCEEDED, "album", {"succeeded": 2})
@@ -105,46 +109,46 @@ async def test_a_batch_without_jobs_ends_when_it_is_sealed(redis: ArqRedis, batc
     assert (await record_of(redis, batch)).state is State.SUCCEEDED
 
 
-async def test_a_batch_is_its_owners(redis: ArqRedis, intake: Intake, worker: FakeWorker, batches: Batches) -> None:
+async def test_a_batch_is_its_owners(redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, batches: Batches) -> None:
     batch = await batches.open("dev")
     assert not await batches.seal("another", batch)
     for owner, wrong in (("another", batch), ("dev", "nobody")):
         with pytest.raises(Refusal, match="not_found"):
-            await submit(intake, owner=owner, batch=wrong)
-    ordinary = await submit(intake)
+            await submit(enqueuer, owner=owner, batch=wrong)
+    ordinary = await submit(enqueuer)
     with pytest.raises(Refusal, match="not_found"):
-        await submit(intake, batch=ordinary)
+        await submit(enqueuer, batch=ordinary)
     assert not await batches.seal("dev", ordinary)
     await batches.seal("dev", batch)
     await worker.finish(await worker.one())
 
 
 async def test_cancelling_a_batch_cancels_its_jobs(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, canceller: Canceller
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, canceller: Canceller
 ) -> None:
-    accepted = await intake.accept_batch([submission() for _ in range(3)])
+    submitted = await enqueuer.enqueue_batch([submission() for _ in range(3)])
     done = await worker.one()
     await worker.finish(done)
     running = await worker.one()
-    assert await canceller.cancel(accepted.job_id) == "running", "one of its jobs still is"
-    assert (await record_of(redis, accepted.job_id)).tally == {"succeeded": 1, "running": 1, "cancelled": 1}
+    assert await canceller.cancel(submitted.job_id) == "running", "one of its jobs still is"
+    assert (await record_of(redis, submitted.job_id)).tally == {"succeeded": 1, "running": 1, "cancelled": 1}
     assert await redis.zscore("arq:abort", running.id) is not None
     await worker.finish(running, "cancelled")
-    batch = await record_of(redis, accepted.job_id)
+    batch = await record_of(redis, submitted.job_id)
     assert batch.state is State.CANCELLED
     assert batch.error is not None
     assert batch.error["code"] == "cancelled"
 
 
 async def test_a_batch_one_of_whose_jobs_runs_anew_goes_on(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, settings: Settings
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, settings: Settings
 ) -> None:
-    accepted = await intake.accept_batch([submission(), submission()])
+    submitted = await enqueuer.enqueue_batch([submission(), submission()])
     first, second = (await worker.claim()).jobs
     await worker.finish(first)
     await worker.finish(second, "failed", value=["x", "y"])
-    assert await Reopener(redis, settings).reopen([second.id, accepted.job_id]) == ["reopened", "running"]
-    batch = await record_of(redis, accepted.job_id)
+    assert await Reopener(redis, settings).reopen([second.id, submitted.job_id]) == ["reopened", "running"]
+    batch = await record_of(redis, submitted.job_id)
     assert (batch.state, batch.tally, batch.error, batch.expires_at) == (
         State.RUNNING,
         {"succeeded": 1, "queued": 1},
@@ -152,16 +156,16 @@ async def test_a_batch_one_of_whose_jobs_runs_anew_goes_on(
         None,
     )
     await worker.finish(await worker.one())
-    assert (await record_of(redis, accepted.job_id)).state is State.SUCCEEDED
+    assert (await record_of(redis, submitted.job_id)).state is State.SUCCEEDED
 
 
 async def test_a_batch_whose_jobs_all_succeeded_was_not_cancelled(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, canceller: Canceller
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, canceller: Canceller
 ) -> None:
-    accepted = await intake.accept_batch([submission(), submission()])
+    submitted = await enqueuer.enqueue_batch([submission(), submission()])
     first, second = (await worker.claim()).jobs
-    assert await canceller.cancel(accepted.job_id) == "running"
+    assert await canceller.cancel(submitted.job_id) == "running"
     await worker.finish(first)
     await worker.finish(second)
-    assert (await record_of(redis, accepted.job_id)).state is State.SUCCEEDED
+    assert (await record_of(redis, submitted.job_id)).state is State.SUCCEEDED
     await redis.delete("arq:abort")

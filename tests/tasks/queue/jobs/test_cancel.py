@@ -8,7 +8,7 @@ from arq.connections import ArqRedis
 from arq.jobs import Job
 
 from tasks.queue.jobs.cancel import Canceller
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.records.record import State
 from tasks.queue.wire import deserialize
@@ -30,16 +30,16 @@ async def leftovers(redis: ArqRedis) -> list[bytes]:
     return [key for pattern in LIFELESS for key in await redis.keys(pattern)]
 
 
-async def queued(intake: Intake, worker: FakeWorker) -> str:
-    return await submit(intake)
+async def queued(enqueuer: Enqueuer, worker: FakeWorker) -> str:
+    return await submit(enqueuer)
 
 
-async def scheduled(intake: Intake, worker: FakeWorker) -> str:
-    return await submit(intake, delay_ms=60_000)
+async def scheduled(enqueuer: Enqueuer, worker: FakeWorker) -> str:
+    return await submit(enqueuer, delay_ms=60_000)
 
 
-async def retrying(intake: Intake, worker: FakeWorker) -> str:
-    await submit(intake)
+async def retrying(enqueuer: Enqueuer, worker: FakeWorker) -> str:
+    await submit(enqueuer)
     job = await worker.one()
     await worker.finish(job, "retrying", delay_ms=60_000)
     return job.id
@@ -49,11 +49,11 @@ async def retrying(intake: Intake, worker: FakeWorker) -> str:
 async def test_a_job_that_waits_is_cancelled_at_once_and_leaves_every_line(
     redis: ArqRedis,
     settings: Settings,
-    intake: Intake,
+    enqueuer: Enqueuer,
     worker: FakeWorker,
-    waiting: Callable[[Intake, FakeWorker], Awaitable[str]],
+    waiting: Callable[[Enqueuer, FakeWorker], Awaitable[str]],
 ) -> None:
-    job_id = await waiting(intake, worker)
+    job_id = await waiting(enqueuer, worker)
     assert await Canceller(redis, settings).cancel(job_id) == "cancelled"
     record = await record_of(redis, job_id)
     assert record.state is State.CANCELLED
@@ -65,16 +65,18 @@ async def test_a_job_that_waits_is_cancelled_at_once_and_leaves_every_line(
         await Job(job_id, redis, _deserializer=deserialize).result()
 
 
-async def test_neighbours_in_the_lane_keep_their_turn(intake: Intake, worker: FakeWorker, canceller: Canceller) -> None:
-    ids = [await submit(intake) for _ in range(3)]
+async def test_neighbours_in_the_lane_keep_their_turn(
+    enqueuer: Enqueuer, worker: FakeWorker, canceller: Canceller
+) -> None:
+    ids = [await submit(enqueuer) for _ in range(3)]
     assert await canceller.cancel(ids[1]) == "cancelled"
     assert (await worker.claim()).ids == [ids[0], ids[2]]
 
 
 async def test_the_worker_of_a_running_job_is_told_by_arqs_own_sign(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, canceller: Canceller
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, canceller: Canceller
 ) -> None:
-    await submit(intake)
+    await submit(enqueuer)
     job = await worker.one()
     assert await canceller.cancel(job.id) == "running"
     assert await redis.zrange("arq:abort", 0, -1) == [job.id.encode()]
@@ -84,23 +86,23 @@ async def test_the_worker_of_a_running_job_is_told_by_arqs_own_sign(
 
 
 async def test_asking_again_changes_nothing(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, canceller: Canceller
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, canceller: Canceller
 ) -> None:
-    job_id = await submit(intake)
+    job_id = await submit(enqueuer)
     await canceller.cancel(job_id)
     before = await redis.hgetall(f"pressroom:job:{job_id}")
     assert await canceller.cancel(job_id) == "cancelled"
     assert await redis.hgetall(f"pressroom:job:{job_id}") == before
-    running = await submit(intake)
+    running = await submit(enqueuer)
     await worker.claim()
     assert [await canceller.cancel(running) for _ in range(2)] == ["running", "running"]
 
 
 @pytest.mark.parametrize("verb", ["succeeded", "failed", "cancelled"])
 async def test_a_job_that_has_ended_says_how(
-    intake: Intake, worker: FakeWorker, canceller: Canceller, verb: str
+    enqueuer: Enqueuer, worker: FakeWorker, canceller: Canceller, verb: str
 ) -> None:
-    await submit(intake)
+    await submit(enqueuer)
     job = await worker.one()
     await worker.finish(job, verb)
     assert await canceller.cancel(job.id) == verb
@@ -111,10 +113,10 @@ async def test_an_unknown_job_is_unknown(canceller: Canceller) -> None:
 
 
 async def test_a_sign_that_came_too_late_is_taken_down(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, canceller: Canceller
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, canceller: Canceller
 ) -> None:
     """Signs are read a limited number at a time: those that mean nothing must not hide those that do."""
-    await submit(intake)
+    await submit(enqueuer)
     job = await worker.one()
     await worker.finish(job)
     await redis.zadd("arq:abort", {job.id: 1})
@@ -123,9 +125,9 @@ async def test_a_sign_that_came_too_late_is_taken_down(
 
 
 async def test_a_job_that_ended_first_stays_as_it_ended(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, canceller: Canceller
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, canceller: Canceller
 ) -> None:
-    await submit(intake)
+    await submit(enqueuer)
     job = await worker.one()
     assert await canceller.cancel(job.id) == "running"
     assert await worker.finish(job)
@@ -146,36 +148,36 @@ class TestASignMeetsAJobThatNobodyRuns:
         assert record.error == {"code": "cancelled", "message": "Cancelled before it started."}
         assert await leftovers(redis) == []
 
-    async def test_in_its_lane(self, redis: ArqRedis, intake: Intake, worker: FakeWorker) -> None:
-        job_id = await submit(intake)
+    async def test_in_its_lane(self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker) -> None:
+        job_id = await submit(enqueuer)
         await self.sign(redis, job_id)
         await self.over(redis, worker, job_id)
 
     async def test_when_it_is_handed_back(
-        self, redis: ArqRedis, intake: Intake, worker: FakeWorker, canceller: Canceller
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, canceller: Canceller
     ) -> None:
-        await submit(intake)
+        await submit(enqueuer)
         job = await worker.one()
         await canceller.cancel(job.id)
         await worker.finish(job, "handed_back")
         await self.over(redis, worker, job.id)
 
     async def test_when_its_worker_has_died(
-        self, redis: ArqRedis, intake: Intake, worker: FakeWorker, canceller: Canceller
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, canceller: Canceller
     ) -> None:
-        await submit(intake)
+        await submit(enqueuer)
         job = await worker.one()
         await canceller.cancel(job.id)
         await lapse(redis, job)
         await self.over(redis, worker, job.id)
 
     async def test_when_its_timer_is_due(
-        self, redis: ArqRedis, intake: Intake, worker: FakeWorker, lanes: Lanes
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes
     ) -> None:
         """As `Job.abort()` leaves it, in a queue where nothing may start."""
         await lanes.pause("default")
-        waiting = await submit(intake)
-        later = await submit(intake, delay_ms=60_000)
+        waiting = await submit(enqueuer)
+        later = await submit(enqueuer, delay_ms=60_000)
         for job_id in (waiting, later):
             await self.sign(redis, job_id)
             await look_now(redis, job_id)
@@ -183,9 +185,9 @@ class TestASignMeetsAJobThatNobodyRuns:
         assert (await record_of(redis, later)).state is State.CANCELLED
 
     async def test_among_the_suspects(
-        self, redis: ArqRedis, intake: Intake, worker: FakeWorker, canceller: Canceller
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, canceller: Canceller
     ) -> None:
-        await submit(intake)
+        await submit(enqueuer)
         for _ in range(2):
             await lapse(redis, await worker.one())
         busy = await worker.claim(idle=False)

@@ -7,8 +7,8 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.queue.jobs.delete import Deleter
-from tasks.queue.jobs.enqueue import Intake
-from tasks.queue.records import indexes as shelves
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.records import indexes
 from tasks.webhook.events import delivery_id
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.fan_out import deliveries, enable, expand, to
@@ -38,9 +38,9 @@ async def traces(redis: ArqRedis, job_id: str) -> list[bytes]:
 
 @pytest.mark.parametrize("verb", ["succeeded", "failed", "cancelled"])
 async def test_of_a_deleted_job_nothing_is_left(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, deleter: Deleter, verb: str
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, deleter: Deleter, verb: str
 ) -> None:
-    job_id = await submit(intake, blobs=(INPUT,))
+    job_id = await submit(enqueuer, blobs=(INPUT,))
     files = json.dumps([{"name": "a.jpg", "blob": OUTPUT, "type": "image/jpeg", "bytes": 1}])
     await worker.finish(await worker.one(), verb, fields=("files", files), blobs=(OUTPUT,))
     assert len(await traces(redis, job_id)) >= 8
@@ -50,30 +50,30 @@ async def test_of_a_deleted_job_nothing_is_left(
 
 
 async def test_a_blob_that_another_job_needs_is_still_needed(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, deleter: Deleter
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, deleter: Deleter
 ) -> None:
-    first, second = [await submit(intake, blobs=(INPUT,)) for _ in range(2)]
+    first, second = [await submit(enqueuer, blobs=(INPUT,)) for _ in range(2)]
     for job in (await worker.claim()).jobs:
         await worker.finish(job)
     await deleter.delete([first])
     assert await redis.smembers(f"pressroom:blob:{INPUT}") == {second.encode()}
 
 
-async def queued(intake: Intake, worker: FakeWorker) -> str:
-    return await submit(intake)
+async def queued(enqueuer: Enqueuer, worker: FakeWorker) -> str:
+    return await submit(enqueuer)
 
 
-async def scheduled(intake: Intake, worker: FakeWorker) -> str:
-    return await submit(intake, delay_ms=60_000)
+async def scheduled(enqueuer: Enqueuer, worker: FakeWorker) -> str:
+    return await submit(enqueuer, delay_ms=60_000)
 
 
-async def running(intake: Intake, worker: FakeWorker) -> str:
-    await submit(intake)
+async def running(enqueuer: Enqueuer, worker: FakeWorker) -> str:
+    await submit(enqueuer)
     return (await worker.one()).id
 
 
-async def retrying(intake: Intake, worker: FakeWorker) -> str:
-    await submit(intake)
+async def retrying(enqueuer: Enqueuer, worker: FakeWorker) -> str:
+    await submit(enqueuer)
     job = await worker.one()
     await worker.finish(job, "retrying", delay_ms=60_000)
     return job.id
@@ -82,30 +82,30 @@ async def retrying(intake: Intake, worker: FakeWorker) -> str:
 @pytest.mark.parametrize("living", [queued, scheduled, running, retrying])
 async def test_a_job_that_has_not_ended_stays_as_it_is(
     redis: ArqRedis,
-    intake: Intake,
+    enqueuer: Enqueuer,
     worker: FakeWorker,
     deleter: Deleter,
-    living: Callable[[Intake, FakeWorker], Awaitable[str]],
+    living: Callable[[Enqueuer, FakeWorker], Awaitable[str]],
 ) -> None:
-    job_id = await living(intake, worker)
+    job_id = await living(enqueuer, worker)
     before = await redis.hgetall(f"pressroom:job:{job_id}")
     assert await deleter.delete([job_id]) == [living.__name__]
     assert await redis.hgetall(f"pressroom:job:{job_id}") == before
 
 
 async def test_a_key_that_named_a_deleted_job_makes_a_new_one(
-    intake: Intake, worker: FakeWorker, deleter: Deleter
+    enqueuer: Enqueuer, worker: FakeWorker, deleter: Deleter
 ) -> None:
-    first = await submit(intake, idempotency_key="once")
+    first = await submit(enqueuer, idempotency_key="once")
     await worker.finish(await worker.one())
     await deleter.delete([first])
-    assert await submit(intake, idempotency_key="once") != first
+    assert await submit(enqueuer, idempotency_key="once") != first
 
 
 async def test_an_event_is_needed_until_it_is_delivered(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, deleter: Deleter
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, deleter: Deleter
 ) -> None:
-    event = await submit(intake, kind="event", params='{"type":"invoice.paid","data":{}}')
+    event = await submit(enqueuer, kind="event", params='{"type":"invoice.paid","data":{}}')
     await worker.finish(await worker.one())
     await enable(redis, "a")
     await expand(redis, event, to(event, "a"))
@@ -113,7 +113,7 @@ async def test_an_event_is_needed_until_it_is_delivered(
     (delivery,) = (await worker.claim(webhooks=1)).jobs
     await worker.finish(delivery, "failed", value=["bad_status", "500"])
     assert await deleter.delete([event]) == ["deleted"]
-    assert await redis.exists(f"pressroom:jobs:{shelves.of_event(event)}") == 0
+    assert await redis.exists(f"pressroom:jobs:{indexes.of_event(event)}") == 0
 
 
 async def test_a_deleted_delivery_leaves_the_lists_of_its_event_and_its_endpoint(
@@ -126,18 +126,18 @@ async def test_a_deleted_delivery_leaves_the_lists_of_its_event_and_its_endpoint
     assert await traces(redis, one) == []
 
 
-async def test_several_are_answered_in_order(intake: Intake, worker: FakeWorker, deleter: Deleter) -> None:
-    done = await submit(intake)
+async def test_several_are_answered_in_order(enqueuer: Enqueuer, worker: FakeWorker, deleter: Deleter) -> None:
+    done = await submit(enqueuer)
     await worker.finish(await worker.one())
-    waiting = await submit(intake)
+    waiting = await submit(enqueuer)
     assert await deleter.delete([waiting, "nobody", done]) == ["queued", "unknown", "deleted"]
 
 
 async def test_a_job_is_needed_until_all_who_wait_for_it_know_of_its_end(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, deleter: Deleter
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, deleter: Deleter
 ) -> None:
-    first = await submit(intake)
-    later = await submit(intake, after=(first,))
+    first = await submit(enqueuer)
+    later = await submit(enqueuer, after=(first,))
     job = await worker.one()
     await redis.sadd(f"pressroom:after:{first}", *(f"nobody-{n}" for n in range(1_000)))
     await worker.finish(job)

@@ -9,7 +9,7 @@ import pytest
 from arq.connections import ArqRedis
 from arq.jobs import Job, JobStatus
 
-from tasks.queue.jobs.enqueue import Intake, lane_of
+from tasks.queue.jobs.enqueue import Enqueuer, lane_of
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Priority, State
 from tasks.queue.redis_keys import ARQ_JOB_MS, SAFETY_MS, WAKE_CAP, arq_queue
@@ -30,11 +30,11 @@ async def everything(redis: ArqRedis) -> set[str]:
     return {key.decode() for key in await redis.keys("*")}
 
 
-async def test_a_submit_is_one_round_trip(redis: ArqRedis, intake: Intake) -> None:
-    await submit(intake)  # loads the script, once in a server's life
+async def test_a_submit_is_one_round_trip(redis: ArqRedis, enqueuer: Enqueuer) -> None:
+    await submit(enqueuer)  # loads the script, once in a server's life
     await asyncio.gather(redis.ping(), redis.ping())  # a connection for each of those who speak below
     async with redis.monitor() as monitor:
-        await submit(intake, idempotency_key="k", blobs=(BLOB,), delay_ms=5)
+        await submit(enqueuer, idempotency_key="k", blobs=(BLOB,), delay_ms=5)
         await redis.echo("over")
         said = [await monitor.next_command()]
         while said[-1]["command"] != "ECHO over":
@@ -42,8 +42,8 @@ async def test_a_submit_is_one_round_trip(redis: ArqRedis, intake: Intake) -> No
     assert [one["command"].split()[0] for one in said if one["client_type"] != "lua"] == ["EVALSHA", "ECHO"]
 
 
-async def test_every_key_of_a_waiting_job_and_no_other_is_written(redis: ArqRedis, intake: Intake) -> None:
-    job_id = await submit(intake, queue="media", owner="acme", blobs=(BLOB,), idempotency_key="k")
+async def test_every_key_of_a_waiting_job_and_no_other_is_written(redis: ArqRedis, enqueuer: Enqueuer) -> None:
+    job_id = await submit(enqueuer, queue="media", owner="acme", blobs=(BLOB,), idempotency_key="k")
     assert await everything(redis) == {
         f"pressroom:job:{job_id}",
         "pressroom:jobs:acme",
@@ -62,8 +62,8 @@ async def test_every_key_of_a_waiting_job_and_no_other_is_written(redis: ArqRedi
     assert await redis.smembers(f"pressroom:blob:{BLOB}") == {job_id.encode()}
 
 
-async def test_every_key_of_a_scheduled_job_and_no_other_is_written(redis: ArqRedis, intake: Intake) -> None:
-    job_id = await submit(intake, delay_ms=60_000)
+async def test_every_key_of_a_scheduled_job_and_no_other_is_written(redis: ArqRedis, enqueuer: Enqueuer) -> None:
+    job_id = await submit(enqueuer, delay_ms=60_000)
     assert await everything(redis) == {
         f"pressroom:job:{job_id}",
         "pressroom:jobs:dev",
@@ -78,25 +78,25 @@ async def test_every_key_of_a_scheduled_job_and_no_other_is_written(redis: ArqRe
 
 
 async def test_the_timer_of_a_waiting_job_is_far_and_that_of_a_scheduled_one_is_its_due_time(
-    redis: ArqRedis, intake: Intake
+    redis: ArqRedis, enqueuer: Enqueuer
 ) -> None:
-    waiting = await record_of(redis, await submit(intake))
-    scheduled = await record_of(redis, await submit(intake, delay_ms=90_000))
+    waiting = await record_of(redis, await submit(enqueuer))
+    scheduled = await record_of(redis, await submit(enqueuer, delay_ms=90_000))
     assert await redis.zscore("arq:queue", waiting.id) == waiting.created_at + SAFETY_MS
     assert scheduled.due_at == scheduled.created_at + 90_000
     assert await redis.zscore("arq:queue", scheduled.id) == scheduled.due_at
     assert scheduled.state is State.SCHEDULED
 
 
-async def test_arqs_copy_outlives_the_wait(redis: ArqRedis, intake: Intake) -> None:
+async def test_arqs_copy_outlives_the_wait(redis: ArqRedis, enqueuer: Enqueuer) -> None:
     month_ms = 30 * 86_400_000
     for delay_ms in (0, month_ms):
-        left = await redis.pttl(f"arq:job:{await submit(intake, delay_ms=delay_ms)}")
+        left = await redis.pttl(f"arq:job:{await submit(enqueuer, delay_ms=delay_ms)}")
         assert delay_ms + ARQ_JOB_MS - 5_000 < left <= delay_ms + ARQ_JOB_MS
 
 
-async def test_arqs_own_classes_take_our_jobs_for_theirs(redis: ArqRedis, intake: Intake) -> None:
-    job_id = await submit(intake, kind="thumbnail", queue="media")
+async def test_arqs_own_classes_take_our_jobs_for_theirs(redis: ArqRedis, enqueuer: Enqueuer) -> None:
+    job_id = await submit(enqueuer, kind="thumbnail", queue="media")
     name = arq_queue("media")
     (listed,) = await redis.queued_jobs(queue_name=name)
     assert (listed.job_id, listed.function, list(listed.args), listed.kwargs) == (job_id, "thumbnail", [job_id], {})
@@ -109,110 +109,114 @@ async def test_arqs_own_classes_take_our_jobs_for_theirs(redis: ArqRedis, intake
     assert await redis.enqueue_job("thumbnail", _job_id=job_id, _queue_name=name) is None, "the id is taken"
 
 
-async def test_a_wake_signal_is_left_for_each_job_up_to_a_cap(redis: ArqRedis, intake: Intake) -> None:
+async def test_a_wake_signal_is_left_for_each_job_up_to_a_cap(redis: ArqRedis, enqueuer: Enqueuer) -> None:
     for n in range(WAKE_CAP + 5):
-        await submit(intake)
+        await submit(enqueuer)
         assert await redis.llen("pressroom:wake:default") == min(n + 1, WAKE_CAP)
 
 
 class TestIdempotency:
-    async def test_the_same_key_and_content_are_one_job(self, redis: ArqRedis, intake: Intake) -> None:
-        first = await intake.accept(submission(params={"a": 1}, idempotency_key="k"))
-        again = await intake.accept(submission(params={"a": 1}, idempotency_key="k", name="other.png"))
+    async def test_the_same_key_and_content_are_one_job(self, redis: ArqRedis, enqueuer: Enqueuer) -> None:
+        first = await enqueuer.enqueue(submission(params={"a": 1}, idempotency_key="k"))
+        again = await enqueuer.enqueue(submission(params={"a": 1}, idempotency_key="k", name="other.png"))
         assert first.created
         assert (again.job_id, again.created, again.record) == (first.job_id, False, None)
         assert await redis.zcard("arq:queue") == 1
 
     async def test_the_same_key_with_other_content_is_refused_and_writes_nothing(
-        self, redis: ArqRedis, intake: Intake
+        self, redis: ArqRedis, enqueuer: Enqueuer
     ) -> None:
-        job_id = await submit(intake, params={"a": 1}, idempotency_key="k")
+        job_id = await submit(enqueuer, params={"a": 1}, idempotency_key="k")
         before = await everything(redis)
         for other in ({"params": {"a": 2}}, {"params": {"a": 1}, "kind": "other"}):
             with pytest.raises(Refusal, match=job_id) as refused:
-                await intake.accept(submission(**other, idempotency_key="k"))
+                await enqueuer.enqueue(submission(**other, idempotency_key="k"))
             assert (refused.value.code, refused.value.field) == ("key_reused", "Idempotency-Key")
         assert await everything(redis) == before
 
-    async def test_another_owners_key_is_another_key(self, intake: Intake) -> None:
-        mine = await submit(intake, owner="acme", idempotency_key="k")
-        assert await submit(intake, owner="dev", params={"b": 2}, idempotency_key="k") != mine
+    async def test_another_owners_key_is_another_key(self, enqueuer: Enqueuer) -> None:
+        mine = await submit(enqueuer, owner="acme", idempotency_key="k")
+        assert await submit(enqueuer, owner="dev", params={"b": 2}, idempotency_key="k") != mine
 
-    async def test_a_key_is_forgotten_after_its_time(self, redis: ArqRedis, intake: Intake, settings: Settings) -> None:
-        first = await submit(intake, idempotency_key="k")
+    async def test_a_key_is_forgotten_after_its_time(
+        self, redis: ArqRedis, enqueuer: Enqueuer, settings: Settings
+    ) -> None:
+        first = await submit(enqueuer, idempotency_key="k")
         key = f"pressroom:key:dev:{sha256('k')}"
         assert 0 <= settings.idempotency_s * 1000 - await redis.pttl(key) < 5_000
         await redis.pexpire(key, 1)
         while await redis.exists(key):
             await asyncio.sleep(0.001)
-        assert await submit(intake, params={"other": True}, idempotency_key="k") != first
+        assert await submit(enqueuer, params={"other": True}, idempotency_key="k") != first
 
-    async def test_a_key_whose_job_is_gone_is_free(self, redis: ArqRedis, intake: Intake, worker: FakeWorker) -> None:
-        first = await submit(intake, idempotency_key="k")
+    async def test_a_key_whose_job_is_gone_is_free(
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
+    ) -> None:
+        first = await submit(enqueuer, idempotency_key="k")
         await worker.finish(await worker.one())
         await redis.delete(f"pressroom:job:{first}")
-        second = await intake.accept(submission(params={"other": True}, idempotency_key="k"))
+        second = await enqueuer.enqueue(submission(params={"other": True}, idempotency_key="k"))
         assert second.created
-        assert (await intake.accept(submission(params={"other": True}, idempotency_key="k"))).job_id == second.job_id
+        assert (await enqueuer.enqueue(submission(params={"other": True}, idempotency_key="k"))).job_id == second.job_id
 
-    async def test_fifty_at_once_are_one_job(self, redis: ArqRedis, intake: Intake) -> None:
-        accepted = await asyncio.gather(*(intake.accept(submission(idempotency_key="k")) for _ in range(50)))
-        assert len({one.job_id for one in accepted}) == 1
-        assert sum(one.created for one in accepted) == 1
+    async def test_fifty_at_once_are_one_job(self, redis: ArqRedis, enqueuer: Enqueuer) -> None:
+        submitted = await asyncio.gather(*(enqueuer.enqueue(submission(idempotency_key="k")) for _ in range(50)))
+        assert len({one.job_id for one in submitted}) == 1
+        assert sum(one.created for one in submitted) == 1
         assert await redis.zcard("arq:queue") == 1
 
-    async def test_a_key_may_be_any_text(self, intake: Intake) -> None:
+    async def test_a_key_may_be_any_text(self, enqueuer: Enqueuer) -> None:
         keys = ["", " ", "a:b", "größe", "x" * 10_000, "k\n1"]
-        ids = [await submit(intake, idempotency_key=key) for key in keys]
+        ids = [await submit(enqueuer, idempotency_key=key) for key in keys]
         assert len(set(ids)) == len(keys)
-        assert [await submit(intake, idempotency_key=key) for key in keys] == ids
+        assert [await submit(enqueuer, idempotency_key=key) for key in keys] == ids
 
 
 class TestLimits:
     async def test_a_full_queue_refuses_and_writes_nothing(self, redis: ArqRedis, settings: Settings) -> None:
-        intake = Intake(redis, settings.model_copy(update={"max_waiting_jobs": 2}))
-        first = await submit(intake, idempotency_key="k")
-        await submit(intake, delay_ms=60_000)
+        enqueuer = Enqueuer(redis, settings.model_copy(update={"max_waiting_jobs": 2}))
+        first = await submit(enqueuer, idempotency_key="k")
+        await submit(enqueuer, delay_ms=60_000)
         before = await everything(redis)
         with pytest.raises(Refusal, match="'default'") as refused:
-            await submit(intake, idempotency_key="new")
+            await submit(enqueuer, idempotency_key="new")
         assert (refused.value.code, refused.value.limit) == ("queue_full", 2)
         assert await everything(redis) == before
-        assert await submit(intake, idempotency_key="k") == first, "a job that is there already needs no room"
-        assert await submit(intake, queue="media"), "another queue has room of its own"
+        assert await submit(enqueuer, idempotency_key="k") == first, "a job that is there already needs no room"
+        assert await submit(enqueuer, queue="media"), "another queue has room of its own"
 
     async def test_params_are_measured_in_bytes_before_redis_is_asked(
-        self, redis: ArqRedis, intake: Intake, settings: Settings
+        self, redis: ArqRedis, enqueuer: Enqueuer, settings: Settings
     ) -> None:
         limit = settings.max_params_bytes
-        await submit(intake, params='"' + "ü" * ((limit - 2) // 2) + '"')
+        await submit(enqueuer, params='"' + "ü" * ((limit - 2) // 2) + '"')
         before = await everything(redis)
         with pytest.raises(Refusal, match=f"{limit + 2} bytes") as refused:
-            await submit(intake, params='"' + "ü" * (limit // 2) + '"')
+            await submit(enqueuer, params='"' + "ü" * (limit // 2) + '"')
         assert (refused.value.code, refused.value.limit) == ("params_too_large", limit)
         assert await everything(redis) == before
 
-    async def test_a_name_that_is_no_valid_text_is_written_legibly(self, redis: ArqRedis, intake: Intake) -> None:
+    async def test_a_name_that_is_no_valid_text_is_written_legibly(self, redis: ArqRedis, enqueuer: Enqueuer) -> None:
         """Names of uploads come from strangers."""
-        record = await record_of(redis, await submit(intake, name="photo\ud800\udcff.png"))
+        record = await record_of(redis, await submit(enqueuer, name="photo\ud800\udcff.png"))
         assert record.name == r"photo\ud800\udcff.png"
 
 
 class TestPriorities:
-    async def test_a_lane_is_ordered_by_priority_then_by_due_time(self, redis: ArqRedis, intake: Intake) -> None:
+    async def test_a_lane_is_ordered_by_priority_then_by_due_time(self, redis: ArqRedis, enqueuer: Enqueuer) -> None:
         order = [Priority.LOW, Priority.NORMAL, Priority.HIGH, Priority.LOW, Priority.NORMAL, Priority.HIGH]
-        ids = [await submit(intake, priority=priority) for priority in order]
+        ids = [await submit(enqueuer, priority=priority) for priority in order]
         line = [one.decode() for one in await redis.zrange(f"pressroom:line:default:{lane_of('dev')}", 0, -1)]
         assert line == [ids[n] for n in (2, 5, 1, 4, 0, 3)]
 
-    async def test_jobs_of_one_millisecond_keep_their_order(self, redis: ArqRedis, intake: Intake) -> None:
-        ids = [await submit(intake, priority=Priority.LOW) for _ in range(200)]
+    async def test_jobs_of_one_millisecond_keep_their_order(self, redis: ArqRedis, enqueuer: Enqueuer) -> None:
+        ids = [await submit(enqueuer, priority=Priority.LOW) for _ in range(200)]
         scored = await redis.zrange("pressroom:line:default:owner:dev", 0, -1, withscores=True)
         assert [one.decode() for one, _ in scored] == ids
         assert all(score < 2**53 and score == int(score) for _, score in scored), "a score is exact"
 
-    async def test_the_record_keeps_the_score_to_its_last_digit(self, redis: ArqRedis, intake: Intake) -> None:
-        job_id = await submit(intake, priority=Priority.LOW)
+    async def test_the_record_keeps_the_score_to_its_last_digit(self, redis: ArqRedis, enqueuer: Enqueuer) -> None:
+        job_id = await submit(enqueuer, priority=Priority.LOW)
         kept = await redis.hget(f"pressroom:job:{job_id}", "score")
         assert kept is not None
         assert float(kept) == await redis.zscore("pressroom:line:default:owner:dev", job_id)
@@ -229,9 +233,9 @@ class TestAdoption:
         ],
     )
     async def test_arguments_become_params(
-        self, redis: ArqRedis, intake: Intake, args: tuple[list[object], dict[str, object]], params: object
+        self, redis: ArqRedis, enqueuer: Enqueuer, args: tuple[list[object], dict[str, object]], params: object
     ) -> None:
-        await intake.adopt(
+        await enqueuer.adopt(
             "stranger", "media", msgpack.packb({"t": None, "f": "echo", "a": args[0], "k": args[1], "et": 1})
         )
         record = await record_of(redis, "stranger")
@@ -259,22 +263,22 @@ class TestAdoption:
         ids=repr,
     )
     async def test_what_cannot_be_read_gets_a_record_that_says_so(
-        self, redis: ArqRedis, intake: Intake, body: bytes
+        self, redis: ArqRedis, enqueuer: Enqueuer, body: bytes
     ) -> None:
-        await intake.adopt("stranger", "default", body)
+        await enqueuer.adopt("stranger", "default", body)
         record = await record_of(redis, "stranger")
         assert (record.kind, record.params) == ("unreadable", "{}")
 
-    async def test_an_id_that_has_a_record_is_not_adopted_again(self, redis: ArqRedis, intake: Intake) -> None:
-        job_id = await submit(intake, params={"mine": True})
+    async def test_an_id_that_has_a_record_is_not_adopted_again(self, redis: ArqRedis, enqueuer: Enqueuer) -> None:
+        job_id = await submit(enqueuer, params={"mine": True})
         before = await redis.hgetall(f"pressroom:job:{job_id}")
-        await intake.adopt(job_id, "default", b"")
+        await enqueuer.adopt(job_id, "default", b"")
         assert await redis.hgetall(f"pressroom:job:{job_id}") == before
         assert await read(redis, "never heard of") is None
 
     async def test_a_full_queue_adopts_what_is_in_it_already(self, redis: ArqRedis, settings: Settings) -> None:
-        intake = Intake(redis, settings.model_copy(update={"max_waiting_jobs": 1}))
+        enqueuer = Enqueuer(redis, settings.model_copy(update={"max_waiting_jobs": 1}))
         await redis.enqueue_job("echo", _job_id="one")
         await redis.enqueue_job("echo", _job_id="two")
-        await intake.adopt("two", "default", await redis.get("arq:job:two") or b"")
+        await enqueuer.adopt("two", "default", await redis.get("arq:job:two") or b"")
         assert (await record_of(redis, "two")).kind == "echo"

@@ -4,8 +4,8 @@ import json
 
 from arq.connections import ArqRedis
 
-from tasks.queue.jobs.enqueue import Intake
-from tasks.queue.records import indexes as shelves
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.records import indexes
 from tasks.queue.records.list import read, read_page
 from tasks.queue.records.record import State
 from tasks.webhook.events import delivery_id
@@ -51,21 +51,21 @@ async def test_deliveries_are_listed_by_owner_endpoint_and_event_but_not_among_j
     await expand(redis, "e1", to("e1", "a"), to("e1", "b"))
     await expand(redis, "e2", to("e2", "a"))
 
-    async def listed(shelf: str, state: State | None = None) -> list[str]:
-        return sorted(record.id for record in (await read_page(redis, shelf, state=state)).records)
+    async def listed(job_index: str, state: State | None = None) -> list[str]:
+        return sorted(record.id for record in (await read_page(redis, job_index, state=state)).records)
 
     first, second, third = delivery_id("e1", "a"), delivery_id("e1", "b"), delivery_id("e2", "a")
-    assert await listed(shelves.of_deliveries("dev")) == sorted([first, second, third])
-    assert await listed(shelves.of_endpoint("a"), State.QUEUED) == sorted([first, third])
-    assert await listed(shelves.of_event("e1")) == sorted([first, second])
-    assert await listed(shelves.of_owner("dev")) == []
+    assert await listed(indexes.of_deliveries("dev")) == sorted([first, second, third])
+    assert await listed(indexes.of_endpoint("a"), State.QUEUED) == sorted([first, third])
+    assert await listed(indexes.of_event("e1")) == sorted([first, second])
+    assert await listed(indexes.of_owner("dev")) == []
 
 
 async def test_the_record_of_the_event_counts_its_deliveries_by_state(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
 ) -> None:
     await enable(redis, "a", "b", "c")
-    event = await submit(intake, kind="event", queue="default", params='{"type":"invoice.paid","data":{}}')
+    event = await submit(enqueuer, kind="event", queue="default", params='{"type":"invoice.paid","data":{}}')
     await expand(redis, event, *(to(event, one) for one in "abc"))
 
     async def tally() -> dict[str, int]:

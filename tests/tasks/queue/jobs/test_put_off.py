@@ -3,7 +3,7 @@
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.records.record import Priority, State
 from tasks.queue.redis_keys import BLOB_MS, DAY_MS
 from tests.support.queue.fake_worker import FakeWorker, lapse, look_now
@@ -31,29 +31,29 @@ async def lapsed(worker: FakeWorker, redis: ArqRedis, job_id: str) -> None:
 @pytest.mark.parametrize("happens", [tried, handed_back, lapsed])
 @pytest.mark.parametrize("priority", [Priority.HIGH, Priority.LOW])
 async def test_a_job_keeps_its_priority_whatever_happens_to_it(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, happens: object, priority: Priority
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, happens: object, priority: Priority
 ) -> None:
-    job_id = await submit(intake, priority=priority)
+    job_id = await submit(enqueuer, priority=priority)
     await happens(worker, redis, job_id)  # type: ignore[operator]
-    others = [await submit(intake) for _ in range(2)]
+    others = [await submit(enqueuer) for _ in range(2)]
     expected = [job_id, *others] if priority is Priority.HIGH else [*others, job_id]
     assert (await worker.claim()).ids == expected
 
 
 async def test_a_job_that_was_put_off_goes_first_when_its_time_has_come(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
 ) -> None:
-    later = await submit(intake, delay_ms=60_000, priority=Priority.HIGH)
-    now = [await submit(intake) for _ in range(2)]
+    later = await submit(enqueuer, delay_ms=60_000, priority=Priority.HIGH)
+    now = [await submit(enqueuer) for _ in range(2)]
     assert (await worker.claim(1)).ids == [now[0]]
     await look_now(redis, later)
     assert (await worker.claim()).ids == [later, now[1]]
 
 
 async def test_a_retry_of_a_job_that_was_put_off_is_not_put_off_again(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
 ) -> None:
-    job_id = await submit(intake, delay_ms=3_600_000)
+    job_id = await submit(enqueuer, delay_ms=3_600_000)
     await look_now(redis, job_id)
     await worker.finish(await worker.one(), "retrying", delay_ms=5)
     record = await record_of(redis, job_id)
@@ -63,12 +63,12 @@ async def test_a_retry_of_a_job_that_was_put_off_is_not_put_off_again(
 
 
 async def test_what_a_job_reads_is_needed_until_long_after_it_is_due(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
 ) -> None:
-    await submit(intake, delay_ms=30 * DAY_MS, blobs=(BLOB,))
+    await submit(enqueuer, delay_ms=30 * DAY_MS, blobs=(BLOB,))
     assert await redis.pttl(f"pressroom:blob:{BLOB}") > 59 * DAY_MS
-    await submit(intake, blobs=(BLOB,))
+    await submit(enqueuer, blobs=(BLOB,))
     assert await redis.pttl(f"pressroom:blob:{BLOB}") > 59 * DAY_MS, "who needs it less long shortens nothing"
     await redis.pexpire(f"pressroom:blob:{BLOB}", 1_000)
-    await submit(intake, blobs=(BLOB,))
+    await submit(enqueuer, blobs=(BLOB,))
     assert BLOB_MS - 5_000 < await redis.pttl(f"pressroom:blob:{BLOB}") <= BLOB_MS

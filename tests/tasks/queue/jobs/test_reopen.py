@@ -5,7 +5,7 @@ from arq.connections import ArqRedis
 from arq.jobs import Job, JobStatus
 
 from tasks.queue.jobs.cancel import Canceller
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.reopen import Reopener
 from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.records.record import State
@@ -23,9 +23,9 @@ def reopener(redis: ArqRedis, settings: Settings) -> Reopener:
 
 @pytest.mark.parametrize("verb", ["succeeded", "failed", "cancelled"])
 async def test_an_ended_job_runs_anew(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, reopener: Reopener, verb: str
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, reopener: Reopener, verb: str
 ) -> None:
-    job_id = await submit(intake)
+    job_id = await submit(enqueuer)
     await worker.finish(await worker.one(), "retrying")
     job = await worker.one()
     assert (job.attempt, job.tries) == (2, 1)
@@ -51,9 +51,9 @@ async def test_an_ended_job_runs_anew(
 
 
 async def test_what_waits_for_its_next_try_has_it_now(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, reopener: Reopener
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, reopener: Reopener
 ) -> None:
-    job_id = await submit(intake)
+    job_id = await submit(enqueuer)
     await worker.finish(await worker.one(), "retrying", delay_ms=3_600_000)
     assert (await worker.claim()).jobs == []
     assert await reopener.reopen([job_id]) == ["reopened"]
@@ -63,9 +63,9 @@ async def test_what_waits_for_its_next_try_has_it_now(
 
 
 async def test_what_waits_or_runs_or_is_not_there_stays_as_it_is(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, reopener: Reopener
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, reopener: Reopener
 ) -> None:
-    job_id = await submit(intake)
+    job_id = await submit(enqueuer)
     assert await reopener.reopen([job_id, "nobody"]) == ["queued", "unknown"]
     job = await worker.one()
     assert await reopener.reopen([job_id]) == ["running"]
@@ -74,8 +74,10 @@ async def test_what_waits_or_runs_or_is_not_there_stays_as_it_is(
     assert (await record_of(redis, job_id)).attempt == 1
 
 
-async def test_a_tombstone_stays_one(redis: ArqRedis, intake: Intake, worker: FakeWorker, reopener: Reopener) -> None:
-    job_id = await submit(intake)
+async def test_a_tombstone_stays_one(
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, reopener: Reopener
+) -> None:
+    job_id = await submit(enqueuer)
     await worker.finish(await worker.one())
     await redis.hset(f"pressroom:job:{job_id}", "expires_at", 1)
     assert await reopener.reopen([job_id]) == ["expired"]
@@ -83,9 +85,9 @@ async def test_a_tombstone_stays_one(redis: ArqRedis, intake: Intake, worker: Fa
 
 
 async def test_a_reopened_delivery_keeps_its_event_for_as_long_as_a_new_one_would(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, reopener: Reopener, settings: Settings
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, reopener: Reopener, settings: Settings
 ) -> None:
-    event = await submit(intake, kind="event", params='{"type":"invoice.paid","data":{}}')
+    event = await submit(enqueuer, kind="event", params='{"type":"invoice.paid","data":{}}')
     await worker.finish(await worker.one())
     await enable(redis, "a")
     await expand(redis, event, to(event, "a"))
@@ -104,9 +106,9 @@ async def test_a_reopened_delivery_keeps_its_event_for_as_long_as_a_new_one_woul
 
 
 async def test_a_wish_to_cancel_that_came_too_late_is_forgotten(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, reopener: Reopener, canceller: Canceller
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, reopener: Reopener, canceller: Canceller
 ) -> None:
-    job_id = await submit(intake)
+    job_id = await submit(enqueuer)
     job = await worker.one()
     assert await canceller.cancel(job_id) == "running"
     await worker.finish(job, "retrying", delay_ms=60_000)

@@ -3,7 +3,7 @@
 from arq.connections import ArqRedis
 
 from tasks.queue.jobs.cancel import Canceller
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.reopen import Reopener
 from tasks.queue.records.record import Priority, State
 from tasks.settings import Settings
@@ -14,18 +14,18 @@ BLOB = "a" * 64
 
 
 async def test_only_what_failed_or_was_cancelled_or_waits_for_its_next_try_is_retried(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, canceller: Canceller, settings: Settings
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, canceller: Canceller, settings: Settings
 ) -> None:
     ids = {}
     for verb in ("succeeded", "failed", "retrying"):
-        ids[verb] = await submit(intake)
+        ids[verb] = await submit(enqueuer)
         await worker.finish(await worker.one(), verb, delay_ms=60_000)
-    ids["cancelled"] = await submit(intake)
+    ids["cancelled"] = await submit(enqueuer)
     await canceller.cancel(ids["cancelled"])
-    ids["scheduled"] = await submit(intake, delay_ms=60_000)
-    ids["running"] = await submit(intake)
+    ids["scheduled"] = await submit(enqueuer, delay_ms=60_000)
+    ids["running"] = await submit(enqueuer)
     running = await worker.one()
-    ids["queued"] = await submit(intake)
+    ids["queued"] = await submit(enqueuer)
 
     answers = dict(zip(ids, await Reopener(redis, settings).retry(list(ids.values())), strict=True))
     assert answers == {
@@ -41,9 +41,9 @@ async def test_only_what_failed_or_was_cancelled_or_waits_for_its_next_try_is_re
 
 
 async def test_a_retried_job_needs_its_blobs_anew(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, settings: Settings
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, settings: Settings
 ) -> None:
-    job_id = await submit(intake, blobs=(BLOB,))
+    job_id = await submit(enqueuer, blobs=(BLOB,))
     await worker.finish(await worker.one(), "failed")
     await redis.delete(f"pressroom:blob:{BLOB}")
     assert await Reopener(redis, settings).retry([job_id]) == ["reopened"]
@@ -52,13 +52,13 @@ async def test_a_retried_job_needs_its_blobs_anew(
 
 
 async def test_a_retried_job_keeps_its_priority(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, settings: Settings
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, settings: Settings
 ) -> None:
-    low = await submit(intake, priority=Priority.LOW)
-    high = await submit(intake, priority=Priority.HIGH)
+    low = await submit(enqueuer, priority=Priority.LOW)
+    high = await submit(enqueuer, priority=Priority.HIGH)
     for job in (await worker.claim()).jobs:
         await worker.finish(job, "failed")
-    normal = await submit(intake)
+    normal = await submit(enqueuer)
     await Reopener(redis, settings).retry([low, high])
     assert (await worker.claim()).ids == [high, normal, low]
     assert (await record_of(redis, high)).state is State.RUNNING

@@ -7,7 +7,7 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.queue.jobs.cancel import Canceller
-from tasks.queue.jobs.enqueue import Intake, lane_of
+from tasks.queue.jobs.enqueue import Enqueuer, lane_of
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Priority, State
@@ -28,7 +28,7 @@ class Walk:
     def __init__(self, redis: ArqRedis, settings: Settings, seed: int) -> None:
         self._redis = redis
         self._chance = random.Random(seed)  # noqa: S311 - a walk, no secret
-        self._intake = Intake(redis, settings)
+        self._enqueuer = Enqueuer(redis, settings)
         self._lanes = Lanes(redis)
         self._canceller = Canceller(redis, settings)
         self._workers = [FakeWorker(redis, settings, f"w{n}") for n in range(3)]
@@ -53,7 +53,7 @@ class Walk:
                 "priority": self._chance.choice(list(Priority)),
                 "delay_ms": self._chance.choice([0, 0, 60_000]),
             }
-            self.ids.append(await submit(self._intake, **options))
+            self.ids.append(await submit(self._enqueuer, **options))
 
     async def claim(self) -> None:
         worker = self._chance.choice(self._workers)

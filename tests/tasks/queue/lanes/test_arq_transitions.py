@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.records.record import State
@@ -42,25 +42,27 @@ def stock(redis: ArqRedis) -> StockWorker:
 
 
 async def test_lanes_spill_in_turn_and_leave_nothing_behind(
-    redis: ArqRedis, intake: Intake, stock: StockWorker
+    redis: ArqRedis, enqueuer: Enqueuer, stock: StockWorker
 ) -> None:
-    ids = [await submit(intake, owner=owner) for owner in "aab"]
+    ids = [await submit(enqueuer, owner=owner) for owner in "aab"]
     assert await stock.spill() == 3
     assert set(await stock.visible()) == set(ids)
     assert await redis.exists("pressroom:turns:default", "pressroom:line:default:owner:a") == 0
 
 
-async def test_a_limited_spill_takes_from_every_lane(redis: ArqRedis, intake: Intake, stock: StockWorker) -> None:
+async def test_a_limited_spill_takes_from_every_lane(redis: ArqRedis, enqueuer: Enqueuer, stock: StockWorker) -> None:
     for owner in "aaab":
-        await submit(intake, owner=owner)
+        await submit(enqueuer, owner=owner)
     assert await stock.spill(limit=2) == 2
     assert await redis.zcard("pressroom:line:default:owner:a") == 2
     assert await redis.exists("pressroom:line:default:owner:b") == 0
     assert await redis.zrange("pressroom:turns:default", 0, -1) == [b"owner:a"]
 
 
-async def test_a_paused_queue_and_a_parked_lane_spill_nothing(intake: Intake, stock: StockWorker, lanes: Lanes) -> None:
-    await submit(intake, owner="a")
+async def test_a_paused_queue_and_a_parked_lane_spill_nothing(
+    enqueuer: Enqueuer, stock: StockWorker, lanes: Lanes
+) -> None:
+    await submit(enqueuer, owner="a")
     await lanes.park("default", "owner:a", 60_000)
     assert await stock.spill() == 0
     await lanes.unpark("default", "owner:a")
@@ -71,9 +73,9 @@ async def test_a_paused_queue_and_a_parked_lane_spill_nothing(intake: Intake, st
 
 
 async def test_a_job_that_began_is_counted_in_its_lane_until_it_is_finished(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, stock: StockWorker
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, stock: StockWorker
 ) -> None:
-    job_id = await submit(intake, params={"a": 1}, request_id="r-1")
+    job_id = await submit(enqueuer, params={"a": 1}, request_id="r-1")
     queue, kind, owner, params, attempt, tries, created_at, _, request_id, _ = await stock.begin(job_id)
     assert (queue, kind, owner, params, attempt, tries, request_id) == (
         "default",
@@ -93,26 +95,28 @@ async def test_a_job_that_began_is_counted_in_its_lane_until_it_is_finished(
 
 @pytest.mark.parametrize("state", ["scheduled", "retrying"])
 async def test_what_arqs_zset_says_is_due_may_begin(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, stock: StockWorker, state: str
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, stock: StockWorker, state: str
 ) -> None:
-    job_id = await submit(intake, delay_ms=60_000 if state == "scheduled" else 0)
+    job_id = await submit(enqueuer, delay_ms=60_000 if state == "scheduled" else 0)
     if state == "retrying":
         await worker.finish(await worker.one(), "retrying", delay_ms=60_000)
     assert (await stock.begin(job_id))[0] == "default"
     assert (await record_of(redis, job_id)).state is State.RUNNING
 
 
-async def test_what_is_over_or_unknown_does_not_begin(intake: Intake, worker: FakeWorker, stock: StockWorker) -> None:
-    job_id = await submit(intake)
+async def test_what_is_over_or_unknown_does_not_begin(
+    enqueuer: Enqueuer, worker: FakeWorker, stock: StockWorker
+) -> None:
+    job_id = await submit(enqueuer)
     await worker.finish(await worker.one(), "cancelled")
     assert await stock.begin(job_id) == "cancelled"
     assert await stock.begin("nobody") == "unknown"
 
 
 async def test_a_job_whose_worker_was_killed_begins_again_and_is_counted_once(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, stock: StockWorker
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, stock: StockWorker
 ) -> None:
-    await submit(intake)
+    await submit(enqueuer)
     job = await worker.one()
     await lapse(redis, job)
     assert (await stock.begin(job.id))[4] == 2
@@ -124,9 +128,9 @@ async def test_a_job_whose_worker_was_killed_begins_again_and_is_counted_once(
 
 
 async def test_a_suspect_that_begins_is_no_suspect_meanwhile(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, stock: StockWorker
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, stock: StockWorker
 ) -> None:
-    job_id = await submit(intake)
+    job_id = await submit(enqueuer)
     for _ in range(2):
         await lapse(redis, await worker.one())
     await worker.claim(0)
@@ -136,9 +140,9 @@ async def test_a_suspect_that_begins_is_no_suspect_meanwhile(
 
 
 async def test_a_job_that_killed_three_stock_workers_is_poison(
-    redis: ArqRedis, intake: Intake, stock: StockWorker
+    redis: ArqRedis, enqueuer: Enqueuer, stock: StockWorker
 ) -> None:
-    job_id = await submit(intake)
+    job_id = await submit(enqueuer)
     for attempt in (1, 2, 3):
         assert (await stock.begin(job_id))[4] == attempt
     assert await stock.begin(job_id) == "failed"

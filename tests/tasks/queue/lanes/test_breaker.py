@@ -28,7 +28,7 @@ async def take(worker: FakeWorker, count: int = 100) -> list[Taken]:
 
 
 async def fail(worker: FakeWorker, *jobs: Taken) -> None:
-    outcomes = [worker.outcome(job, "retrying", delay_ms=3_600_000, well=False, last=True) for job in jobs]
+    outcomes = [worker.outcome(job, "retrying", delay_ms=3_600_000, receiver_ok=False, last=True) for job in jobs]
     assert all(await worker.finish_all(*outcomes))
 
 
@@ -69,7 +69,7 @@ async def test_after_the_pause_one_job_at_a_time_probes_until_one_succeeds(redis
     await let_it_go(redis)
     (probe,) = await take(worker)
     assert await take(worker) == [], "another probe while the first is under way"
-    assert await worker.finish(probe, "succeeded", well=True)
+    assert await worker.finish(probe, "succeeded", receiver_ok=True)
     assert len(await take(worker)) == 4
     assert await redis.hmget(f"{LANE}webhooks:{LANE_A}", "failures", "trips", "failing_since") == [None] * 3
 
@@ -98,7 +98,7 @@ async def test_a_success_between_failures_starts_the_count_anew(redis: ArqRedis,
     first, second, third, fourth, fifth = await take(worker)
     await fail(worker, first, second)
     assert await redis.hget(f"{LANE}webhooks:{LANE_A}", "failing_since") is not None
-    assert await worker.finish(third, well=True)
+    assert await worker.finish(third, receiver_ok=True)
     await fail(worker, fourth, fifth)
     assert await pause_ms(redis) == 0
 
@@ -106,7 +106,7 @@ async def test_a_success_between_failures_starts_the_count_anew(redis: ArqRedis,
 async def test_a_receiver_that_asks_for_a_pause_gets_it(redis: ArqRedis, worker: FakeWorker) -> None:
     await deliveries(redis, 2)
     job = (await take(worker, 1))[0]
-    await worker.finish(job, "retrying", delay_ms=5_000, well=False, pause_ms=7_000)
+    await worker.finish(job, "retrying", delay_ms=5_000, receiver_ok=False, pause_ms=7_000)
     assert 6_000 < await pause_ms(redis) <= 7_000
     assert await take(worker) == []
 
@@ -177,12 +177,12 @@ async def test_many_slow_endpoints_of_one_owner_leave_room_for_anothers(redis: A
     assert await owners() == []
     ours = [job for job in first if job.owner == "dev"]
     for job in ours[:2]:
-        await worker.finish(job, well=True)
+        await worker.finish(job, receiver_ok=True)
     assert await owners() == ["dev"] * 2
     taken = 8
     while jobs := [*ours[2:], *(await worker.claim(owner_cap=4, webhooks=100)).jobs]:
         ours = ours[:2]
         for job in jobs:
-            await worker.finish(job, well=True)
+            await worker.finish(job, receiver_ok=True)
         taken += len(jobs)
     assert taken >= 18

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.records.record import Priority, State
 from tasks.queue.redis_keys import LEASE_MS, SAFETY_MS
 from tasks.settings import Settings
@@ -20,54 +20,54 @@ def owners(claim: Claim) -> str:
 
 
 class TestTurns:
-    async def test_lanes_take_turns(self, intake: Intake, worker: FakeWorker) -> None:
+    async def test_lanes_take_turns(self, enqueuer: Enqueuer, worker: FakeWorker) -> None:
         for owner in "aaaabbc":
-            await submit(intake, owner=owner)
+            await submit(enqueuer, owner=owner)
         assert owners(await worker.claim(7)) == "abcabaa"
 
-    async def test_turns_go_on_where_the_last_claim_left_them(self, intake: Intake, worker: FakeWorker) -> None:
+    async def test_turns_go_on_where_the_last_claim_left_them(self, enqueuer: Enqueuer, worker: FakeWorker) -> None:
         for owner in "aaabbbccc":
-            await submit(intake, owner=owner)
+            await submit(enqueuer, owner=owner)
         assert [owners(await worker.claim(free)) for free in (1, 1, 2, 3, 2)] == ["a", "b", "ca", "bca", "bc"]
 
     async def test_ten_thousand_waiting_jobs_delay_anothers_first_by_nothing(
-        self, intake: Intake, worker: FakeWorker
+        self, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
         for _ in range(100):
-            await asyncio.gather(*(submit(intake, owner="heap") for _ in range(100)))
+            await asyncio.gather(*(submit(enqueuer, owner="heap") for _ in range(100)))
         assert owners(await worker.claim(1)) == "heap"
-        first = await submit(intake, owner="small")
+        first = await submit(enqueuer, owner="small")
         assert (await worker.claim(1)).ids == [first]
 
     async def test_who_comes_back_after_each_job_gets_its_share_and_no_more(
-        self, intake: Intake, worker: FakeWorker
+        self, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
         for owner in "bbbbbbbbcccccccc":
-            await submit(intake, owner=owner)
-        await submit(intake, owner="a")
+            await submit(enqueuer, owner=owner)
+        await submit(enqueuer, owner="a")
         served: Counter[str] = Counter()
         for _ in range(12):
             job = await worker.one()
             served[job.owner] += 1
             if job.owner == "a":
-                await submit(intake, owner="a")
+                await submit(enqueuer, owner="a")
         assert served == {"a": 4, "b": 4, "c": 4}
 
-    async def test_newcomers_do_not_starve_who_waits(self, intake: Intake, worker: FakeWorker) -> None:
+    async def test_newcomers_do_not_starve_who_waits(self, enqueuer: Enqueuer, worker: FakeWorker) -> None:
         for owner in ("m", "z"):
-            await submit(intake, owner=owner)
+            await submit(enqueuer, owner=owner)
         turns = [(await worker.one()).owner]
         for n in range(20):
-            await submit(intake, owner=f"a{n:02}")
+            await submit(enqueuer, owner=f"a{n:02}")
             turns.append((await worker.one()).owner)
         assert turns.index("z") <= 2
 
     async def test_one_trip_serves_several_queues_each_with_its_own_turns(
-        self, intake: Intake, worker: FakeWorker
+        self, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
         for owner in "aab":
-            await submit(intake, owner=owner)
-            await submit(intake, owner=owner, queue="media")
+            await submit(enqueuer, owner=owner)
+            await submit(enqueuer, owner=owner, queue="media")
         claim = await worker.claim(default=2, media=3, reports=5)
         assert [(job.queue, job.owner) for job in claim.jobs] == [
             *(("default", owner) for owner in "ab"),
@@ -75,38 +75,38 @@ class TestTurns:
         ]
 
     async def test_turn_numbers_stay_exact_for_a_long_time(
-        self, redis: ArqRedis, intake: Intake, worker: FakeWorker
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
         await redis.hset("pressroom:queue:default", "turn", 10**15)
         for owner in "aabb":
-            await submit(intake, owner=owner)
+            await submit(enqueuer, owner=owner)
         assert owners(await worker.claim(4)) == "abab"
         assert await redis.hget("pressroom:queue:default", "turn") == str(10**15 + 4).encode()
 
 
 class TestOrder:
-    async def test_priority_first_then_time(self, intake: Intake, worker: FakeWorker) -> None:
+    async def test_priority_first_then_time(self, enqueuer: Enqueuer, worker: FakeWorker) -> None:
         low, normal, high, low_too, high_too = [
-            await submit(intake, priority=Priority(priority)) for priority in ("low", "normal", "high", "low", "high")
+            await submit(enqueuer, priority=Priority(priority)) for priority in ("low", "normal", "high", "low", "high")
         ]
         assert (await worker.claim()).ids == [high, high_too, normal, low, low_too]
 
-    async def test_a_priority_counts_in_its_lane_alone(self, intake: Intake, worker: FakeWorker) -> None:
-        await submit(intake, owner="a", priority=Priority.LOW)
-        await submit(intake, owner="b", priority=Priority.HIGH)
+    async def test_a_priority_counts_in_its_lane_alone(self, enqueuer: Enqueuer, worker: FakeWorker) -> None:
+        await submit(enqueuer, owner="a", priority=Priority.LOW)
+        await submit(enqueuer, owner="b", priority=Priority.HIGH)
         assert owners(await worker.claim(1)) == "a", "it came first"
 
-    async def test_a_due_job_stands_where_its_due_time_puts_it(self, intake: Intake, worker: FakeWorker) -> None:
-        due = await submit(intake, delay_ms=20)
-        early = await submit(intake)
+    async def test_a_due_job_stands_where_its_due_time_puts_it(self, enqueuer: Enqueuer, worker: FakeWorker) -> None:
+        due = await submit(enqueuer, delay_ms=20)
+        early = await submit(enqueuer)
         await asyncio.sleep(0.03)
-        late = await submit(intake)
+        late = await submit(enqueuer)
         assert (await worker.claim()).ids == [early, due, late]
 
     async def test_a_retried_or_handed_back_job_does_not_queue_up_again(
-        self, intake: Intake, worker: FakeWorker
+        self, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
-        ids = [await submit(intake) for _ in range(4)]
+        ids = [await submit(enqueuer) for _ in range(4)]
         retried, back = (await worker.claim(2)).jobs
         await worker.finish(retried, "retrying")
         await worker.finish(back, "handed_back")
@@ -114,15 +114,15 @@ class TestOrder:
 
 
 class TestWhatCanStart:
-    async def test_no_more_is_claimed_than_there_is_room_for(self, intake: Intake, worker: FakeWorker) -> None:
+    async def test_no_more_is_claimed_than_there_is_room_for(self, enqueuer: Enqueuer, worker: FakeWorker) -> None:
         for owner in "aaabbb":
-            await submit(intake, owner=owner)
+            await submit(enqueuer, owner=owner)
         assert [len((await worker.claim(free)).jobs) for free in (0, 4, 0, 10)] == [0, 4, 0, 2]
 
     async def test_a_claim_says_all_that_a_worker_needs(
-        self, redis: ArqRedis, intake: Intake, worker: FakeWorker
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
-        job_id = await submit(intake, kind="thumbnail", owner="acme", params={"größe": [1]}, request_id="r-1")
+        job_id = await submit(enqueuer, kind="thumbnail", owner="acme", params={"größe": [1]}, request_id="r-1")
         claim = await worker.claim()
         (job,) = claim.jobs
         record = await record_of(redis, job_id)
@@ -140,9 +140,9 @@ class TestWhatCanStart:
         assert record.started_at == claim.now
 
     async def test_a_claimed_job_has_a_lease_in_arqs_terms(
-        self, redis: ArqRedis, intake: Intake, worker: FakeWorker
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
-        await submit(intake)
+        await submit(enqueuer)
         job = await worker.one()
         assert await redis.get(f"arq:in-progress:{job.id}") == worker.name.encode()
         started = (await record_of(redis, job.id)).started_at
@@ -150,17 +150,17 @@ class TestWhatCanStart:
         assert LEASE_MS - 2000 < await redis.pttl(f"arq:in-progress:{job.id}") <= LEASE_MS
 
     async def test_two_workers_never_get_the_same_job(
-        self, redis: ArqRedis, settings: Settings, intake: Intake
+        self, redis: ArqRedis, settings: Settings, enqueuer: Enqueuer
     ) -> None:
-        ids = [await submit(intake, owner=f"o{n % 7}") for n in range(200)]
+        ids = [await submit(enqueuer, owner=f"o{n % 7}") for n in range(200)]
         workers = [FakeWorker(redis, settings, f"w{n}") for n in range(8)]
         claims = await asyncio.gather(*(worker.claim(10) for worker in workers for _ in range(4)))
         assert sorted(job_id for claim in claims for job_id in claim.ids) == sorted(ids)
 
     async def test_a_job_that_a_stock_worker_holds_waits_for_its_key_to_go(
-        self, redis: ArqRedis, intake: Intake, worker: FakeWorker
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
-        held, free = await submit(intake), await submit(intake)
+        held, free = await submit(enqueuer), await submit(enqueuer)
         await redis.set(f"arq:in-progress:{held}", b"1", px=60)
         claim = await worker.claim()
         assert claim.ids == [free]
@@ -171,19 +171,19 @@ class TestWhatCanStart:
         assert await redis.hget("pressroom:lane:default:owner:dev", "running") == b"2"
 
     async def test_an_id_without_a_record_in_a_line_is_dropped(
-        self, redis: ArqRedis, intake: Intake, worker: FakeWorker
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
-        gone, there = await submit(intake), await submit(intake)
+        gone, there = await submit(enqueuer), await submit(enqueuer)
         await redis.delete(f"pressroom:job:{gone}", f"arq:job:{gone}")
         await redis.zrem("arq:queue", gone)
         await redis.hincrby("pressroom:queue:default", "in:queued", -1)
         assert (await worker.claim()).ids == [there]
 
     async def test_a_known_id_in_another_queues_timers_is_dropped_there(
-        self, redis: ArqRedis, intake: Intake, worker: FakeWorker
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
         """ARQ's client lets an id be given again, to any queue, once its own copy of the job has expired."""
-        job_id = await submit(intake)
+        job_id = await submit(enqueuer)
         await redis.zadd("arq:queue:media", {job_id: 1})
         assert (await worker.claim(media=5)).jobs == []
         assert await redis.exists("arq:queue:media", "pressroom:turns:media") == 0
@@ -193,11 +193,11 @@ class TestWhatCanStart:
 
 class TestTimers:
     async def test_scheduled_and_retrying_jobs_start_when_they_are_due_and_not_before(
-        self, intake: Intake, worker: FakeWorker
+        self, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
-        retried = await submit(intake)
+        retried = await submit(enqueuer)
         await worker.finish(await worker.one(), "retrying", delay_ms=50)
-        scheduled = await submit(intake, delay_ms=80)
+        scheduled = await submit(enqueuer, delay_ms=80)
         started: list[str] = []
         while len(started) < 2:
             claim = await worker.claim()
@@ -207,20 +207,20 @@ class TestTimers:
                 await asyncio.sleep(claim.wait_ms / 1000)
         assert started == [retried, scheduled]
 
-    async def test_a_worker_learns_how_long_it_may_sleep(self, intake: Intake, worker: FakeWorker) -> None:
+    async def test_a_worker_learns_how_long_it_may_sleep(self, enqueuer: Enqueuer, worker: FakeWorker) -> None:
         assert (await worker.claim()).wait_ms == -1
-        await submit(intake, delay_ms=60_000)
-        await submit(intake, delay_ms=9_000, queue="media")
+        await submit(enqueuer, delay_ms=60_000)
+        await submit(enqueuer, delay_ms=9_000, queue="media")
         assert 59_000 < (await worker.claim()).wait_ms <= 60_000
         assert 8_000 < (await worker.claim(default=1, media=1)).wait_ms <= 9_000
-        await submit(intake)
+        await submit(enqueuer)
         claim = await worker.claim()
         assert LEASE_MS - 1000 < claim.wait_ms <= LEASE_MS
 
     async def test_a_thousand_timers_at_once_are_looked_at_a_few_at_a_time(
-        self, redis: ArqRedis, intake: Intake, worker: FakeWorker
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
-        ids = [await submit(intake, owner=f"o{n % 10}", delay_ms=60_000) for n in range(1000)]
+        ids = [await submit(enqueuer, owner=f"o{n % 10}", delay_ms=60_000) for n in range(1000)]
         await redis.zadd("arq:queue", dict.fromkeys(ids, 1))
         started: list[str] = []
         for _ in range(10):
@@ -231,9 +231,9 @@ class TestTimers:
         assert sorted(started) == sorted(ids)
 
     async def test_a_full_worker_looks_at_timers_for_the_others(
-        self, redis: ArqRedis, intake: Intake, worker: FakeWorker
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
-        job_id = await submit(intake, delay_ms=60_000)
+        job_id = await submit(enqueuer, delay_ms=60_000)
         await look_now(redis, job_id)
         await redis.delete("pressroom:wake:default")
         assert (await worker.claim(0)).jobs == []
@@ -241,9 +241,9 @@ class TestTimers:
         assert await redis.llen("pressroom:wake:default") == 1
 
     async def test_a_job_that_its_lane_lost_is_found_by_its_safety_timer(
-        self, redis: ArqRedis, intake: Intake, worker: FakeWorker
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
-        job_id = await submit(intake)
+        job_id = await submit(enqueuer)
         await redis.delete("pressroom:line:default:owner:dev", "pressroom:turns:default")
         assert (await worker.claim()).jobs == []
         assert SAFETY_MS - 1000 < (await worker.claim()).wait_ms <= SAFETY_MS
@@ -251,16 +251,16 @@ class TestTimers:
         assert (await worker.claim()).ids == [job_id]
 
     async def test_a_safety_timer_does_not_double_a_job_that_waits_in_its_lane(
-        self, redis: ArqRedis, intake: Intake, worker: FakeWorker
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
-        ids = [await submit(intake) for _ in range(3)]
+        ids = [await submit(enqueuer) for _ in range(3)]
         await look_now(redis, ids[2])
         assert (await worker.claim()).ids == ids
 
     async def test_timers_of_jobs_that_are_over_or_unknown_are_dropped(
-        self, redis: ArqRedis, intake: Intake, worker: FakeWorker
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
-        await submit(intake)
+        await submit(enqueuer)
         done = await worker.one()
         await worker.finish(done)
         await redis.zadd("arq:queue", {done.id: 1, "nobody": 1})
@@ -270,48 +270,48 @@ class TestTimers:
 
 class TestStrangers:
     async def test_a_job_of_arqs_own_client_is_handed_over_and_looked_at_again(
-        self, redis: ArqRedis, intake: Intake, worker: FakeWorker
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
         job = await redis.enqueue_job("echo", times=7)
         assert job is not None
         await look_now(redis, job.job_id)  # its client's clock may be a millisecond ahead of Redis'
         claim = await worker.claim()
-        ((job_id, queue, body),) = claim.strangers
+        ((job_id, queue, body),) = claim.foreign_jobs
         assert (job_id, queue) == (job.job_id, "default")
         assert body.encode(errors="surrogateescape") == await redis.get(f"arq:job:{job_id}")
         # The worker that was asked to adopt it may die: it is offered again.
         again = await worker.claim()
-        assert (again.jobs, again.strangers) == ([], [])
+        assert (again.jobs, again.foreign_jobs) == ([], [])
         assert LEASE_MS - 1000 < again.wait_ms <= LEASE_MS
         await look_now(redis, job_id)
-        assert len((await worker.claim()).strangers) == 1
-        await intake.adopt(job_id, queue, body.encode(errors="surrogateescape"))
+        assert len((await worker.claim()).foreign_jobs) == 1
+        await enqueuer.adopt(job_id, queue, body.encode(errors="surrogateescape"))
         assert (await worker.one()).params == '{"times": 7}'
 
     async def test_a_deferred_stranger_is_offered_when_it_is_due(self, redis: ArqRedis, worker: FakeWorker) -> None:
         await redis.enqueue_job("echo", _job_id="later", _defer_by=timedelta(milliseconds=50))
         claim = await worker.claim()
-        assert claim.strangers == []
+        assert claim.foreign_jobs == []
         assert 0 < claim.wait_ms <= 52, "its client's clock may be a little ahead"
         await asyncio.sleep(claim.wait_ms / 1000 + 0.002)
-        assert [job_id for job_id, _, _ in (await worker.claim()).strangers] == ["later"]
+        assert [job_id for job_id, _, _ in (await worker.claim()).foreign_jobs] == ["later"]
 
     async def test_a_stranger_that_a_stock_worker_runs_is_left_alone(self, redis: ArqRedis, worker: FakeWorker) -> None:
         await redis.enqueue_job("echo", _job_id="held")
         await redis.set("arq:in-progress:held", b"1", px=5000)
         await look_now(redis, "held")
         claim = await worker.claim()
-        assert claim.strangers == []
+        assert claim.foreign_jobs == []
         assert 4000 < claim.wait_ms <= 5000
 
     @pytest.mark.parametrize("job_id", ["", " ", "a:b", "größe", "cron:echo:17", "a\nb", "a\x00b", "%p", "x" * 5000])
     async def test_a_strangers_id_may_be_any_text(
-        self, redis: ArqRedis, intake: Intake, worker: FakeWorker, job_id: str
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, job_id: str
     ) -> None:
         await redis.set(f"arq:job:{job_id}", b"", px=60_000)
         await redis.zadd("arq:queue", {job_id: 1})
-        ((offered, queue, body),) = (await worker.claim()).strangers
-        await intake.adopt(offered, queue, body.encode(errors="surrogateescape"))
+        ((offered, queue, body),) = (await worker.claim()).foreign_jobs
+        await enqueuer.adopt(offered, queue, body.encode(errors="surrogateescape"))
         job = await worker.one()
         assert job.id == job_id
         assert await worker.renew(job) == []
@@ -319,31 +319,31 @@ class TestStrangers:
         assert (await record_of(redis, job_id)).state is State.SUCCEEDED
 
     async def test_an_id_that_is_no_text_stops_nobody(
-        self, redis: ArqRedis, intake: Intake, worker: FakeWorker
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
         await redis.set(b"arq:job:\xff\xfe", b"", px=60_000)
         await redis.zadd("arq:queue", {b"\xff\xfe": 1})
-        ((offered, queue, _),) = (await worker.claim()).strangers
-        await intake.adopt(offered, queue, b"")
+        ((offered, queue, _),) = (await worker.claim()).foreign_jobs
+        await enqueuer.adopt(offered, queue, b"")
         assert await worker.finish(await worker.one())
-        job_id = await submit(intake)
+        job_id = await submit(enqueuer)
         assert (await worker.claim()).ids == [job_id]
 
 
 class TestWakeSignals:
     async def test_signals_that_nobody_needs_any_more_are_taken_away(
-        self, redis: ArqRedis, intake: Intake, worker: FakeWorker
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
         for _ in range(3):
-            await submit(intake)
+            await submit(enqueuer)
         await worker.claim(2)
         assert await redis.llen("pressroom:wake:default") == 3, "one still waits"
         await worker.claim(2)
         assert await redis.exists("pressroom:wake:default") == 0
 
     async def test_a_claim_for_one_queue_leaves_the_signals_of_others(
-        self, redis: ArqRedis, intake: Intake, worker: FakeWorker
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
-        await submit(intake, queue="media")
+        await submit(enqueuer, queue="media")
         await worker.claim(default=5)
         assert await redis.llen("pressroom:wake:media") == 1

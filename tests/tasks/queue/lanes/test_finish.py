@@ -8,7 +8,7 @@ import pytest
 from arq.connections import ArqRedis
 from arq.jobs import Job, JobStatus
 
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import ARQ_JOB_MS, ARQ_RESULT_MS
@@ -22,8 +22,8 @@ ENDS = ["succeeded", "failed", "cancelled"]
 
 
 @pytest.fixture
-async def job(intake: Intake, worker: FakeWorker) -> Taken:
-    await submit(intake)
+async def job(enqueuer: Enqueuer, worker: FakeWorker) -> Taken:
+    await submit(enqueuer)
     return await worker.one()
 
 
@@ -198,13 +198,13 @@ class TestRetry:
 
 class TestBatches:
     async def test_each_outcome_of_a_mixed_batch_is_its_own(
-        self, redis: ArqRedis, intake: Intake, worker: FakeWorker
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
         verbs = [*ENDS, "retrying", "handed_back"]
         for queue in ("default", "media"):
             for owner in ("a", "b"):
                 for _ in range(6):
-                    await submit(intake, queue=queue, owner=owner)
+                    await submit(enqueuer, queue=queue, owner=owner)
         jobs = (await worker.claim(default=100, media=100)).jobs
         assert len(jobs) == 24
         batch = [worker.outcome(job, verbs[n % 5], delay_ms=60_000) for n, job in enumerate(jobs[:20])]
@@ -220,10 +220,10 @@ class TestBatches:
         assert running == 4
 
     async def test_lanes_lines_and_turns_return_to_nothing(
-        self, redis: ArqRedis, intake: Intake, worker: FakeWorker
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
         for n in range(300):
-            await submit(intake, owner=f"o{n % 30}", queue=("default", "media")[n % 2])
+            await submit(enqueuer, owner=f"o{n % 30}", queue=("default", "media")[n % 2])
         while jobs := (await worker.claim(default=50, media=50)).jobs:
             ends = [worker.outcome(job, ENDS[n % 3]) for n, job in enumerate(jobs)]
             assert all(await worker.finish_all(*ends))
@@ -251,11 +251,11 @@ class TestProgress:
 
 
 async def test_indexes_do_not_grow_with_jobs_that_are_long_gone(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
 ) -> None:
     """An owner who never lists has an index all the same. (What lies behind an old job that lives is the cleanup's.)"""
     for _ in range(200):
-        await submit(intake)
+        await submit(enqueuer)
         job = await worker.one()
         await worker.finish(job)
         await redis.delete(f"pressroom:job:{job.id}")
@@ -263,6 +263,6 @@ async def test_indexes_do_not_grow_with_jobs_that_are_long_gone(
     assert await redis.zcard("pressroom:jobs:dev:succeeded") < 30
 
 
-async def test_jobs_that_are_alive_stay_in_the_index(redis: ArqRedis, intake: Intake) -> None:
-    ids = [await submit(intake) for _ in range(200)]
+async def test_jobs_that_are_alive_stay_in_the_index(redis: ArqRedis, enqueuer: Enqueuer) -> None:
+    ids = [await submit(enqueuer) for _ in range(200)]
     assert await redis.zcard("pressroom:jobs:dev") == len(ids)

@@ -3,7 +3,7 @@
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import LEASE_MS, OUTAGE_MS, PATIENCE_MS
 from tests.support.queue.fake_worker import FakeWorker, Taken, lapse, look_now
@@ -14,9 +14,9 @@ LANE = "pressroom:lane:default:owner:dev"
 
 
 @pytest.fixture
-async def job(intake: Intake, worker: FakeWorker) -> Taken:
+async def job(enqueuer: Enqueuer, worker: FakeWorker) -> Taken:
     """A job that `worker` runs."""
-    await submit(intake)
+    await submit(enqueuer)
     return await worker.one()
 
 
@@ -39,10 +39,10 @@ class TestRenewal:
         assert LEASE_MS - 1000 < claim.wait_ms <= LEASE_MS
 
     async def test_all_leases_are_renewed_in_one_call_and_the_lost_ones_named(
-        self, redis: ArqRedis, intake: Intake, worker: FakeWorker, rival: FakeWorker
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, rival: FakeWorker
     ) -> None:
         for n in range(6):
-            await submit(intake, queue="media" if n % 2 else "default", owner=f"o{n}")
+            await submit(enqueuer, queue="media" if n % 2 else "default", owner=f"o{n}")
         kept, lapsed, done, back, later, gone = (await worker.claim(default=9, media=9)).jobs
         await lapse(redis, lapsed)
         await rival.claim(default=9, media=9)
@@ -113,9 +113,9 @@ class TestLapse:
         assert await redis.exists(LANE) == 0
 
     async def test_a_lapse_makes_room_in_a_full_lane(
-        self, redis: ArqRedis, intake: Intake, rival: FakeWorker, job: Taken
+        self, redis: ArqRedis, enqueuer: Enqueuer, rival: FakeWorker, job: Taken
     ) -> None:
-        waiting = await submit(intake)
+        waiting = await submit(enqueuer)
         assert (await rival.claim(lane_cap=1)).jobs == []
         await lapse(redis, job)
         assert (await rival.claim(lane_cap=1)).ids == [job.id], "it has waited longest"
@@ -188,10 +188,10 @@ class TestPatience:
         assert (await rival.claim()).ids == [job.id]
 
     async def test_after_an_outage_nobodys_lease_lapses_before_its_worker_can_renew(
-        self, redis: ArqRedis, intake: Intake, worker: FakeWorker, rival: FakeWorker
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, rival: FakeWorker
     ) -> None:
         for _ in range(3):
-            await submit(intake)
+            await submit(enqueuer)
         jobs = (await worker.claim()).jobs
         for job in jobs:
             await lapse(redis, job)
@@ -221,11 +221,11 @@ class TestPatience:
         assert (await rival.claim()).ids == [job.id]
 
     async def test_patience_holds_up_running_jobs_alone(
-        self, redis: ArqRedis, intake: Intake, rival: FakeWorker, job: Taken
+        self, redis: ArqRedis, enqueuer: Enqueuer, rival: FakeWorker, job: Taken
     ) -> None:
         await lapse(redis, job)
-        waiting = await submit(intake)
-        due = await submit(intake, delay_ms=60_000)
+        waiting = await submit(enqueuer)
+        due = await submit(enqueuer, delay_ms=60_000)
         await look_now(redis, due)
         await redis_was_away(redis)
         assert (await rival.claim()).ids == [waiting, due]

@@ -6,7 +6,7 @@ from collections import Counter
 from arq.connections import ArqRedis
 
 from tasks.queue.jobs.cancel import Canceller
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.reopen import Reopener
 from tasks.queue.records.record import State
 from tasks.settings import Settings
@@ -17,9 +17,9 @@ ROUNDS = 1_000
 AT_ONCE = 50
 
 
-async def race(redis: ArqRedis, intake: Intake, canceller: Canceller, worker: FakeWorker, n: int) -> str:
+async def race(redis: ArqRedis, enqueuer: Enqueuer, canceller: Canceller, worker: FakeWorker, n: int) -> str:
     """A job is claimed, ended and cancelled, each at some moment; how it came out."""
-    job_id = await submit(intake, owner=f"owner-{n}")
+    job_id = await submit(enqueuer, owner=f"owner-{n}")
 
     async def work() -> list[str]:
         """What the worker was told for what it did, if it got the job at all."""
@@ -54,11 +54,11 @@ async def race(redis: ArqRedis, intake: Intake, canceller: Canceller, worker: Fa
 
 
 async def test_a_cancellation_and_an_end_have_one_winner(
-    redis: ArqRedis, intake: Intake, canceller: Canceller, worker: FakeWorker
+    redis: ArqRedis, enqueuer: Enqueuer, canceller: Canceller, worker: FakeWorker
 ) -> None:
     outcomes: Counter[str] = Counter()
     for start in range(0, ROUNDS, AT_ONCE):
-        racing = (race(redis, intake, canceller, worker, n) for n in range(start, start + AT_ONCE))
+        racing = (race(redis, enqueuer, canceller, worker, n) for n in range(start, start + AT_ONCE))
         outcomes.update(await asyncio.gather(*racing))
     assert outcomes.total() == ROUNDS
     assert {"cancelled, cancelled", "running, succeeded", "succeeded, succeeded"} <= outcomes.keys(), outcomes
@@ -66,11 +66,11 @@ async def test_a_cancellation_and_an_end_have_one_winner(
 
 
 async def test_of_two_retries_one_takes_place(
-    redis: ArqRedis, intake: Intake, canceller: Canceller, settings: Settings
+    redis: ArqRedis, enqueuer: Enqueuer, canceller: Canceller, settings: Settings
 ) -> None:
     reopener = Reopener(redis, settings)
     for _ in range(100):
-        job_id = await submit(intake)
+        job_id = await submit(enqueuer)
         await canceller.cancel(job_id)
         answers = await asyncio.gather(reopener.retry([job_id]), reopener.retry([job_id]))
         assert sorted(chosen for (chosen,) in answers) == ["queued", "reopened"]

@@ -3,7 +3,7 @@
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import QUARANTINE_MS
@@ -14,9 +14,9 @@ SUSPECTS = "pressroom:suspects:default"
 
 
 @pytest.fixture
-async def suspect(redis: ArqRedis, intake: Intake, worker: FakeWorker) -> str:
+async def suspect(redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker) -> str:
     """A job under which two workers have died."""
-    job_id = await submit(intake, owner="acme")
+    job_id = await submit(enqueuer, owner="acme")
     for _ in range(2):
         await lapse(redis, await worker.one())
     await worker.claim(0)
@@ -32,9 +32,9 @@ async def alone(worker: FakeWorker) -> Taken:
 
 
 async def test_a_suspect_runs_alone_though_others_wait(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, suspect: str
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, suspect: str
 ) -> None:
-    others = [await submit(intake), await submit(intake, queue="media")]
+    others = [await submit(enqueuer), await submit(enqueuer, queue="media")]
     claim = await worker.claim(default=5, media=5)
     assert (claim.ids, claim.mode) == ([suspect], "alone")
     assert await redis.hget("pressroom:lane:default:owner:acme", "running") == b"1"
@@ -44,9 +44,9 @@ async def test_a_suspect_runs_alone_though_others_wait(
 
 
 async def test_a_busy_worker_empties_itself_first(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, suspect: str
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, suspect: str
 ) -> None:
-    await submit(intake)
+    await submit(enqueuer)
     claim = await worker.claim(idle=False)
     assert (claim.jobs, claim.mode) == ([], "drain")
     assert 0 < await redis.pttl("pressroom:quarantine") <= QUARANTINE_MS
@@ -56,25 +56,27 @@ async def test_a_busy_worker_empties_itself_first(
 
 
 async def test_one_worker_at_a_time_empties_itself(
-    intake: Intake, worker: FakeWorker, rival: FakeWorker, suspect: str
+    enqueuer: Enqueuer, worker: FakeWorker, rival: FakeWorker, suspect: str
 ) -> None:
-    other = await submit(intake)
+    other = await submit(enqueuer)
     assert (await worker.claim(idle=False)).mode == "drain"
     claim = await rival.claim(idle=False)
     assert (claim.ids, claim.mode) == ([other], "any")
 
 
 async def test_an_empty_worker_takes_a_suspect_that_a_busy_one_makes_room_for(
-    intake: Intake, worker: FakeWorker, rival: FakeWorker, suspect: str
+    enqueuer: Enqueuer, worker: FakeWorker, rival: FakeWorker, suspect: str
 ) -> None:
     assert (await worker.claim(idle=False)).mode == "drain"
     assert (await alone(rival)).id == suspect
-    other = await submit(intake)
+    other = await submit(enqueuer)
     claim = await worker.claim()
     assert (claim.ids, claim.mode) == ([other], "any")
 
 
-async def test_a_third_death_makes_it_poison(redis: ArqRedis, intake: Intake, worker: FakeWorker, suspect: str) -> None:
+async def test_a_third_death_makes_it_poison(
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, suspect: str
+) -> None:
     await lapse(redis, await alone(worker))
     assert (await worker.claim()).jobs == []
     record = await record_of(redis, suspect)
@@ -88,18 +90,18 @@ async def test_a_third_death_makes_it_poison(redis: ArqRedis, intake: Intake, wo
 
 @pytest.mark.parametrize("verb", ["handed_back", "retrying"])
 async def test_a_suspect_that_goes_back_is_a_suspect_still(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, suspect: str, verb: str
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, suspect: str, verb: str
 ) -> None:
     """A deploy in its third run must not put it beside others in its fourth."""
     await worker.finish(await alone(worker), verb)
-    await submit(intake)
+    await submit(enqueuer)
     assert (await alone(worker)).id == suspect
 
 
 async def test_suspects_run_one_after_the_other(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, rival: FakeWorker, suspect: str
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, rival: FakeWorker, suspect: str
 ) -> None:
-    second = await submit(intake, owner="other")
+    second = await submit(enqueuer, owner="other")
     for _ in range(2):
         # Taken beside nothing else: the first suspect is out of the way meanwhile.
         await redis.zrem(SUSPECTS, suspect)
@@ -110,9 +112,9 @@ async def test_suspects_run_one_after_the_other(
 
 
 async def test_a_paused_queue_or_a_parked_lane_keeps_its_suspects(
-    intake: Intake, worker: FakeWorker, lanes: Lanes, suspect: str
+    enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes, suspect: str
 ) -> None:
-    other = await submit(intake, queue="media")
+    other = await submit(enqueuer, queue="media")
     await lanes.pause("default")
     assert (await worker.claim(default=5, media=5)).ids == [other]
     await lanes.resume("default")

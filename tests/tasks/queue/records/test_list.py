@@ -7,8 +7,8 @@ from itertools import chain
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.jobs.enqueue import Intake
-from tasks.queue.records import indexes as shelves
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.records import indexes
 from tasks.queue.records.list import Page, read, read_page
 from tasks.queue.records.record import State
 from tasks.refusal import Refusal
@@ -16,9 +16,9 @@ from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import submit
 
 
-async def submit_at_once(redis: ArqRedis, intake: Intake, count: int, owner: str = "dev") -> list[str]:
+async def submit_at_once(redis: ArqRedis, enqueuer: Enqueuer, count: int, owner: str = "dev") -> list[str]:
     """Jobs of one and the same millisecond, in the order in which pages show them."""
-    ids = [await submit(intake, owner=owner) for _ in range(count)]
+    ids = [await submit(enqueuer, owner=owner) for _ in range(count)]
     for index in (f"pressroom:jobs:{owner}", f"pressroom:jobs:{owner}:queued"):
         await redis.zadd(index, dict.fromkeys(ids, 1_700_000_000_000))
     return sorted(ids, reverse=True)
@@ -41,9 +41,9 @@ async def test_an_unknown_id_has_no_record(redis: ArqRedis) -> None:
     assert await read_page(redis, "nobody") == Page((), None)
 
 
-async def test_pages_go_from_the_newest_to_the_oldest_and_end(redis: ArqRedis, intake: Intake) -> None:
-    submitted = [await submit(intake) for _ in range(7)]
-    await submit(intake, owner="someone else")
+async def test_pages_go_from_the_newest_to_the_oldest_and_end(redis: ArqRedis, enqueuer: Enqueuer) -> None:
+    submitted = [await submit(enqueuer) for _ in range(7)]
+    await submit(enqueuer, owner="someone else")
     pages = await all_pages(redis)
     assert [len(page) for page in pages] == [3, 3, 1]
     shown = list(chain(*pages))
@@ -52,36 +52,36 @@ async def test_pages_go_from_the_newest_to_the_oldest_and_end(redis: ArqRedis, i
     assert times == sorted(times, reverse=True)
 
 
-async def test_the_last_page_has_no_cursor_though_it_is_full(redis: ArqRedis, intake: Intake) -> None:
-    await submit_at_once(redis, intake, 6)
+async def test_the_last_page_has_no_cursor_though_it_is_full(redis: ArqRedis, enqueuer: Enqueuer) -> None:
+    await submit_at_once(redis, enqueuer, 6)
     assert [len(page) for page in await all_pages(redis)] == [3, 3]
 
 
-async def test_jobs_of_one_millisecond_are_each_shown_once(redis: ArqRedis, intake: Intake) -> None:
-    shown = await submit_at_once(redis, intake, 10)
+async def test_jobs_of_one_millisecond_are_each_shown_once(redis: ArqRedis, enqueuer: Enqueuer) -> None:
+    shown = await submit_at_once(redis, enqueuer, 10)
     assert list(chain(*await all_pages(redis))) == shown
 
 
-async def test_a_job_submitted_between_two_pages_moves_nothing(redis: ArqRedis, intake: Intake) -> None:
-    shown = await submit_at_once(redis, intake, 6)
+async def test_a_job_submitted_between_two_pages_moves_nothing(redis: ArqRedis, enqueuer: Enqueuer) -> None:
+    shown = await submit_at_once(redis, enqueuer, 6)
     first = await read_page(redis, "dev", limit=3)
-    await submit(intake)
+    await submit(enqueuer)
     second = await read_page(redis, "dev", limit=3, cursor=first.cursor)
     assert ids(first) + ids(second) == shown
 
 
-async def test_jobs_that_arrive_while_a_page_is_read_move_nothing(redis: ArqRedis, intake: Intake) -> None:
-    shown = await submit_at_once(redis, intake, 6)
+async def test_jobs_that_arrive_while_a_page_is_read_move_nothing(redis: ArqRedis, enqueuer: Enqueuer) -> None:
+    shown = await submit_at_once(redis, enqueuer, 6)
     first = await read_page(redis, "dev", limit=3)
     for _ in range(200):
-        second, _ = await asyncio.gather(read_page(redis, "dev", limit=3, cursor=first.cursor), submit(intake))
+        second, _ = await asyncio.gather(read_page(redis, "dev", limit=3, cursor=first.cursor), submit(enqueuer))
         assert ids(second) == shown[3:]
 
 
 async def test_a_cursor_whose_job_has_left_the_index_goes_on_after_its_place(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
 ) -> None:
-    shown = await submit_at_once(redis, intake, 10)
+    shown = await submit_at_once(redis, enqueuer, 10)
     first = await read_page(redis, "dev", state=State.QUEUED, limit=4)
     await worker.claim(10)
     await redis.zadd("pressroom:jobs:dev:queued", {one: 1_700_000_000_000 for one in shown if one != shown[3]})
@@ -89,9 +89,9 @@ async def test_a_cursor_whose_job_has_left_the_index_goes_on_after_its_place(
     assert ids(second) == shown[4:8], "those of the same millisecond that come after it are not skipped"
 
 
-async def test_a_cursor_whose_job_is_gone_for_good_goes_on_too(redis: ArqRedis, intake: Intake) -> None:
-    shown = await submit_at_once(redis, intake, 5)
-    older = [await submit(intake) for _ in range(2)]
+async def test_a_cursor_whose_job_is_gone_for_good_goes_on_too(redis: ArqRedis, enqueuer: Enqueuer) -> None:
+    shown = await submit_at_once(redis, enqueuer, 5)
+    older = [await submit(enqueuer) for _ in range(2)]
     await redis.zadd("pressroom:jobs:dev", dict.fromkeys(older, 1_600_000_000_000))
     first = await read_page(redis, "dev", limit=2)
     await redis.zrem("pressroom:jobs:dev", *shown[:2])
@@ -99,8 +99,8 @@ async def test_a_cursor_whose_job_is_gone_for_good_goes_on_too(redis: ArqRedis, 
     assert ids(second) == shown[2:] + sorted(older, reverse=True)
 
 
-async def test_records_that_have_vanished_are_left_out_and_leave_the_index(redis: ArqRedis, intake: Intake) -> None:
-    shown = await submit_at_once(redis, intake, 7)
+async def test_records_that_have_vanished_are_left_out_and_leave_the_index(redis: ArqRedis, enqueuer: Enqueuer) -> None:
+    shown = await submit_at_once(redis, enqueuer, 7)
     for one in shown[1], shown[2], shown[4]:
         await redis.delete(f"pressroom:job:{one}")
     assert await all_pages(redis) == [[shown[0], shown[3], shown[5]], [shown[6]]]
@@ -111,11 +111,11 @@ async def test_records_that_have_vanished_are_left_out_and_leave_the_index(redis
         await redis.hincrby("pressroom:queue:default", "in:queued", -1)
 
 
-async def test_a_state_is_its_own_list(redis: ArqRedis, intake: Intake, worker: FakeWorker) -> None:
-    running, done = await submit(intake, owner="a"), await submit(intake)
+async def test_a_state_is_its_own_list(redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker) -> None:
+    running, done = await submit(enqueuer, owner="a"), await submit(enqueuer)
     taken = {job.id: job for job in (await worker.claim()).jobs}
     await worker.finish(taken[done])
-    later = await submit(intake, delay_ms=60_000)
+    later = await submit(enqueuer, delay_ms=60_000)
     for state, owner, expected in (
         (State.RUNNING, "a", [running]),
         (State.RUNNING, "dev", []),
@@ -126,17 +126,17 @@ async def test_a_state_is_its_own_list(redis: ArqRedis, intake: Intake, worker: 
         assert ids(await read_page(redis, owner, state=state)) == expected
 
 
-async def test_a_kind_is_a_list_of_its_own(redis: ArqRedis, intake: Intake) -> None:
-    rare = await submit(intake, kind="rare")
-    others = {await submit(intake) for _ in range(4)}
-    assert await all_pages(redis, shelves.of_kind("dev", "rare")) == [[rare]]
-    assert {one for page in await all_pages(redis, shelves.of_kind("dev", "echo")) for one in page} == others
+async def test_a_kind_is_a_list_of_its_own(redis: ArqRedis, enqueuer: Enqueuer) -> None:
+    rare = await submit(enqueuer, kind="rare")
+    others = {await submit(enqueuer) for _ in range(4)}
+    assert await all_pages(redis, indexes.of_kind("dev", "rare")) == [[rare]]
+    assert {one for page in await all_pages(redis, indexes.of_kind("dev", "echo")) for one in page} == others
     assert len(ids(await read_page(redis, "dev"))) == 5
-    assert ids(await read_page(redis, shelves.of_kind("dev", "rare"), state=State.QUEUED)) == [rare]
+    assert ids(await read_page(redis, indexes.of_kind("dev", "rare"), state=State.QUEUED)) == [rare]
 
 
-async def test_a_page_may_be_bounded_in_time(redis: ArqRedis, intake: Intake) -> None:
-    shown = await submit_at_once(redis, intake, 3)
+async def test_a_page_may_be_bounded_in_time(redis: ArqRedis, enqueuer: Enqueuer) -> None:
+    shown = await submit_at_once(redis, enqueuer, 3)
     await redis.zadd("pressroom:jobs:dev", {one: 1_000 * (3 - n) for n, one in enumerate(shown)})
     assert await all_pages(redis, since_ms=2_000) == [shown[:2]]
     assert await all_pages(redis, until_ms=2_000) == [shown[1:]]
@@ -162,8 +162,8 @@ async def test_a_cursor_that_is_none_of_ours_is_refused(redis: ArqRedis, cursor:
         await read_page(redis, "dev", cursor=cursor)
 
 
-async def test_a_forged_cursor_does_no_harm(redis: ArqRedis, intake: Intake) -> None:
-    await submit(intake)
+async def test_a_forged_cursor_does_no_harm(redis: ArqRedis, enqueuer: Enqueuer) -> None:
+    await submit(enqueuer)
     for forged in (b"0:", b"-5:x", b"9" * 400 + b":x", b"1:a:b:c", "1:größe".encode()):
         page = await read_page(redis, "dev", cursor=base64.urlsafe_b64encode(forged).decode())
         assert len(page.records) <= 1

@@ -7,8 +7,8 @@ from itertools import chain
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.jobs.enqueue import Intake
-from tasks.queue.records import indexes as shelves
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.records import indexes
 from tasks.queue.records import list as read_module
 from tasks.queue.records.list import Listing, Selection
 from tasks.queue.records.record import State
@@ -33,20 +33,20 @@ async def all_ids(listing: Listing, selection: Selection, limit: int = 3) -> lis
         assert len(pages) < 300, "a cursor goes round in circles"
 
 
-async def submit_at(redis: ArqRedis, intake: Intake, created: int, **fields: str) -> str:
+async def submit_at(redis: ArqRedis, enqueuer: Enqueuer, created: int, **fields: str) -> str:
     """A job that was made at this time, as far as its indexes know."""
-    job_id = await submit(intake, **fields)
+    job_id = await submit(enqueuer, **fields)
     owner, kind = fields.get("owner", "dev"), fields.get("kind", "echo")
-    for shelf in shelves.of_job(owner, kind).split():
-        await redis.zadd(f"pressroom:jobs:{shelf}", {job_id: created})
-        await redis.zadd(f"pressroom:jobs:{shelf}:queued", {job_id: created})
+    for job_index in indexes.of_job(owner, kind).split():
+        await redis.zadd(f"pressroom:jobs:{job_index}", {job_id: created})
+        await redis.zadd(f"pressroom:jobs:{job_index}:queued", {job_id: created})
     return job_id
 
 
-async def test_several_shelves_are_one_list(redis: ArqRedis, intake: Intake, listing: Listing) -> None:
+async def test_several_shelves_are_one_list(redis: ArqRedis, enqueuer: Enqueuer, listing: Listing) -> None:
     """Also where jobs of two shelves are of the same millisecond."""
     owners = ("a", "b", "c")
-    made = [(n // 4, await submit_at(redis, intake, n // 4, owner=owners[n % 3])) for n in range(30)]
+    made = [(n // 4, await submit_at(redis, enqueuer, n // 4, owner=owners[n % 3])) for n in range(30)]
     expected = [job_id for _, job_id in sorted(made, reverse=True)]
     for limit in (1, 4, 7, 100):
         pages = await all_ids(listing, Selection(owners), limit)
@@ -80,17 +80,17 @@ async def of(redis: ArqRedis, *owners: str) -> set[str]:
 
 
 async def test_more_jobs_of_one_millisecond_than_one_look_takes(
-    redis: ArqRedis, intake: Intake, listing: Listing
+    redis: ArqRedis, enqueuer: Enqueuer, listing: Listing
 ) -> None:
-    made = {await submit_at(redis, intake, 7) for _ in range(230)}
+    made = {await submit_at(redis, enqueuer, 7) for _ in range(230)}
     shown = list(chain(*await all_ids(listing, Selection(("dev",)), 50)))
     assert Counter(shown) == dict.fromkeys(made, 1)
 
 
-async def test_names_and_ids_are_found_by_their_beginnings(intake: Intake, listing: Listing) -> None:
-    holiday = await submit(intake, name="Holiday-1.jpg")
-    other = await submit(intake, name="holler.jpg")
-    nameless = await submit(intake)
+async def test_names_and_ids_are_found_by_their_beginnings(enqueuer: Enqueuer, listing: Listing) -> None:
+    holiday = await submit(enqueuer, name="Holiday-1.jpg")
+    other = await submit(enqueuer, name="holler.jpg")
+    nameless = await submit(enqueuer)
 
     async def found(prefix: str) -> set[str]:
         return set(chain(*await all_ids(listing, Selection(("dev",), prefix=prefix))))
@@ -103,20 +103,20 @@ async def test_names_and_ids_are_found_by_their_beginnings(intake: Intake, listi
     assert await found("%") == await found(".*") == await found("[") == set()
 
 
-async def test_of_a_queue_only_its_jobs_are_found(intake: Intake, listing: Listing) -> None:
-    media, reports = await submit(intake, queue="media"), await submit(intake, queue="reports")
+async def test_of_a_queue_only_its_jobs_are_found(enqueuer: Enqueuer, listing: Listing) -> None:
+    media, reports = await submit(enqueuer, queue="media"), await submit(enqueuer, queue="reports")
     assert await all_ids(listing, Selection(("dev",), queue="media")) == [[media]]
     assert await all_ids(listing, Selection(("dev",), queue="reports", state=State.QUEUED)) == [[reports]]
     assert await all_ids(listing, Selection(("dev",), queue="default")) == [[]]
 
 
 async def test_a_page_looks_at_so_many_records_and_gives_a_cursor(
-    intake: Intake, listing: Listing, monkeypatch: pytest.MonkeyPatch
+    enqueuer: Enqueuer, listing: Listing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(read_module, "LOOK_AT_MOST", 10)
-    wanted = await submit(intake, name="needle")
+    wanted = await submit(enqueuer, name="needle")
     for _ in range(25):
-        await submit(intake, name="hay")
+        await submit(enqueuer, name="hay")
     selection, cursor, pages = Selection(("dev",), prefix="needle"), None, []
     while True:
         found = await listing.ids(selection, limit=5, cursor=cursor)
@@ -130,12 +130,12 @@ async def test_a_page_looks_at_so_many_records_and_gives_a_cursor(
 
 
 async def test_a_whole_id_is_found_at_once_wherever_it_stands(
-    redis: ArqRedis, intake: Intake, listing: Listing, monkeypatch: pytest.MonkeyPatch
+    redis: ArqRedis, enqueuer: Enqueuer, listing: Listing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(read_module, "LOOK_AT_MOST", 1)
-    oldest = await submit_at(redis, intake, 5)
+    oldest = await submit_at(redis, enqueuer, 5)
     for n in range(3):
-        await submit_at(redis, intake, 10 + n)
+        await submit_at(redis, enqueuer, 10 + n)
     assert await all_ids(listing, Selection(("dev",), prefix=oldest.upper())) == [[oldest]]
     for other in (
         Selection(("another",), prefix=oldest),
@@ -148,9 +148,9 @@ async def test_a_whole_id_is_found_at_once_wherever_it_stands(
 
 
 async def test_what_has_expired_is_not_listed_and_shortens_no_page(
-    redis: ArqRedis, intake: Intake, listing: Listing, worker: FakeWorker
+    redis: ArqRedis, enqueuer: Enqueuer, listing: Listing, worker: FakeWorker
 ) -> None:
-    made = [await submit_at(redis, intake, n) for n in range(6)]
+    made = [await submit_at(redis, enqueuer, n) for n in range(6)]
     for job in (await worker.claim()).jobs:
         await worker.finish(job)
         if job.id in made[2:5]:
@@ -161,11 +161,11 @@ async def test_what_has_expired_is_not_listed_and_shortens_no_page(
 
 
 async def test_jobs_are_counted_by_state_and_time(
-    redis: ArqRedis, intake: Intake, listing: Listing, worker: FakeWorker
+    redis: ArqRedis, enqueuer: Enqueuer, listing: Listing, worker: FakeWorker
 ) -> None:
     for n in range(3):
-        await submit_at(redis, intake, n)
-    await submit(intake, owner="a", delay_ms=60_000)
+        await submit_at(redis, enqueuer, n)
+    await submit(enqueuer, owner="a", delay_ms=60_000)
     both = Selection(("dev", "a"), state=State.RUNNING, prefix="x")
     assert await listing.counts(both) == {**dict.fromkeys(State, 0), State.QUEUED: 3, State.SCHEDULED: 1}
     assert (await listing.counts(Selection(("dev",), since_ms=1, until_ms=1)))[State.QUEUED] == 1

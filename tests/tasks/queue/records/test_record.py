@@ -5,7 +5,7 @@ import json
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.records.record import Priority, Record, State, new_id
 from tests.support.queue.submissions import record_of, submission
 
@@ -71,11 +71,11 @@ def test_a_record_is_a_tombstone_from_its_expiry_on(now_ms: int, expired: bool) 
     assert not Record.from_hash("a", BARE).expired(now_ms)
 
 
-async def test_what_a_submit_answers_is_what_is_read_back(redis: ArqRedis, intake: Intake) -> None:
+async def test_what_a_submit_answers_is_what_is_read_back(redis: ArqRedis, enqueuer: Enqueuer) -> None:
     for fields in (
         {},
         {"name": "größe.png", "request_id": "r-1", "priority": Priority.HIGH, "params": {"a": ["\u2603"]}},
         {"delay_ms": 60_000, "priority": Priority.LOW, "queue": "media", "blobs": ("0" * 64,)},
     ):
-        accepted = await intake.accept(submission(**fields))
-        assert accepted.record == await record_of(redis, accepted.job_id)
+        submitted = await enqueuer.enqueue(submission(**fields))
+        assert submitted.record == await record_of(redis, submitted.job_id)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.records.record import State
 from tasks.queue.records.trimming import AT_ONCE, trim
 from tasks.queue.redis_keys import BLOB, JOB, JOBS
@@ -24,31 +24,31 @@ async def index(redis: ArqRedis, name: str) -> set[str]:
 
 
 async def test_an_index_loses_the_jobs_that_are_gone_and_keeps_the_others(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
 ) -> None:
-    ids = [await submit(intake) for _ in range(4)]
+    ids = [await submit(enqueuer) for _ in range(4)]
     for job in (await worker.claim(3)).jobs:
         await worker.finish(job, "failed")
     await redis.delete(JOB + ids[0], JOB + ids[2])
     assert await trimmed(redis) == 8, "two jobs, on two shelves, of all and of those that failed"
-    for shelf in ("dev", "dev/echo"):
-        assert await index(redis, JOBS + shelf) == {ids[1], ids[3]}
-        assert await index(redis, f"{JOBS}{shelf}:failed") == {ids[1]}
-        assert await index(redis, f"{JOBS}{shelf}:queued") == {ids[3]}
+    for job_index in ("dev", "dev/echo"):
+        assert await index(redis, JOBS + job_index) == {ids[1], ids[3]}
+        assert await index(redis, f"{JOBS}{job_index}:failed") == {ids[1]}
+        assert await index(redis, f"{JOBS}{job_index}:queued") == {ids[3]}
     assert await trimmed(redis) == 0
 
 
-async def test_an_index_of_a_state_loses_those_that_are_in_another(redis: ArqRedis, intake: Intake) -> None:
-    job_id = await submit(intake)
+async def test_an_index_of_a_state_loses_those_that_are_in_another(redis: ArqRedis, enqueuer: Enqueuer) -> None:
+    job_id = await submit(enqueuer)
     await redis.zadd(f"{JOBS}dev:running", {job_id: 1})
     assert await trimmed(redis) == 1
     assert await redis.exists(f"{JOBS}dev:running") == 0
     assert await index(redis, f"{JOBS}dev:queued") == {job_id}
 
 
-async def test_an_owner_may_be_called_like_a_state(redis: ArqRedis, intake: Intake) -> None:
+async def test_an_owner_may_be_called_like_a_state(redis: ArqRedis, enqueuer: Enqueuer) -> None:
     """From before such names were refused."""
-    job_id = await submit(intake, owner="failed")
+    job_id = await submit(enqueuer, owner="failed")
     assert await trimmed(redis) == 0
     assert await index(redis, f"{JOBS}failed") == await index(redis, f"{JOBS}failed:queued") == {job_id}
 
@@ -76,9 +76,9 @@ async def test_indexes_of_other_things_lose_what_is_gone(redis: ArqRedis, name: 
     assert await redis.keys("*") == []
 
 
-async def test_who_is_gone_needs_no_blob(redis: ArqRedis, intake: Intake) -> None:
+async def test_who_is_gone_needs_no_blob(redis: ArqRedis, enqueuer: Enqueuer) -> None:
     one, other = "a" * 64, "b" * 64
-    job_id = await submit(intake, blobs=(one,))
+    job_id = await submit(enqueuer, blobs=(one,))
     await redis.sadd(BLOB + other, "0" * 32, "upload:" + "0" * 32)
     await trimmed(redis)
     assert await redis.smembers(BLOB + one) == {job_id.encode()}
@@ -86,12 +86,12 @@ async def test_who_is_gone_needs_no_blob(redis: ArqRedis, intake: Intake) -> Non
 
 
 async def test_a_dry_run_counts_the_same_and_changes_nothing(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
 ) -> None:
     async def everything() -> dict[bytes, Any]:
         return {key: await redis.dump(key) for key in await redis.keys("*")}
 
-    ids = [await submit(intake, blobs=("a" * 64,)) for _ in range(3)]
+    ids = [await submit(enqueuer, blobs=("a" * 64,)) for _ in range(3)]
     for job in (await worker.claim()).jobs:
         await worker.finish(job)
     await redis.delete(JOB + ids[0])

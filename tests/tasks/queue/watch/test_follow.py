@@ -9,7 +9,7 @@ from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
 from tasks.queue.connect import close, connect
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.records.record import Record, State
 from tasks.queue.watch.watch import Watch
 from tasks.settings import Settings
@@ -28,8 +28,8 @@ async def following(changes: AsyncGenerator[Record | None]) -> Record:
     return record
 
 
-async def test_every_change_is_told_until_the_end(intake: Intake, worker: FakeWorker, watch: Watch) -> None:
-    job_id = await submit(intake)
+async def test_every_change_is_told_until_the_end(enqueuer: Enqueuer, worker: FakeWorker, watch: Watch) -> None:
+    job_id = await submit(enqueuer)
     async with aclosing(watch.follow(job_id, LONG_S)) as changes:
         assert (await following(changes)).state is State.QUEUED
         job = await worker.one()
@@ -47,8 +47,8 @@ async def test_every_change_is_told_until_the_end(intake: Intake, worker: FakeWo
             await anext(changes)
 
 
-async def test_of_a_job_that_has_ended_the_end_is_told(intake: Intake, worker: FakeWorker, watch: Watch) -> None:
-    job_id = await submit(intake)
+async def test_of_a_job_that_has_ended_the_end_is_told(enqueuer: Enqueuer, worker: FakeWorker, watch: Watch) -> None:
+    job_id = await submit(enqueuer)
     await worker.finish(await worker.one())
     assert [record and record.state async for record in watch.follow(job_id, LONG_S)] == [State.SUCCEEDED]
 
@@ -57,17 +57,17 @@ async def test_of_an_unknown_job_nothing_is_told(watch: Watch) -> None:
     assert [record async for record in watch.follow("nobody", LONG_S)] == []
 
 
-async def test_silence_is_told_too(intake: Intake, watch: Watch) -> None:
-    job_id = await submit(intake)
+async def test_silence_is_told_too(enqueuer: Enqueuer, watch: Watch) -> None:
+    job_id = await submit(enqueuer)
     async with aclosing(watch.follow(job_id, 0.01)) as changes:
         assert (await following(changes)).state is State.QUEUED
         assert [await anext(changes) for _ in range(3)] == [None] * 3
 
 
 async def test_who_is_slow_is_told_the_latest_and_nothing_is_kept_for_him(
-    intake: Intake, worker: FakeWorker, watch: Watch
+    enqueuer: Enqueuer, worker: FakeWorker, watch: Watch
 ) -> None:
-    job_id = await submit(intake)
+    job_id = await submit(enqueuer)
     async with aclosing(watch.follow(job_id, LONG_S)) as changes:
         await following(changes)
         job = await worker.one()
@@ -79,9 +79,9 @@ async def test_who_is_slow_is_told_the_latest_and_nothing_is_kept_for_him(
 
 
 async def test_all_who_follow_one_job_read_it_once(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, watch: Watch
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, watch: Watch
 ) -> None:
-    job_id = await submit(intake)
+    job_id = await submit(enqueuer)
 
     async def states() -> list[State]:
         return [record.state async for record in watch.follow(job_id, LONG_S) if record is not None]
@@ -100,8 +100,8 @@ async def test_all_who_follow_one_job_read_it_once(
     assert len(await redis.client_list(_type="pubsub")) == 1
 
 
-async def test_who_stops_following_is_forgotten(redis: ArqRedis, intake: Intake, watch: Watch) -> None:
-    job_id = await submit(intake)
+async def test_who_stops_following_is_forgotten(redis: ArqRedis, enqueuer: Enqueuer, watch: Watch) -> None:
+    job_id = await submit(enqueuer)
     async with aclosing(watch.follow(job_id, LONG_S)) as changes:
         await following(changes)
         assert (await redis.pubsub_numsub(f"pressroom:changes:{job_id}"))[0][1] == 1
@@ -115,9 +115,9 @@ async def test_an_outage_is_silence_and_then_the_latest() -> None:
     with Valkey(appendonly=True) as valkey:
         redis = connect(valkey.url)
         settings = Settings(_env_file=None)
-        intake, worker, watch = Intake(redis, settings), FakeWorker(redis, settings), Watch(redis)
+        enqueuer, worker, watch = Enqueuer(redis, settings), FakeWorker(redis, settings), Watch(redis)
         watch.start()
-        job_id = await submit(intake)
+        job_id = await submit(enqueuer)
         async with aclosing(watch.follow(job_id, 0.05)) as changes:
             await following(changes)
             await redis.execute_command("WAITAOF", 1, 0, 2_000)  # type: ignore[no-untyped-call]

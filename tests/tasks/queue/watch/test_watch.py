@@ -9,7 +9,7 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.queue.connect import close, connect
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.records.record import Record, State
 from tasks.queue.watch import watch as watch_module
 from tasks.queue.watch.watch import Watch
@@ -22,9 +22,9 @@ AWAKE_S = 10.0
 """Nobody here waits so long: who does was not woken."""
 
 
-async def running(intake: Intake, worker: FakeWorker, count: int) -> list[Taken]:
+async def running(enqueuer: Enqueuer, worker: FakeWorker, count: int) -> list[Taken]:
     for _ in range(count):
-        await submit(intake)
+        await submit(enqueuer)
     jobs = (await worker.claim(count)).jobs
     assert len(jobs) == count
     return jobs
@@ -52,9 +52,9 @@ async def subscribed(redis: ArqRedis, count: int) -> None:
             await asyncio.sleep(0.005)
 
 
-async def test_a_waiter_is_woken_within_milliseconds(intake: Intake, worker: FakeWorker, watch: Watch) -> None:
+async def test_a_waiter_is_woken_within_milliseconds(enqueuer: Enqueuer, worker: FakeWorker, watch: Watch) -> None:
     delays = []
-    for job in await running(intake, worker, 30):
+    for job in await running(enqueuer, worker, 30):
         waiting = asyncio.create_task(ended(watch, job.id))
         await asyncio.sleep(0.01)
         finished = time.monotonic()
@@ -64,16 +64,16 @@ async def test_a_waiter_is_woken_within_milliseconds(intake: Intake, worker: Fak
     assert statistics.median(delays) < 0.02
 
 
-async def test_a_job_that_has_ended_is_answered_at_once(intake: Intake, worker: FakeWorker, watch: Watch) -> None:
-    (job,) = await running(intake, worker, 1)
+async def test_a_job_that_has_ended_is_answered_at_once(enqueuer: Enqueuer, worker: FakeWorker, watch: Watch) -> None:
+    (job,) = await running(enqueuer, worker, 1)
     await worker.finish(job)
     assert (await ended(watch, job.id)).state is State.SUCCEEDED
 
 
-async def test_no_wake_is_lost_wherever_the_end_falls(intake: Intake, worker: FakeWorker, watch: Watch) -> None:
+async def test_no_wake_is_lost_wherever_the_end_falls(enqueuer: Enqueuer, worker: FakeWorker, watch: Watch) -> None:
     """The end comes before, between and after the waiter's subscription and its look at the record."""
     for _ in range(30):
-        for n, job in enumerate(await running(intake, worker, 100)):
+        for n, job in enumerate(await running(enqueuer, worker, 100)):
             waiting = asyncio.create_task(ended(watch, job.id))
             for _ in range(n % 25):
                 await asyncio.sleep(0)
@@ -82,10 +82,10 @@ async def test_no_wake_is_lost_wherever_the_end_falls(intake: Intake, worker: Fa
 
 
 async def test_no_wake_is_lost_by_those_who_leave_and_come_back(
-    intake: Intake, worker: FakeWorker, watch: Watch
+    enqueuer: Enqueuer, worker: FakeWorker, watch: Watch
 ) -> None:
     """Subscriptions and their ends overtake each other: a confirmation may belong to the wait before."""
-    for n, job in enumerate(await running(intake, worker, 500)):
+    for n, job in enumerate(await running(enqueuer, worker, 500)):
         for _ in range(n % 4):
             await watch.wait_until_ended(job.id, 0)
         waiting = asyncio.create_task(ended(watch, job.id))
@@ -95,9 +95,9 @@ async def test_no_wake_is_lost_by_those_who_leave_and_come_back(
 
 
 async def test_a_wait_that_begins_while_the_connection_is_made_is_subscribed(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
 ) -> None:
-    for n, job in enumerate(await running(intake, worker, 40)):
+    for n, job in enumerate(await running(enqueuer, worker, 40)):
         watch = Watch(redis)
         watch.start()
         for _ in range(n):
@@ -110,9 +110,9 @@ async def test_a_wait_that_begins_while_the_connection_is_made_is_subscribed(
 
 
 async def test_any_number_of_waiters_share_one_connection(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, watch: Watch
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, watch: Watch
 ) -> None:
-    jobs = await running(intake, worker, 100)
+    jobs = await running(enqueuer, worker, 100)
     waiting = [asyncio.create_task(ended(watch, job.id)) for job in jobs for _ in range(5)]
     await subscribed(redis, 100)
     assert len(await redis.client_list(_type="pubsub")) == 1
@@ -122,9 +122,9 @@ async def test_any_number_of_waiters_share_one_connection(
 
 
 async def test_who_waits_is_woken_though_the_connection_was_killed(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, watch: Watch
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, watch: Watch
 ) -> None:
-    for n, job in enumerate(await running(intake, worker, 6)):
+    for n, job in enumerate(await running(enqueuer, worker, 6)):
         waiting = asyncio.create_task(ended(watch, job.id))
         await subscribed(redis, 1)
         await redis.client_kill_filter(_type="pubsub")
@@ -135,9 +135,9 @@ async def test_who_waits_is_woken_though_the_connection_was_killed(
 
 
 async def test_a_wait_that_begins_after_the_connection_was_killed_is_served_by_the_next(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, watch: Watch
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, watch: Watch
 ) -> None:
-    jobs = await running(intake, worker, 2)
+    jobs = await running(enqueuer, worker, 2)
     first = asyncio.create_task(ended(watch, jobs[0].id))
     await subscribed(redis, 1)
     await redis.client_kill_filter(_type="pubsub")
@@ -160,14 +160,14 @@ async def proxy(valkey: Valkey) -> AsyncIterator[Proxy]:
 
 
 async def test_a_connection_that_has_gone_silent_is_given_up(
-    intake: Intake, worker: FakeWorker, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+    enqueuer: Enqueuer, worker: FakeWorker, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No reset, no error: a router that has forgotten the connection just drops what is sent."""
     monkeypatch.setattr(watch_module, "PING_S", 0.1)
     client = connect(f"redis://127.0.0.1:{proxy.port}/0")
     watch = Watch(client)
     watch.start()
-    (job,) = await running(intake, worker, 1)
+    (job,) = await running(enqueuer, worker, 1)
     waiting = asyncio.create_task(ended(watch, job.id))
     async with asyncio.timeout(5):
         while not proxy.silence(b"SUBSCRIBE"):
@@ -179,9 +179,9 @@ async def test_a_connection_that_has_gone_silent_is_given_up(
 
 
 async def test_after_its_time_a_waiter_gets_the_record_as_it_then_stands(
-    intake: Intake, worker: FakeWorker, watch: Watch
+    enqueuer: Enqueuer, worker: FakeWorker, watch: Watch
 ) -> None:
-    job_id = await submit(intake)
+    job_id = await submit(enqueuer)
     waiting = asyncio.create_task(watch.wait_until_ended(job_id, 0.2))
     await asyncio.sleep(0.05)
     await worker.claim()
@@ -190,8 +190,8 @@ async def test_after_its_time_a_waiter_gets_the_record_as_it_then_stands(
     assert record.state is State.RUNNING
 
 
-async def test_progress_does_not_end_the_wait(intake: Intake, worker: FakeWorker, watch: Watch) -> None:
-    (job,) = await running(intake, worker, 1)
+async def test_progress_does_not_end_the_wait(enqueuer: Enqueuer, worker: FakeWorker, watch: Watch) -> None:
+    (job,) = await running(enqueuer, worker, 1)
     waiting = asyncio.create_task(ended(watch, job.id))
     for done in range(5):
         assert await worker.progress(job, done)
@@ -208,9 +208,9 @@ async def test_nobody_waits_for_a_job_that_is_unknown(watch: Watch) -> None:
 
 
 async def test_the_last_waiter_to_leave_ends_the_subscription(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, watch: Watch
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, watch: Watch
 ) -> None:
-    (job,) = await running(intake, worker, 1)
+    (job,) = await running(enqueuer, worker, 1)
     short = asyncio.create_task(watch.wait_until_ended(job.id, 0.05))
     given_up = asyncio.create_task(watch.wait_until_ended(job.id, AWAKE_S))
     stays = asyncio.create_task(ended(watch, job.id))
@@ -225,9 +225,9 @@ async def test_the_last_waiter_to_leave_ends_the_subscription(
 
 
 async def test_a_closed_watch_gives_waiters_the_record_as_it_stands(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, watch: Watch
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, watch: Watch
 ) -> None:
-    jobs = await running(intake, worker, 2)
+    jobs = await running(enqueuer, worker, 2)
     waiting = [asyncio.create_task(watch.wait_until_ended(job.id, AWAKE_S)) for job in jobs for _ in range(2)]
     await subscribed(redis, 2)
     watch.close()
@@ -238,9 +238,9 @@ async def test_a_closed_watch_gives_waiters_the_record_as_it_stands(
 
 
 async def test_a_closed_watch_ends_what_followers_are_told(
-    redis: ArqRedis, intake: Intake, worker: FakeWorker, watch: Watch
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, watch: Watch
 ) -> None:
-    (job,) = await running(intake, worker, 1)
+    (job,) = await running(enqueuer, worker, 1)
 
     async def told() -> list[State | None]:
         return [record.state if record else None async for record in watch.follow(job.id, AWAKE_S)]
@@ -255,10 +255,10 @@ async def test_a_closed_watch_ends_what_followers_are_told(
 
 
 async def test_a_closed_watch_lets_go_who_waits_for_a_confirmation(
-    intake: Intake, worker: FakeWorker, redis: ArqRedis
+    enqueuer: Enqueuer, worker: FakeWorker, redis: ArqRedis
 ) -> None:
     """As while the connection that confirms is away."""
-    (job,) = await running(intake, worker, 1)
+    (job,) = await running(enqueuer, worker, 1)
     watch = Watch(redis)  # never started
     waiting = asyncio.create_task(watch.wait_until_ended(job.id, AWAKE_S))
     await asyncio.sleep(0)

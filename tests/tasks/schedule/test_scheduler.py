@@ -10,15 +10,15 @@ from arq.constants import job_key_prefix
 
 from tasks.kind import Kind
 from tasks.queue.jobs.cancel import Canceller
-from tasks.queue.jobs.enqueue import Intake, Submission
+from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Record, State
 from tasks.queue.redis_keys import BLOB, RUNS, RUNS_KEPT, SCHEDULES, SECOND_MS
 from tasks.refusal import Refusal
 from tasks.schedule.cron import next_due
-from tasks.schedule.firing import DUE_AT_ONCE, Due, Firing
 from tasks.schedule.runs import Run, last_runs, read_runs
-from tasks.schedule.store import Line, Misfire, Overlap, Schedule, Timetable, Wishes
+from tasks.schedule.scheduler import DUE_AT_ONCE, Due, Scheduler
+from tasks.schedule.store import BuiltInSchedule, Misfire, Overlap, Schedule, SchedulePatch, ScheduleStore
 from tasks.settings import SYSTEM, Settings
 from tests.support.kinds import KINDS
 
@@ -32,18 +32,18 @@ class Clockwork:
     def __init__(self, redis: ArqRedis, settings: Settings) -> None:
         self.redis = redis
         self.settings = settings
-        self.timetable = Timetable(redis, settings)
-        self.firing = Firing(redis, settings)
+        self.schedule_store = ScheduleStore(redis, settings)
+        self.scheduler = Scheduler(redis, settings)
 
     async def schedule(
         self, cron: str = "0 * * * *", *, owner: str = "alice", overlap: Overlap = "skip", misfire: Misfire = 3600
     ) -> Schedule:
-        wishes = Wishes(cron=cron, timezone="UTC", overlap=overlap, misfire=misfire, name="hourly")
+        patch = SchedulePatch(cron=cron, timezone="UTC", overlap=overlap, misfire=misfire, name="hourly")
         submission = Submission("nothing", "default", owner, '{"times":7}', blobs=(BLOB_OF_IT,), name="its job")
-        return await self.timetable.create(owner, wishes, submission)
+        return await self.schedule_store.create(owner, patch, submission)
 
     async def now_ms(self) -> int:
-        return (await self.firing.look()).now_ms
+        return (await self.scheduler.look()).now_ms
 
     async def fall_due(self, schedule: Schedule, ago_ms: int = 0) -> int:
         """Let it be due since some time ago."""
@@ -52,7 +52,7 @@ class Clockwork:
         return due_ms
 
     async def tick(self, schedule: Schedule, due_ms: int) -> list[Any]:
-        return await self.firing.fire(schedule.id, due_ms, await self.now_ms())
+        return await self.scheduler.fire(schedule.id, due_ms, await self.now_ms())
 
     async def runs(self, schedule: Schedule) -> list[Run]:
         return (await read_runs(self.redis, schedule.id, limit=100, cursor=None))[0]
@@ -77,13 +77,13 @@ class TestFiring:
     async def test_a_due_time_becomes_a_job_and_the_next_is_noted(self, clockwork: Clockwork) -> None:
         schedule = await clockwork.schedule()
         due_ms = await clockwork.fall_due(schedule)
-        assert (await clockwork.firing.look()).due == ((schedule.id, due_ms),)
+        assert (await clockwork.scheduler.look()).due == ((schedule.id, due_ms),)
         verdict, job_id, _ = await clockwork.tick(schedule, due_ms)
         job = await clockwork.record(job_id)
         assert (verdict, job_id) == ("made", schedule.run_id(due_ms))
         assert (job.kind, job.owner, job.params, job.name) == ("nothing", "alice", '{"times":7}', "its job")
         assert (job.schedule, job.schedule_due_at, job.state) == (schedule.id, due_ms, State.QUEUED)
-        after = await clockwork.timetable.read("alice", schedule.id)
+        after = await clockwork.schedule_store.read("alice", schedule.id)
         assert (after.next_ms, after.last_run) == (next_due("0 * * * *", "UTC", due_ms), job_id)
         assert await clockwork.runs(schedule) == [Run(due_ms, job)]
         assert await last_runs(clockwork.redis, [job_id]) == {job_id: Run(due_ms, job)}
@@ -98,11 +98,11 @@ class TestFiring:
     async def test_a_schedule_that_was_changed_or_deleted_meanwhile_is_left_alone(self, clockwork: Clockwork) -> None:
         schedule = await clockwork.schedule()
         due_ms = await clockwork.fall_due(schedule)
-        await clockwork.timetable.change(schedule, {"paused": True})
+        await clockwork.schedule_store.change(schedule, {"paused": True})
         assert await clockwork.tick(schedule, due_ms) == ["taken"]
-        await clockwork.timetable.delete(schedule)
+        await clockwork.schedule_store.delete(schedule)
         assert await clockwork.tick(schedule, due_ms) == ["taken"]
-        assert (await clockwork.firing.look()).due == ()
+        assert (await clockwork.scheduler.look()).due == ()
 
     async def test_timers_of_schedules_that_are_gone_hold_up_nobody(
         self, clockwork: Clockwork, redis: ArqRedis
@@ -110,26 +110,26 @@ class TestFiring:
         schedule = await clockwork.schedule()
         due_ms = await clockwork.fall_due(schedule)
         await redis.zadd(SCHEDULES, {f"{n:032x}": 1 for n in range(DUE_AT_ONCE + 1)})
-        look = await clockwork.firing.look()
+        look = await clockwork.scheduler.look()
         assert schedule.id not in dict(look.due)
         for gone, at in look.due:
-            assert await clockwork.firing.fire(gone, at, look.now_ms) == ["taken"]
-        assert (await clockwork.firing.look()).due == ((schedule.id, due_ms),)
+            assert await clockwork.scheduler.fire(gone, at, look.now_ms) == ["taken"]
+        assert (await clockwork.scheduler.look()).due == ((schedule.id, due_ms),)
 
     async def test_while_nothing_is_due_the_wait_is_told(self, clockwork: Clockwork) -> None:
-        assert (await clockwork.firing.look()).wait_ms is None
+        assert (await clockwork.scheduler.look()).wait_ms is None
         paused = await clockwork.schedule()
-        await clockwork.timetable.change(paused, {"paused": True})
-        assert (await clockwork.firing.look()).wait_ms is None
+        await clockwork.schedule_store.change(paused, {"paused": True})
+        assert (await clockwork.scheduler.look()).wait_ms is None
         schedule = await clockwork.schedule()
-        look = await clockwork.firing.look()
+        look = await clockwork.scheduler.look()
         assert look == Due(look.now_ms, (), (schedule.next_ms or 0) - look.now_ms)
 
     async def test_a_job_is_kept_for_thirty_times_its_interval(self, clockwork: Clockwork, redis: ArqRedis) -> None:
         expected = {"* * * * *": 30 * 60, "0 * * * *": 30 * 3600, "0 6 * * *": 28 * 86_400}
         for cron, seconds in expected.items():
             schedule = await clockwork.schedule(cron)
-            job_id = await clockwork.firing.run_now(schedule, await clockwork.now_ms())
+            job_id = await clockwork.scheduler.run_now(schedule, await clockwork.now_ms())
             await Canceller(redis, clockwork.settings).cancel(job_id)
             job = await clockwork.record(job_id)
             assert job.expires_at is not None
@@ -164,7 +164,7 @@ class TestRules:
         first = await clockwork.fall_due(schedule, ago_ms=50 * HOUR_MS)
         verdict, job_id, now = await clockwork.tick(schedule, first)
         assert verdict == "made"
-        assert len((await clockwork.firing.look()).due) == 0
+        assert len((await clockwork.scheduler.look()).due) == 0
         made, missed = await clockwork.runs(schedule)
         assert made.record is not None
         assert (made.record.id, made.due_at) == (job_id, now - now % HOUR_MS)
@@ -185,10 +185,10 @@ class TestRules:
     async def test_a_full_queue_takes_no_run(self, clockwork: Clockwork) -> None:
         schedule = await clockwork.schedule(overlap="allow")
         for _ in range(5):
-            await clockwork.firing.run_now(schedule, await clockwork.now_ms())
+            await clockwork.scheduler.run_now(schedule, await clockwork.now_ms())
         assert await clockwork.tick(schedule, await clockwork.fall_due(schedule)) == ["skipped", "queue_full"]
         with pytest.raises(Refusal, match="5 jobs wait"):
-            await clockwork.firing.run_now(schedule, await clockwork.now_ms())
+            await clockwork.scheduler.run_now(schedule, await clockwork.now_ms())
         assert [run.reason for run in await clockwork.runs(schedule)] == ["queue_full", *[None] * 5]
         ours = await clockwork.schedule(owner=SYSTEM)
         assert (await clockwork.tick(ours, await clockwork.fall_due(ours)))[0] == "made", (
@@ -200,9 +200,9 @@ class TestRules:
         await redis.hset(f"pressroom:schedule:{schedule.id}", "timezone", "Mars/Olympus")
         due_ms = await clockwork.fall_due(schedule)
         assert await clockwork.tick(schedule, due_ms) == ["paused", "unknown_timezone"]
-        paused = await clockwork.timetable.read("alice", schedule.id)
+        paused = await clockwork.schedule_store.read("alice", schedule.id)
         assert (paused.paused, paused.paused_reason, paused.next_ms) == (True, "unknown_timezone", None)
-        mended = await clockwork.timetable.change(paused, {"timezone": "Europe/Berlin", "paused": False})
+        mended = await clockwork.schedule_store.change(paused, {"timezone": "Europe/Berlin", "paused": False})
         assert (mended.paused, mended.paused_reason) == (False, None)
         assert mended.next_ms is not None
 
@@ -218,29 +218,29 @@ class TestByHand:
     async def test_a_run_by_hand_disturbs_no_due_time(self, clockwork: Clockwork) -> None:
         schedule = await clockwork.schedule()
         now_ms = await clockwork.now_ms()
-        job_id = await clockwork.firing.run_now(schedule, now_ms)
-        assert await clockwork.timetable.read("alice", schedule.id) == replace(schedule, last_run=job_id)
+        job_id = await clockwork.scheduler.run_now(schedule, now_ms)
+        assert await clockwork.schedule_store.read("alice", schedule.id) == replace(schedule, last_run=job_id)
         job = await clockwork.record(job_id)
         assert (job.schedule, job.schedule_due_at) == (schedule.id, now_ms)
         assert [run.record for run in await clockwork.runs(schedule)] == [job]
 
     async def test_whatever_else_runs_and_also_while_it_is_paused(self, clockwork: Clockwork) -> None:
-        schedule = await clockwork.timetable.change(await clockwork.schedule(), {"paused": True})
-        ids = {await clockwork.firing.run_now(schedule, await clockwork.now_ms()) for _ in range(2)}
+        schedule = await clockwork.schedule_store.change(await clockwork.schedule(), {"paused": True})
+        ids = {await clockwork.scheduler.run_now(schedule, await clockwork.now_ms()) for _ in range(2)}
         assert len(ids) == 2
 
     async def test_one_that_was_changed_meanwhile_runs_as_it_is_now(self, clockwork: Clockwork) -> None:
         schedule = await clockwork.schedule()
         stale = replace(schedule, revision="0", kind="echo")
-        job = await clockwork.record(await clockwork.firing.run_now(stale, await clockwork.now_ms()))
+        job = await clockwork.record(await clockwork.scheduler.run_now(stale, await clockwork.now_ms()))
         assert job.kind == "nothing"
-        await clockwork.timetable.delete(schedule)
+        await clockwork.schedule_store.delete(schedule)
         with pytest.raises(Refusal, match="just been deleted"):
-            await clockwork.firing.run_now(schedule, await clockwork.now_ms())
+            await clockwork.scheduler.run_now(schedule, await clockwork.now_ms())
 
     async def test_a_run_whose_job_is_forgotten_leaves_the_list(self, clockwork: Clockwork, redis: ArqRedis) -> None:
         schedule = await clockwork.schedule()
-        job_id = await clockwork.firing.run_now(schedule, await clockwork.now_ms())
+        job_id = await clockwork.scheduler.run_now(schedule, await clockwork.now_ms())
         await redis.zadd(RUNS + schedule.id, {"0" * 32: 1})
         assert [run.record.id for run in await clockwork.runs(schedule) if run.record] == [job_id]
         assert await redis.zcard(RUNS + schedule.id) == 1
@@ -258,48 +258,48 @@ class TestTheTimetable:
     async def test_it_holds_its_blobs_until_it_is_deleted(self, clockwork: Clockwork, redis: ArqRedis) -> None:
         schedule = await clockwork.schedule()
         assert await redis.smembers(BLOB + BLOB_OF_IT) == {f"schedule:{schedule.id}".encode()}
-        await clockwork.timetable.delete(schedule)
+        await clockwork.schedule_store.delete(schedule)
         assert await redis.keys("*") == []
 
-    @pytest.mark.parametrize("wishes", [{"cron": "* * * *"}, {"timezone": "Mars"}, {"cron": "0 0 30 2 *"}])
-    async def test_a_bad_change_changes_nothing(self, clockwork: Clockwork, wishes: Wishes) -> None:
+    @pytest.mark.parametrize("patch", [{"cron": "* * * *"}, {"timezone": "Mars"}, {"cron": "0 0 30 2 *"}])
+    async def test_a_bad_change_changes_nothing(self, clockwork: Clockwork, patch: SchedulePatch) -> None:
         schedule = await clockwork.schedule()
         with pytest.raises(Refusal):
-            await clockwork.timetable.change(schedule, wishes)
-        assert await clockwork.timetable.read("alice", schedule.id) == schedule
+            await clockwork.schedule_store.change(schedule, patch)
+        assert await clockwork.schedule_store.read("alice", schedule.id) == schedule
 
     async def test_what_was_due_while_it_was_paused_is_not_made_up_for(self, clockwork: Clockwork) -> None:
         schedule = await clockwork.schedule()
         await clockwork.fall_due(schedule, ago_ms=5 * HOUR_MS)
-        paused = await clockwork.timetable.change(schedule, {"paused": True})
-        resumed = await clockwork.timetable.change(paused, {"paused": False})
-        assert (await clockwork.firing.look()).due == ()
+        paused = await clockwork.schedule_store.change(schedule, {"paused": True})
+        resumed = await clockwork.schedule_store.change(paused, {"paused": False})
+        assert (await clockwork.scheduler.look()).due == ()
         assert resumed.next_ms is not None
         assert resumed.next_ms > await clockwork.now_ms()
 
     async def test_a_change_of_name_moves_no_due_time(self, clockwork: Clockwork) -> None:
         schedule = await clockwork.schedule()
         due_ms = await clockwork.fall_due(schedule, ago_ms=5_000)
-        changed = await clockwork.timetable.change(schedule, {"name": "other", "description": None})
+        changed = await clockwork.schedule_store.change(schedule, {"name": "other", "description": None})
         assert (changed.name, changed.next_ms) == ("other", due_ms)
 
 
-def line(cron: str = "0 3 * * *") -> Line:
+def line(cron: str = "0 3 * * *") -> BuiltInSchedule:
     kind: Kind[Any] = KINDS["nothing"]
-    return Line(kind, cron, "Does nothing.")
+    return BuiltInSchedule(kind, cron, "Does nothing.")
 
 
 class TestLinesOfThePage:
     async def installed(self, clockwork: Clockwork, cron: str = "0 3 * * *") -> Schedule:
-        await clockwork.timetable.install(line(cron))
-        return await clockwork.timetable.read("root", "nothing", admin=True)
+        await clockwork.schedule_store.install(line(cron))
+        return await clockwork.schedule_store.read("root", "nothing", admin=True)
 
     async def test_a_line_belongs_to_the_service_and_is_shown_to_admins(self, clockwork: Clockwork) -> None:
         schedule = await self.installed(clockwork)
         assert (schedule.owner, schedule.built_in, schedule.params) == (SYSTEM, True, "{}")
-        assert await clockwork.timetable.built_in() == [schedule]
+        assert await clockwork.schedule_store.built_in() == [schedule]
         with pytest.raises(Refusal):
-            await clockwork.timetable.read("alice", "nothing")
+            await clockwork.schedule_store.read("alice", "nothing")
 
     async def test_to_install_it_again_changes_nothing(self, clockwork: Clockwork) -> None:
         schedule = await self.installed(clockwork)
@@ -315,15 +315,15 @@ class TestLinesOfThePage:
 
     async def test_one_that_somebody_installs_is_not_retired(self, clockwork: Clockwork) -> None:
         schedule = await self.installed(clockwork)
-        await clockwork.timetable.retire(schedule, unseen_s=60)
-        assert await clockwork.timetable.built_in() == [schedule]
+        await clockwork.schedule_store.retire(schedule, unseen_s=60)
+        assert await clockwork.schedule_store.built_in() == [schedule]
         for _ in range(2):  # of two workers that say so, one is the second
-            await clockwork.timetable.retire(schedule, unseen_s=0)
-            assert await clockwork.timetable.built_in() == []
+            await clockwork.schedule_store.retire(schedule, unseen_s=0)
+            assert await clockwork.schedule_store.built_in() == []
 
     @pytest.mark.parametrize("cron", ["0 3 * * *", "0 4 * * *"])
     async def test_one_that_is_paused_stays_so(self, clockwork: Clockwork, cron: str) -> None:
-        await clockwork.timetable.change(await self.installed(clockwork), {"paused": True})
+        await clockwork.schedule_store.change(await self.installed(clockwork), {"paused": True})
         again = await self.installed(clockwork, cron)
         assert (again.paused, again.next_ms) == (True, None)
 
@@ -332,8 +332,8 @@ class TestBesideArqsCron:
     """ARQ's own cron enqueues under the id that our ticker gives a line's run."""
 
     async def due(self, clockwork: Clockwork) -> tuple[Schedule, int]:
-        await clockwork.timetable.install(line())
-        schedule = await clockwork.timetable.read("root", "nothing", admin=True)
+        await clockwork.schedule_store.install(line())
+        schedule = await clockwork.schedule_store.read("root", "nothing", admin=True)
         return schedule, await clockwork.fall_due(schedule)
 
     async def test_what_arq_has_enqueued_becomes_the_run(self, clockwork: Clockwork, redis: ArqRedis) -> None:
@@ -349,14 +349,14 @@ class TestBesideArqsCron:
         schedule, due_ms = await self.due(clockwork)
         await redis.enqueue_job("nothing", _job_id=schedule.run_id(due_ms))
         body = await redis.get(job_key_prefix + schedule.run_id(due_ms))
-        await Intake(redis, clockwork.settings).adopt(schedule.run_id(due_ms), "default", body or b"")
+        await Enqueuer(redis, clockwork.settings).adopt(schedule.run_id(due_ms), "default", body or b"")
         assert (await clockwork.tick(schedule, due_ms))[0] == "made"
         assert [run.due_at for run in await clockwork.runs(schedule)] == [due_ms]
         assert await redis.zcard("arq:queue") == 1
 
     async def test_an_overlap_withdraws_what_arq_has_enqueued(self, clockwork: Clockwork, redis: ArqRedis) -> None:
         schedule, due_ms = await self.due(clockwork)
-        await clockwork.firing.run_now(schedule, due_ms)
+        await clockwork.scheduler.run_now(schedule, due_ms)
         await redis.enqueue_job("nothing", _job_id=schedule.run_id(due_ms))
         assert await clockwork.tick(schedule, due_ms) == ["skipped", "overlap"]
         assert await redis.exists(job_key_prefix + schedule.run_id(due_ms)) == 0

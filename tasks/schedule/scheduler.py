@@ -5,13 +5,13 @@ from typing import Any, Final
 
 from redis.asyncio import Redis
 
-from tasks.queue.jobs.enqueue import Intake
+from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.records.record import new_id
 from tasks.queue.redis_keys import RUNS_KEPT, SCHEDULES, SECOND_MS
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
 from tasks.schedule.cron import catch_up, next_due
-from tasks.schedule.store import Schedule, Timetable
+from tasks.schedule.store import Schedule, ScheduleStore
 from tasks.settings import SYSTEM, Settings
 
 DUE_AT_ONCE: Final = 100
@@ -29,14 +29,14 @@ class Due:
     wait_ms: int | None
 
 
-class Firing:
+class Scheduler:
     """Makes the jobs of schedules."""
 
     def __init__(self, redis: "Redis[bytes]", settings: Settings) -> None:
         self._redis = redis
         self._settings = settings
-        self._timetable = Timetable(redis, settings)
-        self._intake = Intake(redis, settings)
+        self._schedule_store = ScheduleStore(redis, settings)
+        self._enqueuer = Enqueuer(redis, settings)
         self._tick = Script(redis, "submit/tick")
 
     async def look(self) -> Due:
@@ -55,7 +55,7 @@ class Firing:
 
         What `tick.lua` answers, or ["paused", code] if the schedule cannot be due again.
         """
-        schedule = await self._timetable.find(schedule_id)
+        schedule = await self._schedule_store.find(schedule_id)
         if schedule is None:
             # A timer that has lost its schedule would be due for ever, before those of others.
             await self._redis.zrem(SCHEDULES, schedule_id)
@@ -64,7 +64,7 @@ class Firing:
             look = catch_up(schedule.cron, schedule.timezone, due_ms=due_ms, now_ms=now_ms, late_ms=schedule.late_ms)
         except Refusal as refusal:
             # A zone that the world has given up, maybe: its owner is told, and the other schedules go on.
-            await self._timetable.pause(schedule, refusal.code)
+            await self._schedule_store.pause(schedule, refusal.code)
             return ["paused", refusal.code]
         payload: dict[str, Any] = {"due": due_ms, "next": look.next_ms, "missed": look.missed}
         if look.run_ms is not None:
@@ -89,7 +89,7 @@ class Firing:
                         limit=self._settings.max_waiting_jobs,
                     )
             # It was changed a moment ago.
-            current = await self._timetable.find(schedule.id)
+            current = await self._schedule_store.find(schedule.id)
         raise Refusal("not_found", f"Schedule {schedule.id!r} has just been deleted.")
 
     async def _say(self, schedule: Schedule, payload: dict[str, Any]) -> list[Any]:
@@ -105,7 +105,7 @@ class Firing:
         return answer
 
     def _job(self, schedule: Schedule, job_id: str, due_ms: int) -> dict[str, Any]:
-        job = self._intake.job(job_id, schedule.submission)
+        job = self._enqueuer.job(job_id, schedule.submission)
         # From one run to the next: so that history reaches back over some of them, but not for ever.
         first = next_due(schedule.cron, schedule.timezone, due_ms)
         interval_ms = next_due(schedule.cron, schedule.timezone, first) - first

@@ -5,7 +5,6 @@ import io
 import os
 import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from PIL import Image
 from tests.benchmarks.load import Load, put_under_load
 from tests.benchmarks.report import Report, Row, percentile
 from tests.benchmarks.system import ROOT
-from tests.support.servers import Valkey, free_port, wait_for_port
+from tests.support.servers import Valkey, free_port, start_process, wait_for_port
 
 ROUNDS = 3
 REQUESTS = 4_000
@@ -48,7 +47,7 @@ def serving(app: str, environment: dict[str, str]) -> Iterator[int]:
     """One uvicorn process with `app`; the port it listens on."""
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", app, "--port", str(port), *FLAGS]
-    server = subprocess.Popen(command, env={**os.environ, **environment}, cwd=ROOT)
+    server = start_process(command, env={**os.environ, **environment}, cwd=ROOT)
     try:
         wait_for_port(port, server)
         yield port

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,7 +22,7 @@ from tasks.settings import Settings
 from tasks.webhook.endpoints import Endpoints, open_box
 from tests.benchmarks.inbox import Inbox
 from tests.benchmarks.system import ROOT
-from tests.support.servers import Valkey
+from tests.support.servers import Valkey, start_process
 
 OWNER = "dev"
 DATA = {"order": 4711, "amount": "12.50", "currency": "EUR", "customer": {"name": "Ada Lovelace", "city": "London"}}
@@ -82,9 +81,7 @@ def process(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[
     """The id of a process that is killed when the block ends; what it wrote is shown if the block fails."""
     variables = {**os.environ, **environment}
     with tempfile.TemporaryFile() as output:
-        started = subprocess.Popen(
-            command, cwd=ROOT, env=variables, stdout=output, stderr=output, start_new_session=True
-        )
+        started = start_process(command, cwd=ROOT, env=variables, stdout=output, stderr=output)
         try:
             yield started.pid
         except Exception:

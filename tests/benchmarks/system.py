@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.servers import start_process
+
 ROOT = Path(__file__).resolve().parents[2]
 DRAIN_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 10.0
@@ -64,9 +66,7 @@ class System:
         environment = self._environment(url, file, count)
         with tempfile.TemporaryFile() as output:
             command = [*self.command, "work"]
-            worker = subprocess.Popen(
-                command, env=environment, cwd=ROOT, stdout=output, stderr=output, start_new_session=True
-            )
+            worker = start_process(command, env=environment, cwd=ROOT, stdout=output, stderr=output)
             try:
                 yield worker
             except Exception:

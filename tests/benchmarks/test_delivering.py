@@ -20,7 +20,7 @@ async def say(inbox: Inbox, number: int, *requests: bytes) -> tuple[asyncio.Stre
     """Requests on one connection to the host that the inbox gives this number."""
     host = inbox.url(number).split("/")[2].partition(":")[0]
     reader, writer = await asyncio.open_connection(host, inbox.port)
-    writer.writelines(requests)
+    writer.write(b"".join(requests))
     return reader, writer
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from tasks.webhook.events import EventParams, body_of
 from tasks.webhook.signature import headers, key_of, new_secret
-from tests.support.servers import free_port, wait_for_port
+from tests.support.servers import free_port, start_process, wait_for_port
 from tools.documents import ROOT
 
 PAGE = (ROOT / "docs" / "receivers.md").read_text(encoding="utf-8")
@@ -189,7 +189,7 @@ def assert_it_answers_as_it_should(command: Sequence[str], port: int, folder: Pa
 
 @contextmanager
 def running(command: Sequence[str], port: int, folder: Path, **environment: str) -> Iterator[None]:
-    process = subprocess.Popen(command, cwd=folder, env={**os.environ, **environment})
+    process = start_process(command, cwd=folder, env={**os.environ, **environment})
     try:
         wait_for_port(port, process)
         yield

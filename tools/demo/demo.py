@@ -25,7 +25,7 @@ import httpx
 from PIL import Image
 
 from tests.support.pictures import scene
-from tests.support.servers import Valkey, free_port
+from tests.support.servers import Valkey, free_port, start_process
 from tools.demo import operations as demo_operations
 from tools.demo.report import faults, spec
 from tools.demo.webhooks import STUMBLES, DemoReceiver, receiving
@@ -72,14 +72,8 @@ def pressroom(folder: Path, **changes: str) -> Iterator[str]:
                 say(f"  {name}: {command.strip()}")
                 with (folder / f"{name}.log").open("wb") as log:
                     processes.append(
-                        subprocess.Popen(
-                            command,
-                            shell=True,
-                            cwd=ROOT,
-                            env=environment,
-                            stdout=log,
-                            stderr=log,
-                            start_new_session=True,
+                        start_process(
+                            ["sh", "-c", f"exec {command}"], cwd=ROOT, env=environment, stdout=log, stderr=log
                         )
                     )
             address = f"http://127.0.0.1:{port}"

@@ -5,7 +5,6 @@ import contextlib
 import os
 import re
 import signal
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -19,7 +18,7 @@ from tasks.queue.redis_keys import JOB
 from tasks.storage.protocol import Storage
 from tests.support.api.pictures import PNG, big
 from tests.support.api.serving import ALICE, KEYS, client_of
-from tests.support.servers import Valkey, free_port, wait_for_port
+from tests.support.servers import Valkey, free_port, start_process, wait_for_port
 
 MiB = 1024 * 1024
 HEAD = f"POST /v1/images HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {ALICE}\r\n"
@@ -61,7 +60,7 @@ def server(valkey: Valkey, tmp_path: Path) -> Iterator[tuple[int, int]]:
         "LOG_LEVEL": "error",
     }
     command = [sys.executable, "-m", "uvicorn", "api.app:app", "--port", str(port), "--log-level", "warning"]
-    process = subprocess.Popen(command, env=environment, start_new_session=True)
+    process = start_process(command, env=environment)
     try:
         wait_for_port(port, process)
         yield port, process.pid

@@ -75,7 +75,7 @@ def test_its_kinds_run_and_pass_its_tests(house: Path, valkey: Valkey) -> None:
     do_as_the_page_says(house)
     environment = {**os.environ, "PYTHONPATH": str(house), "TEST_REDIS_URL": valkey.url}
     done = subprocess.run(
-        [sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"],
+        [sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", "tests"],
         cwd=house,
         env=environment,
         capture_output=True,

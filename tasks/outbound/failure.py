@@ -1,11 +1,10 @@
-"""What went wrong on the way, in words that tell nobody what is inside our network."""
+"""Why a request failed, in words that tell nobody what is inside our network."""
 
-import aiohttp
 import httpx
 
-from tasks.outbound.protocol import Unreachable
-from tasks.outbound.resolver import AddressRefused
-from tasks.outbound.timing import Passage
+from tasks.outbound.dialer import DialError
+from tasks.outbound.protocol import OutboundError
+from tasks.outbound.timing import RequestTiming
 
 MESSAGES = {
     "address_refused": "The host leads to an address that is not public.",
@@ -19,32 +18,18 @@ MESSAGES = {
 }
 
 
-def unreachable(error: Exception, passage: Passage) -> Unreachable:
-    """error: what httpx, aiohttp or the passage's limit raised."""
-    code = code_of(error, passage)
-    return Unreachable(code, MESSAGES[code], timing=passage.timing(), address=passage.address)
+def outbound_error(error: httpx.TransportError | TimeoutError, timing: RequestTiming) -> OutboundError:
+    """What the caller of `Outbound` is told of an error of the transport, or of the time limit of the whole."""
+    code = code_of(error, timing)
+    return OutboundError(code, MESSAGES[code], timing=timing.parts_ms(), ip=timing.ip)
 
 
-def code_of(error: Exception, passage: Passage) -> str:
+def code_of(error: httpx.TransportError | TimeoutError, timing: RequestTiming) -> str:
     """Which of MESSAGES it is."""
-    # httpx-aiohttp says `ConnectTimeout` of most errors; its cause is what happened.
-    cause = error.__cause__ if isinstance(error, httpx.TransportError) else error
-    if passage.refused:
-        return "address_refused"
-    if isinstance(cause, aiohttp.ClientConnectorError):
-        return _of_connector(cause)
-    if passage.limit.expired():
-        if passage.connected is not None:
+    if isinstance(error, DialError):
+        return error.code
+    if isinstance(error, TimeoutError):
+        if timing.connected is not None:
             return "answer_timed_out"
-        return "dns_failed" if passage.dialled is None else "connect_timed_out"
-    return "malformed_answer" if isinstance(cause, aiohttp.ClientResponseError) else "connection_lost"
-
-
-def _of_connector(error: aiohttp.ClientConnectorError) -> str:
-    reason = error.os_error
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "address_refused" if isinstance(reason, AddressRefused) else "dns_failed"
-    # A connection that is made and broken again was in its handshake.
-    if isinstance(error, aiohttp.ClientSSLError) or isinstance(reason, ConnectionResetError | ConnectionAbortedError):
-        return "tls_failed"
-    return "connect_timed_out" if isinstance(reason, TimeoutError) else "connect_failed"
+        return "dns_failed" if timing.dialled is None else "connect_timed_out"
+    return "malformed_answer" if isinstance(error, httpx.RemoteProtocolError) else "connection_lost"

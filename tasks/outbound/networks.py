@@ -67,7 +67,7 @@ _ISATAP = (0x00005EFE, 0x02005EFE)
 
 
 @lru_cache(maxsize=4096)
-def objection(address: Address, networks: tuple[Network, ...] = ()) -> str | None:
+def blocked_reason(address: Address, networks: tuple[Network, ...] = ()) -> str | None:
     """Why this address may not be spoken to; None if it may.
 
     networks: those that may be spoken to though they are not public. An IPv4 address inside a mapped or NAT64 one is
@@ -76,7 +76,7 @@ def objection(address: Address, networks: tuple[Network, ...] = ()) -> str | Non
     if any(one in METADATA for one in _stands_for(address)):
         return "metadata of a cloud"
     if address in _MAPPED or address in _NAT64:
-        return objection(_last_32_bits(address), networks)
+        return blocked_reason(_last_32_bits(address), networks)
     if any(address in network for network in networks):
         return None
     if isinstance(address, IPv6Address) and address not in _PUBLIC_V6:

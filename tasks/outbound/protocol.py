@@ -1,4 +1,4 @@
-"""What goes out over HTTP to an address that a stranger named, and what comes back.
+"""HTTP requests to URLs that users named, and their responses.
 
 Pure: the client that keeps these promises is `tasks.outbound.client`; kinds see only the Protocol.
 """
@@ -10,52 +10,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a receiver answered. headers: lower-case names. excerpt: the first bytes of its body, as they came.
-
-    timing: milliseconds by part: `dns` and `connect` (absent on a connection that was open already), `wait` (until the
-    answer's head), `read`, `total`. address: the one that was dialled; None on a connection that was open already.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    excerpt: bytes
-    timing: Mapping[str, float]
-    address: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """A body that was written to a file. type: its Content-Type as it was sent, which nobody should trust."""
-
-    bytes: int
-    type: str | None
-
-
-class Unreachable(Exception):  # noqa: N818 - an outcome
-    """No whole answer came. code: a key of `tasks.refusal.CODES`. message: safe to show to whoever named the address:
-    it tells nothing of what is inside our network. timing, address: as in `Answer`, as far as it came. status: of an
-    answer that came, but is none that was asked for."""
-
-    def __init__(
-        self,
-        code: str,
-        message: str,
-        *,
-        timing: Mapping[str, float] | None = None,
-        address: str | None = None,
-        status: int | None = None,
-    ) -> None:
-        super().__init__(code, message)
-        self.code = code
-        self.message = message
-        self.timing: Mapping[str, float] = timing or {}
-        self.address = address
-        self.status = status
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class OutboundRequest:
     """A POST. headers: all that are to be sent besides those of the connection."""
 
     url: str
@@ -63,15 +18,77 @@ class Outgoing:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Outbound(Protocol):
-    """Speaks to addresses that strangers named: public ones only, without redirects, proxies and cookies, within
-    deadlines and byte limits."""
+@dataclass(frozen=True, slots=True)
+class OutboundResponse:
+    """What a receiver answered.
 
-    async def post(self, outgoing: Outgoing) -> Answer:
-        """Any status is an answer, redirects too. Raises: Unreachable."""
+    Attributes:
+        headers: with lower-case names.
+        excerpt: the first bytes of the body, as they came.
+        timing: milliseconds by part: `dns` and `connect` (absent where an open connection was used again), `wait`
+            (until the head of the response), `read`, `total`.
+        ip: the address that was dialled; None where an open connection was used again.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    excerpt: bytes
+    timing: Mapping[str, float]
+    ip: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedFile:
+    """A body that was written to a file. type: its Content-Type as it was sent, which is not to be trusted."""
+
+    bytes: int
+    type: str | None
+
+
+class OutboundError(Exception):
+    """No whole response came, or one that was not asked for.
+
+    Attributes:
+        code: a key of `tasks.refusal.CODES`.
+        message: safe to show to the user who named the URL: it tells nothing of what is inside our network.
+        timing, ip: as in `OutboundResponse`, as far as the request came.
+        status: of a response that came, but is not one that was asked for.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        timing: Mapping[str, float] | None = None,
+        ip: str | None = None,
+        status: int | None = None,
+    ) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+        self.timing: Mapping[str, float] = timing or {}
+        self.ip = ip
+        self.status = status
+
+
+class Outbound(Protocol):
+    """Speaks to URLs that users named: public addresses only, without redirects, proxies and cookies, within time and
+    byte limits."""
+
+    async def post(self, request: OutboundRequest) -> OutboundResponse:
+        """Send a POST. Any status is a response, redirects too.
+
+        Raises:
+            OutboundError: no whole response came.
+        """
         ...
 
-    async def fetch(self, url: str, into: Path, *, max_bytes: int) -> Fetched:
-        """Write the body of a GET to a file. Raises: Unreachable (`bad_status` for anything but 200 too); Refusal
-        `too_large` beyond `max_bytes`."""
+    async def fetch(self, url: str, into: Path, *, max_bytes: int) -> FetchedFile:
+        """Write the body of a GET to a file, whole or not at all.
+
+        Raises:
+            OutboundError: no whole response came; `redirected` or `bad_status` for any status but 200.
+            Refusal: `too_large` beyond `max_bytes`.
+        """
         ...

@@ -1,41 +1,48 @@
-"""One request on its way out: how far it has come, and when it came there."""
+"""When a request reached each of its stages."""
 
-import asyncio
 import time
-from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Passage:
-    """Moments are seconds of `time.monotonic()`; None for what has not happened.
+class RequestTiming:
+    """Stages of one request over one connection. Times are seconds of `time.monotonic()`; None: not reached.
 
-    limit: ends it, in whatever part it is. began: the start of the whole, an earlier passage included. asked: for a
-    connection. dialled: None on one that was open already. refused: the address that was about to be dialled.
+    Attributes:
+        began: the start of the whole; with a second try, of the first.
+        started: the transport was asked.
+        dialled: the first packet of a connection; None where an open one was used again.
+        connected: the connection is ready, TLS included.
+        answered: the head of the response is there.
+        ip: dialled last; None where none was.
     """
 
-    limit: asyncio.Timeout
-    began: float
-    asked: float | None = None
+    began: float = field(default_factory=time.monotonic)
+    started: float | None = None
     dialled: float | None = None
     connected: float | None = None
     answered: float | None = None
-    address: str | None = None
-    refused: bool = False
+    ip: str | None = None
 
     @property
     def reused(self) -> bool:
         """Whether the connection was open already."""
         return self.connected is not None and self.dialled is None
 
-    def timing(self) -> dict[str, float]:
-        """Milliseconds by part, as in `tasks.outbound.protocol.Answer`; the part that it is in lasts until now."""
+    def dialling(self, ip: str) -> None:
+        """An address is about to be dialled."""
+        self.ip = ip
+        if self.dialled is None:
+            self.dialled = time.monotonic()
+
+    def parts_ms(self) -> dict[str, float]:
+        """Milliseconds by part, as in `tasks.outbound.protocol.OutboundResponse`; the part that it is in lasts until
+        now."""
         now = time.monotonic()
         parts = [("wait", self.answered), ("read", None)]
         if not self.reused:
             parts = [("dns", self.dialled), ("connect", self.connected), *parts]
-        timing, since = {}, self.asked or self.began
+        timing, since = {}, self.started or self.began
         for part, ended in parts:
             timing[part] = _milliseconds((ended or now) - since)
             if ended is None:
@@ -47,7 +54,3 @@ class Passage:
 
 def _milliseconds(seconds: float) -> float:
     return round(seconds * 1000, 2)
-
-
-PASSAGE: Final[ContextVar[Passage]] = ContextVar("PASSAGE")
-"""The passage of the task that asks for a connection: aiohttp's connector is told of its key alone."""

@@ -4,11 +4,12 @@ import re
 from collections.abc import Collection
 from functools import lru_cache
 from ipaddress import ip_address
+from string import printable
+from urllib.parse import quote
 
 import httpx
-import yarl
 
-from tasks.outbound.networks import Address, Network, objection
+from tasks.outbound.networks import Address, Network, blocked_reason
 from tasks.outbound.resolver import AddressRefused, NameNotFound, Resolver
 from tasks.refusal import Refusal
 
@@ -79,6 +80,16 @@ def check_url(
     return _checked(url, http_allowed, networks, own_hosts)
 
 
+@lru_cache(maxsize=4096)
+def request_target(url: str) -> bytes:
+    """The path and query of a URL that `check_url` accepts, byte for byte; what is not ASCII is percent-encoded."""
+    match = _AUTHORITY.match(url)
+    if match is None:
+        raise _invalid("The URL has to begin with https:// and a host.")
+    target = url[match.end() :]
+    return quote(target if target.startswith("/") else f"/{target}", safe=printable).encode()
+
+
 def own_hosts(public_url: str | None) -> tuple[str, ...]:
     """The hosts by which the world knows us: nobody may send us to ourselves. A literal address is judged as such."""
     host = "" if public_url is None else httpx.URL(public_url).raw_host.decode()
@@ -109,22 +120,17 @@ def _checked(url: str, http_allowed: bool, networks: tuple[Network, ...], own: t
     _check_text(url)
     try:
         parsed = httpx.URL(url)
-        dialled = yarl.URL(str(parsed))
-    except ValueError as error:
-        raise _invalid("The URL cannot be read; write it as https://host/path.") from error
-    except httpx.InvalidURL as error:
+    except (ValueError, httpx.InvalidURL) as error:
         raise _invalid("The URL cannot be read; write it as https://host/path.") from error
     if parsed.scheme not in STANDARD_PORTS or (parsed.scheme == "http" and not http_allowed):
         raise _invalid("The URL has to begin with https://.")
     host = parsed.raw_host.decode("ascii")
     literal = _literal(host)
     port = STANDARD_PORTS[parsed.scheme] if parsed.port is None else parsed.port
-    if _reading(dialled.raw_host or "") != (literal or host) or dialled.port != port or dialled.scheme != parsed.scheme:
-        raise _invalid("The URL can be read in two ways; write its host and port plainly.")
     _check_port(port)
     if literal is None:
         _check_name(host, local=bool(networks), own=own)
-    elif objection(literal, networks) is not None:
+    elif blocked_reason(literal, networks) is not None:
         raise _address_refused()
     return parsed
 
@@ -169,10 +175,6 @@ def _check_name(host: str, *, local: bool, own: Collection[str]) -> None:
         raise _invalid("The URL is one of ours; name a host of yours.")
     if not local and (len(labels) == 1 or host.endswith(tuple(f".{ending}" for ending in LOCAL_ENDINGS))):
         raise _invalid("The URL's host is a name of a local network; it has to be one that the whole world knows.")
-
-
-def _reading(host: str) -> Address | str:
-    return _literal(host) or host
 
 
 def _literal(host: str) -> Address | None:

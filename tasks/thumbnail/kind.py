@@ -9,7 +9,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tasks.kind import File, Kind, Result, RetryPolicy, Run, TryAgain
-from tasks.outbound.protocol import Unreachable
+from tasks.outbound.protocol import OutboundError
 from tasks.refusal import Refusal
 from tasks.thumbnail.variants import Variant
 
@@ -88,10 +88,10 @@ async def _fetch(run: Run[ThumbnailParams], into: Path) -> int:
         return run.params.upload.bytes
     try:
         fetched = await run.outbound.fetch(run.params.url or "", into, max_bytes=run.settings.max_upload_bytes)
-    except Unreachable as trouble:
-        if trouble.code in PASSING or trouble.status in PASSING_STATUSES:
-            raise TryAgain(trouble.code, trouble.message) from trouble
-        raise Refusal(trouble.code, trouble.message, field="url") from trouble
+    except OutboundError as error:
+        if error.code in PASSING or error.status in PASSING_STATUSES:
+            raise TryAgain(error.code, error.message) from error
+        raise Refusal(error.code, error.message, field="url") from error
     if fetched.bytes == 0:
         raise Refusal("no_file", "The address answers with nothing; give that of a picture.", field="url")
     return fetched.bytes

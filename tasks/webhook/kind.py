@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from tasks.kind import Kind, Result, RetrySchedule, Run, TryAgain
-from tasks.outbound.protocol import Outgoing, Unreachable
+from tasks.outbound.protocol import OutboundError, OutboundRequest
 from tasks.queue.jobs.reopen import Reopener
 from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.records import indexes
@@ -190,14 +190,14 @@ async def _post(run: Run[DeliveryParams], target: _Target, body: bytes) -> Verdi
         if traceparent := tracing.current():
             headers["traceparent"] = traceparent
         try:
-            answer = await run.outbound.post(Outgoing(target.url, body, headers))
-        except Unreachable as trouble:
-            step.fail(trouble.code)
-            about |= {"address": trouble.address, "timing": dict(trouble.timing)}
-            return Verdict(trouble.code, trouble.message)
+            answer = await run.outbound.post(OutboundRequest(target.url, body, headers))
+        except OutboundError as error:
+            step.fail(error.code)
+            about |= {"address": error.ip, "timing": dict(error.timing)}
+            return Verdict(error.code, error.message)
         step.note({"http.response.status_code": answer.status})
     excerpt = answer.excerpt.decode(errors="replace")
-    about |= {"status": answer.status, "address": answer.address, "timing": dict(answer.timing), "answer": excerpt}
+    about |= {"status": answer.status, "address": answer.ip, "timing": dict(answer.timing), "answer": excerpt}
     return judge(answer)
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
-from tasks.outbound.protocol import Answer
+from tasks.outbound.protocol import OutboundResponse
 
 GONE = 410
 THROTTLED = (429, 503)
@@ -23,7 +23,7 @@ class Verdict:
     pause_s: float = 0
 
 
-def judge(answer: Answer, now: datetime | None = None) -> Verdict:
+def judge(answer: OutboundResponse, now: datetime | None = None) -> Verdict:
     """2xx alone is a success. now: for a Retry-After that names a date; the clock's time if it is not given."""
     asked = answer.headers.get(DISABLE_HEADER, "").strip().lower() == "disable"
     disable: Literal["asked", "gone"] | None = "asked" if asked else "gone" if answer.status == GONE else None
@@ -35,7 +35,7 @@ def judge(answer: Answer, now: datetime | None = None) -> Verdict:
     return Verdict("bad_status", f"The answer was {answer.status}.", disable, pause_s)
 
 
-def _retry_after_s(answer: Answer, now: datetime) -> float:
+def _retry_after_s(answer: OutboundResponse, now: datetime) -> float:
     """Seconds that a Retry-After asks for, given in seconds or as a date; 0 for one that nobody can read."""
     text = answer.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():

@@ -9,7 +9,7 @@ from typing import Any
 from arq.connections import ArqRedis
 
 from tasks.kind import Kind
-from tasks.outbound.protocol import Answer, Fetched, Outbound, Outgoing
+from tasks.outbound.protocol import FetchedFile, Outbound, OutboundRequest, OutboundResponse
 from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Record, State
@@ -33,10 +33,10 @@ class NoSandbox:
 class NoOutbound:
     """For kinds that speak to nobody: as above."""
 
-    async def post(self, outgoing: Outgoing) -> Answer:  # noqa: ARG002
+    async def post(self, request: OutboundRequest) -> OutboundResponse:  # noqa: ARG002
         raise AssertionError("this test's kinds post nothing")
 
-    async def fetch(self, url: str, into: Path, *, max_bytes: int) -> Fetched:  # noqa: ARG002
+    async def fetch(self, url: str, into: Path, *, max_bytes: int) -> FetchedFile:  # noqa: ARG002
         raise AssertionError("this test's kinds fetch nothing")
 
 

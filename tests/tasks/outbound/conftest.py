@@ -9,7 +9,7 @@ import pytest
 
 from tasks.outbound.client import GuardedClient
 from tasks.outbound.networks import Network
-from tasks.outbound.protocol import Answer, Outgoing, Unreachable
+from tasks.outbound.protocol import OutboundError, OutboundRequest, OutboundResponse
 from tests.support.certificates import Authority
 from tests.support.nameserver import NameServer
 
@@ -21,13 +21,13 @@ def words(text: str) -> list[str]:
     return text.split()
 
 
-async def post(client: GuardedClient, url: str, content: bytes = b'{"a": 1}', **headers: str) -> Answer:
-    return await client.post(Outgoing(url, content, headers))
+async def post(client: GuardedClient, url: str, content: bytes = b'{"a": 1}', **headers: str) -> OutboundResponse:
+    return await client.post(OutboundRequest(url, content, headers))
 
 
-async def failure(client: GuardedClient, url: str) -> Unreachable:
+async def failure(client: GuardedClient, url: str) -> OutboundError:
     """How a POST fails."""
-    with pytest.raises(Unreachable) as caught:
+    with pytest.raises(OutboundError) as caught:
         await post(client, url)
     return caught.value
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tasks.outbound import connector
+from tasks.outbound import transport
 from tasks.outbound.client import EXCERPT_BYTES, VERSION, GuardedClient
-from tasks.outbound.protocol import Outbound, Outgoing
+from tasks.outbound.protocol import Outbound, OutboundRequest
 from tests.support.nameserver import A, NameServer
 from tests.support.receivers import Receiver
 from tests.tasks.outbound.conftest import Opening, failure, post
@@ -25,7 +25,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
 async def test_a_post_brings_the_very_bytes_and_headers(client: GuardedClient) -> None:
     async with Receiver() as receiver:
         headers = {"webhook-id": "evt_1", "content-type": "application/json"}
-        answer = await client.post(Outgoing(receiver.at("/a%20path?q=1"), b'{"a" : 1}\n', headers))
+        answer = await client.post(OutboundRequest(receiver.at("/a%20path?q=1"), b'{"a" : 1}\n', headers))
     assert (answer.status, answer.excerpt) == (200, b"ok")
     (request,) = receiver.requests
     assert (request.method, request.path, request.body) == ("POST", "/a%20path?q=1", b'{"a" : 1}\n')
@@ -48,7 +48,7 @@ async def test_an_answer_tells_its_parts_and_who_gave_it(client: GuardedClient) 
     async with Receiver("slow") as receiver:
         first, second = await post(client, receiver.url), await post(client, receiver.url)
     assert first.headers == second.headers == {"content-length": "2"}
-    assert (first.address, second.address) == ("127.0.0.1", None)
+    assert (first.ip, second.ip) == ("127.0.0.1", None)
     assert first.timing.keys() == {"dns", "connect", "wait", "read", "total"}
     assert second.timing.keys() == {"wait", "read", "total"}
     for answer in (first, second):
@@ -139,7 +139,7 @@ async def test_a_connection_that_was_closed_meanwhile_is_replaced_at_once(
         kept = receiver.connections
         answer = await post(client, receiver.url)
         assert answer.status == 200
-        assert answer.address == "127.0.0.1"  # it was dialled anew, not tried on the next of those that were kept
+        assert answer.ip == "127.0.0.1"  # it was dialled anew, not tried on the next of those that were kept
         assert receiver.connections == kept + 1
 
 
@@ -151,7 +151,7 @@ async def test_a_connection_that_closes_after_its_answer_is_not_missed(client: G
 
 
 async def test_what_is_kept_open_is_bounded(client: GuardedClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connector, "MAX_KEPT", 3)
+    monkeypatch.setattr(transport, "MAX_KEPT", 3)
     async with Receiver("slow") as receiver:
         await asyncio.gather(*(post(client, receiver.url) for _ in range(8)))
         assert receiver.connections == 8
@@ -165,7 +165,7 @@ async def test_a_name_is_looked_up_once_for_many_posts(client: GuardedClient, na
     names.say("receiver.test", ["127.0.0.1"])
     async with Receiver("slow", host="receiver.test") as receiver:
         answers = await asyncio.gather(*(post(client, receiver.url) for _ in range(10)))
-    assert {answer.address for answer in answers} == {"127.0.0.1"}
+    assert {answer.ip for answer in answers} == {"127.0.0.1"}
     assert [kind for _, kind in names.asked].count(A) == 1
     assert receiver.requests[0].headers["host"] == f"receiver.test:{receiver.port}"
 
@@ -174,7 +174,7 @@ async def test_the_next_address_is_tried_when_one_is_deaf(client: GuardedClient,
     names.say("receiver.test", ["127.0.0.1", "::1"])
     async with Receiver(host="receiver.test") as receiver:  # not on ::1
         answer = await post(client, receiver.url)
-    assert (answer.status, answer.address) == (200, "127.0.0.1")
+    assert (answer.status, answer.ip) == (200, "127.0.0.1")
 
 
 async def test_a_client_closes_at_any_time_and_opens_anew(opening: Opening) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tasks.outbound.client import GuardedClient
-from tasks.outbound.connector import tls_context
+from tasks.outbound.dialer import tls_context
 from tests.support.certificates import Authority
 from tests.support.nameserver import NameServer
 from tests.support.receivers import Receiver

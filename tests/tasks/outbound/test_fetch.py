@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tasks.outbound.client import GuardedClient
-from tasks.outbound.protocol import Fetched, Unreachable
+from tasks.outbound.protocol import FetchedFile, OutboundError
 from tasks.refusal import Refusal
 from tests.support.receivers import Receiver
 from tests.tasks.outbound.conftest import Opening
@@ -20,8 +20,8 @@ def into(tmp_path: Path) -> Path:
     return tmp_path / "source"
 
 
-async def unreachable(client: GuardedClient, url: str, into: Path, max_bytes: int = 1_000_000) -> Unreachable:
-    with pytest.raises(Unreachable) as caught:
+async def unreachable(client: GuardedClient, url: str, into: Path, max_bytes: int = 1_000_000) -> OutboundError:
+    with pytest.raises(OutboundError) as caught:
         await client.fetch(url, into, max_bytes=max_bytes)
     assert not into.exists()
     return caught.value
@@ -31,7 +31,7 @@ async def unreachable(client: GuardedClient, url: str, into: Path, max_bytes: in
 async def test_a_file_comes_whole(client: GuardedClient, into: Path, behaviour: str) -> None:
     async with Receiver(behaviour, content=CONTENT) as receiver:
         fetched = await client.fetch(receiver.url, into, max_bytes=len(CONTENT))
-    assert fetched == Fetched(len(CONTENT), "image/png" if behaviour == "file" else None)
+    assert fetched == FetchedFile(len(CONTENT), "image/png" if behaviour == "file" else None)
     assert into.read_bytes() == CONTENT
     (request,) = receiver.requests
     assert (request.method, request.body) == ("GET", b"")

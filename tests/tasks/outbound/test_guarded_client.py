@@ -53,7 +53,7 @@ async def test_what_was_looked_up_is_dialled_and_nothing_is_looked_up_in_between
     client = opening(networks=(ip_network(f"{PUBLIC}/32"),), connect_timeout_s=0.1)
     trouble = await failure(client, inside.url)
     assert trouble.code in ("connect_timed_out", "connect_failed")
-    assert trouble.address == PUBLIC
+    assert trouble.ip == PUBLIC
     assert [kind for _, kind in names.asked].count(A) == 1
 
 
@@ -69,7 +69,7 @@ async def test_an_answer_with_one_bad_address_reaches_nobody(
     trouble = await failure(strict, inside.url)
     assert trouble.code == "address_refused"
     assert trouble.message == MESSAGES["address_refused"]
-    assert trouble.address is None
+    assert trouble.ip is None
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ async def test_an_answer_with_one_bad_address_reaches_nobody(
 async def test_a_bad_host_reaches_nobody(strict: GuardedClient, inside: Receiver, host: str) -> None:
     trouble = await failure(strict, f"http://{host}:{inside.port}/")
     assert trouble.code in ("address_refused", "invalid_url")
-    assert (trouble.address, trouble.timing) == (None, {})
+    assert (trouble.ip, trouble.timing) == (None, {})
 
 
 async def test_the_socket_has_the_last_word(
@@ -103,7 +103,7 @@ async def test_the_socket_has_the_last_word(
     monkeypatch.setattr(Resolver, "addresses", lying)
     trouble = await failure(strict, inside.url)
     assert trouble.code == "address_refused"
-    assert trouble.address is None
+    assert trouble.ip is None
 
 
 async def test_metadata_is_not_dialled_though_everything_is_allowed(
@@ -163,7 +163,7 @@ async def test_no_words_of_a_failure_tell_what_is_inside(opening: Opening, names
         for address, port in (("127.0.0.1", there.port), ("127.0.0.1", 1024), ("10.0.0.7", 8080)):
             names.say(f"a{port}.example", [address])
             trouble = await failure(client, f"http://a{port}.example:{port}/")
-            said.add((trouble.code, trouble.message, trouble.address, "connect" in trouble.timing))
+            said.add((trouble.code, trouble.message, trouble.ip, "connect" in trouble.timing))
         assert len(said) == 1
         assert there.connections == 0
 

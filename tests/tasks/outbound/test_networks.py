@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 import pytest
 
-from tasks.outbound.networks import METADATA, Address, Network, objection
+from tasks.outbound.networks import METADATA, Address, Network, blocked_reason
 from tests.tasks.outbound.conftest import words
 
 REFUSED = words("""
@@ -61,17 +61,17 @@ def chance() -> random.Random:
 @pytest.mark.parametrize("network", REFUSED)
 def test_every_address_of_a_refused_network_is_refused(network: str, chance: random.Random) -> None:
     for address in some_of(ip_network(network), chance):
-        assert objection(address) is not None, address
+        assert blocked_reason(address) is not None, address
 
 
 @pytest.mark.parametrize("address", SINGLE)
 def test_an_address_that_everybody_tries_is_refused(address: str) -> None:
-    assert objection(ip_address(address)) is not None
+    assert blocked_reason(ip_address(address)) is not None
 
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_a_public_address_is_spoken_to(address: str) -> None:
-    assert objection(ip_address(address)) is None
+    assert blocked_reason(ip_address(address)) is None
 
 
 @pytest.mark.parametrize("network", [one for one in REFUSED if ":" not in one])
@@ -80,7 +80,7 @@ def test_a_refused_address_is_refused_in_every_wrapping(network: str, chance: ra
         assert isinstance(address, IPv4Address)
         # An ISATAP address with a public prefix is one of that network: only metadata is looked for in it.
         for one in wrapped(address)[:-2]:
-            assert objection(one) is not None, one
+            assert blocked_reason(one) is not None, one
 
 
 def test_only_2000_is_public_of_ipv6(chance: random.Random) -> None:
@@ -89,7 +89,7 @@ def test_only_2000_is_public_of_ipv6(chance: random.Random) -> None:
     for _ in range(5000):
         address = IPv6Address(chance.getrandbits(128))
         if address not in public and not any(address in network for network in unwrapped):
-            assert objection(address) == "not public", address
+            assert blocked_reason(address) == "not public", address
 
 
 def test_the_rest_of_ipv4_is_public(chance: random.Random) -> None:
@@ -97,7 +97,7 @@ def test_the_rest_of_ipv4_is_public(chance: random.Random) -> None:
     for _ in range(5000):
         address = IPv4Address(chance.getrandbits(32))
         expected = any(address in network for network in refused) or address in METADATA
-        assert (objection(address) is not None) == expected, address
+        assert (blocked_reason(address) is not None) == expected, address
 
 
 def test_no_address_that_python_calls_private_gets_through(chance: random.Random) -> None:
@@ -107,31 +107,31 @@ def test_no_address_that_python_calls_private_gets_through(chance: random.Random
             address = (IPv4Address if bits == 32 else IPv6Address)(chance.getrandbits(bits))
             unwrapped = getattr(address, "ipv4_mapped", None) or address
             if unwrapped.is_private or unwrapped.is_multicast or unwrapped.is_loopback or unwrapped.is_link_local:
-                assert objection(address) is not None, address
+                assert blocked_reason(address) is not None, address
 
 
 def test_named_networks_are_spoken_to_and_nothing_beside_them() -> None:
     networks: tuple[Network, ...] = (ip_network("127.0.0.0/8"), ip_network("fd12:3456::/32"))
     for address in ("127.0.0.1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "fd12:3456::1"):
-        assert objection(ip_address(address), networks) is None
+        assert blocked_reason(ip_address(address), networks) is None
     for address in ("10.0.0.1", "::1", "::ffff:10.0.0.1", "fd12:3457::1", "::7f00:1", "2002:7f00:1::"):
-        assert objection(ip_address(address), networks) is not None
+        assert blocked_reason(ip_address(address), networks) is not None
 
 
 @pytest.mark.parametrize("address", sorted(METADATA, key=str), ids=str)
 def test_metadata_is_never_spoken_to_whatever_is_allowed(address: Address) -> None:
-    assert objection(address, EVERYTHING) == "metadata of a cloud"
-    assert objection(address, (ip_network(address),)) == "metadata of a cloud"
+    assert blocked_reason(address, EVERYTHING) == "metadata of a cloud"
+    assert blocked_reason(address, (ip_network(address),)) == "metadata of a cloud"
     if isinstance(address, IPv4Address):
         for one in wrapped(address):
-            assert objection(one, EVERYTHING) == "metadata of a cloud", one
+            assert blocked_reason(one, EVERYTHING) == "metadata of a cloud", one
     else:
-        assert objection(IPv6Address(f"{address}%eth0"), EVERYTHING) == "metadata of a cloud"
+        assert blocked_reason(IPv6Address(f"{address}%eth0"), EVERYTHING) == "metadata of a cloud"
 
 
 def test_all_else_can_be_allowed(chance: random.Random) -> None:
     for network in REFUSED:
         for address in some_of(ip_network(network), chance, 10):
-            assert objection(address, EVERYTHING) in (None, "metadata of a cloud")
-    assert objection(ip_address("10.0.0.1"), EVERYTHING) is None
-    assert objection(ip_address("::1"), EVERYTHING) is None
+            assert blocked_reason(address, EVERYTHING) in (None, "metadata of a cloud")
+    assert blocked_reason(ip_address("10.0.0.1"), EVERYTHING) is None
+    assert blocked_reason(ip_address("::1"), EVERYTHING) is None

@@ -65,7 +65,7 @@ async def test_a_rude_receiver_is_unreachable_with_its_code_and_in_time(hasty: G
         assert trouble.code == RUDE[behaviour]
         assert time.monotonic() - began < LIMIT_S + 2
         assert len(receiver.requests) == 1  # nothing is sent twice over a connection that was new
-    assert trouble.address == "127.0.0.1"
+    assert trouble.ip == "127.0.0.1"
     assert {"dns", "connect", "wait", "total"} <= trouble.timing.keys()
     assert trouble.message == words_of_failure.MESSAGES[trouble.code]
     assert not any(character.isdigit() for character in trouble.message)

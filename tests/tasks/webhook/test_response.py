@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tasks.outbound.protocol import Answer
+from tasks.outbound.protocol import OutboundResponse
 from tasks.refusal import CODES
 from tasks.webhook.response import Verdict, judge
 
@@ -13,7 +13,7 @@ NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 def answered(status: int, **headers: str) -> Verdict:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return judge(Answer(status=status, headers=named, excerpt=b"", timing={}), NOON)
+    return judge(OutboundResponse(status=status, headers=named, excerpt=b"", timing={}), NOON)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])

@@ -1,0 +1,129 @@
+"""Opens connections: the host's name is resolved, each IP address is checked, and that very address is dialled."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from functools import cache
+from ipaddress import ip_address
+
+import aiohappyeyeballs
+import certifi
+import httpx
+from aiohappyeyeballs import AddrInfoType
+
+from tasks.outbound.connection import HttpConnection
+from tasks.outbound.networks import Address, Network, blocked_reason
+from tasks.outbound.resolver import AddressRefused, CachedLookups, NameNotFound
+from tasks.outbound.timing import RequestTiming
+
+NEXT_ADDRESS_S = 0.25
+"""How long one address of a host may take before the next one is tried beside it (RFC 8305)."""
+TLS_CLOSE_S = 1.0
+"""How long a connection that is closed in order waits for the other side's notice."""
+
+
+class DialError(httpx.ConnectError):
+    """No connection was made. code: a key of `tasks.outbound.failure.MESSAGES`."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@cache
+def tls_context() -> ssl.SSLContext:
+    """The TLS settings of every connection: TLS 1.2 or later, with verification.
+
+    Trusts the system's authorities, or those of `SSL_CERT_FILE` in their place, and certifi's. Made once: reading the
+    authorities takes some 30 ms.
+    """
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+class Dialer:
+    """Opens connections to addresses that may be spoken to.
+
+    Args:
+        lookups: resolves names.
+        networks: may be spoken to though they are not public.
+        connect_timeout_s: from the first packet to the end of the TLS handshake.
+    """
+
+    def __init__(self, lookups: CachedLookups, *, networks: tuple[Network, ...], connect_timeout_s: float) -> None:
+        self._lookups = lookups
+        self._networks = networks
+        self._connect_timeout_s = connect_timeout_s
+
+    async def dial(self, url: httpx.URL, make: Callable[[], HttpConnection], timing: RequestTiming) -> HttpConnection:
+        """Open a connection to the URL's host and port.
+
+        Raises:
+            DialError: `dns_failed`, `address_refused`, `connect_failed`, `connect_timed_out`, `tls_failed`.
+        """
+        host, tls = url.raw_host.decode(), url.scheme == "https"
+        addresses = await self._resolve(host)
+        try:
+            async with asyncio.timeout(self._connect_timeout_s):
+                sock = await self._connect(addresses, url.port or (443 if tls else 80), timing)
+                timing.ip = sock.getpeername()[0]
+                try:
+                    _, connection = await asyncio.get_running_loop().create_connection(
+                        make,
+                        sock=sock,
+                        ssl=tls_context() if tls else None,
+                        server_hostname=host if tls else None,
+                        ssl_shutdown_timeout=TLS_CLOSE_S if tls else None,
+                    )
+                except OSError as error:  # a connection that is made and broken again was in its handshake
+                    raise DialError("tls_failed" if tls else "connect_failed") from error
+        except TimeoutError as error:
+            raise DialError("connect_timed_out") from error
+        return connection
+
+    async def _resolve(self, host: str) -> tuple[Address, ...]:
+        try:
+            return (ip_address(host),)
+        except ValueError:
+            pass
+        try:
+            return await self._lookups.addresses(host)
+        except NameNotFound as error:
+            raise DialError("dns_failed") from error
+        except AddressRefused as error:
+            raise DialError("address_refused") from error
+
+    async def _connect(self, addresses: tuple[Address, ...], port: int, timing: RequestTiming) -> socket.socket:
+        refused = False
+
+        def checked_socket(dialled: AddrInfoType) -> socket.socket:
+            """The guard's last word, called with each address right before it is dialled."""
+            nonlocal refused
+            family, kind, protocol, _, (ip, *_) = dialled
+            if blocked_reason(ip_address(ip), self._networks) is not None:
+                refused = True
+                raise AddressRefused
+            timing.dialling(ip)
+            return socket.socket(family, kind, protocol)
+
+        try:
+            return await aiohappyeyeballs.start_connection(
+                [_addr_info(address, port) for address in addresses],
+                happy_eyeballs_delay=NEXT_ADDRESS_S,
+                socket_factory=checked_socket,
+            )
+        except TimeoutError as error:  # the kernel's own, an OSError too
+            raise DialError("connect_timed_out") from error
+        except (OSError, RuntimeError) as error:
+            raise DialError("address_refused" if refused else "connect_failed") from error
+
+
+def _addr_info(address: Address, port: int) -> AddrInfoType:
+    ip = str(address)
+    if address.version == 4:
+        return socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (ip, port)
+    return socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (ip, port, 0, 0)

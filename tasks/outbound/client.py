@@ -25,6 +25,8 @@ CLOSE = {"connection": "close"}
 EXCERPT_BYTES = 1024
 DRAIN_BYTES = 64 * 1024
 """How much of a response to a POST is read, so that its connection can be used again; a longer one is broken off."""
+DRAIN_PIECES = 500
+"""The same for a response in many small chunks, each of which costs CPU."""
 STALE_S = 1.0
 """A connection that was used again, and breaks within this time, had been closed by the other side before."""
 FAILURES = (httpx.TransportError, TimeoutError)
@@ -108,12 +110,13 @@ class GuardedClient:
     async def _exchange(self, request: httpx.Request, timing: RequestTiming) -> OutboundResponse:
         response = await self._open().handle_async_request(request)
         async with aclosing(response):
-            excerpt, size = b"", 0
+            excerpt, size, pieces = b"", 0, 0
             async for piece in _body(response):
                 size += len(piece)
+                pieces += 1
                 if len(excerpt) < EXCERPT_BYTES:
                     excerpt = (excerpt + piece)[:EXCERPT_BYTES]
-                if size > DRAIN_BYTES:
+                if size > DRAIN_BYTES or pieces > DRAIN_PIECES:
                     break
         ip = None if timing.reused else timing.ip
         return OutboundResponse(response.status_code, dict(response.headers), excerpt, timing.parts_ms(), ip)

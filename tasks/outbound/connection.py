@@ -18,6 +18,8 @@ MAX_BUFFERED_BYTES = 64 * 1024
 """Received and not read yet; beyond it, nothing is taken from the socket until some is read."""
 VERSION = b"HTTP/1."
 """A response begins with it. h11 looks at nothing before the head is complete."""
+BODY_HEADERS = (b"content-length", b"transfer-encoding")
+"""A 204 has no body, whatever these say; bytes that come all the same belong to no response."""
 MANY_PIECES = 1_000
 MIN_PIECE_BYTES = 64
 """A body of more than MANY_PIECES pieces that are smaller than this on average is refused: a chunk of one byte costs as
@@ -53,7 +55,7 @@ class HttpConnection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._ended = self._fed_end = False
         self._error: Exception | None = None
-        self._paused = False
+        self._paused = self._surplus = False
         self._pieces = self._body_bytes = 0
         self._transport: asyncio.Transport
         self.idle = False
@@ -90,6 +92,10 @@ class HttpConnection(asyncio.Protocol):
                     raise
                 return Head(101, [], b"")  # h11 refuses an upgrade that was not asked for
             if isinstance(event, h11.Response):
+                if event.status_code == 204 and any(
+                    name in BODY_HEADERS and value != b"0" for name, value in event.headers
+                ):
+                    self._surplus = True
                 return Head(event.status_code, event.headers.raw_items(), event.reason)
         raise httpx.RemoteProtocolError("too many informational responses")
 
@@ -120,7 +126,7 @@ class HttpConnection(asyncio.Protocol):
     def reusable(self) -> bool:
         """Whether another request may follow: both sides keep it open, and nothing came after the response."""
         parser = self._parser
-        surplus = self._received or parser.trailing_data[0]
+        surplus = self._surplus or self._received or parser.trailing_data[0]
         return parser.our_state is parser.their_state is h11.DONE and not (surplus or self._ended or self.closing)
 
     @property

@@ -1,11 +1,11 @@
-"""What of a URL is refused at once, trick by trick; and that aiohttp would dial what httpx has read."""
+"""What of a URL is refused at once, trick by trick; that two parsers read the same host; and what is sent of a URL."""
 
 import random
 from ipaddress import ip_network
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
-import yarl
 
 from tasks.outbound.networks import Network
 from tasks.outbound.resolver import Resolver
@@ -15,6 +15,7 @@ from tasks.outbound.url_policy import (
     check_reachable,
     check_url,
     own_hosts,
+    request_target,
 )
 from tasks.refusal import Refusal
 from tests.support.nameserver import NameServer
@@ -56,8 +57,29 @@ def test_a_plain_url_is_dialled_as_it_reads(url: str) -> None:
     host, port = GOOD[url]
     parsed = good(url)
     assert (parsed.raw_host.decode(), parsed.port or 443) == (host, port)
-    dialled = yarl.URL(str(parsed))
-    assert (dialled.raw_host, dialled.port) == (host, port)
+    read = urlsplit(str(parsed))
+    assert (read.hostname, read.port or 443) == (host, port)
+
+
+SENT = {
+    "https://example.com": "/",
+    "https://example.com?x=1": "/?x=1",
+    "https://example.com/": "/",
+    "https://example.com/a%2Fb?x=1+2": "/a%2Fb?x=1+2",
+    "https://example.com/a|b?c|d": "/a|b?c|d",
+    "https://example.com/a/../b//c/./d": "/a/../b//c/./d",
+    "https://example.com/%7euser/%c3%bc%ZZ%": "/%7euser/%c3%bc%ZZ%",
+    'https://example.com/\'(!)*;,&=$?a[]={"b"}&c=<d>^`~': '/\'(!)*;,&=$?a[]={"b"}&c=<d>^`~',
+    "https://example.com/?": "/?",
+    "https://EXAMPLE.com:8443/A?u=https://b/@c": "/A?u=https://b/@c",
+    "https://faß.de/ä?q=ü": "/%C3%A4?q=%C3%BC",
+}
+
+
+@pytest.mark.parametrize("url", SENT)
+def test_path_and_query_are_sent_byte_for_byte(url: str) -> None:
+    good(url)
+    assert request_target(url) == SENT[url].encode()
 
 
 ODD = {
@@ -214,7 +236,7 @@ def test_nobody_sends_us_to_ourselves() -> None:
 
 
 def test_no_mixture_of_tricks_leads_elsewhere_than_it_reads() -> None:
-    """Whatever is put together of pieces that parsers trip over: it is refused, or both parsers dial the same."""
+    """Whatever is put together of pieces that parsers trip over: it is refused, or two parsers read the same host."""
     pieces = words("""
         example.com 127.0.0.1 evil.example localhost [::1] 2130706433 0x7f.1 xn-- ① 。 K ß @ : / \\ # ? % %2f %40 .. . -
         [ ] :443 :80 :0 :65536 // https:// http: user:pw@ ; & = + * | ^ `
@@ -230,8 +252,8 @@ def test_no_mixture_of_tricks_leads_elsewhere_than_it_reads() -> None:
         except Refusal:
             continue
         through += 1
-        dialled, host = yarl.URL(str(parsed)), parsed.raw_host.decode()
-        assert (dialled.raw_host, dialled.port, dialled.scheme) == (host, parsed.port or 443, "https"), url
+        read, host = urlsplit(str(parsed)), parsed.raw_host.decode()
+        assert (read.hostname, read.port or 443, read.scheme) == (host, parsed.port or 443, "https"), url
         assert not parsed.userinfo, url
         assert host.isascii(), url
         assert host == "::1" or set(host) <= set("abcdefghijklmnopqrstuvwxyz0123456789-_."), url

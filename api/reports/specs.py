@@ -16,7 +16,7 @@ from tasks.kind import Kind
 from tasks.queue.jobs.enqueue import Submission
 from tasks.refusal import Refusal
 from tasks.report.kind import ReportParams, key_of, wanted_of
-from tasks.report.order import Order, Source
+from tasks.report.request import Order, Source
 from tasks.report.spec.document import Dataset, Spec
 from tasks.report.spec.reading import read_spec
 from tasks.report.spec.references import references

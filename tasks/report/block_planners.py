@@ -2,11 +2,11 @@
 
 from typing import Final
 
+from tasks.report.blocks.containers import plan_columns, plan_page_break, plan_rule, plan_section
 from tasks.report.blocks.context import Plan
-from tasks.report.blocks.figures import plan_kpis
-from tasks.report.blocks.frames import plan_columns, plan_page_break, plan_rule, plan_section
 from tasks.report.blocks.images import plan_contact_sheet, plan_image
-from tasks.report.blocks.words import plan_heading, plan_list, plan_text
+from tasks.report.blocks.kpis import plan_kpis
+from tasks.report.blocks.text import plan_heading, plan_list, plan_text
 from tasks.report.chart.plan import plan as plan_chart
 from tasks.report.table.plan import plan as plan_table
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks.kind import File, Kind, Result, RetryPolicy, Run
 from tasks.refusal import Refusal
-from tasks.report.order import Order, Source
+from tasks.report.request import Order, Source
 from tasks.report.spec.document import Dataset, Format
 from tasks.report.spec.parts import FileRef
 from tasks.report.spec.references import references

@@ -9,12 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from tasks.report.data.every_column import spell_out
+from tasks.report.data.expand_columns import spell_out
 from tasks.report.data.rows import open_rows
 from tasks.report.formats.columns import Tongue, tongue_of
 from tasks.report.formats.dates import date_format
 from tasks.report.layout.flow import Flow, Geometry
-from tasks.report.layout.printing import Edition, Printing
+from tasks.report.layout.pdf_renderer import Edition, Printing
 from tasks.report.pdf.encrypt import lock
 from tasks.report.pdf.preview import draw_preview
 from tasks.report.planner import Planner

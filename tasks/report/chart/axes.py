@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from tasks.report.chart.figures import Figures, Write
 from tasks.report.chart.labels import AIR, LEADING, SIZE, Lettering, apart
 from tasks.report.chart.marks.mark import Edges, Mark, Stroke
+from tasks.report.chart.number_format import Figures, Write
 from tasks.report.chart.ticks import Ticks, nice_ticks
 
 TICK_GAP: Final = 6.0

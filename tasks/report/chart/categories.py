@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from tasks.report.chart.axes import Domain, Frame, upright
-from tasks.report.chart.figures import Figures
 from tasks.report.chart.labels import AIR, LEADING, MIN_LABEL, Lettering, apart
 from tasks.report.chart.marks.mark import Edges, Text
+from tasks.report.chart.number_format import Figures
 
 ROUND_STRIDES: Final = (1, 2, 3, 4, 5, 6, 10, 12, 20, 24, 25, 50, 100, 200, 250, 500, 1000, 2000)
 MAX_LINES: Final = 2

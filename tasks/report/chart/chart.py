@@ -6,7 +6,6 @@ from typing import Any, Final
 from babel import Locale
 
 from tasks.report.chart.axes import NARROW
-from tasks.report.chart.figures import Figures
 from tasks.report.chart.labels import LEADING, Lettering
 from tasks.report.chart.marks.bar_chart import bar_chart
 from tasks.report.chart.marks.line_chart import line_chart
@@ -14,6 +13,7 @@ from tasks.report.chart.marks.mark import Edges, Mark, Stroke
 from tasks.report.chart.marks.pie_chart import pie_chart
 from tasks.report.chart.marks.scatter import scatter_chart
 from tasks.report.chart.model import Model, model_of
+from tasks.report.chart.number_format import Figures
 from tasks.report.chart.words import NO_DATA, OTHER, word
 from tasks.report.layout.theme import BODY, Theme
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.report.chart.figures import Figures
+from tasks.report.chart.number_format import Figures
 from tasks.report.chart.palette import palette
 from tasks.report.formats.cleaning import clean
 from tasks.report.layout.theme import Rgb, Theme

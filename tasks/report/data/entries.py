@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Context
 from typing import Final, NamedTuple
 
-from tasks.report.data.reading import Held, Reading
+from tasks.report.data.table_reader import Held, Reading
 from tasks.report.data.totals import Total
 
 AVERAGE: Final = Context(prec=15)

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
-from tasks.report.data.cells import Texts
+from tasks.report.data.cell_codecs import Texts
 from tasks.report.data.entries import Entry, heading, total_line
-from tasks.report.data.reading import Held, Read, Reading
 from tasks.report.data.sorting import Record, Sorter, keys
+from tasks.report.data.table_reader import Held, Read, Reading
 from tasks.report.data.totals import Total
 from tasks.report.formats.columns import DATES, ColumnPlan, Tongue
 

@@ -7,10 +7,10 @@ from typing import Any, Final
 from tasks.refusal import Refusal
 from tasks.report.data.entries import Entry, total_line
 from tasks.report.data.grouping import Order
-from tasks.report.data.reading import Reading
+from tasks.report.data.open_source import open_source
 from tasks.report.data.source import Source
-from tasks.report.data.sources import open_source
 from tasks.report.data.spool import Spool
+from tasks.report.data.table_reader import Reading
 from tasks.report.formats.columns import ColumnPlan, tongue_of
 from tasks.report.table.rows import Batch
 

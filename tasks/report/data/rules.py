@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from tasks.refusal import Refusal
-from tasks.report.data.cells import Cells, Texts
+from tasks.report.data.cell_codecs import Cells, Texts
 
 _COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "<": operator.lt,

@@ -6,11 +6,11 @@ from typing import Final, Literal
 
 from tasks.report.layout.theme import HAIRLINE, Rgb, Theme
 from tasks.report.pdf.canvas import Pen
-from tasks.report.table.cells import Cells, font_name
+from tasks.report.table.cell_writer import Cells, font_name
 from tasks.report.table.head import draw_head
 from tasks.report.table.layout import CAPTION_HEIGHT, CAPTION_SIZE, GROUP_INDENT, Column, Layout, Placed
+from tasks.report.table.page_reader import Reading, Run
 from tasks.report.table.pages import GROUP, ROUNDING_PT, ROW, SUBTOTAL, TOTAL, Chunk
-from tasks.report.table.reading import Reading, Run
 from tasks.report.table.rows import Batch, heading
 
 TOTAL_LINE: Final = 0.8

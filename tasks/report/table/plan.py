@@ -14,8 +14,8 @@ from tasks.report.table.demand import demands
 from tasks.report.table.draw import Drawing
 from tasks.report.table.head import draw_head
 from tasks.report.table.layout import CAPTION_HEIGHT, TITLE_HEIGHT, TITLE_SIZE, Layout, Rhythm
+from tasks.report.table.page_reader import Reading
 from tasks.report.table.pages import ROW, Lines, chunks
-from tasks.report.table.reading import Reading
 from tasks.report.table.rows import Rows
 from tasks.report.table.survey import Survey, broken_lines, survey
 from tasks.report.table.words import continued

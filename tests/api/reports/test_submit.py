@@ -13,7 +13,7 @@ from api.jobs.views import Job
 from tasks.kind import File, Result
 from tasks.queue.redis_keys import BLOB
 from tasks.report.kind import ReportParams
-from tasks.report.order import Order
+from tasks.report.request import Order
 from tasks.storage.protocol import Blob, Storage
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import JPEG, PNG

@@ -8,7 +8,7 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.queue.redis_keys import BLOB, JOB
-from tasks.report.order import Order
+from tasks.report.request import Order
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
 from tests.api.reports.test_submit import order_of

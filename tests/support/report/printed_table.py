@@ -8,7 +8,7 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from tests.support.report.printing import Printed, print_report
+from tests.support.report.rendering import Printed, print_report
 
 Columns = list[dict[str, Any]]
 BARE: dict[str, Any] = {"header": None, "footer": None, "reproducible": True}

@@ -11,7 +11,7 @@ import pytest
 from tasks.refusal import Refusal
 from tasks.report.spec.reading import read_spec
 from tests.support.pictures import png_header
-from tests.support.report.printing import KEY, LOREM, Printed, heading, job, print_report, text
+from tests.support.report.rendering import KEY, LOREM, Printed, heading, job, print_report, text
 
 BARE = {"header": None, "footer": None}
 

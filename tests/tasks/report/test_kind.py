@@ -14,7 +14,7 @@ from tasks.queue.watch.reader import CoalescingReader
 from tasks.refusal import Refusal
 from tasks.report.entry import MAX_WARNINGS
 from tasks.report.kind import LIMITS, REPORT, VALIDATION, ReportParams
-from tasks.report.order import Order, Source
+from tasks.report.request import Order, Source
 from tasks.report.spec.document import Spec
 from tasks.settings import Settings
 from tasks.storage.protocol import Blob, Storage, open_storage

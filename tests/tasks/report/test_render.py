@@ -9,7 +9,7 @@ import pytest
 
 from tasks.refusal import Refusal
 from tasks.report import render as press
-from tests.support.report.printing import LOREM, Printed, heading, job, print_report, silent, text
+from tests.support.report.rendering import LOREM, Printed, heading, job, print_report, silent, text
 
 ROWS = [
     {"region": f"Region {number}", "orders": number * 1_000, "revenue": f"{number}234.50"} for number in range(1, 10)

@@ -16,12 +16,12 @@ from tasks.queue.jobs.reopen import Reopener
 from tasks.queue.records.list import read_page
 from tasks.queue.records.record import Record, State
 from tasks.queue.redis_keys import JOBS, SECOND_MS
-from tasks.report.order import Order
+from tasks.report.request import Order
 from tasks.settings import SYSTEM, Settings
 from tasks.storage.protocol import Storage, open_storage
 from tests.support.engine_running import JobClient, settings_for, working
 from tests.support.kinds import KINDS
-from tests.support.report.printing import print_report
+from tests.support.report.rendering import print_report
 
 ALL: dict[str, Kind[Any]] = {**KINDS, ACTIVITY.name: ACTIVITY}
 KEYS = "root:root-key-0123456789,alice:alice-key-0123456789"

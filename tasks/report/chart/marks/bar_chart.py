@@ -6,12 +6,12 @@ from typing import Final
 
 from tasks.report.chart.axes import NARROW, Domain, Frame, bare, sideways
 from tasks.report.chart.categories import FEW_MISFITS, WIDEST_NAME, beside, is_sequence, misfits, named
-from tasks.report.chart.figures import Write
 from tasks.report.chart.labels import AIR, CAPITALS, LEADING, LEAST_LABELLED, Lettering, apart, blanks
 from tasks.report.chart.legend import legend
 from tasks.report.chart.marks.bars import THINNEST, Bar, extent, grouped, stacked
 from tasks.report.chart.marks.mark import Boxes, Edges, Mark, Text
 from tasks.report.chart.model import Model
+from tasks.report.chart.number_format import Write
 from tasks.report.chart.palette import ink_on
 
 Placed = tuple[Bar, Edges]

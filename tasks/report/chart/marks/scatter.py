@@ -3,11 +3,11 @@
 from typing import Final
 
 from tasks.report.chart.axes import Domain, crossed
-from tasks.report.chart.figures import Figures
 from tasks.report.chart.labels import LEADING, Lettering
 from tasks.report.chart.legend import legend
 from tasks.report.chart.marks.mark import Dots, Edges, Mark, Point
 from tasks.report.chart.model import Model
+from tasks.report.chart.number_format import Figures
 
 FEW: Final = 150
 """Up to so many dots they are large."""

@@ -7,7 +7,6 @@ from operator import itemgetter
 from typing import Final
 
 from tasks.refusal import Refusal
-from tasks.report.data.csv.lines import Lines
 from tasks.report.data.source import (
     CHUNK_CHARS,
     CHUNK_ROWS,
@@ -17,6 +16,7 @@ from tasks.report.data.source import (
     check_columns,
     choose,
 )
+from tasks.report.data.text_lines import Lines
 from tasks.report.formats.cleaning import clean
 
 _SLICE_ROWS: Final = 20

@@ -6,8 +6,8 @@ from itertools import chain
 from typing import Any, Final, NoReturn
 
 from tasks.refusal import Refusal
-from tasks.report.data.csv.lines import Lines
 from tasks.report.data.source import CHUNK_CHARS, CHUNK_ROWS, Chunk, Wanted, check_columns, unknown_column
+from tasks.report.data.text_lines import Lines
 from tasks.report.formats.cleaning import clean
 
 Row = Mapping[str, Any]

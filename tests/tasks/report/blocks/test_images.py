@@ -17,7 +17,7 @@ from tests.support.pictures import (
     scene,
     webp_header,
 )
-from tests.support.report.printing import KEY, LOREM, Printed, print_report, text
+from tests.support.report.rendering import KEY, LOREM, Printed, print_report, text
 
 BARE = {"header": None, "footer": None}
 SOURCE = {"upload": KEY}

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from PIL import ImageStat
 
-from tests.support.report.printing import LOREM, print_report, text
+from tests.support.report.rendering import LOREM, print_report, text
 
 PAGES = [text(LOREM * 100), text(LOREM * 100)]
 

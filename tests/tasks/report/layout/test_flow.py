@@ -2,7 +2,7 @@ import pytest
 
 from tasks.refusal import Refusal
 from tasks.report.fonts.face import faces
-from tasks.report.layout.column import Column
+from tasks.report.layout.column_flow import Column
 from tasks.report.layout.flow import Draw, Flow, Geometry
 from tasks.report.layout.theme import Theme
 from tasks.report.pdf.canvas import Pen

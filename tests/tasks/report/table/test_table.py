@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.support.report.printed_table import BARE, Columns, TablePages, print_table
-from tests.support.report.printing import heading, print_report, text
+from tests.support.report.rendering import heading, print_report, text
 
 COLUMNS: list[dict[str, Any]] = [{"field": "n", "title": "Number"}, {"field": "a", "type": "integer", "total": "sum"}]
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tasks.report.blocks.context import Context
-from tasks.report.layout.column import Column
+from tasks.report.layout.column_flow import Column
 from tasks.report.layout.flow import Flow
 from tasks.report.layout.theme import HAIRLINE
 from tasks.report.pdf.canvas import Pen

@@ -9,9 +9,9 @@ from tasks.report.fonts.face import faces
 from tasks.report.layout.flow import Flow, Geometry
 from tasks.report.layout.theme import Theme
 from tasks.report.pdf.document import Pdf
+from tasks.report.table.page_reader import Reading
 from tasks.report.table.pages import Chunk, Lines
 from tasks.report.table.plan import plan
-from tasks.report.table.reading import Reading
 from tasks.report.table.rows import Batch, Cursor
 from tests.support.report.batches import Column, MadeRows
 from tests.support.report.tables import document, table

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.report.printing import print_report
+from tests.support.report.rendering import print_report
 
 BARE = {"header": None, "footer": None}
 

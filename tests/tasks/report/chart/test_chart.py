@@ -7,7 +7,7 @@ import pytest
 
 from tasks.refusal import Refusal
 from tests.support.report.charts import MONTHS, wave
-from tests.support.report.printing import heading, print_report, text
+from tests.support.report.rendering import heading, print_report, text
 
 
 def chart(kind: str = "bar", values: list[Any] | None = None, **more: Any) -> dict[str, Any]:

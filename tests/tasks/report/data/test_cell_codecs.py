@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tasks.refusal import Refusal
-from tasks.report.data.cells import Cells, cells_of
+from tasks.report.data.cell_codecs import Cells, cells_of
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from tasks.refusal import Refusal
+from tasks.report.data.open_source import open_dataset
 from tasks.report.data.source import Wanted, choose
-from tasks.report.data.sources import open_dataset
 from tasks.report.formats.cleaning import clean
 
 MAX_COLUMNS: Final = 60

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.report.data.cells import Cells, Texts, cells_of
+from tasks.report.data.cell_codecs import Cells, Texts, cells_of
 from tasks.report.data.rules import Rules
 from tasks.report.data.source import Chunk, Wanted
 from tasks.report.data.totals import Total, check_total

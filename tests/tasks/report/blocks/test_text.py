@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.report.printing import LOREM, heading, print_report, text
+from tests.support.report.rendering import LOREM, heading, print_report, text
 
 BARE = {"header": None, "footer": None}
 

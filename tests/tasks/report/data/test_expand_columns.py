@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tasks.refusal import Refusal
-from tasks.report.data.every_column import MAX_COLUMNS, PLAIN, spell_out
+from tasks.report.data.expand_columns import MAX_COLUMNS, PLAIN, spell_out
 from tasks.report.spec import table as spec
 from tasks.report.spec.table import Column
 

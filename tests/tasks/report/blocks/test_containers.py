@@ -4,7 +4,7 @@ from typing import Any
 import pypdfium2
 import pytest
 
-from tests.support.report.printing import LOREM, heading, print_report, text
+from tests.support.report.rendering import LOREM, heading, print_report, text
 
 BARE = {"header": None, "footer": None}
 

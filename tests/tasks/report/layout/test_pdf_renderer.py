@@ -7,7 +7,7 @@ import pypdfium2
 import pytest
 from PIL import Image, ImageStat
 
-from tests.support.report.printing import A4, LOREM, NOW, Printed, heading, job, print_report, text
+from tests.support.report.rendering import A4, LOREM, NOW, Printed, heading, job, print_report, text
 
 CHAPTERS = [
     part

@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.refusal import Refusal
-from tasks.report.chart.figures import Figures
+from tasks.report.chart.number_format import Figures
 from tasks.report.chart.ticks import nice_ticks
 from tasks.report.formats.locales import find_locale
 

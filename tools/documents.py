@@ -1,7 +1,7 @@
 """Tables made from the code, so that they cannot say something else: `python -m tools.documents` rewrites them.
 
-README.md holds them between `<!-- settings -->` … `<!-- /settings -->` and `<!-- errors -->` … `<!-- /errors -->`;
-.env.example is made as a whole.
+docs/settings.md holds one between `<!-- settings -->` and `<!-- /settings -->`, docs/errors.md another between
+`<!-- errors -->` and `<!-- /errors -->`. .env.example is made as a whole.
 """
 
 import re
@@ -58,17 +58,32 @@ def env_example() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def with_tables(readme: str) -> str:
-    """`readme` with its tables made anew. Raises ValueError when the place for one is missing."""
-    for name, table in (("settings", settings_table()), ("errors", errors_table())):
-        begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-        parts = re.split(f"{begin}.*?{end}", readme, flags=re.DOTALL)
-        if len(parts) != 2:
-            raise ValueError(f"README.md needs {begin} … {end} exactly once, and has it {len(parts) - 1} times")
-        readme = f"{parts[0]}{begin}\n{table}\n{end}{parts[1]}"
-    return readme
+def with_table(page: str, name: str, table: str) -> str:
+    """A page with its table made anew.
+
+    Args:
+        page: Markdown text with `<!-- name -->` … `<!-- /name -->`.
+        name: Of the table.
+        table: What stands there from now on.
+
+    Raises:
+        ValueError: The page has no place for the table, or several.
+    """
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    parts = re.split(f"{begin}.*?{end}", page, flags=re.DOTALL)
+    if len(parts) != 2:
+        raise ValueError(f"The page needs {begin} … {end} exactly once, and has it {len(parts) - 1} times.")
+    return f"{parts[0]}{begin}\n{table}\n{end}{parts[1]}"
+
+
+def pages() -> dict[Path, str]:
+    """The files that hold something made from the code, as they should be."""
+    tables = {"settings": settings_table(), "errors": errors_table()}
+    written = {ROOT / "docs" / f"{name}.md": (name, table) for name, table in tables.items()}
+    made = {path: with_table(path.read_text(encoding="utf-8"), *named) for path, named in written.items()}
+    return {**made, ROOT / ".env.example": env_example()}
 
 
 if __name__ == "__main__":
-    (ROOT / ".env.example").write_text(env_example(), encoding="utf-8")
-    (ROOT / "README.md").write_text(with_tables((ROOT / "README.md").read_text(encoding="utf-8")), encoding="utf-8")
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")

@@ -1,24 +1,22 @@
-"""What the documents say of settings and errors is what the code says."""
+"""What the documents say of settings and errors is what the code says, and their links lead somewhere."""
 
 import re
 import traceback
+from pathlib import Path
 
 import pytest
 
 from tasks.refusal import CODES
 from tasks.settings import Settings, load
-from tools.documents import ROOT, env_example, environment_names, errors_table, settings_table, with_tables
+from tools.documents import ROOT, env_example, environment_names, errors_table, pages, settings_table, with_table
 
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / ".github").rglob("*.md")])
 REWRITE = "run `.venv/bin/python -m tools.documents`"
 
 
-def test_the_readme_tables_are_those_made_from_the_code() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme == with_tables(readme), REWRITE
-
-
-def test_the_example_environment_is_the_one_made_from_the_settings() -> None:
-    assert (ROOT / ".env.example").read_text(encoding="utf-8") == env_example(), REWRITE
+@pytest.mark.parametrize("path", pages(), ids=lambda path: path.name)
+def test_a_page_with_a_table_is_the_one_made_from_the_code(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == pages()[path], REWRITE
 
 
 def test_every_setting_has_a_line_in_the_example_and_a_row_in_the_table() -> None:
@@ -43,16 +41,25 @@ def test_the_example_environment_uncommented_is_valid_and_changes_nothing() -> N
     assert read == Settings.model_construct().model_dump(include=set(written))
 
 
-@pytest.mark.parametrize("readme", ["", "<!-- settings --><!-- /settings -->", "<!-- errors --><!-- /errors -->"])
-def test_a_readme_without_a_place_for_a_table_is_refused(readme: str) -> None:
+@pytest.mark.parametrize("page", ["", "<!-- errors --><!-- /errors -->", "<!-- settings --><!-- /settings -->" * 2])
+def test_a_page_without_one_place_for_the_table_is_refused(page: str) -> None:
     with pytest.raises(ValueError, match="exactly once"):
-        with_tables(readme)
+        with_table(page, "settings", "a table")
 
 
-def test_every_link_between_our_documents_leads_somewhere() -> None:
-    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
-        for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_of_a_document_leads_somewhere(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)", page.read_text(encoding="utf-8")):
+        place = page.parent / target if target else page
+        assert place.exists(), f"it links to {target}"
+        if anchor and place.suffix == ".md":
+            assert anchor in anchors(place), f"it links to {target}#{anchor}"
+
+
+def anchors(page: Path) -> set[str]:
+    """What links to the headings of a page end with, as GitHub and the docs site have it."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize(

@@ -1,56 +1,64 @@
-"""What the README prints is true: its commands are run."""
+"""What the README and the pages for users print is true: their commands are run, on the Procfile's processes."""
 
 import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.end_to_end.test_reports import text_of
 from tests.support.pictures import encoded, scene
-from tools.demo.demo import ROOT
+from tools.documents import ROOT
 
-README = (ROOT / "README.md").read_text()
-OF_PHOTO, OF_TABLE = (
-    re.findall(rf"<!-- run: {name} -->\n```sh\n(.*?)```", README, flags=re.DOTALL)
-    for name in (r"photo\.jpg", r"sales\.csv")
-)
+PAGES = ("README.md", "docs/images.md", "docs/jobs.md", "docs/reports.md", "docs/webhooks.md")
+BLOCK = re.compile(r"<!-- run(?:: (\S+))? -->\n```sh\n(.*?)```", re.DOTALL)
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 TABLE = "day,shop,amount\n2026-11-01,Leeds,1950.00\n2026-11-02,York,4.70\n2026-11-03,Leeds,50.30\n"
 
 
-(OF_WEBHOOKS,) = re.findall(r"<!-- run -->\n```sh\n(.*?)```", README, flags=re.DOTALL)
+def blocks(wanted: str) -> list[Any]:
+    """The commands of all pages that need this file; with "" those that need none."""
+    found = [(page, BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))) for page in PAGES]
+    return [pytest.param(block, id=page) for page, all_of in found for name, block in all_of if name == wanted]
 
 
-def test_there_are_commands_to_run() -> None:
-    assert (len(OF_PHOTO), len(OF_TABLE)) == (3, 2)
-
-
-@pytest.mark.parametrize("block", OF_PHOTO)
-def test_the_commands_do_what_the_text_says(block: str, address: str, tmp_path: Path) -> None:
-    (tmp_path / "photo.jpg").write_bytes(encoded(scene(800, 600), "jpeg"))
+def run(block: str, address: str, folder: Path) -> str:
+    """Run a page's commands in a folder. Returns what they print."""
     assert "http://localhost:8000" in block
     script = block.replace("http://localhost:8000", address)
-    done = subprocess.run(["bash", "-eu", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["bash", "-eu", "-c", script], cwd=folder, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_every_shell_block_of_a_page_is_run() -> None:
+    for page in PAGES:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert len(BLOCK.findall(text)) == text.count("```sh") > 0, page
+
+
+@pytest.mark.parametrize("block", blocks("photo.jpg"))
+def test_the_commands_for_pictures_do_what_the_text_says(block: str, address: str, tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(encoded(scene(800, 600), "jpeg"))
+    printed = run(block, address, tmp_path)
     if "/cancellation" in block:
-        assert '"state":"cancelled"' in done.stdout
-        assert "event: end" in done.stdout
+        assert '"state":"cancelled"' in printed
+        assert "event: end" in printed
     elif "files/small.jpg" in block:
         assert (tmp_path / "small.jpg").read_bytes()[:2] == b"\xff\xd8"
-        assert json.loads(done.stdout)["state"] == "succeeded"
+        assert json.loads(printed)["state"] == "succeeded"
     else:
-        assert done.stdout.count('"kind":"thumbnail"') == 2
+        assert printed.count('"kind":"thumbnail"') == 2
 
 
-@pytest.mark.parametrize("block", OF_TABLE)
+@pytest.mark.parametrize("block", blocks("sales.csv"))
 def test_the_commands_for_reports_do_too(block: str, address: str, tmp_path: Path) -> None:
     (tmp_path / "sales.csv").write_text(TABLE)
-    script = block.replace("http://localhost:8000", address)
-    done = subprocess.run(["bash", "-eu", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
+    printed = run(block, address, tmp_path)
     [pdf] = tmp_path.glob("*.pdf")
     text = text_of(pdf.read_bytes())
     for part in ("Sales", "Leeds", "£1,950.00"):
@@ -58,18 +66,51 @@ def test_the_commands_for_reports_do_too(block: str, address: str, tmp_path: Pat
     if "xlsx" in block:
         assert "£2,005.00" in text
         assert (tmp_path / "report.xlsx").read_bytes()[:2] == b"PK"
-        assert '"rows": 3' in done.stdout
-        assert '"state":"succeeded"' in done.stdout
+        assert '"rows": 3' in printed
+        assert '"state":"succeeded"' in printed
 
 
-def test_the_commands_for_webhooks_do_as_well(address: str, tmp_path: Path) -> None:
-    script = OF_WEBHOOKS.replace("http://localhost:8000", address)
-    done = subprocess.run(["bash", "-eu", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
+@pytest.mark.parametrize("block", blocks(""))
+def test_the_commands_for_webhooks_do_as_well(block: str, address: str, tmp_path: Path) -> None:
+    printed = run(block, address, tmp_path)
     endpoint = json.loads((tmp_path / "endpoint.json").read_text())
     assert endpoint["secret"].startswith("whsec_")
-    assert '"kind":"event"' in done.stdout
+    assert '"kind":"event"' in printed
     assert httpx.delete(f"{address}/v1/endpoints/{endpoint['id']}").status_code == 204
+
+
+def test_the_record_in_the_readme_is_one_that_the_service_answers(address: str) -> None:
+    [shown] = re.findall(r"<!-- record -->\n```json\n(.*?)```", README, flags=re.DOTALL)
+    photo = {"file": ("photo.jpg", encoded(scene(3000, 2000), "jpeg"))}
+    submitted = httpx.post(f"{address}/v1/images", files=photo, timeout=30)
+    record = httpx.get(f"{address}{submitted.headers['Location']}", params={"wait": 20}, timeout=30).json()
+    assert_it_has(record, json.loads(shown), varies={"id", "created_at", "finished_at", "expires_at", "bytes", "url"})
+
+
+def assert_it_has(value: Any, shown: Any, varies: set[str]) -> None:
+    """All that is shown is there: lists from their beginning, members in any number. varies: members of other values."""
+    if isinstance(shown, dict):
+        for name, part in shown.items():
+            if name in varies:
+                assert type(value[name]) is type(part), name
+            else:
+                assert_it_has(value[name], part, varies)
+    elif isinstance(shown, list):
+        for one, part in zip(value, shown, strict=False):
+            assert_it_has(one, part, varies)
+    else:
+        assert value == shown
+
+
+def test_a_clone_has_the_two_commands(tmp_path: Path) -> None:
+    [block] = (block for name, block in BLOCK.findall(README) if name == "clone")
+    clone, *commands = (line.partition("  #")[0].strip() for line in block.splitlines())
+    script = clone.replace("URL-OF-THIS-REPOSITORY", str(ROOT)) + " && " + " && ".join(
+        f"test -x {command.split()[0]}" for command in commands
+    )
+    done = subprocess.run(["bash", "-eu", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert commands == ["bin/demo --once", "bin/test"]
 
 
 def test_the_demo_shows_the_whole_path_and_checks_it(tmp_path: Path) -> None:
@@ -84,7 +125,7 @@ def test_the_demo_shows_the_whole_path_and_checks_it(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "succeeded" in done.stdout
-    assert "curl -si -F file=@" in done.stdout
+    assert "http://127.0.0.1" not in done.stdout, "the server is gone by the time one could use its address"
     for name in ("small", "medium", "large", "square"):
         assert (tmp_path / "demo-output" / f"sample-{name}.jpg").stat().st_size > 1000
     assert done.stdout.count("its signature verified") == 2

@@ -291,13 +291,16 @@ def main() -> int:
             told(receiver, report(client, drawn))
             webhook(client, receiver)
             operations(client)
-            say(f"\nThe thumbnails and the report are in {OUTPUT}/. The same by hand:\n")
-            say(f"  curl -si -F file=@{photos[0]} {address}/v1/images")
-            say(f"  curl -s '{address}/v1/jobs/JOB_ID?wait=10'")
-            say(f"  curl -sO {address}/v1/jobs/JOB_ID/files/small.jpg")
-            say("  curl -sL -o report.pdf -H 'Accept: application/pdf' -H 'Content-Type: text/csv' \\")
-            say(f"       --data-binary @YOURS.csv '{address}/v1/reports?title=Yours'\n")
-            if not args.once:
+            say(f"\nThe thumbnails and the report are in {OUTPUT}/.")
+            if args.once:
+                say("`bin/demo` stays up and prints commands to try; `bin/dev` starts the service for development.")
+            else:
+                say("The same by hand:\n")
+                say(f"  curl -si -F file=@{photos[0]} {address}/v1/images")
+                say(f"  curl -s '{address}/v1/jobs/JOB_ID?wait=10'")
+                say(f"  curl -sO {address}/v1/jobs/JOB_ID/files/small.jpg")
+                say("  curl -sL -o report.pdf -H 'Accept: application/pdf' -H 'Content-Type: text/csv' \\")
+                say(f"       --data-binary @YOURS.csv '{address}/v1/reports?title=Yours'\n")
                 say(f"Pressroom is up at {address} (the API's pages: {address}/docs). Ctrl-C ends it.")
                 with contextlib.suppress(KeyboardInterrupt):
                     signal.pause()

@@ -1,0 +1,73 @@
+"""The pages for contributors name what there is: functions, scripts, states; decisions have their parts."""
+
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tasks.queue.records.record import State
+from tools import showcase, states
+from tools.documents import ROOT
+from tools.paths import Step, faults
+
+DOCS = ROOT / "docs"
+DECISIONS = sorted((DOCS / "decisions").glob("0*.md"))
+NAMED = re.compile(r"`((?:api|tasks|worker|tools)/[\w/.]+\.(?:py|lua))(?::([\w.]+))?`")
+
+
+@pytest.mark.parametrize("page", [ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))], ids=lambda page: page.name)
+def test_every_file_and_function_that_a_page_names_exists(page: Path) -> None:
+    named = [Step(path, name) for path, name in NAMED.findall(page.read_text(encoding="utf-8"))]
+    assert faults(named) == []
+    assert named or page.name != "CONTRIBUTING.md"
+
+
+def test_contributing_names_the_three_places() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for place in ("where an upload becomes a job", "where a job becomes a picture", "where a kind goes"):
+        [row] = re.findall(rf"^\| {place} \|(.*)\|$", text, flags=re.MULTILINE)
+        assert NAMED.search(row), place
+
+
+def test_every_script_is_named_on_the_page_about_the_queue() -> None:
+    linked = re.findall(r"\]\(\.\./(tasks/queue/lua/[\w/]+\.lua)\)", (DOCS / "queue.md").read_text(encoding="utf-8"))
+    folder = ROOT / "tasks" / "queue" / "lua"
+    scripts = {str(path.relative_to(ROOT)) for path in folder.rglob("*.lua") if "parts" not in path.parts}
+    assert sorted(scripts - set(linked)) == [], "name them in docs/queue.md"
+
+
+def test_the_diagram_is_the_one_made_from_the_states() -> None:
+    assert states.FILE.read_text(encoding="utf-8") == states.svg(), "run `.venv/bin/python -m tools.states`"
+    assert set(states.CENTRES) == set(State)
+    for state in State:
+        assert any(state in one.starts for one in states.TRANSITIONS), f"nothing leads out of {state}"
+        assert any(one.end is state for one in states.TRANSITIONS) or state is State.SCHEDULED, f"nothing leads to {state}"
+    rows = re.findall(r"^\| `(\w+)` \|", (DOCS / "states.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert rows == [state.value for state in State]
+
+
+def test_a_function_that_does_not_exist_is_noticed() -> None:
+    assert faults([Step("tasks/queue/records/record.py", "State")]) == []
+    assert faults([Step("tasks/queue/records/record.py", "Nothing")]) != []
+    assert faults([Step("tasks/nowhere.py", "")]) != []
+
+
+@pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem)
+def test_a_decision_has_a_number_a_date_and_its_parts(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert re.match(rf"# {page.name[:4]}: \S", text)
+    assert re.search(r"^Date: \d{4}-\d\d-\d\d\.", text, flags=re.MULTILINE)
+    headings = re.findall(r"^## (.+)$", text, flags=re.MULTILINE)
+    assert headings[:4] == ["Context", "Decision", "Alternatives", "Consequences"]
+
+
+def test_decisions_have_numbers_of_their_own() -> None:
+    assert len({page.name[:4] for page in DECISIONS}) == len(DECISIONS) > 10
+
+
+def test_the_picture_of_the_readme_can_be_made_again(tmp_path: Path) -> None:
+    showcase.draw(tmp_path / "result.jpg")
+    with Image.open(tmp_path / "result.jpg") as made, Image.open(showcase.FILE) as kept:
+        assert made.size == kept.size == showcase.SIZE
+    assert 50_000 < showcase.FILE.stat().st_size < 300_000

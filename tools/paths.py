@@ -1,0 +1,172 @@
+"""Check the call lists of `docs/architecture.md` against the source: `python -m tools.paths [PAGE [FOLDER]]`.
+
+A list is Markdown: each item names a step as `path:function`, `path:Class.method` or, for a Lua script or a table, a
+`path` alone. A step is called by the step that it is indented under.
+"""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from tools.documents import ROOT
+
+PAGE: Final = ROOT / "docs" / "architecture.md"
+ITEM: Final = re.compile(r"^( *)- `([^`:]+)(?::([^`]+))?`")
+HEADING: Final = re.compile(r"^#+ (.+)$")
+INDENT: Final = 2
+"""Spaces by which a step is indented under its caller."""
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+@dataclass
+class Step:
+    """One item of a list.
+
+    Args:
+        path: The file, relative to the repository.
+        name: The function, `Class.method` or class in it; empty for a whole file.
+        calls: The steps that are indented under it.
+    """
+
+    path: str
+    name: str
+    calls: list["Step"] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.name}" if self.name else self.path
+
+    @property
+    def mentions(self) -> set[str]:
+        """The identifiers by which a caller may name it."""
+        if not self.name:
+            return {Path(self.path).stem}
+        return {self.name.rpartition(".")[2]}
+
+
+def read_lists(page: str) -> dict[str, list[Step]]:
+    """The lists of a page by the heading that they stand under.
+
+    Args:
+        page: Markdown text.
+
+    Returns:
+        heading: the steps that are not indented, each with its calls.
+    """
+    lists: dict[str, list[Step]] = {}
+    heading, outer = "", [Step("", "")]
+    for line in page.splitlines():
+        if found := HEADING.match(line):
+            heading, outer = found[1], [Step("", "")]
+        elif found := ITEM.match(line):
+            step = Step(found[2], found[3] or "")
+            del outer[len(found[1]) // INDENT + 1 :]
+            if len(outer) == 1:
+                lists.setdefault(heading, []).append(step)
+            else:
+                outer[-1].calls.append(step)
+            outer.append(step)
+    return lists
+
+
+def steps(roots: list[Step]) -> Iterator[Step]:
+    """Every step of a list, from top to bottom."""
+    for root in roots:
+        yield root
+        yield from steps(root.calls)
+
+
+def size(roots: list[Step]) -> tuple[int, int]:
+    """How many functions a list names, each counted once, and in how many files they are."""
+    named = {str(step) for step in steps(roots)}
+    return len(named), len({step.path for step in steps(roots)})
+
+
+def faults(roots: list[Step], folder: Path = ROOT) -> list[str]:
+    """What is wrong with a list: steps that do not exist, or that their caller does not name, or names in another order.
+
+    Args:
+        roots: As `read_lists` gives them.
+        folder: Of the source.
+
+    Returns:
+        One sentence for each fault.
+    """
+    found: list[str] = []
+    for step in steps(roots):
+        if not (folder / step.path).is_file() or (step.name and _definition(folder, step) is None):
+            found.append(f"{step} does not exist")
+            continue
+        if step.path.endswith(".lua"):
+            continue
+        last = 0
+        for call in step.calls:
+            if call.path.endswith(".lua"):
+                if Path(call.path).stem not in _strings(folder / step.path):
+                    found.append(f"{step.path} does not load {call}")
+                continue
+            lines = [line for line, name in _mentioned(folder, step) if name in call.mentions]
+            if not lines:
+                found.append(f"{step} does not name {call}")
+            elif max(lines) < last:
+                found.append(f"{step} names {call} before the step that is listed before it")
+            else:
+                last = min(line for line in lines if line >= last)
+    return found
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _definition(folder: Path, step: Step) -> Function | None:
+    node: ast.Module | Function = _tree(folder / step.path)
+    for part in step.name.split("."):
+        inner = [one for one in node.body if isinstance(one, Function) and one.name == part]
+        if not inner:
+            return None
+        node = inner[-1]
+    return node if isinstance(node, Function) else None
+
+
+def _strings(path: Path) -> set[str]:
+    """The string constants of a file: scripts are loaded by their name."""
+    return {one.value for one in ast.walk(_tree(path)) if isinstance(one, ast.Constant) and isinstance(one.value, str)}
+
+
+def _mentioned(folder: Path, step: Step) -> list[tuple[int, str]]:
+    """The identifiers in a step's body with their lines; of a string such as "module:function", the function."""
+    node = _definition(folder, step) if step.name else _tree(folder / step.path)
+    names: list[tuple[int, str]] = []
+    for one in ast.walk(node) if node else ():
+        if isinstance(one, ast.Name):
+            names.append((one.lineno, one.id))
+        elif isinstance(one, ast.Attribute):
+            names.append((one.end_lineno or one.lineno, one.attr))
+        elif isinstance(one, ast.Constant) and isinstance(one.value, str):
+            names.extend((one.lineno, word) for word in re.split(r"[.:]", one.value))
+    return names
+
+
+def main(arguments: list[str]) -> int:
+    """Print the size and the faults of each list of a page."""
+    page = Path(arguments[0]) if arguments else PAGE
+    folder = Path(arguments[1]) if len(arguments) > 1 else ROOT
+    wrong = 0
+    for heading, roots in read_lists(page.read_text(encoding="utf-8")).items():
+        functions, files = size(roots)
+        sys.stdout.write(f"{heading}: {functions} functions in {files} files\n")
+        for fault in faults(roots, folder):
+            sys.stdout.write(f"  {fault}\n")
+            wrong += 1
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

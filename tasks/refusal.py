@@ -5,7 +5,7 @@ nothing that is
 refused is tried again. Everyone may import this module, the pure ones too; it imports nothing of ours.
 """
 
-# code -> what it means. The README's table of errors is made of these lines (tests/docs/test_documents.py).
+# code -> what it means. The table of docs/errors.md is made of these lines (tests/docs/test_documents.py).
 CODES: dict[str, str] = {
     # a request
     "invalid_request": "A field of the request is missing, unknown or out of range.",

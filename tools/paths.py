@@ -88,7 +88,7 @@ def size(roots: list[Step]) -> tuple[int, int]:
 
 
 def faults(roots: list[Step], folder: Path = ROOT) -> list[str]:
-    """What is wrong with a list: steps that do not exist, or that their caller does not name, or names in another order.
+    """What is wrong with a list: a step does not exist, or its caller does not name it, or names it in another order.
 
     Args:
         roots: As `read_lists` gives them.

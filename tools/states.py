@@ -81,19 +81,21 @@ def svg() -> str:
     parts = [
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' role='img'>",
         "<title>The states of a job</title>",
-        "<defs><marker id='tip' viewBox='0 0 10 10' refX='9' refY='5' markerWidth='8' markerHeight='8' orient='auto'>"
+        "<defs><marker id='tip' viewBox='0 0 10 10' refX='9' refY='5' markerWidth='8' markerHeight='8' orient='auto'>",
         "<path d='M0 0 10 5 0 10z' fill='#4b5563'/></marker></defs>",
         f"<rect width='{width}' height='{height}' fill='#ffffff'/>",
-        *(
-            f"<rect x='{x}' y='{y}' width='{wide}' height='{high}' rx='12' fill='none' stroke='#9ca3af' stroke-dasharray='5 5'/>"
-            for x, y, wide, high in FRAMES
-        ),
+        *(_frame(*one) for one in FRAMES),
         *(_arrow(one) for one in TRANSITIONS),
         *(_label(one) for one in TRANSITIONS),
         *(_box(state) for state in State),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
+
+
+def _frame(x: int, y: int, width: int, height: int) -> str:
+    line = "rx='12' fill='none' stroke='#9ca3af' stroke-dasharray='5 5'"
+    return f"<rect x='{x}' y='{y}' width='{width}' height='{height}' {line}/>"
 
 
 def _arrow(one: Transition) -> str:
@@ -110,7 +112,8 @@ def _label(one: Transition) -> str:
 def _box(state: State) -> str:
     (x, y), (width, height) = CENTRES[state], BOX
     fill = "#e5e7eb" if state.ended else "#dbeafe"
-    box = f"<rect x='{x - width // 2}' y='{y - height // 2}' width='{width}' height='{height}' rx='8' fill='{fill}' stroke='#1f2937'/>"
+    place = f"x='{x - width // 2}' y='{y - height // 2}' width='{width}' height='{height}'"
+    box = f"<rect {place} rx='8' fill='{fill}' stroke='#1f2937'/>"
     name = f"<text x='{x}' y='{y + 5}' text-anchor='middle' {FONT} font-size='16' fill='#111827'>{state.value}</text>"
     return box + name
 

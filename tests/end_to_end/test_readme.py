@@ -88,7 +88,7 @@ def test_the_record_in_the_readme_is_one_that_the_service_answers(address: str) 
 
 
 def assert_it_has(value: Any, shown: Any, varies: set[str]) -> None:
-    """All that is shown is there: lists from their beginning, members in any number. varies: members of other values."""
+    """Every member that is shown is there, with the value shown; those in `varies` with a value of its type."""
     if isinstance(shown, dict):
         for name, part in shown.items():
             if name in varies:
@@ -105,8 +105,10 @@ def assert_it_has(value: Any, shown: Any, varies: set[str]) -> None:
 def test_a_clone_has_the_two_commands(tmp_path: Path) -> None:
     [block] = (block for name, block in BLOCK.findall(README) if name == "clone")
     clone, *commands = (line.partition("  #")[0].strip() for line in block.splitlines())
-    script = clone.replace("URL-OF-THIS-REPOSITORY", str(ROOT)) + " && " + " && ".join(
-        f"test -x {command.split()[0]}" for command in commands
+    script = (
+        clone.replace("URL-OF-THIS-REPOSITORY", str(ROOT))
+        + " && "
+        + " && ".join(f"test -x {command.split()[0]}" for command in commands)
     )
     done = subprocess.run(["bash", "-eu", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

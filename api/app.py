@@ -45,7 +45,8 @@ from tasks.queue.watch.watch import Watch
 from tasks.schedule.scheduler import Scheduler
 from tasks.schedule.store import ScheduleStore
 from tasks.settings import OPEN_OWNER, Settings, load
-from tasks.storage.protocol import Storage, open_storage
+from tasks.storage.open import open_storage
+from tasks.storage.protocol import Storage
 from tasks.telemetry import logs, tracing
 from tasks.webhook.endpoints import Endpoints, open_box
 

@@ -15,17 +15,11 @@ from pydantic import BaseModel
 from redis.asyncio import Redis
 
 from tasks.outbound.protocol import Outbound
+from tasks.progress import Progress
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
 
 P = TypeVar("P", bound=BaseModel)
-
-
-class Progress(Protocol):
-    """Tells whoever watches how far the work is. Cheap: call it as often as you like, it is passed on a few times a
-    second."""
-
-    def __call__(self, done: int, total: int, note: str = "") -> None: ...
 
 
 class Sandbox(Protocol):

@@ -21,13 +21,13 @@ KINDS = {"thumbnail", "report"}
 # Inside tasks, a part may import those of the layers below it, those beside it in the second layer, and itself. The
 # longest name that fits counts. A part that is not here has no place yet: give it one.
 LAYERS = (
-    {"settings", "refusal", "telemetry.tracing", "progress", "stopping", "outbound.protocol"},
+    {"settings", "refusal", "telemetry.tracing", "progress", "clock", "blob_ref", "stopping", "outbound.protocol"},
     {"queue", "storage", "kind", "uploads", "schedule", "outbound", "telemetry", "webhook", "maintenance.sweep"},
     {"thumbnail", "report", "webhook.kind", "maintenance"},
     {"catalogue", "schedule.built_in"},
 )
 # What code that runs in the sandbox, on bytes of strangers, may know of us.
-PURE_MAY_IMPORT = {"tasks.refusal", "tasks.progress", "tasks.outbound.protocol"}
+PURE_MAY_IMPORT = {"tasks.refusal", "tasks.progress", "tasks.blob_ref", "tasks.outbound.protocol"}
 # How a stranger's picture is opened is written once; reports show pictures too.
 PICTURES = {"tasks.thumbnail.source", "tasks.thumbnail.decoding", "tasks.thumbnail.colour"}
 HEAVY = ("PIL", "pyvips", "reportlab", "pypdfium2", "openpyxl")

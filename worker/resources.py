@@ -9,7 +9,8 @@ from tasks.outbound.client import GuardedClient
 from tasks.outbound.url_policy import own_hosts
 from tasks.queue.connect import close, connect
 from tasks.settings import Settings
-from tasks.storage.protocol import Storage, open_storage
+from tasks.storage.open import open_storage
+from tasks.storage.protocol import Storage
 from tasks.webhook.endpoints import open_box
 from worker.sandbox.sandbox import ProcessSandbox
 

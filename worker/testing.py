@@ -32,7 +32,8 @@ from tasks.queue.records.record import Record, State
 from tasks.queue.redis_keys import CHANGES, QUEUES, WATCHED, arq_queue
 from tasks.queue.wire import JobFailed
 from tasks.settings import Settings
-from tasks.storage.protocol import Storage, open_storage
+from tasks.storage.open import open_storage
+from tasks.storage.protocol import Storage
 from worker.engine import Engine
 from worker.resources import open_resources
 

@@ -24,7 +24,6 @@ from tasks.queue.jobs.enqueue import Submission
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.thumbnail.kind import THUMBNAIL, ThumbnailParams
-from tasks.thumbnail.kind import Upload as StoredUpload
 from tasks.thumbnail.variants import Variant, variants_of
 
 router = APIRouter(prefix="/v1/images", tags=["images"])
@@ -194,14 +193,14 @@ def _submission(
     variants: tuple[Variant, ...],
     submit_options: Mapping[str, Any],
 ) -> Submission:
-    stored = None if isinstance(picture, Remote) else StoredUpload(blob=picture.blob.sha256, bytes=picture.blob.bytes)
+    stored = None if isinstance(picture, Remote) else picture.blob
     url = picture.url if isinstance(picture, Remote) else None
     return Submission(
         kind=THUMBNAIL.name,
         queue=THUMBNAIL.queue,
         owner=owner_of(request),
         params=ThumbnailParams(upload=stored, url=url, variants=variants).model_dump_json(exclude_none=True),
-        blobs=() if stored is None else (stored.blob,),
+        blobs=() if stored is None else (stored.sha256,),
         name=picture.name,
         request_id=request_id_of(request),
         address=address_of(request, context.settings),

@@ -1,7 +1,6 @@
 """One job by id, with waiting for its end."""
 
 import re
-import time
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -10,6 +9,7 @@ from api.http.context import Context, context_of, is_admin, owner_of
 from api.http.problems import documented
 from api.http.query import refuse_unknown
 from api.jobs.views import Job, address_of, job_of, json_of
+from tasks import clock
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Record
 from tasks.refusal import Refusal
@@ -62,7 +62,7 @@ async def find(context: Context, owner: str, job_id: str) -> Record:
 def _known(context: Context, record: Record | None, owner: str, job_id: str) -> Record:
     if record is None or (record.owner != owner and not is_admin(context, owner)):
         raise Refusal("not_found", f"You have no job {job_id!r}.")
-    if record.expired(_now_ms()):
+    if record.expired(clock.now_ms()):
         raise Refusal("expired", f"Job {job_id} ended too long ago; its result has been removed. Submit again.")
     return record
 
@@ -75,7 +75,3 @@ def _seconds(request: Request, wait: float | None, most: float) -> float | None:
         return wait
     preferred = PREFER_WAIT.search(", ".join(request.headers.getlist("prefer")))
     return min(float(preferred[1]), most) if preferred else None
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)

@@ -1,6 +1,5 @@
 """The list of jobs, `GET /v1/jobs`: filtered, newest first, at the same cost however many there are."""
 
-import time
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -10,6 +9,7 @@ from api.http.problems import documented
 from api.http.query import refuse_unknown
 from api.jobs.filter import Beginning, JobFilter, KindName, Queue, Since, Until
 from api.jobs.views import JobPage, address_of, job_of, uncached
+from tasks import clock
 from tasks.maintenance.activity import owners
 from tasks.queue.records.record import State
 from tasks.refusal import Refusal
@@ -55,7 +55,7 @@ async def list_jobs(
     asked = JobFilter(state=state, kind=kind, queue=queue, since=since, until=until, q=q)
     selection = asked.selection(*_owners(context, owner_of(request), owner))
     page = await context.listing.page(selection, limit=limit, cursor=cursor)
-    address, now_ms = address_of(request, context.settings), int(time.time() * 1000)
+    address, now_ms = address_of(request, context.settings), clock.now_ms()
     jobs = [job_of(record, address) for record in page.records if not record.expired(now_ms)]
     counted = await context.listing.counts(selection) if counts else None
     return uncached(JobPage(jobs=jobs, next=page.cursor, counts=counted))

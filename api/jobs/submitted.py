@@ -1,11 +1,10 @@
 """How a submit is answered: 202 with the job, or the batch of jobs, that it made."""
 
-import time
-
 from fastapi import Request, Response
 
 from api.http.context import Context
 from api.jobs.views import Batch, address_of, job_of, json_of, path_of
+from tasks import clock
 from tasks.queue.jobs.enqueue import Submitted
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Record
@@ -36,7 +35,7 @@ async def respond_batch(request: Request, context: Context, submitted: Submitted
 
 async def _found(context: Context, job_id: str) -> Record:
     record = await read(context.redis, job_id)
-    if record is None or record.expired(int(time.time() * 1000)):
+    if record is None or record.expired(clock.now_ms()):
         raise Refusal("expired", f"Job {job_id}, which this Idempotency-Key names, has just expired; use a new key.")
     return record
 

@@ -1,12 +1,12 @@
 """`delay`, `run_at` and `priority`: when what is submitted is to run."""
 
-import time
 from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
 
 from api.http.times import to_ms
+from tasks import clock
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 
@@ -25,7 +25,7 @@ def delay_ms(settings: Settings, delay: float | None, run_at: datetime | None) -
     """Milliseconds to put it off. Raises: Refusal `invalid_request` for both, or for more than MAX_DELAY_S."""
     if delay is not None and run_at is not None:
         raise Refusal("invalid_request", "run_at: say either `delay` or `run_at`.", field="run_at")
-    wanted = (delay or 0) * 1000 if run_at is None else to_ms(run_at) - time.time() * 1000
+    wanted = (delay or 0) * 1000 if run_at is None else to_ms(run_at) - clock.now_ms()
     limit = settings.max_delay_s
     if wanted > limit * 1000:
         field = "delay" if run_at is None else "run_at"

@@ -12,16 +12,16 @@ from api.http.json_body import JSON_TYPE, whole
 from api.jobs.views import address_of
 from api.reports.tables import TABLE_TYPES, TableOptions, format_of, spec_of, upload_of
 from api.uploads.receive import check_length, receive_any
+from tasks.blob_ref import BlobRef
 from tasks.kind import Kind
 from tasks.queue.jobs.enqueue import Submission
 from tasks.refusal import Refusal
 from tasks.report.kind import ReportParams, key_of, wanted_of
-from tasks.report.request import Order, Source
+from tasks.report.request import Order
 from tasks.report.spec.document import Dataset, Spec
 from tasks.report.spec.reading import read_spec
 from tasks.report.spec.references import references
 from tasks.settings import MiB
-from tasks.storage.protocol import Blob
 from tasks.uploads.sources import find_sources
 
 MAX_REFERENCES = 2_000
@@ -74,21 +74,17 @@ async def order_of(context: Context, owner: str, spec: Spec, after: Collection[s
     # The files of jobs that it comes after are looked up when they are there.
     here = [(field, one) for field, one in named if isinstance(one, Dataset) or one.job not in after]
     found = await find_sources(context.redis, owner, [wanted_of(*one) for one in here])
-    return Order(spec=spec, files={key_of(one): _source(blob) for (_, one), blob in zip(here, found, strict=True)})
+    return Order(spec=spec, files={key_of(one): blob for (_, one), blob in zip(here, found, strict=True)})
 
 
 async def _receive_table(
     request: Request, context: Context, body: AsyncIterator[bytes], options: TableOptions
 ) -> Order:
     content_type, limit = request.headers["content-type"], context.settings.max_dataset_bytes
-    spec_of(options, content_type, Blob("0" * 64, 0))  # what is wrong with the wish shows before the table is read
+    spec_of(options, content_type, BlobRef("0" * 64, 0))  # what is wrong with the wish shows before the table is read
     check_length(request.headers.get("content-length"), limit)
     blob = await receive_any(body, context.storage, limit)
-    return Order(spec=spec_of(options, content_type, blob), files={upload_of(blob): _source(blob)})
-
-
-def _source(blob: Blob) -> Source:
-    return Source(blob=blob.sha256, bytes=blob.bytes)
+    return Order(spec=spec_of(options, content_type, blob), files={upload_of(blob): blob})
 
 
 async def submission_of(
@@ -105,8 +101,8 @@ async def submission_of(
         kind=kind.name,
         queue=kind.queue,
         owner=owner_of(request),
-        params=ReportParams(order=_source(blob), title=document.title, formats=order.spec.formats).model_dump_json(),
-        blobs=(blob.sha256, *dict.fromkeys(source.blob for source in order.files.values())),
+        params=ReportParams(order=blob, title=document.title, formats=order.spec.formats).model_dump_json(),
+        blobs=(blob.sha256, *dict.fromkeys(file.sha256 for file in order.files.values())),
         name=document.title,
         request_id=request_id_of(request),
         address=address_of(request, context.settings),

@@ -6,11 +6,11 @@ from typing import get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from python_multipart.multipart import parse_options_header
 
+from tasks.blob_ref import BlobRef
 from tasks.refusal import Refusal
 from tasks.report.spec.document import DEFAULT_FORMATS, Dataset, Spec
 from tasks.report.spec.reading import refusal_of
 from tasks.report.spec.table import CellType
-from tasks.storage.protocol import Blob
 
 TABLE_TYPES = {
     "text/csv": "csv",
@@ -46,12 +46,12 @@ def format_of(content_type: str) -> str | None:
     return TABLE_TYPES.get(content_type.partition(";")[0].strip().lower())
 
 
-def upload_of(blob: Blob) -> str:
+def upload_of(blob: BlobRef) -> str:
     """What the spec calls the bytes, which were never uploaded apart: the same for the same bytes."""
     return blob.sha256[:32]
 
 
-def spec_of(options: TableOptions, content_type: str, blob: Blob) -> Spec:
+def spec_of(options: TableOptions, content_type: str, blob: BlobRef) -> Spec:
     """The spec of a report of one whole table. Raises: Refusal `invalid_request` that names the parameter."""
     dataset = {
         "upload": upload_of(blob),

@@ -1,6 +1,5 @@
 """Schedules: what runs by itself and when, `/v1/schedules`."""
 
-import time
 from collections.abc import Sequence
 from typing import Annotated, cast
 
@@ -15,6 +14,7 @@ from api.jobs.views import Job, address_of, uncached
 from api.schedules import views
 from api.schedules.job_bodies import receive_job
 from api.schedules.views import EXAMPLE_SCHEDULE, ScheduleChange, ScheduleRequest
+from tasks import clock
 from tasks.queue.jobs.enqueue import Submitted
 from tasks.refusal import Refusal
 from tasks.schedule import runs, store
@@ -199,16 +199,16 @@ async def run_schedule(request: Request, schedule_id: ScheduleId) -> Response:
     """By hand, whatever else runs, and also while it is paused. When it is due next stays as it is."""
     context = context_of(request)
     schedule = await _find(request, context, schedule_id)
-    job_id = await context.scheduler.run_now(schedule, int(time.time() * 1000))
+    job_id = await context.scheduler.run_now(schedule, clock.now_ms())
     return await respond(request, context, Submitted(job_id, created=True))
 
 
-async def _find(request: Request, context: Context, schedule_id: str) -> store.Schedule:
+async def _find(request: Request, context: Context, schedule_id: str) -> store.ScheduleRecord:
     owner = owner_of(request)
     return await context.schedule_store.read(owner, schedule_id, admin=is_admin(context, owner))
 
 
-async def _views(request: Request, context: Context, schedules: Sequence[store.Schedule]) -> list[views.Schedule]:
+async def _views(request: Request, context: Context, schedules: Sequence[store.ScheduleRecord]) -> list[views.Schedule]:
     last = await runs.last_runs(context.redis, [one.last_run for one in schedules if one.last_run])
     address = address_of(request, context.settings)
     return [views.schedule_of(one, last.get(one.last_run or ""), address) for one in schedules]

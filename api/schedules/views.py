@@ -149,7 +149,7 @@ def path_of(schedule_id: str) -> str:
     return f"/v1/schedules/{schedule_id}"
 
 
-def schedule_of(schedule: store.Schedule, last: runs.Run | None, address: str) -> Schedule:
+def schedule_of(schedule: store.ScheduleRecord, last: runs.ScheduleRun | None, address: str) -> Schedule:
     """The public view of a schedule."""
     place = f"{address}{path_of(schedule.id)}"
     return Schedule(
@@ -173,7 +173,7 @@ def schedule_of(schedule: store.Schedule, last: runs.Run | None, address: str) -
     )
 
 
-def run_of(run: runs.Run, address: str) -> Run:
+def run_of(run: runs.ScheduleRun, address: str) -> Run:
     """The public view of a run."""
     record = run.record
     if record is None:

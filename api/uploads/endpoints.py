@@ -12,7 +12,7 @@ from api.http.problems import documented
 from api.jobs.views import EXAMPLE_UPLOAD, json_of
 from api.uploads.receive import check_length, clean, receive_any
 from tasks.refusal import Refusal
-from tasks.uploads.store import Upload, find_upload, forget, keep
+from tasks.uploads.store import UploadRecord, find_upload, forget, keep
 
 router = APIRouter(prefix="/v1/uploads", tags=["uploads"])
 
@@ -111,14 +111,14 @@ async def delete_upload(request: Request, upload_id: UploadId) -> Response:
     return Response(status_code=204)
 
 
-async def _find(context: Context, owner: str, upload_id: str) -> Upload:
+async def _find(context: Context, owner: str, upload_id: str) -> UploadRecord:
     found = await find_upload(context.redis, owner, upload_id)
     if found is None:
         raise Refusal("not_found", f"You have no upload {upload_id!r} (any more).")
     return found
 
 
-def _view(kept: Upload) -> StoredUpload:
+def _view(kept: UploadRecord) -> StoredUpload:
     return StoredUpload(
         id=kept.id,
         name=kept.name,

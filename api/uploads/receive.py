@@ -7,9 +7,10 @@ from typing import Any
 
 from api.http.multipart import Multipart, Part
 from api.images.sniff import HEAD_BYTES, type_of
+from tasks.blob_ref import BlobRef
 from tasks.refusal import Refusal
 from tasks.settings import Settings
-from tasks.storage.protocol import Blob, Storage
+from tasks.storage.protocol import Storage
 
 NAME_CHARACTERS = 200
 FORM_OVERHEAD_BYTES = 256 * 1024
@@ -20,7 +21,7 @@ FORM_OVERHEAD_BYTES = 256 * 1024
 class Upload:
     """A picture in storage. name: what its sender calls it, for people to recognise; nothing goes by it."""
 
-    blob: Blob
+    blob: BlobRef
     name: str | None
 
 
@@ -37,7 +38,7 @@ async def receive_raw(body: AsyncIterator[bytes], storage: Storage, max_bytes: i
         return Upload(await storage.put(_whole(head, body), max_bytes=max_bytes, type=type_of(head)), clean(name))
 
 
-async def receive_any(body: AsyncIterator[bytes], storage: Storage, max_bytes: int) -> Blob:
+async def receive_any(body: AsyncIterator[bytes], storage: Storage, max_bytes: int) -> BlobRef:
     """Store a body, whatever it is. Raises: Refusal `no_file`, `too_large`."""
     with _naming("body"):
         head = await _head(body)

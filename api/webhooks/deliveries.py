@@ -1,6 +1,5 @@
 """Deliveries: what was sent to whom, and what was answered, `/v1/deliveries`."""
 
-import time
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
@@ -14,6 +13,7 @@ from api.http.times import to_ms
 from api.jobs.views import address_of, uncached
 from api.webhooks.delivery_views import EXAMPLE_DELIVERY, EXAMPLE_EVENT, Delivery, DeliveryPage, delivery_of
 from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
+from tasks import clock
 from tasks.queue.records import indexes
 from tasks.queue.records.list import read, read_page
 from tasks.queue.records.record import Record, State
@@ -121,7 +121,7 @@ async def _shelf(context: Context, owner: str, endpoint: str | None, event: str 
 def _page(
     request: Request, context: Context, records: Sequence[Record], state: State | None, cursor: str | None = None
 ) -> DeliveryPage:
-    address, now_ms = address_of(request, context.settings), _now_ms()
+    address, now_ms = address_of(request, context.settings), clock.now_ms()
     shown = [
         delivery_of(record, address)
         for record in records
@@ -134,7 +134,7 @@ async def _find(context: Context, owner: str, delivery: str) -> Record:
     record = await read(context.redis, delivery)
     if record is None or record.owner != owner or record.kind != DELIVERY.name:
         raise Refusal("not_found", f"You have no delivery {delivery!r}.")
-    if record.expired(_now_ms()):
+    if record.expired(clock.now_ms()):
         raise Refusal("expired", f"Delivery {delivery} ended too long ago; send the event anew.")
     return record
 
@@ -142,7 +142,7 @@ async def _find(context: Context, owner: str, delivery: str) -> Record:
 async def _check(context: Context, owner: str, delivery: Delivery) -> None:
     """That it can be delivered again. Raises: Refusal `event_gone`, `endpoint_gone`, `endpoint_disabled`."""
     event = await read(context.redis, delivery.event)
-    if event is None or event.expired(_now_ms()):
+    if event is None or event.expired(clock.now_ms()):
         raise Refusal("event_gone", f"Event {delivery.event} is no longer kept; send it anew.")
     if delivery.endpoint == ONE_OFF:
         return
@@ -152,7 +152,3 @@ async def _check(context: Context, owner: str, delivery: Delivery) -> None:
         raise Refusal("endpoint_gone", f"Endpoint {delivery.endpoint} has been deleted.") from refusal
     if not endpoint.enabled:
         raise Refusal("endpoint_disabled", f"Endpoint {endpoint.id} is disabled; enable it first.")
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)

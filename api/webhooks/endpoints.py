@@ -1,6 +1,5 @@
 """Endpoints: who is told of events, `/v1/endpoints`."""
 
-import time
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -25,6 +24,7 @@ from api.webhooks.endpoint_views import (
     health_of,
     path_of,
 )
+from tasks import clock
 from tasks.webhook import endpoints
 from tasks.webhook.endpoints import EndpointPatch
 
@@ -162,4 +162,4 @@ async def rotate_secret(request: Request, endpoint_id: EndpointId) -> Response:
 
 
 def _view(request: Request, context: Context, endpoint: endpoints.Endpoint) -> Endpoint:
-    return endpoint_of(endpoint, address_of(request, context.settings), int(time.time() * 1000))
+    return endpoint_of(endpoint, address_of(request, context.settings), clock.now_ms())

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
+from tasks.blob_ref import BlobRef
 from tasks.kind import Kind, Result, Run
 from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.records import indexes
@@ -20,7 +21,6 @@ from tasks.queue.records.record import State
 from tasks.queue.redis_keys import JOBS
 from tasks.refusal import Refusal
 from tasks.settings import OPEN_OWNER, SYSTEM, Settings
-from tasks.storage.protocol import Blob
 
 HOURS: Final = 24
 KINDS: Final = ("thumbnail", "report", "event", "delivery")
@@ -122,7 +122,7 @@ def _table(activities: Sequence[Activity]) -> dict[str, Any]:
     return {"type": "table", "columns": columns, "rows": rows, "group_by": [{"field": "owner"}]}
 
 
-async def _submit(run: Run[ActivityParams], admin: str, title: str, blob: Blob) -> str | None:
+async def _submit(run: Run[ActivityParams], admin: str, title: str, blob: BlobRef) -> str | None:
     """The id of an admin's report; None if an earlier try has sent it."""
     params = {"order": {"blob": blob.sha256, "bytes": blob.bytes}, "title": title, "formats": ["pdf"]}
     submission = Submission(

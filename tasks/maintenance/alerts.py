@@ -37,7 +37,7 @@ class AlertParams(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
+class ActiveAlert:
     """Something that somebody should look at. subject: a queue, or an endpoint's id. value and limit: what was measured
     and from where on it is an alert: a share, or seconds. owners: whose endpoints are told."""
 
@@ -69,7 +69,7 @@ async def check(run: Run[AlertParams]) -> Result:
     return Result({"holding": len(holding), "fired": len(fired), "resolved": len(resolved)})
 
 
-def system_alerts(settings: Settings, snapshot: QueueSnapshot, registry: WorkerRegistry) -> Iterator[Alert]:
+def system_alerts(settings: Settings, snapshot: QueueSnapshot, registry: WorkerRegistry) -> Iterator[ActiveAlert]:
     """Those that hold of the queues."""
     for queue in snapshot.queues:
         alerts = (
@@ -79,7 +79,7 @@ def system_alerts(settings: Settings, snapshot: QueueSnapshot, registry: WorkerR
         yield from (alert for alert in alerts if alert is not None)
 
 
-def _failure_rate(settings: Settings, queue: Queue) -> Alert | None:
+def _failure_rate(settings: Settings, queue: Queue) -> ActiveAlert | None:
     ended, failed = sum(queue.ended.values()), queue.ended.get(State.FAILED, 0)
     if ended < settings.alert_min_ended or failed < settings.alert_failure_rate * ended:
         return None
@@ -88,10 +88,12 @@ def _failure_rate(settings: Settings, queue: Queue) -> Alert | None:
         f"{settings.alert_window_s} s have failed; GET /v1/jobs?owner=*&state=failed&queue={queue.name} lists them."
     )
     share = round(failed / ended, 3)
-    return Alert("failure_rate", queue.name, message, share, settings.alert_failure_rate, settings.operators)
+    return ActiveAlert("failure_rate", queue.name, message, share, settings.alert_failure_rate, settings.operators)
 
 
-def _no_worker(settings: Settings, snapshot: QueueSnapshot, queue: Queue, registry: WorkerRegistry) -> Alert | None:
+def _no_worker(
+    settings: Settings, snapshot: QueueSnapshot, queue: Queue, registry: WorkerRegistry
+) -> ActiveAlert | None:
     age_s = snapshot.age_s(queue)
     if queue.name not in registry.unserved or not queue.due or age_s < settings.alert_no_worker_s:
         return None
@@ -99,19 +101,19 @@ def _no_worker(settings: Settings, snapshot: QueueSnapshot, queue: Queue, regist
         f"No worker serves the queue {queue.name}, where {queue.due} jobs are due; start one with "
         f"`python -m worker {queue.name}`."
     )
-    return Alert("no_worker", queue.name, message, round(age_s), settings.alert_no_worker_s, settings.operators)
+    return ActiveAlert("no_worker", queue.name, message, round(age_s), settings.alert_no_worker_s, settings.operators)
 
 
-def _queue_age(settings: Settings, snapshot: QueueSnapshot, queue: Queue) -> Alert | None:
+def _queue_age(settings: Settings, snapshot: QueueSnapshot, queue: Queue) -> ActiveAlert | None:
     age_s = snapshot.age_s(queue)
     if age_s < settings.alert_queue_age_s:
         return None
     reason = "is paused; resume it" if queue.paused_ms else "needs more workers, or they are stuck; see /v1/workers"
     message = f"A job of the queue {queue.name} has waited {age_s:.0f} s for a worker. The queue {reason}."
-    return Alert("queue_age", queue.name, message, round(age_s), settings.alert_queue_age_s, settings.operators)
+    return ActiveAlert("queue_age", queue.name, message, round(age_s), settings.alert_queue_age_s, settings.operators)
 
 
-async def _endpoint_alerts(redis: "Redis[bytes]", settings: Settings, now_ms: int) -> list[Alert]:
+async def _endpoint_alerts(redis: "Redis[bytes]", settings: Settings, now_ms: int) -> list[ActiveAlert]:
     """Those of endpoints that fail for so long that their owners should know."""
     limit_s = settings.alert_endpoint_s
     failing = await redis.zrangebyscore(
@@ -129,7 +131,9 @@ async def _endpoint_alerts(redis: "Redis[bytes]", settings: Settings, now_ms: in
                 f"GET /v1/deliveries?endpoint={endpoint.decode()} says why."
             )
             age_s = round((now_ms - since_ms) / SECOND_MS)
-            alerts.append(Alert("endpoint_failing", endpoint.decode(), message, age_s, limit_s, (owner.decode(),)))
+            alerts.append(
+                ActiveAlert("endpoint_failing", endpoint.decode(), message, age_s, limit_s, (owner.decode(),))
+            )
     return alerts
 
 

@@ -9,15 +9,16 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from tasks.blob_ref import BlobRef
 from tasks.kind import File, Kind, Result, RetryPolicy, Run
 from tasks.refusal import Refusal
-from tasks.report.request import Order, Source
+from tasks.report.request import Order
 from tasks.report.spec.document import Dataset, Format
 from tasks.report.spec.parts import FileRef
 from tasks.report.spec.references import references
 from tasks.settings import Settings
 from tasks.storage.protocol import BlobMissing
-from tasks.uploads.sources import Wanted, find_sources
+from tasks.uploads.sources import RequestedSource, find_sources
 
 FETCHES_AT_ONCE = 8
 LIMITS = (
@@ -38,7 +39,7 @@ class ReportParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    order: Source
+    order: BlobRef
     title: str
     formats: list[Format]
 
@@ -74,12 +75,12 @@ async def _prepare(run: Run[ReportParams]) -> Path:
     """The job as the sandbox reads it, with everything that it names, in the scratch folder."""
     folder = run.scratch.folder
     path = folder / "order.json"
-    await _fetch(run, {path: run.params.order.blob})
+    await _fetch(run, {path: run.params.order.sha256})
     # A large spec takes a while to check; the other jobs of this process go on meanwhile.
     order = await _complete(run, await asyncio.to_thread(_read, path))
     formats = {dataset.upload: f".{dataset.format}" for dataset in order.spec.datasets.values()}
-    paths = {key: folder / f"{source.blob}{formats.get(key, '')}" for key, source in order.files.items()}
-    await _fetch(run, {paths[key]: source.blob for key, source in order.files.items()})
+    paths = {key: folder / f"{source.sha256}{formats.get(key, '')}" for key, source in order.files.items()}
+    await _fetch(run, {paths[key]: source.sha256 for key, source in order.files.items()})
     job = folder / "job.json"
     await asyncio.to_thread(_write, job, order, paths, run.settings)
     return job
@@ -89,17 +90,15 @@ async def _complete(run: Run[ReportParams], order: Order) -> Order:
     """The order with the files of the jobs that this one came after: they were not there when it was submitted."""
     late = [(field, one) for field, one in references(order.spec) if key_of(one) not in order.files]
     found = await find_sources(run.redis, run.owner, [wanted_of(field, one) for field, one in late])
-    files = {
-        key_of(one): Source(blob=blob.sha256, bytes=blob.bytes) for (_, one), blob in zip(late, found, strict=True)
-    }
+    files = {key_of(one): blob for (_, one), blob in zip(late, found, strict=True)}
     return order.model_copy(update={"files": {**order.files, **files}})
 
 
-def wanted_of(field: str, one: FileRef | Dataset) -> Wanted:
+def wanted_of(field: str, one: FileRef | Dataset) -> RequestedSource:
     """What a reference of a spec asks for."""
     if isinstance(one, Dataset):
-        return Wanted(field, upload=one.upload)
-    return Wanted(field, upload=one.upload, job=one.job, file=one.file)
+        return RequestedSource(field, upload=one.upload)
+    return RequestedSource(field, upload=one.upload, job=one.job, file=one.file)
 
 
 def key_of(one: FileRef | Dataset) -> str:

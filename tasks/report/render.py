@@ -7,8 +7,9 @@ names of the settings; `now`, ISO 8601.
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
+from tasks.progress import Progress
 from tasks.report.data.expand_columns import spell_out
 from tasks.report.data.rows import open_rows
 from tasks.report.formats.columns import Tongue, tongue_of
@@ -29,13 +30,7 @@ TYPES: Final = {
 Job = dict[str, Any]
 
 
-class Report(Protocol):
-    """Tells how far the work is."""
-
-    def __call__(self, done: int, total: int, note: str = "") -> None: ...
-
-
-def press(job: Job, folder: str, *, report: Report) -> dict[str, Any]:
+def press(job: Job, folder: str, *, report: Progress) -> dict[str, Any]:
     """Make the files of a job in `folder`: `report.pdf`, `preview.png`, `report.xlsx`, `report.csv` (`report-2.csv`,
     …), as far as the spec asks for them.
 
@@ -59,7 +54,7 @@ def press(job: Job, folder: str, *, report: Report) -> dict[str, Any]:
     return {"files": [_described(path) for path in made], **_facts(planner, pages)}
 
 
-def look(job: Job, folder: str, *, report: Report) -> dict[str, Any]:
+def look(job: Job, folder: str, *, report: Progress) -> dict[str, Any]:
     """What `press` would make: reads the data and plans the pages, but draws nothing.
 
     Returns `tables`, each with its `block`, its `rows` and what its `columns` are called; `pages`, `rows` and
@@ -74,7 +69,7 @@ def look(job: Job, folder: str, *, report: Report) -> dict[str, Any]:
     return {"tables": tables, **_facts(planner, printing.pages)}
 
 
-def _planner(job: Job, folder: str, report: Report) -> Planner:
+def _planner(job: Job, folder: str, report: Progress) -> Planner:
     spec, limits = job["spec"], job["limits"]
     datasets = {name: {**dataset, "path": job["datasets"][name]} for name, dataset in spec["datasets"].items()}
     keep_values = bool({"xlsx", "csv"} & set(spec["formats"]))
@@ -109,7 +104,7 @@ def _written(now: datetime | None, tongue: Tongue) -> str:
     return date_format("long", tongue.locale)(now.date()) if now else ""
 
 
-def _print(spec: dict[str, Any], printing: Printing, folder: Path, report: Report) -> list[Path]:
+def _print(spec: dict[str, Any], printing: Printing, folder: Path, report: Progress) -> list[Path]:
     made: list[Path] = []
     pdf = folder / "report.pdf"
     printing.print(str(pdf), report)

@@ -5,16 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tasks.blob_ref import BlobRef
 from tasks.report.spec.document import Spec
-
-
-class Source(BaseModel):
-    """Bytes in storage."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    blob: str = Field(pattern="^[0-9a-f]{64}$")
-    bytes: int = Field(ge=0)
 
 
 class Order(BaseModel):
@@ -23,7 +15,7 @@ class Order(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     spec: Spec
-    files: dict[str, Source] = Field(default_factory=dict)
+    files: dict[str, BlobRef] = Field(default_factory=dict)
 
     def canonical(self) -> bytes:
         """As JSON, the same for the same wish however it was written down. A password in it is legible."""

@@ -14,7 +14,7 @@ SKIPPED: Final = "skipped:"
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ScheduleRun:
     """One time. record: of the job that ran then; None if none did, for `reason`: `missed` (nobody was there: it stands
     for all due times until `noted_at`), `overlap` (the run before had not ended) or `queue_full`. Times are
     milliseconds since 1970."""
@@ -27,7 +27,7 @@ class Run:
 
 async def read_runs(
     redis: "Redis[bytes]", schedule_id: str, *, limit: int, cursor: str | None
-) -> tuple[list[Run], str | None]:
+) -> tuple[list[ScheduleRun], str | None]:
     """The runs of a schedule, newest first, and the cursor of what follows. Those whose job is forgotten are left out.
 
     Raises: Refusal `invalid_request` for a cursor that is none of ours.
@@ -42,15 +42,15 @@ async def read_runs(
     return [run for run in runs if run is not None], following
 
 
-async def last_runs(redis: "Redis[bytes]", job_ids: list[str]) -> dict[str, Run]:
+async def last_runs(redis: "Redis[bytes]", job_ids: list[str]) -> dict[str, ScheduleRun]:
     """Job id → its run, of those that are still known."""
     records = await _records(redis, job_ids)
     return {job_id: run for job_id, record in records.items() if (run := run_of(record)) is not None}
 
 
-def run_of(record: Record | None) -> Run | None:
+def run_of(record: Record | None) -> ScheduleRun | None:
     """The run that a job was."""
-    return None if record is None else Run(record.schedule_due_at or record.created_at, record)
+    return None if record is None else ScheduleRun(record.schedule_due_at or record.created_at, record)
 
 
 async def _records(redis: "Redis[bytes]", ids: list[str]) -> dict[str, Record | None]:
@@ -63,6 +63,6 @@ async def _records(redis: "Redis[bytes]", ids: list[str]) -> dict[str, Record | 
     }
 
 
-def _skipped(member: str) -> Run:
+def _skipped(member: str) -> ScheduleRun:
     reason, due_at, noted_at = member.removeprefix(SKIPPED).split(":")
-    return Run(int(due_at), None, reason, int(noted_at))
+    return ScheduleRun(int(due_at), None, reason, int(noted_at))

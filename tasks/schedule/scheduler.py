@@ -11,7 +11,7 @@ from tasks.queue.redis_keys import RUNS_KEPT, SCHEDULES, SECOND_MS
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
 from tasks.schedule.cron import catch_up, next_due
-from tasks.schedule.store import Schedule, ScheduleStore
+from tasks.schedule.store import ScheduleRecord, ScheduleStore
 from tasks.settings import SYSTEM, Settings
 
 DUE_AT_ONCE: Final = 100
@@ -72,12 +72,12 @@ class Scheduler:
             payload |= {"run_at": look.run_ms, "job": job}
         return await self._say(schedule, payload)
 
-    async def run_now(self, schedule: Schedule, now_ms: int) -> str:
+    async def run_now(self, schedule: ScheduleRecord, now_ms: int) -> str:
         """A run by hand, whatever else runs, and of a paused one too. The id of its job.
 
         Raises: Refusal `not_found`, `queue_full`.
         """
-        current: Schedule | None = schedule
+        current: ScheduleRecord | None = schedule
         while current is not None:
             match await self._say(current, {"job": self._job(current, new_id(), now_ms)}):
                 case ["made", job_id, _]:
@@ -92,7 +92,7 @@ class Scheduler:
             current = await self._schedule_store.find(schedule.id)
         raise Refusal("not_found", f"Schedule {schedule.id!r} has just been deleted.")
 
-    async def _say(self, schedule: Schedule, payload: dict[str, Any]) -> list[Any]:
+    async def _say(self, schedule: ScheduleRecord, payload: dict[str, Any]) -> list[Any]:
         rules = {
             "id": schedule.id,
             "revision": schedule.revision,
@@ -104,7 +104,7 @@ class Scheduler:
         answer: list[Any] = await self._tick({**rules, **payload})
         return answer
 
-    def _job(self, schedule: Schedule, job_id: str, due_ms: int) -> dict[str, Any]:
+    def _job(self, schedule: ScheduleRecord, job_id: str, due_ms: int) -> dict[str, Any]:
         job = self._enqueuer.job(job_id, schedule.submission)
         # From one run to the next: so that history reaches back over some of them, but not for ever.
         first = next_due(schedule.cron, schedule.timezone, due_ms)

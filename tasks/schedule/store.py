@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Self, TypedDict
 
 from redis.asyncio import Redis
 
+from tasks import clock
 from tasks.kind import Kind
 from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.jobs.enqueue_with_blobs import need
@@ -56,7 +56,7 @@ class SchedulePatch(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class ScheduleRecord:
     """What Redis holds of one. kind, queue, params, job_name, blobs, address: of its jobs, as in `Submission`.
     revision: changes with it. last_run: the id of its last job. next_ms: None while it is paused. Times are
     milliseconds since 1970."""
@@ -152,13 +152,13 @@ class ScheduleStore:
         self._storage = storage
         self._script = Script(redis, "submit/schedule")
 
-    async def create(self, owner: str, patch: SchedulePatch, submission: Submission) -> Schedule:
-        """A new schedule, of which wishes say all that has no default in `Schedule`. submission: what each run submits.
+    async def create(self, owner: str, patch: SchedulePatch, submission: Submission) -> ScheduleRecord:
+        """Create a schedule. patch: all that has no default in `ScheduleRecord`. submission: what each run submits.
 
         Raises: Refusal `invalid_cron`, `unknown_timezone`, `too_many_schedules`; what `need` raises.
         """
         schedule_id, most = new_id(), self._settings.max_schedules
-        due = next_due(patch["cron"], patch["timezone"], _now_ms())
+        due = next_due(patch["cron"], patch["timezone"], clock.now_ms())
         fields, _ = _fields(patch)
         fields |= {"kind": submission.kind, "queue": submission.queue, "params": submission.params}
         fields |= {"blobs": json.dumps(submission.blobs)}
@@ -182,18 +182,18 @@ class ScheduleStore:
             )
         return await self.read(owner, schedule_id)
 
-    async def read(self, owner: str, schedule_id: str, *, admin: bool = False) -> Schedule:
+    async def read(self, owner: str, schedule_id: str, *, admin: bool = False) -> ScheduleRecord:
         """An owner's schedule; for admins anybody's, whose key may be gone. Raises: Refusal `not_found`."""
         schedule = await self.find(schedule_id)
         if schedule is None or (schedule.owner != owner and not admin):
             raise _unknown(schedule_id)
         return schedule
 
-    async def find(self, schedule_id: str) -> Schedule | None:
+    async def find(self, schedule_id: str) -> ScheduleRecord | None:
         """Whosever it is."""
         return next(iter(await self._read_all([schedule_id])), None)
 
-    async def page(self, owner: str, limit: int, cursor: str | None) -> tuple[list[Schedule], str | None]:
+    async def page(self, owner: str, limit: int, cursor: str | None) -> tuple[list[ScheduleRecord], str | None]:
         """An owner's schedules, newest first, and the cursor of what follows.
 
         Raises: Refusal `invalid_request` for a cursor that is none of ours.
@@ -201,12 +201,12 @@ class ScheduleStore:
         ids, following = await read_index(self._redis, f"{SCHEDULES}:{owner}", limit=limit, cursor=cursor)
         return await self._read_all(ids), following
 
-    async def built_in(self) -> list[Schedule]:
+    async def built_in(self) -> list[ScheduleRecord]:
         """Those that come with the service, as far as workers have installed them, by name."""
         ids = await self._redis.zrange(f"{SCHEDULES}:{SYSTEM}", 0, -1)
         return await self._read_all(sorted(one.decode() for one in ids))
 
-    async def change(self, schedule: Schedule, patch: SchedulePatch) -> Schedule:
+    async def change(self, schedule: ScheduleRecord, patch: SchedulePatch) -> ScheduleRecord:
         """Change what wishes name. What was due while it was paused, or by another line, is not made up for.
 
         Raises: Refusal `invalid_cron`, `unknown_timezone`, `not_found`.
@@ -215,7 +215,7 @@ class ScheduleStore:
         payload: dict[str, Any] = {"verb": "change", "id": schedule.id, "owner": schedule.owner}
         cron, timezone = patch.get("cron", schedule.cron), patch.get("timezone", schedule.timezone)
         if patch.keys() & {"cron", "timezone", "paused"}:
-            due = next_due(cron, timezone, _now_ms())
+            due = next_due(cron, timezone, clock.now_ms())
             payload["due"] = PAUSED if patch.get("paused", schedule.paused) else due
             without.append("paused_reason")
         answer = await self._script({**payload, "fields": _flat(fields), "without": without})
@@ -223,13 +223,13 @@ class ScheduleStore:
             raise _unknown(schedule.id)
         return await self.read(schedule.owner, schedule.id)
 
-    async def pause(self, schedule: Schedule, reason: str) -> None:
+    async def pause(self, schedule: ScheduleRecord, reason: str) -> None:
         """Let it run no more, since it cannot: reason, a refusal's code, tells its owner why."""
         fields = ["paused", "1", "paused_reason", reason]
         payload = {"verb": "change", "id": schedule.id, "owner": schedule.owner, "due": PAUSED}
         await self._script({**payload, "fields": fields, "without": []})
 
-    async def delete(self, schedule: Schedule) -> None:
+    async def delete(self, schedule: ScheduleRecord) -> None:
         """Its jobs stay as they are. Raises: Refusal `not_found`."""
         payload = {"verb": "delete", "id": schedule.id, "owner": schedule.owner, "blobs": schedule.blobs}
         if await self._script(payload) == ["unknown"]:
@@ -256,24 +256,24 @@ class ScheduleStore:
                 "fields": _flat(fields),
                 "cron": line.cron,
                 "timezone": line.timezone,
-                "due": next_due(line.cron, line.timezone, _now_ms()),
+                "due": next_due(line.cron, line.timezone, clock.now_ms()),
             }
         )
 
-    async def retire(self, schedule: Schedule, unseen_s: float) -> None:
+    async def retire(self, schedule: ScheduleRecord, unseen_s: float) -> None:
         """Delete a line of the page, unless a worker has installed it within so many seconds: during a deploy those of
         another version may, and it is theirs. One that is gone already is no matter."""
         payload = {"verb": "retire", "id": schedule.id, "owner": SYSTEM, "blobs": (), "unseen_ms": unseen_s * SECOND_MS}
         await self._script(payload)
 
-    async def _read_all(self, ids: list[str]) -> list[Schedule]:
+    async def _read_all(self, ids: list[str]) -> list[ScheduleRecord]:
         async with self._redis.pipeline(transaction=False) as pipe:
             for schedule_id in ids:
                 pipe.hgetall(SCHEDULE + schedule_id)
                 pipe.zscore(SCHEDULES, schedule_id)
             found = await pipe.execute()
         pairs = zip(ids, found[::2], found[1::2], strict=True)
-        return [Schedule.from_hash(schedule_id, fields, due) for schedule_id, fields, due in pairs if fields]
+        return [ScheduleRecord.from_hash(schedule_id, fields, due) for schedule_id, fields, due in pairs if fields]
 
 
 def _fields(patch: SchedulePatch) -> tuple[dict[str, str], list[str]]:
@@ -289,10 +289,6 @@ def _fields(patch: SchedulePatch) -> tuple[dict[str, str], list[str]]:
 
 def _flat(fields: Mapping[str, str]) -> list[str]:
     return [text for pair in fields.items() for text in pair]
-
-
-def _now_ms() -> int:
-    return int(time.time() * SECOND_MS)
 
 
 def _unknown(schedule_id: str) -> Refusal:

@@ -21,9 +21,10 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import HTTPStore, LocalStore, MemoryStore
 
+from tasks.blob_ref import BlobRef
 from tasks.refusal import Refusal
 from tasks.settings import MiB
-from tasks.storage.protocol import Blob, BlobMissing, StorageUnavailable, StoredBlob
+from tasks.storage.protocol import BlobMissing, StorageUnavailable, StoredBlob
 
 if TYPE_CHECKING:
     from obstore import Attributes, GetOptions, GetResult
@@ -90,7 +91,7 @@ class BlobStore:
         max_bytes: int,
         type: str | None = None,
         filename: str | None = None,
-    ) -> Blob:
+    ) -> BlobRef:
         # The body is gathered here, then stored under its hash in one atomic operation. So whatever ends the gathering
         # leaves no half-written object in the storage that someone would have to find, copy or delete.
         with ExitStack() as closing:
@@ -105,22 +106,22 @@ class BlobStore:
                     await self._call(body.spill, body.spool)
             return await self._call(self._put_body, body, attributes(type, filename))
 
-    def _put_body(self, body: "Body", about: "Attributes") -> Blob:
+    def _put_body(self, body: "Body", about: "Attributes") -> BlobRef:
         if body.spool is None:
             body.digest.update(body.tail)
-            return self._write(Blob(body.digest.hexdigest(), body.size), bytes(body.tail), about)
+            return self._write(BlobRef(body.digest.hexdigest(), body.size), bytes(body.tail), about)
         body.spill(body.spool)
-        return self._write(Blob(body.digest.hexdigest(), body.size), body.spool, about)
+        return self._write(BlobRef(body.digest.hexdigest(), body.size), body.spool, about)
 
-    async def put_file(self, path: Path, *, type: str, filename: str) -> Blob:
+    async def put_file(self, path: Path, *, type: str, filename: str) -> BlobRef:
         return await self._call(self._put_file, path, attributes(type, filename))
 
-    def _put_file(self, path: Path, about: "Attributes") -> Blob:
+    def _put_file(self, path: Path, about: "Attributes") -> BlobRef:
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            return self._write(Blob(sha256, file.tell()), file, about)
+            return self._write(BlobRef(sha256, file.tell()), file, about)
 
-    def _write(self, blob: Blob, content: bytes | IO[bytes], about: "Attributes") -> Blob:
+    def _write(self, blob: BlobRef, content: bytes | IO[bytes], about: "Attributes") -> BlobRef:
         # A blob that is there already is written again: this renews its modified time, so that a cleanup under way at
         # this moment, which goes by age, spares it.
         if not isinstance(content, bytes):

@@ -1,4 +1,8 @@
-"""Which backend STORAGE_URL names, and how patient we are with it."""
+"""Opens the storage that STORAGE_URL names, with its time limits and retries.
+
+obstore starts threads of its own and must never be loaded in a sandbox child: import this module only where a process
+opens its resources. Kinds import `tasks.storage.protocol`.
+"""
 
 import re
 from datetime import timedelta
@@ -15,12 +19,12 @@ from tasks.storage.blob_store import BlobStore
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
 
-# A dead storage is found out within seconds; obstore's own defaults go on for three minutes.
+# A storage that is down is noticed within seconds; obstore's own defaults retry for three minutes.
 CONNECT_TIMEOUT = timedelta(seconds=2)
-SILENCE_TIMEOUT = timedelta(seconds=10)  # without a byte of an answer; a part of 5 MiB must have gone up by then
-TRANSFER_TIMEOUT = timedelta(hours=1)  # a whole download, at the pace of whoever reads it
+SILENCE_TIMEOUT = timedelta(seconds=10)  # without a byte of an answer; a part of 5 MiB must be uploaded within it
+TRANSFER_TIMEOUT = timedelta(hours=1)  # a whole download, at the pace of its reader
 MAX_RETRIES = 2
-RETRY_WINDOW = timedelta(seconds=8)  # from the first request on; after it, no retry starts
+RETRY_WINDOW = timedelta(seconds=8)  # counted from the first request; no retry starts after it
 
 CLIENT: "ClientConfig" = {
     "connect_timeout": CONNECT_TIMEOUT,
@@ -32,20 +36,34 @@ RETRY: "RetryConfig" = {"max_retries": MAX_RETRIES, "retry_timeout": RETRY_WINDO
 BUCKET_AND_PREFIX = re.compile(r"([A-Za-z0-9][\w.-]+)((?:/[\w=-][\w.=-]*)*)/?", re.ASCII)
 
 
-def open_backend(settings: Settings) -> BlobStore:
-    """See `tasks.storage.protocol.open_storage`. Makes a local folder; connects to nothing."""
-    url = settings.storage_url
+def open_storage(settings: Settings) -> BlobStore:
+    """Open the storage that `settings.storage_url` names. Creates a local folder; connects to nothing.
+
+    Returns:
+        The storage, a `tasks.storage.protocol.Storage`.
+
+    Raises:
+        ValueError: STORAGE_URL or STORAGE_ENDPOINT cannot be used, or the storage is local on a platform whose
+            processes share no disk. The message says what to write instead.
+    """
+    storage = _open_url(settings.storage_url, settings.storage_endpoint)
+    if settings.dyno is not None and not storage.shared:
+        raise ValueError(f"STORAGE_URL is a {storage.description}; on this platform set it to s3://, gs:// or az://.")
+    return storage
+
+
+def _open_url(url: str, endpoint: str | None) -> BlobStore:
     scheme, _, rest = url.partition("://")
     try:
         if scheme == "file" and rest:
-            return open_folder(rest)
+            return _open_folder(rest)
         if scheme == "memory" and rest in {"", "/"}:
-            note = "for tests: no other process sees it, and it ends with this one"
+            note = "for tests: no other process sees it, and it ends with this process"
             return BlobStore(MemoryStore(), name="memory", note=note)
         if place := BUCKET_AND_PREFIX.fullmatch(rest):
             bucket, prefix = place[1], place[2].strip("/") or None
             if scheme == "s3":
-                return open_s3(url, bucket, prefix, settings.storage_endpoint)
+                return _open_s3(url, bucket, prefix, endpoint)
             if scheme == "gs":
                 return BlobStore(GCSStore(bucket, prefix=prefix, client_options=CLIENT, retry_config=RETRY), name=url)
             if scheme == "az":
@@ -53,26 +71,26 @@ def open_backend(settings: Settings) -> BlobStore:
     except (BaseError, OSError) as error:
         hint = "; set AZURE_STORAGE_ACCOUNT_NAME and a key" if scheme == "az" else ""
         raise ValueError(f"STORAGE_URL={url} cannot be opened: {str(error).partition(chr(10))[0]}{hint}") from error
-    # The URL stays out of the message: someone may have written a password into it.
+    # The URL stays out of the message: it may contain a password.
     raise ValueError(
-        "STORAGE_URL names no place we know; write file://folder, s3://bucket/prefix, gs://bucket/prefix, "
-        "az://container/prefix or memory://"
+        "STORAGE_URL is not a storage that Pressroom knows; write file://folder, s3://bucket/prefix, "
+        "gs://bucket/prefix, az://container/prefix or memory://"
     )
 
 
-def open_folder(path: str) -> BlobStore:
+def _open_folder(path: str) -> BlobStore:
     folder = Path(unquote(path)).absolute()
     note = "for development: processes on other machines do not see it"
     return BlobStore(LocalStore(folder, mkdir=True), name=f"local folder {path}", note=note, folder=folder)
 
 
-def open_s3(url: str, bucket: str, prefix: str | None, endpoint: str | None) -> BlobStore:
-    """Credentials and region are the SDK's own `AWS_*` variables."""
+def _open_s3(url: str, bucket: str, prefix: str | None, endpoint: str | None) -> BlobStore:
+    """Open a bucket; credentials and region come from the SDK's own `AWS_*` variables."""
     if endpoint is None:
         return BlobStore(S3Store(bucket, prefix=prefix, client_options=CLIENT, retry_config=RETRY), name=url)
-    address = urlsplit(endpoint)
-    if address.scheme not in {"http", "https"} or not address.hostname or address.username:
-        raise ValueError("STORAGE_ENDPOINT is no address; write https://host or http://host:port")
-    client: ClientConfig = {**CLIENT, "allow_http": address.scheme == "http"}
+    parts = urlsplit(endpoint)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
+        raise ValueError("STORAGE_ENDPOINT is not a URL that can be used; write https://host or http://host:port")
+    client: ClientConfig = {**CLIENT, "allow_http": parts.scheme == "http"}
     store = S3Store(bucket, prefix=prefix, aws_endpoint_url_s3=endpoint, client_options=client, retry_config=RETRY)
     return BlobStore(store, name=f"{url} at {endpoint}")

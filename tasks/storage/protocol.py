@@ -9,15 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from tasks.settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Blob:
-    """Bytes in storage: their SHA-256 in lower-case hex, and how many they are."""
-
-    sha256: str
-    bytes: int
+from tasks.blob_ref import BlobRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +53,7 @@ class Storage(Protocol):
         max_bytes: int,
         type: str | None = None,
         filename: str | None = None,
-    ) -> Blob:
+    ) -> BlobRef:
         """Store what `chunks` yields, and hash it on the way. It is there whole or not at all, however this ends.
 
         type, filename: what the storage says of the blob to who downloads it from there (see `presign`). Equal bytes
@@ -71,7 +63,7 @@ class Storage(Protocol):
         """
         ...
 
-    async def put_file(self, path: Path, *, type: str, filename: str) -> Blob:
+    async def put_file(self, path: Path, *, type: str, filename: str) -> BlobRef:
         """Store a local file, as `put` does."""
         ...
 
@@ -111,17 +103,3 @@ class Storage(Protocol):
         Returns how many files that were.
         """
         ...
-
-
-def open_storage(settings: Settings) -> Storage:
-    """The storage that `settings.storage_url` names.
-
-    Raises: `ValueError` that says what to write instead, also where processes share no disk and the storage is local.
-    """
-    # obstore runs threads of its own and must never be in a sandbox child, while every kind imports this module.
-    from tasks.storage.open import open_backend  # noqa: PLC0415
-
-    storage = open_backend(settings)
-    if settings.dyno is not None and not storage.shared:
-        raise ValueError(f"STORAGE_URL is a {storage.description}; on this platform set it to s3://, gs:// or az://.")
-    return storage

@@ -5,11 +5,12 @@ variants from the largest to the smallest, turn each upright, bring its colours 
 """
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
+from tasks.progress import Progress
 from tasks.thumbnail.colour import ToSRGB, resampleable
 from tasks.thumbnail.decoding import decode, open_picture, orientation_of, out_of_memory, upright
 from tasks.thumbnail.encoding import finished, save
@@ -20,13 +21,7 @@ from tasks.thumbnail.resampling import FINER, Ladder
 from tasks.thumbnail.source import Source
 
 
-class Report(Protocol):
-    """Tells how far the work is."""
-
-    def __call__(self, done: int, total: int, note: str = "") -> None: ...
-
-
-def probe(path: str, variants: list[dict[str, Any]], limits: dict[str, int], *, report: Report) -> dict[str, Any]:
+def probe(path: str, variants: list[dict[str, Any]], limits: dict[str, int], *, report: Progress) -> dict[str, Any]:
     """What the file at `path` is, by its header; no pixel is decoded.
 
     variants: dumps of `Variant`, each with a box. limits: max_pixels, max_side_px, max_frames, max_jpeg_scans.
@@ -61,7 +56,7 @@ def probe(path: str, variants: list[dict[str, Any]], limits: dict[str, int], *, 
 
 
 def render(
-    path: str, folder: str, variants: list[dict[str, Any]], limits: dict[str, int], *, report: Report
+    path: str, folder: str, variants: list[dict[str, Any]], limits: dict[str, int], *, report: Progress
 ) -> list[dict[str, Any]]:
     """Draw every variant of the picture at `path` into `folder`: all of them, or on any failure none.
 
@@ -85,7 +80,7 @@ def _render(
     variants: list[dict[str, Any]],
     limits: dict[str, int],
     *,
-    report: Report,
+    report: Progress,
     written: list[Path],
 ) -> list[dict[str, Any]]:
     with Source(path) as source:

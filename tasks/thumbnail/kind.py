@@ -6,8 +6,9 @@ A refused picture (see the codes in `tasks/refusal.py`) fails at once and leaves
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
+from tasks.blob_ref import BlobRef
 from tasks.kind import File, Kind, Result, RetryPolicy, Run, TryAgain
 from tasks.outbound.protocol import OutboundError
 from tasks.refusal import Refusal
@@ -23,21 +24,12 @@ PASSING_STATUSES = {429, *range(500, 600)}
 """What may be better at the next try, of an address that a picture is fetched from."""
 
 
-class Upload(BaseModel):
-    """A picture that is in storage already."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    blob: str = Field(pattern="^[0-9a-f]{64}$")
-    bytes: int = Field(gt=0)
-
-
 class ThumbnailParams(BaseModel):
     """What a thumbnail job is asked for."""
 
     model_config = ConfigDict(extra="forbid")
 
-    upload: Upload | None = None
+    upload: BlobRef | None = None
     url: str | None = None
     variants: tuple[Variant, ...]
 
@@ -84,7 +76,7 @@ async def make_thumbnails(run: Run[ThumbnailParams]) -> Result:
 async def _fetch(run: Run[ThumbnailParams], into: Path) -> int:
     """Write the picture to a file. Returns its bytes."""
     if run.params.upload is not None:
-        await run.storage.fetch(run.params.upload.blob, into)
+        await run.storage.fetch(run.params.upload.sha256, into)
         return run.params.upload.bytes
     try:
         fetched = await run.outbound.fetch(run.params.url or "", into, max_bytes=run.settings.max_upload_bytes)

@@ -1,22 +1,22 @@
 """What a job is to read: an owner's uploads, and files of the owner's earlier jobs."""
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import Redis
 
+from tasks import clock
+from tasks.blob_ref import BlobRef
 from tasks.queue.records.record import State
-from tasks.queue.redis_keys import JOB, SECOND_MS, UPLOAD
+from tasks.queue.redis_keys import JOB, UPLOAD
 from tasks.refusal import Refusal
-from tasks.storage.protocol import Blob
-from tasks.uploads.store import Upload
+from tasks.uploads.store import UploadRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RequestedSource:
     """An upload, or a job's file by name. field: where the request asks for it."""
 
     field: str
@@ -25,7 +25,7 @@ class Wanted:
     file: str | None = None
 
 
-async def find_sources(redis: "Redis[bytes]", owner: str, wanted: Sequence[Wanted]) -> list[Blob]:
+async def find_sources(redis: "Redis[bytes]", owner: str, wanted: Sequence[RequestedSource]) -> list[BlobRef]:
     """The blobs of what is wanted, in order, by one trip to Redis.
 
     Raises: Refusal `not_found`, `not_ready` or `expired` with the field that asks for what this owner cannot have.
@@ -45,9 +45,9 @@ async def find_sources(redis: "Redis[bytes]", owner: str, wanted: Sequence[Wante
     ]
 
 
-def _of_upload(owner: str, wanted: Wanted, fields: Mapping[bytes, bytes]) -> Blob:
+def _of_upload(owner: str, wanted: RequestedSource, fields: Mapping[bytes, bytes]) -> BlobRef:
     field = f"{wanted.field}.upload"
-    upload = Upload.from_hash(wanted.upload or "", fields) if fields else None
+    upload = UploadRecord.from_hash(wanted.upload or "", fields) if fields else None
     if upload is None or upload.owner != owner:
         raise Refusal(
             "not_found", f"{field}: you have no upload {wanted.upload!r} (any more); upload it anew.", field=field
@@ -55,18 +55,18 @@ def _of_upload(owner: str, wanted: Wanted, fields: Mapping[bytes, bytes]) -> Blo
     return upload.blob
 
 
-def _of_job(owner: str, wanted: Wanted, found: Sequence[bytes | None]) -> Blob:
+def _of_job(owner: str, wanted: RequestedSource, found: Sequence[bytes | None]) -> BlobRef:
     whose, state, files, expires_at = (None if value is None else value.decode() for value in found)
     field = f"{wanted.field}.job"
     if whose != owner:
         raise Refusal("not_found", f"{field}: you have no job {wanted.job!r}.", field=field)
-    if expires_at and int(expires_at) <= time.time() * SECOND_MS:
+    if expires_at and int(expires_at) <= clock.now_ms():
         raise Refusal("expired", f"{field}: job {wanted.job} has expired; its files are gone.", field=field)
     if state != State.SUCCEEDED:
         raise Refusal("not_ready", f"{field}: job {wanted.job} is {state}; wait until it has succeeded.", field=field)
     made: list[dict[str, Any]] = json.loads(files or "[]")
     for one in made:
         if one["name"] == wanted.file:
-            return Blob(one["blob"], one["bytes"])
+            return BlobRef(one["blob"], one["bytes"])
     field, names = f"{wanted.field}.file", ", ".join(one["name"] for one in made)
     raise Refusal("not_found", f"{field}: job {wanted.job} has no file {wanted.file!r}; it has {names}.", field=field)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from tasks import clock
 from tasks.kind import Kind, Result, RetrySchedule, Run, TryAgain
 from tasks.outbound.protocol import OutboundError, OutboundRequest
 from tasks.queue.jobs.reopen import Reopener
@@ -158,7 +159,7 @@ async def _target(run: Run[DeliveryParams], message: _Message, notify: bytes | N
             sealed = one_off.get("secret")
             return _Target(one_off["url"], [signature.key_of(box.open(sealed, ONE_OFF))] if sealed else [])
         endpoint = _endpoint(run.params.endpoint, await run.reader.hash(ENDPOINT + run.params.endpoint))
-        keys = live_keys(endpoint, box, _now_ms())
+        keys = live_keys(endpoint, box, clock.now_ms())
     except Refusal as refusal:
         if refusal.code != "secret_unreadable":
             raise
@@ -208,8 +209,8 @@ async def _disable_if_due(run: Run[DeliveryParams], endpoint: Endpoint, verdict:
         lane = f"{LANE}{DELIVERY.queue}:{lane_of(endpoint.id)}"
         since, last = (int(at or 0) for at in await run.redis.hmget(lane, "failing_since", "failed_at"))
         # One failure after a long silence says nothing of the time between.
-        if since and _now_ms() - last <= FAILURE_GAP_MS:
-            reason = "failing" if _now_ms() - since >= run.settings.disable_after_s * SECOND_MS else None
+        if since and clock.now_ms() - last <= FAILURE_GAP_MS:
+            reason = "failing" if clock.now_ms() - since >= run.settings.disable_after_s * SECOND_MS else None
     if reason is not None:
         await Endpoints(run.redis, run.settings, _box(run.settings.secret_key)).disable(endpoint.id, reason)
 
@@ -252,10 +253,6 @@ async def _ids(run: Run[RecoveryParams], state: State, since_ms: int) -> list[st
     while page := await run.redis.zrangebyscore(index, since_ms, "+inf", start=len(ids), num=READ_AT_ONCE):
         ids.update(dict.fromkeys(page))
     return [one.decode() for one in ids]
-
-
-def _now_ms() -> int:
-    return int(time.time() * SECOND_MS)
 
 
 EVENT = Kind(name="event", queue="default", params=EventParams, run=expand, timeout_s=120)

@@ -9,7 +9,8 @@ import structlog
 from arq.connections import ArqRedis
 
 from tasks.settings import Settings
-from tasks.storage.protocol import Storage, open_storage
+from tasks.storage.open import open_storage
+from tasks.storage.protocol import Storage
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.serving import BOB, KEYS, client_of, serving
 from tests.support.servers import Valkey

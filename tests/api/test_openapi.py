@@ -16,7 +16,7 @@ from api.jobs.views import EXAMPLE_UPLOAD
 from api.webhooks.delivery_views import EXAMPLE_DELIVERY, EXAMPLE_EVENT
 from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
 from tasks.kind import File, Result
-from tasks.maintenance.alerts import Alert
+from tasks.maintenance.alerts import ActiveAlert
 from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.records import indexes
 from tasks.settings import Settings
@@ -168,7 +168,7 @@ def test_what_receivers_get_is_as_it_is_documented() -> None:
     job: dict[str, Any] = {"id": "1" * 32, "kind": "thumbnail", "created_at": 1, "finished_at": 2, "name": "a.jpg"}
     file = {"name": "a.jpg", "type": "image/jpeg", "bytes": 1, "blob": "ab" * 32, "about": {"width": 1}}
     error = {"code": "truncated", "message": "It ends early."}
-    alert = Alert("no_worker", "media", "No worker.", 61.0, 60, ("alice",)).payload(1_800_000_000_000)
+    alert = ActiveAlert("no_worker", "media", "No worker.", 61.0, 60, ("alice",)).payload(1_800_000_000_000)
     sent: dict[str, dict[str, Any]] = {
         "job.succeeded": {**job, "state": "succeeded", "files": [file]},
         "job.failed": {**job, "state": "failed", "error": error},

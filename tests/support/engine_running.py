@@ -16,7 +16,8 @@ from tasks.queue.records.record import Record, State
 from tasks.queue.watch.watch import Watch
 from tasks.schedule.store import BuiltInSchedule
 from tasks.settings import Settings
-from tasks.storage.protocol import Storage, open_storage
+from tasks.storage.open import open_storage
+from tasks.storage.protocol import Storage
 from tests.support.kinds import KINDS, Anything
 from worker.engine import Engine
 

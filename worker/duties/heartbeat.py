@@ -8,6 +8,7 @@ import time
 from arq.constants import health_check_key_suffix
 from redis.asyncio import Redis
 
+from tasks import clock
 from tasks.outbound.client import VERSION
 from tasks.queue.redis_keys import BEAT_MS, SECOND_MS, WORKER, WORKER_MS, WORKER_RECORD_TTL_MS, WORKERS, arq_queue
 from tasks.queue.watch.workers import DOING_AT_MOST, Doing, Worker
@@ -27,7 +28,7 @@ class Heartbeat:
         self._worker_id = worker_id
         self._running = running
         self._redis_health = redis_health
-        self._started_at = int(time.time() * 1000)
+        self._started_at = clock.now_ms()
         self._lag_s = 0.0
 
     async def loop(self) -> None:

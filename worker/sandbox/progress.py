@@ -43,7 +43,11 @@ class ProgressPage:
         _BEGUN.pack_into(self._page, 0, self.begun + 1)
 
     def report(self, done: int, total: int, note: str = "") -> None:
-        """`tasks.kind.Progress`. Raises struct.error if a count exceeds 64 bits; cuts a note at NOTE_LIMIT_BYTES."""
+        """Write a progress report, as `tasks.progress.Progress`. A note is cut at NOTE_LIMIT_BYTES.
+
+        Raises:
+            struct.error: A count exceeds 64 bits.
+        """
         text = note.encode(errors="replace")[:NOTE_LIMIT_BYTES]
         _SEQUENCE.pack_into(self._page, _SEQUENCE_AT, self._sequence + 1)
         _REPORT.pack_into(self._page, _REPORT_AT, done, total, len(text), text)

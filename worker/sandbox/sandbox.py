@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
-from tasks.kind import Progress
+from tasks.progress import Progress
 from tasks.refusal import Refusal, SandboxDeath
 from tasks.telemetry import tracing
 from worker.sandbox import frames
@@ -48,7 +48,7 @@ class ProcessSandbox:
     ) -> Any:
         """As `tasks.kind.Sandbox.call` promises. Waiting for admission does not count against `seconds`.
 
-        `function` is called as function(*args, report=report); `report` is a `tasks.kind.Progress`.
+        `function` is called as function(*args, report=report); `report` is a `tasks.progress.Progress`.
 
         Raises besides: ValueError, TypeError or OverflowError for args that cannot cross; RuntimeError if the zygote
         cannot start or ends under the call, which is not the work's fault and may be tried again, and once the sandbox

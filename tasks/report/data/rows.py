@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from math import ceil
 from typing import Any, Final
 
+from tasks.progress import Progress
 from tasks.refusal import Refusal
 from tasks.report.data.entries import Entry, total_line
 from tasks.report.data.grouping import Order
@@ -18,7 +19,6 @@ LINES_PER_ITEM: Final = 1_000
 CHARS_PER_ITEM: Final = 1 << 20
 """An item of the spool, which is in memory as a whole, ends when it has one or the other."""
 Warn = Callable[[str, str], None]
-Report = Callable[[int, int, str], None]
 
 
 class TableRows:
@@ -53,7 +53,7 @@ def open_rows(
     limits: Mapping[str, int],
     folder: str,
     warn: Warn,
-    report: Report,
+    report: Progress,
     *,
     keep_values: bool = False,
 ) -> TableRows:

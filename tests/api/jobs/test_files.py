@@ -12,7 +12,8 @@ from api.jobs.files import disposition
 from tasks.kind import File, Result
 from tasks.refusal import Refusal
 from tasks.settings import Settings
-from tasks.storage.protocol import Storage, open_storage
+from tasks.storage.open import open_storage
+from tasks.storage.protocol import Storage
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import client_of, serving

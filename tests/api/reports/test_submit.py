@@ -10,11 +10,12 @@ import pytest
 from arq.connections import ArqRedis
 
 from api.jobs.views import Job
+from tasks.blob_ref import BlobRef
 from tasks.kind import File, Result
 from tasks.queue.redis_keys import BLOB
 from tasks.report.kind import ReportParams
 from tasks.report.request import Order
-from tasks.storage.protocol import Blob, Storage
+from tasks.storage.protocol import Storage
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import JPEG, PNG
 from tests.support.api.specs import of_upload, spec
@@ -30,13 +31,13 @@ async def upload(client: httpx.AsyncClient, content: bytes = CSV) -> str:
 
 async def order_of(job: dict[str, Any], storage: Storage) -> Order:
     params = ReportParams.model_validate(job["params"])
-    body = b"".join([chunk async for chunk in storage.read(params.order.blob)])
+    body = b"".join([chunk async for chunk in storage.read(params.order.sha256)])
     assert len(body) == params.order.bytes
     return Order.model_validate_json(body)
 
 
 @pytest.fixture
-async def thumbnails(alice: httpx.AsyncClient, worker: ManualWorker, storage: Storage) -> tuple[str, Blob]:
+async def thumbnails(alice: httpx.AsyncClient, worker: ManualWorker, storage: Storage) -> tuple[str, BlobRef]:
     """A job of alice's that has succeeded, with the file small.jpg."""
 
     async def chunks() -> Any:
@@ -62,7 +63,7 @@ async def test_a_spec_becomes_a_job(alice: httpx.AsyncClient, storage: Storage) 
 
 
 async def test_all_that_a_spec_refers_to_is_found_and_kept(
-    alice: httpx.AsyncClient, storage: Storage, redis: ArqRedis, thumbnails: tuple[str, Blob]
+    alice: httpx.AsyncClient, storage: Storage, redis: ArqRedis, thumbnails: tuple[str, BlobRef]
 ) -> None:
     job_id, small = thumbnails
     table, logo = await upload(alice), await upload(alice, PNG)
@@ -77,7 +78,7 @@ async def test_all_that_a_spec_refers_to_is_found_and_kept(
     answer = await alice.post("/v1/reports", json=said)
     assert answer.status_code == 202, answer.text
     order = await order_of(answer.json(), storage)
-    blobs = {key: source.blob for key, source in order.files.items()}
+    blobs = {key: source.sha256 for key, source in order.files.items()}
     assert blobs == {
         table: hashlib.sha256(CSV).hexdigest(),
         logo: hashlib.sha256(PNG).hexdigest(),

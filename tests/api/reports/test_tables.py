@@ -36,7 +36,7 @@ async def test_a_csv_is_a_report_of_all_its_columns_as_text(
     assert (table["columns"], table["every_column"], table["dataset"]) == ([], True, "data")
     dataset, sha256 = order.spec.datasets["data"], hashlib.sha256(BODY).hexdigest()
     assert (dataset.format, dataset.encoding, dataset.delimiter) == ("csv", "utf-8", None)
-    assert order.files[dataset.upload].blob == sha256
+    assert order.files[dataset.upload].sha256 == sha256
     assert answer.json()["id"].encode() in await redis.smembers(BLOB + sha256)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from tasks.refusal import Refusal
 
 if TYPE_CHECKING:
-    from tasks.kind import Progress  # it loads the settings and the storage, which a child has no business with
+    from tasks.progress import Progress  # it loads the settings and the storage, which a child has no business with
 
 MiB = 1024 * 1024
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from arq.connections import ArqRedis
 
+from tasks.blob_ref import BlobRef
 from tasks.catalogue import KINDS
 from tasks.maintenance.sweep import BATCH, Swept, sweep
 from tasks.queue.jobs.cancel import Canceller
@@ -20,7 +21,8 @@ from tasks.queue.redis_keys import BLOB, BLOB_MS, JOB, LINGER_MS, SECOND_MS, SWE
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
 from tasks.settings import Settings
-from tasks.storage.protocol import Blob, Storage, open_storage
+from tasks.storage.open import open_storage
+from tasks.storage.protocol import Storage
 from tasks.uploads.store import find_upload, forget, keep
 from tests.support.queue.fake_worker import FakeWorker, Taken
 from tests.support.queue.submissions import record_of, submission, submit
@@ -49,14 +51,14 @@ def worker(redis: ArqRedis, settings: Settings) -> FakeWorker:
     return FakeWorker(redis, settings)
 
 
-async def put(storage: Storage, content: bytes = b"content") -> Blob:
+async def put(storage: Storage, content: bytes = b"content") -> BlobRef:
     async def chunks() -> AsyncIterator[bytes]:
         yield content
 
     return await storage.put(chunks(), max_bytes=1000)
 
 
-async def old(storage: Storage, folder: Path, content: bytes = b"content") -> Blob:
+async def old(storage: Storage, folder: Path, content: bytes = b"content") -> BlobRef:
     """A blob that was written long ago."""
     blob = await put(storage, content)
     os.utime(folder / "blobs" / blob.sha256[:2] / blob.sha256, (0, 0))
@@ -271,7 +273,7 @@ class TestTheRace:
 
     async def finish_beside(
         self, redis: ArqRedis, storage: Storage, worker: FakeWorker, job: Taken, tmp_path: Path
-    ) -> tuple[Blob, bool]:
+    ) -> tuple[BlobRef, bool]:
         """A job's output is a blob that a sweep marks and deletes between its put and its finish."""
         blob = await old(storage, tmp_path)
 

@@ -9,15 +9,17 @@ import pypdfium2
 import pytest
 from arq.connections import ArqRedis
 
+from tasks.blob_ref import BlobRef
 from tasks.kind import Notes, Result, Run
 from tasks.queue.watch.reader import CoalescingReader
 from tasks.refusal import Refusal
 from tasks.report.entry import MAX_WARNINGS
 from tasks.report.kind import LIMITS, REPORT, VALIDATION, ReportParams
-from tasks.report.request import Order, Source
+from tasks.report.request import Order
 from tasks.report.spec.document import Spec
 from tasks.settings import Settings
-from tasks.storage.protocol import Blob, Storage, open_storage
+from tasks.storage.open import open_storage
+from tasks.storage.protocol import Storage
 from tests.support.engine_running import NoOutbound
 from worker.sandbox.sandbox import ProcessSandbox
 
@@ -50,12 +52,11 @@ def storage(settings: Settings) -> Storage:
     return open_storage(settings)
 
 
-async def stored(storage: Storage, content: bytes) -> Source:
+async def stored(storage: Storage, content: bytes) -> BlobRef:
     async def chunks() -> AsyncIterator[bytes]:
         yield content
 
-    blob: Blob = await storage.put(chunks(), max_bytes=len(content))
-    return Source(blob=blob.sha256, bytes=blob.bytes)
+    return await storage.put(chunks(), max_bytes=len(content))
 
 
 class Press:
@@ -67,7 +68,7 @@ class Press:
         self.folder = folder
         self._parts = (redis, storage, sandbox, settings)
 
-    def order(self, said: dict[str, Any], **files: Source) -> Order:
+    def order(self, said: dict[str, Any], **files: BlobRef) -> Order:
         spec = Spec.model_validate({"document": {"title": "t"}, **said})
         return Order(spec=spec, files=files)
 
@@ -75,7 +76,7 @@ class Press:
         redis, storage, sandbox, settings = self._parts
         source = await stored(storage, order.canonical())
         if order_is_gone:
-            await storage.delete([source.blob])
+            await storage.delete([source.sha256])
         result: Result = await kind.run(
             Run(
                 job_id="0" * 32,
@@ -152,7 +153,7 @@ async def test_what_is_gone_from_the_storage_has_expired(missing: str, press: Pr
     source = await stored(storage, b"a\n1\n")
     order = press.order({"blocks": [TABLE], "datasets": DATASETS}, **{UPLOAD: source})
     if missing == "dataset":
-        await storage.delete([source.blob])
+        await storage.delete([source.sha256])
     with pytest.raises(Refusal) as caught:
         await press.run(order, order_is_gone=missing == "order")
     assert caught.value.code == "expired"

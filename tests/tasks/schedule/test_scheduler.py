@@ -16,9 +16,9 @@ from tasks.queue.records.record import Record, State
 from tasks.queue.redis_keys import BLOB, RUNS, RUNS_KEPT, SCHEDULES, SECOND_MS
 from tasks.refusal import Refusal
 from tasks.schedule.cron import next_due
-from tasks.schedule.runs import Run, last_runs, read_runs
+from tasks.schedule.runs import ScheduleRun, last_runs, read_runs
 from tasks.schedule.scheduler import DUE_AT_ONCE, Due, Scheduler
-from tasks.schedule.store import BuiltInSchedule, Misfire, Overlap, Schedule, SchedulePatch, ScheduleStore
+from tasks.schedule.store import BuiltInSchedule, Misfire, Overlap, SchedulePatch, ScheduleRecord, ScheduleStore
 from tasks.settings import SYSTEM, Settings
 from tests.support.kinds import KINDS
 
@@ -37,7 +37,7 @@ class Clockwork:
 
     async def schedule(
         self, cron: str = "0 * * * *", *, owner: str = "alice", overlap: Overlap = "skip", misfire: Misfire = 3600
-    ) -> Schedule:
+    ) -> ScheduleRecord:
         patch = SchedulePatch(cron=cron, timezone="UTC", overlap=overlap, misfire=misfire, name="hourly")
         submission = Submission("nothing", "default", owner, '{"times":7}', blobs=(BLOB_OF_IT,), name="its job")
         return await self.schedule_store.create(owner, patch, submission)
@@ -45,16 +45,16 @@ class Clockwork:
     async def now_ms(self) -> int:
         return (await self.scheduler.look()).now_ms
 
-    async def fall_due(self, schedule: Schedule, ago_ms: int = 0) -> int:
+    async def fall_due(self, schedule: ScheduleRecord, ago_ms: int = 0) -> int:
         """Let it be due since some time ago."""
         due_ms = await self.now_ms() - ago_ms
         await self.redis.zadd(SCHEDULES, {schedule.id: due_ms})
         return due_ms
 
-    async def tick(self, schedule: Schedule, due_ms: int) -> list[Any]:
+    async def tick(self, schedule: ScheduleRecord, due_ms: int) -> list[Any]:
         return await self.scheduler.fire(schedule.id, due_ms, await self.now_ms())
 
-    async def runs(self, schedule: Schedule) -> list[Run]:
+    async def runs(self, schedule: ScheduleRecord) -> list[ScheduleRun]:
         return (await read_runs(self.redis, schedule.id, limit=100, cursor=None))[0]
 
     async def record(self, job_id: str) -> Record:
@@ -85,8 +85,8 @@ class TestFiring:
         assert (job.schedule, job.schedule_due_at, job.state) == (schedule.id, due_ms, State.QUEUED)
         after = await clockwork.schedule_store.read("alice", schedule.id)
         assert (after.next_ms, after.last_run) == (next_due("0 * * * *", "UTC", due_ms), job_id)
-        assert await clockwork.runs(schedule) == [Run(due_ms, job)]
-        assert await last_runs(clockwork.redis, [job_id]) == {job_id: Run(due_ms, job)}
+        assert await clockwork.runs(schedule) == [ScheduleRun(due_ms, job)]
+        assert await last_runs(clockwork.redis, [job_id]) == {job_id: ScheduleRun(due_ms, job)}
 
     async def test_of_many_who_say_so_at_once_one_is_first(self, clockwork: Clockwork) -> None:
         schedule = await clockwork.schedule()
@@ -290,7 +290,7 @@ def line(cron: str = "0 3 * * *") -> BuiltInSchedule:
 
 
 class TestLinesOfThePage:
-    async def installed(self, clockwork: Clockwork, cron: str = "0 3 * * *") -> Schedule:
+    async def installed(self, clockwork: Clockwork, cron: str = "0 3 * * *") -> ScheduleRecord:
         await clockwork.schedule_store.install(line(cron))
         return await clockwork.schedule_store.read("root", "nothing", admin=True)
 
@@ -331,7 +331,7 @@ class TestLinesOfThePage:
 class TestBesideArqsCron:
     """ARQ's own cron enqueues under the id that our ticker gives a line's run."""
 
-    async def due(self, clockwork: Clockwork) -> tuple[Schedule, int]:
+    async def due(self, clockwork: Clockwork) -> tuple[ScheduleRecord, int]:
         await clockwork.schedule_store.install(line())
         schedule = await clockwork.schedule_store.read("root", "nothing", admin=True)
         return schedule, await clockwork.fall_due(schedule)

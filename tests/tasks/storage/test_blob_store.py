@@ -14,10 +14,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tasks.blob_ref import BlobRef
 from tasks.refusal import Refusal
 from tasks.settings import MiB, Settings
 from tasks.storage.blob_store import SMALL_BYTES, THREADS, attachment
-from tasks.storage.protocol import Blob, BlobMissing, Storage, open_storage
+from tasks.storage.open import open_storage
+from tasks.storage.protocol import BlobMissing, Storage
 from tests.support.servers import MotoServer, RcloneServer, S3Server
 
 NO_BLOB = hashlib.sha256(b"never stored").hexdigest()
@@ -84,7 +86,7 @@ async def stream(body: bytes, chunk_bytes: int = 64 * 1024) -> AsyncIterator[byt
         yield body[start : start + chunk_bytes]
 
 
-async def store(storage: Storage, body: bytes) -> Blob:
+async def store(storage: Storage, body: bytes) -> BlobRef:
     return await storage.put(stream(body), max_bytes=len(body), type="text/plain", filename="digits.txt")
 
 
@@ -99,7 +101,7 @@ async def content(storage: Storage, sha256: str, start: int = 0, end: int | None
 async def test_what_is_put_is_read_back_under_its_hash(storage: Storage, size: int, tmp_path: Path) -> None:
     body = os.urandom(size)
     blob = await store(storage, body)
-    assert blob == Blob(hashlib.sha256(body).hexdigest(), size)
+    assert blob == BlobRef(hashlib.sha256(body).hexdigest(), size)
     assert await storage.size(blob.sha256) == size
     assert await content(storage, blob.sha256) == body
     await storage.fetch(blob.sha256, tmp_path / "fetched")
@@ -111,7 +113,7 @@ async def test_a_file_is_stored_as_its_bytes_are(storage: Storage, size: int, tm
     body = os.urandom(size)
     (tmp_path / "source").write_bytes(body)
     blob = await storage.put_file(tmp_path / "source", type="image/png", filename="small.png")
-    assert blob == Blob(hashlib.sha256(body).hexdigest(), size)
+    assert blob == BlobRef(hashlib.sha256(body).hexdigest(), size)
     assert await content(storage, blob.sha256) == body
     assert (tmp_path / "source").read_bytes() == body
 
@@ -211,7 +213,7 @@ def test_a_killed_process_leaves_nothing_of_a_body_under_way(tmp_path: Path) -> 
     program = """
 import asyncio, sys
 from tasks.settings import Settings
-from tasks.storage.protocol import open_storage
+from tasks.storage.open import open_storage
 async def stalled():
     for _ in range(5):
         yield bytes(1024 * 1024)
@@ -269,7 +271,7 @@ async def test_every_blob_is_listed_with_its_size_and_age(storage: Storage) -> N
     assert [blob async for blob in storage.blobs()] == []
     put = {await store(storage, bytes(size)) for size in range(20)}
     listed = [blob async for blob in storage.blobs()]
-    assert {Blob(blob.sha256, blob.bytes) for blob in listed} == put
+    assert {BlobRef(blob.sha256, blob.bytes) for blob in listed} == put
     assert all(abs(blob.modified - started) < timedelta(minutes=1) for blob in listed)
     assert await storage.discard_leftovers(datetime.now(UTC)) == 0
 
@@ -314,7 +316,7 @@ async def test_slow_readers_hold_up_nobody(folder: Storage) -> None:
     readers = [folder.read(blob.sha256) for _ in range(THREADS + 8)]
     first = [await anext(reader) for reader in readers]
     async with asyncio.timeout(5):
-        assert await store(folder, DIGITS) == Blob(hashlib.sha256(DIGITS).hexdigest(), len(DIGITS))
+        assert await store(folder, DIGITS) == BlobRef(hashlib.sha256(DIGITS).hexdigest(), len(DIGITS))
     for reader, beginning in zip(readers, first, strict=True):
         assert beginning + b"".join([chunk async for chunk in reader]) == body
 
@@ -345,7 +347,7 @@ async def test_a_presigned_url_that_was_changed_is_refused(storage: Storage, pla
     assert (longer.status_code, another.status_code) == (403, 403)
 
 
-async def presigned(storage: Storage, blob: Blob) -> str:
+async def presigned(storage: Storage, blob: BlobRef) -> str:
     url = await storage.presign(blob.sha256, 60)
     assert url is not None
     return url

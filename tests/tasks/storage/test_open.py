@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tasks.blob_ref import BlobRef
 from tasks.settings import Settings
 from tasks.storage import blob_store
 from tasks.storage.blob_store import SMALL_BYTES
-from tasks.storage.protocol import Blob, Storage, StorageUnavailable, open_storage
+from tasks.storage.open import open_storage
+from tasks.storage.protocol import Storage, StorageUnavailable
 from tests.support.servers import MotoServer, RcloneServer, S3Server, free_port
 
 SHA256 = "0" * 64
@@ -29,7 +31,7 @@ def open_at(url: str, endpoint: str | None = None) -> Storage:
     return open_storage(Settings(storage_url=url, storage_endpoint=endpoint))
 
 
-async def put(storage: Storage, size: int = 1) -> Blob:
+async def put(storage: Storage, size: int = 1) -> BlobRef:
     async def chunks() -> AsyncIterator[bytes]:
         yield bytes(size)
 

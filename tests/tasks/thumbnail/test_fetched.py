@@ -11,12 +11,13 @@ import pytest
 from pydantic import ValidationError
 from redis.asyncio import Redis
 
+from tasks.blob_ref import BlobRef
 from tasks.kind import Notes, Result, Run, TryAgain
 from tasks.outbound.client import GuardedClient
 from tasks.refusal import Refusal
 from tasks.settings import Settings
-from tasks.storage.protocol import open_storage
-from tasks.thumbnail.kind import PROBE_MEMORY_MB, ThumbnailParams, Upload, make_thumbnails
+from tasks.storage.open import open_storage
+from tasks.thumbnail.kind import PROBE_MEMORY_MB, ThumbnailParams, make_thumbnails
 from tasks.thumbnail.variants import variants_of
 from tests.support.pictures import encoded, scene
 from tests.support.receivers import Receiver
@@ -173,7 +174,7 @@ async def test_bytes_that_are_no_picture_are_refused_by_what_they_are(work: Work
 
 
 def test_params_name_an_upload_or_a_url_and_not_both() -> None:
-    upload, variants = Upload(blob="0" * 64, bytes=1), variants_of("avatar")
+    upload, variants = BlobRef("0" * 64, 1), variants_of("avatar")
     assert ThumbnailParams(upload=upload, variants=variants).url is None
     for neither_or_both in ({}, {"upload": upload, "url": "https://example.com/"}):
         with pytest.raises(ValidationError, match="either an upload or a url"):

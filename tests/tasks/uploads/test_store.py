@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from arq.connections import ArqRedis
 
+from tasks.blob_ref import BlobRef
 from tasks.queue.redis_keys import BLOB, JOB, UPLOAD
 from tasks.refusal import Refusal
-from tasks.storage.protocol import Blob
-from tasks.uploads.sources import Wanted, find_sources
+from tasks.uploads.sources import RequestedSource, find_sources
 from tasks.uploads.store import find_upload, forget, keep
 
-BLOB_A = Blob("a" * 64, 10)
+BLOB_A = BlobRef("a" * 64, 10)
 FILES = [{"name": "one.jpg", "blob": "b" * 64, "bytes": 20, "type": "image/jpeg", "about": {}}]
 
 
@@ -48,11 +48,11 @@ async def test_a_blob_knows_of_each_upload_that_needs_it(redis: ArqRedis) -> Non
 async def test_sources_come_in_the_order_in_which_they_are_wanted(redis: ArqRedis) -> None:
     upload = (await keep(redis, "alice", BLOB_A, name=None, seconds=60)).id
     await job(redis, "1" * 32)
-    of_job, of_upload = Wanted("a", job="1" * 32, file="one.jpg"), Wanted("b", upload=upload)
+    of_job, of_upload = RequestedSource("a", job="1" * 32, file="one.jpg"), RequestedSource("b", upload=upload)
     assert await find_sources(redis, "alice", [of_job, of_upload, of_job]) == [
-        Blob("b" * 64, 20),
+        BlobRef("b" * 64, 20),
         BLOB_A,
-        Blob("b" * 64, 20),
+        BlobRef("b" * 64, 20),
     ]
     assert await find_sources(redis, "alice", []) == []
 
@@ -71,17 +71,19 @@ async def test_what_cannot_be_had_is_refused_by_its_field(case: str, redis: ArqR
     changes, file, code, field = REFUSED[case]
     await job(redis, "1" * 32, **changes)
     with pytest.raises(Refusal) as caught:
-        await find_sources(redis, "alice", [Wanted("x", job="1" * 32, file=file)])
+        await find_sources(redis, "alice", [RequestedSource("x", job="1" * 32, file=file)])
     assert (caught.value.code, caught.value.field) == (code, field)
 
 
 async def test_a_job_that_will_expire_is_still_good(redis: ArqRedis) -> None:
     await job(redis, "1" * 32, expires_at=int(time.time() * 1000) + 60_000)
-    assert await find_sources(redis, "alice", [Wanted("x", job="1" * 32, file="one.jpg")]) == [Blob("b" * 64, 20)]
+    assert await find_sources(redis, "alice", [RequestedSource("x", job="1" * 32, file="one.jpg")]) == [
+        BlobRef("b" * 64, 20)
+    ]
 
 
 async def test_anothers_upload_is_not_there(redis: ArqRedis) -> None:
     upload = (await keep(redis, "bob", BLOB_A, name=None, seconds=60)).id
     with pytest.raises(Refusal) as caught:
-        await find_sources(redis, "alice", [Wanted("datasets.d", upload=upload)])
+        await find_sources(redis, "alice", [RequestedSource("datasets.d", upload=upload)])
     assert (caught.value.code, caught.value.field) == ("not_found", "datasets.d.upload")

@@ -20,9 +20,9 @@ from tasks.queue.records.record import State
 from tasks.queue.redis_keys import SCHEDULE, SCHEDULES
 from tasks.schedule.built_in import BUILT_IN
 from tasks.schedule.cron import next_due
-from tasks.schedule.runs import Run, read_runs
+from tasks.schedule.runs import ScheduleRun, read_runs
 from tasks.schedule.scheduler import Scheduler
-from tasks.schedule.store import BuiltInSchedule, Schedule, SchedulePatch, ScheduleStore
+from tasks.schedule.store import BuiltInSchedule, SchedulePatch, ScheduleRecord, ScheduleStore
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient, working
 from tests.support.kinds import KINDS, Anything
@@ -45,20 +45,20 @@ class Times:
         self.scheduler = Scheduler(redis, settings)
         self.file = file
 
-    async def schedule(self, cron: str = "0 0 1 1 *", **options: Any) -> Schedule:
+    async def schedule(self, cron: str = "0 0 1 1 *", **options: Any) -> ScheduleRecord:
         said: SchedulePatch = {"cron": cron, "timezone": "UTC", "overlap": "skip", "misfire": HOUR_S, **options}  # type: ignore[typeddict-item]
         params = Anything(file=str(self.file)).model_dump_json()
         return await self.schedule_store.create("dev", said, Submission("note", "default", "dev", params))
 
-    async def set_due(self, *schedules: Schedule, in_s: float) -> int:
+    async def set_due(self, *schedules: ScheduleRecord, in_s: float) -> int:
         due_ms = (await self.scheduler.look()).now_ms + int(in_s * 1000)
         await self.redis.zadd(SCHEDULES, dict.fromkeys((one.id for one in schedules), due_ms))
         return due_ms
 
-    async def runs(self, schedule: Schedule) -> list[Run]:
+    async def runs(self, schedule: ScheduleRecord) -> list[ScheduleRun]:
         return (await read_runs(self.redis, schedule.id, limit=100, cursor=None))[0]
 
-    async def until_ran(self, *schedules: Schedule) -> list[Run]:
+    async def until_ran(self, *schedules: ScheduleRecord) -> list[ScheduleRun]:
         """The newest run of each, when all have ended."""
         async with asyncio.timeout(PATIENCE_S):
             while True:

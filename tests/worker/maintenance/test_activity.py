@@ -18,7 +18,8 @@ from tasks.queue.records.record import Record, State
 from tasks.queue.redis_keys import JOBS, SECOND_MS
 from tasks.report.request import Order
 from tasks.settings import SYSTEM, Settings
-from tasks.storage.protocol import Storage, open_storage
+from tasks.storage.open import open_storage
+from tasks.storage.protocol import Storage
 from tests.support.engine_running import JobClient, settings_for, working
 from tests.support.kinds import KINDS
 from tests.support.report.rendering import print_report

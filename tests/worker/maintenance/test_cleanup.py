@@ -12,6 +12,7 @@ import pytest
 from arq.connections import ArqRedis
 from pydantic import BaseModel
 
+from tasks.blob_ref import BlobRef
 from tasks.catalogue import KINDS
 from tasks.kind import File, Kind, Result, Run
 from tasks.maintenance.sweep import sweep
@@ -22,7 +23,8 @@ from tasks.queue.records.record import State
 from tasks.queue.redis_keys import JOBS
 from tasks.refusal import Refusal
 from tasks.settings import Settings
-from tasks.storage.protocol import Blob, Storage, open_storage
+from tasks.storage.open import open_storage
+from tasks.storage.protocol import Storage
 from tasks.uploads.store import forget, keep
 from tests.support.engine_running import JobClient, settings_for, working
 
@@ -59,7 +61,7 @@ def storage(settings: Settings) -> Storage:
     return open_storage(settings)
 
 
-async def put(storage: Storage, content: bytes) -> Blob:
+async def put(storage: Storage, content: bytes) -> BlobRef:
     async def chunks() -> AsyncIterator[bytes]:
         yield content
 

@@ -1,0 +1,18 @@
+"""How a running job reports how far it is."""
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """A callable that reports progress. Cheap to call: it is passed on a few times a second, however often it is
+    called."""
+
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        """Report progress.
+
+        Args:
+            done: Steps done so far.
+            total: Steps there are in all.
+            note: A word for people, such as what is being drawn.
+        """
+        ...

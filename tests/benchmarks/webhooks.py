@@ -16,6 +16,7 @@ import httpx
 import uvloop
 
 from tasks.queue.connect import close, connect
+from tasks.queue.redis_keys import arq_queue
 from tests.benchmarks.api import serving
 from tests.benchmarks.delivering import DATA, ENVIRONMENT, PATIENCE_S, Cost, Meter, process, service, until
 from tests.benchmarks.inbox import Inbox
@@ -82,7 +83,7 @@ async def drain_rival(system: System) -> Cost:
                 await inbox.until(1, PATIENCE_S)
                 meter = await Meter.of(worker, redis)
                 await inbox.until(deliveries, PATIENCE_S)
-                await until(lambda: redis.zcard("arq:queue"), 0)
+                await until(lambda: redis.zcard(arq_queue("default")), 0)
                 cost = meter.cost(deliveries)
         await close(redis)
     return cost

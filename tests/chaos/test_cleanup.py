@@ -6,9 +6,11 @@ import os
 from pathlib import Path
 
 from arq.connections import ArqRedis
+from arq.constants import in_progress_key_prefix
 
 from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.records.record import State
+from tasks.queue.redis_keys import SWEPT, arq_queue
 from tests.support.engine_running import JobClient
 from tests.support.processes import worker_process
 from tests.support.servers import Valkey
@@ -53,9 +55,9 @@ async def test_a_cleanup_whose_worker_is_killed_is_finished_by_the_next(
     assert (await job_client.read(cleanup)).state is State.RUNNING
 
     # Nobody waits in a test for a lease and marks to lapse that are known to be dead.
-    await mortal_redis.delete(f"arq:in-progress:{cleanup}")
-    await mortal_redis.zadd("arq:queue", {cleanup: 1})
-    marks = {key: await mortal_redis.get(key) for key in await mortal_redis.keys("pressroom:swept:*")}
+    await mortal_redis.delete(in_progress_key_prefix + cleanup)
+    await mortal_redis.zadd(arq_queue("default"), {cleanup: 1})
+    marks = {key: await mortal_redis.get(key) for key in await mortal_redis.keys(SWEPT + "*")}
     dead = [key for key, mark in marks.items() if mark is not None and not mark.endswith(b" gone")]
     assert len(dead) <= FEW
     for key in dead:

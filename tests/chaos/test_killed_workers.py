@@ -6,8 +6,10 @@ from collections import Counter
 from pathlib import Path
 
 from arq.connections import ArqRedis
+from arq.constants import in_progress_key_prefix
 
 from tasks.queue.records.record import State
+from tasks.queue.redis_keys import arq_queue
 from tests.support.engine_running import JobClient
 from tests.support.processes import start, worker_process
 from tests.support.servers import Valkey
@@ -87,8 +89,8 @@ async def test_an_innocent_suspect_succeeds_alone(
         doomed = start(mortal_valkey.url, "tests.support.processes", "default=5")
         await asyncio.wait_for(asyncio.to_thread(doomed.wait), AGAIN_WITHIN_S)
         # Nobody waits twelve seconds in a test for a lease to lapse that is known to be dead.
-        await mortal_redis.delete(f"arq:in-progress:{suspect}")
-        await mortal_redis.zadd("arq:queue", {suspect: 1})
+        await mortal_redis.delete(in_progress_key_prefix + suspect)
+        await mortal_redis.zadd(arq_queue("default"), {suspect: 1})
     async with worker_process(mortal_redis, mortal_valkey.url, default=5):
         record = await job_client.ended(suspect, seconds=30)
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 from arq.connections import ArqRedis
+from arq.constants import in_progress_key_prefix, job_key_prefix
 from redis.exceptions import RedisError
 
 from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.records.record import State
-from tasks.queue.redis_keys import JOB
+from tasks.queue.redis_keys import JOB, PARKED, TURNS, arq_queue
 from tests.support.engine_running import JobClient, settings_for
 from tests.support.processes import worker_process
 from tests.support.queue.fake_worker import FakeWorker
@@ -54,8 +55,8 @@ async def test_every_job_of_an_older_snapshot_ends(
     scheduled = [await job_client.submit("note", file=lines, delay_ms=1_000) for _ in range(EACH)]
     later = await job_client.submit("note", file=lines, delay_ms=3_600_000)
     parked = await job_client.submit("note", file=lines, owner="parked")
-    await mortal_redis.zadd("pressroom:parked:default", {"owner:parked": 9e12})
-    await mortal_redis.zrem("pressroom:turns:default", "owner:parked")
+    await mortal_redis.zadd(PARKED + "default", {"owner:parked": 9e12})
+    await mortal_redis.zrem(TURNS + "default", "owner:parked")
     ids = [key.decode().removeprefix(JOB) async for key in mortal_redis.scan_iter(match=f"{JOB}*")]
     assert Counter([(await job_client.read(job_id)).state for job_id in ids]) == {
         State.RUNNING: EACH,
@@ -75,9 +76,9 @@ async def test_every_job_of_an_older_snapshot_ends(
     shutil.copytree(tmp_path / "snapshot", tmp_path / "data")
     await restart(mortal_redis, mortal_valkey)
     # A week has passed since: leases and ARQ's copies of the jobs have expired, and somebody has cleared ARQ's queue.
-    for pattern in ("arq:job:*", "arq:in-progress:*"):
+    for pattern in (job_key_prefix + "*", in_progress_key_prefix + "*"):
         await mortal_redis.delete(*await mortal_redis.keys(pattern))
-    await mortal_redis.delete("arq:queue")
+    await mortal_redis.delete(arq_queue("default"))
 
     async with worker_process(mortal_redis, mortal_valkey.url, default=10):
         request = Submission("reconciliation", "default", "system", "{}")
@@ -89,4 +90,4 @@ async def test_every_job_of_an_older_snapshot_ends(
             assert record.state is State.SUCCEEDED, record
         assert (await job_client.read(later)).state is State.SCHEDULED
         assert (await job_client.read(parked)).state is State.QUEUED
-        assert await mortal_redis.zscore("arq:queue", later) == (await job_client.read(later)).due_at
+        assert await mortal_redis.zscore(arq_queue("default"), later) == (await job_client.read(later)).due_at

@@ -13,7 +13,7 @@ from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.records import indexes
 from tasks.queue.records.list import read_page
 from tasks.queue.records.record import State
-from tasks.queue.redis_keys import arq_queue
+from tasks.queue.redis_keys import ENDPOINT, LANE, arq_queue
 from tasks.webhook.events import ONE_OFF
 from tests.support.receivers import Receiver, Request
 from tests.support.webhook_harness import delivering
@@ -113,7 +113,7 @@ async def test_days_of_nothing_but_failure_disable_an_endpoint(redis: ArqRedis) 
         assert (await webhooks.endpoints.read("dev", endpoint.id)).enabled
         since = (await webhooks.endpoints.health(endpoint.id)).failing_since
         assert since is not None
-        await redis.hset(f"pressroom:lane:webhooks:endpoint:{endpoint.id}", "failing_since", since - 2_000)
+        await redis.hset(f"{LANE}webhooks:endpoint:{endpoint.id}", "failing_since", since - 2_000)
         await redis.zadd(arq_queue("webhooks"), {delivery.id: 1}, xx=True)
         await receiver.wait_for(2)
         await webhooks.job_client.until(delivery.id, State.RETRYING)
@@ -146,7 +146,7 @@ async def test_during_a_rotation_both_secrets_sign(redis: ArqRedis) -> None:
         (request,) = receiver.requests
         assert verified(request, old) == verified(request, new) == json.loads(request.body)
         assert request.headers["webhook-signature"].count("v1,") == 2
-        raw = await redis.hget(f"pressroom:endpoint:{endpoint.id}", "secrets")
+        raw = await redis.hget(ENDPOINT + endpoint.id, "secrets")
         assert raw is not None
         assert old.removeprefix("whsec_").encode() not in raw
 
@@ -154,7 +154,7 @@ async def test_during_a_rotation_both_secrets_sign(redis: ArqRedis) -> None:
 async def test_a_worker_with_the_wrong_key_costs_nobody_an_event(redis: ArqRedis) -> None:
     async with delivering(redis, secret_key="a" * 40) as webhooks, Receiver() as receiver:
         endpoint, secret = await webhooks.subscribe(receiver.url)
-        key = f"pressroom:endpoint:{endpoint.id}"
+        key = ENDPOINT + endpoint.id
         sealed = await redis.hget(key, "secrets")
         assert sealed is not None
         await redis.hset(key, "secrets", sealed.replace(b"aes256gcm:", b"aes256gcm:AAAA"))

@@ -12,7 +12,7 @@ from arq.jobs import Job
 from tasks.kind import Result, RetryPolicy, Run
 from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.records.record import Priority, State
-from tasks.queue.redis_keys import arq_queue
+from tasks.queue.redis_keys import JOB, arq_queue
 from tasks.queue.wire import deserialize
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient, working
@@ -96,7 +96,7 @@ async def test_an_attempt_that_overruns_is_stopped_and_retried(
 
 async def test_params_that_do_not_fit_are_refused(redis: ArqRedis, settings: Settings, job_client: JobClient) -> None:
     job_id = await job_client.submit("echo")
-    await redis.hset(f"pressroom:job:{job_id}", "params", '{"times": "many"}')
+    await redis.hset(JOB + job_id, "params", '{"times": "many"}')
     async with working(redis, settings):
         record = await job_client.ended(job_id)
 
@@ -182,7 +182,7 @@ async def test_what_does_not_end_within_the_grace_is_handed_back_without_using_u
     assert record.state is State.QUEUED
     assert record.tries == 0
     assert [one["outcome"] for one in record.attempts] == ["handed_back"]
-    await redis.hset(f"pressroom:job:{job_id}", "params", f'{{"seconds": 0, "file": "{tmp_path / "lines"}"}}')
+    await redis.hset(JOB + job_id, "params", f'{{"seconds": 0, "file": "{tmp_path / "lines"}"}}')
     async with working(redis, settings):
         assert (await job_client.ended(job_id, seconds=3)).result == {"attempt": 2}
 

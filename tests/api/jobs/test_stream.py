@@ -7,6 +7,7 @@ import httpx
 from arq.connections import ArqRedis
 
 from tasks.kind import Result
+from tasks.queue.redis_keys import CHANGES, JOB
 from tasks.queue.script import Script
 from tasks.settings import Settings
 from tests.support.api.event_source import Event, listening, until_end
@@ -151,14 +152,14 @@ async def test_what_is_unknown_anothers_or_expired_is_told_as_elsewhere(
 ) -> None:
     job_id = await submit(alice)
     await worker.end(job_id)
-    await redis.hset(f"pressroom:job:{job_id}", "expires_at", 1)
+    await redis.hset(JOB + job_id, "expires_at", 1)
     for client, one, status in ((alice, "0" * 32, 404), (bob, job_id, 404), (alice, job_id, 410)):
         assert (await client.get(f"/v1/jobs/{one}/events")).status_code == status
 
 
 async def test_who_leaves_is_forgotten(alice: httpx.AsyncClient, redis: ArqRedis) -> None:
     job_id = await submit(alice)
-    channel = f"pressroom:changes:{job_id}"
+    channel = CHANGES + job_id
     async with listening(alice, job_id) as events:
         await following(events)
         assert (await redis.pubsub_numsub(channel))[0][1] == 1

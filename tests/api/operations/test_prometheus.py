@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from api.operations.prometheus import Metric, collect, exposition
 from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.enqueue import Enqueuer
-from tasks.queue.redis_keys import BUCKETS_MS, JOB
+from tasks.queue.redis_keys import BUCKETS_MS, ENDPOINT, JOB
 from tasks.settings import Settings
 from tasks.webhook.endpoints import Endpoints
 from tasks.webhook.secret_box import SecretBox
@@ -176,7 +176,7 @@ async def test_endpoints_that_are_disabled_or_fail_are_counted(
 
     assert await states() == {("disabled",): 1, ("failing",): 0}
     await endpoints.disable(first, "gone")
-    await redis.expire(f"pressroom:endpoint:{second}", 60)
+    await redis.expire(ENDPOINT + second, 60)
     await deliveries(redis, 5, endpoint=second)
     for job in (await worker.claim(webhooks=5)).jobs:
         await worker.finish(job, "failed", receiver_ok=False)

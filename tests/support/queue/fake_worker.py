@@ -4,6 +4,7 @@ import json
 from typing import Any, NamedTuple
 
 from arq.connections import ArqRedis
+from arq.constants import in_progress_key_prefix
 
 from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.lanes.breaker import breaker
@@ -129,5 +130,5 @@ async def look_now(redis: ArqRedis, job_id: str, queue: str = "default") -> None
 
 async def lapse(redis: ArqRedis, job: Taken) -> None:
     """Let the job's lease have run out, as LEASE_MS without a renewal would."""
-    assert await redis.delete(f"arq:in-progress:{job.id}") == 1, f"nobody holds a lease of {LEASE_MS} ms"
+    assert await redis.delete(in_progress_key_prefix + job.id) == 1, f"nobody holds a lease of {LEASE_MS} ms"
     await look_now(redis, job.id, job.queue)

@@ -14,7 +14,7 @@ from tasks.maintenance import alerts
 from tasks.maintenance.alerts import AlertParams
 from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.lanes.lanes import Lanes
-from tasks.queue.redis_keys import ALERTS, ENDPOINT, FAILING, JOB, WORKER_MS, arq_queue
+from tasks.queue.redis_keys import ALERTS, ENDPOINT, ENDS, FAILING, JOB, WORKER_MS, arq_queue
 from tasks.settings import SYSTEM, Settings
 from tasks.webhook.endpoints import Endpoints
 from tasks.webhook.secret_box import SecretBox
@@ -121,7 +121,7 @@ async def test_many_failures_of_a_queue_are_an_alert_once_there_are_enough(harne
     await harness.check()
     [(_, _, fired)] = await harness.told()
     assert (fired["alert"], fired["subject"], fired["value"], fired["limit"]) == ("failure_rate", "media", 0.75, 0.5)
-    slots = [key async for key in harness.redis.scan_iter("pressroom:ends:*")]
+    slots = [key async for key in harness.redis.scan_iter(ENDS + "*")]
     await harness.redis.delete(*slots)
     assert (await harness.check())["resolved"] == 1
     assert [type for _, type, _ in await harness.told()] == ["alert.resolved"]

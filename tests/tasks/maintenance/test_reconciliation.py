@@ -6,23 +6,37 @@ from typing import Any, cast
 
 import pytest
 from arq.connections import ArqRedis
+from arq.constants import in_progress_key_prefix, job_key_prefix
 
 from tasks.kind import Run
 from tasks.maintenance import reconciliation
 from tasks.maintenance.reconciliation import ReconciliationParams
+from tasks.queue import redis_keys
 from tasks.queue.jobs.batches import Batches
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.records.record import State
-from tasks.queue.redis_keys import ARQ_JOB_MS, BLOB, BLOB_MS, DAY_MS, JOB, SAFETY_MS
+from tasks.queue.redis_keys import (
+    AFTER,
+    ARQ_JOB_MS,
+    BLOB,
+    BLOB_MS,
+    DAY_MS,
+    JOB,
+    QUEUE,
+    RECONCILIATION,
+    SAFETY_MS,
+    WAKE,
+    arq_queue,
+)
 from tasks.schedule.store import SchedulePatch, ScheduleStore
 from tasks.settings import Settings
 from tests.support.queue.fake_worker import FakeWorker, lapse
 from tests.support.queue.submissions import record_of, submission, submit
 
-LANE = "pressroom:lane:default:owner:dev"
-LINE = "pressroom:line:default:owner:dev"
-TURNS = "pressroom:turns:default"
+LANE = redis_keys.LANE + "default:owner:dev"
+LINE = redis_keys.LINE + "default:owner:dev"
+TURNS = redis_keys.TURNS + "default"
 Reconcile = Callable[[], Awaitable[dict[str, int]]]
 
 
@@ -61,7 +75,7 @@ def reconcile(redis: ArqRedis, settings: Settings) -> Reconcile:
 
 
 async def everything(redis: ArqRedis) -> dict[bytes, Any]:
-    keys = [key for key in await redis.keys("*") if key != b"pressroom:reconciliation"]
+    keys = [key for key in await redis.keys("*") if key != RECONCILIATION.encode()]
     return {key: await redis.dump(key) for key in keys}
 
 
@@ -94,7 +108,7 @@ async def test_what_is_where_it_should_be_is_left_alone(
     redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, settings: Settings, reconcile: Reconcile
 ) -> None:
     await in_every_place(redis, enqueuer, worker, settings)
-    await redis.delete("pressroom:wake:default")
+    await redis.delete(WAKE + "default")
     before = await everything(redis)
     assert await reconcile() == {}
     assert await everything(redis) == before
@@ -108,20 +122,20 @@ async def test_jobs_whose_arq_keys_vanished_get_them_back(
     jobs.pop("succeeded")
     batch = jobs.pop("batch")  # ARQ knows nothing of it, but it has a timer
     alive = jobs
-    timers = dict(await redis.zrange("arq:queue", 0, -1, withscores=True))
+    timers = dict(await redis.zrange(arq_queue("default"), 0, -1, withscores=True))
     records = {job_id: await record_of(redis, job_id) for job_id in alive.values()}
     if torn != "bodies":
-        await redis.delete("arq:queue", "arq:queue:media")
+        await redis.delete(arq_queue("default"), arq_queue("media"))
     if torn != "timers":
-        await redis.delete(*(f"arq:job:{job_id}" for job_id in alive.values()))
+        await redis.delete(*(job_key_prefix + job_id for job_id in alive.values()))
 
     assert await reconcile() == {"mended": len(alive) + (torn != "bodies")}
-    assert await redis.zscore("arq:queue", batch) is not None
+    assert await redis.zscore(arq_queue("default"), batch) is not None
 
     for name, job_id in alive.items():
         assert await record_of(redis, job_id) == records[job_id], "no state is changed"
-        assert await redis.pttl(f"arq:job:{job_id}") > ARQ_JOB_MS - 5_000
-        score = await redis.zscore("arq:queue:media" if name == "paused" else "arq:queue", job_id)
+        assert await redis.pttl(job_key_prefix + job_id) > ARQ_JOB_MS - 5_000
+        score = await redis.zscore(arq_queue("media") if name == "paused" else arq_queue("default"), job_id)
         assert score is not None
         if name in ("scheduled", "retrying"):
             assert score == records[job_id].due_at
@@ -136,7 +150,7 @@ async def test_a_running_job_without_a_lease_is_run_again(
 ) -> None:
     job = await worker.one() if await submit(enqueuer) else None
     assert job is not None
-    await redis.delete("arq:queue", f"arq:in-progress:{job.id}")
+    await redis.delete(arq_queue("default"), in_progress_key_prefix + job.id)
     assert await reconcile() == {"mended": 1}
     again = await worker.one()
     assert (again.id, again.attempt, again.tries) == (job.id, 2, 0)
@@ -159,8 +173,8 @@ async def test_one_that_a_stock_worker_is_about_to_take_is_left_to_it(
     spilled, held = await submit(enqueuer), await submit(enqueuer)
     await redis.zrem(LINE, spilled, held)
     await redis.delete(TURNS)
-    await redis.zadd("arq:queue", {spilled: 1})
-    await redis.set(f"arq:in-progress:{held}", b"1", px=300_000)
+    await redis.zadd(arq_queue("default"), {spilled: 1})
+    await redis.set(in_progress_key_prefix + held, b"1", px=300_000)
     assert await reconcile() == {}
 
 
@@ -194,16 +208,16 @@ async def test_a_lane_that_counts_jobs_which_are_gone_is_free_again(
     for job_id in jobs:
         job_index = "dev" if lane == "owner:dev" else "dev dev/delivery endpoint/e"
         await redis.hset(JOB + job_id, mapping={"lane": lane, "shelves": job_index})
-        await redis.zadd(f"pressroom:line:default:{lane}", {job_id: 1})
+        await redis.zadd(f"{redis_keys.LINE}default:{lane}", {job_id: 1})
     if lane != "owner:dev":
         await redis.delete(LINE)
         await redis.zrem(TURNS, "owner:dev")
         await redis.zadd(TURNS, {lane: 1})
     running = await worker.one(lane_cap=2, receiver_cap=2)
-    await redis.hset(f"pressroom:lane:default:{lane}", "running", 2)
+    await redis.hset(f"{redis_keys.LANE}default:{lane}", "running", 2)
     assert (await worker.claim(lane_cap=2, receiver_cap=2)).jobs == []
     assert await reconcile() == {"lanes": 1}
-    assert await redis.hget(f"pressroom:lane:default:{lane}", "running") == b"1"
+    assert await redis.hget(f"{redis_keys.LANE}default:{lane}", "running") == b"1"
     assert len((await worker.claim(lane_cap=2, receiver_cap=2)).jobs) == 1
     assert await worker.finish(running)
 
@@ -212,17 +226,17 @@ async def test_counts_of_a_queue_that_are_wrong_are_counted_anew(
     redis: ArqRedis, enqueuer: Enqueuer, reconcile: Reconcile
 ) -> None:
     await submit(enqueuer)
-    await redis.hset("pressroom:queue:default", mapping={"in:running": 3, "in:queued": 0})
+    await redis.hset(QUEUE + "default", mapping={"in:running": 3, "in:queued": 0})
     assert await reconcile() == {"queues": 1}
-    assert await redis.hmget("pressroom:queue:default", "in:running", "in:queued") == [b"0", b"1"]
+    assert await redis.hmget(QUEUE + "default", "in:running", "in:queued") == [b"0", b"1"]
 
 
 async def test_timers_and_leftovers_of_jobs_that_are_gone_are_dropped(redis: ArqRedis, reconcile: Reconcile) -> None:
-    await redis.zadd("arq:queue:media", {"gone": 9e12, "stranger": 9e12})
-    await redis.set("arq:job:stranger", b"body", px=60_000)
+    await redis.zadd(arq_queue("media"), {"gone": 9e12, "stranger": 9e12})
+    await redis.set(job_key_prefix + "stranger", b"body", px=60_000)
     await redis.hset(JOB + "torn", "progress", "{}")
     assert await reconcile() == {"dropped": 2}
-    assert await redis.zrange("arq:queue:media", 0, -1) == [b"stranger"], "it waits to be adopted"
+    assert await redis.zrange(arq_queue("media"), 0, -1) == [b"stranger"], "it waits to be adopted"
 
 
 @pytest.mark.parametrize("field", ["kind", "queue", "lane", "shelves", "params", "created_at", "owner", "priority"])
@@ -250,7 +264,7 @@ async def test_a_job_that_waits_for_one_that_is_gone_is_closed(
     first = await submit(enqueuer)
     waiting = await submit(enqueuer, after=(first,))
     await worker.one()
-    await redis.delete(JOB + first, f"pressroom:after:{first}", LANE, f"arq:in-progress:{first}")
+    await redis.delete(JOB + first, AFTER + first, LANE, in_progress_key_prefix + first)
     assert (await reconcile())["closed"] == 1
     record = await record_of(redis, waiting)
     assert record.error is not None
@@ -263,7 +277,7 @@ async def test_a_job_that_was_not_let_go_is(
     first, second = await submit(enqueuer), await submit(enqueuer)
     waiting = await submit(enqueuer, after=(first, second))
     jobs = (await worker.claim()).jobs
-    await redis.delete(f"pressroom:after:{first}", f"pressroom:after:{second}")
+    await redis.delete(AFTER + first, AFTER + second)
     await worker.finish(jobs[0])
     assert await reconcile() == {"mended": 1}
     assert (await record_of(redis, waiting)).state is State.SCHEDULED
@@ -327,7 +341,7 @@ async def test_a_run_looks_at_a_part_and_the_next_goes_on_from_there(
             cast("Run[ReconciliationParams]", Attempt(redis, Settings(_env_file=None)))
         )
         examined.append(run.value["examined"])
-        if await redis.get("pressroom:reconciliation") == b"0":
+        if await redis.get(RECONCILIATION) == b"0":
             break
     assert len(examined) > 3
     assert max(examined) < 40
@@ -340,9 +354,9 @@ async def test_a_run_that_finds_something_wrong_goes_on(
     monkeypatch.setattr(reconciliation, "PAGES", 1)
     monkeypatch.setattr(reconciliation, "PAGE_KEYS", 10)
     ids = [await submit(enqueuer, delay_ms=DAY_MS) for _ in range(60)]
-    await redis.delete("arq:queue", *(f"arq:job:{job_id}" for job_id in ids))
+    await redis.delete(arq_queue("default"), *(job_key_prefix + job_id for job_id in ids))
     assert await reconcile() == {"mended": 60}
-    assert await redis.zcard("arq:queue") == 60
+    assert await redis.zcard(arq_queue("default")) == 60
 
 
 async def test_strange_states_are_left_to_those_who_know_them(
@@ -351,7 +365,7 @@ async def test_strange_states_are_left_to_those_who_know_them(
     """During a deploy newer workers may write what older ones have not heard of."""
     job_id = await submit(enqueuer)
     await redis.hset(JOB + job_id, "state", "resting")
-    await redis.delete("arq:queue")
+    await redis.delete(arq_queue("default"))
     before = await redis.dump(JOB + job_id)
     await reconcile()
     assert await redis.dump(JOB + job_id) == before
@@ -362,9 +376,9 @@ async def test_strange_states_are_left_to_those_who_know_them(
 async def test_the_safety_timer_is_an_hour(redis: ArqRedis, enqueuer: Enqueuer, reconcile: Reconcile) -> None:
     job_id = await submit(enqueuer)
     created = (await record_of(redis, job_id)).created_at
-    await redis.delete("arq:queue")
+    await redis.delete(arq_queue("default"))
     await reconcile()
-    score = await redis.zscore("arq:queue", job_id)
+    score = await redis.zscore(arq_queue("default"), job_id)
     assert score is not None
     assert 0 <= score - created - SAFETY_MS < 5_000
     assert json.loads((await record_of(redis, job_id)).params) == {}

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from arq.connections import ArqRedis
 
+from tasks.queue import redis_keys
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.redis_keys import JOB, JOBS
@@ -12,7 +13,7 @@ from tasks.queue.script import Script
 from tasks.settings import SYSTEM, Settings
 from tests.support.queue.submissions import submit
 
-LANE = "pressroom:lane:"
+LANE = redis_keys.LANE
 Answer = tuple[list[str], int, int]
 
 

@@ -17,7 +17,19 @@ from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.delete import Deleter
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.records.record import State
-from tasks.queue.redis_keys import BLOB, BLOB_MS, JOB, LINGER_MS, SECOND_MS, SWEEPING_MS, SWEPT, SWEPT_MS
+from tasks.queue.redis_keys import (
+    BLOB,
+    BLOB_MS,
+    JOB,
+    LINGER_MS,
+    ROOT,
+    SCHEDULE,
+    SECOND_MS,
+    SWEEPING_MS,
+    SWEPT,
+    SWEPT_MS,
+    UPLOAD,
+)
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
 from tasks.settings import Settings
@@ -138,11 +150,11 @@ class TestWhoNeedsABlob:
         self, redis: ArqRedis, storage: Storage, tmp_path: Path
     ) -> None:
         scheduled, strange = await old(storage, tmp_path, b"a"), await old(storage, tmp_path, b"b")
-        await redis.hset("pressroom:schedule:s", "owner", "dev")
+        await redis.hset(SCHEDULE + "s", "owner", "dev")
         await redis.sadd(BLOB + scheduled.sha256, "schedule:s")
         await redis.sadd(BLOB + strange.sha256, "stranger:s")
         assert (await clean(redis, storage)).deleted == 0
-        await redis.delete("pressroom:schedule:s")
+        await redis.delete(SCHEDULE + "s")
         assert (await clean(redis, storage)).deleted == 1
         assert await there(storage) == {strange.sha256}
         await redis.delete(BLOB + strange.sha256)
@@ -218,7 +230,7 @@ class TestTheRace:
         with pytest.raises(Refusal, match="once more") as refused:
             await submitting[0]
         assert refused.value.code == "unavailable"
-        assert await redis.keys("pressroom:job*") == [], "nothing is half-written"
+        assert await redis.keys(ROOT + "job*") == [], "nothing is half-written"
         await put(storage)
         await submit(enqueuer, blobs=(blob.sha256,))
         assert await there(storage) == {blob.sha256}
@@ -257,7 +269,7 @@ class TestTheRace:
         assert (await clean(redis, storage)).deleted == 1
         with pytest.raises(Refusal, match="once more"):
             await keep(redis, "dev", blob, name=None, seconds=60, storage=storage)
-        assert await redis.keys("pressroom:upload:*") == []
+        assert await redis.keys(UPLOAD + "*") == []
         await put(storage)
         kept = await keep(redis, "dev", blob, name=None, seconds=60, storage=storage)
         assert await find_upload(redis, "dev", kept.id) == kept

@@ -7,6 +7,7 @@ import msgpack
 import pytest
 from arq.jobs import DeserializationError, SerializationError, deserialize_job, deserialize_result, serialize_result
 
+from tasks.queue.redis_keys import arq_queue
 from tasks.queue.wire import JobFailed, deserialize, serialize
 from tasks.refusal import Refusal
 
@@ -14,7 +15,8 @@ from tasks.refusal import Refusal
 def through_arq(result: object, *, success: bool) -> object:
     """What `JobResult.result` is at the far end for a result that a stock worker wrote."""
     body = serialize_result(
-        *("echo", (), {}, 1, 1_700_000_000_000, success, result, 1, 2, "ref", "arq:queue", "id"), serializer=serialize
+        *("echo", (), {}, 1, 1_700_000_000_000, success, result, 1, 2, "ref", arq_queue("default"), "id"),
+        serializer=serialize,
     )
     assert body is not None
     return deserialize_result(body, deserializer=deserialize).result

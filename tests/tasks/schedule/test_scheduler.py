@@ -13,7 +13,7 @@ from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Record, State
-from tasks.queue.redis_keys import BLOB, RUNS, RUNS_KEPT, SCHEDULES, SECOND_MS
+from tasks.queue.redis_keys import BLOB, RUNS, RUNS_KEPT, SCHEDULE, SCHEDULES, SECOND_MS, arq_queue
 from tasks.refusal import Refusal
 from tasks.schedule.cron import next_due
 from tasks.schedule.runs import ScheduleRun, last_runs, read_runs
@@ -197,7 +197,7 @@ class TestRules:
 
     async def test_a_zone_that_is_gone_pauses_its_schedule_alone(self, clockwork: Clockwork, redis: ArqRedis) -> None:
         schedule = await clockwork.schedule()
-        await redis.hset(f"pressroom:schedule:{schedule.id}", "timezone", "Mars/Olympus")
+        await redis.hset(SCHEDULE + schedule.id, "timezone", "Mars/Olympus")
         due_ms = await clockwork.fall_due(schedule)
         assert await clockwork.tick(schedule, due_ms) == ["paused", "unknown_timezone"]
         paused = await clockwork.schedule_store.read("alice", schedule.id)
@@ -352,7 +352,7 @@ class TestBesideArqsCron:
         await Enqueuer(redis, clockwork.settings).adopt(schedule.run_id(due_ms), "default", body or b"")
         assert (await clockwork.tick(schedule, due_ms))[0] == "made"
         assert [run.due_at for run in await clockwork.runs(schedule)] == [due_ms]
-        assert await redis.zcard("arq:queue") == 1
+        assert await redis.zcard(arq_queue("default")) == 1
 
     async def test_an_overlap_withdraws_what_arq_has_enqueued(self, clockwork: Clockwork, redis: ArqRedis) -> None:
         schedule, due_ms = await self.due(clockwork)
@@ -360,4 +360,4 @@ class TestBesideArqsCron:
         await redis.enqueue_job("nothing", _job_id=schedule.run_id(due_ms))
         assert await clockwork.tick(schedule, due_ms) == ["skipped", "overlap"]
         assert await redis.exists(job_key_prefix + schedule.run_id(due_ms)) == 0
-        assert await redis.zscore("arq:queue", schedule.run_id(due_ms)) is None
+        assert await redis.zscore(arq_queue("default"), schedule.run_id(due_ms)) is None

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from arq.connections import ArqRedis, RedisSettings, create_pool
+from arq.constants import abort_jobs_ss, in_progress_key_prefix
 from arq.jobs import Job, JobStatus
 
 from tasks.queue.connect import close
 from tasks.queue.records.record import State
-from tasks.queue.redis_keys import QUEUES, arq_queue
+from tasks.queue.redis_keys import LANE, QUEUES, arq_queue
 from tasks.queue.wire import JobFailed, deserialize, serialize
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient, working
@@ -125,14 +126,14 @@ async def test_abort_cancels_a_running_job(
         assert await job_of(redis, job_id).abort(timeout=5, poll_delay=0.02) is True
 
     assert (await job_client.read(job_id)).state is State.CANCELLED
-    assert await redis.zcard("arq:abort") == 0
+    assert await redis.zcard(abort_jobs_ss) == 0
 
 
 async def test_a_job_that_a_stock_worker_holds_is_left_alone(
     redis: ArqRedis, settings: Settings, job_client: JobClient
 ) -> None:
     job_id = await job_client.submit("nothing")
-    await redis.set(f"arq:in-progress:{job_id}", b"1", px=1500)
+    await redis.set(in_progress_key_prefix + job_id, b"1", px=1500)
     async with working(redis, settings):
         await job_client.ended(await job_client.submit("nothing"))
         assert (await job_client.read(job_id)).state is State.QUEUED
@@ -179,7 +180,7 @@ async def test_the_stock_arq_command_drains_a_queue_with_the_right_outcomes_and_
     assert (await job_of(redis, jobs["echo"]).result())["params"]["times"] == 3
     with pytest.raises(JobFailed, match="no picture"):
         await job_of(redis, jobs["refuse"]).result()
-    assert await redis.keys("pressroom:lane:*") == []
+    assert await redis.keys(LANE + "*") == []
 
 
 def test_every_queue_has_settings_for_the_arq_command(monkeypatch: pytest.MonkeyPatch, valkey: Valkey) -> None:
@@ -188,6 +189,6 @@ def test_every_queue_has_settings_for_the_arq_command(monkeypatch: pytest.Monkey
     monkeypatch.setenv("REDIS_URL", valkey.url)
     monkeypatch.setenv("STORAGE_URL", "memory://")
     names = {getattr(stock, queue)["queue_name"] for queue in QUEUES}
-    assert names == {"arq:queue", "arq:queue:media", "arq:queue:reports", "arq:queue:webhooks"}
+    assert names == {arq_queue("default"), arq_queue("media"), arq_queue("reports"), arq_queue("webhooks")}
     with pytest.raises(AttributeError, match="no queue 'origami'"):
         stock.origami  # noqa: B018

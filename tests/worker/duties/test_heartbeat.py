@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.redis_keys import WORKER, WORKER_MS, WORKER_RECORD_TTL_MS, WORKERS
+from tasks.queue.redis_keys import WORKER, WORKER_MS, WORKER_RECORD_TTL_MS, WORKERS, arq_queue
 from tasks.queue.watch.workers import Doing, Worker, read_workers
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient, working
@@ -86,8 +86,10 @@ def test_workers_of_other_versions_are_understood() -> None:
 
 
 async def test_a_worker_of_arqs_own_serves_its_queue(redis: ArqRedis) -> None:
-    await redis.set("arq:queue:media:health-check", "Nov-20 09:30:00 j_complete=0", px=WORKER_MS)
-    await redis.set("arq:queue:health-check", json.dumps({"a": "beat of ours, who may have left since"}), px=WORKER_MS)
+    await redis.set(arq_queue("media") + ":health-check", "Nov-20 09:30:00 j_complete=0", px=WORKER_MS)
+    await redis.set(
+        arq_queue("default") + ":health-check", json.dumps({"a": "beat of ours, who may have left since"}), px=WORKER_MS
+    )
     registry = await read_workers(redis)
     assert registry.unserved == ("reports", "webhooks", "default")
 

@@ -17,7 +17,7 @@ from tasks.catalogue import KINDS as CATALOGUE
 from tasks.queue.connect import close, connect
 from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.records.record import State
-from tasks.queue.redis_keys import SCHEDULE, SCHEDULES
+from tasks.queue.redis_keys import SCHEDULE, SCHEDULES, arq_queue
 from tasks.schedule.built_in import BUILT_IN
 from tasks.schedule.cron import next_due
 from tasks.schedule.runs import ScheduleRun, read_runs
@@ -221,7 +221,7 @@ class TestBesideArqsCron:
         assert await redis.exists(f"{job_key_prefix}nothing:{due_ms}")
         await redis.zadd(SCHEDULES, {"nothing": due_ms})
         assert (await scheduler.fire("nothing", due_ms, due_ms))[:2] == ["made", f"nothing:{due_ms}"]
-        assert await redis.zcard("arq:queue") == 1
+        assert await redis.zcard(arq_queue("default")) == 1
 
     async def test_the_stock_command_runs_a_due_time_once_with_its_record(
         self, redis: ArqRedis, settings: Settings, job_client: JobClient, valkey: Valkey

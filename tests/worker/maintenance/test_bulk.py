@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from arq.connections import ArqRedis
+from arq.constants import in_progress_key_prefix
 
 from tasks.maintenance.bulk import BULK, BulkParams, Place
 from tasks.queue.jobs.bulk_step import BulkStep, Superseded
@@ -13,6 +14,7 @@ from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.records.list import Listing, Selection, read
 from tasks.queue.records.record import Priority, Record, State
+from tasks.queue.redis_keys import JOB, JOBS, arq_queue
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient, working
 from tests.support.kinds import KINDS
@@ -173,19 +175,19 @@ async def test_a_worker_killed_in_the_middle_costs_no_job_and_no_count(
     bulk = await submit(job_client.enqueuer, "cancellation", (State.SCHEDULED,))
     async with worker_process(redis, valkey.url, default=1) as doomed:
         async with asyncio.timeout(20):
-            while Place.of(await redis.hget(f"pressroom:job:{bulk}", "place")).looked < 500:
+            while Place.of(await redis.hget(JOB + bulk, "place")).looked < 500:
                 await asyncio.sleep(0)
         doomed.kill()
         doomed.wait()
     record = await record_of(redis, bulk)
     assert record.state is State.RUNNING, "it was killed too late"
-    place = json.loads(await redis.hget(f"pressroom:job:{bulk}", "place") or "")
+    place = json.loads(await redis.hget(JOB + bulk, "place") or "")
     assert 500 <= place["looked"] < count
     # Its lease lapses, as twelve seconds would let it.
-    await redis.delete(f"arq:in-progress:{bulk}")
-    await redis.zadd("arq:queue", {bulk: 1})
+    await redis.delete(in_progress_key_prefix + bulk)
+    await redis.zadd(arq_queue("default"), {bulk: 1})
     record = await done(redis, settings, job_client, bulk)
     assert [one["outcome"] for one in record.attempts] == ["lapsed", "succeeded"]
     assert record.result == {"matched": count, "cancelled": count, "stopping": 0, "skipped": 0}
-    assert await redis.zcard("pressroom:jobs:dev:cancelled") == count
+    assert await redis.zcard(JOBS + "dev:cancelled") == count
     await redis.flushall()  # or the look for leaks would take longer than the test

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from arq.connections import ArqRedis
+from arq.constants import job_key_prefix
 from pydantic import BaseModel
 
 from tasks.blob_ref import BlobRef
@@ -20,7 +21,7 @@ from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.delete import Deleter
 from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.records.record import State
-from tasks.queue.redis_keys import JOBS
+from tasks.queue.redis_keys import JOBS, SUBSCRIBERS, arq_queue
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.storage.open import open_storage
@@ -126,18 +127,18 @@ class TestTheJob:
     async def test_it_announces_no_event(
         self, redis: ArqRedis, settings: Settings, storage: Storage, job_client: JobClient
     ) -> None:
-        await redis.zadd("pressroom:subscribers:dev:*", {"e" * 32: 0})
+        await redis.zadd(SUBSCRIBERS + "dev:*", {"e" * 32: 0})
         async with working(redis, settings, kinds=KINDS, storage=storage):
             for kind in ("cleanup", "reconciliation"):
                 assert (await job_client.ended(await ask(job_client, kind))).state is State.SUCCEEDED
         assert await redis.exists(f"{JOBS}dev/event") == 0
-        await redis.delete("pressroom:subscribers:dev:*")
+        await redis.delete(SUBSCRIBERS + "dev:*")
 
     async def test_a_reconciliation_puts_back_what_waits_while_workers_are_at_work(
         self, redis: ArqRedis, settings: Settings, storage: Storage, job_client: JobClient
     ) -> None:
         later = [await job_client.submit("sleep", delay_ms=60_000) for _ in range(20)]
-        await redis.delete("arq:queue", *(f"arq:job:{job_id}" for job_id in later))
+        await redis.delete(arq_queue("default"), *(job_key_prefix + job_id for job_id in later))
         async with working(redis, settings, kinds=KINDS, storage=storage):
             record = await job_client.ended(await ask(job_client, "reconciliation"))
             assert record.result is not None

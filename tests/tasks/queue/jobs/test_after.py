@@ -9,6 +9,7 @@ from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.reopen import Reopener
 from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.records.record import State
+from tasks.queue.redis_keys import AFTER
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
 from tasks.settings import Settings
@@ -33,7 +34,7 @@ async def test_it_starts_when_the_last_of_them_has_succeeded(
     assert (await worker.claim()).jobs == []
     await worker.finish(jobs[second])
     assert (await worker.claim()).ids == [waiting]
-    assert await redis.keys("pressroom:after:*") == []
+    assert await redis.keys(AFTER + "*") == []
 
 
 async def test_its_timer_starts_nothing_that_still_has_to_wait(
@@ -150,7 +151,7 @@ async def test_thousands_may_wait_for_one_and_no_script_takes_them_all(
         assert await worker.finish_all(*(worker.outcome(job, "succeeded") for job in jobs)) == [True] * len(jobs)
         claims += 1
         assert claims < 20
-    assert await redis.keys("pressroom:after:*") == []
+    assert await redis.keys(AFTER + "*") == []
 
 
 async def test_a_long_chain_ends_a_link_at_a_time(redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker) -> None:

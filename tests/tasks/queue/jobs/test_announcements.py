@@ -11,6 +11,7 @@ from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.records import indexes
 from tasks.queue.records.list import read_page
 from tasks.queue.records.record import Record
+from tasks.queue.redis_keys import JOB, SUBSCRIBERS
 from tasks.webhook.events import EventParams, body_of, patterns_of
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import record_of, submit
@@ -19,8 +20,8 @@ FILE = {"name": "small.jpg", "blob": "b" * 64, "type": "image/jpeg", "bytes": 12
 
 
 async def subscribe(redis: ArqRedis, pattern: str, owner: str = "dev") -> None:
-    await redis.zadd(f"pressroom:subscribers:{owner}:{pattern}", {"endpoint": 0})
-    await redis.expire(f"pressroom:subscribers:{owner}:{pattern}", 60)
+    await redis.zadd(f"{SUBSCRIBERS}{owner}:{pattern}", {"endpoint": 0})
+    await redis.expire(f"{SUBSCRIBERS}{owner}:{pattern}", 60)
 
 
 async def events(redis: ArqRedis, owner: str = "dev") -> list[Record]:
@@ -28,7 +29,7 @@ async def events(redis: ArqRedis, owner: str = "dev") -> list[Record]:
 
 
 async def body(redis: ArqRedis, event: Record) -> Any:
-    address = await redis.hget(f"pressroom:job:{event.id}", "address")
+    address = await redis.hget(JOB + event.id, "address")
     params = EventParams.model_validate_json(event.params)
     return json.loads(body_of(params, event.created_at, (address or b"").decode()))
 
@@ -86,7 +87,7 @@ async def test_a_submit_may_ask_to_be_notified_of_its_own_end(
     for job in (await worker.claim()).jobs:
         await worker.finish(job)
     (event,) = await events(redis)
-    assert await redis.hget(f"pressroom:job:{event.id}", "notify") == notify.encode()
+    assert await redis.hget(JOB + event.id, "notify") == notify.encode()
 
 
 @pytest.mark.parametrize("kind", ["event", "delivery", "cleanup"])

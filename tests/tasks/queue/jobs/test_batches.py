@@ -2,6 +2,7 @@
 
 import pytest
 from arq.connections import ArqRedis
+from arq.constants import abort_jobs_ss
 
 from tasks.queue.jobs.batches import Batches
 from tasks.queue.jobs.cancel import Canceller
@@ -10,6 +11,7 @@ from tasks.queue.jobs.reopen import Reopener
 from tasks.queue.records import indexes
 from tasks.queue.records.list import read_page
 from tasks.queue.records.record import State
+from tasks.queue.redis_keys import JOB, JOBS
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tests.support.queue.fake_worker import FakeWorker
@@ -39,7 +41,7 @@ async def test_jobs_that_are_sent_together_are_one_batch(
     batch = await record_of(redis, batch.id)
     assert (batch.state, batch.tally, batch.error) == (State.SUCCEEDED, {"succeeded": 2}, None)
     assert batch.expires_at is not None
-    assert await redis.pttl(f"pressroom:jobs:batch/{batch.id}") > 0
+    assert await redis.pttl(f"{JOBS}batch/{batch.id}") > 0
 
 
 async def test_a_batch_fails_if_one_of_its_jobs_does_and_says_how_many(
@@ -82,7 +84,7 @@ async def test_a_full_queue_takes_all_or_none(redis: ArqRedis, settings: Setting
     enqueuer = Enqueuer(redis, settings.model_copy(update={"max_waiting_jobs": 2}))
     with pytest.raises(Refusal, match="queue_full"):
         await enqueuer.enqueue_batch([submission() for _ in range(3)])
-    assert await redis.keys("pressroom:job:*") == []
+    assert await redis.keys(JOB + "*") == []
     await enqueuer.enqueue_batch([submission() for _ in range(2)])
 
 
@@ -132,7 +134,7 @@ async def test_cancelling_a_batch_cancels_its_jobs(
     running = await worker.one()
     assert await canceller.cancel(submitted.job_id) == "running", "one of its jobs still is"
     assert (await record_of(redis, submitted.job_id)).tally == {"succeeded": 1, "running": 1, "cancelled": 1}
-    assert await redis.zscore("arq:abort", running.id) is not None
+    assert await redis.zscore(abort_jobs_ss, running.id) is not None
     await worker.finish(running, "cancelled")
     batch = await record_of(redis, submitted.job_id)
     assert batch.state is State.CANCELLED
@@ -168,4 +170,4 @@ async def test_a_batch_whose_jobs_all_succeeded_was_not_cancelled(
     await worker.finish(first)
     await worker.finish(second)
     assert (await record_of(redis, submitted.job_id)).state is State.SUCCEEDED
-    await redis.delete("arq:abort")
+    await redis.delete(abort_jobs_ss)

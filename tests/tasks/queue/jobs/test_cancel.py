@@ -5,24 +5,26 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from arq.connections import ArqRedis
+from arq.constants import abort_jobs_ss
 from arq.jobs import Job
 
 from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.records.record import State
+from tasks.queue.redis_keys import JOB, LANE, LINE, SUSPECTS, TURNS, arq_queue
 from tasks.queue.wire import deserialize
 from tasks.settings import Settings
 from tests.support.queue.fake_worker import FakeWorker, lapse, look_now
 from tests.support.queue.submissions import record_of, submit
 
 LIFELESS = (
-    "pressroom:turns:*",
-    "pressroom:line:*",
-    "pressroom:suspects:*",
-    "pressroom:lane:*",
-    "arq:queue*",
-    "arq:abort",
+    TURNS + "*",
+    LINE + "*",
+    SUSPECTS + "*",
+    LANE + "*",
+    arq_queue("default") + "*",
+    abort_jobs_ss,
 )
 
 
@@ -79,7 +81,7 @@ async def test_the_worker_of_a_running_job_is_told_by_arqs_own_sign(
     await submit(enqueuer)
     job = await worker.one()
     assert await canceller.cancel(job.id) == "running"
-    assert await redis.zrange("arq:abort", 0, -1) == [job.id.encode()]
+    assert await redis.zrange(abort_jobs_ss, 0, -1) == [job.id.encode()]
     assert (await record_of(redis, job.id)).state is State.RUNNING
     await worker.finish(job, "cancelled", value=["cancelled", "Cancelled while it ran."])
     assert await leftovers(redis) == []
@@ -90,9 +92,9 @@ async def test_asking_again_changes_nothing(
 ) -> None:
     job_id = await submit(enqueuer)
     await canceller.cancel(job_id)
-    before = await redis.hgetall(f"pressroom:job:{job_id}")
+    before = await redis.hgetall(JOB + job_id)
     assert await canceller.cancel(job_id) == "cancelled"
-    assert await redis.hgetall(f"pressroom:job:{job_id}") == before
+    assert await redis.hgetall(JOB + job_id) == before
     running = await submit(enqueuer)
     await worker.claim()
     assert [await canceller.cancel(running) for _ in range(2)] == ["running", "running"]
@@ -119,9 +121,9 @@ async def test_a_sign_that_came_too_late_is_taken_down(
     await submit(enqueuer)
     job = await worker.one()
     await worker.finish(job)
-    await redis.zadd("arq:abort", {job.id: 1})
+    await redis.zadd(abort_jobs_ss, {job.id: 1})
     assert await canceller.cancel(job.id) == "succeeded"
-    assert await redis.exists("arq:abort") == 0
+    assert await redis.exists(abort_jobs_ss) == 0
 
 
 async def test_a_job_that_ended_first_stays_as_it_ended(
@@ -132,14 +134,14 @@ async def test_a_job_that_ended_first_stays_as_it_ended(
     assert await canceller.cancel(job.id) == "running"
     assert await worker.finish(job)
     assert (await record_of(redis, job.id)).state is State.SUCCEEDED
-    assert await redis.exists("arq:abort") == 0
+    assert await redis.exists(abort_jobs_ss) == 0
 
 
 class TestASignMeetsAJobThatNobodyRuns:
     """Given while the job ran, or by `Job.abort()` while it waits: the next claim heeds it."""
 
     async def sign(self, redis: ArqRedis, job_id: str) -> None:
-        await redis.zadd("arq:abort", {job_id: 1})
+        await redis.zadd(abort_jobs_ss, {job_id: 1})
 
     async def over(self, redis: ArqRedis, worker: FakeWorker, job_id: str) -> None:
         assert (await worker.claim()).jobs == []
@@ -192,7 +194,7 @@ class TestASignMeetsAJobThatNobodyRuns:
             await lapse(redis, await worker.one())
         busy = await worker.claim(idle=False)
         assert busy.mode == "drain"
-        (suspect,) = await redis.zrange("pressroom:suspects:default", 0, -1)
+        (suspect,) = await redis.zrange(SUSPECTS + "default", 0, -1)
         assert await canceller.cancel(suspect.decode()) == "cancelled"
         assert await leftovers(redis) == []
         assert (await worker.claim()).mode == "any"

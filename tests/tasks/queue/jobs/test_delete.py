@@ -9,6 +9,7 @@ from arq.connections import ArqRedis
 from tasks.queue.jobs.delete import Deleter
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.records import indexes
+from tasks.queue.redis_keys import AFTER, BLOB, JOB, JOBS
 from tasks.webhook.events import delivery_id
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.fan_out import deliveries, enable, expand, to
@@ -56,7 +57,7 @@ async def test_a_blob_that_another_job_needs_is_still_needed(
     for job in (await worker.claim()).jobs:
         await worker.finish(job)
     await deleter.delete([first])
-    assert await redis.smembers(f"pressroom:blob:{INPUT}") == {second.encode()}
+    assert await redis.smembers(f"{BLOB}{INPUT}") == {second.encode()}
 
 
 async def queued(enqueuer: Enqueuer, worker: FakeWorker) -> str:
@@ -88,9 +89,9 @@ async def test_a_job_that_has_not_ended_stays_as_it_is(
     living: Callable[[Enqueuer, FakeWorker], Awaitable[str]],
 ) -> None:
     job_id = await living(enqueuer, worker)
-    before = await redis.hgetall(f"pressroom:job:{job_id}")
+    before = await redis.hgetall(JOB + job_id)
     assert await deleter.delete([job_id]) == [living.__name__]
-    assert await redis.hgetall(f"pressroom:job:{job_id}") == before
+    assert await redis.hgetall(JOB + job_id) == before
 
 
 async def test_a_key_that_named_a_deleted_job_makes_a_new_one(
@@ -113,7 +114,7 @@ async def test_an_event_is_needed_until_it_is_delivered(
     (delivery,) = (await worker.claim(webhooks=1)).jobs
     await worker.finish(delivery, "failed", value=["bad_status", "500"])
     assert await deleter.delete([event]) == ["deleted"]
-    assert await redis.exists(f"pressroom:jobs:{indexes.of_event(event)}") == 0
+    assert await redis.exists(f"{JOBS}{indexes.of_event(event)}") == 0
 
 
 async def test_a_deleted_delivery_leaves_the_lists_of_its_event_and_its_endpoint(
@@ -139,10 +140,10 @@ async def test_a_job_is_needed_until_all_who_wait_for_it_know_of_its_end(
     first = await submit(enqueuer)
     later = await submit(enqueuer, after=(first,))
     job = await worker.one()
-    await redis.sadd(f"pressroom:after:{first}", *(f"nobody-{n}" for n in range(1_000)))
+    await redis.sadd(AFTER + first, *(f"nobody-{n}" for n in range(1_000)))
     await worker.finish(job)
     assert await deleter.delete([first]) == ["needed"]
-    await redis.srem(f"pressroom:after:{first}", *(f"nobody-{n}" for n in range(1_000)), later)
+    await redis.srem(AFTER + first, *(f"nobody-{n}" for n in range(1_000)), later)
     assert await deleter.delete([first]) == ["deleted"]
     assert (await worker.claim()).ids in ([later], [])
     await redis.flushall()

@@ -7,12 +7,26 @@ import json
 import msgpack
 import pytest
 from arq.connections import ArqRedis
+from arq.constants import job_key_prefix
 from arq.jobs import Job, JobStatus
 
+from tasks.queue import redis_keys
 from tasks.queue.jobs.enqueue import Enqueuer, lane_of
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Priority, State
-from tasks.queue.redis_keys import ARQ_JOB_MS, SAFETY_MS, WAKE_CAP, arq_queue
+from tasks.queue.redis_keys import (
+    ARQ_JOB_MS,
+    IDEMPOTENCY,
+    JOB,
+    JOBS,
+    LINE,
+    QUEUE,
+    SAFETY_MS,
+    TURNS,
+    WAKE,
+    WAKE_CAP,
+    arq_queue,
+)
 from tasks.queue.wire import deserialize
 from tasks.refusal import Refusal
 from tasks.settings import Settings
@@ -45,35 +59,35 @@ async def test_a_submit_is_one_round_trip(redis: ArqRedis, enqueuer: Enqueuer) -
 async def test_every_key_of_a_waiting_job_and_no_other_is_written(redis: ArqRedis, enqueuer: Enqueuer) -> None:
     job_id = await submit(enqueuer, queue="media", owner="acme", blobs=(BLOB,), idempotency_key="k")
     assert await everything(redis) == {
-        f"pressroom:job:{job_id}",
-        "pressroom:jobs:acme",
-        "pressroom:jobs:acme:queued",
-        "pressroom:jobs:acme/echo",
-        "pressroom:jobs:acme/echo:queued",
-        f"pressroom:key:acme:{sha256('k')}",
-        f"pressroom:blob:{BLOB}",
-        "pressroom:turns:media",
-        "pressroom:line:media:owner:acme",
-        "pressroom:wake:media",
-        "pressroom:queue:media",
-        f"arq:job:{job_id}",
-        "arq:queue:media",
+        JOB + job_id,
+        JOBS + "acme",
+        JOBS + "acme:queued",
+        JOBS + "acme/echo",
+        JOBS + "acme/echo:queued",
+        f"{IDEMPOTENCY}acme:{sha256('k')}",
+        f"{redis_keys.BLOB}{BLOB}",
+        TURNS + "media",
+        LINE + "media:owner:acme",
+        WAKE + "media",
+        QUEUE + "media",
+        job_key_prefix + job_id,
+        arq_queue("media"),
     }
-    assert await redis.smembers(f"pressroom:blob:{BLOB}") == {job_id.encode()}
+    assert await redis.smembers(f"{redis_keys.BLOB}{BLOB}") == {job_id.encode()}
 
 
 async def test_every_key_of_a_scheduled_job_and_no_other_is_written(redis: ArqRedis, enqueuer: Enqueuer) -> None:
     job_id = await submit(enqueuer, delay_ms=60_000)
     assert await everything(redis) == {
-        f"pressroom:job:{job_id}",
-        "pressroom:jobs:dev",
-        "pressroom:jobs:dev:scheduled",
-        "pressroom:jobs:dev/echo",
-        "pressroom:jobs:dev/echo:scheduled",
-        "pressroom:wake:default",
-        "pressroom:queue:default",
-        f"arq:job:{job_id}",
-        "arq:queue",
+        JOB + job_id,
+        JOBS + "dev",
+        JOBS + "dev:scheduled",
+        JOBS + "dev/echo",
+        JOBS + "dev/echo:scheduled",
+        WAKE + "default",
+        QUEUE + "default",
+        job_key_prefix + job_id,
+        arq_queue("default"),
     }
 
 
@@ -82,16 +96,16 @@ async def test_the_timer_of_a_waiting_job_is_far_and_that_of_a_scheduled_one_is_
 ) -> None:
     waiting = await record_of(redis, await submit(enqueuer))
     scheduled = await record_of(redis, await submit(enqueuer, delay_ms=90_000))
-    assert await redis.zscore("arq:queue", waiting.id) == waiting.created_at + SAFETY_MS
+    assert await redis.zscore(arq_queue("default"), waiting.id) == waiting.created_at + SAFETY_MS
     assert scheduled.due_at == scheduled.created_at + 90_000
-    assert await redis.zscore("arq:queue", scheduled.id) == scheduled.due_at
+    assert await redis.zscore(arq_queue("default"), scheduled.id) == scheduled.due_at
     assert scheduled.state is State.SCHEDULED
 
 
 async def test_arqs_copy_outlives_the_wait(redis: ArqRedis, enqueuer: Enqueuer) -> None:
     month_ms = 30 * 86_400_000
     for delay_ms in (0, month_ms):
-        left = await redis.pttl(f"arq:job:{await submit(enqueuer, delay_ms=delay_ms)}")
+        left = await redis.pttl(f"{job_key_prefix}{await submit(enqueuer, delay_ms=delay_ms)}")
         assert delay_ms + ARQ_JOB_MS - 5_000 < left <= delay_ms + ARQ_JOB_MS
 
 
@@ -112,7 +126,7 @@ async def test_arqs_own_classes_take_our_jobs_for_theirs(redis: ArqRedis, enqueu
 async def test_a_wake_signal_is_left_for_each_job_up_to_a_cap(redis: ArqRedis, enqueuer: Enqueuer) -> None:
     for n in range(WAKE_CAP + 5):
         await submit(enqueuer)
-        assert await redis.llen("pressroom:wake:default") == min(n + 1, WAKE_CAP)
+        assert await redis.llen(WAKE + "default") == min(n + 1, WAKE_CAP)
 
 
 class TestIdempotency:
@@ -121,7 +135,7 @@ class TestIdempotency:
         again = await enqueuer.enqueue(submission(params={"a": 1}, idempotency_key="k", name="other.png"))
         assert first.created
         assert (again.job_id, again.created, again.record) == (first.job_id, False, None)
-        assert await redis.zcard("arq:queue") == 1
+        assert await redis.zcard(arq_queue("default")) == 1
 
     async def test_the_same_key_with_other_content_is_refused_and_writes_nothing(
         self, redis: ArqRedis, enqueuer: Enqueuer
@@ -142,7 +156,7 @@ class TestIdempotency:
         self, redis: ArqRedis, enqueuer: Enqueuer, settings: Settings
     ) -> None:
         first = await submit(enqueuer, idempotency_key="k")
-        key = f"pressroom:key:dev:{sha256('k')}"
+        key = f"{IDEMPOTENCY}dev:{sha256('k')}"
         assert 0 <= settings.idempotency_s * 1000 - await redis.pttl(key) < 5_000
         await redis.pexpire(key, 1)
         while await redis.exists(key):
@@ -154,7 +168,7 @@ class TestIdempotency:
     ) -> None:
         first = await submit(enqueuer, idempotency_key="k")
         await worker.finish(await worker.one())
-        await redis.delete(f"pressroom:job:{first}")
+        await redis.delete(JOB + first)
         second = await enqueuer.enqueue(submission(params={"other": True}, idempotency_key="k"))
         assert second.created
         assert (await enqueuer.enqueue(submission(params={"other": True}, idempotency_key="k"))).job_id == second.job_id
@@ -163,7 +177,7 @@ class TestIdempotency:
         submitted = await asyncio.gather(*(enqueuer.enqueue(submission(idempotency_key="k")) for _ in range(50)))
         assert len({one.job_id for one in submitted}) == 1
         assert sum(one.created for one in submitted) == 1
-        assert await redis.zcard("arq:queue") == 1
+        assert await redis.zcard(arq_queue("default")) == 1
 
     async def test_a_key_may_be_any_text(self, enqueuer: Enqueuer) -> None:
         keys = ["", " ", "a:b", "größe", "x" * 10_000, "k\n1"]
@@ -206,20 +220,20 @@ class TestPriorities:
     async def test_a_lane_is_ordered_by_priority_then_by_due_time(self, redis: ArqRedis, enqueuer: Enqueuer) -> None:
         order = [Priority.LOW, Priority.NORMAL, Priority.HIGH, Priority.LOW, Priority.NORMAL, Priority.HIGH]
         ids = [await submit(enqueuer, priority=priority) for priority in order]
-        line = [one.decode() for one in await redis.zrange(f"pressroom:line:default:{lane_of('dev')}", 0, -1)]
+        line = [one.decode() for one in await redis.zrange(f"{LINE}default:{lane_of('dev')}", 0, -1)]
         assert line == [ids[n] for n in (2, 5, 1, 4, 0, 3)]
 
     async def test_jobs_of_one_millisecond_keep_their_order(self, redis: ArqRedis, enqueuer: Enqueuer) -> None:
         ids = [await submit(enqueuer, priority=Priority.LOW) for _ in range(200)]
-        scored = await redis.zrange("pressroom:line:default:owner:dev", 0, -1, withscores=True)
+        scored = await redis.zrange(LINE + "default:owner:dev", 0, -1, withscores=True)
         assert [one.decode() for one, _ in scored] == ids
         assert all(score < 2**53 and score == int(score) for _, score in scored), "a score is exact"
 
     async def test_the_record_keeps_the_score_to_its_last_digit(self, redis: ArqRedis, enqueuer: Enqueuer) -> None:
         job_id = await submit(enqueuer, priority=Priority.LOW)
-        kept = await redis.hget(f"pressroom:job:{job_id}", "score")
+        kept = await redis.hget(JOB + job_id, "score")
         assert kept is not None
-        assert float(kept) == await redis.zscore("pressroom:line:default:owner:dev", job_id)
+        assert float(kept) == await redis.zscore(LINE + "default:owner:dev", job_id)
 
 
 class TestAdoption:
@@ -271,14 +285,14 @@ class TestAdoption:
 
     async def test_an_id_that_has_a_record_is_not_adopted_again(self, redis: ArqRedis, enqueuer: Enqueuer) -> None:
         job_id = await submit(enqueuer, params={"mine": True})
-        before = await redis.hgetall(f"pressroom:job:{job_id}")
+        before = await redis.hgetall(JOB + job_id)
         await enqueuer.adopt(job_id, "default", b"")
-        assert await redis.hgetall(f"pressroom:job:{job_id}") == before
+        assert await redis.hgetall(JOB + job_id) == before
         assert await read(redis, "never heard of") is None
 
     async def test_a_full_queue_adopts_what_is_in_it_already(self, redis: ArqRedis, settings: Settings) -> None:
         enqueuer = Enqueuer(redis, settings.model_copy(update={"max_waiting_jobs": 1}))
         await redis.enqueue_job("echo", _job_id="one")
         await redis.enqueue_job("echo", _job_id="two")
-        await enqueuer.adopt("two", "default", await redis.get("arq:job:two") or b"")
+        await enqueuer.adopt("two", "default", await redis.get(job_key_prefix + "two") or b"")
         assert (await record_of(redis, "two")).kind == "echo"

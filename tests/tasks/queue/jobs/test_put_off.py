@@ -3,6 +3,7 @@
 import pytest
 from arq.connections import ArqRedis
 
+from tasks.queue import redis_keys
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.records.record import Priority, State
 from tasks.queue.redis_keys import BLOB_MS, DAY_MS
@@ -66,9 +67,9 @@ async def test_what_a_job_reads_is_needed_until_long_after_it_is_due(
     redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
 ) -> None:
     await submit(enqueuer, delay_ms=30 * DAY_MS, blobs=(BLOB,))
-    assert await redis.pttl(f"pressroom:blob:{BLOB}") > 59 * DAY_MS
+    assert await redis.pttl(f"{redis_keys.BLOB}{BLOB}") > 59 * DAY_MS
     await submit(enqueuer, blobs=(BLOB,))
-    assert await redis.pttl(f"pressroom:blob:{BLOB}") > 59 * DAY_MS, "who needs it less long shortens nothing"
-    await redis.pexpire(f"pressroom:blob:{BLOB}", 1_000)
+    assert await redis.pttl(f"{redis_keys.BLOB}{BLOB}") > 59 * DAY_MS, "who needs it less long shortens nothing"
+    await redis.pexpire(f"{redis_keys.BLOB}{BLOB}", 1_000)
     await submit(enqueuer, blobs=(BLOB,))
-    assert BLOB_MS - 5_000 < await redis.pttl(f"pressroom:blob:{BLOB}") <= BLOB_MS
+    assert BLOB_MS - 5_000 < await redis.pttl(f"{redis_keys.BLOB}{BLOB}") <= BLOB_MS

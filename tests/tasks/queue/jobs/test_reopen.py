@@ -9,6 +9,7 @@ from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.reopen import Reopener
 from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.records.record import State
+from tasks.queue.redis_keys import JOB, JOBS
 from tasks.queue.wire import deserialize
 from tasks.settings import Settings
 from tests.support.queue.fake_worker import FakeWorker
@@ -37,8 +38,8 @@ async def test_an_ended_job_runs_anew(
     assert (record.state, record.tries, record.error, record.result) == (State.QUEUED, 0, None, None)
     assert (record.finished_at, record.expires_at, record.files, record.progress) == (None, None, (), None)
     assert [one["outcome"] for one in record.attempts] == ["retrying", verb]
-    assert await redis.ttl(f"pressroom:job:{job_id}") == -1
-    found = [state for state in State if await redis.zscore(f"pressroom:jobs:dev:{state}", job_id) is not None]
+    assert await redis.ttl(JOB + job_id) == -1
+    found = [state for state in State if await redis.zscore(f"{JOBS}dev:{state}", job_id) is not None]
     assert found == [State.QUEUED]
     assert await Job(job_id, redis, _deserializer=deserialize).status() is JobStatus.deferred, (
         "as all that wait in lanes"
@@ -79,7 +80,7 @@ async def test_a_tombstone_stays_one(
 ) -> None:
     job_id = await submit(enqueuer)
     await worker.finish(await worker.one())
-    await redis.hset(f"pressroom:job:{job_id}", "expires_at", 1)
+    await redis.hset(JOB + job_id, "expires_at", 1)
     assert await reopener.reopen([job_id]) == ["expired"]
     assert (await record_of(redis, job_id)).state is State.SUCCEEDED
 
@@ -93,12 +94,12 @@ async def test_a_reopened_delivery_keeps_its_event_for_as_long_as_a_new_one_woul
     await expand(redis, event, to(event, "a"))
     (delivery,) = (await worker.claim(webhooks=1)).jobs
     await worker.finish(delivery, "failed", value=["bad_status", "500"])
-    await redis.expire(f"pressroom:job:{event}", 60)
+    await redis.expire(JOB + event, 60)
 
     assert await reopener.reopen([delivery.id]) == ["reopened"]
     keep = keep_ms(settings)["event"]
-    assert keep - 5_000 < await redis.pttl(f"pressroom:job:{event}") <= keep
-    assert keep - 5_000 < await redis.pttl(f"pressroom:jobs:event/{event}") <= keep
+    assert keep - 5_000 < await redis.pttl(JOB + event) <= keep
+    assert keep - 5_000 < await redis.pttl(f"{JOBS}event/{event}") <= keep
     record = await record_of(redis, event)
     assert record.tally == {"queued": 1}
     seconds, _ = await redis.time()

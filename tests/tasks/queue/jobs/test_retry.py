@@ -2,6 +2,7 @@
 
 from arq.connections import ArqRedis
 
+from tasks.queue import redis_keys
 from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.reopen import Reopener
@@ -45,10 +46,10 @@ async def test_a_retried_job_needs_its_blobs_anew(
 ) -> None:
     job_id = await submit(enqueuer, blobs=(BLOB,))
     await worker.finish(await worker.one(), "failed")
-    await redis.delete(f"pressroom:blob:{BLOB}")
+    await redis.delete(f"{redis_keys.BLOB}{BLOB}")
     assert await Reopener(redis, settings).retry([job_id]) == ["reopened"]
-    assert await redis.smembers(f"pressroom:blob:{BLOB}") == {job_id.encode()}
-    assert await redis.ttl(f"pressroom:blob:{BLOB}") > 0
+    assert await redis.smembers(f"{redis_keys.BLOB}{BLOB}") == {job_id.encode()}
+    assert await redis.ttl(f"{redis_keys.BLOB}{BLOB}") > 0
 
 
 async def test_a_retried_job_keeps_its_priority(

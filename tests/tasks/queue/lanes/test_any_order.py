@@ -5,13 +5,14 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from arq.connections import ArqRedis
+from arq.constants import abort_jobs_ss
 
 from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.enqueue import Enqueuer, lane_of
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Priority, State
-from tasks.queue.redis_keys import arq_queue
+from tasks.queue.redis_keys import ROOT, arq_queue
 from tasks.settings import Settings
 from tests.support.key_leaks import key_leaks
 from tests.support.queue.fake_worker import FakeWorker, Taken, lapse, look_now
@@ -110,7 +111,7 @@ class Walk:
             job_id = self._chance.choice(self.ids)
             for queue in QUEUES:
                 await look_now(self._redis, job_id, queue)
-            await self._redis.zadd("arq:abort", {job_id: 1})
+            await self._redis.zadd(abort_jobs_ss, {job_id: 1})
 
     async def steer(self) -> None:
         queue, lane = self._chance.choice(QUEUES), lane_of(self._chance.choice(OWNERS))
@@ -181,5 +182,5 @@ async def test_the_books_stay_right_and_every_job_ends_once(redis: ArqRedis, set
     await walk.end()
     await walk.check()
     patterns = ("lane", "line", "turns", "parked", "suspects", "wake")
-    assert [key for name in patterns for key in await redis.keys(f"pressroom:{name}:*")] == []
+    assert [key for name in patterns for key in await redis.keys(f"{ROOT}{name}:*")] == []
     assert await redis.exists(*map(arq_queue, QUEUES)) == 0

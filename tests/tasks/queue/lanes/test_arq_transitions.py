@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 from arq.connections import ArqRedis
+from arq.constants import in_progress_key_prefix
 
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.records.record import State
+from tasks.queue.redis_keys import LANE, LINE, SUSPECTS, TURNS, arq_queue
 from tasks.queue.script import Script
 from tasks.settings import Settings
 from tests.support.queue.fake_worker import FakeWorker, Taken, lapse
@@ -29,10 +31,12 @@ class StockWorker:
 
     async def visible(self) -> list[str]:
         """The ids that ARQ's worker would try to start now, in its order."""
-        return [one.decode() for one in await self._redis.zrangebyscore("arq:queue", "-inf", 4_000_000_000_000)]
+        return [
+            one.decode() for one in await self._redis.zrangebyscore(arq_queue("default"), "-inf", 4_000_000_000_000)
+        ]
 
     async def begin(self, job_id: str) -> Any:
-        await self._redis.set(f"arq:in-progress:{job_id}", b"1", px=60_000)
+        await self._redis.set(in_progress_key_prefix + job_id, b"1", px=60_000)
         return await self._begin({"id": job_id, "worker": "stock", "keep": keep_ms(Settings(_env_file=None))})
 
 
@@ -47,16 +51,16 @@ async def test_lanes_spill_in_turn_and_leave_nothing_behind(
     ids = [await submit(enqueuer, owner=owner) for owner in "aab"]
     assert await stock.spill() == 3
     assert set(await stock.visible()) == set(ids)
-    assert await redis.exists("pressroom:turns:default", "pressroom:line:default:owner:a") == 0
+    assert await redis.exists(TURNS + "default", LINE + "default:owner:a") == 0
 
 
 async def test_a_limited_spill_takes_from_every_lane(redis: ArqRedis, enqueuer: Enqueuer, stock: StockWorker) -> None:
     for owner in "aaab":
         await submit(enqueuer, owner=owner)
     assert await stock.spill(limit=2) == 2
-    assert await redis.zcard("pressroom:line:default:owner:a") == 2
-    assert await redis.exists("pressroom:line:default:owner:b") == 0
-    assert await redis.zrange("pressroom:turns:default", 0, -1) == [b"owner:a"]
+    assert await redis.zcard(LINE + "default:owner:a") == 2
+    assert await redis.exists(LINE + "default:owner:b") == 0
+    assert await redis.zrange(TURNS + "default", 0, -1) == [b"owner:a"]
 
 
 async def test_a_paused_queue_and_a_parked_lane_spill_nothing(
@@ -86,11 +90,11 @@ async def test_a_job_that_began_is_counted_in_its_lane_until_it_is_finished(
         0,
         "r-1",
     )
-    assert await redis.hget("pressroom:lane:default:owner:dev", "running") == b"1"
+    assert await redis.hget(LANE + "default:owner:dev", "running") == b"1"
     assert (await worker.claim()).jobs == []
     worker.name = "stock"
     assert await worker.finish(Taken(job_id, queue, kind, owner, params, attempt, tries, created_at, request_id))
-    assert await redis.exists("pressroom:lane:default:owner:dev", "pressroom:turns:default") == 0
+    assert await redis.exists(LANE + "default:owner:dev", TURNS + "default") == 0
 
 
 @pytest.mark.parametrize("state", ["scheduled", "retrying"])
@@ -123,7 +127,7 @@ async def test_a_job_whose_worker_was_killed_begins_again_and_is_counted_once(
     record = await record_of(redis, job.id)
     assert (record.state, record.worker, record.tries) == (State.RUNNING, "stock", 0)
     assert [(one["outcome"], one["worker"]) for one in record.attempts] == [("lapsed", worker.name)]
-    assert await redis.hget("pressroom:lane:default:owner:dev", "running") == b"1"
+    assert await redis.hget(LANE + "default:owner:dev", "running") == b"1"
     assert not await worker.finish(job), "the first worker has lost it"
 
 
@@ -135,7 +139,7 @@ async def test_a_suspect_that_begins_is_no_suspect_meanwhile(
         await lapse(redis, await worker.one())
     await worker.claim(0)
     assert (await stock.begin(job_id))[4] == 3
-    assert await redis.exists("pressroom:suspects:default") == 0
+    assert await redis.exists(SUSPECTS + "default") == 0
     assert (await worker.claim()).mode == "any"
 
 

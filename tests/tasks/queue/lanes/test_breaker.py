@@ -4,7 +4,7 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.queue.lanes.lanes import Lanes
-from tasks.queue.redis_keys import FAILURE_GAP_MS, LANE, PARKED, QUEUE
+from tasks.queue.redis_keys import FAILURE_GAP_MS, JOB, LANE, LINE, PARKED, QUEUE
 from tasks.settings import Settings
 from tests.support.queue.fake_worker import FakeWorker, Taken
 from tests.support.queue.fan_out import LANE_A, deliveries
@@ -53,10 +53,10 @@ async def test_failures_in_a_row_park_the_lane_and_no_try_is_used_up(redis: ArqR
     await fail(worker, jobs[-1])
     assert 29_000 < await pause_ms(redis) <= 30_000
     assert await take(worker) == []
-    waiting = await redis.zrange(f"pressroom:line:webhooks:{LANE_A}", 0, -1)
+    waiting = await redis.zrange(f"{LINE}webhooks:{LANE_A}", 0, -1)
     assert len(waiting) == 3
     for job_id in waiting:
-        assert await redis.hmget(f"pressroom:job:{job_id.decode()}", "attempt", "tries", "state") == [
+        assert await redis.hmget(f"{JOB}{job_id.decode()}", "attempt", "tries", "state") == [
             None,
             None,
             b"queued",

@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 from arq.connections import ArqRedis
+from arq.constants import in_progress_key_prefix, job_key_prefix
 
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.records.record import Priority, State
-from tasks.queue.redis_keys import LEASE_MS, SAFETY_MS
+from tasks.queue.redis_keys import JOB, LANE, LEASE_MS, LINE, QUEUE, SAFETY_MS, TURNS, WAKE, arq_queue
 from tasks.settings import Settings
 from tests.support.queue.fake_worker import Claim, FakeWorker, look_now
 from tests.support.queue.submissions import record_of, submit
@@ -77,11 +78,11 @@ class TestTurns:
     async def test_turn_numbers_stay_exact_for_a_long_time(
         self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
-        await redis.hset("pressroom:queue:default", "turn", 10**15)
+        await redis.hset(QUEUE + "default", "turn", 10**15)
         for owner in "aabb":
             await submit(enqueuer, owner=owner)
         assert owners(await worker.claim(4)) == "abab"
-        assert await redis.hget("pressroom:queue:default", "turn") == str(10**15 + 4).encode()
+        assert await redis.hget(QUEUE + "default", "turn") == str(10**15 + 4).encode()
 
 
 class TestOrder:
@@ -144,10 +145,10 @@ class TestWhatCanStart:
     ) -> None:
         await submit(enqueuer)
         job = await worker.one()
-        assert await redis.get(f"arq:in-progress:{job.id}") == worker.name.encode()
+        assert await redis.get(in_progress_key_prefix + job.id) == worker.name.encode()
         started = (await record_of(redis, job.id)).started_at
-        assert await redis.zscore("arq:queue", job.id) == (started or 0) + LEASE_MS
-        assert LEASE_MS - 2000 < await redis.pttl(f"arq:in-progress:{job.id}") <= LEASE_MS
+        assert await redis.zscore(arq_queue("default"), job.id) == (started or 0) + LEASE_MS
+        assert LEASE_MS - 2000 < await redis.pttl(in_progress_key_prefix + job.id) <= LEASE_MS
 
     async def test_two_workers_never_get_the_same_job(
         self, redis: ArqRedis, settings: Settings, enqueuer: Enqueuer
@@ -161,22 +162,22 @@ class TestWhatCanStart:
         self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
         held, free = await submit(enqueuer), await submit(enqueuer)
-        await redis.set(f"arq:in-progress:{held}", b"1", px=60)
+        await redis.set(in_progress_key_prefix + held, b"1", px=60)
         claim = await worker.claim()
         assert claim.ids == [free]
         assert 0 < claim.wait_ms <= 60
         assert (await record_of(redis, held)).state is State.QUEUED
         await asyncio.sleep(claim.wait_ms / 1000 + 0.002)
         assert (await worker.claim()).ids == [held]
-        assert await redis.hget("pressroom:lane:default:owner:dev", "running") == b"2"
+        assert await redis.hget(LANE + "default:owner:dev", "running") == b"2"
 
     async def test_an_id_without_a_record_in_a_line_is_dropped(
         self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
         gone, there = await submit(enqueuer), await submit(enqueuer)
-        await redis.delete(f"pressroom:job:{gone}", f"arq:job:{gone}")
-        await redis.zrem("arq:queue", gone)
-        await redis.hincrby("pressroom:queue:default", "in:queued", -1)
+        await redis.delete(JOB + gone, job_key_prefix + gone)
+        await redis.zrem(arq_queue("default"), gone)
+        await redis.hincrby(QUEUE + "default", "in:queued", -1)
         assert (await worker.claim()).ids == [there]
 
     async def test_a_known_id_in_another_queues_timers_is_dropped_there(
@@ -184,9 +185,9 @@ class TestWhatCanStart:
     ) -> None:
         """ARQ's client lets an id be given again, to any queue, once its own copy of the job has expired."""
         job_id = await submit(enqueuer)
-        await redis.zadd("arq:queue:media", {job_id: 1})
+        await redis.zadd(arq_queue("media"), {job_id: 1})
         assert (await worker.claim(media=5)).jobs == []
-        assert await redis.exists("arq:queue:media", "pressroom:turns:media") == 0
+        assert await redis.exists(arq_queue("media"), TURNS + "media") == 0
         claim = await worker.claim(default=5)
         assert [(job.id, job.queue) for job in claim.jobs] == [(job_id, "default")]
 
@@ -221,7 +222,7 @@ class TestTimers:
         self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
         ids = [await submit(enqueuer, owner=f"o{n % 10}", delay_ms=60_000) for n in range(1000)]
-        await redis.zadd("arq:queue", dict.fromkeys(ids, 1))
+        await redis.zadd(arq_queue("default"), dict.fromkeys(ids, 1))
         started: list[str] = []
         for _ in range(10):
             claim = await worker.claim(1000)
@@ -235,16 +236,16 @@ class TestTimers:
     ) -> None:
         job_id = await submit(enqueuer, delay_ms=60_000)
         await look_now(redis, job_id)
-        await redis.delete("pressroom:wake:default")
+        await redis.delete(WAKE + "default")
         assert (await worker.claim(0)).jobs == []
         assert (await record_of(redis, job_id)).state is State.QUEUED
-        assert await redis.llen("pressroom:wake:default") == 1
+        assert await redis.llen(WAKE + "default") == 1
 
     async def test_a_job_that_its_lane_lost_is_found_by_its_safety_timer(
         self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
         job_id = await submit(enqueuer)
-        await redis.delete("pressroom:line:default:owner:dev", "pressroom:turns:default")
+        await redis.delete(LINE + "default:owner:dev", TURNS + "default")
         assert (await worker.claim()).jobs == []
         assert SAFETY_MS - 1000 < (await worker.claim()).wait_ms <= SAFETY_MS
         await look_now(redis, job_id)
@@ -263,9 +264,9 @@ class TestTimers:
         await submit(enqueuer)
         done = await worker.one()
         await worker.finish(done)
-        await redis.zadd("arq:queue", {done.id: 1, "nobody": 1})
+        await redis.zadd(arq_queue("default"), {done.id: 1, "nobody": 1})
         assert (await worker.claim()).wait_ms == -1
-        assert await redis.exists("arq:queue") == 0
+        assert await redis.exists(arq_queue("default")) == 0
 
 
 class TestStrangers:
@@ -278,7 +279,7 @@ class TestStrangers:
         claim = await worker.claim()
         ((job_id, queue, body),) = claim.foreign_jobs
         assert (job_id, queue) == (job.job_id, "default")
-        assert body.encode(errors="surrogateescape") == await redis.get(f"arq:job:{job_id}")
+        assert body.encode(errors="surrogateescape") == await redis.get(job_key_prefix + job_id)
         # The worker that was asked to adopt it may die: it is offered again.
         again = await worker.claim()
         assert (again.jobs, again.foreign_jobs) == ([], [])
@@ -298,7 +299,7 @@ class TestStrangers:
 
     async def test_a_stranger_that_a_stock_worker_runs_is_left_alone(self, redis: ArqRedis, worker: FakeWorker) -> None:
         await redis.enqueue_job("echo", _job_id="held")
-        await redis.set("arq:in-progress:held", b"1", px=5000)
+        await redis.set(in_progress_key_prefix + "held", b"1", px=5000)
         await look_now(redis, "held")
         claim = await worker.claim()
         assert claim.foreign_jobs == []
@@ -308,8 +309,8 @@ class TestStrangers:
     async def test_a_strangers_id_may_be_any_text(
         self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, job_id: str
     ) -> None:
-        await redis.set(f"arq:job:{job_id}", b"", px=60_000)
-        await redis.zadd("arq:queue", {job_id: 1})
+        await redis.set(job_key_prefix + job_id, b"", px=60_000)
+        await redis.zadd(arq_queue("default"), {job_id: 1})
         ((offered, queue, body),) = (await worker.claim()).foreign_jobs
         await enqueuer.adopt(offered, queue, body.encode(errors="surrogateescape"))
         job = await worker.one()
@@ -321,8 +322,8 @@ class TestStrangers:
     async def test_an_id_that_is_no_text_stops_nobody(
         self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
-        await redis.set(b"arq:job:\xff\xfe", b"", px=60_000)
-        await redis.zadd("arq:queue", {b"\xff\xfe": 1})
+        await redis.set(job_key_prefix.encode() + b"\xff\xfe", b"", px=60_000)
+        await redis.zadd(arq_queue("default"), {b"\xff\xfe": 1})
         ((offered, queue, _),) = (await worker.claim()).foreign_jobs
         await enqueuer.adopt(offered, queue, b"")
         assert await worker.finish(await worker.one())
@@ -337,13 +338,13 @@ class TestWakeSignals:
         for _ in range(3):
             await submit(enqueuer)
         await worker.claim(2)
-        assert await redis.llen("pressroom:wake:default") == 3, "one still waits"
+        assert await redis.llen(WAKE + "default") == 3, "one still waits"
         await worker.claim(2)
-        assert await redis.exists("pressroom:wake:default") == 0
+        assert await redis.exists(WAKE + "default") == 0
 
     async def test_a_claim_for_one_queue_leaves_the_signals_of_others(
         self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
         await submit(enqueuer, queue="media")
         await worker.claim(default=5)
-        assert await redis.llen("pressroom:wake:media") == 1
+        assert await redis.llen(WAKE + "media") == 1

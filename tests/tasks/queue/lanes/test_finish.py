@@ -6,12 +6,30 @@ from typing import Any
 import msgpack
 import pytest
 from arq.connections import ArqRedis
+from arq.constants import abort_jobs_ss, in_progress_key_prefix, job_key_prefix, result_key_prefix, retry_key_prefix
 from arq.jobs import Job, JobStatus
 
+from tasks.queue import redis_keys
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.records.record import State
-from tasks.queue.redis_keys import ARQ_JOB_MS, ARQ_RESULT_MS
+from tasks.queue.redis_keys import (
+    ARQ_JOB_MS,
+    ARQ_RESULT_MS,
+    CHANGES,
+    COUNTS,
+    JOB,
+    JOBS,
+    LANE,
+    LINE,
+    PARKED,
+    QUEUE,
+    SUSPECTS,
+    TURNS,
+    WAKE,
+    WATCHED,
+    arq_queue,
+)
 from tasks.queue.wire import JobFailed, deserialize
 from tasks.settings import Settings
 from tests.support.queue.fake_worker import FakeWorker, Taken
@@ -29,7 +47,7 @@ async def job(enqueuer: Enqueuer, worker: FakeWorker) -> Taken:
 
 async def indexed(redis: ArqRedis, job_id: str, owner: str = "dev") -> list[str]:
     """The states whose index holds the job."""
-    return [state for state in State if await redis.zscore(f"pressroom:jobs:{owner}:{state}", job_id) is not None]
+    return [state for state in State if await redis.zscore(f"{JOBS}{owner}:{state}", job_id) is not None]
 
 
 class TestEveryEnd:
@@ -46,29 +64,29 @@ class TestEveryEnd:
         assert record.files == ({"name": "f"},)
         assert [one["outcome"] for one in record.attempts] == [verb]
         assert record.expires_at == (record.finished_at or 0) + keep[verb]
-        assert 0 <= keep[verb] + keep["tombstone"] - await redis.pttl(f"pressroom:job:{job.id}") < 1000
+        assert 0 <= keep[verb] + keep["tombstone"] - await redis.pttl(JOB + job.id) < 1000
         assert record.expired(record.expires_at or 0)
 
     @pytest.mark.parametrize("verb", ENDS)
     async def test_nothing_is_left_but_record_indexes_and_result(
         self, redis: ArqRedis, worker: FakeWorker, job: Taken, verb: str
     ) -> None:
-        await redis.set(f"arq:retry:{job.id}", 1, px=60_000)
-        await redis.zadd("arq:abort", {job.id: 1})
+        await redis.set(retry_key_prefix + job.id, 1, px=60_000)
+        await redis.zadd(abort_jobs_ss, {job.id: 1})
         await worker.finish(job, verb)
         await worker.claim()
         left = {key.decode() for key in await redis.keys("*")}
-        assert {key for key in left if not key.startswith("pressroom:ends:")} == {
-            f"pressroom:job:{job.id}",
-            "pressroom:counts",
-            "pressroom:jobs:dev",
-            f"pressroom:jobs:dev:{verb}",
-            "pressroom:jobs:dev/echo",
-            f"pressroom:jobs:dev/echo:{verb}",
-            "pressroom:queue:default",
-            f"arq:result:{job.id}",
+        assert {key for key in left if not key.startswith(redis_keys.ENDS)} == {
+            JOB + job.id,
+            COUNTS,
+            JOBS + "dev",
+            f"{JOBS}dev:{verb}",
+            JOBS + "dev/echo",
+            f"{JOBS}dev/echo:{verb}",
+            QUEUE + "default",
+            result_key_prefix + job.id,
         }
-        assert 0 <= ARQ_RESULT_MS - await redis.pttl(f"arq:result:{job.id}") < 1000
+        assert 0 <= ARQ_RESULT_MS - await redis.pttl(result_key_prefix + job.id) < 1000
 
     @pytest.mark.parametrize("verb", [*ENDS, "retrying", "handed_back"])
     async def test_the_job_is_in_the_index_of_its_state_alone(
@@ -77,12 +95,12 @@ class TestEveryEnd:
         assert await indexed(redis, job.id) == ["running"]
         await worker.finish(job, verb, delay_ms=60_000)
         assert await indexed(redis, job.id) == ["queued" if verb == "handed_back" else verb]
-        assert await redis.zscore("pressroom:jobs:dev", job.id) == job.created_at
+        assert await redis.zscore(JOBS + "dev", job.id) == job.created_at
 
     @pytest.mark.parametrize("verb", [*ENDS, "retrying"])
     async def test_those_who_wait_are_told(self, redis: ArqRedis, worker: FakeWorker, job: Taken, verb: str) -> None:
         async with redis.pubsub(ignore_subscribe_messages=True) as pubsub:
-            await pubsub.subscribe("pressroom:watched", f"pressroom:changes:{job.id}")
+            await pubsub.subscribe(WATCHED, CHANGES + job.id)
             for _ in range(2):
                 await pubsub.get_message(timeout=1)
             await worker.finish(job, verb, delay_ms=60_000)
@@ -96,12 +114,12 @@ class TestEveryEnd:
     ) -> None:
         await worker.finish(job, blobs=(BLOB, "c" * 64))
         for blob in (BLOB, "c" * 64):
-            assert await redis.smembers(f"pressroom:blob:{blob}") == {job.id.encode()}
+            assert await redis.smembers(redis_keys.BLOB + blob) == {job.id.encode()}
 
 
 class TestArqsView:
     def job_of(self, redis: ArqRedis, job: Taken) -> Job:
-        return Job(job.id, redis, _queue_name="arq:queue", _deserializer=deserialize)
+        return Job(job.id, redis, _queue_name=arq_queue("default"), _deserializer=deserialize)
 
     @pytest.mark.parametrize(
         "value",
@@ -140,7 +158,7 @@ class TestArqsView:
         record = await record_of(redis, job.id)
         assert info is not None
         assert (info.function, list(info.args), info.kwargs, info.job_try) == ("echo", [], {}, 1)
-        assert (info.success, info.queue_name, info.job_id) == (True, "arq:queue", job.id)
+        assert (info.success, info.queue_name, info.job_id) == (True, arq_queue("default"), job.id)
         times = [int(at.timestamp() * 1000 + 0.5) for at in (info.enqueue_time, info.start_time, info.finish_time)]
         assert times == [record.created_at, record.started_at, record.finished_at]
 
@@ -173,14 +191,14 @@ class TestRetry:
         record = await record_of(redis, job.id)
         assert (record.state, record.tries, record.attempt) == (State.RETRYING, 1, 1)
         assert 4_000 < record.due_at - (record.started_at or 0) <= 6_000
-        assert await redis.zscore("arq:queue", job.id) == record.due_at
-        assert await redis.exists(f"arq:in-progress:{job.id}", f"arq:result:{job.id}") == 0
-        assert await redis.ttl(f"pressroom:job:{job.id}") == -1
+        assert await redis.zscore(arq_queue("default"), job.id) == record.due_at
+        assert await redis.exists(in_progress_key_prefix + job.id, result_key_prefix + job.id) == 0
+        assert await redis.ttl(JOB + job.id) == -1
 
     async def test_arqs_copy_outlives_a_wait_of_weeks(self, redis: ArqRedis, worker: FakeWorker, job: Taken) -> None:
         month_ms = 30 * 86_400_000
         await worker.finish(job, "retrying", delay_ms=month_ms)
-        assert 0 <= month_ms + ARQ_JOB_MS - await redis.pttl(f"arq:job:{job.id}") < 1000
+        assert 0 <= month_ms + ARQ_JOB_MS - await redis.pttl(job_key_prefix + job.id) < 1000
 
     async def test_a_job_may_be_tried_and_handed_back_often(
         self, redis: ArqRedis, worker: FakeWorker, job: Taken
@@ -215,7 +233,7 @@ class TestBatches:
             state = "running" if n >= 20 else verbs[n % 5].replace("handed_back", "queued")
             assert (await record_of(redis, job.id)).state == state
         running = 0
-        for key in await redis.keys("pressroom:lane:*"):
+        for key in await redis.keys(LANE + "*"):
             running += int(await redis.hget(key, "running") or 0)
         assert running == 4
 
@@ -227,9 +245,9 @@ class TestBatches:
         while jobs := (await worker.claim(default=50, media=50)).jobs:
             ends = [worker.outcome(job, ENDS[n % 3]) for n, job in enumerate(jobs)]
             assert all(await worker.finish_all(*ends))
-        patterns = ("lane", "line", "turns", "parked", "suspects", "wake")
-        assert [key for name in patterns for key in await redis.keys(f"pressroom:{name}:*")] == []
-        assert await redis.keys("arq:[jqia]*") == []
+        ours = (LANE, LINE, TURNS, PARKED, SUSPECTS, WAKE)
+        arqs = (job_key_prefix, in_progress_key_prefix, abort_jobs_ss, arq_queue("default"))
+        assert [key for prefix in (*ours, *arqs) for key in await redis.keys(prefix + "*")] == []
 
     async def test_an_empty_batch_is_no_trouble(self, worker: FakeWorker) -> None:
         assert await worker.finish_all() == []
@@ -246,7 +264,7 @@ class TestProgress:
         await worker.finish(job)
         assert not await worker.progress(job, 40)
         assert not await worker.progress(job._replace(id="nobody"), 40)
-        assert await redis.exists("pressroom:job:nobody") == 0
+        assert await redis.exists(JOB + "nobody") == 0
         assert (await record_of(redis, job.id)).progress is None
 
 
@@ -258,11 +276,11 @@ async def test_indexes_do_not_grow_with_jobs_that_are_long_gone(
         await submit(enqueuer)
         job = await worker.one()
         await worker.finish(job)
-        await redis.delete(f"pressroom:job:{job.id}")
-    assert await redis.zcard("pressroom:jobs:dev") < 30
-    assert await redis.zcard("pressroom:jobs:dev:succeeded") < 30
+        await redis.delete(JOB + job.id)
+    assert await redis.zcard(JOBS + "dev") < 30
+    assert await redis.zcard(JOBS + "dev:succeeded") < 30
 
 
 async def test_jobs_that_are_alive_stay_in_the_index(redis: ArqRedis, enqueuer: Enqueuer) -> None:
     ids = [await submit(enqueuer) for _ in range(200)]
-    assert await redis.zcard("pressroom:jobs:dev") == len(ids)
+    assert await redis.zcard(JOBS + "dev") == len(ids)

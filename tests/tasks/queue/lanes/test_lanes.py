@@ -5,8 +5,10 @@ import asyncio
 import pytest
 from arq.connections import ArqRedis
 
+from tasks.queue import redis_keys
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.lanes.lanes import Lanes
+from tasks.queue.redis_keys import JOB, PARKED, TURNS, WAKE
 from tests.support.queue.fake_worker import FakeWorker, look_now
 from tests.support.queue.submissions import submit
 
@@ -14,7 +16,7 @@ LANE = "owner:acme"
 
 
 async def unlimited(redis: ArqRedis) -> bool:
-    return await redis.exists(f"pressroom:lane:default:{LANE}") == 0
+    return await redis.exists(f"{redis_keys.LANE}default:{LANE}") == 0
 
 
 class TestPause:
@@ -57,16 +59,16 @@ class TestPause:
         due = await submit(enqueuer, delay_ms=60_000)
         await look_now(redis, due)
         assert (await worker.claim()).wait_ms > 60_000
-        assert await redis.exists("pressroom:wake:default") == 0, "signals would wake idle workers for nothing"
+        assert await redis.exists(WAKE + "default") == 0, "signals would wake idle workers for nothing"
         await lanes.resume("default")
         assert (await worker.claim()).ids == [due]
 
     async def test_resuming_wakes_a_worker(self, redis: ArqRedis, enqueuer: Enqueuer, lanes: Lanes) -> None:
         await lanes.pause("default")
         await submit(enqueuer)
-        await redis.delete("pressroom:wake:default")
+        await redis.delete(WAKE + "default")
         await lanes.resume("default")
-        assert await redis.llen("pressroom:wake:default") == 1
+        assert await redis.llen(WAKE + "default") == 1
 
 
 class TestPark:
@@ -89,9 +91,9 @@ class TestPark:
         job_id = await submit(enqueuer, owner="acme")
         await worker.claim()
         await lanes.unpark("default", LANE)
-        assert await redis.llen("pressroom:wake:default") == 1
+        assert await redis.llen(WAKE + "default") == 1
         assert (await worker.claim()).ids == [job_id]
-        assert await redis.exists("pressroom:parked:default") == 0
+        assert await redis.exists(PARKED + "default") == 0
 
     async def test_neither_a_finish_nor_a_due_timer_lets_a_parked_lane_go(
         self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes
@@ -114,7 +116,7 @@ class TestPark:
         await lanes.park("default", LANE, 5)
         await asyncio.sleep(0.01)
         assert (await worker.claim()).jobs == []
-        assert await redis.exists("pressroom:parked:default", "pressroom:turns:default") == 0
+        assert await redis.exists(PARKED + "default", TURNS + "default") == 0
         job_id = await submit(enqueuer, owner="acme")
         assert (await worker.claim()).ids == [job_id]
 
@@ -145,7 +147,7 @@ class TestCap:
         assert (await worker.claim()).jobs == []
         await worker.finish(job, verb, delay_ms=60_000)
         assert len((await worker.claim()).jobs) == 1
-        assert await redis.hget(f"pressroom:lane:default:{LANE}", "running") == b"1"
+        assert await redis.hget(f"{redis_keys.LANE}default:{LANE}", "running") == b"1"
 
     async def test_a_lowered_cap_lets_what_runs_end_first(
         self, enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes
@@ -221,8 +223,8 @@ class TestRate:
         await lanes.limit("default", LANE, rate=3)
         await submit(enqueuer, owner="acme")
         job = await worker.one()
-        started = int(await redis.hget(f"pressroom:job:{job.id}", "started_at") or 0)
-        following = float(await redis.hget(f"pressroom:lane:default:{LANE}", "next") or 0)
+        started = int(await redis.hget(JOB + job.id, "started_at") or 0)
+        following = float(await redis.hget(f"{redis_keys.LANE}default:{LANE}", "next") or 0)
         assert following - started == pytest.approx(1000 / 3, abs=0.01)
 
 

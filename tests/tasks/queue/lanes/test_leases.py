@@ -2,15 +2,17 @@
 
 import pytest
 from arq.connections import ArqRedis
+from arq.constants import in_progress_key_prefix, result_key_prefix
 
+from tasks.queue import redis_keys
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.records.record import State
-from tasks.queue.redis_keys import LEASE_MS, OUTAGE_MS, PATIENCE_MS
+from tasks.queue.redis_keys import BLOB, JOB, LEASE_MS, OUTAGE_MS, PATIENCE_MS, arq_queue
 from tests.support.queue.fake_worker import FakeWorker, Taken, lapse, look_now
 from tests.support.queue.submissions import record_of, submit
 
-QUEUE = "pressroom:queue:default"
-LANE = "pressroom:lane:default:owner:dev"
+QUEUE = redis_keys.QUEUE + "default"
+LANE = redis_keys.LANE + "default:owner:dev"
 
 
 @pytest.fixture
@@ -30,10 +32,10 @@ class TestRenewal:
     async def test_a_renewed_lease_runs_its_full_time_again(
         self, redis: ArqRedis, worker: FakeWorker, job: Taken
     ) -> None:
-        await redis.pexpire(f"arq:in-progress:{job.id}", 100)
+        await redis.pexpire(in_progress_key_prefix + job.id, 100)
         await look_now(redis, job.id)
         assert await worker.renew(job) == []
-        assert LEASE_MS - 1000 < await redis.pttl(f"arq:in-progress:{job.id}") <= LEASE_MS
+        assert LEASE_MS - 1000 < await redis.pttl(in_progress_key_prefix + job.id) <= LEASE_MS
         claim = await worker.claim()
         assert claim.jobs == []
         assert LEASE_MS - 1000 < claim.wait_ms <= LEASE_MS
@@ -72,8 +74,8 @@ class TestRenewal:
     async def test_a_lease_that_redis_forgot_is_written_anew(
         self, redis: ArqRedis, worker: FakeWorker, rival: FakeWorker, job: Taken
     ) -> None:
-        await redis.delete(f"arq:in-progress:{job.id}")
-        await redis.zrem("arq:queue", job.id)
+        await redis.delete(in_progress_key_prefix + job.id)
+        await redis.zrem(arq_queue("default"), job.id)
         assert await worker.renew(job) == []
         assert (await rival.claim()).wait_ms > LEASE_MS - 1000
 
@@ -145,13 +147,13 @@ class TestTheFence:
     async def test_the_first_worker_changes_nothing_any_more(
         self, redis: ArqRedis, worker: FakeWorker, job: Taken, again: Taken, verb: str
     ) -> None:
-        before = await redis.hgetall(f"pressroom:job:{job.id}")
+        before = await redis.hgetall(JOB + job.id)
         assert await worker.finish(job, verb, blobs=("b" * 64,)) is False
         assert await worker.progress(job, 50) is False
         assert await worker.renew(job) == [job.id]
-        assert await redis.hgetall(f"pressroom:job:{job.id}") == before
-        assert await redis.get(f"arq:in-progress:{job.id}") == b"worker-2"
-        assert await redis.exists("pressroom:blob:" + "b" * 64, f"arq:result:{job.id}") == 0
+        assert await redis.hgetall(JOB + job.id) == before
+        assert await redis.get(in_progress_key_prefix + job.id) == b"worker-2"
+        assert await redis.exists(BLOB + "b" * 64, result_key_prefix + job.id) == 0
         assert await redis.hget(LANE, "running") == b"1"
         assert (await record_of(redis, job.id)).attempt == again.attempt
 
@@ -215,7 +217,7 @@ class TestPatience:
             await look_now(redis, job.id)
             assert (await rival.claim()).jobs == []
         assert await redis.hget(QUEUE, "patience") == until
-        assert await redis.zscore("arq:queue", job.id) == int(until or 0)
+        assert await redis.zscore(arq_queue("default"), job.id) == int(until or 0)
         await redis.hset(QUEUE, "patience", 0)
         await look_now(redis, job.id)
         assert (await rival.claim()).ids == [job.id]

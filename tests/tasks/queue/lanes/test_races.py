@@ -4,11 +4,13 @@ import asyncio
 from collections import Counter
 
 from arq.connections import ArqRedis
+from arq.constants import abort_jobs_ss
 
 from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.reopen import Reopener
 from tasks.queue.records.record import State
+from tasks.queue.redis_keys import JOBS
 from tasks.settings import Settings
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import record_of, submit
@@ -27,7 +29,7 @@ async def race(redis: ArqRedis, enqueuer: Enqueuer, canceller: Canceller, worker
             await asyncio.sleep(0)
         jobs = (await worker.claim(AT_ONCE)).jobs
         # A worker that hears the sign before it is done says so; one that is done does not look any more.
-        heard = [await redis.zscore("arq:abort", job.id) is not None for job in jobs]
+        heard = [await redis.zscore(abort_jobs_ss, job.id) is not None for job in jobs]
         verbs = ["cancelled" if one else "succeeded" for one in heard]
         outcomes = [worker.outcome(job, verb) for job, verb in zip(jobs, verbs, strict=True)]
         assert await worker.finish_all(*outcomes) == [True] * len(jobs), "whoever runs a job has the last word"
@@ -48,7 +50,7 @@ async def race(redis: ArqRedis, enqueuer: Enqueuer, canceller: Canceller, worker
     else:
         assert answer == "running"
         assert record.state in (State.CANCELLED, State.SUCCEEDED)
-    found = [state for state in State if await redis.zscore(f"pressroom:jobs:owner-{n}:{state}", job_id) is not None]
+    found = [state for state in State if await redis.zscore(f"{JOBS}owner-{n}:{state}", job_id) is not None]
     assert found == [record.state]
     return f"{answer}, {record.state}"
 
@@ -62,7 +64,7 @@ async def test_a_cancellation_and_an_end_have_one_winner(
         outcomes.update(await asyncio.gather(*racing))
     assert outcomes.total() == ROUNDS
     assert {"cancelled, cancelled", "running, succeeded", "succeeded, succeeded"} <= outcomes.keys(), outcomes
-    assert await redis.exists("arq:abort") == 0
+    assert await redis.exists(abort_jobs_ss) == 0
 
 
 async def test_of_two_retries_one_takes_place(

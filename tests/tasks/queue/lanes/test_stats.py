@@ -8,7 +8,7 @@ from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.lanes.stats import Lane, Queue, QueueSnapshot, QueueStats
 from tasks.queue.records.record import Priority, State
-from tasks.queue.redis_keys import FAILING, JOB, QUEUES
+from tasks.queue.redis_keys import ENDS, FAILING, JOB, PARKED, QUEUES, arq_queue
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tests.support.queue.fake_worker import FakeWorker, lapse
@@ -90,7 +90,7 @@ async def test_a_scheduled_job_that_nobody_looked_at_in_time_is_due(
 ) -> None:
     job_id = await submit(enqueuer, delay_ms=HOUR_MS)
     now, _ = await redis.time()
-    await redis.zadd("arq:queue", {job_id: (now - 30) * 1000})
+    await redis.zadd(arq_queue("default"), {job_id: (now - 30) * 1000})
     snapshot = await stats.queues()
     assert of(snapshot).due == 1
     assert 29 < snapshot.age_s(of(snapshot)) < 32
@@ -138,8 +138,8 @@ async def test_the_rate_is_of_the_window(
     snapshot = await stats.queues()
     assert 60 <= snapshot.window_s < 70
     assert snapshot.rate(of(snapshot)) == 6 / snapshot.window_s
-    (slot,) = [key async for key in redis.scan_iter("pressroom:ends:*")]
-    await redis.copy(slot, f"pressroom:ends:{int(slot.rpartition(b':')[2]) - 30}")
+    (slot,) = [key async for key in redis.scan_iter(ENDS + "*")]
+    await redis.copy(slot, f"{ENDS}{int(slot.rpartition(b':')[2]) - 30}")
     await redis.delete(slot)
     assert of(await stats.queues()).ended == {}
     assert of(await stats.queues(window_s=600)).ended == {State.SUCCEEDED: 6}
@@ -198,7 +198,7 @@ async def test_an_endpoints_lane_tells_of_its_failures(redis: ArqRedis, stats: Q
     lane = (await lanes_of(stats, "webhooks"))[LANE_A]
     assert (lane.state, lane.waiting, lane.cap, lane.failures) == ("parked", 2, 1, 5)
     assert lane.failing_since_ms == await redis.zscore(FAILING, "a")
-    await redis.zadd("pressroom:parked:webhooks", {LANE_A: 1})
+    await redis.zadd(PARKED + "webhooks", {LANE_A: 1})
     await worker.finish(await worker.one(webhooks=1), receiver_ok=True)
     assert await redis.exists(FAILING) == 0
 

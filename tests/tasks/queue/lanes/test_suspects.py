@@ -3,14 +3,15 @@
 import pytest
 from arq.connections import ArqRedis
 
+from tasks.queue import redis_keys
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.records.record import State
-from tasks.queue.redis_keys import QUARANTINE_MS
+from tasks.queue.redis_keys import LANE, QUARANTINE, QUARANTINE_MS, arq_queue
 from tests.support.queue.fake_worker import FakeWorker, Taken, lapse, look_now
 from tests.support.queue.submissions import record_of, submit
 
-SUSPECTS = "pressroom:suspects:default"
+SUSPECTS = redis_keys.SUSPECTS + "default"
 
 
 @pytest.fixture
@@ -37,9 +38,9 @@ async def test_a_suspect_runs_alone_though_others_wait(
     others = [await submit(enqueuer), await submit(enqueuer, queue="media")]
     claim = await worker.claim(default=5, media=5)
     assert (claim.ids, claim.mode) == ([suspect], "alone")
-    assert await redis.hget("pressroom:lane:default:owner:acme", "running") == b"1"
+    assert await redis.hget(LANE + "default:owner:acme", "running") == b"1"
     assert await worker.finish(claim.jobs[0])
-    assert await redis.exists("pressroom:lane:default:owner:acme") == 0
+    assert await redis.exists(LANE + "default:owner:acme") == 0
     assert (await worker.claim(default=5, media=5)).ids == others
 
 
@@ -49,10 +50,10 @@ async def test_a_busy_worker_empties_itself_first(
     await submit(enqueuer)
     claim = await worker.claim(idle=False)
     assert (claim.jobs, claim.mode) == ([], "drain")
-    assert 0 < await redis.pttl("pressroom:quarantine") <= QUARANTINE_MS
+    assert 0 < await redis.pttl(QUARANTINE) <= QUARANTINE_MS
     assert (await worker.claim(idle=False)).mode == "drain"
     assert (await alone(worker)).id == suspect
-    assert await redis.exists("pressroom:quarantine") == 0
+    assert await redis.exists(QUARANTINE) == 0
 
 
 async def test_one_worker_at_a_time_empties_itself(
@@ -85,7 +86,7 @@ async def test_a_third_death_makes_it_poison(
     assert record.error["code"] == "poison"
     assert [one["outcome"] for one in record.attempts] == ["lapsed"] * 3
     assert record.tries == 0
-    assert await redis.exists("arq:queue", "pressroom:lane:default:owner:acme") == 0
+    assert await redis.exists(arq_queue("default"), LANE + "default:owner:acme") == 0
 
 
 @pytest.mark.parametrize("verb", ["handed_back", "retrying"])

@@ -11,6 +11,7 @@ from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.records import indexes
 from tasks.queue.records.list import Page, read, read_page
 from tasks.queue.records.record import State
+from tasks.queue.redis_keys import JOB, JOBS, LINE, QUEUE, arq_queue
 from tasks.refusal import Refusal
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import submit
@@ -19,7 +20,7 @@ from tests.support.queue.submissions import submit
 async def submit_at_once(redis: ArqRedis, enqueuer: Enqueuer, count: int, owner: str = "dev") -> list[str]:
     """Jobs of one and the same millisecond, in the order in which pages show them."""
     ids = [await submit(enqueuer, owner=owner) for _ in range(count)]
-    for index in (f"pressroom:jobs:{owner}", f"pressroom:jobs:{owner}:queued"):
+    for index in (JOBS + owner, f"{JOBS}{owner}:queued"):
         await redis.zadd(index, dict.fromkeys(ids, 1_700_000_000_000))
     return sorted(ids, reverse=True)
 
@@ -48,7 +49,7 @@ async def test_pages_go_from_the_newest_to_the_oldest_and_end(redis: ArqRedis, e
     assert [len(page) for page in pages] == [3, 3, 1]
     shown = list(chain(*pages))
     assert sorted(shown) == sorted(submitted)
-    times = [(await redis.zscore("pressroom:jobs:dev", one), one) for one in shown]
+    times = [(await redis.zscore(JOBS + "dev", one), one) for one in shown]
     assert times == sorted(times, reverse=True)
 
 
@@ -84,7 +85,7 @@ async def test_a_cursor_whose_job_has_left_the_index_goes_on_after_its_place(
     shown = await submit_at_once(redis, enqueuer, 10)
     first = await read_page(redis, "dev", state=State.QUEUED, limit=4)
     await worker.claim(10)
-    await redis.zadd("pressroom:jobs:dev:queued", {one: 1_700_000_000_000 for one in shown if one != shown[3]})
+    await redis.zadd(JOBS + "dev:queued", {one: 1_700_000_000_000 for one in shown if one != shown[3]})
     second = await read_page(redis, "dev", state=State.QUEUED, limit=4, cursor=first.cursor)
     assert ids(second) == shown[4:8], "those of the same millisecond that come after it are not skipped"
 
@@ -92,9 +93,9 @@ async def test_a_cursor_whose_job_has_left_the_index_goes_on_after_its_place(
 async def test_a_cursor_whose_job_is_gone_for_good_goes_on_too(redis: ArqRedis, enqueuer: Enqueuer) -> None:
     shown = await submit_at_once(redis, enqueuer, 5)
     older = [await submit(enqueuer) for _ in range(2)]
-    await redis.zadd("pressroom:jobs:dev", dict.fromkeys(older, 1_600_000_000_000))
+    await redis.zadd(JOBS + "dev", dict.fromkeys(older, 1_600_000_000_000))
     first = await read_page(redis, "dev", limit=2)
-    await redis.zrem("pressroom:jobs:dev", *shown[:2])
+    await redis.zrem(JOBS + "dev", *shown[:2])
     second = await read_page(redis, "dev", limit=50, cursor=first.cursor)
     assert ids(second) == shown[2:] + sorted(older, reverse=True)
 
@@ -102,13 +103,13 @@ async def test_a_cursor_whose_job_is_gone_for_good_goes_on_too(redis: ArqRedis, 
 async def test_records_that_have_vanished_are_left_out_and_leave_the_index(redis: ArqRedis, enqueuer: Enqueuer) -> None:
     shown = await submit_at_once(redis, enqueuer, 7)
     for one in shown[1], shown[2], shown[4]:
-        await redis.delete(f"pressroom:job:{one}")
+        await redis.delete(JOB + one)
     assert await all_pages(redis) == [[shown[0], shown[3], shown[5]], [shown[6]]]
-    assert await redis.zcard("pressroom:jobs:dev") == 4
+    assert await redis.zcard(JOBS + "dev") == 4
     for one in shown[1], shown[2], shown[4]:
-        await redis.zrem("arq:queue", one)
-        await redis.zrem("pressroom:line:default:owner:dev", one)
-        await redis.hincrby("pressroom:queue:default", "in:queued", -1)
+        await redis.zrem(arq_queue("default"), one)
+        await redis.zrem(LINE + "default:owner:dev", one)
+        await redis.hincrby(QUEUE + "default", "in:queued", -1)
 
 
 async def test_a_state_is_its_own_list(redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker) -> None:
@@ -137,7 +138,7 @@ async def test_a_kind_is_a_list_of_its_own(redis: ArqRedis, enqueuer: Enqueuer) 
 
 async def test_a_page_may_be_bounded_in_time(redis: ArqRedis, enqueuer: Enqueuer) -> None:
     shown = await submit_at_once(redis, enqueuer, 3)
-    await redis.zadd("pressroom:jobs:dev", {one: 1_000 * (3 - n) for n, one in enumerate(shown)})
+    await redis.zadd(JOBS + "dev", {one: 1_000 * (3 - n) for n, one in enumerate(shown)})
     assert await all_pages(redis, since_ms=2_000) == [shown[:2]]
     assert await all_pages(redis, until_ms=2_000) == [shown[1:]]
     assert await all_pages(redis, limit=1, since_ms=2_000, until_ms=3_000) == [[shown[0]], [shown[1]]]

@@ -12,6 +12,7 @@ from tasks.queue.records import indexes
 from tasks.queue.records import list as read_module
 from tasks.queue.records.list import Listing, Selection
 from tasks.queue.records.record import State
+from tasks.queue.redis_keys import JOB, JOBS
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import submit
 
@@ -38,8 +39,8 @@ async def submit_at(redis: ArqRedis, enqueuer: Enqueuer, created: int, **fields:
     job_id = await submit(enqueuer, **fields)
     owner, kind = fields.get("owner", "dev"), fields.get("kind", "echo")
     for job_index in indexes.of_job(owner, kind).split():
-        await redis.zadd(f"pressroom:jobs:{job_index}", {job_id: created})
-        await redis.zadd(f"pressroom:jobs:{job_index}:queued", {job_id: created})
+        await redis.zadd(JOBS + job_index, {job_id: created})
+        await redis.zadd(f"{JOBS}{job_index}:queued", {job_id: created})
     return job_id
 
 
@@ -63,8 +64,8 @@ async def test_of_very_many_shelves_a_page_is_right_and_quick(redis: ArqRedis, l
     made = [(chance.randrange(1_500), f"{n:032x}", names[min(chance.randrange(1_600), 799)]) for n in range(3_000)]
     async with redis.pipeline(transaction=False) as pipe:
         for created, job_id, name in made:
-            pipe.hset(f"pressroom:job:{job_id}", mapping={"state": "queued", "queue": "default"})
-            pipe.zadd(f"pressroom:jobs:{name}", {job_id: created})
+            pipe.hset(JOB + job_id, mapping={"state": "queued", "queue": "default"})
+            pipe.zadd(JOBS + name, {job_id: created})
         await pipe.execute()
     expected = [job_id for _, job_id, _ in sorted(made, reverse=True)]
     await redis.config_resetstat()
@@ -76,7 +77,7 @@ async def test_of_very_many_shelves_a_page_is_right_and_quick(redis: ArqRedis, l
 
 
 async def of(redis: ArqRedis, *owners: str) -> set[str]:
-    return {one.decode() for owner in owners for one in await redis.zrange(f"pressroom:jobs:{owner}", 0, -1)}
+    return {one.decode() for owner in owners for one in await redis.zrange(JOBS + owner, 0, -1)}
 
 
 async def test_more_jobs_of_one_millisecond_than_one_look_takes(
@@ -154,10 +155,10 @@ async def test_what_has_expired_is_not_listed_and_shortens_no_page(
     for job in (await worker.claim()).jobs:
         await worker.finish(job)
         if job.id in made[2:5]:
-            await redis.hset(f"pressroom:job:{job.id}", "expires_at", 1)
+            await redis.hset(JOB + job.id, "expires_at", 1)
     page = await listing.page(Selection(("dev",)), limit=2)
     assert [record.id for record in page.records] == [made[5], made[1]]
-    assert await redis.zscore("pressroom:jobs:dev", made[3]) is not None, "its tombstone is still known"
+    assert await redis.zscore(JOBS + "dev", made[3]) is not None, "its tombstone is still known"
 
 
 async def test_jobs_are_counted_by_state_and_time(

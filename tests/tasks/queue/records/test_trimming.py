@@ -8,7 +8,7 @@ from arq.connections import ArqRedis
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.records.record import State
 from tasks.queue.records.trimming import AT_ONCE, trim
-from tasks.queue.redis_keys import BLOB, JOB, JOBS
+from tasks.queue.redis_keys import BLOB, JOB, JOBS, ROOT
 from tasks.settings import TAKEN_NAMES
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import submit
@@ -71,7 +71,7 @@ async def test_an_index_that_expires_is_left_alone(redis: ArqRedis) -> None:
 
 @pytest.mark.parametrize("name", ["endpoints:dev", "subscribers:dev:job.*", "schedules:dev"])
 async def test_indexes_of_other_things_lose_what_is_gone(redis: ArqRedis, name: str) -> None:
-    await redis.zadd(f"pressroom:{name}", {"e" * 32: 0})
+    await redis.zadd(ROOT + name, {"e" * 32: 0})
     assert await trimmed(redis) == 1
     assert await redis.keys("*") == []
 

@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from tasks.queue.connect import close, connect
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.records.record import Record, State
+from tasks.queue.redis_keys import CHANGES
 from tasks.queue.watch.watch import Watch
 from tasks.settings import Settings
 from tests.support.queue.fake_worker import FakeWorker
@@ -104,9 +105,9 @@ async def test_who_stops_following_is_forgotten(redis: ArqRedis, enqueuer: Enque
     job_id = await submit(enqueuer)
     async with aclosing(watch.follow(job_id, LONG_S)) as changes:
         await following(changes)
-        assert (await redis.pubsub_numsub(f"pressroom:changes:{job_id}"))[0][1] == 1
+        assert (await redis.pubsub_numsub(CHANGES + job_id))[0][1] == 1
     async with asyncio.timeout(5):
-        while (await redis.pubsub_numsub(f"pressroom:changes:{job_id}"))[0][1]:
+        while (await redis.pubsub_numsub(CHANGES + job_id))[0][1]:
             await asyncio.sleep(0.005)
 
 

@@ -11,6 +11,7 @@ from arq.connections import ArqRedis
 from tasks.queue.connect import close, connect
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.records.record import Record, State
+from tasks.queue.redis_keys import CHANGES
 from tasks.queue.watch import watch as watch_module
 from tasks.queue.watch.watch import Watch
 from tests.support.queue.fake_worker import FakeWorker, Taken
@@ -42,7 +43,7 @@ async def ended(watch: Watch, job_id: str) -> Record:
 
 async def channels(redis: ArqRedis) -> int:
     """How many jobs are listened for, and one for the connection's own sake."""
-    return len(await redis.pubsub_channels("pressroom:changes:*"))
+    return len(await redis.pubsub_channels(CHANGES + "*"))
 
 
 async def subscribed(redis: ArqRedis, count: int) -> None:

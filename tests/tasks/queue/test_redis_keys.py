@@ -1,0 +1,51 @@
+"""The layout of Redis keys, literally: processes of the last release read what those of the next one write."""
+
+from tasks.queue import redis_keys
+from tasks.queue.redis_keys import QUEUES, arq_queue
+
+NAMES = {
+    "JOB": "job:",
+    "JOBS": "jobs:",
+    "AFTER": "after:",
+    "IDEMPOTENCY": "key:",
+    "BLOB": "blob:",
+    "SWEPT": "swept:",
+    "UPLOAD": "upload:",
+    "ENDPOINT": "endpoint:",
+    "ENDPOINTS": "endpoints:",
+    "SUBSCRIBERS": "subscribers:",
+    "SCHEDULE": "schedule:",
+    "SCHEDULES": "schedules",
+    "RUNS": "runs:",
+    "QUEUE": "queue:",
+    "TURNS": "turns:",
+    "FULL": "full:",
+    "PARKED": "parked:",
+    "FAILING": "failing",
+    "DISABLED": "disabled",
+    "LANE": "lane:",
+    "OWNER_CAPPED": "standing-back:",
+    "LINE": "line:",
+    "SUSPECTS": "suspects:",
+    "RECONCILIATION": "reconciliation",
+    "QUARANTINE": "quarantine",
+    "WAKE": "wake:",
+    "COUNTS": "counts",
+    "ENDS": "ends:",
+    "ALERTS": "alerts",
+    "WORKER": "worker:",
+    "WORKERS": "workers",
+    "CHANGES": "changes:",
+    "WATCHED": "watched",
+}
+
+
+def test_our_keys_begin_as_they_always_did() -> None:
+    keys = {name: value for name, value in vars(redis_keys).items() if str(value).startswith("pressroom:")}
+    assert keys.pop("ROOT") == "pressroom:"
+    assert {name: key.removeprefix("pressroom:") for name, key in keys.items()} == NAMES
+
+
+def test_our_queues_are_those_of_arq() -> None:
+    queues = [arq_queue(queue) for queue in QUEUES]
+    assert queues == ["arq:queue:media", "arq:queue:reports", "arq:queue:webhooks", "arq:queue"]

@@ -1,4 +1,4 @@
-"""The laws of the house: who may import whom, how big a file may grow, where a name is written, what imports cost."""
+"""Rules that the code keeps: who may import whom, how big files and folders may grow, where a name is written."""
 
 import ast
 import importlib.machinery
@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import sysconfig
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,10 @@ HEAVY = ("PIL", "pyvips", "reportlab", "pypdfium2", "openpyxl")
 DRAWERS = {"utils", "util", "common", "helpers", "helper", "base", "manager", "misc"}
 MAX_LINES = 400
 MAX_MEDIAN_LINES = 120
+MAX_FILES = 15  # .py and .lua side by side in a folder, __init__.py not counted
+EVERYTHING = (*PACKAGES, "tests", "tools")
+# These check literal Redis keys on purpose: our layout, and ARQ's.
+SPELL_OUT_KEYS = {"tests.tasks.queue.test_redis_keys", "tests.worker.arq_compat.test_arq_contract"}
 
 
 def sources(*folders: str, suffixes: tuple[str, ...] = (".py",)) -> Iterator[Path]:
@@ -63,6 +68,23 @@ def imports(path: Path) -> set[str]:
             submodules = {f"{node.module}.{alias.name}" for alias in node.names} & MODULES.keys()
             found |= submodules or {node.module}
     return {name for name in found if name.split(".")[0] in (*PACKAGES, "tests")}
+
+
+def imports_when_loaded(path: Path) -> set[str]:
+    """The modules of ours that are imported while this one is loaded: not those in functions or for types only."""
+    found: set[str] = set()
+    waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while waiting:
+        for node in ast.iter_child_nodes(waiting.pop()):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                found |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+            elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not (
+                isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+            ):
+                waiting.append(node)
+    return found
 
 
 def layer_of(module: str) -> int:
@@ -117,6 +139,15 @@ def test_what_everyone_may_import_imports_nothing_of_ours() -> None:
         assert imports(MODULES[name]) <= PURE_MAY_IMPORT
 
 
+def test_no_imports_go_in_a_circle() -> None:
+    files = {module_of(path): path for path in sources(*EVERYTHING)}
+    left = {module: imports_when_loaded(path) & files.keys() - {module} for module, path in files.items()}
+    while done := {module for module, needed in left.items() if not needed}:
+        left = {module: needed - done for module, needed in left.items() if module not in done}
+    # What is left is on a circle, or imports something that is.
+    assert {module: sorted(needed) for module, needed in left.items()} == {}
+
+
 def test_importing_the_api_loads_nothing_heavy() -> None:
     loaded = in_fresh_python("import api.app, sys; print(*sys.modules)").split()
     assert not {name.split(".")[0] for name in loaded} & set(HEAVY)
@@ -148,6 +179,28 @@ def test_no_file_outgrows_its_subject() -> None:
     assert statistics.median(built_in for built_in in lengths.values() if built_in) < MAX_MEDIAN_LINES
 
 
+def test_no_folder_holds_too_many_files_side_by_side() -> None:
+    files = sources(*EVERYTHING, suffixes=(".py", ".lua"))
+    counts = Counter(str(path.parent.relative_to(ROOT)) for path in files if path.name != "__init__.py")
+    assert {folder: count for folder, count in counts.items() if count > MAX_FILES} == {}
+
+
+def test_a_skipped_test_says_why() -> None:
+    """pytest prints the reasons at the end (`-ra`). Marks are calls with a reason; `pytest.skip` has it as its text."""
+    marks = {"pytest.mark.skip", "pytest.mark.skipif", "pytest.mark.xfail"}
+    for path in sources("tests"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        with_reason: set[str] = set()
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            reasons = [word for word in call.keywords if word.arg == "reason"]
+            if reasons or (ast.unparse(call.func) == "pytest.skip" and call.args):
+                with_reason.add(ast.dump(call.func, include_attributes=True))
+        for node in (node for node in ast.walk(tree) if isinstance(node, ast.Attribute)):
+            if ast.unparse(node) in marks | {"pytest.skip", "pytest.xfail"}:
+                said = ast.dump(node, include_attributes=True) in with_reason
+                assert said, f"{path.relative_to(ROOT)}, line {node.lineno}: {ast.unparse(node)} has no reason"
+
+
 def test_there_are_no_drawers() -> None:
     for path in sources(*PACKAGES, "tests", suffixes=(".py", ".lua", ".sh")):
         parts = path.relative_to(ROOT).with_suffix("").parts
@@ -156,8 +209,9 @@ def test_there_are_no_drawers() -> None:
 
 def test_redis_keys_are_named_in_one_module() -> None:
     key = re.compile(r"(pressroom|arq):")
-    for module, path in MODULES.items():
-        if module == "tasks.queue.redis_keys":
+    for path in sources(*EVERYTHING):
+        module = module_of(path)
+        if module in {"tasks.queue.redis_keys", __name__, *SPELL_OUT_KEYS}:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):

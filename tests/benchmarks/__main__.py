@@ -5,8 +5,8 @@ import importlib
 import sys
 from pathlib import Path
 
-from tests.benchmarks import page
-from tests.benchmarks.report import Report
+from tests.benchmarks.harness import page
+from tests.benchmarks.harness.report import Report
 
 BENCHES = ("queue", "api", "memory", "kill", "reports", "listing", "webhooks")
 

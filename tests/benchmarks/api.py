@@ -14,9 +14,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.benchmarks.load import Load, put_under_load
-from tests.benchmarks.report import Report, Row, percentile
-from tests.benchmarks.system import ROOT
+from tests.benchmarks.harness.load import Load, put_under_load
+from tests.benchmarks.harness.report import Report, Row, percentile
+from tests.benchmarks.harness.system import ROOT
 from tests.support.servers import Valkey, free_port, start_process, wait_for_port
 
 ROUNDS = 3
@@ -76,7 +76,7 @@ def measure(app: str) -> Load:
 
 
 def run() -> Report:
-    ours, bare = "api.app:app", "tests.benchmarks.bare_api:app"
+    ours, bare = "api.app:app", "tests.benchmarks.subjects.bare_api:app"
     rounds = [{app: measure(app) for app in (ours, bare)} for _ in range(ROUNDS)]
     rival = "bare FastAPI + arq"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tasks.queue.connect import close, connect
 from tasks.queue.records.record import State
+from tests.benchmarks.harness.report import Report, Row
 from tests.benchmarks.queue import ours
-from tests.benchmarks.report import Report, Row
 from tests.support.engine_running import JobClient, settings_for
 from tests.support.processes import worker_process
 from tests.support.servers import Valkey

@@ -15,7 +15,7 @@ from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.redis_keys import JOB, JOBS
 from tasks.settings import Settings
 from tests.benchmarks.api import serving
-from tests.benchmarks.report import Report, Row, percentile
+from tests.benchmarks.harness.report import Report, Row, percentile
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.listeners import listen_to
 from tests.support.servers import Valkey
@@ -50,7 +50,7 @@ FILTERS: Mapping[str, dict[str, str]] = {
 
 
 async def load(redis: ArqRedis) -> None:
-    script = redis.register_script((Path(__file__).parent / "million.lua").read_text())
+    script = redis.register_script((Path(__file__).parent / "subjects" / "million.lua").read_text())
     now = int(time.time() * 1000)
     for start in range(0, COUNT, LOAD_AT_ONCE):
         await script(args=[JOB, JOBS, start, LOAD_AT_ONCE, now])

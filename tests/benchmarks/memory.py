@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import httpx
 
-from tests.benchmarks.report import Report, Row
+from tests.benchmarks.harness.report import Report, Row
 from tests.support.pictures import scene
 from tools.demo.demo import pressroom
 

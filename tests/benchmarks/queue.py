@@ -4,9 +4,9 @@ import statistics
 import sys
 import tomllib
 
-from tests.benchmarks.report import Report, Row, percentile
-from tests.benchmarks.rival import RIVALS
-from tests.benchmarks.system import ROOT, System
+from tests.benchmarks.harness.report import Report, Row, percentile
+from tests.benchmarks.harness.rival import RIVALS
+from tests.benchmarks.harness.system import ROOT, System
 from tests.support.servers import Valkey
 
 ROUNDS = 3
@@ -18,7 +18,7 @@ PICKUP_P99_MS = 10
 
 def ours() -> System:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    return System("pressroom", 40_000, [sys.executable, "-m", "tests.benchmarks.ours"], version)
+    return System("pressroom", 40_000, [sys.executable, "-m", "tests.benchmarks.subjects.our_queue"], version)
 
 
 def drain(system: System) -> float:

@@ -12,11 +12,11 @@ from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.benchmarks.report import Report, Row
-from tests.benchmarks.rival import Rival
-from tests.benchmarks.system import ROOT
+from tests.benchmarks.harness.report import Report, Row
+from tests.benchmarks.harness.rival import Rival
+from tests.benchmarks.harness.system import ROOT
 
-FONTS = ROOT / "tasks" / "report" / "type" / "fonts"
+FONTS = ROOT / "tasks" / "report" / "fonts" / "files"
 REPORTLAB = ("reportlab[accel]==5.1.0",)
 # jobs: how many rows make some seconds.
 RIVALS = (
@@ -74,7 +74,7 @@ def run_json(*command: object) -> dict[str, float]:
 
 
 def ours(*arguments: object) -> dict[str, float]:
-    return run_json(sys.executable, "-m", "tests.benchmarks.our_report", *arguments)
+    return run_json(sys.executable, "-m", "tests.benchmarks.subjects.our_report", *arguments)
 
 
 def run() -> Report:

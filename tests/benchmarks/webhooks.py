@@ -18,12 +18,12 @@ import uvloop
 from tasks.queue.connect import close, connect
 from tasks.queue.redis_keys import arq_queue
 from tests.benchmarks.api import serving
-from tests.benchmarks.delivering import DATA, ENVIRONMENT, PATIENCE_S, Cost, Meter, process, service, until
-from tests.benchmarks.inbox import Inbox
+from tests.benchmarks.harness.report import Report, Row, percentile
+from tests.benchmarks.harness.rival import Rival
+from tests.benchmarks.harness.system import ROOT, System
 from tests.benchmarks.queue import ours
-from tests.benchmarks.report import Report, Row, percentile
-from tests.benchmarks.rival import Rival
-from tests.benchmarks.system import ROOT, System
+from tests.benchmarks.subjects.delivering import DATA, ENVIRONMENT, PATIENCE_S, Cost, Meter, process, service, until
+from tests.benchmarks.subjects.inbox import Inbox
 from tests.support.servers import Valkey
 
 T = TypeVar("T")

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.benchmarks.system import ROOT, System
+from tests.benchmarks.harness.system import ROOT, System
 
-SCRIPTS = Path(__file__).parents[1] / "rivals"
+SCRIPTS = Path(__file__).parents[2] / "rivals"
 
 
 @dataclass(frozen=True)

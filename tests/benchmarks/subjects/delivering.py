@@ -20,8 +20,8 @@ from tasks.queue.records.record import State
 from tasks.queue.redis_keys import JOBS
 from tasks.settings import Settings
 from tasks.webhook.endpoints import Endpoints, open_box
-from tests.benchmarks.inbox import Inbox
-from tests.benchmarks.system import ROOT
+from tests.benchmarks.harness.system import ROOT
+from tests.benchmarks.subjects.inbox import Inbox
 from tests.support.servers import Valkey, start_process
 
 OWNER = "dev"

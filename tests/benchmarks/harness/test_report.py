@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.report import Report, Row, figure, percentile
+from tests.benchmarks.harness.report import Report, Row, figure, percentile
 
 
 def test_more_jobs_a_second_is_better_and_so_is_less_waiting() -> None:

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from tests.benchmarks.delivering import Cost, Meter, cpu_s, process
-from tests.benchmarks.inbox import ANSWER, Inbox
+from tests.benchmarks.subjects.delivering import Cost, Meter, cpu_s, process
+from tests.benchmarks.subjects.inbox import ANSWER, Inbox
 from tests.benchmarks.webhooks import median
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.support.servers import start_process
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 DRAIN_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 10.0
 WARM_UP_JOBS = 5

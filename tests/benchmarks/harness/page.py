@@ -2,8 +2,8 @@
 
 import re
 
-from tests.benchmarks.report import Report
-from tests.benchmarks.system import ROOT
+from tests.benchmarks.harness.report import Report
+from tests.benchmarks.harness.system import ROOT
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 

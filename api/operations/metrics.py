@@ -13,9 +13,11 @@ from tasks.refusal import Refusal
 router = APIRouter(tags=["operations"])
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS = "application/openmetrics-text"
+OPENMETRICS_TYPE = f"{OPENMETRICS}; version=1.0.0; charset=utf-8"
 ANSWER = {
-    "description": "The text format of Prometheus, 0.0.4.",
-    "content": {"text/plain": {"schema": {"type": "string"}}},
+    "description": "The text format of Prometheus, 0.0.4; of OpenMetrics, 1.0.0, where `Accept` names it.",
+    "content": {"text/plain": {"schema": {"type": "string"}}, OPENMETRICS: {"schema": {"type": "string"}}},
 }
 
 
@@ -31,8 +33,10 @@ async def get_metrics(request: Request) -> Response:
     `pressroom_queue_oldest_due_seconds` is the signal to scale workers by."""
     context = context_of(request)
     _check(context, bearer_of(request.headers))
-    text = exposition(await collect(context.redis, context.settings))
-    return Response(text, headers={"Cache-Control": "no-store"}, media_type=MEDIA_TYPE)
+    openmetrics = OPENMETRICS in request.headers.get("accept", "")
+    text = exposition(await collect(context.redis, context.settings), openmetrics=openmetrics)
+    media_type = OPENMETRICS_TYPE if openmetrics else MEDIA_TYPE
+    return Response(text, headers={"Cache-Control": "no-store", "Vary": "Accept"}, media_type=media_type)
 
 
 def _check(context: Context, key: str | None) -> None:

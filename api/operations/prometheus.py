@@ -177,16 +177,21 @@ async def _indexes(redis: "Redis[bytes]") -> list[Metric]:
     return [endpoints, metric]
 
 
-def exposition(metrics: Iterable[Metric]) -> str:
-    """In the text format of Prometheus, 0.0.4."""
-    lines: list[str] = []
-    for metric in metrics:
-        lines += [f"# HELP {metric.name} {metric.help}", f"# TYPE {metric.name} {metric.type}"]
-        for suffix, labels, value in metric.samples:
-            inside = ",".join(f'{name}="{_escaped(text)}"' for name, text in labels)
-            lines.append(f"{metric.name}{suffix}{f'{{{inside}}}' if inside else ''} {float(value)!r}")
-    return "\n".join(lines) + "\n"
+def exposition(metrics: Iterable[Metric], *, openmetrics: bool = False) -> str:
+    """In the text format of Prometheus, 0.0.4, or in that of OpenMetrics, 1.0.0. Names and values are the same."""
+    # Imported here: the import alone builds a registry of this process, and reads /proc for it. We use neither.
+    from prometheus_client import exposition as plain  # noqa: PLC0415
+    from prometheus_client.metrics_core import Metric as Family  # noqa: PLC0415
+    from prometheus_client.openmetrics import exposition as open_metrics  # noqa: PLC0415
+    from prometheus_client.registry import Collector  # noqa: PLC0415
 
+    class Collected(Collector):
+        def collect(self) -> Iterator[Family]:
+            for metric in metrics:
+                family = Family(metric.name.removesuffix("_total"), metric.help, metric.type)
+                for suffix, labels, value in metric.samples:
+                    family.add_sample(metric.name + suffix, dict(labels), value)
+                yield family
 
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+    text: bytes = (open_metrics if openmetrics else plain).generate_latest(Collected())
+    return text.decode()

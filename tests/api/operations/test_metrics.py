@@ -59,3 +59,15 @@ async def test_every_web_process_tells_the_same(
         for client in (alice, second):
             told = ended(await client.get("/metrics"))
             assert told == {("thumbnail", "succeeded"): 2, ("thumbnail", "failed"): 1}
+
+
+async def test_openmetrics_is_given_where_it_is_accepted(alice: httpx.AsyncClient) -> None:
+    """As Prometheus asks; an odd version does no harm."""
+    prometheus = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=0.0.4;q=0.3"
+    for accept in (prometheus, "application/openmetrics-text; version=odd"):
+        answer = await alice.get("/metrics", headers={"Accept": accept})
+        assert answer.headers["Content-Type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        assert answer.text.endswith("# EOF\n")
+    for accept in ("text/plain;version=odd", "*/*"):
+        answer = await alice.get("/metrics", headers={"Accept": accept})
+        assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"

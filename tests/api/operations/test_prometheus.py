@@ -1,9 +1,12 @@
 """What Prometheus is told: read back by its own parser, and true of what has happened."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 from arq.connections import ArqRedis
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.operations.prometheus import Metric, collect, exposition
@@ -16,6 +19,7 @@ from tasks.webhook.secret_box import SecretBox
 from tests.support.queue.fake_worker import FakeWorker, lapse
 from tests.support.queue.fan_out import deliveries
 from tests.support.queue.submissions import submit
+from tools.documents import ROOT
 
 Samples = dict[tuple[str, tuple[str, ...]], float]
 
@@ -36,8 +40,9 @@ def worker(redis: ArqRedis, settings: Settings) -> FakeWorker:
 
 
 def read(text: str) -> Iterator[tuple[str, tuple[str, ...], float]]:
-    """Name, values of the labels, value."""
-    for family in text_string_to_metric_families(text):
+    """Name, values of the labels (which stand in the order of their names), value."""
+    parse = openmetrics_families if text.endswith("# EOF\n") else text_string_to_metric_families
+    for family in parse(text):
         assert family.documentation
         assert family.type != "unknown"
         for sample in family.samples:
@@ -93,9 +98,9 @@ async def test_ends_attempts_and_errors_are_counted_by_kind(
         ("other", "failed"): 1,
     }
     assert counted(samples, "errors_total") == {
-        ("echo", "timed_out"): 1,
-        ("echo", "bad_status"): 1,
-        ("other", "failed"): 1,
+        ("timed_out", "echo"): 1,
+        ("bad_status", "echo"): 1,
+        ("failed", "other"): 1,
     }
     assert counted(samples, "sandbox_deaths_total") == {("timed_out",): 1, ("out_of_memory",): 0, ("crashed",): 0}
     assert counted(samples, "stored_bytes_total") == {("echo",): 70}
@@ -193,3 +198,51 @@ def test_what_is_odd_in_a_label_is_escaped() -> None:
     metric = Metric("pressroom_odd", "gauge", "Odd.")
     metric.add(0.25, what='a "b" \\ \n c')
     assert list(read(exposition([metric]))) == [("pressroom_odd", ('a "b" \\ \n c',), 0.25)]
+
+
+def some_of_each_type() -> list[Metric]:
+    counter = Metric("pressroom_errors_total", "counter", "Attempts that failed, by kind and code.")
+    counter.add(3, kind="thumbnail", code="corrupt")
+    counter.add(12_345_678, kind="delivery", code="bad_status")
+    histogram = Metric("pressroom_run_seconds", "histogram", "Time of an attempt.")
+    for bound, count in (("0.001", 1), ("1", 2), ("+Inf", 4)):
+        histogram.add(count, suffix="_bucket", kind="report", le=bound)
+    histogram.add(12.5, suffix="_sum", kind="report")
+    histogram.add(4, suffix="_count", kind="report")
+    gauge = Metric("pressroom_workers", "gauge", "Workers that are alive.")
+    gauge.add(2)
+    return [counter, histogram, gauge, Metric("pressroom_alerts", "gauge", "Alerts that hold, by name.")]
+
+
+SERIES = [
+    ("pressroom_errors_total", {"kind": "thumbnail", "code": "corrupt"}, 3),
+    ("pressroom_errors_total", {"kind": "delivery", "code": "bad_status"}, 12_345_678),
+    ("pressroom_run_seconds_bucket", {"kind": "report", "le": "0.001"}, 1),
+    ("pressroom_run_seconds_bucket", {"kind": "report", "le": "1"}, 2),
+    ("pressroom_run_seconds_bucket", {"kind": "report", "le": "+Inf"}, 4),
+    ("pressroom_run_seconds_sum", {"kind": "report"}, 12.5),
+    ("pressroom_run_seconds_count", {"kind": "report"}, 4),
+    ("pressroom_workers", {}, 2),
+]
+"""As the first writer of this page gave them out: what dashboards and alerts are made for."""
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+def test_names_labels_and_values_are_the_same_in_both_formats(openmetrics: bool) -> None:
+    text = exposition(some_of_each_type(), openmetrics=openmetrics)
+    parse = openmetrics_families if openmetrics else text_string_to_metric_families
+    families = list(parse(text))
+    assert [(one.name, one.labels, one.value) for family in families for one in family.samples] == SERIES
+    assert [family.type for family in families] == ["counter", "histogram", "gauge", "gauge"]
+
+
+def test_the_plain_format_names_counters_with_their_ending() -> None:
+    assert exposition(some_of_each_type()).startswith(
+        "# HELP pressroom_errors_total Attempts that failed, by kind and code.\n# TYPE pressroom_errors_total counter\n"
+    )
+
+
+def test_the_api_loads_the_library_with_the_first_page() -> None:
+    """Its import reads /proc, and makes a registry of the process."""
+    code = "import api.app, sys; sys.exit('prometheus_client' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.http.context import Context, owner_of
+from api.http.caller import Caller
 from api.http.json_body import read, whole
 from api.images.sniff import HEAD_BYTES, type_of
 from api.images.variants import parse_variants
@@ -46,32 +46,33 @@ class ImageRequest(BaseModel):
 
 
 async def receive_named(
-    request: Request, body: AsyncIterator[bytes], context: Context, chosen: tuple[Variant, ...] | None
+    request: Request, body: AsyncIterator[bytes], caller: Caller, chosen: tuple[Variant, ...] | None
 ) -> tuple[list[Upload | Remote], tuple[Variant, ...], str | None]:
     """The picture that a JSON body names, its variants, and whom to notify. chosen: the variants of the query.
 
     Raises: Refusal `invalid_request`, `invalid_params`, `not_found`, `too_large`, `unsupported_format`, `invalid_url`,
     `address_refused`, and what `api.jobs.notify.encrypted_notify` raises.
     """
-    asked = read(await whole(request.headers, body, context.settings.max_params_bytes), ImageRequest)
+    asked = read(await whole(request.headers, body, caller.context.settings.max_params_bytes), ImageRequest)
     if asked.variants is not None:
         chosen = parse_variants(asked.variants if isinstance(asked.variants, str) else json.dumps(asked.variants))
-    notify = encrypted_notify(context, asked.notify)
-    return [await _picture(context, owner_of(request), asked)], chosen or variants_of("default"), notify
+    notify = encrypted_notify(caller.context, asked.notify)
+    return [await _picture(caller, asked)], chosen or variants_of("default"), notify
 
 
-async def _picture(context: Context, owner: str, asked: ImageRequest) -> Upload | Remote:
+async def _picture(caller: Caller, asked: ImageRequest) -> Upload | Remote:
     if asked.upload is not None and asked.url is None:
-        return await _find(context, owner, asked.upload)
+        return await _find(caller, asked.upload)
     if asked.url is not None and asked.upload is None:
         # Its form is judged at once; where it leads, by the worker with every connection.
-        context.addresses.check(asked.url)
+        caller.context.addresses.check(asked.url)
         return Remote(asked.url, clean(unquote(urlsplit(asked.url).path)))
     raise Refusal("invalid_request", "upload: give either an upload or a url.", field="upload")
 
 
-async def _find(context: Context, owner: str, upload_id: str) -> Upload:
-    found, limit = await find_upload(context.redis, owner, upload_id), context.settings.max_upload_bytes
+async def _find(caller: Caller, upload_id: str) -> Upload:
+    context = caller.context
+    found, limit = await find_upload(context.redis, caller.owner, upload_id), context.settings.max_upload_bytes
     if found is None:
         raise Refusal("not_found", f"You have no upload {upload_id!r} (any more); upload it anew.", field="upload")
     if found.blob.bytes > limit:

@@ -1,6 +1,6 @@
 """Submitting pictures: `POST /v1/images`."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import Annotated, Any
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request, Response
 from pydantic import Field
 
-from api.http.context import Context, context_of, owner_of, request_id_of
+from api.http.caller import Caller, RequestedOptions, caller_of
 from api.http.json_body import JSON_TYPE
 from api.http.multipart import Multipart
 from api.http.problems import documented
@@ -18,7 +18,7 @@ from api.images.variants import parse_variants
 from api.jobs.notify import EXAMPLE_URL, encrypted_notify
 from api.jobs.submit_options import SubmitOptions
 from api.jobs.submitted import respond, respond_batch
-from api.jobs.views import EXAMPLE_UPLOAD, Batch, Job, address_of
+from api.jobs.views import EXAMPLE_UPLOAD, Batch, Job
 from api.uploads.receive import FORM_OVERHEAD_BYTES, FormUploads, Upload, check_length, counted, receive_raw
 from tasks.queue.jobs.enqueue import Submission
 from tasks.refusal import Refusal
@@ -138,36 +138,36 @@ async def submit_images(
     All files of a form are checked and stored before the first job is made. With an `Idempotency-Key` a submit can be
     repeated safely: the same content gives the same job, with status 200.
     """
-    context, options = context_of(request), query_of(request, ImageOptions)
-    submit_options = {**options.fields(context), "idempotency_key": idempotency_key}
-    uploads, chosen, whom = await _receive(request, context, options)
+    caller, options = caller_of(request), query_of(request, ImageOptions)
+    submit_options = options.fields(caller, idempotency_key)
+    uploads, chosen, whom = await _receive(request, caller, options)
     if whom is not None:
         submit_options["notify"] = whom
-    submissions = [_submission(request, context, upload, chosen, submit_options) for upload in uploads]
+    submissions = [_submission(caller, upload, chosen, submit_options) for upload in uploads]
     if len(submissions) == 1:
-        return await respond(request, context, await context.enqueuer.enqueue(submissions[0]))
-    return await respond_batch(request, context, await context.enqueuer.enqueue_batch(submissions))
+        return await respond(caller, await caller.context.enqueuer.enqueue(submissions[0]))
+    return await respond_batch(caller, await caller.context.enqueuer.enqueue_batch(submissions))
 
 
 async def _receive(
-    request: Request, context: Context, options: ImageOptions
+    request: Request, caller: Caller, options: ImageOptions
 ) -> tuple[Sequence[Upload | Remote], tuple[Variant, ...], str | None]:
     """Store what the request carries. Its variants, and whom to notify, are read first, if they come first."""
     content_type = request.headers.get("content-type", RAW_TYPES[-1])
     chosen = None if options.variants is None else parse_variants(options.variants)
-    settings, storage = context.settings, context.storage
+    settings, storage = caller.context.settings, caller.context.storage
     async with aclosing(request.stream()) as body:
         if content_type.lower().startswith("multipart/form-data"):
             form = _form(request, body, content_type, settings)
             parsers: dict[str, Callable[[str], Any]] = {
                 "variants": parse_variants,
-                "notify": partial(encrypted_notify, context),
+                "notify": partial(encrypted_notify, caller.context),
             }
             uploads = FormUploads(form, storage, settings, parsers)
             received, said = await uploads.receive(), uploads.values
             return received, said.get("variants") or chosen or variants_of(DEFAULT_PRESET), said.get("notify")
         if content_type.lower().startswith(JSON_TYPE):
-            return await receive_named(request, body, context, chosen)
+            return await receive_named(request, body, caller, chosen)
         if not content_type.lower().startswith(RAW_TYPES):
             raise Refusal(
                 "unsupported_media_type",
@@ -187,22 +187,14 @@ def _form(request: Request, body: AsyncGenerator[bytes], content_type: str, sett
 
 
 def _submission(
-    request: Request,
-    context: Context,
-    picture: Upload | Remote,
-    variants: tuple[Variant, ...],
-    submit_options: Mapping[str, Any],
+    caller: Caller, picture: Upload | Remote, variants: tuple[Variant, ...], submit_options: RequestedOptions
 ) -> Submission:
     stored = None if isinstance(picture, Remote) else picture.blob
     url = picture.url if isinstance(picture, Remote) else None
-    return Submission(
-        kind=THUMBNAIL.name,
-        queue=THUMBNAIL.queue,
-        owner=owner_of(request),
-        params=ThumbnailParams(upload=stored, url=url, variants=variants).model_dump_json(exclude_none=True),
+    return caller.submission(
+        THUMBNAIL,
+        ThumbnailParams(upload=stored, url=url, variants=variants).model_dump_json(exclude_none=True),
         blobs=() if stored is None else (stored.sha256,),
         name=picture.name,
-        request_id=request_id_of(request),
-        address=address_of(request, context.settings),
         **submit_options,
     )

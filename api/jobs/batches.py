@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.http.context import context_of, owner_of, request_id_of
+from api.http.caller import caller_of
 from api.http.json_body import documented_body, receive
 from api.http.problems import documented
 from api.jobs.get import find
 from api.jobs.notify import EXAMPLE_URL, Member, encrypted_notify
 from api.jobs.submitted import respond
-from api.jobs.views import EXAMPLE_JOB, Job, address_of, job_of, uncached
+from api.jobs.views import EXAMPLE_JOB, Job, job_of, uncached
 from tasks.queue.jobs.enqueue import Submitted
 from tasks.refusal import Refusal
 
@@ -50,16 +50,16 @@ class BatchRequest(BaseModel):
 async def open_batch(request: Request) -> Response:
     """Submits that name it in `batch` become part of it; its record counts them by state. It ends when it is sealed and
     the last of them has ended: `succeeded` if all have."""
-    context, owner = context_of(request), owner_of(request)
+    caller = caller_of(request)
     asked = await receive(request, BatchRequest, MAX_BODY_BYTES)
-    batch_id = await context.batches.open(
-        owner,
+    batch_id = await caller.context.batches.open(
+        caller.owner,
         name=asked.name,
-        notify=encrypted_notify(context, asked.notify),
-        address=address_of(request, context.settings),
-        request_id=request_id_of(request),
+        notify=encrypted_notify(caller.context, asked.notify),
+        address=caller.base_url,
+        request_id=caller.request_id,
     )
-    return await respond(request, context, Submitted(batch_id, created=True))
+    return await respond(caller, Submitted(batch_id, created=True))
 
 
 @router.post(
@@ -71,7 +71,7 @@ async def open_batch(request: Request) -> Response:
 )
 async def seal_batch(request: Request, batch_id: BatchId) -> Response:
     """A batch of which no job is left to run ends at once. Said again it changes nothing."""
-    context, owner = context_of(request), owner_of(request)
-    if not await context.batches.seal(owner, batch_id):
+    caller = caller_of(request)
+    if not await caller.context.batches.seal(caller.owner, batch_id):
         raise Refusal("not_found", f"You have no batch {batch_id!r}.")
-    return uncached(job_of(await find(context, owner, batch_id), address_of(request, context.settings)))
+    return uncached(job_of(await find(caller, batch_id), caller.base_url))

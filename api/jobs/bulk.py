@@ -4,14 +4,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
 
-from api.http.context import context_of, owner_of, request_id_of
+from api.http.caller import caller_of
 from api.http.json_body import documented_body, receive
 from api.http.problems import documented
 from api.jobs.filter import JobFilter
 from api.jobs.submitted import respond
-from api.jobs.views import Job, address_of
+from api.jobs.views import Job
 from tasks.maintenance.bulk import BULK, STATES, BulkParams, Verb
-from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.records.record import Priority
 from tasks.refusal import Refusal
 
@@ -79,13 +78,13 @@ async def delete_jobs(request: Request, idempotency_key: Key = None) -> Response
 
 
 async def _submit(request: Request, verb: Verb, key: str | None) -> Response:
-    context, owner = context_of(request), owner_of(request)
+    caller = caller_of(request)
     asked = await receive(request, JobFilter, MAX_BODY_BYTES)
     asked.check()
     if asked.state not in (None, *STATES[verb]):
         known = ", ".join(STATES[verb])
         raise Refusal("invalid_request", f"state: a {verb} is for jobs that are {known}.", field="state")
-    selection = asked.selection(owner)
+    selection = asked.selection(caller.owner)
     params = BulkParams(
         verb=verb,
         job_indexes=selection.job_indexes,
@@ -95,16 +94,11 @@ async def _submit(request: Request, verb: Verb, key: str | None) -> Response:
         until_ms=selection.until_ms,
         prefix=selection.prefix,
     )
-    submission = Submission(
-        kind=BULK.name,
-        queue=BULK.queue,
-        owner=owner,
-        params=params.model_dump_json(exclude_none=True),
+    submitted = await caller.submit(
+        BULK,
+        params.model_dump_json(exclude_none=True),
         name=verb,
-        # It must not wait behind those that it is to cancel.
-        priority=Priority.HIGH,
+        priority=Priority.HIGH,  # it must not wait behind those that it is to cancel
         idempotency_key=key,
-        request_id=request_id_of(request),
-        address=address_of(request, context.settings),
     )
-    return await respond(request, context, await context.enqueuer.enqueue(submission))
+    return await respond(caller, submitted)

@@ -9,7 +9,8 @@ from urllib.parse import quote
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
-from api.http.context import Context, context_of, owner_of
+from api.http.caller import caller_of
+from api.http.context import Context
 from api.http.problems import documented
 from api.http.ranges import names, parse_range
 from api.jobs.get import JobId, find
@@ -43,16 +44,16 @@ async def download_file(request: Request, job_id: JobId, name: FileName) -> Resp
 
     Where the storage can be asked directly, this redirects to it.
     """
-    context = context_of(request)
-    record = await find(context, owner_of(request), job_id)
+    caller = caller_of(request)
+    record = await find(caller, job_id)
     file = _file(record, name)
     headers = _headers(record, file)
     if names(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    url = await context.storage.presign(file["blob"], PRESIGNED_S)
+    url = await caller.context.storage.presign(file["blob"], PRESIGNED_S)
     if url is not None:
         return RedirectResponse(url, headers={"Cache-Control": "no-store"})
-    return await _stream(request, context, file, headers)
+    return await _stream(request, caller.context, file, headers)
 
 
 @router.head(
@@ -64,8 +65,8 @@ async def download_file(request: Request, job_id: JobId, name: FileName) -> Resp
 )
 async def describe_file(request: Request, job_id: JobId, name: FileName) -> Response:
     """The headers of the download, without asking the storage."""
-    context = context_of(request)
-    record = await find(context, owner_of(request), job_id)
+    caller = caller_of(request)
+    record = await find(caller, job_id)
     file = _file(record, name)
     headers = _headers(record, file)
     if names(request.headers.get("if-none-match"), headers["ETag"]):

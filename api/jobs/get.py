@@ -5,10 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from api.http.context import Context, context_of, is_admin, owner_of
+from api.http.caller import Caller, caller_of
 from api.http.problems import documented
 from api.http.query import refuse_unknown
-from api.jobs.views import Job, address_of, job_of, json_of
+from api.jobs.views import Job, job_of, json_of
 from tasks import clock
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Record
@@ -40,27 +40,27 @@ async def get_job(
     the job as it then stands.
     """
     refuse_unknown(request, "wait")
-    context, owner = context_of(request), owner_of(request)
-    record = await find(context, owner, job_id)
+    caller = caller_of(request)
+    record = await find(caller, job_id)
     headers = {"Cache-Control": "no-store"}
-    seconds = _seconds(request, wait, context.settings.max_wait_s)
+    seconds = _seconds(request, wait, caller.context.settings.max_wait_s)
     if seconds is not None:
         headers["Preference-Applied"] = f"wait={seconds:g}"
         if seconds and not record.state.ended:
-            record = _known(context, await context.watch.wait_until_ended(job_id, seconds), owner, job_id)
+            record = _known(caller, await caller.context.watch.wait_until_ended(job_id, seconds), job_id)
     if not record.state.ended:
         headers["Retry-After"] = str(RETRY_AFTER_S)
-    job = job_of(record, address_of(request, context.settings))
+    job = job_of(record, caller.base_url)
     return Response(json_of(job), headers=headers, media_type="application/json")
 
 
-async def find(context: Context, owner: str, job_id: str) -> Record:
-    """An owner's job; to an admin, anyone's. Raises: Refusal `not_found`, `expired`."""
-    return _known(context, await read(context.redis, job_id), owner, job_id)
+async def find(caller: Caller, job_id: str) -> Record:
+    """The caller's job; to an admin, anyone's. Raises: Refusal `not_found`, `expired`."""
+    return _known(caller, await read(caller.context.redis, job_id), job_id)
 
 
-def _known(context: Context, record: Record | None, owner: str, job_id: str) -> Record:
-    if record is None or (record.owner != owner and not is_admin(context, owner)):
+def _known(caller: Caller, record: Record | None, job_id: str) -> Record:
+    if record is None or (record.owner != caller.owner and not caller.is_admin):
         raise Refusal("not_found", f"You have no job {job_id!r}.")
     if record.expired(clock.now_ms()):
         raise Refusal("expired", f"Job {job_id} ended too long ago; its result has been removed. Submit again.")

@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.http.context import Context, context_of, is_admin, owner_of
+from api.http.caller import Caller, caller_of
 from api.http.problems import documented
 from api.http.query import refuse_unknown
 from api.jobs.filter import Beginning, JobFilter, KindName, Queue, Since, Until
-from api.jobs.views import JobPage, address_of, job_of, uncached
+from api.jobs.views import JobPage, job_of, uncached
 from tasks import clock
 from tasks.maintenance.activity import owners
 from tasks.queue.records.record import State
@@ -51,22 +51,22 @@ async def list_jobs(
     `queue=webhooks`.
     """
     refuse_unknown(request, "state", "kind", "queue", "since", "until", "q", "owner", "counts", "limit", "cursor")
-    context = context_of(request)
+    caller = caller_of(request)
     asked = JobFilter(state=state, kind=kind, queue=queue, since=since, until=until, q=q)
-    selection = asked.selection(*_owners(context, owner_of(request), owner))
-    page = await context.listing.page(selection, limit=limit, cursor=cursor)
-    address, now_ms = address_of(request, context.settings), clock.now_ms()
+    selection = asked.selection(*_owners(caller, owner))
+    page = await caller.context.listing.page(selection, limit=limit, cursor=cursor)
+    address, now_ms = caller.base_url, clock.now_ms()
     jobs = [job_of(record, address) for record in page.records if not record.expired(now_ms)]
-    counted = await context.listing.counts(selection) if counts else None
+    counted = await caller.context.listing.counts(selection) if counts else None
     return uncached(JobPage(jobs=jobs, next=page.cursor, counts=counted))
 
 
-def _owners(context: Context, asking: str, asked_for: str | None) -> list[str]:
+def _owners(caller: Caller, asked_for: str | None) -> list[str]:
     """Whose jobs are listed. Raises: Refusal `forbidden`."""
-    if asked_for in (None, asking):
-        return [asking]
-    if not is_admin(context, asking):
+    if asked_for in (None, caller.owner):
+        return [caller.owner]
+    if not caller.is_admin:
         raise Refusal("forbidden", "owner: only an admin (ADMINS) may list the jobs of others.", field="owner")
     if asked_for != EVERYONE:
         return [asked_for]
-    return owners(context.settings)
+    return owners(caller.context.settings)

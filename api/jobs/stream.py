@@ -14,11 +14,11 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 from pydantic import BaseModel, Field
 
-from api.http.context import context_of, owner_of
+from api.http.caller import caller_of
 from api.http.problems import documented
 from api.http.times import from_ms
 from api.jobs.get import JobId, find
-from api.jobs.views import address_of, job_of, json_of
+from api.jobs.views import job_of, json_of
 from tasks.queue.records.record import Record, State
 from tasks.refusal import Refusal
 
@@ -84,9 +84,9 @@ async def follow_job(
 
     Who comes back with a `Last-Event-ID` is told of what has changed since; the snapshot is left out if nothing has.
     """
-    context = context_of(request)
-    await find(context, owner_of(request), job_id)
-    changes = context.watch.follow(job_id, context.settings.events_heartbeat_s)
+    caller = caller_of(request)
+    await find(caller, job_id)
+    changes = caller.context.watch.follow(job_id, caller.context.settings.events_heartbeat_s)
     first = await anext(changes, None)
     if first is None:
         raise Refusal("not_found", f"You have no job {job_id!r}.")
@@ -94,7 +94,7 @@ async def follow_job(
         await changes.aclose()
         return Response(status_code=204)
     told = last_event_id == _id_of(first, 0)
-    stream = _stream(changes, first, address_of(request, context.settings), told=told)
+    stream = _stream(changes, first, caller.base_url, told=told)
     # Proxies would gather events until there are enough of them.
     return EventSourceResponse(stream, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 

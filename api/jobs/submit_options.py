@@ -1,11 +1,10 @@
 """What the address of any submit may say besides what is submitted: when, how urgently, after what, whom to tell."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.http.context import Context
+from api.http.caller import Caller, RequestedOptions
 from api.jobs.notify import NotifyOption, encrypted_notify
 from api.jobs.timing import PRIORITY, Delay, RunAt, delay_ms
 from tasks.queue.records.record import Priority
@@ -41,16 +40,17 @@ class SubmitOptions(BaseModel):
             )
         return ids
 
-    def fields(self, context: Context) -> Mapping[str, Any]:
-        """These options as fields of a `Submission`.
+    def fields(self, caller: Caller, idempotency_key: str | None = None) -> RequestedOptions:
+        """These options as `Caller.submit` takes them.
 
         Raises:
             Refusal: `invalid_request`, and what `encrypted_notify` raises.
         """
         return {
-            "notify": encrypted_notify(context, self.notify),
-            "delay_ms": delay_ms(context.settings, self.delay, self.run_at),
+            "notify": encrypted_notify(caller.context, self.notify),
+            "delay_ms": delay_ms(caller.context.settings, self.delay, self.run_at),
             "priority": self.priority,
             "after": self.prerequisites,
             "batch": self.batch,
+            "idempotency_key": idempotency_key,
         }

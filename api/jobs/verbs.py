@@ -4,10 +4,11 @@ import asyncio
 
 from fastapi import APIRouter, Request, Response
 
-from api.http.context import Context, context_of, owner_of
+from api.http.caller import caller_of
+from api.http.context import Context
 from api.http.problems import documented, problem
 from api.jobs.get import JobId, find
-from api.jobs.views import Job, address_of, job_of, path_of, uncached
+from api.jobs.views import Job, job_of, path_of, uncached
 from tasks.queue.jobs.reopen import RETRYABLE
 from tasks.queue.records.record import Record, State
 from tasks.refusal import Refusal
@@ -36,16 +37,16 @@ async def cancel_job(request: Request, job_id: JobId) -> Response:
 
     If it ends by itself first, that is how it ended: 409 `already_ended`, which gives the `state`.
     """
-    context, owner = context_of(request), owner_of(request)
-    await find(context, owner, job_id)
-    answer = await context.canceller.cancel(job_id)
+    caller = caller_of(request)
+    await find(caller, job_id)
+    answer = await caller.context.canceller.cancel(job_id)
     if answer == State.RUNNING:
-        await context.watch.wait_until_ended(job_id, CANCEL_WAIT_S)
-    record = await find(context, owner, job_id)
+        await caller.context.watch.wait_until_ended(job_id, CANCEL_WAIT_S)
+    record = await find(caller, job_id)
     if record.state.ended and record.state is not State.CANCELLED:
         detail = f"Job {job_id} ended before it could be cancelled: it is {record.state}."
         return problem(request, "already_ended", detail, state=record.state)
-    job = job_of(record, address_of(request, context.settings))
+    job = job_of(record, caller.base_url)
     return uncached(job) if record.state.ended else uncached(job, 202, Location=path_of(job_id))
 
 
@@ -60,16 +61,16 @@ async def cancel_job(request: Request, job_id: JobId) -> Response:
 async def retry_job(request: Request, job_id: JobId) -> Response:
     """For one that failed or was cancelled: it has all its tries again, keeps its id, and the story of the old ones.
     One that waits for its next try has it now."""
-    context, owner = context_of(request), owner_of(request)
-    record = await find(context, owner, job_id)
+    caller = caller_of(request)
+    record = await find(caller, job_id)
     if record.state in RETRYABLE:
-        await _check_inputs(context, record)
-    (answer,) = await context.reopener.retry([job_id])
-    record = await find(context, owner, job_id)
+        await _check_inputs(caller.context, record)
+    (answer,) = await caller.context.reopener.retry([job_id])
+    record = await find(caller, job_id)
     if answer != "reopened":
         what = f"is a {record.kind}" if record.kind == "batch" else f"is {answer}"
         raise Refusal("not_retryable", f"Job {job_id} {what}; only one that failed or was cancelled can be retried.")
-    return uncached(job_of(record, address_of(request, context.settings)), 202, Location=path_of(job_id))
+    return uncached(job_of(record, caller.base_url), 202, Location=path_of(job_id))
 
 
 @router.delete(
@@ -83,9 +84,9 @@ async def retry_job(request: Request, job_id: JobId) -> Response:
 async def delete_job(request: Request, job_id: JobId) -> Response:
     """Its record is gone at once, its files with the next cleanup, unless another job needs them. It must have ended;
     an event must have been delivered, or given up."""
-    context = context_of(request)
-    await find(context, owner_of(request), job_id)
-    (answer,) = await context.deleter.delete([job_id])
+    caller = caller_of(request)
+    await find(caller, job_id)
+    (answer,) = await caller.context.deleter.delete([job_id])
     if answer == "needed":
         raise Refusal("not_ended", f"Job {job_id} is needed by deliveries or by jobs that come after it.")
     if answer not in ("deleted", "unknown"):

@@ -4,13 +4,12 @@ import json
 from datetime import datetime
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import Response
 from pydantic import BaseModel, Field
 
 from api.http.times import from_ms, maybe_from_ms
 from tasks.queue.jobs.reopen import RETRYABLE
 from tasks.queue.records.record import Priority, Record, State
-from tasks.settings import Settings
 
 EXAMPLE_JOB = "5e6b1f0c9a7d4e2f8b3c6a1d0e9f7b42"
 EXAMPLE_UPLOAD = "0b8f5c1d7e3a49c2a6d4e9f1b2c3d4e5"
@@ -102,11 +101,6 @@ class JobPage(Jobs):
 
     next: str | None = Field(None, description="The `cursor` of the following page; absent at the end.")
     counts: dict[State, int] | None = Field(None, description="How many are in each state, if that was asked for.")
-
-
-def address_of(request: Request, settings: Settings) -> str:
-    """How the world reaches this service, without a slash at the end."""
-    return (settings.public_url or str(request.base_url)).rstrip("/")
 
 
 def path_of(job_id: str) -> str:

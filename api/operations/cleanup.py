@@ -3,13 +3,12 @@
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.http.context import context_of, is_admin, owner_of, request_id_of
+from api.http.caller import caller_of
 from api.http.json_body import documented_body, receive
 from api.http.problems import documented
 from api.jobs.submitted import respond
-from api.jobs.views import Job, address_of
+from api.jobs.views import Job
 from tasks.maintenance.cleanup import CLEANUP, CleanupParams
-from tasks.queue.jobs.enqueue import Submission
 from tasks.refusal import Refusal
 
 router = APIRouter(prefix="/v1/cleanup", tags=["operations"])
@@ -43,16 +42,8 @@ class CleanupRequest(BaseModel):
 async def clean_up(request: Request) -> Response:
     """Files that no job and no upload needs any more are deleted, beside whatever goes on. It can be done at any time,
     and twice at once. For admins (ADMINS)."""
-    context, owner = context_of(request), owner_of(request)
-    if not is_admin(context, owner):
+    caller = caller_of(request)
+    if not caller.is_admin:
         raise Refusal("forbidden", "Only an admin (ADMINS) may clean up: it concerns the files of every owner.")
     asked = await receive(request, CleanupRequest, MAX_BODY_BYTES)
-    submission = Submission(
-        kind=CLEANUP.name,
-        queue=CLEANUP.queue,
-        owner=owner,
-        params=CleanupParams(dry_run=asked.dry_run).model_dump_json(),
-        request_id=request_id_of(request),
-        address=address_of(request, context.settings),
-    )
-    return await respond(request, context, await context.enqueuer.enqueue(submission))
+    return await respond(caller, await caller.submit(CLEANUP, CleanupParams(dry_run=asked.dry_run)))

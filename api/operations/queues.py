@@ -6,7 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from api.http.context import Context, context_for_admins
+from api.http.caller import admin_of
+from api.http.context import Context
 from api.http.problems import documented
 from api.http.query import refuse_unknown
 from api.http.times import from_ms, maybe_from_ms
@@ -87,8 +88,8 @@ class LanePage(BaseModel):
 )
 async def list_queues(request: Request) -> Response:
     """For admins. A queue that is paused, that no worker serves, or whose `oldest_age_s` grows wants a look."""
-    context = context_for_admins(request)
-    snapshot, registry = await _look(context)
+    caller = admin_of(request)
+    snapshot, registry = await _look(caller.context)
     return uncached(Queues(queues=[_queue(snapshot, registry, name) for name in QUEUES]))
 
 
@@ -101,8 +102,8 @@ async def list_queues(request: Request) -> Response:
 )
 async def get_queue(request: Request, queue: QueueName) -> Response:
     """For admins."""
-    context = context_for_admins(request)
-    return uncached(_queue(*await _look(context), _known(queue)))
+    caller = admin_of(request)
+    return uncached(_queue(*await _look(caller.context), _known(queue)))
 
 
 @router.get(
@@ -122,10 +123,10 @@ async def list_lanes(
     """For admins. First those that may not be served now, then those whose turn comes. Lanes that move between two
     pages may be missed, or come twice."""
     refuse_unknown(request, "limit", "cursor")
-    context = context_for_admins(request)
-    seconds, micros = await context.redis.time()
+    caller = admin_of(request)
+    seconds, micros = await caller.context.redis.time()
     now_ms = seconds * 1000 + micros // 1000
-    lanes, following = await QueueStats(context.redis, context.settings).lanes(
+    lanes, following = await QueueStats(caller.context.redis, caller.context.settings).lanes(
         _known(queue), limit=limit, cursor=cursor
     )
     return uncached(LanePage(lanes=[_lane(lane, now_ms) for lane in lanes], next=following))
@@ -140,9 +141,9 @@ async def list_lanes(
 )
 async def pause_queue(request: Request, queue: QueueName) -> Response:
     """For admins. Nothing more is started from it; what runs goes on, and submits are accepted."""
-    context = context_for_admins(request)
-    await Lanes(context.redis).pause(_known(queue))
-    return uncached(_queue(*await _look(context), queue))
+    caller = admin_of(request)
+    await Lanes(caller.context.redis).pause(_known(queue))
+    return uncached(_queue(*await _look(caller.context), queue))
 
 
 @router.post(
@@ -154,9 +155,9 @@ async def pause_queue(request: Request, queue: QueueName) -> Response:
 )
 async def resume_queue(request: Request, queue: QueueName) -> Response:
     """For admins. What waits is started again."""
-    context = context_for_admins(request)
-    await Lanes(context.redis).resume(_known(queue))
-    return uncached(_queue(*await _look(context), queue))
+    caller = admin_of(request)
+    await Lanes(caller.context.redis).resume(_known(queue))
+    return uncached(_queue(*await _look(caller.context), queue))
 
 
 async def _look(context: Context) -> tuple[QueueSnapshot, WorkerRegistry]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from api.http.context import context_for_admins
+from api.http.caller import admin_of
 from api.http.problems import documented
 from api.http.times import from_ms
 from api.jobs.views import EXAMPLE_JOB, uncached
@@ -62,7 +62,7 @@ class Workers(BaseModel):
 )
 async def list_workers(request: Request) -> Response:
     """For admins. A worker that stops says good-bye and is gone at once; one that dies fades."""
-    registry = await read_workers(context_for_admins(request).redis)
+    registry = await read_workers(admin_of(request).context.redis)
     return uncached(Workers(workers=[_worker(registry, worker) for worker in registry.workers]))
 
 

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import aclosing
-from typing import Any
+from typing import Unpack
 
 from fastapi import Request
 
-from api.http.context import Context, owner_of, request_id_of
+from api.http.caller import Caller, RequestedOptions
+from api.http.context import Context
 from api.http.json_body import JSON_TYPE, whole
-from api.jobs.views import address_of
 from api.reports.tables import TABLE_TYPES, TableOptions, format_of, spec_of, upload_of
 from api.uploads.receive import check_length, receive_any
 from tasks.blob_ref import BlobRef
@@ -33,7 +33,7 @@ ORDER_BYTES = 500 * MiB
 
 
 async def receive_order(
-    request: Request, context: Context, options: TableOptions | None, after: Collection[str] = ()
+    request: Request, caller: Caller, options: TableOptions | None, after: Collection[str] = ()
 ) -> Order:
     """The order that a JSON spec is, or a table as it is where `wish` says how to show it. after: ids of jobs whose
     files need not be there yet.
@@ -47,23 +47,21 @@ async def receive_order(
             if options is not None and (said := options.model_fields_set & TableOptions.model_fields.keys()):
                 field = min(said)
                 raise Refusal("invalid_request", f"{field}: with a spec, say it in there.", field=field)
-            return await _receive_spec(request, context, body, after)
+            return await _receive_spec(request, caller, body, after)
         if options is None or format_of(content_type) is None:
             known = ", ".join([JSON_TYPE, *(TABLE_TYPES if options is not None else ())])
             raise Refusal("unsupported_media_type", f"Send {known}; not {content_type}.", field="Content-Type")
-        return await _receive_table(request, context, body, options)
+        return await _receive_table(request, caller.context, body, options)
 
 
-async def _receive_spec(
-    request: Request, context: Context, body: AsyncIterator[bytes], after: Collection[str]
-) -> Order:
-    text = await whole(request.headers, body, context.settings.max_spec_bytes)
+async def _receive_spec(request: Request, caller: Caller, body: AsyncIterator[bytes], after: Collection[str]) -> Order:
+    text = await whole(request.headers, body, caller.context.settings.max_spec_bytes)
     spec = read_spec(text) if len(text) <= SMALL_BYTES else await asyncio.to_thread(read_spec, text)
-    return await order_of(context, owner_of(request), spec, after)
+    return await order_of(caller, spec, after)
 
 
-async def order_of(context: Context, owner: str, spec: Spec, after: Collection[str] = ()) -> Order:
-    """An owner's spec, with the bytes that it refers to. Raises: as `receive_order`."""
+async def order_of(caller: Caller, spec: Spec, after: Collection[str] = ()) -> Order:
+    """A caller's spec, with the bytes that it refers to. Raises: as `receive_order`."""
     named = list(references(spec))
     if len(named) > MAX_REFERENCES:
         raise Refusal(
@@ -73,7 +71,7 @@ async def order_of(context: Context, owner: str, spec: Spec, after: Collection[s
         )
     # The files of jobs that it comes after are looked up when they are there.
     here = [(field, one) for field, one in named if isinstance(one, Dataset) or one.job not in after]
-    found = await find_sources(context.redis, owner, [wanted_of(*one) for one in here])
+    found = await find_sources(caller.context.redis, caller.owner, [wanted_of(*one) for one in here])
     return Order(spec=spec, files={key_of(one): blob for (_, one), blob in zip(here, found, strict=True)})
 
 
@@ -88,24 +86,16 @@ async def _receive_table(
 
 
 async def submission_of(
-    request: Request,
-    context: Context,
-    order: Order,
-    kind: Kind[ReportParams],
-    **submit_options: Any,
+    caller: Caller, order: Order, kind: Kind[ReportParams], **submit_options: Unpack[RequestedOptions]
 ) -> Submission:
-    """A job of `kind` for an order, which is put into storage. wished: fields of the Submission."""
-    blob = await context.storage.put(_canonical(order), max_bytes=ORDER_BYTES, type=JSON_TYPE)
+    """A job of `kind` for an order, which is put into storage."""
+    blob = await caller.context.storage.put(_canonical(order), max_bytes=ORDER_BYTES, type=JSON_TYPE)
     document = order.spec.document
-    return Submission(
-        kind=kind.name,
-        queue=kind.queue,
-        owner=owner_of(request),
-        params=ReportParams(order=blob, title=document.title, formats=order.spec.formats).model_dump_json(),
+    return caller.submission(
+        kind,
+        ReportParams(order=blob, title=document.title, formats=order.spec.formats),
         blobs=(blob.sha256, *dict.fromkeys(file.sha256 for file in order.files.values())),
         name=document.title,
-        request_id=request_id_of(request),
-        address=address_of(request, context.settings),
         **submit_options,
     )
 

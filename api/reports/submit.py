@@ -8,7 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from api.http.context import Context, context_of
+from api.http.caller import caller_of
+from api.http.context import Context
 from api.http.problems import documented, problem
 from api.http.ranges import names
 from api.jobs.submit_options import SubmitOptions
@@ -109,16 +110,16 @@ async def submit_report(
     `Accept: application/pdf` the request waits, and answers where the PDF is, or what was wrong; with the job, if it
     takes longer than requests may wait.
     """
-    context = context_of(request)
-    submit_options = options.fields(context)
-    order = await receive_order(request, context, options, options.prerequisites)
-    submission = await submission_of(request, context, order, REPORT, idempotency_key=idempotency_key, **submit_options)
-    submitted = await context.enqueuer.enqueue(submission)
+    caller = caller_of(request)
+    submit_options = options.fields(caller, idempotency_key)
+    order = await receive_order(request, caller, options, options.prerequisites)
+    submission = await submission_of(caller, order, REPORT, **submit_options)
+    submitted = await caller.context.enqueuer.enqueue(submission)
     record = None
     if PDF_TYPE in request.headers.get("accept", "").lower() and "pdf" in order.spec.formats:
-        record = await _ended(context, submitted)
+        record = await _ended(caller.context, submitted)
     if record is None:
-        return await respond(request, context, submitted)
+        return await respond(caller, submitted)
     if record.state is not State.SUCCEEDED:
         return _failure(request, record)
     return Response(status_code=303, headers={"Location": f"{path_of(record.id)}/files/{PDF_NAME}"})
@@ -137,13 +138,13 @@ async def submit_report(
 )
 async def validate_report(request: Request) -> Response:
     """Reads the datasets and plans the pages, but draws nothing. What is wrong is answered as a problem."""
-    context = context_of(request)
-    order = await receive_order(request, context, None)
-    submission = await submission_of(request, context, order, VALIDATION, priority=Priority.HIGH)
-    submitted = await context.enqueuer.enqueue(submission)
-    record = await _ended(context, submitted)
+    caller = caller_of(request)
+    order = await receive_order(request, caller, None)
+    submission = await submission_of(caller, order, VALIDATION, priority=Priority.HIGH)
+    submitted = await caller.context.enqueuer.enqueue(submission)
+    record = await _ended(caller.context, submitted)
     if record is None:
-        return await respond(request, context, submitted)
+        return await respond(caller, submitted)
     if record.state is not State.SUCCEEDED:
         return _failure(request, record)
     headers = {"Cache-Control": "no-store"}

@@ -5,12 +5,12 @@ from typing import Annotated, cast
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from api.http.context import Context, context_of, is_admin, owner_of
+from api.http.caller import Caller, caller_of
 from api.http.json_body import documented_body, read, receive, receive_text
 from api.http.problems import documented
 from api.http.query import refuse_unknown
 from api.jobs.submitted import respond
-from api.jobs.views import Job, address_of, uncached
+from api.jobs.views import Job, uncached
 from api.schedules import views
 from api.schedules.job_bodies import receive_job
 from api.schedules.views import EXAMPLE_SCHEDULE, ScheduleChange, ScheduleRequest
@@ -85,13 +85,13 @@ async def create_schedule(request: Request) -> Response:
     times, and at the end of the gap if there is none. A line whose minute or hour begins with `*` goes by the time
     that passes.
     """
-    context = context_of(request)
-    text = await receive_text(request, context.settings.max_spec_bytes)
+    caller = caller_of(request)
+    text = await receive_text(request, caller.context.settings.max_spec_bytes)
     asked = read(text, ScheduleRequest)
-    submission = await receive_job(request, context, text)
+    submission = await receive_job(caller, text)
     patch = cast("SchedulePatch", asked.model_dump(exclude={"job"}))
-    schedule = await context.schedule_store.create(owner_of(request), patch, submission)
-    (view,) = await _views(request, context, [schedule])
+    schedule = await caller.context.schedule_store.create(caller.owner, patch, submission)
+    (view,) = await _views(caller, [schedule])
     return uncached(view, 201, Location=views.path_of(schedule.id))
 
 
@@ -105,11 +105,11 @@ async def create_schedule(request: Request) -> Response:
 async def list_schedules(request: Request, *, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """For admins the first page begins with those that come with the service. Go on while there is a `next`."""
     refuse_unknown(request, "limit", "cursor")
-    context, owner = context_of(request), owner_of(request)
-    found, following = await context.schedule_store.page(owner, limit, cursor)
-    if cursor is None and is_admin(context, owner):
-        found = [*await context.schedule_store.built_in(), *found]
-    return uncached(views.SchedulePage(schedules=await _views(request, context, found), next=following))
+    caller = caller_of(request)
+    found, following = await caller.context.schedule_store.page(caller.owner, limit, cursor)
+    if cursor is None and caller.is_admin:
+        found = [*await caller.context.schedule_store.built_in(), *found]
+    return uncached(views.SchedulePage(schedules=await _views(caller, found), next=following))
 
 
 @router.get(
@@ -121,8 +121,8 @@ async def list_schedules(request: Request, *, limit: Limit = 50, cursor: Cursor 
 )
 async def get_schedule(request: Request, schedule_id: ScheduleId) -> Response:
     """When it is due next, and what became of it the last time."""
-    context = context_of(request)
-    (view,) = await _views(request, context, [await _find(request, context, schedule_id)])
+    caller = caller_of(request)
+    (view,) = await _views(caller, [await _find(caller, schedule_id)])
     return uncached(view)
 
 
@@ -140,13 +140,13 @@ async def get_schedule(request: Request, schedule_id: ScheduleId) -> Response:
 )
 async def change_schedule(request: Request, schedule_id: ScheduleId) -> Response:
     """Only what is given changes. For another job make another schedule."""
-    context = context_of(request)
+    caller = caller_of(request)
     asked = await receive(request, ScheduleChange, MAX_BODY_BYTES)
-    schedule = await _find(request, context, schedule_id)
+    schedule = await _find(caller, schedule_id)
     if schedule.built_in and (more := asked.model_fields_set - {"paused"}):
         raise _built_in(min(more))
     patch = cast("SchedulePatch", asked.model_dump(exclude_unset=True))
-    (view,) = await _views(request, context, [await context.schedule_store.change(schedule, patch)])
+    (view,) = await _views(caller, [await caller.context.schedule_store.change(schedule, patch)])
     return uncached(view)
 
 
@@ -160,11 +160,11 @@ async def change_schedule(request: Request, schedule_id: ScheduleId) -> Response
 )
 async def delete_schedule(request: Request, schedule_id: ScheduleId) -> Response:
     """Its runs are forgotten; their jobs stay as they are."""
-    context = context_of(request)
-    schedule = await _find(request, context, schedule_id)
+    caller = caller_of(request)
+    schedule = await _find(caller, schedule_id)
     if schedule.built_in:
         raise _built_in("schedule_id")
-    await context.schedule_store.delete(schedule)
+    await caller.context.schedule_store.delete(schedule)
     return Response(status_code=204)
 
 
@@ -179,11 +179,10 @@ async def list_runs(request: Request, schedule_id: ScheduleId, *, limit: Limit =
     """What ran and how it went, and what did not and why. A page may be short, even empty, though there are more: go on
     while there is a `next`."""
     refuse_unknown(request, "limit", "cursor")
-    context = context_of(request)
-    schedule = await _find(request, context, schedule_id)
-    found, following = await runs.read_runs(context.redis, schedule.id, limit=limit, cursor=cursor)
-    address = address_of(request, context.settings)
-    return uncached(views.RunPage(runs=[views.run_of(run, address) for run in found], next=following))
+    caller = caller_of(request)
+    schedule = await _find(caller, schedule_id)
+    found, following = await runs.read_runs(caller.context.redis, schedule.id, limit=limit, cursor=cursor)
+    return uncached(views.RunPage(runs=[views.run_of(run, caller.base_url) for run in found], next=following))
 
 
 @router.post(
@@ -197,20 +196,19 @@ async def list_runs(request: Request, schedule_id: ScheduleId, *, limit: Limit =
 )
 async def run_schedule(request: Request, schedule_id: ScheduleId) -> Response:
     """By hand, whatever else runs, and also while it is paused. When it is due next stays as it is."""
-    context = context_of(request)
-    schedule = await _find(request, context, schedule_id)
-    job_id = await context.scheduler.run_now(schedule, clock.now_ms())
-    return await respond(request, context, Submitted(job_id, created=True))
+    caller = caller_of(request)
+    schedule = await _find(caller, schedule_id)
+    job_id = await caller.context.scheduler.run_now(schedule, clock.now_ms())
+    return await respond(caller, Submitted(job_id, created=True))
 
 
-async def _find(request: Request, context: Context, schedule_id: str) -> store.ScheduleRecord:
-    owner = owner_of(request)
-    return await context.schedule_store.read(owner, schedule_id, admin=is_admin(context, owner))
+async def _find(caller: Caller, schedule_id: str) -> store.ScheduleRecord:
+    return await caller.context.schedule_store.read(caller.owner, schedule_id, admin=caller.is_admin)
 
 
-async def _views(request: Request, context: Context, schedules: Sequence[store.ScheduleRecord]) -> list[views.Schedule]:
-    last = await runs.last_runs(context.redis, [one.last_run for one in schedules if one.last_run])
-    address = address_of(request, context.settings)
+async def _views(caller: Caller, schedules: Sequence[store.ScheduleRecord]) -> list[views.Schedule]:
+    last = await runs.last_runs(caller.context.redis, [one.last_run for one in schedules if one.last_run])
+    address = caller.base_url
     return [views.schedule_of(one, last.get(one.last_run or ""), address) for one in schedules]
 
 

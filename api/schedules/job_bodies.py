@@ -4,10 +4,9 @@ import asyncio
 import json
 from typing import Any, Literal
 
-from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.http.context import Context, owner_of
+from api.http.caller import Caller
 from api.http.json_body import read
 from api.reports import specs as orders
 from api.webhooks import events
@@ -45,25 +44,25 @@ class _Body(BaseModel):
     job: _Job
 
 
-async def receive_job(request: Request, context: Context, text: bytes) -> Submission:
+async def receive_job(caller: Caller, text: bytes) -> Submission:
     """The submission that `job` in a body asks for, with all that it needs in storage.
 
     Raises: as the two addresses do, on a field of `job`.
     """
     kind = read(text, _Body).job.kind
     try:
-        submission = await (_report(request, context, text) if kind == "report" else _event(request, context, text))
-        context.enqueuer.job(new_id(), submission)  # refuses params that are too large
+        submission = await (_report(caller, text) if kind == "report" else _event(caller, text))
+        caller.context.enqueuer.job(new_id(), submission)  # refuses params that are too large
     except Refusal as refusal:
         refusal.field = f"job.{refusal.field}" if refusal.field else "job"
         raise
     return submission
 
 
-async def _report(request: Request, context: Context, text: bytes) -> Submission:
+async def _report(caller: Caller, text: bytes) -> Submission:
     spec = await asyncio.to_thread(_spec, text)
-    order = await orders.order_of(context, owner_of(request), spec)
-    return await orders.submission_of(request, context, order, REPORT)
+    order = await orders.order_of(caller, spec)
+    return await orders.submission_of(caller, order, REPORT)
 
 
 def _spec(text: bytes) -> Spec:
@@ -71,11 +70,11 @@ def _spec(text: bytes) -> Spec:
     return read_spec(json.dumps(_job(read_json(text))).encode())
 
 
-async def _event(request: Request, context: Context, text: bytes) -> Submission:
+async def _event(caller: Caller, text: bytes) -> Submission:
     asked = read(json.dumps(_job(json.loads(text))), events.EventRequest)
     if asked.id is not None:
         raise Refusal("invalid_request", "id: every run is an event of its own; leave it out.", field="id")
-    return events.submission_of(request, context, asked)
+    return events.submission_of(caller, asked)
 
 
 def _job(body: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from api.http.context import Context, context_of, owner_of
+from api.http.caller import Caller, caller_of
 from api.http.problems import documented
 from api.jobs.views import EXAMPLE_UPLOAD, json_of
 from api.uploads.receive import check_length, clean, receive_any
@@ -63,22 +63,22 @@ async def upload(
     name: Annotated[str | None, Query(max_length=255, description="For you to recognise it by.")] = None,
 ) -> Response:
     """Name the `id` in `POST /v1/reports` or `POST /v1/images`, as often as you like until it expires."""
-    context = context_of(request)
-    settings = context.settings
+    caller = caller_of(request)
+    settings = caller.context.settings
     if request.headers.get("content-type", "").lower().startswith(FORM):
         raise Refusal(
             "unsupported_media_type", "Send the bytes as they are (curl --data-binary @file).", field="Content-Type"
         )
     check_length(request.headers.get("content-length"), settings.max_dataset_bytes)
     async with aclosing(request.stream()) as body:
-        blob = await receive_any(body, context.storage, settings.max_dataset_bytes)
+        blob = await receive_any(body, caller.context.storage, settings.max_dataset_bytes)
     kept = await keep(
-        context.redis,
-        owner_of(request),
+        caller.context.redis,
+        caller.owner,
         blob,
         name=clean(name),
         seconds=settings.keep_uploads_s,
-        storage=context.storage,
+        storage=caller.context.storage,
     )
     return Response(json_of(_view(kept)), 201, {"Location": f"/v1/uploads/{kept.id}"}, "application/json")
 
@@ -92,7 +92,7 @@ async def upload(
 )
 async def get_upload(request: Request, upload_id: UploadId) -> Response:
     """What is known of it, not its bytes."""
-    found = await _find(context_of(request), owner_of(request), upload_id)
+    found = await _find(caller_of(request), upload_id)
     return Response(json_of(_view(found)), headers={"Cache-Control": "no-store"}, media_type="application/json")
 
 
@@ -106,13 +106,13 @@ async def get_upload(request: Request, upload_id: UploadId) -> Response:
 )
 async def delete_upload(request: Request, upload_id: UploadId) -> Response:
     """Jobs that were made of it go on."""
-    context = context_of(request)
-    await forget(context.redis, await _find(context, owner_of(request), upload_id))
+    caller = caller_of(request)
+    await forget(caller.context.redis, await _find(caller, upload_id))
     return Response(status_code=204)
 
 
-async def _find(context: Context, owner: str, upload_id: str) -> UploadRecord:
-    found = await find_upload(context.redis, owner, upload_id)
+async def _find(caller: Caller, upload_id: str) -> UploadRecord:
+    found = await find_upload(caller.context.redis, caller.owner, upload_id)
     if found is None:
         raise Refusal("not_found", f"You have no upload {upload_id!r} (any more).")
     return found

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from api.http.context import Context, context_of, owner_of
+from api.http.caller import Caller, caller_of
 from api.http.problems import documented
 from api.http.query import refuse_unknown
 from api.http.times import to_ms
-from api.jobs.views import address_of, uncached
+from api.jobs.views import uncached
 from api.webhooks.delivery_views import EXAMPLE_DELIVERY, EXAMPLE_EVENT, Delivery, DeliveryPage, delivery_of
 from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
 from tasks import clock
@@ -53,15 +53,15 @@ async def list_deliveries(
     """A page may be short, even empty, though there are more: go on while there is a `next`. Times without a zone are
     UTC."""
     refuse_unknown(request, "endpoint", "event", "state", "since", "until", "limit", "cursor")
-    context, owner = context_of(request), owner_of(request)
-    job_index = await _shelf(context, owner, endpoint, event)
+    caller = caller_of(request)
+    job_index = await _shelf(caller, endpoint, event)
     since_ms, until_ms = to_ms(since) if since else 0, to_ms(until) if until else None
     if event and endpoint:
-        record = await read(context.redis, delivery_id(event, endpoint))
+        record = await read(caller.context.redis, delivery_id(event, endpoint))
         within = record and since_ms <= record.created_at <= (until_ms or record.created_at)
-        return uncached(_page(request, context, (record,) if record and within else (), state))
+        return uncached(_page(caller, (record,) if record and within else (), state))
     page = await read_page(
-        context.redis,
+        caller.context.redis,
         job_index,
         # The shelf of an event has no index by state.
         state=None if event else state,
@@ -70,7 +70,7 @@ async def list_deliveries(
         limit=limit,
         cursor=cursor,
     )
-    return uncached(_page(request, context, page.records, state, page.cursor))
+    return uncached(_page(caller, page.records, state, page.cursor))
 
 
 @router.get(
@@ -82,9 +82,9 @@ async def list_deliveries(
 )
 async def get_delivery(request: Request, delivery_id: DeliveryId) -> Response:
     """What was answered, how long each part took, or why there was no answer."""
-    context = context_of(request)
-    record = await _find(context, owner_of(request), delivery_id)
-    return uncached(delivery_of(record, address_of(request, context.settings)))
+    caller = caller_of(request)
+    record = await _find(caller, delivery_id)
+    return uncached(delivery_of(record, caller.base_url))
 
 
 @router.post(
@@ -98,30 +98,28 @@ async def get_delivery(request: Request, delivery_id: DeliveryId) -> Response:
 async def redeliver(request: Request, delivery_id: DeliveryId) -> Response:
     """Whatever its state: one that has ended starts anew with all its tries, and keeps the story of the old ones; one
     that waits for its next try has it now; one that is under way goes on."""
-    context, owner = context_of(request), owner_of(request)
-    await _check(context, owner, delivery_of(await _find(context, owner, delivery_id), ""))
-    await context.reopener.reopen([delivery_id])
-    record = await _find(context, owner, delivery_id)
-    return uncached(delivery_of(record, address_of(request, context.settings)), 202)
+    caller = caller_of(request)
+    await _check(caller, delivery_of(await _find(caller, delivery_id), ""))
+    await caller.context.reopener.reopen([delivery_id])
+    record = await _find(caller, delivery_id)
+    return uncached(delivery_of(record, caller.base_url), 202)
 
 
-async def _shelf(context: Context, owner: str, endpoint: str | None, event: str | None) -> str:
+async def _shelf(caller: Caller, endpoint: str | None, event: str | None) -> str:
     """Where the deliveries are listed. Raises: Refusal `not_found` for an event or endpoint that is not theirs."""
     if event is not None:
-        record = await read(context.redis, event)
-        if record is None or record.owner != owner or record.kind != EVENT.name:
+        record = await read(caller.context.redis, event)
+        if record is None or record.owner != caller.owner or record.kind != EVENT.name:
             raise Refusal("not_found", f"event: you have no event {event!r} (any more).", field="event")
         return indexes.of_event(event)
     if endpoint is not None:
-        await context.endpoints.read(owner, endpoint)
+        await caller.context.endpoints.read(caller.owner, endpoint)
         return indexes.of_endpoint(endpoint)
-    return indexes.of_deliveries(owner)
+    return indexes.of_deliveries(caller.owner)
 
 
-def _page(
-    request: Request, context: Context, records: Sequence[Record], state: State | None, cursor: str | None = None
-) -> DeliveryPage:
-    address, now_ms = address_of(request, context.settings), clock.now_ms()
+def _page(caller: Caller, records: Sequence[Record], state: State | None, cursor: str | None = None) -> DeliveryPage:
+    address, now_ms = caller.base_url, clock.now_ms()
     shown = [
         delivery_of(record, address)
         for record in records
@@ -130,24 +128,24 @@ def _page(
     return DeliveryPage(deliveries=shown, next=cursor)
 
 
-async def _find(context: Context, owner: str, delivery: str) -> Record:
-    record = await read(context.redis, delivery)
-    if record is None or record.owner != owner or record.kind != DELIVERY.name:
+async def _find(caller: Caller, delivery: str) -> Record:
+    record = await read(caller.context.redis, delivery)
+    if record is None or record.owner != caller.owner or record.kind != DELIVERY.name:
         raise Refusal("not_found", f"You have no delivery {delivery!r}.")
     if record.expired(clock.now_ms()):
         raise Refusal("expired", f"Delivery {delivery} ended too long ago; send the event anew.")
     return record
 
 
-async def _check(context: Context, owner: str, delivery: Delivery) -> None:
+async def _check(caller: Caller, delivery: Delivery) -> None:
     """That it can be delivered again. Raises: Refusal `event_gone`, `endpoint_gone`, `endpoint_disabled`."""
-    event = await read(context.redis, delivery.event)
+    event = await read(caller.context.redis, delivery.event)
     if event is None or event.expired(clock.now_ms()):
         raise Refusal("event_gone", f"Event {delivery.event} is no longer kept; send it anew.")
     if delivery.endpoint == ONE_OFF:
         return
     try:
-        endpoint = await context.endpoints.read(owner, delivery.endpoint)
+        endpoint = await caller.context.endpoints.read(caller.owner, delivery.endpoint)
     except Refusal as refusal:
         raise Refusal("endpoint_gone", f"Endpoint {delivery.endpoint} has been deleted.") from refusal
     if not endpoint.enabled:

@@ -2,22 +2,20 @@
 
 import asyncio
 import json
-from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from api.http.context import Context, context_of, owner_of, request_id_of
+from api.http.caller import caller_of
+from api.http.context import Context
 from api.http.json_body import documented_body, receive
 from api.http.problems import documented
 from api.http.times import to_ms
 from api.jobs.submitted import respond
-from api.jobs.views import Job, address_of, uncached
+from api.jobs.views import Job, uncached
 from api.webhooks import delivery_views
 from api.webhooks.delivery_views import Delivery, delivery_of
 from api.webhooks.endpoint_views import RecoveryRequest
 from api.webhooks.endpoints import BODY_REFUSALS, MAX_BODY_BYTES, EndpointId
-from tasks.kind import Kind
-from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.records.record import Priority, Record
 from tasks.refusal import Refusal
 from tasks.webhook.events import TEST, delivery_id
@@ -43,15 +41,15 @@ TEST_WAIT_S = 20.0
 async def check_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     """An event of type `endpoint.test` for this endpoint alone, whatever types it asked for. It is sent at once, even
     to an endpoint that is disabled or left alone for a while, and tried once."""
-    context, owner = context_of(request), owner_of(request)
-    await context.endpoints.read(owner, endpoint_id)
+    caller = caller_of(request)
+    await caller.context.endpoints.read(caller.owner, endpoint_id)
     params = {"type": TEST, "data": {"endpoint": endpoint_id}, "endpoint": endpoint_id}
-    submitted = await context.enqueuer.enqueue(_submission(request, context, EVENT, params, Priority.HIGH))
+    submitted = await caller.submit(EVENT, json.dumps(params), priority=Priority.HIGH)
     found = delivery_id(submitted.job_id, endpoint_id)
-    record = await _ended(context, submitted.job_id, found)
+    record = await _ended(caller.context, submitted.job_id, found)
     if record is not None:
-        return uncached(delivery_of(record, address_of(request, context.settings)))
-    later = await respond(request, context, submitted)
+        return uncached(delivery_of(record, caller.base_url))
+    later = await respond(caller, submitted)
     later.headers["Location"] = delivery_views.path_of(found)
     return later
 
@@ -71,32 +69,14 @@ async def check_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
 async def recover_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     """Each delivery that has failed for good since then runs anew, with all its tries; what waits for its next try has
     it at once."""
-    context = context_of(request)
+    caller = caller_of(request)
     asked = await receive(request, RecoveryRequest, MAX_BODY_BYTES)
-    endpoint = await context.endpoints.read(owner_of(request), endpoint_id)
+    endpoint = await caller.context.endpoints.read(caller.owner, endpoint_id)
     if not endpoint.enabled:
         raise Refusal("endpoint_disabled", f"Endpoint {endpoint_id} is disabled; enable it first.")
     params = {"endpoint": endpoint_id, "since": to_ms(asked.since)}
-    submitted = await context.enqueuer.enqueue(_submission(request, context, RECOVERY, params))
-    return await respond(request, context, submitted)
-
-
-def _submission(
-    request: Request,
-    context: Context,
-    kind: Kind[Any],
-    params: dict[str, Any],
-    priority: Priority = Priority.NORMAL,
-) -> Submission:
-    return Submission(
-        kind=kind.name,
-        queue=kind.queue,
-        owner=owner_of(request),
-        params=json.dumps(params),
-        priority=priority,
-        request_id=request_id_of(request),
-        address=address_of(request, context.settings),
-    )
+    submitted = await caller.submit(RECOVERY, json.dumps(params))
+    return await respond(caller, submitted)
 
 
 async def _ended(context: Context, event_id: str, delivery: str) -> Record | None:

@@ -4,12 +4,12 @@ from typing import Annotated, cast
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from api.http.context import Context, context_of, owner_of
+from api.http.caller import Caller, caller_of
 from api.http.json_body import documented_body, receive
 from api.http.problems import documented
 from api.http.query import refuse_unknown
 from api.http.times import from_ms
-from api.jobs.views import address_of, uncached
+from api.jobs.views import uncached
 from api.webhooks.endpoint_views import (
     EXAMPLE_ENDPOINT,
     Endpoint,
@@ -58,12 +58,12 @@ EndpointId = Annotated[str, Path(description="As it was created.", examples=[EXA
 async def create_endpoint(request: Request) -> Response:
     """From now on it is sent every event of the types that it asked for. The `secret`, which signs them, is not shown
     again."""
-    context = context_of(request)
+    caller = caller_of(request)
     asked = await receive(request, EndpointRequest, MAX_BODY_BYTES)
-    await context.addresses.look_up(asked.url)
+    await caller.context.addresses.look_up(asked.url)
     patch = cast("EndpointPatch", asked.model_dump(exclude={"secret"}, exclude_none=True))
-    endpoint, secret = await context.endpoints.create(owner_of(request), patch, asked.secret)
-    view = NewEndpoint(**_view(request, context, endpoint).model_dump(), secret=secret)
+    endpoint, secret = await caller.context.endpoints.create(caller.owner, patch, asked.secret)
+    view = NewEndpoint(**_view(caller, endpoint).model_dump(), secret=secret)
     return uncached(view, 201, Location=path_of(endpoint.id))
 
 
@@ -82,9 +82,9 @@ async def list_endpoints(
 ) -> Response:
     """Go on while there is a `next`."""
     refuse_unknown(request, "limit", "cursor")
-    context = context_of(request)
-    found, following = await context.endpoints.page(owner_of(request), limit, cursor)
-    return uncached(EndpointPage(endpoints=[_view(request, context, one) for one in found], next=following))
+    caller = caller_of(request)
+    found, following = await caller.context.endpoints.page(caller.owner, limit, cursor)
+    return uncached(EndpointPage(endpoints=[_view(caller, one) for one in found], next=following))
 
 
 @router.get(
@@ -96,10 +96,10 @@ async def list_endpoints(
 )
 async def get_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     """Its failures in a row, whether it is left alone for a while, and its deliveries by state."""
-    context = context_of(request)
-    endpoint = await context.endpoints.read(owner_of(request), endpoint_id)
-    health = health_of(await context.endpoints.health(endpoint_id))
-    return uncached(EndpointWithHealth(**_view(request, context, endpoint).model_dump(), health=health))
+    caller = caller_of(request)
+    endpoint = await caller.context.endpoints.read(caller.owner, endpoint_id)
+    health = health_of(await caller.context.endpoints.health(endpoint_id))
+    return uncached(EndpointWithHealth(**_view(caller, endpoint).model_dump(), health=health))
 
 
 @router.patch(
@@ -116,13 +116,14 @@ async def get_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
 )
 async def change_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     """Only what is given changes. Deliveries that wait go by what holds when their turn comes."""
-    context, owner = context_of(request), owner_of(request)
+    caller = caller_of(request)
     asked = await receive(request, EndpointChange, MAX_BODY_BYTES)
     if "url" in asked.model_fields_set:
-        await context.endpoints.read(owner, endpoint_id)  # nobody may look up names without an endpoint of theirs
-        await context.addresses.look_up(asked.url)
+        # Nobody may look up names without an endpoint of theirs.
+        await caller.context.endpoints.read(caller.owner, endpoint_id)
+        await caller.context.addresses.look_up(asked.url)
     patch = cast("EndpointPatch", asked.model_dump(exclude_unset=True))
-    return uncached(_view(request, context, await context.endpoints.change(owner, endpoint_id, patch)))
+    return uncached(_view(caller, await caller.context.endpoints.change(caller.owner, endpoint_id, patch)))
 
 
 @router.delete(
@@ -135,7 +136,8 @@ async def change_endpoint(request: Request, endpoint_id: EndpointId) -> Response
 )
 async def delete_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     """Deliveries that wait for it fail with `endpoint_gone` when their turn comes."""
-    await context_of(request).endpoints.delete(owner_of(request), endpoint_id)
+    caller = caller_of(request)
+    await caller.context.endpoints.delete(caller.owner, endpoint_id)
     return Response(status_code=204)
 
 
@@ -154,12 +156,11 @@ async def delete_endpoint(request: Request, endpoint_id: EndpointId) -> Response
 )
 async def rotate_secret(request: Request, endpoint_id: EndpointId) -> Response:
     """For a while the old secrets sign beside it, so that receivers may change over when they like."""
+    caller = caller_of(request)
     asked = await receive(request, SecretRequest, MAX_BODY_BYTES)
-    secret, until_ms = await context_of(request).endpoints.rotate(
-        owner_of(request), endpoint_id, asked.secret, asked.overlap_s
-    )
+    secret, until_ms = await caller.context.endpoints.rotate(caller.owner, endpoint_id, asked.secret, asked.overlap_s)
     return uncached(RotatedSecret(secret=secret, old_secrets_until=from_ms(until_ms)))
 
 
-def _view(request: Request, context: Context, endpoint: endpoints.Endpoint) -> Endpoint:
-    return endpoint_of(endpoint, address_of(request, context.settings), clock.now_ms())
+def _view(caller: Caller, endpoint: endpoints.Endpoint) -> Endpoint:
+    return endpoint_of(endpoint, caller.base_url, clock.now_ms())

@@ -1,17 +1,17 @@
 """Events of your own, `POST /v1/events`: every endpoint that asked for their type is told."""
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Unpack
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.http.context import Context, context_of, owner_of, request_id_of
+from api.http.caller import Caller, RequestedOptions, caller_of
 from api.http.json_body import documented_body, receive
 from api.http.problems import documented
 from api.jobs.submit_options import SubmitOptions
 from api.jobs.submitted import respond
-from api.jobs.views import Job, address_of
+from api.jobs.views import Job
 from tasks.queue.jobs.enqueue import Submission, Submitted
 from tasks.refusal import Refusal
 from tasks.webhook.events import OURS, TYPE, TYPE_CHARS
@@ -78,38 +78,34 @@ async def submit_event(
 
     An `id`, or an `Idempotency-Key`, makes it safe to repeat; with both, the `id` decides.
     """
-    context = context_of(request)
-    asked = await receive(request, EventRequest, context.settings.max_event_bytes)
+    caller = caller_of(request)
+    asked = await receive(request, EventRequest, caller.context.settings.max_event_bytes)
     # No header holds a line feed, so that an id is nobody's Idempotency-Key.
     key = idempotency_key if asked.id is None else f"event\n{asked.id}"
-    submission = submission_of(request, context, asked, idempotency_key=key, **options.fields(context))
-    return await respond(request, context, await _accept(context, asked, submission))
+    submission = submission_of(caller, asked, **options.fields(caller, key))
+    return await respond(caller, await _accept(caller, asked, submission))
 
 
-def submission_of(request: Request, context: Context, asked: EventRequest, **submit_options: Any) -> Submission:
-    """What an event submits. wished: fields of the Submission. Raises: Refusal `invalid_request`."""
+def submission_of(caller: Caller, asked: EventRequest, **submit_options: Unpack[RequestedOptions]) -> Submission:
+    """What an event submits. Raises: Refusal `invalid_request`."""
     if asked.type.partition(".")[0] in OURS:
         raise Refusal(
             "invalid_request",
             f"type: what begins with {', '.join(OURS)} is told by us; name it otherwise.",
             field="type",
         )
-    return Submission(
-        kind=EVENT.name,
-        queue=EVENT.queue,
-        owner=owner_of(request),
-        params=_params(asked),
-        max_params_bytes=context.settings.max_event_bytes,
+    return caller.submission(
+        EVENT,
+        _params(asked),
+        max_params_bytes=caller.context.settings.max_event_bytes,
         name=asked.type,
-        request_id=request_id_of(request),
-        address=address_of(request, context.settings),
         **submit_options,
     )
 
 
-async def _accept(context: Context, asked: EventRequest, submission: Submission) -> Submitted:
+async def _accept(caller: Caller, asked: EventRequest, submission: Submission) -> Submitted:
     try:
-        return await context.enqueuer.enqueue(submission)
+        return await caller.context.enqueuer.enqueue(submission)
     except Refusal as refusal:
         if refusal.code == "key_reused" and asked.id is not None:
             raise Refusal(

@@ -1,7 +1,6 @@
 """Every Redis key and every time to live: the one home of both.
 
-Scripts receive PREFIXES as their first argument, so that no key is ever spelled in Lua. One non-cluster Redis is
-assumed: scripts reach
+Lua spells no key: scripts get those of SCRIPT_CONSTANTS that they use. One non-cluster Redis is assumed: scripts reach
 keys that they work out themselves.
 
 | key | type | what | who removes it |
@@ -46,7 +45,6 @@ keys that they work out themselves.
 
 from typing import Final
 
-import msgpack
 from arq import constants as arq
 
 ROOT: Final = "pressroom:"
@@ -162,62 +160,60 @@ def arq_queue(queue: str) -> str:
     return arq.default_queue_name if queue == "default" else f"{arq.default_queue_name}:{queue}"
 
 
-PREFIXES: Final[bytes] = msgpack.packb(
-    {
-        "job": JOB,
-        "jobs": JOBS,
-        "after": AFTER,
-        "idempotency": IDEMPOTENCY,
-        "blob": BLOB,
-        "swept": SWEPT,
-        "upload": UPLOAD,
-        "endpoint": ENDPOINT,
-        "endpoints": ENDPOINTS,
-        "subscribers": SUBSCRIBERS,
-        "schedule": SCHEDULE,
-        "schedules": SCHEDULES,
-        "runs": RUNS,
-        "queue": QUEUE,
-        "turns": TURNS,
-        "full": FULL,
-        "parked": PARKED,
-        "failing": FAILING,
-        "disabled": DISABLED,
-        "lane": LANE,
-        "standing_back": OWNER_CAPPED,
-        "line": LINE,
-        "suspects": SUSPECTS,
-        "quarantine": QUARANTINE,
-        "wake": WAKE,
-        "counts": COUNTS,
-        "ends": ENDS,
-        "alerts": ALERTS,
-        "changes": CHANGES,
-        "watched": WATCHED,
-        "arq_queue": {queue: arq_queue(queue) for queue in QUEUES},
-        "arq_job": arq.job_key_prefix,
-        "arq_running": arq.in_progress_key_prefix,
-        "arq_result": arq.result_key_prefix,
-        "arq_retry": arq.retry_key_prefix,
-        "arq_abort": arq.abort_jobs_ss,
-        "blob_ms": BLOB_MS,
-        "batch_open_ms": BATCH_OPEN_MS,
-        "failure_gap_ms": FAILURE_GAP_MS,
-        "behind_ms": BEHIND_MS,
-        "sweeping_ms": SWEEPING_MS,
-        "swept_ms": SWEPT_MS,
-        "linger_ms": LINGER_MS,
-        "lease_ms": LEASE_MS,
-        "safety_ms": SAFETY_MS,
-        "arq_job_ms": ARQ_JOB_MS,
-        "arq_result_ms": ARQ_RESULT_MS,
-        "quarantine_ms": QUARANTINE_MS,
-        "outage_ms": OUTAGE_MS,
-        "patience_ms": PATIENCE_MS,
-        "wake_cap": WAKE_CAP,
-        "buckets": BUCKETS_MS,
-        "ends_slot_ms": ENDS_SLOT_MS,
-        "ends_ms": ENDS_MS,
-    }
-)
-"""What every script gets as its first argument."""
+SCRIPT_CONSTANTS: Final[dict[str, object]] = {
+    "job": JOB,
+    "jobs": JOBS,
+    "after": AFTER,
+    "idempotency": IDEMPOTENCY,
+    "blob": BLOB,
+    "swept": SWEPT,
+    "upload": UPLOAD,
+    "endpoint": ENDPOINT,
+    "endpoints": ENDPOINTS,
+    "subscribers": SUBSCRIBERS,
+    "schedule": SCHEDULE,
+    "schedules": SCHEDULES,
+    "runs": RUNS,
+    "queue": QUEUE,
+    "turns": TURNS,
+    "full": FULL,
+    "parked": PARKED,
+    "failing": FAILING,
+    "disabled": DISABLED,
+    "lane": LANE,
+    "standing_back": OWNER_CAPPED,
+    "line": LINE,
+    "suspects": SUSPECTS,
+    "quarantine": QUARANTINE,
+    "wake": WAKE,
+    "counts": COUNTS,
+    "ends": ENDS,
+    "alerts": ALERTS,
+    "changes": CHANGES,
+    "watched": WATCHED,
+    "arq_queue": {queue: arq_queue(queue) for queue in QUEUES},
+    "arq_job": arq.job_key_prefix,
+    "arq_running": arq.in_progress_key_prefix,
+    "arq_result": arq.result_key_prefix,
+    "arq_retry": arq.retry_key_prefix,
+    "arq_abort": arq.abort_jobs_ss,
+    "blob_ms": BLOB_MS,
+    "batch_open_ms": BATCH_OPEN_MS,
+    "failure_gap_ms": FAILURE_GAP_MS,
+    "behind_ms": BEHIND_MS,
+    "sweeping_ms": SWEEPING_MS,
+    "swept_ms": SWEPT_MS,
+    "linger_ms": LINGER_MS,
+    "lease_ms": LEASE_MS,
+    "safety_ms": SAFETY_MS,
+    "arq_job_ms": ARQ_JOB_MS,
+    "arq_result_ms": ARQ_RESULT_MS,
+    "quarantine_ms": QUARANTINE_MS,
+    "outage_ms": OUTAGE_MS,
+    "patience_ms": PATIENCE_MS,
+    "wake_cap": WAKE_CAP,
+    "buckets": BUCKETS_MS,
+    "ends_slot_ms": ENDS_SLOT_MS,
+    "ends_ms": ENDS_MS,
+}
+"""What scripts know as `K.<name>`; each is given those that it uses (`tasks.queue.script`)."""

@@ -1,31 +1,25 @@
-"""The transitions: Lua scripts that Redis runs whole or not at all, one file each in `lua/`, all after the same
-parts."""
+"""The transitions: Lua scripts that Redis runs whole or not at all, one file each in `lua/`.
 
+The first line of a script names the parts (`lua/parts/`) whose functions it uses: `-- needs: records lanes`. Parts name
+theirs in the same way. A script is sent to Redis with these parts alone, for each costs time in every call.
+"""
+
+import json
+import re
+from collections.abc import Iterable
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgpack
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
-from tasks.queue.redis_keys import PREFIXES
+from tasks.queue.redis_keys import SCRIPT_CONSTANTS
 
-FOLDER = Path(__file__).parent / "lua"
-PARTS = ("arguments", "counting", "records", "lanes", "creation", "ending", "bulk")
-"""What comes before every transition; each part may use those before it."""
-
-
-@cache
-def source(name: str) -> str:
-    """The Lua of one transition: the parts before it, and what it has counted written after it."""
-    transition = (FOLDER / f"{name}.lua").read_text()
-    return f"{_parts()}local function run()\n{transition}\nend\nlocal answer = run()\nwrite_counts()\nreturn answer\n"
-
-
-@cache
-def _parts() -> str:
-    return "".join((FOLDER / "parts" / f"{part}.lua").read_text() for part in PARTS)
+FOLDER: Final = Path(__file__).parent / "lua"
+NEEDS: Final = re.compile(r"-- needs: (.+)\n")
+CONSTANT: Final = re.compile(r"\bK\.(\w+)")
 
 
 class Script:
@@ -43,8 +37,68 @@ class Script:
 
     async def __call__(self, payload: Any) -> Any:
         """Run it. Raises redis.exceptions.RedisError; nothing is half-done then, but it may have been done."""
-        # Redis' msgpack knows one kind of string. What is not text (a stranger's body) comes back with its odd bytes
+        # Redis' msgpack knows one kind of string. What is not text (a foreign job's body) comes back with its odd bytes
         # escaped; what is no valid text going in (a file's name, an error's message) is spelled out, not refused.
         packed = msgpack.packb(payload, use_bin_type=False, unicode_errors="backslashreplace")
-        answer = await self._script(args=[PREFIXES, packed])
+        answer = await self._script(args=[packed])
         return msgpack.unpackb(answer, unicode_errors="surrogateescape")
+
+
+@cache
+def source(name: str) -> str:
+    """The Lua text of one script: the constants it uses, the parts it needs, and the script itself.
+
+    Args:
+        name: The script's file in `lua/` without its suffix, such as `run/claim`.
+    """
+    script = read(name)
+    parts = parts_of(script)
+    text = "".join(read(f"parts/{part}") for part in parts)
+    if "counters" in parts:
+        # What the script has counted is written once, after it.
+        text += f"local function run()\n{script}end\nlocal answer = run()\nwrite_counts()\nreturn answer\n"
+    else:
+        text += script
+    return _constants(text) + text
+
+
+@cache
+def read(name: str) -> str:
+    """The text of one file in `lua/`."""
+    return (FOLDER / f"{name}.lua").read_text(encoding="utf-8")
+
+
+def parts_of(text: str) -> list[str]:
+    """All parts that a script or part needs, each after those that it needs itself."""
+    found = {"arguments": None}
+    _collect(needs_of(text), found)
+    return list(found)
+
+
+def needs_of(text: str) -> list[str]:
+    """The parts that the first line of a script or part names."""
+    needs = NEEDS.match(text)
+    return needs[1].split() if needs else []
+
+
+def _collect(needs: Iterable[str], found: dict[str, None]) -> None:
+    for part in needs:
+        if part not in found:
+            _collect(needs_of(read(f"parts/{part}")), found)
+            found[part] = None
+
+
+def _constants(text: str) -> str:
+    """The table K, with the keys and times that the text uses, and no others."""
+    fields = (f"{name} = {_literal(SCRIPT_CONSTANTS[name])}" for name in sorted(set(CONSTANT.findall(text))))
+    return f"local K = {{ {', '.join(fields)} }}\n"
+
+
+def _literal(value: object) -> str:
+    match value:
+        case dict():
+            return "{ " + ", ".join(f"{name} = {_literal(one)}" for name, one in value.items()) + " }"
+        case tuple():
+            return "{ " + ", ".join(map(_literal, value)) + " }"
+        case _:
+            return json.dumps(value)

@@ -1,9 +1,5 @@
+-- needs: announcements counters lanes records
 -- How jobs end, and what hangs on their end.
-
--- The story of an attempt whose worker can no longer tell it.
-local function lapsed_attempt(number, worker, started_at)
-  return cjson.encode({ number = number, worker = worker, outcome = 'lapsed', started_at = tonumber(started_at), ended_at = now })
-end
 
 local close
 
@@ -73,6 +69,21 @@ local function close_batch(id, keep)
   end
 end
 
+-- The end of a job as an event. JSON that is in the record already is passed on as it is: Lua's own would lose nulls and digits.
+local SILENT = { event = true, delivery = true, cleanup = true, reconciliation = true }
+local function announce_end(id, job, state)
+  if SILENT[job.kind] or not job.notify and not is_heard(job.owner, 'job.' .. state) then return end
+  local said = redis.call('HMGET', K.job .. id, 'address', 'name', 'files', 'error', 'tally:succeeded', 'tally:failed', 'tally:cancelled',
+    'traceparent')
+  local jobs = job.kind == 'batch'
+    and string.format('{"succeeded":%d,"failed":%d,"cancelled":%d}', said[5] or 0, said[6] or 0, said[7] or 0)
+  local function member(name, json) return json and ',"' .. name .. '":' .. json or '' end
+  local data = '{"id":"' .. id .. '","kind":' .. cjson.encode(job.kind) .. ',"state":"' .. state .. '"'
+    .. member('name', said[2] and cjson.encode(said[2])) .. ',"created_at":' .. job.created_at
+    .. ',"finished_at":' .. string.format('%.0f', now) .. member('files', said[3]) .. member('error', said[4]) .. member('jobs', jobs) .. '}'
+  announce(job.owner, 'job.' .. state, data, said[1], job.notify, said[8])
+end
+
 -- The end of a job, however it came: record, indexes, ARQ's keys, those who wait, and the event, together.
 -- job: as read; fields: name, value, … for the record.
 -- value: what ARQ's result carries, as msgpack (Lua's own would lose nulls and empty objects), or [code, message] if it did not succeed.
@@ -88,9 +99,9 @@ function close(id, job, attempt, state, value, keep, fields)
   count('ended', kind, state)
   if state == 'failed' then count('errors', kind, label(type(value) == 'table' and value[1] or 'failed')) end
   if job.kind ~= 'batch' then
-    local of = ends[job.queue] or {}
+    local of = ended_jobs[job.queue] or {}
     of[state] = (of[state] or 0) + 1
-    ends[job.queue] = of
+    ended_jobs[job.queue] = of
   end
   redis.call('ZREM', K.arq_queue[job.queue], id)
   redis.call('DEL', K.arq_job .. id, K.arq_running .. id, K.arq_retry .. id)
@@ -103,9 +114,4 @@ function close(id, job, attempt, state, value, keep, fields)
   announce_end(id, job, state)
   if job.awaited then let_go_after(id, job, state) end
   if job.batch then close_batch(job.batch, keep) end
-end
-
-local function close_poison(id, job, attempt, keep, fields)
-  local message = 'Workers died under this job three times, the last time while it ran alone; it will not be run again.'
-  close_with_error(id, job, attempt, 'failed', 'poison', message, keep, fields)
 end

@@ -13,13 +13,6 @@ local function wake(queue)
   if redis.call('LLEN', list) < K.wake_cap then redis.call('RPUSH', list, 1) end
 end
 
--- Until when a lane is left alone, if it is. One that waits for its next start by its rate is parked too, which is not meant here.
-local function left_alone_until(queue, lane)
-  local until_ms = tonumber(redis.call('ZSCORE', K.parked .. queue, lane) or 0)
-  if until_ms == 0 or until_ms == tonumber(redis.call('HGET', K.lane .. queue .. ':' .. lane, 'next') or 0) then return nil end
-  return until_ms
-end
-
 -- A lane joins the round just before the lane that was served last: after those that have waited since, before those that had their turn.
 local function join_round(queue, lane)
   if redis.call('ZSCORE', K.parked .. queue, lane) then return end
@@ -32,15 +25,6 @@ local function enter_lane(id, queue, lane, score)
   redis.call('ZADD', K.arq_queue[queue], now + K.safety_ms, id)
   join_round(queue, lane)
   wake(queue)
-end
-
--- A lane that was parked is not any more.
-local function let_go(queue, lane)
-  redis.call('ZREM', K.parked .. queue, lane)
-  if redis.call('EXISTS', K.line .. queue .. ':' .. lane) == 1 then
-    join_round(queue, lane)
-    wake(queue)
-  end
 end
 
 -- A job leaves its lane, or the suspects, without being claimed.
@@ -66,22 +50,13 @@ local function wait_again(id, queue, lane, score, lapses)
   end
 end
 
--- How many of a lane's jobs may run at once (0: any number), by payload.lane_cap and receiver_cap. The limit of owners yields to a lane's
--- own, that of receivers is the most that one may ask for; a receiver that failed too often (trips) is probed by one job at a time.
-local function cap_of(lane, own, trips)
-  if trips then return 1 end
-  if string.sub(lane, 1, 6) == 'owner:' then return tonumber(own or payload.lane_cap) end
-  local cap = payload.receiver_cap
-  return own and (tonumber(own) < cap or cap == 0) and tonumber(own) or cap
-end
-
 -- Jobs of this lane that ended or went back make room: a full lane may join the round again, and so may as many of its owner's others
 -- that had to stand back because the owner had enough under way.
-local function leave_running(queue, lane, count, owner)
+local function leave_running(queue, lane, jobs, owner)
   local key = K.lane .. queue .. ':' .. lane
-  local left = redis.call('HINCRBY', key, 'running', -count)
+  local left = redis.call('HINCRBY', key, 'running', -jobs)
   if left <= 0 then redis.call('HDEL', key, 'running') end
-  local others = redis.call('SPOP', K.standing_back .. queue .. ':' .. owner, count)
+  local others = redis.call('SPOP', K.standing_back .. queue .. ':' .. owner, jobs)
   others[#others + 1] = lane
   for _, other in ipairs(others) do
     if redis.call('EXISTS', K.line .. queue .. ':' .. other) == 1 then

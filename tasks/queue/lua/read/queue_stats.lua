@@ -1,3 +1,4 @@
+-- needs: lane_limits lanes
 -- How the queues stand. Nothing is changed. payload: verb, and what the verb needs:
 --   queues: queues {name, …}, slots (of ends, the current one included), look (lanes of each queue that are asked for their oldest)
 --   lanes: queue, from {list, rank} (where to go on), limit, lane_cap and receiver_cap (as in claim.lua)

@@ -1,3 +1,4 @@
+-- needs: counters ending lanes lapses records
 -- A stock ARQ worker starts a job: it holds `arq:in-progress` already, so that no lease is needed, and none is renewed.
 -- A job that is said to run has lost its worker: whoever lives holds that key.
 -- payload: id, worker, keep. Answers {queue, kind, owner, params, attempt, tries, created_at, now, request_id,
@@ -7,15 +8,7 @@ local job = read(id)
 if not job then return cmsgpack.pack('unknown') end
 local state = job.state
 if state == 'running' then
-  local lapses = redis.call('HINCRBY', K.job .. id, 'lapses', 1)
-  count('attempts', label(job.kind), 'lapsed')
-  local fields = { 'attempt:' .. job.attempt, lapsed_attempt(job.attempt, job.worker, job.started_at) }
-  if lapses >= POISON_LAPSES then
-    leave_running(job.queue, job.lane, 1, job.owner)
-    close_poison(id, job, job.attempt, payload.keep, fields)
-    return cmsgpack.pack('failed')
-  end
-  redis.call('HSET', K.job .. id, unpack(fields))
+  if not lapse(id, job, payload.keep) then return cmsgpack.pack('failed') end
 elseif job.lost then
   close_lost(id, job, payload.keep)
   return cmsgpack.pack('failed')

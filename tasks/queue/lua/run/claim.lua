@@ -1,3 +1,4 @@
+-- needs: counters ending lane_limits lanes lapses records
 -- A worker asks for work: timers that are due are looked at, lanes take turns, and what can start now starts.
 -- payload: worker, idle (it runs nothing and has no end to write), queues {{name, free}, …}, lane_cap, receiver_cap and owner_cap (of deliveries; 0: none), keep.
 -- Answers {jobs, strangers, wait_ms, mode, now}: jobs {id, queue, kind, owner, params, attempt, tries, created_at, request_id,
@@ -22,19 +23,13 @@ local function cancelled(id)
   return aborting and redis.call('ZSCORE', K.arq_abort, id)
 end
 
--- The worker died: not the job's fault, so it uses up no try; but a job that kills its workers must not go on for ever.
-local function lapse(id, queue, job)
-  job.lapses = job.lapses + 1
-  leave_running(queue, job.lane, 1, job.owner)
-  count('attempts', label(job.kind), 'lapsed')
-  local attempt = { 'attempt:' .. job.attempt, lapsed_attempt(job.attempt, job.worker, job.started_at), 'lapses', job.lapses }
-  if job.lapses >= POISON_LAPSES then
-    close_poison(id, job, job.attempt, payload.keep, attempt)
-  else
-    redis.call('HSET', K.job .. id, 'state', 'queued', unpack(attempt))
-    set_state(id, job, 'queued')
-    wait_again(id, queue, job.lane, job.score, job.lapses)
-  end
+-- The job's worker died: it waits in its lane again, or among the suspects.
+local function take_back(id, job)
+  if not lapse(id, job, payload.keep) then return end
+  leave_running(job.queue, job.lane, 1, job.owner)
+  redis.call('HSET', K.job .. id, 'state', 'queued')
+  set_state(id, job, 'queued')
+  wait_again(id, job.queue, job.lane, job.score, job.lapses)
 end
 
 -- A timer is due: what it means depends on the state of its job.
@@ -60,7 +55,7 @@ local function look(id, queue, patience)
     redis.call('HDEL', K.job .. id, 'open')
     close_batch(id, payload.keep)
   elseif job.state == 'running' then
-    if now < patience then redis.call('ZADD', timers, patience, id) else lapse(id, queue, job) end
+    if now < patience then redis.call('ZADD', timers, patience, id) else take_back(id, job) end
   elseif job.state == 'queued' or job.state == 'scheduled' or job.state == 'retrying' then
     if cancelled(id) then
       leave_lane(id, queue, job.lane)

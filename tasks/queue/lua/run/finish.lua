@@ -1,3 +1,4 @@
+-- needs: blobs counters ending indexes lane_limits lanes records
 -- Attempts are over: ended, to be retried, or handed back. Whoever finds its job claimed by another changes nothing.
 -- payload: worker, keep, breaker {failures, pause_ms, max_pause_ms},
 -- outcomes {{id, attempt, verb, delay_ms, value, fields {name, value, …}, blobs {sha256, …}, last, well, pause_ms, bytes}, …};

@@ -1,3 +1,4 @@
+-- needs: changes
 -- How far a running job is. payload: id, worker, attempt, progress (JSON). Answers whether it is still this worker's job.
 local record = K.job .. payload.id
 local r = redis.call('HMGET', record, 'state', 'worker', 'attempt')

@@ -1,3 +1,4 @@
+-- needs: creation ending
 -- A batch to which jobs are added one by one: it is opened, and sealed when no more will come. payload: verb, id, owner, keep, and to
 -- open it fields {name, value, …}. Answers 'open' | 'sealed' (it was so already, too) | 'unknown'.
 local id = payload.id

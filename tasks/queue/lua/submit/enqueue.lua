@@ -1,3 +1,4 @@
+-- needs: blobs creation
 -- A submit: records, ARQ jobs, lanes or timers, indexes, idempotency key and wake signal together.
 -- payload: jobs {what `create` takes, …}, batch (id and fields {name, value, …} of one that they make) or nil,
 --          idempotency {key, content, ttl_ms} or nil, max_waiting, seen (of `swept`) or nil.

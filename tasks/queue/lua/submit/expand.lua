@@ -1,3 +1,4 @@
+-- needs: creation
 -- An event becomes deliveries. Their ids are derived from event and endpoint, so that whoever says it again adds nothing.
 -- payload: event, type, owner, keep_ms (of the event), deliveries {{id, endpoint, lane, shelves, always}, …}.
 -- An endpoint that is gone or disabled by now is passed over, unless the delivery is to be made `always`.

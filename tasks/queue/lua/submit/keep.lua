@@ -1,3 +1,4 @@
+-- needs: blobs
 -- An upload is written down, and needs its blob from now on. payload: id, blob, fields {name, value, …}, expires_at, seen (of `swept`) or nil.
 -- Answers {'kept'}, or {'swept', …}: look whether the blob is there, and say it again.
 local upload = K.upload .. payload.id

@@ -1,3 +1,4 @@
+-- needs: blobs
 -- A schedule is created, changed or deleted, or a line of the page is taken over; together with it its timer, its place in its owner's index
 -- and its hold on blobs.
 -- payload: verb, id, owner, and what the verb needs; due: milliseconds, or 'inf' for one that is paused (nil: as it is):

@@ -1,3 +1,4 @@
+-- needs: creation
 -- A schedule's time has come, or somebody runs it by hand: its job is made, or it is noted why not. Of all workers that say so one is first.
 -- payload: id, revision (the schedule's, as it was read), due and next (ms; nil: by hand), missed (whether what was due does not run any more),
 -- run_at (ms) and job (what `create` takes; nil: nothing runs), overlap ('skip' | 'allow'), max_waiting, system (the owner of the house's own lines), most (runs that are remembered).

@@ -1,15 +1,16 @@
+-- needs: announcements
 -- Alerts that hold are told when they begin, and when they are over. payload: holding {{key ('<alert> <subject>'), owners {…}, data (JSON)}, …}.
 -- Answers {fired {data, …}, resolved {data, …}}. What is told at the end is what was told at the beginning, so that its `id` fits.
 local fired, resolved, holds = {}, {}, {}
 
-local function tell(type, alert)
+local function announce_to_owners(type, alert)
   for _, owner in ipairs(alert.owners) do announce(owner, type, alert.data, false, false) end
 end
 
 for _, alert in ipairs(payload.holding) do
   holds[alert.key] = true
   if redis.call('HSETNX', K.alerts, alert.key, cjson.encode({ owners = alert.owners, data = alert.data })) == 1 then
-    tell('alert.fired', alert)
+    announce_to_owners('alert.fired', alert)
     fired[#fired + 1] = alert.data
   end
 end
@@ -17,7 +18,7 @@ for _, key in ipairs(redis.call('HKEYS', K.alerts)) do
   if not holds[key] then
     local alert = cjson.decode(redis.call('HGET', K.alerts, key))
     redis.call('HDEL', K.alerts, key)
-    tell('alert.resolved', alert)
+    announce_to_owners('alert.resolved', alert)
     resolved[#resolved + 1] = alert.data
   end
 end

@@ -1,3 +1,4 @@
+-- needs: arq blobs ending lanes records states
 -- The books are put right where something was torn out of them: a key that expired, was evicted or deleted, an older snapshot.
 -- payload: ids, lanes {{queue, lane}, …}, schedules {id, …}, queues {name, …}, owner (of jobs that have lost theirs), keep.
 -- Answers {what became of each id: 'fine' | 'mended' | 'closed' | 'dropped' | 'over', how many lanes were looked at, how many of them were

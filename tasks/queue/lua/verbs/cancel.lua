@@ -1,3 +1,4 @@
+-- needs: bulk ending indexes lanes records
 -- Somebody cancels a job. One that waits never starts; for one that runs, its worker is told by ARQ's own sign (`arq:abort`).
 -- payload: ids, keep, by (`for_each`). Answers for each 'unknown' | 'cancelled' | 'running' | the state in which it had ended.
 -- A batch takes no more jobs; those it has, whoever cancels it cancels too ('batch').

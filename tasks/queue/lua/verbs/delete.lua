@@ -1,3 +1,4 @@
+-- needs: bulk changes records
 -- Ended jobs are forgotten. Their bytes go with the next cleanup, for nobody needs them any more.
 -- payload: ids, by (`for_each`). Answers for each 'deleted' | 'unknown' | 'needed' (an event that is still being delivered, or a job whose
 -- end has not been told to all who wait for it) | the state of one that has not ended.

@@ -1,3 +1,4 @@
+-- needs: arq blobs bulk lanes records
 -- Ended jobs run anew, with all their tries; what waits for its next try has it now. Old attempts are kept.
 -- payload: ids, only {state → true} (nil: any), keep_event_ms, by (`for_each`). Answers for each 'reopened' | 'unknown' | 'expired' | the state in which it stays.
 -- A batch one of whose jobs runs anew has not ended.

@@ -1,3 +1,4 @@
+-- needs: lane_limits lanes
 -- A queue is paused or resumed, a lane is parked, let go or limited. payload: verb, queue, lane, and what the verb needs.
 local queue, lane = payload.queue, payload.lane
 local verb = payload.verb

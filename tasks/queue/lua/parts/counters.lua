@@ -1,8 +1,9 @@
+-- needs: states
 -- What is counted, for `/v1/queues` and `/metrics`, is added up here and written once, after the transition: a worker's batch of many jobs
 -- raises a few fields, not a few for each.
--- counts: what → kind → which → by how much more. moves: queue → state → by how many jobs more. ends: queue → state → jobs that ended.
+-- counts: what → kind → which → by how much more. moves: queue → state → by how many jobs more. ended_jobs: queue → state → jobs that ended.
 -- Tables in tables, since a joined name for each job would cost more than all the rest.
-local counts, moves, ends, labels = {}, {}, {}, {}
+local counts, moves, ended_jobs, labels = {}, {}, {}, {}
 
 local function add(tree, what, kind, which, by)
   local of = tree[what]
@@ -49,7 +50,6 @@ local function move(job, state, by)
   moves[job.queue] = of
 end
 
-local LIVE = { scheduled = true, queued = true, running = true, retrying = true }
 local function write_counts()
   for what, kinds in pairs(counts) do
     for kind, leaf in pairs(kinds) do
@@ -63,8 +63,8 @@ local function write_counts()
       if LIVE[state] and by ~= 0 then redis.call('HINCRBY', K.queue .. queue, 'in:' .. state, by) end
     end
   end
-  local slot = next(ends) and K.ends .. string.format('%.0f', math.floor(now / K.ends_slot_ms))
-  for queue, of in pairs(ends) do
+  local slot = next(ended_jobs) and K.ends .. string.format('%.0f', math.floor(now / K.ends_slot_ms))
+  for queue, of in pairs(ended_jobs) do
     for state, by in pairs(of) do
       if redis.call('HINCRBY', slot, queue .. ' ' .. state, by) == by then redis.call('PEXPIRE', slot, K.ends_ms) end
     end

@@ -1,0 +1,66 @@
+"""Each Lua script names the parts whose functions it uses, and is sent to Redis with no others."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tasks.queue.redis_keys import SCRIPT_CONSTANTS
+from tasks.queue.script import CONSTANT, FOLDER, needs_of, parts_of, read, source
+
+FILES = sorted(path.relative_to(FOLDER).with_suffix("").as_posix() for path in FOLDER.rglob("*.lua"))
+PARTS = [name.removeprefix("parts/") for name in FILES if name.startswith("parts/")]
+SCRIPTS = [name for name in FILES if not name.startswith("parts/")]
+NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
+
+
+def code(text: str) -> str:
+    """Without comments, and with nothing in its strings."""
+    return re.sub(r"'(?:[^'\\]|\\.)*'", "''", re.sub(r"--.*", "", text))
+
+
+def defined(text: str) -> set[str]:
+    """The names that a part defines for those who need it."""
+    found = re.findall(r"^local (?:function )?([\w, ]+)", code(text), re.MULTILINE)
+    return {name.strip() for names in found for name in names.split(",")}
+
+
+HOME = {name: part for part in PARTS for name in defined(read(f"parts/{part}"))}
+
+
+def used(text: str, own: str | None = None) -> list[str]:
+    """The parts whose names occur in a text."""
+    return sorted({HOME[name] for name in NAME.findall(code(text)) if name in HOME} - {own, "arguments"})
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_script_names_the_parts_that_it_uses_and_no_others(name: str) -> None:
+    text = read(name)
+    own = Path(name).name if name.startswith("parts/") else None
+    assert needs_of(text) == used(text, own)
+
+
+def test_no_two_parts_define_the_same_name() -> None:
+    assert len(HOME) == sum(len(defined(read(f"parts/{part}"))) for part in PARTS)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_comes_after_those_that_it_needs(part: str) -> None:
+    order = parts_of(f"-- needs: {part}\n")
+    assert order[-1] == part
+    for place, name in enumerate(order):
+        assert set(needs_of(read(f"parts/{name}"))) <= set(order[:place])
+
+
+def test_every_part_is_needed_by_some_script() -> None:
+    assert {part for name in SCRIPTS for part in parts_of(read(name))} == set(PARTS)
+
+
+def test_a_small_script_carries_little() -> None:
+    assert parts_of(read("run/renew")) == ["arguments"]
+    assert len(source("run/renew")) < 2_000
+    assert len(source("run/progress")) < 2_000
+
+
+def test_every_constant_is_used_by_some_script() -> None:
+    assert {name for file in FILES for name in CONSTANT.findall(code(read(file)))} == SCRIPT_CONSTANTS.keys()

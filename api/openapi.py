@@ -1,4 +1,4 @@
-"""The OpenAPI document, as FastAPI makes it, with what FastAPI does not know of us."""
+"""The OpenAPI document: FastAPI's, plus the models and the security that FastAPI cannot see."""
 
 from typing import Any
 
@@ -19,7 +19,8 @@ from api.webhooks.events import EventRequest
 from tasks.report.spec.document import Spec
 
 SUMMARY = (
-    "Thumbnails, reports and webhooks in the background: submit, wait for the job or be told, download the results."
+    "Image thumbnails, PDF reports and webhooks as background jobs: submit a job, wait for it or get a webhook, and "
+    "download the results."
 )
 RAW_MODELS = (
     ImageRequest,
@@ -36,13 +37,13 @@ RAW_MODELS = (
     ScheduleRequest,
     ScheduleChange,
 )
-"""What the endpoints read, or write, themselves, so that FastAPI does not know the models."""
+"""Models that the endpoints parse or write themselves, so that FastAPI does not find them in the signatures."""
 COMPONENT = "#/components/schemas/{model}"
 FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
 
 
 def describe(app: FastAPI) -> None:
-    """Make `app` serve our document. It is made once, when first asked for."""
+    """Make `app` serve this document. It is built once, at the first request for it."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -64,8 +65,8 @@ def describe(app: FastAPI) -> None:
 
 
 def _lock(document: dict[str, Any]) -> None:
-    """The door (`api.http.auth`) is not FastAPI's, which therefore does not know which addresses it protects."""
-    about = "A key of API_KEYS. Without any, every request is the owner `dev`'s."
+    """Mark the operations that need an API key: FastAPI does not know the middleware that checks it."""
+    about = "One of the keys in API_KEYS. While API_KEYS is empty, every request runs as the owner `dev`."
     document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": about}}
     for place, path in document["paths"].items():
         if place.startswith(PROTECTED):
@@ -74,7 +75,7 @@ def _lock(document: dict[str, Any]) -> None:
 
 
 def _correct(responses: dict[str, Any]) -> None:
-    """Errors are problems, by their own media type; that FastAPI would answer 422 in a way of its own is not so."""
+    """Document errors as `application/problem+json`, and drop the 422 response that FastAPI adds by itself."""
     for status, response in list(responses.items()):
         if FASTAPIS_OWN[0] in str(response):
             del responses[status]

@@ -1,4 +1,4 @@
-"""The door: everything under `/v1` needs a key, so that no endpoint can forget to ask for one."""
+"""Authentication: every path under `/v1/` needs an API key, so that no endpoint can forget to require one."""
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -13,7 +13,7 @@ SCHEME = "bearer "
 
 
 class AuthMiddleware:
-    """ASGI middleware. Sets `scope["owner"]`, or answers 401 before a byte of the body is read."""
+    """ASGI middleware. Sets `scope["owner"]`, or responds with 401 before the body is read."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -30,7 +30,7 @@ class AuthMiddleware:
 
 
 def bearer_of(headers: Headers) -> str | None:
-    """The key that a request carries."""
+    """The API key in the Authorization header, or None."""
     authorization = headers.get("authorization", "")
     if authorization[: len(SCHEME)].lower() != SCHEME:
         return None

@@ -1,6 +1,5 @@
-"""What every request passes on its way in and out.
-
-It gets an id, its answer gets the security headers, and what nobody foresaw becomes a problem too.
+"""The outermost middleware: request ids, security headers, a log line and a span for each request, and a problem
+response for unexpected exceptions.
 """
 
 import itertools
@@ -21,18 +20,17 @@ from tasks.telemetry import tracing
 log = structlog.get_logger()
 
 SANE_ID = re.compile(r"[\w.:/+=@-]{1,128}", re.ASCII)
-"""Request ids of others that we take over; they end up in headers, logs and records."""
+"""Client-sent request ids that are accepted. They are written to headers, logs and records."""
 
 
 def _new_ids() -> Iterator[str]:
-    """Ids that no other process and no other start of this one gives out. Nobody has to be unable to guess them."""
+    """Ids that are unique across processes and restarts. They need not be unpredictable."""
     start = f"{time.time_ns() // 1000:x}-{os.getpid():x}"
     return (f"{start}-{number:x}" for number in itertools.count(1))
 
 
 class RequestMiddleware:
-    """ASGI middleware. Sets `scope["request_id"]`, binds it for the log lines of the request, and writes one of its
-    own for each."""
+    """ASGI middleware. Sets `scope["request_id"]`, binds it to the request's log lines, and logs each request."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -50,7 +48,7 @@ class RequestMiddleware:
         bind_contextvars(request_id=request_id)
         status: int | None = None
 
-        async def answer(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -65,34 +63,34 @@ class RequestMiddleware:
             if traceparent := tracing.current():
                 bind_contextvars(trace_id=tracing.trace_id_of(traceparent))
             try:
-                await self._app(scope, receive, answer)
+                await self._app(scope, receive, send_with_headers)
             except Exception:
                 log.exception("api.fault", method=scope["method"], path=_template(scope))
                 if status is not None:
-                    raise  # the server then breaks the connection off, so that nobody takes half an answer for a whole
+                    raise  # the server then closes the connection, so that the client notices the incomplete response
                 response = problem(
-                    Request(scope), "internal", "Something broke on our side. Tell us the request id if it stays so."
+                    Request(scope), "internal", "An unexpected error happened. If it persists, report the request id."
                 )
-                await response(scope, receive, answer)
+                await response(scope, receive, send_with_headers)
             finally:
-                _tell(scope, step, status, time.perf_counter() - began)
+                _log_request(scope, step, status, time.perf_counter() - began)
 
 
 def _entry(scope: Scope, headers: Headers) -> tracing.Step:
-    """The request as a step of the trace that its sender is in, if they say so in one valid header."""
+    """A span for the request. It joins the client's trace if there is exactly one valid traceparent header."""
     given = headers.getlist("traceparent")
     traceparent = tracing.parse(given[0]) if len(given) == 1 else None
     return tracing.entry(traceparent, scope["method"], "server", {"http.request.method": scope["method"]})
 
 
 def _template(scope: Scope) -> str | None:
-    """The address as the API's pages write it, without what stands in its place; None where there is none."""
+    """The route's path template, such as `/v1/jobs/{job_id}`; None if no route matched."""
     path: str | None = getattr(scope.get("route"), "path", None)
     return path
 
 
-def _tell(scope: Scope, step: tracing.Step, status: int | None, seconds: float) -> None:
-    """What became of the request. status: None where the sender was gone first. The code is a problem's."""
+def _log_request(scope: Scope, step: tracing.Step, status: int | None, seconds: float) -> None:
+    """Log the request and finish its span. status: None if the client disconnected first."""
     method, path = scope["method"], _template(scope)
     facts = {"method": method, "path": path, "status": status, "ms": round(1000 * seconds, 1)}
     facts |= {name: scope[name] for name in ("owner", "code") if name in scope}

@@ -1,4 +1,4 @@
-"""JSON bodies: small ones, or refused before they are parsed."""
+"""JSON bodies, limited in size before they are parsed."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -18,52 +18,76 @@ JSON_TYPE = "application/json"
 
 
 def documented_body(model: type[BaseModel], *, required: bool = True, **examples: tuple[str, Any]) -> dict[str, Any]:
-    """The body of an endpoint that reads it itself. examples: name → summary and value."""
+    """The OpenAPI request body of an endpoint that reads its body itself.
+
+    Args:
+        model: The model of the body.
+        required: Whether the body may be left out.
+        examples: By name, an example's summary and value.
+    """
     named = {name: {"summary": summary, "value": value} for name, (summary, value) in examples.items()}
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     return {"requestBody": {"required": required, "content": {JSON_TYPE: {"schema": schema, "examples": named}}}}
 
 
 async def whole(headers: Headers, body: AsyncIterator[bytes], limit: int) -> bytes:
-    """A body of at most `limit` bytes. Raises: Refusal `too_large`."""
+    """Read a body of at most `limit` bytes.
+
+    Raises:
+        Refusal: `too_large`.
+    """
     check_length(headers.get("content-length"), limit)
     return b"".join([chunk async for chunk in counted(body, limit)])
 
 
 async def receive(request: Request, model: type[M], limit: int) -> M:
-    """A JSON body of at most `limit` bytes, as `model` reads it; one that is empty is an empty object.
+    """Read a JSON body of at most `limit` bytes as `model`. An empty body counts as an empty object.
 
-    Raises: Refusal `unsupported_media_type`, `too_large`, `invalid_request`, and what validators of `model` raise.
+    Raises:
+        Refusal: `unsupported_media_type`, `too_large`, `invalid_request`, and those of the validators of `model`.
     """
     return read(await receive_text(request, limit), model)
 
 
 async def receive_text(request: Request, limit: int) -> bytes:
-    """A JSON body of at most `limit` bytes, as it came; one that is empty is an empty object.
+    """Read the bytes of a JSON body of at most `limit` bytes. An empty body counts as an empty object.
 
-    Raises: Refusal `unsupported_media_type`, `too_large`.
+    Raises:
+        Refusal: `unsupported_media_type`, `too_large`.
     """
     content_type = request.headers.get("content-type", JSON_TYPE)
     if content_type.partition(";")[0].strip().lower() != JSON_TYPE:
-        raise Refusal("unsupported_media_type", f"Send {JSON_TYPE}; not {content_type}.", field="Content-Type")
+        raise Refusal(
+            "unsupported_media_type", f"Send {JSON_TYPE}. The Content-Type was {content_type!r}.", field="Content-Type"
+        )
     async with aclosing(request.stream()) as body:
         return await whole(request.headers, body, limit) or b"{}"
 
 
 def read(text: bytes | str, model: type[M], field: str = "body") -> M:
-    """JSON as `model` reads it. field: what to name where the whole is at fault.
+    """Parse JSON as `model`.
 
-    Raises: Refusal `invalid_request`, and what validators of `model` raise.
+    Args:
+        text: The JSON.
+        model: The model.
+        field: The field to name if the whole text is at fault.
+
+    Raises:
+        Refusal: `invalid_request`, and those of the validators of `model`.
     """
     try:
         said: Any = from_json(text, allow_inf_nan=False)
     except ValueError as error:
-        raise Refusal("invalid_request", f"{field}: it is no JSON that we read: {error}.", field=field) from error
+        raise Refusal("invalid_request", f"The {field} is not valid JSON: {error}.", field=field) from error
     return validated(said, model, field)
 
 
 def validated(said: Any, model: type[M], field: str) -> M:
-    """What was said, as `model` has it. Raises: Refusal `invalid_request`, and what validators of `model` raise."""
+    """Validate parsed JSON as `model`.
+
+    Raises:
+        Refusal: `invalid_request`, and those of the validators of `model`.
+    """
     try:
         return model.model_validate(said)
     except ValidationError as error:

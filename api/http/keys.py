@@ -1,4 +1,4 @@
-"""API keys: who is asking."""
+"""API keys and their owners."""
 
 import hmac
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from tasks.settings import OPEN_OWNER
 
 
 class Keys:
-    """The keys of all owners, as digests. Without any, the API is open."""
+    """The API keys of all owners, kept as SHA-256 digests. Without any key, the API is open to everyone."""
 
     def __init__(self, keys: Iterable[tuple[str, SecretStr]]) -> None:
         self._digests = [(sha256(key.get_secret_value().encode()).digest(), owner) for owner, key in keys]
@@ -24,14 +24,22 @@ class Keys:
         return len(self._digests)
 
     def owner_of(self, key: str | None) -> str:
-        """The owner behind a key; `dev` in open mode. Raises: Refusal `unauthorized`."""
+        """The owner of a key; `dev` in open mode.
+
+        Raises:
+            Refusal: `unauthorized`.
+        """
         if self.open:
             return OPEN_OWNER
         if key is None:
-            raise Refusal("unauthorized", "Send your API key as `Authorization: Bearer <key>`.", field="Authorization")
+            raise Refusal(
+                "unauthorized",
+                "The request has no API key. Send it as `Authorization: Bearer <key>`.",
+                field="Authorization",
+            )
         digest = sha256(key.encode()).digest()
-        # Every key is compared, and in constant time: how long it takes tells nothing about which came close.
+        # Every key is compared, each in constant time, so that the duration reveals nothing about the keys.
         owners = [owner for known, owner in self._digests if hmac.compare_digest(known, digest)]
         if not owners:
-            raise Refusal("unauthorized", "This API key is not known here; check it for typos.", field="Authorization")
+            raise Refusal("unauthorized", "This API key is unknown. Check it for typos.", field="Authorization")
         return owners[0]

@@ -1,4 +1,4 @@
-"""A multipart form, read part by part while it arrives."""
+"""A streaming parser for multipart forms: parts are read while they arrive."""
 
 import logging
 from collections import deque
@@ -14,26 +14,27 @@ from tasks.refusal import Refusal
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-# It logs each malformed form as a warning; the sender gets it as an answer.
+# The library logs a warning for each malformed form; here the client gets an error response instead.
 logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The head of a part: the field's name and, if the part is a file, the file's name (maybe empty)."""
+    """The headers of a part: the field's name and, for a file, the file's name (possibly empty)."""
 
     field: str
     filename: str | None
 
 
 class _End:
-    """A part is over."""
+    """Marks the end of a part."""
 
 
 class Multipart:
-    """Pulls a form out of a body, no more of it at a time than the body's next chunk.
+    """Parses a form from the chunks of a body, and buffers at most one chunk.
 
-    Every method raises: Refusal `invalid_request` for what is no such form or ends early; whatever `body` raises.
+    Raises:
+        Refusal: From every method: `invalid_request` if the form is malformed or incomplete, and those of `body`.
     """
 
     def __init__(self, body: AsyncIterator[bytes], content_type: str) -> None:
@@ -62,14 +63,14 @@ class Multipart:
             raise _malformed(str(error)) from error
 
     async def next_part(self) -> Part | None:
-        """The next part's head, skipping what is left of this one; None after the last, when the body has ended too."""
+        """Skip the rest of the current part and return the next one; None at the end of the body."""
         while True:
             event = await self._next()
             if event is None or isinstance(event, Part):
                 return event
 
     async def data(self) -> AsyncIterator[bytes]:
-        """The bytes of the part whose head was given out last."""
+        """The bytes of the current part."""
         while (event := await self._next()) is not None and isinstance(event, bytes):
             yield event
 
@@ -101,7 +102,7 @@ class Multipart:
         self._header = self._value = b""
 
     def _on_headers_finished(self) -> None:
-        # The parser reads bytes as latin-1 and gives latin-1 back: browsers' UTF-8 goes through unharmed.
+        # The parser decodes and encodes as latin-1, so the UTF-8 that browsers send stays unchanged.
         options = parse_options_header(self._disposition)[1]
         if b"name" not in options:
             raise _malformed("a part has no name")
@@ -123,4 +124,6 @@ def _text(value: bytes) -> str:
 
 
 def _malformed(why: str) -> Refusal:
-    return Refusal("invalid_request", f"The body is no multipart form as its Content-Type says: {why}.", field="body")
+    return Refusal(
+        "invalid_request", f"The body is not a valid multipart form: {why}. Send the form again.", field="body"
+    )

@@ -1,4 +1,4 @@
-"""Every error as an RFC 9457 problem, in one shape, whoever raised it."""
+"""Error responses: every error is an RFC 9457 problem."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,7 +21,7 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = {"unavailable": 2, "queue_full": 10}
 
 REFUSED = 422
-"""The status of every code that is not in STATUS: the request was understood, and what it asks for cannot be done."""
+"""The status of every code that is not in STATUS: the request was understood, but cannot be carried out."""
 STATUS = {
     "unauthorized": 401,
     "forbidden": 403,
@@ -57,22 +57,24 @@ _CODE_OF_STATUS = {404: "not_found", 405: "method_not_allowed"}
 
 
 class Problem(BaseModel):
-    """An error (RFC 9457). `code` is for programs, `detail` for people."""
+    """An error response (RFC 9457). `code` is for programs, `detail` for people."""
 
     model_config = ConfigDict(extra="allow")
 
     type: str = Field(description="A stable URN made from the code.", examples=["urn:pressroom:problem:too_large"])
     title: str = Field(description="What the code means.")
-    status: int
-    detail: str = Field(description="What happened here, and what to do.")
-    code: str = Field(examples=["too_large"])
-    request_id: str = Field(description="As in the X-Request-Id header; it finds the request in our logs.")
-    field: str | None = Field(None, description="The field of the request that is at fault, dotted.")
-    limit: float | int | None = Field(None, description="The limit that was passed.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What happened, and what to do.")
+    code: str = Field(description="A stable code for programs.", examples=["too_large"])
+    request_id: str = Field(
+        description="The request's id, as in the X-Request-Id header. Give it when you report a problem."
+    )
+    field: str | None = Field(None, description="The path of the request field at fault, such as `variants.0.width`.")
+    limit: float | int | None = Field(None, description="The limit that was exceeded.")
 
 
 def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of an endpoint that may refuse with these codes, and with those that any endpoint may."""
+    """The OpenAPI `responses` of an endpoint that may refuse with these codes, or with those of any endpoint."""
     by_status: dict[int | str, dict[str, Any]] = {}
     for code in (*codes, "unavailable"):
         entry = by_status.setdefault(STATUS.get(code, REFUSED), {"model": Problem, "description": ""})
@@ -90,9 +92,19 @@ def problem(
     headers: Mapping[str, str] | None = None,
     **more: Any,
 ) -> Response:
-    """The answer for a code of `tasks.refusal.CODES`. more: extension members."""
+    """Build an error response.
+
+    Args:
+        request: The request.
+        code: A code of `tasks.refusal.CODES`.
+        detail: What happened, and what to do.
+        field: The path of the request field at fault.
+        limit: The limit that was exceeded.
+        headers: Additional headers.
+        more: Extension members of the problem.
+    """
     status = STATUS.get(code, REFUSED)
-    request.scope["code"] = code  # for the line of `api.http.edge`
+    request.scope["code"] = code  # for the log line of `api.http.edge`
     body = Problem(
         type=f"urn:pressroom:problem:{code}",
         title=CODES[code],
@@ -113,8 +125,8 @@ def problem(
 
 
 def problem_of(request: Request, refusal: Refusal) -> Response:
-    """The answer for a refusal."""
-    # RFC 9110 wants to be told how many bytes there are.
+    """The error response for a refusal."""
+    # RFC 9110 asks for the size of the file.
     headers = {"Content-Range": f"bytes */{refusal.limit}"} if refusal.code == "range_not_satisfiable" else None
     return problem(request, refusal.code, refusal.message, field=refusal.field, limit=refusal.limit, headers=headers)
 
@@ -143,16 +155,16 @@ async def _unavailable(request: Request, error: Exception) -> Response:
     return problem(
         request,
         "unavailable",
-        f"{what} does not answer. Try again in a moment; with an Idempotency-Key nothing is done twice.",
+        f"{what} does not respond. Try again in a moment. With an Idempotency-Key nothing is done twice.",
     )
 
 
-async def _gone(request: Request, error: Exception) -> Response:  # noqa: ARG001 - nobody reads this answer
+async def _gone(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the client is gone
     return Response(status_code=400)
 
 
 def install(app: FastAPI) -> None:
-    """Make every error of `app` a problem. What nobody foresaw is `api.http.edge`'s."""
+    """Make every error of `app` a problem response. `api.http.edge` handles unexpected exceptions."""
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)

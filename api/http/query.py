@@ -1,4 +1,4 @@
-"""The query of a request: a parameter that we do not know is a mistake, not a wish to pass over."""
+"""Query parameters. Unknown parameters are refused, because they are most likely misspelt."""
 
 from functools import cache
 from typing import Any, TypeVar

@@ -1,4 +1,4 @@
-"""Byte ranges and conditions of a download (RFC 9110 §13, §14)."""
+"""Byte ranges and conditional requests of downloads (RFC 9110 §13, §14)."""
 
 import re
 
@@ -8,10 +8,18 @@ _RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.IGNOREC
 
 
 def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """The part [start, end) of `size` bytes that a Range header asks for; None is all of it.
+    """Parse a Range header.
 
-    Several ranges, and what is no range of bytes, are answered with the whole file, as the RFC lets us.
-    Raises: Refusal `range_not_satisfiable`.
+    Args:
+        header: The header's value, or None.
+        size: The size of the file in bytes.
+
+    Returns:
+        The range [start, end) in bytes; None for the whole file. Multiple ranges and other units are ignored, as the
+        RFC allows.
+
+    Raises:
+        Refusal: `range_not_satisfiable`.
     """
     match = _RANGE.fullmatch(header or "")
     if match is None or match.groups() == ("", ""):
@@ -25,7 +33,10 @@ def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
             return None
     if start >= end:
         raise Refusal(
-            "range_not_satisfiable", f"The file has {size} bytes; ask for some of these.", field="Range", limit=size
+            "range_not_satisfiable",
+            f"The file has {size} bytes. Request a range within them.",
+            field="Range",
+            limit=size,
         )
     return start, end
 

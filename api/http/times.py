@@ -1,4 +1,4 @@
-"""Times as requests give them and answers tell them."""
+"""Times as requests and responses write them."""
 
 from datetime import UTC, datetime
 

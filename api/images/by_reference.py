@@ -24,34 +24,48 @@ from tasks.uploads.store import find_upload
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A picture that is fetched later. name: the last part of its address, for people to recognise."""
+    """An image that a worker downloads later. name: the last part of its URL path, to show to people."""
 
     url: str
     name: str | None
 
 
 class ImageRequest(BaseModel):
-    """A picture that was uploaded before, or that is to be fetched: one of the two."""
+    """An image that was uploaded before, or that is downloaded from a URL: exactly one of the two."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"oneOf": [{"required": ["upload"]}, {"required": ["url"]}]}
     )
 
-    upload: str | None = Field(None, pattern="^[0-9a-f]{32}$", description="Of `POST /v1/uploads`.")
-    url: str | None = Field(
-        None, max_length=MAX_URL_CHARS, description="A public address that answers with the picture, without redirects."
+    upload: str | None = Field(
+        None, pattern="^[0-9a-f]{32}$", description="The id of an upload from `POST /v1/uploads`."
     )
-    variants: str | list[dict[str, object]] | None = Field(None, description="A preset's name, or a list of variants.")
+    url: str | None = Field(
+        None, max_length=MAX_URL_CHARS, description="A public URL that returns the image without a redirect."
+    )
+    variants: str | list[dict[str, object]] | None = Field(
+        None, description="The name of a preset, or a list of variants."
+    )
     notify: Member | None = None
 
 
 async def receive_named(
     request: Request, body: AsyncIterator[bytes], caller: Caller, chosen: tuple[Variant, ...] | None
 ) -> tuple[list[Upload | Remote], tuple[Variant, ...], str | None]:
-    """The picture that a JSON body names, its variants, and whom to notify. chosen: the variants of the query.
+    """Read a JSON body that names an image.
 
-    Raises: Refusal `invalid_request`, `invalid_params`, `not_found`, `too_large`, `unsupported_format`, `invalid_url`,
-    `address_refused`, and what `api.jobs.notify.encrypted_notify` raises.
+    Args:
+        request: The request.
+        body: Its body.
+        context: The resources of the process.
+        chosen: The variants from the query, used if the body has none.
+
+    Returns:
+        The image, its variants, and the encrypted `notify` option.
+
+    Raises:
+        Refusal: `invalid_request`, `invalid_params`, `not_found`, `too_large`, `unsupported_format`, `invalid_url`,
+            `address_refused`, and those of `api.jobs.notify.encrypted_notify`.
     """
     asked = read(await whole(request.headers, body, caller.context.settings.max_params_bytes), ImageRequest)
     if asked.variants is not None:
@@ -64,26 +78,31 @@ async def _picture(caller: Caller, asked: ImageRequest) -> Upload | Remote:
     if asked.upload is not None and asked.url is None:
         return await _find(caller, asked.upload)
     if asked.url is not None and asked.upload is None:
-        # Its form is judged at once; where it leads, by the worker with every connection.
+        # Only the form of the URL is checked here; the worker checks the IP address of every connection it opens.
         caller.context.addresses.check(asked.url)
         return Remote(asked.url, clean(unquote(urlsplit(asked.url).path)))
-    raise Refusal("invalid_request", "upload: give either an upload or a url.", field="upload")
+    raise Refusal("invalid_request", "Send exactly one of the fields 'upload' and 'url'.", field="upload")
 
 
 async def _find(caller: Caller, upload_id: str) -> Upload:
     context = caller.context
     found, limit = await find_upload(context.redis, caller.owner, upload_id), context.settings.max_upload_bytes
     if found is None:
-        raise Refusal("not_found", f"You have no upload {upload_id!r} (any more); upload it anew.", field="upload")
+        raise Refusal(
+            "not_found", f"Upload {upload_id!r} was not found or has expired. Upload it again.", field="upload"
+        )
     if found.blob.bytes > limit:
-        raise Refusal("too_large", f"A picture has at most {limit} bytes; this has more.", field="upload", limit=limit)
+        raise Refusal(
+            "too_large",
+            f"The upload is larger than the limit for an image of {limit} bytes. Send a smaller image.",
+            field="upload",
+            limit=limit,
+        )
     try:
         head = b"".join([chunk async for chunk in context.storage.read(found.blob.sha256, 0, HEAD_BYTES)])
         type_of(head)
     except BlobMissing as error:
-        raise Refusal(
-            "expired", "The upload has been removed from the storage; upload it anew.", field="upload"
-        ) from error
+        raise Refusal("expired", "The upload was removed from the storage. Upload it again.", field="upload") from error
     except Refusal as refusal:
         refusal.field = "upload"
         raise

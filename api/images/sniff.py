@@ -1,4 +1,4 @@
-"""A first look at what is sent: what is clearly no picture is refused at the door. The sandbox has the last word."""
+"""Detect the image format from the first bytes, to refuse other files early. The sandbox checks the whole file."""
 
 import re
 
@@ -19,13 +19,18 @@ _TYPES = {media_type: re.compile(beginning, re.DOTALL) for media_type, beginning
 
 
 def type_of(head: bytes) -> str:
-    """The media type of a file that begins with `head` (HEAD_BYTES, or all there is), whatever it is called.
+    """The media type of an image file.
 
-    Raises: Refusal `unsupported_format`.
+    Args:
+        head: The file's first HEAD_BYTES bytes or more, or all of a shorter file.
+
+    Raises:
+        Refusal: `unsupported_format`.
     """
     for media_type, beginning in _TYPES.items():
         if beginning.match(head):
             return media_type
     raise Refusal(
-        "unsupported_format", "The file is no picture that we read; send JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP."
+        "unsupported_format",
+        "The file is not an image in a supported format. Send JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP.",
     )

@@ -1,4 +1,4 @@
-"""Submitting pictures: `POST /v1/images`."""
+"""Submit images: `POST /v1/images`."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
@@ -51,49 +51,49 @@ REFUSALS = (
 
 OWN_VARIANTS = '[{"name": "card", "width": 320, "height": 180, "fit": "cover", "format": "webp"}]'
 FILE: dict[str, Any] = {"type": "string", "contentMediaType": "application/octet-stream"}
-# The body is streamed, so FastAPI sees no model of it; a file stands for itself by its name in the examples.
+# The body is streamed, so FastAPI has no model of it. In the examples, a file's name stands for its content.
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "One picture as it is, a form with one or several, the id of an upload, or the address of a "
-        "picture. Its format is told by its content.",
+        "description": "One image as raw bytes, a form with one or more images, or JSON with the id of an upload or "
+        "the URL of an image. The format is detected from the content.",
         "content": {
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
                     "required": ["file"],
                     "properties": {
-                        "file": {"type": "array", "items": FILE, "description": "One part for each picture."},
-                        "variants": {"type": "string", "description": "As the query parameter."},
-                        "notify": {"type": "string", "description": "As the query parameter."},
+                        "file": {"type": "array", "items": FILE, "description": "One part for each image."},
+                        "variants": {"type": "string", "description": "The same as the query parameter."},
+                        "notify": {"type": "string", "description": "The same as the query parameter."},
                     },
                 },
                 "examples": {
-                    "one": {"summary": "One picture", "value": {"file": ["photo.jpg"]}},
+                    "one": {"summary": "One image", "value": {"file": ["photo.jpg"]}},
                     "several": {
-                        "summary": "Several pictures, variants of your own",
+                        "summary": "Several images with custom variants",
                         "value": {"file": ["photo.jpg", "logo.png"], "variants": OWN_VARIANTS},
                     },
                 },
             },
-            "image/*": {"schema": FILE, "examples": {"jpeg": {"summary": "A picture", "value": "photo.jpg"}}},
+            "image/*": {"schema": FILE, "examples": {"jpeg": {"summary": "An image", "value": "photo.jpg"}}},
             "application/octet-stream": {
                 "schema": FILE,
-                "examples": {"any": {"summary": "A picture", "value": "logo.png"}},
+                "examples": {"any": {"summary": "An image", "value": "logo.png"}},
             },
             JSON_TYPE: {
                 "schema": {"$ref": "#/components/schemas/ImageRequest"},
                 "examples": {
                     "upload": {
-                        "summary": "A picture that is here already",
+                        "summary": "An image that was uploaded before",
                         "value": {"upload": EXAMPLE_UPLOAD, "variants": "avatar"},
                     },
                     "url": {
-                        "summary": "A picture that is fetched from its address",
+                        "summary": "An image that is downloaded from a URL",
                         "value": {"url": "https://example.com/photos/cat.jpg", "variants": "avatar"},
                     },
                     "notify": {
-                        "summary": "With whom to tell when it is done",
+                        "summary": "An image with a notification at the end",
                         "value": {"upload": EXAMPLE_UPLOAD, "notify": {"url": EXAMPLE_URL}},
                     },
                 },
@@ -104,26 +104,26 @@ BODY: dict[str, Any] = {
 
 
 class ImageOptions(SubmitOptions):
-    """What the address may say of pictures."""
+    """The query parameters of `POST /v1/images`."""
 
-    variants: str | None = Field(None, examples=["avatar", OWN_VARIANTS])
-    name: str | None = Field(
-        None, max_length=255, description="The file's name, for a body that is the picture itself."
+    variants: str | None = Field(
+        None, description="The name of a preset, or a JSON list of variants.", examples=["avatar", OWN_VARIANTS]
     )
+    name: str | None = Field(None, max_length=255, description="The file's name, for a body that is the image itself.")
 
 
 @router.post(
     "",
     status_code=202,
     operation_id="submit_images",
-    summary="Submit pictures",
+    summary="Submit images",
     response_model=Job | Batch,
-    response_description="One picture: its job. Several: a `batch`, and `jobs`, one each, in order. `Location` has the "
-    "address of the job, or of the batch, whose record counts its jobs and ends with the last of them.",
+    response_description="For one image: its job. For several: a `batch`, and `jobs` with one job for each image, in "
+    "order. `Location` has the path of the job or of the batch, which ends with its last job.",
     responses={
         200: {
             "model": Job | Batch,
-            "description": "This Idempotency-Key was used before, with the same content: the job as it is now.",
+            "description": "This Idempotency-Key was already used with the same content. The existing job.",
         },
         **documented(*REFUSALS),
     },
@@ -133,10 +133,10 @@ async def submit_images(
     request: Request,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, examples=["order-4711"])] = None,
 ) -> Response:
-    """Thumbnails of each picture, as `variants` asks: the name of a preset (or `default`), or a JSON list.
+    """Makes the thumbnails that `variants` describes, of each image. Without `variants`, the preset `default` is used.
 
-    All files of a form are checked and stored before the first job is made. With an `Idempotency-Key` a submit can be
-    repeated safely: the same content gives the same job, with status 200.
+    All files of a form are checked and stored before the first job is created. With an `Idempotency-Key` the request
+    can be repeated safely: the same content returns the same job with status 200.
     """
     caller, options = caller_of(request), query_of(request, ImageOptions)
     submit_options = options.fields(caller, idempotency_key)
@@ -152,7 +152,7 @@ async def submit_images(
 async def _receive(
     request: Request, caller: Caller, options: ImageOptions
 ) -> tuple[Sequence[Upload | Remote], tuple[Variant, ...], str | None]:
-    """Store what the request carries. Its variants, and whom to notify, are read first, if they come first."""
+    """Store the request's images. Form fields that come before the files are checked before the files are read."""
     content_type = request.headers.get("content-type", RAW_TYPES[-1])
     chosen = None if options.variants is None else parse_variants(options.variants)
     settings, storage = caller.context.settings, caller.context.storage
@@ -171,8 +171,8 @@ async def _receive(
         if not content_type.lower().startswith(RAW_TYPES):
             raise Refusal(
                 "unsupported_media_type",
-                "Send multipart/form-data, a picture as image/* or application/octet-stream, or application/json; "
-                f"not {content_type}.",
+                "Send multipart/form-data, an image as image/* or application/octet-stream, or application/json. "
+                f"The Content-Type was {content_type!r}.",
                 field="Content-Type",
             )
         check_length(request.headers.get("content-length"), settings.max_upload_bytes)

@@ -1,4 +1,4 @@
-"""Reading what a request says of variants."""
+"""Parse the variants of a request."""
 
 from pydantic import ValidationError
 from pydantic_core import from_json
@@ -8,11 +8,17 @@ from tasks.thumbnail.variants import Variant, variants_of
 
 
 def parse_variants(text: str) -> tuple[Variant, ...]:
-    """A preset's name, or a JSON list. Raises: Refusal `invalid_params` that names what is wrong in it."""
+    """Parse the name of a preset, or a JSON list of variants.
+
+    Raises:
+        Refusal: `invalid_params` on the field at fault.
+    """
     if not text.lstrip().startswith(("[", "{")):
         return variants_of(text)
     if text.lstrip().startswith("{"):
-        raise Refusal("invalid_params", "variants is an object; write a list, [{…}], even for one.", field="variants")
+        raise Refusal(
+            "invalid_params", "The field 'variants' must be a list, [{…}], even for one variant.", field="variants"
+        )
     try:
         return variants_of(from_json(text, allow_inf_nan=False))
     except ValidationError as error:
@@ -21,5 +27,5 @@ def parse_variants(text: str) -> tuple[Variant, ...]:
         raise Refusal("invalid_params", f"{field}: {first['msg']}.", field=field) from error
     except ValueError as error:
         raise Refusal(
-            "invalid_params", f"variants is no preset and no JSON list: {error}.", field="variants"
+            "invalid_params", f"The field 'variants' is neither a preset nor a JSON list: {error}.", field="variants"
         ) from error

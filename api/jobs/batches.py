@@ -1,4 +1,4 @@
-"""Batches to which jobs are added one by one: `POST /v1/batches`, submits with `batch`, then `…/seal`."""
+"""Batches that jobs join one by one: `POST /v1/batches`, submits with `batch`, then `POST …/seal`."""
 
 from typing import Annotated
 
@@ -19,15 +19,15 @@ router = APIRouter(prefix="/v1/batches", tags=["jobs"])
 
 MAX_BODY_BYTES = 16 * 1024
 
-BatchId = Annotated[str, Path(description="As it was opened.", examples=[EXAMPLE_JOB])]
+BatchId = Annotated[str, Path(description="The batch's id, from `POST /v1/batches`.", examples=[EXAMPLE_JOB])]
 
 
 class BatchRequest(BaseModel):
-    """A batch to come."""
+    """A new batch."""
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str | None = Field(None, max_length=255, description="For you to recognise it by.", examples=["album 7"])
+    name: str | None = Field(None, max_length=255, description="A name of your choice.", examples=["album 7"])
     notify: Member | None = None
 
 
@@ -37,19 +37,21 @@ class BatchRequest(BaseModel):
     operation_id="open_batch",
     summary="Open a batch",
     response_model=Job,
-    response_description="Its record, which is a job of kind `batch` that no worker runs.",
+    response_description="The batch: a job of kind `batch` that no worker runs.",
     responses=documented(
         "unauthorized", "invalid_request", "unsupported_media_type", "too_large", "invalid_url", "invalid_secret"
     ),
     openapi_extra=documented_body(
         BatchRequest,
         required=False,
-        album=("A batch whose end is told", {"name": "album 7", "notify": {"url": EXAMPLE_URL}}),
+        album=("A batch that notifies a URL when it ends", {"name": "album 7", "notify": {"url": EXAMPLE_URL}}),
     ),
 )
 async def open_batch(request: Request) -> Response:
-    """Submits that name it in `batch` become part of it; its record counts them by state. It ends when it is sealed and
-    the last of them has ended: `succeeded` if all have."""
+    """Jobs submitted with `batch=<id>` join it, and its `jobs` field counts them by state.
+
+    It ends once it is sealed and its last job has ended: `succeeded` if every job succeeded, else `failed`.
+    """
     caller = caller_of(request)
     asked = await receive(request, BatchRequest, MAX_BODY_BYTES)
     batch_id = await caller.context.batches.open(
@@ -65,12 +67,12 @@ async def open_batch(request: Request) -> Response:
 @router.post(
     "/{batch_id}/seal",
     operation_id="seal_batch",
-    summary="Let no more jobs join a batch",
+    summary="Seal a batch",
     response_model=Job,
     responses=documented("unauthorized", "not_found"),
 )
 async def seal_batch(request: Request, batch_id: BatchId) -> Response:
-    """A batch of which no job is left to run ends at once. Said again it changes nothing."""
+    """No more jobs can join it. If all its jobs have ended, it ends at once. Sealing it twice changes nothing."""
     caller = caller_of(request)
     if not await caller.context.batches.seal(caller.owner, batch_id):
         raise Refusal("not_found", f"You have no batch {batch_id!r}.")

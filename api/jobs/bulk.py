@@ -1,4 +1,4 @@
-"""What is done to many jobs at once: `POST /v1/jobs/cancellation`, `/retry`, `/deletion`, each a job of its own."""
+"""Bulk actions on jobs: `POST /v1/jobs/cancellation`, `/retry` and `/deletion`. Each runs as a job."""
 
 from typing import Annotated, Any
 
@@ -24,9 +24,9 @@ def _described(**examples: tuple[str, Any]) -> dict[str, Any]:
     return {
         "status_code": 202,
         "response_model": Job,
-        "response_description": "The job that does it, whose address is in `Location`; its `result` counts.",
+        "response_description": "The job that does it, with its URL in `Location`. Its `result` has the counts.",
         "responses": {
-            200: {"model": Job, "description": "This Idempotency-Key was used before, with the same content."},
+            200: {"model": Job, "description": "This Idempotency-Key was already used with the same content."},
             **documented(
                 "unauthorized",
                 "invalid_request",
@@ -44,36 +44,38 @@ def _described(**examples: tuple[str, Any]) -> dict[str, Any]:
 @router.post(
     "/cancellation",
     operation_id="cancel_jobs",
-    summary="Cancel all jobs that fit",
+    summary="Cancel matching jobs",
     **_described(
-        queued=("All thumbnails that wait", {"kind": "thumbnail", "state": "queued"}),
+        queued=("All queued thumbnails", {"kind": "thumbnail", "state": "queued"}),
         everything=("Every job", {"all": True}),
     ),
 )
 async def cancel_jobs(request: Request, idempotency_key: Key = None) -> Response:
-    """Those that wait are `cancelled`. The workers of those that run are told: the job counts them as `stopping`."""
+    """Waiting jobs become `cancelled` at once. Running jobs are stopped by their workers; until then the result counts
+    them as `stopping`.
+    """
     return await _submit(request, "cancellation", idempotency_key)
 
 
 @router.post(
     "/retry",
     operation_id="retry_jobs",
-    summary="Run all jobs anew that fit",
-    **_described(night=("What failed since this morning", {"state": "failed", "since": "2026-11-20T08:00:00Z"})),
+    summary="Retry matching jobs",
+    **_described(night=("Jobs that failed since this morning", {"state": "failed", "since": "2026-11-20T08:00:00Z"})),
 )
 async def retry_jobs(request: Request, idempotency_key: Key = None) -> Response:
-    """Of those that failed or were cancelled. One that fails again meanwhile is not taken up twice."""
+    """Runs failed and cancelled jobs again. A job that fails again in the meantime is not retried a second time."""
     return await _submit(request, "retry", idempotency_key)
 
 
 @router.post(
     "/deletion",
     operation_id="delete_jobs",
-    summary="Delete all jobs that fit",
-    **_described(old=("What was cancelled long ago", {"state": "cancelled", "until": "2026-11-01T00:00:00Z"})),
+    summary="Delete matching jobs",
+    **_described(old=("Jobs cancelled before November", {"state": "cancelled", "until": "2026-11-01T00:00:00Z"})),
 )
 async def delete_jobs(request: Request, idempotency_key: Key = None) -> Response:
-    """Of those that have ended."""
+    """Deletes only jobs that have ended."""
     return await _submit(request, "deletion", idempotency_key)
 
 

@@ -21,28 +21,28 @@ from tasks.storage.protocol import BlobMissing
 router = APIRouter(prefix="/v1/jobs/{job_id}/files", tags=["jobs"])
 
 PRESIGNED_S = 300
-"""For so long a redirect to the storage is good."""
+"""Seconds that a presigned URL of the storage stays valid."""
 
-FileName = Annotated[str, Path(description="One of the job's `files`.", examples=["small.jpg"])]
+FileName = Annotated[str, Path(description="The name of one of the job's `files`.", examples=["small.jpg"])]
 BYTES: dict[str, Any] = {
     "application/octet-stream": {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
 }
 ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The file, in the type that the job's `files` gives.", "content": BYTES},
-    206: {"description": "The part of it that `Range` asks for.", "content": BYTES},
-    304: {"description": "You have it already (`If-None-Match`)."},
-    307: {"description": "It is to be had from the storage itself, at the address in `Location`."},
+    200: {"description": "The file, with the media type listed in the job's `files`.", "content": BYTES},
+    206: {"description": "The part of the file that `Range` asks for.", "content": BYTES},
+    304: {"description": "The file has not changed (`If-None-Match`)."},
+    307: {"description": "The storage serves the file itself; follow the URL in `Location`."},
     **documented("unauthorized", "not_found", "not_ready", "expired", "range_not_satisfiable"),
 }
 
 
 @router.get(
-    "/{name}", operation_id="download_file", summary="Download an output", response_class=Response, responses=ANSWERS
+    "/{name}", operation_id="download_file", summary="Download a file", response_class=Response, responses=ANSWERS
 )
 async def download_file(request: Request, job_id: JobId, name: FileName) -> Response:
-    """The ETag is the hash of the bytes; ranges and conditions work.
+    """The ETag is the SHA-256 of the bytes. `Range`, `If-Range` and `If-None-Match` are supported.
 
-    Where the storage can be asked directly, this redirects to it.
+    If the storage can serve the file itself, the response redirects to it.
     """
     caller = caller_of(request)
     record = await find(caller, job_id)
@@ -59,12 +59,12 @@ async def download_file(request: Request, job_id: JobId, name: FileName) -> Resp
 @router.head(
     "/{name}",
     operation_id="describe_file",
-    summary="What a download would answer",
+    summary="Get a file's headers",
     response_class=Response,
     responses=ANSWERS,
 )
 async def describe_file(request: Request, job_id: JobId, name: FileName) -> Response:
-    """The headers of the download, without asking the storage."""
+    """Returns the headers of the download without reading the storage."""
     caller = caller_of(request)
     record = await find(caller, job_id)
     file = _file(record, name)
@@ -104,7 +104,7 @@ async def _stream(request: Request, context: Context, file: dict[str, Any], head
     start, end = part or (0, size)
     chunks = context.storage.read(file["blob"], start, end)
     try:
-        # The first bytes before the first header: what is wrong then still has an answer.
+        # Read the first bytes before sending headers, so that a missing blob can still be answered with an error.
         first = await anext(chunks, b"")
     except BlobMissing as error:
         raise Refusal("expired", "This file has been removed from the storage. Submit again.") from error
@@ -121,7 +121,7 @@ async def _stream(request: Request, context: Context, file: dict[str, Any], head
 
 
 def disposition(name: str) -> str:
-    """Saved, never shown, under the file's own name (RFC 6266)."""
+    """The Content-Disposition header (RFC 6266) that makes browsers save the file under its own name."""
     plain = re.sub(r"[^A-Za-z0-9._ -]", "_", name)
     encoded = "" if plain == name else f"; filename*=UTF-8''{quote(name, safe='')}"
     return f'attachment; filename="{plain}"{encoded}'

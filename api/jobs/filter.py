@@ -1,4 +1,4 @@
-"""Which jobs somebody means: the filter of the list, and of what is done to many jobs at once."""
+"""The job filter, used by the list of jobs and by bulk actions."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -16,27 +16,41 @@ from tasks.settings import SYSTEM
 Queue = Literal["media", "reports", "webhooks", "default"]
 KindName = Annotated[
     str,
-    Field(max_length=100, description="Deliveries are among them only if asked for.", examples=["thumbnail"]),
+    Field(
+        max_length=100,
+        description="The kind of job. Deliveries are included only with `delivery`.",
+        examples=["thumbnail"],
+    ),
 ]
-Since = Annotated[datetime, Field(description="Made at this time or later.", examples=["2026-11-20T08:00:00Z"])]
-Until = Annotated[datetime, Field(description="Made at this time or earlier.", examples=["2030-11-20T08:00:00Z"])]
+Since = Annotated[
+    datetime,
+    Field(
+        description="Created at this time or later. A time without a zone is UTC.", examples=["2026-11-20T08:00:00Z"]
+    ),
+]
+Until = Annotated[
+    datetime,
+    Field(
+        description="Created at this time or earlier. A time without a zone is UTC.", examples=["2030-11-20T08:00:00Z"]
+    ),
+]
 Beginning = Annotated[
     str,
     Field(
         min_length=1,
         max_length=200,
-        description="How the id or the name begins, in capitals or not.",
+        description="A prefix of the job's id or name, compared without case.",
         examples=["holiday"],
     ),
 ]
 
 
 class JobFilter(BaseModel):
-    """Which of your jobs. All that is said must fit; times without a zone are UTC."""
+    """A filter on your jobs. A job must match every field that is given. Times without a zone are UTC."""
 
     model_config = ConfigDict(extra="forbid")
 
-    all: bool = Field(False, description="That every job is meant, where nothing else is said.")
+    all: bool = Field(False, description="Match every job. Required if no other field is given.")
     state: State | None = None
     kind: KindName | None = None
     queue: Queue | None = None
@@ -45,12 +59,18 @@ class JobFilter(BaseModel):
     q: Beginning | None = None
 
     def check(self) -> None:
-        """Raises: Refusal `invalid_request` for a filter that means every job, and does not say so."""
+        """Refuse an empty filter that does not say `all`.
+
+        Raises:
+            Refusal: `invalid_request`.
+        """
         if not self.all and not self.model_fields_set - {"all"}:
-            raise Refusal("invalid_request", 'all: an empty filter means every job; say {"all": true}.', field="all")
+            raise Refusal(
+                "invalid_request", 'The filter is empty. To match every job, send {"all": true}.', field="all"
+            )
 
     def selection(self, *owners: str) -> Selection:
-        """The jobs of these owners that fit."""
+        """The selection of these owners' jobs that match the filter."""
         places = tuple(job_index for owner in owners for job_index in indexes_of(owner, self.kind, self.queue))
         since_ms = to_ms(self.since) if self.since else 0
         until_ms = to_ms(self.until) if self.until else None

@@ -1,4 +1,4 @@
-"""One job by id, with waiting for its end."""
+"""Get a job by id, optionally waiting until it ends: `GET /v1/jobs/{job_id}`."""
 
 import re
 from typing import Annotated
@@ -19,25 +19,28 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 RETRY_AFTER_S = 1
 PREFER_WAIT = re.compile(r'(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})', re.IGNORECASE)
 
-JobId = Annotated[str, Path(description="As the submit answered it.", examples=["5e6b1f0c9a7d4e2f8b3c6a1d0e9f7b42"])]
+JobId = Annotated[
+    str,
+    Path(description="The job's id, from the response to the submit.", examples=["5e6b1f0c9a7d4e2f8b3c6a1d0e9f7b42"]),
+]
 
 
 @router.get(
     "/{job_id}",
     operation_id="get_job",
-    summary="A job, now or when it has ended",
+    summary="Get a job",
     response_model=Job,
     responses=documented("unauthorized", "not_found", "expired", "invalid_request"),
 )
 async def get_job(
     request: Request,
     job_id: JobId,
-    wait: Annotated[float | None, Query(ge=0, description="Seconds to wait for the end.", examples=[5])] = None,
+    wait: Annotated[float | None, Query(ge=0, description="Seconds to wait for the job to end.", examples=[5])] = None,
 ) -> Response:
-    """200 for every job that is known, a failed one too: what went wrong is in `error`.
+    """The status is 200 for a failed job too; `error` says what went wrong.
 
-    With `?wait=N` or the header `Prefer: wait=N` the answer comes as soon as the job ends, or after N seconds with
-    the job as it then stands.
+    With `?wait=N` or the header `Prefer: wait=N` the response is sent as soon as the job ends, or after N seconds with
+    the job's state at that time.
     """
     refuse_unknown(request, "wait")
     caller = caller_of(request)
@@ -61,17 +64,19 @@ async def find(caller: Caller, job_id: str) -> Record:
 
 def _known(caller: Caller, record: Record | None, job_id: str) -> Record:
     if record is None or (record.owner != caller.owner and not caller.is_admin):
-        raise Refusal("not_found", f"You have no job {job_id!r}.")
+        raise Refusal("not_found", f"Job {job_id!r} was not found.")
     if record.expired(clock.now_ms()):
-        raise Refusal("expired", f"Job {job_id} ended too long ago; its result has been removed. Submit again.")
+        raise Refusal("expired", f"Job {job_id!r} has expired and its result was removed. Submit it again.")
     return record
 
 
 def _seconds(request: Request, wait: float | None, most: float) -> float | None:
-    """Seconds the request would wait: a preference is met as far as we go, a parameter over our limit is a mistake."""
+    """Seconds to wait. A `Prefer` header is capped at the limit; a `wait` parameter over the limit is refused."""
     if wait is not None:
         if wait > most:
-            raise Refusal("invalid_request", f"wait: at most {most:g} seconds.", field="wait", limit=most)
+            raise Refusal(
+                "invalid_request", f"The parameter 'wait' is at most {most:g} seconds.", field="wait", limit=most
+            )
         return wait
     preferred = PREFER_WAIT.search(", ".join(request.headers.getlist("prefer")))
     return min(float(preferred[1]), most) if preferred else None

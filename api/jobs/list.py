@@ -1,4 +1,4 @@
-"""The list of jobs, `GET /v1/jobs`: filtered, newest first, at the same cost however many there are."""
+"""List jobs, filtered and newest first: `GET /v1/jobs`. The cost of a page does not grow with the number of jobs."""
 
 from typing import Annotated
 
@@ -23,7 +23,7 @@ EVERYONE = "*"
 @router.get(
     "",
     operation_id="list_jobs",
-    summary="Your jobs, newest first",
+    summary="List jobs",
     response_model=JobPage,
     responses=documented("unauthorized", "forbidden", "invalid_request"),
 )
@@ -37,18 +37,18 @@ async def list_jobs(
     until: Annotated[Until | None, Query()] = None,
     q: Annotated[Beginning | None, Query()] = None,
     owner: Annotated[
-        str | None, Query(max_length=100, description="Another's jobs, or everyone's (`*`): for admins.")
+        str | None,
+        Query(max_length=100, description="The owner whose jobs are listed, or `*` for all owners. For admins."),
     ] = None,
     counts: Annotated[
-        bool, Query(description="Count them by state as well, whatever `state` and `q` say.", examples=["true"])
+        bool, Query(description="Also count the jobs by state. The counts ignore `state` and `q`.", examples=["true"])
     ] = False,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, examples=[10])] = 50,
-    cursor: Annotated[str | None, Query(max_length=200, description="The `next` of the page before.")] = None,
+    cursor: Annotated[str | None, Query(max_length=200, description="The `next` value of the previous page.")] = None,
 ) -> Response:
-    """A page may be short, even empty, though there are more: go on while there is a `next`.
+    """Newest first. A page can be short or empty although more pages follow; continue while there is a `next`.
 
-    Times without a zone are UTC. Deliveries are listed under `/v1/deliveries`, and here with `kind=delivery` or
-    `queue=webhooks`.
+    Deliveries are listed under `/v1/deliveries`, and here with `kind=delivery` or `queue=webhooks`.
     """
     refuse_unknown(request, "state", "kind", "queue", "since", "until", "q", "owner", "counts", "limit", "cursor")
     caller = caller_of(request)
@@ -62,11 +62,19 @@ async def list_jobs(
 
 
 def _owners(caller: Caller, asked_for: str | None) -> list[str]:
-    """Whose jobs are listed. Raises: Refusal `forbidden`."""
+    """The owners whose jobs are listed.
+
+    Raises:
+        Refusal: `forbidden`.
+    """
     if asked_for in (None, caller.owner):
         return [caller.owner]
     if not caller.is_admin:
-        raise Refusal("forbidden", "owner: only an admin (ADMINS) may list the jobs of others.", field="owner")
+        raise Refusal(
+            "forbidden",
+            "Only an admin (see ADMINS) may list other owners' jobs. Leave out the parameter 'owner'.",
+            field="owner",
+        )
     if asked_for != EVERYONE:
         return [asked_for]
     return owners(caller.context.settings)

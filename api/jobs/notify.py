@@ -1,4 +1,4 @@
-"""`notify`: where the end of what is submitted is to be told, once, besides the endpoints that asked for it."""
+"""The `notify` option: a URL that gets one event when the job ends, in addition to the subscribed endpoints."""
 
 import json
 from typing import Annotated, Any
@@ -13,18 +13,20 @@ from tasks.webhook.signature import key_of
 
 EXAMPLE_URL = "https://example.com/pressroom"
 DESCRIPTION = (
-    "Where the job's end is told, as an event that is signed if there is a `secret`: an address, or the JSON "
-    '`{"url": …, "secret": "whsec_…"}`.'
+    "Where to send an event when the job ends: a URL, or the JSON "
+    '`{"url": …, "secret": "whsec_…"}`. The event is signed if there is a `secret`.'
 )
 
 
 class Notify(BaseModel):
-    """Where a job's end is told."""
+    """Where to send an event when a job ends."""
 
     model_config = ConfigDict(extra="forbid")
 
-    url: str = Field(examples=[EXAMPLE_URL])
-    secret: str | None = Field(None, description="`whsec_` and the base64 of 24 to 64 bytes, to sign with.")
+    url: str = Field(description="The URL to post the event to.", examples=[EXAMPLE_URL])
+    secret: str | None = Field(
+        None, description="The signing secret: `whsec_` followed by the base64 of 24 to 64 bytes."
+    )
 
 
 def _whole(said: Any) -> Any:
@@ -38,9 +40,17 @@ NotifyOption = Annotated[str | None, Field(max_length=4_000, description=DESCRIP
 
 
 def encrypted_notify(context: Context, notify: str | Notify | None) -> str | None:
-    """What a job remembers of it: JSON, with the secret sealed.
+    """The option as the job's record stores it: JSON with the secret encrypted.
 
-    Raises: Refusal `invalid_request`, `invalid_url`, `address_refused`, `invalid_secret`, on a field of `notify`.
+    Args:
+        context: The resources of the process.
+        notify: A URL, the JSON text of a `Notify`, a `Notify`, or None.
+
+    Returns:
+        JSON, or None if there is nobody to notify.
+
+    Raises:
+        Refusal: `invalid_request`, `invalid_url`, `address_refused`, `invalid_secret`, on a field of `notify`.
     """
     if notify is None:
         return None

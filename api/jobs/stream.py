@@ -1,6 +1,6 @@
-"""A job as it goes on: server-sent events, `GET /v1/jobs/{id}/events`.
+"""Stream a job's changes as server-sent events: `GET /v1/jobs/{job_id}/events`.
 
-They tell how the job stands, not everything that ever happened: who reads slowly, or comes back, is told the latest.
+The stream carries the current state, not the full history: a slow or returning client gets the latest state only.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from tasks.refusal import Refusal
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 RECONNECT_MS = 1_000
-"""How long a browser waits before it comes back."""
+"""Milliseconds that a browser waits before it reconnects."""
 EXAMPLE = """retry: 1000
 
 event: snapshot
@@ -47,25 +47,26 @@ id: 900150983cd24fb0.0
 
 
 class StateChange(BaseModel):
-    """What a `state` event tells."""
+    """The data of a `state` event."""
 
-    state: State
-    attempt: int = Field(description="The tries so far, with the one under way.")
-    due_at: datetime | None = Field(None, description="When it is tried again.")
+    state: State = Field(description="The job's new state.")
+    attempt: int = Field(description="The number of attempts so far, including a running one.")
+    due_at: datetime | None = Field(None, description="When the next attempt is due, while the job is `retrying`.")
 
 
 @router.get(
     "/{job_id}/events",
     operation_id="follow_job",
-    summary="A job as it goes on",
+    summary="Stream job events",
     response_class=Response,
     responses={
         200: {
-            "description": "`snapshot` (the job), then `state` (`state`, `attempt`, `due_at`), `progress` (`done`, "
-            "`total`, `note`), of a batch `jobs` (how many are in each state), at last `end` (the job).",
+            "description": "The events `snapshot` (the job), `state` (`state`, `attempt`, `due_at`), `progress` "
+            "(`done`, `total`, `note`), `jobs` (of a batch: the number of jobs in each state) and finally `end` (the "
+            "job).",
             "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EXAMPLE}},
         },
-        204: {"description": "You have been told of the end (`Last-Event-ID`): do not come back."},
+        204: {"description": "You already received the `end` event (`Last-Event-ID`). Do not reconnect."},
         **documented("unauthorized", "not_found", "expired"),
     },
 )
@@ -74,28 +75,28 @@ async def follow_job(
     job_id: JobId,
     last_event_id: Annotated[
         str | None,
-        Header(max_length=100, description="Of the last event that you got.", examples=["5d41402abc4b2a76.0"]),
+        Header(max_length=100, description="The id of the last event you received.", examples=["5d41402abc4b2a76.0"]),
     ] = None,
 ) -> Response:
-    """Server-sent events, which end when the job does. A comment comes when nothing has happened for a while.
+    """Server-sent events until the job ends. While nothing changes, a comment is sent regularly as a heartbeat.
 
-    A stream that ends without `end` was cut off, as by a restart of the server: come back, as browsers do by
-    themselves. If the job has been deleted meanwhile, the answer is 404.
+    A stream that closes without an `end` event was interrupted, for example by a restart: reconnect, as browsers do by
+    themselves. The response is 404 if the job was deleted in the meantime.
 
-    Who comes back with a `Last-Event-ID` is told of what has changed since; the snapshot is left out if nothing has.
+    With `Last-Event-ID`, the `snapshot` is left out if nothing has changed since that event.
     """
     caller = caller_of(request)
     await find(caller, job_id)
     changes = caller.context.watch.follow(job_id, caller.context.settings.events_heartbeat_s)
     first = await anext(changes, None)
     if first is None:
-        raise Refusal("not_found", f"You have no job {job_id!r}.")
+        raise Refusal("not_found", f"Job {job_id!r} was not found.")
     if first.state.ended and last_event_id == _id_of(first, 0):
         await changes.aclose()
         return Response(status_code=204)
     told = last_event_id == _id_of(first, 0)
     stream = _stream(changes, first, caller.base_url, told=told)
-    # Proxies would gather events until there are enough of them.
+    # Without this header some proxies buffer the events.
     return EventSourceResponse(stream, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
 

@@ -1,4 +1,4 @@
-"""What the address of any submit may say besides what is submitted: when, how urgently, after what, whom to tell."""
+"""The query parameters that every submit accepts: delay, priority, prerequisites, batch and notification."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from tasks.queue.records.record import Priority
 from tasks.refusal import Refusal
 
 MAX_AFTER = 100
-"""Jobs that one may wait for."""
+"""The number of jobs that `after` may name."""
 
 
 class SubmitOptions(BaseModel):
@@ -26,9 +26,9 @@ class SubmitOptions(BaseModel):
     after: str | None = Field(
         None,
         max_length=40 * MAX_AFTER,
-        description="Ids of jobs, with commas, that must succeed first. If one does not, this job fails.",
+        description="Ids of jobs, separated by commas, that must succeed first. If one of them fails, this job fails.",
     )
-    batch: str | None = Field(None, max_length=64, description="The open batch that the job joins.")
+    batch: str | None = Field(None, max_length=64, description="The id of the open batch that the job joins.")
 
     @property
     def prerequisites(self) -> tuple[str, ...]:
@@ -36,7 +36,10 @@ class SubmitOptions(BaseModel):
         ids = tuple(filter(None, (part.strip() for part in (self.after or "").split(","))))
         if len(ids) > MAX_AFTER:
             raise Refusal(
-                "invalid_request", f"after: at most {MAX_AFTER} jobs, not {len(ids)}.", field="after", limit=MAX_AFTER
+                "invalid_request",
+                f"The parameter 'after' names {len(ids)} jobs; at most {MAX_AFTER} are allowed.",
+                field="after",
+                limit=MAX_AFTER,
             )
         return ids
 

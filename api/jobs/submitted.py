@@ -1,4 +1,4 @@
-"""How a submit is answered: 202 with the job, or the batch of jobs, that it made."""
+"""The response to a submit: 202 with the new job, or with the new batch and its jobs."""
 
 from fastapi import Response
 
@@ -15,16 +15,21 @@ RETRY_AFTER_S = 1
 
 
 async def respond(caller: Caller, submitted: Submitted) -> Response:
-    """The job, its address in `Location`; 200 where an Idempotency-Key has found it.
+    """Respond with the job and its path in `Location`; with 200 if the Idempotency-Key belongs to an existing job.
 
-    Raises: Refusal `expired` for a job that the key found, and that was gone a moment later.
+    Raises:
+        Refusal: `expired` if that existing job has just expired.
     """
     record = submitted.record or await _found(caller.context, submitted.job_id)
     return _response(submitted, json_of(job_of(record, caller.base_url)))
 
 
 async def respond_batch(caller: Caller, submitted: Submitted) -> Response:
-    """The batch's id, with its address in `Location`, and its jobs in order. Raises: as `answer`."""
+    """Respond with the batch's id, its path in `Location`, and its jobs in order.
+
+    Raises:
+        Refusal: As `respond`.
+    """
     records = submitted.records
     if not records:
         batch = await _found(caller.context, submitted.job_id)
@@ -37,7 +42,7 @@ async def respond_batch(caller: Caller, submitted: Submitted) -> Response:
 async def _found(context: Context, job_id: str) -> Record:
     record = await read(context.redis, job_id)
     if record is None or record.expired(clock.now_ms()):
-        raise Refusal("expired", f"Job {job_id}, which this Idempotency-Key names, has just expired; use a new key.")
+        raise Refusal("expired", f"Job {job_id!r} of this Idempotency-Key has expired. Use a new key.")
     return record
 
 

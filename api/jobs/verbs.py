@@ -1,4 +1,4 @@
-"""What may be done to a job: `/v1/jobs/{id}/cancellation`, `/retry`, and to forget it."""
+"""Actions on one job: `POST /v1/jobs/{job_id}/cancellation`, `POST …/retry` and `DELETE`."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ from tasks.storage.protocol import BlobMissing
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 CANCEL_WAIT_S = 2.0
-"""Seconds that a cancellation waits for the job to end: a worker hears of it within half a second."""
+"""Seconds that a cancellation waits for the job to end. A worker notices a cancellation within half a second."""
 
 
 @router.post(
@@ -25,17 +25,17 @@ CANCEL_WAIT_S = 2.0
     operation_id="cancel_job",
     summary="Cancel a job",
     response_model=Job,
-    response_description="It is cancelled, now or since long.",
+    response_description="The job is cancelled, by this request or by an earlier one.",
     responses={
-        202: {"model": Job, "description": "Its worker has been told, and has not let go of it yet."},
+        202: {"model": Job, "description": "The worker was notified, but has not stopped the job yet."},
         **documented("unauthorized", "not_found", "expired", "already_ended"),
     },
 )
 async def cancel_job(request: Request, job_id: JobId) -> Response:
-    """One that waits never starts. One that runs is stopped: its sandbox child is killed, and none of its files is to
-    be had. A batch is cancelled with all its jobs.
+    """A waiting job never starts. A running job is stopped: its sandbox process is killed and its files are discarded.
+    A batch is cancelled with all its jobs.
 
-    If it ends by itself first, that is how it ended: 409 `already_ended`, which gives the `state`.
+    If the job ends by itself first, the response is 409 `already_ended` with its `state`.
     """
     caller = caller_of(request)
     await find(caller, job_id)
@@ -44,7 +44,7 @@ async def cancel_job(request: Request, job_id: JobId) -> Response:
         await caller.context.watch.wait_until_ended(job_id, CANCEL_WAIT_S)
     record = await find(caller, job_id)
     if record.state.ended and record.state is not State.CANCELLED:
-        detail = f"Job {job_id} ended before it could be cancelled: it is {record.state}."
+        detail = f"Job {job_id!r} ended before it could be cancelled. Its state is {record.state}."
         return problem(request, "already_ended", detail, state=record.state)
     job = job_of(record, caller.base_url)
     return uncached(job) if record.state.ended else uncached(job, 202, Location=path_of(job_id))
@@ -54,13 +54,14 @@ async def cancel_job(request: Request, job_id: JobId) -> Response:
     "/{job_id}/retry",
     status_code=202,
     operation_id="retry_job",
-    summary="Run a job anew",
+    summary="Retry a job",
     response_model=Job,
     responses=documented("unauthorized", "not_found", "expired", "not_retryable", "inputs_gone"),
 )
 async def retry_job(request: Request, job_id: JobId) -> Response:
-    """For one that failed or was cancelled: it has all its tries again, keeps its id, and the story of the old ones.
-    One that waits for its next try has it now."""
+    """For a job that failed or was cancelled. It keeps its id and its earlier attempts, and gets all its tries again.
+    A job that waits for its next attempt starts it now.
+    """
     caller = caller_of(request)
     record = await find(caller, job_id)
     if record.state in RETRYABLE:
@@ -69,7 +70,9 @@ async def retry_job(request: Request, job_id: JobId) -> Response:
     record = await find(caller, job_id)
     if answer != "reopened":
         what = f"is a {record.kind}" if record.kind == "batch" else f"is {answer}"
-        raise Refusal("not_retryable", f"Job {job_id} {what}; only one that failed or was cancelled can be retried.")
+        raise Refusal(
+            "not_retryable", f"Job {job_id!r} {what}. Only a job that failed or was cancelled can be retried."
+        )
     return uncached(job_of(record, caller.base_url), 202, Location=path_of(job_id))
 
 
@@ -82,15 +85,19 @@ async def retry_job(request: Request, job_id: JobId) -> Response:
     responses=documented("unauthorized", "not_found", "expired", "not_ended"),
 )
 async def delete_job(request: Request, job_id: JobId) -> Response:
-    """Its record is gone at once, its files with the next cleanup, unless another job needs them. It must have ended;
-    an event must have been delivered, or given up."""
+    """Removes the record at once; the next cleanup removes its files, unless another job needs them.
+
+    The job must have ended. An event can be deleted once all its deliveries have ended.
+    """
     caller = caller_of(request)
     await find(caller, job_id)
     (answer,) = await caller.context.deleter.delete([job_id])
     if answer == "needed":
-        raise Refusal("not_ended", f"Job {job_id} is needed by deliveries or by jobs that come after it.")
+        raise Refusal(
+            "not_ended", f"Job {job_id!r} is still needed by deliveries or by jobs that wait for it. Cancel them first."
+        )
     if answer not in ("deleted", "unknown"):
-        raise Refusal("not_ended", f"Job {job_id} is {answer}; cancel it first.")
+        raise Refusal("not_ended", f"Job {job_id!r} is {answer}. Cancel it first.")
     return Response(status_code=204)
 
 
@@ -100,5 +107,5 @@ async def _check_inputs(context: Context, record: Record) -> None:
         await asyncio.gather(*(context.storage.size(blob) for blob in record.blobs))
     except BlobMissing as error:
         raise Refusal(
-            "inputs_gone", f"A file that job {record.id} reads is no longer stored; submit it anew."
+            "inputs_gone", f"A file that job {record.id!r} reads is no longer stored. Submit the job again."
         ) from error

@@ -1,4 +1,4 @@
-"""The public JSON of a record. What there is none of is left out."""
+"""The public JSON of a job. Fields without a value are left out."""
 
 import json
 from datetime import datetime
@@ -16,91 +16,96 @@ EXAMPLE_UPLOAD = "0b8f5c1d7e3a49c2a6d4e9f1b2c3d4e5"
 
 
 class Error(BaseModel):
-    """Why something did not succeed."""
+    """Why a job, an attempt or a delivery failed."""
 
-    code: str = Field(examples=["truncated"])
-    message: str
-    field: str | None = Field(None, description="What was at fault of what was asked for, dotted.")
+    code: str = Field(description="A stable code for programs.", examples=["truncated"])
+    message: str = Field(description="What happened and what to do, for people.")
+    field: str | None = Field(None, description="The path of the input field at fault, such as `variants.0.width`.")
 
 
 class Attempt(BaseModel):
-    """One try at a job."""
+    """One attempt at a job."""
 
-    number: int
-    worker: str
-    started_at: datetime
-    ended_at: datetime | None = None
+    number: int = Field(description="Counted from 1.")
+    worker: str = Field(description="The id of the worker that ran it.")
+    started_at: datetime = Field(description="When it started.")
+    ended_at: datetime | None = Field(None, description="When it ended.")
     outcome: str = Field(description="`succeeded`, `failed`, `retrying`, `cancelled`, `handed_back` or `lapsed`.")
-    error: Error | None = None
+    error: Error | None = Field(None, description="Why it failed.")
 
 
 class File(BaseModel):
-    """An output of a job."""
+    """An output file of a job."""
 
-    name: str = Field(examples=["small.jpg"])
-    type: str = Field(examples=["image/jpeg"])
-    bytes: int
-    sha256: str = Field(description="Of the bytes; also the ETag of the download.")
-    url: str = Field(description="Where to download it.")
-    about: dict[str, Any] = Field(description="What the kind knows of it.", examples=[{"width": 256, "height": 171}])
+    name: str = Field(description="The file's name, unique in its job.", examples=["small.jpg"])
+    type: str = Field(description="The media type.", examples=["image/jpeg"])
+    bytes: int = Field(description="The size in bytes.")
+    sha256: str = Field(description="The SHA-256 of the bytes in hex; also the ETag of the download.")
+    url: str = Field(description="The URL to download it from.")
+    about: dict[str, Any] = Field(
+        description="Facts about the file that depend on the kind, such as the size of an image in pixels.",
+        examples=[{"width": 256, "height": 171}],
+    )
 
 
 class Links(BaseModel):
-    """Where to go from here; only what applies now."""
+    """URLs of this resource and of the actions that are possible now."""
 
-    self: str
-    events: str | None = None
-    cancellation: str | None = None
-    retry: str | None = None
+    self: str = Field(description="The URL of this resource.")
+    events: str | None = Field(None, description="The URL of its event stream, until it has ended.")
+    cancellation: str | None = Field(None, description="The URL to cancel it, until it has ended.")
+    retry: str | None = Field(None, description="The URL to retry it, if it can be retried.")
 
 
 class Job(BaseModel):
-    """One piece of work. Times are UTC."""
+    """A unit of background work. Times are UTC."""
 
-    id: str = Field(examples=[EXAMPLE_JOB])
-    kind: str = Field(examples=["thumbnail"])
-    queue: str = Field(examples=["media"])
-    owner: str = Field(description="Whose it is.", examples=["shop"])
-    state: State
-    priority: Priority
-    name: str | None = Field(None, description="The name of the file as it was uploaded.")
-    params: dict[str, Any] = Field(description="What was asked for.")
-    created_at: datetime
-    due_at: datetime | None = Field(None, description="When it is to start, or to be tried again.")
-    started_at: datetime | None = Field(None, description="Of the last attempt.")
-    finished_at: datetime | None = None
-    expires_at: datetime | None = Field(None, description="From then on the job answers 410.")
-    attempts: list[Attempt] = Field(description="The tries so far, oldest first, without one that is under way.")
-    progress: dict[str, Any] | None = None
-    result: dict[str, Any] | None = None
-    files: list[File] = Field(description="Empty until the job has succeeded.")
-    error: Error | None = None
-    request_id: str | None = Field(None, description="Of the request that made it.")
-    deliveries: dict[State, int] | None = Field(None, description="Of an event: how many are in each state.")
-    jobs: dict[State, int] | None = Field(None, description="Of a batch: how many are in each state.")
-    batch: str | None = Field(None, description="The batch that it is part of.")
-    schedule: str | None = Field(None, description="The schedule whose run it is.")
-    after: list[str] | None = Field(None, description="The jobs that had to succeed first.")
-    links: Links
+    id: str = Field(description="The job's id: 32 hex digits.", examples=[EXAMPLE_JOB])
+    kind: str = Field(description="What sort of work it is.", examples=["thumbnail"])
+    queue: str = Field(description="The queue that it runs in.", examples=["media"])
+    owner: str = Field(description="The owner of the API key that submitted it.", examples=["shop"])
+    state: State = Field(description="The job's state.")
+    priority: Priority = Field(description="Which of the owner's jobs start first.")
+    name: str | None = Field(None, description="A name to show, such as the uploaded file's name.")
+    params: dict[str, Any] = Field(description="The parameters of the job.")
+    created_at: datetime = Field(description="When it was submitted.")
+    due_at: datetime | None = Field(None, description="When it may start, or when its next attempt is due.")
+    started_at: datetime | None = Field(None, description="When its last attempt started.")
+    finished_at: datetime | None = Field(None, description="When it ended.")
+    expires_at: datetime | None = Field(None, description="When it expires. From then on the job answers 410.")
+    attempts: list[Attempt] = Field(description="The attempts that have ended, oldest first.")
+    progress: dict[str, Any] | None = Field(None, description="How far a running job is: `done`, `total`, `note`.")
+    result: dict[str, Any] | None = Field(None, description="What the job returned, by kind.")
+    files: list[File] = Field(description="The output files. Empty until the job has succeeded.")
+    error: Error | None = Field(None, description="Why it failed or was cancelled.")
+    request_id: str | None = Field(None, description="The id of the request that submitted it.")
+    deliveries: dict[State, int] | None = Field(
+        None, description="Only for an event: the number of its deliveries in each state."
+    )
+    jobs: dict[State, int] | None = Field(None, description="Only for a batch: the number of its jobs in each state.")
+    batch: str | None = Field(None, description="The id of the batch that it belongs to.")
+    schedule: str | None = Field(None, description="The id of the schedule that submitted it.")
+    after: list[str] | None = Field(None, description="Ids of the jobs that must succeed before it starts.")
+    links: Links = Field(description="URLs of the job and of the actions that are possible now.")
 
 
 class Jobs(BaseModel):
     """Several jobs."""
 
-    jobs: list[Job]
+    jobs: list[Job] = Field(description="The jobs.")
 
 
 class Batch(Jobs):
-    """Several jobs that were sent together, in order."""
+    """Several jobs that were submitted in one request, in order."""
 
-    batch: str = Field(description="The id of their batch, which is a job too.", examples=[EXAMPLE_JOB])
+    batch: str = Field(description="The id of their batch, which is a job of kind `batch`.", examples=[EXAMPLE_JOB])
 
 
 class JobPage(Jobs):
-    """Some jobs, newest first."""
+    """A page of jobs, newest first."""
 
-    next: str | None = Field(None, description="The `cursor` of the following page; absent at the end.")
-    counts: dict[State, int] | None = Field(None, description="How many are in each state, if that was asked for.")
+    next: str | None = Field(None, description="The `cursor` of the next page. Absent on the last page.")
+    counts: dict[State, int] | None = Field(None, description="The number of jobs in each state, with `counts=true`.")
 
 
 def path_of(job_id: str) -> str:
@@ -145,7 +150,7 @@ def json_of(view: BaseModel) -> bytes:
 
 
 def uncached(view: BaseModel, status: int = 200, **headers: str) -> Response:
-    """An answer that is true now, and maybe not in a moment."""
+    """A JSON response that must not be cached."""
     return Response(json_of(view), status, {"Cache-Control": "no-store", **headers}, "application/json")
 
 

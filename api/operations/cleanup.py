@@ -1,4 +1,4 @@
-"""The cleanup by hand: `POST /v1/cleanup`, for admins."""
+"""Start a cleanup: `POST /v1/cleanup`, for admins."""
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,33 +17,39 @@ MAX_BODY_BYTES = 1024
 
 
 class CleanupRequest(BaseModel):
-    """How to clean up."""
+    """Options of a cleanup."""
 
     model_config = ConfigDict(extra="forbid")
 
-    dry_run: bool = Field(False, description="Remove nothing, and tell what would be removed.")
+    dry_run: bool = Field(False, description="Remove nothing; only report what would be removed.")
 
 
 @router.post(
     "",
     status_code=202,
     operation_id="clean_up",
-    summary="Clean up now, or see what a cleanup would remove",
+    summary="Run a cleanup",
     response_model=Job,
-    response_description="The job that does it, whose address is in `Location`. Its `result` counts files examined and "
-    "deleted, their bytes, leftovers of killed processes, and entries of indexes.",
+    response_description="The job that does it, with its path in `Location`. Its `result` counts the files examined "
+    "and deleted, their bytes, leftovers of killed processes, and index entries.",
     responses=documented(
         "unauthorized", "forbidden", "unsupported_media_type", "too_large", "invalid_request", "queue_full"
     ),
     openapi_extra=documented_body(
-        CleanupRequest, required=False, look=("What would be removed?", {"dry_run": True}), now=("Clean up now", {})
+        CleanupRequest,
+        required=False,
+        look=("Report what would be removed", {"dry_run": True}),
+        now=("Clean up now", {}),
     ),
 )
 async def clean_up(request: Request) -> Response:
-    """Files that no job and no upload needs any more are deleted, beside whatever goes on. It can be done at any time,
-    and twice at once. For admins (ADMINS)."""
+    """Deletes files that no job and no upload needs any more. It is safe at any time, also while another cleanup runs.
+    For admins (see ADMINS).
+    """
     caller = caller_of(request)
     if not caller.is_admin:
-        raise Refusal("forbidden", "Only an admin (ADMINS) may clean up: it concerns the files of every owner.")
+        raise Refusal(
+            "forbidden", "Only an admin (see ADMINS) may start a cleanup, because it affects the files of every owner."
+        )
     asked = await receive(request, CleanupRequest, MAX_BODY_BYTES)
     return await respond(caller, await caller.submit(CLEANUP, CleanupParams(dry_run=asked.dry_run)))

@@ -1,11 +1,11 @@
-"""Is the process alive, and can it do its work?"""
+"""Health checks: `/livez` and `/readyz`."""
 
 from collections.abc import Awaitable
 from typing import Literal
 
 import structlog
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from redis.exceptions import RedisError
 
 from api.http.context import Context, context_of
@@ -22,40 +22,40 @@ router = APIRouter(tags=["health"])
 
 
 class Check(BaseModel):
-    """One thing we need. A warning does not stop the service from taking requests."""
+    """One check. A warning does not stop the service from accepting requests."""
 
-    name: Literal["redis", "storage", "worker"]
-    status: Literal["ok", "warning", "failed"]
-    detail: str
+    name: Literal["redis", "storage", "worker"] = Field(description="What was checked.")
+    status: Literal["ok", "warning", "failed"] = Field(description="The result.")
+    detail: str = Field(description="The result in words.")
 
 
 class Readiness(BaseModel):
-    """All checks."""
+    """The result of all checks."""
 
-    checks: list[Check]
+    checks: list[Check] = Field(description="The checks.")
 
 
 class Alive(BaseModel):
-    """The process answers."""
+    """The process is alive."""
 
-    status: Literal["ok"] = "ok"
+    status: Literal["ok"] = Field("ok", description="Always `ok`.")
 
 
-@router.get("/livez", operation_id="is_alive", summary="Is the process alive?")
+@router.get("/livez", operation_id="is_alive", summary="Check liveness")
 async def is_alive() -> Alive:
-    """Asks nobody else: a broken Redis is no reason to restart this process."""
+    """Checks nothing outside this process, because an outage of Redis is no reason to restart it."""
     return Alive()
 
 
 @router.get(
     "/readyz",
     operation_id="is_ready",
-    summary="Can it do its work?",
+    summary="Check readiness",
     response_model=Readiness,
-    responses={503: {"model": Problem, "description": "`unavailable`: a check has failed; `checks` says which."}},
+    responses={503: {"model": Problem, "description": "`unavailable`: a check failed; see `checks`."}},
 )
 async def is_ready(request: Request) -> Response:
-    """503 if submits would fail. A queue without a worker is a warning only: its jobs are accepted, and wait."""
+    """Responds with 503 if submits would fail. A queue without a worker is only a warning: its jobs wait."""
     context = context_of(request)
     checks = [
         await _checked("redis", _redis(context)),
@@ -65,7 +65,9 @@ async def is_ready(request: Request) -> Response:
     failed = [check.name for check in checks if check.status == "failed" and check.name != "worker"]
     if failed:
         shown = [check.model_dump() for check in checks]
-        return problem(request, "unavailable", f"Not ready: {' and '.join(failed)}.", checks=shown)
+        return problem(
+            request, "unavailable", f"The checks of {' and '.join(failed)} failed. Try again in a moment.", checks=shown
+        )
     return Response(
         json_of(Readiness(checks=checks)), headers={"Cache-Control": "no-store"}, media_type="application/json"
     )
@@ -75,16 +77,16 @@ async def _checked(name: Literal["redis", "storage", "worker"], check: Awaitable
     try:
         warning = await check
     except (RedisError, StorageUnavailable, TimeoutError) as error:
-        # Addresses and buckets are for the log: anyone may ask for this page.
+        # Host names and buckets go only to the log, because this endpoint needs no API key.
         log.warning("health.failed", check=name, error=str(error))
-        return Check(name=name, status="failed", detail="It does not answer; the log says more.")
-    return Check(name=name, status="warning" if warning else "ok", detail=warning or "It answers.")
+        return Check(name=name, status="failed", detail="It does not respond. See the log for details.")
+    return Check(name=name, status="warning" if warning else "ok", detail=warning or "It responds.")
 
 
 async def _redis(context: Context) -> str | None:
     policy = (await context.redis.info("memory")).get("maxmemory_policy")
     if policy != "noeviction":
-        return f"Its maxmemory-policy is {policy}: when it is full it drops jobs. Set noeviction."
+        return f"Its maxmemory-policy is {policy!r}, which drops jobs when the memory is full. Set it to noeviction."
     return None
 
 
@@ -98,8 +100,8 @@ async def _workers(context: Context) -> str | None:
     if not unserved:
         return None
     if len(unserved) == len(QUEUES):
-        return f"No worker has been seen for {WORKER_MS // 1000} s: jobs wait until one is started."
+        return f"No worker has reported for {WORKER_MS // 1000} s. Jobs wait until one is started."
     snapshot = await QueueStats(context.redis, context.settings).queues()
     due = [queue.name for queue in snapshot.queues if queue.name in unserved and queue.due]
     wait = f", where jobs wait ({', '.join(due)})" if due else ""
-    return f"No worker serves {', '.join(unserved)}{wait}: start one with `python -m worker {' '.join(unserved)}`."
+    return f"No worker serves {', '.join(unserved)}{wait}. Start one with `python -m worker {' '.join(unserved)}`."

@@ -1,4 +1,4 @@
-"""`/metrics`, for Prometheus. What it tells lies in Redis: with many web processes, any of them may be asked."""
+"""The Prometheus endpoint `/metrics`. All values come from Redis, so every web process returns the same."""
 
 import hmac
 
@@ -24,13 +24,14 @@ ANSWER = {
 @router.get(
     "/metrics",
     operation_id="get_metrics",
-    summary="Metrics for Prometheus",
+    summary="Get Prometheus metrics",
     response_class=Response,
     responses={200: ANSWER, **documented("unauthorized", "forbidden")},
 )
 async def get_metrics(request: Request) -> Response:
-    """Wants `Authorization: Bearer` and METRICS_KEY or an admin's API key; in the open development mode, nothing.
-    `pressroom_queue_oldest_due_seconds` is the signal to scale workers by."""
+    """Needs METRICS_KEY or an admin's API key as `Authorization: Bearer`; in the open development mode, nothing.
+    Scale the workers by `pressroom_queue_oldest_due_seconds`.
+    """
     context = context_of(request)
     _check(context, bearer_of(request.headers))
     openmetrics = OPENMETRICS in request.headers.get("accept", "")
@@ -44,6 +45,9 @@ def _check(context: Context, key: str | None) -> None:
     own = context.settings.metrics_key
     if key is not None and own is not None and hmac.compare_digest(key.encode(), own.get_secret_value().encode()):
         return
-    # No address is trusted instead: behind a router everybody's may be what its sender wrote.
+    # No client IP address is trusted instead: behind a router, a client can forge it.
     if context.keys.owner_of(key) not in context.settings.operators:
-        raise Refusal("forbidden", "Send METRICS_KEY or an admin's API key as `Authorization: Bearer <key>`.")
+        raise Refusal(
+            "forbidden",
+            "This key may not read metrics. Send METRICS_KEY or an admin's API key as `Authorization: Bearer <key>`.",
+        )

@@ -1,4 +1,4 @@
-"""Queues and their lanes, `/v1/queues`: what waits, since when and for what; for admins."""
+"""Queues and their lanes: `/v1/queues`, for admins."""
 
 from datetime import datetime
 from typing import Annotated
@@ -25,69 +25,73 @@ router = APIRouter(prefix="/v1/queues", tags=["operations"])
 MAX_PAGE = 200
 FOR_ADMINS = ("unauthorized", "forbidden", "not_found")
 
-QueueName = Annotated[str, Path(description=f"{', '.join(QUEUES)}.", examples=["media"])]
+QueueName = Annotated[str, Path(description=f"The queue: {', '.join(QUEUES)}.", examples=["media"])]
 
 
 class Queue(BaseModel):
-    """A queue."""
+    """The state of a queue."""
 
-    name: str = Field(examples=["media"])
-    paused: bool = Field(description="Nothing more is started from it; what runs goes on.")
-    paused_since: datetime | None = None
-    waiting: int = Field(description="Jobs that are due, scheduled or to be tried again.")
-    due: int = Field(description="How many of these could have started already.")
-    scheduled: int = Field(description="How many of these have a time, or other jobs, to wait for.")
-    retrying: int = Field(description="How many of these failed, and wait for their next try.")
-    running: int
+    name: str = Field(description="The queue's name.", examples=["media"])
+    paused: bool = Field(description="Whether it is paused. A paused queue starts no jobs; running jobs go on.")
+    paused_since: datetime | None = Field(None, description="When it was paused.")
+    waiting: int = Field(description="The number of jobs that are due, scheduled or retrying.")
+    due: int = Field(description="The number of waiting jobs that could start now.")
+    scheduled: int = Field(description="The number of waiting jobs that wait for a time or for other jobs.")
+    retrying: int = Field(description="The number of waiting jobs that failed and wait for their next attempt.")
+    running: int = Field(description="The number of running jobs.")
     oldest_age_s: float = Field(
-        description="For how long the oldest job that a worker could start now has waited; 0 if there is none. Jobs of "
-        "lanes that are full, limited or parked wait for something else, and do not count."
+        description="Seconds that the oldest job that a worker could start now has waited; 0 if there is none. Jobs in "
+        "lanes that are full, limited or parked do not count."
     )
     rate_per_s: float = Field(description="Jobs that ended per second, over the last minute.")
-    workers: int = Field(description="How many serve it.")
+    workers: int = Field(description="The number of workers that serve it.")
 
 
 class Queues(BaseModel):
     """All queues."""
 
-    queues: list[Queue]
+    queues: list[Queue] = Field(description="The queues.")
 
 
 class Lane(BaseModel):
-    """The jobs of one owner, or for one endpoint, in a queue."""
+    """The jobs of one owner, or for one endpoint, in a queue. Lanes take turns."""
 
-    name: str = Field(description="`owner:` and who, or `endpoint:` and its id.", examples=["owner:alice"])
-    state: LaneState = Field(
-        description="Why its jobs wait. `ready`: for a worker. `full`: as many of them, or of all its owner's, run as "
-        "may. `limited`: as many have started as `rate` allows. `parked`: its receiver keeps failing, or asked to be "
-        "left alone."
+    name: str = Field(
+        description="`owner:` followed by the owner, or `endpoint:` followed by its id.", examples=["owner:alice"]
     )
-    waiting: int
-    running: int
-    cap: int | None = Field(None, description="Jobs of it that may run at once; 1 while its receiver is probed.")
-    rate: float | None = Field(None, description="Jobs of it that may start per second.")
-    until: datetime | None = Field(None, description="Parked or limited until then.")
-    oldest_age_s: float | None = Field(None, description="For how long the oldest of those that wait has been due.")
-    failures: int | None = Field(None, description="Of its receiver, in a row.")
-    failing_since: datetime | None = None
+    state: LaneState = Field(
+        description="Why its jobs wait. `ready`: for a worker. `full`: the lane or its owner runs as many jobs as "
+        "allowed. `limited`: `rate` jobs have started in this second. `parked`: its endpoint keeps failing or asked "
+        "for a pause."
+    )
+    waiting: int = Field(description="The number of waiting jobs.")
+    running: int = Field(description="The number of running jobs.")
+    cap: int | None = Field(
+        None, description="The number of its jobs that may run at once; 1 while its endpoint is tested for recovery."
+    )
+    rate: float | None = Field(None, description="The number of its jobs that may start per second.")
+    until: datetime | None = Field(None, description="When it stops being parked or limited.")
+    oldest_age_s: float | None = Field(None, description="Seconds that the oldest waiting job has been due.")
+    failures: int | None = Field(None, description="The number of failures of its endpoint in a row.")
+    failing_since: datetime | None = Field(None, description="When the failures in a row began.")
 
 
 class LanePage(BaseModel):
-    """Some lanes."""
+    """A page of lanes."""
 
-    lanes: list[Lane]
-    next: str | None = Field(None, description="The `cursor` of the following page; absent at the end.")
+    lanes: list[Lane] = Field(description="The lanes.")
+    next: str | None = Field(None, description="The `cursor` of the next page. Absent on the last page.")
 
 
 @router.get(
     "",
     operation_id="list_queues",
-    summary="How the queues stand",
+    summary="List queues",
     response_model=Queues,
     responses=documented("unauthorized", "forbidden"),
 )
 async def list_queues(request: Request) -> Response:
-    """For admins. A queue that is paused, that no worker serves, or whose `oldest_age_s` grows wants a look."""
+    """For admins. Look into a queue that is paused, has no workers, or whose `oldest_age_s` keeps growing."""
     caller = admin_of(request)
     snapshot, registry = await _look(caller.context)
     return uncached(Queues(queues=[_queue(snapshot, registry, name) for name in QUEUES]))
@@ -96,7 +100,7 @@ async def list_queues(request: Request) -> Response:
 @router.get(
     "/{queue}",
     operation_id="get_queue",
-    summary="How a queue stands",
+    summary="Get a queue",
     response_model=Queue,
     responses=documented(*FOR_ADMINS),
 )
@@ -109,7 +113,7 @@ async def get_queue(request: Request, queue: QueueName) -> Response:
 @router.get(
     "/{queue}/lanes",
     operation_id="list_lanes",
-    summary="The lanes of a queue in which jobs wait",
+    summary="List a queue's lanes",
     response_model=LanePage,
     responses=documented(*FOR_ADMINS, "invalid_request"),
 )
@@ -118,10 +122,11 @@ async def list_lanes(
     queue: QueueName,
     *,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, examples=[10])] = 50,
-    cursor: Annotated[str | None, Query(max_length=200, description="The `next` of the page before.")] = None,
+    cursor: Annotated[str | None, Query(max_length=200, description="The `next` value of the previous page.")] = None,
 ) -> Response:
-    """For admins. First those that may not be served now, then those whose turn comes. Lanes that move between two
-    pages may be missed, or come twice."""
+    """For admins. Lists the lanes with waiting jobs: first those that cannot start jobs now, then the others in turn.
+    A lane that moves between two pages can be missing or listed twice.
+    """
     refuse_unknown(request, "limit", "cursor")
     caller = admin_of(request)
     seconds, micros = await caller.context.redis.time()
@@ -140,7 +145,7 @@ async def list_lanes(
     responses=documented(*FOR_ADMINS),
 )
 async def pause_queue(request: Request, queue: QueueName) -> Response:
-    """For admins. Nothing more is started from it; what runs goes on, and submits are accepted."""
+    """For admins. A paused queue starts no jobs. Running jobs go on, and submits are accepted."""
     caller = admin_of(request)
     await Lanes(caller.context.redis).pause(_known(queue))
     return uncached(_queue(*await _look(caller.context), queue))
@@ -154,7 +159,7 @@ async def pause_queue(request: Request, queue: QueueName) -> Response:
     responses=documented(*FOR_ADMINS),
 )
 async def resume_queue(request: Request, queue: QueueName) -> Response:
-    """For admins. What waits is started again."""
+    """For admins. Waiting jobs are started again."""
     caller = admin_of(request)
     await Lanes(caller.context.redis).resume(_known(queue))
     return uncached(_queue(*await _look(caller.context), queue))
@@ -166,7 +171,9 @@ async def _look(context: Context) -> tuple[QueueSnapshot, WorkerRegistry]:
 
 def _known(queue: str) -> str:
     if queue not in QUEUES:
-        raise Refusal("not_found", f"There is no queue {queue!r}; there are {', '.join(QUEUES)}.", field="queue")
+        raise Refusal(
+            "not_found", f"Queue {queue!r} does not exist. The queues are {', '.join(QUEUES)}.", field="queue"
+        )
     return queue
 
 

@@ -1,4 +1,4 @@
-"""Workers, `/v1/workers`: who they are and what they run; for admins."""
+"""Workers and the jobs that they run: `/v1/workers`, for admins."""
 
 from datetime import datetime
 
@@ -19,49 +19,53 @@ router = APIRouter(prefix="/v1/workers", tags=["operations"])
 class Doing(BaseModel):
     """A job that a worker runs."""
 
-    job: str = Field(examples=[EXAMPLE_JOB])
-    kind: str = Field(examples=["thumbnail"])
-    queue: str = Field(examples=["media"])
-    attempt: int
-    since: datetime
+    job: str = Field(description="The job's id.", examples=[EXAMPLE_JOB])
+    kind: str = Field(description="The job's kind.", examples=["thumbnail"])
+    queue: str = Field(description="The job's queue.", examples=["media"])
+    attempt: int = Field(description="The number of the attempt, counted from 1.")
+    since: datetime = Field(description="When the attempt started.")
 
 
 class Worker(BaseModel):
-    """A worker, as it was at its last beat."""
+    """A worker process, as of its last heartbeat."""
 
-    id: str = Field(examples=["worker.1:4:9f86d081"])
+    id: str = Field(description="The worker's id.", examples=["worker.1:4:9f86d081"])
     alive: bool = Field(
-        description=f"False if it has not beaten for {WORKER_MS // 1000} s, and has died. Its jobs run elsewhere by "
-        f"then; it is shown until {WORKER_RECORD_TTL_MS // 1000} s have passed."
+        description=f"False if it sent no heartbeat for {WORKER_MS // 1000} s. Other workers run its jobs again by "
+        f"then. It is listed for {WORKER_RECORD_TTL_MS // 1000} s."
     )
-    host: str
-    pid: int
-    version: str
-    queues: list[str] = Field(description="That it serves.")
-    started_at: datetime
-    last_beat_at: datetime
-    running: int = Field(description="How many jobs it runs.")
-    doing: list[Doing] = Field(description=f"Those that have run longest, {DOING_AT_MOST} at most.")
-    rss_mb: float | None = Field(None, description="Megabytes in memory, of it and its sandbox.")
-    pss_mb: float | None = Field(None, description="Likewise, what processes share counted once.")
-    loop_lag_ms: float = Field(description="By how much its event loop was late, at worst, since the beat before.")
+    host: str = Field(description="The name of its machine.")
+    pid: int = Field(description="Its process id.")
+    version: str = Field(description="The version of Pressroom that it runs.")
+    queues: list[str] = Field(description="The queues that it serves.")
+    started_at: datetime = Field(description="When it started.")
+    last_beat_at: datetime = Field(description="When it sent its last heartbeat.")
+    running: int = Field(description="The number of jobs it runs.")
+    doing: list[Doing] = Field(description=f"The {DOING_AT_MOST} jobs that have run longest.")
+    rss_mb: float | None = Field(None, description="Resident memory (RSS) of it and its sandbox, in megabytes.")
+    pss_mb: float | None = Field(
+        None, description="Proportional memory (PSS) of it and its sandbox, in megabytes: shared pages count once."
+    )
+    loop_lag_ms: float = Field(
+        description="The worst delay of its event loop since the previous heartbeat, in milliseconds."
+    )
 
 
 class Workers(BaseModel):
-    """All workers that were seen lately."""
+    """All workers with a recent heartbeat."""
 
-    workers: list[Worker]
+    workers: list[Worker] = Field(description="The workers.")
 
 
 @router.get(
     "",
     operation_id="list_workers",
-    summary="Who works, and at what",
+    summary="List workers",
     response_model=Workers,
     responses=documented("unauthorized", "forbidden"),
 )
 async def list_workers(request: Request) -> Response:
-    """For admins. A worker that stops says good-bye and is gone at once; one that dies fades."""
+    """For admins. A worker that stops regularly disappears at once; one that died is listed for a while."""
     registry = await read_workers(admin_of(request).context.redis)
     return uncached(Workers(workers=[_worker(registry, worker) for worker in registry.workers]))
 

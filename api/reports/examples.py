@@ -1,4 +1,4 @@
-"""The bodies of `/v1/reports` as OpenAPI has them, with examples that a test sends."""
+"""The OpenAPI request bodies of `/v1/reports`. A test sends every example."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ _SPEC: dict[str, Any] = {
     "schema": {"$ref": "#/components/schemas/Spec"},
     "examples": {
         "small": {"summary": "Figures, a table and a chart", "value": SMALL},
-        "uploaded": {"summary": "A table that was uploaded, with subtotals, as PDF and XLSX", "value": UPLOADED},
+        "uploaded": {"summary": "An uploaded table with subtotals, as PDF and XLSX", "value": UPLOADED},
     },
 }
 _TABLES: dict[str, Any] = {
@@ -57,13 +57,18 @@ _TABLES: dict[str, Any] = {
         "schema": {"type": "string", "contentMediaType": "application/octet-stream"},
         "examples": {"xlsx": {"summary": "An Excel file", "value": "sales.xlsx"}},
     },
-    "ndjson": {"schema": {"type": "string"}, "examples": {"ndjson": {"summary": "A row a line", "value": NDJSON}}},
+    "ndjson": {
+        "schema": {"type": "string"},
+        "examples": {"ndjson": {"summary": "One JSON object per line", "value": NDJSON}},
+    },
 }
-SPEC_BODY: dict[str, Any] = {"requestBody": {"required": True, "description": "A spec.", "content": {JSON_TYPE: _SPEC}}}
+SPEC_BODY: dict[str, Any] = {
+    "requestBody": {"required": True, "description": "A report spec.", "content": {JSON_TYPE: _SPEC}}
+}
 SPEC_OR_TABLE_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "A spec; or a table as it is, whose first row holds its headings.",
+        "description": "A report spec, or a table whose first row holds the column names.",
         "content": {JSON_TYPE: _SPEC, **{media_type: _TABLES[name] for media_type, name in TABLE_TYPES.items()}},
     }
 }

@@ -1,4 +1,4 @@
-"""What a request wants reported, as an order: a spec that holds, and the bytes that it refers to."""
+"""Read the report spec of a request, find the files that it refers to, and build the job's submission."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
@@ -25,9 +25,9 @@ from tasks.settings import MiB
 from tasks.uploads.sources import find_sources
 
 MAX_REFERENCES = 2_000
-"""Uploads and files that one spec may name."""
+"""The number of uploads and files that one spec may name."""
 SMALL_BYTES = 64 * 1024
-"""A spec up to this size is read at once; a larger one in a thread, so that other requests go on meanwhile."""
+"""A spec up to this size is parsed on the event loop, a larger one in a thread, so that other requests go on."""
 ORDER_BYTES = 500 * MiB
 """More than any order has: defaults that are filled in make it longer than the spec."""
 
@@ -46,11 +46,17 @@ async def receive_order(
         if content_type.partition(";")[0].strip().lower() == JSON_TYPE:
             if options is not None and (said := options.model_fields_set & TableOptions.model_fields.keys()):
                 field = min(said)
-                raise Refusal("invalid_request", f"{field}: with a spec, say it in there.", field=field)
+                raise Refusal(
+                    "invalid_request",
+                    f"The parameter {field!r} is only for tables. With a JSON spec, set it in the spec.",
+                    field=field,
+                )
             return await _receive_spec(request, caller, body, after)
         if options is None or format_of(content_type) is None:
             known = ", ".join([JSON_TYPE, *(TABLE_TYPES if options is not None else ())])
-            raise Refusal("unsupported_media_type", f"Send {known}; not {content_type}.", field="Content-Type")
+            raise Refusal(
+                "unsupported_media_type", f"Send {known}. The Content-Type was {content_type!r}.", field="Content-Type"
+            )
         return await _receive_table(request, caller.context, body, options)
 
 
@@ -66,7 +72,7 @@ async def order_of(caller: Caller, spec: Spec, after: Collection[str] = ()) -> O
     if len(named) > MAX_REFERENCES:
         raise Refusal(
             "too_many_objects",
-            f"The spec names {len(named)} uploads and files; the limit is {MAX_REFERENCES}.",
+            f"The spec names {len(named)} uploads and files. At most {MAX_REFERENCES} are allowed.",
             limit=MAX_REFERENCES,
         )
     # The files of jobs that it comes after are looked up when they are there.

@@ -1,4 +1,4 @@
-"""Reports: `POST /v1/reports` from a spec or a table, `POST /v1/reports/validation` for a look at what would come."""
+"""Submit and validate reports: `POST /v1/reports`, `POST /v1/reports/validation`, `GET /v1/reports/schema`."""
 
 import json
 from functools import cache
@@ -43,32 +43,32 @@ REFUSALS = (
 
 
 class ReportOptions(SubmitOptions, TableOptions):
-    """What the address may say: of a table, how to show it; of any report, what it may say of every submit."""
+    """The query parameters of `POST /v1/reports`: those of every submit, and those of a table."""
 
 
-class Warning(BaseModel):  # noqa: A001 - the house word for it
+class Warning(BaseModel):  # noqa: A001 - the name of the OpenAPI component
     """Something that was clipped, left out or could not be drawn."""
 
-    code: str
-    message: str
-    block: str | None = Field(None, description="Where, as in `blocks.3`.")
+    code: str = Field(description="A stable code for programs.")
+    message: str = Field(description="What happened, for people.")
+    block: str | None = Field(None, description="The path of the block, such as `blocks.3`.")
 
 
 class TableOutlook(BaseModel):
-    """What a table would be."""
+    """A table as the report would show it."""
 
-    block: str = Field(examples=["blocks.3"])
-    rows: int
-    columns: list[str] = Field(description="As they are headed.")
+    block: str = Field(description="The path of the table's block.", examples=["blocks.3"])
+    rows: int = Field(description="The number of rows.")
+    columns: list[str] = Field(description="The titles of the columns.")
 
 
 class Outlook(BaseModel):
-    """What a report would be."""
+    """The outline of a report: what it would contain."""
 
-    tables: list[TableOutlook]
-    rows: int = Field(description="Of all tables.")
-    pages: int
-    warnings: list[Warning]
+    tables: list[TableOutlook] = Field(description="The tables, in order.")
+    rows: int = Field(description="The number of rows of all tables.")
+    pages: int = Field(description="The number of pages.")
+    warnings: list[Warning] = Field(description="What would be clipped, left out or not drawn.")
 
 
 @router.post(
@@ -77,13 +77,13 @@ class Outlook(BaseModel):
     operation_id="submit_report",
     summary="Submit a report",
     response_model=Job,
-    response_description="Its job, whose address is in `Location`.",
+    response_description="The report's job, with its path in `Location`.",
     responses={
         200: {
             "model": Job,
-            "description": "This Idempotency-Key was used before, with the same content: the job as it is now.",
+            "description": "This Idempotency-Key was already used with the same content. The existing job.",
         },
-        303: {"description": "Where the PDF is, for who sends `Accept: application/pdf`."},
+        303: {"description": "Only with `Accept: application/pdf`: the path of the PDF is in `Location`."},
         **documented(
             *REFUSALS,
             "no_file",
@@ -103,12 +103,12 @@ async def submit_report(
     options: Annotated[ReportOptions, Query()],
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, examples=["report-4711"])] = None,
 ) -> Response:
-    """A PDF, and an XLSX or CSV of the same tables, from a spec; or from a table as it is, which the address tells how
-    to show.
+    """Makes a PDF, and an XLSX or CSV file of the same tables, from a JSON spec or from a table. For a table, the query
+    parameters say how to show it.
 
-    What a spec refers to must be there: uploads that have not expired, and files of jobs that have succeeded. With
-    `Accept: application/pdf` the request waits, and answers where the PDF is, or what was wrong; with the job, if it
-    takes longer than requests may wait.
+    Uploads that a spec names must not have expired, and jobs whose files it names must have succeeded. With
+    `Accept: application/pdf` the request waits for the job and then redirects to the PDF or returns its error. If the
+    job takes longer than a request may wait, the response is the job.
     """
     caller = caller_of(request)
     submit_options = options.fields(caller, idempotency_key)
@@ -128,16 +128,16 @@ async def submit_report(
 @router.post(
     "/validation",
     operation_id="validate_report",
-    summary="What a report would be",
+    summary="Validate a report",
     response_model=Outlook,
     responses={
-        202: {"model": Job, "description": "It takes longer: its job, whose address is in `Location`."},
+        202: {"model": Job, "description": "The validation takes longer: its job, with its path in `Location`."},
         **documented(*REFUSALS, "failed"),
     },
     openapi_extra=SPEC_BODY,
 )
 async def validate_report(request: Request) -> Response:
-    """Reads the datasets and plans the pages, but draws nothing. What is wrong is answered as a problem."""
+    """Reads the datasets and lays out the pages, but draws nothing. Errors are returned as a problem."""
     caller = caller_of(request)
     order = await receive_order(request, caller, None)
     submission = await submission_of(caller, order, VALIDATION, priority=Priority.HIGH)
@@ -152,7 +152,7 @@ async def validate_report(request: Request) -> Response:
 
 
 async def _ended(context: Context, submitted: Submitted) -> Record | None:
-    """The job, if it ends while a request may wait for it."""
+    """Wait for the job as long as a request may wait. Returns its record once it has ended, else None."""
     record = await context.watch.wait_until_ended(submitted.job_id, context.settings.max_wait_s)
     return record if record and record.state.ended else None
 
@@ -165,16 +165,16 @@ def _failure(request: Request, record: Record) -> Response:
 @router.get(
     "/schema",
     operation_id="get_report_schema",
-    summary="The JSON Schema of a spec",
+    summary="Get the report schema",
     response_class=Response,
     responses={
-        200: {"description": "For editors and tests of yours.", "content": {SCHEMA_TYPE: {}}},
-        304: {"description": "You have it already (`If-None-Match`)."},
+        200: {"description": "The JSON Schema of a report spec.", "content": {SCHEMA_TYPE: {}}},
+        304: {"description": "The schema has not changed (`If-None-Match`)."},
         **documented("unauthorized"),
     },
 )
 async def get_report_schema(request: Request) -> Response:
-    """It changes with versions of this service only."""
+    """For editors and for your tests. It changes only with the version of this service."""
     body, etag = _schema()
     headers = {"ETag": etag, "Cache-Control": "private, max-age=3600"}
     if names(request.headers.get("if-none-match"), etag):

@@ -1,4 +1,4 @@
-"""A table sent as it is becomes the spec of a report: `POST /v1/reports` with a CSV, XLSX or NDJSON body."""
+"""Build a report spec from a CSV, XLSX or NDJSON body of `POST /v1/reports`."""
 
 import codecs
 from typing import get_args
@@ -18,41 +18,52 @@ TABLE_TYPES = {
     "application/x-ndjson": "ndjson",
 }
 _CHARSETS = {codecs.lookup(name).name: name for name in get_args(Dataset.model_fields["encoding"].annotation)}
-# Names by which a wider one is meant, as browsers read them.
+# Charsets that are read as a superset of themselves, as browsers do.
 _CHARSETS |= {"ascii": "utf-8", "iso8859-1": "cp1252", "cp932": "shift_jis", "gb2312": "gb18030", "gbk": "gb18030"}
 
 
 class TableOptions(BaseModel):
-    """What the address may say of a table; a spec says it itself."""
+    """The query parameters for a table. A JSON spec has these settings in itself."""
 
     model_config = ConfigDict(extra="forbid")
 
-    title: str | None = Field(None, examples=["Sales in November"])
-    lang: str | None = Field(None, description="How numbers and dates are written.", examples=["de-DE"])
-    currency: str | None = Field(None, examples=["EUR"])
+    title: str | None = Field(None, description="The title of the report.", examples=["Sales in November"])
+    lang: str | None = Field(None, description="The language (BCP 47) for numbers and dates.", examples=["de-DE"])
+    currency: str | None = Field(None, description="The currency (ISO 4217) of money columns.", examples=["EUR"])
     types: str | None = Field(
         None,
         max_length=10_000,
-        description="`field:type,…`. A column that is not named is text, whatever it looks like.",
+        description="The types of columns as `field:type,…`. A column that is not named is text.",
         examples=["day:date,amount:money"],
     )
-    formats: str | None = Field(None, description="`pdf`, `xlsx`, `csv`, with commas.", examples=["pdf,xlsx"])
-    delimiter: str | None = Field(None, description="Of a CSV; a comma otherwise.")
-    sheet: str | None = Field(None, description="Of an XLSX; the first one otherwise.")
+    formats: str | None = Field(
+        None, description="The output formats `pdf`, `xlsx` and `csv`, separated by commas.", examples=["pdf,xlsx"]
+    )
+    delimiter: str | None = Field(None, description="The delimiter of a CSV file. The default is a comma.")
+    sheet: str | None = Field(None, description="The sheet of an XLSX file. The default is the first one.")
 
 
 def format_of(content_type: str) -> str | None:
-    """The dataset's format that a Content-Type means; None if it is no table's."""
+    """The dataset format of a Content-Type; None if it is not a table."""
     return TABLE_TYPES.get(content_type.partition(";")[0].strip().lower())
 
 
 def upload_of(blob: BlobRef) -> str:
-    """What the spec calls the bytes, which were never uploaded apart: the same for the same bytes."""
+    """The upload id that the spec uses for a table sent as the body: derived from its SHA-256."""
     return blob.sha256[:32]
 
 
 def spec_of(options: TableOptions, content_type: str, blob: BlobRef) -> Spec:
-    """The spec of a report of one whole table. Raises: Refusal `invalid_request` that names the parameter."""
+    """Build the spec of a report that shows one whole table.
+
+    Args:
+        options: The query parameters.
+        content_type: The body's Content-Type.
+        blob: The stored body.
+
+    Raises:
+        Refusal: `invalid_request` on the query parameter at fault; `unsupported_media_type` for an unknown charset.
+    """
     dataset = {
         "upload": upload_of(blob),
         "format": format_of(content_type),
@@ -89,7 +100,8 @@ def _columns(types: str | None) -> list[dict[str, str]]:
             known = ", ".join(get_args(CellType))
             raise Refusal(
                 "invalid_request",
-                f"types: write field:type,field:type; {part!r} is not that. The types are {known}.",
+                f"The parameter 'types' has the form field:type,field:type. {part!r} does not match it. The types are "
+                f"{known}.",
                 field="types",
             )
         columns.append({"field": field, "type": type})
@@ -104,6 +116,6 @@ def _encoding(content_type: str) -> str:
         known = ", ".join(dict.fromkeys(_CHARSETS.values()))
         raise Refusal(
             "unsupported_media_type",
-            f"We do not read the charset {charset!r}; there are {known}.",
+            f"The charset {charset!r} is not supported. Send one of {known}.",
             field="Content-Type",
         ) from error

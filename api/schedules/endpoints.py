@@ -1,4 +1,4 @@
-"""Schedules: what runs by itself and when, `/v1/schedules`."""
+"""Schedules: reports and events that are submitted by a cron expression: `/v1/schedules`."""
 
 from collections.abc import Sequence
 from typing import Annotated, cast
@@ -29,19 +29,19 @@ LINE_REFUSALS = ("invalid_cron", "unknown_timezone")
 
 ScheduleId = Annotated[
     str,
-    Path(description="As it was created; or the name of one that comes with the service.", examples=[EXAMPLE_SCHEDULE]),
+    Path(description="The schedule's id, or the name of a built-in schedule.", examples=[EXAMPLE_SCHEDULE]),
 ]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, examples=[10])]
-Cursor = Annotated[str | None, Query(max_length=300, description="The `next` of the page before.")]
+Cursor = Annotated[str | None, Query(max_length=300, description="The `next` value of the previous page.")]
 
 
 @router.post(
     "",
     status_code=201,
     operation_id="create_schedule",
-    summary="Let a report or an event happen by the clock",
+    summary="Create a schedule",
     response_model=views.Schedule,
-    response_description="The schedule, whose address is in `Location`.",
+    response_description="The schedule, with its path in `Location`.",
     responses=documented(
         *BODY_REFUSALS,
         *LINE_REFUSALS,
@@ -79,11 +79,10 @@ Cursor = Annotated[str | None, Query(max_length=300, description="The `next` of 
     ),
 )
 async def create_schedule(request: Request) -> Response:
-    """Its runs are jobs like others, and their ends are told as those are.
+    """Each run submits a job like any other; its end is sent to the subscribed endpoints.
 
-    On nights on which the clock is changed a line that names minute and hour runs once: at the first of two equal
-    times, and at the end of the gap if there is none. A line whose minute or hour begins with `*` goes by the time
-    that passes.
+    When the clock changes, a cron expression with a fixed minute and hour runs once: at the first of two equal times,
+    or at the end of the gap. An expression whose minute or hour begins with `*` follows the elapsed time.
     """
     caller = caller_of(request)
     text = await receive_text(request, caller.context.settings.max_spec_bytes)
@@ -98,12 +97,12 @@ async def create_schedule(request: Request) -> Response:
 @router.get(
     "",
     operation_id="list_schedules",
-    summary="Your schedules, newest first",
+    summary="List schedules",
     response_model=views.SchedulePage,
     responses=documented("unauthorized", "invalid_request"),
 )
 async def list_schedules(request: Request, *, limit: Limit = 50, cursor: Cursor = None) -> Response:
-    """For admins the first page begins with those that come with the service. Go on while there is a `next`."""
+    """Newest first. For admins the first page begins with the built-in schedules. Continue while there is a `next`."""
     refuse_unknown(request, "limit", "cursor")
     caller = caller_of(request)
     found, following = await caller.context.schedule_store.page(caller.owner, limit, cursor)
@@ -115,12 +114,12 @@ async def list_schedules(request: Request, *, limit: Limit = 50, cursor: Cursor 
 @router.get(
     "/{schedule_id}",
     operation_id="get_schedule",
-    summary="A schedule, and how its last run went",
+    summary="Get a schedule",
     response_model=views.Schedule,
     responses=documented("unauthorized", "not_found"),
 )
 async def get_schedule(request: Request, schedule_id: ScheduleId) -> Response:
-    """When it is due next, and what became of it the last time."""
+    """Returns the schedule with its next due time and its last run."""
     caller = caller_of(request)
     (view,) = await _views(caller, [await _find(caller, schedule_id)])
     return uncached(view)
@@ -129,17 +128,19 @@ async def get_schedule(request: Request, schedule_id: ScheduleId) -> Response:
 @router.patch(
     "/{schedule_id}",
     operation_id="change_schedule",
-    summary="Change, pause or resume a schedule",
+    summary="Update a schedule",
     response_model=views.Schedule,
     responses=documented(*BODY_REFUSALS, *LINE_REFUSALS, "not_found"),
     openapi_extra=documented_body(
         ScheduleChange,
-        pause=("Pause it", {"paused": True}),
-        later=("Another time, and on with it", {"cron": "0 7 1 * *", "paused": False}),
+        pause=("Pause the schedule", {"paused": True}),
+        later=("Change the time and resume", {"cron": "0 7 1 * *", "paused": False}),
     ),
 )
 async def change_schedule(request: Request, schedule_id: ScheduleId) -> Response:
-    """Only what is given changes. For another job make another schedule."""
+    """Changes only the fields that are sent, and pauses or resumes it. The job cannot be changed; create another
+    schedule instead.
+    """
     caller = caller_of(request)
     asked = await receive(request, ScheduleChange, MAX_BODY_BYTES)
     schedule = await _find(caller, schedule_id)
@@ -159,7 +160,7 @@ async def change_schedule(request: Request, schedule_id: ScheduleId) -> Response
     responses=documented("unauthorized", "not_found", "invalid_request"),
 )
 async def delete_schedule(request: Request, schedule_id: ScheduleId) -> Response:
-    """Its runs are forgotten; their jobs stay as they are."""
+    """Deletes the schedule and its list of runs. The jobs of its runs are not affected."""
     caller = caller_of(request)
     schedule = await _find(caller, schedule_id)
     if schedule.built_in:
@@ -171,13 +172,14 @@ async def delete_schedule(request: Request, schedule_id: ScheduleId) -> Response
 @router.get(
     "/{schedule_id}/runs",
     operation_id="list_runs",
-    summary="The runs of a schedule, newest first",
+    summary="List a schedule's runs",
     response_model=views.RunPage,
     responses=documented("unauthorized", "not_found", "invalid_request"),
 )
 async def list_runs(request: Request, schedule_id: ScheduleId, *, limit: Limit = 50, cursor: Cursor = None) -> Response:
-    """What ran and how it went, and what did not and why. A page may be short, even empty, though there are more: go on
-    while there is a `next`."""
+    """Newest first, with skipped runs and the reason. A page can be short or empty although more pages follow; continue
+    while there is a `next`.
+    """
     refuse_unknown(request, "limit", "cursor")
     caller = caller_of(request)
     schedule = await _find(caller, schedule_id)
@@ -191,11 +193,11 @@ async def list_runs(request: Request, schedule_id: ScheduleId, *, limit: Limit =
     operation_id="run_schedule",
     summary="Run a schedule now",
     response_model=Job,
-    response_description="Its job, whose address is in `Location`.",
+    response_description="The run's job, with its path in `Location`.",
     responses=documented("unauthorized", "not_found", "queue_full", "expired"),
 )
 async def run_schedule(request: Request, schedule_id: ScheduleId) -> Response:
-    """By hand, whatever else runs, and also while it is paused. When it is due next stays as it is."""
+    """Starts a run at once, even while the schedule is paused or another run is active. Its next due time stays."""
     caller = caller_of(request)
     schedule = await _find(caller, schedule_id)
     job_id = await caller.context.scheduler.run_now(schedule, clock.now_ms())
@@ -214,5 +216,7 @@ async def _views(caller: Caller, schedules: Sequence[store.ScheduleRecord]) -> l
 
 def _built_in(field: str) -> Refusal:
     return Refusal(
-        "invalid_request", f"{field}: this schedule comes with the service; it can be paused and run.", field=field
+        "invalid_request",
+        f"This schedule is built in, so {field!r} is not allowed. It can only be paused, resumed and run.",
+        field=field,
     )

@@ -1,4 +1,4 @@
-"""What the runs of a schedule submit: the body of a report or of an event, held to what its own address asks."""
+"""The job of a schedule: the body of a report or of an event, validated as its own endpoint does."""
 
 import asyncio
 import json
@@ -19,9 +19,9 @@ from tasks.report.spec.reading import read_json, read_spec
 
 
 class ReportJob(Spec):
-    """A report of this spec, as for `POST /v1/reports`. What it refers to is kept as long as the schedule."""
+    """A report spec, as for `POST /v1/reports`. The files that it names are kept as long as the schedule."""
 
-    kind: Literal["report"]
+    kind: Literal["report"] = Field(description="The kind of job.")
 
 
 class EventJob(BaseModel):
@@ -29,9 +29,9 @@ class EventJob(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: Literal["event"]
-    type: str = Field(examples=["shop.closing"])
-    data: dict[str, Any]
+    kind: Literal["event"] = Field(description="The kind of job.")
+    type: str = Field(description="The event's type.", examples=["shop.closing"])
+    data: dict[str, Any] = Field(description="The event's data.")
 
 
 class _Job(BaseModel):
@@ -39,15 +39,21 @@ class _Job(BaseModel):
 
 
 class _Body(BaseModel):
-    """As much of the body as says which job it is."""
+    """The part of the body that says which kind of job it is."""
 
     job: _Job
 
 
 async def receive_job(caller: Caller, text: bytes) -> Submission:
-    """The submission that `job` in a body asks for, with all that it needs in storage.
+    """Build the submission for the `job` of a schedule's body, and store the files that it needs.
 
-    Raises: as the two addresses do, on a field of `job`.
+    Args:
+        request: The request.
+        context: The resources of the process.
+        text: The whole body.
+
+    Raises:
+        Refusal: As `POST /v1/reports` or `POST /v1/events`, on a field of `job`.
     """
     kind = read(text, _Body).job.kind
     try:
@@ -66,14 +72,18 @@ async def _report(caller: Caller, text: bytes) -> Submission:
 
 
 def _spec(text: bytes) -> Spec:
-    # Read anew: a report's numbers are exact, others are as JavaScript has them.
+    # Parsed a second time, because numbers of a report are exact decimals and other numbers are floats.
     return read_spec(json.dumps(_job(read_json(text))).encode())
 
 
 async def _event(caller: Caller, text: bytes) -> Submission:
     asked = read(json.dumps(_job(json.loads(text))), events.EventRequest)
     if asked.id is not None:
-        raise Refusal("invalid_request", "id: every run is an event of its own; leave it out.", field="id")
+        raise Refusal(
+            "invalid_request",
+            "The field 'id' is not allowed here, because every run is a new event. Leave it out.",
+            field="id",
+        )
     return events.submission_of(caller, asked)
 
 

@@ -1,4 +1,4 @@
-"""What an owner says of a schedule, and what is answered, as JSON."""
+"""The JSON of schedules: request bodies and responses."""
 
 import json
 from datetime import datetime
@@ -18,34 +18,34 @@ MAX_MISFIRE_S = 86_400
 
 
 def _misfire(said: Any) -> Any:
-    """One sentence for what pydantic would tell of each of the two ways."""
+    """Replaces the two error messages that pydantic would give, one for each branch of the union, by one."""
     if said == "skip" or (type(said) is int and store.PROMPT_S <= said <= MAX_MISFIRE_S):
         return said
-    raise ValueError(f"write `skip`, or seconds from {store.PROMPT_S} to {MAX_MISFIRE_S}")
+    raise ValueError(f"send 'skip' or seconds from {store.PROMPT_S} to {MAX_MISFIRE_S}")
 
 
 Name = Annotated[
-    str | None, Field(min_length=1, max_length=100, description="What people call it.", examples=["Closing time"])
+    str | None, Field(min_length=1, max_length=100, description="A name to show.", examples=["Closing time"])
 ]
-Description = Annotated[str | None, Field(max_length=500, description="For you to recognise it by.")]
+Description = Annotated[str | None, Field(max_length=500, description="A description to show.")]
 Cron = Annotated[
     str,
     Field(
         max_length=MAX_CHARS,
-        description="Minute, hour, day of the month, month and weekday, as in Debian's cron.",
+        description="A cron expression: minute, hour, day of the month, month and weekday, as in Debian's cron.",
         examples=["30 6 * * MON-FRI"],
     ),
 ]
-Timezone = Annotated[str, Field(max_length=100, description="An IANA name.", examples=["Europe/Berlin"])]
+Timezone = Annotated[str, Field(max_length=100, description="An IANA time zone name.", examples=["Europe/Berlin"])]
 Overlap = Annotated[
-    Literal["skip", "allow"], Field(description="What becomes of a run that is due before the last one has ended.")
+    Literal["skip", "allow"], Field(description="What happens to a run that is due before the last one has ended.")
 ]
 Misfire = Annotated[
     Literal["skip"] | Annotated[int, Field(ge=store.PROMPT_S, le=MAX_MISFIRE_S)],
     BeforeValidator(_misfire),
     Field(
-        description="After an outage the newest run that was missed is made up for, unless it is later than so many "
-        f"seconds. With `skip` none is, that is later than {store.PROMPT_S} seconds."
+        description="After an outage, the newest missed run is started if it is at most this many seconds late. "
+        f"`skip` means {store.PROMPT_S} seconds."
     ),
 ]
 
@@ -61,88 +61,93 @@ class ScheduleRequest(BaseModel):
     timezone: Timezone = "UTC"
     overlap: Overlap = "skip"
     misfire: Misfire = 3600
-    paused: bool = False
+    paused: bool = Field(False, description="Whether the schedule is created paused.")
     job: Annotated[
         dict[str, Any],
         BeforeValidator(lambda said: said, json_schema_input_type=ReportJob | EventJob),
-        Field(description="What each run does."),
+        Field(description="The job that each run submits."),
     ]
 
 
 class ScheduleChange(BaseModel):
-    """What is to change of a schedule; what is not given stays as it is."""
+    """Changes of a schedule. Fields that are not sent stay as they are."""
 
     model_config = ConfigDict(extra="forbid")
 
-    # A factory, since the document shows any other default: as if what is left out became that.
+    # Factories, because OpenAPI would show any other default, as if leaving a field out set it to that value.
     name: Name = None
     description: Description = None
     cron: Cron = Field(default_factory=str)
     timezone: Timezone = Field(default_factory=str)
     overlap: Overlap = Field(default_factory=lambda: "skip")
     misfire: Misfire = Field(default_factory=lambda: "skip")
-    paused: bool = Field(default_factory=bool, description="What was due meanwhile is not made up for.")
+    paused: bool = Field(
+        default_factory=bool,
+        description="Whether it is paused. Runs that were due while it was paused are not started later.",
+    )
 
 
 class Run(BaseModel):
-    """One firing of a schedule."""
+    """One run of a schedule."""
 
-    state: str = Field(description="Of its job; or `skipped`.", examples=["succeeded"])
-    due_at: datetime = Field(description="Of a run by hand, when somebody said so.")
+    state: str = Field(description="The state of its job, or `skipped`.", examples=["succeeded"])
+    due_at: datetime = Field(description="When it was due; for a manual run, when it was requested.")
     job: str | None = Field(None, description="The id of its job.")
     reason: str | None = Field(
         None,
-        description="Why it was skipped: `missed` (nobody was there, nor for any other until `noted_at`), `overlap` "
-        "(the run before had not ended) or `queue_full`.",
+        description="Why it was skipped: `missed` (no worker was running, until `noted_at`), `overlap` (the run before "
+        "had not ended) or `queue_full`.",
     )
     noted_at: datetime | None = Field(None, description="When it was skipped.")
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    result: dict[str, Any] | None = Field(None, description="What its job tells, such as counts.")
-    error: Error | None = None
-    links: Links | None = Field(None, description="To its job.")
+    started_at: datetime | None = Field(None, description="When its job started.")
+    finished_at: datetime | None = Field(None, description="When its job ended.")
+    result: dict[str, Any] | None = Field(None, description="The result of its job.")
+    error: Error | None = Field(None, description="Why its job failed.")
+    links: Links | None = Field(None, description="The URL of its job.")
 
 
 class RunPage(BaseModel):
-    """Some runs, newest first."""
+    """A page of runs, newest first."""
 
-    runs: list[Run]
-    next: str | None = Field(None, description="The `cursor` of the following page; absent at the end.")
+    runs: list[Run] = Field(description="The runs.")
+    next: str | None = Field(None, description="The `cursor` of the next page. Absent on the last page.")
 
 
 class ScheduleLinks(Links):
-    """Where to go from here."""
+    """URLs of a schedule."""
 
-    runs: str
+    runs: str = Field(description="The URL of its runs.")
 
 
 class Schedule(BaseModel):
-    """A cron line, and what it runs."""
+    """A cron expression and the job that it submits."""
 
-    id: str = Field(examples=[EXAMPLE_SCHEDULE])
+    id: str = Field(description="The schedule's id; for a built-in schedule, its name.", examples=[EXAMPLE_SCHEDULE])
     name: Name = None
     description: Description = None
     cron: Cron
     timezone: Timezone
-    when: str = Field(description="The line in words.", examples=["At 06:30 on Monday through Friday (Europe/Berlin)"])
+    when: str = Field(
+        description="The cron expression in words.", examples=["At 06:30 on Monday through Friday (Europe/Berlin)"]
+    )
     overlap: Overlap
     misfire: Misfire
-    kind: str = Field(description="Of its jobs.", examples=["report"])
-    params: dict[str, Any] = Field(description="Of its jobs.")
-    built_in: bool = Field(description="Whether it comes with the service; such a one can only be paused and run.")
-    paused: bool
-    paused_reason: str | None = Field(None, description="A code, if it was paused because it could not go on.")
+    kind: str = Field(description="The kind of its jobs.", examples=["report"])
+    params: dict[str, Any] = Field(description="The parameters of its jobs.")
+    built_in: bool = Field(description="Whether it is a built-in schedule, which can only be paused, resumed and run.")
+    paused: bool = Field(description="Whether it is paused.")
+    paused_reason: str | None = Field(None, description="The error code because of which it was paused automatically.")
     next_at: datetime | None = Field(None, description="When it is due next.")
-    last_run: Run | None = None
-    created_at: datetime
-    links: ScheduleLinks
+    last_run: Run | None = Field(None, description="Its last run.")
+    created_at: datetime = Field(description="When it was created.")
+    links: ScheduleLinks = Field(description="URLs of the schedule.")
 
 
 class SchedulePage(BaseModel):
-    """Some schedules: those that come with the service, for admins and on the first page; then yours, newest first."""
+    """A page of schedules: for admins, the first page begins with the built-in ones. Then yours, newest first."""
 
-    schedules: list[Schedule]
-    next: str | None = Field(None, description="The `cursor` of the following page; absent at the end.")
+    schedules: list[Schedule] = Field(description="The schedules.")
+    next: str | None = Field(None, description="The `cursor` of the next page. Absent on the last page.")
 
 
 def path_of(schedule_id: str) -> str:

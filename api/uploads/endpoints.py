@@ -1,4 +1,4 @@
-"""Uploads: bytes for jobs to come, `POST /v1/uploads`. Datasets of reports and pictures, or whatever else."""
+"""Uploads: files stored for later jobs, such as datasets and images: `/v1/uploads`."""
 
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -18,15 +18,15 @@ router = APIRouter(prefix="/v1/uploads", tags=["uploads"])
 
 FORM = "multipart/form-data"
 
-UploadId = Annotated[str, Path(description="As the upload answered it.", examples=[EXAMPLE_UPLOAD])]
+UploadId = Annotated[str, Path(description="The upload's id, from `POST /v1/uploads`.", examples=[EXAMPLE_UPLOAD])]
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "The bytes as they are: no form. Nothing is made of their type.",
+        "description": "The raw bytes of the file, not a form. The Content-Type is ignored.",
         "content": {
             "*/*": {
                 "schema": {"type": "string", "contentMediaType": "application/octet-stream"},
-                "examples": {"photo": {"summary": "A picture", "value": "photo.jpg"}},
+                "examples": {"photo": {"summary": "An image", "value": "photo.jpg"}},
             },
             "text/csv": {
                 "schema": {"type": "string"},
@@ -38,36 +38,40 @@ BODY: dict[str, Any] = {
 
 
 class StoredUpload(BaseModel):
-    """Bytes that jobs can be made of."""
+    """A stored file that jobs can use."""
 
-    id: str = Field(examples=[EXAMPLE_UPLOAD])
-    name: str | None = Field(None, description="What its sender calls it.")
-    bytes: int
-    sha256: str
-    created_at: datetime
-    expires_at: datetime = Field(description="From then on no job can be made of it; those that were keep it.")
+    id: str = Field(description="The upload's id: 32 hex digits.", examples=[EXAMPLE_UPLOAD])
+    name: str | None = Field(None, description="The name that was sent with it.")
+    bytes: int = Field(description="The size in bytes.")
+    sha256: str = Field(description="The SHA-256 of the bytes, in hex.")
+    created_at: datetime = Field(description="When it was uploaded.")
+    expires_at: datetime = Field(
+        description="When it expires. New jobs cannot use it from then on; existing jobs keep the file."
+    )
 
 
 @router.post(
     "",
     status_code=201,
     operation_id="upload",
-    summary="Upload bytes for jobs to come",
+    summary="Upload a file",
     response_model=StoredUpload,
-    response_description="The upload, whose address is in `Location`.",
+    response_description="The upload, with its path in `Location`.",
     responses=documented("unauthorized", "too_large", "no_file", "unsupported_media_type", "invalid_request"),
     openapi_extra=BODY,
 )
 async def upload(
     request: Request,
-    name: Annotated[str | None, Query(max_length=255, description="For you to recognise it by.")] = None,
+    name: Annotated[str | None, Query(max_length=255, description="A name to show, such as the file's name.")] = None,
 ) -> Response:
-    """Name the `id` in `POST /v1/reports` or `POST /v1/images`, as often as you like until it expires."""
+    """Use the `id` in `POST /v1/reports` or `POST /v1/images`, as often as you like until it expires."""
     caller = caller_of(request)
     settings = caller.context.settings
     if request.headers.get("content-type", "").lower().startswith(FORM):
         raise Refusal(
-            "unsupported_media_type", "Send the bytes as they are (curl --data-binary @file).", field="Content-Type"
+            "unsupported_media_type",
+            "Send the raw bytes of the file, not a form (curl --data-binary @file).",
+            field="Content-Type",
         )
     check_length(request.headers.get("content-length"), settings.max_dataset_bytes)
     async with aclosing(request.stream()) as body:
@@ -86,12 +90,12 @@ async def upload(
 @router.get(
     "/{upload_id}",
     operation_id="get_upload",
-    summary="An upload",
+    summary="Get an upload",
     response_model=StoredUpload,
     responses=documented("unauthorized", "not_found"),
 )
 async def get_upload(request: Request, upload_id: UploadId) -> Response:
-    """What is known of it, not its bytes."""
+    """Returns the description of the upload, not its bytes."""
     found = await _find(caller_of(request), upload_id)
     return Response(json_of(_view(found)), headers={"Cache-Control": "no-store"}, media_type="application/json")
 
@@ -105,7 +109,7 @@ async def get_upload(request: Request, upload_id: UploadId) -> Response:
     responses=documented("unauthorized", "not_found"),
 )
 async def delete_upload(request: Request, upload_id: UploadId) -> Response:
-    """Jobs that were made of it go on."""
+    """Jobs that already use the upload are not affected."""
     caller = caller_of(request)
     await forget(caller.context.redis, await _find(caller, upload_id))
     return Response(status_code=204)
@@ -114,7 +118,7 @@ async def delete_upload(request: Request, upload_id: UploadId) -> Response:
 async def _find(caller: Caller, upload_id: str) -> UploadRecord:
     found = await find_upload(caller.context.redis, caller.owner, upload_id)
     if found is None:
-        raise Refusal("not_found", f"You have no upload {upload_id!r} (any more).")
+        raise Refusal("not_found", f"Upload {upload_id!r} was not found or has expired. Upload it again.")
     return found
 
 

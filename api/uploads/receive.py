@@ -1,4 +1,4 @@
-"""Uploads: bytes on their way from a request into storage, looked at and counted as they come, never held whole."""
+"""Stream uploads from a request into storage. The bytes are checked and counted as they arrive, never held whole."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,42 +14,60 @@ from tasks.storage.protocol import Storage
 
 NAME_CHARACTERS = 200
 FORM_OVERHEAD_BYTES = 256 * 1024
-"""What boundaries, heads and text fields of a form may take beside its files."""
+"""Bytes that the boundaries, headers and text fields of a form may take in addition to its files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A picture in storage. name: what its sender calls it, for people to recognise; nothing goes by it."""
+    """An image in storage. name: the client's name for it, only to show to people."""
 
     blob: BlobRef
     name: str | None
 
 
 def check_length(content_length: str | None, limit: int) -> None:
-    """Refuse a body by what it says of itself, before any of it is read. Raises: Refusal `too_large`."""
+    """Refuse a body by its Content-Length, before any of it is read.
+
+    Raises:
+        Refusal: `too_large`.
+    """
     if content_length is not None and content_length.isdecimal() and int(content_length) > limit:
         raise _too_large(limit)
 
 
 async def receive_raw(body: AsyncIterator[bytes], storage: Storage, max_bytes: int, name: str | None) -> Upload:
-    """Store a body that is one picture. Raises: Refusal `no_file`, `unsupported_format`, `too_large`."""
+    """Store a body that is one image.
+
+    Args:
+        body: The chunks of the body.
+        storage: Where to store it.
+        max_bytes: The limit of its size.
+        name: The client's name for it.
+
+    Raises:
+        Refusal: `no_file`, `unsupported_format`, `too_large`.
+    """
     with _naming("body"):
         head = await _head(body)
         return Upload(await storage.put(_whole(head, body), max_bytes=max_bytes, type=type_of(head)), clean(name))
 
 
 async def receive_any(body: AsyncIterator[bytes], storage: Storage, max_bytes: int) -> BlobRef:
-    """Store a body, whatever it is. Raises: Refusal `no_file`, `too_large`."""
+    """Store a body of any format.
+
+    Raises:
+        Refusal: `no_file`, `too_large`.
+    """
     with _naming("body"):
         head = await _head(body)
         return await storage.put(_whole(head, body), max_bytes=max_bytes)
 
 
 class FormUploads:
-    """The pictures of a form, and its text fields as `parsers` read them (by name): all are good, or nothing is stored.
+    """The images and the text fields of a form. Either all files are valid and stored, or none is stored.
 
-    For that, each file is put inside the put of the one before: a put writes when its bytes end, and they end when the
-    rest of the form has been read and found good. Until then they wait where `Storage.put` gathers them.
+    For that, each file's `Storage.put` runs inside the `put` of the file before: a put writes its blob when its chunks
+    end, and they end only after the rest of the form was read and is valid.
     """
 
     def __init__(
@@ -64,10 +82,14 @@ class FormUploads:
         self._parsers = parsers
 
     async def receive(self) -> list[Upload]:
-        """Read the form and store its files; they are returned in the form's order.
+        """Read the form and store its files.
 
-        Raises: Refusal `no_file`, `too_many_files`, `unsupported_format`, `too_large`, `params_too_large`,
-        `invalid_request`, and what parsers raise.
+        Returns:
+            The files, in the order of the form. The parsed text fields are in `values`.
+
+        Raises:
+            Refusal: `no_file`, `too_many_files`, `unsupported_format`, `too_large`, `params_too_large`,
+                `invalid_request`, and those of the parsers.
         """
         await self._receive_rest()
         return [self._uploads[index] for index in range(self._files)]
@@ -79,14 +101,14 @@ class FormUploads:
             elif part.field not in self._parsers or part.field in self.values:
                 raise Refusal(
                     "invalid_request",
-                    f"A form has files, and once each the text fields {', '.join(self._parsers)}; this one has "
-                    f"{part.field!r}.",
+                    f"The form field {part.field!r} is unknown or sent twice. A form has files and, at most once each, "
+                    f"the text fields {', '.join(self._parsers)}.",
                     field=part.field,
                 )
             else:
                 self.values[part.field] = self._parsers[part.field](await self._text(part))
         if self._files == 0:
-            raise Refusal("no_file", "The form has no file; send at least one.", field="file")
+            raise Refusal("no_file", "The form has no file. Send at least one.", field="file")
 
     async def _text(self, part: Part) -> str:
         limit = self._settings.max_params_bytes
@@ -95,7 +117,10 @@ class FormUploads:
             text += chunk
             if len(text) > limit:
                 raise Refusal(
-                    "params_too_large", f"The field takes at most {limit} bytes.", field=part.field, limit=limit
+                    "params_too_large",
+                    f"The form field {part.field!r} is larger than the limit of {limit} bytes.",
+                    field=part.field,
+                    limit=limit,
                 )
         return text.decode(errors="replace")
 
@@ -103,7 +128,10 @@ class FormUploads:
         index, limit = self._files, self._settings.max_files_per_request
         if index == limit:
             raise Refusal(
-                "too_many_files", f"Send at most {limit} files in one request.", field=part.field, limit=limit
+                "too_many_files",
+                f"The form has more than {limit} files. Send at most {limit} files in one request.",
+                field=part.field,
+                limit=limit,
             )
         self._files += 1
         data = self._form.data()
@@ -122,14 +150,14 @@ class FormUploads:
 
 
 def clean(name: str | None) -> str | None:
-    """A file name as we keep it: no folders, nothing that does not print."""
+    """A file name as it is stored: without folders and without characters that do not print."""
     last = (name or "").replace("\\", "/").rpartition("/")[2]
     return "".join(character for character in last if character.isprintable())[:NAME_CHARACTERS] or None
 
 
 @contextmanager
 def _naming(field: str) -> Iterator[None]:
-    """Refusals that name no field yet name this one."""
+    """Give refusals raised inside this field, if they name none."""
     try:
         yield
     except Refusal as refusal:
@@ -138,14 +166,14 @@ def _naming(field: str) -> Iterator[None]:
 
 
 async def _head(chunks: AsyncIterator[bytes]) -> bytes:
-    """The first HEAD_BYTES or more; fewer if that is all there is."""
+    """The first HEAD_BYTES bytes or more; all bytes of a shorter file."""
     head = b""
     async for chunk in chunks:
         head += chunk
         if len(head) >= HEAD_BYTES:
             break
     if not head:
-        raise Refusal("no_file", "There is nothing in it; send the bytes of a file.")
+        raise Refusal("no_file", "The file is empty. Send the bytes of a file.")
     return head
 
 
@@ -156,7 +184,11 @@ async def _whole(head: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes
 
 
 async def counted(body: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
-    """`body`, up to `limit` bytes of it. Raises: Refusal `too_large` with the first byte more."""
+    """Pass `body` on while it stays within `limit` bytes.
+
+    Raises:
+        Refusal: `too_large` at the first byte over the limit.
+    """
     size = 0
     async for chunk in body:
         size += len(chunk)
@@ -166,4 +198,9 @@ async def counted(body: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes
 
 
 def _too_large(limit: int) -> Refusal:
-    return Refusal("too_large", f"Send at most {limit} bytes in one request; this is more.", field="body", limit=limit)
+    return Refusal(
+        "too_large",
+        f"The request body is larger than the limit of {limit} bytes. Send less.",
+        field="body",
+        limit=limit,
+    )

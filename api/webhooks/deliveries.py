@@ -1,4 +1,4 @@
-"""Deliveries: what was sent to whom, and what was answered, `/v1/deliveries`."""
+"""Deliveries: which event was sent to which endpoint, and the response: `/v1/deliveries`."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -25,13 +25,13 @@ router = APIRouter(prefix="/v1/deliveries", tags=["webhooks"])
 
 MAX_PAGE = 200
 
-DeliveryId = Annotated[str, Path(description="As the list has it.", examples=[EXAMPLE_DELIVERY])]
+DeliveryId = Annotated[str, Path(description="The delivery's id.", examples=[EXAMPLE_DELIVERY])]
 
 
 @router.get(
     "",
     operation_id="list_deliveries",
-    summary="Your deliveries, newest first",
+    summary="List deliveries",
     response_model=DeliveryPage,
     responses=documented("unauthorized", "invalid_request", "not_found"),
 )
@@ -48,10 +48,9 @@ async def list_deliveries(
         datetime | None, Query(description="Made at this time or earlier.", examples=["2030-11-20T08:00:00Z"])
     ] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, examples=[10])] = 50,
-    cursor: Annotated[str | None, Query(max_length=200, description="The `next` of the page before.")] = None,
+    cursor: Annotated[str | None, Query(max_length=200, description="The `next` value of the previous page.")] = None,
 ) -> Response:
-    """A page may be short, even empty, though there are more: go on while there is a `next`. Times without a zone are
-    UTC."""
+    """Newest first. A page can be short or empty although more pages follow; continue while there is a `next`."""
     refuse_unknown(request, "endpoint", "event", "state", "since", "until", "limit", "cursor")
     caller = caller_of(request)
     job_index = await _shelf(caller, endpoint, event)
@@ -76,12 +75,12 @@ async def list_deliveries(
 @router.get(
     "/{delivery_id}",
     operation_id="get_delivery",
-    summary="A delivery, with its attempts",
+    summary="Get a delivery",
     response_model=Delivery,
     responses=documented("unauthorized", "not_found", "expired"),
 )
 async def get_delivery(request: Request, delivery_id: DeliveryId) -> Response:
-    """What was answered, how long each part took, or why there was no answer."""
+    """Returns the delivery with its attempts: the response and its timing, or why there was no response."""
     caller = caller_of(request)
     record = await _find(caller, delivery_id)
     return uncached(delivery_of(record, caller.base_url))
@@ -91,13 +90,14 @@ async def get_delivery(request: Request, delivery_id: DeliveryId) -> Response:
     "/{delivery_id}/redelivery",
     status_code=202,
     operation_id="redeliver",
-    summary="Deliver again",
+    summary="Retry a delivery",
     response_model=Delivery,
     responses=documented("unauthorized", "not_found", "expired", "event_gone", "endpoint_gone", "endpoint_disabled"),
 )
 async def redeliver(request: Request, delivery_id: DeliveryId) -> Response:
-    """Whatever its state: one that has ended starts anew with all its tries, and keeps the story of the old ones; one
-    that waits for its next try has it now; one that is under way goes on."""
+    """A delivery that has ended starts again with all its tries, and keeps its earlier attempts. One that waits for its
+    next attempt starts it now. One that is running goes on.
+    """
     caller = caller_of(request)
     await _check(caller, delivery_of(await _find(caller, delivery_id), ""))
     await caller.context.reopener.reopen([delivery_id])
@@ -106,11 +106,15 @@ async def redeliver(request: Request, delivery_id: DeliveryId) -> Response:
 
 
 async def _shelf(caller: Caller, endpoint: str | None, event: str | None) -> str:
-    """Where the deliveries are listed. Raises: Refusal `not_found` for an event or endpoint that is not theirs."""
+    """The job index that lists the deliveries.
+
+    Raises:
+        Refusal: `not_found` for an event or endpoint of another owner.
+    """
     if event is not None:
         record = await read(caller.context.redis, event)
         if record is None or record.owner != caller.owner or record.kind != EVENT.name:
-            raise Refusal("not_found", f"event: you have no event {event!r} (any more).", field="event")
+            raise Refusal("not_found", f"Event {event!r} was not found or has expired.", field="event")
         return indexes.of_event(event)
     if endpoint is not None:
         await caller.context.endpoints.read(caller.owner, endpoint)
@@ -131,22 +135,26 @@ def _page(caller: Caller, records: Sequence[Record], state: State | None, cursor
 async def _find(caller: Caller, delivery: str) -> Record:
     record = await read(caller.context.redis, delivery)
     if record is None or record.owner != caller.owner or record.kind != DELIVERY.name:
-        raise Refusal("not_found", f"You have no delivery {delivery!r}.")
+        raise Refusal("not_found", f"Delivery {delivery!r} was not found.")
     if record.expired(clock.now_ms()):
-        raise Refusal("expired", f"Delivery {delivery} ended too long ago; send the event anew.")
+        raise Refusal("expired", f"Delivery {delivery!r} has expired. Publish the event again.")
     return record
 
 
 async def _check(caller: Caller, delivery: Delivery) -> None:
-    """That it can be delivered again. Raises: Refusal `event_gone`, `endpoint_gone`, `endpoint_disabled`."""
+    """Check that a delivery can be retried.
+
+    Raises:
+        Refusal: `event_gone`, `endpoint_gone`, `endpoint_disabled`.
+    """
     event = await read(caller.context.redis, delivery.event)
     if event is None or event.expired(clock.now_ms()):
-        raise Refusal("event_gone", f"Event {delivery.event} is no longer kept; send it anew.")
+        raise Refusal("event_gone", f"Event {delivery.event!r} is no longer stored. Publish it again.")
     if delivery.endpoint == ONE_OFF:
         return
     try:
         endpoint = await caller.context.endpoints.read(caller.owner, delivery.endpoint)
     except Refusal as refusal:
-        raise Refusal("endpoint_gone", f"Endpoint {delivery.endpoint} has been deleted.") from refusal
+        raise Refusal("endpoint_gone", f"Endpoint {delivery.endpoint!r} was deleted.") from refusal
     if not endpoint.enabled:
-        raise Refusal("endpoint_disabled", f"Endpoint {endpoint.id} is disabled; enable it first.")
+        raise Refusal("endpoint_disabled", f"Endpoint {endpoint.id!r} is disabled. Enable it first.")

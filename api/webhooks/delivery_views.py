@@ -1,4 +1,4 @@
-"""The public JSON of a delivery: a job of kind `delivery`, told as what was sent and answered."""
+"""The public JSON of a delivery, made from a job of kind `delivery`."""
 
 import json
 from collections.abc import Mapping
@@ -17,48 +17,51 @@ EXAMPLE_EVENT = "1f6a0d9b8c7e4f5aa3b2c1d0e9f8a7b6"
 
 
 class DeliveryAttempt(BaseModel):
-    """One try at a delivery."""
+    """One attempt at a delivery."""
 
-    number: int
-    started_at: datetime
-    ended_at: datetime | None = None
+    number: int = Field(description="Counted from 1.")
+    started_at: datetime = Field(description="When it started.")
+    ended_at: datetime | None = Field(None, description="When it ended.")
     outcome: str = Field(description="`succeeded`, `failed`, `retrying`, `cancelled`, `handed_back` or `lapsed`.")
-    url: str | None = Field(None, description="Where it was posted.")
-    status: int | None = Field(None, description="Of the answer, if there was one.", examples=[503])
-    address: str | None = Field(None, description="That was dialled; absent on a connection that was open already.")
+    url: str | None = Field(None, description="The URL that the event was posted to.")
+    status: int | None = Field(None, description="The HTTP status of the response, if there was one.", examples=[503])
+    address: str | None = Field(
+        None, description="The IP address that was connected to; absent if an open connection was reused."
+    )
     timing: dict[str, float] | None = Field(
         None,
-        description="Milliseconds by part: `dns`, `connect`, `wait` (for the answer's head), `read`, `total`.",
+        description="Milliseconds by phase: `dns`, `connect`, `wait` (for the response headers), `read`, `total`.",
         examples=[{"dns": 4.1, "connect": 21.7, "wait": 80.2, "read": 0.3, "total": 106.4}],
     )
-    answer: str | None = Field(None, description="How the answer's body begins, as text.")
-    error: Error | None = None
+    answer: str | None = Field(None, description="The first part of the response body, as text.")
+    error: Error | None = Field(None, description="Why it failed.")
 
 
 class Delivery(BaseModel):
     """One event on its way to one endpoint."""
 
-    id: str = Field(examples=[EXAMPLE_DELIVERY])
+    id: str = Field(description="The delivery's id.", examples=[EXAMPLE_DELIVERY])
     event: str = Field(description="The event's id, which receivers get as `webhook-id`.", examples=[EXAMPLE_EVENT])
     type: str | None = Field(None, description="The event's type.", examples=["job.succeeded"])
     endpoint: str = Field(
-        description="The endpoint's id; `notify` for the address that a submit named.", examples=[EXAMPLE_ENDPOINT]
+        description="The endpoint's id, or `notify` for the URL in a submit's `notify` option.",
+        examples=[EXAMPLE_ENDPOINT],
     )
-    state: State
-    created_at: datetime
-    due_at: datetime | None = Field(None, description="When it is tried again.")
-    finished_at: datetime | None = None
-    expires_at: datetime | None = Field(None, description="From then on it answers 410.")
-    attempts: list[DeliveryAttempt] = Field(description="Oldest first, without one that is under way.")
-    error: Error | None = None
-    links: Links
+    state: State = Field(description="The delivery's state.")
+    created_at: datetime = Field(description="When it was created.")
+    due_at: datetime | None = Field(None, description="When its next attempt is due.")
+    finished_at: datetime | None = Field(None, description="When it ended.")
+    expires_at: datetime | None = Field(None, description="When it expires. From then on it answers 410.")
+    attempts: list[DeliveryAttempt] = Field(description="The attempts that have ended, oldest first.")
+    error: Error | None = Field(None, description="Why it failed.")
+    links: Links = Field(description="The URL of the delivery.")
 
 
 class DeliveryPage(BaseModel):
-    """Some deliveries, newest first."""
+    """A page of deliveries, newest first."""
 
-    deliveries: list[Delivery]
-    next: str | None = Field(None, description="The `cursor` of the following page; absent at the end.")
+    deliveries: list[Delivery] = Field(description="The deliveries.")
+    next: str | None = Field(None, description="The `cursor` of the next page. Absent on the last page.")
 
 
 def path_of(delivery_id: str) -> str:

@@ -1,4 +1,4 @@
-"""What an endpoint has done for it: a test, and deliveries made anew, `/v1/endpoints/{id}/test` and `/recovery`."""
+"""Jobs for an endpoint: `POST /v1/endpoints/{endpoint_id}/test` and `POST …/recovery`."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ from tasks.webhook.kind import EVENT, RECOVERY
 router = APIRouter(prefix="/v1/endpoints", tags=["webhooks"])
 
 TEST_WAIT_S = 20.0
-"""Longer than a delivery takes with the default DELIVERY_TIMEOUT_S, shorter than routers wait."""
+"""Seconds: longer than a delivery takes with the default DELIVERY_TIMEOUT_S, shorter than routers wait."""
 
 
 @router.post(
@@ -32,15 +32,19 @@ TEST_WAIT_S = 20.0
     operation_id="test_endpoint",
     summary="Send a test event",
     response_model=Delivery,
-    response_description="Its delivery, with the one attempt: what was answered, or why there is no answer.",
+    response_description="The test's delivery with its one attempt: the response, or why there was none.",
     responses={
-        202: {"model": Job, "description": "It takes longer: the event's job. `Location` is the delivery's address."},
+        202: {
+            "model": Job,
+            "description": "The delivery takes longer: the event's job. `Location` has the path of the delivery.",
+        },
         **documented("unauthorized", "not_found", "queue_full"),
     },
 )
 async def check_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
-    """An event of type `endpoint.test` for this endpoint alone, whatever types it asked for. It is sent at once, even
-    to an endpoint that is disabled or left alone for a while, and tried once."""
+    """Sends an event of type `endpoint.test` to this endpoint only, whatever types it is subscribed to. The event is
+    sent at once, even if the endpoint is disabled or parked, and tried once.
+    """
     caller = caller_of(request)
     await caller.context.endpoints.read(caller.owner, endpoint_id)
     params = {"type": TEST, "data": {"endpoint": endpoint_id}, "endpoint": endpoint_id}
@@ -58,29 +62,30 @@ async def check_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     "/{endpoint_id}/recovery",
     status_code=202,
     operation_id="recover_endpoint",
-    summary="Deliver anew what failed since a time",
+    summary="Recover failed deliveries",
     response_model=Job,
-    response_description="The job that does it, whose address is in `Location`.",
+    response_description="The job that does it, with its path in `Location`.",
     responses=documented(*BODY_REFUSALS, "not_found", "endpoint_disabled", "queue_full"),
     openapi_extra=documented_body(
-        RecoveryRequest, night=("All that failed since this morning", {"since": "2026-11-20T08:00:00Z"})
+        RecoveryRequest, night=("Everything that failed since this morning", {"since": "2026-11-20T08:00:00Z"})
     ),
 )
 async def recover_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
-    """Each delivery that has failed for good since then runs anew, with all its tries; what waits for its next try has
-    it at once."""
+    """Retries every delivery that has failed for good since that time, with all its tries. Deliveries that wait for
+    their next attempt start it now.
+    """
     caller = caller_of(request)
     asked = await receive(request, RecoveryRequest, MAX_BODY_BYTES)
     endpoint = await caller.context.endpoints.read(caller.owner, endpoint_id)
     if not endpoint.enabled:
-        raise Refusal("endpoint_disabled", f"Endpoint {endpoint_id} is disabled; enable it first.")
+        raise Refusal("endpoint_disabled", f"Endpoint {endpoint_id!r} is disabled. Enable it first.")
     params = {"endpoint": endpoint_id, "since": to_ms(asked.since)}
     submitted = await caller.submit(RECOVERY, json.dumps(params))
     return await respond(caller, submitted)
 
 
 async def _ended(context: Context, event_id: str, delivery: str) -> Record | None:
-    """The delivery, if it ends while a request may wait. It is there once the event's job has ended."""
+    """Wait for the delivery as long as a request may wait. Returns its record once it has ended, else None."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + min(TEST_WAIT_S, context.settings.max_wait_s)
     record = None

@@ -1,4 +1,4 @@
-"""What an owner says of an endpoint, and what is answered, as JSON."""
+"""The JSON of endpoints: request bodies and responses."""
 
 from datetime import datetime
 from typing import Annotated
@@ -32,7 +32,7 @@ Url = Annotated[
     str,
     Field(
         max_length=MAX_URL_CHARS,
-        description="Where events are posted: https, to a public address.",
+        description="The URL that events are posted to: https and a public host.",
         examples=["https://example.com/webhooks"],
     ),
 ]
@@ -42,31 +42,35 @@ Patterns = Annotated[
     Field(
         min_length=1,
         max_length=MAX_PATTERNS,
-        description="Types of events, each exact, as `prefix.*`, or `*` for all.",
+        description="The event types to send: exact types, `prefix.*`, or `*` for all.",
         examples=[["job.*", "order.paid"]],
     ),
 ]
-Description = Annotated[str | None, Field(max_length=500, description="For you to recognise it by.")]
+Description = Annotated[str | None, Field(max_length=500, description="A description to show.")]
 Headers = Annotated[
     dict[str, str],
     AfterValidator(_headers),
     Field(
-        description="Sent with every delivery, besides ours: at most 20, 4 KiB in all.",
+        description="Additional headers to send with every delivery: at most 20, 4 KiB in total.",
         examples=[{"X-Team": "billing"}],
     ),
 ]
 RateLimit = Annotated[
     Annotated[float, Field(ge=0, le=10_000)] | None,
     AfterValidator(_none_if_zero),
-    Field(description="Deliveries per second, at most; none if it is absent or 0."),
+    Field(description="The maximum number of deliveries per second. No limit if absent or 0."),
 ]
 MaxInFlight = Annotated[
     int | None,
-    Field(ge=1, le=1_000, description="Deliveries at once, at most; ENDPOINT_MAX_IN_FLIGHT is the limit of all."),
+    Field(
+        ge=1,
+        le=1_000,
+        description="The maximum number of deliveries at once. ENDPOINT_MAX_IN_FLIGHT limits every endpoint.",
+    ),
 ]
 NewSecret = Annotated[
     str | None,
-    Field(description="Yours, `whsec_` and the base64 of 24 to 64 bytes; a new one if it is absent."),
+    Field(description="The signing secret: `whsec_` followed by the base64 of 24 to 64 bytes. Generated if absent."),
 ]
 
 
@@ -78,7 +82,7 @@ class EndpointRequest(BaseModel):
     url: Url
     events: Patterns
     description: Description = None
-    enabled: bool = True
+    enabled: bool = Field(True, description="Whether events are sent to it.")
     headers: Headers = Field(default_factory=dict)
     rate_limit: RateLimit = None
     max_in_flight: MaxInFlight = None
@@ -86,18 +90,18 @@ class EndpointRequest(BaseModel):
 
 
 class EndpointChange(BaseModel):
-    """What is to change of an endpoint; what is not given stays as it is."""
+    """Changes of an endpoint. Fields that are not sent stay as they are."""
 
     model_config = ConfigDict(extra="forbid")
 
-    # A factory, since the document shows any other default: as if what is left out became empty.
+    # Factories, because OpenAPI would show any other default, as if leaving a field out set it to that value.
     url: Url = Field(default_factory=str)
     events: Patterns = Field(default_factory=list)
     description: Description = None
     enabled: bool = Field(
         default_factory=bool,
-        description="Enabling, and another address, forget its failures; what waits for its next try keeps its time, "
-        "unless a recovery is asked for.",
+        description="Whether events are sent to it. Enabling it, or changing the URL, resets its failures. Waiting "
+        "deliveries keep their due time; use the recovery to start them now.",
     )
     headers: Headers = Field(default_factory=dict)
     rate_limit: RateLimit = None
@@ -114,75 +118,79 @@ class SecretRequest(BaseModel):
         None,
         ge=0,
         le=MAX_OVERLAP_S,
-        description="Seconds for which the old secrets sign too; SECRET_OVERLAP_S if it is absent.",
+        description="Seconds for which the old secrets stay valid too. The default is SECRET_OVERLAP_S.",
     )
 
 
 class RecoveryRequest(BaseModel):
-    """Which deliveries are made anew."""
+    """Which deliveries to retry."""
 
     model_config = ConfigDict(extra="forbid")
 
     since: datetime = Field(
-        description="Deliveries of events since then; a time without a zone is UTC.", examples=["2026-11-20T08:00:00Z"]
+        description="Retry deliveries of events since this time. A time without a zone is UTC.",
+        examples=["2026-11-20T08:00:00Z"],
     )
 
 
 class Endpoint(BaseModel):
-    """A subscriber."""
+    """A URL that subscribes to events."""
 
-    id: str = Field(examples=[EXAMPLE_ENDPOINT])
+    id: str = Field(description="The endpoint's id: 32 hex digits.", examples=[EXAMPLE_ENDPOINT])
     url: Url
-    events: list[str]
-    description: str | None = None
-    enabled: bool
-    headers: dict[str, str]
-    rate_limit: float | None = None
-    max_in_flight: int | None = None
-    created_at: datetime
-    changed_at: datetime
+    events: list[str] = Field(description="The event types that are sent to it.")
+    description: str | None = Field(None, description="A description to show.")
+    enabled: bool = Field(description="Whether events are sent to it.")
+    headers: dict[str, str] = Field(description="Additional headers that are sent with every delivery.")
+    rate_limit: float | None = Field(None, description="The maximum number of deliveries per second.")
+    max_in_flight: int | None = Field(None, description="The maximum number of deliveries at once.")
+    created_at: datetime = Field(description="When it was created.")
+    changed_at: datetime = Field(description="When it was last changed.")
     disabled_reason: str | None = Field(
         None,
-        description="`failing` (for days), `gone` (it answered 410), `asked` (it answered so in a header), `owner`.",
+        description="Why it is disabled: `failing` (for days), `gone` (it responded with 410), `asked` (it asked for "
+        "it in a response header) or `owner`.",
     )
-    disabled_at: datetime | None = None
-    old_secrets_until: datetime | None = Field(None, description="Until then an older secret signs too.")
-    links: Links
+    disabled_at: datetime | None = Field(None, description="When it was disabled.")
+    old_secrets_until: datetime | None = Field(None, description="Until when an older secret is valid too.")
+    links: Links = Field(description="The URL of the endpoint.")
 
 
 class NewEndpoint(Endpoint):
-    """A subscriber, and the secret that signs what is sent to it."""
+    """An endpoint and its signing secret."""
 
-    secret: str = Field(description="Shown this once.", examples=[EXAMPLE_SECRET])
+    secret: str = Field(description="The signing secret. It is shown only once.", examples=[EXAMPLE_SECRET])
 
 
 class Health(BaseModel):
-    """How an endpoint does."""
+    """The health of an endpoint."""
 
-    failures: int = Field(description="In a row, until now.")
-    failing_since: datetime | None = None
-    parked_until: datetime | None = Field(None, description="It failed too often, and is left alone until then.")
-    deliveries: dict[State, int] = Field(description="How many are in each state.")
+    failures: int = Field(description="The number of failures in a row.")
+    failing_since: datetime | None = Field(None, description="When the failures in a row began.")
+    parked_until: datetime | None = Field(
+        None, description="Until when no deliveries are sent, because too many failed."
+    )
+    deliveries: dict[State, int] = Field(description="The number of its deliveries in each state.")
 
 
 class EndpointWithHealth(Endpoint):
-    """A subscriber, and how it does."""
+    """An endpoint and its health."""
 
-    health: Health
+    health: Health = Field(description="The endpoint's health.")
 
 
 class EndpointPage(BaseModel):
-    """Some endpoints, newest first."""
+    """A page of endpoints, newest first."""
 
-    endpoints: list[Endpoint]
-    next: str | None = Field(None, description="The `cursor` of the following page; absent at the end.")
+    endpoints: list[Endpoint] = Field(description="The endpoints.")
+    next: str | None = Field(None, description="The `cursor` of the next page. Absent on the last page.")
 
 
 class RotatedSecret(BaseModel):
-    """A secret, shown this once."""
+    """A new signing secret."""
 
-    secret: str = Field(examples=[EXAMPLE_SECRET])
-    old_secrets_until: datetime = Field(description="Until then the older secrets sign too.")
+    secret: str = Field(description="The signing secret. It is shown only once.", examples=[EXAMPLE_SECRET])
+    old_secrets_until: datetime = Field(description="Until when the older secrets are valid too.")
 
 
 def path_of(endpoint_id: str) -> str:

@@ -1,4 +1,4 @@
-"""Endpoints: who is told of events, `/v1/endpoints`."""
+"""Webhook endpoints, which subscribe to events: `/v1/endpoints`."""
 
 from typing import Annotated, cast
 
@@ -35,29 +35,30 @@ MAX_PAGE = 200
 BODY_REFUSALS = ("unauthorized", "invalid_request", "unsupported_media_type", "too_large")
 URL_REFUSALS = ("invalid_url", "address_refused", "dns_failed")
 
-EndpointId = Annotated[str, Path(description="As it was created.", examples=[EXAMPLE_ENDPOINT])]
+EndpointId = Annotated[str, Path(description="The endpoint's id.", examples=[EXAMPLE_ENDPOINT])]
 
 
 @router.post(
     "",
     status_code=201,
     operation_id="create_endpoint",
-    summary="Subscribe an endpoint",
+    summary="Create an endpoint",
     response_model=NewEndpoint,
-    response_description="The endpoint, whose address is in `Location`, and its secret.",
+    response_description="The endpoint, with its path in `Location`, and its signing secret.",
     responses=documented(*BODY_REFUSALS, *URL_REFUSALS, "invalid_secret", "too_many_endpoints"),
     openapi_extra=documented_body(
         EndpointRequest,
-        jobs=("Told of every job's end", {"url": "https://example.com/webhooks", "events": ["job.*"]}),
+        jobs=("An endpoint for the end of every job", {"url": "https://example.com/webhooks", "events": ["job.*"]}),
         limited=(
-            "Some types, at most five a second",
+            "Some event types, at most five deliveries per second",
             {"url": "https://example.com/orders", "events": ["order.paid", "refund.*"], "rate_limit": 5},
         ),
     ),
 )
 async def create_endpoint(request: Request) -> Response:
-    """From now on it is sent every event of the types that it asked for. The `secret`, which signs them, is not shown
-    again."""
+    """From now on, every event of the subscribed types is sent to it, signed with the `secret`. The secret is shown
+    only in this response.
+    """
     caller = caller_of(request)
     asked = await receive(request, EndpointRequest, MAX_BODY_BYTES)
     await caller.context.addresses.look_up(asked.url)
@@ -70,7 +71,7 @@ async def create_endpoint(request: Request) -> Response:
 @router.get(
     "",
     operation_id="list_endpoints",
-    summary="Your endpoints, newest first",
+    summary="List endpoints",
     response_model=EndpointPage,
     responses=documented("unauthorized", "invalid_request"),
 )
@@ -78,9 +79,9 @@ async def list_endpoints(
     request: Request,
     *,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, examples=[10])] = 50,
-    cursor: Annotated[str | None, Query(max_length=200, description="The `next` of the page before.")] = None,
+    cursor: Annotated[str | None, Query(max_length=200, description="The `next` value of the previous page.")] = None,
 ) -> Response:
-    """Go on while there is a `next`."""
+    """Newest first. Continue while there is a `next`."""
     refuse_unknown(request, "limit", "cursor")
     caller = caller_of(request)
     found, following = await caller.context.endpoints.page(caller.owner, limit, cursor)
@@ -90,12 +91,12 @@ async def list_endpoints(
 @router.get(
     "/{endpoint_id}",
     operation_id="get_endpoint",
-    summary="An endpoint, and how it does",
+    summary="Get an endpoint",
     response_model=EndpointWithHealth,
     responses=documented("unauthorized", "not_found"),
 )
 async def get_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
-    """Its failures in a row, whether it is left alone for a while, and its deliveries by state."""
+    """Returns the endpoint with its failures in a row, whether it is parked, and its deliveries by state."""
     caller = caller_of(request)
     endpoint = await caller.context.endpoints.read(caller.owner, endpoint_id)
     health = health_of(await caller.context.endpoints.health(endpoint_id))
@@ -105,17 +106,17 @@ async def get_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
 @router.patch(
     "/{endpoint_id}",
     operation_id="change_endpoint",
-    summary="Change an endpoint",
+    summary="Update an endpoint",
     response_model=Endpoint,
     responses=documented(*BODY_REFUSALS, "not_found", *URL_REFUSALS),
     openapi_extra=documented_body(
         EndpointChange,
-        enable=("Enable it again", {"enabled": True}),
-        events=("Other types, no rate limit", {"events": ["*"], "rate_limit": None}),
+        enable=("Enable the endpoint again", {"enabled": True}),
+        events=("Change the types and remove the rate limit", {"events": ["*"], "rate_limit": None}),
     ),
 )
 async def change_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
-    """Only what is given changes. Deliveries that wait go by what holds when their turn comes."""
+    """Changes only the fields that are sent. Waiting deliveries use the values that hold when they are sent."""
     caller = caller_of(request)
     asked = await receive(request, EndpointChange, MAX_BODY_BYTES)
     if "url" in asked.model_fields_set:
@@ -135,7 +136,7 @@ async def change_endpoint(request: Request, endpoint_id: EndpointId) -> Response
     responses=documented("unauthorized", "not_found"),
 )
 async def delete_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
-    """Deliveries that wait for it fail with `endpoint_gone` when their turn comes."""
+    """Its waiting deliveries fail with `endpoint_gone` when they are due."""
     caller = caller_of(request)
     await caller.context.endpoints.delete(caller.owner, endpoint_id)
     return Response(status_code=204)
@@ -144,18 +145,18 @@ async def delete_endpoint(request: Request, endpoint_id: EndpointId) -> Response
 @router.post(
     "/{endpoint_id}/secret",
     operation_id="rotate_secret",
-    summary="Give an endpoint a new secret",
+    summary="Rotate an endpoint's secret",
     response_model=RotatedSecret,
     responses=documented(*BODY_REFUSALS, "not_found", "invalid_secret", "too_many_secrets"),
     openapi_extra=documented_body(
         SecretRequest,
         required=False,
-        plain=("A new one of ours", {}),
-        at_once=("The old one has leaked", {"overlap_s": 0}),
+        plain=("Generate a new secret", {}),
+        at_once=("Replace a leaked secret at once", {"overlap_s": 0}),
     ),
 )
 async def rotate_secret(request: Request, endpoint_id: EndpointId) -> Response:
-    """For a while the old secrets sign beside it, so that receivers may change over when they like."""
+    """The old secrets stay valid for `overlap_s`, so that receivers can change to the new one in the meantime."""
     caller = caller_of(request)
     asked = await receive(request, SecretRequest, MAX_BODY_BYTES)
     secret, until_ms = await caller.context.endpoints.rotate(caller.owner, endpoint_id, asked.secret, asked.overlap_s)

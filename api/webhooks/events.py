@@ -1,4 +1,4 @@
-"""Events of your own, `POST /v1/events`: every endpoint that asked for their type is told."""
+"""Publish an event to the endpoints that subscribe to its type: `POST /v1/events`."""
 
 import json
 from typing import Annotated, Any, Unpack
@@ -21,22 +21,24 @@ router = APIRouter(prefix="/v1/events", tags=["webhooks"])
 
 
 class EventRequest(BaseModel):
-    """Something that happened."""
+    """An event to publish."""
 
     model_config = ConfigDict(extra="forbid")
 
     type: str = Field(
         pattern=TYPE,
         max_length=TYPE_CHARS,
-        description=f"Words with dots between them. The first is none of {', '.join(OURS)}, which are ours.",
+        description=f"Words separated by dots. The first words {', '.join(OURS)} are reserved.",
         examples=["order.paid"],
     )
-    data: dict[str, Any] = Field(description="What receivers get as `data`.", examples=[{"order": 4711}])
+    data: dict[str, Any] = Field(
+        description="The event's data, sent unchanged to the endpoints.", examples=[{"order": 4711}]
+    )
     id: str | None = Field(
         None,
         min_length=1,
         max_length=255,
-        description="Yours: the same id with the same content is the same event, however often it is sent.",
+        description="Your id for the event. Publishing the same id with the same content again has no effect.",
     )
 
 
@@ -44,13 +46,13 @@ class EventRequest(BaseModel):
     "",
     status_code=202,
     operation_id="submit_event",
-    summary="Tell of an event",
+    summary="Publish an event",
     response_model=Job,
-    response_description="Its job, whose address is in `Location`, and whose id is the `webhook-id`.",
+    response_description="The event's job, with its path in `Location`. Its id is the `webhook-id`.",
     responses={
         200: {
             "model": Job,
-            "description": "This id, or Idempotency-Key, was used before, with the same content: the job as it is now.",
+            "description": "This id or Idempotency-Key was already used with the same content. The existing job.",
         },
         **documented(
             "unauthorized",
@@ -66,7 +68,7 @@ class EventRequest(BaseModel):
     openapi_extra=documented_body(
         EventRequest,
         paid=("An order was paid", {"type": "order.paid", "data": {"order": 4711, "amount": "12.50"}}),
-        once=("An event that counts once", {"type": "stock.low", "data": {"sku": "A-1"}, "id": "stock-A-1-2026-11-20"}),
+        once=("An event with an id", {"type": "stock.low", "data": {"sku": "A-1"}, "id": "stock-A-1-2026-11-20"}),
     ),
 )
 async def submit_event(
@@ -74,13 +76,13 @@ async def submit_event(
     options: Annotated[SubmitOptions, Query()],
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, examples=["order-4711"])] = None,
 ) -> Response:
-    """Its job makes a delivery for each endpoint that asked for its type; `deliveries` in the job counts them by state.
+    """Creates one delivery for each endpoint that subscribes to the type. The job counts them in `deliveries`.
 
-    An `id`, or an `Idempotency-Key`, makes it safe to repeat; with both, the `id` decides.
+    With an `id` or an `Idempotency-Key` the request can be repeated safely. If both are sent, the `id` is used.
     """
     caller = caller_of(request)
     asked = await receive(request, EventRequest, caller.context.settings.max_event_bytes)
-    # No header holds a line feed, so that an id is nobody's Idempotency-Key.
+    # A header cannot contain a line feed, so that an id never equals an Idempotency-Key.
     key = idempotency_key if asked.id is None else f"event\n{asked.id}"
     submission = submission_of(caller, asked, **options.fields(caller, key))
     return await respond(caller, await _accept(caller, asked, submission))
@@ -91,7 +93,7 @@ def submission_of(caller: Caller, asked: EventRequest, **submit_options: Unpack[
     if asked.type.partition(".")[0] in OURS:
         raise Refusal(
             "invalid_request",
-            f"type: what begins with {', '.join(OURS)} is told by us; name it otherwise.",
+            f"The field 'type' must not begin with {', '.join(OURS)}, which are reserved. Use another name.",
             field="type",
         )
     return caller.submission(
@@ -109,15 +111,19 @@ async def _accept(caller: Caller, asked: EventRequest, submission: Submission) -
     except Refusal as refusal:
         if refusal.code == "key_reused" and asked.id is not None:
             raise Refusal(
-                "key_reused", f"id: {asked.id!r} was used for an event of other content; use a new one.", field="id"
+                "key_reused",
+                f"The id {asked.id!r} was already used for an event with other content. Use a new id.",
+                field="id",
             ) from refusal
         raise
 
 
 def _params(asked: EventRequest) -> str:
-    """JSON as the event's record keeps it: numbers that no receiver could read are refused."""
+    """The event's params as JSON. Numbers that are not finite are refused."""
     said = {"type": asked.type, "data": asked.data}
     try:
         return json.dumps(said, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except ValueError as error:
-        raise Refusal("invalid_request", f"data: a number in it is too large: {error}.", field="data") from error
+        raise Refusal(
+            "invalid_request", f"The field 'data' has a number that is too large: {error}.", field="data"
+        ) from error

@@ -1,4 +1,4 @@
-"""What receivers get, for the OpenAPI document alone: the events that we send, with headers and bodies."""
+"""The webhooks section of OpenAPI: the events that Pressroom sends, with headers and bodies."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -16,7 +16,10 @@ from tasks.webhook.events import TYPE
 
 router = APIRouter(tags=["webhooks"])
 
-Told = Callable[..., None]
+Handler = Callable[..., None]
+
+TYPE_FIELD = Field(description="The event's type.")
+TIMESTAMP_FIELD = Field(description="When the event happened.")
 
 TIME = "2026-11-20T09:30:00.123Z"
 FILE = {
@@ -53,7 +56,7 @@ Id = Annotated[
     str,
     Header(
         alias="webhook-id",
-        description="Of the event: the same for every try and every endpoint. Who remembers it handles no event twice.",
+        description="The event's id. It is the same for every attempt and endpoint: use it to ignore duplicates.",
         examples=[EXAMPLE_EVENT],
     ),
 ]
@@ -61,7 +64,7 @@ Timestamp = Annotated[
     int,
     Header(
         alias="webhook-timestamp",
-        description="Of this try, in seconds since 1970. Refuse what is older than five minutes.",
+        description="The time of this attempt in seconds since 1970. Refuse requests older than five minutes.",
         examples=[1795253400],
     ),
 ]
@@ -69,104 +72,104 @@ Signature = Annotated[
     str,
     Header(
         alias="webhook-signature",
-        description="`v1,` and the base64 of HMAC-SHA256 over `webhook-id.webhook-timestamp.body`, with the bytes that "
-        "the secret stands for; several with spaces between them while a secret is being changed. One has to fit. "
-        "(Standard Webhooks 1.0.)",
+        description="`v1,` followed by the base64 of the HMAC-SHA256 over `webhook-id.webhook-timestamp.body`, keyed "
+        "with the decoded secret (Standard Webhooks 1.0). While a secret is being rotated there are several, "
+        "separated by spaces; one of them must match.",
         examples=["v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4="],
     ),
 ]
 
 
 class EndedJobs(BaseModel):
-    """How many jobs of a batch ended how."""
+    """The number of a batch's jobs by final state."""
 
-    succeeded: int
-    failed: int
-    cancelled: int
+    succeeded: int = Field(description="The number of jobs that succeeded.")
+    failed: int = Field(description="The number of jobs that failed.")
+    cancelled: int = Field(description="The number of jobs that were cancelled.")
 
 
 class EndedJob(BaseModel):
     """A job that has ended."""
 
-    id: str
-    kind: str
-    state: Literal["succeeded", "failed", "cancelled"]
-    name: str | None = None
-    created_at: datetime
-    finished_at: datetime
-    files: list[File] = Field(description="Empty unless it succeeded.")
-    error: Error | None = None
-    jobs: EndedJobs | None = Field(None, description="Of a batch, how its jobs ended.")
-    links: Links
+    id: str = Field(description="The job's id.")
+    kind: str = Field(description="The job's kind.")
+    state: Literal["succeeded", "failed", "cancelled"] = Field(description="The job's final state.")
+    name: str | None = Field(None, description="The job's name.")
+    created_at: datetime = Field(description="When it was submitted.")
+    finished_at: datetime = Field(description="When it ended.")
+    files: list[File] = Field(description="The output files. Empty unless it succeeded.")
+    error: Error | None = Field(None, description="Why it failed or was cancelled.")
+    jobs: EndedJobs | None = Field(None, description="Only for a batch: the number of its jobs by final state.")
+    links: Links = Field(description="The URL of the job.")
 
 
 class DisabledEndpoint(BaseModel):
-    """An endpoint to which nothing is delivered any more."""
+    """An endpoint that was disabled."""
 
-    endpoint: str
-    url: str
-    reason: Reason
+    endpoint: str = Field(description="The endpoint's id.")
+    url: str = Field(description="The endpoint's URL.")
+    reason: Reason = Field(description="Why it was disabled.")
 
 
 class Alert(BaseModel):
-    """Something that somebody should look at."""
+    """A condition that a person should look into."""
 
-    id: str = Field(description="The same when it begins and when it is over.")
+    id: str = Field(description="The alert's id. It is the same in `alert.fired` and `alert.resolved`.")
     alert: alerts.Name = Field(
-        description="`failure_rate`, `queue_age` and `no_worker` of a queue go to the admins, `endpoint_failing` to "
-        "the endpoint's owner."
+        description="The condition. `failure_rate`, `queue_age` and `no_worker` of a queue are sent to the admins, "
+        "`endpoint_failing` to the endpoint's owner."
     )
-    subject: str = Field(description="A queue, or an endpoint's id.")
-    message: str
-    value: float = Field(description="What was measured: a share, or seconds.")
-    limit: float = Field(description="From where on that is an alert, as the settings have it.")
-    since: datetime
+    subject: str = Field(description="The name of the queue, or the endpoint's id.")
+    message: str = Field(description="What was observed, and what to do.")
+    value: float = Field(description="The measured value: a share, or seconds.")
+    limit: float = Field(description="The value from which on the alert fires, a setting.")
+    since: datetime = Field(description="When the condition began.")
 
 
 class TestedEndpoint(BaseModel):
     """An endpoint that is being tested."""
 
-    endpoint: str
+    endpoint: str = Field(description="The endpoint's id.")
 
 
 class JobEvent(BaseModel):
-    """A job has ended."""
+    """A job ended."""
 
-    type: Literal["job.succeeded", "job.failed", "job.cancelled"]
-    timestamp: datetime = Field(description="Of the event.")
-    data: EndedJob
+    type: Literal["job.succeeded", "job.failed", "job.cancelled"] = TYPE_FIELD
+    timestamp: datetime = TIMESTAMP_FIELD
+    data: EndedJob = Field(description="The job.")
 
 
 class EndpointDisabledEvent(BaseModel):
     """An endpoint was disabled."""
 
-    type: Literal["endpoint.disabled"]
-    timestamp: datetime
-    data: DisabledEndpoint
+    type: Literal["endpoint.disabled"] = TYPE_FIELD
+    timestamp: datetime = TIMESTAMP_FIELD
+    data: DisabledEndpoint = Field(description="The endpoint.")
 
 
 class AlertEvent(BaseModel):
-    """An alert begins, or is over."""
+    """An alert fired or was resolved."""
 
-    type: Literal["alert.fired", "alert.resolved"]
-    timestamp: datetime
-    data: Alert
+    type: Literal["alert.fired", "alert.resolved"] = TYPE_FIELD
+    timestamp: datetime = TIMESTAMP_FIELD
+    data: Alert = Field(description="The alert.")
 
 
 class EndpointTestEvent(BaseModel):
-    """Somebody tests an endpoint."""
+    """A test event for one endpoint."""
 
-    type: Literal["endpoint.test"]
-    timestamp: datetime
-    data: TestedEndpoint
+    type: Literal["endpoint.test"] = TYPE_FIELD
+    timestamp: datetime = TIMESTAMP_FIELD
+    data: TestedEndpoint = Field(description="The endpoint.")
 
 
 class OwnEvent(BaseModel):
-    """An event of `POST /v1/events`."""
+    """An event from `POST /v1/events`."""
 
-    type: str = Field(pattern=TYPE)
-    timestamp: datetime
-    data: dict[str, Any] = Field(description="As it was sent to us.")
+    type: str = Field(pattern=TYPE, description="The event's type.")
+    timestamp: datetime = TIMESTAMP_FIELD
+    data: dict[str, Any] = Field(description="The event's data, as it was published.")
 
 
 def _event(type: str, data: dict[str, Any]) -> Any:
@@ -174,49 +177,50 @@ def _event(type: str, data: dict[str, Any]) -> Any:
     return Body(openapi_examples={"event": {"summary": "An event", "value": value}})
 
 
-def _told(name: str, summary: str) -> Callable[[Told], Told]:
+def _webhook(name: str, summary: str) -> Callable[[Handler], Handler]:
     return router.post(
         name,
         operation_id=f"on_{name.replace('.', '_')}",
         summary=summary,
         status_code=204,
         response_class=Response,
-        response_description="Any 2xx, within 15 seconds: it has arrived. Whatever else is tried again for three days.",
+        response_description="Any 2xx status within 15 seconds acknowledges the event. Otherwise it is retried for "
+        "three days.",
         responses={410: {"description": "Disables the endpoint."}},
     )
 
 
-@_told("job.succeeded", "A job has succeeded")
+@_webhook("job.succeeded", "Receive job.succeeded")
 def on_job_succeeded(
     webhook_id: Id,
     webhook_timestamp: Timestamp,
     webhook_signature: Signature,
     body: Annotated[JobEvent, _event("job.succeeded", JOB | {"state": "succeeded", "files": [FILE]})],
 ) -> None:
-    """Its files can be had at their `url`, with your API key."""
+    """Download its files from their `url` with your API key."""
 
 
-@_told("job.failed", "A job has failed")
+@_webhook("job.failed", "Receive job.failed")
 def on_job_failed(
     webhook_id: Id,
     webhook_timestamp: Timestamp,
     webhook_signature: Signature,
     body: Annotated[JobEvent, _event("job.failed", JOB | FAILED)],
 ) -> None:
-    """What went wrong is in `error`."""
+    """Sent when a job fails for good. `error` says why."""
 
 
-@_told("job.cancelled", "A job was cancelled")
+@_webhook("job.cancelled", "Receive job.cancelled")
 def on_job_cancelled(
     webhook_id: Id,
     webhook_timestamp: Timestamp,
     webhook_signature: Signature,
     body: Annotated[JobEvent, _event("job.cancelled", JOB | CANCELLED)],
 ) -> None:
-    """Somebody stopped it."""
+    """Sent when a job was cancelled by a request."""
 
 
-@_told("endpoint.disabled", "An endpoint was disabled")
+@_webhook("endpoint.disabled", "Receive endpoint.disabled")
 def on_endpoint_disabled(
     webhook_id: Id,
     webhook_timestamp: Timestamp,
@@ -229,44 +233,44 @@ def on_endpoint_disabled(
         ),
     ],
 ) -> None:
-    """Your other endpoints are told; nothing more is sent to this one until you enable it."""
+    """Sent to your other endpoints. Nothing more is sent to the disabled one until you enable it."""
 
 
-@_told("alert.fired", "An alert")
+@_webhook("alert.fired", "Receive alert.fired")
 def on_alert_fired(
     webhook_id: Id,
     webhook_timestamp: Timestamp,
     webhook_signature: Signature,
     body: Annotated[AlertEvent, _event("alert.fired", ALERT)],
 ) -> None:
-    """Told once. The limits are settings, `ALERT_*`; a look is taken every minute."""
+    """Sent once when an alert fires. The limits are the settings `ALERT_*`; they are checked every minute."""
 
 
-@_told("alert.resolved", "An alert is over")
+@_webhook("alert.resolved", "Receive alert.resolved")
 def on_alert_resolved(
     webhook_id: Id,
     webhook_timestamp: Timestamp,
     webhook_signature: Signature,
     body: Annotated[AlertEvent, _event("alert.resolved", ALERT)],
 ) -> None:
-    """Told once, with the `data` of its beginning."""
+    """Sent once when an alert is over, with the `data` of `alert.fired`."""
 
 
-@_told("endpoint.test", "A test")
+@_webhook("endpoint.test", "Receive endpoint.test")
 def on_endpoint_test(
     webhook_id: Id,
     webhook_timestamp: Timestamp,
     webhook_signature: Signature,
     body: Annotated[EndpointTestEvent, _event("endpoint.test", {"endpoint": EXAMPLE_ENDPOINT})],
 ) -> None:
-    """Sent by `POST /v1/endpoints/{endpoint_id}/test`, once, to that endpoint alone."""
+    """Sent for `POST /v1/endpoints/{endpoint_id}/test`, once, to that endpoint only."""
 
 
-@_told("order.paid", "An event of your own")
+@_webhook("order.paid", "Receive a published event")
 def on_order_paid(
     webhook_id: Id,
     webhook_timestamp: Timestamp,
     webhook_signature: Signature,
     body: Annotated[OwnEvent, _event("order.paid", {"order": 4711, "amount": "12.50"})],
 ) -> None:
-    """Sent by `POST /v1/events`; `order.paid` stands for any type of yours."""
+    """Sent for `POST /v1/events`. `order.paid` stands for any type you publish."""

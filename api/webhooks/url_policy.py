@@ -1,4 +1,4 @@
-"""Addresses that somebody names for us to speak to: what is wrong with one is told at once."""
+"""Check the URLs that a request names, so that a bad one is refused at once."""
 
 from tasks.outbound.resolver import Resolver
 from tasks.outbound.url_policy import check_reachable, check_url, own_hosts

@@ -63,7 +63,7 @@ async def test_either_an_upload_or_an_address(alice: httpx.AsyncClient) -> None:
     for both_or_none in ({}, {"upload": "0" * 32, "url": URL}, {"upload": None, "url": None}):
         answer = await alice.post("/v1/images", json=both_or_none)
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-        assert "either an upload or a url" in answer.json()["detail"]
+        assert "exactly one of the fields" in answer.json()["detail"]
 
 
 async def test_the_same_key_and_address_give_the_same_job(alice: httpx.AsyncClient) -> None:

@@ -135,7 +135,7 @@ class TestDeletion:
         job_id = await submit(alice)
         answer = await alice.delete(f"/v1/jobs/{job_id}")
         assert code(answer) == (409, "not_ended")
-        assert "cancel it first" in answer.json()["detail"]
+        assert "Cancel it first." in answer.json()["detail"]
         await alice.post(f"/v1/jobs/{job_id}/cancellation")
         assert (await alice.delete(f"/v1/jobs/{job_id}")).status_code == 204
 

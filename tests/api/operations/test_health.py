@@ -45,7 +45,7 @@ async def test_queues_that_no_worker_serves_are_named_and_those_where_jobs_wait(
         return said
 
     await beat(redis, queues=("default", "webhooks"))
-    assert await detail() == "No worker serves media, reports: start one with `python -m worker media reports`."
+    assert await detail() == "No worker serves media, reports. Start one with `python -m worker media reports`."
     await alice.post("/v1/images", content=PNG)
     assert "where jobs wait (media)" in await detail()
 

@@ -8,7 +8,7 @@ from typing import Final
 import pypdfium2
 from PIL import Image
 
-from tasks.report import render as press
+from tasks.report import render
 from tools import samples
 from tools.documents import ROOT
 
@@ -24,7 +24,7 @@ def main(names: list[str]) -> None:
     GALLERY.mkdir(parents=True, exist_ok=True)
     for name in names or samples.names():
         with tempfile.TemporaryDirectory() as folder:
-            answer = press.press(samples.job(name, Path(folder)), folder, report=silent)
+            answer = render.render(samples.job(name, Path(folder)), folder, report=silent)
             for file in answer["files"]:
                 _say(f"{name}: {file['name']}, {file['bytes']:,} bytes")
             _say(

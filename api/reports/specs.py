@@ -17,7 +17,7 @@ from tasks.kind import Kind
 from tasks.queue.jobs.enqueue import Submission
 from tasks.refusal import Refusal
 from tasks.report.kind import ReportParams, key_of, wanted_of
-from tasks.report.request import Order
+from tasks.report.request import ReportRequest
 from tasks.report.spec.document import Dataset, Spec
 from tasks.report.spec.reading import read_spec
 from tasks.report.spec.references import references
@@ -28,15 +28,16 @@ MAX_REFERENCES = 2_000
 """The number of uploads and files that one spec may name."""
 SMALL_BYTES = 64 * 1024
 """A spec up to this size is parsed on the event loop, a larger one in a thread, so that other requests go on."""
-ORDER_BYTES = 500 * MiB
-"""More than any order has: defaults that are filled in make it longer than the spec."""
+MAX_REQUEST_BYTES = 500 * MiB
+"""More than any report request has: defaults that are filled in make it longer than the spec."""
 
 
-async def receive_order(
+async def receive_report_request(
     request: Request, caller: Caller, options: TableOptions | None, after: Collection[str] = ()
-) -> Order:
-    """The order that a JSON spec is, or a table as it is where `wish` says how to show it. after: ids of jobs whose
-    files need not be there yet.
+) -> ReportRequest:
+    """The report request that a JSON spec is, or a table as it is where `options` say how to show it.
+
+    after: ids of jobs whose files need not be there yet.
 
     Raises: Refusal `unsupported_media_type`, `too_large`, `too_many_objects`, `no_file`, `invalid_request`,
     `not_found`, `not_ready`, `expired`.
@@ -60,14 +61,16 @@ async def receive_order(
         return await _receive_table(request, caller.context, body, options)
 
 
-async def _receive_spec(request: Request, caller: Caller, body: AsyncIterator[bytes], after: Collection[str]) -> Order:
+async def _receive_spec(
+    request: Request, caller: Caller, body: AsyncIterator[bytes], after: Collection[str]
+) -> ReportRequest:
     text = await whole(request.headers, body, caller.context.settings.max_spec_bytes)
     spec = read_spec(text) if len(text) <= SMALL_BYTES else await asyncio.to_thread(read_spec, text)
-    return await order_of(caller, spec, after)
+    return await report_request_of(caller, spec, after)
 
 
-async def order_of(caller: Caller, spec: Spec, after: Collection[str] = ()) -> Order:
-    """A caller's spec, with the bytes that it refers to. Raises: as `receive_order`."""
+async def report_request_of(caller: Caller, spec: Spec, after: Collection[str] = ()) -> ReportRequest:
+    """A caller's spec, with the bytes that it refers to. Raises: as `receive_report_request`."""
     named = list(references(spec))
     if len(named) > MAX_REFERENCES:
         raise Refusal(
@@ -78,33 +81,34 @@ async def order_of(caller: Caller, spec: Spec, after: Collection[str] = ()) -> O
     # The files of jobs that it comes after are looked up when they are there.
     here = [(field, one) for field, one in named if isinstance(one, Dataset) or one.job not in after]
     found = await find_sources(caller.context.redis, caller.owner, [wanted_of(*one) for one in here])
-    return Order(spec=spec, files={key_of(one): blob for (_, one), blob in zip(here, found, strict=True)})
+    return ReportRequest(spec=spec, files={key_of(one): blob for (_, one), blob in zip(here, found, strict=True)})
 
 
 async def _receive_table(
     request: Request, context: Context, body: AsyncIterator[bytes], options: TableOptions
-) -> Order:
+) -> ReportRequest:
     content_type, limit = request.headers["content-type"], context.settings.max_dataset_bytes
-    spec_of(options, content_type, BlobRef("0" * 64, 0))  # what is wrong with the wish shows before the table is read
+    # What is wrong with the options shows before the table is read.
+    spec_of(options, content_type, BlobRef("0" * 64, 0))
     check_length(request.headers.get("content-length"), limit)
     blob = await receive_any(body, context.storage, limit)
-    return Order(spec=spec_of(options, content_type, blob), files={upload_of(blob): blob})
+    return ReportRequest(spec=spec_of(options, content_type, blob), files={upload_of(blob): blob})
 
 
 async def submission_of(
-    caller: Caller, order: Order, kind: Kind[ReportParams], **submit_options: Unpack[RequestedOptions]
+    caller: Caller, report_request: ReportRequest, kind: Kind[ReportParams], **submit_options: Unpack[RequestedOptions]
 ) -> Submission:
-    """A job of `kind` for an order, which is put into storage."""
-    blob = await caller.context.storage.put(_canonical(order), max_bytes=ORDER_BYTES, type=JSON_TYPE)
-    document = order.spec.document
+    """A job of `kind` for a report request, which is put into storage."""
+    blob = await caller.context.storage.put(_canonical(report_request), max_bytes=MAX_REQUEST_BYTES, type=JSON_TYPE)
+    document = report_request.spec.document
     return caller.submission(
         kind,
-        ReportParams(order=blob, title=document.title, formats=order.spec.formats),
-        blobs=(blob.sha256, *dict.fromkeys(file.sha256 for file in order.files.values())),
+        ReportParams(order=blob, title=document.title, formats=report_request.spec.formats),
+        blobs=(blob.sha256, *dict.fromkeys(file.sha256 for file in report_request.files.values())),
         name=document.title,
         **submit_options,
     )
 
 
-async def _canonical(order: Order) -> AsyncIterator[bytes]:
-    yield await asyncio.to_thread(order.canonical)
+async def _canonical(report_request: ReportRequest) -> AsyncIterator[bytes]:
+    yield await asyncio.to_thread(report_request.canonical)

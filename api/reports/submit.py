@@ -16,7 +16,7 @@ from api.jobs.submit_options import SubmitOptions
 from api.jobs.submitted import respond
 from api.jobs.views import Job, path_of
 from api.reports.examples import SPEC_BODY, SPEC_OR_TABLE_BODY
-from api.reports.specs import receive_order, submission_of
+from api.reports.specs import receive_report_request, submission_of
 from api.reports.tables import TableOptions
 from tasks.queue.jobs.enqueue import Submitted
 from tasks.queue.records.record import Priority, Record, State
@@ -54,7 +54,7 @@ class Warning(BaseModel):  # noqa: A001 - the name of the OpenAPI component
     block: str | None = Field(None, description="The path of the block, such as `blocks.3`.")
 
 
-class TableOutlook(BaseModel):
+class TablePreflight(BaseModel):
     """A table as the report would show it."""
 
     block: str = Field(description="The path of the table's block.", examples=["blocks.3"])
@@ -62,10 +62,10 @@ class TableOutlook(BaseModel):
     columns: list[str] = Field(description="The titles of the columns.")
 
 
-class Outlook(BaseModel):
+class Preflight(BaseModel):
     """The outline of a report: what it would contain."""
 
-    tables: list[TableOutlook] = Field(description="The tables, in order.")
+    tables: list[TablePreflight] = Field(description="The tables, in report_request.")
     rows: int = Field(description="The number of rows of all tables.")
     pages: int = Field(description="The number of pages.")
     warnings: list[Warning] = Field(description="What would be clipped, left out or not drawn.")
@@ -112,11 +112,11 @@ async def submit_report(
     """
     caller = caller_of(request)
     submit_options = options.fields(caller, idempotency_key)
-    order = await receive_order(request, caller, options, options.prerequisites)
-    submission = await submission_of(caller, order, REPORT, **submit_options)
+    report_request = await receive_report_request(request, caller, options, options.prerequisites)
+    submission = await submission_of(caller, report_request, REPORT, **submit_options)
     submitted = await caller.context.enqueuer.enqueue(submission)
     record = None
-    if PDF_TYPE in request.headers.get("accept", "").lower() and "pdf" in order.spec.formats:
+    if PDF_TYPE in request.headers.get("accept", "").lower() and "pdf" in report_request.spec.formats:
         record = await _ended(caller.context, submitted)
     if record is None:
         return await respond(caller, submitted)
@@ -129,7 +129,7 @@ async def submit_report(
     "/validation",
     operation_id="validate_report",
     summary="Validate a report",
-    response_model=Outlook,
+    response_model=Preflight,
     responses={
         202: {"model": Job, "description": "The validation takes longer: its job, with its path in `Location`."},
         **documented(*REFUSALS, "failed"),
@@ -139,8 +139,8 @@ async def submit_report(
 async def validate_report(request: Request) -> Response:
     """Reads the datasets and lays out the pages, but draws nothing. Errors are returned as a problem."""
     caller = caller_of(request)
-    order = await receive_order(request, caller, None)
-    submission = await submission_of(caller, order, VALIDATION, priority=Priority.HIGH)
+    report_request = await receive_report_request(request, caller, None)
+    submission = await submission_of(caller, report_request, VALIDATION, priority=Priority.HIGH)
     submitted = await caller.context.enqueuer.enqueue(submission)
     record = await _ended(caller.context, submitted)
     if record is None:

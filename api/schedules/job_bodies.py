@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.caller import Caller
 from api.http.json_body import read
-from api.reports import specs as orders
+from api.reports import specs
 from api.webhooks import events
 from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.records.record import new_id
@@ -67,8 +67,8 @@ async def receive_job(caller: Caller, text: bytes) -> Submission:
 
 async def _report(caller: Caller, text: bytes) -> Submission:
     spec = await asyncio.to_thread(_spec, text)
-    order = await orders.order_of(caller, spec)
-    return await orders.submission_of(caller, order, REPORT)
+    report_request = await specs.report_request_of(caller, spec)
+    return await specs.submission_of(caller, report_request, REPORT)
 
 
 def _spec(text: bytes) -> Spec:

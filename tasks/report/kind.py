@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from tasks.blob_ref import BlobRef
 from tasks.kind import File, Kind, Result, RetryPolicy, Run
 from tasks.refusal import Refusal
-from tasks.report.request import Order
+from tasks.report.request import ReportRequest
 from tasks.report.spec.document import Dataset, Format
 from tasks.report.spec.parts import FileRef
 from tasks.report.spec.references import references
@@ -35,7 +35,7 @@ LIMITS = (
 
 
 class ReportParams(BaseModel):
-    """What a report job is asked for: an `Order` in storage. The rest is for people to recognise it by."""
+    """What a report job is asked for: a `ReportRequest` in storage. The rest is for people to recognise it by."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -74,24 +74,24 @@ async def _call(run: Run[ReportParams], function: str) -> dict[str, Any]:
 async def _prepare(run: Run[ReportParams]) -> Path:
     """The job as the sandbox reads it, with everything that it names, in the scratch folder."""
     folder = run.scratch.folder
-    path = folder / "order.json"
+    path = folder / "request.json"
     await _fetch(run, {path: run.params.order.sha256})
     # A large spec takes a while to check; the other jobs of this process go on meanwhile.
-    order = await _complete(run, await asyncio.to_thread(_read, path))
-    formats = {dataset.upload: f".{dataset.format}" for dataset in order.spec.datasets.values()}
-    paths = {key: folder / f"{source.sha256}{formats.get(key, '')}" for key, source in order.files.items()}
-    await _fetch(run, {paths[key]: source.sha256 for key, source in order.files.items()})
+    report_request = await _complete(run, await asyncio.to_thread(_read, path))
+    formats = {dataset.upload: f".{dataset.format}" for dataset in report_request.spec.datasets.values()}
+    paths = {key: folder / f"{source.sha256}{formats.get(key, '')}" for key, source in report_request.files.items()}
+    await _fetch(run, {paths[key]: source.sha256 for key, source in report_request.files.items()})
     job = folder / "job.json"
-    await asyncio.to_thread(_write, job, order, paths, run.settings)
+    await asyncio.to_thread(_write, job, report_request, paths, run.settings)
     return job
 
 
-async def _complete(run: Run[ReportParams], order: Order) -> Order:
-    """The order with the files of the jobs that this one came after: they were not there when it was submitted."""
-    late = [(field, one) for field, one in references(order.spec) if key_of(one) not in order.files]
+async def _complete(run: Run[ReportParams], report_request: ReportRequest) -> ReportRequest:
+    """The request with the files of the jobs that this one came after: they were not there when it was submitted."""
+    late = [(field, one) for field, one in references(report_request.spec) if key_of(one) not in report_request.files]
     found = await find_sources(run.redis, run.owner, [wanted_of(field, one) for field, one in late])
     files = {key_of(one): blob for (_, one), blob in zip(late, found, strict=True)}
-    return order.model_copy(update={"files": {**order.files, **files}})
+    return report_request.model_copy(update={"files": {**report_request.files, **files}})
 
 
 def wanted_of(field: str, one: FileRef | Dataset) -> RequestedSource:
@@ -102,18 +102,18 @@ def wanted_of(field: str, one: FileRef | Dataset) -> RequestedSource:
 
 
 def key_of(one: FileRef | Dataset) -> str:
-    """Under which key an order has the file of a reference."""
+    """Under which key a request has the file of a reference."""
     return one.upload if isinstance(one, Dataset) else one.key
 
 
-def _read(path: Path) -> Order:
-    return Order.model_validate_json(path.read_bytes())
+def _read(path: Path) -> ReportRequest:
+    return ReportRequest.model_validate_json(path.read_bytes())
 
 
-def _write(job: Path, order: Order, paths: Mapping[str, Path], settings: Settings) -> None:
-    datasets = order.spec.datasets
+def _write(job: Path, report_request: ReportRequest, paths: Mapping[str, Path], settings: Settings) -> None:
+    datasets = report_request.spec.datasets
     said = {
-        "spec": order.spec.model_dump(mode="json"),
+        "spec": report_request.spec.model_dump(mode="json"),
         "datasets": {name: str(paths[dataset.upload]) for name, dataset in datasets.items()},
         "images": {key: str(path) for key, path in paths.items()},
         "limits": {name: getattr(settings, name) for name in LIMITS},

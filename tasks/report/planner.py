@@ -9,7 +9,7 @@ from tasks.report.block_planners import PLANS
 from tasks.report.blocks.context import Block
 from tasks.report.fonts.face import faces
 from tasks.report.layout.flow import Flow
-from tasks.report.layout.theme import Theme
+from tasks.report.layout.theme import ReportTheme
 from tasks.report.pictures.picture import Picture
 
 _NAMED_MISSING: Final = 20
@@ -31,7 +31,7 @@ class Planner:
     def __init__(self, job: dict[str, Any], open_rows: Callable[[Block, Callable[[str, str], None]], Any]) -> None:
         self.document: dict[str, Any] = job["spec"]["document"]
         self.limits: dict[str, int] = job["limits"]
-        self.theme = Theme(self.document["theme"], faces(self.document["lang"], self._miss))
+        self.theme = ReportTheme(self.document["theme"], faces(self.document["lang"], self._miss))
         self.path = ""
         self.tables: list[tuple[str, Block, Any]] = []
         self._job = job
@@ -106,7 +106,7 @@ class Planner:
         self.warn("duplicate_anchor", f"An earlier heading has the anchor {anchor!r} too; links lead to that one.")
         return None
 
-    def leads_somewhere(self, link: str) -> bool:
+    def is_known_link(self, link: str) -> bool:
         """Whether it is a URL, or the anchor of a heading; a warning tells of one that is neither."""
         if not link.startswith("#") or link[1:] in self._anchors:
             return True

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from tasks.progress import Progress
-from tasks.report.data.expand_columns import spell_out
+from tasks.report.data.expand_columns import expand_columns
 from tasks.report.data.rows import open_rows
-from tasks.report.formats.columns import Tongue, tongue_of
+from tasks.report.formats.columns import ReportLocale, locale_of
 from tasks.report.formats.dates import date_format
 from tasks.report.layout.flow import Flow, Geometry
-from tasks.report.layout.pdf_renderer import Edition, Printing
+from tasks.report.layout.pdf_renderer import PdfRenderer, PrintContext
 from tasks.report.pdf.encrypt import lock
 from tasks.report.pdf.preview import draw_preview
 from tasks.report.planner import Planner
@@ -30,7 +30,7 @@ TYPES: Final = {
 Job = dict[str, Any]
 
 
-def press(job: Job, folder: str, *, report: Progress) -> dict[str, Any]:
+def render(job: Job, folder: str, *, report: Progress) -> dict[str, Any]:
     """Make the files of a job in `folder`: `report.pdf`, `preview.png`, `report.xlsx`, `report.csv` (`report-2.csv`,
     …), as far as the spec asks for them.
 
@@ -39,14 +39,14 @@ def press(job: Job, folder: str, *, report: Progress) -> dict[str, Any]:
     fault.
     """
     spec = job["spec"]
-    tongue = tongue_of(spec["document"])
+    report_locale = locale_of(spec["document"])
     planner = _planner(job, folder, report)
     made: list[Path] = []
     pages = 0
     if "pdf" in spec["formats"] or spec["preview"]:
-        printing = _plan(job, planner, tongue)
-        pages = printing.pages
-        made += _print(spec, printing, Path(folder), report)
+        renderer = _plan(job, planner, report_locale)
+        pages = renderer.pages
+        made += _write_pdf(spec, renderer, Path(folder), report)
     else:
         planner.open_tables()
     if {"xlsx", "csv"} & set(spec["formats"]):
@@ -54,19 +54,19 @@ def press(job: Job, folder: str, *, report: Progress) -> dict[str, Any]:
     return {"files": [_described(path) for path in made], **_facts(planner, pages)}
 
 
-def look(job: Job, folder: str, *, report: Progress) -> dict[str, Any]:
-    """What `press` would make: reads the data and plans the pages, but draws nothing.
+def preflight(job: Job, folder: str, *, report: Progress) -> dict[str, Any]:
+    """What `render` would make: reads the data and plans the pages, but draws nothing.
 
     Returns `tables`, each with its `block`, its `rows` and what its `columns` are called; `pages`, `rows` and
-    `warnings` as `press` does. Raises: `Refusal` as `press` does.
+    `warnings` as `render` does. Raises: `Refusal` as `render` does.
     """
     planner = _planner(job, folder, report)
-    printing = _plan(job, planner, tongue_of(job["spec"]["document"]))
+    renderer = _plan(job, planner, locale_of(job["spec"]["document"]))
     tables = [
         {"block": place, "rows": rows.count, "columns": [column.title for column in rows.columns]}
         for place, _, rows in planner.tables
     ]
-    return {"tables": tables, **_facts(planner, printing.pages)}
+    return {"tables": tables, **_facts(planner, renderer.pages)}
 
 
 def _planner(job: Job, folder: str, report: Progress) -> Planner:
@@ -75,22 +75,22 @@ def _planner(job: Job, folder: str, report: Progress) -> Planner:
     keep_values = bool({"xlsx", "csv"} & set(spec["formats"]))
 
     def rows_of(block: dict[str, Any], warn: Callable[[str, str], None]) -> Any:
-        spell_out(block, datasets, folder, warn)
+        expand_columns(block, datasets, folder, warn)
         return open_rows(block, datasets, spec["document"], limits, folder, warn, report, keep_values=keep_values)
 
     return Planner(job, rows_of)
 
 
-def _plan(job: Job, planner: Planner, tongue: Tongue) -> Printing:
+def _plan(job: Job, planner: Planner, report_locale: ReportLocale) -> PdfRenderer:
     document, max_pages = job["spec"]["document"], job["limits"]["max_report_pages"]
     geometry = _geometry(document["page"])
     flow = Flow(geometry, planner.theme, planner.warn, max_pages)
     cover = document["cover"]
     logo = planner.picture(cover["logo"], "document.cover.logo") if cover and cover["logo"] else None
     planner.plan(job["spec"]["blocks"], flow, "blocks")
-    now = None if document["reproducible"] else datetime.fromisoformat(job["now"]).astimezone(tongue.zone)
-    edition = Edition(document, planner.theme, geometry, _written(now, tongue), now, logo)
-    return Printing(edition, flow, planner.warn, max_pages)
+    now = None if document["reproducible"] else datetime.fromisoformat(job["now"]).astimezone(report_locale.zone)
+    context = PrintContext(document, planner.theme, geometry, _written(now, report_locale), now, logo)
+    return PdfRenderer(context, flow, planner.warn, max_pages)
 
 
 def _geometry(page: dict[str, Any]) -> Geometry:
@@ -99,15 +99,15 @@ def _geometry(page: dict[str, Any]) -> Geometry:
     return Geometry(width, height, **margins).turned(page["orientation"])
 
 
-def _written(now: datetime | None, tongue: Tongue) -> str:
+def _written(now: datetime | None, report_locale: ReportLocale) -> str:
     """The date as it is printed: of the day, in words. None in a report that is to be the same tomorrow."""
-    return date_format("long", tongue.locale)(now.date()) if now else ""
+    return date_format("long", report_locale.locale)(now.date()) if now else ""
 
 
-def _print(spec: dict[str, Any], printing: Printing, folder: Path, report: Progress) -> list[Path]:
+def _write_pdf(spec: dict[str, Any], renderer: PdfRenderer, folder: Path, report: Progress) -> list[Path]:
     made: list[Path] = []
     pdf = folder / "report.pdf"
-    printing.print(str(pdf), report)
+    renderer.render(str(pdf), report)
     if spec["preview"]:
         preview = folder / "preview.png"
         draw_preview(str(pdf), str(preview))

@@ -9,7 +9,7 @@ from tasks.blob_ref import BlobRef
 from tasks.report.spec.document import Spec
 
 
-class Order(BaseModel):
+class ReportRequest(BaseModel):
     """A report to make. files: by the upload's id, or `job/file`, as `FileRef.key` has it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

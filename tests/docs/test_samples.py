@@ -8,7 +8,7 @@ import pypdfium2
 import pytest
 from PIL import Image
 
-from tasks.report import render as press
+from tasks.report import render
 from tools import samples
 from tools.documents import ROOT
 from tools.gallery import GALLERY, show, silent
@@ -32,7 +32,7 @@ def text_of(path: Path) -> str:
 
 @pytest.mark.parametrize("name", samples.names())
 def test_a_sample_can_be_printed_and_its_text_read_out(name: str, tmp_path: Path) -> None:
-    answer = press.press(samples.job(name, tmp_path, ledger_rows=FEW_ROWS), str(tmp_path), report=silent)
+    answer = render.render(samples.job(name, tmp_path, ledger_rows=FEW_ROWS), str(tmp_path), report=silent)
     assert {warning["code"] for warning in answer["warnings"]} == WARNS.get(name, set())
     text = text_of(tmp_path / "report.pdf")
     for said in SAYS[name]:
@@ -43,7 +43,7 @@ def test_a_sample_can_be_printed_and_its_text_read_out(name: str, tmp_path: Path
 def test_the_ledger_balances_on_its_last_page(tmp_path: Path) -> None:
     rows = list(samples.ledger(FEW_ROWS))
     debit = sum(Decimal(row[6]) for row in rows[1:] if row[6])
-    press.press(samples.job("ledger", tmp_path, ledger_rows=FEW_ROWS), str(tmp_path), report=silent)
+    render.render(samples.job("ledger", tmp_path, ledger_rows=FEW_ROWS), str(tmp_path), report=silent)
     totals = re.findall(
         r"^Total €([\d,.]+) €([\d,.]+)", text_of(tmp_path / "report.pdf").replace("\r", ""), re.MULTILINE
     )
@@ -60,7 +60,7 @@ def test_every_picture_that_the_gallery_page_shows_exists_and_is_small() -> None
 
 def test_the_gallery_makes_pictures_of_the_pages_it_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tools.gallery.GALLERY", tmp_path)
-    press.press(samples.job("wide", tmp_path), str(tmp_path), report=silent)
+    render.render(samples.job("wide", tmp_path), str(tmp_path), report=silent)
     show(tmp_path / "report.pdf", "wide")
     pictures = sorted(tmp_path.glob("wide-*.png"))
     assert [picture.name for picture in pictures] == ["wide-1.png", "wide-2.png", "wide-3.png"]

@@ -2,35 +2,35 @@
 
 from typing import Any
 
-from tasks.report.blocks.context import Context
-from tasks.report.layout.column_flow import Column
+from tasks.report.blocks.context import PlanContext
+from tasks.report.layout.column_flow import ColumnFlow
 from tasks.report.layout.flow import Flow
 from tasks.report.layout.theme import HAIRLINE
-from tasks.report.pdf.canvas import Pen
+from tasks.report.pdf.canvas import Canvas
 
 
-def plan_page_break(block: dict[str, Any], flow: Flow, context: Context) -> None:  # noqa: ARG001 - as all blocks
+def plan_page_break(block: dict[str, Any], flow: Flow, context: PlanContext) -> None:  # noqa: ARG001 - as all blocks
     """What follows begins on a new page; at the top of one there is nothing to do."""
     flow.end_page()
 
 
-def plan_rule(block: dict[str, Any], flow: Flow, context: Context) -> None:  # noqa: ARG001 - as all blocks
+def plan_rule(block: dict[str, Any], flow: Flow, context: PlanContext) -> None:  # noqa: ARG001 - as all blocks
     """A hairline across."""
     width, colour = flow.width, flow.theme.colour(block["colour"], flow.theme.rule)
 
-    def draw(pen: Pen, x: float, y: float) -> None:
-        pen.line(x, y, x + width, y, colour, 2 * HAIRLINE)
+    def draw(canvas: Canvas, x: float, y: float) -> None:
+        canvas.line(x, y, x + width, y, colour, 2 * HAIRLINE)
 
     flow.place(2 * HAIRLINE, draw, space_before=flow.theme.gap)
 
 
-def plan_section(block: dict[str, Any], flow: Flow, context: Context) -> None:
+def plan_section(block: dict[str, Any], flow: Flow, context: PlanContext) -> None:
     """Blocks on pages of their own orientation."""
     with flow.turned(block["orientation"]):
         context.plan(block["blocks"], flow, "blocks")
 
 
-def plan_columns(block: dict[str, Any], flow: Flow, context: Context) -> None:
+def plan_columns(block: dict[str, Any], flow: Flow, context: PlanContext) -> None:
     """Blocks side by side; one under the other if that is higher than a page."""
     contents, gap = block["columns"], block["gap"]
     weights = (block["weights"] or [])[: len(contents)]
@@ -41,11 +41,11 @@ def plan_columns(block: dict[str, Any], flow: Flow, context: Context) -> None:
         context.warn("columns_stacked", "The columns would be too narrow; they stand one under the other.")
         _stack(contents, flow, context)
         return
-    columns: list[tuple[float, Column]] = []
+    columns: list[tuple[float, ColumnFlow]] = []
     left = 0.0
     for number, (blocks, weight) in enumerate(zip(contents, weights, strict=True)):
         width = shared * weight / sum(weights)
-        column = Column(flow, width)
+        column = ColumnFlow(flow, width)
         context.plan(blocks, column, f"columns.{number}")
         columns.append((left, column))
         left += width + gap
@@ -55,9 +55,9 @@ def plan_columns(block: dict[str, Any], flow: Flow, context: Context) -> None:
         _stack(contents, flow, context)
         return
 
-    def draw(pen: Pen, x: float, y: float) -> None:
+    def draw(canvas: Canvas, x: float, y: float) -> None:
         for left, column in columns:
-            column.draw(pen, x + left, y)
+            column.draw(canvas, x + left, y)
 
     for _, column in columns:
         for mark in column.marks:
@@ -65,6 +65,6 @@ def plan_columns(block: dict[str, Any], flow: Flow, context: Context) -> None:
     flow.place(height, draw, space_before=flow.theme.gap)
 
 
-def _stack(contents: list[list[dict[str, Any]]], flow: Flow, context: Context) -> None:
+def _stack(contents: list[list[dict[str, Any]]], flow: Flow, context: PlanContext) -> None:
     for number, blocks in enumerate(contents):
         context.plan(blocks, flow, f"columns.{number}")

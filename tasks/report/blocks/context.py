@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tasks.report.layout.theme import Theme
+from tasks.report.layout.theme import ReportTheme
 from tasks.report.pictures.picture import Picture
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ Block = dict[str, Any]
 """The dump of a block's model in `tasks.report.spec`, with all its fields."""
 
 
-class Context(Protocol):
+class PlanContext(Protocol):
     """One report in the making.
 
     document: the spec's. limits: by the names of the settings. path: where the block at hand is in the spec
@@ -22,7 +22,7 @@ class Context(Protocol):
 
     document: dict[str, Any]
     limits: dict[str, int]
-    theme: Theme
+    theme: ReportTheme
     path: str
     narrowest_column: float
 
@@ -41,7 +41,7 @@ class Context(Protocol):
         """What links call a heading; of two with the same anchor only the first has it."""
         ...
 
-    def leads_somewhere(self, link: str) -> bool:
+    def is_known_link(self, link: str) -> bool:
         """Whether a link is worth making: a URL, or the anchor of a heading that exists."""
         ...
 
@@ -54,5 +54,5 @@ class Context(Protocol):
         ...
 
 
-Plan = Callable[[Block, "Flow", Context], None]
+Plan = Callable[[Block, "Flow", PlanContext], None]
 """Places a block's boxes. Raises: `Refusal`."""

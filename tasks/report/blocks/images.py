@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tasks.report.blocks.context import Context
+from tasks.report.blocks.context import PlanContext
 from tasks.report.fonts.line_breaking import break_lines
 from tasks.report.formats.cleaning import clean, clean_line
 from tasks.report.layout.flow import Flow
 from tasks.report.layout.theme import GRID, TINY
-from tasks.report.pdf.canvas import Pen
+from tasks.report.pdf.canvas import Canvas
 from tasks.report.pictures.picture import Picture
 
 _PT_PER_PIXEL: Final = 72 / 96
@@ -23,7 +23,7 @@ _NARROWEST_PT: Final = 24.0
 _CAPTION_LINES: Final = 2
 
 
-def plan_image(block: dict[str, Any], flow: Flow, context: Context) -> None:
+def plan_image(block: dict[str, Any], flow: Flow, context: PlanContext) -> None:
     """A picture in its proportions, no wider than the content and no higher than most of a page."""
     theme = flow.theme
     picture = context.picture(block["source"], "source")
@@ -38,13 +38,13 @@ def plan_image(block: dict[str, Any], flow: Flow, context: Context) -> None:
     caption = caption[: int((flow.full_height() - height - 2 * GRID) / leading)]
     whole = flow.width
 
-    def draw(pen: Pen, x: float, y: float) -> None:
+    def draw(canvas: Canvas, x: float, y: float) -> None:
         left = {"left": 0.0, "center": 0.5, "right": 1.0}[block["align"]]
-        pen.image(picture, x + left * (whole - width), y, width, height)
+        canvas.image(picture, x + left * (whole - width), y, width, height)
         at = {"left": x, "center": x + whole / 2, "right": x + whole}[block["align"]]
         for number, line in enumerate(caption):
             baseline = y + height + GRID + number * leading + theme.baseline(TINY, leading)
-            pen.text(at, baseline, line, face, TINY, theme.muted, align=block["align"])
+            canvas.text(at, baseline, line, face, TINY, theme.muted, align=block["align"])
 
     flow.place(height + (GRID + len(caption) * leading if caption else 0), draw, space_before=theme.gap)
 
@@ -55,7 +55,7 @@ class _Frame:
     caption: list[str]
 
 
-def plan_contact_sheet(block: dict[str, Any], flow: Flow, context: Context) -> None:
+def plan_contact_sheet(block: dict[str, Any], flow: Flow, context: PlanContext) -> None:
     """Pictures in frames of one size, row after row."""
     theme = flow.theme
     face = theme.faces.regular
@@ -75,15 +75,15 @@ def plan_contact_sheet(block: dict[str, Any], flow: Flow, context: Context) -> N
             lines = [*lines[: _CAPTION_LINES - 1], face.fit(rest, TINY, width)]
         return _Frame(picture, lines)
 
-    def row(frames: Sequence[_Frame]) -> Callable[[Pen, float, float], None]:
-        def draw(pen: Pen, x: float, y: float) -> None:
+    def row(frames: Sequence[_Frame]) -> Callable[[Canvas, float, float], None]:
+        def draw(canvas: Canvas, x: float, y: float) -> None:
             for place, frame in enumerate(frames):
                 left = x + place * (width + gutter)
-                pen.rect(left, y, width, frame_height, fill=theme.zebra)
-                _draw_inside(pen, frame.picture, left, y, width, frame_height)
+                canvas.rect(left, y, width, frame_height, fill=theme.zebra)
+                _draw_inside(canvas, frame.picture, left, y, width, frame_height)
                 for number, line in enumerate(frame.caption):
                     baseline = y + frame_height + GRID + number * leading + theme.baseline(TINY, leading)
-                    pen.text(left, baseline, line, face, TINY, theme.muted)
+                    canvas.text(left, baseline, line, face, TINY, theme.muted)
 
         return draw
 
@@ -95,8 +95,8 @@ def plan_contact_sheet(block: dict[str, Any], flow: Flow, context: Context) -> N
         flow.place(height, row(cells), space_before=gutter if start else theme.gap)
 
 
-def _draw_inside(pen: Pen, picture: Picture, x: float, y: float, width: float, height: float) -> None:
+def _draw_inside(canvas: Canvas, picture: Picture, x: float, y: float, width: float, height: float) -> None:
     """As large as the frame allows, in its middle; small pictures are not blown up beyond one pixel a point."""
     scale = min(width / picture.width, height / picture.height, 1.0)
     wide, high = picture.width * scale, picture.height * scale
-    pen.image(picture, x + (width - wide) / 2, y + (height - high) / 2, wide, high)
+    canvas.image(picture, x + (width - wide) / 2, y + (height - high) / 2, wide, high)

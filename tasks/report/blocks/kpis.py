@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from tasks.report.blocks.context import Context
+from tasks.report.blocks.context import PlanContext
 from tasks.report.fonts.face import Face
 from tasks.report.formats.cleaning import clean_line
 from tasks.report.layout.flow import Flow
-from tasks.report.layout.theme import GRID, H1, HAIRLINE, NEGATIVE, POSITIVE, SMALL, TINY, WHITE, Theme
-from tasks.report.pdf.canvas import Pen
+from tasks.report.layout.theme import GRID, H1, HAIRLINE, NEGATIVE, POSITIVE, SMALL, TINY, WHITE, ReportTheme
+from tasks.report.pdf.canvas import Canvas
 
 _GUTTER: Final = 3 * GRID
 _PADDING: Final = 3.5 * GRID
@@ -21,7 +21,7 @@ _SMALLEST: Final = 11.0
 _RADIUS: Final = 5.0
 
 
-def plan_kpis(block: dict[str, Any], flow: Flow, context: Context) -> None:
+def plan_kpis(block: dict[str, Any], flow: Flow, context: PlanContext) -> None:
     """Cards in rows of equal width, as many to a row as are legible."""
     items = block["items"]
     across = _across(len(items), flow.width)
@@ -30,9 +30,9 @@ def plan_kpis(block: dict[str, Any], flow: Flow, context: Context) -> None:
     size = _size_for(items, flow.theme.faces.bold, width - 2 * _PADDING)
 
     def row(cards: Sequence[dict[str, Any]]) -> None:
-        def draw(pen: Pen, x: float, y: float) -> None:
+        def draw(canvas: Canvas, x: float, y: float) -> None:
             for place, card in enumerate(cards):
-                _draw_card(pen, card, x + place * (width + _GUTTER), y, width, height, size, context.theme)
+                _draw_card(canvas, card, x + place * (width + _GUTTER), y, width, height, size, context.theme)
 
         flow.place(height, draw, space_before=flow.theme.gap if cards[0] is items[0] else _GUTTER)
 
@@ -54,35 +54,44 @@ def _size_for(cards: Sequence[dict[str, Any]], face: Face, room: float) -> float
 
 
 def _draw_card(
-    pen: Pen, card: dict[str, Any], x: float, y: float, width: float, height: float, size: float, theme: Theme
+    canvas: Canvas,
+    card: dict[str, Any],
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    size: float,
+    theme: ReportTheme,
 ) -> None:
     faces = theme.faces
     room = width - 2 * _PADDING
     left = x + _PADDING
-    pen.rect(x, y, width, height, fill=WHITE, stroke=theme.rule, line_width=HAIRLINE * 1.5, radius=_RADIUS)
-    pen.rect(left, y, 6 * GRID, 2, fill=theme.accent)
+    canvas.rect(x, y, width, height, fill=WHITE, stroke=theme.rule, line_width=HAIRLINE * 1.5, radius=_RADIUS)
+    canvas.rect(left, y, 6 * GRID, 2, fill=theme.accent)
     top = y + _PADDING
     label = faces.regular.fit(clean_line(card["label"]), SMALL, room)
-    pen.text(left, top + SMALL, label, faces.regular, SMALL, theme.muted)
+    canvas.text(left, top + SMALL, label, faces.regular, SMALL, theme.muted)
     value = faces.bold.fit(clean_line(card["value"]), size, room)
-    pen.text(left, top + SMALL + 2 * GRID + 0.8 * H1, value, faces.bold, size, theme.ink)
+    canvas.text(left, top + SMALL + 2 * GRID + 0.8 * H1, value, faces.bold, size, theme.ink)
     if card["change"]:
         good = card["good"]
         colour = theme.muted if good is None else POSITIVE if good else NEGATIVE
         baseline = y + height - _PADDING + 1
-        indent = _draw_trend(pen, card["trend"], left, baseline, colour)
+        indent = _draw_trend(canvas, card["trend"], left, baseline, colour)
         change = faces.bold.fit(clean_line(card["change"]), TINY, room - indent)
-        pen.text(left + indent, baseline, change, faces.bold, TINY, colour)
+        canvas.text(left + indent, baseline, change, faces.bold, TINY, colour)
 
 
-def _draw_trend(pen: Pen, trend: str | None, x: float, baseline: float, colour: tuple[float, float, float]) -> float:
+def _draw_trend(
+    canvas: Canvas, trend: str | None, x: float, baseline: float, colour: tuple[float, float, float]
+) -> float:
     """A triangle up or down, or a dash. Returns how far the text moves."""
     if trend is None:
         return 0.0
     middle, wide, high = baseline - 0.36 * TINY, 5.5, 5.0
     if trend == "flat":
-        pen.rect(x, middle - 0.75, wide, 1.5, fill=colour)
+        canvas.rect(x, middle - 0.75, wide, 1.5, fill=colour)
     else:
         base, tip = (middle + high / 2, middle - high / 2) if trend == "up" else (middle - high / 2, middle + high / 2)
-        pen.polygon([(x, base), (x + wide, base), (x + wide / 2, tip)], fill=colour)
+        canvas.polygon([(x, base), (x + wide, base), (x + wide / 2, tip)], fill=colour)
     return wide + 1.25 * GRID

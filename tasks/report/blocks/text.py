@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from tasks.report.blocks.context import Context
+from tasks.report.blocks.context import PlanContext
 from tasks.report.layout.flow import ROUNDING_PT, Draw, Flow
-from tasks.report.layout.paragraph import Line, Rich, Span, lay, plain, spans
-from tasks.report.layout.theme import BODY, GRID, H1, H2, H3, HAIRLINE, LEAD, SMALL, Rgb, Theme
-from tasks.report.pdf.canvas import Pen
+from tasks.report.layout.paragraph import Line, Rich, Span, layout_lines, plain_text, styled_spans
+from tasks.report.layout.theme import BODY, GRID, H1, H2, H3, HAIRLINE, LEAD, SMALL, ReportTheme, Rgb
+from tasks.report.pdf.canvas import Canvas
 
 _HEADING_SIZES: Final = {1: H1, 2: H2, 3: H3, 4: BODY}
 _SPACE_ABOVE: Final = {1: 7 * GRID, 2: 6 * GRID, 3: 5 * GRID, 4: 4 * GRID}
@@ -21,30 +21,30 @@ _FEWEST_LINES: Final = 2
 """Of a paragraph, at the foot of a page and at the head of the next."""
 
 
-def plan_heading(block: dict[str, Any], flow: Flow, context: Context) -> None:
+def plan_heading(block: dict[str, Any], flow: Flow, context: PlanContext) -> None:
     """A heading, kept with what follows; levels 1 to 3 are in the outline."""
     theme = flow.theme
     level = block["level"]
     size = _HEADING_SIZES[level]
-    lines = lay(_spans(block["text"], context, theme.ink, bold=True), size, flow.width)
+    lines = layout_lines(_linked_spans(block["text"], context, theme.ink, bold=True), size, flow.width)
     leading = theme.leading(size)
     text_height = len(lines) * leading
     height = text_height + (3 * GRID if level == 1 else 0)
     anchor = context.anchor_of(block)
     if level <= _OUTLINE_LEVELS:
-        flow.outline(plain(block["text"]), level, anchor)
+        flow.outline(plain_text(block["text"]), level, anchor)
     elif anchor:
         flow.anchor(anchor)
 
-    def draw(pen: Pen, x: float, y: float) -> None:
-        draw_lines(pen, lines, x, y, size, leading, theme)
+    def draw(canvas: Canvas, x: float, y: float) -> None:
+        draw_lines(canvas, lines, x, y, size, leading, theme)
         if level == 1:
-            pen.rect(x, y + text_height + GRID, *_BAR, fill=theme.accent)
+            canvas.rect(x, y + text_height + GRID, *_BAR, fill=theme.accent)
 
     flow.place(height, draw, space_before=_SPACE_ABOVE[level], keep_with_next=True)
 
 
-def plan_text(block: dict[str, Any], flow: Flow, context: Context) -> None:
+def plan_text(block: dict[str, Any], flow: Flow, context: PlanContext) -> None:
     """A paragraph; over the end of a page it goes on with at least two lines on each."""
     theme = flow.theme
     style = block["style"]
@@ -53,13 +53,13 @@ def plan_text(block: dict[str, Any], flow: Flow, context: Context) -> None:
     leading = theme.leading(size)
     inset = 3 * GRID if style == "note" else 0.0
     width = flow.width - inset
-    lines = lay(_spans(block["text"], context, colour), size, width)
+    lines = layout_lines(_linked_spans(block["text"], context, colour), size, width)
 
     def chunk(part: Sequence[Line]) -> Draw:
-        def draw(pen: Pen, x: float, y: float) -> None:
+        def draw(canvas: Canvas, x: float, y: float) -> None:
             if inset:
-                pen.rect(x, y, 2, len(part) * leading, fill=theme.accent)
-            draw_lines(pen, part, x + inset, y, size, leading, theme, width=width, align=block["align"])
+                canvas.rect(x, y, 2, len(part) * leading, fill=theme.accent)
+            draw_lines(canvas, part, x + inset, y, size, leading, theme, width=width, align=block["align"])
 
         return draw
 
@@ -69,7 +69,7 @@ def plan_text(block: dict[str, Any], flow: Flow, context: Context) -> None:
         first = False
 
 
-def plan_list(block: dict[str, Any], flow: Flow, context: Context) -> None:
+def plan_list(block: dict[str, Any], flow: Flow, context: PlanContext) -> None:
     """A list with hanging indents; an item may go on over the end of a page."""
     theme = flow.theme
     leading = theme.leading(BODY)
@@ -79,18 +79,18 @@ def plan_list(block: dict[str, Any], flow: Flow, context: Context) -> None:
     between = 0.5 * GRID if theme.compact else GRID
 
     def chunk(part: Sequence[Line], mark: str | None) -> Draw:
-        def draw(pen: Pen, x: float, y: float) -> None:
+        def draw(canvas: Canvas, x: float, y: float) -> None:
             baseline = y + theme.baseline(BODY, leading)
             if mark:
-                pen.text(x + indent - 1.5 * GRID, baseline, mark, face, BODY, theme.muted, align="right")
+                canvas.text(x + indent - 1.5 * GRID, baseline, mark, face, BODY, theme.muted, align="right")
             elif mark is not None:
-                pen.circle(x + GRID, baseline - 0.36 * BODY, _BULLET, fill=theme.accent)
-            draw_lines(pen, part, x + indent, y, BODY, leading, theme)
+                canvas.circle(x + GRID, baseline - 0.36 * BODY, _BULLET, fill=theme.accent)
+            draw_lines(canvas, part, x + indent, y, BODY, leading, theme)
 
         return draw
 
     for index, item in enumerate(block["items"]):
-        lines = lay(_spans(item, context, theme.ink), BODY, flow.width - indent)
+        lines = layout_lines(_linked_spans(item, context, theme.ink), BODY, flow.width - indent)
         space = theme.gap if index == 0 else between
         mark: str | None = numbers[index] if numbers else ""
         for part in _over_pages(lines, leading, flow, space):
@@ -99,13 +99,13 @@ def plan_list(block: dict[str, Any], flow: Flow, context: Context) -> None:
 
 
 def draw_lines(
-    pen: Pen,
+    canvas: Canvas,
     lines: Sequence[Line],
     x: float,
     y: float,
     size: float,
     leading: float,
-    theme: Theme,
+    theme: ReportTheme,
     *,
     width: float = 0.0,
     align: str = "left",
@@ -117,20 +117,20 @@ def draw_lines(
         baseline = top + theme.baseline(size, leading)
         for at, text, span, taken in line.parts:
             if span.code:
-                pen.rect(left + at - 1, baseline - size, taken + 2, 1.3 * size, fill=theme.zebra, radius=2)
-            pen.text(left + at, baseline, text, span.face, size, span.colour)
+                canvas.rect(left + at - 1, baseline - size, taken + 2, 1.3 * size, fill=theme.zebra, radius=2)
+            canvas.text(left + at, baseline, text, span.face, size, span.colour)
             if span.link:
                 wide = span.face.width(text.rstrip(" "), size)
                 under = baseline + 0.14 * size
-                pen.line(left + at, under, left + at + wide, under, span.colour, HAIRLINE)
-                pen.link(left + at, top, wide, leading, span.link)
+                canvas.line(left + at, under, left + at + wide, under, span.colour, HAIRLINE)
+                canvas.link(left + at, top, wide, leading, span.link)
 
 
-def _spans(rich: Rich, context: Context, colour: Rgb, *, bold: bool = False) -> list[Span]:
+def _linked_spans(rich: Rich, context: PlanContext, colour: Rgb, *, bold: bool = False) -> list[Span]:
     """The runs of the spec; a link to nowhere is none."""
-    found = spans(rich, context.theme, colour=colour, bold=bold)
+    found = styled_spans(rich, context.theme, colour=colour, bold=bold)
     return [
-        span if span.link is None or context.leads_somewhere(span.link) else replace(span, link=None, colour=colour)
+        span if span.link is None or context.is_known_link(span.link) else replace(span, link=None, colour=colour)
         for span in found
     ]
 

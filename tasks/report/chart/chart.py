@@ -6,16 +6,16 @@ from typing import Any, Final
 from babel import Locale
 
 from tasks.report.chart.axes import NARROW
-from tasks.report.chart.labels import LEADING, Lettering
+from tasks.report.chart.labels import LEADING, TextMetrics
 from tasks.report.chart.marks.bar_chart import bar_chart
 from tasks.report.chart.marks.line_chart import line_chart
 from tasks.report.chart.marks.mark import Edges, Mark, Stroke
 from tasks.report.chart.marks.pie_chart import pie_chart
 from tasks.report.chart.marks.scatter import scatter_chart
-from tasks.report.chart.model import Model, model_of
-from tasks.report.chart.number_format import Figures
+from tasks.report.chart.model import ChartModel, chart_model
+from tasks.report.chart.number_format import ChartNumberFormat
 from tasks.report.chart.words import NO_DATA, OTHER, word
-from tasks.report.layout.theme import BODY, Theme
+from tasks.report.layout.theme import BODY, ReportTheme
 
 Warn = Callable[[str, str], None]
 
@@ -27,21 +27,21 @@ LEAST_PLOT: Final = 48.0
 EMPTY_LINES: Final = 4
 
 
-def lay_out(
-    block: dict[str, Any], width: float, height: float, theme: Theme, *, locale: Locale, currency: str, warn: Warn
+def layout_chart(
+    block: dict[str, Any], width: float, height: float, theme: ReportTheme, *, locale: Locale, currency: str, warn: Warn
 ) -> list[Mark]:
     """The marks of a chart block in a box of that size.
 
     Raises: Refusal `invalid_format` for a pattern that is none.
     """
-    model = model_of(block, theme, Figures(locale, block["format"], currency))
-    lettering = Lettering(theme)
-    marks, area = _headed(model, Edges(0, 0, width, height), lettering)
+    model = chart_model(block, theme, ChartNumberFormat(locale, block["format"], currency))
+    metrics = TextMetrics(theme)
+    marks, area = _headed(model, Edges(0, 0, width, height), metrics)
     if not model.known or (model.kind in ("pie", "donut") and not any(model.known)):
-        return marks + _empty(area, word(NO_DATA, locale), lettering)
+        return marks + _empty(area, word(NO_DATA, locale), metrics)
     match model.kind:
         case "bar" | "stacked_bar":
-            found, condensed = bar_chart(model, area, lettering)
+            found, condensed = bar_chart(model, area, metrics)
             if condensed:
                 warn(
                     "condensed",
@@ -49,37 +49,37 @@ def lay_out(
                     "into one column, the highest and the lowest are drawn.",
                 )
         case "line" | "area":
-            found = line_chart(model, area, lettering)
+            found = line_chart(model, area, metrics)
         case "scatter":
-            found = scatter_chart(model, area, Figures(locale), lettering)
+            found = scatter_chart(model, area, ChartNumberFormat(locale), metrics)
         case _:
-            found = pie_chart(model, area, word(OTHER, locale), lettering)
+            found = pie_chart(model, area, word(OTHER, locale), metrics)
     return marks + found
 
 
-def _headed(model: Model, area: Edges, lettering: Lettering) -> tuple[list[Mark], Edges]:
+def _headed(model: ChartModel, area: Edges, metrics: TextMetrics) -> tuple[list[Mark], Edges]:
     """The title and what the values are, and the area below them."""
-    ink = lettering.theme.ink
+    ink = metrics.theme.ink
     marks: list[Mark] = []
     y = area.top
     if model.title and area.height - TITLE_LEADING - AFTER_TITLE >= LEAST_PLOT:
         most = 2 if area.height >= 3 * LEAST_PLOT else 1
-        for line in lettering.lines(model.title, area.width, most, BODY, bold=True):
-            marks.append(lettering.line(line, area.left, y + TITLE_LEADING - 4, size=BODY, colour=ink, bold=True))
+        for line in metrics.lines(model.title, area.width, most, BODY, bold=True):
+            marks.append(metrics.line(line, area.left, y + TITLE_LEADING - 4, size=BODY, colour=ink, bold=True))
             y += TITLE_LEADING
         y += AFTER_TITLE
     lone = model.series[0].name if len(model.series) == 1 and model.kind not in ("pie", "donut") else ""
     note = model.y_title or (lone if lone != model.title else "")
     if note and area.bottom - y - LEADING - AFTER_Y_TITLE >= LEAST_PLOT and area.width > NARROW:
-        marks.append(lettering.line(lettering.fit(note, area.width), area.left, y + LEADING - 2))
+        marks.append(metrics.line(metrics.fit(note, area.width), area.left, y + LEADING - 2))
         y += LEADING + AFTER_Y_TITLE
     return marks, Edges(area.left, y, area.right, area.bottom)
 
 
-def _empty(area: Edges, text: str, lettering: Lettering) -> list[Mark]:
+def _empty(area: Edges, text: str, metrics: TextMetrics) -> list[Mark]:
     """A calm grid that says that nothing is wrong, there is only nothing to show."""
     step = area.height / EMPTY_LINES
-    rule = lettering.theme.rule
+    rule = metrics.theme.rule
     marks: list[Mark] = [
         Stroke(((area.left, area.top + row * step), (area.right, area.top + row * step)), rule)
         for row in range(EMPTY_LINES + 1)
@@ -87,8 +87,8 @@ def _empty(area: Edges, text: str, lettering: Lettering) -> list[Mark]:
     ]
     middle = (area.top + area.bottom) / 2
     marks.append(
-        lettering.line(
-            lettering.fit(text, area.width), (area.left + area.right) / 2, lettering.middle(middle), align="center"
+        metrics.line(
+            metrics.fit(text, area.width), (area.left + area.right) / 2, metrics.middle(middle), align="center"
         )
     )
     return marks

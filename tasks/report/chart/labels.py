@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
-from tasks.report.chart.marks.mark import Boxes, Text
+from tasks.report.chart.marks.mark import Boxes, TextMark
 from tasks.report.fonts.face import Face
 from tasks.report.fonts.line_breaking import break_lines, pieces
-from tasks.report.layout.theme import TINY, WHITE, Rgb, Theme
+from tasks.report.layout.theme import TINY, WHITE, ReportTheme, Rgb
 
 SIZE: Final = TINY
 LEADING: Final = 10.0
@@ -22,10 +22,10 @@ MIN_LABEL: Final = 18.0
 Align = Literal["left", "center", "right"]
 
 
-class Lettering:
+class TextMetrics:
     """Makes lines of text whose width is known."""
 
-    def __init__(self, theme: Theme) -> None:
+    def __init__(self, theme: ReportTheme) -> None:
         self.theme = theme
 
     def width(self, text: str, size: float = SIZE, *, bold: bool = False) -> float:
@@ -82,11 +82,11 @@ class Lettering:
         colour: Rgb | None = None,
         bold: bool = False,
         align: Align = "left",
-    ) -> Text:
+    ) -> TextMark:
         """One line whose left end, middle or right end is x and whose baseline is y; muted unless a colour is given."""
         width = self.width(text, size, bold=bold)
         left = x - {"left": 0.0, "center": width / 2, "right": width}[align]
-        return Text(left, y, text, size, width, colour or self.theme.muted, bold)
+        return TextMark(left, y, text, size, width, colour or self.theme.muted, bold)
 
     def middle(self, y: float, size: float = SIZE) -> float:
         """The baseline of a line whose capitals stand around y."""
@@ -96,16 +96,16 @@ class Lettering:
         return self.theme.faces.bold if bold else self.theme.faces.regular
 
 
-def apart(texts: Iterable[Text], gap: float = AIR / 2) -> list[Text]:
+def drop_overlaps(texts: Iterable[TextMark], gap: float = AIR / 2) -> list[TextMark]:
     """The texts without those that come too near to one before them. Empty ones go too."""
-    kept: list[Text] = []
+    kept: list[TextMark] = []
     for text in texts:
         if text.text and not any(text.edges.meets(other.edges, gap) for other in kept):
             kept.append(text)
     return kept
 
 
-def blanks(texts: Sequence[Text]) -> list[Boxes]:
+def blanks(texts: Sequence[TextMark]) -> list[Boxes]:
     """White behind texts, so that no grid line runs through them."""
     return [Boxes(tuple(text.edges for text in texts), WHITE)] if texts else []
 

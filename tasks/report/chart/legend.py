@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from tasks.report.chart.labels import AIR, LEADING, SIZE, Lettering
+from tasks.report.chart.labels import AIR, LEADING, SIZE, TextMetrics
 from tasks.report.chart.marks.mark import Boxes, Edges, Mark
 from tasks.report.layout.theme import Rgb
 
@@ -18,42 +18,42 @@ MOST_HEIGHT: Final = 0.45
 Item = tuple[str, Rgb]
 
 
-def legend(items: Sequence[Item], area: Edges, lettering: Lettering) -> tuple[list[Mark], Edges]:
+def legend(items: Sequence[Item], area: Edges, metrics: TextMetrics) -> tuple[list[Mark], Edges]:
     """The marks of a legend at the top of an area, and the area that is left; none if it would take
     too much of it."""
     for limit in NAME_WIDTHS:
-        rows = _rows(items, area.width, limit, lettering)
+        rows = _rows(items, area.width, limit, metrics)
         height = len(rows) * ROW + AIR
         if height <= MOST_HEIGHT * area.height:
             break
     else:
         return [], area
     marks: list[Mark] = []
-    column = _column([item for row in rows for item in row], lettering)
+    column = _column([item for row in rows for item in row], metrics)
     for number, row in enumerate(rows):
         x, middle = area.left, area.top + ROW * number + LEADING / 2
         for name, colour in row:
             marks.append(Boxes((Edges(x, middle - SWATCH / 2, x + SWATCH, middle + SWATCH / 2),), colour))
             if name:
                 left = x + SWATCH + SWATCH_GAP
-                marks.append(lettering.line(name, left, lettering.middle(middle), colour=lettering.theme.ink))
-            x += _width(name, lettering) if len(rows) == 1 else column
+                marks.append(metrics.line(name, left, metrics.middle(middle), colour=metrics.theme.ink))
+            x += _width(name, metrics) if len(rows) == 1 else column
     return marks, Edges(area.left, area.top + height, area.right, area.bottom)
 
 
-def _rows(items: Sequence[Item], width: float, limit: float, lettering: Lettering) -> list[list[Item]]:
+def _rows(items: Sequence[Item], width: float, limit: float, metrics: TextMetrics) -> list[list[Item]]:
     """The items in rows: one after the other where one row takes them all, otherwise in columns of one width."""
-    names = lettering.fit_all([name for name, _ in items], min(limit, width - SWATCH - SWATCH_GAP))
+    names = metrics.fit_all([name for name, _ in items], min(limit, width - SWATCH - SWATCH_GAP))
     short = [(name, colour) for name, (_, colour) in zip(names, items, strict=True)]
-    if sum(_width(name, lettering) for name in names) - ITEM_GAP <= width:
+    if sum(_width(name, metrics) for name in names) - ITEM_GAP <= width:
         return [short]
-    columns = max(int((width + ITEM_GAP) / _column(short, lettering)), 1)
+    columns = max(int((width + ITEM_GAP) / _column(short, metrics)), 1)
     return [short[start : start + columns] for start in range(0, len(short), columns)]
 
 
-def _column(items: Sequence[Item], lettering: Lettering) -> float:
-    return max(_width(name, lettering) for name, _ in items)
+def _column(items: Sequence[Item], metrics: TextMetrics) -> float:
+    return max(_width(name, metrics) for name, _ in items)
 
 
-def _width(name: str, lettering: Lettering) -> float:
-    return SWATCH + (SWATCH_GAP + lettering.width(name, SIZE) if name else 0) + ITEM_GAP
+def _width(name: str, metrics: TextMetrics) -> float:
+    return SWATCH + (SWATCH_GAP + metrics.width(name, SIZE) if name else 0) + ITEM_GAP

@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.report.chart.number_format import Figures
+from tasks.report.chart.number_format import ChartNumberFormat
 from tasks.report.chart.palette import palette
 from tasks.report.formats.cleaning import clean
-from tasks.report.layout.theme import Rgb, Theme
+from tasks.report.layout.theme import ReportTheme, Rgb
 
 Value = float | None
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class PlottedSeries:
     """One series. x: only where the chart is a scatter."""
 
     name: str
@@ -28,17 +28,17 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """What a chart shows. labels: None to write values where there is room. figures: how its values are written."""
+class ChartModel:
+    """What a chart shows. labels: None to write values where there is room. numbers: how its values are written."""
 
     kind: str
     title: str
     names: Sequence[str]
-    series: Sequence[Series]
+    series: Sequence[PlottedSeries]
     x_title: str
     y_title: str
     labels: bool | None
-    figures: Figures
+    numbers: ChartNumberFormat
 
     @property
     def known(self) -> list[float]:
@@ -46,11 +46,11 @@ class Model:
         return [value for series in self.series for value in series.known]
 
 
-def model_of(block: dict[str, Any], theme: Theme, figures: Figures) -> Model:
+def chart_model(block: dict[str, Any], theme: ReportTheme, numbers: ChartNumberFormat) -> ChartModel:
     """The model of a chart block (the dump of `tasks.report.spec.blocks.Chart`)."""
     colours = palette(theme.accent, theme.accent2, len(block["series"]))
     series = [
-        Series(
+        PlottedSeries(
             _line(one["name"]),
             [None if value is None else float(value) for value in one["values"]],
             [float(x) for x in one["x"] or ()],
@@ -59,7 +59,7 @@ def model_of(block: dict[str, Any], theme: Theme, figures: Figures) -> Model:
         for one, colour in zip(block["series"], colours, strict=True)
     ]
     names = [_line(name) for name in block["categories"]]
-    return Model(
+    return ChartModel(
         block["kind"],
         _line(block["title"]),
         names,
@@ -67,7 +67,7 @@ def model_of(block: dict[str, Any], theme: Theme, figures: Figures) -> Model:
         _line(block["x_title"]),
         _line(block["y_title"]),
         block["labels"],
-        figures,
+        numbers,
     )
 
 

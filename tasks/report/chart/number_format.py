@@ -29,7 +29,7 @@ class _Unit:
     after: str = ""
 
 
-class Figures:
+class ChartNumberFormat:
     """Writes the numbers of one chart.
 
     pattern: CLDR's, for the value axis and the marks; without one, numbers are as short as lets them be told apart.

@@ -2,19 +2,19 @@
 
 from typing import Any
 
-from tasks.report.blocks.context import Context
-from tasks.report.chart.chart import lay_out
+from tasks.report.blocks.context import PlanContext
+from tasks.report.chart.chart import layout_chart
 from tasks.report.chart.drawing import draw
 from tasks.report.formats.locales import find_locale
 from tasks.report.layout.flow import Flow
-from tasks.report.pdf.canvas import Pen
+from tasks.report.pdf.canvas import Canvas
 
 
-def plan(block: dict[str, Any], flow: Flow, context: Context) -> None:
+def plan(block: dict[str, Any], flow: Flow, context: PlanContext) -> None:
     """Place a chart. It never breaks over pages; one higher than a page is made as high as a page."""
     height = min(block["height"], flow.full_height())
     document = context.document
-    marks = lay_out(
+    marks = layout_chart(
         block,
         flow.width,
         height,
@@ -24,7 +24,7 @@ def plan(block: dict[str, Any], flow: Flow, context: Context) -> None:
         warn=context.warn,
     )
 
-    def draw_chart(pen: Pen, x: float, y: float) -> None:
-        draw(marks, pen, x, y, flow.theme)
+    def draw_chart(canvas: Canvas, x: float, y: float) -> None:
+        draw(marks, canvas, x, y, flow.theme)
 
     flow.place(height, draw_chart, space_before=flow.theme.gap)

@@ -27,7 +27,7 @@ _BOOLEANS: Final[dict[str, bool | None]] = {
 }  # fmt: skip
 
 
-class Cells:
+class CellCodec:
     """The cells of one column. place: the column in the spec, such as `columns.2`; a refusal names it."""
 
     expected = ""
@@ -56,7 +56,7 @@ class Cells:
         """The values of those that are not empty."""
         raise NotImplementedError
 
-    def order(self, values: Sequence[Any]) -> list[Any]:
+    def sort_keys(self, values: Sequence[Any]) -> list[Any]:
         """For each value what to sort by: numbers, or bytes for text; None for empty cells."""
         return list(values)
 
@@ -79,7 +79,7 @@ class Cells:
             raise Refusal("invalid_cell", message, field=self._place) from error
 
 
-class Texts(Cells):
+class TextCodec(CellCodec):
     """Text as it is, made fit for a page. An empty cell is "", and no hole."""
 
     def __init__(self, field: str, place: str, max_chars: int) -> None:
@@ -101,11 +101,11 @@ class Texts(Cells):
     def unpack(self, texts: Sequence[str]) -> list[Any]:
         return [text for text in texts if text]
 
-    def order(self, values: Sequence[Any]) -> list[Any]:
+    def sort_keys(self, values: Sequence[Any]) -> list[Any]:
         return [self._collation[text] if text else None for text in values]
 
 
-class Numbers(Cells):
+class NumberCodec(CellCodec):
     """Decimals: digits with a point, a sign and an exponent if need be. They keep every digit."""
 
     expected = (
@@ -139,11 +139,11 @@ class Numbers(Cells):
     def unpack(self, texts: Sequence[str]) -> list[Any]:
         return [Decimal(text) for text in texts if text]
 
-    def order(self, values: Sequence[Any]) -> list[Any]:
+    def sort_keys(self, values: Sequence[Any]) -> list[Any]:
         return [None if value is None else int(value.scaleb(MAX_FRACTION_DIGITS, EXACT)) for value in values]
 
 
-class Integers(Numbers):
+class IntegerCodec(NumberCodec):
     """Whole numbers; 12.0 is one, 12.5 is not."""
 
     expected = f"no whole number; write digits, such as -1234 (at most {MAX_WHOLE_DIGITS})"
@@ -161,11 +161,11 @@ class Integers(Numbers):
     def unpack(self, texts: Sequence[str]) -> list[Any]:
         return [int(text) for text in texts if text]
 
-    def order(self, values: Sequence[Any]) -> list[Any]:
+    def sort_keys(self, values: Sequence[Any]) -> list[Any]:
         return list(values)
 
 
-class Booleans(Cells):
+class BooleanCodec(CellCodec):
     """true and false, yes and no, 1 and 0."""
 
     expected = "neither true nor false; write one of these, or yes, no, 1, 0"
@@ -183,7 +183,7 @@ class Booleans(Cells):
         return [_BOOLEANS[text] for text in texts if text]
 
 
-class _Days(dict[str, "date | None"]):
+class _DateCache(dict[str, "date | None"]):
     def __missing__(self, text: str) -> date | None:
         if len(self) >= MAX_DAYS_KEPT:
             self.clear()
@@ -191,7 +191,7 @@ class _Days(dict[str, "date | None"]):
         return day
 
 
-class Dates(Cells):
+class DateCodec(CellCodec):
     """ISO 8601 dates. Of a date-time it is the day, in the document's zone if it says where it holds."""
 
     expected = "no date; write it as 2026-11-30"
@@ -199,7 +199,7 @@ class Dates(Cells):
     def __init__(self, field: str, place: str, zone: ZoneInfo) -> None:
         super().__init__(field, place)
         self._zone = zone
-        self._days = _Days()
+        self._days = _DateCache()
 
     def _fast(self, texts: Sequence[str], holes: bool) -> list[Any]:  # noqa: ARG002
         return list(map(self._days.__getitem__, texts))
@@ -213,11 +213,11 @@ class Dates(Cells):
     def unpack(self, texts: Sequence[str]) -> list[Any]:
         return [date.fromisoformat(text) for text in texts if text]
 
-    def order(self, values: Sequence[Any]) -> list[Any]:
+    def sort_keys(self, values: Sequence[Any]) -> list[Any]:
         return [None if value is None else value.toordinal() for value in values]
 
 
-class Moments(Cells):
+class DateTimeCodec(CellCodec):
     """ISO 8601 date-times. One without an offset is in the document's zone already."""
 
     expected = "no date and time; write it as 2026-11-30T13:45:00Z"
@@ -245,23 +245,23 @@ class Moments(Cells):
     def unpack(self, texts: Sequence[str]) -> list[Any]:
         return [datetime.fromisoformat(text).astimezone(self._zone) for text in texts if text]
 
-    def order(self, values: Sequence[Any]) -> list[Any]:
+    def sort_keys(self, values: Sequence[Any]) -> list[Any]:
         return [None if value is None else value.timestamp() for value in values]
 
 
-def cells_of(column: Mapping[str, Any], place: str, zone: ZoneInfo, max_chars: int) -> Cells:
+def codec_of(column: Mapping[str, Any], place: str, zone: ZoneInfo, max_chars: int) -> CellCodec:
     """The cells of a column of the spec."""
     field = column["field"]
     match column["type"]:
         case "integer":
-            return Integers(field, place)
+            return IntegerCodec(field, place)
         case "decimal" | "money" | "percent":
-            return Numbers(field, place)
+            return NumberCodec(field, place)
         case "boolean":
-            return Booleans(field, place)
+            return BooleanCodec(field, place)
         case "date":
-            return Dates(field, place, zone)
+            return DateCodec(field, place, zone)
         case "datetime":
-            return Moments(field, place, zone)
+            return DateTimeCodec(field, place, zone)
         case _:
-            return Texts(field, place, max_chars)
+            return TextCodec(field, place, max_chars)

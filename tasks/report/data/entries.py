@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Context
 from typing import Final, NamedTuple
 
-from tasks.report.data.table_reader import Held, Reading
+from tasks.report.data.table_reader import RuleHits, TableReader
 from tasks.report.data.totals import Total
 
 AVERAGE: Final = Context(prec=15)
@@ -12,15 +12,15 @@ AVERAGE: Final = Context(prec=15)
 
 
 class Entry(NamedTuple):
-    """Lines of one kind (`row`, `group`, `subtotal`, `total`), as `tasks.report.table.rows.Batch` has them.
+    """Lines of one kind (`row`, `group`, `subtotal`, `total`), as `tasks.report.table.rows.LineBatch` has them.
 
-    rules: which one holds where. packed: the values as text (see `Cells.pack`), by column, if they are kept.
+    rules: which one holds where. packed: the values as text (see `CellCodec.pack`), by column, if they are kept.
     """
 
     kind: str
     level: int
     columns: Sequence[Sequence[str]]
-    rules: Held
+    rules: RuleHits
     packed: Sequence[Sequence[str]] | None
 
 
@@ -30,10 +30,10 @@ def heading(level: int, text: str, count: int) -> Entry:
     return Entry("group", level, columns, {}, columns)
 
 
-def total_line(kind: str, level: int, label: str, totals: Mapping[int, Total], reading: Reading) -> Entry:
+def total_line(kind: str, level: int, label: str, totals: Mapping[int, Total], reader: TableReader) -> Entry:
     """A line of totals. Its label stands in the first column that has none."""
-    columns = [[""] for _ in reading.columns]
-    packed = [[""] for _ in reading.columns]
+    columns = [[""] for _ in reader.columns]
+    packed = [[""] for _ in reader.columns]
     free = next((index for index in range(len(columns)) if index not in totals), None)
     if free is not None:
         columns[free] = packed[free] = [label]
@@ -41,12 +41,12 @@ def total_line(kind: str, level: int, label: str, totals: Mapping[int, Total], r
         value = total.value
         if value is None:
             continue
-        column = reading.columns[index]
+        column = reader.columns[index]
         columns[index] = [column.plan.total_format(value)]
         if column.plan.total == "count":
             packed[index] = [str(value)]
         elif column.plan.total == "avg":
             packed[index] = [f"{AVERAGE.create_decimal(value).normalize(AVERAGE):f}"]
         else:
-            packed[index] = column.cells.pack([value])
+            packed[index] = column.codec.pack([value])
     return Entry(kind, level, columns, {}, packed)  # a rule speaks of one row's value, not of a sum of many

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from tasks.refusal import Refusal
 from tasks.report.data.open_source import open_dataset
-from tasks.report.data.source import Wanted, choose
+from tasks.report.data.source import WantedColumn, choose
 from tasks.report.formats.cleaning import clean
 
 MAX_COLUMNS: Final = 60
@@ -27,7 +27,7 @@ Block = dict[str, Any]
 Warn = Callable[[str, str], None]
 
 
-def spell_out(table: Block, datasets: Mapping[str, Mapping[str, Any]], folder: str, warn: Warn) -> None:
+def expand_columns(table: Block, datasets: Mapping[str, Mapping[str, Any]], folder: str, warn: Warn) -> None:
     """Give a table that shows every column the list of them.
 
     datasets, folder: as `open_rows` has them. Raises: Refusal, for a dataset that cannot be read, has too many columns,
@@ -40,7 +40,7 @@ def spell_out(table: Block, datasets: Mapping[str, Mapping[str, Any]], folder: s
 
 
 def _columns(said: Sequence[Block], headings: Sequence[str], warn: Warn) -> list[Block]:
-    choose(headings, [Wanted(column["field"], f"columns.{index}.field") for index, column in enumerate(said)])
+    choose(headings, [WantedColumn(column["field"], f"columns.{index}.field") for index, column in enumerate(said)])
     by_name = {clean(column["field"]).strip(): column for column in said}
     named = [name for name in headings if name]
     if len(named) < len(headings):

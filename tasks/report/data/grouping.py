@@ -4,39 +4,41 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
-from tasks.report.data.cell_codecs import Texts
+from tasks.report.data.cell_codecs import TextCodec
 from tasks.report.data.entries import Entry, heading, total_line
 from tasks.report.data.sorting import Record, Sorter, keys
-from tasks.report.data.table_reader import Held, Read, Reading
+from tasks.report.data.table_reader import RuleHits, TableReader, TypedRows
 from tasks.report.data.totals import Total
-from tasks.report.formats.columns import DATES, ColumnPlan, Tongue
+from tasks.report.formats.columns import DATES, ColumnPlan, ReportLocale
 
 NO_VALUE: Final = "—"
 """The heading of rows that have no value to be grouped by."""
 
 
-class Order:
+class RowGrouper:
     """Takes rows as they are read and gives them back as lines.
 
     Groups stand in the order of their values, unless `sort` names their field; rows that are alike stay as they came.
     keep: the values are wanted as well, not only what is printed.
     """
 
-    def __init__(self, table: Mapping[str, Any], reading: Reading, tongue: Tongue, folder: str, *, keep: bool) -> None:
-        self._reading = reading
-        self._tongue = tongue
+    def __init__(
+        self, table: Mapping[str, Any], reader: TableReader, report_locale: ReportLocale, folder: str, *, keep: bool
+    ) -> None:
+        self._reader = reader
+        self._locale = report_locale
         self._subtotals = [group["subtotals"] for group in table["group_by"]]
         self._groups = [self._index(group["field"]) for group in table["group_by"]]
         sort = {self._index(one["field"]): one["descending"] for one in table["sort"]}
         by_group = {index: sort.get(index, False) for index in self._groups}
         self._by = list((by_group | {index: down for index, down in sort.items() if index not in by_group}).items())
-        self._packed = list(range(len(reading.columns)) if keep else reading.totals if self._groups else ())
+        self._packed = list(range(len(reader.columns)) if keep else reader.totals if self._groups else ())
         self._keep = keep
-        self._ruled = any(column.rules for column in reading.columns)
+        self._ruled = any(column.rules for column in reader.columns)
         self._sorter = Sorter(folder)
         self._rows = 0
 
-    def add(self, read: Read, rows: int, chars: int) -> None:
+    def add(self, read: TypedRows, rows: int, chars: int) -> None:
         """chars: about how much text the rows are."""
         self._sorter.add(list(self._records(read, rows)), chars)
         self._rows += rows
@@ -57,7 +59,7 @@ class Order:
                     for level in range(same, depth):
                         labels.append(rows[0][3][level])
                         totals.append({index: Total(total) for index, total in self._kinds()})
-                        yield heading(level, labels[level], len(self._reading.columns))
+                        yield heading(level, labels[level], len(self._reader.columns))
                     open_groups = groups
                 entry = self._entry(rows)
                 self._count(entry, totals)
@@ -65,17 +67,17 @@ class Order:
         yield from self._closing(labels, totals, 0)
 
     def _index(self, field: str) -> int:
-        index = self._reading.index(field)
+        index = self._reader.index(field)
         if index is None:
-            raise KeyError(field)  # the reading wants every field that the table names
+            raise KeyError(field)  # the reader wants every field that the table names
         return index
 
-    def _records(self, read: Read, rows: int) -> Iterator[Record]:
-        reading = self._reading
+    def _records(self, read: TypedRows, rows: int) -> Iterator[Record]:
+        reader = self._reader
         by = [
             keys(
-                reading.cells[index].order(read.values[index]),
-                texts=isinstance(reading.cells[index], Texts),
+                reader.codecs[index].sort_keys(read.values[index]),
+                texts=isinstance(reader.codecs[index], TextCodec),
                 descending=down,
             )
             for index, down in self._by
@@ -84,7 +86,7 @@ class Order:
         nothing = [()] * rows
         packed: Sequence[Any] = nothing
         if self._packed:
-            packed = list(zip(*(reading.cells[index].pack(read.values[index]) for index in self._packed), strict=True))
+            packed = list(zip(*(reader.codecs[index].pack(read.values[index]) for index in self._packed), strict=True))
         heads: Sequence[Any] = nothing
         if self._groups:
             heads = list(zip(*(self._heads(read, index) for index in self._groups), strict=True))
@@ -95,39 +97,39 @@ class Order:
             ]
         return zip(key, zip(*read.written, strict=True), packed, heads, rules, strict=True)
 
-    def _heads(self, read: Read, index: int) -> list[str]:
-        if index >= len(self._reading.columns):
+    def _heads(self, read: TypedRows, index: int) -> list[str]:
+        if index >= len(self._reader.columns):
             return [text or NO_VALUE for text in read.values[index]]
-        plan = self._reading.columns[index].plan
+        plan = self._reader.columns[index].plan
         before = "" if _speaks_for_itself(plan) else f"{plan.title}: "
         return [f"{before}{text or NO_VALUE}" for text in read.written[index]]
 
     def _entry(self, rows: list[Record]) -> Entry:
         _, written, packed, _, rules = zip(*rows, strict=True)
-        found: Held = {}
+        found: RuleHits = {}
         for row, held in enumerate(rules):
             for column, rule in held:
                 found.setdefault(column, {})[row] = rule
         return Entry("row", len(self._groups), list(zip(*written, strict=True)), found, list(zip(*packed, strict=True)))
 
     def _count(self, entry: Entry, totals: Sequence[Mapping[int, Total]]) -> None:
-        if not totals or not self._reading.totals:
+        if not totals or not self._reader.totals:
             return
         packed = dict(zip(self._packed, entry.packed or (), strict=True))
-        for index in self._reading.totals:
-            values = self._reading.cells[index].unpack(packed[index])
+        for index in self._reader.totals:
+            values = self._reader.codecs[index].unpack(packed[index])
             for level in totals:
                 level[index].add(values)
 
     def _kinds(self) -> Iterator[tuple[int, str]]:
-        for index in self._reading.totals:
-            yield index, str(self._reading.columns[index].plan.total)
+        for index in self._reader.totals:
+            yield index, str(self._reader.columns[index].plan.total)
 
     def _closing(self, labels: Sequence[str], totals: Sequence[Mapping[int, Total]], same: int) -> Iterator[Entry]:
         for level in reversed(range(same, len(labels))):
             if self._subtotals[level] and totals[level]:
-                label = self._tongue.words.total_of(labels[level])
-                yield total_line("subtotal", level, label, totals[level], self._reading)
+                label = self._locale.words.total_of(labels[level])
+                yield total_line("subtotal", level, label, totals[level], self._reader)
 
 
 def _common(one: tuple[Any, ...], other: tuple[Any, ...]) -> int:

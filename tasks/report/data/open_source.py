@@ -6,7 +6,7 @@ from typing import Any
 from tasks.refusal import Refusal
 from tasks.report.data.csv.csv_file import CsvFile
 from tasks.report.data.json.json_rows import InlineRows, NdjsonFile
-from tasks.report.data.source import Source
+from tasks.report.data.source import RowSource
 from tasks.report.data.xlsx.xlsx_file import XlsxFile
 
 
@@ -15,7 +15,7 @@ def open_source(
     datasets: Mapping[str, Mapping[str, Any]],
     folder: str,
     warn: Callable[[str, str], None],
-) -> Source:
+) -> RowSource:
     """The source of a table. Raises: Refusal `unknown_dataset`."""
     if table["rows"] is not None:
         return InlineRows(table["rows"])
@@ -25,7 +25,7 @@ def open_source(
     return open_dataset(datasets[name], folder, warn)
 
 
-def open_dataset(dataset: Mapping[str, Any], folder: str, warn: Callable[[str, str], None]) -> Source:
+def open_dataset(dataset: Mapping[str, Any], folder: str, warn: Callable[[str, str], None]) -> RowSource:
     """A dataset of the spec with its `path`. folder: for what is better kept on disk. warn: told of oddities."""
     match dataset["format"]:
         case "csv":

@@ -7,13 +7,13 @@ from typing import Any, Final
 from tasks.progress import Progress
 from tasks.refusal import Refusal
 from tasks.report.data.entries import Entry, total_line
-from tasks.report.data.grouping import Order
+from tasks.report.data.grouping import RowGrouper
 from tasks.report.data.open_source import open_source
-from tasks.report.data.source import Source
+from tasks.report.data.source import RowSource
 from tasks.report.data.spool import Spool
-from tasks.report.data.table_reader import Reading
-from tasks.report.formats.columns import ColumnPlan, tongue_of
-from tasks.report.table.rows import Batch
+from tasks.report.data.table_reader import TableReader
+from tasks.report.formats.columns import ColumnPlan, locale_of
+from tasks.report.table.rows import LineBatch
 
 LINES_PER_ITEM: Final = 1_000
 CHARS_PER_ITEM: Final = 1 << 20
@@ -27,17 +27,17 @@ class TableRows:
     count: rows. lines: of every kind.
     """
 
-    def __init__(self, reading: Reading, spool: Spool, count: int, lines: int) -> None:
-        self.columns: list[ColumnPlan] = [column.plan for column in reading.columns]
+    def __init__(self, reader: TableReader, spool: Spool, count: int, lines: int) -> None:
+        self.columns: list[ColumnPlan] = [column.plan for column in reader.columns]
         self.count = count
         self.lines = lines
         self._spool = spool
 
-    def batches(self) -> Iterator[Batch]:
+    def batches(self) -> Iterator[LineBatch]:
         """The lines as they are printed."""
         for item in self._spool.read():
             for kind, level, columns, rules, _ in item:
-                yield Batch(kind, level, columns, rules)
+                yield LineBatch(kind, level, columns, rules)
 
     def entries(self) -> Iterator[Entry]:
         """The lines with their values as text, if those were kept."""
@@ -65,37 +65,37 @@ def open_rows(
 
     Raises: Refusal. Its field is that of the table (`columns.2.format`); none where the data as a whole is at fault.
     """
-    tongue = tongue_of(document)
-    reading = Reading(table, tongue, limits["max_cell_chars"])
+    report_locale = locale_of(document)
+    reader = TableReader(table, report_locale, limits["max_cell_chars"])
     source = open_source(table, datasets, folder, warn)
-    lines = _Lines(folder)
-    order = None
+    lines = _SpoolWriter(folder)
+    grouper = None
     if table["sort"] or table["group_by"]:
-        order = Order(table, reading, tongue, folder, keep=keep_values)
+        grouper = RowGrouper(table, reader, report_locale, folder, keep=keep_values)
     count = chars = 0
-    for chunk in _limited(source, reading, limits):
-        read = reading.read(chunk)
+    for chunk in _limited(source, reader, limits):
+        read = reader.read(chunk)
         count += chunk.rows
         chars += chunk.chars
-        if order:
-            order.add(read, chunk.rows, chunk.chars)
+        if grouper:
+            grouper.add(read, chunk.rows, chunk.chars)
         else:
-            own = zip(reading.columns, read.values, strict=False)  # nothing is wanted but the table's own columns
-            packed = [column.cells.pack(values) for column, values in own] if keep_values else None
+            own = zip(reader.columns, read.values, strict=False)  # nothing is wanted but the table's own columns
+            packed = [column.codec.pack(values) for column, values in own] if keep_values else None
             lines.add(Entry("row", 0, read.written, read.rules, packed), chunk.rows, chunk.chars)
         report(count, max(count, ceil(count / chunk.share)), "rows read")
-    for entry in order.entries() if order else ():
+    for entry in grouper.entries() if grouper else ():
         rows = len(entry.columns[0])
         lines.add(entry, rows, chars * rows // count)
-    if count and reading.totals:
-        lines.add(total_line("total", 0, tongue.words.total, reading.totals, reading), 1, 0)
-    for field, cells in reading.clipped().items():
+    if count and reader.totals:
+        lines.add(total_line("total", 0, report_locale.words.total, reader.totals, reader), 1, 0)
+    for field, cells in reader.clipped().items():
         limit = limits["max_cell_chars"]
         warn("clipped_cells", f"Column {field!r}: {cells:,} cells had more than {limit:,} characters and were clipped.")
-    return TableRows(reading, lines.finish(), count, lines.count)
+    return TableRows(reader, lines.finish(), count, lines.count)
 
 
-class _Lines:
+class _SpoolWriter:
     """Puts entries into a spool, many an item if they are small. chars: about how much text an entry is."""
 
     def __init__(self, folder: str) -> None:
@@ -124,11 +124,11 @@ class _Lines:
         self._waiting_lines = self._waiting_chars = 0
 
 
-def _limited(source: Source, reading: Reading, limits: Mapping[str, int]) -> Iterator[Any]:
+def _limited(source: RowSource, reader: TableReader, limits: Mapping[str, int]) -> Iterator[Any]:
     rows = cells = 0
-    for chunk in source.chunks(reading.wanted):
+    for chunk in source.chunks(reader.wanted):
         rows += chunk.rows
-        cells += chunk.rows * len(reading.wanted)
+        cells += chunk.rows * len(reader.wanted)
         if rows > limits["max_report_rows"]:
             limit = limits["max_report_rows"]
             raise Refusal("too_many_rows", f"The data has more than {limit:,} rows; send less of it.", limit=limit)

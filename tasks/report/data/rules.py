@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from tasks.refusal import Refusal
-from tasks.report.data.cell_codecs import Cells, Texts
+from tasks.report.data.cell_codecs import CellCodec, TextCodec
 
 _COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "<": operator.lt,
@@ -20,11 +20,11 @@ Test = Callable[[Any, str], bool]
 """Takes a value that may be None, and how it is written."""
 
 
-class Rules:
+class ColumnRules:
     """The rules of one column; the first that holds counts."""
 
-    def __init__(self, column: Mapping[str, Any], place: str, cells: Cells) -> None:
-        self._tests = [_test(rule, f"{place}.rules.{index}", cells) for index, rule in enumerate(column["rules"])]
+    def __init__(self, column: Mapping[str, Any], place: str, codec: CellCodec) -> None:
+        self._tests = [_test(rule, f"{place}.rules.{index}", codec) for index, rule in enumerate(column["rules"])]
 
     def __bool__(self) -> bool:
         return bool(self._tests)
@@ -40,7 +40,7 @@ class Rules:
         return found
 
 
-def _test(rule: Mapping[str, Any], place: str, cells: Cells) -> Test:
+def _test(rule: Mapping[str, Any], place: str, codec: CellCodec) -> Test:
     op, wanted = rule["op"], rule["value"]
     if op == "empty":
         return lambda _, text: not text
@@ -51,9 +51,9 @@ def _test(rule: Mapping[str, Any], place: str, cells: Cells) -> Test:
         return lambda _, text: said in text
     compare = _COMPARISONS[op]
     try:
-        ((limit,), _) = cells.read([said], lambda _: "The rule's value")
+        ((limit,), _) = codec.read([said], lambda _: "The rule's value")
     except Refusal as error:
         raise Refusal("invalid_request", error.message, field=f"{place}.value") from error
-    if isinstance(cells, Texts):
+    if isinstance(codec, TextCodec):
         return lambda value, _: value != "" and compare(value, limit)
     return lambda value, _: value is not None and compare(value, limit)

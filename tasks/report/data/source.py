@@ -17,7 +17,7 @@ MAX_LINE_CHARS: Final = 4 << 20
 _SHOWN_CHARS: Final = 200
 
 
-class Wanted(NamedTuple):
+class WantedColumn(NamedTuple):
     """A column that the table needs, and which field of the spec (`columns.2.field`) says so."""
 
     field: str
@@ -25,7 +25,7 @@ class Wanted(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class RowChunk:
     """Some rows: a sequence of texts for each wanted column, "" where a cell is empty.
 
     place says where row i of the chunk stands ("Line 7"). chars: about how much text it is. share: how much of the
@@ -39,19 +39,19 @@ class Chunk:
     share: float
 
 
-class Source(Protocol):
+class RowSource(Protocol):
     """A dataset, opened as often as it is read."""
 
     def headings(self) -> list[str]:
         """The names of its columns, cleaned. Raises: Refusal."""
         ...
 
-    def chunks(self, wanted: Sequence[Wanted]) -> Iterator[Chunk]:
+    def chunks(self, wanted: Sequence[WantedColumn]) -> Iterator[RowChunk]:
         """Its rows. Raises: Refusal, for what it lacks and for where it is malformed."""
         ...
 
 
-def choose(headings: Sequence[str], wanted: Sequence[Wanted], hint: str = "") -> list[int]:
+def choose(headings: Sequence[str], wanted: Sequence[WantedColumn], hint: str = "") -> list[int]:
     """Which of `headings` the wanted columns are. Raises: Refusal `unknown_column`, `duplicate_column`."""
     chosen = []
     for field, place in wanted:

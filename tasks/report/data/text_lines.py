@@ -15,7 +15,7 @@ _ZIP: Final = b"PK\x03\x04"
 _CODECS: Final = {"utf-8": "utf-8-sig", "shift_jis": "cp932", "euc_kr": "cp949"}
 
 
-class Lines:
+class TextLines:
     """The lines of a file, each with its \\n, in blocks.
 
     chars: how many characters were handed out so far. share: how much of the file that is, in [0, 1].

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from tasks.report.fonts.composite import CompositeFont
-from tasks.report.fonts.face import APART, Face
+from tasks.report.fonts.face import COMBINING, Face
 from tasks.report.fonts.font_file import font
 
 SEPARATOR: Final = "\x1f"
@@ -39,7 +39,7 @@ class Codes(dict[int, str]):
         runs = self._face.runs(character)
         if not runs:
             written = ""  # a character that is not drawn
-        elif APART.match(character):
+        elif COMBINING.match(character):
             written = ELSEWHERE  # it is one with its neighbours
         else:
             [(name, drawn)] = runs

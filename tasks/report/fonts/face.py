@@ -19,7 +19,7 @@ MISSING: Final = "\N{REPLACEMENT CHARACTER}"
 # Seen by nobody, and in no font: soft hyphen, grapheme joiner, variation selectors.
 _UNSEEN: Final = re.compile(r"[\u00ad\u034f\ufe00-\ufe0f\U000e0100-\U000e01ef]+")
 # Accents that stand after their letter, and the parts of Korean syllables. Fonts hold most of them composed.
-APART: Final = re.compile(r"[\u0300-\u036f\u3099\u309a\u1100-\u11ff]")
+COMBINING: Final = re.compile(r"[\u0300-\u036f\u3099\u309a\u1100-\u11ff]")
 _DECOMPOSED: Final = re.compile(r"[^\u0300-\u036f]?[\u0300-\u036f]+|.?[\u3099\u309a]|[\u1100-\u11ff]+")
 _CACHED_RUNS: Final = 4_096
 _CJK: Final = {"ja": ("JP", "SC", "KR"), "zh": ("SC", "JP", "KR"), "ko": ("KR", "JP", "SC")}

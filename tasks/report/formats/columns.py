@@ -58,7 +58,7 @@ class ColumnPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Tongue:
+class ReportLocale:
     """What the document says of language: locale, zone and currency, and the words that come with the locale."""
 
     locale: Locale
@@ -67,7 +67,7 @@ class Tongue:
     words: Words
 
 
-def tongue_of(document: Mapping[str, Any]) -> Tongue:
+def locale_of(document: Mapping[str, Any]) -> ReportLocale:
     """The document's language. Raises: Refusal `unknown_timezone`."""
     try:
         zone = ZoneInfo(document["timezone"])
@@ -75,21 +75,21 @@ def tongue_of(document: Mapping[str, Any]) -> Tongue:
         message = "There is no such time zone; write an IANA name such as Europe/Berlin."
         raise Refusal("unknown_timezone", message, field="document.timezone") from error
     locale = find_locale(document["lang"])
-    return Tongue(locale, zone, document["currency"], Words(locale))
+    return ReportLocale(locale, zone, document["currency"], Words(locale))
 
 
-def plan_column(column: Mapping[str, Any], place: str, tongue: Tongue) -> ColumnPlan:
+def plan_column(column: Mapping[str, Any], place: str, report_locale: ReportLocale) -> ColumnPlan:
     """Plan one column of the spec. place: where it stands in the table, as in `columns.2`.
 
     Raises: Refusal `invalid_format`.
     """
     kind = column["type"]
-    form = _format(column, f"{place}.format", tongue)
+    form = _format(column, f"{place}.format", report_locale)
     total_format: Callable[[Any], str] = form or str
     if column["total"] == "count":
-        total_format = number_format(None, tongue.locale, decimals=0)
+        total_format = number_format(None, report_locale.locale, decimals=0)
     elif column["total"] == "avg" and kind == "integer" and column["format"] is None:
-        total_format = number_format(_AVERAGE_OF_INTEGERS, tongue.locale)
+        total_format = number_format(_AVERAGE_OF_INTEGERS, report_locale.locale)
     numeric_looks = kind in NUMBERS or kind in DATES
     return ColumnPlan(
         field=column["field"],
@@ -102,26 +102,26 @@ def plan_column(column: Mapping[str, Any], place: str, tongue: Tongue) -> Column
         decimal_mark=form.decimal_mark if isinstance(form, NumberFormat) else None,
         format=form,
         total_format=total_format,
-        write=_writer(kind, form, tongue.words),
+        write=_writer(kind, form, report_locale.words),
     )
 
 
-def _format(column: Mapping[str, Any], place: str, tongue: Tongue) -> Format | None:  # noqa: PLR0911 - a type a line
+def _format(column: Mapping[str, Any], place: str, report_locale: ReportLocale) -> Format | None:  # noqa: PLR0911 - a type a line
     pattern, decimals = column["format"], column["decimals"]
     match column["type"]:
         case "date":
-            return date_format(pattern, tongue.locale, field=place)
+            return date_format(pattern, report_locale.locale, field=place)
         case "datetime":
-            return datetime_format(pattern, tongue.locale, zone=tongue.zone, field=place)
+            return datetime_format(pattern, report_locale.locale, zone=report_locale.zone, field=place)
         case "integer":
-            return number_format(pattern, tongue.locale, decimals=0 if pattern is None else None, field=place)
+            return number_format(pattern, report_locale.locale, decimals=0 if pattern is None else None, field=place)
         case "decimal":
-            return number_format(pattern, tongue.locale, decimals=decimals, field=place)
+            return number_format(pattern, report_locale.locale, decimals=decimals, field=place)
         case "percent":
-            return number_format(pattern, tongue.locale, percent=True, decimals=decimals, field=place)
+            return number_format(pattern, report_locale.locale, percent=True, decimals=decimals, field=place)
         case "money":
-            currency = column["currency"] or tongue.currency
-            return number_format(pattern, tongue.locale, currency=currency, decimals=decimals, field=place)
+            currency = column["currency"] or report_locale.currency
+            return number_format(pattern, report_locale.locale, currency=currency, decimals=decimals, field=place)
         case _:
             return None
 

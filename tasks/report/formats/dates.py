@@ -26,7 +26,7 @@ _OF_THE_ZONE: Final = frozenset("zZOvVxX")
 Token = tuple[str, str | tuple[str, int]]
 
 
-class _Days(dict[date, str]):
+class _WrittenDays(dict[date, str]):
     """Day -> the pattern's text of that day, with a %s for each part that depends on the time.
 
     complete: there is no such part.
@@ -61,7 +61,7 @@ class DateFormat:
 
     def __init__(self, tokens: Sequence[Token], locale: Locale) -> None:
         self.tokens = tokens
-        self._days = _Days(tokens, locale)
+        self._days = _WrittenDays(tokens, locale)
         self._times = [_of_time(_name(token), locale) for token in tokens if _late(token)]
 
     def __call__(self, value: date) -> str:

@@ -7,8 +7,8 @@ from typing import Final, Literal
 
 from tasks.report.formats.cleaning import clean_line
 from tasks.report.layout.flow import Geometry
-from tasks.report.layout.theme import GRID, HAIRLINE, TINY, Theme
-from tasks.report.pdf.canvas import Pen
+from tasks.report.layout.theme import GRID, HAIRLINE, TINY, ReportTheme
+from tasks.report.pdf.canvas import Canvas
 
 _PLACEHOLDER: Final = re.compile(r"\{(page|pages|title|date)\}")
 LOWEST_PT: Final = 20.0
@@ -24,10 +24,10 @@ Places = dict[str, str]
 """A band of the spec: left, center, right."""
 
 
-class Band:
+class PageBand:
     """A header or a footer."""
 
-    def __init__(self, places: Places, edge: Literal["top", "bottom"], theme: Theme) -> None:
+    def __init__(self, places: Places, edge: Literal["top", "bottom"], theme: ReportTheme) -> None:
         self._places = {name: clean_line(text) for name, text in places.items()}
         self._edge = edge
         self._theme = theme
@@ -36,7 +36,7 @@ class Band:
         """Whether the margin has room for it."""
         return (geometry.top if self._edge == "top" else geometry.bottom) >= LOWEST_PT
 
-    def draw(self, pen: Pen, geometry: Geometry, values: Mapping[str, str]) -> None:
+    def draw(self, canvas: Canvas, geometry: Geometry, values: Mapping[str, str]) -> None:
         """Draw it into the margin. values: of the placeholders, by name. What is too long ends in an ellipsis."""
         face = self._theme.faces.regular
         if self._edge == "top":
@@ -48,7 +48,7 @@ class Band:
         left, right = geometry.left, geometry.width - geometry.right
         texts = {name: _PLACEHOLDER.sub(lambda found: values[found[1]], text) for name, text in self._places.items()}
         widths = self._share(texts, right - left)
-        pen.line(left, rule, right, rule, self._theme.rule, HAIRLINE)
+        canvas.line(left, rule, right, rule, self._theme.rule, HAIRLINE)
         ends: tuple[tuple[str, float, Literal["left", "center", "right"]], ...] = (
             ("left", left, "left"),
             ("center", (left + right) / 2, "center"),
@@ -57,7 +57,7 @@ class Band:
         for name, x, align in ends:
             if texts[name]:
                 text = face.fit(texts[name], TINY, widths[name])
-                pen.text(x, baseline, text, face, TINY, self._theme.muted, align)
+                canvas.text(x, baseline, text, face, TINY, self._theme.muted, align)
 
     def _share(self, texts: Places, room: float) -> dict[str, float]:
         """How wide each text may be. The one in the middle has its third; the others share what is left."""
@@ -71,7 +71,7 @@ class Band:
         return {"left": room - right - gap, "center": 0.0, "right": right}
 
 
-def draw_watermark(pen: Pen, text: str, geometry: Geometry, theme: Theme) -> None:
+def draw_watermark(canvas: Canvas, text: str, geometry: Geometry, theme: ReportTheme) -> None:
     """Large and faint letters from corner to corner, over everything."""
     face = theme.faces.bold
     text = clean_line(text)
@@ -79,5 +79,5 @@ def draw_watermark(pen: Pen, text: str, geometry: Geometry, theme: Theme) -> Non
     diagonal = math.hypot(geometry.width, geometry.height)
     size = min(_WATERMARK_LARGEST, diagonal * _WATERMARK_SHARE / max(face.width(text, 1), 1))
     x, y = geometry.width / 2, geometry.height / 2
-    with pen.faded(_WATERMARK_OPACITY), pen.rotated(x, y, angle):
-        pen.text(x, y + face.cap_height * size / 2, text, face, size, theme.ink, align="center")
+    with canvas.faded(_WATERMARK_OPACITY), canvas.rotated(x, y, angle):
+        canvas.text(x, y + face.cap_height * size / 2, text, face, size, theme.ink, align="center")

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from typing import Final
 
 from tasks.report.layout.flow import Draw, Flow, Geometry, Orientation
-from tasks.report.pdf.canvas import Pen
+from tasks.report.pdf.canvas import Canvas
 
 _ENDLESS: Final = 1e6
 
 
-class Column(Flow):
+class ColumnFlow(Flow):
     """A flow `width` points wide inside `parent`. height: points taken so far."""
 
     breaks = False
@@ -58,7 +58,7 @@ class Column(Flow):
             self.warn("not_turned", "What stands in columns cannot have pages of its own; it keeps their orientation.")
         yield
 
-    def draw(self, pen: Pen, x: float, y: float) -> None:
+    def draw(self, canvas: Canvas, x: float, y: float) -> None:
         """Draw all of it, from (x, y) down."""
         for top, draw in self._boxes:
-            draw(pen, x, y + top)
+            draw(canvas, x, y + top)

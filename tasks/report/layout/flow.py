@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from tasks.refusal import Refusal
-from tasks.report.layout.theme import Theme
-from tasks.report.pdf.canvas import Pen
+from tasks.report.layout.theme import ReportTheme
+from tasks.report.pdf.canvas import Canvas
 
-Draw = Callable[[Pen, float, float], None]
+Draw = Callable[[Canvas, float, float], None]
 """Draws a box whose top left corner is at (x, y)."""
 ROUNDING_PT: Final = 0.01
 """Heights that were added up in another order may differ by this much."""
@@ -61,7 +61,7 @@ class Box:
 
 
 @dataclass(slots=True)
-class Page:
+class FlowPage:
     """A page and what is on it."""
 
     geometry: Geometry
@@ -70,7 +70,7 @@ class Page:
 
 
 @dataclass(slots=True)
-class Mark:
+class Destination:
     """A heading or an anchor, and where it is. page: index in Flow.pages."""
 
     page: int = 0
@@ -99,17 +99,17 @@ class Flow:
     breaks = True
 
     def __init__(
-        self, geometry: Geometry, theme: Theme, warn: Callable[[str, str], None], max_pages: int = 40_000
+        self, geometry: Geometry, theme: ReportTheme, warn: Callable[[str, str], None], max_pages: int = 40_000
     ) -> None:
         self.theme = theme
         self.warn = warn
-        self.pages: list[Page] = []
-        self.marks: list[Mark] = []
+        self.pages: list[FlowPage] = []
+        self.marks: list[Destination] = []
         self._geometry = geometry
         self._max_pages = max_pages
         self._y = 0.0  # from the top of the content box
-        self._kept: list[tuple[Box, list[Mark]]] = []  # the last boxes, as far as they must stand with the next
-        self._waiting: list[Mark] = []  # marks of the box that comes next
+        self._kept: list[tuple[Box, list[Destination]]] = []  # the last boxes, as far as they must stand with the next
+        self._waiting: list[Destination] = []  # marks of the box that comes next
 
     @property
     def width(self) -> float:
@@ -197,7 +197,7 @@ class Flow:
         if self._y:
             self._y = self.full_height()
 
-    def mark(self, mark: Mark) -> None:
+    def mark(self, mark: Destination) -> None:
         """The box that comes next is where `mark` leads to."""
         mark.number = len(self.marks)
         self._waiting.append(mark)
@@ -205,11 +205,11 @@ class Flow:
 
     def outline(self, text: str, level: int, anchor: str | None = None) -> None:
         """The box that comes next is a heading of the outline. level: from 1. anchor: what links call it."""
-        self.mark(Mark(text=text, level=level, anchor=anchor))
+        self.mark(Destination(text=text, level=level, anchor=anchor))
 
     def anchor(self, name: str) -> None:
         """The box that comes next can be linked to as `#name`."""
-        self.mark(Mark(anchor=name))
+        self.mark(Destination(anchor=name))
 
     @contextmanager
     def turned(self, orientation: Orientation) -> Iterator[None]:
@@ -234,13 +234,13 @@ class Flow:
                 f"The report has more than {self._max_pages:,} pages, which is the limit; ask for less of the data."
             )
             raise Refusal("too_many_pages", message, limit=self._max_pages)
-        self.pages.append(Page(self._geometry))
+        self.pages.append(FlowPage(self._geometry))
         self._y = 0.0
 
 
 def _cut(draw: Draw, width: float, height: float) -> Draw:
-    def cut(pen: Pen, x: float, y: float) -> None:
-        with pen.clipped(x, y, width, height):
-            draw(pen, x, y)
+    def cut(canvas: Canvas, x: float, y: float) -> None:
+        with canvas.clipped(x, y, width, height):
+            draw(canvas, x, y)
 
     return cut

@@ -7,7 +7,7 @@ from typing import Any
 from tasks.report.fonts.face import Face
 from tasks.report.fonts.line_breaking import cut_word, pieces
 from tasks.report.formats.cleaning import clean
-from tasks.report.layout.theme import Rgb, Theme
+from tasks.report.layout.theme import ReportTheme, Rgb
 
 Rich = str | list[dict[str, Any]]
 
@@ -31,7 +31,7 @@ class Line:
     width: float = 0.0
 
 
-def spans(rich: Rich, theme: Theme, *, colour: Rgb, bold: bool = False) -> list[Span]:
+def styled_spans(rich: Rich, theme: ReportTheme, *, colour: Rgb, bold: bool = False) -> list[Span]:
     """The runs of the spec with the faces and colours of the theme. bold: all of it is."""
     faces = theme.faces
     if isinstance(rich, str):
@@ -51,13 +51,13 @@ def spans(rich: Rich, theme: Theme, *, colour: Rgb, bold: bool = False) -> list[
     return found
 
 
-def plain(rich: Rich) -> str:
+def plain_text(rich: Rich) -> str:
     """The text alone, on one line."""
     text = rich if isinstance(rich, str) else "".join(run["text"] for run in rich)
     return " ".join(clean(text).split())
 
 
-def lay(runs: Sequence[Span], size: float, width: float) -> list[Line]:
+def layout_lines(runs: Sequence[Span], size: float, width: float) -> list[Line]:
     """The lines of a paragraph in `width` points: at least one."""
     lines = [Line()]
     for index, paragraph in enumerate(_paragraphs(runs)):

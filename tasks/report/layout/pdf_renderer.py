@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from tasks.report.formats.cleaning import clean_line
-from tasks.report.layout.bands import Band, draw_watermark
+from tasks.report.layout.bands import PageBand, draw_watermark
 from tasks.report.layout.contents import plan_contents
 from tasks.report.layout.cover import draw_cover
-from tasks.report.layout.flow import Flow, Geometry, Mark, Page
-from tasks.report.layout.theme import Theme
+from tasks.report.layout.flow import Destination, Flow, FlowPage, Geometry
+from tasks.report.layout.theme import ReportTheme
 from tasks.report.pdf.document import Pdf
 from tasks.report.pictures.picture import Picture
 
@@ -21,88 +21,94 @@ _ANCHOR_ABOVE_PT: Final = 12.0
 
 
 @dataclass(frozen=True)
-class Edition:
+class PrintContext:
     """What is the same on all pages. date: as it is printed, empty for none. now: None if it is to be left out."""
 
     document: dict[str, Any]
-    theme: Theme
+    theme: ReportTheme
     geometry: Geometry
     date: str
     now: datetime | None
     logo: Picture | None
 
 
-class Printing:
+class PdfRenderer:
     """The pages of one report in their order. warn: told of what has no room."""
 
-    def __init__(self, edition: Edition, flow: Flow, warn: Callable[[str, str], None], max_pages: int) -> None:
-        self._edition = edition
-        self._document = edition.document
+    def __init__(self, context: PrintContext, flow: Flow, warn: Callable[[str, str], None], max_pages: int) -> None:
+        self._context = context
+        self._document = context.document
         self._marks = [mark for mark in flow.marks if mark.level]
-        self._anchors: dict[int, list[Mark]] = defaultdict(list)
+        self._anchors: dict[int, list[Destination]] = defaultdict(list)
         for mark in flow.marks:
             self._anchors[mark.page].append(mark)
         covers = 1 if self._document["cover"] else 0
-        contents = Flow(edition.geometry, edition.theme, warn, max_pages)
+        contents = Flow(context.geometry, context.theme, warn, max_pages)
         toc = self._document["toc"]
         if toc:
             listed = [mark for mark in self._marks if mark.level <= toc["depth"]]
             plan_contents(toc["title"], listed, contents, self._number_of)
         self._contents = contents.pages
-        self._body = flow.pages or [Page(edition.geometry)]
+        self._body = flow.pages or [FlowPage(context.geometry)]
         self._before = covers + len(contents.pages)
         self.pages = self._before + len(self._body)
         self._title = clean_line(self._document["title"])
-        self._bands = self._made_bands(warn)
+        self._bands = self._fitting_bands(warn)
 
-    def print(self, path: str, report: Callable[..., None]) -> None:
+    def render(self, path: str, report: Callable[..., None]) -> None:
         """Write the PDF file at `path`. report: told of every page drawn. Raises: `Refusal` of a picture."""
-        document, edition = self._document, self._edition
+        document, context = self._document, self._context
         with Pdf(path, document["lang"]) as pdf:
             if document["cover"]:
-                self._print_cover(pdf)
+                self._draw_cover(pdf)
             if self._contents:
-                self._print_pages(pdf, self._contents, 1 if document["cover"] else 0, report)
-            self._print_pages(pdf, self._body, self._before, report)
+                self._draw_pages(pdf, self._contents, 1 if document["cover"] else 0, report)
+            self._draw_pages(pdf, self._body, self._before, report)
             self._add_bookmarks(pdf)
-            pdf.finish(_metadata(document, self._title, edition.now))
+            pdf.finish(_metadata(document, self._title, context.now))
 
-    def _made_bands(self, warn: Callable[[str, str], None]) -> list[Band]:
-        bands: list[Band] = []
+    def _fitting_bands(self, warn: Callable[[str, str], None]) -> list[PageBand]:
+        bands: list[PageBand] = []
         for name, edge in (("header", "top"), ("footer", "bottom")):
             places = self._document[name]
             if places and any(places.values()):
-                band = Band(places, "top" if edge == "top" else "bottom", self._edition.theme)
-                if band.fits(self._edition.geometry):
+                band = PageBand(places, "top" if edge == "top" else "bottom", self._context.theme)
+                if band.fits(self._context.geometry):
                     bands.append(band)
                 else:
                     warn("no_room", f"The page's margin at the {edge} is too low for the {name}; it is left out.")
         return bands
 
-    def _print_cover(self, pdf: Pdf) -> None:
-        edition = self._edition
-        geometry = edition.geometry
-        pen = pdf.begin_page(geometry.width, geometry.height)
+    def _draw_cover(self, pdf: Pdf) -> None:
+        context = self._context
+        geometry = context.geometry
+        canvas = pdf.begin_page(geometry.width, geometry.height)
         draw_cover(
-            pen, geometry, edition.theme, self._document["title"], self._document["cover"], edition.logo, edition.date
+            canvas,
+            geometry,
+            context.theme,
+            self._document["title"],
+            self._document["cover"],
+            context.logo,
+            context.date,
         )
         if self._document["watermark"]:
-            draw_watermark(pen, self._document["watermark"], geometry, edition.theme)
+            draw_watermark(canvas, self._document["watermark"], geometry, context.theme)
         pdf.end_page()
 
-    def _print_pages(self, pdf: Pdf, pages: list[Page], before: int, report: Callable[..., None]) -> None:
-        values = {"title": self._title, "date": self._edition.date, "pages": str(self.pages)}
+    def _draw_pages(self, pdf: Pdf, pages: list[FlowPage], before: int, report: Callable[..., None]) -> None:
+        values = {"title": self._title, "date": self._context.date, "pages": str(self.pages)}
         for index, page in enumerate(pages):
             geometry = page.geometry
-            pen = pdf.begin_page(geometry.width, geometry.height)
+            canvas = pdf.begin_page(geometry.width, geometry.height)
             for box in page.boxes:
-                box.draw(pen, box.x, box.y)
+                box.draw(canvas, box.x, box.y)
             page.boxes.clear()  # what a box holds, such as a page's rows, is not needed any more
             values["page"] = str(before + index + 1)
             for band in self._bands:
-                band.draw(pen, geometry, values)
+                band.draw(canvas, geometry, values)
             if self._document["watermark"]:
-                draw_watermark(pen, self._document["watermark"], geometry, self._edition.theme)
+                draw_watermark(canvas, self._document["watermark"], geometry, self._context.theme)
             if pages is self._body:
                 for mark in self._anchors.get(index, ()):
                     pdf.add_anchor(mark.target, geometry.height - max(0.0, mark.y - _ANCHOR_ABOVE_PT))
@@ -113,7 +119,7 @@ class Printing:
         for mark in self._marks:
             pdf.add_bookmark(mark.text or _UNTITLED, mark.level, mark.target)
 
-    def _number_of(self, mark: Mark) -> str:
+    def _number_of(self, mark: Destination) -> str:
         return str(self._before + mark.page + 1)
 
 

@@ -35,7 +35,7 @@ NEGATIVE: Final = rgb("#c0362c")
 WARNING: Final = rgb("#b25e09")
 
 
-class Theme:
+class ReportTheme:
     """The colours and the rhythm of one document, and its faces.
 
     row_height, header_height: of a table, in points.

@@ -1,4 +1,4 @@
-"""The pen that draws a page: a thin layer over a canvas of ReportLab.
+"""The canvas that draws a page: a thin layer over the canvas of ReportLab.
 
 Points everywhere; x grows to the right and **y grows downwards** from the page's top. It writes the page's operators
 itself, in few bytes: font, size and colours only when they change.
@@ -23,7 +23,7 @@ _CIRCLE = 0.5522847498
 """Length of the handles that make four Bézier curves a circle of radius 1."""
 
 
-class Pen:
+class Canvas:
     """Draws on one page at a time. `Pdf.begin_page` puts it on a fresh page."""
 
     def __init__(self, pdf: "Pdf") -> None:

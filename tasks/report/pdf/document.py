@@ -1,7 +1,7 @@
 """The PDF file in the making: its pages, fonts, pictures, links and bookmarks.
 
-ReportLab's canvas holds the document's structure. Pages are written by our own pen, and are on the disk as soon as they
-are finished: memory does not grow with their number.
+ReportLab's canvas holds the document's structure. Pages are written by our own canvas, and are on the disk as
+soon as they are finished: memory does not grow with their number.
 """
 
 import zlib
@@ -11,13 +11,13 @@ from typing import Any, Final, Self
 from urllib.parse import quote
 
 from reportlab.pdfbase import pdfdoc
-from reportlab.pdfgen.canvas import Canvas
+from reportlab.pdfgen.canvas import Canvas as ReportLabCanvas
 
 from tasks.report.fonts.codes import Codes
 from tasks.report.fonts.composite import CompositeFont
 from tasks.report.fonts.face import Face
 from tasks.report.fonts.font_file import font
-from tasks.report.pdf.canvas import Pen
+from tasks.report.pdf.canvas import Canvas
 from tasks.report.pdf.writer import Saving, Stream
 from tasks.report.pictures.picture import Picture
 
@@ -31,7 +31,7 @@ Operand = tuple[str, str]
 """A font's name in the file, and a string operand of Tj."""
 
 
-class _Canvas(Canvas):  # type: ignore[misc] # ReportLab has no types
+class _BlankCanvas(ReportLabCanvas):  # type: ignore[misc] # ReportLab has no types
     def _make_preamble(self) -> None:
         """No page begins with a font that is not its own."""
         self._preamble = ""
@@ -41,11 +41,11 @@ class Pdf:
     """One document, written to `path`. lang: its language, for readers that speak it aloud. Use it in a `with`."""
 
     def __init__(self, path: str, lang: str) -> None:
-        self._canvas = _Canvas(None, pageCompression=1, invariant=1, lang=lang.replace("_", "-"))
-        self.doc = self._canvas._doc  # noqa: SLF001 - the parts that the canvas has no method for
-        self._canvas.setViewerPreference("DisplayDocTitle", "true")
+        self._reportlab = _BlankCanvas(None, pageCompression=1, invariant=1, lang=lang.replace("_", "-"))
+        self.doc = self._reportlab._doc  # noqa: SLF001 - the parts that the canvas has no method for
+        self._reportlab.setViewerPreference("DisplayDocTitle", "true")
         self._saving = Saving(self.doc, path)
-        self._pen = Pen(self)
+        self._canvas = Canvas(self)
         self._operators: list[str] = []
         self._fonts: dict[str, tuple[Any, str]] = {}
         self._codes: dict[Face, Codes] = {}
@@ -66,17 +66,17 @@ class Pdf:
 
     # Pages
 
-    def begin_page(self, width: float, height: float) -> Pen:
-        """A fresh page, and the pen that draws on it."""
+    def begin_page(self, width: float, height: float) -> Canvas:
+        """A fresh page, and the canvas that draws on it."""
         self._size = (width, height)
         self._operators = []
         self._used = set()
-        self._pen.turn_to(self._operators, width, height)
-        return self._pen
+        self._canvas.turn_to(self._operators, width, height)
+        return self._canvas
 
     def end_page(self) -> None:
         """Write the page; nothing more can be drawn on it."""
-        self._pen.finish()
+        self._canvas.finish()
         content = zlib.compress("\n".join(self._operators).encode("latin-1"), _DEFLATE_LEVEL)
         contents = self._saving.write(Stream({"Filter": "/FlateDecode"}, content))
         page = pdfdoc.PDFDictionary(
@@ -88,13 +88,13 @@ class Pdf:
                 "Contents": contents,
             }
         )
-        if self._canvas._annotationrefs:  # noqa: SLF001
-            page["Annots"] = pdfdoc.PDFArray(self._canvas._annotationrefs)  # noqa: SLF001
-            self._canvas._annotationrefs = []  # noqa: SLF001
+        if self._reportlab._annotationrefs:  # noqa: SLF001
+            page["Annots"] = pdfdoc.PDFArray(self._reportlab._annotationrefs)  # noqa: SLF001
+            self._reportlab._annotationrefs = []  # noqa: SLF001
         self._nodes[-1][1].append(self._saving.write(page, self.doc.thisPageName()))
         self.doc.pageCounter += 1
 
-    # What the pen draws with
+    # What the canvas draws with
 
     def operands(self, face: Face, text: str) -> Sequence[Operand]:
         """`text` as operands of Tj, one after the other, each with its font."""
@@ -145,25 +145,25 @@ class Pdf:
     def add_link(self, box: tuple[float, float, float, float], target: str) -> None:
         """Make a box (left, bottom, right, top, from the page's bottom) lead to a URL, or to `#anchor`."""
         if target.startswith("#"):
-            self._canvas.linkRect("", target[1:], box, relative=0)
+            self._reportlab.linkRect("", target[1:], box, relative=0)
         else:
-            self._canvas.linkURL(quote(target, safe=_URL_CHARACTERS), box, relative=0)
+            self._reportlab.linkURL(quote(target, safe=_URL_CHARACTERS), box, relative=0)
 
     def add_anchor(self, name: str, y: float) -> None:
         """Let links lead to `#name`: to this page, with `y` points from its bottom at the window's top."""
-        self._canvas.bookmarkHorizontalAbsolute(name, y)
+        self._reportlab.bookmarkHorizontalAbsolute(name, y)
 
     def add_bookmark(self, title: str, level: int, anchor: str) -> None:
         """An entry of the outline, under the last one of a lower level; no level between is left out."""
         while self._levels and self._levels[-1] >= level:
             self._levels.pop()
-        self._canvas.addOutlineEntry(title, anchor, len(self._levels))
+        self._reportlab.addOutlineEntry(title, anchor, len(self._levels))
         self._levels.append(level)
 
     def finish(self, info: dict[str, str]) -> None:
         """Write what is left. info: the document's metadata, by their names in the format (`Title`, `CreationDate`)."""
         self.doc.Pages = self.doc.Catalog.Pages = self._tree()
-        self._saving.finish(self._canvas, info)
+        self._saving.finish(self._reportlab, info)
 
     def _meet(self, font_name: str) -> tuple[Any, str]:
         """A font that is new to this document: the font, and the name of the part of it that holds ASCII."""

@@ -28,7 +28,7 @@ class Margins(Strict):
     left: Points = 54
 
 
-class Page(Strict):
+class PageSetup(Strict):
     """The paper."""
 
     size: Literal["A3", "A4", "A5", "Letter", "Legal"] | tuple[PageLength, PageLength] = "A4"
@@ -43,7 +43,7 @@ class Page(Strict):
         return (short, long) if self.orientation == "portrait" else (long, short)
 
     @model_validator(mode="after")
-    def _has_room(self) -> "Page":
+    def _has_room(self) -> "PageSetup":
         for width, height in (self.points, self.points[::-1]):
             if width - self.margins.left - self.margins.right < MIN_CONTENT_PT:
                 raise ValueError(f"the margins leave less than {MIN_CONTENT_PT:g} points of width")
@@ -102,7 +102,7 @@ class Document(Strict):
     )
     timezone: str = Field("UTC", max_length=60, description="An IANA name; date-times are shown in it.")
     currency: str = Field("EUR", pattern="^[A-Z]{3}$")
-    page: Page = Page()
+    page: PageSetup = PageSetup()
     theme: Theme = Theme()
     header: Band | None = Band(left="{title}", right="{date}")
     footer: Band | None = Band(right="{page} / {pages}")

@@ -44,7 +44,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Run(Strict):
+class TextRun(Strict):
     """A stretch of text in one style."""
 
     text: str = Field(max_length=MAX_TEXT_CHARS)
@@ -55,7 +55,7 @@ class Run(Strict):
     link: Link | None = None
 
 
-Rich = Annotated[str, Field(max_length=MAX_TEXT_CHARS)] | Annotated[list[Run], Field(max_length=MAX_RUNS)]
+Rich = Annotated[str, Field(max_length=MAX_TEXT_CHARS)] | Annotated[list[TextRun], Field(max_length=MAX_RUNS)]
 """Plain text, or runs. Never markup: `<b>` prints as `<b>`."""
 
 

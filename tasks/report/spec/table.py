@@ -87,7 +87,7 @@ class Table(Strict):
         description="When the columns are wider than the page: a smaller size, the columns over several pages side by "
         "side, or pages turned to landscape.",
     )
-    empty: str = Field("No rows.", max_length=200, description="Printed in place of rows when there are none.")
+    empty: str = Field("No rows.", max_length=200, description="RenderedReport in place of rows when there are none.")
 
     @model_validator(mode="after")
     def _one_source(self) -> "Table":

@@ -22,7 +22,7 @@ _DAY_S: Final = 86_400
 _MAX_KEPT: Final = 20_000
 
 
-class Column:
+class SheetColumn:
     """Writes the cells of one column. letter: what spreadsheets call it."""
 
     def __init__(self, plan: ColumnPlan, index: int, styles: Styles) -> None:
@@ -30,7 +30,7 @@ class Column:
         self.letter = letter(index)
         self._styles = styles
         self._code = number_code(plan)
-        self._numbers = _Days() if plan.type == "date" else None
+        self._numbers = _DayNumbers() if plan.type == "date" else None
 
     def heading(self) -> str:
         style = Style(bold=True, align=self._plan.align, wrap=True, line=LINE_BELOW)
@@ -133,7 +133,7 @@ def _moment(text: str) -> str | None:
     return repr(moment.toordinal() - _BEFORE_FIRST + seconds / _DAY_S)
 
 
-class _Days(dict[str, "str | None"]):
+class _DayNumbers(dict[str, "str | None"]):
     """ISO date -> its number; None before March 1900, where programs disagree."""
 
     def __missing__(self, text: str) -> str | None:

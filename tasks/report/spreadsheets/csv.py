@@ -1,4 +1,4 @@
-"""A table as CSV: RFC 4180, in UTF-8, with what looks like a formula defused.
+"""A table as CSV: RFC 4180, in UTF-8, with what looks like a formula escaped.
 
 Numbers have a point and no other mark, dates are ISO 8601: it is for programs. Totals and headings of groups are rows
 as in the other outputs; a table without them is rows alone.
@@ -11,7 +11,7 @@ from pathlib import Path
 from tasks.report.data.entries import Entry
 from tasks.report.data.rows import TableRows
 from tasks.report.formats.columns import DATES, NUMBERS
-from tasks.report.spreadsheets.formula_escape import defused
+from tasks.report.spreadsheets.formula_escape import escape_formula
 
 _BOM = "\ufeff"
 
@@ -27,7 +27,7 @@ def write_csv(path: Path, rows: TableRows, *, bom: bool = True) -> None:
         if bom:
             file.write(_BOM)
         writer = csv.writer(file)
-        writer.writerow([defused(column.title) for column in rows.columns])
+        writer.writerow([escape_formula(column.title) for column in rows.columns])
         for entry in rows.entries():
             writer.writerows(zip(*_columns(entry, typed), strict=True))
 
@@ -36,4 +36,6 @@ def _columns(entry: Entry, typed: Sequence[int]) -> list[Sequence[str]]:
     if entry.packed is None:
         raise ValueError("the rows were opened without their values")
     safe = typed if entry.kind == "row" else ()  # labels stand in columns of any type
-    return [texts if index in safe else [defused(text) for text in texts] for index, texts in enumerate(entry.packed)]
+    return [
+        texts if index in safe else [escape_formula(text) for text in texts] for index, texts in enumerate(entry.packed)
+    ]

@@ -13,6 +13,6 @@ def looks_like_formula(text: str) -> bool:
     return text[:1] in _STARTERS and text != "" and not _NUMBER.fullmatch(text)
 
 
-def defused(text: str) -> str:
+def escape_formula(text: str) -> str:
     """`text`, behind an apostrophe if it looks like a formula: then it is text to every program."""
     return f"'{text}" if looks_like_formula(text) else text

@@ -14,7 +14,7 @@ from xml.sax.saxutils import quoteattr
 from tasks.report.data.entries import Entry
 from tasks.report.data.rows import TableRows
 from tasks.report.formats.cleaning import clean
-from tasks.report.spreadsheets.cells import Column
+from tasks.report.spreadsheets.cells import SheetColumn
 from tasks.report.spreadsheets.styles import Styles
 
 MAX_ROWS: Final = 1_048_576
@@ -58,7 +58,7 @@ class _Workbook:
 
     def add(self, title: str, rows: TableRows) -> None:
         """One table, over as many sheets as it takes."""
-        columns = [Column(plan, index, self._styles) for index, plan in enumerate(rows.columns)]
+        columns = [SheetColumn(plan, index, self._styles) for index, plan in enumerate(rows.columns)]
         begin = _beginning(rows, columns)
         entries = rows.entries()
         entry = next(entries, None)
@@ -106,7 +106,7 @@ def _part(name: str) -> zipfile.ZipInfo:
     return part
 
 
-def _beginning(rows: TableRows, columns: Sequence[Column]) -> bytes:
+def _beginning(rows: TableRows, columns: Sequence[SheetColumn]) -> bytes:
     """A sheet up to its rows, the frozen line of headings included."""
     widths = [_width(plan.title) for plan in rows.columns]
     for batch in rows.batches():
@@ -129,7 +129,7 @@ def _width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
-def _write_lines(part: IO[bytes], entry: Entry, columns: Sequence[Column], number: int) -> int:
+def _write_lines(part: IO[bytes], entry: Entry, columns: Sequence[SheetColumn], number: int) -> int:
     if entry.packed is None:
         raise ValueError("the rows were opened without their values")
     numbers = range(number, number + len(entry.columns[0]))

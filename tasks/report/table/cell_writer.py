@@ -6,39 +6,46 @@ from typing import Final
 
 from tasks.report.fonts.codes import ELSEWHERE, SEPARATOR, WIDE_BEGIN, WIDE_END
 from tasks.report.fonts.face import Face
-from tasks.report.pdf.canvas import Align, Pen
-from tasks.report.table.measure import ZEROS, Figures
+from tasks.report.pdf.canvas import Align, Canvas
+from tasks.report.table.measure import ZEROS, NumberExtent
 
 _CACHED_SHIFTS: Final = 10_000
 
 
-class Cells:
+class CellWriter:
     """Writes texts of a column in one face and size.
 
     Each is written from the left end of the column's inner box, on its baseline, and leaves the line's start there.
-    width: of the inner box in points. figures: the column's shapes, if it is one of numbers or dates. font: the name of
-    the font that is set, and is left set.
+
+    Args:
+        canvas: Draws the page.
+        face: What the texts are drawn in.
+        size: Points.
+        width: Of the column's inner box, in points.
+        align: Where the texts stand in it.
+        number_extent: The shapes of the column's numbers or dates, if it holds such.
+        font: Name of the font that is set before a text, and is left set after it.
     """
 
     def __init__(
         self,
-        pen: Pen,
+        canvas: Canvas,
         face: Face,
         size: float,
         *,
         width: float,
         align: Align,
-        figures: Figures | None,
+        number_extent: NumberExtent | None,
         font: str,
     ) -> None:
-        self._pen = pen
+        self._canvas = canvas
         self._face = face
         self._size = size
-        self._codes = pen.codes(face)
-        self._own_font = font_name(pen, face)
+        self._codes = canvas.codes(face)
+        self._own_font = font_name(canvas, face)
         self._font = font
         self._align = align
-        self._figures = figures
+        self._number_extent = number_extent
         self._room = width / size
         self._shifts: dict[str, int] = {}
 
@@ -57,7 +64,7 @@ class Cells:
         if self._align == "left":
             written = [f"({part})Tj" if part else "" for part in parts]
         else:
-            shapes = joined.translate(ZEROS).split(SEPARATOR) if self._figures else texts
+            shapes = joined.translate(ZEROS).split(SEPARATOR) if self._number_extent else texts
             between = "]TJ(" if wide else "("
             end = ")Tj" if wide else ")]TJ"
             shifts = self._shifts_of(shapes)
@@ -95,9 +102,9 @@ class Cells:
             return ""
         out = []
         if shifted and self._align != "left":
-            out.append(f"[{self._shift(text.translate(ZEROS) if self._figures else text)}]TJ")
+            out.append(f"[{self._shift(text.translate(ZEROS) if self._number_extent else text)}]TJ")
         font = self._font
-        for name, operand in self._pen.operands(self._face, text):
+        for name, operand in self._canvas.operands(self._face, text):
             if name != font:
                 out.append(f"{name} {self._size:g} Tf")
                 font = name
@@ -119,13 +126,13 @@ class Cells:
         spare = self._room - self._face.width(shape, 1)
         if self._align == "center":
             spare /= 2
-        elif self._figures and self._figures.whole <= self._room:
-            head, _ = self._figures.parts(shape)
-            spare = self._room - self._figures.tail - head
+        elif self._number_extent and self._number_extent.whole <= self._room:
+            head, _ = self._number_extent.parts(shape)
+            spare = self._room - self._number_extent.tail - head
         return -round(spare * 1000)
 
 
-def font_name(pen: Pen, face: Face) -> str:
+def font_name(canvas: Canvas, face: Face) -> str:
     """The face's first font in the file."""
-    name, _ = pen.operands(face, " ")[0]
+    name, _ = canvas.operands(face, " ")[0]
     return name

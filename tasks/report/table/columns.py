@@ -9,8 +9,8 @@ from tasks.report.fonts.line_breaking import break_lines
 from tasks.report.layout.flow import Flow
 from tasks.report.table.demand import label_column
 from tasks.report.table.fit import Fit
-from tasks.report.table.layout import GROUP_INDENT, HEAD_SCALE, MIN_SIZE, Column, Layout, Rhythm
-from tasks.report.table.measure import Extent, Figures
+from tasks.report.table.layout import GROUP_INDENT, HEAD_SCALE, MIN_SIZE, Layout, PlacedColumn, TableMetrics
+from tasks.report.table.measure import Extent, NumberExtent
 from tasks.report.table.pages import ROUNDING_PT
 from tasks.report.table.rows import Rows
 from tasks.report.table.share import Demand, key_columns, needed, share, slices
@@ -31,7 +31,7 @@ class Choice:
     slices: tuple[tuple[int, ...], ...]
 
 
-def choose(demands: Sequence[Demand], overflow: str, flow: Flow, rhythm: Rhythm) -> Choice:
+def choose(demands: Sequence[Demand], overflow: str, flow: Flow, metrics: TableMetrics) -> Choice:
     """What to do about columns that are wider than the page: as `overflow` says, and more if that is not enough."""
     room, turned = flow.width, False
     if overflow == "landscape" and flow.breaks and needed(demands, "words") > room:
@@ -40,7 +40,7 @@ def choose(demands: Sequence[Demand], overflow: str, flow: Flow, rhythm: Rhythm)
     words = needed(demands, "words")
     factor = 1.0
     if words > room and overflow != "columns":
-        factor = max(room / words * (1 - _A_HAIR), MIN_SIZE / rhythm.size)
+        factor = max(room / words * (1 - _A_HAIR), MIN_SIZE / metrics.size)
     shrunk = [demand.times(factor) for demand in demands]
     together = tuple(range(len(demands)))
     if needed(shrunk, "words" if overflow == "columns" else "bare") <= room:
@@ -69,35 +69,35 @@ def _side_by_side(demands: Sequence[Demand], room: float) -> tuple[list[float], 
 
 
 def columns_of(
-    rows: Rows, block: Mapping[str, Any], found: Survey, choice: Choice, flow: Flow, rhythm: Rhythm
-) -> tuple[Column, ...]:
+    rows: Rows, block: Mapping[str, Any], found: Survey, choice: Choice, flow: Flow, metrics: TableMetrics
+) -> tuple[PlacedColumn, ...]:
     """The columns with their titles in lines. Those with texts wider than they are get a fit."""
     columns = []
     faces = flow.theme.faces
-    title_lines = int((flow.full_height() / 2 - rhythm.row) / rhythm.leading) + 1
+    title_lines = int((flow.full_height() / 2 - metrics.row) / metrics.leading) + 1
     title_lines = max(1, min(_MAX_TITLE_LINES, title_lines))
-    gutters = rhythm.gutters(rows)
+    gutters = metrics.gutters(rows)
     label = label_column(block)
     for index, (column, spec) in enumerate(zip(rows.columns, block["columns"], strict=True)):
         own, total = found.rows[index], found.totals[index]
         width = choice.widths[index]
-        inner = max(width - 2 * rhythm.pad - gutters[index], 1.0)
+        inner = max(width - 2 * metrics.pad - gutters[index], 1.0)
         face = faces.bold if any(rule["bold"] for rule in spec["rules"]) else faces.regular
-        fits = own.whole * rhythm.size <= inner and not own.multiline
-        title = break_lines(column.title, faces.bold, rhythm.size * HEAD_SCALE, inner)
+        fits = own.whole * metrics.size <= inner and not own.multiline
+        title = break_lines(column.title, faces.bold, metrics.size * HEAD_SCALE, inner)
         if len(title) > title_lines:
             flow.warn("clipped", f"The title {column.title!r} is too long for its column and cut off.")
             rest = " ".join(title[title_lines - 1 :])
-            title[title_lines - 1 :] = [faces.bold.fit(rest, rhythm.size * HEAD_SCALE, inner)]
+            title[title_lines - 1 :] = [faces.bold.fit(rest, metrics.size * HEAD_SCALE, inner)]
         columns.append(
-            Column(
+            PlacedColumn(
                 index,
                 tuple(title),
                 column.align,
                 width,
                 inner,
                 _figures(own, total),
-                None if fits else Fit(face, rhythm.size, inner, cuts=spec["overflow"] == "clip"),
+                None if fits else Fit(face, metrics.size, inner, cuts=spec["overflow"] == "clip"),
                 spec["rules"],
                 index == label,
             )
@@ -105,9 +105,9 @@ def columns_of(
     return tuple(columns)
 
 
-def _figures(own: Extent, total: Extent) -> Figures | None:
+def _figures(own: Extent, total: Extent) -> NumberExtent | None:
     """The shapes of a column's numbers, those of its totals among them: all stand under each other."""
-    if isinstance(own, Figures) and isinstance(total, Figures):
+    if isinstance(own, NumberExtent) and isinstance(total, NumberExtent):
         own.include(total)
         return own
     return None
@@ -115,10 +115,10 @@ def _figures(own: Extent, total: Extent) -> Figures | None:
 
 def warn_of_cuts(layout: Layout, block: Mapping[str, Any], found: Survey, flow: Flow) -> None:
     """Say which headings and totals are cut off: they stand in one line, however long."""
-    size, columns = layout.rhythm.size, layout.columns
+    size, columns = layout.metrics.size, layout.columns
     narrowest = min(sum(columns[index].width for index in part) for part in layout.slices)
     indent = GROUP_INDENT * max(len(block["group_by"]) - 1, 0)
-    if found.headings * size + indent + 2 * layout.rhythm.pad > narrowest:
+    if found.headings * size + indent + 2 * layout.metrics.pad > narrowest:
         flow.warn("clipped", "Headings of groups are wider than the table and cut off with an ellipsis.")
     for column in columns:
         room = column.inner

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from itertools import takewhile
 from typing import Any, Final
 
-from tasks.report.layout.theme import Theme
-from tasks.report.table.layout import GROUP_INDENT, HEAD_SCALE, Rhythm
-from tasks.report.table.measure import Texts
+from tasks.report.layout.theme import ReportTheme
+from tasks.report.table.layout import GROUP_INDENT, HEAD_SCALE, TableMetrics
+from tasks.report.table.measure import TextExtent
 from tasks.report.table.rows import Rows
 from tasks.report.table.share import Demand
 from tasks.report.table.survey import Survey
@@ -22,23 +22,25 @@ _SLACK_PT: Final = 0.02
 """Against rounding: what was measured must fit."""
 
 
-def demands(rows: Rows, block: Mapping[str, Any], found: Survey, theme: Theme, rhythm: Rhythm) -> list[Demand]:
-    """One for each column, in points at the size of `rhythm`, padding included."""
+def demands(
+    rows: Rows, block: Mapping[str, Any], found: Survey, theme: ReportTheme, metrics: TableMetrics
+) -> list[Demand]:
+    """One for each column, in points at the size of `metrics`, padding included."""
     bold = theme.faces.bold
     label = label_column(block)
-    gutters = rhythm.gutters(rows)
+    gutters = metrics.gutters(rows)
     result = []
     for index, (column, spec) in enumerate(zip(rows.columns, block["columns"], strict=True)):
         own, total = found.rows[index], found.totals[index]
-        around = 2 * rhythm.pad + gutters[index] + _SLACK_PT
+        around = 2 * metrics.pad + gutters[index] + _SLACK_PT
         if not isinstance(spec["width"], str):
-            width = max(spec["width"], around + _ONE_CHARACTER * rhythm.size)
+            width = max(spec["width"], around + _ONE_CHARACTER * metrics.size)
             result.append(Demand(width, width, width, width, "fixed"))
             continue
         title = bold.width(column.title, HEAD_SCALE)
         word = max((bold.width(word, HEAD_SCALE) for word in column.title.split()), default=0.0)
         whole = max(own.whole, 0.0 if index == label else total.whole)
-        if isinstance(own, Texts):
+        if isinstance(own, TextExtent):
             bare = min(whole, _BARE_CUT if spec["overflow"] == "clip" else _BARE_TEXT)
             words = min(whole, _FEW_WORDS) if spec["overflow"] == "clip" else own.words()
             good = min(own.good(), _GOOD_TEXT)
@@ -50,18 +52,18 @@ def demands(rows: Rows, block: Mapping[str, Any], found: Survey, theme: Theme, r
         good = max(good, words, min(title, 2 * word))
         result.append(
             Demand(
-                bare * rhythm.size + around,
-                words * rhythm.size + around,
-                good * rhythm.size + around,
-                max(whole, good, title) * rhythm.size + around,
+                bare * metrics.size + around,
+                words * metrics.size + around,
+                good * metrics.size + around,
+                max(whole, good, title) * metrics.size + around,
                 "flex" if spec["width"] == "flex" else "auto",
             )
         )
-    _make_room_beside(result, block, found, rhythm)
+    _make_room_beside(result, block, found, metrics)
     return result
 
 
-def _make_room_beside(demands: list[Demand], block: Mapping[str, Any], found: Survey, rhythm: Rhythm) -> None:
+def _make_room_beside(demands: list[Demand], block: Mapping[str, Any], found: Survey, metrics: TableMetrics) -> None:
     """Let the column of labels grow, where there is room, so that headings and labels of totals are not cut."""
     label = label_column(block)
     if label is None:
@@ -69,10 +71,10 @@ def _make_room_beside(demands: list[Demand], block: Mapping[str, Any], found: Su
     beside = list(takewhile(lambda index: block["columns"][index]["total"] is None, range(label, len(demands))))
     indent = GROUP_INDENT * max(len(block["group_by"]) - 1, 0)
     for width, columns in (
-        (found.totals[label].whole * rhythm.size, beside),
-        (found.headings * rhythm.size + indent, range(len(demands))),
+        (found.totals[label].whole * metrics.size, beside),
+        (found.headings * metrics.size + indent, range(len(demands))),
     ):
-        lacking = width + 2 * rhythm.pad + _SLACK_PT - sum(demands[index].whole for index in columns)
+        lacking = width + 2 * metrics.pad + _SLACK_PT - sum(demands[index].whole for index in columns)
         if lacking > 0 and demands[label].kind != "fixed":
             demands[label] = demands[label]._replace(whole=demands[label].whole + lacking)
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
-from tasks.report.layout.theme import CELL, TINY, Theme
+from tasks.report.layout.theme import CELL, TINY, ReportTheme
 from tasks.report.pdf.canvas import Align
 from tasks.report.table.fit import Fit
-from tasks.report.table.measure import Figures
+from tasks.report.table.measure import NumberExtent
 from tasks.report.table.pages import GROUP, KINDS, ROW, SUBTOTAL, TOTAL
 from tasks.report.table.rows import Rows
 
@@ -22,7 +22,7 @@ CAPTION_SIZE, CAPTION_HEIGHT = 7.5, 16.0
 
 
 @dataclass(frozen=True)
-class Rhythm:
+class TableMetrics:
     """Sizes and heights in points, all of them shrunk alike where a table must.
 
     heights: of a line with one line of text, by kind.
@@ -35,7 +35,7 @@ class Rhythm:
     heights: tuple[float, ...]
 
     @classmethod
-    def of(cls, theme: Theme, factor: float = 1.0) -> "Rhythm":
+    def of(cls, theme: ReportTheme, factor: float = 1.0) -> "TableMetrics":
         size = (TINY if theme.compact else CELL) * factor
         row = theme.row_height * factor
         heights = dict.fromkeys(KINDS.values(), row) | {GROUP: row * 1.3, TOTAL: row * 1.15}
@@ -51,10 +51,10 @@ class Rhythm:
 
 
 @dataclass(frozen=True)
-class Column:
+class PlacedColumn:
     """One column in its place.
 
-    title: its lines. width: with the padding on both sides; inner: without. figures: the shapes of its numbers or
+    title: its lines. width: with the padding on both sides; inner: without. number_extent: the shapes of its numbers or
     dates. fit: how its texts are fitted, if some are wider than it. rules: as the spec has them. label: whether lines
     of totals have their label here; it may reach into empty cells beside it.
     """
@@ -64,13 +64,13 @@ class Column:
     align: Align
     width: float
     inner: float
-    figures: Figures | None
+    number_extent: NumberExtent | None
     fit: Fit | None
     rules: Sequence[Mapping[str, Any]]
     label: bool
 
 
-Placed = Sequence[tuple[float, Column]]
+Placed = Sequence[tuple[float, PlacedColumn]]
 """Columns, and where the text in each begins from the left."""
 
 
@@ -83,9 +83,9 @@ class Layout:
     """
 
     title: str | None
-    columns: tuple[Column, ...]
+    columns: tuple[PlacedColumn, ...]
     slices: tuple[tuple[int, ...], ...]
-    rhythm: Rhythm
+    metrics: TableMetrics
     head: float
     repeats: bool
     zebra: bool
@@ -102,6 +102,6 @@ class Layout:
         placed = []
         for index in self.slices[number]:
             column = self.columns[index]
-            placed.append((x + self.rhythm.pad, column))
+            placed.append((x + self.metrics.pad, column))
             x += column.width
         return placed

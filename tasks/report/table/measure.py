@@ -34,7 +34,7 @@ class Extent(Protocol):
         ...
 
 
-class Figures:
+class NumberExtent:
     """Numbers and dates. When all digits are as wide as a zero, a column has only a few shapes, however many rows.
 
     Numbers are lined up at their decimal separator: `tail` is the widest part from there on, `head` the widest before.
@@ -57,7 +57,7 @@ class Figures:
         if len(self._seen) > _MAX_SHAPES:
             self._seen.clear()
 
-    def include(self, other: "Figures") -> None:
+    def include(self, other: "NumberExtent") -> None:
         """Line up with the numbers of `other` too."""
         self.head, self.tail = max(self.head, other.head), max(self.tail, other.tail)
         self.whole = self.head + self.tail
@@ -78,7 +78,7 @@ class Figures:
         return self.whole
 
 
-class Texts:
+class TextExtent:
     """Texts. Of those that repeat, each is measured once per batch."""
 
     def __init__(self, face: Face) -> None:

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from tasks.report.table.pages import GROUP, MORE, ROW, Chunk, Lines
-from tasks.report.table.rows import Batch, Cursor, Rows, heading
+from tasks.report.table.pages import GROUP, MORE, ROW, PageRange, TableLines
+from tasks.report.table.rows import Cursor, LineBatch, Rows, heading
 
 
 @dataclass(slots=True)
-class Run:
+class LineRun:
     """Lines of one kind that follow each other on a page.
 
     offsets: where each begins below the page's first line, and where the last ends. dark: whether the first one is a
@@ -17,54 +17,54 @@ class Run:
     """
 
     kind: int
-    batch: Batch
+    batch: LineBatch
     offsets: list[float]
     dark: bool = False
     first: int = 0
     last: int | None = None
 
 
-class Reading:
+class PageReader:
     """Hands out the lines of each page. Pages are asked for in their order; the one at hand may be asked for again.
 
-    heights, leading: as for Lines.ends.
+    heights, leading: as for TableLines.ends.
     """
 
-    def __init__(self, lines: Lines, rows: Rows, heights: Sequence[float], leading: float) -> None:
+    def __init__(self, lines: TableLines, rows: Rows, heights: Sequence[float], leading: float) -> None:
         self._lines = lines
         self._heights = heights
         self._leading = leading
         self._rows = rows
         self._cursor: Cursor | None = None
-        self._page: tuple[int, list[Run], tuple[str, ...]] = (-1, [], ())
+        self._page: tuple[int, list[LineRun], tuple[str, ...]] = (-1, [], ())
         self._dark = False
         self._headings: list[str] = []
-        self._cut: Batch | None = None  # a row that pages cut, and how many of its lines of text were handed out
+        self._cut: LineBatch | None = None  # a row that pages cut, and how many of its lines of text were handed out
         self._shown = 0
 
-    def page(self, chunk: Chunk) -> tuple[list[Run], tuple[str, ...]]:
+    def page(self, page_range: PageRange) -> tuple[list[LineRun], tuple[str, ...]]:
         """The runs of one page, and the headings of the groups that go on from the page before."""
         start, runs, headings = self._page
-        if start != chunk.start:
+        if start != page_range.start:
             if self._cursor is None:
                 self._cursor = Cursor(self._rows.batches())
             before = tuple(self._headings)
-            runs = list(self._runs(chunk, self._cursor))
+            runs = list(self._runs(page_range, self._cursor))
             headings = before[: runs[0].batch.level] if runs[0].kind == GROUP else before
-            self._page = (chunk.start, runs, headings)
+            self._page = (page_range.start, runs, headings)
         return runs, headings
 
-    def _runs(self, chunk: Chunk, cursor: Cursor) -> Iterator[Run]:
+    def _runs(self, page_range: PageRange, cursor: Cursor) -> Iterator[LineRun]:
         kinds = self._lines.kinds
-        at, offset = chunk.start, 0.0
-        while at < chunk.stop:
-            end = self._end(at, chunk.stop)
+        at, offset = page_range.start, 0.0
+        while at < page_range.stop:
+            end = self._end(at, page_range.stop)
             offsets = list(accumulate(self._each(at, end), initial=offset))
             if kinds[at] == MORE or kinds[end : end + 1] == bytes((MORE,)) or kinds[end - 1] == MORE:
                 yield self._piece(kinds[at], end - at, offsets, cursor)
             else:
                 batch = cursor.take(end - at)
-                yield Run(kinds[at], batch, offsets, self._dark)
+                yield LineRun(kinds[at], batch, offsets, self._dark)
                 self._account(kinds[at], batch)
             at, offset = end, offsets[-1]
 
@@ -92,15 +92,15 @@ class Reading:
         leading = self._leading
         return [height + (count - 1) * leading for height, count in zip(heights, counts[at:end], strict=True)]
 
-    def _piece(self, kind: int, count: int, offsets: list[float], cursor: Cursor) -> Run:
+    def _piece(self, kind: int, count: int, offsets: list[float], cursor: Cursor) -> LineRun:
         """`count` lines of text of a row that is taller than a page."""
         if kind == ROW or self._cut is None:
             self._cut, self._shown = cursor.take(1), 0
             self._dark = not self._dark
         first, self._shown = self._shown, self._shown + count
-        return Run(ROW, self._cut, [offsets[0], offsets[-1]], not self._dark, first, self._shown)
+        return LineRun(ROW, self._cut, [offsets[0], offsets[-1]], not self._dark, first, self._shown)
 
-    def _account(self, kind: int, batch: Batch) -> None:
+    def _account(self, kind: int, batch: LineBatch) -> None:
         if kind == ROW:
             self._dark ^= batch.lines % 2 == 1
         elif kind == GROUP:

@@ -13,7 +13,7 @@ FEWEST_ROWS = 2
 ROUNDING_PT = 0.001
 
 
-class Chunk(NamedTuple):
+class PageRange(NamedTuple):
     """Lines `start` to `stop` (not included) stand on one page and are `height` points tall together."""
 
     start: int
@@ -22,7 +22,7 @@ class Chunk(NamedTuple):
 
 
 @dataclass
-class Lines:
+class TableLines:
     """The shape of a table in a few bytes a line: its kind, how many lines of text it has, and where pages must end.
 
     A row that is taller than a page is there as one line with its first line of text, and a MORE for each further one,
@@ -81,7 +81,7 @@ class Lines:
         return len(self.kinds)
 
 
-def chunks(lines: Lines, ends: Sequence[float], room: float, full: float) -> Iterator[Chunk]:
+def page_ranges(lines: TableLines, ends: Sequence[float], room: float, full: float) -> Iterator[PageRange]:
     """The pages of a table in order: `room` points on the first, `full` on the others.
 
     Where no page is tall enough to keep together what belongs together, it is parted; a line taller than a page has a
@@ -97,5 +97,5 @@ def chunks(lines: Lines, ends: Sequence[float], room: float, full: float) -> Ite
                 cut -= 1
             if cut == start:
                 cut = max(fits, start + 1)
-            yield Chunk(start, cut, ends[cut - 1] - top)
+            yield PageRange(start, cut, ends[cut - 1] - top)
             start, room = cut, full

@@ -5,17 +5,17 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Any, Final
 
-from tasks.report.blocks.context import Context
+from tasks.report.blocks.context import PlanContext
 from tasks.report.formats.cleaning import clean_line
 from tasks.report.layout.flow import Flow
-from tasks.report.pdf.canvas import Pen
+from tasks.report.pdf.canvas import Canvas
 from tasks.report.table.columns import Choice, choose, columns_of, warn_of_cuts
 from tasks.report.table.demand import demands
-from tasks.report.table.draw import Drawing
+from tasks.report.table.draw import TableRenderer
 from tasks.report.table.head import draw_head
-from tasks.report.table.layout import CAPTION_HEIGHT, TITLE_HEIGHT, TITLE_SIZE, Layout, Rhythm
-from tasks.report.table.page_reader import Reading
-from tasks.report.table.pages import ROW, Lines, chunks
+from tasks.report.table.layout import CAPTION_HEIGHT, TITLE_HEIGHT, TITLE_SIZE, Layout, TableMetrics
+from tasks.report.table.page_reader import PageReader
+from tasks.report.table.pages import ROW, TableLines, page_ranges
 from tasks.report.table.rows import Rows
 from tasks.report.table.survey import Survey, broken_lines, survey
 from tasks.report.table.words import continued
@@ -23,12 +23,12 @@ from tasks.report.table.words import continued
 _FEWEST_LINES_UNDER_HEAD: Final = 3
 
 
-def plan(block: dict[str, Any], flow: Flow, context: Context) -> None:
+def plan(block: dict[str, Any], flow: Flow, context: PlanContext) -> None:
     """Place a table in the flow. Raises: what reading its rows raises."""
     rows: Rows = context.rows_of(block)
     found = survey(rows, block, flow.theme)
-    rhythm = Rhythm.of(flow.theme)
-    choice = choose(demands(rows, block, found, flow.theme, rhythm), block["overflow"], flow, rhythm)
+    metrics = TableMetrics.of(flow.theme)
+    choice = choose(demands(rows, block, found, flow.theme, metrics), block["overflow"], flow, metrics)
     with flow.turned("landscape") if choice.turned else nullcontext():
         layout = _layout(rows, block, found, choice, flow, continued(context.document["lang"]))
         if ROW not in found.lines.kinds:
@@ -42,23 +42,23 @@ def plan(block: dict[str, Any], flow: Flow, context: Context) -> None:
 
 
 def _layout(rows: Rows, block: dict[str, Any], found: Survey, choice: Choice, flow: Flow, caption: str) -> Layout:
-    rhythm = Rhythm.of(flow.theme, choice.factor)
-    columns = columns_of(rows, block, found, choice, flow, rhythm)
-    head = rhythm.row + (max(len(column.title) for column in columns) - 1) * rhythm.leading
-    repeats = CAPTION_HEIGHT + head + _FEWEST_LINES_UNDER_HEAD * rhythm.row <= flow.full_height()
+    metrics = TableMetrics.of(flow.theme, choice.factor)
+    columns = columns_of(rows, block, found, choice, flow, metrics)
+    head = metrics.row + (max(len(column.title) for column in columns) - 1) * metrics.leading
+    repeats = CAPTION_HEIGHT + head + _FEWEST_LINES_UNDER_HEAD * metrics.row <= flow.full_height()
     return Layout(
-        clean_line(block["title"] or ""), columns, choice.slices, rhythm, head, repeats, block["zebra"], caption
+        clean_line(block["title"] or ""), columns, choice.slices, metrics, head, repeats, block["zebra"], caption
     )
 
 
-def _broken(rows: Rows, block: dict[str, Any], layout: Layout, flow: Flow) -> Lines:
+def _broken(rows: Rows, block: dict[str, Any], layout: Layout, flow: Flow) -> TableLines:
     """The table's lines with texts broken; says which were cut."""
     fits = {column.index: column.fit for column in layout.columns if column.fit}
-    rhythm = layout.rhythm
+    metrics = layout.metrics
     title = TITLE_HEIGHT if layout.title else 0.0
     first, next_ = title + layout.above(first=True, leftmost=True), layout.above(first=False, leftmost=False)
     below = flow.full_height() - max(first, next_)
-    most = max(1, int((below - rhythm.row) / rhythm.leading) + 1)
+    most = max(1, int((below - metrics.row) / metrics.leading) + 1)
     lines, counts = broken_lines(rows, block, fits, most)
     for index, count in counts.items():
         code, done = ("clipped", "cut off with an ellipsis") if fits[index].cuts else ("wrapped", "broken into lines")
@@ -67,9 +67,9 @@ def _broken(rows: Rows, block: dict[str, Any], layout: Layout, flow: Flow) -> Li
     return lines
 
 
-def _place(layout: Layout, lines: Lines, rows: Rows, flow: Flow) -> None:
-    rhythm = layout.rhythm
-    ends = lines.ends(rhythm.heights, rhythm.leading)
+def _place(layout: Layout, lines: TableLines, rows: Rows, flow: Flow) -> None:
+    metrics = layout.metrics
+    ends = lines.ends(metrics.heights, metrics.leading)
     if not flow.breaks:
         lines.breaks.clear()
     head = layout.above(first=True, leftmost=True)
@@ -81,27 +81,27 @@ def _place(layout: Layout, lines: Lines, rows: Rows, flow: Flow) -> None:
     room = flow.room() - flow.gap(gap) - head
     if len(layout.slices) > 1:
         room = min(room, flow.full_height() - layout.above(first=True, leftmost=False))
-    drawing = Drawing(layout, Reading(lines, rows, rhythm.heights, rhythm.leading), flow.theme)
-    for chunk in chunks(lines, ends, room, flow.full_height() - layout.above(first=False, leftmost=False)):
+    drawing = TableRenderer(layout, PageReader(lines, rows, metrics.heights, metrics.leading), flow.theme)
+    for page_range in page_ranges(lines, ends, room, flow.full_height() - layout.above(first=False, leftmost=False)):
         for number in range(len(layout.slices)):
-            first = chunk.start == 0
+            first = page_range.start == 0
             if not first or number:
                 flow.new_page()
-            height = layout.above(first=first, leftmost=number == 0) + chunk.height
-            flow.place(height, partial(drawing.draw, chunk, number), space_before=gap)
+            height = layout.above(first=first, leftmost=number == 0) + page_range.height
+            flow.place(height, partial(drawing.draw, page_range, number), space_before=gap)
 
 
 def _place_empty(layout: Layout, text: str, flow: Flow) -> None:
     """The header, and one line that says that there is nothing below it."""
-    theme, rhythm = flow.theme, layout.rhythm
+    theme, metrics = flow.theme, layout.metrics
     above = layout.above(first=True, leftmost=True)
 
-    def draw(pen: Pen, x: float, y: float) -> None:
-        draw_head(layout, theme, pen, layout.placed(0, x), x, y)
-        baseline = y + above + theme.baseline(rhythm.size, rhythm.row)
-        pen.text(x + rhythm.pad, baseline, text, theme.faces.regular, rhythm.size, theme.muted)
+    def draw(canvas: Canvas, x: float, y: float) -> None:
+        draw_head(layout, theme, canvas, layout.placed(0, x), x, y)
+        baseline = y + above + theme.baseline(metrics.size, metrics.row)
+        canvas.text(x + metrics.pad, baseline, text, theme.faces.regular, metrics.size, theme.muted)
 
-    flow.place(above + rhythm.row, draw, space_before=_place_title(layout, flow))
+    flow.place(above + metrics.row, draw, space_before=_place_title(layout, flow))
 
 
 def _place_title(layout: Layout, flow: Flow) -> float:
@@ -111,8 +111,8 @@ def _place_title(layout: Layout, flow: Flow) -> float:
         return theme.gap
     text = theme.faces.bold.fit(title.replace("\n", " "), TITLE_SIZE, flow.width)
 
-    def draw(pen: Pen, x: float, y: float) -> None:
-        pen.text(x, y + TITLE_SIZE, text, theme.faces.bold, TITLE_SIZE)
+    def draw(canvas: Canvas, x: float, y: float) -> None:
+        canvas.text(x, y + TITLE_SIZE, text, theme.faces.bold, TITLE_SIZE)
 
     flow.place(TITLE_HEIGHT, draw, space_before=theme.gap, keep_with_next=True)
     return 0.0

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, Protocol
 Kind = Literal["row", "group", "subtotal", "total"]
 
 
-class Batch(NamedTuple):
+class LineBatch(NamedTuple):
     """Lines of one kind, by column: `columns[c][r]` is what stands in column c of line r, "" if nothing.
 
     Rows come many in a batch. A heading, subtotal or total is a batch by itself; level: of its group, from 0. The text
@@ -23,15 +23,15 @@ class Batch(NamedTuple):
     def lines(self) -> int:
         return len(self.columns[0])
 
-    def part(self, start: int, stop: int) -> "Batch":
+    def part(self, start: int, stop: int) -> "LineBatch":
         rules = {
             column: {line - start: rule for line, rule in by_line.items() if start <= line < stop}
             for column, by_line in self.rules.items()
         }
-        return Batch(self.kind, self.level, [cells[start:stop] for cells in self.columns], rules)
+        return LineBatch(self.kind, self.level, [cells[start:stop] for cells in self.columns], rules)
 
 
-def heading(batch: Batch) -> str:
+def heading(batch: LineBatch) -> str:
     """The text of a group's heading, in one line."""
     return next((cells[0] for cells in batch.columns if cells[0]), "").replace("\n", " ")
 
@@ -58,20 +58,20 @@ class Rows(Protocol):
     @property
     def count(self) -> int: ...
 
-    def batches(self) -> Iterator[Batch]: ...
+    def batches(self) -> Iterator[LineBatch]: ...
 
 
 class Cursor:
     """Takes lines from batches, some at a time."""
 
-    def __init__(self, batches: Iterator[Batch]) -> None:
+    def __init__(self, batches: Iterator[LineBatch]) -> None:
         self._batches = batches
-        self._batch: Batch | None = None
+        self._batch: LineBatch | None = None
         self._taken = 0
 
-    def take(self, count: int) -> Batch:
+    def take(self, count: int) -> LineBatch:
         """The next `count` lines, which are of one kind. Headings are taken one at a time."""
-        parts: list[Batch] = []
+        parts: list[LineBatch] = []
         while count:
             if self._batch is None or self._taken == self._batch.lines:
                 self._batch, self._taken = next(self._batches), 0
@@ -82,7 +82,7 @@ class Cursor:
         return parts[0] if len(parts) == 1 else _joined(parts)
 
 
-def _joined(parts: Sequence[Batch]) -> Batch:
+def _joined(parts: Sequence[LineBatch]) -> LineBatch:
     columns = [[text for part in parts for text in part.columns[index]] for index in range(len(parts[0].columns))]
     rules: dict[int, dict[int, int]] = {}
     before = 0
@@ -90,4 +90,4 @@ def _joined(parts: Sequence[Batch]) -> Batch:
         for column, by_line in part.rules.items():
             rules.setdefault(column, {}).update({before + line: rule for line, rule in by_line.items()})
         before += part.lines
-    return Batch(parts[0].kind, parts[0].level, columns, rules)
+    return LineBatch(parts[0].kind, parts[0].level, columns, rules)

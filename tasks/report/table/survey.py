@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.report.fonts.face import Face
-from tasks.report.layout.theme import Theme
+from tasks.report.layout.theme import ReportTheme
 from tasks.report.table.fit import Fit
-from tasks.report.table.measure import Extent, Figures, Texts
-from tasks.report.table.pages import GROUP, KINDS, ROW, Lines
-from tasks.report.table.rows import Batch, Rows, heading
+from tasks.report.table.measure import Extent, NumberExtent, TextExtent
+from tasks.report.table.pages import GROUP, KINDS, ROW, TableLines
+from tasks.report.table.rows import LineBatch, Rows, heading
 
 
 @dataclass(frozen=True)
@@ -18,15 +18,15 @@ class Survey:
     """lines: as if no text were broken. headings: the widest of a group, with its indent left out. rows, totals: by
     column. Widths are in ems of the face that each is drawn in."""
 
-    lines: Lines
+    lines: TableLines
     headings: float
     rows: Sequence[Extent]
     totals: Sequence[Extent]
 
 
-def survey(rows: Rows, block: Mapping[str, Any], theme: Theme) -> Survey:
+def survey(rows: Rows, block: Mapping[str, Any], theme: ReportTheme) -> Survey:
     """Read all rows once."""
-    lines = Lines()
+    lines = TableLines()
     regular, bold = theme.faces.regular, theme.faces.bold
     headings = 0.0
     in_rows, in_totals = [], []
@@ -47,12 +47,12 @@ def survey(rows: Rows, block: Mapping[str, Any], theme: Theme) -> Survey:
 
 def broken_lines(
     rows: Rows, block: Mapping[str, Any], fits: Mapping[int, Fit], most: int
-) -> tuple[Lines, Counter[int]]:
+) -> tuple[TableLines, Counter[int]]:
     """Read all rows once more, and break the texts of the columns that have a fit. most: lines of text on a page.
 
     Also returned: of which column how many texts do not fit into one line as they are.
     """
-    lines = Lines()
+    lines = TableLines()
     unfit: Counter[int] = Counter()
     for batch in rows.batches():
         kind = KINDS[batch.kind]
@@ -70,8 +70,8 @@ def broken_lines(
 
 
 def _extent(type_: str, decimal_mark: str | None, face: Face) -> Extent:
-    return Texts(face) if type_ in ("text", "boolean") else Figures(face, decimal_mark)
+    return TextExtent(face) if type_ in ("text", "boolean") else NumberExtent(face, decimal_mark)
 
 
-def _breaks(batch: Batch, block: Mapping[str, Any]) -> bool:
+def _breaks(batch: LineBatch, block: Mapping[str, Any]) -> bool:
     return batch.kind == "group" and block["group_by"][batch.level]["page_break"]

@@ -14,7 +14,7 @@ from tasks.blob_ref import BlobRef
 from tasks.kind import File, Result
 from tasks.queue.redis_keys import BLOB
 from tasks.report.kind import ReportParams
-from tasks.report.request import Order
+from tasks.report.request import ReportRequest
 from tasks.storage.protocol import Storage
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import JPEG, PNG
@@ -29,11 +29,11 @@ async def upload(client: httpx.AsyncClient, content: bytes = CSV) -> str:
     return upload_id
 
 
-async def order_of(job: dict[str, Any], storage: Storage) -> Order:
+async def report_request_of(job: dict[str, Any], storage: Storage) -> ReportRequest:
     params = ReportParams.model_validate(job["params"])
     body = b"".join([chunk async for chunk in storage.read(params.order.sha256)])
     assert len(body) == params.order.bytes
-    return Order.model_validate_json(body)
+    return ReportRequest.model_validate_json(body)
 
 
 @pytest.fixture
@@ -57,9 +57,9 @@ async def test_a_spec_becomes_a_job(alice: httpx.AsyncClient, storage: Storage) 
     assert answer.headers["Retry-After"] == "1"
     assert (job.kind, job.queue, job.state, job.name) == ("report", "reports", "queued", "Sales")
     assert (job.params["title"], job.params["formats"]) == ("Sales", ["pdf", "xlsx"])
-    order = await order_of(answer.json(), storage)
-    assert order.spec.blocks[0].type == "text"
-    assert order.files == {}
+    report_request = await report_request_of(answer.json(), storage)
+    assert report_request.spec.blocks[0].type == "text"
+    assert report_request.files == {}
 
 
 async def test_all_that_a_spec_refers_to_is_found_and_kept(
@@ -77,8 +77,8 @@ async def test_all_that_a_spec_refers_to_is_found_and_kept(
     ]
     answer = await alice.post("/v1/reports", json=said)
     assert answer.status_code == 202, answer.text
-    order = await order_of(answer.json(), storage)
-    blobs = {key: source.sha256 for key, source in order.files.items()}
+    report_request = await report_request_of(answer.json(), storage)
+    blobs = {key: source.sha256 for key, source in report_request.files.items()}
     assert blobs == {
         table: hashlib.sha256(CSV).hexdigest(),
         logo: hashlib.sha256(PNG).hexdigest(),
@@ -124,9 +124,9 @@ async def test_the_same_key_with_other_data_is_another_report(alice: httpx.Async
 async def test_a_password_reaches_the_order_and_nobody_who_asks(alice: httpx.AsyncClient, storage: Storage) -> None:
     answer = await alice.post("/v1/reports", json=spec(document={"title": "Salaries", "password": "open sesame"}))
     assert "sesame" not in answer.text
-    order = await order_of(answer.json(), storage)
-    assert order.spec.model_dump(mode="json")["document"]["password"] == "open sesame"
-    assert "sesame" not in repr(order)
+    report_request = await report_request_of(answer.json(), storage)
+    assert report_request.spec.model_dump(mode="json")["document"]["password"] == "open sesame"
+    assert "sesame" not in repr(report_request)
 
 
 async def test_a_job_in_storage_can_be_as_large_as_its_references(alice: httpx.AsyncClient, storage: Storage) -> None:
@@ -134,7 +134,7 @@ async def test_a_job_in_storage_can_be_as_large_as_its_references(alice: httpx.A
     sheet = {"type": "contact_sheet", "images": [{"source": {"upload": one}} for one in uploads]}
     answer = await alice.post("/v1/reports", json=spec(sheet))
     assert answer.status_code == 202, answer.text
-    assert (await order_of(answer.json(), storage)).files.keys() == set(uploads)
+    assert (await report_request_of(answer.json(), storage)).files.keys() == set(uploads)
 
 
 async def test_the_schema_is_the_one_by_which_specs_are_judged(alice: httpx.AsyncClient) -> None:

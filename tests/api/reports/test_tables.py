@@ -8,10 +8,10 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.queue.redis_keys import BLOB, JOB
-from tasks.report.request import Order
+from tasks.report.request import ReportRequest
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
-from tests.api.reports.test_submit import order_of
+from tests.api.reports.test_submit import report_request_of
 from tests.support.api.serving import client_of, serving
 
 CSV = {"Content-Type": "text/csv"}
@@ -19,10 +19,10 @@ BODY = b"day,amount\n2026-11-20,9.50\n"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-async def ordered(client: httpx.AsyncClient, storage: Storage, headers: dict[str, str], **params: str) -> Order:
+async def ordered(client: httpx.AsyncClient, storage: Storage, headers: dict[str, str], **params: str) -> ReportRequest:
     answer = await client.post("/v1/reports", content=BODY, headers=headers, params=params)
     assert answer.status_code == 202, answer.text
-    return await order_of(answer.json(), storage)
+    return await report_request_of(answer.json(), storage)
 
 
 async def test_a_csv_is_a_report_of_all_its_columns_as_text(
@@ -30,13 +30,13 @@ async def test_a_csv_is_a_report_of_all_its_columns_as_text(
 ) -> None:
     answer = await alice.post("/v1/reports", content=BODY, headers=CSV)
     assert (answer.status_code, answer.json()["name"]) == (202, "Report")
-    order = await order_of(answer.json(), storage)
-    heading, table = (block.model_dump() for block in order.spec.blocks)
+    report_request = await report_request_of(answer.json(), storage)
+    heading, table = (block.model_dump() for block in report_request.spec.blocks)
     assert heading["text"] == "Report"
     assert (table["columns"], table["every_column"], table["dataset"]) == ([], True, "data")
-    dataset, sha256 = order.spec.datasets["data"], hashlib.sha256(BODY).hexdigest()
+    dataset, sha256 = report_request.spec.datasets["data"], hashlib.sha256(BODY).hexdigest()
     assert (dataset.format, dataset.encoding, dataset.delimiter) == ("csv", "utf-8", None)
-    assert order.files[dataset.upload].sha256 == sha256
+    assert report_request.files[dataset.upload].sha256 == sha256
     assert answer.json()["id"].encode() in await redis.smembers(BLOB + sha256)
 
 
@@ -49,11 +49,11 @@ async def test_the_address_says_how_it_is_shown(alice: httpx.AsyncClient, storag
         "types": "day:date,net: total:money",
         "delimiter": ";",
     }
-    order = await ordered(alice, storage, CSV, **said)
-    document, table = order.spec.document, order.spec.blocks[1].model_dump()
+    report_request = await ordered(alice, storage, CSV, **said)
+    document, table = report_request.spec.document, report_request.spec.blocks[1].model_dump()
     assert (document.title, document.lang, document.currency) == ("Sales & more", "de-DE", "CHF")
-    assert order.spec.formats == ["pdf", "xlsx"]
-    assert order.spec.datasets["data"].delimiter == ";"
+    assert report_request.spec.formats == ["pdf", "xlsx"]
+    assert report_request.spec.datasets["data"].delimiter == ";"
     columns = {column["field"]: column["type"] for column in table["columns"]}
     assert columns == {"day": "date", "net: total": "money"}
     assert table["every_column"]

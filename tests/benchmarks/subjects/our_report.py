@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.report.data.rows import open_rows
-from tasks.report.render import press
+from tasks.report.render import render
 from tasks.report.spec.document import Spec
 
 LIMITS = {
@@ -128,7 +128,7 @@ def job(blocks: list[dict[str, Any]], lang: str, csv: str = "") -> dict[str, Any
 
 
 def printed(made: dict[str, Any], pdf: str) -> None:
-    press(made, str(Path(pdf).parent), report=lambda _done, _total, _note="": None)
+    render(made, str(Path(pdf).parent), report=lambda _done, _total, _note="": None)
 
 
 def printed_table(columns: list[dict[str, Any]], lang: str, csv: str, count: int, pdf: str) -> dict[str, float]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tasks.report.table.rows import Batch
+from tasks.report.table.rows import LineBatch
 
 
 @dataclass
@@ -30,7 +30,7 @@ class MadeRows:
     """A `Rows` that makes each batch when it is asked for. readings: how often it was read. most_alive: how many of its
     batches were there at once, at most."""
 
-    def __init__(self, columns: Sequence[Column], make: Sequence[Callable[[], Batch]], count: int) -> None:
+    def __init__(self, columns: Sequence[Column], make: Sequence[Callable[[], LineBatch]], count: int) -> None:
         self.columns = columns
         self.count = count
         self.readings = 0
@@ -38,7 +38,7 @@ class MadeRows:
         self._make = make
         self._alive: weakref.WeakSet[Cells] = weakref.WeakSet()
 
-    def batches(self) -> Iterator[Batch]:
+    def batches(self) -> Iterator[LineBatch]:
         self.readings += 1
         for make in self._make:
             batch = make()

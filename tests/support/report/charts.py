@@ -7,12 +7,12 @@ from typing import Any
 import pypdfium2
 from PIL import Image
 
-from tasks.report.chart.chart import lay_out
+from tasks.report.chart.chart import layout_chart
 from tasks.report.chart.drawing import draw
 from tasks.report.chart.marks.mark import Mark
 from tasks.report.fonts.face import faces
 from tasks.report.formats.locales import find_locale
-from tasks.report.layout.theme import Theme
+from tasks.report.layout.theme import ReportTheme
 from tasks.report.pdf.document import Pdf
 from tasks.report.spec.blocks import Chart
 
@@ -53,9 +53,9 @@ def block(kind: str, values: Any, names: list[str] | None = None, **more: Any) -
 
 
 @cache
-def theme(lang: str = "en", accent: str = "#1f5fa8", accent2: str = "#d9822b") -> Theme:
+def theme(lang: str = "en", accent: str = "#1f5fa8", accent2: str = "#d9822b") -> ReportTheme:
     found: set[str] = set()
-    return Theme({"accent": accent, "accent2": accent2, "density": "comfortable"}, faces(lang, missing=found.add))
+    return ReportTheme({"accent": accent, "accent2": accent2, "density": "comfortable"}, faces(lang, missing=found.add))
 
 
 def marks_of(
@@ -64,7 +64,7 @@ def marks_of(
     height: float | None = None,
     *,
     lang: str = "en",
-    look: Theme | None = None,
+    look: ReportTheme | None = None,
     warnings: list[str] | None = None,
 ) -> list[Mark]:
     """The marks of a block. warnings: gets the codes of what was warned of."""
@@ -74,7 +74,7 @@ def marks_of(
         if warnings is not None:
             warnings.append(code)
 
-    return lay_out(
+    return layout_chart(
         chart,
         width,
         chart["height"] if height is None else height,
@@ -85,7 +85,9 @@ def marks_of(
     )
 
 
-def pdf_of(marks: list[Mark], path: str, width: float = WIDTH, height: float = 200, look: Theme | None = None) -> None:
+def pdf_of(
+    marks: list[Mark], path: str, width: float = WIDTH, height: float = 200, look: ReportTheme | None = None
+) -> None:
     """A PDF of one page, as large as the chart."""
     with Pdf(path, "en") as pdf:
         draw(marks, pdf.begin_page(width, height), 0, 0, look or theme())

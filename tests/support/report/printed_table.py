@@ -8,7 +8,7 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from tests.support.report.rendering import Printed, print_report
+from tests.support.report.rendering import RenderedReport, render_report
 
 Columns = list[dict[str, Any]]
 BARE: dict[str, Any] = {"header": None, "footer": None, "reproducible": True}
@@ -28,7 +28,7 @@ class Character:
 class TablePages:
     """The pages of a table that was printed."""
 
-    def __init__(self, printed: Printed) -> None:
+    def __init__(self, printed: RenderedReport) -> None:
         self.printed = printed
         with pypdfium2.PdfDocument(printed.path) as pdf:
             self.texts = [page.get_textpage().get_text_range().replace("\r\n", "\n") for page in pdf]
@@ -73,4 +73,4 @@ def print_table(
 ) -> TablePages:
     """Print a table of inline rows on pages that hold nothing else."""
     block = {"type": "table", "columns": columns, "rows": rows, **said}
-    return TablePages(print_report(folder, [block], document={**BARE, **(document or {})}))
+    return TablePages(render_report(folder, [block], document={**BARE, **(document or {})}))

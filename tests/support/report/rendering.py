@@ -9,7 +9,7 @@ import pikepdf
 import pypdfium2
 from PIL import Image
 
-from tasks.report import render as press
+from tasks.report import render
 from tasks.report.spec.document import Spec
 
 LIMITS: Final = {
@@ -47,11 +47,11 @@ def silent(done: int, total: int, note: str = "") -> None:
     """Progress that nobody asked for."""
 
 
-class Printed:
-    """A report that was made. answer: of `press`."""
+class RenderedReport:
+    """A report that was made. answer: of `render`."""
 
     def __init__(self, folder: Path, made: Mapping[str, Any], password: str | None = None) -> None:
-        self.answer = press.press(dict(made), str(folder), report=silent)
+        self.answer = render.render(dict(made), str(folder), report=silent)
         self.path = folder / "report.pdf"
         self._password = password
 
@@ -90,10 +90,10 @@ class Printed:
             return [str(one.A.URI) if "/A" in one else f"page {pages[one.Dest[0].objgen]}" for one in list(annotations)]
 
 
-def print_report(folder: Path, blocks: Sequence[Mapping[str, Any]], **said: Any) -> Printed:
+def render_report(folder: Path, blocks: Sequence[Mapping[str, Any]], **said: Any) -> RenderedReport:
     """Make a report of `blocks`; `said` goes to `job`."""
     password = (said.get("document") or {}).get("password")
-    return Printed(folder, job(blocks, **said), password)
+    return RenderedReport(folder, job(blocks, **said), password)
 
 
 def heading(text: Any, level: int = 1, **said: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 from tasks.refusal import Refusal
 from tasks.report.spec.reading import read_spec
 from tests.support.pictures import png_header
-from tests.support.report.rendering import KEY, LOREM, Printed, heading, job, print_report, text
+from tests.support.report.rendering import KEY, LOREM, RenderedReport, heading, job, render_report, text
 
 BARE = {"header": None, "footer": None}
 
@@ -92,7 +92,7 @@ def squeezed(words: str) -> str:
 @pytest.mark.parametrize("words", MARKUP)
 def test_markup_and_operators_are_printed_as_they_were_written(tmp_path: Path, words: str) -> None:
     blocks, document = everywhere(words)
-    printed = print_report(tmp_path, blocks, document=document)
+    printed = render_report(tmp_path, blocks, document=document)
     seen = squeezed(printed.text())
     assert seen.count(squeezed(words)) >= 8
     with printed.open() as pdf:
@@ -116,7 +116,7 @@ HIDDEN = {
 @pytest.mark.parametrize("words", HIDDEN.values(), ids=HIDDEN)
 def test_what_cannot_be_seen_is_not_in_the_report(tmp_path: Path, words: str) -> None:
     blocks, document = everywhere(words)
-    printed = print_report(tmp_path, blocks, document=document)
+    printed = render_report(tmp_path, blocks, document=document)
     seen = printed.text()
     assert seen.count("invoice") >= 12
     assert not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]", seen)
@@ -129,14 +129,14 @@ def test_half_surrogate_pairs_become_replacement_characters_everywhere(tmp_path:
     wanted = job([text("x")])
     wanted["spec"]["document"]["title"] = "a\ud800b"
     wanted["spec"]["blocks"][0]["text"] = "c\udfffd"
-    printed = Printed(tmp_path, wanted)
+    printed = RenderedReport(tmp_path, wanted)
     assert printed.text().split("\n")[0] == "c\ufffdd"
     assert "a\ufffdb" in printed.text()
 
 
 def test_characters_that_no_font_has_are_told_of_once(tmp_path: Path) -> None:
     blocks, document = everywhere("\U000f0000 مرحبا")
-    printed = print_report(tmp_path, blocks, document=document)
+    printed = render_report(tmp_path, blocks, document=document)
     [warning] = [warning for warning in printed.answer["warnings"] if warning["code"] == "missing_glyphs"]
     assert all(f"U+{code:04X}" in warning["message"] for code in (0xF0000, 0x645, 0x631))
 
@@ -145,7 +145,7 @@ def test_characters_that_no_font_has_are_told_of_once(tmp_path: Path) -> None:
     "words", ["W" * 20_000, "長" * 20_000, "a-" * 10_000, " " * 20_000, "\n" * 2_000, "(" * 20_000]
 )
 def test_endless_words_are_broken_and_nothing_of_them_is_lost(tmp_path: Path, words: str) -> None:
-    printed = print_report(tmp_path, [text(words), {"type": "list", "items": [words]}], document=BARE)
+    printed = render_report(tmp_path, [text(words), {"type": "list", "items": [words]}], document=BARE)
     assert len(squeezed(printed.text())) == 2 * len(squeezed(words))
 
 
@@ -183,7 +183,7 @@ def test_a_url_cannot_break_out_of_its_string(tmp_path: Path) -> None:
     with pytest.raises(pydantic.ValidationError):
         job([text([{"text": "x", "link": url}])])  # for its >
     url = url.replace(">", "")
-    printed = print_report(tmp_path, [text([{"text": "x", "link": url}])])
+    printed = render_report(tmp_path, [text([{"text": "x", "link": url}])])
     assert printed.links() == [url.replace("\\", "%5C")]
     with printed.open() as pdf:
         assert pdf.check_pdf_syntax() == []
@@ -257,7 +257,7 @@ def test_numbers_that_are_not_finite_are_refused(number: bytes) -> None:
 def test_the_smallest_and_the_largest_paper_take_everything(tmp_path: Path, size: list[float]) -> None:
     page = {"size": size, "margins": {"top": 18, "bottom": 18, "left": 18, "right": 18}}
     blocks, document = everywhere("Some ordinary words 普通の言葉")
-    printed = print_report(tmp_path, blocks, document={**document, "page": page})
+    printed = render_report(tmp_path, blocks, document={**document, "page": page})
     assert printed.answer["pages"] >= 3
     with printed.open() as pdf:
         assert pdf.check_pdf_syntax() == []
@@ -292,12 +292,12 @@ def test_pictures_are_named_by_id_never_by_path_or_url(source: dict[str, str]) -
 def test_a_picture_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
     (tmp_path / "bomb").write_bytes(png_header(30_000, 30_000))
     with pytest.raises(Refusal) as caught:
-        print_report(tmp_path, [{"type": "image", "source": {"upload": KEY}}], images={KEY: tmp_path / "bomb"})
+        render_report(tmp_path, [{"type": "image", "source": {"upload": KEY}}], images={KEY: tmp_path / "bomb"})
     assert (caught.value.code, caught.value.field) == ("too_many_pixels", "blocks.0.source")
 
 
 def test_outline_levels_that_jump_are_no_error(tmp_path: Path) -> None:
-    printed = print_report(
+    printed = render_report(
         tmp_path, [heading("a", 3), heading("b", 2), heading("c", 3), heading("d", 1), heading("e", 3)]
     )
     assert [(level, title) for level, title, _ in printed.bookmarks()] == [
@@ -313,5 +313,5 @@ def test_a_spec_at_its_limits_is_printed(tmp_path: Path) -> None:
     blocks = [*(heading(f"Heading {number}", 1 + number % 4, anchor=f"a{number}") for number in range(1_000))]
     blocks += [text([{"text": "x ", "link": f"#a{number}", "bold": True} for number in range(500)]) for _ in range(2)]
     blocks += [text(LOREM * 20) for _ in range(998)]
-    printed = print_report(tmp_path, blocks, document={"toc": {"depth": 3}, "watermark": "W" * 40})
+    printed = render_report(tmp_path, blocks, document={"toc": {"depth": 3}, "watermark": "W" * 40})
     assert printed.answer["pages"] > 100

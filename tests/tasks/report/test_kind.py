@@ -15,7 +15,7 @@ from tasks.queue.watch.reader import CoalescingReader
 from tasks.refusal import Refusal
 from tasks.report.entry import MAX_WARNINGS
 from tasks.report.kind import LIMITS, REPORT, VALIDATION, ReportParams
-from tasks.report.request import Order
+from tasks.report.request import ReportRequest
 from tasks.report.spec.document import Spec
 from tasks.settings import Settings
 from tasks.storage.open import open_storage
@@ -59,7 +59,7 @@ async def stored(storage: Storage, content: bytes) -> BlobRef:
     return await storage.put(chunks(), max_bytes=len(content))
 
 
-class Press:
+class ReportRunner:
     """Runs one job after the other in one scratch folder."""
 
     def __init__(
@@ -68,13 +68,13 @@ class Press:
         self.folder = folder
         self._parts = (redis, storage, sandbox, settings)
 
-    def order(self, said: dict[str, Any], **files: BlobRef) -> Order:
+    def order(self, said: dict[str, Any], **files: BlobRef) -> ReportRequest:
         spec = Spec.model_validate({"document": {"title": "t"}, **said})
-        return Order(spec=spec, files=files)
+        return ReportRequest(spec=spec, files=files)
 
-    async def run(self, order: Order, kind: Any = REPORT, *, order_is_gone: bool = False) -> Result:
+    async def run(self, report_request: ReportRequest, kind: Any = REPORT, *, order_is_gone: bool = False) -> Result:
         redis, storage, sandbox, settings = self._parts
-        source = await stored(storage, order.canonical())
+        source = await stored(storage, report_request.canonical())
         if order_is_gone:
             await storage.delete([source.sha256])
         result: Result = await kind.run(
@@ -82,7 +82,9 @@ class Press:
                 job_id="0" * 32,
                 owner="alice",
                 attempt=1,
-                params=ReportParams(order=source, title=order.spec.document.title, formats=order.spec.formats),
+                params=ReportParams(
+                    order=source, title=report_request.spec.document.title, formats=report_request.spec.formats
+                ),
                 scratch=Folder(self.folder),
                 redis=redis,
                 reader=CoalescingReader(redis),
@@ -98,8 +100,10 @@ class Press:
 
 
 @pytest.fixture
-def press(tmp_path: Path, redis: ArqRedis, storage: Storage, sandbox: ProcessSandbox, settings: Settings) -> Press:
-    return Press(tmp_path, redis, storage, sandbox, settings)
+def runner(
+    tmp_path: Path, redis: ArqRedis, storage: Storage, sandbox: ProcessSandbox, settings: Settings
+) -> ReportRunner:
+    return ReportRunner(tmp_path, redis, storage, sandbox, settings)
 
 
 async def content(storage: Storage, result: Result, name: str) -> bytes:
@@ -107,12 +111,12 @@ async def content(storage: Storage, result: Result, name: str) -> bytes:
     return b"".join([chunk async for chunk in storage.read(file.blob)])
 
 
-async def test_files_are_stored_with_their_types(press: Press, storage: Storage) -> None:
-    order = press.order(
+async def test_files_are_stored_with_their_types(runner: ReportRunner, storage: Storage) -> None:
+    report_request = runner.order(
         {"blocks": [TABLE], "datasets": DATASETS, "formats": ["pdf", "csv"]},
         **{UPLOAD: await stored(storage, b"a,b\n1,2\n")},
     )
-    result = await press.run(order)
+    result = await runner.run(report_request)
     assert {file.name: file.type for file in result.files} == {
         "report.pdf": "application/pdf",
         "report.csv": "text/csv; charset=utf-8",
@@ -121,72 +125,72 @@ async def test_files_are_stored_with_their_types(press: Press, storage: Storage)
     assert len(pypdfium2.PdfDocument(await content(storage, result, "report.pdf"))) == 1
 
 
-async def test_a_spec_larger_than_what_may_cross_to_a_child_is_no_trouble(press: Press) -> None:
+async def test_a_spec_larger_than_what_may_cross_to_a_child_is_no_trouble(runner: ReportRunner) -> None:
     rows = [{"a": "x" * 1000}] * 5_000
-    order = press.order({"blocks": [{"type": "table", "columns": [{"field": "a"}], "rows": rows}]})
-    assert len(order.canonical()) > 5_000_000
-    assert (await press.run(order, VALIDATION)).value["rows"] == 5_000
+    report_request = runner.order({"blocks": [{"type": "table", "columns": [{"field": "a"}], "rows": rows}]})
+    assert len(report_request.canonical()) > 5_000_000
+    assert (await runner.run(report_request, VALIDATION)).value["rows"] == 5_000
 
 
-async def test_a_validation_leaves_no_file(press: Press) -> None:
-    order = press.order({"blocks": [{"type": "heading", "text": "hello"}]})
-    result = await press.run(order, VALIDATION)
+async def test_a_validation_leaves_no_file(runner: ReportRunner) -> None:
+    report_request = runner.order({"blocks": [{"type": "heading", "text": "hello"}]})
+    result = await runner.run(report_request, VALIDATION)
     assert result.files == ()
     assert result.value == {"tables": [], "pages": 1, "rows": 0, "warnings": []}
 
 
-async def test_one_upload_may_serve_as_two_datasets(press: Press, storage: Storage) -> None:
+async def test_one_upload_may_serve_as_two_datasets(runner: ReportRunner, storage: Storage) -> None:
     other = {**DATASETS["d"], "upload": "b" * 32, "format": "ndjson"}
     source = await stored(storage, b'{"a": 1}\n')
-    order = press.order(
+    report_request = runner.order(
         {
             "blocks": [{**TABLE, "columns": [{"field": '{"a": 1}'}]}, {**TABLE, "dataset": "e"}],
             "datasets": {**DATASETS, "e": other},
         },
         **{UPLOAD: source, "b" * 32: source},
     )
-    assert (await press.run(order, VALIDATION)).value["rows"] == 1
+    assert (await runner.run(report_request, VALIDATION)).value["rows"] == 1
 
 
 @pytest.mark.parametrize("missing", ["order", "dataset"])
-async def test_what_is_gone_from_the_storage_has_expired(missing: str, press: Press, storage: Storage) -> None:
+async def test_what_is_gone_from_the_storage_has_expired(missing: str, runner: ReportRunner, storage: Storage) -> None:
     source = await stored(storage, b"a\n1\n")
-    order = press.order({"blocks": [TABLE], "datasets": DATASETS}, **{UPLOAD: source})
+    report_request = runner.order({"blocks": [TABLE], "datasets": DATASETS}, **{UPLOAD: source})
     if missing == "dataset":
         await storage.delete([source.sha256])
     with pytest.raises(Refusal) as caught:
-        await press.run(order, order_is_gone=missing == "order")
+        await runner.run(report_request, order_is_gone=missing == "order")
     assert caught.value.code == "expired"
 
 
-async def test_a_refusal_of_the_sandbox_names_the_field(press: Press, storage: Storage) -> None:
+async def test_a_refusal_of_the_sandbox_names_the_field(runner: ReportRunner, storage: Storage) -> None:
     columns = [{"field": "a", "type": "integer"}]
-    order = press.order(
+    report_request = runner.order(
         {"blocks": [{"type": "rule"}, {**TABLE, "columns": columns}], "datasets": DATASETS},
         **{UPLOAD: await stored(storage, b"a\n1\ntwo\n")},
     )
     with pytest.raises(Refusal) as caught:
-        await press.run(order)
+        await runner.run(report_request)
     assert caught.value.code == "invalid_cell"
     assert (caught.value.field or "").startswith("blocks.1")
     assert "3" in caught.value.message
 
 
-async def test_settings_are_the_limits_of_the_sandbox(press: Press, storage: Storage) -> None:
-    order = press.order(
+async def test_settings_are_the_limits_of_the_sandbox(runner: ReportRunner, storage: Storage) -> None:
+    report_request = runner.order(
         {"blocks": [TABLE], "datasets": DATASETS}, **{UPLOAD: await stored(storage, b"a\n" + b"x" * 101 + b"\n")}
     )
-    warnings = (await press.run(order)).value["warnings"]
+    warnings = (await runner.run(report_request)).value["warnings"]
     [clipped] = [warning["message"] for warning in warnings if warning["code"] == "clipped_cells"]
     assert "100" in clipped
-    told = json.loads((press.folder / "job.json").read_text())
+    told = json.loads((runner.folder / "job.json").read_text())
     assert told["limits"].keys() == set(LIMITS)
     assert set(LIMITS) <= Settings.model_fields.keys()
 
 
-async def test_a_record_keeps_a_hundred_warnings(press: Press) -> None:
+async def test_a_record_keeps_a_hundred_warnings(runner: ReportRunner) -> None:
     links = [{"type": "text", "text": [{"text": "x", "link": f"#nowhere{n}"}]} for n in range(MAX_WARNINGS + 20)]
-    warnings = (await press.run(press.order({"blocks": links}))).value["warnings"]
+    warnings = (await runner.run(runner.order({"blocks": links}))).value["warnings"]
     assert len(warnings) == MAX_WARNINGS + 1
     assert warnings[-1] == {"code": "unknown_anchor", "message": "And 20 more of these."}
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tasks.refusal import Refusal
-from tasks.report import render as press
-from tests.support.report.rendering import LOREM, Printed, heading, job, print_report, silent, text
+from tasks.report import render
+from tests.support.report.rendering import LOREM, RenderedReport, heading, job, render_report, silent, text
 
 ROWS = [
     {"region": f"Region {number}", "orders": number * 1_000, "revenue": f"{number}234.50"} for number in range(1, 10)
@@ -49,11 +49,11 @@ def test_a_page_with_a_table_and_a_chart_is_quick_and_a_hundred_leave_the_memory
 ) -> None:
     wanted = job(ONE_PAGE)
     for _ in range(20):
-        Printed(tmp_path, wanted)
+        RenderedReport(tmp_path, wanted)
     gc.collect()
     before, start = resident_bytes(), time.process_time()
     for _ in range(100):
-        answer = Printed(tmp_path, wanted).answer
+        answer = RenderedReport(tmp_path, wanted).answer
     assert (time.process_time() - start) / 100 < WARM_CPU_S
     gc.collect()
     assert resident_bytes() - before < GROWTH_BYTES
@@ -63,9 +63,9 @@ def test_a_page_with_a_table_and_a_chart_is_quick_and_a_hundred_leave_the_memory
 def test_a_look_tells_what_printing_would_give_and_writes_nothing_that_stays(tmp_path: Path) -> None:
     blocks = [*ONE_PAGE, text(LOREM * 200), text([{"text": "x", "link": "#nowhere"}])]
     wanted = job(blocks, document={"toc": {}, "cover": {}}, formats=["pdf", "xlsx", "csv"])
-    looked = press.look(wanted, str(tmp_path), report=silent)
+    looked = render.preflight(wanted, str(tmp_path), report=silent)
     assert not {path.name for path in tmp_path.iterdir()} & {"report.pdf", "report.xlsx", "report.csv"}
-    printed = press.press(wanted, str(tmp_path), report=silent)
+    printed = render.render(wanted, str(tmp_path), report=silent)
     assert {name: looked[name] for name in ("pages", "rows", "warnings")} == {
         name: printed[name] for name in ("pages", "rows", "warnings")
     }
@@ -74,7 +74,7 @@ def test_a_look_tells_what_printing_would_give_and_writes_nothing_that_stays(tmp
 
 
 def test_formats_that_are_not_asked_for_are_not_made(tmp_path: Path) -> None:
-    made = press.press(job(ONE_PAGE, formats=["csv"], preview=True), str(tmp_path), report=silent)
+    made = render.render(job(ONE_PAGE, formats=["csv"], preview=True), str(tmp_path), report=silent)
     assert [file["name"] for file in made["files"]] == ["preview.png", "report.csv"]
     assert not (tmp_path / "report.pdf").exists()
 
@@ -82,7 +82,7 @@ def test_formats_that_are_not_asked_for_are_not_made(tmp_path: Path) -> None:
 def test_progress_counts_the_pages(tmp_path: Path) -> None:
     told: list[tuple[int, int, str]] = []
     blocks = [*ONE_PAGE, text(LOREM * 200)]
-    made = press.press(job(blocks), str(tmp_path), report=lambda *said: told.append(said))
+    made = render.render(job(blocks), str(tmp_path), report=lambda *said: told.append(said))
     assert told[-1] == (made["pages"], made["pages"], "pages drawn")
 
 
@@ -94,19 +94,19 @@ def test_a_refusal_names_the_field_in_the_block_however_deep(tmp_path: Path) -> 
         "blocks": [text("x"), {"type": "columns", "columns": [[bad]]}],
     }
     with pytest.raises(Refusal) as caught:
-        print_report(tmp_path, [text("x"), section])
+        render_report(tmp_path, [text("x"), section])
     assert caught.value.code == "invalid_cell"
     assert (caught.value.field or "").startswith("blocks.1.blocks.1.columns.0.0.")
 
 
 def test_more_pages_than_the_limit_are_refused_before_any_is_drawn(tmp_path: Path) -> None:
     with pytest.raises(Refusal) as caught:
-        print_report(tmp_path, [text(LOREM * 250)], limits={"max_report_pages": 2})
+        render_report(tmp_path, [text(LOREM * 250)], limits={"max_report_pages": 2})
     assert (caught.value.code, caught.value.limit) == ("too_many_pages", 2)
     assert not (tmp_path / "report.pdf").exists()
 
 
 def test_an_unknown_time_zone_is_the_documents_fault(tmp_path: Path) -> None:
     with pytest.raises(Refusal) as caught:
-        print_report(tmp_path, [text("x")], document={"timezone": "Mars/Olympus"})
+        render_report(tmp_path, [text("x")], document={"timezone": "Mars/Olympus"})
     assert (caught.value.code, caught.value.field) == ("unknown_timezone", "document.timezone")

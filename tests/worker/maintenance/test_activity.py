@@ -16,13 +16,13 @@ from tasks.queue.jobs.reopen import Reopener
 from tasks.queue.records.list import read_page
 from tasks.queue.records.record import Record, State
 from tasks.queue.redis_keys import JOBS, SECOND_MS
-from tasks.report.request import Order
+from tasks.report.request import ReportRequest
 from tasks.settings import SYSTEM, Settings
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage
 from tests.support.engine_running import JobClient, settings_for, working
 from tests.support.kinds import KINDS
-from tests.support.report.rendering import print_report
+from tests.support.report.rendering import render_report
 
 ALL: dict[str, Kind[Any]] = {**KINDS, ACTIVITY.name: ACTIVITY}
 KEYS = "root:root-key-0123456789,alice:alice-key-0123456789"
@@ -54,10 +54,10 @@ async def reports_of(redis: ArqRedis, owner: str) -> tuple[Record, ...]:
     return (await read_page(redis, f"{owner}/report")).records
 
 
-async def read_order(storage: Storage, report: Record, folder: Path) -> Order:
-    path = folder / "order.json"
+async def read_order(storage: Storage, report: Record, folder: Path) -> ReportRequest:
+    path = folder / "report_request.json"
     await storage.fetch(json.loads(report.params)["order"]["blob"], path)
-    return Order.model_validate_json(path.read_bytes())
+    return ReportRequest.model_validate_json(path.read_bytes())
 
 
 async def test_it_counts_the_day_and_gives_each_admin_a_report(
@@ -78,14 +78,14 @@ async def test_it_counts_the_day_and_gives_each_admin_a_report(
     (report,) = await reports_of(redis, "root")
     assert await reports_of(redis, "alice") == ()
     assert record.result == {"jobs": 4, "succeeded": 0, "failed": 0, "cancelled": 1, "reports": [report.id]}
-    order = await read_order(storage, report, tmp_path)
-    rows = order.spec.model_dump(mode="json")["blocks"][-1]["rows"]
+    report_request = await read_order(storage, report, tmp_path)
+    rows = report_request.spec.model_dump(mode="json")["blocks"][-1]["rows"]
     assert [(row["owner"], row["kind"], row["made"], row["cancelled"], row["open"]) for row in rows] == [
         ("root", "other", 1, 0, 1),
         ("alice", "thumbnail", 2, 1, 1),
         ("alice", "delivery", 1, 0, 1),
     ]
-    assert report.name == order.spec.document.title
+    assert report.name == report_request.spec.document.title
     assert report.blobs == (json.loads(report.params)["order"]["blob"],)
 
 
@@ -131,7 +131,7 @@ def test_it_can_be_printed(tmp_path: Path) -> None:
     hours = [n % 5 for n in range(HOURS)]
     activities = [Activity("alice", kind, 50, ended, hours) for kind in ("thumbnail", "report", "other")]
     said = spec("Activity", activities, UNTIL)
-    printed = print_report(tmp_path, said["blocks"], document=said["document"])
+    printed = render_report(tmp_path, said["blocks"], document=said["document"])
     text = printed.text()
     assert printed.warnings == []
     for words in ("Activity", "alice", "thumbnail", "other", "150", "120", "Open"):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-from tasks.report.chart.model import Series
+from tasks.report.chart.model import PlottedSeries
 
 WIDEST: Final = 44.0
 """Points. A lone bar does not fill the chart."""
@@ -28,7 +28,7 @@ class Bar:
     value: float
 
 
-def grouped(series: Sequence[Series], length: float) -> tuple[list[Bar], bool]:
+def grouped(series: Sequence[PlottedSeries], length: float) -> tuple[list[Bar], bool]:
     """Bars of each category side by side, over `length` points; and whether they had to be condensed."""
     count = len(series[0].values)
     pitch = length / count
@@ -47,7 +47,7 @@ def grouped(series: Sequence[Series], length: float) -> tuple[list[Bar], bool]:
     return bars, False
 
 
-def _silhouette(series: Sequence[Series], length: float) -> list[Bar]:
+def _silhouette(series: Sequence[PlottedSeries], length: float) -> list[Bar]:
     """In each column of the chart, the highest and the lowest value of each series; small before large."""
     bars = []
     for left, right, indexes in _columns(len(series[0].values), length):
@@ -60,7 +60,7 @@ def _silhouette(series: Sequence[Series], length: float) -> list[Bar]:
     return bars
 
 
-def stacked(series: Sequence[Series], length: float) -> tuple[list[Bar], bool]:
+def stacked(series: Sequence[PlottedSeries], length: float) -> tuple[list[Bar], bool]:
     """Bars of each category on top of each other, negative ones below zero; and whether they had to be condensed."""
     count = len(series[0].values)
     pitch = length / count
@@ -82,7 +82,7 @@ def stacked(series: Sequence[Series], length: float) -> tuple[list[Bar], bool]:
     return bars, True
 
 
-def _stack(series: Sequence[Series], index: int) -> Iterable[tuple[int, float, float, float]]:
+def _stack(series: Sequence[PlottedSeries], index: int) -> Iterable[tuple[int, float, float, float]]:
     above = below = 0.0
     for place, one in enumerate(series):
         value = one.values[index]
@@ -102,7 +102,7 @@ def _columns(count: int, length: float) -> Iterable[tuple[float, float, Sequence
         yield column * length / columns, (column + 1) * length / columns, list(indexes)
 
 
-def extent(series: Sequence[Series], *, on_top: bool) -> tuple[float, float]:
+def extent(series: Sequence[PlottedSeries], *, on_top: bool) -> tuple[float, float]:
     """The lowest and the highest value that bars reach, side by side or on top of each other; zero is in between."""
     if on_top:
         parts = [part for index in range(len(series[0].values)) for part in _stack(series, index)]

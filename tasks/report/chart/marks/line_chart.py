@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from tasks.report.chart.axes import NARROW, Domain, Frame
-from tasks.report.chart.categories import named
-from tasks.report.chart.labels import CAPITALS, LEADING, LEAST_LABELLED, Lettering, blanks, spread
+from tasks.report.chart.categories import category_axis
+from tasks.report.chart.labels import CAPITALS, LEADING, LEAST_LABELLED, TextMetrics, blanks, spread
 from tasks.report.chart.legend import legend
 from tasks.report.chart.marks.lines import crossed, decimated, runs
-from tasks.report.chart.marks.mark import Area, Dots, Edges, Mark, Point, Stroke, Text
-from tasks.report.chart.model import Model, Series, Value
+from tasks.report.chart.marks.mark import Area, Dots, Edges, Mark, Point, Stroke, TextMark
+from tasks.report.chart.model import ChartModel, PlottedSeries, Value
 from tasks.report.chart.palette import readable
 
 LINE: Final = 1.6
@@ -31,27 +31,27 @@ FEW: Final = 36
 """A lone line of no more points shows its highest, its lowest and its last value unasked."""
 
 
-def line_chart(model: Model, area: Edges, lettering: Lettering) -> list[Mark]:
+def line_chart(model: ChartModel, area: Edges, metrics: TextMetrics) -> list[Mark]:
     """The marks of a line or an area chart."""
     marks: list[Mark] = []
-    beside = _names_beside(model, area, lettering)
+    beside = _names_beside(model, area, metrics)
     if len(model.series) > 1 and not beside:
-        marks, area = legend([(one.name, one.colour) for one in model.series], area, lettering)
+        marks, area = legend([(one.name, one.colour) for one in model.series], area, metrics)
     low, high = _extent(model)
     labelled = _has_labels(model, area)
     head = LEADING if labelled else 0.0
-    frame, names = named(
+    frame, names = category_axis(
         Edges(area.left, area.top + head, area.right - beside, area.bottom),
-        Domain(low, high, model.figures.finest(model.known)),
+        Domain(low, high, model.numbers.finest(model.known)),
         model.names,
         lambda plot: _places(plot, len(model.names)),
-        figures=model.figures,
-        lettering=lettering,
+        numbers=model.numbers,
+        metrics=metrics,
         thin=True,
         beside=beside,
     )
     places = _places(frame.plot, len(model.names))
-    labels = _labels(model, places, frame, area, lettering) if labelled else []
+    labels = _labels(model, places, frame, area, metrics) if labelled else []
     marks += frame.behind
     if model.kind == "line":
         marks += blanks(labels)
@@ -62,11 +62,11 @@ def line_chart(model: Model, area: Edges, lettering: Lettering) -> list[Mark]:
         lines += above
     marks += [*frame.zero, *lines, *frame.around, *names]
     if beside:
-        marks += _ends(model, places, frame, lettering)
+        marks += _ends(model, places, frame, metrics)
     return marks + labels
 
 
-def _extent(model: Model) -> tuple[float, float]:
+def _extent(model: ChartModel) -> tuple[float, float]:
     low, high = min(model.known), max(model.known)
     if model.kind == "area" or 0 <= low <= NEAR_ZERO * high:
         low = min(low, 0.0)
@@ -81,7 +81,7 @@ def _places(plot: Edges, count: int) -> list[float]:
     return [plot.left + index * plot.width / (count - 1) for index in range(count)]
 
 
-def _has_labels(model: Model, area: Edges) -> bool:
+def _has_labels(model: ChartModel, area: Edges) -> bool:
     if area.height < LEAST_LABELLED:
         return False
     if model.labels is None:
@@ -89,7 +89,9 @@ def _has_labels(model: Model, area: Edges) -> bool:
     return model.labels and len(model.known) <= MOST_LABELS
 
 
-def _drawn(one: Series, places: Sequence[float], frame: Frame, model: Model) -> tuple[list[Mark], list[Mark]]:
+def _drawn(
+    one: PlottedSeries, places: Sequence[float], frame: Frame, model: ChartModel
+) -> tuple[list[Mark], list[Mark]]:
     """What of a series lies behind all lines, and what above."""
     width = LINE if len(model.series) <= MANY_LINES else THIN_LINE
     ground = frame.values.at(min(max(0.0, frame.ticks.low), frame.ticks.high))
@@ -112,15 +114,15 @@ def _drawn(one: Series, places: Sequence[float], frame: Frame, model: Model) -> 
     return behind, above
 
 
-def _names_beside(model: Model, area: Edges, lettering: Lettering) -> float:
+def _names_beside(model: ChartModel, area: Edges, metrics: TextMetrics) -> float:
     """The width that the names need at the ends of their lines; 0 if they do not fit there or are not needed."""
     if len(model.series) == 1 or len(model.series) * LEADING > area.height - 2 * LEADING or area.width <= 2 * NARROW:
         return 0.0
-    widest = max(lettering.width(one.name) for one in model.series)
+    widest = max(metrics.width(one.name) for one in model.series)
     return widest + NAME_GAP if 0 < widest <= WIDEST_NAME * area.width else 0.0
 
 
-def _ends(model: Model, places: Sequence[float], frame: Frame, lettering: Lettering) -> list[Mark]:
+def _ends(model: ChartModel, places: Sequence[float], frame: Frame, metrics: TextMetrics) -> list[Mark]:
     ends = []
     for one in model.series:
         last = max((index for index, value in enumerate(one.values) if value is not None), default=None)
@@ -133,26 +135,28 @@ def _ends(model: Model, places: Sequence[float], frame: Frame, lettering: Letter
         left = frame.plot.right + NAME_GAP
         if abs(height - y) > 1 and x == frame.plot.right:
             marks.append(Stroke(((x + NAME_GAP / 4, y), (left - 2, height)), one.colour))
-        text = lettering.line(one.name, left, lettering.middle(height), colour=readable(one.colour))
+        text = metrics.line(one.name, left, metrics.middle(height), colour=readable(one.colour))
         marks.append(text)
     return marks
 
 
-def _labels(model: Model, places: Sequence[float], frame: Frame, area: Edges, lettering: Lettering) -> list[Text]:
+def _labels(
+    model: ChartModel, places: Sequence[float], frame: Frame, area: Edges, metrics: TextMetrics
+) -> list[TextMark]:
     """Values beside their points, above or below; none that would lie on a line or touch another."""
-    write = model.figures.for_marks(model.known, frame.ticks)
+    write = model.numbers.for_marks(model.known, frame.ticks)
     lines = [
         [(places[index], frame.values.at(value)) for index, value in run]
         for one in model.series
         for run in runs(one.values)
     ]
-    texts: list[Text] = []
+    texts: list[TextMark] = []
     for one in model.series:
         for index in _told(one.values, everything=model.labels is True):
             value = one.values[index] or 0.0
             y = frame.values.at(value)
             for baseline in _sides(one.values, index, y):
-                text = lettering.line(
+                text = metrics.line(
                     write(value), places[index], baseline, colour=readable(one.colour), align="center"
                 ).between(frame.plot.left + 1, area.right)
                 box = text.edges

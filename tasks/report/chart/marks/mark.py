@@ -38,7 +38,7 @@ class Edges:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class TextMark:
     """One line of text. x: its left end, whatever it was aligned to; y: its baseline."""
 
     x: float
@@ -54,11 +54,11 @@ class Text:
         """What the line covers, from the top of its capitals to the foot of its descenders."""
         return Edges(self.x, self.y - 0.75 * self.size, self.x + self.width, self.y + 0.22 * self.size)
 
-    def moved(self, right: float, down: float) -> "Text":
+    def moved(self, right: float, down: float) -> "TextMark":
         """The same line elsewhere."""
         return replace(self, x=self.x + right, y=self.y + down)
 
-    def between(self, left: float, right: float) -> "Text":
+    def between(self, left: float, right: float) -> "TextMark":
         """The same line, moved as little as brings it between left and right."""
         return self.moved(max(min(self.x, right - self.width), left) - self.x, 0)
 
@@ -112,4 +112,4 @@ class Dots:
     rim: bool = False
 
 
-Mark = Text | Stroke | Boxes | Area | Wedge | Dots
+Mark = TextMark | Stroke | Boxes | Area | Wedge | Dots

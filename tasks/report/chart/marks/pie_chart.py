@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tasks.report.chart.labels import AIR, LEADING, MIN_LABEL, Lettering, spread
+from tasks.report.chart.labels import AIR, LEADING, MIN_LABEL, TextMetrics, spread
 from tasks.report.chart.legend import SWATCH, SWATCH_GAP
-from tasks.report.chart.marks.mark import Boxes, Edges, Mark, Point, Stroke, Text, Wedge
+from tasks.report.chart.marks.mark import Boxes, Edges, Mark, Point, Stroke, TextMark, Wedge
 from tasks.report.chart.marks.pies import MOST, Slice, slices
-from tasks.report.chart.model import Model
+from tasks.report.chart.model import ChartModel
 from tasks.report.chart.palette import palette
 from tasks.report.chart.ticks import nice_ticks
 from tasks.report.layout.theme import H2, Rgb
@@ -56,16 +56,16 @@ class _Labelled:
         return math.radians((self.slice.start + self.slice.end) / 2)
 
 
-def pie_chart(model: Model, area: Edges, other: str, lettering: Lettering) -> list[Mark]:
+def pie_chart(model: ChartModel, area: Edges, other: str, metrics: TextMetrics) -> list[Mark]:
     """The marks of a pie or a donut. other: what gathered slices are called."""
     radius = min(area.height / 2 - LEADING, area.width / 2 - NAMES_AROUND - LEADER, LARGEST)
     if radius >= SMALLEST:
         centre = ((area.left + area.right) / 2, (area.top + area.bottom) / 2)
-        parts = _parts(model, MOST, other, lettering)
+        parts = _parts(model, MOST, other, metrics)
         pie = Edges(centre[0] - radius, centre[1] - radius, centre[0] + radius, centre[1] + radius)
-        around = _around(parts, pie, area, lettering)
+        around = _around(parts, pie, area, metrics)
         if around is not None:
-            return [*_pie(model, parts, centre, radius, lettering), *around]
+            return [*_pie(model, parts, centre, radius, metrics), *around]
     if area.width <= NARROW and area.height >= NARROW / 2:
         height = min(area.height * 0.5, area.width)
         pie = Edges(area.left, area.top, area.right, area.top + height)
@@ -74,57 +74,59 @@ def pie_chart(model: Model, area: Edges, other: str, lettering: Lettering) -> li
         width = min(area.height, area.width * 0.42, 2 * LARGEST)
         pie = Edges(area.left, area.top, area.left + width, area.bottom)
         room = Edges(pie.right + LIST_GAP, area.top, area.right, area.bottom)
-    parts = _parts(model, min(MOST, int(room.height / LEADING)), other, lettering)
+    parts = _parts(model, min(MOST, int(room.height / LEADING)), other, metrics)
     radius = min(pie.width, pie.height) / 2 - 1
     centre = ((pie.left + pie.right) / 2, (pie.top + pie.bottom) / 2)
-    return [*_pie(model, parts, centre, radius, lettering), *_list(parts, room, lettering)]
+    return [*_pie(model, parts, centre, radius, metrics), *_list(parts, room, metrics)]
 
 
-def _parts(model: Model, most: int, other: str, lettering: Lettering) -> list[_Labelled]:
+def _parts(model: ChartModel, most: int, other: str, metrics: TextMetrics) -> list[_Labelled]:
     found = slices(model.series[0].values, most)
-    theme = lettering.theme
+    theme = metrics.theme
     colours = palette(model.series[0].colour, theme.accent2, len(found))
-    write = model.figures.for_marks([one.value for one in found], nice_ticks(0, max(one.value for one in found), 5))
+    write = model.numbers.for_marks([one.value for one in found], nice_ticks(0, max(one.value for one in found), 5))
     return [
         _Labelled(
             one,
             f"{other} ({one.count})" if one.index is None else model.names[one.index],
             write(one.value),
-            model.figures.share(one.share),
+            model.numbers.share(one.share),
             theme.tint(theme.muted, GATHERED) if one.index is None else colour,
         )
         for one, colour in zip(found, colours, strict=True)
     ]
 
 
-def _pie(model: Model, parts: Sequence[_Labelled], centre: Point, radius: float, lettering: Lettering) -> list[Mark]:
+def _pie(
+    model: ChartModel, parts: Sequence[_Labelled], centre: Point, radius: float, metrics: TextMetrics
+) -> list[Mark]:
     """The slices, and inside a donut their total."""
     hole = HOLE * radius if model.kind == "donut" else 0.0
     marks: list[Mark] = [Wedge(centre, radius, hole, part.slice.start, part.slice.end, part.colour) for part in parts]
     x, y = centre
     if hole:
         total = sum(part.slice.value for part in parts)
-        text = model.figures.brief(total)
+        text = model.numbers.brief(total)
         for size in (H2, LEADING):
-            if lettering.width(text, size, bold=True) <= 1.6 * hole and hole > size:
-                baseline = lettering.middle(y, size)
-                ink = lettering.theme.ink
-                marks.append(lettering.line(text, x, baseline, size=size, colour=ink, bold=True, align="center"))
+            if metrics.width(text, size, bold=True) <= 1.6 * hole and hole > size:
+                baseline = metrics.middle(y, size)
+                ink = metrics.theme.ink
+                marks.append(metrics.line(text, x, baseline, size=size, colour=ink, bold=True, align="center"))
                 break
     return marks
 
 
-def _around(parts: Sequence[_Labelled], pie: Edges, area: Edges, lettering: Lettering) -> list[Mark] | None:
+def _around(parts: Sequence[_Labelled], pie: Edges, area: Edges, metrics: TextMetrics) -> list[Mark] | None:
     """Names around a pie, each beside its slice; None if they do not fit there."""
     for row in (TALL_ROW, LOW_ROW):
-        right, left = (_side(parts, pie, area, row, side, lettering) for side in (1, -1))
+        right, left = (_side(parts, pie, area, row, side, metrics) for side in (1, -1))
         if right is not None and left is not None:
             return right + left
     return None
 
 
 def _side(
-    parts: Sequence[_Labelled], pie: Edges, area: Edges, row: float, side: int, lettering: Lettering
+    parts: Sequence[_Labelled], pie: Edges, area: Edges, row: float, side: int, metrics: TextMetrics
 ) -> list[Mark] | None:
     """The names on the right side of a pie (1) or on its left (-1), in rows of that height."""
     here = [part for part in parts if (math.sin(part.middle) >= 0) == (side == 1)]
@@ -139,11 +141,11 @@ def _side(
         # Names keep to the outside of a circle around the pie: beside it they stand off, over it they move in.
         off = max(abs(height - y) - row / 2, 0)
         out = max(math.sqrt(max(reach * reach - off * off, 0)), LEADER) + 3
-        texts = _written(part, area.right - x - out if side == 1 else x - out - area.left, row, lettering)
+        texts = _written(part, area.right - x - out if side == 1 else x - out - area.left, row, metrics)
         if texts is None or abs(height - want) > MOST_SHIFT:
             return None
         edge = (x + (radius + 2) * math.sin(part.middle), y - (radius + 2) * math.cos(part.middle))
-        marks.append(Stroke((edge, (x + side * (out - 3), height)), lettering.theme.rule, 0.75))
+        marks.append(Stroke((edge, (x + side * (out - 3), height)), metrics.theme.rule, 0.75))
         width = max(text.edges.right for text in texts)
         for text in texts:
             # Two lines on the left end at the pie, two pieces of one line follow each other.
@@ -152,47 +154,47 @@ def _side(
     return marks
 
 
-def _written(part: _Labelled, room: float, row: float, lettering: Lettering) -> list[Text] | None:
+def _written(part: _Labelled, room: float, row: float, metrics: TextMetrics) -> list[TextMark] | None:
     """A slice's name and value around (0, 0), one under the other or in one line; None if there is no room for them."""
     note = f"{part.value} · {part.share}"
-    ink = lettering.theme.ink
+    ink = metrics.theme.ink
     if row == TALL_ROW:
-        name = lettering.fit(part.name, room)
-        if lettering.width(note) > room or len(name) < SHORTENED * len(part.name):
+        name = metrics.fit(part.name, room)
+        if metrics.width(note) > room or len(name) < SHORTENED * len(part.name):
             return None
-        return [lettering.line(name, 0, -1.5, colour=ink), lettering.line(note, 0, LEADING - 2)]
-    base = lettering.middle(0)
-    after = lettering.width(part.name) + AIR
-    if after + lettering.width(note) > room:
+        return [metrics.line(name, 0, -1.5, colour=ink), metrics.line(note, 0, LEADING - 2)]
+    base = metrics.middle(0)
+    after = metrics.width(part.name) + AIR
+    if after + metrics.width(note) > room:
         return None
-    return [lettering.line(part.name, 0, base, colour=ink), lettering.line(note, after, base)]
+    return [metrics.line(part.name, 0, base, colour=ink), metrics.line(note, after, base)]
 
 
-def _list(parts: Sequence[_Labelled], room: Edges, lettering: Lettering) -> list[Mark]:
+def _list(parts: Sequence[_Labelled], room: Edges, metrics: TextMetrics) -> list[Mark]:
     """Colour, name, value and share, a row each."""
     if room.width < MIN_LABEL or room.height < LEADING * len(parts):
         return []
     left, right = room.left + SWATCH + SWATCH_GAP, min(room.right, room.left + LIST_WIDTH)
-    values = max(lettering.width(part.value) for part in parts) + AIR
-    shares = max(lettering.width(part.share) for part in parts) + AIR
+    values = max(metrics.width(part.value) for part in parts) + AIR
+    shares = max(metrics.width(part.share) for part in parts) + AIR
     most = 2 if room.height >= 2 * LEADING * len(parts) else 1
     ways = [taken for taken in (values + shares, shares) if right - left - taken >= 2 * MIN_LABEL]
-    whole = [way for way in ways if all(lettering.holds(part.name, right - left - way, most) for part in parts)]
+    whole = [way for way in ways if all(metrics.holds(part.name, right - left - way, most) for part in parts)]
     taken = (whole or ways[-1:] or [0.0])[0]
-    names = [lettering.lines(part.name, right - left - taken, most) for part in parts]
+    names = [metrics.lines(part.name, right - left - taken, most) for part in parts]
     pitch = min(LIST_ROW + LEADING * (max(map(len, names)) - 1), room.height / len(parts))
     top = (room.top + room.bottom - pitch * len(parts)) / 2
-    ink = lettering.theme.ink
+    ink = metrics.theme.ink
     marks: list[Mark] = []
     for row, (part, lines) in enumerate(zip(parts, names, strict=True)):
         middle = top + (row + 0.5) * pitch
         first = middle - LEADING * (len(lines) - 1) / 2
         swatch = Edges(room.left, first - SWATCH / 2, room.left + SWATCH, first + SWATCH / 2)
         marks.append(Boxes((swatch,), part.colour))
-        baselines = [lettering.middle(first + LEADING * number) for number in range(len(lines))]
-        marks += [lettering.line(line, left, base, colour=ink) for line, base in zip(lines, baselines, strict=True)]
+        baselines = [metrics.middle(first + LEADING * number) for number in range(len(lines))]
+        marks += [metrics.line(line, left, base, colour=ink) for line, base in zip(lines, baselines, strict=True)]
         if taken:
-            marks.append(lettering.line(part.share, right, baselines[0], align="right"))
+            marks.append(metrics.line(part.share, right, baselines[0], align="right"))
         if taken > shares:
-            marks.append(lettering.line(part.value, right - shares, baselines[0], colour=ink, align="right"))
+            marks.append(metrics.line(part.value, right - shares, baselines[0], colour=ink, align="right"))
     return marks

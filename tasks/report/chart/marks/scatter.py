@@ -3,11 +3,11 @@
 from typing import Final
 
 from tasks.report.chart.axes import Domain, crossed
-from tasks.report.chart.labels import LEADING, Lettering
+from tasks.report.chart.labels import LEADING, TextMetrics
 from tasks.report.chart.legend import legend
 from tasks.report.chart.marks.mark import Dots, Edges, Mark, Point
-from tasks.report.chart.model import Model
-from tasks.report.chart.number_format import Figures
+from tasks.report.chart.model import ChartModel
+from tasks.report.chart.number_format import ChartNumberFormat
 
 FEW: Final = 150
 """Up to so many dots they are large."""
@@ -19,22 +19,22 @@ AIR_AROUND: Final = 0.03
 """Of a span that is kept free beyond its outermost dots."""
 
 
-def scatter_chart(model: Model, area: Edges, plain: Figures, lettering: Lettering) -> list[Mark]:
+def scatter_chart(model: ChartModel, area: Edges, plain: ChartNumberFormat, metrics: TextMetrics) -> list[Mark]:
     """The marks of a scatter chart. plain: writes the values across, for which no pattern is asked."""
     marks: list[Mark] = []
     if len(model.series) > 1:
-        marks, area = legend([(one.name, one.colour) for one in model.series], area, lettering)
+        marks, area = legend([(one.name, one.colour) for one in model.series], area, metrics)
     pairs = [
         [(x, value) for x, value in zip(one.x, one.values, strict=True) if value is not None] for one in model.series
     ]
     everywhere = [pair for one in pairs for pair in one]
     across = _domain([x for x, _ in everywhere], plain)
-    up = _domain([y for _, y in everywhere], model.figures)
+    up = _domain([y for _, y in everywhere], model.numbers)
     if model.x_title and area.height > 6 * LEADING:
-        title = lettering.line(lettering.fit(model.x_title, area.width), area.right, area.bottom - 2, align="right")
+        title = metrics.line(metrics.fit(model.x_title, area.width), area.right, area.bottom - 2, align="right")
         marks.append(title)
         area = Edges(area.left, area.top, area.right, area.bottom - LEADING)
-    frame, ground = crossed(area, across, up, (plain, model.figures), lettering)
+    frame, ground = crossed(area, across, up, (plain, model.numbers), metrics)
     radius = LARGE if len(everywhere) <= FEW else SMALL
     dots = [
         Dots(
@@ -45,15 +45,15 @@ def scatter_chart(model: Model, area: Edges, plain: Figures, lettering: Letterin
     return [*marks, *frame.behind, *frame.zero, *dots, *frame.around]
 
 
-def _domain(values: list[float], figures: Figures) -> Domain:
+def _domain(values: list[float], numbers: ChartNumberFormat) -> Domain:
     low, high = min(values), max(values)
     if low == high:
-        return Domain(low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2, figures.finest(values))
+        return Domain(low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2, numbers.finest(values))
     air = AIR_AROUND * (high - low)
     # Air must not carry an axis over zero where no value lies beyond.
     padded_low = max(low - air, 0.0) if low >= 0 else low - air
     padded_high = min(high + air, 0.0) if high <= 0 else high + air
-    return Domain(padded_low, padded_high, figures.finest(values))
+    return Domain(padded_low, padded_high, numbers.finest(values))
 
 
 def _distinct(points: list[Point]) -> list[Point]:

@@ -11,12 +11,12 @@ from tasks.report.data.source import (
     CHUNK_CHARS,
     CHUNK_ROWS,
     MAX_FIELD_CHARS,
-    Chunk,
-    Wanted,
+    RowChunk,
+    WantedColumn,
     check_columns,
     choose,
 )
-from tasks.report.data.text_lines import Lines
+from tasks.report.data.text_lines import TextLines
 from tasks.report.formats.cleaning import clean
 
 _SLICE_ROWS: Final = 20
@@ -36,18 +36,18 @@ class CsvFile:
             )
 
     def headings(self) -> list[str]:
-        return _Reading(self._path, self._delimiter, self._encoding).headings
+        return _CsvReader(self._path, self._delimiter, self._encoding).headings
 
-    def chunks(self, wanted: Sequence[Wanted]) -> Iterator[Chunk]:
-        return _Reading(self._path, self._delimiter, self._encoding).chunks(wanted)
+    def chunks(self, wanted: Sequence[WantedColumn]) -> Iterator[RowChunk]:
+        return _CsvReader(self._path, self._delimiter, self._encoding).chunks(wanted)
 
 
-class _Reading:
+class _CsvReader:
     """One pass over the file."""
 
     def __init__(self, path: str, delimiter: str, encoding: str) -> None:
         csv.field_size_limit(MAX_FIELD_CHARS)
-        self._lines = Lines(path, encoding)
+        self._lines = TextLines(path, encoding)
         self._reader = csv.reader(chain.from_iterable(self._lines.blocks()), delimiter=delimiter, strict=True)
         self._delimiter = delimiter
         first: list[list[str]] = []
@@ -58,7 +58,7 @@ class _Reading:
         self.headings = [clean(name).strip() for name in first[0]]
         check_columns(len(self.headings))
 
-    def chunks(self, wanted: Sequence[Wanted]) -> Iterator[Chunk]:
+    def chunks(self, wanted: Sequence[WantedColumn]) -> Iterator[RowChunk]:
         chosen = choose(self.headings, wanted, self._hint())
         everything = chosen == list(range(len(self.headings)))
         pick = itemgetter(*chosen, chosen[0])  # one more than asked: a single one would come without its tuple
@@ -76,7 +76,7 @@ class _Reading:
             self._check_widths(rows, places)
             columns = list(zip(*(rows if everything else map(pick, rows)), strict=True))[: len(chosen)]
             if rows:
-                yield Chunk(columns, len(rows), places, self._lines.chars - counted, self._lines.share)
+                yield RowChunk(columns, len(rows), places, self._lines.chars - counted, self._lines.share)
                 counted = self._lines.chars
 
     def _take(self, count: int, records: list[list[str]]) -> list[list[str]]:

@@ -6,8 +6,8 @@ from itertools import chain
 from typing import Any, Final, NoReturn
 
 from tasks.refusal import Refusal
-from tasks.report.data.source import CHUNK_CHARS, CHUNK_ROWS, Chunk, Wanted, check_columns, unknown_column
-from tasks.report.data.text_lines import Lines
+from tasks.report.data.source import CHUNK_CHARS, CHUNK_ROWS, RowChunk, WantedColumn, check_columns, unknown_column
+from tasks.report.data.text_lines import TextLines
 from tasks.report.formats.cleaning import clean
 
 Row = Mapping[str, Any]
@@ -37,14 +37,14 @@ class NdjsonFile:
             return _names(rows[0])
         return []
 
-    def chunks(self, wanted: Sequence[Wanted]) -> Iterator[Chunk]:
+    def chunks(self, wanted: Sequence[WantedColumn]) -> Iterator[RowChunk]:
         columns = _Columns(wanted)
         for rows, places, chars, share in self._rows():
             yield columns.chunk(rows, places, chars, share)
         columns.check()
 
     def _rows(self) -> Iterator[tuple[list[Row], Callable[[int], str], int, float]]:
-        lines = Lines(self._path, self._encoding)
+        lines = TextLines(self._path, self._encoding)
         rows: list[Row] = []
         numbers: list[int] = []
         chars = 0
@@ -70,7 +70,7 @@ class InlineRows:
     def headings(self) -> list[str]:
         return _names(self._rows[0]) if self._rows else []
 
-    def chunks(self, wanted: Sequence[Wanted]) -> Iterator[Chunk]:
+    def chunks(self, wanted: Sequence[WantedColumn]) -> Iterator[RowChunk]:
         columns = _Columns(wanted)
         for start in range(0, len(self._rows), CHUNK_ROWS):
             rows = self._rows[start : start + CHUNK_ROWS]
@@ -82,12 +82,12 @@ class InlineRows:
 class _Columns:
     """Turns rows into columns. A field that no row has at all is a misspelt one."""
 
-    def __init__(self, wanted: Sequence[Wanted]) -> None:
+    def __init__(self, wanted: Sequence[WantedColumn]) -> None:
         self._wanted = wanted
         self._unseen = set(wanted)
         self._names: list[str] = []
 
-    def chunk(self, rows: Sequence[Row], place: Callable[[int], str], chars: int, share: float) -> Chunk:
+    def chunk(self, rows: Sequence[Row], place: Callable[[int], str], chars: int, share: float) -> RowChunk:
         self._names = self._names or _names(rows[0])
         if self._unseen:
             self._unseen -= {one for one in self._unseen if any(one.field in row for row in rows)}
@@ -98,12 +98,12 @@ class _Columns:
                 cells = [_text(cell, place, index, where) for index, cell in enumerate(cells)]
             columns.append(cells)
         chars = chars or sum(len(cell) for cells in columns for cell in cells)
-        return Chunk(columns, len(rows), place, chars, share)
+        return RowChunk(columns, len(rows), place, chars, share)
 
     def check(self) -> None:
         if self._names:
             for field, place in self._wanted:
-                if Wanted(field, place) in self._unseen:
+                if WantedColumn(field, place) in self._unseen:
                     raise unknown_column(field, place, self._names)
 
 

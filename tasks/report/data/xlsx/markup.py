@@ -17,7 +17,7 @@ MAX_TEXT_CHARS: Final = 1 << 17
 Start = Callable[[str, dict[str, str]], None]
 
 
-class Text:
+class MarkupText:
     """The text of one cell, which may stand in several elements: only what comes between `open` and `close` counts."""
 
     def __init__(self) -> None:

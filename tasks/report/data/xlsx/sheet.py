@@ -9,7 +9,7 @@ from typing import IO, Final
 
 from tasks.refusal import Refusal
 from tasks.report.data.source import MAX_LINE_CHARS
-from tasks.report.data.xlsx.markup import Text, read_markup
+from tasks.report.data.xlsx.markup import MarkupText, read_markup
 from tasks.report.data.xlsx.strings import SharedStrings, unescape
 
 MAX_ROW: Final = 1_048_576
@@ -33,7 +33,7 @@ class Sheet:
         self._strings = strings
         self._dates = dates
         self._starts_1904 = starts_1904
-        self._text = Text()
+        self._text = MarkupText()
         self._columns: dict[str, int] = {}
         self._rows: list[Row] = []
         self._number = 0

@@ -9,7 +9,7 @@ from typing import Final
 
 from tasks.refusal import Refusal
 from tasks.report.data.xlsx.archive import Archive
-from tasks.report.data.xlsx.markup import Text, read_all
+from tasks.report.data.xlsx.markup import MarkupText, read_all
 
 MAX_TEXTS: Final = 5_000_000
 MAX_BYTES: Final = 400_000_000
@@ -53,7 +53,7 @@ class SharedStrings:
         self._path.unlink()
 
     def _load(self, archive: Archive, name: str) -> None:
-        text = Text()
+        text = MarkupText()
         spoken = False  # how a Japanese text is read aloud stands beside it, and is none of the cell
 
         def start(name: str, _: dict[str, str]) -> None:

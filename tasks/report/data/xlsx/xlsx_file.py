@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 
 from tasks.refusal import Refusal
-from tasks.report.data.source import CHUNK_CHARS, CHUNK_ROWS, Chunk, Wanted, check_columns, choose
+from tasks.report.data.source import CHUNK_CHARS, CHUNK_ROWS, RowChunk, WantedColumn, check_columns, choose
 from tasks.report.data.xlsx.archive import Archive
 from tasks.report.data.xlsx.sheet import Row, Sheet
 from tasks.report.data.xlsx.strings import SharedStrings
@@ -30,7 +30,7 @@ class XlsxFile:
             return _headings(rows[0])
         return []
 
-    def chunks(self, wanted: Sequence[Wanted]) -> Iterator[Chunk]:
+    def chunks(self, wanted: Sequence[WantedColumn]) -> Iterator[RowChunk]:
         chosen: list[int] | None = None
         chunk = _Growing()
         for rows, share in self._rows():
@@ -85,7 +85,7 @@ class _Growing:
     def is_full(self) -> bool:
         return len(self._rows) >= CHUNK_ROWS or self._chars >= CHUNK_CHARS
 
-    def take(self, share: float) -> Chunk:
+    def take(self, share: float) -> RowChunk:
         numbers, rows, chars = self.numbers, self._rows, self._chars
         self.numbers, self._rows, self._chars = [], [], 0
-        return Chunk(list(zip(*rows, strict=True)), len(rows), lambda row: f"Row {numbers[row]:,}", chars, share)
+        return RowChunk(list(zip(*rows, strict=True)), len(rows), lambda row: f"Row {numbers[row]:,}", chars, share)

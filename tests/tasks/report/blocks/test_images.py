@@ -17,7 +17,7 @@ from tests.support.pictures import (
     scene,
     webp_header,
 )
-from tests.support.report.rendering import KEY, LOREM, Printed, print_report, text
+from tests.support.report.rendering import KEY, LOREM, RenderedReport, render_report, text
 
 BARE = {"header": None, "footer": None}
 SOURCE = {"upload": KEY}
@@ -27,14 +27,14 @@ def image(**said: Any) -> dict[str, Any]:
     return {"type": "image", "source": SOURCE, **said}
 
 
-def printed_with(folder: Path, data: bytes, *blocks: dict[str, Any], **said: Any) -> Printed:
+def printed_with(folder: Path, data: bytes, *blocks: dict[str, Any], **said: Any) -> RenderedReport:
     """A report of image blocks whose picture has these bytes."""
     path = folder / "upload"
     path.write_bytes(data)
-    return print_report(folder, blocks or [image()], images={KEY: path}, document=said.pop("document", BARE), **said)
+    return render_report(folder, blocks or [image()], images={KEY: path}, document=said.pop("document", BARE), **said)
 
 
-def drawn(printed: Printed, page: int = 0) -> list[Any]:
+def drawn(printed: RenderedReport, page: int = 0) -> list[Any]:
     """The pictures in the file that a page uses."""
     with printed.open() as pdf:
         return [
@@ -49,7 +49,7 @@ def drawn(printed: Printed, page: int = 0) -> list[Any]:
         ]
 
 
-def colours(printed: Printed, width: float, height: float) -> list[tuple[int, ...]]:
+def colours(printed: RenderedReport, width: float, height: float) -> list[tuple[int, ...]]:
     """What is seen in the four quarters of a picture in the page's top left corner."""
     page = printed.picture()
     places = [(54 + width * x, 64 + height * y) for y in (0.25, 0.75) for x in (0.25, 0.75)]
@@ -167,7 +167,7 @@ def test_a_contact_sheet_holds_every_picture_and_caption(tmp_path: Path) -> None
         files[f"{number:032x}"] = path
     images = [{"source": {"upload": key}, "caption": f"Nr. {int(key, 16)} " + "of many " * 20} for key in files]
     sheet = {"type": "contact_sheet", "columns": 4, "images": images}
-    printed = print_report(tmp_path, [sheet], images=files, document=BARE)
+    printed = render_report(tmp_path, [sheet], images=files, document=BARE)
     assert printed.answer["pages"] == 2
     assert sum(len(drawn(printed, page)) for page in range(2)) == 30
     assert re.findall(r"Nr\. (\d+) ", printed.text()) == [str(number) for number in range(30)]

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.report.rendering import print_report
+from tests.support.report.rendering import render_report
 
 BARE = {"header": None, "footer": None}
 
@@ -14,7 +14,7 @@ def kpis(*items: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_card_tells_label_value_and_change(tmp_path: Path) -> None:
     card = {"label": "Revenue", "value": "€ 4,218,300", "change": "+12.4 %", "trend": "up", "good": True}
-    printed = print_report(tmp_path, [kpis(card)], document=BARE)
+    printed = render_report(tmp_path, [kpis(card)], document=BARE)
     assert printed.text().split("\n") == ["Revenue", "€ 4,218,300", "+12.4 %"]
 
 
@@ -24,14 +24,14 @@ def test_good_news_is_green_and_bad_news_red(
     tmp_path: Path, good: bool | None, colour: tuple[int, int, int], trend: str | None
 ) -> None:
     card = {"label": "", "value": "", "change": "██", "trend": trend, "good": good}
-    picture = print_report(tmp_path, [kpis(card)], document=BARE).picture(scale=4)
+    picture = render_report(tmp_path, [kpis(card)], document=BARE).picture(scale=4)
     assert any(pixel == pytest.approx(colour, abs=2) for _, pixel in picture.getcolors(1 << 20) or ())
 
 
 @pytest.mark.parametrize("count", range(1, 13))
 def test_any_number_of_cards_is_printed_in_rows(tmp_path: Path, count: int) -> None:
     cards = [{"label": f"Label {number}", "value": f"{number},000"} for number in range(count)]
-    printed = print_report(tmp_path, [kpis(*cards)], document=BARE)
+    printed = render_report(tmp_path, [kpis(*cards)], document=BARE)
     assert all(f"Label {number}" in printed.text() for number in range(count))
     assert all(f"{number},000" in printed.text() for number in range(count))
 
@@ -44,6 +44,6 @@ def test_values_too_long_for_their_card_become_smaller_then_end_in_an_ellipsis(t
         "margins": {"top": 18, "bottom": 18, "left": 18, "right": 18},
     }
     card = {"label": "L" * 100, "value": "9" * 60, "change": "C" * 60, "trend": "up"}
-    printed = print_report(tmp_path, [kpis(card, card)], document={**BARE, "page": page})
+    printed = render_report(tmp_path, [kpis(card, card)], document={**BARE, "page": page})
     assert printed.answer["pages"] >= 1
     assert ("9" * 60 in printed.text()) == (width == 2000)

@@ -6,7 +6,7 @@ import pypdfium2
 import pytest
 from PIL import Image, ImageChops
 
-from tasks.report.chart.marks.mark import Boxes, Dots, Text, Wedge
+from tasks.report.chart.marks.mark import Boxes, Dots, TextMark, Wedge
 from tasks.report.layout.theme import WHITE, Rgb, rgb
 from tests.support.report.charts import MONTHS, WIDTH, block, marks_of, pdf_of, picture_of, wave
 
@@ -77,7 +77,7 @@ def test_all_text_can_be_read_out_and_stands_where_it_was_measured(path: str) ->
     document = pypdfium2.PdfDocument(path)
     page = document[0].get_textpage()
     for mark in marks:
-        if isinstance(mark, Text):
+        if isinstance(mark, TextMark):
             assert mark.text in text
             found = page.search(mark.text, match_case=True).get_next()
             assert found is not None

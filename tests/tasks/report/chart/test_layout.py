@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tasks.report.chart.marks.mark import Area, Boxes, Dots, Mark, Point, Stroke, Text, Wedge
+from tasks.report.chart.marks.mark import Area, Boxes, Dots, Mark, Point, Stroke, TextMark, Wedge
 from tasks.report.layout.theme import WHITE
 from tests.support.report.charts import LONG, MONTHS, WIDTH, block, marks_of, wave
 
@@ -62,7 +62,7 @@ def _cases() -> list[Any]:
 
 def points_of(mark: Mark) -> list[Point]:
     match mark:
-        case Text():
+        case TextMark():
             return [(mark.edges.left, mark.edges.top), (mark.edges.right, mark.edges.bottom)]
         case Stroke() | Area():
             return list(mark.points)
@@ -81,7 +81,7 @@ def check(marks: list[Mark], width: float, height: float) -> None:
         for x, y in points_of(mark):
             assert -1 <= x <= width + 1, (width, height, mark)
             assert -1 <= y <= height + 1, (width, height, mark)
-    texts = [mark for mark in marks if isinstance(mark, Text) and mark.text]
+    texts = [mark for mark in marks if isinstance(mark, TextMark) and mark.text]
     for number, text in enumerate(texts):
         for other in texts[:number]:
             assert not text.edges.meets(other.edges, -0.6), (width, height, text, other)
@@ -113,12 +113,14 @@ def test_it_is_so_in_any_language(lang: str) -> None:
 @pytest.mark.parametrize("values", [[], [None, None]])
 def test_a_chart_without_data_says_so_calmly(kind: str, values: list[None]) -> None:
     chart = block(kind, [(1, value) for value in values] if kind == "scatter" else values, title="Nothing yet")
-    assert [mark.text for mark in marks_of(chart) if isinstance(mark, Text)] == ["Nothing yet", "No data"]
+    assert [mark.text for mark in marks_of(chart) if isinstance(mark, TextMark)] == ["Nothing yet", "No data"]
 
 
 def test_a_pie_of_zeros_is_no_data_and_bars_of_zero_are() -> None:
     def texts(kind: str, lang: str = "de") -> list[str]:
-        return [mark.text for mark in marks_of(block(kind, [0, 0], ["A", "B"]), lang=lang) if isinstance(mark, Text)]
+        return [
+            mark.text for mark in marks_of(block(kind, [0, 0], ["A", "B"]), lang=lang) if isinstance(mark, TextMark)
+        ]
 
     assert texts("pie") == ["Keine Daten"]
     assert texts("donut", "zh-TW") == ["無資料"]

@@ -3,15 +3,15 @@
 import pytest
 
 from tasks.refusal import Refusal
-from tasks.report.chart.number_format import Figures
+from tasks.report.chart.number_format import ChartNumberFormat
 from tasks.report.chart.ticks import nice_ticks
 from tasks.report.formats.locales import find_locale
 
 
 def ticks_of(lang: str, high: float, pattern: str | None = None, *, short: bool = False) -> list[str]:
-    figures = Figures(find_locale(lang), pattern)
-    ticks = nice_ticks(0, high, 5, figures.finest([high]))
-    return [figures.for_ticks(ticks, short=short)(value) for value in ticks.values]
+    numbers = ChartNumberFormat(find_locale(lang), pattern)
+    ticks = nice_ticks(0, high, 5, numbers.finest([high]))
+    return [numbers.for_ticks(ticks, short=short)(value) for value in ticks.values]
 
 
 @pytest.mark.parametrize(
@@ -43,10 +43,10 @@ def test_a_pattern_is_followed_to_its_last_digit() -> None:
 
 def test_a_pattern_of_many_digits_and_a_narrow_range_are_no_trouble() -> None:
     assert len(ticks_of("en", 1e15, "0." + "0" * 58)) == 5
-    figures = Figures(find_locale("en"))
+    numbers = ChartNumberFormat(find_locale("en"))
     ticks = nice_ticks(1, 1.000_001, 4)
-    assert figures.for_ticks(ticks)(ticks.values[1]) == "1.0000005"
-    assert figures.for_marks([1.000_000_25], ticks)(1.000_000_25) == "1.00000025"
+    assert numbers.for_ticks(ticks)(ticks.values[1]) == "1.0000005"
+    assert numbers.for_marks([1.000_000_25], ticks)(1.000_000_25) == "1.00000025"
 
 
 def test_a_pattern_too_wide_for_the_axis_keeps_what_stands_around_its_digits() -> None:
@@ -55,37 +55,37 @@ def test_a_pattern_too_wide_for_the_axis_keeps_what_stands_around_its_digits() -
 
 
 def test_marks_are_one_digit_finer_than_the_axis_and_no_finer_than_the_data() -> None:
-    figures = Figures(find_locale("en"))
+    numbers = ChartNumberFormat(find_locale("en"))
     ticks = nice_ticks(0, 97.25, 5)
-    assert [figures.for_marks([97.25, 3], ticks)(value) for value in (97.25, 3)] == ["97.2", "3.0"]
-    assert figures.for_marks([97, 3], ticks)(97) == "97"
-    assert figures.for_marks([97.25], ticks, 0)(97.25) == "97"
-    assert figures.for_marks([1_234_567], nice_ticks(0, 1_234_567, 5))(1_234_567) == "1.23M"
+    assert [numbers.for_marks([97.25, 3], ticks)(value) for value in (97.25, 3)] == ["97.2", "3.0"]
+    assert numbers.for_marks([97, 3], ticks)(97) == "97"
+    assert numbers.for_marks([97.25], ticks, 0)(97.25) == "97"
+    assert numbers.for_marks([1_234_567], nice_ticks(0, 1_234_567, 5))(1_234_567) == "1.23M"
 
 
 def test_what_rounds_to_nothing_has_no_sign() -> None:
-    assert Figures(find_locale("en")).for_marks([-0.004, 1], nice_ticks(0, 1, 3))(-0.0004) == "0"
+    assert ChartNumberFormat(find_locale("en")).for_marks([-0.004, 1], nice_ticks(0, 1, 3))(-0.0004) == "0"
 
 
 def test_a_negative_number_has_its_sign_before_its_currency() -> None:
-    figures = Figures(find_locale("en"), "¤#,##0")
+    numbers = ChartNumberFormat(find_locale("en"), "¤#,##0")
     ticks = nice_ticks(-4e6, 0, 5)
-    assert figures.for_ticks(ticks, short=True)(-4e6) == "-€4M"
+    assert numbers.for_ticks(ticks, short=True)(-4e6) == "-€4M"
 
 
 @pytest.mark.parametrize(("part", "text"), [(0.345, "34%"), (0.001, "<1%"), (1, "100%"), (0, "0%")])
 def test_a_share_is_a_whole_percentage(part: float, text: str) -> None:
-    assert Figures(find_locale("en")).share(part) == text
+    assert ChartNumberFormat(find_locale("en")).share(part) == text
 
 
 @pytest.mark.parametrize(
     ("value", "pattern", "text"), [(6_880_000, "¤#,##0", "€6.9M"), (1159, None, "1,159"), (0.25, "0%", "25%")]
 )
 def test_a_total_is_brief(value: float, pattern: str | None, text: str) -> None:
-    assert Figures(find_locale("en"), pattern).brief(value) == text
+    assert ChartNumberFormat(find_locale("en"), pattern).brief(value) == text
 
 
 def test_a_pattern_that_cannot_be_is_refused() -> None:
     with pytest.raises(Refusal) as refused:
-        Figures(find_locale("en"), "0\n")
+        ChartNumberFormat(find_locale("en"), "0\n")
     assert (refused.value.code, refused.value.field) == ("invalid_format", "format")

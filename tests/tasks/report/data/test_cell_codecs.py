@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tasks.refusal import Refusal
-from tasks.report.data.cell_codecs import Cells, cells_of
+from tasks.report.data.cell_codecs import CellCodec, codec_of
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 
 
-def column(kind: str) -> Cells:
-    return cells_of({"field": "value", "type": kind}, "columns.3", TOKYO, 100)
+def column(kind: str) -> CellCodec:
+    return codec_of({"field": "value", "type": kind}, "columns.3", TOKYO, 100)
 
 
 def read(kind: str, *texts: str) -> list[Any]:
@@ -140,7 +140,7 @@ def test_values_survive_the_spool(kind: str, texts: list[str]) -> None:
 def test_values_are_put_into_their_order(kind: str, texts: list[str]) -> None:
     cells = column(kind)
     values, _ = cells.read(texts, str)
-    keys = cells.order(values)
+    keys = cells.sort_keys(values)
     assert sorted(keys) == keys
     assert len(set(keys)) == len(keys)
-    assert cells.order(cells.read([""], str)[0]) == [None]
+    assert cells.sort_keys(cells.read([""], str)[0]) == [None]

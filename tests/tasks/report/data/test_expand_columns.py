@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tasks.refusal import Refusal
-from tasks.report.data.expand_columns import MAX_COLUMNS, PLAIN, spell_out
+from tasks.report.data.expand_columns import MAX_COLUMNS, PLAIN, expand_columns
 from tasks.report.spec import table as spec
 from tasks.report.spec.table import Column
 
@@ -19,7 +19,7 @@ def columns_of(folder: Path, headings: str, *said: dict[str, Any]) -> tuple[list
     path.write_text(f"{headings}\n1,2,3\n")
     columns = [Column(**one).model_dump(mode="json") for one in said]
     table: dict[str, Any] = {"type": "table", "dataset": "d", "columns": columns, "every_column": True}
-    spell_out(table, {"d": {**DATASET, "path": str(path)}}, str(folder), lambda code, _: codes.append(code))
+    expand_columns(table, {"d": {**DATASET, "path": str(path)}}, str(folder), lambda code, _: codes.append(code))
     assert table["every_column"] is False
     return table["columns"], codes
 
@@ -42,7 +42,7 @@ def test_columns_come_in_the_datasets_order_and_those_that_are_named_as_they_say
 
 def test_a_table_that_names_its_columns_is_left_alone(tmp_path: Path) -> None:
     table = {"type": "table", "dataset": "nowhere", "columns": [{"field": "a"}], "every_column": False}
-    spell_out(table, {}, str(tmp_path), lambda *_: None)
+    expand_columns(table, {}, str(tmp_path), lambda *_: None)
     assert table["columns"] == [{"field": "a"}]
 
 

@@ -13,9 +13,9 @@ def written(path: Path, lines: list[str], lang: str = "ja") -> Path:
     face = faces(lang, lambda _: None).regular
     with Pdf(str(path), lang) as pdf:
         for start in range(0, len(lines), 50):
-            pen = pdf.begin_page(3000, 1000)
+            canvas = pdf.begin_page(3000, 1000)
             for number, line in enumerate(lines[start : start + 50]):
-                pen.text(10, 20 + 18 * number, line, face, 10)
+                canvas.text(10, 20 + 18 * number, line, face, 10)
             pdf.end_page()
         pdf.finish({})
     return path
@@ -58,8 +58,8 @@ def test_documents_made_at_the_same_time_do_not_mix(tmp_path: Path) -> None:
     face = faces("ja", lambda _: None).regular
     with Pdf(str(tmp_path / "a.pdf"), "ja") as first, Pdf(str(tmp_path / "b.pdf"), "ja") as second:
         for pdf, text in ((first, "請求書"), (second, "納品書"), (first, "合計"), (second, "小計")):
-            pen = pdf.begin_page(300, 100)
-            pen.text(10, 20, text, face, 10)
+            canvas = pdf.begin_page(300, 100)
+            canvas.text(10, 20, text, face, 10)
             pdf.end_page()
         first.finish({})
         second.finish({})

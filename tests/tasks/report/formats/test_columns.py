@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from tasks.refusal import Refusal
-from tasks.report.formats.columns import ColumnPlan, plan_column, tongue_of
+from tasks.report.formats.columns import ColumnPlan, locale_of, plan_column
 from tests.support.report.tables import document, table
 
 
 def plan(lang: str = "en", **said: Any) -> ColumnPlan:
     (column,) = table([{"field": "value", **said}])["columns"]
-    return plan_column(column, "columns.0", tongue_of(document(lang=lang, timezone="Europe/Berlin", currency="CHF")))
+    return plan_column(column, "columns.0", locale_of(document(lang=lang, timezone="Europe/Berlin", currency="CHF")))
 
 
 @pytest.mark.parametrize("kind", ["integer", "decimal", "money", "percent", "date", "datetime"])
@@ -45,7 +45,7 @@ def test_every_type_is_written_in_the_documents_language() -> None:
     assert plan("de", type="date").write([None, date(2026, 1, 2)]) == ["", "02.01.2026"]
     assert plan("de", type="boolean").write([True, None, False]) == ["Ja", "", "Nein"]
     assert plan("de").write(["as it is", ""]) == ["as it is", ""]
-    moment = datetime(2026, 7, 1, 15, 30, tzinfo=tongue_of(document(timezone="Asia/Tokyo")).zone)
+    moment = datetime(2026, 7, 1, 15, 30, tzinfo=locale_of(document(timezone="Asia/Tokyo")).zone)
     assert plan("ja", type="datetime", format="short").write([moment]) == ["2026/07/01 15:30"]
 
 
@@ -64,5 +64,5 @@ def test_a_count_and_an_average_of_integers_have_formats_of_their_own() -> None:
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "../../etc/passwd", "/etc/passwd", "Europe", "x" * 60, "", "\0"])
 def test_what_is_no_time_zone_is_refused(zone: str) -> None:
     with pytest.raises(Refusal) as caught:
-        tongue_of(document(timezone=zone))
+        locale_of(document(timezone=zone))
     assert (caught.value.code, caught.value.field) == ("unknown_timezone", "document.timezone")

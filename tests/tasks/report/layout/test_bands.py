@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from PIL import ImageStat
 
-from tests.support.report.rendering import LOREM, print_report, text
+from tests.support.report.rendering import LOREM, render_report, text
 
 PAGES = [text(LOREM * 100), text(LOREM * 100)]
 
@@ -13,7 +13,7 @@ def test_placeholders_are_filled_in_on_every_page(tmp_path: Path) -> None:
         "header": {"left": "{title}", "right": "{date}"},
         "footer": {"left": "{unknown} {page", "center": "a", "right": "Page {page} of {pages}"},
     }
-    printed = print_report(tmp_path, PAGES, document={"title": "Ledger – 台帳", **bands})
+    printed = render_report(tmp_path, PAGES, document={"title": "Ledger – 台帳", **bands})
     pages = printed.texts()
     assert len(pages) == printed.answer["pages"] >= 3
     for number, page in enumerate(pages, start=1):
@@ -34,18 +34,18 @@ def test_placeholders_are_filled_in_on_every_page(tmp_path: Path) -> None:
 def test_the_date_is_that_of_the_documents_zone_in_its_language(
     tmp_path: Path, lang: str, timezone: str, date: str
 ) -> None:
-    printed = print_report(tmp_path, [text("x")], document={"lang": lang, "timezone": timezone})
+    printed = render_report(tmp_path, [text("x")], document={"lang": lang, "timezone": timezone})
     assert date in printed.text()
 
 
 def test_without_bands_nothing_is_printed_into_the_margins(tmp_path: Path) -> None:
-    printed = print_report(tmp_path, [text("alone")], document={"header": None, "footer": {}})
+    printed = render_report(tmp_path, [text("alone")], document={"header": None, "footer": {}})
     assert printed.text() == "alone"
 
 
 def test_a_band_without_room_is_left_out_and_told_of(tmp_path: Path) -> None:
     margins = {"top": 10, "bottom": 12, "left": 20, "right": 20}
-    printed = print_report(tmp_path, [text("alone")], document={"page": {"margins": margins}})
+    printed = render_report(tmp_path, [text("alone")], document={"page": {"margins": margins}})
     assert printed.text() == "alone"
     assert printed.warnings == [("no_room", ""), ("no_room", "")]
 
@@ -54,7 +54,7 @@ def test_a_band_without_room_is_left_out_and_told_of(tmp_path: Path) -> None:
 def test_a_band_stays_between_the_pages_edge_and_the_content(tmp_path: Path, margin: int) -> None:
     margins = {"top": margin, "bottom": margin, "left": 20, "right": 20}
     header = {"left": "Ägyptjq", "center": "middle", "right": "right"}
-    printed = print_report(
+    printed = render_report(
         tmp_path, [text("█")], document={"page": {"margins": margins}, "header": header, "footer": header}
     )
     picture = printed.picture(scale=4).convert("L").point(lambda value: 255 if value < 250 else 0)
@@ -69,15 +69,15 @@ def test_a_band_stays_between_the_pages_edge_and_the_content(tmp_path: Path, mar
 def test_texts_that_are_too_long_share_the_line_and_end_in_an_ellipsis(tmp_path: Path) -> None:
     long = "A title that goes on and on " * 6
     for header in ({"left": long, "right": long}, {"left": long, "center": long, "right": long}, {"left": long}):
-        printed = print_report(tmp_path, [text("x")], document={"header": header, "footer": None})
+        printed = render_report(tmp_path, [text("x")], document={"header": header, "footer": None})
         [line] = printed.text().split("\n")[1:] or printed.text().split("\n")
         assert line.count("…") == len(header)
 
 
 def test_a_watermark_is_on_every_page_over_everything_but_faint(tmp_path: Path) -> None:
-    plain = print_report(tmp_path, PAGES, document={"cover": {}})
+    plain = render_report(tmp_path, PAGES, document={"cover": {}})
     before = ImageStat.Stat(plain.picture(1).convert("L")).mean[0]
-    printed = print_report(tmp_path, PAGES, document={"watermark": "DRAFT 下書き", "cover": {}})
+    printed = render_report(tmp_path, PAGES, document={"watermark": "DRAFT 下書き", "cover": {}})
     assert all("DRAFT 下書き" in page for page in printed.texts())
     after = ImageStat.Stat(printed.picture(1).convert("L")).mean[0]
     assert 0 < before - after < 12

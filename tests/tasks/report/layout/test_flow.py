@@ -2,13 +2,13 @@ import pytest
 
 from tasks.refusal import Refusal
 from tasks.report.fonts.face import faces
-from tasks.report.layout.column_flow import Column
+from tasks.report.layout.column_flow import ColumnFlow
 from tasks.report.layout.flow import Draw, Flow, Geometry
-from tasks.report.layout.theme import Theme
-from tasks.report.pdf.canvas import Pen
+from tasks.report.layout.theme import ReportTheme
+from tasks.report.pdf.canvas import Canvas
 
 PAPER = Geometry(200, 140, 20, 10, 20, 10)  # 180 × 100 points of content
-THEME = Theme(
+THEME = ReportTheme(
     {"accent": "#1f5fa8", "accent2": "#d9822b", "density": "comfortable"}, faces("en", lambda _: pytest.fail("missing"))
 )
 
@@ -29,7 +29,7 @@ def flow(warned: Warned) -> Flow:
 
 
 def box(name: str) -> Draw:
-    def draw(pen: Pen, x: float, y: float) -> None:
+    def draw(canvas: Canvas, x: float, y: float) -> None:
         raise AssertionError(name)
 
     draw.__name__ = name
@@ -145,7 +145,7 @@ def test_more_pages_than_the_limit_are_refused(flow: Flow) -> None:
 
 
 def test_a_column_grows_and_never_breaks(flow: Flow, warned: Warned) -> None:
-    column = Column(flow, 80)
+    column = ColumnFlow(flow, 80)
     column.outline("Heading", 2)
     column.place(20, box("heading"), keep_with_next=True)
     column.place(500, box("text"), space_before=10)

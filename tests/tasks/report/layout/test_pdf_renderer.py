@@ -7,7 +7,7 @@ import pypdfium2
 import pytest
 from PIL import Image, ImageStat
 
-from tests.support.report.rendering import A4, LOREM, NOW, Printed, heading, job, print_report, text
+from tests.support.report.rendering import A4, LOREM, NOW, RenderedReport, heading, job, render_report, text
 
 CHAPTERS = [
     part
@@ -26,7 +26,7 @@ CHAPTERS = [
 
 
 def test_the_contents_give_the_page_that_each_heading_is_on(tmp_path: Path) -> None:
-    printed = print_report(tmp_path, CHAPTERS, document={"toc": {"title": "Inhalt", "depth": 3}, "cover": {}})
+    printed = render_report(tmp_path, CHAPTERS, document={"toc": {"title": "Inhalt", "depth": 3}, "cover": {}})
     pages = printed.texts()
     contents = pages[1].split("\n")
     assert "Inhalt" in contents
@@ -40,14 +40,14 @@ def test_the_contents_give_the_page_that_each_heading_is_on(tmp_path: Path) -> N
 
 
 def test_the_contents_lead_where_they_say(tmp_path: Path) -> None:
-    printed = print_report(tmp_path, CHAPTERS, document={"toc": {"depth": 1}})
+    printed = render_report(tmp_path, CHAPTERS, document={"toc": {"depth": 1}})
     numbers = [int(line.rpartition(" ")[2]) for line in printed.texts()[0].split("\n") if line.startswith("Chapter")]
     assert printed.links(0) == [f"page {number - 1}" for number in numbers]
 
 
 def test_contents_of_many_pages_count_themselves(tmp_path: Path) -> None:
     blocks = [heading(f"Heading {number}", 1 + number % 3) for number in range(300)]
-    printed = print_report(tmp_path, blocks, document={"toc": {"depth": 3}})
+    printed = render_report(tmp_path, blocks, document={"toc": {"depth": 3}})
     pages = printed.texts()
     lines = [line for page in pages for line in page.split("\n") if line.startswith("Heading") and "." in line]
     assert len(lines) == 300
@@ -59,7 +59,7 @@ def test_bookmarks_are_the_headings_and_levels_never_jump(tmp_path: Path) -> Non
     levels = [3, 1, 3, 3, 2, 1, 4]
     blocks = [heading(f"H{number}", level) for number, level in enumerate(levels)]
     blocks.insert(4, {"type": "page_break"})
-    printed = print_report(tmp_path, blocks, document={"cover": {}})
+    printed = render_report(tmp_path, blocks, document={"cover": {}})
     assert printed.bookmarks() == [
         (0, "H0", 1),
         (0, "H1", 1),
@@ -78,12 +78,12 @@ def test_bookmarks_with_the_same_text_lead_to_their_own_pages(tmp_path: Path) ->
         {"type": "page_break"},
         heading("概要 (1)"),
     ]
-    assert print_report(tmp_path, blocks).bookmarks() == [(0, "概要 (1)", page) for page in range(3)]
+    assert render_report(tmp_path, blocks).bookmarks() == [(0, "概要 (1)", page) for page in range(3)]
 
 
 def test_the_cover_holds_title_subtitle_author_and_date_and_no_band(tmp_path: Path) -> None:
     cover = {"subtitle": "All of it", "author": "山田 太郎"}
-    printed = print_report(tmp_path, [text("x")], document={"title": "Annual report", "cover": cover})
+    printed = render_report(tmp_path, [text("x")], document={"title": "Annual report", "cover": cover})
     assert sorted(printed.texts()[0].split("\n")) == ["All of it", "Annual report", "November 20, 2026", "山田 太郎"]
     assert "2 / 2" in printed.texts()[1]
 
@@ -97,7 +97,7 @@ def test_a_cover_fits_on_paper_of_any_size(tmp_path: Path, size: Any) -> None:
         "toc": {},
         "watermark": "DRAFT",
     }
-    printed = print_report(tmp_path, [heading("Heading"), text("text")], document=document)
+    printed = render_report(tmp_path, [heading("Heading"), text("text")], document=document)
     with pypdfium2.PdfDocument(printed.path) as pdf:
         assert sorted(pdf[0].get_size()) == pytest.approx(sorted([841.89, 1190.55] if size == "A3" else size), abs=0.01)
     assert "text" in printed.texts()[-1]
@@ -111,7 +111,7 @@ def test_metadata_is_that_of_the_document(tmp_path: Path) -> None:
         "keywords": ["eins", "二"],
         "lang": "de_CH",
     }
-    printed = print_report(tmp_path, [text("x")], document=document)
+    printed = render_report(tmp_path, [text("x")], document=document)
     with pypdfium2.PdfDocument(printed.path) as pdf:
         assert pdf.get_metadata_dict(skip_empty=True) == {
             "Title": "Größe (α) 台帳",
@@ -130,7 +130,7 @@ def test_metadata_is_that_of_the_document(tmp_path: Path) -> None:
 def made(folder: Path, now: str = NOW, **document: Any) -> bytes:
     blocks = [heading("見出し"), text(LOREM), text([{"text": "Link", "link": "https://example.com"}])]
     wanted = job(blocks, document={"toc": {}, "cover": {}, "watermark": "x", **document})
-    return Printed(folder, {**wanted, "now": now}).path.read_bytes()
+    return RenderedReport(folder, {**wanted, "now": now}).path.read_bytes()
 
 
 def test_a_reproducible_report_has_the_same_bytes_whenever_it_is_made(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_the_id_tells_one_content_from_another(tmp_path: Path) -> None:
 
 def test_the_file_is_sound_and_every_font_in_it_is_embedded(tmp_path: Path) -> None:
     blocks = [*CHAPTERS, text([{"text": "日本語 code ≤", "code": True}, {"text": "italic", "italic": True}])]
-    printed = print_report(tmp_path, blocks, document={"toc": {}})
+    printed = render_report(tmp_path, blocks, document={"toc": {}})
     with printed.open() as pdf:
         assert pdf.check_pdf_syntax() == []
         fonts = [font for page in pdf.pages for font in page.Resources.Font.values()]
@@ -169,7 +169,7 @@ def test_a_document_of_thousands_of_pages_has_a_tree_of_pages(tmp_path: Path) ->
         "orientation": "landscape",
         "margins": {"top": 18, "bottom": 18, "left": 18, "right": 18},
     }
-    printed = print_report(
+    printed = render_report(
         tmp_path,
         [text("\n".join(f"line {number}" for number in range(start, start + 1_500))) for start in (0, 1_500)],
         document={"page": page},
@@ -185,7 +185,7 @@ def test_a_document_of_thousands_of_pages_has_a_tree_of_pages(tmp_path: Path) ->
 
 
 def test_a_password_opens_the_file_and_nothing_else_does(tmp_path: Path) -> None:
-    printed = print_report(tmp_path, [text("secret")], document={"password": "pässwörd 鍵", "title": "Hidden title"})
+    printed = render_report(tmp_path, [text("secret")], document={"password": "pässwörd 鍵", "title": "Hidden title"})
     data = printed.path.read_bytes()
     assert b"Hidden title" not in data
     with pytest.raises(pypdfium2.PdfiumError):
@@ -197,7 +197,7 @@ def test_a_password_opens_the_file_and_nothing_else_does(tmp_path: Path) -> None
 
 
 def test_the_preview_is_the_first_page(tmp_path: Path) -> None:
-    printed = print_report(tmp_path, [text("x")], preview=True, document={"password": "locked"})
+    printed = render_report(tmp_path, [text("x")], preview=True, document={"password": "locked"})
     described = {file["name"]: file for file in printed.answer["files"]}
     assert described["preview.png"]["type"] == "image/png"
     with Image.open(tmp_path / "preview.png") as picture:
@@ -207,13 +207,13 @@ def test_the_preview_is_the_first_page(tmp_path: Path) -> None:
 
 def test_the_preview_of_a_huge_page_is_small(tmp_path: Path) -> None:
     page = {"size": [14_400, 14_400]}
-    print_report(tmp_path, [text("x")], preview=True, formats=["pdf"], document={"page": page})
+    render_report(tmp_path, [text("x")], preview=True, formats=["pdf"], document={"page": page})
     with Image.open(tmp_path / "preview.png") as picture:
         assert max(picture.size) <= 1_600
 
 
 def test_the_answer_describes_the_files(tmp_path: Path) -> None:
-    printed = print_report(tmp_path, [text("x")])
+    printed = render_report(tmp_path, [text("x")])
     assert printed.answer == {
         "files": [
             {

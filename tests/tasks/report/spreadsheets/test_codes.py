@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from tasks.report.formats.columns import plan_column, tongue_of
+from tasks.report.formats.columns import locale_of, plan_column
 from tasks.report.spreadsheets.codes import number_code
 from tests.support.report.tables import document, table
 
 
 def code(kind: str, lang: str = "en", **said: Any) -> str:
     (column,) = table([{"field": "a", "type": kind, **said}])["columns"]
-    return number_code(plan_column(column, "columns.0", tongue_of(document(lang=lang))))
+    return number_code(plan_column(column, "columns.0", locale_of(document(lang=lang))))
 
 
 @pytest.mark.parametrize(

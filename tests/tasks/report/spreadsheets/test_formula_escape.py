@@ -1,8 +1,8 @@
-"""What a spreadsheet program could run is defused; what only looks a little like it is left alone."""
+"""What a spreadsheet program could run is escaped; what only looks a little like it is left alone."""
 
 import pytest
 
-from tasks.report.spreadsheets.formula_escape import defused
+from tasks.report.spreadsheets.formula_escape import escape_formula
 
 
 @pytest.mark.parametrize(
@@ -28,11 +28,11 @@ from tasks.report.spreadsheets.formula_escape import defused
     ],
 )
 def test_what_could_be_a_formula_gets_an_apostrophe(text: str) -> None:
-    assert defused(text) == f"'{text}"
+    assert escape_formula(text) == f"'{text}"
 
 
 @pytest.mark.parametrize(
     "text", ["", "text", "1=1", "a@b.example", " =1", "-12.50", "+4930123", "-1,234,567.89", "-5%", "'=1", "東京", "—"]
 )
 def test_what_is_no_formula_stays_as_it_is(text: str) -> None:
-    assert defused(text) == text
+    assert escape_formula(text) == text

@@ -1,4 +1,4 @@
-"""XLSX out: typed, formatted, defused, the same bytes for the same tables; read back by another's reader."""
+"""XLSX out: typed, formatted, formulas escaped, the same bytes for the same tables; read back by another's reader."""
 
 import datetime
 import zipfile

@@ -3,24 +3,24 @@
 import pytest
 
 from tasks.report.fonts.face import faces
-from tasks.report.table.measure import Figures, Texts
+from tasks.report.table.measure import NumberExtent, TextExtent
 
 FACE = faces("en", lambda _: None).regular
 DIGIT = FACE.width("0", 1)
 
 
 def test_all_digits_are_as_wide_as_a_zero() -> None:
-    """What `Figures` and the writing of numbers rest on."""
+    """What `NumberExtent` and `CellWriter` rest on."""
     for face in (FACE, faces("en", lambda _: None).bold):
         assert {face.width(digit, 1) for digit in "0123456789"} == {face.width("0", 1)}
 
 
 def test_a_column_of_numbers_is_as_wide_as_its_widest_parts_on_both_sides_of_the_mark() -> None:
-    figures = Figures(FACE, ".")
-    figures.add(["1,234.5", "12", "0.125", "-3.75", ""])
-    assert figures.tail == pytest.approx(FACE.width(".000", 1))
-    assert figures.head == pytest.approx(FACE.width("0,000", 1))
-    assert figures.whole == pytest.approx(figures.head + figures.tail)
+    number_extent = NumberExtent(FACE, ".")
+    number_extent.add(["1,234.5", "12", "0.125", "-3.75", ""])
+    assert number_extent.tail == pytest.approx(FACE.width(".000", 1))
+    assert number_extent.head == pytest.approx(FACE.width("0,000", 1))
+    assert number_extent.whole == pytest.approx(number_extent.head + number_extent.tail)
 
 
 @pytest.mark.parametrize(
@@ -37,15 +37,15 @@ def test_a_column_of_numbers_is_as_wide_as_its_widest_parts_on_both_sides_of_the
 )
 def test_numbers_are_lined_up_at_the_mark_or_behind_the_last_digit(text: str, head: str, tail: str) -> None:
     shape = text.replace("5", "0")
-    assert Figures(FACE, ".").parts(shape) == pytest.approx((FACE.width(head, 1), FACE.width(tail, 1)))
+    assert NumberExtent(FACE, ".").parts(shape) == pytest.approx((FACE.width(head, 1), FACE.width(tail, 1)))
 
 
 def test_dates_are_not_lined_up() -> None:
-    assert Figures(FACE, None).parts("00.00.0000") == pytest.approx((FACE.width("00.00.0000", 1), 0))
+    assert NumberExtent(FACE, None).parts("00.00.0000") == pytest.approx((FACE.width("00.00.0000", 1), 0))
 
 
 def test_totals_and_rows_have_room_for_both() -> None:
-    rows, totals = Figures(FACE, "."), Figures(FACE, ".")
+    rows, totals = NumberExtent(FACE, "."), NumberExtent(FACE, ".")
     rows.add(["1.125"])
     totals.add(["1,000.5"])
     rows.include(totals)
@@ -53,7 +53,7 @@ def test_totals_and_rows_have_room_for_both() -> None:
 
 
 def test_texts_know_their_widest_what_is_good_for_most_and_their_longest_word() -> None:
-    texts = Texts(FACE)
+    texts = TextExtent(FACE)
     texts.add([f"ten words or so {number}" for number in range(99)] + ["W" * 60])
     assert texts.whole == pytest.approx(FACE.width("W" * 60, 1))
     assert texts.good() == pytest.approx(FACE.width("ten words or so 10", 1), abs=0.5)
@@ -61,7 +61,7 @@ def test_texts_know_their_widest_what_is_good_for_most_and_their_longest_word() 
 
 
 def test_of_a_text_of_several_lines_the_widest_counts() -> None:
-    texts = Texts(FACE)
+    texts = TextExtent(FACE)
     assert not texts.multiline
     texts.add(["short\na longer line\n"])
     assert texts.multiline
@@ -69,6 +69,6 @@ def test_of_a_text_of_several_lines_the_widest_counts() -> None:
 
 
 def test_columns_of_nothing_take_no_width() -> None:
-    for extent in (Texts(FACE), Figures(FACE, "."), Figures(FACE, None)):
+    for extent in (TextExtent(FACE), NumberExtent(FACE, "."), NumberExtent(FACE, None)):
         extent.add(["", "", ""])
         assert (extent.whole, extent.good(), extent.words()) == (0, 0, 0)

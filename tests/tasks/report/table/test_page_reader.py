@@ -7,23 +7,23 @@ from typing import Any
 
 from tasks.report.fonts.face import faces
 from tasks.report.layout.flow import Flow, Geometry
-from tasks.report.layout.theme import Theme
+from tasks.report.layout.theme import ReportTheme
 from tasks.report.pdf.document import Pdf
-from tasks.report.table.page_reader import Reading
-from tasks.report.table.pages import Chunk, Lines
+from tasks.report.table.page_reader import PageReader
+from tasks.report.table.pages import PageRange, TableLines
 from tasks.report.table.plan import plan
-from tasks.report.table.rows import Batch, Cursor
+from tasks.report.table.rows import Cursor, LineBatch
 from tests.support.report.batches import Column, MadeRows
 from tests.support.report.tables import document, table
 
 HEIGHTS = (18.0, 24.0, 18.0, 20.0, 12.0)
 
 
-def rows(start: int, stop: int, **rules: Any) -> Batch:
-    return Batch("row", 0, [[f"text {number}" for number in range(start, stop)], ["1"] * (stop - start)], **rules)
+def rows(start: int, stop: int, **rules: Any) -> LineBatch:
+    return LineBatch("row", 0, [[f"text {number}" for number in range(start, stop)], ["1"] * (stop - start)], **rules)
 
 
-def made(*make: Callable[[], Batch], count: int = 0) -> MadeRows:
+def made(*make: Callable[[], LineBatch], count: int = 0) -> MadeRows:
     return MadeRows([Column("t"), Column("n", "right", ".")], make, count)
 
 
@@ -40,15 +40,15 @@ class Context:
 
 def print_rows(folder: Path, source: MadeRows, **said: Any) -> int:
     """Plan and draw a table of these rows; the number of its pages."""
-    theme = Theme({"accent": "#000000", "accent2": "#000000", "density": "compact"}, faces("en", lambda _: None))
+    theme = ReportTheme({"accent": "#000000", "accent2": "#000000", "density": "compact"}, faces("en", lambda _: None))
     flow = Flow(Geometry(595, 842, 54, 54, 54, 54), theme, lambda _code, _message: None)
     block = table([{"field": "t", **said}, {"field": "n", "type": "integer"}], rows=[])
     plan(block, flow, Context(source))  # type: ignore[arg-type] # as much of one as a table needs
     with Pdf(str(folder / "rows.pdf"), "en") as pdf:
         for page in flow.pages:
-            pen = pdf.begin_page(page.geometry.width, page.geometry.height)
+            canvas = pdf.begin_page(page.geometry.width, page.geometry.height)
             for box in page.boxes:
-                box.draw(pen, box.x, box.y)
+                box.draw(canvas, box.x, box.y)
             pdf.end_page()
         pdf.finish({})
     return len(flow.pages)
@@ -78,29 +78,33 @@ def test_a_cursor_takes_lines_across_batches_with_their_rules() -> None:
 
 
 def test_the_zebra_begins_anew_in_each_group_and_goes_on_over_pages() -> None:
-    heading = Batch("group", 0, [["A"], [""]])
-    lines = Lines(bytearray([1, 0, 0, 0, 0, 0, 1, 0, 0]))
+    heading = LineBatch("group", 0, [["A"], [""]])
+    lines = TableLines(bytearray([1, 0, 0, 0, 0, 0, 1, 0, 0]))
     source = made(lambda: heading, partial(rows, 0, 5), lambda: heading, partial(rows, 5, 7))
-    reading = Reading(lines, source, HEIGHTS, 12)
-    first, _ = reading.page(Chunk(0, 4, 0))
-    second, headings = reading.page(Chunk(4, 9, 0))
+    reading = PageReader(lines, source, HEIGHTS, 12)
+    first, _ = reading.page(PageRange(0, 4, 0))
+    second, headings = reading.page(PageRange(4, 9, 0))
     assert [run.dark for run in first] == [False, False]
     assert [(run.kind, run.dark) for run in second] == [(0, True), (1, True), (0, False)]
     assert headings == ("A",)
 
 
 def test_the_page_at_hand_can_be_asked_for_again() -> None:
-    reading = Reading(Lines(bytearray(4)), made(partial(rows, 0, 4)), HEIGHTS, 12)
-    assert reading.page(Chunk(0, 2, 0)) == reading.page(Chunk(0, 2, 0))
-    [run], _ = reading.page(Chunk(2, 4, 0))
+    reading = PageReader(TableLines(bytearray(4)), made(partial(rows, 0, 4)), HEIGHTS, 12)
+    assert reading.page(PageRange(0, 2, 0)) == reading.page(PageRange(0, 2, 0))
+    [run], _ = reading.page(PageRange(2, 4, 0))
     assert run.batch.columns[0] == ["text 2", "text 3"]
 
 
 def test_a_row_that_pages_cut_is_handed_out_in_pieces() -> None:
-    lines = Lines()
+    lines = TableLines()
     lines.add_rows([1, 10, 1], most=5)
-    reading = Reading(lines, made(partial(rows, 0, 3)), HEIGHTS, 12)
-    pages = [reading.page(Chunk(0, 4, 0))[0], reading.page(Chunk(4, 8, 0))[0], reading.page(Chunk(8, 12, 0))[0]]
+    reading = PageReader(lines, made(partial(rows, 0, 3)), HEIGHTS, 12)
+    pages = [
+        reading.page(PageRange(0, 4, 0))[0],
+        reading.page(PageRange(4, 8, 0))[0],
+        reading.page(PageRange(8, 12, 0))[0],
+    ]
     pieces = [(run.batch.columns[0], run.first, run.last, run.dark) for page in pages for run in page]
     assert pieces == [
         (["text 0"], 0, None, False),

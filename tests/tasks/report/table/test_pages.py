@@ -5,34 +5,34 @@ from itertools import pairwise
 
 import pytest
 
-from tasks.report.table.pages import GROUP, MORE, ROW, SUBTOTAL, TOTAL, Chunk, Lines, chunks
+from tasks.report.table.pages import GROUP, MORE, ROW, SUBTOTAL, TOTAL, PageRange, TableLines, page_ranges
 
 HEIGHTS = (18.0, 24.0, 18.0, 20.0, 12.0)
 LEADING = 12.0
 LETTERS = {"r": ROW, "g": GROUP, "s": SUBTOTAL, "t": TOTAL, "m": MORE}
 
 
-def shaped(letters: str) -> Lines:
+def shaped(letters: str) -> TableLines:
     """`r` is a row, `g` a heading, `s` a subtotal, `t` the total, `m` a further line of the row before it."""
-    lines = Lines()
+    lines = TableLines()
     for letter in letters:
         lines.add(LETTERS[letter])
     return lines
 
 
-def pages(lines: Lines, room: float, full: float) -> list[Chunk]:
-    return list(chunks(lines, lines.ends(HEIGHTS, LEADING), room, full))
+def pages(lines: TableLines, room: float, full: float) -> list[PageRange]:
+    return list(page_ranges(lines, lines.ends(HEIGHTS, LEADING), room, full))
 
 
 def test_pages_are_filled() -> None:
     found = pages(shaped("r" * 100), 100, 180)
-    assert found[0] == Chunk(0, 5, 90)
-    assert found[1] == Chunk(5, 15, 180)
-    assert found[-1] == Chunk(95, 100, 90)
+    assert found[0] == PageRange(0, 5, 90)
+    assert found[1] == PageRange(5, 15, 180)
+    assert found[-1] == PageRange(95, 100, 90)
 
 
 def test_an_empty_table_has_no_pages() -> None:
-    assert pages(Lines(), 100, 100) == []
+    assert pages(TableLines(), 100, 100) == []
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_where_a_page_is_too_small_for_the_rules_they_yield() -> None:
 
 
 def test_a_line_taller_than_a_page_has_one_for_itself() -> None:
-    lines = Lines()
+    lines = TableLines()
     lines.add(ROW, 2)
     lines.add_rows([9], 100)
     lines.add(ROW, 2)
@@ -64,14 +64,14 @@ def test_a_line_taller_than_a_page_has_one_for_itself() -> None:
 
 
 def test_a_page_break_is_kept_but_not_between_headings() -> None:
-    lines = Lines()
+    lines = TableLines()
     for kind in (GROUP, GROUP, ROW, SUBTOTAL, GROUP, ROW, SUBTOTAL, SUBTOTAL, GROUP, GROUP, ROW):
         lines.add(kind, breaks=kind == GROUP)
     assert [chunk[:2] for chunk in pages(lines, 500, 500)] == [(0, 4), (4, 8), (8, 11)]
 
 
 def test_a_row_taller_than_a_page_becomes_lines_between_which_pages_can_end() -> None:
-    lines = Lines()
+    lines = TableLines()
     lines.add_rows([1, 30, 2], most=10)
     assert bytes(lines.kinds) == bytes((ROW, ROW, *[MORE] * 29, ROW))
     assert lines.text_lines is not None
@@ -82,7 +82,7 @@ def test_a_row_taller_than_a_page_becomes_lines_between_which_pages_can_end() ->
 
 
 def test_lines_without_texts_of_several_lines_cost_one_byte_each() -> None:
-    lines = Lines()
+    lines = TableLines()
     lines.add_rows([1] * 1000, most=10)
     assert len(lines.kinds) == 1000
     assert lines.text_lines is None
@@ -91,7 +91,7 @@ def test_lines_without_texts_of_several_lines_cost_one_byte_each() -> None:
 @pytest.mark.parametrize("seed", range(30))
 def test_every_line_stands_on_one_page_and_no_page_is_too_full(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - a table
-    lines = Lines()
+    lines = TableLines()
     for _ in range(200):
         if chance.random() < 0.2:
             lines.add(GROUP, breaks=chance.random() < 0.1)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.support.report.printed_table import BARE, Columns, TablePages, print_table
-from tests.support.report.rendering import heading, print_report, text
+from tests.support.report.rendering import heading, render_report, text
 
 COLUMNS: list[dict[str, Any]] = [{"field": "n", "title": "Number"}, {"field": "a", "type": "integer", "total": "sum"}]
 
@@ -142,7 +142,7 @@ def test_a_table_begins_where_its_header_and_two_rows_fit(tmp_path: Path) -> Non
     for lines in range(30, 60):
         before = [heading("Before"), text("\n".join(["line"] * lines)), heading("The table", 2)]
         block = {"type": "table", "columns": COLUMNS, "rows": numbered(5)}
-        texts = print_report(tmp_path, [*before, block], document=BARE).texts()
+        texts = render_report(tmp_path, [*before, block], document=BARE).texts()
         where = [page for page in texts if "Number" in page]
         assert "row-0001" in where[0]
         assert "The table" in where[0]
@@ -150,7 +150,7 @@ def test_a_table_begins_where_its_header_and_two_rows_fit(tmp_path: Path) -> Non
 
 def test_what_follows_a_table_stands_under_it(tmp_path: Path) -> None:
     block = {"type": "table", "columns": COLUMNS, "rows": numbered(3)}
-    printed = print_report(tmp_path, [block, text("After it."), block], document=BARE)
+    printed = render_report(tmp_path, [block, text("After it."), block], document=BARE)
     assert len(printed.texts()) == 1
     assert printed.text().index("row-0002") < printed.text().index("After it.")
 
@@ -162,7 +162,7 @@ def test_tables_side_by_side_stand_on_one_page(tmp_path: Path) -> None:
         "rows": numbered(10),
         "group_by": [{"field": "g", "page_break": True}],
     }
-    printed = print_report(tmp_path, [{"type": "columns", "columns": [[block], [block]]}], document=BARE)
+    printed = render_report(tmp_path, [{"type": "columns", "columns": [[block], [block]]}], document=BARE)
     assert len(printed.texts()) == 1
     assert printed.text().count("row-0009") == 2
 

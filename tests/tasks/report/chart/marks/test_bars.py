@@ -5,13 +5,13 @@ from itertools import pairwise
 import pytest
 
 from tasks.report.chart.marks.bars import WIDEST, extent, grouped, stacked
-from tasks.report.chart.model import Series
+from tasks.report.chart.model import PlottedSeries
 
 BLACK = (0.0, 0.0, 0.0)
 
 
-def series(*values: list[float | None]) -> list[Series]:
-    return [Series(str(number), one, (), BLACK) for number, one in enumerate(values)]
+def series(*values: list[float | None]) -> list[PlottedSeries]:
+    return [PlottedSeries(str(number), one, (), BLACK) for number, one in enumerate(values)]
 
 
 def test_bars_of_a_category_stand_side_by_side_around_its_middle() -> None:

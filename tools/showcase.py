@@ -20,13 +20,13 @@ from tools.gallery import GALLERY, silent
 from tools.samples import LIMITS
 
 FILE: Final = ROOT / "docs" / "pictures" / "result.jpg"
-PAGE: Final = GALLERY / "quarterly-3.png"
+PAGES: Final = (GALLERY / "quarterly-3.png", GALLERY / "invoice-1.png")
 PHOTO_SIZE: Final = (3000, 2000)
-SIZE: Final = (1600, 1000)
-MARGIN: Final = 40
-GAP: Final = 24
-CAPTION_PX: Final = 34
-SCALE: Final = 0.76
+SIZE: Final = (1564, 684)
+MARGIN: Final = 32
+GAP: Final = 20
+CAPTION_PX: Final = 48
+SCALE: Final = 0.5
 """Of the thumbnails: pixels of this picture for one of theirs."""
 BACKGROUND: Final = "#eef0f3"
 INK: Final = "#374151"
@@ -54,10 +54,13 @@ def draw(into: Path) -> None:
     for name in ("medium", "small", "square"):
         _place(picture, thumbnails[name], f"{name}.jpg", x, y)
         x += round(thumbnails[name].width * SCALE) + GAP
-    page = Image.open(PAGE).convert("RGB")
-    height = SIZE[1] - 2 * MARGIN
-    page = page.resize((round(page.width * height / page.height), height), Image.Resampling.LANCZOS)
-    picture.paste(page, (SIZE[0] - MARGIN - page.width, MARGIN))
+    x, height = SIZE[0] - MARGIN, SIZE[1] - 2 * MARGIN
+    for path in reversed(PAGES):
+        page = Image.open(path).convert("RGB")
+        page = page.resize((round(page.width * height / page.height), height), Image.Resampling.LANCZOS)
+        x -= page.width
+        picture.paste(page, (x, MARGIN))
+        x -= GAP
     picture.save(into, quality=QUALITY, optimize=True)
 
 
@@ -73,9 +76,9 @@ def _place(picture: Image.Image, thumbnail: Image.Image, name: str, x: int, y: i
     """Paste a thumbnail with its caption. Returns the y below it."""
     width, height = (round(side * SCALE) for side in thumbnail.size)
     picture.paste(thumbnail.resize((width, height), Image.Resampling.LANCZOS), (x, y))
-    font = ImageFont.truetype(FOLDER / "NotoSans-Regular.ttf", 19)
-    caption = f"{name}  {thumbnail.width} × {thumbnail.height}"
-    ImageDraw.Draw(picture).text((x, y + height + 6), caption, INK, font)
+    font = ImageFont.truetype(FOLDER / "NotoSans-Regular.ttf", 15)
+    caption = f"{name}\n{thumbnail.width} × {thumbnail.height}"
+    ImageDraw.Draw(picture).text((x, y + height + 4), caption, INK, font, spacing=2)
     return y + height + CAPTION_PX + GAP
 
 

@@ -1,5 +1,6 @@
 """The pages for contributors name what there is: functions, scripts, states; decisions have their parts."""
 
+import importlib
 import re
 from pathlib import Path
 
@@ -71,3 +72,15 @@ def test_the_picture_of_the_readme_can_be_made_again(tmp_path: Path) -> None:
     with Image.open(tmp_path / "result.jpg") as made, Image.open(showcase.FILE) as kept:
         assert made.size == kept.size == showcase.SIZE
     assert 50_000 < showcase.FILE.stat().st_size < 300_000
+
+
+def test_the_imports_that_the_changelog_names_exist() -> None:
+    table = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").partition("<!-- moved -->")[2].partition("\n\n")[0]
+    named = [name for row in table.splitlines()[3:] for name in re.findall(r"`([\w.:]+)`", row.split("|")[2])]
+    module: object = None
+    for path, _, attribute in (name.partition(":") for name in named):
+        if "." in path:
+            module = importlib.import_module(path)
+        wanted = attribute if "." in path else path  # a name alone is of the module before it
+        assert not wanted or hasattr(module, wanted), f"{path}:{attribute}"
+    assert len(named) > 12

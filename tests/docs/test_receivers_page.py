@@ -56,23 +56,23 @@ def test_the_table_of_tries_is_the_schedule_of_deliveries() -> None:
 
 
 def test_what_the_page_says_of_chance_and_of_the_last_try_holds() -> None:
-    assert f"Chance adds up to {DELIVERY.retry.jitter:.0%}".replace("%", " %") in TEXT
+    assert f"A random part of up to {DELIVERY.retry.jitter:.0%}".replace("%", " %") in TEXT
     longest_s = sum(DELIVERY.retry.delay_s(number, lambda: 1.0) for number in range(1, DELIVERY.retry.max_tries))
     said = re.search(r"the last try comes within (\d+) hours", TEXT)
     assert said
     assert int(said[1]) == -(-longest_s // HOUR_S)
-    assert "for four days at least" in TEXT
+    assert "for at least four days" in TEXT
     assert longest_s < 4 * DAY_S
 
 
 def test_the_times_that_the_page_names_are_the_defaults() -> None:
     settings = Settings.model_construct()
     for said, value, meant in (
-        ("has 15 seconds (`DELIVERY_TIMEOUT_S` on our side)", settings.delivery_timeout_s, 15),
+        ("may take 15 seconds (`DELIVERY_TIMEOUT_S`", settings.delivery_timeout_s, 15),
         ("For a day (`SECRET_OVERLAP_S`)", settings.secret_overlap_s, DAY_S),
-        ("left alone** for half a minute", settings.breaker_pause_s, 30),
-        ("then for longer, up to ten minutes", settings.breaker_max_pause_s, 600),
-        ("**Five days of nothing but failure**", settings.disable_after_s, 5 * DAY_S),
+        ("gets a pause** of half a minute", settings.breaker_pause_s, 30),
+        ("then longer ones, up to ten minutes", settings.breaker_max_pause_s, 600),
+        ("**Five days of failures only**", settings.disable_after_s, 5 * DAY_S),
         ("Deliveries are kept for a week after their end", settings.keep_deliveries_s, 7 * DAY_S),
     ):
         assert said in TEXT

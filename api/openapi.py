@@ -4,41 +4,15 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic.json_schema import models_json_schema
 
 from api.http.auth import PROTECTED
+from api.http.components import components
 from api.http.problems import MEDIA_TYPE
-from api.images.by_reference import ImageRequest
-from api.jobs.batches import BatchRequest
-from api.jobs.filter import JobFilter
-from api.jobs.stream import StateChange
-from api.operations.cleanup import CleanupRequest
-from api.schedules.views import ScheduleChange, ScheduleRequest
-from api.webhooks.endpoint_views import EndpointChange, EndpointRequest, RecoveryRequest, SecretRequest
-from api.webhooks.events import EventRequest
-from tasks.report.spec.document import Spec
 
 SUMMARY = (
     "Image thumbnails, PDF reports and webhooks as background jobs: submit a job, wait for it or get a webhook, and "
     "download the results."
 )
-RAW_MODELS = (
-    ImageRequest,
-    Spec,
-    EndpointRequest,
-    EndpointChange,
-    SecretRequest,
-    RecoveryRequest,
-    EventRequest,
-    BatchRequest,
-    JobFilter,
-    StateChange,
-    CleanupRequest,
-    ScheduleRequest,
-    ScheduleChange,
-)
-"""Models that the endpoints parse or write themselves, so that FastAPI does not find them in the signatures."""
-COMPONENT = "#/components/schemas/{model}"
 FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
 
 
@@ -55,8 +29,7 @@ def describe(app: FastAPI) -> None:
                     _correct(operation["responses"])
             for name in FASTAPIS_OWN:
                 document["components"]["schemas"].pop(name, None)
-            _, raw = models_json_schema([(model, "validation") for model in RAW_MODELS], ref_template=COMPONENT)
-            document["components"]["schemas"] |= raw["$defs"]
+            document["components"]["schemas"] |= components()
             _lock(document)
             app.openapi_schema = document
         return app.openapi_schema

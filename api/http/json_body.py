@@ -9,6 +9,7 @@ from pydantic_core import from_json
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
+from api.http.components import component
 from api.uploads.receive import check_length, counted
 from tasks.refusal import Refusal
 
@@ -26,8 +27,8 @@ def documented_body(model: type[BaseModel], *, required: bool = True, **examples
         examples: By name, an example's summary and value.
     """
     named = {name: {"summary": summary, "value": value} for name, (summary, value) in examples.items()}
-    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {"requestBody": {"required": required, "content": {JSON_TYPE: {"schema": schema, "examples": named}}}}
+    content = {JSON_TYPE: {"schema": component(model), "examples": named}}
+    return {"requestBody": {"required": required, "content": content}}
 
 
 async def whole(headers: Headers, body: AsyncIterator[bytes], limit: int) -> bytes:

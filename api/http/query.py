@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from fastapi import Request
 from pydantic import BaseModel
 
+from api.http.components import COMPONENT
 from api.http.json_body import validated
 from tasks.refusal import Refusal
 
@@ -41,7 +42,7 @@ def _nothing_said(model: type[BaseModel]) -> Any:
 def documented_query(model: type[BaseModel]) -> list[dict[str, Any]]:
     """The parameters of a query that an endpoint reads itself, for OpenAPI."""
     parameters = []
-    for name, schema in model.model_json_schema(ref_template="#/components/schemas/{model}")["properties"].items():
+    for name, schema in model.model_json_schema(ref_template=COMPONENT)["properties"].items():
         about = {key: schema.pop(key) for key in ("description",) if key in schema}
         examples = schema.pop("examples", [])
         named = {"examples": {str(n): {"value": value} for n, value in enumerate(examples)}} if examples else {}

@@ -9,11 +9,12 @@ from fastapi import APIRouter, Header, Request, Response
 from pydantic import Field
 
 from api.http.caller import Caller, RequestedOptions, caller_of
+from api.http.components import component
 from api.http.json_body import JSON_TYPE
 from api.http.multipart import Multipart
 from api.http.problems import documented
 from api.http.query import documented_query, query_of
-from api.images.by_reference import Remote, receive_named
+from api.images.by_reference import ImageRequest, Remote, receive_named
 from api.images.variants import parse_variants
 from api.jobs.notify import EXAMPLE_URL, encrypted_notify
 from api.jobs.submit_options import SubmitOptions
@@ -82,7 +83,7 @@ BODY: dict[str, Any] = {
                 "examples": {"any": {"summary": "An image", "value": "logo.png"}},
             },
             JSON_TYPE: {
-                "schema": {"$ref": "#/components/schemas/ImageRequest"},
+                "schema": component(ImageRequest),
                 "examples": {
                     "upload": {
                         "summary": "An image that was uploaded before",

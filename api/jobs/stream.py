@@ -15,6 +15,7 @@ from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 from pydantic import BaseModel, Field
 
 from api.http.caller import caller_of
+from api.http.components import component
 from api.http.problems import documented
 from api.http.times import from_ms
 from api.jobs.get import JobId, find
@@ -52,6 +53,9 @@ class StateChange(BaseModel):
     state: State = Field(description="The job's new state.")
     attempt: int = Field(description="The number of attempts so far, including a running one.")
     due_at: datetime | None = Field(None, description="When the next attempt is due, while the job is `retrying`.")
+
+
+component(StateChange)
 
 
 @router.get(

@@ -14,7 +14,7 @@ from tasks.maintenance import alerts
 from tasks.webhook.endpoints import Reason
 from tasks.webhook.events import TYPE
 
-router = APIRouter(tags=["webhooks"])
+webhooks = APIRouter(tags=["webhooks"])
 
 Handler = Callable[..., None]
 
@@ -178,7 +178,7 @@ def _event(type: str, data: dict[str, Any]) -> Any:
 
 
 def _webhook(name: str, summary: str) -> Callable[[Handler], Handler]:
-    return router.post(
+    return webhooks.post(
         name,
         operation_id=f"on_{name.replace('.', '_')}",
         summary=summary,

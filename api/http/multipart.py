@@ -1,129 +1,125 @@
-"""A streaming parser for multipart forms: parts are read while they arrive."""
+"""A multipart form, read part by part while it arrives."""
 
-import logging
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
+from multipart import (
+    MultipartError,
+    MultipartSegment,
+    PushMultipartParser,
+    StrictParserError,
+    parse_options_header,
+)
 
 from tasks.refusal import Refusal
 
-if TYPE_CHECKING:
-    from python_multipart.multipart import MultipartCallbacks
-
-# The library logs a warning for each malformed form; here the client gets an error response instead.
-logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
+MAX_PART_HEADERS = 8
+MAX_PART_HEADER_BYTES = 4 * 1024 + 128
+"""Of one header of a part, its name included. Most of it is the name of a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The headers of a part: the field's name and, for a file, the file's name (possibly empty)."""
+    """The head of a part: the field's name and, if the part is a file, the file's name (maybe empty)."""
 
     field: str
     filename: str | None
 
 
-class _End:
-    """Marks the end of a part."""
-
-
 class Multipart:
-    """Parses a form from the chunks of a body, and buffers at most one chunk.
+    """Pulls a form out of a body, no more of it at a time than the body's next chunk.
 
-    Raises:
-        Refusal: From every method: `invalid_request` if the form is malformed or incomplete, and those of `body`.
+    Every method raises: Refusal `invalid_request` for a malformed or incomplete form; whatever `body` raises.
     """
 
     def __init__(self, body: AsyncIterator[bytes], content_type: str) -> None:
         self._body = body
-        self._events: deque[Part | bytes | type[_End]] = deque()
+        self._events: deque[Part | bytes | None] = deque()
+        self._start: bytes | None = b""
         self._complete = False
-        self._header = b""
-        self._value = b""
-        self._disposition = b""
-        callbacks: MultipartCallbacks = {
-            "on_part_begin": self._on_part_begin,
-            "on_header_field": self._on_header_field,
-            "on_header_value": self._on_header_value,
-            "on_header_end": self._on_header_end,
-            "on_headers_finished": self._on_headers_finished,
-            "on_part_data": self._on_part_data,
-            "on_part_end": self._on_part_end,
-            "on_end": self._on_end,
-        }
-        boundary = parse_options_header(content_type)[1].get(b"boundary", b"")
+        boundary = parse_options_header(content_type)[1].get("boundary", "").encode("latin-1", "replace")
         if not boundary:
             raise _malformed("its Content-Type names no boundary")
+        self._delimiter = b"--" + boundary
         try:
-            self._parser = MultipartParser(boundary, callbacks)
-        except FormParserError as error:
+            self._parser = PushMultipartParser(
+                boundary,
+                max_header_size=MAX_PART_HEADER_BYTES,
+                max_header_count=MAX_PART_HEADERS,
+                header_charset="latin-1",  # any byte; `_text` reads them as UTF-8
+                strict=True,
+            )
+        except MultipartError as error:
             raise _malformed(str(error)) from error
 
     async def next_part(self) -> Part | None:
-        """Skip the rest of the current part and return the next one; None at the end of the body."""
-        while True:
-            event = await self._next()
-            if event is None or isinstance(event, Part):
+        """The next part's head, skipping what is left of this one; None after the last, when the body has ended too."""
+        while await self._more():
+            event = self._events.popleft()
+            if isinstance(event, Part):
                 return event
+        return None
 
     async def data(self) -> AsyncIterator[bytes]:
-        """The bytes of the current part."""
-        while (event := await self._next()) is not None and isinstance(event, bytes):
+        """The bytes of the part whose head was given out last."""
+        while await self._more() and isinstance(event := self._events.popleft(), bytes):
             yield event
 
-    async def _next(self) -> Part | bytes | type[_End] | None:
+    async def _more(self) -> bool:
+        """Read on until there is an event. False at the end of the body."""
         while not self._events:
             chunk = await anext(self._body, None)
             if chunk is None:
                 if not self._complete:
-                    raise _malformed("it ends before its closing boundary")
-                return None
-            try:
-                self._parser.write(chunk)
-            except FormParserError as error:
-                raise _malformed(str(error)) from error
-        return self._events.popleft()
+                    self._end()
+                return False
+            if not self._complete and (chunk := self._after_start(chunk)):
+                self._parse(chunk)
+        return True
 
-    def _on_part_begin(self) -> None:
-        self._disposition = b""
+    def _after_start(self, chunk: bytes) -> bytes:
+        """What the parser gets of the first chunks: line breaks before the form are skipped, and nothing else is."""
+        if self._start is None:
+            return chunk
+        self._start = (self._start + chunk).lstrip(b"\r\n")
+        known = self._start[: len(self._delimiter)]
+        if not self._delimiter.startswith(known):
+            raise _malformed("it does not begin with its boundary")
+        if len(known) < len(self._delimiter):
+            return b""
+        start, self._start = self._start, None
+        return start
 
-    def _on_header_field(self, data: bytes, start: int, end: int) -> None:
-        self._header += data[start:end]
+    def _parse(self, chunk: bytes) -> None:
+        try:
+            for event in self._parser.parse(chunk):
+                if isinstance(event, MultipartSegment):
+                    self._events.append(
+                        Part(_text(event.name or ""), None if event.filename is None else _text(event.filename))
+                    )
+                else:
+                    self._events.append(event)
+        except StrictParserError as error:
+            # Also raised for what follows a complete form, such as a line break; that is no part of it.
+            self._end(error)
+        except MultipartError as error:
+            raise _malformed(str(error)) from error
 
-    def _on_header_value(self, data: bytes, start: int, end: int) -> None:
-        self._value += data[start:end]
-
-    def _on_header_end(self) -> None:
-        if self._header.lower() == b"content-disposition":
-            self._disposition = self._value
-        self._header = self._value = b""
-
-    def _on_headers_finished(self) -> None:
-        # The parser decodes and encodes as latin-1, so the UTF-8 that browsers send stays unchanged.
-        options = parse_options_header(self._disposition)[1]
-        if b"name" not in options:
-            raise _malformed("a part has no name")
-        filename = options.get(b"filename")
-        self._events.append(Part(_text(options[b"name"]), None if filename is None else _text(filename)))
-
-    def _on_part_data(self, data: bytes, start: int, end: int) -> None:
-        self._events.append(data[start:end])
-
-    def _on_part_end(self) -> None:
-        self._events.append(_End)
-
-    def _on_end(self) -> None:
+    def _end(self, cause: MultipartError | None = None) -> None:
+        """Raises: Refusal unless the form is complete."""
+        try:
+            self._parser.close()
+        except MultipartError as error:
+            raise _malformed(str(cause or "it ends before its closing boundary")) from error
         self._complete = True
 
 
-def _text(value: bytes) -> str:
-    return value.decode(errors="replace")
+def _text(value: str) -> str:
+    return value.encode("latin-1").decode(errors="replace")
 
 
 def _malformed(why: str) -> Refusal:
     return Refusal(
-        "invalid_request", f"The body is not a valid multipart form: {why}. Send the form again.", field="body"
+        "invalid_request", f"The body is no multipart form as its Content-Type says: {why.rstrip('.')}.", field="body"
     )

@@ -3,8 +3,8 @@
 import codecs
 from typing import get_args
 
+from multipart import parse_options_header
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from python_multipart.multipart import parse_options_header
 
 from tasks.blob_ref import BlobRef
 from tasks.refusal import Refusal
@@ -109,7 +109,7 @@ def _columns(types: str | None) -> list[dict[str, str]]:
 
 
 def _encoding(content_type: str) -> str:
-    charset: str = parse_options_header(content_type)[1].get(b"charset", b"utf-8").decode("latin-1")
+    charset: str = parse_options_header(content_type)[1].get("charset", "utf-8")
     try:
         return str(_CHARSETS[codecs.lookup(charset).name])
     except LookupError as error:

@@ -23,7 +23,7 @@ from tests.support.servers import Valkey, free_port, start_process, wait_for_por
 MiB = 1024 * 1024
 HEAD = f"POST /v1/images HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {ALICE}\r\n"
 FORM = (
-    b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + PNG + b"\r\n--b-almost\r\n"
+    b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + PNG + b"\r\n--almost\r\n"
     b'--b\r\nContent-Disposition: form-data; name="variants"\r\n\r\navatar\r\n--b--\r\n'
 )
 
@@ -126,7 +126,7 @@ async def test_a_form_may_come_byte_by_byte(port: int, redis: ArqRedis) -> None:
         async with asyncio.timeout(5):
             answer = await reader.readuntil(b"}}")
     assert answer.startswith(b"HTTP/1.1 202 ")
-    size = len(PNG + b"\r\n--b-almost")
+    size = len(PNG + b"\r\n--almost")
     assert f'"bytes":{size}'.encode() in answer
 
 

@@ -1,4 +1,4 @@
-"""A multipart form, read part by part while it arrives."""
+"""A streaming parser for multipart forms: parts are read while they arrive."""
 
 from collections import deque
 from collections.abc import AsyncIterator
@@ -21,16 +21,17 @@ MAX_PART_HEADER_BYTES = 4 * 1024 + 128
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The head of a part: the field's name and, if the part is a file, the file's name (maybe empty)."""
+    """The headers of a part: the field's name and, for a file, the file's name (possibly empty)."""
 
     field: str
     filename: str | None
 
 
 class Multipart:
-    """Pulls a form out of a body, no more of it at a time than the body's next chunk.
+    """Parses a form from the chunks of a body, and buffers at most one chunk.
 
-    Every method raises: Refusal `invalid_request` for a malformed or incomplete form; whatever `body` raises.
+    Raises:
+        Refusal: From every method: `invalid_request` if the form is malformed or incomplete, and those of `body`.
     """
 
     def __init__(self, body: AsyncIterator[bytes], content_type: str) -> None:
@@ -54,7 +55,7 @@ class Multipart:
             raise _malformed(str(error)) from error
 
     async def next_part(self) -> Part | None:
-        """The next part's head, skipping what is left of this one; None after the last, when the body has ended too."""
+        """Skip the rest of the current part and return the next one; None at the end of the body."""
         while await self._more():
             event = self._events.popleft()
             if isinstance(event, Part):
@@ -62,7 +63,7 @@ class Multipart:
         return None
 
     async def data(self) -> AsyncIterator[bytes]:
-        """The bytes of the part whose head was given out last."""
+        """The bytes of the current part."""
         while await self._more() and isinstance(event := self._events.popleft(), bytes):
             yield event
 
@@ -121,5 +122,7 @@ def _text(value: str) -> str:
 
 def _malformed(why: str) -> Refusal:
     return Refusal(
-        "invalid_request", f"The body is no multipart form as its Content-Type says: {why.rstrip('.')}.", field="body"
+        "invalid_request",
+        f"The body is not a valid multipart form: {why.rstrip('.')}. Send the form again.",
+        field="body",
     )

@@ -20,19 +20,19 @@ from tools.documents import ROOT, environment_names
 PACKAGES = ("api", "worker", "tasks")
 KINDS = {"thumbnail", "report"}
 # Inside tasks, a part may import those of the layers below it, those beside it in the second layer, and itself. The
-# longest name that fits counts. A part that is not here has no place yet: give it one.
+# longest name that fits counts. Add a new part to one of the layers.
 LAYERS = (
     {"settings", "refusal", "telemetry.tracing", "progress", "clock", "blob_ref", "stopping", "outbound.protocol"},
     {"queue", "storage", "kind", "uploads", "schedule", "outbound", "telemetry", "webhook", "maintenance.sweep"},
     {"thumbnail", "report", "webhook.kind", "maintenance"},
     {"catalogue", "schedule.built_in"},
 )
-# What code that runs in the sandbox, on bytes of strangers, may know of us.
+# What code that runs in the sandbox, on untrusted bytes, may import.
 PURE_MAY_IMPORT = {"tasks.refusal", "tasks.progress", "tasks.blob_ref", "tasks.outbound.protocol"}
-# How a stranger's picture is opened is written once; reports show pictures too.
-PICTURES = {"tasks.thumbnail.source", "tasks.thumbnail.decoding", "tasks.thumbnail.colour"}
+# Untrusted pictures are opened by one piece of code; reports show pictures too.
+PICTURES = {"tasks.thumbnail.picture_file", "tasks.thumbnail.decoding", "tasks.thumbnail.colour"}
 HEAVY = ("PIL", "pyvips", "reportlab", "pypdfium2", "openpyxl")
-DRAWERS = {"utils", "util", "common", "helpers", "helper", "base", "manager", "misc"}
+VAGUE_NAMES = {"utils", "util", "common", "helpers", "helper", "base", "manager", "misc"}
 MAX_LINES = 400
 MAX_MEDIAN_LINES = 120
 MAX_FILES = 15  # .py and .lua side by side in a folder, __init__.py not counted
@@ -58,7 +58,7 @@ MODULES = {module_of(path): path for path in sources(*PACKAGES)}
 
 
 def imports(path: Path) -> set[str]:
-    """Every module of ours that a file imports; `from tasks.queue import watch` counts as tasks.queue.watch.watch."""
+    """The modules of this repository that a file imports; submodules count by their full names."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -93,7 +93,7 @@ def layer_of(module: str) -> int:
         for height, layer in enumerate(LAYERS):
             if ".".join(parts[:length]) in layer:
                 return height
-    raise AssertionError(f"{module} has no place in LAYERS")
+    raise AssertionError(f"{module} is in no layer; add it to LAYERS")
 
 
 def in_fresh_python(code: str, *args: str) -> str:
@@ -123,18 +123,18 @@ def test_inside_tasks_imports_point_downwards() -> None:
             assert same_part or neighbours or layer_of(name) < layer_of(module), f"{module} imports {name}"
 
 
-def test_what_runs_on_a_strangers_bytes_knows_nothing_of_ours() -> None:
-    """In a kind's folder one module, the door, imports tasks.kind; the others are pure, and see only each other."""
+def test_code_that_reads_untrusted_bytes_is_pure() -> None:
+    """In a kind's folder one module imports tasks.kind; the others are pure, and import only each other."""
     for kind in KINDS:
         folder = {name: imports(path) for name, path in MODULES.items() if name.startswith(f"tasks.{kind}.")}
-        doors = {name for name, names in folder.items() if "tasks.kind" in names}
-        assert len(doors) <= 1, f"{kind} has several doors: {doors}"
-        for module in folder.keys() - doors:
-            outsiders = folder[module] - PURE_MAY_IMPORT - PICTURES - (folder.keys() - doors)
+        kind_modules = {name for name, names in folder.items() if "tasks.kind" in names}
+        assert len(kind_modules) <= 1, f"{kind}: several modules import tasks.kind: {kind_modules}"
+        for module in folder.keys() - kind_modules:
+            outsiders = folder[module] - PURE_MAY_IMPORT - PICTURES - (folder.keys() - kind_modules)
             assert not outsiders, f"{module} imports {outsiders}"
 
 
-def test_what_everyone_may_import_imports_nothing_of_ours() -> None:
+def test_pure_modules_import_only_pure_modules() -> None:
     for name in PURE_MAY_IMPORT & MODULES.keys():
         assert imports(MODULES[name]) <= PURE_MAY_IMPORT
 
@@ -174,11 +174,11 @@ def test_importing_any_module_connects_writes_and_starts_nothing() -> None:
     assert in_fresh_python(OPENED, *MODULES) == ""
 
 
-def test_no_file_outgrows_its_subject() -> None:
+def test_no_file_is_too_long() -> None:
     files = sources(*PACKAGES, "tests", suffixes=(".py", ".lua", ".sh"))
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
-    assert {str(path.relative_to(ROOT)): built_in for path, built_in in lengths.items() if built_in > MAX_LINES} == {}
-    assert statistics.median(built_in for built_in in lengths.values() if built_in) < MAX_MEDIAN_LINES
+    assert {str(path.relative_to(ROOT)): length for path, length in lengths.items() if length > MAX_LINES} == {}
+    assert statistics.median(length for length in lengths.values() if length) < MAX_MEDIAN_LINES
 
 
 def test_no_folder_holds_too_many_files_side_by_side() -> None:
@@ -203,10 +203,10 @@ def test_a_skipped_test_says_why() -> None:
                 assert said, f"{path.relative_to(ROOT)}, line {node.lineno}: {ast.unparse(node)} has no reason"
 
 
-def test_there_are_no_drawers() -> None:
+def test_no_file_has_a_vague_name() -> None:
     for path in sources(*PACKAGES, "tests", suffixes=(".py", ".lua", ".sh")):
         parts = path.relative_to(ROOT).with_suffix("").parts
-        assert not set(parts) & DRAWERS, f"{path.relative_to(ROOT)}: name it after what it holds"
+        assert not set(parts) & VAGUE_NAMES, f"{path.relative_to(ROOT)}: name it after what it holds"
 
 
 def test_redis_keys_are_named_in_one_module() -> None:
@@ -237,16 +237,16 @@ def procfile() -> dict[str, str]:
     return dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text(encoding="utf-8").splitlines())
 
 
-def test_the_procfile_starts_what_exists_and_nothing_that_ends() -> None:
-    built_in = procfile()
+def test_the_procfile_starts_long_running_processes_that_exist() -> None:
+    lines = procfile()
     # A `release` line would end under a local runner, and stop everything with it.
-    assert built_in.keys() == {"web", "worker"}
-    assert not any("uv run" in line for line in built_in.values())  # a built app has no uv
-    server, app, *_ = built_in["web"].split()
+    assert lines.keys() == {"web", "worker"}
+    assert not any("uv run" in line for line in lines.values())  # a built app has no uv
+    server, app, *_ = lines["web"].split()
     assert (server, app) == ("uvicorn", "api.app:app")
     in_fresh_python("import api.app; assert callable(api.app.app)")
     assert "worker.__main__" in MODULES
-    assert built_in["worker"] == "python -m worker"
+    assert lines["worker"] == "python -m worker"
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_the_procfile_starts_what_exists_and_nothing_that_ends() -> None:
         "--forwarded-allow-ips '*'",  # router addresses are unknown; without trust, Location says http
     ],
 )
-def test_the_web_line_fits_a_platforms_router(flag: str) -> None:
+def test_the_web_line_suits_a_platforms_router(flag: str) -> None:
     assert flag in procfile()["web"]
 
 

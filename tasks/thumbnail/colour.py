@@ -1,4 +1,7 @@
-"""Any mode a decoder gives, made one of few: L, RGB, La, RGBa (premultiplied) or CMYK to resample, then sRGB."""
+"""Colour conversion: from any mode of a decoder to one that can be resampled, and from there to sRGB.
+
+Modes that can be resampled are L, RGB, La and RGBa (premultiplied alpha) and CMYK.
+"""
 
 import io
 
@@ -9,9 +12,15 @@ _STRAIGHT = {"La": "LA", "RGBa": "RGBA"}
 
 
 def resampleable(picture: Image.Image) -> Image.Image:
-    """The picture in a mode that can be averaged: 8 bits, no palette, colour weighed by opacity.
+    """Convert a picture to a mode whose pixels can be averaged: 8 bits, no palette, premultiplied alpha.
 
-    Alpha that hides nothing is dropped, so that an opaque picture is treated as one.
+    An alpha channel that is opaque everywhere is dropped.
+
+    Args:
+        picture: A decoded picture of any mode.
+
+    Returns:
+        The picture in mode L, La, RGB, RGBa or CMYK.
     """
     mode = picture.mode
     if mode.startswith("I;16"):
@@ -33,21 +42,25 @@ def resampleable(picture: Image.Image) -> Image.Image:
 
 
 def _stretched(picture: Image.Image) -> Image.Image:
-    """32-bit samples have no agreed black and white: the darkest becomes black, the brightest white."""
+    """Scale 32-bit samples, which have no defined black and white: the darkest becomes black, the brightest white."""
     low, high = (float(str(value)) for value in picture.getextrema())
     scale = 255 / ((high - low) or 1)
     return picture.convert("F").point(lambda value: value * scale - low * scale).convert("L")
 
 
 def is_opaque(picture: Image.Image) -> bool:
-    """Whether nothing shines through."""
+    """Tell whether every pixel of the picture is opaque."""
     return picture.mode not in ("LA", "RGBA") or picture.getchannel("A").getextrema()[0] == 255
 
 
 class ToSRGB:
-    """Converts what `resampleable` gave, resized, to sRGB by the profile that came with the picture.
+    """Converts pictures from the modes of `resampleable` to sRGB.
 
-    A profile that is damaged, or made for another kind of colours, is passed over: its picture is still worth seeing.
+    A colour profile that is damaged, or made for another colour space, is ignored rather than refused.
+
+    Args:
+        icc_profile: The ICC profile that came with the picture, or None.
+        mode: The mode that `resampleable` returned.
     """
 
     def __init__(self, icc_profile: bytes | None, mode: str) -> None:
@@ -55,7 +68,14 @@ class ToSRGB:
         self._transform = _transform(icc_profile, colour_mode) if icc_profile else None
 
     def convert(self, picture: Image.Image) -> Image.Image:
-        """The picture in mode L, LA, RGB or RGBA."""
+        """Convert a picture to sRGB.
+
+        Args:
+            picture: A picture in the mode given to the constructor.
+
+        Returns:
+            The picture in mode L, LA, RGB or RGBA.
+        """
         picture = picture.convert(_STRAIGHT.get(picture.mode, picture.mode))
         if self._transform is None:
             return picture.convert("RGB") if picture.mode == "CMYK" else picture

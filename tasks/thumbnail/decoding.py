@@ -1,4 +1,4 @@
-"""Opens and decodes a picture that a stranger sent, and says what is wrong with it in the words of `tasks.refusal`."""
+"""Opens and decodes untrusted picture files; what is wrong with one becomes a coded `Refusal`."""
 
 import warnings
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ from PIL import ExifTags, Image
 from PIL.ImageFile import ImageFile
 
 from tasks.refusal import Refusal
+from tasks.thumbnail.codecs.frames import count_frames
+from tasks.thumbnail.codecs.jpeg_scans import count_scans
 from tasks.thumbnail.formats import HEAD_BYTES, PLUGINS, format_of
-from tasks.thumbnail.frames import count_frames
-from tasks.thumbnail.jpeg_scans import count_scans
-from tasks.thumbnail.source import Source
+from tasks.thumbnail.picture_file import PictureFile
 
 UPRIGHT = 1
-"""The EXIF orientation of a picture that is stored as it is seen."""
+"""The EXIF orientation of a picture that needs no turning."""
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -26,15 +26,22 @@ _TURNS = {
 }
 
 
-def open_picture(source: Source, limits: dict[str, int]) -> tuple[str, ImageFile, int]:
-    """Read the header and hold it against the limits; no pixel is decoded.
+def open_picture(source: PictureFile, limits: dict[str, int]) -> tuple[str, ImageFile, int]:
+    """Read a picture's header and check it against the limits; no pixel is decoded.
 
-    Returns the format (a key of PLUGINS), the picture, ready for `decode`, and its number of frames.
-    Raises: `Refusal`.
+    Args:
+        source: The picture's file.
+        limits: max_pixels, max_side_px, max_frames and max_jpeg_scans, as in the settings.
+
+    Returns:
+        The format (a key of PLUGINS), the picture, ready for `decode`, and its number of frames.
+
+    Raises:
+        Refusal: The file is damaged, of another format or over a limit.
     """
     name = format_of(source.read(HEAD_BYTES))
-    if source.is_cut_short(name):
-        raise Refusal("truncated", f"The {name} file ends before its picture does; send it anew.")
+    if source.is_truncated(name):
+        raise Refusal("truncated", f"The {name} file ends before its picture does; upload it again.")
     source.seek(0)
     source.ended = False
     try:
@@ -43,32 +50,48 @@ def open_picture(source: Source, limits: dict[str, int]) -> tuple[str, ImageFile
             _check_size(picture.size, limits)
             frames = count_frames(picture, source, limits["max_frames"])
             scans = count_scans(source, limits["max_jpeg_scans"]) if name == "jpeg" else 1
-    except Exception as error:  # whatever a decoder raises over a stranger's bytes
+    except Exception as error:  # untrusted bytes: a decoder may raise anything
         raise _refusal(error, name, source, limits) from error
     if frames > limits["max_frames"]:
         raise _exceeded("too_many_frames", "frames", limits["max_frames"])
     if scans > limits["max_jpeg_scans"]:
         raise _exceeded("too_many_scans", "scans", limits["max_jpeg_scans"])
-    source.ended = False  # decoders read in blocks and always ask for more than there is
+    source.ended = False  # decoders read in blocks and ask for more bytes than there are
     return name, picture, frames
 
 
-def decode(name: str, picture: ImageFile, source: Source, limits: dict[str, int]) -> None:
-    """Decode the first frame's pixels in place. Raises: `Refusal`."""
+def decode(name: str, picture: ImageFile, source: PictureFile, limits: dict[str, int]) -> None:
+    """Decode the first frame's pixels in place.
+
+    Args:
+        name: The format that `open_picture` returned.
+        picture: The picture that it returned.
+        source: The picture's file.
+        limits: As for `open_picture`.
+
+    Raises:
+        Refusal: The file is damaged or over a limit.
+    """
     try:
         with _pillow_limited(limits["max_pixels"]):
             picture.load()
-    except Exception as error:  # whatever a decoder raises over a stranger's bytes
+    except Exception as error:  # untrusted bytes: a decoder may raise anything
         source.ended = False
         raise _refusal(error, name, source, limits) from error
     _check_size(picture.size, limits)
 
 
 def orientation_of(picture: ImageFile) -> int:
-    """EXIF orientation, 1 to 8; UPRIGHT where there is none or it makes no sense. Pillow turns TIFF by itself."""
+    """Read the EXIF orientation of a picture.
+
+    Returns:
+        1 to 8; UPRIGHT where there is none, where it is invalid, and for TIFF, which Pillow turns by itself.
+    """
     if not picture.info.keys() & {"exif", "xmp"} or picture.format == "TIFF":
         return UPRIGHT
-    if picture.format == "PNG" and "exif" not in picture.info:  # else Pillow decodes it all to look for one at the end
+    if (
+        picture.format == "PNG" and "exif" not in picture.info
+    ):  # else Pillow decodes the whole file to look for EXIF at its end
         return UPRIGHT
     try:
         orientation = picture.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
@@ -79,7 +102,7 @@ def orientation_of(picture: ImageFile) -> int:
 
 @contextmanager
 def _pillow_limited(max_pixels: int) -> Iterator[None]:
-    """Pillow warns of nothing, and its own check (of WebP, before it allocates) obeys our limit."""
+    """Silence Pillow's warnings, and let its own size check (of WebP, before it allocates) use this limit."""
     before = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = (max_pixels + 1) // 2  # Pillow warns from here on and raises above the double
     try:
@@ -91,14 +114,19 @@ def _pillow_limited(max_pixels: int) -> Iterator[None]:
 
 
 def upright(image: Image.Image, orientation: int) -> Image.Image:
-    """The picture as it is meant to be seen. orientation: as `orientation_of` tells it."""
+    """Turn a picture upright.
+
+    Args:
+        image: The picture as it is stored.
+        orientation: What `orientation_of` returned.
+    """
     return image if orientation == UPRIGHT else image.transpose(_TURNS[orientation])
 
 
 def _check_size(size: tuple[int, int], limits: dict[str, int]) -> None:
     width, height = size
     if width < 1 or height < 1:
-        raise Refusal("corrupt", f"The picture says it is {width} × {height} pixels; send a sound one.")
+        raise Refusal("corrupt", f"The picture's header says {width} × {height} pixels; send an undamaged file.")
     if width * height > (limit := limits["max_pixels"]):
         message = f"The picture is {width} × {height} pixels, {width * height:,} in all; the limit is {limit:,}."
         raise Refusal("too_many_pixels", message, limit=limit)
@@ -109,12 +137,14 @@ def _check_size(size: tuple[int, int], limits: dict[str, int]) -> None:
 
 def _exceeded(code: str, things: str, limit: int) -> Refusal:
     return Refusal(
-        code, f"The picture has more than {limit:,} {things}, which is the limit; save it anew with fewer.", limit=limit
+        code,
+        f"The picture has more than {limit:,} {things}, which is the limit; save it again with fewer.",
+        limit=limit,
     )
 
 
-def _refusal(error: Exception, name: str, source: Source, limits: dict[str, int]) -> Exception:
-    """What to raise in place of a decoder's `error`."""
+def _refusal(error: Exception, name: str, source: PictureFile, limits: dict[str, int]) -> Exception:
+    """Return the exception to raise in place of a decoder's `error`."""
     said = str(error)
     if isinstance(error, Refusal):
         return error
@@ -128,11 +158,10 @@ def _refusal(error: Exception, name: str, source: Source, limits: dict[str, int]
     if isinstance(error, OSError) and error.errno is not None:  # the disk's fault, not the file's
         return error
     if source.ended or isinstance(error, EOFError) or "truncated" in said.lower():
-        return Refusal("truncated", f"The {name} file ends before its picture does ({said}); send it anew.")
-    return Refusal("corrupt", f"The {name} file is damaged ({said}); send a sound one.")
+        return Refusal("truncated", f"The {name} file ends before its picture does ({said}); upload it again.")
+    return Refusal("corrupt", f"The {name} file is damaged ({said}); send an undamaged file.")
 
 
 def out_of_memory() -> Refusal:
-    return Refusal(
-        "out_of_memory", "The picture needs more memory than one piece of work may take; send a smaller one."
-    )
+    """Return the refusal of a picture that needs more memory than a sandbox call may take."""
+    return Refusal("out_of_memory", "The picture needs more memory than one sandbox call may take; send a smaller one.")

@@ -1,6 +1,6 @@
-"""Which formats we read, told by content, and which we write.
+"""The picture formats that are read and written, recognised by content.
 
-The plugin that reads a file is chosen here and called by name: Pillow has no part in the guess, and no other is tried.
+The Pillow plugin that reads a file is chosen here and called by name; Pillow guesses nothing and tries no other.
 """
 
 import re
@@ -15,11 +15,11 @@ from PIL import (
 from PIL.ImageFile import ImageFile
 
 from tasks.refusal import Refusal
-from tasks.thumbnail.avif import AvifPicture
-from tasks.thumbnail.webp import WebPPicture
+from tasks.thumbnail.codecs.avif import AvifPicture
+from tasks.thumbnail.codecs.webp import WebPPicture
 
 HEAD_BYTES = 512
-"""What `format_of` wants to see of a file."""
+"""Bytes at the beginning of a file that `format_of` looks at."""
 
 PLUGINS: dict[str, type[ImageFile]] = {
     "jpeg": JpegImagePlugin.JpegImageFile,
@@ -40,7 +40,7 @@ _SIGNATURES = {
     "tiff": rb"II[*+]\x00|MM\x00[*+]",
     "bmp": rb"BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00",
 }
-# Told apart so that the refusal names what was sent.
+# Recognised so that the refusal can name what was sent.
 _FOREIGN = {
     "PDF": rb".{0,256}%PDF-",
     "PostScript": rb"%!|\xc5\xd0\xd3\xc6",
@@ -57,9 +57,16 @@ _FOREIGN = {
 
 
 def format_of(head: bytes) -> str:
-    """The key of PLUGINS that a file beginning with `head` (up to HEAD_BYTES) belongs to, whatever its name says.
+    """Recognise a picture format by content.
 
-    Raises: `Refusal`: `unsupported_format`, or `truncated` where there is nothing to tell by.
+    Args:
+        head: The first HEAD_BYTES of the file, or all of a shorter one.
+
+    Returns:
+        The format, a key of PLUGINS.
+
+    Raises:
+        Refusal: `unsupported_format`, or `truncated` for an empty file.
     """
     if not head:
         raise Refusal("truncated", "The file is empty; send a picture.")
@@ -69,15 +76,15 @@ def format_of(head: bytes) -> str:
     readable = "send JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP"
     for name, signature in _FOREIGN.items():
         if re.match(signature, head, re.DOTALL | re.IGNORECASE):
-            raise Refusal("unsupported_format", f"The file looks like {name}, which we do not read; {readable}.")
-    raise Refusal("unsupported_format", f"The file is no picture that we read; {readable}.")
+            raise Refusal("unsupported_format", f"The file looks like {name}, which is not supported; {readable}.")
+    raise Refusal("unsupported_format", f"The file is not a supported picture; {readable}.")
 
 
 def type_of(name: str) -> str:
-    """The media type of a format."""
+    """Return the media type of a format (a key of PLUGINS)."""
     return f"image/{name}"
 
 
 def extension_of(name: str) -> str:
-    """The file name's extension of a format, without the dot."""
+    """Return the file name extension of a format, without the dot."""
     return "jpg" if name == "jpeg" else name

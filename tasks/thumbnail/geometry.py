@@ -1,10 +1,10 @@
-"""Which part of a picture goes where, in how many pixels: numbers only."""
+"""Computes which region of a picture is drawn, and at what size."""
 
 from dataclasses import dataclass
 from typing import Any
 
 MAX_SIDE_PX = 8192
-"""Longest side of a picture that we draw; a side that the box leaves open counts as this."""
+"""Longest side of a drawn picture in pixels; also the length of a side that the box leaves open."""
 
 Size = tuple[int, int]
 Box = tuple[float, float, float, float]
@@ -20,13 +20,18 @@ class Plan:
 
     @property
     def scale(self) -> float:
-        """Pixels drawn for one pixel of the source, along the side that is shrunk least."""
+        """Drawn pixels for each pixel of the source, along the side that is shrunk least."""
         left, top, right, bottom = self.box
         return max(self.size[0] / (right - left), self.size[1] / (bottom - top))
 
 
 def plan(source: Size, variant: dict[str, Any]) -> Plan:
-    """How `variant` draws a picture of `source` pixels. The size never exceeds the box and no side is ever 0."""
+    """Plan how a variant draws a picture. The size never exceeds the box, and no side is 0.
+
+    Args:
+        source: Width and height of the picture in pixels.
+        variant: The dump of a `Variant`, of which width, height, fit and enlarge are read.
+    """
     width, height = source
     box = (variant["width"] or MAX_SIDE_PX, variant["height"] or MAX_SIDE_PX)
     ratios = (box[0] / width, box[1] / height)

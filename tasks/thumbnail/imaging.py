@@ -1,7 +1,8 @@
-"""A picture file in, one file per variant out. Runs in a sandbox child: the bytes are a stranger's.
+"""Draws the variants of a picture file. Runs in a sandbox child, since the bytes are untrusted.
 
-The steps of `render`: look at the header, plan every variant, decode once (JPEG scaled down on the way), draw the
-variants from the largest to the smallest, turn each upright, bring its colours to sRGB, frame and save it.
+The steps of `render`: read the header, plan every variant, decode once (a JPEG is scaled down while it is decoded),
+draw the variants from the largest to the smallest, turn each upright, convert its colours to sRGB, add background and
+border, and encode it.
 """
 
 from pathlib import Path
@@ -11,28 +12,36 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from tasks.progress import Progress
+from tasks.thumbnail.codecs.encoding import finished, save
 from tasks.thumbnail.colour import ToSRGB, resampleable
 from tasks.thumbnail.decoding import decode, open_picture, orientation_of, out_of_memory, upright
-from tasks.thumbnail.encoding import finished, save
 from tasks.thumbnail.formats import extension_of, type_of
 from tasks.thumbnail.geometry import Plan, Size, plan
 from tasks.thumbnail.memory import estimated_mb
-from tasks.thumbnail.resampling import FINER, Ladder
-from tasks.thumbnail.source import Source
+from tasks.thumbnail.picture_file import PictureFile
+from tasks.thumbnail.resampling import FINER, Pyramid
 
 
 def probe(path: str, variants: list[dict[str, Any]], limits: dict[str, int], *, report: Progress) -> dict[str, Any]:
-    """What the file at `path` is, by its header; no pixel is decoded.
+    """Describe a picture file by its header; no pixel is decoded.
 
-    variants: dumps of `Variant`, each with a box. limits: max_pixels, max_side_px, max_frames, max_jpeg_scans.
-    Returns `format`, `type` (media type), `width` and `height` in pixels as seen upright, `frames`, `mode` (Pillow's),
-    `has_alpha`, `orientation` (EXIF, 1 to 8) and `memory_mb`, what `render` is expected to take for these variants.
+    Args:
+        path: The picture file.
+        variants: Dumps of `Variant`, each with a box.
+        limits: max_pixels, max_side_px, max_frames and max_jpeg_scans, as in the settings.
+        report: Called once, when the header has been read.
 
-    Raises: `Refusal`: `unsupported_format`, `too_many_pixels`, `side_too_long`, `too_many_frames`, `too_many_scans`,
-    `truncated`, `corrupt` or `out_of_memory`.
+    Returns:
+        `format`, `type` (media type), `width` and `height` in pixels of the upright picture, `frames`, `mode`
+        (Pillow's), `has_alpha`, `orientation` (EXIF, 1 to 8) and `memory_mb`, the megabytes that `render` is expected
+        to take for these variants.
+
+    Raises:
+        Refusal: `unsupported_format`, `too_many_pixels`, `side_too_long`, `too_many_frames`, `too_many_scans`,
+            `truncated`, `corrupt` or `out_of_memory`.
     """
     try:
-        with Source(path) as source:
+        with PictureFile(path) as source:
             name, picture, frames = open_picture(source, limits)
             orientation = orientation_of(picture)
             width, height = _turned(picture.size, orientation)
@@ -51,17 +60,28 @@ def probe(path: str, variants: list[dict[str, Any]], limits: dict[str, int], *, 
             }
     except MemoryError as error:
         raise out_of_memory() from error
-    report(1, 1, "looked at the picture")
+    report(1, 1, "read the header")
     return about
 
 
 def render(
     path: str, folder: str, variants: list[dict[str, Any]], limits: dict[str, int], *, report: Progress
 ) -> list[dict[str, Any]]:
-    """Draw every variant of the picture at `path` into `folder`: all of them, or on any failure none.
+    """Draw every variant of a picture: all of them or, on any failure, none.
 
-    Returns, in the order of `variants`, `name`, `path`, `type`, `width`, `height` (pixels) and `bytes` of each file.
-    Raises: `Refusal` as `probe` does; OSError when `folder` cannot be written to.
+    Args:
+        path: The picture file.
+        folder: Where the files are written.
+        variants: As for `probe`.
+        limits: As for `probe`.
+        report: Called after each variant.
+
+    Returns:
+        For each variant, in their order, `name`, `path`, `type`, `width` and `height` in pixels, and `bytes`.
+
+    Raises:
+        Refusal: As `probe`.
+        OSError: `folder` cannot be written to.
     """
     written: list[Path] = []
     try:
@@ -83,7 +103,7 @@ def _render(
     report: Progress,
     written: list[Path],
 ) -> list[dict[str, Any]]:
-    with Source(path) as source:
+    with PictureFile(path) as source:
         name, picture, _frames = open_picture(source, limits)
         size = picture.size
         orientation = orientation_of(picture)
@@ -94,11 +114,11 @@ def _render(
         decode(name, picture, source, limits)
     decoded = resampleable(picture)
     to_srgb = ToSRGB(picture.info.get("icc_profile"), decoded.mode)
-    ladder = Ladder(decoded, size, denominator)
-    del picture, decoded  # so that the ladder can let its copies go when they have served
+    pyramid = Pyramid(decoded, size, denominator)
+    del picture, decoded  # the pyramid frees its copies once they are not needed any more
     files: dict[int, dict[str, Any]] = {}
     for index in sorted(range(len(plans)), key=lambda index: -plans[index].scale):
-        image = ladder.drawn(plans[index].box, plans[index].size)
+        image = pyramid.drawn(plans[index].box, plans[index].size)
         image = to_srgb.convert(upright(image, orientation))
         image, written_as = finished(image, _turned(plans[index].canvas, orientation), variants[index])
         file = folder / f"{variants[index]['name']}.{extension_of(written_as)}"
@@ -117,7 +137,7 @@ def _render(
 
 
 def _plans(size: Size, orientation: int, variants: list[dict[str, Any]]) -> list[Plan]:
-    """Plans in the pixels as stored: the picture is turned after it was shrunk, which is cheaper."""
+    """Plan in the pixels as stored: the picture is turned after it has been shrunk, which is cheaper."""
     boxes = variants
     if _turned((0, 1), orientation) == (1, 0):
         boxes = [variant | {"width": variant["height"], "height": variant["width"]} for variant in variants]
@@ -129,7 +149,8 @@ def _turned(size: Size, orientation: int) -> Size:
 
 
 def _scale_denominator(picture: Image.Image, plans: list[Plan]) -> int:
-    """How far a JPEG may be scaled down while it is decoded: 1, 2, 4 or 8, still FINER than the largest variant."""
+    """How far a JPEG may be scaled down while it is decoded: 1, 2, 4 or 8, so that it stays FINER times as large as the
+    largest variant."""
     if not isinstance(picture, JpegImageFile):
         return 1
     largest = max(plan.scale for plan in plans)

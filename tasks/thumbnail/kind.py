@@ -1,6 +1,6 @@
-"""The kind `thumbnail`: one picture in, uploaded or fetched from its address, one file per variant out.
+"""The kind `thumbnail`: draws the variants of one picture, which was uploaded or is fetched from its URL.
 
-A refused picture (see the codes in `tasks/refusal.py`) fails at once and leaves no file.
+A job whose picture is refused (see the codes in `tasks/refusal.py`) fails at once and leaves no file.
 """
 
 from pathlib import Path
@@ -15,17 +15,17 @@ from tasks.refusal import Refusal
 from tasks.thumbnail.variants import Variant
 
 PROBE_SECONDS = 10.0
-"""A look at the header; a JPEG is read through once to count its scans."""
+"""Seconds for reading the header; a JPEG is read through once to count its scans."""
 PROBE_MEMORY_MB = 64
-"""Beside the file itself, which some decoders read whole before they tell its size."""
+"""Megabytes in addition to the file itself, which some decoders read whole before they know its size."""
 MEGABYTE = 1 << 20
-PASSING = {"dns_failed", "connect_failed", "connect_timed_out", "connection_lost", "answer_timed_out"}
-PASSING_STATUSES = {429, *range(500, 600)}
-"""What may be better at the next try, of an address that a picture is fetched from."""
+TRANSIENT_CODES = {"dns_failed", "connect_failed", "connect_timed_out", "connection_lost", "answer_timed_out"}
+TRANSIENT_STATUSES = {429, *range(500, 600)}
+"""Failures to fetch a picture by its URL that are tried again."""
 
 
 class ThumbnailParams(BaseModel):
-    """What a thumbnail job is asked for."""
+    """The params of a thumbnail job: a stored picture (`upload`) or a `url`, and what to draw."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -41,7 +41,12 @@ class ThumbnailParams(BaseModel):
 
 
 async def make_thumbnails(run: Run[ThumbnailParams]) -> Result:
-    """Fetch the picture, look at it, draw every variant in the sandbox, store them."""
+    """Fetch the picture, check its header and draw every variant in the sandbox, and store the files.
+
+    Raises:
+        Refusal: The picture cannot be used; the job fails.
+        TryAgain: The picture could not be fetched this time.
+    """
     source = run.scratch.folder / "source"
     size = await _fetch(run, source)
     variants = [variant.model_dump() for variant in run.params.variants]
@@ -74,18 +79,18 @@ async def make_thumbnails(run: Run[ThumbnailParams]) -> Result:
 
 
 async def _fetch(run: Run[ThumbnailParams], into: Path) -> int:
-    """Write the picture to a file. Returns its bytes."""
+    """Write the picture to a file. Returns its size in bytes."""
     if run.params.upload is not None:
         await run.storage.fetch(run.params.upload.sha256, into)
         return run.params.upload.bytes
     try:
         fetched = await run.outbound.fetch(run.params.url or "", into, max_bytes=run.settings.max_upload_bytes)
     except OutboundError as error:
-        if error.code in PASSING or error.status in PASSING_STATUSES:
+        if error.code in TRANSIENT_CODES or error.status in TRANSIENT_STATUSES:
             raise TryAgain(error.code, error.message) from error
         raise Refusal(error.code, error.message, field="url") from error
     if fetched.bytes == 0:
-        raise Refusal("no_file", "The address answers with nothing; give that of a picture.", field="url")
+        raise Refusal("no_file", "The URL answers with an empty body; give the URL of a picture.", field="url")
     return fetched.bytes
 
 

@@ -1,6 +1,6 @@
-"""Estimates what drawing a picture takes at its peak, so that pieces of work that fit are run at once.
+"""Estimates the peak memory of drawing a picture, so that as many sandbox calls run at once as fit.
 
-The factors are peaks of resident memory measured with pictures of 24 megapixels in every format, rounded up.
+The factors are peaks of resident memory, measured with pictures of 24 megapixels in every format and rounded up.
 """
 
 import math
@@ -12,17 +12,17 @@ from tasks.thumbnail.geometry import Plan
 
 MEGABYTE = 1 << 20
 BASE_MB = 4
-"""Buffers of the codecs and colour tables."""
+"""Megabytes for the buffers of the codecs and colour tables."""
 DRAWING_MB = 10
-"""A picture under way, linear-light copies included."""
+"""Megabytes for the picture being drawn, linear-light copies included."""
 OUTPUT_BYTES = 24
-"""For a pixel of the largest variant, as it is resampled, framed and encoded."""
+"""Bytes for a pixel of the largest variant while it is resampled and encoded."""
 COPY_BYTES = 4
-"""For a pixel of every variant, kept for the smaller ones."""
+"""Bytes for a pixel of every variant, which is kept to draw smaller ones from."""
 COEFFICIENT_BYTES = 2
-"""For a sample of a progressive JPEG: they are all kept until the last scan, however small the picture is decoded."""
+"""Bytes for a sample of a progressive JPEG: all are kept until the last scan, at whatever scale it is decoded."""
 
-# Bytes a pixel: the decoded picture, and beside it its copy in a mode that can be resampled.
+# Bytes a pixel of the decoded picture and of its copy in a mode that can be resampled.
 _MODE_BYTES = {
     "1": 2,
     "L": 1,
@@ -40,12 +40,23 @@ _MODE_BYTES = {
 }
 _RGB_BYTES = 4
 _TRANSPARENCY_BYTES = 4
-# Bytes a pixel while the format's decoder and the picture are both there.
+# Bytes a pixel while the format's decoder and the picture are both in memory.
 _DECODER_BYTES = {"webp": 12, "avif": 12, "tiff": 9}  # TIFF: a strip may be the whole picture
 
 
 def estimated_mb(name: str, picture: ImageFile, file_bytes: int, denominator: int, plans: list[Plan]) -> int:
-    """Megabytes that `render` takes above an idle process. denominator: how far a JPEG is scaled down in decoding."""
+    """Estimate the memory that `render` takes in addition to an idle process.
+
+    Args:
+        name: The format, a key of `formats.PLUGINS`.
+        picture: The opened picture.
+        file_bytes: Size of its file.
+        denominator: How far a JPEG is scaled down while it is decoded: 1, 2, 4 or 8.
+        plans: What will be drawn.
+
+    Returns:
+        Megabytes.
+    """
     pixels = picture.width * picture.height
     pixel_bytes = _MODE_BYTES.get(picture.mode, _RGB_BYTES)
     if picture.has_transparency_data and picture.mode in ("1", "L", "P", "RGB"):

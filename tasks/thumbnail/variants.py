@@ -1,4 +1,4 @@
-"""What a thumbnail job may be asked for: variants, and presets that name common sets of them."""
+"""The variants that a thumbnail job draws, and presets that name common sets of them."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,29 +18,31 @@ class Variant(BaseModel):
     """One picture to draw.
 
     `contain` fits the whole picture inside the box; one side of the box is enough. `cover` fills the box and crops what
-    is over, evenly. `pad` is the box exactly: painted in `background`, with the whole picture centred on it.
+    is outside it, evenly on both sides. `pad` is exactly the box, filled with `background`, with the whole picture
+    centred on it.
 
-    Nothing is drawn larger than the source unless `enlarge` is set. A source that is too small then gives: with
-    `contain` its own size, with `cover` the largest crop of the box's shape, with `pad` the exact box, wider bordered.
+    Nothing is drawn larger than the source unless `enlarge` is set. A source that is too small then results in its own
+    size with `contain`, in the largest crop of the box's shape with `cover`, and in the exact box with a wider border
+    with `pad`.
 
-    `auto` draws JPEG, or WebP where the result has transparent parts. `quality` defaults to 80 for JPEG and WebP and to
-    63 for AVIF, which look alike; PNG is lossless and takes none.
+    `auto` draws JPEG, or WebP where the result has transparent parts. `quality` defaults to 80 for JPEG and WebP
+    and to 63 for AVIF, which look alike; PNG is lossless and has none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(pattern=r"^[a-z0-9_-]{1,40}$", description="Names the file; unique in its request.")
-    width: Side | None = Field(None, description="Pixels of the box.")
-    height: Side | None = Field(None, description="Pixels of the box.")
+    name: str = Field(pattern=r"^[a-z0-9_-]{1,40}$", description="Name of the file; unique within its request.")
+    width: Side | None = Field(None, description="Width of the box in pixels.")
+    height: Side | None = Field(None, description="Height of the box in pixels.")
     fit: Literal["contain", "cover", "pad"] = "contain"
     format: Literal["jpeg", "png", "webp", "avif", "auto"] = "auto"
     quality: int | None = Field(None, ge=1, le=100)
     background: str = Field(
         "#ffffff",
         pattern=r"^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$",
-        description="Painted under `pad`, and under transparency that becomes JPEG (where its opacity is ignored).",
+        description="Colour of the border of `pad`, and behind transparency in a JPEG, where its alpha is ignored.",
     )
-    enlarge: bool = Field(False, description="Draw a source that is smaller than the box up to it.")
+    enlarge: bool = Field(False, description="Enlarge a source that is smaller than the box.")
 
     @model_validator(mode="after")
     def _has_a_box(self) -> "Variant":
@@ -49,7 +51,7 @@ class Variant(BaseModel):
         if self.fit != "contain" and (self.width is None or self.height is None):
             raise ValueError(f"fit {self.fit} needs both width and height")
         if self.quality is not None and self.format == "png":
-            raise ValueError("png is lossless and takes no quality")
+            raise ValueError("png is lossless and has no quality; leave quality out")
         return self
 
 
@@ -72,21 +74,30 @@ _VARIANTS: TypeAdapter[tuple[Variant, ...]] = TypeAdapter(
 
 
 def variants_of(value: str | Sequence[Variant | dict[str, Any]]) -> tuple[Variant, ...]:
-    """The variants that a preset's name or a list stands for.
+    """Resolve a preset, or validate a list of variants.
 
-    Raises: `Refusal` (`invalid_params`) for an unknown preset or a name used twice; pydantic's
-    `ValidationError` for the rest.
+    Args:
+        value: A key of PRESETS, or the variants.
+
+    Returns:
+        1 to MAX_VARIANTS variants.
+
+    Raises:
+        Refusal: `invalid_params` for an unknown preset or a name that is used twice.
+        pydantic.ValidationError: A variant is invalid, or there are too many or none.
     """
     if isinstance(value, str):
         if value not in PRESETS:
             raise Refusal(
-                "invalid_params", f"There is no preset {value!r}; there are {', '.join(PRESETS)}.", field="variants"
+                "invalid_params",
+                f"Preset {value!r} does not exist; the presets are {', '.join(PRESETS)}.",
+                field="variants",
             )
         return PRESETS[value]
     variants = _VARIANTS.validate_python(value)
     twice = [name for name, times in Counter(variant.name for variant in variants).items() if times > 1]
     if twice:
         raise Refusal(
-            "invalid_params", f"Give each variant a name of its own; {twice[0]!r} is used twice.", field="variants"
+            "invalid_params", f"Each variant needs its own name; {twice[0]!r} is used twice.", field="variants"
         )
     return variants

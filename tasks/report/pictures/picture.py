@@ -20,7 +20,7 @@ from tasks.report.pdf.writer import Stream
 from tasks.report.pictures.jpeg import without_metadata
 from tasks.thumbnail.colour import ToSRGB, resampleable
 from tasks.thumbnail.decoding import UPRIGHT, decode, open_picture, orientation_of, upright
-from tasks.thumbnail.source import Source
+from tasks.thumbnail.picture_file import PictureFile
 
 MAX_PIXELS_PER_PT: Final = 300 / 72
 """300 to the inch: finer than that is not seen in print."""
@@ -39,7 +39,7 @@ class Picture:
         self._path = str(path)
         self._limits = limits
         self._field = field
-        with self._naming_it(), Source(self._path) as source:
+        with self._naming_it(), PictureFile(self._path) as source:
             _, picture, _ = open_picture(source, limits)
             self._orientation = orientation_of(picture)
             width, height = picture.size
@@ -55,7 +55,7 @@ class Picture:
 
         Raises: `Refusal` that names the picture.
         """
-        with self._naming_it(), Source(self._path) as source:
+        with self._naming_it(), PictureFile(self._path) as source:
             name, picture, _ = open_picture(source, self._limits)
             if pixels == self.width and self._orientation == UPRIGHT and _is_plain(picture):
                 passed = without_metadata(Path(self._path).read_bytes())

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from tasks.refusal import Refusal
+from tasks.thumbnail.codecs.jpeg_scans import count_scans
 from tasks.thumbnail.imaging import render
-from tasks.thumbnail.jpeg_scans import count_scans
 from tasks.thumbnail.variants import variants_of
 from tests.support.pictures import (
     detailed,

@@ -5,7 +5,7 @@ from array import array
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from tasks.thumbnail.resampling import LINEAR_MAX_PIXELS, Ladder, Rung
+from tasks.thumbnail.resampling import LINEAR_MAX_PIXELS, Pyramid, PyramidLevel
 from tests.support.pictures import encoded, scene
 from tests.support.thumbnail.drawing import Renderer
 
@@ -38,7 +38,7 @@ def in_linear_light(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 def test_a_small_picture_shrinks_in_linear_light() -> None:
     source = scene(320, 240)
-    drawn = Ladder(source, source.size, 1).drawn((0, 0, *source.size), (80, 60))
+    drawn = Pyramid(source, source.size, 1).drawn((0, 0, *source.size), (80, 60))
     right = in_linear_light(source, (80, 60))
     assert difference(drawn, right) < 1.0
     assert difference(source.resize((80, 60), Image.Resampling.LANCZOS), right) > 2.0
@@ -46,36 +46,36 @@ def test_a_small_picture_shrinks_in_linear_light() -> None:
 
 def test_a_cascade_is_as_good_as_going_back_to_the_source_each_time() -> None:
     source = scene(1600, 1200)
-    ladder = Ladder(source, source.size, 1)
+    pyramid = Pyramid(source, source.size, 1)
     whole = (0, 0, *source.size)
     for width in (700, 350, 170, 80):
         size = (width, width * 3 // 4)
-        drawn = ladder.drawn(whole, size)
+        drawn = pyramid.drawn(whole, size)
         assert drawn.size == size
-        assert difference(drawn, Ladder(source, source.size, 1).drawn(whole, size)) < 2.5
+        assert difference(drawn, Pyramid(source, source.size, 1).drawn(whole, size)) < 2.5
 
 
 def test_copies_that_have_served_are_let_go() -> None:
     source = scene(800, 600)
-    ladder = Ladder(source, source.size, 1)
+    pyramid = Pyramid(source, source.size, 1)
     for width in (400, 200, 100, 50):
-        ladder.drawn((0, 0, 800, 600), (width, width * 3 // 4))
-    assert [rung.image.width for rung in ladder._rungs] == [100, 50]  # noqa: SLF001 - no other way to see it
+        pyramid.drawn((0, 0, 800, 600), (width, width * 3 // 4))
+    assert [level.image.width for level in pyramid._levels] == [100, 50]  # noqa: SLF001 - no other way to see it
 
 
 def test_an_enlarged_picture_and_a_transparent_one_keep_to_stored_numbers() -> None:
     source = scene(64, 48)
-    enlarged = Rung(source, (64, 48)).resized((128, 96), (0, 0, 64, 48)).image
+    enlarged = PyramidLevel(source, (64, 48)).resized((128, 96), (0, 0, 64, 48)).image
     assert difference(enlarged, source.resize((128, 96), Image.Resampling.LANCZOS)) == 0
     clear = source.convert("RGBA").convert("RGBa")
-    shrunk = Rung(clear, (64, 48)).resized((16, 12), (0, 0, 64, 48)).image
+    shrunk = PyramidLevel(clear, (64, 48)).resized((16, 12), (0, 0, 64, 48)).image
     assert shrunk.mode == "RGBa"
 
 
 def test_large_pictures_shrink_as_they_are_stored() -> None:
     source = scene(1700, 1300)
     assert source.width * source.height > LINEAR_MAX_PIXELS
-    drawn = Rung(source, source.size).resized((800, 612), (0, 0, *source.size)).image
+    drawn = PyramidLevel(source, source.size).resized((800, 612), (0, 0, *source.size)).image
     assert difference(drawn, source.resize((800, 612), Image.Resampling.LANCZOS)) == 0
 
 

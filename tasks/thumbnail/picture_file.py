@@ -1,10 +1,10 @@
-"""The file of a picture, and whether all of it is there."""
+"""The file of a picture, which knows whether it is complete."""
 
 import io
 
 
-class Source(io.BufferedReader):
-    """A picture's file that remembers whether someone asked for more than it holds."""
+class PictureFile(io.BufferedReader):
+    """A picture's file. `ended` says whether a reader asked for more bytes than it has."""
 
     def __init__(self, path: str) -> None:
         super().__init__(io.FileIO(path))
@@ -15,8 +15,12 @@ class Source(io.BufferedReader):
         self.ended = self.ended or (size is not None and len(data) < size)
         return data
 
-    def is_cut_short(self, name: str) -> bool:
-        """Whether a file of format `name` promises more bytes than it has: WebP and AVIF say how long they are."""
+    def is_truncated(self, name: str) -> bool:
+        """Tell whether the file is shorter than its own header says. Only WebP and AVIF state their length.
+
+        Args:
+            name: The format, a key of `formats.PLUGINS`.
+        """
         end = self.seek(0, io.SEEK_END)
         if name == "webp":
             return end < 8 + self._number(4, "little")

@@ -1,22 +1,22 @@
-"""WebP in 12 bytes of memory a pixel, where Pillow's own way takes 16."""
+"""WebP decoding in 12 bytes of memory a pixel; Pillow's own decoder takes 16."""
 
 from typing import Any
 
 from PIL import Image, WebPImagePlugin
 
 CANVAS_BYTES = 8
-"""What the decoder allocates for a pixel before it decodes anything."""
+"""Bytes that the decoder allocates for a pixel before it decodes anything."""
 
 
 class WebPPicture(WebPImagePlugin.WebPImageFile):
-    """A WebP file of which only the first frame is wanted."""
+    """A WebP file of which only the first frame is decoded."""
 
     _decoder: Any
 
     def _open(self) -> None:
         try:
             super()._open()
-        except OSError:  # the decoder says the same of damage and of want of memory: is there room for its canvases?
+        except OSError:  # the same error means damage or too little memory: try to allocate its canvases
             if self.fp is not None:
                 self.fp.seek(0)
                 width, height = _size(self.fp.read(30))
@@ -24,13 +24,13 @@ class WebPPicture(WebPImagePlugin.WebPImageFile):
             raise
 
     def load(self) -> Any:
-        """Decode the first frame once, and let the decoder's two canvases go before the picture is made."""
+        """Decode the first frame once, and free the decoder's two canvases before the picture is made."""
         if self._decoder is not None:
             frame = self._decoder.get_next()
             self._decoder = None
             if frame is None:
                 raise OSError("failed to decode the first frame")
-            # The bytes that the decoder made are the picture's pixels, not copied.
+            # The decoder's bytes become the picture's pixels without a copy.
             picture = Image.frombuffer(self.rawmode, self.size, frame[0], "raw", self.rawmode, 0, 1)
             self.im = picture.im if self.mode == self.rawmode else picture.convert(self.mode).im
             self.tile = []
@@ -38,7 +38,7 @@ class WebPPicture(WebPImagePlugin.WebPImageFile):
 
 
 def _size(head: bytes) -> tuple[int, int]:
-    """Width and height by the file's first 30 bytes."""
+    """Read width and height in pixels from the file's first 30 bytes."""
     if head[12:16] == b"VP8X":
         return 1 + int.from_bytes(head[24:27], "little"), 1 + int.from_bytes(head[27:30], "little")
     if head[12:16] == b"VP8L":

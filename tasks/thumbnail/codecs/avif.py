@@ -1,18 +1,18 @@
-"""AVIF whose decoder lets go of its own planes before the picture is copied."""
+"""AVIF decoding that frees the decoder's planes before the picture is copied."""
 
 from typing import Any
 
 from PIL import AvifImagePlugin, Image
 
 DECODING_BYTES = 8
-"""What decoding takes for a pixel, at the least."""
+"""Bytes of memory that decoding takes for a pixel, at least."""
 
-# A piece of work is one thread's: the sandbox runs several at once.
+# One thread for each sandbox call: the sandbox runs several calls at once.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 
 class AvifPicture(AvifImagePlugin.AvifImageFile):
-    """An AVIF file of which only the first frame is wanted."""
+    """An AVIF file of which only the first frame is decoded."""
 
     _decoder: Any
 
@@ -21,7 +21,7 @@ class AvifPicture(AvifImagePlugin.AvifImageFile):
         if self._decoder is not None:
             try:
                 pixels = self._decoder.get_frame(0)[0]
-            except Exception:  # the decoder says the same of damage and of want of memory: is there room?
+            except Exception:  # the same error means damage or too little memory: try to allocate
                 bytearray(DECODING_BYTES * self.width * self.height)
                 raise
             self._decoder = None

@@ -1,6 +1,7 @@
-"""Counts the scans of a JPEG before anyone decodes it.
+"""Counts the scans of a JPEG before it is decoded.
 
-Each is a pass over the whole picture, and a legal file of a few kilobytes can hold thousands. Pillow sets no limit.
+A decoder passes over the whole picture for each scan, and a valid file of a few kilobytes can hold thousands. Pillow
+sets no limit.
 """
 
 import mmap
@@ -13,7 +14,15 @@ _SOI, _SOS, _EOI, _TEM = 0xD8, 0xDA, 0xD9, 0x01
 
 
 def count_scans(file: BinaryIO, limit: int) -> int:
-    """Scans of the first picture in a JPEG file, not of thumbnails in its metadata; counting stops at `limit` + 1."""
+    """Count the scans of the first picture in a JPEG file; thumbnails in its metadata are skipped.
+
+    Args:
+        file: The JPEG file, which has a file descriptor.
+        limit: Scans after which counting stops.
+
+    Returns:
+        The number of scans, at most `limit` + 1.
+    """
     scans = 0
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         position = 0

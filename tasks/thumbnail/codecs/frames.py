@@ -1,6 +1,7 @@
-"""Counts frames and pages without decoding any, and stops where there are more than we take.
+"""Counts frames and pages without decoding any, and stops at a limit.
 
-Pillow knows the number where the format's header states it. GIF and TIFF must be walked, which it does without a limit.
+Pillow knows the number where the format's header states it. GIF and TIFF have to be walked through, which Pillow does
+without a limit; here the walk stops.
 """
 
 import mmap
@@ -11,7 +12,16 @@ from PIL.ImageFile import ImageFile
 
 
 def count_frames(picture: ImageFile, file: BinaryIO, limit: int) -> int:
-    """Frames of an animation or pages of a document, 1 for a still picture; counting stops at `limit` + 1."""
+    """Count the frames of an animation or the pages of a document.
+
+    Args:
+        picture: The opened picture.
+        file: Its file, which has a file descriptor.
+        limit: Frames after which counting stops.
+
+    Returns:
+        The number of frames, at most `limit` + 1; 1 for a still picture.
+    """
     if picture.format not in ("GIF", "TIFF"):
         return int(getattr(picture, "n_frames", 1))
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:

@@ -39,11 +39,11 @@ MANY_FORMATS = {
 
 def refused(renderer: Renderer, data: bytes, *, by: str = "both", **limits: int) -> Refusal:
     """How a file is refused, by `probe` and `render` alike (or by `render` only); nothing is left of it."""
-    doors: dict[str, Callable[..., Any]] = {"probe": renderer.probe, "render": renderer.render}
+    functions: dict[str, Callable[..., Any]] = {"probe": renderer.probe, "render": renderer.render}
     answers = []
-    for door in doors if by == "both" else [by]:
+    for name in functions if by == "both" else [by]:
         with pytest.raises(Refusal) as caught:
-            doors[door](data, {"name": "one", "width": 10}, {"name": "two", "width": 20}, **limits)
+            functions[name](data, {"name": "one", "width": 10}, {"name": "two", "width": 20}, **limits)
         answers.append(caught.value)
         assert not list(renderer.drawn.iterdir())
     assert len({(answer.code, answer.message) for answer in answers}) == 1
@@ -53,9 +53,9 @@ def refused(renderer: Renderer, data: bytes, *, by: str = "both", **limits: int)
 @pytest.mark.parametrize(
     ("data", "looks_like"),
     [
-        (b"just some words", "no picture"),
-        (bytes(4000), "no picture"),
-        (b"\xff\xd8", "no picture"),
+        (b"just some words", "not a supported picture"),
+        (bytes(4000), "not a supported picture"),
+        (b"\xff\xd8", "not a supported picture"),
         (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
         (b"  <svg onload='alert(1)'/>", "SVG"),
         (b"<!DOCTYPE html><script>alert(1)</script>", "HTML"),
@@ -65,15 +65,15 @@ def refused(renderer: Renderer, data: bytes, *, by: str = "both", **limits: int)
         (b"\0\0\0\x18ftypisom\0\0\0\0isomiso2" + bytes(99), "video"),
         (b"8BPS\0\1" + bytes(99), "Photoshop"),
         (b"PK\x03\x04" + bytes(99), "ZIP"),
-        (encoded(quarters(), "PPM"), "no picture"),
+        (encoded(quarters(), "PPM"), "not a supported picture"),
         (encoded(quarters(), "ICO"), "ICO"),
         (encoded(quarters(), "JPEG2000"), "JPEG 2000"),
         (encoded(quarters(), "EPS"), "PostScript"),
-        (b"BM is how this sentence begins, and it is no bitmap.", "no picture"),
+        (b"BM is how this sentence begins, and it is no bitmap.", "not a supported picture"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_no_picture_that_we_read_is_unsupported(renderer: Renderer, data: bytes, looks_like: str) -> None:
+def test_an_unsupported_format_is_refused_and_named(renderer: Renderer, data: bytes, looks_like: str) -> None:
     refusal = refused(renderer, data)
     assert refusal.code == "unsupported_format"
     assert looks_like in refusal.message

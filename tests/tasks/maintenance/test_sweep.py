@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from arq.connections import ArqRedis
 
+from tasks import clock
 from tasks.blob_ref import BlobRef
 from tasks.catalogue import KINDS
 from tasks.maintenance.sweep import BATCH, Swept, sweep
@@ -24,7 +25,6 @@ from tasks.queue.redis_keys import (
     LINGER_MS,
     ROOT,
     SCHEDULE,
-    SECOND_MS,
     SWEEPING_MS,
     SWEPT,
     SWEPT_MS,
@@ -133,7 +133,7 @@ class TestWhoNeedsABlob:
         blob = await old(storage, tmp_path)
         job_id = await submit(enqueuer)
         assert await worker.finish(await worker.one(), blobs=(blob.sha256,))
-        now = int(datetime.now(UTC).timestamp() * SECOND_MS)
+        now = clock.now_ms()
         for expired_ms, deleted in ((0, 0), (LINGER_MS - 5_000, 0), (LINGER_MS + 5_000, 1)):
             await redis.hset(JOB + job_id, "expires_at", now - expired_ms)
             assert (await clean(redis, storage)).deleted == deleted
@@ -387,8 +387,7 @@ async def test_a_mark_is_asked_about_only_while_it_says_something(
     blob = await old(storage, tmp_path)
     await clean(redis, storage)
     enqueue = Script(redis, "submit/enqueue")
-    job = enqueuer.job("a" * 32, submission(blobs=(blob.sha256,)))
-    payload = {"jobs": [job], "max_waiting": 10}
+    payload = {"jobs": [enqueuer.job("a" * 32, submission(blobs=(blob.sha256,)))], "max_waiting": 10}
     _, sha256, mark, left_ms = await enqueue(payload)
     assert (sha256, left_ms) == (blob.sha256, 0)
     await redis.set(SWEPT + blob.sha256, f"{int(mark.split()[0]) + 1} gone", px=SWEPT_MS)
@@ -398,4 +397,4 @@ async def test_a_mark_is_asked_about_only_while_it_says_something(
 def test_no_attempt_at_a_job_lasts_as_long_as_the_cleanup_spares_its_outputs() -> None:
     least = Settings.model_fields["cleanup_grace_s"].metadata[0].ge
     storing = [kind for kind in KINDS.values() if kind.name != "cleanup"]
-    assert max(kind.timeout_s for kind in storing) * SECOND_MS < min(SWEPT_MS, least * SECOND_MS)
+    assert max(kind.timeout_s for kind in storing) < min(SWEPT_MS // 1000, least)

@@ -1,6 +1,7 @@
 """`bin/dev`: the Procfile's own lines under honcho, with a Valkey in ./data/valkey unless REDIS_URL is set.
 
-Unlike in production webhooks may go to this machine."""
+Unlike in production, webhooks may go to this machine.
+"""
 
 import contextlib
 import os
@@ -19,7 +20,7 @@ STOP_S = 30  # as long as platforms give; honcho's own 5 s would cut jobs short 
 def start() -> None:
     honcho.manager.KILL_WAIT = STOP_S
     sys.argv = ["honcho", "start", "--procfile", "Procfile", "--port", os.environ.get("PORT", "8000")]
-    # The receivers of whoever develops are on this machine, without TLS.
+    # Receivers under development are on this machine, without TLS.
     os.environ.setdefault("OUTBOUND_NETWORKS", "127.0.0.0/8,::1/128")
     os.environ.setdefault("OUTBOUND_HTTP", "true")
     with contextlib.ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""`python -m tools.gallery [NAME …]`: prints the sample reports and puts pictures of their pages into docs/gallery."""
+"""`python -m tools.gallery [NAME …]`: makes the sample reports and puts pictures of their pages into docs/gallery."""
 
 import sys
 import tempfile
@@ -34,7 +34,7 @@ def main(names: list[str]) -> None:
 
 
 def silent(done: int, total: int, note: str = "") -> None:
-    """Nobody waits for the gallery."""
+    """Progress is not shown."""
 
 
 def show(pdf: Path, name: str) -> None:

@@ -135,7 +135,7 @@ def test_the_demo_shows_the_whole_path_and_checks_it(tmp_path: Path) -> None:
     assert "verified, answered 204" in done.stdout
     assert "succeeded with 2 attempts" in done.stdout
     assert re.search(r"progress +[\d,]+ of 1,\d+ pages", done.stdout), "live"
-    assert re.search(r"cancelled while it is made: gone after \d+ ms", done.stdout)
+    assert re.search(r"cancelled while it was made: ended after \d+ ms", done.stdout)
     assert len(re.findall(r"\d+ files examined, 0 deleted, 0 bytes", done.stdout)) == 2
     for name in ("report.pdf", "report.xlsx", "preview.png"):
         assert name in done.stdout

@@ -1,9 +1,9 @@
-"""`bin/demo`: the whole path on this machine, with the Procfile's own lines: upload a photo, wait by job id, download;
-then a report of what came of it.
+"""`bin/demo`: the whole path on this machine, with the Procfile's commands: upload a photo, wait for the job, download;
+then a report, webhooks and operations.
 
 bin/demo                 draws a sample photo, uploads it, and stays up until Ctrl-C
 bin/demo PHOTO …         takes yours
-bin/demo --once          exits after the report; not 0 if anything differed from the promise
+bin/demo --once          exits at the end; not 0 if anything was not as documented
 """
 
 import argparse
@@ -28,7 +28,7 @@ from tests.support.pictures import scene
 from tests.support.servers import Valkey, free_port, start_process
 from tools.demo import operations as demo_operations
 from tools.demo.report import faults, spec
-from tools.demo.webhooks import STUMBLES, DemoReceiver, receiving
+from tools.demo.webhooks import FAILS_ONCE, DemoReceiver, receiving
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = Path("demo-output")
@@ -39,7 +39,7 @@ SAMPLE_SIZE = (3000, 2000)
 
 
 class Broken(Exception):  # noqa: N818 - what the demo found
-    """Something is not as promised."""
+    """Something is not as documented."""
 
 
 def say(line: str = "", end: str = "\n") -> None:
@@ -60,7 +60,7 @@ def pressroom(folder: Path, **changes: str) -> Iterator[str]:
             "API_KEYS": "",
             "PORT": str(port),
             "LOG_FORMAT": "text",
-            # The demo's receiver is on this machine, where no stranger's endpoint may lead to.
+            # The demo's receiver is on this machine, which is refused as an endpoint otherwise.
             "OUTBOUND_NETWORKS": "127.0.0.0/8,::1/128",
             "OUTBOUND_HTTP": "true",
             **changes,
@@ -124,7 +124,7 @@ def sample(folder: Path) -> Path:
 
 
 def thumbnails(client: httpx.Client, photo: Path) -> dict[str, Any]:
-    """Upload, wait, download, check, and print what came of it. Returns the job."""
+    """Upload, wait, download, check and print. Returns the job."""
     began = time.perf_counter()
     with photo.open("rb") as file:
         posted = client.post("/v1/images", files={"file": (photo.name, file)})
@@ -145,7 +145,7 @@ def thumbnails(client: httpx.Client, photo: Path) -> dict[str, Any]:
 
 
 def report(client: httpx.Client, photos: Sequence[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
-    """A report with a table, a chart and the thumbnails; checked, and told where it is. Returns the job."""
+    """Make a report with a table, a chart and the thumbnails, and check it. Returns the job."""
     began = time.perf_counter()
     asked = spec(photos)
     posted = client.post("/v1/reports", json=asked)
@@ -168,20 +168,20 @@ def report(client: httpx.Client, photos: Sequence[tuple[str, dict[str, Any]]]) -
 
 
 def told(receiver: DemoReceiver, job: dict[str, Any]) -> None:
-    """Print the webhook that tells of a job's end."""
+    """Print the webhook of a job's end."""
     came = receiver.next()
-    expect(came.event["data"]["id"] == job["id"], f"{came.event} tells of another job than {job['id']}")
+    expect(came.event["data"]["id"] == job["id"], f"{came.event} is about another job than {job['id']}")
     say(f"\n  webhook {came.id}: {came.event['type']} of {came.event['data']['kind']}, its signature verified")
 
 
 def webhook(client: httpx.Client, receiver: DemoReceiver) -> None:
-    """An event of the app's own, to a receiver that is away the first time."""
-    endpoint = receiver.subscribe(client, STUMBLES, "invoice.*")
+    """Publish an event to a receiver that answers 503 the first time."""
+    endpoint = receiver.subscribe(client, FAILS_ONCE, "invoice.*")
     posted = client.post(
         "/v1/events", json={"type": "invoice.paid", "data": {"number": "2026-0042", "amount": "99.00"}}
     )
     expect(posted.status_code == 202, f"POST /v1/events answered {posted.status_code}: {posted.text}")
-    say(f"\ninvoice.paid: an event, job {posted.json()['id']}, to a receiver that is away the first time\n")
+    say(f"\ninvoice.paid: an event, job {posted.json()['id']}, to a receiver that answers 503 the first time\n")
     began = time.perf_counter()
     for _ in range(2):
         came = receiver.next()
@@ -202,7 +202,7 @@ def delivered(client: httpx.Client, endpoint: str) -> dict[str, Any]:
 
 
 def operations(client: httpx.Client) -> None:
-    """Progress as it comes, a cancellation, a cleanup by hand."""
+    """Watch progress, cancel a job, run the cleanup by hand."""
     job_id = demo_operations.submit(client, demo_operations.ROWS, "Progress")
     say(f"\nA report of {demo_operations.ROWS:,} rows, followed as it is made (GET /v1/jobs/{job_id}/events)\n")
     began, state = time.perf_counter(), ""
@@ -220,9 +220,9 @@ def operations(client: httpx.Client) -> None:
     cancelled = client.post(f"/v1/jobs/{job_id}/cancellation").raise_for_status().json()
     expect(cancelled["state"] == "cancelled", f"the job is {cancelled['state']}")
     expect(not cancelled["files"], "a cancelled job has files")
-    say(f"\nA report of {demo_operations.MANY_ROWS:,} rows, cancelled while it is made: gone after {ms(began)} ms")
+    say(f"\nA report of {demo_operations.MANY_ROWS:,} rows, cancelled while it was made: ended after {ms(began)} ms")
 
-    say("\nA cleanup by hand (POST /v1/cleanup), first to see what it would do; what is young is spared\n")
+    say("\nA cleanup by hand (POST /v1/cleanup), first as a dry run; new files are kept\n")
     for asked in ({"dry_run": True}, {}):
         done_job = demo_operations.clean_up(client, **asked)
         expect(done_job["state"] == "succeeded", f"the cleanup is {done_job['state']}: {done_job.get('error')}")
@@ -241,7 +241,7 @@ def wait(client: httpx.Client, place: str) -> dict[str, Any]:
 
 
 def check(promised: dict[str, Any], answer: httpx.Response) -> None:
-    """The file is what the record says; a thumbnail tells nothing about who took the picture where."""
+    """The file is what the record says, and a thumbnail has no metadata."""
     name = promised["name"]
     expect(answer.status_code == 200, f"{name}: {answer.status_code}")
     expect(hashlib.sha256(answer.content).hexdigest() == promised["sha256"], f"{name}: not the bytes of the record")
@@ -275,7 +275,7 @@ def main() -> int:
         parser.error(f"there is no file {', '.join(missing)}")
     folder = Path(tempfile.mkdtemp(prefix="pressroom-demo-"))
     try:
-        say("Pressroom: Valkey, and the Procfile's own lines")
+        say("Pressroom: Valkey, and the Procfile's processes")
         with (
             pressroom(folder) as address,
             httpx.Client(base_url=address, timeout=30) as client,

@@ -1,4 +1,4 @@
-"""The demo's look over the shoulder of whoever runs the service: progress as it comes, a cancellation, a cleanup."""
+"""What the demo shows of operations: progress, a cancellation, a cleanup."""
 
 import json
 from collections.abc import Iterator

@@ -1,5 +1,4 @@
-"""The demo's receiver: it subscribes, verifies what it is sent with nothing but the standard library, and stumbles
-once."""
+"""The demo's webhook receiver: subscribes, verifies signatures with the standard library, and answers 503 once."""
 
 import base64
 import hashlib
@@ -17,12 +16,12 @@ from typing import Any
 import httpx
 
 TOLERANCE_S = 300
-PATIENCE_S = 30.0
-STUMBLES = "/stumbles-once"
+WAIT_S = 30.0
+FAILS_ONCE = "/fails-once"
 
 
-class Forged(Exception):  # noqa: N818 - what the receiver found
-    """A request that we did not sign."""
+class InvalidSignature(Exception):  # noqa: N818 - an outcome
+    """A request that Pressroom did not sign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,51 +36,51 @@ class Delivered:
 
 @dataclass(slots=True)
 class DemoReceiver:
-    """Keeps a secret for each of its paths; whatever comes is verified before it is believed."""
+    """Keeps a secret for each of its paths, and verifies every request."""
 
     address: str
     secrets: dict[str, str] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
-    came: "queue.Queue[Delivered | Forged]" = field(default_factory=queue.Queue)
+    received: "queue.Queue[Delivered | InvalidSignature]" = field(default_factory=queue.Queue)
 
     def subscribe(self, client: httpx.Client, path: str, *events: str) -> dict[str, Any]:
-        """An endpoint of ours for these types. Returns it."""
+        """Create an endpoint for these types of events. Returns it."""
         posted = client.post("/v1/endpoints", json={"url": self.address + path, "events": events}).raise_for_status()
         endpoint: dict[str, Any] = posted.json()
         self.secrets[path] = endpoint["secret"]
         return endpoint
 
     def next(self) -> Delivered:
-        """The next that came. Raises: Forged; queue.Empty if none comes."""
-        came = self.came.get(timeout=PATIENCE_S)
-        if isinstance(came, Forged):
-            raise came
-        return came
+        """The next verified request. Raises: InvalidSignature; queue.Empty if none comes."""
+        request = self.received.get(timeout=WAIT_S)
+        if isinstance(request, InvalidSignature):
+            raise request
+        return request
 
     def take(self, path: str, headers: Mapping[str, str], body: bytes) -> int:
         """The status of the answer."""
         try:
             event = verify(self.secrets[path], headers, body)
-        except Forged as forged:
-            self.came.put(forged)
+        except InvalidSignature as invalid:
+            self.received.put(invalid)
             return 400
-        # The first time it answers as a receiver does that is being deployed.
-        status = 503 if path == STUMBLES and headers["webhook-id"] not in self.seen else 204
+        # The first answer is that of a receiver which is being deployed.
+        status = 503 if path == FAILS_ONCE and headers["webhook-id"] not in self.seen else 204
         self.seen.add(headers["webhook-id"])
-        self.came.put(Delivered(path, headers["webhook-id"], event, status))
+        self.received.put(Delivered(path, headers["webhook-id"], event, status))
         return status
 
 
 def verify(secret: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
-    """The event, if one of the signatures is ours and fresh. Raises: Forged."""
+    """The event, if one of the signatures is valid and recent. Raises: InvalidSignature."""
     message_id, timestamp = headers["webhook-id"], headers["webhook-timestamp"]
     if abs(time.time() - int(timestamp)) > TOLERANCE_S:
-        raise Forged(f"{message_id} is of another time")
+        raise InvalidSignature(f"{message_id} is too old")
     key = base64.b64decode(secret.removeprefix("whsec_"))
     mac = hmac.new(key, f"{message_id}.{timestamp}.".encode() + body, hashlib.sha256).digest()
     expected = "v1," + base64.b64encode(mac).decode()
     if not any(hmac.compare_digest(expected, one) for one in headers["webhook-signature"].split()):
-        raise Forged(f"{message_id} is not signed with our secret")
+        raise InvalidSignature(f"{message_id} has no valid signature")
     event: dict[str, Any] = json.loads(body)
     return event
 
@@ -100,7 +99,7 @@ def receiving() -> Iterator[DemoReceiver]:
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's names
-            """The demo prints what came."""
+            """The demo prints what was received."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     receiver = DemoReceiver(f"http://127.0.0.1:{server.server_port}")

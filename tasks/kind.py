@@ -1,8 +1,7 @@
 """What a kind of job is, and what its function is given.
 
-A kind's function is `async def run(run: Run[Params]) -> Result`. It may wait and fetch and store; whatever burns CPU or
-reads a file that
-a stranger sent goes through `run.sandbox`.
+A kind's function is `async def run(job: JobContext[Params]) -> Result`. It may wait, fetch and store. Work that burns
+CPU, or reads a file that a user sent, goes through `job.sandbox`.
 """
 
 import random
@@ -112,7 +111,7 @@ class Notes:
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class OutputFile:
     """One output of a job: a name that points to a blob. `about` holds what the kind knows of it, such as width and
     height."""
 
@@ -128,7 +127,7 @@ class Result:
     """What a job leaves: a JSON value for its record, and files, all or none."""
 
     value: Mapping[str, Any] = field(default_factory=dict)
-    files: tuple[File, ...] = ()
+    files: tuple[OutputFile, ...] = ()
 
 
 class Reader(Protocol):
@@ -149,7 +148,7 @@ class Scratch(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Run(Generic[P]):
+class JobContext(Generic[P]):
     """One attempt at a job, as its kind's function sees it."""
 
     job_id: str
@@ -175,7 +174,7 @@ class Kind(Generic[P]):
     name: str
     queue: str
     params: type[P]
-    run: Callable[[Run[P]], Awaitable[Result]]
+    run: Callable[[JobContext[P]], Awaitable[Result]]
     timeout_s: float = 300.0
     retry: RetryPolicy | RetrySchedule = RetryPolicy()
     retries_last: bool = False

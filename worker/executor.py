@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from redis.asyncio import Redis
 from structlog.contextvars import bind_contextvars
 
-from tasks.kind import Kind, Notes, Run, Sandbox, TryAgain
+from tasks.kind import JobContext, Kind, Notes, Sandbox, TryAgain
 from tasks.outbound.protocol import Outbound
 from tasks.queue.script import Script
 from tasks.queue.watch.reader import CoalescingReader
@@ -125,7 +125,7 @@ class Executor:
     async def _call(self, kind: Kind[Any], params: BaseModel, job: Claimed, notes: Notes) -> SerializedResult:
         scratch = self._scratch.open()
         progress = ProgressReporter(self._progress, self._worker_id, job)
-        run = Run(
+        context = JobContext(
             job_id=job.id,
             owner=job.owner,
             attempt=job.attempt,
@@ -142,7 +142,7 @@ class Executor:
         )
         try:
             async with asyncio.timeout(kind.timeout_s) as limit:
-                return SerializedResult.of(await kind.run(run), progress.said)
+                return SerializedResult.of(await kind.run(context), progress.said)
         except TimeoutError as error:
             if limit.expired():
                 raise _TimedOut(f"The job took longer than {kind.timeout_s:g} s, the limit of its kind.") from error

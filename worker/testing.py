@@ -24,7 +24,7 @@ from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
 from tasks.catalogue import KINDS
-from tasks.kind import Kind, Result, Run
+from tasks.kind import JobContext, Kind, Result
 from tasks.queue.connect import close, connect
 from tasks.queue.jobs.enqueue import Enqueuer, Submission, Submitted
 from tasks.queue.records.list import read
@@ -136,12 +136,12 @@ class Queue:
     def _heard(self, kind: Kind[Any]) -> Kind[Any]:
         """The kind, with a note of what its function raises."""
 
-        async def run(run: Run[Any]) -> Result:
-            self._raised.pop(run.job_id, None)
+        async def run(job: JobContext[Any]) -> Result:
+            self._raised.pop(job.job_id, None)
             try:
-                return await kind.run(run)
+                return await kind.run(job)
             except Exception as error:
-                self._raised[run.job_id] = error
+                self._raised[job.job_id] = error
                 raise
 
         return replace(kind, run=run)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict
 
 from tasks.blob_ref import BlobRef
-from tasks.kind import Kind, Result, Run
+from tasks.kind import JobContext, Kind, Result
 from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.records import indexes
 from tasks.queue.records.record import State
@@ -46,14 +46,14 @@ class Activity:
     hours: Sequence[int]
 
 
-async def report_activity(run: Run[ActivityParams]) -> Result:
+async def report_activity(job: JobContext[ActivityParams]) -> Result:
     """Count what was made in the last 24 full hours, and let a report be made of it."""
     until = datetime.fromtimestamp(time.time() // 3600 * 3600, UTC)
-    activities = [one for owner in owners(run.settings) for one in await _count(run, owner, until)]
+    activities = [one for owner in owners(job.settings) for one in await _count(job, owner, until)]
     title = f"Activity until {until:%d %B %Y, %H:%M} UTC"
     order = {"spec": spec(title, activities, until), "files": {}}
-    blob = await run.storage.put(_once(json.dumps(order).encode()), max_bytes=MAX_ORDER_BYTES, type="application/json")
-    made = [await _submit(run, admin, title, blob) for admin in run.settings.operators]
+    blob = await job.storage.put(_once(json.dumps(order).encode()), max_bytes=MAX_ORDER_BYTES, type="application/json")
+    made = [await _submit(job, admin, title, blob) for admin in job.settings.operators]
     counts = {state.value: sum(one.ended[state] for one in activities) for state in State if state.ended}
     return Result({"jobs": sum(one.made for one in activities), **counts, "reports": [one for one in made if one]})
 
@@ -63,10 +63,10 @@ def owners(settings: Settings) -> list[str]:
     return [*dict.fromkeys(owner for owner, _ in settings.api_keys or ((OPEN_OWNER, None),)), SYSTEM]
 
 
-async def _count(run: Run[ActivityParams], owner: str, until: datetime) -> list[Activity]:
+async def _count(job: JobContext[ActivityParams], owner: str, until: datetime) -> list[Activity]:
     """An owner's activities, without kinds of which nothing was made."""
-    all_but_deliveries = await _count_index(run, indexes.of_owner(owner), until)
-    by_kind = {kind: await _count_index(run, indexes.of_kind(owner, kind), until) for kind in KINDS}
+    all_but_deliveries = await _count_index(job, indexes.of_owner(owner), until)
+    by_kind = {kind: await _count_index(job, indexes.of_kind(owner, kind), until) for kind in KINDS}
     listed = [counts for kind, counts in by_kind.items() if kind != "delivery"]
     by_kind[OTHER] = [total - sum(known) for total, *known in zip(all_but_deliveries, *listed, strict=True)]
     ends = [state for state in State if state.ended]
@@ -77,10 +77,10 @@ async def _count(run: Run[ActivityParams], owner: str, until: datetime) -> list[
     ]
 
 
-async def _count_index(run: Run[ActivityParams], job_index: str, until: datetime) -> list[int]:
+async def _count_index(job: JobContext[ActivityParams], job_index: str, until: datetime) -> list[int]:
     """How many jobs of a shelf were made in each hour; then, of all hours, how many ended in each way."""
     times = [int((until - timedelta(hours=HOURS - n)).timestamp()) * 1000 for n in range(HOURS + 1)]
-    async with run.redis.pipeline(transaction=False) as pipe:
+    async with job.redis.pipeline(transaction=False) as pipe:
         for start, end in pairwise(times):
             pipe.zcount(JOBS + job_index, start, f"({end}")
         for state in State:
@@ -122,7 +122,7 @@ def _table(activities: Sequence[Activity]) -> dict[str, Any]:
     return {"type": "table", "columns": columns, "rows": rows, "group_by": [{"field": "owner"}]}
 
 
-async def _submit(run: Run[ActivityParams], admin: str, title: str, blob: BlobRef) -> str | None:
+async def _submit(job: JobContext[ActivityParams], admin: str, title: str, blob: BlobRef) -> str | None:
     """The id of an admin's report; None if an earlier try has sent it."""
     params = {"order": {"blob": blob.sha256, "bytes": blob.bytes}, "title": title, "formats": ["pdf"]}
     submission = Submission(
@@ -132,10 +132,10 @@ async def _submit(run: Run[ActivityParams], admin: str, title: str, blob: BlobRe
         params=json.dumps(params),
         blobs=(blob.sha256,),
         name=title,
-        idempotency_key=f"activity\n{run.job_id}",
+        idempotency_key=f"activity\n{job.job_id}",
     )
     try:
-        return (await Enqueuer(run.redis, run.settings, run.storage).enqueue(submission)).job_id
+        return (await Enqueuer(job.redis, job.settings, job.storage).enqueue(submission)).job_id
     except Refusal as refusal:
         if refusal.code == "key_reused":  # of other figures, since some jobs have ended meanwhile
             return None

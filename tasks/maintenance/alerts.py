@@ -13,7 +13,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict
 from redis.asyncio import Redis
 
-from tasks.kind import Kind, Result, RetryPolicy, Run
+from tasks.kind import JobContext, Kind, Result, RetryPolicy
 from tasks.queue.lanes.stats import Queue, QueueSnapshot, QueueStats
 from tasks.queue.records.record import State, new_id
 from tasks.queue.redis_keys import ENDPOINT, FAILING, SECOND_MS
@@ -55,14 +55,14 @@ class ActiveAlert:
         return {"key": f"{self.alert} {self.subject}", "owners": self.owners, "data": json.dumps(data)}
 
 
-async def check(run: Run[AlertParams]) -> Result:
+async def check(job: JobContext[AlertParams]) -> Result:
     """Look at everything once, and tell what has changed."""
-    settings = run.settings
-    snapshot = await QueueStats(run.redis, settings).queues(settings.alert_window_s)
-    holding = list(system_alerts(settings, snapshot, await read_workers(run.redis)))
-    holding += await _endpoint_alerts(run.redis, settings, snapshot.now_ms)
+    settings = job.settings
+    snapshot = await QueueStats(job.redis, settings).queues(settings.alert_window_s)
+    holding = list(system_alerts(settings, snapshot, await read_workers(job.redis)))
+    holding += await _endpoint_alerts(job.redis, settings, snapshot.now_ms)
     payload = {"holding": [alert.payload(snapshot.now_ms) for alert in holding]}
-    fired, resolved = await Script(run.redis, "upkeep/alerts")(payload)
+    fired, resolved = await Script(job.redis, "upkeep/alerts")(payload)
     for told, say, alerts in (("fired", log.warning, fired), ("resolved", log.info, resolved)):
         for alert in map(json.loads, alerts):
             say(f"alert.{told}", **alert)

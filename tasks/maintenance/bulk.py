@@ -9,7 +9,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tasks.kind import Kind, Result, Run
+from tasks.kind import JobContext, Kind, Result
 from tasks.queue.jobs.bulk_step import BulkStep
 from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.delete import Deleter
@@ -78,10 +78,10 @@ class Place(BaseModel):
         return cls() if said is None else cls.model_validate_json(said)
 
 
-async def run_bulk(run: Run[BulkParams]) -> Result:
+async def run_bulk(job: JobContext[BulkParams]) -> Result:
     """Go through the states, each from the newest job to the oldest."""
-    listing, params = Listing(run.redis), run.params
-    made, said = await run.redis.hmget(JOB + run.job_id, "created_at", "place")
+    listing, params = Listing(job.redis), job.params
+    made, said = await job.redis.hmget(JOB + job.job_id, "created_at", "place")
     place, made_ms = Place.of(said), int(made or 0)
     counts = await listing.counts(params.selection(params.states[0], made_ms))
     total = sum(counts[state] for state in params.states)
@@ -90,45 +90,45 @@ async def run_bulk(run: Run[BulkParams]) -> Result:
         found = await listing.ids(selection, limit=AT_ONCE, cursor=place.cursor)
         over = found.cursor is None
         place = Place(passed=place.passed + over, cursor=found.cursor, looked=place.looked + found.looked)
-        ids = [one for one in found.ids if one != run.job_id]
-        await _do(run, ids, BulkStep(run.job_id, run.attempt, place.model_dump_json()))
-        run.progress(place.looked, max(total, place.looked), "jobs")
-    return Result(value=await _counted(run))
+        ids = [one for one in found.ids if one != job.job_id]
+        await _do(job, ids, BulkStep(job.job_id, job.attempt, place.model_dump_json()))
+        job.progress(place.looked, max(total, place.looked), "jobs")
+    return Result(value=await _counted(job))
 
 
-async def _do(run: Run[BulkParams], ids: Sequence[str], step: BulkStep) -> None:
-    match run.params.verb:
+async def _do(job: JobContext[BulkParams], ids: Sequence[str], step: BulkStep) -> None:
+    match job.params.verb:
         case "cancellation":
-            canceller = Canceller(run.redis, run.settings)
+            canceller = Canceller(job.redis, job.settings)
             # Before the step, which notes that they are done with.
-            for batch_id in await _batches(run, ids):
+            for batch_id in await _batches(job, ids):
                 await canceller.cancel(batch_id)
             await canceller.cancel_all(ids, step)
         case "retry":
-            await Reopener(run.redis, run.settings).retry(ids, step)
+            await Reopener(job.redis, job.settings).retry(ids, step)
         case "deletion":
-            await Deleter(run.redis).delete(ids, step)
+            await Deleter(job.redis).delete(ids, step)
 
 
-async def _batches(run: Run[BulkParams], ids: Sequence[str]) -> list[str]:
+async def _batches(job: JobContext[BulkParams], ids: Sequence[str]) -> list[str]:
     """Those of the ids that are batches, whose jobs are to be cancelled too."""
-    async with run.redis.pipeline(transaction=False) as pipe:
+    async with job.redis.pipeline(transaction=False) as pipe:
         for job_id in ids:
             pipe.hget(JOB + job_id, "kind")
         kinds = await pipe.execute()
     return [job_id for job_id, kind in zip(ids, kinds, strict=True) if kind == b"batch"]
 
 
-async def _counted(run: Run[BulkParams]) -> dict[str, int]:
+async def _counted(job: JobContext[BulkParams]) -> dict[str, int]:
     """matched: all that were found. Then by what became of them; those that had changed meanwhile are `skipped`."""
-    fields = await run.redis.hgetall(JOB + run.job_id)
+    fields = await job.redis.hgetall(JOB + job.job_id)
     answers = {
         name.decode().removeprefix(COUNT): int(count)
         for name, count in fields.items()
         if name.startswith(COUNT.encode())
     }
-    result = dict.fromkeys(DONE[run.params.verb].values(), 0)
-    for answer, word in DONE[run.params.verb].items():
+    result = dict.fromkeys(DONE[job.params.verb].values(), 0)
+    for answer, word in DONE[job.params.verb].items():
         result[word] += answers.pop(answer, 0)
     skipped = sum(answers.values())
     return {"matched": sum(result.values()) + skipped, **result, "skipped": skipped}

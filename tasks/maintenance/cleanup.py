@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.kind import Kind, Result, RetryPolicy, Run
+from tasks.kind import JobContext, Kind, Result, RetryPolicy
 from tasks.maintenance.sweep import sweep
 from tasks.queue.records.trimming import trim
 
@@ -27,15 +27,15 @@ class CleanupParams(BaseModel):
     dry_run: bool = False
 
 
-async def clean_up(run: Run[CleanupParams]) -> Result:
+async def clean_up(job: JobContext[CleanupParams]) -> Result:
     """Trim, sweep, discard. The result tells of blobs how many were examined and deleted, and the bytes of the latter;
     how many leftovers of killed writers were removed; how many entries of indexes were examined and removed."""
-    dry_run = run.params.dry_run
-    seconds, _ = await run.redis.time()
-    before = datetime.fromtimestamp(seconds, UTC) - timedelta(seconds=run.settings.cleanup_grace_s)
-    entries, removed = await _trim(run)
-    examined, deleted, size = await _sweep(run, before)
-    leftovers = await run.storage.discard_leftovers(before, dry_run=dry_run)
+    dry_run = job.params.dry_run
+    seconds, _ = await job.redis.time()
+    before = datetime.fromtimestamp(seconds, UTC) - timedelta(seconds=job.settings.cleanup_grace_s)
+    entries, removed = await _trim(job)
+    examined, deleted, size = await _sweep(job, before)
+    leftovers = await job.storage.discard_leftovers(before, dry_run=dry_run)
     return Result(
         value={
             "dry_run": dry_run,
@@ -49,22 +49,22 @@ async def clean_up(run: Run[CleanupParams]) -> Result:
     )
 
 
-async def _trim(run: Run[CleanupParams]) -> tuple[int, int]:
+async def _trim(job: JobContext[CleanupParams]) -> tuple[int, int]:
     keys = entries = removed = 0
-    total = await run.redis.dbsize()
-    async for step in trim(run.redis, dry_run=run.params.dry_run):
+    total = await job.redis.dbsize()
+    async for step in trim(job.redis, dry_run=job.params.dry_run):
         keys, entries, removed = keys + step.keys, entries + step.examined, removed + step.removed
-        run.progress(min(keys, total), total, "keys")
+        job.progress(min(keys, total), total, "keys")
         await asyncio.sleep(PAUSE_S)
     return entries, removed
 
 
-async def _sweep(run: Run[CleanupParams], before: datetime) -> tuple[int, int, int]:
+async def _sweep(job: JobContext[CleanupParams], before: datetime) -> tuple[int, int, int]:
     examined = deleted = size = 0
-    async for step in sweep(run.redis, run.storage, before=before, dry_run=run.params.dry_run):
+    async for step in sweep(job.redis, job.storage, before=before, dry_run=job.params.dry_run):
         examined, deleted, size = examined + step.examined, deleted + step.deleted, size + step.bytes
         # No storage tells how many there are before all have been listed.
-        run.progress(examined, examined, "blobs")
+        job.progress(examined, examined, "blobs")
         await asyncio.sleep(PAUSE_S)
     return examined, deleted, size
 

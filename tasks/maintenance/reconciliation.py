@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.kind import Kind, Result, RetryPolicy, Run
+from tasks.kind import JobContext, Kind, Result, RetryPolicy
 from tasks.queue import redis_keys
 from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.redis_keys import DAY_MS, JOB, LANE, LINE, QUEUES, SCHEDULE, arq_queue
@@ -38,19 +38,19 @@ class ReconciliationParams(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-async def reconcile(run: Run[ReconciliationParams]) -> Result:
+async def reconcile(job: JobContext[ReconciliationParams]) -> Result:
     """Look, and put right. The result counts jobs that were examined, mended, closed because they cannot run any more,
     and dropped because nothing is left of them; lanes that were mended, and queues whose counts were."""
-    books = Reconciler(run)
+    books = Reconciler(job)
     until = time.monotonic() + BUSY_S
     for queue in QUEUES:
-        ids = await run.redis.zrandmember(arq_queue(queue), CHANCE)
+        ids = await job.redis.zrandmember(arq_queue(queue), CHANCE)
         await books.reconcile([_text(one) for one in ids], [])
-    pages, cursor = 0, int(await run.redis.get(redis_keys.RECONCILIATION) or 0)
+    pages, cursor = 0, int(await job.redis.get(redis_keys.RECONCILIATION) or 0)
     while True:
-        cursor, keys = await run.redis.scan(cursor, count=PAGE_KEYS)
+        cursor, keys = await job.redis.scan(cursor, count=PAGE_KEYS)
         await books.reconcile_page([_text(key) for key in keys])
-        await run.redis.set(redis_keys.RECONCILIATION, cursor, px=DAY_MS)
+        await job.redis.set(redis_keys.RECONCILIATION, cursor, px=DAY_MS)
         pages += 1
         if cursor == 0 or (pages >= PAGES and (not books.wrong or time.monotonic() > until)):
             break
@@ -61,10 +61,10 @@ async def reconcile(run: Run[ReconciliationParams]) -> Result:
 class Reconciler:
     """What has been found so far."""
 
-    def __init__(self, run: Run[ReconciliationParams]) -> None:
-        self._script = Script(run.redis, "upkeep/reconcile")
+    def __init__(self, job: JobContext[ReconciliationParams]) -> None:
+        self._script = Script(job.redis, "upkeep/reconcile")
         nothing: dict[str, list[str]] = {"ids": [], "lanes": [], "schedules": [], "queues": []}
-        self._payload = {**nothing, "owner": SYSTEM, "keep": keep_ms(run.settings)}
+        self._payload = {**nothing, "owner": SYSTEM, "keep": keep_ms(job.settings)}
         self._found: Counter[str] = Counter()
 
     @property

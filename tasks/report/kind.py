@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from tasks.blob_ref import BlobRef
-from tasks.kind import File, Kind, Result, RetryPolicy, Run
+from tasks.kind import JobContext, Kind, OutputFile, Result, RetryPolicy
 from tasks.refusal import Refusal
 from tasks.report.request import ReportRequest
 from tasks.report.spec.document import Dataset, Format
@@ -44,52 +44,52 @@ class ReportParams(BaseModel):
     formats: list[Format]
 
 
-async def make_report(run: Run[ReportParams]) -> Result:
+async def make_report(job: JobContext[ReportParams]) -> Result:
     """Fetch what it is made of, make its files in the sandbox, store them."""
-    made = await _call(run, "make")
+    made = await _call(job, "make")
     facts = {name: made[name] for name in ("pages", "rows", "warnings")}
-    return Result(value=facts, files=tuple([await _store(run, one) for one in made["files"]]))
+    return Result(value=facts, files=tuple([await _store(job, one) for one in made["files"]]))
 
 
-async def validate_report(run: Run[ReportParams]) -> Result:
+async def validate_report(job: JobContext[ReportParams]) -> Result:
     """Read the data and plan the pages, but draw nothing."""
-    return Result(value=await _call(run, "look"))
+    return Result(value=await _call(job, "look"))
 
 
-async def _call(run: Run[ReportParams], function: str) -> dict[str, Any]:
-    job = await _prepare(run)
-    out = run.scratch.folder / "out"
+async def _call(job: JobContext[ReportParams], function: str) -> dict[str, Any]:
+    job_path = await _prepare(job)
+    out = job.scratch.folder / "out"
     out.mkdir()
-    answer: dict[str, Any] = await run.sandbox.call(
+    answer: dict[str, Any] = await job.sandbox.call(
         f"tasks.report.entry:{function}",
-        str(job),
+        str(job_path),
         str(out),
-        seconds=run.settings.report_seconds,
-        memory_mb=run.settings.report_memory_mb,
-        progress=run.progress,
+        seconds=job.settings.report_seconds,
+        memory_mb=job.settings.report_memory_mb,
+        progress=job.progress,
     )
     return answer
 
 
-async def _prepare(run: Run[ReportParams]) -> Path:
+async def _prepare(job: JobContext[ReportParams]) -> Path:
     """The job as the sandbox reads it, with everything that it names, in the scratch folder."""
-    folder = run.scratch.folder
+    folder = job.scratch.folder
     path = folder / "request.json"
-    await _fetch(run, {path: run.params.order.sha256})
+    await _fetch(job, {path: job.params.order.sha256})
     # A large spec takes a while to check; the other jobs of this process go on meanwhile.
-    report_request = await _complete(run, await asyncio.to_thread(_read, path))
+    report_request = await _complete(job, await asyncio.to_thread(_read, path))
     formats = {dataset.upload: f".{dataset.format}" for dataset in report_request.spec.datasets.values()}
     paths = {key: folder / f"{source.sha256}{formats.get(key, '')}" for key, source in report_request.files.items()}
-    await _fetch(run, {paths[key]: source.sha256 for key, source in report_request.files.items()})
-    job = folder / "job.json"
-    await asyncio.to_thread(_write, job, report_request, paths, run.settings)
-    return job
+    await _fetch(job, {paths[key]: source.sha256 for key, source in report_request.files.items()})
+    job_path = folder / "job.json"
+    await asyncio.to_thread(_write, job_path, report_request, paths, job.settings)
+    return job_path
 
 
-async def _complete(run: Run[ReportParams], report_request: ReportRequest) -> ReportRequest:
+async def _complete(job: JobContext[ReportParams], report_request: ReportRequest) -> ReportRequest:
     """The request with the files of the jobs that this one came after: they were not there when it was submitted."""
     late = [(field, one) for field, one in references(report_request.spec) if key_of(one) not in report_request.files]
-    found = await find_sources(run.redis, run.owner, [wanted_of(field, one) for field, one in late])
+    found = await find_sources(job.redis, job.owner, [wanted_of(field, one) for field, one in late])
     files = {key_of(one): blob for (_, one), blob in zip(late, found, strict=True)}
     return report_request.model_copy(update={"files": {**report_request.files, **files}})
 
@@ -110,7 +110,7 @@ def _read(path: Path) -> ReportRequest:
     return ReportRequest.model_validate_json(path.read_bytes())
 
 
-def _write(job: Path, report_request: ReportRequest, paths: Mapping[str, Path], settings: Settings) -> None:
+def _write(job_path: Path, report_request: ReportRequest, paths: Mapping[str, Path], settings: Settings) -> None:
     datasets = report_request.spec.datasets
     said = {
         "spec": report_request.spec.model_dump(mode="json"),
@@ -119,15 +119,15 @@ def _write(job: Path, report_request: ReportRequest, paths: Mapping[str, Path], 
         "limits": {name: getattr(settings, name) for name in LIMITS},
         "now": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    job.write_text(json.dumps(said), encoding="utf-8")
+    job_path.write_text(json.dumps(said), encoding="utf-8")
 
 
-async def _fetch(run: Run[ReportParams], wanted: Mapping[Path, str]) -> None:
+async def _fetch(job: JobContext[ReportParams], wanted: Mapping[Path, str]) -> None:
     waiting = iter(wanted.items())
 
     async def one_after_the_other() -> None:
         for path, blob in waiting:
-            await run.storage.fetch(blob, path)
+            await job.storage.fetch(blob, path)
 
     fetchers = [asyncio.create_task(one_after_the_other()) for _ in range(min(FETCHES_AT_ONCE, len(wanted)))]
     try:
@@ -141,10 +141,10 @@ async def _fetch(run: Run[ReportParams], wanted: Mapping[Path, str]) -> None:
             fetcher.cancel()
 
 
-async def _store(run: Run[ReportParams], made: Mapping[str, Any]) -> File:
-    blob = await run.storage.put_file(Path(made["path"]), type=made["type"], filename=made["name"])
+async def _store(job: JobContext[ReportParams], made: Mapping[str, Any]) -> OutputFile:
+    blob = await job.storage.put_file(Path(made["path"]), type=made["type"], filename=made["name"])
     about = {"pages": made["pages"]} if "pages" in made else {}
-    return File(name=made["name"], blob=blob.sha256, type=made["type"], bytes=blob.bytes, about=about)
+    return OutputFile(name=made["name"], blob=blob.sha256, type=made["type"], bytes=blob.bytes, about=about)
 
 
 REPORT = Kind(

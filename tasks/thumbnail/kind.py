@@ -9,7 +9,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from tasks.blob_ref import BlobRef
-from tasks.kind import File, Kind, Result, RetryPolicy, Run, TryAgain
+from tasks.kind import JobContext, Kind, OutputFile, Result, RetryPolicy, TryAgain
 from tasks.outbound.protocol import OutboundError
 from tasks.refusal import Refusal
 from tasks.thumbnail.variants import Variant
@@ -40,7 +40,7 @@ class ThumbnailParams(BaseModel):
         return self
 
 
-async def make_thumbnails(run: Run[ThumbnailParams]) -> Result:
+async def make_thumbnails(job: JobContext[ThumbnailParams]) -> Result:
     """Fetch the picture, check its header and draw every variant in the sandbox, and store the files.
 
     Raises:
@@ -48,15 +48,15 @@ async def make_thumbnails(run: Run[ThumbnailParams]) -> Result:
         TryAgain: The picture could not be fetched this time.
     """
     source = run.scratch.folder / "source"
-    size = await _fetch(run, source)
-    variants = [variant.model_dump() for variant in run.params.variants]
+    size = await _fetch(job, source)
+    variants = [variant.model_dump() for variant in job.params.variants]
     limits = {
-        "max_pixels": run.settings.max_pixels,
-        "max_side_px": run.settings.max_side_px,
-        "max_frames": run.settings.max_frames,
-        "max_jpeg_scans": run.settings.max_jpeg_scans,
+        "max_pixels": job.settings.max_pixels,
+        "max_side_px": job.settings.max_side_px,
+        "max_frames": job.settings.max_frames,
+        "max_jpeg_scans": job.settings.max_jpeg_scans,
     }
-    picture = await run.sandbox.call(
+    picture = await job.sandbox.call(
         "tasks.thumbnail.imaging:probe",
         str(source),
         variants,
@@ -65,26 +65,26 @@ async def make_thumbnails(run: Run[ThumbnailParams]) -> Result:
         memory_mb=PROBE_MEMORY_MB + size // MEGABYTE,
     )
     memory_mb = picture.pop("memory_mb")
-    drawn = await run.sandbox.call(
+    drawn = await job.sandbox.call(
         "tasks.thumbnail.imaging:render",
         str(source),
-        str(run.scratch.folder),
+        str(job.scratch.folder),
         variants,
         limits,
-        seconds=run.settings.sandbox_seconds,
+        seconds=job.settings.sandbox_seconds,
         memory_mb=memory_mb,
-        progress=run.progress,
+        progress=job.progress,
     )
-    return Result(value={"picture": picture}, files=tuple([await _store(run, one) for one in drawn]))
+    return Result(value={"picture": picture}, files=tuple([await _store(job, one) for one in drawn]))
 
 
-async def _fetch(run: Run[ThumbnailParams], into: Path) -> int:
+async def _fetch(job: JobContext[ThumbnailParams], into: Path) -> int:
     """Write the picture to a file. Returns its size in bytes."""
-    if run.params.upload is not None:
-        await run.storage.fetch(run.params.upload.sha256, into)
-        return run.params.upload.bytes
+    if job.params.upload is not None:
+        await job.storage.fetch(job.params.upload.sha256, into)
+        return job.params.upload.bytes
     try:
-        fetched = await run.outbound.fetch(run.params.url or "", into, max_bytes=run.settings.max_upload_bytes)
+        fetched = await job.outbound.fetch(job.params.url or "", into, max_bytes=job.settings.max_upload_bytes)
     except OutboundError as error:
         if error.code in TRANSIENT_CODES or error.status in TRANSIENT_STATUSES:
             raise TryAgain(error.code, error.message) from error
@@ -94,11 +94,11 @@ async def _fetch(run: Run[ThumbnailParams], into: Path) -> int:
     return fetched.bytes
 
 
-async def _store(run: Run[ThumbnailParams], drawn: dict[str, Any]) -> File:
+async def _store(job: JobContext[ThumbnailParams], drawn: dict[str, Any]) -> OutputFile:
     path = Path(drawn["path"])
-    blob = await run.storage.put_file(path, type=drawn["type"], filename=path.name)
+    blob = await job.storage.put_file(path, type=drawn["type"], filename=path.name)
     about = {"width": drawn["width"], "height": drawn["height"]}
-    return File(name=path.name, blob=blob.sha256, type=drawn["type"], bytes=blob.bytes, about=about)
+    return OutputFile(name=path.name, blob=blob.sha256, type=drawn["type"], bytes=blob.bytes, about=about)
 
 
 THUMBNAIL = Kind(

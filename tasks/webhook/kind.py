@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from tasks import clock
-from tasks.kind import Kind, Result, RetrySchedule, Run, TryAgain
+from tasks.kind import JobContext, Kind, Result, RetrySchedule, TryAgain
 from tasks.outbound.protocol import OutboundError, OutboundRequest
 from tasks.queue.jobs.reopen import Reopener
 from tasks.queue.jobs.retention import keep_ms
@@ -56,69 +56,69 @@ class RecoveryParams(BaseModel):
     since: int
 
 
-async def expand(run: Run[EventParams]) -> Result:
+async def expand(job: JobContext[EventParams]) -> Result:
     """Make the deliveries of an event."""
-    wanted = await _wanted(run)
-    script, made = Script(run.redis, "submit/expand"), 0
+    wanted = await _wanted(job)
+    script, made = Script(job.redis, "submit/expand"), 0
     for start in range(0, len(wanted), EXPAND_AT_ONCE):
         deliveries = wanted[start : start + EXPAND_AT_ONCE]
         made += await script(
             {
-                "event": run.job_id,
-                "type": run.params.type,
-                "owner": run.owner,
-                "keep_ms": keep_ms(run.settings)["event"],
+                "event": job.job_id,
+                "type": job.params.type,
+                "owner": job.owner,
+                "keep_ms": keep_ms(job.settings)["event"],
                 "deliveries": deliveries,
             }
         )
-        run.progress(start + len(deliveries), len(wanted), "deliveries")
+        job.progress(start + len(deliveries), len(wanted), "deliveries")
     return Result(value={"deliveries": made})
 
 
-async def _wanted(run: Run[EventParams]) -> list[list[object]]:
+async def _wanted(job: JobContext[EventParams]) -> list[list[object]]:
     """For each delivery what `expand.lua` takes of it: id, endpoint, lane, shelves, and whether it is always made."""
-    all_of_owner = indexes.of_deliveries(run.owner)
+    all_of_owner = indexes.of_deliveries(job.owner)
 
     def to(endpoint: str, lane: str, *, always: bool = False) -> list[object]:
         job_index = "" if endpoint == ONE_OFF else indexes.of_endpoint(endpoint)
-        return [delivery_id(run.job_id, endpoint), endpoint, lane, f"{all_of_owner} {job_index}".strip(), always]
+        return [delivery_id(job.job_id, endpoint), endpoint, lane, f"{all_of_owner} {job_index}".strip(), always]
 
-    if run.params.endpoint is not None:
+    if job.params.endpoint is not None:
         # A lane of its own: a test is for finding out why the endpoint's own lane is parked.
-        return [to(run.params.endpoint, f"test:{run.params.endpoint}", always=True)]
-    wanted = [to(one, lane_of(one)) for one in await _subscribers(run)]
-    notify = await run.redis.hget(JOB + run.job_id, "notify")
+        return [to(job.params.endpoint, f"test:{job.params.endpoint}", always=True)]
+    wanted = [to(one, lane_of(one)) for one in await _subscribers(job)]
+    notify = await job.redis.hget(JOB + job.job_id, "notify")
     if notify:
         host = urlsplit(json.loads(notify)["url"]).hostname
-        wanted.append(to(ONE_OFF, f"host:{run.owner}:{host}", always=True))
+        wanted.append(to(ONE_OFF, f"host:{job.owner}:{host}", always=True))
     return wanted
 
 
-async def _subscribers(run: Run[EventParams]) -> list[str]:
+async def _subscribers(job: JobContext[EventParams]) -> list[str]:
     """The endpoints that asked for the event's type, each once, read some at a time."""
     found: set[bytes] = set()
-    for pattern in patterns_of(run.params.type):
-        key, after = f"{SUBSCRIBERS}{run.owner}:{pattern}", b"-"
-        while page := await run.redis.zrangebylex(key, after, "+", start=0, num=READ_AT_ONCE):
+    for pattern in patterns_of(job.params.type):
+        key, after = f"{SUBSCRIBERS}{job.owner}:{pattern}", b"-"
+        while page := await job.redis.zrangebylex(key, after, "+", start=0, num=READ_AT_ONCE):
             found.update(page)
             after = b"(" + page[-1]
     return [one.decode() for one in sorted(found)]
 
 
-async def deliver(run: Run[DeliveryParams]) -> Result:
+async def deliver(job: JobContext[DeliveryParams]) -> Result:
     """Sign the event and post it. Whatever is not a success is tried again by the schedule."""
-    event = await run.reader.hash(JOB + run.params.event)
+    event = await job.reader.hash(JOB + job.params.event)
     if not event:
-        raise Refusal("event_gone", f"Event {run.params.event} is no longer kept; send it anew.")
-    address = run.settings.public_url or event.get(b"address", b"").decode()
+        raise Refusal("event_gone", f"Event {job.params.event} is no longer kept; send it anew.")
+    address = job.settings.public_url or event.get(b"address", b"").decode()
     message = _message(event[b"params"].decode(), int(event[b"created_at"]), address.rstrip("/"))
-    target = await _target(run, message, event.get(b"notify"))
-    run.notes.about["url"] = target.url
-    verdict = await _post(run, target, message.body)
+    target = await _target(job, message, event.get(b"notify"))
+    job.notes.about["url"] = target.url
+    verdict = await _post(job, target, message.body)
     if target.endpoint is not None and not message.once:
-        run.notes.receiver_ok = verdict.code is None
-        run.notes.pause_s = min(verdict.pause_s, run.settings.breaker_max_pause_s)
-        await _disable_if_due(run, target.endpoint, verdict)
+        job.notes.receiver_ok = verdict.code is None
+        job.notes.pause_s = min(verdict.pause_s, job.settings.breaker_max_pause_s)
+        await _disable_if_due(job, target.endpoint, verdict)
     if verdict.code is None:
         return Result()
     if message.once or verdict.disable:
@@ -150,15 +150,15 @@ class _Target:
     endpoint: Endpoint | None = None
 
 
-async def _target(run: Run[DeliveryParams], message: _Message, notify: bytes | None) -> _Target:
+async def _target(job: JobContext[DeliveryParams], message: _Message, notify: bytes | None) -> _Target:
     """As it is now: address, headers and secrets may have changed since the last try."""
-    box = _box(run.settings.secret_key)
+    box = _box(job.settings.secret_key)
     try:
-        if run.params.endpoint == ONE_OFF:
+        if job.params.endpoint == ONE_OFF:
             one_off = json.loads(notify or b"{}")
             sealed = one_off.get("secret")
             return _Target(one_off["url"], [signature.key_of(box.open(sealed, ONE_OFF))] if sealed else [])
-        endpoint = _endpoint(run.params.endpoint, await run.reader.hash(ENDPOINT + run.params.endpoint))
+        endpoint = _endpoint(job.params.endpoint, await job.reader.hash(ENDPOINT + job.params.endpoint))
         keys = live_keys(endpoint, box, clock.now_ms())
     except Refusal as refusal:
         if refusal.code != "secret_unreadable":
@@ -181,17 +181,17 @@ def _endpoint(endpoint_id: str, fields: Mapping[bytes, bytes]) -> Endpoint:
     return Endpoint.from_hash(endpoint_id, fields)
 
 
-async def _post(run: Run[DeliveryParams], target: _Target, body: bytes) -> Verdict:
+async def _post(job: JobContext[DeliveryParams], target: _Target, body: bytes) -> Verdict:
     """Send it, and note what was answered."""
-    signed = signature.headers(run.params.event, int(time.time()), body, target.keys)
+    signed = signature.headers(job.params.event, int(time.time()), body, target.keys)
     headers = {**target.headers, "content-type": "application/json", **signed}
-    about = run.notes.about
+    about = job.notes.about
     span = {"http.request.method": "POST", "server.address": urlsplit(target.url).hostname or ""}
     with tracing.step("POST", "client", span) as step:
         if traceparent := tracing.current():
             headers["traceparent"] = traceparent
         try:
-            answer = await run.outbound.post(OutboundRequest(target.url, body, headers))
+            answer = await job.outbound.post(OutboundRequest(target.url, body, headers))
         except OutboundError as error:
             step.fail(error.code)
             about |= {"address": error.ip, "timing": dict(error.timing)}
@@ -202,55 +202,55 @@ async def _post(run: Run[DeliveryParams], target: _Target, body: bytes) -> Verdi
     return judge(answer)
 
 
-async def _disable_if_due(run: Run[DeliveryParams], endpoint: Endpoint, verdict: Verdict) -> None:
+async def _disable_if_due(job: JobContext[DeliveryParams], endpoint: Endpoint, verdict: Verdict) -> None:
     """An endpoint that wants no more, or has done nothing but fail for days, is disabled."""
     reason: Reason | None = verdict.disable
     if reason is None and verdict.code is not None:
         lane = f"{LANE}{DELIVERY.queue}:{lane_of(endpoint.id)}"
-        since, last = (int(at or 0) for at in await run.redis.hmget(lane, "failing_since", "failed_at"))
+        since, last = (int(at or 0) for at in await job.redis.hmget(lane, "failing_since", "failed_at"))
         # One failure after a long silence says nothing of the time between.
         if since and clock.now_ms() - last <= FAILURE_GAP_MS:
-            reason = "failing" if clock.now_ms() - since >= run.settings.disable_after_s * SECOND_MS else None
+            reason = "failing" if clock.now_ms() - since >= job.settings.disable_after_s * SECOND_MS else None
     if reason is not None:
-        await Endpoints(run.redis, run.settings, _box(run.settings.secret_key)).disable(endpoint.id, reason)
+        await Endpoints(job.redis, job.settings, _box(job.settings.secret_key)).disable(endpoint.id, reason)
 
 
-async def recover(run: Run[RecoveryParams]) -> Result:
+async def recover(job: JobContext[RecoveryParams]) -> Result:
     """Deliver anew all that failed since a time, and at once what waits for its next try."""
-    endpoint = _endpoint(run.params.endpoint, await run.reader.hash(ENDPOINT + run.params.endpoint))
-    if endpoint.owner != run.owner:
+    endpoint = _endpoint(job.params.endpoint, await job.reader.hash(ENDPOINT + job.params.endpoint))
+    if endpoint.owner != job.owner:
         raise Refusal("not_found", f"You have no endpoint {endpoint.id!r}.")
     if not endpoint.enabled:
         raise Refusal("endpoint_disabled", f"Endpoint {endpoint.id} is disabled; enable it first.")
-    wanted = [*await _failed_since(run), *await _ids(run, State.RETRYING, 0)]
-    reopener, reopened = Reopener(run.redis, run.settings), 0
+    wanted = [*await _failed_since(job), *await _ids(job, State.RETRYING, 0)]
+    reopener, reopened = Reopener(job.redis, job.settings), 0
     for start in range(0, len(wanted), REOPEN_AT_ONCE):
         answers = await reopener.reopen(wanted[start : start + REOPEN_AT_ONCE])
         reopened += answers.count("reopened")
-        run.progress(start + len(answers), len(wanted), "deliveries")
+        job.progress(start + len(answers), len(wanted), "deliveries")
     return Result(value={"found": len(wanted), "redelivered": reopened})
 
 
-async def _failed_since(run: Run[RecoveryParams]) -> list[str]:
+async def _failed_since(job: JobContext[RecoveryParams]) -> list[str]:
     """Deliveries that gave up since the time: they may have been made long before."""
-    ids = await _ids(run, State.FAILED, run.params.since - keep_ms(run.settings)["event"])
+    ids = await _ids(job, State.FAILED, job.params.since - keep_ms(job.settings)["event"])
     failed: list[str] = []
     for start in range(0, len(ids), READ_AT_ONCE):
         some = ids[start : start + READ_AT_ONCE]
-        async with run.redis.pipeline(transaction=False) as pipe:
+        async with job.redis.pipeline(transaction=False) as pipe:
             for one in some:
                 pipe.hget(JOB + one, "finished_at")
             times = await pipe.execute()
-        failed += [one for one, at in zip(some, times, strict=True) if int(at or 0) >= run.params.since]
+        failed += [one for one, at in zip(some, times, strict=True) if int(at or 0) >= job.params.since]
     return failed
 
 
-async def _ids(run: Run[RecoveryParams], state: State, since_ms: int) -> list[str]:
+async def _ids(job: JobContext[RecoveryParams], state: State, since_ms: int) -> list[str]:
     """The endpoint's deliveries in a state, made since a time. All before the first is reopened: what fails again
     meanwhile comes back into the index, and is not to be taken up twice."""
-    index = f"{JOBS}{indexes.of_endpoint(run.params.endpoint)}:{state}"
+    index = f"{JOBS}{indexes.of_endpoint(job.params.endpoint)}:{state}"
     ids: dict[bytes, None] = {}
-    while page := await run.redis.zrangebyscore(index, since_ms, "+inf", start=len(ids), num=READ_AT_ONCE):
+    while page := await job.redis.zrangebyscore(index, since_ms, "+inf", start=len(ids), num=READ_AT_ONCE):
         ids.update(dict.fromkeys(page))
     return [one.decode() for one in ids]
 

@@ -15,7 +15,7 @@ from api.http.problems import MEDIA_TYPE
 from api.jobs.views import EXAMPLE_UPLOAD
 from api.webhooks.delivery_views import EXAMPLE_DELIVERY, EXAMPLE_EVENT
 from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
-from tasks.kind import File, Result
+from tasks.kind import OutputFile, Result
 from tasks.maintenance.alerts import ActiveAlert
 from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.records import indexes
@@ -107,7 +107,7 @@ async def known(
 
     blob = await storage.put(chunks(), max_bytes=1000)
     job_id = (await alice.post("/v1/images", content=PNG)).json()["id"]
-    await worker.end(job_id, result=Result(files=(File("small.jpg", blob.sha256, "image/jpeg", blob.bytes),)))
+    await worker.end(job_id, result=Result(files=(OutputFile("small.jpg", blob.sha256, "image/jpeg", blob.bytes),)))
     await keep(redis, "alice", blob, name=None, seconds=60, upload_id=EXAMPLE_UPLOAD)
     waiting = (await alice.post("/v1/images?delay=600", content=PNG)).json()["id"]
     batch_id = (await alice.post("/v1/batches")).json()["id"]
@@ -202,7 +202,7 @@ async def test_an_ended_job_is_documented_whole(alice: httpx.AsyncClient, worker
     """What the transition notes of a job's end has no field that receivers do not know."""
     await alice.post("/v1/endpoints", json={"url": "http://127.0.0.1:8000/", "events": ["job.*"]})
     job_id = (await alice.post("/v1/images?name=a.png", content=PNG)).json()["id"]
-    file = File("small.jpg", "ab" * 32, "image/jpeg", 1, {"width": 1})
+    file = OutputFile("small.jpg", "ab" * 32, "image/jpeg", 1, {"width": 1})
     await worker.end(job_id, result=Result(files=(file,)))
     [event] = (await alice.get("/v1/jobs?kind=event")).json()["jobs"]
     body = json.loads(body_of(EventParams(**event["params"]), 1, ""))

@@ -10,7 +10,7 @@ from typing import Any, cast, get_args
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.kind import RetrySchedule, Run
+from tasks.kind import JobContext, RetrySchedule
 from tasks.maintenance.alerts import AlertParams, check
 from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.enqueue import Enqueuer
@@ -131,10 +131,10 @@ async def test_the_examples_of_an_alert_are_what_is_sent(
         await redis.set(f"{arq_queue(queue)}:health-check", "a worker of ARQ's own", px=60_000)
     await Lanes(redis).pause("media")
     await redis.hset(JOB + job_id, "due_at", int((time.time() - 400) * 1000))
-    await check(cast("Run[AlertParams]", SimpleNamespace(redis=redis, settings=settings)))
+    await check(cast("JobContext[AlertParams]", SimpleNamespace(redis=redis, settings=settings)))
     assert await announced(redis, worker, instead={}) == timeless(fired)
     await Canceller(redis, settings).cancel(job_id)
-    await check(cast("Run[AlertParams]", SimpleNamespace(redis=redis, settings=settings)))
+    await check(cast("JobContext[AlertParams]", SimpleNamespace(redis=redis, settings=settings)))
     events = [await announced(redis, worker, instead={}) for _ in range(2)]
     assert timeless(resolved) in events, "beside the end of the job"
     await endpoints.delete("dev", listener)

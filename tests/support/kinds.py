@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.kind import Kind, Result, RetryPolicy, Run
+from tasks.kind import JobContext, Kind, Result, RetryPolicy
 from tasks.refusal import Refusal
 
 
@@ -25,58 +25,58 @@ class Anything(BaseModel):
 AT_ONCE = RetryPolicy(max_tries=3, first_delay_s=0.01, factor=1, jitter=0)
 
 
-def leave_a_line(run: Run[Anything]) -> None:
+def leave_a_line(job: JobContext[Anything]) -> None:
     """Add a line to the file that the test named: job id, attempt, pid."""
-    with Path(run.params.file).open("a") as file:
-        file.write(f"{run.job_id} {run.attempt} {os.getpid()}\n")
+    with Path(job.params.file).open("a") as file:
+        file.write(f"{job.job_id} {job.attempt} {os.getpid()}\n")
 
 
-async def nothing(run: Run[Anything]) -> Result:
+async def nothing(job: JobContext[Anything]) -> Result:
     return Result()
 
 
-async def echo(run: Run[Anything]) -> Result:
-    return Result(value={"params": run.params.model_dump(), "owner": run.owner, "attempt": run.attempt})
+async def echo(job: JobContext[Anything]) -> Result:
+    return Result(value={"params": job.params.model_dump(), "owner": job.owner, "attempt": job.attempt})
 
 
-async def note(run: Run[Anything]) -> Result:
-    leave_a_line(run)
+async def note(job: JobContext[Anything]) -> Result:
+    leave_a_line(job)
     return Result()
 
 
-async def sleep(run: Run[Anything]) -> Result:
+async def sleep(job: JobContext[Anything]) -> Result:
     """Leave a line at the start, sleep, leave another at the end."""
-    leave_a_line(run)
-    await asyncio.sleep(run.params.seconds)
-    leave_a_line(run)
-    return Result(value={"attempt": run.attempt})
+    leave_a_line(job)
+    await asyncio.sleep(job.params.seconds)
+    leave_a_line(job)
+    return Result(value={"attempt": job.attempt})
 
 
-async def stumble(run: Run[Anything]) -> Result:
+async def stumble(job: JobContext[Anything]) -> Result:
     """Raise on the first `times` attempts."""
-    if run.attempt <= run.params.times:
-        raise RuntimeError(f"stumbled on attempt {run.attempt}")
-    return Result(value={"attempt": run.attempt})
+    if job.attempt <= job.params.times:
+        raise RuntimeError(f"stumbled on attempt {job.attempt}")
+    return Result(value={"attempt": job.attempt})
 
 
-async def refuse(run: Run[Anything]) -> Result:
+async def refuse(job: JobContext[Anything]) -> Result:
     raise Refusal("corrupt", "This is no picture.")
 
 
-async def die(run: Run[Anything]) -> Result:
+async def die(job: JobContext[Anything]) -> Result:
     """Kill the worker, as an out-of-memory killer would, on the first `times` attempts."""
-    leave_a_line(run)
-    if run.attempt <= run.params.times:
+    leave_a_line(job)
+    if job.attempt <= job.params.times:
         os.kill(os.getpid(), signal.SIGKILL)
-    return Result(value={"attempt": run.attempt})
+    return Result(value={"attempt": job.attempt})
 
 
-async def tell(run: Run[Anything]) -> Result:
+async def tell(job: JobContext[Anything]) -> Result:
     """Report progress, then wait until the file named exists."""
-    run.progress(1, 3, "one")
-    while not Path(run.params.file).exists():
+    job.progress(1, 3, "one")
+    while not Path(job.params.file).exists():
         await asyncio.sleep(0.01)
-    run.progress(3, 3, "three")
+    job.progress(3, 3, "three")
     return Result()
 
 

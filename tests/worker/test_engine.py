@@ -9,7 +9,7 @@ import pytest
 from arq.connections import ArqRedis
 from arq.jobs import Job
 
-from tasks.kind import Result, RetryPolicy, Run
+from tasks.kind import JobContext, Result, RetryPolicy
 from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.records.record import Priority, State
 from tasks.queue.redis_keys import JOB, arq_queue
@@ -228,9 +228,9 @@ async def test_each_queue_has_its_own_concurrency(
 
 
 async def test_scratch_folders_are_removed(redis: ArqRedis, settings: Settings, job_client: JobClient) -> None:
-    async def scribble(run: Run[Anything]) -> Result:
-        (run.scratch.folder / "draft").write_text("x")
-        return Result(value={"folder": str(run.scratch.folder)})
+    async def scribble(job: JobContext[Anything]) -> Result:
+        (job.scratch.folder / "draft").write_text("x")
+        return Result(value={"folder": str(job.scratch.folder)})
 
     async with working(redis, settings, kinds={"scribble": kind(scribble)}):
         record = await job_client.ended(await job_client.submit("scribble"))
@@ -243,7 +243,7 @@ async def test_scratch_folders_are_removed(redis: ArqRedis, settings: Settings, 
 async def test_a_result_that_cannot_be_written_is_the_kinds_failure_not_the_workers(
     redis: ArqRedis, settings: Settings, job_client: JobClient, value: dict[str, object]
 ) -> None:
-    async def odd(run: Run[Anything]) -> Result:
+    async def odd(job: JobContext[Anything]) -> Result:
         return Result(value=value)
 
     async with working(redis, settings, kinds={**KINDS, "odd": kind(odd)}):
@@ -260,7 +260,7 @@ async def test_arqs_result_keeps_what_lua_would_lose(
 ) -> None:
     value: dict[str, Any] = {"none": None, "empty": {}, "list": [], "large": 2**53 + 1, "deep": [[[[{"a": [{}]}]]]]}
 
-    async def odd(run: Run[Anything]) -> Result:
+    async def odd(job: JobContext[Anything]) -> Result:
         return Result(value=value)
 
     async with working(redis, settings, kinds={"odd": kind(odd)}):
@@ -275,8 +275,8 @@ async def test_arqs_result_keeps_what_lua_would_lose(
 async def test_a_file_that_is_no_longer_stored_is_said_so_at_once(
     redis: ArqRedis, settings: Settings, job_client: JobClient
 ) -> None:
-    async def read_it(run: Run[Anything]) -> Result:
-        await run.storage.fetch("0" * 64, run.scratch.folder / "gone")
+    async def read_it(job: JobContext[Anything]) -> Result:
+        await job.storage.fetch("0" * 64, job.scratch.folder / "gone")
         return Result()
 
     async with working(redis, settings, kinds={"read_it": kind(read_it)}):
@@ -290,7 +290,7 @@ async def test_a_file_that_is_no_longer_stored_is_said_so_at_once(
 async def test_the_record_of_an_unforeseen_failure_holds_no_trace(
     redis: ArqRedis, settings: Settings, job_client: JobClient
 ) -> None:
-    async def break_down(run: Run[Anything]) -> Result:
+    async def break_down(job: JobContext[Anything]) -> Result:
         raise RuntimeError("it failed in the sandbox:\nTraceback:\n  File '/secret/path'\nValueError: seven")
 
     async with working(redis, settings, kinds={"break_down": kind(break_down)}):

@@ -14,7 +14,7 @@ from arq.connections import ArqRedis
 from pydantic import BaseModel
 
 from tasks.catalogue import KINDS
-from tasks.kind import Kind, Result, RetryPolicy, Run
+from tasks.kind import JobContext, Kind, Result, RetryPolicy
 from tasks.queue.connect import close, connect
 from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.records.record import State
@@ -39,23 +39,23 @@ class NoNameError(Exception):
     """Of a kind's own, as an app's kinds have them."""
 
 
-async def greet(run: Run[Greeting]) -> Result:
-    if run.params.name == "nobody":
+async def greet(job: JobContext[Greeting]) -> Result:
+    if job.params.name == "nobody":
         raise Refusal("invalid_params", "Give a name.", field="name")
-    if run.attempt <= run.params.fails:
-        raise NoNameError(f"{run.params.name} on attempt {run.attempt}")
-    return Result(value={"said": f"Good day, {run.params.name}"})
+    if job.attempt <= job.params.fails:
+        raise NoNameError(f"{job.params.name} on attempt {job.attempt}")
+    return Result(value={"said": f"Good day, {job.params.name}"})
 
 
-async def introduce(run: Run[Greeting]) -> Result:
+async def introduce(job: JobContext[Greeting]) -> Result:
     """Submits a greeting for each of two."""
-    enqueuer = Enqueuer(run.redis, run.settings)
-    for name in (run.params.name, "Grace"):
-        await enqueuer.enqueue(Submission("greeting", "default", run.owner, Greeting(name=name).model_dump_json()))
+    enqueuer = Enqueuer(job.redis, job.settings)
+    for name in (job.params.name, "Grace"):
+        await enqueuer.enqueue(Submission("greeting", "default", job.owner, Greeting(name=name).model_dump_json()))
     return Result()
 
 
-async def dawdle(run: Run[Greeting]) -> Result:
+async def dawdle(job: JobContext[Greeting]) -> Result:
     await asyncio.sleep(60)
     return Result()
 

@@ -9,7 +9,7 @@ from arq.connections import ArqRedis
 
 from api.http.ranges import names, parse_range
 from api.jobs.files import disposition
-from tasks.kind import File, Result
+from tasks.kind import OutputFile, Result
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.storage.open import open_storage
@@ -31,7 +31,7 @@ async def finished(client: httpx.AsyncClient, worker: ManualWorker, storage: Sto
     """The address of a file of a job that has succeeded."""
     blob = await storage.put(chunks(BODY), max_bytes=len(BODY), type="image/jpeg", filename=name)
     job_id = (await client.post("/v1/images", content=PNG)).json()["id"]
-    await worker.end(job_id, result=Result(files=(File(name, blob.sha256, "image/jpeg", blob.bytes),)))
+    await worker.end(job_id, result=Result(files=(OutputFile(name, blob.sha256, "image/jpeg", blob.bytes),)))
     return str((await client.get(f"/v1/jobs/{job_id}")).json()["files"][0]["url"])
 
 

@@ -5,7 +5,7 @@ import pytest
 from arq.connections import ArqRedis
 
 from api.jobs.views import Job
-from tasks.kind import File, Result
+from tasks.kind import OutputFile, Result
 from tasks.queue.redis_keys import JOB
 from tests.support.api.manual_worker import WORKER, ManualWorker
 from tests.support.api.pictures import PNG
@@ -28,7 +28,7 @@ async def test_a_waiting_job_says_when_to_ask_again(alice: httpx.AsyncClient) ->
 
 async def test_a_job_that_succeeded_tells_its_story(alice: httpx.AsyncClient, worker: ManualWorker) -> None:
     job_id = await submit(alice)
-    file = File("small.jpg", "ab" * 32, "image/jpeg", 1234, {"width": 256, "height": 171})
+    file = OutputFile("small.jpg", "ab" * 32, "image/jpeg", 1234, {"width": 256, "height": 171})
     await worker.end(job_id, result=Result({"picture": {"width": 2725}}, (file,)))
     answer = await alice.get(f"/v1/jobs/{job_id}")
     job = Job.model_validate_json(answer.content)

@@ -11,7 +11,7 @@ from arq.connections import ArqRedis
 
 from api.jobs.views import Job
 from tasks.blob_ref import BlobRef
-from tasks.kind import File, Result
+from tasks.kind import OutputFile, Result
 from tasks.queue.redis_keys import BLOB
 from tasks.report.kind import ReportParams
 from tasks.report.request import ReportRequest
@@ -45,7 +45,7 @@ async def thumbnails(alice: httpx.AsyncClient, worker: ManualWorker, storage: St
 
     blob = await storage.put(chunks(), max_bytes=1000)
     job_id = (await alice.post("/v1/images", content=PNG)).json()["id"]
-    await worker.end(job_id, result=Result(files=(File("small.jpg", blob.sha256, "image/jpeg", blob.bytes),)))
+    await worker.end(job_id, result=Result(files=(OutputFile("small.jpg", blob.sha256, "image/jpeg", blob.bytes),)))
     return job_id, blob
 
 

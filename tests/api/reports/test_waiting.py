@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 from arq.connections import ArqRedis
 
-from tasks.kind import File, Result
+from tasks.kind import OutputFile, Result
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
 from tests.support.api.manual_worker import ManualWorker
@@ -32,7 +32,7 @@ async def test_one_request_gives_the_pdf(alice: httpx.AsyncClient, worker: Manua
         yield PDF
 
     blob = await storage.put(chunks(), max_bytes=1000)
-    files = (File("report.pdf", blob.sha256, "application/pdf", blob.bytes),)
+    files = (OutputFile("report.pdf", blob.sha256, "application/pdf", blob.bytes),)
     answer = await answered(alice, worker, result=Result(files=files))
     assert [one.status_code for one in answer.history] == [303]
     assert (answer.status_code, answer.headers["Content-Type"], answer.content) == (200, "application/pdf", PDF)

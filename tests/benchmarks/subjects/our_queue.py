@@ -6,7 +6,7 @@ from typing import Any
 import uvloop
 from pydantic import BaseModel
 
-from tasks.kind import Kind, Result, Run
+from tasks.kind import JobContext, Kind, Result
 from tasks.queue.connect import close, connect
 from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.settings import Settings
@@ -29,13 +29,13 @@ class Sent(BaseModel):
     at: float
 
 
-async def nothing(_run: Run[NoParams]) -> Result:
+async def nothing(_run: JobContext[NoParams]) -> Result:
     watch.tick()
     return Result()
 
 
-async def arrive(run: Run[Sent]) -> Result:
-    arrived(run.params.at)
+async def arrive(job: JobContext[Sent]) -> Result:
+    arrived(job.params.at)
     return Result()
 
 

@@ -9,7 +9,7 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.catalogue import KINDS
-from tasks.kind import Run
+from tasks.kind import JobContext
 from tasks.maintenance import alerts
 from tasks.maintenance.alerts import AlertParams
 from tasks.queue.jobs.enqueue import Enqueuer, Submission
@@ -57,7 +57,7 @@ class AlertHarness:
         await self.redis.delete(f"{arq_queue(queue)}:health-check")
 
     async def check(self) -> dict[str, int]:
-        result = await alerts.check(cast("Run[AlertParams]", self))
+        result = await alerts.check(cast("JobContext[AlertParams]", self))
         return dict(result.value)
 
     async def told(self) -> list[tuple[str, str, dict[str, Any]]]:

@@ -8,7 +8,7 @@ import pytest
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix, job_key_prefix
 
-from tasks.kind import Run
+from tasks.kind import JobContext
 from tasks.maintenance import reconciliation
 from tasks.maintenance.reconciliation import ReconciliationParams
 from tasks.queue import redis_keys
@@ -68,7 +68,7 @@ def reconcile(redis: ArqRedis, settings: Settings) -> Reconcile:
     """One run; the counts that are not 0, without how many were examined."""
 
     async def run() -> dict[str, int]:
-        result = await reconciliation.reconcile(cast("Run[ReconciliationParams]", Attempt(redis, settings)))
+        result = await reconciliation.reconcile(cast("JobContext[ReconciliationParams]", Attempt(redis, settings)))
         return {name: count for name, count in result.value.items() if count and name != "examined"}
 
     return run
@@ -338,7 +338,7 @@ async def test_a_run_looks_at_a_part_and_the_next_goes_on_from_there(
     examined = []
     for _ in range(200):
         run = await reconciliation.reconcile(
-            cast("Run[ReconciliationParams]", Attempt(redis, Settings(_env_file=None)))
+            cast("JobContext[ReconciliationParams]", Attempt(redis, Settings(_env_file=None)))
         )
         examined.append(run.value["examined"])
         if await redis.get(RECONCILIATION) == b"0":

@@ -10,7 +10,7 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.blob_ref import BlobRef
-from tasks.kind import Notes, Result, Run
+from tasks.kind import JobContext, Notes, Result
 from tasks.queue.watch.reader import CoalescingReader
 from tasks.refusal import Refusal
 from tasks.report.entry import MAX_WARNINGS
@@ -78,7 +78,7 @@ class ReportRunner:
         if order_is_gone:
             await storage.delete([source.sha256])
         result: Result = await kind.run(
-            Run(
+            JobContext(
                 job_id="0" * 32,
                 owner="alice",
                 attempt=1,

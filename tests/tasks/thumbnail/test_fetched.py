@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from redis.asyncio import Redis
 
 from tasks.blob_ref import BlobRef
-from tasks.kind import Notes, Result, Run, TryAgain
+from tasks.kind import JobContext, Notes, Result, TryAgain
 from tasks.outbound.client import GuardedClient
 from tasks.refusal import Refusal
 from tasks.settings import Settings
@@ -54,7 +54,7 @@ class Work:
     sandbox: Here = field(default_factory=Here)
 
     async def on(self, url: str, settings: Settings = SETTINGS) -> Result:
-        run = Run(
+        job = JobContext(
             job_id="1",
             owner="dev",
             attempt=1,
@@ -69,7 +69,7 @@ class Work:
             progress=silent,
             notes=Notes(),
         )
-        return await make_thumbnails(run)
+        return await make_thumbnails(job)
 
     async def fails(self, url: str) -> TryAgain | Refusal:
         with pytest.raises((TryAgain, Refusal)) as caught:

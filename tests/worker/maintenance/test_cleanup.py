@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from tasks.blob_ref import BlobRef
 from tasks.catalogue import KINDS
-from tasks.kind import File, Kind, Result, Run
+from tasks.kind import JobContext, Kind, OutputFile, Result
 from tasks.maintenance.sweep import sweep
 from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.delete import Deleter
@@ -38,15 +38,15 @@ class CopyParams(BaseModel):
     blob: str
 
 
-async def copy(run: Run[CopyParams]) -> Result:
+async def copy(job: JobContext[CopyParams]) -> Result:
     """An output that is the same for the same input, so that many jobs share it."""
-    source = run.scratch.folder / "in"
-    await run.storage.fetch(run.params.blob, source)
-    path = run.scratch.folder / "out"
+    source = job.scratch.folder / "in"
+    await job.storage.fetch(job.params.blob, source)
+    path = job.scratch.folder / "out"
     path.write_bytes(source.read_bytes().upper())
-    blob = await run.storage.put_file(path, type="text/plain", filename="out")
+    blob = await job.storage.put_file(path, type="text/plain", filename="out")
     await asyncio.sleep(0.01)  # as one would that stores more
-    return Result(files=(File("out", blob.sha256, "text/plain", blob.bytes),))
+    return Result(files=(OutputFile("out", blob.sha256, "text/plain", blob.bytes),))
 
 
 COPY = Kind(name="copy", queue="default", params=CopyParams, run=copy)

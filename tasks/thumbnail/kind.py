@@ -47,7 +47,7 @@ async def make_thumbnails(job: JobContext[ThumbnailParams]) -> Result:
         Refusal: The picture cannot be used; the job fails.
         TryAgain: The picture could not be fetched this time.
     """
-    source = run.scratch.folder / "source"
+    source = job.scratch.folder / "source"
     size = await _fetch(job, source)
     variants = [variant.model_dump() for variant in job.params.variants]
     limits = {

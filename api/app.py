@@ -95,7 +95,7 @@ async def opened(settings: Settings) -> AsyncIterator[Context]:
     """
     keys, storage = Keys(settings.api_keys), open_storage(settings)
     if settings.dyno is not None and keys.open:
-        raise ValueError("API_KEYS is empty, so that everyone could use the API; set it to owner:key on this platform.")
+        raise ValueError("API_KEYS is empty, so everyone could use the API. Set it to owner:key.")
     box, addresses = open_box(settings), Addresses(settings)
     redis = connect(
         settings.redis_url.get_secret_value(),

@@ -1,8 +1,7 @@
-"""The coded refusals: what Pressroom will not do, and why.
+"""Refusals: expected failures with a stable code.
 
-A refusal is an expected failure. It carries a short code for programs and a sentence for people, and it is final:
-nothing that is
-refused is tried again. Everyone may import this module, the pure ones too; it imports nothing of ours.
+A refusal carries a short code for programs and a message for people. It is final: refused work is not retried. Every
+module may import this one, also those that run in the sandbox; it imports no other module of this repository.
 """
 
 # code -> what it means. The table of docs/errors.md is made of these lines (tests/docs/test_documents.py).
@@ -10,104 +9,106 @@ CODES: dict[str, str] = {
     # a request
     "invalid_request": "A field of the request is missing, unknown or out of range.",
     "invalid_params": "The job's parameters do not fit its kind.",
-    "params_too_large": "The job's parameters exceed their limit in bytes.",
+    "params_too_large": "The job's parameters are larger than the limit in bytes.",
     "forbidden": "Only an admin may do this.",
-    "unauthorized": "The request carries no API key, or one we do not know.",
-    "not_found": "There is no such thing, or it belongs to someone else.",
-    "method_not_allowed": "This address does not answer to that method.",
-    "expired": "The job ended long ago; its result has been removed.",
+    "unauthorized": "The request has no API key, or an unknown one.",
+    "not_found": "The resource does not exist, or it belongs to another owner.",
+    "method_not_allowed": "The path does not support this HTTP method.",
+    "expired": "The resource has expired; its data was removed.",
     "not_ready": "The job has not succeeded (yet), so it has no files.",
     "already_ended": "The job had ended before it could be cancelled.",
-    "not_ended": "The job has not ended; cancel it first.",
-    "not_retryable": "Only a job that failed, was cancelled or waits for its next try can be retried.",
-    "inputs_gone": "A file that the job reads is no longer stored; submit it anew.",
-    "range_not_satisfiable": "The Range header asks for bytes the file does not have.",
-    "unsupported_media_type": "The Content-Type of the request is not one that this address reads.",
-    "too_large": "The upload exceeds its limit in bytes.",
-    "too_many_files": "The request holds more files than one request may.",
-    "no_file": "The request holds no file, or an empty one.",
-    "too_many_objects": "The spec holds more JSON objects than the limit.",
-    "key_reused": "This Idempotency-Key was used before, with other content.",
-    "queue_full": "Too many jobs are waiting in this queue; try again later.",
-    "unavailable": "A service that we need (Redis or the storage) does not answer; try again later.",
-    "internal": "Something broke on our side; the request id finds it in the logs.",
+    "not_ended": "The job has not ended. Cancel it first.",
+    "not_retryable": "Only a job that failed, was cancelled or waits for its next attempt can be retried.",
+    "inputs_gone": "A file that the job reads is no longer stored. Submit the job again.",
+    "range_not_satisfiable": "The Range header asks for bytes that the file does not have.",
+    "unsupported_media_type": "The path does not accept this Content-Type or charset.",
+    "too_large": "The upload is larger than the limit in bytes.",
+    "too_many_files": "The request has more files than allowed.",
+    "no_file": "The request has no file, or an empty one.",
+    "too_many_objects": "The spec has more JSON objects or references than allowed.",
+    "key_reused": "This Idempotency-Key was already used with other content.",
+    "queue_full": "Too many jobs are waiting in this queue. Try again later.",
+    "unavailable": "Redis or the storage does not respond. Try again later.",
+    "internal": "An unexpected error happened. The logs have details under the request id.",
     # a job
     "unknown_kind": "No kind of job has this name.",
-    "poison": "Workers died under this job three times, the last time while it ran alone.",
-    "cancelled": "Someone cancelled the job.",
-    "failed": "The job failed in a way we did not foresee, as often as its kind allows.",
-    "prerequisite_failed": "A job that had to succeed first did not.",
+    "poison": "Three workers died while running this job, the last one while it ran no other job.",
+    "cancelled": "The job was cancelled by a request.",
+    "failed": "The job failed with an unexpected error in all its attempts.",
+    "prerequisite_failed": "A job that had to succeed first did not succeed.",
     "batch_incomplete": "Some jobs of the batch did not succeed.",
-    "record_incomplete": "The job's record has lost what the job needs to run; submit it again.",
-    "batch_open": "Nothing can wait for a batch that still takes jobs.",
-    "batch_sealed": "The batch takes no more jobs.",
-    "job_timed_out": "The job as a whole took longer than its kind allows.",
-    # a picture
-    "unsupported_format": "The bytes are not a picture of a format that we read.",
-    "too_many_pixels": "The picture has more pixels than the limit.",
-    "side_too_long": "A side of the picture is longer than the limit.",
-    "too_many_frames": "The animation has more frames than the limit.",
-    "too_many_scans": "The progressive JPEG has more scans than the limit.",
-    "truncated": "The file ends before the picture does.",
+    "record_incomplete": "The job's record lacks data that the job needs. Submit the job again.",
+    "batch_open": "A job cannot wait for a batch that is not sealed.",
+    "batch_sealed": "The batch is sealed and accepts no more jobs.",
+    "job_timed_out": "The job took longer in total than its kind allows.",
+    # an image
+    "unsupported_format": "The file is not an image in a supported format.",
+    "too_many_pixels": "The image has more pixels than allowed.",
+    "side_too_long": "A side of the image is longer than allowed.",
+    "too_many_frames": "The animation has more frames than allowed.",
+    "too_many_scans": "The progressive JPEG has more scans than allowed.",
+    "truncated": "The file ends before the image is complete.",
     "corrupt": "The file is damaged and cannot be decoded.",
     # a report's data
-    "malformed_dataset": "The dataset is damaged, or not of the format it is said to be.",
-    "wrong_encoding": "The dataset's bytes are not text in the encoding it is said to have.",
-    "unknown_dataset": "The spec names a dataset that it does not list.",
+    "malformed_dataset": "The dataset is damaged, or it does not have the given format.",
+    "wrong_encoding": "The dataset is not text in the given encoding.",
+    "unknown_dataset": "The spec uses a dataset that it does not define.",
     "unknown_sheet": "The workbook has no sheet of this name.",
     "unknown_column": "The dataset has no column of this name.",
     "duplicate_column": "The dataset has two columns of this name.",
-    "invalid_cell": "A cell of the data is no value of its column's type.",
-    "cell_too_long": "A cell of the data, or a line of it, has more characters than the limit.",
-    "too_many_rows": "The data has more rows than the limit.",
-    "too_many_columns": "The dataset has more columns than the limit.",
-    "too_many_cells": "The data has more cells (rows × columns) than the limit.",
-    "too_much_data": "The data of the report takes more room than the limit.",
-    "too_many_pages": "The report has more pages than the limit.",
-    "invalid_format": "A format is no number or date pattern of Unicode CLDR.",
-    "unknown_timezone": "There is no time zone of this name.",
-    # an address that somebody named
-    "invalid_url": "The address is not one that we speak to: its form, scheme, host or port.",
-    "address_refused": "The host leads to an address that is not public.",
-    "dns_failed": "The host's name could not be resolved.",
-    "connect_failed": "Nobody accepted the connection.",
-    "connect_timed_out": "The connection took longer than its limit.",
+    "invalid_cell": "A cell of the data does not fit the type of its column.",
+    "cell_too_long": "A cell or a line of the data has more characters than allowed.",
+    "too_many_rows": "The data has more rows than allowed.",
+    "too_many_columns": "The dataset has more columns than allowed.",
+    "too_many_cells": "The data has more cells (rows × columns) than allowed.",
+    "too_much_data": "The data of the report is larger than the limit in bytes.",
+    "too_many_pages": "The report has more pages than allowed.",
+    "invalid_format": "A format is not a Unicode CLDR number or date pattern.",
+    "unknown_timezone": "No time zone has this name.",
+    # a URL of a webhook or an image
+    "invalid_url": "The form, scheme, host or port of the URL is not allowed.",
+    "address_refused": "The host resolves to an IP address that is not public.",
+    "dns_failed": "The host name could not be resolved.",
+    "connect_failed": "The connection was refused.",
+    "connect_timed_out": "The connection was not established in time.",
     "tls_failed": "The TLS handshake failed, or the certificate is not valid for the host.",
-    "connection_lost": "The connection broke before the answer was whole.",
-    "answer_timed_out": "The whole answer took longer than its limit.",
-    "malformed_answer": "The answer is not HTTP as we read it.",
-    "bad_status": "The answer's status was not a success.",
-    "redirected": "The answer was a redirect, which is not followed.",
+    "connection_lost": "The connection was closed before the response was complete.",
+    "answer_timed_out": "The response was not complete in time.",
+    "malformed_answer": "The response is not valid HTTP.",
+    "bad_status": "The status of the response was not a success.",
+    "redirected": "The response was a redirect, which is not followed.",
     # an event or a delivery
-    "endpoint_gone": "The endpoint has been deleted.",
-    "endpoint_disabled": "The endpoint is disabled; enable it, then redeliver or recover.",
-    "event_gone": "The event is no longer kept.",
-    "secret_unreadable": "The endpoint's secret was sealed with a SECRET_KEY that is not set any more; rotate it.",
-    "too_many_endpoints": "The owner has as many endpoints as one may have.",
-    "invalid_secret": "The secret is not `whsec_` and the base64 of 24 to 64 bytes.",
-    "too_many_secrets": "The endpoint has as many live secrets as one may have; wait until one lapses.",
+    "endpoint_gone": "The endpoint was deleted.",
+    "endpoint_disabled": "The endpoint is disabled. Enable it, then retry or recover its deliveries.",
+    "event_gone": "The event is no longer stored.",
+    "secret_unreadable": "The endpoint's secret was encrypted with a SECRET_KEY that is not set any more. Rotate it.",
+    "too_many_endpoints": "The owner has as many endpoints as allowed.",
+    "invalid_secret": "The secret is not `whsec_` followed by the base64 of 24 to 64 bytes.",
+    "too_many_secrets": "The endpoint has as many valid secrets as allowed. Wait until one expires.",
     # a schedule
-    "invalid_cron": "The cron line is none of five fields that is due some day.",
-    "too_many_schedules": "The owner has as many schedules as one may have.",
+    "invalid_cron": "The cron expression does not have five valid fields, or it is never due.",
+    "too_many_schedules": "The owner has as many schedules as allowed.",
     # the sandbox
-    "timed_out": "The work took longer than its time limit and was killed.",
+    "timed_out": "The work took longer than its time limit and was stopped.",
     "out_of_memory": "The work needed more memory than its limit and was stopped.",
-    "crashed": "The process that did the work died.",
+    "crashed": "The sandbox process that did the work died.",
     "output_too_large": "The work wrote a file larger than its limit in bytes.",
 }
 
 
-class Refusal(Exception):  # noqa: N818 - the house word; it is an answer more than an error
-    """Work we will not do, or could not do whatever we tried.
+class Refusal(Exception):  # noqa: N818 - it is an expected answer rather than an error
+    """Work that is refused, or that failed in an expected way.
 
-    code: a key of CODES. message: one sentence that tells the reader what to do. field: the field of the request that
-    is at fault,
-    dotted (`variants.0.width`). limit: the limit that was passed, with its unit in the message.
+    Attributes:
+        code: A key of CODES.
+        message: Plain sentences that say what is wrong and what to do.
+        field: The path of the request field at fault, such as `variants.0.width`.
+        limit: The limit that was exceeded. The message names its unit.
     """
 
     def __init__(self, code: str, message: str, *, field: str | None = None, limit: int | float | None = None) -> None:
         if code not in CODES:
-            raise ValueError(f"{code!r} is no refusal code; add it to tasks/refusal.py")
+            raise ValueError(f"{code!r} is not a refusal code. Add it to tasks/refusal.py.")
         super().__init__(code, message)
         self.code = code
         self.message = message
@@ -119,4 +120,4 @@ class Refusal(Exception):  # noqa: N818 - the house word; it is an answer more t
 
 
 class SandboxDeath(Refusal):
-    """A sandbox child was killed or died at its work: `timed_out`, `out_of_memory` or `crashed`."""
+    """A sandbox process was killed or died: `timed_out`, `out_of_memory` or `crashed`."""

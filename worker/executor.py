@@ -118,7 +118,7 @@ class Executor:
         kind = self._kinds.get(job.kind)
         if kind is None:
             raise Refusal(
-                "unknown_kind", f"No kind is called {job.kind!r}; there are {', '.join(sorted(self._kinds))}."
+                "unknown_kind", f"The kind {job.kind!r} does not exist. The kinds are {', '.join(sorted(self._kinds))}."
             )
         return kind
 
@@ -171,5 +171,5 @@ def _params(kind: Kind[Any], job: Claimed) -> BaseModel:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise Refusal("invalid_params", f"{field}: {first['msg']}", field=field) from error
+        raise Refusal("invalid_params", f"{field}: {first['msg']}.", field=field) from error
     return params

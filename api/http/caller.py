@@ -108,5 +108,5 @@ def admin_of(request: Request) -> Caller:
     """
     caller = Caller(request)
     if not caller.is_admin:
-        raise Refusal("forbidden", "Only an admin (ADMINS) may see or do this.")
+        raise Refusal("forbidden", "Only an admin (see ADMINS) may do this.")
     return caller

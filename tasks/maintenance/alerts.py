@@ -85,7 +85,7 @@ def _failure_rate(settings: Settings, queue: Queue) -> ActiveAlert | None:
         return None
     message = (
         f"{failed} of the {ended} jobs that ended in the queue {queue.name} over the last "
-        f"{settings.alert_window_s} s have failed; GET /v1/jobs?owner=*&state=failed&queue={queue.name} lists them."
+        f"{settings.alert_window_s} s failed. List them with GET /v1/jobs?owner=*&state=failed&queue={queue.name}."
     )
     share = round(failed / ended, 3)
     return ActiveAlert("failure_rate", queue.name, message, share, settings.alert_failure_rate, settings.operators)
@@ -98,7 +98,7 @@ def _no_worker(
     if queue.name not in registry.unserved or not queue.due or age_s < settings.alert_no_worker_s:
         return None
     message = (
-        f"No worker serves the queue {queue.name}, where {queue.due} jobs are due; start one with "
+        f"No worker serves the queue {queue.name}, where {queue.due} jobs are due. Start one with "
         f"`python -m worker {queue.name}`."
     )
     return ActiveAlert("no_worker", queue.name, message, round(age_s), settings.alert_no_worker_s, settings.operators)
@@ -108,7 +108,7 @@ def _queue_age(settings: Settings, snapshot: QueueSnapshot, queue: Queue) -> Act
     age_s = snapshot.age_s(queue)
     if age_s < settings.alert_queue_age_s:
         return None
-    reason = "is paused; resume it" if queue.paused_ms else "needs more workers, or they are stuck; see /v1/workers"
+    reason = "is paused. Resume it" if queue.paused_ms else "needs more workers, or they are stuck. See /v1/workers"
     message = f"A job of the queue {queue.name} has waited {age_s:.0f} s for a worker. The queue {reason}."
     return ActiveAlert("queue_age", queue.name, message, round(age_s), settings.alert_queue_age_s, settings.operators)
 
@@ -127,8 +127,8 @@ async def _endpoint_alerts(redis: "Redis[bytes]", settings: Settings, now_ms: in
     for (endpoint, since_ms), (owner, url) in zip(failing, found, strict=True):
         if owner is not None:  # else it was deleted a moment ago
             message = (
-                f"Deliveries to {url.decode()} fail since {iso(int(since_ms))}, and wait; "
-                f"GET /v1/deliveries?endpoint={endpoint.decode()} says why."
+                f"Deliveries to {url.decode()} have failed since {iso(int(since_ms))} and are waiting. "
+                f"See GET /v1/deliveries?endpoint={endpoint.decode()} for the reason."
             )
             age_s = round((now_ms - since_ms) / SECOND_MS)
             alerts.append(

@@ -161,9 +161,9 @@ def _check_status(response: httpx.Response, max_bytes: int, timing: RequestTimin
         return
     if status == 200:
         raise _too_large(max_bytes)
-    code, message = "bad_status", f"The address answered with status {status} instead of 200."
+    code, message = "bad_status", f"The URL responded with status {status} instead of 200."
     if 300 <= status < 400:
-        code, message = "redirected", f"The address redirects (status {status}); give the address that it leads to."
+        code, message = "redirected", f"The URL redirects (status {status}). Send the URL that it redirects to."
     raise OutboundError(code, message, timing=timing.parts_ms(), ip=timing.ip, status=status)
 
 
@@ -191,5 +191,5 @@ def _whole(path: Path) -> Iterator[BinaryIO]:
 
 
 def _too_large(max_bytes: int) -> Refusal:
-    message = f"A fetched file has at most {max_bytes} bytes; this has more."
+    message = f"The file at the URL is larger than the limit of {max_bytes} bytes. Use a smaller file."
     return Refusal("too_large", message, field="url", limit=max_bytes)

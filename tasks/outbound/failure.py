@@ -7,14 +7,14 @@ from tasks.outbound.protocol import OutboundError
 from tasks.outbound.timing import RequestTiming
 
 MESSAGES = {
-    "address_refused": "The host leads to an address that is not public.",
-    "dns_failed": "The host's name could not be resolved; check that it is in the DNS.",
-    "connect_failed": "Nobody accepted the connection; check that the server runs and lets us in.",
-    "connect_timed_out": "The connection was not made in time; check that the server runs and lets us in.",
-    "tls_failed": "The TLS handshake failed; check that the certificate is valid for the host, and its chain complete.",
-    "connection_lost": "The connection broke before the answer was whole.",
-    "answer_timed_out": "The answer was not whole in time; answer first, then work.",
-    "malformed_answer": "The answer is not HTTP as we read it, or its head is too large.",
+    "address_refused": "The host resolves to an IP address that is not public.",
+    "dns_failed": "The host name could not be resolved. Check that it is in the DNS.",
+    "connect_failed": "The connection was refused. Check that the server runs and accepts connections from here.",
+    "connect_timed_out": "The connection timed out. Check that the server runs and accepts connections from here.",
+    "tls_failed": "The TLS handshake failed. Check that the certificate is valid for the host and its chain complete.",
+    "connection_lost": "The connection was closed before the response was complete.",
+    "answer_timed_out": "The response was not complete in time. Respond first, then do the work.",
+    "malformed_answer": "The response is not valid HTTP, or its headers are too large.",
 }
 
 

@@ -85,7 +85,7 @@ def request_target(url: str) -> bytes:
     """The path and query of a URL that `check_url` accepts, byte for byte; what is not ASCII is percent-encoded."""
     match = _AUTHORITY.match(url)
     if match is None:
-        raise _invalid("The URL has to begin with https:// and a host.")
+        raise _invalid("The URL must begin with https:// and a host.")
     target = url[match.end() :]
     return quote(target if target.startswith("/") else f"/{target}", safe=printable).encode()
 
@@ -111,7 +111,7 @@ async def check_reachable(url: httpx.URL, resolver: Resolver) -> None:
     except AddressRefused as error:
         raise _address_refused() from error
     except NameNotFound as error:
-        message = "The host of the URL has no address that we can find; check its spelling, and that it is in the DNS."
+        message = "The host of the URL could not be resolved. Check its spelling and that it is in the DNS."
         raise Refusal("dns_failed", message, field="url") from error
 
 
@@ -121,9 +121,9 @@ def _checked(url: str, http_allowed: bool, networks: tuple[Network, ...], own: t
     try:
         parsed = httpx.URL(url)
     except (ValueError, httpx.InvalidURL) as error:
-        raise _invalid("The URL cannot be read; write it as https://host/path.") from error
+        raise _invalid("The URL is not valid. Write it as https://host/path.") from error
     if parsed.scheme not in STANDARD_PORTS or (parsed.scheme == "http" and not http_allowed):
-        raise _invalid("The URL has to begin with https://.")
+        raise _invalid("The URL must begin with https://.")
     host = parsed.raw_host.decode("ascii")
     literal = _literal(host)
     port = STANDARD_PORTS[parsed.scheme] if parsed.port is None else parsed.port
@@ -139,42 +139,45 @@ def _check_text(url: str) -> None:
     """What parsers disagree about is refused before one of them sees it."""
     if len(url) > MAX_URL_CHARS:
         raise Refusal(
-            "invalid_url", f"The URL has at most {MAX_URL_CHARS} characters.", field="url", limit=MAX_URL_CHARS
+            "invalid_url",
+            f"The URL is longer than the limit of {MAX_URL_CHARS} characters.",
+            field="url",
+            limit=MAX_URL_CHARS,
         )
     if "\\" in url or any(character.isspace() or not character.isprintable() for character in url):
-        raise _invalid("The URL has no spaces, control characters and backslashes; percent-encode them.")
+        raise _invalid("The URL must not contain spaces, control characters or backslashes. Percent-encode them.")
     if "#" in url:
-        raise _invalid("The URL has no fragment (#…); leave it out.")
+        raise _invalid("The URL must not have a fragment (#…). Leave it out.")
     match = _AUTHORITY.match(url)
     if match is None:
-        raise _invalid("The URL has to begin with https:// and a host.")
+        raise _invalid("The URL must begin with https:// and a host.")
     authority = match[1]
     if "@" in authority:
-        raise _invalid("The URL has no user and password; put a key into a header, or into the path.")
+        raise _invalid("The URL must not contain a user or password. Put a key into a header or into the path.")
     if "%" in authority:
-        raise _invalid("The URL's host is written plainly: no percent-encoding, no zone.")
+        raise _invalid("The URL's host must not be percent-encoded or have a zone.")
     if not _PORT.sub("", authority):
-        raise _invalid("The URL has to name a host.")
+        raise _invalid("The URL must have a host.")
     if ":" in authority.rpartition("]")[2] and not _PORT.search(authority):
-        raise _invalid("The URL's port is a number.")
+        raise _invalid("The URL's port must be a number.")
 
 
 def _check_port(port: int) -> None:
     if port in STANDARD_PORTS.values() or (MIN_PORT <= port <= 65535 and port not in SERVICE_PORTS):
         return
-    raise _invalid("The URL's port is 443, or one from 1024 up that no database or the like uses.")
+    raise _invalid("The URL's port must be 443, or a port from 1024 up that no database or similar service uses.")
 
 
 def _check_name(host: str, *, local: bool, own: Collection[str]) -> None:
     labels = host.split(".")
     if len(host) > MAX_NAME_CHARS or not all(map(_LABEL.fullmatch, labels)):
-        raise _invalid("The URL's host is no name of the DNS.")
+        raise _invalid("The URL's host is not a valid DNS name.")
     if _NUMERIC.fullmatch(labels[-1]):
-        raise _invalid("The URL's host is a name, or an address as four numbers from 0 to 255.")
+        raise _invalid("The URL's host must be a DNS name, or an IPv4 address of four numbers from 0 to 255.")
     if host in own:
-        raise _invalid("The URL is one of ours; name a host of yours.")
+        raise _invalid("The URL points to this service itself. Use a host of your own.")
     if not local and (len(labels) == 1 or host.endswith(tuple(f".{ending}" for ending in LOCAL_ENDINGS))):
-        raise _invalid("The URL's host is a name of a local network; it has to be one that the whole world knows.")
+        raise _invalid("The URL's host is a name of a local network. Use a public DNS name.")
 
 
 def _literal(host: str) -> Address | None:
@@ -190,4 +193,4 @@ def _invalid(message: str) -> Refusal:
 
 def _address_refused() -> Refusal:
     # The same words for every address, so that nobody learns by them what is inside.
-    return Refusal("address_refused", "The URL's host leads to an address that is not public.", field="url")
+    return Refusal("address_refused", "The URL's host resolves to an IP address that is not public.", field="url")

@@ -134,7 +134,7 @@ async def _fetch(job: JobContext[ReportParams], wanted: Mapping[Path, str]) -> N
         await asyncio.gather(*fetchers)
     except BlobMissing as error:
         raise Refusal(
-            "expired", "A file that the report is made of is gone from the storage; upload it anew."
+            "expired", "A file that the report uses was removed from the storage. Upload it again."
         ) from error
     finally:
         for fetcher in fetchers:

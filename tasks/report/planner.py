@@ -54,7 +54,7 @@ class Planner:
             named = list(self._missing)[:_NAMED_MISSING]
             codes = ", ".join(f"U+{ord(character):04X}" for character in named)
             more = f" and {len(self._missing) - len(named):,} more" if len(self._missing) > len(named) else ""
-            message = f"No font has {codes}{more}; a replacement character stands in their place."
+            message = f"No font has {codes}{more}. A replacement character is shown instead."
             found.append({"code": "missing_glyphs", "message": message, "block": ""})
         return found
 

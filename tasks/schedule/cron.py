@@ -50,7 +50,7 @@ def next_due(cron: str, timezone: str, after_ms: int) -> int:
         soonest = min((one for one in (soonest, *instants) if one is not None and one > after), default=None)
         if soonest is not None and instants and instants[0] > after:
             return round(soonest.timestamp() * 1000)
-    raise Refusal("invalid_cron", f"cron: {cron!r} is never due; correct its day and month.", field="cron")
+    raise Refusal("invalid_cron", f"cron: {cron!r} is never due. Correct the day and month.", field="cron")
 
 
 def catch_up(cron: str, timezone: str, *, due_ms: int, now_ms: int, late_ms: int) -> Look:
@@ -77,13 +77,13 @@ def zone_of(timezone: str) -> ZoneInfo:
     try:
         return ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder's name, or one too long
-        message = "timezone: there is none of this name; write an IANA name such as Europe/Berlin."
+        message = "timezone: The time zone is unknown. Use an IANA name such as Europe/Berlin."
         raise Refusal("unknown_timezone", message, field="timezone") from error
 
 
 def _parsed(cron: str, start: datetime) -> CronSim:
     if len(cron) > MAX_CHARS or len(cron.split()) != FIELDS:
-        message = "cron: write minute, hour, day, month and weekday with spaces between, as in `30 6 * * MON-FRI`."
+        message = "cron: The expression must have minute, hour, day, month and weekday, as in '30 6 * * MON-FRI'."
         raise Refusal("invalid_cron", message, field="cron")
     try:
         return CronSim(cron, start)

@@ -85,12 +85,12 @@ class Scheduler:
                 case ["full", waiting]:
                     raise Refusal(
                         "queue_full",
-                        f"{waiting} jobs wait in queue {schedule.queue!r}, as many as it takes; try again later.",
+                        f"{waiting} jobs wait in the queue {schedule.queue!r}, which is full. Try again later.",
                         limit=self._settings.max_waiting_jobs,
                     )
             # It was changed a moment ago.
             current = await self._schedule_store.find(schedule.id)
-        raise Refusal("not_found", f"Schedule {schedule.id!r} has just been deleted.")
+        raise Refusal("not_found", f"Schedule {schedule.id!r} was just deleted.")
 
     async def _say(self, schedule: ScheduleRecord, payload: dict[str, Any]) -> list[Any]:
         rules = {

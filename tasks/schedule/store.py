@@ -177,7 +177,7 @@ class ScheduleStore:
         if await need(self._script, payload, self._storage) == ["full"]:
             raise Refusal(
                 "too_many_schedules",
-                f"You have {most} schedules, as many as one may have; delete some first.",
+                f"You have {most} schedules, which is the limit. Delete some first.",
                 limit=most,
             )
         return await self.read(owner, schedule_id)
@@ -292,4 +292,4 @@ def _flat(fields: Mapping[str, str]) -> list[str]:
 
 
 def _unknown(schedule_id: str) -> Refusal:
-    return Refusal("not_found", f"You have no schedule {schedule_id!r}.")
+    return Refusal("not_found", f"Schedule {schedule_id!r} was not found.")

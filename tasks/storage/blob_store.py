@@ -99,7 +99,11 @@ class BlobStore:
             async for chunk in chunks:
                 body.size += len(chunk)
                 if body.size > max_bytes:
-                    raise Refusal("too_large", f"Send at most {max_bytes} bytes; this is more.", limit=max_bytes)
+                    raise Refusal(
+                        "too_large",
+                        f"The file is larger than the limit of {max_bytes} bytes. Send a smaller file.",
+                        limit=max_bytes,
+                    )
                 body.tail += chunk
                 if len(body.tail) > SMALL_BYTES:
                     body.spool = body.spool or closing.enter_context(TemporaryFile())

@@ -50,7 +50,9 @@ def _of_upload(owner: str, wanted: RequestedSource, fields: Mapping[bytes, bytes
     upload = UploadRecord.from_hash(wanted.upload or "", fields) if fields else None
     if upload is None or upload.owner != owner:
         raise Refusal(
-            "not_found", f"{field}: you have no upload {wanted.upload!r} (any more); upload it anew.", field=field
+            "not_found",
+            f"{field}: Upload {wanted.upload!r} was not found or has expired. Upload it again.",
+            field=field,
         )
     return upload.blob
 
@@ -59,14 +61,16 @@ def _of_job(owner: str, wanted: RequestedSource, found: Sequence[bytes | None]) 
     whose, state, files, expires_at = (None if value is None else value.decode() for value in found)
     field = f"{wanted.field}.job"
     if whose != owner:
-        raise Refusal("not_found", f"{field}: you have no job {wanted.job!r}.", field=field)
+        raise Refusal("not_found", f"{field}: Job {wanted.job!r} was not found.", field=field)
     if expires_at and int(expires_at) <= clock.now_ms():
-        raise Refusal("expired", f"{field}: job {wanted.job} has expired; its files are gone.", field=field)
+        raise Refusal(
+            "expired", f"{field}: Job {wanted.job!r} has expired and its files were removed. Run it again.", field=field
+        )
     if state != State.SUCCEEDED:
-        raise Refusal("not_ready", f"{field}: job {wanted.job} is {state}; wait until it has succeeded.", field=field)
+        raise Refusal("not_ready", f"{field}: Job {wanted.job!r} is {state}. Wait until it has succeeded.", field=field)
     made: list[dict[str, Any]] = json.loads(files or "[]")
     for one in made:
         if one["name"] == wanted.file:
             return BlobRef(one["blob"], one["bytes"])
     field, names = f"{wanted.field}.file", ", ".join(one["name"] for one in made)
-    raise Refusal("not_found", f"{field}: job {wanted.job} has no file {wanted.file!r}; it has {names}.", field=field)
+    raise Refusal("not_found", f"{field}: Job {wanted.job!r} has no file {wanted.file!r}. It has {names}.", field=field)

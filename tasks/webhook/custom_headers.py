@@ -39,20 +39,20 @@ VALUE: Final = re.compile(r"[!-~]([ -~]*[!-~])?")
 def check_headers(headers: Mapping[str, str]) -> None:
     """Raises: Refusal `invalid_request` that names the first header which an endpoint may not have."""
     if len(headers) > MAX_HEADERS:
-        raise _refusal("", f"an endpoint has at most {MAX_HEADERS} headers; these are {len(headers)}", MAX_HEADERS)
+        raise _refusal("", f"An endpoint can have at most {MAX_HEADERS} headers, not {len(headers)}", MAX_HEADERS)
     if sum(len(name) + len(value) for name, value in headers.items()) > MAX_BYTES:
-        raise _refusal("", f"names and values have at most {MAX_BYTES} bytes together", MAX_BYTES)
+        raise _refusal("", f"The names and values are longer than the limit of {MAX_BYTES} bytes in total", MAX_BYTES)
     seen: set[str] = set()
     for name, value in headers.items():
         lower = name.lower()
         if not NAME.fullmatch(name):
-            raise _refusal("", f"{name!r} is no name of a header; write letters, digits and hyphens")
+            raise _refusal("", f"{name!r} is not a valid header name. Use letters, digits and hyphens")
         if lower in OURS or lower.startswith(OUR_BEGINNINGS):
-            raise _refusal(name, "we set it ourselves; leave it out")
+            raise _refusal(name, "This header is set by the service. Leave it out")
         if lower in seen:
-            raise _refusal(name, "it is there twice; names are the same whatever their case")
+            raise _refusal(name, "This header is sent twice. Header names are case-insensitive")
         if not VALUE.fullmatch(value):
-            raise _refusal(name, "write visible ASCII, without spaces at the ends")
+            raise _refusal(name, "The value must be visible ASCII without spaces at the ends")
         seen.add(lower)
 
 

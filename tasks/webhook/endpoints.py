@@ -116,8 +116,8 @@ def open_box(settings: Settings) -> SecretBox:
     key = settings.secret_key.get_secret_value() if settings.secret_key else None
     if settings.dyno is not None and key is None:
         raise ValueError(
-            "SECRET_KEY is empty, so that secrets of endpoints would lie in Redis as plain text; set it to 32 random "
-            "characters or more (openssl rand -hex 32) on this platform."
+            "SECRET_KEY is empty, so the secrets of endpoints would be stored in Redis as plain text. Set it to 32 "
+            "random characters or more (openssl rand -hex 32)."
         )
     return SecretBox.of(key)
 
@@ -153,7 +153,7 @@ class Endpoints:
         if answer == "full":
             raise Refusal(
                 "too_many_endpoints",
-                f"You have {most} endpoints, as many as one may have; delete some first.",
+                f"You have {most} endpoints, which is the limit. Delete some first.",
                 limit=most,
             )
         return _endpoint(endpoint_id, answer), secret
@@ -242,7 +242,7 @@ class Endpoints:
         if answer == "full":
             raise Refusal(
                 "too_many_secrets",
-                f"{MAX_SECRETS} secrets of this endpoint sign already; wait until one lapses, or let overlap_s be 0.",
+                f"{MAX_SECRETS} secrets of this endpoint are valid. Wait until one expires, or set overlap_s to 0.",
                 limit=MAX_SECRETS,
             )
         return secret, int(answer)
@@ -300,4 +300,4 @@ def _checked(secret: str | None) -> str:
 
 
 def _unknown(endpoint_id: str) -> Refusal:
-    return Refusal("not_found", f"You have no endpoint {endpoint_id!r}.")
+    return Refusal("not_found", f"Endpoint {endpoint_id!r} was not found.")

@@ -109,7 +109,7 @@ async def deliver(job: JobContext[DeliveryParams]) -> Result:
     """Sign the event and post it. Whatever is not a success is tried again by the schedule."""
     event = await job.reader.hash(JOB + job.params.event)
     if not event:
-        raise Refusal("event_gone", f"Event {job.params.event} is no longer kept; send it anew.")
+        raise Refusal("event_gone", f"Event {job.params.event!r} is no longer stored. Publish it again.")
     address = job.settings.public_url or event.get(b"address", b"").decode()
     message = _message(event[b"params"].decode(), int(event[b"created_at"]), address.rstrip("/"))
     target = await _target(job, message, event.get(b"notify"))
@@ -166,7 +166,7 @@ async def _target(job: JobContext[DeliveryParams], message: _Message, notify: by
         # A process that was started with the wrong SECRET_KEY must not cost anybody an event.
         raise TryAgain(refusal.code, refusal.message) from refusal
     if not endpoint.enabled and not message.once:
-        raise Refusal("endpoint_disabled", f"Endpoint {endpoint.id} is disabled; enable it, then recover.")
+        raise Refusal("endpoint_disabled", f"Endpoint {endpoint.id!r} is disabled. Enable it, then use the recovery.")
     return _Target(endpoint.url, keys, endpoint.headers, endpoint)
 
 
@@ -177,7 +177,7 @@ def _box(secret_key: SecretStr | None) -> SecretBox:
 
 def _endpoint(endpoint_id: str, fields: Mapping[bytes, bytes]) -> Endpoint:
     if not fields:
-        raise Refusal("endpoint_gone", f"Endpoint {endpoint_id} has been deleted.")
+        raise Refusal("endpoint_gone", f"Endpoint {endpoint_id!r} was deleted.")
     return Endpoint.from_hash(endpoint_id, fields)
 
 
@@ -219,11 +219,11 @@ async def recover(job: JobContext[RecoveryParams]) -> Result:
     """Deliver anew all that failed since a time, and at once what waits for its next try."""
     endpoint = _endpoint(job.params.endpoint, await job.reader.hash(ENDPOINT + job.params.endpoint))
     if endpoint.owner != job.owner:
-        raise Refusal("not_found", f"You have no endpoint {endpoint.id!r}.")
+        raise Refusal("not_found", f"Endpoint {endpoint.id!r} was not found.")
     if not endpoint.enabled:
-        raise Refusal("endpoint_disabled", f"Endpoint {endpoint.id} is disabled; enable it first.")
-    wanted = [*await _failed_since(job), *await _ids(job, State.RETRYING, 0)]
-    reopener, reopened = Reopener(job.redis, job.settings), 0
+        raise Refusal("endpoint_disabled", f"Endpoint {endpoint.id!r} is disabled. Enable it first.")
+    wanted = [*await _failed_since(run), *await _ids(run, State.RETRYING, 0)]
+    reopener, reopened = Reopener(run.redis, job.settings), 0
     for start in range(0, len(wanted), REOPEN_AT_ONCE):
         answers = await reopener.reopen(wanted[start : start + REOPEN_AT_ONCE])
         reopened += answers.count("reopened")

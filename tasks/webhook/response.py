@@ -30,9 +30,13 @@ def judge(answer: OutboundResponse, now: datetime | None = None) -> Verdict:
     if 200 <= answer.status < 300:
         return Verdict(disable=disable)
     if 300 <= answer.status < 400:
-        return Verdict("redirected", f"The answer was {answer.status}: redirects are not followed.", disable)
+        return Verdict(
+            "redirected",
+            f"The response was a redirect ({answer.status}). Redirects are not followed; change the endpoint's URL.",
+            disable,
+        )
     pause_s = _retry_after_s(answer, now or datetime.now(UTC)) if answer.status in THROTTLED else 0
-    return Verdict("bad_status", f"The answer was {answer.status}.", disable, pause_s)
+    return Verdict("bad_status", f"The response status was {answer.status} instead of 2xx.", disable, pause_s)
 
 
 def _retry_after_s(answer: OutboundResponse, now: datetime) -> float:

@@ -69,5 +69,5 @@ def _derived(key: str) -> bytes:
 def _unreadable() -> Refusal:
     return Refusal(
         "secret_unreadable",
-        "The secret cannot be opened: put the SECRET_KEY that sealed it back after a comma, or rotate the secret.",
+        "The secret cannot be decrypted. Add the former SECRET_KEY after a comma, or rotate the secret.",
     )

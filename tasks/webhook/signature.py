@@ -32,7 +32,7 @@ def key_of(secret: str) -> bytes:
     if not secret.startswith(PREFIX) or not MIN_KEY_BYTES <= len(key) <= MAX_KEY_BYTES:
         raise Refusal(
             "invalid_secret",
-            f"Write the secret as {PREFIX} and the base64, padded, of {MIN_KEY_BYTES} to {MAX_KEY_BYTES} random bytes.",
+            f"The secret must be {PREFIX} and the padded base64 of {MIN_KEY_BYTES} to {MAX_KEY_BYTES} random bytes.",
             field="secret",
         )
     return key

@@ -71,5 +71,5 @@ async def test_whatever_is_submitted_in_a_step_is_part_of_its_trace(webhooks: We
 
 
 def test_an_endpoint_cannot_set_it_itself() -> None:
-    with pytest.raises(Refusal, match="Traceparent: we set it"):
+    with pytest.raises(Refusal, match="Traceparent: This header is set by the service"):
         check_headers({"Traceparent": TRACEPARENT})

@@ -45,7 +45,9 @@ class SerializedResult:
             fields += ["files", json.dumps(value["files"], allow_nan=False)]
         size = sum(len(field.encode()) for field in fields)
         if size > RESULT_AT_MOST:
-            raise ValueError(f"the result is {size} bytes of JSON; the limit is {RESULT_AT_MOST}; put it into a file")
+            raise ValueError(
+                f"The result is {size} bytes of JSON, more than the limit of {RESULT_AT_MOST}. Put it into a file."
+            )
         blobs, size = tuple(file.blob for file in result.files), sum(file.bytes for file in result.files)
         return cls(tuple(fields), value, msgpack.packb(value), blobs, size)
 

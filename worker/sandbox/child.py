@@ -54,7 +54,9 @@ def _answer(function: str, args: list[Any], page: ProgressPage) -> bytes:
     except BaseException as error:  # SystemExit too: the worker must hear of it as of any other exception
         if isinstance(error, OSError) and error.errno == errno.EFBIG:
             limit = limits.FILE_SIZE_MB * limits.MiB
-            message = f"The work wrote a file of more than {limits.FILE_SIZE_MB} MB; ask for a smaller output."
+            message = (
+                f"The work wrote a file larger than the limit of {limits.FILE_SIZE_MB} MB. Request a smaller output."
+            )
             return frames.encode(["refusal", "output_too_large", message, None, limit])
         return frames.encode(["error", traceback.format_exc()[-TRACEBACK_LIMIT_CHARS:]])
 

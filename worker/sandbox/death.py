@@ -14,28 +14,26 @@ def verdict(status: int, memory_mb: int) -> SandboxDeath:
     if status == OUT_OF_MEMORY_STATUS:
         message = f"The work needed more memory than its limit of {memory_mb} MB"
         return SandboxDeath(
-            "out_of_memory", f"{message}; use a smaller input, or raise SANDBOX_MEMORY_MB.", limit=memory_mb
+            "out_of_memory", f"{message}. Use a smaller input, or raise SANDBOX_MEMORY_MB.", limit=memory_mb
         )
     if status == -signal.SIGKILL:
         return SandboxDeath(
             "out_of_memory",
-            "The system killed the work, as it does when the machine runs out of memory; "
-            "use a smaller input, lower SANDBOX_BUDGET_MB, or run the worker on a larger machine.",
+            "The operating system killed the sandbox process, probably because the machine ran out of memory. "
+            "Use a smaller input, lower SANDBOX_BUDGET_MB, or run the worker on a larger machine.",
         )
     if status == -signal.SIGXCPU:
         return SandboxDeath(
             "timed_out",
-            "The work used up its processor time and was killed; use a smaller input, or raise its limit of seconds.",
+            "The work exceeded its CPU time limit and was killed. Use a smaller input, or raise its time limit.",
         )
     how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"exited with status {status}"
     return SandboxDeath(
         "crashed",
-        f"The process that did the work {how}; the input is likely damaged or hostile: repair it or save it anew.",
+        f"The sandbox process {how}. The input is probably damaged or malicious. Repair it or save it again.",
     )
 
 
 def timed_out(seconds: float) -> SandboxDeath:
     message = f"The work took longer than its limit of {seconds:g} s and was killed"
-    return SandboxDeath(
-        "timed_out", f"{message}; use a smaller input, or raise the limit of seconds of its kind.", limit=seconds
-    )
+    return SandboxDeath("timed_out", f"{message}. Use a smaller input, or raise its time limit.", limit=seconds)

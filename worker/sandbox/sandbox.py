@@ -150,5 +150,5 @@ def _open(function: str, answer: list[Any]) -> Any:
             raise RuntimeError(f"{function} failed in the sandbox:\n{text}")
         case _:
             raise SandboxDeath(
-                "crashed", "The process that did the work answered with nonsense; its input is likely hostile."
+                "crashed", "The sandbox process sent an invalid answer. The input is probably malicious."
             )

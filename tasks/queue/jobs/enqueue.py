@@ -138,24 +138,30 @@ class Enqueuer:
             case ["reused", job_id]:
                 return Refusal(
                     "key_reused",
-                    f"This Idempotency-Key belongs to job {job_id}, whose content was another; use a new key.",
+                    f"This Idempotency-Key was already used for job {job_id!r} with other content. Use a new key.",
                     field="Idempotency-Key",
                 )
             case ["full", waiting]:
                 return Refusal(
                     "queue_full",
-                    f"{waiting} jobs wait in queue {submission.queue!r}, as many as it takes; try again later.",
+                    f"{waiting} jobs wait in the queue {submission.queue!r}, which is full. Try again later.",
                     limit=self._settings.max_waiting_jobs,
                 )
             case ["unknown", job_id]:
                 field = "batch" if job_id == submission.batch else "after"
-                return Refusal("not_found", f"{field}: you have no such job {job_id!r}.", field=field)
+                return Refusal("not_found", f"{field}: Job {job_id!r} was not found.", field=field)
             case ["ended", job_id, state]:
-                return Refusal("prerequisite_failed", f"after: job {job_id} is {state}; retry it first.", field="after")
+                return Refusal(
+                    "prerequisite_failed", f"after: Job {job_id!r} is {state}. Retry it first.", field="after"
+                )
             case ["open", job_id]:
-                return Refusal("batch_open", f"after: batch {job_id} is open; seal it first.", field="after")
+                return Refusal("batch_open", f"after: Batch {job_id!r} is open. Seal it first.", field="after")
             case ["sealed", job_id]:
-                return Refusal("batch_sealed", f"batch: {job_id} takes no more jobs; open another.", field="batch")
+                return Refusal(
+                    "batch_sealed",
+                    f"batch: Batch {job_id!r} is sealed and accepts no more jobs. Open another one.",
+                    field="batch",
+                )
         return RuntimeError(f"enqueue.lua answered {answer!r}")
 
     async def adopt(self, job_id: str, queue: str, body: bytes) -> None:
@@ -173,7 +179,9 @@ class Enqueuer:
         limit = submission.max_params_bytes or self._settings.max_params_bytes
         if size > limit:
             raise Refusal(
-                "params_too_large", f"The parameters are {size} bytes of JSON; the limit is {limit}.", limit=limit
+                "params_too_large",
+                f"The parameters are {size} bytes of JSON, more than the limit of {limit} bytes.",
+                limit=limit,
             )
         job: dict[str, Any] = {
             "id": job_id,

@@ -28,7 +28,9 @@ async def need(script: Script, payload: dict[str, Any], storage: Storage | None)
             patience -= 1
             await asyncio.sleep(AGAIN_S)
         elif left_ms > 0 or storage is None or not await _is_there(storage, sha256):
-            raise Refusal("unavailable", "A file that this needs has just been cleaned up. Send it once more.")
+            raise Refusal(
+                "unavailable", "A file of this request was just removed by a cleanup. Send the request again."
+            )
         else:
             seen[sha256] = mark
         answer = await script({**payload, "seen": seen})

@@ -22,5 +22,7 @@ def read_cursor(cursor: str) -> tuple[int, str]:
         return max(min(int(created), LATEST_MS), 0), entry
     except (binascii.Error, UnicodeDecodeError, ValueError) as error:
         raise Refusal(
-            "invalid_request", "cursor: give back the `next` of a page as it came.", field="cursor"
+            "invalid_request",
+            "cursor: The cursor is not valid. Send the 'next' value of a page unchanged.",
+            field="cursor",
         ) from error

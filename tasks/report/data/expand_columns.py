@@ -46,8 +46,8 @@ def _columns(said: Sequence[Block], headings: Sequence[str], warn: Warn) -> list
     if len(named) < len(headings):
         warn("unnamed_columns", f"{len(headings) - len(named):,} columns without a heading are left out.")
     if not named:
-        raise Refusal("malformed_dataset", "The dataset has no headings; its first line names the columns.")
+        raise Refusal("malformed_dataset", "The dataset has no column names. Its first line must name the columns.")
     if len(named) > MAX_COLUMNS:
-        message = f"The dataset has {len(named):,} columns; a table shows at most {MAX_COLUMNS}: name those you want."
+        message = f"The dataset has {len(named):,} columns. A table shows at most {MAX_COLUMNS}; name the ones to show."
         raise Refusal("too_many_columns", message, field="columns", limit=MAX_COLUMNS)
     return [by_name.get(name) or {"field": name, **PLAIN} for name in named]

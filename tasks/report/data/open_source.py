@@ -21,7 +21,9 @@ def open_source(
         return InlineRows(table["rows"])
     name = table["dataset"]
     if name not in datasets:
-        raise Refusal("unknown_dataset", f"There is no dataset {name!r}; list it in the spec.", field="dataset")
+        raise Refusal(
+            "unknown_dataset", f"The dataset {name!r} is not in the spec. Add it to 'datasets'.", field="dataset"
+        )
     return open_dataset(datasets[name], folder, warn)
 
 

@@ -131,11 +131,9 @@ def _limited(source: RowSource, reader: TableReader, limits: Mapping[str, int]) 
         cells += chunk.rows * len(reader.wanted)
         if rows > limits["max_report_rows"]:
             limit = limits["max_report_rows"]
-            raise Refusal("too_many_rows", f"The data has more than {limit:,} rows; send less of it.", limit=limit)
+            raise Refusal("too_many_rows", f"The data has more than {limit:,} rows. Send fewer rows.", limit=limit)
         if cells > limits["max_report_cells"]:
             limit = limits["max_report_cells"]
-            message = (
-                f"The table has more than {limit:,} cells (rows × columns); send fewer rows or ask for fewer columns."
-            )
+            message = f"The table has more than {limit:,} cells (rows × columns). Send fewer rows or fewer columns."
             raise Refusal("too_many_cells", message, limit=limit)
         yield chunk

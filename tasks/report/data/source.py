@@ -60,7 +60,7 @@ def choose(headings: Sequence[str], wanted: Sequence[WantedColumn], hint: str = 
         if found == 0:
             raise unknown_column(field, place, headings, hint)
         if found > 1:
-            message = f"The dataset has {found} columns named {_short(field)!r}; give them names of their own."
+            message = f"The dataset has {found} columns named {_short(field)!r}. Give each column its own name."
             raise Refusal("duplicate_column", message, field=place)
         chosen.append(headings.index(name))
     return chosen
@@ -68,14 +68,14 @@ def choose(headings: Sequence[str], wanted: Sequence[WantedColumn], hint: str = 
 
 def unknown_column(field: str, place: str, headings: Sequence[str], hint: str = "") -> Refusal:
     """The refusal of a column that is not there; it tells which are."""
-    message = f"The dataset has no column {_short(field)!r}; it has {_short(', '.join(map(repr, headings)))}.{hint}"
+    message = f"The dataset has no column {_short(field)!r}. It has {_short(', '.join(map(repr, headings)))}.{hint}"
     return Refusal("unknown_column", message, field=place)
 
 
 def check_columns(count: int) -> None:
     """Raises: Refusal `too_many_columns`."""
     if count > MAX_DATASET_COLUMNS:
-        message = f"The dataset has {count:,} columns; at most {MAX_DATASET_COLUMNS:,} are read."
+        message = f"The dataset has {count:,} columns. At most {MAX_DATASET_COLUMNS:,} are allowed."
         raise Refusal("too_many_columns", message, limit=MAX_DATASET_COLUMNS)
 
 

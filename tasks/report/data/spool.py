@@ -58,7 +58,7 @@ class Spool:
         used = sum(path.stat().st_size for path in self._folder.glob("*.spool"))
         if used + MAX_PART_BYTES > MAX_SPOOL_BYTES:
             message = (
-                f"The report's tables take more than {MAX_SPOOL_BYTES // MiB:,} MiB; make several reports of them."
+                f"The report's tables take more than {MAX_SPOOL_BYTES // MiB:,} MiB. Split them into several reports."
             )
             raise Refusal("too_much_data", message, limit=MAX_SPOOL_BYTES)
         self._part += 1

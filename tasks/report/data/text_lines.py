@@ -42,7 +42,7 @@ class TextLines:
             while True:
                 block = file.read(BLOCK_BYTES)
                 if self._read_bytes == 0 and block.startswith(_ZIP):
-                    message = "The dataset is a ZIP archive, such as an XLSX workbook; say so in its format."
+                    message = "The dataset is a ZIP archive, such as an XLSX workbook. Set its format to xlsx."
                     raise Refusal("malformed_dataset", message)
                 self._read_bytes += len(block)
                 text = tail + self._decode(decoder, block)
@@ -50,7 +50,7 @@ class TextLines:
                 tail = text[end:]
                 if len(tail) > MAX_LINE_CHARS:
                     line = self._ended_lines + text.count("\n") + 1
-                    message = f"Line {line:,} has more than {MAX_LINE_CHARS:,} characters; a row may not."
+                    message = f"Line {line:,} has more than {MAX_LINE_CHARS:,} characters. Shorten it."
                     raise Refusal("cell_too_long", message, limit=MAX_LINE_CHARS)
                 self._ended_lines += text.count("\n")
                 if end:
@@ -65,7 +65,7 @@ class TextLines:
         except UnicodeDecodeError as error:
             line = self._ended_lines + error.object[: error.start].count(b"\n") + 1
             message = (
-                f"Line {line:,} is not {self._encoding} (byte 0x{error.object[error.start]:02X}); "
-                "save the file as UTF-8, or say which encoding it has."
+                f"Line {line:,} is not {self._encoding} (byte 0x{error.object[error.start]:02X}). "
+                "Save the file as UTF-8, or set its encoding."
             )
             raise Refusal("wrong_encoding", message) from error

@@ -50,5 +50,5 @@ def check_total(column: Mapping[str, Any], place: str) -> None:
     kind, total = column["type"], column["total"]
     if total is None or kind in NUMBERS or total == "count" or (kind in DATES and total in _ORDERED):
         return
-    message = f"A column of type {kind} has no {total}; count works for every type."
+    message = f"A column of type {kind} cannot have the total {total}. The total count works for every type."
     raise Refusal("invalid_request", message, field=f"{place}.total")

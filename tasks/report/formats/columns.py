@@ -72,7 +72,7 @@ def locale_of(document: Mapping[str, Any]) -> ReportLocale:
     try:
         zone = ZoneInfo(document["timezone"])
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder's name, or one too long
-        message = "There is no such time zone; write an IANA name such as Europe/Berlin."
+        message = "The time zone is unknown. Use an IANA name such as Europe/Berlin."
         raise Refusal("unknown_timezone", message, field="document.timezone") from error
     locale = find_locale(document["lang"])
     return ReportLocale(locale, zone, document["currency"], Words(locale))

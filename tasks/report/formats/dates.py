@@ -111,7 +111,7 @@ def _compile(pattern: str, sample: date, locale: Locale, field: str | None) -> D
     try:
         return _checked(pattern, sample, locale)
     except (ValueError, KeyError, AttributeError, TypeError, NotImplementedError) as error:  # as Babel has it
-        message = "This is no pattern that we know; write one of Unicode CLDR, such as d MMM y, or short, medium, long."
+        message = "The date pattern is not valid. Use a Unicode CLDR pattern such as d MMM y, or short, medium or long."
         raise Refusal("invalid_format", message, field=field) from error
 
 

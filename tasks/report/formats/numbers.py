@@ -160,7 +160,11 @@ def number_format(
 
 def _parse(pattern: str, field: str | None) -> NumberPattern:
     if len(pattern) > MAX_PATTERN_CHARS or "\n" in pattern:
-        raise Refusal("invalid_format", f"A number pattern is one line of at most {MAX_PATTERN_CHARS}.", field=field)
+        raise Refusal(
+            "invalid_format",
+            f"A number pattern must be one line of at most {MAX_PATTERN_CHARS} characters.",
+            field=field,
+        )
     try:
         parsed = parse_pattern(pattern)
         if not _DIGIT_PLACES.intersection(parsed.number_pattern or ""):
@@ -169,7 +173,7 @@ def _parse(pattern: str, field: str | None) -> NumberPattern:
             for sample in (Decimal(0), Decimal("-1234567.891")):
                 parsed.apply(sample, "en", currency="EUR", currency_digits=False)
     except (ValueError, ArithmeticError, AssertionError, IndexError) as error:
-        message = "This is no number pattern that we know; write one of Unicode CLDR, such as #,##0.00."
+        message = "The number pattern is not valid. Use a Unicode CLDR pattern such as #,##0.00."
         raise Refusal("invalid_format", message, field=field) from error
     return parsed
 

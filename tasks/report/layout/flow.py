@@ -230,9 +230,7 @@ class Flow:
 
     def _begin_page(self) -> None:
         if len(self.pages) >= self._max_pages:
-            message = (
-                f"The report has more than {self._max_pages:,} pages, which is the limit; ask for less of the data."
-            )
+            message = f"The report has more than {self._max_pages:,} pages, which is the limit. Send less data."
             raise Refusal("too_many_pages", message, limit=self._max_pages)
         self.pages.append(FlowPage(self._geometry))
         self._y = 0.0

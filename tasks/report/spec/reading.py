@@ -25,7 +25,7 @@ def read_spec(body: bytes) -> Spec:
     Raises: Refusal `invalid_request` with the field, as in `blocks.3.columns.2.width`; `too_many_objects`.
     """
     if body.count(b"{") > MAX_OBJECTS:
-        message = f"The spec has more than {MAX_OBJECTS} objects; send many rows as a dataset."
+        message = f"The spec has more than {MAX_OBJECTS} objects. Send the rows as a dataset."
         raise Refusal("too_many_objects", message, field="body", limit=MAX_OBJECTS)
     said = read_json(body)
     try:
@@ -46,9 +46,9 @@ def read_json(body: bytes) -> Any:
             whole = json.dumps(said, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
             said = json.loads(whole)
     except RecursionError as error:
-        raise Refusal("invalid_request", "The body is nested too deeply; write it flatter.", field="body") from error
+        raise Refusal("invalid_request", "The body is nested too deeply. Use fewer levels.", field="body") from error
     except ValueError as error:
-        raise Refusal("invalid_request", f"The body is no JSON that we read: {error}.", field="body") from error
+        raise Refusal("invalid_request", f"The body is not valid JSON: {error}.", field="body") from error
     return said
 
 
@@ -72,7 +72,7 @@ def refusal_of(error: ValidationError, said: Any) -> Refusal:
     """
     found = error.errors(include_url=False, include_input=False)
     if found[0]["type"] == "recursion_depth_exceeded":
-        return Refusal("invalid_request", "blocks: they are nested too deeply; write them flatter.", field="blocks")
+        return Refusal("invalid_request", "blocks: The blocks are nested too deeply. Use fewer levels.", field="blocks")
     faults = [
         (_place(fault, said), _sentence(fault))
         for fault in found
@@ -111,13 +111,13 @@ def _holds(said: Any, part: Any) -> bool:
 
 def _sentence(fault: Mapping[str, Any]) -> str:
     if fault["type"] == "union_tag_invalid":
-        return f"there is no block {fault['ctx']['tag']!r}; there are {fault['ctx']['expected_tags']}"
+        return f"unknown block type {fault['ctx']['tag']!r}, expected one of {fault['ctx']['expected_tags']}"
     if fault["type"] == "union_tag_not_found":
-        return "say which block it is, such as 'text' or 'table'"
+        return "the block has no type, such as 'text' or 'table'"
     if fault["type"] == "extra_forbidden":
-        return "there is no such field"
+        return "unknown field"
     if fault["type"] in ("model_type", "model_attributes_type"):
-        return "write a JSON object"
+        return "must be a JSON object"
     message: str = fault["msg"]
     return message.removeprefix("Value error, ")
 

@@ -45,6 +45,12 @@ def _in_blocks(
 def _check(spec: Spec, name: str, field: str, beside_others: bool) -> None:
     if name not in spec.datasets:
         known = ", ".join(spec.datasets) or "none"
-        raise Refusal("unknown_dataset", f"{field}: there is no dataset {name!r}; there are {known}.", field=field)
+        raise Refusal(
+            "unknown_dataset",
+            f"{field}: The dataset {name!r} is not in the spec. The datasets are: {known}.",
+            field=field,
+        )
     if beside_others:
-        raise Refusal("invalid_request", f"{field}: a table in columns takes inline rows only.", field=field)
+        raise Refusal(
+            "invalid_request", f"{field}: A table inside columns can only have inline rows. Use 'rows'.", field=field
+        )

@@ -20,7 +20,7 @@ def write_sheets(spec: Mapping[str, Any], tables: Sequence[Table], folder: Path)
     """
     wanted = [name for name in ("xlsx", "csv") if name in spec["formats"]]
     if wanted and not tables:
-        message = f"A report without a table cannot be {' or '.join(wanted)}; ask for pdf alone."
+        message = f"A report without a table cannot be {' or '.join(wanted)}. Request only pdf."
         raise Refusal("invalid_request", message, field="formats")
     made: list[Path] = []
     if "xlsx" in wanted:

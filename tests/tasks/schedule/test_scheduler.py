@@ -235,7 +235,7 @@ class TestByHand:
         job = await clockwork.record(await clockwork.scheduler.run_now(stale, await clockwork.now_ms()))
         assert job.kind == "nothing"
         await clockwork.schedule_store.delete(schedule)
-        with pytest.raises(Refusal, match="just been deleted"):
+        with pytest.raises(Refusal, match="was just deleted"):
             await clockwork.scheduler.run_now(schedule, await clockwork.now_ms())
 
     async def test_a_run_whose_job_is_forgotten_leaves_the_list(self, clockwork: Clockwork, redis: ArqRedis) -> None:

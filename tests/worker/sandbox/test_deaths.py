@@ -94,7 +94,7 @@ async def test_a_kill_from_outside_is_taken_for_the_systems_out_of_memory_kill(
     os.kill(await event.wait(), signal.SIGKILL)
     death = await running
     assert death.code == "out_of_memory"
-    assert "The system killed the work" in death.message
+    assert "killed the sandbox process" in death.message
 
 
 async def test_running_out_of_processor_time_is_a_time_out(sandbox: ProcessSandbox) -> None:

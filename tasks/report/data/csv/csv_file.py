@@ -32,7 +32,8 @@ class CsvFile:
         self._encoding = encoding
         if self._delimiter in '"\r\n' or self._delimiter.isalnum():
             raise Refusal(
-                "invalid_request", "A delimiter is a character such as ; or a tab, no letter, digit or quote."
+                "invalid_request",
+                "The delimiter must be one character such as ; or a tab, not a letter, digit or quote.",
             )
 
     def headings(self) -> list[str]:
@@ -54,7 +55,7 @@ class _CsvReader:
         while not any(first):  # blank lines before the headings
             first = self._take(1, [])
             if not first:
-                raise Refusal("malformed_dataset", "The dataset is empty; its first line names the columns.")
+                raise Refusal("malformed_dataset", "The dataset is empty. Its first line must name the columns.")
         self.headings = [clean(name).strip() for name in first[0]]
         check_columns(len(self.headings))
 
@@ -93,16 +94,16 @@ class _CsvReader:
     def _malformed(self, error: csv.Error, line: int) -> Refusal:
         if "field larger than" in str(error):
             message = (
-                f"A cell that begins in line {line:,} has more than {MAX_FIELD_CHARS:,} characters; "
-                "perhaps a quote is not closed."
+                f"A cell that begins in line {line:,} has more than {MAX_FIELD_CHARS:,} characters. "
+                "Check that every quote is closed."
             )
             return Refusal("cell_too_long", message, limit=MAX_FIELD_CHARS)
         if "unexpected end" in str(error):
-            message = (
-                f"A quote that is opened in the row of line {line:,} is not closed; write a quote in a cell twice."
-            )
+            message = f"A quote in the row of line {line:,} is not closed. Write a quote inside a cell twice."
         else:
-            message = f"Line {line:,} is no CSV: after a closing quote stands neither a delimiter nor the line's end."
+            message = (
+                f"Line {line:,} is not valid CSV. After a closing quote, a delimiter or the line's end must follow."
+            )
         return Refusal("malformed_dataset", message)
 
     def _check_widths(self, rows: list[list[str]], places: "_Places") -> None:
@@ -110,7 +111,7 @@ class _CsvReader:
         if set(map(len, rows)) <= {width}:
             return
         index = next(index for index, row in enumerate(rows) if len(row) != width)
-        message = f"{places(index)} has {len(rows[index]):,} cells, but the first line names {width:,} columns."
+        message = f"{places(index)} has {len(rows[index]):,} cells, but the first line has {width:,}. Correct the row."
         raise Refusal("malformed_dataset", message)
 
     def _hint(self) -> str:

@@ -111,14 +111,18 @@ def _decode(line: str, number: int) -> Row:
     try:
         row = _DECODER.decode(line)
     except _NotFinite as error:
-        raise Refusal("invalid_cell", f"Line {number:,} holds {error}; numbers are finite.") from error
+        raise Refusal("invalid_cell", f"Line {number:,} contains {error}. Numbers must be finite.") from error
     except RecursionError as error:
-        raise Refusal("malformed_dataset", f"Line {number:,} is nested too deeply; a row is flat.") from error
+        raise Refusal(
+            "malformed_dataset", f"Line {number:,} is nested too deeply. A row must be a flat object."
+        ) from error
     except ValueError as error:
-        message = f'Line {number:,} is no JSON; each line of NDJSON is one object, such as {{"name": "value"}}.'
+        message = f'Line {number:,} is not valid JSON. Each line of NDJSON is one object, such as {{"name": "value"}}.'
         raise Refusal("malformed_dataset", message) from error
     if not isinstance(row, dict):
-        raise Refusal("malformed_dataset", f"Line {number:,} is no JSON object; each line is one row's object.")
+        raise Refusal(
+            "malformed_dataset", f"Line {number:,} is not a JSON object. Each line must be the object of one row."
+        )
     check_columns(len(row))
     return row
 
@@ -129,9 +133,7 @@ def _text(cell: Any, place: Callable[[int], str], index: int, where: str) -> str
     if isinstance(cell, int | float) and not isinstance(cell, bool):
         return repr(cell)
     if isinstance(cell, list | dict):
-        message = (
-            f"{place(index)} holds a list or an object in this column; a cell is text, a number, true, false or null."
-        )
+        message = f"{place(index)} has a list or an object here. A cell must be text, a number, true, false or null."
         raise Refusal("invalid_cell", message, field=where.removesuffix(".field"))
     return _WORDS[cell]
 

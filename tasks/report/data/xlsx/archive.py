@@ -35,9 +35,9 @@ class Archive:
             self._file.close()
             raise
         except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, EOFError) as error:
-            message = "The dataset is no XLSX workbook, or a damaged one."
+            message = "The dataset is not an XLSX workbook, or it is damaged. Save it again as XLSX."
             if self._file.is_ole():
-                message = "The workbook has a password, or is of the old XLS format; save it as XLSX without one."
+                message = "The workbook has a password or is in the old XLS format. Save it as XLSX without a password."
             self._file.close()
             raise Refusal("malformed_dataset", message) from error
 
@@ -51,16 +51,14 @@ class Archive:
     def open(self, name: str, max_bytes: int = MAX_UNPACKED_BYTES) -> IO[bytes]:
         """Read a part. Raises: Refusal `malformed_dataset` if there is none, `too_much_data` if it is larger."""
         if name not in self:
-            raise Refusal("malformed_dataset", f"The workbook has no part {name[:100]!r}; save it anew.")
+            raise Refusal("malformed_dataset", f"The workbook has no part {name[:100]!r}. Save it again.")
         if self.size(name) > max_bytes:
-            message = (
-                f"The workbook's part {name[:100]!r} has more than {max_bytes // MiB} MiB; save it anew, or as CSV."
-            )
+            message = f"The workbook's part {name[:100]!r} has more than {max_bytes // MiB} MiB. Send it as CSV."
             raise Refusal("too_much_data", message, limit=max_bytes)
         try:
             return self._zip.open(name)
         except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:  # RuntimeError: it has a password
-            raise Refusal("malformed_dataset", "A part of the workbook cannot be read; save it anew.") from error
+            raise Refusal("malformed_dataset", "A part of the workbook cannot be read. Save it again.") from error
 
     def close(self) -> None:
         self._zip.close()
@@ -69,16 +67,16 @@ class Archive:
     def _check(self) -> None:
         parts = self._zip.infolist()
         if len(parts) > MAX_PARTS:
-            message = f"The workbook has {len(parts):,} parts; at most {MAX_PARTS:,} are read."
+            message = f"The workbook has {len(parts):,} parts. At most {MAX_PARTS:,} are allowed."
             raise Refusal("too_much_data", message, limit=MAX_PARTS)
         if sum(part.file_size for part in parts) > MAX_UNPACKED_BYTES:
             message = (
-                f"The workbook unpacks to more than {MAX_UNPACKED_BYTES // MiB:,} MiB; send it as CSV, or in parts."
+                f"The workbook unpacks to more than {MAX_UNPACKED_BYTES // MiB:,} MiB. Send it as CSV, or split it."
             )
             raise Refusal("too_much_data", message, limit=MAX_UNPACKED_BYTES)
         for part in parts:
             if part.file_size > HARMLESS_BYTES and part.file_size > MAX_RATIO * part.compress_size:
-                message = f"A part of the workbook unpacks to more than {MAX_RATIO} times its size; send it as CSV."
+                message = f"A part of the workbook unpacks to more than {MAX_RATIO} times its size. Send it as CSV."
                 raise Refusal("too_much_data", message, limit=MAX_RATIO)
 
 
@@ -92,7 +90,7 @@ class _Guarded(io.FileIO):
         if size is None or size < 0:
             size = os.fstat(self.fileno()).st_size - self.tell()
         if size > MAX_DIRECTORY_BYTES:
-            message = f"The workbook's directory has more than {MAX_DIRECTORY_BYTES // MiB} MiB; save it anew."
+            message = f"The workbook's directory has more than {MAX_DIRECTORY_BYTES // MiB} MiB. Save it again."
             raise Refusal("too_much_data", message, limit=MAX_DIRECTORY_BYTES)
         return super().read(size) or b""
 

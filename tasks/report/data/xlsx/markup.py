@@ -33,7 +33,7 @@ class MarkupText:
             self._parts.append(part)
             self._chars += len(part)
             if self._chars > MAX_TEXT_CHARS:
-                message = f"A cell of the workbook has more than {MAX_TEXT_CHARS:,} characters."
+                message = f"A cell of the workbook has more than {MAX_TEXT_CHARS:,} characters. Shorten it."
                 raise Refusal("cell_too_long", message, limit=MAX_TEXT_CHARS)
 
     def close(self) -> None:
@@ -80,12 +80,12 @@ def read_markup(
             parser.Parse(block)
             done += len(block)
             if done - parser.CurrentByteIndex > MAX_TOKEN_BYTES:
-                raise Refusal("malformed_dataset", "The workbook's XML has a tag of some megabytes; save it anew.")
+                raise Refusal("malformed_dataset", "The workbook's XML has a tag that is too long. Save it again.")
             yield done
         parser.Parse(b"", True)
         yield done
     except (expat.ExpatError, zipfile.BadZipFile, zlib.error, EOFError, UnicodeError) as error:
-        raise Refusal("malformed_dataset", "The workbook's XML is damaged; save it anew.") from error
+        raise Refusal("malformed_dataset", "The workbook's XML is damaged. Save it again.") from error
 
 
 def read_all(part: IO[bytes], start: Start, end: Callable[[str], None], text: Callable[[str], None]) -> None:
@@ -99,4 +99,6 @@ def ignore(_: object) -> None:
 
 
 def _refuse(*_: object) -> None:
-    raise Refusal("malformed_dataset", "The workbook's XML has a document type, which workbooks have not.")
+    raise Refusal(
+        "malformed_dataset", "The workbook's XML has a document type declaration, which is not allowed. Save it again."
+    )

@@ -78,7 +78,7 @@ class Sheet:
             if value:
                 self._row_chars += len(value)
                 if self._row_chars > MAX_LINE_CHARS:
-                    message = f"Row {self._number:,} has more than {MAX_LINE_CHARS:,} characters; a row may not."
+                    message = f"Row {self._number:,} has more than {MAX_LINE_CHARS:,} characters. Shorten it."
                     raise Refusal("cell_too_long", message, limit=MAX_LINE_CHARS)
                 self._row[self._column] = self._read(value)
             elif self._formula:
@@ -91,7 +91,7 @@ class Sheet:
     def _begin_row(self, said: str | None) -> None:
         number = _position(said) if said else self._number + 1
         if not self._number < number <= MAX_ROW:
-            message = f"After row {self._number:,} the workbook has a row numbered {number:,}; save it anew."
+            message = f"After row {self._number:,} the workbook has a row numbered {number:,}. Save it again."
             raise Refusal("malformed_dataset", message)
         self._number = number
         self._row = {}
@@ -106,7 +106,9 @@ class Sheet:
             found = self._columns.get(letters)
             column = self._columns[letters] = _column(letters) if found is None else found
         if not 0 <= column < MAX_COLUMN:
-            raise Refusal("malformed_dataset", f"Row {self._number:,} has a cell beyond the last column; save it anew.")
+            raise Refusal(
+                "malformed_dataset", f"Row {self._number:,} has a cell beyond the last column. Save the workbook again."
+            )
         return column
 
     def _read(self, value: str) -> str:
@@ -129,7 +131,9 @@ class Sheet:
             # Excel stores 1.1 as 1.1000000000000001, and shows, as it promises, 15 digits.
             return f"{float(value):.{_EXCEL_DIGITS}g}" if len(value) <= _MAX_NUMBER_CHARS else value
         except (ValueError, OverflowError) as error:
-            raise Refusal("malformed_dataset", f"Row {self._number:,} has a date or number out of range.") from error
+            raise Refusal(
+                "malformed_dataset", f"Row {self._number:,} has a date or number that is out of range. Correct it."
+            ) from error
 
     def _read_date(self, days: float) -> str:
         milliseconds = round(days * _MILLISECONDS)

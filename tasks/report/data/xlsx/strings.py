@@ -39,7 +39,7 @@ class SharedStrings:
         if text is None:
             if not 0 <= index < len(self._offsets) - 1:
                 raise Refusal(
-                    "malformed_dataset", "A cell of the workbook names a text that is not there; save it anew."
+                    "malformed_dataset", "A cell of the workbook refers to a missing text. Save the workbook again."
                 )
             start = self._offsets[index]
             packed = os.pread(self._file.fileno(), self._offsets[index + 1] - start, start)

@@ -37,11 +37,11 @@ def read_workbook(archive: Archive, sheet: str | None) -> Workbook:
         if relation in relations and relations[relation][0] == "worksheet"
     }
     if not sheets:
-        raise Refusal("malformed_dataset", "The workbook has no sheet with cells.")
+        raise Refusal("malformed_dataset", "The workbook has no sheet with cells. Save the data in a sheet.")
     name = next(iter(sheets)) if sheet is None else sheet
     if name not in sheets:
         known = ", ".join(repr(clean(name)[:40]) for name in list(sheets)[:_MAX_SHOWN])
-        raise Refusal("unknown_sheet", f"The workbook has no sheet {name!r}; it has {known}.")
+        raise Refusal("unknown_sheet", f"The workbook has no sheet {name!r}. It has {known}.")
     return Workbook(sheets[name], by_kind.get("sharedStrings"), by_kind.get("styles"), starts_1904)
 
 

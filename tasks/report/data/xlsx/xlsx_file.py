@@ -41,7 +41,7 @@ class XlsxFile:
                 if chunk.is_full():
                     yield chunk.take(share)
         if chosen is None:
-            raise Refusal("malformed_dataset", "The sheet is empty; its first row names the columns.")
+            raise Refusal("malformed_dataset", "The sheet is empty. Its first row must name the columns.")
         if chunk.numbers:
             yield chunk.take(1.0)
 
@@ -57,8 +57,8 @@ class XlsxFile:
                         yield rows, done / size
         if sheet.uncached:
             message = (
-                f"{sheet.uncached:,} formulas of the workbook have no stored value and are empty here; "
-                "open and save it in a spreadsheet program."
+                f"{sheet.uncached:,} formulas of the workbook have no stored value and are empty in the report. "
+                "Open and save it in a spreadsheet program."
             )
             self._warn("uncached_formulas", message)
 

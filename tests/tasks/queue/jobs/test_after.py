@@ -122,12 +122,12 @@ async def test_what_cannot_be_waited_for_is_refused(
     failed = await submit(enqueuer)
     await worker.finish(await worker.one(), "failed", value=["x", "y"])
     batch = await Batches(redis, settings).open("dev")
-    with pytest.raises(Refusal, match=r"batch_open.*seal it first"):
+    with pytest.raises(Refusal, match=r"batch_open.*Seal it first"):
         await submit(enqueuer, after=(batch,))
     with pytest.raises(Refusal, match="batch_open"):
         await submit(enqueuer, after=(batch,), batch=batch)
     await Batches(redis, settings).seal("dev", batch)
-    with pytest.raises(Refusal, match=r"prerequisite_failed.*retry it first"):
+    with pytest.raises(Refusal, match=r"prerequisite_failed.*Retry it first"):
         await submit(enqueuer, after=(failed,))
     foreign = await submit(enqueuer, owner="another")
     for unknown in (foreign, "nobody"):

@@ -144,7 +144,7 @@ def test_nothing_is_refused(tmp_path: Path, content: bytes) -> None:
 def test_a_row_of_another_width_is_refused_with_its_line(tmp_path: Path, row: str, cells_there: int) -> None:
     refusal = refused(tmp_path, f'a,b\n"two\nlines",2\n\n1,2\n{row}\n')
     assert refusal.code == "malformed_dataset"
-    assert refusal.message == f"Line 6 has {cells_there} cells, but the first line names 2 columns."
+    assert refusal.message == f"Line 6 has {cells_there} cells, but the first line has 2. Correct the row."
 
 
 def test_an_unclosed_quote_is_refused_with_the_line_where_it_opens(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_an_unclosed_quote_in_a_large_file_does_not_swallow_it(tmp_path: Path) -
 def test_text_after_a_closing_quote_is_refused_with_its_line(tmp_path: Path) -> None:
     refusal = refused(tmp_path, 'a,b\n1,2\n"3"x,4\n')
     assert refusal.code == "malformed_dataset"
-    assert "Line 3 is no CSV" in refusal.message
+    assert "Line 3 is not valid CSV" in refusal.message
 
 
 def test_a_quote_inside_a_cell_that_has_none_around_it_is_text(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ ALERT: dict[str, Any] = {
     "id": "b7a1c0de5f3e4d2c9a8b7f6e5d4c3b2a",
     "alert": "queue_age",
     "subject": "media",
-    "message": "A job of the queue media has waited 312 s for a worker. The queue is paused; resume it.",
+    "message": "A job of the queue media has waited 312 s for a worker. The queue is paused. Resume it.",
     "value": 312,
     "limit": 300,
     "since": TIME,

@@ -16,11 +16,13 @@ Format = Literal["pdf", "xlsx", "csv"]
 DEFAULT_FORMATS: tuple[Format, ...] = ("pdf",)
 
 PageLength = Annotated[float, Field(ge=MIN_PAGE_PT, le=MAX_PAGE_PT, allow_inf_nan=False)]
-BandText = Annotated[str, Field(max_length=300, description="May hold `{page}`, `{pages}`, `{title}` and `{date}`.")]
+BandText = Annotated[
+    str, Field(max_length=300, description="Text that may contain `{page}`, `{pages}`, `{title}` and `{date}`.")
+]
 
 
 class Margins(Strict):
-    """Points from the page's edges to its content."""
+    """The margins of a page in points (1/72 inch)."""
 
     top: Points = 64
     right: Points = 54
@@ -29,11 +31,13 @@ class Margins(Strict):
 
 
 class PageSetup(Strict):
-    """The paper."""
+    """The page size, orientation and margins."""
 
-    size: Literal["A3", "A4", "A5", "Letter", "Legal"] | tuple[PageLength, PageLength] = "A4"
-    orientation: Literal["portrait", "landscape"] = "portrait"
-    margins: Margins = Margins()
+    size: Literal["A3", "A4", "A5", "Letter", "Legal"] | tuple[PageLength, PageLength] = Field(
+        "A4", description="A paper size, or width and height in points (1/72 inch)."
+    )
+    orientation: Literal["portrait", "landscape"] = Field("portrait", description="The orientation of the pages.")
+    margins: Margins = Field(Margins(), description="The margins of the pages.")
 
     @property
     def points(self) -> tuple[float, float]:
@@ -53,15 +57,15 @@ class PageSetup(Strict):
 
 
 class Theme(Strict):
-    """How it looks."""
+    """The colours and the density of a report."""
 
     accent: Hex = "#1f5fa8"
     accent2: Hex = "#d9822b"
-    density: Literal["comfortable", "compact"] = "comfortable"
+    density: Literal["comfortable", "compact"] = Field("comfortable", description="The space between lines and rows.")
 
 
 class Band(Strict):
-    """Header or footer: three places."""
+    """A header or footer with texts at the left, in the center and at the right."""
 
     left: BandText = ""
     center: BandText = ""
@@ -69,51 +73,63 @@ class Band(Strict):
 
 
 class Cover(Strict):
-    """A first page of its own."""
+    """A cover page."""
 
-    subtitle: str | None = Field(None, max_length=500)
-    author: str | None = Field(None, max_length=200)
-    logo: FileRef | None = None
+    subtitle: str | None = Field(None, max_length=500, description="The subtitle.")
+    author: str | None = Field(None, max_length=200, description="The author shown on the cover.")
+    logo: FileRef | None = Field(None, description="An image at the top of the cover.")
 
 
 class Toc(Strict):
     """A table of contents after the cover."""
 
-    title: str = Field("Contents", max_length=100)
-    depth: int = Field(2, ge=1, le=3)
+    title: str = Field("Contents", max_length=100, description="The title above it.")
+    depth: int = Field(2, ge=1, le=3, description="The deepest level of headings to list.")
 
 
 class Dataset(Strict):
-    """A table that was uploaded (`POST /v1/uploads`). Its format is said, never guessed from a name."""
+    """An uploaded table (`POST /v1/uploads`). Its format is never guessed from a name."""
 
-    upload: str = Field(pattern="^[0-9a-f]{32}$")
-    format: Literal["csv", "xlsx", "ndjson"]
-    delimiter: str | None = Field(None, min_length=1, max_length=1, description="For CSV; a comma otherwise.")
-    encoding: Literal["utf-8", "utf-16", "cp1252", "shift_jis", "gb18030", "euc_kr"] = "utf-8"
-    sheet: str | None = Field(None, max_length=100, description="For XLSX; the first one otherwise.")
+    upload: str = Field(pattern="^[0-9a-f]{32}$", description="The id of the upload.")
+    format: Literal["csv", "xlsx", "ndjson"] = Field(description="The format of the file.")
+    delimiter: str | None = Field(
+        None, min_length=1, max_length=1, description="The delimiter of a CSV file. The default is a comma."
+    )
+    encoding: Literal["utf-8", "utf-16", "cp1252", "shift_jis", "gb18030", "euc_kr"] = Field(
+        "utf-8", description="The encoding of a CSV or NDJSON file."
+    )
+    sheet: str | None = Field(
+        None, max_length=100, description="The sheet of an XLSX file. The default is the first one."
+    )
 
 
 class Document(Strict):
-    """Everything about the report that is no block."""
+    """The settings of the whole report."""
 
-    title: str = Field(min_length=1, max_length=300)
+    title: str = Field(min_length=1, max_length=300, description="The title of the report.")
     lang: str = Field(
-        "en", pattern="^[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*$", description="How numbers and dates are written."
+        "en", pattern="^[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*$", description="The language (BCP 47) for numbers and dates."
     )
-    timezone: str = Field("UTC", max_length=60, description="An IANA name; date-times are shown in it.")
-    currency: str = Field("EUR", pattern="^[A-Z]{3}$")
-    page: PageSetup = PageSetup()
-    theme: Theme = Theme()
-    header: Band | None = Band(left="{title}", right="{date}")
-    footer: Band | None = Band(right="{page} / {pages}")
-    cover: Cover | None = None
-    toc: Toc | None = None
-    watermark: str | None = Field(None, max_length=40)
-    author: str | None = Field(None, max_length=200)
-    subject: str | None = Field(None, max_length=300)
-    keywords: list[Annotated[str, Field(max_length=60)]] = Field(default_factory=list, max_length=30)
-    reproducible: bool = Field(False, description="The same spec and data give the same bytes; dates are left out.")
-    password: SecretStr | None = Field(None, min_length=1, max_length=100, description="To open the PDF (AES-256).")
+    timezone: str = Field("UTC", max_length=60, description="The IANA time zone in which date-times are shown.")
+    currency: str = Field("EUR", pattern="^[A-Z]{3}$", description="The currency (ISO 4217) of money columns.")
+    page: PageSetup = Field(PageSetup(), description="The page size, orientation and margins.")
+    theme: Theme = Field(Theme(), description="The colours and the density.")
+    header: Band | None = Field(Band(left="{title}", right="{date}"), description="The header of each page.")
+    footer: Band | None = Field(Band(right="{page} / {pages}"), description="The footer of each page.")
+    cover: Cover | None = Field(None, description="A cover page.")
+    toc: Toc | None = Field(None, description="A table of contents.")
+    watermark: str | None = Field(None, max_length=40, description="A text across each page.")
+    author: str | None = Field(None, max_length=200, description="The author, in the PDF's properties.")
+    subject: str | None = Field(None, max_length=300, description="The subject, in the PDF's properties.")
+    keywords: list[Annotated[str, Field(max_length=60)]] = Field(
+        default_factory=list, max_length=30, description="Keywords, in the PDF's properties."
+    )
+    reproducible: bool = Field(
+        False, description="Make the same bytes from the same spec and data, by leaving out dates."
+    )
+    password: SecretStr | None = Field(
+        None, min_length=1, max_length=100, description="A password to open the PDF (AES-256)."
+    )
 
     @field_serializer("password", when_used="json")
     def _tell(self, password: SecretStr | None) -> str | None:
@@ -121,15 +137,17 @@ class Document(Strict):
 
 
 class Spec(Strict):
-    """A report: what it looks like, what is in it, and in which formats it is wanted."""
+    """A report: its settings, its content and its output formats."""
 
-    document: Document
-    blocks: list[Block] = Field(min_length=1, max_length=MAX_BLOCKS)
+    document: Document = Field(description="The settings of the whole report.")
+    blocks: list[Block] = Field(min_length=1, max_length=MAX_BLOCKS, description="The content, from top to bottom.")
     datasets: dict[Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,60}$")], Dataset] = Field(
-        default_factory=dict, max_length=MAX_DATASETS
+        default_factory=dict, max_length=MAX_DATASETS, description="The datasets of tables, by name."
     )
-    formats: list[Format] = Field(default_factory=lambda: list(DEFAULT_FORMATS), min_length=1, max_length=3)
-    preview: bool = Field(False, description="Also `preview.png`, the first page as a picture.")
+    formats: list[Format] = Field(
+        default_factory=lambda: list(DEFAULT_FORMATS), min_length=1, max_length=3, description="The output formats."
+    )
+    preview: bool = Field(False, description="Whether to make `preview.png`, an image of the first page, too.")
 
     @field_validator("blocks")
     @classmethod

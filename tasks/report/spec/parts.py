@@ -39,20 +39,20 @@ Anchor = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,80}$")]
 
 
 class Strict(BaseModel):
-    """No field that we do not know: a misspelt one is an error, not a surprise."""
+    """A model that refuses unknown fields, so that a misspelt field is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class TextRun(Strict):
-    """A stretch of text in one style."""
+    """A part of a text in one style."""
 
-    text: str = Field(max_length=MAX_TEXT_CHARS)
-    bold: bool = False
-    italic: bool = False
-    code: bool = False
-    colour: Colour | None = None
-    link: Link | None = None
+    text: str = Field(max_length=MAX_TEXT_CHARS, description="The text.")
+    bold: bool = Field(False, description="Whether it is bold.")
+    italic: bool = Field(False, description="Whether it is italic.")
+    code: bool = Field(False, description="Whether it is set in a monospaced font.")
+    colour: Colour | None = Field(None, description="`#rrggbb`, or a colour of the theme.")
+    link: Link | None = Field(None, description="A URL, or `#anchor` of a heading.")
 
 
 Rich = Annotated[str, Field(max_length=MAX_TEXT_CHARS)] | Annotated[list[TextRun], Field(max_length=MAX_RUNS)]
@@ -60,21 +60,21 @@ Rich = Annotated[str, Field(max_length=MAX_TEXT_CHARS)] | Annotated[list[TextRun
 
 
 class FileRef(Strict):
-    """A picture: an upload, or a file of an earlier job."""
+    """An image: an upload, or a file of an earlier job."""
 
-    upload: str | None = Field(None, pattern="^[0-9a-f]{32}$")
-    job: str | None = Field(None, pattern="^[0-9a-f]{32}$")
-    file: str | None = Field(None, max_length=100, description="The name of the job's file.")
+    upload: str | None = Field(None, pattern="^[0-9a-f]{32}$", description="The id of an upload.")
+    job: str | None = Field(None, pattern="^[0-9a-f]{32}$", description="The id of a job, together with `file`.")
+    file: str | None = Field(None, max_length=100, description="The name of one of the job's files.")
 
     @model_validator(mode="after")
     def _one_way(self) -> "FileRef":
         if (self.upload is None) == (self.job is None) or (self.job is None) != (self.file is None):
-            raise ValueError("give either upload, or job and file")
+            raise ValueError("needs either upload, or job and file")
         return self
 
     @property
     def key(self) -> str:
-        """How the job's list of files calls it."""
+        """The key of the file in the job's list of files."""
         return self.upload or f"{self.job}/{self.file}"
 
 

@@ -18,86 +18,99 @@ Cell = str | int | FiniteFloat | bool | None
 
 
 class CellRule(Strict):
-    """Colours a cell by its value. `op` compares with `value`; the first rule that holds counts."""
+    """A rule that formats a cell by its value. The first rule that matches is used."""
 
-    op: Literal["<", "<=", "=", "!=", ">=", ">", "contains", "empty"]
-    value: Number | str | bool | None = None
-    colour: Colour | None = None
-    background: Colour | None = None
-    bold: bool = False
+    op: Literal["<", "<=", "=", "!=", ">=", ">", "contains", "empty"] = Field(
+        description="The comparison of the cell with `value`."
+    )
+    value: Number | str | bool | None = Field(None, description="The value to compare with; not for `empty`.")
+    colour: Colour | None = Field(None, description="The colour of the text.")
+    background: Colour | None = Field(None, description="The colour of the background.")
+    bold: bool = Field(False, description="Whether the text is bold.")
 
 
 class Column(Strict):
-    """One column. Its type says how a value is read and written; nothing is ever guessed ("00123" is text)."""
+    """A column. Its type says how a value is read and written. Types are never guessed: "00123" stays text."""
 
-    field: FieldName = Field(description="The key of the row, or the heading of the dataset's column.")
-    title: str | None = Field(None, max_length=200)
-    type: CellType = "text"
+    field: FieldName = Field(description="The key in the rows, or the name of the dataset's column.")
+    title: str | None = Field(None, max_length=200, description="The heading. By default, the field.")
+    type: CellType = Field("text", description="The type of the values.")
     format: str | None = Field(
         None,
         max_length=60,
-        description="A number or date pattern of Unicode CLDR (`#,##0.00`, `d MMM y`), or `short`, `medium`, `long`.",
+        description="A Unicode CLDR number or date pattern (`#,##0.00`, `d MMM y`), or `short`, `medium` or `long`.",
     )
-    currency: str | None = Field(None, pattern="^[A-Z]{3}$", description="For `money`; the document's otherwise.")
-    decimals: int | None = Field(None, ge=0, le=10, description="For `decimal`, `money` and `percent`.")
-    align: Align | None = Field(None, description="Numbers and dates stand right, the rest left, if not said.")
-    width: Literal["auto", "flex"] | Points = "auto"
-    overflow: Literal["wrap", "clip"] = Field("wrap", description="What becomes of text that is wider than its column.")
-    total: Total | None = None
-    rules: list[CellRule] = Field(default_factory=list, max_length=MAX_RULES)
+    currency: str | None = Field(
+        None, pattern="^[A-Z]{3}$", description="The currency of `money`. By default, the document's."
+    )
+    decimals: int | None = Field(
+        None, ge=0, le=10, description="The number of decimals of `decimal`, `money` and `percent`."
+    )
+    align: Align | None = Field(None, description="The alignment. By default, right for numbers and dates, else left.")
+    width: Literal["auto", "flex"] | Points = Field(
+        "auto", description="`auto`, `flex` (a share of the rest), or points (1/72 inch)."
+    )
+    overflow: Literal["wrap", "clip"] = Field("wrap", description="How text wider than its column is shown.")
+    total: Total | None = Field(None, description="The total in the last row and in subtotals.")
+    rules: list[CellRule] = Field(default_factory=list, max_length=MAX_RULES, description="Rules to format cells.")
 
 
 class Sort(Strict):
-    """One key of the order."""
+    """One key to sort by."""
 
-    field: FieldName
-    descending: bool = False
+    field: FieldName = Field(description="The field to sort by.")
+    descending: bool = Field(False, description="Whether to sort in descending order.")
 
 
 class Group(Strict):
-    """Rows with the same value of a field stand together under a heading, with subtotals of the columns that have a
-    total."""
+    """Groups rows with the same value of a field under a heading, with subtotals of the columns that have a total."""
 
-    field: FieldName
-    page_break: bool = False
-    subtotals: bool = True
+    field: FieldName = Field(description="The field to group by.")
+    page_break: bool = Field(False, description="Whether each group begins on a new page.")
+    subtotals: bool = Field(True, description="Whether each group ends with subtotals.")
 
 
 class Table(Strict):
-    """A table. Give `rows`, or the name of a dataset.
+    """A table with either inline `rows` or a `dataset`.
 
-    A dataset brings its own headings: without `columns` it is shown whole, as text.
+    A dataset has its own column names: without `columns`, all its columns are shown as text.
     """
 
-    type: Literal["table"] = "table"
-    title: str | None = Field(None, max_length=300)
-    columns: list[Column] = Field(default_factory=list, max_length=MAX_COLUMNS)
+    type: Literal["table"] = Field("table", description="The type of the block.")
+    title: str | None = Field(None, max_length=300, description="The title above the table.")
+    columns: list[Column] = Field(
+        default_factory=list, max_length=MAX_COLUMNS, description="The columns, from left to right."
+    )
     every_column: bool = Field(
         default_factory=lambda said: not said.get("columns"),
-        description="All columns of the dataset, in its order: those in `columns` as they say, the others as text. By "
-        "default where `columns` is empty.",
+        description="Whether to show all columns of the dataset in its order: those in `columns` as described there, "
+        "the others as text. The default if `columns` is empty.",
     )
-    rows: list[dict[str, Cell]] | None = Field(None, max_length=MAX_INLINE_ROWS)
-    dataset: FieldName | None = None
-    sort: list[Sort] = Field(default_factory=list, max_length=5)
-    group_by: list[Group] = Field(default_factory=list, max_length=MAX_GROUPS)
-    zebra: bool = True
+    rows: list[dict[str, Cell]] | None = Field(
+        None, max_length=MAX_INLINE_ROWS, description="The rows, each an object with a value for each field."
+    )
+    dataset: FieldName | None = Field(None, description="The name of a dataset in the spec.")
+    sort: list[Sort] = Field(default_factory=list, max_length=5, description="The keys to sort the rows by.")
+    group_by: list[Group] = Field(
+        default_factory=list, max_length=MAX_GROUPS, description="The fields to group the rows by."
+    )
+    zebra: bool = Field(True, description="Whether every second row has a background.")
     overflow: Literal["shrink", "columns", "landscape"] = Field(
         "shrink",
-        description="When the columns are wider than the page: a smaller size, the columns over several pages side by "
-        "side, or pages turned to landscape.",
+        description="What to do if the columns are wider than the page: use a smaller font size, spread them over "
+        "several pages, or turn the pages to landscape.",
     )
-    empty: str = Field("No rows.", max_length=200, description="RenderedReport in place of rows when there are none.")
+    empty: str = Field("No rows.", max_length=200, description="The text shown instead of rows if there are none.")
 
     @model_validator(mode="after")
     def _one_source(self) -> "Table":
         if (self.rows is None) == (self.dataset is None):
-            raise ValueError("give either rows or dataset")
+            raise ValueError("needs either rows or dataset")
         if self.every_column and self.dataset is None:
-            raise ValueError("give columns: only a dataset has headings of its own")
+            raise ValueError("needs columns, because only a dataset has its own column names")
         if not self.every_column and not self.columns:
-            raise ValueError("give columns, or every_column with a dataset")
+            raise ValueError("needs columns, or every_column with a dataset")
         fields = [column.field for column in self.columns]
         if len(set(fields)) != len(fields):
-            raise ValueError("each column needs a field of its own")
+            raise ValueError("two columns have the same field")
         return self

@@ -227,7 +227,7 @@ class TestTheRace:
             assert not submitting[0].done(), "it waits until the deletion is over"
 
         assert (await clean(redis, Slow(storage, before=send))).deleted == 1
-        with pytest.raises(Refusal, match="once more") as refused:
+        with pytest.raises(Refusal, match="Send the request again") as refused:
             await submitting[0]
         assert refused.value.code == "unavailable"
         assert await redis.keys(ROOT + "job*") == [], "nothing is half-written"
@@ -267,7 +267,7 @@ class TestTheRace:
     async def test_an_upload_is_treated_likewise(self, redis: ArqRedis, storage: Storage, tmp_path: Path) -> None:
         blob = await old(storage, tmp_path)
         assert (await clean(redis, storage)).deleted == 1
-        with pytest.raises(Refusal, match="once more"):
+        with pytest.raises(Refusal, match="Send the request again"):
             await keep(redis, "dev", blob, name=None, seconds=60, storage=storage)
         assert await redis.keys(UPLOAD + "*") == []
         await put(storage)
@@ -280,7 +280,7 @@ class TestTheRace:
         blob = await old(storage, tmp_path)
         await clean(redis, storage)
         await put(storage)
-        with pytest.raises(Refusal, match="once more"):
+        with pytest.raises(Refusal, match="Send the request again"):
             await submit(Enqueuer(redis, settings), blobs=(blob.sha256,))
 
     async def finish_beside(
@@ -360,7 +360,7 @@ class TestSeveralSweeps:
         with pytest.raises(DeadError):
             await clean(redis, Slow(storage, before=die))
         assert (await clean(redis, storage)).deleted == 0, "it may be about to delete"
-        with pytest.raises(Refusal, match="once more"):
+        with pytest.raises(Refusal, match="Send the request again"):
             await submit(enqueuer, blobs=(blob.sha256,))
         left = await redis.pttl(SWEPT + blob.sha256)
         assert SWEPT_MS + SWEEPING_MS - 5_000 < left <= SWEPT_MS + SWEEPING_MS

@@ -229,7 +229,7 @@ def test_nobody_sends_us_to_ourselves() -> None:
     own = own_hosts("https://Pressroom.example.com:8443/base")
     assert own == ("pressroom.example.com",)
     for url in ("https://pressroom.example.com/v1/events", "https://PRESSROOM.example.com:8443/"):
-        assert "one of ours" in refused(url, own=own).message
+        assert "this service itself" in refused(url, own=own).message
     assert good("https://other.example.com/", own=own).host == "other.example.com"
     for nobody_else in (None, "http://localhost:8000", "http://127.0.0.1:8000", "http://[::1]:8000"):
         assert own_hosts(nobody_else) == ()

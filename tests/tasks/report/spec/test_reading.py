@@ -117,7 +117,7 @@ def test_every_column_is_shown_where_none_is_named() -> None:
     blocks = read_spec(body(bare, some, {**some, "every_column": True}, datasets=datasets)).model_dump()["blocks"]
     assert [block["every_column"] for block in blocks] == [True, False, True]
     for wrong in ({**bare, "every_column": False}, table(every_column=True), table(columns=[])):
-        with pytest.raises(Refusal, match="give columns"):
+        with pytest.raises(Refusal, match="needs columns"):
             read_spec(body(wrong, datasets=datasets))
 
 

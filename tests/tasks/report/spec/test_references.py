@@ -47,7 +47,7 @@ def test_a_dataset_must_be_listed() -> None:
 
 @pytest.mark.parametrize("inner", [TABLE, {"type": "section", "orientation": "portrait", "blocks": [TABLE]}])
 def test_a_table_beside_others_takes_no_dataset(inner: dict[str, Any]) -> None:
-    with pytest.raises(Refusal, match="inline rows only"):
+    with pytest.raises(Refusal, match="only have inline rows"):
         list(references(spec({"type": "columns", "columns": [[inner]]})))
 
 

@@ -118,7 +118,7 @@ def test_columns_are_found_by_their_headings_in_any_order(tmp_path: Path) -> Non
 def test_a_misspelt_column_is_refused_by_its_field_with_those_there_are(tmp_path: Path) -> None:
     refusal = refused(tmp_path, "a,b\n1,2\n", "a", "amount")
     assert (refusal.code, refusal.field) == ("unknown_column", "columns.1.field")
-    assert "it has 'a', 'b'" in refusal.message
+    assert "It has 'a', 'b'" in refusal.message
 
 
 def test_two_columns_of_one_name_are_refused_only_if_they_are_asked_for(tmp_path: Path) -> None:

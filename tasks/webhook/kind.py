@@ -222,8 +222,8 @@ async def recover(job: JobContext[RecoveryParams]) -> Result:
         raise Refusal("not_found", f"Endpoint {endpoint.id!r} was not found.")
     if not endpoint.enabled:
         raise Refusal("endpoint_disabled", f"Endpoint {endpoint.id!r} is disabled. Enable it first.")
-    wanted = [*await _failed_since(run), *await _ids(run, State.RETRYING, 0)]
-    reopener, reopened = Reopener(run.redis, job.settings), 0
+    wanted = [*await _failed_since(job), *await _ids(job, State.RETRYING, 0)]
+    reopener, reopened = Reopener(job.redis, job.settings), 0
     for start in range(0, len(wanted), REOPEN_AT_ONCE):
         answers = await reopener.reopen(wanted[start : start + REOPEN_AT_ONCE])
         reopened += answers.count("reopened")

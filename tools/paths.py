@@ -18,7 +18,7 @@ from tools.documents import ROOT
 PAGE: Final = ROOT / "docs" / "architecture.md"
 ITEM: Final = re.compile(r"^( *)- `([^`:]+)(?::([^`]+))?`")
 HEADING: Final = re.compile(r"^#+ (.+)$")
-INDENT: Final = 2
+INDENT: Final = 4
 """Spaces by which a step is indented under its caller."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -107,7 +107,8 @@ def faults(roots: list[Step], folder: Path = ROOT) -> list[str]:
         last = 0
         for call in step.calls:
             if call.path.endswith(".lua"):
-                if Path(call.path).stem not in _strings(folder / step.path):
+                stem = Path(call.path).stem
+                if not any(one.rpartition("/")[2] == stem for one in _strings(folder / step.path)):
                     found.append(f"{step.path} does not load {call}")
                 continue
             lines = [line for line, name in _mentioned(folder, step) if name in call.mentions]

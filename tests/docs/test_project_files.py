@@ -31,6 +31,12 @@ def test_contributing_names_the_three_places() -> None:
         assert NAMED.search(row), place
 
 
+def test_every_test_that_contributing_names_exists() -> None:
+    named = re.findall(r"\btests/[\w/.]*\w", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    assert all((ROOT / path).exists() for path in named)
+    assert len(named) > 2
+
+
 def test_every_script_is_named_on_the_page_about_the_queue() -> None:
     linked = re.findall(r"\]\(\.\./(tasks/queue/lua/[\w/]+\.lua)\)", (DOCS / "queue.md").read_text(encoding="utf-8"))
     folder = ROOT / "tasks" / "queue" / "lua"

@@ -73,7 +73,7 @@ class Executor:
             "pressroom.owner": job.owner,
             "pressroom.attempt": job.attempt,
         }
-        with tracing.entry(job.traceparent, f"run {job.kind}", "consumer", about) as step:
+        with tracing.entry(job.traceparent, f"run {job.kind}", "consumer", about, tracestate=job.tracestate) as step:
             outcome = await self._try(job, began)
             if outcome.error is not None:
                 step.fail(outcome.error[0])

@@ -80,7 +80,9 @@ def _entry(scope: Scope, headers: Headers) -> tracing.Step:
     """A span for the request. It joins the client's trace if there is exactly one valid traceparent header."""
     given = headers.getlist("traceparent")
     traceparent = tracing.parse(given[0]) if len(given) == 1 else None
-    return tracing.entry(traceparent, scope["method"], "server", {"http.request.method": scope["method"]})
+    tracestate = tracing.parse_state(headers.getlist("tracestate"))
+    about = {"http.request.method": scope["method"]}
+    return tracing.entry(traceparent, scope["method"], "server", about, tracestate=tracestate)
 
 
 def _template(scope: Scope) -> str | None:

@@ -1,14 +1,13 @@
-"""Traces: the W3C `traceparent` that goes from a request to its jobs and on to what they send, and spans for whoever
-collects them.
+"""Tracing: W3C trace context from a request to its jobs and on to their webhooks, and spans for OpenTelemetry.
 
-Without OTEL_EXPORTER_OTLP_ENDPOINT a `traceparent` is passed on as it came, and nothing else happens. With it each step
-is a span, exported over OTLP by OpenTelemetry (dependency group `otel`), and what goes on names that span.
-A span holds ids, names and sizes: no arguments, no texts of errors, no addresses with their queries.
+Without OTEL_EXPORTER_OTLP_ENDPOINT the trace context (`traceparent` and `tracestate`) is passed on as it came, and
+nothing else happens. With it each step is a span, exported over OTLP (dependency group `otel`), and the outgoing
+`traceparent` names that span. A span holds ids, names and sizes: no params, no error messages, no query strings.
 """
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Literal, Self
@@ -22,76 +21,114 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 Sort = Literal["internal", "server", "client", "producer", "consumer"]
-"""What OpenTelemetry calls a span's kind. The parent of a server and of a consumer is elsewhere."""
+"""OpenTelemetry's span kind. The parent of a server or a consumer span is in another process."""
 
 About = Mapping[str, str | int]
 """Attributes of a span, named as in OpenTelemetry's semantic conventions where these have a name."""
 
 TRACEPARENT: Final = re.compile(r"(?!ff)([0-9a-f]{2})-((?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})(-.*)?")
-"""https://www.w3.org/TR/trace-context/#traceparent-header; versions to come may say more at the end."""
+"""https://www.w3.org/TR/trace-context/#traceparent-header; later versions may append more."""
 TRACES_PATH: Final = "/v1/traces"
 
-_going_on: ContextVar[str | None] = ContextVar("traceparent", default=None)
-_start: "Callable[[str, Sort, str | None, About], trace.Span] | None" = None
+TRACESTATE_KEY: Final = r"(?:[a-z][a-z0-9_\-*/]{0,255}|[a-z0-9][a-z0-9_\-*/]{0,240}@[a-z][a-z0-9_\-*/]{0,13})"
+TRACESTATE_MEMBER: Final = re.compile(rf"({TRACESTATE_KEY})=[ -+\--<>-~]{{0,255}}[!-+\--<>-~]")
+"""https://www.w3.org/TR/trace-context/#tracestate-header: a key and a value of visible ASCII without `,` and `=`."""
+MAX_TRACESTATE_MEMBERS: Final = 32
+MAX_TRACESTATE_CHARS: Final = 512
+"""What every participant has to pass on. A longer one is shortened: large members go first, then the last."""
+LARGE_MEMBER_CHARS: Final = 128
+
+_current: ContextVar[tuple[str | None, str | None]] = ContextVar("trace", default=(None, None))
+"""`traceparent` and `tracestate`."""
+_start: "Callable[[str, Sort, str | None, str | None, About], trace.Span] | None" = None
 
 
 def parse(header: str | None) -> str | None:
-    """A `traceparent` header as this version of the standard writes it; None if there is none, or it breaks a rule."""
+    """A `traceparent` header in version 00 of its format; None if it is missing or invalid."""
     match = TRACEPARENT.fullmatch(header or "")
     if match is None or (match[1] == "00" and match[3]):
         return None
     return f"00-{match[2]}"
 
 
+def parse_state(headers: Sequence[str]) -> str | None:
+    """The `tracestate` headers of a request as one value.
+
+    Returns:
+        At most MAX_TRACESTATE_CHARS characters; None if there is no member, or any of them is invalid.
+    """
+    members = [member for member in (one.strip(" \t") for one in ",".join(headers).split(",")) if member]
+    matches = [TRACESTATE_MEMBER.fullmatch(member) for member in members]
+    keys = {match[1] for match in matches if match is not None}
+    if len(members) > MAX_TRACESTATE_MEMBERS or len(keys) < len(members):
+        return None
+    while len(",".join(members)) > MAX_TRACESTATE_CHARS:
+        large = [member for member in members if len(member) > LARGE_MEMBER_CHARS]
+        members.remove(large[-1] if large else members[-1])
+    return ",".join(members) or None
+
+
 def trace_id_of(traceparent: str) -> str:
-    """The 32 hex digits that all of a trace have in common."""
+    """The trace id: 32 hex digits."""
     return traceparent[3:35]
 
 
 def current() -> str | None:
-    """The `traceparent` of whatever is submitted or sent from here."""
-    return _going_on.get()
+    """The `traceparent` of what is submitted or sent now."""
+    return _current.get()[0]
+
+
+def headers() -> dict[str, str]:
+    """The trace context of what is submitted or sent now: `traceparent`, and `tracestate` if there is one."""
+    traceparent, tracestate = _current.get()
+    if traceparent is None:
+        return {}
+    return {"traceparent": traceparent} | ({"tracestate": tracestate} if tracestate else {})
 
 
 class Step:
-    """A step of a trace, while the `with` block lasts. This one is not recorded: it only knows what goes on."""
+    """A step of a trace, as a context manager. This one records nothing: it only sets the current trace context."""
 
-    def __init__(self, traceparent: str | None) -> None:
-        self._traceparent = traceparent
-        self._before: Token[str | None] | None = None
+    def __init__(self, traceparent: str | None, tracestate: str | None) -> None:
+        # A state without its parent belongs to no trace.
+        self._trace = (traceparent, tracestate if traceparent else None)
+        self._before: Token[tuple[str | None, str | None]] | None = None
 
     def __enter__(self) -> Self:
-        self._before = _going_on.set(self._traceparent)
+        self._before = _current.set(self._trace)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._before is not None:
-            _going_on.reset(self._before)
+            _current.reset(self._before)
 
     def note(self, about: About, name: str | None = None) -> None:
-        """What is known at the end only: more attributes, and a better name."""
+        """Add attributes that are known at the end only, and a better name."""
 
     def fail(self, code: str) -> None:
-        """It did not go well. code: of the refusal, or the name of the exception's class."""
+        """Mark the step as failed. code: of the refusal, or the name of the exception's class."""
 
 
-class _Same(Step):
-    """Changes nothing, so that one will do for all."""
+class _Unchanged(Step):
+    """Leaves the current trace context as it is. One instance serves all."""
 
     def __init__(self) -> None:
-        super().__init__(None)
+        super().__init__(None, None)
 
     def __enter__(self) -> Self:
         return self
 
 
 class _Recorded(Step):
+    """A step that is a span."""
+
     def __init__(self, span: "trace.Span") -> None:
         context = span.get_span_context()
         written = f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
-        super().__init__(written if context.is_valid else None)  # it is not where OTEL_SDK_DISABLED is set
+        # With OTEL_SDK_DISABLED it is not valid.
+        super().__init__(written if context.is_valid else None, context.trace_state.to_header() or None)
         self._span = span
 
     def note(self, about: About, name: str | None = None) -> None:
@@ -114,29 +151,33 @@ class _Recorded(Step):
         self._span.end()
 
 
-_SAME = _Same()
+_UNCHANGED = _Unchanged()
 
 
 def step(name: str, sort: Sort = "internal", about: About | None = None) -> Step:
-    """A step of what is under way here. about: the span's attributes."""
+    """A step inside the current one. about: the span's attributes."""
     if _start is None:
-        return _SAME
-    return _Recorded(_start(name, sort, _going_on.get(), about or {}))
+        return _UNCHANGED
+    return _Recorded(_start(name, sort, *_current.get(), about or {}))
 
 
-def entry(traceparent: str | None, name: str, sort: Sort, about: About | None = None) -> Step:
-    """The first step of ours in a trace that came from elsewhere; where none came, of a new one, if spans are recorded
-    at all."""
+def entry(
+    traceparent: str | None, name: str, sort: Sort, about: About | None = None, *, tracestate: str | None = None
+) -> Step:
+    """The first step in a trace that came from elsewhere; without one, of a new trace, if spans are recorded at all."""
     if _start is None:
-        return Step(traceparent)
-    return _Recorded(_start(name, sort, traceparent, about or {}))
+        return Step(traceparent, tracestate)
+    return _Recorded(_start(name, sort, traceparent, tracestate, about or {}))
 
 
 def configure(endpoint: str | None, service: str) -> None:
-    """Once per process, after the logs: record spans from now on, and send them to a collector, if there is one.
+    """Record spans from now on, and export them. Called once per process, after the logs are configured.
 
-    endpoint: its address, without the path. service: `service.name`, unless OTEL_SERVICE_NAME or
-    OTEL_RESOURCE_ATTRIBUTES says another. All other settings of the SDK are read from the environment, by the SDK.
+    The SDK reads all its other settings from the environment.
+
+    Args:
+        endpoint: base URL of the OTLP collector; without one, nothing is recorded.
+        service: `service.name`, unless OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES sets another.
     """
     if not endpoint:
         return
@@ -146,17 +187,17 @@ def configure(endpoint: str | None, service: str) -> None:
         from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
         from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
     except ImportError:
-        # Platforms set the variable for everyone: whoever cannot export goes on without.
+        # Platforms set the variable for every app, also for those that cannot export.
         hint = "OTEL_EXPORTER_OTLP_ENDPOINT is set, but OpenTelemetry is not installed: bin/setup otel installs it."
         log.warning("tracing.off", hint=hint)
         return
     library = logging.getLogger("opentelemetry")
-    library.addHandler(_Lines())
+    library.addHandler(_LogHandler())
     library.propagate = False
     resource = Resource.create()
     if str(resource.attributes[SERVICE_NAME]).startswith("unknown_service"):
         resource = resource.merge(Resource({SERVICE_NAME: service}))
-    # Not the global one, which other libraries would write to, with texts that ours leave out.
+    # Not the global provider: other libraries would write to it, with texts that our spans leave out.
     provider = TracerProvider(resource=resource)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint.rstrip("/") + TRACES_PATH)))
     _record(provider)
@@ -166,24 +207,25 @@ def configure(endpoint: str | None, service: str) -> None:
 def _record(provider: "trace.TracerProvider") -> None:
     from opentelemetry import trace  # noqa: PLC0415
 
-    global _start  # noqa: PLW0603 - like the logs, one for the process
+    global _start  # noqa: PLW0603 - one for the process, like the logs
     tracer = provider.get_tracer("pressroom")
     kinds = {kind.name.lower(): kind for kind in trace.SpanKind}
 
-    def start(name: str, sort: Sort, parent: str | None, about: About) -> trace.Span:
-        context = None if parent is None else _context(parent, remote=sort in ("server", "consumer"))
+    def start(name: str, sort: Sort, parent: str | None, state: str | None, about: About) -> trace.Span:
+        context = None if parent is None else _context(parent, state, remote=sort in ("server", "consumer"))
         return tracer.start_span(name, context, kinds[sort], about)
 
-    def _context(parent: str, *, remote: bool) -> "Context":
+    def _context(parent: str, state: str | None, *, remote: bool) -> "Context":
         _, trace_id, span_id, flags = parent.split("-")
-        span = trace.SpanContext(int(trace_id, 16), int(span_id, 16), remote, trace.TraceFlags(int(flags, 16)))
+        given = trace.TraceState.from_header([state]) if state else None
+        span = trace.SpanContext(int(trace_id, 16), int(span_id, 16), remote, trace.TraceFlags(int(flags, 16)), given)
         return trace.set_span_in_context(trace.NonRecordingSpan(span))
 
     _start = start
 
 
-class _Lines(logging.Handler):
-    """What OpenTelemetry has to say, such as that nobody takes its spans, as lines of ours."""
+class _LogHandler(logging.Handler):
+    """Writes OpenTelemetry's warnings, such as a failed export, as log lines of ours."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)

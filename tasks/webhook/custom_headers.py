@@ -26,6 +26,7 @@ OURS: Final = frozenset(
         "upgrade",
         "keep-alive",
         "traceparent",
+        "tracestate",
     }
 )
 """They say how a request is framed and who sends it, which is for us to say."""

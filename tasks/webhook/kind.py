@@ -188,8 +188,7 @@ async def _post(job: JobContext[DeliveryParams], target: _Target, body: bytes) -
     about = job.notes.about
     span = {"http.request.method": "POST", "server.address": urlsplit(target.url).hostname or ""}
     with tracing.step("POST", "client", span) as step:
-        if traceparent := tracing.current():
-            headers["traceparent"] = traceparent
+        headers |= tracing.headers()
         try:
             answer = await job.outbound.post(OutboundRequest(target.url, body, headers))
         except OutboundError as error:

@@ -40,6 +40,7 @@ class Claimed:
     started_at: int
     request_id: str | None
     traceparent: str | None = None
+    tracestate: str | None = None
 
     @property
     def facts(self) -> dict[str, str | int]:

@@ -93,9 +93,9 @@ class Claimer:
                 "keep": self._keep,
             }
         )
-        for job_id, queue, kind, owner, params, attempt, tries, created_at, request_id, traceparent in jobs:
+        for job_id, queue, kind, owner, params, attempt, tries, created_at, request_id, *trace in jobs:
             free[queue] -= 1
-            ids = request_id or None, traceparent or None
+            ids = request_id or None, *(one or None for one in trace)
             self._runner.start(Claimed(job_id, queue, kind, owner, params, attempt, tries, created_at, now, *ids))
         for job_id, queue, body in foreign_jobs:
             await self._enqueuer.adopt(job_id, queue, body.encode(errors="surrogateescape"))

@@ -31,7 +31,8 @@ class Submission:
     service, for links. notify: JSON of where the job's end is told, {"url": …, "secret": sealed or absent}. after: ids
     of jobs that must succeed first. batch: id of an open batch that this job joins.
 
-    traceparent: of the trace that the job is part of (None: that of whoever submits it, see `tasks.telemetry.tracing`).
+    traceparent, tracestate: of the trace that the job is part of (None: that of the submitter, see
+    `tasks.telemetry.tracing`).
     idempotency_key: two submissions of one owner with the same key and the same kind and params are one job.
     """
 
@@ -47,6 +48,7 @@ class Submission:
     idempotency_key: str | None = None
     request_id: str | None = None
     traceparent: str | None = None
+    tracestate: str | None = None
     address: str | None = None
     notify: str | None = None
     after: tuple[str, ...] = ()
@@ -220,8 +222,9 @@ def _fields(submission: Submission, *names: str) -> list[str]:
 
 
 def _trace(submission: Submission) -> list[str]:
-    traceparent = submission.traceparent or tracing.current()
-    return ["traceparent", traceparent] if traceparent else []
+    if submission.traceparent is not None:
+        return _fields(submission, "traceparent", "tracestate")
+    return [text for pair in tracing.headers().items() for text in pair]
 
 
 def _step(submission: Submission, name: str) -> tracing.Step:

@@ -26,6 +26,7 @@ class Taken(NamedTuple):
     created_at: int
     request_id: str | bool
     traceparent: str | bool = False
+    tracestate: str | bool = False
 
 
 class Claim(NamedTuple):

@@ -56,6 +56,66 @@ def test_the_id_of_the_trace_is_a_part_of_it() -> None:
     assert tracing.trace_id_of(VALID) == TRACE
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (["congo=t61rcWkgMzE,rojo=00f067aa0ba902b7"], "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7"),
+        (["a=1", "b=2, c=3 ,\td=4"], "a=1,b=2,c=3,d=4"),
+        (["a=1,,b=2,"], "a=1,b=2"),
+        (["tenant@vendor=1,0t@v=2,a_b-c*d/e=3"], "tenant@vendor=1,0t@v=2,a_b-c*d/e=3"),
+        (["a=x y!~"], "a=x y!~"),
+        ([f"a={'x' * 256}"], f"a={'x' * 256}"),
+        ([",".join(f"k{n}=1" for n in range(32))], ",".join(f"k{n}=1" for n in range(32))),
+        # Too long: what is large goes first, then what is last.
+        ([f"a=1,b={'x' * 200},c={'y' * 200},d={'z' * 150},e=2"], f"a=1,b={'x' * 200},c={'y' * 200},e=2"),
+        ([",".join(f"k{n}={'x' * 100}" for n in range(6))], ",".join(f"k{n}={'x' * 100}" for n in range(4))),
+    ],
+)
+def test_a_valid_state_is_one_value_of_bounded_length(given: list[str], kept: str) -> None:
+    assert tracing.parse_state(given) == kept
+    assert len(kept) <= tracing.MAX_TRACESTATE_CHARS
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [],
+        [""],
+        [", ,"],
+        ["a"],
+        ["a="],
+        ["=1"],
+        ["A=1"],
+        ["0=1"],
+        ["a=1,B=2"],
+        ["a=1=2"],
+        ["a=\x7f"],
+        ["a=ü"],
+        ["a=1\n"],
+        ["a=1,a=2"],
+        ["a=1", "a=2"],
+        [f"a={'x' * 257}"],
+        [f"{'a' * 257}=1"],
+        ["a b=1"],
+        ["a@=1"],
+        [",".join(f"k{n}=1" for n in range(33))],
+    ],
+)
+def test_a_state_that_breaks_a_rule_is_dropped_whole(given: list[str]) -> None:
+    assert tracing.parse_state(given) is None
+
+
+def test_the_state_goes_with_its_parent_alone() -> None:
+    with tracing.entry(VALID, "run", "consumer", tracestate="a=1"):
+        assert tracing.headers() == {"traceparent": VALID, "tracestate": "a=1"}
+        with tracing.step("inside"):
+            assert tracing.headers() == {"traceparent": VALID, "tracestate": "a=1"}
+        with tracing.entry(VALID, "run", "consumer"):
+            assert tracing.headers() == {"traceparent": VALID}
+    with tracing.entry(None, "run", "consumer", tracestate="a=1"):
+        assert tracing.headers() == {}
+
+
 def test_what_came_goes_on_until_its_step_ends() -> None:
     assert tracing.current() is None
     with tracing.entry(VALID, "run", "consumer") as step:
@@ -90,34 +150,38 @@ tracing.configure(sys.argv[1], "test")
 print("loaded" if sys.modules.get("opentelemetry.sdk") else "not loaded")
 with tracing.entry(None, "run", "consumer"):
     print("traceparent", tracing.current())
+with tracing.entry("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "run", "consumer", tracestate="a=1"):
+    with tracing.step("inside", "client"):
+        print("tracestate", tracing.headers().get("tracestate"))
 """
 
 
 def test_without_an_endpoint_nothing_is_made_or_loaded() -> None:
-    assert in_fresh_python(CONFIGURE, "").splitlines() == ["not loaded", "traceparent None"]
+    assert in_fresh_python(CONFIGURE, "").splitlines() == ["not loaded", "traceparent None", "tracestate a=1"]
 
 
 def test_an_endpoint_without_the_library_is_told_and_the_process_goes_on() -> None:
     told, *rest = in_fresh_python(CONFIGURE, "http://127.0.0.1:9", "opentelemetry.sdk").splitlines()
     assert '"event":"tracing.off"' in told
     assert "bin/setup otel" in told
-    assert rest == ["not loaded", "traceparent None"]
+    assert rest == ["not loaded", "traceparent None", "tracestate a=1"]
 
 
 def test_with_both_there_are_spans_and_trouble_with_them_is_a_line_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.2")
     monkeypatch.setenv("OTEL_SERVICE_NAME", "shop")
-    told, loaded, current, *troubles = in_fresh_python(CONFIGURE, "http://127.0.0.1:9/").splitlines()
+    told, loaded, current, state, *troubles = in_fresh_python(CONFIGURE, "http://127.0.0.1:9/").splitlines()
     assert '"event":"tracing.on","service":"shop"' in told
     assert loaded == "loaded"
     assert tracing.parse(current.removeprefix("traceparent ")) is not None
+    assert state == "tracestate a=1"
     assert troubles
     assert all('"event":"tracing.trouble"' in line for line in troubles)
 
 
 def test_an_sdk_that_is_disabled_makes_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
-    assert in_fresh_python(CONFIGURE, "http://127.0.0.1:9/").splitlines()[2:] == ["traceparent None"]
+    assert in_fresh_python(CONFIGURE, "http://127.0.0.1:9/").splitlines()[2:] == ["traceparent None", "tracestate a=1"]
 
 
 def test_importing_the_house_loads_no_sdk() -> None:

@@ -13,10 +13,11 @@ end
 
 -- Something of ours happened: an `event` job, if any endpoint of the owner asked for its type, or a submit asked to be notified.
 -- data: JSON. address: how the world reaches us, or false. notify: JSON of the one-off address, or false.
-local function announce(owner, kind, data, address, notify, traceparent)
+local function announce(owner, kind, data, address, notify, traceparent, tracestate)
   if not notify and not is_heard(owner, kind) then return end
   local fields = { 'name', kind }
-  for name, value in pairs({ address = address or nil, notify = notify or nil, traceparent = traceparent or nil }) do
+  local said = { address = address or nil, notify = notify or nil, traceparent = traceparent or nil, tracestate = tracestate or nil }
+  for name, value in pairs(said) do
     fields[#fields + 1] = name
     fields[#fields + 1] = value
   end

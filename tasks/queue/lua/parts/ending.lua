@@ -74,14 +74,14 @@ local SILENT = { event = true, delivery = true, cleanup = true, reconciliation =
 local function announce_end(id, job, state)
   if SILENT[job.kind] or not job.notify and not is_heard(job.owner, 'job.' .. state) then return end
   local said = redis.call('HMGET', K.job .. id, 'address', 'name', 'files', 'error', 'tally:succeeded', 'tally:failed', 'tally:cancelled',
-    'traceparent')
+    'traceparent', 'tracestate')
   local jobs = job.kind == 'batch'
     and string.format('{"succeeded":%d,"failed":%d,"cancelled":%d}', said[5] or 0, said[6] or 0, said[7] or 0)
   local function member(name, json) return json and ',"' .. name .. '":' .. json or '' end
   local data = '{"id":"' .. id .. '","kind":' .. cjson.encode(job.kind) .. ',"state":"' .. state .. '"'
     .. member('name', said[2] and cjson.encode(said[2])) .. ',"created_at":' .. job.created_at
     .. ',"finished_at":' .. string.format('%.0f', now) .. member('files', said[3]) .. member('error', said[4]) .. member('jobs', jobs) .. '}'
-  announce(job.owner, 'job.' .. state, data, said[1], job.notify, said[8])
+  announce(job.owner, 'job.' .. state, data, said[1], job.notify, said[8], said[9])
 end
 
 -- The end of a job, however it came: record, indexes, ARQ's keys, those who wait, and the event, together.

@@ -2,7 +2,7 @@
 -- A worker asks for work: timers that are due are looked at, lanes take turns, and what can start now starts.
 -- payload: worker, idle (it runs nothing and has no end to write), queues {{name, free}, …}, lane_cap, receiver_cap and owner_cap (of deliveries; 0: none), keep.
 -- Answers {jobs, strangers, wait_ms, mode, now}: jobs {id, queue, kind, owner, params, attempt, tries, created_at, request_id,
--- traceparent} …;
+-- traceparent, tracestate} …;
 -- strangers {id, queue, arq body} … to be adopted; wait_ms until a timer is due (-1: none);
 -- mode 'alone' (the one job is a suspect: run nothing beside it), 'drain' (run empty, then ask again for a suspect) or 'any'.
 local DUE_AT_ONCE = 100
@@ -80,7 +80,7 @@ end
 
 local function start(id, queue)
   local r = redis.call('HMGET', K.job .. id, 'state', 'owner', 'kind', 'created_at', 'attempt', 'tries', 'shelves', 'event', 'batch', 'params',
-    'request_id', 'due_at', 'traceparent')
+    'request_id', 'due_at', 'traceparent', 'tracestate')
   if r[1] ~= 'queued' or not r[7] then return false end
   if cancelled(id) then
     close_cancelled(id, read(id), 'Cancelled before it started.', payload.keep)
@@ -96,7 +96,7 @@ local function start(id, queue)
   redis.call('ZADD', K.arq_queue[queue], now + K.lease_ms, id)
   set_state(id, { state = 'queued', shelves = r[7], event = r[8], batch = r[9], created_at = r[4], kind = r[3], queue = queue }, 'running')
   if attempt == 1 then observe('pickup', label(r[3]), now - tonumber(r[12])) end
-  jobs[#jobs + 1] = { id, queue, r[3], r[2], r[10], attempt, tonumber(r[6] or 0), tonumber(r[4]), r[11], r[13] }
+  jobs[#jobs + 1] = { id, queue, r[3], r[2], r[10], attempt, tonumber(r[6] or 0), tonumber(r[4]), r[11], r[13], r[14] }
   return true
 end
 

@@ -5,8 +5,14 @@
 -- Answers how many were made.
 local made = 0
 local index = K.jobs .. 'event/' .. payload.event
-local traceparent = redis.call('HGET', K.job .. payload.event, 'traceparent')
-local fields = traceparent and { 'name', payload.type, 'traceparent', traceparent } or { 'name', payload.type }
+local trace = redis.call('HMGET', K.job .. payload.event, 'traceparent', 'tracestate')
+local fields = { 'name', payload.type }
+for place, name in ipairs({ 'traceparent', 'tracestate' }) do
+  if trace[place] then
+    fields[#fields + 1] = name
+    fields[#fields + 1] = trace[place]
+  end
+end
 for _, delivery in ipairs(payload.deliveries) do
   local id, endpoint, lane, shelves, always = unpack(delivery)
   local wanted = always or redis.call('HGET', K.endpoint .. endpoint, 'enabled') == '1'

@@ -80,7 +80,7 @@ async def test_a_job_that_began_is_counted_in_its_lane_until_it_is_finished(
     redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, stock: StockWorker
 ) -> None:
     job_id = await submit(enqueuer, params={"a": 1}, request_id="r-1")
-    queue, kind, owner, params, attempt, tries, created_at, _, request_id, _ = await stock.begin(job_id)
+    queue, kind, owner, params, attempt, tries, created_at, _, request_id, *_ = await stock.begin(job_id)
     assert (queue, kind, owner, params, attempt, tries, request_id) == (
         "default",
         "echo",

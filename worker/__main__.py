@@ -14,7 +14,7 @@ from tasks.schedule.built_in import BUILT_IN
 from tasks.settings import Settings, load
 from tasks.telemetry import logs, tracing
 from worker.arq_compat.worker import PressroomWorker
-from worker.attempts.scratch import sweep
+from worker.attempts.scratch import remove_leftovers
 from worker.engine import Engine
 from worker.resources import open_resources
 from worker.sandbox.limits import keep_secrets
@@ -23,45 +23,49 @@ log = structlog.get_logger()
 
 
 def main() -> int:
+    """Run a worker process from the command line. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m worker", description=__doc__)
     parser.add_argument("queues", nargs="*", metavar="queue", help=f"{', '.join(QUEUES)}; all of them if none is named")
-    parser.add_argument("--burst", action="store_true", help="stop when nothing is due any more")
+    parser.add_argument("--burst", action="store_true", help="stop once nothing is due")
     args = parser.parse_args()
     unknown = set(args.queues) - set(QUEUES)
     if unknown:
-        parser.error(f"there is no queue {', '.join(sorted(unknown))}; there are {', '.join(QUEUES)}")
+        parser.error(f"queue {', '.join(sorted(unknown))} does not exist; the queues are {', '.join(QUEUES)}")
     try:
         settings = load()
         logs.configure(settings)
         tracing.configure(settings.otel_exporter_otlp_endpoint, "pressroom-worker")
         uvloop.run(work(settings, args.queues or list(QUEUES), burst=args.burst))
     except ValueError as error:
-        print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - before anything runs, for whoever starts it
+        print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - nothing runs yet; the operator reads this
         return 2
     return 0
 
 
 async def work(settings: Settings, queues: list[str], *, burst: bool) -> None:
-    """Open what is needed, say what was found, work until told to stop."""
+    """Open the resources, log what was found, and run jobs until stopped.
+
+    Args:
+        settings: The settings of the process.
+        queues: The queues to serve.
+        burst: Stop once nothing is due.
+    """
     resources = open_resources(settings)
     concurrency = {queue: getattr(settings, f"{queue}_concurrency") for queue in queues}
-    about = await describe_redis(resources.redis, settings.redis_url.get_secret_value())
-    (log.warning if "error" in about else log.info)("worker.redis", **about)
+    found = await describe_redis(resources.redis, settings.redis_url.get_secret_value())
+    (log.warning if "error" in found else log.info)("worker.redis", **found)
     log.info("worker.storage", found=resources.storage.description)
     log.info("worker.queues", concurrency=concurrency)
-    log.info("worker.scratch", folders_swept=sweep())
+    log.info("worker.scratch", folders_swept=remove_leftovers())
     keep_secrets()
     engine = Engine(
-        resources.redis,
+        resources,
         settings,
         concurrency=concurrency,
         kinds=KINDS,
-        storage=resources.storage,
-        sandbox=resources.sandbox,
-        outbound=resources.outbound,
         built_in=BUILT_IN,
     )
-    # What is loaded by now stays: a full collection that walked it would hold up every job for some 35 ms.
+    # What is loaded now is never freed: a full collection that visited it would delay every job by some 35 ms.
     gc.collect()
     gc.freeze()
     try:

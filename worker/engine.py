@@ -1,9 +1,8 @@
-"""The engine: the duties of one worker process, and their life from start to stop.
+"""The engine: the duties of one worker process, from start to stop.
 
-Each duty is one small class with a `loop`. The claimer asks for work, the runner runs it, the finisher writes down how
-it went; the lease
-keeper holds on to what runs, the waker and the abort watch listen, the ticker fires schedules, the presence says that
-we live.
+Each duty is one small class with a `loop`. The claimer claims jobs and starts them, the finisher writes their outcomes,
+the lease keeper renews the leases of running jobs, the waker and the abort watch listen for signals, the ticker fires
+schedules, and the heartbeat shows that this worker is alive.
 """
 
 import asyncio
@@ -14,15 +13,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
-from redis.asyncio import Redis
 
-from tasks.kind import Kind, Sandbox
-from tasks.outbound.protocol import Outbound
+from tasks.kind import Kind
 from tasks.schedule.store import BuiltInSchedule
 from tasks.settings import Settings
 from tasks.stopping import AGAIN_S, stop
-from tasks.storage.protocol import Storage
-from worker.attempts.runner import Runner
 from worker.attempts.running import Reason, Running
 from worker.duties.abort_watch import AbortWatch
 from worker.duties.claimer import Claimer
@@ -33,54 +28,57 @@ from worker.duties.ticker import Ticker
 from worker.duties.waker import Waker
 from worker.executor import Executor
 from worker.redis_health import REDIS_ERRORS, RedisHealth
+from worker.resources import WorkerResources
 
 log = structlog.get_logger()
 
 LAST_CLAIM_S = 0.5
-"""Seconds that a stopping worker waits for a claim under way, whose jobs it would otherwise take along."""
+"""Seconds that a stopping worker waits for a claim under way; its jobs would otherwise wait for their leases to
+expire."""
 HAND_BACK_TRIES = 10
 LEAVE_S = 0.5
-"""Seconds for a good-bye; a worker that says none is gone when its beat is old."""
+"""Seconds for removing the worker's record; without that it disappears when its last heartbeat is old."""
 FLUSH_S = 1.5
-"""Seconds that a stopping worker waits for Redis to take its last outcomes; with the grace it stays below a platform's
-30."""
+"""Seconds that a stopping worker waits for Redis to accept its last outcomes. Together with the grace period it stays
+below the 30 s after which platforms kill a process."""
 
 
 class Engine:
-    """Runs the jobs of some queues until it is told to stop.
+    """Runs the jobs of some queues until it is stopped.
 
-    concurrency: queue → jobs at once. kinds: name → Kind. lines: schedules that come with the service. The caller owns
-    redis, storage, sandbox and outbound, and closes them afterwards.
+    Args:
+        resources: Redis, storage, sandbox and outbound HTTP, which stay the caller's to close.
+        settings: The settings that jobs see.
+        concurrency: How many jobs of each queue run at once; its keys are the queues.
+        kinds: The kinds by name.
+        built_in: Schedules that come with the service.
     """
 
     def __init__(
         self,
-        redis: "Redis[bytes]",
+        resources: WorkerResources,
         settings: Settings,
         *,
         concurrency: dict[str, int],
         kinds: Mapping[str, Kind[Any]],
-        storage: Storage,
-        sandbox: Sandbox,
-        outbound: Outbound,
         built_in: Sequence[BuiltInSchedule] = (),
     ) -> None:
         self.worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._settings = settings
+        redis = resources.redis
         wake_event = asyncio.Event()
         redis_health = RedisHealth()
         self._running = Running(concurrency, wake_event)
         self._finisher = Finisher(redis, settings, self.worker_id, self._running, redis_health)
-        self._executor = Executor(
-            redis, settings, self.worker_id, kinds=kinds, storage=storage, sandbox=sandbox, outbound=outbound
-        )
+        self._executor = Executor(resources, settings, self.worker_id, kinds)
         self._waker = Waker(redis, redis_health, wake_event)
         self._claimer = Claimer(
             redis,
             settings,
             self.worker_id,
             running=self._running,
-            runner=Runner(self._executor, self._running, self._finisher),
+            executor=self._executor,
+            finisher=self._finisher,
             waker=self._waker,
             redis_health=redis_health,
             wake_event=wake_event,
@@ -94,28 +92,33 @@ class Engine:
         self._at_once = asyncio.Event()
 
     def stop(self) -> None:
-        """Claim nothing more and let what runs end within the grace. Told again: hand everything back at once."""
+        """Claim nothing more, and let running jobs end within the grace period. A second call hands them back at
+        once."""
         if self._stop.is_set():
             self._at_once.set()
         self._stop.set()
 
     async def run(self, *, burst: bool = False) -> None:
-        """Work until stopped; with `burst`, until the queues hold nothing that is due."""
+        """Work until `stop` is called.
+
+        Args:
+            burst: Stop by itself once the queues hold nothing that is due.
+        """
         log.info("worker.started", worker=self.worker_id, queues=self._running.queues)
         duties = (self._finisher, self._lease_keeper, self._abort_watch, self._heartbeat, self._waker, self._ticker)
         tasks = [asyncio.create_task(duty.loop(), name=type(duty).__name__) for duty in duties]
         claiming = asyncio.create_task(self._claimer.loop(), name="Claimer")
         ends = [asyncio.create_task(self._stop.wait())]
         if burst:
-            self._running.ring_when_quiet = True
+            self._running.wake_when_all_written = True
             ends.append(asyncio.create_task(self._claimer.exhausted.wait()))
         try:
-            # A duty ends by itself only if it is broken: then we stop as well, and say so.
+            # A duty ends by itself only when it fails: then the worker stops as well, with the duty's error.
             await asyncio.wait([claiming, *tasks, *ends], return_when=asyncio.FIRST_COMPLETED)
             self._claimer.stop()
             await asyncio.wait([claiming], timeout=LAST_CLAIM_S)
             await stop(claiming)
-            await self._let_end()
+            await self._end_running()
         finally:
             await stop(claiming, *tasks, *ends)
         self._executor.close()
@@ -124,8 +127,8 @@ class Engine:
             if not task.cancelled():
                 task.result()
 
-    async def _let_end(self) -> None:
-        """Wait for what runs, at most for the grace; then hand back the rest, without using up a try."""
+    async def _end_running(self) -> None:
+        """Wait for running jobs within the grace period, then hand back the rest without using up a try."""
         if not self._running.idle:
             log.info("worker.stopping", running=len(self._running.ids), grace_s=self._settings.shutdown_grace_s)
         idle = asyncio.create_task(self._running.until_idle())
@@ -136,11 +139,11 @@ class Engine:
         await stop(idle, at_once)
         left = await self._finisher.flush(FLUSH_S)
         if left or not self._running.idle:
-            hint = "they run again when their leases lapse"
+            hint = "they run again when their leases expire"
             log.error("worker.unwritten", outcomes=left, running=len(self._running.ids), hint=hint)
 
     async def _hand_back(self, idle: "asyncio.Task[None]") -> None:
-        """Cancel what still runs, more than once if need be: a function may lose a cancel (see `tasks.stopping`)."""
+        """Cancel what still runs, repeatedly: a function may lose a cancellation (see `tasks.stopping`)."""
         for _ in range(HAND_BACK_TRIES):
             for job_id in self._running.ids:
                 self._running.cancel(job_id, Reason.HANDED_BACK)

@@ -1,5 +1,4 @@
-"""One try at a job, in named steps: find its kind, read its params, call its function within the limits, say how it
-went."""
+"""One attempt at a job: find its kind, read its params, call its function within the limits, and return the outcome."""
 
 import asyncio
 import time
@@ -9,60 +8,70 @@ from typing import Any
 import redis.exceptions
 import structlog
 from pydantic import BaseModel, ValidationError
-from redis.asyncio import Redis
 from structlog.contextvars import bind_contextvars
 
-from tasks.kind import JobContext, Kind, Notes, Sandbox, TryAgain
-from tasks.outbound.protocol import Outbound
+from tasks.kind import JobContext, Kind, Notes, TryAgain
 from tasks.queue.script import Script
 from tasks.queue.watch.reader import CoalescingReader
 from tasks.refusal import Refusal
 from tasks.settings import Settings
-from tasks.storage.protocol import BlobMissing, Storage, StorageUnavailable
+from tasks.storage.protocol import BlobMissing, StorageUnavailable
 from tasks.telemetry import tracing
 from worker.attempts.outcome import Outcome, SerializedResult, Verb
 from worker.attempts.progress import ProgressReporter
-from worker.attempts.running import Claimed
-from worker.attempts.scratch import ScratchRoom
+from worker.attempts.running import ClaimedJob
+from worker.attempts.scratch import ScratchRoot
+from worker.resources import WorkerResources
 
 log = structlog.get_logger()
 
-AWAY = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
-AFTER_AT_MOST_S = 86_400
-"""Seconds by which a receiver may put off the next try."""
+REDIS_DOWN = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
+MAX_RETRY_AFTER_S = 86_400
+"""Seconds by which a receiver may postpone the next try."""
 
 
 class Executor:
-    """The function that runs any kind, written once."""
+    """Runs the attempts of all kinds of jobs.
+
+    Args:
+        resources: Redis, storage, sandbox and outbound HTTP, which stay the caller's to close.
+        settings: The settings that jobs see.
+        worker_id: Names this worker in progress reports.
+        kinds: The kinds by name.
+    """
 
     def __init__(
         self,
-        redis: "Redis[bytes]",
+        resources: WorkerResources,
         settings: Settings,
         worker_id: str,
-        *,
         kinds: Mapping[str, Kind[Any]],
-        storage: Storage,
-        sandbox: Sandbox,
-        outbound: Outbound,
     ) -> None:
-        self._redis = redis
-        self._reader = CoalescingReader(redis)
-        self._outbound = outbound
-        self._progress = Script(redis, "run/progress")
+        self._resources = resources
+        self._reader = CoalescingReader(resources.redis)
+        self._progress = Script(resources.redis, "run/progress")
         self._settings = settings
         self._worker_id = worker_id
         self._kinds = kinds
-        self._storage = storage
-        self._sandbox = sandbox
-        self._scratch = ScratchRoom()
+        self._scratch = ScratchRoot()
 
     def close(self) -> None:
+        """Remove the scratch folders of this process."""
         self._scratch.remove()
 
-    async def attempt(self, job: Claimed, began: float) -> Outcome:
-        """One try at the job, in a task of its own. began: `time.monotonic()` at its start. Raises CancelledError
-        alone."""
+    async def attempt(self, job: ClaimedJob, began: float) -> Outcome:
+        """Make one attempt at a job. Call it in a task of its own: it binds the job to the task's log lines.
+
+        Args:
+            job: The claimed job.
+            began: `time.monotonic()` at the start of the attempt.
+
+        Returns:
+            How the attempt ended. What the kind's function raises is part of it.
+
+        Raises:
+            asyncio.CancelledError: The task was cancelled; nothing else is raised.
+        """
         bind_contextvars(**job.facts)
         log.debug("job.started")
         about: tracing.About = {
@@ -79,10 +88,10 @@ class Executor:
                 step.fail(outcome.error[0])
         return outcome
 
-    async def _try(self, job: Claimed, began: float) -> Outcome:
+    async def _try(self, job: ClaimedJob, began: float) -> Outcome:
         notes = Notes()
 
-        def over(verb: Verb, **facts: Any) -> Outcome:
+        def outcome(verb: Verb, **facts: Any) -> Outcome:
             return Outcome(job, verb, time.monotonic() - began, notes=notes, **facts)
 
         after_s = 0.0
@@ -90,31 +99,32 @@ class Executor:
             kind = self._kind(job)
             result = await self._call(kind, _params(kind, job), job, notes)
         except Refusal as refusal:
-            return over("failed", error=(refusal.code, refusal.message), field=refusal.field)
+            return outcome("failed", error=(refusal.code, refusal.message), field=refusal.field)
         except BlobMissing:
-            return over("failed", error=("expired", "A file that the job needs is no longer stored; upload it again."))
-        except TryAgain as trouble:
-            error, after_s = (trouble.code, trouble.message), trouble.after_s
-        except AWAY as away:
-            # Redis was away; that is not the job's fault. It runs again when Redis is back.
-            log.warning("job.redis_away", job=job.id, kind=job.kind, error=str(away))
-            return over("handed_back")
+            return outcome(
+                "failed", error=("expired", "A file that the job needs is no longer stored; upload it again.")
+            )
+        except TryAgain as again:
+            error, after_s = (again.code, again.message), again.after_s
+        except REDIS_DOWN as down:
+            # Redis was down, which is not the job's fault: it runs again when Redis is up.
+            log.warning("job.redis_away", job=job.id, kind=job.kind, error=str(down))
+            return outcome("handed_back")
         except _TimedOut as overrun:
             error = ("job_timed_out", str(overrun))
         except Exception as broken:
-            # Whatever a kind's function raises is its failure, not the worker's; the policy says whether it is tried
-            # again.
+            # Whatever a kind's function raises is its failure, not the worker's; its retry policy decides what follows.
             log.exception("job.raised")
-            error = ("failed", _in_short(broken))
+            error = ("failed", _message_of(broken))
         else:
-            return over("succeeded", result=result)
+            return outcome("succeeded", result=result)
         tries = job.tries + 1
         if tries >= kind.retry.max_tries:
-            return over("failed", error=error)
-        delay_s = max(kind.retry.delay_s(tries), min(after_s, AFTER_AT_MOST_S))
-        return over("retrying", error=error, delay_s=delay_s, last=kind.retries_last)
+            return outcome("failed", error=error)
+        delay_s = max(kind.retry.delay_s(tries), min(after_s, MAX_RETRY_AFTER_S))
+        return outcome("retrying", error=error, delay_s=delay_s, last=kind.retries_last)
 
-    def _kind(self, job: Claimed) -> Kind[Any]:
+    def _kind(self, job: ClaimedJob) -> Kind[Any]:
         kind = self._kinds.get(job.kind)
         if kind is None:
             raise Refusal(
@@ -122,7 +132,7 @@ class Executor:
             )
         return kind
 
-    async def _call(self, kind: Kind[Any], params: BaseModel, job: Claimed, notes: Notes) -> SerializedResult:
+    async def _call(self, kind: Kind[Any], params: BaseModel, job: ClaimedJob, notes: Notes) -> SerializedResult:
         scratch = self._scratch.open()
         progress = ProgressReporter(self._progress, self._worker_id, job)
         context = JobContext(
@@ -131,18 +141,18 @@ class Executor:
             attempt=job.attempt,
             params=params,
             scratch=scratch,
-            redis=self._redis,
+            redis=self._resources.redis,
             reader=self._reader,
-            storage=self._storage,
-            sandbox=self._sandbox,
-            outbound=self._outbound,
+            storage=self._resources.storage,
+            sandbox=self._resources.sandbox,
+            outbound=self._resources.outbound,
             settings=self._settings,
             progress=progress,
             notes=notes,
         )
         try:
             async with asyncio.timeout(kind.timeout_s) as limit:
-                return SerializedResult.of(await kind.run(context), progress.said)
+                return SerializedResult.of(await kind.run(context), progress.last)
         except TimeoutError as error:
             if limit.expired():
                 raise _TimedOut(f"The job took longer than {kind.timeout_s:g} s, the limit of its kind.") from error
@@ -153,19 +163,18 @@ class Executor:
 
 
 class _TimedOut(Exception):  # noqa: N818 - an outcome
-    """The attempt as a whole took longer than its kind allows; a TimeoutError of the function's own is something
-    else."""
+    """The attempt took longer than its kind allows. A TimeoutError that the function itself raises is another case."""
 
 
-def _in_short(broken: Exception) -> str:
-    """What the record says of an unforeseen failure: no trace and no address, which are for the log."""
+def _message_of(broken: Exception) -> str:
+    """The message in the record for an unforeseen failure. Traceback and URLs are in the log only."""
     if isinstance(broken, StorageUnavailable):
         return "StorageUnavailable: the storage did not answer"
     lines = str(broken).strip().splitlines()
     return f"{type(broken).__name__}: {lines[-1] if lines else ''}"
 
 
-def _params(kind: Kind[Any], job: Claimed) -> BaseModel:
+def _params(kind: Kind[Any], job: ClaimedJob) -> BaseModel:
     try:
         params: BaseModel = kind.params.model_validate_json(job.params)
     except ValidationError as error:

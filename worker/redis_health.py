@@ -1,4 +1,4 @@
-"""Redis trouble is weather: note it once, wait, come back, and renew the leases before anything new is claimed."""
+"""Redis outages: log one once, retry until Redis is up, and renew the leases before anything new is claimed."""
 
 import asyncio
 import random
@@ -11,55 +11,59 @@ from redis.exceptions import RedisError, ResponseError
 log = structlog.get_logger()
 
 REDIS_ERRORS = (RedisError, OSError, TimeoutError)
-"""What a Redis call raises when Redis is away, slow, full or restarting."""
-FAULTS = ("user_script:", "Error compiling script", "WRONGTYPE", "Wrong number of args")
-"""What Redis says of a script that does what cannot be done."""
+"""What a Redis call raises when Redis is down, slow, full or restarting."""
+SCRIPT_FAULTS = ("user_script:", "Error compiling script", "WRONGTYPE", "Wrong number of args")
+"""How Redis' error begins when a script itself is wrong, so that a retry cannot help."""
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 1.0
-"""Short enough that leases are renewed within PATIENCE_MS of Redis' return."""
+"""Short enough that leases are renewed within PATIENCE_MS after Redis is up again."""
 
 T = TypeVar("T")
 
 
 class RedisHealth:
-    """Shared by all duties of a process that speak to Redis."""
+    """Whether Redis answers. Shared by all duties of a process that call Redis."""
 
     def __init__(self) -> None:
         self.renewed = asyncio.Event()
-        """Leases are known to be good; cleared by the first trouble, set by the next renewal."""
+        """Set while the leases are known to be valid; cleared by the first error, set again by the next renewal."""
         self.renewed.set()
         self.renewal_wanted = asyncio.Event()
 
     async def retry_until_up(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Repeat `call` until Redis answers it. Only for what may be said twice: every transition is.
+        """Repeat a call until Redis answers it, with growing pauses.
 
-        Raises: ResponseError for a fault in a script, which no waiting cures; the process stops, and says so.
+        Args:
+            call: A call that may be made twice, as every state transition may.
+
+        Raises:
+            ResponseError: A script is wrong, which no retry can cure; the process stops with this error.
         """
         pause = FIRST_PAUSE_S
         while True:
             try:
                 return await call()
             except REDIS_ERRORS as error:
-                if _of_our_making(error):
+                if _is_script_fault(error):
                     raise
                 self.mark_down(error)
                 await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - jitter, no secret
                 pause = min(pause * 2, LONGEST_PAUSE_S)
 
     def mark_down(self, error: Exception) -> None:
-        """Trouble was met: nothing is claimed until the leases have been renewed."""
+        """Note that a Redis call failed: nothing is claimed until the leases have been renewed."""
         if self.renewed.is_set():
             log.warning("redis.away", error=f"{type(error).__name__}: {error}")
         self.renewed.clear()
         self.renewal_wanted.set()
 
     def mark_up(self) -> None:
-        """The leases have been renewed."""
+        """Note that the leases have been renewed."""
         if not self.renewed.is_set():
             log.info("redis.back")
         self.renewed.set()
 
 
-def _of_our_making(error: Exception) -> bool:
-    """Whether a script is at fault. That Redis is full, loads or is read-only has a class, or a word, of its own."""
-    return type(error) is ResponseError and str(error).startswith(FAULTS)
+def _is_script_fault(error: Exception) -> bool:
+    """Tell a wrong script from a Redis that is full, loading or read-only: those errors begin differently."""
+    return type(error) is ResponseError and str(error).startswith(SCRIPT_FAULTS)

@@ -1,11 +1,14 @@
-"""What a worker process holds open: made at the edge, handed down, closed at the end."""
+"""What a worker process holds open: created at start-up, passed down, closed at the end."""
 
 import os
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 
 from arq.connections import ArqRedis
 
+from tasks.kind import Sandbox
 from tasks.outbound.client import GuardedClient
+from tasks.outbound.protocol import Outbound
 from tasks.outbound.url_policy import own_hosts
 from tasks.queue.connect import close, connect
 from tasks.settings import Settings
@@ -15,27 +18,31 @@ from tasks.webhook.endpoints import open_box
 from worker.sandbox.sandbox import ProcessSandbox
 
 PRELOAD = ("tasks.thumbnail.imaging", "tasks.report.entry")
-"""What the sandbox loads once, before its children are forked."""
+"""Modules that the sandbox imports once, before its children are forked."""
 
 
 @dataclass(frozen=True, slots=True)
-class Resources:
-    """Redis, storage, sandbox and the way out. Nothing is connected or started before it is first used."""
+class WorkerResources:
+    """Redis, storage, sandbox and outbound HTTP. Nothing is connected or started before its first use."""
 
     redis: ArqRedis
     storage: Storage
-    sandbox: ProcessSandbox
-    outbound: GuardedClient
+    sandbox: Sandbox
+    outbound: Outbound
+    _closing: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def close(self) -> None:
-        await self.outbound.close()
-        await self.sandbox.stop()
-        await close(self.redis)
+        """Close what `open_resources` opened."""
+        await self._closing.aclose()
 
 
-def open_resources(settings: Settings) -> Resources:
-    """Raises: ValueError for a setting that cannot work, saying which and why."""
-    open_box(settings)  # jobs open boxes of their own; here it is refused that a platform runs without a key
+def open_resources(settings: Settings) -> WorkerResources:
+    """Create the resources that the settings describe.
+
+    Raises:
+        ValueError: A setting cannot work; the message says which, and what to write.
+    """
+    open_box(settings)  # jobs open their own; this refuses to start on a platform without SECRET_KEY
     sandbox = ProcessSandbox(
         preload=PRELOAD,
         children=settings.sandbox_children or os.cpu_count() or 1,
@@ -57,4 +64,8 @@ def open_resources(settings: Settings) -> Resources:
         http=settings.outbound_http,
         own_hosts=own_hosts(settings.public_url),
     )
-    return Resources(redis=redis, storage=open_storage(settings), sandbox=sandbox, outbound=outbound)
+    closing = AsyncExitStack()
+    closing.push_async_callback(close, redis)
+    closing.push_async_callback(sandbox.stop)
+    closing.push_async_callback(outbound.close)
+    return WorkerResources(redis, open_storage(settings), sandbox, outbound, closing)

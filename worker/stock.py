@@ -1,5 +1,4 @@
-"""`arq worker.stock.<queue>`: the documented name of ARQ's settings for one queue. They live in
-`worker.arq_compat.settings`."""
+"""The documented names `arq worker.stock.<queue>` of the settings in `worker.arq_compat.settings`."""
 
 from typing import Any
 

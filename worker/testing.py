@@ -113,13 +113,10 @@ class Queue:
         """The engine until nothing is due. Returns the ids of the jobs that began meanwhile."""
         resources = open_resources(self.settings)
         engine = Engine(
-            resources.redis,
+            resources,
             self.settings,
             concurrency=dict.fromkeys(QUEUES, 1),
             kinds={name: self._heard(kind) for name, kind in self.kinds.items()},
-            storage=resources.storage,
-            sandbox=resources.sandbox,
-            outbound=resources.outbound,
         )
         try:
             async with resources.redis.pubsub() as changes:

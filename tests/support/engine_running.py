@@ -20,6 +20,7 @@ from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage
 from tests.support.kinds import KINDS, Anything
 from worker.engine import Engine
+from worker.resources import WorkerResources
 
 PATIENCE_S = 20.0
 
@@ -59,13 +60,10 @@ async def working(
 ) -> AsyncIterator[Engine]:
     """An engine that runs until the block ends; it is stopped gracefully then."""
     engine = Engine(
-        redis,
+        WorkerResources(redis, storage or open_storage(settings), NoSandbox(), outbound or NoOutbound()),
         settings,
         concurrency=concurrency or {"default": 10},
         kinds=kinds,
-        storage=storage or open_storage(settings),
-        sandbox=NoSandbox(),
-        outbound=outbound or NoOutbound(),
         built_in=built_in,
     )
     task = asyncio.create_task(engine.run())

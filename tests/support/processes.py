@@ -44,13 +44,10 @@ async def work(concurrency: dict[str, int]) -> None:
     tracing.configure(settings.otel_exporter_otlp_endpoint, "pressroom-worker")
     resources = open_resources(settings)
     engine = Engine(
-        resources.redis,
+        resources,
         settings,
         concurrency=concurrency,
         kinds=ALL_KINDS,
-        storage=resources.storage,
-        sandbox=resources.sandbox,
-        outbound=resources.outbound,
     )
     await PressroomWorker(engine, resources.redis, settings, kinds=ALL_KINDS).async_run()
     await resources.close()

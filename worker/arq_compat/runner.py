@@ -1,4 +1,4 @@
-"""Runs a job that ARQ's own worker has started, and writes its record as our engine does."""
+"""Runs jobs that ARQ's own worker starts, and writes their records as the engine does."""
 
 import asyncio
 import os
@@ -21,25 +21,33 @@ from tasks.schedule.store import BuiltInSchedule
 from tasks.settings import Settings
 from tasks.stopping import stop
 from worker.attempts.outcome import Outcome
-from worker.attempts.running import Claimed
+from worker.attempts.running import ClaimedJob
 from worker.duties.ticker import Ticker
 from worker.executor import Executor
 from worker.redis_health import REDIS_ERRORS, RedisHealth
-from worker.resources import Resources
+from worker.resources import WorkerResources
 
 log = structlog.get_logger()
 
 SPILL_S = 0.2
 SPILL_AT_MOST = 100
-"""Jobs that leave their lanes for ARQ's zset at once: few, since lanes take turns and the zset does not."""
+"""Jobs that move from their lanes to ARQ's zset at once: few, since lanes take turns and the zset does not."""
 
 
-class StockRunner:
-    """What the functions of `worker.arq_compat.settings` share in one process of the `arq` command."""
+class ArqJobRunner:
+    """Runs jobs in a process of the `arq` command.
+
+    Args:
+        resources: Redis, storage, sandbox and outbound HTTP.
+        settings: The settings that jobs see.
+        kinds: The kinds by name.
+        queue: The queue that this process serves.
+        built_in: Schedules that come with the service.
+    """
 
     def __init__(
         self,
-        resources: Resources,
+        resources: WorkerResources,
         settings: Settings,
         kinds: Mapping[str, Kind[Any]],
         queue: str,
@@ -53,29 +61,34 @@ class StockRunner:
         self._begin = Script(self._redis, "run/begin")
         self._finish = Script(self._redis, "run/finish")
         self._enqueuer = Enqueuer(self._redis, settings)
-        self._executor = Executor(
-            self._redis,
-            settings,
-            self._worker_id,
-            kinds=kinds,
-            storage=resources.storage,
-            sandbox=resources.sandbox,
-            outbound=resources.outbound,
-        )
+        self._executor = Executor(resources, settings, self._worker_id, kinds)
         self._ticker = Ticker(self._redis, settings, built_in, RedisHealth())
         self._duties: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
+        """Start the duties that ARQ's worker does not have."""
         loops = {"spill": self._spill_loop, "ticker": self._ticker.loop}
         self._duties = [asyncio.create_task(loop(), name=name) for name, loop in loops.items()]
 
     async def stop(self) -> None:
+        """Stop the duties, and remove the scratch folders."""
         await stop(*self._duties)
         self._executor.close()
 
     async def run(self, job_id: str) -> Any:
-        """One try. Returns the result's value, or raises what tells ARQ's worker how it went: `Retry`, `JobFailed`,
-        CancelledError."""
+        """Make one attempt at a job.
+
+        Args:
+            job_id: The job that ARQ's worker has started.
+
+        Returns:
+            The value of the job's result.
+
+        Raises:
+            arq.worker.Retry: The job will be tried again.
+            JobFailed: The job has failed, or cannot be started.
+            asyncio.CancelledError: The worker stops; the job was handed back.
+        """
         job = await self._claim(job_id)
         began = time.monotonic()
         try:
@@ -85,16 +98,16 @@ class StockRunner:
             raise
         await asyncio.shield(self._write(outcome))
         if outcome.verb == "retrying":
-            # Our script has set the time of the next try; ARQ adds nothing to it.
+            # The finish script has set the time of the next try; ARQ must add nothing to it.
             raise Retry(defer=0)
         if outcome.error is not None:
             raise JobFailed(*outcome.error)
         return outcome.result.value if outcome.result is not None else None
 
-    async def _claim(self, job_id: str) -> Claimed:
+    async def _claim(self, job_id: str) -> ClaimedJob:
         begun = await self._begin({"id": job_id, **self._rules})
         if begun == "unknown":
-            # Of ARQ's cron, maybe: then it is a run of a schedule, which has rules of its own.
+            # It may come from ARQ's cron: then it is the run of a schedule, which the ticker records.
             await self._ticker.tick()
             begun = await self._begin({"id": job_id, **self._rules})
         if begun == "unknown":
@@ -107,7 +120,7 @@ class StockRunner:
             raise JobFailed("invalid_request", f"Job {job_id} is {begun}; it cannot be started.")
         queue, kind, owner, params, attempt, tries, created_at, started_at, request_id, *trace = begun
         ids = request_id or None, *(one or None for one in trace)
-        return Claimed(job_id, queue, kind, owner, params, attempt, tries, created_at, started_at, *ids)
+        return ClaimedJob(job_id, queue, kind, owner, params, attempt, tries, created_at, started_at, *ids)
 
     async def _write(self, outcome: Outcome) -> None:
         outcomes = [outcome.payload(self._worker_id)]
@@ -123,6 +136,6 @@ class StockRunner:
 
 
 async def start_arq_job(ctx: dict[str, Any], *_args: Any, **_kwargs: Any) -> Any:
-    """The function behind every kind's name: the record has the params, so ARQ's arguments are not read."""
-    stock: StockRunner = ctx["pressroom"]
-    return await stock.run(ctx["job_id"])
+    """Run any kind of job for ARQ's worker. The params are in the record, so ARQ's arguments are not read."""
+    runner: ArqJobRunner = ctx["pressroom"]
+    return await runner.run(ctx["job_id"])

@@ -1,12 +1,11 @@
-"""Settings for the stock `arq` command, one a queue: `arq worker.stock.media` drains the queue `media`.
+"""Settings for ARQ's own command, one for each queue: `arq worker.stock.media` drains the queue `media`.
 
-A second way in, for those who run ARQ's own worker already. Each job ends with the same record and outcome as under our
-engine. What ARQ's
-worker cannot do it still cannot: no lease (a killed worker's jobs wait for `arq:in-progress` to lapse), no wake signal,
-no abort.
+For those who run ARQ's own worker already. Each job ends with the same record and outcome as under Pressroom's engine.
+What ARQ's worker does not have is missing here too: leases (a killed worker's jobs wait for `arq:in-progress` to
+expire), wake signals and aborting.
 
-The lines of `tasks.schedule.built_in` are ARQ cron jobs here. Our ticker gives their runs the same ids, so that no
-due time runs twice, whoever is first.
+The schedules of `tasks.schedule.built_in` are ARQ cron jobs here. The ticker gives their runs the same ids, so that no
+due time runs twice.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,13 +23,13 @@ from tasks.queue.wire import deserialize, serialize
 from tasks.schedule.built_in import BUILT_IN
 from tasks.schedule.store import BuiltInSchedule
 from tasks.settings import Settings
-from worker.arq_compat.runner import StockRunner, start_arq_job
-from worker.attempts.scratch import sweep
+from worker.arq_compat.runner import ArqJobRunner, start_arq_job
+from worker.attempts.scratch import remove_leftovers
 from worker.resources import open_resources
 from worker.sandbox.limits import keep_secrets
 
 MAX_STARTS = 1_000_000
-"""Our retry policy decides, not ARQ's count of starts."""
+"""The retry policy of the kind decides, not ARQ's count of starts."""
 
 
 def arq_settings(
@@ -39,18 +38,25 @@ def arq_settings(
     kinds: Mapping[str, Kind[Any]] = KINDS,
     built_in: Sequence[BuiltInSchedule] = BUILT_IN,
 ) -> dict[str, Any]:
-    """What `arq` reads of a settings class, for one queue."""
+    """Build what the `arq` command reads from a settings class.
+
+    Args:
+        queue: The queue to serve.
+        settings: The settings that jobs see.
+        kinds: The kinds by name.
+        built_in: Schedules that come with the service.
+    """
     resources = open_resources(settings)
 
     async def startup(ctx: dict[str, Any]) -> None:
-        sweep()
+        remove_leftovers()
         keep_secrets()
-        ctx["pressroom"] = StockRunner(resources, settings, kinds, queue, built_in)
+        ctx["pressroom"] = ArqJobRunner(resources, settings, kinds, queue, built_in)
         ctx["pressroom"].start()
 
     async def shutdown(ctx: dict[str, Any]) -> None:
         await ctx["pressroom"].stop()
-        await resources.sandbox.stop()
+        await resources.close()
 
     return {
         "functions": [func(start_arq_job, name=kind.name, timeout=kind.timeout_s + 10) for kind in kinds.values()],
@@ -65,31 +71,35 @@ def arq_settings(
         "max_tries": MAX_STARTS,
         "keep_result": ARQ_RESULT_MS / 1000,
         "log_results": False,
-        "cron_jobs": [arq_cron(line) for line in built_in if line.kind.queue == queue],
+        "cron_jobs": [arq_cron(schedule) for schedule in built_in if schedule.kind.queue == queue],
         "timezone": UTC,
     }
 
 
-def arq_cron(line: BuiltInSchedule) -> CronJob:
-    """A line of the page, which goes by UTC and names days of the month or of the week, not both, as ARQ's cron job."""
-    parsed = CronSim(line.cron, datetime(2000, 1, 1, tzinfo=UTC))
+def arq_cron(schedule: BuiltInSchedule) -> CronJob:
+    """Convert a schedule to ARQ's cron job.
+
+    Args:
+        schedule: A schedule in UTC whose cron line names days of the month or of the week, not both.
+    """
+    parsed = CronSim(schedule.cron, datetime(2000, 1, 1, tzinfo=UTC))
     return cron(
         start_arq_job,
-        name=line.kind.name,
+        name=schedule.kind.name,
         month=parsed.months,
         day=parsed.days,
         weekday={(day - 1) % 7 for day in parsed.weekdays if isinstance(day, int)},
         hour=parsed.hours,
         minute=parsed.minutes,
         microsecond=0,
-        timeout=line.kind.timeout_s + 10,
+        timeout=schedule.kind.timeout_s + 10,
         keep_result=ARQ_RESULT_MS / 1000,
         max_tries=MAX_STARTS,
     )
 
 
 def __getattr__(name: str) -> dict[str, Any]:
-    # The command asks for `worker.stock.<queue>`: settings are read when it does, not when this module is imported.
+    # The command reads `worker.stock.<queue>`: the settings are loaded then, not when this module is imported.
     if name in QUEUES:
         return arq_settings(name, Settings())
-    raise AttributeError(f"there is no queue {name!r}; there are {', '.join(QUEUES)}")
+    raise AttributeError(f"queue {name!r} does not exist; the queues are {', '.join(QUEUES)}")

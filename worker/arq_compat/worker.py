@@ -1,5 +1,4 @@
-"""Our engine in the clothes of `arq.worker.Worker`: its `run`, `async_run`, burst mode and signals, our way of
-working."""
+"""An `arq.worker.Worker` that runs the engine: ARQ's `run`, `async_run`, burst mode and signals, Pressroom's engine."""
 
 from collections.abc import Mapping
 from signal import Signals
@@ -16,7 +15,15 @@ from worker.engine import Engine
 
 
 class PressroomWorker(Worker):
-    """Runs the engine where ARQ would poll. SIGTERM and SIGINT stop it gracefully; a second one at once."""
+    """Runs the engine where ARQ would poll. SIGTERM and SIGINT stop it gracefully, a second signal at once.
+
+    Args:
+        engine: The engine to run.
+        redis: The connection that ARQ's worker holds.
+        settings: Of which the grace period is read.
+        kinds: The kinds by name.
+        burst: Stop once nothing is due.
+    """
 
     def __init__(
         self,
@@ -33,7 +40,7 @@ class PressroomWorker(Worker):
             queue_name=arq_queue(engine.queues[0]),
             redis_pool=redis,
             burst=burst,
-            # Non-zero picks ARQ's graceful handler, which we replace below.
+            # A value above 0 selects ARQ's graceful signal handler, which is replaced below.
             job_completion_wait=max(1, int(settings.shutdown_grace_s)),
         )
 

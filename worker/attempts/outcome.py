@@ -1,4 +1,4 @@
-"""How an attempt went, as `finish.lua` takes it."""
+"""The outcome of an attempt, in the form that `finish.lua` reads."""
 
 import json
 from collections.abc import Mapping
@@ -8,22 +8,30 @@ from typing import Any, Literal, Self
 import msgpack
 
 from tasks.kind import Notes, Result
-from worker.attempts.running import Claimed
+from worker.attempts.running import ClaimedJob
 
 Verb = Literal["succeeded", "failed", "cancelled", "retrying", "handed_back"]
 
-MESSAGE_AT_MOST = 500
-"""Characters of an error's message that a record keeps."""
+MAX_MESSAGE_CHARS = 500
+"""Longest error message in a record; the rest is cut."""
 
 
-NOTHING = Notes()
-RESULT_AT_MOST = 256 * 1024
-"""Bytes of JSON that a record keeps of a result; more belongs into a file."""
+NO_NOTES = Notes()
+MAX_RESULT_BYTES = 256 * 1024
+"""Largest result in a record, in bytes of JSON; more belongs in a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class SerializedResult:
-    """A result as it goes into the record (JSON), and as ARQ's result carries it (msgpack, with the files)."""
+    """A job's result, serialized for its record (JSON) and for ARQ's result (msgpack, with the files).
+
+    Args:
+        fields: Names and values of the record's fields, alternating.
+        value: The result's value, with its files.
+        packed: `value` as msgpack.
+        blobs: SHA-256 of the files.
+        bytes: Size of the files together.
+    """
 
     fields: tuple[str, ...]
     value: dict[str, Any]
@@ -33,9 +41,15 @@ class SerializedResult:
 
     @classmethod
     def of(cls, result: Result, progress: Mapping[str, int | str] | None = None) -> Self:
-        """progress: the last word of the function, so that what is done is shown as done.
+        """Serialize what a kind's function returned.
 
-        Raises: TypeError, ValueError or OverflowError for what JSON and msgpack cannot hold, or too much of it."""
+        Args:
+            result: What the function returned.
+            progress: The last progress that it reported, so that the record shows the job as complete.
+
+        Raises:
+            TypeError, ValueError, OverflowError: JSON or msgpack cannot hold the result, or it is too large.
+        """
         fields = ["progress", json.dumps(progress)] if progress else []
         value = dict(result.value)
         if value:
@@ -44,9 +58,9 @@ class SerializedResult:
             value["files"] = [asdict(file) for file in result.files]
             fields += ["files", json.dumps(value["files"], allow_nan=False)]
         size = sum(len(field.encode()) for field in fields)
-        if size > RESULT_AT_MOST:
+        if size > MAX_RESULT_BYTES:
             raise ValueError(
-                f"The result is {size} bytes of JSON, more than the limit of {RESULT_AT_MOST}. Put it into a file."
+                f"The result is {size} bytes of JSON, more than the limit of {MAX_RESULT_BYTES}. Put it into a file."
             )
         blobs, size = tuple(file.blob for file in result.files), sum(file.bytes for file in result.files)
         return cls(tuple(fields), value, msgpack.packb(value), blobs, size)
@@ -54,11 +68,21 @@ class SerializedResult:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One attempt's end. error: code and message where something went wrong, field: what was at fault, if that is
-    known. delay_s: until the next try, when `retrying`; last: it goes behind the first tries of its lane. notes: what
-    the function said of the attempt."""
+    """How one attempt ended.
 
-    job: Claimed
+    Args:
+        job: The claimed job.
+        verb: What happens to the job.
+        seconds: How long the attempt took.
+        result: What a successful attempt returned.
+        error: Code and message of a failure.
+        field: The field of the params that is at fault, if known.
+        delay_s: Seconds until the next try, when `verb` is `retrying`.
+        last: Whether the next try waits behind the first tries of its lane.
+        notes: What the function noted about the attempt.
+    """
+
+    job: ClaimedJob
     verb: Verb
     seconds: float
     result: SerializedResult | None = None
@@ -69,7 +93,11 @@ class Outcome:
     notes: Notes | None = None
 
     def payload(self, worker_id: str) -> list[Any]:
-        """The list that `finish.lua` reads for one outcome."""
+        """Build the list that `finish.lua` reads for one outcome.
+
+        Args:
+            worker_id: The worker that made the attempt.
+        """
         attempt: dict[str, Any] = {
             "number": self.job.attempt,
             "worker": worker_id,
@@ -80,7 +108,7 @@ class Outcome:
         fields: list[str] = []
         value: Any = None
         if self.error is not None:
-            code, message = self.error[0], self.error[1][:MESSAGE_AT_MOST]
+            code, message = self.error[0], self.error[1][:MAX_MESSAGE_CHARS]
             error = {"code": code, "message": message}
             if self.field is not None:
                 error["field"] = self.field
@@ -95,7 +123,7 @@ class Outcome:
             fields += self.result.fields
             value, blobs = self.result.packed, self.result.blobs
         fields += [f"attempt:{self.job.attempt}", json.dumps(attempt)]
-        notes = self.notes or NOTHING
+        notes = self.notes or NO_NOTES
         return [
             self.job.id,
             self.job.attempt,

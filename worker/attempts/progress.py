@@ -1,37 +1,44 @@
-"""Passes on how far a job is, a few times a second however often its function says so."""
+"""Writes a job's progress to its record, a few times a second at most."""
 
 import asyncio
 import json
 
 from tasks.queue.script import Script
-from worker.attempts.running import Claimed
+from worker.attempts.running import ClaimedJob
 from worker.redis_health import REDIS_ERRORS
 
-PASS_ON_S = 0.25
+WRITE_EVERY_S = 0.25
 
 
 class ProgressReporter:
-    """The `Progress` that one attempt is given."""
+    """The `tasks.progress.Progress` of one attempt.
 
-    def __init__(self, script: Script, worker_id: str, job: Claimed) -> None:
+    Args:
+        script: `run/progress`.
+        worker_id: The worker that makes the attempt.
+        job: The claimed job.
+    """
+
+    def __init__(self, script: Script, worker_id: str, job: ClaimedJob) -> None:
         self._script = script
         self._worker_id = worker_id
         self._job = job
         self._latest: dict[str, int | str] | None = None
-        self.said: dict[str, int | str] | None = None
-        """The last word; the finish writes it, in case it was not passed on yet."""
-        self._passing: asyncio.Task[None] | None = None
+        self.last: dict[str, int | str] | None = None
+        """The last progress reported; the finisher writes it, in case it was not written yet."""
+        self._writing: asyncio.Task[None] | None = None
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
-        self._latest = self.said = {"done": done, "total": total, "note": note}
-        if self._passing is None or self._passing.done():
-            self._passing = asyncio.create_task(self._pass_on())
+        self._latest = self.last = {"done": done, "total": total, "note": note}
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
 
     def stop(self) -> None:
-        if self._passing is not None:
-            self._passing.cancel()
+        """Write nothing more."""
+        if self._writing is not None:
+            self._writing.cancel()
 
-    async def _pass_on(self) -> None:
+    async def _write(self) -> None:
         while self._latest is not None:
             latest, self._latest = self._latest, None
             try:
@@ -44,6 +51,6 @@ class ProgressReporter:
                     }
                 )
             except REDIS_ERRORS:
-                # Progress is a courtesy: the next word replaces this one.
+                # A lost progress report does no harm: the next one replaces it.
                 return
-            await asyncio.sleep(PASS_ON_S)
+            await asyncio.sleep(WRITE_EVERY_S)

@@ -1,4 +1,4 @@
-"""What this process has in hand: jobs that run, and leases that it holds until their end is written down."""
+"""The jobs of this process: those that run, and the leases that it holds until their outcomes are written."""
 
 import asyncio
 from collections import Counter
@@ -9,25 +9,27 @@ from typing import Any
 
 from tasks.telemetry.tracing import trace_id_of
 
-UNWRITTEN_AT_MOST = 2_000
-"""Ended jobs whose end is not written yet, beyond which nothing more is claimed."""
+MAX_UNWRITTEN = 2_000
+"""Ended jobs whose outcome is not written yet; with this many, nothing more is claimed."""
 
 
 class Reason(Enum):
     """Why a running job's task is cancelled."""
 
     CANCELLED = "cancelled"
-    """Somebody asked for it."""
+    """The job was cancelled."""
     HANDED_BACK = "handed_back"
-    """This process stops; another will run the job."""
+    """This process stops; another worker will run the job."""
     LOST = "lost"
-    """Another worker holds the job now; nothing we say about it counts."""
+    """Another worker holds the job now; this worker's outcome does not count."""
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
-    """A job as `claim.lua` hands it over. Times are milliseconds since 1970; `attempt` and the worker's id are the
-    fence."""
+class ClaimedJob:
+    """A job as `claim.lua` returns it. Times are milliseconds since 1970.
+
+    `attempt` and the worker's id together are the fence: a script changes nothing for a worker that lost the job.
+    """
 
     id: str
     queue: str
@@ -44,7 +46,7 @@ class Claimed:
 
     @property
     def facts(self) -> dict[str, str | int]:
-        """What a log line says of it."""
+        """The fields of the job's log lines."""
         facts: dict[str, str | int] = {"job": self.id, "kind": self.kind, "owner": self.owner, "attempt": self.attempt}
         if self.request_id:
             facts["request_id"] = self.request_id
@@ -54,11 +56,14 @@ class Claimed:
 
 
 class Running:
-    """Slots by queue, tasks by job, and the leases.
+    """Slots by queue, asyncio tasks by job, and the leases.
 
-    A slot is free as soon as its job's function is over; the lease is held on until Redis has taken note, so that no
-    other worker
-    runs a job whose end is only waiting to be written.
+    A slot is free as soon as the job's function has returned. The lease is held until the outcome is written, so that
+    no other worker runs the job meanwhile.
+
+    Args:
+        concurrency: How many jobs of each queue run at once; its keys are the queues.
+        wake_event: Set when the claimer should look for work.
     """
 
     def __init__(self, concurrency: dict[str, int], wake_event: asyncio.Event) -> None:
@@ -69,83 +74,87 @@ class Running:
         self._awaited: Collection[str] = ()
         self._wake_event = wake_event
         self._released = asyncio.Event()
-        self.leases: dict[str, Claimed] = {}
-        self.ring_when_quiet = False
-        """Whether the bell rings as well when nothing is left in hand: a burst may be over then."""
+        self.leases: dict[str, ClaimedJob] = {}
+        self.wake_when_all_written = False
+        """Whether to wake the claimer once every outcome is written: a burst may be over then."""
 
     @property
     def idle(self) -> bool:
+        """Whether no job runs."""
         return not self._tasks
 
     @property
-    def quiet(self) -> bool:
-        """Nothing runs, and every end is written: whatever kills this process now is nobody else's fault."""
+    def all_written(self) -> bool:
+        """Whether no job runs and every outcome is written: the death of this process would then affect no job."""
         return not self.leases
 
     @property
     def queues(self) -> list[str]:
+        """The queues that this process serves."""
         return list(self._concurrency)
 
     @property
     def ids(self) -> list[str]:
+        """The ids of the running jobs."""
         return list(self._tasks)
 
     def free(self) -> dict[str, int]:
-        """Queue → jobs that could start now. None while too many ends wait to be written: Redis is slower than we
-        are."""
-        if len(self.leases) - len(self._tasks) >= UNWRITTEN_AT_MOST:
+        """Return how many jobs of each queue could start now: 0 while too many outcomes wait to be written."""
+        if len(self.leases) - len(self._tasks) >= MAX_UNWRITTEN:
             return dict.fromkeys(self._concurrency, 0)
         return {queue: slots - self._busy[queue] for queue, slots in self._concurrency.items()}
 
-    def await_room(self, queues: Collection[str]) -> None:
-        """From now on the bell rings when one of these queues gives up a slot or a lease."""
+    def await_slots(self, queues: Collection[str]) -> None:
+        """Wake the claimer from now on when a slot of one of these queues becomes free."""
         self._awaited = queues
 
-    def begin(self, job: Claimed, task: asyncio.Task[Any]) -> None:
+    def begin(self, job: ClaimedJob, task: asyncio.Task[Any]) -> None:
+        """Note that a job runs in a task: it takes a slot and a lease."""
         self._busy[job.queue] += 1
         self._tasks[job.id] = task
         self.leases[job.id] = job
 
-    def end(self, job: Claimed) -> Reason:
-        """The job's function is over: its slot is free, its lease is still held.
+    def end(self, job: ClaimedJob) -> Reason:
+        """Note that the job's function has returned: its slot is free, its lease is still held.
 
-        Returns why its task was cancelled, if it was. A cancellation that nobody here asked for is the process coming
-        down.
+        Returns:
+            Why its task was cancelled, if it was: HANDED_BACK for a cancellation that this class did not make, as when
+            the process stops.
         """
         self._busy[job.queue] -= 1
         del self._tasks[job.id]
-        self._ring(job.queue)
+        self._wake_claimer(job.queue)
         return self._reasons.pop(job.id, Reason.HANDED_BACK)
 
     async def until_idle(self) -> None:
         """Wait until no job runs."""
         while self._tasks:
             await asyncio.wait(list(self._tasks.values()))
-            # The done callbacks that call `end` come after those that wake us.
+            # Give the done callbacks, which call `end`, a turn.
             await asyncio.sleep(0)
 
-    async def until_quiet(self) -> None:
-        """Wait until no job runs and every end is written."""
+    async def until_all_written(self) -> None:
+        """Wait until no job runs and every outcome is written."""
         while self.leases:
             self._released.clear()
             await self._released.wait()
 
-    def release(self, job: Claimed) -> None:
-        """The end of the job is written, or is not ours to write."""
+    def release(self, job: ClaimedJob) -> None:
+        """Release the job's lease: its outcome is written, or another worker has the job."""
         if self.leases.get(job.id) is job:
             del self.leases[job.id]
             self._released.set()
-            self._ring(job.queue)
-            if self.ring_when_quiet and self.quiet:
+            self._wake_claimer(job.queue)
+            if self.wake_when_all_written and self.all_written:
                 self._wake_event.set()
 
-    def _ring(self, queue: str) -> None:
-        # A lease that is given up while every slot is busy makes no room: asking for work would be a trip for nothing.
+    def _wake_claimer(self, queue: str) -> None:
+        # A lease that is released while every slot is taken frees none: a claim would be a wasted round trip.
         if queue in self._awaited and self._busy[queue] < self._concurrency[queue]:
             self._wake_event.set()
 
     def cancel(self, job_id: str, reason: Reason) -> None:
-        """Cancel the job's task if it still runs. May be said again; the first reason counts."""
+        """Cancel the job's task if it still runs. May be called again; the first reason counts."""
         task = self._tasks.get(job_id)
         if task is not None:
             self._reasons.setdefault(job_id, reason)

@@ -1,4 +1,4 @@
-"""Hears ARQ's sign that a job shall stop (`arq:abort`), given by `Job.abort()` and by our own cancellation alike."""
+"""Watches ARQ's list of jobs to abort (`arq:abort`), which `Job.abort()` and Pressroom's cancellation both write to."""
 
 import asyncio
 
@@ -12,11 +12,20 @@ from worker.attempts.running import Reason, Running
 from worker.redis_health import RedisHealth
 
 LOOK_S = 0.5
-SIGNS_AT_MOST = 1_000
+"""Seconds between two looks."""
+MAX_ABORTS = 1_000
+"""Entries that one look reads, the newest first."""
 
 
 class AbortWatch:
-    """Stops running jobs of this process, and closes waiting ones, whoever was asked to."""
+    """Cancels the jobs that ARQ's list names: those of this process, and those that wait.
+
+    Args:
+        redis: Connection.
+        settings: Of which the retention times of cancelled jobs are read.
+        running: The jobs of this process.
+        redis_health: Shared by the duties.
+    """
 
     def __init__(self, redis: "Redis[bytes]", settings: Settings, running: Running, redis_health: RedisHealth) -> None:
         self._redis = redis
@@ -25,20 +34,21 @@ class AbortWatch:
         self._redis_health = redis_health
 
     async def loop(self) -> None:
+        """Look every LOOK_S, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_S)
             await self._redis_health.retry_until_up(self._look)
 
     async def _look(self) -> None:
-        signs = await self._redis.zrange(abort_jobs_ss, 0, SIGNS_AT_MOST - 1, desc=True)
-        if not signs:
+        entries = await self._redis.zrange(abort_jobs_ss, 0, MAX_ABORTS - 1, desc=True)
+        if not entries:
             return
         here = set(self._running.ids)
-        for job_id in (sign.decode(errors="backslashreplace") for sign in signs):
+        for job_id in (entry.decode(errors="backslashreplace") for entry in entries):
             if job_id in here:
                 self._running.cancel(job_id, Reason.CANCELLED)
             else:
                 await self._canceller.cancel(job_id)
-        # A sign for a job that nobody knows, or that ended first, would stay for ever.
+        # An entry for a job that is unknown, or that ended first, would stay for ever.
         seconds, _ = await self._redis.time()
         await self._redis.zremrangebyscore(abort_jobs_ss, "-inf", seconds * SECOND_MS - ABORT_MS)

@@ -1,7 +1,8 @@
-"""Asks Redis for work whenever this process could start some."""
+"""Claims jobs from Redis whenever this process could start some."""
 
 import asyncio
 import contextlib
+import time
 
 import structlog
 from redis.asyncio import Redis
@@ -11,9 +12,11 @@ from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.redis_keys import QUARANTINE_MS
 from tasks.queue.script import Script
 from tasks.settings import Settings
-from worker.attempts.runner import Runner
-from worker.attempts.running import Claimed, Running
+from worker.attempts.outcome import Outcome, Verb
+from worker.attempts.running import ClaimedJob, Reason, Running
+from worker.duties.finisher import Finisher
 from worker.duties.waker import LISTEN_S, Waker
+from worker.executor import Executor
 from worker.redis_health import REDIS_ERRORS, RedisHealth
 
 log = structlog.get_logger()
@@ -23,13 +26,13 @@ CLAIM_AT_MOST = 128
 
 
 DRAIN_S = QUARANTINE_MS / 3000
-"""Between two words of a worker that empties itself to run a suspect."""
+"""Seconds between two claims of a worker that waits until nothing runs, to run a job that may kill it."""
 
 
 class Claimer:
-    """Claims what can start now, for all queues in one round trip, and hands it to the runner.
+    """Claims what can start now, for all queues in one round trip, and starts it.
 
-    It asks again when a slot is free, a wake signal is heard, a timer is due, or a second has passed.
+    It claims again when a slot is free, a wake signal arrives, a timer is due, or a second has passed.
     """
 
     def __init__(
@@ -39,7 +42,8 @@ class Claimer:
         worker_id: str,
         *,
         running: Running,
-        runner: Runner,
+        executor: Executor,
+        finisher: Finisher,
         waker: Waker,
         redis_health: RedisHealth,
         wake_event: asyncio.Event,
@@ -54,22 +58,23 @@ class Claimer:
         }
         self._keep = keep_ms(settings)
         self._running = running
-        self._runner = runner
+        self._executor = executor
+        self._finisher = finisher
         self._waker = waker
         self._redis_health = redis_health
         self._wake_event = wake_event
         self._stopping = False
         self.exhausted = asyncio.Event()
-        """Set when a claim found nothing to start and nothing was running: the queues are empty, but for what is not
-        due."""
+        """Set when a claim found nothing to start and nothing was running: nothing in the queues is due."""
 
     def stop(self) -> None:
-        """Claim nothing more. A claim under way is let finish: its jobs would be without a worker until their leases
-        lapse."""
+        """Claim nothing more. A claim under way is completed: its jobs would otherwise wait for their leases to
+        expire."""
         self._stopping = True
         self._wake_event.set()
 
     async def loop(self) -> None:
+        """Claim and start jobs until `stop` is called."""
         while not self._stopping:
             await self._redis_health.renewed.wait()
             try:
@@ -83,11 +88,11 @@ class Claimer:
         if self._stopping:
             return
         free = {queue: min(slots, CLAIM_AT_MOST) for queue, slots in self._running.free().items()}
-        quiet = self._running.quiet
+        all_written = self._running.all_written
         jobs, foreign_jobs, wait_ms, mode, now = await self._claim(
             {
                 "worker": self._worker_id,
-                "idle": quiet,
+                "idle": all_written,
                 "queues": list(free.items()),
                 **self._caps,
                 "keep": self._keep,
@@ -96,43 +101,64 @@ class Claimer:
         for job_id, queue, kind, owner, params, attempt, tries, created_at, request_id, *trace in jobs:
             free[queue] -= 1
             ids = request_id or None, *(one or None for one in trace)
-            self._runner.start(Claimed(job_id, queue, kind, owner, params, attempt, tries, created_at, now, *ids))
+            self._start(ClaimedJob(job_id, queue, kind, owner, params, attempt, tries, created_at, now, *ids))
         for job_id, queue, body in foreign_jobs:
             await self._enqueuer.adopt(job_id, queue, body.encode(errors="surrogateescape"))
         if mode == "alone":
-            await self._until_quiet(None)
+            await self._until_nothing_runs(None)
         elif mode == "drain":
-            await self._until_quiet(DRAIN_S)
+            await self._until_nothing_runs(DRAIN_S)
         elif not foreign_jobs:
-            if quiet and not jobs:
+            if all_written and not jobs:
                 self.exhausted.set()
-            # A queue that gave fewer than it could has no more: listen for its signals. One that is full waits for a
-            # slot.
+            # A queue that gave fewer jobs than there were slots is empty: listen for its signals. A full one waits
+            # for a slot.
             full = [queue for queue, left in free.items() if left == 0]
             seconds = LISTEN_S if wait_ms < 0 else min(LISTEN_S, wait_ms / 1000)
-            await self._rest(awaited=full, listen=[queue for queue in free if queue not in full], seconds=seconds)
+            await self._wait(awaited=full, listen=[queue for queue in free if queue not in full], seconds=seconds)
 
-    async def _until_quiet(self, seconds: float | None) -> None:
-        """A suspect runs alone: claim nothing before it has ended, and nothing more before it can begin.
+    def _start(self, job: ClaimedJob) -> None:
+        began = time.monotonic()
+        task = asyncio.create_task(self._executor.attempt(job, began))
+        self._running.begin(job, task)
+        task.add_done_callback(lambda task: self._ended(job, began, task))
 
-        seconds: after this long ask again, lest the quarantine lapses and another worker runs empty as well.
+    def _ended(self, job: ClaimedJob, began: float, task: asyncio.Task[Outcome]) -> None:
+        reason = self._running.end(job)
+        if not task.cancelled() and task.exception() is None:
+            self._finisher.put(task.result())
+        elif task.cancelled() and reason is not Reason.LOST:
+            verb: Verb = "cancelled" if reason is Reason.CANCELLED else "handed_back"
+            error = ("cancelled", "Cancelled while it ran.") if reason is Reason.CANCELLED else None
+            self._finisher.put(Outcome(job, verb, time.monotonic() - began, error=error))
+        else:
+            # Another worker has the job, or the executor failed: nothing is written, and a lease that is ours expires.
+            self._running.release(job)
+            if not task.cancelled():
+                task.result()
+
+    async def _until_nothing_runs(self, seconds: float | None) -> None:
+        """Claim nothing while a job that has killed workers runs alone, or until it can start alone.
+
+        Args:
+            seconds: When to claim again at the latest, so that the quarantine is renewed; None waits without limit.
         """
         await self._waker.aim([])
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._running.until_quiet()
+                await self._running.until_all_written()
 
-    async def _rest(self, *, awaited: list[str], listen: list[str], seconds: float) -> None:
-        """Until one of the awaited queues has room, a signal is heard, or time is up."""
-        self._running.await_room(awaited)
+    async def _wait(self, *, awaited: list[str], listen: list[str], seconds: float) -> None:
+        """Wait until an awaited queue has a free slot, a signal arrives, or `seconds` are over."""
+        self._running.await_slots(awaited)
         await self._waker.aim(listen)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                # The bell may have rung for room that has been filled since: to ask then would be a trip for nothing.
-                while not (self._stopping or self._waker.heard or self._has_room(awaited)):
+                # The slot that woke us may be taken again already: a claim would then be a wasted round trip.
+                while not (self._stopping or self._waker.heard or self._has_slot(awaited)):
                     await self._wake_event.wait()
                     self._wake_event.clear()
 
-    def _has_room(self, queues: list[str]) -> bool:
+    def _has_slot(self, queues: list[str]) -> bool:
         free = self._running.free()
         return any(free[queue] for queue in queues)

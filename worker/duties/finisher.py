@@ -1,4 +1,4 @@
-"""Writes down how attempts went."""
+"""Writes the outcomes of attempts to Redis."""
 
 import asyncio
 from collections import deque
@@ -21,8 +21,17 @@ FINISH_AT_MOST = 128
 
 
 class Finisher:
-    """One call at a time; whatever ended while it was under way goes into the next. Nothing is dropped before Redis has
-    taken it."""
+    """Writes outcomes in batches: what ends during one call goes into the next.
+
+    An outcome is dropped only after Redis has confirmed it.
+
+    Args:
+        redis: Connection.
+        settings: Of which retention times and the circuit breaker are read.
+        worker_id: The worker whose attempts these are.
+        running: The jobs of this process, whose leases are released once their outcome is written.
+        redis_health: Shared by the duties.
+    """
 
     def __init__(
         self, redis: "Redis[bytes]", settings: Settings, worker_id: str, running: Running, redis_health: RedisHealth
@@ -37,10 +46,12 @@ class Finisher:
         self._written = asyncio.Event()
 
     def put(self, outcome: Outcome) -> None:
+        """Queue an outcome to be written."""
         self._outcomes.append(outcome)
         self._wanted.set()
 
     async def loop(self) -> None:
+        """Write outcomes until cancelled."""
         while True:
             await self._wanted.wait()
             batch = [self._outcomes[n] for n in range(min(len(self._outcomes), FINISH_AT_MOST))]
@@ -49,14 +60,20 @@ class Finisher:
             for outcome, written in zip(batch, answers, strict=True):
                 self._outcomes.popleft()
                 self._running.release(outcome.job)
-                _tell(outcome, written=written)
+                _log(outcome, written=written)
             if not self._outcomes:
                 self._wanted.clear()
                 self._written.set()
 
     async def flush(self, seconds: float) -> int:
-        """Wait until all is written, at most so long. Returns how many outcomes are left unwritten; their leases will
-        lapse."""
+        """Wait until all outcomes are written.
+
+        Args:
+            seconds: How long to wait at most.
+
+        Returns:
+            How many outcomes are not written; the leases of their jobs will expire.
+        """
         try:
             async with asyncio.timeout(seconds):
                 while self._outcomes:
@@ -67,14 +84,14 @@ class Finisher:
         return len(self._outcomes)
 
 
-def _tell(outcome: Outcome, *, written: bool) -> None:
+def _log(outcome: Outcome, *, written: bool) -> None:
     facts = {**outcome.job.facts, "seconds": round(outcome.seconds, 3)}
     if not written:
-        # Our lease lapsed and another worker has the job, or this very call was answered on a connection that broke.
+        # The lease expired and another worker has the job, or the answer to an earlier, equal call was lost.
         log.warning("job.stale", verb=outcome.verb, **facts)
     elif outcome.error is None:
         log.info(f"job.{outcome.verb}", **facts)
     else:
-        # The message is in the record, for its owner: it may quote what they sent.
-        tell = log.info if outcome.verb == "cancelled" else log.warning
-        tell(f"job.{outcome.verb}", **facts, code=outcome.error[0])
+        # The message is only in the record, for its owner: it may quote what they sent.
+        write = log.info if outcome.verb == "cancelled" else log.warning
+        write(f"job.{outcome.verb}", **facts, code=outcome.error[0])

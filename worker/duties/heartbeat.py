@@ -1,4 +1,4 @@
-"""Says that this process is alive, what it serves, and what it runs."""
+"""Shows that this process is alive, which queues it serves, and what it runs."""
 
 import asyncio
 import os
@@ -17,11 +17,18 @@ from worker.attempts.running import Running
 from worker.redis_health import RedisHealth
 
 LOOK_S = 0.25
-"""Between two looks at whether the event loop is late."""
+"""Seconds between two measurements of how late the event loop is."""
 
 
 class Heartbeat:
-    """One beat every BEAT_MS: what `/v1/workers`, `/readyz` and `arq --check` go by."""
+    """Writes the worker's record every BEAT_MS, for `/v1/workers`, `/readyz` and `arq --check`.
+
+    Args:
+        redis: Connection.
+        worker_id: Names the record.
+        running: The jobs of this process.
+        redis_health: Shared by the duties.
+    """
 
     def __init__(self, redis: "Redis[bytes]", worker_id: str, running: Running, redis_health: RedisHealth) -> None:
         self._redis = redis
@@ -32,28 +39,29 @@ class Heartbeat:
         self._lag_s = 0.0
 
     async def loop(self) -> None:
+        """Write the record at each beat, until cancelled."""
         while True:
             await self._redis_health.retry_until_up(self._beat)
-            self._lag_s = await self._until_the_next()
+            self._lag_s = await self._wait_for_next_beat()
 
     async def leave(self) -> None:
-        """Say good-bye, so that nobody waits for this worker's beat to grow old."""
+        """Remove the worker's record; without this it would be listed until its last beat is old."""
         await self._redis.delete(WORKER + self._worker_id)
         await self._redis.zrem(WORKERS, self._worker_id)
 
     async def _beat(self) -> None:
         seconds, micros = await self._redis.time()
         now = seconds * SECOND_MS + micros // 1000
-        about = (await self._about(now)).to_json()
+        record = (await self._record(now)).to_json()
         async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.set(WORKER + self._worker_id, about, px=WORKER_RECORD_TTL_MS)
+            pipe.set(WORKER + self._worker_id, record, px=WORKER_RECORD_TTL_MS)
             pipe.zadd(WORKERS, {self._worker_id: now})
             pipe.zremrangebyscore(WORKERS, "-inf", now - WORKER_RECORD_TTL_MS)
             for queue in self._running.queues:
-                pipe.set(arq_queue(queue) + health_check_key_suffix, about, px=WORKER_MS)
+                pipe.set(arq_queue(queue) + health_check_key_suffix, record, px=WORKER_MS)
             await pipe.execute()
 
-    async def _about(self, now: int) -> Worker:
+    async def _record(self, now: int) -> Worker:
         memory = await asyncio.to_thread(measure)
         leases = sorted(self._running.leases.values(), key=lambda job: job.started_at)[:DOING_AT_MOST]
         return Worker(
@@ -71,8 +79,8 @@ class Heartbeat:
             lag_ms=round(self._lag_s * 1000, 1),
         )
 
-    async def _until_the_next(self) -> float:
-        """Seconds by which the event loop was late meanwhile, at worst."""
+    async def _wait_for_next_beat(self) -> float:
+        """Wait until the next beat. Returns the longest delay of the event loop meanwhile, in seconds."""
         worst, end = 0.0, time.monotonic() + BEAT_MS / 1000
         while (before := time.monotonic()) < end:
             await asyncio.sleep(LOOK_S)

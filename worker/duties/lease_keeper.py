@@ -1,4 +1,4 @@
-"""Keeps this process's claims on its running jobs."""
+"""Renews the leases of this process's running jobs."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,14 @@ log = structlog.get_logger()
 
 
 class LeaseKeeper:
-    """Renews all leases every RENEW_MS in one round trip, and at once when Redis comes back."""
+    """Renews all leases every RENEW_MS in one round trip, and at once when Redis is up again.
+
+    Args:
+        redis: Connection.
+        worker_id: The worker that holds the leases.
+        running: The jobs of this process.
+        redis_health: Shared by the duties.
+    """
 
     def __init__(self, redis: "Redis[bytes]", worker_id: str, running: Running, redis_health: RedisHealth) -> None:
         self._renew = Script(redis, "run/renew")
@@ -24,6 +31,7 @@ class LeaseKeeper:
         self._redis_health = redis_health
 
     async def loop(self) -> None:
+        """Renew the leases until cancelled."""
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(RENEW_MS / 1000):

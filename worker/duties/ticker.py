@@ -1,4 +1,4 @@
-"""Fires the schedules whose time has come. Every worker does; Redis lets one of them through."""
+"""Fires the schedules that are due. Every worker tries; a script in Redis lets one of them succeed."""
 
 import asyncio
 import time
@@ -16,15 +16,22 @@ from worker.redis_health import RedisHealth
 log = structlog.get_logger()
 
 TICK_S = 1.0
-"""Between two looks, unless something is due before."""
+"""Seconds between two looks, unless a schedule is due sooner."""
 INSTALL_S = 60.0
-"""Between two times at which the lines are installed, in case Redis has forgotten them."""
+"""Seconds after which the built-in schedules are installed again, in case Redis has lost them."""
 UNSEEN_S = 3 * INSTALL_S
-"""A line that no worker has installed for so long is on nobody's page any more."""
+"""Seconds after which a built-in schedule that no worker has installed is removed."""
 
 
 class Ticker:
-    """Keeps the lines of the page installed, and looks at the timetable every second."""
+    """Keeps the built-in schedules installed, and fires what is due every second.
+
+    Args:
+        redis: Connection.
+        settings: Limits of queues and schedules.
+        built_in: Schedules that come with the service.
+        redis_health: Shared by the duties.
+    """
 
     def __init__(
         self, redis: "Redis[bytes]", settings: Settings, built_in: Sequence[BuiltInSchedule], redis_health: RedisHealth
@@ -35,35 +42,35 @@ class Ticker:
         self._redis_health = redis_health
 
     async def loop(self) -> None:
+        """Install and fire schedules until cancelled."""
         install_at = 0.0
         while True:
             if time.monotonic() >= install_at:
-                await self._redis_health.retry_until_up(self._remove_others)
+                await self._redis_health.retry_until_up(self._retire_others)
                 await self._redis_health.retry_until_up(self._install)
                 install_at = time.monotonic() + INSTALL_S
             pause_s = await self._redis_health.retry_until_up(self.tick)
             await asyncio.sleep(pause_s)
 
     async def tick(self) -> float:
-        """Fire what is due. The seconds after which to look again."""
+        """Fire what is due. Returns the seconds after which to look again."""
         found = await self._scheduler.look()
         for schedule_id, due_ms in found.due:
-            verdict, *more = await self._scheduler.fire(schedule_id, due_ms, found.now_ms)
-            if verdict != "taken":
+            answer, *more = await self._scheduler.fire(schedule_id, due_ms, found.now_ms)
+            if answer != "taken":
                 late_s = (found.now_ms - due_ms) / SECOND_MS
-                log.info("schedule.fired", schedule=schedule_id, verdict=verdict, about=more[:1], late_s=late_s)
+                log.info("schedule.fired", schedule=schedule_id, verdict=answer, about=more[:1], late_s=late_s)
         if len(found.due) > DUE_AT_ONCE:
             return 0
         return TICK_S if found.wait_ms is None else min(TICK_S, found.wait_ms / SECOND_MS)
 
-    async def _remove_others(self) -> None:
-        """Lines that are on the page no more: their kinds may be gone. A worker of an older version may have put one
-        back since the last look; one that another installs still is let be."""
-        names = {line.kind.name for line in self._built_in}
+    async def _retire_others(self) -> None:
+        """Remove built-in schedules that this version does not have, unless another worker still installs them."""
+        names = {schedule.kind.name for schedule in self._built_in}
         for schedule in await self._schedule_store.built_in():
             if schedule.id not in names:
                 await self._schedule_store.retire(schedule, UNSEEN_S)
 
     async def _install(self) -> None:
-        for line in self._built_in:
-            await self._schedule_store.install(line)
+        for schedule in self._built_in:
+            await self._schedule_store.install(schedule)

@@ -1,4 +1,4 @@
-"""Listens for wake signals, so that an idle worker starts a job within a millisecond of its submit."""
+"""Listens for wake signals, so that an idle worker starts a job within a millisecond after its submission."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,13 +9,18 @@ from tasks.queue.redis_keys import WAKE
 from worker.redis_health import RedisHealth
 
 LISTEN_S = 1.0
-"""Signals are hints: after this long without one the queues are looked at all the same."""
+"""Seconds without a signal after which the queues are looked at anyway: a signal may be lost."""
 
 
 class Waker:
-    """Blocks on the wake lists of the queues that could start something.
+    """Blocks on the wake lists of the queues that could start a job.
 
-    A signal of a queue that has no free slot here is left alone: it may be meant for another worker.
+    A signal of a queue that has no free slot here is not read: it may be meant for another worker.
+
+    Args:
+        redis: Connection.
+        redis_health: Shared by the duties.
+        wake_event: Set when a signal arrives.
     """
 
     def __init__(self, redis: "Redis[bytes]", redis_health: RedisHealth, wake_event: asyncio.Event) -> None:
@@ -23,13 +28,13 @@ class Waker:
         self._wake_event = wake_event
         self._redis_health = redis_health
         self.heard = False
-        """A signal was heard since this was last set to False."""
+        """Whether a signal has arrived since this was last set to False."""
         self._queues: Sequence[str] = ()
         self._aimed = asyncio.Event()
         self._blocked: tuple[int, Sequence[str]] | None = None
 
     async def aim(self, queues: Sequence[str]) -> None:
-        """Listen for these queues from now on (none: do not listen)."""
+        """Listen for the signals of these queues from now on; with none, do not listen."""
         self._queues = queues
         if queues:
             self._aimed.set()
@@ -39,6 +44,7 @@ class Waker:
             await self._redis.client_unblock(self._blocked[0])
 
     async def loop(self) -> None:
+        """Listen until cancelled."""
         while True:
             await self._redis_health.retry_until_up(self._listen)
 

@@ -49,13 +49,10 @@ async def work(settings: Settings) -> None:
     configure(settings)
     resources = open_resources(settings)
     engine = Engine(
-        resources.redis,
+        resources,
         settings,
         concurrency={QUEUE: settings.default_concurrency},
         kinds=KINDS,
-        storage=resources.storage,
-        sandbox=resources.sandbox,
-        outbound=resources.outbound,
     )
     await engine.run()
 

@@ -11,7 +11,7 @@ from tasks.queue.lanes.breaker import breaker
 from tasks.queue.script import Script
 from tasks.settings import Settings
 from worker.attempts.outcome import Outcome, SerializedResult, Verb
-from worker.attempts.running import Claimed
+from worker.attempts.running import ClaimedJob
 
 WORKER = "test-worker"
 QUEUES = [["media", 100], ["reports", 100]]
@@ -24,7 +24,7 @@ class ManualWorker:
         self._claim = Script(redis, "run/claim")
         self._finish = Script(redis, "run/finish")
         self._rules = {"keep": keep_ms(settings), "breaker": breaker(settings)}
-        self._claimed: dict[str, Claimed] = {}
+        self._claimed: dict[str, ClaimedJob] = {}
         self._claiming = asyncio.Lock()
 
     async def begin(self) -> None:
@@ -36,7 +36,7 @@ class ManualWorker:
         payload = {"worker": WORKER, "idle": True, "queues": QUEUES, **caps, **self._rules}
         jobs, _, _, _, now = await self._claim(payload)
         for job_id, queue, kind, owner, params, attempt, tries, created_at, request_id, _ in jobs:
-            self._claimed[job_id] = Claimed(
+            self._claimed[job_id] = ClaimedJob(
                 job_id, queue, kind, owner, params, attempt, tries, created_at, now, request_id
             )
 

@@ -184,11 +184,11 @@ async def test_the_stock_arq_command_drains_a_queue_with_the_right_outcomes_and_
 
 
 def test_every_queue_has_settings_for_the_arq_command(monkeypatch: pytest.MonkeyPatch, valkey: Valkey) -> None:
-    from worker.arq_compat import settings as stock  # noqa: PLC0415
+    from worker.arq_compat import settings as arq_settings  # noqa: PLC0415
 
     monkeypatch.setenv("REDIS_URL", valkey.url)
     monkeypatch.setenv("STORAGE_URL", "memory://")
-    names = {getattr(stock, queue)["queue_name"] for queue in QUEUES}
+    names = {getattr(arq_settings, queue)["queue_name"] for queue in QUEUES}
     assert names == {arq_queue("default"), arq_queue("media"), arq_queue("reports"), arq_queue("webhooks")}
-    with pytest.raises(AttributeError, match="no queue 'origami'"):
-        stock.origami  # noqa: B018
+    with pytest.raises(AttributeError, match="queue 'origami' does not exist"):
+        arq_settings.origami  # noqa: B018

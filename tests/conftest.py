@@ -1,7 +1,12 @@
 """What every test may ask for: the event loop's kind, a real Valkey, a clean database in it."""
 
+import asyncio
+import functools
+import inspect
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from arq.connections import ArqRedis
@@ -9,6 +14,9 @@ from arq.connections import ArqRedis
 from tasks.queue.connect import close, connect
 from tests.support.key_leaks import key_leaks
 from tests.support.servers import MotoServer, RcloneServer, Valkey
+
+TEST_S = 120
+"""How long an async test may take, unless `@pytest.mark.seconds(…)` says otherwise."""
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -22,6 +30,30 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     files = {argument.partition("::")[0] for argument in config.args}
     processes = min(cores + 1, len(files)) if all(file.endswith(".py") for file in files) else cores + 1
     return processes if processes > 1 else 0
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Let the sandbox's processes be measured too when coverage is."""
+    if measuring := os.environ.get("COVERAGE_PROCESS_CONFIG"):
+        os.environ["PYTHON_COVERAGE_CONFIG"] = measuring
+        os.environ["PYTHONPATH"] = str(Path(__file__).parent / "support" / "coverage_start")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Let an async test that waits for too long fail where it waits. One that blocks is ended by the fault handler."""
+    test = pyfuncitem.obj
+    marker = pyfuncitem.get_closest_marker("seconds")
+    limit = marker.args[0] if marker else TEST_S
+
+    @functools.wraps(test)
+    async def within_its_time(*args: Any, **fixtures: Any) -> None:
+        async with asyncio.timeout(limit):
+            await test(*args, **fixtures)
+
+    if inspect.iscoroutinefunction(test):
+        pyfuncitem.obj = within_its_time
+    return (yield)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from tests.support.queue.proxy import Proxy
 from tests.support.queue.submissions import submit
 from tests.support.servers import Valkey
 
+pytestmark = pytest.mark.seconds(20)
 AWAKE_S = 10.0
 """Nobody here waits so long: who does was not woken."""
 

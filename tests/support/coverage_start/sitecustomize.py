@@ -1,0 +1,13 @@
+"""Begins to measure coverage in a sandbox's zygote, to which the worker passes no variable but those of Python.
+
+tests/conftest.py puts this folder on PYTHONPATH while `--cov` is measured.
+"""
+
+import os
+
+if "COVERAGE_PROCESS_CONFIG" not in os.environ and "PYTHON_COVERAGE_CONFIG" in os.environ:
+    import coverage
+
+    os.environ["COVERAGE_PROCESS_CONFIG"] = os.environ["PYTHON_COVERAGE_CONFIG"]
+    coverage.process_startup()
+    del os.environ["COVERAGE_PROCESS_CONFIG"]

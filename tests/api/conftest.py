@@ -13,6 +13,7 @@ from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.serving import BOB, KEYS, client_of, serving
+from tests.support.receivers import Receiver
 from tests.support.servers import Valkey
 
 
@@ -56,6 +57,13 @@ async def alice(port: int) -> AsyncIterator[httpx.AsyncClient]:
 async def bob(port: int) -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(port, BOB) as client:
         yield client
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """Where webhooks go: it answers 200."""
+    async with Receiver() as receiver:
+        yield receiver
 
 
 @pytest.fixture

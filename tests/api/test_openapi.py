@@ -27,6 +27,7 @@ from tasks.webhook.events import EventParams, body_of
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import JPEG, PNG
 from tests.support.api.subscribers import delivering
+from tests.support.blobs import put
 from tests.support.queue.fan_out import expand
 
 DOCUMENT = create_app().openapi()
@@ -101,11 +102,7 @@ async def known(
     alice: httpx.AsyncClient, worker: ManualWorker, storage: Storage, redis: ArqRedis, subscriber: dict[str, str]
 ) -> dict[str, str]:
     """What the examples name: a job that has succeeded, its file, one that waits, an upload, and of webhooks."""
-
-    async def chunks() -> Any:
-        yield JPEG
-
-    blob = await storage.put(chunks(), max_bytes=1000)
+    blob = await put(storage, JPEG)
     job_id = (await alice.post("/v1/images", content=PNG)).json()["id"]
     await worker.end(job_id, result=Result(files=(OutputFile("small.jpg", blob.sha256, "image/jpeg", blob.bytes),)))
     await keep(redis, "alice", blob, name=None, seconds=60, upload_id=EXAMPLE_UPLOAD)

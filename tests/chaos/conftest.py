@@ -31,7 +31,5 @@ def settings(mortal_redis: ArqRedis) -> Settings:
 
 @pytest.fixture
 async def job_client(mortal_redis: ArqRedis, settings: Settings) -> AsyncIterator[JobClient]:
-    job_client = JobClient(mortal_redis, settings)
-    job_client.watch.start()
-    yield job_client
-    await job_client.watch.stop()
+    async with JobClient(mortal_redis, settings) as job_client:
+        yield job_client

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from arq.connections import ArqRedis
 
@@ -81,6 +82,15 @@ class JobClient:
         self.redis = redis
         self.enqueuer = Enqueuer(redis, settings)
         self.watch = Watch(redis)
+
+    async def __aenter__(self) -> Self:
+        self.watch.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.watch.stop()
 
     async def submit(self, kind: str, *, queue: str = "default", owner: str = "dev", **options: Any) -> str:
         """options: fields of Submission; whatever else is a param of the job."""

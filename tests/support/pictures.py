@@ -9,6 +9,18 @@ from typing import Any
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
+TURNS_OF_ORIENTATION = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+"""EXIF orientation → how an upright picture is turned before it is stored with that orientation."""
+
 
 def scene(width: int, height: int) -> Image.Image:
     """A landscape at dusk, from 24 × 16 pixels up: ridges in haze, a lake, reeds. Full of fine detail, like a photo."""

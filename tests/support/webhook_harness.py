@@ -76,13 +76,11 @@ async def delivering(redis: ArqRedis, **changes: Any) -> AsyncIterator[WebhookHa
     )
     kinds = {**KINDS, **test_kinds.KINDS}
     concurrency = {"default": 10, "webhooks": 50}
-    job_client = JobClient(redis, settings)
-    job_client.watch.start()
+    engine = working(redis, settings, concurrency=concurrency, kinds=kinds, outbound=client)
     try:
-        async with working(redis, settings, concurrency=concurrency, kinds=kinds, outbound=client):
+        async with JobClient(redis, settings) as job_client, engine:
             yield WebhookHarness(redis, settings, Endpoints(redis, settings, open_box(settings)), job_client)
     finally:
-        await job_client.watch.stop()
         await client.close()
         for owner in ("dev", "another"):
             await clear(redis, owner)

@@ -16,7 +16,5 @@ def settings(redis: ArqRedis) -> Settings:
 
 @pytest.fixture
 async def job_client(redis: ArqRedis, settings: Settings) -> AsyncIterator[JobClient]:
-    job_client = JobClient(redis, settings)
-    job_client.watch.start()
-    yield job_client
-    await job_client.watch.stop()
+    async with JobClient(redis, settings) as job_client:
+        yield job_client

@@ -1,7 +1,6 @@
 """GET and HEAD /v1/jobs/{id}/files/{name}: the outputs, whole, in part, or not at all."""
 
 import hashlib
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -17,19 +16,16 @@ from tasks.storage.protocol import Storage
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import client_of, serving
+from tests.support.blobs import put
 from tests.support.servers import MotoServer
 
 BODY = bytes(range(256)) * 1000
 SHA = hashlib.sha256(BODY).hexdigest()
 
 
-async def chunks(body: bytes) -> AsyncIterator[bytes]:
-    yield body
-
-
 async def finished(client: httpx.AsyncClient, worker: ManualWorker, storage: Storage, name: str = "small.jpg") -> str:
     """The address of a file of a job that has succeeded."""
-    blob = await storage.put(chunks(BODY), max_bytes=len(BODY), type="image/jpeg", filename=name)
+    blob = await put(storage, BODY, type="image/jpeg", filename=name)
     job_id = (await client.post("/v1/images", content=PNG)).json()["id"]
     await worker.end(job_id, result=Result(files=(OutputFile(name, blob.sha256, "image/jpeg", blob.bytes),)))
     return str((await client.get(f"/v1/jobs/{job_id}")).json()["files"][0]["url"])

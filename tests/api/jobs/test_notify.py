@@ -2,10 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 
 import httpx
-import pytest
 import standardwebhooks
 from arq.connections import ArqRedis
 
@@ -18,12 +16,6 @@ from tests.support.api.pictures import PNG
 from tests.support.api.specs import spec
 from tests.support.api.subscribers import URL, delivering, listed
 from tests.support.receivers import Receiver
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with Receiver() as receiver:
-        yield receiver
 
 
 async def kept(redis: ArqRedis, answer: httpx.Response) -> dict[str, str] | None:

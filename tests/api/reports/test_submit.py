@@ -19,6 +19,7 @@ from tasks.storage.protocol import Storage
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import JPEG, PNG
 from tests.support.api.specs import of_upload, spec
+from tests.support.blobs import put
 
 CSV = b"day,amount\n2026-11-20,9.50\n"
 IMAGE = {"type": "image"}
@@ -39,11 +40,7 @@ async def report_request_of(job: dict[str, Any], storage: Storage) -> ReportRequ
 @pytest.fixture
 async def thumbnails(alice: httpx.AsyncClient, worker: ManualWorker, storage: Storage) -> tuple[str, BlobRef]:
     """A job of alice's that has succeeded, with the file small.jpg."""
-
-    async def chunks() -> Any:
-        yield JPEG
-
-    blob = await storage.put(chunks(), max_bytes=1000)
+    blob = await put(storage, JPEG)
     job_id = (await alice.post("/v1/images", content=PNG)).json()["id"]
     await worker.end(job_id, result=Result(files=(OutputFile("small.jpg", blob.sha256, "image/jpeg", blob.bytes),)))
     return job_id, blob

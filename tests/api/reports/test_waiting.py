@@ -12,6 +12,7 @@ from tasks.storage.protocol import Storage
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.serving import client_of, serving
 from tests.support.api.specs import spec
+from tests.support.blobs import put
 
 PDF = b"%PDF-1.7 as far as the API can tell"
 WANTED = {"Accept": "application/pdf"}
@@ -28,10 +29,7 @@ async def answered(client: httpx.AsyncClient, worker: ManualWorker, **end: Any) 
 
 
 async def test_one_request_gives_the_pdf(alice: httpx.AsyncClient, worker: ManualWorker, storage: Storage) -> None:
-    async def chunks() -> Any:
-        yield PDF
-
-    blob = await storage.put(chunks(), max_bytes=1000)
+    blob = await put(storage, PDF)
     files = (OutputFile("report.pdf", blob.sha256, "application/pdf", blob.bytes),)
     answer = await answered(alice, worker, result=Result(files=files))
     assert [one.status_code for one in answer.history] == [303]

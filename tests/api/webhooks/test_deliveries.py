@@ -2,10 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 
 import httpx
-import pytest
 from arq.connections import ArqRedis
 
 from api.webhooks.delivery_views import Delivery
@@ -14,12 +12,6 @@ from tasks.settings import Settings
 from tasks.webhook.events import delivery_id
 from tests.support.api.subscribers import delivering, listed, publish, subscribe, time_of
 from tests.support.receivers import Receiver
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with Receiver() as receiver:
-        yield receiver
 
 
 async def test_a_delivery_tells_its_story(

@@ -1,7 +1,6 @@
 """POST /v1/endpoints/{id}/test and /recovery, with workers and without."""
 
 import time
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -13,12 +12,6 @@ from tasks.settings import Settings
 from tasks.webhook.events import delivery_id
 from tests.support.api.subscribers import delivering, listed, publish, subscribe, time_of
 from tests.support.receivers import Receiver
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with Receiver() as receiver:
-        yield receiver
 
 
 class TestTest:

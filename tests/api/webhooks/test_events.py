@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -25,12 +24,6 @@ EVENT: dict[str, Any] = {"type": "order.paid", "data": {"order": 4711}}
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"max_event_bytes": 40_000, "max_params_bytes": 1_000})
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with Receiver() as receiver:
-        yield receiver
 
 
 async def test_an_event_becomes_a_job(alice: httpx.AsyncClient, redis: ArqRedis, port: int) -> None:

@@ -40,21 +40,6 @@ TURNS = redis_keys.TURNS + "default"
 Reconcile = Callable[[], Awaitable[dict[str, int]]]
 
 
-@pytest.fixture
-def settings() -> Settings:
-    return Settings(_env_file=None)
-
-
-@pytest.fixture
-def enqueuer(redis: ArqRedis, settings: Settings) -> Enqueuer:
-    return Enqueuer(redis, settings)
-
-
-@pytest.fixture
-def worker(redis: ArqRedis, settings: Settings) -> FakeWorker:
-    return FakeWorker(redis, settings)
-
-
 class Attempt:
     """As much of a Run as the kind asks for."""
 

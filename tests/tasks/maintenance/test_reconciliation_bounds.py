@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from arq.connections import ArqRedis
 
 from tasks.queue import redis_keys
@@ -15,11 +14,6 @@ from tests.support.queue.submissions import submit
 
 LANE = redis_keys.LANE
 Answer = tuple[list[str], int, int]
-
-
-@pytest.fixture
-def settings() -> Settings:
-    return Settings(_env_file=None)
 
 
 async def reconcile(redis: ArqRedis, settings: Settings, **payload: Any) -> Answer:

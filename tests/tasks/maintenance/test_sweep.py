@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from tasks.settings import Settings
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage
 from tasks.uploads.store import find_upload, forget, keep
+from tests.support.blobs import put
 from tests.support.queue.fake_worker import FakeWorker, Taken
 from tests.support.queue.submissions import record_of, submission, submit
 
@@ -56,18 +57,6 @@ def storage(settings: Settings) -> Storage:
 @pytest.fixture
 def enqueuer(redis: ArqRedis, settings: Settings, storage: Storage) -> Enqueuer:
     return Enqueuer(redis, settings, storage)
-
-
-@pytest.fixture
-def worker(redis: ArqRedis, settings: Settings) -> FakeWorker:
-    return FakeWorker(redis, settings)
-
-
-async def put(storage: Storage, content: bytes = b"content") -> BlobRef:
-    async def chunks() -> AsyncIterator[bytes]:
-        yield content
-
-    return await storage.put(chunks(), max_bytes=1000)
 
 
 async def old(storage: Storage, folder: Path, content: bytes = b"content") -> BlobRef:

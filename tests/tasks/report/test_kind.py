@@ -20,6 +20,7 @@ from tasks.report.spec.document import Spec
 from tasks.settings import Settings
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage
+from tests.support.blobs import put
 from tests.support.engine_running import NoOutbound
 from worker.sandbox.sandbox import ProcessSandbox
 
@@ -52,13 +53,6 @@ def storage(settings: Settings) -> Storage:
     return open_storage(settings)
 
 
-async def stored(storage: Storage, content: bytes) -> BlobRef:
-    async def chunks() -> AsyncIterator[bytes]:
-        yield content
-
-    return await storage.put(chunks(), max_bytes=len(content))
-
-
 class ReportRunner:
     """Runs one job after the other in one scratch folder."""
 
@@ -74,7 +68,7 @@ class ReportRunner:
 
     async def run(self, report_request: ReportRequest, kind: Any = REPORT, *, order_is_gone: bool = False) -> Result:
         redis, storage, sandbox, settings = self._parts
-        source = await stored(storage, report_request.canonical())
+        source = await put(storage, report_request.canonical())
         if order_is_gone:
             await storage.delete([source.sha256])
         result: Result = await kind.run(
@@ -114,7 +108,7 @@ async def content(storage: Storage, result: Result, name: str) -> bytes:
 async def test_files_are_stored_with_their_types(runner: ReportRunner, storage: Storage) -> None:
     report_request = runner.order(
         {"blocks": [TABLE], "datasets": DATASETS, "formats": ["pdf", "csv"]},
-        **{UPLOAD: await stored(storage, b"a,b\n1,2\n")},
+        **{UPLOAD: await put(storage, b"a,b\n1,2\n")},
     )
     result = await runner.run(report_request)
     assert {file.name: file.type for file in result.files} == {
@@ -141,7 +135,7 @@ async def test_a_validation_leaves_no_file(runner: ReportRunner) -> None:
 
 async def test_one_upload_may_serve_as_two_datasets(runner: ReportRunner, storage: Storage) -> None:
     other = {**DATASETS["d"], "upload": "b" * 32, "format": "ndjson"}
-    source = await stored(storage, b'{"a": 1}\n')
+    source = await put(storage, b'{"a": 1}\n')
     report_request = runner.order(
         {
             "blocks": [{**TABLE, "columns": [{"field": '{"a": 1}'}]}, {**TABLE, "dataset": "e"}],
@@ -154,7 +148,7 @@ async def test_one_upload_may_serve_as_two_datasets(runner: ReportRunner, storag
 
 @pytest.mark.parametrize("missing", ["order", "dataset"])
 async def test_what_is_gone_from_the_storage_has_expired(missing: str, runner: ReportRunner, storage: Storage) -> None:
-    source = await stored(storage, b"a\n1\n")
+    source = await put(storage, b"a\n1\n")
     report_request = runner.order({"blocks": [TABLE], "datasets": DATASETS}, **{UPLOAD: source})
     if missing == "dataset":
         await storage.delete([source.sha256])
@@ -167,7 +161,7 @@ async def test_a_refusal_of_the_sandbox_names_the_field(runner: ReportRunner, st
     columns = [{"field": "a", "type": "integer"}]
     report_request = runner.order(
         {"blocks": [{"type": "rule"}, {**TABLE, "columns": columns}], "datasets": DATASETS},
-        **{UPLOAD: await stored(storage, b"a\n1\ntwo\n")},
+        **{UPLOAD: await put(storage, b"a\n1\ntwo\n")},
     )
     with pytest.raises(Refusal) as caught:
         await runner.run(report_request)
@@ -178,7 +172,7 @@ async def test_a_refusal_of_the_sandbox_names_the_field(runner: ReportRunner, st
 
 async def test_settings_are_the_limits_of_the_sandbox(runner: ReportRunner, storage: Storage) -> None:
     report_request = runner.order(
-        {"blocks": [TABLE], "datasets": DATASETS}, **{UPLOAD: await stored(storage, b"a\n" + b"x" * 101 + b"\n")}
+        {"blocks": [TABLE], "datasets": DATASETS}, **{UPLOAD: await put(storage, b"a\n" + b"x" * 101 + b"\n")}
     )
     warnings = (await runner.run(report_request)).value["warnings"]
     [clipped] = [warning["message"] for warning in warnings if warning["code"] == "clipped_cells"]

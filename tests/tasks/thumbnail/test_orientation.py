@@ -3,20 +3,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.support.pictures import encoded, quarters
+from tests.support.pictures import TURNS_OF_ORIENTATION, encoded, quarters
 from tests.support.thumbnail.drawing import Renderer, close, corners
 
-# How the upright picture is to be stored so that a viewer who obeys the orientation sees it upright.
-STORED = {
-    1: None,
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
 FORMATS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95},
     "PNG": {},
@@ -27,14 +16,14 @@ FORMATS: dict[str, dict[str, Any]] = {
 
 
 def stored(upright: Image.Image, orientation: int, name: str) -> bytes:
-    turn = STORED[orientation]
+    turn = TURNS_OF_ORIENTATION[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
     return encoded(upright if turn is None else upright.transpose(turn), name, exif=exif, **FORMATS[name])
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize("orientation", STORED)
+@pytest.mark.parametrize("orientation", TURNS_OF_ORIENTATION)
 def test_every_orientation_is_drawn_as_an_upright_picture_is(renderer: Renderer, orientation: int, name: str) -> None:
     upright = quarters(640, 480)
     data = stored(upright, orientation, name)
@@ -47,7 +36,7 @@ def test_every_orientation_is_drawn_as_an_upright_picture_is(renderer: Renderer,
             assert close(pixel, other)
 
 
-@pytest.mark.parametrize("orientation", STORED)
+@pytest.mark.parametrize("orientation", TURNS_OF_ORIENTATION)
 def test_a_cascade_of_sizes_is_upright_too(renderer: Renderer, orientation: int) -> None:
     data = stored(quarters(640, 480), orientation, "JPEG")
     files = renderer.render(data, *({"name": f"w{width}", "width": width} for width in (20, 80, 320)))

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import random
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from arq.connections import ArqRedis
 from arq.constants import job_key_prefix
 from pydantic import BaseModel
 
-from tasks.blob_ref import BlobRef
 from tasks.catalogue import KINDS
 from tasks.kind import JobContext, Kind, OutputFile, Result
 from tasks.maintenance.sweep import sweep
@@ -27,6 +25,7 @@ from tasks.settings import Settings
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage
 from tasks.uploads.store import forget, keep
+from tests.support.blobs import put
 from tests.support.engine_running import JobClient, settings_for, working
 
 CLIENTS, ROUNDS = 8, 12
@@ -60,13 +59,6 @@ def settings(redis: ArqRedis, tmp_path: Path) -> Settings:
 @pytest.fixture
 def storage(settings: Settings) -> Storage:
     return open_storage(settings)
-
-
-async def put(storage: Storage, content: bytes) -> BlobRef:
-    async def chunks() -> AsyncIterator[bytes]:
-        yield content
-
-    return await storage.put(chunks(), max_bytes=1000)
 
 
 async def ask(job_client: JobClient, kind: str, **params: str | bool) -> str:

@@ -18,11 +18,6 @@ def settings() -> Settings:
     return Settings(_env_file=None, breaker_failures=FAILURES, breaker_pause_s=PAUSE_S, breaker_max_pause_s=100)
 
 
-@pytest.fixture
-def worker(redis: ArqRedis, settings: Settings) -> FakeWorker:
-    return FakeWorker(redis, settings)
-
-
 async def take(worker: FakeWorker, count: int = 100) -> list[Taken]:
     return (await worker.claim(webhooks=count)).jobs
 

@@ -8,6 +8,7 @@ from PIL import Image, ImageCms
 
 from tasks.refusal import Refusal
 from tests.support.pictures import (
+    TURNS_OF_ORIENTATION,
     detailed,
     encoded,
     gif_of_frames,
@@ -68,18 +69,9 @@ def test_pictures_of_every_format_are_drawn_in_their_colours(tmp_path: Path, nam
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_pictures_are_upright_however_the_camera_was_held(tmp_path: Path, orientation: int) -> None:
-    turns = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_90,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_270,
-    }
     stored = quarters(64, 48)
-    if orientation > 1:
-        stored = stored.transpose(turns[orientation])
+    if turn := TURNS_OF_ORIENTATION[orientation]:
+        stored = stored.transpose(turn)
     exif = Image.Exif()
     exif[0x0112] = orientation
     printed = printed_with(tmp_path, encoded(stored, "JPEG", exif=exif, quality=95), image(width=64))

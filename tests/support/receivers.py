@@ -42,7 +42,7 @@ class Receiver:
     """Listens on a free port of 127.0.0.1, unless told otherwise, until its block ends.
 
     times, content: for the behaviours that use them. tls: what it shows
-    (`tests.support.certificates`). requests: as they came.
+    (`tests.support.network.certificates`). requests: as they came.
     connections: how many were accepted.
     """
 

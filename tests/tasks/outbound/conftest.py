@@ -10,8 +10,8 @@ import pytest
 from tasks.outbound.client import GuardedClient
 from tasks.outbound.networks import Network
 from tasks.outbound.protocol import OutboundError, OutboundRequest, OutboundResponse
-from tests.support.certificates import Authority
-from tests.support.nameserver import NameServer
+from tests.support.network.certificates import Authority
+from tests.support.network.nameserver import NameServer
 
 LOOPBACK: tuple[Network, ...] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 Opening = Callable[..., GuardedClient]

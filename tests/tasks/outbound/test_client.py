@@ -10,7 +10,7 @@ import pytest
 from tasks.outbound import transport
 from tasks.outbound.client import EXCERPT_BYTES, VERSION, GuardedClient
 from tasks.outbound.protocol import Outbound, OutboundRequest
-from tests.support.nameserver import A, NameServer
+from tests.support.network.nameserver import A, NameServer
 from tests.support.receivers import Receiver
 from tests.tasks.outbound.conftest import Opening, failure, post
 from tools.documents import ROOT

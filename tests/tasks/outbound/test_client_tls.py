@@ -11,8 +11,8 @@ import pytest
 
 from tasks.outbound.client import GuardedClient
 from tasks.outbound.dialer import tls_context
-from tests.support.certificates import Authority
-from tests.support.nameserver import NameServer
+from tests.support.network.certificates import Authority
+from tests.support.network.nameserver import NameServer
 from tests.support.receivers import Receiver
 from tests.tasks.outbound.conftest import Opening, failure, post
 

@@ -12,7 +12,7 @@ from tasks.outbound.failure import MESSAGES
 from tasks.outbound.networks import Address
 from tasks.outbound.resolver import NameNotFound, Resolver
 from tasks.outbound.url_policy import check_reachable, check_url
-from tests.support.nameserver import A, NameServer
+from tests.support.network.nameserver import A, NameServer
 from tests.support.receivers import Receiver
 from tests.tasks.outbound.conftest import LOOPBACK, Opening, failure, post
 

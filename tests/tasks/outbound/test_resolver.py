@@ -8,7 +8,7 @@ import pytest
 
 from tasks.outbound.networks import Network
 from tasks.outbound.resolver import AddressRefused, NameNotFound, Resolver
-from tests.support.nameserver import REFUSED, A, NameServer
+from tests.support.network.nameserver import REFUSED, A, NameServer
 from tests.tasks.outbound.conftest import LOOPBACK
 
 PUBLIC, PUBLIC_6, PRIVATE = "93.184.216.34", "2606:4700:4700::1111", "10.0.0.7"

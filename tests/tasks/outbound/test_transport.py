@@ -15,7 +15,7 @@ from tasks.outbound.protocol import OutboundError
 from tasks.outbound.resolver import CachedLookups, Resolver
 from tasks.outbound.timing import RequestTiming
 from tasks.outbound.transport import GuardedTransport
-from tests.support.nameserver import NameServer
+from tests.support.network.nameserver import NameServer
 from tests.support.receiver_behaviours import Exchange, behaviour
 from tests.support.receivers import Receiver
 from tests.support.servers import free_port

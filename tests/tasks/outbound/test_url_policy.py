@@ -18,7 +18,7 @@ from tasks.outbound.url_policy import (
     request_target,
 )
 from tasks.refusal import Refusal
-from tests.support.nameserver import NameServer
+from tests.support.network.nameserver import NameServer
 from tests.tasks.outbound.conftest import LOOPBACK, words
 
 PUBLIC = "93.184.216.34"

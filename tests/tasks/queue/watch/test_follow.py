@@ -18,7 +18,7 @@ from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import submit
 from tests.support.servers import Valkey
 
-pytestmark = pytest.mark.seconds(20)
+pytestmark = pytest.mark.seconds(60)
 LONG_S = 30.0
 
 

@@ -19,7 +19,7 @@ from tests.support.queue.proxy import Proxy
 from tests.support.queue.submissions import submit
 from tests.support.servers import Valkey
 
-pytestmark = pytest.mark.seconds(20)
+pytestmark = pytest.mark.seconds(60)
 AWAKE_S = 10.0
 """Nobody here waits so long: who does was not woken."""
 

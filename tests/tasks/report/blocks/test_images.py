@@ -70,7 +70,7 @@ def test_pictures_of_every_format_are_drawn_in_their_colours(tmp_path: Path, nam
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_pictures_are_upright_however_the_camera_was_held(tmp_path: Path, orientation: int) -> None:
     stored = quarters(64, 48)
-    if turn := TURNS_OF_ORIENTATION[orientation]:
+    if (turn := TURNS_OF_ORIENTATION[orientation]) is not None:
         stored = stored.transpose(turn)
     exif = Image.Exif()
     exif[0x0112] = orientation

@@ -85,14 +85,19 @@ async def test_all_who_follow_one_job_read_it_once(
 ) -> None:
     job_id = await submit(enqueuer)
 
-    async def states() -> list[State]:
-        return [record.state async for record in watch.follow(job_id, LONG_S) if record is not None]
+    told: list[list[State]] = [[] for _ in range(500)]
 
-    followers = [asyncio.create_task(states()) for _ in range(500)]
-    await asyncio.sleep(0.3)
+    async def follow(states: list[State]) -> None:
+        async for record in watch.follow(job_id, LONG_S):
+            if record is not None:
+                states.append(record.state)  # noqa: PERF401 - it is looked at meanwhile
+
+    followers = [asyncio.create_task(follow(states)) for states in told]
+    while not all(told):
+        await asyncio.sleep(0.005)
     before = (await redis.info("commandstats"))["cmdstat_hgetall"]["calls"]
     await worker.finish(await worker.one())
-    told = await asyncio.gather(*followers)
+    await asyncio.gather(*followers)
     after = (await redis.info("commandstats"))["cmdstat_hgetall"]["calls"]
     assert {tuple(one) for one in told} <= {
         (State.QUEUED, State.RUNNING, State.SUCCEEDED),

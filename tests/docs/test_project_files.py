@@ -1,12 +1,14 @@
 """The pages for contributors name what there is: functions, scripts, states; decisions have their parts."""
 
 import importlib
+import os
 import re
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from tasks.catalogue import KINDS
 from tasks.queue.records.record import State
 from tools import showcase, states
 from tools.documents import ROOT
@@ -29,6 +31,32 @@ def test_contributing_names_the_three_places() -> None:
     for place in ("where an upload becomes a job", "where a job becomes a picture", "where a kind goes"):
         [row] = re.findall(rf"^\| {place} \|(.*)\|$", text, flags=re.MULTILINE)
         assert NAMED.search(row), place
+
+
+def test_the_readme_takes_three_screens_before_its_links() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.partition("## Documentation")[0].splitlines()) <= 130
+    links = text[text.index("## Documentation") :]
+    for name in ("images", "reports", "webhooks", "jobs", "settings", "errors"):
+        assert f"(docs/{name}.md)" in links
+
+
+def test_ci_runs_what_everybody_can_run() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    assert re.search(r"^ +- run: \.ci/run$", workflow, flags=re.MULTILINE)
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+def test_the_linter_of_a_commit_is_the_locked_one() -> None:
+    [locked] = re.findall(r'^name = "ruff"\nversion = "(.+)"$', (ROOT / "uv.lock").read_text(), flags=re.MULTILINE)
+    assert f"rev: v{locked}\n" in (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+
+
+def test_the_glossary_is_in_order_and_names_every_kind() -> None:
+    page = (DOCS / "glossary.md").read_text(encoding="utf-8")
+    words = re.findall(r"^\| ([a-z ]+) \|", page, flags=re.MULTILINE)[1:]
+    assert words == sorted(set(words))
+    assert [kind for kind in KINDS if f"`{kind}`" not in page] == []
 
 
 def test_every_test_that_contributing_names_exists() -> None:

@@ -23,6 +23,7 @@ from api.openapi import describe
 from api.routes import all_routes
 from api.webhooks.outgoing import webhooks
 from api.webhooks.url_policy import Addresses
+from tasks.catalogue import load_kinds
 from tasks.queue.connect import close, connect, describe_redis
 from tasks.queue.jobs.batches import Batches
 from tasks.queue.jobs.cancel import Canceller
@@ -93,6 +94,7 @@ async def opened(settings: Settings) -> AsyncIterator[Context]:
 
     Raises: ValueError for settings that do not fit.
     """
+    kinds = load_kinds(settings)
     keys, storage = Keys(settings.api_keys), open_storage(settings)
     if settings.dyno is not None and keys.open:
         raise ValueError("API_KEYS is empty, so everyone could use the API. Set it to owner:key.")
@@ -123,6 +125,7 @@ async def opened(settings: Settings) -> AsyncIterator[Context]:
             listing=Listing(redis),
             schedule_store=ScheduleStore(redis, settings, storage),
             scheduler=Scheduler(redis, settings),
+            kinds=kinds,
         )
     finally:
         await watch.stop()

@@ -8,7 +8,7 @@ import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar, get_args
 
 from pydantic import BaseModel
 from redis.asyncio import Redis
@@ -149,7 +149,24 @@ class Scratch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class JobContext(Generic[P]):
-    """One attempt at a job, as its kind's function sees it."""
+    """One attempt at a job, as its kind's function sees it.
+
+    Attributes:
+        job_id: The job's id, the same in all attempts.
+        owner: Whose job it is.
+        attempt: 1 for the first attempt.
+        params: What the job is asked for, as the kind's model.
+        scratch: A folder on this machine's disk, removed after the attempt.
+        redis: The service's Redis.
+        reader: Reads Redis hashes for many jobs in one round trip.
+        storage: Where files are.
+        sandbox: Runs a function in a child process with limits.
+        outbound: HTTP to URLs that users name, guarded.
+        settings: Those of the process.
+        progress: Tells clients how far the work is.
+        notes: What the attempt leaves in the record besides its result.
+        kinds: All kinds of this process, by name.
+    """
 
     job_id: str
     owner: str
@@ -164,12 +181,31 @@ class JobContext(Generic[P]):
     settings: Settings
     progress: Progress
     notes: Notes
+    kinds: Mapping[str, "Kind[Any]"] = field(default_factory=dict)
+
+
+SubmitOption = Literal["name", "priority", "delay", "run_at", "after", "batch", "notify"]
+SUBMIT_OPTIONS: frozenset[SubmitOption] = frozenset(get_args(SubmitOption))
+"""Everything that `POST /v1/jobs` may say of a job besides its kind and params."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[P]):
-    """A kind of job. `run` is called once per attempt; `timeout_s` bounds one attempt as a whole, sandbox calls and
-    transfers included."""
+    """All that is known of a kind of job.
+
+    Attributes:
+        name: As records, filters and `POST /v1/jobs` have it: lower-case letters, digits, `-` and `_`.
+        queue: One of `tasks.queue.redis_keys.QUEUES`.
+        params: The model of what a job is asked for.
+        run: Called once per attempt.
+        timeout_s: Seconds that one attempt may take as a whole, sandbox calls and transfers included.
+        retry: How often, and after how long, an attempt that failed is repeated.
+        retries_last: Whether first attempts in a lane go before repeated ones.
+        preload: Modules that the sandbox imports before it forks children, such as those that a call runs.
+        submittable: Whether `POST /v1/jobs` may submit it.
+        submit_options: What a `POST /v1/jobs` of this kind may say besides its params.
+        in_activity_report: Whether the report about the last day names it, instead of counting it as `other`.
+    """
 
     name: str
     queue: str
@@ -178,4 +214,7 @@ class Kind(Generic[P]):
     timeout_s: float = 300.0
     retry: RetryPolicy | RetrySchedule = RetryPolicy()
     retries_last: bool = False
-    """Whether a lane's first tries go before its retries."""
+    preload: tuple[str, ...] = ()
+    submittable: bool = False
+    submit_options: frozenset[SubmitOption] = SUBMIT_OPTIONS
+    in_activity_report: bool = True

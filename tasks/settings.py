@@ -57,6 +57,12 @@ class Settings(BaseSettings):
         description="`owner,owner`: who may see and stop the jobs of every owner, and pause and run the schedules that come with the service. In the open development mode `dev` may.",
     )
 
+    # Kinds of your own
+    kinds: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="`package.module:NAME,…`: kinds of jobs from your own packages, beside those of installed packages with an entry point in `pressroom.kinds`. NAME is a Kind, or a list of them.",
+    )
+
     # Limits of one request
     max_upload_bytes: int = Field(50 * MiB, gt=0, description="Bytes of one uploaded picture.")
     max_files_per_request: int = Field(20, gt=0, description="Files in one multipart request.")
@@ -271,9 +277,9 @@ class Settings(BaseSettings):
             raise ValueError(f"a SECRET_KEY has at least {SECRET_KEY_CHARS} characters; openssl rand -hex 32 makes one")
         return value
 
-    @field_validator("admins", mode="before")
+    @field_validator("admins", "kinds", mode="before")
     @classmethod
-    def _split_admins(cls, value: object) -> object:
+    def _split_names(cls, value: object) -> object:
         return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
     @field_validator("api_keys", mode="before")

@@ -7,7 +7,7 @@ import sys
 import structlog
 import uvloop
 
-from tasks.catalogue import KINDS
+from tasks.catalogue import load_kinds
 from tasks.queue.connect import describe_redis
 from tasks.queue.redis_keys import QUEUES
 from tasks.schedule.built_in import BUILT_IN
@@ -50,26 +50,28 @@ async def work(settings: Settings, queues: list[str], *, burst: bool) -> None:
         queues: The queues to serve.
         burst: Stop once nothing is due.
     """
-    resources = open_resources(settings)
+    kinds = load_kinds(settings)
+    resources = open_resources(settings, kinds)
     concurrency = {queue: getattr(settings, f"{queue}_concurrency") for queue in queues}
     found = await describe_redis(resources.redis, settings.redis_url.get_secret_value())
     (log.warning if "error" in found else log.info)("worker.redis", **found)
     log.info("worker.storage", found=resources.storage.description)
     log.info("worker.queues", concurrency=concurrency)
+    log.info("worker.kinds", names=list(kinds))
     log.info("worker.scratch", folders_swept=remove_leftovers())
     keep_secrets()
     engine = Engine(
         resources,
         settings,
         concurrency=concurrency,
-        kinds=KINDS,
+        kinds=kinds,
         built_in=BUILT_IN,
     )
     # What is loaded now is never freed: a full collection that visited it would delay every job by some 35 ms.
     gc.collect()
     gc.freeze()
     try:
-        await PressroomWorker(engine, resources.redis, settings, kinds=KINDS, burst=burst).async_run()
+        await PressroomWorker(engine, resources.redis, settings, kinds=kinds, burst=burst).async_run()
     finally:
         await resources.close()
 

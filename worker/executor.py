@@ -149,6 +149,7 @@ class Executor:
             settings=self._settings,
             progress=progress,
             notes=notes,
+            kinds=self._kinds,
         )
         try:
             async with asyncio.timeout(kind.timeout_s) as limit:

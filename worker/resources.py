@@ -1,12 +1,14 @@
 """What a worker process holds open: created at start-up, passed down, closed at the end."""
 
 import os
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from typing import Any
 
 from arq.connections import ArqRedis
 
-from tasks.kind import Sandbox
+from tasks.kind import Kind, Sandbox
 from tasks.outbound.client import GuardedClient
 from tasks.outbound.protocol import Outbound
 from tasks.outbound.url_policy import own_hosts
@@ -16,9 +18,6 @@ from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage
 from tasks.webhook.endpoints import open_box
 from worker.sandbox.sandbox import ProcessSandbox
-
-PRELOAD = ("tasks.thumbnail.imaging", "tasks.report.entry")
-"""Modules that the sandbox imports once, before its children are forked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +35,19 @@ class WorkerResources:
         await self._closing.aclose()
 
 
-def open_resources(settings: Settings) -> WorkerResources:
+def open_resources(settings: Settings, kinds: Mapping[str, Kind[Any]]) -> WorkerResources:
     """Create the resources that the settings describe.
+
+    Args:
+        settings: The settings of the process.
+        kinds: The kinds that it runs, by name.
 
     Raises:
         ValueError: A setting cannot work; the message says which, and what to write.
     """
     open_box(settings)  # jobs open their own; this refuses to start on a platform without SECRET_KEY
     sandbox = ProcessSandbox(
-        preload=PRELOAD,
+        preload=tuple(dict.fromkeys(module for kind in kinds.values() for module in kind.preload)),
         children=settings.sandbox_children or os.cpu_count() or 1,
         memory_mb=settings.sandbox_memory_mb,
         budget_mb=settings.sandbox_budget_mb,

@@ -23,7 +23,7 @@ from redis import Redis
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
-from tasks.catalogue import KINDS
+from tasks.catalogue import load_kinds
 from tasks.kind import JobContext, Kind, Result
 from tasks.queue.connect import close, connect
 from tasks.queue.jobs.enqueue import Enqueuer, Submission, Submitted
@@ -111,7 +111,7 @@ class Queue:
 
     async def _run(self) -> list[str]:
         """The engine until nothing is due. Returns the ids of the jobs that began meanwhile."""
-        resources = open_resources(self.settings)
+        resources = open_resources(self.settings, self.kinds)
         engine = Engine(
             resources,
             self.settings,
@@ -233,9 +233,10 @@ def pressroom_settings(pressroom_redis_url: str, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def pressroom_kinds() -> Mapping[str, Kind[Any]]:
-    """The kinds that can run: those of the catalogue, unless a fixture of this name in your own module says more."""
-    return KINDS
+def pressroom_kinds(pressroom_settings: Settings) -> Mapping[str, Kind[Any]]:
+    """The kinds that can run: those that a worker with these settings has. A fixture of this name in your own module
+    may return others."""
+    return load_kinds(pressroom_settings)
 
 
 @pytest.fixture

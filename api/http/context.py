@@ -1,12 +1,15 @@
 """What every endpoint may use: the resources that the lifespan opened."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from arq.connections import ArqRedis
 from starlette.requests import Request
 
 from api.http.keys import Keys
 from api.webhooks.url_policy import Addresses
+from tasks.kind import Kind
 from tasks.queue.jobs.batches import Batches
 from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.delete import Deleter
@@ -42,6 +45,7 @@ class Context:
     listing: Listing
     schedule_store: ScheduleStore
     scheduler: Scheduler
+    kinds: Mapping[str, Kind[Any]]
 
 
 def context_of(request: Request) -> Context:

@@ -86,7 +86,7 @@ async def _submit(request: Request, verb: Verb, key: str | None) -> Response:
     if asked.state not in (None, *STATES[verb]):
         known = ", ".join(STATES[verb])
         raise Refusal("invalid_request", f"state: a {verb} is for jobs that are {known}.", field="state")
-    selection = asked.selection(caller.owner)
+    selection = asked.selection(caller.context.kinds, caller.owner)
     params = BulkParams(
         verb=verb,
         job_indexes=selection.job_indexes,

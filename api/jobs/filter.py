@@ -1,12 +1,13 @@
 """The job filter, used by the list of jobs and by bulk actions."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.times import to_ms
-from tasks.catalogue import KINDS
+from tasks.kind import Kind
 from tasks.queue.records import indexes
 from tasks.queue.records.list import Selection
 from tasks.queue.records.record import State
@@ -69,20 +70,24 @@ class JobFilter(BaseModel):
                 "invalid_request", 'The filter is empty. To match every job, send {"all": true}.', field="all"
             )
 
-    def selection(self, *owners: str) -> Selection:
-        """The selection of these owners' jobs that match the filter."""
-        places = tuple(job_index for owner in owners for job_index in indexes_of(owner, self.kind, self.queue))
+    def selection(self, kinds: Mapping[str, Kind[Any]], *owners: str) -> Selection:
+        """The selection of these owners' jobs that match the filter.
+
+        Args:
+            kinds: All kinds of this process, by name.
+            *owners: Whose jobs.
+        """
+        places = tuple(job_index for owner in owners for job_index in self._indexes(owner, kinds))
         since_ms = to_ms(self.since) if self.since else 0
         until_ms = to_ms(self.until) if self.until else None
         return Selection(places, self.state, self.queue, since_ms, until_ms, self.q)
 
-
-def indexes_of(owner: str, kind: str | None, queue: str | None) -> list[str]:
-    """The fewest shelves that have all of an owner's jobs of a kind, or of a queue, on them."""
-    if kind is not None:
-        return [indexes.of_kind(owner, kind)]
-    # A stranger may have put any kind into any queue.
-    if queue is None or owner == SYSTEM:
-        return [indexes.of_owner(owner)]
-    kinds = [one.name for one in KINDS.values() if one.queue == queue]
-    return [indexes.of_kind(owner, kind) for kind in (*kinds, *(["batch"] if queue == "default" else []))]
+    def _indexes(self, owner: str, kinds: Mapping[str, Kind[Any]]) -> list[str]:
+        """The fewest indexes that hold every job of an owner that is of the kind, or in the queue."""
+        if self.kind is not None:
+            return [indexes.of_kind(owner, self.kind)]
+        # A job that another program put into ARQ's keys may be in any queue, whatever its kind.
+        if self.queue is None or owner == SYSTEM:
+            return [indexes.of_owner(owner)]
+        names = [kind.name for kind in kinds.values() if kind.queue == self.queue]
+        return [indexes.of_kind(owner, name) for name in (*names, *(["batch"] if self.queue == "default" else []))]

@@ -53,7 +53,7 @@ async def list_jobs(
     refuse_unknown(request, "state", "kind", "queue", "since", "until", "q", "owner", "counts", "limit", "cursor")
     caller = caller_of(request)
     asked = JobFilter(state=state, kind=kind, queue=queue, since=since, until=until, q=q)
-    selection = asked.selection(*_owners(caller, owner))
+    selection = asked.selection(caller.context.kinds, *_owners(caller, owner))
     page = await caller.context.listing.page(selection, limit=limit, cursor=cursor)
     address, now_ms = caller.base_url, clock.now_ms()
     jobs = [job_of(record, address) for record in page.records if not record.expired(now_ms)]

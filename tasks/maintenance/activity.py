@@ -23,9 +23,8 @@ from tasks.refusal import Refusal
 from tasks.settings import OPEN_OWNER, SYSTEM, Settings
 
 HOURS: Final = 24
-KINDS: Final = ("thumbnail", "report", "event", "delivery")
-"""What people ask for, and what comes of it; the rest is `other`."""
 OTHER: Final = "other"
+"""Jobs of kinds that the report does not name."""
 MAX_ORDER_BYTES: Final = 5 * 1024 * 1024
 
 
@@ -66,7 +65,8 @@ def owners(settings: Settings) -> list[str]:
 async def _count(job: JobContext[ActivityParams], owner: str, until: datetime) -> list[Activity]:
     """An owner's activities, without kinds of which nothing was made."""
     all_but_deliveries = await _count_index(job, indexes.of_owner(owner), until)
-    by_kind = {kind: await _count_index(job, indexes.of_kind(owner, kind), until) for kind in KINDS}
+    names = [kind.name for kind in job.kinds.values() if kind.in_activity_report]
+    by_kind = {kind: await _count_index(job, indexes.of_kind(owner, kind), until) for kind in names}
     listed = [counts for kind, counts in by_kind.items() if kind != "delivery"]
     by_kind[OTHER] = [total - sum(known) for total, *known in zip(all_but_deliveries, *listed, strict=True)]
     ends = [state for state in State if state.ended]
@@ -93,7 +93,7 @@ def spec(title: str, activities: Sequence[Activity], until: datetime) -> dict[st
     """The report: figures, the day by hours, and a table of owners and kinds."""
     made = sum(one.made for one in activities)
     ended = {state: sum(one.ended[state] for one in activities) for state in State if state.ended}
-    kinds = [kind for kind in (*KINDS, OTHER) if any(one.kind == kind for one in activities)]
+    kinds = sorted({one.kind: None for one in activities}, key=lambda kind: kind == OTHER)  # `other` comes last
     hours = [f"{until - timedelta(hours=HOURS - n):%H}" for n in range(HOURS)]
     series = [
         {"name": kind, "values": [sum(one.hours[n] for one in activities if one.kind == kind) for n in range(HOURS)]}
@@ -146,4 +146,11 @@ async def _once(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
-ACTIVITY = Kind(name="activity", queue="default", params=ActivityParams, run=report_activity, timeout_s=120)
+ACTIVITY = Kind(
+    name="activity",
+    queue="default",
+    params=ActivityParams,
+    run=report_activity,
+    timeout_s=120,
+    in_activity_report=False,
+)

@@ -144,4 +144,5 @@ ALERTS = Kind(
     run=check,
     timeout_s=30,
     retry=RetryPolicy(max_tries=1),
+    in_activity_report=False,
 )

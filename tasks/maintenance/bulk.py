@@ -134,4 +134,4 @@ async def _counted(job: JobContext[BulkParams]) -> dict[str, int]:
     return {"matched": sum(result.values()) + skipped, **result, "skipped": skipped}
 
 
-BULK = Kind(name="bulk", queue="default", params=BulkParams, run=run_bulk, timeout_s=1_800)
+BULK = Kind(name="bulk", queue="default", params=BulkParams, run=run_bulk, timeout_s=1_800, in_activity_report=False)

@@ -118,4 +118,5 @@ RECONCILIATION = Kind(
     run=reconcile,
     timeout_s=120,
     retry=RetryPolicy(max_tries=2, first_delay_s=5),
+    in_activity_report=False,
 )

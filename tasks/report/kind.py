@@ -21,6 +21,7 @@ from tasks.storage.protocol import BlobMissing
 from tasks.uploads.sources import RequestedSource, find_sources
 
 FETCHES_AT_ONCE = 8
+SANDBOX_MODULE = "tasks.report.entry"
 LIMITS = (
     "max_report_rows",
     "max_report_cells",
@@ -61,7 +62,7 @@ async def _call(job: JobContext[ReportParams], function: str) -> dict[str, Any]:
     out = job.scratch.folder / "out"
     out.mkdir()
     answer: dict[str, Any] = await job.sandbox.call(
-        f"tasks.report.entry:{function}",
+        f"{SANDBOX_MODULE}:{function}",
         str(job_path),
         str(out),
         seconds=job.settings.report_seconds,
@@ -154,6 +155,7 @@ REPORT = Kind(
     run=make_report,
     timeout_s=1800,
     retry=RetryPolicy(max_tries=4, first_delay_s=2, max_delay_s=300),
+    preload=(SANDBOX_MODULE,),
 )
 VALIDATION = Kind(
     name="validation",
@@ -162,4 +164,6 @@ VALIDATION = Kind(
     run=validate_report,
     timeout_s=1800,
     retry=RetryPolicy(max_tries=2, first_delay_s=1),
+    preload=(SANDBOX_MODULE,),
+    in_activity_report=False,
 )

@@ -108,4 +108,5 @@ THUMBNAIL = Kind(
     run=make_thumbnails,
     timeout_s=300,
     retry=RetryPolicy(max_tries=4, first_delay_s=2, max_delay_s=300),
+    preload=("tasks.thumbnail.imaging",),
 )

@@ -264,4 +264,6 @@ DELIVERY = Kind(
     retry=RetrySchedule(RETRY_DELAYS_S, RETRY_JITTER),
     retries_last=True,
 )
-RECOVERY = Kind(name="recovery", queue="default", params=RecoveryParams, run=recover, timeout_s=600)
+RECOVERY = Kind(
+    name="recovery", queue="default", params=RecoveryParams, run=recover, timeout_s=600, in_activity_report=False
+)

@@ -25,7 +25,7 @@ async def test_a_platform_needs_a_key_that_seals_secrets(settings: Settings) -> 
         async with opened(on_a_platform(settings, secret_key=None)):
             pass
     with pytest.raises(ValueError, match="SECRET_KEY"):
-        open_resources(on_a_platform(settings, secret_key=None))
+        open_resources(on_a_platform(settings, secret_key=None), {})
 
 
 async def test_elsewhere_secrets_that_lie_open_are_told_of(settings: Settings, redis: ArqRedis) -> None:

@@ -42,7 +42,7 @@ async def work(concurrency: dict[str, int]) -> None:
     settings = Settings()
     logs.configure(settings)
     tracing.configure(settings.otel_exporter_otlp_endpoint, "pressroom-worker")
-    resources = open_resources(settings)
+    resources = open_resources(settings, ALL_KINDS)
     engine = Engine(
         resources,
         settings,

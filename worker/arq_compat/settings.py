@@ -16,7 +16,7 @@ from arq.cron import CronJob, cron
 from arq.worker import func
 from cronsim import CronSim
 
-from tasks.catalogue import KINDS
+from tasks.catalogue import load_kinds
 from tasks.kind import Kind
 from tasks.queue.redis_keys import ARQ_RESULT_MS, QUEUES, arq_queue
 from tasks.queue.wire import deserialize, serialize
@@ -35,7 +35,7 @@ MAX_STARTS = 1_000_000
 def arq_settings(
     queue: str,
     settings: Settings,
-    kinds: Mapping[str, Kind[Any]] = KINDS,
+    kinds: Mapping[str, Kind[Any]],
     built_in: Sequence[BuiltInSchedule] = BUILT_IN,
 ) -> dict[str, Any]:
     """Build what the `arq` command reads from a settings class.
@@ -46,7 +46,7 @@ def arq_settings(
         kinds: The kinds by name.
         built_in: Schedules that come with the service.
     """
-    resources = open_resources(settings)
+    resources = open_resources(settings, kinds)
 
     async def startup(ctx: dict[str, Any]) -> None:
         remove_leftovers()
@@ -101,5 +101,6 @@ def arq_cron(schedule: BuiltInSchedule) -> CronJob:
 def __getattr__(name: str) -> dict[str, Any]:
     # The command reads `worker.stock.<queue>`: the settings are loaded then, not when this module is imported.
     if name in QUEUES:
-        return arq_settings(name, Settings())
+        settings = Settings()
+        return arq_settings(name, settings, load_kinds(settings))
     raise AttributeError(f"queue {name!r} does not exist; the queues are {', '.join(QUEUES)}")

@@ -47,7 +47,7 @@ KINDS: dict[str, Kind[Any]] = {
 
 async def work(settings: Settings) -> None:
     configure(settings)
-    resources = open_resources(settings)
+    resources = open_resources(settings, {})
     engine = Engine(
         resources,
         settings,

@@ -3,13 +3,12 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.kind import Kind
-from tasks.maintenance.activity import ACTIVITY, HOURS, Activity, spec
+from tasks.catalogue import KINDS
+from tasks.maintenance.activity import HOURS, Activity, spec
 from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.jobs.reopen import Reopener
@@ -21,10 +20,8 @@ from tasks.settings import SYSTEM, Settings
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage
 from tests.support.engine_running import JobClient, settings_for, working
-from tests.support.kinds import KINDS
 from tests.support.report.rendering import render_report
 
-ALL: dict[str, Kind[Any]] = {**KINDS, ACTIVITY.name: ACTIVITY}
 KEYS = "root:root-key-0123456789,alice:alice-key-0123456789"
 UNTIL = datetime(2026, 11, 20, 6, tzinfo=UTC)
 
@@ -43,7 +40,7 @@ async def an_hour_ago(redis: ArqRedis) -> None:
 
 
 async def run(redis: ArqRedis, settings: Settings, storage: Storage, job_client: JobClient) -> Record:
-    async with working(redis, settings, kinds=ALL, storage=storage):
+    async with working(redis, settings, kinds=KINDS, storage=storage):
         submitted = await job_client.enqueuer.enqueue(Submission("activity", "default", SYSTEM, "{}"))
         record = await job_client.ended(submitted.job_id)
     assert record.state is State.SUCCEEDED, record.error
@@ -118,7 +115,7 @@ async def test_another_try_of_the_same_job_sends_no_second_report(
     first = await run(redis, settings, storage, job_client)
     await job_client.submit("nothing", owner="alice", queue="media")
     await an_hour_ago(redis)  # the figures are others now
-    async with working(redis, settings, kinds=ALL, storage=storage):
+    async with working(redis, settings, kinds=KINDS, storage=storage):
         await Reopener(redis, settings).reopen([first.id])
         again = await job_client.ended(first.id)
     assert again.result is not None

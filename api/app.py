@@ -22,7 +22,7 @@ from api.http.keys import Keys
 from api.openapi import describe
 from api.routes import all_routes
 from api.webhooks.outgoing import webhooks
-from api.webhooks.url_policy import Addresses
+from api.webhooks.url_policy import UrlPolicy
 from tasks.catalogue import load_kinds
 from tasks.queue.connect import close, connect, describe_redis
 from tasks.queue.jobs.batches import Batches
@@ -98,7 +98,7 @@ async def opened(settings: Settings) -> AsyncIterator[Context]:
     keys, storage = Keys(settings.api_keys), open_storage(settings)
     if settings.dyno is not None and keys.open:
         raise ValueError("API_KEYS is empty, so everyone could use the API. Set it to owner:key.")
-    box, addresses = open_box(settings), Addresses(settings)
+    box, url_policy = open_box(settings), UrlPolicy(settings)
     redis = connect(
         settings.redis_url.get_secret_value(),
         ssl_cert_reqs=settings.redis_ssl_cert_reqs,
@@ -117,7 +117,7 @@ async def opened(settings: Settings) -> AsyncIterator[Context]:
             watch=watch,
             storage=storage,
             box=box,
-            addresses=addresses,
+            url_policy=url_policy,
             endpoints=Endpoints(redis, settings, box),
             reopener=Reopener(redis, settings),
             canceller=Canceller(redis, settings),
@@ -129,7 +129,7 @@ async def opened(settings: Settings) -> AsyncIterator[Context]:
         )
     finally:
         await watch.stop()
-        await addresses.close()
+        await url_policy.close()
         await close(redis)
 
 

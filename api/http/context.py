@@ -8,7 +8,7 @@ from arq.connections import ArqRedis
 from starlette.requests import Request
 
 from api.http.keys import Keys
-from api.webhooks.url_policy import Addresses
+from api.webhooks.url_policy import UrlPolicy
 from tasks.kind import Kind
 from tasks.queue.jobs.batches import Batches
 from tasks.queue.jobs.cancel import Canceller
@@ -37,7 +37,7 @@ class Context:
     watch: Watch
     storage: Storage
     box: SecretBox
-    addresses: Addresses
+    url_policy: UrlPolicy
     endpoints: Endpoints
     reopener: Reopener
     canceller: Canceller

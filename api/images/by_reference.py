@@ -79,7 +79,7 @@ async def _picture(caller: Caller, asked: ImageRequest) -> Upload | Remote:
         return await _find(caller, asked.upload)
     if asked.url is not None and asked.upload is None:
         # Only the form of the URL is checked here; the worker checks the IP address of every connection it opens.
-        caller.context.addresses.check(asked.url)
+        caller.context.url_policy.check(asked.url)
         return Remote(asked.url, clean(unquote(urlsplit(asked.url).path)))
     raise Refusal("invalid_request", "Send exactly one of the fields 'upload' and 'url'.", field="upload")
 

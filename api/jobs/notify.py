@@ -56,7 +56,7 @@ def encrypted_notify(context: Context, notify: str | Notify | None) -> str | Non
         return None
     try:
         said = _read(notify) if isinstance(notify, str) else notify
-        context.addresses.check(said.url)
+        context.url_policy.check(said.url)
         kept: dict[str, Any] = {"url": said.url}
         if said.secret is not None:
             key_of(said.secret)

@@ -61,7 +61,7 @@ async def create_endpoint(request: Request) -> Response:
     """
     caller = caller_of(request)
     asked = await receive(request, EndpointRequest, MAX_BODY_BYTES)
-    await caller.context.addresses.look_up(asked.url)
+    await caller.context.url_policy.check_reachable(asked.url)
     patch = cast("EndpointPatch", asked.model_dump(exclude={"secret"}, exclude_none=True))
     endpoint, secret = await caller.context.endpoints.create(caller.owner, patch, asked.secret)
     view = NewEndpoint(**_view(caller, endpoint).model_dump(), secret=secret)
@@ -122,7 +122,7 @@ async def change_endpoint(request: Request, endpoint_id: EndpointId) -> Response
     if "url" in asked.model_fields_set:
         # Nobody may look up names without an endpoint of theirs.
         await caller.context.endpoints.read(caller.owner, endpoint_id)
-        await caller.context.addresses.look_up(asked.url)
+        await caller.context.url_policy.check_reachable(asked.url)
     patch = cast("EndpointPatch", asked.model_dump(exclude_unset=True))
     return uncached(_view(caller, await caller.context.endpoints.change(caller.owner, endpoint_id, patch)))
 

@@ -5,8 +5,8 @@ from tasks.outbound.url_policy import check_reachable, check_url, own_hosts
 from tasks.settings import Settings
 
 
-class Addresses:
-    """Judges addresses by the settings, as the client that will speak to them does with every connection."""
+class UrlPolicy:
+    """Checks URLs against the settings. The outbound client checks them again with every connection."""
 
     def __init__(self, settings: Settings) -> None:
         self._networks = settings.outbound_networks
@@ -15,11 +15,11 @@ class Addresses:
         self._resolver = Resolver(timeout_s=settings.dns_timeout_s, networks=self._networks)
 
     def check(self, url: str) -> None:
-        """Look at its form; no name is looked up. Raises: Refusal `invalid_url`, `address_refused`."""
+        """Check the form of a URL, without a DNS lookup. Raises: Refusal `invalid_url`, `address_refused`."""
         check_url(url, http_allowed=self._http, networks=self._networks, own_hosts=self._own)
 
-    async def look_up(self, url: str) -> None:
-        """Look at its form, and at where its name leads. Raises: Refusal as `check`, and `dns_failed`."""
+    async def check_reachable(self, url: str) -> None:
+        """Check the form of a URL and the IP addresses of its host. Raises: Refusal as `check`, and `dns_failed`."""
         checked = check_url(url, http_allowed=self._http, networks=self._networks, own_hosts=self._own)
         await check_reachable(checked, self._resolver)
 

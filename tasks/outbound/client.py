@@ -40,10 +40,10 @@ class GuardedClient:
         connect_timeout_s: for a connection with its TLS.
         post_timeout_s: for a POST as a whole.
         fetch_timeout_s: for a fetch as a whole.
-        networks: may be spoken to though they are not public.
+        networks: allowed although they are not public.
         http: whether TLS may be missing.
         own_hosts: of this service, see `url_policy.own_hosts`.
-        nameservers: `address:port` each; the system's if they are not given.
+        nameservers: `ip:port` each; the system's if they are not given.
     """
 
     def __init__(

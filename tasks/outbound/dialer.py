@@ -46,11 +46,11 @@ def tls_context() -> ssl.SSLContext:
 
 
 class Dialer:
-    """Opens connections to addresses that may be spoken to.
+    """Opens connections to allowed IP addresses.
 
     Args:
         lookups: resolves names.
-        networks: may be spoken to though they are not public.
+        networks: allowed although they are not public.
         connect_timeout_s: from the first packet to the end of the TLS handshake.
     """
 

@@ -1,4 +1,4 @@
-"""Why a request failed, in words that tell nobody what is inside our network."""
+"""Why a request failed. The messages tell nothing about our own network."""
 
 import httpx
 

@@ -1,4 +1,4 @@
-"""The addresses that a stranger may not make us speak to.
+"""The IP addresses that outbound requests may not reach.
 
 An explicit table, since `ipaddress.is_global` lets many through. From the IANA registries of special-purpose addresses
 for IPv4 and IPv6, and the cloud providers' own pages.
@@ -31,7 +31,7 @@ METADATA = frozenset(
         "fe80::a9fe:a9fe",  # OpenStack
     )
 )
-"""Where clouds give their machines keys. Never spoken to, whatever the settings allow."""
+"""Where clouds give their machines credentials. Always blocked, whatever the settings allow."""
 
 _PUBLIC_V6 = IPv6Network("2000::/3")
 # What is outside of it, such as loopback, fc00::/7 and fe80::/10, needs no line.
@@ -68,10 +68,12 @@ _ISATAP = (0x00005EFE, 0x02005EFE)
 
 @lru_cache(maxsize=4096)
 def blocked_reason(address: Address, networks: tuple[Network, ...] = ()) -> str | None:
-    """Why this address may not be spoken to; None if it may.
+    """Why an IP address is blocked; None if it is allowed.
 
-    networks: those that may be spoken to though they are not public. An IPv4 address inside a mapped or NAT64 one is
-    judged in its place: that is where a packet would go.
+    An IPv4 address inside a mapped or NAT64 one is checked in its place, since packets would go there.
+
+    Args:
+        networks: allowed although they are not public.
     """
     if any(one in METADATA for one in _stands_for(address)):
         return "metadata of a cloud"
@@ -85,7 +87,7 @@ def blocked_reason(address: Address, networks: tuple[Network, ...] = ()) -> str 
 
 
 def _stands_for(address: Address) -> Iterator[Address]:
-    """The address, and every IPv4 address that it may lead to, in whatever way it would be tunnelled."""
+    """The address, and every IPv4 address that it may lead to, by any kind of tunnel or translation."""
     if isinstance(address, IPv4Address):
         yield address
         return

@@ -50,7 +50,7 @@ class OutboundError(Exception):
 
     Attributes:
         code: a key of `tasks.refusal.CODES`.
-        message: safe to show to the user who named the URL: it tells nothing of what is inside our network.
+        message: safe to show to the user who named the URL: it tells nothing about our own network.
         timing, ip: as in `OutboundResponse`, as far as the request came.
         status: of a response that came, but is not one that was asked for.
     """
@@ -73,8 +73,8 @@ class OutboundError(Exception):
 
 
 class Outbound(Protocol):
-    """Speaks to URLs that users named: public addresses only, without redirects, proxies and cookies, within time and
-    byte limits."""
+    """Sends requests to URLs that users named: to public IP addresses only, within time and byte limits, without
+    redirects, proxies and cookies."""
 
     async def post(self, request: OutboundRequest) -> OutboundResponse:
         """Send a POST. Any status is a response, redirects too.

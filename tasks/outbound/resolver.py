@@ -1,4 +1,4 @@
-"""Names to addresses, all of which may be spoken to, or none is given."""
+"""Resolves names. A name with any blocked IP address is refused as a whole."""
 
 import asyncio
 import socket
@@ -13,26 +13,28 @@ from tasks.outbound.networks import Address, Network, blocked_reason
 
 TRIES = 2
 RENEW_S = 10.0
-"""c-ares keeps answers, and one without addresses for an hour, whatever the zone says; a new one has forgotten them."""
+"""c-ares caches answers, and those without addresses for an hour. A new resolver has an empty cache."""
 CACHE_S = 10.0
 MAX_CACHED = 1_000
-"""Names whose addresses are remembered; the oldest are forgotten first."""
+"""Names in the cache; the oldest are dropped first."""
 _FLAGS = pycares.ARES_FLAG_NOSEARCH | pycares.ARES_FLAG_NOALIASES | pycares.ARES_FLAG_EDNS
 
 
 class NameNotFound(Exception):  # noqa: N818 - an outcome
-    """The name has no address, or nobody said so in time."""
+    """The name has no address, or the name server did not answer in time."""
 
 
 class AddressRefused(OSError):  # noqa: N818 - an outcome
-    """An address is not one that we speak to. Carries no word of which."""
+    """An address is blocked. The exception does not say which."""
 
 
 class Resolver:
-    """Asks name servers, without threads. Opened by the first look-up, in its event loop.
+    """Asks name servers, without threads. Opened by the first lookup, in its event loop.
 
-    timeout_s: seconds for a name. networks: those that may be spoken to though they are not public. nameservers:
-    `address:port` each; the system's if they are not given.
+    Args:
+        timeout_s: seconds for a name.
+        networks: allowed although they are not public.
+        nameservers: `ip:port` each; the system's if they are not given.
     """
 
     def __init__(
@@ -45,14 +47,16 @@ class Resolver:
         self._renewed = 0.0
 
     async def addresses(self, host: str) -> tuple[Address, ...]:
-        """Every address of a name, which is whole: no search domain is added.
+        """Every address of a name. No search domain is added.
 
-        One bad address among good ones spoils them: who controls the name chooses which of them is dialled.
+        One blocked address refuses them all: whoever controls the name could choose which of them is dialled.
 
-        Raises: NameNotFound, AddressRefused.
+        Raises:
+            NameNotFound: the name has no address, or there was no answer in time.
+            AddressRefused: an address is blocked.
         """
         if host.rpartition(".")[2].isdecimal():
-            raise NameNotFound  # c-ares reads an address even where others read another, as in 0177.0.0.1
+            raise NameNotFound  # c-ares reads numbers such as 0177.0.0.1 as addresses, and not as others do
         resolver = self._asking()
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -67,10 +71,10 @@ class Resolver:
         return found
 
     def _asking(self) -> aiodns.DNSResolver:
-        """The one to ask. One that has gone old closes with the last look-up that uses it."""
+        """The current resolver. A replaced one closes with the last lookup that uses it."""
         now = time.monotonic()
         if self._resolver is None or now >= self._renewed + RENEW_S:
-            # The second try comes after a third of the time, and has the rest.
+            # The second try starts after a third of the time and has the rest.
             self._resolver = aiodns.DNSResolver(
                 self._nameservers, timeout=self._timeout_s / (TRIES + 1), tries=TRIES, flags=_FLAGS
             )
@@ -84,8 +88,10 @@ class Resolver:
 
 
 class CachedLookups:
-    """Remembers the addresses of a name for CACHE_S, and asks once for all who want them at the same time. Failures are
-    not remembered. Used in one event loop at a time."""
+    """Caches the addresses of a name for CACHE_S, and asks once for all requests that need them at the same time.
+
+    Failures are not cached. Used in one event loop at a time.
+    """
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
@@ -101,10 +107,10 @@ class CachedLookups:
             self._lookups[host] = time.monotonic() + CACHE_S, lookup
             if len(self._lookups) > MAX_CACHED:
                 del self._lookups[next(iter(self._lookups))]
-        return await asyncio.shield(lookup)  # one that gives up does not end it for the others
+        return await asyncio.shield(lookup)  # a cancelled request does not cancel it for the others
 
     async def close(self) -> None:
-        """End what is under way. The resolver opens anew with the next look-up."""
+        """Cancel running lookups. The resolver opens again with the next lookup."""
         tasks = [lookup for _, lookup in self._lookups.values()]
         self._lookups.clear()
         for task in tasks:

@@ -12,8 +12,8 @@ from tasks.outbound.timing import RequestTiming
 
 KEEP_ALIVE_S = 30.0
 MAX_KEPT = 256
-"""Open connections, beyond which a further one is closed after its response: each takes a file descriptor, and many
-hosts are spoken to once."""
+"""Open connections. Above this number, a connection is closed after its response: each takes a file descriptor, and
+many hosts get one request only."""
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):

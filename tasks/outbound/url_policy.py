@@ -1,4 +1,4 @@
-"""What of a URL is decided before anybody is asked: its form, scheme, host and port; and a literal address."""
+"""Checks of a URL that need no DNS lookup: its form, scheme, host, port, and a literal IP address."""
 
 import re
 from collections.abc import Collection
@@ -57,7 +57,7 @@ SERVICE_PORTS = frozenset(
         27019,
     }
 )
-"""Ports of services that are not for the web, and trust who reaches them."""
+"""Ports of services that are no web servers and often trust every client that reaches them."""
 LOCAL_ENDINGS = ("internal", "local", "localhost", "home.arpa")
 
 _AUTHORITY = re.compile(r"[a-z][a-z0-9+.-]*://([^/?]*)", re.IGNORECASE)
@@ -70,12 +70,18 @@ MAX_NAME_CHARS = 253
 def check_url(
     url: str, *, http_allowed: bool, networks: tuple[Network, ...] = (), own_hosts: tuple[str, ...] = ()
 ) -> httpx.URL:
-    """The URL as the client will dial it. No name is looked up.
+    """Check a URL without a DNS lookup.
 
-    http_allowed: whether TLS may be missing. networks: those that may be spoken to though they are not public; with
-    any, names of the local network are no longer refused. own_hosts: ours, see `own_hosts`.
+    Args:
+        http_allowed: whether `http://` is allowed.
+        networks: allowed although they are not public; with any, names of the local network are allowed too.
+        own_hosts: of this service, see `own_hosts`.
 
-    Raises: Refusal `invalid_url`, `address_refused`, on the field `url`.
+    Returns:
+        The URL with the scheme, host and port that the client dials.
+
+    Raises:
+        Refusal: `invalid_url` or `address_refused`, on the field `url`.
     """
     return _checked(url, http_allowed, networks, own_hosts)
 
@@ -91,17 +97,18 @@ def request_target(url: str) -> bytes:
 
 
 def own_hosts(public_url: str | None) -> tuple[str, ...]:
-    """The hosts by which the world knows us: nobody may send us to ourselves. A literal address is judged as such."""
+    """The hosts of this service, to which no request is sent. A literal IP address has its own check."""
     host = "" if public_url is None else httpx.URL(public_url).raw_host.decode()
     return (host,) if "." in host and _literal(host) is None else ()
 
 
 async def check_reachable(url: httpx.URL, resolver: Resolver) -> None:
-    """Refuse a URL whose host cannot be reached from here: for whoever names it, to learn of it at once.
+    """Resolve the host of a URL, so that a user learns at once that it cannot be reached.
 
-    The client decides anew with every connection; a host that is good now may be refused then.
+    The client checks again with every connection, and may refuse a host that is allowed now.
 
-    Raises: Refusal `address_refused`, `dns_failed`, on the field `url`.
+    Raises:
+        Refusal: `address_refused` or `dns_failed`, on the field `url`.
     """
     host = url.raw_host.decode()
     if _literal(host) is not None:
@@ -136,7 +143,7 @@ def _checked(url: str, http_allowed: bool, networks: tuple[Network, ...], own: t
 
 
 def _check_text(url: str) -> None:
-    """What parsers disagree about is refused before one of them sees it."""
+    """Refuse what URL parsers read in different ways, before one of them sees it."""
     if len(url) > MAX_URL_CHARS:
         raise Refusal(
             "invalid_url",
@@ -192,5 +199,5 @@ def _invalid(message: str) -> Refusal:
 
 
 def _address_refused() -> Refusal:
-    # The same words for every address, so that nobody learns by them what is inside.
+    # The same message for every address, so that it tells nothing about our network.
     return Refusal("address_refused", "The URL's host resolves to an IP address that is not public.", field="url")

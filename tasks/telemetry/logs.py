@@ -1,10 +1,10 @@
 """Log lines: one event a line, JSON for machines, text for a terminal. No arguments of jobs, no secrets.
 
-A job has a line at its end (`job.succeeded`, `job.failed`, `job.retrying`, `job.cancelled`, `job.handed_back`), and one
-at its start, `job.started`, at level debug: a worker ends twenty thousand small jobs a second, and a second line for
-each costs more than it tells. Whatever is logged while a job or a request is worked on carries its ids.
+A job has a line at its end (`job.succeeded`, `job.failed`, `job.retrying`, `job.cancelled`, `job.handed_back`), and at
+level debug one at its start (`job.started`): a worker ends up to twenty thousand small jobs a second, so a second line
+for each would cost too much. Every line that is written during a job or a request has its ids.
 
-Of an exception a line has the classes and the frames. Its text may quote what a user sent; of a job the record has it.
+An exception is logged as its classes and frames, without its text, which may quote user data. A job's record has it.
 """
 
 import json
@@ -21,13 +21,13 @@ from structlog.typing import EventDict, Processor
 from tasks.settings import Settings
 
 FRAME: Final = re.compile(r'^ *File "(.+)", line (\d+), in (.+)$', re.MULTILINE)
-"""A line of a traceback, as the sandbox passes one on in the text of its exception."""
+"""A line of a traceback, as the sandbox includes it in the text of its exception."""
 
 _encode = json.JSONEncoder(separators=(",", ":"), default=repr).encode
 
 
 def configure(settings: Settings) -> None:
-    """Once per process, before the first line."""
+    """Configure structlog. Called once per process, before the first line."""
     text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, *(as_text() if text else (as_json,))],
@@ -37,9 +37,9 @@ def configure(settings: Settings) -> None:
     )
 
 
-# One step instead of structlog's four: every job has its line, and this is most of what the line costs.
+# One processor instead of structlog's four: every job has a line, and processors are most of its cost.
 def as_json(_logger: object, level: str, event: EventDict) -> str:
-    """The line as JSON: when (UTC), how urgent, what happened, and what is known of it."""
+    """Render a line as JSON: timestamp (UTC), level, event, and the event's fields."""
     error = _error_of(event.pop("exc_info", None))
     if error is not None:
         event["exception"] = "\n".join(frames(error))
@@ -47,7 +47,7 @@ def as_json(_logger: object, level: str, event: EventDict) -> str:
 
 
 def as_text() -> tuple[Processor, ...]:
-    """For people: aligned, with colours where the terminal has them."""
+    """Processors for a terminal: aligned columns, with colours where it has them."""
     return (
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -57,7 +57,7 @@ def as_text() -> tuple[Processor, ...]:
 
 
 def frames(error: BaseException) -> Iterator[str]:
-    """An exception without its text: class, where it was raised (the last call last), and what it came of."""
+    """An exception without its text: its class, its frames (the innermost last), and the same of its cause."""
     yield f"{type(error).__module__}.{type(error).__qualname__}"
     for frame in traceback.StackSummary.extract(traceback.walk_tb(error.__traceback__), lookup_lines=False):
         yield f"  {frame.filename}:{frame.lineno} in {frame.name}"
@@ -78,7 +78,7 @@ def _with_frames(_logger: object, _level: str, event: EventDict) -> EventDict:
 
 
 def _error_of(exc_info: object) -> BaseException | None:
-    """What structlog means: an exception, a triple of `sys.exc_info()`, or true for the one being handled."""
+    """The exception of structlog's `exc_info`: itself, a triple of `sys.exc_info()`, or true for the current one."""
     if isinstance(exc_info, BaseException):
         return exc_info
     found = exc_info[1] if isinstance(exc_info, tuple) else sys.exc_info()[1] if exc_info else None

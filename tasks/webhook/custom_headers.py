@@ -1,4 +1,4 @@
-"""Headers that the owner of an endpoint adds to its deliveries, such as a token of a gateway."""
+"""Headers that the owner of an endpoint adds to its deliveries, such as a gateway's token."""
 
 import re
 from collections.abc import Mapping
@@ -29,16 +29,16 @@ OURS: Final = frozenset(
         "tracestate",
     }
 )
-"""They say how a request is framed and who sends it, which is for us to say."""
+"""Set by Pressroom or by the HTTP connection: how the request is framed, and who sends it."""
 OUR_BEGINNINGS: Final = ("proxy-", "webhook-", "x-forwarded-", "sec-")
 NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 """RFC 9110, `token`."""
 VALUE: Final = re.compile(r"[!-~]([ -~]*[!-~])?")
-"""ASCII that can be seen, with spaces inside."""
+"""Visible ASCII, with spaces inside."""
 
 
 def check_headers(headers: Mapping[str, str]) -> None:
-    """Raises: Refusal `invalid_request` that names the first header which an endpoint may not have."""
+    """Check the custom headers of an endpoint. Raises: Refusal `invalid_request` for the first invalid one."""
     if len(headers) > MAX_HEADERS:
         raise _refusal("", f"An endpoint can have at most {MAX_HEADERS} headers, not {len(headers)}", MAX_HEADERS)
     if sum(len(name) + len(value) for name, value in headers.items()) > MAX_BYTES:

@@ -1,4 +1,4 @@
-"""Endpoints: the addresses of subscribers, what they asked for, and the secrets that sign what is sent to them."""
+"""Endpoints: the URLs of subscribers, the event types that they subscribed to, and the secrets that sign deliveries."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,14 +20,15 @@ from tasks.webhook.signature import key_of, new_secret
 
 QUEUE: Final = "webhooks"
 MAX_SECRETS: Final = 5
-"""Live secrets of one endpoint: each makes the signature's header longer."""
+"""Live secrets of one endpoint: each adds a signature to the header."""
 
 Reason = Literal["failing", "gone", "asked", "owner"]
-"""Why an endpoint was disabled: it failed for days; it answered 410; it asked for it in a header; its owner did."""
+"""Why an endpoint was disabled. `failing`: no success for days; `gone`: its response was 410; `asked`: its response had
+`Webhook-Delivery: disable`; `owner`: by its owner."""
 
 
 class EndpointPatch(TypedDict, total=False):
-    """What an owner may say of an endpoint. None: as if it had never been said."""
+    """The fields of an endpoint that its owner can set. None: unset."""
 
     url: str
     events: list[str]
@@ -40,7 +41,7 @@ class EndpointPatch(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """One secret of an endpoint, as `SecretBox` has sealed it. until_ms: it signs until then; None is the newest."""
+    """A secret of an endpoint, encrypted by `SecretBox`. until_ms: the end of its use; None for the newest."""
 
     sealed: str
     until_ms: int | None = None
@@ -48,10 +49,13 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What Redis holds of one.
+    """The record of an endpoint. Times are milliseconds since 1970.
 
-    events: patterns (`tasks.webhook.events.PATTERN`). rate_limit: deliveries per second, None is no limit.
-    max_in_flight: at once, below what the setting allows. secrets: newest first. Times are milliseconds since 1970.
+    Attributes:
+        events: patterns (`tasks.webhook.events.PATTERN`).
+        rate_limit: deliveries per second; None for no limit.
+        max_in_flight: deliveries at once; None for the setting's value, which is also its upper limit.
+        secrets: newest first.
     """
 
     id: str
@@ -76,7 +80,7 @@ class Endpoint:
 
     @classmethod
     def from_text(cls, endpoint_id: str, text: Mapping[str, str]) -> Self:
-        """As `from_hash`, where a script has answered the hash."""
+        """As `from_hash`, for a hash that a script returned."""
         return cls(
             id=endpoint_id,
             owner=text["owner"],
@@ -97,8 +101,13 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How an endpoint does. failures: in a row. failing_since, parked_until: milliseconds since 1970. deliveries: state
-    → how many are in it."""
+    """The health of an endpoint.
+
+    Attributes:
+        failures: consecutive ones.
+        failing_since, parked_until: milliseconds since 1970.
+        deliveries: their number by state.
+    """
 
     failures: int
     failing_since: int | None
@@ -112,7 +121,7 @@ def lane_of(endpoint_id: str) -> str:
 
 
 def open_box(settings: Settings) -> SecretBox:
-    """What seals secrets in this process. Raises: ValueError where a platform is to run without a SECRET_KEY."""
+    """The secret box of the settings. Raises: ValueError on a platform without a SECRET_KEY."""
     key = settings.secret_key.get_secret_value() if settings.secret_key else None
     if settings.dyno is not None and key is None:
         raise ValueError(
@@ -123,13 +132,13 @@ def open_box(settings: Settings) -> SecretBox:
 
 
 def live_keys(endpoint: Endpoint, box: SecretBox, now_ms: int) -> list[bytes]:
-    """The keys that sign now, newest first. Raises: Refusal `secret_unreadable`."""
+    """The keys of the secrets that sign at this time, newest first. Raises: Refusal `secret_unreadable`."""
     live = (one.sealed for one in endpoint.secrets if one.until_ms is None or one.until_ms > now_ms)
     return [key_of(box.open(sealed, endpoint.id)) for sealed in live]
 
 
 class Endpoints:
-    """All endpoints. Each change is one script: record, indexes, subscriptions and lane stay together."""
+    """Reads and changes endpoints. A change of record, indexes, subscriptions and lane is one script call."""
 
     def __init__(self, redis: "Redis[bytes]", settings: Settings, box: SecretBox) -> None:
         self._redis = redis
@@ -138,10 +147,17 @@ class Endpoints:
         self._script = Script(redis, "submit/endpoint")
 
     async def create(self, owner: str, patch: EndpointPatch, secret: str | None = None) -> tuple[Endpoint, str]:
-        """A new endpoint, of which wishes name `url` and `events` at least, and its secret: one of ours if none is
-        given.
+        """Create an endpoint.
 
-        Raises: Refusal `invalid_secret`, `too_many_endpoints`.
+        Args:
+            patch: names `url` and `events` at least.
+            secret: a random one if it is not given.
+
+        Returns:
+            The endpoint and its secret.
+
+        Raises:
+            Refusal: `invalid_secret`, `too_many_endpoints`.
         """
         endpoint_id, secret = new_id(), _checked(secret)
         fields, _ = _fields({"enabled": True, **patch})
@@ -166,7 +182,7 @@ class Endpoints:
         return Endpoint.from_hash(endpoint_id, fields)
 
     async def health(self, endpoint_id: str) -> Health:
-        """What the lane and the deliveries of an endpoint say of it."""
+        """The health of an endpoint, from its lane and its deliveries."""
         lane = f"{QUEUE}:{lane_of(endpoint_id)}"
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.hmget(LANE + lane, "failures", "failing_since")
@@ -174,7 +190,7 @@ class Endpoints:
             for state in State:
                 pipe.zcard(f"{JOBS}{of_endpoint(endpoint_id)}:{state}")
             (failures, since), parked_until, *counts = await pipe.execute()
-        # A lane that waits for its next start by its rate is parked too, for so short that it tells nothing.
+        # A rate limit parks the lane too, until the next start: not a sign of bad health.
         return Health(
             failures=int(failures or 0),
             failing_since=int(since) if since else None,
@@ -183,26 +199,28 @@ class Endpoints:
         )
 
     async def page(self, owner: str, limit: int, cursor: str | None) -> tuple[list[Endpoint], str | None]:
-        """An owner's endpoints, newest first, and the cursor of what follows.
+        """A page of an owner's endpoints, newest first, and the cursor of the next page.
 
-        Raises: Refusal `invalid_request` for a cursor that is none of ours.
+        Raises:
+            Refusal: `invalid_request` for an invalid cursor.
         """
         ids, following = await read_index(self._redis, ENDPOINTS + owner, limit=limit, cursor=cursor)
         async with self._redis.pipeline(transaction=False) as pipe:
             for endpoint_id in ids:
                 pipe.hgetall(ENDPOINT + endpoint_id)
             hashes = await pipe.execute()
-        found = zip(ids, hashes, strict=True)  # one that was deleted a moment ago has no hash any more
+        found = zip(ids, hashes, strict=True)  # one that was deleted meanwhile has no hash
         return [Endpoint.from_hash(endpoint_id, fields) for endpoint_id, fields in found if fields], following
 
     async def change(self, owner: str, endpoint_id: str, patch: EndpointPatch) -> Endpoint:
-        """Change what wishes name. Enabling, and another address, let failures be forgotten and what waits go at once.
+        """Change the fields that the patch names. Enabling, or another URL, resets the failures and unparks the lane.
 
-        Raises: Refusal `not_found`.
+        Raises:
+            Refusal: `not_found`.
         """
         fields, without = _fields(patch)
         enabled = patch.get("enabled")
-        fields.pop("enabled", None)  # what hangs on it is the script's
+        fields.pop("enabled", None)  # set by the script, with all that depends on it
         answer = await self._run(
             "change",
             endpoint_id,
@@ -216,22 +234,32 @@ class Endpoints:
         return _endpoint(endpoint_id, answer)
 
     async def enable(self, owner: str, endpoint_id: str) -> Endpoint:
-        """Raises: Refusal `not_found`."""
+        """Enable an endpoint. Raises: Refusal `not_found`."""
         return await self.change(owner, endpoint_id, {"enabled": True})
 
     async def disable(self, endpoint_id: str, reason: Reason) -> bool:
-        """Deliver nothing more to it, and tell its owner's other endpoints. False if that was so already, or if it is
-        gone."""
+        """Disable an endpoint, and publish `endpoint.disabled` to its owner's other endpoints.
+
+        Returns:
+            False if it was disabled already, or does not exist.
+        """
         answer = await self._script(self._payload("disable", endpoint_id, reason=reason))
         return bool(answer == "done")
 
     async def rotate(
         self, owner: str, endpoint_id: str, secret: str | None = None, overlap_s: int | None = None
     ) -> tuple[str, int]:
-        """A new secret, given or of ours, and the time (ms) until which the old ones sign too: `overlap_s` (None: the
-        setting) from now.
+        """Add a secret. The old ones sign too until the overlap ends.
 
-        Raises: Refusal `not_found`, `invalid_secret`, `too_many_secrets`.
+        Args:
+            secret: a random one if it is not given.
+            overlap_s: seconds from now; the setting's value if it is not given.
+
+        Returns:
+            The secret, and the end of the overlap in milliseconds since 1970.
+
+        Raises:
+            Refusal: `not_found`, `invalid_secret`, `too_many_secrets`.
         """
         secret = _checked(secret)
         overlap_s = self._settings.secret_overlap_s if overlap_s is None else overlap_s
@@ -248,9 +276,12 @@ class Endpoints:
         return secret, int(answer)
 
     async def delete(self, owner: str, endpoint_id: str) -> None:
-        """Deliveries that wait fail when their time comes; those that have ended can be read. Raises: Refusal
-        `not_found`."""
-        # By then the last try of whatever waits is over.
+        """Delete an endpoint. Waiting deliveries fail at their next attempt; ended ones can still be read.
+
+        Raises:
+            Refusal: `not_found`.
+        """
+        # By then, the last attempt of each waiting delivery has ended.
         linger_ms = keep_ms(self._settings)["event"]
         await self._run(
             "delete", endpoint_id, owner, job_index=of_endpoint(endpoint_id), states=list(State), linger_ms=linger_ms
@@ -271,7 +302,7 @@ def _endpoint(endpoint_id: str, flat: Sequence[str]) -> Endpoint:
 
 
 def _fields(patch: EndpointPatch) -> tuple[dict[str, str], list[str]]:
-    """The fields of the hash that wishes fill, and those that they empty."""
+    """The fields of the hash that a patch sets, and those that it removes."""
     fields: dict[str, str] = {}
     for name, value in patch.items():
         if isinstance(value, bool):
@@ -288,7 +319,7 @@ def _flat(fields: Mapping[str, str]) -> list[str]:
 
 
 def _limits(patch: EndpointPatch) -> dict[str, float]:
-    """What a lane is told of the limits that wishes name; 0 is none of its own."""
+    """The limits of a patch as the lane stores them; 0 for no limit of its own."""
     names = {"rate_limit": "rate", "max_in_flight": "cap"}
     return {names[name]: value or 0 for name, value in patch.items() if name in names}  # type: ignore[misc]
 

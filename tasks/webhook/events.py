@@ -1,7 +1,7 @@
-"""Events: something that happened, told to every endpoint that asked for its type.
+"""Events: their types, the patterns that endpoints subscribe to, and the request body of a delivery.
 
-An event is the record of its `event` job: the type and the data are the job's params, its id is the `webhook-id`, and
-the body that receivers get is a function of both, the same for every endpoint and every try.
+An event is the record of its `event` job: type and data are the job's params, and the job's id is the `webhook-id`. The
+body depends on these alone, so it is the same for every endpoint and every attempt.
 """
 
 import hashlib
@@ -12,22 +12,22 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 RETRY_DELAYS_S: Final = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
-"""Seconds between the tries of a delivery: the second comes after the first of these."""
+"""Seconds before the second and each further attempt at a delivery."""
 RETRY_JITTER: Final = 0.1
-"""The share of each delay that chance may add."""
+"""Random share that is added to each delay, at most."""
 TYPE: Final = r"^[a-zA-Z0-9_]+(\.[a-zA-Z0-9_]+)*$"
 PATTERN: Final = r"^(\*|[a-zA-Z0-9_]+(\.[a-zA-Z0-9_]+)*(\.\*)?)$"
 """What an endpoint may subscribe to: a type, `prefix.*`, or `*`."""
 TYPE_CHARS: Final = 100
 OURS: Final = ("job", "endpoint", "schedule", "alert")
-"""First parts of types that only Pressroom itself sends."""
+"""First parts of the types that only Pressroom itself publishes."""
 TEST: Final = "endpoint.test"
 ONE_OFF: Final = "notify"
-"""Stands for the endpoint's id in a delivery to the address that a submit named for its own end."""
+"""Takes the place of the endpoint's id in a delivery to the `notify` URL of a submit."""
 
 
 class EventParams(BaseModel):
-    """What an `event` job is asked for. endpoint: it goes to this one alone, and is tried once."""
+    """Params of an `event` job. endpoint: only this one gets the event, in one attempt."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -37,7 +37,7 @@ class EventParams(BaseModel):
 
 
 class DeliveryParams(BaseModel):
-    """What a `delivery` job is asked for. endpoint: an id, or ONE_OFF."""
+    """Params of a `delivery` job. endpoint: an id, or ONE_OFF."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -46,22 +46,24 @@ class DeliveryParams(BaseModel):
 
 
 def patterns_of(kind: str) -> list[str]:
-    """Every pattern that an event of this type fits: `a.b` fits `a.b`, `a.*` and `*`."""
+    """Every pattern that matches an event of this type: `a.b`, `a.*` and `*` match `a.b`."""
     parts = kind.split(".")
     return [kind, *(".".join(parts[:n]) + ".*" for n in range(len(parts) - 1, 0, -1)), "*"]
 
 
 def delivery_id(event_id: str, endpoint_id: str) -> str:
-    """The id of the one delivery of an event to an endpoint: whoever works it out again finds the same."""
+    """The id of the delivery of an event to an endpoint. It is derived, so that a repeat creates no second one."""
     return hashlib.sha256(f"{event_id}:{endpoint_id}".encode()).hexdigest()[:32]
 
 
-def body_of(params: EventParams, created_at: int, address: str) -> bytes:
+def body_of(params: EventParams, created_at: int, base_url: str) -> bytes:
     """The bytes that are signed and sent: type, timestamp (of the event) and data, as JSON without spaces.
 
-    created_at: of the event, milliseconds. address: how the world reaches this service, or empty; links begin with it.
+    Args:
+        created_at: of the event, milliseconds since 1970.
+        base_url: public URL of this service, or empty; links begin with it.
     """
-    data = _job(params.data, address) if params.type.startswith("job.") else params.data
+    data = _job(params.data, base_url) if params.type.startswith("job.") else params.data
     body = {"type": params.type, "timestamp": iso(created_at), "data": data}
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -71,13 +73,13 @@ def iso(milliseconds: int) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _job(job: dict[str, Any], address: str) -> dict[str, Any]:
-    """What `announce_end` in `creation.lua` noted of a job's end, with times and links for people."""
-    place = f"{address}/v1/jobs/{job['id']}"
+def _job(job: dict[str, Any], base_url: str) -> dict[str, Any]:
+    """The data of a job's end, as `announce_end` in `ending.lua` wrote it, with ISO times and links."""
+    job_url = f"{base_url}/v1/jobs/{job['id']}"
     files = [
         {"name": one["name"], "type": one["type"], "bytes": one["bytes"], "sha256": one["blob"], "about": one["about"]}
-        | {"url": f"{place}/files/{one['name']}"}
+        | {"url": f"{job_url}/files/{one['name']}"}
         for one in job.get("files", ())
     ]
     times = {name: iso(job[name]) for name in ("created_at", "finished_at")}
-    return {**job, **times, "files": files, "links": {"self": place}}
+    return {**job, **times, "files": files, "links": {"self": job_url}}

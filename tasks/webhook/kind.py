@@ -1,7 +1,8 @@
-"""The kinds `event`, `delivery` and `recovery`: something happened, each endpoint is told, and told again.
+"""The kinds `event`, `delivery` and `recovery`.
 
-An event job makes a delivery job for every endpoint that asked for its type. A delivery is one job for all its tries:
-each signs at send time, posts, and notes what was answered. A lane whose endpoint fails is parked by `finish.lua`.
+An event job creates one delivery job for each endpoint that subscribed to its type. A delivery is one job for all its
+attempts: each attempt signs, posts, and records the response. `finish.lua` parks the lane of an endpoint that fails.
+A recovery job sends the failed deliveries of an endpoint again.
 """
 
 import json
@@ -36,19 +37,19 @@ from tasks.webhook.events import (
     delivery_id,
     patterns_of,
 )
-from tasks.webhook.response import Verdict, judge
+from tasks.webhook.response import ResponseOutcome, classify_response
 from tasks.webhook.secret_box import SecretBox
 
 READ_AT_ONCE = 1_000
 EXPAND_AT_ONCE = 50
-"""Deliveries made by one script, which must not hold up Redis for more than a few milliseconds."""
+"""Deliveries created by one script call, which must not block Redis for more than a few milliseconds."""
 REOPEN_AT_ONCE = 100
 MESSAGES_KEPT = 32
-"""Events that a worker remembers: the deliveries of one come close together."""
+"""Event bodies that a worker caches: the deliveries of one event run close together."""
 
 
 class RecoveryParams(BaseModel):
-    """What a `recovery` job is asked for. since: milliseconds since 1970."""
+    """Params of a `recovery` job. since: milliseconds since 1970."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -57,7 +58,7 @@ class RecoveryParams(BaseModel):
 
 
 async def expand(job: JobContext[EventParams]) -> Result:
-    """Make the deliveries of an event."""
+    """Create the deliveries of an event."""
     wanted = await _wanted(job)
     script, made = Script(job.redis, "submit/expand"), 0
     for start in range(0, len(wanted), EXPAND_AT_ONCE):
@@ -76,7 +77,7 @@ async def expand(job: JobContext[EventParams]) -> Result:
 
 
 async def _wanted(job: JobContext[EventParams]) -> list[list[object]]:
-    """For each delivery what `expand.lua` takes of it: id, endpoint, lane, shelves, and whether it is always made."""
+    """The deliveries as `expand.lua` takes them: id, endpoint, lane, job indexes, and whether it is always created."""
     all_of_owner = indexes.of_deliveries(job.owner)
 
     def to(endpoint: str, lane: str, *, always: bool = False) -> list[object]:
@@ -84,7 +85,7 @@ async def _wanted(job: JobContext[EventParams]) -> list[list[object]]:
         return [delivery_id(job.job_id, endpoint), endpoint, lane, f"{all_of_owner} {job_index}".strip(), always]
 
     if job.params.endpoint is not None:
-        # A lane of its own: a test is for finding out why the endpoint's own lane is parked.
+        # A lane of its own: a test helps to find out why the endpoint's own lane is parked.
         return [to(job.params.endpoint, f"test:{job.params.endpoint}", always=True)]
     wanted = [to(one, lane_of(one)) for one in await _subscribers(job)]
     notify = await job.redis.hget(JOB + job.job_id, "notify")
@@ -95,7 +96,7 @@ async def _wanted(job: JobContext[EventParams]) -> list[list[object]]:
 
 
 async def _subscribers(job: JobContext[EventParams]) -> list[str]:
-    """The endpoints that asked for the event's type, each once, read some at a time."""
+    """Ids of the endpoints that subscribed to the event's type, without duplicates."""
     found: set[bytes] = set()
     for pattern in patterns_of(job.params.type):
         key, after = f"{SUBSCRIBERS}{job.owner}:{pattern}", b"-"
@@ -106,43 +107,43 @@ async def _subscribers(job: JobContext[EventParams]) -> list[str]:
 
 
 async def deliver(job: JobContext[DeliveryParams]) -> Result:
-    """Sign the event and post it. Whatever is not a success is tried again by the schedule."""
+    """Sign the event and post it. A failed attempt is repeated by the kind's retry schedule."""
     event = await job.reader.hash(JOB + job.params.event)
     if not event:
         raise Refusal("event_gone", f"Event {job.params.event!r} is no longer stored. Publish it again.")
-    address = job.settings.public_url or event.get(b"address", b"").decode()
-    message = _message(event[b"params"].decode(), int(event[b"created_at"]), address.rstrip("/"))
+    base_url = job.settings.public_url or event.get(b"address", b"").decode()
+    message = _message(event[b"params"].decode(), int(event[b"created_at"]), base_url.rstrip("/"))
     target = await _target(job, message, event.get(b"notify"))
     job.notes.about["url"] = target.url
-    verdict = await _post(job, target, message.body)
+    outcome = await _post(job, target, message.body)
     if target.endpoint is not None and not message.once:
-        job.notes.receiver_ok = verdict.code is None
-        job.notes.pause_s = min(verdict.pause_s, job.settings.breaker_max_pause_s)
-        await _disable_if_due(job, target.endpoint, verdict)
-    if verdict.code is None:
+        job.notes.receiver_ok = outcome.code is None
+        job.notes.pause_s = min(outcome.pause_s, job.settings.breaker_max_pause_s)
+        await _disable_if_due(job, target.endpoint, outcome)
+    if outcome.code is None:
         return Result()
-    if message.once or verdict.disable:
-        raise Refusal(verdict.code, verdict.message)
-    raise TryAgain(verdict.code, verdict.message, after_s=verdict.pause_s)
+    if message.once or outcome.disable:
+        raise Refusal(outcome.code, outcome.message)
+    raise TryAgain(outcome.code, outcome.message, after_s=outcome.pause_s)
 
 
 @dataclass(frozen=True, slots=True)
 class _Message:
-    """What receivers get of an event. once: it is a test, and is not tried again."""
+    """The request body of an event. once: it is a test, which has one attempt."""
 
     body: bytes
     once: bool
 
 
 @lru_cache(MESSAGES_KEPT)
-def _message(params: str, created_at: int, address: str) -> _Message:
+def _message(params: str, created_at: int, base_url: str) -> _Message:
     event = EventParams.model_validate_json(params)
-    return _Message(body_of(event, created_at, address), once=event.endpoint is not None)
+    return _Message(body_of(event, created_at, base_url), once=event.endpoint is not None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """Where a delivery goes. keys: to sign with. endpoint: None for the one-off address of a submit."""
+    """Where a delivery goes. keys: to sign with. endpoint: None for the `notify` URL of a submit."""
 
     url: str
     keys: list[bytes]
@@ -151,7 +152,7 @@ class _Target:
 
 
 async def _target(job: JobContext[DeliveryParams], message: _Message, notify: bytes | None) -> _Target:
-    """As it is now: address, headers and secrets may have changed since the last try."""
+    """The current target: URL, headers and secrets may have changed since the last attempt."""
     box = _box(job.settings.secret_key)
     try:
         if job.params.endpoint == ONE_OFF:
@@ -163,7 +164,7 @@ async def _target(job: JobContext[DeliveryParams], message: _Message, notify: by
     except Refusal as refusal:
         if refusal.code != "secret_unreadable":
             raise
-        # A process that was started with the wrong SECRET_KEY must not cost anybody an event.
+        # Retried, because the wrong SECRET_KEY of one process must not lose an event.
         raise TryAgain(refusal.code, refusal.message) from refusal
     if not endpoint.enabled and not message.once:
         raise Refusal("endpoint_disabled", f"Endpoint {endpoint.id!r} is disabled. Enable it, then use the recovery.")
@@ -181,8 +182,8 @@ def _endpoint(endpoint_id: str, fields: Mapping[bytes, bytes]) -> Endpoint:
     return Endpoint.from_hash(endpoint_id, fields)
 
 
-async def _post(job: JobContext[DeliveryParams], target: _Target, body: bytes) -> Verdict:
-    """Send it, and note what was answered."""
+async def _post(job: JobContext[DeliveryParams], target: _Target, body: bytes) -> ResponseOutcome:
+    """Send the request and record the response."""
     signed = signature.headers(job.params.event, int(time.time()), body, target.keys)
     headers = {**target.headers, "content-type": "application/json", **signed}
     about = job.notes.about
@@ -190,24 +191,24 @@ async def _post(job: JobContext[DeliveryParams], target: _Target, body: bytes) -
     with tracing.step("POST", "client", span) as step:
         headers |= tracing.headers()
         try:
-            answer = await job.outbound.post(OutboundRequest(target.url, body, headers))
+            response = await job.outbound.post(OutboundRequest(target.url, body, headers))
         except OutboundError as error:
             step.fail(error.code)
             about |= {"address": error.ip, "timing": dict(error.timing)}
-            return Verdict(error.code, error.message)
-        step.note({"http.response.status_code": answer.status})
-    excerpt = answer.excerpt.decode(errors="replace")
-    about |= {"status": answer.status, "address": answer.ip, "timing": dict(answer.timing), "answer": excerpt}
-    return judge(answer)
+            return ResponseOutcome(error.code, error.message)
+        step.note({"http.response.status_code": response.status})
+    excerpt = response.excerpt.decode(errors="replace")
+    about |= {"status": response.status, "address": response.ip, "timing": dict(response.timing), "answer": excerpt}
+    return classify_response(response)
 
 
-async def _disable_if_due(job: JobContext[DeliveryParams], endpoint: Endpoint, verdict: Verdict) -> None:
-    """An endpoint that wants no more, or has done nothing but fail for days, is disabled."""
-    reason: Reason | None = verdict.disable
-    if reason is None and verdict.code is not None:
+async def _disable_if_due(job: JobContext[DeliveryParams], endpoint: Endpoint, outcome: ResponseOutcome) -> None:
+    """Disable an endpoint that asked for it, or has failed without a success for `disable_after_s`."""
+    reason: Reason | None = outcome.disable
+    if reason is None and outcome.code is not None:
         lane = f"{LANE}{DELIVERY.queue}:{lane_of(endpoint.id)}"
         since, last = (int(at or 0) for at in await job.redis.hmget(lane, "failing_since", "failed_at"))
-        # One failure after a long silence says nothing of the time between.
+        # A single failure after a long time without deliveries says nothing about the time between.
         if since and clock.now_ms() - last <= FAILURE_GAP_MS:
             reason = "failing" if clock.now_ms() - since >= job.settings.disable_after_s * SECOND_MS else None
     if reason is not None:
@@ -215,7 +216,7 @@ async def _disable_if_due(job: JobContext[DeliveryParams], endpoint: Endpoint, v
 
 
 async def recover(job: JobContext[RecoveryParams]) -> Result:
-    """Deliver anew all that failed since a time, and at once what waits for its next try."""
+    """Send again the deliveries that failed since a time, and send those that wait for a retry now."""
     endpoint = _endpoint(job.params.endpoint, await job.reader.hash(ENDPOINT + job.params.endpoint))
     if endpoint.owner != job.owner:
         raise Refusal("not_found", f"Endpoint {endpoint.id!r} was not found.")
@@ -231,7 +232,7 @@ async def recover(job: JobContext[RecoveryParams]) -> Result:
 
 
 async def _failed_since(job: JobContext[RecoveryParams]) -> list[str]:
-    """Deliveries that gave up since the time: they may have been made long before."""
+    """Ids of deliveries that failed finally since the time. They may have been created long before."""
     ids = await _ids(job, State.FAILED, job.params.since - keep_ms(job.settings)["event"])
     failed: list[str] = []
     for start in range(0, len(ids), READ_AT_ONCE):
@@ -245,8 +246,10 @@ async def _failed_since(job: JobContext[RecoveryParams]) -> list[str]:
 
 
 async def _ids(job: JobContext[RecoveryParams], state: State, since_ms: int) -> list[str]:
-    """The endpoint's deliveries in a state, made since a time. All before the first is reopened: what fails again
-    meanwhile comes back into the index, and is not to be taken up twice."""
+    """Ids of the endpoint's deliveries in a state, created since a time.
+
+    All are read before the first is reopened: one that fails again returns to the index, and must not be found twice.
+    """
     index = f"{JOBS}{indexes.of_endpoint(job.params.endpoint)}:{state}"
     ids: dict[bytes, None] = {}
     while page := await job.redis.zrangebyscore(index, since_ms, "+inf", start=len(ids), num=READ_AT_ONCE):

@@ -1,4 +1,4 @@
-"""What an answer to a delivery means."""
+"""What the response to a delivery means for it and for its endpoint."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,9 +13,15 @@ DISABLE_HEADER = "webhook-delivery"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """code: why it was no success, a key of `tasks.refusal.CODES`; None for a success. disable: why the endpoint wants
-    no more deliveries, if it said so. pause_s: for how long it asked to be left alone."""
+class ResponseOutcome:
+    """The outcome of one attempt at a delivery.
+
+    Attributes:
+        code: why it failed, a key of `tasks.refusal.CODES`; None for a success.
+        message: the same as a sentence.
+        disable: why the endpoint is to be disabled; None if it is not.
+        pause_s: how long the receiver asked not to be called, in seconds.
+    """
 
     code: str | None = None
     message: str = ""
@@ -23,25 +29,29 @@ class Verdict:
     pause_s: float = 0
 
 
-def judge(answer: OutboundResponse, now: datetime | None = None) -> Verdict:
-    """2xx alone is a success. now: for a Retry-After that names a date; the clock's time if it is not given."""
-    asked = answer.headers.get(DISABLE_HEADER, "").strip().lower() == "disable"
-    disable: Literal["asked", "gone"] | None = "asked" if asked else "gone" if answer.status == GONE else None
-    if 200 <= answer.status < 300:
-        return Verdict(disable=disable)
-    if 300 <= answer.status < 400:
-        return Verdict(
+def classify_response(response: OutboundResponse, now: datetime | None = None) -> ResponseOutcome:
+    """Only 2xx is a success.
+
+    Args:
+        now: the time that a date in Retry-After is compared with; by default the current time.
+    """
+    asked = response.headers.get(DISABLE_HEADER, "").strip().lower() == "disable"
+    disable: Literal["asked", "gone"] | None = "asked" if asked else "gone" if response.status == GONE else None
+    if 200 <= response.status < 300:
+        return ResponseOutcome(disable=disable)
+    if 300 <= response.status < 400:
+        return ResponseOutcome(
             "redirected",
-            f"The response was a redirect ({answer.status}). Redirects are not followed; change the endpoint's URL.",
+            f"The response was a redirect ({response.status}). Redirects are not followed; change the endpoint's URL.",
             disable,
         )
-    pause_s = _retry_after_s(answer, now or datetime.now(UTC)) if answer.status in THROTTLED else 0
-    return Verdict("bad_status", f"The response status was {answer.status} instead of 2xx.", disable, pause_s)
+    pause_s = _retry_after_s(response, now or datetime.now(UTC)) if response.status in THROTTLED else 0
+    return ResponseOutcome("bad_status", f"The response status was {response.status} instead of 2xx.", disable, pause_s)
 
 
-def _retry_after_s(answer: OutboundResponse, now: datetime) -> float:
-    """Seconds that a Retry-After asks for, given in seconds or as a date; 0 for one that nobody can read."""
-    text = answer.headers.get("retry-after", "").strip()
+def _retry_after_s(response: OutboundResponse, now: datetime) -> float:
+    """Seconds that a Retry-After asks for, as a number or as a date; 0 if it is missing or invalid."""
+    text = response.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])
     try:

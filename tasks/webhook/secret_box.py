@@ -1,4 +1,4 @@
-"""Seals the secrets of endpoints, so that whoever reads Redis alone cannot sign in our name."""
+"""Encrypts the secrets of endpoints, so that read access to Redis alone is not enough to sign deliveries."""
 
 import os
 from base64 import b64decode, b64encode
@@ -15,15 +15,15 @@ from tasks.refusal import Refusal
 SEALED: Final = "aes256gcm:"
 PLAIN: Final = "plain:"
 PURPOSE: Final = b"pressroom endpoint secrets 1"
-"""Tells this use of SECRET_KEY from any other: the keys that come of it have nothing in common."""
+"""HKDF info: makes the keys of this use of SECRET_KEY independent of those of any other use."""
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
 
 
 class SecretBox:
-    """Seals with AES-256-GCM under a key worked out of the first text (HKDF-SHA256); opens what any of them has sealed.
+    """Encrypts with AES-256-GCM under a key derived from the first text (HKDF-SHA256); decrypts with any of them.
 
-    Without keys, as in development, it writes plain texts; with keys it still opens those.
+    Without keys, as in development, it stores plain texts. A box with keys still reads those.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
@@ -35,14 +35,14 @@ class SecretBox:
         return cls([key for key in map(str.strip, (secret_key or "").split(",")) if key])
 
     def seal(self, text: str, about: str) -> str:
-        """The text as it may be stored. about: whose it is; it opens for the same alone. No two results are equal."""
+        """Encrypt a text. about: the owner of the secret, needed to decrypt it. Each call gives another result."""
         if not self._ciphers:
             return PLAIN + text
         nonce = os.urandom(NONCE_BYTES)
         return SEALED + b64encode(nonce + self._ciphers[0].encrypt(nonce, text.encode(), about.encode())).decode()
 
     def open(self, sealed: str, about: str) -> str:
-        """What was sealed. Raises: Refusal `secret_unreadable`, whatever the reason."""
+        """Decrypt a text of `seal`. Raises: Refusal `secret_unreadable`, whatever the reason."""
         if sealed.startswith(PLAIN):
             return sealed.removeprefix(PLAIN)
         if sealed.startswith(SEALED):

@@ -1,4 +1,4 @@
-"""Standard Webhooks 1.0, `v1`: HMAC-SHA256 over id, time and the very bytes of the body (standardwebhooks.com)."""
+"""Standard Webhooks 1.0, `v1`: HMAC-SHA256 over id, time and the bytes of the body (standardwebhooks.com)."""
 
 import hmac
 import secrets
@@ -21,7 +21,7 @@ def new_secret() -> str:
 
 
 def key_of(secret: str) -> bytes:
-    """The bytes that a secret stands for: they are the key of the HMAC, not its text.
+    """The bytes that a secret encodes. They are the key of the HMAC, not the secret's text.
 
     Raises: Refusal `invalid_secret`.
     """
@@ -39,15 +39,18 @@ def key_of(secret: str) -> bytes:
 
 
 def headers(message_id: str, timestamp_s: int, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:
-    """The three headers of one try. Without keys there is no signature.
+    """The three headers of one attempt. Without keys there is no signature.
 
-    message_id: the same for every try; ours, never a stranger's, and without a dot. timestamp_s: of this try, seconds
-    since 1970. body: as it is sent. keys: the live ones, newest first; a receiver that knows any of them is content.
+    Args:
+        message_id: the same for every attempt. Made by Pressroom, and without a dot, which separates the signed parts.
+        timestamp_s: of this attempt, seconds since 1970.
+        body: as it is sent.
+        keys: of the live secrets, newest first. A receiver accepts the signature of any key that it knows.
     """
     signed = f"{message_id}.{timestamp_s}.".encode() + body
     found = {"webhook-id": message_id, "webhook-timestamp": str(timestamp_s)}
     if keys:
-        # b2a_base64 and hmac.digest do in one call of C what base64 and hmac.new do in several of Python.
+        # b2a_base64 and hmac.digest are single calls into C; base64 and hmac.new take several Python calls.
         entries = [b2a_base64(hmac.digest(key, signed, "sha256"), newline=False) for key in keys]
         found["webhook-signature"] = "v1," + b" v1,".join(entries).decode()
     return found

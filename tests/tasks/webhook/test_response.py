@@ -6,19 +6,19 @@ import pytest
 
 from tasks.outbound.protocol import OutboundResponse
 from tasks.refusal import CODES
-from tasks.webhook.response import Verdict, judge
+from tasks.webhook.response import ResponseOutcome, classify_response
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
-def answered(status: int, **headers: str) -> Verdict:
+def answered(status: int, **headers: str) -> ResponseOutcome:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return judge(OutboundResponse(status=status, headers=named, excerpt=b"", timing={}), NOON)
+    return classify_response(OutboundResponse(status=status, headers=named, excerpt=b"", timing={}), NOON)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_every_2xx_is_a_success(status: int) -> None:
-    assert answered(status) == Verdict()
+    assert answered(status) == ResponseOutcome()
 
 
 @pytest.mark.parametrize(("status", "code"), [(301, "redirected"), (304, "redirected"), (307, "redirected")])

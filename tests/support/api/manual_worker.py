@@ -35,7 +35,7 @@ class ManualWorker:
         caps = {"lane_cap": 0, "receiver_cap": 0, "owner_cap": 0}
         payload = {"worker": WORKER, "idle": True, "queues": QUEUES, **caps, **self._rules}
         jobs, _, _, _, now = await self._claim(payload)
-        for job_id, queue, kind, owner, params, attempt, tries, created_at, request_id, _ in jobs:
+        for job_id, queue, kind, owner, params, attempt, tries, created_at, request_id, *_ in jobs:
             self._claimed[job_id] = ClaimedJob(
                 job_id, queue, kind, owner, params, attempt, tries, created_at, now, request_id
             )

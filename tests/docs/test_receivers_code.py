@@ -37,7 +37,7 @@ BODY = body_of(EventParams(type="invoice.paid", data=EVENT), 1_795_000_000_000, 
 
 @dataclass(frozen=True)
 class Request:
-    """One that arrives. sound: whether a receiver is to believe it."""
+    """One that arrives. sound: whether a receiver must accept it."""
 
     why: str
     headers: dict[str, str]
@@ -46,9 +46,9 @@ class Request:
 
 
 def requests(secret: str) -> Iterator[Request]:
-    """What somebody with this secret may get from us, and from others."""
+    """Requests that Pressroom sends with this secret, and forged ones."""
     now = int(time.time())
-    ours, newer, strangers = key_of(secret), key_of(new_secret()), key_of(new_secret())
+    ours, newer, others = key_of(secret), key_of(new_secret()), key_of(new_secret())
 
     def sent(*keys: bytes, age_s: int = 0) -> dict[str, str]:
         return headers("5e6b1f0c9a7d4e2f8b3c6a1d0e9f7b42", now - age_s, BODY, keys)
@@ -59,19 +59,19 @@ def requests(secret: str) -> Iterator[Request]:
     signature = sent(ours)["webhook-signature"]
     yield Request("fresh", sent(ours), BODY, True)
     yield Request("rotated, and this is the old secret", sent(newer, ours), BODY, True)
-    yield Request("rotated, and this is the new secret", sent(ours, strangers), BODY, True)
+    yield Request("rotated, and this is the new secret", sent(ours, others), BODY, True)
     yield Request("four minutes on its way", sent(ours, age_s=240), BODY, True)
     yield Request("beside a signature of another version", signed(f"v1a,AAAA {signature} v2,x"), BODY, True)
 
-    yield Request("another secret", sent(strangers), BODY, False)
+    yield Request("another secret", sent(others), BODY, False)
     yield Request("another body", sent(ours), BODY.replace(b"12.5", b"99.5"), False)
     yield Request("the same JSON with spaces", sent(ours), json.dumps(json.loads(BODY)).encode(), False)
     yield Request("no body", sent(ours), b"", False)
     yield Request("another id", {**sent(ours), "webhook-id": "f" * 32}, BODY, False)
     yield Request("another time", {**sent(ours), "webhook-timestamp": str(now + 1)}, BODY, False)
-    yield Request("overheard, and sent again", sent(ours, age_s=310), BODY, False)
+    yield Request("recorded, and sent again later", sent(ours, age_s=310), BODY, False)
     yield Request("from the future", sent(ours, age_s=-310), BODY, False)
-    yield Request("no time that one could read", {**sent(ours), "webhook-timestamp": "soon"}, BODY, False)
+    yield Request("a time that is no number", {**sent(ours), "webhook-timestamp": "soon"}, BODY, False)
     yield Request("unsigned", sent(), BODY, False)
     yield Request("without an id", {k: v for k, v in sent(ours).items() if k != "webhook-id"}, BODY, False)
     yield Request("without a time", {k: v for k, v in sent(ours).items() if k != "webhook-timestamp"}, BODY, False)
@@ -85,27 +85,27 @@ def test_the_page_holds_four_receivers() -> None:
     assert list(BLOCKS) == ["receiver.py", "verify.py", "receiver.mjs", "verify.mjs"]
 
 
-def test_the_python_receiver_believes_us_and_nobody_else(tmp_path: Path) -> None:
+def test_the_python_receiver_accepts_what_pressroom_signed_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "receiver.py").write_text(BLOCKS["receiver.py"], encoding="utf-8")
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "receiver:app", "--port", str(port), "--log-level", "error"]
     assert_it_answers_as_it_should(command, port, tmp_path)
 
 
-def test_the_python_function_believes_us_and_nobody_else() -> None:
+def test_the_python_function_accepts_what_pressroom_signed_and_nothing_else() -> None:
     block: dict[str, Any] = {}
     exec(compile(BLOCKS["verify.py"], "verify.py", "exec"), block)  # noqa: S102 - our own page
     secret = new_secret()
     sent = list(requests(secret))
-    assert_it_believes([judged(block["verify"], one, secret) for one in sent], sent)
+    assert_it_accepts_the_sound_ones([judged(block["verify"], one, secret) for one in sent], sent)
 
 
-def test_the_javascript_receiver_believes_us_and_nobody_else(node: str, packages: Path) -> None:
+def test_the_javascript_receiver_accepts_what_pressroom_signed_and_nothing_else(node: str, packages: Path) -> None:
     (packages / "receiver.mjs").write_text(BLOCKS["receiver.mjs"], encoding="utf-8")
     assert_it_answers_as_it_should([node, "receiver.mjs"], free_port(), packages)
 
 
-def test_the_javascript_function_believes_us_and_nobody_else(node: str, tmp_path: Path) -> None:
+def test_the_javascript_function_accepts_what_pressroom_signed_and_nothing_else(node: str, tmp_path: Path) -> None:
     (tmp_path / "verify.mjs").write_text(BLOCKS["verify.mjs"], encoding="utf-8")
     shutil.copy(PACKAGES / "judge.mjs", tmp_path)
     secret = new_secret()
@@ -120,7 +120,7 @@ def test_the_javascript_function_believes_us_and_nobody_else(node: str, tmp_path
         timeout=30,
     )
     assert done.returncode == 0, done.stderr
-    assert_it_believes(json.loads(done.stdout), sent)
+    assert_it_accepts_the_sound_ones(json.loads(done.stdout), sent)
 
 
 def test_the_lock_names_no_registry() -> None:
@@ -165,7 +165,7 @@ def judged(verify: Callable[..., dict[str, Any]], request: Request, secret: str)
         return None
 
 
-def assert_it_believes(events: list[dict[str, Any] | None], sent: list[Request]) -> None:
+def assert_it_accepts_the_sound_ones(events: list[dict[str, Any] | None], sent: list[Request]) -> None:
     found = {one.why: event and event["data"] for one, event in zip(sent, events, strict=True)}
     assert found == {one.why: EVENT if one.sound else None for one in sent}
 

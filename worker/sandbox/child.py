@@ -1,4 +1,4 @@
-"""What a child does: take a call, run it, answer, until the worker closes the line."""
+"""The program of a sandbox child: read a call, run it, answer, until the worker closes the socket."""
 
 import errno
 import functools
@@ -13,13 +13,19 @@ from tasks.refusal import Refusal
 from worker.sandbox import frames, limits
 from worker.sandbox.progress import ProgressPage
 
-# Out of memory is told by the exit status: it takes no memory to say, and a child in that state is not used again.
+# Out of memory is reported by the exit status, which takes no memory; such a child is not used again.
 OUT_OF_MEMORY_STATUS: Final = 112
 TRACEBACK_LIMIT_CHARS: Final = 16_000
 
 
 def serve(line: socket.socket, page: ProgressPage, memory_mb: int) -> NoReturn:
-    """Answer calls from `line`. Ends the process, without a word to what the zygote had registered to run at exit."""
+    """Answer calls, then end the process without running the exit handlers inherited from the zygote.
+
+    Args:
+        line: The socket to the worker.
+        page: Where progress is written.
+        memory_mb: Address space that this child may take, in megabytes.
+    """
     status = 1
     try:
         limits.confine(memory_mb)
@@ -29,7 +35,7 @@ def serve(line: socket.socket, page: ProgressPage, memory_mb: int) -> NoReturn:
     except MemoryError:
         status = OUT_OF_MEMORY_STATUS
     except BaseException:
-        # The process ends below; the error output is where its last word can go.
+        # The process ends below; its error output is the only place left for the traceback.
         traceback.print_exc()
     finally:
         os._exit(status)
@@ -51,7 +57,7 @@ def _answer(function: str, args: list[Any], page: ProgressPage) -> bytes:
         raise
     except Refusal as refusal:
         return frames.encode(["refusal", refusal.code, refusal.message, refusal.field, refusal.limit])
-    except BaseException as error:  # SystemExit too: the worker must hear of it as of any other exception
+    except BaseException as error:  # SystemExit too: the worker must learn of it as of any other exception
         if isinstance(error, OSError) and error.errno == errno.EFBIG:
             limit = limits.FILE_SIZE_MB * limits.MiB
             message = (

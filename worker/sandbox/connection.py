@@ -1,4 +1,4 @@
-"""The worker's end of the line to one child."""
+"""The worker's end of the socket to one child."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,15 +7,21 @@ from typing import Any, Final, cast
 from worker.sandbox.frames import Inbox, is_answer
 from worker.sandbox.progress import ProgressPage
 
-# Stands for whatever a child said that is no answer: the file that it read may have taken it over.
-NONSENSE: Final = ["nonsense"]
+# Stands for anything a child sends that is not an answer: untrusted input may control the child.
+INVALID_ANSWER: Final = ["invalid"]
 
 
 class Connection(asyncio.Protocol):
     """Carries one call at a time to a child.
 
-    gone: settled with the child's exit status (negative: the signal that killed it) once it is reaped, or with None if
-    the zygote went first and nobody knows. calls: how many it was given.
+    Args:
+        page: The child's progress page.
+        kill: Kills the child.
+
+    Attributes:
+        gone: Resolved with the child's exit status (negative: the signal that killed it) once the child has ended, or
+            with None if the zygote ended first, so that the status is unknown.
+        calls: How many calls the child was given.
     """
 
     def __init__(self, page: ProgressPage, kill: Callable[[], None]) -> None:
@@ -32,20 +38,29 @@ class Connection(asyncio.Protocol):
 
     @property
     def alive(self) -> bool:
+        """Whether the child can take another call."""
         return self._open and not self.gone.done()
 
     @property
     def began(self) -> bool:
-        """Whether the child took up the last call it was given."""
+        """Whether the child began the last call that it was given."""
         return self.page.begun == self.calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See asyncio.BaseProtocol."""
         self._transport = cast(asyncio.Transport, transport)
 
     def ask(self, frame: bytes) -> asyncio.Future[list[Any] | None]:
-        """Send a call. Its answer, or None if the child died instead; then `gone` is done and tells how."""
+        """Send a call to the child.
+
+        Args:
+            frame: The encoded request.
+
+        Returns:
+            A future of the answer, or of None if the child died instead: then `gone` is resolved.
+        """
         self.calls += 1
-        self.page.forget()
+        self.page.skip_reported()
         self._answer = asyncio.get_running_loop().create_future()
         if self._transport is not None:
             self._transport.write(frame)
@@ -53,39 +68,41 @@ class Connection(asyncio.Protocol):
         return self._answer
 
     def data_received(self, data: bytes) -> None:
+        """See asyncio.Protocol."""
         try:
             answer = self._inbox.feed(data)
         except ValueError:
-            answer = NONSENSE
+            answer = INVALID_ANSWER
         if answer is None:
             return
         if not is_answer(answer):
-            answer = NONSENSE
+            answer = INVALID_ANSWER
         if self._answer.done():
-            self.kill()  # it speaks out of turn: its next word could be taken for another call's answer
+            self.kill()  # it sent an answer without a call, which could be taken for the answer to another call
         else:
             self._answer.set_result(answer)
 
     def connection_lost(self, _: Exception | None) -> None:
+        """See asyncio.BaseProtocol."""
         self._open = False
-        # A child that hung up in the middle of a call is dying; killing it now would hide of what. If it is not dying,
-        # its time limit ends it.
+        # A child that closes the socket during a call is dying; killing it now would hide the cause. If it is not
+        # dying, its time limit ends it.
         if self._answer.done():
             self._kill()
         self._settle_death()
 
     def exited(self, status: int | None) -> None:
-        """The zygote's word on how the child ended."""
+        """Take the child's exit status from the zygote; None if it is unknown."""
         self.gone.set_result(status)
         self._settle_death()
 
     def kill(self) -> None:
-        """End the child at once, whatever it does."""
+        """Kill the child at once."""
         self._kill()
         if self._transport is not None:
             self._transport.abort()
 
     def _settle_death(self) -> None:
-        # Both, since what the child said with its last breath may still be on the line when its exit is known.
+        # Wait for both: the child's last answer may still be in the socket when its exit status arrives.
         if self.gone.done() and not self._open and not self._answer.done():
             self._answer.set_result(None)

@@ -1,4 +1,4 @@
-"""What a child's exit status says about the work that ran in it."""
+"""Turns the exit status of a child into a coded refusal."""
 
 import signal
 
@@ -6,10 +6,14 @@ from tasks.refusal import SandboxDeath
 from worker.sandbox.child import OUT_OF_MEMORY_STATUS
 
 
-def verdict(status: int, memory_mb: int) -> SandboxDeath:
-    """status: negative is the signal that ended the child, though we had sent none. memory_mb: the limit it ran under.
+def explain_death(status: int, memory_mb: int) -> SandboxDeath:
+    """Explain the death of a child that the worker did not kill.
 
-    SIGKILL that is not ours is taken for the system running out of memory: nobody else sends it to a child.
+    SIGKILL is taken for the system running out of memory: nothing else sends it to a child.
+
+    Args:
+        status: The exit status; a negative one is the signal that ended the child.
+        memory_mb: The memory limit of the child.
     """
     if status == OUT_OF_MEMORY_STATUS:
         message = f"The work needed more memory than its limit of {memory_mb} MB"
@@ -35,5 +39,6 @@ def verdict(status: int, memory_mb: int) -> SandboxDeath:
 
 
 def timed_out(seconds: float) -> SandboxDeath:
+    """Return the refusal of a call that was killed after `seconds`."""
     message = f"The work took longer than its limit of {seconds:g} s and was killed"
     return SandboxDeath("timed_out", f"{message}. Use a smaller input, or raise its time limit.", limit=seconds)

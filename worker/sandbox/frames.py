@@ -1,7 +1,7 @@
-"""The wire: msgpack frames between the worker and a child, fixed records between the worker and the zygote.
+"""The wire format: msgpack frames between worker and child, fixed records between worker and zygote.
 
 A request is `[function, args, seconds]`. An answer is `["value", value]`, `["refusal", code, message, field, limit]` or
-`["error", traceback]`. A child that dies gives none: its exit status, which the zygote tells, is the answer.
+`["error", traceback]`. A child that dies sends none; the zygote then reports its exit status.
 """
 
 import struct
@@ -11,7 +11,7 @@ import msgpack
 
 from tasks.refusal import CODES
 
-# Paths and small values cross; whoever has more to say writes a file.
+# For paths and small values; anything larger is written to a file.
 FRAME_LIMIT_BYTES: Final = 4 * 1024 * 1024
 HEADER: Final = struct.Struct("<I")
 
@@ -22,7 +22,12 @@ READY, EXITED = b"R", b"X"  # from the zygote
 
 
 def encode(value: Any) -> bytes:
-    """One frame. Raises ValueError over FRAME_LIMIT_BYTES, TypeError or OverflowError for what msgpack cannot say."""
+    """Encode a value as one frame.
+
+    Raises:
+        ValueError: The frame would be larger than FRAME_LIMIT_BYTES.
+        TypeError, OverflowError: msgpack cannot represent the value.
+    """
     body: bytes = msgpack.packb(value)
     if len(body) > FRAME_LIMIT_BYTES:
         raise ValueError(
@@ -32,7 +37,14 @@ def encode(value: Any) -> bytes:
 
 
 def read(stream: BinaryIO) -> Any:
-    """The next frame's value, waiting for it. Raises EOFError when the other side is gone."""
+    """Read the next frame, waiting for it.
+
+    Returns:
+        The decoded value.
+
+    Raises:
+        EOFError: The other side has closed the stream.
+    """
     header = stream.read(HEADER.size)
     if len(header) < HEADER.size:
         raise EOFError
@@ -44,7 +56,7 @@ def read(stream: BinaryIO) -> Any:
 
 
 def is_answer(value: Any) -> bool:
-    """Whether a child may say this to the worker."""
+    """Tell whether a decoded frame is a valid answer of a child."""
     match value:
         case ["value", _] | ["error", str()]:
             return True
@@ -55,13 +67,20 @@ def is_answer(value: Any) -> bool:
 
 
 class Inbox:
-    """Collects bytes, as they come in, into frames. Trusts nobody: a file that a child read may have taken it over."""
+    """Collects received bytes into frames. The bytes are untrusted: hostile input may control the child."""
 
     def __init__(self) -> None:
         self._received = bytearray()
 
     def feed(self, data: bytes) -> Any:
-        """The value of the frame that `data` completes, else None. ValueError if it is too long or no msgpack."""
+        """Add received bytes.
+
+        Returns:
+            The value of the frame that `data` completes, or None.
+
+        Raises:
+            ValueError: The frame is too long, or it is not msgpack.
+        """
         self._received += data
         if len(self._received) < HEADER.size:
             return None

@@ -1,4 +1,4 @@
-"""The worker's side of the zygote: starts it, asks it for children, hears how they ended."""
+"""The worker's side of the zygote: starts it, asks it for children, and receives their exit statuses."""
 
 import asyncio
 import os
@@ -16,20 +16,23 @@ from worker.sandbox.progress import ProgressPage, page_file
 START_TIMEOUT_S: Final = 30.0
 STOP_TIMEOUT_S: Final = 5.0
 
-# All that the sandbox sees of the worker's environment, besides what begins with PYTHON: nothing in it is a secret.
+# The environment variables that the sandbox gets, with those that begin with PYTHON. None of them is a secret.
 ENVIRONMENT: Final = frozenset({"PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH"})
 
 
 def environment() -> dict[str, str]:
+    """Return the environment of the sandbox's processes."""
     kept = {name: value for name, value in os.environ.items() if name in ENVIRONMENT or name.startswith("PYTHON")}
-    # Each of glibc's arenas reserves address space for its threads; two keep RLIMIT_AS close to what is really used.
+    # Each of glibc's arenas reserves address space; two of them keep RLIMIT_AS close to the memory that is used.
     return {**kept, "MALLOC_ARENA_MAX": "2"}
 
 
 class Launcher:
-    """One zygote, from its start to its end.
+    """One zygote process, from start to end.
 
-    preload: modules it imports before the first fork. memory_mb: what each child may take.
+    Args:
+        preload: Modules that it imports before the first fork.
+        memory_mb: Address space that each child may take, in megabytes.
     """
 
     def __init__(self, preload: Sequence[str], memory_mb: int) -> None:
@@ -47,10 +50,15 @@ class Launcher:
 
     @property
     def alive(self) -> bool:
+        """Whether the zygote has not ended."""
         return not self._ended.done()
 
     async def start(self) -> None:
-        """Raises RuntimeError if the zygote ends, or takes more than START_TIMEOUT_S, before it can fork."""
+        """Start the zygote and wait until it can fork.
+
+        Raises:
+            RuntimeError: The zygote ended, or took longer than START_TIMEOUT_S.
+        """
         try:
             self._process = self._popen()
             asyncio.get_running_loop().add_reader(self._control, self._on_record)
@@ -65,7 +73,7 @@ class Launcher:
             )
 
     async def fork(self) -> Connection:
-        """The line to a new child. If the zygote has just died, so has the child, and the line says so."""
+        """Fork a child. Returns its connection; if the zygote has just died, the connection is not alive."""
         self._forked += 1
         number = self._forked
         ours, theirs = socket.socketpair()
@@ -73,7 +81,7 @@ class Launcher:
             with theirs, page_file() as file:
                 child = Connection(ProgressPage(file.fileno()), lambda: self._kill(number))
                 self._children[number] = child
-                self._tell(frames.FORK, number, theirs.fileno(), file.fileno())
+                self._send(frames.FORK, number, theirs.fileno(), file.fileno())
             await asyncio.get_running_loop().create_unix_connection(lambda: child, sock=ours)
         except BaseException:
             ours.close()
@@ -82,7 +90,7 @@ class Launcher:
         return child
 
     async def stop(self) -> None:
-        """End the zygote and every child of it."""
+        """End the zygote and all its children."""
         if self.alive:
             self._control.shutdown(socket.SHUT_WR)
             await asyncio.wait({self._ended}, timeout=STOP_TIMEOUT_S)
@@ -90,7 +98,7 @@ class Launcher:
 
     def _popen(self) -> subprocess.Popen[bytes]:
         descriptor = self._zygote_end.fileno()
-        # Blocked here and so at its birth, until it ignores them: a stop signal must not hit it half started.
+        # The zygote inherits the blocked signals until it ignores them: a stop signal must not end it half started.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
         try:
             return subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
@@ -105,11 +113,11 @@ class Launcher:
 
     def _kill(self, number: int) -> None:
         if number in self._children:
-            self._tell(frames.KILL, number)
+            self._send(frames.KILL, number)
 
-    def _tell(self, verb: bytes, number: int, *descriptors: int) -> None:
+    def _send(self, verb: bytes, number: int, *descriptors: int) -> None:
         if not self.alive:
-            self._bury(number, None)
+            self._set_exited(number, None)
             return
         try:
             socket.send_fds(self._control, [frames.RECORD.pack(verb, number, 0)], descriptors)
@@ -131,9 +139,9 @@ class Launcher:
             if verb == frames.READY:
                 self._ready.set_result(True)
             elif verb == frames.EXITED:
-                self._bury(number, status)
+                self._set_exited(number, status)
 
-    def _bury(self, number: int, status: int | None) -> None:
+    def _set_exited(self, number: int, status: int | None) -> None:
         child = self._children.pop(number, None)
         if child is not None:
             child.exited(status)
@@ -151,5 +159,5 @@ class Launcher:
             self._ready.set_result(False)
         for number in list(self._children):
             child = self._children[number]
-            self._bury(number, None)
+            self._set_exited(number, None)
             child.kill()

@@ -1,6 +1,6 @@
-"""What a child may take. The kernel holds these limits, whatever the child's code does.
+"""Resource limits of a child, enforced by the kernel.
 
-Linux gives all of them; elsewhere the address space is not limited and a child outlives a zygote that is killed.
+Linux has all of them; elsewhere the address space is not limited, and a child survives a zygote that is killed.
 """
 
 import contextlib
@@ -25,16 +25,17 @@ _OOM_SCORE = "700"  # of 1000: when the machine runs out of memory, a child goes
 
 
 def keep_secrets() -> None:
-    """Close this process's memory and environment to others of its user: a child that was broken into reads neither."""
+    """Hide this process's memory and environment from other processes of its user, such as a compromised child."""
     if sys.platform == "linux":
         _libc_prctl(_PR_SET_DUMPABLE, 0)
 
 
 def confine(memory_mb: int) -> None:
-    """Set, for the rest of this process's life, every limit that does not depend on a call.
+    """Set every limit that does not depend on a call, for the rest of this process's life.
 
-    memory_mb: address space on top of what is mapped now: the interpreter and the preloaded modules, some tens of
-    megabytes, are not charged to the work. What it imports, its threads' stacks and what earlier calls left behind are.
+    Args:
+        memory_mb: Address space in addition to what is mapped now, in megabytes. The interpreter and the preloaded
+            modules do not count; what the work imports, thread stacks and leftovers of earlier calls do.
     """
     if sys.platform == "linux":
         _lower(resource.RLIMIT_AS, _address_space_bytes() + memory_mb * MiB)
@@ -47,7 +48,8 @@ def confine(memory_mb: int) -> None:
 
 
 def allow_cpu(seconds: float) -> None:
-    """Let the next call use `seconds` of every core: the last word, should the worker be too stuck to keep time."""
+    """Let the next call use `seconds` of CPU time on every core, in case the worker is too busy to enforce its
+    timeout."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     allowed = usage.ru_utime + usage.ru_stime + seconds * (os.cpu_count() or 1) + CPU_MARGIN_S
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
@@ -55,7 +57,7 @@ def allow_cpu(seconds: float) -> None:
 
 
 def die_with(parent: int) -> None:
-    """Be killed when the process `parent`, which forked this one, ends."""
+    """Let the kernel kill this process when its parent, the process `parent`, ends."""
     if sys.platform == "linux":
         _libc_prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:

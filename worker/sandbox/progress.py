@@ -1,7 +1,7 @@
-"""A page of memory that a child writes its progress to, and the worker reads when somebody asks for it.
+"""A page of shared memory to which a child writes its progress, and from which the worker reads it.
 
-Writing is a memory copy: no system call, no waiting, whatever the pace. The sequence number is odd while a report is
-being written, so that the worker never shows half of one.
+Writing is a copy in memory, without a system call. The sequence number is odd while a report is being written, so that
+the worker never reads half of one.
 """
 
 import mmap
@@ -21,15 +21,19 @@ _REPORT_AT = _SEQUENCE_AT + _SEQUENCE.size
 
 
 def page_file() -> BinaryIO:
-    """A nameless file that backs one page; it lives as long as someone maps it."""
-    file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - the caller closes it, once the child has it too
-    # Written out, not truncated: a full disk must say so here, not by SIGBUS at the first report.
+    """Create the unnamed file of one page. It exists as long as a process maps it."""
+    file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - the caller closes it once the child has it too
+    # Written, not truncated: a full disk must fail here, not as a SIGBUS at the first report.
     file.write(bytes(PAGE_BYTES))
     return file
 
 
 class ProgressPage:
-    """One child's page: how many calls it has begun, and its latest report."""
+    """One child's page: how many calls it has begun, and its latest progress report.
+
+    Args:
+        descriptor: The page's file.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._page = mmap.mmap(descriptor, PAGE_BYTES)
@@ -39,7 +43,8 @@ class ProgressPage:
     # The child's side.
 
     def begin(self) -> None:
-        """Note that a call has begun: from here on the child's death is the work's, and the work is not run again."""
+        """Note that a call has begun: from now on the child's death is the call's outcome, and the call is not
+        repeated."""
         _BEGUN.pack_into(self._page, 0, self.begun + 1)
 
     def report(self, done: int, total: int, note: str = "") -> None:
@@ -58,15 +63,16 @@ class ProgressPage:
 
     @property
     def begun(self) -> int:
+        """How many calls the child has begun."""
         begun: int = _BEGUN.unpack_from(self._page)[0]
         return begun
 
-    def forget(self) -> None:
-        """What was reported up to now is old news: it belongs to an earlier call."""
+    def skip_reported(self) -> None:
+        """Ignore what was reported so far: it belongs to an earlier call."""
         self._seen = self._read_sequence()
 
-    def news(self) -> tuple[int, int, str] | None:
-        """The latest report, (done, total, note), if it was not read before."""
+    def latest(self) -> tuple[int, int, str] | None:
+        """Return the latest report (done, total, note), or None if it was read before."""
         sequence = self._read_sequence()
         if sequence == self._seen or sequence % 2:
             return None
@@ -81,8 +87,8 @@ class ProgressPage:
         return sequence
 
 
-def adopt(descriptor: int) -> ProgressPage:
-    """The page behind a descriptor that was handed over; the descriptor is closed, the page stays."""
+def map_page(descriptor: int) -> ProgressPage:
+    """Map the page of a file descriptor, and close the descriptor."""
     page = ProgressPage(descriptor)
     os.close(descriptor)
     return page

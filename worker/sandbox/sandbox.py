@@ -1,4 +1,4 @@
-"""The sandbox: calls of functions in child processes that can be killed."""
+"""The sandbox: runs functions in child processes that can be killed."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,25 +10,28 @@ from tasks.telemetry import tracing
 from worker.sandbox import frames
 from worker.sandbox.admission import Admission
 from worker.sandbox.connection import Connection
-from worker.sandbox.death import timed_out, verdict
+from worker.sandbox.death import explain_death, timed_out
 from worker.sandbox.launcher import Launcher
 
 PROGRESS_EVERY_S: Final = 0.25
-# A child, idle or new, may die before it takes up its call; that is not the work's fault, and another gets the call.
+# Children to try: one that dies before it begins its call is not the call's fault, and another child gets the call.
 STARTS: Final = 3
 
 STOPPED: Final = "The sandbox was stopped; the work can be done again elsewhere"
 
 
 class ProcessSandbox:
-    """`tasks.kind.Sandbox` on children of a zygote, which is started by the first call.
+    """A `tasks.kind.Sandbox` whose children are forked by a zygote, which the first call starts.
 
-    preload: modules that the zygote imports once, so that no child has to. children: how many may run at once.
-    memory_mb: address space a child may take, on top of its code. budget_mb: expected memory of all running calls
-    together. recycle_after: calls after which a child is replaced.
+    A child whose call was cancelled or failed is never used again, so that no call can get the answer of another. Its
+    memory counts until it has ended.
 
-    A child whose call was broken off, failed or died is never used again, so no call can get another's answer. Its
-    memory counts until it is gone.
+    Args:
+        preload: Modules that the zygote imports once, so that the children need not.
+        children: Children that run at once.
+        memory_mb: Address space that a child may take in addition to its code, in megabytes.
+        budget_mb: Expected memory of all running calls together, in megabytes.
+        recycle_after: Calls after which a child is replaced.
     """
 
     def __init__(
@@ -46,13 +49,14 @@ class ProcessSandbox:
     async def call(
         self, function: str, *args: Any, seconds: float, memory_mb: int, progress: Progress | None = None
     ) -> Any:
-        """As `tasks.kind.Sandbox.call` promises. Waiting for admission does not count against `seconds`.
+        """Run a function in a child; see `tasks.kind.Sandbox.call` for arguments, results and errors.
 
-        `function` is called as function(*args, report=report); `report` is a `tasks.progress.Progress`.
+        Waiting for admission does not count against `seconds`.
 
-        Raises besides: ValueError, TypeError or OverflowError for args that cannot cross; RuntimeError if the zygote
-        cannot start or ends under the call, which is not the work's fault and may be tried again, and once the sandbox
-        is stopped.
+        Raises:
+            ValueError, TypeError, OverflowError: The arguments cannot be encoded.
+            RuntimeError: The zygote cannot start or has ended, so that the call may be repeated; or the sandbox is
+                stopped.
         """
         with tracing.step(f"sandbox {function}"):
             return await self._call(function, args, seconds, memory_mb, progress)
@@ -66,17 +70,17 @@ class ProcessSandbox:
             self._check_open()
             child, answer = await self._attempt(frame, seconds, memory_mb, progress)
             if answer is not None:
-                return _open(function, answer)
+                return _result_of(function, answer)
             status = child.gone.result()
             if child.began:
                 if status is None:
                     break
-                raise verdict(status, self._memory_mb)
+                raise explain_death(status, self._memory_mb)
         self._check_open()
         raise RuntimeError(f"The sandbox lost its children under {function} (last exit status: {status}); try again")
 
     async def stop(self) -> None:
-        """End the zygote and every child; calls that run or wait raise RuntimeError."""
+        """End the zygote and all children. Running and waiting calls raise RuntimeError."""
         self._stopped = True
         self._admission.refuse(STOPPED)
         async with self._launching:
@@ -91,13 +95,13 @@ class ProcessSandbox:
         child: Connection | None = None
         answer: list[Any] | None = None
         try:
-            child = await self._take_child()
-            answer = await _converse(child, frame, seconds, progress)
+            child = await self._idle_or_new_child()
+            answer = await _exchange(child, frame, seconds, progress)
         finally:
             self._give_back(child, answer, memory_mb)
         return child, answer
 
-    async def _take_child(self) -> Connection:
+    async def _idle_or_new_child(self) -> Connection:
         while self._idle:
             child = self._idle.pop()
             if child.alive:
@@ -126,7 +130,7 @@ class ProcessSandbox:
             raise RuntimeError(STOPPED)
 
 
-async def _converse(child: Connection, frame: bytes, seconds: float, progress: Progress | None) -> list[Any] | None:
+async def _exchange(child: Connection, frame: bytes, seconds: float, progress: Progress | None) -> list[Any] | None:
     loop = asyncio.get_running_loop()
     answer = child.ask(frame)
     deadline = loop.time() + seconds
@@ -135,12 +139,12 @@ async def _converse(child: Connection, frame: bytes, seconds: float, progress: P
         if left <= 0:
             raise timed_out(seconds)
         await asyncio.wait((answer,), timeout=min(left, PROGRESS_EVERY_S) if progress else left)
-        if progress and (news := child.page.news()):
-            progress(*news)
+        if progress and (latest := child.page.latest()):
+            progress(*latest)
     return answer.result()
 
 
-def _open(function: str, answer: list[Any]) -> Any:
+def _result_of(function: str, answer: list[Any]) -> Any:
     match answer:
         case ["value", value]:
             return value

@@ -2,11 +2,11 @@
 
     python -m worker.sandbox.zygote DESCRIPTOR MEMORY_MB MODULE…
 
-It stays single-threaded, holds no secret and no connection but the one to its worker, reaps its children and tells how
-each ended. A kill is done here, by the parent of the process, so that it can never hit a stranger who got the same
-process id. When the worker goes, in whatever way, the zygote kills every child and goes too. It ignores SIGTERM and
-SIGINT, as its children do: a platform that stops a service signals every process of it, and the work of a worker that
-is draining must go on.
+It stays single-threaded and holds no secret and no connection except the one to its worker. It reaps its children and
+reports their exit statuses. Children are killed here, by their parent, so that the signal cannot hit another process
+that was given the same process id. When the worker ends, in whatever way, the zygote kills its children and ends too.
+It ignores SIGTERM and SIGINT, as its children do: a platform that stops a service signals every process of it, while
+the running jobs of a stopping worker must go on.
 """
 
 import gc
@@ -22,11 +22,16 @@ from types import FrameType
 from typing import NoReturn
 
 from worker.sandbox import child, frames, limits
-from worker.sandbox.progress import adopt
+from worker.sandbox.progress import map_page
 
 
 class Zygote:
-    """control: the socket to the worker. memory_mb: what each child may take."""
+    """Forks and kills children as the worker asks.
+
+    Args:
+        control: The socket to the worker.
+        memory_mb: Address space that each child may take, in megabytes.
+    """
 
     def __init__(self, control: socket.socket, memory_mb: int) -> None:
         self._control = control
@@ -37,25 +42,25 @@ class Zygote:
             end.setblocking(False)
 
     def run(self) -> None:
-        """Do as the worker says until it is gone; then leave no child behind."""
+        """Serve the worker until it is gone, then kill all children."""
         signal.set_wakeup_fd(self._wake_end.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, _wake_up)
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         poll.register(self._wake, select.POLLIN)
         try:
-            self._tell(frames.READY)
+            self._send(frames.READY)
             while True:
                 ready = {descriptor for descriptor, _ in poll.poll()}
                 if self._wake.fileno() in ready:
                     self._wake.recv(4096)
                     self._reap()
                 if self._control.fileno() in ready:
-                    self._obey()
+                    self._handle_request()
         except (EOFError, ConnectionError):
             self._end_children()
 
-    def _obey(self) -> None:
+    def _handle_request(self) -> None:
         record, descriptors, _, _ = socket.recv_fds(self._control, frames.RECORD.size, 2)
         if len(record) < frames.RECORD.size:
             raise EOFError
@@ -71,7 +76,7 @@ class Zygote:
         try:
             pid = os.fork()
         except OSError:
-            self._tell(frames.EXITED, number, os.EX_OSERR)
+            self._send(frames.EXITED, number, os.EX_OSERR)
         else:
             if pid == 0:
                 self._become_child(zygote, line, page)
@@ -87,7 +92,7 @@ class Zygote:
             for end in (self._control, self._wake, self._wake_end):
                 end.close()
             os.set_inheritable(line, False)
-            child.serve(socket.socket(fileno=line), adopt(page), self._memory_mb)
+            child.serve(socket.socket(fileno=line), map_page(page), self._memory_mb)
         finally:
             os._exit(1)
 
@@ -96,7 +101,7 @@ class Zygote:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
-            self._tell(frames.EXITED, self._children.pop(pid), os.waitstatus_to_exitcode(status))
+            self._send(frames.EXITED, self._children.pop(pid), os.waitstatus_to_exitcode(status))
 
     def _end_children(self) -> None:
         for pid in self._children:
@@ -104,18 +109,23 @@ class Zygote:
         for pid in self._children:
             os.waitpid(pid, 0)
 
-    def _tell(self, verb: bytes, number: int = 0, status: int = 0) -> None:
+    def _send(self, verb: bytes, number: int = 0, status: int = 0) -> None:
         self._control.sendall(frames.RECORD.pack(verb, number, status))
 
 
 def _wake_up(number: int, frame: FrameType | None) -> None:
-    """SIGCHLD needs a handler to reach the wake-up socket; the loop does the work."""
+    """Do nothing: SIGCHLD needs a handler to reach the wake-up socket, and the loop reaps."""
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Run a zygote.
+
+    Args:
+        arguments: The descriptor of the control socket, the memory limit in megabytes, and the modules to import.
+    """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
-    # They were blocked when the worker started this process, so that none could hit it before this line.
+    # The worker started this process with them blocked, so that none could end it before this line.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
     descriptor, memory_mb, *modules = arguments
     control = socket.socket(fileno=int(descriptor))
@@ -128,8 +138,8 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    # To hang up must be the last thing it does: the interpreter's own way out hangs up first and ends later, and the
-    # worker, who waits for nobody, would miss its status.
+    # Closing the socket must be the last step: a normal interpreter exit closes it first and ends later, and the worker
+    # would miss the exit status.
     try:
         main(sys.argv[1:])
     except BaseException:

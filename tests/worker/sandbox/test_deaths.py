@@ -12,7 +12,7 @@ from tasks.kind import Sandbox
 from tasks.refusal import SandboxDeath
 from tests.support.sandbox.child_events import ChildEvent, Gate, ProcessWatch
 from tests.worker.sandbox.conftest import MakeSandbox
-from worker.sandbox.death import verdict
+from worker.sandbox.death import explain_death
 from worker.sandbox.frames import FRAME_LIMIT_BYTES, HEADER, encode
 from worker.sandbox.sandbox import ProcessSandbox
 
@@ -99,7 +99,7 @@ async def test_a_kill_from_outside_is_taken_for_the_systems_out_of_memory_kill(
 
 async def test_running_out_of_processor_time_is_a_time_out(sandbox: ProcessSandbox) -> None:
     assert (await death_of(sandbox, "raise_signal", signal.SIGXCPU)).code == "timed_out"
-    assert verdict(-signal.SIGXCPU, 1).code == "timed_out"
+    assert explain_death(-signal.SIGXCPU, 1).code == "timed_out"
 
 
 @pytest.mark.parametrize(

@@ -56,10 +56,10 @@ async def test_a_call_does_not_hear_what_an_earlier_one_reported(
 def test_a_page_is_shared_by_both_sides_and_gives_each_report_once() -> None:
     with page_file() as file:
         child, worker = ProgressPage(file.fileno()), ProgressPage(file.fileno())
-    assert worker.news() is None
+    assert worker.latest() is None
     child.report(1, 2, "x" * (NOTE_LIMIT_BYTES + 5))
-    assert worker.news() == (1, 2, "x" * NOTE_LIMIT_BYTES)
-    assert worker.news() is None
+    assert worker.latest() == (1, 2, "x" * NOTE_LIMIT_BYTES)
+    assert worker.latest() is None
     child.begin()
     assert worker.begun == 1
 

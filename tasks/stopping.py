@@ -1,16 +1,17 @@
-"""Ending asyncio tasks for certain."""
+"""Cancels asyncio tasks until they have ended."""
 
 import asyncio
 from typing import Any
 
 AGAIN_S = 0.1
+"""Seconds after which a task that has not ended is cancelled again."""
 
 
 async def stop(*tasks: "asyncio.Task[Any]") -> None:
     """Cancel the tasks, and return when they have ended.
 
-    Once is not enough: under Python 3.11 a cancel that arrives as an `asyncio.wait_for` ends is lost, and every call to
-    Redis goes through one. What a task raised is left in it.
+    One cancellation is not enough: under Python 3.11, one that arrives just as an `asyncio.wait_for` ends is lost, and
+    every call to Redis goes through one. What a task raised stays in the task.
     """
     pending = {task for task in tasks if not task.done()}
     while pending:

@@ -1,7 +1,7 @@
-"""The storage over obstore: a blob is `blobs/ab/abcd…` under the prefix of STORAGE_URL, whatever the backend.
+"""The blob store over obstore: a blob is `blobs/ab/abcd…` under the prefix of STORAGE_URL, in any storage.
 
-obstore's blocking calls run in threads of our own: they release the GIL and cost no more than its async ones, which may
-abort the interpreter if it exits while one of them ends. A call under way holds a thread, a slow client does not.
+obstore's blocking calls run in a thread pool: they release the GIL and cost no more than its async calls, which may
+abort the interpreter if it exits while one of them ends. A running call holds a thread; a slow client does not.
 """
 
 import asyncio
@@ -33,19 +33,23 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SMALL_BYTES = MiB  # a body up to this size waits in memory until its hash is known; a larger one in a temporary file
+SMALL_BYTES = MiB  # a body up to this size is kept in memory until its hash is known, a larger one in a temporary file
 CHUNK_BYTES = MiB // 4  # of a download
 PARTS_AT_ONCE = 4  # of a multipart upload, 5 MiB each, in memory
-THREADS = 32  # calls under way at once, of one process
+THREADS = 32  # calls at once of one process
 CHECK_TIMEOUT_S = 5.0
 
 HASH = re.compile(r"[0-9a-f]{64}")
 
 
 class BlobStore:
-    """`tasks.storage.protocol.Storage` over an obstore store.
+    """A `tasks.storage.protocol.Storage` over an obstore store.
 
-    folder: where a local store is, for it has ways of its own.
+    Args:
+        store: The obstore store.
+        name: Names the storage in logs and errors.
+        note: A remark for the start-up log.
+        folder: The folder of a local store, which is checked and cleaned differently.
     """
 
     def __init__(self, store: "ObjectStore", *, name: str, note: str = "", folder: Path | None = None) -> None:
@@ -57,32 +61,30 @@ class BlobStore:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="storage")
 
     async def _call(self, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
-        """Run a blocking call in a thread. Cancelling ends the waiting, not the call."""
+        """Run a blocking call in a thread. Cancelling ends the wait, not the call."""
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: work(*args, **named))
         except BaseError as error:
             raise self._unavailable(str(error)) from error
 
     def _unavailable(self, reason: str) -> StorageUnavailable:
-        return StorageUnavailable(
-            f"the storage {self.name} does not answer as it should: {reason.partition(chr(10))[0]}"
-        )
+        return StorageUnavailable(f"the storage {self.name} has failed: {reason.partition(chr(10))[0]}")
 
     async def check(self) -> None:
         try:
             async with asyncio.timeout(CHECK_TIMEOUT_S):
                 await self._call(self._look)
         except TimeoutError as error:
-            raise self._unavailable(f"no word within {CHECK_TIMEOUT_S:g} s") from error
+            raise self._unavailable(f"no answer within {CHECK_TIMEOUT_S:g} s") from error
 
     def _look(self) -> None:
         if self._folder is None:
-            self._store.list_with_delimiter()  # a single line: the folder `blobs`
+            self._store.list_with_delimiter()  # one entry: the folder `blobs`
         else:
             with suppress(OSError):
                 self._folder.mkdir(parents=True, exist_ok=True)
             if not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):
-                raise self._unavailable("we may not read and write there")
+                raise self._unavailable("its folder is not readable and writable")
 
     async def put(
         self,
@@ -92,8 +94,8 @@ class BlobStore:
         type: str | None = None,
         filename: str | None = None,
     ) -> BlobRef:
-        # The body is gathered here, then stored under its hash in one atomic operation. So whatever ends the gathering
-        # leaves no half-written object in the storage that someone would have to find, copy or delete.
+        # The body is collected first, then stored under its hash in one atomic operation. So an interrupted upload
+        # leaves no half-written object in the storage that would have to be found and deleted.
         with ExitStack() as closing:
             body = Body()
             async for chunk in chunks:
@@ -126,15 +128,15 @@ class BlobStore:
             return self._write(BlobRef(sha256, file.tell()), file, about)
 
     def _write(self, blob: BlobRef, content: bytes | IO[bytes], about: "Attributes") -> BlobRef:
-        # A blob that is there already is written again: this renews its modified time, so that a cleanup under way at
-        # this moment, which goes by age, spares it.
+        # An existing blob is written again: this renews its modified time, so that a cleanup that runs at this moment
+        # keeps it.
         if not isinstance(content, bytes):
             content.seek(0)
-        headers = None if self._folder else about  # a folder has no place for them
+        headers = None if self._folder else about  # a folder cannot store them
         try:
             self._store.put(key(blob.sha256), content, attributes=headers, max_concurrency=PARTS_AT_ONCE)
         except FileNotFoundError as error:
-            raise self._unavailable(str(error)) from error  # there is no such bucket
+            raise self._unavailable(str(error)) from error  # the bucket does not exist
         return blob
 
     async def read(self, sha256: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
@@ -153,9 +155,9 @@ class BlobStore:
                     return
 
     async def _get(self, sha256: str, start: int, end: int | None) -> "GetResult | None":
-        """The answer that holds the range, and maybe more; None if the range is empty."""
+        """Get an answer that contains the range, maybe with more around it; None if the range is empty."""
         if end is not None and end <= start:
-            await self.size(sha256)  # is it there at all?
+            await self.size(sha256)  # raises if the blob is missing
             return None
         if start == 0 and end is None:
             return await self._call(self._store.get, key(sha256))
@@ -163,7 +165,7 @@ class BlobStore:
         try:
             return await self._call(self._store.get, key(sha256), options=part)
         except StorageUnavailable:
-            # Each backend words it differently that a range begins past the end; some servers answer no range at all.
+            # Each storage has its own error for a range that begins past the end; some servers support no ranges.
             if start >= await self.size(sha256):
                 return None
             return await self._call(self._store.get, key(sha256))
@@ -196,7 +198,7 @@ class BlobStore:
         try:
             self._store.delete(places)
         except FileNotFoundError:
-            # For some backends a missing one is an error, after which they say nothing of the rest.
+            # In some storages a missing blob is an error that hides what became of the others.
             for place in places:
                 with suppress(FileNotFoundError):
                     self._store.delete(place)
@@ -210,15 +212,15 @@ class BlobStore:
                     yield StoredBlob(sha256, found["size"], found["last_modified"])
 
     async def discard_leftovers(self, before: datetime, *, dry_run: bool = False) -> int:
-        # A folder keeps the `name#1` of a write that was killed. A bucket may keep parts of a multipart upload; no
-        # listing shows them, so they are for a lifecycle rule of its own (AbortIncompleteMultipartUpload).
+        # A folder keeps the `name#1` of a write that was killed. A bucket may keep parts of a multipart upload, which
+        # no listing shows: a lifecycle rule of the bucket removes them (AbortIncompleteMultipartUpload).
         if self._folder is None:
             return 0
         return await self._call(discard_old, self._folder.glob("blobs/*/*#*"), before, dry_run=dry_run)
 
 
 class Body:
-    """What has come of a body: in memory, then in a temporary file without a name, which dies with the process."""
+    """The part of a body received so far: in memory, then in an unnamed temporary file, which ends with the process."""
 
     def __init__(self) -> None:
         self.digest = hashlib.sha256()
@@ -227,14 +229,18 @@ class Body:
         self.spool: IO[bytes] | None = None
 
     def spill(self, spool: IO[bytes]) -> None:
-        """Move what is in memory to the file."""
+        """Move what is in memory to the temporary file."""
         self.digest.update(self.tail)
         spool.write(self.tail)
         self.tail.clear()
 
 
 def key(sha256: str) -> str:
-    """Where a blob is, under the prefix. Raises: `BlobMissing` for what is no SHA-256."""
+    """Return the object key of a blob, under the prefix.
+
+    Raises:
+        BlobMissing: `sha256` is not a SHA-256 in lower-case hex.
+    """
     if not HASH.fullmatch(sha256):
         raise BlobMissing(sha256)
     return f"blobs/{sha256[:2]}/{sha256}"
@@ -242,6 +248,7 @@ def key(sha256: str) -> str:
 
 @contextmanager
 def missing(sha256: str) -> Iterator[None]:
+    """Turn FileNotFoundError into BlobMissing within the block."""
     try:
         yield
     except FileNotFoundError as error:
@@ -249,7 +256,12 @@ def missing(sha256: str) -> Iterator[None]:
 
 
 def attributes(type: str | None, filename: str | None) -> "Attributes":
-    """The headers with which a storage answers who downloads from it: always as an attachment, never shown in place."""
+    """Return the headers that a storage sends with a download: always as an attachment, so that no browser renders it.
+
+    Args:
+        type: The media type.
+        filename: The file name that the browser suggests.
+    """
     about: Attributes = {"Content-Disposition": "attachment"}
     if filename is not None:
         about["Content-Disposition"] = attachment(filename)
@@ -268,9 +280,10 @@ def attachment(filename: str) -> str:
 
 
 def discard_old(paths: Iterable[Path], before: datetime, *, dry_run: bool) -> int:
+    """Delete files that were modified before a time; with `dry_run` only count them. Returns how many there are."""
     count = 0
     for path in paths:
-        with suppress(FileNotFoundError):  # its writer ended after all
+        with suppress(FileNotFoundError):  # its writer completed the write meanwhile
             if path.stat().st_mtime < before.timestamp():
                 if not dry_run:
                     path.unlink()

@@ -1,6 +1,6 @@
-"""Where bytes live: blobs under their SHA-256, in a folder, in memory, or in S3, GCS or Azure.
+"""The storage interface: blobs under their SHA-256, in a folder, in memory, or in S3, GCS or Azure.
 
-A blob has no name: a job's record maps names to blobs. The same bytes are one blob, whoever sent them.
+A blob has no name: a job's record maps file names to blobs. Equal bytes are one blob, whoever sent them.
 """
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
@@ -14,23 +14,29 @@ from tasks.blob_ref import BlobRef
 
 @dataclass(frozen=True, slots=True)
 class StoredBlob:
-    """A blob as the storage lists it. modified: when it was last written, with a time zone."""
+    """A blob as the storage lists it.
+
+    Args:
+        sha256: SHA-256 of its bytes, in lower-case hex.
+        bytes: Its size.
+        modified: When it was last written, with a time zone.
+    """
 
     sha256: str
     bytes: int
     modified: datetime
 
 
-class StorageUnavailable(Exception):  # noqa: N818 - a state of the weather, as in the 503 it becomes
-    """The storage does not answer, or refuses us; the message names it and says why."""
+class StorageUnavailable(Exception):  # noqa: N818 - the API answers 503 "unavailable"
+    """The storage does not answer, or refuses access; the message names it and says why."""
 
 
-class BlobMissing(Exception):  # noqa: N818 - the house calls things by what they are
+class BlobMissing(Exception):  # noqa: N818 - it names the state, as StorageUnavailable
     """The storage holds no blob of this SHA-256."""
 
 
 class Storage(Protocol):
-    """Every method that touches the storage may raise `StorageUnavailable`."""
+    """Stores blobs. Every method that contacts the storage may raise `StorageUnavailable`."""
 
     @property
     def description(self) -> str:
@@ -43,7 +49,7 @@ class Storage(Protocol):
         ...
 
     async def check(self) -> None:
-        """Return if the storage answers within a few seconds."""
+        """Return if the storage answers within a few seconds, else raise `StorageUnavailable`."""
         ...
 
     async def put(
@@ -54,52 +60,85 @@ class Storage(Protocol):
         type: str | None = None,
         filename: str | None = None,
     ) -> BlobRef:
-        """Store what `chunks` yields, and hash it on the way. It is there whole or not at all, however this ends.
+        """Store and hash a stream of bytes. The blob is stored whole or, on any failure, not at all.
 
-        type, filename: what the storage says of the blob to who downloads it from there (see `presign`). Equal bytes
-        are one blob, for which its last writer's words stand: give names that tell nothing about an owner.
+        Equal bytes are one blob, which keeps the type and file name of its last writer: choose names that reveal
+        nothing about an owner.
 
-        Raises: `Refusal` (`too_large`) as soon as more than `max_bytes` bytes have come; whatever `chunks` raises.
+        Args:
+            chunks: The bytes.
+            max_bytes: Most bytes to accept.
+            type: The media type that the storage sends with a download (see `presign`).
+            filename: The file name that it sends.
+
+        Raises:
+            Refusal: `too_large`, as soon as more than `max_bytes` bytes have arrived.
+            Exception: Whatever `chunks` raises.
         """
         ...
 
     async def put_file(self, path: Path, *, type: str, filename: str) -> BlobRef:
-        """Store a local file, as `put` does."""
+        """Store a local file, as `put` stores a stream."""
         ...
 
     def read(self, sha256: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        """Yield the bytes from `start` up to, not including, `end`; those beyond the last are none.
+        """Yield the bytes of a range.
 
-        Raises: `BlobMissing`, at the first step.
+        Args:
+            sha256: The blob.
+            start: The first byte.
+            end: The byte after the last, or None for the blob's end. A range past the end is cut.
+
+        Raises:
+            BlobMissing: At the first step.
         """
         ...
 
     async def fetch(self, sha256: str, path: Path) -> None:
-        """Write a blob to a local file, which may be left in part when this fails. Raises: `BlobMissing`."""
+        """Write a blob to a local file. A failure may leave part of the file.
+
+        Raises:
+            BlobMissing: There is no such blob.
+        """
         ...
 
     async def size(self, sha256: str) -> int:
-        """How many bytes a blob has. Raises: `BlobMissing`."""
+        """Return the size of a blob in bytes.
+
+        Raises:
+            BlobMissing: There is no such blob.
+        """
         ...
 
     async def presign(self, sha256: str, seconds: int) -> str | None:
-        """A URL that lets anyone download the blob for `seconds`, with its type and filename.
+        """Return a URL with which anyone can download a blob, with its media type and file name.
 
-        None where the storage has no such URLs.
+        Args:
+            sha256: The blob.
+            seconds: How long the URL works.
+
+        Returns:
+            The URL, or None for a storage that has no such URLs.
         """
         ...
 
     async def delete(self, shas: Iterable[str]) -> None:
-        """Delete blobs, those that are missing included."""
+        """Delete blobs; missing ones are ignored."""
         ...
 
     def blobs(self) -> AsyncIterator[StoredBlob]:
-        """Every blob there is, maybe one of them twice. What is put or deleted meanwhile may show or not."""
+        """List all blobs, some of them maybe twice. Blobs that are written or deleted meanwhile may be listed or
+        not."""
         ...
 
     async def discard_leftovers(self, before: datetime, *, dry_run: bool = False) -> int:
-        """Delete what writers that were killed half-way left before a time (with a time zone); with dry_run only look.
+        """Delete incomplete files that killed writers have left.
 
-        Returns how many files that were.
+        Args:
+            before: Files last written before this time, which has a time zone.
+            dry_run: Only count them.
+
+        Returns:
+            How many files there are.
         """
         ...

@@ -1,4 +1,4 @@
-"""What a job is to read: an owner's uploads, and files of the owner's earlier jobs."""
+"""Finds the blobs that a job will read: an owner's uploads, and files of the owner's earlier jobs."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,14 @@ from tasks.uploads.store import UploadRecord
 
 @dataclass(frozen=True, slots=True)
 class RequestedSource:
-    """An upload, or a job's file by name. field: where the request asks for it."""
+    """A source that a request names: an upload, or a file of a job.
+
+    Args:
+        field: The field of the request that names it, for error messages.
+        upload: The upload's id.
+        job: The job's id.
+        file: The name of the job's file.
+    """
 
     field: str
     upload: str | None = None
@@ -26,9 +33,18 @@ class RequestedSource:
 
 
 async def find_sources(redis: "Redis[bytes]", owner: str, wanted: Sequence[RequestedSource]) -> list[BlobRef]:
-    """The blobs of what is wanted, in order, by one trip to Redis.
+    """Find the blobs of some sources, in one round trip to Redis.
 
-    Raises: Refusal `not_found`, `not_ready` or `expired` with the field that asks for what this owner cannot have.
+    Args:
+        redis: Connection.
+        owner: Whose uploads and jobs may be used.
+        wanted: The sources.
+
+    Returns:
+        Their blobs, in the same order.
+
+    Raises:
+        Refusal: `not_found`, `not_ready` or `expired`, with the field that names the source.
     """
     if not wanted:
         return []

@@ -1,4 +1,4 @@
-"""Uploads: bytes that somebody has sent for jobs to come. Each keeps its blob from the cleanup while it lasts."""
+"""Uploads: files sent in advance for later jobs. While an upload exists, the cleanup keeps its blob."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,16 @@ from tasks.storage.protocol import Storage
 
 @dataclass(frozen=True, slots=True)
 class UploadRecord:
-    """What Redis holds of one. name: what its sender calls it, for people. Times are milliseconds since 1970."""
+    """An upload as Redis holds it. Times are milliseconds since 1970.
+
+    Args:
+        id: 32 hexadecimal digits.
+        owner: Who sent it.
+        blob: Its bytes.
+        name: The sender's name for it, shown to people.
+        created_at: When it was sent.
+        expires_at: Until when it can be used.
+    """
 
     id: str
     owner: str
@@ -28,7 +37,7 @@ class UploadRecord:
 
     @classmethod
     def from_hash(cls, upload_id: str, fields: Mapping[bytes, bytes]) -> Self:
-        """The upload of a non-empty Redis hash."""
+        """Build the record from a non-empty Redis hash."""
         text = {name.decode(): value.decode() for name, value in fields.items()}
         return cls(
             id=upload_id,
@@ -50,10 +59,19 @@ async def keep(
     storage: Storage | None = None,
     upload_id: str | None = None,
 ) -> UploadRecord:
-    """Write an upload down for `seconds`. storage: where its blob is. upload_id: 32 hex digits; a new id if none is
-    given.
+    """Store the record of an upload.
 
-    Raises: Refusal `unavailable` if the cleanup has just deleted the blob (see `tasks.queue.jobs.enqueue_with_blobs`).
+    Args:
+        redis: Connection.
+        owner: Who sent it.
+        blob: Its bytes, which are in storage.
+        name: The sender's name for it.
+        seconds: How long it can be used.
+        storage: Where its blob is.
+        upload_id: 32 hexadecimal digits; None for a new id.
+
+    Raises:
+        Refusal: `unavailable`: the cleanup has just deleted the blob (see `tasks.queue.jobs.enqueue_with_blobs`).
     """
     now = clock.now_ms()
     upload = UploadRecord(upload_id or new_id(), owner, blob, name, now, now + seconds * SECOND_MS)
@@ -66,21 +84,21 @@ async def keep(
     }
     if name is not None:
         fields["name"] = name
-    said = [text for field in fields.items() for text in field]
-    payload = {"id": upload.id, "blob": blob.sha256, "fields": said, "expires_at": upload.expires_at}
+    values = [text for field in fields.items() for text in field]
+    payload = {"id": upload.id, "blob": blob.sha256, "fields": values, "expires_at": upload.expires_at}
     await need(Script(redis, "submit/keep"), payload, storage)
     return upload
 
 
 async def find_upload(redis: "Redis[bytes]", owner: str, upload_id: str) -> UploadRecord | None:
-    """An owner's upload, or None if it is not there (any more), or is someone else's."""
+    """Find an owner's upload. Returns None if it does not exist, has expired, or belongs to another owner."""
     fields = await redis.hgetall(UPLOAD + upload_id)
     upload = UploadRecord.from_hash(upload_id, fields) if fields else None
     return upload if upload and upload.owner == owner else None
 
 
 async def forget(redis: "Redis[bytes]", upload: UploadRecord) -> None:
-    """Delete an upload. Jobs that were made from it keep their blob."""
+    """Delete an upload. Jobs that were created from it keep their blob."""
     async with redis.pipeline() as pipe:
         pipe.delete(UPLOAD + upload.id)
         pipe.srem(BLOB + upload.blob.sha256, _holder(upload.id))
@@ -88,5 +106,5 @@ async def forget(redis: "Redis[bytes]", upload: UploadRecord) -> None:
 
 
 def _holder(upload_id: str) -> str:
-    """How the set of those who need a blob names an upload, among the ids of jobs."""
+    """The member that stands for an upload in a blob's set of holders, beside the ids of jobs."""
     return f"upload:{upload_id}"

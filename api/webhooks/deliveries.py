@@ -53,7 +53,7 @@ async def list_deliveries(
     """Newest first. A page can be short or empty although more pages follow; continue while there is a `next`."""
     refuse_unknown(request, "endpoint", "event", "state", "since", "until", "limit", "cursor")
     caller = caller_of(request)
-    job_index = await _shelf(caller, endpoint, event)
+    job_index = await _job_index(caller, endpoint, event)
     since_ms, until_ms = to_ms(since) if since else 0, to_ms(until) if until else None
     if event and endpoint:
         record = await read(caller.context.redis, delivery_id(event, endpoint))
@@ -62,7 +62,7 @@ async def list_deliveries(
     page = await read_page(
         caller.context.redis,
         job_index,
-        # The shelf of an event has no index by state.
+        # The job index of an event has no index by state.
         state=None if event else state,
         since_ms=since_ms,
         until_ms=until_ms,
@@ -105,7 +105,7 @@ async def redeliver(request: Request, delivery_id: DeliveryId) -> Response:
     return uncached(delivery_of(record, caller.base_url), 202)
 
 
-async def _shelf(caller: Caller, endpoint: str | None, event: str | None) -> str:
+async def _job_index(caller: Caller, endpoint: str | None, event: str | None) -> str:
     """The job index that lists the deliveries.
 
     Raises:

@@ -144,7 +144,7 @@ class HttpConnection(asyncio.Protocol):
         self._transport.close()
 
     def abort(self) -> None:
-        """Close at once, and let whoever waits for a response see it break."""
+        """Close at once, which fails a request that waits for its response."""
         self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -231,4 +231,4 @@ class _LogHandler(logging.Handler):
         super().__init__(logging.WARNING)
 
     def emit(self, record: logging.LogRecord) -> None:
-        log.warning("tracing.trouble", message=record.getMessage())
+        log.warning("tracing.warning", message=record.getMessage())

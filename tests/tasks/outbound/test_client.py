@@ -1,4 +1,4 @@
-"""The guarded client among polite receivers: what it sends, what it gives back, which connections it keeps."""
+"""The guarded client and well-behaved receivers: what it sends, what it gives back, which connections it keeps."""
 
 import asyncio
 import tomllib

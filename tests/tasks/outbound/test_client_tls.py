@@ -50,9 +50,9 @@ async def test_a_certificate_of_a_trusted_authority_is_good(
 
 async def test_an_authority_that_nobody_knows_is_not_trusted(authority: Authority, client: GuardedClient) -> None:
     async with Receiver(tls=authority.server("127.0.0.1")) as receiver:
-        trouble = await failure(client, receiver.url)
-        assert trouble.code == "tls_failed"
-        assert trouble.timing.keys() == {"dns", "connect", "total"}
+        error = await failure(client, receiver.url)
+        assert error.code == "tls_failed"
+        assert error.timing.keys() == {"dns", "connect", "total"}
         assert receiver.requests == []
 
 
@@ -106,9 +106,9 @@ async def test_a_server_that_speaks_no_tls(client: GuardedClient, said: bytes) -
 async def test_a_handshake_that_never_ends_costs_the_connections_limit(opening: Opening) -> None:
     client = opening(connect_timeout_s=0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        trouble = await failure(client, f"https://127.0.0.1:{silent.getsockname()[1]}/")
-        assert trouble.code == "connect_timed_out"
-        assert 150 < trouble.timing["connect"] < 1500
+        error = await failure(client, f"https://127.0.0.1:{silent.getsockname()[1]}/")
+        assert error.code == "connect_timed_out"
+        assert 150 < error.timing["connect"] < 1500
 
 
 def test_certifis_authorities_are_trusted_whatever_the_system_has(

@@ -59,19 +59,19 @@ async def test_a_bomb_stays_packed(client: GuardedClient, into: Path) -> None:
 
 async def test_a_redirect_asks_for_the_address_that_it_leads_to(client: GuardedClient, into: Path) -> None:
     async with Receiver() as elsewhere, Receiver("redirecting", content=elsewhere.url.encode()) as receiver:
-        trouble = await unreachable(client, receiver.url, into)
-    assert (trouble.code, trouble.status) == ("redirected", 302)
-    assert "302" in trouble.message
-    assert elsewhere.url not in trouble.message
+        error = await unreachable(client, receiver.url, into)
+    assert (error.code, error.status) == ("redirected", 302)
+    assert "302" in error.message
+    assert elsewhere.url not in error.message
     assert elsewhere.connections == 0
 
 
 @pytest.mark.parametrize("status", [201, 204, 206, 403, 404, 410, 429, 500, 503])
 async def test_any_other_status_is_named(client: GuardedClient, into: Path, status: int) -> None:
     async with Receiver() as receiver:
-        trouble = await unreachable(client, receiver.at(f"/status/{status}"), into)
-    assert (trouble.code, trouble.status) == ("bad_status", status)
-    assert str(status) in trouble.message
+        error = await unreachable(client, receiver.at(f"/status/{status}"), into)
+    assert (error.code, error.status) == ("bad_status", status)
+    assert str(status) in error.message
 
 
 @pytest.mark.parametrize(
@@ -86,11 +86,11 @@ async def test_any_other_status_is_named(client: GuardedClient, into: Path, stat
         ("bad-chunks", "malformed_answer"),
     ],
 )
-async def test_a_rude_server_leaves_nothing(opening: Opening, into: Path, behaviour: str, code: str) -> None:
+async def test_a_misbehaving_server_leaves_nothing(opening: Opening, into: Path, behaviour: str, code: str) -> None:
     async with Receiver(behaviour) as receiver:
-        trouble = await unreachable(opening(fetch_timeout_s=0.25), receiver.url, into)
-    assert trouble.code == code
-    assert trouble.status is None
+        error = await unreachable(opening(fetch_timeout_s=0.25), receiver.url, into)
+    assert error.code == code
+    assert error.status is None
 
 
 async def test_a_cancelled_fetch_leaves_nothing(client: GuardedClient, into: Path) -> None:

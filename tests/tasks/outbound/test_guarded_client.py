@@ -40,8 +40,8 @@ async def test_a_name_that_changes_its_answer_after_it_was_checked_reaches_nobod
     resolver = Resolver(timeout_s=1, nameservers=(names.address,))
     await check_reachable(check_url(inside.url, http_allowed=True), resolver)
     await resolver.close()
-    trouble = await failure(strict, inside.url)
-    assert trouble.code == "address_refused"
+    error = await failure(strict, inside.url)
+    assert error.code == "address_refused"
     assert [kind for _, kind in names.asked].count(A) == 2
 
 
@@ -51,9 +51,9 @@ async def test_what_was_looked_up_is_dialled_and_nothing_is_looked_up_in_between
     """Were the name looked up once more for the connection, it would find the listener."""
     names.say("rebinding.example", [PUBLIC], ["127.0.0.1"])
     client = opening(networks=(ip_network(f"{PUBLIC}/32"),), connect_timeout_s=0.1)
-    trouble = await failure(client, inside.url)
-    assert trouble.code in ("connect_timed_out", "connect_failed")
-    assert trouble.ip == PUBLIC
+    error = await failure(client, inside.url)
+    assert error.code in ("connect_timed_out", "connect_failed")
+    assert error.ip == PUBLIC
     assert [kind for _, kind in names.asked].count(A) == 1
 
 
@@ -66,10 +66,10 @@ async def test_an_answer_with_one_bad_address_reaches_nobody(
     strict: GuardedClient, names: NameServer, inside: Receiver, addresses: list[str]
 ) -> None:
     names.say("rebinding.example", addresses)
-    trouble = await failure(strict, inside.url)
-    assert trouble.code == "address_refused"
-    assert trouble.message == MESSAGES["address_refused"]
-    assert trouble.ip is None
+    error = await failure(strict, inside.url)
+    assert error.code == "address_refused"
+    assert error.message == MESSAGES["address_refused"]
+    assert error.ip is None
 
 
 @pytest.mark.parametrize(
@@ -87,9 +87,9 @@ async def test_an_answer_with_one_bad_address_reaches_nobody(
     ],
 )
 async def test_a_bad_host_reaches_nobody(strict: GuardedClient, inside: Receiver, host: str) -> None:
-    trouble = await failure(strict, f"http://{host}:{inside.port}/")
-    assert trouble.code in ("address_refused", "invalid_url")
-    assert (trouble.ip, trouble.timing) == (None, {})
+    error = await failure(strict, f"http://{host}:{inside.port}/")
+    assert error.code in ("address_refused", "invalid_url")
+    assert (error.ip, error.timing) == (None, {})
 
 
 async def test_the_socket_has_the_last_word(
@@ -101,9 +101,9 @@ async def test_the_socket_has_the_last_word(
         return ip_address("127.0.0.1"), ip_address("::1")
 
     monkeypatch.setattr(Resolver, "addresses", lying)
-    trouble = await failure(strict, inside.url)
-    assert trouble.code == "address_refused"
-    assert trouble.ip is None
+    error = await failure(strict, inside.url)
+    assert error.code == "address_refused"
+    assert error.ip is None
 
 
 async def test_metadata_is_not_dialled_though_everything_is_allowed(
@@ -129,16 +129,16 @@ async def test_metadata_is_not_dialled_though_everything_is_allowed(
 
 async def test_a_name_that_nobody_knows(strict: GuardedClient, names: NameServer) -> None:
     names.fail("unknown.example")
-    trouble = await failure(strict, "http://unknown.example/")
-    assert trouble.code == "dns_failed"
-    assert trouble.timing.keys() == {"dns", "total"}
+    error = await failure(strict, "http://unknown.example/")
+    assert error.code == "dns_failed"
+    assert error.timing.keys() == {"dns", "total"}
 
 
 async def test_a_name_server_that_never_answers(opening: Opening) -> None:
     for limits in ({"dns_timeout_s": 0.2}, {"dns_timeout_s": 5, "post_timeout_s": 0.2}):
-        trouble = await failure(opening(networks=(), **limits), "http://silent.example/")
-        assert trouble.code == "dns_failed"
-        assert 150 < trouble.timing["dns"] < 1500
+        error = await failure(opening(networks=(), **limits), "http://silent.example/")
+        assert error.code == "dns_failed"
+        assert 150 < error.timing["dns"] < 1500
 
 
 async def test_our_own_service_and_http_are_refused_where_they_are_not_allowed(opening: Opening) -> None:
@@ -162,16 +162,16 @@ async def test_no_words_of_a_failure_tell_what_is_inside(opening: Opening, names
         said = set()
         for address, port in (("127.0.0.1", there.port), ("127.0.0.1", 1024), ("10.0.0.7", 8080)):
             names.say(f"a{port}.example", [address])
-            trouble = await failure(client, f"http://a{port}.example:{port}/")
-            said.add((trouble.code, trouble.message, trouble.ip, "connect" in trouble.timing))
+            error = await failure(client, f"http://a{port}.example:{port}/")
+            said.add((error.code, error.message, error.ip, "connect" in error.timing))
         assert len(said) == 1
         assert there.connections == 0
 
 
 async def test_a_look_up_that_fails_for_many_fails_for_each(strict: GuardedClient, names: NameServer) -> None:
     names.say("inside.example", ["10.0.0.7"])
-    troubles = await asyncio.gather(*(failure(strict, "http://inside.example/") for _ in range(5)))
-    assert {trouble.code for trouble in troubles} == {"address_refused"}
+    errors = await asyncio.gather(*(failure(strict, "http://inside.example/") for _ in range(5)))
+    assert {error.code for error in errors} == {"address_refused"}
 
 
 async def test_loopback_may_be_allowed_and_is_then_reached(client: GuardedClient) -> None:

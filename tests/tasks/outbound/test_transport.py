@@ -168,9 +168,9 @@ async def test_tiny_chunks_without_end_are_no_file(client: GuardedClient, tmp_pa
 
 async def test_informational_responses_without_end_are_malformed(client: GuardedClient) -> None:
     async with Receiver("many-hints") as receiver:
-        trouble = await failure(client, receiver.url)
-    assert trouble.code == "malformed_answer"
-    assert trouble.timing["total"] < 1500
+        error = await failure(client, receiver.url)
+    assert error.code == "malformed_answer"
+    assert error.timing["total"] < 1500
 
 
 @pytest.mark.parametrize("target", ["/a%2Fb?x=1+2", "/a|b?c=|", "/a/../b", "/%7e?a=%7E&b='", "/?", "//x"])

@@ -77,7 +77,7 @@ async def told(redis: ArqRedis, owner: str = "dev") -> list[dict[str, object]]:
     return [json.loads(record.params) for record in (await read_page(redis, owner)).records if record.kind == "event"]
 
 
-async def test_an_endpoint_is_read_back_as_it_was_wished(endpoints: Endpoints) -> None:
+async def test_an_endpoint_is_read_back_as_it_was_created(endpoints: Endpoints) -> None:
     patch: EndpointPatch = {
         "url": URL,
         "events": ["job.*", "order.paid"],
@@ -155,7 +155,7 @@ class TestSubscriptions:
         data = {"endpoint": other.id, "url": URL, "reason": "gone"}
         assert await told(redis) == [{"type": "endpoint.disabled", "data": data}]
         await endpoints.disable(watcher.id, "owner")
-        assert len(await told(redis)) == 1, "it is no subscriber any more, and nobody else is"
+        assert len(await told(redis)) == 1, "the disabled endpoint is no subscriber, and there is no other"
 
 
 class TestDisabling:

@@ -1,4 +1,4 @@
-"""Secrets at rest: who has the key and knows whose they are opens them, and nobody else."""
+"""Stored secrets: they open with the key and the owner they were sealed for, and with nothing else."""
 
 from base64 import b64decode, b64encode
 

@@ -1,4 +1,4 @@
-"""The guarded client among rude receivers: each with the code of its rudeness, in time, and with bounded reading."""
+"""The guarded client and misbehaving receivers: each has its error code, in time, and with bounded reading."""
 
 import asyncio
 import socket
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tasks.outbound import failure as words_of_failure
+from tasks.outbound import failure as failures
 from tasks.outbound.client import DRAIN_BYTES, GuardedClient
 from tasks.refusal import CODES
 from tests.support.receiver_behaviours import BEHAVIOURS, BOMB_BYTES, bomb
@@ -17,7 +17,7 @@ from tests.support.servers import free_port
 from tests.tasks.outbound.conftest import Opening, failure, post
 
 LIMIT_S = 0.25
-RUDE = {
+MISBEHAVING = {
     "silent": "answer_timed_out",
     "drip": "answer_timed_out",
     "drip-head": "answer_timed_out",
@@ -30,7 +30,7 @@ RUDE = {
     "garbage": "malformed_answer",
     "bad-chunks": "malformed_answer",
 }
-POLITE = {
+WELL_BEHAVED = {
     *("fast", "status", "failing", "throttling", "gone", "redirecting", "file", "streamed", "cookies", "slow", "stale"),
     *("stale-reset", "closing", "asking"),
 }
@@ -39,12 +39,12 @@ CUT_SHORT = {"gzip-bomb", "endless", "large", "upgrading"}
 
 @pytest.fixture(scope="module", params=[False, True], ids=["asyncio", "uvloop"])
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
-    """Both event loops: they word the same rudeness differently."""
+    """Both event loops: they report the same failure differently."""
     return "asyncio", {"use_uvloop": request.param}
 
 
 @pytest.fixture
-def hasty(opening: Opening) -> GuardedClient:
+def impatient(opening: Opening) -> GuardedClient:
     return opening(post_timeout_s=LIMIT_S)
 
 
@@ -53,38 +53,38 @@ def test_every_behaviour_has_a_test() -> None:
     known = {
         name for name, behaviour in BEHAVIOURS.items() if behaviour.__module__ == "tests.support.receiver_behaviours"
     }
-    assert known == RUDE.keys() | POLITE | CUT_SHORT
-    assert set(RUDE.values()) | set(words_of_failure.MESSAGES) <= CODES.keys()
+    assert known == MISBEHAVING.keys() | WELL_BEHAVED | CUT_SHORT
+    assert set(MISBEHAVING.values()) | set(failures.MESSAGES) <= CODES.keys()
 
 
-@pytest.mark.parametrize("behaviour", RUDE)
-async def test_a_rude_receiver_is_unreachable_with_its_code_and_in_time(hasty: GuardedClient, behaviour: str) -> None:
+@pytest.mark.parametrize("behaviour", MISBEHAVING)
+async def test_a_misbehaving_receiver_fails_the_request_in_time(impatient: GuardedClient, behaviour: str) -> None:
     async with Receiver(behaviour) as receiver:
         began = time.monotonic()
-        trouble = await failure(hasty, receiver.url)
-        assert trouble.code == RUDE[behaviour]
+        error = await failure(impatient, receiver.url)
+        assert error.code == MISBEHAVING[behaviour]
         assert time.monotonic() - began < LIMIT_S + 2
         assert len(receiver.requests) == 1  # nothing is sent twice over a connection that was new
-    assert trouble.ip == "127.0.0.1"
-    assert {"dns", "connect", "wait", "total"} <= trouble.timing.keys()
-    assert trouble.message == words_of_failure.MESSAGES[trouble.code]
-    assert not any(character.isdigit() for character in trouble.message)
+    assert error.ip == "127.0.0.1"
+    assert {"dns", "connect", "wait", "total"} <= error.timing.keys()
+    assert error.message == failures.MESSAGES[error.code]
+    assert not any(character.isdigit() for character in error.message)
 
 
 @pytest.mark.parametrize("behaviour", ["silent", "hang-up", "garbage", "truncated"])
-async def test_rudeness_on_a_connection_that_was_open_already_has_the_same_code(
-    hasty: GuardedClient, behaviour: str
+async def test_misbehaviour_on_a_connection_that_was_open_already_has_the_same_code(
+    impatient: GuardedClient, behaviour: str
 ) -> None:
     async with Receiver() as receiver:
-        await post(hasty, receiver.url)
-        assert (await failure(hasty, receiver.at(f"/{behaviour}"))).code == RUDE[behaviour]
+        await post(impatient, receiver.url)
+        assert (await failure(impatient, receiver.at(f"/{behaviour}"))).code == MISBEHAVING[behaviour]
 
 
-async def test_a_broken_connection_is_not_used_again(hasty: GuardedClient) -> None:
+async def test_a_broken_connection_is_not_used_again(impatient: GuardedClient) -> None:
     async with Receiver() as receiver:
         for behaviour in ("silent", "drip", "truncated"):
-            await failure(hasty, receiver.at(f"/{behaviour}"))
-            assert (await post(hasty, receiver.url)).status == 200
+            await failure(impatient, receiver.at(f"/{behaviour}"))
+            assert (await post(impatient, receiver.url)).status == 200
         used = [request.connection for request in receiver.requests]
     assert used[1] != used[0]
     assert used[3] != used[2] or used[2] == used[1]
@@ -134,9 +134,9 @@ async def test_an_upgrade_is_an_answer_like_any_and_its_connection_is_closed(cli
 
 
 async def test_nobody_listens(client: GuardedClient) -> None:
-    trouble = await failure(client, f"http://127.0.0.1:{free_port()}/")
-    assert trouble.code == "connect_failed"
-    assert trouble.timing.keys() == {"dns", "connect", "total"}
+    error = await failure(client, f"http://127.0.0.1:{free_port()}/")
+    assert error.code == "connect_failed"
+    assert error.timing.keys() == {"dns", "connect", "total"}
 
 
 async def test_a_connection_that_is_never_made_costs_its_limit(opening: Opening) -> None:
@@ -150,10 +150,10 @@ async def test_a_connection_that_is_never_made_costs_its_limit(opening: Opening)
             filler.setblocking(False)
             filler.connect_ex(address)
         began = loop.time()
-        trouble = await failure(client, f"http://127.0.0.1:{address[1]}/")
-        assert trouble.code == "connect_timed_out"
+        error = await failure(client, f"http://127.0.0.1:{address[1]}/")
+        assert error.code == "connect_timed_out"
         assert 0.25 < loop.time() - began < 3
-        assert trouble.timing.keys() == {"dns", "connect", "total"}
+        assert error.timing.keys() == {"dns", "connect", "total"}
         for filler in fillers:
             filler.close()
 

@@ -4,6 +4,9 @@ A refusal carries a short code for programs and a message for people. It is fina
 module may import this one, also those that run in the sandbox; it imports no other module of this repository.
 """
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 # code -> what it means. The table of docs/errors.md is made of these lines (tests/docs/test_documents.py).
 CODES: dict[str, str] = {
     # a request
@@ -96,6 +99,13 @@ CODES: dict[str, str] = {
 }
 
 
+class Fault(NamedTuple):
+    """One field of a request that is wrong, and a plain sentence that says how."""
+
+    field: str
+    message: str
+
+
 class Refusal(Exception):  # noqa: N818 - it is an expected answer rather than an error
     """Work that is refused, or that failed in an expected way.
 
@@ -104,9 +114,18 @@ class Refusal(Exception):  # noqa: N818 - it is an expected answer rather than a
         message: Plain sentences that say what is wrong and what to do.
         field: The path of the request field at fault, such as `variants.0.width`.
         limit: The limit that was exceeded. The message names its unit.
+        faults: Every field at fault, the first one included, where more than one was examined.
     """
 
-    def __init__(self, code: str, message: str, *, field: str | None = None, limit: int | float | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        field: str | None = None,
+        limit: int | float | None = None,
+        faults: Sequence[Fault] = (),
+    ) -> None:
         if code not in CODES:
             raise ValueError(f"{code!r} is not a refusal code. Add it to tasks/refusal.py.")
         super().__init__(code, message)
@@ -114,6 +133,7 @@ class Refusal(Exception):  # noqa: N818 - it is an expected answer rather than a
         self.message = message
         self.field = field
         self.limit = limit
+        self.faults = tuple(faults)
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"

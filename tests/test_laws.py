@@ -23,7 +23,18 @@ KINDS = {"thumbnail", "report"}
 # longest name that fits counts. Add a new part to one of the layers.
 LAYERS = (
     {"settings", "refusal", "telemetry.tracing", "progress", "clock", "blob_ref", "stopping", "outbound.protocol"},
-    {"queue", "storage", "kind", "uploads", "schedule", "outbound", "telemetry", "webhook", "maintenance.sweep"},
+    {
+        "queue",
+        "storage",
+        "kind",
+        "uploads",
+        "schedule",
+        "outbound",
+        "telemetry",
+        "webhook",
+        "maintenance.sweep",
+        "validation",
+    },
     {"thumbnail", "report", "webhook.kind", "maintenance"},
     {"catalogue", "schedule.built_in"},
 )

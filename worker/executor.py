@@ -17,6 +17,7 @@ from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.storage.protocol import BlobMissing, StorageUnavailable
 from tasks.telemetry import tracing
+from tasks.validation import faults_of, refusal_of
 from worker.attempts.outcome import Outcome, SerializedResult, Verb
 from worker.attempts.progress import ProgressReporter
 from worker.attempts.running import ClaimedJob
@@ -179,7 +180,5 @@ def _params(kind: Kind[Any], job: ClaimedJob) -> BaseModel:
     try:
         params: BaseModel = kind.params.model_validate_json(job.params)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise Refusal("invalid_params", f"{field}: {first['msg']}.", field=field) from error
+        raise refusal_of(faults_of(error, whole="params"), "invalid_params") from error
     return params

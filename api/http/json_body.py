@@ -12,6 +12,7 @@ from starlette.requests import Request
 from api.http.components import component
 from api.uploads.receive import check_length, counted
 from tasks.refusal import Refusal
+from tasks.validation import faults_of, refusal_of
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -76,11 +77,19 @@ def read(text: bytes | str, model: type[M], field: str = "body") -> M:
     Raises:
         Refusal: `invalid_request`, and those of the validators of `model`.
     """
+    return validated(parse(text, field), model, field)
+
+
+def parse(text: bytes | str, field: str = "body") -> Any:
+    """Parse JSON.
+
+    Raises:
+        Refusal: `invalid_request`.
+    """
     try:
-        said: Any = from_json(text, allow_inf_nan=False)
+        return from_json(text, allow_inf_nan=False)
     except ValueError as error:
         raise Refusal("invalid_request", f"The {field} is not valid JSON: {error}.", field=field) from error
-    return validated(said, model, field)
 
 
 def validated(said: Any, model: type[M], field: str) -> M:
@@ -92,6 +101,4 @@ def validated(said: Any, model: type[M], field: str) -> M:
     try:
         return model.model_validate(said)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"])) or field
-        raise Refusal("invalid_request", f"{place}: {first['msg']}.", field=place) from error
+        raise refusal_of(faults_of(error, whole=field)) from error

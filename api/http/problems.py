@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from tasks.refusal import CODES, Refusal
 from tasks.storage.protocol import StorageUnavailable
+from tasks.validation import read_faults, refusal_of
 
 log = structlog.get_logger()
 
@@ -56,6 +57,13 @@ STATUS = {
 _CODE_OF_STATUS = {404: "not_found", 405: "method_not_allowed"}
 
 
+class ProblemField(BaseModel):
+    """One field of the request that is at fault."""
+
+    field: str = Field(description="The path of the field.", examples=["params.name"])
+    message: str = Field(description="What is wrong with it.")
+
+
 class Problem(BaseModel):
     """An error response (RFC 9457). `code` is for programs, `detail` for people."""
 
@@ -71,6 +79,9 @@ class Problem(BaseModel):
     )
     field: str | None = Field(None, description="The path of the request field at fault, such as `variants.0.width`.")
     limit: float | int | None = Field(None, description="The limit that was exceeded.")
+    errors: list[ProblemField] | None = Field(
+        None, description="Every field at fault, where several were examined; `field` and `detail` are of the first."
+    )
 
 
 def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
@@ -128,7 +139,15 @@ def problem_of(request: Request, refusal: Refusal) -> Response:
     """The error response for a refusal."""
     # RFC 9110 asks for the size of the file.
     headers = {"Content-Range": f"bytes */{refusal.limit}"} if refusal.code == "range_not_satisfiable" else None
-    return problem(request, refusal.code, refusal.message, field=refusal.field, limit=refusal.limit, headers=headers)
+    return problem(
+        request,
+        refusal.code,
+        refusal.message,
+        field=refusal.field,
+        limit=refusal.limit,
+        headers=headers,
+        errors=[fault._asdict() for fault in refusal.faults] or None,
+    )
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -138,9 +157,8 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"][1:])
-    return problem(request, "invalid_request", f"{field}: {first['msg']}.", field=field)
+    found = [{**one, "loc": one["loc"][1:]} for one in error.errors()]  # without "query" or "header"
+    return problem_of(request, refusal_of(read_faults(found)))
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.caller import Caller, RequestedOptions
+from api.http.checks import Checks
 from api.jobs.notify import NotifyOption, encrypted_notify
 from api.jobs.timing import PRIORITY, Delay, RunAt, delay_ms
 from tasks.queue.records.record import Priority
@@ -49,11 +50,16 @@ class SubmitOptions(BaseModel):
         Raises:
             Refusal: `invalid_request`, and what `encrypted_notify` raises.
         """
+        checks = Checks()
+        notify = checks.run(lambda: encrypted_notify(caller.context, self.notify))
+        delay = checks.run(lambda: delay_ms(caller.context.settings, self.delay, self.run_at))
+        after = checks.run(lambda: self.prerequisites)
+        checks.done()
         return {
-            "notify": encrypted_notify(caller.context, self.notify),
-            "delay_ms": delay_ms(caller.context.settings, self.delay, self.run_at),
+            "notify": notify,
+            "delay_ms": delay or 0,
             "priority": self.priority,
-            "after": self.prerequisites,
+            "after": after or (),
             "batch": self.batch,
             "idempotency_key": idempotency_key,
         }

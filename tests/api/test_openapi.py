@@ -78,7 +78,7 @@ def requests() -> Iterator[tuple[str, str, dict[str, Any], set[str]]]:
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"admins": ("alice",)})
+    return settings.model_copy(update={"admins": ("alice",), "kinds": ("tests.support.submittable:KINDS",)})
 
 
 @pytest.fixture

@@ -1,0 +1,156 @@
+"""Submitting a job of any kind that allows it: `POST /v1/jobs`."""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Request, Response
+from pydantic import BeforeValidator, Field
+
+from api.http.caller import caller_of
+from api.http.checks import Checks
+from api.http.json_body import documented_body, parse, receive_text
+from api.http.problems import documented
+from api.http.query import refuse_unknown
+from api.jobs.notify import DESCRIPTION, EXAMPLE_URL, Notify
+from api.jobs.submit_options import MAX_AFTER, SubmitOptions
+from api.jobs.submitted import respond
+from api.jobs.views import Job
+from tasks.kind import SUBMIT_OPTIONS, Kind
+from tasks.refusal import Refusal
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+BODY_OVERHEAD_BYTES = 16 * 1024
+"""What a body may have besides the params."""
+
+
+def _ids_as_text(given: Any) -> Any:
+    whole = isinstance(given, list) and all(isinstance(one, str) for one in given)
+    return ",".join(given) if whole else given
+
+
+def _notify_as_text(given: Any) -> Any:
+    return json.dumps(given) if isinstance(given, dict) else given
+
+
+class JobRequest(SubmitOptions):
+    """A job of any kind that may be submitted here."""
+
+    kind: str = Field(max_length=100, description="The kind's name.", examples=["avatar-colour"])
+    params: dict[str, Any] = Field({}, description="What the job is asked for; the kind says what fits.")
+    name: str | None = Field(None, max_length=255, description="A name by which you recognise the job.")
+    after: Annotated[str | None, BeforeValidator(_ids_as_text, json_schema_input_type=list[str] | str | None)] = Field(
+        None,
+        max_length=40 * MAX_AFTER,
+        description="Ids of jobs that must succeed first. If one of them fails, this job fails.",
+    )
+    notify: Annotated[str | None, BeforeValidator(_notify_as_text, json_schema_input_type=Notify | str | None)] = Field(
+        None, max_length=4_000, description=DESCRIPTION
+    )
+
+
+@router.post(
+    "",
+    status_code=202,
+    operation_id="submit_job",
+    summary="Submit a job",
+    response_model=Job,
+    response_description="The job. Its URL is in `Location`.",
+    responses={
+        200: {
+            "model": Job,
+            "description": "This Idempotency-Key was used before with the same kind and params: that job, as it is "
+            "now.",
+        },
+        **documented(
+            "unauthorized",
+            "invalid_request",
+            "unknown_kind",
+            "invalid_params",
+            "unsupported_media_type",
+            "too_large",
+            "params_too_large",
+            "not_found",
+            "expired",
+            "key_reused",
+            "queue_full",
+            "invalid_url",
+            "address_refused",
+            "invalid_secret",
+            "batch_open",
+            "batch_sealed",
+            "prerequisite_failed",
+        ),
+    },
+    openapi_extra=documented_body(
+        JobRequest,
+        colour=("A job", {"kind": "avatar-colour", "params": {"name": "Ada Lovelace"}}),
+        options=(
+            "A job that starts later, and whose end is notified",
+            {
+                "kind": "avatar-colour",
+                "params": {"name": "Ada Lovelace"},
+                "name": "Ada's colour",
+                "delay": 60,
+                "priority": "high",
+                "notify": {"url": EXAMPLE_URL},
+            },
+        ),
+    ),
+)
+async def submit_job(
+    request: Request,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, examples=["colour-4711"])] = None,
+) -> Response:
+    """For kinds that are declared with `submittable=True`; images, reports and events have paths of their own.
+
+    All fields at fault are reported together, in `errors`. With an `Idempotency-Key` a submit can be repeated safely:
+    the same kind and params give the same job, with status 200.
+    """
+    caller = caller_of(request)
+    refuse_unknown(request)
+    body = parse(await receive_text(request, caller.context.settings.max_params_bytes + BODY_OVERHEAD_BYTES))
+    if not isinstance(body, dict):
+        raise Refusal("invalid_request", "The body is not a JSON object.", field="body")
+    checks, kind = Checks(), None
+    asked = checks.run(lambda: JobRequest.model_validate(body))
+    wrong = {fault.field.partition(".")[0] for fault in checks.faults}
+    if asked is None:
+        # What is right of the request is examined too.
+        known = (body.keys() & JobRequest.model_fields.keys()) - wrong
+        asked = JobRequest.model_validate({"kind": "", **{name: body[name] for name in known}})
+    if "kind" not in wrong:
+        kind = checks.run(lambda: _submittable(caller.context.kinds, asked.kind))
+    if kind is not None:
+        if "params" not in wrong:
+            checks.run(lambda: _check_params(kind, asked.params), inside="params", code="invalid_params")
+        for option in sorted((SUBMIT_OPTIONS - kind.submit_options) & asked.model_fields_set):
+            message = f"The kind {kind.name!r} does not accept the option {option!r}."
+            checks.add(Refusal("invalid_request", message, field=option))
+    options = checks.run(lambda: asked.fields(caller, idempotency_key))
+    checks.done()
+    assert kind is not None and options is not None  # noqa: S101, PT018 - else the checks have failed
+    params = json.dumps(asked.params, ensure_ascii=False)
+    return await respond(caller, await caller.submit(kind, params, name=asked.name, **options))
+
+
+def _submittable(kinds: Mapping[str, Kind[Any]], name: str) -> Kind[Any]:
+    """Raises: Refusal `unknown_kind`, which names the kinds that may be submitted."""
+    kind = kinds.get(name)
+    if kind is None or not kind.submittable:
+        names = ", ".join(one.name for one in kinds.values() if one.submittable)
+        can = f"The kinds that can be are: {names}." if names else "No kind of this service can be."
+        raise Refusal("unknown_kind", f"A job of kind {name!r} cannot be submitted here. {can}", field="kind")
+    return kind
+
+
+def _check_params(kind: Kind[Any], params: dict[str, Any]) -> None:
+    """As the worker will read them; a field that the model does not know is refused, unless the model says otherwise.
+
+    Raises:
+        ValidationError: The params do not fit.
+        Refusal: What validators of the model raise.
+    """
+    extra = None if "extra" in kind.params.model_config else "forbid"
+    kind.params.model_validate_json(json.dumps(params), extra=extra)

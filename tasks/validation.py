@@ -1,0 +1,34 @@
+"""What pydantic finds wrong with a request or with a job's params, as refusals that name every field at once."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from tasks.refusal import Fault, Refusal
+
+
+def faults_of(error: ValidationError, *, inside: str = "", whole: str = "body") -> list[Fault]:
+    """All that a model found wrong.
+
+    Args:
+        error: What the model raised.
+        inside: The field whose value the model read, such as `params`.
+        whole: The field to name where the value as a whole is at fault.
+    """
+    return read_faults(error.errors(include_url=False, include_context=False, include_input=False), inside, whole)
+
+
+def read_faults(errors: Iterable[Any], inside: str = "", whole: str = "body") -> list[Fault]:
+    """The same, of pydantic's list of errors."""
+    faults = []
+    for error in errors:
+        path = [inside] if inside else []
+        field = ".".join([*path, *map(str, error["loc"])]) or whole
+        faults.append(Fault(field, f"{field}: {error['msg']}."))
+    return faults
+
+
+def refusal_of(faults: Sequence[Fault], code: str = "invalid_request") -> Refusal:
+    """A refusal for at least one fault. The first is its message and field; all are in its `faults`."""
+    return Refusal(code, faults[0].message, field=faults[0].field, faults=faults)

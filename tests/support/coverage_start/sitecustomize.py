@@ -9,5 +9,6 @@ if "COVERAGE_PROCESS_CONFIG" not in os.environ and "PYTHON_COVERAGE_CONFIG" in o
     import coverage
 
     os.environ["COVERAGE_PROCESS_CONFIG"] = os.environ["PYTHON_COVERAGE_CONFIG"]
-    coverage.process_startup()
+    if measuring := coverage.process_startup():
+        measuring.config.sigterm = False  # the sandbox ignores SIGTERM
     del os.environ["COVERAGE_PROCESS_CONFIG"]

@@ -204,7 +204,7 @@ class HttpConnection(asyncio.Protocol):
         elif self._ended:
             self._fed_end = True
             self._parser.receive_data(b"")
-        if self._paused and len(self._received) < MAX_BUFFERED_BYTES:
+        if self._paused and len(self._received) < MAX_BUFFERED_BYTES and not self._transport.is_closing():
             self._paused = False
             self._transport.resume_reading()
 

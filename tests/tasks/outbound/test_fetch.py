@@ -5,12 +5,13 @@ import os
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from tasks.outbound.client import GuardedClient
 from tasks.outbound.protocol import FetchedFile, OutboundError
 from tasks.refusal import Refusal
 from tests.support.receivers import Receiver
-from tests.tasks.outbound.conftest import Opening
+from tests.tasks.outbound.conftest import LOOPBACK, Opening
 
 CONTENT = os.urandom(100_000)
 
@@ -103,6 +104,24 @@ async def test_a_cancelled_fetch_leaves_nothing(client: GuardedClient, into: Pat
         with pytest.raises(asyncio.CancelledError):
             await task
     assert not into.exists()
+
+
+@pytest.mark.parametrize("use_uvloop", [False, True], ids=["asyncio", "uvloop"])
+def test_a_client_that_closes_ends_a_fetch_whatever_its_buffer_holds(into: Path, use_uvloop: bool) -> None:
+    async def fetch_and_close() -> str:
+        client = GuardedClient(
+            dns_timeout_s=1, connect_timeout_s=1, post_timeout_s=3, fetch_timeout_s=10, networks=LOOPBACK, http=True
+        )
+        async with Receiver("endless") as receiver:
+            fetching = asyncio.create_task(unreachable(client, receiver.url, into, max_bytes=10**12))
+            async with asyncio.timeout(5):
+                while not into.exists() or into.stat().st_size < 1_000_000:
+                    await asyncio.sleep(0)
+            await client.close()
+            return (await fetching).code
+
+    run = uvloop.run if use_uvloop else asyncio.run
+    assert run(fetch_and_close()) == "connection_lost"
 
 
 @pytest.mark.parametrize("url", ["http://10.0.0.7/cat.png", "ftp://example.com/cat.png", "http://[::1]\\@10.0.0.7/"])

@@ -4,30 +4,32 @@ import colorsys
 import csv
 import random
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from PIL import Image, ImageChops
 
+from tasks.report.render_job import RenderJob, RenderLimits
 from tasks.report.spec.blocks import ContactSheet
 from tasks.report.spec.document import Spec
+from tasks.report.spec.structs import decode_spec
 from tests.support.pictures import scene
 from tools.documents import ROOT
 
 SAMPLES: Final = ROOT / "docs" / "samples"
 LEDGER_ROWS: Final = 100_000
-LIMITS: Final = {
-    "max_report_rows": 1_000_000,
-    "max_report_cells": 20_000_000,
-    "max_cell_chars": 10_000,
-    "max_report_pages": 40_000,
-    "max_pixels": 100_000_000,
-    "max_side_px": 30_000,
-    "max_frames": 1_000,
-    "max_jpeg_scans": 100,
-}
+LIMITS: Final = RenderLimits(
+    max_report_rows=1_000_000,
+    max_report_cells=20_000_000,
+    max_cell_chars=10_000,
+    max_report_pages=40_000,
+    max_pixels=100_000_000,
+    max_side_px=30_000,
+    max_frames=1_000,
+    max_jpeg_scans=100,
+)
 BRANCHES: Final = ("Bremen", "Gdańsk", "Le Havre", "Osaka", "Piraeus", "Valparaíso")
 ACCOUNTS: Final = ("1200 Bank", "1400 Receivables", "1600 Payables", "4400 Sales", "5400 Purchases", "6300 Freight")
 EVENTS: Final = (
@@ -51,7 +53,7 @@ def spec(name: str) -> Spec:
     return Spec.model_validate_json((SAMPLES / f"{name}.json").read_bytes())
 
 
-def job(name: str, folder: Path, *, ledger_rows: int = LEDGER_ROWS) -> dict[str, Any]:
+def job(name: str, folder: Path, *, ledger_rows: int = LEDGER_ROWS) -> RenderJob:
     """What the sandbox is given for a sample (`tasks.report.render`). The files that it needs are made in `folder`."""
     asked = spec(name)
     rows: dict[str, Callable[[], Iterator[list[str]]]] = {"entries": lambda: ledger(ledger_rows), "units": units}
@@ -61,13 +63,13 @@ def job(name: str, folder: Path, *, ledger_rows: int = LEDGER_ROWS) -> dict[str,
         if isinstance(block, ContactSheet):
             pictures = zip(block.images, frames(len(block.images)), strict=True)
             images |= {one.source.key: _jpeg(folder / f"{one.source.key}.jpg", picture) for one, picture in pictures}
-    return {
-        "spec": asked.model_dump(mode="json"),
-        "datasets": datasets,
-        "images": images,
-        "limits": LIMITS,
-        "now": "2026-11-20T09:00:00+00:00",
-    }
+    return RenderJob(
+        spec=decode_spec(asked.model_dump_json().encode()),
+        datasets=datasets,
+        images=images,
+        limits=LIMITS,
+        now=datetime(2026, 11, 20, 9, tzinfo=UTC),
+    )
 
 
 def ledger(rows: int) -> Iterator[list[str]]:

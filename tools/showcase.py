@@ -68,7 +68,7 @@ def _thumbnails(folder: Path) -> dict[str, Image.Image]:
     photo = folder / "photo.jpg"
     scene(*PHOTO_SIZE).save(photo, quality=92)
     variants = [variant.model_dump() for variant in variants_of("default")]
-    drawn = imaging.render(str(photo), str(folder), variants, LIMITS, report=silent)
+    drawn = imaging.render(str(photo), str(folder), variants, LIMITS.pictures, report=silent)
     return {Path(one["name"]).stem: Image.open(one["path"]).copy() for one in drawn}
 
 

@@ -16,13 +16,14 @@ from tasks.blob_ref import BlobRef
 from tasks.kind import Kind
 from tasks.queue.jobs.enqueue import Submission
 from tasks.refusal import Refusal
-from tasks.report.kind import ReportParams, key_of, wanted_of
+from tasks.report.kind import ReportParams
 from tasks.report.request import ReportRequest
 from tasks.report.spec.document import Dataset, Spec
+from tasks.report.spec.parts import FileRef
 from tasks.report.spec.reading import read_spec
 from tasks.report.spec.references import references
 from tasks.settings import MiB
-from tasks.uploads.sources import find_sources
+from tasks.uploads.sources import RequestedSource, find_sources
 
 MAX_REFERENCES = 2_000
 """The number of uploads and files that one spec may name."""
@@ -80,8 +81,19 @@ async def report_request_of(caller: Caller, spec: Spec, after: Collection[str] =
         )
     # The files of jobs that it comes after are looked up when they are there.
     here = [(field, one) for field, one in named if isinstance(one, Dataset) or one.job not in after]
-    found = await find_sources(caller.context.redis, caller.owner, [wanted_of(*one) for one in here])
-    return ReportRequest(spec=spec, files={key_of(one): blob for (_, one), blob in zip(here, found, strict=True)})
+    found = await find_sources(caller.context.redis, caller.owner, [_wanted(*one) for one in here])
+    return ReportRequest(spec=spec, files={_key_of(one): blob for (_, one), blob in zip(here, found, strict=True)})
+
+
+def _wanted(field: str, one: FileRef | Dataset) -> RequestedSource:
+    if isinstance(one, Dataset):
+        return RequestedSource(field, upload=one.upload)
+    return RequestedSource(field, upload=one.upload, job=one.job, file=one.file)
+
+
+def _key_of(one: FileRef | Dataset) -> str:
+    """The key under which a request has the file of a reference."""
+    return one.upload if isinstance(one, Dataset) else one.key
 
 
 async def _receive_table(

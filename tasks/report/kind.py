@@ -1,38 +1,25 @@
 """The kinds `report`, which makes the files of a spec, and `validation`, which tells what would come of it."""
 
 import asyncio
-import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from pydantic import BaseModel, ConfigDict
 
 from tasks.blob_ref import BlobRef
 from tasks.kind import JobContext, Kind, OutputFile, Result, RetryPolicy
 from tasks.refusal import Refusal
-from tasks.report.request import ReportRequest
-from tasks.report.spec.document import Dataset, Format
-from tasks.report.spec.parts import FileRef
-from tasks.report.spec.references import references
-from tasks.settings import Settings
+from tasks.report.render_job import RenderLimits, StoredRequest
+from tasks.report.spec.document import Format
+from tasks.report.spec.structs import ReportSpec, decode_spec, picture_refs
 from tasks.storage.protocol import BlobMissing
 from tasks.uploads.sources import RequestedSource, find_sources
 
 FETCHES_AT_ONCE = 8
-SANDBOX_MODULE = "tasks.report.entry"
-LIMITS = (
-    "max_report_rows",
-    "max_report_cells",
-    "max_cell_chars",
-    "max_report_pages",
-    "max_pixels",
-    "max_side_px",
-    "max_frames",
-    "max_jpeg_scans",
-)
-"""The settings that the sandbox is told."""
+SANDBOX_MODULE = "tasks.report.render"
 
 
 class ReportParams(BaseModel):
@@ -47,14 +34,14 @@ class ReportParams(BaseModel):
 
 async def make_report(job: JobContext[ReportParams]) -> Result:
     """Fetch what it is made of, make its files in the sandbox, store them."""
-    made = await _call(job, "make")
+    made = await _call(job, "render_file")
     facts = {name: made[name] for name in ("pages", "rows", "warnings")}
     return Result(value=facts, files=tuple([await _store(job, one) for one in made["files"]]))
 
 
 async def validate_report(job: JobContext[ReportParams]) -> Result:
     """Read the data and plan the pages, but draw nothing."""
-    return Result(value=await _call(job, "look"))
+    return Result(value=await _call(job, "preflight_file"))
 
 
 async def _call(job: JobContext[ReportParams], function: str) -> dict[str, Any]:
@@ -77,50 +64,36 @@ async def _prepare(job: JobContext[ReportParams]) -> Path:
     folder = job.scratch.folder
     path = folder / "request.json"
     await _fetch(job, {path: job.params.order.sha256})
-    # A large spec takes a while to check; the other jobs of this process go on meanwhile.
-    report_request = await _complete(job, await asyncio.to_thread(_read, path))
-    formats = {dataset.upload: f".{dataset.format}" for dataset in report_request.spec.datasets.values()}
-    paths = {key: folder / f"{source.sha256}{formats.get(key, '')}" for key, source in report_request.files.items()}
-    await _fetch(job, {paths[key]: source.sha256 for key, source in report_request.files.items()})
-    job_path = folder / "job.json"
-    await asyncio.to_thread(_write, job_path, report_request, paths, job.settings)
-    return job_path
-
-
-async def _complete(job: JobContext[ReportParams], report_request: ReportRequest) -> ReportRequest:
-    """The request with the files of the jobs that this one came after: they were not there when it was submitted."""
-    late = [(field, one) for field, one in references(report_request.spec) if key_of(one) not in report_request.files]
-    found = await find_sources(job.redis, job.owner, [wanted_of(field, one) for field, one in late])
-    files = {key_of(one): blob for (_, one), blob in zip(late, found, strict=True)}
-    return report_request.model_copy(update={"files": {**report_request.files, **files}})
-
-
-def wanted_of(field: str, one: FileRef | Dataset) -> RequestedSource:
-    """What a reference of a spec asks for."""
-    if isinstance(one, Dataset):
-        return RequestedSource(field, upload=one.upload)
-    return RequestedSource(field, upload=one.upload, job=one.job, file=one.file)
-
-
-def key_of(one: FileRef | Dataset) -> str:
-    """Under which key a request has the file of a reference."""
-    return one.upload if isinstance(one, Dataset) else one.key
-
-
-def _read(path: Path) -> ReportRequest:
-    return ReportRequest.model_validate_json(path.read_bytes())
-
-
-def _write(job_path: Path, report_request: ReportRequest, paths: Mapping[str, Path], settings: Settings) -> None:
-    datasets = report_request.spec.datasets
-    said = {
-        "spec": report_request.spec.model_dump(mode="json"),
-        "datasets": {name: str(paths[dataset.upload]) for name, dataset in datasets.items()},
+    # A large spec takes a while to read; the other jobs of this process go on meanwhile.
+    stored, spec = await asyncio.to_thread(_read, path)
+    files = {key: file.sha256 for key, file in stored.files.items()}
+    files |= await _late_files(job, spec, files)
+    formats = {dataset.upload: f".{dataset.format}" for dataset in spec.datasets.values()}
+    paths = {key: folder / f"{sha256}{formats.get(key, '')}" for key, sha256 in files.items()}
+    await _fetch(job, {paths[key]: sha256 for key, sha256 in files.items()})
+    described = {
+        "spec": stored.spec,
+        "datasets": {name: str(paths[dataset.upload]) for name, dataset in spec.datasets.items()},
         "images": {key: str(path) for key, path in paths.items()},
-        "limits": {name: getattr(settings, name) for name in LIMITS},
-        "now": datetime.now(UTC).isoformat(timespec="seconds"),
+        "limits": {name: getattr(job.settings, name) for name in RenderLimits.__struct_fields__},
+        "now": datetime.now(UTC),
     }
-    job_path.write_text(json.dumps(said), encoding="utf-8")
+    path = folder / "job.json"
+    await asyncio.to_thread(path.write_bytes, msgspec.json.encode(described))
+    return path
+
+
+async def _late_files(job: JobContext[ReportParams], spec: ReportSpec, known: Collection[str]) -> dict[str, str]:
+    """The files of the jobs that this one came after: they were not there when it was submitted."""
+    late = [(field, ref) for field, ref in picture_refs(spec) if ref.key not in known]
+    wanted = [RequestedSource(field, upload=ref.upload, job=ref.job, file=ref.file) for field, ref in late]
+    found = await find_sources(job.redis, job.owner, wanted)
+    return {ref.key: blob.sha256 for (_, ref), blob in zip(late, found, strict=True)}
+
+
+def _read(path: Path) -> tuple[StoredRequest, ReportSpec]:
+    stored = msgspec.json.decode(path.read_bytes(), type=StoredRequest)
+    return stored, decode_spec(stored.spec)
 
 
 async def _fetch(job: JobContext[ReportParams], wanted: Mapping[Path, str]) -> None:

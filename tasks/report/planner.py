@@ -1,54 +1,71 @@
 """Plans all blocks of a report, and is the `Context` that they ask."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from tasks.refusal import Refusal
-from tasks.report.block_planners import PLANS
-from tasks.report.blocks.context import Block
+from tasks.report.block_planners import plan_block
+from tasks.report.data.rows import TableRows
 from tasks.report.fonts.face import faces
+from tasks.report.formats.columns import ReportLocale
 from tasks.report.layout.flow import Flow
 from tasks.report.layout.theme import ReportTheme
 from tasks.report.pictures.picture import Picture
+from tasks.report.render_job import RenderJob
+from tasks.report.spec.structs import HeadingBlock, PictureRef, ReportBlock, TableBlock, all_blocks
 
 _NAMED_MISSING: Final = 20
 """Missing characters that a warning names; there may be thousands."""
 _NARROWEST_COLUMN_PT: Final = 72.0
 
-Warnings = list[dict[str, Any]]
+Warn = Callable[[str, str], None]
+
+
+class OpenTable(NamedTuple):
+    """A table that was met: the path of its block, the block, and its rows."""
+
+    path: str
+    block: TableBlock
+    rows: TableRows
 
 
 class Planner:
-    """One report. job: as `tasks.report.render` is given it. open_rows: opens a table's rows, once per table.
+    """Plans the blocks of one report; it is the `PlanContext` of each.
 
-    warnings: `code`, `message` and `block`, where in the spec; without duplicates. tables: of every table that was met,
-    in their order, where it is, the block and its rows.
+    Args:
+        job: The report.
+        report_locale: Its language.
+        open_rows: Opens the rows of a table; called once per table.
+
+    Attributes:
+        tables: Every table that was met, in their order.
     """
 
     narrowest_column = _NARROWEST_COLUMN_PT
 
-    def __init__(self, job: dict[str, Any], open_rows: Callable[[Block, Callable[[str, str], None]], Any]) -> None:
-        self.document: dict[str, Any] = job["spec"]["document"]
-        self.limits: dict[str, int] = job["limits"]
-        self.theme = ReportTheme(self.document["theme"], faces(self.document["lang"], self._miss))
+    def __init__(
+        self, job: RenderJob, report_locale: ReportLocale, open_rows: Callable[[TableBlock, Warn], TableRows]
+    ) -> None:
+        self.locale = report_locale
+        self.theme = ReportTheme(job.spec.document.theme, faces(job.spec.document.lang, self._miss))
         self.path = ""
-        self.tables: list[tuple[str, Block, Any]] = []
+        self.tables: list[OpenTable] = []
         self._job = job
         self._open_rows = open_rows
         self._warnings: dict[tuple[str, str, str], None] = {}
         self._missing: dict[str, None] = {}
-        self._rows: dict[int, Any] = {}
+        self._rows: dict[int, TableRows] = {}
         self._pictures: dict[str, Picture] = {}
         self._refusal: Refusal | None = None
         self._anchors: dict[str, int] = {}  # the heading that has it
-        for _, block in _all(job["spec"]["blocks"], "blocks"):
-            if block.get("anchor"):
-                self._anchors.setdefault(block["anchor"], id(block))
+        for _, block in all_blocks(job.spec.blocks):
+            if isinstance(block, HeadingBlock) and block.anchor:
+                self._anchors.setdefault(block.anchor, id(block))
 
     @property
-    def warnings(self) -> Warnings:
-        """All that could not be done as asked."""
+    def warnings(self) -> list[dict[str, str]]:
+        """What could not be done as asked: `code`, `message`, and `block`, where in the spec; without duplicates."""
         found = [{"code": code, "message": message, "block": block} for code, message, block in self._warnings]
         if self._missing:
             named = list(self._missing)[:_NAMED_MISSING]
@@ -58,49 +75,49 @@ class Planner:
             found.append({"code": "missing_glyphs", "message": message, "block": ""})
         return found
 
-    def plan(self, blocks: list[Block], flow: Flow, field: str) -> None:
+    def plan(self, blocks: Sequence[ReportBlock], flow: Flow, field: str) -> None:
         """Plan `blocks`, which stand in the block at hand under `field`."""
         outer = self.path
         place = f"{outer}.{field}" if outer else field
         for number, block in enumerate(blocks):
             self.path = f"{place}.{number}"
             try:
-                PLANS[block["type"]](block, flow, self)
+                plan_block(block, flow, self)
             except Refusal as refusal:
                 raise self._naming(refusal) from refusal
         self.path = outer
 
     def open_tables(self) -> None:
         """Read the data of every table and plan nothing: all that outputs other than a PDF need."""
-        for place, block in _all(self._job["spec"]["blocks"], "blocks"):
-            if block["type"] == "table":
+        for place, block in all_blocks(self._job.spec.blocks):
+            if isinstance(block, TableBlock):
                 self.path = place
                 try:
                     self.rows_of(block)
                 except Refusal as refusal:
                     raise self._naming(refusal) from refusal
 
-    def rows_of(self, block: Block) -> Any:
+    def rows_of(self, block: TableBlock) -> TableRows:
         """The rows of a table, opened when first asked for."""
         rows = self._rows.get(id(block))
         if rows is None:
             rows = self._rows[id(block)] = self._open_rows(block, self.warn)
-            self.tables.append((self.path, block, rows))
+            self.tables.append(OpenTable(self.path, block, rows))
         return rows
 
-    def picture(self, source: dict[str, Any], field: str) -> Picture:
+    def picture(self, source: PictureRef, field: str) -> Picture:
         """The picture of a `FileRef`, measured once however often it is used."""
-        key = source["upload"] or f"{source['job']}/{source['file']}"
+        key = source.key
         picture = self._pictures.get(key)
         if picture is None:
-            path = Path(self._job["images"][key])
+            path = Path(self._job.images[key])
             place = f"{self.path}.{field}" if self.path else field
-            picture = self._pictures[key] = Picture(path, self.limits, place)
+            picture = self._pictures[key] = Picture(path, self._job.limits.pictures, place)
         return picture
 
-    def anchor_of(self, heading: Block) -> str | None:
+    def anchor_of(self, heading: HeadingBlock) -> str | None:
         """What links call a heading; a warning tells of a second one with the same anchor."""
-        anchor: str | None = heading["anchor"]
+        anchor = heading.anchor
         if anchor is None or self._anchors[anchor] == id(heading):
             return anchor
         self.warn("duplicate_anchor", f"An earlier heading has the anchor {anchor!r} too; links lead to that one.")
@@ -128,15 +145,3 @@ class Planner:
                 field = f"{self.path}.{field}" if field else self.path
             self._refusal = Refusal(refusal.code, refusal.message, field=field, limit=refusal.limit)
         return self._refusal
-
-
-def _all(blocks: list[Block], place: str) -> Iterator[tuple[str, Block]]:
-    """Every block, however deep, and where it is."""
-    for number, block in enumerate(blocks):
-        here = f"{place}.{number}"
-        yield here, block
-        if block["type"] == "section":
-            yield from _all(block["blocks"], f"{here}.blocks")
-        elif block["type"] == "columns":
-            for index, column in enumerate(block["columns"]):
-                yield from _all(column, f"{here}.columns.{index}")

@@ -1,17 +1,15 @@
-"""A report from its spec: what the sandbox calls. Everything that it is told comes in a plain dict, and files by path.
+"""A report from its spec to its files: what the sandbox calls."""
 
-A job: `spec`, the dump of a `Spec`; `datasets`, name -> path; `images`, key of a `FileRef` -> path; `limits`, by the
-names of the settings; `now`, ISO 8601.
-"""
-
-from collections.abc import Callable
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from tasks.progress import Progress
-from tasks.report.data.expand_columns import expand_columns
-from tasks.report.data.rows import open_rows
+from tasks.report.data.open_source import DatasetFile
+from tasks.report.data.rows import TableOptions, open_rows
 from tasks.report.formats.columns import ReportLocale, locale_of
 from tasks.report.formats.dates import date_format
 from tasks.report.layout.flow import Flow, Geometry
@@ -19,84 +17,119 @@ from tasks.report.layout.pdf_renderer import PdfRenderer, PrintContext
 from tasks.report.pdf.encrypt import lock
 from tasks.report.pdf.preview import draw_preview
 from tasks.report.planner import Planner
-from tasks.report.spec.paper import PAGE_SIZES
+from tasks.report.render_job import RenderJob
+from tasks.report.spec.structs import PageSpec, ReportSpec
 
+MAX_WARNINGS: Final = 100
+"""Warnings that a record keeps; the rest are counted."""
 TYPES: Final = {
     ".pdf": "application/pdf",
     ".png": "image/png",
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     ".csv": "text/csv; charset=utf-8",
 }
-Job = dict[str, Any]
+_SHEETS: Final = {"xlsx", "csv"}
 
 
-def render(job: Job, folder: str, *, report: Progress) -> dict[str, Any]:
-    """Make the files of a job in `folder`: `report.pdf`, `preview.png`, `report.xlsx`, `report.csv` (`report-2.csv`,
-    …), as far as the spec asks for them.
+def render_file(job: str, folder: str, *, report: Progress) -> dict[str, Any]:
+    """`render` for the job in the JSON file `job`: a job is larger than what may cross to the sandbox in a call."""
+    return _with_few_warnings(render(_read(job), folder, report=report))
 
-    Returns `files`, each with `name`, `path`, `type` and `bytes`; `pages` of the PDF, 0 without one; `rows` of all
-    tables; `warnings`, each with `code`, `message` and `block`. Raises: `Refusal` with the path of the field that is at
-    fault.
+
+def preflight_file(job: str, folder: str, *, report: Progress) -> dict[str, Any]:
+    """`preflight` for the job in the JSON file `job`."""
+    return _with_few_warnings(preflight(_read(job), folder, report=report))
+
+
+def render(job: RenderJob, folder: str, *, report: Progress) -> dict[str, Any]:
+    """Make the files of a report: `report.pdf`, `preview.png`, `report.xlsx`, `report.csv` (`report-2.csv`, …).
+
+    Args:
+        job: What is made of what.
+        folder: Where the files are put, and whatever is kept on disk meanwhile.
+        report: Told of rows read and pages drawn.
+
+    Returns:
+        `files`, each with `name`, `path`, `type` and `bytes`, as far as the spec asks for them; `pages` of the PDF, 0
+        without one; `rows` of all tables; `warnings`, each with `code`, `message` and `block`.
+
+    Raises:
+        Refusal: With the path of the field that is at fault.
     """
-    spec = job["spec"]
-    report_locale = locale_of(spec["document"])
-    planner = _planner(job, folder, report)
+    spec, report_locale = job.spec, locale_of(job.spec.document)
+    planner = _planner(job, report_locale, folder, report)
     made: list[Path] = []
     pages = 0
-    if "pdf" in spec["formats"] or spec["preview"]:
+    if "pdf" in spec.formats or spec.preview:
         renderer = _plan(job, planner, report_locale)
         pages = renderer.pages
         made += _write_pdf(spec, renderer, Path(folder), report)
     else:
         planner.open_tables()
-    if {"xlsx", "csv"} & set(spec["formats"]):
+    if _SHEETS & set(spec.formats):
         made += _write_sheets(spec, planner, Path(folder))
     return {"files": [_described(path) for path in made], **_facts(planner, pages)}
 
 
-def preflight(job: Job, folder: str, *, report: Progress) -> dict[str, Any]:
+def preflight(job: RenderJob, folder: str, *, report: Progress) -> dict[str, Any]:
     """What `render` would make: reads the data and plans the pages, but draws nothing.
 
-    Returns `tables`, each with its `block`, its `rows` and what its `columns` are called; `pages`, `rows` and
-    `warnings` as `render` does. Raises: `Refusal` as `render` does.
+    Args:
+        job: What would be made of what.
+        folder: For what is kept on disk meanwhile.
+        report: Told of rows read.
+
+    Returns:
+        `tables`, each with its `block`, its `rows` and the titles of its `columns`; `pages`, `rows` and `warnings` as
+        `render` returns them.
+
+    Raises:
+        Refusal: As `render` does.
     """
-    planner = _planner(job, folder, report)
-    renderer = _plan(job, planner, locale_of(job["spec"]["document"]))
+    report_locale = locale_of(job.spec.document)
+    planner = _planner(job, report_locale, folder, report)
+    renderer = _plan(job, planner, report_locale)
     tables = [
-        {"block": place, "rows": rows.count, "columns": [column.title for column in rows.columns]}
-        for place, _, rows in planner.tables
+        {"block": table.path, "rows": table.rows.count, "columns": [column.title for column in table.rows.columns]}
+        for table in planner.tables
     ]
     return {"tables": tables, **_facts(planner, renderer.pages)}
 
 
-def _planner(job: Job, folder: str, report: Progress) -> Planner:
-    spec, limits = job["spec"], job["limits"]
-    datasets = {name: {**dataset, "path": job["datasets"][name]} for name, dataset in spec["datasets"].items()}
-    keep_values = bool({"xlsx", "csv"} & set(spec["formats"]))
-
-    def rows_of(block: dict[str, Any], warn: Callable[[str, str], None]) -> Any:
-        expand_columns(block, datasets, folder, warn)
-        return open_rows(block, datasets, spec["document"], limits, folder, warn, report, keep_values=keep_values)
-
-    return Planner(job, rows_of)
+def _read(job: str) -> RenderJob:
+    return msgspec.json.decode(Path(job).read_bytes(), type=RenderJob)
 
 
-def _plan(job: Job, planner: Planner, report_locale: ReportLocale) -> PdfRenderer:
-    document, max_pages = job["spec"]["document"], job["limits"]["max_report_pages"]
-    geometry = _geometry(document["page"])
+def _with_few_warnings(answer: dict[str, Any]) -> dict[str, Any]:
+    warnings = answer["warnings"]
+    more = Counter(warning["code"] for warning in warnings[MAX_WARNINGS:])
+    rest = [{"code": code, "message": f"And {count} more of these."} for code, count in more.items()]
+    return {**answer, "warnings": [*warnings[:MAX_WARNINGS], *rest]}
+
+
+def _planner(job: RenderJob, report_locale: ReportLocale, folder: str, report: Progress) -> Planner:
+    datasets = {name: DatasetFile(spec, job.datasets[name]) for name, spec in job.spec.datasets.items()}
+    keep_values = bool(_SHEETS & set(job.spec.formats))
+    options = TableOptions(datasets, report_locale, job.limits, folder, report, keep_values)
+    return Planner(job, report_locale, lambda table, warn: open_rows(table, options, warn))
+
+
+def _plan(job: RenderJob, planner: Planner, report_locale: ReportLocale) -> PdfRenderer:
+    document, max_pages = job.spec.document, job.limits.max_report_pages
+    geometry = _geometry(document.page)
     flow = Flow(geometry, planner.theme, planner.warn, max_pages)
-    cover = document["cover"]
-    logo = planner.picture(cover["logo"], "document.cover.logo") if cover and cover["logo"] else None
-    planner.plan(job["spec"]["blocks"], flow, "blocks")
-    now = None if document["reproducible"] else datetime.fromisoformat(job["now"]).astimezone(report_locale.zone)
+    cover = document.cover
+    logo = planner.picture(cover.logo, "document.cover.logo") if cover and cover.logo else None
+    planner.plan(job.spec.blocks, flow, "blocks")
+    now = None if document.reproducible else job.now.astimezone(report_locale.zone)
     context = PrintContext(document, planner.theme, geometry, _written(now, report_locale), now, logo)
     return PdfRenderer(context, flow, planner.warn, max_pages)
 
 
-def _geometry(page: dict[str, Any]) -> Geometry:
-    size, margins = page["size"], page["margins"]
-    width, height = PAGE_SIZES[size] if isinstance(size, str) else size
-    return Geometry(width, height, **margins).turned(page["orientation"])
+def _geometry(page: PageSpec) -> Geometry:
+    (width, height), margins = page.points, page.margins
+    upright = Geometry(width, height, margins.top, margins.right, margins.bottom, margins.left)
+    return upright.turned(page.orientation)
 
 
 def _written(now: datetime | None, report_locale: ReportLocale) -> str:
@@ -104,30 +137,31 @@ def _written(now: datetime | None, report_locale: ReportLocale) -> str:
     return date_format("long", report_locale.locale)(now.date()) if now else ""
 
 
-def _write_pdf(spec: dict[str, Any], renderer: PdfRenderer, folder: Path, report: Progress) -> list[Path]:
+def _write_pdf(spec: ReportSpec, renderer: PdfRenderer, folder: Path, report: Progress) -> list[Path]:
     made: list[Path] = []
     pdf = folder / "report.pdf"
     renderer.render(str(pdf), report)
-    if spec["preview"]:
+    if spec.preview:
         preview = folder / "preview.png"
         draw_preview(str(pdf), str(preview))
         made.append(preview)
-    if "pdf" not in spec["formats"]:
+    if "pdf" not in spec.formats:
         pdf.unlink()
         return made
-    if spec["document"]["password"]:
-        lock(str(pdf), spec["document"]["password"])
+    if spec.document.password:
+        lock(str(pdf), spec.document.password)
     return [pdf, *made]
 
 
-def _write_sheets(spec: dict[str, Any], planner: Planner, folder: Path) -> list[Path]:
+def _write_sheets(spec: ReportSpec, planner: Planner, folder: Path) -> list[Path]:
     from tasks.report.spreadsheets.writing import write_sheets  # noqa: PLC0415 - few reports need it
 
-    return write_sheets(spec, planner.tables, folder)
+    tables = [(table.block.title or spec.document.title, table.rows) for table in planner.tables]
+    return write_sheets(spec.formats, tables, folder)
 
 
 def _facts(planner: Planner, pages: int) -> dict[str, Any]:
-    rows = sum(rows.count for _, _, rows in planner.tables)
+    rows = sum(table.rows.count for table in planner.tables)
     return {"pages": pages, "rows": rows, "warnings": planner.warnings}
 
 

@@ -1,22 +1,23 @@
 """Blocks that hold or part others: section, columns, page break, rule."""
 
-from typing import Any
+from collections.abc import Sequence
 
 from tasks.report.blocks.context import PlanContext
 from tasks.report.layout.column_flow import ColumnFlow
 from tasks.report.layout.flow import Flow
 from tasks.report.layout.theme import HAIRLINE
 from tasks.report.pdf.canvas import Canvas
+from tasks.report.spec.structs import ColumnsBlock, ReportBlock, RuleBlock, SectionBlock
 
 
-def plan_page_break(block: dict[str, Any], flow: Flow, context: PlanContext) -> None:  # noqa: ARG001 - as all blocks
+def plan_page_break(flow: Flow) -> None:
     """What follows begins on a new page; at the top of one there is nothing to do."""
     flow.end_page()
 
 
-def plan_rule(block: dict[str, Any], flow: Flow, context: PlanContext) -> None:  # noqa: ARG001 - as all blocks
+def plan_rule(block: RuleBlock, flow: Flow) -> None:
     """A hairline across."""
-    width, colour = flow.width, flow.theme.colour(block["colour"], flow.theme.rule)
+    width, colour = flow.width, flow.theme.colour(block.colour, flow.theme.rule)
 
     def draw(canvas: Canvas, x: float, y: float) -> None:
         canvas.line(x, y, x + width, y, colour, 2 * HAIRLINE)
@@ -24,16 +25,16 @@ def plan_rule(block: dict[str, Any], flow: Flow, context: PlanContext) -> None: 
     flow.place(2 * HAIRLINE, draw, space_before=flow.theme.gap)
 
 
-def plan_section(block: dict[str, Any], flow: Flow, context: PlanContext) -> None:
+def plan_section(block: SectionBlock, flow: Flow, context: PlanContext) -> None:
     """Blocks on pages of their own orientation."""
-    with flow.turned(block["orientation"]):
-        context.plan(block["blocks"], flow, "blocks")
+    with flow.turned(block.orientation):
+        context.plan(block.blocks, flow, "blocks")
 
 
-def plan_columns(block: dict[str, Any], flow: Flow, context: PlanContext) -> None:
+def plan_columns(block: ColumnsBlock, flow: Flow, context: PlanContext) -> None:
     """Blocks side by side; one under the other if that is higher than a page."""
-    contents, gap = block["columns"], block["gap"]
-    weights = (block["weights"] or [])[: len(contents)]
+    contents, gap = block.columns, block.gap
+    weights = list(block.weights or ())[: len(contents)]
     weights += [1.0] * (len(contents) - len(weights))
     shared = flow.width - gap * (len(contents) - 1)
     narrowest = shared * min(weights) / sum(weights)
@@ -65,6 +66,6 @@ def plan_columns(block: dict[str, Any], flow: Flow, context: PlanContext) -> Non
     flow.place(height, draw, space_before=flow.theme.gap)
 
 
-def _stack(contents: list[list[dict[str, Any]]], flow: Flow, context: PlanContext) -> None:
+def _stack(contents: Sequence[Sequence[ReportBlock]], flow: Flow, context: PlanContext) -> None:
     for number, blocks in enumerate(contents):
         context.plan(blocks, flow, f"columns.{number}")

@@ -1,43 +1,52 @@
 """What every block may ask while it is planned."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
+from tasks.report.formats.columns import ReportLocale
+from tasks.report.layout.flow import Flow
 from tasks.report.layout.theme import ReportTheme
 from tasks.report.pictures.picture import Picture
-
-if TYPE_CHECKING:
-    from tasks.report.layout.flow import Flow
-
-Block = dict[str, Any]
-"""The dump of a block's model in `tasks.report.spec`, with all its fields."""
+from tasks.report.spec.structs import HeadingBlock, PictureRef, ReportBlock, TableBlock
+from tasks.report.table.rows import Rows
 
 
 class PlanContext(Protocol):
-    """One report in the making.
+    """One report that is being planned.
 
-    document: the spec's. limits: by the names of the settings. path: where the block at hand is in the spec
-    (`blocks.3`). narrowest_column: points under which columns are not set side by side.
+    Attributes:
+        locale: The language of the document.
+        theme: Its colours, sizes and fonts.
+        path: Where the block at hand is in the spec, such as `blocks.3`.
+        narrowest_column: Points under which columns are not set side by side.
     """
 
-    document: dict[str, Any]
-    limits: dict[str, int]
+    locale: ReportLocale
     theme: ReportTheme
     path: str
     narrowest_column: float
 
-    def rows_of(self, block: Block) -> Any:
+    def rows_of(self, block: TableBlock) -> Rows:
         """The rows of a table block (`tasks.report.data`), opened once: the other outputs read the same.
 
-        Raises: `Refusal` whose field is the path of what is wrong in the block.
+        Raises:
+            Refusal: Its field is the path of what is wrong in the block.
         """
         ...
 
-    def picture(self, source: dict[str, Any], field: str) -> Picture:
-        """The picture of a `FileRef`. field: where in the block it is named. Raises: `Refusal` with it."""
+    def picture(self, source: PictureRef, field: str) -> Picture:
+        """The picture that a block names.
+
+        Args:
+            source: The reference.
+            field: Where in the block it stands.
+
+        Raises:
+            Refusal: It cannot be read; its field is the path of `field`.
+        """
         ...
 
-    def anchor_of(self, heading: Block) -> str | None:
+    def anchor_of(self, heading: HeadingBlock) -> str | None:
         """What links call a heading; of two with the same anchor only the first has it."""
         ...
 
@@ -46,13 +55,15 @@ class PlanContext(Protocol):
         ...
 
     def warn(self, code: str, message: str) -> None:
-        """Say what could not be done as asked; the block at hand is named by itself."""
+        """Record what could not be done as asked. The path of the block at hand is added."""
         ...
 
-    def plan(self, blocks: list[Block], flow: "Flow", field: str) -> None:
-        """Plan blocks that are inside the one at hand. field: where in it they are, such as `columns.1`."""
+    def plan(self, blocks: Sequence[ReportBlock], flow: Flow, field: str) -> None:
+        """Plan blocks that are inside the one at hand.
+
+        Args:
+            blocks: The blocks.
+            flow: Where their boxes are placed.
+            field: Where in the block at hand they stand, such as `columns.1`.
+        """
         ...
-
-
-Plan = Callable[[Block, "Flow", PlanContext], None]
-"""Places a block's boxes. Raises: `Refusal`."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from tasks.report.blocks.context import PlanContext
 from tasks.report.fonts.line_breaking import break_lines
@@ -11,6 +11,7 @@ from tasks.report.layout.flow import Flow
 from tasks.report.layout.theme import GRID, TINY
 from tasks.report.pdf.canvas import Canvas
 from tasks.report.pictures.picture import Picture
+from tasks.report.spec.structs import ContactSheetBlock, ImageBlock, SheetImageSpec
 
 _PT_PER_PIXEL: Final = 72 / 96
 """How large a picture is whose width is not given."""
@@ -23,28 +24,28 @@ _NARROWEST_PT: Final = 24.0
 _CAPTION_LINES: Final = 2
 
 
-def plan_image(block: dict[str, Any], flow: Flow, context: PlanContext) -> None:
+def plan_image(block: ImageBlock, flow: Flow, context: PlanContext) -> None:
     """A picture in its proportions, no wider than the content and no higher than most of a page."""
     theme = flow.theme
-    picture = context.picture(block["source"], "source")
+    picture = context.picture(block.source, "source")
     face = theme.faces.regular
-    width = min(block["width"] or picture.width * _PT_PER_PIXEL, flow.width)
+    width = min(block.width or picture.width * _PT_PER_PIXEL, flow.width)
     height = width * picture.height / picture.width
     tallest = flow.full_height() * _TALLEST
     if height > tallest:
         width, height = width * tallest / height, tallest
     leading = theme.leading(TINY)
-    caption = break_lines(clean(block["caption"]), face, TINY, flow.width) if block["caption"] else []
+    caption = break_lines(clean(block.caption), face, TINY, flow.width) if block.caption else []
     caption = caption[: int((flow.full_height() - height - 2 * GRID) / leading)]
     whole = flow.width
 
     def draw(canvas: Canvas, x: float, y: float) -> None:
-        left = {"left": 0.0, "center": 0.5, "right": 1.0}[block["align"]]
+        left = {"left": 0.0, "center": 0.5, "right": 1.0}[block.align]
         canvas.image(picture, x + left * (whole - width), y, width, height)
-        at = {"left": x, "center": x + whole / 2, "right": x + whole}[block["align"]]
+        at = {"left": x, "center": x + whole / 2, "right": x + whole}[block.align]
         for number, line in enumerate(caption):
             baseline = y + height + GRID + number * leading + theme.baseline(TINY, leading)
-            canvas.text(at, baseline, line, face, TINY, theme.muted, align=block["align"])
+            canvas.text(at, baseline, line, face, TINY, theme.muted, align=block.align)
 
     flow.place(height + (GRID + len(caption) * leading if caption else 0), draw, space_before=theme.gap)
 
@@ -55,21 +56,21 @@ class _Frame:
     caption: list[str]
 
 
-def plan_contact_sheet(block: dict[str, Any], flow: Flow, context: PlanContext) -> None:
+def plan_contact_sheet(block: ContactSheetBlock, flow: Flow, context: PlanContext) -> None:
     """Pictures in frames of one size, row after row."""
     theme = flow.theme
     face = theme.faces.regular
-    gutter = 2 * GRID if block["columns"] > 5 else 3 * GRID
-    across = max(1, min(block["columns"], int((flow.width + gutter) / (_NARROWEST_PT + gutter))))
+    gutter = 2 * GRID if block.columns > 5 else 3 * GRID
+    across = max(1, min(block.columns, int((flow.width + gutter) / (_NARROWEST_PT + gutter))))
     width = (flow.width - (across - 1) * gutter) / across
     leading = theme.leading(TINY)
     captions = _CAPTION_LINES * leading + GRID
-    captioned = any(image["caption"] for image in block["images"])
+    captioned = any(image.caption for image in block.images)
     frame_height = min(width * _FRAME, flow.full_height() - captions)
 
-    def measured(number: int, image: dict[str, Any]) -> _Frame:
-        picture = context.picture(image["source"], f"images.{number}.source")
-        lines = break_lines(clean_line(image["caption"]), face, TINY, width) if image["caption"] else []
+    def measured(number: int, image: SheetImageSpec) -> _Frame:
+        picture = context.picture(image.source, f"images.{number}.source")
+        lines = break_lines(clean_line(image.caption), face, TINY, width) if image.caption else []
         if len(lines) > _CAPTION_LINES:
             rest = " ".join(lines[_CAPTION_LINES - 1 :])
             lines = [*lines[: _CAPTION_LINES - 1], face.fit(rest, TINY, width)]
@@ -87,7 +88,7 @@ def plan_contact_sheet(block: dict[str, Any], flow: Flow, context: PlanContext) 
 
         return draw
 
-    frames = [measured(number, image) for number, image in enumerate(block["images"])]
+    frames = [measured(number, image) for number, image in enumerate(block.images)]
     for start in range(0, len(frames), across):
         cells = frames[start : start + across]
         lines = max(len(frame.caption) for frame in cells)

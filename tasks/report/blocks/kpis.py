@@ -1,7 +1,7 @@
 """The block `kpis`: figures that matter, each on a card."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from tasks.report.blocks.context import PlanContext
 from tasks.report.fonts.face import Face
@@ -9,6 +9,7 @@ from tasks.report.formats.cleaning import clean_line
 from tasks.report.layout.flow import Flow
 from tasks.report.layout.theme import GRID, H1, HAIRLINE, NEGATIVE, POSITIVE, SMALL, TINY, WHITE, ReportTheme
 from tasks.report.pdf.canvas import Canvas
+from tasks.report.spec.structs import KpisBlock, KpiSpec
 
 _GUTTER: Final = 3 * GRID
 _PADDING: Final = 3.5 * GRID
@@ -21,15 +22,15 @@ _SMALLEST: Final = 11.0
 _RADIUS: Final = 5.0
 
 
-def plan_kpis(block: dict[str, Any], flow: Flow, context: PlanContext) -> None:
+def plan_kpis(block: KpisBlock, flow: Flow, context: PlanContext) -> None:
     """Cards in rows of equal width, as many to a row as are legible."""
-    items = block["items"]
+    items = block.items
     across = _across(len(items), flow.width)
-    height = _HEIGHT + (_CHANGE if any(item["change"] for item in items) else 0) - 2 * GRID * flow.theme.compact
+    height = _HEIGHT + (_CHANGE if any(item.change for item in items) else 0) - 2 * GRID * flow.theme.compact
     width = (flow.width - (across - 1) * _GUTTER) / across
     size = _size_for(items, flow.theme.faces.bold, width - 2 * _PADDING)
 
-    def row(cards: Sequence[dict[str, Any]]) -> None:
+    def row(cards: Sequence[KpiSpec]) -> None:
         def draw(canvas: Canvas, x: float, y: float) -> None:
             for place, card in enumerate(cards):
                 _draw_card(canvas, card, x + place * (width + _GUTTER), y, width, height, size, context.theme)
@@ -47,15 +48,15 @@ def _across(count: int, width: float) -> int:
     return -(-count // rows)
 
 
-def _size_for(cards: Sequence[dict[str, Any]], face: Face, room: float) -> float:
+def _size_for(cards: Sequence[KpiSpec], face: Face, room: float) -> float:
     """One size for all values, so that none looks more important: the largest at which they fit."""
-    widest = max(face.width(clean_line(card["value"]), H1) for card in cards)
+    widest = max(face.width(clean_line(card.value), H1) for card in cards)
     return max(_SMALLEST, min(H1, H1 * room / max(widest, 1)))
 
 
 def _draw_card(
     canvas: Canvas,
-    card: dict[str, Any],
+    card: KpiSpec,
     x: float,
     y: float,
     width: float,
@@ -69,16 +70,16 @@ def _draw_card(
     canvas.rect(x, y, width, height, fill=WHITE, stroke=theme.rule, line_width=HAIRLINE * 1.5, radius=_RADIUS)
     canvas.rect(left, y, 6 * GRID, 2, fill=theme.accent)
     top = y + _PADDING
-    label = faces.regular.fit(clean_line(card["label"]), SMALL, room)
+    label = faces.regular.fit(clean_line(card.label), SMALL, room)
     canvas.text(left, top + SMALL, label, faces.regular, SMALL, theme.muted)
-    value = faces.bold.fit(clean_line(card["value"]), size, room)
+    value = faces.bold.fit(clean_line(card.value), size, room)
     canvas.text(left, top + SMALL + 2 * GRID + 0.8 * H1, value, faces.bold, size, theme.ink)
-    if card["change"]:
-        good = card["good"]
+    if card.change:
+        good = card.good
         colour = theme.muted if good is None else POSITIVE if good else NEGATIVE
         baseline = y + height - _PADDING + 1
-        indent = _draw_trend(canvas, card["trend"], left, baseline, colour)
-        change = faces.bold.fit(clean_line(card["change"]), TINY, room - indent)
+        indent = _draw_trend(canvas, card.trend, left, baseline, colour)
+        change = faces.bold.fit(clean_line(card.change), TINY, room - indent)
         canvas.text(left + indent, baseline, change, faces.bold, TINY, colour)
 
 

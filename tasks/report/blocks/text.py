@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from tasks.report.blocks.context import PlanContext
 from tasks.report.layout.flow import ROUNDING_PT, Draw, Flow
-from tasks.report.layout.paragraph import Line, Rich, Span, layout_lines, plain_text, styled_spans
+from tasks.report.layout.paragraph import Line, Span, layout_lines, plain_text, styled_spans
 from tasks.report.layout.theme import BODY, GRID, H1, H2, H3, HAIRLINE, LEAD, SMALL, ReportTheme, Rgb
 from tasks.report.pdf.canvas import Canvas
+from tasks.report.spec.structs import HeadingBlock, ListBlock, RichText, TextBlock
 
 _HEADING_SIZES: Final = {1: H1, 2: H2, 3: H3, 4: BODY}
 _SPACE_ABOVE: Final = {1: 7 * GRID, 2: 6 * GRID, 3: 5 * GRID, 4: 4 * GRID}
@@ -21,18 +22,18 @@ _FEWEST_LINES: Final = 2
 """Of a paragraph, at the foot of a page and at the head of the next."""
 
 
-def plan_heading(block: dict[str, Any], flow: Flow, context: PlanContext) -> None:
+def plan_heading(block: HeadingBlock, flow: Flow, context: PlanContext) -> None:
     """A heading, kept with what follows; levels 1 to 3 are in the outline."""
     theme = flow.theme
-    level = block["level"]
+    level = block.level
     size = _HEADING_SIZES[level]
-    lines = layout_lines(_linked_spans(block["text"], context, theme.ink, bold=True), size, flow.width)
+    lines = layout_lines(_linked_spans(block.text, context, theme.ink, bold=True), size, flow.width)
     leading = theme.leading(size)
     text_height = len(lines) * leading
     height = text_height + (3 * GRID if level == 1 else 0)
     anchor = context.anchor_of(block)
     if level <= _OUTLINE_LEVELS:
-        flow.outline(plain_text(block["text"]), level, anchor)
+        flow.outline(plain_text(block.text), level, anchor)
     elif anchor:
         flow.anchor(anchor)
 
@@ -44,22 +45,22 @@ def plan_heading(block: dict[str, Any], flow: Flow, context: PlanContext) -> Non
     flow.place(height, draw, space_before=_SPACE_ABOVE[level], keep_with_next=True)
 
 
-def plan_text(block: dict[str, Any], flow: Flow, context: PlanContext) -> None:
+def plan_text(block: TextBlock, flow: Flow, context: PlanContext) -> None:
     """A paragraph; over the end of a page it goes on with at least two lines on each."""
     theme = flow.theme
-    style = block["style"]
+    style = block.style
     size = {"body": BODY, "lead": LEAD, "small": SMALL, "note": SMALL}[style]
     colour = theme.muted if style in ("lead", "note") else theme.ink
     leading = theme.leading(size)
     inset = 3 * GRID if style == "note" else 0.0
     width = flow.width - inset
-    lines = layout_lines(_linked_spans(block["text"], context, colour), size, width)
+    lines = layout_lines(_linked_spans(block.text, context, colour), size, width)
 
     def chunk(part: Sequence[Line]) -> Draw:
         def draw(canvas: Canvas, x: float, y: float) -> None:
             if inset:
                 canvas.rect(x, y, 2, len(part) * leading, fill=theme.accent)
-            draw_lines(canvas, part, x + inset, y, size, leading, theme, width=width, align=block["align"])
+            draw_lines(canvas, part, x + inset, y, size, leading, theme, width=width, align=block.align)
 
         return draw
 
@@ -69,12 +70,12 @@ def plan_text(block: dict[str, Any], flow: Flow, context: PlanContext) -> None:
         first = False
 
 
-def plan_list(block: dict[str, Any], flow: Flow, context: PlanContext) -> None:
+def plan_list(block: ListBlock, flow: Flow, context: PlanContext) -> None:
     """A list with hanging indents; an item may go on over the end of a page."""
     theme = flow.theme
     leading = theme.leading(BODY)
     face = theme.faces.regular
-    numbers = [f"{number}." for number in range(1, len(block["items"]) + 1)] if block["ordered"] else []
+    numbers = [f"{number}." for number in range(1, len(block.items) + 1)] if block.ordered else []
     indent = max([_INDENT, *(face.width(number, BODY) + 1.5 * GRID for number in numbers[-1:])])
     between = 0.5 * GRID if theme.compact else GRID
 
@@ -89,7 +90,7 @@ def plan_list(block: dict[str, Any], flow: Flow, context: PlanContext) -> None:
 
         return draw
 
-    for index, item in enumerate(block["items"]):
+    for index, item in enumerate(block.items):
         lines = layout_lines(_linked_spans(item, context, theme.ink), BODY, flow.width - indent)
         space = theme.gap if index == 0 else between
         mark: str | None = numbers[index] if numbers else ""
@@ -126,7 +127,7 @@ def draw_lines(
                 canvas.link(left + at, top, wide, leading, span.link)
 
 
-def _linked_spans(rich: Rich, context: PlanContext, colour: Rgb, *, bold: bool = False) -> list[Span]:
+def _linked_spans(rich: RichText, context: PlanContext, colour: Rgb, *, bold: bool = False) -> list[Span]:
     """The runs of the spec; a link to nowhere is none."""
     found = styled_spans(rich, context.theme, colour=colour, bold=bold)
     return [

@@ -1,11 +1,11 @@
 """A chart from its block to its marks: the title, what is in it, or that there is no data."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
-from babel import Locale
-
+from tasks.report.blocks.context import PlanContext
 from tasks.report.chart.axes import NARROW
+from tasks.report.chart.drawing import draw_marks
 from tasks.report.chart.labels import LEADING, TextMetrics
 from tasks.report.chart.marks.bar_chart import bar_chart
 from tasks.report.chart.marks.line_chart import line_chart
@@ -14,8 +14,11 @@ from tasks.report.chart.marks.pie_chart import pie_chart
 from tasks.report.chart.marks.scatter import scatter_chart
 from tasks.report.chart.model import ChartModel, chart_model
 from tasks.report.chart.number_format import ChartNumberFormat
-from tasks.report.chart.words import NO_DATA, OTHER, word
+from tasks.report.formats.columns import ReportLocale
+from tasks.report.layout.flow import Flow
 from tasks.report.layout.theme import BODY, ReportTheme
+from tasks.report.pdf.canvas import Canvas
+from tasks.report.spec.structs import ChartBlock
 
 Warn = Callable[[str, str], None]
 
@@ -27,18 +30,38 @@ LEAST_PLOT: Final = 48.0
 EMPTY_LINES: Final = 4
 
 
-def layout_chart(
-    block: dict[str, Any], width: float, height: float, theme: ReportTheme, *, locale: Locale, currency: str, warn: Warn
-) -> list[Mark]:
-    """The marks of a chart block in a box of that size.
+def plan_chart(block: ChartBlock, flow: Flow, context: PlanContext) -> None:
+    """Place a chart. It never breaks over pages; one higher than a page is made as high as a page."""
+    height = min(block.height, flow.full_height())
+    marks = layout_chart(block, (flow.width, height), flow.theme, context.locale, context.warn)
 
-    Raises: Refusal `invalid_format` for a pattern that is none.
+    def draw(canvas: Canvas, x: float, y: float) -> None:
+        draw_marks(marks, canvas, x, y, flow.theme)
+
+    flow.place(height, draw, space_before=flow.theme.gap)
+
+
+def layout_chart(
+    block: ChartBlock, size: tuple[float, float], theme: ReportTheme, report_locale: ReportLocale, warn: Warn
+) -> list[Mark]:
+    """The marks of a chart block.
+
+    Args:
+        block: The chart.
+        size: Width and height of its box, in points.
+        theme: Colours and fonts.
+        report_locale: How its numbers and words are written.
+        warn: Called with a code and a message.
+
+    Raises:
+        Refusal: `invalid_format` for a number pattern that is none.
     """
-    model = chart_model(block, theme, ChartNumberFormat(locale, block["format"], currency))
+    locale, words = report_locale.locale, report_locale.words
+    model = chart_model(block, theme, ChartNumberFormat(locale, block.format, report_locale.currency))
     metrics = TextMetrics(theme)
-    marks, area = _headed(model, Edges(0, 0, width, height), metrics)
+    marks, area = _headed(model, Edges(0, 0, *size), metrics)
     if not model.known or (model.kind in ("pie", "donut") and not any(model.known)):
-        return marks + _empty(area, word(NO_DATA, locale), metrics)
+        return marks + _empty(area, words.no_data, metrics)
     match model.kind:
         case "bar" | "stacked_bar":
             found, condensed = bar_chart(model, area, metrics)
@@ -53,7 +76,7 @@ def layout_chart(
         case "scatter":
             found = scatter_chart(model, area, ChartNumberFormat(locale), metrics)
         case _:
-            found = pie_chart(model, area, word(OTHER, locale), metrics)
+            found = pie_chart(model, area, words.other, metrics)
     return marks + found
 
 

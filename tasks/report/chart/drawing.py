@@ -12,7 +12,7 @@ SEAM: Final = 1.2
 RIM: Final = 0.6
 
 
-def draw(marks: Sequence[Mark], canvas: Canvas, x: float, y: float, theme: ReportTheme) -> None:
+def draw_marks(marks: Sequence[Mark], canvas: Canvas, x: float, y: float, theme: ReportTheme) -> None:
     """Draw marks with the chart's top left corner at (x, y)."""
     slices = sum(isinstance(mark, Wedge) for mark in marks)
     for mark in marks:

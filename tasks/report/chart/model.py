@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tasks.report.chart.number_format import ChartNumberFormat
 from tasks.report.chart.palette import palette
 from tasks.report.formats.cleaning import clean
 from tasks.report.layout.theme import ReportTheme, Rgb
+from tasks.report.spec.structs import ChartBlock, ChartKind
 
 Value = float | None
 
@@ -31,7 +31,7 @@ class PlottedSeries:
 class ChartModel:
     """What a chart shows. labels: None to write values where there is room. numbers: how its values are written."""
 
-    kind: str
+    kind: ChartKind
     title: str
     names: Sequence[str]
     series: Sequence[PlottedSeries]
@@ -46,27 +46,27 @@ class ChartModel:
         return [value for series in self.series for value in series.known]
 
 
-def chart_model(block: dict[str, Any], theme: ReportTheme, numbers: ChartNumberFormat) -> ChartModel:
+def chart_model(block: ChartBlock, theme: ReportTheme, numbers: ChartNumberFormat) -> ChartModel:
     """The model of a chart block (the dump of `tasks.report.spec.blocks.Chart`)."""
-    colours = palette(theme.accent, theme.accent2, len(block["series"]))
+    colours = palette(theme.accent, theme.accent2, len(block.series))
     series = [
         PlottedSeries(
-            _line(one["name"]),
-            [None if value is None else float(value) for value in one["values"]],
-            [float(x) for x in one["x"] or ()],
-            theme.colour(one["colour"], colour),
+            _line(one.name),
+            [None if value is None else float(value) for value in one.values],
+            [float(x) for x in one.x or ()],
+            theme.colour(one.colour, colour),
         )
-        for one, colour in zip(block["series"], colours, strict=True)
+        for one, colour in zip(block.series, colours, strict=True)
     ]
-    names = [_line(name) for name in block["categories"]]
+    names = [_line(name) for name in block.categories]
     return ChartModel(
-        block["kind"],
-        _line(block["title"]),
+        block.kind,
+        _line(block.title),
         names,
         series,
-        _line(block["x_title"]),
-        _line(block["y_title"]),
-        block["labels"],
+        _line(block.x_title),
+        _line(block.y_title),
+        block.labels,
         numbers,
     )
 

@@ -1,7 +1,7 @@
 """Text to typed values and back, a column at a time. A type is what the spec says; nothing is guessed."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -11,6 +11,7 @@ from tasks.refusal import Refusal
 from tasks.report.data.sorting import Collation
 from tasks.report.formats.cleaning import clean_all
 from tasks.report.formats.numbers import EXACT
+from tasks.report.spec.structs import ColumnSpec
 
 Place = Callable[[int], str]
 Warn = Callable[[str, str], None]
@@ -249,10 +250,10 @@ class DateTimeCodec(CellCodec):
         return [None if value is None else value.timestamp() for value in values]
 
 
-def codec_of(column: Mapping[str, Any], place: str, zone: ZoneInfo, max_chars: int) -> CellCodec:
+def codec_of(column: ColumnSpec, place: str, zone: ZoneInfo, max_chars: int) -> CellCodec:
     """The cells of a column of the spec."""
-    field = column["field"]
-    match column["type"]:
+    field = column.field
+    match column.type:
         case "integer":
             return IntegerCodec(field, place)
         case "decimal" | "money" | "percent":

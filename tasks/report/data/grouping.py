@@ -10,6 +10,7 @@ from tasks.report.data.sorting import Record, Sorter, keys
 from tasks.report.data.table_reader import RuleHits, TableReader, TypedRows
 from tasks.report.data.totals import Total
 from tasks.report.formats.columns import DATES, ColumnPlan, ReportLocale
+from tasks.report.spec.structs import TableBlock
 
 NO_VALUE: Final = "—"
 """The heading of rows that have no value to be grouped by."""
@@ -23,13 +24,13 @@ class RowGrouper:
     """
 
     def __init__(
-        self, table: Mapping[str, Any], reader: TableReader, report_locale: ReportLocale, folder: str, *, keep: bool
+        self, table: TableBlock, reader: TableReader, report_locale: ReportLocale, folder: str, *, keep: bool
     ) -> None:
         self._reader = reader
         self._locale = report_locale
-        self._subtotals = [group["subtotals"] for group in table["group_by"]]
-        self._groups = [self._index(group["field"]) for group in table["group_by"]]
-        sort = {self._index(one["field"]): one["descending"] for one in table["sort"]}
+        self._subtotals = [group.subtotals for group in table.group_by]
+        self._groups = [self._index(group.field) for group in table.group_by]
+        sort = {self._index(one.field): one.descending for one in table.sort}
         by_group = {index: sort.get(index, False) for index in self._groups}
         self._by = list((by_group | {index: down for index, down in sort.items() if index not in by_group}).items())
         self._packed = list(range(len(reader.columns)) if keep else reader.totals if self._groups else ())

@@ -1,18 +1,22 @@
 """From a table of the spec and its dataset to its lines: typed, written, sorted, grouped and totalled; on disk."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from math import ceil
 from typing import Any, Final
 
 from tasks.progress import Progress
 from tasks.refusal import Refusal
 from tasks.report.data.entries import Entry, total_line
+from tasks.report.data.expand_columns import expand_columns
 from tasks.report.data.grouping import RowGrouper
-from tasks.report.data.open_source import open_source
+from tasks.report.data.open_source import DatasetFile, open_source
 from tasks.report.data.source import RowSource
 from tasks.report.data.spool import Spool
 from tasks.report.data.table_reader import TableReader
-from tasks.report.formats.columns import ColumnPlan, locale_of
+from tasks.report.formats.columns import ColumnPlan, ReportLocale
+from tasks.report.render_job import RenderLimits
+from tasks.report.spec.structs import TableBlock
 from tasks.report.table.rows import LineBatch
 
 LINES_PER_ITEM: Final = 1_000
@@ -46,34 +50,49 @@ class TableRows:
                 yield Entry(*entry)
 
 
-def open_rows(
-    table: Mapping[str, Any],
-    datasets: Mapping[str, Mapping[str, Any]],
-    document: Mapping[str, Any],
-    limits: Mapping[str, int],
-    folder: str,
-    warn: Warn,
-    report: Progress,
-    *,
-    keep_values: bool = False,
-) -> TableRows:
-    """Read a table's data once, and put its lines into `folder`.
+@dataclass(frozen=True, slots=True)
+class TableOptions:
+    """What all tables of a report are read with.
 
-    table, document: as the spec has them, with every field. datasets: by name, as the spec has them, and their `path`.
-    limits: max_report_rows, max_report_cells, max_cell_chars. report: told how many rows were read, and about how many
-    there are. keep_values: other outputs than a PDF are wanted; they need values, not only what is printed.
-
-    Raises: Refusal. Its field is that of the table (`columns.2.format`); none where the data as a whole is at fault.
+    Attributes:
+        datasets: By name.
+        locale: How values are written.
+        limits: `max_report_rows`, `max_report_cells` and `max_cell_chars` are held here.
+        folder: Where lines are put.
+        progress: Told how many rows were read, and about how many there are.
+        keep_values: Whether other outputs than a PDF are wanted; they need values, not only what is printed.
     """
-    report_locale = locale_of(document)
-    reader = TableReader(table, report_locale, limits["max_cell_chars"])
-    source = open_source(table, datasets, folder, warn)
+
+    datasets: Mapping[str, DatasetFile]
+    locale: ReportLocale
+    limits: RenderLimits
+    folder: str
+    progress: Progress
+    keep_values: bool = False
+
+
+def open_rows(table: TableBlock, options: TableOptions, warn: Warn) -> TableRows:
+    """Read a table's data once, and put its lines into the folder.
+
+    Args:
+        table: The block.
+        options: What it is read with.
+        warn: Called with a code and a message.
+
+    Raises:
+        Refusal: Its field is that of the table (`columns.2.format`); it has none where the data as a whole is at fault.
+    """
+    folder, keep_values = options.folder, options.keep_values
+    table = expand_columns(table, options.datasets, folder, warn)
+    max_chars = options.limits.max_cell_chars
+    reader = TableReader(table, options.locale, max_chars)
+    source = open_source(table, options.datasets, folder, warn)
     lines = _SpoolWriter(folder)
     grouper = None
-    if table["sort"] or table["group_by"]:
-        grouper = RowGrouper(table, reader, report_locale, folder, keep=keep_values)
+    if table.sort or table.group_by:
+        grouper = RowGrouper(table, reader, options.locale, folder, keep=keep_values)
     count = chars = 0
-    for chunk in _limited(source, reader, limits):
+    for chunk in _limited(source, reader, options.limits):
         read = reader.read(chunk)
         count += chunk.rows
         chars += chunk.chars
@@ -83,15 +102,15 @@ def open_rows(
             own = zip(reader.columns, read.values, strict=False)  # nothing is wanted but the table's own columns
             packed = [column.codec.pack(values) for column, values in own] if keep_values else None
             lines.add(Entry("row", 0, read.written, read.rules, packed), chunk.rows, chunk.chars)
-        report(count, max(count, ceil(count / chunk.share)), "rows read")
+        options.progress(count, max(count, ceil(count / chunk.share)), "rows read")
     for entry in grouper.entries() if grouper else ():
         rows = len(entry.columns[0])
         lines.add(entry, rows, chars * rows // count)
     if count and reader.totals:
-        lines.add(total_line("total", 0, report_locale.words.total, reader.totals, reader), 1, 0)
+        lines.add(total_line("total", 0, options.locale.words.total, reader.totals, reader), 1, 0)
     for field, cells in reader.clipped().items():
-        limit = limits["max_cell_chars"]
-        warn("clipped_cells", f"Column {field!r}: {cells:,} cells had more than {limit:,} characters and were clipped.")
+        message = f"Column {field!r}: {cells:,} cells had more than {max_chars:,} characters and were clipped."
+        warn("clipped_cells", message)
     return TableRows(reader, lines.finish(), count, lines.count)
 
 
@@ -124,16 +143,16 @@ class _SpoolWriter:
         self._waiting_lines = self._waiting_chars = 0
 
 
-def _limited(source: RowSource, reader: TableReader, limits: Mapping[str, int]) -> Iterator[Any]:
+def _limited(source: RowSource, reader: TableReader, limits: RenderLimits) -> Iterator[Any]:
     rows = cells = 0
     for chunk in source.chunks(reader.wanted):
         rows += chunk.rows
         cells += chunk.rows * len(reader.wanted)
-        if rows > limits["max_report_rows"]:
-            limit = limits["max_report_rows"]
+        if rows > limits.max_report_rows:
+            limit = limits.max_report_rows
             raise Refusal("too_many_rows", f"The data has more than {limit:,} rows. Send fewer rows.", limit=limit)
-        if cells > limits["max_report_cells"]:
-            limit = limits["max_report_cells"]
+        if cells > limits.max_report_cells:
+            limit = limits.max_report_cells
             message = f"The table has more than {limit:,} cells (rows × columns). Send fewer rows or fewer columns."
             raise Refusal("too_many_cells", message, limit=limit)
         yield chunk

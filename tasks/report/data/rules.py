@@ -1,11 +1,12 @@
 """Colours by condition: which rule of a column holds for each of its values."""
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from tasks.refusal import Refusal
 from tasks.report.data.cell_codecs import CellCodec, TextCodec
+from tasks.report.spec.structs import CellRuleSpec, ColumnSpec
 
 _COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "<": operator.lt,
@@ -23,8 +24,8 @@ Test = Callable[[Any, str], bool]
 class ColumnRules:
     """The rules of one column; the first that holds counts."""
 
-    def __init__(self, column: Mapping[str, Any], place: str, codec: CellCodec) -> None:
-        self._tests = [_test(rule, f"{place}.rules.{index}", codec) for index, rule in enumerate(column["rules"])]
+    def __init__(self, column: ColumnSpec, place: str, codec: CellCodec) -> None:
+        self._tests = [_test(rule, f"{place}.rules.{index}", codec) for index, rule in enumerate(column.rules)]
 
     def __bool__(self) -> bool:
         return bool(self._tests)
@@ -40,8 +41,8 @@ class ColumnRules:
         return found
 
 
-def _test(rule: Mapping[str, Any], place: str, codec: CellCodec) -> Test:
-    op, wanted = rule["op"], rule["value"]
+def _test(rule: CellRuleSpec, place: str, codec: CellCodec) -> Test:
+    op, wanted = rule.op, rule.value
     if op == "empty":
         return lambda _, text: not text
     if wanted is None:

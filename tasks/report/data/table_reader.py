@@ -1,6 +1,6 @@
 """The columns of one table while its dataset is read: texts become values, values become what is printed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ from tasks.report.data.rules import ColumnRules
 from tasks.report.data.source import RowChunk, WantedColumn
 from tasks.report.data.totals import Total, check_total
 from tasks.report.formats.columns import ColumnPlan, ReportLocale, plan_column
+from tasks.report.spec.structs import ColumnSpec, GroupSpec, SortSpec, TableBlock
 
 RuleHits = dict[int, dict[int, int]]
 """Column -> row -> the number of the rule that holds there."""
@@ -21,7 +22,6 @@ class TypedColumn:
     plan: ColumnPlan
     codec: CellCodec
     rules: ColumnRules
-    spec: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +42,24 @@ class TableReader:
     Raises: Refusal, naming the field of the table.
     """
 
-    def __init__(self, table: Mapping[str, Any], report_locale: ReportLocale, max_cell_chars: int) -> None:
+    def __init__(self, table: TableBlock, report_locale: ReportLocale, max_cell_chars: int) -> None:
         self.columns = [
             _column(column, f"columns.{index}", report_locale, max_cell_chars)
-            for index, column in enumerate(table["columns"])
+            for index, column in enumerate(table.columns)
         ]
         self.wanted = [
             WantedColumn(column.plan.field, f"columns.{index}.field") for index, column in enumerate(self.columns)
         ]
         self.codecs: list[CellCodec] = [column.codec for column in self.columns]
-        for name in ("group_by", "sort"):
-            for index, one in enumerate(table[name]):
-                if self.index(one["field"]) is None:
-                    self.wanted.append(WantedColumn(one["field"], f"{name}.{index}.field"))
-                    self.codecs.append(TextCodec(one["field"], f"{name}.{index}", max_cell_chars))
+        others: tuple[tuple[str, Sequence[GroupSpec | SortSpec]], ...] = (
+            ("group_by", table.group_by),
+            ("sort", table.sort),
+        )
+        for name, keys in others:
+            for index, one in enumerate(keys):
+                if self.index(one.field) is None:
+                    self.wanted.append(WantedColumn(one.field, f"{name}.{index}.field"))
+                    self.codecs.append(TextCodec(one.field, f"{name}.{index}", max_cell_chars))
         self.totals = {
             index: Total(column.plan.total)
             for index, column in enumerate(self.columns)
@@ -99,7 +103,7 @@ def non_empty(values: Sequence[Any]) -> list[Any]:
     return [value for value in values if value is not None and value != ""]
 
 
-def _column(column: Mapping[str, Any], place: str, report_locale: ReportLocale, max_cell_chars: int) -> TypedColumn:
+def _column(column: ColumnSpec, place: str, report_locale: ReportLocale, max_cell_chars: int) -> TypedColumn:
     check_total(column, place)
     codec = codec_of(column, place, report_locale.zone, max_cell_chars)
-    return TypedColumn(plan_column(column, place, report_locale), codec, ColumnRules(column, place, codec), column)
+    return TypedColumn(plan_column(column, place, report_locale), codec, ColumnRules(column, place, codec))

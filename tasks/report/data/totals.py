@@ -1,12 +1,13 @@
 """Sums and their like, exact: Decimals with more digits than a million rows can fill."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal, localcontext
 from typing import Any, Final
 
 from tasks.refusal import Refusal
 from tasks.report.formats.columns import DATES, NUMBERS
 from tasks.report.formats.numbers import EXACT
+from tasks.report.spec.structs import ColumnSpec
 
 _ORDERED: Final = frozenset({"min", "max", "count"})
 
@@ -45,9 +46,9 @@ class Total:
         return self._extreme
 
 
-def check_total(column: Mapping[str, Any], place: str) -> None:
+def check_total(column: ColumnSpec, place: str) -> None:
     """Raises: Refusal `invalid_request` for a total that values of this type have not."""
-    kind, total = column["type"], column["total"]
+    kind, total = column.type, column.total
     if total is None or kind in NUMBERS or total == "count" or (kind in DATES and total in _ORDERED):
         return
     message = f"A column of type {kind} cannot have the total {total}. The total count works for every type."

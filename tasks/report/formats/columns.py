@@ -1,6 +1,6 @@
 """A table's columns, planned: title, alignment, and how values are written."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -14,6 +14,7 @@ from tasks.report.formats.cleaning import clean
 from tasks.report.formats.dates import DateFormat, date_format, datetime_format
 from tasks.report.formats.locales import Words, find_locale
 from tasks.report.formats.numbers import NumberFormat, number_format
+from tasks.report.spec.structs import CellRuleSpec, CellType, ColumnSpec, DocumentSpec, TotalKind
 
 Value = str | int | Decimal | bool | date
 """What a cell holds; a datetime is a date. An empty cell is None."""
@@ -33,7 +34,7 @@ _AVERAGE_OF_INTEGERS: Final = "#,##0.##"
 
 @dataclass(frozen=True, slots=True)
 class ColumnPlan:
-    """One column. width, overflow and total are the spec's.
+    """One column. width, overflow, total and rules are the spec's.
 
     decimal_mark: what numbers are lined up at, if it holds numbers. format writes a number or a date, write a column's
     worth of any values, total_format the column's total, which may be of another kind (a count, an average).
@@ -41,11 +42,12 @@ class ColumnPlan:
 
     field: str
     title: str
-    type: str
+    type: CellType
     align: Literal["left", "center", "right"]
     width: Literal["auto", "flex"] | float
     overflow: Literal["wrap", "clip"]
-    total: str | None
+    total: TotalKind | None
+    rules: Sequence[CellRuleSpec]
     decimal_mark: str | None
     format: Format | None
     total_format: Callable[[Any], str]
@@ -67,38 +69,39 @@ class ReportLocale:
     words: Words
 
 
-def locale_of(document: Mapping[str, Any]) -> ReportLocale:
+def locale_of(document: DocumentSpec) -> ReportLocale:
     """The document's language. Raises: Refusal `unknown_timezone`."""
     try:
-        zone = ZoneInfo(document["timezone"])
+        zone = ZoneInfo(document.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder's name, or one too long
         message = "The time zone is unknown. Use an IANA name such as Europe/Berlin."
         raise Refusal("unknown_timezone", message, field="document.timezone") from error
-    locale = find_locale(document["lang"])
-    return ReportLocale(locale, zone, document["currency"], Words(locale))
+    locale = find_locale(document.lang)
+    return ReportLocale(locale, zone, document.currency, Words(locale))
 
 
-def plan_column(column: Mapping[str, Any], place: str, report_locale: ReportLocale) -> ColumnPlan:
+def plan_column(column: ColumnSpec, place: str, report_locale: ReportLocale) -> ColumnPlan:
     """Plan one column of the spec. place: where it stands in the table, as in `columns.2`.
 
     Raises: Refusal `invalid_format`.
     """
-    kind = column["type"]
+    kind = column.type
     form = _format(column, f"{place}.format", report_locale)
     total_format: Callable[[Any], str] = form or str
-    if column["total"] == "count":
+    if column.total == "count":
         total_format = number_format(None, report_locale.locale, decimals=0)
-    elif column["total"] == "avg" and kind == "integer" and column["format"] is None:
+    elif column.total == "avg" and kind == "integer" and column.format is None:
         total_format = number_format(_AVERAGE_OF_INTEGERS, report_locale.locale)
     numeric_looks = kind in NUMBERS or kind in DATES
     return ColumnPlan(
-        field=column["field"],
-        title=clean(column["title"] or column["field"]),
+        field=column.field,
+        title=clean(column.title or column.field),
         type=kind,
-        align=column["align"] or ("right" if numeric_looks else "left"),
-        width=column["width"],
-        overflow=column["overflow"],
-        total=column["total"],
+        align=column.align or ("right" if numeric_looks else "left"),
+        width=column.width,
+        overflow=column.overflow,
+        total=column.total,
+        rules=column.rules,
         decimal_mark=form.decimal_mark if isinstance(form, NumberFormat) else None,
         format=form,
         total_format=total_format,
@@ -106,9 +109,9 @@ def plan_column(column: Mapping[str, Any], place: str, report_locale: ReportLoca
     )
 
 
-def _format(column: Mapping[str, Any], place: str, report_locale: ReportLocale) -> Format | None:  # noqa: PLR0911 - a type a line
-    pattern, decimals = column["format"], column["decimals"]
-    match column["type"]:
+def _format(column: ColumnSpec, place: str, report_locale: ReportLocale) -> Format | None:  # noqa: PLR0911 - a type a line
+    pattern, decimals = column.format, column.decimals
+    match column.type:
         case "date":
             return date_format(pattern, report_locale.locale, field=place)
         case "datetime":
@@ -120,7 +123,7 @@ def _format(column: Mapping[str, Any], place: str, report_locale: ReportLocale) 
         case "percent":
             return number_format(pattern, report_locale.locale, percent=True, decimals=decimals, field=place)
         case "money":
-            currency = column["currency"] or report_locale.currency
+            currency = column.currency or report_locale.currency
             return number_format(pattern, report_locale.locale, currency=currency, decimals=decimals, field=place)
         case _:
             return None

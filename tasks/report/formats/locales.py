@@ -1,8 +1,11 @@
 """Locales, and the few words that a report says by itself."""
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeVar
 
 from babel import Locale, UnknownLocaleError
+
+Word = TypeVar("Word")
 
 FALLBACK: Final = "en"
 
@@ -29,18 +32,102 @@ _WORDS: Final = {
     "zh": ("合计", "{} 小计", "是", "否"),
     "zh_Hant": ("合計", "{} 小計", "是", "否"),
 }
+_NO_DATA: Final = {
+    "en": "No data",
+    "cs": "Žádná data",
+    "da": "Ingen data",
+    "de": "Keine Daten",
+    "el": "Δεν υπάρχουν δεδομένα",
+    "es": "Sin datos",
+    "fi": "Ei tietoja",
+    "fr": "Aucune donnée",
+    "it": "Nessun dato",
+    "ja": "データなし",
+    "ko": "데이터 없음",
+    "nb": "Ingen data",
+    "nl": "Geen gegevens",
+    "pl": "Brak danych",
+    "pt": "Sem dados",
+    "ru": "Нет данных",
+    "sv": "Inga data",
+    "tr": "Veri yok",
+    "uk": "Немає даних",
+    "zh": "无数据",
+    "zh_Hant": "無資料",
+}
+"""Said by a chart."""
+_OTHER: Final = {
+    "en": "Other",
+    "cs": "Ostatní",
+    "da": "Andre",
+    "de": "Sonstige",
+    "el": "Λοιπά",
+    "es": "Otros",
+    "fi": "Muut",
+    "fr": "Autres",
+    "it": "Altri",
+    "ja": "その他",
+    "ko": "기타",
+    "nb": "Andre",
+    "nl": "Overig",
+    "pl": "Pozostałe",
+    "pt": "Outros",
+    "ru": "Прочее",
+    "sv": "Övriga",
+    "tr": "Diğer",
+    "uk": "Інше",
+    "zh": "其他",
+    "zh_Hant": "其他",
+}
+"""What the small slices of a pie are called together."""
+_CONTINUED: Final = {
+    "cs": "pokračování",
+    "da": "fortsat",
+    "de": "Fortsetzung",
+    "en": "continued",
+    "es": "continuación",
+    "fi": "jatkoa",
+    "fr": "suite",
+    "it": "segue",
+    "ja": "続き",
+    "ko": "계속",
+    "nb": "fortsatt",
+    "nl": "vervolg",
+    "pl": "ciąg dalszy",
+    "pt": "continuação",
+    "ru": "продолжение",
+    "sv": "forts.",
+    "tr": "devamı",  # noqa: RUF001 - a letter of Turkish
+    "uk": "продовження",
+    "zh": "续",
+}
+"""Said above a table that goes on from the page before."""
 
 
 class Words:
-    """The words of one language; English where we have none."""
+    """The words of one language; English for those that are not known in it.
+
+    Attributes:
+        total: Of a table.
+        yes: A boolean that is true.
+        no: A boolean that is false.
+        no_data: Said by an empty chart.
+        other: What the small slices of a pie are called together.
+        continued: Said above a table that goes on from the page before.
+    """
 
     def __init__(self, locale: Locale) -> None:
-        named = (f"{locale.language}_{locale.script}", locale.language, FALLBACK)
-        self.total, self._of_group, self.yes, self.no = next(_WORDS[name] for name in named if name in _WORDS)
+        names = (f"{locale.language}_{locale.script}", locale.language, FALLBACK)
+        self.total, self._of_group, self.yes, self.no = _first(_WORDS, names)
+        self.no_data, self.other, self.continued = (_first(words, names) for words in (_NO_DATA, _OTHER, _CONTINUED))
 
     def total_of(self, group: str) -> str:
         """How the total of the group `group` is called."""
         return self._of_group.replace("{}", group)
+
+
+def _first(words: Mapping[str, Word], names: Sequence[str]) -> Word:
+    return next(words[name] for name in names if name in words)
 
 
 def find_locale(lang: str) -> Locale:

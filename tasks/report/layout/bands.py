@@ -9,6 +9,7 @@ from tasks.report.formats.cleaning import clean_line
 from tasks.report.layout.flow import Geometry
 from tasks.report.layout.theme import GRID, HAIRLINE, TINY, ReportTheme
 from tasks.report.pdf.canvas import Canvas
+from tasks.report.spec.structs import BandSpec
 
 _PLACEHOLDER: Final = re.compile(r"\{(page|pages|title|date)\}")
 LOWEST_PT: Final = 20.0
@@ -21,14 +22,15 @@ _WATERMARK_SHARE: Final = 0.72
 _WATERMARK_LARGEST: Final = 160.0
 
 Places = dict[str, str]
-"""A band of the spec: left, center, right."""
+"""Text by place: left, center, right."""
 
 
 class PageBand:
     """A header or a footer."""
 
-    def __init__(self, places: Places, edge: Literal["top", "bottom"], theme: ReportTheme) -> None:
-        self._places = {name: clean_line(text) for name, text in places.items()}
+    def __init__(self, band: BandSpec, edge: Literal["top", "bottom"], theme: ReportTheme) -> None:
+        texts = {"left": band.left, "center": band.center, "right": band.right}
+        self._places = {name: clean_line(text) for name, text in texts.items()}
         self._edge = edge
         self._theme = theme
 

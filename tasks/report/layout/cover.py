@@ -1,6 +1,6 @@
 """The cover: a page of its own, before all others."""
 
-from typing import Any, Final
+from typing import Final
 
 from tasks.report.fonts.line_breaking import break_lines
 from tasks.report.formats.cleaning import clean
@@ -8,6 +8,7 @@ from tasks.report.layout.flow import Geometry
 from tasks.report.layout.theme import BODY, DISPLAY, GRID, H2, LEAD, ReportTheme
 from tasks.report.pdf.canvas import Canvas
 from tasks.report.pictures.picture import Picture
+from tasks.report.spec.structs import CoverSpec
 
 _EDGE: Final = 3 * GRID
 """Width of the accent along the page's left side."""
@@ -21,7 +22,7 @@ def draw_cover(
     geometry: Geometry,
     theme: ReportTheme,
     title: str,
-    cover: dict[str, Any],
+    cover: CoverSpec,
     logo: Picture | None,
     date: str,
 ) -> None:
@@ -43,10 +44,10 @@ def draw_cover(
     y += 2 * GRID
     canvas.rect(left, y, 12 * GRID, 3, fill=theme.accent)
     y += 5 * GRID
-    if cover["subtitle"]:
+    if cover.subtitle:
         size = min(H2, size)
         leading = theme.leading(LEAD) * size / LEAD
-        lines = break_lines(clean(cover["subtitle"]), theme.faces.regular, size, width)
+        lines = break_lines(clean(cover.subtitle), theme.faces.regular, size, width)
         for line in lines[: _MOST_LINES["subtitle"]]:
             canvas.text(left, y + theme.baseline(size, leading), line, theme.faces.regular, size, theme.muted)
             y += leading
@@ -54,6 +55,6 @@ def draw_cover(
     if date:
         canvas.text(left, foot, date, theme.faces.regular, BODY, theme.muted)
         foot -= theme.leading(BODY)
-    if cover["author"]:
-        author = theme.faces.bold.fit(clean(cover["author"]), BODY, width)
+    if cover.author:
+        author = theme.faces.bold.fit(clean(cover.author), BODY, width)
         canvas.text(left, foot, author, theme.faces.bold, BODY, theme.ink)

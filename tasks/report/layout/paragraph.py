@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from tasks.report.fonts.face import Face
 from tasks.report.fonts.line_breaking import cut_word, pieces
 from tasks.report.formats.cleaning import clean
 from tasks.report.layout.theme import ReportTheme, Rgb
-
-Rich = str | list[dict[str, Any]]
+from tasks.report.spec.structs import RichText
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +29,29 @@ class Line:
     width: float = 0.0
 
 
-def styled_spans(rich: Rich, theme: ReportTheme, *, colour: Rgb, bold: bool = False) -> list[Span]:
+def styled_spans(rich: RichText, theme: ReportTheme, *, colour: Rgb, bold: bool = False) -> list[Span]:
     """The runs of the spec with the faces and colours of the theme. bold: all of it is."""
     faces = theme.faces
     if isinstance(rich, str):
         return [Span(clean(rich), faces.bold if bold else faces.regular, colour)]
     found: list[Span] = []
     for run in rich:
-        strong = bold or run["bold"]
+        strong = bold or run.bold
         face = (
             faces.code
-            if run["code"]
+            if run.code
             else (faces.bold_italic if strong else faces.italic)
-            if run["italic"]
+            if run.italic
             else (faces.bold if strong else faces.regular)
         )
-        default = theme.accent if run["link"] else colour
-        found.append(Span(clean(run["text"]), face, theme.colour(run["colour"], default), run["link"], run["code"]))
+        default = theme.accent if run.link else colour
+        found.append(Span(clean(run.text), face, theme.colour(run.colour, default), run.link, run.code))
     return found
 
 
-def plain_text(rich: Rich) -> str:
+def plain_text(rich: RichText) -> str:
     """The text alone, on one line."""
-    text = rich if isinstance(rich, str) else "".join(run["text"] for run in rich)
+    text = rich if isinstance(rich, str) else "".join(run.text for run in rich)
     return " ".join(clean(text).split())
 
 

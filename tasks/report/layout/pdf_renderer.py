@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final, Literal
 
 from tasks.report.formats.cleaning import clean_line
 from tasks.report.layout.bands import PageBand, draw_watermark
@@ -14,6 +14,7 @@ from tasks.report.layout.flow import Destination, Flow, FlowPage, Geometry
 from tasks.report.layout.theme import ReportTheme
 from tasks.report.pdf.document import Pdf
 from tasks.report.pictures.picture import Picture
+from tasks.report.spec.structs import BandSpec, CoverSpec, DocumentSpec
 
 _UNTITLED: Final = "–"
 _ANCHOR_ABOVE_PT: Final = 12.0
@@ -24,7 +25,7 @@ _ANCHOR_ABOVE_PT: Final = 12.0
 class PrintContext:
     """What is the same on all pages. date: as it is printed, empty for none. now: None if it is to be left out."""
 
-    document: dict[str, Any]
+    document: DocumentSpec
     theme: ReportTheme
     geometry: Geometry
     date: str
@@ -42,44 +43,48 @@ class PdfRenderer:
         self._anchors: dict[int, list[Destination]] = defaultdict(list)
         for mark in flow.marks:
             self._anchors[mark.page].append(mark)
-        covers = 1 if self._document["cover"] else 0
+        covers = 1 if self._document.cover else 0
         contents = Flow(context.geometry, context.theme, warn, max_pages)
-        toc = self._document["toc"]
+        toc = self._document.toc
         if toc:
-            listed = [mark for mark in self._marks if mark.level <= toc["depth"]]
-            plan_contents(toc["title"], listed, contents, self._number_of)
+            listed = [mark for mark in self._marks if mark.level <= toc.depth]
+            plan_contents(toc.title, listed, contents, self._number_of)
         self._contents = contents.pages
         self._body = flow.pages or [FlowPage(context.geometry)]
         self._before = covers + len(contents.pages)
         self.pages = self._before + len(self._body)
-        self._title = clean_line(self._document["title"])
+        self._title = clean_line(self._document.title)
         self._bands = self._fitting_bands(warn)
 
     def render(self, path: str, report: Callable[..., None]) -> None:
         """Write the PDF file at `path`. report: told of every page drawn. Raises: `Refusal` of a picture."""
         document, context = self._document, self._context
-        with Pdf(path, document["lang"]) as pdf:
-            if document["cover"]:
-                self._draw_cover(pdf)
+        with Pdf(path, document.lang) as pdf:
+            if document.cover:
+                self._draw_cover(pdf, document.cover)
             if self._contents:
-                self._draw_pages(pdf, self._contents, 1 if document["cover"] else 0, report)
+                self._draw_pages(pdf, self._contents, 1 if document.cover else 0, report)
             self._draw_pages(pdf, self._body, self._before, report)
             self._add_bookmarks(pdf)
             pdf.finish(_metadata(document, self._title, context.now))
 
     def _fitting_bands(self, warn: Callable[[str, str], None]) -> list[PageBand]:
+        document, geometry = self._document, self._context.geometry
+        edges: tuple[tuple[str, BandSpec | None, Literal["top", "bottom"]], ...] = (
+            ("header", document.header, "top"),
+            ("footer", document.footer, "bottom"),
+        )
         bands: list[PageBand] = []
-        for name, edge in (("header", "top"), ("footer", "bottom")):
-            places = self._document[name]
-            if places and any(places.values()):
-                band = PageBand(places, "top" if edge == "top" else "bottom", self._context.theme)
-                if band.fits(self._context.geometry):
+        for name, spec, edge in edges:
+            if spec and (spec.left or spec.center or spec.right):
+                band = PageBand(spec, edge, self._context.theme)
+                if band.fits(geometry):
                     bands.append(band)
                 else:
                     warn("no_room", f"The page's margin at the {edge} is too low for the {name}; it is left out.")
         return bands
 
-    def _draw_cover(self, pdf: Pdf) -> None:
+    def _draw_cover(self, pdf: Pdf, cover: CoverSpec) -> None:
         context = self._context
         geometry = context.geometry
         canvas = pdf.begin_page(geometry.width, geometry.height)
@@ -87,13 +92,13 @@ class PdfRenderer:
             canvas,
             geometry,
             context.theme,
-            self._document["title"],
-            self._document["cover"],
+            self._document.title,
+            cover,
             context.logo,
             context.date,
         )
-        if self._document["watermark"]:
-            draw_watermark(canvas, self._document["watermark"], geometry, context.theme)
+        if self._document.watermark:
+            draw_watermark(canvas, self._document.watermark, geometry, context.theme)
         pdf.end_page()
 
     def _draw_pages(self, pdf: Pdf, pages: list[FlowPage], before: int, report: Callable[..., None]) -> None:
@@ -107,8 +112,8 @@ class PdfRenderer:
             values["page"] = str(before + index + 1)
             for band in self._bands:
                 band.draw(canvas, geometry, values)
-            if self._document["watermark"]:
-                draw_watermark(canvas, self._document["watermark"], geometry, self._context.theme)
+            if self._document.watermark:
+                draw_watermark(canvas, self._document.watermark, geometry, self._context.theme)
             if pages is self._body:
                 for mark in self._anchors.get(index, ()):
                     pdf.add_anchor(mark.target, geometry.height - max(0.0, mark.y - _ANCHOR_ABOVE_PT))
@@ -123,12 +128,12 @@ class PdfRenderer:
         return str(self._before + mark.page + 1)
 
 
-def _metadata(document: dict[str, Any], title: str, now: datetime | None) -> dict[str, str]:
+def _metadata(document: DocumentSpec, title: str, now: datetime | None) -> dict[str, str]:
     entries = {
         "Title": title,
-        "Author": clean_line(document["author"] or ""),
-        "Subject": clean_line(document["subject"] or ""),
-        "Keywords": ", ".join(map(clean_line, document["keywords"])),
+        "Author": clean_line(document.author or ""),
+        "Subject": clean_line(document.subject or ""),
+        "Keywords": ", ".join(map(clean_line, document.keywords)),
         "Creator": "Pressroom",
         "Producer": "Pressroom with ReportLab",
     }

@@ -1,9 +1,10 @@
 """How it looks: sizes, spaces and colours, in one place."""
 
 import re
-from typing import Any, Final
+from typing import Final
 
 from tasks.report.fonts.face import Faces
+from tasks.report.spec.structs import ThemeSpec
 
 Rgb = tuple[float, float, float]
 """Red, green and blue from 0 to 1."""
@@ -41,12 +42,12 @@ class ReportTheme:
     row_height, header_height: of a table, in points.
     """
 
-    def __init__(self, theme: dict[str, Any], faces: Faces) -> None:
+    def __init__(self, theme: ThemeSpec, faces: Faces) -> None:
         self.faces = faces
-        self.accent = rgb(theme["accent"])
-        self.accent2 = rgb(theme["accent2"])
+        self.accent = rgb(theme.accent)
+        self.accent2 = rgb(theme.accent2)
         self.ink, self.muted, self.rule, self.zebra = INK, MUTED, RULE, ZEBRA
-        self.compact: bool = theme["density"] == "compact"
+        self.compact: bool = theme.density == "compact"
         self.row_height = 13.0 if self.compact else 18.0
         self.gap = 2 * GRID if self.compact else 3 * GRID
         """Between two blocks."""

@@ -1,12 +1,13 @@
 """The columns of a table in their places: which size, which widths, and on how many pages side by side."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any, Final
+from typing import Final
 
 from tasks.report.fonts.line_breaking import break_lines
 from tasks.report.layout.flow import Flow
+from tasks.report.spec.structs import TableBlock
 from tasks.report.table.demand import label_column
 from tasks.report.table.fit import Fit
 from tasks.report.table.layout import GROUP_INDENT, HEAD_SCALE, MIN_SIZE, Layout, PlacedColumn, TableMetrics
@@ -69,7 +70,7 @@ def _side_by_side(demands: Sequence[Demand], room: float) -> tuple[list[float], 
 
 
 def columns_of(
-    rows: Rows, block: Mapping[str, Any], found: Survey, choice: Choice, flow: Flow, metrics: TableMetrics
+    rows: Rows, found: Survey, choice: Choice, flow: Flow, metrics: TableMetrics
 ) -> tuple[PlacedColumn, ...]:
     """The columns with their titles in lines. Those with texts wider than they are get a fit."""
     columns = []
@@ -77,12 +78,12 @@ def columns_of(
     title_lines = int((flow.full_height() / 2 - metrics.row) / metrics.leading) + 1
     title_lines = max(1, min(_MAX_TITLE_LINES, title_lines))
     gutters = metrics.gutters(rows)
-    label = label_column(block)
-    for index, (column, spec) in enumerate(zip(rows.columns, block["columns"], strict=True)):
+    label = label_column(rows)
+    for index, column in enumerate(rows.columns):
         own, total = found.rows[index], found.totals[index]
         width = choice.widths[index]
         inner = max(width - 2 * metrics.pad - gutters[index], 1.0)
-        face = faces.bold if any(rule["bold"] for rule in spec["rules"]) else faces.regular
+        face = faces.bold if any(rule.bold for rule in column.rules) else faces.regular
         fits = own.whole * metrics.size <= inner and not own.multiline
         title = break_lines(column.title, faces.bold, metrics.size * HEAD_SCALE, inner)
         if len(title) > title_lines:
@@ -97,8 +98,8 @@ def columns_of(
                 width,
                 inner,
                 _figures(own, total),
-                None if fits else Fit(face, metrics.size, inner, cuts=spec["overflow"] == "clip"),
-                spec["rules"],
+                None if fits else Fit(face, metrics.size, inner, cuts=column.overflow == "clip"),
+                column.rules,
                 index == label,
             )
         )
@@ -113,17 +114,17 @@ def _figures(own: Extent, total: Extent) -> NumberExtent | None:
     return None
 
 
-def warn_of_cuts(layout: Layout, block: Mapping[str, Any], found: Survey, flow: Flow) -> None:
+def warn_of_cuts(layout: Layout, rows: Rows, block: TableBlock, found: Survey, flow: Flow) -> None:
     """Say which headings and totals are cut off: they stand in one line, however long."""
     size, columns = layout.metrics.size, layout.columns
     narrowest = min(sum(columns[index].width for index in part) for part in layout.slices)
-    indent = GROUP_INDENT * max(len(block["group_by"]) - 1, 0)
+    indent = GROUP_INDENT * max(len(block.group_by) - 1, 0)
     if found.headings * size + indent + 2 * layout.metrics.pad > narrowest:
         flow.warn("clipped", "Headings of groups are wider than the table and cut off with an ellipsis.")
     for column in columns:
         room = column.inner
         if column.label:
-            beside = takewhile(lambda spec: spec["total"] is None, block["columns"][column.index + 1 :])
+            beside = takewhile(lambda other: other.total is None, rows.columns[column.index + 1 :])
             room += sum(columns[column.index + 1 + place].width for place, _ in enumerate(beside))
         if found.totals[column.index].whole * size > room + ROUNDING_PT:
             flow.warn(

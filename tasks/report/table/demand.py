@@ -1,10 +1,10 @@
 """What width each column asks for."""
 
-from collections.abc import Mapping
 from itertools import takewhile
-from typing import Any, Final
+from typing import Final
 
 from tasks.report.layout.theme import ReportTheme
+from tasks.report.spec.structs import TableBlock
 from tasks.report.table.layout import GROUP_INDENT, HEAD_SCALE, TableMetrics
 from tasks.report.table.measure import TextExtent
 from tasks.report.table.rows import Rows
@@ -22,27 +22,25 @@ _SLACK_PT: Final = 0.02
 """Against rounding: what was measured must fit."""
 
 
-def demands(
-    rows: Rows, block: Mapping[str, Any], found: Survey, theme: ReportTheme, metrics: TableMetrics
-) -> list[Demand]:
+def demands(rows: Rows, block: TableBlock, found: Survey, theme: ReportTheme, metrics: TableMetrics) -> list[Demand]:
     """One for each column, in points at the size of `metrics`, padding included."""
     bold = theme.faces.bold
-    label = label_column(block)
+    label = label_column(rows)
     gutters = metrics.gutters(rows)
     result = []
-    for index, (column, spec) in enumerate(zip(rows.columns, block["columns"], strict=True)):
+    for index, column in enumerate(rows.columns):
         own, total = found.rows[index], found.totals[index]
         around = 2 * metrics.pad + gutters[index] + _SLACK_PT
-        if not isinstance(spec["width"], str):
-            width = max(spec["width"], around + _ONE_CHARACTER * metrics.size)
+        if not isinstance(column.width, str):
+            width = max(column.width, around + _ONE_CHARACTER * metrics.size)
             result.append(Demand(width, width, width, width, "fixed"))
             continue
         title = bold.width(column.title, HEAD_SCALE)
         word = max((bold.width(word, HEAD_SCALE) for word in column.title.split()), default=0.0)
         whole = max(own.whole, 0.0 if index == label else total.whole)
         if isinstance(own, TextExtent):
-            bare = min(whole, _BARE_CUT if spec["overflow"] == "clip" else _BARE_TEXT)
-            words = min(whole, _FEW_WORDS) if spec["overflow"] == "clip" else own.words()
+            bare = min(whole, _BARE_CUT if column.overflow == "clip" else _BARE_TEXT)
+            words = min(whole, _FEW_WORDS) if column.overflow == "clip" else own.words()
             good = min(own.good(), _GOOD_TEXT)
             if good <= _SHORT_TEXT:
                 words = max(words, good)
@@ -56,20 +54,20 @@ def demands(
                 words * metrics.size + around,
                 good * metrics.size + around,
                 max(whole, good, title) * metrics.size + around,
-                "flex" if spec["width"] == "flex" else "auto",
+                "flex" if column.width == "flex" else "auto",
             )
         )
-    _make_room_beside(result, block, found, metrics)
+    _make_room_beside(result, rows, len(block.group_by), found, metrics)
     return result
 
 
-def _make_room_beside(demands: list[Demand], block: Mapping[str, Any], found: Survey, metrics: TableMetrics) -> None:
+def _make_room_beside(demands: list[Demand], rows: Rows, groups: int, found: Survey, metrics: TableMetrics) -> None:
     """Let the column of labels grow, where there is room, so that headings and labels of totals are not cut."""
-    label = label_column(block)
+    label = label_column(rows)
     if label is None:
         return
-    beside = list(takewhile(lambda index: block["columns"][index]["total"] is None, range(label, len(demands))))
-    indent = GROUP_INDENT * max(len(block["group_by"]) - 1, 0)
+    beside = list(takewhile(lambda index: rows.columns[index].total is None, range(label, len(demands))))
+    indent = GROUP_INDENT * max(groups - 1, 0)
     for width, columns in (
         (found.totals[label].whole * metrics.size, beside),
         (found.headings * metrics.size + indent, range(len(demands))),
@@ -79,6 +77,6 @@ def _make_room_beside(demands: list[Demand], block: Mapping[str, Any], found: Su
             demands[label] = demands[label]._replace(whole=demands[label].whole + lacking)
 
 
-def label_column(block: Mapping[str, Any]) -> int | None:
+def label_column(rows: Rows) -> int | None:
     """Where lines of totals have their label: in the first column without a total."""
-    return next((index for index, spec in enumerate(block["columns"]) if spec["total"] is None), None)
+    return next((index for index, column in enumerate(rows.columns) if column.total is None), None)

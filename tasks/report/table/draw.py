@@ -7,8 +7,15 @@ from typing import Final, Literal
 from tasks.report.layout.theme import HAIRLINE, ReportTheme, Rgb
 from tasks.report.pdf.canvas import Canvas
 from tasks.report.table.cell_writer import CellWriter, font_name
-from tasks.report.table.head import draw_head
-from tasks.report.table.layout import CAPTION_HEIGHT, CAPTION_SIZE, GROUP_INDENT, Layout, Placed, PlacedColumn
+from tasks.report.table.layout import (
+    CAPTION_HEIGHT,
+    CAPTION_SIZE,
+    GROUP_INDENT,
+    HEAD_SCALE,
+    Layout,
+    Placed,
+    PlacedColumn,
+)
 from tasks.report.table.page_reader import LineRun, PageReader
 from tasks.report.table.pages import GROUP, ROUNDING_PT, ROW, SUBTOTAL, TOTAL, PageRange
 from tasks.report.table.rows import LineBatch, heading
@@ -59,7 +66,7 @@ class TableRenderer:
         for run in rows:
             for left, column in placed:
                 for line, number in run.batch.rules.get(column.index, {}).items():
-                    background = column.rules[number]["background"]
+                    background = column.rules[number].background
                     if background:
                         top, bottom = run.offsets[line : line + 2]
                         box = (left - self._layout.metrics.pad, y + top, column.width, bottom - top)
@@ -126,12 +133,12 @@ class TableRenderer:
         ruled = list(written)
         for line, number in holding.items():
             rule = column.rules[number]
-            if rule["bold"]:
+            if rule.bold:
                 text = run.batch.columns[column.index][line]
                 lines = column.fit.lines(text)[run.first : run.last] if column.fit else ("" if run.first else text,)
                 writer = self._writer(canvas, column, "stressed row")
                 [ruled[line]] = writer.column_of_lines([lines], self._layout.metrics.leading)
-            ruled[line] = self._coloured(ruled[line], rule["colour"])
+            ruled[line] = self._coloured(ruled[line], rule.colour)
         return ruled
 
     def _coloured(self, operators: str, colour: str | None) -> str:
@@ -163,7 +170,7 @@ class TableRenderer:
             text = face.fit(text.replace("\n", " "), size, room + ROUNDING_PT)
             written = self._writer(canvas, column, "total").one(text, shifted=not column.label)
             for number in batch.rules.get(column.index, {}).values():
-                written = self._coloured(written, column.rules[number]["colour"])
+                written = self._coloured(written, column.rules[number].colour)
             operators.append(f"1 0 0 1 {left:.2f} {at:.2f} Tm {written}")
         return "\n".join(operators)
 
@@ -189,3 +196,18 @@ class TableRenderer:
 def _colour(colour: Rgb) -> str:
     red, green, blue = colour
     return f"{red:.3g} {green:.3g} {blue:.3g} rg"
+
+
+def draw_head(layout: Layout, theme: ReportTheme, canvas: Canvas, placed: Placed, x: float, y: float) -> None:
+    """Draw it from (x, y) down, `layout.head` points high."""
+    metrics = layout.metrics
+    size = metrics.size * HEAD_SCALE
+    bottom = y + layout.head
+    last_line = bottom - metrics.row + theme.baseline(size, metrics.row)
+    for left, column in placed:
+        at = left + {"left": 0.0, "center": column.inner / 2, "right": column.inner}[column.align]
+        for place, text in enumerate(reversed(column.title)):
+            y = last_line - place * metrics.leading
+            canvas.text(at, y, text, theme.faces.bold, size, theme.muted, column.align)
+    width = sum(column.width for _, column in placed)
+    canvas.line(x, bottom, x + width, bottom, theme.muted, HAIRLINE)

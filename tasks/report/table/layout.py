@@ -1,12 +1,13 @@
 """What a table looks like once its widths are known: everything that drawing needs and nothing that it decides."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 from tasks.report.layout.theme import CELL, TINY, ReportTheme
 from tasks.report.pdf.canvas import Align
+from tasks.report.spec.structs import CellRuleSpec
 from tasks.report.table.fit import Fit
 from tasks.report.table.measure import NumberExtent
 from tasks.report.table.pages import GROUP, KINDS, ROW, SUBTOTAL, TOTAL
@@ -66,7 +67,7 @@ class PlacedColumn:
     inner: float
     number_extent: NumberExtent | None
     fit: Fit | None
-    rules: Sequence[Mapping[str, Any]]
+    rules: Sequence[CellRuleSpec]
     label: bool
 
 

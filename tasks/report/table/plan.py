@@ -3,55 +3,52 @@ are never held."""
 
 from contextlib import nullcontext
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from tasks.report.blocks.context import PlanContext
 from tasks.report.formats.cleaning import clean_line
 from tasks.report.layout.flow import Flow
 from tasks.report.pdf.canvas import Canvas
+from tasks.report.spec.structs import TableBlock
 from tasks.report.table.columns import Choice, choose, columns_of, warn_of_cuts
 from tasks.report.table.demand import demands
-from tasks.report.table.draw import TableRenderer
-from tasks.report.table.head import draw_head
+from tasks.report.table.draw import TableRenderer, draw_head
 from tasks.report.table.layout import CAPTION_HEIGHT, TITLE_HEIGHT, TITLE_SIZE, Layout, TableMetrics
 from tasks.report.table.page_reader import PageReader
 from tasks.report.table.pages import ROW, TableLines, page_ranges
 from tasks.report.table.rows import Rows
 from tasks.report.table.survey import Survey, broken_lines, survey
-from tasks.report.table.words import continued
 
 _FEWEST_LINES_UNDER_HEAD: Final = 3
 
 
-def plan(block: dict[str, Any], flow: Flow, context: PlanContext) -> None:
+def plan_table(block: TableBlock, flow: Flow, context: PlanContext) -> None:
     """Place a table in the flow. Raises: what reading its rows raises."""
-    rows: Rows = context.rows_of(block)
+    rows = context.rows_of(block)
     found = survey(rows, block, flow.theme)
     metrics = TableMetrics.of(flow.theme)
-    choice = choose(demands(rows, block, found, flow.theme, metrics), block["overflow"], flow, metrics)
+    choice = choose(demands(rows, block, found, flow.theme, metrics), block.overflow, flow, metrics)
     with flow.turned("landscape") if choice.turned else nullcontext():
-        layout = _layout(rows, block, found, choice, flow, continued(context.document["lang"]))
+        layout = _layout(rows, block, found, choice, flow, context.locale.words.continued)
         if ROW not in found.lines.kinds:
-            _place_empty(layout, clean_line(block["empty"]), flow)
+            _place_empty(layout, clean_line(block.empty), flow)
             return
-        warn_of_cuts(layout, block, found, flow)
+        warn_of_cuts(layout, rows, block, found, flow)
         lines = found.lines
         if any(column.fit for column in layout.columns):
             lines = _broken(rows, block, layout, flow)
         _place(layout, lines, rows, flow)
 
 
-def _layout(rows: Rows, block: dict[str, Any], found: Survey, choice: Choice, flow: Flow, caption: str) -> Layout:
+def _layout(rows: Rows, block: TableBlock, found: Survey, choice: Choice, flow: Flow, caption: str) -> Layout:
     metrics = TableMetrics.of(flow.theme, choice.factor)
-    columns = columns_of(rows, block, found, choice, flow, metrics)
+    columns = columns_of(rows, found, choice, flow, metrics)
     head = metrics.row + (max(len(column.title) for column in columns) - 1) * metrics.leading
     repeats = CAPTION_HEIGHT + head + _FEWEST_LINES_UNDER_HEAD * metrics.row <= flow.full_height()
-    return Layout(
-        clean_line(block["title"] or ""), columns, choice.slices, metrics, head, repeats, block["zebra"], caption
-    )
+    return Layout(clean_line(block.title or ""), columns, choice.slices, metrics, head, repeats, block.zebra, caption)
 
 
-def _broken(rows: Rows, block: dict[str, Any], layout: Layout, flow: Flow) -> TableLines:
+def _broken(rows: Rows, block: TableBlock, layout: Layout, flow: Flow) -> TableLines:
     """The table's lines with texts broken; says which were cut."""
     fits = {column.index: column.fit for column in layout.columns if column.fit}
     metrics = layout.metrics

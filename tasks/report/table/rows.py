@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
+from tasks.report.spec.structs import CellRuleSpec, CellType, TotalKind
+
 Kind = Literal["row", "group", "subtotal", "total"]
 
 
@@ -36,14 +38,29 @@ def heading(batch: LineBatch) -> str:
     return next((cells[0] for cells in batch.columns if cells[0]), "").replace("\n", " ")
 
 
-class HeadedColumn(Protocol):
-    """A column of the rows. decimal_mark: what numbers are lined up at, if it is a column of numbers."""
+class ColumnInfo(Protocol):
+    """A column of the rows, as its spec says. decimal_mark: what numbers are lined up at, if it holds numbers."""
 
     @property
     def title(self) -> str: ...
 
     @property
+    def type(self) -> CellType: ...
+
+    @property
     def align(self) -> Literal["left", "center", "right"]: ...
+
+    @property
+    def width(self) -> Literal["auto", "flex"] | float: ...
+
+    @property
+    def overflow(self) -> Literal["wrap", "clip"]: ...
+
+    @property
+    def total(self) -> TotalKind | None: ...
+
+    @property
+    def rules(self) -> Sequence[CellRuleSpec]: ...
 
     @property
     def decimal_mark(self) -> str | None: ...
@@ -53,7 +70,7 @@ class Rows(Protocol):
     """The lines of one table. count: of its rows, without headings and totals."""
 
     @property
-    def columns(self) -> Sequence[HeadedColumn]: ...
+    def columns(self) -> Sequence[ColumnInfo]: ...
 
     @property
     def count(self) -> int: ...

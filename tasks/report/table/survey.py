@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tasks.report.fonts.face import Face
 from tasks.report.layout.theme import ReportTheme
+from tasks.report.spec.structs import TableBlock
 from tasks.report.table.fit import Fit
 from tasks.report.table.measure import Extent, NumberExtent, TextExtent
 from tasks.report.table.pages import GROUP, KINDS, ROW, TableLines
@@ -24,16 +24,16 @@ class Survey:
     totals: Sequence[Extent]
 
 
-def survey(rows: Rows, block: Mapping[str, Any], theme: ReportTheme) -> Survey:
+def survey(rows: Rows, block: TableBlock, theme: ReportTheme) -> Survey:
     """Read all rows once."""
     lines = TableLines()
     regular, bold = theme.faces.regular, theme.faces.bold
     headings = 0.0
     in_rows, in_totals = [], []
-    for column, spec in zip(rows.columns, block["columns"], strict=True):
-        stressed = any(rule["bold"] for rule in spec["rules"])
-        in_rows.append(_extent(spec["type"], column.decimal_mark, bold if stressed else regular))
-        in_totals.append(_extent(spec["type"], column.decimal_mark, bold))
+    for column in rows.columns:
+        stressed = any(rule.bold for rule in column.rules)
+        in_rows.append(_extent(column.type, column.decimal_mark, bold if stressed else regular))
+        in_totals.append(_extent(column.type, column.decimal_mark, bold))
     for batch in rows.batches():
         kind = KINDS[batch.kind]
         lines.add(kind, batch.lines, breaks=_breaks(batch, block))
@@ -45,9 +45,7 @@ def survey(rows: Rows, block: Mapping[str, Any], theme: ReportTheme) -> Survey:
     return Survey(lines, headings, in_rows, in_totals)
 
 
-def broken_lines(
-    rows: Rows, block: Mapping[str, Any], fits: Mapping[int, Fit], most: int
-) -> tuple[TableLines, Counter[int]]:
+def broken_lines(rows: Rows, block: TableBlock, fits: Mapping[int, Fit], most: int) -> tuple[TableLines, Counter[int]]:
     """Read all rows once more, and break the texts of the columns that have a fit. most: lines of text on a page.
 
     Also returned: of which column how many texts do not fit into one line as they are.
@@ -73,5 +71,5 @@ def _extent(type_: str, decimal_mark: str | None, face: Face) -> Extent:
     return TextExtent(face) if type_ in ("text", "boolean") else NumberExtent(face, decimal_mark)
 
 
-def _breaks(batch: LineBatch, block: Mapping[str, Any]) -> bool:
-    return batch.kind == "group" and block["group_by"][batch.level]["page_break"]
+def _breaks(batch: LineBatch, block: TableBlock) -> bool:
+    return batch.kind == "group" and block.group_by[batch.level].page_break

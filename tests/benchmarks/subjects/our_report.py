@@ -10,20 +10,29 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from tasks.report.data.rows import open_rows
+from tasks.report.data.open_source import DatasetFile
+from tasks.report.data.rows import TableOptions, open_rows
+from tasks.report.formats.columns import locale_of
 from tasks.report.render import render
+from tasks.report.render_job import RenderJob, RenderLimits
 from tasks.report.spec.document import Spec
+from tasks.report.spec.structs import TableBlock, decode_spec
 
-LIMITS = {
-    "max_report_rows": 1_000_000,
-    "max_report_cells": 20_000_000,
-    "max_cell_chars": 10_000,
-    "max_report_pages": 40_000,
-}
+LIMITS = RenderLimits(
+    max_report_rows=1_000_000,
+    max_report_cells=20_000_000,
+    max_cell_chars=10_000,
+    max_report_pages=40_000,
+    max_pixels=100_000_000,
+    max_side_px=30_000,
+    max_frames=1_000,
+    max_jpeg_scans=100,
+)
 COLUMNS: list[dict[str, Any]] = [
     {"field": "number", "title": "Number"},
     {"field": "date", "title": "Date", "type": "date"},
@@ -100,16 +109,18 @@ def money(csv: str) -> dict[str, float]:
     """By how many cents the subtotals and the total of a table differ from those counted in whole cents."""
     columns = [COLUMNS[2], {**COLUMNS[5], "total": "sum", "format": "0.00"}]
     block = {"type": "table", "dataset": "rows", "columns": columns, "group_by": [{"field": "region"}]}
-    made = job([block], "en", csv)["spec"]
+    made = job([block], "en", csv)
     cents: dict[str, int] = {}
     with Path(csv).open(encoding="utf-8") as file:
         next(file)
         for line in file:
             fields = line.rstrip("\n").split(",")
             cents[fields[2]] = cents.get(fields[2], 0) + int(fields[5].replace(".", ""))
-    datasets = {"rows": {**made["datasets"]["rows"], "path": csv}}
-    folder = str(Path(csv).parent)
-    rows = open_rows(made["blocks"][0], datasets, made["document"], LIMITS, folder, lambda *_: None, lambda *_: None)
+    datasets = {"rows": DatasetFile(made.spec.datasets["rows"], csv)}
+    options = TableOptions(datasets, locale_of(made.spec.document), LIMITS, str(Path(csv).parent), silent)
+    (table,) = made.spec.blocks
+    assert isinstance(table, TableBlock)
+    rows = open_rows(table, options, lambda *_: None)
     expected = {"Total": sum(cents.values())} | {f"Total {region}": amount for region, amount in cents.items()}
     labels, amounts = zip(
         *((batch.columns[0][0], batch.columns[1][0]) for batch in rows.batches() if "total" in batch.kind), strict=True
@@ -119,16 +130,25 @@ def money(csv: str) -> dict[str, float]:
     return {"off_cents": off, "totals": len(found), "rows": rows.count}
 
 
-def job(blocks: list[dict[str, Any]], lang: str, csv: str = "") -> dict[str, Any]:
+def job(blocks: list[dict[str, Any]], lang: str, csv: str = "") -> RenderJob:
     document = {"title": "Ledger", "lang": lang, "header": None}
     datasets = DATASETS if csv else {}
-    spec = Spec.model_validate({"document": document, "blocks": blocks, "datasets": datasets}).model_dump(mode="json")
-    now = "2026-11-20T12:00:00+00:00"
-    return {"spec": spec, "datasets": {"rows": csv} if csv else {}, "images": {}, "limits": LIMITS, "now": now}
+    spec = Spec.model_validate({"document": document, "blocks": blocks, "datasets": datasets})
+    return RenderJob(
+        spec=decode_spec(spec.model_dump_json().encode()),
+        datasets={"rows": csv} if csv else {},
+        images={},
+        limits=LIMITS,
+        now=datetime(2026, 11, 20, 12, tzinfo=UTC),
+    )
 
 
-def printed(made: dict[str, Any], pdf: str) -> None:
-    render(made, str(Path(pdf).parent), report=lambda _done, _total, _note="": None)
+def silent(done: int, total: int, note: str = "") -> None:
+    """Progress that nobody asked for."""
+
+
+def printed(made: RenderJob, pdf: str) -> None:
+    render(made, str(Path(pdf).parent), report=silent)
 
 
 def printed_table(columns: list[dict[str, Any]], lang: str, csv: str, count: int, pdf: str) -> dict[str, float]:

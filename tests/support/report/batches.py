@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from tasks.report.spec.structs import CellRuleSpec, CellType, TotalKind
 from tasks.report.table.rows import LineBatch
 
 
@@ -14,6 +15,11 @@ class Column:
     title: str
     align: Literal["left", "center", "right"] = "left"
     decimal_mark: str | None = None
+    type: CellType = "text"
+    width: Literal["auto", "flex"] | float = "auto"
+    overflow: Literal["wrap", "clip"] = "wrap"
+    total: TotalKind | None = None
+    rules: Sequence[CellRuleSpec] = ()
 
 
 class Cells(list[str]):

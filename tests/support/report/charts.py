@@ -4,17 +4,19 @@ import math
 from functools import cache
 from typing import Any
 
+import msgspec
 import pypdfium2
 from PIL import Image
 
 from tasks.report.chart.chart import layout_chart
-from tasks.report.chart.drawing import draw
+from tasks.report.chart.drawing import draw_marks
 from tasks.report.chart.marks.mark import Mark
 from tasks.report.fonts.face import faces
-from tasks.report.formats.locales import find_locale
+from tasks.report.formats.columns import locale_of
 from tasks.report.layout.theme import ReportTheme
 from tasks.report.pdf.document import Pdf
 from tasks.report.spec.blocks import Chart
+from tasks.report.spec.structs import ChartBlock, DocumentSpec, ThemeSpec
 
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 LONG = [
@@ -37,7 +39,7 @@ def wave(count: int, level: float, swing: float, turns: float = 1.0, shift: floa
     ]
 
 
-def block(kind: str, values: Any, names: list[str] | None = None, **more: Any) -> dict[str, Any]:
+def block(kind: str, values: Any, names: list[str] | None = None, **more: Any) -> ChartBlock:
     """A chart block as the engine gets it. values: of one series, of several by name, or pairs for a scatter."""
     named = values if isinstance(values, dict) else {"": values}
     if kind == "scatter":
@@ -49,17 +51,18 @@ def block(kind: str, values: Any, names: list[str] | None = None, **more: Any) -
         series = [{"name": name, "values": list(one)} for name, one in named.items()]
         if names is None:
             names = [f"Item {i + 1}" for i in range(len(series[0]["values"]) if series else 0)]
-    return Chart.model_validate({"kind": kind, "series": series, "categories": names, **more}).model_dump(mode="json")
+    model = Chart.model_validate({"kind": kind, "series": series, "categories": names, **more})
+    return msgspec.json.decode(model.model_dump_json(), type=ChartBlock)
 
 
 @cache
 def theme(lang: str = "en", accent: str = "#1f5fa8", accent2: str = "#d9822b") -> ReportTheme:
     found: set[str] = set()
-    return ReportTheme({"accent": accent, "accent2": accent2, "density": "comfortable"}, faces(lang, missing=found.add))
+    return ReportTheme(ThemeSpec(accent=accent, accent2=accent2), faces(lang, missing=found.add))
 
 
 def marks_of(
-    chart: dict[str, Any],
+    chart: ChartBlock,
     width: float = WIDTH,
     height: float | None = None,
     *,
@@ -76,12 +79,10 @@ def marks_of(
 
     return layout_chart(
         chart,
-        width,
-        chart["height"] if height is None else height,
+        (width, chart.height if height is None else height),
         look or theme(lang),
-        locale=find_locale(lang),
-        currency="EUR",
-        warn=warn,
+        locale_of(DocumentSpec(title="Test", lang=lang)),
+        warn,
     )
 
 
@@ -90,7 +91,7 @@ def pdf_of(
 ) -> None:
     """A PDF of one page, as large as the chart."""
     with Pdf(path, "en") as pdf:
-        draw(marks, pdf.begin_page(width, height), 0, 0, look or theme())
+        draw_marks(marks, pdf.begin_page(width, height), 0, 0, look or theme())
         pdf.end_page()
         pdf.finish({})
 

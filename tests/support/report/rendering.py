@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +11,9 @@ import pypdfium2
 from PIL import Image
 
 from tasks.report import render
+from tasks.report.render_job import RenderJob, RenderLimits
 from tasks.report.spec.document import Spec
+from tasks.report.spec.structs import decode_spec
 
 LIMITS: Final = {
     "max_report_rows": 1_000_000,
@@ -22,7 +25,7 @@ LIMITS: Final = {
     "max_frames": 1_000,
     "max_jpeg_scans": 100,
 }
-NOW: Final = "2026-11-20T22:00:00+00:00"
+NOW: Final = datetime(2026, 11, 20, 22, tzinfo=UTC)
 A4: Final = (595.28, 841.89)
 LOREM: Final = "The quick brown fox jumps over the lazy dog while seven wizards box. "
 
@@ -33,14 +36,16 @@ def job(
     images: Mapping[str, Path] | None = None,
     limits: Mapping[str, int] | None = None,
     **said: Any,
-) -> dict[str, Any]:
-    """What the sandbox is given for a spec of these blocks; defaults are filled in as the API does."""
+) -> RenderJob:
+    """What the sandbox is given for a spec of these blocks: checked, and filled in with defaults, as the API does."""
     spec = Spec.model_validate({"document": {"title": "Test", **(document or {})}, "blocks": blocks, **said})
-    dumped = spec.model_dump(mode="json")
-    if spec.document.password:
-        dumped["document"]["password"] = spec.document.password.get_secret_value()
-    paths = {name: str(path) for name, path in (images or {}).items()}
-    return {"spec": dumped, "datasets": {}, "images": paths, "limits": {**LIMITS, **(limits or {})}, "now": NOW}
+    return RenderJob(
+        spec=decode_spec(spec.model_dump_json().encode()),
+        datasets={},
+        images={name: str(path) for name, path in (images or {}).items()},
+        limits=RenderLimits(**{**LIMITS, **(limits or {})}),
+        now=NOW,
+    )
 
 
 def silent(done: int, total: int, note: str = "") -> None:
@@ -50,8 +55,8 @@ def silent(done: int, total: int, note: str = "") -> None:
 class RenderedReport:
     """A report that was made. answer: of `render`."""
 
-    def __init__(self, folder: Path, made: Mapping[str, Any], password: str | None = None) -> None:
-        self.answer = render.render(dict(made), str(folder), report=silent)
+    def __init__(self, folder: Path, made: RenderJob, password: str | None = None) -> None:
+        self.answer = render.render(made, str(folder), report=silent)
         self.path = folder / "report.pdf"
         self._password = password
 

@@ -1,17 +1,27 @@
-"""Makers of test tables: the spec's dicts with every field, and datasets of any size."""
+"""Makers of test tables: blocks as the engine gets them, and datasets of any size."""
 
 import csv
 import json
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from tasks.report.data.rows import TableRows, open_rows
+import msgspec
+from pydantic import BaseModel
+
+from tasks.progress import Progress
+from tasks.report.data.open_source import DatasetFile
+from tasks.report.data.rows import TableOptions, TableRows, open_rows
+from tasks.report.formats.columns import locale_of
+from tasks.report.render_job import RenderLimits
 from tasks.report.spec.document import Dataset, Document
+from tasks.report.spec.structs import DatasetSpec, DocumentSpec, TableBlock
 from tasks.report.spec.table import Table
+from tests.support.report.rendering import LIMITS, silent
 
-LIMITS: Final = {"max_report_rows": 1_000_000, "max_report_cells": 20_000_000, "max_cell_chars": 10_000}
+Part = TypeVar("Part")
+
 LEDGER: Final[list[dict[str, Any]]] = [
     {"field": "id"},
     {"field": "date", "type": "date"},
@@ -24,22 +34,40 @@ LEDGER: Final[list[dict[str, Any]]] = [
 REGIONS: Final = ("North", "South", "East", "West", "Overseas", "Île-de-France", "東京", "大阪")
 
 
-def document(**said: Any) -> dict[str, Any]:
-    """A document as the child gets it; what is not said has its default."""
-    return Document.model_validate({"title": "Test", **said}).model_dump(mode="json")
+def document(**said: Any) -> DocumentSpec:
+    """A document as the engine gets it; what is not said has its default."""
+    return _struct(Document.model_validate({"title": "Test", **said}), DocumentSpec)
 
 
-def table(columns: Sequence[Mapping[str, Any]], **said: Any) -> dict[str, Any]:
-    """A table block as the child gets it. Without `rows` or `dataset` it reads the dataset `data`."""
+def table(columns: Sequence[Mapping[str, Any]], **said: Any) -> TableBlock:
+    """A table block as the engine gets it. Without `rows` or `dataset` it reads the dataset `data`."""
     if "rows" not in said:
         said.setdefault("dataset", "data")
-    return Table.model_validate({"columns": columns, **said}).model_dump(mode="json")
+    return _struct(Table.model_validate({"columns": columns, **said}), TableBlock)
 
 
-def dataset(path: Path, **said: Any) -> dict[str, dict[str, Any]]:
+def dataset(path: Path, **said: Any) -> dict[str, DatasetFile]:
     """The dataset `data`, of the format that the name of its file ends in."""
-    described = Dataset.model_validate({"upload": "0" * 32, "format": path.suffix[1:], **said}).model_dump(mode="json")
-    return {"data": {**described, "path": str(path)}}
+    model = Dataset.model_validate({"upload": "0" * 32, "format": path.suffix[1:], **said})
+    return {"data": DatasetFile(_struct(model, DatasetSpec), str(path))}
+
+
+def options(
+    datasets: Mapping[str, DatasetFile],
+    folder: Path,
+    lang: str = "en",
+    limits: Mapping[str, int] = LIMITS,
+    *,
+    progress: Progress = silent,
+    keep_values: bool = False,
+) -> TableOptions:
+    """What `open_rows` reads a table with."""
+    report_locale = locale_of(document(lang=lang, timezone="Europe/Berlin"))
+    return TableOptions(datasets, report_locale, RenderLimits(**limits), str(folder), progress, keep_values)
+
+
+def _struct(model: BaseModel, part: type[Part]) -> Part:
+    return msgspec.json.decode(model.model_dump_json(), type=part)
 
 
 def ledger(count: int, seed: int = 1) -> Iterator[list[str]]:
@@ -75,7 +103,7 @@ def write_ndjson(path: Path, rows: Iterable[Sequence[str]], headings: Sequence[s
 
 
 def opened(
-    rows: Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]],
+    rows: Sequence[Mapping[str, Any]] | Mapping[str, DatasetFile],
     columns: Sequence[Mapping[str, Any]],
     folder: Path,
     *,
@@ -89,16 +117,8 @@ def opened(
     inline = isinstance(rows, Sequence)
     block = table(columns, **({"rows": rows} if inline else {}), **said)
     kept = warnings if warnings is not None else []
-    return open_rows(
-        block,
-        {} if isinstance(rows, Sequence) else rows,
-        document(lang=lang, timezone="Europe/Berlin"),
-        limits,
-        str(folder),
-        lambda code, message: kept.append((code, message)),
-        lambda *_: None,
-        keep_values=keep_values,
-    )
+    settings = options({} if isinstance(rows, Sequence) else rows, folder, lang, limits, keep_values=keep_values)
+    return open_rows(block, settings, lambda code, message: kept.append((code, message)))
 
 
 def printed(rows: TableRows) -> list[tuple[str, int, tuple[str, ...]]]:

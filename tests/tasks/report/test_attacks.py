@@ -5,11 +5,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pydantic
 import pytest
 
 from tasks.refusal import Refusal
 from tasks.report.spec.reading import read_spec
+from tasks.report.spec.structs import DocumentSpec, ReportSpec, TextBlock
 from tests.support.pictures import png_header
 from tests.support.report.rendering import KEY, LOREM, RenderedReport, heading, job, render_report, text
 
@@ -126,10 +128,8 @@ def test_what_cannot_be_seen_is_not_in_the_report(tmp_path: Path, words: str) ->
 def test_half_surrogate_pairs_become_replacement_characters_everywhere(tmp_path: Path) -> None:
     spec = read_spec(rb'{"document":{"title":"a\ud800b"},"blocks":[{"type":"text","text":"c\udfffd \ud83d\ude00"}]}')
     assert spec.document.title == "a\ufffdb"
-    wanted = job([text("x")])
-    wanted["spec"]["document"]["title"] = "a\ud800b"
-    wanted["spec"]["blocks"][0]["text"] = "c\udfffd"
-    printed = RenderedReport(tmp_path, wanted)
+    halves = ReportSpec(document=DocumentSpec(title="a\ud800b"), blocks=(TextBlock(text="c\udfffd"),))
+    printed = RenderedReport(tmp_path, msgspec.structs.replace(job([text("x")]), spec=halves))
     assert printed.text().split("\n")[0] == "c\ufffdd"
     assert "a\ufffdb" in printed.text()
 

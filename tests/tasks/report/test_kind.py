@@ -13,8 +13,9 @@ from tasks.blob_ref import BlobRef
 from tasks.kind import JobContext, Notes, Result
 from tasks.queue.watch.reader import CoalescingReader
 from tasks.refusal import Refusal
-from tasks.report.entry import MAX_WARNINGS
-from tasks.report.kind import LIMITS, REPORT, VALIDATION, ReportParams
+from tasks.report.kind import REPORT, VALIDATION, ReportParams
+from tasks.report.render import MAX_WARNINGS
+from tasks.report.render_job import RenderLimits
 from tasks.report.request import ReportRequest
 from tasks.report.spec.document import Spec
 from tasks.settings import Settings
@@ -178,8 +179,8 @@ async def test_settings_are_the_limits_of_the_sandbox(runner: ReportRunner, stor
     [clipped] = [warning["message"] for warning in warnings if warning["code"] == "clipped_cells"]
     assert "100" in clipped
     told = json.loads((runner.folder / "job.json").read_text())
-    assert told["limits"].keys() == set(LIMITS)
-    assert set(LIMITS) <= Settings.model_fields.keys()
+    assert told["limits"].keys() == set(RenderLimits.__struct_fields__)
+    assert set(RenderLimits.__struct_fields__) <= Settings.model_fields.keys()
 
 
 async def test_a_record_keeps_a_hundred_warnings(runner: ReportRunner) -> None:

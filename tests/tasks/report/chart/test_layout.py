@@ -94,7 +94,7 @@ def test_everything_is_inside_the_box_and_no_text_touches_another(
     more = {"title": "A title that may be too long for its box", "y_title": "Unit", "x_title": "Across"}
     for labels in (None, True):
         chart = block(kind, values, names, labels=labels, **more)
-        if labels and sum(len(one["values"]) for one in chart["series"]) > FEW:
+        if labels and sum(len(one.values) for one in chart.series) > FEW:
             continue
         for width, height in SIZES:
             check(marks_of(chart, width, height), width, height)

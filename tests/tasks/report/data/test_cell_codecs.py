@@ -9,15 +9,16 @@ import pytest
 
 from tasks.refusal import Refusal
 from tasks.report.data.cell_codecs import CellCodec, codec_of
+from tasks.report.spec.structs import CellType, ColumnSpec
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 
 
-def column(kind: str) -> CellCodec:
-    return codec_of({"field": "value", "type": kind}, "columns.3", TOKYO, 100)
+def column(kind: CellType) -> CellCodec:
+    return codec_of(ColumnSpec(field="value", type=kind), "columns.3", TOKYO, 100)
 
 
-def read(kind: str, *texts: str) -> list[Any]:
+def read(kind: CellType, *texts: str) -> list[Any]:
     values, holes = column(kind).read(texts, "Line {}".format)
     assert holes == (None in values)
     return values
@@ -57,7 +58,7 @@ def read(kind: str, *texts: str) -> list[Any]:
         ("datetime", "2026-02-28", datetime(2026, 2, 28, tzinfo=TOKYO)),
     ],
 )
-def test_a_value_is_read_alone_and_among_others(kind: str, text: str, value: Any) -> None:
+def test_a_value_is_read_alone_and_among_others(kind: CellType, text: str, value: Any) -> None:
     assert read(kind, text) == [value]
     assert read(kind, text, "", text) == [value, None, value]
 
@@ -90,7 +91,7 @@ def test_a_value_is_read_alone_and_among_others(kind: str, text: str, value: Any
         ("datetime", "0001-01-01T00:00:00+14:00"),  # before the first year there is none
     ],
 )
-def test_what_is_no_value_is_refused_with_its_place(kind: str, text: str) -> None:
+def test_what_is_no_value_is_refused_with_its_place(kind: CellType, text: str) -> None:
     for texts, line in (([text], 0), (["", "", text, ""], 2)):
         with pytest.raises(Refusal) as caught:
             column(kind).read(texts, "Line {}".format)
@@ -117,7 +118,7 @@ def test_a_huge_exponent_costs_nothing() -> None:
         ("datetime", ["2026-01-02T03:04:05.678901Z", "", "1999-12-31T23:59:59"]),
     ],
 )
-def test_values_survive_the_spool(kind: str, texts: list[str]) -> None:
+def test_values_survive_the_spool(kind: CellType, texts: list[str]) -> None:
     cells = column(kind)
     values, _ = cells.read(texts, str)
     packed = cells.pack(values)
@@ -137,7 +138,7 @@ def test_values_survive_the_spool(kind: str, texts: list[str]) -> None:
         ("datetime", ["2026-01-01T00:00:00Z", "2026-01-01T00:00:00.000001Z", "2026-01-01T00:30:00-01:00"]),
     ],
 )
-def test_values_are_put_into_their_order(kind: str, texts: list[str]) -> None:
+def test_values_are_put_into_their_order(kind: CellType, texts: list[str]) -> None:
     cells = column(kind)
     values, _ = cells.read(texts, str)
     keys = cells.sort_keys(values)

@@ -12,12 +12,11 @@ from tasks.refusal import Refusal
 from tasks.report.data.rows import open_rows
 from tests.support.report.tables import (
     LEDGER,
-    LIMITS,
     cells,
     dataset,
-    document,
     ledger,
     opened,
+    options,
     printed,
     table,
     write_csv,
@@ -210,9 +209,11 @@ def test_values_are_kept_only_if_they_are_wanted(tmp_path: Path, sort: list[Any]
 def test_progress_tells_rows_read_and_about_how_many_there_are(tmp_path: Path) -> None:
     said: list[tuple[int, int, str]] = []
     path = write_csv(tmp_path / "data.csv", ledger(20_000))
-    open_rows(
-        table(LEDGER), dataset(path), document(), LIMITS, str(tmp_path), lambda *_: None, lambda *one: said.append(one)
-    )
+
+    def progress(done: int, total: int, note: str = "") -> None:
+        said.append((done, total, note))
+
+    open_rows(table(LEDGER), options(dataset(path), tmp_path, progress=progress), lambda *_: None)
     assert [done for done, _, _ in said] == sorted(done for done, _, _ in said)
     assert said[-1] == (20_000, 20_000, "rows read")
     assert 15_000 < said[3][1] < 30_000

@@ -12,7 +12,7 @@ from tests.support.report.tables import document, table
 
 
 def plan(lang: str = "en", **said: Any) -> ColumnPlan:
-    (column,) = table([{"field": "value", **said}])["columns"]
+    (column,) = table([{"field": "value", **said}]).columns
     return plan_column(column, "columns.0", locale_of(document(lang=lang, timezone="Europe/Berlin", currency="CHF")))
 
 

@@ -6,11 +6,10 @@ from tasks.report.layout.column_flow import ColumnFlow
 from tasks.report.layout.flow import Draw, Flow, Geometry
 from tasks.report.layout.theme import ReportTheme
 from tasks.report.pdf.canvas import Canvas
+from tasks.report.spec.structs import ThemeSpec
 
 PAPER = Geometry(200, 140, 20, 10, 20, 10)  # 180 × 100 points of content
-THEME = ReportTheme(
-    {"accent": "#1f5fa8", "accent2": "#d9822b", "density": "comfortable"}, faces("en", lambda _: pytest.fail("missing"))
-)
+THEME = ReportTheme(ThemeSpec(), faces("en", lambda _: pytest.fail("missing")))
 
 
 class Warned(list[tuple[str, str]]):

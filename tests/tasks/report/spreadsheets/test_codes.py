@@ -10,7 +10,7 @@ from tests.support.report.tables import document, table
 
 
 def code(kind: str, lang: str = "en", **said: Any) -> str:
-    (column,) = table([{"field": "a", "type": kind, **said}])["columns"]
+    (column,) = table([{"field": "a", "type": kind, **said}]).columns
     return number_code(plan_column(column, "columns.0", locale_of(document(lang=lang))))
 
 

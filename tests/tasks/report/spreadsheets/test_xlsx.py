@@ -14,7 +14,7 @@ from tasks.report.data.rows import TableRows
 from tasks.report.spreadsheets import xlsx
 from tasks.report.spreadsheets.writing import Table, write_sheets
 from tasks.report.spreadsheets.xlsx import write_xlsx
-from tests.support.report.tables import LEDGER, cells, dataset, document, ledger, opened, write_csv
+from tests.support.report.tables import LEDGER, cells, dataset, ledger, opened, write_csv
 
 COLUMNS: list[dict[str, Any]] = [
     {"field": "id", "title": "Number"},
@@ -188,17 +188,16 @@ def test_an_empty_table_is_its_headings(tmp_path: Path) -> None:
 
 def test_a_report_has_one_workbook_and_a_csv_for_each_table(tmp_path: Path) -> None:
     rows = opened([ROW], COLUMNS, tmp_path, keep_values=True)
-    spec = {"formats": ["pdf", "csv", "xlsx"], "document": document(title="Quarter")}
-    tables: list[Table] = [("blocks.0", {"title": "Sales"}, rows), ("blocks.1", {"title": None}, rows)]
-    made = write_sheets(spec, tables, tmp_path)
+    tables: list[Table] = [("Sales", rows), ("Quarter", rows)]
+    made = write_sheets(["pdf", "csv", "xlsx"], tables, tmp_path)
     assert [path.name for path in made] == ["report.xlsx", "report.csv", "report-2.csv"]
     assert openpyxl.load_workbook(made[0]).sheetnames == ["Sales", "Quarter"]
     assert made[1].read_bytes() == made[2].read_bytes()
-    assert write_sheets({**spec, "formats": ["pdf"]}, tables, tmp_path) == []
+    assert write_sheets(["pdf"], tables, tmp_path) == []
 
 
 def test_a_report_without_tables_has_no_other_outputs(tmp_path: Path) -> None:
     with pytest.raises(Refusal) as caught:
-        write_sheets({"formats": ["xlsx"], "document": document()}, [], tmp_path)
+        write_sheets(["xlsx"], [], tmp_path)
     assert (caught.value.code, caught.value.field) == ("invalid_request", "formats")
     assert list(tmp_path.iterdir()) == []

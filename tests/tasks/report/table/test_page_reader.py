@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from tasks.report.fonts.face import faces
+from tasks.report.formats.columns import locale_of
 from tasks.report.layout.flow import Flow, Geometry
 from tasks.report.layout.theme import ReportTheme
 from tasks.report.pdf.document import Pdf
+from tasks.report.spec.structs import TableBlock, ThemeSpec
 from tasks.report.table.page_reader import PageReader
 from tasks.report.table.pages import PageRange, TableLines
-from tasks.report.table.plan import plan
+from tasks.report.table.plan import plan_table
 from tasks.report.table.rows import Cursor, LineBatch
 from tests.support.report.batches import Column, MadeRows
 from tests.support.report.tables import document, table
@@ -23,27 +25,27 @@ def rows(start: int, stop: int, **rules: Any) -> LineBatch:
     return LineBatch("row", 0, [[f"text {number}" for number in range(start, stop)], ["1"] * (stop - start)], **rules)
 
 
-def made(*make: Callable[[], LineBatch], count: int = 0) -> MadeRows:
-    return MadeRows([Column("t"), Column("n", "right", ".")], make, count)
+def made(*make: Callable[[], LineBatch], count: int = 0, **said: Any) -> MadeRows:
+    return MadeRows([Column("t", **said), Column("n", "right", ".", "integer")], make, count)
 
 
 class Context:
     """All that a table asks of a report in the making."""
 
     def __init__(self, rows: MadeRows) -> None:
-        self.document = document()
+        self.locale = locale_of(document())
         self._rows = rows
 
-    def rows_of(self, _block: dict[str, Any]) -> MadeRows:
+    def rows_of(self, _block: TableBlock) -> MadeRows:
         return self._rows
 
 
-def print_rows(folder: Path, source: MadeRows, **said: Any) -> int:
+def print_rows(folder: Path, source: MadeRows) -> int:
     """Plan and draw a table of these rows; the number of its pages."""
-    theme = ReportTheme({"accent": "#000000", "accent2": "#000000", "density": "compact"}, faces("en", lambda _: None))
+    theme = ReportTheme(ThemeSpec(density="compact"), faces("en", lambda _: None))
     flow = Flow(Geometry(595, 842, 54, 54, 54, 54), theme, lambda _code, _message: None)
-    block = table([{"field": "t", **said}, {"field": "n", "type": "integer"}], rows=[])
-    plan(block, flow, Context(source))  # type: ignore[arg-type] # as much of one as a table needs
+    block = table([{"field": "t"}, {"field": "n", "type": "integer"}], rows=[])
+    plan_table(block, flow, Context(source))  # type: ignore[arg-type] # as much of one as a table needs
     with Pdf(str(folder / "rows.pdf"), "en") as pdf:
         for page in flow.pages:
             canvas = pdf.begin_page(page.geometry.width, page.geometry.height)
@@ -62,8 +64,8 @@ def test_rows_are_read_twice_and_no_more_than_two_batches_are_held(tmp_path: Pat
 
 
 def test_where_texts_must_be_broken_they_are_read_three_times(tmp_path: Path) -> None:
-    source = made(partial(rows, 0, 100), count=100)
-    print_rows(tmp_path, source, width=30)
+    source = made(partial(rows, 0, 100), count=100, width=30)
+    print_rows(tmp_path, source)
     assert source.readings == 3
 
 

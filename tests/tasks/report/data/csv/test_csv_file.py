@@ -8,7 +8,8 @@ import pytest
 
 from tasks.refusal import Refusal
 from tasks.report.data.source import MAX_DATASET_COLUMNS, MAX_FIELD_CHARS
-from tests.support.report.tables import LIMITS, cells, dataset, opened
+from tests.support.report.rendering import LIMITS
+from tests.support.report.tables import cells, dataset, opened
 
 
 def read(folder: Path, content: bytes | str, *fields: str, **said: Any) -> list[tuple[str, ...]]:

@@ -11,7 +11,8 @@ import pytest
 from tasks.refusal import Refusal
 from tasks.report.data.xlsx import archive as archive_module
 from tasks.report.data.xlsx import strings as strings_module
-from tests.support.report.tables import LIMITS, cells, dataset, opened
+from tests.support.report.rendering import LIMITS
+from tests.support.report.tables import cells, dataset, opened
 from tests.support.report.workbooks import MAIN, inline, number, pack, sheet, styles
 
 AB = f'<row r="1">{inline("A1", "a")}{inline("B1", "b")}</row>'

@@ -78,7 +78,7 @@ class DeliveryLoad:
         over = asyncio.Event()
 
         async def publish_until_over() -> None:
-            # To its own end: an event that is told and not noted would be a stranger.
+            # To its own end: an event that is published and not noted here would be unknown when it arrives.
             while not over.is_set():
                 await self.publish(kind)
                 await asyncio.sleep(PAUSE_S)

@@ -69,13 +69,13 @@ async def die_when_answered(load: DeliveryLoad, port: int) -> None:
 async def test_events_survive_workers_killed_at_four_points_and_only_two_of_these_deliver_twice(
     mortal_valkey: Valkey, webhooks: WebhookHarness
 ) -> None:
-    async with GatedReceiver() as receiver, Receiver() as stranger:
+    async with GatedReceiver() as receiver, Receiver() as other_receiver:
         receiver.open.set()
         load = DeliveryLoad(webhooks, receiver)
         await load.subscribe("small", ENDPOINTS)
         await load.subscribe("large", LARGE)
-        await webhooks.subscribe(stranger.url, owner="stranger")
-        await webhooks.subscribe(stranger.url, events=["medium"])
+        await webhooks.subscribe(other_receiver.url, owner="another")
+        await webhooks.subscribe(other_receiver.url, events=["medium"])
         for die in (die_when_claimed, die_when_sent, die_when_expanding, die_when_answered):
             await die(load, mortal_valkey.port)
         async with worker_process(webhooks.redis, mortal_valkey.url, environment=LOOPBACK, default=10, webhooks=SLOTS):
@@ -86,7 +86,7 @@ async def test_events_survive_workers_killed_at_four_points_and_only_two_of_thes
         assert await key_leaks(webhooks.redis) == []
 
     assert copies.keys() == wanted, "each event at each endpoint that asked for it, and nothing else"
-    assert stranger.requests == []
+    assert other_receiver.requests == []
     assert {record.state for record in (*events, *records)} == {State.SUCCEEDED}
     assert {record.tries for record in (*events, *records)} == {0}, "a crash is not the delivery's fault"
     lapsed = {record.id for record in records if [one["outcome"] for one in record.attempts] == ["lapsed", "succeeded"]}

@@ -1,4 +1,4 @@
-"""The whole house: the Procfile's own lines on a Valkey of their own, with small limits."""
+"""The whole deployment: the Procfile's own lines on a Valkey of their own, with small limits."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,21 +22,21 @@ SMALL_LIMITS = {
 
 
 @pytest.fixture(scope="session")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the running house: storage/ and the processes' logs are in it."""
-    return tmp_path_factory.mktemp("house")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the running deployment: storage/ and the processes' logs are in it."""
+    return tmp_path_factory.mktemp("deployment")
 
 
 @pytest.fixture(scope="session")
-def redis_url(house: Path) -> Iterator[str]:
-    """Where the house's queues are, for what has no address yet."""
-    with Valkey(folder=house / "queues") as valkey:
+def redis_url(deployment: Path) -> Iterator[str]:
+    """The Redis of the deployment."""
+    with Valkey(folder=deployment / "queues") as valkey:
         yield valkey.url
 
 
 @pytest.fixture(scope="session")
-def address(house: Path, redis_url: str) -> Iterator[str]:
-    with pressroom(house, REDIS_URL=redis_url, **SMALL_LIMITS) as address:
+def address(deployment: Path, redis_url: str) -> Iterator[str]:
+    with pressroom(deployment, REDIS_URL=redis_url, **SMALL_LIMITS) as address:
         yield address
 
 

@@ -47,10 +47,10 @@ def test_a_bad_picture_fails_at_once_with_its_own_code(client: httpx.Client, con
 
 @pytest.mark.parametrize(("content", "code", "status"), REFUSED_AT_THE_DOOR.values(), ids=REFUSED_AT_THE_DOOR)
 def test_what_is_no_picture_is_refused_at_the_door_and_leaves_nothing(
-    client: httpx.Client, house: Path, content: bytes, code: str, status: int
+    client: httpx.Client, deployment: Path, content: bytes, code: str, status: int
 ) -> None:
     def blobs() -> set[Path]:
-        return {path for path in (house / "storage").rglob("*") if path.is_file()}
+        return {path for path in (deployment / "storage").rglob("*") if path.is_file()}
 
     before = blobs()
     answer = client.post("/v1/images", content=content, headers={"Content-Type": "image/jpeg"})

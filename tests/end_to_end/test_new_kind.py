@@ -1,4 +1,4 @@
-"""What docs/new-kind.md says is done to a house like ours, and its tests are run there."""
+"""What docs/new-kind.md says is done to a copy of this checkout, and its tests are run there."""
 
 import os
 import re
@@ -30,7 +30,7 @@ def after(path: Path, *places: tuple[str, str]) -> None:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Path:
+def copy(tmp_path: Path) -> Path:
     """Our own modules as they are, but for those that the page changes."""
     for package in ("api", "tasks"):
         (tmp_path / package).mkdir()
@@ -44,18 +44,20 @@ def house(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def do_as_the_page_says(house: Path) -> None:
+def do_as_the_page_says(copy: Path) -> None:
     for name, text in FILES.items():
-        (house / name).parent.mkdir(exist_ok=True)
-        (house / name).write_text(text)
+        (copy / name).parent.mkdir(exist_ok=True)
+        (copy / name).write_text(text)
     kinds = "".join(f"{line.split()[-1]}, " for line in IMPORTS)
     after(
-        house / "tasks/catalogue.py", ("from typing import Any\n", "\n".join(["", *IMPORTS])), ("for kind in (", kinds)
+        copy / "tasks/catalogue.py",
+        ("from typing import Any\n", "\n".join(["", *IMPORTS])),
+        ("for kind in (", kinds),
     )
     fields = textwrap.indent("\n".join(SETTINGS), "    ")
-    after(house / "tasks/settings.py", ("    # Jobs\n", fields))
+    after(copy / "tasks/settings.py", ("    # Jobs\n", fields))
     after(
-        house / "api/app.py",
+        copy / "api/app.py",
         ("from fastapi import FastAPI\n\n", "from api import avatar_colours\n"),
         ("in (\n        images,\n", "        avatar_colours,\n"),
     )
@@ -71,12 +73,12 @@ def test_the_page_has_what_it_speaks_of() -> None:
     ]
 
 
-def test_its_kinds_run_and_pass_its_tests(house: Path, valkey: Valkey) -> None:
-    do_as_the_page_says(house)
-    environment = {**os.environ, "PYTHONPATH": str(house), "TEST_REDIS_URL": valkey.url}
+def test_its_kinds_run_and_pass_its_tests(copy: Path, valkey: Valkey) -> None:
+    do_as_the_page_says(copy)
+    environment = {**os.environ, "PYTHONPATH": str(copy), "TEST_REDIS_URL": valkey.url}
     done = subprocess.run(
         [sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", "tests"],
-        cwd=house,
+        cwd=copy,
         env=environment,
         capture_output=True,
         text=True,
@@ -86,9 +88,9 @@ def test_its_kinds_run_and_pass_its_tests(house: Path, valkey: Valkey) -> None:
     assert re.search(r"\b8 passed\b", done.stdout)
 
 
-def test_its_code_is_written_as_ours_is(house: Path) -> None:
-    do_as_the_page_says(house)
+def test_its_code_is_written_as_ours_is(copy: Path) -> None:
+    do_as_the_page_says(copy)
     for verb in (["check"], ["format", "--check"]):
         command = [sys.executable, "-m", "ruff", *verb, "--no-cache", *FILES]
-        done = subprocess.run(command, cwd=house, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stdout

@@ -106,10 +106,10 @@ def test_many_clients_at_once_all_get_their_own(client: httpx.Client) -> None:
     assert found == [True] * 24
 
 
-def test_nothing_is_left_in_scratch_folders(client: httpx.Client, house: Path) -> None:
+def test_nothing_is_left_in_scratch_folders(client: httpx.Client, deployment: Path) -> None:
     posted = submit(client, ("photo.jpg", encoded(scene(300, 200), "jpeg"))).json()
     ended(client, posted["id"])
     # The worker's own folder may be there; the job's must be gone.
     scratch = list(Path("/tmp").glob("pressroom-scratch-*/*"))  # noqa: S108 - where the worker makes them
     assert [folder for folder in scratch if (folder / "source").exists()] == []
-    assert house.is_dir()
+    assert deployment.is_dir()

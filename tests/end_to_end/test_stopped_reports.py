@@ -31,7 +31,7 @@ def ledger() -> str:
 
 @pytest.fixture
 def worker(address: str, redis_url: str) -> int:
-    """The process id of the house's worker."""
+    """The process id of the deployment's worker."""
 
     async def asked() -> int:
         redis = connect(redis_url)
@@ -93,7 +93,7 @@ def until(truth: Callable[[], bool]) -> None:
 def assert_nothing_left(client: httpx.Client, job: dict[str, Any], worker: int, working: set[int]) -> None:
     assert job["files"] == []
     assert client.get(f"/v1/jobs/{job['id']}/files/report.pdf").status_code == 409
-    # Other jobs of the house may have folders of theirs; a report's has its order in it.
+    # Other jobs may have folders of theirs; a report's has its order in it.
     until(lambda: not [folder for folder in scratch_of(worker) if (folder / "order.json").exists()])
     until(lambda: len(working - sandboxes_of(worker)) == 1)
 

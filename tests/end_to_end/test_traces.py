@@ -23,10 +23,10 @@ def collector() -> Iterator[Collector]:
 
 @pytest.fixture(scope="module")
 def traced(collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a house that exports its spans."""
-    house = tmp_path_factory.mktemp("traced")
+    """The base URL of a deployment that exports its spans."""
+    deployment = tmp_path_factory.mktemp("traced")
     with pressroom(
-        house,
+        deployment,
         OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
         OTEL_BSP_SCHEDULE_DELAY="50",
         LOG_LEVEL="warning",

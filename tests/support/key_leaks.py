@@ -1,4 +1,4 @@
-"""What a test may leave in Redis: no key outlives its use, and the books of lanes and queues agree with the records.
+"""What a test may leave in Redis: no key outlives its use, and the counters of lanes and queues agree with the records.
 
 The rules are the last column of the table in `tasks/queue/redis_keys.py`, for keys that have no time to live.
 """
@@ -49,18 +49,18 @@ Rule = Callable[[str], Awaitable[str | None]]
 
 async def key_leaks(redis: ArqRedis) -> list[str]:
     """A sentence for each key without a time to live that its rule does not allow."""
-    books = Reconciler(redis)
-    await books.read()
+    rules = KeyRules(redis)
+    await rules.read()
     keys = [key async for key in redis.scan_iter(count=1000)]
     async with redis.pipeline(transaction=False) as pipe:
         for key in keys:
             pipe.ttl(key)
         lifetimes = await pipe.execute()
     lasting = [key.decode(errors="surrogateescape") for key, left in zip(keys, lifetimes, strict=True) if left == -1]
-    return [f"{key}: {wrong}" for key in lasting if (wrong := await books.wrong(key))]
+    return [f"{key}: {wrong}" for key in lasting if (wrong := await rules.wrong(key))]
 
 
-class Reconciler:
+class KeyRules:
     """The rules, and what they go by: the live jobs, and how many of them run in each lane."""
 
     def __init__(self, redis: ArqRedis) -> None:

@@ -86,7 +86,7 @@ async def gone(exchange: Exchange) -> None:
 
 @behaviour
 async def asking(exchange: Exchange) -> None:
-    """200, and the wish to get no more."""
+    """200, with a header that asks for no more deliveries."""
     await exchange.answer(200, b"ok", "Webhook-Delivery: disable")
 
 

@@ -128,7 +128,7 @@ async def _read(reader: asyncio.StreamReader, connection: int) -> Request:
 
 async def main(chosen: str = "fast", port: str = "0") -> None:
     async with Receiver(chosen, port=int(port)) as receiver:
-        print(receiver.url, flush=True)  # noqa: T201 - whoever started it reads where it is
+        print(receiver.url, flush=True)  # noqa: T201 - the parent process reads the URL
         await asyncio.Event().wait()
 
 

@@ -171,13 +171,13 @@ async def test_the_end_of_a_job_reaches_subscribers_and_the_address_of_its_submi
     async with delivering(redis) as webhooks, Receiver() as receiver, Receiver() as named:
         endpoint, secret = await webhooks.subscribe(receiver.url, events=["job.succeeded"])
         notify = json.dumps({"url": named.url})
-        job = await webhooks.job_client.submit("echo", notify=notify, address="https://house.example")
+        job = await webhooks.job_client.submit("echo", notify=notify, address="https://pressroom.example")
         await webhooks.job_client.ended(job)
         (request,) = await receiver.wait_for(1)
         told = verified(request, secret)
         assert isinstance(told, dict)
         assert (told["type"], told["data"]["id"]) == ("job.succeeded", job)
-        assert told["data"]["links"]["self"] == f"https://house.example/v1/jobs/{job}"
+        assert told["data"]["links"]["self"] == f"https://pressroom.example/v1/jobs/{job}"
         (other,) = await named.wait_for(1)
         assert other.body == request.body
         assert "webhook-signature" not in other.headers, "its submit gave no secret"

@@ -1,4 +1,4 @@
-"""What is weather, and what is a fault of ours: the one is waited for, the other is told at once."""
+"""Outages of Redis are waited out; errors of our own are raised at once."""
 
 import asyncio
 

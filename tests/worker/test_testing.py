@@ -1,4 +1,4 @@
-"""The fixtures that users of the house test with."""
+"""The fixtures with which users test their own kinds."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""Every error has one shape, whoever raised it."""
+"""Every error has one shape, wherever it was raised."""
 
 import json
 from typing import Any
@@ -57,10 +57,10 @@ async def test_a_wrong_method_names_the_right_ones(alice: httpx.AsyncClient) -> 
 
 @pytest.mark.parametrize("path", ["/v1/jobs", "/v1/images", "/v1/jobs/0/files/a", "/v1/nowhere"])
 async def test_everything_under_v1_needs_a_key(port: int, path: str) -> None:
-    async with client_of(port, None) as stranger:
-        assert_is_a_problem(await stranger.get(path), "unauthorized")
+    async with client_of(port, None) as unknown:
+        assert_is_a_problem(await unknown.get(path), "unauthorized")
         for header in ("Basic YTpi", "Bearer", "Bearer x, y", "bearer alice"):
-            assert_is_a_problem(await stranger.get(path, headers={"Authorization": header}), "unauthorized")
+            assert_is_a_problem(await unknown.get(path, headers={"Authorization": header}), "unauthorized")
 
 
 def test_every_code_has_a_status_that_fits() -> None:
@@ -140,7 +140,7 @@ async def test_request_ids_are_not_given_twice(alice: httpx.AsyncClient) -> None
 
 
 async def test_a_fault_after_the_first_header_breaks_the_answer_off() -> None:
-    """Whoever reads it must not take half a file for a whole one."""
+    """A client must not take half a file for a whole one."""
     sent: list[Message] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

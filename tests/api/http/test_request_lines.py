@@ -69,8 +69,8 @@ async def test_a_refusal_is_told_by_its_code(
 
 
 async def test_a_request_without_a_key_has_a_line_without_an_owner(port: int, lines: list[dict[str, Any]]) -> None:
-    async with client_of(port, MARKER) as stranger:
-        await stranger.get("/v1/jobs")
+    async with client_of(port, MARKER) as unknown:
+        await unknown.get("/v1/jobs")
     line = said(lines)
     assert (line["status"], line["code"]) == (401, "unauthorized")
     assert "owner" not in line

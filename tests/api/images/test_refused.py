@@ -150,8 +150,8 @@ async def test_a_body_is_counted_whatever_it_says_of_itself(
 async def test_without_a_known_key_nothing_is_read(
     key: str | None, port: int, redis: ArqRedis, storage: Storage
 ) -> None:
-    async with client_of(port, key) as stranger:
-        answer = await stranger.post("/v1/images", content=PNG)
+    async with client_of(port, key) as unknown:
+        answer = await unknown.post("/v1/images", content=PNG)
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
     await assert_nothing_left(redis, storage)

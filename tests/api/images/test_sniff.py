@@ -1,4 +1,4 @@
-"""The door and the sandbox agree: what is refused at the door would be refused inside."""
+"""The API and the sandbox agree: what the API refuses, the sandbox would refuse."""
 
 import io
 

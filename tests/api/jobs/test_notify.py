@@ -1,4 +1,4 @@
-"""`notify`: whoever submits may have the end told to one address, for this once."""
+"""`notify`: a submit may name one URL that is told of the end of this job."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What may be done to one job over HTTP: each verb's answer is true, whoever was faster."""
+"""What may be done to one job over HTTP: the answer of each verb is true, also when the worker was faster."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""/metrics: for whoever has a key to it, and the same from every web process."""
+"""/metrics: for those who have its key, and the same from every web process."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""A queue system under measurement, whoever's it is: processes that fill, work and send, told apart from outside."""
+"""A queue system under measurement, ours or another: processes that fill, work and send, told apart from outside."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Whoever delivers, under measurement: a worker process, ours or a rival's, an inbox, and what each delivery costs."""
+"""What delivers, under measurement: a worker process, ours or a rival's, an inbox, and what each delivery costs."""
 
 import asyncio
 import json

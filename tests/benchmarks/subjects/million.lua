@@ -1,4 +1,4 @@
--- Jobs as they are after months: records, and the indexes of their shelves, without queues.
+-- Jobs as they are after months: records, and their indexes, without queues.
 -- ARGV: key prefix of records, key prefix of indexes, how many are there already, how many to add, now (ms).
 local from, count, now = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local KINDS = { { 'thumbnail', 'media', 90 }, { 'report', 'reports', 98 }, { 'event', 'default', 99.9 }, { 'bulk', 'default', 100 } }
@@ -36,8 +36,8 @@ for n = from + 1, from + count do
     fields[#fields + 1] = '[' .. string.format(FILE, 'small', blob) .. ', ' .. string.format(FILE, 'medium', blob) .. ', ' .. string.format(FILE, 'large', blob) .. ']'
   end
   redis.call('HSET', ARGV[1] .. id, unpack(fields))
-  for _, shelf in ipairs({ owner, owner .. '/' .. kind[1] }) do
-    redis.call('ZADD', ARGV[2] .. shelf, created, id)
-    redis.call('ZADD', ARGV[2] .. shelf .. ':' .. state, created, id)
+  for _, index in ipairs({ owner, owner .. '/' .. kind[1] }) do
+    redis.call('ZADD', ARGV[2] .. index, created, id)
+    redis.call('ZADD', ARGV[2] .. index .. ':' .. state, created, id)
   end
 end

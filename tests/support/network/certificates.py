@@ -25,7 +25,7 @@ KEY_USES = (
 
 
 class Authority:
-    """Signs certificates. file: its own, for whoever is to trust it (`SSL_CERT_FILE`)."""
+    """Signs certificates. file: its own, for clients that are to trust it (`SSL_CERT_FILE`)."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

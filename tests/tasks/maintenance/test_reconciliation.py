@@ -1,4 +1,4 @@
-"""What was torn out of the queue's books is put back; what is where it should be is left alone."""
+"""Missing timers, counters and index entries are put back; what is right stays as it is."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -217,11 +217,11 @@ async def test_counts_of_a_queue_that_are_wrong_are_counted_anew(
 
 
 async def test_timers_and_leftovers_of_jobs_that_are_gone_are_dropped(redis: ArqRedis, reconcile: Reconcile) -> None:
-    await redis.zadd(arq_queue("media"), {"gone": 9e12, "stranger": 9e12})
-    await redis.set(job_key_prefix + "stranger", b"body", px=60_000)
+    await redis.zadd(arq_queue("media"), {"gone": 9e12, "foreign": 9e12})
+    await redis.set(job_key_prefix + "foreign", b"body", px=60_000)
     await redis.hset(JOB + "torn", "progress", "{}")
     assert await reconcile() == {"dropped": 2}
-    assert await redis.zrange(arq_queue("media"), 0, -1) == [b"stranger"], "it waits to be adopted"
+    assert await redis.zrange(arq_queue("media"), 0, -1) == [b"foreign"], "it waits to be adopted"
 
 
 @pytest.mark.parametrize("field", ["kind", "queue", "lane", "shelves", "params", "created_at", "owner", "priority"])

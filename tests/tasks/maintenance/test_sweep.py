@@ -141,7 +141,7 @@ class TestWhoNeedsABlob:
         scheduled, strange = await old(storage, tmp_path, b"a"), await old(storage, tmp_path, b"b")
         await redis.hset(SCHEDULE + "s", "owner", "dev")
         await redis.sadd(BLOB + scheduled.sha256, "schedule:s")
-        await redis.sadd(BLOB + strange.sha256, "stranger:s")
+        await redis.sadd(BLOB + strange.sha256, "unknown:s")
         assert (await clean(redis, storage)).deleted == 0
         await redis.delete(SCHEDULE + "s")
         assert (await clean(redis, storage)).deleted == 1

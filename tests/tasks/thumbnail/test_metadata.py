@@ -1,4 +1,4 @@
-"""What a stranger's file says about its owner stays out of ours."""
+"""The metadata of an uploaded file is not copied into the thumbnails."""
 
 from pathlib import Path
 from typing import Any

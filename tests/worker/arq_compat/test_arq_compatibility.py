@@ -152,8 +152,8 @@ async def test_the_stock_arq_command_drains_a_queue_with_the_right_outcomes_and_
         "scheduled": await job_client.submit("nothing", delay_ms=200),
         "other owner": await job_client.submit("nothing", owner="acme"),
     }
-    stranger = await redis.enqueue_job("echo", times=5)
-    assert stranger is not None
+    foreign = await redis.enqueue_job("echo", times=5)
+    assert foreign is not None
     command = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "arq", "tests.support.processes.default", "--burst"),
         cwd=ROOT,
@@ -176,7 +176,7 @@ async def test_the_stock_arq_command_drains_a_queue_with_the_right_outcomes_and_
     assert [one["outcome"] for one in records["stumble"].attempts] == ["retrying", "succeeded"]
     assert len(records["hopeless"].attempts) == 3
     assert records["refuse"].error == {"code": "corrupt", "message": "This is no picture."}
-    assert (await job_client.read(stranger.job_id)).owner == "system"
+    assert (await job_client.read(foreign.job_id)).owner == "system"
     assert (await job_of(redis, jobs["echo"]).result())["params"]["times"] == 3
     with pytest.raises(JobFailed, match="no picture"):
         await job_of(redis, jobs["refuse"]).result()

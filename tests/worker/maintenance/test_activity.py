@@ -63,7 +63,7 @@ async def test_it_counts_the_day_and_gives_each_admin_a_report(
     storage = open_storage(settings)
     await job_client.submit("thumbnail", owner="alice", queue="media")
     delivery = await job_client.submit("delivery", owner="alice", queue="webhooks")
-    for index in (f"{JOBS}alice", f"{JOBS}alice:queued"):  # deliveries are on a shelf of their own alone
+    for index in (f"{JOBS}alice", f"{JOBS}alice:queued"):  # deliveries are in an index of their own only
         await redis.zrem(index, delivery)
     stopped = await job_client.submit("thumbnail", owner="alice", queue="media")
     await Canceller(redis, settings).cancel(stopped)

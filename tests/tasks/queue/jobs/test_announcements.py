@@ -1,4 +1,4 @@
-"""Every job that ends is an event, in the same script, for whoever asked to hear of it."""
+"""Every job that ends is an event, in the same script, for those who subscribed to it."""
 
 import json
 from typing import Any
@@ -40,7 +40,7 @@ async def test_an_end_is_an_event_for_those_who_asked_for_it(
     redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, verb: str, pattern: str
 ) -> None:
     await subscribe(redis, pattern.format(verb))
-    job_id = await submit(enqueuer, name='a "b".jpg', address="https://house.example")
+    job_id = await submit(enqueuer, name='a "b".jpg', address="https://pressroom.example")
     fields = ("files", json.dumps([FILE])) if verb == "succeeded" else ("error", '{"code": "x", "message": "größe"}')
     await worker.finish(await worker.one(), verb, fields=fields)
     (event,) = await events(redis)
@@ -49,10 +49,10 @@ async def test_an_end_is_an_event_for_those_who_asked_for_it(
     assert told["type"] == f"job.{verb}"
     data = told["data"]
     assert (data["id"], data["kind"], data["state"], data["name"]) == (job_id, record.kind, verb, 'a "b".jpg')
-    assert data["links"] == {"self": f"https://house.example/v1/jobs/{job_id}"}
+    assert data["links"] == {"self": f"https://pressroom.example/v1/jobs/{job_id}"}
     if verb == "succeeded":
         (file,) = data["files"]
-        assert file["url"] == f"https://house.example/v1/jobs/{job_id}/files/small.jpg"
+        assert file["url"] == f"https://pressroom.example/v1/jobs/{job_id}/files/small.jpg"
         assert (file["sha256"], file["about"]) == ("b" * 64, {"width": 256})
     else:
         assert data["error"] == {"code": "x", "message": "größe"}

@@ -211,7 +211,7 @@ class TestLimits:
         assert await everything(redis) == before
 
     async def test_a_name_that_is_no_valid_text_is_written_legibly(self, redis: ArqRedis, enqueuer: Enqueuer) -> None:
-        """Names of uploads come from strangers."""
+        """The names of uploads are chosen by users."""
         record = await record_of(redis, await submit(enqueuer, name="photo\ud800\udcff.png"))
         assert record.name == r"photo\ud800\udcff.png"
 
@@ -250,9 +250,9 @@ class TestAdoption:
         self, redis: ArqRedis, enqueuer: Enqueuer, args: tuple[list[object], dict[str, object]], params: object
     ) -> None:
         await enqueuer.adopt(
-            "stranger", "media", msgpack.packb({"t": None, "f": "echo", "a": args[0], "k": args[1], "et": 1})
+            "foreign", "media", msgpack.packb({"t": None, "f": "echo", "a": args[0], "k": args[1], "et": 1})
         )
-        record = await record_of(redis, "stranger")
+        record = await record_of(redis, "foreign")
         assert (record.kind, record.queue, record.owner, record.state) == ("echo", "media", "system", State.QUEUED)
         assert params == json.loads(record.params)
 
@@ -279,8 +279,8 @@ class TestAdoption:
     async def test_what_cannot_be_read_gets_a_record_that_says_so(
         self, redis: ArqRedis, enqueuer: Enqueuer, body: bytes
     ) -> None:
-        await enqueuer.adopt("stranger", "default", body)
-        record = await record_of(redis, "stranger")
+        await enqueuer.adopt("foreign", "default", body)
+        record = await record_of(redis, "foreign")
         assert (record.kind, record.params) == ("unreadable", "{}")
 
     async def test_an_id_that_has_a_record_is_not_adopted_again(self, redis: ArqRedis, enqueuer: Enqueuer) -> None:

@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order: the books stay right, and every job ends, once."""
+"""Random transitions in random order: counters and indexes agree with the records, and every job ends once."""
 
 import random
 from collections.abc import Awaitable, Callable
@@ -135,7 +135,7 @@ class Walk:
                 await look_now(self._redis, job_id, queue)
 
     async def check(self) -> None:
-        """The books agree with the records, nobody is lost, and what has ended stays so."""
+        """Counters and indexes agree with the records, no job is lost, and what has ended stays so."""
         assert await key_leaks(self._redis) == []
         for job_id in self.ids:
             record = await record_of(self._redis, job_id)

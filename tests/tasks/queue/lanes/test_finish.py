@@ -176,7 +176,7 @@ class TestArqsView:
     async def test_an_error_message_that_is_no_valid_text_is_written_legibly(
         self, redis: ArqRedis, worker: FakeWorker, job: Taken
     ) -> None:
-        """Errors quote the names of files, which come from strangers."""
+        """Errors quote the names of files, which users choose."""
         await worker.finish(job, "failed", value=["failed", "cannot open \udcff.png"])
         with pytest.raises(JobFailed) as failed:
             await self.job_of(redis, job).result()

@@ -32,7 +32,7 @@ async def race(redis: ArqRedis, enqueuer: Enqueuer, canceller: Canceller, worker
         heard = [await redis.zscore(abort_jobs_ss, job.id) is not None for job in jobs]
         verbs = ["cancelled" if one else "succeeded" for one in heard]
         outcomes = [worker.outcome(job, verb) for job, verb in zip(jobs, verbs, strict=True)]
-        assert await worker.finish_all(*outcomes) == [True] * len(jobs), "whoever runs a job has the last word"
+        assert await worker.finish_all(*outcomes) == [True] * len(jobs), "the worker decides how its job ended"
         return verbs
 
     async def cancel() -> str:

@@ -1,4 +1,4 @@
-"""Looking for jobs: several shelves as one list, by beginnings and queues, at a bounded cost."""
+"""Looking for jobs: several job indexes as one list, by prefix and queue, at a bounded cost."""
 
 import random
 from collections import Counter
@@ -45,7 +45,7 @@ async def submit_at(redis: ArqRedis, enqueuer: Enqueuer, created: int, **fields:
 
 
 async def test_several_shelves_are_one_list(redis: ArqRedis, enqueuer: Enqueuer, listing: Listing) -> None:
-    """Also where jobs of two shelves are of the same millisecond."""
+    """Also where jobs of two indexes are of the same millisecond."""
     owners = ("a", "b", "c")
     made = [(n // 4, await submit_at(redis, enqueuer, n // 4, owner=owners[n % 3])) for n in range(30)]
     expected = [job_id for _, job_id in sorted(made, reverse=True)]

@@ -30,7 +30,7 @@ async def test_an_index_loses_the_jobs_that_are_gone_and_keeps_the_others(
     for job in (await worker.claim(3)).jobs:
         await worker.finish(job, "failed")
     await redis.delete(JOB + ids[0], JOB + ids[2])
-    assert await trimmed(redis) == 8, "two jobs, on two shelves, of all and of those that failed"
+    assert await trimmed(redis) == 8, "two jobs, in two indexes each: of all jobs, and of those that failed"
     for job_index in ("dev", "dev/echo"):
         assert await index(redis, JOBS + job_index) == {ids[1], ids[3]}
         assert await index(redis, f"{JOBS}{job_index}:failed") == {ids[1]}

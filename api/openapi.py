@@ -13,6 +13,7 @@ SUMMARY = (
     "Image thumbnails, PDF reports and webhooks as background jobs: submit a job, wait for it or get a webhook, and "
     "download the results."
 )
+FASTAPIS_DEFAULT = "Successful Response"
 FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
 
 
@@ -50,6 +51,8 @@ def _lock(document: dict[str, Any]) -> None:
 def _correct(responses: dict[str, Any]) -> None:
     """Document errors as `application/problem+json`, and drop the 422 response that FastAPI adds by itself."""
     for status, response in list(responses.items()):
+        if response["description"] == FASTAPIS_DEFAULT:
+            response["description"] = "The request succeeded."
         if FASTAPIS_OWN[0] in str(response):
             del responses[status]
         elif int(status) >= 400 and (content := response.get("content")):

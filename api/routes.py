@@ -3,16 +3,20 @@
 import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator
+from copy import copy
 
 from fastapi import APIRouter
+from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 import api
+from api.http.auth import PROTECTED
+from api.http.query import has_query, without_query
 
 
 def all_routes() -> list[BaseRoute]:
     """The routes of all modules under `api`, in an order in which each can be reached."""
-    return in_order(route for router in _routers() for route in router.routes)
+    return in_order(_refusing_unknown(route) for router in _routers() for route in router.routes)
 
 
 def in_order(routes: Iterable[BaseRoute]) -> list[BaseRoute]:
@@ -29,6 +33,15 @@ def in_order(routes: Iterable[BaseRoute]) -> list[BaseRoute]:
         return place, [segment.startswith("{") for segment in segments]
 
     return sorted(routes, key=precedence)
+
+
+def _refusing_unknown(route: BaseRoute) -> BaseRoute:
+    """A route under `/v1` that refuses unknown query parameters; a route with parameters does so itself."""
+    if not isinstance(route, APIRoute) or not route.path.startswith(PROTECTED) or has_query(route.openapi_extra):
+        return route
+    strict = copy(route)
+    strict.app = without_query(route.app)
+    return strict
 
 
 def _routers() -> Iterator[APIRouter]:

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from tasks.validation import faults_of
+
 MiB = 1024 * 1024
 HOUR_S = 3600
 DAY_S = 24 * HOUR_S
@@ -312,5 +314,6 @@ def load() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        raise ValueError(f"{str(first['loc'][0]).upper()}: {first['msg'].removeprefix('Value error, ')}") from None
+        first = faults_of(error, whole="settings")[0]
+        message = first.message.removeprefix(f"{first.field}: ").removesuffix(".")
+        raise ValueError(f"{first.field.partition('.')[0].upper()}: {message}") from None

@@ -7,6 +7,9 @@ from pydantic import ValidationError
 
 from tasks.refusal import Fault, Refusal
 
+MAX_FAULTS = 20
+"""The number of faults that one refusal lists."""
+
 
 def faults_of(error: ValidationError, *, inside: str = "", whole: str = "body") -> list[Fault]:
     """All that a model found wrong.
@@ -25,10 +28,11 @@ def read_faults(errors: Iterable[Any], inside: str = "", whole: str = "body") ->
     for error in errors:
         path = [inside] if inside else []
         field = ".".join([*path, *map(str, error["loc"])]) or whole
-        faults.append(Fault(field, f"{field}: {error['msg']}."))
+        message = error["msg"].removeprefix("Value error, ").removesuffix(".")
+        faults.append(Fault(field, f"{field}: {message}."))
     return faults
 
 
 def refusal_of(faults: Sequence[Fault], code: str = "invalid_request") -> Refusal:
-    """A refusal for at least one fault. The first is its message and field; all are in its `faults`."""
-    return Refusal(code, faults[0].message, field=faults[0].field, faults=faults)
+    """A refusal for at least one fault. The first is its message and field; up to MAX_FAULTS are in its `faults`."""
+    return Refusal(code, faults[0].message, field=faults[0].field, faults=faults[:MAX_FAULTS])

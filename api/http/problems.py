@@ -157,7 +157,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    found = [{**one, "loc": one["loc"][1:]} for one in error.errors()]  # without "query" or "header"
+    found = [{**one, "loc": one["loc"][1:]} for one in error.errors()]  # without "header" or "path"
     return problem_of(request, refusal_of(read_faults(found)))
 
 

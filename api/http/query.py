@@ -1,50 +1,133 @@
-"""Query parameters. Unknown parameters are refused, because they are most likely misspelt."""
+"""Query parameters: one pydantic model for each endpoint. Unknown parameters are refused: they are likely misspelt."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 from fastapi import Request
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http.components import COMPONENT
-from api.http.json_body import validated
-from tasks.refusal import Refusal
+from api.http.times import to_ms
+from tasks.refusal import Fault
+from tasks.validation import read_faults, refusal_of
 
-M = TypeVar("M", bound=BaseModel)
+Q = TypeVar("Q", bound=BaseModel)
+
+MAX_PAGE = 200
+"""The number of entries that one page of a list may have."""
+DEFAULT_PAGE = 50
+MAX_CURSOR_CHARS = 300
+UNKNOWN = "extra_forbidden"
+"""How pydantic calls a field that the model does not have."""
 
 
-def refuse_unknown(request: Request, *known: str) -> None:
-    """Raises: Refusal `invalid_request` that names the first parameter which is none of `known`."""
-    for name in request.query_params:
-        if name not in known:
-            there = f"there are {', '.join(known)}" if known else "there is none"
-            raise Refusal("invalid_request", f"There is no parameter {name!r} here; {there}.", field=name)
+class ListQuery(BaseModel):
+    """The query of a list that is returned page by page."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(
+        DEFAULT_PAGE, ge=1, le=MAX_PAGE, description="The maximum number of entries on the page.", examples=[10]
+    )
+    cursor: str | None = Field(None, max_length=MAX_CURSOR_CHARS, description="The `next` value of the previous page.")
 
 
-def query_of(request: Request, model: type[M]) -> M:
-    """The whole query as `model` has it, all of whose fields have defaults. What FastAPI does for a model of many
-    parameters takes longer than all else in a submit; most submits have none.
+class TimeRange(BaseModel):
+    """A range of creation times. Both ends are included."""
 
-    Raises: Refusal `invalid_request`.
+    since: datetime | None = Field(
+        None,
+        description="Created at this time or later. A time without a zone is UTC.",
+        examples=["2026-11-20T08:00:00Z"],
+    )
+    until: datetime | None = Field(
+        None,
+        description="Created at this time or earlier. A time without a zone is UTC.",
+        examples=["2030-11-20T08:00:00Z"],
+    )
+
+    @property
+    def since_ms(self) -> int:
+        """The start in milliseconds since 1970; 0 without one."""
+        return to_ms(self.since) if self.since else 0
+
+    @property
+    def until_ms(self) -> int | None:
+        """The end in milliseconds since 1970; None without one."""
+        return to_ms(self.until) if self.until else None
+
+
+class Page(BaseModel):
+    """A page of a list."""
+
+    next: str | None = Field(None, description="The `cursor` of the next page. Absent on the last page.")
+
+
+def query_of(request: Request, model: type[Q]) -> Q:
+    """Read the query of a request.
+
+    FastAPI takes about 0.4 ms to read a query as a model, more than everything else in a submit. This function takes
+    nothing for a request without a query.
+
+    Args:
+        request: The request.
+        model: The model of the query. It forbids other fields, and each of its fields has a default.
+
+    Raises:
+        Refusal: `invalid_request`, with an error for every parameter at fault.
     """
     if not request.scope["query_string"]:
-        nothing: M = _nothing_said(model)
-        return nothing
-    refuse_unknown(request, *model.model_fields)
-    return validated(dict(request.query_params), model, "query")
+        empty: Q = _defaults(model)
+        return empty
+    try:
+        return model.model_validate(dict(request.query_params))
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        known = f"The parameters are {', '.join(model.model_fields)}."
+        unknown = [_unknown(str(fault["loc"][0]), known) for fault in found if fault["type"] == UNKNOWN]
+        wrong = read_faults([fault for fault in found if fault["type"] != UNKNOWN], whole="query")
+        raise refusal_of([*unknown, *wrong]) from error
 
 
 @cache
-def _nothing_said(model: type[BaseModel]) -> Any:
+def _defaults(model: type[BaseModel]) -> Any:
     return model()
 
 
-def documented_query(model: type[BaseModel]) -> list[dict[str, Any]]:
-    """The parameters of a query that an endpoint reads itself, for OpenAPI."""
+def _unknown(name: str, known: str) -> Fault:
+    return Fault(name, f"{name}: The parameter is unknown. {known}")
+
+
+def without_query(app: ASGIApp) -> ASGIApp:
+    """Wrap an endpoint that has no query parameters, so that it refuses any.
+
+    Raises:
+        Refusal: From the returned application: `invalid_request`, with an error for every parameter.
+    """
+
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        if names := dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)):
+            raise refusal_of([_unknown(name, "This endpoint has no parameters.") for name in names])
+        await app(scope, receive, send)
+
+    return refuse
+
+
+def documented_query(model: type[BaseModel]) -> dict[str, Any]:
+    """The `openapi_extra` of an endpoint that reads its query as `model`."""
     parameters = []
     for name, schema in model.model_json_schema(ref_template=COMPONENT)["properties"].items():
         about = {key: schema.pop(key) for key in ("description",) if key in schema}
         examples = schema.pop("examples", [])
         named = {"examples": {str(n): {"value": value} for n, value in enumerate(examples)}} if examples else {}
         parameters.append({"name": name, "in": "query", "required": False, "schema": schema, **about, **named})
-    return parameters
+    return {"parameters": parameters}
+
+
+def has_query(openapi_extra: Mapping[str, Any] | None) -> bool:
+    """Whether `documented_query` is part of this `openapi_extra`."""
+    return any(parameter["in"] == "query" for parameter in (openapi_extra or {}).get("parameters", ()))

@@ -3,9 +3,9 @@
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from api.http.caller import Caller, RequestedOptions, caller_of
@@ -17,7 +17,7 @@ from api.http.query import documented_query, query_of
 from api.images.by_reference import ImageRequest, Remote, receive_named
 from api.images.variants import parse_variants
 from api.jobs.notify import EXAMPLE_URL, encrypted_notify
-from api.jobs.submit_options import SubmitOptions
+from api.jobs.submit_options import IdempotencyKey, SubmitOptions
 from api.jobs.submitted import respond, respond_batch
 from api.jobs.views import EXAMPLE_UPLOAD, Batch, Job
 from api.uploads.receive import FORM_OVERHEAD_BYTES, FormUploads, Upload, check_length, counted, receive_raw
@@ -128,11 +128,11 @@ class ImageOptions(SubmitOptions):
         },
         **documented(*REFUSALS),
     },
-    openapi_extra={**BODY, "parameters": documented_query(ImageOptions)},
+    openapi_extra={**BODY, **documented_query(ImageOptions)},
 )
 async def submit_images(
     request: Request,
-    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, examples=["order-4711"])] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Makes the thumbnails that `variants` describes, of each image. Without `variants`, the preset `default` is used.
 

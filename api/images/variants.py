@@ -5,6 +5,7 @@ from pydantic_core import from_json
 
 from tasks.refusal import Refusal
 from tasks.thumbnail.variants import Variant, variants_of
+from tasks.validation import faults_of, refusal_of
 
 
 def parse_variants(text: str) -> tuple[Variant, ...]:
@@ -22,9 +23,7 @@ def parse_variants(text: str) -> tuple[Variant, ...]:
     try:
         return variants_of(from_json(text, allow_inf_nan=False))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        field = ".".join(str(part) for part in ("variants", *first["loc"]))
-        raise Refusal("invalid_params", f"{field}: {first['msg']}.", field=field) from error
+        raise refusal_of(faults_of(error, inside="variants"), "invalid_params") from error
     except ValueError as error:
         raise Refusal(
             "invalid_params", f"The field 'variants' is neither a preset nor a JSON list: {error}.", field="variants"

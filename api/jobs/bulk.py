@@ -1,13 +1,14 @@
 """Bulk actions on jobs: `POST /v1/jobs/cancellation`, `/retry` and `/deletion`. Each runs as a job."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from api.http.caller import caller_of
 from api.http.json_body import documented_body, receive
 from api.http.problems import documented
 from api.jobs.filter import JobFilter
+from api.jobs.submit_options import IdempotencyKey
 from api.jobs.submitted import respond
 from api.jobs.views import Job
 from tasks.maintenance.bulk import BULK, STATES, BulkParams, Verb
@@ -17,7 +18,6 @@ from tasks.refusal import Refusal
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 MAX_BODY_BYTES = 16 * 1024
-Key = Annotated[str | None, Header(min_length=1, max_length=255)]
 
 
 def _described(**examples: tuple[str, Any]) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def _described(**examples: tuple[str, Any]) -> dict[str, Any]:
         everything=("Every job", {"all": True}),
     ),
 )
-async def cancel_jobs(request: Request, idempotency_key: Key = None) -> Response:
+async def cancel_jobs(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
     """Waiting jobs become `cancelled` at once. Running jobs are stopped by their workers; until then the result counts
     them as `stopping`.
     """
@@ -63,7 +63,7 @@ async def cancel_jobs(request: Request, idempotency_key: Key = None) -> Response
     summary="Retry matching jobs",
     **_described(night=("Jobs that failed since this morning", {"state": "failed", "since": "2026-11-20T08:00:00Z"})),
 )
-async def retry_jobs(request: Request, idempotency_key: Key = None) -> Response:
+async def retry_jobs(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
     """Runs failed and cancelled jobs again. A job that fails again in the meantime is not retried a second time."""
     return await _submit(request, "retry", idempotency_key)
 
@@ -74,7 +74,7 @@ async def retry_jobs(request: Request, idempotency_key: Key = None) -> Response:
     summary="Delete matching jobs",
     **_described(old=("Jobs cancelled before November", {"state": "cancelled", "until": "2026-11-01T00:00:00Z"})),
 )
-async def delete_jobs(request: Request, idempotency_key: Key = None) -> Response:
+async def delete_jobs(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
     """Deletes only jobs that have ended."""
     return await _submit(request, "deletion", idempotency_key)
 
@@ -85,7 +85,7 @@ async def _submit(request: Request, verb: Verb, key: str | None) -> Response:
     asked.check()
     if asked.state not in (None, *STATES[verb]):
         known = ", ".join(STATES[verb])
-        raise Refusal("invalid_request", f"state: a {verb} is for jobs that are {known}.", field="state")
+        raise Refusal("invalid_request", f"state: A {verb} applies only to jobs that are {known}.", field="state")
     selection = asked.selection(caller.context.kinds, caller.owner)
     params = BulkParams(
         verb=verb,

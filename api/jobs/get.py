@@ -3,11 +3,12 @@
 import re
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.caller import Caller, caller_of
 from api.http.problems import documented
-from api.http.query import refuse_unknown
+from api.http.query import documented_query, query_of
 from api.jobs.views import Job, job_of, json_of
 from tasks import clock
 from tasks.queue.records.list import read
@@ -25,25 +26,29 @@ JobId = Annotated[
 ]
 
 
+class WaitQuery(BaseModel):
+    """The query parameters of a job."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    wait: float | None = Field(None, ge=0, description="Seconds to wait for the job to end.", examples=[5])
+
+
 @router.get(
     "/{job_id}",
     operation_id="get_job",
     summary="Get a job",
     response_model=Job,
     responses=documented("unauthorized", "not_found", "expired", "invalid_request"),
+    openapi_extra=documented_query(WaitQuery),
 )
-async def get_job(
-    request: Request,
-    job_id: JobId,
-    wait: Annotated[float | None, Query(ge=0, description="Seconds to wait for the job to end.", examples=[5])] = None,
-) -> Response:
+async def get_job(request: Request, job_id: JobId) -> Response:
     """The status is 200 for a failed job too; `error` says what went wrong.
 
     With `?wait=N` or the header `Prefer: wait=N` the response is sent as soon as the job ends, or after N seconds with
     the job's state at that time.
     """
-    refuse_unknown(request, "wait")
-    caller = caller_of(request)
+    caller, wait = caller_of(request), query_of(request, WaitQuery).wait
     record = await find(caller, job_id)
     headers = {"Cache-Control": "no-store"}
     seconds = _seconds(request, wait, caller.context.settings.max_wait_s)

@@ -1,23 +1,32 @@
 """List jobs, filtered and newest first: `GET /v1/jobs`. The cost of a page does not grow with the number of jobs."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
 
 from api.http.caller import Caller, caller_of
 from api.http.problems import documented
-from api.http.query import refuse_unknown
-from api.jobs.filter import Beginning, JobFilter, KindName, Queue, Since, Until
+from api.http.query import ListQuery, documented_query, query_of
+from api.jobs.filter import JobCriteria
 from api.jobs.views import JobPage, job_of, uncached
 from tasks import clock
 from tasks.maintenance.activity import owners
-from tasks.queue.records.record import State
 from tasks.refusal import Refusal
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
-MAX_PAGE = 200
 EVERYONE = "*"
+"""The `owner` that stands for all owners."""
+
+
+class JobListQuery(JobCriteria, ListQuery):
+    """The query parameters of the list of jobs."""
+
+    owner: str | None = Field(
+        None, max_length=100, description="The owner whose jobs are listed, or `*` for all owners. For admins."
+    )
+    counts: bool = Field(
+        False, description="Also count the jobs by state. The counts ignore `state` and `q`.", examples=["true"]
+    )
 
 
 @router.get(
@@ -26,48 +35,29 @@ EVERYONE = "*"
     summary="List jobs",
     response_model=JobPage,
     responses=documented("unauthorized", "forbidden", "invalid_request"),
+    openapi_extra=documented_query(JobListQuery),
 )
-async def list_jobs(
-    request: Request,
-    *,
-    state: Annotated[State | None, Query(examples=["queued"])] = None,
-    kind: Annotated[KindName | None, Query()] = None,
-    queue: Annotated[Queue | None, Query(examples=["media"])] = None,
-    since: Annotated[Since | None, Query()] = None,
-    until: Annotated[Until | None, Query()] = None,
-    q: Annotated[Beginning | None, Query()] = None,
-    owner: Annotated[
-        str | None,
-        Query(max_length=100, description="The owner whose jobs are listed, or `*` for all owners. For admins."),
-    ] = None,
-    counts: Annotated[
-        bool, Query(description="Also count the jobs by state. The counts ignore `state` and `q`.", examples=["true"])
-    ] = False,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, examples=[10])] = 50,
-    cursor: Annotated[str | None, Query(max_length=200, description="The `next` value of the previous page.")] = None,
-) -> Response:
+async def list_jobs(request: Request) -> Response:
     """Newest first. A page can be short or empty although more pages follow; continue while there is a `next`.
 
     Deliveries are listed under `/v1/deliveries`, and here with `kind=delivery` or `queue=webhooks`.
     """
-    refuse_unknown(request, "state", "kind", "queue", "since", "until", "q", "owner", "counts", "limit", "cursor")
-    caller = caller_of(request)
-    asked = JobFilter(state=state, kind=kind, queue=queue, since=since, until=until, q=q)
-    selection = asked.selection(caller.context.kinds, *_owners(caller, owner))
-    page = await caller.context.listing.page(selection, limit=limit, cursor=cursor)
-    address, now_ms = caller.base_url, clock.now_ms()
-    jobs = [job_of(record, address) for record in page.records if not record.expired(now_ms)]
-    counted = await caller.context.listing.counts(selection) if counts else None
-    return uncached(JobPage(jobs=jobs, next=page.cursor, counts=counted))
+    caller, query = caller_of(request), query_of(request, JobListQuery)
+    selection = query.selection(caller.context.kinds, *_owners(caller, query.owner))
+    page = await caller.context.listing.page(selection, limit=query.limit, cursor=query.cursor)
+    base_url, now_ms = caller.base_url, clock.now_ms()
+    jobs = [job_of(record, base_url) for record in page.records if not record.expired(now_ms)]
+    counts = await caller.context.listing.counts(selection) if query.counts else None
+    return uncached(JobPage(jobs=jobs, next=page.cursor, counts=counts))
 
 
-def _owners(caller: Caller, asked_for: str | None) -> list[str]:
+def _owners(caller: Caller, owner: str | None) -> list[str]:
     """The owners whose jobs are listed.
 
     Raises:
         Refusal: `forbidden`.
     """
-    if asked_for in (None, caller.owner):
+    if owner in (None, caller.owner):
         return [caller.owner]
     if not caller.is_admin:
         raise Refusal(
@@ -75,6 +65,6 @@ def _owners(caller: Caller, asked_for: str | None) -> list[str]:
             "Only an admin (see ADMINS) may list other owners' jobs. Leave out the parameter 'owner'.",
             field="owner",
         )
-    if asked_for != EVERYONE:
-        return [asked_for]
+    if owner != EVERYONE:
+        return [owner]
     return owners(caller.context.settings)

@@ -4,16 +4,15 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BeforeValidator, Field
 
 from api.http.caller import caller_of
 from api.http.checks import Checks
 from api.http.json_body import documented_body, parse, receive_text
 from api.http.problems import documented
-from api.http.query import refuse_unknown
 from api.jobs.notify import DESCRIPTION, EXAMPLE_URL, Notify
-from api.jobs.submit_options import MAX_AFTER, SubmitOptions
+from api.jobs.submit_options import MAX_AFTER, IdempotencyKey, SubmitOptions
 from api.jobs.submitted import respond
 from api.jobs.views import Job
 from tasks.kind import SUBMIT_OPTIONS, Kind
@@ -60,8 +59,7 @@ class JobRequest(SubmitOptions):
     responses={
         200: {
             "model": Job,
-            "description": "This Idempotency-Key was used before with the same kind and params: that job, as it is "
-            "now.",
+            "description": "This Idempotency-Key was already used with the same kind and params. The existing job.",
         },
         **documented(
             "unauthorized",
@@ -101,7 +99,7 @@ class JobRequest(SubmitOptions):
 )
 async def submit_job(
     request: Request,
-    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, examples=["colour-4711"])] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """For kinds that are declared with `submittable=True`; images, reports and events have paths of their own.
 
@@ -109,7 +107,6 @@ async def submit_job(
     the same kind and params give the same job, with status 200.
     """
     caller = caller_of(request)
-    refuse_unknown(request)
     body = parse(await receive_text(request, caller.context.settings.max_params_bytes + BODY_OVERHEAD_BYTES))
     if not isinstance(body, dict):
         raise Refusal("invalid_request", "The body is not a JSON object.", field="body")

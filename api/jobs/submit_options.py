@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from fastapi import Header
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.caller import Caller, RequestedOptions
@@ -13,6 +14,15 @@ from tasks.refusal import Refusal
 
 MAX_AFTER = 100
 """The number of jobs that `after` may name."""
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=255,
+        description="A key of your choice. A second request with the same key and content returns the same job.",
+    ),
+]
 
 
 class SubmitOptions(BaseModel):

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import Response
 from pydantic import BaseModel, Field
 
+from api.http.query import Page
 from api.http.times import from_ms, maybe_from_ms
 from tasks.queue.jobs.reopen import RETRYABLE
 from tasks.queue.records.record import Priority, Record, State
@@ -101,10 +102,9 @@ class Batch(Jobs):
     batch: str = Field(description="The id of their batch, which is a job of kind `batch`.", examples=[EXAMPLE_JOB])
 
 
-class JobPage(Jobs):
+class JobPage(Jobs, Page):
     """A page of jobs, newest first."""
 
-    next: str | None = Field(None, description="The `cursor` of the next page. Absent on the last page.")
     counts: dict[State, int] | None = Field(None, description="The number of jobs in each state, with `counts=true`.")
 
 

@@ -3,13 +3,13 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
 from api.http.caller import admin_of
 from api.http.context import Context
 from api.http.problems import documented
-from api.http.query import refuse_unknown
+from api.http.query import ListQuery, Page, documented_query, query_of
 from api.http.times import from_ms, maybe_from_ms
 from api.jobs.views import uncached
 from tasks.queue.lanes import stats
@@ -22,7 +22,6 @@ from tasks.refusal import Refusal
 
 router = APIRouter(prefix="/v1/queues", tags=["operations"])
 
-MAX_PAGE = 200
 FOR_ADMINS = ("unauthorized", "forbidden", "not_found")
 
 QueueName = Annotated[str, Path(description=f"The queue: {', '.join(QUEUES)}.", examples=["media"])]
@@ -76,11 +75,10 @@ class Lane(BaseModel):
     failing_since: datetime | None = Field(None, description="When the failures in a row began.")
 
 
-class LanePage(BaseModel):
+class LanePage(Page):
     """A page of lanes."""
 
     lanes: list[Lane] = Field(description="The lanes.")
-    next: str | None = Field(None, description="The `cursor` of the next page. Absent on the last page.")
 
 
 @router.get(
@@ -116,23 +114,18 @@ async def get_queue(request: Request, queue: QueueName) -> Response:
     summary="List a queue's lanes",
     response_model=LanePage,
     responses=documented(*FOR_ADMINS, "invalid_request"),
+    openapi_extra=documented_query(ListQuery),
 )
-async def list_lanes(
-    request: Request,
-    queue: QueueName,
-    *,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, examples=[10])] = 50,
-    cursor: Annotated[str | None, Query(max_length=200, description="The `next` value of the previous page.")] = None,
-) -> Response:
+async def list_lanes(request: Request, queue: QueueName) -> Response:
     """For admins. Lists the lanes with waiting jobs: first those that cannot start jobs now, then the others in turn.
     A lane that moves between two pages can be missing or listed twice.
     """
-    refuse_unknown(request, "limit", "cursor")
+    query = query_of(request, ListQuery)
     caller = admin_of(request)
     seconds, micros = await caller.context.redis.time()
     now_ms = seconds * 1000 + micros // 1000
     lanes, following = await QueueStats(caller.context.redis, caller.context.settings).lanes(
-        _known(queue), limit=limit, cursor=cursor
+        _known(queue), limit=query.limit, cursor=query.cursor
     )
     return uncached(LanePage(lanes=[_lane(lane, now_ms) for lane in lanes], next=following))
 

@@ -3,16 +3,16 @@
 import json
 from functools import cache
 from hashlib import sha256
-from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from api.http.caller import caller_of
 from api.http.context import Context
 from api.http.problems import documented, problem
+from api.http.query import documented_query, query_of
 from api.http.ranges import names
-from api.jobs.submit_options import SubmitOptions
+from api.jobs.submit_options import IdempotencyKey, SubmitOptions
 from api.jobs.submitted import respond
 from api.jobs.views import Job, path_of
 from api.reports.examples import SPEC_BODY, SPEC_OR_TABLE_BODY
@@ -96,12 +96,11 @@ class Preflight(BaseModel):
             "prerequisite_failed",
         ),
     },
-    openapi_extra=SPEC_OR_TABLE_BODY,
+    openapi_extra=SPEC_OR_TABLE_BODY | documented_query(ReportOptions),
 )
 async def submit_report(
     request: Request,
-    options: Annotated[ReportOptions, Query()],
-    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, examples=["report-4711"])] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Makes a PDF, and an XLSX or CSV file of the same tables, from a JSON spec or from a table. For a table, the query
     parameters say how to show it.
@@ -110,7 +109,7 @@ async def submit_report(
     `Accept: application/pdf` the request waits for the job and then redirects to the PDF or returns its error. If the
     job takes longer than a request may wait, the response is the job.
     """
-    caller = caller_of(request)
+    caller, options = caller_of(request), query_of(request, ReportOptions)
     submit_options = options.fields(caller, idempotency_key)
     report_request = await receive_report_request(request, caller, options, options.prerequisites)
     submission = await submission_of(caller, report_request, REPORT, **submit_options)

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Annotated, cast
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from api.http.caller import Caller, caller_of
 from api.http.json_body import documented_body, read, receive, receive_text
 from api.http.problems import documented
-from api.http.query import refuse_unknown
+from api.http.query import ListQuery, documented_query, query_of
 from api.jobs.submitted import respond
 from api.jobs.views import Job, uncached
 from api.schedules import views
@@ -23,7 +23,6 @@ from tasks.schedule.store import SchedulePatch
 router = APIRouter(prefix="/v1/schedules", tags=["schedules"])
 
 MAX_BODY_BYTES = 64 * 1024
-MAX_PAGE = 200
 BODY_REFUSALS = ("unauthorized", "invalid_request", "unsupported_media_type", "too_large")
 LINE_REFUSALS = ("invalid_cron", "unknown_timezone")
 
@@ -31,8 +30,6 @@ ScheduleId = Annotated[
     str,
     Path(description="The schedule's id, or the name of a built-in schedule.", examples=[EXAMPLE_SCHEDULE]),
 ]
-Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, examples=[10])]
-Cursor = Annotated[str | None, Query(max_length=300, description="The `next` value of the previous page.")]
 
 
 @router.post(
@@ -100,13 +97,14 @@ async def create_schedule(request: Request) -> Response:
     summary="List schedules",
     response_model=views.SchedulePage,
     responses=documented("unauthorized", "invalid_request"),
+    openapi_extra=documented_query(ListQuery),
 )
-async def list_schedules(request: Request, *, limit: Limit = 50, cursor: Cursor = None) -> Response:
+async def list_schedules(request: Request) -> Response:
     """Newest first. For admins the first page begins with the built-in schedules. Continue while there is a `next`."""
-    refuse_unknown(request, "limit", "cursor")
+    query = query_of(request, ListQuery)
     caller = caller_of(request)
-    found, following = await caller.context.schedule_store.page(caller.owner, limit, cursor)
-    if cursor is None and caller.is_admin:
+    found, following = await caller.context.schedule_store.page(caller.owner, query.limit, query.cursor)
+    if query.cursor is None and caller.is_admin:
         found = [*await caller.context.schedule_store.built_in(), *found]
     return uncached(views.SchedulePage(schedules=await _views(caller, found), next=following))
 
@@ -175,15 +173,16 @@ async def delete_schedule(request: Request, schedule_id: ScheduleId) -> Response
     summary="List a schedule's runs",
     response_model=views.RunPage,
     responses=documented("unauthorized", "not_found", "invalid_request"),
+    openapi_extra=documented_query(ListQuery),
 )
-async def list_runs(request: Request, schedule_id: ScheduleId, *, limit: Limit = 50, cursor: Cursor = None) -> Response:
+async def list_runs(request: Request, schedule_id: ScheduleId) -> Response:
     """Newest first, with skipped runs and the reason. A page can be short or empty although more pages follow; continue
     while there is a `next`.
     """
-    refuse_unknown(request, "limit", "cursor")
+    query = query_of(request, ListQuery)
     caller = caller_of(request)
     schedule = await _find(caller, schedule_id)
-    found, following = await runs.read_runs(caller.context.redis, schedule.id, limit=limit, cursor=cursor)
+    found, following = await runs.read_runs(caller.context.redis, schedule.id, limit=query.limit, cursor=query.cursor)
     return uncached(views.RunPage(runs=[views.run_of(run, caller.base_url) for run in found], next=following))
 
 

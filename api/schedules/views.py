@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from api.http.query import Page
 from api.http.times import from_ms, maybe_from_ms
 from api.jobs.views import Error, Links
 from api.jobs.views import path_of as job_path
@@ -106,11 +107,10 @@ class Run(BaseModel):
     links: Links | None = Field(None, description="The URL of its job.")
 
 
-class RunPage(BaseModel):
+class RunPage(Page):
     """A page of runs, newest first."""
 
     runs: list[Run] = Field(description="The runs.")
-    next: str | None = Field(None, description="The `cursor` of the next page. Absent on the last page.")
 
 
 class ScheduleLinks(Links):
@@ -143,11 +143,10 @@ class Schedule(BaseModel):
     links: ScheduleLinks = Field(description="URLs of the schedule.")
 
 
-class SchedulePage(BaseModel):
+class SchedulePage(Page):
     """A page of schedules: for admins, the first page begins with the built-in ones. Then yours, newest first."""
 
     schedules: list[Schedule] = Field(description="The schedules.")
-    next: str | None = Field(None, description="The `cursor` of the next page. Absent on the last page.")
 
 
 def path_of(schedule_id: str) -> str:

@@ -4,11 +4,12 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.caller import Caller, caller_of
 from api.http.problems import documented
+from api.http.query import documented_query, query_of
 from api.jobs.views import EXAMPLE_UPLOAD, json_of
 from api.uploads.receive import check_length, clean, receive_any
 from tasks.refusal import Refusal
@@ -37,6 +38,14 @@ BODY: dict[str, Any] = {
 }
 
 
+class UploadQuery(BaseModel):
+    """The query parameters of an upload."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str | None = Field(None, max_length=255, description="A name to show, such as the file's name.")
+
+
 class StoredUpload(BaseModel):
     """A stored file that jobs can use."""
 
@@ -58,14 +67,11 @@ class StoredUpload(BaseModel):
     response_model=StoredUpload,
     response_description="The upload, with its path in `Location`.",
     responses=documented("unauthorized", "too_large", "no_file", "unsupported_media_type", "invalid_request"),
-    openapi_extra=BODY,
+    openapi_extra=BODY | documented_query(UploadQuery),
 )
-async def upload(
-    request: Request,
-    name: Annotated[str | None, Query(max_length=255, description="A name to show, such as the file's name.")] = None,
-) -> Response:
+async def upload(request: Request) -> Response:
     """Use the `id` in `POST /v1/reports` or `POST /v1/images`, as often as you like until it expires."""
-    caller = caller_of(request)
+    caller, query = caller_of(request), query_of(request, UploadQuery)
     settings = caller.context.settings
     if request.headers.get("content-type", "").lower().startswith(FORM):
         raise Refusal(
@@ -80,7 +86,7 @@ async def upload(
         caller.context.redis,
         caller.owner,
         blob,
-        name=clean(name),
+        name=clean(query.name),
         seconds=settings.keep_uploads_s,
         storage=caller.context.storage,
     )

@@ -1,15 +1,14 @@
 """Deliveries: which event was sent to which endpoint, and the response: `/v1/deliveries`."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import Field
 
 from api.http.caller import Caller, caller_of
 from api.http.problems import documented
-from api.http.query import refuse_unknown
-from api.http.times import to_ms
+from api.http.query import ListQuery, TimeRange, documented_query, query_of
 from api.jobs.views import uncached
 from api.webhooks.delivery_views import EXAMPLE_DELIVERY, EXAMPLE_EVENT, Delivery, DeliveryPage, delivery_of
 from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
@@ -23,9 +22,17 @@ from tasks.webhook.kind import DELIVERY, EVENT
 
 router = APIRouter(prefix="/v1/deliveries", tags=["webhooks"])
 
-MAX_PAGE = 200
-
 DeliveryId = Annotated[str, Path(description="The delivery's id.", examples=[EXAMPLE_DELIVERY])]
+
+
+class DeliveryListQuery(TimeRange, ListQuery):
+    """The query parameters of the list of deliveries."""
+
+    endpoint: str | None = Field(
+        None, max_length=64, description="The id of the endpoint.", examples=[EXAMPLE_ENDPOINT]
+    )
+    event: str | None = Field(None, max_length=64, description="The id of the event.", examples=[EXAMPLE_EVENT])
+    state: State | None = Field(None, description="The state of the deliveries.", examples=["failed"])
 
 
 @router.get(
@@ -34,42 +41,27 @@ DeliveryId = Annotated[str, Path(description="The delivery's id.", examples=[EXA
     summary="List deliveries",
     response_model=DeliveryPage,
     responses=documented("unauthorized", "invalid_request", "not_found"),
+    openapi_extra=documented_query(DeliveryListQuery),
 )
-async def list_deliveries(
-    request: Request,
-    *,
-    endpoint: Annotated[str | None, Query(max_length=64, examples=[EXAMPLE_ENDPOINT])] = None,
-    event: Annotated[str | None, Query(max_length=64, examples=[EXAMPLE_EVENT])] = None,
-    state: Annotated[State | None, Query(examples=["failed"])] = None,
-    since: Annotated[
-        datetime | None, Query(description="Made at this time or later.", examples=["2026-11-20T08:00:00Z"])
-    ] = None,
-    until: Annotated[
-        datetime | None, Query(description="Made at this time or earlier.", examples=["2030-11-20T08:00:00Z"])
-    ] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, examples=[10])] = 50,
-    cursor: Annotated[str | None, Query(max_length=200, description="The `next` value of the previous page.")] = None,
-) -> Response:
+async def list_deliveries(request: Request) -> Response:
     """Newest first. A page can be short or empty although more pages follow; continue while there is a `next`."""
-    refuse_unknown(request, "endpoint", "event", "state", "since", "until", "limit", "cursor")
-    caller = caller_of(request)
-    job_index = await _job_index(caller, endpoint, event)
-    since_ms, until_ms = to_ms(since) if since else 0, to_ms(until) if until else None
-    if event and endpoint:
-        record = await read(caller.context.redis, delivery_id(event, endpoint))
-        within = record and since_ms <= record.created_at <= (until_ms or record.created_at)
-        return uncached(_page(caller, (record,) if record and within else (), state))
+    caller, query = caller_of(request), query_of(request, DeliveryListQuery)
+    job_index = await _job_index(caller, query.endpoint, query.event)
+    if query.event and query.endpoint:
+        record = await read(caller.context.redis, delivery_id(query.event, query.endpoint))
+        within = record and query.since_ms <= record.created_at <= (query.until_ms or record.created_at)
+        return uncached(_page(caller, (record,) if record and within else (), query.state))
     page = await read_page(
         caller.context.redis,
         job_index,
-        # The job index of an event has no index by state.
-        state=None if event else state,
-        since_ms=since_ms,
-        until_ms=until_ms,
-        limit=limit,
-        cursor=cursor,
+        # The index of an event's deliveries is not split by state.
+        state=None if query.event else query.state,
+        since_ms=query.since_ms,
+        until_ms=query.until_ms,
+        limit=query.limit,
+        cursor=query.cursor,
     )
-    return uncached(_page(caller, page.records, state, page.cursor))
+    return uncached(_page(caller, page.records, query.state, page.cursor))
 
 
 @router.get(

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from api.http.query import Page
 from api.http.times import from_ms, maybe_from_ms
 from api.jobs.views import Error, Links
 from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
@@ -57,11 +58,10 @@ class Delivery(BaseModel):
     links: Links = Field(description="The URL of the delivery.")
 
 
-class DeliveryPage(BaseModel):
+class DeliveryPage(Page):
     """A page of deliveries, newest first."""
 
     deliveries: list[Delivery] = Field(description="The deliveries.")
-    next: str | None = Field(None, description="The `cursor` of the next page. Absent on the last page.")
 
 
 def path_of(delivery_id: str) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from api.http.query import Page
 from api.http.times import from_ms, maybe_from_ms
 from api.jobs.views import Links
 from tasks.outbound.url_policy import MAX_URL_CHARS
@@ -179,11 +180,10 @@ class EndpointWithHealth(Endpoint):
     health: Health = Field(description="The endpoint's health.")
 
 
-class EndpointPage(BaseModel):
+class EndpointPage(Page):
     """A page of endpoints, newest first."""
 
     endpoints: list[Endpoint] = Field(description="The endpoints.")
-    next: str | None = Field(None, description="The `cursor` of the next page. Absent on the last page.")
 
 
 class RotatedSecret(BaseModel):

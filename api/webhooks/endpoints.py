@@ -2,12 +2,12 @@
 
 from typing import Annotated, cast
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from api.http.caller import Caller, caller_of
 from api.http.json_body import documented_body, receive
 from api.http.problems import documented
-from api.http.query import refuse_unknown
+from api.http.query import ListQuery, documented_query, query_of
 from api.http.times import from_ms
 from api.jobs.views import uncached
 from api.webhooks.endpoint_views import (
@@ -31,7 +31,6 @@ from tasks.webhook.endpoints import EndpointPatch
 router = APIRouter(prefix="/v1/endpoints", tags=["webhooks"])
 
 MAX_BODY_BYTES = 64 * 1024
-MAX_PAGE = 200
 BODY_REFUSALS = ("unauthorized", "invalid_request", "unsupported_media_type", "too_large")
 URL_REFUSALS = ("invalid_url", "address_refused", "dns_failed")
 
@@ -74,17 +73,12 @@ async def create_endpoint(request: Request) -> Response:
     summary="List endpoints",
     response_model=EndpointPage,
     responses=documented("unauthorized", "invalid_request"),
+    openapi_extra=documented_query(ListQuery),
 )
-async def list_endpoints(
-    request: Request,
-    *,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, examples=[10])] = 50,
-    cursor: Annotated[str | None, Query(max_length=200, description="The `next` value of the previous page.")] = None,
-) -> Response:
+async def list_endpoints(request: Request) -> Response:
     """Newest first. Continue while there is a `next`."""
-    refuse_unknown(request, "limit", "cursor")
-    caller = caller_of(request)
-    found, following = await caller.context.endpoints.page(caller.owner, limit, cursor)
+    caller, query = caller_of(request), query_of(request, ListQuery)
+    found, following = await caller.context.endpoints.page(caller.owner, query.limit, query.cursor)
     return uncached(EndpointPage(endpoints=[_view(caller, one) for one in found], next=following))
 
 

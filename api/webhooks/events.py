@@ -1,15 +1,16 @@
 """Publish an event to the endpoints that subscribe to its type: `POST /v1/events`."""
 
 import json
-from typing import Annotated, Any, Unpack
+from typing import Any, Unpack
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.caller import Caller, RequestedOptions, caller_of
 from api.http.json_body import documented_body, receive
 from api.http.problems import documented
-from api.jobs.submit_options import SubmitOptions
+from api.http.query import documented_query, query_of
+from api.jobs.submit_options import IdempotencyKey, SubmitOptions
 from api.jobs.submitted import respond
 from api.jobs.views import Job
 from tasks.queue.jobs.enqueue import Submission, Submitted
@@ -65,7 +66,8 @@ class EventRequest(BaseModel):
             "queue_full",
         ),
     },
-    openapi_extra=documented_body(
+    openapi_extra=documented_query(SubmitOptions)
+    | documented_body(
         EventRequest,
         paid=("An order was paid", {"type": "order.paid", "data": {"order": 4711, "amount": "12.50"}}),
         once=("An event with an id", {"type": "stock.low", "data": {"sku": "A-1"}, "id": "stock-A-1-2026-11-20"}),
@@ -73,14 +75,13 @@ class EventRequest(BaseModel):
 )
 async def submit_event(
     request: Request,
-    options: Annotated[SubmitOptions, Query()],
-    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, examples=["order-4711"])] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Creates one delivery for each endpoint that subscribes to the type. The job counts them in `deliveries`.
 
     With an `id` or an `Idempotency-Key` the request can be repeated safely. If both are sent, the `id` is used.
     """
-    caller = caller_of(request)
+    caller, options = caller_of(request), query_of(request, SubmitOptions)
     asked = await receive(request, EventRequest, caller.context.settings.max_event_bytes)
     # A header cannot contain a line feed, so that an id never equals an Idempotency-Key.
     key = idempotency_key if asked.id is None else f"event\n{asked.id}"

@@ -16,10 +16,11 @@ def explain_death(status: int, memory_mb: int) -> SandboxDeath:
         memory_mb: The memory limit of the child.
     """
     if status == OUT_OF_MEMORY_STATUS:
-        message = f"The work needed more memory than its limit of {memory_mb} MB"
-        return SandboxDeath(
-            "out_of_memory", f"{message}. Use a smaller input, or raise SANDBOX_MEMORY_MB.", limit=memory_mb
+        message = (
+            f"The work needed more memory than its limit of {memory_mb} MB. "
+            "Use a smaller input, or raise SANDBOX_MEMORY_MB."
         )
+        return SandboxDeath("out_of_memory", message, limit=memory_mb)
     if status == -signal.SIGKILL:
         return SandboxDeath(
             "out_of_memory",
@@ -40,5 +41,8 @@ def explain_death(status: int, memory_mb: int) -> SandboxDeath:
 
 def timed_out(seconds: float) -> SandboxDeath:
     """Return the refusal of a call that was killed after `seconds`."""
-    message = f"The work took longer than its limit of {seconds:g} s and was killed"
-    return SandboxDeath("timed_out", f"{message}. Use a smaller input, or raise its time limit.", limit=seconds)
+    message = (
+        f"The work took longer than its limit of {seconds:g} s and was killed. "
+        "Use a smaller input, or raise the time limit of its kind."
+    )
+    return SandboxDeath("timed_out", message, limit=seconds)

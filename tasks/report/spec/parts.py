@@ -34,7 +34,7 @@ def _finite(value: float) -> float:
 
 
 Number = Annotated[float, AfterValidator(_finite), Field(ge=-1e15, le=1e15)]
-Points = Annotated[float, AfterValidator(_finite), Field(ge=0, le=14_400, description="1/72 inch.")]
+Points = Annotated[float, AfterValidator(_finite), Field(ge=0, le=14_400, description="Points of 1/72 inch.")]
 Anchor = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,80}$")]
 
 

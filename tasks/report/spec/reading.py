@@ -8,12 +8,14 @@ from typing import Any, NoReturn, get_args
 
 from pydantic import ValidationError
 
-from tasks.refusal import Refusal
+from tasks.refusal import Fault, Refusal
 from tasks.report.spec.blocks import Block
 from tasks.report.spec.document import Spec
 
 MAX_OBJECTS = 50_000
 """JSON objects of one spec: each becomes a hundred times larger than it may be written."""
+MAX_FAULTS = 100
+"""Errors of pydantic that are looked at: a spec with thousands of wrong cells has as many."""
 FLOAT_DIGITS = 15
 """A double keeps so many digits of any decimal number."""
 BLOCK_TYPES = frozenset(model.model_fields["type"].default for model in get_args(get_args(Block)[0]))
@@ -78,10 +80,15 @@ def refusal_of(error: ValidationError, said: Any) -> Refusal:
         for fault in found
         if fault["type"] != "default_factory_not_called"  # follows from another fault
     ]
-    field = faults[0][0]
-    field = next((place for place, _ in faults if place.startswith(f"{field}.")), field)
-    sentences = dict.fromkeys(sentence for place, sentence in faults if place == field)
-    return Refusal("invalid_request", f"{field}: {'; or '.join(sentences)}.", field=field)
+    first = faults[0][0]
+    first = next((place for place, _ in faults if place.startswith(f"{first}.")), first)
+    messages: dict[str, dict[str, None]] = {first: {}}  # by field; a dict keeps the order and no double
+    for place, message in faults:
+        messages.setdefault(place, {})[message] = None
+    fields = [first, *(place for place, _ in faults[:MAX_FAULTS])]
+    deepest = [place for place in dict.fromkeys(fields) if not any(one.startswith(f"{place}.") for one in fields)]
+    wrong = [Fault(one, f"{one}: {'; or '.join(messages[one])}.") for one in deepest]
+    return Refusal("invalid_request", wrong[0].message, field=wrong[0].field, faults=wrong)
 
 
 def _place(fault: Mapping[str, Any], said: Any) -> str:

@@ -1,11 +1,15 @@
 """The whole deployment: the Procfile's own lines on a Valkey of their own, with small limits."""
 
+import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tasks.queue.connect import close, connect
+from tasks.queue.redis_keys import WORKER
 from tests.support.servers import Valkey
 from tools.demo.demo import pressroom
 
@@ -44,3 +48,17 @@ def address(deployment: Path, redis_url: str) -> Iterator[str]:
 def client(address: str) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=address, timeout=30) as client:
         yield client
+
+
+@pytest.fixture
+def worker(address: str, redis_url: str) -> int:
+    """The process id of the deployment's worker."""
+
+    async def asked() -> int:
+        redis = connect(redis_url)
+        words = [await redis.get(key) async for key in redis.scan_iter(WORKER + "*")]
+        await close(redis)
+        assert len(words) == 1
+        return int(json.loads(words[0] or b"")["pid"])
+
+    return asyncio.run(asked())

@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.end_to_end.test_stopped_reports import begun, ledger, sandboxes_of, scratch_of, until, worker
+from tests.end_to_end.test_stopped_reports import begun, ledger, sandboxes_of, scratch_of, until
 from tests.support.pictures import scene
 
-__all__ = ["ledger", "worker"]  # fixtures
+__all__ = ["ledger"]  # a fixture
 
 GONE_S = 1.5
 """The promise is a second; the rest is for a busy machine."""

@@ -1,7 +1,6 @@
 """A report that is cancelled or takes too long: its child is killed, and no file of it is left."""
 
 import asyncio
-import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -13,7 +12,6 @@ import pytest
 
 from tasks.queue.connect import close, connect
 from tasks.queue.jobs.cancel import Canceller
-from tasks.queue.redis_keys import WORKER
 from tasks.settings import Settings
 from tests.end_to_end.test_reports import made, of_csv, uploaded
 
@@ -27,20 +25,6 @@ PATIENCE_S = 20.0
 def ledger() -> str:
     lines = (f"2026-11-{row % 28 + 1:02},shop number {row},{row}.25\n" for row in range(ROWS))
     return "day,shop,amount\n" + "".join(lines)
-
-
-@pytest.fixture
-def worker(address: str, redis_url: str) -> int:
-    """The process id of the deployment's worker."""
-
-    async def asked() -> int:
-        redis = connect(redis_url)
-        words = [await redis.get(key) async for key in redis.scan_iter(WORKER + "*")]
-        await close(redis)
-        assert len(words) == 1
-        return int(json.loads(words[0] or b"")["pid"])
-
-    return asyncio.run(asked())
 
 
 def cancel(job_id: str, redis_url: str) -> str:
@@ -93,8 +77,8 @@ def until(truth: Callable[[], bool]) -> None:
 def assert_nothing_left(client: httpx.Client, job: dict[str, Any], worker: int, working: set[int]) -> None:
     assert job["files"] == []
     assert client.get(f"/v1/jobs/{job['id']}/files/report.pdf").status_code == 409
-    # Other jobs may have folders of theirs; a report's has its order in it.
-    until(lambda: not [folder for folder in scratch_of(worker) if (folder / "order.json").exists()])
+    # Other jobs may have folders of their own; a report's has its request in it.
+    until(lambda: not [folder for folder in scratch_of(worker) if (folder / "request.json").exists()])
     until(lambda: len(working - sandboxes_of(worker)) == 1)
 
 

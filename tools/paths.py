@@ -1,4 +1,4 @@
-"""Check the call lists of `docs/architecture.md` against the source: `python -m tools.paths [PAGE [FOLDER]]`.
+"""The call lists of `docs/architecture.md`: `python -m tools.paths` checks them and writes the table of their sizes.
 
 A list is Markdown: each item names a step as `path:function`, `path:Class.method` or, for a Lua script or a table, a
 `path` alone. A step is called by the step that it is indented under.
@@ -13,9 +13,12 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from tools.documents import ROOT
+from tools.documents import ROOT, with_table
 
 PAGE: Final = ROOT / "docs" / "architecture.md"
+BEFORE: Final = ROOT / "docs" / "decisions" / "0020-layout.md"
+"""The same lists, as they were before the layout."""
+PATHS: Final = ("image", "report", "event", "schedule", "worker")
 ITEM: Final = re.compile(r"^( *)- `([^`:]+)(?::([^`]+))?`")
 HEADING: Final = re.compile(r"^#+ (.+)$")
 INDENT: Final = 4
@@ -155,19 +158,38 @@ def _mentioned(folder: Path, step: Step) -> list[tuple[int, str]]:
     return names
 
 
-def main(arguments: list[str]) -> int:
-    """Print the size and the faults of each list of a page."""
-    page = Path(arguments[0]) if arguments else PAGE
-    folder = Path(arguments[1]) if len(arguments) > 1 else ROOT
-    wrong = 0
-    for heading, roots in read_lists(page.read_text(encoding="utf-8")).items():
-        functions, files = size(roots)
-        sys.stdout.write(f"{heading}: {functions} functions in {files} files\n")
-        for fault in faults(roots, folder):
-            sys.stdout.write(f"  {fault}\n")
-            wrong += 1
-    return 1 if wrong else 0
+def named(name: str, lists: dict[str, list[Step]]) -> list[Step]:
+    """The list whose heading has a word.
+
+    Raises:
+        ValueError: No heading has it, or several have.
+    """
+    [found] = (steps for heading, steps in lists.items() if re.search(rf"\b{name}\b", heading.lower()))
+    return found
+
+
+def with_figures(page: str) -> str:
+    """A page with the table of its lists' sizes made anew.
+
+    Args:
+        page: The text of `docs/architecture.md`.
+    """
+    before, now = read_lists(BEFORE.read_text(encoding="utf-8")), read_lists(page)
+    rows = ["| path | before | now |", "|---|---|---|"]
+    for name in PATHS:
+        (functions, files), (functions_now, files_now) = size(named(name, before)), size(named(name, now))
+        rows.append(f"| {name} | {functions} functions in {files} files | {functions_now} in {files_now} |")
+    return with_table(page, "figures", "\n".join(rows))
+
+
+def main() -> int:
+    """Write the table, and print what is wrong with the lists. Returns 1 if anything is."""
+    page = with_figures(PAGE.read_text(encoding="utf-8"))
+    PAGE.write_text(page, encoding="utf-8")
+    found = [f"{heading}: {fault}" for heading, roots in read_lists(page).items() for fault in faults(roots)]
+    sys.stdout.writelines(f"{fault}\n" for fault in found)
+    return 1 if found else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

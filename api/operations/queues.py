@@ -187,7 +187,7 @@ def _queue(snapshot: QueueSnapshot, registry: WorkerRegistry, name: str) -> Queu
     )
 
 
-def _lane(lane: stats.Lane, now_ms: int) -> Lane:
+def _lane(lane: stats.LaneStats, now_ms: int) -> Lane:
     return Lane(
         name=lane.name,
         state=lane.state,

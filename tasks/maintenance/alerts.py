@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from redis.asyncio import Redis
 
 from tasks.kind import JobContext, Kind, Result, RetryPolicy
-from tasks.queue.lanes.stats import Queue, QueueSnapshot, QueueStats
+from tasks.queue.lanes.stats import QueueCounts, QueueSnapshot, QueueStats
 from tasks.queue.records.record import State, new_id
 from tasks.queue.redis_keys import ENDPOINT, FAILING, SECOND_MS
 from tasks.queue.script import Script
@@ -62,7 +62,8 @@ async def check(job: JobContext[AlertParams]) -> Result:
     holding = list(system_alerts(settings, snapshot, await read_workers(job.redis)))
     holding += await _endpoint_alerts(job.redis, settings, snapshot.now_ms)
     payload = {"holding": [alert.payload(snapshot.now_ms) for alert in holding]}
-    fired, resolved = await Script(job.redis, "upkeep/alerts")(payload)
+    answer = await Script(job.redis, "upkeep/alerts")(payload)
+    fired, resolved = answer["fired"], answer["resolved"]
     for told, say, alerts in (("fired", log.warning, fired), ("resolved", log.info, resolved)):
         for alert in map(json.loads, alerts):
             say(f"alert.{told}", **alert)
@@ -79,7 +80,7 @@ def system_alerts(settings: Settings, snapshot: QueueSnapshot, registry: WorkerR
         yield from (alert for alert in alerts if alert is not None)
 
 
-def _failure_rate(settings: Settings, queue: Queue) -> ActiveAlert | None:
+def _failure_rate(settings: Settings, queue: QueueCounts) -> ActiveAlert | None:
     ended, failed = sum(queue.ended.values()), queue.ended.get(State.FAILED, 0)
     if ended < settings.alert_min_ended or failed < settings.alert_failure_rate * ended:
         return None
@@ -92,7 +93,7 @@ def _failure_rate(settings: Settings, queue: Queue) -> ActiveAlert | None:
 
 
 def _no_worker(
-    settings: Settings, snapshot: QueueSnapshot, queue: Queue, registry: WorkerRegistry
+    settings: Settings, snapshot: QueueSnapshot, queue: QueueCounts, registry: WorkerRegistry
 ) -> ActiveAlert | None:
     age_s = snapshot.age_s(queue)
     if queue.name not in registry.unserved or not queue.due or age_s < settings.alert_no_worker_s:
@@ -104,7 +105,7 @@ def _no_worker(
     return ActiveAlert("no_worker", queue.name, message, round(age_s), settings.alert_no_worker_s, settings.operators)
 
 
-def _queue_age(settings: Settings, snapshot: QueueSnapshot, queue: Queue) -> ActiveAlert | None:
+def _queue_age(settings: Settings, snapshot: QueueSnapshot, queue: QueueCounts) -> ActiveAlert | None:
     age_s = snapshot.age_s(queue)
     if age_s < settings.alert_queue_age_s:
         return None

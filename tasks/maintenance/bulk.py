@@ -89,7 +89,7 @@ async def run_bulk(job: JobContext[BulkParams]) -> Result:
         selection = params.selection(params.passes[place.passed], made_ms)
         found = await listing.ids(selection, limit=AT_ONCE, cursor=place.cursor)
         over = found.cursor is None
-        place = Place(passed=place.passed + over, cursor=found.cursor, looked=place.looked + found.looked)
+        place = Place(passed=place.passed + over, cursor=found.cursor, looked=place.looked + found.examined)
         ids = [one for one in found.ids if one != job.job_id]
         await _do(job, ids, BulkStep(job.job_id, job.attempt, place.model_dump_json()))
         job.progress(place.looked, max(total, place.looked), "jobs")

@@ -10,14 +10,13 @@ the last run stopped. While it finds something to put right it goes on, up to BU
 
 import time
 from collections import Counter
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from tasks.kind import JobContext, Kind, Result, RetryPolicy
 from tasks.queue import redis_keys
 from tasks.queue.jobs.retention import keep_ms
-from tasks.queue.redis_keys import DAY_MS, JOB, LANE, LINE, QUEUES, SCHEDULE, arq_queue
+from tasks.queue.redis_keys import BACKLOG, DAY_MS, JOB, LANE, QUEUES, SCHEDULE, arq_queue
 from tasks.queue.script import Script
 from tasks.settings import SYSTEM
 
@@ -78,16 +77,20 @@ class Reconciler:
 
     async def reconcile_page(self, keys: list[str]) -> None:
         ids = [key.removeprefix(JOB) for key in keys if key.startswith(JOB)]
-        lanes = {_lane(key) for key in keys if key.startswith((LANE, LINE))}
+        lanes = {_lane(key) for key in keys if key.startswith((LANE, BACKLOG))}
         await self.reconcile(ids, sorted(lanes))
         await self.renew([key.removeprefix(SCHEDULE) for key in keys if key.startswith(SCHEDULE)])
 
     async def reconcile(self, ids: list[str], lanes: list[tuple[str, str]]) -> None:
         while ids or lanes:
-            part: dict[str, Any] = {"ids": ids[:AT_ONCE], "lanes": lanes[:AT_ONCE]}
-            answers, looked, mended, _ = await self._script({**self._payload, **part})
-            self._found.update([*answers, *["examined"] * len(answers)], lanes=mended)
-            ids, lanes = ids[len(answers) :], lanes[looked:]
+            part = {
+                "ids": ids[:AT_ONCE],
+                "lanes": [{"queue": queue, "name": name} for queue, name in lanes[:AT_ONCE]],
+            }
+            answer = await self._script({**self._payload, **part})
+            jobs = answer["jobs"]
+            self._found.update([*jobs, *["examined"] * len(jobs)], lanes=answer["lanes_mended"])
+            ids, lanes = ids[len(jobs) :], lanes[answer["lanes_examined"] :]
 
     async def renew(self, schedules: list[str]) -> None:
         """What these run with is needed as long as they are there."""
@@ -97,13 +100,13 @@ class Reconciler:
     async def recount(self) -> None:
         """How many jobs are in which state, once all of them that were found have their timers again."""
         for queue in QUEUES:
-            *_, mended = await self._script({**self._payload, "queues": [queue]})
-            self._found["queues"] += mended
+            answer = await self._script({**self._payload, "queues": [queue]})
+            self._found["queues"] += answer["queues_mended"]
 
 
 def _lane(key: str) -> tuple[str, str]:
     """Queue and lane of a lane's key, or of its line's."""
-    queue, _, lane = key.removeprefix(LANE).removeprefix(LINE).partition(":")
+    queue, _, lane = key.removeprefix(LANE).removeprefix(BACKLOG).partition(":")
     return queue, lane
 
 

@@ -69,7 +69,7 @@ FAILING: Final = ROOT + "failing"
 DISABLED: Final = ROOT + "disabled"
 LANE: Final = ROOT + "lane:"
 OWNER_CAPPED: Final = ROOT + "standing-back:"
-LINE: Final = ROOT + "line:"
+BACKLOG: Final = ROOT + "line:"
 SUSPECTS: Final = ROOT + "suspects:"
 RECONCILIATION: Final = ROOT + "reconciliation"
 QUARANTINE: Final = ROOT + "quarantine"
@@ -181,8 +181,8 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "failing": FAILING,
     "disabled": DISABLED,
     "lane": LANE,
-    "standing_back": OWNER_CAPPED,
-    "line": LINE,
+    "owner_capped": OWNER_CAPPED,
+    "backlog": BACKLOG,
     "suspects": SUSPECTS,
     "quarantine": QUARANTINE,
     "wake": WAKE,

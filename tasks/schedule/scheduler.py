@@ -29,6 +29,14 @@ class Due:
     wait_ms: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class FireResult:
+    """What became of a schedule whose time had come. detail: the id of the job that was made, or why none was."""
+
+    answer: str
+    detail: str | None = None
+
+
 class Scheduler:
     """Makes the jobs of schedules."""
 
@@ -50,27 +58,30 @@ class Scheduler:
         waits = [int(at) - now_ms for _, at in entries[len(due) :] if at < float("inf")]
         return Due(now_ms, due, waits[0] if waits else None)
 
-    async def fire(self, schedule_id: str, due_ms: int, now_ms: int) -> list[Any]:
+    async def fire(self, schedule_id: str, due_ms: int, now_ms: int) -> FireResult:
         """Do what is to be done about a schedule that was due at `due_ms`. To say so twice, or by two, changes nothing.
 
-        What `tick.lua` answers, or ["paused", code] if the schedule cannot be due again.
+        Returns:
+            `made` with the job's id, `skipped` with the reason, `missed`, `taken` (another worker was first, or the
+            schedule was changed), or `paused` with the code of what keeps it from being due again.
         """
         schedule = await self._schedule_store.find(schedule_id)
         if schedule is None:
             # A timer that has lost its schedule would be due for ever, before those of others.
             await self._redis.zrem(SCHEDULES, schedule_id)
-            return ["taken"]
+            return FireResult("taken")
         try:
             look = catch_up(schedule.cron, schedule.timezone, due_ms=due_ms, now_ms=now_ms, late_ms=schedule.late_ms)
         except Refusal as refusal:
             # A zone that the world has given up, maybe: its owner is told, and the other schedules go on.
             await self._schedule_store.pause(schedule, refusal.code)
-            return ["paused", refusal.code]
+            return FireResult("paused", refusal.code)
         payload: dict[str, Any] = {"due": due_ms, "next": look.next_ms, "missed": look.missed}
         if look.run_ms is not None:
             job = self._job(schedule, schedule.run_id(look.run_ms), look.run_ms)
             payload |= {"run_at": look.run_ms, "job": job}
-        return await self._say(schedule, payload)
+        answer = await self._say(schedule, payload)
+        return FireResult(answer["answer"], answer.get("id") or answer.get("reason"))
 
     async def run_now(self, schedule: ScheduleRecord, now_ms: int) -> str:
         """A run by hand, whatever else runs, and of a paused one too. The id of its job.
@@ -80,9 +91,9 @@ class Scheduler:
         current: ScheduleRecord | None = schedule
         while current is not None:
             match await self._say(current, {"job": self._job(current, new_id(), now_ms)}):
-                case ["made", job_id, _]:
+                case {"answer": "made", "id": job_id}:
                     return str(job_id)
-                case ["full", waiting]:
+                case {"answer": "full", "waiting": waiting}:
                     raise Refusal(
                         "queue_full",
                         f"{waiting} jobs wait in the queue {schedule.queue!r}, which is full. Try again later.",
@@ -92,7 +103,7 @@ class Scheduler:
             current = await self._schedule_store.find(schedule.id)
         raise Refusal("not_found", f"Schedule {schedule.id!r} was just deleted.")
 
-    async def _say(self, schedule: ScheduleRecord, payload: dict[str, Any]) -> list[Any]:
+    async def _say(self, schedule: ScheduleRecord, payload: dict[str, Any]) -> dict[str, Any]:
         rules = {
             "id": schedule.id,
             "revision": schedule.revision,
@@ -101,7 +112,7 @@ class Scheduler:
             "system": SYSTEM,
             "most": RUNS_KEPT,
         }
-        answer: list[Any] = await self._tick({**rules, **payload})
+        answer: dict[str, Any] = await self._tick({**rules, **payload})
         return answer
 
     def _job(self, schedule: ScheduleRecord, job_id: str, due_ms: int) -> dict[str, Any]:

@@ -174,7 +174,7 @@ class ScheduleStore:
             "due": PAUSED if patch.get("paused") else due,
             "most": most,
         }
-        if await need(self._script, payload, self._storage) == ["full"]:
+        if (await need(self._script, payload, self._storage))["answer"] == "full":
             raise Refusal(
                 "too_many_schedules",
                 f"You have {most} schedules, which is the limit. Delete some first.",
@@ -219,7 +219,7 @@ class ScheduleStore:
             payload["due"] = PAUSED if patch.get("paused", schedule.paused) else due
             without.append("paused_reason")
         answer = await self._script({**payload, "fields": _flat(fields), "without": without})
-        if answer == ["unknown"]:
+        if answer["answer"] == "unknown":
             raise _unknown(schedule.id)
         return await self.read(schedule.owner, schedule.id)
 
@@ -232,7 +232,7 @@ class ScheduleStore:
     async def delete(self, schedule: ScheduleRecord) -> None:
         """Its jobs stay as they are. Raises: Refusal `not_found`."""
         payload = {"verb": "delete", "id": schedule.id, "owner": schedule.owner, "blobs": schedule.blobs}
-        if await self._script(payload) == ["unknown"]:
+        if (await self._script(payload))["answer"] == "unknown":
             raise _unknown(schedule.id)
 
     async def install(self, line: BuiltInSchedule) -> None:

@@ -76,13 +76,19 @@ async def expand(job: JobContext[EventParams]) -> Result:
     return Result(value={"deliveries": made})
 
 
-async def _wanted(job: JobContext[EventParams]) -> list[list[object]]:
-    """The deliveries as `expand.lua` takes them: id, endpoint, lane, job indexes, and whether it is always created."""
+async def _wanted(job: JobContext[EventParams]) -> list[dict[str, object]]:
+    """For each delivery what `expand.lua` takes of it."""
     all_of_owner = indexes.of_deliveries(job.owner)
 
-    def to(endpoint: str, lane: str, *, always: bool = False) -> list[object]:
+    def to(endpoint: str, lane: str, *, always: bool = False) -> dict[str, object]:
         job_index = "" if endpoint == ONE_OFF else indexes.of_endpoint(endpoint)
-        return [delivery_id(job.job_id, endpoint), endpoint, lane, f"{all_of_owner} {job_index}".strip(), always]
+        return {
+            "id": delivery_id(job.job_id, endpoint),
+            "endpoint": endpoint,
+            "lane": lane,
+            "job_indexes": f"{all_of_owner} {job_index}".strip(),
+            "always": always,
+        }
 
     if job.params.endpoint is not None:
         # A lane of its own: a test helps to find out why the endpoint's own lane is parked.

@@ -18,7 +18,6 @@ from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
 from tasks.kind import OutputFile, Result
 from tasks.maintenance.alerts import ActiveAlert
 from tasks.queue.jobs.enqueue import Enqueuer, Submission
-from tasks.queue.records import indexes
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
 from tasks.uploads.store import keep
@@ -28,7 +27,7 @@ from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import JPEG, PNG
 from tests.support.api.subscribers import delivering
 from tests.support.blobs import put
-from tests.support.queue.fan_out import expand
+from tests.support.queue.fan_out import expand, to
 
 DOCUMENT = create_app().openapi()
 HEADERS = {"webhook-id", "webhook-timestamp", "webhook-signature"}
@@ -91,9 +90,8 @@ async def subscriber(redis: ArqRedis, settings: Settings, monkeypatch: pytest.Mo
         await endpoints.create("alice", {"url": "https://example.com/webhooks", "events": ["a"]})
         params = '{"type": "a", "data": {}}'
         await Enqueuer(redis, settings).enqueue(Submission(kind="event", queue="default", owner="alice", params=params))
-    kept = f"{indexes.of_deliveries('alice')} {indexes.of_endpoint(EXAMPLE_ENDPOINT)}"
-    lane = f"endpoint:{EXAMPLE_ENDPOINT}"
-    await expand(redis, EXAMPLE_EVENT, [EXAMPLE_DELIVERY, EXAMPLE_ENDPOINT, lane, kept, True], owner="alice")
+    delivery = to(EXAMPLE_EVENT, EXAMPLE_ENDPOINT, "alice", always=True) | {"id": EXAMPLE_DELIVERY}
+    await expand(redis, EXAMPLE_EVENT, delivery, owner="alice")
     return {"endpoint_id": EXAMPLE_ENDPOINT, "delivery_id": EXAMPLE_DELIVERY}
 
 

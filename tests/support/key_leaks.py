@@ -17,6 +17,7 @@ from tasks.queue.records.record import State
 from tasks.queue.redis_keys import (
     AFTER,
     ALERTS,
+    BACKLOG,
     COUNTS,
     DISABLED,
     ENDPOINT,
@@ -26,7 +27,6 @@ from tasks.queue.redis_keys import (
     JOB,
     JOBS,
     LANE,
-    LINE,
     OWNER_CAPPED,
     PARKED,
     QUEUE,
@@ -89,7 +89,7 @@ class KeyRules:
             PARKED: self._parked,
             LANE: self._lane,
             OWNER_CAPPED: self._standing_back,
-            LINE: self._waiting,
+            BACKLOG: self._waiting,
             SUSPECTS: self._waiting,
             WAKE: self._wake,
             WORKERS: _nothing,
@@ -172,7 +172,7 @@ class KeyRules:
     async def _full(self, key: str) -> str | None:
         queue = key.removeprefix(FULL)
         for lane in map(bytes.decode, await self._redis.zrange(key, 0, -1)):
-            if not await self._redis.exists(f"{LINE}{queue}:{lane}"):
+            if not await self._redis.exists(f"{BACKLOG}{queue}:{lane}"):
                 return f"nobody waits in {lane}"
             if await self._redis.zscore(TURNS + queue, lane) is not None:
                 return f"{lane} is to be served"
@@ -194,7 +194,7 @@ class KeyRules:
     async def _turns(self, key: str) -> str | None:
         queue = key.removeprefix(TURNS)
         lanes = await self._redis.zrange(key, 0, -1)
-        idle = [lane for lane in lanes if not await self._redis.exists(f"{LINE}{queue}:{lane.decode()}")]
+        idle = [lane for lane in lanes if not await self._redis.exists(f"{BACKLOG}{queue}:{lane.decode()}")]
         return f"nobody waits in {idle}" if idle else None
 
     async def _parked(self, key: str) -> str | None:

@@ -118,9 +118,7 @@ class ArqJobRunner:
             begun = await self._begin({"id": job_id, **self._rules})
         if isinstance(begun, str):
             raise JobFailed("invalid_request", f"Job {job_id} is {begun}; it cannot be started.")
-        queue, kind, owner, params, attempt, tries, created_at, started_at, request_id, *trace = begun
-        ids = request_id or None, *(one or None for one in trace)
-        return ClaimedJob(job_id, queue, kind, owner, params, attempt, tries, created_at, started_at, *ids)
+        return ClaimedJob(**begun)
 
     async def _write(self, outcome: Outcome) -> None:
         outcomes = [outcome.payload(self._worker_id)]

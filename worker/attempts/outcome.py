@@ -15,8 +15,6 @@ Verb = Literal["succeeded", "failed", "cancelled", "retrying", "handed_back"]
 MAX_MESSAGE_CHARS = 500
 """Longest error message in a record; the rest is cut."""
 
-
-NO_NOTES = Notes()
 MAX_RESULT_BYTES = 256 * 1024
 """Largest result in a record, in bytes of JSON; more belongs in a file."""
 
@@ -92,8 +90,8 @@ class Outcome:
     last: bool = False
     notes: Notes | None = None
 
-    def payload(self, worker_id: str) -> list[Any]:
-        """Build the list that `finish.lua` reads for one outcome.
+    def payload(self, worker_id: str) -> dict[str, Any]:
+        """Build what `finish.lua` takes of one outcome; what says nothing is left out.
 
         Args:
             worker_id: The worker that made the attempt.
@@ -106,34 +104,26 @@ class Outcome:
             "outcome": self.verb,
         }
         fields: list[str] = []
-        value: Any = None
+        payload: dict[str, Any] = {"id": self.job.id, "attempt": self.job.attempt, "verb": self.verb, "fields": fields}
         if self.error is not None:
             code, message = self.error[0], self.error[1][:MAX_MESSAGE_CHARS]
-            error = {"code": code, "message": message}
+            attempt["error"] = {"code": code, "message": message}
             if self.field is not None:
-                error["field"] = self.field
-            attempt["error"] = error
-            value = [code, message]
+                attempt["error"]["field"] = self.field
+            payload["value"] = [code, message]
             if self.verb in ("failed", "cancelled"):
                 fields += ["error", json.dumps(attempt["error"])]
-        if self.notes is not None and self.notes.about:
-            attempt["about"] = self.notes.about
-        blobs: tuple[str, ...] = ()
+        if self.verb == "retrying":
+            payload |= {"delay_ms": int(self.delay_s * 1000), "last": self.last}
+        if self.notes is not None:
+            if self.notes.about:
+                attempt["about"] = self.notes.about
+            if self.notes.receiver_ok is not None:
+                payload |= {"receiver_ok": self.notes.receiver_ok, "pause_ms": int(self.notes.pause_s * 1000)}
         if self.result is not None:
             fields += self.result.fields
-            value, blobs = self.result.packed, self.result.blobs
+            payload["value"] = self.result.packed
+            if self.result.blobs:
+                payload |= {"blobs": self.result.blobs, "bytes": self.result.bytes}
         fields += [f"attempt:{self.job.attempt}", json.dumps(attempt)]
-        notes = self.notes or NO_NOTES
-        return [
-            self.job.id,
-            self.job.attempt,
-            self.verb,
-            int(self.delay_s * 1000),
-            value,
-            fields,
-            blobs,
-            self.last,
-            notes.receiver_ok,
-            int(notes.pause_s * 1000),
-            self.result.bytes if self.result is not None else 0,
-        ]
+        return payload

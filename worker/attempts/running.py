@@ -40,7 +40,7 @@ class ClaimedJob:
     tries: int
     created_at: int
     started_at: int
-    request_id: str | None
+    request_id: str | None = None
     traceparent: str | None = None
     tracestate: str | None = None
 

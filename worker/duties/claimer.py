@@ -89,24 +89,24 @@ class Claimer:
             return
         free = {queue: min(slots, CLAIM_AT_MOST) for queue, slots in self._running.free().items()}
         all_written = self._running.all_written
-        jobs, foreign_jobs, wait_ms, mode, now = await self._claim(
+        answer = await self._claim(
             {
                 "worker": self._worker_id,
                 "idle": all_written,
-                "queues": list(free.items()),
+                "queues": [{"name": queue, "free": slots} for queue, slots in free.items()],
                 **self._caps,
                 "keep": self._keep,
             }
         )
-        for job_id, queue, kind, owner, params, attempt, tries, created_at, request_id, *trace in jobs:
-            free[queue] -= 1
-            ids = request_id or None, *(one or None for one in trace)
-            self._start(ClaimedJob(job_id, queue, kind, owner, params, attempt, tries, created_at, now, *ids))
-        for job_id, queue, body in foreign_jobs:
-            await self._enqueuer.adopt(job_id, queue, body.encode(errors="surrogateescape"))
-        if mode == "alone":
+        jobs, foreign_jobs, wait_ms = answer["jobs"], answer["foreign_jobs"], answer["wait_ms"]
+        for job in jobs:
+            free[job["queue"]] -= 1
+            self._start(ClaimedJob(**job))
+        for job in foreign_jobs:
+            await self._enqueuer.adopt(job["id"], job["queue"], job["body"].encode(errors="surrogateescape"))
+        if answer["mode"] == "alone":
             await self._until_nothing_runs(None)
-        elif mode == "drain":
+        elif answer["mode"] == "drain":
             await self._until_nothing_runs(DRAIN_S)
         elif not foreign_jobs:
             if all_written and not jobs:

@@ -40,7 +40,7 @@ class LeaseKeeper:
             await self._redis_health.retry_until_up(self._renew_all)
 
     async def _renew_all(self) -> None:
-        leases = [[job.id, job.queue, job.attempt] for job in self._running.leases.values()]
+        leases = [{"id": job.id, "queue": job.queue, "attempt": job.attempt} for job in self._running.leases.values()]
         lost: list[str] = await self._renew({"worker": self._worker_id, "leases": leases})
         for job_id in lost:
             log.warning("job.lost", job=job_id)

@@ -56,10 +56,12 @@ class Ticker:
         """Fire what is due. Returns the seconds after which to look again."""
         found = await self._scheduler.look()
         for schedule_id, due_ms in found.due:
-            answer, *more = await self._scheduler.fire(schedule_id, due_ms, found.now_ms)
-            if answer != "taken":
+            fired = await self._scheduler.fire(schedule_id, due_ms, found.now_ms)
+            if fired.answer != "taken":
                 late_s = (found.now_ms - due_ms) / SECOND_MS
-                log.info("schedule.fired", schedule=schedule_id, verdict=answer, about=more[:1], late_s=late_s)
+                log.info(
+                    "schedule.fired", schedule=schedule_id, verdict=fired.answer, about=fired.detail, late_s=late_s
+                )
         if len(found.due) > DUE_AT_ONCE:
             return 0
         return TICK_S if found.wait_ms is None else min(TICK_S, found.wait_ms / SECOND_MS)

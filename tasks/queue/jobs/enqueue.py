@@ -128,37 +128,37 @@ class Enqueuer:
         self, payload: dict[str, Any], submission: Submission, records: Callable[[int], tuple[Record, ...]]
     ) -> Submitted:
         match await need(self._enqueue, payload, self._storage):
-            case ["created", job_id, now]:
+            case {"answer": "created", "id": job_id, "now": now}:
                 return Submitted(job_id, created=True, records=records(now))
-            case ["same", job_id]:
+            case {"answer": "same", "id": job_id}:
                 return Submitted(job_id, created=False)
             case answer:
                 raise self._refusal(answer, submission)
 
-    def _refusal(self, answer: list[Any], submission: Submission) -> Exception:  # noqa: PLR0911 - one for each answer
+    def _refusal(self, answer: dict[str, Any], submission: Submission) -> Exception:  # noqa: PLR0911 - one for each answer
         match answer:
-            case ["reused", job_id]:
+            case {"answer": "reused", "id": job_id}:
                 return Refusal(
                     "key_reused",
                     f"This Idempotency-Key was already used for job {job_id!r} with other content. Use a new key.",
                     field="Idempotency-Key",
                 )
-            case ["full", waiting]:
+            case {"answer": "full", "waiting": waiting}:
                 return Refusal(
                     "queue_full",
                     f"{waiting} jobs wait in the queue {submission.queue!r}, which is full. Try again later.",
                     limit=self._settings.max_waiting_jobs,
                 )
-            case ["unknown", job_id]:
+            case {"answer": "unknown", "id": job_id}:
                 field = "batch" if job_id == submission.batch else "after"
                 return Refusal("not_found", f"{field}: Job {job_id!r} was not found.", field=field)
-            case ["ended", job_id, state]:
+            case {"answer": "ended", "id": job_id, "state": state}:
                 return Refusal(
                     "prerequisite_failed", f"after: Job {job_id!r} is {state}. Retry it first.", field="after"
                 )
-            case ["open", job_id]:
+            case {"answer": "open", "id": job_id}:
                 return Refusal("batch_open", f"after: Batch {job_id!r} is open. Seal it first.", field="after")
-            case ["sealed", job_id]:
+            case {"answer": "sealed", "id": job_id}:
                 return Refusal(
                     "batch_sealed",
                     f"batch: Batch {job_id!r} is sealed and accepts no more jobs. Open another one.",
@@ -191,7 +191,7 @@ class Enqueuer:
             "queue": submission.queue,
             "owner": submission.owner,
             "lane": lane_of(submission.owner),
-            "shelves": indexes.of_job(submission.owner, submission.kind),
+            "job_indexes": indexes.of_job(submission.owner, submission.kind),
             "priority": submission.priority.value,
             "params": submission.params,
             "delay_ms": submission.delay_ms,

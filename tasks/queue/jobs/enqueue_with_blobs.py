@@ -13,7 +13,7 @@ WAIT_S = 5.0
 AGAIN_S = 0.1
 
 
-async def need(script: Script, payload: dict[str, Any], storage: Storage | None) -> list[Any]:
+async def need(script: Script, payload: dict[str, Any], storage: Storage | None) -> dict[str, Any]:
     """What a script answers that comes to need blobs, once those that it asks about have been found.
 
     storage: where to look; without one they are held to be gone. Raises: Refusal `unavailable` for a blob that is gone,
@@ -21,9 +21,9 @@ async def need(script: Script, payload: dict[str, Any], storage: Storage | None)
     """
     seen: dict[str, str] = {}
     patience = int(WAIT_S / AGAIN_S)
-    answer: list[Any] = await script(payload)
-    while answer[0] == "swept":
-        _, sha256, mark, left_ms = answer
+    answer: dict[str, Any] = await script(payload)
+    while answer["answer"] == "swept":
+        sha256, left_ms = answer["blob"], answer["left_ms"]
         if left_ms > 0 and patience > 0:
             patience -= 1
             await asyncio.sleep(AGAIN_S)
@@ -32,7 +32,7 @@ async def need(script: Script, payload: dict[str, Any], storage: Storage | None)
                 "unavailable", "A file of this request was just removed by a cleanup. Send the request again."
             )
         else:
-            seen[sha256] = mark
+            seen[sha256] = answer["mark"]
         answer = await script({**payload, "seen": seen})
     return answer
 

@@ -24,7 +24,7 @@ as its rate allows. `parked`: its receiver keeps failing, or asked to be left al
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class QueueCounts:
     """A queue. jobs: how many are in each state that has not ended. due: how many of those that wait could have started
     already. since_ms: when the oldest job that a worker could start now fell due; jobs in lanes that may not be served
     wait for something else. paused_ms: since when, None if it is not. ended: state → jobs that ended within the window.
@@ -49,19 +49,19 @@ class QueueSnapshot:
 
     now_ms: int
     window_s: float
-    queues: tuple[Queue, ...]
+    queues: tuple[QueueCounts, ...]
 
-    def age_s(self, queue: Queue) -> float:
+    def age_s(self, queue: QueueCounts) -> float:
         """For how long the oldest job that could start now has waited for a worker; 0 if there is none."""
         return 0 if queue.since_ms is None else max(self.now_ms - queue.since_ms, 0) / 1000
 
-    def rate(self, queue: Queue) -> float:
+    def rate(self, queue: QueueCounts) -> float:
         """Jobs that ended per second."""
         return sum(queue.ended.values()) / self.window_s
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class LaneStats:
     """A lane in which jobs wait, or that is parked. cap, rate (per second): 0 is no limit. until_ms: parked or limited
     until then. since_ms: when its oldest waiting job fell due. failures: of its receiver, in a row, since
     failing_since_ms. Milliseconds since 1970; 0 is none."""
@@ -88,33 +88,37 @@ class QueueStats:
     async def queues(self, window_s: int = RATE_S) -> QueueSnapshot:
         """window_s: over how many seconds ends are counted, at most ENDS_MS."""
         slots = window_s * 1000 // ENDS_SLOT_MS
-        payload = {"verb": "queues", "queues": QUEUES, "slots": slots + 1, "look": LANES_ASKED}
-        now_ms, rows, ended = await self._script(payload)
-        queues = tuple(_queue(name, row, ended or {}) for name, row in zip(QUEUES, rows, strict=True))
+        payload = {"verb": "queues", "queues": QUEUES, "slots": slots + 1, "max_lanes": LANES_ASKED}
+        answer = await self._script(payload)
+        # Lua cannot tell an empty map from an empty list.
+        now_ms, ended = answer["now"], answer["ended"] or {}
+        queues = tuple(_queue(row, ended) for row in answer["queues"])
         return QueueSnapshot(now_ms, (slots * ENDS_SLOT_MS + now_ms % ENDS_SLOT_MS) / 1000, queues)
 
-    async def lanes(self, queue: str, *, limit: int, cursor: str | None) -> tuple[list[Lane], str | None]:
+    async def lanes(self, queue: str, *, limit: int, cursor: str | None) -> tuple[list[LaneStats], str | None]:
         """Lanes, at most `limit`, those that may not be served first, and the cursor of what follows. Lanes that move
         between two pages may be missed or come twice.
 
         Raises: Refusal `invalid_request` for a cursor that is none of ours.
         """
         place, rank = read_cursor(cursor) if cursor else (1, "0")
-        start = [place, max(int(rank), 0)]
+        start = {"list": place, "rank": max(int(rank), 0)}
         payload = {"verb": "lanes", "queue": queue, "from": start, "limit": limit, **self._caps}
-        rows, following = await self._script(payload)
-        return [Lane(*row) for row in rows], write_cursor(following[0], str(following[1])) if following else None
+        answer = await self._script(payload)
+        following = answer.get("from")
+        lanes = [LaneStats(**row) for row in answer["lanes"]]
+        return lanes, write_cursor(following["list"], str(following["rank"])) if following else None
 
 
-def _queue(name: str, row: list[Any], ended: Mapping[str, int]) -> Queue:
-    paused_ms, *counts, overdue, since_ms = row
-    jobs = {state: max(int(count), 0) for state, count in zip(LIVE, counts, strict=True)}
+def _queue(row: Mapping[str, Any], ended: Mapping[str, int]) -> QueueCounts:
+    name, since_ms, paused_ms = row["name"], row.get("since_ms"), row.get("paused_ms")
+    jobs = {state: max(int(row[state]), 0) for state in LIVE}
     waiting = sum(count for state, count in jobs.items() if state is not State.RUNNING)
-    return Queue(
+    return QueueCounts(
         name=name,
         jobs=jobs,
         # A timer that nobody has looked at may be a running job's, whose worker died.
-        due=min(jobs[State.QUEUED] + overdue, waiting),
+        due=min(jobs[State.QUEUED] + row["overdue"], waiting),
         since_ms=int(since_ms) if since_ms else None,
         paused_ms=int(paused_ms) if paused_ms else None,
         ended={state: count for state in State if (count := ended.get(f"{name} {state}", 0))},

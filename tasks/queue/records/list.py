@@ -15,7 +15,7 @@ LOOK_AT_MOST = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which jobs: those on these shelves that fit all else. No job may be on two of the shelves
+    """Which jobs: those in these indexes that fit all else. No job may be in two of the indexes
     (`tasks.queue.records.indexes`).
 
     since_ms, until_ms: when they were made, both included. prefix: how their id or name begins, in capitals or not.
@@ -30,7 +30,7 @@ class Selection:
 
     @property
     def indexes(self) -> list[str]:
-        """The rarest indexes that hold them all: shelf and state have one of their own, the time is its order."""
+        """The rarest indexes that hold them all: job index and state have one of their own, the time is its order."""
         return [_index(job_index, self.state) for job_index in self.job_indexes]
 
 
@@ -44,11 +44,11 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Ids:
-    """The ids of a page. looked: records that were looked at for it."""
+    """The ids of a page. examined: records that were looked at for it."""
 
     ids: list[str]
     cursor: str | None
-    looked: int
+    examined: int
 
 
 class Listing:
@@ -75,16 +75,18 @@ class Listing:
         """As `page`, without the records."""
         payload = {
             "indexes": selection.indexes,
-            "newest": False if selection.until_ms is None else selection.until_ms,
+            "newest": selection.until_ms,
             "oldest": selection.since_ms,
-            "after": False if cursor is None else read_cursor(cursor),
+            "after": None if cursor is None else dict(zip(("created_at", "id"), read_cursor(cursor), strict=True)),
             "limit": limit,
-            "look": LOOK_AT_MOST,
-            "prefix": selection.prefix or False,
-            "queue": selection.queue or False,
+            "max_examined": LOOK_AT_MOST,
+            "prefix": selection.prefix or None,
+            "queue": selection.queue or None,
         }
-        ids, after, looked = await self._list(payload)
-        return Ids(list(ids), write_cursor(int(after[0]), after[1]) if after else None, looked)
+        answer = await self._list(payload)
+        after = answer.get("after")
+        following = write_cursor(int(after["created_at"]), after["id"]) if after else None
+        return Ids(answer["ids"], following, answer["examined"])
 
     async def counts(self, selection: Selection) -> dict[State, int]:
         """How many there are in each state, without regard to the selection's own state, queue and prefix. Those that
@@ -115,7 +117,7 @@ async def read_page(
     limit: int = 50,
     cursor: str | None = None,
 ) -> Page:
-    """A page of one shelf. Raises: as `Listing.page`."""
+    """A page of one index. Raises: as `Listing.page`."""
     selection = Selection((job_index,), state=state, since_ms=since_ms, until_ms=until_ms)
     return await Listing(redis).page(selection, limit=limit, cursor=cursor)
 

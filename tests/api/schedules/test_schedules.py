@@ -45,7 +45,7 @@ class Clock:
     async def strike(self, schedule_id: str, ago_ms: int = 0) -> Any:
         now_ms = (await self._scheduler.look()).now_ms
         await self._redis.zadd(SCHEDULES, {schedule_id: now_ms - ago_ms})
-        return (await self._scheduler.fire(schedule_id, now_ms - ago_ms, now_ms))[0]
+        return (await self._scheduler.fire(schedule_id, now_ms - ago_ms, now_ms)).answer
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from worker.attempts.outcome import Outcome, SerializedResult, Verb
 from worker.attempts.running import ClaimedJob
 
 WORKER = "test-worker"
-QUEUES = [["media", 100], ["reports", 100]]
+QUEUES = [{"name": "media", "free": 100}, {"name": "reports", "free": 100}]
 
 
 class ManualWorker:
@@ -34,11 +34,8 @@ class ManualWorker:
     async def _begin(self) -> None:
         caps = {"lane_cap": 0, "receiver_cap": 0, "owner_cap": 0}
         payload = {"worker": WORKER, "idle": True, "queues": QUEUES, **caps, **self._rules}
-        jobs, _, _, _, now = await self._claim(payload)
-        for job_id, queue, kind, owner, params, attempt, tries, created_at, request_id, *_ in jobs:
-            self._claimed[job_id] = ClaimedJob(
-                job_id, queue, kind, owner, params, attempt, tries, created_at, now, request_id
-            )
+        for job in (await self._claim(payload))["jobs"]:
+            self._claimed[job["id"]] = ClaimedJob(**job)
 
     def claimed(self, kind: str) -> list[str]:
         return [job.id for job in self._claimed.values() if job.kind == kind]

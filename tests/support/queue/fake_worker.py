@@ -11,29 +11,14 @@ from tasks.queue.lanes.breaker import breaker
 from tasks.queue.redis_keys import LEASE_MS, arq_queue
 from tasks.queue.script import Script
 from tasks.settings import Settings
-
-
-class Taken(NamedTuple):
-    """A job as `claim.lua` hands it over."""
-
-    id: str
-    queue: str
-    kind: str
-    owner: str
-    params: str
-    attempt: int
-    tries: int
-    created_at: int
-    request_id: str | bool
-    traceparent: str | bool = False
-    tracestate: str | bool = False
+from worker.attempts.running import ClaimedJob
 
 
 class Claim(NamedTuple):
     """The answer to a claim."""
 
-    jobs: list[Taken]
-    foreign_jobs: list[list[str]]
+    jobs: list[ClaimedJob]
+    foreign_jobs: list[dict[str, str]]
     wait_ms: float
     mode: str
     now: int
@@ -69,56 +54,43 @@ class FakeWorker:
         payload = {
             "worker": self.name,
             "idle": idle,
-            "queues": list((queues or {"default": free}).items()),
+            "queues": [{"name": name, "free": slots} for name, slots in (queues or {"default": free}).items()],
             "lane_cap": lane_cap,
             "receiver_cap": receiver_cap,
             "owner_cap": owner_cap,
             "keep": self._keep,
         }
-        jobs, *rest = await self._claim(payload)
-        return Claim([Taken(*job) for job in jobs], *rest)
+        answer = await self._claim(payload)
+        return Claim(**{**answer, "jobs": [ClaimedJob(**job) for job in answer["jobs"]]})
 
-    async def one(self, **options: Any) -> Taken:
+    async def one(self, **options: Any) -> ClaimedJob:
         """Claim the one job that can start."""
         (job,) = (await self.claim(1, **options)).jobs
         return job
 
-    async def renew(self, *jobs: Taken) -> list[str]:
+    async def renew(self, *jobs: ClaimedJob) -> list[str]:
         """The ids that are no longer this worker's."""
-        leases = [[job.id, job.queue, job.attempt] for job in jobs]
+        leases = [{"id": job.id, "queue": job.queue, "attempt": job.attempt} for job in jobs]
         lost: list[str] = await self._renew({"worker": self.name, "leases": leases})
         return lost
 
-    async def finish(self, job: Taken, verb: str = "succeeded", **facts: Any) -> bool:
-        """facts: delay_ms, value, fields, blobs, last, well, pause_ms, size."""
+    async def finish(self, job: ClaimedJob, verb: str = "succeeded", **facts: Any) -> bool:
+        """facts: value, fields, blobs, bytes, delay_ms, last, receiver_ok, pause_ms (see `finish.lua`)."""
         (written,) = await self.finish_all(self.outcome(job, verb, **facts))
         return written
 
-    async def finish_all(self, *outcomes: list[Any]) -> list[bool]:
+    async def finish_all(self, *outcomes: dict[str, Any]) -> list[bool]:
         rules = {"worker": self.name, "keep": self._keep, "breaker": self._breaker}
         answers: list[bool] = await self._finish({**rules, "outcomes": outcomes})
         return answers
 
-    def outcome(
-        self,
-        job: Taken,
-        verb: str,
-        *,
-        delay_ms: int = 0,
-        value: Any = None,
-        fields: tuple[str, ...] = (),
-        blobs: tuple[str, ...] = (),
-        last: bool = False,
-        receiver_ok: bool | None = None,
-        pause_ms: int = 0,
-        size: int = 0,
-    ) -> list[Any]:
+    def outcome(self, job: ClaimedJob, verb: str, *, fields: tuple[str, ...] = (), **facts: Any) -> dict[str, Any]:
         """One entry of a batch for `finish_all`."""
         attempt = json.dumps({"number": job.attempt, "worker": self.name, "outcome": verb})
         fields = (*fields, f"attempt:{job.attempt}", attempt)
-        return [job.id, job.attempt, verb, delay_ms, value, fields, blobs, last, receiver_ok, pause_ms, size]
+        return {"id": job.id, "attempt": job.attempt, "verb": verb, "delay_ms": 0, **facts, "fields": fields}
 
-    async def progress(self, job: Taken, done: int) -> bool:
+    async def progress(self, job: ClaimedJob, done: int) -> bool:
         payload = {"id": job.id, "worker": self.name, "attempt": job.attempt, "progress": json.dumps({"done": done})}
         mine: bool = await self._progress(payload)
         return mine
@@ -129,7 +101,7 @@ async def look_now(redis: ArqRedis, job_id: str, queue: str = "default") -> None
     await redis.zadd(arq_queue(queue), {job_id: 1}, xx=True)
 
 
-async def lapse(redis: ArqRedis, job: Taken) -> None:
+async def lapse(redis: ArqRedis, job: ClaimedJob) -> None:
     """Let the job's lease have run out, as LEASE_MS without a renewal would."""
     assert await redis.delete(in_progress_key_prefix + job.id) == 1, f"nobody holds a lease of {LEASE_MS} ms"
     await look_now(redis, job.id, job.queue)

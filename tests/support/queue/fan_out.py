@@ -25,22 +25,26 @@ async def deliveries(
     for number in range(count):
         one = f"{event}-{number}"
         ids.append(delivery_id(one, endpoint))
-        await expand(
-            redis, one, [ids[-1], endpoint, f"endpoint:{endpoint}", _shelves(owner, endpoint), always], owner=owner
-        )
+        await expand(redis, one, to(one, endpoint, owner, always=always), owner=owner)
     return ids
 
 
-async def expand(redis: ArqRedis, event: str, *wanted: list[object], owner: str = "dev") -> int:
+async def expand(redis: ArqRedis, event: str, *wanted: dict[str, object], owner: str = "dev") -> int:
     """What an `event` job says: make these deliveries. Returns how many there are more."""
     payload = {"event": event, "type": "invoice.paid", "owner": owner, "keep_ms": 60_000, "deliveries": wanted}
     made: int = await Script(redis, "submit/expand")(payload)
     return made
 
 
-def to(event: str, endpoint: str, owner: str = "dev") -> list[object]:
+def to(event: str, endpoint: str, owner: str = "dev", *, always: bool = False) -> dict[str, object]:
     """One delivery as `expand.lua` takes it."""
-    return [delivery_id(event, endpoint), endpoint, f"endpoint:{endpoint}", _shelves(owner, endpoint), False]
+    return {
+        "id": delivery_id(event, endpoint),
+        "endpoint": endpoint,
+        "lane": f"endpoint:{endpoint}",
+        "job_indexes": f"{indexes.of_deliveries(owner)} {indexes.of_endpoint(endpoint)}",
+        "always": always,
+    }
 
 
 async def enable(redis: ArqRedis, *endpoints: str, owner: str = "dev") -> None:
@@ -48,7 +52,3 @@ async def enable(redis: ArqRedis, *endpoints: str, owner: str = "dev") -> None:
     for endpoint in endpoints:
         await redis.hset(ENDPOINT + endpoint, mapping={"enabled": "1", "owner": owner})
         await redis.expire(ENDPOINT + endpoint, 60)
-
-
-def _shelves(owner: str, endpoint: str) -> str:
-    return f"{indexes.of_deliveries(owner)} {indexes.of_endpoint(endpoint)}"

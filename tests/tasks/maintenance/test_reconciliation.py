@@ -35,7 +35,7 @@ from tests.support.queue.fake_worker import FakeWorker, lapse
 from tests.support.queue.submissions import record_of, submission, submit
 
 LANE = redis_keys.LANE + "default:owner:dev"
-LINE = redis_keys.LINE + "default:owner:dev"
+BACKLOG = redis_keys.BACKLOG + "default:owner:dev"
 TURNS = redis_keys.TURNS + "default"
 Reconcile = Callable[[], Awaitable[dict[str, int]]]
 
@@ -147,7 +147,7 @@ async def test_a_queued_job_that_stands_in_no_line_is_put_into_its_lane(
     redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, reconcile: Reconcile
 ) -> None:
     lost, other = await submit(enqueuer), await submit(enqueuer)
-    await redis.zrem(LINE, lost)
+    await redis.zrem(BACKLOG, lost)
     assert await reconcile() == {"mended": 1}
     assert (await worker.claim()).ids == [lost, other]
 
@@ -156,7 +156,7 @@ async def test_one_that_a_stock_worker_is_about_to_take_is_left_to_it(
     redis: ArqRedis, enqueuer: Enqueuer, reconcile: Reconcile
 ) -> None:
     spilled, held = await submit(enqueuer), await submit(enqueuer)
-    await redis.zrem(LINE, spilled, held)
+    await redis.zrem(BACKLOG, spilled, held)
     await redis.delete(TURNS)
     await redis.zadd(arq_queue("default"), {spilled: 1})
     await redis.set(in_progress_key_prefix + held, b"1", px=300_000)
@@ -193,9 +193,9 @@ async def test_a_lane_that_counts_jobs_which_are_gone_is_free_again(
     for job_id in jobs:
         job_index = "dev" if lane == "owner:dev" else "dev dev/delivery endpoint/e"
         await redis.hset(JOB + job_id, mapping={"lane": lane, "shelves": job_index})
-        await redis.zadd(f"{redis_keys.LINE}default:{lane}", {job_id: 1})
+        await redis.zadd(f"{redis_keys.BACKLOG}default:{lane}", {job_id: 1})
     if lane != "owner:dev":
-        await redis.delete(LINE)
+        await redis.delete(BACKLOG)
         await redis.zrem(TURNS, "owner:dev")
         await redis.zadd(TURNS, {lane: 1})
     running = await worker.one(lane_cap=2, receiver_cap=2)
@@ -239,7 +239,7 @@ async def test_a_record_that_has_lost_what_the_job_needs_is_closed_with_that_rea
     assert field in record.error["message"]
     assert record.expires_at is not None
     assert (await worker.claim()).ids == [other], "nobody else is held up"
-    await redis.delete(LINE)
+    await redis.delete(BACKLOG)
     await redis.zrem(TURNS, "owner:dev")
 
 

@@ -19,9 +19,10 @@ Answer = tuple[list[str], int, int]
 async def reconcile(redis: ArqRedis, settings: Settings, **payload: Any) -> Answer:
     """One script: what became of the ids, how many lanes it came to, how many it mended."""
     nothing: dict[str, Any] = {"ids": [], "lanes": [], "schedules": [], "queues": []}
+    payload["lanes"] = [{"queue": queue, "name": name} for queue, name in payload.get("lanes", ())]
     said = {**nothing, **payload, "owner": SYSTEM, "keep": keep_ms(settings)}
-    answers, looked, mended, _ = await Script(redis, "upkeep/reconcile")(said)
-    return answers, looked, mended
+    answer = await Script(redis, "upkeep/reconcile")(said)
+    return answer["jobs"], answer["lanes_examined"], answer["lanes_mended"]
 
 
 async def records_read(redis: ArqRedis) -> int:

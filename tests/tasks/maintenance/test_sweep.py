@@ -37,8 +37,9 @@ from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage
 from tasks.uploads.store import find_upload, forget, keep
 from tests.support.blobs import put
-from tests.support.queue.fake_worker import FakeWorker, Taken
+from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import record_of, submission, submit
+from worker.attempts.running import ClaimedJob
 
 HOUR = timedelta(hours=1)
 Step = Callable[[], Awaitable[None]]
@@ -273,7 +274,7 @@ class TestTheRace:
             await submit(Enqueuer(redis, settings), blobs=(blob.sha256,))
 
     async def finish_beside(
-        self, redis: ArqRedis, storage: Storage, worker: FakeWorker, job: Taken, tmp_path: Path
+        self, redis: ArqRedis, storage: Storage, worker: FakeWorker, job: ClaimedJob, tmp_path: Path
     ) -> tuple[BlobRef, bool]:
         """A job's output is a blob that a sweep marks and deletes between its put and its finish."""
         blob = await old(storage, tmp_path)
@@ -377,10 +378,11 @@ async def test_a_mark_is_asked_about_only_while_it_says_something(
     await clean(redis, storage)
     enqueue = Script(redis, "submit/enqueue")
     payload = {"jobs": [enqueuer.job("a" * 32, submission(blobs=(blob.sha256,)))], "max_waiting": 10}
-    _, sha256, mark, left_ms = await enqueue(payload)
-    assert (sha256, left_ms) == (blob.sha256, 0)
+    answer = await enqueue(payload)
+    mark = answer["mark"]
+    assert (answer["blob"], answer["left_ms"]) == (blob.sha256, 0)
     await redis.set(SWEPT + blob.sha256, f"{int(mark.split()[0]) + 1} gone", px=SWEPT_MS)
-    assert (await enqueue({**payload, "seen": {sha256: mark}}))[0] == "swept"
+    assert (await enqueue({**payload, "seen": {blob.sha256: mark}}))["answer"] == "swept"
 
 
 def test_no_attempt_at_a_job_lasts_as_long_as_the_cleanup_spares_its_outputs() -> None:

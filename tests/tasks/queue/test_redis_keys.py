@@ -25,7 +25,7 @@ NAMES = {
     "DISABLED": "disabled",
     "LANE": "lane:",
     "OWNER_CAPPED": "standing-back:",
-    "LINE": "line:",
+    "BACKLOG": "line:",
     "SUSPECTS": "suspects:",
     "RECONCILIATION": "reconciliation",
     "QUARANTINE": "quarantine",

@@ -17,7 +17,7 @@ from tasks.queue.redis_keys import BLOB, RUNS, RUNS_KEPT, SCHEDULE, SCHEDULES, S
 from tasks.refusal import Refusal
 from tasks.schedule.cron import next_due
 from tasks.schedule.runs import ScheduleRun, last_runs, read_runs
-from tasks.schedule.scheduler import DUE_AT_ONCE, Due, Scheduler
+from tasks.schedule.scheduler import DUE_AT_ONCE, Due, FireResult, Scheduler
 from tasks.schedule.store import BuiltInSchedule, Misfire, Overlap, SchedulePatch, ScheduleRecord, ScheduleStore
 from tasks.settings import SYSTEM, Settings
 from tests.support.kinds import KINDS
@@ -51,7 +51,7 @@ class Clockwork:
         await self.redis.zadd(SCHEDULES, {schedule.id: due_ms})
         return due_ms
 
-    async def tick(self, schedule: ScheduleRecord, due_ms: int) -> list[Any]:
+    async def tick(self, schedule: ScheduleRecord, due_ms: int) -> FireResult:
         return await self.scheduler.fire(schedule.id, due_ms, await self.now_ms())
 
     async def runs(self, schedule: ScheduleRecord) -> list[ScheduleRun]:
@@ -78,9 +78,9 @@ class TestFiring:
         schedule = await clockwork.schedule()
         due_ms = await clockwork.fall_due(schedule)
         assert (await clockwork.scheduler.look()).due == ((schedule.id, due_ms),)
-        verdict, job_id, _ = await clockwork.tick(schedule, due_ms)
+        job_id = schedule.run_id(due_ms)
+        assert await clockwork.tick(schedule, due_ms) == FireResult("made", job_id)
         job = await clockwork.record(job_id)
-        assert (verdict, job_id) == ("made", schedule.run_id(due_ms))
         assert (job.kind, job.owner, job.params, job.name) == ("nothing", "alice", '{"times":7}', "its job")
         assert (job.schedule, job.schedule_due_at, job.state) == (schedule.id, due_ms, State.QUEUED)
         after = await clockwork.schedule_store.read("alice", schedule.id)
@@ -92,16 +92,16 @@ class TestFiring:
         schedule = await clockwork.schedule()
         due_ms = await clockwork.fall_due(schedule)
         answers = await asyncio.gather(*(clockwork.tick(schedule, due_ms) for _ in range(20)))
-        assert sorted(answer[0] for answer in answers) == ["made", *["taken"] * 19]
+        assert sorted(answer.answer for answer in answers) == ["made", *["taken"] * 19]
         assert len(await clockwork.runs(schedule)) == 1
 
     async def test_a_schedule_that_was_changed_or_deleted_meanwhile_is_left_alone(self, clockwork: Clockwork) -> None:
         schedule = await clockwork.schedule()
         due_ms = await clockwork.fall_due(schedule)
         await clockwork.schedule_store.change(schedule, {"paused": True})
-        assert await clockwork.tick(schedule, due_ms) == ["taken"]
+        assert await clockwork.tick(schedule, due_ms) == FireResult("taken")
         await clockwork.schedule_store.delete(schedule)
-        assert await clockwork.tick(schedule, due_ms) == ["taken"]
+        assert await clockwork.tick(schedule, due_ms) == FireResult("taken")
         assert (await clockwork.scheduler.look()).due == ()
 
     async def test_timers_of_schedules_that_are_gone_hold_up_nobody(
@@ -113,7 +113,7 @@ class TestFiring:
         look = await clockwork.scheduler.look()
         assert schedule.id not in dict(look.due)
         for gone, at in look.due:
-            assert await clockwork.scheduler.fire(gone, at, look.now_ms) == ["taken"]
+            assert await clockwork.scheduler.fire(gone, at, look.now_ms) == FireResult("taken")
         assert (await clockwork.scheduler.look()).due == ((schedule.id, due_ms),)
 
     async def test_while_nothing_is_due_the_wait_is_told(self, clockwork: Clockwork) -> None:
@@ -143,7 +143,7 @@ class TestRules:
         first = await clockwork.fall_due(schedule)
         await clockwork.tick(schedule, first)
         second = await clockwork.fall_due(schedule)
-        assert await clockwork.tick(schedule, second) == ["skipped", "overlap"]
+        assert await clockwork.tick(schedule, second) == FireResult("skipped", "overlap")
         skipped, ran = await clockwork.runs(schedule)
         assert (skipped.due_at, skipped.reason, skipped.record) == (second, "overlap", None)
         assert ran.due_at == first
@@ -151,47 +151,48 @@ class TestRules:
     async def test_an_overlap_may_be_allowed(self, clockwork: Clockwork) -> None:
         schedule = await clockwork.schedule(overlap="allow")
         for _ in range(2):
-            assert (await clockwork.tick(schedule, await clockwork.fall_due(schedule)))[0] == "made"
+            assert (await clockwork.tick(schedule, await clockwork.fall_due(schedule))).answer == "made"
 
     async def test_the_next_runs_once_the_last_has_ended(self, clockwork: Clockwork, redis: ArqRedis) -> None:
         schedule = await clockwork.schedule()
-        _, job_id, _ = await clockwork.tick(schedule, await clockwork.fall_due(schedule))
-        await Canceller(redis, clockwork.settings).cancel(job_id)
-        assert (await clockwork.tick(schedule, await clockwork.fall_due(schedule)))[0] == "made"
+        made = await clockwork.tick(schedule, await clockwork.fall_due(schedule))
+        await Canceller(redis, clockwork.settings).cancel(str(made.detail))
+        assert (await clockwork.tick(schedule, await clockwork.fall_due(schedule))).answer == "made"
 
     async def test_after_an_outage_the_newest_due_time_runs_once(self, clockwork: Clockwork) -> None:
         schedule = await clockwork.schedule()
         first = await clockwork.fall_due(schedule, ago_ms=50 * HOUR_MS)
-        verdict, job_id, now = await clockwork.tick(schedule, first)
-        assert verdict == "made"
+        fired = await clockwork.tick(schedule, first)
+        assert fired.answer == "made"
         assert len((await clockwork.scheduler.look()).due) == 0
         made, missed = await clockwork.runs(schedule)
         assert made.record is not None
-        assert (made.record.id, made.due_at) == (job_id, now - now % HOUR_MS)
+        now = made.record.created_at
+        assert (made.record.id, made.due_at) == (fired.detail, now - now % HOUR_MS)
         assert (missed.due_at, missed.reason, missed.noted_at) == (first, "missed", now)
 
     async def test_what_is_too_late_is_noted_and_does_not_run(self, clockwork: Clockwork) -> None:
         schedule = await clockwork.schedule("30 12 1 1 *")
         due_ms = await clockwork.fall_due(schedule, ago_ms=HOUR_MS + 5_000)
-        assert await clockwork.tick(schedule, due_ms) == ["missed"]
+        assert await clockwork.tick(schedule, due_ms) == FireResult("missed")
         assert [(run.due_at, run.reason) for run in await clockwork.runs(schedule)] == [(due_ms, "missed")]
 
     async def test_one_that_makes_up_for_nothing_still_runs_when_a_worker_is_slow(self, clockwork: Clockwork) -> None:
         schedule = await clockwork.schedule("30 12 1 1 *", misfire="skip")
         for ago_ms, verdict in ((30_000, "made"), (70_000, "missed")):
             due_ms = await clockwork.fall_due(schedule, ago_ms)
-            assert (await clockwork.tick(schedule, due_ms))[0] == verdict
+            assert (await clockwork.tick(schedule, due_ms)).answer == verdict
 
     async def test_a_full_queue_takes_no_run(self, clockwork: Clockwork) -> None:
         schedule = await clockwork.schedule(overlap="allow")
         for _ in range(5):
             await clockwork.scheduler.run_now(schedule, await clockwork.now_ms())
-        assert await clockwork.tick(schedule, await clockwork.fall_due(schedule)) == ["skipped", "queue_full"]
+        assert await clockwork.tick(schedule, await clockwork.fall_due(schedule)) == FireResult("skipped", "queue_full")
         with pytest.raises(Refusal, match="5 jobs wait"):
             await clockwork.scheduler.run_now(schedule, await clockwork.now_ms())
         assert [run.reason for run in await clockwork.runs(schedule)] == ["queue_full", *[None] * 5]
         ours = await clockwork.schedule(owner=SYSTEM)
-        assert (await clockwork.tick(ours, await clockwork.fall_due(ours)))[0] == "made", (
+        assert (await clockwork.tick(ours, await clockwork.fall_due(ours))).answer == "made", (
             "it may be what mends the queue"
         )
 
@@ -199,7 +200,7 @@ class TestRules:
         schedule = await clockwork.schedule()
         await redis.hset(SCHEDULE + schedule.id, "timezone", "Mars/Olympus")
         due_ms = await clockwork.fall_due(schedule)
-        assert await clockwork.tick(schedule, due_ms) == ["paused", "unknown_timezone"]
+        assert await clockwork.tick(schedule, due_ms) == FireResult("paused", "unknown_timezone")
         paused = await clockwork.schedule_store.read("alice", schedule.id)
         assert (paused.paused, paused.paused_reason, paused.next_ms) == (True, "unknown_timezone", None)
         mended = await clockwork.schedule_store.change(paused, {"timezone": "Europe/Berlin", "paused": False})
@@ -340,17 +341,17 @@ class TestBesideArqsCron:
         schedule, due_ms = await self.due(clockwork)
         assert schedule.run_id(due_ms) == f"nothing:{due_ms}"
         await redis.enqueue_job("nothing", _job_id=schedule.run_id(due_ms))
-        verdict, job_id, _ = await clockwork.tick(schedule, due_ms)
-        job = await clockwork.record(job_id)
-        assert (verdict, job.schedule, job.owner) == ("made", "nothing", SYSTEM)
-        assert await redis.enqueue_job("nothing", _job_id=job_id) is None
+        assert await clockwork.tick(schedule, due_ms) == FireResult("made", schedule.run_id(due_ms))
+        job = await clockwork.record(schedule.run_id(due_ms))
+        assert (job.schedule, job.owner) == ("nothing", SYSTEM)
+        assert await redis.enqueue_job("nothing", _job_id=job.id) is None
 
     async def test_what_a_worker_has_adopted_is_the_run(self, clockwork: Clockwork, redis: ArqRedis) -> None:
         schedule, due_ms = await self.due(clockwork)
         await redis.enqueue_job("nothing", _job_id=schedule.run_id(due_ms))
         body = await redis.get(job_key_prefix + schedule.run_id(due_ms))
         await Enqueuer(redis, clockwork.settings).adopt(schedule.run_id(due_ms), "default", body or b"")
-        assert (await clockwork.tick(schedule, due_ms))[0] == "made"
+        assert (await clockwork.tick(schedule, due_ms)).answer == "made"
         assert [run.due_at for run in await clockwork.runs(schedule)] == [due_ms]
         assert await redis.zcard(arq_queue("default")) == 1
 
@@ -358,6 +359,6 @@ class TestBesideArqsCron:
         schedule, due_ms = await self.due(clockwork)
         await clockwork.scheduler.run_now(schedule, due_ms)
         await redis.enqueue_job("nothing", _job_id=schedule.run_id(due_ms))
-        assert await clockwork.tick(schedule, due_ms) == ["skipped", "overlap"]
+        assert await clockwork.tick(schedule, due_ms) == FireResult("skipped", "overlap")
         assert await redis.exists(job_key_prefix + schedule.run_id(due_ms)) == 0
         assert await redis.zscore(arq_queue("default"), schedule.run_id(due_ms)) is None

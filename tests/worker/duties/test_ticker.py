@@ -21,7 +21,7 @@ from tasks.queue.redis_keys import SCHEDULE, SCHEDULES, arq_queue
 from tasks.schedule.built_in import BUILT_IN
 from tasks.schedule.cron import next_due
 from tasks.schedule.runs import ScheduleRun, read_runs
-from tasks.schedule.scheduler import Scheduler
+from tasks.schedule.scheduler import FireResult, Scheduler
 from tasks.schedule.store import BuiltInSchedule, SchedulePatch, ScheduleRecord, ScheduleStore
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient, working
@@ -220,7 +220,7 @@ class TestBesideArqsCron:
         await worker.run_cron(due, 0.5)
         assert await redis.exists(f"{job_key_prefix}nothing:{due_ms}")
         await redis.zadd(SCHEDULES, {"nothing": due_ms})
-        assert (await scheduler.fire("nothing", due_ms, due_ms))[:2] == ["made", f"nothing:{due_ms}"]
+        assert await scheduler.fire("nothing", due_ms, due_ms) == FireResult("made", f"nothing:{due_ms}")
         assert await redis.zcard(arq_queue("default")) == 1
 
     async def test_the_stock_command_runs_a_due_time_once_with_its_record(

@@ -19,10 +19,11 @@ from tasks.settings import Settings
 from tests.support.engine_running import JobClient, working
 from tests.support.kinds import KINDS
 from tests.support.processes import worker_process
-from tests.support.queue.fake_worker import FakeWorker, Taken, lapse
+from tests.support.queue.fake_worker import FakeWorker, lapse
 from tests.support.queue.submissions import record_of, submission
 from tests.support.queue.submissions import submit as put
 from tests.support.servers import Valkey
+from worker.attempts.running import ClaimedJob
 
 ALL = {**KINDS, BULK.name: BULK}
 DEV = ("dev",)
@@ -128,7 +129,7 @@ async def test_what_is_younger_is_left_alone(redis: ArqRedis, settings: Settings
     assert (await record_of(redis, younger)).state is State.SCHEDULED
 
 
-async def begun(worker: FakeWorker, job_id: str) -> Taken:
+async def begun(worker: FakeWorker, job_id: str) -> ClaimedJob:
     job = await worker.one()
     assert job.id == job_id
     return job
@@ -158,7 +159,7 @@ async def test_another_worker_goes_on_where_the_first_one_died_and_counts_on(
     job = await begun(FakeWorker(redis, settings), bulk)
     found = await Listing(redis).ids(Selection(DEV, State.SCHEDULED), limit=1)
     assert found.ids == [newest]
-    place = Place(cursor=found.cursor, looked=found.looked).model_dump_json()
+    place = Place(cursor=found.cursor, looked=found.examined).model_dump_json()
     await Canceller(redis, settings).cancel_all(found.ids, BulkStep(bulk, job.attempt, place))
     await lapse(redis, job)
     record = await done(redis, settings, job_client, bulk)

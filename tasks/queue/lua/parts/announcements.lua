@@ -1,28 +1,37 @@
--- needs: creation
--- Whether any endpoint of the owner asked for a type of ours, which has two words.
-local heard = {}
-local function is_heard(owner, kind)
-  local of = heard[owner] or {}
-  heard[owner] = of
-  if of[kind] == nil then
-    local subscribers = K.subscribers .. owner .. ':'
-    of[kind] = redis.call('EXISTS', subscribers .. kind, subscribers .. string.match(kind, '^[^.]+') .. '.*', subscribers .. '*') > 0
+-- needs: creation lane_ids
+-- Events of our own, such as the end of a job.
+
+-- Whether any endpoint of the owner asked for this type. Our types have two words.
+local subscribed = {}
+local function has_subscribers(owner, type)
+  local types = subscribed[owner]
+  if not types then
+    types = {}
+    subscribed[owner] = types
   end
-  return of[kind]
+  if types[type] == nil then
+    local prefix = K.subscribers .. owner .. ':'
+    local group = string.match(type, '^[^.]+') .. '.*'
+    types[type] = redis.call('EXISTS', prefix .. type, prefix .. group, prefix .. '*') > 0
+  end
+  return types[type]
 end
 
--- Something of ours happened: an `event` job, if any endpoint of the owner asked for its type, or a submit asked to be notified.
--- data: JSON. address: how the world reaches us, or false. notify: JSON of the one-off address, or false.
-local function announce(owner, kind, data, address, notify, traceparent, tracestate)
-  if not notify and not is_heard(owner, kind) then return end
-  local fields = { 'name', kind }
-  local said = { address = address or nil, notify = notify or nil, traceparent = traceparent or nil, tracestate = tracestate or nil }
-  for name, value in pairs(said) do
-    fields[#fields + 1] = name
-    fields[#fields + 1] = value
+-- Makes an `event` job, if any endpoint of the owner asked for its type, or the submit asked to be notified.
+-- data: JSON. context: of the job that it tells of, where there is such: address (base URL of the API), notify (JSON of
+-- the URL that is notified), traceparent and tracestate.
+local function announce(owner, type, data, context)
+  if not context.notify and not has_subscribers(owner, type) then return end
+  local fields = { 'name', type }
+  for _, name in ipairs({ 'address', 'notify', 'traceparent', 'tracestate' }) do
+    if context[name] then
+      fields[#fields + 1] = name
+      fields[#fields + 1] = context[name]
+    end
   end
-  -- An id that nobody can guess: the data names a job or an endpoint, which has such a one.
-  local id = string.sub(redis.sha1hex(owner .. kind .. data .. now), 1, 32)
-  create({ id = id, kind = 'event', queue = 'default', owner = owner, lane = 'owner:' .. owner, shelves = owner .. ' ' .. owner .. '/event', priority = 'normal',
-    params = '{"type":"' .. kind .. '","data":' .. data .. '}', delay_ms = 0, fields = fields, blobs = {} })
+  -- An id that nobody can guess: the data names a job or an endpoint, whose id nobody can guess.
+  local id = string.sub(redis.sha1hex(owner .. type .. data .. now), 1, 32)
+  create({ id = id, kind = 'event', queue = 'default', owner = owner, lane = owner_lane(owner),
+    job_indexes = owner .. ' ' .. owner .. '/event', priority = 'normal',
+    params = '{"type":"' .. type .. '","data":' .. data .. '}', delay_ms = 0, fields = fields, blobs = {} })
 end

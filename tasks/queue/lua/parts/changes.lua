@@ -1,4 +1,5 @@
--- Whoever watches any job listens to one channel besides: without such a one nobody is told anything.
+-- Tells those who watch a job. Everyone who watches any job listens to one more channel: while nobody listens to that
+-- one, nothing is published.
 local watched
 local function tell(id, what)
   if watched == nil then watched = redis.call('PUBSUB', 'NUMSUB', K.watched)[2] > 0 end

@@ -1,27 +1,45 @@
--- needs: lanes
--- What holds a lane back: it is parked, or as many of its jobs run or start as may.
+-- needs: lane_ids lanes
+-- What holds a lane back: it is parked, or as many of its jobs run, or start in a second, as may.
 
--- Until when a lane is left alone, if it is. One that waits for its next start by its rate is parked too, which is not meant here.
-local function left_alone_until(queue, lane)
+-- Until when a lane is parked; nil if it is not, or only waits for its next start by its rate.
+local function parked_until(queue, lane)
   local until_ms = tonumber(redis.call('ZSCORE', K.parked .. queue, lane) or 0)
-  if until_ms == 0 or until_ms == tonumber(redis.call('HGET', K.lane .. queue .. ':' .. lane, 'next') or 0) then return nil end
+  if until_ms == 0 or until_ms == tonumber(redis.call('HGET', K.lane .. queue .. ':' .. lane, 'next') or 0) then
+    return nil
+  end
   return until_ms
 end
 
--- A lane that was parked is not any more.
-local function let_go(queue, lane)
+local function unpark(queue, lane)
   redis.call('ZREM', K.parked .. queue, lane)
-  if redis.call('EXISTS', K.line .. queue .. ':' .. lane) == 1 then
+  if redis.call('EXISTS', K.backlog .. queue .. ':' .. lane) == 1 then
     join_round(queue, lane)
     wake(queue)
   end
 end
 
--- How many of a lane's jobs may run at once (0: any number), by payload.lane_cap and receiver_cap. The limit of owners yields to a lane's
--- own, that of receivers is the most that one may ask for; a receiver that failed too often (trips) is probed by one job at a time.
+-- limits: cap (jobs that may run at once) and rate (starts a second); 0: no limit; nil: as it is. They hold at once: a
+-- lane that waits for its next start by the old rate starts by the new one; one that was parked stays parked.
+local function set_limits(queue, lane, limits)
+  local key, parked = K.lane .. queue .. ':' .. lane, parked_until(queue, lane)
+  for _, name in ipairs({ 'cap', 'rate' }) do
+    local value = limits[name]
+    if value and value > 0 then
+      redis.call('HSET', key, name, value)
+    elseif value then
+      redis.call('HDEL', key, name)
+    end
+  end
+  if limits.rate then redis.call('HDEL', key, 'next') end
+  if not parked then unpark(queue, lane) end
+end
+
+-- How many of a lane's jobs may run at once (0: any number), by payload.lane_cap and receiver_cap. own: the lane's own
+-- cap, which replaces that of owners, but may only lower that of receivers. A receiver that failed too often (trips)
+-- is probed by one job at a time.
 local function cap_of(lane, own, trips)
   if trips then return 1 end
-  if string.sub(lane, 1, 6) == 'owner:' then return tonumber(own or payload.lane_cap) end
+  if parse_lane(lane) == 'owner' then return tonumber(own or payload.lane_cap) end
   local cap = payload.receiver_cap
   return own and (tonumber(own) < cap or cap == 0) and tonumber(own) or cap
 end

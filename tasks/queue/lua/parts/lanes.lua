@@ -1,10 +1,10 @@
--- The line: lanes that take turns, and the places of jobs in them.
+-- Lanes take turns in a queue. A lane's backlog has the jobs that wait in it.
 
--- A lane's line is ordered by rank, then by time in microseconds; both fit the 53 bits of a score.
+-- A backlog is ordered by rank, then by time in microseconds; both fit the 53 bits of a score.
 local RANK = 2251799813685248
 local RANKS = { high = 0, normal = 1, low = 2 }
 
-local function line_score(priority, micros)
+local function backlog_score(priority, micros)
   return RANKS[priority] * RANK + micros
 end
 
@@ -13,54 +13,57 @@ local function wake(queue)
   if redis.call('LLEN', list) < K.wake_cap then redis.call('RPUSH', list, 1) end
 end
 
--- A lane joins the round just before the lane that was served last: after those that have waited since, before those that had their turn.
+-- A lane joins the round just before the lane that was served last: after those that have waited since, before those
+-- that had their turn.
 local function join_round(queue, lane)
   if redis.call('ZSCORE', K.parked .. queue, lane) then return end
   local turn = tonumber(redis.call('HGET', K.queue .. queue, 'turn') or 0)
-  if redis.call('ZADD', K.turns .. queue, 'NX', turn - 0.5, lane) == 1 then redis.call('ZREM', K.full .. queue, lane) end
+  if redis.call('ZADD', K.turns .. queue, 'NX', turn - 0.5, lane) == 1 then
+    redis.call('ZREM', K.full .. queue, lane)
+  end
 end
 
 local function enter_lane(id, queue, lane, score)
-  redis.call('ZADD', K.line .. queue .. ':' .. lane, score, id)
+  redis.call('ZADD', K.backlog .. queue .. ':' .. lane, score, id)
   redis.call('ZADD', K.arq_queue[queue], now + K.safety_ms, id)
   join_round(queue, lane)
   wake(queue)
 end
 
 -- A job leaves its lane, or the suspects, without being claimed.
-local function leave_lane(id, queue, lane)
-  local line = K.line .. queue .. ':' .. lane
-  redis.call('ZREM', line, id)
-  redis.call('ZREM', K.suspects .. queue, id)
-  if redis.call('EXISTS', line) == 0 then
-    redis.call('ZREM', K.turns .. queue, lane)
-    redis.call('ZREM', K.full .. queue, lane)
+local function leave_lane(job)
+  local backlog = K.backlog .. job.queue .. ':' .. job.lane
+  redis.call('ZREM', backlog, job.id)
+  redis.call('ZREM', K.suspects .. job.queue, job.id)
+  if redis.call('EXISTS', backlog) == 0 then
+    redis.call('ZREM', K.turns .. job.queue, job.lane)
+    redis.call('ZREM', K.full .. job.queue, job.lane)
   end
 end
 
--- A job under which workers died twice waits apart: it runs alone, so that nobody else is blamed if a third one dies.
+-- A job under which workers died twice waits apart: it runs alone, so that no other job is blamed if a third one dies.
 local POISON_LAPSES = 3
-local function wait_again(id, queue, lane, score, lapses)
-  if lapses >= POISON_LAPSES - 1 then
-    redis.call('ZADD', K.suspects .. queue, now, id)
-    redis.call('ZADD', K.arq_queue[queue], now + K.safety_ms, id)
-    wake(queue)
+local function requeue(job)
+  if job.lapses >= POISON_LAPSES - 1 then
+    redis.call('ZADD', K.suspects .. job.queue, now, job.id)
+    redis.call('ZADD', K.arq_queue[job.queue], now + K.safety_ms, job.id)
+    wake(job.queue)
   else
-    enter_lane(id, queue, lane, score)
+    enter_lane(job.id, job.queue, job.lane, job.score)
   end
 end
 
--- Jobs of this lane that ended or went back make room: a full lane may join the round again, and so may as many of its owner's others
--- that had to stand back because the owner had enough under way.
-local function leave_running(queue, lane, jobs, owner)
+-- Jobs of this lane that ended or went back make room: a full lane may join the round again, and so may as many lanes
+-- of the owner that wait because the owner had enough deliveries running.
+local function leave_running(queue, lane, owner, jobs)
   local key = K.lane .. queue .. ':' .. lane
   local left = redis.call('HINCRBY', key, 'running', -jobs)
   if left <= 0 then redis.call('HDEL', key, 'running') end
-  local others = redis.call('SPOP', K.standing_back .. queue .. ':' .. owner, jobs)
-  others[#others + 1] = lane
-  for _, other in ipairs(others) do
-    if redis.call('EXISTS', K.line .. queue .. ':' .. other) == 1 then
-      join_round(queue, other)
+  local lanes = redis.call('SPOP', K.owner_capped .. queue .. ':' .. owner, jobs)
+  lanes[#lanes + 1] = lane
+  for _, one in ipairs(lanes) do
+    if redis.call('EXISTS', K.backlog .. queue .. ':' .. one) == 1 then
+      join_round(queue, one)
       wake(queue)
     end
   end

@@ -1,25 +1,24 @@
 -- needs: counters ending lanes
--- The story of an attempt whose worker can no longer tell it.
-local function lapsed_attempt(number, worker, started_at)
-  return cjson.encode({ number = number, worker = worker, outcome = 'lapsed', started_at = tonumber(started_at), ended_at = now })
-end
+-- Workers that died under their jobs.
 
-local function close_poison(id, job, attempt, keep, fields)
-  local message = 'Workers died under this job three times, the last time while it ran alone; it will not be run again.'
-  close_with_error(id, job, attempt, 'failed', 'poison', message, keep, fields)
+-- How an attempt is written down whose worker can no longer do so.
+local function lapsed_attempt(job)
+  return cjson.encode({ number = job.attempt, worker = job.worker, outcome = 'lapsed',
+    started_at = tonumber(job.started_at), ended_at = now })
 end
 
 -- The worker died: not the job's fault, so it uses up no try; but a job that kills its workers must not go on for ever.
--- Answers whether it may run again; if not, it is closed.
-local function lapse(id, job, keep)
+-- Returns whether it may run again; if not, it is closed.
+local function lapse(job)
   job.lapses = job.lapses + 1
   count('attempts', label(job.kind), 'lapsed')
-  local attempt = { 'attempt:' .. job.attempt, lapsed_attempt(job.attempt, job.worker, job.started_at), 'lapses', job.lapses }
+  local fields = { 'attempt:' .. job.attempt, lapsed_attempt(job), 'lapses', job.lapses }
   if job.lapses >= POISON_LAPSES then
-    leave_running(job.queue, job.lane, 1, job.owner)
-    close_poison(id, job, job.attempt, keep, attempt)
+    leave_running(job.queue, job.lane, job.owner, 1)
+    close_with_error(job, job.attempt, 'failed', 'poison',
+      'Workers died under this job three times, the last time while it ran alone; it will not be run again.', fields)
     return false
   end
-  redis.call('HSET', K.job .. id, unpack(attempt))
+  redis.call('HSET', K.job .. job.id, unpack(fields))
   return true
 end

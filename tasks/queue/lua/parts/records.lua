@@ -1,31 +1,40 @@
 -- needs: changes counters indexes
--- What the transitions read and write of a record. Words and states: tasks/queue/records/record.py.
+-- Records of jobs. tasks/queue/records/record.py explains their fields and states.
 
--- What the transitions need of a record; nil if there is none, or too little is left of it (reconcile.lua closes such).
-local function read(id)
-  local r = redis.call('HMGET', K.job .. id, 'state', 'owner', 'kind', 'queue', 'lane', 'shelves', 'event', 'created_at', 'started_at',
-    'attempt', 'tries', 'lapses', 'score', 'worker', 'notify', 'batch', 'awaits', 'awaited', 'lost',
-    'keep_ms')
-  if not (r[1] and r[3] and r[4] and r[5] and r[6] and r[8]) then return nil end
-  return { state = r[1], owner = r[2], kind = r[3], queue = r[4], lane = r[5], shelves = r[6], event = r[7], created_at = r[8],
-    started_at = r[9], attempt = tonumber(r[10] or 0), tries = tonumber(r[11] or 0), lapses = tonumber(r[12] or 0), score = r[13],
-    worker = r[14], notify = r[15], batch = r[16], awaits = tonumber(r[17] or 0), awaited = r[18], lost = r[19], keep_ms = tonumber(r[20] or 0) }
+-- Some fields of a hash, by name; false where there is none.
+local function fields_of(key, names)
+  local values, fields = redis.call('HMGET', key, unpack(names)), {}
+  for n = 1, #names do fields[names[n]] = values[n] end
+  return fields
 end
 
--- The indexes follow the state, and so does the tally of the event or batch that this job is part of; whoever watches the job is told.
--- job: state (that it leaves, if any), shelves, event or batch (if any), created_at, kind, queue.
-local function set_state(id, job, to)
+local READ_FIELDS = { 'state', 'owner', 'kind', 'queue', 'lane', 'shelves', 'event', 'created_at', 'started_at',
+  'score', 'worker', 'notify', 'batch', 'awaited', 'lost', 'attempt', 'tries', 'lapses', 'awaits', 'keep_ms' }
+
+-- What most scripts need of a record; nil if there is none, or too little is left of it (reconcile.lua closes such).
+local function read(id)
+  local job = fields_of(K.job .. id, READ_FIELDS)
+  if not (job.state and job.kind and job.queue and job.lane and job.shelves and job.created_at) then return nil end
+  job.id, job.job_indexes = id, job.shelves
+  job.attempt, job.tries, job.lapses = tonumber(job.attempt or 0), tonumber(job.tries or 0), tonumber(job.lapses or 0)
+  job.awaits, job.keep_ms = tonumber(job.awaits or 0), tonumber(job.keep_ms or 0)
+  return job
+end
+
+-- The indexes follow the state, and so does the count of jobs by state of the event or batch that this job is part of;
+-- those who watch the job are told. job: id, kind, queue, job_indexes, created_at, state (that it leaves, if any), and
+-- event or batch, if any.
+local function set_state(job, to)
   if job.state then
-    for _, index in ipairs(indexes_of(job.shelves, job.state)) do redis.call('ZREM', index, id) end
+    for _, index in ipairs(indexes_of(job.job_indexes, job.state)) do redis.call('ZREM', index, job.id) end
   end
-  for _, index in ipairs(indexes_of(job.shelves, to)) do redis.call('ZADD', index, job.created_at, id) end
-  move(job, job.state, -1)
-  move(job, to, 1)
+  for _, index in ipairs(indexes_of(job.job_indexes, to)) do redis.call('ZADD', index, job.created_at, job.id) end
+  move(job, job.state, to)
   local whole = job.event or job.batch
   if whole and redis.call('EXISTS', K.job .. whole) == 1 then
     if job.state then redis.call('HINCRBY', K.job .. whole, 'tally:' .. job.state, -1) end
     redis.call('HINCRBY', K.job .. whole, 'tally:' .. to, 1)
     tell(whole, 'tally')
   end
-  if job.state then tell(id, to) end
+  if job.state then tell(job.id, to) end
 end

@@ -1,30 +1,31 @@
--- A page of a listing: indexes are walked together, newest first, and only so many records are looked at.
--- payload: indexes {name, …} (no job is in two), newest (ms, or false), oldest (ms), after {created (ms), id} or false, limit (ids),
--- look (records), prefix (of an id or a name) or false, queue or false.
--- Answers {ids {…}, after {created, id} (false at the end), looked (records)}.
+-- A page of a listing: indexes are walked together, newest first, and only so many records are examined.
+-- payload: indexes {name, …} (no job is in two), newest (ms) or nil, oldest (ms), after {created_at (ms), id} or nil,
+-- limit (ids), max_examined (records), prefix (of an id or a name) or nil, queue or nil.
+-- Answers ids {…}, after {created_at, id} (nil at the end), examined (records).
 local BATCH = 100
 -- Of many indexes most have none of the newest: each is asked for a few at first, then for twice as many.
 local FIRST = math.max(math.floor(1000 / math.max(#payload.indexes, 1)), 4)
 local after, prefix = payload.after, payload.prefix and string.lower(payload.prefix)
 
 -- Ids are hex: Lua orders them as Redis does.
-local function told_before(id, created)
-  return after and created == after[1] and id >= after[2]
+local function is_before_cursor(id, created_at)
+  return after and created_at == after.created_at and id >= after.id
 end
 
 -- Before the next job of a walk, or at its end.
 local function step(walk)
   walk.id = nil
   while not walk.id do
-    local id, created = walk.batch[walk.at], tonumber(walk.batch[walk.at + 1])
+    local id, created_at = walk.batch[walk.at], tonumber(walk.batch[walk.at + 1])
     walk.at = walk.at + 2
     if id then
-      if not told_before(id, created) then walk.id, walk.created = id, created end
+      if not is_before_cursor(id, created_at) then walk.id, walk.created_at = id, created_at end
     elseif walk.last then
       return
     else
-      local newest = after and after[1] or payload.newest or '+inf'
-      walk.batch = redis.call('ZREVRANGEBYSCORE', walk.index, newest, payload.oldest, 'WITHSCORES', 'LIMIT', walk.offset, walk.size)
+      local newest = after and after.created_at or payload.newest or '+inf'
+      walk.batch = redis.call('ZREVRANGEBYSCORE', walk.index, newest, payload.oldest, 'WITHSCORES',
+        'LIMIT', walk.offset, walk.size)
       walk.offset, walk.at, walk.last = walk.offset + walk.size, 1, #walk.batch < 2 * walk.size
       walk.size = math.min(2 * walk.size, BATCH)
     end
@@ -34,7 +35,7 @@ end
 -- The walks that have not ended, as a binary heap: the first is the one whose next job is the newest of all.
 local walks, gone = {}, {}
 local function is_newer(one, other)
-  return one.created > other.created or one.created == other.created and one.id > other.id
+  return one.created_at > other.created_at or one.created_at == other.created_at and one.id > other.id
 end
 
 local function sink(at)
@@ -71,29 +72,32 @@ local function begins(text)
 end
 
 local function is_wanted(id, index)
-  local r = redis.call('HMGET', K.job .. id, 'state', 'expires_at', 'queue', 'name')
+  local state, expires_at, queue, name =
+    unpack(redis.call('HMGET', K.job .. id, 'state', 'expires_at', 'queue', 'name'))
   -- Removed only after the walk, which counts places.
-  if not r[1] then gone[#gone + 1] = { index, id } end
-  return r[1] and (not r[2] or tonumber(r[2]) > now) and (not payload.queue or r[3] == payload.queue)
-    and (not prefix or begins(id) or begins(r[4] or ''))
+  if not state then gone[#gone + 1] = { index = index, id = id } end
+  return state and (not expires_at or tonumber(expires_at) > now) and (not payload.queue or queue == payload.queue)
+    and (not prefix or begins(id) or begins(name or ''))
 end
 
 -- A whole id is found wherever it stands.
 local function is_listed(id)
   for _, name in ipairs(payload.indexes) do
-    local created = tonumber(redis.call('ZSCORE', K.jobs .. name, id))
-    if created then return created >= payload.oldest and created <= (payload.newest or created) and is_wanted(id, name) end
+    local created_at = tonumber(redis.call('ZSCORE', K.jobs .. name, id))
+    if created_at then
+      return created_at >= payload.oldest and created_at <= (payload.newest or created_at) and is_wanted(id, name)
+    end
   end
 end
-if prefix and #prefix == 32 and is_listed(prefix) then return cmsgpack.pack({ { prefix }, false, 1 }) end
+if prefix and #prefix == 32 and is_listed(prefix) then return cmsgpack.pack({ ids = { prefix }, examined = 1 }) end
 
-local ids, looked, last = {}, 0, false
+local ids, examined, last = {}, 0, nil
 start_walks()
-while walks[1] and #ids < payload.limit and looked < payload.look do
+while walks[1] and #ids < payload.limit and examined < payload.max_examined do
   local walk = walks[1]
-  looked, last = looked + 1, { walk.created, walk.id }
+  examined, last = examined + 1, { created_at = walk.created_at, id = walk.id }
   if is_wanted(walk.id, walk.index) then ids[#ids + 1] = walk.id end
   step_newest()
 end
-for _, entry in ipairs(gone) do redis.call('ZREM', entry[1], entry[2]) end
-return cmsgpack.pack({ ids, walks[1] and last or false, looked })
+for _, entry in ipairs(gone) do redis.call('ZREM', entry.index, entry.id) end
+return cmsgpack.pack({ ids = ids, after = walks[1] and last, examined = examined })

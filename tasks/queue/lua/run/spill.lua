@@ -1,16 +1,17 @@
--- Jobs leave their lanes for ARQ's zset, lanes in turn, where a stock ARQ worker finds them. payload: queue, limit. Answers how many.
+-- Jobs leave their lanes for ARQ's zset, lanes in turn, where ARQ's own worker finds them. payload: queue, limit.
+-- Answers how many.
 local queue, spilled = payload.queue, 0
 if redis.call('HGET', K.queue .. queue, 'paused') then return cmsgpack.pack(0) end
 while spilled < payload.limit do
   local lanes = redis.call('ZRANGE', K.turns .. queue, 0, -1)
   if #lanes == 0 then break end
   for _, lane in ipairs(lanes) do
-    local popped = redis.call('ZPOPMIN', K.line .. queue .. ':' .. lane)
+    local popped = redis.call('ZPOPMIN', K.backlog .. queue .. ':' .. lane)
     if popped[1] then
       redis.call('ZADD', K.arq_queue[queue], now, popped[1])
       spilled = spilled + 1
     end
-    if redis.call('EXISTS', K.line .. queue .. ':' .. lane) == 0 then redis.call('ZREM', K.turns .. queue, lane) end
+    if redis.call('EXISTS', K.backlog .. queue .. ':' .. lane) == 0 then redis.call('ZREM', K.turns .. queue, lane) end
   end
 end
 return cmsgpack.pack(spilled)

@@ -1,16 +1,17 @@
 -- needs: creation ending
--- A batch to which jobs are added one by one: it is opened, and sealed when no more will come. payload: verb, id, owner, keep, and to
--- open it fields {name, value, …}. Answers 'open' | 'sealed' (it was so already, too) | 'unknown'.
+-- A batch to which jobs are added one by one: it is opened, and sealed when no more will come. payload: verb, id,
+-- owner, and fields {name, value, …} (open) or keep (seal). Answers 'open' | 'sealed' (it was so already, too)
+-- | 'unknown'.
 local id = payload.id
 if payload.verb == 'open' then
-  create_batch(id, payload.owner, 0, payload.fields)
+  create_batch(payload, 0)
   redis.call('HSET', K.job .. id, 'open', 1)
   redis.call('ZADD', K.arq_queue.default, now + K.batch_open_ms, id)
   return cmsgpack.pack('open')
 end
-local r = redis.call('HMGET', K.job .. id, 'owner', 'kind')
-if r[1] ~= payload.owner or r[2] ~= 'batch' then return cmsgpack.pack('unknown') end
+local owner, kind = unpack(redis.call('HMGET', K.job .. id, 'owner', 'kind'))
+if owner ~= payload.owner or kind ~= 'batch' then return cmsgpack.pack('unknown') end
 redis.call('HDEL', K.job .. id, 'open')
 redis.call('ZREM', K.arq_queue.default, id)
-close_batch(id, payload.keep)
+close_batch(id)
 return cmsgpack.pack('sealed')

@@ -1,14 +1,15 @@
 -- needs: announcements lane_limits
--- An endpoint is created, changed, given a new secret, disabled or deleted; together with it its place in its owner's index and among the
--- subscribers, and what is known of its lane.
--- payload: verb, id, owner (whose it must be; nil: whoever's), queue, lane, and what the verb needs:
+-- An endpoint is created, changed, given a new secret, disabled or deleted; together with it its place in its owner's
+-- index and among the subscribers, and what is known of its lane.
+-- payload: verb, id, owner (whose it must be; nil: anyone's), queue, lane, and what the verb needs:
 --   create: fields {name, value, …}, rate, cap (0: none), most
---   change: fields, without {name, …}, rate, cap (nil: as it is), enabled (true, false, or nil: as it is), afresh (its failures are forgotten)
+--   change: fields, without {name, …}, rate, cap (nil: as it is), enabled (true, false, or nil: as it is), afresh (its
+--     failures are forgotten)
 --   rotate: sealed, overlap_ms (for which the old ones sign too), most
 --   disable: reason
 --   delete: job_index and states (its deliveries' indexes), linger_ms
--- Answers 'unknown', or: create {name, value, …} | 'full'; change {name, value, …}; rotate 'full' | the time at which the old ones end;
--- disable 'done' | 'same' (it was so already); delete 'done'.
+-- Answers 'unknown', or: create {name, value, …} | 'full'; change {name, value, …}; rotate 'full' | the time at which
+-- the old ones end; disable 'done' | 'same' (it was so already); delete 'done'.
 local id, key = payload.id, K.endpoint .. payload.id
 local lane = K.lane .. payload.queue .. ':' .. payload.lane
 local owner = payload.verb == 'create' and payload.owner or redis.call('HGET', key, 'owner')
@@ -21,20 +22,8 @@ local function subscribe(command)
   end
 end
 
-local function limit(name, value)
-  if value > 0 then redis.call('HSET', lane, name, value) else redis.call('HDEL', lane, name) end
-end
-
--- Limits hold at once: a lane that waits for its next start by the old rate starts by the new one.
-local function set_limits()
-  if not (payload.cap or payload.rate) then return end
-  local alone = left_alone_until(payload.queue, payload.lane)
-  if payload.cap then limit('cap', payload.cap) end
-  if payload.rate then
-    limit('rate', payload.rate)
-    redis.call('HDEL', lane, 'next')
-  end
-  if not alone then let_go(payload.queue, payload.lane) end
+local function change_limits()
+  if payload.cap or payload.rate then set_limits(payload.queue, payload.lane, payload) end
 end
 
 local function disable(reason)
@@ -44,7 +33,7 @@ local function disable(reason)
   redis.call('ZREM', K.failing, id)
   redis.call('HSET', key, 'enabled', 0, 'disabled_reason', reason, 'disabled_at', now, 'changed_at', now)
   local url = redis.call('HGET', key, 'url')
-  announce(owner, 'endpoint.disabled', cjson.encode({ endpoint = id, url = url, reason = reason }), false, false)
+  announce(owner, 'endpoint.disabled', cjson.encode({ endpoint = id, url = url, reason = reason }), {})
   return 'done'
 end
 
@@ -58,7 +47,7 @@ function verbs.create()
     redis.call('HSET', key, 'disabled_reason', 'owner', 'disabled_at', now)
     redis.call('ZADD', K.disabled, now, id)
   end
-  set_limits()
+  change_limits()
   return redis.call('HGETALL', key)
 end
 
@@ -71,11 +60,11 @@ function verbs.change()
     redis.call('HDEL', key, 'disabled_reason', 'disabled_at')
     redis.call('ZREM', K.disabled, id)
   end
-  set_limits()
+  change_limits()
   if payload.afresh then
     redis.call('HDEL', lane, 'failures', 'trips', 'failing_since', 'failed_at')
     redis.call('ZREM', K.failing, id)
-    let_go(payload.queue, payload.lane)
+    unpark(payload.queue, payload.lane)
   end
   if payload.enabled == false then
     disable('owner')
@@ -108,9 +97,9 @@ function verbs.delete()
   redis.call('ZREM', K.disabled, id)
   redis.call('ZREM', K.failing, id)
   redis.call('HDEL', lane, 'cap', 'rate', 'next', 'failures', 'trips', 'failing_since', 'failed_at')
-  let_go(payload.queue, payload.lane)
-  -- What still waits fails when it runs, and moves through these indexes until then. One that is empty now could not expire: it gets an
-  -- id that is no job's.
+  unpark(payload.queue, payload.lane)
+  -- What still waits fails when it runs, and moves through these indexes until then. One that is empty now could not
+  -- expire: it gets an id that is no job's.
   local index = K.jobs .. payload.job_index
   if redis.call('PEXPIRE', index, payload.linger_ms) == 1 then
     for _, state in ipairs(payload.states) do

@@ -1,52 +1,63 @@
 -- needs: blobs creation
 -- A submit: records, ARQ jobs, lanes or timers, indexes, idempotency key and wake signal together.
--- payload: jobs {what `create` takes, …}, batch (id and fields {name, value, …} of one that they make) or nil,
---          idempotency {key, content, ttl_ms} or nil, max_waiting, seen (of `swept`) or nil.
--- Answers {'created', id, now} (of the batch, or of the one job) | {'same', id} | {'reused', id} | {'full', waiting} | {'known', id} |
--- {'unknown', id} (a job that was to come first) | {'ended', id, state} (it did not succeed) | {'open', id} (a batch
--- that was to come first takes more jobs) | {'sealed', id} (the batch takes no more) |
--- {'swept', …} (look whether the blob is there, and say it again).
-local jobs, batch = payload.jobs, payload.batch
+-- payload: jobs {what `create` takes, …}, batch (id and fields of a batch that they make) or nil,
+-- idempotency {key, content, ttl_ms} or nil, max_waiting, seen (of `find_swept`) or nil.
+-- Answers answer and id, where answer is
+--   'created' (id: of the batch, or of the one job; now), 'same' or 'reused' (the key belongs to job id), 'full'
+--   (waiting), 'known' (there is a job of this id), 'unknown' (no such batch, or job that was to come first), 'ended'
+--   (the job that was to come first did not succeed: state), 'open' (the batch that was to come first takes more jobs),
+--   'sealed' (the batch takes no more jobs), 'swept' (blob, mark, left_ms: look whether it is there, and repeat this).
+local jobs, batch, idempotency = payload.jobs, payload.batch, payload.idempotency
 local first = batch or jobs[1]
 local owner = jobs[1].owner
-local key = payload.idempotency and K.idempotency .. payload.idempotency.key
-if key then
-  local before = redis.call('GET', key)
-  if before then
-    local id, content = string.match(before, '^(%x+) (%x+)$')
-    if redis.call('EXISTS', K.job .. id) == 1 then
-      return cmsgpack.pack({ content == payload.idempotency.content and 'same' or 'reused', id })
-    end
+
+local function find_repeat()
+  local id, content = string.match(redis.call('GET', K.idempotency .. idempotency.key) or '', '^(%x+) (%x+)$')
+  if id and redis.call('EXISTS', K.job .. id) == 1 then
+    return { answer = content == idempotency.content and 'same' or 'reused', id = id }
   end
 end
-if not first.adopt then
-  local waiting = redis.call('ZCARD', K.arq_queue[jobs[1].queue])
-  if waiting + #jobs > payload.max_waiting then return cmsgpack.pack({ 'full', waiting }) end
-end
-if redis.call('EXISTS', K.job .. first.id) == 1 then return cmsgpack.pack({ 'known', first.id }) end
 
-for _, job in ipairs(jobs) do
-  local again = swept(job.blobs, payload.seen or {}, 0)
-  if again then return cmsgpack.pack(again) end
+-- Leaves in job.after those that have not ended.
+local function check_prerequisites(job)
   local after = {}
   for _, id in ipairs(job.after or {}) do
-    local r = redis.call('HMGET', K.job .. id, 'owner', 'state', 'open')
-    if r[1] ~= owner then return cmsgpack.pack({ 'unknown', id }) end
-    -- Who joined it later might wait for this very job.
-    if r[3] then return cmsgpack.pack({ 'open', id }) end
-    if r[2] == 'failed' or r[2] == 'cancelled' then return cmsgpack.pack({ 'ended', id, r[2] }) end
-    if r[2] ~= 'succeeded' then after[#after + 1] = id end
+    local its_owner, state, open = unpack(redis.call('HMGET', K.job .. id, 'owner', 'state', 'open'))
+    if its_owner ~= owner then return { answer = 'unknown', id = id } end
+    -- A job that joins the batch later might wait for this very job.
+    if open then return { answer = 'open', id = id } end
+    if state == 'failed' or state == 'cancelled' then return { answer = 'ended', id = id, state = state } end
+    if state ~= 'succeeded' then after[#after + 1] = id end
   end
   job.after = after
-  if job.batch then
-    local r = redis.call('HMGET', K.job .. job.batch, 'owner', 'kind', 'open')
-    if r[1] ~= owner or r[2] ~= 'batch' then return cmsgpack.pack({ 'unknown', job.batch }) end
-    if not r[3] then return cmsgpack.pack({ 'sealed', job.batch }) end
+end
+
+local function check_batch(id)
+  local its_owner, kind, open = unpack(redis.call('HMGET', K.job .. id, 'owner', 'kind', 'open'))
+  if its_owner ~= owner or kind ~= 'batch' then return { answer = 'unknown', id = id } end
+  if not open then return { answer = 'sealed', id = id } end
+end
+
+local function check()
+  local known = idempotency and find_repeat()
+  if known then return known end
+  if not first.adopt then
+    local waiting = redis.call('ZCARD', K.arq_queue[jobs[1].queue])
+    if waiting + #jobs > payload.max_waiting then return { answer = 'full', waiting = waiting } end
+  end
+  if redis.call('EXISTS', K.job .. first.id) == 1 then return { answer = 'known', id = first.id } end
+  for _, job in ipairs(jobs) do
+    local refused = find_swept(job.blobs, payload.seen or {}, 0) or check_prerequisites(job)
+      or job.batch and check_batch(job.batch)
+    if refused then return refused end
   end
 end
 
+local refused = check()
+if refused then return cmsgpack.pack(refused) end
 if batch then
-  create_batch(batch.id, owner, #jobs, batch.fields)
+  batch.owner = owner
+  create_batch(batch, #jobs)
   for _, job in ipairs(jobs) do job.batch = batch.id end
 end
 for _, job in ipairs(jobs) do
@@ -56,5 +67,8 @@ for _, job in ipairs(jobs) do
     if not batch then redis.call('HINCRBY', K.job .. job.batch, 'total', 1) end
   end
 end
-if key then redis.call('SET', key, first.id .. ' ' .. payload.idempotency.content, 'PX', payload.idempotency.ttl_ms) end
-return cmsgpack.pack({ 'created', first.id, now })
+if idempotency then
+  local value = first.id .. ' ' .. idempotency.content
+  redis.call('SET', K.idempotency .. idempotency.key, value, 'PX', idempotency.ttl_ms)
+end
+return cmsgpack.pack({ answer = 'created', id = first.id, now = now })

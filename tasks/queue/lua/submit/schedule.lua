@@ -1,26 +1,26 @@
 -- needs: blobs
--- A schedule is created, changed or deleted, or a line of the page is taken over; together with it its timer, its place in its owner's index
--- and its hold on blobs.
--- payload: verb, id, owner, and what the verb needs; due: milliseconds, or 'inf' for one that is paused (nil: as it is):
---   create: fields {name, value, …}, blobs {sha256, …}, due, most, seen (of `swept`) or nil
+-- A schedule is created, changed or deleted, or a built-in one is installed or retired; together with it its timer, its
+-- place in its owner's index and its need of blobs.
+-- payload: verb, id, owner, and what the verb needs; due: milliseconds, or 'inf' for a paused one (nil: as it is):
+--   create: fields {name, value, …}, blobs {sha256, …}, due, most, seen (of `find_swept`) or nil
 --   change: fields, without {name, …}, due
 --   delete: blobs
 --   install: fields, cron and timezone (as in fields), due
 --   retire: as delete, unless it was installed within the last unseen_ms
--- Answers {'done'} | {'unknown'} | {'full'} | {'swept', …} (look whether the blob is there, and say it again).
+-- Answers answer: 'done', 'unknown', 'full', or 'swept' (blob, mark, left_ms: look whether it is there, repeat this).
 local id, key, owner = payload.id, K.schedule .. payload.id, payload.owner
 local index, holder = K.schedules .. ':' .. owner, 'schedule:' .. payload.id
 local verbs = {}
 
 function verbs.create()
-  if redis.call('ZCARD', index) >= payload.most then return { 'full' } end
-  local again = swept(payload.blobs, payload.seen or {}, 0)
-  if again then return again end
+  if redis.call('ZCARD', index) >= payload.most then return { answer = 'full' } end
+  local swept = find_swept(payload.blobs, payload.seen or {}, 0)
+  if swept then return swept end
   redis.call('HSET', key, 'owner', owner, 'created_at', now, 'revision', 1, unpack(payload.fields))
   redis.call('ZADD', index, now, id)
   redis.call('ZADD', K.schedules, payload.due, id)
   need_blobs(holder, payload.blobs, 0)
-  return { 'done' }
+  return { answer = 'done' }
 end
 
 function verbs.change()
@@ -28,7 +28,7 @@ function verbs.change()
   if #payload.without > 0 then redis.call('HDEL', key, unpack(payload.without)) end
   redis.call('HINCRBY', key, 'revision', 1)
   if payload.due then redis.call('ZADD', K.schedules, payload.due, id) end
-  return { 'done' }
+  return { answer = 'done' }
 end
 
 function verbs.delete()
@@ -36,15 +36,16 @@ function verbs.delete()
   redis.call('ZREM', K.schedules, id)
   redis.call('ZREM', index, id)
   for _, blob in ipairs(payload.blobs) do redis.call('SREM', K.blob .. blob, holder) end
-  return { 'done' }
+  return { answer = 'done' }
 end
 
--- A line that is known keeps its due time, lest what fell due during a deploy is forgotten; unless it is due at other times now.
+-- One that is known keeps its due time, so that what fell due during a deploy is not forgotten; unless it is due at
+-- other times now.
 function verbs.install()
-  local known = redis.call('HMGET', key, 'cron', 'timezone', 'paused')
+  local cron, timezone, paused = unpack(redis.call('HMGET', key, 'cron', 'timezone', 'paused'))
   local fields, changed = payload.fields, false
   for n = 1, #fields, 2 do changed = changed or redis.call('HGET', key, fields[n]) ~= fields[n + 1] end
-  local moved = known[1] ~= payload.cron or known[2] ~= payload.timezone
+  local moved = cron ~= payload.cron or timezone ~= payload.timezone
   if changed then
     redis.call('HSETNX', key, 'created_at', now)
     redis.call('HSET', key, 'owner', owner, unpack(fields))
@@ -52,20 +53,20 @@ function verbs.install()
   end
   redis.call('HSET', key, 'installed_at', now)
   redis.call('ZADD', index, 'NX', now, id)
-  if moved and known[3] ~= '1' then
+  if moved and paused ~= '1' then
     redis.call('ZADD', K.schedules, payload.due, id)
   else
-    redis.call('ZADD', K.schedules, 'NX', known[3] == '1' and 'inf' or payload.due, id)
+    redis.call('ZADD', K.schedules, 'NX', paused == '1' and 'inf' or payload.due, id)
   end
-  return { 'done' }
+  return { answer = 'done' }
 end
 
 function verbs.retire()
   local installed = tonumber(redis.call('HGET', key, 'installed_at') or 0)
-  return now - installed < payload.unseen_ms and { 'done' } or verbs.delete()
+  return now - installed < payload.unseen_ms and { answer = 'done' } or verbs.delete()
 end
 
 if payload.verb == 'change' or payload.verb == 'delete' or payload.verb == 'retire' then
-  if redis.call('HGET', key, 'owner') ~= owner then return cmsgpack.pack({ 'unknown' }) end
+  if redis.call('HGET', key, 'owner') ~= owner then return cmsgpack.pack({ answer = 'unknown' }) end
 end
 return cmsgpack.pack(verbs[payload.verb]())

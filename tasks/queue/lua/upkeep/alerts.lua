@@ -1,15 +1,18 @@
 -- needs: announcements
--- Alerts that hold are told when they begin, and when they are over. payload: holding {{key ('<alert> <subject>'), owners {…}, data (JSON)}, …}.
--- Answers {fired {data, …}, resolved {data, …}}. What is told at the end is what was told at the beginning, so that its `id` fits.
+-- Alerts that hold are told when they begin, and when they are over.
+-- payload: holding {{key ('<alert> <subject>'), owners {…}, data (JSON)}, …}.
+-- Answers fired {data, …}, resolved {data, …}. What is told at the end is what was told at the beginning, so that its
+-- `id` fits.
 local fired, resolved, holds = {}, {}, {}
 
 local function announce_to_owners(type, alert)
-  for _, owner in ipairs(alert.owners) do announce(owner, type, alert.data, false, false) end
+  for _, owner in ipairs(alert.owners) do announce(owner, type, alert.data, {}) end
 end
 
 for _, alert in ipairs(payload.holding) do
   holds[alert.key] = true
-  if redis.call('HSETNX', K.alerts, alert.key, cjson.encode({ owners = alert.owners, data = alert.data })) == 1 then
+  local text = cjson.encode({ owners = alert.owners, data = alert.data })
+  if redis.call('HSETNX', K.alerts, alert.key, text) == 1 then
     announce_to_owners('alert.fired', alert)
     fired[#fired + 1] = alert.data
   end
@@ -22,4 +25,4 @@ for _, key in ipairs(redis.call('HKEYS', K.alerts)) do
     resolved[#resolved + 1] = alert.data
   end
 end
-return cmsgpack.pack({ fired, resolved })
+return cmsgpack.pack({ fired = fired, resolved = resolved })

@@ -1,19 +1,17 @@
--- needs: arq blobs ending lanes records states
--- The books are put right where something was torn out of them: a key that expired, was evicted or deleted, an older snapshot.
--- payload: ids, lanes {{queue, lane}, …}, schedules {id, …}, queues {name, …}, owner (of jobs that have lost theirs), keep.
--- Answers {what became of each id: 'fine' | 'mended' | 'closed' | 'dropped' | 'over', how many lanes were looked at, how many of them were
--- mended, how many queues}. When it has asked Redis as much as it may, the rest of ids and lanes is to be said again.
+-- needs: arq blobs counters ending lane_ids lanes records
+-- Repairs what lacks something: a key that expired, was evicted or deleted, or an older snapshot of Redis.
+-- payload: ids, lanes {{queue, name}, …}, schedules {id, …}, queues {name, …}, owner (of jobs that have lost theirs),
+-- keep. Answers jobs {'fine' | 'mended' | 'closed' | 'dropped' | 'over', …} for the ids, lanes_examined, lanes_mended,
+-- queues_mended. When it has asked Redis as much as it may, the rest of ids and lanes is to be sent again.
 -- What waits where it should is left alone: in a parked lane or a paused queue, for its time, for other jobs.
--- About so many calls to Redis are 2 to 4 ms of its time; what a step takes of them is reckoned, not counted.
+
+-- About so many calls to Redis are 2 to 4 ms of its time; what a step takes of them is estimated, not counted.
 local MOST_CALLS = 2000
 local calls, CALLS = 0, { job = 12, blob = 3, first = 4, ending = 80, after = 250, lane = 6 }
 local NEEDED = { 'kind', 'queue', 'owner', 'lane', 'shelves', 'priority', 'params', 'created_at', 'due_at', 'score' }
 
-local function error_of(code, message)
-  return { 'error', cjson.encode({ code = code, message = message }) }
-end
-
--- No record, or some fields that were written into an evicted one: no timer is of use, unless a stranger's body waits to be adopted.
+-- No record, or some fields that were written into an evicted one: no timer is of use, unless a foreign job's body
+-- waits to be adopted.
 local function drop(id)
   local record, dropped = K.job .. id, 0
   if redis.call('PTTL', record) == -1 then dropped = redis.call('DEL', record) end
@@ -23,19 +21,21 @@ local function drop(id)
   return dropped > 0 and 'dropped' or 'over'
 end
 
--- Whoever needs blobs goes on saying so, as long as it is kept.
+-- What needs blobs is noted at them for as long as it is kept.
 local function renew_blobs(holder, blobs, delay_ms)
   for blob in string.gmatch(blobs, '%x+') do
     local key = K.blob .. blob
     calls = calls + CALLS.blob
-    if redis.call('PTTL', key) < K.blob_ms / 2 or redis.call('SISMEMBER', key, holder) == 0 then need_blobs(holder, { blob }, delay_ms) end
+    if redis.call('PTTL', key) < K.blob_ms / 2 or redis.call('SISMEMBER', key, holder) == 0 then
+      need_blobs(holder, { blob }, delay_ms)
+    end
   end
 end
 
 local function renew_blobs_of_job(id)
-  local r = redis.call('HMGET', K.job .. id, 'blobs', 'due_at', 'expires_at')
-  if not r[1] or r[3] and tonumber(r[3]) <= now then return end
-  renew_blobs(id, r[1], math.max(tonumber(r[2] or now) - now, 0))
+  local blobs, due_at, expires_at = unpack(redis.call('HMGET', K.job .. id, 'blobs', 'due_at', 'expires_at'))
+  if not blobs or expires_at and tonumber(expires_at) <= now then return end
+  renew_blobs(id, blobs, math.max(tonumber(due_at or now) - now, 0))
 end
 
 -- A record that has lost some of what a job needs is made whole, and closed.
@@ -47,49 +47,48 @@ local function close_incomplete(id)
   if not missing then return false end
   if missing == 'queue' then redis.call('HSET', record, 'queue', 'default') end
   local owner = redis.call('HGET', record, 'owner') or payload.owner
-  for name, value in pairs({ kind = 'unknown', queue = 'default', owner = owner, lane = 'owner:' .. owner, shelves = owner, priority = 'normal',
-    params = '{}', created_at = now, due_at = now, score = 0 }) do
-    redis.call('HSETNX', record, name, value)
-  end
-  local job, message = read(id), 'The record has lost its ' .. missing .. ', without which the job cannot run; submit it again.'
-  leave_lane(id, job.queue, job.lane)
-  close(id, job, job.attempt, 'failed', { 'record_incomplete', message }, payload.keep, error_of('record_incomplete', message))
+  local defaults = { kind = 'unknown', queue = 'default', owner = owner, lane = owner_lane(owner), shelves = owner,
+    priority = 'normal', params = '{}', created_at = now, due_at = now, score = 0 }
+  for name, value in pairs(defaults) do redis.call('HSETNX', record, name, value) end
+  local job = read(id)
+  leave_lane(job)
+  close_with_error(job, job.attempt, 'failed', 'record_incomplete',
+    'The record has lost its ' .. missing .. ', without which the job cannot run; submit it again.')
   return true
 end
 
--- A job that waits for others counts them anew. One that is gone will let nobody go.
-local function recount_awaited(id, job)
+-- A job that waits for others counts them anew: one that is gone will not release it.
+local function recount_awaited(job)
   local live, lost = 0, nil
-  for _, first in ipairs(cjson.decode(redis.call('HGET', K.job .. id, 'after') or '[]')) do
+  for _, first in ipairs(cjson.decode(redis.call('HGET', K.job .. job.id, 'after') or '[]')) do
     calls = calls + CALLS.first
     local state = redis.call('HGET', K.job .. first, 'state')
     if LIVE[state] then
       live = live + 1
-      redis.call('SADD', K.after .. first, id)
+      redis.call('SADD', K.after .. first, job.id)
       redis.call('HSET', K.job .. first, 'awaited', 1)
     elseif state ~= 'succeeded' then
-      lost = { first, state or 'gone' }
+      lost = { id = first, state = state or 'gone' }
     end
   end
   if live >= job.awaits then return 'fine' end
   if lost then
-    local message = 'Job ' .. lost[1] .. ', which had to succeed first, is ' .. lost[2] .. '.'
-    close(id, job, job.attempt, 'failed', { 'prerequisite_failed', message }, payload.keep, error_of('prerequisite_failed', message))
+    close_prerequisite_failed(job, lost.id, lost.state)
     return 'closed'
   end
-  redis.call('HSET', K.job .. id, 'awaits', live)
+  redis.call('HSET', K.job .. job.id, 'awaits', live)
   job.awaits = live
   return 'mended'
 end
 
--- Everyone who lives has ARQ's body and a timer at which somebody looks at it; who is queued stands in a line, or among the suspects.
-local function put_back(id, job)
-  local timers, mended = K.arq_queue[job.queue], false
+-- Each live job has ARQ's body and a timer; one that is queued is in a backlog or among the suspects.
+local function put_back(job)
+  local id, timers, mended = job.id, K.arq_queue[job.queue], false
   local timer, held = redis.call('ZSCORE', timers, id), redis.call('PTTL', K.arq_running .. id)
   local due = tonumber(redis.call('HGET', K.job .. id, 'due_at'))
   timer = timer and tonumber(timer)
 
-  local function look_at(time)
+  local function set_timer(time)
     redis.call('ZADD', timers, time, id)
     wake(job.queue)
     mended = true
@@ -97,20 +96,21 @@ local function put_back(id, job)
 
   if job.state == 'running' then
     -- The claim takes up what has lost its lease.
-    if not timer or held <= 0 and timer > now + K.lease_ms then look_at(now + math.max(held, 0)) end
+    if not timer or held <= 0 and timer > now + K.lease_ms then set_timer(now + math.max(held, 0)) end
   elseif job.state == 'queued' then
-    local stands = redis.call('ZSCORE', K.line .. job.queue .. ':' .. job.lane, id) or redis.call('ZSCORE', K.suspects .. job.queue, id)
-    -- One that stands nowhere may be a stock worker's, or on its way to one; its timer is near then.
-    if not stands and held <= 0 and (not timer or timer > now) then
-      wait_again(id, job.queue, job.lane, job.score, job.lapses)
+    local waits = redis.call('ZSCORE', K.backlog .. job.queue .. ':' .. job.lane, id)
+      or redis.call('ZSCORE', K.suspects .. job.queue, id)
+    -- One that is in neither may be with ARQ's own worker, or on its way to one; its timer is near then.
+    if not waits and held <= 0 and (not timer or timer > now) then
+      requeue(job)
       mended = true
     elseif not timer then
-      look_at(now + (stands and K.safety_ms or math.max(held, 0)))
+      set_timer(now + (waits and K.safety_ms or math.max(held, 0)))
     end
   elseif job.awaits > 0 then
-    if not timer then look_at(now + K.safety_ms) end
+    if not timer then set_timer(now + K.safety_ms) end
   elseif not timer or timer > math.max(due, now) then
-    look_at(due)
+    set_timer(due)
   end
   if redis.call('EXISTS', K.arq_job .. id) == 0 then
     redis.call('SET', K.arq_job .. id, arq_body(id, job.kind), 'PX', math.max(due - now, 0) + K.arq_job_ms)
@@ -126,61 +126,62 @@ local function reconcile_batch(id)
     redis.call('ZADD', K.arq_queue.default, now + K.batch_open_ms, id)
     return 'mended'
   end
-  close_batch(id, payload.keep)
+  close_batch(id)
   return redis.call('HGET', K.job .. id, 'state') == 'running' and 'fine' or 'closed'
 end
 
 local function reconcile(id)
-  local r = redis.call('HMGET', K.job .. id, 'state', 'kind')
-  if not r[1] then return drop(id) end
+  local state, kind = unpack(redis.call('HMGET', K.job .. id, 'state', 'kind'))
+  if not state then return drop(id) end
   renew_blobs_of_job(id)
-  if not LIVE[r[1]] then return 'over' end
-  if r[2] == 'batch' then return reconcile_batch(id) end
+  if not LIVE[state] then return 'over' end
+  if kind == 'batch' then return reconcile_batch(id) end
   if close_incomplete(id) then return 'closed' end
   local job = read(id)
-  local counted = job.state == 'scheduled' and job.awaits > 0 and recount_awaited(id, job) or 'fine'
+  local counted = job.state == 'scheduled' and job.awaits > 0 and recount_awaited(job) or 'fine'
   if counted == 'closed' then return counted end
-  local put = put_back(id, job)
+  local put = put_back(job)
   return counted == 'fine' and put or 'mended'
 end
 
--- The shelf that has all of a lane's jobs; nil if its name is none of ours.
-local function shelf_of(lane)
-  local kind, about = string.match(lane, '^(%l+):([^:]*)')
-  return kind == 'owner' and about or kind == 'host' and about .. '/delivery'
-    or (kind == 'endpoint' or kind == 'test') and 'endpoint/' .. about or nil
+-- The index that has all of a lane's jobs; nil if its name is none of ours.
+local function job_index_of(lane)
+  local kind, subject = parse_lane(lane)
+  return kind == 'owner' and subject or kind == 'host' and subject .. '/delivery'
+    or (kind == 'endpoint' or kind == 'test') and 'endpoint/' .. subject or nil
 end
 
--- How many of a shelf's jobs run in each lane: queue and lane → number. It is read once for all the lanes whose jobs stand on it, and short,
--- for it has no more than all workers' slots, once Redis has left out open batches.
+-- How many of an index's jobs run in each lane: queue and lane → number. It is read once for all the lanes whose jobs
+-- are in it, and short, for it has no more than all workers' slots, once Redis has left out open batches.
 local counted = {}
-local function running_by_lane(shelf)
-  local running, index = {}, K.jobs .. shelf .. ':running'
+local function running_by_lane(job_index)
+  local running, index = {}, K.jobs .. job_index .. ':running'
   calls = calls + redis.call('ZCARD', index) / 10
-  for _, id in ipairs(redis.call('ZDIFF', 2, index, K.jobs .. shelf .. '/batch:running')) do
-    local r = redis.call('HMGET', K.job .. id, 'state', 'queue', 'lane')
+  for _, id in ipairs(redis.call('ZDIFF', 2, index, K.jobs .. job_index .. '/batch:running')) do
+    local state, queue, lane = unpack(redis.call('HMGET', K.job .. id, 'state', 'queue', 'lane'))
     calls = calls + 1
-    if r[1] == 'running' and r[2] and r[3] then
-      local lane = r[2] .. ':' .. r[3]
-      running[lane] = (running[lane] or 0) + 1
+    if state == 'running' and queue and lane then
+      local name = queue .. ':' .. lane
+      running[name] = (running[name] or 0) + 1
     end
   end
   return running
 end
 
--- A lane that counts a job which is gone stays full for ever; one out of the round in which nothing runs is never put back.
+-- A lane that counts a job which is gone stays full for ever; one out of the round in which nothing runs is never put
+-- back.
 local function mend_lane(queue, lane)
-  local shelf = shelf_of(lane)
-  if not shelf or not K.arq_queue[queue] then return false end
+  local job_index = job_index_of(lane)
+  if not job_index or not K.arq_queue[queue] then return false end
   local key, mended = K.lane .. queue .. ':' .. lane, false
   calls = calls + CALLS.lane
-  counted[shelf] = counted[shelf] or running_by_lane(shelf)
-  local running = counted[shelf][queue .. ':' .. lane] or 0
+  counted[job_index] = counted[job_index] or running_by_lane(job_index)
+  local running = counted[job_index][queue .. ':' .. lane] or 0
   if tonumber(redis.call('HGET', key, 'running') or 0) ~= running then
     if running > 0 then redis.call('HSET', key, 'running', running) else redis.call('HDEL', key, 'running') end
     mended = true
   end
-  local waits = redis.call('EXISTS', K.line .. queue .. ':' .. lane) == 1
+  local waits = redis.call('EXISTS', K.backlog .. queue .. ':' .. lane) == 1
   local known = redis.call('ZSCORE', K.turns .. queue, lane) or redis.call('ZSCORE', K.parked .. queue, lane)
   if waits and not known and (running == 0 or mended) then
     join_round(queue, lane)
@@ -190,44 +191,46 @@ local function mend_lane(queue, lane)
   return mended
 end
 
--- How many of a queue's jobs are in each state, counted anew: everyone who lives has a timer. A long queue is not held up for it.
+-- How many of a queue's jobs are in each state, counted anew: each live job has a timer. A long queue is not held up
+-- for it.
 local LONG_QUEUE = 1000
 local function recount(queue)
-  local timers, there, mended = K.arq_queue[queue], {}, false
+  local timers, states, mended = K.arq_queue[queue], {}, false
   if redis.call('ZCARD', timers) > LONG_QUEUE then return false end
   for _, id in ipairs(redis.call('ZRANGE', timers, 0, -1)) do
-    local r = redis.call('HMGET', K.job .. id, 'state', 'queue', 'kind')
-    if r[1] and r[2] == queue and r[3] ~= 'batch' then there[r[1]] = (there[r[1]] or 0) + 1 end
+    local state, its_queue, kind = unpack(redis.call('HMGET', K.job .. id, 'state', 'queue', 'kind'))
+    if state and its_queue == queue and kind ~= 'batch' then states[state] = (states[state] or 0) + 1 end
   end
   for state in pairs(LIVE) do
-    local said = tonumber(redis.call('HGET', K.queue .. queue, 'in:' .. state) or 0)
-    if said ~= (there[state] or 0) then
-      redis.call('HSET', K.queue .. queue, 'in:' .. state, there[state] or 0)
+    local counted_jobs = tonumber(redis.call('HGET', K.queue .. queue, 'in:' .. state) or 0)
+    if counted_jobs ~= (states[state] or 0) then
+      redis.call('HSET', K.queue .. queue, 'in:' .. state, states[state] or 0)
       mended = true
     end
   end
   return mended
 end
 
-local answers, looked, lanes, queues = {}, 0, 0, 0
+local jobs, lanes_examined, lanes_mended, queues_mended = {}, 0, 0, 0
 for n, id in ipairs(payload.ids) do
   if calls > MOST_CALLS then break end
-  answers[n] = reconcile(id)
+  jobs[n] = reconcile(id)
   calls = calls + CALLS.job
-  if answers[n] == 'closed' then
+  if jobs[n] == 'closed' then
     calls = calls + CALLS.ending + (redis.call('HEXISTS', K.job .. id, 'awaited') == 1 and CALLS.after or 0)
   end
 end
-for _, pair in ipairs(payload.lanes) do
-  -- Lanes of a shelf that has been read are not left to the next script, which would read it again.
-  if calls > MOST_CALLS and not counted[shelf_of(pair[2])] then break end
-  looked = looked + 1
-  if mend_lane(pair[1], pair[2]) then lanes = lanes + 1 end
+for _, lane in ipairs(payload.lanes) do
+  -- Lanes of an index that has been read are not left to the next script, which would read it again.
+  if calls > MOST_CALLS and not counted[job_index_of(lane.name)] then break end
+  lanes_examined = lanes_examined + 1
+  if mend_lane(lane.queue, lane.name) then lanes_mended = lanes_mended + 1 end
 end
 for _, id in ipairs(payload.schedules) do
   renew_blobs('schedule:' .. id, redis.call('HGET', K.schedule .. id, 'blobs') or '', 0)
 end
 for _, queue in ipairs(payload.queues) do
-  if recount(queue) then queues = queues + 1 end
+  if recount(queue) then queues_mended = queues_mended + 1 end
 end
-return cmsgpack.pack({ answers, looked, lanes, queues })
+return cmsgpack.pack({ jobs = jobs, lanes_examined = lanes_examined, lanes_mended = lanes_mended,
+  queues_mended = queues_mended })

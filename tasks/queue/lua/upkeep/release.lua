@@ -1,18 +1,20 @@
--- Does anybody need these blobs? Who is gone is forgotten, who lives is remembered for longer, and what nobody needs may be marked for deletion.
--- payload: blobs {sha256, …}, mark, dry (change nothing). Answers for each 'needed' | 'busy' (another cleanup deletes it) |
--- 'gone' (it has lately been deleted: the listing that names it is old) | 'free' (nobody needs it).
+-- Does anything need these blobs? What is gone is forgotten, what lives is remembered for longer, and a blob that
+-- nothing needs may be marked for deletion.
+-- payload: blobs {sha256, …}, mark, dry (change nothing). Answers for each 'needed' | 'busy' (another cleanup deletes
+-- it) | 'gone' (it has lately been deleted: the listing that names it is old) | 'free' (nothing needs it).
 local PART, PARTS = 200, 10
 
--- Who needs a blob is a job, or of another kind that the name begins with; one that is not known here lives for ever.
+-- A holder is a job's id, or the name of another kind of thing and its id; one of a kind that is not known here counts
+-- as alive.
 local PLACES = { upload = K.upload, schedule = K.schedule }
 local function lives(holder)
   local kind, name = string.match(holder, '^(%l+):(.*)$')
   if kind then return not PLACES[kind] or redis.call('EXISTS', PLACES[kind] .. name) == 1 end
-  local r = redis.call('HMGET', K.job .. holder, 'state', 'expires_at')
-  return r[1] and (not r[2] or tonumber(r[2]) + K.linger_ms > now)
+  local state, expires_at = unpack(redis.call('HMGET', K.job .. holder, 'state', 'expires_at'))
+  return state and (not expires_at or tonumber(expires_at) + K.linger_ms > now)
 end
 
--- A blob may have had a great many: what is left after some parts is looked at the next time.
+-- A blob may have had a great many holders: what is left after some parts is examined the next time.
 local function is_needed(key)
   local cursor, found = '0', false
   for _ = 1, PARTS do
@@ -28,7 +30,9 @@ local function is_needed(key)
     if #gone > 0 and not payload.dry then redis.call('SREM', key, unpack(gone)) end
     if found or cursor == '0' then break end
   end
-  if found and not payload.dry and redis.call('PTTL', key) < K.blob_ms / 2 then redis.call('PEXPIRE', key, K.blob_ms) end
+  if found and not payload.dry and redis.call('PTTL', key) < K.blob_ms / 2 then
+    redis.call('PEXPIRE', key, K.blob_ms)
+  end
   return found or cursor ~= '0'
 end
 

@@ -1,33 +1,31 @@
--- needs: bulk changes records
--- Ended jobs are forgotten. Their bytes go with the next cleanup, for nobody needs them any more.
--- payload: ids, by (`for_each`). Answers for each 'deleted' | 'unknown' | 'needed' (an event that is still being delivered, or a job whose
--- end has not been told to all who wait for it) | the state of one that has not ended.
-local ENDED = { succeeded = true, failed = true, cancelled = true }
+-- needs: bulk changes counters indexes records
+-- Ended jobs are deleted. Their bytes go with the next cleanup, for nobody needs them any more.
+-- payload: ids, by (`for_each`). Answers for each 'deleted' | 'unknown' | 'needed' (an event that is still being
+-- delivered, or a job whose end has not been told to all that wait for it) | the state of one that has not ended.
 
-local function is_needed(id, kind)
-  if redis.call('EXISTS', K.after .. id) == 1 then return true end
-  for _, state in ipairs(kind == 'event' and { 'queued', 'running', 'retrying', 'scheduled' } or {}) do
-    if tonumber(redis.call('HGET', K.job .. id, 'tally:' .. state) or 0) > 0 then return true end
+local function is_needed(job)
+  if redis.call('EXISTS', K.after .. job.id) == 1 then return true end
+  for state in pairs(job.kind == 'event' and LIVE or {}) do
+    if tonumber(redis.call('HGET', K.job .. job.id, 'tally:' .. state) or 0) > 0 then return true end
   end
 end
 
 local function delete(id)
   local job = read(id)
   if not job then return 'unknown' end
-  if not ENDED[job.state] then return job.state end
-  if is_needed(id, job.kind) then return 'needed' end
+  if LIVE[job.state] then return job.state end
+  if is_needed(job) then return 'needed' end
   local record = K.job .. id
-  local held = redis.call('HMGET', record, 'blobs', 'files')
-  for blob in string.gmatch(held[1] or '', '%x+') do redis.call('SREM', K.blob .. blob, id) end
-  for _, file in ipairs(cjson.decode(held[2] or '[]')) do redis.call('SREM', K.blob .. file.blob, id) end
-  for shelf in string.gmatch(job.shelves, '%S+') do
-    redis.call('ZREM', K.jobs .. shelf, id)
-    redis.call('ZREM', K.jobs .. shelf .. ':' .. job.state, id)
+  local blobs, files = unpack(redis.call('HMGET', record, 'blobs', 'files'))
+  for blob in string.gmatch(blobs or '', '%x+') do redis.call('SREM', K.blob .. blob, id) end
+  for _, file in ipairs(cjson.decode(files or '[]')) do redis.call('SREM', K.blob .. file.blob, id) end
+  for _, state in ipairs({ job.state, '' }) do
+    for _, index in ipairs(indexes_of(job.job_indexes, state)) do redis.call('ZREM', index, id) end
   end
   if job.event then redis.call('ZREM', K.jobs .. 'event/' .. job.event, id) end
   if job.batch then redis.call('ZREM', K.jobs .. 'batch/' .. job.batch, id) end
-  redis.call('DEL', record, K.jobs .. 'event/' .. id, K.jobs .. 'batch/' .. id, K.arq_job .. id, K.arq_result .. id, K.arq_running .. id,
-    K.arq_retry .. id)
+  redis.call('DEL', record, K.jobs .. 'event/' .. id, K.jobs .. 'batch/' .. id, K.arq_job .. id, K.arq_result .. id,
+    K.arq_running .. id, K.arq_retry .. id)
   redis.call('ZREM', K.arq_queue[job.queue], id)
   redis.call('ZREM', K.arq_abort, id)
   tell(id, 'deleted')

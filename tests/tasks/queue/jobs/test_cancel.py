@@ -12,7 +12,7 @@ from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.records.record import State
-from tasks.queue.redis_keys import JOB, LANE, LINE, SUSPECTS, TURNS, arq_queue
+from tasks.queue.redis_keys import BACKLOG, JOB, LANE, SUSPECTS, TURNS, arq_queue
 from tasks.queue.wire import deserialize
 from tasks.settings import Settings
 from tests.support.queue.fake_worker import FakeWorker, lapse, look_now
@@ -20,7 +20,7 @@ from tests.support.queue.submissions import record_of, submit
 
 LIFELESS = (
     TURNS + "*",
-    LINE + "*",
+    BACKLOG + "*",
     SUSPECTS + "*",
     LANE + "*",
     arq_queue("default") + "*",

@@ -16,10 +16,10 @@ from tasks.queue.records.list import read
 from tasks.queue.records.record import Priority, State
 from tasks.queue.redis_keys import (
     ARQ_JOB_MS,
+    BACKLOG,
     IDEMPOTENCY,
     JOB,
     JOBS,
-    LINE,
     QUEUE,
     SAFETY_MS,
     TURNS,
@@ -67,7 +67,7 @@ async def test_every_key_of_a_waiting_job_and_no_other_is_written(redis: ArqRedi
         f"{IDEMPOTENCY}acme:{sha256('k')}",
         f"{redis_keys.BLOB}{BLOB}",
         TURNS + "media",
-        LINE + "media:owner:acme",
+        BACKLOG + "media:owner:acme",
         WAKE + "media",
         QUEUE + "media",
         job_key_prefix + job_id,
@@ -220,12 +220,12 @@ class TestPriorities:
     async def test_a_lane_is_ordered_by_priority_then_by_due_time(self, redis: ArqRedis, enqueuer: Enqueuer) -> None:
         order = [Priority.LOW, Priority.NORMAL, Priority.HIGH, Priority.LOW, Priority.NORMAL, Priority.HIGH]
         ids = [await submit(enqueuer, priority=priority) for priority in order]
-        line = [one.decode() for one in await redis.zrange(f"{LINE}default:{lane_of('dev')}", 0, -1)]
+        line = [one.decode() for one in await redis.zrange(f"{BACKLOG}default:{lane_of('dev')}", 0, -1)]
         assert line == [ids[n] for n in (2, 5, 1, 4, 0, 3)]
 
     async def test_jobs_of_one_millisecond_keep_their_order(self, redis: ArqRedis, enqueuer: Enqueuer) -> None:
         ids = [await submit(enqueuer, priority=Priority.LOW) for _ in range(200)]
-        scored = await redis.zrange(LINE + "default:owner:dev", 0, -1, withscores=True)
+        scored = await redis.zrange(BACKLOG + "default:owner:dev", 0, -1, withscores=True)
         assert [one.decode() for one, _ in scored] == ids
         assert all(score < 2**53 and score == int(score) for _, score in scored), "a score is exact"
 
@@ -233,7 +233,7 @@ class TestPriorities:
         job_id = await submit(enqueuer, priority=Priority.LOW)
         kept = await redis.hget(JOB + job_id, "score")
         assert kept is not None
-        assert float(kept) == await redis.zscore(LINE + "default:owner:dev", job_id)
+        assert float(kept) == await redis.zscore(BACKLOG + "default:owner:dev", job_id)
 
 
 class TestAdoption:

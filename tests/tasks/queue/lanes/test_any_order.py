@@ -15,8 +15,9 @@ from tasks.queue.records.record import Priority, State
 from tasks.queue.redis_keys import ROOT, arq_queue
 from tasks.settings import Settings
 from tests.support.key_leaks import key_leaks
-from tests.support.queue.fake_worker import FakeWorker, Taken, lapse, look_now
+from tests.support.queue.fake_worker import FakeWorker, lapse, look_now
 from tests.support.queue.submissions import record_of, submit
+from worker.attempts.running import ClaimedJob
 
 QUEUES = ("default", "media")
 OWNERS = ("a", "b", "c")
@@ -33,8 +34,8 @@ class Walk:
         self._lanes = Lanes(redis)
         self._canceller = Canceller(redis, settings)
         self._workers = [FakeWorker(redis, settings, f"w{n}") for n in range(3)]
-        self._held: dict[str, tuple[FakeWorker, Taken]] = {}
-        self._stale: list[tuple[FakeWorker, Taken]] = []
+        self._held: dict[str, tuple[FakeWorker, ClaimedJob]] = {}
+        self._stale: list[tuple[FakeWorker, ClaimedJob]] = []
         self._ended: dict[str, State] = {}
         self.ids: list[str] = []
 

@@ -10,11 +10,12 @@ from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.records.record import State
-from tasks.queue.redis_keys import LANE, LINE, SUSPECTS, TURNS, arq_queue
+from tasks.queue.redis_keys import BACKLOG, LANE, SUSPECTS, TURNS, arq_queue
 from tasks.queue.script import Script
 from tasks.settings import Settings
-from tests.support.queue.fake_worker import FakeWorker, Taken, lapse
+from tests.support.queue.fake_worker import FakeWorker, lapse
 from tests.support.queue.submissions import record_of, submit
+from worker.attempts.running import ClaimedJob
 
 
 class StockWorker:
@@ -51,15 +52,15 @@ async def test_lanes_spill_in_turn_and_leave_nothing_behind(
     ids = [await submit(enqueuer, owner=owner) for owner in "aab"]
     assert await stock.spill() == 3
     assert set(await stock.visible()) == set(ids)
-    assert await redis.exists(TURNS + "default", LINE + "default:owner:a") == 0
+    assert await redis.exists(TURNS + "default", BACKLOG + "default:owner:a") == 0
 
 
 async def test_a_limited_spill_takes_from_every_lane(redis: ArqRedis, enqueuer: Enqueuer, stock: StockWorker) -> None:
     for owner in "aaab":
         await submit(enqueuer, owner=owner)
     assert await stock.spill(limit=2) == 2
-    assert await redis.zcard(LINE + "default:owner:a") == 2
-    assert await redis.exists(LINE + "default:owner:b") == 0
+    assert await redis.zcard(BACKLOG + "default:owner:a") == 2
+    assert await redis.exists(BACKLOG + "default:owner:b") == 0
     assert await redis.zrange(TURNS + "default", 0, -1) == [b"owner:a"]
 
 
@@ -80,20 +81,13 @@ async def test_a_job_that_began_is_counted_in_its_lane_until_it_is_finished(
     redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, stock: StockWorker
 ) -> None:
     job_id = await submit(enqueuer, params={"a": 1}, request_id="r-1")
-    queue, kind, owner, params, attempt, tries, created_at, _, request_id, *_ = await stock.begin(job_id)
-    assert (queue, kind, owner, params, attempt, tries, request_id) == (
-        "default",
-        "echo",
-        "dev",
-        '{"a": 1}',
-        1,
-        0,
-        "r-1",
-    )
+    job = ClaimedJob(**await stock.begin(job_id))
+    assert (job.queue, job.kind, job.owner, job.params) == ("default", "echo", "dev", '{"a": 1}')
+    assert (job.attempt, job.tries, job.request_id) == (1, 0, "r-1")
     assert await redis.hget(LANE + "default:owner:dev", "running") == b"1"
     assert (await worker.claim()).jobs == []
     worker.name = "stock"
-    assert await worker.finish(Taken(job_id, queue, kind, owner, params, attempt, tries, created_at, request_id))
+    assert await worker.finish(job)
     assert await redis.exists(LANE + "default:owner:dev", TURNS + "default") == 0
 
 
@@ -104,7 +98,7 @@ async def test_what_arqs_zset_says_is_due_may_begin(
     job_id = await submit(enqueuer, delay_ms=60_000 if state == "scheduled" else 0)
     if state == "retrying":
         await worker.finish(await worker.one(), "retrying", delay_ms=60_000)
-    assert (await stock.begin(job_id))[0] == "default"
+    assert (await stock.begin(job_id))["queue"] == "default"
     assert (await record_of(redis, job_id)).state is State.RUNNING
 
 
@@ -123,7 +117,7 @@ async def test_a_job_whose_worker_was_killed_begins_again_and_is_counted_once(
     await submit(enqueuer)
     job = await worker.one()
     await lapse(redis, job)
-    assert (await stock.begin(job.id))[4] == 2
+    assert (await stock.begin(job.id))["attempt"] == 2
     record = await record_of(redis, job.id)
     assert (record.state, record.worker, record.tries) == (State.RUNNING, "stock", 0)
     assert [(one["outcome"], one["worker"]) for one in record.attempts] == [("lapsed", worker.name)]
@@ -138,7 +132,7 @@ async def test_a_suspect_that_begins_is_no_suspect_meanwhile(
     for _ in range(2):
         await lapse(redis, await worker.one())
     await worker.claim(0)
-    assert (await stock.begin(job_id))[4] == 3
+    assert (await stock.begin(job_id))["attempt"] == 3
     assert await redis.exists(SUSPECTS + "default") == 0
     assert (await worker.claim()).mode == "any"
 
@@ -148,7 +142,7 @@ async def test_a_job_that_killed_three_stock_workers_is_poison(
 ) -> None:
     job_id = await submit(enqueuer)
     for attempt in (1, 2, 3):
-        assert (await stock.begin(job_id))[4] == attempt
+        assert (await stock.begin(job_id))["attempt"] == attempt
     assert await stock.begin(job_id) == "failed"
     record = await record_of(redis, job_id)
     assert record.error is not None

@@ -4,10 +4,11 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.queue.lanes.lanes import Lanes
-from tasks.queue.redis_keys import FAILURE_GAP_MS, JOB, LANE, LINE, PARKED, QUEUE
+from tasks.queue.redis_keys import BACKLOG, FAILURE_GAP_MS, JOB, LANE, PARKED, QUEUE
 from tasks.settings import Settings
-from tests.support.queue.fake_worker import FakeWorker, Taken
+from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.fan_out import LANE_A, deliveries
+from worker.attempts.running import ClaimedJob
 
 FAILURES = 3
 PAUSE_S = 30.0
@@ -18,11 +19,11 @@ def settings() -> Settings:
     return Settings(_env_file=None, breaker_failures=FAILURES, breaker_pause_s=PAUSE_S, breaker_max_pause_s=100)
 
 
-async def take(worker: FakeWorker, count: int = 100) -> list[Taken]:
+async def take(worker: FakeWorker, count: int = 100) -> list[ClaimedJob]:
     return (await worker.claim(webhooks=count)).jobs
 
 
-async def fail(worker: FakeWorker, *jobs: Taken) -> None:
+async def fail(worker: FakeWorker, *jobs: ClaimedJob) -> None:
     outcomes = [worker.outcome(job, "retrying", delay_ms=3_600_000, receiver_ok=False, last=True) for job in jobs]
     assert all(await worker.finish_all(*outcomes))
 
@@ -48,7 +49,7 @@ async def test_failures_in_a_row_park_the_lane_and_no_try_is_used_up(redis: ArqR
     await fail(worker, jobs[-1])
     assert 29_000 < await pause_ms(redis) <= 30_000
     assert await take(worker) == []
-    waiting = await redis.zrange(f"{LINE}webhooks:{LANE_A}", 0, -1)
+    waiting = await redis.zrange(f"{BACKLOG}webhooks:{LANE_A}", 0, -1)
     assert len(waiting) == 3
     for job_id in waiting:
         assert await redis.hmget(f"{JOB}{job_id.decode()}", "attempt", "tries", "state") == [

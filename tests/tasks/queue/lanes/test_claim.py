@@ -10,7 +10,7 @@ from arq.constants import in_progress_key_prefix, job_key_prefix
 
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.records.record import Priority, State
-from tasks.queue.redis_keys import JOB, LANE, LEASE_MS, LINE, QUEUE, SAFETY_MS, TURNS, WAKE, arq_queue
+from tasks.queue.redis_keys import BACKLOG, JOB, LANE, LEASE_MS, QUEUE, SAFETY_MS, TURNS, WAKE, arq_queue
 from tasks.settings import Settings
 from tests.support.queue.fake_worker import Claim, FakeWorker, look_now
 from tests.support.queue.submissions import record_of, submit
@@ -245,7 +245,7 @@ class TestTimers:
         self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:
         job_id = await submit(enqueuer)
-        await redis.delete(LINE + "default:owner:dev", TURNS + "default")
+        await redis.delete(BACKLOG + "default:owner:dev", TURNS + "default")
         assert (await worker.claim()).jobs == []
         assert SAFETY_MS - 1000 < (await worker.claim()).wait_ms <= SAFETY_MS
         await look_now(redis, job_id)
@@ -277,7 +277,8 @@ class TestStrangers:
         assert job is not None
         await look_now(redis, job.job_id)  # its client's clock may be a millisecond ahead of Redis'
         claim = await worker.claim()
-        ((job_id, queue, body),) = claim.foreign_jobs
+        (offered,) = claim.foreign_jobs
+        job_id, queue, body = offered["id"], offered["queue"], offered["body"]
         assert (job_id, queue) == (job.job_id, "default")
         assert body.encode(errors="surrogateescape") == await redis.get(job_key_prefix + job_id)
         # The worker that was asked to adopt it may die: it is offered again.
@@ -295,7 +296,7 @@ class TestStrangers:
         assert claim.foreign_jobs == []
         assert 0 < claim.wait_ms <= 52, "its client's clock may be a little ahead"
         await asyncio.sleep(claim.wait_ms / 1000 + 0.002)
-        assert [job_id for job_id, _, _ in (await worker.claim()).foreign_jobs] == ["later"]
+        assert [one["id"] for one in (await worker.claim()).foreign_jobs] == ["later"]
 
     async def test_a_stranger_that_a_stock_worker_runs_is_left_alone(self, redis: ArqRedis, worker: FakeWorker) -> None:
         await redis.enqueue_job("echo", _job_id="held")
@@ -311,8 +312,8 @@ class TestStrangers:
     ) -> None:
         await redis.set(job_key_prefix + job_id, b"", px=60_000)
         await redis.zadd(arq_queue("default"), {job_id: 1})
-        ((offered, queue, body),) = (await worker.claim()).foreign_jobs
-        await enqueuer.adopt(offered, queue, body.encode(errors="surrogateescape"))
+        (offered,) = (await worker.claim()).foreign_jobs
+        await enqueuer.adopt(offered["id"], offered["queue"], offered["body"].encode(errors="surrogateescape"))
         job = await worker.one()
         assert job.id == job_id
         assert await worker.renew(job) == []
@@ -324,8 +325,8 @@ class TestStrangers:
     ) -> None:
         await redis.set(job_key_prefix.encode() + b"\xff\xfe", b"", px=60_000)
         await redis.zadd(arq_queue("default"), {b"\xff\xfe": 1})
-        ((offered, queue, _),) = (await worker.claim()).foreign_jobs
-        await enqueuer.adopt(offered, queue, b"")
+        (offered,) = (await worker.claim()).foreign_jobs
+        await enqueuer.adopt(offered["id"], offered["queue"], b"")
         assert await worker.finish(await worker.one())
         job_id = await submit(enqueuer)
         assert (await worker.claim()).ids == [job_id]

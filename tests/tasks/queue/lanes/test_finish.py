@@ -1,6 +1,7 @@
 """The end of an attempt: record, indexes, ARQ's keys and those who wait, together, or nothing."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import msgpack
@@ -16,12 +17,12 @@ from tasks.queue.records.record import State
 from tasks.queue.redis_keys import (
     ARQ_JOB_MS,
     ARQ_RESULT_MS,
+    BACKLOG,
     CHANGES,
     COUNTS,
     JOB,
     JOBS,
     LANE,
-    LINE,
     PARKED,
     QUEUE,
     SUSPECTS,
@@ -32,15 +33,16 @@ from tasks.queue.redis_keys import (
 )
 from tasks.queue.wire import JobFailed, deserialize
 from tasks.settings import Settings
-from tests.support.queue.fake_worker import FakeWorker, Taken
+from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import record_of, submit
+from worker.attempts.running import ClaimedJob
 
 BLOB = "b" * 64
 ENDS = ["succeeded", "failed", "cancelled"]
 
 
 @pytest.fixture
-async def job(enqueuer: Enqueuer, worker: FakeWorker) -> Taken:
+async def job(enqueuer: Enqueuer, worker: FakeWorker) -> ClaimedJob:
     await submit(enqueuer)
     return await worker.one()
 
@@ -53,7 +55,7 @@ async def indexed(redis: ArqRedis, job_id: str, owner: str = "dev") -> list[str]
 class TestEveryEnd:
     @pytest.mark.parametrize("verb", ENDS)
     async def test_the_record_says_how_and_until_when(
-        self, redis: ArqRedis, settings: Settings, worker: FakeWorker, job: Taken, verb: str
+        self, redis: ArqRedis, settings: Settings, worker: FakeWorker, job: ClaimedJob, verb: str
     ) -> None:
         fields = ("result", '{"a": null}', "error", '{"code": "x", "message": "y"}', "files", '[{"name": "f"}]')
         assert await worker.finish(job, verb, fields=fields)
@@ -69,7 +71,7 @@ class TestEveryEnd:
 
     @pytest.mark.parametrize("verb", ENDS)
     async def test_nothing_is_left_but_record_indexes_and_result(
-        self, redis: ArqRedis, worker: FakeWorker, job: Taken, verb: str
+        self, redis: ArqRedis, worker: FakeWorker, job: ClaimedJob, verb: str
     ) -> None:
         await redis.set(retry_key_prefix + job.id, 1, px=60_000)
         await redis.zadd(abort_jobs_ss, {job.id: 1})
@@ -90,7 +92,7 @@ class TestEveryEnd:
 
     @pytest.mark.parametrize("verb", [*ENDS, "retrying", "handed_back"])
     async def test_the_job_is_in_the_index_of_its_state_alone(
-        self, redis: ArqRedis, worker: FakeWorker, job: Taken, verb: str
+        self, redis: ArqRedis, worker: FakeWorker, job: ClaimedJob, verb: str
     ) -> None:
         assert await indexed(redis, job.id) == ["running"]
         await worker.finish(job, verb, delay_ms=60_000)
@@ -98,7 +100,9 @@ class TestEveryEnd:
         assert await redis.zscore(JOBS + "dev", job.id) == job.created_at
 
     @pytest.mark.parametrize("verb", [*ENDS, "retrying"])
-    async def test_those_who_wait_are_told(self, redis: ArqRedis, worker: FakeWorker, job: Taken, verb: str) -> None:
+    async def test_those_who_wait_are_told(
+        self, redis: ArqRedis, worker: FakeWorker, job: ClaimedJob, verb: str
+    ) -> None:
         async with redis.pubsub(ignore_subscribe_messages=True) as pubsub:
             await pubsub.subscribe(WATCHED, CHANGES + job.id)
             for _ in range(2):
@@ -110,7 +114,7 @@ class TestEveryEnd:
         assert message["data"] == verb.encode()
 
     async def test_blobs_that_the_job_leaves_are_noted_as_needed(
-        self, redis: ArqRedis, worker: FakeWorker, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, job: ClaimedJob
     ) -> None:
         await worker.finish(job, blobs=(BLOB, "c" * 64))
         for blob in (BLOB, "c" * 64):
@@ -118,7 +122,7 @@ class TestEveryEnd:
 
 
 class TestArqsView:
-    def job_of(self, redis: ArqRedis, job: Taken) -> Job:
+    def job_of(self, redis: ArqRedis, job: ClaimedJob) -> Job:
         return Job(job.id, redis, _queue_name=arq_queue("default"), _deserializer=deserialize)
 
     @pytest.mark.parametrize(
@@ -133,7 +137,7 @@ class TestArqsView:
         ids=repr,
     )
     async def test_a_success_carries_its_result_to_the_last_null(
-        self, redis: ArqRedis, worker: FakeWorker, job: Taken, value: Any
+        self, redis: ArqRedis, worker: FakeWorker, job: ClaimedJob, value: Any
     ) -> None:
         await worker.finish(job, value=msgpack.packb(value))
         arq = self.job_of(redis, job)
@@ -142,7 +146,7 @@ class TestArqsView:
         assert (result, repr(result)) == (value, repr(value))
 
     async def test_a_result_may_be_nested_as_deep_as_msgpack_goes(
-        self, redis: ArqRedis, worker: FakeWorker, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, job: ClaimedJob
     ) -> None:
         value: Any = "bottom"
         for _ in range(100):
@@ -151,7 +155,7 @@ class TestArqsView:
         assert await self.job_of(redis, job).result() == value
 
     async def test_the_story_of_the_job_is_told_in_arqs_words(
-        self, redis: ArqRedis, worker: FakeWorker, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, job: ClaimedJob
     ) -> None:
         await worker.finish(job, value=msgpack.packb({"a": 1}))
         info = await self.job_of(redis, job).result_info()
@@ -162,19 +166,21 @@ class TestArqsView:
         times = [int(at.timestamp() * 1000 + 0.5) for at in (info.enqueue_time, info.start_time, info.finish_time)]
         assert times == [record.created_at, record.started_at, record.finished_at]
 
-    async def test_a_failure_is_raised_with_its_code(self, redis: ArqRedis, worker: FakeWorker, job: Taken) -> None:
+    async def test_a_failure_is_raised_with_its_code(
+        self, redis: ArqRedis, worker: FakeWorker, job: ClaimedJob
+    ) -> None:
         await worker.finish(job, "failed", value=["corrupt", "This is no picture."])
         with pytest.raises(JobFailed) as failed:
             await self.job_of(redis, job).result()
         assert (failed.value.code, failed.value.message) == ("corrupt", "This is no picture.")
 
-    async def test_a_cancellation_is_raised_as_one(self, redis: ArqRedis, worker: FakeWorker, job: Taken) -> None:
+    async def test_a_cancellation_is_raised_as_one(self, redis: ArqRedis, worker: FakeWorker, job: ClaimedJob) -> None:
         await worker.finish(job, "cancelled", value=["cancelled", "Stopped."])
         with pytest.raises(asyncio.CancelledError):
             await self.job_of(redis, job).result()
 
     async def test_an_error_message_that_is_no_valid_text_is_written_legibly(
-        self, redis: ArqRedis, worker: FakeWorker, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, job: ClaimedJob
     ) -> None:
         """Errors quote the names of files, which users choose."""
         await worker.finish(job, "failed", value=["failed", "cannot open \udcff.png"])
@@ -185,7 +191,7 @@ class TestArqsView:
 
 class TestRetry:
     async def test_a_failed_try_is_counted_and_the_timer_set(
-        self, redis: ArqRedis, worker: FakeWorker, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, job: ClaimedJob
     ) -> None:
         await worker.finish(job, "retrying", delay_ms=5_000)
         record = await record_of(redis, job.id)
@@ -195,13 +201,15 @@ class TestRetry:
         assert await redis.exists(in_progress_key_prefix + job.id, result_key_prefix + job.id) == 0
         assert await redis.ttl(JOB + job.id) == -1
 
-    async def test_arqs_copy_outlives_a_wait_of_weeks(self, redis: ArqRedis, worker: FakeWorker, job: Taken) -> None:
+    async def test_arqs_copy_outlives_a_wait_of_weeks(
+        self, redis: ArqRedis, worker: FakeWorker, job: ClaimedJob
+    ) -> None:
         month_ms = 30 * 86_400_000
         await worker.finish(job, "retrying", delay_ms=month_ms)
         assert 0 <= month_ms + ARQ_JOB_MS - await redis.pttl(job_key_prefix + job.id) < 1000
 
     async def test_a_job_may_be_tried_and_handed_back_often(
-        self, redis: ArqRedis, worker: FakeWorker, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, job: ClaimedJob
     ) -> None:
         verbs = ["retrying", "handed_back"] * 15
         for n, verb in enumerate(verbs):
@@ -226,7 +234,7 @@ class TestBatches:
         jobs = (await worker.claim(default=100, media=100)).jobs
         assert len(jobs) == 24
         batch = [worker.outcome(job, verbs[n % 5], delay_ms=60_000) for n, job in enumerate(jobs[:20])]
-        stale = jobs[20]._replace(attempt=7)
+        stale = replace(jobs[20], attempt=7)
         answers = await worker.finish_all(*batch, worker.outcome(stale, "failed"))
         assert answers == [True] * 20 + [False]
         for n, job in enumerate(jobs):
@@ -245,7 +253,7 @@ class TestBatches:
         while jobs := (await worker.claim(default=50, media=50)).jobs:
             ends = [worker.outcome(job, ENDS[n % 3]) for n, job in enumerate(jobs)]
             assert all(await worker.finish_all(*ends))
-        ours = (LANE, LINE, TURNS, PARKED, SUSPECTS, WAKE)
+        ours = (LANE, BACKLOG, TURNS, PARKED, SUSPECTS, WAKE)
         arqs = (job_key_prefix, in_progress_key_prefix, abort_jobs_ss, arq_queue("default"))
         assert [key for prefix in (*ours, *arqs) for key in await redis.keys(prefix + "*")] == []
 
@@ -254,16 +262,16 @@ class TestBatches:
 
 
 class TestProgress:
-    async def test_it_is_written_and_told(self, redis: ArqRedis, worker: FakeWorker, job: Taken) -> None:
+    async def test_it_is_written_and_told(self, redis: ArqRedis, worker: FakeWorker, job: ClaimedJob) -> None:
         assert await worker.progress(job, 40)
         assert (await record_of(redis, job.id)).progress == {"done": 40}
 
     async def test_a_job_that_is_over_or_unknown_takes_none(
-        self, redis: ArqRedis, worker: FakeWorker, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, job: ClaimedJob
     ) -> None:
         await worker.finish(job)
         assert not await worker.progress(job, 40)
-        assert not await worker.progress(job._replace(id="nobody"), 40)
+        assert not await worker.progress(replace(job, id="nobody"), 40)
         assert await redis.exists(JOB + "nobody") == 0
         assert (await record_of(redis, job.id)).progress is None
 

@@ -1,5 +1,7 @@
 """Leases: who lives keeps its jobs, who died loses them, and who lost them can do no harm."""
 
+from dataclasses import replace
+
 import pytest
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix, result_key_prefix
@@ -8,15 +10,16 @@ from tasks.queue import redis_keys
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import BLOB, JOB, LEASE_MS, OUTAGE_MS, PATIENCE_MS, arq_queue
-from tests.support.queue.fake_worker import FakeWorker, Taken, lapse, look_now
+from tests.support.queue.fake_worker import FakeWorker, lapse, look_now
 from tests.support.queue.submissions import record_of, submit
+from worker.attempts.running import ClaimedJob
 
 QUEUE = redis_keys.QUEUE + "default"
 LANE = redis_keys.LANE + "default:owner:dev"
 
 
 @pytest.fixture
-async def job(enqueuer: Enqueuer, worker: FakeWorker) -> Taken:
+async def job(enqueuer: Enqueuer, worker: FakeWorker) -> ClaimedJob:
     """A job that `worker` runs."""
     await submit(enqueuer)
     return await worker.one()
@@ -30,7 +33,7 @@ async def redis_was_away(redis: ArqRedis) -> None:
 
 class TestRenewal:
     async def test_a_renewed_lease_runs_its_full_time_again(
-        self, redis: ArqRedis, worker: FakeWorker, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, job: ClaimedJob
     ) -> None:
         await redis.pexpire(in_progress_key_prefix + job.id, 100)
         await look_now(redis, job.id)
@@ -51,7 +54,7 @@ class TestRenewal:
         await worker.finish(done)
         await worker.finish(back, "handed_back")
         await worker.finish(later, "retrying", delay_ms=60_000)
-        nobody = gone._replace(id="nobody")
+        nobody = replace(gone, id="nobody")
         assert await worker.renew(kept, lapsed, done, back, later, nobody, gone) == [
             lapsed.id,
             done.id,
@@ -64,7 +67,7 @@ class TestRenewal:
         assert await worker.renew() == []
 
     async def test_a_lease_that_lapsed_while_nobody_claimed_is_taken_up_again(
-        self, redis: ArqRedis, worker: FakeWorker, rival: FakeWorker, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, rival: FakeWorker, job: ClaimedJob
     ) -> None:
         await lapse(redis, job)
         assert await worker.renew(job) == []
@@ -72,7 +75,7 @@ class TestRenewal:
         assert await worker.finish(job)
 
     async def test_a_lease_that_redis_forgot_is_written_anew(
-        self, redis: ArqRedis, worker: FakeWorker, rival: FakeWorker, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, rival: FakeWorker, job: ClaimedJob
     ) -> None:
         await redis.delete(in_progress_key_prefix + job.id)
         await redis.zrem(arq_queue("default"), job.id)
@@ -80,7 +83,7 @@ class TestRenewal:
         assert (await rival.claim()).wait_ms > LEASE_MS - 1000
 
     async def test_a_live_key_protects_a_job_whose_timer_is_due(
-        self, redis: ArqRedis, worker: FakeWorker, rival: FakeWorker, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, rival: FakeWorker, job: ClaimedJob
     ) -> None:
         """As `Job.abort()` leaves it, which lets the timer of any job be due."""
         await look_now(redis, job.id)
@@ -91,7 +94,7 @@ class TestRenewal:
 
 class TestLapse:
     async def test_a_dead_workers_job_runs_again_and_no_try_is_used_up(
-        self, redis: ArqRedis, worker: FakeWorker, rival: FakeWorker, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, rival: FakeWorker, job: ClaimedJob
     ) -> None:
         await lapse(redis, job)
         again = await rival.one()
@@ -104,7 +107,7 @@ class TestLapse:
         assert attempt["started_at"] <= attempt["ended_at"] <= (record.started_at or 0)
 
     async def test_the_lane_counts_it_once(
-        self, redis: ArqRedis, worker: FakeWorker, rival: FakeWorker, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, rival: FakeWorker, job: ClaimedJob
     ) -> None:
         await lapse(redis, job)
         await worker.claim(0)
@@ -115,7 +118,7 @@ class TestLapse:
         assert await redis.exists(LANE) == 0
 
     async def test_a_lapse_makes_room_in_a_full_lane(
-        self, redis: ArqRedis, enqueuer: Enqueuer, rival: FakeWorker, job: Taken
+        self, redis: ArqRedis, enqueuer: Enqueuer, rival: FakeWorker, job: ClaimedJob
     ) -> None:
         waiting = await submit(enqueuer)
         assert (await rival.claim(lane_cap=1)).jobs == []
@@ -125,7 +128,7 @@ class TestLapse:
         assert (await record_of(redis, waiting)).state is State.QUEUED
 
     async def test_failed_tries_and_lapses_are_counted_apart(
-        self, redis: ArqRedis, worker: FakeWorker, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, job: ClaimedJob
     ) -> None:
         await worker.finish(job, "retrying")
         await lapse(redis, await worker.one())
@@ -138,14 +141,14 @@ class TestLapse:
 
 class TestTheFence:
     @pytest.fixture
-    async def again(self, redis: ArqRedis, rival: FakeWorker, job: Taken) -> Taken:
+    async def again(self, redis: ArqRedis, rival: FakeWorker, job: ClaimedJob) -> ClaimedJob:
         """The job, whose lease lapsed, as its second worker runs it."""
         await lapse(redis, job)
         return await rival.one()
 
     @pytest.mark.parametrize("verb", ["succeeded", "failed", "cancelled", "retrying", "handed_back"])
     async def test_the_first_worker_changes_nothing_any_more(
-        self, redis: ArqRedis, worker: FakeWorker, job: Taken, again: Taken, verb: str
+        self, redis: ArqRedis, worker: FakeWorker, job: ClaimedJob, again: ClaimedJob, verb: str
     ) -> None:
         before = await redis.hgetall(JOB + job.id)
         assert await worker.finish(job, verb, blobs=("b" * 64,)) is False
@@ -158,7 +161,7 @@ class TestTheFence:
         assert (await record_of(redis, job.id)).attempt == again.attempt
 
     async def test_the_same_worker_is_fenced_by_its_attempt(
-        self, redis: ArqRedis, worker: FakeWorker, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, job: ClaimedJob
     ) -> None:
         await lapse(redis, job)
         again = await worker.one()
@@ -170,7 +173,7 @@ class TestTheFence:
         assert await worker.finish(again)
 
     async def test_a_finish_that_is_said_twice_counts_once(
-        self, redis: ArqRedis, worker: FakeWorker, job: Taken
+        self, redis: ArqRedis, worker: FakeWorker, job: ClaimedJob
     ) -> None:
         """A connection may break after the script ran and before it was answered."""
         assert await worker.finish_all(worker.outcome(job, "succeeded"), worker.outcome(job, "failed")) == [
@@ -184,7 +187,7 @@ class TestTheFence:
 
 class TestPatience:
     async def test_without_an_outage_a_lapsed_lease_is_claimed_at_once(
-        self, redis: ArqRedis, rival: FakeWorker, job: Taken
+        self, redis: ArqRedis, rival: FakeWorker, job: ClaimedJob
     ) -> None:
         await lapse(redis, job)
         assert (await rival.claim()).ids == [job.id]
@@ -207,7 +210,7 @@ class TestPatience:
         assert all([await worker.finish(job) for job in jobs])
 
     async def test_patience_does_not_grow_with_each_claim_and_ends(
-        self, redis: ArqRedis, rival: FakeWorker, job: Taken
+        self, redis: ArqRedis, rival: FakeWorker, job: ClaimedJob
     ) -> None:
         await lapse(redis, job)
         await redis_was_away(redis)
@@ -223,7 +226,7 @@ class TestPatience:
         assert (await rival.claim()).ids == [job.id]
 
     async def test_patience_holds_up_running_jobs_alone(
-        self, redis: ArqRedis, enqueuer: Enqueuer, rival: FakeWorker, job: Taken
+        self, redis: ArqRedis, enqueuer: Enqueuer, rival: FakeWorker, job: ClaimedJob
     ) -> None:
         await lapse(redis, job)
         waiting = await submit(enqueuer)
@@ -233,7 +236,7 @@ class TestPatience:
         assert (await rival.claim()).ids == [waiting, due]
 
     async def test_a_queue_that_was_never_claimed_from_has_no_outage_behind_it(
-        self, redis: ArqRedis, rival: FakeWorker, job: Taken
+        self, redis: ArqRedis, rival: FakeWorker, job: ClaimedJob
     ) -> None:
         await lapse(redis, job)
         await redis.hdel(QUEUE, "seen", "patience")

@@ -6,7 +6,7 @@ from arq.connections import ArqRedis
 from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.lanes.lanes import Lanes
-from tasks.queue.lanes.stats import Lane, Queue, QueueSnapshot, QueueStats
+from tasks.queue.lanes.stats import LaneStats, QueueCounts, QueueSnapshot, QueueStats
 from tasks.queue.records.record import Priority, State
 from tasks.queue.redis_keys import ENDS, FAILING, JOB, PARKED, QUEUES, arq_queue
 from tasks.refusal import Refusal
@@ -23,7 +23,7 @@ def stats(redis: ArqRedis, settings: Settings) -> QueueStats:
     return QueueStats(redis, settings)
 
 
-def of(snapshot: QueueSnapshot, name: str = "default") -> Queue:
+def of(snapshot: QueueSnapshot, name: str = "default") -> QueueCounts:
     return snapshot.queues[QUEUES.index(name)]
 
 
@@ -32,7 +32,7 @@ async def jobs(stats: QueueStats, name: str = "default") -> dict[State, int]:
     return {state: count for state, count in of(await stats.queues(), name).jobs.items() if count}
 
 
-async def lanes_of(stats: QueueStats, queue: str = "default") -> dict[str, Lane]:
+async def lanes_of(stats: QueueStats, queue: str = "default") -> dict[str, LaneStats]:
     found, cursor = await stats.lanes(queue, limit=100, cursor=None)
     assert cursor is None
     return {lane.name: lane for lane in found}

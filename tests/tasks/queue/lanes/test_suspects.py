@@ -8,8 +8,9 @@ from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import LANE, QUARANTINE, QUARANTINE_MS, arq_queue
-from tests.support.queue.fake_worker import FakeWorker, Taken, lapse, look_now
+from tests.support.queue.fake_worker import FakeWorker, lapse, look_now
 from tests.support.queue.submissions import record_of, submit
+from worker.attempts.running import ClaimedJob
 
 SUSPECTS = redis_keys.SUSPECTS + "default"
 
@@ -25,7 +26,7 @@ async def suspect(redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker) -> st
     return job_id
 
 
-async def alone(worker: FakeWorker) -> Taken:
+async def alone(worker: FakeWorker) -> ClaimedJob:
     claim = await worker.claim()
     assert claim.mode == "alone"
     (job,) = claim.jobs
@@ -104,7 +105,7 @@ async def test_suspects_run_one_after_the_other(
 ) -> None:
     second = await submit(enqueuer, owner="other")
     for _ in range(2):
-        # Taken beside nothing else: the first suspect is out of the way meanwhile.
+        # ClaimedJob beside nothing else: the first suspect is out of the way meanwhile.
         await redis.zrem(SUSPECTS, suspect)
         await lapse(redis, await worker.one())
         await worker.claim(0)

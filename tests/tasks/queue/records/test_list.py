@@ -11,7 +11,7 @@ from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.records import indexes
 from tasks.queue.records.list import Page, read, read_page
 from tasks.queue.records.record import State
-from tasks.queue.redis_keys import JOB, JOBS, LINE, QUEUE, arq_queue
+from tasks.queue.redis_keys import BACKLOG, JOB, JOBS, QUEUE, arq_queue
 from tasks.refusal import Refusal
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import submit
@@ -108,7 +108,7 @@ async def test_records_that_have_vanished_are_left_out_and_leave_the_index(redis
     assert await redis.zcard(JOBS + "dev") == 4
     for one in shown[1], shown[2], shown[4]:
         await redis.zrem(arq_queue("default"), one)
-        await redis.zrem(LINE + "default:owner:dev", one)
+        await redis.zrem(BACKLOG + "default:owner:dev", one)
         await redis.hincrby(QUEUE + "default", "in:queued", -1)
 
 

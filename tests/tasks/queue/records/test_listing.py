@@ -72,7 +72,7 @@ async def test_of_very_many_shelves_a_page_is_right_and_quick(redis: ArqRedis, l
     assert list(chain(*await all_ids(listing, Selection(names), 200))) == expected
     calls = (await redis.info("commandstats"))["cmdstat_zrevrangebyscore"]
     assert calls["calls"] < 20 * 1_000
-    assert (await listing.ids(Selection(names, queue="media"), limit=50)).looked == read_module.LOOK_AT_MOST
+    assert (await listing.ids(Selection(names, queue="media"), limit=50)).examined == read_module.LOOK_AT_MOST
     await redis.flushall()
 
 
@@ -121,7 +121,7 @@ async def test_a_page_looks_at_so_many_records_and_gives_a_cursor(
     selection, cursor, pages = Selection(("dev",), prefix="needle"), None, []
     while True:
         found = await listing.ids(selection, limit=5, cursor=cursor)
-        pages.append((found.ids, found.looked))
+        pages.append((found.ids, found.examined))
         cursor = found.cursor
         if cursor is None:
             break

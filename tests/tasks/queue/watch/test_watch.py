@@ -14,17 +14,18 @@ from tasks.queue.records.record import Record, State
 from tasks.queue.redis_keys import CHANGES
 from tasks.queue.watch import watch as watch_module
 from tasks.queue.watch.watch import Watch
-from tests.support.queue.fake_worker import FakeWorker, Taken
+from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.proxy import Proxy
 from tests.support.queue.submissions import submit
 from tests.support.servers import Valkey
+from worker.attempts.running import ClaimedJob
 
 pytestmark = pytest.mark.seconds(60)
 AWAKE_S = 10.0
 """Nobody here waits so long: who does was not woken."""
 
 
-async def running(enqueuer: Enqueuer, worker: FakeWorker, count: int) -> list[Taken]:
+async def running(enqueuer: Enqueuer, worker: FakeWorker, count: int) -> list[ClaimedJob]:
     for _ in range(count):
         await submit(enqueuer)
     jobs = (await worker.claim(count)).jobs

@@ -192,6 +192,17 @@ def test_no_file_is_too_long() -> None:
     assert statistics.median(length for length in lengths.values() if length) < MAX_MEDIAN_LINES
 
 
+def test_no_line_of_lua_is_longer_than_one_of_python() -> None:
+    limit = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ruff"]["line-length"]
+    lines = {
+        f"{path.relative_to(ROOT)}:{number}": len(line)
+        for path in sources("tasks", suffixes=(".lua",))
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+    }
+    assert {place: length for place, length in lines.items() if length > limit} == {}
+    assert len(lines) > 1_000
+
+
 def test_no_folder_holds_too_many_files_side_by_side() -> None:
     files = sources(*EVERYTHING, suffixes=(".py", ".lua"))
     counts = Counter(str(path.parent.relative_to(ROOT)) for path in files if path.name != "__init__.py")

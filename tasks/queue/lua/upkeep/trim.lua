@@ -3,7 +3,8 @@
 -- (change nothing). Answers how many.
 local gone = {}
 for _, member in ipairs(payload.members) do
-  local key, belongs = payload.key .. member, nil
+  local key = payload.key .. member
+  local belongs
   if payload.state then
     belongs = redis.call('HGET', key, 'state') == payload.state
   else

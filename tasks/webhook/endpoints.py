@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, Self, TypedDict
 from redis.asyncio import Redis
 
 from tasks.queue.jobs.retention import keep_ms
+from tasks.queue.lanes.lane_id import LaneId
 from tasks.queue.records.indexes import of_endpoint
 from tasks.queue.records.list import read_index
 from tasks.queue.records.record import State, new_id
@@ -115,11 +116,6 @@ class Health:
     deliveries: Mapping[str, int]
 
 
-def lane_of(endpoint_id: str) -> str:
-    """The lane of the deliveries to an endpoint."""
-    return f"endpoint:{endpoint_id}"
-
-
 def open_box(settings: Settings) -> SecretBox:
     """The secret box of the settings. Raises: ValueError on a platform without a SECRET_KEY."""
     key = settings.secret_key.get_secret_value() if settings.secret_key else None
@@ -183,10 +179,10 @@ class Endpoints:
 
     async def health(self, endpoint_id: str) -> Health:
         """The health of an endpoint, from its lane and its deliveries."""
-        lane = f"{QUEUE}:{lane_of(endpoint_id)}"
+        lane = f"{QUEUE}:{LaneId('endpoint', endpoint_id)}"
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.hmget(LANE + lane, "failures", "failing_since")
-            pipe.zscore(PARKED + QUEUE, lane_of(endpoint_id))
+            pipe.zscore(PARKED + QUEUE, str(LaneId("endpoint", endpoint_id)))
             for state in State:
                 pipe.zcard(f"{JOBS}{of_endpoint(endpoint_id)}:{state}")
             (failures, since), parked_until, *counts = await pipe.execute()
@@ -294,7 +290,7 @@ class Endpoints:
         return answer
 
     def _payload(self, verb: str, endpoint_id: str, **more: Any) -> dict[str, Any]:
-        return {"verb": verb, "id": endpoint_id, "queue": QUEUE, "lane": lane_of(endpoint_id), **more}
+        return {"verb": verb, "id": endpoint_id, "queue": QUEUE, "lane": str(LaneId("endpoint", endpoint_id)), **more}
 
 
 def _endpoint(endpoint_id: str, flat: Sequence[str]) -> Endpoint:

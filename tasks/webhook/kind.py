@@ -19,6 +19,7 @@ from tasks.kind import JobContext, Kind, Result, RetrySchedule, TryAgain
 from tasks.outbound.protocol import OutboundError, OutboundRequest
 from tasks.queue.jobs.reopen import Reopener
 from tasks.queue.jobs.retention import keep_ms
+from tasks.queue.lanes.lane_id import LaneId
 from tasks.queue.records import indexes
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import ENDPOINT, FAILURE_GAP_MS, JOB, JOBS, LANE, SECOND_MS, SUBSCRIBERS
@@ -26,7 +27,7 @@ from tasks.queue.script import Script
 from tasks.refusal import Refusal
 from tasks.telemetry import tracing
 from tasks.webhook import signature
-from tasks.webhook.endpoints import QUEUE, Endpoint, Endpoints, Reason, lane_of, live_keys
+from tasks.webhook.endpoints import QUEUE, Endpoint, Endpoints, Reason, live_keys
 from tasks.webhook.events import (
     ONE_OFF,
     RETRY_DELAYS_S,
@@ -80,24 +81,24 @@ async def _wanted(job: JobContext[EventParams]) -> list[dict[str, object]]:
     """For each delivery what `expand.lua` takes of it."""
     all_of_owner = indexes.of_deliveries(job.owner)
 
-    def to(endpoint: str, lane: str, *, always: bool = False) -> dict[str, object]:
+    def to(endpoint: str, lane: LaneId, *, always: bool = False) -> dict[str, object]:
         job_index = "" if endpoint == ONE_OFF else indexes.of_endpoint(endpoint)
         return {
             "id": delivery_id(job.job_id, endpoint),
             "endpoint": endpoint,
-            "lane": lane,
+            "lane": str(lane),
             "job_indexes": f"{all_of_owner} {job_index}".strip(),
             "always": always,
         }
 
     if job.params.endpoint is not None:
         # A lane of its own: a test helps to find out why the endpoint's own lane is parked.
-        return [to(job.params.endpoint, f"test:{job.params.endpoint}", always=True)]
-    wanted = [to(one, lane_of(one)) for one in await _subscribers(job)]
+        return [to(job.params.endpoint, LaneId("test", job.params.endpoint), always=True)]
+    wanted = [to(one, LaneId("endpoint", one)) for one in await _subscribers(job)]
     notify = await job.redis.hget(JOB + job.job_id, "notify")
     if notify:
         host = urlsplit(json.loads(notify)["url"]).hostname
-        wanted.append(to(ONE_OFF, f"host:{job.owner}:{host}", always=True))
+        wanted.append(to(ONE_OFF, LaneId("host", job.owner, host), always=True))
     return wanted
 
 
@@ -212,7 +213,7 @@ async def _disable_if_due(job: JobContext[DeliveryParams], endpoint: Endpoint, o
     """Disable an endpoint that asked for it, or has failed without a success for `disable_after_s`."""
     reason: Reason | None = outcome.disable
     if reason is None and outcome.code is not None:
-        lane = f"{LANE}{DELIVERY.queue}:{lane_of(endpoint.id)}"
+        lane = f"{LANE}{DELIVERY.queue}:{LaneId('endpoint', endpoint.id)}"
         since, last = (int(at or 0) for at in await job.redis.hmget(lane, "failing_since", "failed_at"))
         # A single failure after a long time without deliveries says nothing about the time between.
         if since and clock.now_ms() - last <= FAILURE_GAP_MS:

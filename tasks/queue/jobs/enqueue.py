@@ -10,6 +10,7 @@ import msgpack
 from redis.asyncio import Redis
 
 from tasks.queue.jobs.enqueue_with_blobs import need
+from tasks.queue.lanes.lane_id import LaneId
 from tasks.queue.records import indexes
 from tasks.queue.records.record import Priority, Record, State, new_id
 from tasks.queue.script import Script
@@ -17,11 +18,6 @@ from tasks.refusal import Refusal
 from tasks.settings import SYSTEM, Settings
 from tasks.storage.protocol import Storage
 from tasks.telemetry import tracing
-
-
-def lane_of(owner: str) -> str:
-    """The lane of an owner's jobs: owners take turns."""
-    return f"owner:{owner}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +186,7 @@ class Enqueuer:
             "kind": submission.kind,
             "queue": submission.queue,
             "owner": submission.owner,
-            "lane": lane_of(submission.owner),
+            "lane": str(LaneId("owner", submission.owner)),
             "job_indexes": indexes.of_job(submission.owner, submission.kind),
             "priority": submission.priority.value,
             "params": submission.params,

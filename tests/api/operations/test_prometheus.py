@@ -75,7 +75,7 @@ async def test_ends_attempts_and_errors_are_counted_by_kind(
     jobs = (await worker.claim()).jobs
     done, failed, retried, note, odd = jobs
     await worker.finish_all(
-        worker.outcome(done, "succeeded", size=70),
+        worker.outcome(done, "succeeded", bytes=70),
         worker.outcome(failed, "failed", value=["timed_out", "killed"]),
         worker.outcome(retried, "retrying", value=["bad_status", "500"], delay_ms=3_600_000),
         worker.outcome(note, "handed_back"),

@@ -2,6 +2,7 @@
 
 from arq.connections import ArqRedis
 
+from tasks.queue.lanes.lane_id import LaneId
 from tasks.queue.records import indexes
 from tasks.queue.redis_keys import ENDPOINT
 from tasks.queue.script import Script
@@ -41,7 +42,7 @@ def to(event: str, endpoint: str, owner: str = "dev", *, always: bool = False) -
     return {
         "id": delivery_id(event, endpoint),
         "endpoint": endpoint,
-        "lane": f"endpoint:{endpoint}",
+        "lane": str(LaneId("endpoint", endpoint)),
         "job_indexes": f"{indexes.of_deliveries(owner)} {indexes.of_endpoint(endpoint)}",
         "always": always,
     }

@@ -6,13 +6,14 @@ import json
 import pytest
 from arq.connections import ArqRedis
 
+from tasks.queue.lanes.lane_id import LaneId
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.records.indexes import of_endpoint
 from tasks.queue.records.list import read, read_page
 from tasks.queue.redis_keys import ENDPOINT, ENDPOINTS, JOBS, LANE, PARKED, SUBSCRIBERS
 from tasks.refusal import Refusal
 from tasks.settings import Settings
-from tasks.webhook.endpoints import MAX_SECRETS, Endpoint, EndpointPatch, Endpoints, lane_of, live_keys, open_box
+from tasks.webhook.endpoints import MAX_SECRETS, Endpoint, EndpointPatch, Endpoints, live_keys, open_box
 from tasks.webhook.secret_box import SecretBox
 from tasks.webhook.signature import key_of, new_secret
 from tests.support.queue.fake_worker import FakeWorker
@@ -49,16 +50,16 @@ async def subscribed(redis: ArqRedis, endpoint: Endpoint) -> set[str]:
 
 
 async def lane(redis: ArqRedis, endpoint: Endpoint) -> dict[str, str]:
-    fields = await redis.hgetall(f"{LANE}webhooks:{lane_of(endpoint.id)}")
+    fields = await redis.hgetall(f"{LANE}webhooks:{LaneId('endpoint', endpoint.id)}")
     return {name.decode(): value.decode() for name, value in fields.items()}
 
 
 async def fail(redis: ArqRedis, endpoint: Endpoint) -> None:
     """Let the endpoint have failed so often that its lane is parked."""
     await redis.hset(
-        f"{LANE}webhooks:{lane_of(endpoint.id)}", mapping={"failures": 7, "trips": 2, "failing_since": 1_000}
+        f"{LANE}webhooks:{LaneId('endpoint', endpoint.id)}", mapping={"failures": 7, "trips": 2, "failing_since": 1_000}
     )
-    await Lanes(redis).park("webhooks", lane_of(endpoint.id), 3_600_000)
+    await Lanes(redis).park("webhooks", str(LaneId("endpoint", endpoint.id)), 3_600_000)
 
 
 async def waiting(redis: ArqRedis, endpoint: Endpoint, count: int) -> list[str]:
@@ -69,7 +70,7 @@ async def waiting(redis: ArqRedis, endpoint: Endpoint, count: int) -> list[str]:
 
 
 async def parked(redis: ArqRedis, endpoint: Endpoint) -> bool:
-    return await redis.zscore(f"{PARKED}webhooks", lane_of(endpoint.id)) is not None
+    return await redis.zscore(f"{PARKED}webhooks", str(LaneId("endpoint", endpoint.id))) is not None
 
 
 async def told(redis: ArqRedis, owner: str = "dev") -> list[dict[str, object]]:

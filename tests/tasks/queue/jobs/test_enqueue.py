@@ -11,7 +11,8 @@ from arq.constants import job_key_prefix
 from arq.jobs import Job, JobStatus
 
 from tasks.queue import redis_keys
-from tasks.queue.jobs.enqueue import Enqueuer, lane_of
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.lanes.lane_id import LaneId
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Priority, State
 from tasks.queue.redis_keys import (
@@ -220,7 +221,7 @@ class TestPriorities:
     async def test_a_lane_is_ordered_by_priority_then_by_due_time(self, redis: ArqRedis, enqueuer: Enqueuer) -> None:
         order = [Priority.LOW, Priority.NORMAL, Priority.HIGH, Priority.LOW, Priority.NORMAL, Priority.HIGH]
         ids = [await submit(enqueuer, priority=priority) for priority in order]
-        line = [one.decode() for one in await redis.zrange(f"{BACKLOG}default:{lane_of('dev')}", 0, -1)]
+        line = [one.decode() for one in await redis.zrange(f"{BACKLOG}default:{LaneId('owner', 'dev')}", 0, -1)]
         assert line == [ids[n] for n in (2, 5, 1, 4, 0, 3)]
 
     async def test_jobs_of_one_millisecond_keep_their_order(self, redis: ArqRedis, enqueuer: Enqueuer) -> None:

@@ -8,7 +8,8 @@ from arq.connections import ArqRedis
 from arq.constants import abort_jobs_ss
 
 from tasks.queue.jobs.cancel import Canceller
-from tasks.queue.jobs.enqueue import Enqueuer, lane_of
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.lanes.lane_id import LaneId
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Priority, State
@@ -115,7 +116,7 @@ class Walk:
             await self._redis.zadd(abort_jobs_ss, {job_id: 1})
 
     async def steer(self) -> None:
-        queue, lane = self._chance.choice(QUEUES), lane_of(self._chance.choice(OWNERS))
+        queue, lane = self._chance.choice(QUEUES), str(LaneId("owner", self._chance.choice(OWNERS)))
         lanes = self._lanes
         cap, rate = self._chance.randint(0, 2), self._chance.choice([0, 0, 500])
         says: list[Callable[[], Awaitable[None]]] = [
@@ -153,8 +154,8 @@ class Walk:
         for queue in QUEUES:
             await self._lanes.resume(queue)
             for owner in OWNERS:
-                await self._lanes.limit(queue, lane_of(owner))
-                await self._lanes.unpark(queue, lane_of(owner))
+                await self._lanes.limit(queue, str(LaneId("owner", owner)))
+                await self._lanes.unpark(queue, str(LaneId("owner", owner)))
         for worker, job in self._held.values():
             assert await worker.finish(job)
         self._held.clear()

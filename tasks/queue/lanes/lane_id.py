@@ -1,0 +1,42 @@
+"""The name of a lane: whose jobs wait in it. Redis and the API have it as text; `lua/parts/lane_ids.lua` reads it."""
+
+from dataclasses import dataclass
+from typing import Literal, Self
+
+LaneKind = Literal["owner", "endpoint", "test", "host"]
+
+
+@dataclass(frozen=True, slots=True)
+class LaneId:
+    """A lane's name.
+
+    kind: `owner` has the jobs of an owner, `endpoint` the deliveries to an endpoint, `test` its test deliveries, and
+    `host` an owner's notifications to URLs of one host.
+    subject: the owner's name or the endpoint's id.
+    host: of a `host` lane.
+    """
+
+    kind: LaneKind
+    subject: str
+    host: str | None = None
+
+    def __str__(self) -> str:
+        """As Redis and the API have it: `owner:alice`, `endpoint:<id>`, `test:<id>` or `host:alice:example.com`."""
+        text = f"{self.kind}:{self.subject}"
+        return text if self.host is None else f"{text}:{self.host}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read what `str()` has written.
+
+        Raises:
+            ValueError: It is no lane's name.
+        """
+        kind, _, subject = text.partition(":")
+        match kind:
+            case "owner" | "endpoint" | "test":
+                return cls(kind, subject)
+            case "host":
+                owner, _, host = subject.partition(":")
+                return cls(kind, owner, host)
+        raise ValueError(f"{text!r} is not the name of a lane.")

@@ -1,96 +1,182 @@
-"""What docs/new-kind.md says is done to a copy of this checkout, and its tests are run there."""
+"""What docs/new-kind.md says is done to a fresh checkout; its kinds run there, in the processes of the Procfile."""
 
+import json
 import os
 import re
+import shutil
 import subprocess
-import sys
 import textwrap
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
-from tests.support.servers import Valkey
+from tests.support.servers import Valkey, free_port, start_process, wait_for_port
 from tools.documents import ROOT
 
 PAGE = (ROOT / "docs" / "new-kind.md").read_text()
-BLOCK = r"\n```python\n(.*?)```"
-FILES = dict(re.findall(r"<!-- file: (\S+) -->" + BLOCK, PAGE, flags=re.DOTALL))
-IMPORTS = re.findall("<!-- catalogue -->" + BLOCK, PAGE, flags=re.DOTALL)
-SETTINGS = re.findall("<!-- settings -->" + BLOCK, PAGE, flags=re.DOTALL)
-CHANGED = ("tasks/catalogue.py", "tasks/settings.py", "api/app.py")
+FILES = dict(re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", PAGE, flags=re.DOTALL))
+KEY = "alice-key-0123456789"
+SETUP_S = 240
+"""Seconds that an environment may take where the packages are not in uv's cache."""
+ANSWER_S = 30
+OTHER_KIND = """
+from avatar_kinds import AvatarColourParams, find_colour
+from tasks.kind import Kind
+
+BACKGROUND = Kind("background-colour", "media", AvatarColourParams, find_colour, submittable=True)
+THUMBNAIL = Kind("thumbnail", "media", AvatarColourParams, find_colour)
+"""
+"""A module that is installed without an entry point."""
 
 
-def after(path: Path, *places: tuple[str, str]) -> None:
-    """Add text to a file, each behind the one place where its line begins."""
+def block(marker: str) -> str:
+    """The one block of code that follows a marker in the page."""
+    [text] = re.findall(rf"<!-- {marker} -->\n```\w+\n(.*?)```", PAGE, flags=re.DOTALL)
+    return str(text)
+
+
+def after(path: Path, place: str, addition: str) -> None:
+    """Add text to a file, behind the one place where it begins."""
     text = path.read_text()
-    for place, addition in places:
-        assert text.count(place) == 1, f"{path.name} has {place!r} {text.count(place)} times"
-        text = text.replace(place, place + addition)
-    path.write_text(text)
+    assert text.count(place) == 1, f"{path.name} has {place!r} {text.count(place)} times"
+    path.write_text(text.replace(place, place + addition))
 
 
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """Our own modules as they are, but for those that the page changes."""
-    for package in ("api", "tasks"):
-        (tmp_path / package).mkdir()
-        for entry in (ROOT / package).iterdir():
-            if f"{package}/{entry.name}" not in CHANGED and entry.name != "__pycache__":
-                (tmp_path / package / entry.name).symlink_to(entry)
-    for name in ("worker", "pyproject.toml"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    for name in CHANGED:
-        (tmp_path / name).write_text((ROOT / name).read_text())
-    return tmp_path
-
-
-def do_as_the_page_says(copy: Path) -> None:
-    for name, text in FILES.items():
-        (copy / name).parent.mkdir(exist_ok=True)
-        (copy / name).write_text(text)
-    kinds = "".join(f"{line.split()[-1]}, " for line in IMPORTS)
-    after(
-        copy / "tasks/catalogue.py",
-        ("from typing import Any\n", "\n".join(["", *IMPORTS])),
-        ("for kind in (", kinds),
-    )
-    fields = textwrap.indent("\n".join(SETTINGS), "    ")
-    after(copy / "tasks/settings.py", ("    # Jobs\n", fields))
-    after(
-        copy / "api/app.py",
-        ("from fastapi import FastAPI\n\n", "from api import avatar_colours\n"),
-        ("in (\n        images,\n", "        avatar_colours,\n"),
-    )
-
-
-def test_the_page_has_what_it_speaks_of() -> None:
-    assert len(IMPORTS) == 2
-    assert len(SETTINGS) == 1
-    assert [name for name in FILES if name.startswith("tests/")] == [
-        "tests/test_avatar_colour.py",
-        "tests/test_word_count.py",
-        "tests/test_retries.py",
-    ]
-
-
-def test_its_kinds_run_and_pass_its_tests(copy: Path, valkey: Valkey) -> None:
-    do_as_the_page_says(copy)
-    environment = {**os.environ, "PYTHONPATH": str(copy), "TEST_REDIS_URL": valkey.url}
+def run(checkout: Path, command: str, **environment: str) -> str:
+    """What a command prints that must succeed, in the checkout's environment."""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("VIRTUAL_ENV", "COV_"))}
+    path = f"{checkout / '.venv/bin'}:{variables['PATH']}"
     done = subprocess.run(
-        [sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", "tests"],
-        cwd=copy,
-        env=environment,
+        ["sh", "-e", "-c", command],
+        cwd=checkout,
+        env={**variables, "PATH": path, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=SETUP_S,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"\b8 passed\b", done.stdout)
+    return done.stdout
 
 
-def test_its_code_is_written_as_ours_is(copy: Path) -> None:
-    do_as_the_page_says(copy)
-    for verb in (["check"], ["format", "--check"]):
-        command = [sys.executable, "-m", "ruff", *verb, "--no-cache", *FILES]
-        done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stdout
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh copy of what git has, in which all was done that the page says."""
+    checkout = tmp_path_factory.mktemp("new-kind") / "pressroom"
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        if (ROOT / name).is_file():
+            (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, checkout / name)
+    for name, text in FILES.items():
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).write_text(text)
+    line = block("catalogue")
+    after(checkout / "tasks/catalogue.py", "from typing import Any\n", f"\n{line}")
+    after(checkout / "tasks/catalogue.py", "for kind in (", f"{line.split()[-1]}, ")
+    after(checkout / "tasks/settings.py", "    # Jobs\n", textwrap.indent(block("settings"), "    "))
+    run(checkout, block("run"))
+    [packages] = (checkout / ".venv/lib").glob("python3*/site-packages")
+    (packages / "other_kinds.py").write_text(OTHER_KIND)
+    return checkout
+
+
+@contextmanager
+def processes(checkout: Path, **environment: str) -> Iterator[tuple[str, Path]]:
+    """The lines of the Procfile; the service's URL, and the folder of their logs."""
+    port, logs = free_port(), checkout.parent
+    with ExitStack() as stack, Valkey() as valkey:
+        variables = {
+            "PATH": f"{checkout / '.venv/bin'}:{os.environ['PATH']}",
+            "HOME": os.environ.get("HOME", str(checkout)),
+            "PORT": str(port),
+            "REDIS_URL": valkey.url,
+            "API_KEYS": f"alice:{KEY}",
+            "STORAGE_URL": f"file://{checkout.parent / 'storage'}",
+            "OUTBOUND_NETWORKS": "127.0.0.0/8",
+            **environment,
+        }
+        for line in (checkout / "Procfile").read_text().splitlines():
+            name, _, command = line.partition(": ")
+            told = stack.enter_context((logs / f"{name}.log").open("wb"))
+            process = start_process(
+                ["sh", "-c", f"exec {command}"], cwd=checkout, env=variables, stderr=told, stdout=told
+            )
+            stack.callback(process.wait, 40)
+            stack.callback(process.terminate)
+            if name == "web":
+                wait_for_port(port, process)
+        yield f"http://127.0.0.1:{port}", logs
+
+
+def ended(client: httpx.Client, job: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = client.get(f"/v1/jobs/{job['id']}?wait=20").json()
+    assert found["state"] == "succeeded", found
+    return found
+
+
+def test_its_kinds_run_in_the_processes_of_the_procfile(checkout: Path) -> None:
+    with (
+        processes(checkout, KINDS="other_kinds:BACKGROUND") as (url, _),
+        httpx.Client(base_url=url, headers={"Authorization": f"Bearer {KEY}"}, timeout=ANSWER_S) as client,
+    ):
+        first, again = (json.loads(run(checkout, block("submit"), PRESSROOM=url, KEY=KEY)) for _ in range(2))
+        assert (first["state"], first["priority"]) == ("scheduled", "high")
+        assert again["id"] == first["id"]
+        assert ended(client, first)["result"] == {"colour": "hsl(215 60% 45%)"}
+
+        other = client.post("/v1/jobs", json={"kind": "background-colour", "params": {"name": "Ada"}}).json()
+        assert ended(client, other)["result"] == {"colour": "hsl(215 60% 45%)"}
+
+        upload = client.post("/v1/uploads", content=b"To be, or not to be").json()
+        counting = client.post("/v1/jobs", json={"kind": "word-count", "params": {"upload": upload["id"]}}).json()
+        [file] = ended(client, counting)["files"]
+        assert client.get(file["url"]).text.splitlines()[:2] == ["word,times", "to,2"]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "told"),
+    [
+        ("other_kinds:THUMBNAIL", "KINDS: other_kinds:THUMBNAIL and this service both have a kind"),
+        ("no_such_package:KINDS", "KINDS: no_such_package:KINDS cannot be imported: ModuleNotFoundError"),
+    ],
+)
+def test_a_kind_that_cannot_be_used_stops_the_start(checkout: Path, kinds: str, told: str, tmp_path: Path) -> None:
+    variables = {**os.environ, "KINDS": kinds, "PORT": "0", "STORAGE_URL": f"file://{tmp_path}"}
+    variables["PATH"] = f"{checkout / '.venv/bin'}:{os.environ['PATH']}"
+    for line in (checkout / "Procfile").read_text().splitlines():
+        command = ["sh", "-c", line.partition(": ")[2]]
+        done = subprocess.run(
+            command, cwd=checkout, env=variables, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode not in (0, None)
+        assert told in done.stderr, done.stderr
+
+
+def test_its_own_tests_pass(checkout: Path, valkey: Valkey) -> None:
+    run(checkout, "bin/setup dev")
+    own = " ".join(name for name in FILES if name.startswith("tests/"))
+    # A folder of their own: the checkout's tests/conftest.py is ours.
+    run(checkout, f"mkdir -p ../own && cp {own} ../own/")
+    told = run(
+        checkout,
+        f"python -B -m pytest -q -p no:cacheprovider -n 0 -c pyproject.toml --rootdir ../own {checkout.parent / 'own'}",
+        TEST_REDIS_URL=valkey.url,
+    )
+    assert re.search(r"\b10 passed\b", told), told
+
+
+def test_its_code_is_written_as_ours_is(checkout: Path) -> None:
+    run(checkout, "bin/setup dev")
+    names = " ".join(name for name in FILES if name.endswith(".py"))
+    run(checkout, f"ruff check --no-cache --config pyproject.toml {names}")
+    run(checkout, f"ruff format --check --no-cache --config pyproject.toml {names}")

@@ -10,6 +10,8 @@ from PIL import Image
 
 from tasks.catalogue import KINDS
 from tasks.queue.records.record import State
+from tasks.settings import DAY_S, Settings
+from tasks.webhook.kind import EXPAND_AT_ONCE
 from tools import showcase, states
 from tools.documents import ROOT
 from tools.paths import Step, faults
@@ -70,6 +72,17 @@ def test_every_script_is_named_on_the_page_about_the_queue() -> None:
     folder = ROOT / "tasks" / "queue" / "lua"
     scripts = {str(path.relative_to(ROOT)) for path in folder.rglob("*.lua") if "parts" not in path.parts}
     assert sorted(scripts - set(linked)) == [], "name them in docs/queue.md"
+
+
+def test_the_numbers_in_the_text_are_those_of_the_code() -> None:
+    settings, readme = Settings.model_construct(), (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"makes the deliveries, {EXPAND_AT_ONCE} in each script" in (DOCS / "queue.md").read_text(encoding="utf-8")
+    assert "are kept for 24 hours after the job has ended" in readme
+    assert settings.keep_succeeded_s == settings.keep_cancelled_s == settings.keep_uploads_s == DAY_S
+    assert "events and deliveries for seven days" in readme
+    assert settings.keep_failed_s == settings.keep_deliveries_s == 7 * DAY_S
+    assert "and after one more day `404`" in readme
+    assert settings.tombstone_s == DAY_S
 
 
 def test_the_diagram_is_the_one_made_from_the_states() -> None:

@@ -25,11 +25,8 @@ from api.webhooks.outgoing import webhooks
 from api.webhooks.url_policy import UrlPolicy
 from tasks.catalogue import load_kinds
 from tasks.queue.connect import close, connect, describe_redis
-from tasks.queue.jobs.batches import Batches
-from tasks.queue.jobs.cancel import Canceller
-from tasks.queue.jobs.delete import Deleter
 from tasks.queue.jobs.enqueue import Enqueuer
-from tasks.queue.jobs.reopen import Reopener
+from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.records.list import Listing
 from tasks.queue.watch.watch import Watch
 from tasks.schedule.scheduler import Scheduler
@@ -113,15 +110,12 @@ async def opened(settings: Settings) -> AsyncIterator[Context]:
             keys=keys,
             redis=redis,
             enqueuer=Enqueuer(redis, settings, storage),
-            batches=Batches(redis, settings),
             watch=watch,
             storage=storage,
             box=box,
             url_policy=url_policy,
             endpoints=Endpoints(redis, settings, box),
-            reopener=Reopener(redis, settings),
-            canceller=Canceller(redis, settings),
-            deleter=Deleter(redis),
+            job_store=JobStore(redis, settings),
             listing=Listing(redis),
             schedule_store=ScheduleStore(redis, settings, storage),
             scheduler=Scheduler(redis, settings),

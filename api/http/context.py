@@ -10,11 +10,8 @@ from starlette.requests import Request
 from api.http.keys import Keys
 from api.webhooks.url_policy import UrlPolicy
 from tasks.kind import Kind
-from tasks.queue.jobs.batches import Batches
-from tasks.queue.jobs.cancel import Canceller
-from tasks.queue.jobs.delete import Deleter
 from tasks.queue.jobs.enqueue import Enqueuer
-from tasks.queue.jobs.reopen import Reopener
+from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.records.list import Listing
 from tasks.queue.watch.watch import Watch
 from tasks.schedule.scheduler import Scheduler
@@ -33,15 +30,12 @@ class Context:
     keys: Keys
     redis: ArqRedis
     enqueuer: Enqueuer
-    batches: Batches
     watch: Watch
     storage: Storage
     box: SecretBox
     url_policy: UrlPolicy
     endpoints: Endpoints
-    reopener: Reopener
-    canceller: Canceller
-    deleter: Deleter
+    job_store: JobStore
     listing: Listing
     schedule_store: ScheduleStore
     scheduler: Scheduler

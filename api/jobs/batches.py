@@ -54,7 +54,7 @@ async def open_batch(request: Request) -> Response:
     """
     caller = caller_of(request)
     asked = await receive(request, BatchRequest, MAX_BODY_BYTES)
-    batch_id = await caller.context.batches.open(
+    batch_id = await caller.context.job_store.open_batch(
         caller.owner,
         name=asked.name,
         notify=encrypted_notify(caller.context, asked.notify),
@@ -74,6 +74,6 @@ async def open_batch(request: Request) -> Response:
 async def seal_batch(request: Request, batch_id: BatchId) -> Response:
     """No more jobs can join it. If all its jobs have ended, it ends at once. Sealing it twice changes nothing."""
     caller = caller_of(request)
-    if not await caller.context.batches.seal(caller.owner, batch_id):
+    if not await caller.context.job_store.seal_batch(caller.owner, batch_id):
         raise Refusal("not_found", f"You have no batch {batch_id!r}.")
     return uncached(job_of(await find(caller, batch_id), caller.base_url))

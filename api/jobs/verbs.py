@@ -9,7 +9,7 @@ from api.http.context import Context
 from api.http.problems import documented, problem
 from api.jobs.get import JobId, find
 from api.jobs.views import Job, job_of, path_of, uncached
-from tasks.queue.jobs.reopen import RETRYABLE
+from tasks.queue.jobs.job_store import RETRYABLE
 from tasks.queue.records.record import Record, State
 from tasks.refusal import Refusal
 from tasks.storage.protocol import BlobMissing
@@ -39,7 +39,7 @@ async def cancel_job(request: Request, job_id: JobId) -> Response:
     """
     caller = caller_of(request)
     await find(caller, job_id)
-    answer = await caller.context.canceller.cancel(job_id)
+    answer = await caller.context.job_store.cancel(job_id)
     if answer == State.RUNNING:
         await caller.context.watch.wait_until_ended(job_id, CANCEL_WAIT_S)
     record = await find(caller, job_id)
@@ -66,7 +66,7 @@ async def retry_job(request: Request, job_id: JobId) -> Response:
     record = await find(caller, job_id)
     if record.state in RETRYABLE:
         await _check_inputs(caller.context, record)
-    (answer,) = await caller.context.reopener.retry([job_id])
+    (answer,) = await caller.context.job_store.retry([job_id])
     record = await find(caller, job_id)
     if answer != "reopened":
         what = f"is a {record.kind}" if record.kind == "batch" else f"is {answer}"
@@ -91,7 +91,7 @@ async def delete_job(request: Request, job_id: JobId) -> Response:
     """
     caller = caller_of(request)
     await find(caller, job_id)
-    (answer,) = await caller.context.deleter.delete([job_id])
+    (answer,) = await caller.context.job_store.delete([job_id])
     if answer == "needed":
         raise Refusal(
             "not_ended", f"Job {job_id!r} is still needed by deliveries or by jobs that wait for it. Cancel them first."

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from api.http.query import Page
 from api.http.times import from_ms, maybe_from_ms
-from tasks.queue.jobs.reopen import RETRYABLE
+from tasks.queue.jobs.job_store import RETRYABLE
 from tasks.queue.records.record import Priority, Record, State
 
 EXAMPLE_JOB = "5e6b1f0c9a7d4e2f8b3c6a1d0e9f7b42"

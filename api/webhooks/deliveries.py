@@ -92,7 +92,7 @@ async def redeliver(request: Request, delivery_id: DeliveryId) -> Response:
     """
     caller = caller_of(request)
     await _check(caller, delivery_of(await _find(caller, delivery_id), ""))
-    await caller.context.reopener.reopen([delivery_id])
+    await caller.context.job_store.reopen([delivery_id])
     record = await _find(caller, delivery_id)
     return uncached(delivery_of(record, caller.base_url), 202)
 

@@ -11,9 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.kind import JobContext, Kind, Result
 from tasks.queue.jobs.bulk_step import BulkStep
-from tasks.queue.jobs.cancel import Canceller
-from tasks.queue.jobs.delete import Deleter
-from tasks.queue.jobs.reopen import Reopener
+from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.records.list import Listing, Selection
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import JOB
@@ -97,17 +95,17 @@ async def run_bulk(job: JobContext[BulkParams]) -> Result:
 
 
 async def _do(job: JobContext[BulkParams], ids: Sequence[str], step: BulkStep) -> None:
+    job_store = JobStore(job.redis, job.settings)
     match job.params.verb:
         case "cancellation":
-            canceller = Canceller(job.redis, job.settings)
             # Before the step, which notes that they are done with.
             for batch_id in await _batches(job, ids):
-                await canceller.cancel(batch_id)
-            await canceller.cancel_all(ids, step)
+                await job_store.cancel(batch_id)
+            await job_store.cancel_all(ids, step)
         case "retry":
-            await Reopener(job.redis, job.settings).retry(ids, step)
+            await job_store.retry(ids, step)
         case "deletion":
-            await Deleter(job.redis).delete(ids, step)
+            await job_store.delete(ids, step)
 
 
 async def _batches(job: JobContext[BulkParams], ids: Sequence[str]) -> list[str]:

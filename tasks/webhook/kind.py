@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from tasks import clock
 from tasks.kind import JobContext, Kind, Result, RetrySchedule, TryAgain
 from tasks.outbound.protocol import OutboundError, OutboundRequest
-from tasks.queue.jobs.reopen import Reopener
+from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.lanes.lane_id import LaneId
 from tasks.queue.records import indexes
@@ -230,9 +230,9 @@ async def recover(job: JobContext[RecoveryParams]) -> Result:
     if not endpoint.enabled:
         raise Refusal("endpoint_disabled", f"Endpoint {endpoint.id!r} is disabled. Enable it first.")
     wanted = [*await _failed_since(job), *await _ids(job, State.RETRYING, 0)]
-    reopener, reopened = Reopener(job.redis, job.settings), 0
+    job_store, reopened = JobStore(job.redis, job.settings), 0
     for start in range(0, len(wanted), REOPEN_AT_ONCE):
-        answers = await reopener.reopen(wanted[start : start + REOPEN_AT_ONCE])
+        answers = await job_store.reopen(wanted[start : start + REOPEN_AT_ONCE])
         reopened += answers.count("reopened")
         job.progress(start + len(answers), len(wanted), "deliveries")
     return Result(value={"found": len(wanted), "redelivered": reopened})

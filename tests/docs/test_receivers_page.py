@@ -12,8 +12,8 @@ from arq.connections import ArqRedis
 
 from tasks.kind import JobContext, RetrySchedule
 from tasks.maintenance.alerts import AlertParams, check
-from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.redis_keys import JOB, QUEUES, arq_queue
 from tasks.settings import DAY_S, HOUR_S, Settings
@@ -99,7 +99,7 @@ async def test_the_example_of_a_jobs_end_is_what_its_end_sends(redis: ArqRedis, 
     settings, worker = Settings(_env_file=None), FakeWorker(redis, Settings(_env_file=None))
     job_id = await submit(Enqueuer(redis, settings), kind=told["kind"], name=told.get("name"), address=ADDRESS)
     if end == "cancelled":
-        assert await Canceller(redis, settings).cancel(job_id) == "cancelled"
+        assert await JobStore(redis, settings).cancel(job_id) == "cancelled"
     elif end == "failed":
         await worker.finish(await worker.one(), "failed", value=["", ""], fields=("error", json.dumps(told["error"])))
     else:
@@ -133,7 +133,7 @@ async def test_the_examples_of_an_alert_are_what_is_sent(
     await redis.hset(JOB + job_id, "due_at", int((time.time() - 400) * 1000))
     await check(cast("JobContext[AlertParams]", SimpleNamespace(redis=redis, settings=settings)))
     assert await announced(redis, worker, instead={}) == timeless(fired)
-    await Canceller(redis, settings).cancel(job_id)
+    await JobStore(redis, settings).cancel(job_id)
     await check(cast("JobContext[AlertParams]", SimpleNamespace(redis=redis, settings=settings)))
     events = [await announced(redis, worker, instead={}) for _ in range(2)]
     assert timeless(resolved) in events, "beside the end of the job"

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tasks.queue.connect import close, connect
-from tasks.queue.jobs.cancel import Canceller
+from tasks.queue.jobs.job_store import JobStore
 from tasks.settings import Settings
 from tests.end_to_end.test_reports import made, of_csv, uploaded
 
@@ -30,7 +30,7 @@ def ledger() -> str:
 def cancel(job_id: str, redis_url: str) -> str:
     async def told() -> str:
         redis = connect(redis_url)
-        answer = await Canceller(redis, Settings(_env_file=None)).cancel(job_id)
+        answer = await JobStore(redis, Settings(_env_file=None)).cancel(job_id)
         await close(redis)
         return answer
 

@@ -10,7 +10,7 @@ from arq.connections import ArqRedis
 from arq.jobs import Job
 
 from tasks.kind import JobContext, Result, RetryPolicy
-from tasks.queue.jobs.cancel import Canceller
+from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.records.record import Priority, State
 from tasks.queue.redis_keys import JOB, arq_queue
 from tasks.queue.wire import deserialize
@@ -163,7 +163,7 @@ async def test_a_running_job_can_be_cancelled(
     async with working(redis, settings):
         job_id = await job_client.submit("sleep", seconds=60, file=str(tmp_path / "lines"))
         await job_client.until(job_id, State.RUNNING)
-        assert await Canceller(redis, settings).cancel(job_id) == "running"
+        assert await JobStore(redis, settings).cancel(job_id) == "running"
         record = await job_client.ended(job_id, seconds=3)
 
     assert record.state is State.CANCELLED

@@ -9,7 +9,7 @@ from typing import Any
 
 from arq.connections import ArqRedis
 
-from tasks.queue.jobs.cancel import Canceller
+from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.records.record import State
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient
@@ -66,12 +66,12 @@ async def test_each_job_has_a_line_at_its_start_each_retry_and_its_end(
             await job_client.ended(job_id)
         for job_id in (stopped, handed_back):
             await job_client.until(job_id, State.RUNNING)
-        await Canceller(redis, settings).cancel(stopped)
+        await JobStore(redis, settings).cancel(stopped)
         await job_client.ended(stopped)
         process.terminate()
         await job_client.until(handed_back, State.QUEUED)
         process.wait(10)
-        await Canceller(redis, settings).cancel(handed_back)
+        await JobStore(redis, settings).cancel(handed_back)
 
     assert MARKER not in told.text
     start, end = told.of(well)

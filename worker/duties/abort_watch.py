@@ -5,7 +5,7 @@ import asyncio
 from arq.constants import abort_jobs_ss
 from redis.asyncio import Redis
 
-from tasks.queue.jobs.cancel import Canceller
+from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.redis_keys import ABORT_MS, SECOND_MS
 from tasks.settings import Settings
 from worker.attempts.running import Reason, Running
@@ -29,7 +29,7 @@ class AbortWatch:
 
     def __init__(self, redis: "Redis[bytes]", settings: Settings, running: Running, redis_health: RedisHealth) -> None:
         self._redis = redis
-        self._canceller = Canceller(redis, settings)
+        self._job_store = JobStore(redis, settings)
         self._running = running
         self._redis_health = redis_health
 
@@ -48,7 +48,7 @@ class AbortWatch:
             if job_id in here:
                 self._running.cancel(job_id, Reason.CANCELLED)
             else:
-                await self._canceller.cancel(job_id)
+                await self._job_store.cancel(job_id)
         # An entry for a job that is unknown, or that ended first, would stay for ever.
         seconds, _ = await self._redis.time()
         await self._redis.zremrangebyscore(abort_jobs_ss, "-inf", seconds * SECOND_MS - ABORT_MS)

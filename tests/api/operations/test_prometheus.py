@@ -10,8 +10,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.operations.prometheus import Metric, collect, exposition
-from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.redis_keys import BUCKETS_MS, ENDPOINT, JOB
 from tasks.settings import Settings
 from tasks.webhook.endpoints import Endpoints
@@ -82,7 +82,7 @@ async def test_ends_attempts_and_errors_are_counted_by_kind(
         worker.outcome(odd, "failed"),
     )
     waiting = await submit(enqueuer)
-    await Canceller(redis, settings).cancel(waiting)
+    await JobStore(redis, settings).cancel(waiting)
     samples = await told(redis, settings)
     assert counted(samples, "jobs_ended_total") == {
         ("echo", "succeeded"): 1,

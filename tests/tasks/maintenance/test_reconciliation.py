@@ -12,8 +12,8 @@ from tasks.kind import JobContext
 from tasks.maintenance import reconciliation
 from tasks.maintenance.reconciliation import ReconciliationParams
 from tasks.queue import redis_keys
-from tasks.queue.jobs.batches import Batches
 from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import (
@@ -82,7 +82,7 @@ async def in_every_place(redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
         "parked": await submit(enqueuer, owner="parked"),
         "paused": await submit(enqueuer, queue="media"),
         "after": await submit(enqueuer, after=(jobs["running"],)),
-        "batch": await Batches(redis, settings).open("dev"),
+        "batch": await JobStore(redis, settings).open_batch("dev"),
     }
     await lanes.park("default", "owner:parked", 60_000)
     await lanes.pause("media")
@@ -273,7 +273,7 @@ async def test_a_job_that_was_not_let_go_is(
 async def test_a_batch_whose_last_end_was_lost_ends(
     redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, settings: Settings, reconcile: Reconcile
 ) -> None:
-    batch = await Batches(redis, settings).open("dev")
+    batch = await JobStore(redis, settings).open_batch("dev")
     await submit(enqueuer, batch=batch)
     await worker.finish(await worker.one())
     await redis.hdel(JOB + batch, "open")

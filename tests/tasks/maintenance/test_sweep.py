@@ -14,9 +14,8 @@ from tasks import clock
 from tasks.blob_ref import BlobRef
 from tasks.catalogue import KINDS
 from tasks.maintenance.sweep import BATCH, Swept, sweep
-from tasks.queue.jobs.cancel import Canceller
-from tasks.queue.jobs.delete import Deleter
 from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import (
     BLOB,
@@ -154,8 +153,8 @@ class TestWhoNeedsABlob:
     ) -> None:
         blobs = [await old(storage, tmp_path, text) for text in (b"a", b"b")]
         ids = [await submit(enqueuer, blobs=(blob.sha256,)) for blob in blobs]
-        await Canceller(redis, settings).cancel_all(ids)
-        await Deleter(redis).delete(ids[:1])
+        await JobStore(redis, settings).cancel_all(ids)
+        await JobStore(redis, settings).delete(ids[:1])
         await redis.delete(JOB + ids[1])
         assert (await clean(redis, storage)).deleted == 2
 
@@ -357,8 +356,8 @@ class TestSeveralSweeps:
         await redis.set(SWEPT + blob.sha256, 1, px=SWEPT_MS)
         job_id = await submit(enqueuer, blobs=(blob.sha256,))
         assert (await clean(redis, storage)).deleted == 0
-        await Canceller(redis, settings).cancel(job_id)
-        await Deleter(redis).delete([job_id])
+        await JobStore(redis, settings).cancel(job_id)
+        await JobStore(redis, settings).delete([job_id])
         assert (await clean(redis, storage)).deleted == 1
 
     async def test_one_that_is_late_deletes_nothing(

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.jobs.cancel import Canceller
+from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.watch.watch import Watch
 from tasks.settings import Settings
@@ -19,8 +19,8 @@ def rival(redis: ArqRedis, settings: Settings) -> FakeWorker:
 
 
 @pytest.fixture
-def canceller(redis: ArqRedis, settings: Settings) -> Canceller:
-    return Canceller(redis, settings)
+def job_store(redis: ArqRedis, settings: Settings) -> JobStore:
+    return JobStore(redis, settings)
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from arq.connections import ArqRedis
 from arq.constants import job_key_prefix
 
 from tasks.kind import Kind
-from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.enqueue import Enqueuer, Submission
+from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Record, State
 from tasks.queue.redis_keys import BLOB, RUNS, RUNS_KEPT, SCHEDULE, SCHEDULES, SECOND_MS, arq_queue
@@ -130,7 +130,7 @@ class TestFiring:
         for cron, seconds in expected.items():
             schedule = await clockwork.schedule(cron)
             job_id = await clockwork.scheduler.run_now(schedule, await clockwork.now_ms())
-            await Canceller(redis, clockwork.settings).cancel(job_id)
+            await JobStore(redis, clockwork.settings).cancel(job_id)
             job = await clockwork.record(job_id)
             assert job.expires_at is not None
             assert job.finished_at is not None
@@ -156,7 +156,7 @@ class TestRules:
     async def test_the_next_runs_once_the_last_has_ended(self, clockwork: Clockwork, redis: ArqRedis) -> None:
         schedule = await clockwork.schedule()
         made = await clockwork.tick(schedule, await clockwork.fall_due(schedule))
-        await Canceller(redis, clockwork.settings).cancel(str(made.detail))
+        await JobStore(redis, clockwork.settings).cancel(str(made.detail))
         assert (await clockwork.tick(schedule, await clockwork.fall_due(schedule))).answer == "made"
 
     async def test_after_an_outage_the_newest_due_time_runs_once(self, clockwork: Clockwork) -> None:

@@ -9,9 +9,8 @@ from arq.connections import ArqRedis
 
 from tasks.catalogue import KINDS
 from tasks.maintenance.activity import HOURS, Activity, spec
-from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.enqueue import Submission
-from tasks.queue.jobs.reopen import Reopener
+from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.records.list import read_page
 from tasks.queue.records.record import Record, State
 from tasks.queue.redis_keys import JOBS, SECOND_MS
@@ -66,7 +65,7 @@ async def test_it_counts_the_day_and_gives_each_admin_a_report(
     for index in (f"{JOBS}alice", f"{JOBS}alice:queued"):  # deliveries are in an index of their own only
         await redis.zrem(index, delivery)
     stopped = await job_client.submit("thumbnail", owner="alice", queue="media")
-    await Canceller(redis, settings).cancel(stopped)
+    await JobStore(redis, settings).cancel(stopped)
     await job_client.submit("nothing", owner="root", queue="media")
     await an_hour_ago(redis)
     await job_client.submit("thumbnail", owner="alice", queue="media")  # of the hour that has not passed yet
@@ -116,7 +115,7 @@ async def test_another_try_of_the_same_job_sends_no_second_report(
     await job_client.submit("nothing", owner="alice", queue="media")
     await an_hour_ago(redis)  # the figures are others now
     async with working(redis, settings, kinds=KINDS, storage=storage):
-        await Reopener(redis, settings).reopen([first.id])
+        await JobStore(redis, settings).reopen([first.id])
         again = await job_client.ended(first.id)
     assert again.result is not None
     assert (again.result["jobs"], again.result["reports"]) != (0, [])

@@ -10,8 +10,8 @@ from arq.constants import in_progress_key_prefix
 
 from tasks.maintenance.bulk import BULK, BulkParams, Place
 from tasks.queue.jobs.bulk_step import BulkStep, Superseded
-from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.enqueue import Enqueuer, Submission
+from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.records.list import Listing, Selection, read
 from tasks.queue.records.record import Priority, Record, State
 from tasks.queue.redis_keys import JOB, JOBS, arq_queue
@@ -103,8 +103,8 @@ async def test_only_what_fits_is_deleted(redis: ArqRedis, settings: Settings, jo
         await put(job_client.enqueuer, kind="nothing", delay_ms=60_000),
     ]
     gone = [await put(job_client.enqueuer, name=f"Old {n}") for n in range(3)]
-    canceller = Canceller(redis, settings)
-    await canceller.cancel_all([kept[0], *gone])
+    job_store = JobStore(redis, settings)
+    await job_store.cancel_all([kept[0], *gone])
     record = await done(
         redis,
         settings,
@@ -145,7 +145,7 @@ async def test_who_has_lost_the_job_does_nothing_more(
     await lapse(redis, job)
     await begun(worker, bulk)
     with pytest.raises(Superseded):
-        await Canceller(redis, settings).cancel_all([victim], BulkStep(bulk, job.attempt, "{}"))
+        await JobStore(redis, settings).cancel_all([victim], BulkStep(bulk, job.attempt, "{}"))
     assert (await record_of(redis, victim)).state is State.SCHEDULED
 
 
@@ -160,7 +160,7 @@ async def test_another_worker_goes_on_where_the_first_one_died_and_counts_on(
     found = await Listing(redis).ids(Selection(DEV, State.SCHEDULED), limit=1)
     assert found.ids == [newest]
     place = Place(cursor=found.cursor, looked=found.examined).model_dump_json()
-    await Canceller(redis, settings).cancel_all(found.ids, BulkStep(bulk, job.attempt, place))
+    await JobStore(redis, settings).cancel_all(found.ids, BulkStep(bulk, job.attempt, place))
     await lapse(redis, job)
     record = await done(redis, settings, job_client, bulk)
     assert record.result == {"matched": 2, "cancelled": 2, "stopping": 0, "skipped": 0}

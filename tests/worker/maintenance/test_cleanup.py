@@ -15,9 +15,8 @@ from pydantic import BaseModel
 from tasks.catalogue import KINDS
 from tasks.kind import JobContext, Kind, OutputFile, Result
 from tasks.maintenance.sweep import sweep
-from tasks.queue.jobs.cancel import Canceller
-from tasks.queue.jobs.delete import Deleter
 from tasks.queue.jobs.enqueue import Enqueuer, Submission
+from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import JOBS, SUBSCRIBERS, arq_queue
 from tasks.refusal import Refusal
@@ -138,7 +137,7 @@ class TestTheJob:
             again = await job_client.ended(await ask(job_client, "reconciliation"))
             assert again.result is not None
             assert again.result["mended"] == 0, "it leaves itself alone too"
-        await Canceller(redis, settings).cancel_all(later)
+        await JobStore(redis, settings).cancel_all(later)
 
 
 class Client:
@@ -172,7 +171,7 @@ class Client:
         await asyncio.sleep(self._chance.random() * 0.01)
         assert await content(self._storage, record.files[0]["blob"]) == text.upper()
         assert await content(self._storage, blob.sha256) == text, "its input is kept as long"
-        await Deleter(self._redis).delete([job_id])
+        await JobStore(self._redis, Settings(_env_file=None)).delete([job_id])
 
     async def _by_upload(self, text: bytes) -> None:
         while True:

@@ -3,10 +3,8 @@
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.jobs.batches import Batches
-from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.enqueue import Enqueuer
-from tasks.queue.jobs.reopen import Reopener
+from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import AFTER
@@ -95,11 +93,11 @@ async def test_a_retry_is_not_an_end(redis: ArqRedis, enqueuer: Enqueuer, worker
 
 
 async def test_it_can_be_cancelled_while_it_waits(
-    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, canceller: Canceller
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, job_store: JobStore
 ) -> None:
     first = await submit(enqueuer)
     waiting = await submit(enqueuer, after=(first,))
-    assert await canceller.cancel(waiting) == "cancelled"
+    assert await job_store.cancel(waiting) == "cancelled"
     await worker.finish(await worker.one())
     assert (await worker.claim()).jobs == []
     assert await state_of(redis, waiting) is State.CANCELLED
@@ -112,7 +110,7 @@ async def test_what_failed_for_want_of_another_can_be_retried(
     waiting = await submit(enqueuer, after=(first,))
     await worker.finish(await worker.one(), "failed", value=["x", "y"])
     await worker.claim()
-    assert await Reopener(redis, settings).reopen([waiting]) == ["reopened"]
+    assert await JobStore(redis, settings).reopen([waiting]) == ["reopened"]
     assert (await worker.claim()).ids == [waiting]
 
 
@@ -121,12 +119,12 @@ async def test_what_cannot_be_waited_for_is_refused(
 ) -> None:
     failed = await submit(enqueuer)
     await worker.finish(await worker.one(), "failed", value=["x", "y"])
-    batch = await Batches(redis, settings).open("dev")
+    batch = await JobStore(redis, settings).open_batch("dev")
     with pytest.raises(Refusal, match=r"batch_open.*Seal it first"):
         await submit(enqueuer, after=(batch,))
     with pytest.raises(Refusal, match="batch_open"):
         await submit(enqueuer, after=(batch,), batch=batch)
-    await Batches(redis, settings).seal("dev", batch)
+    await JobStore(redis, settings).seal_batch("dev", batch)
     with pytest.raises(Refusal, match=r"prerequisite_failed.*Retry it first"):
         await submit(enqueuer, after=(failed,))
     foreign = await submit(enqueuer, owner="another")
@@ -167,7 +165,7 @@ async def test_a_long_chain_ends_a_link_at_a_time(redis: ArqRedis, enqueuer: Enq
 async def test_an_open_batch_is_sealed_by_its_timer(
     redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, settings: Settings
 ) -> None:
-    batch = await Batches(redis, settings).open("dev")
+    batch = await JobStore(redis, settings).open_batch("dev")
     await submit(enqueuer, batch=batch)
     await worker.finish(await worker.one())
     assert await state_of(redis, batch) is State.RUNNING

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.records import indexes
 from tasks.queue.records.list import read_page
 from tasks.queue.records.record import Record
@@ -70,10 +70,10 @@ async def test_nobody_hears_what_nobody_asked_for(
 
 
 async def test_a_job_that_is_cancelled_while_it_waits_ends_too(
-    redis: ArqRedis, enqueuer: Enqueuer, canceller: Canceller
+    redis: ArqRedis, enqueuer: Enqueuer, job_store: JobStore
 ) -> None:
     await subscribe(redis, "job.cancelled")
-    await canceller.cancel(await submit(enqueuer))
+    await job_store.cancel(await submit(enqueuer))
     (event,) = await events(redis)
     assert json.loads(event.params)["data"]["error"]["code"] == "cancelled"
 

@@ -4,10 +4,8 @@ import pytest
 from arq.connections import ArqRedis
 from arq.constants import abort_jobs_ss
 
-from tasks.queue.jobs.batches import Batches
-from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.enqueue import Enqueuer
-from tasks.queue.jobs.reopen import Reopener
+from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.records import indexes
 from tasks.queue.records.list import read_page
 from tasks.queue.records.record import State
@@ -17,11 +15,6 @@ from tasks.settings import Settings
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import record_of, submission, submit
 from tests.tasks.queue.jobs.test_announcements import body, events, subscribe
-
-
-@pytest.fixture
-def batches(redis: ArqRedis, settings: Settings) -> Batches:
-    return Batches(redis, settings)
 
 
 async def test_jobs_that_are_sent_together_are_one_batch(
@@ -89,14 +82,14 @@ async def test_a_full_queue_takes_all_or_none(redis: ArqRedis, settings: Setting
 
 
 async def test_an_open_batch_takes_jobs_until_it_is_sealed(
-    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, batches: Batches
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, job_store: JobStore
 ) -> None:
-    batch = await batches.open("dev", name="album")
+    batch = await job_store.open_batch("dev", name="album")
     await submit(enqueuer, batch=batch)
     await worker.finish(await worker.one())
     assert (await record_of(redis, batch)).state is State.RUNNING, "more may come"
     await submit(enqueuer, batch=batch)
-    assert await batches.seal("dev", batch)
+    assert await job_store.seal_batch("dev", batch)
     with pytest.raises(Refusal, match="batch_sealed"):
         await submit(enqueuer, batch=batch)
     await worker.finish(await worker.one())
@@ -104,35 +97,37 @@ async def test_an_open_batch_takes_jobs_until_it_is_sealed(
     assert (record.state, record.name, record.tally) == (State.SUCCEEDED, "album", {"succeeded": 2})
 
 
-async def test_a_batch_without_jobs_ends_when_it_is_sealed(redis: ArqRedis, batches: Batches) -> None:
-    batch = await batches.open("dev")
-    assert await batches.seal("dev", batch)
-    assert await batches.seal("dev", batch), "said again it changes nothing"
+async def test_a_batch_without_jobs_ends_when_it_is_sealed(redis: ArqRedis, job_store: JobStore) -> None:
+    batch = await job_store.open_batch("dev")
+    assert await job_store.seal_batch("dev", batch)
+    assert await job_store.seal_batch("dev", batch), "said again it changes nothing"
     assert (await record_of(redis, batch)).state is State.SUCCEEDED
 
 
-async def test_a_batch_is_its_owners(redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, batches: Batches) -> None:
-    batch = await batches.open("dev")
-    assert not await batches.seal("another", batch)
+async def test_a_batch_is_its_owners(
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, job_store: JobStore
+) -> None:
+    batch = await job_store.open_batch("dev")
+    assert not await job_store.seal_batch("another", batch)
     for owner, wrong in (("another", batch), ("dev", "nobody")):
         with pytest.raises(Refusal, match="not_found"):
             await submit(enqueuer, owner=owner, batch=wrong)
     ordinary = await submit(enqueuer)
     with pytest.raises(Refusal, match="not_found"):
         await submit(enqueuer, batch=ordinary)
-    assert not await batches.seal("dev", ordinary)
-    await batches.seal("dev", batch)
+    assert not await job_store.seal_batch("dev", ordinary)
+    await job_store.seal_batch("dev", batch)
     await worker.finish(await worker.one())
 
 
 async def test_cancelling_a_batch_cancels_its_jobs(
-    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, canceller: Canceller
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, job_store: JobStore
 ) -> None:
     submitted = await enqueuer.enqueue_batch([submission() for _ in range(3)])
     done = await worker.one()
     await worker.finish(done)
     running = await worker.one()
-    assert await canceller.cancel(submitted.job_id) == "running", "one of its jobs still is"
+    assert await job_store.cancel(submitted.job_id) == "running", "one of its jobs still is"
     assert (await record_of(redis, submitted.job_id)).tally == {"succeeded": 1, "running": 1, "cancelled": 1}
     assert await redis.zscore(abort_jobs_ss, running.id) is not None
     await worker.finish(running, "cancelled")
@@ -149,7 +144,7 @@ async def test_a_batch_one_of_whose_jobs_runs_anew_goes_on(
     first, second = (await worker.claim()).jobs
     await worker.finish(first)
     await worker.finish(second, "failed", value=["x", "y"])
-    assert await Reopener(redis, settings).reopen([second.id, submitted.job_id]) == ["reopened", "running"]
+    assert await JobStore(redis, settings).reopen([second.id, submitted.job_id]) == ["reopened", "running"]
     batch = await record_of(redis, submitted.job_id)
     assert (batch.state, batch.tally, batch.error, batch.expires_at) == (
         State.RUNNING,
@@ -162,11 +157,11 @@ async def test_a_batch_one_of_whose_jobs_runs_anew_goes_on(
 
 
 async def test_a_batch_whose_jobs_all_succeeded_was_not_cancelled(
-    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, canceller: Canceller
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, job_store: JobStore
 ) -> None:
     submitted = await enqueuer.enqueue_batch([submission(), submission()])
     first, second = (await worker.claim()).jobs
-    assert await canceller.cancel(submitted.job_id) == "running"
+    assert await job_store.cancel(submitted.job_id) == "running"
     await worker.finish(first)
     await worker.finish(second)
     assert (await record_of(redis, submitted.job_id)).state is State.SUCCEEDED

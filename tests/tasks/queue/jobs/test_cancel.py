@@ -8,8 +8,8 @@ from arq.connections import ArqRedis
 from arq.constants import abort_jobs_ss
 from arq.jobs import Job
 
-from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import BACKLOG, JOB, LANE, SUSPECTS, TURNS, arq_queue
@@ -56,7 +56,7 @@ async def test_a_job_that_waits_is_cancelled_at_once_and_leaves_every_line(
     waiting: Callable[[Enqueuer, FakeWorker], Awaitable[str]],
 ) -> None:
     job_id = await waiting(enqueuer, worker)
-    assert await Canceller(redis, settings).cancel(job_id) == "cancelled"
+    assert await JobStore(redis, settings).cancel(job_id) == "cancelled"
     record = await record_of(redis, job_id)
     assert record.state is State.CANCELLED
     assert record.error == {"code": "cancelled", "message": "Cancelled while it waited."}
@@ -68,19 +68,19 @@ async def test_a_job_that_waits_is_cancelled_at_once_and_leaves_every_line(
 
 
 async def test_neighbours_in_the_lane_keep_their_turn(
-    enqueuer: Enqueuer, worker: FakeWorker, canceller: Canceller
+    enqueuer: Enqueuer, worker: FakeWorker, job_store: JobStore
 ) -> None:
     ids = [await submit(enqueuer) for _ in range(3)]
-    assert await canceller.cancel(ids[1]) == "cancelled"
+    assert await job_store.cancel(ids[1]) == "cancelled"
     assert (await worker.claim()).ids == [ids[0], ids[2]]
 
 
 async def test_the_worker_of_a_running_job_is_told_by_arqs_own_sign(
-    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, canceller: Canceller
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, job_store: JobStore
 ) -> None:
     await submit(enqueuer)
     job = await worker.one()
-    assert await canceller.cancel(job.id) == "running"
+    assert await job_store.cancel(job.id) == "running"
     assert await redis.zrange(abort_jobs_ss, 0, -1) == [job.id.encode()]
     assert (await record_of(redis, job.id)).state is State.RUNNING
     await worker.finish(job, "cancelled", value=["cancelled", "Cancelled while it ran."])
@@ -88,50 +88,50 @@ async def test_the_worker_of_a_running_job_is_told_by_arqs_own_sign(
 
 
 async def test_asking_again_changes_nothing(
-    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, canceller: Canceller
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, job_store: JobStore
 ) -> None:
     job_id = await submit(enqueuer)
-    await canceller.cancel(job_id)
+    await job_store.cancel(job_id)
     before = await redis.hgetall(JOB + job_id)
-    assert await canceller.cancel(job_id) == "cancelled"
+    assert await job_store.cancel(job_id) == "cancelled"
     assert await redis.hgetall(JOB + job_id) == before
     running = await submit(enqueuer)
     await worker.claim()
-    assert [await canceller.cancel(running) for _ in range(2)] == ["running", "running"]
+    assert [await job_store.cancel(running) for _ in range(2)] == ["running", "running"]
 
 
 @pytest.mark.parametrize("verb", ["succeeded", "failed", "cancelled"])
 async def test_a_job_that_has_ended_says_how(
-    enqueuer: Enqueuer, worker: FakeWorker, canceller: Canceller, verb: str
+    enqueuer: Enqueuer, worker: FakeWorker, job_store: JobStore, verb: str
 ) -> None:
     await submit(enqueuer)
     job = await worker.one()
     await worker.finish(job, verb)
-    assert await canceller.cancel(job.id) == verb
+    assert await job_store.cancel(job.id) == verb
 
 
-async def test_an_unknown_job_is_unknown(canceller: Canceller) -> None:
-    assert await canceller.cancel("nobody") == "unknown"
+async def test_an_unknown_job_is_unknown(job_store: JobStore) -> None:
+    assert await job_store.cancel("nobody") == "unknown"
 
 
 async def test_a_sign_that_came_too_late_is_taken_down(
-    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, canceller: Canceller
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, job_store: JobStore
 ) -> None:
     """Signs are read a limited number at a time: those that mean nothing must not hide those that do."""
     await submit(enqueuer)
     job = await worker.one()
     await worker.finish(job)
     await redis.zadd(abort_jobs_ss, {job.id: 1})
-    assert await canceller.cancel(job.id) == "succeeded"
+    assert await job_store.cancel(job.id) == "succeeded"
     assert await redis.exists(abort_jobs_ss) == 0
 
 
 async def test_a_job_that_ended_first_stays_as_it_ended(
-    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, canceller: Canceller
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, job_store: JobStore
 ) -> None:
     await submit(enqueuer)
     job = await worker.one()
-    assert await canceller.cancel(job.id) == "running"
+    assert await job_store.cancel(job.id) == "running"
     assert await worker.finish(job)
     assert (await record_of(redis, job.id)).state is State.SUCCEEDED
     assert await redis.exists(abort_jobs_ss) == 0
@@ -156,20 +156,20 @@ class TestASignMeetsAJobThatNobodyRuns:
         await self.over(redis, worker, job_id)
 
     async def test_when_it_is_handed_back(
-        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, canceller: Canceller
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, job_store: JobStore
     ) -> None:
         await submit(enqueuer)
         job = await worker.one()
-        await canceller.cancel(job.id)
+        await job_store.cancel(job.id)
         await worker.finish(job, "handed_back")
         await self.over(redis, worker, job.id)
 
     async def test_when_its_worker_has_died(
-        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, canceller: Canceller
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, job_store: JobStore
     ) -> None:
         await submit(enqueuer)
         job = await worker.one()
-        await canceller.cancel(job.id)
+        await job_store.cancel(job.id)
         await lapse(redis, job)
         await self.over(redis, worker, job.id)
 
@@ -187,7 +187,7 @@ class TestASignMeetsAJobThatNobodyRuns:
         assert (await record_of(redis, later)).state is State.CANCELLED
 
     async def test_among_the_suspects(
-        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, canceller: Canceller
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, job_store: JobStore
     ) -> None:
         await submit(enqueuer)
         for _ in range(2):
@@ -195,6 +195,6 @@ class TestASignMeetsAJobThatNobodyRuns:
         busy = await worker.claim(idle=False)
         assert busy.mode == "drain"
         (suspect,) = await redis.zrange(SUSPECTS + "default", 0, -1)
-        assert await canceller.cancel(suspect.decode()) == "cancelled"
+        assert await job_store.cancel(suspect.decode()) == "cancelled"
         assert await leftovers(redis) == []
         assert (await worker.claim()).mode == "any"

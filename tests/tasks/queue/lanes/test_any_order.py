@@ -7,8 +7,8 @@ import pytest
 from arq.connections import ArqRedis
 from arq.constants import abort_jobs_ss
 
-from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.lanes.lane_id import LaneId
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.records.list import read
@@ -33,7 +33,7 @@ class Walk:
         self._chance = random.Random(seed)  # noqa: S311 - a walk, no secret
         self._enqueuer = Enqueuer(redis, settings)
         self._lanes = Lanes(redis)
-        self._canceller = Canceller(redis, settings)
+        self._job_store = JobStore(redis, settings)
         self._workers = [FakeWorker(redis, settings, f"w{n}") for n in range(3)]
         self._held: dict[str, tuple[FakeWorker, ClaimedJob]] = {}
         self._stale: list[tuple[FakeWorker, ClaimedJob]] = []
@@ -104,7 +104,7 @@ class Walk:
     async def cancel(self) -> None:
         if self.ids:
             job_id = self._chance.choice(self.ids)
-            answer = await self._canceller.cancel(job_id)
+            answer = await self._job_store.cancel(job_id)
             assert answer == "running" if job_id in self._held else State(answer).ended
 
     async def sign(self) -> None:

@@ -6,9 +6,8 @@ from collections import Counter
 from arq.connections import ArqRedis
 from arq.constants import abort_jobs_ss
 
-from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.enqueue import Enqueuer
-from tasks.queue.jobs.reopen import Reopener
+from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import JOBS
 from tasks.settings import Settings
@@ -19,7 +18,7 @@ ROUNDS = 1_000
 AT_ONCE = 50
 
 
-async def race(redis: ArqRedis, enqueuer: Enqueuer, canceller: Canceller, worker: FakeWorker, n: int) -> str:
+async def race(redis: ArqRedis, enqueuer: Enqueuer, job_store: JobStore, worker: FakeWorker, n: int) -> str:
     """A job is claimed, ended and cancelled, each at some moment; how it came out."""
     job_id = await submit(enqueuer, owner=f"owner-{n}")
 
@@ -38,7 +37,7 @@ async def race(redis: ArqRedis, enqueuer: Enqueuer, canceller: Canceller, worker
     async def cancel() -> str:
         for _ in range(n % 7):
             await asyncio.sleep(0)
-        return await canceller.cancel(job_id)
+        return await job_store.cancel(job_id)
 
     answer, _ = await asyncio.gather(cancel(), work())
     while not (record := await record_of(redis, job_id)).state.ended:
@@ -56,11 +55,11 @@ async def race(redis: ArqRedis, enqueuer: Enqueuer, canceller: Canceller, worker
 
 
 async def test_a_cancellation_and_an_end_have_one_winner(
-    redis: ArqRedis, enqueuer: Enqueuer, canceller: Canceller, worker: FakeWorker
+    redis: ArqRedis, enqueuer: Enqueuer, job_store: JobStore, worker: FakeWorker
 ) -> None:
     outcomes: Counter[str] = Counter()
     for start in range(0, ROUNDS, AT_ONCE):
-        racing = (race(redis, enqueuer, canceller, worker, n) for n in range(start, start + AT_ONCE))
+        racing = (race(redis, enqueuer, job_store, worker, n) for n in range(start, start + AT_ONCE))
         outcomes.update(await asyncio.gather(*racing))
     assert outcomes.total() == ROUNDS
     assert {"cancelled, cancelled", "running, succeeded", "succeeded, succeeded"} <= outcomes.keys(), outcomes
@@ -68,11 +67,11 @@ async def test_a_cancellation_and_an_end_have_one_winner(
 
 
 async def test_of_two_retries_one_takes_place(
-    redis: ArqRedis, enqueuer: Enqueuer, canceller: Canceller, settings: Settings
+    redis: ArqRedis, enqueuer: Enqueuer, job_store: JobStore, settings: Settings
 ) -> None:
-    reopener = Reopener(redis, settings)
+    job_store = JobStore(redis, settings)
     for _ in range(100):
         job_id = await submit(enqueuer)
-        await canceller.cancel(job_id)
-        answers = await asyncio.gather(reopener.retry([job_id]), reopener.retry([job_id]))
+        await job_store.cancel(job_id)
+        answers = await asyncio.gather(job_store.retry([job_id]), job_store.retry([job_id]))
         assert sorted(chosen for (chosen,) in answers) == ["queued", "reopened"]

@@ -3,8 +3,8 @@
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.jobs.cancel import Canceller
 from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.lanes.stats import LaneStats, QueueCounts, QueueSnapshot, QueueStats
 from tasks.queue.records.record import Priority, State
@@ -45,7 +45,7 @@ async def make_due(redis: ArqRedis, job_id: str, seconds: float) -> None:
 
 
 async def test_jobs_are_counted_through_all_their_states(
-    redis: ArqRedis, stats: QueueStats, enqueuer: Enqueuer, worker: FakeWorker, canceller: Canceller
+    redis: ArqRedis, stats: QueueStats, enqueuer: Enqueuer, worker: FakeWorker, job_store: JobStore
 ) -> None:
     assert await jobs(stats) == {}
     await submit(enqueuer, delay_ms=HOUR_MS)
@@ -58,7 +58,7 @@ async def test_jobs_are_counted_through_all_their_states(
     await worker.finish(taken[first])
     await worker.finish(taken[second], "retrying", delay_ms=HOUR_MS)
     await worker.finish(taken[third], "handed_back")
-    await canceller.cancel(fourth)
+    await job_store.cancel(fourth)
     assert await jobs(stats) == {State.SCHEDULED: 1, State.QUEUED: 1, State.RETRYING: 1}
     snapshot = of(await stats.queues())
     assert (snapshot.waiting, snapshot.due) == (3, 1)
@@ -175,19 +175,19 @@ async def test_a_lane_says_why_it_waits(
 
 
 async def test_a_full_lane_whose_jobs_are_cancelled_or_that_is_parked_is_full_no_more(
-    redis: ArqRedis, stats: QueueStats, enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes, canceller: Canceller
+    redis: ArqRedis, stats: QueueStats, enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes, job_store: JobStore
 ) -> None:
     _, second, third = [await submit(enqueuer) for _ in range(3)]
     await worker.claim(lane_cap=1)
     await worker.claim(lane_cap=1)
-    await canceller.cancel(second)
+    await job_store.cancel(second)
     assert (await lanes_of(stats))["owner:dev"].state == "full"
     await lanes.park("default", "owner:dev", HOUR_MS)
     assert (await lanes_of(stats))["owner:dev"].state == "parked"
     await lanes.unpark("default", "owner:dev")
     await worker.claim(lane_cap=1)
     assert (await lanes_of(stats))["owner:dev"].state == "full"
-    await canceller.cancel(third)
+    await job_store.cancel(third)
     assert await lanes_of(stats) == {}
 
 

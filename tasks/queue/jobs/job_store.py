@@ -1,0 +1,103 @@
+"""What is done with jobs after they are enqueued: cancel, retry, delete; and batches, which jobs join one by one."""
+
+from collections.abc import Sequence
+
+from redis.asyncio import Redis
+
+from tasks.queue.jobs.bulk_step import BulkStep, answers_of, payload_of
+from tasks.queue.jobs.retention import keep_ms
+from tasks.queue.records.indexes import of_batch
+from tasks.queue.records.record import State, new_id
+from tasks.queue.redis_keys import JOB, JOBS
+from tasks.queue.script import Script
+from tasks.settings import Settings
+
+CANCEL_AT_ONCE = 50
+"""Jobs of a batch in one script, so that it does not hold up Redis."""
+RETRYABLE = (State.FAILED, State.CANCELLED, State.RETRYING)
+"""States from which a job can be retried: one that has succeeded, or is not due yet, needs no retry."""
+
+
+class JobStore:
+    """Changes jobs by id. Each call is one script, for some dozens of jobs at once.
+
+    Methods that take a step raise Superseded if its bulk job is no longer this attempt's.
+    """
+
+    def __init__(self, redis: "Redis[bytes]", settings: Settings) -> None:
+        self._redis = redis
+        self._keep = keep_ms(settings)
+        self._cancel = Script(redis, "verbs/cancel")
+        self._reopen = Script(redis, "verbs/reopen")
+        self._delete = Script(redis, "verbs/delete")
+        self._batch = Script(redis, "submit/batch")
+
+    async def cancel(self, job_id: str) -> str:
+        """Stop one job. Of a batch its jobs are cancelled; it ends with the last that still runs.
+
+        Returns:
+            `cancelled` (it waited, and will never start), `running` (its worker has been told), `unknown`, or the state
+            in which it had ended.
+        """
+        (answer,) = await self.cancel_all([job_id])
+        if answer != "batch":
+            return answer
+        ids = [one.decode() for one in await self._redis.zrange(JOBS + of_batch(job_id), 0, -1)]
+        for start in range(0, len(ids), CANCEL_AT_ONCE):
+            await self.cancel_all(ids[start : start + CANCEL_AT_ONCE])
+        state = await self._redis.hget(JOB + job_id, "state")
+        return state.decode() if state else "unknown"
+
+    async def cancel_all(self, ids: Sequence[str], step: BulkStep | None = None) -> list[str]:
+        """As `cancel`, for several jobs; a batch among them is answered with `batch`, and its jobs are left to the
+        caller."""
+        return answers_of(await self._cancel({"ids": ids, "keep": self._keep, "by": payload_of(step)}))
+
+    async def retry(self, ids: Sequence[str], step: BulkStep | None = None) -> list[str]:
+        """As `reopen`, for RETRYABLE jobs; others stay in their state, which is the answer."""
+        return await self._run_again(ids, dict.fromkeys(RETRYABLE, True), step)
+
+    async def reopen(self, ids: Sequence[str]) -> list[str]:
+        """Run ended jobs anew with all their tries; one that waits for its time has it now.
+
+        Returns:
+            For each `reopened`, `unknown`, `expired`, or the state in which it stays: `queued` or `running`.
+        """
+        return await self._run_again(ids, None, None)
+
+    async def _run_again(self, ids: Sequence[str], only: dict[State, bool] | None, step: BulkStep | None) -> list[str]:
+        payload = {"ids": ids, "only": only, "keep_event_ms": self._keep["event"], "by": payload_of(step)}
+        return answers_of(await self._reopen(payload))
+
+    async def delete(self, ids: Sequence[str], step: BulkStep | None = None) -> list[str]:
+        """Delete ended jobs: record, listings, ARQ's keys, and their need of blobs. The bytes go with the next cleanup.
+
+        Returns:
+            For each `deleted`, `unknown`, `needed` (an event that is still being delivered, or a job for which others
+            still wait), or the state of one that has not ended.
+        """
+        return answers_of(await self._delete({"ids": ids, "by": payload_of(step)}))
+
+    async def open_batch(self, owner: str, **fields: str | None) -> str:
+        """Open a batch without jobs. It ends when it is sealed and its last job has ended.
+
+        Args:
+            owner: Whose batch it is.
+            fields: Of its record, such as `name`, `address` and `notify`.
+
+        Returns:
+            Its id.
+        """
+        batch_id = new_id()
+        given = [text for name, value in fields.items() if value for text in (name, value)]
+        await self._batch({"verb": "open", "id": batch_id, "owner": owner, "fields": given})
+        return batch_id
+
+    async def seal_batch(self, owner: str, batch_id: str) -> bool:
+        """Let no more jobs join a batch; without any that still runs it ends at once.
+
+        Returns:
+            Whether the owner has such a batch.
+        """
+        answer = await self._batch({"verb": "seal", "id": batch_id, "owner": owner, "keep": self._keep})
+        return bool(answer == "sealed")

@@ -17,8 +17,8 @@ from fastapi import FastAPI
 from api.http import problems
 from api.http.auth import AuthMiddleware
 from api.http.context import Context
-from api.http.edge import RequestMiddleware
 from api.http.keys import Keys
+from api.http.middleware import RequestMiddleware
 from api.openapi import describe
 from api.routes import all_routes
 from api.webhooks.outgoing import webhooks
@@ -73,7 +73,7 @@ def create_app(given: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
         webhooks=webhooks,
-        # FastAPI's spans hold queries, in which secrets stand, and texts of errors; ours are `api.http.edge`'s.
+        # FastAPI's spans hold queries, in which secrets stand, and texts of errors; ours are `api.http.middleware`'s.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.add_middleware(AuthMiddleware)

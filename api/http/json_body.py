@@ -1,16 +1,14 @@
 """JSON bodies, limited in size before they are parsed."""
 
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
-from starlette.datastructures import Headers
 from starlette.requests import Request
 
+from api.http.body import whole
 from api.http.components import component
-from api.uploads.receive import check_length, counted
 from tasks.refusal import Refusal
 from tasks.validation import faults_of, refusal_of
 
@@ -30,16 +28,6 @@ def documented_body(model: type[BaseModel], *, required: bool = True, **examples
     named = {name: {"summary": summary, "value": value} for name, (summary, value) in examples.items()}
     content = {JSON_TYPE: {"schema": component(model), "examples": named}}
     return {"requestBody": {"required": required, "content": content}}
-
-
-async def whole(headers: Headers, body: AsyncIterator[bytes], limit: int) -> bytes:
-    """Read a body of at most `limit` bytes.
-
-    Raises:
-        Refusal: `too_large`.
-    """
-    check_length(headers.get("content-length"), limit)
-    return b"".join([chunk async for chunk in counted(body, limit)])
 
 
 async def receive(request: Request, model: type[M], limit: int) -> M:

@@ -115,7 +115,7 @@ def problem(
         more: Extension members of the problem.
     """
     status = STATUS.get(code, REFUSED)
-    request.scope["code"] = code  # for the log line of `api.http.edge`
+    request.scope["code"] = code  # for the log line of `api.http.middleware`
     body = Problem(
         type=f"urn:pressroom:problem:{code}",
         title=CODES[code],
@@ -182,7 +182,7 @@ async def _gone(request: Request, error: Exception) -> Response:  # noqa: ARG001
 
 
 def install(app: FastAPI) -> None:
-    """Make every error of `app` a problem response. `api.http.edge` handles unexpected exceptions."""
+    """Make every error of `app` a problem response. `api.http.middleware` handles unexpected exceptions."""
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)

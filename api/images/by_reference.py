@@ -9,15 +9,16 @@ from urllib.parse import unquote, urlsplit
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.http.body import whole
 from api.http.caller import Caller
-from api.http.json_body import read, whole
-from api.images.sniff import HEAD_BYTES, type_of
+from api.http.json_body import read
 from api.images.variants import parse_variants
 from api.jobs.notify import Member, encrypted_notify
 from api.uploads.receive import Upload, clean
 from tasks.outbound.url_policy import MAX_URL_CHARS
 from tasks.refusal import Refusal
 from tasks.storage.protocol import BlobMissing
+from tasks.thumbnail.signatures import HEAD_BYTES, media_type_of
 from tasks.thumbnail.variants import Variant, variants_of
 from tasks.uploads.store import find_upload
 
@@ -100,7 +101,7 @@ async def _find(caller: Caller, upload_id: str) -> Upload:
         )
     try:
         head = b"".join([chunk async for chunk in context.storage.read(found.blob.sha256, 0, HEAD_BYTES)])
-        type_of(head)
+        media_type_of(head)
     except BlobMissing as error:
         raise Refusal("expired", "The upload was removed from the storage. Upload it again.", field="upload") from error
     except Refusal as refusal:

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
+from api.http.body import FORM_OVERHEAD_BYTES, check_length, counted
 from api.http.caller import Caller, RequestedOptions, caller_of
 from api.http.components import component
 from api.http.json_body import JSON_TYPE
@@ -20,7 +21,7 @@ from api.jobs.notify import EXAMPLE_URL, encrypted_notify
 from api.jobs.submit_options import IdempotencyKey, SubmitOptions
 from api.jobs.submitted import respond, respond_batch
 from api.jobs.views import EXAMPLE_UPLOAD, Batch, Job
-from api.uploads.receive import FORM_OVERHEAD_BYTES, FormUploads, Upload, check_length, counted, receive_raw
+from api.uploads.receive import FormUploads, Upload, receive_raw
 from tasks.queue.jobs.enqueue import Submission
 from tasks.refusal import Refusal
 from tasks.settings import Settings

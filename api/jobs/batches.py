@@ -5,13 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.http.answers import uncached
 from api.http.caller import caller_of
 from api.http.json_body import documented_body, receive
 from api.http.problems import documented
 from api.jobs.get import find
 from api.jobs.notify import EXAMPLE_URL, Member, encrypted_notify
 from api.jobs.submitted import respond
-from api.jobs.views import EXAMPLE_JOB, Job, job_of, uncached
+from api.jobs.views import EXAMPLE_JOB, Job, job_of
 from tasks.queue.jobs.enqueue import Submitted
 from tasks.refusal import Refusal
 

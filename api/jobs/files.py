@@ -1,10 +1,8 @@
 """Downloads: the outputs of a job."""
 
-import re
 import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
@@ -16,6 +14,7 @@ from api.http.ranges import names, parse_range
 from api.jobs.get import JobId, find
 from tasks.queue.records.record import Record, State
 from tasks.refusal import Refusal
+from tasks.storage.content_disposition import attachment
 from tasks.storage.protocol import BlobMissing
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/files", tags=["jobs"])
@@ -92,7 +91,7 @@ def _headers(record: Record, file: dict[str, Any]) -> dict[str, str]:
         "ETag": f'"{file["blob"]}"',
         "Accept-Ranges": "bytes",
         "Cache-Control": f"private, max-age={left_s}, immutable",
-        "Content-Disposition": disposition(file["name"]),
+        "Content-Disposition": attachment(file["name"]),
         "Content-Security-Policy": "default-src 'none'; sandbox",
     }
 
@@ -118,10 +117,3 @@ async def _stream(request: Request, context: Context, file: dict[str, Any], head
     if part is not None:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     return StreamingResponse(body(), 200 if part is None else 206, headers, file["type"])
-
-
-def disposition(name: str) -> str:
-    """The Content-Disposition header (RFC 6266) that makes browsers save the file under its own name."""
-    plain = re.sub(r"[^A-Za-z0-9._ -]", "_", name)
-    encoded = "" if plain == name else f"; filename*=UTF-8''{quote(name, safe='')}"
-    return f'attachment; filename="{plain}"{encoded}'

@@ -6,10 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.http.answers import json_of
 from api.http.caller import Caller, caller_of
 from api.http.problems import documented
 from api.http.query import documented_query, query_of
-from api.jobs.views import Job, job_of, json_of
+from api.jobs.views import Job, job_of
 from tasks import clock
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Record

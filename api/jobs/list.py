@@ -3,11 +3,12 @@
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
+from api.http.answers import uncached
 from api.http.caller import Caller, caller_of
 from api.http.problems import documented
 from api.http.query import ListQuery, documented_query, query_of
 from api.jobs.filter import JobCriteria
-from api.jobs.views import JobPage, job_of, uncached
+from api.jobs.views import JobPage, job_of
 from tasks import clock
 from tasks.maintenance.activity import owners
 from tasks.refusal import Refusal

@@ -14,12 +14,13 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 from pydantic import BaseModel, Field
 
+from api.http.answers import json_of
 from api.http.caller import caller_of
 from api.http.components import component
 from api.http.problems import documented
 from api.http.times import from_ms
 from api.jobs.get import JobId, find
-from api.jobs.views import job_of, json_of
+from api.jobs.views import job_of
 from tasks.queue.records.record import Record, State
 from tasks.refusal import Refusal
 

@@ -2,9 +2,10 @@
 
 from fastapi import Response
 
+from api.http.answers import json_of
 from api.http.caller import Caller
 from api.http.context import Context
-from api.jobs.views import Batch, job_of, json_of, path_of
+from api.jobs.views import Batch, job_of, path_of
 from tasks import clock
 from tasks.queue.jobs.enqueue import Submitted
 from tasks.queue.records.list import read

@@ -4,11 +4,12 @@ import asyncio
 
 from fastapi import APIRouter, Request, Response
 
+from api.http.answers import uncached
 from api.http.caller import caller_of
 from api.http.context import Context
 from api.http.problems import documented, problem
 from api.jobs.get import JobId, find
-from api.jobs.views import Job, job_of, path_of, uncached
+from api.jobs.views import Job, job_of, path_of
 from tasks.queue.jobs.job_store import RETRYABLE
 from tasks.queue.records.record import Record, State
 from tasks.refusal import Refusal

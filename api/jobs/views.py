@@ -4,9 +4,9 @@ import json
 from datetime import datetime
 from typing import Any
 
-from fastapi import Response
 from pydantic import BaseModel, Field
 
+from api.http.answers import Error, Links
 from api.http.query import Page
 from api.http.times import from_ms, maybe_from_ms
 from tasks.queue.jobs.job_store import RETRYABLE
@@ -14,14 +14,6 @@ from tasks.queue.records.record import Priority, Record, State
 
 EXAMPLE_JOB = "5e6b1f0c9a7d4e2f8b3c6a1d0e9f7b42"
 EXAMPLE_UPLOAD = "0b8f5c1d7e3a49c2a6d4e9f1b2c3d4e5"
-
-
-class Error(BaseModel):
-    """Why a job, an attempt or a delivery failed."""
-
-    code: str = Field(description="A stable code for programs.", examples=["truncated"])
-    message: str = Field(description="What happened and what to do, for people.")
-    field: str | None = Field(None, description="The path of the input field at fault, such as `variants.0.width`.")
 
 
 class Attempt(BaseModel):
@@ -47,15 +39,6 @@ class File(BaseModel):
         description="Facts about the file that depend on the kind, such as the size of an image in pixels.",
         examples=[{"width": 256, "height": 171}],
     )
-
-
-class Links(BaseModel):
-    """URLs of this resource and of the actions that are possible now."""
-
-    self: str = Field(description="The URL of this resource.")
-    events: str | None = Field(None, description="The URL of its event stream, until it has ended.")
-    cancellation: str | None = Field(None, description="The URL to cancel it, until it has ended.")
-    retry: str | None = Field(None, description="The URL to retry it, if it can be retried.")
 
 
 class Job(BaseModel):
@@ -143,15 +126,6 @@ def job_of(record: Record, address: str) -> Job:
         after=list(record.after) or None,
         links=_links(record, place),
     )
-
-
-def json_of(view: BaseModel) -> bytes:
-    return view.model_dump_json(exclude_none=True).encode()
-
-
-def uncached(view: BaseModel, status: int = 200, **headers: str) -> Response:
-    """A JSON response that must not be cached."""
-    return Response(json_of(view), status, {"Cache-Control": "no-store", **headers}, "application/json")
 
 
 def _links(record: Record, place: str) -> Links:

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 from redis.exceptions import RedisError
 
+from api.http.answers import json_of
 from api.http.context import Context, context_of
 from api.http.problems import Problem, problem
-from api.jobs.views import json_of
 from tasks.queue.lanes.stats import QueueStats
 from tasks.queue.redis_keys import QUEUES, WORKER_MS
 from tasks.queue.watch.workers import read_workers

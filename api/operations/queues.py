@@ -6,12 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
+from api.http.answers import uncached
 from api.http.caller import admin_of
 from api.http.context import Context
 from api.http.problems import documented
 from api.http.query import ListQuery, Page, documented_query, query_of
 from api.http.times import from_ms, maybe_from_ms
-from api.jobs.views import uncached
 from tasks.queue.lanes import stats
 from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.lanes.stats import LaneState, QueueSnapshot, QueueStats

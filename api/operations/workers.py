@@ -5,10 +5,11 @@ from datetime import datetime
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
+from api.http.answers import uncached
 from api.http.caller import admin_of
 from api.http.problems import documented
 from api.http.times import from_ms
-from api.jobs.views import EXAMPLE_JOB, uncached
+from api.jobs.views import EXAMPLE_JOB
 from tasks.queue.redis_keys import WORKER_MS, WORKER_RECORD_TTL_MS
 from tasks.queue.watch import workers
 from tasks.queue.watch.workers import DOING_AT_MOST, WorkerRegistry, read_workers

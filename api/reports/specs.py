@@ -7,11 +7,12 @@ from typing import Unpack
 
 from fastapi import Request
 
+from api.http.body import check_length, whole
 from api.http.caller import Caller, RequestedOptions
 from api.http.context import Context
-from api.http.json_body import JSON_TYPE, whole
+from api.http.json_body import JSON_TYPE
 from api.reports.tables import TABLE_TYPES, TableOptions, format_of, spec_of, upload_of
-from api.uploads.receive import check_length, receive_any
+from api.uploads.receive import receive_any
 from tasks.blob_ref import BlobRef
 from tasks.kind import Kind
 from tasks.queue.jobs.enqueue import Submission

@@ -5,12 +5,13 @@ from typing import Annotated, cast
 
 from fastapi import APIRouter, Path, Request, Response
 
+from api.http.answers import uncached
 from api.http.caller import Caller, caller_of
 from api.http.json_body import documented_body, read, receive, receive_text
 from api.http.problems import documented
 from api.http.query import ListQuery, documented_query, query_of
 from api.jobs.submitted import respond
-from api.jobs.views import Job, uncached
+from api.jobs.views import Job
 from api.schedules import views
 from api.schedules.job_bodies import receive_job
 from api.schedules.views import EXAMPLE_SCHEDULE, ScheduleChange, ScheduleRequest

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from api.http.answers import Error, Links
 from api.http.query import Page
 from api.http.times import from_ms, maybe_from_ms
-from api.jobs.views import Error, Links
 from api.jobs.views import path_of as job_path
 from api.schedules.job_bodies import EventJob, ReportJob
 from tasks.schedule import runs, store

@@ -1,17 +1,20 @@
 """Uploads: files stored for later jobs, such as datasets and images: `/v1/uploads`."""
 
 from contextlib import aclosing
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.http.answers import json_of
+from api.http.body import check_length
 from api.http.caller import Caller, caller_of
 from api.http.problems import documented
 from api.http.query import documented_query, query_of
-from api.jobs.views import EXAMPLE_UPLOAD, json_of
-from api.uploads.receive import check_length, clean, receive_any
+from api.http.times import from_ms
+from api.jobs.views import EXAMPLE_UPLOAD
+from api.uploads.receive import clean, receive_any
 from tasks.refusal import Refusal
 from tasks.uploads.store import UploadRecord, find_upload, forget, keep
 
@@ -134,6 +137,6 @@ def _view(kept: UploadRecord) -> StoredUpload:
         name=kept.name,
         bytes=kept.blob.bytes,
         sha256=kept.blob.sha256,
-        created_at=datetime.fromtimestamp(kept.created_at / 1000, UTC),
-        expires_at=datetime.fromtimestamp(kept.expires_at / 1000, UTC),
+        created_at=from_ms(kept.created_at),
+        expires_at=from_ms(kept.expires_at),
     )

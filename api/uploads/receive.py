@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.http.multipart import Multipart, Part
-from api.images.sniff import HEAD_BYTES, type_of
 from tasks.blob_ref import BlobRef
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
+from tasks.thumbnail.signatures import HEAD_BYTES, media_type_of
 
 NAME_CHARACTERS = 200
-FORM_OVERHEAD_BYTES = 256 * 1024
-"""Bytes that the boundaries, headers and text fields of a form may take in addition to its files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +21,6 @@ class Upload:
 
     blob: BlobRef
     name: str | None
-
-
-def check_length(content_length: str | None, limit: int) -> None:
-    """Refuse a body by its Content-Length, before any of it is read.
-
-    Raises:
-        Refusal: `too_large`.
-    """
-    if content_length is not None and content_length.isdecimal() and int(content_length) > limit:
-        raise _too_large(limit)
 
 
 async def receive_raw(body: AsyncIterator[bytes], storage: Storage, max_bytes: int, name: str | None) -> Upload:
@@ -49,7 +37,7 @@ async def receive_raw(body: AsyncIterator[bytes], storage: Storage, max_bytes: i
     """
     with _naming("body"):
         head = await _head(body)
-        return Upload(await storage.put(_whole(head, body), max_bytes=max_bytes, type=type_of(head)), clean(name))
+        return Upload(await storage.put(_whole(head, body), max_bytes=max_bytes, type=media_type_of(head)), clean(name))
 
 
 async def receive_any(body: AsyncIterator[bytes], storage: Storage, max_bytes: int) -> BlobRef:
@@ -138,7 +126,7 @@ class FormUploads:
         with _naming(part.field):
             head = await _head(data)
             blob = await self._storage.put(
-                self._with_the_rest(head, data), max_bytes=self._settings.max_upload_bytes, type=type_of(head)
+                self._with_the_rest(head, data), max_bytes=self._settings.max_upload_bytes, type=media_type_of(head)
             )
         self._uploads[index] = Upload(blob, clean(part.filename))
 
@@ -181,26 +169,3 @@ async def _whole(head: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes
     yield head
     async for chunk in rest:
         yield chunk
-
-
-async def counted(body: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
-    """Pass `body` on while it stays within `limit` bytes.
-
-    Raises:
-        Refusal: `too_large` at the first byte over the limit.
-    """
-    size = 0
-    async for chunk in body:
-        size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
-        yield chunk
-
-
-def _too_large(limit: int) -> Refusal:
-    return Refusal(
-        "too_large",
-        f"The request body is larger than the limit of {limit} bytes. Send less.",
-        field="body",
-        limit=limit,
-    )

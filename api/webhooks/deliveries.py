@@ -6,10 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
+from api.http.answers import uncached
 from api.http.caller import Caller, caller_of
 from api.http.problems import documented
 from api.http.query import ListQuery, TimeRange, documented_query, query_of
-from api.jobs.views import uncached
 from api.webhooks.delivery_views import EXAMPLE_DELIVERY, EXAMPLE_EVENT, Delivery, DeliveryPage, delivery_of
 from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
 from tasks import clock

@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from api.http.answers import Error, Links
 from api.http.query import Page
 from api.http.times import from_ms, maybe_from_ms
-from api.jobs.views import Error, Links
 from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
 from tasks.queue.records.record import Record, State
 

@@ -5,13 +5,14 @@ import json
 
 from fastapi import APIRouter, Request, Response
 
+from api.http.answers import uncached
 from api.http.caller import caller_of
 from api.http.context import Context
 from api.http.json_body import documented_body, receive
 from api.http.problems import documented
 from api.http.times import to_ms
 from api.jobs.submitted import respond
-from api.jobs.views import Job, uncached
+from api.jobs.views import Job
 from api.webhooks import delivery_views
 from api.webhooks.delivery_views import Delivery, delivery_of
 from api.webhooks.endpoint_views import RecoveryRequest

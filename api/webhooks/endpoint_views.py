@@ -5,9 +5,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from api.http.answers import Links
 from api.http.query import Page
 from api.http.times import from_ms, maybe_from_ms
-from api.jobs.views import Links
 from tasks.outbound.url_policy import MAX_URL_CHARS
 from tasks.queue.records.record import State
 from tasks.webhook import endpoints

@@ -4,12 +4,12 @@ from typing import Annotated, cast
 
 from fastapi import APIRouter, Path, Request, Response
 
+from api.http.answers import uncached
 from api.http.caller import Caller, caller_of
 from api.http.json_body import documented_body, receive
 from api.http.problems import documented
 from api.http.query import ListQuery, documented_query, query_of
 from api.http.times import from_ms
-from api.jobs.views import uncached
 from api.webhooks.endpoint_views import (
     EXAMPLE_ENDPOINT,
     Endpoint,

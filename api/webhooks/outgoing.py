@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Header, Response
 from pydantic import BaseModel, Field
 
-from api.jobs.views import EXAMPLE_JOB, Error, File, Links
+from api.http.answers import Error, Links
+from api.jobs.views import EXAMPLE_JOB, File
 from api.webhooks.delivery_views import EXAMPLE_EVENT
 from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
 from tasks.maintenance import alerts

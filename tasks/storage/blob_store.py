@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, ParamSpec, TypeVar
-from urllib.parse import quote
 
 import obstore
 from obstore.exceptions import BaseError
@@ -24,6 +23,7 @@ from obstore.store import HTTPStore, LocalStore, MemoryStore
 from tasks.blob_ref import BlobRef
 from tasks.refusal import Refusal
 from tasks.settings import MiB
+from tasks.storage.content_disposition import attachment
 from tasks.storage.protocol import BlobMissing, StorageUnavailable, StoredBlob
 
 if TYPE_CHECKING:
@@ -268,15 +268,6 @@ def attributes(type: str | None, filename: str | None) -> "Attributes":
     if type is not None:
         about["Content-Type"] = type
     return about
-
-
-def attachment(filename: str) -> str:
-    """A Content-Disposition (RFC 6266), in ASCII, for any name, cut to the 255 characters that a disk would take."""
-    filename = filename[:255]
-    plain = re.sub(r"[^\w .()+,=@-]", "_", filename, flags=re.ASCII)
-    if plain == filename:
-        return f'attachment; filename="{plain}"'
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='', errors='replace')}"
 
 
 def discard_old(paths: Iterable[Path], before: datetime, *, dry_run: bool) -> int:

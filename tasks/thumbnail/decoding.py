@@ -10,8 +10,9 @@ from PIL.ImageFile import ImageFile
 from tasks.refusal import Refusal
 from tasks.thumbnail.codecs.frames import count_frames
 from tasks.thumbnail.codecs.jpeg_scans import count_scans
-from tasks.thumbnail.formats import HEAD_BYTES, PLUGINS, format_of
+from tasks.thumbnail.formats import PLUGINS
 from tasks.thumbnail.picture_file import PictureFile
+from tasks.thumbnail.signatures import HEAD_BYTES, format_of
 
 UPRIGHT = 1
 """The EXIF orientation of a picture that needs no turning."""

@@ -15,11 +15,12 @@ from tasks.progress import Progress
 from tasks.thumbnail.codecs.encoding import finished, save
 from tasks.thumbnail.colour import ToSRGB, resampleable
 from tasks.thumbnail.decoding import decode, open_picture, orientation_of, out_of_memory, upright
-from tasks.thumbnail.formats import extension_of, type_of
+from tasks.thumbnail.formats import extension_of
 from tasks.thumbnail.geometry import Plan, Size, plan
 from tasks.thumbnail.memory import estimated_mb
 from tasks.thumbnail.picture_file import PictureFile
 from tasks.thumbnail.resampling import FINER, Pyramid
+from tasks.thumbnail.signatures import type_of
 
 
 def probe(path: str, variants: list[dict[str, Any]], limits: dict[str, int], *, report: Progress) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from starlette.types import Message
 
-from api.http.edge import RequestMiddleware
+from api.http.middleware import RequestMiddleware
 from api.http.problems import MEDIA_TYPE, STATUS, Problem
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.refusal import CODES

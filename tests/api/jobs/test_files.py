@@ -7,10 +7,10 @@ import pytest
 from arq.connections import ArqRedis
 
 from api.http.ranges import names, parse_range
-from api.jobs.files import disposition
 from tasks.kind import OutputFile, Result
 from tasks.refusal import Refusal
 from tasks.settings import Settings
+from tasks.storage.content_disposition import attachment
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage
 from tests.support.api.manual_worker import ManualWorker
@@ -189,9 +189,9 @@ def test_conditions_are_read_as_the_rfc_writes_them() -> None:
 
 
 def test_names_cannot_break_out_of_their_header() -> None:
-    assert disposition("a b.png") == 'attachment; filename="a b.png"'
+    assert attachment("a b.png") == 'attachment; filename="a b.png"'
     assert (
-        disposition('a"; x=\r\n.png')
-        == "attachment; filename=\"a__ x___.png\"; filename*=UTF-8''a%22%3B%20x%3D%0D%0A.png"
+        attachment('a"; x=\r\n.png')
+        == "attachment; filename=\"a__ x=__.png\"; filename*=UTF-8''a%22%3B%20x%3D%0D%0A.png"
     )
-    assert disposition("größe.png") == "attachment; filename=\"gr__e.png\"; filename*=UTF-8''gr%C3%B6%C3%9Fe.png"
+    assert attachment("größe.png") == "attachment; filename=\"gr__e.png\"; filename*=UTF-8''gr%C3%B6%C3%9Fe.png"

@@ -17,7 +17,8 @@ import pytest
 from tasks.blob_ref import BlobRef
 from tasks.refusal import Refusal
 from tasks.settings import MiB, Settings
-from tasks.storage.blob_store import SMALL_BYTES, THREADS, attachment
+from tasks.storage.blob_store import SMALL_BYTES, THREADS
+from tasks.storage.content_disposition import attachment
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import BlobMissing, Storage
 from tests.support.servers import MotoServer, RcloneServer, S3Server

@@ -1,0 +1,53 @@
+"""Request bodies: limits that are checked while the bytes arrive."""
+
+from collections.abc import AsyncIterator
+
+from starlette.datastructures import Headers
+
+from tasks.refusal import Refusal
+
+FORM_OVERHEAD_BYTES = 256 * 1024
+"""Bytes that the boundaries, headers and text fields of a form may take in addition to its files."""
+
+
+def check_length(content_length: str | None, limit: int) -> None:
+    """Refuse a body by its Content-Length, before any of it is read.
+
+    Raises:
+        Refusal: `too_large`.
+    """
+    if content_length is not None and content_length.isdecimal() and int(content_length) > limit:
+        raise _too_large(limit)
+
+
+async def counted(body: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
+    """Pass `body` on while it stays within `limit` bytes.
+
+    Raises:
+        Refusal: `too_large` at the first byte over the limit.
+    """
+    size = 0
+    async for chunk in body:
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        yield chunk
+
+
+async def whole(headers: Headers, body: AsyncIterator[bytes], limit: int) -> bytes:
+    """Read a body of at most `limit` bytes.
+
+    Raises:
+        Refusal: `too_large`.
+    """
+    check_length(headers.get("content-length"), limit)
+    return b"".join([chunk async for chunk in counted(body, limit)])
+
+
+def _too_large(limit: int) -> Refusal:
+    return Refusal(
+        "too_large",
+        f"The request body is larger than the limit of {limit} bytes. Send less.",
+        field="body",
+        limit=limit,
+    )

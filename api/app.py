@@ -44,7 +44,11 @@ START_REFUSED = 3
 
 
 def create_app(given: Settings | None = None) -> FastAPI:
-    """The application. given: its settings; without them the lifespan reads the environment."""
+    """Build the application.
+
+    Args:
+        given: Its settings. Without them they are read from the environment when the server starts.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
@@ -57,12 +61,12 @@ def create_app(given: Settings | None = None) -> FastAPI:
             except ValueError as error:
                 if given is not None:
                     raise
-                # The server would bury this line under the trace of its own lifespan.
+                # uvicorn would print its own traceback and hide this line in it.
                 sys.stderr.write(f"web: {error}\n")
                 sys.stderr.flush()
                 os._exit(START_REFUSED)
             if given is None:
-                # What is loaded by now stays: a full collection that walked it would hold up every request.
+                # What is loaded now is never freed: a full collection that visited it would delay every request.
                 gc.collect()
                 gc.freeze()
                 close_when_told_to_exit(context.watch)
@@ -73,13 +77,13 @@ def create_app(given: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
         webhooks=webhooks,
-        # FastAPI's spans hold queries, in which secrets stand, and texts of errors; ours are `api.http.middleware`'s.
+        # FastAPI's spans contain queries, which may have secrets, and error texts. `api.http.middleware` makes ours.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.add_middleware(AuthMiddleware)
-    app.add_middleware(RequestMiddleware)  # around the door: its refusals pass here too
+    app.add_middleware(RequestMiddleware)  # outermost, so that it also handles what AuthMiddleware refuses
     problems.install(app)
-    # Not `include_router`, whose routers FastAPI matches twice for each request: 10 to 60 µs, as measured.
+    # Not `include_router`: FastAPI matches an included router twice for each request, which takes 10 to 60 µs.
     app.router.routes.extend(all_routes())
     describe(app)
     return app
@@ -87,9 +91,10 @@ def create_app(given: Settings | None = None) -> FastAPI:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Context]:
-    """Everything that the endpoints need: opened, told of in the log, and closed in the end.
+    """Open everything that the endpoints need, log it, and close it in the end.
 
-    Raises: ValueError for settings that do not fit.
+    Raises:
+        ValueError: A setting cannot work; the message says which, and what to write.
     """
     kinds = load_kinds(settings)
     keys, storage = Keys(settings.api_keys), open_storage(settings)
@@ -128,9 +133,9 @@ async def opened(settings: Settings) -> AsyncIterator[Context]:
 
 
 def close_when_told_to_exit(watch: Watch) -> None:
-    """At SIGTERM or SIGINT, let everyone go who waits for a job or follows one; then do what the server does.
+    """At SIGTERM or SIGINT, end the requests that wait for a job or follow one; then let the server's handler run.
 
-    The server ends the lifespan only after the last connection, which would be theirs.
+    The server closes the lifespan only after the last connection, and those requests would keep theirs open.
     """
     if threading.current_thread() is not threading.main_thread():
         return
@@ -150,7 +155,7 @@ def close_when_told_to_exit(watch: Watch) -> None:
 
 
 async def announce(settings: Settings, keys: Keys, storage: Storage, redis: Any) -> None:
-    """A line for each thing that was found."""
+    """Log what was found: storage, keys and Redis."""
     log.info("api.storage", storage=storage.description)
     if keys.open:
         log.warning("api.open", message=f"API_KEYS is empty: anyone may use this API, as owner {OPEN_OWNER}.")

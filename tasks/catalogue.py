@@ -4,6 +4,7 @@ import importlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from typing import Any
 
 from tasks.kind import Kind
@@ -96,3 +97,15 @@ def _check(source: str, kind: Kind[Any]) -> None:
         raise ValueError(
             f"{source}: the kind {kind.name!r} names the queue {kind.queue!r}; there are {', '.join(QUEUES)}"
         )
+    for module in kind.preload:
+        # Not imported: the web process stays without the libraries of the sandbox. In a worker a preload that fails
+        # would end the sandbox of all kinds.
+        if not _exists(module):
+            raise ValueError(f"{source}: the kind {kind.name!r} preloads {module!r}, a module that does not exist")
+
+
+def _exists(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # the package that it would be in
+        return False

@@ -22,8 +22,7 @@ P = TypeVar("P", bound=BaseModel)
 
 
 class Sandbox(Protocol):
-    """Runs a function in a child process that can be killed, with limits on its time and memory (built in
-    `worker.sandbox`)."""
+    """Runs functions in child processes with limits on time and memory. `worker.sandbox` implements it."""
 
     async def call(
         self,
@@ -33,26 +32,38 @@ class Sandbox(Protocol):
         memory_mb: int,
         progress: Progress | None = None,
     ) -> Any:
-        """Run `function` ("package.module:name") with `args` in a child and return what it returns.
+        """Run a function in a child process. Cancelling the call kills the child at once.
 
-        args and the answer: None, bool, int, float, str, bytes, lists and string-keyed dicts of these (they cross as
-        msgpack). Files go by path.
-        seconds: wall-clock time after which the child is killed. memory_mb: what the work is expected to need; it waits
-        until that fits
-        the budget that all calls share. The function is called with one keyword more, `report`, a Progress; progress
-        receives what it says.
-        Cancelling the call kills the child at once.
+        Args:
+            function: "package.module:name". It is called with `args` and the keyword `report`, a `Progress`.
+            *args: None, bool, int, float, str, bytes, and lists and string-keyed dicts of these. Files go by path.
+            seconds: Wall-clock time after which the child is killed.
+            memory_mb: Megabytes that the work is expected to need. The call waits until they fit the budget that all
+                calls share.
+            progress: Receives what the function reports.
 
-        Raises: the `Refusal` that the function raised; `SandboxDeath` (`timed_out`, `out_of_memory`, `crashed`);
-        `RuntimeError` with the
-        child's traceback for any other exception in it.
+        Returns:
+            What the function returned, of the same types as `args`.
+
+        Raises:
+            Refusal: The function raised it.
+            SandboxDeath: The child was killed or died: `timed_out`, `out_of_memory` or `crashed`.
+            RuntimeError: The function raised another exception, whose traceback is the message.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often, and after how long, a job that raised is tried again. Exponential, with jitter, clamped."""
+    """Exponential delays between the attempts at a job.
+
+    Attributes:
+        max_tries: Attempts at most, the first one included.
+        first_delay_s: Seconds before the second attempt.
+        factor: How much longer each delay is than the one before.
+        max_delay_s: Seconds that a delay lasts at most, before the jitter.
+        jitter: By which share a delay may be shorter or longer, at random.
+    """
 
     max_tries: int = 5
     first_delay_s: float = 2.0
@@ -61,32 +72,50 @@ class RetryPolicy:
     jitter: float = 0.1
 
     def delay_s(self, tries: int, chance: Callable[[], float] = random.random) -> float:
-        """Seconds to wait after the `tries`-th failed try (1, 2, …). chance: a number in [0, 1), spread over ±
-        jitter."""
+        """Seconds to wait before the next attempt.
+
+        Args:
+            tries: How many attempts have failed: 1, 2, …
+            chance: Returns a number in [0, 1), which is spread over ± jitter.
+        """
         delay = min(self.first_delay_s * self.factor ** min(tries - 1, 64), self.max_delay_s)
         return delay * (1 + self.jitter * (2 * chance() - 1))
 
 
 @dataclass(frozen=True, slots=True)
 class RetrySchedule:
-    """The delays before the second try, the third and so on, in seconds, with jitter that only adds."""
+    """Fixed delays between the attempts at a job.
+
+    Attributes:
+        delays_s: Seconds before the second attempt, the third and so on.
+        jitter: By which share a delay may be longer, at random.
+    """
 
     delays_s: tuple[float, ...]
     jitter: float = 0.1
 
     @property
     def max_tries(self) -> int:
+        """Attempts at most, the first one included."""
         return len(self.delays_s) + 1
 
     def delay_s(self, tries: int, chance: Callable[[], float] = random.random) -> float:
-        """Seconds to wait after the `tries`-th failed try (1, 2, …). chance: a number in [0, 1)."""
+        """Seconds to wait before the next attempt.
+
+        Args:
+            tries: How many attempts have failed: 1, 2, …
+            chance: Returns a number in [0, 1).
+        """
         return self.delays_s[tries - 1] * (1 + self.jitter * chance())
 
 
 class TryAgain(Exception):  # noqa: N818 - an outcome
-    """This try failed in a way that the function foresaw; its kind's policy says whether and when there is another.
+    """The attempt failed in a way that was expected. The kind's retry policy says whether and when there is another.
 
-    code: a key of `tasks.refusal.CODES`. after_s: seconds to wait at least.
+    Attributes:
+        code: A key of `tasks.refusal.CODES`.
+        message: Plain sentences that say what happened.
+        after_s: Seconds to wait at least.
     """
 
     def __init__(self, code: str, message: str, *, after_s: float = 0) -> None:
@@ -98,11 +127,13 @@ class TryAgain(Exception):  # noqa: N818 - an outcome
 
 @dataclass(slots=True)
 class Notes:
-    """What a function says of its attempt besides how it ended.
+    """What a function says of its attempt besides its result.
 
-    about: kept with the attempt in the record. well: whether the lane's receiver answered as it should; None says
-    nothing. Failures in a row park the lane for a while. pause_s: seconds for which the receiver asked to be left
-    alone.
+    Attributes:
+        about: Facts that are kept with the attempt in the record.
+        receiver_ok: Whether the receiver that the lane belongs to answered as it should; None if there is none. After
+            several failures in a row the lane is parked for a while.
+        pause_s: Seconds for which the receiver asked to be left alone.
     """
 
     about: dict[str, Any] = field(default_factory=dict)
@@ -112,8 +143,15 @@ class Notes:
 
 @dataclass(frozen=True, slots=True)
 class OutputFile:
-    """One output of a job: a name that points to a blob. `about` holds what the kind knows of it, such as width and
-    height."""
+    """One output of a job: a name that points to a blob.
+
+    Attributes:
+        name: The file's name, unique within the job.
+        blob: The SHA-256 of its bytes.
+        type: Its media type.
+        bytes: Its size.
+        about: What the kind knows of it, such as width and height.
+    """
 
     name: str
     blob: str
@@ -124,14 +162,19 @@ class OutputFile:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a job leaves: a JSON value for its record, and files, all or none."""
+    """What a job leaves.
+
+    Attributes:
+        value: A JSON object for the record.
+        files: Its outputs. Clients see all of them, or none if the job failed.
+    """
 
     value: Mapping[str, Any] = field(default_factory=dict)
     files: tuple[OutputFile, ...] = ()
 
 
 class Reader(Protocol):
-    """Reads Redis hashes for many jobs at once: what is asked for in one turn of the event loop goes in one trip."""
+    """Reads Redis hashes for many jobs: all reads of one turn of the event loop take one round trip."""
 
     async def hash(self, key: str) -> Mapping[bytes, bytes]:
         """The whole hash; empty if there is none."""
@@ -139,7 +182,7 @@ class Reader(Protocol):
 
 
 class Scratch(Protocol):
-    """A place on this machine's disk for one attempt; whatever is in it is removed afterwards."""
+    """A place on this machine's disk for one attempt. It is removed afterwards."""
 
     @property
     def folder(self) -> Path:

@@ -27,6 +27,7 @@ THUMBNAIL = Kind("thumbnail", "default", Params, run)
 BATCH = Kind("batch", "default", Params, run)
 COLON = Kind("one:two", "default", Params, run)
 QUEUE = Kind("three", "fast", Params, run)
+PRELOAD = Kind("four", "default", Params, run, preload=("json", "no_such_package.counting"))
 """
 NAMES = iter(f"own_kinds_{number}" for number in range(1_000))
 
@@ -78,6 +79,7 @@ def test_an_installed_package_adds_kinds_by_an_entry_point(package: str, tmp_pat
         ("{0}:BATCH", "has a kind that is called 'batch'"),
         ("{0}:COLON", "has a kind that is called 'one:two'"),
         ("{0}:QUEUE", "the kind 'three' names the queue 'fast'; there are media, reports, webhooks, default"),
+        ("{0}:PRELOAD", "the kind 'four' preloads 'no_such_package.counting', a module that does not exist"),
         ("{0}:Params", "KINDS: {0}:Params is neither a Kind nor a list of Kinds"),
         ("{0}:MISSING", "KINDS: {0}:MISSING cannot be imported: AttributeError: .*has no attribute 'MISSING'"),
         ("no_such_package:ONE", "cannot be imported: ModuleNotFoundError: No module named 'no_such_package'"),

@@ -1,4 +1,4 @@
-"""The kind `activity`: a report about the last day, by owner, kind and outcome, for those who look after the service.
+"""The kind `activity`: a report about the last day, by owner, kind and outcome, for the admins.
 
 It counts, and submits an ordinary report job for each admin, whose end is announced as any job's is.
 """
@@ -29,14 +29,22 @@ MAX_ORDER_BYTES: Final = 5 * 1024 * 1024
 
 
 class ActivityParams(BaseModel):
-    """An `activity` job is told nothing."""
+    """An `activity` job has no params."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """Jobs of one owner and kind. ended: how many of them have by now, by state. hours: how many were made in each."""
+    """The jobs of one owner and kind.
+
+    Args:
+        owner: The owner.
+        kind: The kind, or OTHER.
+        made: How many were submitted.
+        ended: How many of them have ended, by state.
+        hours: How many were submitted in each hour.
+    """
 
     owner: str
     kind: str
@@ -46,7 +54,11 @@ class Activity:
 
 
 async def report_activity(job: JobContext[ActivityParams]) -> Result:
-    """Count what was made in the last 24 full hours, and let a report be made of it."""
+    """Count the jobs of the last 24 full hours, and submit a report for each admin.
+
+    Returns:
+        How many `jobs` there were, how many ended in each state, and the ids of the `reports`.
+    """
     until = datetime.fromtimestamp(time.time() // 3600 * 3600, UTC)
     activities = [one for owner in owners(job.settings) for one in await _count(job, owner, until)]
     title = f"Activity until {until:%d %B %Y, %H:%M} UTC"
@@ -58,12 +70,12 @@ async def report_activity(job: JobContext[ActivityParams]) -> Result:
 
 
 def owners(settings: Settings) -> list[str]:
-    """Everyone who may have asked for something."""
+    """List all owners that may have jobs."""
     return [*dict.fromkeys(owner for owner, _ in settings.api_keys or ((OPEN_OWNER, None),)), SYSTEM]
 
 
 async def _count(job: JobContext[ActivityParams], owner: str, until: datetime) -> list[Activity]:
-    """An owner's activities, without kinds of which nothing was made."""
+    """An owner's activities, without kinds that had no jobs."""
     all_but_deliveries = await _count_index(job, indexes.of_owner(owner), until)
     names = [kind.name for kind in job.kinds.values() if kind.in_activity_report]
     by_kind = {kind: await _count_index(job, indexes.of_kind(owner, kind), until) for kind in names}
@@ -78,7 +90,7 @@ async def _count(job: JobContext[ActivityParams], owner: str, until: datetime) -
 
 
 async def _count_index(job: JobContext[ActivityParams], job_index: str, until: datetime) -> list[int]:
-    """How many jobs of a shelf were made in each hour; then, of all hours, how many ended in each way."""
+    """How many jobs of an index were submitted in each hour; then how many of all these ended in each state."""
     times = [int((until - timedelta(hours=HOURS - n)).timestamp()) * 1000 for n in range(HOURS + 1)]
     async with job.redis.pipeline(transaction=False) as pipe:
         for start, end in pairwise(times):
@@ -90,7 +102,13 @@ async def _count_index(job: JobContext[ActivityParams], job_index: str, until: d
 
 
 def spec(title: str, activities: Sequence[Activity], until: datetime) -> dict[str, Any]:
-    """The report: figures, the day by hours, and a table of owners and kinds."""
+    """Build the report: totals, a chart by hours, and a table of owners and kinds.
+
+    Args:
+        title: The title.
+        activities: What was counted.
+        until: The end of the 24 hours.
+    """
     made = sum(one.made for one in activities)
     ended = {state: sum(one.ended[state] for one in activities) for state in State if state.ended}
     kinds = sorted({one.kind: None for one in activities}, key=lambda kind: kind == OTHER)  # `other` comes last
@@ -123,7 +141,7 @@ def _table(activities: Sequence[Activity]) -> dict[str, Any]:
 
 
 async def _submit(job: JobContext[ActivityParams], admin: str, title: str, blob: BlobRef) -> str | None:
-    """The id of an admin's report; None if an earlier try has sent it."""
+    """Submit an admin's report. Returns the job's id, or None if an earlier try has submitted it."""
     params = {"order": {"blob": blob.sha256, "bytes": blob.bytes}, "title": title, "formats": ["pdf"]}
     submission = Submission(
         kind="report",
@@ -137,7 +155,7 @@ async def _submit(job: JobContext[ActivityParams], admin: str, title: str, blob:
     try:
         return (await Enqueuer(job.redis, job.settings, job.storage).enqueue(submission)).job_id
     except Refusal as refusal:
-        if refusal.code == "key_reused":  # of other figures, since some jobs have ended meanwhile
+        if refusal.code == "key_reused":  # with other numbers, since jobs have ended meanwhile
             return None
         raise
 

@@ -1,7 +1,7 @@
-"""The kind `alerts`: what somebody should look at is told once when it begins, and once when it is over.
+"""The kind `alerts`: sends an alert once when its condition begins, and once when it ends.
 
-System-wide alerts go to the admins' endpoints, those of an endpoint to its owner's. What has been told is remembered in
-Redis, so that it does not matter which worker looks, or how often.
+System-wide alerts go to the admins' endpoints, those about an endpoint to the endpoints of its owner. Active alerts are
+stored in Redis, so that it does not matter which worker checks, or how often.
 """
 
 import json
@@ -27,19 +27,27 @@ log = structlog.get_logger()
 Name = Literal["failure_rate", "queue_age", "no_worker", "endpoint_failing"]
 NAMES: Final[tuple[Name, ...]] = get_args(Name)
 ENDPOINTS_AT_MOST: Final = 1_000
-"""Failing endpoints that one check looks at, those first that have failed for longest."""
+"""Failing endpoints that one check reads, those that have failed longest first."""
 
 
 class AlertParams(BaseModel):
-    """An `alerts` job is told nothing."""
+    """An `alerts` job has no params."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True, slots=True)
 class ActiveAlert:
-    """Something that somebody should look at. subject: a queue, or an endpoint's id. value and limit: what was measured
-    and from where on it is an alert: a share, or seconds. owners: whose endpoints are told."""
+    """An alert whose condition holds.
+
+    Args:
+        alert: The name of the condition.
+        subject: A queue, or an endpoint's id.
+        message: A sentence for people.
+        value: What was measured, a share or seconds.
+        limit: From which value on it is an alert.
+        owners: Whose endpoints receive it.
+    """
 
     alert: Name
     subject: str
@@ -49,14 +57,22 @@ class ActiveAlert:
     owners: tuple[str, ...]
 
     def payload(self, now_ms: int) -> dict[str, Any]:
-        """What `alerts.lua` takes of it."""
+        """Build what `alerts.lua` reads of the alert.
+
+        Args:
+            now_ms: Redis' time in milliseconds since 1970.
+        """
         told = {name: value for name, value in asdict(self).items() if name != "owners"}
         data = {"id": new_id(), **told, "since": iso(now_ms)}
         return {"key": f"{self.alert} {self.subject}", "owners": self.owners, "data": json.dumps(data)}
 
 
 async def check(job: JobContext[AlertParams]) -> Result:
-    """Look at everything once, and tell what has changed."""
+    """Check all conditions, and send what has changed.
+
+    Returns:
+        How many alerts are `holding`, and how many have `fired` and `resolved` now.
+    """
     settings = job.settings
     snapshot = await QueueStats(job.redis, settings).queues(settings.alert_window_s)
     holding = list(system_alerts(settings, snapshot, await read_workers(job.redis)))
@@ -71,7 +87,13 @@ async def check(job: JobContext[AlertParams]) -> Result:
 
 
 def system_alerts(settings: Settings, snapshot: QueueSnapshot, registry: WorkerRegistry) -> Iterator[ActiveAlert]:
-    """Those that hold of the queues."""
+    """Yield the alerts about queues.
+
+    Args:
+        settings: The limits.
+        snapshot: The state of the queues.
+        registry: The workers.
+    """
     for queue in snapshot.queues:
         alerts = (
             _failure_rate(settings, queue),
@@ -115,7 +137,7 @@ def _queue_age(settings: Settings, snapshot: QueueSnapshot, queue: QueueCounts) 
 
 
 async def _endpoint_alerts(redis: "Redis[bytes]", settings: Settings, now_ms: int) -> list[ActiveAlert]:
-    """Those of endpoints that fail for so long that their owners should know."""
+    """The alerts about endpoints that have failed for longer than the limit."""
     limit_s = settings.alert_endpoint_s
     failing = await redis.zrangebyscore(
         FAILING, "-inf", now_ms - limit_s * SECOND_MS, start=0, num=ENDPOINTS_AT_MOST, withscores=True
@@ -126,7 +148,7 @@ async def _endpoint_alerts(redis: "Redis[bytes]", settings: Settings, now_ms: in
         found = await pipe.execute()
     alerts = []
     for (endpoint, since_ms), (owner, url) in zip(failing, found, strict=True):
-        if owner is not None:  # else it was deleted a moment ago
+        if owner is not None:  # else the endpoint was just deleted
             message = (
                 f"Deliveries to {url.decode()} have failed since {iso(int(since_ms))} and are waiting. "
                 f"See GET /v1/deliveries?endpoint={endpoint.decode()} for the reason."

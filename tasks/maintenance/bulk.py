@@ -1,7 +1,7 @@
-"""The kind `bulk`: cancels, retries or deletes all jobs that fit a filter, a batch at a time.
+"""The kind `bulk`: cancels, retries or deletes all jobs that match a filter, in batches.
 
-Each batch is one script, which also counts what became of its jobs and notes where the next one begins. So a bulk job
-whose worker was killed goes on where it was, and its count is true. It sees no job that is younger than itself.
+Each batch is one script, which also counts the outcomes and stores where the next batch begins. So a bulk job whose
+worker was killed continues where it was, and its counts are correct. It does not touch jobs that are newer than itself.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,25 +19,25 @@ from tasks.queue.redis_keys import JOB
 Verb = Literal["cancellation", "retry", "deletion"]
 
 AT_ONCE = 50
-"""Jobs of one script, which must not hold up Redis for more than a few milliseconds."""
+"""Jobs in one script, which must not block Redis for more than a few milliseconds."""
 STATES: Mapping[Verb, tuple[State, ...]] = {
     "cancellation": (State.SCHEDULED, State.RETRYING, State.QUEUED, State.RUNNING),
     "retry": (State.FAILED, State.CANCELLED),
     "deletion": (State.SUCCEEDED, State.FAILED, State.CANCELLED),
 }
-"""The states in which a verb finds its jobs."""
+"""The states whose jobs a verb applies to."""
 DONE: Mapping[Verb, Mapping[str, str]] = {
     "cancellation": {"cancelled": "cancelled", "running": "stopping", "batch": "stopping"},
     "retry": {"reopened": "retried"},
     "deletion": {"deleted": "deleted"},
 }
-"""What the scripts answer for a job with which the verb was done, and what the result calls it."""
+"""What the scripts answer for a changed job, and the name of its count in the result."""
 COUNT = "count:"
-"""How the fields of the record begin in which the scripts count their answers."""
+"""Prefix of the record's fields in which the scripts count their answers."""
 
 
 class BulkParams(BaseModel):
-    """What a `bulk` job is asked for. Times are milliseconds since 1970, both ends included.
+    """The params of a `bulk` job. Times are milliseconds since 1970, both ends included.
 
     job_indexes: of one owner; no job is in two of them. Stored as `shelves`, as earlier versions read it.
     """
@@ -54,8 +54,8 @@ class BulkParams(BaseModel):
 
     @property
     def passes(self) -> tuple[State, ...]:
-        """The states in the order in which they are gone through. What ran may be waiting for its next try by the
-        time its state has had its turn."""
+        """The states in the order in which they are processed. When running jobs are cancelled, some may meanwhile wait
+        for their next try, so that state is processed twice."""
         again = self.verb == "cancellation" and {State.RETRYING, State.RUNNING} <= set(self.states)
         return (*self.states, State.RETRYING) if again else self.states
 
@@ -65,7 +65,7 @@ class BulkParams(BaseModel):
 
 
 class Place(BaseModel):
-    """How far a bulk job is. passed: states that are done with. looked: records that were looked at."""
+    """How far a bulk job is: states that are done (`passed`), the cursor in the next, and records read (`looked`)."""
 
     passed: int = 0
     cursor: str | None = None
@@ -77,7 +77,11 @@ class Place(BaseModel):
 
 
 async def run_bulk(job: JobContext[BulkParams]) -> Result:
-    """Go through the states, each from the newest job to the oldest."""
+    """Process the states, each from the newest job to the oldest.
+
+    Returns:
+        How many jobs `matched`, how many were changed, and how many were `skipped`.
+    """
     listing, params = Listing(job.redis), job.params
     made, said = await job.redis.hmget(JOB + job.job_id, "created_at", "place")
     place, made_ms = Place.of(said), int(made or 0)
@@ -98,7 +102,7 @@ async def _do(job: JobContext[BulkParams], ids: Sequence[str], step: BulkStep) -
     job_store = JobStore(job.redis, job.settings)
     match job.params.verb:
         case "cancellation":
-            # Before the step, which notes that they are done with.
+            # Before the step that stores these jobs as done.
             for batch_id in await _batches(job, ids):
                 await job_store.cancel(batch_id)
             await job_store.cancel_all(ids, step)
@@ -109,7 +113,7 @@ async def _do(job: JobContext[BulkParams], ids: Sequence[str], step: BulkStep) -
 
 
 async def _batches(job: JobContext[BulkParams], ids: Sequence[str]) -> list[str]:
-    """Those of the ids that are batches, whose jobs are to be cancelled too."""
+    """Those of the ids that are batches, whose jobs are cancelled too."""
     async with job.redis.pipeline(transaction=False) as pipe:
         for job_id in ids:
             pipe.hget(JOB + job_id, "kind")
@@ -118,7 +122,7 @@ async def _batches(job: JobContext[BulkParams], ids: Sequence[str]) -> list[str]
 
 
 async def _counted(job: JobContext[BulkParams]) -> dict[str, int]:
-    """matched: all that were found. Then by what became of them; those that had changed meanwhile are `skipped`."""
+    """Count the jobs that matched, by outcome; jobs that had changed meanwhile are `skipped`."""
     fields = await job.redis.hgetall(JOB + job.job_id)
     answers = {
         name.decode().removeprefix(COUNT): int(count)

@@ -1,9 +1,9 @@
-"""The kind `cleanup`: what nobody needs any more is removed from the storage and from Redis, beside live traffic.
+"""The kind `cleanup`: removes what is not needed any more from storage and Redis, while the service runs.
 
-Records, uploads and most keys expire by themselves. What is left to do: files of expired jobs and uploads, files that
-came to be nobody's (a submit that failed after its upload, the outputs of an attempt that did not count), half-written
-ones, and entries of indexes. Each step is small, can be done twice, and is found again by the next run if it was not
-done: a run that dies is begun anew, and goes through what is left.
+Records, uploads and most keys expire by themselves. The cleanup removes the files of expired jobs and uploads, files
+that never had a user (of a submission that failed after its upload, of an attempt that did not count), incomplete
+files, and entries of indexes. Each step is small and may be repeated: a run that dies is started again and goes on with
+what is left.
 """
 
 import asyncio
@@ -16,11 +16,11 @@ from tasks.maintenance.sweep import sweep
 from tasks.queue.records.trimming import trim
 
 PAUSE_S = 0.02
-"""Between two steps, in which Redis and the storage serve others."""
+"""Seconds between two steps, in which Redis and the storage serve other requests."""
 
 
 class CleanupParams(BaseModel):
-    """What a cleanup is asked for. dry_run: change nothing, and tell what would be removed."""
+    """The params of a cleanup. With `dry_run` it changes nothing, and reports what it would remove."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -28,8 +28,12 @@ class CleanupParams(BaseModel):
 
 
 async def clean_up(job: JobContext[CleanupParams]) -> Result:
-    """Trim, sweep, discard. The result tells of blobs how many were examined and deleted, and the bytes of the latter;
-    how many leftovers of killed writers were removed; how many entries of indexes were examined and removed."""
+    """Trim the indexes, delete blobs that nothing needs, and discard incomplete files.
+
+    Returns:
+        Blobs `examined` and `deleted`, the `bytes` of the deleted ones, `leftovers` of killed writers that were
+        removed, and index entries examined and removed.
+    """
     dry_run = job.params.dry_run
     seconds, _ = await job.redis.time()
     before = datetime.fromtimestamp(seconds, UTC) - timedelta(seconds=job.settings.cleanup_grace_s)
@@ -63,7 +67,7 @@ async def _sweep(job: JobContext[CleanupParams], before: datetime) -> tuple[int,
     examined = deleted = size = 0
     async for step in sweep(job.redis, job.storage, before=before, dry_run=job.params.dry_run):
         examined, deleted, size = examined + step.examined, deleted + step.deleted, size + step.bytes
-        # No storage tells how many there are before all have been listed.
+        # The total is unknown until all blobs have been listed.
         job.progress(examined, examined, "blobs")
         await asyncio.sleep(PAUSE_S)
     return examined, deleted, size

@@ -1,11 +1,11 @@
-"""The kind `reconciliation`: what was torn out of the queue's books is put back, a part of them each minute.
+"""The kind `reconciliation`: repairs queue entries that Redis has lost, some of them each minute.
 
-Every transition is one script, so that the books never disagree by themselves. But ARQ's copy of a job expires, a Redis
-that is told to evict keys does so, somebody deletes some, an older snapshot is restored: then a record may live that
-nobody will look at, or a lane count jobs that are gone. `reconcile.lua` says what is put right, and how.
+Every state transition is one script, so that the keys of a job always agree. But ARQ's copy of a job expires, Redis may
+evict keys, an operator may delete some or restore an older snapshot: then a record may exist that no queue refers to,
+or a lane may count jobs that are gone. `reconcile.lua` describes what is repaired, and how.
 
-A run looks at some jobs of each queue by chance, which in a small one are all, and walks on through the keys from where
-the last run stopped. While it finds something to put right it goes on, up to BUSY_S. Two runs at once do no harm.
+A run checks a random sample of each queue, which covers a small queue, and goes on through all keys from where the last
+run stopped. While it finds something to repair it continues, up to BUSY_S. Two runs at once do no harm.
 """
 
 import time
@@ -22,43 +22,47 @@ from tasks.settings import SYSTEM
 
 PAGE_KEYS = 1000
 PAGES = 20
-"""Pages that a run walks through when nothing is wrong."""
+"""Pages of keys that a run checks when it finds nothing to repair."""
 BUSY_S = 30.0
-"""Seconds for which a run goes on that finds something wrong; the next comes a minute later."""
-CHANCE = 500
-"""Jobs of each queue that a run looks at by chance."""
+"""Seconds for which a run continues that finds something to repair; the next run starts a minute later."""
+SAMPLE = 500
+"""Randomly chosen jobs of each queue that a run checks."""
 AT_ONCE = 100
-"""Jobs, lanes or schedules in one script, which may look at fewer."""
+"""Jobs, lanes or schedules in one script, which may check fewer."""
 
 
 class ReconciliationParams(BaseModel):
-    """A reconciliation is asked for nothing."""
+    """A reconciliation has no params."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 async def reconcile(job: JobContext[ReconciliationParams]) -> Result:
-    """Look, and put right. The result counts jobs that were examined, mended, closed because they cannot run any more,
-    and dropped because nothing is left of them; lanes that were mended, and queues whose counts were."""
-    books = Reconciler(job)
+    """Check and repair.
+
+    Returns:
+        How many jobs were `examined`, `mended` (repaired), `closed` because they cannot run any more, and `dropped`
+        because their record is gone; how many `lanes` were repaired, and the counts of how many `queues`.
+    """
+    reconciler = Reconciler(job)
     until = time.monotonic() + BUSY_S
     for queue in QUEUES:
-        ids = await job.redis.zrandmember(arq_queue(queue), CHANCE)
-        await books.reconcile([_text(one) for one in ids], [])
+        ids = await job.redis.zrandmember(arq_queue(queue), SAMPLE)
+        await reconciler.reconcile([_text(one) for one in ids], [])
     pages, cursor = 0, int(await job.redis.get(redis_keys.RECONCILIATION) or 0)
     while True:
         cursor, keys = await job.redis.scan(cursor, count=PAGE_KEYS)
-        await books.reconcile_page([_text(key) for key in keys])
+        await reconciler.reconcile_page([_text(key) for key in keys])
         await job.redis.set(redis_keys.RECONCILIATION, cursor, px=DAY_MS)
         pages += 1
-        if cursor == 0 or (pages >= PAGES and (not books.wrong or time.monotonic() > until)):
+        if cursor == 0 or (pages >= PAGES and (not reconciler.wrong or time.monotonic() > until)):
             break
-    await books.recount()
-    return Result(value=books.counts)
+    await reconciler.recount()
+    return Result(value=reconciler.counts)
 
 
 class Reconciler:
-    """What has been found so far."""
+    """Repairs jobs, lanes, schedules and counts, and counts what it repaired."""
 
     def __init__(self, job: JobContext[ReconciliationParams]) -> None:
         self._script = Script(job.redis, "upkeep/reconcile")
@@ -93,19 +97,19 @@ class Reconciler:
             ids, lanes = ids[len(jobs) :], lanes[answer["lanes_examined"] :]
 
     async def renew(self, schedules: list[str]) -> None:
-        """What these run with is needed as long as they are there."""
+        """Renew the holders of the blobs that these schedules use."""
         for start in range(0, len(schedules), AT_ONCE):
             await self._script({**self._payload, "schedules": schedules[start : start + AT_ONCE]})
 
     async def recount(self) -> None:
-        """How many jobs are in which state, once all of them that were found have their timers again."""
+        """Correct the queues' counts of jobs by state."""
         for queue in QUEUES:
             answer = await self._script({**self._payload, "queues": [queue]})
             self._found["queues"] += answer["queues_mended"]
 
 
 def _lane(key: str) -> tuple[str, str]:
-    """Queue and lane of a lane's key, or of its line's."""
+    """Queue and lane of a key of a lane or of its backlog."""
     queue, _, lane = key.removeprefix(LANE).removeprefix(BACKLOG).partition(":")
     return queue, lane
 

@@ -1,31 +1,31 @@
-"""Deleting the blobs that nobody needs, beside everyone who just sends one.
+"""Deletes blobs that nothing needs any more, while other processes write blobs.
 
-A blob is in the storage, and in Redis is who needs it: no step is atomic over both. Whoever sends bytes writes the blob
-first, which renews its modified time if it is there already, and then says in Redis that it is needed (*holds* it): the
-API when it enqueues a job or keeps an upload, a worker when it finishes a job. Between the two nobody seems to need it.
+The bytes of a blob are in the storage; who needs it (its *holders*) is in Redis. No step is atomic over both. A writer
+first writes the blob, which renews the modified time of an existing one, and then registers as a holder in Redis: the
+API when it enqueues a job or keeps an upload, a worker when it finishes a job. Between the two the blob has no holder.
 
 The protocol, whose steps in Redis are one script each:
 
-1. The sweep lists the storage. A blob younger than the grace is passed over: who has just sent it, or is at work on a
-   job whose output it is, will hold it soon. No attempt at a job takes as long as the shortest grace (a test says so).
-2. `release.lua` looks at those who hold a blob. If none of them lives any more, it puts a **mark** on it: the time
-   until which the sweep may be deleting it.
-3. The sweep deletes the blob from the storage, and `bury.lua` changes the mark: from this moment nothing deletes it.
-   The mark stays for SWEPT_MS.
-4. Whoever holds a blob that is marked is refused by its script (`swept` in `records.lua`), since what it sent may have
-   been written a moment before the deletion, which then took it along. Before step 3 is over it waits. After it:
-   - the API looks whether the blob is there (`tasks.queue.jobs.enqueue_with_blobs`). If so, it was written after the
-     deletion, and is held; if not, the sender is asked to send it again, and nothing has been written down.
-   - a job whose attempt began after the deletion wrote its outputs after it. One that began before runs again, and
-     uses up no try (`finish.lua`).
+1. The sweep lists the storage. It skips blobs younger than the grace period, whose writer may register soon. No attempt
+   at a job takes as long as the shortest grace period (a test checks this).
+2. `release.lua` checks the holders of a blob. If none of them exists any more, it sets a **mark**: the time until which
+   the sweep may be deleting the blob.
+3. The sweep deletes the blob from the storage, and `bury.lua` changes the mark: from now on the blob is not being
+   deleted. The mark stays for SWEPT_MS.
+4. The script that registers a holder of a marked blob refuses (`swept` in `records.lua`), since the writer may have
+   written just before the deletion. Until step 3 is over it waits. After that:
+   - the API checks whether the blob exists (`tasks.queue.jobs.enqueue_with_blobs`). If so, it was written after the
+     deletion and is registered; if not, the client is asked to send it again, and nothing has been stored.
+   - a job whose attempt began after the deletion wrote its outputs after it. One that began before runs again, without
+     using up a try (`finish.lua`).
 
-So a blob that somebody holds is there, whatever comes between the steps. A sweep that dies leaves marks that end by
-themselves, and blobs that the next one finds. Two at once do not take the same blob: the mark is one's alone. A process
-that is held up between marking and deleting lets the blob be, for others may believe its deletion over (LATE_S); only
-one that stands still for minutes between that look and the request itself could do harm.
+So a blob with a holder exists, whatever happens between the steps. A sweep that dies leaves marks that expire, and
+blobs that the next one finds. Two sweeps at once never delete the same blob, since only one of them sets its mark. A
+process that is delayed between marking and deleting keeps the blob, since the mark may have expired (LATE_S); only one
+that is suspended for minutes between this check and the request could delete a blob that is needed.
 
-What a job needs is held until the job has expired, and LINGER_MS longer, for downloads that have begun.
-The storage's prefix belongs to one Redis alone: what another one's jobs need, this one cannot know.
+A job's blobs are held until the job has expired and LINGER_MS longer, for downloads that have begun. The storage's
+prefix belongs to one Redis alone: a sweep does not know what the jobs of another one need.
 """
 
 import time
@@ -39,14 +39,14 @@ from tasks.queue.script import Script
 from tasks.storage.protocol import Storage, StoredBlob
 
 BATCH = 100
-"""Blobs in one script, and in one deletion: neither Redis nor the storage is held up."""
+"""Blobs in one script and in one deletion, so that neither Redis nor the storage is blocked for long."""
 LATE_S = 30.0
-"""A batch that was marked longer ago than this is not deleted; much less than SWEEPING_MS."""
+"""Seconds after which a marked batch is not deleted any more; much less than SWEEPING_MS."""
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What became of some blobs. bytes: of those deleted."""
+    """How many blobs were examined and deleted, and the bytes of those deleted."""
 
     examined: int
     deleted: int
@@ -54,12 +54,22 @@ class Swept:
 
 
 async def sweep(redis: "Redis[bytes]", storage: Storage, *, before: datetime, dry_run: bool) -> AsyncIterator[Swept]:
-    """Delete the blobs that were written before a time (with a time zone) and that nobody needs, a batch a step.
+    """Delete old blobs that nothing needs, in batches. After a failure it can be started again.
 
-    dry_run: only tell what would be deleted. Raises: `StorageUnavailable`, redis.exceptions.RedisError; begun anew it
-    goes on where it was, for what is deleted is not listed again.
+    Args:
+        redis: Connection.
+        storage: Whose blobs.
+        before: Blobs last written before this time, which has a time zone.
+        dry_run: Only count what would be deleted.
+
+    Yields:
+        What was done with each batch.
+
+    Raises:
+        StorageUnavailable: The storage does not answer.
+        redis.exceptions.RedisError: Redis does not answer.
     """
-    broom = BlobSweeper(redis, storage, dry_run=dry_run)
+    sweeper = BlobSweeper(redis, storage, dry_run=dry_run)
     young, old = 0, dict[str, StoredBlob]()
     async for blob in storage.blobs():
         if blob.modified < before:
@@ -67,12 +77,14 @@ async def sweep(redis: "Redis[bytes]", storage: Storage, *, before: datetime, dr
         else:
             young += 1
         if len(old) == BATCH:
-            yield await broom.sweep(old, young)
+            yield await sweeper.sweep(old, young)
             young, old = 0, {}
-    yield await broom.sweep(old, young)
+    yield await sweeper.sweep(old, young)
 
 
 class BlobSweeper:
+    """Deletes batches of blobs that nothing needs."""
+
     def __init__(self, redis: "Redis[bytes]", storage: Storage, *, dry_run: bool) -> None:
         self._release = Script(redis, "upkeep/release")
         self._bury = Script(redis, "upkeep/bury")
@@ -80,6 +92,12 @@ class BlobSweeper:
         self._dry_run = dry_run
 
     async def sweep(self, old: dict[str, StoredBlob], young: int) -> Swept:
+        """Delete those of a batch that nothing needs.
+
+        Args:
+            old: Blobs to check, by SHA-256.
+            young: How many blobs were skipped, for the count.
+        """
         began = time.monotonic()
         answers = await self._release({"blobs": list(old), "mark": True, "dry": self._dry_run}) if old else []
         free = [blob for blob, answer in zip(old.values(), answers, strict=True) if answer == "free"]

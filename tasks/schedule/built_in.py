@@ -1,4 +1,4 @@
-"""The schedules that come with the service: one line each. Workers install them in the timetable, and tick."""
+"""The schedules that come with the service. Workers install and fire them."""
 
 from typing import Final
 
@@ -11,8 +11,8 @@ from tasks.schedule.store import BuiltInSchedule
 HOUR_S: Final = 3600
 
 BUILT_IN: Final = (
-    BuiltInSchedule(CLEANUP, "17 3 * * *", "Removes files that nobody needs any more.", misfire=6 * HOUR_S),
-    BuiltInSchedule(RECONCILIATION, "* * * * *", "Puts right what the queue's books have lost."),
-    BuiltInSchedule(ALERTS, "* * * * *", "Tells of what somebody should look at."),
-    BuiltInSchedule(ACTIVITY, "0 6 * * *", "Gives each admin a report of the last day.", misfire=12 * HOUR_S),
+    BuiltInSchedule(CLEANUP, "17 3 * * *", "Removes files that no job or upload needs any more.", misfire=6 * HOUR_S),
+    BuiltInSchedule(RECONCILIATION, "* * * * *", "Repairs queue entries that Redis has lost."),
+    BuiltInSchedule(ALERTS, "* * * * *", "Checks queues and endpoints, and sends alerts."),
+    BuiltInSchedule(ACTIVITY, "0 6 * * *", "Makes a report of the last day for each admin.", misfire=12 * HOUR_S),
 )

@@ -1,4 +1,4 @@
-"""Runs: what became of each time at which a schedule was due, or was run by hand."""
+"""The runs of a schedule: the outcome of each time at which it was due or was run by hand."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -10,14 +10,20 @@ from tasks.queue.records.record import Record
 from tasks.queue.redis_keys import JOB, RUNS
 
 SKIPPED: Final = "skipped:"
-"""How `tick.lua` begins a member that is no job's id: then come reason, due time and when it was noted (ms)."""
+"""Prefix of a member of the index that is not a job's id. Reason, due time and time of the entry follow (ms)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduleRun:
-    """One time. record: of the job that ran then; None if none did, for `reason`: `missed` (nobody was there: it stands
-    for all due times until `noted_at`), `overlap` (the run before had not ended) or `queue_full`. Times are
-    milliseconds since 1970."""
+    """One run of a schedule, or one that was skipped. Times are milliseconds since 1970.
+
+    Args:
+        due_at: When it was due, or was run by hand.
+        record: The record of its job; None if it was skipped.
+        reason: Why it was skipped: `missed` (no worker ran; it stands for all due times until `noted_at`), `overlap`
+            (the previous run had not ended) or `queue_full`.
+        noted_at: When it was found to be skipped.
+    """
 
     due_at: int
     record: Record | None = None
@@ -28,9 +34,19 @@ class ScheduleRun:
 async def read_runs(
     redis: "Redis[bytes]", schedule_id: str, *, limit: int, cursor: str | None
 ) -> tuple[list[ScheduleRun], str | None]:
-    """The runs of a schedule, newest first, and the cursor of what follows. Those whose job is forgotten are left out.
+    """Read the runs of a schedule, newest first. Runs whose job is not kept any more are left out.
 
-    Raises: Refusal `invalid_request` for a cursor that is none of ours.
+    Args:
+        redis: Connection.
+        schedule_id: The schedule.
+        limit: Most runs to return.
+        cursor: The cursor of an earlier page, or None.
+
+    Returns:
+        The runs, and the cursor of the next page or None.
+
+    Raises:
+        Refusal: `invalid_request` for an invalid cursor.
     """
     index = RUNS + schedule_id
     members, following = await read_index(redis, index, limit=limit, cursor=cursor)
@@ -43,13 +59,13 @@ async def read_runs(
 
 
 async def last_runs(redis: "Redis[bytes]", job_ids: list[str]) -> dict[str, ScheduleRun]:
-    """Job id → its run, of those that are still known."""
+    """Read the runs of some jobs, by job id. Jobs that are not kept any more are left out."""
     records = await _records(redis, job_ids)
     return {job_id: run for job_id, record in records.items() if (run := run_of(record)) is not None}
 
 
 def run_of(record: Record | None) -> ScheduleRun | None:
-    """The run that a job was."""
+    """Build the run of a job."""
     return None if record is None else ScheduleRun(record.schedule_due_at or record.created_at, record)
 
 

@@ -1,4 +1,4 @@
-"""Firing: a schedule's time has come, or somebody runs it by hand, and its job is made. Redis decides who is first."""
+"""Creates the jobs of schedules that are due or run by hand. A script in Redis ensures that each is created once."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,14 +15,20 @@ from tasks.schedule.store import ScheduleRecord, ScheduleStore
 from tasks.settings import SYSTEM, Settings
 
 DUE_AT_ONCE: Final = 100
+"""Due schedules that one look reads."""
 HISTORY: Final = 30
-"""So many runs of a schedule are kept, if that is longer than their outcome keeps them."""
+"""Runs of a schedule that are kept, where that is longer than their outcome is kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What the timetable says now. due: schedules and their due times, soonest first; wait_ms: until the next of them,
-    None if there is none. Times are Redis', milliseconds since 1970."""
+    """Which schedules are due now.
+
+    Args:
+        now_ms: Redis' time in milliseconds since 1970.
+        due: Ids and due times of the due schedules, the earliest first.
+        wait_ms: Milliseconds until the next schedule is due, or None.
+    """
 
     now_ms: int
     due: tuple[tuple[str, int], ...]
@@ -31,14 +37,19 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class FireResult:
-    """What became of a schedule whose time had come. detail: the id of the job that was made, or why none was."""
+    """What was done about a schedule that was due. detail: the id of the job that was created, or why none was."""
 
     answer: str
     detail: str | None = None
 
 
 class Scheduler:
-    """Makes the jobs of schedules."""
+    """Creates the jobs of schedules.
+
+    Args:
+        redis: Connection.
+        settings: Limits of queues and schedules.
+    """
 
     def __init__(self, redis: "Redis[bytes]", settings: Settings) -> None:
         self._redis = redis
@@ -48,7 +59,7 @@ class Scheduler:
         self._tick = Script(redis, "submit/tick")
 
     async def look(self) -> Due:
-        """Which schedules are due, in one trip."""
+        """Read which schedules are due, in one round trip."""
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.time()
             pipe.zrange(SCHEDULES, 0, DUE_AT_ONCE, withscores=True)
@@ -59,7 +70,12 @@ class Scheduler:
         return Due(now_ms, due, waits[0] if waits else None)
 
     async def fire(self, schedule_id: str, due_ms: int, now_ms: int) -> FireResult:
-        """Do what is to be done about a schedule that was due at `due_ms`. To say so twice, or by two, changes nothing.
+        """Handle a schedule that is due. A second call, or one by another worker, changes nothing.
+
+        Args:
+            schedule_id: The schedule.
+            due_ms: When it was due, in milliseconds since 1970.
+            now_ms: Redis' time.
 
         Returns:
             `made` with the job's id, `skipped` with the reason, `missed`, `taken` (another worker was first, or the
@@ -67,30 +83,38 @@ class Scheduler:
         """
         schedule = await self._schedule_store.find(schedule_id)
         if schedule is None:
-            # A timer that has lost its schedule would be due for ever, before those of others.
+            # A timer without its schedule would be due for ever, ahead of the others.
             await self._redis.zrem(SCHEDULES, schedule_id)
             return FireResult("taken")
         try:
-            look = catch_up(schedule.cron, schedule.timezone, due_ms=due_ms, now_ms=now_ms, late_ms=schedule.late_ms)
+            times = catch_up(schedule.cron, schedule.timezone, due_ms=due_ms, now_ms=now_ms, late_ms=schedule.late_ms)
         except Refusal as refusal:
-            # A zone that the world has given up, maybe: its owner is told, and the other schedules go on.
+            # Its time zone may have been abolished: the schedule shows the reason, and the other schedules go on.
             await self._schedule_store.pause(schedule, refusal.code)
             return FireResult("paused", refusal.code)
-        payload: dict[str, Any] = {"due": due_ms, "next": look.next_ms, "missed": look.missed}
-        if look.run_ms is not None:
-            job = self._job(schedule, schedule.run_id(look.run_ms), look.run_ms)
-            payload |= {"run_at": look.run_ms, "job": job}
-        answer = await self._say(schedule, payload)
+        payload: dict[str, Any] = {"due": due_ms, "next": times.next_ms, "missed": times.missed}
+        if times.run_ms is not None:
+            job = self._job(schedule, schedule.run_id(times.run_ms), times.run_ms)
+            payload |= {"run_at": times.run_ms, "job": job}
+        answer = await self._tick_schedule(schedule, payload)
         return FireResult(answer["answer"], answer.get("id") or answer.get("reason"))
 
     async def run_now(self, schedule: ScheduleRecord, now_ms: int) -> str:
-        """A run by hand, whatever else runs, and of a paused one too. The id of its job.
+        """Run a schedule by hand, even if it is paused or its last run has not ended.
 
-        Raises: Refusal `not_found`, `queue_full`.
+        Args:
+            schedule: The schedule.
+            now_ms: The due time of the run, in milliseconds since 1970.
+
+        Returns:
+            The id of the job.
+
+        Raises:
+            Refusal: `not_found`, `queue_full`.
         """
         current: ScheduleRecord | None = schedule
         while current is not None:
-            match await self._say(current, {"job": self._job(current, new_id(), now_ms)}):
+            match await self._tick_schedule(current, {"job": self._job(current, new_id(), now_ms)}):
                 case {"answer": "made", "id": job_id}:
                     return str(job_id)
                 case {"answer": "full", "waiting": waiting}:
@@ -103,7 +127,7 @@ class Scheduler:
             current = await self._schedule_store.find(schedule.id)
         raise Refusal("not_found", f"Schedule {schedule.id!r} was just deleted.")
 
-    async def _say(self, schedule: ScheduleRecord, payload: dict[str, Any]) -> dict[str, Any]:
+    async def _tick_schedule(self, schedule: ScheduleRecord, payload: dict[str, Any]) -> dict[str, Any]:
         rules = {
             "id": schedule.id,
             "revision": schedule.revision,
@@ -117,7 +141,7 @@ class Scheduler:
 
     def _job(self, schedule: ScheduleRecord, job_id: str, due_ms: int) -> dict[str, Any]:
         job = self._enqueuer.job(job_id, schedule.submission)
-        # From one run to the next: so that history reaches back over some of them, but not for ever.
+        # Keep the job for HISTORY intervals of the schedule, so that its last runs can be listed.
         first = next_due(schedule.cron, schedule.timezone, due_ms)
         interval_ms = next_due(schedule.cron, schedule.timezone, first) - first
         keep_ms = min(HISTORY * interval_ms, self._settings.keep_runs_s * SECOND_MS)

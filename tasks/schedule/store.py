@@ -1,4 +1,4 @@
-"""The timetable: every schedule that Redis holds, its line, its job, and when it is due next."""
+"""The store of schedules: their cron expressions, their jobs, and when they are due next."""
 
 import hashlib
 import json
@@ -22,18 +22,18 @@ from tasks.settings import SYSTEM, Settings
 from tasks.storage.protocol import Storage
 
 Overlap = Literal["skip", "allow"]
-"""What becomes of a run that falls due while the last one has not ended."""
+"""Whether a run is skipped that is due while the previous one has not ended."""
 Misfire = Literal["skip"] | int
-"""Seconds by which a run may be late, as after an outage, and is made up for, once; `skip`: it is not."""
+"""Seconds by which a run may be late, as after an outage, and still run once; `skip`: it does not run."""
 PROMPT_S: Final = 60
-"""A run that is no later than this is in time."""
+"""Seconds by which a run may be late without counting as missed."""
 PAUSED: Final = "inf"
-"""When a paused schedule is due."""
+"""The due time of a paused schedule in SCHEDULES."""
 
 
 @dataclass(frozen=True, slots=True)
 class BuiltInSchedule:
-    """A schedule that comes with the service. Its job is one of `kind` that is told nothing."""
+    """A schedule that comes with the service. Its job is one of `kind`, without params."""
 
     kind: Kind[Any]
     cron: str
@@ -44,7 +44,7 @@ class BuiltInSchedule:
 
 
 class SchedulePatch(TypedDict, total=False):
-    """What an owner may say of a schedule. None: as if it had never been said."""
+    """The fields of a schedule that its owner may set. None removes a value."""
 
     name: str | None
     description: str | None
@@ -57,9 +57,11 @@ class SchedulePatch(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class ScheduleRecord:
-    """What Redis holds of one. kind, queue, params, job_name, blobs, address: of its jobs, as in `Submission`.
-    revision: changes with it. last_run: the id of its last job. next_ms: None while it is paused. Times are
-    milliseconds since 1970."""
+    """A schedule as Redis holds it. Times are milliseconds since 1970.
+
+    kind, queue, params, job_name, blobs and address are those of its jobs, as in `Submission`. `revision` changes with
+    every change, `last_run` is the id of its last job, and `next_ms` is None while it is paused.
+    """
 
     id: str
     owner: str
@@ -89,7 +91,7 @@ class ScheduleRecord:
 
     @property
     def late_ms(self) -> int:
-        """How late a run may be."""
+        """How late a run may start, in milliseconds."""
         return (PROMPT_S if self.misfire == "skip" else self.misfire) * SECOND_MS
 
     @property
@@ -107,14 +109,24 @@ class ScheduleRecord:
         )
 
     def run_id(self, due_ms: int) -> str:
-        """The id of the one job of a due time: whoever works it out again finds the same. Of a line of the page it is
-        the one that ARQ's own cron would give."""
+        """Compute the id of the job of a due time, which is always the same. For a built-in schedule it is the id that
+        ARQ's own cron would give.
+
+        Args:
+            due_ms: The due time in milliseconds since 1970.
+        """
         named = f"{self.id}:{due_ms}"
         return named if self.built_in else hashlib.sha256(named.encode()).hexdigest()[:32]
 
     @classmethod
     def from_hash(cls, schedule_id: str, fields: Mapping[bytes, bytes], due: float | None = None) -> Self:
-        """The schedule of a non-empty Redis hash. due: its score in SCHEDULES."""
+        """Build the record from a non-empty Redis hash.
+
+        Args:
+            schedule_id: The schedule's id.
+            fields: The hash.
+            due: Its score in SCHEDULES.
+        """
         text = {name.decode(): value.decode() for name, value in fields.items()}
         return cls(
             id=schedule_id,
@@ -141,9 +153,12 @@ class ScheduleRecord:
 
 
 class ScheduleStore:
-    """All schedules. Each change is one script: hash, timer, index and what holds the blobs stay together.
+    """Reads and changes schedules. Each change is one script, so that hash, timer, index and blob holders agree.
 
-    storage: where the blobs of new ones are (see `tasks.queue.jobs.enqueue_with_blobs`).
+    Args:
+        redis: Connection.
+        settings: Limits of schedules.
+        storage: Where the blobs of new schedules are (see `tasks.queue.jobs.enqueue_with_blobs`).
     """
 
     def __init__(self, redis: "Redis[bytes]", settings: Settings, storage: Storage | None = None) -> None:
@@ -153,9 +168,15 @@ class ScheduleStore:
         self._script = Script(redis, "submit/schedule")
 
     async def create(self, owner: str, patch: SchedulePatch, submission: Submission) -> ScheduleRecord:
-        """Create a schedule. patch: all that has no default in `ScheduleRecord`. submission: what each run submits.
+        """Create a schedule.
 
-        Raises: Refusal `invalid_cron`, `unknown_timezone`, `too_many_schedules`; what `need` raises.
+        Args:
+            owner: Whose schedule it is.
+            patch: Its fields; all that have no default in `ScheduleRecord` are required.
+            submission: What each run submits.
+
+        Raises:
+            Refusal: `invalid_cron`, `unknown_timezone`, `too_many_schedules`, or the blobs are not stored any more.
         """
         schedule_id, most = new_id(), self._settings.max_schedules
         due = next_due(patch["cron"], patch["timezone"], clock.now_ms())
@@ -183,33 +204,47 @@ class ScheduleStore:
         return await self.read(owner, schedule_id)
 
     async def read(self, owner: str, schedule_id: str, *, admin: bool = False) -> ScheduleRecord:
-        """An owner's schedule; for admins anybody's, whose key may be gone. Raises: Refusal `not_found`."""
+        """Read an owner's schedule; an admin may read any.
+
+        Raises:
+            Refusal: `not_found`.
+        """
         schedule = await self.find(schedule_id)
         if schedule is None or (schedule.owner != owner and not admin):
             raise _unknown(schedule_id)
         return schedule
 
     async def find(self, schedule_id: str) -> ScheduleRecord | None:
-        """Whosever it is."""
+        """Find a schedule of any owner."""
         return next(iter(await self._read_all([schedule_id])), None)
 
     async def page(self, owner: str, limit: int, cursor: str | None) -> tuple[list[ScheduleRecord], str | None]:
-        """An owner's schedules, newest first, and the cursor of what follows.
+        """List an owner's schedules, newest first.
 
-        Raises: Refusal `invalid_request` for a cursor that is none of ours.
+        Args:
+            owner: Whose schedules.
+            limit: Most schedules to return.
+            cursor: The cursor of an earlier page, or None.
+
+        Returns:
+            The schedules, and the cursor of the next page or None.
+
+        Raises:
+            Refusal: `invalid_request` for an invalid cursor.
         """
         ids, following = await read_index(self._redis, f"{SCHEDULES}:{owner}", limit=limit, cursor=cursor)
         return await self._read_all(ids), following
 
     async def built_in(self) -> list[ScheduleRecord]:
-        """Those that come with the service, as far as workers have installed them, by name."""
+        """List the built-in schedules that workers have installed, by name."""
         ids = await self._redis.zrange(f"{SCHEDULES}:{SYSTEM}", 0, -1)
         return await self._read_all(sorted(one.decode() for one in ids))
 
     async def change(self, schedule: ScheduleRecord, patch: SchedulePatch) -> ScheduleRecord:
-        """Change what wishes name. What was due while it was paused, or by another line, is not made up for.
+        """Change a schedule. Due times of its pause, or of its earlier cron expression, do not run afterwards.
 
-        Raises: Refusal `invalid_cron`, `unknown_timezone`, `not_found`.
+        Raises:
+            Refusal: `invalid_cron`, `unknown_timezone`, `not_found`.
         """
         fields, without = _fields(patch)
         payload: dict[str, Any] = {"verb": "change", "id": schedule.id, "owner": schedule.owner}
@@ -224,45 +259,59 @@ class ScheduleStore:
         return await self.read(schedule.owner, schedule.id)
 
     async def pause(self, schedule: ScheduleRecord, reason: str) -> None:
-        """Let it run no more, since it cannot: reason, a refusal's code, tells its owner why."""
+        """Pause a schedule that cannot be due again.
+
+        Args:
+            schedule: The schedule.
+            reason: The code of the refusal, which is shown to its owner.
+        """
         fields = ["paused", "1", "paused_reason", reason]
         payload = {"verb": "change", "id": schedule.id, "owner": schedule.owner, "due": PAUSED}
         await self._script({**payload, "fields": fields, "without": []})
 
     async def delete(self, schedule: ScheduleRecord) -> None:
-        """Its jobs stay as they are. Raises: Refusal `not_found`."""
+        """Delete a schedule. Its jobs stay as they are.
+
+        Raises:
+            Refusal: `not_found`.
+        """
         payload = {"verb": "delete", "id": schedule.id, "owner": schedule.owner, "blobs": schedule.blobs}
         if (await self._script(payload))["answer"] == "unknown":
             raise _unknown(schedule.id)
 
-    async def install(self, line: BuiltInSchedule) -> None:
-        """Take a line of the page over, as it is now. One that is paused stays so."""
+    async def install(self, schedule: BuiltInSchedule) -> None:
+        """Create or update a built-in schedule. A paused one stays paused."""
         fields = {
-            "cron": line.cron,
-            "timezone": line.timezone,
-            "overlap": line.overlap,
-            "misfire": str(line.misfire),
-            "description": line.description,
-            "name": line.kind.name,
-            "kind": line.kind.name,
-            "queue": line.kind.queue,
+            "cron": schedule.cron,
+            "timezone": schedule.timezone,
+            "overlap": schedule.overlap,
+            "misfire": str(schedule.misfire),
+            "description": schedule.description,
+            "name": schedule.kind.name,
+            "kind": schedule.kind.name,
+            "queue": schedule.kind.queue,
             "params": "{}",
         }
         await self._script(
             {
                 "verb": "install",
-                "id": line.kind.name,
+                "id": schedule.kind.name,
                 "owner": SYSTEM,
                 "fields": _flat(fields),
-                "cron": line.cron,
-                "timezone": line.timezone,
-                "due": next_due(line.cron, line.timezone, clock.now_ms()),
+                "cron": schedule.cron,
+                "timezone": schedule.timezone,
+                "due": next_due(schedule.cron, schedule.timezone, clock.now_ms()),
             }
         )
 
     async def retire(self, schedule: ScheduleRecord, unseen_s: float) -> None:
-        """Delete a line of the page, unless a worker has installed it within so many seconds: during a deploy those of
-        another version may, and it is theirs. One that is gone already is no matter."""
+        """Delete a built-in schedule, unless a worker has installed it recently: during a deploy, workers of another
+        version may still have it. Does nothing if it is gone.
+
+        Args:
+            schedule: The schedule.
+            unseen_s: Seconds for which no worker may have installed it.
+        """
         payload = {"verb": "retire", "id": schedule.id, "owner": SYSTEM, "blobs": (), "unseen_ms": unseen_s * SECOND_MS}
         await self._script(payload)
 
@@ -277,7 +326,7 @@ class ScheduleStore:
 
 
 def _fields(patch: SchedulePatch) -> tuple[dict[str, str], list[str]]:
-    """The fields of the hash that wishes fill, and those that they empty."""
+    """The fields of the hash that a patch sets, and the names of those that it removes."""
     fields: dict[str, str] = {}
     for name, value in patch.items():
         if isinstance(value, bool):

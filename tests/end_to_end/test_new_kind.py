@@ -83,7 +83,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     line = block("catalogue")
     after(checkout / "tasks/catalogue.py", "from typing import Any\n", f"\n{line}")
     after(checkout / "tasks/catalogue.py", "for kind in (", f"{line.split()[-1]}, ")
-    after(checkout / "tasks/settings.py", "    # Jobs\n", textwrap.indent(block("settings"), "    "))
+    after(checkout / "tasks/settings/jobs.py", "    # Jobs\n", textwrap.indent(block("settings"), "    "))
     run(checkout, block("run"))
     [packages] = (checkout / ".venv/lib").glob("python3*/site-packages")
     (packages / "other_kinds.py").write_text(OTHER_KIND)

@@ -318,7 +318,7 @@ async def test_a_run_looks_at_a_part_and_the_next_goes_on_from_there(
 ) -> None:
     monkeypatch.setattr(reconciliation, "PAGES", 1)
     monkeypatch.setattr(reconciliation, "PAGE_KEYS", 10)
-    monkeypatch.setattr(reconciliation, "CHANCE", 1)
+    monkeypatch.setattr(reconciliation, "SAMPLE", 1)
     ids = [await submit(enqueuer, delay_ms=DAY_MS) for _ in range(60)]
     examined = []
     for _ in range(200):

@@ -9,7 +9,7 @@ from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.records.record import State
 from tasks.queue.records.trimming import AT_ONCE, trim
 from tasks.queue.redis_keys import BLOB, JOB, JOBS, ROOT
-from tasks.settings import TAKEN_NAMES
+from tasks.settings.owners import RESERVED_NAMES
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import submit
 
@@ -104,4 +104,4 @@ async def test_a_dry_run_counts_the_same_and_changes_nothing(
 def test_states_are_told_from_shelves() -> None:
     """No owner and no kind can be called so that its index is taken for that of a state."""
     assert all(":" not in state for state in State)
-    assert set(State) <= TAKEN_NAMES
+    assert set(State) <= RESERVED_NAMES

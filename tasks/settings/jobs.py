@@ -1,0 +1,71 @@
+"""Settings of schedules, of the sandbox and of jobs."""
+
+from pydantic import BaseModel, Field
+
+from tasks.settings.units import DAY_S, HOUR_S
+
+
+class JobSettings(BaseModel):
+    """How many jobs run at once, what each may take, and how long they are kept."""
+
+    # Schedules
+    max_schedules: int = Field(100, gt=0, description="Schedules of one owner.")
+    keep_runs_s: int = Field(
+        28 * DAY_S,
+        gt=0,
+        le=28 * DAY_S,
+        description="Seconds for which a schedule's last thirty runs are kept, if their outcome does not keep them longer.",
+    )
+
+    # The sandbox
+    sandbox_children: int = Field(
+        0, ge=0, description="Sandbox children of one worker, at most; 0 is one per processor core."
+    )
+    sandbox_seconds: float = Field(
+        60, gt=0, description="Seconds that one call may take in the sandbox before it is killed."
+    )
+    sandbox_memory_mb: int = Field(
+        2048,
+        gt=0,
+        description="Megabytes of address space that one call may take in the sandbox, in addition to the code it runs.",
+    )
+    sandbox_budget_mb: int = Field(
+        1024,
+        gt=0,
+        description="Megabytes that all sandbox calls at once are expected to take; further calls wait. 300 suits a 512 MB dyno.",
+    )
+    sandbox_recycle_after: int = Field(100, gt=0, description="Calls after which a sandbox child is replaced.")
+
+    # Jobs
+    media_concurrency: int = Field(4, ge=1, description="Jobs of the queue `media` that one worker runs at once.")
+    reports_concurrency: int = Field(2, ge=1, description="Jobs of the queue `reports` that one worker runs at once.")
+    webhooks_concurrency: int = Field(
+        400, ge=1, description="Jobs of the queue `webhooks` that one worker runs at once."
+    )
+    default_concurrency: int = Field(50, ge=1, description="Jobs of the queue `default` that one worker runs at once.")
+    shutdown_grace_s: float = Field(
+        25, ge=0, description="Seconds that running jobs may continue after SIGTERM before they are handed back."
+    )
+    owner_max_running: int = Field(
+        0, ge=0, description="Jobs of one owner that may run at once in one queue; 0 is no cap."
+    )
+    keep_succeeded_s: int = Field(1 * DAY_S, gt=0, description="Seconds that a succeeded job and its files are kept.")
+    keep_failed_s: int = Field(7 * DAY_S, gt=0, description="Seconds that a failed job is kept.")
+    keep_cancelled_s: int = Field(1 * DAY_S, gt=0, description="Seconds that a cancelled job is kept.")
+    keep_deliveries_s: int = Field(
+        7 * DAY_S, gt=0, description="Seconds for which a delivery is kept after its end, whatever its outcome."
+    )
+    keep_uploads_s: int = Field(
+        1 * DAY_S,
+        gt=0,
+        description="Seconds for which an upload can be used; files that a job needs are kept as long as the job.",
+    )
+    cleanup_grace_s: int = Field(
+        3 * HOUR_S,
+        ge=HOUR_S,
+        description="Seconds for which the cleanup keeps a file without a user: a job may be about to use it.",
+    )
+    tombstone_s: int = Field(
+        1 * DAY_S, ge=0, description="Seconds for which an expired job answers 410 before it is unknown."
+    )
+    idempotency_s: int = Field(1 * DAY_S, gt=0, description="Seconds for which an Idempotency-Key is remembered.")

@@ -1,0 +1,50 @@
+"""Limits of requests, pictures and reports."""
+
+from pydantic import BaseModel, Field
+
+from tasks.settings.units import DAY_S, MiB
+
+
+class LimitSettings(BaseModel):
+    """What one request, picture or report may ask for."""
+
+    # Limits of one request
+    max_upload_bytes: int = Field(50 * MiB, gt=0, description="Bytes of one uploaded picture.")
+    max_files_per_request: int = Field(20, gt=0, description="Files in one multipart request.")
+    max_wait_s: float = Field(
+        25, ge=0, le=25, description="Seconds that a request may wait for a job; routers end a request after 30."
+    )
+    max_delay_s: int = Field(
+        30 * DAY_S, ge=0, description="Seconds by which a job may be delayed with `delay` or `run_at`."
+    )
+    events_heartbeat_s: float = Field(
+        15, gt=0, le=25, description="Seconds without an event after which a stream of events sends a heartbeat."
+    )
+    max_params_bytes: int = Field(16 * 1024, gt=0, description="Bytes of one job's parameters as JSON.")
+    max_waiting_jobs: int = Field(200_000, gt=0, description="Jobs that one queue holds before submits answer 429.")
+
+    # Limits of a picture
+    max_pixels: int = Field(100_000_000, gt=0, description="Pixels (width × height) of a picture.")
+    max_side_px: int = Field(30_000, gt=0, description="Pixels of a picture's longer side.")
+    max_frames: int = Field(1_000, gt=0, description="Frames of an animation (the first is used).")
+    max_jpeg_scans: int = Field(
+        100, gt=0, description="Scans of a progressive JPEG; each takes a pass over the whole picture."
+    )
+
+    # Limits of a report
+    max_dataset_bytes: int = Field(
+        500 * MiB, gt=0, description="Bytes of one upload, or of a table sent as the body of a request."
+    )
+    max_spec_bytes: int = Field(5 * MiB, gt=0, description="Bytes of a report's JSON spec.")
+    max_report_rows: int = Field(1_000_000, gt=0, description="Rows of one table of a report.")
+    max_report_cells: int = Field(20_000_000, gt=0, description="Cells (rows × columns) of one table of a report.")
+    max_cell_chars: int = Field(10_000, gt=0, description="Characters of one cell.")
+    max_report_pages: int = Field(40_000, gt=0, description="Pages of one report.")
+    report_seconds: float = Field(
+        600, gt=0, le=1500, description="Seconds that making one report may take in the sandbox before it is killed."
+    )
+    report_memory_mb: int = Field(
+        200,
+        gt=0,
+        description="Megabytes that one report is expected to take; SANDBOX_BUDGET_MB says how many run at once.",
+    )

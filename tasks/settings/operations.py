@@ -1,0 +1,55 @@
+"""Settings of alerts, metrics, logs and the process."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field, SecretStr
+
+from tasks.settings.units import HOUR_S
+
+
+class OperationSettings(BaseModel):
+    """What operators see of the service, and how its processes run."""
+
+    # Metrics and alerts
+    metrics_key: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="A separate key for `/metrics`, which shows only counts of jobs; an admin's key works too.",
+    )
+    alert_window_s: int = Field(
+        600, ge=60, le=HOUR_S, description="Seconds over which the failures of a queue are counted for an alert."
+    )
+    alert_failure_rate: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="Share of failed jobs among those that ended in a queue, from which on it is an alert.",
+    )
+    alert_min_ended: int = Field(20, ge=1, description="Fewest ended jobs of a queue for an alert about failures.")
+    alert_queue_age_s: int = Field(
+        300, gt=0, description="Seconds that a job which could start may wait before there is an alert about its queue."
+    )
+    alert_no_worker_s: int = Field(
+        60, ge=0, description="Seconds that a job which could start may wait in a queue that no worker serves."
+    )
+    alert_endpoint_s: int = Field(
+        900, gt=0, description="Seconds of failures without a success after which an endpoint's owner is alerted."
+    )
+
+    # The process
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least urgent log lines to write."
+    )
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="`auto` writes text to a terminal and JSON elsewhere."
+    )
+    otel_exporter_otlp_endpoint: str | None = Field(
+        None,
+        description="Where OpenTelemetry spans are sent, as OTLP over HTTP: `http://collector:4318`. Without it there are none. The SDK's other settings (`OTEL_…`) apply too.",
+    )
+    public_url: str | None = Field(
+        None, description="The public base URL of this service, if it differs from that of the requests."
+    )
+    dyno: str | None = Field(
+        None, description="Set by Heroku and similar platforms; where it is set, local storage is refused."
+    )

@@ -1,0 +1,81 @@
+"""Settings of the service as a whole: Redis, storage, owners and kinds."""
+
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
+
+from tasks.settings.owners import OPEN_OWNER, RESERVED_NAMES, SYSTEM
+
+
+class ServiceSettings(BaseModel):
+    """Where the service's data is, who may use it, and which kinds of jobs it has."""
+
+    # Redis
+    redis_url: SecretStr = Field(
+        SecretStr("redis://localhost:6379/0"),
+        description="Where Redis (≥ 6.2) or Valkey is: `redis://`, `rediss://` (TLS) or `unix://`; percent-encode special characters of a password.",
+    )
+    redis_ssl_cert_reqs: Literal["required", "none"] = Field(
+        "required",
+        description="`none` accepts the self-signed certificates of hosted Redis plans such as Heroku's.",
+    )
+    redis_max_connections: int = Field(20, ge=4, description="Connections to Redis of one process, at most.")
+
+    # Files
+    storage_url: str = Field(
+        "file://./data/storage",
+        description="Where files are: `file://folder`, `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`, `memory://`.",
+    )
+    storage_endpoint: str | None = Field(
+        None,
+        validation_alias=AliasChoices("storage_endpoint", "aws_endpoint_url_s3"),
+        description="URL of an S3-compatible server that is not Amazon's.",
+    )
+
+    # Access
+    api_keys: Annotated[tuple[tuple[str, SecretStr], ...], NoDecode] = Field(
+        (),
+        description="`owner:key,owner:key`: who may use the API; an owner may have several keys. Empty is the open development mode: everyone is `dev`.",
+    )
+    admins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="`owner,owner`: who may see and stop the jobs of every owner, and pause and run the schedules that come with the service. In the open development mode `dev` may.",
+    )
+
+    # Kinds of your own
+    kinds: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="`package.module:NAME,…`: kinds of jobs from your own packages, beside those of installed packages with an entry point in `pressroom.kinds`. NAME is a Kind, or a list of them.",
+    )
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """The owners who operate the service: ADMINS, or `dev` in the open development mode."""
+        return self.admins if self.api_keys else (OPEN_OWNER,)
+
+    @field_validator("admins", "kinds", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        keys: list[tuple[str, str]] = []
+        for pair in filter(None, (part.strip() for part in value.split(","))):
+            owner, colon, key = pair.partition(":")
+            if not colon or not owner.replace("-", "").replace("_", "").isalnum() or len(key) < 16:
+                raise ValueError(
+                    "write API_KEYS as owner:key,owner:key; an owner is letters, digits, - and _; a key has at least 16 characters"
+                )
+            if owner == SYSTEM:
+                raise ValueError(f"{SYSTEM!r} is the owner of jobs that no client submitted; choose another name")
+            if owner in RESERVED_NAMES:
+                raise ValueError(f"{owner!r} has another meaning in Redis keys; choose another name")
+            if key in (other for _, other in keys):
+                raise ValueError(f"the key of {owner!r} is also the key of another owner; give each owner its own")
+            keys.append((owner, key))
+        return keys

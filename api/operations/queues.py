@@ -13,7 +13,7 @@ from api.http.problems import documented
 from api.http.query import ListQuery, Page, documented_query, query_of
 from api.http.times import from_ms, maybe_from_ms
 from tasks.queue.lanes import stats
-from tasks.queue.lanes.lanes import Lanes
+from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.lanes.stats import LaneState, QueueSnapshot, QueueStats
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import QUEUES
@@ -140,7 +140,7 @@ async def list_lanes(request: Request, queue: QueueName) -> Response:
 async def pause_queue(request: Request, queue: QueueName) -> Response:
     """For admins. A paused queue starts no jobs. Running jobs go on, and submits are accepted."""
     caller = admin_of(request)
-    await Lanes(caller.context.redis).pause(_known(queue))
+    await LaneControls(caller.context.redis).pause(_known(queue))
     return uncached(_queue(*await _look(caller.context), queue))
 
 
@@ -154,7 +154,7 @@ async def pause_queue(request: Request, queue: QueueName) -> Response:
 async def resume_queue(request: Request, queue: QueueName) -> Response:
     """For admins. Waiting jobs are started again."""
     caller = admin_of(request)
-    await Lanes(caller.context.redis).resume(_known(queue))
+    await LaneControls(caller.context.redis).resume(_known(queue))
     return uncached(_queue(*await _look(caller.context), queue))
 
 

@@ -12,7 +12,7 @@ from api.http.times import from_ms
 from api.jobs.views import EXAMPLE_JOB
 from tasks.queue.redis_keys import WORKER_MS, WORKER_RECORD_TTL_MS
 from tasks.queue.watch import workers
-from tasks.queue.watch.workers import DOING_AT_MOST, WorkerRegistry, read_workers
+from tasks.queue.watch.workers import MAX_RUNNING_JOBS, WorkerRegistry, read_workers
 
 router = APIRouter(prefix="/v1/workers", tags=["operations"])
 
@@ -42,7 +42,7 @@ class Worker(BaseModel):
     started_at: datetime = Field(description="When it started.")
     last_beat_at: datetime = Field(description="When it sent its last heartbeat.")
     running: int = Field(description="The number of jobs it runs.")
-    doing: list[Doing] = Field(description=f"The {DOING_AT_MOST} jobs that have run longest.")
+    doing: list[Doing] = Field(description=f"The {MAX_RUNNING_JOBS} jobs that have run longest.")
     rss_mb: float | None = Field(None, description="Resident memory (RSS) of it and its sandbox, in megabytes.")
     pss_mb: float | None = Field(
         None, description="Proportional memory (PSS) of it and its sandbox, in megabytes: shared pages count once."
@@ -71,7 +71,7 @@ async def list_workers(request: Request) -> Response:
     return uncached(Workers(workers=[_worker(registry, worker) for worker in registry.workers]))
 
 
-def _worker(registry: WorkerRegistry, worker: workers.Worker) -> Worker:
+def _worker(registry: WorkerRegistry, worker: workers.WorkerRecord) -> Worker:
     return Worker(
         id=worker.id,
         alive=registry.alive(worker),

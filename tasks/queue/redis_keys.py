@@ -1,45 +1,45 @@
 """Every Redis key and every time to live: the one home of both.
 
-Lua spells no key: scripts get those of SCRIPT_CONSTANTS that they use. One non-cluster Redis is assumed: scripts reach
-keys that they work out themselves.
+Scripts contain no key: they are given those of SCRIPT_CONSTANTS that they use. They compute the names of keys, so a
+Redis without cluster mode is needed.
 
 | key | type | what | who removes it |
 |---|---|---|---|
 | `pressroom:job:<id>` | hash | the record | expires after its retention and tombstone; a live one lasts until it ends |
-| `pressroom:jobs:<shelf>` | zset id → created (ms) | all jobs on a shelf (`tasks/queue/records/indexes.py`) | listings, ends and the cleanup drop ids without a record; an event's expires |
-| `pressroom:jobs:<shelf>:<state>` | zset id → created (ms) | those in one state | the transitions; listings and ends as above |
-| `pressroom:after:<id>` | set of job ids | who waits until this job has succeeded | its end |
+| `pressroom:jobs:<index>` | zset id → created (ms) | all jobs of an index (`tasks/queue/records/indexes.py`) | listings, ends and the cleanup drop ids without a record; an event's expires |
+| `pressroom:jobs:<index>:<state>` | zset id → created (ms) | those in one state | the transitions; listings and ends as above |
+| `pressroom:after:<id>` | set of job ids | jobs that wait until this one has succeeded | its end |
 | `pressroom:key:<owner>:<sha256>` | string | Idempotency-Key → id and content hash | expires |
-| `pressroom:blob:<sha256>` | set of job ids, `upload:<id>`s and `schedule:<id>`s | who needs this blob | the cleanup, when none of them is left; it expires 30 days after the last who came is due |
-| `pressroom:swept:<sha256>` | string | until when (ms) the cleanup may be deleting this blob; ` gone` after it when it has | expires |
-| `pressroom:upload:<id>` | hash | owner, blob, bytes, name and times of what somebody sent | expires, or its owner deletes it |
-| `pressroom:endpoint:<id>` | hash | a subscriber: owner, URL, patterns, sealed secrets | its owner deletes it |
+| `pressroom:blob:<sha256>` | set of job ids, `upload:<id>`s and `schedule:<id>`s | what needs this blob | the cleanup, when none of them is left; it expires 30 days after the last one is due |
+| `pressroom:swept:<sha256>` | string | until when (ms) the cleanup may be deleting this blob; followed by ` gone` once it has | expires |
+| `pressroom:upload:<id>` | hash | owner, blob, bytes, name and times of an upload | expires, or its owner deletes it |
+| `pressroom:endpoint:<id>` | hash | a subscriber: owner, URL, patterns, encrypted secrets | its owner deletes it |
 | `pressroom:endpoints:<owner>` | zset id → created (ms) | all endpoints of an owner | with the endpoints |
 | `pressroom:subscribers:<owner>:<pattern>` | zset endpoint → 0 | enabled endpoints that asked for a pattern | with the endpoints |
-| `pressroom:schedule:<id>` | hash | a schedule: its line, its job, `revision`, `last_run` | its owner deletes it; one of the page stays |
+| `pressroom:schedule:<id>` | hash | a schedule: its cron expression, its job, `revision`, `last_run` | its owner deletes it; a built-in one stays |
 | `pressroom:schedules` | zset id → due (ms) | when each schedule is due next; `inf` while it is paused | with the schedules |
 | `pressroom:schedules:<owner>` | zset id → created (ms) | all schedules of an owner | with the schedules |
 | `pressroom:runs:<id>` | zset job id or `skipped:<reason>:<due>:<noted>` → due (ms) | a schedule's last RUNS_KEPT runs, and what did not run | with the schedule; listings drop ids without a record |
 | `pressroom:queue:<queue>` | hash | `turn` counter, `paused`, `seen` (ms of the last claim), `patience` (ms), `in:<state>` (how many of its jobs) | as many as queues |
-| `pressroom:turns:<queue>` | zset lane → turn | lanes that may be served now | whoever takes the last job from a lane's line |
-| `pressroom:full:<queue>` | zset lane → since (ms) | lanes that have as many running as they may | the end that makes room, or whoever takes the last job from the line |
+| `pressroom:turns:<queue>` | zset lane → turn | lanes that may be served now | the script that takes the last job from a lane's backlog |
+| `pressroom:full:<queue>` | zset lane → since (ms) | lanes that have as many running as they may | the end that makes room, or the script that takes the last job from the backlog |
 | `pressroom:parked:<queue>` | zset lane → until (ms) | lanes that must not be served now | the claim after that time, or unpark |
-| `pressroom:failing` | zset endpoint → since (ms) | endpoints that failed so often in a row that they are left alone | a success, or the endpoint's owner |
+| `pressroom:failing` | zset endpoint → since (ms) | endpoints whose lanes are parked since they failed too often in a row | a success, or the endpoint's owner |
 | `pressroom:disabled` | zset endpoint → since (ms) | endpoints to which nothing is delivered | the endpoint's owner |
 | `pressroom:lane:<queue>:<lane>` | hash | `running`, `cap`, `rate`, `next` (ms), `failures`, `trips`, `failing_since`, `failed_at` (ms) | `running` goes at 0, the failures with a success, the rest with the limits or the endpoint |
-| `pressroom:standing-back:<queue>:<owner>` | set of lanes | those that wait for others of their owner to end | whatever ends of the owner |
+| `pressroom:standing-back:<queue>:<owner>` | set of lanes | lanes that wait for other deliveries of their owner to end | the ends of the owner's deliveries |
 | `pressroom:line:<queue>:<lane>` | zset id → rank and time | jobs that wait in a lane | the claim, or the cancel |
 | `pressroom:suspects:<queue>` | zset id → time (ms) | jobs under which workers died twice | the claim that runs them alone, or the cancel |
-| `pressroom:reconciliation` | string | SCAN cursor: how far the reconciler has come | expires |
-| `pressroom:quarantine` | string | the worker that empties itself to run a suspect | expires |
+| `pressroom:reconciliation` | string | SCAN cursor of the reconciler | expires |
+| `pressroom:quarantine` | string | the worker that starts nothing more until it can run a suspect alone | expires |
 | `pressroom:wake:<queue>` | list | wake signals, at most WAKE_CAP | the claim that finds nothing |
-| `pressroom:counts` | hash | what `/metrics` counts since the beginning: words with spaces between → number | as many fields as kinds, outcomes and codes |
+| `pressroom:counts` | hash | what `/metrics` counts: names with spaces between → number | as many fields as kinds, outcomes and codes |
 | `pressroom:ends:<slot>` | hash | `<queue> <state>` → jobs that ended within ENDS_SLOT_MS | expires |
-| `pressroom:alerts` | hash | `<alert> <subject>` → what was told of it, as JSON: alerts that hold | the check that finds them over |
-| `pressroom:worker:<id>` | string (JSON) | a worker's last words about itself | expires |
-| `pressroom:workers` | zset id → last beat (ms) | workers lately seen | each beat trims it |
-| `pressroom:watched` | channel | listened to by whoever waits for any job | |
-| `pressroom:changes:<id>` | channel | a job's changes, for those who wait | |
+| `pressroom:alerts` | hash | `<alert> <subject>` → the alert as JSON, while it holds | the check that finds it resolved |
+| `pressroom:worker:<id>` | string (JSON) | a worker's last beat | expires |
+| `pressroom:workers` | zset id → last beat (ms) | workers that have lately sent a beat | each beat trims it |
+| `pressroom:watched` | channel | every process listens to it that waits for any job | |
+| `pressroom:changes:<id>` | channel | changes of one job | |
 | `arq:*` | | ARQ's own keys, as ARQ 0.28 lays them out | as in ARQ |
 """
 
@@ -88,15 +88,15 @@ DAY_MS: Final = 86_400 * SECOND_MS
 LEASE_MS: Final = 12 * SECOND_MS
 """A running job whose worker has not renewed its lease for this long is run again."""
 BLOB_MS: Final = 30 * DAY_MS
-"""Who needs a blob is remembered this long after the last one came: longer than any job is kept."""
+"""What needs a blob is remembered this long after the last one was added: longer than any job is kept."""
 SWEEPING_MS: Final = 300 * SECOND_MS
-"""For so long after it has marked a blob the cleanup may be deleting it."""
+"""The cleanup may be deleting a blob for this long after it has marked it."""
 SWEPT_MS: Final = 3600 * SECOND_MS
-"""For so long after that the mark stays: whoever sends a blob says within this time that it is needed."""
+"""The mark stays this much longer: what a client sends is noted as needed within this time."""
 LINGER_MS: Final = 600 * SECOND_MS
 """A job's files outlive it by this time: downloads that have begun can end."""
 BATCH_OPEN_MS: Final = DAY_MS
-"""A batch that nobody has sealed is sealed after this long."""
+"""A batch that was not sealed is sealed after this long."""
 FAILURE_GAP_MS: Final = 36 * 3600 * SECOND_MS
 """Two failures further apart than this say nothing of the time between: more than the longest delay between two tries."""
 BEHIND_MS: Final = 600 * SECOND_MS
@@ -110,17 +110,17 @@ ARQ_JOB_MS: Final = 7 * DAY_MS
 ARQ_RESULT_MS: Final = 3600 * SECOND_MS
 """ARQ's copy of a result; the record keeps its own."""
 QUARANTINE_MS: Final = 15 * SECOND_MS
-"""A worker that empties itself to run a suspect says so again within this time, or another may."""
+"""A worker that empties itself to run a suspect renews this within the time; after it another may."""
 OUTAGE_MS: Final = 3 * SECOND_MS
 """No claim for this long means that Redis was away (an idle worker asks every second)."""
 PATIENCE_MS: Final = 3 * SECOND_MS
-"""After an outage nobody's lease lapses for this long: workers that still run their jobs renew first."""
+"""After an outage no lease lapses for this long: workers that still run their jobs renew first."""
 BEAT_MS: Final = 5 * SECOND_MS
 """Between two beats of a worker."""
 WORKER_MS: Final = 20 * SECOND_MS
 """A worker whose beat is older than this is gone."""
 WORKER_RECORD_TTL_MS: Final = 10 * WORKER_MS
-"""What a worker that is gone has last said of itself is shown for this long."""
+"""The last beat of a worker that is gone is shown for this long."""
 ENDS_SLOT_MS: Final = 10 * SECOND_MS
 """Ends of jobs are counted in slots of this length."""
 ENDS_MS: Final = 3600 * SECOND_MS
@@ -146,7 +146,7 @@ BUCKETS_MS: Final = (
 )
 """Upper ends of the buckets of every histogram; above the last there is one more."""
 ABORT_MS: Final = 600 * SECOND_MS
-"""A sign to stop a job that nobody has heeded is forgotten after this long."""
+"""A request to stop a job that no worker has followed is forgotten after this long."""
 RUNS_KEPT: Final = 1_000
 """Runs of one schedule that are remembered, the newest."""
 WAKE_CAP: Final = 16

@@ -14,7 +14,7 @@ from tasks.kind import JobContext, RetrySchedule
 from tasks.maintenance.alerts import AlertParams, check
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
-from tasks.queue.lanes.lanes import Lanes
+from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.redis_keys import JOB, QUEUES, arq_queue
 from tasks.settings import DAY_S, HOUR_S, Settings
 from tasks.webhook.endpoints import Endpoints, Reason
@@ -129,7 +129,7 @@ async def test_the_examples_of_an_alert_are_what_is_sent(
     job_id = await submit(Enqueuer(redis, settings), queue="media")
     for queue in QUEUES:
         await redis.set(f"{arq_queue(queue)}:health-check", "a worker of ARQ's own", px=60_000)
-    await Lanes(redis).pause("media")
+    await LaneControls(redis).pause("media")
     await redis.hset(JOB + job_id, "due_at", int((time.time() - 400) * 1000))
     await check(cast("JobContext[AlertParams]", SimpleNamespace(redis=redis, settings=settings)))
     assert await announced(redis, worker, instead={}) == timeless(fired)

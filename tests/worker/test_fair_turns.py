@@ -5,7 +5,7 @@ from pathlib import Path
 
 from arq.connections import ArqRedis
 
-from tasks.queue.lanes.lanes import Lanes
+from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.records.record import State
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient, settings_for, working
@@ -72,7 +72,7 @@ async def test_an_owner_may_be_capped(redis: ArqRedis, job_client: JobClient, tm
 async def test_a_paused_queue_starts_nothing_until_it_is_resumed(
     redis: ArqRedis, settings: Settings, job_client: JobClient
 ) -> None:
-    lanes = Lanes(redis)
+    lanes = LaneControls(redis)
     await lanes.pause("default")
     async with working(redis, settings, concurrency={"default": 2, "media": 1}):
         job_id = await job_client.submit("nothing")
@@ -83,7 +83,7 @@ async def test_a_paused_queue_starts_nothing_until_it_is_resumed(
 
 
 async def test_a_lane_with_a_rate_starts_no_faster(redis: ArqRedis, settings: Settings, job_client: JobClient) -> None:
-    await Lanes(redis).limit("default", "owner:slow", rate=20)
+    await LaneControls(redis).limit("default", "owner:slow", rate=20)
     async with working(redis, settings):
         jobs = [await job_client.submit("nothing", owner="slow") for _ in range(10)]
         records = [await job_client.ended(job_id) for job_id in jobs]

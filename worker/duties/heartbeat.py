@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from tasks import clock
 from tasks.outbound.client import VERSION
 from tasks.queue.redis_keys import BEAT_MS, SECOND_MS, WORKER, WORKER_MS, WORKER_RECORD_TTL_MS, WORKERS, arq_queue
-from tasks.queue.watch.workers import DOING_AT_MOST, Doing, Worker
+from tasks.queue.watch.workers import MAX_RUNNING_JOBS, RunningJob, WorkerRecord
 from worker.attempts.memory import measure
 from worker.attempts.running import Running
 from worker.redis_health import RedisHealth
@@ -61,10 +61,10 @@ class Heartbeat:
                 pipe.set(arq_queue(queue) + health_check_key_suffix, record, px=WORKER_MS)
             await pipe.execute()
 
-    async def _record(self, now: int) -> Worker:
+    async def _record(self, now: int) -> WorkerRecord:
         memory = await asyncio.to_thread(measure)
-        leases = sorted(self._running.leases.values(), key=lambda job: job.started_at)[:DOING_AT_MOST]
-        return Worker(
+        leases = sorted(self._running.leases.values(), key=lambda job: job.started_at)[:MAX_RUNNING_JOBS]
+        return WorkerRecord(
             id=self._worker_id,
             host=socket.gethostname(),
             pid=os.getpid(),
@@ -73,7 +73,7 @@ class Heartbeat:
             started_ms=self._started_at,
             beat_ms=now,
             running=len(self._running.ids),
-            doing=tuple(Doing(job.id, job.kind, job.queue, job.attempt, job.started_at) for job in leases),
+            doing=tuple(RunningJob(job.id, job.kind, job.queue, job.attempt, job.started_at) for job in leases),
             rss_mb=memory.rss_mb,
             pss_mb=memory.pss_mb,
             lag_ms=round(self._lag_s * 1000, 1),

@@ -1,4 +1,4 @@
-"""How the queues and their lanes stand: what waits, since when, and for what."""
+"""Counts of queues and lanes: what waits, since when, and for what."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,9 +25,14 @@ as its rate allows. `parked`: its receiver keeps failing, or asked to be left al
 
 @dataclass(frozen=True, slots=True)
 class QueueCounts:
-    """A queue. jobs: how many are in each state that has not ended. due: how many of those that wait could have started
-    already. since_ms: when the oldest job that a worker could start now fell due; jobs in lanes that may not be served
-    wait for something else. paused_ms: since when, None if it is not. ended: state → jobs that ended within the window.
+    """Counts of one queue.
+
+    jobs: how many are in each state that has not ended.
+    due: how many of those that wait could have started already.
+    since_ms: when the oldest job that a worker could start now fell due; jobs in lanes that may not be served wait for
+        something else.
+    paused_ms: since when the queue is paused; None if it is not.
+    ended: state → jobs that ended within the window.
     """
 
     name: str
@@ -62,9 +67,12 @@ class QueueSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class LaneStats:
-    """A lane in which jobs wait, or that is parked. cap, rate (per second): 0 is no limit. until_ms: parked or limited
-    until then. since_ms: when its oldest waiting job fell due. failures: of its receiver, in a row, since
-    failing_since_ms. Milliseconds since 1970; 0 is none."""
+    """A lane in which jobs wait, or that is parked. Times are milliseconds since 1970; 0 is none.
+
+    cap: jobs that may run at once; rate: starts per second; 0 is no limit.
+    until_ms: until when it is parked or limited. since_ms: when its oldest waiting job fell due.
+    failures: of its receiver, in a row, since failing_since_ms.
+    """
 
     name: str
     state: LaneState
@@ -79,7 +87,7 @@ class LaneStats:
 
 
 class QueueStats:
-    """Reads how things stand. What it costs is bounded, however many lanes and jobs there are."""
+    """Reads the counts. What it costs is bounded, however many lanes and jobs there are."""
 
     def __init__(self, redis: "Redis[bytes]", settings: Settings) -> None:
         self._script = Script(redis, "read/queue_stats")

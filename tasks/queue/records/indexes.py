@@ -1,4 +1,4 @@
-"""Shelves: the names under which jobs are listed. Each is one index of all its jobs, and one for each state."""
+"""Job indexes: the names under which jobs are listed. Each has one zset of all its jobs, and one for each state."""
 
 
 def of_owner(owner: str) -> str:
@@ -7,8 +7,8 @@ def of_owner(owner: str) -> str:
 
 
 def of_job(owner: str, kind: str) -> str:
-    """The shelves of a new job, as its record has them: names with spaces between."""
-    # A stranger's job may be of any kind, which is then unknown; such a name might be taken for several.
+    """The indexes of a new job, as its record has them: names with spaces between."""
+    # A foreign job may be of any kind, which is then unknown; such a name might be taken for several.
     return f"{of_owner(owner)} {of_kind(owner, kind)}" if kind.isidentifier() else of_owner(owner)
 
 

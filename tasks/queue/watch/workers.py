@@ -1,4 +1,4 @@
-"""Workers, as they say of themselves with every beat."""
+"""Workers, as their last beats describe them."""
 
 import json
 from dataclasses import asdict, dataclass, fields
@@ -9,12 +9,12 @@ from redis.asyncio import Redis
 
 from tasks.queue.redis_keys import QUEUES, SECOND_MS, WORKER, WORKER_MS, WORKERS, arq_queue
 
-DOING_AT_MOST: Final = 50
-"""Jobs that a worker names in its beat; those that have run longest."""
+MAX_RUNNING_JOBS: Final = 50
+"""Jobs that a worker lists in its beat: those that have run longest."""
 
 
 @dataclass(frozen=True, slots=True)
-class Doing:
+class RunningJob:
     """A job that a worker runs, and since when (milliseconds since 1970)."""
 
     job: str
@@ -25,10 +25,14 @@ class Doing:
 
 
 @dataclass(frozen=True, slots=True)
-class Worker:
-    """What a worker says of itself. running: jobs that it runs; doing: those that have run longest. rss_mb, pss_mb:
-    megabytes of it and its sandbox, None where the system does not say. lag_ms: by how much its event loop was late, at
-    worst, since the beat before. beat_ms, started_ms: milliseconds since 1970."""
+class WorkerRecord:
+    """A worker, as its last beat describes it.
+
+    running: jobs that it runs. doing: those of them that have run longest.
+    rss_mb, pss_mb: memory of it and its sandbox in megabytes; None where the system does not measure it.
+    lag_ms: the longest delay of its event loop since the beat before.
+    beat_ms, started_ms: milliseconds since 1970.
+    """
 
     id: str
     host: str
@@ -38,7 +42,7 @@ class Worker:
     started_ms: int = 0
     beat_ms: int = 0
     running: int = 0
-    doing: tuple[Doing, ...] = ()
+    doing: tuple[RunningJob, ...] = ()
     rss_mb: float | None = None
     pss_mb: float | None = None
     lag_ms: float = 0
@@ -48,51 +52,51 @@ class Worker:
 
     @classmethod
     def from_json(cls, text: bytes) -> Self:
-        """What a worker of this version or another has said: during a deploy there are two."""
+        """Read a beat of this version or of another: during a deploy there are two."""
         told: dict[str, Any] = json.loads(text)
-        doing = tuple(Doing(**_known(Doing, one)) for one in told.get("doing", ()))
+        doing = tuple(RunningJob(**_known(RunningJob, one)) for one in told.get("doing", ()))
         return cls(**{**_known(cls, told), "queues": tuple(told["queues"]), "doing": doing})
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerRegistry:
-    """All workers that are known. stock: queues that a worker of ARQ's own serves."""
+    """All workers that are known. stock: queues that ARQ's own worker serves."""
 
     now_ms: int
-    workers: tuple[Worker, ...]
+    workers: tuple[WorkerRecord, ...]
     stock: frozenset[str]
 
-    def alive(self, worker: Worker) -> bool:
+    def alive(self, worker: WorkerRecord) -> bool:
         return worker.beat_ms > self.now_ms - WORKER_MS
 
     @property
-    def present(self) -> tuple[Worker, ...]:
+    def present(self) -> tuple[WorkerRecord, ...]:
         return tuple(worker for worker in self.workers if self.alive(worker))
 
     def serving(self, queue: str) -> int:
-        """How many workers of ours serve a queue."""
+        """Return how many of our workers serve a queue."""
         return sum(queue in worker.queues for worker in self.present)
 
     @property
     def unserved(self) -> tuple[str, ...]:
-        """Queues that nobody serves."""
+        """Queues that no worker serves."""
         return tuple(queue for queue in QUEUES if not self.serving(queue) and queue not in self.stock)
 
 
-def _known(of: type[Doing] | type[Worker], told: dict[str, Any]) -> dict[str, Any]:
+def _known(of: type[RunningJob] | type[WorkerRecord], told: dict[str, Any]) -> dict[str, Any]:
     names = {field.name for field in fields(of)}
     return {name: value for name, value in told.items() if name in names}
 
 
 async def read_workers(redis: "Redis[bytes]") -> WorkerRegistry:
-    """Everybody who has beaten lately, the longest at work first."""
+    """Read the workers that have lately sent a beat, the oldest first."""
     async with redis.pipeline(transaction=False) as pipe:
         pipe.time()
         pipe.zrange(WORKERS, 0, -1)
         pipe.mget([arq_queue(queue) + health_check_key_suffix for queue in QUEUES])
         (seconds, micros), ids, checks = await pipe.execute()
     told = await redis.mget([WORKER.encode() + one for one in ids]) if ids else []
-    workers = sorted((Worker.from_json(one) for one in told if one), key=lambda worker: worker.started_ms)
+    workers = sorted((WorkerRecord.from_json(one) for one in told if one), key=lambda worker: worker.started_ms)
     # Ours write JSON there, for `arq --check`; a worker of ARQ's own a line of text.
     stock = frozenset(queue for queue, said in zip(QUEUES, checks, strict=True) if said and not said.startswith(b"{"))
     return WorkerRegistry(seconds * SECOND_MS + micros // 1000, tuple(workers), stock)

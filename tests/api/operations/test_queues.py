@@ -6,7 +6,7 @@ import httpx
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.lanes.lanes import Lanes
+from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.settings import Settings
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG
@@ -98,7 +98,7 @@ async def test_lanes_tell_why_their_jobs_wait(
 ) -> None:
     await submit(alice)
     await submit(bob)
-    await Lanes(redis).park("media", "owner:bob", HOUR_MS)
+    await LaneControls(redis).park("media", "owner:bob", HOUR_MS)
     first, second = (await alice.get("/v1/queues/media/lanes")).json()["lanes"]
     assert (first["name"], first["state"], first["waiting"]) == ("owner:bob", "parked", 1)
     assert first["until"].startswith("20")

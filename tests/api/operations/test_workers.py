@@ -5,7 +5,7 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.queue.redis_keys import WORKER_MS
-from tasks.queue.watch.workers import Doing
+from tasks.queue.watch.workers import RunningJob
 from tasks.settings import Settings
 from tests.support.api.beats import beat
 
@@ -20,7 +20,7 @@ async def test_there_is_none_at_first(alice: httpx.AsyncClient) -> None:
 
 
 async def test_each_tells_what_it_does_and_whether_it_lives(alice: httpx.AsyncClient, redis: ArqRedis) -> None:
-    await beat(redis, queues=("media",), doing=(Doing("ab" * 16, "thumbnail", "media", 2, 1_800_000_000_000),))
+    await beat(redis, queues=("media",), doing=(RunningJob("ab" * 16, "thumbnail", "media", 2, 1_800_000_000_000),))
     await beat(redis, "two", queues=("media",), ago_ms=WORKER_MS + 1000)
     workers = {worker["host"]: worker for worker in (await alice.get("/v1/workers")).json()["workers"]}
     one, two = workers["one"], workers["two"]

@@ -7,7 +7,7 @@ import pytest
 import standardwebhooks
 from arq.connections import ArqRedis
 
-from tasks.queue.lanes.lanes import Lanes
+from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.settings import Settings
 from tasks.webhook.events import delivery_id
 from tests.support.api.subscribers import delivering, listed, publish, subscribe, time_of
@@ -43,7 +43,7 @@ class TestTest:
         self, alice: httpx.AsyncClient, redis: ArqRedis, settings: Settings, receiver: Receiver
     ) -> None:
         endpoint = await subscribe(alice, receiver.url, enabled=False)
-        await Lanes(redis).park("webhooks", f"endpoint:{endpoint['id']}", 60_000)
+        await LaneControls(redis).park("webhooks", f"endpoint:{endpoint['id']}", 60_000)
         async with delivering(redis, settings):
             answer = await alice.post(f"/v1/endpoints/{endpoint['id']}/test")
         assert (answer.status_code, answer.json()["state"]) == (200, "succeeded")

@@ -9,8 +9,8 @@ from arq.connections import ArqRedis
 
 from api.webhooks.endpoint_views import MAX_PATTERNS, EndpointWithHealth, NewEndpoint
 from api.webhooks.endpoints import MAX_BODY_BYTES
+from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.lanes.lane_id import LaneId
-from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.redis_keys import ENDPOINT, LANE
 from tasks.settings import Settings
 from tasks.webhook.endpoints import MAX_SECRETS
@@ -51,7 +51,7 @@ async def test_health_tells_of_failures(alice: httpx.AsyncClient, redis: ArqRedi
     assert (well.failures, well.failing_since, well.parked_until, well.deliveries) == (0, None, None, {})
     fields: dict[str | bytes, bytes | float | int | str] = {"failures": 6, "failing_since": 1_800_000_000_000}
     await redis.hset(f"{LANE}webhooks:{LaneId('endpoint', endpoint_id)}", mapping=fields)
-    await Lanes(redis).park("webhooks", str(LaneId("endpoint", endpoint_id)), 60_000)
+    await LaneControls(redis).park("webhooks", str(LaneId("endpoint", endpoint_id)), 60_000)
     ill = (await alice.get(f"/v1/endpoints/{endpoint_id}")).json()["health"]
     assert (ill["failures"], ill["failing_since"]) == (6, "2027-01-15T08:00:00Z")
     assert ill["parked_until"].endswith("Z")

@@ -5,7 +5,7 @@ import time
 from arq.connections import ArqRedis
 
 from tasks.queue.redis_keys import QUEUES, WORKER, WORKER_RECORD_TTL_MS, WORKERS
-from tasks.queue.watch.workers import Doing, Worker
+from tasks.queue.watch.workers import RunningJob, WorkerRecord
 
 
 async def beat(
@@ -14,11 +14,11 @@ async def beat(
     *,
     queues: tuple[str, ...] = QUEUES,
     ago_ms: int = 0,
-    doing: tuple[Doing, ...] = (),
+    doing: tuple[RunningJob, ...] = (),
 ) -> None:
     """The last beat of a worker that serves these queues."""
     now = int(time.time() * 1000)
-    worker = Worker(
+    worker = WorkerRecord(
         id=f"{host}:7:ab",
         host=host,
         pid=7,

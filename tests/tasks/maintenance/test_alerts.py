@@ -13,7 +13,7 @@ from tasks.kind import JobContext
 from tasks.maintenance import alerts
 from tasks.maintenance.alerts import AlertParams
 from tasks.queue.jobs.enqueue import Enqueuer, Submission
-from tasks.queue.lanes.lanes import Lanes
+from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.redis_keys import ALERTS, ENDPOINT, ENDS, FAILING, JOB, WORKER_MS, arq_queue
 from tasks.settings import SYSTEM, Settings
 from tasks.webhook.endpoints import Endpoints
@@ -142,7 +142,7 @@ async def test_a_queue_with_work_and_no_worker_is_an_alert_after_a_minute(
 
 async def test_a_paused_queue_is_not_forgotten(harness: AlertHarness) -> None:
     await harness.make_due(await submit(harness.enqueuer, queue="media"), 400)
-    await Lanes(harness.redis).pause("media")
+    await LaneControls(harness.redis).pause("media")
     await harness.check()
     [(_, _, fired)] = await harness.told()
     assert "is paused" in fired["message"]

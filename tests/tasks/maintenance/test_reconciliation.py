@@ -14,7 +14,7 @@ from tasks.maintenance.reconciliation import ReconciliationParams
 from tasks.queue import redis_keys
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
-from tasks.queue.lanes.lanes import Lanes
+from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import (
     AFTER,
@@ -66,7 +66,7 @@ async def everything(redis: ArqRedis) -> dict[bytes, Any]:
 
 async def in_every_place(redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, settings: Settings) -> dict[str, str]:
     """A job in each place where one may be: name → id."""
-    lanes = Lanes(redis)
+    lanes = LaneControls(redis)
     jobs = {"running": await submit(enqueuer), "retrying": await submit(enqueuer), "succeeded": await submit(enqueuer)}
     held = {job.id: job for job in (await worker.claim()).jobs}
     await worker.finish(held[jobs["retrying"]], "retrying", delay_ms=60_000)

@@ -6,7 +6,7 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.queue.jobs.job_store import JobStore
-from tasks.queue.lanes.lanes import Lanes
+from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.watch.watch import Watch
 from tasks.settings import Settings
 from tests.support.queue.fake_worker import FakeWorker
@@ -24,8 +24,8 @@ def job_store(redis: ArqRedis, settings: Settings) -> JobStore:
 
 
 @pytest.fixture
-def lanes(redis: ArqRedis) -> Lanes:
-    return Lanes(redis)
+def lanes(redis: ArqRedis) -> LaneControls:
+    return LaneControls(redis)
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import json
 import pytest
 from arq.connections import ArqRedis
 
+from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.lanes.lane_id import LaneId
-from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.records.indexes import of_endpoint
 from tasks.queue.records.list import read, read_page
 from tasks.queue.redis_keys import ENDPOINT, ENDPOINTS, JOBS, LANE, PARKED, SUBSCRIBERS
@@ -59,7 +59,7 @@ async def fail(redis: ArqRedis, endpoint: Endpoint) -> None:
     await redis.hset(
         f"{LANE}webhooks:{LaneId('endpoint', endpoint.id)}", mapping={"failures": 7, "trips": 2, "failing_since": 1_000}
     )
-    await Lanes(redis).park("webhooks", str(LaneId("endpoint", endpoint.id)), 3_600_000)
+    await LaneControls(redis).park("webhooks", str(LaneId("endpoint", endpoint.id)), 3_600_000)
 
 
 async def waiting(redis: ArqRedis, endpoint: Endpoint, count: int) -> list[str]:

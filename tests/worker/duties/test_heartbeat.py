@@ -11,13 +11,13 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.queue.redis_keys import WORKER, WORKER_MS, WORKER_RECORD_TTL_MS, WORKERS, arq_queue
-from tasks.queue.watch.workers import Doing, Worker, read_workers
+from tasks.queue.watch.workers import RunningJob, WorkerRecord, read_workers
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient, working
 from worker.attempts.memory import measure
 
 
-async def one(redis: ArqRedis) -> Worker:
+async def one(redis: ArqRedis) -> WorkerRecord:
     (worker,) = (await read_workers(redis)).workers
     return worker
 
@@ -67,7 +67,7 @@ async def test_it_notices_that_its_event_loop_was_held_up(
 
 async def test_one_that_died_fades(redis: ArqRedis) -> None:
     now = time.time() * 1000
-    worker = Worker("a:1:0", "a", 1, ("media",), beat_ms=int(now - WORKER_MS - 1))
+    worker = WorkerRecord("a:1:0", "a", 1, ("media",), beat_ms=int(now - WORKER_MS - 1))
     await redis.set(WORKER + worker.id, worker.to_json(), px=WORKER_RECORD_TTL_MS)
     await redis.zadd(WORKERS, {worker.id: worker.beat_ms})
     registry = await read_workers(redis)
@@ -78,11 +78,13 @@ async def test_one_that_died_fades(redis: ArqRedis) -> None:
 
 
 def test_workers_of_other_versions_are_understood() -> None:
-    older = Worker.from_json(b'{"id": "a", "host": "h", "pid": 1, "queues": ["media"], "running": 2, "started_at": 5}')
+    older = WorkerRecord.from_json(
+        b'{"id": "a", "host": "h", "pid": 1, "queues": ["media"], "running": 2, "started_at": 5}'
+    )
     assert (older.queues, older.running, older.doing) == (("media",), 2, ())
-    text = json.loads(Worker("b", "h", 2, ("media",), doing=(Doing("j", "k", "media", 1, 7),)).to_json())
+    text = json.loads(WorkerRecord("b", "h", 2, ("media",), doing=(RunningJob("j", "k", "media", 1, 7),)).to_json())
     text["doing"][0]["colour"] = text["mood"] = "new"
-    assert Worker.from_json(json.dumps(text).encode()).doing == (Doing("j", "k", "media", 1, 7),)
+    assert WorkerRecord.from_json(json.dumps(text).encode()).doing == (RunningJob("j", "k", "media", 1, 7),)
 
 
 async def test_a_worker_of_arqs_own_serves_its_queue(redis: ArqRedis) -> None:

@@ -10,7 +10,7 @@ from arq.jobs import Job
 
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
-from tasks.queue.lanes.lanes import Lanes
+from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import BACKLOG, JOB, LANE, SUSPECTS, TURNS, arq_queue
 from tasks.queue.wire import deserialize
@@ -174,7 +174,7 @@ class TestASignMeetsAJobThatNobodyRuns:
         await self.over(redis, worker, job.id)
 
     async def test_when_its_timer_is_due(
-        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, lanes: LaneControls
     ) -> None:
         """As `Job.abort()` leaves it, in a queue where nothing may start."""
         await lanes.pause("default")

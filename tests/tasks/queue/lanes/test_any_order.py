@@ -9,8 +9,8 @@ from arq.constants import abort_jobs_ss
 
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
+from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.lanes.lane_id import LaneId
-from tasks.queue.lanes.lanes import Lanes
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Priority, State
 from tasks.queue.redis_keys import ROOT, arq_queue
@@ -32,7 +32,7 @@ class Walk:
         self._redis = redis
         self._chance = random.Random(seed)  # noqa: S311 - a walk, no secret
         self._enqueuer = Enqueuer(redis, settings)
-        self._lanes = Lanes(redis)
+        self._lanes = LaneControls(redis)
         self._job_store = JobStore(redis, settings)
         self._workers = [FakeWorker(redis, settings, f"w{n}") for n in range(3)]
         self._held: dict[str, tuple[FakeWorker, ClaimedJob]] = {}

@@ -8,7 +8,7 @@ from arq.constants import in_progress_key_prefix
 
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.retention import keep_ms
-from tasks.queue.lanes.lanes import Lanes
+from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import BACKLOG, LANE, SUSPECTS, TURNS, arq_queue
 from tasks.queue.script import Script
@@ -65,7 +65,7 @@ async def test_a_limited_spill_takes_from_every_lane(redis: ArqRedis, enqueuer: 
 
 
 async def test_a_paused_queue_and_a_parked_lane_spill_nothing(
-    enqueuer: Enqueuer, stock: StockWorker, lanes: Lanes
+    enqueuer: Enqueuer, stock: StockWorker, lanes: LaneControls
 ) -> None:
     await submit(enqueuer, owner="a")
     await lanes.park("default", "owner:a", 60_000)

@@ -3,7 +3,7 @@
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.lanes.lanes import Lanes
+from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.redis_keys import BACKLOG, FAILURE_GAP_MS, JOB, LANE, PARKED, QUEUE
 from tasks.settings import Settings
 from tests.support.queue.fake_worker import FakeWorker
@@ -130,7 +130,7 @@ async def test_receivers_have_a_default_cap_of_their_own(redis: ArqRedis, worker
 
 async def test_a_lane_with_a_rate_trips_like_any_other(redis: ArqRedis, worker: FakeWorker, settings: Settings) -> None:
     await deliveries(redis, 20)
-    await Lanes(redis).limit("webhooks", LANE_A, rate=50)
+    await LaneControls(redis).limit("webhooks", LANE_A, rate=50)
     for _ in range(FAILURES):
         await let_it_go(redis, missing_ok=True)
         await redis.hdel(f"{LANE}webhooks:{LANE_A}", "next")
@@ -139,14 +139,14 @@ async def test_a_lane_with_a_rate_trips_like_any_other(redis: ArqRedis, worker: 
         await fail(worker, job)
     assert await redis.hget(f"{LANE}webhooks:{LANE_A}", "trips") == b"1"
     assert await pause_ms(redis) > 29_000
-    await Lanes(redis).limit("webhooks", LANE_A)
+    await LaneControls(redis).limit("webhooks", LANE_A)
 
 
 async def test_no_endpoint_gets_more_at_once_than_the_setting_allows(redis: ArqRedis, worker: FakeWorker) -> None:
     await deliveries(redis, 9)
-    await Lanes(redis).limit("webhooks", LANE_A, cap=1_000)
+    await LaneControls(redis).limit("webhooks", LANE_A, cap=1_000)
     assert len((await worker.claim(receiver_cap=3, webhooks=50)).jobs) == 3
-    await Lanes(redis).limit("webhooks", LANE_A)
+    await LaneControls(redis).limit("webhooks", LANE_A)
 
 
 async def test_a_failure_of_long_ago_is_not_the_begin_of_this_one(redis: ArqRedis, worker: FakeWorker) -> None:

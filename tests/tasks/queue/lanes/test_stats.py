@@ -5,7 +5,7 @@ from arq.connections import ArqRedis
 
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
-from tasks.queue.lanes.lanes import Lanes
+from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.lanes.stats import LaneStats, QueueCounts, QueueSnapshot, QueueStats
 from tasks.queue.records.record import Priority, State
 from tasks.queue.redis_keys import ENDS, FAILING, JOB, PARKED, QUEUES, arq_queue
@@ -110,7 +110,7 @@ async def test_the_age_is_that_of_the_oldest_job_that_could_start_whatever_its_r
 
 @pytest.mark.parametrize("why", ["parked", "full", "paused"])
 async def test_jobs_that_wait_for_something_else_than_a_worker_are_not_old(
-    redis: ArqRedis, stats: QueueStats, enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes, why: str
+    redis: ArqRedis, stats: QueueStats, enqueuer: Enqueuer, worker: FakeWorker, lanes: LaneControls, why: str
 ) -> None:
     if why == "full":
         await submit(enqueuer)
@@ -146,7 +146,7 @@ async def test_the_rate_is_of_the_window(
 
 
 async def test_a_lane_says_why_it_waits(
-    redis: ArqRedis, stats: QueueStats, enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes
+    redis: ArqRedis, stats: QueueStats, enqueuer: Enqueuer, worker: FakeWorker, lanes: LaneControls
 ) -> None:
     for owner, count in (("ready", 1), ("full", 3), ("parked", 1), ("limited", 2)):
         for _ in range(count):
@@ -175,7 +175,7 @@ async def test_a_lane_says_why_it_waits(
 
 
 async def test_a_full_lane_whose_jobs_are_cancelled_or_that_is_parked_is_full_no_more(
-    redis: ArqRedis, stats: QueueStats, enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes, job_store: JobStore
+    redis: ArqRedis, stats: QueueStats, enqueuer: Enqueuer, worker: FakeWorker, lanes: LaneControls, job_store: JobStore
 ) -> None:
     _, second, third = [await submit(enqueuer) for _ in range(3)]
     await worker.claim(lane_cap=1)
@@ -203,7 +203,7 @@ async def test_an_endpoints_lane_tells_of_its_failures(redis: ArqRedis, stats: Q
     assert await redis.exists(FAILING) == 0
 
 
-async def test_lanes_are_paged(stats: QueueStats, enqueuer: Enqueuer, lanes: Lanes) -> None:
+async def test_lanes_are_paged(stats: QueueStats, enqueuer: Enqueuer, lanes: LaneControls) -> None:
     names = [f"owner:{n}" for n in range(7)]
     for name in names:
         await submit(enqueuer, owner=name.removeprefix("owner:"))

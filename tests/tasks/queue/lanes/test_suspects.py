@@ -5,7 +5,7 @@ from arq.connections import ArqRedis
 
 from tasks.queue import redis_keys
 from tasks.queue.jobs.enqueue import Enqueuer
-from tasks.queue.lanes.lanes import Lanes
+from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import LANE, QUARANTINE, QUARANTINE_MS, arq_queue
 from tests.support.queue.fake_worker import FakeWorker, lapse, look_now
@@ -114,7 +114,7 @@ async def test_suspects_run_one_after_the_other(
 
 
 async def test_a_paused_queue_or_a_parked_lane_keeps_its_suspects(
-    enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes, suspect: str
+    enqueuer: Enqueuer, worker: FakeWorker, lanes: LaneControls, suspect: str
 ) -> None:
     other = await submit(enqueuer, queue="media")
     await lanes.pause("default")

@@ -1,13 +1,12 @@
-"""Steering: a queue is paused and resumed; a lane is parked, let go, or limited in how many of its jobs run and how
-fast they start."""
+"""Controls of queues and lanes: pause and resume a queue; park, unpark or limit a lane."""
 
 from redis.asyncio import Redis
 
 from tasks.queue.script import Script
 
 
-class Lanes:
-    """What may be said to queues and lanes. A lane need not exist yet: what is said of it holds when it does."""
+class LaneControls:
+    """Controls queues and lanes. A lane need not exist yet: its limits hold once it does."""
 
     def __init__(self, redis: "Redis[bytes]") -> None:
         self._steer = Script(redis, "verbs/steer")

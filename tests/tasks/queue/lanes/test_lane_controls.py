@@ -7,7 +7,7 @@ from arq.connections import ArqRedis
 
 from tasks.queue import redis_keys
 from tasks.queue.jobs.enqueue import Enqueuer
-from tasks.queue.lanes.lanes import Lanes
+from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.redis_keys import JOB, PARKED, TURNS, WAKE
 from tests.support.queue.fake_worker import FakeWorker, look_now
 from tests.support.queue.submissions import submit
@@ -21,7 +21,7 @@ async def unlimited(redis: ArqRedis) -> bool:
 
 class TestPause:
     async def test_a_paused_queue_starts_nothing_and_goes_on_where_it_was(
-        self, enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes
+        self, enqueuer: Enqueuer, worker: FakeWorker, lanes: LaneControls
     ) -> None:
         first = await submit(enqueuer)
         await lanes.pause("default")
@@ -30,14 +30,14 @@ class TestPause:
         await lanes.resume("default")
         assert (await worker.claim()).ids == [first, second]
 
-    async def test_other_queues_go_on(self, enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes) -> None:
+    async def test_other_queues_go_on(self, enqueuer: Enqueuer, worker: FakeWorker, lanes: LaneControls) -> None:
         await lanes.pause("default")
         await submit(enqueuer)
         job_id = await submit(enqueuer, queue="media")
         assert (await worker.claim(default=5, media=5)).ids == [job_id]
 
     async def test_what_runs_goes_on_and_may_be_retried_or_handed_back(
-        self, enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes
+        self, enqueuer: Enqueuer, worker: FakeWorker, lanes: LaneControls
     ) -> None:
         for _ in range(3):
             await submit(enqueuer)
@@ -53,7 +53,7 @@ class TestPause:
         assert set((await worker.claim()).ids) == {retried.id, back.id}
 
     async def test_timers_that_fall_due_meanwhile_do_not_make_idle_workers_spin(
-        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, lanes: LaneControls
     ) -> None:
         await lanes.pause("default")
         due = await submit(enqueuer, delay_ms=60_000)
@@ -63,7 +63,7 @@ class TestPause:
         await lanes.resume("default")
         assert (await worker.claim()).ids == [due]
 
-    async def test_resuming_wakes_a_worker(self, redis: ArqRedis, enqueuer: Enqueuer, lanes: Lanes) -> None:
+    async def test_resuming_wakes_a_worker(self, redis: ArqRedis, enqueuer: Enqueuer, lanes: LaneControls) -> None:
         await lanes.pause("default")
         await submit(enqueuer)
         await redis.delete(WAKE + "default")
@@ -73,7 +73,7 @@ class TestPause:
 
 class TestPark:
     async def test_a_parked_lane_is_passed_over_until_its_time(
-        self, enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes
+        self, enqueuer: Enqueuer, worker: FakeWorker, lanes: LaneControls
     ) -> None:
         parked, other = await submit(enqueuer, owner="acme"), await submit(enqueuer)
         await lanes.park("default", LANE, 80)
@@ -85,7 +85,7 @@ class TestPark:
         assert (await worker.claim()).ids == [parked, later]
 
     async def test_unparking_lets_it_go_at_once(
-        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, lanes: LaneControls
     ) -> None:
         await lanes.park("default", LANE, 3_600_000)
         job_id = await submit(enqueuer, owner="acme")
@@ -96,7 +96,7 @@ class TestPark:
         assert await redis.exists(PARKED + "default") == 0
 
     async def test_neither_a_finish_nor_a_due_timer_lets_a_parked_lane_go(
-        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, lanes: LaneControls
     ) -> None:
         await submit(enqueuer, owner="acme")
         running = await worker.one()
@@ -111,7 +111,7 @@ class TestPark:
         assert set((await worker.claim()).ids) == {running.id, waiting, scheduled}
 
     async def test_a_lane_may_be_parked_before_it_exists(
-        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, lanes: LaneControls
     ) -> None:
         await lanes.park("default", LANE, 5)
         await asyncio.sleep(0.01)
@@ -123,7 +123,7 @@ class TestPark:
 
 class TestCap:
     async def test_no_more_of_a_lane_run_than_its_cap(
-        self, enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes
+        self, enqueuer: Enqueuer, worker: FakeWorker, lanes: LaneControls
     ) -> None:
         await lanes.limit("default", LANE, cap=2)
         ids = [await submit(enqueuer, owner="acme") for _ in range(5)]
@@ -138,7 +138,7 @@ class TestCap:
 
     @pytest.mark.parametrize("verb", ["succeeded", "failed", "cancelled", "retrying", "handed_back"])
     async def test_every_end_makes_room(
-        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes, verb: str
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, lanes: LaneControls, verb: str
     ) -> None:
         await lanes.limit("default", LANE, cap=1)
         await submit(enqueuer, owner="acme")
@@ -150,7 +150,7 @@ class TestCap:
         assert await redis.hget(f"{redis_keys.LANE}default:{LANE}", "running") == b"1"
 
     async def test_a_lowered_cap_lets_what_runs_end_first(
-        self, enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes
+        self, enqueuer: Enqueuer, worker: FakeWorker, lanes: LaneControls
     ) -> None:
         for _ in range(6):
             await submit(enqueuer, owner="acme")
@@ -161,7 +161,7 @@ class TestCap:
             assert len((await worker.claim()).jobs) == startable
 
     async def test_the_cap_of_all_lanes_yields_to_a_lanes_own(
-        self, enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes
+        self, enqueuer: Enqueuer, worker: FakeWorker, lanes: LaneControls
     ) -> None:
         await lanes.limit("default", LANE, cap=3)
         for owner in ("acme", "dev"):
@@ -173,7 +173,7 @@ class TestCap:
 
 class TestRate:
     async def test_jobs_start_no_faster_than_the_rate(
-        self, enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes
+        self, enqueuer: Enqueuer, worker: FakeWorker, lanes: LaneControls
     ) -> None:
         await lanes.limit("default", LANE, rate=20)
         ids = [await submit(enqueuer, owner="acme") for _ in range(4)]
@@ -190,14 +190,16 @@ class TestRate:
         assert loop.time() - began >= 3 * 0.05 - 0.005
         assert len(waits) <= 9, "a worker that sleeps as long as it is told is not called in vain"
 
-    async def test_other_lanes_are_not_slowed(self, enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes) -> None:
+    async def test_other_lanes_are_not_slowed(
+        self, enqueuer: Enqueuer, worker: FakeWorker, lanes: LaneControls
+    ) -> None:
         await lanes.limit("default", LANE, rate=0.001)
         slow = [await submit(enqueuer, owner="acme") for _ in range(3)]
         fast = [await submit(enqueuer) for _ in range(20)]
         assert set((await worker.claim(100)).ids) == {slow[0], *fast}
 
     async def test_a_rate_that_is_lifted_or_raised_holds_at_once(
-        self, enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes
+        self, enqueuer: Enqueuer, worker: FakeWorker, lanes: LaneControls
     ) -> None:
         await lanes.limit("default", LANE, rate=0.001)
         ids = [await submit(enqueuer, owner="acme") for _ in range(4)]
@@ -209,7 +211,7 @@ class TestRate:
         assert (await worker.claim()).ids == ids[2:]
 
     async def test_a_new_limit_does_not_let_a_parked_lane_go(
-        self, enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes
+        self, enqueuer: Enqueuer, worker: FakeWorker, lanes: LaneControls
     ) -> None:
         await lanes.limit("default", LANE, rate=1000)
         await submit(enqueuer, owner="acme")
@@ -218,7 +220,7 @@ class TestRate:
         assert (await worker.claim()).jobs == []
 
     async def test_a_rate_of_thirds_keeps_its_fractions(
-        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, lanes: LaneControls
     ) -> None:
         await lanes.limit("default", LANE, rate=3)
         await submit(enqueuer, owner="acme")
@@ -229,7 +231,7 @@ class TestRate:
 
 
 async def test_lifting_the_limits_leaves_nothing_of_the_lane(
-    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, lanes: Lanes
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, lanes: LaneControls
 ) -> None:
     await lanes.limit("default", LANE, cap=1, rate=100)
     await submit(enqueuer, owner="acme")

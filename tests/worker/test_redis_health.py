@@ -27,7 +27,7 @@ async def test_a_fault_in_a_script_is_not_waited_for(redis: ArqRedis, lua: str) 
     await redis.delete("a list")
 
 
-async def test_a_full_redis_is_weather_and_passes() -> None:
+async def test_a_full_redis_is_retried() -> None:
     with Valkey() as valkey:
         redis = connect(valkey.url)
         await redis.config_set("maxmemory", "1")

@@ -247,7 +247,7 @@ class TestByHand:
         assert await redis.zcard(RUNS + schedule.id) == 1
 
 
-class TestTheTimetable:
+class TestDueSchedules:
     async def test_an_owner_has_only_so_many(self, clockwork: Clockwork) -> None:
         for _ in range(3):
             await clockwork.schedule()
@@ -290,7 +290,7 @@ def line(cron: str = "0 3 * * *") -> BuiltInSchedule:
     return BuiltInSchedule(kind, cron, "Does nothing.")
 
 
-class TestLinesOfThePage:
+class TestBuiltInSchedules:
     async def installed(self, clockwork: Clockwork, cron: str = "0 3 * * *") -> ScheduleRecord:
         await clockwork.schedule_store.install(line(cron))
         return await clockwork.schedule_store.read("root", "nothing", admin=True)

@@ -47,7 +47,7 @@ async def test_it_tells_who_it_is_and_what_it_runs(
     assert worker.rss_mb >= worker.pss_mb > 10
     assert registry.present == registry.workers
     assert (registry.serving("media"), registry.unserved) == (1, ("reports", "webhooks"))
-    assert (await read_workers(redis)).workers == (), "it has said good-bye"
+    assert (await read_workers(redis)).workers == (), "it has removed its record"
 
 
 async def test_it_notices_that_its_event_loop_was_held_up(

@@ -128,7 +128,7 @@ async def test_a_worker_comes_back_to_its_schedules_after_an_outage(tmp_path: Pa
         await close(client)
 
 
-class TestLinesOfThePage:
+class TestBuiltInSchedules:
     async def names(self, redis: ArqRedis) -> list[str]:
         return sorted(one.decode() for one in await redis.zrange(SCHEDULES, 0, -1))
 

@@ -1,16 +1,26 @@
 """How long an ended job is kept."""
 
+from typing import Final
+
 from tasks.settings import Settings
-from tasks.webhook.events import RETRY_DELAYS_S, RETRY_JITTER
+
+DELIVERY_RETRIES_S: Final = 299_315
+"""Longest time between the first and the last attempt at a delivery: the sum of the delays in `tasks.webhook.events`,
+with their jitter. It stands here so that the queue imports no kind; `tests/tasks/queue/jobs/test_retention.py` compares."""
 
 
 def keep_ms(settings: Settings) -> dict[str, int]:
-    """State → milliseconds that a job which ended so is kept; `tombstone`: the time for which it is then known to have
-    expired; and kinds that are kept whatever their end: an event outlives the last try of its deliveries."""
+    """Return how long ended jobs are kept, in milliseconds.
+
+    Returns:
+        For each state the time that a job which ended so is kept; for `delivery` and `event` the time for jobs of these
+        kinds, in any state (an event outlives the last attempt at its deliveries); and for `tombstone` the time for
+        which an expired job is still known to have expired.
+    """
     deliveries = settings.keep_deliveries_s * 1000
     return {
         "delivery": deliveries,
-        "event": deliveries + int(sum(RETRY_DELAYS_S) * (1 + RETRY_JITTER)) * 1000,
+        "event": deliveries + DELIVERY_RETRIES_S * 1000,
         "succeeded": settings.keep_succeeded_s * 1000,
         "failed": settings.keep_failed_s * 1000,
         "cancelled": settings.keep_cancelled_s * 1000,

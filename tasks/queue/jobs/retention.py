@@ -6,7 +6,8 @@ from tasks.settings import Settings
 
 DELIVERY_RETRIES_S: Final = 299_315
 """Longest time between the first and the last attempt at a delivery: the sum of the delays in `tasks.webhook.events`,
-with their jitter. It stands here so that the queue imports no kind; `tests/tasks/queue/jobs/test_retention.py` compares."""
+with their jitter. It stands here so that the queue imports no kind; `tests/tasks/queue/jobs/test_retention.py` compares
+the two."""
 
 
 def keep_ms(settings: Settings) -> dict[str, int]:

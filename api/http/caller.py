@@ -67,7 +67,7 @@ class Caller:
 
         Args:
             kind: What sort of work.
-            params: What the job is asked for: the kind's model, or JSON text that the model accepts.
+            params: The parameters of the job: the kind's model, or JSON text that the model accepts.
             **options: When it runs, after what, under which key; see `SubmissionOptions`.
         """
         return Submission(
@@ -85,7 +85,7 @@ class Caller:
 
         Args:
             kind: What sort of work.
-            params: What the job is asked for: the kind's model, or JSON text that the model accepts.
+            params: The parameters of the job: the kind's model, or JSON text that the model accepts.
             **options: When it runs, after what, under which key; see `SubmissionOptions`.
 
         Raises:

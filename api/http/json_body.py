@@ -80,13 +80,13 @@ def parse(text: bytes | str, field: str = "body") -> Any:
         raise Refusal("invalid_request", f"The {field} is not valid JSON: {error}.", field=field) from error
 
 
-def validated(said: Any, model: type[M], field: str) -> M:
+def validated(value: Any, model: type[M], field: str) -> M:
     """Validate parsed JSON as `model`.
 
     Raises:
         Refusal: `invalid_request`, and those of the validators of `model`.
     """
     try:
-        return model.model_validate(said)
+        return model.model_validate(value)
     except ValidationError as error:
         raise refusal_of(faults_of(error, whole=field)) from error

@@ -68,20 +68,22 @@ async def receive_named(
         Refusal: `invalid_request`, `invalid_params`, `not_found`, `too_large`, `unsupported_format`, `invalid_url`,
             `address_refused`, and those of `api.jobs.notify.encrypted_notify`.
     """
-    asked = read(await whole(request.headers, body, caller.context.settings.max_params_bytes), ImageRequest)
-    if asked.variants is not None:
-        chosen = parse_variants(asked.variants if isinstance(asked.variants, str) else json.dumps(asked.variants))
-    notify = encrypted_notify(caller.context, asked.notify)
-    return [await _picture(caller, asked)], chosen or variants_of("default"), notify
+    requested = read(await whole(request.headers, body, caller.context.settings.max_params_bytes), ImageRequest)
+    if requested.variants is not None:
+        chosen = parse_variants(
+            requested.variants if isinstance(requested.variants, str) else json.dumps(requested.variants)
+        )
+    notify = encrypted_notify(caller.context, requested.notify)
+    return [await _picture(caller, requested)], chosen or variants_of("default"), notify
 
 
-async def _picture(caller: Caller, asked: ImageRequest) -> Upload | Remote:
-    if asked.upload is not None and asked.url is None:
-        return await _find(caller, asked.upload)
-    if asked.url is not None and asked.upload is None:
+async def _picture(caller: Caller, requested: ImageRequest) -> Upload | Remote:
+    if requested.upload is not None and requested.url is None:
+        return await _find(caller, requested.upload)
+    if requested.url is not None and requested.upload is None:
         # Only the form of the URL is checked here; the worker checks the IP address of every connection it opens.
-        caller.context.url_policy.check(asked.url)
-        return Remote(asked.url, clean(unquote(urlsplit(asked.url).path)))
+        caller.context.url_policy.check(requested.url)
+        return Remote(requested.url, clean(unquote(urlsplit(requested.url).path)))
     raise Refusal("invalid_request", "Send exactly one of the fields 'upload' and 'url'.", field="upload")
 
 

@@ -142,9 +142,9 @@ async def submit_images(
     """
     caller, options = caller_of(request), query_of(request, ImageOptions)
     submit_options = options.fields(caller, idempotency_key)
-    uploads, chosen, whom = await _receive(request, caller, options)
-    if whom is not None:
-        submit_options["notify"] = whom
+    uploads, chosen, notify = await _receive(request, caller, options)
+    if notify is not None:
+        submit_options["notify"] = notify
     submissions = [_submission(caller, upload, chosen, submit_options) for upload in uploads]
     if len(submissions) == 1:
         return await respond(caller, await caller.context.enqueuer.enqueue(submissions[0]))
@@ -166,8 +166,8 @@ async def _receive(
                 "notify": partial(encrypted_notify, caller.context),
             }
             uploads = FormUploads(form, storage, settings, parsers)
-            received, said = await uploads.receive(), uploads.values
-            return received, said.get("variants") or chosen or variants_of(DEFAULT_PRESET), said.get("notify")
+            received, values = await uploads.receive(), uploads.values
+            return received, values.get("variants") or chosen or variants_of(DEFAULT_PRESET), values.get("notify")
         if content_type.lower().startswith(JSON_TYPE):
             return await receive_named(request, body, caller, chosen)
         if not content_type.lower().startswith(RAW_TYPES):

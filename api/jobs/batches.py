@@ -54,11 +54,11 @@ async def open_batch(request: Request) -> Response:
     It ends once it is sealed and its last job has ended: `succeeded` if every job succeeded, else `failed`.
     """
     caller = caller_of(request)
-    asked = await receive(request, BatchRequest, MAX_BODY_BYTES)
+    requested = await receive(request, BatchRequest, MAX_BODY_BYTES)
     batch_id = await caller.context.job_store.open_batch(
         caller.owner,
-        name=asked.name,
-        notify=encrypted_notify(caller.context, asked.notify),
+        name=requested.name,
+        notify=encrypted_notify(caller.context, requested.notify),
         address=caller.base_url,
         request_id=caller.request_id,
     )

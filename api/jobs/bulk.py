@@ -81,16 +81,16 @@ async def delete_jobs(request: Request, idempotency_key: IdempotencyKey = None) 
 
 async def _submit(request: Request, verb: Verb, key: str | None) -> Response:
     caller = caller_of(request)
-    asked = await receive(request, JobFilter, MAX_BODY_BYTES)
-    asked.check()
-    if asked.state not in (None, *STATES[verb]):
+    requested = await receive(request, JobFilter, MAX_BODY_BYTES)
+    requested.check()
+    if requested.state not in (None, *STATES[verb]):
         known = ", ".join(STATES[verb])
         raise Refusal("invalid_request", f"state: A {verb} applies only to jobs that are {known}.", field="state")
-    selection = asked.selection(caller.context.kinds, caller.owner)
+    selection = requested.selection(caller.context.kinds, caller.owner)
     params = BulkParams(
         verb=verb,
         job_indexes=selection.job_indexes,
-        states=STATES[verb] if asked.state is None else (asked.state,),
+        states=STATES[verb] if requested.state is None else (requested.state,),
         queue=selection.queue,
         since_ms=selection.since_ms,
         until_ms=selection.until_ms,

@@ -98,8 +98,8 @@ def _headers(record: Record, file: dict[str, Any]) -> dict[str, str]:
 
 async def _stream(request: Request, context: Context, file: dict[str, Any], headers: dict[str, str]) -> Response:
     size, etag = file["bytes"], headers["ETag"]
-    asked = request.headers.get("range") if request.headers.get("if-range", etag) == etag else None
-    part = parse_range(asked, size)
+    requested = request.headers.get("range") if request.headers.get("if-range", etag) == etag else None
+    part = parse_range(requested, size)
     start, end = part or (0, size)
     chunks = context.storage.read(file["blob"], start, end)
     try:

@@ -29,8 +29,8 @@ class Notify(BaseModel):
     )
 
 
-def _whole(said: Any) -> Any:
-    return {"url": said} if isinstance(said, str) else said
+def _whole(value: Any) -> Any:
+    return {"url": value} if isinstance(value, str) else value
 
 
 Member = Annotated[Notify, BeforeValidator(_whole, json_schema_input_type=str | Notify), Field(description=DESCRIPTION)]
@@ -55,16 +55,16 @@ def encrypted_notify(context: Context, notify: str | Notify | None) -> str | Non
     if notify is None:
         return None
     try:
-        said = _read(notify) if isinstance(notify, str) else notify
-        context.url_policy.check(said.url)
-        kept: dict[str, Any] = {"url": said.url}
-        if said.secret is not None:
-            key_of(said.secret)
-            kept["secret"] = context.box.seal(said.secret, ONE_OFF)
+        option = _read(notify) if isinstance(notify, str) else notify
+        context.url_policy.check(option.url)
+        stored: dict[str, Any] = {"url": option.url}
+        if option.secret is not None:
+            key_of(option.secret)
+            stored["secret"] = context.box.seal(option.secret, ONE_OFF)
     except Refusal as refusal:
         refusal.field = "notify" if refusal.field in (None, "notify") else f"notify.{refusal.field}"
         raise
-    return json.dumps(kept)
+    return json.dumps(stored)
 
 
 def _read(notify: str) -> Notify:

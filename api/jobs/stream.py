@@ -99,19 +99,19 @@ async def follow_job(
     if first.state.ended and last_event_id == _id_of(first, 0):
         await changes.aclose()
         return Response(status_code=204)
-    told = last_event_id == _id_of(first, 0)
-    stream = _stream(changes, first, caller.base_url, told=told)
+    resumed = last_event_id == _id_of(first, 0)
+    stream = _stream(changes, first, caller.base_url, resumed=resumed)
     # Without this header some proxies buffer the events.
     return EventSourceResponse(stream, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
 
 async def _stream(
-    changes: AsyncGenerator[Record | None], first: Record, address: str, *, told: bool
+    changes: AsyncGenerator[Record | None], first: Record, address: str, *, resumed: bool
 ) -> AsyncGenerator[bytes]:
-    """The bytes of all events. told: whether the first record is known already."""
+    """The bytes of all events. resumed: whether the client already has the first record."""
     async with aclosing(changes):
         yield format_sse_event(retry=RECONNECT_MS)
-        if not told:
+        if not resumed:
             yield _written(first, _first_events(first, address))
         before = first
         async for record in changes:
@@ -123,11 +123,11 @@ async def _stream(
 
 
 def _written(record: Record, events: Iterator[tuple[str, str]]) -> bytes:
-    """One change as events. Only the last has the id that says that all of it was told."""
-    said = list(events)
+    """One change as events. Only the last one has the id that says that the client has all of them."""
+    all_events = list(events)
     return b"".join(
-        format_sse_event(event=name, data_str=data, id=_id_of(record, len(said) - n))
-        for n, (name, data) in enumerate(said, 1)
+        format_sse_event(event=name, data_str=data, id=_id_of(record, len(all_events) - n))
+        for n, (name, data) in enumerate(all_events, 1)
     )
 
 

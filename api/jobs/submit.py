@@ -37,7 +37,7 @@ class JobRequest(SubmitOptions):
     """A job of any kind that may be submitted here."""
 
     kind: str = Field(max_length=100, description="The kind's name.", examples=["avatar-colour"])
-    params: dict[str, Any] = Field({}, description="What the job is asked for; the kind says what fits.")
+    params: dict[str, Any] = Field({}, description="The parameters of the job, as its kind defines them.")
     name: str | None = Field(None, max_length=255, description="A name by which you recognise the job.")
     after: Annotated[str | None, BeforeValidator(_ids_as_text, json_schema_input_type=list[str] | str | None)] = Field(
         None,
@@ -111,25 +111,25 @@ async def submit_job(
     if not isinstance(body, dict):
         raise Refusal("invalid_request", "The body is not a JSON object.", field="body")
     checks, kind = Checks(), None
-    asked = checks.run(lambda: JobRequest.model_validate(body))
+    requested = checks.run(lambda: JobRequest.model_validate(body))
     wrong = {fault.field.partition(".")[0] for fault in checks.faults}
-    if asked is None:
+    if requested is None:
         # What is right of the request is examined too.
         known = (body.keys() & JobRequest.model_fields.keys()) - wrong
-        asked = JobRequest.model_validate({"kind": "", **{name: body[name] for name in known}})
+        requested = JobRequest.model_validate({"kind": "", **{name: body[name] for name in known}})
     if "kind" not in wrong:
-        kind = checks.run(lambda: _submittable(caller.context.kinds, asked.kind))
+        kind = checks.run(lambda: _submittable(caller.context.kinds, requested.kind))
     if kind is not None:
         if "params" not in wrong:
-            checks.run(lambda: _check_params(kind, asked.params), inside="params", code="invalid_params")
-        for option in sorted((SUBMIT_OPTIONS - kind.submit_options) & asked.model_fields_set):
+            checks.run(lambda: _check_params(kind, requested.params), inside="params", code="invalid_params")
+        for option in sorted((SUBMIT_OPTIONS - kind.submit_options) & requested.model_fields_set):
             message = f"The kind {kind.name!r} does not accept the option {option!r}."
             checks.add(Refusal("invalid_request", message, field=option))
-    options = checks.run(lambda: asked.fields(caller, idempotency_key))
+    options = checks.run(lambda: requested.fields(caller, idempotency_key))
     checks.done()
     assert kind is not None and options is not None  # noqa: S101, PT018 - else the checks have failed
-    params = json.dumps(asked.params, ensure_ascii=False)
-    return await respond(caller, await caller.submit(kind, params, name=asked.name, **options))
+    params = json.dumps(requested.params, ensure_ascii=False)
+    return await respond(caller, await caller.submit(kind, params, name=requested.name, **options))
 
 
 def _submittable(kinds: Mapping[str, Kind[Any]], name: str) -> Kind[Any]:

@@ -51,5 +51,5 @@ async def clean_up(request: Request) -> Response:
         raise Refusal(
             "forbidden", "Only an admin (see ADMINS) may start a cleanup, because it affects the files of every owner."
         )
-    asked = await receive(request, CleanupRequest, MAX_BODY_BYTES)
-    return await respond(caller, await caller.submit(CLEANUP, CleanupParams(dry_run=asked.dry_run)))
+    requested = await receive(request, CleanupRequest, MAX_BODY_BYTES)
+    return await respond(caller, await caller.submit(CLEANUP, CleanupParams(dry_run=requested.dry_run)))

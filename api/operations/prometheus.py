@@ -1,4 +1,4 @@
-"""What Prometheus is told: everything that the transitions have counted, and how things stand now.
+"""The metrics for Prometheus: what the transitions have counted, and the current state.
 
 All of it lies in Redis, so that any web process tells the same, however many there are.
 """

@@ -47,8 +47,8 @@ async def receive_report_request(
     content_type = request.headers.get("content-type", JSON_TYPE)
     async with aclosing(request.stream()) as body:
         if content_type.partition(";")[0].strip().lower() == JSON_TYPE:
-            if options is not None and (said := options.model_fields_set & TableOptions.model_fields.keys()):
-                field = min(said)
+            if options is not None and (given := options.model_fields_set & TableOptions.model_fields.keys()):
+                field = min(given)
                 raise Refusal(
                     "invalid_request",
                     f"The parameter {field!r} is only for tables. With a JSON spec, set it in the spec.",

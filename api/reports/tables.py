@@ -73,16 +73,16 @@ def spec_of(options: TableOptions, content_type: str, blob: BlobRef) -> Spec:
     }
     document = {"title": options.title or "Report", "lang": options.lang or "en", "currency": options.currency or "EUR"}
     table = {"type": "table", "dataset": "data", "columns": _columns(options.types), "every_column": True}
-    said = {
+    raw_spec = {
         "document": document,
         "blocks": [{"type": "heading", "text": document["title"]}, {**table, "overflow": "landscape"}],
         "datasets": {"data": dataset},
         "formats": options.formats.split(",") if options.formats else list(DEFAULT_FORMATS),
     }
     try:
-        return Spec.model_validate(said)
+        return Spec.model_validate(raw_spec)
     except ValidationError as error:
-        refusal = refusal_of(error, said)
+        refusal = refusal_of(error, raw_spec)
         place = refusal.field or ""
         field = (
             "types" if place.startswith("blocks.1") else place.removeprefix("document.").removeprefix("datasets.data.")

@@ -84,9 +84,9 @@ async def create_schedule(request: Request) -> Response:
     """
     caller = caller_of(request)
     text = await receive_text(request, caller.context.settings.max_spec_bytes)
-    asked = read(text, ScheduleRequest)
+    requested = read(text, ScheduleRequest)
     submission = await receive_job(caller, text)
-    patch = cast("SchedulePatch", asked.model_dump(exclude={"job"}))
+    patch = cast("SchedulePatch", requested.model_dump(exclude={"job"}))
     schedule = await caller.context.schedule_store.create(caller.owner, patch, submission)
     (view,) = await _views(caller, [schedule])
     return uncached(view, 201, Location=views.path_of(schedule.id))
@@ -141,11 +141,11 @@ async def change_schedule(request: Request, schedule_id: ScheduleId) -> Response
     schedule instead.
     """
     caller = caller_of(request)
-    asked = await receive(request, ScheduleChange, MAX_BODY_BYTES)
+    requested = await receive(request, ScheduleChange, MAX_BODY_BYTES)
     schedule = await _find(caller, schedule_id)
-    if schedule.built_in and (more := asked.model_fields_set - {"paused"}):
+    if schedule.built_in and (more := requested.model_fields_set - {"paused"}):
         raise _built_in(min(more))
-    patch = cast("SchedulePatch", asked.model_dump(exclude_unset=True))
+    patch = cast("SchedulePatch", requested.model_dump(exclude_unset=True))
     (view,) = await _views(caller, [await caller.context.schedule_store.change(schedule, patch)])
     return uncached(view)
 

@@ -77,14 +77,14 @@ def _spec(text: bytes) -> Spec:
 
 
 async def _event(caller: Caller, text: bytes) -> Submission:
-    asked = read(json.dumps(_job(json.loads(text))), events.EventRequest)
-    if asked.id is not None:
+    requested = read(json.dumps(_job(json.loads(text))), events.EventRequest)
+    if requested.id is not None:
         raise Refusal(
             "invalid_request",
             "The field 'id' is not allowed here, because every run is a new event. Leave it out.",
             field="id",
         )
-    return events.submission_of(caller, asked)
+    return events.submission_of(caller, requested)
 
 
 def _job(body: dict[str, Any]) -> dict[str, Any]:

@@ -18,10 +18,10 @@ EXAMPLE_SCHEDULE = "9d2e7c4b1a8f4e3da5c06b7f1e8d9c02"
 MAX_MISFIRE_S = 86_400
 
 
-def _misfire(said: Any) -> Any:
+def _misfire(value: Any) -> Any:
     """Replaces the two error messages that pydantic would give, one for each branch of the union, by one."""
-    if said == "skip" or (type(said) is int and store.PROMPT_S <= said <= MAX_MISFIRE_S):
-        return said
+    if value == "skip" or (type(value) is int and store.PROMPT_S <= value <= MAX_MISFIRE_S):
+        return value
     raise ValueError(f"send 'skip' or seconds from {store.PROMPT_S} to {MAX_MISFIRE_S}")
 
 
@@ -65,7 +65,7 @@ class ScheduleRequest(BaseModel):
     paused: bool = Field(False, description="Whether the schedule is created paused.")
     job: Annotated[
         dict[str, Any],
-        BeforeValidator(lambda said: said, json_schema_input_type=ReportJob | EventJob),
+        BeforeValidator(lambda value: value, json_schema_input_type=ReportJob | EventJob),
         Field(description="The job that each run submits."),
     ]
 

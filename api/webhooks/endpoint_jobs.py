@@ -76,11 +76,11 @@ async def recover_endpoint(request: Request, endpoint_id: EndpointId) -> Respons
     their next attempt start it now.
     """
     caller = caller_of(request)
-    asked = await receive(request, RecoveryRequest, MAX_BODY_BYTES)
+    requested = await receive(request, RecoveryRequest, MAX_BODY_BYTES)
     endpoint = await caller.context.endpoints.read(caller.owner, endpoint_id)
     if not endpoint.enabled:
         raise Refusal("endpoint_disabled", f"Endpoint {endpoint_id!r} is disabled. Enable it first.")
-    params = {"endpoint": endpoint_id, "since": to_ms(asked.since)}
+    params = {"endpoint": endpoint_id, "since": to_ms(requested.since)}
     submitted = await caller.submit(RECOVERY, json.dumps(params))
     return await respond(caller, submitted)
 

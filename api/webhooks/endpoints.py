@@ -59,10 +59,10 @@ async def create_endpoint(request: Request) -> Response:
     only in this response.
     """
     caller = caller_of(request)
-    asked = await receive(request, EndpointRequest, MAX_BODY_BYTES)
-    await caller.context.url_policy.check_reachable(asked.url)
-    patch = cast("EndpointPatch", asked.model_dump(exclude={"secret"}, exclude_none=True))
-    endpoint, secret = await caller.context.endpoints.create(caller.owner, patch, asked.secret)
+    requested = await receive(request, EndpointRequest, MAX_BODY_BYTES)
+    await caller.context.url_policy.check_reachable(requested.url)
+    patch = cast("EndpointPatch", requested.model_dump(exclude={"secret"}, exclude_none=True))
+    endpoint, secret = await caller.context.endpoints.create(caller.owner, patch, requested.secret)
     view = NewEndpoint(**_view(caller, endpoint).model_dump(), secret=secret)
     return uncached(view, 201, Location=path_of(endpoint.id))
 
@@ -112,12 +112,12 @@ async def get_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
 async def change_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     """Changes only the fields that are sent. Waiting deliveries use the values that hold when they are sent."""
     caller = caller_of(request)
-    asked = await receive(request, EndpointChange, MAX_BODY_BYTES)
-    if "url" in asked.model_fields_set:
+    requested = await receive(request, EndpointChange, MAX_BODY_BYTES)
+    if "url" in requested.model_fields_set:
         # Nobody may look up names without an endpoint of theirs.
         await caller.context.endpoints.read(caller.owner, endpoint_id)
-        await caller.context.url_policy.check_reachable(asked.url)
-    patch = cast("EndpointPatch", asked.model_dump(exclude_unset=True))
+        await caller.context.url_policy.check_reachable(requested.url)
+    patch = cast("EndpointPatch", requested.model_dump(exclude_unset=True))
     return uncached(_view(caller, await caller.context.endpoints.change(caller.owner, endpoint_id, patch)))
 
 
@@ -152,8 +152,10 @@ async def delete_endpoint(request: Request, endpoint_id: EndpointId) -> Response
 async def rotate_secret(request: Request, endpoint_id: EndpointId) -> Response:
     """The old secrets stay valid for `overlap_s`, so that receivers can change to the new one in the meantime."""
     caller = caller_of(request)
-    asked = await receive(request, SecretRequest, MAX_BODY_BYTES)
-    secret, until_ms = await caller.context.endpoints.rotate(caller.owner, endpoint_id, asked.secret, asked.overlap_s)
+    requested = await receive(request, SecretRequest, MAX_BODY_BYTES)
+    secret, until_ms = await caller.context.endpoints.rotate(
+        caller.owner, endpoint_id, requested.secret, requested.overlap_s
+    )
     return uncached(RotatedSecret(secret=secret, old_secrets_until=from_ms(until_ms)))
 
 

@@ -82,16 +82,16 @@ async def submit_event(
     With an `id` or an `Idempotency-Key` the request can be repeated safely. If both are sent, the `id` is used.
     """
     caller, options = caller_of(request), query_of(request, SubmitOptions)
-    asked = await receive(request, EventRequest, caller.context.settings.max_event_bytes)
+    requested = await receive(request, EventRequest, caller.context.settings.max_event_bytes)
     # A header cannot contain a line feed, so that an id never equals an Idempotency-Key.
-    key = idempotency_key if asked.id is None else f"event\n{asked.id}"
-    submission = submission_of(caller, asked, **options.fields(caller, key))
-    return await respond(caller, await _accept(caller, asked, submission))
+    key = idempotency_key if requested.id is None else f"event\n{requested.id}"
+    submission = submission_of(caller, requested, **options.fields(caller, key))
+    return await respond(caller, await _accept(caller, requested, submission))
 
 
-def submission_of(caller: Caller, asked: EventRequest, **submit_options: Unpack[RequestedOptions]) -> Submission:
+def submission_of(caller: Caller, requested: EventRequest, **submit_options: Unpack[RequestedOptions]) -> Submission:
     """What an event submits. Raises: Refusal `invalid_request`."""
-    if asked.type.partition(".")[0] in OURS:
+    if requested.type.partition(".")[0] in OURS:
         raise Refusal(
             "invalid_request",
             f"The field 'type' must not begin with {', '.join(OURS)}, which are reserved. Use another name.",
@@ -99,31 +99,31 @@ def submission_of(caller: Caller, asked: EventRequest, **submit_options: Unpack[
         )
     return caller.submission(
         EVENT,
-        _params(asked),
+        _params(requested),
         max_params_bytes=caller.context.settings.max_event_bytes,
-        name=asked.type,
+        name=requested.type,
         **submit_options,
     )
 
 
-async def _accept(caller: Caller, asked: EventRequest, submission: Submission) -> Submitted:
+async def _accept(caller: Caller, requested: EventRequest, submission: Submission) -> Submitted:
     try:
         return await caller.context.enqueuer.enqueue(submission)
     except Refusal as refusal:
-        if refusal.code == "key_reused" and asked.id is not None:
+        if refusal.code == "key_reused" and requested.id is not None:
             raise Refusal(
                 "key_reused",
-                f"The id {asked.id!r} was already used for an event with other content. Use a new id.",
+                f"The id {requested.id!r} was already used for an event with other content. Use a new id.",
                 field="id",
             ) from refusal
         raise
 
 
-def _params(asked: EventRequest) -> str:
+def _params(requested: EventRequest) -> str:
     """The event's params as JSON. Numbers that are not finite are refused."""
-    said = {"type": asked.type, "data": asked.data}
+    params = {"type": requested.type, "data": requested.data}
     try:
-        return json.dumps(said, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return json.dumps(params, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except ValueError as error:
         raise Refusal(
             "invalid_request", f"The field 'data' has a number that is too large: {error}.", field="data"

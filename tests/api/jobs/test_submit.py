@@ -89,16 +89,15 @@ async def test_all_faults_are_told_at_once(alice: httpx.AsyncClient) -> None:
         "notify": "ftp://example.com",
         "retries": 3,
     }
-    found = await refused(alice, said)
-    assert found.keys() == {
+    assert (await refused(alice, said)).keys() == {
         "priority",
         "retries",
         "params.name",
         "params.hues",
         "params.colour",
-        "notify",
+        "notify.url",
         "run_at",
-    } or found.keys() == {"priority", "retries", "params.name", "params.hues", "params.colour", "notify.url", "run_at"}
+    }
 
 
 async def test_an_option_that_the_kind_does_not_take_is_refused(alice: httpx.AsyncClient) -> None:

@@ -51,7 +51,7 @@ class TableRows:
 
 
 @dataclass(frozen=True, slots=True)
-class TableOptions:
+class ReadOptions:
     """What all tables of a report are read with.
 
     Attributes:
@@ -71,7 +71,7 @@ class TableOptions:
     keep_values: bool = False
 
 
-def open_rows(table: TableBlock, options: TableOptions, warn: Warn) -> TableRows:
+def open_rows(table: TableBlock, options: ReadOptions, warn: Warn) -> TableRows:
     """Read a table's data once, and put its lines into the folder.
 
     Args:

@@ -7,15 +7,13 @@ itself, in few bytes: font, size and colours only when they change.
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from tasks.report.fonts.codes import Codes
 from tasks.report.fonts.face import Face
 from tasks.report.layout.theme import HAIRLINE, INK, Rgb
-
-if TYPE_CHECKING:
-    from tasks.report.fonts.codes import Codes
-    from tasks.report.pdf.document import Operand, Pdf
-    from tasks.report.pictures.picture import Picture
+from tasks.report.pdf.resources import Operand, Resources
+from tasks.report.pictures.picture import Picture
 
 Align = Literal["left", "center", "right"]
 Point = tuple[float, float]
@@ -24,10 +22,14 @@ _CIRCLE = 0.5522847498
 
 
 class Canvas:
-    """Draws on one page at a time. `Pdf.begin_page` puts it on a fresh page."""
+    """Draws on one page at a time. `Pdf.begin_page` puts it on a fresh page.
 
-    def __init__(self, pdf: "Pdf") -> None:
-        self._pdf = pdf
+    Args:
+        resources: The document that the pages are part of.
+    """
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
         self._out: list[str] = []
         self._height = 0.0
         self.width = 0.0
@@ -62,7 +64,7 @@ class Canvas:
         """Many pieces of text, each (x of its left end, y of its baseline, text), in one style: the fast way."""
         out = self._out
         height = self._height
-        operands = self._pdf.operands
+        operands = self._resources.operands
         if not self._in_text:
             self._in_text = True
             out.append("BT")
@@ -86,13 +88,13 @@ class Canvas:
         self._out.append(f"BT\n{operators}\nET")
         self._font, self._fill = ("", 0.0), None
 
-    def operands(self, face: Face, text: str) -> "Sequence[Operand]":
+    def operands(self, face: Face, text: str) -> Sequence[Operand]:
         """`text` as the operands of one Tj after the other, each with its font."""
-        return self._pdf.operands(face, text)
+        return self._resources.operands(face, text)
 
-    def codes(self, face: Face) -> "Codes":
+    def codes(self, face: Face) -> Codes:
         """The table that writes many texts in `face` at once."""
-        return self._pdf.codes(face)
+        return self._resources.codes(face)
 
     @property
     def height(self) -> float:
@@ -235,15 +237,15 @@ class Canvas:
         self._out.append("h")
         self._paint(fill, stroke)
 
-    def image(self, picture: "Picture", x: float, y: float, width: float, height: float) -> None:
+    def image(self, picture: Picture, x: float, y: float, width: float, height: float) -> None:
         """A picture, stretched to the box whose top left corner is (x, y)."""
         self._leave_text()
-        name = self._pdf.use_picture(picture, width)
+        name = self._resources.use_picture(picture, width)
         self._out.append(f"q {width:.2f} 0 0 {height:.2f} {x:.2f} {self._height - y - height:.2f} cm {name} Do Q")
 
     def link(self, x: float, y: float, width: float, height: float, target: str) -> None:
         """A place to click. target: a URL, or `#name` of an anchor."""
-        self._pdf.add_link((x, self._height - y - height, x + width, self._height - y), target)
+        self._resources.add_link((x, self._height - y - height, x + width, self._height - y), target)
 
     # State
 
@@ -274,7 +276,7 @@ class Canvas:
     def faded(self, opacity: float) -> Iterator[None]:
         """What is drawn lets what is behind shine through. opacity: 0 to 1."""
         self._save()
-        self._out.append(f"{self._pdf.use_opacity(opacity)} gs")
+        self._out.append(f"{self._resources.use_opacity(opacity)} gs")
         try:
             yield
         finally:

@@ -18,6 +18,7 @@ from tasks.report.fonts.composite import CompositeFont
 from tasks.report.fonts.face import Face
 from tasks.report.fonts.font_file import font
 from tasks.report.pdf.canvas import Canvas
+from tasks.report.pdf.resources import Operand
 from tasks.report.pdf.writer import Saving, Stream
 from tasks.report.pictures.picture import Picture
 
@@ -26,9 +27,6 @@ _PAGES_OF_NODE: Final = 128
 """Readers find page 9,000 by way of nodes, without reading the 8,999 before it."""
 _ESCAPED: Final = str.maketrans({"\\": "\\\\", "(": "\\(", ")": "\\)", "\r": "\\r", "\n": "\\n"})
 _URL_CHARACTERS: Final = "!#$%&'()*+,/:;=?@[]~-._"
-
-Operand = tuple[str, str]
-"""A font's name in the file, and a string operand of Tj."""
 
 
 class _BlankCanvas(ReportLabCanvas):  # type: ignore[misc] # ReportLab has no types

@@ -28,7 +28,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 @dataclass
-class Step:
+class PathStep:
     """One item of a list.
 
     Args:
@@ -39,7 +39,7 @@ class Step:
 
     path: str
     name: str
-    calls: list["Step"] = field(default_factory=list)
+    calls: list["PathStep"] = field(default_factory=list)
 
     def __str__(self) -> str:
         return f"{self.path}:{self.name}" if self.name else self.path
@@ -52,7 +52,7 @@ class Step:
         return {self.name.rpartition(".")[2]}
 
 
-def read_lists(page: str) -> dict[str, list[Step]]:
+def read_lists(page: str) -> dict[str, list[PathStep]]:
     """The lists of a page by the heading that they stand under.
 
     Args:
@@ -61,13 +61,13 @@ def read_lists(page: str) -> dict[str, list[Step]]:
     Returns:
         heading: the steps that are not indented, each with its calls.
     """
-    lists: dict[str, list[Step]] = {}
-    heading, outer = "", [Step("", "")]
+    lists: dict[str, list[PathStep]] = {}
+    heading, outer = "", [PathStep("", "")]
     for line in page.splitlines():
         if found := HEADING.match(line):
-            heading, outer = found[1], [Step("", "")]
+            heading, outer = found[1], [PathStep("", "")]
         elif found := ITEM.match(line):
-            step = Step(found[2], found[3] or "")
+            step = PathStep(found[2], found[3] or "")
             del outer[len(found[1]) // INDENT + 1 :]
             if len(outer) == 1:
                 lists.setdefault(heading, []).append(step)
@@ -77,20 +77,20 @@ def read_lists(page: str) -> dict[str, list[Step]]:
     return lists
 
 
-def steps(roots: list[Step]) -> Iterator[Step]:
+def steps(roots: list[PathStep]) -> Iterator[PathStep]:
     """Every step of a list, from top to bottom."""
     for root in roots:
         yield root
         yield from steps(root.calls)
 
 
-def size(roots: list[Step]) -> tuple[int, int]:
+def size(roots: list[PathStep]) -> tuple[int, int]:
     """How many functions a list names, each counted once, and in how many files they are."""
     named = {str(step) for step in steps(roots)}
     return len(named), len({step.path for step in steps(roots)})
 
 
-def faults(roots: list[Step], folder: Path = ROOT) -> list[str]:
+def faults(roots: list[PathStep], folder: Path = ROOT) -> list[str]:
     """What is wrong with a list: a step does not exist, or its caller does not name it, or names it in another order.
 
     Args:
@@ -129,7 +129,7 @@ def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def _definition(folder: Path, step: Step) -> Function | None:
+def _definition(folder: Path, step: PathStep) -> Function | None:
     node: ast.Module | Function = _tree(folder / step.path)
     for part in step.name.split("."):
         inner = [one for one in node.body if isinstance(one, Function) and one.name == part]
@@ -144,7 +144,7 @@ def _strings(path: Path) -> set[str]:
     return {one.value for one in ast.walk(_tree(path)) if isinstance(one, ast.Constant) and isinstance(one.value, str)}
 
 
-def _mentioned(folder: Path, step: Step) -> list[tuple[int, str]]:
+def _mentioned(folder: Path, step: PathStep) -> list[tuple[int, str]]:
     """The identifiers in a step's body with their lines; of a string such as "module:function", the function."""
     node = _definition(folder, step) if step.name else _tree(folder / step.path)
     names: list[tuple[int, str]] = []
@@ -158,7 +158,7 @@ def _mentioned(folder: Path, step: Step) -> list[tuple[int, str]]:
     return names
 
 
-def named(name: str, lists: dict[str, list[Step]]) -> list[Step]:
+def named(name: str, lists: dict[str, list[PathStep]]) -> list[PathStep]:
     """The list whose heading has a word.
 
     Raises:

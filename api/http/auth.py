@@ -22,7 +22,7 @@ class AuthMiddleware:
         if scope["type"] == "http" and scope["path"].startswith(PROTECTED):
             context: Context = scope["state"]["context"]
             try:
-                scope["owner"] = context.keys.owner_of(bearer_of(Headers(scope=scope)))
+                scope["owner"] = context.keys.owner_by_key(bearer_of(Headers(scope=scope)))
             except Refusal as refusal:
                 await problem_of(Request(scope), refusal)(scope, receive, send)
                 return

@@ -42,7 +42,7 @@ class Context:
     kinds: Mapping[str, Kind[Any]]
 
 
-def context_of(request: Request) -> Context:
+def process_context(request: Request) -> Context:
     """The resources, for a request that may come from anyone. Under `/v1`, `api.http.caller` has them."""
     context: Context = request.scope["state"]["context"]
     return context

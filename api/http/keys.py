@@ -23,7 +23,7 @@ class Keys:
     def __len__(self) -> int:
         return len(self._digests)
 
-    def owner_of(self, key: str | None) -> str:
+    def owner_by_key(self, key: str | None) -> str:
         """The owner of a key; `dev` in open mode.
 
         Raises:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from redis.exceptions import RedisError
 
 from api.http.answers import json_of
-from api.http.context import Context, context_of
+from api.http.context import Context, process_context
 from api.http.problems import Problem, problem
 from tasks.queue.lanes.stats import QueueStats
 from tasks.queue.redis_keys import QUEUES, WORKER_MS
@@ -56,7 +56,7 @@ async def is_alive() -> Alive:
 )
 async def is_ready(request: Request) -> Response:
     """Responds with 503 if submits would fail. A queue without a worker is only a warning: its jobs wait."""
-    context = context_of(request)
+    context = process_context(request)
     checks = [
         await _checked("redis", _redis(context)),
         await _checked("storage", _storage(context)),

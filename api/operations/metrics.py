@@ -5,7 +5,7 @@ import hmac
 from fastapi import APIRouter, Request, Response
 
 from api.http.auth import bearer_of
-from api.http.context import Context, context_of
+from api.http.context import Context, process_context
 from api.http.problems import documented
 from api.operations.prometheus import collect, exposition
 from tasks.refusal import Refusal
@@ -32,7 +32,7 @@ async def get_metrics(request: Request) -> Response:
     """Needs METRICS_KEY or an admin's API key as `Authorization: Bearer`; in the open development mode, nothing.
     Scale the workers by `pressroom_queue_oldest_due_seconds`.
     """
-    context = context_of(request)
+    context = process_context(request)
     _check(context, bearer_of(request.headers))
     openmetrics = OPENMETRICS in request.headers.get("accept", "")
     text = exposition(await collect(context.redis, context.settings), openmetrics=openmetrics)
@@ -46,7 +46,7 @@ def _check(context: Context, key: str | None) -> None:
     if key is not None and own is not None and hmac.compare_digest(key.encode(), own.get_secret_value().encode()):
         return
     # No client IP address is trusted instead: behind a router, a client can forge it.
-    if context.keys.owner_of(key) not in context.settings.operators:
+    if context.keys.owner_by_key(key) not in context.settings.operators:
         raise Refusal(
             "forbidden",
             "This key may not read metrics. Send METRICS_KEY or an admin's API key as `Authorization: Bearer <key>`.",

@@ -34,14 +34,14 @@ class EventJob(BaseModel):
     data: dict[str, Any] = Field(description="The event's data.")
 
 
-class _Job(BaseModel):
+class _JobKind(BaseModel):
     kind: Literal["report", "event"]
 
 
-class _Body(BaseModel):
+class _ParsedBody(BaseModel):
     """The part of the body that says which kind of job it is."""
 
-    job: _Job
+    job: _JobKind
 
 
 async def receive_job(caller: Caller, text: bytes) -> Submission:
@@ -55,7 +55,7 @@ async def receive_job(caller: Caller, text: bytes) -> Submission:
     Raises:
         Refusal: As `POST /v1/reports` or `POST /v1/events`, on a field of `job`.
     """
-    kind = read(text, _Body).job.kind
+    kind = read(text, _ParsedBody).job.kind
     try:
         submission = await (_report(caller, text) if kind == "report" else _event(caller, text))
         caller.context.enqueuer.job(new_id(), submission)  # refuses params that are too large

@@ -197,7 +197,7 @@ def path_of(endpoint_id: str) -> str:
     return f"/v1/endpoints/{endpoint_id}"
 
 
-def endpoint_of(endpoint: endpoints.Endpoint, address: str, now_ms: int) -> Endpoint:
+def endpoint_of(endpoint: endpoints.EndpointRecord, address: str, now_ms: int) -> Endpoint:
     """The public view of an endpoint."""
     live = [one.until_ms for one in endpoint.secrets if one.until_ms is not None and one.until_ms > now_ms]
     return Endpoint(
@@ -218,7 +218,7 @@ def endpoint_of(endpoint: endpoints.Endpoint, address: str, now_ms: int) -> Endp
     )
 
 
-def health_of(health: endpoints.Health) -> Health:
+def health_of(health: endpoints.EndpointHealth) -> Health:
     return Health(
         failures=health.failures,
         failing_since=maybe_from_ms(health.failing_since),

@@ -159,5 +159,5 @@ async def rotate_secret(request: Request, endpoint_id: EndpointId) -> Response:
     return uncached(RotatedSecret(secret=secret, old_secrets_until=from_ms(until_ms)))
 
 
-def _view(caller: Caller, endpoint: endpoints.Endpoint) -> Endpoint:
+def _view(caller: Caller, endpoint: endpoints.EndpointRecord) -> Endpoint:
     return endpoint_of(endpoint, caller.base_url, clock.now_ms())

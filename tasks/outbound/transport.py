@@ -52,7 +52,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         return httpx.Response(
             head.status,
             headers=head.headers,
-            stream=_Body(connection, self._release),
+            stream=_ResponseBody(connection, self._release),
             request=request,
             extensions={"http_version": b"HTTP/1.1", "reason_phrase": head.reason},
         )
@@ -113,7 +113,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             self._sweep = asyncio.get_running_loop().call_later(delay_s, self._close_old)
 
 
-class _Body(httpx.AsyncByteStream):
+class _ResponseBody(httpx.AsyncByteStream):
     """The body of a response as it comes. Closing it gives the connection back."""
 
     def __init__(self, connection: HttpConnection, release: Callable[[HttpConnection], None]) -> None:

@@ -18,6 +18,6 @@ class ReportRequest(BaseModel):
     files: dict[str, BlobRef] = Field(default_factory=dict)
 
     def canonical(self) -> bytes:
-        """As JSON, the same for the same wish however it was written down. A password in it is legible."""
+        """As JSON, the same for the same request, however it was written. A password in it is readable."""
         said: dict[str, Any] = self.model_dump(mode="json")
         return json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()

@@ -58,7 +58,7 @@ class Scheduler:
         self._enqueuer = Enqueuer(redis, settings)
         self._tick = Script(redis, "submit/tick")
 
-    async def look(self) -> Due:
+    async def find_due(self) -> Due:
         """Read which schedules are due, in one round trip."""
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.time()

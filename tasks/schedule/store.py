@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from tasks import clock
 from tasks.kind import Kind
 from tasks.queue.jobs.enqueue import Submission
-from tasks.queue.jobs.enqueue_with_blobs import need
+from tasks.queue.jobs.enqueue_with_blobs import enqueue_with_blobs
 from tasks.queue.records.list import read_index
 from tasks.queue.records.record import new_id
 from tasks.queue.redis_keys import SCHEDULE, SCHEDULES, SECOND_MS
@@ -195,7 +195,7 @@ class ScheduleStore:
             "due": PAUSED if patch.get("paused") else due,
             "most": most,
         }
-        if (await need(self._script, payload, self._storage))["answer"] == "full":
+        if (await enqueue_with_blobs(self._script, payload, self._storage))["answer"] == "full":
             raise Refusal(
                 "too_many_schedules",
                 f"You have {most} schedules, which is the limit. Delete some first.",

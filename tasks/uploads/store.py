@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from tasks import clock
 from tasks.blob_ref import BlobRef
-from tasks.queue.jobs.enqueue_with_blobs import need
+from tasks.queue.jobs.enqueue_with_blobs import enqueue_with_blobs
 from tasks.queue.records.record import new_id
 from tasks.queue.redis_keys import BLOB, SECOND_MS, UPLOAD
 from tasks.queue.script import Script
@@ -86,7 +86,7 @@ async def keep(
         fields["name"] = name
     values = [text for field in fields.items() for text in field]
     payload = {"id": upload.id, "blob": blob.sha256, "fields": values, "expires_at": upload.expires_at}
-    await need(Script(redis, "submit/keep"), payload, storage)
+    await enqueue_with_blobs(Script(redis, "submit/keep"), payload, storage)
     return upload
 
 

@@ -49,7 +49,7 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class EndpointRecord:
     """The record of an endpoint. Times are milliseconds since 1970.
 
     Attributes:
@@ -101,7 +101,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class EndpointHealth:
     """The health of an endpoint.
 
     Attributes:
@@ -127,7 +127,7 @@ def open_box(settings: Settings) -> SecretBox:
     return SecretBox.of(key)
 
 
-def live_keys(endpoint: Endpoint, box: SecretBox, now_ms: int) -> list[bytes]:
+def live_keys(endpoint: EndpointRecord, box: SecretBox, now_ms: int) -> list[bytes]:
     """The keys of the secrets that sign at this time, newest first. Raises: Refusal `secret_unreadable`."""
     live = (one.sealed for one in endpoint.secrets if one.until_ms is None or one.until_ms > now_ms)
     return [key_of(box.open(sealed, endpoint.id)) for sealed in live]
@@ -142,7 +142,7 @@ class Endpoints:
         self._box = box
         self._script = Script(redis, "submit/endpoint")
 
-    async def create(self, owner: str, patch: EndpointPatch, secret: str | None = None) -> tuple[Endpoint, str]:
+    async def create(self, owner: str, patch: EndpointPatch, secret: str | None = None) -> tuple[EndpointRecord, str]:
         """Create an endpoint.
 
         Args:
@@ -170,14 +170,14 @@ class Endpoints:
             )
         return _endpoint(endpoint_id, answer), secret
 
-    async def read(self, owner: str, endpoint_id: str) -> Endpoint:
+    async def read(self, owner: str, endpoint_id: str) -> EndpointRecord:
         """An owner's endpoint. Raises: Refusal `not_found`."""
         fields = await self._redis.hgetall(ENDPOINT + endpoint_id)
         if not fields or fields[b"owner"] != owner.encode():
             raise _unknown(endpoint_id)
-        return Endpoint.from_hash(endpoint_id, fields)
+        return EndpointRecord.from_hash(endpoint_id, fields)
 
-    async def health(self, endpoint_id: str) -> Health:
+    async def health(self, endpoint_id: str) -> EndpointHealth:
         """The health of an endpoint, from its lane and its deliveries."""
         lane = f"{QUEUE}:{LaneId('endpoint', endpoint_id)}"
         async with self._redis.pipeline(transaction=False) as pipe:
@@ -187,14 +187,14 @@ class Endpoints:
                 pipe.zcard(f"{JOBS}{of_endpoint(endpoint_id)}:{state}")
             (failures, since), parked_until, *counts = await pipe.execute()
         # A rate limit parks the lane too, until the next start: not a sign of bad health.
-        return Health(
+        return EndpointHealth(
             failures=int(failures or 0),
             failing_since=int(since) if since else None,
             parked_until=int(parked_until) if failures and parked_until else None,
             deliveries={str(state): count for state, count in zip(State, counts, strict=True) if count},
         )
 
-    async def page(self, owner: str, limit: int, cursor: str | None) -> tuple[list[Endpoint], str | None]:
+    async def page(self, owner: str, limit: int, cursor: str | None) -> tuple[list[EndpointRecord], str | None]:
         """A page of an owner's endpoints, newest first, and the cursor of the next page.
 
         Raises:
@@ -206,9 +206,9 @@ class Endpoints:
                 pipe.hgetall(ENDPOINT + endpoint_id)
             hashes = await pipe.execute()
         found = zip(ids, hashes, strict=True)  # one that was deleted meanwhile has no hash
-        return [Endpoint.from_hash(endpoint_id, fields) for endpoint_id, fields in found if fields], following
+        return [EndpointRecord.from_hash(endpoint_id, fields) for endpoint_id, fields in found if fields], following
 
-    async def change(self, owner: str, endpoint_id: str, patch: EndpointPatch) -> Endpoint:
+    async def change(self, owner: str, endpoint_id: str, patch: EndpointPatch) -> EndpointRecord:
         """Change the fields that the patch names. Enabling, or another URL, resets the failures and unparks the lane.
 
         Raises:
@@ -229,7 +229,7 @@ class Endpoints:
         )
         return _endpoint(endpoint_id, answer)
 
-    async def enable(self, owner: str, endpoint_id: str) -> Endpoint:
+    async def enable(self, owner: str, endpoint_id: str) -> EndpointRecord:
         """Enable an endpoint. Raises: Refusal `not_found`."""
         return await self.change(owner, endpoint_id, {"enabled": True})
 
@@ -293,8 +293,8 @@ class Endpoints:
         return {"verb": verb, "id": endpoint_id, "queue": QUEUE, "lane": str(LaneId("endpoint", endpoint_id)), **more}
 
 
-def _endpoint(endpoint_id: str, flat: Sequence[str]) -> Endpoint:
-    return Endpoint.from_text(endpoint_id, dict(zip(flat[::2], flat[1::2], strict=True)))
+def _endpoint(endpoint_id: str, flat: Sequence[str]) -> EndpointRecord:
+    return EndpointRecord.from_text(endpoint_id, dict(zip(flat[::2], flat[1::2], strict=True)))
 
 
 def _fields(patch: EndpointPatch) -> tuple[dict[str, str], list[str]]:

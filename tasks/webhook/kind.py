@@ -27,7 +27,7 @@ from tasks.queue.script import Script
 from tasks.refusal import Refusal
 from tasks.telemetry import tracing
 from tasks.webhook import signature
-from tasks.webhook.endpoints import QUEUE, Endpoint, Endpoints, Reason, live_keys
+from tasks.webhook.endpoints import QUEUE, EndpointRecord, Endpoints, Reason, live_keys
 from tasks.webhook.events import (
     ONE_OFF,
     RETRY_DELAYS_S,
@@ -155,7 +155,7 @@ class _Target:
     url: str
     keys: list[bytes]
     headers: Mapping[str, str] = field(default_factory=dict)
-    endpoint: Endpoint | None = None
+    endpoint: EndpointRecord | None = None
 
 
 async def _target(job: JobContext[DeliveryParams], message: _Message, notify: bytes | None) -> _Target:
@@ -183,10 +183,10 @@ def _box(secret_key: SecretStr | None) -> SecretBox:
     return SecretBox.of(secret_key.get_secret_value() if secret_key else None)
 
 
-def _endpoint(endpoint_id: str, fields: Mapping[bytes, bytes]) -> Endpoint:
+def _endpoint(endpoint_id: str, fields: Mapping[bytes, bytes]) -> EndpointRecord:
     if not fields:
         raise Refusal("endpoint_gone", f"Endpoint {endpoint_id!r} was deleted.")
-    return Endpoint.from_hash(endpoint_id, fields)
+    return EndpointRecord.from_hash(endpoint_id, fields)
 
 
 async def _post(job: JobContext[DeliveryParams], target: _Target, body: bytes) -> ResponseOutcome:
@@ -209,7 +209,7 @@ async def _post(job: JobContext[DeliveryParams], target: _Target, body: bytes) -
     return classify_response(response)
 
 
-async def _disable_if_due(job: JobContext[DeliveryParams], endpoint: Endpoint, outcome: ResponseOutcome) -> None:
+async def _disable_if_due(job: JobContext[DeliveryParams], endpoint: EndpointRecord, outcome: ResponseOutcome) -> None:
     """Disable an endpoint that asked for it, or has failed without a success for `disable_after_s`."""
     reason: Reason | None = outcome.disable
     if reason is None and outcome.code is not None:

@@ -140,9 +140,9 @@ async def validations(worker: ManualWorker) -> AsyncIterator[None]:
 async def deliveries(redis: ArqRedis, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     """Somebody who expands events and delivers. No name server is asked for example.com when an endpoint is made."""
 
-    async def found(*_: Any) -> None: ...
+    async def reachable(*_: Any) -> None: ...
 
-    monkeypatch.setattr("api.webhooks.url_policy.check_reachable", found)
+    monkeypatch.setattr("api.webhooks.url_policy.check_reachable", reachable)
     async with delivering(redis, settings):
         yield
 

@@ -81,7 +81,7 @@ async def test_a_password_of_redis_is_not_told(settings: Settings) -> None:
 async def test_the_open_mode_says_so_loudly(settings: Settings, redis: ArqRedis) -> None:
     with structlog.testing.capture_logs() as lines:
         async with opened(settings.model_copy(update={"api_keys": ()})) as context:
-            assert context.keys.owner_of(None) == "dev"
+            assert context.keys.owner_by_key(None) == "dev"
             await watching(redis)
     [line] = [line for line in lines if line["event"] == "api.open"]
     assert line["log_level"] == "warning"
@@ -89,7 +89,7 @@ async def test_the_open_mode_says_so_loudly(settings: Settings, redis: ArqRedis)
 
 def test_an_owner_may_have_several_keys() -> None:
     keys = Keys([("alice", SecretStr("first-key-of-alice")), ("alice", SecretStr("second-key-of-alice"))])
-    assert keys.owner_of("first-key-of-alice") == keys.owner_of("second-key-of-alice") == "alice"
+    assert keys.owner_by_key("first-key-of-alice") == keys.owner_by_key("second-key-of-alice") == "alice"
     for unknown in (None, "", "first-key-of-alic", "first-key-of-alice ", "schlüssel"):
         with pytest.raises(Refusal, match="unauthorized"):
-            keys.owner_of(unknown)
+            keys.owner_by_key(unknown)

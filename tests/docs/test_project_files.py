@@ -14,7 +14,7 @@ from tasks.settings import DAY_S, Settings
 from tasks.webhook.kind import EXPAND_AT_ONCE
 from tools import showcase, states
 from tools.documents import ROOT
-from tools.paths import Step, faults
+from tools.paths import PathStep, faults
 
 DOCS = ROOT / "docs"
 DECISIONS = sorted((DOCS / "decisions").glob("0*.md"))
@@ -23,7 +23,7 @@ NAMED = re.compile(r"`((?:api|tasks|worker|tools)/[\w/.]+\.(?:py|lua))(?::([\w.]
 
 @pytest.mark.parametrize("page", [ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))], ids=lambda page: page.name)
 def test_every_file_and_function_that_a_page_names_exists(page: Path) -> None:
-    named = [Step(path, name) for path, name in NAMED.findall(page.read_text(encoding="utf-8"))]
+    named = [PathStep(path, name) for path, name in NAMED.findall(page.read_text(encoding="utf-8"))]
     assert faults(named) == []
     assert named or page.name != "CONTRIBUTING.md"
 
@@ -96,9 +96,9 @@ def test_the_diagram_is_the_one_made_from_the_states() -> None:
 
 
 def test_a_function_that_does_not_exist_is_noticed() -> None:
-    assert faults([Step("tasks/queue/records/record.py", "State")]) == []
-    assert faults([Step("tasks/queue/records/record.py", "Nothing")]) != []
-    assert faults([Step("tasks/nowhere.py", "")]) != []
+    assert faults([PathStep("tasks/queue/records/record.py", "State")]) == []
+    assert faults([PathStep("tasks/queue/records/record.py", "Nothing")]) != []
+    assert faults([PathStep("tasks/nowhere.py", "")]) != []
 
 
 @pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem)

@@ -14,7 +14,7 @@ from tasks.outbound.client import GuardedClient
 from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.records.record import Record
 from tasks.settings import Settings
-from tasks.webhook.endpoints import Endpoint, EndpointPatch, Endpoints, open_box
+from tasks.webhook.endpoints import EndpointPatch, EndpointRecord, Endpoints, open_box
 from tasks.webhook.events import delivery_id
 from tests.support import kinds as test_kinds
 from tests.support.engine_running import JobClient, settings_for, working
@@ -36,7 +36,7 @@ class WebhookHarness:
     endpoints: Endpoints
     job_client: JobClient
 
-    async def subscribe(self, url: str, *, owner: str = "dev", **patch: Any) -> tuple[Endpoint, str]:
+    async def subscribe(self, url: str, *, owner: str = "dev", **patch: Any) -> tuple[EndpointRecord, str]:
         """An endpoint and its secret; it asks for everything unless told otherwise."""
         asked: EndpointPatch = {"url": url, "events": ["*"]}
         asked.update(patch)  # type: ignore[typeddict-item]
@@ -52,12 +52,12 @@ class WebhookHarness:
         )
         return (await self.job_client.enqueuer.enqueue(submission)).job_id
 
-    async def delivery(self, event: str, endpoint: Endpoint | str) -> Record:
+    async def delivery(self, event: str, endpoint: EndpointRecord | str) -> Record:
         """The record of a delivery, once its event has been expanded."""
         await self.job_client.ended(event)
         return await self.job_client.read(delivery_id(event, endpoint if isinstance(endpoint, str) else endpoint.id))
 
-    async def delivered(self, event: str, endpoint: Endpoint | str) -> Record:
+    async def delivered(self, event: str, endpoint: EndpointRecord | str) -> Record:
         """The record of a delivery once it has ended."""
         return await self.job_client.ended((await self.delivery(event, endpoint)).id)
 

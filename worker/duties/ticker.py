@@ -54,7 +54,7 @@ class Ticker:
 
     async def tick(self) -> float:
         """Fire what is due. Returns the seconds after which to look again."""
-        found = await self._scheduler.look()
+        found = await self._scheduler.find_due()
         for schedule_id, due_ms in found.due:
             fired = await self._scheduler.fire(schedule_id, due_ms, found.now_ms)
             if fired.answer != "taken":

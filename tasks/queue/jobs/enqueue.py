@@ -9,7 +9,7 @@ from typing import Any
 import msgpack
 from redis.asyncio import Redis
 
-from tasks.queue.jobs.enqueue_with_blobs import need
+from tasks.queue.jobs.enqueue_with_blobs import enqueue_with_blobs
 from tasks.queue.lanes.lane_id import LaneId
 from tasks.queue.records import indexes
 from tasks.queue.records.record import Priority, Record, State, new_id
@@ -53,7 +53,7 @@ class Submission:
     @property
     def content(self) -> str:
         """A hash of what is asked for: file hashes and canonical params, never the bytes of a form. When it is to run,
-        and whom to tell, is not content: a repeat finds the job as it was first wished for."""
+        and whom to tell, is not content: a repeat finds the job as it was first submitted."""
         return hashlib.sha256(f"{self.kind}\n{self.params}".encode()).hexdigest()
 
 
@@ -123,7 +123,7 @@ class Enqueuer:
     async def _settle(
         self, payload: dict[str, Any], submission: Submission, records: Callable[[int], tuple[Record, ...]]
     ) -> Submitted:
-        match await need(self._enqueue, payload, self._storage):
+        match await enqueue_with_blobs(self._enqueue, payload, self._storage):
             case {"answer": "created", "id": job_id, "now": now}:
                 return Submitted(job_id, created=True, records=records(now))
             case {"answer": "same", "id": job_id}:

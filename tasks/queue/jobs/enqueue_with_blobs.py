@@ -13,7 +13,7 @@ WAIT_S = 5.0
 AGAIN_S = 0.1
 
 
-async def need(script: Script, payload: dict[str, Any], storage: Storage | None) -> dict[str, Any]:
+async def enqueue_with_blobs(script: Script, payload: dict[str, Any], storage: Storage | None) -> dict[str, Any]:
     """What a script answers that comes to need blobs, once those that it asks about have been found.
 
     storage: where to look; without one they are held to be gone. Raises: Refusal `unavailable` for a blob that is gone,

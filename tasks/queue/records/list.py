@@ -35,7 +35,7 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class RecordPage:
     """Some records, newest first. cursor: give it back to go on from here; None at the end."""
 
     records: tuple[Record, ...]
@@ -58,7 +58,7 @@ class Listing:
         self._redis = redis
         self._list = Script(redis, "read/list")
 
-    async def page(self, selection: Selection, *, limit: int = 50, cursor: str | None = None) -> Page:
+    async def page(self, selection: Selection, *, limit: int = 50, cursor: str | None = None) -> RecordPage:
         """At most `limit` records. It may be short, even empty, though more follow: go by the cursor.
 
         Raises: Refusal `invalid_request` for a cursor that is none of ours.
@@ -69,7 +69,7 @@ class Listing:
                 pipe.hgetall(JOB + job_id)
             hashes = await pipe.execute()
         records = (Record.from_hash(job_id, fields) for job_id, fields in zip(found.ids, hashes, strict=True) if fields)
-        return Page(tuple(records), found.cursor)
+        return RecordPage(tuple(records), found.cursor)
 
     async def ids(self, selection: Selection, *, limit: int, cursor: str | None = None) -> Ids:
         """As `page`, without the records."""
@@ -116,7 +116,7 @@ async def read_page(
     until_ms: int | None = None,
     limit: int = 50,
     cursor: str | None = None,
-) -> Page:
+) -> RecordPage:
     """A page of one index. Raises: as `Listing.page`."""
     selection = Selection((job_index,), state=state, since_ms=since_ms, until_ms=until_ms)
     return await Listing(redis).page(selection, limit=limit, cursor=cursor)

@@ -66,7 +66,7 @@ class IndexTrimmer:
         """How many members of an index were examined, and removed, a part at a time."""
         things = next(things for prefix, things in INDEXES.items() if index.startswith(prefix))
         payload: dict[str, Any] = {"index": index, "key": things, "dry": self._dry_run}
-        # An owner may be called like a state: the index of one is a shelf's.
+        # An owner may have the name of a state. The index of an owner has no state of its own.
         job_index, _, state = index.removeprefix(JOBS).rpartition(":")
         if things == JOB and job_index and state in STATES:
             payload["state"] = state

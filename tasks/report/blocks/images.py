@@ -51,7 +51,7 @@ def plan_image(block: ImageBlock, flow: Flow, context: PlanContext) -> None:
 
 
 @dataclass(slots=True)
-class _Frame:
+class _PictureFrame:
     picture: Picture
     caption: list[str]
 
@@ -68,15 +68,15 @@ def plan_contact_sheet(block: ContactSheetBlock, flow: Flow, context: PlanContex
     captioned = any(image.caption for image in block.images)
     frame_height = min(width * _FRAME, flow.full_height() - captions)
 
-    def measured(number: int, image: SheetImageSpec) -> _Frame:
+    def measured(number: int, image: SheetImageSpec) -> _PictureFrame:
         picture = context.picture(image.source, f"images.{number}.source")
         lines = break_lines(clean_line(image.caption), face, TINY, width) if image.caption else []
         if len(lines) > _CAPTION_LINES:
             rest = " ".join(lines[_CAPTION_LINES - 1 :])
             lines = [*lines[: _CAPTION_LINES - 1], face.fit(rest, TINY, width)]
-        return _Frame(picture, lines)
+        return _PictureFrame(picture, lines)
 
-    def row(frames: Sequence[_Frame]) -> Callable[[Canvas, float, float], None]:
+    def row(frames: Sequence[_PictureFrame]) -> Callable[[Canvas, float, float], None]:
         def draw(canvas: Canvas, x: float, y: float) -> None:
             for place, frame in enumerate(frames):
                 left = x + place * (width + gutter)

@@ -6,7 +6,7 @@ from typing import Final
 
 from tasks.report.blocks.context import PlanContext
 from tasks.report.layout.flow import ROUNDING_PT, Draw, Flow
-from tasks.report.layout.paragraph import Line, Span, layout_lines, plain_text, styled_spans
+from tasks.report.layout.paragraph import Span, TextLine, layout_lines, plain_text, styled_spans
 from tasks.report.layout.theme import BODY, GRID, H1, H2, H3, HAIRLINE, LEAD, SMALL, ReportTheme, Rgb
 from tasks.report.pdf.canvas import Canvas
 from tasks.report.spec.structs import HeadingBlock, ListBlock, RichText, TextBlock
@@ -56,7 +56,7 @@ def plan_text(block: TextBlock, flow: Flow, context: PlanContext) -> None:
     width = flow.width - inset
     lines = layout_lines(_linked_spans(block.text, context, colour), size, width)
 
-    def chunk(part: Sequence[Line]) -> Draw:
+    def chunk(part: Sequence[TextLine]) -> Draw:
         def draw(canvas: Canvas, x: float, y: float) -> None:
             if inset:
                 canvas.rect(x, y, 2, len(part) * leading, fill=theme.accent)
@@ -79,7 +79,7 @@ def plan_list(block: ListBlock, flow: Flow, context: PlanContext) -> None:
     indent = max([_INDENT, *(face.width(number, BODY) + 1.5 * GRID for number in numbers[-1:])])
     between = 0.5 * GRID if theme.compact else GRID
 
-    def chunk(part: Sequence[Line], mark: str | None) -> Draw:
+    def chunk(part: Sequence[TextLine], mark: str | None) -> Draw:
         def draw(canvas: Canvas, x: float, y: float) -> None:
             baseline = y + theme.baseline(BODY, leading)
             if mark:
@@ -101,7 +101,7 @@ def plan_list(block: ListBlock, flow: Flow, context: PlanContext) -> None:
 
 def draw_lines(
     canvas: Canvas,
-    lines: Sequence[Line],
+    lines: Sequence[TextLine],
     x: float,
     y: float,
     size: float,
@@ -136,11 +136,11 @@ def _linked_spans(rich: RichText, context: PlanContext, colour: Rgb, *, bold: bo
     ]
 
 
-def _over_pages(lines: Sequence[Line], leading: float, flow: Flow, space: float) -> list[Sequence[Line]]:
+def _over_pages(lines: Sequence[TextLine], leading: float, flow: Flow, space: float) -> list[Sequence[TextLine]]:
     """The lines in parts that fit: the first on this page, each other on one of its own."""
     if not flow.breaks:
         return [lines]
-    parts: list[Sequence[Line]] = []
+    parts: list[Sequence[TextLine]] = []
     left = lines
     room = flow.room() - flow.gap(space)
     while len(left) * leading > room + ROUNDING_PT:

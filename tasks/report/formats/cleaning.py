@@ -1,4 +1,4 @@
-"""Text of strangers made fit for a page: no controls, nothing unseen that moves what stands beside it."""
+"""Untrusted text made safe to print: no control characters, nothing invisible that moves the text beside it."""
 
 import re
 from typing import Final

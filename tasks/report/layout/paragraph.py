@@ -22,7 +22,7 @@ class Span:
 
 
 @dataclass(slots=True)
-class Line:
+class TextLine:
     """One line: parts (x from its left end, text, span it belongs to, width)."""
 
     parts: list[tuple[float, str, Span, float]] = field(default_factory=list)
@@ -55,12 +55,12 @@ def plain_text(rich: RichText) -> str:
     return " ".join(clean(text).split())
 
 
-def layout_lines(runs: Sequence[Span], size: float, width: float) -> list[Line]:
+def layout_lines(runs: Sequence[Span], size: float, width: float) -> list[TextLine]:
     """The lines of a paragraph in `width` points: at least one."""
-    lines = [Line()]
+    lines = [TextLine()]
     for index, paragraph in enumerate(_paragraphs(runs)):
         if index:
-            lines.append(Line())
+            lines.append(TextLine())
         _fill(paragraph, size, width, lines)
     for line in lines:
         _trim(line, size)
@@ -79,7 +79,7 @@ def _paragraphs(runs: Sequence[Span]) -> list[list[tuple[str, Span]]]:
     return paragraphs
 
 
-def _fill(paragraph: list[tuple[str, Span]], size: float, width: float, lines: list[Line]) -> None:
+def _fill(paragraph: list[tuple[str, Span]], size: float, width: float, lines: list[TextLine]) -> None:
     text = "".join(part for part, _ in paragraph)
     owners = _Owners(paragraph)
     at = 0
@@ -88,7 +88,7 @@ def _fill(paragraph: list[tuple[str, Span]], size: float, width: float, lines: l
         at += len(piece)
         needed = sum(span.face.width(part, size) for part, span in _stripped(parts))
         if lines[-1].parts and lines[-1].width + needed > width:
-            lines.append(Line())
+            lines.append(TextLine())
         for part, span in parts:
             _add(part, span, size, width, lines, whole=needed <= width)
 
@@ -120,13 +120,13 @@ def _stripped(parts: list[tuple[str, Span]]) -> list[tuple[str, Span]]:
     return [*first, (text.rstrip(" "), span)]
 
 
-def _add(text: str, span: Span, size: float, width: float, lines: list[Line], *, whole: bool) -> None:
+def _add(text: str, span: Span, size: float, width: float, lines: list[TextLine], *, whole: bool) -> None:
     """Put `text` at the end of the lines. whole: it is not to be cut, as it fits."""
     start, left = 0, span.face.width(text, size)
     while not whole and lines[-1].width + left > width:
         end = cut_word(text, span.face, size, width - lines[-1].width, start)
         if end == start and lines[-1].parts:
-            lines.append(Line())
+            lines.append(TextLine())
             continue
         end = max(start + 1, end)
         _append(lines[-1], text[start:end], span, size)
@@ -134,11 +134,11 @@ def _add(text: str, span: Span, size: float, width: float, lines: list[Line], *,
         start = end
         if start == len(text):
             return
-        lines.append(Line())
+        lines.append(TextLine())
     _append(lines[-1], text[start:], span, size)
 
 
-def _trim(line: Line, size: float) -> None:
+def _trim(line: TextLine, size: float) -> None:
     """Take the spaces from the line's end, so that it is as wide as it looks."""
     while line.parts:
         x, text, span, _ = line.parts.pop()
@@ -149,7 +149,7 @@ def _trim(line: Line, size: float) -> None:
             return
 
 
-def _append(line: Line, text: str, span: Span, size: float) -> None:
+def _append(line: TextLine, text: str, span: Span, size: float) -> None:
     wide = span.face.width(text, size)
     if line.parts and line.parts[-1][2] is span:
         x, before, _, taken = line.parts[-1]

@@ -35,13 +35,13 @@ _ROW_END: Final = "</row>"
 def write_xlsx(path: Path, tables: Sequence[tuple[str, TableRows]]) -> None:
     """Write a workbook to `path`, a new file. tables: their titles, which become the sheets' names, and their rows."""
     with path.open("xb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
-        workbook = _Workbook(archive)
+        workbook = _WorkbookWriter(archive)
         for title, rows in tables:
             workbook.add(title, rows)
         workbook.finish()
 
 
-class _Workbook:
+class _WorkbookWriter:
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
         self._styles = Styles()

@@ -106,10 +106,10 @@ async def test_without_storage_one_is_told_to_come_back_and_no_job_is_made(
 async def test_a_fault_of_ours_is_a_problem_that_tells_nothing_and_a_log_line_that_tells_all(
     alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def accept(*_args: Any) -> None:
+    async def enqueue(*_args: Any) -> None:
         raise KeyError("a secret")
 
-    monkeypatch.setattr(Enqueuer, "enqueue", accept)
+    monkeypatch.setattr(Enqueuer, "enqueue", enqueue)
     with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
         answer = await alice.post("/v1/images", content=PNG)
     assert_is_a_problem(answer, "internal")

@@ -80,10 +80,10 @@ async def test_a_request_without_a_key_has_a_line_without_an_owner(port: int, li
 async def test_a_fault_of_ours_is_a_warning(
     alice: httpx.AsyncClient, lines: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def accept(*_args: Any) -> None:
+    async def enqueue(*_args: Any) -> None:
         raise KeyError
 
-    monkeypatch.setattr(Enqueuer, "enqueue", accept)
+    monkeypatch.setattr(Enqueuer, "enqueue", enqueue)
     await alice.post("/v1/images", content=PNG)
     line = said(lines)
     assert (line["status"], line["code"], line["log_level"]) == (500, "internal", "warning")

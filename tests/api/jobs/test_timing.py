@@ -59,7 +59,9 @@ async def test_a_time_that_is_over_is_now(alice: httpx.AsyncClient, query: str) 
         ({"priority": "urgent"}, "priority"),
     ],
 )
-async def test_a_wish_that_cannot_be_met_is_named(alice: httpx.AsyncClient, query: dict[str, str], field: str) -> None:
+async def test_an_option_that_cannot_be_met_is_named(
+    alice: httpx.AsyncClient, query: dict[str, str], field: str
+) -> None:
     answer = await alice.post("/v1/images", params=query, content=PNG)
     assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (422, "invalid_request", field)
     assert (await alice.get("/v1/jobs")).json()["jobs"] == []

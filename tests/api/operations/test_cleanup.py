@@ -81,7 +81,7 @@ async def test_others_may_not(bob: httpx.AsyncClient) -> None:
     assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
 
 
-async def test_a_wish_we_do_not_know_is_refused(alice: httpx.AsyncClient) -> None:
+async def test_an_unknown_option_is_refused(alice: httpx.AsyncClient) -> None:
     answer = await alice.post("/v1/cleanup", json={"dryrun": True})
     assert (answer.status_code, answer.json()["field"]) == (422, "dryrun")
 

@@ -101,7 +101,7 @@ BAD: dict[str, tuple[dict[str, str], dict[str, str], int, str]] = {
 
 
 @pytest.mark.parametrize("bad", BAD)
-async def test_a_wrong_wish_is_named_before_the_table_is_stored(
+async def test_a_wrong_option_is_named_before_the_table_is_stored(
     bad: str, alice: httpx.AsyncClient, redis: ArqRedis, storage: Storage
 ) -> None:
     headers, params, status, field = BAD[bad]

@@ -43,7 +43,7 @@ class Clock:
         self._scheduler = Scheduler(redis, settings)
 
     async def strike(self, schedule_id: str, ago_ms: int = 0) -> Any:
-        now_ms = (await self._scheduler.look()).now_ms
+        now_ms = (await self._scheduler.find_due()).now_ms
         await self._redis.zadd(SCHEDULES, {schedule_id: now_ms - ago_ms})
         return (await self._scheduler.fire(schedule_id, now_ms - ago_ms, now_ms)).answer
 

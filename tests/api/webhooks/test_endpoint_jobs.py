@@ -84,7 +84,7 @@ class TestRecovery:
         assert delivery["event"] == event_id
         assert [attempt["status"] for attempt in delivery["attempts"]] == [410, 200]
 
-    async def test_a_bad_wish_is_named(self, alice: httpx.AsyncClient) -> None:
+    async def test_a_bad_field_is_named(self, alice: httpx.AsyncClient) -> None:
         path = f"/v1/endpoints/{(await subscribe(alice))['id']}/recovery"
         for body, field in (({}, "since"), ({"since": "lately"}, "since"), ({"since": None, "all": 1}, "since")):
             answer = await alice.post(path, json=body)

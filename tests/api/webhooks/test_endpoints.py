@@ -232,7 +232,7 @@ class TestRotation:
         assert [answer.status_code for answer in answers] == [200] * (MAX_SECRETS - 1) + [409]
         assert answers[-1].json()["code"] == "too_many_secrets"
 
-    async def test_a_bad_wish_is_named(self, alice: httpx.AsyncClient) -> None:
+    async def test_a_bad_field_is_named(self, alice: httpx.AsyncClient) -> None:
         made = await subscribe(alice)
         for body, code, field in (
             ({"overlap_s": -1}, "invalid_request", "overlap_s"),

@@ -146,25 +146,25 @@ def test_a_line_is_told_in_words() -> None:
 
 
 class TestCatchingUp:
-    def look(self, cron: str, due: str, now: str, late_ms: int) -> DueTimes:
+    def due_times(self, cron: str, due: str, now: str, late_ms: int) -> DueTimes:
         return catch_up(cron, "UTC", due_ms=utc(due), now_ms=utc(now), late_ms=late_ms)
 
     def test_what_is_due_now_runs_and_nothing_was_missed(self) -> None:
-        look = self.look("0 * * * *", "2026-11-20 08:00", "2026-11-20 08:00:00.700", HOUR_MS)
-        assert look == DueTimes(utc("2026-11-20 08:00"), missed=False, next_ms=utc("2026-11-20 09:00"))
+        due_times = self.due_times("0 * * * *", "2026-11-20 08:00", "2026-11-20 08:00:00.700", HOUR_MS)
+        assert due_times == DueTimes(utc("2026-11-20 08:00"), missed=False, next_ms=utc("2026-11-20 09:00"))
 
     def test_after_an_outage_the_newest_runs_once(self) -> None:
-        look = self.look("0 * * * *", "2026-11-20 01:00", "2026-11-20 08:20", HOUR_MS)
-        assert look == DueTimes(utc("2026-11-20 08:00"), missed=True, next_ms=utc("2026-11-20 09:00"))
+        due_times = self.due_times("0 * * * *", "2026-11-20 01:00", "2026-11-20 08:20", HOUR_MS)
+        assert due_times == DueTimes(utc("2026-11-20 08:00"), missed=True, next_ms=utc("2026-11-20 09:00"))
 
     def test_what_is_too_late_does_not_run(self) -> None:
-        look = self.look("17 3 * * *", "2026-11-20 03:17", "2026-11-20 08:20", 5 * HOUR_MS)
-        assert look == DueTimes(None, missed=True, next_ms=utc("2026-11-21 03:17"))
+        due_times = self.due_times("17 3 * * *", "2026-11-20 03:17", "2026-11-20 08:20", 5 * HOUR_MS)
+        assert due_times == DueTimes(None, missed=True, next_ms=utc("2026-11-21 03:17"))
 
     def test_the_limit_itself_is_not_too_late(self) -> None:
-        look = self.look("17 3 * * *", "2026-11-20 03:17", "2026-11-20 08:17", 5 * HOUR_MS)
-        assert look.run_ms == utc("2026-11-20 03:17")
+        due_times = self.due_times("17 3 * * *", "2026-11-20 03:17", "2026-11-20 08:17", 5 * HOUR_MS)
+        assert due_times.run_ms == utc("2026-11-20 03:17")
 
     def test_days_of_minutes_are_caught_up_at_once(self) -> None:
-        look = self.look("* * * * *", "2026-01-01 00:00", "2026-11-20 08:20:30", 60_000)
-        assert look == DueTimes(utc("2026-11-20 08:20"), missed=True, next_ms=utc("2026-11-20 08:21"))
+        due_times = self.due_times("* * * * *", "2026-01-01 00:00", "2026-11-20 08:20:30", 60_000)
+        assert due_times == DueTimes(utc("2026-11-20 08:20"), missed=True, next_ms=utc("2026-11-20 08:21"))

@@ -43,7 +43,7 @@ class Clockwork:
         return await self.schedule_store.create(owner, patch, submission)
 
     async def now_ms(self) -> int:
-        return (await self.scheduler.look()).now_ms
+        return (await self.scheduler.find_due()).now_ms
 
     async def fall_due(self, schedule: ScheduleRecord, ago_ms: int = 0) -> int:
         """Let it be due since some time ago."""
@@ -77,7 +77,7 @@ class TestFiring:
     async def test_a_due_time_becomes_a_job_and_the_next_is_noted(self, clockwork: Clockwork) -> None:
         schedule = await clockwork.schedule()
         due_ms = await clockwork.fall_due(schedule)
-        assert (await clockwork.scheduler.look()).due == ((schedule.id, due_ms),)
+        assert (await clockwork.scheduler.find_due()).due == ((schedule.id, due_ms),)
         job_id = schedule.run_id(due_ms)
         assert await clockwork.tick(schedule, due_ms) == FireResult("made", job_id)
         job = await clockwork.record(job_id)
@@ -102,7 +102,7 @@ class TestFiring:
         assert await clockwork.tick(schedule, due_ms) == FireResult("taken")
         await clockwork.schedule_store.delete(schedule)
         assert await clockwork.tick(schedule, due_ms) == FireResult("taken")
-        assert (await clockwork.scheduler.look()).due == ()
+        assert (await clockwork.scheduler.find_due()).due == ()
 
     async def test_timers_of_schedules_that_are_gone_hold_up_nobody(
         self, clockwork: Clockwork, redis: ArqRedis
@@ -110,19 +110,19 @@ class TestFiring:
         schedule = await clockwork.schedule()
         due_ms = await clockwork.fall_due(schedule)
         await redis.zadd(SCHEDULES, {f"{n:032x}": 1 for n in range(DUE_AT_ONCE + 1)})
-        look = await clockwork.scheduler.look()
+        look = await clockwork.scheduler.find_due()
         assert schedule.id not in dict(look.due)
         for gone, at in look.due:
             assert await clockwork.scheduler.fire(gone, at, look.now_ms) == FireResult("taken")
-        assert (await clockwork.scheduler.look()).due == ((schedule.id, due_ms),)
+        assert (await clockwork.scheduler.find_due()).due == ((schedule.id, due_ms),)
 
     async def test_while_nothing_is_due_the_wait_is_told(self, clockwork: Clockwork) -> None:
-        assert (await clockwork.scheduler.look()).wait_ms is None
+        assert (await clockwork.scheduler.find_due()).wait_ms is None
         paused = await clockwork.schedule()
         await clockwork.schedule_store.change(paused, {"paused": True})
-        assert (await clockwork.scheduler.look()).wait_ms is None
+        assert (await clockwork.scheduler.find_due()).wait_ms is None
         schedule = await clockwork.schedule()
-        look = await clockwork.scheduler.look()
+        look = await clockwork.scheduler.find_due()
         assert look == Due(look.now_ms, (), (schedule.next_ms or 0) - look.now_ms)
 
     async def test_a_job_is_kept_for_thirty_times_its_interval(self, clockwork: Clockwork, redis: ArqRedis) -> None:
@@ -164,7 +164,7 @@ class TestRules:
         first = await clockwork.fall_due(schedule, ago_ms=50 * HOUR_MS)
         fired = await clockwork.tick(schedule, first)
         assert fired.answer == "made"
-        assert len((await clockwork.scheduler.look()).due) == 0
+        assert len((await clockwork.scheduler.find_due()).due) == 0
         made, missed = await clockwork.runs(schedule)
         assert made.record is not None
         now = made.record.created_at
@@ -274,7 +274,7 @@ class TestDueSchedules:
         await clockwork.fall_due(schedule, ago_ms=5 * HOUR_MS)
         paused = await clockwork.schedule_store.change(schedule, {"paused": True})
         resumed = await clockwork.schedule_store.change(paused, {"paused": False})
-        assert (await clockwork.scheduler.look()).due == ()
+        assert (await clockwork.scheduler.find_due()).due == ()
         assert resumed.next_ms is not None
         assert resumed.next_ms > await clockwork.now_ms()
 

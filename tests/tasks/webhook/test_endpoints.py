@@ -13,7 +13,7 @@ from tasks.queue.records.list import read, read_page
 from tasks.queue.redis_keys import ENDPOINT, ENDPOINTS, JOBS, LANE, PARKED, SUBSCRIBERS
 from tasks.refusal import Refusal
 from tasks.settings import Settings
-from tasks.webhook.endpoints import MAX_SECRETS, Endpoint, EndpointPatch, Endpoints, live_keys, open_box
+from tasks.webhook.endpoints import MAX_SECRETS, EndpointPatch, EndpointRecord, Endpoints, live_keys, open_box
 from tasks.webhook.secret_box import SecretBox
 from tasks.webhook.signature import key_of, new_secret
 from tests.support.queue.fake_worker import FakeWorker
@@ -37,24 +37,24 @@ def endpoints(redis: ArqRedis, settings: Settings, box: SecretBox) -> Endpoints:
     return Endpoints(redis, settings, box)
 
 
-async def made(endpoints: Endpoints, *events: str, owner: str = "dev", **more: object) -> Endpoint:
+async def made(endpoints: Endpoints, *events: str, owner: str = "dev", **more: object) -> EndpointRecord:
     patch: EndpointPatch = {"url": URL, "events": list(events or ("*",)), **more}  # type: ignore[typeddict-item]
     return (await endpoints.create(owner, patch))[0]
 
 
-async def subscribed(redis: ArqRedis, endpoint: Endpoint) -> set[str]:
+async def subscribed(redis: ArqRedis, endpoint: EndpointRecord) -> set[str]:
     """The patterns under which an endpoint is told."""
     prefix = f"{SUBSCRIBERS}{endpoint.owner}:"
     keys = [key.decode() async for key in redis.scan_iter(prefix + "*")]
     return {key.removeprefix(prefix) for key in keys if await redis.zscore(key, endpoint.id) is not None}
 
 
-async def lane(redis: ArqRedis, endpoint: Endpoint) -> dict[str, str]:
+async def lane(redis: ArqRedis, endpoint: EndpointRecord) -> dict[str, str]:
     fields = await redis.hgetall(f"{LANE}webhooks:{LaneId('endpoint', endpoint.id)}")
     return {name.decode(): value.decode() for name, value in fields.items()}
 
 
-async def fail(redis: ArqRedis, endpoint: Endpoint) -> None:
+async def fail(redis: ArqRedis, endpoint: EndpointRecord) -> None:
     """Let the endpoint have failed so often that its lane is parked."""
     await redis.hset(
         f"{LANE}webhooks:{LaneId('endpoint', endpoint.id)}", mapping={"failures": 7, "trips": 2, "failing_since": 1_000}
@@ -62,14 +62,14 @@ async def fail(redis: ArqRedis, endpoint: Endpoint) -> None:
     await LaneControls(redis).park("webhooks", str(LaneId("endpoint", endpoint.id)), 3_600_000)
 
 
-async def waiting(redis: ArqRedis, endpoint: Endpoint, count: int) -> list[str]:
+async def waiting(redis: ArqRedis, endpoint: EndpointRecord, count: int) -> list[str]:
     """Ids of so many deliveries that wait for an endpoint."""
     ids = await deliveries(redis, count, endpoint=endpoint.id)
     await redis.persist(ENDPOINT + endpoint.id)
     return ids
 
 
-async def parked(redis: ArqRedis, endpoint: Endpoint) -> bool:
+async def parked(redis: ArqRedis, endpoint: EndpointRecord) -> bool:
     return await redis.zscore(f"{PARKED}webhooks", str(LaneId("endpoint", endpoint.id))) is not None
 
 

@@ -51,7 +51,7 @@ class Times:
         return await self.schedule_store.create("dev", said, Submission("note", "default", "dev", params))
 
     async def set_due(self, *schedules: ScheduleRecord, in_s: float) -> int:
-        due_ms = (await self.scheduler.look()).now_ms + int(in_s * 1000)
+        due_ms = (await self.scheduler.find_due()).now_ms + int(in_s * 1000)
         await self.redis.zadd(SCHEDULES, dict.fromkeys((one.id for one in schedules), due_ms))
         return due_ms
 
@@ -143,7 +143,7 @@ class TestBuiltInSchedules:
         await self.install_long_ago(redis, schedule_store)
         async with working(redis, settings, built_in=[line]):
             await self.until_alone(redis)
-            now_ms = (await Scheduler(redis, settings).look()).now_ms
+            now_ms = (await Scheduler(redis, settings).find_due()).now_ms
             await redis.zadd(SCHEDULES, {"nothing": now_ms})
             assert (await job_client.ended(await self.last(schedule_store))).owner == "system"
 
@@ -228,7 +228,7 @@ class TestBesideArqsCron:
     ) -> None:
         schedule_store, scheduler = ScheduleStore(redis, settings), Scheduler(redis, settings)
         await schedule_store.install(SCHEDULED)
-        due_ms = (await scheduler.look()).now_ms
+        due_ms = (await scheduler.find_due()).now_ms
         await redis.zadd(SCHEDULES, {"nothing": due_ms})
         await redis.enqueue_job("nothing", _job_id=f"nothing:{due_ms}")
         command = await asyncio.create_subprocess_exec(

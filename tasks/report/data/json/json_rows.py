@@ -38,7 +38,7 @@ class NdjsonFile:
         return []
 
     def chunks(self, wanted: Sequence[WantedColumn]) -> Iterator[RowChunk]:
-        columns = _Columns(wanted)
+        columns = _RowColumns(wanted)
         for rows, places, chars, share in self._rows():
             yield columns.chunk(rows, places, chars, share)
         columns.check()
@@ -71,7 +71,7 @@ class InlineRows:
         return _names(self._rows[0]) if self._rows else []
 
     def chunks(self, wanted: Sequence[WantedColumn]) -> Iterator[RowChunk]:
-        columns = _Columns(wanted)
+        columns = _RowColumns(wanted)
         for start in range(0, len(self._rows), CHUNK_ROWS):
             rows = self._rows[start : start + CHUNK_ROWS]
             share = (start + len(rows)) / len(self._rows)
@@ -79,7 +79,7 @@ class InlineRows:
         columns.check()
 
 
-class _Columns:
+class _RowColumns:
     """Turns rows into columns. A field that no row has at all is a misspelt one."""
 
     def __init__(self, wanted: Sequence[WantedColumn]) -> None:

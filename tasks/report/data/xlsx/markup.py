@@ -1,4 +1,4 @@
-"""XML of strangers: read by events, in bounded memory, without document types (and so without entities)."""
+"""Untrusted XML: read by events, in bounded memory, without document types (and so without entities)."""
 
 import zipfile
 import zlib

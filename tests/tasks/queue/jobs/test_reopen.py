@@ -100,7 +100,7 @@ async def test_a_reopened_delivery_keeps_its_event_for_as_long_as_a_new_one_woul
     assert abs((record.expires_at or 0) - seconds * 1000 - keep) < 5_000
 
 
-async def test_a_wish_to_cancel_that_came_too_late_is_forgotten(
+async def test_a_cancellation_that_came_too_late_is_forgotten(
     redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, job_store: JobStore
 ) -> None:
     job_id = await submit(enqueuer)

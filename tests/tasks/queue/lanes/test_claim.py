@@ -290,7 +290,7 @@ class TestStrangers:
         await enqueuer.adopt(job_id, queue, body.encode(errors="surrogateescape"))
         assert (await worker.one()).params == '{"times": 7}'
 
-    async def test_a_deferred_stranger_is_offered_when_it_is_due(self, redis: ArqRedis, worker: FakeWorker) -> None:
+    async def test_a_deferred_foreign_job_is_offered_when_it_is_due(self, redis: ArqRedis, worker: FakeWorker) -> None:
         await redis.enqueue_job("echo", _job_id="later", _defer_by=timedelta(milliseconds=50))
         claim = await worker.claim()
         assert claim.foreign_jobs == []
@@ -298,7 +298,9 @@ class TestStrangers:
         await asyncio.sleep(claim.wait_ms / 1000 + 0.002)
         assert [one["id"] for one in (await worker.claim()).foreign_jobs] == ["later"]
 
-    async def test_a_stranger_that_a_stock_worker_runs_is_left_alone(self, redis: ArqRedis, worker: FakeWorker) -> None:
+    async def test_a_foreign_job_that_an_arq_worker_runs_is_left_alone(
+        self, redis: ArqRedis, worker: FakeWorker
+    ) -> None:
         await redis.enqueue_job("echo", _job_id="held")
         await redis.set(in_progress_key_prefix + "held", b"1", px=5000)
         await look_now(redis, "held")
@@ -307,7 +309,7 @@ class TestStrangers:
         assert 4000 < claim.wait_ms <= 5000
 
     @pytest.mark.parametrize("job_id", ["", " ", "a:b", "größe", "cron:echo:17", "a\nb", "a\x00b", "%p", "x" * 5000])
-    async def test_a_strangers_id_may_be_any_text(
+    async def test_a_foreign_jobs_id_may_be_any_text(
         self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, job_id: str
     ) -> None:
         await redis.set(job_key_prefix + job_id, b"", px=60_000)

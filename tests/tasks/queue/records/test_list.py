@@ -9,7 +9,7 @@ from arq.connections import ArqRedis
 
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.records import indexes
-from tasks.queue.records.list import Page, read, read_page
+from tasks.queue.records.list import RecordPage, read, read_page
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import BACKLOG, JOB, JOBS, QUEUE, arq_queue
 from tasks.refusal import Refusal
@@ -25,7 +25,7 @@ async def submit_at_once(redis: ArqRedis, enqueuer: Enqueuer, count: int, owner:
     return sorted(ids, reverse=True)
 
 
-def ids(page: Page) -> list[str]:
+def ids(page: RecordPage) -> list[str]:
     return [record.id for record in page.records]
 
 
@@ -39,7 +39,7 @@ async def all_pages(redis: ArqRedis, owner: str = "dev", limit: int = 3, **filte
 
 async def test_an_unknown_id_has_no_record(redis: ArqRedis) -> None:
     assert await read(redis, "nobody") is None
-    assert await read_page(redis, "nobody") == Page((), None)
+    assert await read_page(redis, "nobody") == RecordPage((), None)
 
 
 async def test_pages_go_from_the_newest_to_the_oldest_and_end(redis: ArqRedis, enqueuer: Enqueuer) -> None:

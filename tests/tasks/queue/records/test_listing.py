@@ -44,7 +44,7 @@ async def submit_at(redis: ArqRedis, enqueuer: Enqueuer, created: int, **fields:
     return job_id
 
 
-async def test_several_shelves_are_one_list(redis: ArqRedis, enqueuer: Enqueuer, listing: Listing) -> None:
+async def test_several_indexes_are_one_list(redis: ArqRedis, enqueuer: Enqueuer, listing: Listing) -> None:
     """Also where jobs of two indexes are of the same millisecond."""
     owners = ("a", "b", "c")
     made = [(n // 4, await submit_at(redis, enqueuer, n // 4, owner=owners[n % 3])) for n in range(30)]
@@ -58,7 +58,7 @@ async def test_several_shelves_are_one_list(redis: ArqRedis, enqueuer: Enqueuer,
     ]
 
 
-async def test_of_very_many_shelves_a_page_is_right_and_quick(redis: ArqRedis, listing: Listing) -> None:
+async def test_of_very_many_indexes_a_page_is_right_and_quick(redis: ArqRedis, listing: Listing) -> None:
     """As an admin's, who asks for every owner's and every kind's."""
     names, chance = tuple(f"o{n // 8}/k{n % 8}" for n in range(800)), random.Random(1)  # noqa: S311 - the same in every run
     made = [(chance.randrange(1_500), f"{n:032x}", names[min(chance.randrange(1_600), 799)]) for n in range(3_000)]
@@ -93,15 +93,15 @@ async def test_names_and_ids_are_found_by_their_beginnings(enqueuer: Enqueuer, l
     other = await submit(enqueuer, name="holler.jpg")
     nameless = await submit(enqueuer)
 
-    async def found(prefix: str) -> set[str]:
+    async def ids_of(prefix: str) -> set[str]:
         return set(chain(*await all_ids(listing, Selection(("dev",), prefix=prefix))))
 
-    assert await found("holiday") == {holiday}
-    assert await found("HOL") >= {holiday, other}
-    assert await found("day") == set()
-    assert await found(nameless[:12]) == {nameless}
-    assert await found(nameless.upper()) == {nameless}
-    assert await found("%") == await found(".*") == await found("[") == set()
+    assert await ids_of("holiday") == {holiday}
+    assert await ids_of("HOL") >= {holiday, other}
+    assert await ids_of("day") == set()
+    assert await ids_of(nameless[:12]) == {nameless}
+    assert await ids_of(nameless.upper()) == {nameless}
+    assert await ids_of("%") == await ids_of(".*") == await ids_of("[") == set()
 
 
 async def test_of_a_queue_only_its_jobs_are_found(enqueuer: Enqueuer, listing: Listing) -> None:

@@ -101,7 +101,7 @@ async def test_a_dry_run_counts_the_same_and_changes_nothing(
     assert await trimmed(redis) == counted == 4
 
 
-def test_states_are_told_from_shelves() -> None:
+def test_states_are_told_from_indexes() -> None:
     """No owner and no kind can be called so that its index is taken for that of a state."""
     assert all(":" not in state for state in State)
     assert set(State) <= RESERVED_NAMES

@@ -22,14 +22,26 @@ from tasks.telemetry import tracing
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What somebody wants done. params: canonical JSON text, which the kind's model has accepted, of at most
-    max_params_bytes (None: the setting). blobs: hashes of what the job reads. address: how the sender reaches this
-    service, for links. notify: JSON of where the job's end is told, {"url": …, "secret": sealed or absent}. after: ids
-    of jobs that must succeed first. batch: id of an open batch that this job joins.
+    """A request for one job, before it is written to Redis.
 
-    traceparent, tracestate: of the trace that the job is part of (None: that of the submitter, see
-    `tasks.telemetry.tracing`).
-    idempotency_key: two submissions of one owner with the same key and the same kind and params are one job.
+    Attributes:
+        kind: The kind's name.
+        queue: The queue that the job waits in.
+        owner: The account that the job belongs to.
+        params: Canonical JSON text that the kind's model has accepted.
+        max_params_bytes: Bytes that `params` may have; None is the setting.
+        blobs: SHA-256 hashes of the files that the job reads.
+        name: For people, to recognise the job by.
+        priority: Which of the owner's jobs go first.
+        delay_ms: Milliseconds until the job is due.
+        idempotency_key: Submissions of one owner with the same key, kind and params are one job.
+        request_id: Id of the HTTP request.
+        traceparent: W3C trace that the job is part of; None is the trace of the submitter.
+        tracestate: As `traceparent`.
+        address: Base URL under which the sender reaches this service, for links.
+        notify: JSON of the URL that is told of the job's end: {"url": …, "secret": encrypted or absent}.
+        after: Ids of jobs that must succeed first.
+        batch: Id of an open batch that this job joins.
     """
 
     kind: str
@@ -52,16 +64,24 @@ class Submission:
 
     @property
     def content(self) -> str:
-        """A hash of what is asked for: file hashes and canonical params, never the bytes of a form. When it is to run,
-        and whom to tell, is not content: a repeat finds the job as it was first submitted."""
+        """A hash of kind and params, by which an Idempotency-Key is compared.
+
+        Params hold the hashes of files, never the bytes of a form. Timing and `notify` are no part of it: a repeat
+        finds the job as it was first submitted.
+        """
         return hashlib.sha256(f"{self.kind}\n{self.params}".encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """The answer to a submission. created: False where the Idempotency-Key named a job that was there already
-    (`records` are none then), or
-    where the script alone knows how the job stands."""
+    """What became of a submission.
+
+    Attributes:
+        job_id: Id of the job, or of the batch.
+        created: False where the Idempotency-Key named a job that existed already.
+        records: The new jobs. Empty where the job existed already, and where it waits for others, since only the script
+            knows then in which state it is.
+    """
 
     job_id: str
     created: bool
@@ -69,14 +89,17 @@ class Submitted:
 
     @property
     def record(self) -> Record | None:
-        """Of the one job that was created."""
+        """The record of the one job that was created."""
         return self.records[0] if self.records else None
 
 
 class Enqueuer:
-    """Accepts submissions into the queues.
+    """Writes submissions into the queues.
 
-    storage: where their blobs are (see `tasks.queue.jobs.enqueue_with_blobs`).
+    Args:
+        redis: The client.
+        settings: The limits.
+        storage: Where the blobs of submissions are; see `tasks.queue.jobs.enqueue_with_blobs`.
     """
 
     def __init__(self, redis: "Redis[bytes]", settings: Settings, storage: Storage | None = None) -> None:
@@ -85,10 +108,18 @@ class Enqueuer:
         self._storage = storage
 
     async def enqueue(self, submission: Submission) -> Submitted:
-        """Write everything about a new job at once.
+        """Write everything about a new job in one script.
 
-        Raises: Refusal `params_too_large`, `key_reused`, `queue_full`, for `after` and `batch` `not_found`,
-        `prerequisite_failed`, `batch_sealed`; redis.exceptions.RedisError if Redis does not answer.
+        Args:
+            submission: The job.
+
+        Returns:
+            The job's id and record.
+
+        Raises:
+            Refusal: `params_too_large`, `key_reused`, `queue_full`; for `after` and `batch` also `not_found`,
+                `prerequisite_failed` and `batch_sealed`.
+            redis.exceptions.RedisError: Redis does not answer.
         """
         with _step(submission, submission.kind):
             job_id = new_id()
@@ -101,9 +132,17 @@ class Enqueuer:
             return await self._settle(payload, submission, record)
 
     async def enqueue_batch(self, submissions: Sequence[Submission]) -> Submitted:
-        """Several jobs of one owner and queue as a batch, all or none; the first says whose, by which key and when.
+        """Write several jobs of one owner and queue as a batch: all or none.
 
-        The answer's `job_id` is the batch's, its `records` are those of the jobs. Raises: as `accept`.
+        Args:
+            submissions: The jobs. The first gives the owner, the Idempotency-Key and `notify` of the batch.
+
+        Returns:
+            The batch's id, and the records of its jobs in order.
+
+        Raises:
+            Refusal: As `enqueue`.
+            redis.exceptions.RedisError: Redis does not answer.
         """
         first, batch_id = submissions[0], new_id()
         with _step(first, "batch"):

@@ -59,15 +59,25 @@ def new_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What Redis holds of a job. Times are milliseconds since 1970; `attempts` is one dict per try, oldest first.
+    """What Redis holds of a job. Times are milliseconds since 1970.
 
-    A dict of `attempts`: number, worker, started_at, ended_at (ms), outcome (`succeeded`, `failed`, `retrying`,
-    `cancelled`, `handed_back`,
-    `lapsed`), where something went wrong `error` {code, message}, and `about`, what its kind noted of it. event: of a
-    delivery, the event it carries. batch: that the job is part of. jobs: of a batch that
-    was sent as one, its jobs in order. after: jobs that had to succeed first. blobs: hashes of what it reads.
-    schedule: whose run it is, and schedule_due_at (ms) since when it was due. tally: of
-    an event or a batch, state → its deliveries or jobs.
+    Attributes:
+        due_at: When the job may start.
+        expires_at: When its files may be removed; None until it has ended.
+        attempt: Number of the current or last attempt.
+        tries: Attempts that count towards the kind's `max_tries`.
+        worker: The worker that has the job, or had it last.
+        attempts: One dict for each attempt, oldest first: number, worker, started_at, ended_at, outcome (`succeeded`,
+            `failed`, `retrying`, `cancelled`, `handed_back` or `lapsed`), `error` {code, message} where it failed, and
+            `about` with facts that the kind noted.
+        event: Of a delivery, the id of its event.
+        batch: Id of the batch that the job is part of.
+        schedule: Id of the schedule whose run the job is.
+        schedule_due_at: When that run was due.
+        jobs: Of a batch that was sent as one request, the ids of its jobs in order.
+        after: Ids of jobs that had to succeed first.
+        blobs: SHA-256 hashes of the files that it reads.
+        tally: Of an event or a batch, state → number of its deliveries or jobs.
     """
 
     id: str

@@ -90,8 +90,8 @@ async def test_large_uploads_do_not_stay_in_memory(redis: ArqRedis, server: tupl
             assert (await alice.post("/v1/images", content=body(49 * MiB))).status_code == 202
             peaks.append(peak_memory(pid))
     assert peaks[1] - peaks[0] < 40 * MiB  # some parts of 5 MiB, on their way into the storage
-    # A third of one file: the allocator keeps some megabytes more or fewer, a file that stayed would be all of it.
-    assert peaks[4] - peaks[1] < 16 * MiB
+    # Beside other tests the allocator keeps up to 19 MB; one file of the three that stayed would be 49 MiB.
+    assert peaks[4] - peaks[1] < 32 * MiB
 
 
 async def test_a_cap_that_is_passed_is_answered_while_the_client_still_sends(

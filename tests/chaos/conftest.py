@@ -1,5 +1,7 @@
 """Fixtures of the tests that break things: a Valkey of their own, which may be killed."""
 
+import os
+import random
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -9,6 +11,14 @@ from tasks.queue.connect import close, connect
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient, settings_for
 from tests.support.servers import Valkey
+
+
+@pytest.fixture
+def seeded() -> random.Random:
+    """Chance that can be repeated: the seed is printed with the test's output, and CHAOS_SEED sets it."""
+    seed = int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(1_000_000))
+    print(f"CHAOS_SEED={seed}")  # noqa: T201 - shown when the test fails
+    return random.Random(seed)  # noqa: S311 - a test's dice
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http.components import COMPONENT
-from api.http.times import to_ms
+from tasks.clock import to_ms
 from tasks.refusal import Fault
 from tasks.validation import read_faults, refusal_of
 

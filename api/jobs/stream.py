@@ -18,9 +18,9 @@ from api.http.answers import json_of
 from api.http.caller import caller_of
 from api.http.components import component
 from api.http.problems import documented
-from api.http.times import from_ms
 from api.jobs.get import JobId, find
 from api.jobs.views import job_of
+from tasks.clock import from_ms
 from tasks.queue.records.record import Record, State
 from tasks.refusal import Refusal
 

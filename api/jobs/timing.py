@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from api.http.times import to_ms
 from tasks import clock
+from tasks.clock import to_ms
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from api.http.answers import Error, Links
 from api.http.query import Page
-from api.http.times import from_ms, maybe_from_ms
+from tasks.clock import from_ms, maybe_from_ms
 from tasks.queue.jobs.job_store import RETRYABLE
 from tasks.queue.records.record import Priority, Record, State
 

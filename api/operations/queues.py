@@ -11,7 +11,7 @@ from api.http.caller import admin_of
 from api.http.context import Context
 from api.http.problems import documented
 from api.http.query import ListQuery, Page, documented_query, query_of
-from api.http.times import from_ms, maybe_from_ms
+from tasks.clock import from_ms, maybe_from_ms
 from tasks.queue.lanes import stats
 from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.lanes.stats import LaneState, QueueSnapshot, QueueStats

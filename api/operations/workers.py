@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field
 from api.http.answers import uncached
 from api.http.caller import admin_of
 from api.http.problems import documented
-from api.http.times import from_ms
 from api.jobs.views import EXAMPLE_JOB
+from tasks.clock import from_ms
 from tasks.queue.redis_keys import WORKER_MS, WORKER_RECORD_TTL_MS
 from tasks.queue.watch import workers
 from tasks.queue.watch.workers import MAX_RUNNING_JOBS, WorkerRegistry, read_workers

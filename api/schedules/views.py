@@ -8,9 +8,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from api.http.answers import Error, Links
 from api.http.query import Page
-from api.http.times import from_ms, maybe_from_ms
 from api.jobs.views import path_of as job_path
 from api.schedules.job_bodies import EventJob, ReportJob
+from tasks.clock import from_ms, maybe_from_ms
 from tasks.schedule import runs, store
 from tasks.schedule.cron import MAX_CHARS, in_words
 

@@ -12,9 +12,9 @@ from api.http.body import check_length
 from api.http.caller import Caller, caller_of
 from api.http.problems import documented
 from api.http.query import documented_query, query_of
-from api.http.times import from_ms
 from api.jobs.views import EXAMPLE_UPLOAD
 from api.uploads.receive import clean, receive_any
+from tasks.clock import from_ms
 from tasks.refusal import Refusal
 from tasks.uploads.store import UploadRecord, find_upload, forget, keep
 

@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field
 
 from api.http.answers import Error, Links
 from api.http.query import Page
-from api.http.times import from_ms, maybe_from_ms
 from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
+from tasks.clock import from_ms, maybe_from_ms
 from tasks.queue.records.record import Record, State
 
 EXAMPLE_DELIVERY = "9d1e7c3b5a2f4860b4c6d8e0f1a2b3c4"

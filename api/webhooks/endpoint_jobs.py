@@ -10,13 +10,13 @@ from api.http.caller import caller_of
 from api.http.context import Context
 from api.http.json_body import documented_body, receive
 from api.http.problems import documented
-from api.http.times import to_ms
 from api.jobs.submitted import respond
 from api.jobs.views import Job
 from api.webhooks import delivery_views
 from api.webhooks.delivery_views import Delivery, delivery_of
 from api.webhooks.endpoint_views import RecoveryRequest
 from api.webhooks.endpoints import BODY_REFUSALS, MAX_BODY_BYTES, EndpointId
+from tasks.clock import to_ms
 from tasks.queue.records.record import Priority, Record
 from tasks.refusal import Refusal
 from tasks.webhook.events import TEST, delivery_id

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api.http.answers import Links
 from api.http.query import Page
-from api.http.times import from_ms, maybe_from_ms
+from tasks.clock import from_ms, maybe_from_ms
 from tasks.outbound.url_policy import MAX_URL_CHARS
 from tasks.queue.records.record import State
 from tasks.webhook import endpoints

@@ -9,7 +9,6 @@ from api.http.caller import Caller, caller_of
 from api.http.json_body import documented_body, receive
 from api.http.problems import documented
 from api.http.query import ListQuery, documented_query, query_of
-from api.http.times import from_ms
 from api.webhooks.endpoint_views import (
     EXAMPLE_ENDPOINT,
     Endpoint,
@@ -25,6 +24,7 @@ from api.webhooks.endpoint_views import (
     path_of,
 )
 from tasks import clock
+from tasks.clock import from_ms
 from tasks.webhook import endpoints
 from tasks.webhook.endpoints import EndpointPatch
 

@@ -13,6 +13,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict
 from redis.asyncio import Redis
 
+from tasks.clock import rfc3339
 from tasks.kind import JobContext, Kind, Result, RetryPolicy
 from tasks.queue.lanes.stats import QueueCounts, QueueSnapshot, QueueStats
 from tasks.queue.records.record import State, new_id
@@ -20,7 +21,6 @@ from tasks.queue.redis_keys import ENDPOINT, FAILING, SECOND_MS
 from tasks.queue.script import Script
 from tasks.queue.watch.workers import WorkerRegistry, read_workers
 from tasks.settings import Settings
-from tasks.webhook.events import iso
 
 log = structlog.get_logger()
 
@@ -63,7 +63,7 @@ class ActiveAlert:
             now_ms: Redis' time in milliseconds since 1970.
         """
         told = {name: value for name, value in asdict(self).items() if name != "owners"}
-        data = {"id": new_id(), **told, "since": iso(now_ms)}
+        data = {"id": new_id(), **told, "since": rfc3339(now_ms)}
         return {"key": f"{self.alert} {self.subject}", "owners": self.owners, "data": json.dumps(data)}
 
 
@@ -150,7 +150,7 @@ async def _endpoint_alerts(redis: "Redis[bytes]", settings: Settings, now_ms: in
     for (endpoint, since_ms), (owner, url) in zip(failing, found, strict=True):
         if owner is not None:  # else the endpoint was just deleted
             message = (
-                f"Deliveries to {url.decode()} have failed since {iso(int(since_ms))} and are waiting. "
+                f"Deliveries to {url.decode()} have failed since {rfc3339(int(since_ms))} and are waiting. "
                 f"See GET /v1/deliveries?endpoint={endpoint.decode()} for the reason."
             )
             age_s = round((now_ms - since_ms) / SECOND_MS)

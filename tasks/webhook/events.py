@@ -6,10 +6,11 @@ body depends on these alone, so it is the same for every endpoint and every atte
 
 import hashlib
 import json
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from tasks.clock import rfc3339
 
 RETRY_DELAYS_S: Final = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """Seconds before the second and each further attempt at a delivery."""
@@ -64,13 +65,8 @@ def body_of(params: EventParams, created_at: int, base_url: str) -> bytes:
         base_url: public URL of this service, or empty; links begin with it.
     """
     data = _job(params.data, base_url) if params.type.startswith("job.") else params.data
-    body = {"type": params.type, "timestamp": iso(created_at), "data": data}
+    body = {"type": params.type, "timestamp": rfc3339(created_at), "data": data}
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def iso(milliseconds: int) -> str:
-    """A time as ISO 8601 in UTC, with milliseconds."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _job(job: dict[str, Any], base_url: str) -> dict[str, Any]:
@@ -81,5 +77,5 @@ def _job(job: dict[str, Any], base_url: str) -> dict[str, Any]:
         | {"url": f"{job_url}/files/{one['name']}"}
         for one in job.get("files", ())
     ]
-    times = {name: iso(job[name]) for name in ("created_at", "finished_at")}
+    times = {name: rfc3339(job[name]) for name in ("created_at", "finished_at")}
     return {**job, **times, "files": files, "links": {"self": job_url}}

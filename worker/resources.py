@@ -9,9 +9,8 @@ from typing import Any
 from arq.connections import ArqRedis
 
 from tasks.kind import Kind, Sandbox
-from tasks.outbound.client import GuardedClient
+from tasks.outbound.open import open_outbound
 from tasks.outbound.protocol import Outbound
-from tasks.outbound.url_policy import own_hosts
 from tasks.queue.connect import close, connect
 from tasks.settings import Settings
 from tasks.storage.open import open_storage
@@ -58,15 +57,7 @@ def open_resources(settings: Settings, kinds: Mapping[str, Kind[Any]]) -> Worker
         ssl_cert_reqs=settings.redis_ssl_cert_reqs,
         max_connections=settings.redis_max_connections,
     )
-    outbound = GuardedClient(
-        dns_timeout_s=settings.dns_timeout_s,
-        connect_timeout_s=settings.connect_timeout_s,
-        post_timeout_s=settings.delivery_timeout_s,
-        fetch_timeout_s=settings.import_timeout_s,
-        networks=settings.outbound_networks,
-        http=settings.outbound_http,
-        own_hosts=own_hosts(settings.public_url),
-    )
+    outbound = open_outbound(settings)
     closing = AsyncExitStack()
     closing.push_async_callback(close, redis)
     closing.push_async_callback(sandbox.stop)

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -32,14 +33,28 @@ STALE_S = 1.0
 FAILURES = (httpx.TransportError, TimeoutError)
 
 
+@dataclass(frozen=True, slots=True)
+class OutboundTimeouts:
+    """How long the steps of an outbound request may take, in seconds.
+
+    Args:
+        dns_s: Resolving a name.
+        connect_s: A connection with its TLS.
+        post_s: A POST as a whole.
+        fetch_s: A fetch as a whole.
+    """
+
+    dns_s: float
+    connect_s: float
+    post_s: float
+    fetch_s: float
+
+
 class GuardedClient:
     """See `tasks.outbound.protocol.Outbound`. Opened by the first request, in its event loop.
 
     Args:
-        dns_timeout_s: for resolving a name.
-        connect_timeout_s: for a connection with its TLS.
-        post_timeout_s: for a POST as a whole.
-        fetch_timeout_s: for a fetch as a whole.
+        timeouts: how long each step may take.
         networks: allowed although they are not public.
         http: whether TLS may be missing.
         own_hosts: of this service, see `url_policy.own_hosts`.
@@ -49,22 +64,18 @@ class GuardedClient:
     def __init__(
         self,
         *,
-        dns_timeout_s: float,
-        connect_timeout_s: float,
-        post_timeout_s: float,
-        fetch_timeout_s: float,
+        timeouts: OutboundTimeouts,
         networks: tuple[Network, ...] = (),
         http: bool = False,
         own_hosts: tuple[str, ...] = (),
         nameservers: tuple[str, ...] | None = None,
     ) -> None:
-        self._post_timeout_s = post_timeout_s
-        self._fetch_timeout_s = fetch_timeout_s
+        self._timeouts = timeouts
         self._networks = networks
         self._http = http
         self._own_hosts = own_hosts
-        self._lookups = CachedLookups(Resolver(timeout_s=dns_timeout_s, networks=networks, nameservers=nameservers))
-        self._dialer = Dialer(self._lookups, networks=networks, connect_timeout_s=connect_timeout_s)
+        self._lookups = CachedLookups(Resolver(timeout_s=timeouts.dns_s, networks=networks, nameservers=nameservers))
+        self._dialer = Dialer(self._lookups, networks=networks, connect_timeout_s=timeouts.connect_s)
         self._transport: GuardedTransport | None = None
 
     async def post(self, request: OutboundRequest) -> OutboundResponse:
@@ -72,7 +83,7 @@ class GuardedClient:
         timing = RequestTiming()
         prepared = self._request("POST", request.url, request.headers, timing, request.content)
         try:
-            async with asyncio.timeout(self._post_timeout_s):
+            async with asyncio.timeout(self._timeouts.post_s):
                 try:
                     return await self._exchange(prepared, timing)
                 except httpx.TransportError as error:
@@ -91,7 +102,7 @@ class GuardedClient:
         request = self._request("GET", url, CLOSE, timing)
         request.extensions["single"] = True
         try:
-            async with asyncio.timeout(self._fetch_timeout_s):
+            async with asyncio.timeout(self._timeouts.fetch_s):
                 response = await self._open().handle_async_request(request)
                 async with aclosing(response):
                     _check_status(response, max_bytes, timing)

@@ -10,7 +10,7 @@ from typing import Any
 from arq.connections import ArqRedis
 
 from tasks.catalogue import KINDS
-from tasks.outbound.client import GuardedClient
+from tasks.outbound.open import open_outbound
 from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.records.record import Record
 from tasks.settings import Settings
@@ -66,14 +66,7 @@ class WebhookHarness:
 async def delivering(redis: ArqRedis, **changes: Any) -> AsyncIterator[WebhookHarness]:
     """changes: settings."""
     settings = delivering_settings(redis, **changes)
-    client = GuardedClient(
-        dns_timeout_s=settings.dns_timeout_s,
-        connect_timeout_s=settings.connect_timeout_s,
-        post_timeout_s=settings.delivery_timeout_s,
-        fetch_timeout_s=settings.import_timeout_s,
-        networks=settings.outbound_networks,
-        http=settings.outbound_http,
-    )
+    client = open_outbound(settings)
     kinds = {**KINDS, **test_kinds.KINDS}
     concurrency = {"default": 10, "webhooks": 50}
     engine = working(redis, settings, concurrency=concurrency, kinds=kinds, outbound=client)

@@ -10,7 +10,7 @@ import httpx
 from arq.connections import ArqRedis
 
 from tasks.catalogue import KINDS
-from tasks.outbound.client import GuardedClient
+from tasks.outbound.open import open_outbound
 from tasks.settings import Settings
 from tests.support.engine_running import working
 
@@ -38,15 +38,8 @@ async def publish(client: httpx.AsyncClient, type: str = "order.paid", **data: A
 @asynccontextmanager
 async def delivering(redis: ArqRedis, settings: Settings) -> AsyncIterator[None]:
     """A worker that expands events and posts deliveries, until the block ends."""
-    client = GuardedClient(
-        dns_timeout_s=settings.dns_timeout_s,
-        connect_timeout_s=settings.connect_timeout_s,
-        post_timeout_s=settings.delivery_timeout_s,
-        fetch_timeout_s=settings.import_timeout_s,
-        networks=settings.outbound_networks,
-        http=settings.outbound_http,
-        nameservers=("127.0.0.1:1",),  # nobody is there: what a test names is on loopback, or is not to be reached
-    )
+    # Nobody is at that name server: what a test names is on loopback, or is not to be reached.
+    client = open_outbound(settings, nameservers=("127.0.0.1:1",))
     try:
         async with working(redis, settings, concurrency={"default": 5, "webhooks": 20}, kinds=KINDS, outbound=client):
             yield

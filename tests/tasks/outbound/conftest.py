@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tasks.outbound.client import GuardedClient
+from tasks.outbound.client import GuardedClient, OutboundTimeouts
 from tasks.outbound.networks import Network
 from tasks.outbound.protocol import OutboundError, OutboundRequest, OutboundResponse
 from tests.support.network.certificates import Authority
@@ -49,9 +49,10 @@ async def opening(names: NameServer) -> AsyncIterator[Opening]:
     clients: list[GuardedClient] = []
 
     def make(**options: Any) -> GuardedClient:
-        limits = {"dns_timeout_s": 1, "connect_timeout_s": 2, "post_timeout_s": 3, "fetch_timeout_s": 3}
+        seconds = {"dns_s": 1, "connect_s": 2, "post_s": 3, "fetch_s": 3}
+        timeouts = OutboundTimeouts(**{name: options.pop(name, default) for name, default in seconds.items()})
         rest = {"networks": LOOPBACK, "http": True, "nameservers": (names.address,)}
-        clients.append(GuardedClient(**{**limits, **rest, **options}))
+        clients.append(GuardedClient(timeouts=timeouts, **{**rest, **options}))
         return clients[-1]
 
     yield make

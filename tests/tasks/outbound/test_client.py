@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tasks.outbound import transport
-from tasks.outbound.client import EXCERPT_BYTES, VERSION, GuardedClient
+from tasks.outbound.client import EXCERPT_BYTES, VERSION, GuardedClient, OutboundTimeouts
 from tasks.outbound.protocol import Outbound, OutboundRequest
 from tests.support.network.nameserver import A, NameServer
 from tests.support.receivers import Receiver
@@ -201,5 +201,5 @@ async def test_a_cancelled_post_leaves_nothing(client: GuardedClient) -> None:
 
 
 def test_it_is_made_outside_of_a_loop_and_is_an_outbound() -> None:
-    client: Outbound = GuardedClient(dns_timeout_s=1, connect_timeout_s=1, post_timeout_s=1, fetch_timeout_s=1)
+    client: Outbound = GuardedClient(timeouts=OutboundTimeouts(dns_s=1, connect_s=1, post_s=1, fetch_s=1))
     assert isinstance(client, GuardedClient)

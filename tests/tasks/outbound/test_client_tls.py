@@ -104,7 +104,7 @@ async def test_a_server_that_speaks_no_tls(client: GuardedClient, said: bytes) -
 
 
 async def test_a_handshake_that_never_ends_costs_the_connections_limit(opening: Opening) -> None:
-    client = opening(connect_timeout_s=0.2)
+    client = opening(connect_s=0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         error = await failure(client, f"https://127.0.0.1:{silent.getsockname()[1]}/")
         assert error.code == "connect_timed_out"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from tasks.outbound.client import GuardedClient
+from tasks.outbound.client import GuardedClient, OutboundTimeouts
 from tasks.outbound.protocol import FetchedFile, OutboundError
 from tasks.refusal import Refusal
 from tests.support.receivers import Receiver
@@ -89,7 +89,7 @@ async def test_any_other_status_is_named(client: GuardedClient, into: Path, stat
 )
 async def test_a_misbehaving_server_leaves_nothing(opening: Opening, into: Path, behaviour: str, code: str) -> None:
     async with Receiver(behaviour) as receiver:
-        error = await unreachable(opening(fetch_timeout_s=0.25), receiver.url, into)
+        error = await unreachable(opening(fetch_s=0.25), receiver.url, into)
     assert error.code == code
     assert error.status is None
 
@@ -110,7 +110,7 @@ async def test_a_cancelled_fetch_leaves_nothing(client: GuardedClient, into: Pat
 def test_a_client_that_closes_ends_a_fetch_whatever_its_buffer_holds(into: Path, use_uvloop: bool) -> None:
     async def fetch_and_close() -> str:
         client = GuardedClient(
-            dns_timeout_s=1, connect_timeout_s=1, post_timeout_s=3, fetch_timeout_s=10, networks=LOOPBACK, http=True
+            timeouts=OutboundTimeouts(dns_s=1, connect_s=1, post_s=3, fetch_s=10), networks=LOOPBACK, http=True
         )
         async with Receiver("endless") as receiver:
             fetching = asyncio.create_task(unreachable(client, receiver.url, into, max_bytes=10**12))

@@ -50,7 +50,7 @@ async def test_what_was_looked_up_is_dialled_and_nothing_is_looked_up_in_between
 ) -> None:
     """Were the name looked up once more for the connection, it would find the listener."""
     names.say("rebinding.example", [PUBLIC], ["127.0.0.1"])
-    client = opening(networks=(ip_network(f"{PUBLIC}/32"),), connect_timeout_s=0.1)
+    client = opening(networks=(ip_network(f"{PUBLIC}/32"),), connect_s=0.1)
     error = await failure(client, inside.url)
     assert error.code in ("connect_timed_out", "connect_failed")
     assert error.ip == PUBLIC
@@ -135,7 +135,7 @@ async def test_a_name_that_nobody_knows(strict: GuardedClient, names: NameServer
 
 
 async def test_a_name_server_that_never_answers(opening: Opening) -> None:
-    for limits in ({"dns_timeout_s": 0.2}, {"dns_timeout_s": 5, "post_timeout_s": 0.2}):
+    for limits in ({"dns_s": 0.2}, {"dns_s": 5, "post_s": 0.2}):
         error = await failure(opening(networks=(), **limits), "http://silent.example/")
         assert error.code == "dns_failed"
         assert 150 < error.timing["dns"] < 1500

@@ -45,7 +45,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
 
 @pytest.fixture
 def impatient(opening: Opening) -> GuardedClient:
-    return opening(post_timeout_s=LIMIT_S)
+    return opening(post_s=LIMIT_S)
 
 
 def test_every_behaviour_has_a_test() -> None:
@@ -141,7 +141,7 @@ async def test_nobody_listens(client: GuardedClient) -> None:
 
 async def test_a_connection_that_is_never_made_costs_its_limit(opening: Opening) -> None:
     """A full backlog: the kernel drops the first packet, as a firewall would."""
-    client = opening(connect_timeout_s=0.3)
+    client = opening(connect_s=0.3)
     loop = asyncio.get_running_loop()
     with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
         address = server.getsockname()
@@ -159,6 +159,6 @@ async def test_a_connection_that_is_never_made_costs_its_limit(opening: Opening)
 
 
 async def test_the_limit_of_the_connection_does_not_hold_for_the_answer(opening: Opening) -> None:
-    client = opening(connect_timeout_s=0.1)
+    client = opening(connect_s=0.1)
     async with Receiver("slow") as receiver:
         assert (await post(client, receiver.url)).status == 200

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from tasks.blob_ref import BlobRef
 from tasks.kind import JobContext, Notes, Result, TryAgain
-from tasks.outbound.client import GuardedClient
+from tasks.outbound.client import GuardedClient, OutboundTimeouts
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.storage.open import open_storage
@@ -82,10 +82,7 @@ class Work:
 @pytest.fixture
 async def work(tmp_path: Path) -> AsyncIterator[Work]:
     client = GuardedClient(
-        dns_timeout_s=1,
-        connect_timeout_s=1,
-        post_timeout_s=1,
-        fetch_timeout_s=0.5,
+        timeouts=OutboundTimeouts(dns_s=1, connect_s=1, post_s=1, fetch_s=0.5),
         networks=(ip_network("127.0.0.0/8"),),
         http=True,
     )

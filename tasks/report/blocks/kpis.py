@@ -1,14 +1,14 @@
 """The block `kpis`: figures that matter, each on a card."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from tasks.report.blocks.context import PlanContext
 from tasks.report.fonts.face import Face
 from tasks.report.formats.cleaning import clean_line
 from tasks.report.layout.flow import Flow
 from tasks.report.layout.theme import GRID, H1, HAIRLINE, NEGATIVE, POSITIVE, SMALL, TINY, WHITE, ReportTheme
-from tasks.report.pdf.canvas import Canvas
+from tasks.report.pdf.canvas import Canvas, Outline
 from tasks.report.spec.structs import KpisBlock, KpiSpec
 
 _GUTTER: Final = 3 * GRID
@@ -33,7 +33,8 @@ def plan_kpis(block: KpisBlock, flow: Flow, context: PlanContext) -> None:
     def row(cards: Sequence[KpiSpec]) -> None:
         def draw(canvas: Canvas, x: float, y: float) -> None:
             for place, card in enumerate(cards):
-                _draw_card(canvas, card, x + place * (width + _GUTTER), y, width, height, size, context.theme)
+                box = CardBox(x + place * (width + _GUTTER), y, width, height)
+                _draw_card(canvas, card, box, size, context.theme)
 
         flow.place(height, draw, space_before=flow.theme.gap if cards[0] is items[0] else _GUTTER)
 
@@ -54,20 +55,20 @@ def _size_for(cards: Sequence[KpiSpec], face: Face, room: float) -> float:
     return max(_SMALLEST, min(H1, H1 * room / max(widest, 1)))
 
 
-def _draw_card(
-    canvas: Canvas,
-    card: KpiSpec,
-    x: float,
-    y: float,
-    width: float,
-    height: float,
-    size: float,
-    theme: ReportTheme,
-) -> None:
+class CardBox(NamedTuple):
+    """Where a card is drawn: its top left corner and its size, in points."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+def _draw_card(canvas: Canvas, card: KpiSpec, box: CardBox, size: float, theme: ReportTheme) -> None:
     faces = theme.faces
-    room = width - 2 * _PADDING
-    left = x + _PADDING
-    canvas.rect(x, y, width, height, fill=WHITE, stroke=theme.rule, line_width=HAIRLINE * 1.5, radius=_RADIUS)
+    room = box.width - 2 * _PADDING
+    left, y = box.x + _PADDING, box.y
+    canvas.rect(*box, fill=WHITE, outline=Outline(theme.rule, 1.5 * HAIRLINE), radius=_RADIUS)
     canvas.rect(left, y, 6 * GRID, 2, fill=theme.accent)
     top = y + _PADDING
     label = faces.regular.fit(clean_line(card.label), SMALL, room)
@@ -77,7 +78,7 @@ def _draw_card(
     if card.change:
         good = card.good
         colour = theme.muted if good is None else POSITIVE if good else NEGATIVE
-        baseline = y + height - _PADDING + 1
+        baseline = y + box.height - _PADDING + 1
         indent = _draw_trend(canvas, card.trend, left, baseline, colour)
         change = faces.bold.fit(clean_line(card.change), TINY, room - indent)
         canvas.text(left + indent, baseline, change, faces.bold, TINY, colour)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from tasks.report.blocks.context import PlanContext
 from tasks.report.layout.flow import ROUNDING_PT, Draw, Flow
@@ -38,7 +38,7 @@ def plan_heading(block: HeadingBlock, flow: Flow, context: PlanContext) -> None:
         flow.anchor(anchor)
 
     def draw(canvas: Canvas, x: float, y: float) -> None:
-        draw_lines(canvas, lines, x, y, size, leading, theme)
+        draw_lines(canvas, lines, x, y, TextStyle(size, leading), theme)
         if level == 1:
             canvas.rect(x, y + text_height + GRID, *_BAR, fill=theme.accent)
 
@@ -60,7 +60,7 @@ def plan_text(block: TextBlock, flow: Flow, context: PlanContext) -> None:
         def draw(canvas: Canvas, x: float, y: float) -> None:
             if inset:
                 canvas.rect(x, y, 2, len(part) * leading, fill=theme.accent)
-            draw_lines(canvas, part, x + inset, y, size, leading, theme, width=width, align=block.align)
+            draw_lines(canvas, part, x + inset, y, TextStyle(size, leading, block.align, width), theme)
 
         return draw
 
@@ -86,7 +86,7 @@ def plan_list(block: ListBlock, flow: Flow, context: PlanContext) -> None:
                 canvas.text(x + indent - 1.5 * GRID, baseline, mark, face, BODY, theme.muted, align="right")
             elif mark is not None:
                 canvas.circle(x + GRID, baseline - 0.36 * BODY, _BULLET, fill=theme.accent)
-            draw_lines(canvas, part, x + indent, y, BODY, leading, theme)
+            draw_lines(canvas, part, x + indent, y, TextStyle(BODY, leading), theme)
 
         return draw
 
@@ -99,19 +99,27 @@ def plan_list(block: ListBlock, flow: Flow, context: PlanContext) -> None:
             mark, space = None, 0
 
 
+class TextStyle(NamedTuple):
+    """How the lines of a paragraph are set.
+
+    Args:
+        size: Of the letters, in points.
+        leading: From one line's top to the next, in points.
+        align: left, center or right.
+        width: Of the paragraph in points, within which its lines are aligned.
+    """
+
+    size: float
+    leading: float
+    align: str = "left"
+    width: float = 0.0
+
+
 def draw_lines(
-    canvas: Canvas,
-    lines: Sequence[TextLine],
-    x: float,
-    y: float,
-    size: float,
-    leading: float,
-    theme: ReportTheme,
-    *,
-    width: float = 0.0,
-    align: str = "left",
+    canvas: Canvas, lines: Sequence[TextLine], x: float, y: float, style: TextStyle, theme: ReportTheme
 ) -> None:
-    """Draw lines of a paragraph from (x, y) down, with their links. width: of the paragraph, where it is aligned."""
+    """Draw lines of a paragraph from (x, y) down, with their links."""
+    size, leading, align, width = style
     for number, line in enumerate(lines):
         top = y + number * leading
         left = x + {"left": 0.0, "center": (width - line.width) / 2, "right": width - line.width}[align]

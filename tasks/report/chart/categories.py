@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from tasks.report.chart.axes import Domain, Frame, upright
 from tasks.report.chart.labels import AIR, LEADING, MIN_LABEL, TextMetrics, drop_overlaps
@@ -83,6 +83,18 @@ def _broken(names: Sequence[str], room: float, most: int, metrics: TextMetrics) 
     return [metrics.lines(name, room, most) for name in names]
 
 
+class AxisMargins(NamedTuple):
+    """Room beside a category axis, in points.
+
+    Args:
+        foot: Left free above the names.
+        beside: On the right of the frame, which the names may use.
+    """
+
+    foot: float = 0.0
+    beside: float = 0.0
+
+
 def category_axis(
     area: Edges,
     domain: Domain,
@@ -92,11 +104,10 @@ def category_axis(
     numbers: ChartNumberFormat,
     metrics: TextMetrics,
     thin: bool,
-    foot: float = 0.0,
-    beside: float = 0.0,
+    margins: AxisMargins | None = None,
 ) -> tuple[Frame, list[TextMark]]:
-    """An upright frame with names under it. centres: where the categories lie in a plot. foot: room left above the
-    names. beside: room on the right of the frame that they may use."""
+    """An upright frame with names under it. centres: where the categories lie in a plot."""
+    foot, beside = margins or AxisMargins()
     height = 0.0
     found = CategoryLabels((), 0.0)
     for _ in range(3):  # names change the plot's height, that its ticks, those its width, and that the names

@@ -5,7 +5,7 @@ from typing import Final
 
 from tasks.report.chart.marks.mark import Area, Boxes, Dots, Mark, Stroke, TextMark, Wedge
 from tasks.report.layout.theme import WHITE, ReportTheme
-from tasks.report.pdf.canvas import Canvas
+from tasks.report.pdf.canvas import Canvas, Outline
 
 SEAM: Final = 1.2
 """Width of the white line between slices."""
@@ -27,7 +27,7 @@ def draw_marks(marks: Sequence[Mark], canvas: Canvas, x: float, y: float, theme:
                 if len(points) == 2:
                     canvas.line(*points[0], *points[1], mark.colour, mark.width)
                 else:
-                    canvas.polygon(points, stroke=mark.colour, line_width=mark.width, closed=False)
+                    canvas.polygon(points, outline=Outline(mark.colour, mark.width), closed=False)
             case Area():
                 with canvas.faded(mark.opacity):
                     canvas.polygon([(x + right, y + down) for right, down in mark.points], fill=mark.colour)
@@ -43,13 +43,11 @@ def draw_marks(marks: Sequence[Mark], canvas: Canvas, x: float, y: float, theme:
 
 def _draw_wedge(wedge: Wedge, canvas: Canvas, x: float, y: float, *, seam: bool) -> None:
     canvas.wedge(
-        x + wedge.centre[0],
-        y + wedge.centre[1],
+        (x + wedge.centre[0], y + wedge.centre[1]),
         wedge.radius,
         wedge.start,
         wedge.end,
         inner=wedge.inner,
         fill=wedge.colour,
-        stroke=WHITE if seam else None,
-        line_width=SEAM,
+        outline=Outline(WHITE, SEAM) if seam else None,
     )

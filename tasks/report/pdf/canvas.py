@@ -7,6 +7,7 @@ itself, in few bytes: font, size and colours only when they change.
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from tasks.report.fonts.codes import Codes
@@ -19,6 +20,19 @@ Align = Literal["left", "center", "right"]
 Point = tuple[float, float]
 _CIRCLE = 0.5522847498
 """Length of the handles that make four Bézier curves a circle of radius 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """The line around a shape.
+
+    Args:
+        colour: Of the line.
+        width: Of the line, in points.
+    """
+
+    colour: Rgb
+    width: float = HAIRLINE
 
 
 class Canvas:
@@ -111,21 +125,20 @@ class Canvas:
         height: float,
         *,
         fill: Rgb | None = None,
-        stroke: Rgb | None = None,
-        line_width: float = HAIRLINE,
+        outline: Outline | None = None,
         radius: float = 0.0,
     ) -> None:
         """A rectangle whose top left corner is (x, y), filled, outlined or both."""
-        self._ready(fill, stroke, line_width)
+        self._ready(fill, outline)
         if radius:
             self._rounded(x, y, width, height, min(radius, width / 2, height / 2))
         else:
             self._out.append(f"{x:.2f} {self._height - y - height:.2f} {width:.2f} {height:.2f} re")
-        self._paint(fill, stroke)
+        self._paint(fill, outline)
 
     def rects(self, boxes: Iterable[tuple[float, float, float, float]], fill: Rgb) -> None:
         """Many rectangles (x, y, width, height) of one colour: the fast way."""
-        self._ready(fill, None, 0)
+        self._ready(fill, None)
         out = self._out
         top = self._height
         before = len(out)
@@ -147,7 +160,7 @@ class Canvas:
         dash: str = "",
     ) -> None:
         """Many straight lines (x1, y1, x2, y2) in one style: the fast way."""
-        self._ready(None, colour, width)
+        self._ready(None, Outline(colour, width))
         out = self._out
         top = self._height
         if dash:
@@ -164,20 +177,19 @@ class Canvas:
         points: Sequence[Point],
         *,
         fill: Rgb | None = None,
-        stroke: Rgb | None = None,
-        line_width: float = HAIRLINE,
+        outline: Outline | None = None,
         closed: bool = True,
     ) -> None:
         """A polygon, or with `closed=False` a line through the points; its joints are round."""
         if len(points) < 2:
             return
-        self._ready(fill, stroke, line_width)
+        self._ready(fill, outline)
         top = self._height
         self._out.append("1 j 1 J")
         self._out.extend(f"{x:.2f} {top - y:.2f} {'l' if index else 'm'}" for index, (x, y) in enumerate(points))
         if closed:
             self._out.append("h")
-        self._paint(fill, stroke)
+        self._paint(fill, outline)
         self._out.append("0 j 0 J")
 
     def circle(
@@ -187,17 +199,16 @@ class Canvas:
         radius: float,
         *,
         fill: Rgb | None = None,
-        stroke: Rgb | None = None,
-        line_width: float = HAIRLINE,
+        outline: Outline | None = None,
     ) -> None:
         """A circle around (x, y)."""
-        self._ready(fill, stroke, line_width)
+        self._ready(fill, outline)
         self._rounded(x - radius, y - radius, 2 * radius, 2 * radius, radius)
-        self._paint(fill, stroke)
+        self._paint(fill, outline)
 
     def dots(self, centres: Iterable[Point], radius: float, colour: Rgb) -> None:
         """Many small discs of one size and colour, each over those before it: the fast way."""
-        self._ready(colour, None, 0)
+        self._ready(colour, None)
         handle = 4 / 3 * radius  # a half circle of one curve is off by 2 % of the radius, which no eye sees in a dot
         for x, y in centres:
             left, right, middle = f"{x - radius:.2f}", f"{x + radius:.2f}", f"{self._height - y:.2f}"
@@ -209,20 +220,19 @@ class Canvas:
 
     def wedge(
         self,
-        x: float,
-        y: float,
+        centre: Point,
         radius: float,
         start: float,
         end: float,
         *,
         inner: float = 0.0,
         fill: Rgb | None = None,
-        stroke: Rgb | None = None,
-        line_width: float = HAIRLINE,
+        outline: Outline | None = None,
     ) -> None:
-        """A slice around (x, y) from `start` to `end`: degrees clockwise from twelve o'clock. inner: its
+        """A slice around `centre` from `start` to `end`: degrees clockwise from twelve o'clock. inner: its
         hole's radius."""
-        self._ready(fill, stroke, line_width)
+        x, y = centre
+        self._ready(fill, outline)
         outward = self._arc(x, y, radius, start, end)
         first = outward[0]
         if inner > 0:
@@ -235,7 +245,7 @@ class Canvas:
             self._out.append(f"{x:.2f} {self._height - y:.2f} m {first[0]:.2f} {self._height - first[1]:.2f} l")
             self._curves(outward[1:])
         self._out.append("h")
-        self._paint(fill, stroke)
+        self._paint(fill, outline)
 
     def image(self, picture: Picture, x: float, y: float, width: float, height: float) -> None:
         """A picture, stretched to the box whose top left corner is (x, y)."""
@@ -296,26 +306,26 @@ class Canvas:
         self._font, self._fill, self._stroke, self._line_width = self._states.pop()
         self._out.append("Q")
 
-    def _ready(self, fill: Rgb | None, stroke: Rgb | None, line_width: float) -> None:
+    def _ready(self, fill: Rgb | None, outline: Outline | None) -> None:
         self._leave_text()
         if fill is not None and fill != self._fill:
             self._fill = fill
             self._out.append(_operator(fill, "rg"))
-        if stroke is not None:
-            if stroke != self._stroke:
-                self._stroke = stroke
-                self._out.append(_operator(stroke, "RG"))
-            if line_width != self._line_width:
-                self._line_width = line_width
-                self._out.append(f"{line_width:g} w")
+        if outline is not None:
+            if outline.colour != self._stroke:
+                self._stroke = outline.colour
+                self._out.append(_operator(outline.colour, "RG"))
+            if outline.width != self._line_width:
+                self._line_width = outline.width
+                self._out.append(f"{outline.width:g} w")
 
     def _leave_text(self) -> None:
         if self._in_text:
             self._in_text = False
             self._out.append("ET")
 
-    def _paint(self, fill: Rgb | None, stroke: Rgb | None) -> None:
-        self._out.append("B" if fill is not None and stroke is not None else "f" if fill is not None else "S")
+    def _paint(self, fill: Rgb | None, outline: Outline | None) -> None:
+        self._out.append("S" if fill is None else "f" if outline is None else "B")
 
     def _rounded(self, x: float, y: float, width: float, height: float, radius: float) -> None:
         top, bottom = self._height - y, self._height - y - height

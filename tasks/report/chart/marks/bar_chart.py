@@ -5,7 +5,15 @@ from itertools import groupby
 from typing import Final
 
 from tasks.report.chart.axes import NARROW, Domain, Frame, bare, sideways
-from tasks.report.chart.categories import FEW_MISFITS, WIDEST_NAME, category_axis, is_sequence, labels_beside, misfits
+from tasks.report.chart.categories import (
+    FEW_MISFITS,
+    WIDEST_NAME,
+    AxisMargins,
+    category_axis,
+    is_sequence,
+    labels_beside,
+    misfits,
+)
 from tasks.report.chart.labels import AIR, CAPITALS, LEADING, LEAST_LABELLED, TextMetrics, blanks, drop_overlaps
 from tasks.report.chart.legend import legend
 from tasks.report.chart.marks.bars import THINNEST, Bar, extent, grouped, stacked
@@ -62,7 +70,7 @@ def _standing(model: ChartModel, area: Edges, metrics: TextMetrics, labelled: bo
         numbers=model.numbers,
         metrics=metrics,
         thin=is_sequence(model.names) or area.width / count < THINNEST,
-        foot=head if low < 0 else 0.0,
+        margins=AxisMargins(foot=head if low < 0 else 0.0),
     )
     at, left = frame.values.at, frame.plot.left
     bars, condensed = _arranged(model, frame.plot.width)

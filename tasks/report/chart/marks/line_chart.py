@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tasks.report.chart.axes import NARROW, Domain, Frame
-from tasks.report.chart.categories import category_axis
+from tasks.report.chart.categories import AxisMargins, category_axis
 from tasks.report.chart.labels import CAPITALS, LEADING, LEAST_LABELLED, TextMetrics, blanks, spread
 from tasks.report.chart.legend import legend
 from tasks.report.chart.marks.lines import crossed, decimated, runs
@@ -48,7 +48,7 @@ def line_chart(model: ChartModel, area: Edges, metrics: TextMetrics) -> list[Mar
         numbers=model.numbers,
         metrics=metrics,
         thin=True,
-        beside=beside,
+        margins=AxisMargins(beside=beside),
     )
     places = _places(frame.plot, len(model.names))
     labels = _labels(model, places, frame, area, metrics) if labelled else []

@@ -8,7 +8,7 @@ from PIL import Image
 
 from tasks.report.fonts.face import Faces, faces
 from tasks.report.layout.theme import Rgb, rgb
-from tasks.report.pdf.canvas import Canvas
+from tasks.report.pdf.canvas import Canvas, Outline
 from tasks.report.pdf.document import Pdf
 
 RED, BLUE = rgb("#ff0000"), rgb("#0000ff")
@@ -85,8 +85,8 @@ def test_shapes_are_filled_and_outlined(sheet: Sheet) -> None:
     with sheet.drawing() as canvas:
         canvas.polygon([(10, 40), (30, 40), (20, 10)], fill=RED)
         canvas.circle(70, 25, 15, fill=BLUE)
-        canvas.rect(10, 60, 30, 30, fill=BLUE, stroke=RED, line_width=4, radius=10)
-        canvas.polygon([(60, 60), (60, 90), (90, 90)], stroke=RED, line_width=4, closed=False)
+        canvas.rect(10, 60, 30, 30, fill=BLUE, outline=Outline(RED, 4), radius=10)
+        canvas.polygon([(60, 60), (60, 90), (90, 90)], outline=Outline(RED, 4), closed=False)
         canvas.polygon([(1, 1)], fill=RED)
     assert sheet.colour(20, 35) == sheet.colour(60, 75) == (255, 0, 0)
     assert sheet.colour(70, 25) == sheet.colour(25, 75) == (0, 0, 255)
@@ -96,7 +96,7 @@ def test_shapes_are_filled_and_outlined(sheet: Sheet) -> None:
 @pytest.mark.parametrize("share", [0.1, 0.25, 0.5, 0.75, 1.0])
 def test_a_wedge_covers_its_share_clockwise_from_the_top(sheet: Sheet, share: float) -> None:
     with sheet.drawing() as canvas:
-        canvas.wedge(50, 50, 40, 0, 360 * share, fill=RED)
+        canvas.wedge((50, 50), 40, 0, 360 * share, fill=RED)
     picture = sheet.picture()
     red = sum(picture.getpixel((x, y)) == (255, 0, 0) for x in range(200) for y in range(200))
     assert red / (3.14159 * 80**2) == pytest.approx(share, rel=0.06)
@@ -107,7 +107,7 @@ def test_a_wedge_covers_its_share_clockwise_from_the_top(sheet: Sheet, share: fl
 
 def test_a_ring_has_a_hole(sheet: Sheet) -> None:
     with sheet.drawing() as canvas:
-        canvas.wedge(50, 50, 40, 0, 360, inner=20, fill=RED)
+        canvas.wedge((50, 50), 40, 0, 360, inner=20, fill=RED)
     assert (sheet.colour(50, 50), sheet.colour(50, 80)) == (WHITE, (255, 0, 0))
 
 

@@ -19,20 +19,11 @@ from tasks.report.data.open_source import DatasetFile
 from tasks.report.data.rows import ReadOptions, open_rows
 from tasks.report.formats.columns import locale_of
 from tasks.report.render import render
-from tasks.report.render_job import RenderJob, RenderLimits
+from tasks.report.render_job import RenderJob
 from tasks.report.spec.document import Spec
 from tasks.report.spec.structs import TableBlock, decode_spec
+from tools.samples import LIMITS
 
-LIMITS = RenderLimits(
-    max_report_rows=1_000_000,
-    max_report_cells=20_000_000,
-    max_cell_chars=10_000,
-    max_report_pages=40_000,
-    max_pixels=100_000_000,
-    max_side_px=30_000,
-    max_frames=1_000,
-    max_jpeg_scans=100,
-)
 COLUMNS: list[dict[str, Any]] = [
     {"field": "number", "title": "Number"},
     {"field": "date", "title": "Date", "type": "date"},

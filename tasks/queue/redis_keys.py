@@ -36,6 +36,7 @@ Redis without cluster mode is needed.
 | `pressroom:counts` | hash | what `/metrics` counts: names with spaces between → number | as many fields as kinds, outcomes and codes |
 | `pressroom:ends:<slot>` | hash | `<queue> <state>` → jobs that ended within ENDS_SLOT_MS | expires |
 | `pressroom:alerts` | hash | `<alert> <subject>` → the alert as JSON, while it holds | the check that finds it resolved |
+| `pressroom:installation` | hash | `id` (random, made once), `created_at` and `adopted_at` (ms), `storage_of`: the id in the storage's marker, where it is another's | nobody |
 | `pressroom:worker:<id>` | string (JSON) | a worker's last beat | expires |
 | `pressroom:workers` | zset id → last beat (ms) | workers that have lately sent a beat | each beat trims it |
 | `pressroom:watched` | channel | every process listens to it that waits for any job | |
@@ -77,6 +78,7 @@ WAKE: Final = ROOT + "wake:"
 COUNTS: Final = ROOT + "counts"
 ENDS: Final = ROOT + "ends:"
 ALERTS: Final = ROOT + "alerts"
+INSTALLATION: Final = ROOT + "installation"
 WORKER: Final = ROOT + "worker:"
 WORKERS: Final = ROOT + "workers"
 CHANGES: Final = ROOT + "changes:"
@@ -189,6 +191,7 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "counts": COUNTS,
     "ends": ENDS,
     "alerts": ALERTS,
+    "installation": INSTALLATION,
     "changes": CHANGES,
     "watched": WATCHED,
     "arq_queue": {queue: arq_queue(queue) for queue in QUEUES},

@@ -191,6 +191,30 @@ class BlobStore:
             return None
         return obstore.sign(self._store, "GET", place, expiry)
 
+    async def put_object(self, name: str, content: bytes) -> None:
+        await self._call(self._put_object, name, content)
+
+    def _put_object(self, name: str, content: bytes) -> None:
+        try:
+            self._store.put(name, content)
+        except FileNotFoundError as error:
+            raise self._unavailable(str(error)) from error  # the bucket does not exist
+
+    async def get_object(self, name: str) -> bytes | None:
+        return await self._call(self._get_object, name)
+
+    def _get_object(self, name: str) -> bytes | None:
+        try:
+            return bytes(self._store.get(name).bytes())
+        except FileNotFoundError:
+            return None
+
+    async def object_names(self, folder: str) -> list[str]:
+        return await self._call(lambda: sorted(one["path"] for page in self._store.list(folder) for one in page))
+
+    async def delete_objects(self, names: Iterable[str]) -> None:
+        await self._call(self._delete, list(names))
+
     async def delete(self, shas: Iterable[str]) -> None:
         await self._call(self._delete, [key(sha256) for sha256 in shas])
 

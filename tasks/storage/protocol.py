@@ -131,6 +131,28 @@ class Storage(Protocol):
         not."""
         ...
 
+    async def put_object(self, name: str, content: bytes) -> None:
+        """Write a small object of the installation itself, beside the blobs. No HTTP route serves it, and no cleanup
+        deletes it.
+
+        Args:
+            name: Its path under the storage's prefix, such as `snapshots/2026-11-27.gz`; not under `blobs/`.
+            content: All its bytes. An object of this name is replaced.
+        """
+        ...
+
+    async def get_object(self, name: str) -> bytes | None:
+        """Return the bytes of such an object, or None if there is none of this name."""
+        ...
+
+    async def object_names(self, folder: str) -> list[str]:
+        """List the names of the objects in a folder, in order."""
+        ...
+
+    async def delete_objects(self, names: Iterable[str]) -> None:
+        """Delete such objects; missing ones are ignored."""
+        ...
+
     async def discard_leftovers(self, before: datetime, *, dry_run: bool = False) -> int:
         """Delete incomplete files that killed writers have left.
 

@@ -33,6 +33,7 @@ NAMES = {
     "COUNTS": "counts",
     "ENDS": "ends:",
     "ALERTS": "alerts",
+    "INSTALLATION": "installation",
     "WORKER": "worker:",
     "WORKERS": "workers",
     "CHANGES": "changes:",

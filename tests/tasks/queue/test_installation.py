@@ -1,0 +1,31 @@
+"""The installation's id: one for all processes, made once."""
+
+import asyncio
+
+from arq.connections import ArqRedis
+
+from tasks.queue.installation import adopt_installation, find_installation, make_installation
+from tasks.queue.redis_keys import INSTALLATION
+
+
+async def test_all_processes_that_start_at_once_find_one_id(redis: ArqRedis) -> None:
+    assert await find_installation(redis) is None
+    ids = await asyncio.gather(*(make_installation(redis) for _ in range(20)))
+    assert len(set(ids)) == 1
+    assert await find_installation(redis) == ids[0]
+    assert len(ids[0]) == 32
+
+
+async def test_a_redis_that_lost_its_data_gets_another_id(redis: ArqRedis) -> None:
+    before = await make_installation(redis)
+    await redis.flushall()
+    assert await find_installation(redis) is None
+    assert await make_installation(redis) != before
+
+
+async def test_an_adopted_id_replaces_the_own(redis: ArqRedis) -> None:
+    await make_installation(redis)
+    await redis.hset(INSTALLATION, "storage_of", "a" * 32)
+    await adopt_installation(redis, "a" * 32)
+    assert await make_installation(redis) == "a" * 32
+    assert await redis.hget(INSTALLATION, "storage_of") is None

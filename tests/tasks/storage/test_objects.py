@@ -1,0 +1,42 @@
+"""Objects of the installation itself, beside the blobs."""
+
+import uuid
+from pathlib import Path
+
+import pytest
+
+from tasks.settings import Settings
+from tasks.storage.open import open_storage
+from tasks.storage.protocol import Storage
+from tests.support.blobs import put
+from tests.support.servers import S3Server
+
+
+@pytest.fixture(params=["folder", "memory", "moto", "rclone"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Storage:
+    if request.param in {"folder", "memory"}:
+        url = f"file://{tmp_path}/storage" if request.param == "folder" else "memory://"
+        return open_storage(Settings(_env_file=None, storage_url=url))
+    server: S3Server = request.getfixturevalue(request.param)
+    for name, value in S3Server.environment.items():
+        monkeypatch.setenv(name, value)
+    url = f"s3://{server.bucket}/{uuid.uuid4().hex}"
+    return open_storage(Settings(_env_file=None, storage_url=url, storage_endpoint=server.url))
+
+
+async def test_an_object_is_written_read_replaced_listed_and_deleted(storage: Storage) -> None:
+    assert await storage.get_object("notes/a") is None
+    assert await storage.object_names("notes") == []
+    for name, content in (("notes/b", b"1"), ("notes/a", b"2"), ("notes/a", b"3"), ("other", b"4")):
+        await storage.put_object(name, content)
+    assert await storage.get_object("notes/a") == b"3"
+    assert await storage.object_names("notes") == ["notes/a", "notes/b"]
+    await storage.delete_objects(["notes/a", "notes/never"])
+    assert await storage.object_names("notes") == ["notes/b"]
+    assert await storage.get_object("other") == b"4"
+
+
+async def test_no_object_is_among_the_blobs(storage: Storage) -> None:
+    await storage.put_object("notes/a", b"1")
+    blob = await put(storage)
+    assert [one.sha256 async for one in storage.blobs()] == [blob.sha256]

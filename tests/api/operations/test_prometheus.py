@@ -134,7 +134,7 @@ async def test_deliveries_are_counted_by_what_came_of_them(
 async def test_times_fall_into_their_buckets(
     redis: ArqRedis, settings: Settings, enqueuer: Enqueuer, worker: FakeWorker
 ) -> None:
-    waited_ms = (0, 300, 2_000_000)
+    waited_ms = (0, 100_000, 2_000_000)  # far apart: the machine may be slow between the submit and the claim
     seconds, micros = await redis.time()
     for wait_ms in waited_ms:
         job_id = await submit(enqueuer)
@@ -147,9 +147,9 @@ async def test_times_fall_into_their_buckets(
     assert len(buckets) == len(bounds)
     assert buckets == sorted(buckets), "each counts those before it too"
     by_bound = dict(zip(bounds, buckets, strict=True))
-    assert [by_bound[bound] for bound in (0.1, 0.25, 0.5, 1800, float("inf"))] == [1, 1, 2, 2, 3]
+    assert [by_bound[bound] for bound in (60, 300, 1800, float("inf"))] == [1, 2, 2, 3]
     assert counted(samples, "pickup_seconds_count") == {("echo",): 3}
-    assert 2000.3 <= counted(samples, "pickup_seconds_sum")["echo",] < 2001
+    assert 2100 <= counted(samples, "pickup_seconds_sum")["echo",] < 2160
     assert counted(samples, "run_seconds_count") == {("echo",): 3}
 
 

@@ -1,4 +1,4 @@
-"""Stock arq. ARQ_POLL_DELAY sets poll_delay; everything else is arq's default."""
+"""Plain arq. ARQ_POLL_DELAY sets poll_delay; everything else is arq's default."""
 
 import asyncio
 import os

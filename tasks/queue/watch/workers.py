@@ -60,11 +60,11 @@ class WorkerRecord:
 
 @dataclass(frozen=True, slots=True)
 class WorkerRegistry:
-    """All workers that are known. stock: queues that ARQ's own worker serves."""
+    """All workers that are known. arq_queues: those that ARQ's own worker serves."""
 
     now_ms: int
     workers: tuple[WorkerRecord, ...]
-    stock: frozenset[str]
+    arq_queues: frozenset[str]
 
     def alive(self, worker: WorkerRecord) -> bool:
         return worker.beat_ms > self.now_ms - WORKER_MS
@@ -80,7 +80,7 @@ class WorkerRegistry:
     @property
     def unserved(self) -> tuple[str, ...]:
         """Queues that no worker serves."""
-        return tuple(queue for queue in QUEUES if not self.serving(queue) and queue not in self.stock)
+        return tuple(queue for queue in QUEUES if not self.serving(queue) and queue not in self.arq_queues)
 
 
 def _known(of: type[RunningJob] | type[WorkerRecord], told: dict[str, Any]) -> dict[str, Any]:
@@ -98,5 +98,7 @@ async def read_workers(redis: "Redis[bytes]") -> WorkerRegistry:
     told = await redis.mget([WORKER.encode() + one for one in ids]) if ids else []
     workers = sorted((WorkerRecord.from_json(one) for one in told if one), key=lambda worker: worker.started_ms)
     # Ours write JSON there, for `arq --check`; a worker of ARQ's own a line of text.
-    stock = frozenset(queue for queue, said in zip(QUEUES, checks, strict=True) if said and not said.startswith(b"{"))
-    return WorkerRegistry(seconds * SECOND_MS + micros // 1000, tuple(workers), stock)
+    arq_queues = frozenset(
+        queue for queue, said in zip(QUEUES, checks, strict=True) if said and not said.startswith(b"{")
+    )
+    return WorkerRegistry(seconds * SECOND_MS + micros // 1000, tuple(workers), arq_queues)

@@ -13,7 +13,7 @@ from tasks.refusal import Refusal
 
 
 def through_arq(result: object, *, success: bool) -> object:
-    """What `JobResult.result` is at the far end for a result that a stock worker wrote."""
+    """What `JobResult.result` is at the far end for a result that ARQ's own worker wrote."""
     body = serialize_result(
         *("echo", (), {}, 1, 1_700_000_000_000, success, result, 1, 2, "ref", arq_queue("default"), "id"),
         serializer=serialize,

@@ -18,7 +18,7 @@ from tests.support.queue.submissions import record_of, submit
 from worker.attempts.running import ClaimedJob
 
 
-class StockWorker:
+class ArqWorker:
     """ARQ's worker reduced to what it says to Redis."""
 
     def __init__(self, redis: ArqRedis) -> None:
@@ -38,112 +38,114 @@ class StockWorker:
 
     async def begin(self, job_id: str) -> Any:
         await self._redis.set(in_progress_key_prefix + job_id, b"1", px=60_000)
-        return await self._begin({"id": job_id, "worker": "stock", "keep": keep_ms(Settings(_env_file=None))})
+        return await self._begin({"id": job_id, "worker": "arq_worker", "keep": keep_ms(Settings(_env_file=None))})
 
 
 @pytest.fixture
-def stock(redis: ArqRedis) -> StockWorker:
-    return StockWorker(redis)
+def arq_worker(redis: ArqRedis) -> ArqWorker:
+    return ArqWorker(redis)
 
 
 async def test_lanes_spill_in_turn_and_leave_nothing_behind(
-    redis: ArqRedis, enqueuer: Enqueuer, stock: StockWorker
+    redis: ArqRedis, enqueuer: Enqueuer, arq_worker: ArqWorker
 ) -> None:
     ids = [await submit(enqueuer, owner=owner) for owner in "aab"]
-    assert await stock.spill() == 3
-    assert set(await stock.visible()) == set(ids)
+    assert await arq_worker.spill() == 3
+    assert set(await arq_worker.visible()) == set(ids)
     assert await redis.exists(TURNS + "default", BACKLOG + "default:owner:a") == 0
 
 
-async def test_a_limited_spill_takes_from_every_lane(redis: ArqRedis, enqueuer: Enqueuer, stock: StockWorker) -> None:
+async def test_a_limited_spill_takes_from_every_lane(
+    redis: ArqRedis, enqueuer: Enqueuer, arq_worker: ArqWorker
+) -> None:
     for owner in "aaab":
         await submit(enqueuer, owner=owner)
-    assert await stock.spill(limit=2) == 2
+    assert await arq_worker.spill(limit=2) == 2
     assert await redis.zcard(BACKLOG + "default:owner:a") == 2
     assert await redis.exists(BACKLOG + "default:owner:b") == 0
     assert await redis.zrange(TURNS + "default", 0, -1) == [b"owner:a"]
 
 
 async def test_a_paused_queue_and_a_parked_lane_spill_nothing(
-    enqueuer: Enqueuer, stock: StockWorker, lanes: LaneControls
+    enqueuer: Enqueuer, arq_worker: ArqWorker, lanes: LaneControls
 ) -> None:
     await submit(enqueuer, owner="a")
     await lanes.park("default", "owner:a", 60_000)
-    assert await stock.spill() == 0
+    assert await arq_worker.spill() == 0
     await lanes.unpark("default", "owner:a")
     await lanes.pause("default")
-    assert await stock.spill() == 0
+    assert await arq_worker.spill() == 0
     await lanes.resume("default")
-    assert await stock.spill() == 1
+    assert await arq_worker.spill() == 1
 
 
 async def test_a_job_that_began_is_counted_in_its_lane_until_it_is_finished(
-    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, stock: StockWorker
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, arq_worker: ArqWorker
 ) -> None:
     job_id = await submit(enqueuer, params={"a": 1}, request_id="r-1")
-    job = ClaimedJob(**await stock.begin(job_id))
+    job = ClaimedJob(**await arq_worker.begin(job_id))
     assert (job.queue, job.kind, job.owner, job.params) == ("default", "echo", "dev", '{"a": 1}')
     assert (job.attempt, job.tries, job.request_id) == (1, 0, "r-1")
     assert await redis.hget(LANE + "default:owner:dev", "running") == b"1"
     assert (await worker.claim()).jobs == []
-    worker.name = "stock"
+    worker.name = "arq_worker"
     assert await worker.finish(job)
     assert await redis.exists(LANE + "default:owner:dev", TURNS + "default") == 0
 
 
 @pytest.mark.parametrize("state", ["scheduled", "retrying"])
 async def test_what_arqs_zset_says_is_due_may_begin(
-    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, stock: StockWorker, state: str
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, arq_worker: ArqWorker, state: str
 ) -> None:
     job_id = await submit(enqueuer, delay_ms=60_000 if state == "scheduled" else 0)
     if state == "retrying":
         await worker.finish(await worker.one(), "retrying", delay_ms=60_000)
-    assert (await stock.begin(job_id))["queue"] == "default"
+    assert (await arq_worker.begin(job_id))["queue"] == "default"
     assert (await record_of(redis, job_id)).state is State.RUNNING
 
 
 async def test_what_is_over_or_unknown_does_not_begin(
-    enqueuer: Enqueuer, worker: FakeWorker, stock: StockWorker
+    enqueuer: Enqueuer, worker: FakeWorker, arq_worker: ArqWorker
 ) -> None:
     job_id = await submit(enqueuer)
     await worker.finish(await worker.one(), "cancelled")
-    assert await stock.begin(job_id) == "cancelled"
-    assert await stock.begin("nobody") == "unknown"
+    assert await arq_worker.begin(job_id) == "cancelled"
+    assert await arq_worker.begin("nobody") == "unknown"
 
 
 async def test_a_job_whose_worker_was_killed_begins_again_and_is_counted_once(
-    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, stock: StockWorker
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, arq_worker: ArqWorker
 ) -> None:
     await submit(enqueuer)
     job = await worker.one()
     await lapse(redis, job)
-    assert (await stock.begin(job.id))["attempt"] == 2
+    assert (await arq_worker.begin(job.id))["attempt"] == 2
     record = await record_of(redis, job.id)
-    assert (record.state, record.worker, record.tries) == (State.RUNNING, "stock", 0)
+    assert (record.state, record.worker, record.tries) == (State.RUNNING, "arq_worker", 0)
     assert [(one["outcome"], one["worker"]) for one in record.attempts] == [("lapsed", worker.name)]
     assert await redis.hget(LANE + "default:owner:dev", "running") == b"1"
     assert not await worker.finish(job), "the first worker has lost it"
 
 
 async def test_a_suspect_that_begins_is_no_suspect_meanwhile(
-    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, stock: StockWorker
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, arq_worker: ArqWorker
 ) -> None:
     job_id = await submit(enqueuer)
     for _ in range(2):
         await lapse(redis, await worker.one())
     await worker.claim(0)
-    assert (await stock.begin(job_id))["attempt"] == 3
+    assert (await arq_worker.begin(job_id))["attempt"] == 3
     assert await redis.exists(SUSPECTS + "default") == 0
     assert (await worker.claim()).mode == "any"
 
 
 async def test_a_job_that_killed_three_stock_workers_is_poison(
-    redis: ArqRedis, enqueuer: Enqueuer, stock: StockWorker
+    redis: ArqRedis, enqueuer: Enqueuer, arq_worker: ArqWorker
 ) -> None:
     job_id = await submit(enqueuer)
     for attempt in (1, 2, 3):
-        assert (await stock.begin(job_id))["attempt"] == attempt
-    assert await stock.begin(job_id) == "failed"
+        assert (await arq_worker.begin(job_id))["attempt"] == attempt
+    assert await arq_worker.begin(job_id) == "failed"
     record = await record_of(redis, job_id)
     assert record.error is not None
     assert record.error["code"] == "poison"

@@ -1,4 +1,4 @@
-"""The web process: `uvicorn api.app:app`. Importing this opens nothing; the lifespan does."""
+"""The application of the web process, which `python -m api` serves. Importing this opens nothing; the lifespan does."""
 
 import asyncio
 import gc
@@ -21,6 +21,7 @@ from api.http.keys import Keys
 from api.http.middleware import RequestMiddleware
 from api.openapi import describe
 from api.routes import all_routes
+from api.server.connections import Connections
 from api.webhooks.outgoing import webhooks
 from api.webhooks.url_policy import UrlPolicy
 from tasks.catalogue import load_kinds
@@ -70,7 +71,7 @@ def create_app(given: Settings | None = None) -> FastAPI:
                 gc.collect()
                 gc.freeze()
                 close_when_told_to_exit(context.watch)
-            yield {"context": context}
+            yield {"context": context, "connections": Connections(settings)}
 
     app = FastAPI(
         title="Pressroom",

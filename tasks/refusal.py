@@ -31,6 +31,10 @@ CODES: dict[str, str] = {
     "too_many_objects": "The spec has more JSON objects or references than allowed.",
     "key_reused": "This Idempotency-Key was already used with other content.",
     "queue_full": "Too many jobs are waiting in this queue. Try again later.",
+    "malformed_request": "The request is not valid HTTP/1.1, or it does not name one host.",
+    "header_too_large": "The request's line and header fields are larger than the limit.",
+    "request_timeout": "The request did not arrive in time.",
+    "too_many_connections": "The process has as many connections as it may have. Try again later.",
     "unavailable": "Redis or the storage does not respond. Try again later.",
     "internal": "An unexpected error happened. The logs have details under the request id.",
     # a job

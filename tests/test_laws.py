@@ -13,8 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
+from api.server.run import configured
 from tasks.settings import Settings
 from tools.documents import ROOT, environment_names
 
@@ -264,25 +263,19 @@ def test_the_procfile_starts_long_running_processes_that_exist() -> None:
     # A `release` line would end under a local runner, and stop everything with it.
     assert lines.keys() == {"web", "worker"}
     assert not any("uv run" in line for line in lines.values())  # a built app has no uv
-    server, app, *_ = lines["web"].split()
-    assert (server, app) == ("uvicorn", "api.app:app")
+    assert {"api.__main__", "worker.__main__"} <= MODULES.keys()
+    assert lines["web"] == "python -m api"
     in_fresh_python("import api.app; assert callable(api.app.app)")
-    assert "worker.__main__" in MODULES
     assert lines["worker"] == "python -m worker"
 
 
-@pytest.mark.parametrize(
-    "flag",
-    [
-        "--host 0.0.0.0",
-        "--port ${PORT:-8000}",
-        "--timeout-keep-alive 95",  # longer than the router's 90 s, or it loses POSTs to connections that we close
-        "--timeout-graceful-shutdown 25",  # without it one open stream holds the process until it is killed at 30 s
-        "--forwarded-allow-ips '*'",  # router addresses are unknown; without trust, Location says http
-    ],
-)
-def test_the_web_line_suits_a_platforms_router(flag: str) -> None:
-    assert flag in procfile()["web"]
+def test_the_web_process_suits_a_platforms_router() -> None:
+    settings = Settings(_env_file=None)
+    config = configured(settings)
+    assert settings.web_hosts == "0.0.0.0,::"
+    assert settings.http_keep_alive_s > 90  # the router's, which would else lose POSTs to connections that we close
+    assert config.timeout_graceful_shutdown == 25  # else one open stream holds the process until it is killed at 30 s
+    assert (config.proxy_headers, config.forwarded_allow_ips) == (True, "*")  # else Location says http
 
 
 def test_app_json_asks_only_for_what_is_read() -> None:

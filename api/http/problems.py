@@ -19,15 +19,17 @@ from tasks.validation import read_faults, refusal_of
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
-RETRY_AFTER_S = {"unavailable": 2, "queue_full": 10}
+RETRY_AFTER_S = {"unavailable": 2, "too_many_connections": 2, "queue_full": 10}
 
 REFUSED = 422
 """The status of every code that is not in STATUS: the request was understood, but cannot be carried out."""
 STATUS = {
+    "malformed_request": 400,
     "unauthorized": 401,
     "forbidden": 403,
     "not_found": 404,
     "method_not_allowed": 405,
+    "request_timeout": 408,
     "not_ready": 409,
     "already_ended": 409,
     "not_ended": 409,
@@ -49,10 +51,12 @@ STATUS = {
     "unsupported_media_type": 415,
     "range_not_satisfiable": 416,
     "queue_full": 429,
+    "header_too_large": 431,
     "internal": 500,
     "failed": 500,
     "poison": 500,
     "unavailable": 503,
+    "too_many_connections": 503,
 }
 _CODE_OF_STATUS = {404: "not_found", 405: "method_not_allowed"}
 

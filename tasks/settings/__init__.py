@@ -12,6 +12,7 @@ from tasks.settings.limits import LimitSettings
 from tasks.settings.operations import OperationSettings
 from tasks.settings.outbound import SECRET_KEY_CHARS, OutboundSettings
 from tasks.settings.owners import OPEN_OWNER, SYSTEM
+from tasks.settings.server import ServerSettings
 from tasks.settings.service import ServiceSettings
 from tasks.settings.units import DAY_S, HOUR_S, MiB
 from tasks.validation import faults_of
@@ -29,7 +30,9 @@ __all__ = [
 
 
 # Fields come in the order of the bases from the last to the first; the documentation shows them in this order.
-class Settings(OperationSettings, JobSettings, OutboundSettings, LimitSettings, ServiceSettings, BaseSettings):
+class Settings(
+    OperationSettings, JobSettings, OutboundSettings, LimitSettings, ServerSettings, ServiceSettings, BaseSettings
+):
     """All settings of a process."""
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True)

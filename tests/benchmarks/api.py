@@ -24,6 +24,7 @@ REQUESTS = 4_000
 WARM_UP_REQUESTS = 500
 CONNECTIONS = 32
 TIMES_FASTER = 1.2
+OURS = "api.app:app"
 KEY = "a-key-that-only-the-benchmark-knows"
 FLAGS = ("--timeout-keep-alive", "95", "--no-access-log", "--log-level", "warning")
 
@@ -44,10 +45,11 @@ def posts(count: int) -> Iterator[bytes]:
 
 @contextmanager
 def serving(app: str, environment: dict[str, str]) -> Iterator[int]:
-    """One uvicorn process with `app`; the port it listens on."""
+    """One process with `app`, ours started as the Procfile says; the port it listens on."""
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", app, "--port", str(port), *FLAGS]
-    server = start_process(command, env={**os.environ, **environment}, cwd=ROOT)
+    started = ["api"] if app == OURS else ["uvicorn", app, "--port", str(port), *FLAGS]
+    environment |= {"PORT": str(port), "WEB_HOSTS": "127.0.0.1"}
+    server = start_process([sys.executable, "-m", *started], env={**os.environ, **environment}, cwd=ROOT)
     try:
         wait_for_port(port, server)
         yield port
@@ -76,7 +78,7 @@ def measure(app: str) -> Load:
 
 
 def run() -> Report:
-    ours, bare = "api.app:app", "tests.benchmarks.subjects.bare_api:app"
+    ours, bare = OURS, "tests.benchmarks.subjects.bare_api:app"
     rounds = [{app: measure(app) for app in (ours, bare)} for _ in range(ROUNDS)]
     rival = "bare FastAPI + arq"
 

@@ -97,7 +97,7 @@ def thumbnails(client: httpx.Client, *pictures: bytes) -> None:
 def run() -> Report:
     picture = scene(*SIZE_24_MP)
     with TemporaryDirectory() as folder, pressroom(Path(folder), **SMALL_DYNO) as address:
-        web, worker = process("uvicorn"), process("-m worker")
+        web, worker = process("-m api"), process("-m worker")
         with httpx.Client(base_url=address, timeout=60) as client:
             rows = [
                 Row("worker at its start, no sandbox yet, PSS MB", pss_mb([worker, *below(worker)]), at_most=WORKER_MB)

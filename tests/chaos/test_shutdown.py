@@ -97,8 +97,7 @@ async def test_the_web_process_lets_go_who_listens_and_who_waits(
 ) -> None:
     awaited, followed = [await job_client.submit("sleep", seconds=60, file=str(tmp_path / "a")) for _ in range(2)]
     port, lines = free_port(), tmp_path / "web.log"
-    options = ("--port", str(port), "--timeout-graceful-shutdown", "25")
-    process = start(mortal_valkey.url, "uvicorn", "api.app:app", *options, lines=lines, API_KEYS="")
+    process = start(mortal_valkey.url, "api", lines=lines, API_KEYS="", PORT=str(port))
     try:
         await asyncio.to_thread(wait_for_port, port, process)
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:

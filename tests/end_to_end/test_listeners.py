@@ -39,8 +39,7 @@ def port(valkey: Valkey, tmp_path: Path) -> Iterator[int]:
         "API_KEYS": "",
         "LOG_LEVEL": "error",
     }
-    command = [sys.executable, "-m", "uvicorn", "api.app:app", "--port", str(port), "--no-access-log"]
-    server = start_process(command, cwd=ROOT, env=environment)
+    server = start_process([sys.executable, "-m", "api"], cwd=ROOT, env={**environment, "PORT": str(port)})
     try:
         wait_for_port(port, server)
         yield port

@@ -65,7 +65,13 @@ async def test_everything_under_v1_needs_a_key(port: int, path: str) -> None:
 
 def test_every_code_has_a_status_that_fits() -> None:
     assert STATUS.keys() <= CODES.keys()
-    assert {code for code, status in STATUS.items() if status >= 500} == {"internal", "failed", "poison", "unavailable"}
+    assert {code for code, status in STATUS.items() if status >= 500} == {
+        "internal",
+        "failed",
+        "poison",
+        "unavailable",
+        "too_many_connections",
+    }
 
 
 async def test_without_redis_one_is_told_to_come_back_and_nothing_is_there(settings: Settings) -> None:

@@ -59,8 +59,7 @@ def server(valkey: Valkey, tmp_path: Path) -> Iterator[tuple[int, int]]:
         "API_KEYS": KEYS,
         "LOG_LEVEL": "error",
     }
-    command = [sys.executable, "-m", "uvicorn", "api.app:app", "--port", str(port), "--log-level", "warning"]
-    process = start_process(command, env=environment)
+    process = start_process([sys.executable, "-m", "api"], env={**environment, "PORT": str(port)})
     try:
         wait_for_port(port, process)
         yield port, process.pid

@@ -9,6 +9,7 @@ import httpx
 import uvicorn
 
 from api.app import create_app
+from api.server.protocol import BoundedProtocol
 from tasks.settings import Settings
 from tests.support.servers import free_port
 
@@ -26,7 +27,10 @@ def client_of(port: int, key: str | None = ALICE, **options: Any) -> httpx.Async
 async def serving(settings: Settings) -> AsyncIterator[int]:
     """The port on which the API answers until the block ends."""
     port = free_port()
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=port, access_log=False, log_level="critical"))
+    config = uvicorn.Config(
+        create_app(settings), port=port, http=BoundedProtocol, access_log=False, log_level="critical"
+    )
+    server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
     while not server.started:
         assert not task.done(), "the API did not start"

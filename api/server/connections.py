@@ -21,7 +21,7 @@ LOG_S = 10.0
 """Refusals are logged as counts, once in this time at most: anyone can cause them."""
 
 
-class Connection(Protocol):
+class ClientConnection(Protocol):
     """A connection, as the table sees it.
 
     Attributes:
@@ -56,10 +56,10 @@ class Connections:
         descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         if descriptors != resource.RLIM_INFINITY:
             self._most = min(self._most, max(descriptors - RESERVED_DESCRIPTORS, 1))
-        self._open: dict[Connection, None] = {}
+        self._open: dict[ClientConnection, None] = {}
         # Those that wait, oldest first: for their first request, and between two.
-        self._silent: dict[Connection, None] = {}
-        self._idle: dict[Connection, None] = {}
+        self._silent: dict[ClientConnection, None] = {}
+        self._idle: dict[ClientConnection, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._swept_at = 0.0
         self._refused: Counter[str] = Counter()
@@ -67,7 +67,7 @@ class Connections:
         # Tests have limits below a second.
         self._sweep_s = min(SWEEP_S, settings.http_header_timeout_s / 4, settings.http_body_grace_s / 4)
 
-    def add(self, connection: Connection) -> bool:
+    def add(self, connection: ClientConnection) -> bool:
         """Count a new connection in. Returns False if there are too many and none can be closed for it."""
         full = len(self._open) >= self._most
         room = not full or self._make_room()
@@ -78,16 +78,16 @@ class Connections:
             self._schedule()
         return room
 
-    def remove(self, connection: Connection) -> None:
+    def remove(self, connection: ClientConnection) -> None:
         self._open.pop(connection, None)
         self.busy(connection)
 
-    def busy(self, connection: Connection) -> None:
+    def busy(self, connection: ClientConnection) -> None:
         """The connection has a request."""
         self._silent.pop(connection, None)
         self._idle.pop(connection, None)
 
-    def idle(self, connection: Connection) -> None:
+    def idle(self, connection: ClientConnection) -> None:
         """The connection's request has been answered."""
         self._idle[connection] = None
 

@@ -14,7 +14,7 @@ import pytest
 
 from api.server.run import listen
 from tests.support.processes import ROOT
-from tests.support.servers import Valkey, free_port, start_process, wait_for_port
+from tests.support.servers import Valkey, free_port, start_process
 
 
 @contextmanager
@@ -43,7 +43,9 @@ def web(valkey: Valkey, folder: Path, **environment: str) -> Iterator[tuple[int,
 @pytest.mark.parametrize("processes", ["1", "2"])
 def test_it_answers_on_ipv4_and_ipv6(valkey: Valkey, tmp_path: Path, processes: str) -> None:
     with web(valkey, tmp_path, WEB_CONCURRENCY=processes) as (port, process):
-        wait_for_port(port, process)
+        assert process.stderr is not None
+        while b"startup complete" not in process.stderr.readline():
+            assert process.poll() is None
         hosts = ["127.0.0.1", "[::1]"] if socket.has_ipv6 else ["127.0.0.1"]
         for host in hosts:
             assert httpx.get(f"http://{host}:{port}/livez").json() == {"status": "ok"}

@@ -244,6 +244,8 @@ class Kind(Generic[P]):
         timeout_s: Seconds that one attempt may take as a whole, sandbox calls and transfers included.
         retry: How often, and after how long, an attempt that failed is repeated.
         retries_last: Whether first attempts in a lane go before repeated ones.
+        io_bound: Whether it only waits for sockets, and so cannot kill its worker: it computes nothing of size, here or
+            in the sandbox. The deaths of workers are not counted against its jobs.
         preload: Modules that the sandbox imports before it forks children, such as those that a call runs.
         submittable: Whether `POST /v1/jobs` may submit it.
         submit_options: What a `POST /v1/jobs` of this kind may say besides its params.
@@ -257,7 +259,13 @@ class Kind(Generic[P]):
     timeout_s: float = 300.0
     retry: RetryPolicy | RetrySchedule = RetryPolicy()
     retries_last: bool = False
+    io_bound: bool = False
     preload: tuple[str, ...] = ()
     submittable: bool = False
     submit_options: frozenset[SubmitOption] = SUBMIT_OPTIONS
     in_activity_report: bool = True
+
+
+def io_bound(kinds: Mapping[str, Kind[Any]]) -> dict[str, bool]:
+    """The kinds that cannot kill a worker, as scripts are told of them: name → True."""
+    return {kind.name: True for kind in kinds.values() if kind.io_bound}

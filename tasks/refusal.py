@@ -39,7 +39,7 @@ CODES: dict[str, str] = {
     "internal": "An unexpected error happened. The logs have details under the request id.",
     # a job
     "unknown_kind": "No kind of job has this name.",
-    "poison": "Three workers died while running this job, the last one while it ran no other job.",
+    "poison": "Three workers died while running this job, the last one while it ran no other job of its queue.",
     "cancelled": "The job was cancelled by a request.",
     "failed": "The job failed with an unexpected error in all its attempts.",
     "prerequisite_failed": "A job that had to succeed first did not succeed.",

@@ -76,6 +76,7 @@ class Engine:
             redis,
             settings,
             self.worker_id,
+            kinds=kinds,
             running=self._running,
             executor=self._executor,
             finisher=self._finisher,

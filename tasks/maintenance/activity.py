@@ -170,5 +170,6 @@ ACTIVITY = Kind(
     params=ActivityParams,
     run=report_activity,
     timeout_s=120,
+    io_bound=True,
     in_activity_report=False,
 )

@@ -167,5 +167,6 @@ ALERTS = Kind(
     run=check,
     timeout_s=30,
     retry=RetryPolicy(max_tries=1),
+    io_bound=True,
     in_activity_report=False,
 )

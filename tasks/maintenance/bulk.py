@@ -136,4 +136,12 @@ async def _counted(job: JobContext[BulkParams]) -> dict[str, int]:
     return {"matched": sum(result.values()) + skipped, **result, "skipped": skipped}
 
 
-BULK = Kind(name="bulk", queue="default", params=BulkParams, run=run_bulk, timeout_s=1_800, in_activity_report=False)
+BULK = Kind(
+    name="bulk",
+    queue="default",
+    params=BulkParams,
+    run=run_bulk,
+    timeout_s=1_800,
+    io_bound=True,
+    in_activity_report=False,
+)

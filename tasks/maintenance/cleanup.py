@@ -80,5 +80,6 @@ CLEANUP = Kind(
     run=clean_up,
     timeout_s=6 * 3600,
     retry=RetryPolicy(max_tries=5, first_delay_s=30, max_delay_s=1800),
+    io_bound=True,
     in_activity_report=False,
 )

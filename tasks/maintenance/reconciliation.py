@@ -125,5 +125,6 @@ RECONCILIATION = Kind(
     run=reconcile,
     timeout_s=120,
     retry=RetryPolicy(max_tries=2, first_delay_s=5),
+    io_bound=True,
     in_activity_report=False,
 )

@@ -29,9 +29,9 @@ Redis without cluster mode is needed.
 | `pressroom:lane:<queue>:<lane>` | hash | `running`, `cap`, `rate`, `next` (ms), `failures`, `trips`, `failing_since`, `failed_at` (ms) | `running` goes at 0, the failures with a success, the rest with the limits or the endpoint |
 | `pressroom:standing-back:<queue>:<owner>` | set of lanes | lanes that wait for other deliveries of their owner to end | the ends of the owner's deliveries |
 | `pressroom:line:<queue>:<lane>` | zset id → rank and time | jobs that wait in a lane | the claim, or the cancel |
-| `pressroom:suspects:<queue>` | zset id → time (ms) | jobs under which workers died twice | the claim that runs them alone, or the cancel |
+| `pressroom:suspects:<queue>` | zset id → time (ms) less SUSPECT_RANK for each death | jobs under which workers died twice | the claim that runs them apart, or the cancel |
 | `pressroom:reconciliation` | string | SCAN cursor of the reconciler | expires |
-| `pressroom:quarantine` | string | the worker that starts nothing more until it can run a suspect alone | expires |
+| `pressroom:quarantine:<queue>` | string | the worker that starts nothing more of the queue until it can run its suspects | expires |
 | `pressroom:wake:<queue>` | list | wake signals, at most WAKE_CAP | the claim that finds nothing |
 | `pressroom:counts` | hash | what `/metrics` counts: names with spaces between → number | as many fields as kinds, outcomes and codes |
 | `pressroom:ends:<slot>` | hash | `<queue> <state>` → jobs that ended within ENDS_SLOT_MS | expires |
@@ -73,7 +73,7 @@ OWNER_CAPPED: Final = ROOT + "standing-back:"
 BACKLOG: Final = ROOT + "line:"
 SUSPECTS: Final = ROOT + "suspects:"
 RECONCILIATION: Final = ROOT + "reconciliation"
-QUARANTINE: Final = ROOT + "quarantine"
+QUARANTINE: Final = ROOT + "quarantine:"
 WAKE: Final = ROOT + "wake:"
 COUNTS: Final = ROOT + "counts"
 ENDS: Final = ROOT + "ends:"
@@ -112,7 +112,11 @@ ARQ_JOB_MS: Final = 7 * DAY_MS
 ARQ_RESULT_MS: Final = 3600 * SECOND_MS
 """ARQ's copy of a result; the record keeps its own."""
 QUARANTINE_MS: Final = 15 * SECOND_MS
-"""A worker that empties itself to run a suspect renews this within the time; after it another may."""
+"""A worker that ends its jobs of a queue, to run suspects, renews this within the time; after it another may."""
+LAPSE_WINDOW_MS: Final = 3 * DAY_MS
+"""A worker's death counts against the jobs that it ran for this long."""
+SUSPECT_RANK: Final = 10_000_000_000_000
+"""By this much (ms) a suspect comes earlier for each death: longer than any time since 1970 until the year 2286."""
 OUTAGE_MS: Final = 3 * SECOND_MS
 """No claim for this long means that Redis was away (an idle worker asks every second)."""
 PATIENCE_MS: Final = 3 * SECOND_MS
@@ -212,6 +216,8 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "arq_job_ms": ARQ_JOB_MS,
     "arq_result_ms": ARQ_RESULT_MS,
     "quarantine_ms": QUARANTINE_MS,
+    "lapse_window_ms": LAPSE_WINDOW_MS,
+    "suspect_rank": SUSPECT_RANK,
     "outage_ms": OUTAGE_MS,
     "patience_ms": PATIENCE_MS,
     "wake_cap": WAKE_CAP,

@@ -264,7 +264,7 @@ async def _ids(job: JobContext[RecoveryParams], state: State, since_ms: int) -> 
     return [one.decode() for one in ids]
 
 
-EVENT = Kind(name="event", queue="default", params=EventParams, run=expand, timeout_s=120)
+EVENT = Kind(name="event", queue="default", params=EventParams, run=expand, timeout_s=120, io_bound=True)
 DELIVERY = Kind(
     name="delivery",
     queue=QUEUE,
@@ -273,7 +273,14 @@ DELIVERY = Kind(
     timeout_s=120,
     retry=RetrySchedule(RETRY_DELAYS_S, RETRY_JITTER),
     retries_last=True,
+    io_bound=True,
 )
 RECOVERY = Kind(
-    name="recovery", queue="default", params=RecoveryParams, run=recover, timeout_s=600, in_activity_report=False
+    name="recovery",
+    queue="default",
+    params=RecoveryParams,
+    run=recover,
+    timeout_s=600,
+    io_bound=True,
+    in_activity_report=False,
 )

@@ -11,7 +11,7 @@ import structlog
 from arq.constants import job_key_prefix
 from arq.worker import Retry
 
-from tasks.kind import Kind
+from tasks.kind import Kind, io_bound
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.lanes.breaker import breaker
@@ -57,6 +57,7 @@ class ArqJobRunner:
         self._queue = queue
         self._worker_id = f"arq:{socket.gethostname()}:{os.getpid()}"
         self._rules = {"worker": self._worker_id, "keep": keep_ms(settings), "breaker": breaker(settings)}
+        self._io_bound = io_bound(kinds)
         self._spill = Script(self._redis, "run/spill")
         self._begin = Script(self._redis, "run/begin")
         self._finish = Script(self._redis, "run/finish")
@@ -105,17 +106,17 @@ class ArqJobRunner:
         return outcome.result.value if outcome.result is not None else None
 
     async def _claim(self, job_id: str) -> ClaimedJob:
-        begun = await self._begin({"id": job_id, **self._rules})
+        begun = await self._begin({"id": job_id, "io_bound": self._io_bound, **self._rules})
         if begun == "unknown":
             # It may come from ARQ's cron: then it is the run of a schedule, which the ticker records.
             await self._ticker.tick()
-            begun = await self._begin({"id": job_id, **self._rules})
+            begun = await self._begin({"id": job_id, "io_bound": self._io_bound, **self._rules})
         if begun == "unknown":
             body = await self._redis.get(job_key_prefix + job_id)
             if body is None:
                 raise JobFailed("cancelled", f"Job {job_id} was withdrawn before it started.")
             await self._enqueuer.adopt(job_id, self._queue, body)
-            begun = await self._begin({"id": job_id, **self._rules})
+            begun = await self._begin({"id": job_id, "io_bound": self._io_bound, **self._rules})
         if isinstance(begun, str):
             raise JobFailed("invalid_request", f"Job {job_id} is {begun}; it cannot be started.")
         return ClaimedJob(**begun)

@@ -29,6 +29,7 @@ class ClaimedJob:
     """A job as `claim.lua` returns it. Times are milliseconds since 1970.
 
     `attempt` and the worker's id together are the fence: a script changes nothing for a worker that lost the job.
+    suspect: workers have died under it, so no other job of its queue may start beside it.
     """
 
     id: str
@@ -43,6 +44,7 @@ class ClaimedJob:
     request_id: str | None = None
     traceparent: str | None = None
     tracestate: str | None = None
+    suspect: bool = False
 
     @property
     def facts(self) -> dict[str, str | int]:
@@ -69,14 +71,18 @@ class Running:
     def __init__(self, concurrency: dict[str, int], wake_event: asyncio.Event) -> None:
         self._concurrency = concurrency
         self._busy: Counter[str] = Counter()
+        self._leased: Counter[str] = Counter()
+        self._suspects: Counter[str] = Counter()
         self._tasks: dict[str, asyncio.Task[Any]] = {}
         self._reasons: dict[str, Reason] = {}
         self._awaited: Collection[str] = ()
+        self._draining: str | None = None
         self._wake_event = wake_event
-        self._released = asyncio.Event()
         self.leases: dict[str, ClaimedJob] = {}
         self.wake_when_all_written = False
         """Whether to wake the claimer once every outcome is written: a burst may be over then."""
+        self.after_suspects: set[str] = set()
+        """Queues whose suspects have just ended here: it is the turn of their other jobs."""
 
     @property
     def idle(self) -> bool:
@@ -98,19 +104,40 @@ class Running:
         """The ids of the running jobs."""
         return list(self._tasks)
 
+    @property
+    def suspecting(self) -> bool:
+        """Whether suspects run, or their outcomes are not written yet."""
+        return bool(self._suspects)
+
+    def is_clear(self, queue: str) -> bool:
+        """Whether no job of the queue runs and every outcome is written: a death of this process would affect none."""
+        return not self._leased[queue]
+
     def free(self) -> dict[str, int]:
-        """Return how many jobs of each queue could start now: 0 while too many outcomes wait to be written."""
+        """Return how many jobs of each queue could start now: 0 beside its suspects, and while too many outcomes wait
+        to be written."""
         if len(self.leases) - len(self._tasks) >= MAX_UNWRITTEN:
             return dict.fromkeys(self._concurrency, 0)
-        return {queue: slots - self._busy[queue] for queue, slots in self._concurrency.items()}
+        return {
+            queue: 0 if queue in self._suspects else slots - self._busy[queue]
+            for queue, slots in self._concurrency.items()
+        }
 
-    def await_slots(self, queues: Collection[str]) -> None:
-        """Wake the claimer from now on when a slot of one of these queues becomes free."""
-        self._awaited = queues
+    def await_slots(self, queues: Collection[str], draining: str | None = None) -> None:
+        """Wake the claimer from now on when a slot of one of these queues becomes free.
+
+        Args:
+            queues: The queues.
+            draining: A queue of which all jobs must have ended first.
+        """
+        self._awaited, self._draining = queues, draining
 
     def begin(self, job: ClaimedJob, task: asyncio.Task[Any]) -> None:
         """Note that a job runs in a task: it takes a slot and a lease."""
         self._busy[job.queue] += 1
+        self._leased[job.queue] += 1
+        if job.suspect:
+            self._suspects[job.queue] += 1
         self._tasks[job.id] = task
         self.leases[job.id] = job
 
@@ -133,20 +160,24 @@ class Running:
             # Give the done callbacks, which call `end`, a turn.
             await asyncio.sleep(0)
 
-    async def until_all_written(self) -> None:
-        """Wait until no job runs and every outcome is written."""
-        while self.leases:
-            self._released.clear()
-            await self._released.wait()
-
     def release(self, job: ClaimedJob) -> None:
         """Release the job's lease: its outcome is written, or another worker has the job."""
         if self.leases.get(job.id) is job:
             del self.leases[job.id]
-            self._released.set()
+            self._leased[job.queue] -= 1
+            if job.suspect:
+                self._end_suspect(job.queue)
+            if job.queue == self._draining and self.is_clear(job.queue):
+                self._wake_event.set()
             self._wake_claimer(job.queue)
             if self.wake_when_all_written and self.all_written:
                 self._wake_event.set()
+
+    def _end_suspect(self, queue: str) -> None:
+        self._suspects[queue] -= 1
+        if not self._suspects[queue]:
+            del self._suspects[queue]
+            self.after_suspects.add(queue)
 
     def _wake_claimer(self, queue: str) -> None:
         # A lease that is released while every slot is taken frees none: a claim would be a wasted round trip.

@@ -3,13 +3,15 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import structlog
 from redis.asyncio import Redis
 
+from tasks.kind import Kind, io_bound
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.retention import keep_ms
-from tasks.queue.redis_keys import QUARANTINE_MS
 from tasks.queue.script import Script
 from tasks.settings import Settings
 from worker.attempts.outcome import Outcome, Verb
@@ -25,10 +27,6 @@ CLAIM_AT_MOST = 128
 """Jobs of one queue in one claim, so that no script holds Redis for more than a few milliseconds."""
 
 
-DRAIN_S = QUARANTINE_MS / 3000
-"""Seconds between two claims of a worker that waits until nothing runs, to run a job that may kill it."""
-
-
 class Claimer:
     """Claims what can start now, for all queues in one round trip, and starts it.
 
@@ -41,6 +39,7 @@ class Claimer:
         settings: Settings,
         worker_id: str,
         *,
+        kinds: Mapping[str, Kind[Any]],
         running: Running,
         executor: Executor,
         finisher: Finisher,
@@ -51,12 +50,13 @@ class Claimer:
         self._claim = Script(redis, "run/claim")
         self._enqueuer = Enqueuer(redis, settings)
         self._worker_id = worker_id
-        self._caps = {
+        self._rules = {
             "lane_cap": settings.owner_max_running,
             "receiver_cap": settings.endpoint_max_in_flight,
             "owner_cap": settings.owner_max_deliveries,
+            "io_bound": io_bound(kinds),
+            "keep": keep_ms(settings),
         }
-        self._keep = keep_ms(settings)
         self._running = running
         self._executor = executor
         self._finisher = finisher
@@ -89,33 +89,43 @@ class Claimer:
             return
         free = {queue: min(slots, CLAIM_AT_MOST) for queue, slots in self._running.free().items()}
         all_written = self._running.all_written
+        after_suspects = frozenset(self._running.after_suspects)
         answer = await self._claim(
             {
                 "worker": self._worker_id,
-                "idle": all_written,
-                "queues": [{"name": queue, "free": slots} for queue, slots in free.items()],
-                **self._caps,
-                "keep": self._keep,
+                "queues": [
+                    {
+                        "name": queue,
+                        "free": slots,
+                        "idle": self._running.is_clear(queue),
+                        "normal": queue in after_suspects,
+                    }
+                    for queue, slots in free.items()
+                ],
+                "suspecting": self._running.suspecting,
+                **self._rules,
             }
         )
+        self._running.after_suspects -= after_suspects
         jobs, foreign_jobs, wait_ms = answer["jobs"], answer["foreign_jobs"], answer["wait_ms"]
         for job in jobs:
             free[job["queue"]] -= 1
             self._start(ClaimedJob(**job))
         for job in foreign_jobs:
             await self._enqueuer.adopt(job["id"], job["queue"], job["body"].encode(errors="surrogateescape"))
-        if answer["mode"] == "alone":
-            await self._until_nothing_runs(None)
-        elif answer["mode"] == "drain":
-            await self._until_nothing_runs(DRAIN_S)
-        elif not foreign_jobs:
-            if all_written and not jobs:
-                self.exhausted.set()
-            # A queue that gave fewer jobs than there were slots is empty: listen for its signals. A full one waits
-            # for a slot.
-            full = [queue for queue, left in free.items() if left == 0]
-            seconds = LISTEN_S if wait_ms < 0 else min(LISTEN_S, wait_ms / 1000)
-            await self._wait(awaited=full, listen=[queue for queue in free if queue not in full], seconds=seconds)
+        # After the turn of a queue's other jobs more of its suspects may start.
+        if foreign_jobs or after_suspects:
+            return
+        if all_written and not jobs:
+            self.exhausted.set()
+        # A queue that gave fewer jobs than there were slots is empty: listen for its signals. A full one waits for a
+        # slot, and one whose suspects are to run until its other jobs have ended here.
+        draining = answer.get("draining")
+        suspecting = {job["queue"] for job in jobs if job.get("suspect")}
+        full = [queue for queue, left in free.items() if left == 0 or queue in suspecting]
+        listen = [queue for queue in free if queue not in full and queue != draining]
+        seconds = LISTEN_S if wait_ms < 0 else min(LISTEN_S, wait_ms / 1000)
+        await self._wait(awaited=full, draining=draining, listen=listen, seconds=seconds)
 
     def _start(self, job: ClaimedJob) -> None:
         began = time.monotonic()
@@ -137,27 +147,20 @@ class Claimer:
             if not task.cancelled():
                 task.result()
 
-    async def _until_nothing_runs(self, seconds: float | None) -> None:
-        """Claim nothing while a job that has killed workers runs alone, or until it can start alone.
-
-        Args:
-            seconds: When to claim again at the latest, so that the quarantine is renewed; None waits without limit.
-        """
-        await self._waker.aim([])
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._running.until_all_written()
-
-    async def _wait(self, *, awaited: list[str], listen: list[str], seconds: float) -> None:
-        """Wait until an awaited queue has a free slot, a signal arrives, or `seconds` are over."""
-        self._running.await_slots(awaited)
+    async def _wait(self, *, awaited: list[str], draining: str | None, listen: list[str], seconds: float) -> None:
+        """Wait until an awaited queue has a free slot, all jobs of the draining one have ended, a signal arrives, or
+        `seconds` are over."""
+        self._running.await_slots(awaited, draining)
         await self._waker.aim(listen)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 # The slot that woke us may be taken again already: a claim would then be a wasted round trip.
-                while not (self._stopping or self._waker.heard or self._has_slot(awaited)):
+                while not (self._stopping or self._waker.heard or self._has_slot(awaited) or self._is_clear(draining)):
                     await self._wake_event.wait()
                     self._wake_event.clear()
+
+    def _is_clear(self, draining: str | None) -> bool:
+        return draining is not None and self._running.is_clear(draining)
 
     def _has_slot(self, queues: list[str]) -> bool:
         free = self._running.free()

@@ -14,7 +14,8 @@ from worker.attempts.outcome import Outcome, SerializedResult, Verb
 from worker.attempts.running import ClaimedJob
 
 WORKER = "test-worker"
-QUEUES = [{"name": "media", "free": 100}, {"name": "reports", "free": 100}]
+SLOTS: dict[str, object] = {"free": 100, "idle": True, "normal": False}
+QUEUES = [{"name": name, **SLOTS} for name in ("media", "reports")]
 
 
 class ManualWorker:
@@ -33,7 +34,7 @@ class ManualWorker:
 
     async def _begin(self) -> None:
         caps = {"lane_cap": 0, "receiver_cap": 0, "owner_cap": 0}
-        payload = {"worker": WORKER, "idle": True, "queues": QUEUES, **caps, **self._rules}
+        payload = {"worker": WORKER, "suspecting": False, "io_bound": {}, "queues": QUEUES, **caps, **self._rules}
         for job in (await self._claim(payload))["jobs"]:
             self._claimed[job["id"]] = ClaimedJob(**job)
 

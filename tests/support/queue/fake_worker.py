@@ -20,8 +20,8 @@ class Claim(NamedTuple):
     jobs: list[ClaimedJob]
     foreign_jobs: list[dict[str, str]]
     wait_ms: float
-    mode: str
     now: int
+    draining: str | None = None
 
     @property
     def ids(self) -> list[str]:
@@ -42,19 +42,23 @@ class FakeWorker:
 
     async def claim(
         self,
-        free: int = 10,
+        free: int | dict[str, int] = 10,
         *,
         idle: bool = True,
         lane_cap: int = 0,
         receiver_cap: int = 0,
         owner_cap: int = 0,
+        suspecting: bool = False,
+        normal: bool = False,
         **queues: int,
     ) -> Claim:
-        """free: slots in `default`; or name other queues, with their slots."""
+        """free: slots in `default`, or by queue; queues may be named too. idle: whether it runs none of their jobs."""
+        named = queues or (free if isinstance(free, dict) else {"default": free})
         payload = {
             "worker": self.name,
-            "idle": idle,
-            "queues": [{"name": name, "free": slots} for name, slots in (queues or {"default": free}).items()],
+            "queues": [{"name": name, "free": slots, "idle": idle, "normal": normal} for name, slots in named.items()],
+            "suspecting": suspecting,
+            "io_bound": {"delivery": True},
             "lane_cap": lane_cap,
             "receiver_cap": receiver_cap,
             "owner_cap": owner_cap,

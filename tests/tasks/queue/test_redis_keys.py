@@ -28,7 +28,7 @@ NAMES = {
     "BACKLOG": "line:",
     "SUSPECTS": "suspects:",
     "RECONCILIATION": "reconciliation",
-    "QUARANTINE": "quarantine",
+    "QUARANTINE": "quarantine:",
     "WAKE": "wake:",
     "COUNTS": "counts",
     "ENDS": "ends:",

@@ -41,11 +41,23 @@ local function leave_lane(job)
   end
 end
 
--- A job under which workers died twice waits apart: it runs alone, so that no other job is blamed if a third one dies.
-local POISON_LAPSES = 3
+-- When (ms) workers died under a job, as far back as it counts. An earlier version wrote their number alone.
+local function recent_lapses(job)
+  local told, times = redis.call('HGET', K.job .. job.id, 'lapsed_at'), {}
+  for time in string.gmatch(told or '', '%d+') do
+    if now - tonumber(time) < K.lapse_window_ms then times[#times + 1] = time end
+  end
+  for _ = 1, told and 0 or job.lapses do times[#times + 1] = string.format('%.0f', now) end
+  return times
+end
+
+-- A job under which workers died twice waits apart: it runs without its queue's other jobs, so that none of them is
+-- blamed if a third one dies. The suspects under which most workers died come first.
+local SUSPECT_LAPSES = 2
 local function requeue(job)
-  if job.lapses >= POISON_LAPSES - 1 then
-    redis.call('ZADD', K.suspects .. job.queue, now, job.id)
+  local lapses = job.lapses >= SUSPECT_LAPSES and #recent_lapses(job) or 0
+  if lapses >= SUSPECT_LAPSES then
+    redis.call('ZADD', K.suspects .. job.queue, now - lapses * K.suspect_rank, job.id)
     redis.call('ZADD', K.arq_queue[job.queue], now + K.safety_ms, job.id)
     wake(job.queue)
   else

@@ -1,5 +1,8 @@
 -- needs: counters ending lanes
--- Workers that died under their jobs.
+-- Workers that died under their jobs. payload.io_bound: kind → true of those that only wait for sockets, which cannot
+-- kill a worker.
+
+local POISON_LAPSES = 3
 
 -- How an attempt is written down whose worker can no longer do so.
 local function lapsed_attempt(job)
@@ -8,17 +11,28 @@ local function lapsed_attempt(job)
 end
 
 -- The worker died: not the job's fault, so it uses up no try; but a job that kills its workers must not go on for ever.
--- Returns whether it may run again; if not, it is closed.
-local function lapse(job)
-  job.lapses = job.lapses + 1
+-- Returns after how long (ms) it may run again; nil: never, it is closed. is_alone: no other job of its queue ran in
+-- that worker. An I/O-bound job is not to blame; it waits a little longer each time, so that workers that die for
+-- another reason come to do something else.
+local function lapse(job, is_alone)
+  local times = recent_lapses(job)
+  times[#times + 1] = string.format('%.0f', now)
   count('attempts', label(job.kind), 'lapsed')
-  local fields = { 'attempt:' .. job.attempt, lapsed_attempt(job), 'lapses', job.lapses }
-  if job.lapses >= POISON_LAPSES then
+  local fields = { 'attempt:' .. job.attempt, lapsed_attempt(job), 'lapsed_at', table.concat(times, ' ') }
+  if payload.io_bound[job.kind] then
+    job.lapses = 0
+    redis.call('HSET', K.job .. job.id, unpack(fields))
+    return #times < POISON_LAPSES and 0 or math.min(K.lease_ms * 2 ^ (#times - POISON_LAPSES), K.safety_ms)
+  end
+  job.lapses = #times
+  fields[#fields + 1] = 'lapses'
+  fields[#fields + 1] = job.lapses
+  if is_alone and job.lapses >= POISON_LAPSES then
     leave_running(job.queue, job.lane, job.owner, 1)
-    close_with_error(job, job.attempt, 'failed', 'poison',
-      'Workers died under this job three times, the last time while it ran alone; it will not be run again.', fields)
-    return false
+    close_with_error(job, job.attempt, 'failed', 'poison', 'Workers died under this job ' .. job.lapses
+      .. ' times, the last time while none of its queue ran beside it; it will not be run again.', fields)
+    return nil
   end
   redis.call('HSET', K.job .. job.id, unpack(fields))
-  return true
+  return 0
 end

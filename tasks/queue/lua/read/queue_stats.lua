@@ -31,7 +31,8 @@ local function queue_since(queue, max_lanes)
   end
   for _, key in ipairs({ K.suspects .. queue, K.arq_queue[queue] }) do
     local first = redis.call('ZRANGEBYSCORE', key, '-inf', now, 'WITHSCORES', 'LIMIT', 0, 1)
-    since = earlier(since, tonumber(first[2]))
+    -- A suspect's score is its time, less its rank.
+    since = earlier(since, first[2] and tonumber(first[2]) % K.suspect_rank)
   end
   return since
 end

@@ -1,12 +1,13 @@
 -- needs: counters ending lanes lapses records
 -- ARQ's own worker starts a job: it holds `arq:in-progress` already, so that no lease is needed, and none is renewed.
 -- A job that is said to run has lost its worker: a worker that lives holds that key.
--- payload: id, worker, keep. Answers the job as claim.lua does ({id, queue, kind, …}), or the state that forbids it.
+-- payload: id, worker, keep, io_bound {kind → true}. Answers the job as claim.lua does ({id, queue, kind, …}), or the
+-- state that forbids it.
 local job = read(payload.id)
 if not job then return cmsgpack.pack('unknown') end
 local record, state = K.job .. job.id, job.state
 if state == 'running' then
-  if not lapse(job) then return cmsgpack.pack('failed') end
+  if not lapse(job, true) then return cmsgpack.pack('failed') end
 elseif job.lost then
   close_lost(job)
   return cmsgpack.pack('failed')

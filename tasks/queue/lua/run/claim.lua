@@ -1,14 +1,15 @@
 -- needs: counters ending lane_ids lane_limits lanes lapses records
 -- A worker asks for work: timers that are due are handled, lanes take turns, and what can start now starts.
--- payload: worker, idle (it runs nothing and has no end to write), queues {{name, free}, …}, keep, lane_cap,
--- receiver_cap, owner_cap (deliveries of one owner; 0: any number).
+-- payload: worker, queues {{name, free, idle (it runs none of its jobs and has no end of one to write), normal (no
+-- suspects this time: it is the others' turn)}, …}, suspecting (it runs suspects), io_bound {kind → true}, keep,
+-- lane_cap, receiver_cap, owner_cap (deliveries of one owner; 0: any number).
 -- Answers jobs {{id, queue, kind, owner, params, attempt, tries, created_at, started_at, request_id, traceparent,
--- tracestate}, …} (the last three where there are such), foreign_jobs {{id, queue, body}, …} to be adopted, wait_ms
--- until a timer is due (-1: none), now, and mode: 'alone' (the one job is a suspect: run nothing beside it), 'drain'
--- (run empty, then ask again for a suspect) or 'any'.
-local DUE_AT_ONCE = 100
+-- tracestate, suspect}, …} (the last four where there are such; beside a suspect no other job of its queue may start),
+-- foreign_jobs {{id, queue, body}, …} to be adopted, wait_ms until a timer is due (-1: none), now, and draining: a
+-- queue of which nothing starts until its jobs have ended here, for its suspects are to run (nil: none).
+local DUE_AT_ONCE, SUSPECTS_AT_ONCE = 100, 100
 local worker = payload.worker
-local jobs, foreign_jobs, mode = {}, {}, 'any'
+local jobs, foreign_jobs, draining = {}, {}, nil
 local wait_ms
 local aborting = redis.call('EXISTS', K.arq_abort) == 1
 
@@ -37,11 +38,19 @@ end
 
 -- The job's worker died: it waits in its lane again, or among the suspects.
 local function take_back(job)
-  if not lapse(job) then return end
+  local record = K.job .. job.id
+  local delay_ms = lapse(job, tonumber(redis.call('HGET', record, 'alone')) == job.attempt)
+  if not delay_ms then return end
   leave_running(job.queue, job.lane, job.owner, 1)
-  redis.call('HSET', K.job .. job.id, 'state', 'queued')
-  set_state(job, 'queued')
-  requeue(job)
+  local state = delay_ms > 0 and 'retrying' or 'queued'
+  redis.call('HSET', record, 'state', state)
+  set_state(job, state)
+  if delay_ms > 0 then
+    redis.call('HSET', record, 'due_at', now + delay_ms)
+    redis.call('ZADD', K.arq_queue[job.queue], now + delay_ms, job.id)
+  else
+    requeue(job)
+  end
 end
 
 -- The timer of a job that waits for its time, for other jobs, or in a lane that may have lost it.
@@ -89,8 +98,8 @@ local function handle_timer(id, queue, patience)
   end
 end
 
--- Returns whether the job has started.
-local function start(id, queue)
+-- Returns whether the job has started. alone: no other job of its queue runs in this worker.
+local function start(id, queue, alone)
   local record = K.job .. id
   -- Two tables of known size cost less than `fields_of`, called for each job that starts.
   local state, owner, kind, created_at, attempts, tries, job_indexes, event, batch, params, request_id, due_at,
@@ -108,6 +117,7 @@ local function start(id, queue)
   end
   local attempt = tonumber(attempts or 0) + 1
   redis.call('HSET', record, 'state', 'running', 'worker', worker, 'attempt', attempt, 'started_at', now)
+  if alone then redis.call('HSET', record, 'alone', attempt) end
   redis.call('ZADD', K.arq_queue[queue], now + K.lease_ms, id)
   set_state({ id = id, kind = kind, queue = queue, job_indexes = job_indexes, created_at = created_at, state = state,
     event = event, batch = batch }, 'running')
@@ -191,33 +201,59 @@ local function serve(queue, free, turn)
   return turn
 end
 
-local function first_suspect(queue)
-  for _, id in ipairs(redis.call('ZRANGE', K.suspects .. queue, 0, -1)) do
-    local lane = redis.call('HGET', K.job .. id, 'lane') or ''
-    if not redis.call('ZSCORE', K.parked .. queue, lane) then return id end
-  end
+-- A kind that cannot kill a worker was made a suspect by a worker of an earlier version.
+local function acquit(id, queue)
+  redis.call('ZREM', K.suspects .. queue, id)
+  redis.call('HDEL', K.job .. id, 'lapses')
+  local job = read(id)
+  if job and job.state == 'queued' then requeue(job) end
 end
 
--- A suspect runs alone, so that no other job is blamed if it kills its worker again. A worker that is empty takes it at
--- once; if none is, one at a time empties itself for that.
-local function claim_suspect(queue)
-  local id = first_suspect(queue)
-  if not id then return end
-  local holder = redis.call('GET', K.quarantine)
-  if payload.idle then
-    if holder == worker then redis.call('DEL', K.quarantine) end
-    redis.call('ZREM', K.suspects .. queue, id)
-    if start(id, queue) then
-      redis.call('HINCRBY', K.lane .. queue .. ':' .. redis.call('HGET', K.job .. id, 'lane'), 'running', 1)
-      mode = 'alone'
+-- The suspects that come first: those under which most workers died, but for lanes that are parked.
+local function first_suspects(queue)
+  local first, most = {}, nil
+  for _, id in ipairs(redis.call('ZRANGE', K.suspects .. queue, 0, SUSPECTS_AT_ONCE - 1)) do
+    local kind, lane, lapses = unpack(redis.call('HMGET', K.job .. id, 'kind', 'lane', 'lapses'))
+    if payload.io_bound[kind] then
+      acquit(id, queue)
+    elseif not redis.call('ZSCORE', K.parked .. queue, lane or '') then
+      most = most or lapses
+      if lapses == most then first[#first + 1] = id end
     end
-  elseif not holder or holder == worker then
-    redis.call('SET', K.quarantine, worker, 'PX', K.quarantine_ms)
-    mode = 'drain'
   end
+  return first
 end
 
-local is_paused, turns = {}, {}
+-- Suspects run without their queue's other jobs, and half of them at once: if their worker dies again, the one that
+-- kills is among them. So a few deaths find it, and the last of them, alone, proves it. A worker that runs nothing of
+-- the queue takes them; if none is, one at a time ends what it runs of it. Returns whether nothing else of the queue
+-- may start.
+local function claim_suspects(queue)
+  local name = queue.name
+  local first, key, began = first_suspects(name), K.quarantine .. name, #jobs
+  if #first == 0 then return false end
+  local holder = redis.call('GET', key)
+  if queue.idle then
+    if holder == worker then redis.call('DEL', key) end
+    local want = math.min(math.ceil(#first / 2), queue.free)
+    for n = 1, want do
+      redis.call('ZREM', K.suspects .. name, first[n])
+      if start(first[n], name, want == 1) then
+        jobs[#jobs].suspect = true
+        redis.call('HINCRBY', K.lane .. name .. ':' .. redis.call('HGET', K.job .. first[n], 'lane'), 'running', 1)
+      end
+    end
+    return #jobs > began
+  elseif not holder or holder == worker then
+    redis.call('SET', key, worker, 'PX', K.quarantine_ms)
+    draining = name
+    return true
+  end
+  return false
+end
+
+-- A worker runs the suspects of one queue at a time: else both would be blamed for its death.
+local is_paused, turns, suspecting = {}, {}, payload.suspecting
 for _, queue in ipairs(payload.queues) do
   local name = queue.name
   local paused, turn, seen, patience =
@@ -233,11 +269,13 @@ for _, queue in ipairs(payload.queues) do
     redis.call('ZREM', K.parked .. name, lane)
     if redis.call('EXISTS', K.backlog .. name .. ':' .. lane) == 1 then join_round(name, lane) end
   end
-  if mode == 'any' and not paused and queue.free > 0 then claim_suspect(name) end
+  if not (paused or suspecting or queue.normal) and queue.free > 0 then
+    suspecting = claim_suspects(queue) and name
+  end
 end
 for _, queue in ipairs(payload.queues) do
   local name = queue.name
-  if mode == 'any' and queue.free > 0 and not is_paused[name] then
+  if queue.free > 0 and suspecting ~= name and not is_paused[name] then
     local turn = serve(name, queue.free, turns[name])
     if turn ~= turns[name] then redis.call('HSET', K.queue .. name, 'turn', turn) end
   end
@@ -246,4 +284,5 @@ for _, queue in ipairs(payload.queues) do
   note_timer(K.arq_queue[name])
   note_timer(K.parked .. name)
 end
-return cmsgpack.pack({ jobs = jobs, foreign_jobs = foreign_jobs, wait_ms = wait_ms or -1, mode = mode, now = now })
+return cmsgpack.pack({ jobs = jobs, foreign_jobs = foreign_jobs, wait_ms = wait_ms or -1,
+  draining = draining, now = now })

@@ -180,7 +180,7 @@ async def test_arqs_own_worker_starts_nothing_that_still_has_to_wait(
     begin = Script(redis, "run/begin")
     first = await submit(enqueuer)
     waiting = await submit(enqueuer, after=(first,))
-    asked = {"id": waiting, "worker": "arq", "keep": keep_ms(settings)}
+    asked = {"id": waiting, "worker": "arq", "keep": keep_ms(settings), "io_bound": {}}
     assert await begin(asked) == "scheduled"
     await worker.finish(await worker.one(), "cancelled")
     assert await begin(asked) == "failed"

@@ -193,8 +193,8 @@ class TestASignMeetsAJobThatNobodyRuns:
         for _ in range(2):
             await lapse(redis, await worker.one())
         busy = await worker.claim(idle=False)
-        assert busy.mode == "drain"
+        assert busy.draining == "default"
         (suspect,) = await redis.zrange(SUSPECTS + "default", 0, -1)
         assert await job_store.cancel(suspect.decode()) == "cancelled"
         assert await leftovers(redis) == []
-        assert (await worker.claim()).mode == "any"
+        assert (await worker.claim()).draining is None

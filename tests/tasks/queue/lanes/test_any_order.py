@@ -60,11 +60,16 @@ class Walk:
 
     async def claim(self) -> None:
         worker = self._chance.choice(self._workers)
-        idle = not any(holder is worker for holder, _ in self._held.values())
-        free = {queue: self._chance.randint(0, 4) for queue in QUEUES}
-        claim = await worker.claim(idle=idle, lane_cap=self._chance.choice([0, 0, 2]), **free)
-        assert claim.mode != "alone" or (idle and len(claim.jobs) == 1)
-        assert claim.mode != "drain" or not (idle or claim.jobs)
+        held = [job for holder, job in self._held.values() if holder is worker]
+        apart = {job.queue for job in held if job.suspect}
+        free = {queue: 0 if queue in apart else self._chance.randint(0, 4) for queue in QUEUES}
+        idle = not held
+        lane_cap = self._chance.choice([0, 0, 2])
+        claim = await worker.claim(free, idle=idle, suspecting=bool(apart), lane_cap=lane_cap)
+        suspected = {job.queue for job in claim.jobs if job.suspect}
+        assert len(suspected) <= (idle and not apart)
+        assert all(job.suspect for job in claim.jobs if job.queue in suspected)
+        assert claim.draining is None or not (idle or any(job.queue == claim.draining for job in claim.jobs))
         for job in claim.jobs:
             assert job.id not in self._held, "it runs already"
             assert job.id not in self._ended, "it had ended"

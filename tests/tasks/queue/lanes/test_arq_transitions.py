@@ -38,7 +38,8 @@ class ArqWorker:
 
     async def begin(self, job_id: str) -> Any:
         await self._redis.set(in_progress_key_prefix + job_id, b"1", px=60_000)
-        return await self._begin({"id": job_id, "worker": "arq_worker", "keep": keep_ms(Settings(_env_file=None))})
+        rules = {"keep": keep_ms(Settings(_env_file=None)), "io_bound": {}}
+        return await self._begin({"id": job_id, "worker": "arq_worker", **rules})
 
 
 @pytest.fixture
@@ -136,7 +137,7 @@ async def test_a_suspect_that_begins_is_no_suspect_meanwhile(
     await worker.claim(0)
     assert (await arq_worker.begin(job_id))["attempt"] == 3
     assert await redis.exists(SUSPECTS + "default") == 0
-    assert (await worker.claim()).mode == "any"
+    assert (await worker.claim()).draining is None
 
 
 async def test_a_job_that_killed_three_stock_workers_is_poison(

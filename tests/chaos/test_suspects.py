@@ -71,7 +71,9 @@ async def test_two_worker_deaths_under_200_slow_deliveries_hold_up_nobody_and_lo
         bystanders: list[str] = []
         for death in (1, 2):
             slow.held = 0
-            async with worker_process(mortal_redis, mortal_valkey.url, environment=ENVIRONMENT, **SLOTS) as doomed:
+            async with worker_process(
+                mortal_redis, mortal_valkey.url, environment=ENVIRONMENT, lines=None, **SLOTS
+            ) as doomed:
                 await until(lambda: slow.held == SLOW)
                 while len(bystanders) < BYSTANDERS:
                     bystanders.append(await job_client.submit("sleep", seconds=BYSTANDER_S, file=str(lines)))
@@ -82,7 +84,7 @@ async def test_two_worker_deaths_under_200_slow_deliveries_hold_up_nobody_and_lo
             await let_lapse(mortal_redis, "default", bystanders)
 
         slow.held = 0
-        async with worker_process(mortal_redis, mortal_valkey.url, environment=ENVIRONMENT, **SLOTS):
+        async with worker_process(mortal_redis, mortal_valkey.url, environment=ENVIRONMENT, lines=None, **SLOTS):
             await until(lambda: slow.held == SLOW)
             assert await mortal_redis.exists(SUSPECTS + "webhooks") == 0
             began = time.monotonic()

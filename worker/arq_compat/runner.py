@@ -55,7 +55,7 @@ class ArqJobRunner:
     ) -> None:
         self._redis = resources.redis
         self._queue = queue
-        self._worker_id = f"arq:{socket.gethostname()}:{os.getpid()}"
+        self._worker_id = f"arq-worker:{socket.gethostname()}:{os.getpid()}"
         self._rules = {"worker": self._worker_id, "keep": keep_ms(settings), "breaker": breaker(settings)}
         self._io_bound = io_bound(kinds)
         self._spill = Script(self._redis, "run/spill")

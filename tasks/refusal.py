@@ -36,8 +36,10 @@ CODES: dict[str, str] = {
     "request_timeout": "The request did not arrive in time.",
     "too_many_connections": "The process has as many connections as it may have. Try again later.",
     "unavailable": "Redis or the storage does not respond. Try again later.",
+    "disk_full": "The temporary folder of the server or worker is full. Try again later.",
     "internal": "An unexpected error happened. The logs have details under the request id.",
     # a job
+    "storage_unavailable": "The storage did not work for longer than a job waits for it. Retry the job.",
     "unknown_kind": "No kind of job has this name.",
     "poison": "Three workers died while running this job, the last one while it ran no other job of its queue.",
     "cancelled": "The job was cancelled by a request.",

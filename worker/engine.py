@@ -86,7 +86,7 @@ class Engine:
         )
         self._lease_keeper = LeaseKeeper(redis, self.worker_id, self._running, redis_health)
         self._abort_watch = AbortWatch(redis, settings, self._running, redis_health)
-        self._heartbeat = Heartbeat(redis, self.worker_id, self._running, redis_health)
+        self._heartbeat = Heartbeat(redis, resources.storage, self.worker_id, self._running, redis_health)
         self._ticker = Ticker(redis, settings, built_in, redis_health)
         self.queues = list(concurrency)
         self._stop = asyncio.Event()

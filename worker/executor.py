@@ -1,6 +1,7 @@
 """One attempt at a job: find its kind, read its params, call its function within the limits, and return the outcome."""
 
 import asyncio
+import errno
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +19,7 @@ from tasks.settings import Settings
 from tasks.storage.protocol import BlobMissing, StorageUnavailable
 from tasks.telemetry import tracing
 from tasks.validation import faults_of, refusal_of
-from worker.attempts.outcome import Outcome, SerializedResult, Verb
+from worker.attempts.outcome import Outcome, Postponement, SerializedResult, Verb
 from worker.attempts.progress import ProgressReporter
 from worker.attempts.running import ClaimedJob
 from worker.attempts.scratch import ScratchRoot
@@ -27,6 +28,7 @@ from worker.resources import WorkerResources
 log = structlog.get_logger()
 
 REDIS_DOWN = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 MAX_RETRY_AFTER_S = 86_400
 """Seconds by which a receiver may postpone the next try."""
 
@@ -101,10 +103,6 @@ class Executor:
             result = await self._call(kind, _params(kind, job), job, notes)
         except Refusal as refusal:
             return outcome("failed", error=(refusal.code, refusal.message), field=refusal.field)
-        except BlobMissing:
-            return outcome(
-                "failed", error=("expired", "A file that the job needs is no longer stored; upload it again.")
-            )
         except TryAgain as again:
             error, after_s = (again.code, again.message), again.after_s
         except REDIS_DOWN as down:
@@ -114,6 +112,8 @@ class Executor:
         except _TimedOut as overrun:
             error = ("job_timed_out", str(overrun))
         except Exception as broken:
+            if wait := self._postponed(broken):
+                return outcome("postponed", **wait)
             # Whatever a kind's function raises is its failure, not the worker's; its retry policy decides what follows.
             log.exception("job.raised")
             error = ("failed", _message_of(broken))
@@ -124,6 +124,25 @@ class Executor:
             return outcome("failed", error=error)
         delay_s = max(kind.retry.delay_s(tries), min(after_s, MAX_RETRY_AFTER_S))
         return outcome("retrying", error=error, delay_s=delay_s, last=kind.retries_last)
+
+    def _postponed(self, broken: Exception) -> dict[str, Any] | None:
+        """The error and the postponement of an attempt that lacked the storage or disk space; None for others."""
+        if isinstance(broken, StorageUnavailable):
+            code, fault = "storage_unavailable", f"The storage does not work. {broken.cure or ''}".strip()
+        elif isinstance(broken, OSError) and broken.errno in NO_SPACE:
+            log.warning("job.disk_full", error=str(broken))
+            code, fault = "disk_full", "The temporary folder of the worker is full; free some space."
+        else:
+            return None
+        settings = self._settings
+        patience_s = settings.storage_patience_s
+        postponement = Postponement(
+            first_pause_s=settings.storage_first_pause_s,
+            max_pause_s=settings.storage_max_pause_s,
+            patience_s=patience_s,
+            given_up=f"{fault} The job has waited for {patience_s} s (STORAGE_PATIENCE_S); retry it afterwards.",
+        )
+        return {"error": (code, f"{fault} The job waits, and uses up no try."), "postponement": postponement}
 
     def _kind(self, job: ClaimedJob) -> Kind[Any]:
         kind = self._kinds.get(job.kind)
@@ -155,6 +174,8 @@ class Executor:
         try:
             async with asyncio.timeout(kind.timeout_s) as limit:
                 return SerializedResult.of(await kind.run(context), progress.last)
+        except BlobMissing as error:
+            raise Refusal("expired", "A file that the job needs is no longer stored; upload it again.") from error
         except TimeoutError as error:
             if limit.expired():
                 raise _TimedOut(f"The job took longer than {kind.timeout_s:g} s, the limit of its kind.") from error
@@ -170,8 +191,6 @@ class _TimedOut(Exception):  # noqa: N818 - an outcome
 
 def _message_of(broken: Exception) -> str:
     """The message in the record for an unforeseen failure. Traceback and URLs are in the log only."""
-    if isinstance(broken, StorageUnavailable):
-        return "StorageUnavailable: the storage did not answer"
     lines = str(broken).strip().splitlines()
     return f"{type(broken).__name__}: {lines[-1] if lines else ''}"
 

@@ -23,7 +23,12 @@ class Attempt(BaseModel):
     worker: str = Field(description="The id of the worker that ran it.")
     started_at: datetime = Field(description="When it started.")
     ended_at: datetime | None = Field(None, description="When it ended.")
-    outcome: str = Field(description="`succeeded`, `failed`, `retrying`, `cancelled`, `handed_back` or `lapsed`.")
+    outcome: str = Field(
+        description="`succeeded`, `failed`, `retrying`, `postponed`, `cancelled`, `handed_back` or `lapsed`."
+    )
+    times: int | None = Field(
+        None, description="Of a postponed one: as how many attempts in a row, all of which are this one entry."
+    )
     error: Error | None = Field(None, description="Why it failed.")
 
 

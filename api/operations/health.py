@@ -79,7 +79,8 @@ async def _checked(name: Literal["redis", "storage", "worker"], check: Awaitable
     except (RedisError, StorageUnavailable, TimeoutError) as error:
         # Host names and buckets go only to the log, because this endpoint needs no API key.
         log.warning("health.failed", check=name, error=str(error))
-        return Check(name=name, status="failed", detail="It does not respond. See the log for details.")
+        cure = error.cure if isinstance(error, StorageUnavailable) else None
+        return Check(name=name, status="failed", detail=f"{cure or 'It does not respond.'} See the log for details.")
     return Check(name=name, status="warning" if warning else "ok", detail=warning or "It responds.")
 
 
@@ -96,7 +97,10 @@ async def _storage(context: Context) -> str | None:
 
 
 async def _workers(context: Context) -> str | None:
-    unserved = (await read_workers(context.redis)).unserved
+    registry = await read_workers(context.redis)
+    unserved = registry.unserved
+    if away := registry.without_storage:
+        return f"The storage does not work for {len(away)} of {len(registry.present)} workers; jobs wait for it."
     if not unserved:
         return None
     if len(unserved) == len(QUEUES):

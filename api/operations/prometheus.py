@@ -152,9 +152,11 @@ def _queues(snapshot: QueueSnapshot, registry: WorkerRegistry) -> Iterator[Metri
         "pressroom_worker_loop_lag_seconds", "gauge", "By how much an event loop was late, worst of all workers."
     )
     lag.add(max((worker.lag_ms / 1000 for worker in registry.present), default=0))
+    without_storage = Metric("pressroom_workers_without_storage", "gauge", "Workers for which the storage has failed.")
+    without_storage.add(len(registry.without_storage))
     memory = Metric("pressroom_worker_memory_bytes", "gauge", "Memory (PSS) of all workers and their sandboxes.")
     memory.add(sum((worker.pss_mb or 0) * 1024 * 1024 for worker in registry.present))
-    yield from (jobs, due, age, paused, workers, alive, lag, memory)
+    yield from (jobs, due, age, paused, workers, alive, without_storage, lag, memory)
 
 
 async def _indexes(redis: "Redis[bytes]") -> list[Metric]:

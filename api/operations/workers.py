@@ -9,7 +9,7 @@ from api.http.answers import uncached
 from api.http.caller import admin_of
 from api.http.problems import documented
 from api.jobs.views import EXAMPLE_JOB
-from tasks.clock import from_ms
+from tasks.clock import from_ms, maybe_from_ms
 from tasks.queue.redis_keys import WORKER_MS, WORKER_RECORD_TTL_MS
 from tasks.queue.watch import workers
 from tasks.queue.watch.workers import MAX_RUNNING_JOBS, WorkerRegistry, read_workers
@@ -50,6 +50,9 @@ class Worker(BaseModel):
     loop_lag_ms: float = Field(
         description="The worst delay of its event loop since the previous heartbeat, in milliseconds."
     )
+    storage_away_since: datetime | None = Field(
+        None, description="Since when the storage has failed for it. Its jobs that need the storage wait."
+    )
 
 
 class Workers(BaseModel):
@@ -89,4 +92,5 @@ def _worker(registry: WorkerRegistry, worker: workers.WorkerRecord) -> Worker:
         rss_mb=worker.rss_mb,
         pss_mb=worker.pss_mb,
         loop_lag_ms=worker.lag_ms,
+        storage_away_since=maybe_from_ms(worker.storage_away_ms),
     )

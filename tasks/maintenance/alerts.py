@@ -21,10 +21,11 @@ from tasks.queue.redis_keys import ENDPOINT, FAILING, SECOND_MS
 from tasks.queue.script import Script
 from tasks.queue.watch.workers import WorkerRegistry, read_workers
 from tasks.settings import Settings
+from tasks.storage.protocol import StorageUnavailable
 
 log = structlog.get_logger()
 
-Name = Literal["failure_rate", "queue_age", "no_worker", "endpoint_failing"]
+Name = Literal["failure_rate", "queue_age", "no_worker", "storage_unavailable", "endpoint_failing"]
 NAMES: Final[tuple[Name, ...]] = get_args(Name)
 ENDPOINTS_AT_MOST: Final = 1_000
 """Failing endpoints that one check reads, those that have failed longest first."""
@@ -75,7 +76,8 @@ async def check(job: JobContext[AlertParams]) -> Result:
     """
     settings = job.settings
     snapshot = await QueueStats(job.redis, settings).queues(settings.alert_window_s)
-    holding = list(system_alerts(settings, snapshot, await read_workers(job.redis)))
+    registry = await read_workers(job.redis)
+    holding = [*system_alerts(settings, snapshot, registry), *await _storage_alert(job, registry)]
     holding += await _endpoint_alerts(job.redis, settings, snapshot.now_ms)
     payload = {"holding": [alert.payload(snapshot.now_ms) for alert in holding]}
     answer = await Script(job.redis, "upkeep/alerts")(payload)
@@ -134,6 +136,28 @@ def _queue_age(settings: Settings, snapshot: QueueSnapshot, queue: QueueCounts) 
     reason = "is paused. Resume it" if queue.paused_ms else "needs more workers, or they are stuck. See /v1/workers"
     message = f"A job of the queue {queue.name} has waited {age_s:.0f} s for a worker. The queue {reason}."
     return ActiveAlert("queue_age", queue.name, message, round(age_s), settings.alert_queue_age_s, settings.operators)
+
+
+async def _storage_alert(job: JobContext[AlertParams], registry: WorkerRegistry) -> list[ActiveAlert]:
+    """The alert that the storage has failed, for this worker or for others."""
+    cure = None
+    try:
+        await job.storage.check()
+    except StorageUnavailable as away:
+        cure = away.cure
+    since_ms = [worker.storage_away_ms for worker in registry.without_storage if worker.storage_away_ms is not None]
+    if job.storage.away_since is not None:
+        since_ms.append(int(job.storage.away_since * SECOND_MS))
+    settings = job.settings
+    age_s = (registry.now_ms - min(since_ms, default=registry.now_ms)) / SECOND_MS
+    if not since_ms or age_s < settings.alert_storage_s:
+        return []
+    message = (
+        f"The storage has not worked since {rfc3339(min(since_ms))}. Uploads answer 503, and jobs that need it wait. "
+        f"{cure or 'See the storage.away lines of the workers for the reason.'}"
+    )
+    limit_s = settings.alert_storage_s
+    return [ActiveAlert("storage_unavailable", "storage", message, round(age_s), limit_s, settings.operators)]
 
 
 async def _endpoint_alerts(redis: "Redis[bytes]", settings: Settings, now_ms: int) -> list[ActiveAlert]:

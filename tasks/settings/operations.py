@@ -32,6 +32,9 @@ class OperationSettings(BaseModel):
     alert_no_worker_s: int = Field(
         60, ge=0, description="Seconds that a job which could start may wait in a queue that no worker serves."
     )
+    alert_storage_s: int = Field(
+        60, ge=0, description="Seconds that the storage may not work for a worker before there is an alert."
+    )
     alert_endpoint_s: int = Field(
         900, gt=0, description="Seconds of failures without a success after which an endpoint's owner is alerted."
     )

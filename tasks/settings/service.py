@@ -6,6 +6,7 @@ from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from tasks.settings.owners import OPEN_OWNER, RESERVED_NAMES, SYSTEM
+from tasks.settings.units import HOUR_S
 
 
 class ServiceSettings(BaseModel):
@@ -32,6 +33,16 @@ class ServiceSettings(BaseModel):
         validation_alias=AliasChoices("storage_endpoint", "aws_endpoint_url_s3"),
         description="URL of an S3-compatible server that is not Amazon's.",
     )
+
+    storage_patience_s: int = Field(
+        6 * HOUR_S,
+        gt=0,
+        description="Seconds for which a job waits for a storage or a temporary folder that cannot be used, without using up a try, before it fails.",
+    )
+    storage_first_pause_s: float = Field(
+        2, gt=0, description="Seconds before such a job is attempted again; doubled each time."
+    )
+    storage_max_pause_s: float = Field(120, gt=0, description="Longest such pause in seconds.")
 
     # Access
     api_keys: Annotated[tuple[tuple[str, SecretStr], ...], NoDecode] = Field(

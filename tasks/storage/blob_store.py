@@ -8,16 +8,18 @@ import asyncio
 import hashlib
 import os
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, ParamSpec, TypeVar
 
 import obstore
-from obstore.exceptions import BaseError
+import structlog
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import HTTPStore, LocalStore, MemoryStore
 
 from tasks.blob_ref import BlobRef
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from obstore import Attributes, GetOptions, GetResult
     from obstore.store import ObjectStore
 
+log = structlog.get_logger()
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -38,6 +42,15 @@ CHUNK_BYTES = MiB // 4  # of a download
 PARTS_AT_ONCE = 4  # of a multipart upload, 5 MiB each, in memory
 THREADS = 32  # calls at once of one process
 CHECK_TIMEOUT_S = 5.0
+MISSING_AGAIN_S = 0.5
+"""Seconds after which a missing blob is asked for again: some servers need a moment to show what was just written."""
+
+WRONG_KEYS = "Its keys are wrong, or have too few rights; correct them (for S3, AWS_ACCESS_KEY_ID and its secret)."
+BAD_FOLDER = "Its folder is not readable and writable for this process; correct its owner or STORAGE_URL."
+STATUS = "status code:"
+METADATA_HOST = "169.254.169.254"
+"""Where a client without any keys looks for them; it is named in the error."""
+NO_BUCKET = "Its bucket does not exist; create it, or correct STORAGE_URL."
 
 HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -59,32 +72,88 @@ class BlobStore:
         self._store = store
         self._folder = folder
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="storage")
+        self.away_since: float | None = None
 
     async def _call(self, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
-        """Run a blocking call in a thread. Cancelling ends the wait, not the call."""
+        """Run a blocking call in a thread, and note whether the storage answers. Cancelling ends the wait, not the
+        call."""
+        try:
+            result = await self._run(work, *args, **named)
+        except StorageUnavailable as away:
+            self._mark_away(away)
+            raise
+        self._mark_back()
+        return result
+
+    async def _run(self, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: work(*args, **named))
         except BaseError as error:
-            raise self._unavailable(str(error)) from error
+            raise self._unavailable(str(error), cure=self._cure_of(error)) from error
 
-    def _unavailable(self, reason: str) -> StorageUnavailable:
-        return StorageUnavailable(f"the storage {self.name} has failed: {reason.partition(chr(10))[0]}")
+    def _cure_of(self, error: BaseError) -> str | None:
+        if self._folder is not None:
+            return BAD_FOLDER if isinstance(error, PermissionDeniedError) else None
+        # A listing has one sort of error for everything; its text has the status.
+        said = str(error)
+        if f"{STATUS} 404" in said:
+            return NO_BUCKET
+        is_refused = isinstance(error, PermissionDeniedError | UnauthenticatedError)
+        is_refused = is_refused or any(words in said for words in (f"{STATUS} 401", f"{STATUS} 403", METADATA_HOST))
+        return WRONG_KEYS if is_refused else None
+
+    async def _call_for_blob(self, sha256: str, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+        """Run a blocking call that needs a blob, and once more after a moment if the blob is missing.
+
+        Raises:
+            BlobMissing: It is missing from a storage that is otherwise well.
+        """
+        try:
+            return await self._call(work, *args, **named)
+        except FileNotFoundError as error:
+            if not self.shared:
+                raise BlobMissing(sha256) from error
+        await asyncio.sleep(MISSING_AGAIN_S)
+        try:
+            return await self._call(work, *args, **named)
+        except FileNotFoundError as error:
+            # If the whole bucket is missing, its blobs are not gone for good.
+            await self._call(self._look)
+            raise BlobMissing(sha256) from error
+
+    def _unavailable(self, reason: str, *, cure: str | None = None) -> StorageUnavailable:
+        return StorageUnavailable(f"the storage {self.name} has failed: {reason.partition(chr(10))[0]}", cure=cure)
+
+    def _mark_away(self, away: StorageUnavailable) -> None:
+        if self.away_since is None:
+            self.away_since = time.time()
+            log.warning("storage.away", error=str(away), cure=away.cure or "none: waiting helps")
+
+    def _mark_back(self) -> None:
+        if self.away_since is not None:
+            log.info("storage.back", away_s=round(time.time() - self.away_since, 1))
+            self.away_since = None
 
     async def check(self) -> None:
         try:
             async with asyncio.timeout(CHECK_TIMEOUT_S):
                 await self._call(self._look)
         except TimeoutError as error:
-            raise self._unavailable(f"no answer within {CHECK_TIMEOUT_S:g} s") from error
+            away = self._unavailable(f"no answer within {CHECK_TIMEOUT_S:g} s")
+            self._mark_away(away)
+            raise away from error
 
     def _look(self) -> None:
         if self._folder is None:
-            self._store.list_with_delimiter()  # one entry: the folder `blobs`
+            try:
+                self._store.list_with_delimiter()  # one entry: the folder `blobs`
+            except FileNotFoundError as error:
+                raise self._unavailable(str(error), cure=NO_BUCKET) from error
         else:
             with suppress(OSError):
                 self._folder.mkdir(parents=True, exist_ok=True)
             if not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):
-                raise self._unavailable("its folder is not readable and writable")
+                raise self._unavailable("its folder is not readable and writable", cure=BAD_FOLDER)
 
     async def put(
         self,
@@ -136,23 +205,22 @@ class BlobStore:
         try:
             self._store.put(key(blob.sha256), content, attributes=headers, max_concurrency=PARTS_AT_ONCE)
         except FileNotFoundError as error:
-            raise self._unavailable(str(error)) from error  # the bucket does not exist
+            raise self._unavailable(str(error), cure=NO_BUCKET) from error
         return blob
 
     async def read(self, sha256: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        with missing(sha256):
-            result = await self._get(sha256, start, end)
-            if result is None:
+        result = await self._get(sha256, start, end)
+        if result is None:
+            return
+        position = result.range[0]
+        stream = iter(result.stream(CHUNK_BYTES))
+        while (chunk := await self._call(next, stream, None)) is not None:
+            piece = bytes(chunk)[max(start - position, 0) : None if end is None else max(end - position, 0)]
+            position += len(chunk)
+            if piece:
+                yield piece
+            if end is not None and position >= end:
                 return
-            position = result.range[0]
-            stream = iter(result.stream(CHUNK_BYTES))
-            while (chunk := await self._call(next, stream, None)) is not None:
-                piece = bytes(chunk)[max(start - position, 0) : None if end is None else max(end - position, 0)]
-                position += len(chunk)
-                if piece:
-                    yield piece
-                if end is not None and position >= end:
-                    return
 
     async def _get(self, sha256: str, start: int, end: int | None) -> "GetResult | None":
         """Get an answer that contains the range, maybe with more around it; None if the range is empty."""
@@ -160,28 +228,22 @@ class BlobStore:
             await self.size(sha256)  # raises if the blob is missing
             return None
         if start == 0 and end is None:
-            return await self._call(self._store.get, key(sha256))
+            return await self._call_for_blob(sha256, self._store.get, key(sha256))
         part: GetOptions = {"range": {"offset": start} if end is None else (start, end)}
         try:
-            return await self._call(self._store.get, key(sha256), options=part)
-        except StorageUnavailable:
+            return await self._run(self._store.get, key(sha256), options=part)
+        except (StorageUnavailable, FileNotFoundError):
             # Each storage has its own error for a range that begins past the end; some servers support no ranges.
             if start >= await self.size(sha256):
                 return None
             return await self._call(self._store.get, key(sha256))
 
     async def fetch(self, sha256: str, path: Path) -> None:
-        await self._call(self._fetch, sha256, path)
-
-    def _fetch(self, sha256: str, path: Path) -> None:
-        with missing(sha256):
-            result = self._store.get(key(sha256))
-        with path.open("wb") as file:
-            file.writelines(result.stream(MiB))
+        result = await self._call_for_blob(sha256, self._store.get, key(sha256))
+        await self._call(_write_stream, result, path)
 
     async def size(self, sha256: str) -> int:
-        with missing(sha256):
-            return (await self._call(self._store.head, key(sha256)))["size"]
+        return (await self._call_for_blob(sha256, self._store.head, key(sha256)))["size"]
 
     async def presign(self, sha256: str, seconds: int) -> str | None:
         return await self._call(self._presign, key(sha256), timedelta(seconds=seconds))
@@ -270,13 +332,9 @@ def key(sha256: str) -> str:
     return f"blobs/{sha256[:2]}/{sha256}"
 
 
-@contextmanager
-def missing(sha256: str) -> Iterator[None]:
-    """Turn FileNotFoundError into BlobMissing within the block."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise BlobMissing(sha256) from error
+def _write_stream(result: "GetResult", path: Path) -> None:
+    with path.open("wb") as file:
+        file.writelines(result.stream(MiB))
 
 
 def attributes(type: str | None, filename: str | None) -> "Attributes":

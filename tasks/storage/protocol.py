@@ -28,7 +28,15 @@ class StoredBlob:
 
 
 class StorageUnavailable(Exception):  # noqa: N818 - the API answers 503 "unavailable"
-    """The storage does not answer, or refuses access; the message names it and says why."""
+    """The storage does not answer, or refuses access; the message names it and says why.
+
+    Attributes:
+        cure: What an operator has to correct, as a sentence without names of hosts and buckets; None if waiting helps.
+    """
+
+    def __init__(self, message: str, *, cure: str | None = None) -> None:
+        super().__init__(message)
+        self.cure = cure
 
 
 class BlobMissing(Exception):  # noqa: N818 - it names the state, as StorageUnavailable
@@ -46,6 +54,11 @@ class Storage(Protocol):
     @property
     def shared(self) -> bool:
         """Whether processes on other machines see the same blobs."""
+        ...
+
+    @property
+    def away_since(self) -> float | None:
+        """Since when (`time.time()`) the storage has failed; None if its last answer to this process was good."""
         ...
 
     async def check(self) -> None:

@@ -139,18 +139,25 @@ class S3Server:
     def make_bucket(self) -> None:
         raise NotImplementedError
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
         self._process = start_process(self.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for_port(self.port, self._process)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def __enter__(self) -> Self:
+        self.start()
         self.make_bucket()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+        self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -98,7 +98,7 @@ class ArqJobRunner:
             await asyncio.shield(self._write(Outcome(job, "handed_back", time.monotonic() - began)))
             raise
         await asyncio.shield(self._write(outcome))
-        if outcome.verb == "retrying":
+        if outcome.verb in ("retrying", "postponed"):
             # The finish script has set the time of the next try; ARQ must add nothing to it.
             raise Retry(defer=0)
         if outcome.error is not None:

@@ -1,6 +1,7 @@
 """The outcome of an attempt, in the form that `finish.lua` reads."""
 
 import json
+import random
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
@@ -10,7 +11,7 @@ import msgpack
 from tasks.kind import Notes, Result
 from worker.attempts.running import ClaimedJob
 
-Verb = Literal["succeeded", "failed", "cancelled", "retrying", "handed_back"]
+Verb = Literal["succeeded", "failed", "cancelled", "retrying", "postponed", "handed_back"]
 
 MAX_MESSAGE_CHARS = 500
 """Longest error message in a record; the rest is cut."""
@@ -65,6 +66,33 @@ class SerializedResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Postponement:
+    """How a job waits for something outside of it that is unavailable, such as the storage.
+
+    Args:
+        first_pause_s: Seconds before the next attempt; each further pause is twice as long.
+        max_pause_s: Longest pause in seconds.
+        patience_s: Seconds after which the job fails, counted from the first attempt that was postponed.
+        given_up: The error message of a job that fails so.
+    """
+
+    first_pause_s: float
+    max_pause_s: float
+    patience_s: float
+    given_up: str
+
+    def payload(self) -> dict[str, Any]:
+        """Build what `finish.lua` takes. Each job has other pauses, so that they do not all return at once."""
+        chance = random.uniform(0.8, 1.2)  # noqa: S311 - jitter, no secret
+        return {
+            "first_ms": int(self.first_pause_s * 1000 * chance),
+            "max_ms": int(self.max_pause_s * 1000 * chance),
+            "patience_ms": int(self.patience_s * 1000),
+            "given_up": self.given_up,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How one attempt ended.
 
@@ -77,6 +105,7 @@ class Outcome:
         field: The field of the params that is at fault, if known.
         delay_s: Seconds until the next try, when `verb` is `retrying`.
         last: Whether the next try waits behind the first tries of its lane.
+        postponement: How the job waits, when `verb` is `postponed`.
         notes: What the function noted about the attempt.
     """
 
@@ -88,6 +117,7 @@ class Outcome:
     field: str | None = None
     delay_s: float = 0.0
     last: bool = False
+    postponement: Postponement | None = None
     notes: Notes | None = None
 
     def payload(self, worker_id: str) -> dict[str, Any]:
@@ -113,8 +143,7 @@ class Outcome:
             payload["value"] = [code, message]
             if self.verb in ("failed", "cancelled"):
                 fields += ["error", json.dumps(attempt["error"])]
-        if self.verb == "retrying":
-            payload |= {"delay_ms": int(self.delay_s * 1000), "last": self.last}
+        payload |= self._next_attempt(attempt)
         if self.notes is not None:
             if self.notes.about:
                 attempt["about"] = self.notes.about
@@ -127,3 +156,9 @@ class Outcome:
                 payload |= {"blobs": self.result.blobs, "bytes": self.result.bytes}
         fields += [f"attempt:{self.job.attempt}", json.dumps(attempt)]
         return payload
+
+    def _next_attempt(self, attempt: dict[str, Any]) -> dict[str, Any]:
+        if self.postponement is not None:
+            # The script joins the attempts of one wait into one.
+            return {"entry": attempt, "wait": self.postponement.payload()}
+        return {"delay_ms": int(self.delay_s * 1000), "last": self.last} if self.verb == "retrying" else {}

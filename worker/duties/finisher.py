@@ -93,5 +93,5 @@ def _log(outcome: Outcome, *, written: bool) -> None:
         log.info(f"job.{outcome.verb}", **facts)
     else:
         # The message is only in the record, for its owner: it may quote what they sent.
-        write = log.info if outcome.verb == "cancelled" else log.warning
+        write = log.info if outcome.verb in ("cancelled", "postponed") else log.warning
         write(f"job.{outcome.verb}", **facts, code=outcome.error[0])

@@ -1,6 +1,7 @@
 """Shows that this process is alive, which queues it serves, and what it runs."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import time
@@ -12,10 +13,13 @@ from tasks import clock
 from tasks.outbound.client import VERSION
 from tasks.queue.redis_keys import BEAT_MS, SECOND_MS, WORKER, WORKER_MS, WORKER_RECORD_TTL_MS, WORKERS, arq_queue
 from tasks.queue.watch.workers import MAX_RUNNING_JOBS, RunningJob, WorkerRecord
+from tasks.storage.protocol import Storage, StorageUnavailable
 from worker.attempts.memory import measure
 from worker.attempts.running import Running
 from worker.redis_health import RedisHealth
 
+STORAGE_CHECK_S = 1.0
+"""Seconds for which a beat waits to learn whether a storage that has failed works again."""
 LOOK_S = 0.25
 """Seconds between two measurements of how late the event loop is."""
 
@@ -25,13 +29,17 @@ class Heartbeat:
 
     Args:
         redis: Connection.
+        storage: Of which the record says whether it works.
         worker_id: Names the record.
         running: The jobs of this process.
         redis_health: Shared by the duties.
     """
 
-    def __init__(self, redis: "Redis[bytes]", worker_id: str, running: Running, redis_health: RedisHealth) -> None:
+    def __init__(
+        self, redis: "Redis[bytes]", storage: Storage, worker_id: str, running: Running, redis_health: RedisHealth
+    ) -> None:
         self._redis = redis
+        self._storage = storage
         self._worker_id = worker_id
         self._running = running
         self._redis_health = redis_health
@@ -77,7 +85,17 @@ class Heartbeat:
             rss_mb=memory.rss_mb,
             pss_mb=memory.pss_mb,
             lag_ms=round(self._lag_s * 1000, 1),
+            storage_away_ms=await self._storage_away_ms(),
         )
+
+    async def _storage_away_ms(self) -> int | None:
+        """Since when the storage has failed. It is asked again: maybe no job is left that would notice its return."""
+        if self._storage.away_since is not None:
+            with contextlib.suppress(StorageUnavailable, TimeoutError):
+                async with asyncio.timeout(STORAGE_CHECK_S):
+                    await self._storage.check()
+        since = self._storage.away_since
+        return None if since is None else int(since * SECOND_MS)
 
     async def _wait_for_next_beat(self) -> float:
         """Wait until the next beat. Returns the longest delay of the event loop meanwhile, in seconds."""

@@ -22,7 +22,8 @@ class State(StrEnum):
     """A worker holds a lease on it. In by a claim; out to any of the states below, or back to `queued` if the worker
     died or stopped."""
     RETRYING = "retrying"
-    """Failed, and waits for its next try. In by a failed try; out to `queued` when due, or to `cancelled`."""
+    """Failed, and waits for its next try. In by a failed try, or by one that was postponed because the storage was
+    away; out to `queued` when due, or to `cancelled`."""
     SUCCEEDED = "succeeded"
     """Done; its files can be had. Kept for `keep_succeeded_s`."""
     FAILED = "failed"
@@ -68,8 +69,8 @@ class Record:
         tries: Attempts that count towards the kind's `max_tries`.
         worker: The worker that has the job, or had it last.
         attempts: One dict for each attempt, oldest first: number, worker, started_at, ended_at, outcome (`succeeded`,
-            `failed`, `retrying`, `cancelled`, `handed_back` or `lapsed`), `error` {code, message} where it failed, and
-            `about` with facts that the kind noted.
+            `failed`, `retrying`, `postponed`, `cancelled`, `handed_back` or `lapsed`), `error` {code, message} where it
+            failed, `times` where it stands for several that were postponed, and `about` with facts that the kind noted.
         event: Of a delivery, the id of its event.
         batch: Id of the batch that the job is part of.
         schedule: Id of the schedule whose run the job is.

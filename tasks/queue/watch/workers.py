@@ -31,7 +31,8 @@ class WorkerRecord:
     running: jobs that it runs. doing: those of them that have run longest.
     rss_mb, pss_mb: memory of it and its sandbox in megabytes; None where the system does not measure it.
     lag_ms: the longest delay of its event loop since the beat before.
-    beat_ms, started_ms: milliseconds since 1970.
+    storage_away_ms: since when the storage has failed for it; None if it works.
+    beat_ms, started_ms, storage_away_ms: milliseconds since 1970.
     """
 
     id: str
@@ -46,6 +47,7 @@ class WorkerRecord:
     rss_mb: float | None = None
     pss_mb: float | None = None
     lag_ms: float = 0
+    storage_away_ms: int | None = None
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -72,6 +74,11 @@ class WorkerRegistry:
     @property
     def present(self) -> tuple[WorkerRecord, ...]:
         return tuple(worker for worker in self.workers if self.alive(worker))
+
+    @property
+    def without_storage(self) -> tuple[WorkerRecord, ...]:
+        """Those that are alive and for which the storage has failed."""
+        return tuple(worker for worker in self.present if worker.storage_away_ms is not None)
 
     def serving(self, queue: str) -> int:
         """Return how many of our workers serve a queue."""

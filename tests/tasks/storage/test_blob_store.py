@@ -17,6 +17,7 @@ import pytest
 from tasks.blob_ref import BlobRef
 from tasks.refusal import Refusal
 from tasks.settings import MiB, Settings
+from tasks.storage import blob_store
 from tasks.storage.blob_store import SMALL_BYTES, THREADS
 from tasks.storage.content_disposition import attachment
 from tasks.storage.open import open_storage
@@ -141,6 +142,25 @@ async def test_a_blob_that_is_not_there_is_missing_in_every_way(storage: Storage
         with pytest.raises(BlobMissing):
             await storage.size(sha256)
     assert not (tmp_path / "fetched").exists()
+
+
+async def test_a_blob_that_shows_up_a_moment_later_is_found(
+    moto: MotoServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Some servers need a moment to show what was just written."""
+    lend_credentials(monkeypatch)
+    storage = open_at(f"s3://{moto.bucket}/{uuid.uuid4().hex}", moto.url)
+    for read in (
+        content,
+        lambda storage, sha256: storage.fetch(sha256, tmp_path / "fetched"),
+        lambda storage, sha256: storage.size(sha256),
+    ):
+        body = os.urandom(10)
+        reading = asyncio.create_task(read(storage, hashlib.sha256(body).hexdigest()))
+        await asyncio.sleep(blob_store.MISSING_AGAIN_S / 3)
+        assert not reading.done()
+        await store(storage, body)
+        await reading
 
 
 async def test_a_local_path_that_is_wrong_is_not_blamed_on_the_storage(folder: Storage, tmp_path: Path) -> None:

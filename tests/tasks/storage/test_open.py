@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tasks.blob_ref import BlobRef
 from tasks.settings import Settings
@@ -148,6 +149,9 @@ async def test_a_bucket_that_is_not_there_is_unavailable(
         for attempt in (storage.check(), put(storage), list_all(storage)):
             with pytest.raises(StorageUnavailable, match="no-such-bucket"):
                 await attempt
+        with pytest.raises(StorageUnavailable) as caught:
+            await storage.size(SHA256)
+        assert caught.value.cure == blob_store.NO_BUCKET, "its blobs are not gone for good"
 
 
 async def test_wrong_credentials_are_unavailable(
@@ -156,8 +160,31 @@ async def test_wrong_credentials_are_unavailable(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
     storage = open_at(f"s3://{rclone.bucket}", rclone.url)
     for attempt in (storage.check(), put(storage), storage.size(SHA256), read(storage), read(storage, start=3)):
-        with pytest.raises(StorageUnavailable, match="403"):
+        with pytest.raises(StorageUnavailable, match="403") as caught:
             await attempt
+        assert caught.value.cure == blob_store.WRONG_KEYS
+
+
+async def test_an_outage_is_noted_from_its_first_error_to_its_first_answer(
+    credentials: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    structlog.reset_defaults()
+    with RcloneServer() as server:
+        storage = open_at(f"s3://{server.bucket}", server.url)
+        blob = await put(storage, 10)
+        assert [chunk async for chunk in storage.read(blob.sha256, 10)] == []
+        assert storage.away_since is None, "a range past the end is no outage"
+        server.kill()
+        for _ in range(2):
+            with pytest.raises(StorageUnavailable) as caught:
+                await storage.size(blob.sha256)
+        assert caught.value.cure is None
+        assert storage.away_since == pytest.approx(time.time(), abs=10)
+        server.start()
+        assert await storage.size(blob.sha256) == 10
+        assert storage.away_since is None
+    told = capsys.readouterr().out
+    assert (told.count("storage.away"), told.count("storage.back")) == (1, 1)
 
 
 async def test_a_folder_that_was_removed_is_made_again(tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 -- needs: blobs counters ending indexes lane_ids lane_limits lanes records
 -- Attempts are over: ended, to be retried, or handed back. A worker whose job was claimed by another changes nothing.
 -- payload: worker, keep, breaker {failures, pause_ms, max_pause_ms}, outcomes {outcome, …}. An outcome: id, attempt,
--- verb ('succeeded' | 'failed' | 'cancelled' | 'retrying' | 'handed_back'), fields {name, value, …} of the record, and
--- where there is such: value (what ARQ's result carries, see `close`), blobs {sha256, …} and bytes of its files,
+-- verb ('succeeded' | 'failed' | 'cancelled' | 'retrying' | 'postponed' | 'handed_back'), fields {name, value, …} of the
+-- record, and where there is such: value (what ARQ's result carries, see `close`), blobs {sha256, …} and bytes of its files,
 -- delay_ms until the next try, last (true: the next try goes behind the first tries of its lane), receiver_ok (whether
 -- the lane's receiver answered as it should; nil: not known), pause_ms (for how long the receiver asked to be left
--- alone).
+-- alone); of one that is postponed, entry (the attempt, for the record) and wait {first_ms, max_ms, patience_ms,
+-- given_up}.
 -- Answers, in order, true or false (no longer this worker's) for each.
 local answers, ended_runs, gained = {}, {}, {}
 local RERUN_MS = 2000 -- after which an attempt whose outputs may be gone is made anew
@@ -68,6 +69,31 @@ local function retry(job, outcome, is_rerun)
   redis.call('PEXPIRE', K.arq_job .. job.id, outcome.delay_ms + K.arq_job_ms)
 end
 
+-- What the job needs is away, such as the storage. It waits with growing pauses and uses up no try. All attempts of one
+-- wait are one entry in the record, which has the number of the last one and begins with the first.
+local function postpone(job, outcome)
+  local record, entry, wait = K.job .. job.id, outcome.entry, outcome.wait
+  local since, last, times, number, tries = string.match(redis.call('HGET', record, 'postponed') or '',
+    '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+  if since and tonumber(tries) == job.tries and now - tonumber(last) < wait.patience_ms then
+    redis.call('HDEL', record, 'attempt:' .. number)
+  else
+    since, times = job.started_at, 0
+  end
+  entry.started_at, entry.times = tonumber(since), times + 1
+  local fields = { 'attempt:' .. job.attempt, cjson.encode(entry) }
+  count('errors', label(job.kind), label(outcome.value[1]))
+  if now - entry.started_at >= wait.patience_ms then
+    redis.call('HDEL', record, 'postponed')
+    close_with_error(job, job.attempt, 'failed', outcome.value[1], wait.given_up, fields)
+    return
+  end
+  fields[#fields + 1] = 'postponed'
+  fields[#fields + 1] = string.format('%.0f %.0f %d %d %d', entry.started_at, now, entry.times, job.attempt, job.tries)
+  outcome.delay_ms, outcome.fields = math.floor(math.min(wait.first_ms * 2 ^ times, wait.max_ms)), fields
+  retry(job, outcome, true)
+end
+
 local function hand_back(job, outcome)
   redis.call('HSET', K.job .. job.id, 'state', 'queued', unpack(outcome.fields))
   set_state(job, 'queued')
@@ -80,7 +106,7 @@ local function finish(job, outcome)
   local is_rerun = outcome.verb == 'succeeded' and run_again_if_swept(job, outcome)
   local verb = outcome.verb
   count('attempts', kind, is_rerun and 'handed_back' or verb)
-  if verb ~= 'handed_back' then observe('run', kind, now - tonumber(job.started_at)) end
+  if verb ~= 'handed_back' and verb ~= 'postponed' then observe('run', kind, now - tonumber(job.started_at)) end
   if verb == 'succeeded' and outcome.bytes then count('bytes', kind, '', outcome.bytes) end
   if outcome.receiver_ok ~= nil then
     update_breaker(job.queue, job.lane, outcome.receiver_ok, outcome.pause_ms or 0)
@@ -89,6 +115,8 @@ local function finish(job, outcome)
     retry(job, outcome, is_rerun)
   elseif verb == 'handed_back' then
     hand_back(job, outcome)
+  elseif verb == 'postponed' then
+    postpone(job, outcome)
   else
     if outcome.blobs then need_blobs(job.id, outcome.blobs, payload.keep[verb]) end
     close(job, job.attempt, verb, outcome.value, outcome.fields)

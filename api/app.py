@@ -5,6 +5,7 @@ import gc
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -97,6 +98,7 @@ async def opened(settings: Settings) -> AsyncIterator[Context]:
     Raises:
         ValueError: A setting cannot work; the message says which, and what to write.
     """
+    tempfile.gettempdir()  # chosen now: one that is full when it is first needed would not be recognised
     kinds = load_kinds(settings)
     keys, storage = Keys(settings.api_keys), open_storage(settings)
     if settings.dyno is not None and keys.open:

@@ -48,6 +48,7 @@ class Sandbox(Protocol):
         Raises:
             Refusal: The function raised it.
             SandboxDeath: The child was killed or died: `timed_out`, `out_of_memory` or `crashed`.
+            OSError: The disk is full.
             RuntimeError: The function raised another exception, whose traceback is the message.
         """
         ...

@@ -4,8 +4,12 @@ A refusal carries a short code for programs and a message for people. It is fina
 module may import this one, also those that run in the sandbox; it imports no other module of this repository.
 """
 
+import errno
 from collections.abc import Sequence
 from typing import NamedTuple
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+"""What an OSError says of a disk that is full."""
 
 # code -> what it means. The table of docs/errors.md is made of these lines (tests/docs/test_documents.py).
 CODES: dict[str, str] = {

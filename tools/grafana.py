@@ -67,7 +67,11 @@ PANELS: Final[list[tuple[str, str, list[Target]]]] = [
     (
         "Workers",
         "short",
-        [(gauge("pressroom_workers"), "alive"), (gauge("pressroom_queue_workers", "queue"), "{{queue}}")],
+        [
+            (gauge("pressroom_workers"), "alive"),
+            (gauge("pressroom_workers_without_storage"), "without storage"),
+            (gauge("pressroom_queue_workers", "queue"), "{{queue}}"),
+        ],
     ),
     ("Event loop, worst lag", "s", [(gauge("pressroom_worker_loop_lag_seconds"), "lag")]),
     ("Memory of the workers", "bytes", [(gauge("pressroom_worker_memory_bytes"), "PSS")]),

@@ -1,7 +1,6 @@
 """One attempt at a job: find its kind, read its params, call its function within the limits, and return the outcome."""
 
 import asyncio
-import errno
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +13,7 @@ from structlog.contextvars import bind_contextvars
 from tasks.kind import JobContext, Kind, Notes, TryAgain
 from tasks.queue.script import Script
 from tasks.queue.watch.reader import CoalescingReader
-from tasks.refusal import Refusal
+from tasks.refusal import NO_SPACE, Refusal
 from tasks.settings import Settings
 from tasks.storage.protocol import BlobMissing, StorageUnavailable
 from tasks.telemetry import tracing
@@ -28,7 +27,6 @@ from worker.resources import WorkerResources
 log = structlog.get_logger()
 
 REDIS_DOWN = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 MAX_RETRY_AFTER_S = 86_400
 """Seconds by which a receiver may postpone the next try."""
 

@@ -12,14 +12,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from tasks.refusal import CODES, Refusal
+from tasks.refusal import CODES, NO_SPACE, Refusal
 from tasks.storage.protocol import StorageUnavailable
 from tasks.validation import read_faults, refusal_of
 
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
-RETRY_AFTER_S = {"unavailable": 2, "too_many_connections": 2, "queue_full": 10}
+RETRY_AFTER_S = {"unavailable": 2, "too_many_connections": 2, "queue_full": 10, "disk_full": 10}
 
 REFUSED = 422
 """The status of every code that is not in STATUS: the request was understood, but cannot be carried out."""
@@ -57,6 +57,7 @@ STATUS = {
     "poison": 500,
     "unavailable": 503,
     "too_many_connections": 503,
+    "disk_full": 503,
 }
 _CODE_OF_STATUS = {404: "not_found", 405: "method_not_allowed"}
 
@@ -181,6 +182,17 @@ async def _unavailable(request: Request, error: Exception) -> Response:
     )
 
 
+async def _os_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, OSError) or error.errno not in NO_SPACE:
+        raise error  # `api.http.middleware` answers it
+    log.warning("api.disk_full", error=str(error))
+    return problem(
+        request,
+        "disk_full",
+        "The temporary folder of the server is full, so this upload cannot be received. Try later.",
+    )
+
+
 async def _gone(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the client is gone
     return Response(status_code=400)
 
@@ -191,5 +203,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ClientDisconnect, _gone)
+    app.add_exception_handler(OSError, _os_error)
     for redis_health in (RedisError, StorageUnavailable, TimeoutError):
         app.add_exception_handler(redis_health, _unavailable)

@@ -117,10 +117,10 @@ class Alert(BaseModel):
 
     id: str = Field(description="The alert's id. It is the same in `alert.fired` and `alert.resolved`.")
     alert: alerts.Name = Field(
-        description="The condition. `failure_rate`, `queue_age` and `no_worker` of a queue are sent to the admins, "
-        "`endpoint_failing` to the endpoint's owner."
+        description="The condition. `failure_rate`, `queue_age` and `no_worker` of a queue and "
+        "`storage_unavailable` are sent to the admins, `endpoint_failing` to the endpoint's owner."
     )
-    subject: str = Field(description="The name of the queue, or the endpoint's id.")
+    subject: str = Field(description="The name of the queue, the endpoint's id, or `storage`.")
     message: str = Field(description="What was observed, and what to do.")
     value: float = Field(description="The measured value: a share, or seconds.")
     limit: float = Field(description="The value from which on the alert fires, a setting.")

@@ -149,7 +149,7 @@ async def _storage_alert(job: JobContext[AlertParams], registry: WorkerRegistry)
     if job.storage.away_since is not None:
         since_ms.append(int(job.storage.away_since * SECOND_MS))
     settings = job.settings
-    age_s = (registry.now_ms - min(since_ms, default=registry.now_ms)) / SECOND_MS
+    age_s = max(registry.now_ms - min(since_ms, default=registry.now_ms), 0) / SECOND_MS
     if not since_ms or age_s < settings.alert_storage_s:
         return []
     message = (

@@ -17,6 +17,7 @@ from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.redis_keys import JOB, QUEUES, arq_queue
 from tasks.settings import DAY_S, HOUR_S, Settings
+from tasks.storage.open import open_storage
 from tasks.webhook.endpoints import Endpoints, Reason
 from tasks.webhook.events import OURS, TEST, EventParams, body_of
 from tasks.webhook.kind import DELIVERY
@@ -126,15 +127,17 @@ async def test_the_examples_of_an_alert_are_what_is_sent(
     monkeypatch.setattr("tasks.maintenance.alerts.new_id", lambda: fired["data"]["id"])
     listener = await subscribe(endpoints)
     settings, worker = Settings(_env_file=None), FakeWorker(redis, Settings(_env_file=None))
+    storage = open_storage(Settings(_env_file=None, storage_url="memory://"))
+    context = cast("JobContext[AlertParams]", SimpleNamespace(redis=redis, settings=settings, storage=storage))
     job_id = await submit(Enqueuer(redis, settings), queue="media")
     for queue in QUEUES:
         await redis.set(f"{arq_queue(queue)}:health-check", "a worker of ARQ's own", px=60_000)
     await LaneControls(redis).pause("media")
     await redis.hset(JOB + job_id, "due_at", int((time.time() - 400) * 1000))
-    await check(cast("JobContext[AlertParams]", SimpleNamespace(redis=redis, settings=settings)))
+    await check(context)
     assert await announced(redis, worker, instead={}) == timeless(fired)
     await JobStore(redis, settings).cancel(job_id)
-    await check(cast("JobContext[AlertParams]", SimpleNamespace(redis=redis, settings=settings)))
+    await check(context)
     events = [await announced(redis, worker, instead={}) for _ in range(2)]
     assert timeless(resolved) in events, "beside the end of the job"
     await endpoints.delete("dev", listener)

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
-from tasks.refusal import Refusal
+from tasks.refusal import NO_SPACE, Refusal
 from worker.sandbox import frames, limits
 from worker.sandbox.progress import ProgressPage
 
@@ -64,6 +64,8 @@ def _answer(function: str, args: list[Any], page: ProgressPage) -> bytes:
                 f"The work wrote a file larger than the limit of {limits.FILE_SIZE_MB} MB. Request a smaller output."
             )
             return frames.encode(["refusal", "output_too_large", message, None, limit])
+        if isinstance(error, OSError) and error.errno in NO_SPACE:
+            return frames.encode(["disk_full", str(error)])
         return frames.encode(["error", traceback.format_exc()[-TRACEBACK_LIMIT_CHARS:]])
 
 

@@ -58,7 +58,7 @@ def read(stream: BinaryIO) -> Any:
 def is_answer(value: Any) -> bool:
     """Tell whether a decoded frame is a valid answer of a child."""
     match value:
-        case ["value", _] | ["error", str()]:
+        case ["value", _] | ["error" | "disk_full", str()]:
             return True
         case ["refusal", str(code), str(), None | str(), None | int() | float()]:
             return code in CODES

@@ -1,6 +1,7 @@
 """The sandbox: runs functions in child processes that can be killed."""
 
 import asyncio
+import errno
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -150,6 +151,8 @@ def _result_of(function: str, answer: list[Any]) -> Any:
             return value
         case ["refusal", code, message, field, limit]:
             raise Refusal(code, message, field=field, limit=limit)
+        case ["disk_full", text]:
+            raise OSError(errno.ENOSPC, text)
         case ["error", text]:
             raise RuntimeError(f"{function} failed in the sandbox:\n{text}")
         case _:

@@ -1,6 +1,7 @@
 """Every error has one shape, wherever it was raised."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,13 +14,14 @@ from starlette.types import Message
 
 from api.http.middleware import RequestMiddleware
 from api.http.problems import MEDIA_TYPE, STATUS, Problem
+from tasks.kind import OutputFile, Result
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.refusal import CODES
 from tasks.settings import Settings
-from tasks.storage.protocol import StorageUnavailable
+from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import client_of, serving
-from tests.support.servers import Valkey
+from tests.support.servers import RcloneServer, Valkey
 
 
 def assert_is_a_problem(answer: httpx.Response, code: str) -> None:
@@ -71,6 +73,7 @@ def test_every_code_has_a_status_that_fits() -> None:
         "poison",
         "unavailable",
         "too_many_connections",
+        "disk_full",
     }
 
 
@@ -97,16 +100,36 @@ async def test_without_redis_one_is_told_to_come_back_and_nothing_is_there(setti
 
 
 async def test_without_storage_one_is_told_to_come_back_and_no_job_is_made(
-    alice: httpx.AsyncClient, redis: ArqRedis, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, redis: ArqRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def put(*_args: Any, **_options: Any) -> None:
-        raise StorageUnavailable("the bucket does not answer")
+    with RcloneServer() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        place = {"storage_url": f"s3://{server.bucket}/secret-prefix", "storage_endpoint": server.url}
+        async with serving(settings.model_copy(update=place)) as port, client_of(port) as alice:
+            server.kill()
+            for path in ("/v1/images", "/v1/uploads"):
+                answer = await alice.post(path, content=PNG)
+                assert_is_a_problem(answer, "unavailable")
+                assert int(answer.headers["Retry-After"]) > 0
+                assert "secret-prefix" not in answer.text
+            assert (await alice.get("/v1/jobs")).json() == {"jobs": []}
+            server.start()
+            assert (await alice.post("/v1/images", content=PNG)).status_code == 202
 
-    monkeypatch.setattr("tasks.storage.blob_store.BlobStore.put", put)
-    answer = await alice.post("/v1/images", content=PNG)
+
+async def test_a_download_that_the_storage_cannot_serve_now_is_one_for_later(
+    alice: httpx.AsyncClient, settings: Settings, worker: ManualWorker
+) -> None:
+    job = (await alice.post("/v1/images", content=PNG)).json()
+    (stored,) = Path(settings.storage_url.removeprefix("file://")).glob("blobs/*/*")
+    file = OutputFile(name="a.png", blob=stored.name, type="image/png", bytes=len(PNG))
+    await worker.end(job["id"], result=Result(files=(file,)))
+    stored.unlink()
+    stored.symlink_to(stored)  # as good as a disk that cannot be read
+    answer = await alice.get(f"/v1/jobs/{job['id']}/files/a.png")
     assert_is_a_problem(answer, "unavailable")
-    assert "bucket" not in answer.json()["detail"]
-    assert (await alice.get("/v1/jobs")).json() == {"jobs": []}
+    assert int(answer.headers["Retry-After"]) > 0
 
 
 async def test_a_fault_of_ours_is_a_problem_that_tells_nothing_and_a_log_line_that_tells_all(

@@ -5,12 +5,13 @@ import pytest
 from arq.connections import ArqRedis
 from pydantic import SecretStr
 
+from api.operations.prometheus import collect, exposition
 from tasks.queue.redis_keys import WORKER_MS
 from tasks.settings import Settings
 from tests.support.api.beats import beat
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import client_of, serving
-from tests.support.servers import Valkey
+from tests.support.servers import RcloneServer, Valkey
 
 
 async def checks(client: httpx.AsyncClient) -> tuple[int, dict[str, str]]:
@@ -75,3 +76,28 @@ async def test_without_storage_it_is_not_ready(
     monkeypatch.setattr("os.access", lambda place, _mode: str(place) != folder)
     status, seen = await checks(alice)
     assert (status, seen["storage"]) == (503, "failed")
+
+
+async def test_a_storage_that_waiting_does_not_cure_is_told_apart(
+    settings: Settings, redis: ArqRedis, rclone: RcloneServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in rclone.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    place = {"storage_url": f"s3://{rclone.bucket}/secret-prefix", "storage_endpoint": rclone.url}
+    async with serving(settings.model_copy(update=place)) as port, client_of(port) as client:
+        answer = await client.get("/readyz")
+    [storage] = [check for check in answer.json()["checks"] if check["name"] == "storage"]
+    assert (answer.status_code, storage["status"]) == (503, "failed")
+    assert storage["detail"].startswith("Its keys are wrong")
+    assert "secret-prefix" not in answer.text
+
+
+async def test_workers_without_storage_are_a_warning_and_counted(alice: httpx.AsyncClient, redis: ArqRedis) -> None:
+    await beat(redis, "one")
+    await beat(redis, "two", storage_away_ms=1_700_000_000_000)
+    answer = await alice.get("/readyz")
+    [worker] = [check for check in answer.json()["checks"] if check["name"] == "worker"]
+    assert (answer.status_code, worker["status"]) == (200, "warning")
+    assert "does not work for 1 of 2 workers" in worker["detail"]
+    assert "pressroom_workers_without_storage 1.0" in exposition(await collect(redis, Settings(_env_file=None)))

@@ -15,6 +15,7 @@ async def beat(
     queues: tuple[str, ...] = QUEUES,
     ago_ms: int = 0,
     doing: tuple[RunningJob, ...] = (),
+    storage_away_ms: int | None = None,
 ) -> None:
     """The last beat of a worker that serves these queues."""
     now = int(time.time() * 1000)
@@ -31,6 +32,7 @@ async def beat(
         rss_mb=91.5,
         pss_mb=60.25,
         lag_ms=3.5,
+        storage_away_ms=storage_away_ms,
     )
     await redis.set(WORKER + worker.id, worker.to_json(), px=WORKER_RECORD_TTL_MS)
     await redis.zadd(WORKERS, {worker.id: worker.beat_ms})

@@ -109,6 +109,10 @@ def address_space_mb(*, report: "Progress") -> int:
     return pages * resource.getpagesize() // MiB
 
 
+def write_zeros(path: str, size: int, *, report: "Progress") -> None:
+    Path(path).write_bytes(bytes(size))
+
+
 def write_file(path: str, size: int, *, report: "Progress") -> None:
     with Path(path).open("wb") as file:
         file.seek(size - 1)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -16,8 +17,10 @@ from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.redis_keys import ALERTS, ENDPOINT, ENDS, FAILING, JOB, WORKER_MS, arq_queue
 from tasks.settings import SYSTEM, Settings
+from tasks.storage.open import open_storage
 from tasks.webhook.endpoints import Endpoints
 from tasks.webhook.secret_box import SecretBox
+from tests.support.api.beats import beat
 from tests.support.engine_running import JobClient, working
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import submit
@@ -35,6 +38,7 @@ class AlertHarness:
         self.enqueuer = Enqueuer(redis, self.settings)
         self.worker = FakeWorker(redis, self.settings)
         self.endpoints = Endpoints(redis, self.settings, SecretBox.of(None))
+        self.storage = open_storage(Settings(_env_file=None, storage_url="memory://"))
         self._subscribers: list[tuple[str, str]] = []
 
     async def open(self) -> None:
@@ -161,6 +165,33 @@ async def test_an_endpoint_that_fails_for_long_is_told_to_its_owner(harness: Ale
     await harness.endpoints.enable(OWNER, endpoint)
     assert (await harness.check())["resolved"] == 1
     assert [(owner, type) for owner, type, _ in await harness.told()] == [(OWNER, "alert.resolved")]
+
+
+async def test_a_storage_that_is_away_for_a_worker_is_told_to_the_admins(
+    harness: AlertHarness, redis: ArqRedis
+) -> None:
+    now_ms = int(time.time() * 1000)
+    await beat(redis, storage_away_ms=now_ms - 20_000)
+    assert (await harness.check())["fired"] == 0, "not for long"
+    await beat(redis, storage_away_ms=now_ms - 70_000)
+    assert (await harness.check())["fired"] == 1
+    [(owner, type, fired)] = await harness.told()
+    assert (owner, type, fired["alert"]) == (ADMIN, "alert.fired", "storage_unavailable")
+    assert 69 < fired["value"] < 75
+    await beat(redis)
+    assert (await harness.check())["resolved"] == 1
+
+
+async def test_a_storage_that_is_away_is_noticed_by_the_check_itself(harness: AlertHarness, tmp_path: Path) -> None:
+    harness.storage = open_storage(Settings(_env_file=None, storage_url=f"file://{tmp_path}/storage"))
+    (tmp_path / "storage").rmdir()
+    (tmp_path / "storage").write_bytes(b"in the way")
+    harness.settings = harness.settings.model_copy(update={"alert_storage_s": 0})
+    assert (await harness.check())["fired"] == 1
+    [(_, _, fired)] = await harness.told()
+    assert "folder is not readable" in fired["message"]
+    (tmp_path / "storage").unlink()
+    assert (await harness.check())["resolved"] == 1
 
 
 async def test_an_endpoint_that_was_just_deleted_is_no_alert(harness: AlertHarness) -> None:

@@ -1,5 +1,6 @@
 """What a child sees, and what it may take."""
 
+import errno
 import os
 import socket
 import tempfile
@@ -10,6 +11,7 @@ import pytest
 
 from tasks.kind import Sandbox
 from tasks.refusal import Refusal, SandboxDeath
+from tests.support.machine.small_disk import small_disk
 from tests.worker.sandbox.conftest import ROOMY, MakeSandbox
 from worker.sandbox import limits
 from worker.sandbox.sandbox import ProcessSandbox
@@ -76,6 +78,13 @@ async def test_a_file_over_the_limit_is_refused_and_one_under_it_is_not(
     with pytest.raises(Refusal, match="limit of 512 MB") as caught:
         await call(sandbox, "write_file", str(tmp_path / "larger"), limit + 1)
     assert (caught.value.code, caught.value.limit) == ("output_too_large", limit)
+
+
+async def test_a_disk_that_is_full_is_no_fault_of_the_work(sandbox: ProcessSandbox, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small", megabytes=1) as disk, pytest.raises(OSError, match="No space") as caught:
+        await call(sandbox, "write_zeros", str(disk.folder / "large"), 2 * limits.MiB)
+    assert caught.value.errno == errno.ENOSPC
+    assert await call(sandbox, "echo", 1) == [1]
 
 
 async def test_descriptors_core_dumps_and_new_privileges_are_limited(sandbox: ProcessSandbox) -> None:

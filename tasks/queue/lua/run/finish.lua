@@ -1,11 +1,11 @@
 -- needs: blobs counters ending indexes lane_ids lane_limits lanes records
 -- Attempts are over: ended, to be retried, or handed back. A worker whose job was claimed by another changes nothing.
 -- payload: worker, keep, breaker {failures, pause_ms, max_pause_ms}, outcomes {outcome, …}. An outcome: id, attempt,
--- verb ('succeeded' | 'failed' | 'cancelled' | 'retrying' | 'postponed' | 'handed_back'), fields {name, value, …} of the
--- record, and where there is such: value (what ARQ's result carries, see `close`), blobs {sha256, …} and bytes of its files,
--- delay_ms until the next try, last (true: the next try goes behind the first tries of its lane), receiver_ok (whether
--- the lane's receiver answered as it should; nil: not known), pause_ms (for how long the receiver asked to be left
--- alone); of one that is postponed, entry (the attempt, for the record) and wait {first_ms, max_ms, patience_ms,
+-- verb ('succeeded' | 'failed' | 'cancelled' | 'retrying' | 'postponed' | 'handed_back'), fields {name, value, …} of
+-- the record, and where there is such: value (what ARQ's result carries, see `close`), blobs {sha256, …} and bytes of
+-- its files, delay_ms until the next try, last (true: the next try goes behind the first tries of its lane),
+-- receiver_ok (whether the lane's receiver answered as it should; nil: not known), pause_ms (for how long the receiver
+-- asked to be left alone); of one that is postponed, entry (the attempt) and wait {first_ms, max_ms, patience_ms,
 -- given_up}.
 -- Answers, in order, true or false (no longer this worker's) for each.
 local answers, ended_runs, gained = {}, {}, {}
@@ -73,9 +73,9 @@ end
 -- wait are one entry in the record, which has the number of the last one and begins with the first.
 local function postpone(job, outcome)
   local record, entry, wait = K.job .. job.id, outcome.entry, outcome.wait
-  local since, last, times, number, tries = string.match(redis.call('HGET', record, 'postponed') or '',
+  local since, due, times, number, tries = string.match(redis.call('HGET', record, 'postponed') or '',
     '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
-  if since and tonumber(tries) == job.tries and now - tonumber(last) < wait.patience_ms then
+  if since and tonumber(tries) == job.tries and now - tonumber(due) < wait.patience_ms then
     redis.call('HDEL', record, 'attempt:' .. number)
   else
     since, times = job.started_at, 0
@@ -88,9 +88,10 @@ local function postpone(job, outcome)
     close_with_error(job, job.attempt, 'failed', outcome.value[1], wait.given_up, fields)
     return
   end
-  fields[#fields + 1] = 'postponed'
-  fields[#fields + 1] = string.format('%.0f %.0f %d %d %d', entry.started_at, now, entry.times, job.attempt, job.tries)
   outcome.delay_ms, outcome.fields = math.floor(math.min(wait.first_ms * 2 ^ times, wait.max_ms)), fields
+  fields[#fields + 1] = 'postponed'
+  fields[#fields + 1] = string.format('%.0f %.0f %d %d %d', entry.started_at, now + outcome.delay_ms, entry.times,
+    job.attempt, job.tries)
   retry(job, outcome, true)
 end
 

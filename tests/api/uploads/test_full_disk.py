@@ -16,7 +16,6 @@ from tests.support.servers import Valkey, free_port, wait_for_port
 
 async def test_a_large_upload_is_asked_to_come_back(redis: ArqRedis, valkey: Valkey, tmp_path: Path) -> None:
     port = free_port()
-    place = {"STORAGE_URL": f"file://{tmp_path}/storage", "API_KEYS": KEYS}
     with small_disk(tmp_path / "tmp", megabytes=8) as disk:
         process = start(
             valkey.url,
@@ -25,8 +24,8 @@ async def test_a_large_upload_is_asked_to_come_back(redis: ArqRedis, valkey: Val
             "--port",
             str(port),
             TMPDIR=str(disk.folder),
-            LOG_LEVEL="error",
-            **place,
+            STORAGE_URL=f"file://{tmp_path}/storage",
+            API_KEYS=KEYS,
         )
         try:
             await asyncio.to_thread(wait_for_port, port, process)

@@ -106,7 +106,7 @@ BEHIND_MS: Final = 600 * SECOND_MS
 RENEW_MS: Final = 4 * SECOND_MS
 """Between two renewals: two may fail before a lease lapses."""
 SAFETY_MS: Final = 3600 * SECOND_MS
-"""A job that waits in a lane is looked at again after this long, in case the lane lost it."""
+"""A job that waits in a lane is looked at again after this long, and up to twice as long, in case the lane lost it."""
 ARQ_JOB_MS: Final = 7 * DAY_MS
 """ARQ's copy of a job lives this long beyond the time at which it is next due."""
 ARQ_RESULT_MS: Final = 3600 * SECOND_MS

@@ -8,6 +8,10 @@ local function backlog_score(priority, micros)
   return RANKS[priority] * RANK + micros
 end
 
+-- When a job that waits is looked at, in case its lane has lost it. Jobs that were submitted together, or looked at
+-- together, are not due together again: a wave of timers would hold up others.
+local safety_at = now + K.safety_ms + clock[2] % 1000 * K.safety_ms / 1000
+
 local function wake(queue)
   local list = K.wake .. queue
   if redis.call('LLEN', list) < K.wake_cap then redis.call('RPUSH', list, 1) end
@@ -25,7 +29,7 @@ end
 
 local function enter_lane(id, queue, lane, score)
   redis.call('ZADD', K.backlog .. queue .. ':' .. lane, score, id)
-  redis.call('ZADD', K.arq_queue[queue], now + K.safety_ms, id)
+  redis.call('ZADD', K.arq_queue[queue], safety_at, id)
   join_round(queue, lane)
   wake(queue)
 end
@@ -58,7 +62,7 @@ local function requeue(job)
   local lapses = job.lapses >= SUSPECT_LAPSES and #recent_lapses(job) or 0
   if lapses >= SUSPECT_LAPSES then
     redis.call('ZADD', K.suspects .. job.queue, now - lapses * K.suspect_rank, job.id)
-    redis.call('ZADD', K.arq_queue[job.queue], now + K.safety_ms, job.id)
+    redis.call('ZADD', K.arq_queue[job.queue], safety_at, job.id)
     wake(job.queue)
   else
     enter_lane(job.id, job.queue, job.lane, job.score)

@@ -6,7 +6,7 @@
 --   lanes: queue, from {list, rank} (where to go on), limit, lane_cap and receiver_cap (as in claim.lua).
 --     Answers lanes {{name, state, waiting, running, cap, rate, until_ms, since_ms, failures, failing_since_ms}, …}
 --     (0: none), and from (nil at the end).
-local verbs = {}
+local verbs, EXAMINED_AT_MOST = {}, 1000
 
 local function earlier(one, other)
   return one and other and math.min(one, other) or one or other
@@ -68,15 +68,19 @@ local function lane_row(queue, lane)
     failures = tonumber(failures or 0), failing_since_ms = tonumber(failing_since or 0) }
 end
 
--- First those that wait for something, then those that wait for a worker. A full lane that is parked is listed once.
+-- First those that wait for something, then those that wait for a worker. A full lane that is parked is listed once,
+-- so a page of lanes may be short.
 function verbs.lanes()
   local queue, list, rank, rows = payload.queue, payload.from.list, payload.from.rank, {}
+  local examined = 0
   local lists = { K.parked .. queue, K.full .. queue, K.turns .. queue }
   while lists[list] do
     local names = redis.call('ZRANGE', lists[list], rank, rank + payload.limit - 1)
     for _, lane in ipairs(names) do
-      if #rows == payload.limit then return { lanes = rows, from = { list = list, rank = rank } } end
-      rank = rank + 1
+      if #rows == payload.limit or examined == EXAMINED_AT_MOST then
+        return { lanes = rows, from = { list = list, rank = rank } }
+      end
+      rank, examined = rank + 1, examined + 1
       if list ~= 2 or not redis.call('ZSCORE', lists[1], lane) then rows[#rows + 1] = lane_row(queue, lane) end
     end
     if #names < payload.limit then list, rank = list + 1, 0 end

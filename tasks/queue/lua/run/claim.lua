@@ -7,7 +7,10 @@
 -- tracestate, suspect}, …} (the last four where there are such; beside a suspect no other job of its queue may start),
 -- foreign_jobs {{id, queue, body}, …} to be adopted, wait_ms until a timer is due (-1: none), now, and draining: a
 -- queue of which nothing starts until its jobs have ended here, for its suspects are to run (nil: none).
-local DUE_AT_ONCE, SUSPECTS_AT_ONCE = 100, 100
+local DUE_AT_ONCE, LATEST_AT_ONCE, SUSPECTS_AT_ONCE = 100, 50, 100
+-- What a claim may find out in vain, so that it does not hold Redis: lanes without room, and jobs that are cancelled or
+-- gone, which cost more. The next claim goes on.
+local in_vain, JOB_IN_VAIN, CANCELLED_AT_ONCE = 500, 10, 25
 local worker = payload.worker
 local jobs, foreign_jobs, draining = {}, {}, nil
 local wait_ms
@@ -61,7 +64,7 @@ local function handle_waiting(job)
   elseif job.lost then
     close_lost(job)
   elseif job.awaits > 0 then
-    redis.call('ZADD', K.arq_queue[job.queue], now + K.safety_ms, job.id)
+    redis.call('ZADD', K.arq_queue[job.queue], safety_at, job.id)
   else
     if job.state ~= 'queued' then
       redis.call('HSET', K.job .. job.id, 'state', 'queued')
@@ -130,12 +133,14 @@ end
 
 -- Starts the first jobs of a lane's backlog. Returns how many.
 local function start_first(queue, lane, want)
+  if aborting then want = math.min(want, CANCELLED_AT_ONCE) end
   local popped = redis.call('ZPOPMIN', K.backlog .. queue .. ':' .. lane, want)
   local started = 0
   for n = 1, #popped, 2 do
     if start(popped[n], queue) then started = started + 1 end
   end
   if started > 0 then redis.call('HINCRBY', K.lane .. queue .. ':' .. lane, 'running', started) end
+  in_vain = in_vain - JOB_IN_VAIN * (#popped / 2 - started)
   return started
 end
 
@@ -185,11 +190,14 @@ local function serve(queue, free, turn)
     local lanes = redis.call('ZRANGE', turns, 0, free - 1)
     if #lanes == 0 then break end
     for _, lane in ipairs(lanes) do
+      if in_vain <= 0 then return turn end
       local want = owner_room(queue, lane, #lanes == 1 and free or 1)
       if want > 0 then want = lane_room(queue, lane, want) end
       if want > 0 then
         free = free - start_first(queue, lane, want)
         turn = turn + 1
+      else
+        in_vain = in_vain - 1
       end
       if want > 0 and redis.call('EXISTS', K.backlog .. queue .. ':' .. lane) == 1 then
         redis.call('ZADD', turns, turn, lane)
@@ -252,6 +260,18 @@ local function claim_suspects(queue)
   return false
 end
 
+-- Timers that are due, the oldest first. Of a great many also the latest: the leases of dead workers are among them.
+local function due_timers(timers)
+  local due = redis.call('ZRANGEBYSCORE', timers, '-inf', now, 'LIMIT', 0, DUE_AT_ONCE)
+  if #due < DUE_AT_ONCE then return due end
+  local known = {}
+  for _, id in ipairs(due) do known[id] = true end
+  for _, id in ipairs(redis.call('ZREVRANGEBYSCORE', timers, now, '-inf', 'LIMIT', 0, LATEST_AT_ONCE)) do
+    if not known[id] then due[#due + 1] = id end
+  end
+  return due
+end
+
 -- A worker runs the suspects of one queue at a time: else both would be blamed for its death.
 local is_paused, turns, suspecting = {}, {}, payload.suspecting
 for _, queue in ipairs(payload.queues) do
@@ -262,9 +282,7 @@ for _, queue in ipairs(payload.queues) do
   patience = tonumber(patience or 0)
   if seen and now - tonumber(seen) > K.outage_ms then patience = now + K.patience_ms end
   redis.call('HSET', K.queue .. name, 'seen', now, 'patience', patience)
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', K.arq_queue[name], '-inf', now, 'LIMIT', 0, DUE_AT_ONCE)) do
-    handle_timer(id, name, patience)
-  end
+  for _, id in ipairs(due_timers(K.arq_queue[name])) do handle_timer(id, name, patience) end
   for _, lane in ipairs(redis.call('ZRANGEBYSCORE', K.parked .. name, '-inf', now, 'LIMIT', 0, DUE_AT_ONCE)) do
     redis.call('ZREM', K.parked .. name, lane)
     if redis.call('EXISTS', K.backlog .. name .. ':' .. lane) == 1 then join_round(name, lane) end
@@ -284,5 +302,6 @@ for _, queue in ipairs(payload.queues) do
   note_timer(K.arq_queue[name])
   note_timer(K.parked .. name)
 end
+if in_vain <= 0 then wait_ms = 0 end
 return cmsgpack.pack({ jobs = jobs, foreign_jobs = foreign_jobs, wait_ms = wait_ms or -1,
   draining = draining, now = now })

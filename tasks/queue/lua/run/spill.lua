@@ -1,17 +1,25 @@
 -- Jobs leave their lanes for ARQ's zset, lanes in turn, where ARQ's own worker finds them. payload: queue, limit.
 -- Answers how many.
 local queue, spilled = payload.queue, 0
-if redis.call('HGET', K.queue .. queue, 'paused') then return cmsgpack.pack(0) end
+local paused, turn = unpack(redis.call('HMGET', K.queue .. queue, 'paused', 'turn'))
+turn = tonumber(turn or 0)
+if paused then return cmsgpack.pack(0) end
 while spilled < payload.limit do
-  local lanes = redis.call('ZRANGE', K.turns .. queue, 0, -1)
+  local lanes = redis.call('ZRANGE', K.turns .. queue, 0, payload.limit - spilled - 1)
   if #lanes == 0 then break end
   for _, lane in ipairs(lanes) do
     local popped = redis.call('ZPOPMIN', K.backlog .. queue .. ':' .. lane)
     if popped[1] then
       redis.call('ZADD', K.arq_queue[queue], now, popped[1])
       spilled = spilled + 1
+      turn = turn + 1
     end
-    if redis.call('EXISTS', K.backlog .. queue .. ':' .. lane) == 0 then redis.call('ZREM', K.turns .. queue, lane) end
+    if redis.call('EXISTS', K.backlog .. queue .. ':' .. lane) == 1 then
+      redis.call('ZADD', K.turns .. queue, turn, lane)
+    else
+      redis.call('ZREM', K.turns .. queue, lane)
+    end
   end
 end
+if spilled > 0 then redis.call('HSET', K.queue .. queue, 'turn', turn) end
 return cmsgpack.pack(spilled)

@@ -10,7 +10,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 from fastapi import FastAPI
@@ -26,10 +26,12 @@ from api.server.connections import Connections
 from api.webhooks.outgoing import webhooks
 from api.webhooks.url_policy import UrlPolicy
 from tasks.catalogue import load_kinds
-from tasks.queue.connect import close, connect, describe_redis
+from tasks.queue.connect import close, connect
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
+from tasks.queue.process_registry import ProcessRegistry
 from tasks.queue.records.list import Listing
+from tasks.queue.start_check import StartRefusedError, joined
 from tasks.queue.watch.watch import Watch
 from tasks.schedule.scheduler import Scheduler
 from tasks.schedule.store import ScheduleStore
@@ -59,14 +61,11 @@ def create_app(given: Settings | None = None) -> FastAPI:
                 settings = given or load()
                 logs.configure(settings)
                 tracing.configure(settings.otel_exporter_otlp_endpoint, "pressroom-web")
-                context = await stack.enter_async_context(opened(settings))
-            except ValueError as error:
+                context = await stack.enter_async_context(opened(settings, end))
+            except (ValueError, StartRefusedError) as error:
                 if given is not None:
                     raise
-                # uvicorn would print its own traceback and hide this line in it.
-                sys.stderr.write(f"web: {error}\n")
-                sys.stderr.flush()
-                os._exit(START_REFUSED)
+                end(error)
             if given is None:
                 # What is loaded now is never freed: a full collection that visited it would delay every request.
                 gc.collect()
@@ -91,12 +90,24 @@ def create_app(given: Settings | None = None) -> FastAPI:
     return app
 
 
+def end(error: Exception) -> NoReturn:
+    """End this process with one line: uvicorn would print its own traceback and hide the line in it."""
+    sys.stderr.write(f"web: {error}\n")
+    sys.stderr.flush()
+    os._exit(START_REFUSED)
+
+
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Context]:
+async def opened(settings: Settings, refused: Callable[[Exception], object]) -> AsyncIterator[Context]:
     """Open everything that the endpoints need, log it, and close it in the end.
+
+    Args:
+        settings: The settings of the process.
+        refused: Called if Redis answers only later, and will not do.
 
     Raises:
         ValueError: A setting cannot work; the message says which, and what to write.
+        StartRefusedError: Redis will not do; the message says why, and what to do.
     """
     tempfile.gettempdir()  # chosen now: one that is full when it is first needed would not be recognised
     kinds = load_kinds(settings)
@@ -112,23 +123,24 @@ async def opened(settings: Settings) -> AsyncIterator[Context]:
     watch = Watch(redis)
     watch.start()
     try:
-        await announce(settings, keys, storage, redis)
-        yield Context(
-            settings=settings,
-            keys=keys,
-            redis=redis,
-            enqueuer=Enqueuer(redis, settings, storage),
-            watch=watch,
-            storage=storage,
-            box=box,
-            url_policy=url_policy,
-            endpoints=Endpoints(redis, settings, box),
-            job_store=JobStore(redis, settings),
-            listing=Listing(redis),
-            schedule_store=ScheduleStore(redis, settings, storage),
-            scheduler=Scheduler(redis, settings),
-            kinds=kinds,
-        )
+        announce(settings, keys, storage)
+        async with joined(redis, ProcessRegistry(redis, settings), "api.redis", refused):
+            yield Context(
+                settings=settings,
+                keys=keys,
+                redis=redis,
+                enqueuer=Enqueuer(redis, settings, storage),
+                watch=watch,
+                storage=storage,
+                box=box,
+                url_policy=url_policy,
+                endpoints=Endpoints(redis, settings, box),
+                job_store=JobStore(redis, settings),
+                listing=Listing(redis),
+                schedule_store=ScheduleStore(redis, settings, storage),
+                scheduler=Scheduler(redis, settings),
+                kinds=kinds,
+            )
     finally:
         await watch.stop()
         await url_policy.close()
@@ -157,8 +169,8 @@ def close_when_told_to_exit(watch: Watch) -> None:
             signal.signal(number, chain(handler))
 
 
-async def announce(settings: Settings, keys: Keys, storage: Storage, redis: Any) -> None:
-    """Log what was found: storage, keys and Redis."""
+def announce(settings: Settings, keys: Keys, storage: Storage) -> None:
+    """Log what was found: storage and keys."""
     log.info("api.storage", storage=storage.description)
     if keys.open:
         log.warning("api.open", message=f"API_KEYS is empty: anyone may use this API, as owner {OPEN_OWNER}.")
@@ -166,8 +178,6 @@ async def announce(settings: Settings, keys: Keys, storage: Storage, redis: Any)
         log.info("api.keys", keys=len(keys), owners=len({owner for owner, _ in settings.api_keys}))
         if settings.secret_key is None:
             log.warning("api.secrets", message="SECRET_KEY is empty: secrets of endpoints lie in Redis as plain text.")
-    about = await describe_redis(redis, settings.redis_url.get_secret_value())
-    (log.warning if "error" in about else log.info)("api.redis", **about)
 
 
 app = create_app()

@@ -8,8 +8,9 @@ import structlog
 import uvloop
 
 from tasks.catalogue import load_kinds
-from tasks.queue.connect import describe_redis
+from tasks.queue.process_registry import ProcessRegistry
 from tasks.queue.redis_keys import QUEUES
+from tasks.queue.start_check import StartRefusedError, wait_until_checked
 from tasks.schedule.built_in import BUILT_IN
 from tasks.settings import Settings, load
 from tasks.telemetry import logs, tracing
@@ -20,6 +21,10 @@ from worker.resources import open_resources
 from worker.sandbox.limits import keep_secrets
 
 log = structlog.get_logger()
+
+WRONG_SETTING = 2
+REFUSED_BY_SERVER = 3
+"""Exit statuses: a setting cannot work; Redis refuses what the service needs. Waiting cures neither."""
 
 
 def main() -> int:
@@ -36,9 +41,9 @@ def main() -> int:
         logs.configure(settings)
         tracing.configure(settings.otel_exporter_otlp_endpoint, "pressroom-worker")
         uvloop.run(work(settings, args.queues or list(QUEUES), burst=args.burst))
-    except ValueError as error:
+    except (ValueError, StartRefusedError) as error:
         print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - nothing runs yet; the operator reads this
-        return 2
+        return WRONG_SETTING if isinstance(error, ValueError) else REFUSED_BY_SERVER
     return 0
 
 
@@ -53,8 +58,8 @@ async def work(settings: Settings, queues: list[str], *, burst: bool) -> None:
     kinds = load_kinds(settings)
     resources = open_resources(settings, kinds)
     concurrency = {queue: getattr(settings, f"{queue}_concurrency") for queue in queues}
-    found = await describe_redis(resources.redis, settings.redis_url.get_secret_value())
-    (log.warning if "error" in found else log.info)("worker.redis", **found)
+    registry = ProcessRegistry(resources.redis, settings)
+    await wait_until_checked(resources.redis, registry, "worker.redis")
     log.info("worker.storage", found=resources.storage.description)
     log.info("worker.queues", concurrency=concurrency)
     log.info("worker.kinds", names=list(kinds))
@@ -66,6 +71,7 @@ async def work(settings: Settings, queues: list[str], *, burst: bool) -> None:
         concurrency=concurrency,
         kinds=kinds,
         built_in=BUILT_IN,
+        registry=registry,
     )
     # What is loaded now is never freed: a full collection that visited it would delay every job by some 35 ms.
     gc.collect()

@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from tasks.kind import Kind
+from tasks.queue.process_registry import ProcessRegistry
 from tasks.schedule.store import BuiltInSchedule
 from tasks.settings import Settings
 from tasks.stopping import AGAIN_S, stop
@@ -52,6 +53,7 @@ class Engine:
         concurrency: How many jobs of each queue run at once; its keys are the queues.
         kinds: The kinds by name.
         built_in: Schedules that come with the service.
+        registry: Of this process; by default one that it has not joined yet.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Engine:
         concurrency: dict[str, int],
         kinds: Mapping[str, Kind[Any]],
         built_in: Sequence[BuiltInSchedule] = (),
+        registry: ProcessRegistry | None = None,
     ) -> None:
         self.worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._settings = settings
@@ -86,7 +89,14 @@ class Engine:
         )
         self._lease_keeper = LeaseKeeper(redis, self.worker_id, self._running, redis_health)
         self._abort_watch = AbortWatch(redis, settings, self._running, redis_health)
-        self._heartbeat = Heartbeat(redis, resources.storage, self.worker_id, self._running, redis_health)
+        self._heartbeat = Heartbeat(
+            redis,
+            resources.storage,
+            self.worker_id,
+            self._running,
+            redis_health,
+            registry or ProcessRegistry(redis, settings),
+        )
         self._ticker = Ticker(redis, settings, built_in, redis_health)
         self.queues = list(concurrency)
         self._stop = asyncio.Event()

@@ -39,6 +39,8 @@ Redis without cluster mode is needed.
 | `pressroom:installation` | hash | `id` (random, made once), `created_at` and `adopted_at` (ms), `storage_of`: the id in the storage's marker, where it is another's | nobody |
 | `pressroom:worker:<id>` | string (JSON) | a worker's last beat | expires |
 | `pressroom:workers` | zset id → last beat (ms) | workers that have lately sent a beat | each beat trims it |
+| `pressroom:processes` | zset `<fingerprint> <process>` → last beat (ms) | processes that use this database, web and workers (`tasks/queue/process_registry.py`) | each beat trims it; expires |
+| `pressroom:probe:<random>` | string | what a start tries its rights on | the same start; expires |
 | `pressroom:watched` | channel | every process listens to it that waits for any job | |
 | `pressroom:changes:<id>` | channel | changes of one job | |
 | `arq:*` | | ARQ's own keys, as ARQ 0.28 lays them out | as in ARQ |
@@ -81,6 +83,8 @@ ALERTS: Final = ROOT + "alerts"
 INSTALLATION: Final = ROOT + "installation"
 WORKER: Final = ROOT + "worker:"
 WORKERS: Final = ROOT + "workers"
+PROCESSES: Final = ROOT + "processes"
+PROBE: Final = ROOT + "probe:"
 CHANGES: Final = ROOT + "changes:"
 WATCHED: Final = ROOT + "watched"
 

@@ -15,11 +15,17 @@ class ServiceSettings(BaseModel):
     # Redis
     redis_url: SecretStr = Field(
         SecretStr("redis://localhost:6379/0"),
-        description="Where Redis (≥ 6.2) or Valkey is: `redis://`, `rediss://` (TLS) or `unix://`; percent-encode special characters of a password.",
+        validation_alias=AliasChoices("redis_url", "redis_tls_url"),
+        description="Where Redis (≥ 6.2) or Valkey is: `redis://`, `rediss://` (TLS), `unix://` or `redis+sentinel://host:port,host:port/primary/0`; percent-encode special characters of a password. [Deploy](deploy.md#redis) has all forms.",
     )
     redis_ssl_cert_reqs: Literal["required", "none"] = Field(
         "required",
         description="`none` accepts the self-signed certificates of hosted Redis plans such as Heroku's.",
+    )
+    start_wait_s: float = Field(
+        45,
+        ge=0,
+        description="Seconds that a starting process waits for processes of another installation to leave its Redis database.",
     )
     redis_max_connections: int = Field(20, ge=4, description="Connections to Redis of one process, at most.")
 

@@ -16,13 +16,17 @@ from tests.support.servers import free_port
 from worker.resources import open_resources
 
 
+def refused(error: Exception) -> None:
+    raise error
+
+
 def on_a_platform(settings: Settings, **changes: Any) -> Settings:
     return settings.model_copy(update={"dyno": "web.1", "storage_url": "s3://bucket/files", **changes})
 
 
 async def test_a_platform_needs_a_key_that_seals_secrets(settings: Settings) -> None:
     with pytest.raises(ValueError, match="SECRET_KEY"):
-        async with opened(on_a_platform(settings, secret_key=None)):
+        async with opened(on_a_platform(settings, secret_key=None), refused):
             pass
     with pytest.raises(ValueError, match="SECRET_KEY"):
         open_resources(on_a_platform(settings, secret_key=None), {})
@@ -31,7 +35,7 @@ async def test_a_platform_needs_a_key_that_seals_secrets(settings: Settings) -> 
 async def test_elsewhere_secrets_that_lie_open_are_told_of(settings: Settings, redis: ArqRedis) -> None:
     for secret_key, count in ((settings.secret_key, 0), (None, 1)):
         with structlog.testing.capture_logs() as lines:
-            async with opened(settings.model_copy(update={"secret_key": secret_key})):
+            async with opened(settings.model_copy(update={"secret_key": secret_key}), refused):
                 await watching(redis)
         told = [line["log_level"] for line in lines if line["event"] == "api.secrets"]
         assert told == ["warning"] * count
@@ -41,13 +45,13 @@ async def test_elsewhere_secrets_that_lie_open_are_told_of(settings: Settings, r
 @pytest.mark.parametrize("url", ["file://./data", "memory://"])
 async def test_a_platform_without_a_shared_disk_needs_a_bucket(settings: Settings, url: str) -> None:
     with pytest.raises(ValueError, match="STORAGE_URL"):
-        async with opened(on_a_platform(settings, storage_url=url)):
+        async with opened(on_a_platform(settings, storage_url=url), refused):
             pass
 
 
 async def test_a_platform_needs_keys(settings: Settings) -> None:
     with pytest.raises(ValueError, match="API_KEYS"):
-        async with opened(on_a_platform(settings, api_keys=())):
+        async with opened(on_a_platform(settings, api_keys=()), refused):
             pass
 
 
@@ -59,7 +63,7 @@ async def watching(redis: ArqRedis) -> None:
 
 async def test_a_start_says_what_it_found_and_no_secret(settings: Settings, redis: ArqRedis) -> None:
     with structlog.testing.capture_logs() as lines:
-        async with opened(settings):
+        async with opened(settings, refused):
             await watching(redis)
     told = {line["event"]: line for line in lines}
     assert "folder" in told["api.storage"]["storage"]
@@ -71,7 +75,7 @@ async def test_a_start_says_what_it_found_and_no_secret(settings: Settings, redi
 async def test_a_password_of_redis_is_not_told(settings: Settings) -> None:
     nowhere = SecretStr(f"redis://user:hidden@127.0.0.1:{free_port()}/3")
     with structlog.testing.capture_logs() as lines:
-        async with opened(settings.model_copy(update={"redis_url": nowhere})):
+        async with opened(settings.model_copy(update={"redis_url": nowhere}), refused):
             pass  # it starts all the same: Redis may come later
     [line] = [line for line in lines if line["event"] == "api.redis"]
     assert "error" in line
@@ -80,7 +84,7 @@ async def test_a_password_of_redis_is_not_told(settings: Settings) -> None:
 
 async def test_the_open_mode_says_so_loudly(settings: Settings, redis: ArqRedis) -> None:
     with structlog.testing.capture_logs() as lines:
-        async with opened(settings.model_copy(update={"api_keys": ()})) as context:
+        async with opened(settings.model_copy(update={"api_keys": ()}), refused) as context:
             assert context.keys.owner_by_key(None) == "dev"
             await watching(redis)
     [line] = [line for line in lines if line["event"] == "api.open"]

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from tasks import clock
 from tasks.outbound.client import VERSION
+from tasks.queue.process_registry import ProcessRegistry
 from tasks.queue.redis_keys import BEAT_MS, SECOND_MS, WORKER, WORKER_MS, WORKER_RECORD_TTL_MS, WORKERS, arq_queue
 from tasks.queue.watch.workers import MAX_RUNNING_JOBS, RunningJob, WorkerRecord
 from tasks.storage.protocol import Storage, StorageUnavailable
@@ -33,16 +34,24 @@ class Heartbeat:
         worker_id: Names the record.
         running: The jobs of this process.
         redis_health: Shared by the duties.
+        registry: Of this process.
     """
 
     def __init__(
-        self, redis: "Redis[bytes]", storage: Storage, worker_id: str, running: Running, redis_health: RedisHealth
+        self,
+        redis: "Redis[bytes]",
+        storage: Storage,
+        worker_id: str,
+        running: Running,
+        redis_health: RedisHealth,
+        registry: ProcessRegistry,
     ) -> None:
         self._redis = redis
         self._storage = storage
         self._worker_id = worker_id
         self._running = running
         self._redis_health = redis_health
+        self._registry = registry
         self._started_at = clock.now_ms()
         self._lag_s = 0.0
 
@@ -50,12 +59,14 @@ class Heartbeat:
         """Write the record at each beat, until cancelled."""
         while True:
             await self._redis_health.retry_until_up(self._beat)
+            await self._redis_health.retry_until_up(self._registry.beat)
             self._lag_s = await self._wait_for_next_beat()
 
     async def leave(self) -> None:
         """Remove the worker's record; without this it would be listed until its last beat is old."""
         await self._redis.delete(WORKER + self._worker_id)
         await self._redis.zrem(WORKERS, self._worker_id)
+        await self._registry.leave()
 
     async def _beat(self) -> None:
         seconds, micros = await self._redis.time()

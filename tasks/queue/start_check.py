@@ -20,6 +20,7 @@ from redis.exceptions import (
     NoPermissionError,
     RedisError,
     ResponseError,
+    TimeoutError,  # noqa: A004 - Redis' own
 )
 
 from tasks.queue.connection_pool import PrimaryPool
@@ -59,6 +60,7 @@ COMMANDS: Final = (
     "SADD {key} v",
     "SCAN 0 COUNT 1",
     "SCRIPT LOAD {script}",
+    "SET {key} 0 XX KEEPTTL",
     "SISMEMBER {key} v",
     "SPOP {key}",
     "SREM {key} v",
@@ -88,6 +90,7 @@ NEEDS_CLUSTER_OFF: Final = (
     "REDIS_URL: this server is in cluster mode, in which the keys of one job lie on several servers; ARQ's fixed key "
     "names allow no hash tags. Choose a plan without cluster mode: one primary, with replicas if you like"
 )
+PLAIN_PORT: Final = "REDIS_URL: the server does not speak TLS at this port; write redis://, or the port that has TLS"
 CURES: Final = (
     (
         AuthenticationError,
@@ -116,9 +119,11 @@ CURES: Final = (
     ),
 )
 """What the server says, and what to do about it; the first that fits."""
-RETRIED: Final = (RedisError, OSError, TimeoutError)
+RETRIED: Final = (RedisError, OSError)
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 1.0
+OTHER_WAY_S: Final = 2.0
+"""A server that speaks the other of the two ways answers within this time."""
 CONFIRM_S: Final = 5.0
 """Redis answers a subscription within this time, or not at all."""
 
@@ -221,7 +226,7 @@ async def check_redis(redis: "Redis[bytes]") -> dict[str, str]:
         await _check_mode_and_rights(redis)
         return await _described(redis)
     except (RedisError, OSError) as error:
-        cure = cure_of(error) or await _tls_wanted(redis, error)
+        cure = cure_of(error) or await _wrong_tls(redis, error)
         if cure is None:
             raise
         raise StartRefusedError(cure) from error
@@ -243,7 +248,7 @@ def cure_of(error: BaseException) -> str | None:
                 "REDIS_SSL_CERT_REQS=none where a hosted plan signs its own, or add ?ssl_ca_certs=/path/to/ca.pem"
             )
         if isinstance(cause, ssl.SSLError) and cause.reason in {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"}:
-            return "REDIS_URL: the server does not speak TLS at this port; write redis://, or the port that has TLS"
+            return PLAIN_PORT
     return None
 
 
@@ -332,23 +337,29 @@ async def _described(redis: "Redis[bytes]") -> dict[str, str]:
     return {"version": version, "maxmemory_policy": info.get("maxmemory_policy", "unknown")}
 
 
-async def _tls_wanted(redis: "Redis[bytes]", error: BaseException) -> str | None:
-    """Whether a server that hung up on a plain connection speaks TLS."""
+async def _wrong_tls(redis: "Redis[bytes]", error: BaseException) -> str | None:
+    """Whether a server that hung up, or said nothing, speaks TLS where it was not asked to, or the other way round."""
     pool = redis.connection_pool
-    address: Mapping[str, Any] = (
-        pool.connection_kwargs if isinstance(pool, PrimaryPool) and pool.sentinel is None else {}
-    )
-    if not isinstance(error, ConnectionError) or "host" not in address or "ssl_cert_reqs" in address:
+    if not isinstance(error, ConnectionError | TimeoutError) or not isinstance(pool, PrimaryPool) or pool.sentinel:
         return None
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    host, port = pool.connection_kwargs.get("host"), pool.connection_kwargs.get("port")
+    if host is None:
+        return None
     try:
-        async with asyncio.timeout(2):
-            _, writer = await asyncio.open_connection(address["host"], address["port"], ssl=context)
-    except (OSError, TimeoutError):
+        async with asyncio.timeout(OTHER_WAY_S):
+            if pool.connection_kwargs.get("ssl_cert_reqs"):
+                reader, writer = await asyncio.open_connection(host, port)
+                writer.write(b"PING\r\n")
+                found = PLAIN_PORT if (await reader.read(1)) in {b"+", b"-"} else None
+            else:
+                context = ssl.create_default_context()
+                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+                _, writer = await asyncio.open_connection(host, port, ssl=context)
+                found = "REDIS_URL: the server speaks TLS at this port; write rediss://"
+            writer.close()
+    except OSError:  # a time-out is one too
         return None
-    writer.close()
-    return "REDIS_URL: the server speaks TLS at this port; write rediss://"
+    return found
 
 
 def _causes(error: BaseException) -> Iterable[BaseException]:

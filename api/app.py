@@ -22,6 +22,7 @@ from api.http.keys import Keys
 from api.http.middleware import RequestMiddleware
 from api.openapi import describe
 from api.routes import all_routes
+from api.server.allocator import return_freed_memory
 from api.server.connections import Connections
 from api.webhooks.outgoing import webhooks
 from api.webhooks.url_policy import UrlPolicy
@@ -67,6 +68,7 @@ def create_app(given: Settings | None = None) -> FastAPI:
                     raise
                 end(error)
             if given is None:
+                return_freed_memory()
                 # What is loaded now is never freed: a full collection that visited it would delay every request.
                 gc.collect()
                 gc.freeze()

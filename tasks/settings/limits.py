@@ -10,6 +10,11 @@ class LimitSettings(BaseModel):
 
     # Limits of one request
     max_upload_bytes: int = Field(50 * MiB, gt=0, description="Bytes of one uploaded picture.")
+    upload_memory_mb: int = Field(
+        64,
+        ge=8,
+        description="Megabytes that one process holds of files that are being uploaded; what is more waits in temporary files or on the wire.",
+    )
     max_files_per_request: int = Field(20, gt=0, description="Files in one multipart request.")
     max_wait_s: float = Field(
         25, ge=0, le=25, description="Seconds that a request may wait for a job; routers end a request after 30."

@@ -27,6 +27,7 @@ from tasks.refusal import Refusal
 from tasks.settings import MiB
 from tasks.storage.content_disposition import attachment
 from tasks.storage.protocol import BlobMissing, StorageUnavailable, StoredBlob
+from tasks.storage.upload_memory import PART_BYTES, PARTS_AT_ONCE, UploadMemory
 
 if TYPE_CHECKING:
     from obstore import Attributes, GetOptions, GetResult
@@ -38,8 +39,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 SMALL_BYTES = MiB  # a body up to this size is kept in memory until its hash is known, a larger one in a temporary file
+SPILL_BYTES = MiB // 4  # written at once to that file
 CHUNK_BYTES = MiB // 4  # of a download
-PARTS_AT_ONCE = 4  # of a multipart upload, 5 MiB each, in memory
+DEFAULT_MEMORY_BYTES = 64 * MiB
 THREADS = 32  # calls at once of one process
 CHECK_TIMEOUT_S = 5.0
 MISSING_AGAIN_S = 0.5
@@ -63,6 +65,9 @@ class BlobStore:
         name: Names the storage in logs and errors.
         note: A remark for the start-up log.
         folder: The folder of a local store, which is checked and cleaned differently.
+
+    Attributes:
+        memory: What files on their way into the storage take together.
     """
 
     def __init__(self, store: "ObjectStore", *, name: str, note: str = "", folder: Path | None = None) -> None:
@@ -71,6 +76,7 @@ class BlobStore:
         self.shared = not isinstance(store, LocalStore | MemoryStore)
         self._store = store
         self._folder = folder
+        self.memory = UploadMemory(DEFAULT_MEMORY_BYTES)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="storage")
         self.away_since: float | None = None
 
@@ -166,7 +172,7 @@ class BlobStore:
         # The body is collected first, then stored under its hash in one atomic operation. So an interrupted upload
         # leaves no half-written object in the storage that would have to be found and deleted.
         with ExitStack() as closing:
-            body = Body()
+            body = closing.enter_context(Body(self.memory))
             async for chunk in chunks:
                 body.size += len(chunk)
                 if body.size > max_bytes:
@@ -175,11 +181,13 @@ class BlobStore:
                         f"The file is larger than the limit of {max_bytes} bytes. Send a smaller file.",
                         limit=max_bytes,
                     )
-                body.tail += chunk
-                if len(body.tail) > SMALL_BYTES:
+                if not body.keep(chunk):
                     body.spool = body.spool or closing.enter_context(TemporaryFile())
                     await self._call(body.spill, body.spool)
-            return await self._call(self._put_body, body, attributes(type, filename))
+            if body.spool is None:
+                return await self._call(self._put_body, body, attributes(type, filename))
+            async with self.memory.storing(body.size):
+                return await self._call(self._put_body, body, attributes(type, filename))
 
     def _put_body(self, body: "Body", about: "Attributes") -> BlobRef:
         if body.spool is None:
@@ -189,7 +197,8 @@ class BlobStore:
         return self._write(BlobRef(body.digest.hexdigest(), body.size), body.spool, about)
 
     async def put_file(self, path: Path, *, type: str, filename: str) -> BlobRef:
-        return await self._call(self._put_file, path, attributes(type, filename))
+        async with self.memory.storing(path.stat().st_size):  # noqa: ASYNC240 - a local file, and no contents
+            return await self._call(self._put_file, path, attributes(type, filename))
 
     def _put_file(self, path: Path, about: "Attributes") -> BlobRef:
         with path.open("rb") as file:
@@ -203,7 +212,9 @@ class BlobStore:
             content.seek(0)
         headers = None if self._folder else about  # a folder cannot store them
         try:
-            self._store.put(key(blob.sha256), content, attributes=headers, max_concurrency=PARTS_AT_ONCE)
+            self._store.put(
+                key(blob.sha256), content, attributes=headers, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE
+            )
         except FileNotFoundError as error:
             raise self._unavailable(str(error), cure=NO_BUCKET) from error
         return blob
@@ -306,13 +317,34 @@ class BlobStore:
 
 
 class Body:
-    """The part of a body received so far: in memory, then in an unnamed temporary file, which ends with the process."""
+    """The part of a body received so far: in memory, then in an unnamed temporary file, which ends with the process.
 
-    def __init__(self) -> None:
+    It is large, or memory is short, when it moves to the file. Leaving the context frees the memory.
+    """
+
+    def __init__(self, memory: UploadMemory) -> None:
+        self._memory = memory
+        self._reserved = 0
         self.digest = hashlib.sha256()
         self.size = 0
         self.tail = bytearray()
         self.spool: IO[bytes] | None = None
+
+    def __enter__(self) -> "Body":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._memory.give_back(self._reserved)
+
+    def keep(self, chunk: bytes) -> bool:
+        """Add a chunk. Returns False if the memory has to be spilled now."""
+        self.tail += chunk
+        if len(self.tail) > (SMALL_BYTES if self.spool is None else SPILL_BYTES) or not self._memory.take(len(chunk)):
+            self._memory.give_back(self._reserved)
+            self._reserved = 0
+            return False
+        self._reserved += len(chunk)
+        return True
 
     def spill(self, spool: IO[bytes]) -> None:
         """Move what is in memory to the temporary file."""

@@ -13,8 +13,9 @@ from urllib.parse import unquote, urlsplit
 from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, LocalStore, MemoryStore, S3Store
 
-from tasks.settings import Settings
+from tasks.settings import MiB, Settings
 from tasks.storage.blob_store import BlobStore
+from tasks.storage.upload_memory import UploadMemory
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
@@ -47,6 +48,7 @@ def open_storage(settings: Settings) -> BlobStore:
             processes share no disk. The message says what to write instead.
     """
     storage = _open_url(settings.storage_url, settings.storage_endpoint)
+    storage.memory = UploadMemory(settings.upload_memory_mb * MiB)
     if settings.dyno is not None and not storage.shared:
         raise ValueError(f"STORAGE_URL is a {storage.description}; on this platform set it to s3://, gs:// or az://.")
     return storage

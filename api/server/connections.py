@@ -7,7 +7,8 @@ from typing import Protocol
 
 import structlog
 
-from tasks.settings import Settings
+from api.server.flow import ReceivedBytes
+from tasks.settings import MiB, Settings
 
 log = structlog.get_logger()
 
@@ -48,10 +49,12 @@ class Connections:
 
     Attributes:
         settings: The limits of each.
+        received: What all of them have received of bodies.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.received = ReceivedBytes(settings.upload_memory_mb * MiB // 4)
         self._most = settings.http_max_connections
         descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         if descriptors != resource.RLIM_INFINITY:

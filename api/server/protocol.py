@@ -14,6 +14,7 @@ from uvicorn.server import ServerState
 
 from api.http.problems import MEDIA_TYPE, RETRY_AFTER_S, STATUS, Problem
 from api.server.connections import Connections
+from api.server.flow import BodyFlow
 from tasks.refusal import CODES
 
 MAX_PIPELINED = 100
@@ -44,6 +45,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._table: Connections = app_state["connections"]
         self._limits = self._table.settings
         self._socket: asyncio.Transport
+        self._body_flow: BodyFlow
         self._in_head = True
         self._pending = 0  # bytes since the last whole head, the last byte of a body and the last whole request
         self._split = False  # whether the head came in several pieces, or after something else
@@ -58,6 +60,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._socket = transport
+        self.flow = self._body_flow = BodyFlow(transport, self._table.received)
         self.transport = cast("asyncio.Transport", LingeringTransport(transport, self))
         if not self._table.add(self):
             self._table.count_refusal("too_many_connections")
@@ -66,6 +69,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._table.remove(self)
+        self._body_flow.close()
         self.transport = self._socket
         super().connection_lost(exc)
         if self.cycle is not None:
@@ -119,6 +123,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._check_head()
         super().on_headers_complete()
         self._table.busy(self)
+        self._body_flow.request = self.cycle
         self._in_head = False
         self._pending = self._body_bytes = 0
         self._head_s = 0.0
@@ -129,6 +134,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self._pending = 0
         self._body_bytes += len(body)
+        self._body_flow.count(len(body))
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -145,10 +151,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self._lingering or self._socket.is_closing():
             return
-        self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
         else:
+            self.flow.resume_reading()
             self.waited_s = 0.0
             self._table.idle(self)
 

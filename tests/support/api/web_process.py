@@ -5,7 +5,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +39,17 @@ class WebProcess:
 
 
 @contextmanager
-def web_process(redis_url: str, storage_url: str, **environment: str) -> Iterator[WebProcess]:
-    """Start one with the API keys of `tests.support.api.serving`, and stop it at the end of the block."""
+def web_process(
+    redis_url: str, storage_url: str, environment: Mapping[str, str] = {}, *, descriptors: int | None = None
+) -> Iterator[WebProcess]:
+    """Start one with the API keys of `tests.support.api.serving`, and stop it at the end of the block.
+
+    Args:
+        redis_url: Its REDIS_URL.
+        storage_url: Its STORAGE_URL.
+        environment: More of its environment.
+        descriptors: Files that it may open, if not as many as this process.
+    """
     port = free_port()
     variables = {
         **os.environ,
@@ -52,7 +61,10 @@ def web_process(redis_url: str, storage_url: str, **environment: str) -> Iterato
         "WEB_CONCURRENCY": "1",
         **environment,
     }
-    process = start_process([sys.executable, "-m", "api"], cwd=ROOT, env=variables)
+    command = [sys.executable, "-m", "api"]
+    if descriptors is not None:
+        command = ["/bin/sh", "-c", f'ulimit -n {descriptors} && exec "$@"', "sh", *command]
+    process = start_process(command, cwd=ROOT, env=variables)
     try:
         _wait_until_alive(port, time.monotonic() + START_S)
         yield WebProcess(port, process.pid)

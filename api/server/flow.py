@@ -1,0 +1,90 @@
+"""Reads bodies no faster than the application takes them, and all of them together no faster than memory allows."""
+
+import asyncio
+from typing import Protocol
+
+from uvicorn.protocols.http.flow_control import FlowControl
+
+
+class BodyReceiver(Protocol):
+    """A request whose body is received, as uvicorn keeps it."""
+
+    body: bytearray
+    more_body: bool
+    response_complete: bool
+    disconnected: bool
+
+
+class ReceivedBytes:
+    """What the connections of a process have received and the application has not finished with.
+
+    Args:
+        limit: Bytes from which on no connection reads on.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._total = 0
+        self._waiting: dict[BodyFlow, None] = {}
+
+    @property
+    def full(self) -> bool:
+        return self._total >= self._limit
+
+    def add(self, size: int) -> None:
+        self._total += size
+
+    def release(self, size: int) -> None:
+        self._total -= size
+        while self._waiting and not self.full:
+            flow = next(iter(self._waiting))
+            del self._waiting[flow]
+            flow.read_on()
+
+    def wait(self, flow: "BodyFlow") -> None:
+        """Let it read on when there is room."""
+        self._waiting[flow] = None
+
+    def forget(self, flow: "BodyFlow") -> None:
+        self._waiting.pop(flow, None)
+
+
+class BodyFlow(FlowControl):
+    """The flow of one connection. A chunk counts from its arrival until the application asks for the next."""
+
+    def __init__(self, transport: asyncio.Transport, received: ReceivedBytes) -> None:
+        super().__init__(transport)
+        self.request: BodyReceiver | None = None
+        self._received = received
+        self._held = 0
+
+    def count(self, size: int) -> None:
+        """Bytes of the body have arrived."""
+        self._held += size
+        self._received.add(size)
+        if self._received.full:
+            self.pause_reading()
+
+    def resume_reading(self) -> None:
+        """uvicorn calls it when the application asks for more, and after an answer."""
+        request = self.request
+        comes = bool(request and request.more_body and not request.response_complete and not request.disconnected)
+        kept = len(request.body) if request and comes else 0
+        if self._held != kept:
+            done, self._held = self._held - kept, kept
+            self._received.release(done)
+        if kept:
+            return  # this is what the application gets now
+        if self.read_paused and comes and self._received.full:
+            self._received.wait(self)
+        else:
+            super().resume_reading()
+
+    def read_on(self) -> None:
+        super().resume_reading()
+
+    def close(self) -> None:
+        """The connection is gone."""
+        self._received.forget(self)
+        held, self._held = self._held, 0
+        self._received.release(held)

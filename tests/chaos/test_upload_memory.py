@@ -1,0 +1,66 @@
+"""Many large uploads at once: none is lost, and the web process stays small."""
+
+from pathlib import Path
+
+import pytest
+
+from tasks.settings import Settings
+from tasks.storage.open import open_storage
+from tests.support.api.many_uploads import upload_at_once
+from tests.support.api.web_process import web_process
+from tests.support.servers import MotoServer, RcloneServer, S3Server, Valkey
+
+MB = 1_000_000
+PEAK_BYTES = 200 * MB
+"""What a web process may take: it shares a dyno of 512 MB with another."""
+
+
+async def upload_and_count(
+    monkeypatch: pytest.MonkeyPatch, valkey: Valkey, storage_url: str, *, count: int, size: int, server: S3Server | None
+) -> int:
+    """Upload files, and see that each is stored. Returns the bytes that the web process took at most."""
+    environment = {**server.environment, "STORAGE_ENDPOINT": server.url} if server else {}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with web_process(valkey.url, storage_url, environment) as web:
+        assert await upload_at_once(web.port, count, size) == [201] * count
+        peak = web.peak_memory()
+    storage = open_storage(Settings(_env_file=None, storage_url=storage_url))
+    assert [blob.bytes async for blob in storage.blobs()] == [size] * count
+    return peak
+
+
+@pytest.mark.seconds(110)
+async def test_large_uploads_at_once_take_little_memory(
+    monkeypatch: pytest.MonkeyPatch, mortal_valkey: Valkey, tmp_path: Path
+) -> None:
+    url = tmp_path.as_uri()
+    peak = await upload_and_count(monkeypatch, mortal_valkey, url, count=16, size=12 * MB, server=None)
+    assert peak < 160 * MB
+
+
+@pytest.mark.long
+@pytest.mark.seconds(900)
+@pytest.mark.parametrize(("count", "size"), [(50, 20 * MB), (200, 40 * MB)])
+async def test_uploads_into_a_folder(
+    monkeypatch: pytest.MonkeyPatch, mortal_valkey: Valkey, tmp_path: Path, *, count: int, size: int
+) -> None:
+    url = tmp_path.as_uri()
+    peak = await upload_and_count(monkeypatch, mortal_valkey, url, count=count, size=size, server=None)
+    assert peak < PEAK_BYTES
+
+
+@pytest.mark.long
+@pytest.mark.seconds(900)
+@pytest.mark.parametrize(
+    # moto keeps what it is sent in memory
+    ("kind", "count", "size"),
+    [(MotoServer, 50, 20 * MB), (RcloneServer, 50, 20 * MB), (RcloneServer, 200, 40 * MB)],
+)
+async def test_uploads_into_a_bucket(
+    monkeypatch: pytest.MonkeyPatch, mortal_valkey: Valkey, *, kind: type[S3Server], count: int, size: int
+) -> None:
+    with kind() as server:
+        url = f"s3://{server.bucket}/uploads"
+        peak = await upload_and_count(monkeypatch, mortal_valkey, url, count=count, size=size, server=server)
+    assert peak < PEAK_BYTES

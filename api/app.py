@@ -1,15 +1,11 @@
 """The application of the web process, which `python -m api` serves. Importing this opens nothing; the lifespan does."""
 
-import asyncio
 import gc
 import os
-import signal
 import sys
 import tempfile
-import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from types import FrameType
 from typing import Any, NoReturn
 
 import structlog
@@ -24,6 +20,7 @@ from api.openapi import describe
 from api.routes import all_routes
 from api.server.allocator import return_freed_memory
 from api.server.connections import Connections
+from api.server.shutdown import Shutdown
 from api.webhooks.outgoing import webhooks
 from api.webhooks.url_policy import UrlPolicy
 from tasks.catalogue import load_kinds
@@ -72,7 +69,7 @@ def create_app(given: Settings | None = None) -> FastAPI:
                 # What is loaded now is never freed: a full collection that visited it would delay every request.
                 gc.collect()
                 gc.freeze()
-                close_when_told_to_exit(context.watch)
+                context.shutdown.install()
             yield {"context": context, "connections": Connections(settings)}
 
     app = FastAPI(
@@ -137,6 +134,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
                 redis=redis,
                 enqueuer=Enqueuer(redis, settings, storage),
                 watch=watch,
+                shutdown=Shutdown(settings.drain_s, watch),
                 storage=storage,
                 box=box,
                 url_policy=url_policy,
@@ -151,28 +149,6 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
         await watch.stop()
         await url_policy.close()
         await close(redis)
-
-
-def close_when_told_to_exit(watch: Watch) -> None:
-    """At SIGTERM or SIGINT, end the requests that wait for a job or follow one; then let the server's handler run.
-
-    The server closes the lifespan only after the last connection, and those requests would keep theirs open.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return
-    loop = asyncio.get_running_loop()
-
-    def chain(servers: Callable[[int, FrameType | None], Any]) -> Callable[[int, FrameType | None], None]:
-        def handle(number: int, frame: FrameType | None) -> None:
-            loop.call_soon_threadsafe(watch.close)
-            servers(number, frame)
-
-        return handle
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        handler = signal.getsignal(number)
-        if callable(handler):
-            signal.signal(number, chain(handler))
 
 
 def announce(settings: Settings, keys: Keys, storage: Storage) -> None:

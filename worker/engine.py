@@ -102,10 +102,13 @@ class Engine:
         self._stop = asyncio.Event()
         self._at_once = asyncio.Event()
 
-    def stop(self) -> None:
-        """Claim nothing more, and let running jobs end within the grace period. A second call hands them back at
-        once."""
-        if self._stop.is_set():
+    def stop(self, *, at_once: bool = False) -> None:
+        """Claim nothing more, and let running jobs end within the grace period.
+
+        Args:
+            at_once: Hand them back without waiting.
+        """
+        if at_once:
             self._at_once.set()
         self._stop.set()
 

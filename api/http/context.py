@@ -8,6 +8,7 @@ from arq.connections import ArqRedis
 from starlette.requests import Request
 
 from api.http.keys import Keys
+from api.server.shutdown import Shutdown
 from api.webhooks.url_policy import UrlPolicy
 from tasks.kind import Kind
 from tasks.queue.jobs.enqueue import Enqueuer
@@ -31,6 +32,7 @@ class Context:
     redis: ArqRedis
     enqueuer: Enqueuer
     watch: Watch
+    shutdown: Shutdown
     storage: Storage
     box: SecretBox
     url_policy: UrlPolicy

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
+from api.http.context import Context
 from api.http.problems import problem
 from tasks.telemetry import tracing
 
@@ -21,6 +22,10 @@ log = structlog.get_logger()
 
 SANE_ID = re.compile(r"[\w.:/+=@-]{1,128}", re.ASCII)
 """Client-sent request ids that are accepted. They are written to headers, logs and records."""
+
+
+CLOSE = ((b"connection", b"close"),)
+"""The headers of a process that drains: who keeps connections open makes the next one elsewhere."""
 
 
 def _new_ids() -> Iterator[str]:
@@ -45,6 +50,7 @@ class RequestMiddleware:
         given = headers.get("x-request-id", "")
         request_id = given if SANE_ID.fullmatch(given) else next(self._ids)
         scope["request_id"] = request_id
+        context: Context = scope["state"]["context"]
         bind_contextvars(request_id=request_id)
         status: int | None = None
 
@@ -56,6 +62,7 @@ class RequestMiddleware:
                     *message["headers"],
                     (b"x-request-id", request_id.encode()),
                     (b"x-content-type-options", b"nosniff"),
+                    *(CLOSE if context.shutdown.draining else ()),
                 ]
             await send(message)
 

@@ -57,6 +57,8 @@ async def is_alive() -> Alive:
 async def is_ready(request: Request) -> Response:
     """Responds with 503 if submits would fail. A queue without a worker is only a warning: its jobs wait."""
     context = process_context(request)
+    if context.shutdown.draining:
+        return problem(request, "unavailable", "This process is stopping. Send requests to another one.")
     checks = [
         await _checked("redis", _redis(context)),
         await _checked("storage", _storage(context)),

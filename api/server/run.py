@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import math
 import os
 import resource
 import socket
@@ -16,8 +17,6 @@ from tasks.settings import Settings, load
 
 START_REFUSED = 3
 """Exit status of a start that failed and would fail again; uvicorn's supervisor uses it too."""
-GRACE_S = 25
-"""Seconds for requests after SIGTERM. Platforms kill after 30; without an end one open stream would wait for that."""
 MAX_DESCRIPTORS = 65_536
 
 
@@ -52,7 +51,7 @@ def configured(settings: Settings) -> Config:
         proxy_headers=True,
         # The addresses of a platform's routers are not known; without trust, Location says http.
         forwarded_allow_ips="*",
-        timeout_graceful_shutdown=GRACE_S,
+        timeout_graceful_shutdown=math.ceil(settings.shutdown_grace_s),
     )
 
 

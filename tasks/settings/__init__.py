@@ -4,7 +4,9 @@ The settings are in one file for each topic. A setting's name in the environment
 its description is its documentation: `python -m tools.documents` writes docs/settings.md and .env.example from it.
 """
 
-from pydantic import ValidationError
+import math
+
+from pydantic import ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tasks.settings.jobs import JobSettings
@@ -36,6 +38,17 @@ class Settings(
     """All settings of a process."""
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    @field_validator("drain_s")
+    @classmethod
+    def _stops_in_time(cls, drain_s: float, info: ValidationInfo) -> float:
+        grace_s, most_s = info.data.get("shutdown_grace_s", 0), info.data.get("platform_stop_s", math.inf)
+        if drain_s and drain_s + grace_s > most_s:
+            raise ValueError(
+                f"with SHUTDOWN_GRACE_S={grace_s:g} it is {drain_s + grace_s:g} s until the process has stopped, but the "
+                f"platform kills it after PLATFORM_STOP_S={most_s:g}; lower SHUTDOWN_GRACE_S"
+            )
+        return drain_s
 
 
 def load() -> Settings:

@@ -44,7 +44,9 @@ class JobSettings(BaseModel):
     )
     default_concurrency: int = Field(50, ge=1, description="Jobs of the queue `default` that one worker runs at once.")
     shutdown_grace_s: float = Field(
-        25, ge=0, description="Seconds that running jobs may continue after SIGTERM before they are handed back."
+        25,
+        ge=0,
+        description="Seconds that running jobs and requests may continue after SIGTERM. Then jobs are handed back and connections closed.",
     )
     owner_max_running: int = Field(
         0, ge=0, description="Jobs of one owner that may run at once in one queue; 0 is no cap."

@@ -50,6 +50,16 @@ class OperationSettings(BaseModel):
         None,
         description="Where OpenTelemetry spans are sent, as OTLP over HTTP: `http://collector:4318`. Without it there are none. The SDK's other settings (`OTEL_…`) apply too.",
     )
+    platform_stop_s: float = Field(
+        30,
+        gt=0,
+        description="Seconds after SIGTERM at which the platform kills a process. DRAIN_S and SHUTDOWN_GRACE_S must fit in together.",
+    )
+    drain_s: float = Field(
+        0,
+        ge=0,
+        description="Seconds for which the web process still accepts requests after SIGTERM, while `/readyz` answers 503; SHUTDOWN_GRACE_S begins afterwards.",
+    )
     public_url: str | None = Field(
         None, description="The public base URL of this service, if it differs from that of the requests."
     )

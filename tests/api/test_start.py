@@ -1,6 +1,9 @@
 """Starting: what is told, and what is refused."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from api.app import opened
 from api.http.keys import Keys
 from tasks.refusal import Refusal
 from tasks.settings import Settings
+from tests.support.processes import ROOT
 from tests.support.servers import free_port
 from worker.resources import open_resources
 
@@ -40,6 +44,24 @@ async def test_elsewhere_secrets_that_lie_open_are_told_of(settings: Settings, r
         told = [line["log_level"] for line in lines if line["event"] == "api.secrets"]
         assert told == ["warning"] * count
         assert "k" * 32 not in str(lines)
+
+
+@pytest.mark.parametrize("program", ["api", "worker"])
+def test_a_stop_that_takes_longer_than_the_platform_waits_is_refused(program: str) -> None:
+    environment = {**os.environ, "DRAIN_S": "10", "PORT": str(free_port())}
+    done = subprocess.run(
+        [sys.executable, "-m", program],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode in (2, 3)
+    assert "DRAIN_S: with SHUTDOWN_GRACE_S=25 it is 35 s" in done.stderr
+    assert Settings(_env_file=None, drain_s=10, shutdown_grace_s=20).drain_s == 10
+    assert Settings(_env_file=None, drain_s=10, platform_stop_s=60).drain_s == 10
 
 
 @pytest.mark.parametrize("url", ["file://./data", "memory://"])

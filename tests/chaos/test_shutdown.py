@@ -1,8 +1,10 @@
 """A platform stops a process: SIGTERM, then SIGKILL after 30 seconds."""
 
 import asyncio
+import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,8 +16,8 @@ from tasks.queue.records.record import State
 from tasks.queue.redis_keys import CHANGES, WORKERS
 from tests.support.api.event_source import listening, until_end
 from tests.support.engine_running import JobClient
-from tests.support.processes import start, worker_process
-from tests.support.servers import Valkey, free_port, wait_for_port
+from tests.support.processes import ROOT, start, worker_process
+from tests.support.servers import Valkey, free_port, start_process, wait_for_port
 
 
 async def exit_code(process: "subprocess.Popen[bytes]", within_s: float = 15) -> int:
@@ -44,7 +46,7 @@ async def test_a_job_longer_than_the_grace_is_handed_back_and_runs_elsewhere_at_
     async with worker_process(
         mortal_redis, mortal_valkey.url, environment={"SHUTDOWN_GRACE_S": "0.5"}, default=1
     ) as process:
-        job_id = await job_client.submit("sleep", seconds=3, file=str(tmp_path / "a"))
+        job_id = await job_client.submit("sleep", seconds=6, file=str(tmp_path / "a"))
         await job_client.until(job_id, State.RUNNING)
         async with worker_process(mortal_redis, mortal_valkey.url, default=1):
             process.terminate()
@@ -54,21 +56,70 @@ async def test_a_job_longer_than_the_grace_is_handed_back_and_runs_elsewhere_at_
 
     assert [one["outcome"] for one in record.attempts] == ["handed_back", "succeeded"]
     assert record.tries == 0
-    # Three seconds of work, half a second of grace; no lease had to lapse.
-    assert time.monotonic() - stopped < 10
+    # Six seconds of work, half a second of grace; no lease had to lapse.
+    assert time.monotonic() - stopped < 13
 
 
-async def test_a_second_signal_stops_at_once(
-    mortal_redis: ArqRedis, mortal_valkey: Valkey, job_client: JobClient, tmp_path: Path
+@pytest.mark.parametrize("gap_s", [0, 0.05, 1])
+async def test_several_sigterms_leave_the_grace_as_it_is(
+    mortal_redis: ArqRedis, mortal_valkey: Valkey, job_client: JobClient, tmp_path: Path, gap_s: float
+) -> None:
+    """Some platforms send the signal to each process and to its group, and again when it still runs."""
+    async with worker_process(mortal_redis, mortal_valkey.url, default=1) as process:
+        job_id = await job_client.submit("sleep", seconds=2, file=str(tmp_path / "a"))
+        await job_client.until(job_id, State.RUNNING)
+        for _ in range(2):
+            process.terminate()
+            await asyncio.sleep(gap_s)
+        assert await exit_code(process) == 0
+
+    record = await job_client.read(job_id)
+    assert record.state is State.SUCCEEDED
+    assert [one["outcome"] for one in record.attempts] == ["succeeded"]
+
+
+@pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT])
+async def test_a_second_ctrl_c_stops_at_once(
+    mortal_redis: ArqRedis, mortal_valkey: Valkey, job_client: JobClient, tmp_path: Path, first: signal.Signals
 ) -> None:
     async with worker_process(mortal_redis, mortal_valkey.url, default=1) as process:
         job_id = await job_client.submit("sleep", seconds=60, file=str(tmp_path / "a"))
         await job_client.until(job_id, State.RUNNING)
-        process.terminate()
+        process.send_signal(first)
         await asyncio.sleep(0.3)
-        process.terminate()
+        process.send_signal(signal.SIGINT)
         assert await exit_code(process, within_s=5) == 0
 
+    assert (await job_client.read(job_id)).state is State.QUEUED
+
+
+UNDER_HONCHO = """
+import sys
+from honcho.manager import Manager
+from tools.dev import stop_like_a_platform
+stop_like_a_platform(30)
+manager = Manager()
+manager.add_process("worker", f"{sys.executable} -m tests.support.processes default=1")
+manager.loop()
+"""
+
+
+async def test_a_second_ctrl_c_reaches_what_bin_dev_started(
+    mortal_valkey: Valkey, job_client: JobClient, tmp_path: Path
+) -> None:
+    variables = {**os.environ, "REDIS_URL": mortal_valkey.url, "STORAGE_URL": "memory://"}
+    process = start_process([sys.executable, "-c", UNDER_HONCHO], cwd=ROOT, env=variables)
+    try:
+        job_id = await job_client.submit("sleep", seconds=60, file=str(tmp_path / "a"))
+        await job_client.until(job_id, State.RUNNING)
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            await asyncio.to_thread(process.wait, 1)
+        process.send_signal(signal.SIGINT)
+        await exit_code(process)
+    finally:
+        process.kill()
+        process.wait()
     assert (await job_client.read(job_id)).state is State.QUEUED
 
 
@@ -107,7 +158,8 @@ async def test_the_web_process_lets_go_who_listens_and_who_waits(
                 async with asyncio.timeout(10):
                     while len(await mortal_redis.pubsub_channels(f"{CHANGES}?*")) != 2:
                         await asyncio.sleep(0.02)
-                process.send_signal(sign)
+                for _ in range(2 if sign == signal.SIGTERM else 1):
+                    process.send_signal(sign)
                 began = time.monotonic()
                 assert await until_end(events) == []
             answer = await waiting

@@ -199,13 +199,13 @@ async def test_a_stopping_worker_lets_running_jobs_end_and_starts_no_more(
     assert (await job_client.read(second)).state is State.QUEUED
 
 
-async def test_a_second_stop_hands_back_at_once(
+async def test_a_stop_at_once_hands_back_what_runs(
     redis: ArqRedis, settings: Settings, job_client: JobClient, tmp_path: Path
 ) -> None:
     async with working(redis, settings) as engine:
         job_id = await job_client.submit("sleep", seconds=60, file=str(tmp_path / "lines"))
         await job_client.until(job_id, State.RUNNING)
-        engine.stop()
+        engine.stop(at_once=True)
 
     assert (await job_client.read(job_id)).state is State.QUEUED
 

@@ -1,7 +1,7 @@
 """An `arq.worker.Worker` that runs the engine: ARQ's `run`, `async_run`, burst mode and signals, Pressroom's engine."""
 
 from collections.abc import Mapping
-from signal import Signals
+from signal import SIGINT, Signals
 from typing import Any
 
 from arq.connections import ArqRedis
@@ -15,7 +15,9 @@ from worker.engine import Engine
 
 
 class PressroomWorker(Worker):
-    """Runs the engine where ARQ would poll. SIGTERM and SIGINT stop it gracefully, a second signal at once.
+    """Runs the engine where ARQ would poll. SIGTERM and SIGINT stop it gracefully, a SIGINT after either at once.
+
+    Another SIGTERM changes nothing: platforms send several.
 
     Args:
         engine: The engine to run.
@@ -35,6 +37,7 @@ class PressroomWorker(Worker):
         burst: bool = False,
     ) -> None:
         self._engine = engine
+        self._stopping = False
         super().__init__(
             functions=[func(start_arq_job, name=name) for name in kinds],
             queue_name=arq_queue(engine.queues[0]),
@@ -47,5 +50,6 @@ class PressroomWorker(Worker):
     async def main(self) -> None:
         await self._engine.run(burst=self.burst)
 
-    def handle_sig_wait_for_completion(self, signum: Signals) -> None:  # noqa: ARG002 - ARQ's signature
-        self._engine.stop()
+    def handle_sig_wait_for_completion(self, signum: Signals) -> None:
+        self._engine.stop(at_once=self._stopping and signum == SIGINT)
+        self._stopping = True

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -179,7 +180,15 @@ async def test_a_fault_after_the_first_header_breaks_the_answer_off() -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "app": FastAPI()}
+    context = SimpleNamespace(shutdown=SimpleNamespace(draining=False))
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "headers": [],
+        "app": FastAPI(),
+        "state": {"context": context},
+    }
     with pytest.raises(OSError, match="disk"):
         await RequestMiddleware(app)(scope, receive=None, send=send)  # type: ignore[arg-type]
     assert [message["status"] for message in sent] == [200]

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from api.http import problems
 from api.http.auth import AuthMiddleware
 from api.http.context import Context
+from api.http.kept_answers import KeptAnswers
 from api.http.keys import Keys
 from api.http.middleware import RequestMiddleware
 from api.openapi import describe
@@ -123,7 +124,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
         ssl_cert_reqs=settings.redis_ssl_cert_reqs,
         max_connections=settings.redis_max_connections,
     )
-    watch = Watch(redis)
+    watch, kept = Watch(redis), KeptAnswers()
     watch.start()
     try:
         announce(settings, keys, storage)
@@ -131,6 +132,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
             yield Context(
                 settings=settings,
                 keys=keys,
+                kept=kept,
                 redis=redis,
                 enqueuer=Enqueuer(redis, settings, storage),
                 watch=watch,
@@ -147,6 +149,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
             )
     finally:
         await watch.stop()
+        await kept.close()
         await url_policy.close()
         await close(redis)
 

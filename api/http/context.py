@@ -7,6 +7,7 @@ from typing import Any
 from arq.connections import ArqRedis
 from starlette.requests import Request
 
+from api.http.kept_answers import KeptAnswers
 from api.http.keys import Keys
 from api.server.shutdown import Shutdown
 from api.webhooks.url_policy import UrlPolicy
@@ -29,6 +30,7 @@ class Context:
 
     settings: Settings
     keys: Keys
+    kept: KeptAnswers
     redis: ArqRedis
     enqueuer: Enqueuer
     watch: Watch

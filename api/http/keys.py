@@ -43,3 +43,11 @@ class Keys:
         if not owners:
             raise Refusal("unauthorized", "This API key is unknown. Check it for typos.", field="Authorization")
         return owners[0]
+
+    def knows(self, key: str | None) -> bool:
+        """Whether this is somebody's key; in open mode, always."""
+        try:
+            self.owner_by_key(key)
+        except Refusal:
+            return False
+        return True

@@ -1,22 +1,32 @@
 """Health checks: `/livez` and `/readyz`."""
 
-from collections.abc import Awaitable
+import asyncio
+from collections.abc import Awaitable, Sequence
 from typing import Literal
 
 import structlog
+from arq.constants import health_check_key_suffix
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
-from redis.exceptions import RedisError
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from api.http.answers import json_of
+from api.http.auth import bearer_of
 from api.http.context import Context, process_context
 from api.http.problems import Problem, problem
+from tasks.queue.connection_pool import says_failover
 from tasks.queue.lanes.stats import QueueStats
-from tasks.queue.redis_keys import QUEUES, WORKER_MS
+from tasks.queue.redis_keys import PROBE, QUEUES, SECOND_MS, WORKER_MS, arq_queue
 from tasks.queue.watch.workers import read_workers
 from tasks.storage.protocol import StorageUnavailable
 
 log = structlog.get_logger()
+
+CHECK_S = 2.5
+"""Seconds that a check may take, so that platforms that wait 3 s are answered."""
+STORAGE_KEPT_S = 30.0
+"""Seconds after which a caller without a key lets the storage be asked again; the response does not wait for it."""
+PROBE_MS = 10 * SECOND_MS
 
 router = APIRouter(tags=["health"])
 
@@ -55,15 +65,19 @@ async def is_alive() -> Alive:
     responses={503: {"model": Problem, "description": "`unavailable`: a check failed; see `checks`."}},
 )
 async def is_ready(request: Request) -> Response:
-    """Responds with 503 if submits would fail. A queue without a worker is only a warning: its jobs wait."""
+    """Responds with 503 if submits would fail. A queue without a worker is only a warning: its jobs wait.
+
+    Without an API key the response costs one question to Redis and none to the storage, and says less. It is kept for
+    READINESS_KEPT_S.
+    """
     context = process_context(request)
     if context.shutdown.draining:
         return problem(request, "unavailable", "This process is stopping. Send requests to another one.")
-    checks = [
-        await _checked("redis", _redis(context)),
-        await _checked("storage", _storage(context)),
-        await _checked("worker", _workers(context)),
-    ]
+    known = context.keys.knows(bearer_of(request.headers))
+    find = _all_checks if known else _few_checks
+    checks: list[Check] = await context.kept.get(
+        find.__name__, lambda: find(context), context.settings.readiness_kept_s
+    )
     failed = [check.name for check in checks if check.status == "failed" and check.name != "worker"]
     if failed:
         shown = [check.model_dump() for check in checks]
@@ -75,19 +89,74 @@ async def is_ready(request: Request) -> Response:
     )
 
 
+async def _all_checks(context: Context) -> list[Check]:
+    """All checks, side by side."""
+    return list(
+        await asyncio.gather(
+            _checked("redis", _redis(context)),
+            _storage_check(context, kept_s=0),
+            _checked("worker", _workers(context)),
+        )
+    )
+
+
+async def _few_checks(context: Context) -> list[Check]:
+    """The checks for those whom nobody knows: one trip to Redis, and what was last known of the storage."""
+    served: list[bool] = []
+    redis, storage = await asyncio.gather(
+        _checked("redis", _redis(context, served)), _storage_check(context, kept_s=STORAGE_KEPT_S)
+    )
+    unserved = [queue for queue, is_served in zip(QUEUES, served, strict=False) if not is_served]
+    if not served:
+        worker = Check(name="worker", status="failed", detail="It does not respond. See the log for details.")
+    elif unserved:
+        worker = Check(name="worker", status="warning", detail=_nobody_serves(unserved))
+    else:
+        worker = Check(name="worker", status="ok", detail="It responds.")
+    return [redis, storage, worker]
+
+
+async def _storage_check(context: Context, kept_s: float) -> Check:
+    check: Check = await context.kept.get(
+        "storage", lambda: _checked("storage", _storage(context)), kept_s, old_meanwhile=kept_s > 0
+    )
+    return check
+
+
 async def _checked(name: Literal["redis", "storage", "worker"], check: Awaitable[str | None]) -> Check:
     try:
-        warning = await check
-    except (RedisError, StorageUnavailable, TimeoutError) as error:
+        async with asyncio.timeout(CHECK_S):
+            warning = await check
+    except (RedisError, StorageUnavailable, OSError, TimeoutError) as error:
         # Host names and buckets go only to the log, because this endpoint needs no API key.
-        log.warning("health.failed", check=name, error=str(error))
-        cure = error.cure if isinstance(error, StorageUnavailable) else None
-        return Check(name=name, status="failed", detail=f"{cure or 'It does not respond.'} See the log for details.")
+        log.warning("health.failed", check=name, error=str(error) or type(error).__name__)
+        return Check(name=name, status="failed", detail=f"{_cure_of(error)} See the log for details.")
     return Check(name=name, status="warning" if warning else "ok", detail=warning or "It responds.")
 
 
-async def _redis(context: Context) -> str | None:
-    policy = (await context.redis.info("memory")).get("maxmemory_policy")
+def _cure_of(error: Exception) -> str:
+    if isinstance(error, StorageUnavailable) and error.cure is not None:
+        return error.cure
+    if isinstance(error, ResponseError):
+        failover = says_failover(error)
+        return "It is a replica, which takes no writes." if failover else "It refuses to write."
+    return "It does not respond."
+
+
+async def _redis(context: Context, served: list[bool] | None = None) -> str | None:
+    """Whether Redis takes writes, in one trip. served: is given whether each queue has a worker."""
+    async with context.redis.pipeline(transaction=False) as pipe:
+        pipe.set(PROBE + "readiness", "1", px=PROBE_MS)
+        pipe.mget([arq_queue(queue) + health_check_key_suffix for queue in QUEUES])
+        pipe.info("memory")
+        wrote, beats, memory = await pipe.execute(raise_on_error=False)
+    if served is not None and isinstance(beats, list):
+        served += [beat is not None for beat in beats]
+    if isinstance(wrote, ResponseError):
+        raise wrote
+    if isinstance(memory, NoPermissionError):
+        return "Its maxmemory-policy is unknown, since its user may not run INFO. Grant +info."
+    policy = memory.get("maxmemory_policy")
     if policy != "noeviction":
         return f"Its maxmemory-policy is {policy!r}, which drops jobs when the memory is full. Set it to noeviction."
     return None
@@ -106,8 +175,13 @@ async def _workers(context: Context) -> str | None:
     if not unserved:
         return None
     if len(unserved) == len(QUEUES):
-        return f"No worker has reported for {WORKER_MS // 1000} s. Jobs wait until one is started."
+        return _nobody_serves(unserved)
     snapshot = await QueueStats(context.redis, context.settings).queues()
     due = [queue.name for queue in snapshot.queues if queue.name in unserved and queue.due]
-    wait = f", where jobs wait ({', '.join(due)})" if due else ""
-    return f"No worker serves {', '.join(unserved)}{wait}. Start one with `python -m worker {' '.join(unserved)}`."
+    return _nobody_serves(unserved, f", where jobs wait ({', '.join(due)})" if due else "")
+
+
+def _nobody_serves(unserved: Sequence[str], due: str = "") -> str:
+    if len(unserved) == len(QUEUES):
+        return f"No worker has reported for {WORKER_MS // 1000} s. Jobs wait until one is started."
+    return f"No worker serves {', '.join(unserved)}{due}. Start one with `python -m worker {' '.join(unserved)}`."

@@ -39,6 +39,10 @@ class OperationSettings(BaseModel):
         900, gt=0, description="Seconds of failures without a success after which an endpoint's owner is alerted."
     )
 
+    readiness_kept_s: float = Field(
+        2, ge=0, description="Seconds for which the response of `/readyz` is kept, so that many callers cost one check."
+    )
+
     # The process
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least urgent log lines to write."

@@ -34,6 +34,7 @@ def settings(valkey: Valkey, tmp_path: Path) -> Settings:
         max_upload_bytes=1_000_000,
         max_files_per_request=3,
         log_level="error",
+        readiness_kept_s=0,
         secret_key="k" * 32,
         outbound_networks="127.0.0.0/8",
         outbound_http=True,

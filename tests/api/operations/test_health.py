@@ -1,17 +1,26 @@
 """/livez and /readyz."""
 
+import asyncio
+import signal
+import time
+
 import httpx
 import pytest
 from arq.connections import ArqRedis
 from pydantic import SecretStr
 
 from api.operations.prometheus import collect, exposition
+from tasks.queue.connect import close, connect
 from tasks.queue.redis_keys import WORKER_MS
 from tasks.settings import Settings
+from tasks.storage.blob_store import BlobStore
 from tests.support.api.beats import beat
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import client_of, serving
 from tests.support.servers import RcloneServer, Valkey
+
+BESIDES = 8
+"""Commands that the process sends besides: a beat, a ping, how a connection begins, and the test's own question."""
 
 
 async def checks(client: httpx.AsyncClient) -> tuple[int, dict[str, str]]:
@@ -101,3 +110,51 @@ async def test_workers_without_storage_are_a_warning_and_counted(alice: httpx.As
     assert (answer.status_code, worker["status"]) == (200, "warning")
     assert "does not work for 1 of 2 workers" in worker["detail"]
     assert "pressroom_workers_without_storage 1.0" in exposition(await collect(redis, Settings(_env_file=None)))
+
+
+async def test_a_replica_is_not_ready(settings: Settings) -> None:
+    with Valkey() as own, Valkey() as other:
+        changed = settings.model_copy(update={"redis_url": SecretStr(own.url)})
+        async with serving(changed) as port, client_of(port) as client:
+            assert (await checks(client))[0] == 200
+            admin = connect(own.url)
+            await admin.replicaof("127.0.0.1", other.port)
+            answer = await client.get("/readyz")
+            await admin.replicaof("NO", "ONE")
+            assert answer.status_code == 503
+            assert "takes no writes" in answer.text
+            async with asyncio.timeout(10):
+                while (await checks(client))[0] != 200:
+                    await asyncio.sleep(0.05)
+            await close(admin)
+
+
+async def test_a_redis_that_says_nothing_is_told_of_within_3_seconds(settings: Settings) -> None:
+    with Valkey() as own:
+        changed = settings.model_copy(update={"redis_url": SecretStr(own.url)})
+        async with serving(changed) as port, client_of(port) as client, client_of(port, None) as anyone:
+            own.signal(signal.SIGSTOP)
+            began = time.monotonic()
+            answers = await asyncio.gather(*(checks(one) for one in (client, anyone, client, anyone)))
+            assert time.monotonic() - began < 3
+            own.signal(signal.SIGCONT)
+            assert answers == [(503, {"redis": "failed", "storage": "ok", "worker": "failed"})] * 4
+            assert (await checks(client))[0] == 200
+
+
+async def test_without_a_key_it_costs_one_trip_and_is_kept(
+    settings: Settings, redis: ArqRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+    monkeypatch.setattr(BlobStore, "_look", lambda _self: looks.append(1))
+
+    async def sent() -> int:
+        return int((await redis.info("stats"))["total_commands_processed"])
+
+    changed = settings.model_copy(update={"readiness_kept_s": 60})
+    async with serving(changed) as port, client_of(port, None) as anyone:
+        before = await sent()
+        answers = await asyncio.gather(*(checks(anyone) for _ in range(50)))
+        assert answers == [(200, {"redis": "ok", "storage": "ok", "worker": "warning"})] * 50
+        assert await sent() - before <= 3 + BESIDES, "SET, MGET and INFO in one trip"
+        assert len(looks) == 1

@@ -1,6 +1,7 @@
 """`python -m worker` runs the jobs of all queues; `python -m worker media reports` those of the queues named."""
 
 import argparse
+import asyncio
 import gc
 import sys
 
@@ -8,6 +9,7 @@ import structlog
 import uvloop
 
 from tasks.catalogue import load_kinds
+from tasks.outbound.client import VERSION
 from tasks.queue.process_registry import ProcessRegistry
 from tasks.queue.redis_keys import QUEUES
 from tasks.queue.start_check import StartRefusedError, wait_until_checked
@@ -16,6 +18,7 @@ from tasks.settings import Settings, load
 from tasks.telemetry import logs, tracing
 from worker.arq_compat.worker import PressroomWorker
 from worker.attempts.scratch import remove_leftovers
+from worker.check import check
 from worker.engine import Engine
 from worker.resources import open_resources
 from worker.sandbox.limits import keep_secrets
@@ -32,12 +35,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m worker", description=__doc__)
     parser.add_argument("queues", nargs="*", metavar="queue", help=f"{', '.join(QUEUES)}; all of them if none is named")
     parser.add_argument("--burst", action="store_true", help="stop once nothing is due")
+    parser.add_argument("--check", action="store_true", help="run nothing; status 0 if this host's workers are alive")
+    parser.add_argument("--version", action="version", version=VERSION)
     args = parser.parse_args()
     unknown = set(args.queues) - set(QUEUES)
     if unknown:
         parser.error(f"queue {', '.join(sorted(unknown))} does not exist; the queues are {', '.join(QUEUES)}")
     try:
         settings = load()
+        if args.check:
+            status, line = asyncio.run(check(settings))
+            print(f"worker: {line}")  # noqa: T201 - a platform shows what its health check prints
+            return status
         logs.configure(settings)
         tracing.configure(settings.otel_exporter_otlp_endpoint, "pressroom-worker")
         uvloop.run(work(settings, args.queues or list(QUEUES), burst=args.burst))

@@ -1,8 +1,9 @@
 """The engine: the duties of one worker process, from start to stop.
 
 Each duty is one small class with a `loop`. The claimer claims jobs and starts them, the finisher writes their outcomes,
-the lease keeper renews the leases of running jobs, the waker and the abort watch listen for signals, the ticker fires
-schedules, and the heartbeat shows that this worker is alive.
+the lease keeper renews the leases of running jobs from a thread of its own, the waker and the abort watch listen for
+signals, the ticker fires schedules, the heartbeat shows that this worker is alive, and the loop watch that its event
+loop turns.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from worker.duties.claimer import Claimer
 from worker.duties.finisher import Finisher
 from worker.duties.heartbeat import Heartbeat
 from worker.duties.lease_keeper import LeaseKeeper
+from worker.duties.loop_watch import LoopWatch
 from worker.duties.ticker import Ticker
 from worker.duties.waker import Waker
 from worker.executor import Executor
@@ -70,10 +72,17 @@ class Engine:
         self._settings = settings
         redis = resources.redis
         wake_event = asyncio.Event()
-        redis_health = RedisHealth()
+        self.redis_health = redis_health = RedisHealth()
         self._running = Running(concurrency, wake_event)
         self._finisher = Finisher(redis, settings, self.worker_id, self._running, redis_health)
-        self._executor = Executor(resources, settings, self.worker_id, kinds)
+        self._executor = Executor(
+            resources,
+            settings,
+            self.worker_id,
+            kinds,
+            redis_health=redis_health,
+            stop_requested=lambda job: self._running.reason(job) is not None,
+        )
         self._waker = Waker(redis, redis_health, wake_event)
         self._claimer = Claimer(
             redis,
@@ -87,7 +96,15 @@ class Engine:
             redis_health=redis_health,
             wake_event=wake_event,
         )
-        self._lease_keeper = LeaseKeeper(redis, self.worker_id, self._running, redis_health)
+        self._loop_watch = LoopWatch()
+        self._lease_keeper = LeaseKeeper(
+            redis,
+            self.worker_id,
+            self._running,
+            redis_health,
+            loop_watch=self._loop_watch,
+            stall_s=settings.loop_stall_s,
+        )
         self._abort_watch = AbortWatch(redis, settings, self._running, redis_health)
         self._heartbeat = Heartbeat(
             redis,
@@ -96,6 +113,7 @@ class Engine:
             self._running,
             redis_health,
             registry or ProcessRegistry(redis, settings),
+            self._loop_watch,
         )
         self._ticker = Ticker(redis, settings, built_in, redis_health)
         self.queues = list(concurrency)
@@ -119,10 +137,18 @@ class Engine:
             burst: Stop by itself once the queues hold nothing that is due.
         """
         log.info("worker.started", worker=self.worker_id, queues=self._running.queues)
-        duties = (self._finisher, self._lease_keeper, self._abort_watch, self._heartbeat, self._waker, self._ticker)
+        duties = (
+            self._loop_watch,
+            self._finisher,
+            self._lease_keeper,
+            self._abort_watch,
+            self._heartbeat,
+            self._waker,
+            self._ticker,
+        )
         tasks = [asyncio.create_task(duty.loop(), name=type(duty).__name__) for duty in duties]
         claiming = asyncio.create_task(self._claimer.loop(), name="Claimer")
-        ends = [asyncio.create_task(self._stop.wait())]
+        ends = [asyncio.create_task(self._stop.wait()), asyncio.create_task(self._claimer.failed.wait())]
         if burst:
             self._running.wake_when_all_written = True
             ends.append(asyncio.create_task(self._claimer.exhausted.wait()))
@@ -132,14 +158,24 @@ class Engine:
             self._claimer.stop()
             await asyncio.wait([claiming], timeout=LAST_CLAIM_S)
             await stop(claiming)
+            await self._return_unread()
             await self._end_running()
         finally:
             await stop(claiming, *tasks, *ends)
         self._executor.close()
         await self._leave()
+        if self._claimer.failure is not None:
+            raise self._claimer.failure
         for task in (claiming, *tasks):
             if not task.cancelled():
                 task.result()
+
+    async def _return_unread(self) -> None:
+        try:
+            async with asyncio.timeout(LAST_CLAIM_S):
+                await self._claimer.return_unread()
+        except REDIS_ERRORS as error:
+            log.warning("worker.claim_unread", error=str(error), hint="its jobs run again when their leases expire")
 
     async def _end_running(self) -> None:
         """Wait for running jobs within the grace period, then hand back the rest without using up a try."""

@@ -1,8 +1,9 @@
 """One attempt at a job: find its kind, read its params, call its function within the limits, and return the outcome."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import redis.exceptions
@@ -22,11 +23,14 @@ from worker.attempts.outcome import Outcome, Postponement, SerializedResult, Ver
 from worker.attempts.progress import ProgressReporter
 from worker.attempts.running import ClaimedJob
 from worker.attempts.scratch import ScratchRoot
+from worker.redis_health import REDIS_ERRORS, RedisHealth
 from worker.resources import WorkerResources
 
 log = structlog.get_logger()
 
-REDIS_DOWN = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
+REDIS_DOWN = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, redis.exceptions.ReadOnlyError)
+PING_S = 5.0
+"""Seconds that Redis has to answer when a function says that it does not."""
 MAX_RETRY_AFTER_S = 86_400
 """Seconds by which a receiver may postpone the next try."""
 
@@ -39,6 +43,8 @@ class Executor:
         settings: The settings that jobs see.
         worker_id: Names this worker in progress reports.
         kinds: The kinds by name.
+        redis_health: Shared by the duties.
+        stop_requested: Whether the engine itself has cancelled the task of a job, which no function can be asked.
     """
 
     def __init__(
@@ -47,8 +53,13 @@ class Executor:
         settings: Settings,
         worker_id: str,
         kinds: Mapping[str, Kind[Any]],
+        *,
+        redis_health: RedisHealth,
+        stop_requested: Callable[[ClaimedJob], bool],
     ) -> None:
         self._resources = resources
+        self._redis_health = redis_health
+        self._stop_requested = stop_requested
         self._reader = CoalescingReader(resources.redis)
         self._progress = Script(resources.redis, "run/progress")
         self._settings = settings
@@ -71,7 +82,8 @@ class Executor:
             How the attempt ended. What the kind's function raises is part of it.
 
         Raises:
-            asyncio.CancelledError: The task was cancelled; nothing else is raised.
+            asyncio.CancelledError: The engine has cancelled the task; nothing else is raised. One that the function
+                raises by itself, or asks its own task for, is a failed try.
         """
         bind_contextvars(**job.facts)
         log.debug("job.started")
@@ -87,7 +99,16 @@ class Executor:
             outcome = await self._try(job, began)
             if outcome.error is not None:
                 step.fail(outcome.error[0])
+        await self._forget_cancellation(job)
         return outcome
+
+    async def _forget_cancellation(self, job: ClaimedJob) -> None:
+        """Let a cancellation that the function asked its own task for have no effect on what follows."""
+        task = asyncio.current_task()
+        while task is not None and task.cancelling() and not self._stop_requested(job):
+            task.uncancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
 
     async def _try(self, job: ClaimedJob, began: float) -> Outcome:
         notes = Notes()
@@ -103,18 +124,12 @@ class Executor:
             return outcome("failed", error=(refusal.code, refusal.message), field=refusal.field)
         except TryAgain as again:
             error, after_s = (again.code, again.message), again.after_s
-        except REDIS_DOWN as down:
-            # Redis was down, which is not the job's fault: it runs again when Redis is up.
-            log.warning("job.redis_away", job=job.id, kind=job.kind, error=str(down))
-            return outcome("handed_back")
         except _TimedOut as overrun:
             error = ("job_timed_out", str(overrun))
-        except Exception as broken:
-            if wait := self._postponed(broken):
+        except BaseException as broken:
+            if wait := await self._postponed(broken, began):
                 return outcome("postponed", **wait)
-            # Whatever a kind's function raises is its failure, not the worker's; its retry policy decides what follows.
-            log.exception("job.raised")
-            error = ("failed", _message_of(broken))
+            error = self._unforeseen(broken, job)
         else:
             return outcome("succeeded", result=result)
         tries = job.tries + 1
@@ -123,13 +138,17 @@ class Executor:
         delay_s = max(kind.retry.delay_s(tries), min(after_s, MAX_RETRY_AFTER_S))
         return outcome("retrying", error=error, delay_s=delay_s, last=kind.retries_last)
 
-    def _postponed(self, broken: Exception) -> dict[str, Any] | None:
-        """The error and the postponement of an attempt that lacked the storage or disk space; None for others."""
+    async def _postponed(self, broken: BaseException, began: float) -> dict[str, Any] | None:
+        """The error and the postponement of an attempt that lacked the storage, Redis or disk space; None for
+        others."""
         if isinstance(broken, StorageUnavailable):
             code, fault = "storage_unavailable", f"The storage does not work. {broken.cure or ''}".strip()
         elif isinstance(broken, OSError) and broken.errno in NO_SPACE:
             log.warning("job.disk_full", error=str(broken))
             code, fault = "disk_full", "The temporary folder of the worker is full; free some space."
+        elif isinstance(broken, REDIS_DOWN) and await self._redis_was_down(began):
+            log.warning("job.redis_away", error=_message_of(broken))
+            code, fault = "unavailable", "Redis did not answer while the job ran."
         else:
             return None
         settings = self._settings
@@ -141,6 +160,34 @@ class Executor:
             given_up=f"{fault} The job has waited for {patience_s} s (STORAGE_PATIENCE_S); retry it afterwards.",
         )
         return {"error": (code, f"{fault} The job waits, and uses up no try."), "postponement": postponement}
+
+    def _unforeseen(self, broken: BaseException, job: ClaimedJob) -> tuple[str, str]:
+        """Code and message of whatever a kind's function raises, sys.exit() included: that is its failure, not the
+        worker's, and its retry policy decides what follows.
+
+        Raises:
+            asyncio.CancelledError: The engine has asked for it.
+        """
+        if isinstance(broken, asyncio.CancelledError) and self._stop_requested(job):
+            raise broken
+        log.exception("job.raised")
+        return "failed", _message_of(broken)
+
+    async def _redis_was_down(self, since: float) -> bool:
+        """Tell an outage of our Redis from the failure of a client of the function's own.
+
+        Args:
+            since: `time.monotonic()` at the start of the attempt.
+        """
+        if self._redis_health.down_at >= since:
+            return True
+        try:
+            async with asyncio.timeout(PING_S):
+                await self._resources.redis.ping()
+        except REDIS_ERRORS as error:
+            self._redis_health.mark_down(error)
+            return True
+        return False
 
     def _kind(self, job: ClaimedJob) -> Kind[Any]:
         kind = self._kinds.get(job.kind)
@@ -187,9 +234,12 @@ class _TimedOut(Exception):  # noqa: N818 - an outcome
     """The attempt took longer than its kind allows. A TimeoutError that the function itself raises is another case."""
 
 
-def _message_of(broken: Exception) -> str:
+def _message_of(broken: BaseException) -> str:
     """The message in the record for an unforeseen failure. Traceback and URLs are in the log only."""
-    lines = str(broken).strip().splitlines()
+    try:
+        lines = str(broken).strip().splitlines()
+    except Exception:  # a class of the function's own may have no text
+        lines = []
     return f"{type(broken).__name__}: {lines[-1] if lines else ''}"
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -25,10 +26,15 @@ class RedisHealth:
     """Whether Redis answers. Shared by all duties of a process that call Redis."""
 
     def __init__(self) -> None:
+        self._is_down = False
         self.renewed = asyncio.Event()
         """Set while the leases are known to be valid; cleared by the first error, set again by the next renewal."""
         self.renewed.set()
         self.renewal_wanted = asyncio.Event()
+        self.renewed_ms: int | None = None
+        """When the leases were last renewed, or the first was taken, by Redis' clock."""
+        self.down_at = 0.0
+        """`time.monotonic()` when a call to Redis last failed."""
 
     async def retry_until_up(self, call: Callable[[], Awaitable[T]]) -> T:
         """Repeat a call until Redis answers it, with growing pauses.
@@ -44,7 +50,7 @@ class RedisHealth:
             try:
                 return await call()
             except REDIS_ERRORS as error:
-                if _is_script_fault(error):
+                if is_script_fault(error):
                     raise
                 self.mark_down(error)
                 await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - jitter, no secret
@@ -52,18 +58,30 @@ class RedisHealth:
 
     def mark_down(self, error: Exception) -> None:
         """Note that a Redis call failed: nothing is claimed until the leases have been renewed."""
-        if self.renewed.is_set():
+        if not self._is_down:
+            self._is_down = True
             log.warning("redis.away", error=f"{type(error).__name__}: {error}")
+        self.down_at = time.monotonic()
+        self.renew_first()
+
+    def renew_first(self) -> None:
+        """Claim nothing until the leases have been renewed: some may have lapsed."""
         self.renewed.clear()
         self.renewal_wanted.set()
 
-    def mark_up(self) -> None:
-        """Note that the leases have been renewed."""
-        if not self.renewed.is_set():
+    def mark_up(self, now_ms: int) -> None:
+        """Note that the leases have been renewed.
+
+        Args:
+            now_ms: When, by Redis' clock.
+        """
+        self.renewed_ms = now_ms
+        if self._is_down:
+            self._is_down = False
             log.info("redis.back")
         self.renewed.set()
 
 
-def _is_script_fault(error: Exception) -> bool:
+def is_script_fault(error: Exception) -> bool:
     """Tell a wrong script from a Redis that is full, loading or read-only: those errors begin differently."""
     return type(error) is ResponseError and str(error).startswith(SCRIPT_FAULTS)

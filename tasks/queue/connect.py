@@ -2,7 +2,10 @@
 settings say."""
 
 import ssl
+from collections.abc import Callable
+from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from arq.connections import ArqRedis
 from redis.asyncio import Sentinel
@@ -63,6 +66,7 @@ def connect(
         host, port = target.hosts[0]
         options |= {"connection_class": TlsConnection if target.tls else TcpConnection, "host": host, "port": port}
     pool = PrimaryPool(max_connections=max_connections, timeout=POOL_TIMEOUT_S, **options)
+    _TARGETS[pool] = partial(connect, url, ssl_cert_reqs=ssl_cert_reqs)
     return ArqRedis(pool, job_serializer=serialize, job_deserializer=deserialize)
 
 
@@ -87,6 +91,16 @@ def _check_tls(target: RedisUrl) -> None:
         RedisSSLContext(**tls).get()
     except (ssl.SSLError, OSError, ValueError) as error:
         raise ValueError(f"REDIS_URL: its ssl_ options cannot be used: {error}") from error
+
+
+_TARGETS: "WeakKeyDictionary[PrimaryPool, Callable[..., ArqRedis]]" = WeakKeyDictionary()
+"""How each pool was made."""
+
+
+def connect_again(redis: ArqRedis, *, max_connections: int, answer_timeout_s: float) -> ArqRedis:
+    """A second client to the same place, with connections of its own: those of one client belong to one event loop."""
+    again = _TARGETS[redis.connection_pool]
+    return again(max_connections=max_connections, answer_timeout_s=answer_timeout_s)
 
 
 async def close(redis: ArqRedis) -> None:

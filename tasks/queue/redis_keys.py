@@ -41,6 +41,7 @@ Redis without cluster mode is needed.
 | `pressroom:workers` | zset id → last beat (ms) | workers that have lately sent a beat | each beat trims it |
 | `pressroom:processes` | zset `<fingerprint> <process>` → last beat (ms) | processes that use this database, web and workers (`tasks/queue/process_registry.py`) | each beat trims it; expires |
 | `pressroom:probe:<random>` | string | what a start tries its rights on | the same start; expires |
+| `pressroom:claimed:<worker>` | string (msgpack) | the number of a worker's last claim, and the jobs and attempts that it was given | expires, or its worker as it stops |
 | `pressroom:watched` | channel | every process listens to it that waits for any job | |
 | `pressroom:changes:<id>` | channel | changes of one job | |
 | `arq:*` | | ARQ's own keys, as ARQ 0.28 lays them out | as in ARQ |
@@ -85,6 +86,7 @@ WORKER: Final = ROOT + "worker:"
 WORKERS: Final = ROOT + "workers"
 PROCESSES: Final = ROOT + "processes"
 PROBE: Final = ROOT + "probe:"
+CLAIMED: Final = ROOT + "claimed:"
 CHANGES: Final = ROOT + "changes:"
 WATCHED: Final = ROOT + "watched"
 
@@ -123,8 +125,14 @@ SUSPECT_RANK: Final = 10_000_000_000_000
 """By this much (ms) a suspect comes earlier for each death: longer than any time since 1970 until the year 2286."""
 OUTAGE_MS: Final = 3 * SECOND_MS
 """No claim for this long means that Redis was away (an idle worker asks every second)."""
-PATIENCE_MS: Final = 3 * SECOND_MS
-"""After an outage no lease lapses for this long: workers that still run their jobs renew first."""
+PATIENCE_MS: Final = 2 * RENEW_MS
+"""After an outage, or a jump of Redis' clock, no lease lapses for this long: workers that still run their jobs renew
+first, and each does so within RENEW_MS."""
+AWAY_MS: Final = 2 * RENEW_MS
+"""A worker that has not renewed its leases for this long renews them before it is given anything: one renewal was missed,
+and LEASE_MS is not over yet."""
+CLAIMED_MS: Final = 600 * SECOND_MS
+"""A worker's last claim is remembered this long, for the next: no worker waits longer for an answer."""
 BEAT_MS: Final = 5 * SECOND_MS
 """Between two beats of a worker."""
 WORKER_MS: Final = 20 * SECOND_MS
@@ -200,6 +208,7 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "ends": ENDS,
     "alerts": ALERTS,
     "installation": INSTALLATION,
+    "claimed": CLAIMED,
     "changes": CHANGES,
     "watched": WATCHED,
     "arq_queue": {queue: arq_queue(queue) for queue in QUEUES},
@@ -224,6 +233,8 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "suspect_rank": SUSPECT_RANK,
     "outage_ms": OUTAGE_MS,
     "patience_ms": PATIENCE_MS,
+    "away_ms": AWAY_MS,
+    "claimed_ms": CLAIMED_MS,
     "wake_cap": WAKE_CAP,
     "buckets": BUCKETS_MS,
     "ends_slot_ms": ENDS_SLOT_MS,

@@ -48,6 +48,11 @@ class JobSettings(BaseModel):
         ge=0,
         description="Seconds that running jobs and requests may continue after SIGTERM. Then jobs are handed back and connections closed.",
     )
+    loop_stall_s: float = Field(
+        60,
+        gt=0,
+        description="Seconds that a function may hold up the event loop of its worker. After that the worker ends with status 70, and its jobs run again elsewhere.",
+    )
     owner_max_running: int = Field(
         0, ge=0, description="Jobs of one owner that may run at once in one queue; 0 is no cap."
     )

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,16 @@ async def sleep(job: JobContext[Anything]) -> Result:
     return Result(value={"attempt": job.attempt})
 
 
+async def spin(job: JobContext[Anything]) -> Result:
+    """Hold up the event loop, as a careless function does; lines as `sleep` leaves them."""
+    leave_a_line(job)
+    end = time.monotonic() + job.params.seconds
+    while time.monotonic() < end:
+        pass
+    leave_a_line(job)
+    return Result(value={"attempt": job.attempt})
+
+
 async def stumble(job: JobContext[Anything]) -> Result:
     """Raise on the first `times` attempts."""
     if job.attempt <= job.params.times:
@@ -87,5 +98,6 @@ def kind(
 
 
 KINDS: dict[str, Kind[Any]] = {
-    one.name: one for one in (kind(function) for function in (nothing, echo, note, sleep, stumble, refuse, die, tell))
+    one.name: one
+    for one in (kind(function) for function in (nothing, echo, note, sleep, spin, stumble, refuse, die, tell))
 }

@@ -62,8 +62,11 @@ class ArqJobRunner:
         self._begin = Script(self._redis, "run/begin")
         self._finish = Script(self._redis, "run/finish")
         self._enqueuer = Enqueuer(self._redis, settings)
-        self._executor = Executor(resources, settings, self._worker_id, kinds)
-        self._ticker = Ticker(self._redis, settings, built_in, RedisHealth())
+        redis_health = RedisHealth()
+        self._executor = Executor(
+            resources, settings, self._worker_id, kinds, redis_health=redis_health, stop_requested=_stop_requested
+        )
+        self._ticker = Ticker(self._redis, settings, built_in, redis_health)
         self._duties: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -132,6 +135,12 @@ class ArqJobRunner:
             except REDIS_ERRORS as error:
                 log.warning("redis.away", error=str(error))
             await asyncio.sleep(SPILL_S)
+
+
+def _stop_requested(_job: ClaimedJob) -> bool:
+    """Whether ARQ's worker has cancelled the task of a job, as it does when it stops."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def start_arq_job(ctx: dict[str, Any], *_args: Any, **_kwargs: Any) -> Any:

@@ -13,6 +13,10 @@ MAX_UNWRITTEN = 2_000
 """Ended jobs whose outcome is not written yet; with this many, nothing more is claimed."""
 
 
+AttemptKey = tuple[str, int]
+"""Job id and number of the attempt."""
+
+
 class Reason(Enum):
     """Why a running job's task is cancelled."""
 
@@ -47,6 +51,11 @@ class ClaimedJob:
     suspect: bool = False
 
     @property
+    def key(self) -> "AttemptKey":
+        """Names the attempt among all of this process."""
+        return self.id, self.attempt
+
+    @property
     def facts(self) -> dict[str, str | int]:
         """The fields of the job's log lines."""
         facts: dict[str, str | int] = {"job": self.id, "kind": self.kind, "owner": self.owner, "attempt": self.attempt}
@@ -58,7 +67,7 @@ class ClaimedJob:
 
 
 class Running:
-    """Slots by queue, asyncio tasks by job, and the leases.
+    """Slots by queue, asyncio tasks by attempt, and the leases.
 
     A slot is free as soon as the job's function has returned. The lease is held until the outcome is written, so that
     no other worker runs the job meanwhile.
@@ -73,12 +82,15 @@ class Running:
         self._busy: Counter[str] = Counter()
         self._leased: Counter[str] = Counter()
         self._suspects: Counter[str] = Counter()
-        self._tasks: dict[str, asyncio.Task[Any]] = {}
-        self._reasons: dict[str, Reason] = {}
+        self._tasks: dict[str, dict[int, asyncio.Task[Any]]] = {}
+        """Job id → attempt → task. A second attempt waits here until the first has ended."""
+        self._reasons: dict[AttemptKey, Reason] = {}
         self._awaited: Collection[str] = ()
         self._draining: str | None = None
         self._wake_event = wake_event
-        self.leases: dict[str, ClaimedJob] = {}
+        self.leases: dict[AttemptKey, ClaimedJob] = {}
+        self.unread_claim: int | None = None
+        """The number of a claim that was sent and not answered yet; read it before `leases`, from any thread."""
         self.wake_when_all_written = False
         """Whether to wake the claimer once every outcome is written: a burst may be over then."""
         self.after_suspects: set[str] = set()
@@ -119,7 +131,7 @@ class Running:
         if len(self.leases) - len(self._tasks) >= MAX_UNWRITTEN:
             return dict.fromkeys(self._concurrency, 0)
         return {
-            queue: 0 if queue in self._suspects else slots - self._busy[queue]
+            queue: 0 if queue in self._suspects else max(slots - self._busy[queue], 0)
             for queue, slots in self._concurrency.items()
         }
 
@@ -132,38 +144,59 @@ class Running:
         """
         self._awaited, self._draining = queues, draining
 
+    def attempts_of(self, job_id: str) -> dict[int, asyncio.Task[Any]]:
+        """Return the tasks of a job's attempts that still run here, by attempt."""
+        return dict(self._tasks.get(job_id, {}))
+
+    def job_of(self, task: asyncio.Task[Any] | None) -> ClaimedJob | None:
+        """Return the job whose attempt this task makes, if any. May be called from any thread."""
+        jobs = list(self.leases.values())
+        return (
+            next((job for job in jobs if self._tasks.get(job.id, {}).get(job.attempt) is task), None) if task else None
+        )
+
     def begin(self, job: ClaimedJob, task: asyncio.Task[Any]) -> None:
-        """Note that a job runs in a task: it takes a slot and a lease."""
+        """Note that an attempt runs in a task: it takes a slot and a lease."""
         self._busy[job.queue] += 1
         self._leased[job.queue] += 1
         if job.suspect:
             self._suspects[job.queue] += 1
-        self._tasks[job.id] = task
-        self.leases[job.id] = job
+        self._tasks.setdefault(job.id, {})[job.attempt] = task
+        self.leases[job.key] = job
 
-    def end(self, job: ClaimedJob) -> Reason:
-        """Note that the job's function has returned: its slot is free, its lease is still held.
+    def end(self, job: ClaimedJob) -> Reason | None:
+        """Note that the attempt's function has returned: its slot is free, its lease is still held.
 
         Returns:
-            Why its task was cancelled, if it was: HANDED_BACK for a cancellation that this class did not make, as when
-            the process stops.
+            Why its task was cancelled; None if this class has not cancelled it.
         """
         self._busy[job.queue] -= 1
-        del self._tasks[job.id]
+        attempts = self._tasks[job.id]
+        del attempts[job.attempt]
+        if not attempts:
+            del self._tasks[job.id]
         self._wake_claimer(job.queue)
-        return self._reasons.pop(job.id, Reason.HANDED_BACK)
+        return self._reasons.pop(job.key, None)
+
+    def reason(self, job: ClaimedJob) -> Reason | None:
+        """Return why this class has cancelled the attempt's task, if it has."""
+        return self._reasons.get(job.key)
+
+    def runs(self, job: ClaimedJob) -> bool:
+        """Whether the attempt's function still runs."""
+        return job.attempt in self._tasks.get(job.id, {})
 
     async def until_idle(self) -> None:
         """Wait until no job runs."""
         while self._tasks:
-            await asyncio.wait(list(self._tasks.values()))
+            await asyncio.wait([task for attempts in self._tasks.values() for task in attempts.values()])
             # Give the done callbacks, which call `end`, a turn.
             await asyncio.sleep(0)
 
     def release(self, job: ClaimedJob) -> None:
         """Release the job's lease: its outcome is written, or another worker has the job."""
-        if self.leases.get(job.id) is job:
-            del self.leases[job.id]
+        if self.leases.get(job.key) is job:
+            del self.leases[job.key]
             self._leased[job.queue] -= 1
             if job.suspect:
                 self._end_suspect(job.queue)
@@ -184,9 +217,15 @@ class Running:
         if queue in self._awaited and self._busy[queue] < self._concurrency[queue]:
             self._wake_event.set()
 
-    def cancel(self, job_id: str, reason: Reason) -> None:
-        """Cancel the job's task if it still runs. May be called again; the first reason counts."""
-        task = self._tasks.get(job_id)
-        if task is not None:
-            self._reasons.setdefault(job_id, reason)
-            task.cancel()
+    def cancel(self, job_id: str, reason: Reason, *, attempt: int | None = None) -> None:
+        """Cancel the job's task if it still runs. May be called again; the first reason counts.
+
+        Args:
+            job_id: The job.
+            reason: Why.
+            attempt: The attempt to cancel; None for all of them.
+        """
+        for number, task in self._tasks.get(job_id, {}).items():
+            if attempt in (None, number):
+                self._reasons.setdefault((job_id, number), reason)
+                task.cancel()

@@ -12,9 +12,11 @@ from redis.asyncio import Redis
 from tasks.kind import Kind, io_bound
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.retention import keep_ms
+from tasks.queue.redis_keys import AWAY_MS
 from tasks.queue.script import Script
-from tasks.settings import Settings
-from worker.attempts.outcome import Outcome, Verb
+from tasks.settings import DAY_S, Settings
+from tasks.stopping import AGAIN_S
+from worker.attempts.outcome import Outcome, Postponement, Verb
 from worker.attempts.running import ClaimedJob, Reason, Running
 from worker.duties.finisher import Finisher
 from worker.duties.waker import LISTEN_S, Waker
@@ -25,6 +27,15 @@ log = structlog.get_logger()
 
 CLAIM_AT_MOST = 128
 """Jobs of one queue in one claim, so that no script holds Redis for more than a few milliseconds."""
+
+LATE_ANSWER_S = AWAY_MS / 1000
+"""An answer that is older is not followed: its leases may have lapsed while this process stood still."""
+STILL_RUNS = "An earlier attempt still runs in this worker, though it was cancelled: the job waits, or runs elsewhere."
+ELSEWHERE = Postponement(
+    first_pause_s=10, max_pause_s=600, patience_s=DAY_S, given_up=f"{STILL_RUNS} So it was for a day."
+)
+EARLIER_ATTEMPT_S = 30.0
+"""Seconds that a new attempt waits for an earlier one, which is lost, to end in this process."""
 
 
 class Claimer:
@@ -64,6 +75,10 @@ class Claimer:
         self._redis_health = redis_health
         self._wake_event = wake_event
         self._stopping = False
+        self._number = self._read = 0
+        self.failure: BaseException | None = None
+        """Why the end of an attempt could not be settled: nothing is sound then, and the process must end."""
+        self.failed = asyncio.Event()
         self.exhausted = asyncio.Event()
         """Set when a claim found nothing to start and nothing was running: nothing in the queues is due."""
 
@@ -82,6 +97,49 @@ class Claimer:
             except REDIS_ERRORS as error:
                 self._redis_health.mark_down(error)
 
+    async def return_unread(self) -> None:
+        """Give back what the last claim gave, if its answer was not read: it would otherwise wait for its leases to
+        expire. For a worker that stops."""
+        if self._read < self._number:
+            await self._ask([])
+
+    async def _ask(self, queues: list[dict[str, Any]]) -> dict[str, Any] | None:
+        """Send one claim, with its number and that of the last one whose answer was read. What a claim in between gave,
+        whose answer was lost, waits again then.
+
+        Returns:
+            The answer, to be followed; None if the leases must be renewed first, or if it came too late.
+        """
+        self._number += 1
+        self._running.unread_claim = self._number
+        asked = time.monotonic()
+        try:
+            answer: dict[str, Any] = await self._claim(
+                {
+                    "worker": self._worker_id,
+                    "queues": queues,
+                    "suspecting": self._running.suspecting,
+                    **self._rules,
+                    "number": self._number,
+                    "read": self._read,
+                    "renewed": self._redis_health.renewed_ms,
+                }
+            )
+            if answer.get("refused") == "renew":
+                log.warning("worker.away", hint="its leases may have lapsed: it renews them before it claims more")
+                self._redis_health.renew_first()
+            elif time.monotonic() - asked > LATE_ANSWER_S:
+                log.warning("worker.late_answer", jobs=len(answer["jobs"]), seconds=round(time.monotonic() - asked, 1))
+                self._redis_health.renew_first()
+                return None
+            self._read = self._number
+            self._redis_health.renewed_ms = self._redis_health.renewed_ms or answer["now"]
+            for job in answer["jobs"]:
+                self._begin(ClaimedJob(**job))
+        finally:
+            self._running.unread_claim = None
+        return None if answer.get("refused") else answer
+
     async def _claim_once(self) -> None:
         self._wake_event.clear()
         self._waker.heard = False
@@ -90,27 +148,23 @@ class Claimer:
         free = {queue: min(slots, CLAIM_AT_MOST) for queue, slots in self._running.free().items()}
         all_written = self._running.all_written
         after_suspects = frozenset(self._running.after_suspects)
-        answer = await self._claim(
-            {
-                "worker": self._worker_id,
-                "queues": [
-                    {
-                        "name": queue,
-                        "free": slots,
-                        "idle": self._running.is_clear(queue),
-                        "normal": queue in after_suspects,
-                    }
-                    for queue, slots in free.items()
-                ],
-                "suspecting": self._running.suspecting,
-                **self._rules,
-            }
+        answer = await self._ask(
+            [
+                {
+                    "name": queue,
+                    "free": slots,
+                    "idle": self._running.is_clear(queue),
+                    "normal": queue in after_suspects,
+                }
+                for queue, slots in free.items()
+            ]
         )
+        if answer is None:
+            return
         self._running.after_suspects -= after_suspects
         jobs, foreign_jobs, wait_ms = answer["jobs"], answer["foreign_jobs"], answer["wait_ms"]
         for job in jobs:
             free[job["queue"]] -= 1
-            self._start(ClaimedJob(**job))
         for job in foreign_jobs:
             await self._enqueuer.adopt(job["id"], job["queue"], job["body"].encode(errors="surrogateescape"))
         # After the turn of a queue's other jobs more of its suspects may start.
@@ -127,25 +181,46 @@ class Claimer:
         seconds = LISTEN_S if wait_ms < 0 else min(LISTEN_S, wait_ms / 1000)
         await self._wait(awaited=full, draining=draining, listen=listen, seconds=seconds)
 
-    def _start(self, job: ClaimedJob) -> None:
+    def _begin(self, job: ClaimedJob) -> None:
         began = time.monotonic()
-        task = asyncio.create_task(self._executor.attempt(job, began))
+        earlier = self._running.attempts_of(job.id)
+        work = self._attempt_after(earlier, job, began) if earlier else self._executor.attempt(job, began)
+        task = asyncio.create_task(work)
         self._running.begin(job, task)
         task.add_done_callback(lambda task: self._ended(job, began, task))
 
+    async def _attempt_after(self, earlier: dict[int, asyncio.Task[Outcome]], job: ClaimedJob, began: float) -> Outcome:
+        """Make an attempt once those that this process has lost have ended: a job must not run twice at once. One that
+        does not end, though it is cancelled, must not keep the job for ever, either."""
+        log.warning(
+            "job.still_runs", hint="it was lost while it ran here; it is cancelled before it begins anew", **job.facts
+        )
+        deadline = began + EARLIER_ATTEMPT_S
+        while pending := {number: task for number, task in earlier.items() if not task.done()}:
+            if time.monotonic() > deadline:
+                return Outcome(
+                    job, "postponed", time.monotonic() - began, error=("failed", STILL_RUNS), postponement=ELSEWHERE
+                )
+            for number in pending:
+                self._running.cancel(job.id, Reason.LOST, attempt=number)
+            await asyncio.wait(pending.values(), timeout=AGAIN_S)
+        return await self._executor.attempt(job, began)
+
     def _ended(self, job: ClaimedJob, began: float, task: asyncio.Task[Outcome]) -> None:
-        reason = self._running.end(job)
-        if not task.cancelled() and task.exception() is None:
-            self._finisher.put(task.result())
-        elif task.cancelled() and reason is not Reason.LOST:
-            verb: Verb = "cancelled" if reason is Reason.CANCELLED else "handed_back"
-            error = ("cancelled", "Cancelled while it ran.") if reason is Reason.CANCELLED else None
-            self._finisher.put(Outcome(job, verb, time.monotonic() - began, error=error))
-        else:
-            # Another worker has the job, or the executor failed: nothing is written, and a lease that is ours expires.
-            self._running.release(job)
+        try:
+            reason = self._running.end(job)
             if not task.cancelled():
-                task.result()
+                self._finisher.put(task.result())
+            elif reason is Reason.LOST:
+                # Another attempt has the job: nothing of this one is written.
+                self._running.release(job)
+            else:
+                verb: Verb = "cancelled" if reason is Reason.CANCELLED else "handed_back"
+                error = ("cancelled", "Cancelled while it ran.") if reason is Reason.CANCELLED else None
+                self._finisher.put(Outcome(job, verb, time.monotonic() - began, error=error))
+        except BaseException as failure:  # asyncio would log it, and the job would be `running` for ever
+            self.failure = failure
+            self.failed.set()
 
     async def _wait(self, *, awaited: list[str], draining: str | None, listen: list[str], seconds: float) -> None:
         """Wait until an awaited queue has a free slot, all jobs of the draining one have ended, a signal arrives, or

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from typing import Any
 
 import structlog
 from redis.asyncio import Redis
@@ -18,6 +19,8 @@ log = structlog.get_logger()
 
 FINISH_AT_MOST = 128
 """Outcomes in one call, so that no script holds Redis for more than a few milliseconds."""
+
+UNWRITABLE = "What the function noted about its attempt cannot be written as JSON."
 
 
 class Finisher:
@@ -41,13 +44,20 @@ class Finisher:
         self._worker_id = worker_id
         self._running = running
         self._redis_health = redis_health
-        self._outcomes: deque[Outcome] = deque()
+        self._outcomes: deque[tuple[Outcome, dict[str, Any]]] = deque()
         self._wanted = asyncio.Event()
         self._written = asyncio.Event()
 
     def put(self, outcome: Outcome) -> None:
         """Queue an outcome to be written."""
-        self._outcomes.append(outcome)
+        try:
+            payload = outcome.payload(self._worker_id)
+        except (TypeError, ValueError, OverflowError, RecursionError):
+            # Of all that a function leaves, its notes alone are not serialized yet.
+            log.exception("job.unwritable", **outcome.job.facts)
+            outcome = Outcome(outcome.job, "failed", outcome.seconds, error=("failed", UNWRITABLE))
+            payload = outcome.payload(self._worker_id)
+        self._outcomes.append((outcome, payload))
         self._wanted.set()
 
     async def loop(self) -> None:
@@ -55,9 +65,9 @@ class Finisher:
         while True:
             await self._wanted.wait()
             batch = [self._outcomes[n] for n in range(min(len(self._outcomes), FINISH_AT_MOST))]
-            payload = {**self._rules, "outcomes": [one.payload(self._worker_id) for one in batch]}
+            payload = {**self._rules, "outcomes": [payload for _, payload in batch]}
             answers: list[bool] = await self._redis_health.retry_until_up(lambda payload=payload: self._finish(payload))  # type: ignore[misc]
-            for outcome, written in zip(batch, answers, strict=True):
+            for (outcome, _), written in zip(batch, answers, strict=True):
                 self._outcomes.popleft()
                 self._running.release(outcome.job)
                 _log(outcome, written=written)

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import socket
-import time
 
 from arq.constants import health_check_key_suffix
 from redis.asyncio import Redis
@@ -12,17 +11,25 @@ from redis.asyncio import Redis
 from tasks import clock
 from tasks.outbound.client import VERSION
 from tasks.queue.process_registry import ProcessRegistry
-from tasks.queue.redis_keys import BEAT_MS, SECOND_MS, WORKER, WORKER_MS, WORKER_RECORD_TTL_MS, WORKERS, arq_queue
+from tasks.queue.redis_keys import (
+    BEAT_MS,
+    CLAIMED,
+    SECOND_MS,
+    WORKER,
+    WORKER_MS,
+    WORKER_RECORD_TTL_MS,
+    WORKERS,
+    arq_queue,
+)
 from tasks.queue.watch.workers import MAX_RUNNING_JOBS, RunningJob, WorkerRecord
 from tasks.storage.protocol import Storage, StorageUnavailable
 from worker.attempts.memory import measure
 from worker.attempts.running import Running
+from worker.duties.loop_watch import LoopWatch
 from worker.redis_health import RedisHealth
 
 STORAGE_CHECK_S = 1.0
 """Seconds for which a beat waits to learn whether a storage that has failed works again."""
-LOOK_S = 0.25
-"""Seconds between two measurements of how late the event loop is."""
 
 
 class Heartbeat:
@@ -35,6 +42,7 @@ class Heartbeat:
         running: The jobs of this process.
         redis_health: Shared by the duties.
         registry: Of this process.
+        loop_watch: Measures how late the event loop is.
     """
 
     def __init__(
@@ -45,6 +53,7 @@ class Heartbeat:
         running: Running,
         redis_health: RedisHealth,
         registry: ProcessRegistry,
+        loop_watch: LoopWatch,
     ) -> None:
         self._redis = redis
         self._storage = storage
@@ -53,18 +62,18 @@ class Heartbeat:
         self._redis_health = redis_health
         self._registry = registry
         self._started_at = clock.now_ms()
-        self._lag_s = 0.0
+        self._loop_watch = loop_watch
 
     async def loop(self) -> None:
         """Write the record at each beat, until cancelled."""
         while True:
             await self._redis_health.retry_until_up(self._beat)
             await self._redis_health.retry_until_up(self._registry.beat)
-            self._lag_s = await self._wait_for_next_beat()
+            await asyncio.sleep(BEAT_MS / 1000)
 
     async def leave(self) -> None:
         """Remove the worker's record; without this it would be listed until its last beat is old."""
-        await self._redis.delete(WORKER + self._worker_id)
+        await self._redis.delete(WORKER + self._worker_id, CLAIMED + self._worker_id)
         await self._redis.zrem(WORKERS, self._worker_id)
         await self._registry.leave()
 
@@ -95,7 +104,7 @@ class Heartbeat:
             doing=tuple(RunningJob(job.id, job.kind, job.queue, job.attempt, job.started_at) for job in leases),
             rss_mb=memory.rss_mb,
             pss_mb=memory.pss_mb,
-            lag_ms=round(self._lag_s * 1000, 1),
+            lag_ms=round(self._loop_watch.take_worst_s() * 1000, 1),
             storage_away_ms=await self._storage_away_ms(),
         )
 
@@ -107,11 +116,3 @@ class Heartbeat:
                     await self._storage.check()
         since = self._storage.away_since
         return None if since is None else int(since * SECOND_MS)
-
-    async def _wait_for_next_beat(self) -> float:
-        """Wait until the next beat. Returns the longest delay of the event loop meanwhile, in seconds."""
-        worst, end = 0.0, time.monotonic() + BEAT_MS / 1000
-        while (before := time.monotonic()) < end:
-            await asyncio.sleep(LOOK_S)
-            worst = max(worst, time.monotonic() - before - LOOK_S)
-        return worst

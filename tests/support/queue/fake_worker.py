@@ -22,6 +22,7 @@ class Claim(NamedTuple):
     wait_ms: float
     now: int
     draining: str | None = None
+    refused: str | None = None
 
     @property
     def ids(self) -> list[str]:
@@ -50,15 +51,25 @@ class FakeWorker:
         owner_cap: int = 0,
         suspecting: bool = False,
         normal: bool = False,
+        number: int | None = None,
+        read: int = 0,
+        renewed: int | None = None,
         **queues: int,
     ) -> Claim:
-        """free: slots in `default`, or by queue; queues may be named too. idle: whether it runs none of their jobs."""
+        """free: slots in `default`, or by queue; queues may be named too. idle: whether it runs none of their jobs.
+
+        number: as of a worker that numbers its claims; read: of the last one whose answer it has; renewed: when it last
+        renewed its leases.
+        """
         named = queues or (free if isinstance(free, dict) else {"default": free})
         payload = {
             "worker": self.name,
             "queues": [{"name": name, "free": slots, "idle": idle, "normal": normal} for name, slots in named.items()],
             "suspecting": suspecting,
             "io_bound": {"delivery": True},
+            "number": number,
+            "read": read,
+            "renewed": renewed,
             "lane_cap": lane_cap,
             "receiver_cap": receiver_cap,
             "owner_cap": owner_cap,
@@ -72,11 +83,11 @@ class FakeWorker:
         (job,) = (await self.claim(1, **options)).jobs
         return job
 
-    async def renew(self, *jobs: ClaimedJob) -> list[str]:
+    async def renew(self, *jobs: ClaimedJob, unread_claim: int | None = None) -> list[str]:
         """The ids that are no longer this worker's."""
         leases = [{"id": job.id, "queue": job.queue, "attempt": job.attempt} for job in jobs]
-        lost: list[str] = await self._renew({"worker": self.name, "leases": leases})
-        return lost
+        answer = await self._renew({"worker": self.name, "leases": leases, "unread_claim": unread_claim})
+        return [job_id for job_id, _ in answer["lost"]]
 
     async def finish(self, job: ClaimedJob, verb: str = "succeeded", **facts: Any) -> bool:
         """facts: value, fields, blobs, bytes, delay_ms, last, receiver_ok, pause_ms (see `finish.lua`)."""

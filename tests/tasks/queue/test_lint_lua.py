@@ -8,7 +8,7 @@ import pytest
 from tools import lint_lua
 
 FAKE = """#!/bin/sh
-line=$(grep -n 'ZADD., K.arq_queue.lease.queue.' | cut -d: -f1)
+line=$(grep -n 'ZADD., K.arq_queue.queue or its_queue.' | cut -d: -f1)
 echo "stdin:$line:5: (W113) accessing undefined variable 'x'"
 exit 1
 """

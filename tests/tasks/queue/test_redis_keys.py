@@ -4,6 +4,7 @@ from tasks.queue import redis_keys
 from tasks.queue.redis_keys import QUEUES, arq_queue
 
 NAMES = {
+    "CLAIMED": "claimed:",
     "JOB": "job:",
     "JOBS": "jobs:",
     "AFTER": "after:",

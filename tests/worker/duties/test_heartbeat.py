@@ -54,7 +54,7 @@ async def test_it_notices_that_its_event_loop_was_held_up(
     redis: ArqRedis, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.duties.heartbeat.BEAT_MS", 100)
-    monkeypatch.setattr("worker.duties.heartbeat.LOOK_S", 0.05)
+    monkeypatch.setattr("worker.duties.loop_watch.LOOK_S", 0.05)
     async with working(redis, settings):
         async with asyncio.timeout(10):
             while not (await read_workers(redis)).workers:

@@ -2,11 +2,15 @@
 -- A worker asks for work: timers that are due are handled, lanes take turns, and what can start now starts.
 -- payload: worker, queues {{name, free, idle (it runs none of its jobs and has no end of one to write), normal (no
 -- suspects this time: it is the others' turn)}, …}, suspecting (it runs suspects), io_bound {kind → true}, keep,
--- lane_cap, receiver_cap, owner_cap (deliveries of one owner; 0: any number).
+-- lane_cap, receiver_cap, owner_cap (deliveries of one owner; 0: any number); from workers that number their claims
+-- also number, read (the number of the last claim whose answer the worker has read), renewed (when it last renewed its
+-- leases, or took the first, in ms).
 -- Answers jobs {{id, queue, kind, owner, params, attempt, tries, created_at, started_at, request_id, traceparent,
 -- tracestate, suspect}, …} (the last four where there are such; beside a suspect no other job of its queue may start),
--- foreign_jobs {{id, queue, body}, …} to be adopted, wait_ms until a timer is due (-1: none), now, and draining: a
--- queue of which nothing starts until its jobs have ended here, for its suspects are to run (nil: none).
+-- foreign_jobs {{id, queue, body}, …} to be adopted, wait_ms until a timer is due (-1: none), now, draining: a queue
+-- of which nothing starts until its jobs have ended here, for its suspects are to run (nil: none), and refused, if
+-- nothing was given: 'renew' (the worker's own leases may have lapsed: it renews them and asks again) or 'late' (a
+-- later claim of this worker came first).
 local DUE_AT_ONCE, LATEST_AT_ONCE, SUSPECTS_AT_ONCE = 100, 50, 100
 -- What a claim may find out in vain, so that it does not hold Redis: lanes without room, and jobs that are cancelled or
 -- gone, which cost more. The next claim goes on.
@@ -272,6 +276,36 @@ local function due_timers(timers)
   return due
 end
 
+local function answer(refused)
+  return cmsgpack.pack({ jobs = jobs, foreign_jobs = foreign_jobs, wait_ms = wait_ms or -1, draining = draining,
+    refused = refused, now = now })
+end
+
+-- The worker never read that it was given this job, so nobody began it: it waits again as if this had not been.
+local function take_back_unread(id, attempt)
+  local job = read(id)
+  if not job or job.state ~= 'running' or job.worker ~= worker or job.attempt ~= attempt then return end
+  leave_running(job.queue, job.lane, job.owner, 1)
+  redis.call('HSET', K.job .. id, 'state', 'queued', 'attempt', attempt - 1)
+  redis.call('HDEL', K.job .. id, 'worker', 'started_at', 'alone')
+  redis.call('DEL', K.arq_running .. id)
+  set_state(job, 'queued')
+  requeue(job)
+end
+
+if payload.number then
+  -- The last claim of this worker: its number, then id and attempt of each job that it gave.
+  local last = redis.call('GET', K.claimed .. worker)
+  last = last and cmsgpack.unpack(last) or { 0 }
+  -- A claim that its worker gave up on may arrive after the next one.
+  if last[1] >= payload.number then return answer('late') end
+  if last[1] > payload.read then
+    for n = 2, #last, 2 do take_back_unread(last[n], last[n + 1]) end
+  end
+  -- In Redis' time, whatever was the cause: the worker or its machine stood still, or Redis' clock was set.
+  if payload.renewed and now - payload.renewed > K.away_ms then return answer('renew') end
+end
+
 -- A worker runs the suspects of one queue at a time: else both would be blamed for its death.
 local is_paused, turns, suspecting = {}, {}, payload.suspecting
 for _, queue in ipairs(payload.queues) do
@@ -281,6 +315,7 @@ for _, queue in ipairs(payload.queues) do
   is_paused[name], turns[name] = paused, tonumber(turn or 0)
   patience = tonumber(patience or 0)
   if seen and now - tonumber(seen) > K.outage_ms then patience = now + K.patience_ms end
+  patience = math.min(patience, now + K.patience_ms) -- the clock may have been set back
   redis.call('HSET', K.queue .. name, 'seen', now, 'patience', patience)
   for _, id in ipairs(due_timers(K.arq_queue[name])) do handle_timer(id, name, patience) end
   for _, lane in ipairs(redis.call('ZRANGEBYSCORE', K.parked .. name, '-inf', now, 'LIMIT', 0, DUE_AT_ONCE)) do
@@ -303,5 +338,12 @@ for _, queue in ipairs(payload.queues) do
   note_timer(K.parked .. name)
 end
 if in_vain <= 0 then wait_ms = 0 end
-return cmsgpack.pack({ jobs = jobs, foreign_jobs = foreign_jobs, wait_ms = wait_ms or -1,
-  draining = draining, now = now })
+if payload.number then
+  local given = { payload.number }
+  for _, job in ipairs(jobs) do
+    given[#given + 1] = job.id
+    given[#given + 1] = job.attempt
+  end
+  redis.call('SET', K.claimed .. worker, cmsgpack.pack(given), 'PX', K.claimed_ms)
+end
+return answer()

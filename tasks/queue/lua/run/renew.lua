@@ -1,14 +1,26 @@
--- A worker renews all its leases. payload: worker, leases {{id, queue, attempt}, …}.
--- Answers the ids of jobs that are no longer its own.
+-- A worker renews all its leases. payload: worker, leases {{id, queue, attempt}, …}, unread_claim (the number of a
+-- claim whose answer it has not read yet, or nil: if Redis has run it, its jobs are this worker's already).
+-- Answers now, and lost {{id, attempt}, …}, the leases that are no longer its own.
 -- A lease that lapsed (Redis was away) but whose job was not claimed by another worker is taken up again.
 local lost = {}
+
+local function renew(id, queue, attempt)
+  local state, worker, current, its_queue =
+    unpack(redis.call('HMGET', K.job .. id, 'state', 'worker', 'attempt', 'queue'))
+  if state ~= 'running' or worker ~= payload.worker or tonumber(current) ~= attempt then return false end
+  redis.call('ZADD', K.arq_queue[queue or its_queue], now + K.lease_ms, id)
+  redis.call('SET', K.arq_running .. id, worker, 'PX', K.lease_ms)
+  return true
+end
+
 for _, lease in ipairs(payload.leases) do
-  local state, worker, attempt = unpack(redis.call('HMGET', K.job .. lease.id, 'state', 'worker', 'attempt'))
-  if state == 'running' and worker == payload.worker and tonumber(attempt) == lease.attempt then
-    redis.call('ZADD', K.arq_queue[lease.queue], now + K.lease_ms, lease.id)
-    redis.call('SET', K.arq_running .. lease.id, payload.worker, 'PX', K.lease_ms)
-  else
-    lost[#lost + 1] = lease.id
+  if not renew(lease.id, lease.queue, lease.attempt) then lost[#lost + 1] = { lease.id, lease.attempt } end
+end
+local claimed = payload.unread_claim and redis.call('GET', K.claimed .. payload.worker)
+if claimed then
+  claimed = cmsgpack.unpack(claimed)
+  if claimed[1] == payload.unread_claim then
+    for n = 2, #claimed, 2 do renew(claimed[n], nil, claimed[n + 1]) end
   end
 end
-return cmsgpack.pack(lost)
+return cmsgpack.pack({ now = now, lost = lost })

@@ -74,6 +74,7 @@ CODES: dict[str, str] = {
     "too_many_rows": "The data has more rows than allowed.",
     "too_many_columns": "The dataset has more columns than allowed.",
     "too_many_cells": "The data has more cells (rows × columns) than allowed.",
+    "too_much_text": "The cells of the report have more text than allowed.",
     "too_much_data": "The data of the report is larger than the limit in bytes.",
     "too_many_pages": "The report has more pages than allowed.",
     "invalid_format": "A format is not a Unicode CLDR number or date pattern.",

@@ -9,7 +9,7 @@ import msgspec
 
 from tasks.progress import Progress
 from tasks.report.data.open_source import DatasetFile
-from tasks.report.data.rows import ReadOptions, open_rows
+from tasks.report.data.rows import ReadOptions, TextCount, open_rows
 from tasks.report.formats.columns import ReportLocale, locale_of
 from tasks.report.formats.dates import date_format
 from tasks.report.layout.flow import Flow, Geometry
@@ -110,7 +110,8 @@ def _with_few_warnings(answer: dict[str, Any]) -> dict[str, Any]:
 def _planner(job: RenderJob, report_locale: ReportLocale, folder: str, report: Progress) -> Planner:
     datasets = {name: DatasetFile(spec, job.datasets[name]) for name, spec in job.spec.datasets.items()}
     keep_values = bool(_SHEETS & set(job.spec.formats))
-    options = ReadOptions(datasets, report_locale, job.limits, folder, report, keep_values)
+    text = TextCount(job.limits.max_report_text_mb)
+    options = ReadOptions(datasets, report_locale, job.limits, folder, report, text, keep_values)
     return Planner(job, report_locale, lambda table, warn: open_rows(table, options, warn))
 
 

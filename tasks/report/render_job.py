@@ -13,6 +13,7 @@ class RenderLimits(msgspec.Struct, frozen=True):
     max_report_rows: int
     max_report_cells: int
     max_cell_chars: int
+    max_report_text_mb: int
     max_report_pages: int
     max_pixels: int
     max_side_px: int

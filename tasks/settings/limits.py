@@ -44,6 +44,11 @@ class LimitSettings(BaseModel):
     max_report_rows: int = Field(1_000_000, gt=0, description="Rows of one table of a report.")
     max_report_cells: int = Field(20_000_000, gt=0, description="Cells (rows × columns) of one table of a report.")
     max_cell_chars: int = Field(10_000, gt=0, description="Characters of one cell.")
+    max_report_text_mb: int = Field(
+        100,
+        gt=0,
+        description="Megabytes (millions of characters) of text in the table cells of one report. Cells that share a text count each.",
+    )
     max_report_pages: int = Field(40_000, gt=0, description="Pages of one report.")
     report_seconds: float = Field(
         600, gt=0, le=1500, description="Seconds that making one report may take in the sandbox before it is killed."

@@ -1,6 +1,6 @@
 """From a table of the spec and its dataset to its lines: typed, written, sorted, grouped and totalled; on disk."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any, Final
@@ -11,7 +11,7 @@ from tasks.report.data.entries import Entry, total_line
 from tasks.report.data.expand_columns import expand_columns
 from tasks.report.data.grouping import RowGrouper
 from tasks.report.data.open_source import DatasetFile, open_source
-from tasks.report.data.source import RowSource
+from tasks.report.data.source import RowChunk, RowSource
 from tasks.report.data.spool import Spool
 from tasks.report.data.table_reader import TableReader
 from tasks.report.formats.columns import ColumnPlan, ReportLocale
@@ -22,6 +22,7 @@ from tasks.report.table.rows import LineBatch
 LINES_PER_ITEM: Final = 1_000
 CHARS_PER_ITEM: Final = 1 << 20
 """An item of the spool, which is in memory as a whole, ends when it has one or the other."""
+MILLION: Final = 1_000_000
 Warn = Callable[[str, str], None]
 
 
@@ -57,9 +58,10 @@ class ReadOptions:
     Attributes:
         datasets: By name.
         locale: How values are written.
-        limits: `max_report_rows`, `max_report_cells` and `max_cell_chars` are held here.
+        limits: `max_report_rows`, `max_report_cells`, `max_report_text_mb` and `max_cell_chars` are held here.
         folder: Where lines are put.
         progress: Told how many rows were read, and about how many there are.
+        text: Counts what was read and written for all tables.
         keep_values: Whether other outputs than a PDF are wanted; they need values, not only what is printed.
     """
 
@@ -68,7 +70,38 @@ class ReadOptions:
     limits: RenderLimits
     folder: str
     progress: Progress
+    text: "TextCount"
     keep_values: bool = False
+
+
+class TextCount:
+    """How much text the cells of a report have, as they were read and as they are printed.
+
+    Few bytes of a file may become much text: cells of a workbook share one, and a format adds its own to each number.
+
+    Args:
+        max_mb: The limit, in millions of characters.
+    """
+
+    def __init__(self, max_mb: int) -> None:
+        self._max_mb = max_mb
+        self._read = self._written = 0
+
+    def add(self, chars: int, written: Sequence[Sequence[str]] = ()) -> None:
+        """Count text that was read, and cells by column as they are printed.
+
+        Raises:
+            Refusal: `too_much_text`.
+        """
+        self._read += chars
+        self._written += sum(len("".join(column)) for column in written)
+        if max(self._read, self._written) > self._max_mb * MILLION:
+            message = (
+                f"The cells of the report's tables have more than {self._max_mb:,} million characters in all "
+                "(MAX_REPORT_TEXT_MB), where each cell counts, also one that shares its text with others. "
+                "Send fewer rows or columns, or shorter texts."
+            )
+            raise Refusal("too_much_text", message, limit=self._max_mb)
 
 
 def open_rows(table: TableBlock, options: ReadOptions, warn: Warn) -> TableRows:
@@ -92,8 +125,9 @@ def open_rows(table: TableBlock, options: ReadOptions, warn: Warn) -> TableRows:
     if table.sort or table.group_by:
         grouper = RowGrouper(table, reader, options.locale, folder, keep=keep_values)
     count = chars = 0
-    for chunk in _limited(source, reader, options.limits):
+    for chunk in _limited(source, reader, options):
         read = reader.read(chunk)
+        options.text.add(0, read.written)
         count += chunk.rows
         chars += chunk.chars
         if grouper:
@@ -143,7 +177,8 @@ class _SpoolWriter:
         self._waiting_lines = self._waiting_chars = 0
 
 
-def _limited(source: RowSource, reader: TableReader, limits: RenderLimits) -> Iterator[Any]:
+def _limited(source: RowSource, reader: TableReader, options: ReadOptions) -> Iterator[RowChunk]:
+    limits = options.limits
     rows = cells = 0
     for chunk in source.chunks(reader.wanted):
         rows += chunk.rows
@@ -155,4 +190,5 @@ def _limited(source: RowSource, reader: TableReader, limits: RenderLimits) -> It
             limit = limits.max_report_cells
             message = f"The table has more than {limit:,} cells (rows × columns). Send fewer rows or fewer columns."
             raise Refusal("too_many_cells", message, limit=limit)
+        options.text.add(chunk.chars)
         yield chunk

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.report.data.open_source import DatasetFile
-from tasks.report.data.rows import ReadOptions, open_rows
+from tasks.report.data.rows import ReadOptions, TextCount, open_rows
 from tasks.report.formats.columns import locale_of
 from tasks.report.render import render
 from tasks.report.render_job import RenderJob
@@ -108,7 +108,8 @@ def money(csv: str) -> dict[str, float]:
             fields = line.rstrip("\n").split(",")
             cents[fields[2]] = cents.get(fields[2], 0) + int(fields[5].replace(".", ""))
     datasets = {"rows": DatasetFile(made.spec.datasets["rows"], csv)}
-    options = ReadOptions(datasets, locale_of(made.spec.document), LIMITS, str(Path(csv).parent), silent)
+    text = TextCount(LIMITS.max_report_text_mb)
+    options = ReadOptions(datasets, locale_of(made.spec.document), LIMITS, str(Path(csv).parent), silent, text)
     (table,) = made.spec.blocks
     assert isinstance(table, TableBlock)
     rows = open_rows(table, options, lambda *_: None)

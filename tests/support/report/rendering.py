@@ -19,6 +19,7 @@ LIMITS: Final = {
     "max_report_rows": 1_000_000,
     "max_report_cells": 20_000_000,
     "max_cell_chars": 10_000,
+    "max_report_text_mb": 100,
     "max_report_pages": 40_000,
     "max_pixels": 100_000_000,
     "max_side_px": 30_000,

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from tasks.progress import Progress
 from tasks.report.data.open_source import DatasetFile
-from tasks.report.data.rows import ReadOptions, TableRows, open_rows
+from tasks.report.data.rows import ReadOptions, TableRows, TextCount, open_rows
 from tasks.report.formats.columns import locale_of
 from tasks.report.render_job import RenderLimits
 from tasks.report.spec.document import Dataset, Document
@@ -63,7 +63,8 @@ def options(
 ) -> ReadOptions:
     """What `open_rows` reads a table with."""
     report_locale = locale_of(document(lang=lang, timezone="Europe/Berlin"))
-    return ReadOptions(datasets, report_locale, RenderLimits(**limits), str(folder), progress, keep_values)
+    text = TextCount(limits["max_report_text_mb"])
+    return ReadOptions(datasets, report_locale, RenderLimits(**limits), str(folder), progress, text, keep_values)
 
 
 def _struct(model: BaseModel, part: type[Part]) -> Part:

@@ -110,3 +110,19 @@ def test_an_unknown_time_zone_is_the_documents_fault(tmp_path: Path) -> None:
     with pytest.raises(Refusal) as caught:
         render_report(tmp_path, [text("x")], document={"timezone": "Mars/Olympus"})
     assert (caught.value.code, caught.value.field) == ("unknown_timezone", "document.timezone")
+
+
+def test_the_limit_of_text_is_for_all_tables_together_and_names_the_one_that_exceeds_it(tmp_path: Path) -> None:
+    rows = [{"a": "x" * 1_000} for _ in range(600)]
+    block = {"type": "table", "columns": [{"field": "a"}], "rows": rows}
+    render_report(tmp_path, [block], limits={"max_report_text_mb": 1})
+    with pytest.raises(Refusal, match="MAX_REPORT_TEXT_MB") as caught:
+        render_report(tmp_path, [block, block], limits={"max_report_text_mb": 1})
+    assert (caught.value.code, caught.value.field, caught.value.limit) == ("too_much_text", "blocks.1", 1)
+
+
+def test_text_that_a_format_adds_counts(tmp_path: Path) -> None:
+    columns = [{"field": field, "type": "integer", "format": f"0'{'x' * 55}'"} for field in ("a", "b")]
+    block = {"type": "table", "columns": columns, "rows": [{"a": 1, "b": 2} for _ in range(10_000)]}
+    with pytest.raises(Refusal, match="MAX_REPORT_TEXT_MB"):
+        render_report(tmp_path, [block], limits={"max_report_text_mb": 1})

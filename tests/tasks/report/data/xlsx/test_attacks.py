@@ -2,6 +2,7 @@
 
 import io
 import struct
+import time
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -32,6 +33,27 @@ def refused(path: Path) -> Refusal:
     finally:
         tracemalloc.stop()
     return caught.value
+
+
+def sharing(count: int, chars: int) -> tuple[str, dict[str, str]]:
+    """The rows and parts of a sheet whose first column has `count` cells that share one text."""
+    shared = f'<sst xmlns="{MAIN}"><si><t>{"x" * chars}</t></si></sst>'
+    rows = "".join(f'<row r="{n}"><c r="A{n}" t="s"><v>0</v></c></row>' for n in range(2, count + 2))
+    return AB + rows, {"xl/sharedStrings.xml": shared}
+
+
+@pytest.mark.parametrize("chars", [100_000, 9_000])
+def test_many_cells_that_share_a_long_text_are_refused_while_they_are_read(tmp_path: Path, chars: int) -> None:
+    """A file of 104 KB with 2 GB of text held a slot for ten minutes."""
+    path = pack(tmp_path / "data.xlsx", *sharing(20_000, chars))
+    assert path.stat().st_size < 150_000
+    refusal = refused(path)
+    assert (refusal.code, refusal.limit) == ("too_much_text", LIMITS["max_report_text_mb"])
+    assert "MAX_REPORT_TEXT_MB" in refusal.message
+    began = time.process_time()
+    with pytest.raises(Refusal):
+        read(path)
+    assert time.process_time() - began < 1.5
 
 
 def test_two_cells_in_the_corners_of_the_sheet_cost_two_cells(tmp_path: Path) -> None:
@@ -152,9 +174,12 @@ def test_a_text_that_all_cells_share_is_not_multiplied_in_memory(tmp_path: Path)
     cell = '<c t="s"><v>2</v></c>'
     rows = '<row><c t="s"><v>0</v></c><c t="s"><v>1</v></c></row>' + f"<row>{cell}{cell}</row>" * 3_000
     path = pack(tmp_path / "data.xlsx", rows, {"xl/sharedStrings.xml": strings})
+    limits = {**LIMITS, "max_report_text_mb": 1_000}
     tracemalloc.start()
     try:
-        rows_read = opened(dataset(path), [{"field": "a"}, {"field": "b"}], tmp_path, sort=[{"field": "a"}])
+        rows_read = opened(
+            dataset(path), [{"field": "a"}, {"field": "b"}], tmp_path, limits=limits, sort=[{"field": "a"}]
+        )
         assert tracemalloc.get_traced_memory()[1] < 40 * MiB
     finally:
         tracemalloc.stop()

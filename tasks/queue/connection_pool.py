@@ -17,6 +17,8 @@ FAILED_OVER: Final = re.compile(r"(?:^|-)(?:READONLY|LOADING|MASTERDOWN) |instan
 a blocked command when its server is demoted."""
 FRESH_S: Final = 1.0
 """A connection that was made within this time is kept even so: another one would lead to the same server."""
+FEWEST: Final = 3
+"""Connections that a process has at least: a worker holds one while it listens for jobs."""
 NO_PLACE: Final = "max number of clients reached"
 NO_PLACE_PAUSE_S: Final = 0.1
 """For so long no further connection is tried once the server has refused one for lack of a place."""
@@ -89,11 +91,13 @@ class PrimaryPool(BlockingConnectionPool):  # type: ignore[type-arg] # it is not
     # The stubs are older than redis-py 5, and lack these.
     _available_connections: list[Any]
     _in_use_connections: set[Any]
+    max_connections: int
 
     def __init__(self, *, sentinel: Sentinel | None = None, master: str = "", **options: Any) -> None:
         super().__init__(**options)
         self.sentinel = sentinel
         self.master = master
+        self._most = self.max_connections
         self._asking = asyncio.Lock()
         self._left_at = 0.0
         self._place_at = 0.0
@@ -122,15 +126,25 @@ class PrimaryPool(BlockingConnectionPool):  # type: ignore[type-arg] # it is not
         for one in (*self._available_connections, *subscribed):
             await one.disconnect(nowait=True)
 
+    async def limit(self, connections: int) -> None:
+        """Hold at most so many connections from now on, within what the settings allow."""
+        self.max_connections = min(self._most, max(connections, FEWEST))
+        idle = [one for one in self._available_connections if one.is_connected]
+        for one in idle[: max(self._open() - self.max_connections, 0)]:
+            await one.disconnect(nowait=True)
+
+    def _open(self) -> int:
+        return len(self._in_use_connections) + [one.is_connected for one in self._available_connections].count(True)
+
     async def release(self, connection: Any) -> None:
-        if connection.made_at <= self._left_at:
+        if connection.made_at <= self._left_at or self._open() > self.max_connections:
             await connection.disconnect(nowait=True)
         await super().release(connection)
 
     def can_get_connection(self) -> bool:
         if any(one.is_connected for one in self._available_connections):
             return True
-        return time.monotonic() >= self._place_at and bool(super().can_get_connection())  # type: ignore[misc]
+        return len(self._in_use_connections) < self.max_connections and time.monotonic() >= self._place_at
 
     def get_available_connection(self) -> Any:
         idle = self._available_connections

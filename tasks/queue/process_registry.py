@@ -20,6 +20,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from tasks.queue.connection_pool import PrimaryPool
 from tasks.queue.redis_keys import BEAT_MS, PROCESSES, SECOND_MS, WORKER_MS, WORKER_RECORD_TTL_MS
 from tasks.settings import Settings
 
@@ -27,6 +28,8 @@ log = structlog.get_logger()
 
 LOOK_S: Final = 1.0
 """Seconds between two looks whether the other installation has left."""
+SPARE: Final = 1
+"""Connections of each process' share that its pool leaves free: for one beside the pool, and for operators."""
 LEAVE_S: Final = 0.5
 """Seconds that a process that ends gives to its removal."""
 
@@ -116,7 +119,21 @@ class ProcessRegistry:
             pipe.zadd(PROCESSES, {self._member: now})
             pipe.zremrangebyscore(PROCESSES, "-inf", now - WORKER_RECORD_TTL_MS)
             pipe.pexpire(PROCESSES, WORKER_RECORD_TTL_MS)
-            await pipe.execute()
+            pipe.zcount(PROCESSES, now - WORKER_MS, "+inf")
+            pipe.info("clients")
+            *answers, clients = await pipe.execute(raise_on_error=False)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        processes: int = answers[-1]
+        await self._take_share(processes, clients)
+
+    async def _take_share(self, processes: int, clients: object) -> None:
+        """Hold no more connections than this process' share of those that the server allows all of them."""
+        pool = self._redis.connection_pool
+        # Without the right to ask, REDIS_MAX_CONNECTIONS is all that is known.
+        if isinstance(clients, dict) and "maxclients" in clients and isinstance(pool, PrimaryPool):
+            await pool.limit(int(clients["maxclients"]) // processes - SPARE)
 
     async def beat_until_cancelled(self) -> None:
         """Beat, for a process that has no duty that does it. Errors are left to those who need Redis."""

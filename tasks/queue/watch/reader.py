@@ -2,12 +2,16 @@
 
 import asyncio
 from collections.abc import Mapping
+from itertools import islice
 from typing import Final
 
 from redis.asyncio import Redis
 
 TRIP_KEYS: Final = 256
 """Hashes that one trip brings, at most: Redis answers others in between."""
+TRIPS_AT_ONCE: Final = 3
+"""Trips under way, each on a connection of its own. What is asked for meanwhile goes in the next: a thousand who wake
+one after the other would otherwise take every connection."""
 
 Hash = Mapping[bytes, bytes]
 
@@ -33,11 +37,15 @@ class CoalescingReader:
         return await answer
 
     def _set_out(self) -> None:
-        asked, self._asked = list(self._asked.items()), {}
-        for start in range(0, len(asked), TRIP_KEYS):
-            trip = asyncio.create_task(self._fetch(dict(asked[start : start + TRIP_KEYS])), name="reader")
+        while self._asked and len(self._trips) < TRIPS_AT_ONCE:
+            asked = {key: self._asked.pop(key) for key in list(islice(self._asked, TRIP_KEYS))}
+            trip = asyncio.create_task(self._fetch(asked), name="reader")
             self._trips.add(trip)
-            trip.add_done_callback(self._trips.discard)
+            trip.add_done_callback(self._ended)
+
+    def _ended(self, trip: asyncio.Task[None]) -> None:
+        self._trips.discard(trip)
+        self._set_out()
 
     async def _fetch(self, asked: dict[str, list[asyncio.Future[Hash]]]) -> None:
         try:

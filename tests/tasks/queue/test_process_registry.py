@@ -1,6 +1,7 @@
 """Two installations in one database are noticed; the processes of one, and those of two databases, are not."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,7 +102,9 @@ class TestJoining:
         await dead.leave()
 
 
-async def test_databases_0_and_1_of_one_server_do_not_disturb_each_other(redis: ArqRedis, valkey: Valkey) -> None:
+async def test_databases_0_and_1_of_one_server_do_not_disturb_each_other(
+    redis: ArqRedis, valkey: Valkey, tmp_path: Path
+) -> None:
     """Channels are those of the server, not of a database: a change in one wakes who waits in the other, in vain."""
     second = connect(valkey.url.removesuffix("/0") + "/1")
     one = ProcessRegistry(redis, settings_with(start_wait_s=0))
@@ -111,7 +114,7 @@ async def test_databases_0_and_1_of_one_server_do_not_disturb_each_other(redis: 
     settings = settings_for(redis)
     async with JobClient(redis, settings) as here, JobClient(second, settings) as there:
         await redis.enqueue_job("nothing", _job_id="same")
-        await second.enqueue_job("sleep", {"seconds": 0.5}, _job_id="same")
+        await second.enqueue_job("sleep", {"seconds": 0.5, "file": str(tmp_path / "lines")}, _job_id="same")
         async with working(redis, settings), working(second, settings):
             async with asyncio.timeout(10):
                 while not await second.exists(JOB + "same"):

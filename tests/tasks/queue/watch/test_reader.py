@@ -10,7 +10,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from tasks.kind import Reader
 from tasks.queue.connect import close, connect
-from tasks.queue.watch.reader import TRIP_KEYS, CoalescingReader
+from tasks.queue.watch.reader import TRIP_KEYS, TRIPS_AT_ONCE, CoalescingReader
 from tests.support.servers import Valkey
 
 
@@ -61,6 +61,28 @@ async def test_a_hundred_who_ask_at_once_are_answered_by_one_trip(redis: ArqRedi
     found = await ask(reader, keys)
     assert await trips.since() == (1, 100)
     assert found == [{b"name": key.encode(), b"empty": b""} for key in keys]
+
+
+async def test_a_thousand_who_ask_one_after_the_other_take_few_connections(redis: ArqRedis, valkey: Valkey) -> None:
+    keys = [f"h:{n}" for n in range(1_000)]
+    await keep(redis, keys)
+    few = connect(valkey.url, max_connections=TRIPS_AT_ONCE + 1)
+    reader = CoalescingReader(few)
+    trips = Trips(redis)
+    await trips.begin()
+    asking = []
+    for key in keys:
+        asking.append(asyncio.create_task(reader.hash(key)))
+        await asyncio.sleep(0)  # in a turn of its own, as who is woken by a message of its own
+    async with asyncio.timeout(5):
+        await few.ping()  # one connection is always free
+        found = await asyncio.gather(*asking)
+    assert [one[b"name"].decode() for one in found] == keys
+    count, hashes = await trips.since()
+    assert hashes == len(keys)
+    assert count < len(keys) / 2
+    assert len(few.connection_pool._available_connections) <= TRIPS_AT_ONCE + 1  # noqa: SLF001
+    await close(few)
 
 
 async def test_a_key_that_many_ask_for_is_read_once(redis: ArqRedis, reader: CoalescingReader) -> None:

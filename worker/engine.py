@@ -154,7 +154,8 @@ class Engine:
             ends.append(asyncio.create_task(self._claimer.exhausted.wait()))
         try:
             # A duty ends by itself only when it fails: then the worker stops as well, with the duty's error.
-            await asyncio.wait([claiming, *tasks, *ends], return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait([claiming, *tasks, *ends], return_when=asyncio.FIRST_COMPLETED)
+            cancelled = [task.get_name() for task in done if task.cancelled()]
             self._claimer.stop()
             await asyncio.wait([claiming], timeout=LAST_CLAIM_S)
             await stop(claiming)
@@ -169,6 +170,8 @@ class Engine:
         for task in (claiming, *tasks):
             if not task.cancelled():
                 task.result()
+        if cancelled:
+            raise RuntimeError(f"{', '.join(cancelled)} was cancelled, maybe by a function that cancels every task")
 
     async def _return_unread(self) -> None:
         try:

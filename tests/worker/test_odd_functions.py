@@ -15,6 +15,7 @@ from tasks.kind import JobContext, Result
 from tasks.queue.connect import connect
 from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.records.record import State
+from tasks.queue.redis_keys import WORKERS
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient, working
 from tests.support.kinds import KINDS, Anything, kind
@@ -205,3 +206,23 @@ async def test_an_outage_of_our_own_redis_uses_up_no_try(settings: Settings) -> 
     assert [one["outcome"] for one in record.attempts] == ["postponed", "succeeded"]
     assert (record.tries, record.attempts[0]["error"]["code"]) == (0, "unavailable")
     assert waited_s > 1, "it is not tried again at once, for what is away stays away for a while"
+
+
+async def test_a_function_that_cancels_every_task_ends_the_worker_loudly(
+    redis: ArqRedis, settings: Settings, job_client: JobClient
+) -> None:
+    async def cancel_duties(job: JobContext[Anything]) -> Result:
+        for task in asyncio.all_tasks():
+            if task.get_name() in ("Heartbeat", "LeaseKeeper"):
+                task.cancel()
+        return Result()
+
+    async def work_until_it_ends() -> None:
+        async with working(redis, settings, kinds={"cancel_duties": kind(cancel_duties)}):
+            await job_client.ended(await job_client.submit("cancel_duties"))
+            async with asyncio.timeout(10):
+                while await redis.zcard(WORKERS):
+                    await asyncio.sleep(0.01)
+
+    with pytest.raises(RuntimeError, match="was cancelled, maybe by a function"):
+        await work_until_it_ends()

@@ -38,6 +38,7 @@ from tasks.settings import OPEN_OWNER, Settings, load
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage
 from tasks.telemetry import logs, tracing
+from tasks.telemetry.outage_log import OutageLog
 from tasks.webhook.endpoints import Endpoints, open_box
 
 log = structlog.get_logger()
@@ -133,6 +134,10 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
                 settings=settings,
                 keys=keys,
                 kept=kept,
+                outages={
+                    "Redis": OutageLog("redis.away", "redis.back"),
+                    "The storage": OutageLog("storage.away", "storage.back"),
+                },
                 redis=redis,
                 enqueuer=Enqueuer(redis, settings, storage),
                 watch=watch,

@@ -6,10 +6,9 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import structlog
 from redis.exceptions import RedisError, ResponseError
 
-log = structlog.get_logger()
+from tasks.telemetry.outage_log import OutageLog
 
 REDIS_ERRORS = (RedisError, OSError, TimeoutError)
 """What a Redis call raises when Redis is down, slow, full or restarting."""
@@ -26,7 +25,6 @@ class RedisHealth:
     """Whether Redis answers. Shared by all duties of a process that call Redis."""
 
     def __init__(self) -> None:
-        self._is_down = False
         self.renewed = asyncio.Event()
         """Set while the leases are known to be valid; cleared by the first error, set again by the next renewal."""
         self.renewed.set()
@@ -35,6 +33,7 @@ class RedisHealth:
         """When the leases were last renewed, or the first was taken, by Redis' clock."""
         self.down_at = 0.0
         """`time.monotonic()` when a call to Redis last failed."""
+        self._outage_log = OutageLog("redis.away", "redis.back", is_over=self.renewed.is_set)
 
     async def retry_until_up(self, call: Callable[[], Awaitable[T]]) -> T:
         """Repeat a call until Redis answers it, with growing pauses.
@@ -58,9 +57,7 @@ class RedisHealth:
 
     def mark_down(self, error: Exception) -> None:
         """Note that a Redis call failed: nothing is claimed until the leases have been renewed."""
-        if not self._is_down:
-            self._is_down = True
-            log.warning("redis.away", error=f"{type(error).__name__}: {error}")
+        self._outage_log.failed(error)
         self.down_at = time.monotonic()
         self.renew_first()
 
@@ -76,9 +73,6 @@ class RedisHealth:
             now_ms: When, by Redis' clock.
         """
         self.renewed_ms = now_ms
-        if self._is_down:
-            self._is_down = False
-            log.info("redis.back")
         self.renewed.set()
 
 

@@ -20,6 +20,7 @@ from tasks.schedule.scheduler import Scheduler
 from tasks.schedule.store import ScheduleStore
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
+from tasks.telemetry.outage_log import OutageLog
 from tasks.webhook.endpoints import Endpoints
 from tasks.webhook.secret_box import SecretBox
 
@@ -31,6 +32,7 @@ class Context:
     settings: Settings
     keys: Keys
     kept: KeptAnswers
+    outages: Mapping[str, OutageLog]
     redis: ArqRedis
     enqueuer: Enqueuer
     watch: Watch

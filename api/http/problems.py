@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from tasks.refusal import CODES, NO_SPACE, Refusal
 from tasks.storage.protocol import StorageUnavailable
+from tasks.telemetry.outage_log import OutageLog
 from tasks.validation import read_faults, refusal_of
 
 log = structlog.get_logger()
@@ -173,8 +174,9 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
-    log.warning("api.unavailable", error=str(error), kind=type(error).__name__)
     what = "The storage" if isinstance(error, StorageUnavailable) else "Redis"
+    outages: Mapping[str, OutageLog] = request.scope["state"]["context"].outages
+    outages[what].failed(error)
     return problem(
         request,
         "unavailable",

@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import structlog
 from arq.constants import job_key_prefix
 from arq.worker import Retry
 
@@ -24,10 +23,8 @@ from worker.attempts.outcome import Outcome
 from worker.attempts.running import ClaimedJob
 from worker.duties.ticker import Ticker
 from worker.executor import Executor
-from worker.redis_health import REDIS_ERRORS, RedisHealth
+from worker.redis_health import RedisHealth
 from worker.resources import WorkerResources
-
-log = structlog.get_logger()
 
 SPILL_S = 0.2
 SPILL_AT_MOST = 100
@@ -62,11 +59,16 @@ class ArqJobRunner:
         self._begin = Script(self._redis, "run/begin")
         self._finish = Script(self._redis, "run/finish")
         self._enqueuer = Enqueuer(self._redis, settings)
-        redis_health = RedisHealth()
+        self._redis_health = RedisHealth()
         self._executor = Executor(
-            resources, settings, self._worker_id, kinds, redis_health=redis_health, stop_requested=_stop_requested
+            resources,
+            settings,
+            self._worker_id,
+            kinds,
+            redis_health=self._redis_health,
+            stop_requested=_stop_requested,
         )
-        self._ticker = Ticker(self._redis, settings, built_in, redis_health)
+        self._ticker = Ticker(self._redis, settings, built_in, self._redis_health)
         self._duties: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -130,10 +132,8 @@ class ArqJobRunner:
 
     async def _spill_loop(self) -> None:
         while True:
-            try:
-                await self._spill({"queue": self._queue, "limit": SPILL_AT_MOST})
-            except REDIS_ERRORS as error:
-                log.warning("redis.away", error=str(error))
+            await self._redis_health.retry_until_up(lambda: self._spill({"queue": self._queue, "limit": SPILL_AT_MOST}))
+            self._redis_health.renewed.set()  # ARQ's worker has no leases to renew
             await asyncio.sleep(SPILL_S)
 
 

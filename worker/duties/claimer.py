@@ -21,7 +21,7 @@ from worker.attempts.running import ClaimedJob, Reason, Running
 from worker.duties.finisher import Finisher
 from worker.duties.waker import LISTEN_S, Waker
 from worker.executor import Executor
-from worker.redis_health import REDIS_ERRORS, RedisHealth
+from worker.redis_health import RedisHealth
 
 log = structlog.get_logger()
 
@@ -91,11 +91,11 @@ class Claimer:
     async def loop(self) -> None:
         """Claim and start jobs until `stop` is called."""
         while not self._stopping:
-            await self._redis_health.renewed.wait()
-            try:
-                await self._claim_once()
-            except REDIS_ERRORS as error:
-                self._redis_health.mark_down(error)
+            await self._redis_health.retry_until_up(self._claim_when_renewed)
+
+    async def _claim_when_renewed(self) -> None:
+        await self._redis_health.renewed.wait()
+        await self._claim_once()
 
     async def return_unread(self) -> None:
         """Give back what the last claim gave, if its answer was not read: it would otherwise wait for its leases to

@@ -3,10 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 
+import structlog
 from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError
 
 from tasks.queue.redis_keys import WAKE
 from worker.redis_health import RedisHealth
+
+log = structlog.get_logger()
 
 LISTEN_S = 1.0
 """Seconds without a signal after which the queues are looked at anyway: a signal may be lost."""
@@ -32,6 +36,7 @@ class Waker:
         self._queues: Sequence[str] = ()
         self._aimed = asyncio.Event()
         self._blocked: tuple[int, Sequence[str]] | None = None
+        self._may_unblock = True
 
     async def aim(self, queues: Sequence[str]) -> None:
         """Listen for the signals of these queues from now on; with none, do not listen."""
@@ -41,7 +46,17 @@ class Waker:
         else:
             self._aimed.clear()
         if self._blocked is not None and self._blocked[1] != queues:
-            await self._redis.client_unblock(self._blocked[0])
+            await self._unblock(self._blocked[0])
+
+    async def _unblock(self, client_id: int) -> None:
+        if not self._may_unblock:
+            return
+        try:
+            await self._redis.client_unblock(client_id)
+        except NoPermissionError:
+            # It goes on without: the signals are then listened to within LISTEN_S.
+            self._may_unblock = False
+            log.warning("waker.may_not_unblock", hint="grant +client|unblock, and idle workers start jobs sooner")
 
     async def loop(self) -> None:
         """Listen until cancelled."""

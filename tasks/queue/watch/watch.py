@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-import structlog
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
@@ -17,8 +16,7 @@ from tasks.queue.records.record import Record
 from tasks.queue.redis_keys import CHANGES, JOB, WATCHED
 from tasks.queue.watch.reader import CoalescingReader
 from tasks.stopping import stop
-
-log = structlog.get_logger()
+from tasks.telemetry.outage_log import OutageLog
 
 RECONNECT_S = 0.5
 PING_S = 5.0
@@ -48,7 +46,7 @@ class Watch:
         self._reader = CoalescingReader(redis)
         self._channels: dict[str, _Channel] = {}
         self._pubsub: PubSub | None = None
-        self._away = False
+        self._outage_log = OutageLog("watch.disconnected", "watch.connected", is_over=lambda: self._pubsub is not None)
         self._closed = False
         self._listening: asyncio.Task[None] | None = None
 
@@ -152,9 +150,7 @@ class Watch:
             try:
                 await self._listen_once()
             except (RedisError, OSError, TimeoutError) as error:
-                if not self._away:
-                    log.warning("watch.disconnected", error=str(error))
-                self._away = True
+                self._outage_log.failed(error)
             for channel in self._channels.values():
                 channel.confirmed.clear()
                 # Changes may be missed from here on: let everyone look at the record once more.
@@ -167,7 +163,6 @@ class Watch:
             await pubsub.subscribe(CHANGES)
             # From here on who comes subscribes for itself; those who came while we connected could not.
             self._pubsub = pubsub
-            self._away = False
             try:
                 if self._channels:
                     await pubsub.subscribe(WATCHED, *self._channels)

@@ -17,10 +17,11 @@ from arq.connections import ArqRedis
 
 from tasks.queue.connect import close, connect
 from tasks.queue.process_registry import ProcessRegistry
+from tasks.queue.records.record import State
 from tasks.queue.redis_keys import PROBE, PROCESSES
 from tasks.queue.script import FOLDER
 from tasks.queue.start_check import COMMANDS, StartRefusedError, check_redis, wait_until_checked
-from tests.support.engine_running import settings_for
+from tests.support.engine_running import JobClient, settings_for, working
 from tests.support.processes import ROOT
 from tests.support.queue.proxy import Proxy
 from tests.support.servers import Valkey, free_port
@@ -176,6 +177,25 @@ class TestRights:
         await set_user(admin, USER, *named.split())
         async with client_of(url_of(locked)) as client:
             await check_redis(client)
+
+    async def test_a_worker_runs_jobs_with_them(self, locked: Valkey, admin: ArqRedis, tmp_path: Path) -> None:
+        await let_in(admin, RIGHTS)
+        async with client_of(url_of(locked)) as client:
+            settings = settings_for(client)
+            with structlog.testing.capture_logs() as lines:
+                async with JobClient(client, settings) as job_client, working(client, settings):
+                    for _ in range(3):
+                        job = await job_client.submit("nothing")
+                        assert (await job_client.ended(job)).state is State.SUCCEEDED
+                    # Listening ends while every slot is taken.
+                    jobs = [
+                        await job_client.submit("sleep", seconds=0.1, file=str(tmp_path / "lines")) for _ in range(20)
+                    ]
+                    for job in jobs:
+                        assert (await job_client.ended(job)).state is State.SUCCEEDED
+        warned = {line["event"] for line in lines if line["log_level"] in {"warning", "error"}}
+        assert warned <= {"waker.may_not_unblock"}
+        await admin.flushdb()
 
     def test_every_command_of_a_script_is_tried(self) -> None:
         tried = {line.split(" ")[0] for line in COMMANDS}

@@ -47,7 +47,8 @@ class Fingerprint:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        scheme, _, place = settings.storage_url.partition("://")
+        bucket = settings.add_on_bucket
+        scheme, _, place = (bucket.url if bucket else settings.storage_url).partition("://")
         if scheme == "file":
             storage = f"{_short(socket.gethostname())}.{_short(str(Path(unquote(place)).absolute()))}"
         else:

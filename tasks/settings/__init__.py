@@ -9,6 +9,7 @@ import math
 from pydantic import ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from tasks.settings.add_ons import AddOnSettings
 from tasks.settings.jobs import JobSettings
 from tasks.settings.limits import LimitSettings
 from tasks.settings.operations import OperationSettings
@@ -33,7 +34,14 @@ __all__ = [
 
 # Fields come in the order of the bases from the last to the first; the documentation shows them in this order.
 class Settings(
-    OperationSettings, JobSettings, OutboundSettings, LimitSettings, ServerSettings, ServiceSettings, BaseSettings
+    OperationSettings,
+    JobSettings,
+    OutboundSettings,
+    LimitSettings,
+    ServerSettings,
+    AddOnSettings,
+    ServiceSettings,
+    BaseSettings,
 ):
     """All settings of a process."""
 

@@ -14,6 +14,7 @@ from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, LocalStore, MemoryStore, S3Store
 
 from tasks.settings import MiB, Settings
+from tasks.settings.add_ons import AddOnBucket
 from tasks.storage.blob_store import BlobStore
 from tasks.storage.upload_memory import UploadMemory
 
@@ -47,11 +48,26 @@ def open_storage(settings: Settings) -> BlobStore:
         ValueError: STORAGE_URL or STORAGE_ENDPOINT cannot be used, or the storage is local on a platform whose
             processes share no disk. The message says what to write instead.
     """
-    storage = _open_url(settings.storage_url, settings.storage_endpoint)
+    bucket = settings.add_on_bucket
+    storage = _open_add_on(bucket) if bucket else _open_url(settings.storage_url, settings.storage_endpoint)
     storage.memory = UploadMemory(settings.upload_memory_mb * MiB)
     if settings.dyno is not None and not storage.shared:
         raise ValueError(f"STORAGE_URL is a {storage.description}; on this platform set it to s3://, gs:// or az://.")
     return storage
+
+
+def _open_add_on(bucket: AddOnBucket) -> BlobStore:
+    name, _, prefix = bucket.url.removeprefix("s3://").partition("/")
+    store = S3Store(
+        name,
+        prefix=prefix or None,
+        access_key_id=bucket.access_key_id,
+        secret_access_key=bucket.secret_access_key.get_secret_value(),
+        region=bucket.region,
+        client_options=CLIENT,
+        retry_config=RETRY,
+    )
+    return BlobStore(store, name=bucket.url)
 
 
 def _open_url(url: str, endpoint: str | None) -> BlobStore:

@@ -203,3 +203,46 @@ async def test_a_folder_that_was_removed_is_made_again(tmp_path: Path) -> None:
 def test_local_storage_is_refused_where_processes_share_no_disk(url: str) -> None:
     with pytest.raises(ValueError, match=r"STORAGE_URL .* set it to s3://"):
         open_storage(Settings(_env_file=None, storage_url=url, dyno="web.1"))
+
+
+# Add-ons
+
+BUCKETEER = {
+    "BUCKETEER_BUCKET_NAME": "bucketeer-1",
+    "BUCKETEER_AWS_ACCESS_KEY_ID": "id",
+    "BUCKETEER_AWS_SECRET_ACCESS_KEY": "hidden",
+    "BUCKETEER_AWS_REGION": "eu-west-1",
+}
+CLOUDCUBE = {"CLOUDCUBE_ACCESS_KEY_ID": "id", "CLOUDCUBE_SECRET_ACCESS_KEY": "hidden"}
+CUBE = "https://cloud-cube{}.amazonaws.com/abc"
+
+
+@pytest.mark.parametrize(
+    ("environment", "url", "host"),
+    [
+        (BUCKETEER, "s3://bucketeer-1", "s3.eu-west-1.amazonaws.com/bucketeer-1/"),
+        ({**CLOUDCUBE, "CLOUDCUBE_URL": CUBE.format(".s3")}, "s3://cloud-cube/abc", "s3.us-east-1."),
+        ({**CLOUDCUBE, "CLOUDCUBE_URL": CUBE.format("-eu2.s3")}, "s3://cloud-cube-eu2/abc", "s3.eu-west-1."),
+        ({**CLOUDCUBE, "CLOUDCUBE_URL": CUBE.format("-jp.s3")}, "s3://cloud-cube-jp/abc", "s3.ap-northeast-1."),
+        ({**CLOUDCUBE, "CLOUDCUBE_URL": CUBE.format(".s3.eu-west-3")}, "s3://cloud-cube/abc", "s3.eu-west-3."),
+    ],
+)
+async def test_the_bucket_of_an_add_on_is_used_without_a_storage_url(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], url: str, host: str
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    storage = open_storage(Settings(_env_file=None))
+    assert storage.description == url
+    link = await storage.presign(SHA256, 60)
+    assert link is not None
+    assert host in link
+    assert "X-Amz-Credential=id" in link
+    own = open_storage(Settings(_env_file=None, storage_url="memory://"))
+    assert own.description.startswith("memory")
+
+
+def test_a_cube_that_cannot_be_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLOUDCUBE_URL", "https://elsewhere.example/abc")
+    with pytest.raises(ValueError, match="CLOUDCUBE_URL"):
+        open_storage(Settings(_env_file=None))

@@ -10,7 +10,7 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.queue.connect import close, connect
-from tests.chaos.test_failover import settings_of
+from tests.chaos.connections.test_failover import settings_of
 from tests.support.api.serving import client_of, serving
 from tests.support.processes import worker_process
 from tests.support.servers import Valkey

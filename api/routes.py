@@ -4,10 +4,12 @@ import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator
 from copy import copy
+from typing import TypeGuard
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
+from starlette.types import Message, Receive, Scope, Send
 
 import api
 from api.http.auth import PROTECTED
@@ -15,8 +17,10 @@ from api.http.query import has_query, without_query
 
 
 def all_routes() -> list[BaseRoute]:
-    """The routes of all modules under `api`, in an order in which each can be reached."""
-    return in_order(_refusing_unknown(route) for router in _routers() for route in router.routes)
+    """The routes of all modules under `api`, in an order in which each can be reached; those for HEAD stand last."""
+    routes = in_order(_refusing_unknown(route) for router in _routers() for route in router.routes)
+    own_heads = {route.path for route in routes if isinstance(route, APIRoute) and "HEAD" in (route.methods or ())}
+    return [*routes, *(_head_of(route) for route in routes if _is_get(route) and route.path not in own_heads)]
 
 
 def in_order(routes: Iterable[BaseRoute]) -> list[BaseRoute]:
@@ -42,6 +46,28 @@ def _refusing_unknown(route: BaseRoute) -> BaseRoute:
     strict = copy(route)
     strict.app = without_query(route.app)
     return strict
+
+
+def _is_get(route: BaseRoute) -> TypeGuard[APIRoute]:
+    return isinstance(route, APIRoute) and "GET" in (route.methods or ())
+
+
+def _head_of(route: APIRoute) -> APIRoute:
+    """A route that answers HEAD as `route` answers GET, and stops where the body would begin. It is not documented."""
+    twin = copy(route)
+    twin.methods = {"HEAD"}
+    twin.include_in_schema = False
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_head(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await send(message)
+                await send({"type": "http.response.body"})  # so that a stream of events ends here too
+
+        await route.app(scope, receive, send_head)
+
+    twin.app = answer
+    return twin
 
 
 def _routers() -> Iterator[APIRouter]:

@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.routing import Match
 
 from tasks.refusal import CODES, NO_SPACE, Refusal
 from tasks.storage.protocol import StorageUnavailable
@@ -170,7 +171,16 @@ async def _invalid(request: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     code = _CODE_OF_STATUS.get(error.status_code, "invalid_request")
-    return problem(request, code, f"{request.method} {request.url.path}: {error.detail}.", headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_methods_of(request))
+    return problem(request, code, f"{request.method} {request.url.path}: {error.detail}.", headers=headers)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """The methods of all routes of this path. Starlette knows only those of the first."""
+    routes = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in routes for method in getattr(route, "methods", None) or ()})
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:

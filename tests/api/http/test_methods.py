@@ -1,0 +1,47 @@
+"""HEAD works wherever GET does, and a method that a path does not have is answered with those that it has."""
+
+import asyncio
+
+import httpx
+import pytest
+from arq.connections import ArqRedis
+from fastapi.routing import APIRoute
+
+from api.routes import all_routes
+from tests.support.api.pictures import PNG
+
+PATHS = {route.path for route in all_routes() if isinstance(route, APIRoute) and "GET" in (route.methods or ())}
+
+
+@pytest.mark.parametrize("path", sorted(PATHS))
+async def test_head_is_get_without_a_body(redis: ArqRedis, alice: httpx.AsyncClient, path: str) -> None:
+    job = (await alice.post("/v1/images", content=PNG)).json()["id"]
+    path = path.replace("{job_id}", job)
+    async with asyncio.timeout(10):
+        head = await alice.head(path)
+        async with alice.stream("GET", path) as got:
+            assert head.status_code == got.status_code
+            assert head.headers["content-type"] == got.headers["content-type"]
+            # The figures of a page may change by a digit between the two.
+            assert ("content-length" in head.headers) == ("content-length" in got.headers)
+    assert head.content == b""
+    assert (await alice.head("/livez")).headers["content-length"] == "15"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/v1/schedules", "GET, HEAD, POST"),
+        ("POST", "/v1/schedules/x", "DELETE, GET, HEAD, PATCH"),
+        ("GET", "/v1/images", "POST"),
+        ("HEAD", "/v1/images", "POST"),
+        ("PATCH", "/v1/jobs", "GET, HEAD, POST"),
+        ("POST", "/livez", "GET, HEAD"),
+        ("OPTIONS", "/v1/jobs/x", "DELETE, GET, HEAD"),
+    ],
+)
+async def test_a_method_that_a_path_lacks(alice: httpx.AsyncClient, method: str, path: str, allowed: str) -> None:
+    answer = await alice.request(method, path)
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == allowed
+    assert method == "HEAD" or answer.json()["code"] == "method_not_allowed"

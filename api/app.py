@@ -13,11 +13,13 @@ from fastapi import FastAPI
 
 from api.http import problems
 from api.http.auth import AuthMiddleware
+from api.http.body import LargeBodies
 from api.http.context import Context
 from api.http.kept_answers import KeptAnswers
 from api.http.keys import Keys
 from api.http.middleware import RequestMiddleware
 from api.openapi import describe
+from api.reports.spec_process import SpecProcess
 from api.routes import all_routes
 from api.server.allocator import return_freed_memory
 from api.server.connections import Connections
@@ -125,7 +127,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
         ssl_cert_reqs=settings.redis_ssl_cert_reqs,
         max_connections=settings.redis_max_connections,
     )
-    watch, kept = Watch(redis), KeptAnswers()
+    watch, kept, spec_process = Watch(redis), KeptAnswers(), SpecProcess()
     watch.start()
     try:
         announce(settings, keys, storage)
@@ -150,9 +152,12 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
                 listing=Listing(redis),
                 schedule_store=ScheduleStore(redis, settings, storage),
                 scheduler=Scheduler(redis, settings),
+                large_bodies=LargeBodies(),
+                spec_process=spec_process,
                 kinds=kinds,
             )
     finally:
+        await spec_process.close()
         await watch.stop()
         await kept.close()
         await url_policy.close()

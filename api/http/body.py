@@ -1,6 +1,9 @@
 """Request bodies: limits that are checked while the bytes arrive."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+from tempfile import SpooledTemporaryFile
 
 from starlette.datastructures import Headers
 
@@ -8,6 +11,11 @@ from tasks.refusal import Refusal
 
 FORM_OVERHEAD_BYTES = 256 * 1024
 """Bytes that the boundaries, headers and text fields of a form may take in addition to its files."""
+
+SMALL_BYTES = 64 * 1024
+"""Of a body that is read and parsed at once."""
+LARGE_AT_ONCE = 2
+"""Larger bodies that are in memory at the same time."""
 
 
 def check_length(content_length: str | None, limit: int) -> None:
@@ -42,6 +50,33 @@ async def whole(headers: Headers, body: AsyncIterator[bytes], limit: int) -> byt
     """
     check_length(headers.get("content-length"), limit)
     return b"".join([chunk async for chunk in counted(body, limit)])
+
+
+class LargeBodies:
+    """Receives bodies that are needed whole: a large one waits in a temporary file until it is its turn."""
+
+    def __init__(self) -> None:
+        self._turns = asyncio.Semaphore(LARGE_AT_ONCE)
+
+    @asynccontextmanager
+    async def receive(self, headers: Headers, body: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
+        """Receive a body of at most `limit` bytes. What has to be done with it is done in the block.
+
+        Raises:
+            Refusal: `too_large`.
+        """
+        check_length(headers.get("content-length"), limit)
+        with SpooledTemporaryFile(SMALL_BYTES) as file:
+            size = 0
+            async for chunk in counted(body, limit):
+                size += len(chunk)
+                if size > SMALL_BYTES:
+                    await asyncio.to_thread(file.write, chunk)
+                else:
+                    file.write(chunk)
+            async with self._turns if size > SMALL_BYTES else nullcontext():
+                file.seek(0)
+                yield file.read()
 
 
 def _too_large(limit: int) -> Refusal:

@@ -7,8 +7,10 @@ from typing import Any
 from arq.connections import ArqRedis
 from starlette.requests import Request
 
+from api.http.body import LargeBodies
 from api.http.kept_answers import KeptAnswers
 from api.http.keys import Keys
+from api.reports.spec_process import SpecProcess
 from api.server.shutdown import Shutdown
 from api.webhooks.url_policy import UrlPolicy
 from tasks.kind import Kind
@@ -45,6 +47,8 @@ class Context:
     listing: Listing
     schedule_store: ScheduleStore
     scheduler: Scheduler
+    large_bodies: LargeBodies
+    spec_process: SpecProcess
     kinds: Mapping[str, Kind[Any]]
 
 

@@ -15,6 +15,10 @@ from tasks.validation import faults_of, refusal_of
 M = TypeVar("M", bound=BaseModel)
 
 JSON_TYPE = "application/json"
+FEW_BYTES = 64 * 1024
+MAX_CONTAINERS = 20_000
+"""Objects and lists of one body: each takes far more time and memory than anything else of its length. 256 KB of `[],`
+would hold the event loop for 30 ms."""
 
 
 def documented_body(model: type[BaseModel], *, required: bool = True, **examples: tuple[str, Any]) -> dict[str, Any]:
@@ -45,13 +49,18 @@ async def receive_text(request: Request, limit: int) -> bytes:
     Raises:
         Refusal: `unsupported_media_type`, `too_large`.
     """
+    check_type(request)
+    async with aclosing(request.stream()) as body:
+        return await whole(request.headers, body, limit) or b"{}"
+
+
+def check_type(request: Request) -> None:
+    """Raises: Refusal `unsupported_media_type` unless the body is JSON."""
     content_type = request.headers.get("content-type", JSON_TYPE)
     if content_type.partition(";")[0].strip().lower() != JSON_TYPE:
         raise Refusal(
             "unsupported_media_type", f"Send {JSON_TYPE}. The Content-Type was {content_type!r}.", field="Content-Type"
         )
-    async with aclosing(request.stream()) as body:
-        return await whole(request.headers, body, limit) or b"{}"
 
 
 def read(text: bytes | str, model: type[M], field: str = "body") -> M:
@@ -74,10 +83,19 @@ def parse(text: bytes | str, field: str = "body") -> Any:
     Raises:
         Refusal: `invalid_request`.
     """
+    if len(text) > FEW_BYTES:
+        _check_containers(text.encode() if isinstance(text, str) else text)
     try:
         return from_json(text, allow_inf_nan=False)
     except ValueError as error:
         raise Refusal("invalid_request", f"The {field} is not valid JSON: {error}.", field=field) from error
+
+
+def _check_containers(text: bytes) -> None:
+    count = text.count(b"{") + text.count(b"[")
+    if count > MAX_CONTAINERS:
+        message = f"The body has {count} JSON objects and lists. At most {MAX_CONTAINERS} are allowed."
+        raise Refusal("too_many_objects", message, field="body", limit=MAX_CONTAINERS)
 
 
 def validated(value: Any, model: type[M], field: str) -> M:

@@ -1,13 +1,13 @@
 """Read the report spec of a request, find the files that it refers to, and build the job's submission."""
 
-import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Unpack
 
 from fastapi import Request
 
-from api.http.body import check_length, whole
+from api.http.body import check_length
 from api.http.caller import Caller, RequestedOptions
 from api.http.context import Context
 from api.http.json_body import JSON_TYPE
@@ -18,25 +18,28 @@ from tasks.kind import Kind
 from tasks.queue.jobs.enqueue import Submission
 from tasks.refusal import Refusal
 from tasks.report.kind import ReportParams
-from tasks.report.request import ReportRequest
-from tasks.report.spec.document import Dataset, Spec
-from tasks.report.spec.parts import FileRef
-from tasks.report.spec.reading import read_spec
-from tasks.report.spec.references import references
+from tasks.report.request import stored_request
+from tasks.report.spec.prepared import PreparedSpec, prepared
 from tasks.settings import MiB
 from tasks.uploads.sources import RequestedSource, find_sources
 
 MAX_REFERENCES = 2_000
 """The number of uploads and files that one spec may name."""
-SMALL_BYTES = 64 * 1024
-"""A spec up to this size is parsed on the event loop, a larger one in a thread, so that other requests go on."""
 MAX_REQUEST_BYTES = 500 * MiB
 """More than any report request has: defaults that are filled in make it longer than the spec."""
 
 
-async def receive_report_request(
+@dataclass(frozen=True, slots=True)
+class PreparedReport:
+    """A report to make, as `tasks.report.request.ReportRequest`."""
+
+    spec: PreparedSpec
+    files: dict[str, BlobRef]
+
+
+async def receive_report(
     request: Request, caller: Caller, options: TableOptions | None, after: Collection[str] = ()
-) -> ReportRequest:
+) -> PreparedReport:
     """The report request that a JSON spec is, or a table as it is where `options` say how to show it.
 
     after: ids of jobs whose files need not be there yet.
@@ -65,15 +68,16 @@ async def receive_report_request(
 
 async def _receive_spec(
     request: Request, caller: Caller, body: AsyncIterator[bytes], after: Collection[str]
-) -> ReportRequest:
-    text = await whole(request.headers, body, caller.context.settings.max_spec_bytes)
-    spec = read_spec(text) if len(text) <= SMALL_BYTES else await asyncio.to_thread(read_spec, text)
-    return await report_request_of(caller, spec, after)
+) -> PreparedReport:
+    limit = caller.context.settings.max_spec_bytes
+    async with caller.context.large_bodies.receive(request.headers, body, limit) as text:
+        return await prepared_report_of(caller, text, after)
 
 
-async def report_request_of(caller: Caller, spec: Spec, after: Collection[str] = ()) -> ReportRequest:
-    """A caller's spec, with the bytes that it refers to. Raises: as `receive_report_request`."""
-    named = list(references(spec))
+async def prepared_report_of(caller: Caller, text: bytes, after: Collection[str] = ()) -> PreparedReport:
+    """A caller's spec, with the bytes that it refers to. Raises: as `receive_report`."""
+    spec = await caller.context.spec_process.prepare(text)
+    named = spec.references
     if len(named) > MAX_REFERENCES:
         raise Refusal(
             "too_many_objects",
@@ -81,47 +85,37 @@ async def report_request_of(caller: Caller, spec: Spec, after: Collection[str] =
             limit=MAX_REFERENCES,
         )
     # The files of jobs that it comes after are looked up when they are there.
-    here = [(field, one) for field, one in named if isinstance(one, Dataset) or one.job not in after]
-    found = await find_sources(caller.context.redis, caller.owner, [_wanted(*one) for one in here])
-    return ReportRequest(spec=spec, files={_key_of(one): blob for (_, one), blob in zip(here, found, strict=True)})
-
-
-def _wanted(field: str, one: FileRef | Dataset) -> RequestedSource:
-    if isinstance(one, Dataset):
-        return RequestedSource(field, upload=one.upload)
-    return RequestedSource(field, upload=one.upload, job=one.job, file=one.file)
-
-
-def _key_of(one: FileRef | Dataset) -> str:
-    """The key under which a request has the file of a reference."""
-    return one.upload if isinstance(one, Dataset) else one.key
+    here = [one for one in named if one.is_dataset or one.job not in after]
+    wanted = [RequestedSource(one.field, upload=one.upload, job=one.job, file=one.file) for one in here]
+    found = await find_sources(caller.context.redis, caller.owner, wanted)
+    return PreparedReport(spec, {one.key: blob for one, blob in zip(here, found, strict=True)})
 
 
 async def _receive_table(
     request: Request, context: Context, body: AsyncIterator[bytes], options: TableOptions
-) -> ReportRequest:
+) -> PreparedReport:
     content_type, limit = request.headers["content-type"], context.settings.max_dataset_bytes
     # What is wrong with the options shows before the table is read.
     spec_of(options, content_type, BlobRef("0" * 64, 0))
     check_length(request.headers.get("content-length"), limit)
     blob = await receive_any(body, context.storage, limit)
-    return ReportRequest(spec=spec_of(options, content_type, blob), files={upload_of(blob): blob})
+    return PreparedReport(prepared(spec_of(options, content_type, blob)), {upload_of(blob): blob})
 
 
 async def submission_of(
-    caller: Caller, report_request: ReportRequest, kind: Kind[ReportParams], **submit_options: Unpack[RequestedOptions]
+    caller: Caller, report: PreparedReport, kind: Kind[ReportParams], **submit_options: Unpack[RequestedOptions]
 ) -> Submission:
     """A job of `kind` for a report request, which is put into storage."""
-    blob = await caller.context.storage.put(_canonical(report_request), max_bytes=MAX_REQUEST_BYTES, type=JSON_TYPE)
-    document = report_request.spec.document
+    blob = await caller.context.storage.put(_stored(report), max_bytes=MAX_REQUEST_BYTES, type=JSON_TYPE)
+    title = report.spec.title
     return caller.submission(
         kind,
-        ReportParams(order=blob, title=document.title, formats=report_request.spec.formats),
-        blobs=(blob.sha256, *dict.fromkeys(file.sha256 for file in report_request.files.values())),
-        name=document.title,
+        ReportParams(order=blob, title=title, formats=report.spec.formats),
+        blobs=(blob.sha256, *dict.fromkeys(file.sha256 for file in report.files.values())),
+        name=title,
         **submit_options,
     )
 
 
-async def _canonical(report_request: ReportRequest) -> AsyncIterator[bytes]:
-    yield await asyncio.to_thread(report_request.canonical)
+async def _stored(report: PreparedReport) -> AsyncIterator[bytes]:
+    yield stored_request(report.spec.text, report.files)

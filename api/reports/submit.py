@@ -16,7 +16,7 @@ from api.jobs.submit_options import IdempotencyKey, SubmitOptions
 from api.jobs.submitted import respond
 from api.jobs.views import Job, path_of
 from api.reports.examples import SPEC_BODY, SPEC_OR_TABLE_BODY
-from api.reports.specs import receive_report_request, submission_of
+from api.reports.specs import receive_report, submission_of
 from api.reports.tables import TableOptions
 from tasks.queue.jobs.enqueue import Submitted
 from tasks.queue.records.record import Priority, Record, State
@@ -111,11 +111,11 @@ async def submit_report(
     """
     caller, options = caller_of(request), query_of(request, ReportOptions)
     submit_options = options.fields(caller, idempotency_key)
-    report_request = await receive_report_request(request, caller, options, options.prerequisites)
-    submission = await submission_of(caller, report_request, REPORT, **submit_options)
+    report = await receive_report(request, caller, options, options.prerequisites)
+    submission = await submission_of(caller, report, REPORT, **submit_options)
     submitted = await caller.context.enqueuer.enqueue(submission)
     record = None
-    if PDF_TYPE in request.headers.get("accept", "").lower() and "pdf" in report_request.spec.formats:
+    if PDF_TYPE in request.headers.get("accept", "").lower() and "pdf" in report.spec.formats:
         record = await _ended(caller.context, submitted)
     if record is None:
         return await respond(caller, submitted)
@@ -138,8 +138,8 @@ async def submit_report(
 async def validate_report(request: Request) -> Response:
     """Reads the datasets and lays out the pages, but draws nothing. Errors are returned as a problem."""
     caller = caller_of(request)
-    report_request = await receive_report_request(request, caller, None)
-    submission = await submission_of(caller, report_request, VALIDATION, priority=Priority.HIGH)
+    report = await receive_report(request, caller, None)
+    submission = await submission_of(caller, report, VALIDATION, priority=Priority.HIGH)
     submitted = await caller.context.enqueuer.enqueue(submission)
     record = await _ended(caller.context, submitted)
     if record is None:

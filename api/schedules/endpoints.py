@@ -1,19 +1,20 @@
 """Schedules: reports and events that are submitted by a cron expression: `/v1/schedules`."""
 
 from collections.abc import Sequence
+from contextlib import aclosing
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Path, Request, Response
 
 from api.http.answers import uncached
 from api.http.caller import Caller, caller_of
-from api.http.json_body import documented_body, read, receive, receive_text
+from api.http.json_body import check_type, documented_body, receive, validated
 from api.http.problems import documented
 from api.http.query import ListQuery, documented_query, query_of
 from api.jobs.submitted import respond
 from api.jobs.views import Job
 from api.schedules import views
-from api.schedules.job_bodies import receive_job
+from api.schedules.job_bodies import receive_job, split_body
 from api.schedules.views import EXAMPLE_SCHEDULE, ScheduleChange, ScheduleRequest
 from tasks import clock
 from tasks.queue.jobs.enqueue import Submitted
@@ -83,9 +84,15 @@ async def create_schedule(request: Request) -> Response:
     or at the end of the gap. An expression whose minute or hour begins with `*` follows the elapsed time.
     """
     caller = caller_of(request)
-    text = await receive_text(request, caller.context.settings.max_spec_bytes)
-    requested = read(text, ScheduleRequest)
-    submission = await receive_job(caller, text)
+    check_type(request)
+    limit = caller.context.settings.max_spec_bytes
+    async with (
+        aclosing(request.stream()) as stream,
+        caller.context.large_bodies.receive(request.headers, stream, limit) as text,
+    ):
+        body, job = split_body(text or b"{}")
+        requested = validated(body, ScheduleRequest, "body")
+        submission = await receive_job(caller, job)
     patch = cast("SchedulePatch", requested.model_dump(exclude={"job"}))
     schedule = await caller.context.schedule_store.create(caller.owner, patch, submission)
     (view,) = await _views(caller, [schedule])

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from structlog.contextvars import bind_contextvars
 
 from tasks.kind import JobContext, Kind, Notes, TryAgain
+from tasks.queue.jobs import foreign_job
 from tasks.queue.script import Script
 from tasks.queue.watch.reader import CoalescingReader
 from tasks.refusal import NO_SPACE, Refusal
@@ -64,7 +65,7 @@ class Executor:
         self._progress = Script(resources.redis, "run/progress")
         self._settings = settings
         self._worker_id = worker_id
-        self._kinds = kinds
+        self.kinds = kinds
         self._scratch = ScratchRoot()
 
     def close(self) -> None:
@@ -190,10 +191,12 @@ class Executor:
         return False
 
     def _kind(self, job: ClaimedJob) -> Kind[Any]:
-        kind = self._kinds.get(job.kind)
+        if job.kind == foreign_job.UNREADABLE:
+            raise foreign_job.refusal_of(job.params)
+        kind = self.kinds.get(job.kind)
         if kind is None:
             raise Refusal(
-                "unknown_kind", f"The kind {job.kind!r} does not exist. The kinds are {', '.join(sorted(self._kinds))}."
+                "unknown_kind", f"The kind {job.kind!r} does not exist. The kinds are {', '.join(sorted(self.kinds))}."
             )
         return kind
 
@@ -214,7 +217,7 @@ class Executor:
             settings=self._settings,
             progress=progress,
             notes=notes,
-            kinds=self._kinds,
+            kinds=self.kinds,
         )
         try:
             async with asyncio.timeout(kind.timeout_s) as limit:

@@ -42,20 +42,30 @@ class JobCriteria(TimeRange):
 
         Args:
             kinds: All kinds of this process, by name.
-            *owners: The owners.
+            *owners: The owners, or EVERYONE.
         """
-        job_indexes = tuple(job_index for owner in owners for job_index in self._indexes(owner, kinds))
-        return Selection(job_indexes, self.state, self.queue, self.since_ms, self.until_ms, self.q)
+        known = self.kind is None or self.kind in (*kinds, indexes.BATCH)
+        job_indexes = tuple(job_index for owner in owners for job_index in self._indexes(owner, kinds, known=known))
+        kind = None if known else self.kind
+        return Selection(job_indexes, self.state, self.queue, self.since_ms, self.until_ms, self.q, kind)
 
-    def _indexes(self, owner: str, kinds: Mapping[str, Kind[Any]]) -> list[str]:
-        """The fewest indexes that hold every job of an owner that is of the kind, or in the queue."""
+    def _indexes(self, owner: str, kinds: Mapping[str, Kind[Any]], *, known: bool) -> list[str]:
+        """The fewest indexes that hold every job of an owner that is of the kind, or in the queue.
+
+        known: the kind, if one is named, is one of this process.
+        """
         if self.kind is not None:
-            return [indexes.of_kind(owner, self.kind)]
-        # A job that another program put into ARQ's keys may be in any queue, whatever its kind.
-        if self.queue is None or owner == SYSTEM:
-            return [indexes.of_owner(owner)]
+            return [indexes.of_kind(owner, self.kind if known else indexes.FOREIGN)]
+        if self.queue is None:
+            return indexes.of_owner(owner, kinds)
         names = [kind.name for kind in kinds.values() if kind.queue == self.queue]
-        return [indexes.of_kind(owner, name) for name in (*names, *(["batch"] if self.queue == "default" else []))]
+        if self.queue == "default":
+            names.append(indexes.BATCH)
+        found = [indexes.of_kind(owner, name) for name in (*names, indexes.FOREIGN)]
+        if owner in (SYSTEM, indexes.EVERYONE):
+            # A job that another program put into ARQ's keys is the system's, and in any queue, whatever its kind.
+            found += [indexes.of_kind(SYSTEM, name) for name in (*kinds, indexes.BATCH) if name not in names]
+        return found
 
 
 class JobFilter(JobCriteria):

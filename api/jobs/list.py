@@ -10,13 +10,9 @@ from api.http.query import ListQuery, documented_query, query_of
 from api.jobs.filter import JobCriteria
 from api.jobs.views import JobPage, job_of
 from tasks import clock
-from tasks.maintenance.activity import owners
 from tasks.refusal import Refusal
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
-
-EVERYONE = "*"
-"""The `owner` that stands for all owners."""
 
 
 class JobListQuery(JobCriteria, ListQuery):
@@ -44,7 +40,7 @@ async def list_jobs(request: Request) -> Response:
     Deliveries are listed under `/v1/deliveries`, and here with `kind=delivery` or `queue=webhooks`.
     """
     caller, query = caller_of(request), query_of(request, JobListQuery)
-    selection = query.selection(caller.context.kinds, *_owners(caller, query.owner))
+    selection = query.selection(caller.context.kinds, _owner(caller, query.owner))
     page = await caller.context.listing.page(selection, limit=query.limit, cursor=query.cursor)
     base_url, now_ms = caller.base_url, clock.now_ms()
     jobs = [job_of(record, base_url) for record in page.records if not record.expired(now_ms)]
@@ -52,20 +48,18 @@ async def list_jobs(request: Request) -> Response:
     return uncached(JobPage(jobs=jobs, next=page.cursor, counts=counts))
 
 
-def _owners(caller: Caller, owner: str | None) -> list[str]:
-    """The owners whose jobs are listed.
+def _owner(caller: Caller, owner: str | None) -> str:
+    """The owner whose jobs are listed, or EVERYONE.
 
     Raises:
         Refusal: `forbidden`.
     """
-    if owner in (None, caller.owner):
-        return [caller.owner]
+    if owner is None or owner == caller.owner:
+        return caller.owner
     if not caller.is_admin:
         raise Refusal(
             "forbidden",
             "Only an admin (see ADMINS) may list other owners' jobs. Leave out the parameter 'owner'.",
             field="owner",
         )
-    if owner != EVERYONE:
-        return [owner]
-    return owners(caller.context.settings)
+    return owner

@@ -60,6 +60,7 @@ async def list_deliveries(request: Request) -> Response:
         until_ms=query.until_ms,
         limit=query.limit,
         cursor=query.cursor,
+        stateless=query.event is not None,
     )
     return uncached(_page(caller, page.records, query.state, page.cursor))
 

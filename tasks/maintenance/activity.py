@@ -5,6 +5,7 @@ It counts, and submits an ordinary report job for each admin, whose end is annou
 
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from tasks.blob_ref import BlobRef
 from tasks.kind import JobContext, Kind, Result
 from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.records import indexes
+from tasks.queue.records.list import of_state
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import JOBS
 from tasks.refusal import Refusal
@@ -76,29 +78,36 @@ def owners(settings: Settings) -> list[str]:
 
 async def _count(job: JobContext[ActivityParams], owner: str, until: datetime) -> list[Activity]:
     """An owner's activities, without kinds that had no jobs."""
-    all_but_deliveries = await _count_index(job, indexes.of_owner(owner), until)
-    names = [kind.name for kind in job.kinds.values() if kind.in_activity_report]
-    by_kind = {kind: await _count_index(job, indexes.of_kind(owner, kind), until) for kind in names}
-    listed = [counts for kind, counts in by_kind.items() if kind != "delivery"]
-    by_kind[OTHER] = [total - sum(known) for total, *known in zip(all_but_deliveries, *listed, strict=True)]
+    hours: dict[str, list[int]] = {}
+    ended: dict[str, Counter[State]] = {}
+    for kind in (*job.kinds, indexes.BATCH, indexes.FOREIGN):
+        is_named = kind in job.kinds and job.kinds[kind].in_activity_report
+        name = kind if is_named else OTHER
+        for state, counts in (await _count_index(job, indexes.of_kind(owner, kind), until)).items():
+            hours[name] = [sum(pair) for pair in zip(hours.get(name, [0] * HOURS), counts, strict=True)]
+            ended.setdefault(name, Counter())[state] += sum(counts)
     ends = [state for state in State if state.ended]
     return [
-        Activity(owner, kind, sum(counts[:HOURS]), dict(zip(ends, counts[HOURS:], strict=True)), counts[:HOURS])
-        for kind, counts in by_kind.items()
-        if any(counts)
+        Activity(owner, kind, sum(counts), {state: ended[kind][state] for state in ends}, counts)
+        for kind, counts in hours.items()
     ]
 
 
-async def _count_index(job: JobContext[ActivityParams], job_index: str, until: datetime) -> list[int]:
-    """How many jobs of an index were submitted in each hour; then how many of all these ended in each state."""
+async def _count_index(job: JobContext[ActivityParams], job_index: str, until: datetime) -> dict[State, list[int]]:
+    """How many jobs of an index were submitted in each hour, by the state in which they are; states without any are
+    left out."""
     times = [int((until - timedelta(hours=HOURS - n)).timestamp()) * 1000 for n in range(HOURS + 1)]
+    keys = {state: JOBS + of_state(job_index, state) for state in State}
     async with job.redis.pipeline(transaction=False) as pipe:
-        for start, end in pairwise(times):
-            pipe.zcount(JOBS + job_index, start, f"({end}")
-        for state in State:
-            if state.ended:
-                pipe.zcount(f"{JOBS}{job_index}:{state}", times[0], f"({times[-1]}")
-        return [int(count) for count in await pipe.execute()]
+        for key in keys.values():
+            pipe.zcount(key, times[0], f"({times[-1]}")
+        # Most have none: of a great many owners each is asked little.
+        found = [state for state, count in zip(keys, await pipe.execute(), strict=True) if count]
+        for state in found:
+            for start, end in pairwise(times):
+                pipe.zcount(keys[state], start, f"({end}")
+        counts = [int(count) for count in await pipe.execute()]
+    return {state: counts[n * HOURS : (n + 1) * HOURS] for n, state in enumerate(found)}
 
 
 def spec(title: str, activities: Sequence[Activity], until: datetime) -> dict[str, Any]:

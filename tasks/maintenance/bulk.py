@@ -5,6 +5,7 @@ worker was killed continues where it was, and its counts are correct. It does no
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tasks.kind import JobContext, Kind, Result
 from tasks.queue.jobs.bulk_step import BulkStep
 from tasks.queue.jobs.job_store import JobStore
+from tasks.queue.records import indexes
 from tasks.queue.records.list import Listing, Selection
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import JOB
@@ -82,7 +84,7 @@ async def run_bulk(job: JobContext[BulkParams]) -> Result:
     Returns:
         How many jobs `matched`, how many were changed, and how many were `skipped`.
     """
-    listing, params = Listing(job.redis), job.params
+    listing, params = Listing(job.redis), job.params.model_copy(update={"job_indexes": _indexes(job)})
     made, said = await job.redis.hmget(JOB + job.job_id, "created_at", "place")
     place, made_ms = Place.of(said), int(made or 0)
     counts = await listing.counts(params.selection(params.states[0], made_ms))
@@ -96,6 +98,13 @@ async def run_bulk(job: JobContext[BulkParams]) -> Result:
         await _do(job, ids, BulkStep(job.job_id, job.attempt, place.model_dump_json()))
         job.progress(place.looked, max(total, place.looked), "jobs")
     return Result(value=await _counted(job))
+
+
+def _indexes(job: JobContext[BulkParams]) -> tuple[str, ...]:
+    """The indexes that are asked for. One of all jobs of an owner, as versions before November 2026 had it, has become
+    several."""
+    named = [[one] if "/" in one else indexes.of_owner(one, job.kinds) for one in job.params.job_indexes]
+    return tuple(chain.from_iterable(named))
 
 
 async def _do(job: JobContext[BulkParams], ids: Sequence[str], step: BulkStep) -> None:

@@ -1,5 +1,7 @@
 """The kind `reconciliation`: repairs queue entries that Redis has lost, some of them each minute.
 
+It also packs records of ended jobs (`tasks.queue.records.packing`).
+
 Every state transition is one script, so that the keys of a job always agree. But ARQ's copy of a job expires, Redis may
 evict keys, an operator may delete some or restore an older snapshot: then a record may exist that no queue refers to,
 or a lane may count jobs that are gone. `reconcile.lua` describes what is repaired, and how.
@@ -10,12 +12,15 @@ run stopped. While it finds something to repair it continues, up to BUSY_S. Two 
 
 import time
 from collections import Counter
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from tasks.kind import JobContext, Kind, Result, RetryPolicy
 from tasks.queue import redis_keys
 from tasks.queue.jobs.retention import keep_ms
+from tasks.queue.records.indexes import BATCH, FOREIGN
+from tasks.queue.records.packer import Packer
 from tasks.queue.redis_keys import BACKLOG, DAY_MS, JOB, LANE, QUEUES, SCHEDULE, arq_queue
 from tasks.queue.script import Script
 from tasks.settings import SYSTEM
@@ -42,7 +47,8 @@ async def reconcile(job: JobContext[ReconciliationParams]) -> Result:
 
     Returns:
         How many jobs were `examined`, `mended` (repaired), `closed` because they cannot run any more, and `dropped`
-        because their record is gone; how many `lanes` were repaired, and the counts of how many `queues`.
+        because their record is gone; how many `lanes` were repaired, and the counts of how many `queues`; and how many
+        records of ended jobs were `packed`.
     """
     reconciler = Reconciler(job)
     until = time.monotonic() + BUSY_S
@@ -58,7 +64,19 @@ async def reconcile(job: JobContext[ReconciliationParams]) -> Result:
         if cursor == 0 or (pages >= PAGES and (not reconciler.wrong or time.monotonic() > until)):
             break
     await reconciler.recount()
-    return Result(value=reconciler.counts)
+    packed = await _pack(job, time.monotonic() + BUSY_S)
+    return Result(value={**reconciler.counts, "packed": packed})
+
+
+async def _pack(job: JobContext[ReconciliationParams], until: float) -> int:
+    """Pack the records that are due, which is no repair but keeps Redis small. Returns how many."""
+    packer, packed, more = Packer(job.redis, job.settings), 0, True
+    while more:
+        count, more = await packer.step()
+        packed += count
+        # The last step writes what the one before has compressed.
+        more = more and time.monotonic() < until
+    return packed
 
 
 class Reconciler:
@@ -67,7 +85,9 @@ class Reconciler:
     def __init__(self, job: JobContext[ReconciliationParams]) -> None:
         self._script = Script(job.redis, "upkeep/reconcile")
         nothing: dict[str, list[str]] = {"ids": [], "lanes": [], "schedules": [], "queues": []}
-        self._payload = {**nothing, "owner": SYSTEM, "keep": keep_ms(job.settings)}
+        kinds = dict.fromkeys((*job.kinds, BATCH), True)
+        rules = {"owner": SYSTEM, "kinds": kinds, "foreign": FOREIGN, "keep": keep_ms(job.settings)}
+        self._payload: dict[str, Any] = {**nothing, **rules}
         self._found: Counter[str] = Counter()
 
     @property

@@ -5,9 +5,9 @@ Redis without cluster mode is needed.
 
 | key | type | what | who removes it |
 |---|---|---|---|
-| `pressroom:job:<id>` | hash | the record | expires after its retention and tombstone; a live one lasts until it ends |
-| `pressroom:jobs:<index>` | zset id → created (ms) | all jobs of an index (`tasks/queue/records/indexes.py`) | listings, ends and the cleanup drop ids without a record; an event's expires |
-| `pressroom:jobs:<index>:<state>` | zset id → created (ms) | those in one state | the transitions; listings and ends as above |
+| `pressroom:job:<id>` | hash | the record, packed some minutes after the job's end (`tasks/queue/records/packing.py`) | expires after its retention and tombstone; a live one lasts until it ends |
+| `pressroom:jobs:<index>:<state>` | zset id → created (ms) | jobs of an index (`tasks/queue/records/indexes.py`) in one state | the transitions; listings, ends and the cleanup drop ids without a record |
+| `pressroom:jobs:event/<id>`, `pressroom:jobs:batch/<id>` | zset id → created (ms) | deliveries of an event, jobs of a batch | expires after the event or batch; listings drop ids without a record |
 | `pressroom:after:<id>` | set of job ids | jobs that wait until this one has succeeded | its end |
 | `pressroom:key:<owner>:<sha256>` | string | Idempotency-Key → id and content hash | expires |
 | `pressroom:blob:<sha256>` | set of job ids, `upload:<id>`s and `schedule:<id>`s | what needs this blob | the cleanup, when none of them is left; it expires 30 days after the last one is due |
@@ -33,7 +33,8 @@ Redis without cluster mode is needed.
 | `pressroom:reconciliation` | string | SCAN cursor of the reconciler | expires |
 | `pressroom:quarantine:<queue>` | string | the worker that starts nothing more of the queue until it can run its suspects | expires |
 | `pressroom:wake:<queue>` | list | wake signals, at most WAKE_CAP | the claim that finds nothing |
-| `pressroom:counts` | hash | what `/metrics` counts: names with spaces between → number | as many fields as kinds, outcomes and codes |
+| `pressroom:counts` | hash | what `/metrics` counts: names with spaces between → number | as many fields as kinds, outcomes and codes; kinds that are none of ours are `other` |
+| `pressroom:unpacked` | list of job ids | ended jobs whose records are to be packed, PACK_AFTER_MS after their end; at most UNPACKED_CAP | the reconciliation, which packs them |
 | `pressroom:ends:<slot>` | hash | `<queue> <state>` → jobs that ended within ENDS_SLOT_MS | expires |
 | `pressroom:alerts` | hash | `<alert> <subject>` → the alert as JSON, while it holds | the check that finds it resolved |
 | `pressroom:installation` | hash | `id` (random, made once), `created_at` and `adopted_at` (ms), `storage_of`: the id in the storage's marker, where it is another's | nobody |
@@ -80,6 +81,7 @@ QUARANTINE: Final = ROOT + "quarantine:"
 WAKE: Final = ROOT + "wake:"
 COUNTS: Final = ROOT + "counts"
 ENDS: Final = ROOT + "ends:"
+UNPACKED: Final = ROOT + "unpacked"
 ALERTS: Final = ROOT + "alerts"
 INSTALLATION: Final = ROOT + "installation"
 WORKER: Final = ROOT + "worker:"
@@ -163,6 +165,11 @@ BUCKETS_MS: Final = (
     1_800_000,
 )
 """Upper ends of the buckets of every histogram; above the last there is one more."""
+PACK_AFTER_MS: Final = 900 * SECOND_MS
+"""An ended job's record is packed after this long (`tasks/queue/records/packing.py`): longer than a deploy takes, in
+which processes of the former version read it."""
+UNPACKED_CAP: Final = 1_000_000
+"""Ended jobs that are noted to be packed, at most: 35 MB. Others stay as they are until they expire."""
 ABORT_MS: Final = 600 * SECOND_MS
 """A request to stop a job that no worker has followed is forgotten after this long."""
 RUNS_KEPT: Final = 1_000
@@ -206,6 +213,8 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "wake": WAKE,
     "counts": COUNTS,
     "ends": ENDS,
+    "unpacked": UNPACKED,
+    "unpacked_cap": UNPACKED_CAP,
     "alerts": ALERTS,
     "installation": INSTALLATION,
     "claimed": CLAIMED,

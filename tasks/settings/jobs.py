@@ -60,7 +60,12 @@ class JobSettings(BaseModel):
     keep_failed_s: int = Field(7 * DAY_S, gt=0, description="Seconds that a failed job is kept.")
     keep_cancelled_s: int = Field(1 * DAY_S, gt=0, description="Seconds that a cancelled job is kept.")
     keep_deliveries_s: int = Field(
-        7 * DAY_S, gt=0, description="Seconds for which a delivery is kept after its end, whatever its outcome."
+        7 * DAY_S, gt=0, description="Seconds for which a delivery is kept after its end, if it did not succeed."
+    )
+    keep_succeeded_deliveries_s: int = Field(
+        1 * DAY_S,
+        gt=0,
+        description="Seconds for which a delivery that succeeded is kept, at most `KEEP_DELIVERIES_S`.",
     )
     keep_uploads_s: int = Field(
         1 * DAY_S,

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from tasks import clock
 from tasks.blob_ref import BlobRef
+from tasks.queue.records.packing import unpack
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import JOB, UPLOAD
 from tasks.refusal import Refusal
@@ -53,7 +54,7 @@ async def find_sources(redis: "Redis[bytes]", owner: str, wanted: Sequence[Reque
             if one.upload is not None:
                 pipe.hgetall(UPLOAD + one.upload)
             else:
-                pipe.hmget(f"{JOB}{one.job}", "owner", "state", "files", "expires_at")
+                pipe.hgetall(f"{JOB}{one.job}")
         answers = await pipe.execute()
     return [
         _of_upload(owner, one, answer) if one.upload is not None else _of_job(owner, one, answer)
@@ -73,8 +74,10 @@ def _of_upload(owner: str, wanted: RequestedSource, fields: Mapping[bytes, bytes
     return upload.blob
 
 
-def _of_job(owner: str, wanted: RequestedSource, found: Sequence[bytes | None]) -> BlobRef:
-    whose, state, files, expires_at = (None if value is None else value.decode() for value in found)
+def _of_job(owner: str, wanted: RequestedSource, fields: Mapping[bytes, bytes]) -> BlobRef:
+    found = unpack(fields)
+    asked = (b"owner", b"state", b"files", b"expires_at")
+    whose, state, files, expires_at = (found[name].decode() if name in found else None for name in asked)
     field = f"{wanted.field}.job"
     if whose != owner:
         raise Refusal("not_found", f"{field}: Job {wanted.job!r} was not found.", field=field)

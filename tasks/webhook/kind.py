@@ -21,6 +21,7 @@ from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.lanes.lane_id import LaneId
 from tasks.queue.records import indexes
+from tasks.queue.records.packing import unpack
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import ENDPOINT, FAILURE_GAP_MS, JOB, JOBS, LANE, SECOND_MS, SUBSCRIBERS
 from tasks.queue.script import Script
@@ -79,15 +80,13 @@ async def expand(job: JobContext[EventParams]) -> Result:
 
 async def _wanted(job: JobContext[EventParams]) -> list[dict[str, object]]:
     """For each delivery what `expand.lua` takes of it."""
-    all_of_owner = indexes.of_deliveries(job.owner)
 
     def to(endpoint: str, lane: LaneId, *, always: bool = False) -> dict[str, object]:
-        job_index = "" if endpoint == ONE_OFF else indexes.of_endpoint(endpoint)
         return {
             "id": delivery_id(job.job_id, endpoint),
             "endpoint": endpoint,
             "lane": str(lane),
-            "job_indexes": f"{all_of_owner} {job_index}".strip(),
+            "job_indexes": indexes.of_delivery(job.owner, None if endpoint == ONE_OFF else endpoint),
             "always": always,
         }
 
@@ -115,7 +114,7 @@ async def _subscribers(job: JobContext[EventParams]) -> list[str]:
 
 async def deliver(job: JobContext[DeliveryParams]) -> Result:
     """Sign the event and post it. A failed attempt is repeated by the kind's retry schedule."""
-    event = await job.reader.hash(JOB + job.params.event)
+    event = unpack(await job.reader.hash(JOB + job.params.event))
     if not event:
         raise Refusal("event_gone", f"Event {job.params.event!r} is no longer stored. Publish it again.")
     base_url = job.settings.public_url or event.get(b"address", b"").decode()

@@ -79,7 +79,8 @@ def test_the_numbers_in_the_text_are_those_of_the_code() -> None:
     assert f"makes the deliveries, {EXPAND_AT_ONCE} in each script" in (DOCS / "queue.md").read_text(encoding="utf-8")
     assert "are kept for 24 hours after the job has ended" in readme
     assert settings.keep_succeeded_s == settings.keep_cancelled_s == settings.keep_uploads_s == DAY_S
-    assert "events and deliveries for seven days" in readme
+    assert "events and deliveries for seven days, a delivery that succeeded for one" in readme
+    assert settings.keep_succeeded_deliveries_s == DAY_S
     assert settings.keep_failed_s == settings.keep_deliveries_s == 7 * DAY_S
     assert "and after one more day `404`" in readme
     assert settings.tombstone_s == DAY_S

@@ -75,6 +75,7 @@ def test_the_times_that_the_page_names_are_the_defaults() -> None:
         ("then longer ones, up to ten minutes", settings.breaker_max_pause_s, 600),
         ("**Five days of failures only**", settings.disable_after_s, 5 * DAY_S),
         ("Deliveries are kept for a week after their end", settings.keep_deliveries_s, 7 * DAY_S),
+        ("their end, those that succeeded for a day", settings.keep_succeeded_deliveries_s, DAY_S),
     ):
         assert said in TEXT
         assert value == meant, said

@@ -120,7 +120,7 @@ class ArqJobRunner:
             body = await self._redis.get(job_key_prefix + job_id)
             if body is None:
                 raise JobFailed("cancelled", f"Job {job_id} was withdrawn before it started.")
-            await self._enqueuer.adopt(job_id, self._queue, body)
+            await self._enqueuer.adopt(job_id, self._queue, body, self._executor.kinds)
             begun = await self._begin({"id": job_id, "io_bound": self._io_bound, **self._rules})
         if isinstance(begun, str):
             raise JobFailed("invalid_request", f"Job {job_id} is {begun}; it cannot be started.")

@@ -166,7 +166,8 @@ class Claimer:
         for job in jobs:
             free[job["queue"]] -= 1
         for job in foreign_jobs:
-            await self._enqueuer.adopt(job["id"], job["queue"], job["body"].encode(errors="surrogateescape"))
+            body = job["body"].encode(errors="surrogateescape") if "body" in job else None
+            await self._enqueuer.adopt(job["id"], job["queue"], body, self._executor.kinds)
         # After the turn of a queue's other jobs more of its suspects may start.
         if foreign_jobs or after_suspects:
             return

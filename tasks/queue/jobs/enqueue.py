@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import msgpack
 from redis.asyncio import Redis
 
 from tasks.queue.jobs.enqueue_with_blobs import enqueue_with_blobs
+from tasks.queue.jobs.foreign_job import read_foreign_job
 from tasks.queue.lanes.lane_id import LaneId
 from tasks.queue.records import indexes
 from tasks.queue.records.record import Priority, Record, State, new_id
@@ -201,13 +201,24 @@ class Enqueuer:
                 )
         return RuntimeError(f"enqueue.lua answered {answer!r}")
 
-    async def adopt(self, job_id: str, queue: str, body: bytes) -> None:
+    async def adopt(self, job_id: str, queue: str, body: bytes | None, kinds: Container[str] = ()) -> None:
         """Give a record to a job that was put into ARQ's keys by someone else. What is wrong with it shows when it
-        runs."""
-        kind, params = _read_foreign_job(body)
-        submission = Submission(kind=kind, queue=queue, owner=SYSTEM, params=params, name="adopted")
-        limit = len(params.encode())
+        runs.
+
+        Args:
+            job_id: Its id.
+            queue: The queue in whose keys it is.
+            body: ARQ's body; None if it is gone.
+            kinds: The kinds that there are; jobs of any other are in one index.
+        """
+        foreign = read_foreign_job(body)
+        submission = Submission(
+            kind=foreign.kind, queue=queue, owner=SYSTEM, params=foreign.params, name=foreign.name or "adopted"
+        )
+        limit = len(foreign.params.encode())
         job = {**self.job(job_id, replace(submission, max_params_bytes=limit)), "adopt": True}
+        if foreign.kind not in kinds:
+            job["job_indexes"] = indexes.of_job(SYSTEM, indexes.FOREIGN)
         await self._enqueue({"jobs": [job], **self._rules(submission, "")})
 
     def job(self, job_id: str, submission: Submission) -> dict[str, Any]:
@@ -265,21 +276,6 @@ def _trace(submission: Submission) -> list[str]:
 def _step(submission: Submission, name: str) -> tracing.Step:
     about = {"messaging.system": "pressroom", "messaging.operation.type": "send"}
     return tracing.step(f"submit {name}", "producer", about | {"messaging.destination.name": submission.queue})
-
-
-def _read_foreign_job(body: bytes) -> tuple[str, str]:
-    """Kind and params (JSON) of an ARQ body that we did not write: `enqueue_job(kind, **params)` or `enqueue_job(kind,
-    {params})`."""
-    try:
-        job = msgpack.unpackb(body)
-        args: Iterable[Any] = job["a"]
-        params = dict(job["k"])
-        for arg in args:
-            params |= arg
-        return str(job["f"]), json.dumps(params)
-    except (ValueError, KeyError, TypeError, msgpack.UnpackException):
-        # Pickled, most likely: it must not be opened. The record says so, and whoever waits for it gets an answer.
-        return "unreadable", "{}"
 
 
 def _record(job_id: str, submission: Submission, *, created_at: int, batch: str | None = None) -> Record:

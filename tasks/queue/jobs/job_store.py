@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 from tasks.queue.jobs.bulk_step import BulkStep, answers_of, payload_of
 from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.records.indexes import of_batch
+from tasks.queue.records.packer import restore
 from tasks.queue.records.record import State, new_id
 from tasks.queue.redis_keys import JOB, JOBS
 from tasks.queue.script import Script
@@ -66,6 +67,7 @@ class JobStore:
         return await self._run_again(ids, None, None)
 
     async def _run_again(self, ids: Sequence[str], only: dict[State, bool] | None, step: BulkStep | None) -> list[str]:
+        await restore(self._redis, ids)
         payload = {"ids": ids, "only": only, "keep_event_ms": self._keep["event"], "by": payload_of(step)}
         return answers_of(await self._reopen(payload))
 
@@ -76,6 +78,7 @@ class JobStore:
             For each `deleted`, `unknown`, `needed` (an event that is still being delivered, or a job for which others
             still wait), or the state of one that has not ended.
         """
+        await restore(self._redis, ids)
         return answers_of(await self._delete({"ids": ids, "by": payload_of(step)}))
 
     async def open_batch(self, owner: str, **fields: str | None) -> str:

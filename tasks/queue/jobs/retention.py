@@ -15,12 +15,14 @@ def keep_ms(settings: Settings) -> dict[str, int]:
 
     Returns:
         For each state the time that a job which ended so is kept; for `delivery` and `event` the time for jobs of these
-        kinds, in any state (an event outlives the last attempt at its deliveries); and for `tombstone` the time for
+        kinds, in any state (an event outlives the last attempt at its deliveries); for `delivered` that of a delivery
+        that succeeded; and for `tombstone` the time for
         which an expired job is still known to have expired.
     """
     deliveries = settings.keep_deliveries_s * 1000
     return {
         "delivery": deliveries,
+        "delivered": min(settings.keep_succeeded_deliveries_s * 1000, deliveries),
         "event": deliveries + DELIVERY_RETRIES_S * 1000,
         "succeeded": settings.keep_succeeded_s * 1000,
         "failed": settings.keep_failed_s * 1000,

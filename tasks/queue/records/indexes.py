@@ -1,25 +1,50 @@
-"""Job indexes: the names under which jobs are listed. Each has one zset of all its jobs, and one for each state."""
+"""Job indexes: the names under which jobs are listed. Each has one zset for each state.
 
+A job is in the index of its owner and kind, and in everyone's of its kind. A list of all that an owner has, or of all
+that everyone has, is one of the indexes of all kinds together.
+"""
 
-def of_owner(owner: str) -> str:
-    """An owner's jobs, deliveries excepted: there may be thousands for one event."""
-    return owner
+from collections.abc import Iterable
+from typing import Final
+
+EVERYONE: Final = "*"
+"""The `owner` that stands for all owners; nobody is called so."""
+FOREIGN: Final = "_foreign"
+"""The index of jobs that another program put into ARQ's keys, whose kind is none of ours. There may be any number of
+such kinds, and no kind of ours can have this name."""
+BATCH: Final = "batch"
+DELIVERY: Final = "delivery"
 
 
 def of_job(owner: str, kind: str) -> str:
     """The indexes of a new job, as its record has them: names with spaces between."""
-    # A foreign job may be of any kind, which is then unknown; such a name might be taken for several.
-    return f"{of_owner(owner)} {of_kind(owner, kind)}" if kind.isidentifier() else of_owner(owner)
+    return f"{of_kind(owner, kind)} {of_kind(EVERYONE, kind)}"
+
+
+def of_delivery(owner: str, endpoint_id: str | None) -> str:
+    """The indexes of a new delivery, as its record has them. endpoint_id: None for the `notify` URL of a submit."""
+    shared = of_job(owner, DELIVERY)
+    return shared if endpoint_id is None else f"{shared} {of_endpoint(endpoint_id)}"
 
 
 def of_kind(owner: str, kind: str) -> str:
-    """An owner's jobs of one kind."""
+    """The jobs of an owner, or of everyone, of one kind."""
     return f"{owner}/{kind}"
+
+
+def of_owner(owner: str, kinds: Iterable[str]) -> list[str]:
+    """All jobs of an owner, or of everyone, deliveries excepted: there may be thousands for one event.
+
+    Args:
+        owner: The owner, or EVERYONE.
+        kinds: The kinds of this process.
+    """
+    return [of_kind(owner, kind) for kind in (*kinds, BATCH, FOREIGN) if kind != DELIVERY]
 
 
 def of_deliveries(owner: str) -> str:
     """All deliveries of an owner's events."""
-    return of_kind(owner, "delivery")
+    return of_kind(owner, DELIVERY)
 
 
 def of_endpoint(endpoint_id: str) -> str:

@@ -19,6 +19,7 @@ class Selection:
     (`tasks.queue.records.indexes`).
 
     since_ms, until_ms: when they were made, both included. prefix: how their id or name begins, in capitals or not.
+    kind: for indexes that hold several. stateless: these indexes have no zset for each state.
     """
 
     job_indexes: tuple[str, ...]
@@ -27,11 +28,16 @@ class Selection:
     since_ms: int = 0
     until_ms: int | None = None
     prefix: str | None = None
+    kind: str | None = None
+    stateless: bool = False
 
     @property
     def indexes(self) -> list[str]:
         """The rarest indexes that hold them all: job index and state have one of their own, the time is its order."""
-        return [_index(job_index, self.state) for job_index in self.job_indexes]
+        if self.stateless:
+            return list(self.job_indexes)
+        states = State if self.state is None else (self.state,)
+        return [of_state(job_index, state) for job_index in self.job_indexes for state in states]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,7 @@ class Listing:
             "max_examined": LOOK_AT_MOST,
             "prefix": selection.prefix or None,
             "queue": selection.queue or None,
+            "kind": selection.kind or None,
         }
         answer = await self._list(payload)
         after = answer.get("after")
@@ -89,13 +96,13 @@ class Listing:
         return Ids(answer["ids"], following, answer["examined"])
 
     async def counts(self, selection: Selection) -> dict[State, int]:
-        """How many there are in each state, without regard to the selection's own state, queue and prefix. Those that
-        expired lately are among them."""
+        """How many there are in each state, without regard to the selection's own state, queue, kind and prefix. Those
+        that expired lately are among them."""
         newest = "+inf" if selection.until_ms is None else selection.until_ms
         async with self._redis.pipeline(transaction=False) as pipe:
             for state in State:
                 for job_index in selection.job_indexes:
-                    pipe.zcount(JOBS + _index(job_index, state), selection.since_ms, newest)
+                    pipe.zcount(JOBS + of_state(job_index, state), selection.since_ms, newest)
             found = await pipe.execute()
         width = len(selection.job_indexes)
         return {state: sum(found[n * width : (n + 1) * width]) for n, state in enumerate(State)}
@@ -116,9 +123,10 @@ async def read_page(
     until_ms: int | None = None,
     limit: int = 50,
     cursor: str | None = None,
+    stateless: bool = False,
 ) -> RecordPage:
     """A page of one index. Raises: as `Listing.page`."""
-    selection = Selection((job_index,), state=state, since_ms=since_ms, until_ms=until_ms)
+    selection = Selection((job_index,), state=state, since_ms=since_ms, until_ms=until_ms, stateless=stateless)
     return await Listing(redis).page(selection, limit=limit, cursor=cursor)
 
 
@@ -147,5 +155,6 @@ async def _entries(redis: "Redis[bytes]", index: str, cursor: str | None, count:
     return [*following, *older][:count]
 
 
-def _index(job_index: str, state: State | None) -> str:
-    return job_index if state is None else f"{job_index}:{state}"
+def of_state(job_index: str, state: State) -> str:
+    """The name of a job index's zset of one state."""
+    return f"{job_index}:{state}"

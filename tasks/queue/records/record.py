@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Self
 
+from tasks.queue.records.packing import unpack
+
 
 class State(StrEnum):
     """Where a job stands. Each transition is one script in `tasks/queue/lua`; an attempt that is not the job's current
@@ -118,8 +120,8 @@ class Record:
 
     @classmethod
     def from_hash(cls, job_id: str, fields: Mapping[bytes, bytes]) -> Self:
-        """The record of a non-empty Redis hash."""
-        text = {name.decode(): value.decode() for name, value in fields.items()}
+        """The record of a non-empty Redis hash, packed or not."""
+        text = {name.decode(): value.decode() for name, value in unpack(fields).items()}
 
         def number(name: str) -> int | None:
             return int(text[name]) if text.get(name) else None

@@ -43,7 +43,7 @@ def to(event: str, endpoint: str, owner: str = "dev", *, always: bool = False) -
         "id": delivery_id(event, endpoint),
         "endpoint": endpoint,
         "lane": str(LaneId("endpoint", endpoint)),
-        "job_indexes": f"{indexes.of_deliveries(owner)} {indexes.of_endpoint(endpoint)}",
+        "job_indexes": indexes.of_delivery(owner, endpoint),
         "always": always,
     }
 

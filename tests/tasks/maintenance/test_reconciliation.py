@@ -46,6 +46,7 @@ class Attempt:
     def __init__(self, redis: ArqRedis, settings: Settings) -> None:
         self.redis = redis
         self.settings = settings
+        self.kinds = dict.fromkeys(("echo", "event"))
 
 
 @pytest.fixture
@@ -192,7 +193,7 @@ async def test_a_lane_that_counts_jobs_which_are_gone_is_free_again(
 ) -> None:
     jobs = [await submit(enqueuer) for _ in range(3)]
     for job_id in jobs:
-        job_index = "dev" if lane == "owner:dev" else "dev dev/delivery endpoint/e"
+        job_index = "dev/echo */echo" if lane == "owner:dev" else "dev/delivery */delivery endpoint/e"
         await redis.hset(JOB + job_id, mapping={"lane": lane, "shelves": job_index})
         await redis.zadd(f"{redis_keys.BACKLOG}default:{lane}", {job_id: 1})
     if lane != "owner:dev":

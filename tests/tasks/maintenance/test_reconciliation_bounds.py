@@ -7,6 +7,7 @@ from arq.connections import ArqRedis
 from tasks.queue import redis_keys
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.retention import keep_ms
+from tasks.queue.records.indexes import FOREIGN
 from tasks.queue.redis_keys import JOB, JOBS
 from tasks.queue.script import Script
 from tasks.settings import SYSTEM, Settings
@@ -20,8 +21,8 @@ async def reconcile(redis: ArqRedis, settings: Settings, **payload: Any) -> Answ
     """One script: what became of the ids, how many lanes it came to, how many it mended."""
     nothing: dict[str, Any] = {"ids": [], "lanes": [], "schedules": [], "queues": []}
     payload["lanes"] = [{"queue": queue, "name": name} for queue, name in payload.get("lanes", ())]
-    said = {**nothing, **payload, "owner": SYSTEM, "keep": keep_ms(settings)}
-    answer = await Script(redis, "upkeep/reconcile")(said)
+    said = {**nothing, **payload, "owner": SYSTEM, "kinds": {"echo": True, "batch": True}, "foreign": FOREIGN}
+    answer = await Script(redis, "upkeep/reconcile")({**said, "keep": keep_ms(settings)})
     return answer["jobs"], answer["lanes_examined"], answer["lanes_mended"]
 
 
@@ -49,7 +50,7 @@ async def test_for_many_lanes_of_hosts_what_runs_is_read_once(redis: ArqRedis, s
 
 async def test_open_batches_are_not_read_one_by_one(redis: ArqRedis, settings: Settings) -> None:
     batches: dict[str | bytes, bytes | float | int | str] = {str(n): 1 for n in range(5_000)}
-    await redis.zadd(f"{JOBS}dev:running", {**batches, "job": 1})
+    await redis.zadd(f"{JOBS}dev/echo:running", {"job": 1})
     await redis.zadd(f"{JOBS}dev/batch:running", batches)
     await redis.hset(JOB + "job", mapping={"state": "running", "queue": "default", "lane": "owner:dev"})
     await redis.config_resetstat()
@@ -62,7 +63,7 @@ async def test_open_batches_are_not_read_one_by_one(redis: ArqRedis, settings: S
 async def test_lanes_of_which_much_runs_are_left_to_the_next_script(redis: ArqRedis, settings: Settings) -> None:
     lanes = [("default", f"owner:{n}") for n in range(10)]
     for n in range(10):
-        await redis.zadd(f"{JOBS}{n}:running", {str(k): k for k in range(500)})
+        await redis.zadd(f"{JOBS}{n}/echo:running", {str(k): k for k in range(500)})
     _, looked, _ = await reconcile(redis, settings, lanes=lanes)
     assert 3 <= looked <= 5
     await redis.flushall()

@@ -33,6 +33,7 @@ NAMES = {
     "WAKE": "wake:",
     "COUNTS": "counts",
     "ENDS": "ends:",
+    "UNPACKED": "unpacked",
     "ALERTS": "alerts",
     "INSTALLATION": "installation",
     "WORKER": "worker:",

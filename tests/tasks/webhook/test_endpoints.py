@@ -75,7 +75,7 @@ async def parked(redis: ArqRedis, endpoint: EndpointRecord) -> bool:
 
 async def told(redis: ArqRedis, owner: str = "dev") -> list[dict[str, object]]:
     """The params of the events that were announced."""
-    return [json.loads(record.params) for record in (await read_page(redis, owner)).records if record.kind == "event"]
+    return [json.loads(record.params) for record in (await read_page(redis, f"{owner}/event")).records]
 
 
 async def test_an_endpoint_is_read_back_as_it_was_created(endpoints: Endpoints) -> None:

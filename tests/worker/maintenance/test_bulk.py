@@ -26,7 +26,7 @@ from tests.support.servers import Valkey
 from worker.attempts.running import ClaimedJob
 
 ALL = {**KINDS, BULK.name: BULK}
-DEV = ("dev",)
+DEV = ("dev/echo", "dev/sleep", "dev/refuse", "dev/nothing", "dev/bulk")
 WAITING = (State.SCHEDULED, State.RETRYING, State.QUEUED, State.RUNNING)
 
 
@@ -190,5 +190,5 @@ async def test_a_worker_killed_in_the_middle_costs_no_job_and_no_count(
     record = await done(redis, settings, job_client, bulk)
     assert [one["outcome"] for one in record.attempts] == ["lapsed", "succeeded"]
     assert record.result == {"matched": count, "cancelled": count, "stopping": 0, "skipped": 0}
-    assert await redis.zcard(JOBS + "dev:cancelled") == count
+    assert await redis.zcard(JOBS + "dev/echo:cancelled") == count
     await redis.flushall()  # or the look for leaks would take longer than the test

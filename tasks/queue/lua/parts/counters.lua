@@ -5,7 +5,8 @@ local LIVE = { scheduled = true, queued = true, running = true, retrying = true 
 
 -- counts: what → kind → which → how much more. moves: queue → state → how many jobs more.
 -- ended_jobs: queue → state → jobs that ended. Nested tables, since joined names would cost more than all the rest.
-local counts, moves, ended_jobs, labels = {}, {}, {}, {}
+-- ended_ids: those jobs, whose records are to be packed later.
+local counts, moves, ended_jobs, ended_ids, labels = {}, {}, {}, {}, {}
 
 -- which: what tells the counts of one kind apart, or ''.
 local function count(what, kind, which, by)
@@ -22,14 +23,19 @@ local function count(what, kind, which, by)
   numbers[which] = (numbers[which] or 0) + (by or 1)
 end
 
--- The kind of a foreign job may be any text; a field's words have spaces between.
-local function label(kind)
-  local known = labels[kind]
+-- A field's words have spaces between.
+local function label(text)
+  local known = labels[text]
   if not known then
-    known = #kind <= 40 and string.match(kind, '^[%w_.-]+$') or 'other'
-    labels[kind] = known
+    known = #text <= 40 and string.match(text, '^[%w_.-]+$') or 'other'
+    labels[text] = known
   end
   return known
+end
+
+-- The kind of a foreign job may be any text: all that are none of ours are counted as one.
+local function label_of(kind, job_indexes)
+  return string.find(job_indexes, '*/_foreign', 1, true) and 'other' or label(kind)
 end
 
 -- Counts a time in milliseconds in the first bucket that holds it.
@@ -57,6 +63,7 @@ local function move(job, from, to)
 end
 
 local function count_end(job, state)
+  ended_ids[#ended_ids + 1] = job.id
   if job.kind ~= 'batch' then add_to_queue(ended_jobs, job, state, 1) end
 end
 
@@ -72,6 +79,9 @@ local function write_counts()
     for state, by in pairs(states) do
       if LIVE[state] and by ~= 0 then redis.call('HINCRBY', K.queue .. queue, 'in:' .. state, by) end
     end
+  end
+  if #ended_ids > 0 and redis.call('LLEN', K.unpacked) < K.unpacked_cap then
+    redis.call('RPUSH', K.unpacked, unpack(ended_ids))
   end
   local slot = next(ended_jobs) and K.ends .. string.format('%.0f', math.floor(now / K.ends_slot_ms))
   for queue, states in pairs(ended_jobs) do

@@ -1,4 +1,4 @@
--- needs: arq blobs indexes lanes records
+-- needs: arq blobs lanes records
 -- How jobs and batches are made.
 
 -- A new job. job: id, kind, queue, owner, lane, job_indexes, priority, params, delay_ms, fields {name, value,
@@ -19,7 +19,6 @@ local function create(job)
     redis.call('SADD', K.after .. job.after[n], job.id)
     redis.call('HSET', K.job .. job.after[n], 'awaited', 1)
   end
-  for _, index in ipairs(indexes_of(job.job_indexes)) do redis.call('ZADD', index, now, job.id) end
   job.created_at = now
   set_state(job, state)
   if #job.blobs > 0 then redis.call('HSET', record, 'blobs', table.concat(job.blobs, ' ')) end
@@ -39,10 +38,9 @@ end
 -- A batch is a record that no worker runs: it goes on until its jobs have ended. batch: id, owner, fields {name, value,
 -- …} of the record.
 local function create_batch(batch, total)
-  local job_indexes = batch.owner .. ' ' .. batch.owner .. '/batch'
+  local job_indexes = batch.owner .. '/batch */batch'
   redis.call('HSET', K.job .. batch.id, 'kind', 'batch', 'queue', 'default', 'owner', batch.owner, 'lane', '',
     'shelves', job_indexes, 'state', 'running', 'priority', 'normal', 'params', '{}', 'created_at', now, 'due_at', now,
     'started_at', now, 'total', total, unpack(batch.fields))
-  for _, index in ipairs(indexes_of(job_indexes)) do redis.call('ZADD', index, now, batch.id) end
   set_state({ id = batch.id, kind = 'batch', job_indexes = job_indexes, created_at = now }, 'running')
 end

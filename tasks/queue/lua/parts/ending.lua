@@ -105,11 +105,13 @@ end
 function close(job, attempt, state, value, fields)
   local record, keep = K.job .. job.id, payload.keep
   -- What a schedule runs seldom is kept longer, or its history would be the last run alone.
-  local kept = math.max(keep[job.kind] or keep[state], job.keep_ms)
+  local of_kind = keep[job.kind]
+  if job.kind == 'delivery' and state == 'succeeded' then of_kind = keep.delivered end
+  local kept = math.max(of_kind or keep[state], job.keep_ms)
   redis.call('HSET', record, 'state', state, 'finished_at', now, 'expires_at', now + kept, unpack(fields))
   redis.call('PEXPIRE', record, kept + keep.tombstone)
   set_state(job, state)
-  local kind = label(job.kind)
+  local kind = label_of(job.kind, job.job_indexes)
   count('ended', kind, state)
   if state == 'failed' then count('errors', kind, label(type(value) == 'table' and value[1] or 'failed')) end
   count_end(job, state)

@@ -1,7 +1,6 @@
--- The names of a job's indexes: those of one state, or those of all its jobs. Most jobs of one call share them.
+-- The names of a job's indexes of one state. Most jobs of one call share them.
 local known_indexes = {}
 local function indexes_of(job_indexes, state)
-  state = state or ''
   local states = known_indexes[job_indexes]
   if not states then
     states = {}
@@ -10,9 +9,7 @@ local function indexes_of(job_indexes, state)
   local names = states[state]
   if not names then
     names = {}
-    for index in string.gmatch(job_indexes, '%S+') do
-      names[#names + 1] = K.jobs .. index .. (state == '' and '' or ':' .. state)
-    end
+    for index in string.gmatch(job_indexes, '%S+') do names[#names + 1] = K.jobs .. index .. ':' .. state end
     states[state] = names
   end
   return names

@@ -17,7 +17,7 @@ end
 local function lapse(job, is_alone)
   local times = recent_lapses(job)
   times[#times + 1] = string.format('%.0f', now)
-  count('attempts', label(job.kind), 'lapsed')
+  count('attempts', label_of(job.kind, job.job_indexes), 'lapsed')
   local fields = { 'attempt:' .. job.attempt, lapsed_attempt(job), 'lapsed_at', table.concat(times, ' ') }
   if payload.io_bound[job.kind] then
     job.lapses = 0

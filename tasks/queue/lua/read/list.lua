@@ -1,6 +1,6 @@
 -- A page of a listing: indexes are walked together, newest first, and only so many records are examined.
 -- payload: indexes {name, …} (no job is in two), newest (ms) or nil, oldest (ms), after {created_at (ms), id} or nil,
--- limit (ids), max_examined (records), prefix (of an id or a name) or nil, queue or nil.
+-- limit (ids), max_examined (records), and where it matters: prefix (of an id or a name), queue, kind.
 -- Answers ids {…}, after {created_at, id} (nil at the end), examined (records).
 local BATCH = 100
 -- Of many indexes most have none of the newest: each is asked for a few at first, then for twice as many.
@@ -72,12 +72,12 @@ local function begins(text)
 end
 
 local function is_wanted(id, index)
-  local state, expires_at, queue, name =
-    unpack(redis.call('HMGET', K.job .. id, 'state', 'expires_at', 'queue', 'name'))
+  local state, expires_at, queue, name, kind =
+    unpack(redis.call('HMGET', K.job .. id, 'state', 'expires_at', 'queue', 'name', 'kind'))
   -- Removed only after the walk, which counts places.
   if not state then gone[#gone + 1] = { index = index, id = id } end
   return state and (not expires_at or tonumber(expires_at) > now) and (not payload.queue or queue == payload.queue)
-    and (not prefix or begins(id) or begins(name or ''))
+    and (not payload.kind or kind == payload.kind) and (not prefix or begins(id) or begins(name or ''))
 end
 
 -- A whole id is found wherever it stands.

@@ -7,10 +7,10 @@
 -- leases, or took the first, in ms).
 -- Answers jobs {{id, queue, kind, owner, params, attempt, tries, created_at, started_at, request_id, traceparent,
 -- tracestate, suspect}, …} (the last four where there are such; beside a suspect no other job of its queue may start),
--- foreign_jobs {{id, queue, body}, …} to be adopted, wait_ms until a timer is due (-1: none), now, draining: a queue
--- of which nothing starts until its jobs have ended here, for its suspects are to run (nil: none), and refused, if
--- nothing was given: 'renew' (the worker's own leases may have lapsed: it renews them and asks again) or 'late' (a
--- later claim of this worker came first).
+-- foreign_jobs {{id, queue, body (nil: it is gone)}, …} to be adopted, wait_ms until a timer is due (-1: none), now,
+-- draining: a queue of which nothing starts until its jobs have ended here, for its suspects are to run (nil: none),
+-- and refused, if nothing was given: 'renew' (the worker's own leases may have lapsed: it renews them and asks again)
+-- or 'late' (a later claim of this worker came first).
 local DUE_AT_ONCE, LATEST_AT_ONCE, SUSPECTS_AT_ONCE = 100, 50, 100
 -- What a claim may find out in vain, so that it does not hold Redis: lanes without room, and jobs that are cancelled or
 -- gone, which cost more. The next claim goes on.
@@ -37,6 +37,10 @@ local function handle_foreign_job(id, queue)
   local body = redis.call('GET', K.arq_job .. id)
   if body then
     foreign_jobs[#foreign_jobs + 1] = { id = id, queue = queue, body = body }
+    redis.call('ZADD', K.arq_queue[queue], now + K.lease_ms, id)
+  elseif redis.call('EXISTS', K.arq_result .. id) == 0 then
+    -- Its time to live was over, which its record is to say.
+    foreign_jobs[#foreign_jobs + 1] = { id = id, queue = queue }
     redis.call('ZADD', K.arq_queue[queue], now + K.lease_ms, id)
   else
     redis.call('ZREM', K.arq_queue[queue], id)
@@ -128,7 +132,7 @@ local function start(id, queue, alone)
   redis.call('ZADD', K.arq_queue[queue], now + K.lease_ms, id)
   set_state({ id = id, kind = kind, queue = queue, job_indexes = job_indexes, created_at = created_at, state = state,
     event = event, batch = batch }, 'running')
-  if attempt == 1 then observe('pickup', label(kind), now - tonumber(due_at)) end
+  if attempt == 1 then observe('pickup', label_of(kind, job_indexes), now - tonumber(due_at)) end
   jobs[#jobs + 1] = { id = id, queue = queue, kind = kind, owner = owner, params = params, attempt = attempt,
     tries = tonumber(tries or 0), created_at = tonumber(created_at), started_at = now, request_id = request_id or nil,
     traceparent = traceparent or nil, tracestate = tracestate or nil }

@@ -56,7 +56,9 @@ end
 
 local function retry(job, outcome, is_rerun)
   local record, due = K.job .. job.id, now + outcome.delay_ms
-  if not is_rerun then count('errors', label(job.kind), label(outcome.value and outcome.value[1] or 'failed')) end
+  if not is_rerun then
+    count('errors', label_of(job.kind, job.job_indexes), label(outcome.value and outcome.value[1] or 'failed'))
+  end
   redis.call('HSET', record, 'state', 'retrying', 'tries', job.tries + (is_rerun and 0 or 1), 'due_at', due,
     unpack(outcome.fields))
   if outcome.last then
@@ -82,7 +84,7 @@ local function postpone(job, outcome)
   end
   entry.started_at, entry.times = tonumber(since), times + 1
   local fields = { 'attempt:' .. job.attempt, cjson.encode(entry) }
-  count('errors', label(job.kind), label(outcome.value[1]))
+  count('errors', label_of(job.kind, job.job_indexes), label(outcome.value[1]))
   if now - entry.started_at >= wait.patience_ms then
     redis.call('HDEL', record, 'postponed')
     close_with_error(job, job.attempt, 'failed', outcome.value[1], wait.given_up, fields)
@@ -103,7 +105,7 @@ local function hand_back(job, outcome)
 end
 
 local function finish(job, outcome)
-  local kind = label(job.kind)
+  local kind = label_of(job.kind, job.job_indexes)
   local is_rerun = outcome.verb == 'succeeded' and run_again_if_swept(job, outcome)
   local verb = outcome.verb
   count('attempts', kind, is_rerun and 'handed_back' or verb)
@@ -121,9 +123,7 @@ local function finish(job, outcome)
   else
     if outcome.blobs then need_blobs(job.id, outcome.blobs, payload.keep[verb]) end
     close(job, job.attempt, verb, outcome.value, outcome.fields)
-    for _, state in ipairs({ verb, '' }) do
-      for _, index in ipairs(indexes_of(job.job_indexes, state)) do gained[index] = (gained[index] or 0) + 1 end
-    end
+    for _, index in ipairs(indexes_of(job.job_indexes, verb)) do gained[index] = (gained[index] or 0) + 1 end
   end
 end
 

@@ -100,12 +100,11 @@ function verbs.delete()
   unpark(payload.queue, payload.lane)
   -- What still waits fails when it runs, and moves through these indexes until then. One that is empty now could not
   -- expire: it gets an id that is no job's.
-  local index = K.jobs .. payload.job_index
-  if redis.call('PEXPIRE', index, payload.linger_ms) == 1 then
-    for _, state in ipairs(payload.states) do
-      redis.call('ZADD', index .. ':' .. state, 0, '')
-      redis.call('PEXPIRE', index .. ':' .. state, payload.linger_ms)
-    end
+  local index, used = K.jobs .. payload.job_index, false
+  for _, state in ipairs(payload.states) do used = used or redis.call('EXISTS', index .. ':' .. state) == 1 end
+  for _, state in ipairs(used and payload.states or {}) do
+    redis.call('ZADD', index .. ':' .. state, 0, '')
+    redis.call('PEXPIRE', index .. ':' .. state, payload.linger_ms)
   end
   return 'done'
 end

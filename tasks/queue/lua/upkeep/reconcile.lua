@@ -1,13 +1,14 @@
--- needs: arq blobs counters ending lane_ids lanes records
+-- needs: arq blobs counters ending indexes lane_ids lanes records
 -- Repairs what lacks something: a key that expired, was evicted or deleted, or an older snapshot of Redis.
 -- payload: ids, lanes {{queue, name}, …}, schedules {id, …}, queues {name, …}, owner (of jobs that have lost theirs),
--- keep. Answers jobs {'fine' | 'mended' | 'closed' | 'dropped' | 'over', …} for the ids, lanes_examined, lanes_mended,
+-- kinds {name → true} (that there are, `batch` included), foreign (the index of all others), keep.
+-- Answers jobs {'fine' | 'mended' | 'closed' | 'dropped' | 'over', …} for the ids, lanes_examined, lanes_mended,
 -- queues_mended. When it has asked Redis as much as it may, the rest of ids and lanes is to be sent again.
 -- What waits where it should is left alone: in a parked lane or a paused queue, for its time, for other jobs.
 
 -- About so many calls to Redis are 2 to 4 ms of its time; what a step takes of them is estimated, not counted.
 local MOST_CALLS = 2000
-local calls, CALLS = 0, { job = 12, blob = 3, first = 4, ending = 80, after = 250, lane = 6 }
+local calls, CALLS = 0, { job = 13, indexes = 10, blob = 3, first = 4, ending = 80, after = 250, lane = 6 }
 local NEEDED = { 'kind', 'queue', 'owner', 'lane', 'shelves', 'priority', 'params', 'created_at', 'due_at', 'score' }
 
 -- No record, or some fields that were written into an evicted one: no timer is of use, unless a foreign job's body
@@ -38,6 +39,24 @@ local function renew_blobs_of_job(id)
   renew_blobs(id, blobs, math.max(tonumber(due_at or now) - now, 0))
 end
 
+-- Versions before 27 November 2026 kept an index for all jobs of an owner, whatever their kind, and indexes without
+-- states, but none for everyone.
+local function renew_indexes(id)
+  local old, owner, kind, state, created_at =
+    unpack(redis.call('HMGET', K.job .. id, 'shelves', 'owner', 'kind', 'state', 'created_at'))
+  if not (old and owner and kind and state and created_at) or string.find(old, '*/', 1, true) then return false end
+  local name = payload.kinds[kind] and kind or payload.foreign
+  local new = owner .. '/' .. name .. ' */' .. name
+  local endpoint = string.match(old, 'endpoint/%S+')
+  if endpoint then new = new .. ' ' .. endpoint end
+  for index in string.gmatch(old, '%S+') do redis.call('ZREM', K.jobs .. index, id) end
+  for _, index in ipairs(indexes_of(old, state)) do redis.call('ZREM', index, id) end
+  for _, index in ipairs(indexes_of(new, state)) do redis.call('ZADD', index, created_at, id) end
+  redis.call('HSET', K.job .. id, 'shelves', new)
+  calls = calls + CALLS.indexes
+  return true
+end
+
 -- A record that has lost some of what a job needs is made whole, and closed.
 local function close_incomplete(id)
   local record, missing = K.job .. id, nil
@@ -47,8 +66,9 @@ local function close_incomplete(id)
   if not missing then return false end
   if missing == 'queue' then redis.call('HSET', record, 'queue', 'default') end
   local owner = redis.call('HGET', record, 'owner') or payload.owner
-  local defaults = { kind = 'unknown', queue = 'default', owner = owner, lane = owner_lane(owner), shelves = owner,
-    priority = 'normal', params = '{}', created_at = now, due_at = now, score = 0 }
+  local defaults = { kind = 'unknown', queue = 'default', owner = owner, lane = owner_lane(owner),
+    shelves = owner .. '/' .. payload.foreign .. ' */' .. payload.foreign, priority = 'normal', params = '{}',
+    created_at = now, due_at = now, score = 0 }
   for name, value in pairs(defaults) do redis.call('HSETNX', record, name, value) end
   local job = read(id)
   leave_lane(job)
@@ -134,6 +154,7 @@ local function reconcile(id)
   local state, kind = unpack(redis.call('HMGET', K.job .. id, 'state', 'kind'))
   if not state then return drop(id) end
   renew_blobs_of_job(id)
+  renew_indexes(id)
   if not LIVE[state] then return 'over' end
   if kind == 'batch' then return reconcile_batch(id) end
   if close_incomplete(id) then return 'closed' end
@@ -144,25 +165,35 @@ local function reconcile(id)
   return counted == 'fine' and put or 'mended'
 end
 
--- The index that has all of a lane's jobs; nil if its name is none of ours.
-local function job_index_of(lane)
+-- The indexes that have all of a lane's jobs, as names with spaces between; nil if its name is none of ours. Batches
+-- are in no lane, and there may be many that are open.
+local function job_indexes_of(lane)
   local kind, subject = parse_lane(lane)
-  return kind == 'owner' and subject or kind == 'host' and subject .. '/delivery'
-    or (kind == 'endpoint' or kind == 'test') and 'endpoint/' .. subject or nil
+  if kind == 'host' then return subject .. '/delivery' end
+  if kind == 'endpoint' or kind == 'test' then return 'endpoint/' .. subject end
+  if kind ~= 'owner' then return end
+  local names = { subject .. '/' .. payload.foreign }
+  for name in pairs(payload.kinds) do
+    if name ~= 'batch' and name ~= 'delivery' then names[#names + 1] = subject .. '/' .. name end
+  end
+  table.sort(names)
+  return table.concat(names, ' ')
 end
 
--- How many of an index's jobs run in each lane: queue and lane → number. It is read once for all the lanes whose jobs
--- are in it, and short, for it has no more than all workers' slots, once Redis has left out open batches.
+-- How many of some indexes' jobs run in each lane: queue and lane → number. They are read once for all the lanes whose
+-- jobs are in them, and short, for they have no more than all workers' slots.
 local counted = {}
-local function running_by_lane(job_index)
-  local running, index = {}, K.jobs .. job_index .. ':running'
-  calls = calls + redis.call('ZCARD', index) / 10
-  for _, id in ipairs(redis.call('ZDIFF', 2, index, K.jobs .. job_index .. '/batch:running')) do
-    local state, queue, lane = unpack(redis.call('HMGET', K.job .. id, 'state', 'queue', 'lane'))
+local function running_by_lane(job_indexes)
+  local running = {}
+  for _, index in ipairs(indexes_of(job_indexes, 'running')) do
     calls = calls + 1
-    if state == 'running' and queue and lane then
-      local name = queue .. ':' .. lane
-      running[name] = (running[name] or 0) + 1
+    for _, id in ipairs(redis.call('ZRANGE', index, 0, -1)) do
+      local state, queue, lane = unpack(redis.call('HMGET', K.job .. id, 'state', 'queue', 'lane'))
+      calls = calls + 1
+      if state == 'running' and queue and lane then
+        local name = queue .. ':' .. lane
+        running[name] = (running[name] or 0) + 1
+      end
     end
   end
   return running
@@ -171,12 +202,12 @@ end
 -- A lane that counts a job which is gone stays full for ever; one out of the round in which nothing runs is never put
 -- back.
 local function mend_lane(queue, lane)
-  local job_index = job_index_of(lane)
-  if not job_index or not K.arq_queue[queue] then return false end
+  local job_indexes = job_indexes_of(lane)
+  if not job_indexes or not K.arq_queue[queue] then return false end
   local key, mended = K.lane .. queue .. ':' .. lane, false
   calls = calls + CALLS.lane
-  counted[job_index] = counted[job_index] or running_by_lane(job_index)
-  local running = counted[job_index][queue .. ':' .. lane] or 0
+  counted[job_indexes] = counted[job_indexes] or running_by_lane(job_indexes)
+  local running = counted[job_indexes][queue .. ':' .. lane] or 0
   if tonumber(redis.call('HGET', key, 'running') or 0) ~= running then
     if running > 0 then redis.call('HSET', key, 'running', running) else redis.call('HDEL', key, 'running') end
     mended = true
@@ -222,7 +253,7 @@ for n, id in ipairs(payload.ids) do
 end
 for _, lane in ipairs(payload.lanes) do
   -- Lanes of an index that has been read are not left to the next script, which would read it again.
-  if calls > MOST_CALLS and not counted[job_index_of(lane.name)] then break end
+  if calls > MOST_CALLS and not counted[job_indexes_of(lane.name) or ''] then break end
   lanes_examined = lanes_examined + 1
   if mend_lane(lane.queue, lane.name) then lanes_mended = lanes_mended + 1 end
 end

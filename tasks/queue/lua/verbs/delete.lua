@@ -19,9 +19,7 @@ local function delete(id)
   local blobs, files = unpack(redis.call('HMGET', record, 'blobs', 'files'))
   for blob in string.gmatch(blobs or '', '%x+') do redis.call('SREM', K.blob .. blob, id) end
   for _, file in ipairs(cjson.decode(files or '[]')) do redis.call('SREM', K.blob .. file.blob, id) end
-  for _, state in ipairs({ job.state, '' }) do
-    for _, index in ipairs(indexes_of(job.job_indexes, state)) do redis.call('ZREM', index, id) end
-  end
+  for _, index in ipairs(indexes_of(job.job_indexes, job.state)) do redis.call('ZREM', index, id) end
   if job.event then redis.call('ZREM', K.jobs .. 'event/' .. job.event, id) end
   if job.batch then redis.call('ZREM', K.jobs .. 'batch/' .. job.batch, id) end
   redis.call('DEL', record, K.jobs .. 'event/' .. id, K.jobs .. 'batch/' .. id, K.arq_job .. id, K.arq_result .. id,

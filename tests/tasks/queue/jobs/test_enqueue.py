@@ -12,6 +12,7 @@ from arq.jobs import Job, JobStatus
 
 from tasks.queue import redis_keys
 from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.foreign_job import refusal_of
 from tasks.queue.lanes.lane_id import LaneId
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Priority, State
@@ -61,9 +62,7 @@ async def test_every_key_of_a_waiting_job_and_no_other_is_written(redis: ArqRedi
     job_id = await submit(enqueuer, queue="media", owner="acme", blobs=(BLOB,), idempotency_key="k")
     assert await everything(redis) == {
         JOB + job_id,
-        JOBS + "acme",
-        JOBS + "acme:queued",
-        JOBS + "acme/echo",
+        JOBS + "*/echo:queued",
         JOBS + "acme/echo:queued",
         f"{IDEMPOTENCY}acme:{sha256('k')}",
         f"{redis_keys.BLOB}{BLOB}",
@@ -81,9 +80,7 @@ async def test_every_key_of_a_scheduled_job_and_no_other_is_written(redis: ArqRe
     job_id = await submit(enqueuer, delay_ms=60_000)
     assert await everything(redis) == {
         JOB + job_id,
-        JOBS + "dev",
-        JOBS + "dev:scheduled",
-        JOBS + "dev/echo",
+        JOBS + "*/echo:scheduled",
         JOBS + "dev/echo:scheduled",
         WAKE + "default",
         QUEUE + "default",
@@ -259,31 +256,50 @@ class TestAdoption:
         assert params == json.loads(record.params)
 
     @pytest.mark.parametrize(
-        "body",
+        ("body", "told"),
         [
-            b"",
-            b"\x80\x04K\x01.",
-            b"\xc1",
-            msgpack.packb(1),
-            msgpack.packb([]),
-            msgpack.packb({"f": "echo"}),
-            msgpack.packb({"f": "echo", "a": [1], "k": {}}),
-            msgpack.packb({"f": "echo", "a": ["text"], "k": {}}),
-            msgpack.packb({"f": "echo", "a": None, "k": None}),
-            msgpack.packb({"f": "echo", "a": [], "k": {"when": msgpack.Timestamp(1)}}),
-            msgpack.packb({"f": "echo", "a": [], "k": {"bytes": b"\xff"}}),
-            msgpack.packb({"f": b"\xff", "a": [], "k": {1: 2}}, use_bin_type=False),
-            msgpack.packb({"f": "echo", "a": [], "k": {}}) + b"more",
-            b"\x91" * 100_000,
+            (b"", "not msgpack"),
+            (b"\x80\x04K\x01.", "pickle"),
+            (b"\xc1", "not msgpack"),
+            (msgpack.packb(1), "not msgpack"),
+            (msgpack.packb([]), "not msgpack"),
+            (msgpack.packb({"f": "echo"}), "not msgpack"),
+            (msgpack.packb({"f": "echo", "a": [1], "k": {}}), "positional argument 1"),
+            (msgpack.packb({"f": "echo", "a": ["https://x"], "k": {}}), "positional argument 'https://x'"),
+            (msgpack.packb({"f": "echo", "a": None, "k": None}), "not msgpack"),
+            (msgpack.packb({"f": "echo", "a": [], "k": {"when": msgpack.Timestamp(1)}}), "argument 'when', a date"),
+            (msgpack.packb({"f": "echo", "a": [], "k": {"all": [msgpack.Timestamp(1)]}}), "such as a date"),
+            (msgpack.packb({"f": "echo", "a": [], "k": {"bytes": b"\xff"}}), "argument 'bytes', which is bytes"),
+            (msgpack.packb({"f": b"\xff", "a": [], "k": {1: 2}}, use_bin_type=False), "not msgpack"),
+            (msgpack.packb({"f": "echo", "a": [], "k": {}}) + b"more", "not msgpack"),
+            (b"\x91" * 100_000, "not msgpack"),
+            (None, "time to live"),
         ],
-        ids=repr,
+        ids=lambda value: repr(value)[:40],
     )
-    async def test_what_cannot_be_read_gets_a_record_that_says_so(
-        self, redis: ArqRedis, enqueuer: Enqueuer, body: bytes
+    async def test_what_cannot_be_read_gets_a_record_that_says_why(
+        self, redis: ArqRedis, enqueuer: Enqueuer, body: bytes | None, told: str
     ) -> None:
         await enqueuer.adopt("foreign", "default", body)
         record = await record_of(redis, "foreign")
-        assert (record.kind, record.params) == ("unreadable", "{}")
+        refusal = refusal_of(record.params)
+        assert (record.kind, refusal.code) == ("unreadable", "expired" if body is None else "unreadable_job")
+        assert told in refusal.message
+
+    async def test_what_an_older_version_has_adopted_is_told_too(self) -> None:
+        assert refusal_of("{}").code == "unreadable_job"
+
+    async def test_kinds_of_others_share_one_index(self, redis: ArqRedis, enqueuer: Enqueuer) -> None:
+        """They may be as many as somebody likes to make up."""
+        for number, kind in enumerate(("echo", "a", "b", "c d", "*")):
+            body = msgpack.packb({"f": kind, "a": [], "k": {}})
+            await enqueuer.adopt(f"foreign-{number}", "default", body, kinds={"echo"})
+        assert {key.decode().removeprefix(JOBS) for key in await redis.keys(f"{JOBS}*")} == {
+            "system/echo:queued",
+            "*/echo:queued",
+            "system/_foreign:queued",
+            "*/_foreign:queued",
+        }
 
     async def test_an_id_that_has_a_record_is_not_adopted_again(self, redis: ArqRedis, enqueuer: Enqueuer) -> None:
         job_id = await submit(enqueuer, params={"mine": True})

@@ -33,7 +33,7 @@ async def test_an_ended_job_runs_anew(
     assert (record.finished_at, record.expires_at, record.files, record.progress) == (None, None, (), None)
     assert [one["outcome"] for one in record.attempts] == ["retrying", verb]
     assert await redis.ttl(JOB + job_id) == -1
-    found = [state for state in State if await redis.zscore(f"{JOBS}dev:{state}", job_id) is not None]
+    found = [state for state in State if await redis.zscore(f"{JOBS}dev/echo:{state}", job_id) is not None]
     assert found == [State.QUEUED]
     assert await Job(job_id, redis, _deserializer=deserialize).status() is JobStatus.deferred, (
         "as all that wait in lanes"

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from arq.connections import ArqRedis
-from arq.constants import in_progress_key_prefix, job_key_prefix
+from arq.constants import in_progress_key_prefix, job_key_prefix, result_key_prefix
 
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.records.record import Priority, State
@@ -264,12 +264,26 @@ class TestTimers:
         await submit(enqueuer)
         done = await worker.one()
         await worker.finish(done)
+        await redis.set(result_key_prefix + "nobody", b"of ARQ's own worker", px=60_000)
         await redis.zadd(arq_queue("default"), {done.id: 1, "nobody": 1})
         assert (await worker.claim()).wait_ms == -1
         assert await redis.exists(arq_queue("default")) == 0
 
 
 class TestStrangers:
+    async def test_one_that_has_expired_gets_a_record_that_says_so(
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
+    ) -> None:
+        job = await redis.enqueue_job("echo", _expires=0.001)
+        assert job is not None
+        await asyncio.sleep(0.01)
+        await look_now(redis, job.job_id)
+        (offered,) = (await worker.claim()).foreign_jobs
+        assert "body" not in offered
+        await enqueuer.adopt(offered["id"], offered["queue"], None)
+        assert (await worker.claim()).ids == [job.job_id]
+        assert (await record_of(redis, job.job_id)).kind == "unreadable"
+
     async def test_a_job_of_arqs_own_client_is_handed_over_and_looked_at_again(
         self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
     ) -> None:

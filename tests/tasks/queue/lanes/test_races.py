@@ -49,7 +49,7 @@ async def race(redis: ArqRedis, enqueuer: Enqueuer, job_store: JobStore, worker:
     else:
         assert answer == "running"
         assert record.state in (State.CANCELLED, State.SUCCEEDED)
-    found = [state for state in State if await redis.zscore(f"{JOBS}owner-{n}:{state}", job_id) is not None]
+    found = [state for state in State if await redis.zscore(f"{JOBS}owner-{n}/echo:{state}", job_id) is not None]
     assert found == [record.state]
     return f"{answer}, {record.state}"
 

@@ -20,8 +20,7 @@ from tests.support.queue.submissions import submit
 async def submit_at_once(redis: ArqRedis, enqueuer: Enqueuer, count: int, owner: str = "dev") -> list[str]:
     """Jobs of one and the same millisecond, in the order in which pages show them."""
     ids = [await submit(enqueuer, owner=owner) for _ in range(count)]
-    for index in (JOBS + owner, f"{JOBS}{owner}:queued"):
-        await redis.zadd(index, dict.fromkeys(ids, 1_700_000_000_000))
+    await redis.zadd(f"{JOBS}{owner}/echo:queued", dict.fromkeys(ids, 1_700_000_000_000))
     return sorted(ids, reverse=True)
 
 
@@ -29,10 +28,10 @@ def ids(page: RecordPage) -> list[str]:
     return [record.id for record in page.records]
 
 
-async def all_pages(redis: ArqRedis, owner: str = "dev", limit: int = 3, **filters: object) -> list[list[str]]:
-    pages = [await read_page(redis, owner, limit=limit, **filters)]  # type: ignore[arg-type]
+async def all_pages(redis: ArqRedis, job_index: str = "dev/echo", limit: int = 3, **filters: object) -> list[list[str]]:
+    pages = [await read_page(redis, job_index, limit=limit, **filters)]  # type: ignore[arg-type]
     while pages[-1].cursor is not None:
-        pages.append(await read_page(redis, owner, limit=limit, cursor=pages[-1].cursor, **filters))  # type: ignore[arg-type]
+        pages.append(await read_page(redis, job_index, limit=limit, cursor=pages[-1].cursor, **filters))  # type: ignore[arg-type]
         assert len(pages) < 100, "a cursor goes round in circles"
     return [ids(page) for page in pages]
 
@@ -49,7 +48,7 @@ async def test_pages_go_from_the_newest_to_the_oldest_and_end(redis: ArqRedis, e
     assert [len(page) for page in pages] == [3, 3, 1]
     shown = list(chain(*pages))
     assert sorted(shown) == sorted(submitted)
-    times = [(await redis.zscore(JOBS + "dev", one), one) for one in shown]
+    times = [(await redis.zscore(JOBS + "dev/echo:queued", one), one) for one in shown]
     assert times == sorted(times, reverse=True)
 
 
@@ -65,17 +64,17 @@ async def test_jobs_of_one_millisecond_are_each_shown_once(redis: ArqRedis, enqu
 
 async def test_a_job_submitted_between_two_pages_moves_nothing(redis: ArqRedis, enqueuer: Enqueuer) -> None:
     shown = await submit_at_once(redis, enqueuer, 6)
-    first = await read_page(redis, "dev", limit=3)
+    first = await read_page(redis, "dev/echo", limit=3)
     await submit(enqueuer)
-    second = await read_page(redis, "dev", limit=3, cursor=first.cursor)
+    second = await read_page(redis, "dev/echo", limit=3, cursor=first.cursor)
     assert ids(first) + ids(second) == shown
 
 
 async def test_jobs_that_arrive_while_a_page_is_read_move_nothing(redis: ArqRedis, enqueuer: Enqueuer) -> None:
     shown = await submit_at_once(redis, enqueuer, 6)
-    first = await read_page(redis, "dev", limit=3)
+    first = await read_page(redis, "dev/echo", limit=3)
     for _ in range(200):
-        second, _ = await asyncio.gather(read_page(redis, "dev", limit=3, cursor=first.cursor), submit(enqueuer))
+        second, _ = await asyncio.gather(read_page(redis, "dev/echo", limit=3, cursor=first.cursor), submit(enqueuer))
         assert ids(second) == shown[3:]
 
 
@@ -83,20 +82,20 @@ async def test_a_cursor_whose_job_has_left_the_index_goes_on_after_its_place(
     redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
 ) -> None:
     shown = await submit_at_once(redis, enqueuer, 10)
-    first = await read_page(redis, "dev", state=State.QUEUED, limit=4)
+    first = await read_page(redis, "dev/echo", state=State.QUEUED, limit=4)
     await worker.claim(10)
-    await redis.zadd(JOBS + "dev:queued", {one: 1_700_000_000_000 for one in shown if one != shown[3]})
-    second = await read_page(redis, "dev", state=State.QUEUED, limit=4, cursor=first.cursor)
+    await redis.zadd(JOBS + "dev/echo:queued", {one: 1_700_000_000_000 for one in shown if one != shown[3]})
+    second = await read_page(redis, "dev/echo", state=State.QUEUED, limit=4, cursor=first.cursor)
     assert ids(second) == shown[4:8], "those of the same millisecond that come after it are not skipped"
 
 
 async def test_a_cursor_whose_job_is_gone_for_good_goes_on_too(redis: ArqRedis, enqueuer: Enqueuer) -> None:
     shown = await submit_at_once(redis, enqueuer, 5)
     older = [await submit(enqueuer) for _ in range(2)]
-    await redis.zadd(JOBS + "dev", dict.fromkeys(older, 1_600_000_000_000))
-    first = await read_page(redis, "dev", limit=2)
-    await redis.zrem(JOBS + "dev", *shown[:2])
-    second = await read_page(redis, "dev", limit=50, cursor=first.cursor)
+    await redis.zadd(JOBS + "dev/echo:queued", dict.fromkeys(older, 1_600_000_000_000))
+    first = await read_page(redis, "dev/echo", limit=2)
+    await redis.zrem(JOBS + "dev/echo:queued", *shown[:2])
+    second = await read_page(redis, "dev/echo", limit=50, cursor=first.cursor)
     assert ids(second) == shown[2:] + sorted(older, reverse=True)
 
 
@@ -105,7 +104,7 @@ async def test_records_that_have_vanished_are_left_out_and_leave_the_index(redis
     for one in shown[1], shown[2], shown[4]:
         await redis.delete(JOB + one)
     assert await all_pages(redis) == [[shown[0], shown[3], shown[5]], [shown[6]]]
-    assert await redis.zcard(JOBS + "dev") == 4
+    assert await redis.zcard(JOBS + "dev/echo:queued") == 4
     for one in shown[1], shown[2], shown[4]:
         await redis.zrem(arq_queue("default"), one)
         await redis.zrem(BACKLOG + "default:owner:dev", one)
@@ -124,7 +123,7 @@ async def test_a_state_is_its_own_list(redis: ArqRedis, enqueuer: Enqueuer, work
         (State.SCHEDULED, "dev", [later]),
         (State.QUEUED, "dev", []),
     ):
-        assert ids(await read_page(redis, owner, state=state)) == expected
+        assert ids(await read_page(redis, indexes.of_kind(owner, "echo"), state=state)) == expected
 
 
 async def test_a_kind_is_a_list_of_its_own(redis: ArqRedis, enqueuer: Enqueuer) -> None:
@@ -132,13 +131,15 @@ async def test_a_kind_is_a_list_of_its_own(redis: ArqRedis, enqueuer: Enqueuer) 
     others = {await submit(enqueuer) for _ in range(4)}
     assert await all_pages(redis, indexes.of_kind("dev", "rare")) == [[rare]]
     assert {one for page in await all_pages(redis, indexes.of_kind("dev", "echo")) for one in page} == others
-    assert len(ids(await read_page(redis, "dev"))) == 5
+    assert len(ids(await read_page(redis, "dev/echo"))) == 4
+    everyones = await submit(enqueuer, kind="rare", owner="a")
+    assert ids(await read_page(redis, indexes.of_kind("*", "rare"))) == [everyones, rare]
     assert ids(await read_page(redis, indexes.of_kind("dev", "rare"), state=State.QUEUED)) == [rare]
 
 
 async def test_a_page_may_be_bounded_in_time(redis: ArqRedis, enqueuer: Enqueuer) -> None:
     shown = await submit_at_once(redis, enqueuer, 3)
-    await redis.zadd(JOBS + "dev", {one: 1_000 * (3 - n) for n, one in enumerate(shown)})
+    await redis.zadd(JOBS + "dev/echo:queued", {one: 1_000 * (3 - n) for n, one in enumerate(shown)})
     assert await all_pages(redis, since_ms=2_000) == [shown[:2]]
     assert await all_pages(redis, until_ms=2_000) == [shown[1:]]
     assert await all_pages(redis, limit=1, since_ms=2_000, until_ms=3_000) == [[shown[0]], [shown[1]]]
@@ -160,11 +161,11 @@ async def test_a_page_may_be_bounded_in_time(redis: ArqRedis, enqueuer: Enqueuer
 )
 async def test_a_cursor_that_is_none_of_ours_is_refused(redis: ArqRedis, cursor: str) -> None:
     with pytest.raises(Refusal, match="invalid_request: cursor"):
-        await read_page(redis, "dev", cursor=cursor)
+        await read_page(redis, "dev/echo", cursor=cursor)
 
 
 async def test_a_forged_cursor_does_no_harm(redis: ArqRedis, enqueuer: Enqueuer) -> None:
     await submit(enqueuer)
     for forged in (b"0:", b"-5:x", b"9" * 400 + b":x", b"1:a:b:c", "1:größe".encode()):
-        page = await read_page(redis, "dev", cursor=base64.urlsafe_b64encode(forged).decode())
+        page = await read_page(redis, "dev/echo", cursor=base64.urlsafe_b64encode(forged).decode())
         assert len(page.records) <= 1

@@ -39,21 +39,20 @@ async def submit_at(redis: ArqRedis, enqueuer: Enqueuer, created: int, **fields:
     job_id = await submit(enqueuer, **fields)
     owner, kind = fields.get("owner", "dev"), fields.get("kind", "echo")
     for job_index in indexes.of_job(owner, kind).split():
-        await redis.zadd(JOBS + job_index, {job_id: created})
         await redis.zadd(f"{JOBS}{job_index}:queued", {job_id: created})
     return job_id
 
 
 async def test_several_indexes_are_one_list(redis: ArqRedis, enqueuer: Enqueuer, listing: Listing) -> None:
     """Also where jobs of two indexes are of the same millisecond."""
-    owners = ("a", "b", "c")
-    made = [(n // 4, await submit_at(redis, enqueuer, n // 4, owner=owners[n % 3])) for n in range(30)]
+    owners = ("a/echo", "b/echo", "c/echo")
+    made = [(n // 4, await submit_at(redis, enqueuer, n // 4, owner=owners[n % 3][0])) for n in range(30)]
     expected = [job_id for _, job_id in sorted(made, reverse=True)]
     for limit in (1, 4, 7, 100):
         pages = await all_ids(listing, Selection(owners), limit)
         assert list(chain(*pages)) == expected
         assert all(len(page) == limit for page in pages[:-1])
-    assert await all_ids(listing, Selection(("a", "b"), since_ms=6, until_ms=6), 100) == [
+    assert await all_ids(listing, Selection(("a/echo", "b/echo"), since_ms=6, until_ms=6), 100) == [
         [job_id for at, job_id in sorted(made, reverse=True) if at == 6 and job_id in await of(redis, "a", "b")]
     ]
 
@@ -65,26 +64,28 @@ async def test_of_very_many_indexes_a_page_is_right_and_quick(redis: ArqRedis, l
     async with redis.pipeline(transaction=False) as pipe:
         for created, job_id, name in made:
             pipe.hset(JOB + job_id, mapping={"state": "queued", "queue": "default"})
-            pipe.zadd(JOBS + name, {job_id: created})
+            pipe.zadd(f"{JOBS}{name}:queued", {job_id: created})
         await pipe.execute()
     expected = [job_id for _, job_id, _ in sorted(made, reverse=True)]
     await redis.config_resetstat()
-    assert list(chain(*await all_ids(listing, Selection(names), 200))) == expected
+    assert list(chain(*await all_ids(listing, Selection(names, State.QUEUED), 200))) == expected
     calls = (await redis.info("commandstats"))["cmdstat_zrevrangebyscore"]
     assert calls["calls"] < 20 * 1_000
-    assert (await listing.ids(Selection(names, queue="media"), limit=50)).examined == read_module.LOOK_AT_MOST
+    assert (
+        await listing.ids(Selection(names, State.QUEUED, queue="media"), limit=50)
+    ).examined == read_module.LOOK_AT_MOST
     await redis.flushall()
 
 
 async def of(redis: ArqRedis, *owners: str) -> set[str]:
-    return {one.decode() for owner in owners for one in await redis.zrange(JOBS + owner, 0, -1)}
+    return {one.decode() for owner in owners for one in await redis.zrange(f"{JOBS}{owner}/echo:queued", 0, -1)}
 
 
 async def test_more_jobs_of_one_millisecond_than_one_look_takes(
     redis: ArqRedis, enqueuer: Enqueuer, listing: Listing
 ) -> None:
     made = {await submit_at(redis, enqueuer, 7) for _ in range(230)}
-    shown = list(chain(*await all_ids(listing, Selection(("dev",)), 50)))
+    shown = list(chain(*await all_ids(listing, Selection(("dev/echo",)), 50)))
     assert Counter(shown) == dict.fromkeys(made, 1)
 
 
@@ -94,7 +95,7 @@ async def test_names_and_ids_are_found_by_their_beginnings(enqueuer: Enqueuer, l
     nameless = await submit(enqueuer)
 
     async def ids_of(prefix: str) -> set[str]:
-        return set(chain(*await all_ids(listing, Selection(("dev",), prefix=prefix))))
+        return set(chain(*await all_ids(listing, Selection(("dev/echo",), prefix=prefix))))
 
     assert await ids_of("holiday") == {holiday}
     assert await ids_of("HOL") >= {holiday, other}
@@ -106,9 +107,9 @@ async def test_names_and_ids_are_found_by_their_beginnings(enqueuer: Enqueuer, l
 
 async def test_of_a_queue_only_its_jobs_are_found(enqueuer: Enqueuer, listing: Listing) -> None:
     media, reports = await submit(enqueuer, queue="media"), await submit(enqueuer, queue="reports")
-    assert await all_ids(listing, Selection(("dev",), queue="media")) == [[media]]
-    assert await all_ids(listing, Selection(("dev",), queue="reports", state=State.QUEUED)) == [[reports]]
-    assert await all_ids(listing, Selection(("dev",), queue="default")) == [[]]
+    assert await all_ids(listing, Selection(("dev/echo",), queue="media")) == [[media]]
+    assert await all_ids(listing, Selection(("dev/echo",), queue="reports", state=State.QUEUED)) == [[reports]]
+    assert await all_ids(listing, Selection(("dev/echo",), queue="default")) == [[]]
 
 
 async def test_a_page_looks_at_so_many_records_and_gives_a_cursor(
@@ -118,7 +119,7 @@ async def test_a_page_looks_at_so_many_records_and_gives_a_cursor(
     wanted = await submit(enqueuer, name="needle")
     for _ in range(25):
         await submit(enqueuer, name="hay")
-    selection, cursor, pages = Selection(("dev",), prefix="needle"), None, []
+    selection, cursor, pages = Selection(("dev/echo",), prefix="needle"), None, []
     while True:
         found = await listing.ids(selection, limit=5, cursor=cursor)
         pages.append((found.ids, found.examined))
@@ -137,13 +138,13 @@ async def test_a_whole_id_is_found_at_once_wherever_it_stands(
     oldest = await submit_at(redis, enqueuer, 5)
     for n in range(3):
         await submit_at(redis, enqueuer, 10 + n)
-    assert await all_ids(listing, Selection(("dev",), prefix=oldest.upper())) == [[oldest]]
+    assert await all_ids(listing, Selection(("dev/echo",), prefix=oldest.upper())) == [[oldest]]
     for other in (
-        Selection(("another",), prefix=oldest),
-        Selection(("dev",), prefix=oldest, state=State.FAILED),
-        Selection(("dev",), prefix=oldest, queue="media"),
-        Selection(("dev",), prefix=oldest, since_ms=6),
-        Selection(("dev",), prefix=oldest, until_ms=4),
+        Selection(("another/echo",), prefix=oldest),
+        Selection(("dev/echo",), prefix=oldest, state=State.FAILED),
+        Selection(("dev/echo",), prefix=oldest, queue="media"),
+        Selection(("dev/echo",), prefix=oldest, since_ms=6),
+        Selection(("dev/echo",), prefix=oldest, until_ms=4),
     ):
         assert set(chain(*await all_ids(listing, other))) == set()
 
@@ -156,9 +157,9 @@ async def test_what_has_expired_is_not_listed_and_shortens_no_page(
         await worker.finish(job)
         if job.id in made[2:5]:
             await redis.hset(JOB + job.id, "expires_at", 1)
-    page = await listing.page(Selection(("dev",)), limit=2)
+    page = await listing.page(Selection(("dev/echo",)), limit=2)
     assert [record.id for record in page.records] == [made[5], made[1]]
-    assert await redis.zscore(JOBS + "dev", made[3]) is not None, "its tombstone is still known"
+    assert await redis.zscore(JOBS + "dev/echo:succeeded", made[3]) is not None, "its tombstone is still known"
 
 
 async def test_jobs_are_counted_by_state_and_time(
@@ -167,8 +168,8 @@ async def test_jobs_are_counted_by_state_and_time(
     for n in range(3):
         await submit_at(redis, enqueuer, n)
     await submit(enqueuer, owner="a", delay_ms=60_000)
-    both = Selection(("dev", "a"), state=State.RUNNING, prefix="x")
+    both = Selection(("dev/echo", "a/echo"), state=State.RUNNING, prefix="x")
     assert await listing.counts(both) == {**dict.fromkeys(State, 0), State.QUEUED: 3, State.SCHEDULED: 1}
-    assert (await listing.counts(Selection(("dev",), since_ms=1, until_ms=1)))[State.QUEUED] == 1
+    assert (await listing.counts(Selection(("dev/echo",), since_ms=1, until_ms=1)))[State.QUEUED] == 1
     await worker.claim()
-    assert (await listing.counts(Selection(("dev",))))[State.RUNNING] == 3
+    assert (await listing.counts(Selection(("dev/echo",))))[State.RUNNING] == 3

@@ -1,0 +1,85 @@
+"""Packs the records of ended jobs, some minutes after their end, and restores those with which something is to be
+done."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from redis.asyncio import Redis
+
+from tasks import clock
+from tasks.queue.jobs.retention import keep_ms
+from tasks.queue.records.packing import FIRST, Fields, pack, pieces_of, unpack
+from tasks.queue.redis_keys import JOB, PACK_AFTER_MS
+from tasks.queue.script import Script
+from tasks.settings import Settings
+
+AT_ONCE: Final = 50
+"""Records in one script: a millisecond or two of Redis' time."""
+
+
+class Packer:
+    """Packs what is due, from the oldest end on."""
+
+    def __init__(self, redis: "Redis[bytes]", settings: Settings) -> None:
+        self._redis = redis
+        self._pack = Script(redis, "upkeep/pack")
+        keep = keep_ms(settings)
+        self._keep = {"delivered": keep["delivered"], "tombstone": keep["tombstone"]}
+        self._records: list[dict[str, Any]] = []
+
+    async def step(self) -> tuple[int, bool]:
+        """Write what the last step has compressed, and compress what comes next.
+
+        Returns:
+            How many records it packed, and whether more are due.
+        """
+        before = clock.now_ms() - PACK_AFTER_MS
+        payload = {"records": self._records, "take": AT_ONCE, "before": before, "keep": self._keep}
+        answer = await self._pack(payload)
+        hashes = await _hashes(self._redis, answer["ids"])
+        self._records = [record for job_id, fields in hashes.items() if (record := _packed(job_id, fields))]
+        return int(answer["packed"]), bool(answer["ids"])
+
+
+async def restore(redis: "Redis[bytes]", ids: Sequence[str]) -> None:
+    """Write packed records as they were, and those of the batches that they are part of."""
+    async with redis.pipeline(transaction=False) as pipe:
+        for job_id in ids:
+            pipe.hexists(JOB + job_id, FIRST)
+        packed = [job_id for job_id, found in zip(ids, await pipe.execute(), strict=True) if found]
+    if not packed:
+        return
+    hashes = {job_id: fields for job_id, fields in (await _hashes(redis, packed)).items() if FIRST in fields}
+    whole = {job_id: unpack(fields) for job_id, fields in hashes.items()}
+    records = [
+        {"id": one, "first": hashes[one][FIRST], "pieces": pieces_of(hashes[one]), "fields": _flat(whole[one])}
+        for one in hashes
+    ]
+    await Script(redis, "upkeep/restore")({"records": records})
+    await restore(redis, [fields[b"batch"].decode() for fields in whole.values() if b"batch" in fields])
+
+
+async def _hashes(redis: "Redis[bytes]", ids: Sequence[str]) -> dict[str, Fields]:
+    async with redis.pipeline(transaction=False) as pipe:
+        for job_id in ids:
+            pipe.hgetall(JOB + job_id)
+        return dict(zip(ids, await pipe.execute(), strict=True))
+
+
+def _packed(job_id: str, fields: Fields) -> dict[str, Any] | None:
+    """What `pack.lua` takes of one record."""
+    packed = pack(fields) if fields.get(b"finished_at") else None
+    if packed is None:
+        return None
+    return {
+        "id": job_id,
+        "finished_at": fields[b"finished_at"],
+        "dropped": packed.dropped,
+        "pieces": packed.pieces,
+        "stand_ins": _flat(packed.stand_ins),
+        "blobs": fields.get(b"blobs", b"").decode().split(),
+    }
+
+
+def _flat(fields: Mapping[bytes, bytes]) -> list[bytes]:
+    return [part for pair in fields.items() for part in pair]

@@ -1,0 +1,177 @@
+"""Records of ended jobs are packed some minutes after their end, and say the same."""
+
+import hashlib
+import json
+import secrets
+
+import pytest
+from arq.connections import ArqRedis
+
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.job_store import JobStore
+from tasks.queue.records import packing
+from tasks.queue.records.list import read
+from tasks.queue.records.packer import Packer
+from tasks.queue.records.packing import DICTIONARY, pack, unpack
+from tasks.queue.records.record import State
+from tasks.queue.redis_keys import BLOB, BLOB_MS, JOB, JOBS, PACK_AFTER_MS, UNPACKED
+from tasks.settings import Settings
+from tests.support.queue.ended_records import AT_MOST_BYTES, KINDS, EndedRecords, measure, pack_all
+from tests.support.queue.fake_worker import FakeWorker
+from tests.support.queue.submissions import record_of, submit
+
+
+async def ended(enqueuer: Enqueuer, worker: FakeWorker, verb: str = "succeeded", **fields: object) -> str:
+    job_id = await submit(enqueuer, **fields)
+    assert await worker.finish(await worker.one(), verb, fields=("result", '{"größe": null}'))
+    return job_id
+
+
+def test_the_dictionary_is_the_one_with_which_records_were_packed() -> None:
+    digest = hashlib.sha256(DICTIONARY).hexdigest()
+    assert digest.startswith("fbcdfd711e47c1b8"), "packed records could not be read any more"
+
+
+@pytest.mark.parametrize("length", [0, 1, 63, 64, 65, 1_000, 5_000])
+def test_what_is_packed_comes_back(length: int) -> None:
+    fields = {
+        b"kind": b"echo",
+        b"params": secrets.token_hex(length).encode(),
+        b"odd": "\x00ÿ".encode(),
+        b"tally:failed": b"2",
+    }
+    packed = pack(fields)
+    assert packed is not None
+    pieces = {b"%d" % number: piece for number, piece in enumerate(packed.pieces)}
+    left = {name: value for name, value in fields.items() if name not in packed.dropped}
+    assert set(left) == {b"kind", b"tally:failed"}
+    assert unpack({**left, **packed.stand_ins, **pieces}) == fields
+    assert all(len(piece) <= 64 and piece.isascii() for piece in packed.pieces)
+    assert pack({**left, **pieces}) is None, "it is packed already"
+
+
+def test_a_record_that_is_too_long_or_no_text_stays_as_it_is() -> None:
+    assert pack({b"kind": b"echo", b"params": secrets.token_hex(20_000).encode()}) is None
+    assert pack({b"kind": b"echo", b"params": b"\xff"}) is None
+
+
+def test_a_record_of_a_later_version_is_not_misread() -> None:
+    with pytest.raises(ValueError, match="packed in format b'2'"):
+        unpack({b"kind": b"echo", b"0": b"2abc"})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_packed_record_says_the_same(redis: ArqRedis, settings: Settings, kind: str) -> None:
+    (job_id,) = await EndedRecords(redis, settings).make(kind, 1)
+    before, left = await record_of(redis, job_id), await redis.pttl(JOB + job_id)
+    assert await pack_all(redis, settings) > 0
+    after = await record_of(redis, job_id)
+    assert await redis.hexists(JOB + job_id, packing.FIRST)
+    assert await redis.object("encoding", JOB + job_id) == b"listpack"
+    changed = {"finished_at": (before.finished_at or 0) - PACK_AFTER_MS}
+    if kind == "event":
+        changed["expires_at"] = after.expires_at or 0
+    else:
+        assert left - 5_000 < await redis.pttl(JOB + job_id) <= left
+    assert after == type(before)(**{name: getattr(before, name) for name in before.__slots__} | changed)
+    assert await redis.llen(UNPACKED) == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_ended_job_keeps_to_its_bytes(redis: ArqRedis, settings: Settings, kind: str) -> None:
+    ids = await EndedRecords(redis, settings).make(kind, 300)  # indexes of more than 128 take the most for each
+    assert (await measure(redis, ids)).total > AT_MOST_BYTES[kind]
+    await pack_all(redis, settings)
+    sizes = await measure(redis, ids)
+    assert sizes.total <= AT_MOST_BYTES[kind], sizes
+
+
+async def test_a_record_is_packed_only_after_a_while(
+    redis: ArqRedis, settings: Settings, enqueuer: Enqueuer, worker: FakeWorker
+) -> None:
+    job_id = await ended(enqueuer, worker)
+    packer = Packer(redis, settings)
+    assert await packer.step() == await packer.step() == (0, False)
+    assert not await redis.hexists(JOB + job_id, packing.FIRST)
+    assert await redis.lrange(UNPACKED, 0, -1) == [job_id.encode()]
+
+
+async def test_a_long_name_is_found_by_its_beginning(
+    redis: ArqRedis, settings: Settings, enqueuer: Enqueuer, worker: FakeWorker
+) -> None:
+    name = "ü" * 100
+    job_id = await ended(enqueuer, worker, name=name)
+    await pack_all(redis, settings)
+    assert await redis.hget(JOB + job_id, "name") == ("ü" * 32).encode()
+    assert (await record_of(redis, job_id)).name == name
+
+
+async def test_a_job_that_runs_again_is_whole_again(
+    redis: ArqRedis, settings: Settings, enqueuer: Enqueuer, worker: FakeWorker, job_store: JobStore
+) -> None:
+    blob = "a" * 64
+    job_id = await ended(enqueuer, worker, "failed", params={"a": "b" * 100}, blobs=(blob,), batch=None)
+    await pack_all(redis, settings)
+    assert await redis.pttl(BLOB + blob) > BLOB_MS
+    assert await job_store.retry([job_id]) == ["reopened"]
+    job = await worker.one()
+    assert (job.id, json.loads(job.params), job.attempt) == (job_id, {"a": "b" * 100}, 2)
+    assert await worker.finish(job)
+    assert await pack_all(redis, settings) == 1
+    record = await record_of(redis, job_id)
+    assert (record.state, [one["number"] for one in record.attempts]) == (State.SUCCEEDED, [1, 2])
+
+
+async def test_one_that_runs_again_before_it_is_packed_is_left_alone(
+    redis: ArqRedis, settings: Settings, enqueuer: Enqueuer, worker: FakeWorker, job_store: JobStore
+) -> None:
+    job_id = await ended(enqueuer, worker, "failed")
+    await redis.hincrby(JOB + job_id, "finished_at", -PACK_AFTER_MS)
+    packer = Packer(redis, settings)
+    assert await packer.step() == (0, True)
+    await job_store.retry([job_id])
+    assert await packer.step() == (0, False)
+    assert (await record_of(redis, job_id)).state == State.QUEUED
+    assert not await redis.hexists(JOB + job_id, packing.FIRST)
+
+
+async def test_verbs_know_a_packed_record(
+    redis: ArqRedis, settings: Settings, enqueuer: Enqueuer, worker: FakeWorker, job_store: JobStore
+) -> None:
+    job_id = await ended(enqueuer, worker, blobs=("a" * 64,))
+    await pack_all(redis, settings)
+    assert await job_store.cancel(job_id) == "succeeded"
+    assert await redis.hexists(JOB + job_id, packing.FIRST), "a question does not unpack it"
+    assert await job_store.delete([job_id]) == ["deleted"]
+    assert await read(redis, job_id) is None
+    assert await redis.keys(f"{BLOB}*") == await redis.keys(f"{JOBS}*") == []
+
+
+async def test_a_batch_that_was_packed_runs_again_with_its_job(
+    redis: ArqRedis, settings: Settings, enqueuer: Enqueuer, worker: FakeWorker, job_store: JobStore
+) -> None:
+    batch = await job_store.open_batch("dev")
+    job_id = await ended(enqueuer, worker, "failed", batch=batch)
+    assert await job_store.seal_batch("dev", batch)
+    assert await pack_all(redis, settings) == 2
+    assert (await record_of(redis, batch)).state == State.FAILED
+    assert await job_store.retry([job_id]) == ["reopened"]
+    assert (await record_of(redis, batch)).state == State.RUNNING
+    assert await worker.finish(await worker.one())
+    assert (await record_of(redis, batch)).state == State.SUCCEEDED
+
+
+@pytest.mark.parametrize("verb", ["succeeded", "failed"])
+async def test_an_event_goes_with_its_last_delivery_unless_one_may_be_sent_again(
+    redis: ArqRedis, settings: Settings, verb: str
+) -> None:
+    (delivery,) = await EndedRecords(redis, settings).make("delivery", 1)
+    event = (await record_of(redis, delivery)).event
+    if verb == "failed":
+        await redis.hset(JOB + (event or ""), mapping={"tally:failed": 1, "tally:succeeded": 0})
+    await pack_all(redis, settings)
+    day_ms = settings.keep_succeeded_deliveries_s * 1000
+    kept_ms = await redis.pttl(f"{JOB}{event}") - settings.tombstone_s * 1000
+    assert (kept_ms <= day_ms) == (verb == "succeeded")
+    if verb == "succeeded":
+        assert await redis.pttl(f"{JOB}{delivery}") <= await redis.pttl(f"{JOB}{event}") + 5_000

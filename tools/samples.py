@@ -30,6 +30,7 @@ LIMITS: Final = RenderLimits(
     max_side_px=30_000,
     max_frames=1_000,
     max_jpeg_scans=100,
+    sandbox_budget_mb=1280,
 )
 BRANCHES: Final = ("Bremen", "Gdańsk", "Le Havre", "Osaka", "Piraeus", "Valparaíso")
 ACCOUNTS: Final = ("1200 Bank", "1400 Receivables", "1600 Payables", "4400 Sales", "5400 Purchases", "6300 Freight")

@@ -19,15 +19,17 @@ class RenderLimits(msgspec.Struct, frozen=True):
     max_side_px: int
     max_frames: int
     max_jpeg_scans: int
+    sandbox_budget_mb: int
 
     @property
     def pictures(self) -> dict[str, int]:
-        """Those that hold for pictures, as `tasks.thumbnail.decoding` takes them."""
+        """Those that hold for pictures, as `tasks.thumbnail` takes them."""
         return {
             "max_pixels": self.max_pixels,
             "max_side_px": self.max_side_px,
             "max_frames": self.max_frames,
             "max_jpeg_scans": self.max_jpeg_scans,
+            "max_memory_mb": self.sandbox_budget_mb,
         }
 
 

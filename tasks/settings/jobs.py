@@ -30,9 +30,9 @@ class JobSettings(BaseModel):
         description="Megabytes of address space that one call may take in the sandbox, in addition to the code it runs.",
     )
     sandbox_budget_mb: int = Field(
-        1024,
+        1280,
         gt=0,
-        description="Megabytes that all sandbox calls at once are expected to take; further calls wait. 300 suits a 512 MB dyno.",
+        description="Megabytes that all sandbox calls at once are expected to take; further calls wait, and a picture that alone would take more is refused. 300 suits a 512 MB dyno.",
     )
     sandbox_recycle_after: int = Field(100, gt=0, description="Calls after which a sandbox child is replaced.")
 

@@ -1,5 +1,6 @@
 """Opens and decodes untrusted picture files; what is wrong with one becomes a coded `Refusal`."""
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,9 @@ from PIL.ImageFile import ImageFile
 from tasks.refusal import Refusal
 from tasks.thumbnail.codecs.frames import count_frames
 from tasks.thumbnail.codecs.jpeg_scans import count_scans
+from tasks.thumbnail.codecs.webp import WEBP_HEAD_BYTES
 from tasks.thumbnail.formats import PLUGINS
+from tasks.thumbnail.memory import check_webp
 from tasks.thumbnail.picture_file import PictureFile
 from tasks.thumbnail.signatures import HEAD_BYTES, format_of
 
@@ -32,7 +35,7 @@ def open_picture(source: PictureFile, limits: dict[str, int]) -> tuple[str, Imag
 
     Args:
         source: The picture's file.
-        limits: max_pixels, max_side_px, max_frames and max_jpeg_scans, as in the settings.
+        limits: max_pixels, max_side_px, max_frames and max_jpeg_scans, as in the settings, and max_memory_mb.
 
     Returns:
         The format (a key of PLUGINS), the picture, ready for `decode`, and its number of frames.
@@ -44,6 +47,9 @@ def open_picture(source: PictureFile, limits: dict[str, int]) -> tuple[str, Imag
     if source.is_truncated(name):
         raise Refusal("truncated", f"The {name} file ends before its picture does; upload it again.")
     source.seek(0)
+    if name == "webp":
+        check_webp(source.read(WEBP_HEAD_BYTES), os.fstat(source.fileno()).st_size, limits)
+        source.seek(0)
     source.ended = False
     try:
         with _pillow_limited(limits["max_pixels"]):

@@ -17,7 +17,7 @@ from tasks.thumbnail.colour import ToSRGB, resampleable
 from tasks.thumbnail.decoding import decode, open_picture, orientation_of, out_of_memory, upright
 from tasks.thumbnail.formats import extension_of
 from tasks.thumbnail.geometry import Plan, Size, plan
-from tasks.thumbnail.memory import estimated_mb
+from tasks.thumbnail.memory import check_memory
 from tasks.thumbnail.picture_file import PictureFile
 from tasks.thumbnail.resampling import FINER, Pyramid
 from tasks.thumbnail.signatures import type_of
@@ -29,7 +29,8 @@ def probe(path: str, variants: list[dict[str, Any]], limits: dict[str, int], *, 
     Args:
         path: The picture file.
         variants: Dumps of `Variant`, each with a box.
-        limits: max_pixels, max_side_px, max_frames and max_jpeg_scans, as in the settings.
+        limits: max_pixels, max_side_px, max_frames and max_jpeg_scans, as in the settings; max_memory_mb, megabytes
+            that `render` may take.
         report: Called once, when the header has been read.
 
     Returns:
@@ -39,7 +40,7 @@ def probe(path: str, variants: list[dict[str, Any]], limits: dict[str, int], *, 
 
     Raises:
         Refusal: `unsupported_format`, `too_many_pixels`, `side_too_long`, `too_many_frames`, `too_many_scans`,
-            `truncated`, `corrupt` or `out_of_memory`.
+            `too_much_memory`, `truncated`, `corrupt` or `out_of_memory`.
     """
     try:
         with PictureFile(path) as source:
@@ -57,7 +58,9 @@ def probe(path: str, variants: list[dict[str, Any]], limits: dict[str, int], *, 
                 "mode": picture.mode,
                 "has_alpha": picture.has_transparency_data,
                 "orientation": orientation,
-                "memory_mb": estimated_mb(name, picture, Path(path).stat().st_size, denominator, plans),
+                "memory_mb": check_memory(
+                    name, picture, Path(path).stat().st_size, denominator, plans, limits["max_memory_mb"]
+                ),
             }
     except MemoryError as error:
         raise out_of_memory() from error

@@ -55,6 +55,7 @@ async def make_thumbnails(job: JobContext[ThumbnailParams]) -> Result:
         "max_side_px": job.settings.max_side_px,
         "max_frames": job.settings.max_frames,
         "max_jpeg_scans": job.settings.max_jpeg_scans,
+        "max_memory_mb": job.settings.sandbox_budget_mb,
     }
     picture = await job.sandbox.call(
         "tasks.thumbnail.imaging:probe",

@@ -1,13 +1,18 @@
-"""Estimates the peak memory of drawing a picture, so that as many sandbox calls run at once as fit.
+"""Estimates the peak memory of drawing a picture, so that as many sandbox calls run at once as fit, and so that one
+which does not fit at all is refused before it is decoded.
 
 The factors are peaks of resident memory, measured with pictures of 24 megapixels in every format and rounded up.
 """
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
+from tasks.refusal import Refusal
+from tasks.thumbnail.codecs.webp import size_of
 from tasks.thumbnail.geometry import Plan
 
 MEGABYTE = 1 << 20
@@ -44,8 +49,10 @@ _TRANSPARENCY_BYTES = 4
 _DECODER_BYTES = {"webp": 12, "avif": 12, "tiff": 9}  # TIFF: a strip may be the whole picture
 
 
-def estimated_mb(name: str, picture: ImageFile, file_bytes: int, denominator: int, plans: list[Plan]) -> int:
-    """Estimate the memory that `render` takes in addition to an idle process.
+def check_memory(
+    name: str, picture: ImageFile, file_bytes: int, denominator: int, plans: Sequence[Plan], max_mb: int
+) -> int:
+    """Estimate the memory that drawing takes in addition to an idle process, before a pixel is decoded.
 
     Args:
         name: The format, a key of `formats.PLUGINS`.
@@ -53,26 +60,101 @@ def estimated_mb(name: str, picture: ImageFile, file_bytes: int, denominator: in
         file_bytes: Size of its file.
         denominator: How far a JPEG is scaled down while it is decoded: 1, 2, 4 or 8.
         plans: What will be drawn.
+        max_mb: Most megabytes that it may take.
 
     Returns:
         Megabytes.
+
+    Raises:
+        Refusal: `too_much_memory`; it says how large a picture of this sort would fit.
     """
     pixels = picture.width * picture.height
+    needs = _needs(name, picture, file_bytes, denominator, plans)
+    estimated_mb = max(need.mb(pixels) for need in needs)
+    if estimated_mb > max_mb:
+        # A smaller JPEG is scaled down by less.
+        needs = _needs(name, picture, file_bytes, 1, plans)
+        raise _too_much(name, picture.size, estimated_mb, max_mb, min(need.fitting_pixels(max_mb) for need in needs))
+    return estimated_mb
+
+
+def check_webp(head: bytes, file_bytes: int, limits: dict[str, int]) -> None:
+    """Check the size of a WebP file by its first bytes: its decoder allocates its canvases when the file is opened.
+
+    Args:
+        head: The first WEBP_HEAD_BYTES of the file.
+        file_bytes: Its size.
+        limits: max_pixels and max_memory_mb.
+
+    Raises:
+        Refusal: `too_much_memory`.
+    """
+    width, height = size_of(head)
+    need = _decoder_need("webp", file_bytes)
+    max_mb = limits["max_memory_mb"]
+    if width * height <= limits["max_pixels"] and need.mb(width * height) > max_mb:
+        raise _too_much("webp", (width, height), need.mb(width * height), max_mb, need.fitting_pixels(max_mb))
+
+
+def _needs(
+    name: str, picture: ImageFile, file_bytes: int, denominator: int, plans: Sequence[Plan]
+) -> "tuple[_Need, _Need]":
+    """What decoding needs, and what drawing does."""
+    held = _held_bytes(picture) / denominator**2
+    if isinstance(picture, JpegImageFile):
+        decoding = _Need(held + _coefficient_bytes(picture), BASE_MB * MEGABYTE)
+    else:
+        decoding = _decoder_need(name, file_bytes)
+    drawn = [math.prod(plan.canvas) for plan in plans]
+    own = COPY_BYTES * sum(drawn) + OUTPUT_BYTES * max(drawn, default=0)
+    return decoding, _Need(held, (BASE_MB + DRAWING_MB) * MEGABYTE + own)
+
+
+def _decoder_need(name: str, file_bytes: int) -> "_Need":
+    # WebP and AVIF hold the whole file.
+    return _Need(_DECODER_BYTES.get(name, 0), BASE_MB * MEGABYTE + file_bytes)
+
+
+class _Need(NamedTuple):
+    """Bytes for each pixel of the picture, and bytes besides."""
+
+    each: float
+    besides: float
+
+    def mb(self, pixels: int) -> int:
+        return math.ceil((pixels * self.each + self.besides) / MEGABYTE)
+
+    def fitting_pixels(self, max_mb: int) -> float:
+        left = max_mb * MEGABYTE - self.besides
+        return left / self.each if self.each else math.copysign(math.inf, left)
+
+
+def _too_much(name: str, size: tuple[int, int], estimated_mb: int, max_mb: int, fitting: float) -> Refusal:
+    width, height = size
+    message = (
+        f"Drawing this {name} picture of {width} × {height} pixels would take about {estimated_mb} MB of memory; "
+        f"the limit is {max_mb} MB (SANDBOX_BUDGET_MB)."
+    )
+    scale = math.sqrt(max(fitting, 0) / (width * height))
+    if 0 < scale < 1 and math.floor(min(width, height) * scale):
+        message += f" Of this sort {math.floor(width * scale)} × {math.floor(height * scale)} pixels fit."
+        message += "" if name == "jpeg" else " Or save it as a JPEG, which takes less."
+    else:
+        message += " Ask for smaller variants."
+    return Refusal("too_much_memory", message, limit=max_mb)
+
+
+def _held_bytes(picture: ImageFile) -> int:
+    """Bytes for a pixel of the decoded picture and of its copy in a mode that can be resampled."""
     pixel_bytes = _MODE_BYTES.get(picture.mode, _RGB_BYTES)
     if picture.has_transparency_data and picture.mode in ("1", "L", "P", "RGB"):
         pixel_bytes += _TRANSPARENCY_BYTES
-    held = pixels * pixel_bytes / denominator**2
-    if isinstance(picture, JpegImageFile):
-        decoding = held + _coefficient_bytes(picture)
-    else:
-        decoding = pixels * _DECODER_BYTES.get(name, 0) + file_bytes  # WebP and AVIF hold the whole file
-    drawn = [math.prod(plan.canvas) for plan in plans]
-    drawing = held + COPY_BYTES * sum(drawn) + OUTPUT_BYTES * max(drawn)
-    return BASE_MB + math.ceil(max(decoding / MEGABYTE, drawing / MEGABYTE + DRAWING_MB))
+    return pixel_bytes
 
 
 def _coefficient_bytes(picture: JpegImageFile) -> float:
+    """Bytes for a pixel of the coefficients that a progressive JPEG keeps."""
     if not picture.info.get("progressive"):
         return 0
     samplings = [across * down for _component, across, down, _table in picture.layer]
-    return picture.width * picture.height * COEFFICIENT_BYTES * sum(samplings) / max(1, *samplings)
+    return COEFFICIENT_BYTES * sum(samplings) / max(1, *samplings)

@@ -20,6 +20,7 @@ from tasks.report.pdf.writer import Stream
 from tasks.report.pictures.jpeg import without_metadata
 from tasks.thumbnail.colour import ToSRGB, resampleable
 from tasks.thumbnail.decoding import UPRIGHT, decode, open_picture, orientation_of, upright
+from tasks.thumbnail.memory import check_memory
 from tasks.thumbnail.picture_file import PictureFile
 
 MAX_PIXELS_PER_PT: Final = 300 / 72
@@ -40,7 +41,9 @@ class Picture:
         self._limits = limits
         self._field = field
         with self._naming_it(), PictureFile(self._path) as source:
-            _, picture, _ = open_picture(source, limits)
+            name, picture, _ = open_picture(source, limits)
+            # A JPEG is made smaller while it is decoded, by as much as 8, if it is decoded at all.
+            check_memory(name, picture, path.stat().st_size, 8 if name == "jpeg" else 1, (), limits["max_memory_mb"])
             self._orientation = orientation_of(picture)
             width, height = picture.size
         self.width, self.height = (width, height) if self._orientation < 5 else (height, width)

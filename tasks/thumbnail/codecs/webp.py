@@ -7,6 +7,9 @@ from PIL import Image, WebPImagePlugin
 CANVAS_BYTES = 8
 """Bytes that the decoder allocates for a pixel before it decodes anything."""
 
+WEBP_HEAD_BYTES = 30
+"""Bytes that say how large the picture is."""
+
 
 class WebPPicture(WebPImagePlugin.WebPImageFile):
     """A WebP file of which only the first frame is decoded."""
@@ -19,7 +22,7 @@ class WebPPicture(WebPImagePlugin.WebPImageFile):
         except OSError:  # the same error means damage or too little memory: try to allocate its canvases
             if self.fp is not None:
                 self.fp.seek(0)
-                width, height = _size(self.fp.read(30))
+                width, height = size_of(self.fp.read(WEBP_HEAD_BYTES))
                 bytearray(CANVAS_BYTES * width * height)
             raise
 
@@ -37,8 +40,8 @@ class WebPPicture(WebPImagePlugin.WebPImageFile):
         return Image.Image.load(self)
 
 
-def _size(head: bytes) -> tuple[int, int]:
-    """Read width and height in pixels from the file's first 30 bytes."""
+def size_of(head: bytes) -> tuple[int, int]:
+    """Read width and height in pixels from the file's first WEBP_HEAD_BYTES."""
     if head[12:16] == b"VP8X":
         return 1 + int.from_bytes(head[24:27], "little"), 1 + int.from_bytes(head[27:30], "little")
     if head[12:16] == b"VP8L":

@@ -8,7 +8,13 @@ from PIL import Image
 from tasks.thumbnail.imaging import probe, render
 from tasks.thumbnail.variants import variants_of
 
-LIMITS = {"max_pixels": 100_000_000, "max_side_px": 30_000, "max_frames": 1_000, "max_jpeg_scans": 100}
+LIMITS = {
+    "max_pixels": 100_000_000,
+    "max_side_px": 30_000,
+    "max_frames": 1_000,
+    "max_jpeg_scans": 100,
+    "max_memory_mb": 1280,
+}
 
 
 def silent(done: int, total: int, note: str = "") -> None:

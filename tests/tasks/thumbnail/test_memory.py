@@ -1,5 +1,6 @@
 """What `probe` says a picture will take, against what it takes."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from tasks.refusal import Refusal
+from tasks.settings import Settings
 from tests.support.pictures import encoded, scene
 from tests.support.thumbnail.drawing import Renderer
 
@@ -65,3 +68,39 @@ def test_one_large_file_of_any_format_and_two_jpegs_fit_half_a_gigabyte(renderer
         assert estimate <= 300, kind
         if kind == "jpeg":
             assert 2 * estimate <= 300
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_picture_that_does_not_fit_is_refused_with_the_size_that_does(renderer: Renderer, kind: str) -> None:
+    name, mode, options = KINDS[kind]
+    limit_mb = 60
+
+    def probed(width: int, height: int) -> int:
+        picture = Image.new(mode, (width, height))
+        memory_mb: int = renderer.probe(encoded(picture, name, **options), max_memory_mb=limit_mb)["memory_mb"]
+        return memory_mb
+
+    with pytest.raises(Refusal, match="SANDBOX_BUDGET_MB") as caught:
+        probed(8000, 6000)
+    assert (caught.value.code, caught.value.limit) == ("too_much_memory", limit_mb)
+    found = re.search(r"(\d+) × (\d+) pixels fit", caught.value.message)
+    assert found, caught.value.message
+    width, height = map(int, found.groups())
+    assert probed(width, height) <= limit_mb
+    if "jpeg" not in kind:  # a larger one is scaled down while it is decoded
+        with pytest.raises(Refusal):
+            probed(round(width * 1.1), round(height * 1.1))
+
+
+def test_variants_that_do_not_fit_by_themselves_are_told(renderer: Renderer) -> None:
+    huge = {"name": "huge", "width": 4000, "height": 4000, "fit": "pad"}
+    with pytest.raises(Refusal, match="smaller variants"):
+        renderer.probe(encoded(Image.new("RGB", (100, 100)), "PNG"), huge, max_memory_mb=60)
+
+
+def test_with_the_defaults_every_picture_of_the_most_pixels_fits(renderer: Renderer) -> None:
+    settings = Settings(_env_file=None)
+    for kind in ("png", "transparent png", "webp", "tiff"):
+        name, mode, options = KINDS[kind]
+        data = encoded(Image.new(mode, (10_000, settings.max_pixels // 10_000)), name, **options)
+        assert renderer.probe(data, max_memory_mb=settings.sandbox_budget_mb)["memory_mb"] > 300

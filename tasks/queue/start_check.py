@@ -5,6 +5,7 @@ one line that names the cure.
 """
 
 import asyncio
+import re
 import secrets
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -299,9 +300,10 @@ async def _missing_of_subscription(redis: "Redis[bytes]") -> dict[str, None]:
 def _right(line: str, refusal: str) -> str:
     """The right that is missing, as ACL SETUSER takes it."""
     command, argument = line.lower().split(" ")[:2] if " " in line else (line.lower(), "")
-    if "channel" in refusal:
+    words = re.sub(r"'[^']*'", "", refusal)  # without the command's name
+    if "channel" in words:
         return f"&{ROOT}*"
-    if "key" in refusal.replace("'", ""):
+    if "key" in words:
         return f"~{ROOT}*"
     return f"+{command}|{argument}" if command.upper() in WITH_SUBCOMMANDS else f"+{command}"
 

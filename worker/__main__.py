@@ -1,4 +1,8 @@
-"""`python -m worker` runs the jobs of all queues; `python -m worker media reports` those of the queues named."""
+"""`python -m worker` runs the jobs of all queues; `python -m worker media reports` those of the queues named.
+
+`python -m worker restore` brings the last snapshot of endpoints and schedules back into a Redis that has lost its data;
+`python -m worker adopt` makes the storage that of this Redis.
+"""
 
 import argparse
 import asyncio
@@ -7,6 +11,7 @@ import sys
 
 import structlog
 import uvloop
+from redis.exceptions import RedisError
 
 from tasks.catalogue import load_kinds
 from tasks.outbound.client import VERSION
@@ -15,10 +20,12 @@ from tasks.queue.redis_keys import QUEUES
 from tasks.queue.start_check import StartRefusedError, wait_until_checked
 from tasks.schedule.built_in import BUILT_IN
 from tasks.settings import Settings, load
+from tasks.storage.protocol import StorageUnavailable
 from tasks.telemetry import logs, tracing
 from worker.arq_compat.worker import PressroomWorker
 from worker.attempts.scratch import remove_leftovers
 from worker.check import check
+from worker.commands import COMMANDS, run_command
 from worker.engine import Engine
 from worker.resources import open_resources
 from worker.sandbox.limits import keep_secrets
@@ -38,6 +45,8 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="run nothing; status 0 if this host's workers are alive")
     parser.add_argument("--version", action="version", version=VERSION)
     args = parser.parse_args()
+    if args.queues and args.queues[0] in COMMANDS:
+        return _run_command(*args.queues)
     unknown = set(args.queues) - set(QUEUES)
     if unknown:
         parser.error(f"queue {', '.join(sorted(unknown))} does not exist; the queues are {', '.join(QUEUES)}")
@@ -52,6 +61,16 @@ def main() -> int:
         uvloop.run(work(settings, args.queues or list(QUEUES), burst=args.burst))
     except (ValueError, StartRefusedError) as error:
         print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - nothing runs yet; the operator reads this
+        return WRONG_SETTING if isinstance(error, ValueError) else REFUSED_BY_SERVER
+    return 0
+
+
+def _run_command(name: str, *arguments: str) -> int:
+    try:
+        settings = load()
+        print(uvloop.run(run_command(settings, load_kinds(settings), name, arguments)))  # noqa: T201
+    except (ValueError, RedisError, StorageUnavailable, OSError) as error:
+        print(f"worker: {error}".partition("\n")[0], file=sys.stderr)  # noqa: T201
         return WRONG_SETTING if isinstance(error, ValueError) else REFUSED_BY_SERVER
     return 0
 

@@ -7,14 +7,20 @@ what is left.
 """
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
 from tasks.kind import JobContext, Kind, Result, RetryPolicy
+from tasks.maintenance.snapshot import write_snapshot
+from tasks.maintenance.storage_owner import owns_storage
 from tasks.maintenance.sweep import sweep
 from tasks.queue.records.trimming import trim
+from tasks.webhook.endpoints import open_box
 
+OWNER_CHECK_S = 30.0
+"""Seconds between two looks whether the storage is still this installation's: another may adopt it meanwhile."""
 PAUSE_S = 0.02
 """Seconds between two steps, in which Redis and the storage serve other requests."""
 
@@ -28,9 +34,11 @@ class CleanupParams(BaseModel):
 
 
 async def clean_up(job: JobContext[CleanupParams]) -> Result:
-    """Trim the indexes, delete blobs that nothing needs, and discard incomplete files.
+    """Trim the indexes. In the installation's own storage also write a snapshot of what lives only in Redis, delete
+    blobs that nothing needs, and discard incomplete files.
 
     Returns:
+        `snapshot`, its name, and `foreign_storage`: whether the storage belongs to another installation.
         Blobs `examined` and `deleted`, the `bytes` of the deleted ones, `leftovers` of killed writers that were
         removed, and index entries examined and removed.
     """
@@ -38,8 +46,17 @@ async def clean_up(job: JobContext[CleanupParams]) -> Result:
     seconds, _ = await job.redis.time()
     before = datetime.fromtimestamp(seconds, UTC) - timedelta(seconds=job.settings.cleanup_grace_s)
     entries, removed = await _trim(job)
-    examined, deleted, size = await _sweep(job, before)
-    leftovers = await job.storage.discard_leftovers(before, dry_run=dry_run)
+    examined = deleted = size = leftovers = 0
+    snapshot = None
+    is_ours = await owns_storage(job.redis, job.storage, dry_run=dry_run)
+    if is_ours and not dry_run:
+        # First, for the rest may fail at the storage's first error.
+        snapshot = await write_snapshot(
+            job.redis, job.storage, open_box(job.settings), keep=job.settings.keep_snapshots
+        )
+    if is_ours:
+        examined, deleted, size = await _sweep(job, before)
+        leftovers = await job.storage.discard_leftovers(before, dry_run=dry_run)
     return Result(
         value={
             "dry_run": dry_run,
@@ -49,6 +66,8 @@ async def clean_up(job: JobContext[CleanupParams]) -> Result:
             "leftovers": leftovers,
             "entries_examined": entries,
             "entries_removed": removed,
+            "snapshot": snapshot,
+            "foreign_storage": not is_ours,
         }
     )
 
@@ -65,11 +84,16 @@ async def _trim(job: JobContext[CleanupParams]) -> tuple[int, int]:
 
 async def _sweep(job: JobContext[CleanupParams], before: datetime) -> tuple[int, int, int]:
     examined = deleted = size = 0
+    look_at = time.monotonic() + OWNER_CHECK_S
     async for step in sweep(job.redis, job.storage, before=before, dry_run=job.params.dry_run):
         examined, deleted, size = examined + step.examined, deleted + step.deleted, size + step.bytes
         # The total is unknown until all blobs have been listed.
         job.progress(examined, examined, "blobs")
         await asyncio.sleep(PAUSE_S)
+        if time.monotonic() > look_at:
+            if not await owns_storage(job.redis, job.storage, dry_run=job.params.dry_run):
+                break
+            look_at = time.monotonic() + OWNER_CHECK_S
     return examined, deleted, size
 
 

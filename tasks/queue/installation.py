@@ -15,15 +15,27 @@ async def find_installation(redis: "Redis[bytes]") -> str | None:
 
 async def make_installation(redis: "Redis[bytes]") -> str:
     """Read the id of the installation, and make one if there is none."""
-    installation: str = await Script(redis, "upkeep/install")({"id": new_id()})
+    installation: str = await Script(redis, "upkeep/install")({"verb": "make", "id": new_id()})
     return installation
 
 
-async def adopt_installation(redis: "Redis[bytes]", installation: str) -> None:
-    """Take over an id: from now on this Redis owns the storage that carries it.
+async def note_storage_owner(redis: "Redis[bytes]", installation: str | None) -> None:
+    """Note that the storage belongs to another installation, or with None that it is this one's."""
+    await Script(redis, "upkeep/install")({"verb": "note", "storage_of": installation})
 
-    Args:
-        redis: Connection.
-        installation: The id.
-    """
-    await Script(redis, "upkeep/install")({"id": installation, "adopt": True})
+
+async def find_storage_owner(redis: "Redis[bytes]") -> str | None:
+    """Read the id of the other installation to which the storage belongs, as the last cleanup found it; or None."""
+    found = await redis.hget(INSTALLATION, "storage_of")
+    return None if found is None else found.decode()
+
+
+async def find_restored_snapshot(redis: "Redis[bytes]") -> str | None:
+    """Read the name of the snapshot whose restore has begun and not ended; or None."""
+    found = await redis.hget(INSTALLATION, "restoring")
+    return None if found is None else found.decode()
+
+
+async def note_restored_snapshot(redis: "Redis[bytes]", name: str | None) -> None:
+    """Note that a snapshot is being restored, or with None that none is any more."""
+    await Script(redis, "upkeep/install")({"verb": "restore", "snapshot": name})

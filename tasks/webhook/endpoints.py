@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, Self, TypedDict
 
 from redis.asyncio import Redis
@@ -22,6 +22,9 @@ from tasks.webhook.signature import key_of, new_secret
 QUEUE: Final = "webhooks"
 MAX_SECRETS: Final = 5
 """Live secrets of one endpoint: each adds a signature to the header."""
+
+UNREADABLE: Final = "(encrypted with another SECRET_KEY)"
+"""Shown for the value of a header that cannot be decrypted; its owner can set it anew."""
 
 Reason = Literal["failing", "gone", "asked", "owner"]
 """Why an endpoint was disabled. `failing`: no success for days; `gone`: its response was 410; `asked`: its response had
@@ -56,6 +59,8 @@ class EndpointRecord:
         events: patterns (`tasks.webhook.events.PATTERN`).
         rate_limit: deliveries per second; None for no limit.
         max_in_flight: deliveries at once; None for the setting's value, which is also its upper limit.
+        headers: names and values; those of `sealed_headers` only once they have been opened.
+        sealed_headers: names, and values encrypted by `SecretBox`. Earlier versions stored them as plain text.
         secrets: newest first.
     """
 
@@ -68,6 +73,7 @@ class EndpointRecord:
     enabled: bool = True
     description: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    sealed_headers: Mapping[str, str] = field(default_factory=dict)
     rate_limit: float | None = None
     max_in_flight: int | None = None
     secrets: tuple[Secret, ...] = ()
@@ -92,6 +98,7 @@ class EndpointRecord:
             enabled=text["enabled"] == "1",
             description=text.get("description"),
             headers=json.loads(text.get("headers", "{}")),
+            sealed_headers=json.loads(text.get("sealed_headers", "{}")),
             rate_limit=float(text["rate_limit"]) if "rate_limit" in text else None,
             max_in_flight=int(text["max_in_flight"]) if "max_in_flight" in text else None,
             secrets=tuple(Secret(one["sealed"], one.get("until")) for one in json.loads(text["secrets"])),
@@ -133,6 +140,27 @@ def live_keys(endpoint: EndpointRecord, box: SecretBox, now_ms: int) -> list[byt
     return [key_of(box.open(sealed, endpoint.id)) for sealed in live]
 
 
+def open_headers(endpoint: EndpointRecord, box: SecretBox) -> dict[str, str]:
+    """The headers with which deliveries are sent. Raises: Refusal `secret_unreadable`."""
+    opened = {name: box.open(sealed, endpoint.id) for name, sealed in endpoint.sealed_headers.items()}
+    return {**endpoint.headers, **opened}
+
+
+def seal_headers(fields: Mapping[str, str], endpoint_id: str, box: SecretBox) -> dict[str, str]:
+    """The fields of an endpoint's hash with header values encrypted, those of earlier versions too.
+
+    Args:
+        fields: Names and values.
+        endpoint_id: The endpoint.
+        box: Encrypts.
+    """
+    sealed = dict(fields)
+    if "headers" in sealed:
+        headers: dict[str, str] = json.loads(sealed.pop("headers"))
+        sealed["sealed_headers"] = json.dumps({name: box.seal(text, endpoint_id) for name, text in headers.items()})
+    return sealed
+
+
 class Endpoints:
     """Reads and changes endpoints. A change of record, indexes, subscriptions and lane is one script call."""
 
@@ -157,6 +185,7 @@ class Endpoints:
         """
         endpoint_id, secret = new_id(), _checked(secret)
         fields, _ = _fields({"enabled": True, **patch})
+        fields = seal_headers(fields, endpoint_id, self._box)
         fields["secrets"] = json.dumps([{"sealed": self._box.seal(secret, endpoint_id)}])
         most = self._settings.max_endpoints
         answer = await self._run(
@@ -168,14 +197,14 @@ class Endpoints:
                 f"You have {most} endpoints, which is the limit. Delete some first.",
                 limit=most,
             )
-        return _endpoint(endpoint_id, answer), secret
+        return self._opened(_endpoint(endpoint_id, answer)), secret
 
     async def read(self, owner: str, endpoint_id: str) -> EndpointRecord:
         """An owner's endpoint. Raises: Refusal `not_found`."""
         fields = await self._redis.hgetall(ENDPOINT + endpoint_id)
         if not fields or fields[b"owner"] != owner.encode():
             raise _unknown(endpoint_id)
-        return EndpointRecord.from_hash(endpoint_id, fields)
+        return self._opened(EndpointRecord.from_hash(endpoint_id, fields))
 
     async def health(self, endpoint_id: str) -> EndpointHealth:
         """The health of an endpoint, from its lane and its deliveries."""
@@ -206,7 +235,8 @@ class Endpoints:
                 pipe.hgetall(ENDPOINT + endpoint_id)
             hashes = await pipe.execute()
         found = zip(ids, hashes, strict=True)  # one that was deleted meanwhile has no hash
-        return [EndpointRecord.from_hash(endpoint_id, fields) for endpoint_id, fields in found if fields], following
+        records = [EndpointRecord.from_hash(endpoint_id, fields) for endpoint_id, fields in found if fields]
+        return [self._opened(record) for record in records], following
 
     async def change(self, owner: str, endpoint_id: str, patch: EndpointPatch) -> EndpointRecord:
         """Change the fields that the patch names. Enabling, or another URL, resets the failures and unparks the lane.
@@ -215,6 +245,9 @@ class Endpoints:
             Refusal: `not_found`.
         """
         fields, without = _fields(patch)
+        fields = seal_headers(fields, endpoint_id, self._box)
+        if "headers" in patch:
+            without.append("headers")  # plain text of an earlier version
         enabled = patch.get("enabled")
         fields.pop("enabled", None)  # set by the script, with all that depends on it
         answer = await self._run(
@@ -227,7 +260,7 @@ class Endpoints:
             **({} if enabled is None else {"enabled": enabled}),
             afresh=bool(enabled) or "url" in patch,
         )
-        return _endpoint(endpoint_id, answer)
+        return self._opened(_endpoint(endpoint_id, answer))
 
     async def enable(self, owner: str, endpoint_id: str) -> EndpointRecord:
         """Enable an endpoint. Raises: Refusal `not_found`."""
@@ -282,6 +315,13 @@ class Endpoints:
         await self._run(
             "delete", endpoint_id, owner, job_index=of_endpoint(endpoint_id), states=list(State), linger_ms=linger_ms
         )
+
+    def _opened(self, endpoint: EndpointRecord) -> EndpointRecord:
+        """The endpoint with readable headers. One with unreadable ones is still shown, so that they can be set anew."""
+        try:
+            return replace(endpoint, headers=open_headers(endpoint, self._box))
+        except Refusal:
+            return replace(endpoint, headers={**endpoint.headers, **dict.fromkeys(endpoint.sealed_headers, UNREADABLE)})
 
     async def _run(self, verb: str, endpoint_id: str, owner: str, **more: Any) -> Any:
         answer = await self._script(self._payload(verb, endpoint_id, owner=owner, **more))

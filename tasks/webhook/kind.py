@@ -28,7 +28,7 @@ from tasks.queue.script import Script
 from tasks.refusal import Refusal
 from tasks.telemetry import tracing
 from tasks.webhook import signature
-from tasks.webhook.endpoints import QUEUE, EndpointRecord, Endpoints, Reason, live_keys
+from tasks.webhook.endpoints import QUEUE, EndpointRecord, Endpoints, Reason, live_keys, open_headers
 from tasks.webhook.events import (
     ONE_OFF,
     RETRY_DELAYS_S,
@@ -166,7 +166,7 @@ async def _target(job: JobContext[DeliveryParams], message: _Message, notify: by
             sealed = one_off.get("secret")
             return _Target(one_off["url"], [signature.key_of(box.open(sealed, ONE_OFF))] if sealed else [])
         endpoint = _endpoint(job.params.endpoint, await job.reader.hash(ENDPOINT + job.params.endpoint))
-        keys = live_keys(endpoint, box, clock.now_ms())
+        keys, headers = live_keys(endpoint, box, clock.now_ms()), open_headers(endpoint, box)
     except Refusal as refusal:
         if refusal.code != "secret_unreadable":
             raise
@@ -174,7 +174,7 @@ async def _target(job: JobContext[DeliveryParams], message: _Message, notify: by
         raise TryAgain(refusal.code, refusal.message) from refusal
     if not endpoint.enabled and not message.once:
         raise Refusal("endpoint_disabled", f"Endpoint {endpoint.id!r} is disabled. Enable it, then use the recovery.")
-    return _Target(endpoint.url, keys, endpoint.headers, endpoint)
+    return _Target(endpoint.url, keys, headers, endpoint)
 
 
 @lru_cache(1)

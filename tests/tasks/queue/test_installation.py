@@ -4,8 +4,7 @@ import asyncio
 
 from arq.connections import ArqRedis
 
-from tasks.queue.installation import adopt_installation, find_installation, make_installation
-from tasks.queue.redis_keys import INSTALLATION
+from tasks.queue.installation import find_installation, find_storage_owner, make_installation, note_storage_owner
 
 
 async def test_all_processes_that_start_at_once_find_one_id(redis: ArqRedis) -> None:
@@ -23,9 +22,9 @@ async def test_a_redis_that_lost_its_data_gets_another_id(redis: ArqRedis) -> No
     assert await make_installation(redis) != before
 
 
-async def test_an_adopted_id_replaces_the_own(redis: ArqRedis) -> None:
-    await make_installation(redis)
-    await redis.hset(INSTALLATION, "storage_of", "a" * 32)
-    await adopt_installation(redis, "a" * 32)
-    assert await make_installation(redis) == "a" * 32
-    assert await redis.hget(INSTALLATION, "storage_of") is None
+async def test_another_owner_of_the_storage_is_noted_and_forgotten(redis: ArqRedis) -> None:
+    await note_storage_owner(redis, "a" * 32)
+    assert await find_storage_owner(redis) == "a" * 32
+    assert await find_installation(redis) is None
+    await note_storage_owner(redis, None)
+    assert await find_storage_owner(redis) is None

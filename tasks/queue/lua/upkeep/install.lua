@@ -1,9 +1,23 @@
--- The installation's id: made once, and then what every process of the installation finds.
--- payload: id (of which it is made if there is none), adopt (true: it replaces the one that there is). Answers the id.
-if payload.adopt then
-  redis.call('HSET', K.installation, 'id', payload.id, 'adopted_at', now)
-  redis.call('HDEL', K.installation, 'storage_of')
-elseif redis.call('HSETNX', K.installation, 'id', payload.id) == 1 then
-  redis.call('HSET', K.installation, 'created_at', now)
+-- What this Redis knows of its installation. payload: verb, and
+--   make: id (of which the installation's is made, if it has none). Answers the installation's id.
+--   note: storage_of (the id of another installation, which owns the storage; nil: the storage is ours)
+--   restore: snapshot (that is being restored; nil: none any more)
+local verbs = {}
+
+local function write(field, value)
+  if value then redis.call('HSET', K.installation, field, value) else redis.call('HDEL', K.installation, field) end
+  return true
 end
-return cmsgpack.pack(redis.call('HGET', K.installation, 'id'))
+
+function verbs.make()
+  if redis.call('HSETNX', K.installation, 'id', payload.id) == 1 then
+    redis.call('HSET', K.installation, 'created_at', now)
+  end
+  return redis.call('HGET', K.installation, 'id')
+end
+
+function verbs.note() return write('storage_of', payload.storage_of) end
+
+function verbs.restore() return write('restoring', payload.snapshot) end
+
+return cmsgpack.pack(verbs[payload.verb]())

@@ -30,6 +30,7 @@ from tasks.catalogue import load_kinds
 from tasks.queue.connect import close, connect
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
+from tasks.queue.memory import MemoryWatch
 from tasks.queue.process_registry import ProcessRegistry
 from tasks.queue.records.list import Listing
 from tasks.queue.start_check import StartRefusedError, joined
@@ -37,6 +38,7 @@ from tasks.queue.watch.watch import Watch
 from tasks.schedule.scheduler import Scheduler
 from tasks.schedule.store import ScheduleStore
 from tasks.settings import OPEN_OWNER, Settings, load
+from tasks.stopping import stop
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage
 from tasks.telemetry import logs, tracing
@@ -129,6 +131,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
     )
     watch, kept, spec_process = Watch(redis), KeptAnswers(), SpecProcess()
     watch.start()
+    looking = asyncio.create_task(MemoryWatch(redis, settings).loop(), name="MemoryWatch")
     try:
         announce(settings, keys, storage)
         async with joined(redis, ProcessRegistry(redis, settings), "api.redis", refused):
@@ -158,6 +161,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
             )
     finally:
         await spec_process.close()
+        await stop(looking)
         await watch.stop()
         await kept.close()
         await url_policy.close()

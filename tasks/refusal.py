@@ -39,6 +39,7 @@ CODES: dict[str, str] = {
     "header_too_large": "The request's line and header fields are larger than the limit.",
     "request_timeout": "The request did not arrive in time.",
     "too_many_connections": "The process has as many connections as it may have. Try again later.",
+    "redis_full": "Redis has no room for more jobs, uploads, endpoints or schedules. Try again later.",
     "unavailable": "Redis or the storage does not respond. Try again later.",
     "disk_full": "The temporary folder of the server or worker is full. Try again later.",
     "internal": "An unexpected error happened. The logs have details under the request id.",

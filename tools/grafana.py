@@ -75,6 +75,11 @@ PANELS: Final[list[tuple[str, str, list[Target]]]] = [
     ),
     ("Event loop, worst lag", "s", [(gauge("pressroom_worker_loop_lag_seconds"), "lag")]),
     ("Memory of the workers", "bytes", [(gauge("pressroom_worker_memory_bytes"), "PSS")]),
+    (
+        "Memory of Redis",
+        "bytes",
+        [(gauge("pressroom_redis_memory_bytes"), "used"), (gauge("pressroom_redis_maxmemory_bytes"), "maxmemory")],
+    ),
     ("Sandbox deaths", "ops", [(rate("pressroom_sandbox_deaths_total", "code"), "{{code}}")]),
     (
         "Endpoints, alerts, paused queues",
@@ -82,6 +87,7 @@ PANELS: Final[list[tuple[str, str, list[Target]]]] = [
         [
             (gauge("pressroom_endpoints", "state"), "endpoints {{state}}"),
             (gauge("pressroom_alerts", "alert"), "alert {{alert}}"),
+            (f"{gauge('pressroom_redis_full')} > 0", "Redis is full"),
             (f"{gauge('pressroom_queue_paused', 'queue')} > 0", "paused {{queue}}"),
         ],
     ),

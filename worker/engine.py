@@ -2,8 +2,8 @@
 
 Each duty is one small class with a `loop`. The claimer claims jobs and starts them, the finisher writes their outcomes,
 the lease keeper renews the leases of running jobs from a thread of its own, the waker and the abort watch listen for
-signals, the ticker fires schedules, the heartbeat shows that this worker is alive, and the loop watch that its event
-loop turns.
+signals, the ticker fires schedules, the heartbeat shows that this worker is alive, the memory watch looks how full
+Redis is, and the loop watch that the event loop turns.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from tasks.kind import Kind
+from tasks.queue.memory import MemoryWatch
 from tasks.queue.process_registry import ProcessRegistry
 from tasks.schedule.store import BuiltInSchedule
 from tasks.settings import Settings
@@ -116,6 +117,7 @@ class Engine:
             self._loop_watch,
         )
         self._ticker = Ticker(redis, settings, built_in, redis_health)
+        self._memory_watch = MemoryWatch(redis, settings)
         self.queues = list(concurrency)
         self._stop = asyncio.Event()
         self._at_once = asyncio.Event()
@@ -145,6 +147,7 @@ class Engine:
             self._heartbeat,
             self._waker,
             self._ticker,
+            self._memory_watch,
         )
         tasks = [asyncio.create_task(duty.loop(), name=type(duty).__name__) for duty in duties]
         claiming = asyncio.create_task(self._claimer.loop(), name="Claimer")

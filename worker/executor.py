@@ -16,7 +16,7 @@ from tasks.queue.jobs import foreign_job
 from tasks.queue.script import Script
 from tasks.queue.watch.reader import CoalescingReader
 from tasks.refusal import NO_SPACE, Refusal
-from tasks.settings import Settings
+from tasks.settings import DAY_S, Settings
 from tasks.storage.protocol import BlobMissing, StorageUnavailable
 from tasks.telemetry import tracing
 from tasks.validation import faults_of, refusal_of
@@ -32,6 +32,8 @@ log = structlog.get_logger()
 REDIS_DOWN = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, redis.exceptions.ReadOnlyError)
 PING_S = 5.0
 """Seconds that Redis has to answer when a function says that it does not."""
+FULL_PATIENCE_S = 7 * DAY_S
+"""Seconds for which a job waits for room in Redis: an event that was accepted is delivered once there is some."""
 MAX_RETRY_AFTER_S = 86_400
 """Seconds by which a receiver may postpone the next try."""
 
@@ -122,7 +124,9 @@ class Executor:
             kind = self._kind(job)
             result = await self._call(kind, _params(kind, job), job, notes)
         except Refusal as refusal:
-            return outcome("failed", error=(refusal.code, refusal.message), field=refusal.field)
+            wait = await self._postponed(refusal, began)
+            failed = {"error": (refusal.code, refusal.message), "field": refusal.field}
+            return outcome("postponed" if wait else "failed", **(wait or failed))
         except TryAgain as again:
             error, after_s = (again.code, again.message), again.after_s
         except _TimedOut as overrun:
@@ -140,9 +144,14 @@ class Executor:
         return outcome("retrying", error=error, delay_s=delay_s, last=kind.retries_last)
 
     async def _postponed(self, broken: BaseException, began: float) -> dict[str, Any] | None:
-        """The error and the postponement of an attempt that lacked the storage, Redis or disk space; None for
-        others."""
-        if isinstance(broken, StorageUnavailable):
+        """The error and the postponement of an attempt that lacked the storage, Redis, room in it or disk space; None
+        for others."""
+        settings = self._settings
+        patience_s, patience_of = settings.storage_patience_s, " (STORAGE_PATIENCE_S)"
+        if isinstance(broken, Refusal) and broken.code == "redis_full":
+            code, fault = "redis_full", "Redis is full, so nothing can be added."
+            patience_s, patience_of = FULL_PATIENCE_S, ""
+        elif isinstance(broken, StorageUnavailable):
             code, fault = "storage_unavailable", f"The storage does not work. {broken.cure or ''}".strip()
         elif isinstance(broken, OSError) and broken.errno in NO_SPACE:
             log.warning("job.disk_full", error=str(broken))
@@ -152,13 +161,11 @@ class Executor:
             code, fault = "unavailable", "Redis did not answer while the job ran."
         else:
             return None
-        settings = self._settings
-        patience_s = settings.storage_patience_s
         postponement = Postponement(
             first_pause_s=settings.storage_first_pause_s,
             max_pause_s=settings.storage_max_pause_s,
             patience_s=patience_s,
-            given_up=f"{fault} The job has waited for {patience_s} s (STORAGE_PATIENCE_S); retry it afterwards.",
+            given_up=f"{fault} The job has waited for {patience_s} s{patience_of}; retry it afterwards.",
         )
         return {"error": (code, f"{fault} The job waits, and uses up no try."), "postponement": postponement}
 

@@ -21,7 +21,7 @@ from tasks.validation import read_faults, refusal_of
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
-RETRY_AFTER_S = {"unavailable": 2, "too_many_connections": 2, "queue_full": 10, "disk_full": 10}
+RETRY_AFTER_S = {"unavailable": 2, "too_many_connections": 2, "queue_full": 10, "disk_full": 10, "redis_full": 30}
 
 REFUSED = 422
 """The status of every code that is not in STATUS: the request was understood, but cannot be carried out."""
@@ -60,6 +60,7 @@ STATUS = {
     "unavailable": 503,
     "too_many_connections": 503,
     "disk_full": 503,
+    "redis_full": 507,
 }
 _CODE_OF_STATUS = {404: "not_found", 405: "method_not_allowed"}
 

@@ -40,7 +40,13 @@ class BatchRequest(BaseModel):
     response_model=Job,
     response_description="The batch: a job of kind `batch` that no worker runs.",
     responses=documented(
-        "unauthorized", "invalid_request", "unsupported_media_type", "too_large", "invalid_url", "invalid_secret"
+        "unauthorized",
+        "invalid_request",
+        "unsupported_media_type",
+        "too_large",
+        "invalid_url",
+        "invalid_secret",
+        "redis_full",
     ),
     openapi_extra=documented_body(
         BatchRequest,

@@ -57,7 +57,7 @@ async def cancel_job(request: Request, job_id: JobId) -> Response:
     operation_id="retry_job",
     summary="Retry a job",
     response_model=Job,
-    responses=documented("unauthorized", "not_found", "expired", "not_retryable", "inputs_gone"),
+    responses=documented("unauthorized", "not_found", "expired", "not_retryable", "inputs_gone", "redis_full"),
 )
 async def retry_job(request: Request, job_id: JobId) -> Response:
     """For a job that failed or was cancelled. It keeps its id and its earlier attempts, and gets all its tries again.

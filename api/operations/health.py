@@ -2,20 +2,24 @@
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from contextlib import suppress
 from typing import Literal
 
 import structlog
 from arq.constants import health_check_key_suffix
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
-from redis.exceptions import NoPermissionError, RedisError, ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from api.http.answers import json_of
 from api.http.auth import bearer_of
 from api.http.context import Context, process_context
 from api.http.problems import Problem, problem
+from tasks.maintenance.storage_owner import HINT
 from tasks.queue.connection_pool import says_failover
+from tasks.queue.installation import find_storage_owner
 from tasks.queue.lanes.stats import QueueStats
+from tasks.queue.memory import MemoryUse, is_out_of_memory, memory_of
 from tasks.queue.redis_keys import PROBE, QUEUES, SECOND_MS, WORKER_MS, arq_queue
 from tasks.queue.watch.workers import read_workers
 from tasks.storage.protocol import StorageUnavailable
@@ -65,7 +69,8 @@ async def is_alive() -> Alive:
     responses={503: {"model": Problem, "description": "`unavailable`: a check failed; see `checks`."}},
 )
 async def is_ready(request: Request) -> Response:
-    """Responds with 503 if submits would fail. A queue without a worker is only a warning: its jobs wait.
+    """Responds with 503 if Redis or the storage is down. A queue without a worker is only a warning: its jobs wait. A
+    full Redis is a warning too: submits are refused, and everything else goes on.
 
     Without an API key the response costs one question to Redis and none to the storage, and says less. It is kept for
     READINESS_KEPT_S.
@@ -149,21 +154,30 @@ async def _redis(context: Context, served: list[bool] | None = None) -> str | No
         pipe.set(PROBE + "readiness", "1", px=PROBE_MS)
         pipe.mget([arq_queue(queue) + health_check_key_suffix for queue in QUEUES])
         pipe.info("memory")
-        wrote, beats, memory = await pipe.execute(raise_on_error=False)
+        wrote, beats, info = await pipe.execute(raise_on_error=False)
     if served is not None and isinstance(beats, list):
         served += [beat is not None for beat in beats]
+    memory, use = memory_of(context.redis), MemoryUse.of(info)
+    memory.note(use, context.settings.redis_full_percent)
     if isinstance(wrote, ResponseError):
-        raise wrote
-    if isinstance(memory, NoPermissionError):
-        return "Its maxmemory-policy is unknown, since its user may not run INFO. Grant +info."
-    policy = memory.get("maxmemory_policy")
-    if policy != "noeviction":
-        return f"Its maxmemory-policy is {policy!r}, which drops jobs when the memory is full. Set it to noeviction."
+        if not is_out_of_memory(wrote):
+            raise wrote
+        memory.note_refused()
+    if memory.full:
+        share = "" if use.percent is None else f" ({use.percent:.0f} % of maxmemory)"
+        return f"It is full{share}: submits are refused with 507 redis_full. See docs/operations.md, Redis is full."
+    if not use.known:
+        return "Its user may not run INFO, so how full it is, and its maxmemory-policy, are unknown. Grant +info."
+    if use.policy != "noeviction":
+        return f"Its maxmemory-policy is {use.policy!r}, which drops jobs when it is full. Set it to noeviction."
     return None
 
 
 async def _storage(context: Context) -> str | None:
     await context.storage.check()
+    with suppress(RedisError, TimeoutError):  # then the check of Redis says so
+        if await find_storage_owner(context.redis) is not None:
+            return f"It belongs to another installation, so the cleanup deletes nothing. {HINT}"
     return None
 
 

@@ -12,6 +12,7 @@ from typing import Final, Literal
 from redis.asyncio import Redis
 
 from tasks.queue.lanes.stats import QueueSnapshot, QueueStats
+from tasks.queue.memory import MemoryUse, memory_of, observe_memory
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import ALERTS, BUCKETS_MS, COUNTS, DISABLED, FAILING
 from tasks.queue.watch.workers import WorkerRegistry, read_workers
@@ -42,10 +43,15 @@ class Metric:
 
 async def collect(redis: "Redis[bytes]", settings: Settings) -> list[Metric]:
     """All metrics, as they are now."""
-    snapshot, registry, counts, now = await asyncio.gather(
-        QueueStats(redis, settings).queues(), read_workers(redis), read_counts(redis), _indexes(redis)
+    snapshot, registry, counts, now, use = await asyncio.gather(
+        QueueStats(redis, settings).queues(),
+        read_workers(redis),
+        read_counts(redis),
+        _indexes(redis),
+        observe_memory(redis, settings),
     )
-    return [*_counters(counts), *_histograms(counts), *_queues(snapshot, registry), *now]
+    memory = _memory(use, full=memory_of(redis).full)
+    return [*_counters(counts), *_histograms(counts), *_queues(snapshot, registry), *now, *memory]
 
 
 async def read_counts(redis: "Redis[bytes]") -> Counts:
@@ -177,6 +183,17 @@ async def _indexes(redis: "Redis[bytes]") -> list[Metric]:
     for alert, count in sorted(holding.items()):
         metric.add(count, alert=alert)
     return [endpoints, metric]
+
+
+def _memory(use: MemoryUse, *, full: bool) -> Iterator[Metric]:
+    memory = Metric("pressroom_redis_memory_bytes", "gauge", "Memory of Redis that counts against its maxmemory.")
+    limit = Metric("pressroom_redis_maxmemory_bytes", "gauge", "The maxmemory of Redis; 0 for none.")
+    if use.known:  # else its user may not ask
+        memory.add(use.used)
+        limit.add(use.limit)
+    is_full = Metric("pressroom_redis_full", "gauge", "1 while Redis is so full that submits are refused.")
+    is_full.add(full)
+    yield from (memory, limit, is_full)
 
 
 def exposition(metrics: Iterable[Metric], *, openmetrics: bool = False) -> str:

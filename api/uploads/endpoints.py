@@ -69,7 +69,9 @@ class StoredUpload(BaseModel):
     summary="Upload a file",
     response_model=StoredUpload,
     response_description="The upload, with its path in `Location`.",
-    responses=documented("unauthorized", "too_large", "no_file", "unsupported_media_type", "invalid_request"),
+    responses=documented(
+        "unauthorized", "too_large", "no_file", "unsupported_media_type", "invalid_request", "redis_full"
+    ),
     openapi_extra=BODY | documented_query(UploadQuery),
 )
 async def upload(request: Request) -> Response:

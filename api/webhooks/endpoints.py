@@ -44,7 +44,7 @@ EndpointId = Annotated[str, Path(description="The endpoint's id.", examples=[EXA
     summary="Create an endpoint",
     response_model=NewEndpoint,
     response_description="The endpoint, with its path in `Location`, and its signing secret.",
-    responses=documented(*BODY_REFUSALS, *URL_REFUSALS, "invalid_secret", "too_many_endpoints"),
+    responses=documented(*BODY_REFUSALS, *URL_REFUSALS, "invalid_secret", "too_many_endpoints", "redis_full"),
     openapi_extra=documented_body(
         EndpointRequest,
         jobs=("An endpoint for the end of every job", {"url": "https://example.com/webhooks", "events": ["job.*"]}),

@@ -64,6 +64,7 @@ class EventRequest(BaseModel):
             "key_reused",
             "expired",
             "queue_full",
+            "redis_full",
         ),
     },
     openapi_extra=documented_query(SubmitOptions)

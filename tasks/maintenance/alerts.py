@@ -15,7 +15,10 @@ from redis.asyncio import Redis
 
 from tasks.clock import rfc3339
 from tasks.kind import JobContext, Kind, Result, RetryPolicy
+from tasks.maintenance.storage_owner import HINT
+from tasks.queue.installation import find_storage_owner
 from tasks.queue.lanes.stats import QueueCounts, QueueSnapshot, QueueStats
+from tasks.queue.memory import memory_of, observe_memory
 from tasks.queue.records.record import State, new_id
 from tasks.queue.redis_keys import ENDPOINT, FAILING, SECOND_MS
 from tasks.queue.script import Script
@@ -25,7 +28,9 @@ from tasks.storage.protocol import StorageUnavailable
 
 log = structlog.get_logger()
 
-Name = Literal["failure_rate", "queue_age", "no_worker", "storage_unavailable", "endpoint_failing"]
+Name = Literal[
+    "failure_rate", "queue_age", "no_worker", "storage_unavailable", "endpoint_failing", "redis_full", "foreign_storage"
+]
 NAMES: Final[tuple[Name, ...]] = get_args(Name)
 ENDPOINTS_AT_MOST: Final = 1_000
 """Failing endpoints that one check reads, those that have failed longest first."""
@@ -43,7 +48,7 @@ class ActiveAlert:
 
     Args:
         alert: The name of the condition.
-        subject: A queue, or an endpoint's id.
+        subject: A queue, an endpoint's id, `redis` or `storage`.
         message: A sentence for people.
         value: What was measured, a share or seconds.
         limit: From which value on it is an alert.
@@ -79,6 +84,7 @@ async def check(job: JobContext[AlertParams]) -> Result:
     registry = await read_workers(job.redis)
     holding = [*system_alerts(settings, snapshot, registry), *await _storage_alert(job, registry)]
     holding += await _endpoint_alerts(job.redis, settings, snapshot.now_ms)
+    holding += await _redis_alerts(job.redis, settings)
     payload = {"holding": [alert.payload(snapshot.now_ms) for alert in holding]}
     answer = await Script(job.redis, "upkeep/alerts")(payload)
     fired, resolved = answer["fired"], answer["resolved"]
@@ -182,6 +188,24 @@ async def _endpoint_alerts(redis: "Redis[bytes]", settings: Settings, now_ms: in
                 ActiveAlert("endpoint_failing", endpoint.decode(), message, age_s, limit_s, (owner.decode(),))
             )
     return alerts
+
+
+async def _redis_alerts(redis: "Redis[bytes]", settings: Settings) -> list[ActiveAlert]:
+    """The alerts about a full Redis, and about a storage that is not this Redis'."""
+    alerts = []
+    if await find_storage_owner(redis) is not None:
+        message = f"The storage belongs to another installation, so the cleanup deletes nothing. {HINT}"
+        alerts.append(ActiveAlert("foreign_storage", "storage", message, 1, 1, settings.operators))
+    use = await observe_memory(redis, settings)
+    if not memory_of(redis).full:
+        return alerts
+    percent = 100.0 if use.percent is None else round(use.percent, 1)
+    message = (
+        f"Redis is full: it uses {percent:.0f} % of its maxmemory. Submits are refused with 507 redis_full. Delete "
+        "ended jobs with POST /v1/jobs/deletion, or give Redis more memory."
+    )
+    limit = settings.redis_full_percent
+    return [*alerts, ActiveAlert("redis_full", "redis", message, percent, limit, settings.operators)]
 
 
 ALERTS = Kind(

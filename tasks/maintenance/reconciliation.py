@@ -21,7 +21,7 @@ from tasks.queue import redis_keys
 from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.records.indexes import BATCH, FOREIGN
 from tasks.queue.records.packer import Packer
-from tasks.queue.redis_keys import BACKLOG, DAY_MS, JOB, LANE, QUEUES, SCHEDULE, arq_queue
+from tasks.queue.redis_keys import BACKLOG, JOB, LANE, QUEUES, SCHEDULE, arq_queue
 from tasks.queue.script import Script
 from tasks.settings import SYSTEM
 
@@ -59,7 +59,7 @@ async def reconcile(job: JobContext[ReconciliationParams]) -> Result:
     while True:
         cursor, keys = await job.redis.scan(cursor, count=PAGE_KEYS)
         await reconciler.reconcile_page([_text(key) for key in keys])
-        await job.redis.set(redis_keys.RECONCILIATION, cursor, px=DAY_MS)
+        await reconciler.note(cursor)
         pages += 1
         if cursor == 0 or (pages >= PAGES and (not reconciler.wrong or time.monotonic() > until)):
             break
@@ -115,6 +115,10 @@ class Reconciler:
             jobs = answer["jobs"]
             self._found.update([*jobs, *["examined"] * len(jobs)], lanes=answer["lanes_mended"])
             ids, lanes = ids[len(jobs) :], lanes[answer["lanes_examined"] :]
+
+    async def note(self, cursor: int) -> None:
+        """Note from where the next run goes on. By the script, for a full Redis would refuse a plain command."""
+        await self._script({**self._payload, "cursor": str(cursor)})
 
     async def renew(self, schedules: list[str]) -> None:
         """Renew the holders of the blobs that these schedules use."""

@@ -22,6 +22,7 @@ from redis.exceptions import RedisError
 
 from tasks.queue.connection_pool import PrimaryPool
 from tasks.queue.redis_keys import BEAT_MS, PROCESSES, SECOND_MS, WORKER_MS, WORKER_RECORD_TTL_MS
+from tasks.queue.script import Script
 from tasks.settings import Settings
 
 log = structlog.get_logger()
@@ -83,6 +84,7 @@ class ProcessRegistry:
 
     def __init__(self, redis: "Redis[bytes]", settings: Settings) -> None:
         self._redis = redis
+        self._join = Script(redis, "run/join")
         self._wait_s = settings.start_wait_s
         self._fingerprint = Fingerprint.of(settings)
         self._member = f"{self._fingerprint} {socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
@@ -114,19 +116,15 @@ class ProcessRegistry:
         return None
 
     async def beat(self) -> None:
-        """Note that this process is alive."""
+        """Note that this process is alive; by a script, since a full Redis refuses plain commands."""
         now = await self._now_ms()
+        await self._join({"member": self._member, "at": now, "forget_ms": WORKER_RECORD_TTL_MS})
         async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.zadd(PROCESSES, {self._member: now})
-            pipe.zremrangebyscore(PROCESSES, "-inf", now - WORKER_RECORD_TTL_MS)
-            pipe.pexpire(PROCESSES, WORKER_RECORD_TTL_MS)
             pipe.zcount(PROCESSES, now - WORKER_MS, "+inf")
             pipe.info("clients")
-            *answers, clients = await pipe.execute(raise_on_error=False)
-        for answer in answers:
-            if isinstance(answer, Exception):
-                raise answer
-        processes: int = answers[-1]
+            processes, clients = await pipe.execute(raise_on_error=False)
+        if isinstance(processes, Exception):
+            raise processes
         await self._take_share(processes, clients)
 
     async def _take_share(self, processes: int, clients: object) -> None:

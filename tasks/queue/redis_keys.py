@@ -37,7 +37,8 @@ Redis without cluster mode is needed.
 | `pressroom:unpacked` | list of job ids | ended jobs whose records are to be packed, PACK_AFTER_MS after their end; at most UNPACKED_CAP | the reconciliation, which packs them |
 | `pressroom:ends:<slot>` | hash | `<queue> <state>` → jobs that ended within ENDS_SLOT_MS | expires |
 | `pressroom:alerts` | hash | `<alert> <subject>` → the alert as JSON, while it holds | the check that finds it resolved |
-| `pressroom:installation` | hash | `id` (random, made once), `created_at` and `adopted_at` (ms), `storage_of`: the id in the storage's marker, where it is another's | nobody |
+| `pressroom:installation` | hash | `id` (random, made once), `created_at` and `adopted_at` (ms), `storage_of`: the id in the storage's marker, where it is another's; `restoring`: the snapshot whose restore has begun | nobody |
+| `pressroom:nothing` | | never written: scripts delete it, so that Redis lets them write when it is full | |
 | `pressroom:worker:<id>` | string (JSON) | a worker's last beat | expires |
 | `pressroom:workers` | zset id → last beat (ms) | workers that have lately sent a beat | each beat trims it |
 | `pressroom:processes` | zset `<fingerprint> <process>` → last beat (ms) | processes that use this database, web and workers (`tasks/queue/process_registry.py`) | each beat trims it; expires |
@@ -84,6 +85,7 @@ ENDS: Final = ROOT + "ends:"
 UNPACKED: Final = ROOT + "unpacked"
 ALERTS: Final = ROOT + "alerts"
 INSTALLATION: Final = ROOT + "installation"
+NOTHING: Final = ROOT + "nothing"
 WORKER: Final = ROOT + "worker:"
 WORKERS: Final = ROOT + "workers"
 PROCESSES: Final = ROOT + "processes"
@@ -111,6 +113,8 @@ FAILURE_GAP_MS: Final = 36 * 3600 * SECOND_MS
 """Two failures further apart than this say nothing of the time between: more than the longest delay between two tries."""
 BEHIND_MS: Final = 600 * SECOND_MS
 """A retry of a kind that says `retries_last` waits as if it had come this much later: first tries go before it, but not for ever."""
+RECONCILIATION_MS: Final = DAY_MS
+"""The cursor of the reconciliation is remembered this long; without one it begins anew."""
 RENEW_MS: Final = 4 * SECOND_MS
 """Between two renewals: two may fail before a lease lapses."""
 SAFETY_MS: Final = 3600 * SECOND_MS
@@ -216,8 +220,14 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "unpacked": UNPACKED,
     "unpacked_cap": UNPACKED_CAP,
     "alerts": ALERTS,
+    "worker": WORKER,
+    "workers": WORKERS,
+    "reconciliation": RECONCILIATION,
+    "reconciliation_ms": RECONCILIATION_MS,
     "installation": INSTALLATION,
     "claimed": CLAIMED,
+    "processes": PROCESSES,
+    "nothing": NOTHING,
     "changes": CHANGES,
     "watched": WATCHED,
     "arq_queue": {queue: arq_queue(queue) for queue in QUEUES},

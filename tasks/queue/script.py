@@ -2,6 +2,11 @@
 
 The first line of a script names the parts (`lua/parts/`) whose functions it uses: `-- needs: records lanes`. Parts name
 theirs in the same way. A script is sent to Redis with these parts alone, for each costs time in every call.
+
+**When Redis is full** (`tasks.queue.memory`) scripts that add are refused: those in `lua/submit/` and ALSO_ADDS. They
+are told in `payload.full`, and decide which of their verbs add. All other scripts that write go on, beyond `maxmemory`
+too: Redis refuses a command that needs memory only as the first write of a script, so they begin with a DEL, which it
+never refuses. This holds for every version from 6.2 on; a test with each of them checks it.
 """
 
 import json
@@ -14,12 +19,16 @@ from typing import Any, Final
 import msgpack
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
+from redis.exceptions import ResponseError
 
+from tasks.queue.memory import is_out_of_memory, memory_of, redis_full
 from tasks.queue.redis_keys import SCRIPT_CONSTANTS
 
 FOLDER: Final = Path(__file__).parent / "lua"
 NEEDS: Final = re.compile(r"-- needs: (.+)\n")
 CONSTANT: Final = re.compile(r"\bK\.(\w+)")
+ALSO_ADDS: Final = frozenset({"verbs/reopen"})
+"""A job that runs again needs about as much memory as a new one."""
 
 
 class Script:
@@ -29,6 +38,7 @@ class Script:
     def __init__(self, redis: "Redis[bytes]", name: str) -> None:
         self._redis = redis
         self._name = name
+        self._memory = memory_of(redis)
 
     @cached_property
     def _script(self) -> AsyncScript:
@@ -36,12 +46,36 @@ class Script:
         return AsyncScript(self._redis, source(self._name))
 
     async def __call__(self, payload: Any) -> Any:
-        """Run it. Raises redis.exceptions.RedisError; nothing is half-done then, but it may have been done."""
+        """Run it.
+
+        Raises:
+            Refusal: `redis_full`, from a script that adds; nothing was written.
+            redis.exceptions.RedisError: Redis does not answer; nothing is half-done then, but it may have been done.
+        """
+        is_adding = adds(self._name)
+        if is_adding:
+            payload = {**payload, "full": self._memory.full}
         # Redis' msgpack knows one kind of string. What is not text (a foreign job's body) comes back with its odd bytes
         # escaped; what is no valid text going in (a file's name, an error's message) is spelled out, not refused.
         packed = msgpack.packb(payload, use_bin_type=False, unicode_errors="backslashreplace")
-        answer = await self._script(args=[packed])
-        return msgpack.unpackb(answer, unicode_errors="surrogateescape")
+        try:
+            packed_answer = await self._script(args=[packed])
+        except ResponseError as error:
+            if not is_adding or not is_out_of_memory(error):
+                raise
+            self._memory.note_refused()
+            raise redis_full() from error
+        answer = msgpack.unpackb(packed_answer, unicode_errors="surrogateescape")
+        if is_adding:
+            if isinstance(answer, dict) and answer.get("answer") == "redis_full":
+                raise redis_full()
+            self._memory.note_added()
+        return answer
+
+
+def adds(name: str) -> bool:
+    """Whether a script adds something that uses memory for long, and is refused when Redis is full."""
+    return name.startswith("submit/") or name in ALSO_ADDS
 
 
 @cache
@@ -54,6 +88,8 @@ def source(name: str) -> str:
     script = read(name)
     parts = parts_of(script)
     text = "".join(read(f"parts/{part}") for part in parts)
+    if not adds(name) and not name.startswith("read/"):
+        text += "write_when_full()\n"
     if "counters" in parts:
         # What the script has counted is written once, after it.
         text += f"local function run()\n{script}end\nlocal answer = run()\nwrite_counts()\nreturn answer\n"

@@ -77,6 +77,11 @@ class JobSettings(BaseModel):
         ge=HOUR_S,
         description="Seconds for which the cleanup keeps a file without a user: a job may be about to use it.",
     )
+    keep_snapshots: int = Field(
+        14,
+        ge=1,
+        description="Snapshots of endpoints and schedules that the nightly cleanup keeps in the storage, one a day.",
+    )
     tombstone_s: int = Field(
         1 * DAY_S, ge=0, description="Seconds for which an expired job answers 410 before it is unknown."
     )

@@ -27,6 +27,12 @@ class LimitSettings(BaseModel):
     )
     max_params_bytes: int = Field(16 * 1024, gt=0, description="Bytes of one job's parameters as JSON.")
     max_waiting_jobs: int = Field(200_000, gt=0, description="Jobs that one queue holds before submits answer 429.")
+    redis_full_percent: float = Field(
+        85,
+        ge=10,
+        le=100,
+        description="Percent of Redis' `maxmemory` from which on nothing is added: submits answer 507 `redis_full`. What was accepted before needs the rest.",
+    )
 
     # Limits of a picture
     max_pixels: int = Field(100_000_000, gt=0, description="Pixels (width × height) of a picture.")

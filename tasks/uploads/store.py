@@ -99,7 +99,8 @@ async def find_upload(redis: "Redis[bytes]", owner: str, upload_id: str) -> Uplo
 
 async def forget(redis: "Redis[bytes]", upload: UploadRecord) -> None:
     """Delete an upload. Jobs that were created from it keep their blob."""
-    async with redis.pipeline() as pipe:
+    # Not a transaction, in which a full Redis refuses every command. Without its key, the holder counts as gone.
+    async with redis.pipeline(transaction=False) as pipe:
         pipe.delete(UPLOAD + upload.id)
         pipe.srem(BLOB + upload.blob.sha256, _holder(upload.id))
         await pipe.execute()

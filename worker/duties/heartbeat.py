@@ -21,6 +21,7 @@ from tasks.queue.redis_keys import (
     WORKERS,
     arq_queue,
 )
+from tasks.queue.script import Script
 from tasks.queue.watch.workers import MAX_RUNNING_JOBS, RunningJob, WorkerRecord
 from tasks.storage.protocol import Storage, StorageUnavailable
 from worker.attempts.memory import measure
@@ -57,6 +58,7 @@ class Heartbeat:
     ) -> None:
         self._redis = redis
         self._storage = storage
+        self._script = Script(redis, "run/beat")
         self._worker_id = worker_id
         self._running = running
         self._redis_health = redis_health
@@ -81,13 +83,17 @@ class Heartbeat:
         seconds, micros = await self._redis.time()
         now = seconds * SECOND_MS + micros // 1000
         record = (await self._record(now)).to_json()
-        async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.set(WORKER + self._worker_id, record, px=WORKER_RECORD_TTL_MS)
-            pipe.zadd(WORKERS, {self._worker_id: now})
-            pipe.zremrangebyscore(WORKERS, "-inf", now - WORKER_RECORD_TTL_MS)
-            for queue in self._running.queues:
-                pipe.set(arq_queue(queue) + health_check_key_suffix, record, px=WORKER_MS)
-            await pipe.execute()
+        # A script, since a full Redis would refuse plain commands: it would look as if no worker lived.
+        await self._script(
+            {
+                "worker": self._worker_id,
+                "at": now,
+                "record": record,
+                "record_ms": WORKER_RECORD_TTL_MS,
+                "checks": [arq_queue(queue) + health_check_key_suffix for queue in self._running.queues],
+                "check_ms": WORKER_MS,
+            }
+        )
 
     async def _record(self, now: int) -> WorkerRecord:
         memory = await asyncio.to_thread(measure)

@@ -147,7 +147,8 @@ async def _entries(redis: "Redis[bytes]", index: str, cursor: str | None, count:
     if cursor is None:
         return await redis.zrange(index, 0, count - 1, desc=True, withscores=True)
     created, last = read_cursor(cursor)
-    async with redis.pipeline() as pipe:
+    # Not a transaction: a full Redis refuses every command in one.
+    async with redis.pipeline(transaction=False) as pipe:
         pipe.zrevrangebyscore(index, created, created, withscores=True)
         pipe.zrevrangebyscore(index, f"({created}", "-inf", start=0, num=count, withscores=True)
         same_time, older = await pipe.execute()

@@ -75,6 +75,7 @@ def test_every_code_has_a_status_that_fits() -> None:
         "unavailable",
         "too_many_connections",
         "disk_full",
+        "redis_full",
     }
 
 

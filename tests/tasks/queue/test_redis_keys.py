@@ -36,6 +36,7 @@ NAMES = {
     "UNPACKED": "unpacked",
     "ALERTS": "alerts",
     "INSTALLATION": "installation",
+    "NOTHING": "nothing",
     "WORKER": "worker:",
     "WORKERS": "workers",
     "PROCESSES": "processes",

@@ -4,11 +4,13 @@
 -- | 'unknown'.
 local id = payload.id
 if payload.verb == 'open' then
+  if payload.full then return cmsgpack.pack({ answer = 'redis_full' }) end
   create_batch(payload, 0)
   redis.call('HSET', K.job .. id, 'open', 1)
   redis.call('ZADD', K.arq_queue.default, now + K.batch_open_ms, id)
   return cmsgpack.pack('open')
 end
+write_when_full()
 local owner, kind = unpack(redis.call('HMGET', K.job .. id, 'owner', 'kind'))
 if owner ~= payload.owner or kind ~= 'batch' then return cmsgpack.pack('unknown') end
 redis.call('HDEL', K.job .. id, 'open')

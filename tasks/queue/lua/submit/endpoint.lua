@@ -110,4 +110,9 @@ function verbs.delete()
 end
 
 if not owner or payload.owner and payload.owner ~= owner then return cmsgpack.pack('unknown') end
+if payload.verb ~= 'create' then
+  write_when_full()
+elseif payload.full then
+  return cmsgpack.pack({ answer = 'redis_full' })
+end
 return cmsgpack.pack(verbs[payload.verb]())

@@ -6,10 +6,14 @@
 --   'created' (id: of the batch, or of the one job; now), 'same' or 'reused' (the key belongs to job id), 'full'
 --   (waiting), 'known' (there is a job of this id), 'unknown' (no such batch, or job that was to come first), 'ended'
 --   (the job that was to come first did not succeed: state), 'open' (the batch that was to come first takes more jobs),
---   'sealed' (the batch takes no more jobs), 'swept' (blob, mark, left_ms: look whether it is there, and repeat this).
+--   'sealed' (the batch takes no more jobs), 'redis_full', 'swept' (blob, mark, left_ms: look whether it is there, and
+--   repeat this).
 local jobs, batch, idempotency = payload.jobs, payload.batch, payload.idempotency
 local first = batch or jobs[1]
 local owner = jobs[1].owner
+-- What makes room, repairs or reports a full Redis is never refused, and an adopted job is in Redis already.
+local UPKEEP = { bulk = true, cleanup = true, reconciliation = true, alerts = true }
+local is_upkeep = first.adopt or UPKEEP[first.kind]
 
 local function find_repeat()
   local id, content = string.match(redis.call('GET', K.idempotency .. idempotency.key) or '', '^(%x+) (%x+)$')
@@ -41,6 +45,7 @@ end
 local function check()
   local known = idempotency and find_repeat()
   if known then return known end
+  if payload.full and not is_upkeep then return { answer = 'redis_full' } end
   if not first.adopt then
     local waiting = redis.call('ZCARD', K.arq_queue[jobs[1].queue])
     if waiting + #jobs > payload.max_waiting then return { answer = 'full', waiting = waiting } end
@@ -55,6 +60,7 @@ end
 
 local refused = check()
 if refused then return cmsgpack.pack(refused) end
+if is_upkeep then write_when_full() end
 if batch then
   batch.owner = owner
   create_batch(batch, #jobs)

@@ -2,7 +2,12 @@
 -- An event becomes deliveries. Their ids are derived from event and endpoint, so that a repeat adds nothing.
 -- payload: event, type, owner, keep_ms (of the event), deliveries {{id, endpoint, lane, job_indexes, always}, …}.
 -- An endpoint that is gone or disabled by now is skipped, unless the delivery is to be made `always`.
--- Answers how many were made.
+-- Answers how many were made. An event waits while Redis is full, unless it is an alert.
+if string.sub(payload.type, 1, 6) == 'alert.' then
+  write_when_full()
+elseif payload.full then
+  return cmsgpack.pack({ answer = 'redis_full' })
+end
 local made = 0
 local index = K.jobs .. 'event/' .. payload.event
 local trace = redis.call('HMGET', K.job .. payload.event, 'traceparent', 'tracestate')

@@ -7,7 +7,8 @@
 --   delete: blobs
 --   install: fields, cron and timezone (as in fields), due
 --   retire: as delete, unless it was installed within the last unseen_ms
--- Answers answer: 'done', 'unknown', 'full', or 'swept' (blob, mark, left_ms: look whether it is there, repeat this).
+-- Answers answer: 'done', 'unknown', 'full', 'redis_full', or 'swept' (blob, mark, left_ms: look whether it is there,
+-- repeat this).
 local id, key, owner = payload.id, K.schedule .. payload.id, payload.owner
 local index, holder = K.schedules .. ':' .. owner, 'schedule:' .. payload.id
 local verbs = {}
@@ -68,5 +69,10 @@ end
 
 if payload.verb == 'change' or payload.verb == 'delete' or payload.verb == 'retire' then
   if redis.call('HGET', key, 'owner') ~= owner then return cmsgpack.pack({ answer = 'unknown' }) end
+end
+if payload.verb ~= 'create' then
+  write_when_full()
+elseif payload.full then
+  return cmsgpack.pack({ answer = 'redis_full' })
 end
 return cmsgpack.pack(verbs[payload.verb]())

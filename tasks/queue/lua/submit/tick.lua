@@ -4,8 +4,8 @@
 -- payload: id, revision (the schedule's, as it was read), due and next (ms; nil: by hand), missed (whether what was due
 -- does not run any more), run_at (ms) and job (what `create` takes; nil: nothing runs), overlap ('skip' | 'allow'),
 -- max_waiting, system (the owner of built-in schedules), most (runs that are remembered).
--- Answers answer: 'made' (id, now), 'skipped' (reason), 'full' (waiting; by hand), 'missed', or 'taken' (another was
--- first, or the schedule was changed).
+-- Answers answer: 'made' (id, now), 'skipped' (reason), 'full' (waiting; by hand), 'redis_full' (by hand), 'missed', or
+-- 'taken' (another was first, or the schedule was changed).
 local id, key, job = payload.id, K.schedule .. payload.id, payload.job
 local runs = K.runs .. id
 
@@ -27,8 +27,10 @@ local function start()
     local last = payload.due and payload.overlap == 'skip' and redis.call('HGET', key, 'last_run')
     local waiting = redis.call('ZCARD', K.arq_queue[job.queue])
     local reason = last and LIVE[redis.call('HGET', K.job .. last, 'state')] and 'overlap'
-      -- Built-in schedules repair, and report, a queue that is full.
-      or waiting >= payload.max_waiting and job.owner ~= payload.system and 'queue_full'
+      -- Built-in schedules repair, and report, what is full.
+      or job.owner ~= payload.system and (payload.full and 'redis_full'
+        or waiting >= payload.max_waiting and 'queue_full')
+    if reason == 'redis_full' and not payload.due then return { answer = 'redis_full' } end
     if reason and not payload.due then return { answer = 'full', waiting = waiting } end
     if reason then
       if has_arq_job then
@@ -50,6 +52,7 @@ if redis.call('HGET', key, 'revision') ~= payload.revision then return cmsgpack.
 if payload.due then
   local due = redis.call('ZSCORE', K.schedules, id)
   if not due or tonumber(due) ~= payload.due then return cmsgpack.pack({ answer = 'taken' }) end
+  write_when_full()
   redis.call('ZADD', K.schedules, payload.next, id)
   if payload.missed then skip(payload.due, 'missed') end
 end

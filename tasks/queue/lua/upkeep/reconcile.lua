@@ -1,7 +1,8 @@
 -- needs: arq blobs counters ending indexes lane_ids lanes records
 -- Repairs what lacks something: a key that expired, was evicted or deleted, or an older snapshot of Redis.
 -- payload: ids, lanes {{queue, name}, …}, schedules {id, …}, queues {name, …}, owner (of jobs that have lost theirs),
--- kinds {name → true} (that there are, `batch` included), foreign (the index of all others), keep.
+-- kinds {name → true} (that there are, `batch` included), foreign (the index of all others), keep, cursor (from where
+-- the next run goes on; nil: as it is).
 -- Answers jobs {'fine' | 'mended' | 'closed' | 'dropped' | 'over', …} for the ids, lanes_examined, lanes_mended,
 -- queues_mended. When it has asked Redis as much as it may, the rest of ids and lanes is to be sent again.
 -- What waits where it should is left alone: in a parked lane or a paused queue, for its time, for other jobs.
@@ -260,6 +261,7 @@ end
 for _, id in ipairs(payload.schedules) do
   renew_blobs('schedule:' .. id, redis.call('HGET', K.schedule .. id, 'blobs') or '', 0)
 end
+if payload.cursor then redis.call('SET', K.reconciliation, payload.cursor, 'PX', K.reconciliation_ms) end
 for _, queue in ipairs(payload.queues) do
   if recount(queue) then queues_mended = queues_mended + 1 end
 end

@@ -57,4 +57,5 @@ local function reopen(id)
   if job.event then keep_event(job.event) end
   return 'reopened'
 end
+if payload.full then return cmsgpack.pack({ answer = 'redis_full' }) end
 return for_each(reopen)

@@ -1,5 +1,6 @@
 """The application of the web process, which `python -m api` serves. Importing this opens nothing; the lifespan does."""
 
+import asyncio
 import gc
 import os
 import sys

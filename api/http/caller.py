@@ -8,6 +8,7 @@ from starlette.requests import Request
 from api.http.context import Context
 from tasks.kind import Kind
 from tasks.queue.jobs.enqueue import Submission, Submitted
+from tasks.queue.memory import memory_of, redis_full
 from tasks.queue.records.record import Priority
 from tasks.refusal import Refusal
 
@@ -79,6 +80,15 @@ class Caller:
             address=self.base_url,
             **options,
         )
+
+    def check_room(self) -> None:
+        """Refuse a request that would add to a full Redis, before its body is received and stored.
+
+        Raises:
+            Refusal: `redis_full`.
+        """
+        if memory_of(self.context.redis).full:
+            raise redis_full()
 
     async def submit(self, kind: Kind[Any], params: BaseModel | str, **options: Unpack[SubmissionOptions]) -> Submitted:
         """Submit one job.

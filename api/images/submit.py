@@ -143,6 +143,8 @@ async def submit_images(
     """
     caller, options = caller_of(request), query_of(request, ImageOptions)
     submit_options = options.fields(caller, idempotency_key)
+    if idempotency_key is None:  # with one, the job may exist already
+        caller.check_room()
     uploads, chosen, notify = await _receive(request, caller, options)
     if notify is not None:
         submit_options["notify"] = notify

@@ -85,6 +85,7 @@ async def upload(request: Request) -> Response:
             field="Content-Type",
         )
     check_length(request.headers.get("content-length"), settings.max_dataset_bytes)
+    caller.check_room()
     async with aclosing(request.stream()) as body:
         blob = await receive_any(body, caller.context.storage, settings.max_dataset_bytes)
     kept = await keep(

@@ -26,6 +26,8 @@ from tasks.storage.protocol import StorageUnavailable
 
 log = structlog.get_logger()
 
+OWNER_S = 1.0
+"""Seconds for which the check of the storage waits to learn from Redis whose the storage is."""
 CHECK_S = 2.5
 """Seconds that a check may take, so that platforms that wait 3 s are answered."""
 STORAGE_KEPT_S = 30.0
@@ -175,8 +177,10 @@ async def _redis(context: Context, served: list[bool] | None = None) -> str | No
 
 async def _storage(context: Context) -> str | None:
     await context.storage.check()
-    with suppress(RedisError, TimeoutError):  # then the check of Redis says so
-        if await find_storage_owner(context.redis) is not None:
+    with suppress(RedisError, OSError, TimeoutError):  # then the check of Redis says so
+        async with asyncio.timeout(OWNER_S):
+            owner = await find_storage_owner(context.redis)
+        if owner is not None:
             return f"It belongs to another installation, so the cleanup deletes nothing. {HINT}"
     return None
 

@@ -42,7 +42,7 @@ def valkey() -> Iterator[Valkey]:
 
 @pytest.fixture
 def settings(settings: Settings, valkey: Valkey) -> Settings:
-    return settings.model_copy(update={"redis_url": SecretStr(valkey.url), "admins": ("alice",)})
+    return settings.model_copy(update={"redis_url": SecretStr(valkey.url), "admins": ("alice",), "readiness_kept_s": 0})
 
 
 @pytest.fixture

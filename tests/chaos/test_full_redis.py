@@ -15,7 +15,7 @@ from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.memory import MemoryWatch, read_memory
 from tasks.queue.records.indexes import of_owner
 from tasks.queue.records.list import read
-from tasks.queue.records.record import State
+from tasks.queue.records.record import Record, State
 from tasks.queue.redis_keys import JOBS
 from tasks.queue.watch.workers import read_workers
 from tasks.refusal import Refusal
@@ -53,6 +53,14 @@ async def unfinished(redis: ArqRedis, owner: str = "dev") -> int:
     return sum([await redis.zcard(f"{JOBS}{of_owner(owner)}:{state}") for state in State if not state.ended])
 
 
+async def waits(redis: ArqRedis, job_id: str) -> Record:
+    """The record of a job, once it waits for its next attempt."""
+    async with asyncio.timeout(20):
+        while (record := await read(redis, job_id)) is None or record.state is not State.RETRYING:
+            await asyncio.sleep(0.02)
+    return record
+
+
 async def full_and_recovered(
     redis: ArqRedis, valkey: Valkey, settings: Settings, dice: random.Random, folder: Path, megabytes: float
 ) -> None:
@@ -83,9 +91,8 @@ async def full_and_recovered(
             assert len((await read_workers(redis)).present) == 1, "its beats are written"
             # Events wait for room, and use up no try.
             for event_id in events:
-                record = await read(redis, event_id)
-                assert record is not None
-                assert (record.state, record.tries) == (State.RETRYING, 0)
+                record = await waits(redis, event_id)
+                assert record.tries == 0
                 assert [one["error"]["code"] for one in record.attempts] == ["redis_full"]
             assert await fill_up(enqueuer, lines, dice) == []
             # What makes room is done.
@@ -96,7 +103,7 @@ async def full_and_recovered(
                 record = await job_client.ended((await enqueuer.enqueue(bulk)).job_id, seconds=60)
                 assert record.result is not None
                 assert record.result["deleted"] == len(accepted)
-                await redis.config_set("maxmemory", limit)
+                await redis.config_set("maxmemory", 2 * limit)
                 for event_id in events:
                     record = await job_client.ended(event_id, seconds=60)
                     assert (record.state, record.tries) == (State.SUCCEEDED, 0)

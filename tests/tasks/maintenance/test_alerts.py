@@ -13,6 +13,7 @@ from tasks.catalogue import KINDS
 from tasks.kind import JobContext
 from tasks.maintenance import alerts
 from tasks.maintenance.alerts import AlertParams
+from tasks.queue.installation import note_storage_owner
 from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.redis_keys import ALERTS, ENDPOINT, ENDS, FAILING, JOB, WORKER_MS, arq_queue
@@ -23,6 +24,7 @@ from tasks.webhook.secret_box import SecretBox
 from tests.support.api.beats import beat
 from tests.support.engine_running import JobClient, working
 from tests.support.queue.fake_worker import FakeWorker
+from tests.support.queue.full_redis import fill, relieve
 from tests.support.queue.submissions import submit
 
 ADMIN, OWNER = "boss", "shop"
@@ -219,3 +221,18 @@ async def test_a_worker_runs_the_check_like_any_job(redis: ArqRedis) -> None:
         record = await job_client.ended(submitted.job_id)
     await job_client.watch.stop()
     assert record.result == {"holding": 0, "fired": 0, "resolved": 0}
+
+
+async def test_a_full_redis_and_a_foreign_storage_are_alerts_for_the_admins(harness: AlertHarness) -> None:
+    await fill(harness.redis, 90)
+    await note_storage_owner(harness.redis, "a" * 32)
+    try:
+        assert (await harness.check())["fired"] == 2
+        assert {(owner, data["alert"], data["subject"]) for owner, _, data in await harness.told()} == {
+            (ADMIN, "redis_full", "redis"),
+            (ADMIN, "foreign_storage", "storage"),
+        }
+    finally:
+        await relieve(harness.redis)
+        await note_storage_owner(harness.redis, None)
+    assert (await harness.check())["resolved"] == 2

@@ -13,7 +13,7 @@ from tasks.maintenance.bulk import BULK, STATES, BulkParams
 from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.memory import MemoryWatch, read_memory
-from tasks.queue.records.indexes import of_owner
+from tasks.queue.records.indexes import of_kind
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Record, State
 from tasks.queue.redis_keys import JOBS
@@ -50,7 +50,8 @@ async def fill_up(enqueuer: Enqueuer, lines: Path, dice: random.Random) -> list[
 
 async def unfinished(redis: ArqRedis, owner: str = "dev") -> int:
     """How many jobs of an owner have not ended."""
-    return sum([await redis.zcard(f"{JOBS}{of_owner(owner)}:{state}") for state in State if not state.ended])
+    kinds = [of_kind(owner, kind) for kind in ("sleep", "event")]
+    return sum([await redis.zcard(f"{JOBS}{one}:{state}") for one in kinds for state in State if not state.ended])
 
 
 async def waits(redis: ArqRedis, job_id: str) -> Record:

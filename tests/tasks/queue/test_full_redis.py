@@ -115,7 +115,7 @@ async def test_operations_work_beyond_maxmemory(redis: ArqRedis, settings: Setti
 async def test_listings_are_read_in_full_redis(redis: ArqRedis, enqueuer: Enqueuer) -> None:
     ids = [await submit(enqueuer) for _ in range(3)]
     await fill(redis, BEYOND)
-    listing, selection = Listing(redis), Selection(("dev",))
+    listing, selection = Listing(redis), Selection(("dev/echo",))
     found = await listing.ids(selection, limit=2, cursor=None)
     following = await listing.ids(selection, limit=2, cursor=found.cursor)
     assert {*found.ids, *following.ids} == set(ids)

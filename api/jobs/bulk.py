@@ -95,6 +95,7 @@ async def _submit(request: Request, verb: Verb, key: str | None) -> Response:
         since_ms=selection.since_ms,
         until_ms=selection.until_ms,
         prefix=selection.prefix,
+        kind=selection.kind,
     )
     submitted = await caller.submit(
         BULK,

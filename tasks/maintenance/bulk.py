@@ -53,6 +53,7 @@ class BulkParams(BaseModel):
     since_ms: int = 0
     until_ms: int | None = None
     prefix: str | None = None
+    kind: str | None = None
 
     @property
     def passes(self) -> tuple[State, ...]:
@@ -63,7 +64,7 @@ class BulkParams(BaseModel):
 
     def selection(self, state: State, made_ms: int) -> Selection:
         until_ms = made_ms if self.until_ms is None else min(self.until_ms, made_ms)
-        return Selection(self.job_indexes, state, self.queue, self.since_ms, until_ms, self.prefix)
+        return Selection(self.job_indexes, state, self.queue, self.since_ms, until_ms, self.prefix, self.kind)
 
 
 class Place(BaseModel):

@@ -245,9 +245,9 @@ async def _failed_since(job: JobContext[RecoveryParams]) -> list[str]:
         some = ids[start : start + READ_AT_ONCE]
         async with job.redis.pipeline(transaction=False) as pipe:
             for one in some:
-                pipe.hget(JOB + one, "finished_at")
-            times = await pipe.execute()
-        failed += [one for one, at in zip(some, times, strict=True) if int(at or 0) >= job.params.since]
+                pipe.hgetall(JOB + one)
+            times = [unpack(fields).get(b"finished_at", 0) for fields in await pipe.execute()]
+        failed += [one for one, at in zip(some, times, strict=True) if int(at) >= job.params.since]
     return failed
 
 

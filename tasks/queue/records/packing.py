@@ -1,7 +1,7 @@
 """Packed records: an ended job's record in a third of the memory.
 
 Redis stores a hash whose values have at most 64 bytes in one piece of memory; any other takes 50 to 70 bytes more for
-each field. So what scripts and older versions do not ask of an ended job is compressed, and divided into fields of 64
+each field. So what scripts and older versions do not ask of an ended job is compressed, and divided into fields of 63
 characters named 0, 1, …. They are Base64, since an older version decodes every field as text.
 """
 
@@ -13,9 +13,7 @@ from typing import Final
 
 Fields = Mapping[bytes, bytes]
 
-PLAIN: Final = frozenset(
-    b"state kind queue owner name priority created_at due_at finished_at expires_at keep_ms awaited".split()
-)
+PLAIN: Final = frozenset(b"state kind queue owner name priority created_at due_at expires_at keep_ms awaited".split())
 """Fields that stay as they are: lists and the cleanup ask for them, and older versions refuse a record without them."""
 TALLY: Final = b"tally:"
 DROPPED: Final = frozenset({b"score"})
@@ -24,7 +22,8 @@ STAND_INS: Final[Fields] = {b"params": b"{}"}
 """What older versions find in place of a field that they refuse to be without."""
 FIRST: Final = b"0"
 """The first piece: a record that has it is packed."""
-PIECE_CHARS: Final = 64
+PIECE_CHARS: Final = 63
+"""Redis notes a length of up to 63 in one byte."""
 MOST_PIECES: Final = 200
 """A record that would need more stays as it is: Redis keeps at most 512 names and values in one piece of memory, and
 reads through all of them."""

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import httpx
+import msgpack
 import pytest
 from arq.connections import ArqRedis
 
@@ -106,6 +107,26 @@ class TestWhoseJobs:
         assert (page["counts"]["queued"], len(page["jobs"])) == (2, 1)
         following = (await admin.get(f"/v1/jobs?owner=*&limit=1&cursor={page['next']}")).json()
         assert {page["jobs"][0]["owner"], following["jobs"][0]["owner"]} == {"alice", "bob"}
+
+    async def test_everyones_are_also_those_of_owners_whose_keys_are_gone(
+        self, admin: httpx.AsyncClient, redis: ArqRedis, settings: Settings
+    ) -> None:
+        enqueuer = Enqueuer(redis, settings)
+        job_id = (await enqueuer.enqueue(Submission("thumbnail", "media", "former", "{}"))).job_id
+        assert await ids(admin, owner="*") == await ids(admin, owner="*", queue="media") == [job_id]
+
+    async def test_jobs_of_foreign_kinds_are_found_by_kind_and_queue(
+        self, admin: httpx.AsyncClient, redis: ArqRedis, settings: Settings
+    ) -> None:
+        enqueuer = Enqueuer(redis, settings)
+        for kind, queue in (("send_mail", "media"), ("clean_up", "media"), ("thumbnail", "reports")):
+            body = msgpack.packb({"f": kind, "a": [], "k": {}})
+            await enqueuer.adopt(kind, queue, body, kinds={"thumbnail"})
+        for owner in ("*", "system"):
+            assert set(await ids(admin, owner=owner)) == {"send_mail", "clean_up", "thumbnail"}
+            assert await ids(admin, owner=owner, kind="send_mail") == ["send_mail"]
+            assert set(await ids(admin, owner=owner, queue="media")) == {"send_mail", "clean_up"}
+            assert await ids(admin, owner=owner, queue="reports") == ["thumbnail"]
 
     async def test_others_may_list_their_own_only(self, admin: httpx.AsyncClient) -> None:
         theirs = await submit(self.bob)

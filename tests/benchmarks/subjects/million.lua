@@ -1,9 +1,11 @@
--- Jobs as they are after months: records, and their indexes, without queues.
--- ARGV: key prefix of records, key prefix of indexes, how many are there already, how many to add, now (ms).
+-- Jobs as they are after months: records, and their indexes, without queues. Those that have ended are to be packed.
+-- ARGV: key prefix of records, key prefix of indexes, how many are there already, how many to add, now (ms), key of the
+-- list of what is to be packed.
 local from, count, now = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local KINDS = { { 'thumbnail', 'media', 90 }, { 'report', 'reports', 98 }, { 'event', 'default', 99.9 }, { 'bulk', 'default', 100 } }
 local STATES = { { 'succeeded', 96 }, { 'failed', 98 }, { 'queued', 99 }, { 'cancelled', 99.9 }, { 'running', 100 } }
-local OWNERS = { { 'shop', 70 }, { 'blog', 95 }, { 'system', 100 } }
+local OWNERS = { { 'shop', 70 }, { 'customer', 95 }, { 'system', 100 } }
+local CUSTOMERS = 4000
 local FILE = '{"name": "%s.jpg", "blob": "%s", "type": "image/jpeg", "bytes": 20480, "about": {"width": 256, "height": 171}}'
 local PARAMS = '{"upload":{"blob":"%s","bytes":204800},"variants":[{"name":"small","width":256},{"name":"medium","width":800},{"name":"large","width":1600}]}'
 
@@ -19,9 +21,10 @@ for n = from + 1, from + count do
   -- Digits of the hash are the dice: every run makes the same jobs.
   local function dice(at) return tonumber(string.sub(sha, at, at + 3), 16) / 65536 * 100 end
   local owner, kind, state = choose(OWNERS, dice(1))[1], choose(KINDS, dice(5)), choose(STATES, dice(9))[1]
-  local created = now - (1000000 - n) * 80
+  if owner == 'customer' then owner = 'customer-' .. n % CUSTOMERS end
+  local created = now - 900000 - (1000000 - n) * 80
   local ended = state == 'succeeded' or state == 'failed' or state == 'cancelled'
-  local fields = { 'kind', kind[1], 'queue', kind[2], 'owner', owner, 'lane', 'owner:' .. owner, 'shelves', owner .. ' ' .. owner .. '/' .. kind[1],
+  local fields = { 'kind', kind[1], 'queue', kind[2], 'owner', owner, 'lane', 'owner:' .. owner, 'shelves', owner .. '/' .. kind[1] .. ' */' .. kind[1],
     'state', state, 'priority', 'normal', 'params', string.format(PARAMS, blob), 'created_at', created, 'due_at', created, 'score', created,
     'name', 'photo-' .. n .. '.jpg', 'request_id', 'load-' .. n, 'attempt', ended and 1 or 0 }
   if ended then
@@ -36,8 +39,8 @@ for n = from + 1, from + count do
     fields[#fields + 1] = '[' .. string.format(FILE, 'small', blob) .. ', ' .. string.format(FILE, 'medium', blob) .. ', ' .. string.format(FILE, 'large', blob) .. ']'
   end
   redis.call('HSET', ARGV[1] .. id, unpack(fields))
-  for _, index in ipairs({ owner, owner .. '/' .. kind[1] }) do
-    redis.call('ZADD', ARGV[2] .. index, created, id)
+  if ended then redis.call('RPUSH', ARGV[6], id) end
+  for _, index in ipairs({ owner .. '/' .. kind[1], '*/' .. kind[1] }) do
     redis.call('ZADD', ARGV[2] .. index .. ':' .. state, created, id)
   end
 end

@@ -81,6 +81,17 @@ async def test_of_a_batch_the_jobs_are_cancelled_too(
     assert {(await record_of(redis, one.id)).state for one in batch.records} == {State.CANCELLED}
 
 
+async def test_one_that_an_older_version_submitted_finds_all_jobs_of_its_owner(
+    redis: ArqRedis, settings: Settings, job_client: JobClient
+) -> None:
+    """It names the index of the owner, which has become one for each kind."""
+    waits = await put(job_client.enqueuer, delay_ms=60_000)
+    bulk = await submit(job_client.enqueuer, "cancellation", (State.SCHEDULED,), job_indexes=("dev",))
+    record = await done(redis, settings, job_client, bulk)
+    assert record.result == {"matched": 1, "cancelled": 1, "stopping": 0, "skipped": 0}
+    assert (await record_of(redis, waits)).state is State.CANCELLED
+
+
 async def test_what_failed_is_retried_once_though_it_fails_again(
     redis: ArqRedis, settings: Settings, job_client: JobClient
 ) -> None:

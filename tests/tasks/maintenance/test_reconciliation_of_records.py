@@ -1,4 +1,4 @@
-"""What the reconciliation does with records that lack nothing: indexes of older versions, and ended jobs to be packed."""
+"""Records that lack nothing, in the reconciliation: older indexes are renewed, and those of ended jobs are packed."""
 
 from typing import cast
 

@@ -40,7 +40,7 @@ LAYERS = (
 # What code that runs in the sandbox, on untrusted bytes, may import.
 PURE_MAY_IMPORT = {"tasks.refusal", "tasks.progress", "tasks.blob_ref", "tasks.outbound.protocol"}
 # Untrusted pictures are opened by one piece of code; reports show pictures too.
-PICTURES = {"tasks.thumbnail.picture_file", "tasks.thumbnail.decoding", "tasks.thumbnail.colour"}
+PICTURES = {f"tasks.thumbnail.{name}" for name in ("picture_file", "decoding", "colour", "memory")}
 HEAVY = ("PIL", "pyvips", "reportlab", "pypdfium2", "openpyxl")
 VAGUE_NAMES = {"utils", "util", "common", "helpers", "helper", "base", "manager", "misc"}
 MAX_LINES = 400

@@ -84,11 +84,12 @@ class LeaseKeeper:
         watching = asyncio.create_task(monitor.loop())
         try:
             while True:
+                # The first one, of nothing, takes the connection while there is a place for it.
+                await self._renew_all(renew)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(RENEW_MS / 1000):
                         await wanted.wait()
                 wanted.clear()
-                await self._renew_all(renew)
         finally:
             watching.cancel()
             await close(redis)

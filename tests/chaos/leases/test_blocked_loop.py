@@ -54,6 +54,7 @@ async def test_leases_are_renewed_while_a_function_computes_and_the_log_names_it
 
 
 @pytest.mark.long
+@pytest.mark.seconds(400)
 async def test_a_function_that_computes_for_20_seconds_runs_once_and_its_neighbours_do_not_lapse(
     mortal_redis: ArqRedis, mortal_valkey: Valkey, job_client: JobClient, tmp_path: Path
 ) -> None:

@@ -59,5 +59,6 @@ async def test_jobs_go_on_when_the_clock_of_redis_jumps_by_a_minute(tmp_path: Pa
 
 
 @pytest.mark.long
+@pytest.mark.seconds(400)
 async def test_jobs_go_on_while_the_clock_of_redis_jumps_again_and_again(tmp_path: Path, seeded: random.Random) -> None:
     await run_under_jumps(tmp_path, seeded, jobs_s=50, jumps=12, pause_s=4)

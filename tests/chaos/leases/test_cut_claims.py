@@ -123,7 +123,8 @@ async def test_claims_cut_under_load_cost_nothing_but_time(
 
 
 @pytest.mark.long
+@pytest.mark.seconds(400)
 async def test_many_claims_cut_under_load_cost_nothing_but_time(
     mortal_redis: ArqRedis, mortal_valkey: Valkey, job_client: JobClient, tmp_path: Path, seeded: random.Random
 ) -> None:
-    await cut_under_load(mortal_redis, mortal_valkey, job_client, tmp_path / "lines", seeded, 2_000)
+    await cut_under_load(mortal_redis, mortal_valkey, job_client, tmp_path / "lines", seeded, 600)

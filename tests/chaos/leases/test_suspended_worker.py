@@ -74,6 +74,7 @@ async def test_a_worker_whose_jobs_were_taken_back_meanwhile_runs_none_of_them_t
 
 
 @pytest.mark.long
+@pytest.mark.seconds(400)
 @pytest.mark.parametrize("room", [False, True], ids=["beside a full one", "beside one with room"])
 @pytest.mark.parametrize("shortest_s", [6, 13])
 async def test_a_worker_that_stood_still_for_6_to_30_seconds_ends_all_its_jobs(

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from tasks import clock
 from tasks.queue.jobs.retention import keep_ms
-from tasks.queue.records.packing import FIRST, Fields, pack, pieces_of, unpack
+from tasks.queue.records.packing import FIRST, Fields, is_packed, pack, pieces_of, unpack
 from tasks.queue.redis_keys import JOB, PACK_AFTER_MS
 from tasks.queue.script import Script
 from tasks.settings import Settings
@@ -18,9 +18,16 @@ AT_ONCE: Final = 50
 
 
 class Packer:
-    """Packs what is due, from the oldest end on."""
+    """Packs what is due, from the oldest end on.
 
-    def __init__(self, redis: "Redis[bytes]", settings: Settings) -> None:
+    Args:
+        redis: Connection.
+        settings: How long jobs are kept.
+        after_ms: Milliseconds after its end a job is due.
+    """
+
+    def __init__(self, redis: "Redis[bytes]", settings: Settings, after_ms: int = PACK_AFTER_MS) -> None:
+        self._after_ms = after_ms
         self._redis = redis
         self._pack = Script(redis, "upkeep/pack")
         keep = keep_ms(settings)
@@ -33,7 +40,7 @@ class Packer:
         Returns:
             How many records it packed, and whether more are due.
         """
-        before = clock.now_ms() - PACK_AFTER_MS
+        before = clock.now_ms() - self._after_ms
         payload = {"records": self._records, "take": AT_ONCE, "before": before, "keep": self._keep}
         answer = await self._pack(payload)
         hashes = await _hashes(self._redis, answer["ids"])
@@ -49,7 +56,7 @@ async def restore(redis: "Redis[bytes]", ids: Sequence[str]) -> None:
         packed = [job_id for job_id, found in zip(ids, await pipe.execute(), strict=True) if found]
     if not packed:
         return
-    hashes = {job_id: fields for job_id, fields in (await _hashes(redis, packed)).items() if FIRST in fields}
+    hashes = {job_id: fields for job_id, fields in (await _hashes(redis, packed)).items() if is_packed(fields)}
     whole = {job_id: unpack(fields) for job_id, fields in hashes.items()}
     records = [
         {"id": one, "first": hashes[one][FIRST], "pieces": pieces_of(hashes[one]), "fields": _flat(whole[one])}

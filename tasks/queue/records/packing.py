@@ -108,22 +108,22 @@ def pack(fields: Fields) -> PackedFields | None:
 
 
 def unpack(fields: Fields) -> Fields:
-    """The hash as it was before `pack`; any other hash as it is.
-
-    Raises:
-        ValueError: A later version packed it in another way.
-    """
-    if FIRST not in fields:
+    """The hash as it was before `pack`; any other hash as it is. What a later version has packed in another way is left
+    out, as it is by versions that know of no packing."""
+    if not is_packed(fields):
         return fields
     names = pieces_of(fields)
     text = b"".join(fields[name] for name in names)
-    if text[:1] != FORMAT:
-        raise ValueError(f"The record was packed in format {text[:1]!r}, which this version cannot read.")
     body = base64.b64decode(text[1:] + b"=" * (-len(text[1:]) % 4))
     decompressor = zlib.decompressobj(-zlib.MAX_WBITS, zdict=DICTIONARY)
     parts = decompressor.decompress(body).split(SEPARATOR)[1:]
     packed = dict(zip(parts[::2], parts[1::2], strict=True))
     return {**{name: value for name, value in fields.items() if name not in names}, **packed}
+
+
+def is_packed(fields: Fields) -> bool:
+    """Whether the hash is packed in a way that this version can read."""
+    return fields.get(FIRST, b"").startswith(FORMAT)
 
 
 def pieces_of(fields: Fields) -> list[bytes]:

@@ -12,8 +12,13 @@ local READ_FIELDS = { 'state', 'owner', 'kind', 'queue', 'lane', 'shelves', 'eve
   'score', 'worker', 'notify', 'batch', 'awaited', 'lost', 'attempt', 'tries', 'lapses', 'awaits', 'keep_ms' }
 
 -- What most scripts need of a record; nil if there is none, or too little is left of it (reconcile.lua closes such).
+-- Of a packed record (packing.py) the lane and the indexes are not at hand: it has ended, and is restored before
+-- anything is done with it.
 local function read(id)
   local job = fields_of(K.job .. id, READ_FIELDS)
+  if job.state and not job.shelves and redis.call('HEXISTS', K.job .. id, '0') == 1 then
+    job.is_packed, job.lane, job.shelves = true, '', ''
+  end
   if not (job.state and job.kind and job.queue and job.lane and job.shelves and job.created_at) then return nil end
   job.id, job.job_indexes = id, job.shelves
   job.attempt, job.tries, job.lapses = tonumber(job.attempt or 0), tonumber(job.tries or 0), tonumber(job.lapses or 0)

@@ -25,8 +25,6 @@ local function pack(one)
     left, fields.expires_at = sooner + payload.keep.tombstone, string.format('%.0f', now + sooner)
     redis.call('PEXPIRE', K.jobs .. 'event/' .. one.id, left)
   end
-  -- Reconciliation renews the need of blobs that a record names, which this one does not any more.
-  if left > 0 then need_blobs(one.id, one.blobs, left) end
   for _, name in ipairs(one.dropped) do fields[name] = nil end
   local kept = one.stand_ins
   for name, value in pairs(fields) do
@@ -37,10 +35,14 @@ local function pack(one)
     kept[#kept + 1] = n - 1
     kept[#kept + 1] = piece
   end
-  -- Only a new key is stored in one piece of memory again.
+  -- Only a new key is stored in one piece of memory again. A full Redis takes what a script writes after a DEL.
   redis.call('DEL', key)
   redis.call('HSET', key, unpack(kept))
-  if left > 0 then redis.call('PEXPIRE', key, left) end
+  if left > 0 then
+    redis.call('PEXPIRE', key, left)
+    -- Reconciliation renews the need of blobs that a record names, which this one does not any more.
+    need_blobs(one.id, one.blobs, left)
+  end
   return true
 end
 

@@ -4,11 +4,7 @@
 -- in which it had ended | 'batch': it takes no more jobs, and the caller cancels those that it has.
 local function cancel(id)
   local job = read(id)
-  if not job then
-    -- Of a record that is packed the state is all that is asked for.
-    local state = redis.call('HGET', K.job .. id, 'state')
-    return state and not LIVE[state] and state or 'unknown'
-  end
+  if not job then return 'unknown' end
   if job.kind == 'batch' and job.state == 'running' then
     redis.call('HDEL', K.job .. id, 'open')
     redis.call('HSET', K.job .. id, 'cancelling', 1)

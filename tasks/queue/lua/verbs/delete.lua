@@ -12,7 +12,7 @@ end
 
 local function delete(id)
   local job = read(id)
-  if not job then return 'unknown' end
+  if not job or job.is_packed then return 'unknown' end
   if LIVE[job.state] then return job.state end
   if is_needed(job) then return 'needed' end
   local record = K.job .. id

@@ -6,7 +6,7 @@
 -- A batch one of whose jobs runs anew has not ended.
 local function reopen_batch(id)
   local batch = read(id)
-  if not batch then return end
+  if not batch or batch.is_packed then return end
   redis.call('HDEL', K.job .. id, 'cancelling')
   if batch.state == 'running' then return end
   redis.call('HDEL', K.job .. id, 'finished_at', 'expires_at', 'error', 'result')
@@ -38,7 +38,7 @@ end
 
 local function reopen(id)
   local job = read(id)
-  if not job then return 'unknown' end
+  if not job or job.is_packed then return 'unknown' end
   local is_open = job.kind == 'batch' or job.state == 'running' or job.state == 'queued'
   if is_open or payload.only and not payload.only[job.state] then return job.state end
   local record = K.job .. id

@@ -6,7 +6,9 @@ import secrets
 
 import pytest
 from arq.connections import ArqRedis
+from redis.exceptions import RedisError
 
+from tasks.queue.connect import close, connect
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.records import packing
@@ -14,11 +16,12 @@ from tasks.queue.records.list import read
 from tasks.queue.records.packer import Packer
 from tasks.queue.records.packing import DICTIONARY, pack, unpack
 from tasks.queue.records.record import State
-from tasks.queue.redis_keys import BLOB, BLOB_MS, JOB, JOBS, PACK_AFTER_MS, UNPACKED
+from tasks.queue.redis_keys import BLOB, BLOB_MS, JOB, JOBS, PACK_AFTER_MS, UNPACKED, arq_queue
 from tasks.settings import Settings
 from tests.support.queue.ended_records import AT_MOST_BYTES, KINDS, EndedRecords, measure, pack_all
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import record_of, submit
+from tests.support.servers import Valkey
 
 
 async def ended(enqueuer: Enqueuer, worker: FakeWorker, verb: str = "succeeded", **fields: object) -> str:
@@ -55,9 +58,45 @@ def test_a_record_that_is_too_long_or_no_text_stays_as_it_is() -> None:
     assert pack({b"kind": b"echo", b"params": b"\xff"}) is None
 
 
-def test_a_record_of_a_later_version_is_not_misread() -> None:
-    with pytest.raises(ValueError, match="packed in format b'2'"):
-        unpack({b"kind": b"echo", b"0": b"2abc"})
+async def test_a_record_of_a_later_version_is_read_as_far_as_it_can_be(redis: ArqRedis, job_store: JobStore) -> None:
+    fields = {b"kind": b"echo", b"queue": b"default", b"owner": b"dev", b"state": b"failed", b"priority": b"normal"}
+    fields |= {b"params": b"{}", b"created_at": b"1", b"due_at": b"1", b"expires_at": b"9999999999999", b"0": b"2abc"}
+    await redis.hset(JOB + "later", mapping=fields)  # type: ignore[arg-type]
+    await redis.expire(JOB + "later", 60)
+    assert (await record_of(redis, "later")).state == State.FAILED
+    assert await job_store.retry(["later"]) == await job_store.delete(["later"]) == ["unknown"]
+    assert await redis.hgetall(JOB + "later") == fields
+
+
+async def test_the_timer_of_a_packed_job_is_dropped(
+    redis: ArqRedis, settings: Settings, enqueuer: Enqueuer, worker: FakeWorker
+) -> None:
+    job_id = await ended(enqueuer, worker)
+    await pack_all(redis, settings)
+    await redis.zadd(arq_queue("default"), {job_id: 1})
+    assert (await worker.claim()).foreign_jobs == []
+    assert await redis.exists(arq_queue("default")) == 0
+
+
+@pytest.mark.seconds(60)
+async def test_a_full_redis_is_packed_too(settings: Settings) -> None:
+    """It makes room."""
+    with Valkey() as valkey:
+        redis = connect(valkey.url)
+        await EndedRecords(redis, settings).make("picture", 200)
+        used = (await redis.info("memory"))["used_memory"]
+        await redis.config_set("maxmemory", used - 10_000)
+        with pytest.raises(RedisError, match="maxmemory"):
+            await redis.set("more", "x")
+        ids = [one.decode() for one in await redis.lrange(UNPACKED, 0, -1)]
+        packer = Packer(redis, settings, after_ms=-1)
+        packed, more = 0, True
+        while more:
+            count, more = await packer.step()
+            packed += count
+        assert packed == len(ids)
+        await redis.set("more", "x")
+        await close(redis)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -28,6 +28,7 @@ from api.server.shutdown import Shutdown
 from api.webhooks.outgoing import webhooks
 from api.webhooks.url_policy import UrlPolicy
 from tasks.catalogue import load_kinds
+from tasks.kind import counted
 from tasks.queue.connect import close, connect
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
@@ -145,7 +146,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
                     "The storage": OutageLog("storage.away", "storage.back"),
                 },
                 redis=redis,
-                enqueuer=Enqueuer(redis, settings, storage),
+                enqueuer=Enqueuer(redis, settings, storage, counted(kinds)),
                 watch=watch,
                 shutdown=Shutdown(settings.drain_s, watch),
                 storage=storage,
@@ -155,7 +156,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
                 job_store=JobStore(redis, settings),
                 listing=Listing(redis),
                 schedule_store=ScheduleStore(redis, settings, storage),
-                scheduler=Scheduler(redis, settings),
+                scheduler=Scheduler(redis, settings, counted(kinds)),
                 large_bodies=LargeBodies(),
                 spec_process=spec_process,
                 kinds=kinds,

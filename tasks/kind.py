@@ -134,11 +134,13 @@ class Notes:
         about: Facts that are kept with the attempt in the record.
         receiver_ok: Whether the receiver that the lane belongs to answered as it should; None if there is none. After
             several failures in a row the lane is parked for a while.
+        timed_out: Whether the receiver did not answer in time. Until it answers, its lane has one job at a time.
         pause_s: Seconds for which the receiver asked to be left alone.
     """
 
     about: dict[str, Any] = field(default_factory=dict)
     receiver_ok: bool | None = None
+    timed_out: bool = False
     pause_s: float = 0
 
 
@@ -251,6 +253,7 @@ class Kind(Generic[P]):
         submittable: Whether `POST /v1/jobs` may submit it.
         submit_options: What a `POST /v1/jobs` of this kind may say besides its params.
         in_activity_report: Whether the report about the last day names it, instead of counting it as `other`.
+        upkeep: Whether it is the service's own work, such as a cleanup: it is accepted when queues are full.
     """
 
     name: str
@@ -265,6 +268,12 @@ class Kind(Generic[P]):
     submittable: bool = False
     submit_options: frozenset[SubmitOption] = SUBMIT_OPTIONS
     in_activity_report: bool = True
+    upkeep: bool = False
+
+
+def counted(kinds: Mapping[str, Kind[Any]]) -> tuple[str, ...]:
+    """The kinds whose jobs an owner may have waiting in a limited number; deliveries are counted apart."""
+    return tuple(kind.name for kind in kinds.values() if not kind.upkeep and kind.name != "delivery")
 
 
 def io_bound(kinds: Mapping[str, Kind[Any]]) -> dict[str, bool]:

@@ -35,6 +35,8 @@ CODES: dict[str, str] = {
     "too_many_objects": "The spec has more JSON objects or references than allowed.",
     "key_reused": "This Idempotency-Key was already used with other content.",
     "queue_full": "Too many jobs are waiting in this queue. Try again later.",
+    "owner_queue_full": "Too many of your jobs are waiting or scheduled. Try again later, or cancel some.",
+    "rate_limited": "You ask for more per minute than allowed. Try again after the time in `Retry-After`.",
     "malformed_request": "The request is not valid HTTP/1.1, or it does not name one host.",
     "header_too_large": "The request's line and header fields are larger than the limit.",
     "request_timeout": "The request did not arrive in time.",
@@ -128,6 +130,7 @@ class Refusal(Exception):  # noqa: N818 - it is an expected answer rather than a
         message: Plain sentences that say what is wrong and what to do.
         field: The path of the request field at fault, such as `variants.0.width`.
         limit: The limit that was exceeded. The message names its unit.
+        retry_after_s: Seconds after which the same request may succeed, where that is known.
         faults: Every field at fault, the first one included, where more than one was examined.
     """
 
@@ -138,6 +141,7 @@ class Refusal(Exception):  # noqa: N818 - it is an expected answer rather than a
         *,
         field: str | None = None,
         limit: int | float | None = None,
+        retry_after_s: int | None = None,
         faults: Sequence[Fault] = (),
     ) -> None:
         if code not in CODES:
@@ -147,6 +151,7 @@ class Refusal(Exception):  # noqa: N818 - it is an expected answer rather than a
         self.message = message
         self.field = field
         self.limit = limit
+        self.retry_after_s = retry_after_s
         self.faults = tuple(faults)
 
     def __str__(self) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from tasks.kind import Kind
+from tasks.kind import Kind, counted
 from tasks.queue.memory import MemoryWatch
 from tasks.queue.process_registry import ProcessRegistry
 from tasks.schedule.store import BuiltInSchedule
@@ -116,7 +116,7 @@ class Engine:
             registry or ProcessRegistry(redis, settings),
             self._loop_watch,
         )
-        self._ticker = Ticker(redis, settings, built_in, redis_health)
+        self._ticker = Ticker(redis, settings, built_in, redis_health, counted(kinds))
         self._memory_watch = MemoryWatch(redis, settings)
         self.queues = list(concurrency)
         self._stop = asyncio.Event()

@@ -30,6 +30,7 @@ class SubmissionOptions(RequestedOptions, total=False):
     name: str | None
     blobs: tuple[str, ...]
     max_params_bytes: int
+    event_type: str
 
 
 class Caller:
@@ -78,6 +79,7 @@ class Caller:
             params=params if isinstance(params, str) else params.model_dump_json(by_alias=True),
             request_id=self.request_id,
             address=self.base_url,
+            upkeep=kind.upkeep,
             **options,
         )
 

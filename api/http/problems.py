@@ -21,7 +21,14 @@ from tasks.validation import read_faults, refusal_of
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
-RETRY_AFTER_S = {"unavailable": 2, "too_many_connections": 2, "queue_full": 10, "disk_full": 10, "redis_full": 30}
+RETRY_AFTER_S = {
+    "unavailable": 2,
+    "too_many_connections": 2,
+    "queue_full": 10,
+    "owner_queue_full": 10,
+    "disk_full": 10,
+    "redis_full": 30,
+}
 
 REFUSED = 422
 """The status of every code that is not in STATUS: the request was understood, but cannot be carried out."""
@@ -53,6 +60,8 @@ STATUS = {
     "unsupported_media_type": 415,
     "range_not_satisfiable": 416,
     "queue_full": 429,
+    "owner_queue_full": 429,
+    "rate_limited": 429,
     "header_too_large": 431,
     "internal": 500,
     "failed": 500,
@@ -146,7 +155,9 @@ def problem(
 def problem_of(request: Request, refusal: Refusal) -> Response:
     """The error response for a refusal."""
     # RFC 9110 asks for the size of the file.
-    headers = {"Content-Range": f"bytes */{refusal.limit}"} if refusal.code == "range_not_satisfiable" else None
+    headers = {"Content-Range": f"bytes */{refusal.limit}"} if refusal.code == "range_not_satisfiable" else {}
+    if refusal.retry_after_s is not None:
+        headers["Retry-After"] = str(refusal.retry_after_s)
     return problem(
         request,
         refusal.code,

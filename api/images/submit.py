@@ -46,6 +46,7 @@ REFUSALS = (
     "invalid_params",
     "key_reused",
     "queue_full",
+    "owner_queue_full",
     "redis_full",
     "invalid_url",
     "address_refused",

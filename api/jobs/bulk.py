@@ -35,6 +35,7 @@ def _described(**examples: tuple[str, Any]) -> dict[str, Any]:
                 "key_reused",
                 "expired",
                 "queue_full",
+                "owner_queue_full",
             ),
         },
         "openapi_extra": documented_body(JobFilter, required=True, **examples),

@@ -73,6 +73,7 @@ class JobRequest(SubmitOptions):
             "expired",
             "key_reused",
             "queue_full",
+            "owner_queue_full",
             "redis_full",
             "invalid_url",
             "address_refused",

@@ -32,9 +32,7 @@ class CleanupRequest(BaseModel):
     response_model=Job,
     response_description="The job that does it, with its path in `Location`. Its `result` counts the files examined "
     "and deleted, their bytes, leftovers of killed processes, and index entries.",
-    responses=documented(
-        "unauthorized", "forbidden", "unsupported_media_type", "too_large", "invalid_request", "queue_full"
-    ),
+    responses=documented("unauthorized", "forbidden", "unsupported_media_type", "too_large", "invalid_request"),
     openapi_extra=documented_body(
         CleanupRequest,
         required=False,

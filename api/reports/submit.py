@@ -39,6 +39,7 @@ REFUSALS = (
     "too_many_objects",
     "unknown_dataset",
     "queue_full",
+    "owner_queue_full",
     "redis_full",
 )
 

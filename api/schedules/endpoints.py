@@ -51,6 +51,7 @@ ScheduleId = Annotated[
         "too_many_objects",
         "params_too_large",
         "too_many_schedules",
+        "rate_limited",
         "redis_full",
     ),
     openapi_extra=documented_body(
@@ -202,7 +203,9 @@ async def list_runs(request: Request, schedule_id: ScheduleId) -> Response:
     summary="Run a schedule now",
     response_model=Job,
     response_description="The run's job, with its path in `Location`.",
-    responses=documented("unauthorized", "not_found", "queue_full", "redis_full", "expired"),
+    responses=documented(
+        "unauthorized", "not_found", "queue_full", "owner_queue_full", "rate_limited", "redis_full", "expired"
+    ),
 )
 async def run_schedule(request: Request, schedule_id: ScheduleId) -> Response:
     """Starts a run at once, even while the schedule is paused or another run is active. Its next due time stays."""

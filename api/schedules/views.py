@@ -97,7 +97,7 @@ class Run(BaseModel):
     reason: str | None = Field(
         None,
         description="Why it was skipped: `missed` (no worker was running, until `noted_at`), `overlap` (the run before "
-        "had not ended), `queue_full` or `redis_full`.",
+        "had not ended), `queue_full`, `owner_queue_full`, `rate_limited` or `redis_full`.",
     )
     noted_at: datetime | None = Field(None, description="When it was skipped.")
     started_at: datetime | None = Field(None, description="When its job started.")

@@ -39,7 +39,7 @@ TEST_WAIT_S = 20.0
             "model": Job,
             "description": "The delivery takes longer: the event's job. `Location` has the path of the delivery.",
         },
-        **documented("unauthorized", "not_found", "queue_full", "redis_full"),
+        **documented("unauthorized", "not_found", "queue_full", "owner_queue_full", "redis_full"),
     },
 )
 async def check_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
@@ -66,7 +66,9 @@ async def check_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     summary="Recover failed deliveries",
     response_model=Job,
     response_description="The job that does it, with its path in `Location`.",
-    responses=documented(*BODY_REFUSALS, "not_found", "endpoint_disabled", "queue_full", "redis_full"),
+    responses=documented(
+        *BODY_REFUSALS, "not_found", "endpoint_disabled", "queue_full", "owner_queue_full", "redis_full"
+    ),
     openapi_extra=documented_body(
         RecoveryRequest, night=("Everything that failed since this morning", {"since": "2026-11-20T08:00:00Z"})
     ),

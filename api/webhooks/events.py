@@ -64,6 +64,8 @@ class EventRequest(BaseModel):
             "key_reused",
             "expired",
             "queue_full",
+            "owner_queue_full",
+            "rate_limited",
             "redis_full",
         ),
     },
@@ -103,6 +105,7 @@ def submission_of(caller: Caller, requested: EventRequest, **submit_options: Unp
         _params(requested),
         max_params_bytes=caller.context.settings.max_event_bytes,
         name=requested.type,
+        event_type=requested.type,
         **submit_options,
     )
 

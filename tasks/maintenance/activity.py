@@ -153,6 +153,7 @@ async def _submit(job: JobContext[ActivityParams], admin: str, title: str, blob:
     """Submit an admin's report. Returns the job's id, or None if an earlier try has submitted it."""
     params = {"order": {"blob": blob.sha256, "bytes": blob.bytes}, "title": title, "formats": ["pdf"]}
     submission = Submission(
+        upkeep=True,
         kind="report",
         queue="reports",
         owner=admin,
@@ -181,4 +182,5 @@ ACTIVITY = Kind(
     timeout_s=120,
     io_bound=True,
     in_activity_report=False,
+    upkeep=True,
 )

@@ -217,4 +217,5 @@ ALERTS = Kind(
     retry=RetryPolicy(max_tries=1),
     io_bound=True,
     in_activity_report=False,
+    upkeep=True,
 )

@@ -154,4 +154,5 @@ BULK = Kind(
     timeout_s=1_800,
     io_bound=True,
     in_activity_report=False,
+    upkeep=True,
 )

@@ -106,4 +106,5 @@ CLEANUP = Kind(
     retry=RetryPolicy(max_tries=5, first_delay_s=30, max_delay_s=1800),
     io_bound=True,
     in_activity_report=False,
+    upkeep=True,
 )

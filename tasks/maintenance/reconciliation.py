@@ -151,4 +151,5 @@ RECONCILIATION = Kind(
     retry=RetryPolicy(max_tries=2, first_delay_s=5),
     io_bound=True,
     in_activity_report=False,
+    upkeep=True,
 )

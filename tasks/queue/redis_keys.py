@@ -10,24 +10,27 @@ Redis without cluster mode is needed.
 | `pressroom:jobs:event/<id>`, `pressroom:jobs:batch/<id>` | zset id → created (ms) | deliveries of an event, jobs of a batch | expires after the event or batch; listings drop ids without a record |
 | `pressroom:after:<id>` | set of job ids | jobs that wait until this one has succeeded | its end |
 | `pressroom:key:<owner>:<sha256>` | string | Idempotency-Key → id and content hash | expires |
+| `pressroom:rate:<what>:<owner>` | string | until when (ms) what the owner has had of its rate is paid for | expires |
 | `pressroom:blob:<sha256>` | set of job ids, `upload:<id>`s and `schedule:<id>`s | what needs this blob | the cleanup, when none of them is left; it expires 30 days after the last one is due |
 | `pressroom:swept:<sha256>` | string | until when (ms) the cleanup may be deleting this blob; followed by ` gone` once it has | expires |
 | `pressroom:upload:<id>` | hash | owner, blob, bytes, name and times of an upload | expires, or its owner deletes it |
-| `pressroom:endpoint:<id>` | hash | a subscriber: owner, URL, patterns, encrypted secrets | its owner deletes it |
+| `pressroom:endpoint:<id>` | hash | a subscriber: owner, URL, patterns, encrypted secrets, and whether it answered the last time (`answered`) | its owner deletes it |
 | `pressroom:endpoints:<owner>` | zset id → created (ms) | all endpoints of an owner | with the endpoints |
 | `pressroom:subscribers:<owner>:<pattern>` | zset endpoint → 0 | enabled endpoints that asked for a pattern | with the endpoints |
 | `pressroom:schedule:<id>` | hash | a schedule: its cron expression, its job, `revision`, `last_run` | its owner deletes it; a built-in one stays |
 | `pressroom:schedules` | zset id → due (ms) | when each schedule is due next; `inf` while it is paused | with the schedules |
 | `pressroom:schedules:<owner>` | zset id → created (ms) | all schedules of an owner | with the schedules |
 | `pressroom:runs:<id>` | zset job id or `skipped:<reason>:<due>:<noted>` → due (ms) | a schedule's last RUNS_KEPT runs, and what did not run | with the schedule; listings drop ids without a record |
-| `pressroom:queue:<queue>` | hash | `turn` counter, `paused`, `seen` (ms of the last claim), `patience` (ms), `in:<state>` (how many of its jobs) | as many as queues |
+| `pressroom:queue:<queue>` | hash | `turn` counter, `paused`, `seen` (ms of the last claim), `patience` (ms), `in:<state>` (how many of its jobs), `slots` (of all workers), `active_owner`, `active_at` (ms) and the same with a 2 (the owners that were active last) | as many as queues |
 | `pressroom:turns:<queue>` | zset lane → turn | lanes that may be served now | the script that takes the last job from a lane's backlog |
 | `pressroom:full:<queue>` | zset lane → since (ms) | lanes that have as many running as they may | the end that makes room, or the script that takes the last job from the backlog |
 | `pressroom:parked:<queue>` | zset lane → until (ms) | lanes that must not be served now | the claim after that time, or unpark |
 | `pressroom:failing` | zset endpoint → since (ms) | endpoints whose lanes are parked since they failed too often in a row | a success, or the endpoint's owner |
 | `pressroom:disabled` | zset endpoint → since (ms) | endpoints to which nothing is delivered | the endpoint's owner |
-| `pressroom:lane:<queue>:<lane>` | hash | `running`, `cap`, `rate`, `next` (ms), `failures`, `trips`, `failing_since`, `failed_at` (ms) | `running` goes at 0, the failures with a success, the rest with the limits or the endpoint |
+| `pressroom:lane:<queue>:<lane>` | hash | `running`, `cap`, `rate`, `next` (ms), `failures`, `trips`, `slow` (it timed out), `failing_since`, `failed_at` (ms) | `running` goes at 0, the failures with a success, the rest with the limits or the endpoint |
 | `pressroom:standing-back:<queue>:<owner>` | set of lanes | lanes that wait for other deliveries of their owner to end | the ends of the owner's deliveries |
+| `pressroom:unanswered:<owner>` | zset id → started (ms) | deliveries under way to receivers that have not answered the last time | the ends of these deliveries; it expires |
+| `pressroom:unanswered-lanes:<owner>` | zset lane → since (ms) | lanes that wait for such deliveries of their owner to end | the ends of these deliveries, or the cancel |
 | `pressroom:line:<queue>:<lane>` | zset id → rank and time | jobs that wait in a lane | the claim, or the cancel |
 | `pressroom:suspects:<queue>` | zset id → time (ms) less SUSPECT_RANK for each death | jobs under which workers died twice | the claim that runs them apart, or the cancel |
 | `pressroom:reconciliation` | string | SCAN cursor of the reconciler | expires |
@@ -40,6 +43,7 @@ Redis without cluster mode is needed.
 | `pressroom:installation` | hash | `id` (random, made once), `created_at` and `adopted_at` (ms), `storage_of`: the id in the storage's marker, where it is another's; `restoring`: the snapshot whose restore has begun | nobody |
 | `pressroom:nothing` | | never written: scripts delete it, so that Redis lets them write when it is full | |
 | `pressroom:worker:<id>` | string (JSON) | a worker's last beat | expires |
+| `pressroom:slots:<queue>` | hash worker → number | how many jobs of the queue each worker runs at once | the beats of the others; it expires |
 | `pressroom:workers` | zset id → last beat (ms) | workers that have lately sent a beat | each beat trims it |
 | `pressroom:processes` | zset `<fingerprint> <process>` → last beat (ms) | processes that use this database, web and workers (`tasks/queue/process_registry.py`) | each beat trims it; expires |
 | `pressroom:probe:<random>` | string | what a start tries its rights on | the same start; expires |
@@ -58,6 +62,7 @@ JOB: Final = ROOT + "job:"
 JOBS: Final = ROOT + "jobs:"
 AFTER: Final = ROOT + "after:"
 IDEMPOTENCY: Final = ROOT + "key:"
+RATE: Final = ROOT + "rate:"
 BLOB: Final = ROOT + "blob:"
 SWEPT: Final = ROOT + "swept:"
 UPLOAD: Final = ROOT + "upload:"
@@ -75,6 +80,8 @@ FAILING: Final = ROOT + "failing"
 DISABLED: Final = ROOT + "disabled"
 LANE: Final = ROOT + "lane:"
 OWNER_CAPPED: Final = ROOT + "standing-back:"
+UNANSWERED: Final = ROOT + "unanswered:"
+UNANSWERED_LANES: Final = ROOT + "unanswered-lanes:"
 BACKLOG: Final = ROOT + "line:"
 SUSPECTS: Final = ROOT + "suspects:"
 RECONCILIATION: Final = ROOT + "reconciliation"
@@ -86,6 +93,7 @@ UNPACKED: Final = ROOT + "unpacked"
 ALERTS: Final = ROOT + "alerts"
 INSTALLATION: Final = ROOT + "installation"
 NOTHING: Final = ROOT + "nothing"
+SLOTS: Final = ROOT + "slots:"
 WORKER: Final = ROOT + "worker:"
 WORKERS: Final = ROOT + "workers"
 PROCESSES: Final = ROOT + "processes"
@@ -111,6 +119,12 @@ BATCH_OPEN_MS: Final = DAY_MS
 """A batch that was not sealed is sealed after this long."""
 FAILURE_GAP_MS: Final = 36 * 3600 * SECOND_MS
 """Two failures further apart than this say nothing of the time between: more than the longest delay between two tries."""
+UNANSWERED_MS: Final = 180 * SECOND_MS
+"""A delivery to a receiver that has not answered counts as such for this long at most: longer than one may take."""
+SLOW_BEHIND_MS: Final = 60 * SECOND_MS
+"""A lane whose receiver timed out waits for a slot as if it had come this much later than those that were not tried yet."""
+PAUSE_JITTER: Final = 0.2
+"""Share by which the pause of a failing endpoint is shorter, at most, at random."""
 BEHIND_MS: Final = 600 * SECOND_MS
 """A retry of a kind that says `retries_last` waits as if it had come this much later: first tries go before it, but not for ever."""
 RECONCILIATION_MS: Final = DAY_MS
@@ -149,6 +163,10 @@ ENDS_SLOT_MS: Final = 10 * SECOND_MS
 """Ends of jobs are counted in slots of this length."""
 ENDS_MS: Final = 3600 * SECOND_MS
 """A slot is remembered this long: no window over ends is longer."""
+ACTIVE_MS: Final = 600 * SECOND_MS
+"""An owner is active in a queue while one of its jobs runs there, and for this long after the last one started."""
+ACTIVE_STEP_MS: Final = 10 * SECOND_MS
+"""When an owner was active last is written anew after this long at the earliest."""
 BUCKETS_MS: Final = (
     1,
     2,
@@ -194,6 +212,7 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "jobs": JOBS,
     "after": AFTER,
     "idempotency": IDEMPOTENCY,
+    "rate": RATE,
     "blob": BLOB,
     "swept": SWEPT,
     "upload": UPLOAD,
@@ -211,6 +230,8 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "disabled": DISABLED,
     "lane": LANE,
     "owner_capped": OWNER_CAPPED,
+    "unanswered": UNANSWERED,
+    "unanswered_lanes": UNANSWERED_LANES,
     "backlog": BACKLOG,
     "suspects": SUSPECTS,
     "quarantine": QUARANTINE,
@@ -224,6 +245,7 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "workers": WORKERS,
     "reconciliation": RECONCILIATION,
     "reconciliation_ms": RECONCILIATION_MS,
+    "slots": SLOTS,
     "installation": INSTALLATION,
     "claimed": CLAIMED,
     "processes": PROCESSES,
@@ -240,6 +262,9 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "batch_open_ms": BATCH_OPEN_MS,
     "failure_gap_ms": FAILURE_GAP_MS,
     "behind_ms": BEHIND_MS,
+    "unanswered_ms": UNANSWERED_MS,
+    "slow_behind_ms": SLOW_BEHIND_MS,
+    "jitter": PAUSE_JITTER,
     "sweeping_ms": SWEEPING_MS,
     "swept_ms": SWEPT_MS,
     "linger_ms": LINGER_MS,
@@ -258,5 +283,9 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "buckets": BUCKETS_MS,
     "ends_slot_ms": ENDS_SLOT_MS,
     "ends_ms": ENDS_MS,
+    "active_ms": ACTIVE_MS,
+    "active_step_ms": ACTIVE_STEP_MS,
+    "worker_ms": WORKER_MS,
+    "worker_record_ms": WORKER_RECORD_TTL_MS,
 }
 """What scripts know as `K.<name>`; each is given those that it uses (`tasks.queue.script`)."""

@@ -1,11 +1,13 @@
 """Creates the jobs of schedules that are due or run by hand. A script in Redis ensures that each is created once."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from redis.asyncio import Redis
 
 from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.submit_limits import REASONS, SubmitLimits
 from tasks.queue.records.record import new_id
 from tasks.queue.redis_keys import RUNS_KEPT, SCHEDULES, SECOND_MS
 from tasks.queue.script import Script
@@ -49,13 +51,15 @@ class Scheduler:
     Args:
         redis: Connection.
         settings: Limits of queues and schedules.
+        kinds: As of `Enqueuer`.
     """
 
-    def __init__(self, redis: "Redis[bytes]", settings: Settings) -> None:
+    def __init__(self, redis: "Redis[bytes]", settings: Settings, kinds: Iterable[str] = ()) -> None:
         self._redis = redis
         self._settings = settings
         self._schedule_store = ScheduleStore(redis, settings)
         self._enqueuer = Enqueuer(redis, settings)
+        self._limits = SubmitLimits(settings, kinds)
         self._tick = Script(redis, "submit/tick")
 
     async def find_due(self) -> Due:
@@ -110,19 +114,16 @@ class Scheduler:
             The id of the job.
 
         Raises:
-            Refusal: `not_found`, `queue_full`.
+            Refusal: `not_found`, `queue_full`, `owner_queue_full`.
         """
         current: ScheduleRecord | None = schedule
         while current is not None:
-            match await self._tick_schedule(current, {"job": self._job(current, new_id(), now_ms)}):
+            job = self._job(current, new_id(), now_ms)
+            match await self._tick_schedule(current, {"job": job}):
                 case {"answer": "made", "id": job_id}:
                     return str(job_id)
-                case {"answer": "full", "waiting": waiting}:
-                    raise Refusal(
-                        "queue_full",
-                        f"{waiting} jobs wait in the queue {schedule.queue!r}, which is full. Try again later.",
-                        limit=self._settings.max_waiting_jobs,
-                    )
+                case {"answer": answer} as excess if answer in REASONS:
+                    raise self._limits.refusal(excess, job)
             # It was changed a moment ago.
             current = await self._schedule_store.find(schedule.id)
         raise Refusal("not_found", f"Schedule {schedule.id!r} was just deleted.")
@@ -132,11 +133,12 @@ class Scheduler:
             "id": schedule.id,
             "revision": schedule.revision,
             "overlap": schedule.overlap,
-            "max_waiting": self._settings.max_waiting_jobs,
             "system": SYSTEM,
             "most": RUNS_KEPT,
+            "reasons": REASONS,
         }
-        answer: dict[str, Any] = await self._tick({**rules, **payload})
+        limits = self._limits.rules(payload["job"]) if "job" in payload else {}
+        answer: dict[str, Any] = await self._tick({**rules, **limits, **payload})
         return answer
 
     def _job(self, schedule: ScheduleRecord, job_id: str, due_ms: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from tasks import clock
 from tasks.kind import Kind
 from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.jobs.enqueue_with_blobs import enqueue_with_blobs
+from tasks.queue.jobs.submit_limits import SubmitLimits
 from tasks.queue.records.list import read_index
 from tasks.queue.records.record import new_id
 from tasks.queue.redis_keys import SCHEDULE, SCHEDULES, SECOND_MS
@@ -106,6 +107,7 @@ class ScheduleRecord:
             blobs=self.blobs,
             name=self.job_name or self.name,
             address=self.address,
+            event_type=json.loads(self.params)["type"] if self.kind == "event" else None,
         )
 
     def run_id(self, due_ms: int) -> str:
@@ -165,6 +167,7 @@ class ScheduleStore:
         self._redis = redis
         self._settings = settings
         self._storage = storage
+        self._limits = SubmitLimits(settings)
         self._script = Script(redis, "submit/schedule")
 
     async def create(self, owner: str, patch: SchedulePatch, submission: Submission) -> ScheduleRecord:
@@ -176,7 +179,8 @@ class ScheduleStore:
             submission: What each run submits.
 
         Raises:
-            Refusal: `invalid_cron`, `unknown_timezone`, `too_many_schedules`, or the blobs are not stored any more.
+            Refusal: `invalid_cron`, `unknown_timezone`, `too_many_schedules`, `rate_limited`, or the blobs are not
+                stored any more.
         """
         schedule_id, most = new_id(), self._settings.max_schedules
         due = next_due(patch["cron"], patch["timezone"], clock.now_ms())
@@ -194,8 +198,12 @@ class ScheduleStore:
             "blobs": submission.blobs,
             "due": PAUSED if patch.get("paused") else due,
             "most": most,
+            **self._limits.rates(),
         }
-        if (await enqueue_with_blobs(self._script, payload, self._storage))["answer"] == "full":
+        answer = await enqueue_with_blobs(self._script, payload, self._storage)
+        if answer["answer"] == "too_fast":
+            raise self._limits.too_fast(answer)
+        if answer["answer"] == "full":
             raise Refusal(
                 "too_many_schedules",
                 f"You have {most} schedules, which is the limit. Delete some first.",

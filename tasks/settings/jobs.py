@@ -1,6 +1,8 @@
 """Settings of schedules, of the sandbox and of jobs."""
 
-from pydantic import BaseModel, Field
+from typing import Literal
+
+from pydantic import BaseModel, Field, NonNegativeInt
 
 from tasks.settings.units import DAY_S, HOUR_S
 
@@ -53,8 +55,9 @@ class JobSettings(BaseModel):
         gt=0,
         description="Seconds that a function may hold up the event loop of its worker. After that the worker ends with status 70, and its jobs run again elsewhere.",
     )
-    owner_max_running: int = Field(
-        0, ge=0, description="Jobs of one owner that may run at once in one queue; 0 is no cap."
+    owner_max_running: Literal["auto"] | NonNegativeInt = Field(
+        "auto",
+        description="Jobs of one owner that may run at once in one queue; 0 is no cap. `auto` is half of the slots of all workers, at least one, while another owner was active in the queue in the last ten minutes, and no cap otherwise. Deliveries have OWNER_MAX_DELIVERIES.",
     )
     keep_succeeded_s: int = Field(1 * DAY_S, gt=0, description="Seconds that a succeeded job and its files are kept.")
     keep_failed_s: int = Field(7 * DAY_S, gt=0, description="Seconds that a failed job is kept.")

@@ -34,6 +34,45 @@ class LimitSettings(BaseModel):
         description="Percent of Redis' `maxmemory` from which on nothing is added: submits answer 507 `redis_full`. What was accepted before needs the rest.",
     )
 
+    # Limits of one owner
+    owner_max_waiting: int | None = Field(
+        None,
+        gt=0,
+        description="Jobs of one owner that may wait, for a worker or for their next try, before its submits answer 429; deliveries are counted apart, and keep out events. Without it half of MAX_WAITING_JOBS.",
+    )
+    owner_max_scheduled: int | None = Field(
+        None,
+        gt=0,
+        description="Jobs of one owner that may be scheduled, or wait for other jobs, before its submits answer 429. Without it a quarter of MAX_WAITING_JOBS.",
+    )
+    owner_max_bulk: int = Field(
+        20,
+        gt=0,
+        description="Bulk actions of one owner that may wait, and as many recoveries of endpoints; the limits above do not count them, nor do they refuse them.",
+    )
+
+    owner_deliveries_per_minute: int = Field(
+        60_000,
+        ge=0,
+        description="Deliveries per minute that one owner's events may make, before they answer 429; an event counts for as many as endpoints subscribe to it, and at least for one. A minute's worth may come at once. 0 is no limit.",
+    )
+    owner_runs_per_minute: int = Field(
+        60, ge=0, description="Runs of schedules per minute that one owner may start by hand; 0 is no limit."
+    )
+    owner_schedules_per_minute: int = Field(
+        60, ge=0, description="Schedules per minute that one owner may create; 0 is no limit."
+    )
+
+    @property
+    def owner_waiting_limit(self) -> int:
+        """OWNER_MAX_WAITING, or what follows from MAX_WAITING_JOBS: with the scheduled ones less than a queue holds."""
+        return self.owner_max_waiting or max(self.max_waiting_jobs // 2, 1)
+
+    @property
+    def owner_scheduled_limit(self) -> int:
+        """OWNER_MAX_SCHEDULED, or what follows from MAX_WAITING_JOBS."""
+        return self.owner_max_scheduled or max(self.max_waiting_jobs // 4, 1)
+
     # Limits of a picture
     max_pixels: int = Field(100_000_000, gt=0, description="Pixels (width × height) of a picture.")
     max_side_px: int = Field(30_000, gt=0, description="Pixels of a picture's longer side.")

@@ -44,13 +44,13 @@ class OutboundSettings(BaseModel):
     owner_max_deliveries: int = Field(
         200,
         ge=0,
-        description="Deliveries of one owner at once, of all workers; 0 is no cap. WEBHOOKS_CONCURRENCY is a worker's.",
+        description="Deliveries of one owner at once, of all workers; 0 is no cap. Half of them are kept for endpoints that answered the last time. WEBHOOKS_CONCURRENCY is a worker's.",
     )
     breaker_failures: int = Field(5, ge=1, description="Failures in a row after which deliveries to an endpoint pause.")
     breaker_pause_s: float = Field(
         30,
         gt=0,
-        description="Seconds for which deliveries to a failing endpoint pause; doubled with every failed probe.",
+        description="Seconds for which deliveries to a failing endpoint pause; doubled with every failed probe, and up to a fifth shorter at random.",
     )
     breaker_max_pause_s: float = Field(600, gt=0, description="Longest such pause in seconds.")
     disable_after_s: int = Field(

@@ -26,6 +26,7 @@ from tasks.queue.records.record import State
 from tasks.queue.redis_keys import ENDPOINT, FAILURE_GAP_MS, JOB, JOBS, LANE, SECOND_MS, SUBSCRIBERS
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
+from tasks.settings import Settings
 from tasks.telemetry import tracing
 from tasks.webhook import signature
 from tasks.webhook.endpoints import QUEUE, EndpointRecord, Endpoints, Reason, live_keys, open_headers
@@ -121,9 +122,12 @@ async def deliver(job: JobContext[DeliveryParams]) -> Result:
     message = _message(event[b"params"].decode(), int(event[b"created_at"]), base_url.rstrip("/"))
     target = await _target(job, message, event.get(b"notify"))
     job.notes.about["url"] = target.url
+    began = time.monotonic()
     outcome = await _post(job, target, message.body)
+    seconds = time.monotonic() - began
     if target.endpoint is not None and not message.once:
         job.notes.receiver_ok = outcome.code is None
+        job.notes.timed_out = outcome.code is not None and seconds >= _timeout_s(job.settings)
         job.notes.pause_s = min(outcome.pause_s, job.settings.breaker_max_pause_s)
         await _disable_if_due(job, target.endpoint, outcome)
     if outcome.code is None:
@@ -131,6 +135,11 @@ async def deliver(job: JobContext[DeliveryParams]) -> Result:
     if message.once or outcome.disable:
         raise Refusal(outcome.code, outcome.message)
     raise TryAgain(outcome.code, outcome.message, after_s=outcome.pause_s)
+
+
+def _timeout_s(settings: Settings) -> float:
+    """Seconds after which a failed attempt has kept its slot for as long as one that timed out."""
+    return min(settings.dns_timeout_s, settings.connect_timeout_s, settings.delivery_timeout_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,4 +291,5 @@ RECOVERY = Kind(
     timeout_s=600,
     io_bound=True,
     in_activity_report=False,
+    upkeep=True,
 )

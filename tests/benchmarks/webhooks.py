@@ -1,5 +1,5 @@
 """`bin/bench webhooks`: signed, guarded and recorded deliveries of one worker process, beside arq with httpx; an event
-with many endpoints; and what one endpoint that never answers does to the others."""
+with many endpoints; and what endpoints that never answer, one or two hundred, do to the others."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ from tests.benchmarks.subjects.inbox import Inbox
 from tests.support.servers import Valkey
 
 T = TypeVar("T")
-Figures = TypeVar("Figures", Cost, "Lateness")
+Figures = TypeVar("Figures", Cost, "Lateness", "CrowdLateness")
 
 RIVAL = Rival("arq + httpx", 150, "with_arq_httpx.py", ("arq==0.28.0", "httpx==0.28.1", "uvloop"))
 """jobs: events, each told to as many receivers as ours."""
@@ -41,6 +41,10 @@ MANY, MANY_EVENTS, LAST_S = 1_000, 5, 2
 STEADY, GROUPS, EVENTS_PER_S, STEADY_S, LONGER_PERCENT = 100, 10, 25, 8, 20
 """Each event is for the ten endpoints of a group: 250 deliveries a second, far less than a worker can do."""
 STEADY_ROUNDS = 5
+
+CROWD, HANGING, CROWD_GROUPS, CROWD_S, CROWD_TIMES = 1_000, 220, 100, 45, 2
+"""The same load for a thousand endpoints, of which 220 never answer: for longer than it takes three of their deliveries
+to time out, so that the time in which they are tried, slowed and parked is measured too."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +142,51 @@ async def steady(ready: asyncio.Barrier, *, one_hangs: bool) -> list[float]:
     return [1000 * (arrival.at - submitted[arrival.event]) for arrival in arrivals if arrival.path != one]
 
 
+@dataclass(frozen=True)
+class CrowdLateness:
+    """Milliseconds from event to request, of endpoints that answer: of all, or beside 220 of a thousand that hang."""
+
+    p99: float
+    hanging_p50: float
+    hanging_p99: float
+
+
+async def crowd_side_by_side() -> CrowdLateness:
+    ready = asyncio.Barrier(2)
+    without, hanging = await asyncio.gather(crowd(ready, hanging=0), crowd(ready, hanging=HANGING))
+    return CrowdLateness(percentile(without, 99), percentile(hanging, 50), percentile(hanging, 99))
+
+
+async def crowd(ready: asyncio.Barrier, *, hanging: int) -> list[float]:
+    """As `steady`, for many endpoints; the first so many of them hang. The others have answered before."""
+    silent, events = {b"/%d" % number for number in range(hanging)}, EVENTS_PER_S * CROWD_S
+
+    def patterns(number: int) -> list[str]:
+        group = f"group.{number % CROWD_GROUPS}"
+        return [group] if number < HANGING else [group, "warm.up"]
+
+    async with service(silent) as there:
+        await there.subscribe(CROWD, patterns)
+        await there.submit("warm.up")
+        warm = CROWD - HANGING
+        await there.until_recorded(warm)
+        await ready.wait()
+        submitted = {}
+        loop = asyncio.get_running_loop()
+        began = loop.time() + bool(hanging) / EVENTS_PER_S / 2
+        for number in range(events):
+            await asyncio.sleep(began + number / EVENTS_PER_S - loop.time())
+            at = time.time()
+            submitted[(await there.submit(f"group.{number % CROWD_GROUPS}")).encode()] = at
+        each = [sum(n % CROWD_GROUPS == group for n in range(hanging, CROWD)) for group in range(CROWD_GROUPS)]
+        expected = sum(each[number % CROWD_GROUPS] for number in range(events))
+        await there.inbox.until(warm + expected, PATIENCE_S)
+        if there.inbox.unanswered < hanging:
+            raise RuntimeError(f"only {there.inbox.unanswered} of the endpoints that were to hang were asked")
+        arrivals = there.inbox.arrivals[warm:]
+    return [1000 * (arrival.at - submitted[arrival.event]) for arrival in arrivals]
+
+
 def run() -> Report:
     rival = RIVAL.install()
     # Round by round, so that a slow minute of the machine falls on all; the median of the rounds counts.
@@ -145,6 +194,7 @@ def run() -> Report:
     mine, theirs = (median(list(each)) for each in zip(*costs, strict=True))
     waits = told("an event with many endpoints, s", fan_out())
     late = median([told("event to request", side_by_side()) for _ in range(STEADY_ROUNDS)])
+    crowd_late = median([told("a thousand endpoints", crowd_side_by_side()) for _ in range(ROUNDS)])
     name = rival.name
     cpu, valkey = "CPU of the worker per delivery, ms", "CPU of Valkey per delivery, ms"
     rows = [
@@ -157,6 +207,10 @@ def run() -> Report:
         Row(f"{STEADY} endpoints, event to request, p99, ms", late.p99),
         Row("the same while one endpoint hangs, p99 of the others, ms", late.hanging_p99),
         Row("longer by, %", 100 * (late.hanging_p99 / late.p99 - 1), at_most=LONGER_PERCENT),
+        Row(f"{CROWD:,} endpoints, event to request, p99, ms", crowd_late.p99),
+        Row(f"the same while {HANGING} hang, p50 of the others, ms", crowd_late.hanging_p50),
+        Row(f"the same while {HANGING} hang, p99 of the others, ms", crowd_late.hanging_p99),
+        Row("times as long", crowd_late.hanging_p99 / crowd_late.p99, at_most=CROWD_TIMES),
     ]
     us = ours()
     return Report("webhooks", rows, {us.name: us.version, **dict(one.split("==") for one in RIVAL.requirements[:2])})

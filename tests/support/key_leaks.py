@@ -39,6 +39,7 @@ from tasks.queue.redis_keys import (
     SUBSCRIBERS,
     SUSPECTS,
     TURNS,
+    UNANSWERED_LANES,
     UNPACKED,
     WAKE,
     WAKE_CAP,
@@ -91,6 +92,7 @@ class KeyRules:
             PARKED: self._parked,
             LANE: self._lane,
             OWNER_CAPPED: self._standing_back,
+            UNANSWERED_LANES: self._unanswered_lanes,
             BACKLOG: self._waiting,
             SUSPECTS: self._waiting,
             WAKE: self._wake,
@@ -219,6 +221,11 @@ class KeyRules:
         queue, _, owner = key.removeprefix(OWNER_CAPPED).partition(":")
         running = await self._redis.zcard(f"{JOBS}{owner}/delivery:running")
         return None if queue in QUEUES and running else "nothing of the owner is under way that would let them in"
+
+    async def _unanswered_lanes(self, key: str) -> str | None:
+        lanes = await self._redis.zrange(key, 0, -1)
+        idle = [lane for lane in lanes if not await self._redis.exists(f"{BACKLOG}webhooks:{lane.decode()}")]
+        return f"nobody waits in {idle}" if idle else None
 
     async def _waiting(self, key: str) -> str | None:
         ids = await self._redis.zrange(key, 0, -1)

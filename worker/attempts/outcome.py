@@ -147,8 +147,7 @@ class Outcome:
         if self.notes is not None:
             if self.notes.about:
                 attempt["about"] = self.notes.about
-            if self.notes.receiver_ok is not None:
-                payload |= {"receiver_ok": self.notes.receiver_ok, "pause_ms": int(self.notes.pause_s * 1000)}
+            payload |= _of_receiver(self.notes)
         if self.result is not None:
             fields += self.result.fields
             payload["value"] = self.result.packed
@@ -162,3 +161,11 @@ class Outcome:
             # The script joins the attempts of one wait into one.
             return {"entry": attempt, "wait": self.postponement.payload()}
         return {"delay_ms": int(self.delay_s * 1000), "last": self.last} if self.verb == "retrying" else {}
+
+
+def _of_receiver(notes: Notes) -> dict[str, bool | int]:
+    """What `finish.lua` takes of the receiver that a lane belongs to."""
+    if notes.receiver_ok is None:
+        return {}
+    told: dict[str, bool | int] = {"receiver_ok": notes.receiver_ok, "pause_ms": int(notes.pause_s * 1000)}
+    return told | {"timed_out": True} if notes.timed_out else told

@@ -112,6 +112,11 @@ class Running:
         return list(self._concurrency)
 
     @property
+    def slots(self) -> dict[str, int]:
+        """How many jobs of each queue run at once."""
+        return self._concurrency
+
+    @property
     def ids(self) -> list[str]:
         """The ids of the running jobs."""
         return list(self._tasks)

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from tasks.kind import Kind, io_bound
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.retention import keep_ms
+from tasks.queue.lanes.caps import lane_caps
 from tasks.queue.redis_keys import AWAY_MS
 from tasks.queue.script import Script
 from tasks.settings import DAY_S, Settings
@@ -62,9 +63,7 @@ class Claimer:
         self._enqueuer = Enqueuer(redis, settings)
         self._worker_id = worker_id
         self._rules = {
-            "lane_cap": settings.owner_max_running,
-            "receiver_cap": settings.endpoint_max_in_flight,
-            "owner_cap": settings.owner_max_deliveries,
+            **lane_caps(settings),
             "io_bound": io_bound(kinds),
             "keep": keep_ms(settings),
         }
@@ -145,18 +144,20 @@ class Claimer:
         self._waker.heard = False
         if self._stopping:
             return
-        free = {queue: min(slots, CLAIM_AT_MOST) for queue, slots in self._running.free().items()}
+        free = {queue: min(left, CLAIM_AT_MOST) for queue, left in self._running.free().items()}
+        slots = self._running.slots
         all_written = self._running.all_written
         after_suspects = frozenset(self._running.after_suspects)
         answer = await self._ask(
             [
                 {
                     "name": queue,
-                    "free": slots,
+                    "free": left,
+                    "slots": slots[queue],
                     "idle": self._running.is_clear(queue),
                     "normal": queue in after_suspects,
                 }
-                for queue, slots in free.items()
+                for queue, left in free.items()
             ]
         )
         if answer is None:

@@ -65,6 +65,7 @@ class Heartbeat:
         self._registry = registry
         self._started_at = clock.now_ms()
         self._loop_watch = loop_watch
+        self._slots = Script(redis, "run/slots")
 
     async def loop(self) -> None:
         """Write the record at each beat, until cancelled."""
@@ -94,6 +95,7 @@ class Heartbeat:
                 "check_ms": WORKER_MS,
             }
         )
+        await self._slots({"worker": self._worker_id, "slots": self._running.slots})
 
     async def _record(self, now: int) -> WorkerRecord:
         memory = await asyncio.to_thread(measure)

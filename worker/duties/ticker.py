@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import structlog
 from redis.asyncio import Redis
@@ -31,13 +31,19 @@ class Ticker:
         settings: Limits of queues and schedules.
         built_in: Schedules that come with the service.
         redis_health: Shared by the duties.
+        kinds: As of `Enqueuer`.
     """
 
     def __init__(
-        self, redis: "Redis[bytes]", settings: Settings, built_in: Sequence[BuiltInSchedule], redis_health: RedisHealth
+        self,
+        redis: "Redis[bytes]",
+        settings: Settings,
+        built_in: Sequence[BuiltInSchedule],
+        redis_health: RedisHealth,
+        kinds: Iterable[str] = (),
     ) -> None:
         self._schedule_store = ScheduleStore(redis, settings)
-        self._scheduler = Scheduler(redis, settings)
+        self._scheduler = Scheduler(redis, settings, kinds)
         self._built_in = built_in
         self._redis_health = redis_health
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from tasks.queue.jobs.enqueue_with_blobs import enqueue_with_blobs
 from tasks.queue.jobs.foreign_job import read_foreign_job
+from tasks.queue.jobs.submit_limits import REASONS, SubmitLimits
 from tasks.queue.lanes.lane_id import LaneId
 from tasks.queue.records import indexes
 from tasks.queue.records.record import Priority, Record, State, new_id
@@ -42,6 +43,8 @@ class Submission:
         notify: JSON of the URL that is told of the job's end: {"url": …, "secret": encrypted or absent}.
         after: Ids of jobs that must succeed first.
         batch: Id of an open batch that this job joins.
+        event_type: Of an event: its type, by which its deliveries are counted before they are made.
+        upkeep: Whether it is the service's own work, as `Kind.upkeep`.
     """
 
     kind: str
@@ -61,6 +64,8 @@ class Submission:
     notify: str | None = None
     after: tuple[str, ...] = ()
     batch: str | None = None
+    event_type: str | None = None
+    upkeep: bool = False
 
     @property
     def content(self) -> str:
@@ -100,11 +105,15 @@ class Enqueuer:
         redis: The client.
         settings: The limits.
         storage: Where the blobs of submissions are; see `tasks.queue.jobs.enqueue_with_blobs`.
+        kinds: Those that count together against an owner's limits (`tasks.kind.counted`); a job's own always does.
     """
 
-    def __init__(self, redis: "Redis[bytes]", settings: Settings, storage: Storage | None = None) -> None:
+    def __init__(
+        self, redis: "Redis[bytes]", settings: Settings, storage: Storage | None = None, kinds: Iterable[str] = ()
+    ) -> None:
         self._enqueue = Script(redis, "submit/enqueue")
         self._settings = settings
+        self._limits = SubmitLimits(settings, kinds)
         self._storage = storage
 
     async def enqueue(self, submission: Submission) -> Submitted:
@@ -117,13 +126,14 @@ class Enqueuer:
             The job's id and record.
 
         Raises:
-            Refusal: `params_too_large`, `key_reused`, `queue_full`; for `after` and `batch` also `not_found`,
-                `prerequisite_failed` and `batch_sealed`.
+            Refusal: `params_too_large`, `key_reused`, `queue_full`, `owner_queue_full`; for `after` and `batch` also
+                `not_found`, `prerequisite_failed` and `batch_sealed`.
             redis.exceptions.RedisError: Redis does not answer.
         """
         with _step(submission, submission.kind):
             job_id = new_id()
-            payload = {"jobs": [self.job(job_id, submission)], **self._rules(submission, submission.content)}
+            job = self.job(job_id, submission)
+            payload = {"jobs": [job], **self._limits.rules(job), **self._idempotency(submission, submission.content)}
 
             def record(now: int) -> tuple[Record, ...]:
                 # Whether it waits for other jobs, or these have succeeded already, the script alone knows.
@@ -152,7 +162,8 @@ class Enqueuer:
             jobs = [self.job(job_id, replace(one, notify=None)) for job_id, one in pairs]
             # The batch is told of; its jobs are only for those who subscribed.
             fields = [*_fields(first, "request_id", "address", "notify"), *_trace(first), "jobs", json.dumps(ids)]
-            payload = {"jobs": jobs, "batch": {"id": batch_id, "fields": fields}, **self._rules(first, content)}
+            rules = {**self._limits.rules(jobs[0]), **self._idempotency(first, content)}
+            payload = {"jobs": jobs, "batch": {"id": batch_id, "fields": fields}, **rules}
 
             def records(now: int) -> tuple[Record, ...]:
                 return tuple(_record(job_id, one, created_at=now, batch=batch_id) for job_id, one in pairs)
@@ -167,39 +178,10 @@ class Enqueuer:
                 return Submitted(job_id, created=True, records=records(now))
             case {"answer": "same", "id": job_id}:
                 return Submitted(job_id, created=False)
+            case {"answer": answer} as excess if answer in REASONS:
+                raise self._limits.refusal(excess, payload["jobs"][0])
             case answer:
-                raise self._refusal(answer, submission)
-
-    def _refusal(self, answer: dict[str, Any], submission: Submission) -> Exception:  # noqa: PLR0911 - one for each answer
-        match answer:
-            case {"answer": "reused", "id": job_id}:
-                return Refusal(
-                    "key_reused",
-                    f"This Idempotency-Key was already used for job {job_id!r} with other content. Use a new key.",
-                    field="Idempotency-Key",
-                )
-            case {"answer": "full", "waiting": waiting}:
-                return Refusal(
-                    "queue_full",
-                    f"{waiting} jobs wait in the queue {submission.queue!r}, which is full. Try again later.",
-                    limit=self._settings.max_waiting_jobs,
-                )
-            case {"answer": "unknown", "id": job_id}:
-                field = "batch" if job_id == submission.batch else "after"
-                return Refusal("not_found", f"{field}: Job {job_id!r} was not found.", field=field)
-            case {"answer": "ended", "id": job_id, "state": state}:
-                return Refusal(
-                    "prerequisite_failed", f"after: Job {job_id!r} is {state}. Retry it first.", field="after"
-                )
-            case {"answer": "open", "id": job_id}:
-                return Refusal("batch_open", f"after: Batch {job_id!r} is open. Seal it first.", field="after")
-            case {"answer": "sealed", "id": job_id}:
-                return Refusal(
-                    "batch_sealed",
-                    f"batch: Batch {job_id!r} is sealed and accepts no more jobs. Open another one.",
-                    field="batch",
-                )
-        return RuntimeError(f"enqueue.lua answered {answer!r}")
+                raise _refusal(answer, submission)
 
     async def adopt(self, job_id: str, queue: str, body: bytes | None, kinds: Container[str] = ()) -> None:
         """Give a record to a job that was put into ARQ's keys by someone else. What is wrong with it shows when it
@@ -219,7 +201,7 @@ class Enqueuer:
         job = {**self.job(job_id, replace(submission, max_params_bytes=limit)), "adopt": True}
         if foreign.kind not in kinds:
             job["job_indexes"] = indexes.of_job(SYSTEM, indexes.FOREIGN)
-        await self._enqueue({"jobs": [job], **self._rules(submission, "")})
+        await self._enqueue({"jobs": [job]})
 
     def job(self, job_id: str, submission: Submission) -> dict[str, Any]:
         """What `create` in `creation.lua` takes. Raises: Refusal `params_too_large`."""
@@ -248,18 +230,42 @@ class Enqueuer:
             job["after"] = list(dict.fromkeys(submission.after))
         if submission.batch:
             job["batch"] = submission.batch
+        if submission.event_type:
+            job["event_type"] = submission.event_type
+        if submission.upkeep:
+            job["upkeep"] = True
         return job
 
-    def _rules(self, submission: Submission, content: str) -> dict[str, Any]:
-        rules: dict[str, Any] = {"max_waiting": self._settings.max_waiting_jobs}
-        if submission.idempotency_key is not None:
-            key = hashlib.sha256(submission.idempotency_key.encode()).hexdigest()
-            rules["idempotency"] = {
-                "key": f"{submission.owner}:{key}",
-                "content": content,
-                "ttl_ms": self._settings.idempotency_s * 1000,
-            }
-        return rules
+    def _idempotency(self, submission: Submission, content: str) -> dict[str, Any]:
+        if submission.idempotency_key is None:
+            return {}
+        key = hashlib.sha256(submission.idempotency_key.encode()).hexdigest()
+        ttl_ms = self._settings.idempotency_s * 1000
+        return {"idempotency": {"key": f"{submission.owner}:{key}", "content": content, "ttl_ms": ttl_ms}}
+
+
+def _refusal(answer: dict[str, Any], submission: Submission) -> Exception:
+    match answer:
+        case {"answer": "reused", "id": job_id}:
+            return Refusal(
+                "key_reused",
+                f"This Idempotency-Key was already used for job {job_id!r} with other content. Use a new key.",
+                field="Idempotency-Key",
+            )
+        case {"answer": "unknown", "id": job_id}:
+            field = "batch" if job_id == submission.batch else "after"
+            return Refusal("not_found", f"{field}: Job {job_id!r} was not found.", field=field)
+        case {"answer": "ended", "id": job_id, "state": state}:
+            return Refusal("prerequisite_failed", f"after: Job {job_id!r} is {state}. Retry it first.", field="after")
+        case {"answer": "open", "id": job_id}:
+            return Refusal("batch_open", f"after: Batch {job_id!r} is open. Seal it first.", field="after")
+        case {"answer": "sealed", "id": job_id}:
+            return Refusal(
+                "batch_sealed",
+                f"batch: Batch {job_id!r} is sealed and accepts no more jobs. Open another one.",
+                field="batch",
+            )
+    return RuntimeError(f"enqueue.lua answered {answer!r}")
 
 
 def _fields(submission: Submission, *names: str) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 
 from redis.asyncio import Redis
 
+from tasks.queue.lanes.caps import lane_caps
 from tasks.queue.records.cursor import read_cursor, write_cursor
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import ENDS_SLOT_MS, QUEUES
@@ -91,7 +92,7 @@ class QueueStats:
 
     def __init__(self, redis: "Redis[bytes]", settings: Settings) -> None:
         self._script = Script(redis, "read/queue_stats")
-        self._caps = {"lane_cap": settings.owner_max_running, "receiver_cap": settings.endpoint_max_in_flight}
+        self._caps = lane_caps(settings)
 
     async def queues(self, window_s: int = RATE_S) -> QueueSnapshot:
         """window_s: over how many seconds ends are counted, at most ENDS_MS."""

@@ -157,9 +157,15 @@ async def test_without_a_known_key_nothing_is_read(
     await assert_nothing_left(redis, storage)
 
 
-async def test_a_full_queue_says_when_to_try_again(settings: Settings, redis: ArqRedis) -> None:
-    async with serving(settings.model_copy(update={"max_waiting_jobs": 1})) as port, client_of(port) as alice:
+@pytest.mark.parametrize(
+    ("code", "limits"),
+    [("queue_full", {"max_waiting_jobs": 1, "owner_max_waiting": 2}), ("owner_queue_full", {"owner_max_waiting": 1})],
+)
+async def test_a_full_queue_says_when_to_try_again(
+    settings: Settings, redis: ArqRedis, code: str, limits: dict[str, int]
+) -> None:
+    async with serving(settings.model_copy(update=limits)) as port, client_of(port) as alice:
         assert (await alice.post("/v1/images", content=PNG)).status_code == 202
         answer = await alice.post("/v1/images", content=PNG)
-    assert (answer.status_code, answer.json()["code"], answer.json()["limit"]) == (429, "queue_full", 1)
+    assert (answer.status_code, answer.json()["code"], answer.json()["limit"]) == (429, code, 1)
     assert int(answer.headers["Retry-After"]) > 0

@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,11 +45,13 @@ class Service:
     inbox: Inbox
     worker: int
 
-    async def subscribe(self, count: int, pattern: Callable[[int], str]) -> None:
-        """So many endpoints, each at a host of its own; the n-th asks for `pattern(n)`."""
+    async def subscribe(self, count: int, patterns: Callable[[int], str | list[str]]) -> None:
+        """So many endpoints, each at a host of its own; the n-th asks for `patterns(n)`."""
         endpoints = Endpoints(self.redis, self.settings, open_box(self.settings))
         for number in range(count):
-            await endpoints.create(OWNER, {"url": self.inbox.url(number), "events": [pattern(number)]})
+            asked = patterns(number)
+            events = asked if isinstance(asked, list) else [asked]
+            await endpoints.create(OWNER, {"url": self.inbox.url(number), "events": events})
 
     async def submit(self, kind: str) -> str:
         """An event; returns its id."""
@@ -64,7 +66,7 @@ class Service:
 
 
 @asynccontextmanager
-async def service(silent: Sequence[bytes] = ()) -> AsyncIterator[Service]:
+async def service(silent: Collection[bytes] = ()) -> AsyncIterator[Service]:
     """The worker with the Procfile's command and defaults, its log written to a file."""
     with Valkey() as valkey:
         environment = {**ENVIRONMENT, "REDIS_URL": valkey.url}

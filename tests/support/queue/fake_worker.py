@@ -49,6 +49,7 @@ class FakeWorker:
         lane_cap: int = 0,
         receiver_cap: int = 0,
         owner_cap: int = 0,
+        auto: bool = False,
         suspecting: bool = False,
         normal: bool = False,
         number: int | None = None,
@@ -73,6 +74,7 @@ class FakeWorker:
             "lane_cap": lane_cap,
             "receiver_cap": receiver_cap,
             "owner_cap": owner_cap,
+            "auto": auto,
             "keep": self._keep,
         }
         answer = await self._claim(payload)
@@ -90,7 +92,7 @@ class FakeWorker:
         return [job_id for job_id, _ in answer["lost"]]
 
     async def finish(self, job: ClaimedJob, verb: str = "succeeded", **facts: Any) -> bool:
-        """facts: value, fields, blobs, bytes, delay_ms, last, receiver_ok, pause_ms (see `finish.lua`)."""
+        """facts: value, fields, blobs, bytes, delay_ms, last, receiver_ok, timed_out, pause_ms (see `finish.lua`)."""
         (written,) = await self.finish_all(self.outcome(job, verb, **facts))
         return written
 

@@ -65,7 +65,9 @@ class Clockwork:
 
 @pytest.fixture
 def settings(redis: ArqRedis) -> Settings:
-    return Settings(_env_file=None, max_schedules=3, max_waiting_jobs=5)
+    return Settings(
+        _env_file=None, max_schedules=3, max_waiting_jobs=5, owner_max_waiting=5, owner_schedules_per_minute=0
+    )
 
 
 @pytest.fixture
@@ -187,10 +189,13 @@ class TestRules:
         schedule = await clockwork.schedule(overlap="allow")
         for _ in range(5):
             await clockwork.scheduler.run_now(schedule, await clockwork.now_ms())
-        assert await clockwork.tick(schedule, await clockwork.fall_due(schedule)) == FireResult("skipped", "queue_full")
-        with pytest.raises(Refusal, match="5 jobs wait"):
+        skipped = await clockwork.tick(schedule, await clockwork.fall_due(schedule))
+        assert skipped == FireResult("skipped", "owner_queue_full")
+        with pytest.raises(Refusal, match="5 of your jobs wait"):
             await clockwork.scheduler.run_now(schedule, await clockwork.now_ms())
-        assert [run.reason for run in await clockwork.runs(schedule)] == ["queue_full", *[None] * 5]
+        assert [run.reason for run in await clockwork.runs(schedule)] == ["owner_queue_full", *[None] * 5]
+        others = await clockwork.schedule(owner="other")
+        assert await clockwork.tick(others, await clockwork.fall_due(others)) == FireResult("skipped", "queue_full")
         ours = await clockwork.schedule(owner=SYSTEM)
         assert (await clockwork.tick(ours, await clockwork.fall_due(ours))).answer == "made", (
             "it may be what mends the queue"

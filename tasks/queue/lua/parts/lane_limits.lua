@@ -35,10 +35,10 @@ local function set_limits(queue, lane, limits)
 end
 
 -- How many of a lane's jobs may run at once (0: any number), by payload.lane_cap and receiver_cap. own: the lane's own
--- cap, which replaces that of owners, but may only lower that of receivers. A receiver that failed too often (trips)
--- is probed by one job at a time.
-local function cap_of(lane, own, trips)
-  if trips then return 1 end
+-- cap, which replaces that of owners, but may only lower that of receivers. A receiver that failed too often, or did
+-- not answer in time (one_at_a_time: `trips` or `slow` of its lane), is probed by one job at a time.
+local function cap_of(lane, own, one_at_a_time)
+  if one_at_a_time then return 1 end
   if parse_lane(lane) == 'owner' then return tonumber(own or payload.lane_cap) end
   local cap = payload.receiver_cap
   return own and (tonumber(own) < cap or cap == 0) and tonumber(own) or cap

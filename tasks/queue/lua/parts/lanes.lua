@@ -18,13 +18,14 @@ local function wake(queue)
 end
 
 -- A lane joins the round just before the lane that was served last: after those that have waited since, before those
--- that had their turn.
+-- that had their turn. Returns whether it is in the round now: one that is parked is not.
 local function join_round(queue, lane)
-  if redis.call('ZSCORE', K.parked .. queue, lane) then return end
+  if redis.call('ZSCORE', K.parked .. queue, lane) then return false end
   local turn = tonumber(redis.call('HGET', K.queue .. queue, 'turn') or 0)
   if redis.call('ZADD', K.turns .. queue, 'NX', turn - 0.5, lane) == 1 then
     redis.call('ZREM', K.full .. queue, lane)
   end
+  return true
 end
 
 local function enter_lane(id, queue, lane, score)
@@ -42,6 +43,7 @@ local function leave_lane(job)
   if redis.call('EXISTS', backlog) == 0 then
     redis.call('ZREM', K.turns .. job.queue, job.lane)
     redis.call('ZREM', K.full .. job.queue, job.lane)
+    if job.event then redis.call('ZREM', K.unanswered_lanes .. job.owner, job.lane) end
   end
 end
 
@@ -69,18 +71,54 @@ local function requeue(job)
   end
 end
 
+local function let_in(queue, lane)
+  local joined = redis.call('EXISTS', K.backlog .. queue .. ':' .. lane) == 1 and join_round(queue, lane)
+  if joined then wake(queue) end
+  return joined
+end
+
+-- Lets in some of the lanes that wait for others of their owner. One that cannot be served for another reason makes way
+-- for the next: it comes back when that reason is gone.
+local function let_in_some(pop, waiting, queue, lanes)
+  while lanes > 0 do
+    local lane = redis.call(pop, waiting)
+    if type(lane) == 'table' then lane = lane[1] end
+    if not lane then return end
+    if let_in(queue, lane) then lanes = lanes - 1 end
+  end
+end
+
+-- A lane whose receiver has not answered waits until a delivery of its owner to such a receiver ends. One that timed
+-- out, or is being tried, waits behind those that were not tried yet.
+local function await_unanswered(queue, lane, owner)
+  local slow, running = unpack(redis.call('HMGET', K.lane .. queue .. ':' .. lane, 'slow', 'running'))
+  redis.call('ZADD', K.unanswered_lanes .. owner, now + ((slow or running) and K.slow_behind_ms or 0), lane)
+  redis.call('ZADD', K.full .. queue, now, lane)
+end
+
 -- Jobs of this lane that ended or went back make room: a full lane may join the round again, and so may as many lanes
--- of the owner that wait because the owner had enough deliveries running.
-local function leave_running(queue, lane, owner, jobs)
+-- of the owner that wait because the owner had enough deliveries running. One whose jobs counted as deliveries to a
+-- receiver that had not answered waits with its owner's others of such, of which `let_in_unanswered` lets in as many.
+local function leave_running(queue, lane, owner, jobs, unanswered)
   local key = K.lane .. queue .. ':' .. lane
   local left = redis.call('HINCRBY', key, 'running', -jobs)
   if left <= 0 then redis.call('HDEL', key, 'running') end
-  local lanes = redis.call('SPOP', K.owner_capped .. queue .. ':' .. owner, jobs)
-  lanes[#lanes + 1] = lane
-  for _, one in ipairs(lanes) do
-    if redis.call('EXISTS', K.backlog .. queue .. ':' .. one) == 1 then
-      join_round(queue, one)
-      wake(queue)
-    end
+  if unanswered > 0 then
+    local waits = redis.call('EXISTS', K.backlog .. queue .. ':' .. lane) == 1
+    if waits and not redis.call('ZSCORE', K.turns .. queue, lane) then await_unanswered(queue, lane, owner) end
+  else
+    let_in(queue, lane)
   end
+  let_in_some('SPOP', K.owner_capped .. queue .. ':' .. owner, queue, jobs)
+end
+
+local function let_in_unanswered(queue, owner, jobs)
+  let_in_some('ZPOPMIN', K.unanswered_lanes .. owner, queue, jobs)
+end
+
+-- One job that was running runs no more, and nobody said how it ended.
+local function stop_running(job)
+  local unanswered = redis.call('ZREM', K.unanswered .. job.owner, job.id)
+  leave_running(job.queue, job.lane, job.owner, 1, unanswered)
+  let_in_unanswered(job.queue, job.owner, unanswered)
 end

@@ -28,7 +28,7 @@ local function lapse(job, is_alone)
   fields[#fields + 1] = 'lapses'
   fields[#fields + 1] = job.lapses
   if is_alone and job.lapses >= POISON_LAPSES then
-    leave_running(job.queue, job.lane, job.owner, 1)
+    stop_running(job)
     close_with_error(job, job.attempt, 'failed', 'poison', 'Workers died under this job ' .. job.lapses
       .. ' times, the last time while none of its queue ran beside it; it will not be run again.', fields)
     return nil

@@ -1,9 +1,9 @@
--- needs: lane_limits lanes
+-- needs: lane_limits lanes owners/running
 -- Counts of queues and lanes. Nothing is changed. payload: verb, and what the verb needs:
 --   queues: queues {name, …}, slots (of ends, the current one included), max_lanes (of each queue, that are asked for
 --     their oldest job). Answers now, queues {{name, paused_ms, scheduled, queued, retrying, running, overdue,
 --     since_ms}, …}, ended {'queue state' → count}. since_ms: when the oldest job that could start now fell due.
---   lanes: queue, from {list, rank} (where to go on), limit, lane_cap and receiver_cap (as in claim.lua).
+--   lanes: queue, from {list, rank} (where to go on), limit, lane_cap, auto and receiver_cap (as in claim.lua).
 --     Answers lanes {{name, state, waiting, running, cap, rate, until_ms, since_ms, failures, failing_since_ms}, …}
 --     (0: none), and from (nil at the end).
 local verbs, EXAMINED_AT_MOST = {}, 1000
@@ -56,14 +56,16 @@ function verbs.queues()
   return { now = now, queues = queues, ended = ended }
 end
 
-local function lane_row(queue, lane)
-  local running, cap, rate, next_ms, trips, failures, failing_since = unpack(redis.call('HMGET',
-    K.lane .. queue .. ':' .. lane, 'running', 'cap', 'rate', 'next', 'trips', 'failures', 'failing_since'))
+local function lane_row(queue, lane, activity)
+  local running, cap, rate, next_ms, trips, slow, failures, failing_since = unpack(redis.call('HMGET',
+    K.lane .. queue .. ':' .. lane, 'running', 'cap', 'rate', 'next', 'trips', 'slow', 'failures', 'failing_since'))
   local until_ms = tonumber(redis.call('ZSCORE', K.parked .. queue, lane) or 0)
   local state = redis.call('ZSCORE', K.full .. queue, lane) and 'full' or 'ready'
+  cap = cap_of(lane, cap, trips or slow)
+  local owner = cap == 0 and payload.auto and owner_of_lane(lane)
   if until_ms > now then state = tonumber(next_ms or 0) == until_ms and 'limited' or 'parked' end
   return { name = lane, state = state, waiting = redis.call('ZCARD', K.backlog .. queue .. ':' .. lane),
-    running = tonumber(running or 0), cap = cap_of(lane, cap, trips), rate = tonumber(rate or 0),
+    running = tonumber(running or 0), cap = owner and share_of(activity, owner) or cap, rate = tonumber(rate or 0),
     until_ms = until_ms > now and until_ms or 0, since_ms = lane_since(queue, lane) or 0,
     failures = tonumber(failures or 0), failing_since_ms = tonumber(failing_since or 0) }
 end
@@ -73,6 +75,8 @@ end
 function verbs.lanes()
   local queue, list, rank, rows = payload.queue, payload.from.list, payload.from.rank, {}
   local examined = 0
+  local activity = activity_of(queue, 0, unpack(redis.call('HMGET', K.queue .. queue, 'slots', 'active_owner',
+    'active_at', 'active_owner2', 'active_at2')))
   local lists = { K.parked .. queue, K.full .. queue, K.turns .. queue }
   while lists[list] do
     local names = redis.call('ZRANGE', lists[list], rank, rank + payload.limit - 1)
@@ -81,7 +85,9 @@ function verbs.lanes()
         return { lanes = rows, from = { list = list, rank = rank } }
       end
       rank, examined = rank + 1, examined + 1
-      if list ~= 2 or not redis.call('ZSCORE', lists[1], lane) then rows[#rows + 1] = lane_row(queue, lane) end
+      if list ~= 2 or not redis.call('ZSCORE', lists[1], lane) then
+        rows[#rows + 1] = lane_row(queue, lane, activity)
+      end
     end
     if #names < payload.limit then list, rank = list + 1, 0 end
   end

@@ -1,10 +1,10 @@
--- needs: counters ending lane_ids lane_limits lanes lapses records
+-- needs: counters ending lane_ids lane_limits lanes lapses owners/running records
 -- A worker asks for work: timers that are due are handled, lanes take turns, and what can start now starts.
--- payload: worker, queues {{name, free, idle (it runs none of its jobs and has no end of one to write), normal (no
--- suspects this time: it is the others' turn)}, …}, suspecting (it runs suspects), io_bound {kind → true}, keep,
--- lane_cap, receiver_cap, owner_cap (deliveries of one owner; 0: any number); from workers that number their claims
--- also number, read (the number of the last claim whose answer the worker has read), renewed (when it last renewed its
--- leases, or took the first, in ms).
+-- payload: worker, queues {{name, free, slots, idle (it runs none of its jobs and has no end of one to write), normal
+-- (no suspects this time: it is the others' turn)}, …}, suspecting (it runs suspects), io_bound {kind → true}, keep,
+-- lane_cap, auto (whether an owner has its share of a queue instead), receiver_cap, owner_cap (deliveries of one owner;
+-- 0: any number); from workers that number their claims also number, read (the number of the last claim whose answer
+-- the worker has read), renewed (when it last renewed its leases, or took the first, in ms).
 -- Answers jobs {{id, queue, kind, owner, params, attempt, tries, created_at, started_at, request_id, traceparent,
 -- tracestate, suspect}, …} (the last four where there are such; beside a suspect no other job of its queue may start),
 -- foreign_jobs {{id, queue, body (nil: it is gone)}, …} to be adopted, wait_ms until a timer is due (-1: none), now,
@@ -52,7 +52,7 @@ local function take_back(job)
   local record = K.job .. job.id
   local delay_ms = lapse(job, tonumber(redis.call('HGET', record, 'alone')) == job.attempt)
   if not delay_ms then return end
-  leave_running(job.queue, job.lane, job.owner, 1)
+  stop_running(job)
   local state = delay_ms > 0 and 'retrying' or 'queued'
   redis.call('HSET', record, 'state', state)
   set_state(job, state)
@@ -152,26 +152,46 @@ local function start_first(queue, lane, want)
   return started
 end
 
--- How many deliveries of this lane's owner may start now. A lane that has to wait for others of its owner is let in
--- again by the next of their jobs that ends.
-local function owner_room(queue, lane, want)
+-- How many deliveries to receivers of an owner that have not answered may start now: half of the owner's slots are kept
+-- for those that answered the last time.
+local function unanswered_room(queue, lane, owner, want, activity)
+  local key = K.unanswered .. owner
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', now - K.unanswered_ms)
+  local slots = activity.slots > 0 and math.min(activity.slots, payload.owner_cap) or payload.owner_cap
+  local room = math.max(math.floor(slots / 2), 1) - redis.call('ZCARD', key)
+  if room > 0 then return math.min(want, room) end
+  await_unanswered(queue, lane, owner)
+  return 0
+end
+
+-- How many deliveries of this lane's owner may start now; the owner, and whether the receiver answered the last time. A
+-- lane that has to wait for others of its owner is let in again by the next of their jobs that ends.
+local function owner_room(queue, lane, want, activity)
   local kind, subject = parse_lane(lane)
   if payload.owner_cap == 0 or kind == 'owner' then return want end
-  local owner = kind == 'host' and subject or redis.call('HGET', K.endpoint .. (subject or ''), 'owner')
+  local owner, answered = subject, false
+  if kind ~= 'host' then
+    owner, answered = unpack(redis.call('HMGET', K.endpoint .. (subject or ''), 'owner', 'answered'))
+  end
   if not owner then return want end
   local room = payload.owner_cap - redis.call('ZCARD', K.jobs .. owner .. '/delivery:running')
-  if room > 0 then return math.min(want, room) end
+  if room > 0 then
+    if answered then return math.min(want, room), owner, true end
+    return unanswered_room(queue, lane, owner, math.min(want, room), activity), owner
+  end
   redis.call('SADD', K.owner_capped .. queue .. ':' .. owner, lane)
   redis.call('ZADD', K.full .. queue, now, lane)
   return 0
 end
 
 -- How many jobs of this lane may start now: 0 takes it out of the round until something ends or its time has come.
-local function lane_room(queue, lane, want)
+local function lane_room(queue, lane, want, activity)
   local key = K.lane .. queue .. ':' .. lane
-  local running, own_cap, rate, next_ms, trips =
-    unpack(redis.call('HMGET', key, 'running', 'cap', 'rate', 'next', 'trips'))
-  local cap = cap_of(lane, own_cap, trips)
+  local running, own_cap, rate, next_ms, trips, slow =
+    unpack(redis.call('HMGET', key, 'running', 'cap', 'rate', 'next', 'trips', 'slow'))
+  local cap = cap_of(lane, own_cap, trips or slow)
+  local owner = cap == 0 and payload.auto and owner_of_lane(lane)
+  if owner then cap = share_of(activity, owner) end
   if cap > 0 then
     want = math.min(want, cap - tonumber(running or 0))
     if want <= 0 then redis.call('ZADD', K.full .. queue, now, lane) end
@@ -191,22 +211,40 @@ local function lane_room(queue, lane, want)
   return want
 end
 
+-- A lane that was let in cannot be served for a reason of its own: another of its owner's that waits has its slot.
+local function make_way(queue, owner, answered)
+  if not answered then let_in_unanswered(queue, owner, 1) end
+  let_in_some('SPOP', K.owner_capped .. queue .. ':' .. owner, queue, 1)
+end
+
+-- The last of `jobs` go to receivers that have not answered. What is noted of them is forgotten by itself if nobody
+-- says that they have ended.
+local function note_unanswered(owner, started)
+  for n = #jobs - started + 1, #jobs do redis.call('ZADD', K.unanswered .. owner, now, jobs[n].id) end
+  redis.call('PEXPIRE', K.unanswered .. owner, K.unanswered_ms)
+end
+
 -- Lanes take turns until no slot is free. Returns the number of the last turn.
-local function serve(queue, free, turn)
+local function serve(queue, free, turn, activity)
   local turns = K.turns .. queue
   while free > 0 do
     local lanes = redis.call('ZRANGE', turns, 0, free - 1)
     if #lanes == 0 then break end
     for _, lane in ipairs(lanes) do
       if in_vain <= 0 then return turn end
-      local want = owner_room(queue, lane, #lanes == 1 and free or 1)
-      if want > 0 then want = lane_room(queue, lane, want) end
-      if want > 0 then
-        free = free - start_first(queue, lane, want)
+      local want, owner, answered = owner_room(queue, lane, #lanes == 1 and free or 1, activity)
+      local room = want > 0 and lane_room(queue, lane, want, activity) or 0
+      if room > 0 then
+        local started = start_first(queue, lane, room)
+        if owner and not answered then note_unanswered(owner, started) end
+        if started > 0 then note_activity(activity, lane) end
+        free = free - started
         turn = turn + 1
       else
         in_vain = in_vain - 1
+        if want > 0 and owner then make_way(queue, owner, answered) end
       end
+      want = room
       if want > 0 and redis.call('EXISTS', K.backlog .. queue .. ':' .. lane) == 1 then
         redis.call('ZADD', turns, turn, lane)
       else
@@ -289,7 +327,7 @@ end
 local function take_back_unread(id, attempt)
   local job = read(id)
   if not job or job.state ~= 'running' or job.worker ~= worker or job.attempt ~= attempt then return end
-  leave_running(job.queue, job.lane, job.owner, 1)
+  stop_running(job)
   redis.call('HSET', K.job .. id, 'state', 'queued', 'attempt', attempt - 1)
   redis.call('HDEL', K.job .. id, 'worker', 'started_at', 'alone')
   redis.call('DEL', K.arq_running .. id)
@@ -311,11 +349,12 @@ if payload.number then
 end
 
 -- A worker runs the suspects of one queue at a time: else both would be blamed for its death.
-local is_paused, turns, suspecting = {}, {}, payload.suspecting
+local is_paused, turns, activities, suspecting = {}, {}, {}, payload.suspecting
 for _, queue in ipairs(payload.queues) do
   local name = queue.name
-  local paused, turn, seen, patience =
-    unpack(redis.call('HMGET', K.queue .. name, 'paused', 'turn', 'seen', 'patience'))
+  local paused, turn, seen, patience, slots, one, one_at, two, two_at = unpack(redis.call('HMGET', K.queue .. name,
+    'paused', 'turn', 'seen', 'patience', 'slots', 'active_owner', 'active_at', 'active_owner2', 'active_at2'))
+  activities[name] = activity_of(name, queue.slots, slots, one, one_at, two, two_at)
   is_paused[name], turns[name] = paused, tonumber(turn or 0)
   patience = tonumber(patience or 0)
   if seen and now - tonumber(seen) > K.outage_ms then patience = now + K.patience_ms end
@@ -333,8 +372,14 @@ end
 for _, queue in ipairs(payload.queues) do
   local name = queue.name
   if queue.free > 0 and suspecting ~= name and not is_paused[name] then
-    local turn = serve(name, queue.free, turns[name])
-    if turn ~= turns[name] then redis.call('HSET', K.queue .. name, 'turn', turn) end
+    local activity = activities[name]
+    local turn = serve(name, queue.free, turns[name], activity)
+    if activity.changed then
+      redis.call('HSET', K.queue .. name, 'turn', turn, 'active_owner', activity.owners[1], 'active_at', activity.at[1],
+        'active_owner2', activity.owners[2], 'active_at2', activity.at[2])
+    elseif turn ~= turns[name] then
+      redis.call('HSET', K.queue .. name, 'turn', turn)
+    end
   end
   -- Wake signals that nobody needs any more would wake idle workers for nothing.
   if redis.call('EXISTS', K.turns .. name) == 0 or is_paused[name] then redis.call('DEL', K.wake .. name) end

@@ -4,21 +4,34 @@
 -- verb ('succeeded' | 'failed' | 'cancelled' | 'retrying' | 'postponed' | 'handed_back'), fields {name, value, …} of
 -- the record, and where there is such: value (what ARQ's result carries, see `close`), blobs {sha256, …} and bytes of
 -- its files, delay_ms until the next try, last (true: the next try goes behind the first tries of its lane),
--- receiver_ok (whether the lane's receiver answered as it should; nil: not known), pause_ms (for how long the receiver
--- asked to be left alone); of one that is postponed, entry (the attempt) and wait {first_ms, max_ms, patience_ms,
--- given_up}.
+-- receiver_ok (whether the lane's receiver answered as it should; nil: not known), timed_out (it did not answer in
+-- time), pause_ms (for how long the receiver asked to be left alone); of one that is postponed, entry (the attempt) and
+-- wait {first_ms, max_ms, patience_ms, given_up}.
 -- Answers, in order, true or false (no longer this worker's) for each.
-local answers, ended_runs, gained = {}, {}, {}
+local answers, ended_runs, ended_unanswered, gained = {}, {}, {}, {}
 local RERUN_MS = 2000 -- after which an attempt whose outputs may be gone is made anew
 
+-- For how long a lane is parked: up to a fifth less than by the doubling, at random, so that the probes of many lanes
+-- that were parked together do not start together.
+local function parked_for(lane, trips)
+  local chance = tonumber(string.sub(redis.sha1hex(lane .. clock[1] .. clock[2]), 1, 6), 16) / 0x1000000
+  return math.floor(
+    math.min(payload.breaker.pause_ms * 2 ^ (trips - 1), payload.breaker.max_pause_ms) * (1 - K.jitter * chance))
+end
+
 -- Failures in a row park an endpoint's lane, for longer each time; until a success one job at a time probes it. That
--- uses up no waiting job's try. Nothing is noted of an endpoint that was deleted meanwhile: nobody would remove it.
-local function update_breaker(queue, lane, receiver_ok, pause_ms)
+-- uses up no waiting job's try. After a time-out one job at a time is sent too, and the endpoint does not count as one
+-- that answers (`owner_room` in claim.lua). Nothing is noted of an endpoint that was deleted meanwhile: nobody would
+-- remove it.
+local function update_breaker(queue, lane, receiver_ok, timed_out, pause_ms)
   local kind, endpoint = parse_lane(lane)
-  if kind ~= 'endpoint' or redis.call('EXISTS', K.endpoint .. endpoint) == 0 then return end
+  if kind ~= 'endpoint' then return end
+  local owner, answered = unpack(redis.call('HMGET', K.endpoint .. endpoint, 'owner', 'answered'))
+  if not owner then return end
   local key, parked = K.lane .. queue .. ':' .. lane, K.parked .. queue
   if receiver_ok then
-    local had_failures = redis.call('HDEL', key, 'failures', 'failing_since', 'failed_at') > 0
+    if not answered then redis.call('HSET', K.endpoint .. endpoint, 'answered', 1) end
+    local had_failures = redis.call('HDEL', key, 'failures', 'failing_since', 'failed_at', 'slow') > 0
     if had_failures and redis.call('HDEL', key, 'trips') > 0 then
       redis.call('ZREM', parked, lane)
       redis.call('ZREM', K.failing, endpoint)
@@ -28,12 +41,16 @@ local function update_breaker(queue, lane, receiver_ok, pause_ms)
     local failed_at = tonumber(redis.call('HGET', key, 'failed_at') or 0)
     if now - failed_at > K.failure_gap_ms then redis.call('HSET', key, 'failing_since', now) end
     redis.call('HSET', key, 'failed_at', now)
+    if timed_out then
+      redis.call('HSET', key, 'slow', 1)
+      redis.call('HDEL', K.endpoint .. endpoint, 'answered')
+    end
     local failures = redis.call('HINCRBY', key, 'failures', 1)
     -- Attempts that were under way when the lane was parked say nothing new.
     if failures >= payload.breaker.failures and not parked_until(queue, lane) then
       local trips = redis.call('HINCRBY', key, 'trips', 1)
       redis.call('ZADD', K.failing, 'NX', redis.call('HGET', key, 'failing_since'), endpoint)
-      pause_ms = math.max(pause_ms, math.min(payload.breaker.pause_ms * 2 ^ (trips - 1), payload.breaker.max_pause_ms))
+      pause_ms = math.max(pause_ms, parked_for(lane, trips))
     end
   end
   if pause_ms > 0 then
@@ -112,7 +129,7 @@ local function finish(job, outcome)
   if verb ~= 'handed_back' and verb ~= 'postponed' then observe('run', kind, now - tonumber(job.started_at)) end
   if verb == 'succeeded' and outcome.bytes then count('bytes', kind, '', outcome.bytes) end
   if outcome.receiver_ok ~= nil then
-    update_breaker(job.queue, job.lane, outcome.receiver_ok, outcome.pause_ms or 0)
+    update_breaker(job.queue, job.lane, outcome.receiver_ok, outcome.timed_out, outcome.pause_ms or 0)
   end
   if verb == 'retrying' then
     retry(job, outcome, is_rerun)
@@ -134,12 +151,19 @@ for n, outcome in ipairs(payload.outcomes) do
   if is_ours then
     local run = job.queue .. '\0' .. job.owner .. '\0' .. job.lane
     ended_runs[run] = (ended_runs[run] or 0) + 1
+    if job.event and redis.call('ZREM', K.unanswered .. job.owner, job.id) == 1 then
+      ended_unanswered[run] = (ended_unanswered[run] or 0) + 1
+    end
     finish(job, outcome)
   end
 end
 for run, jobs in pairs(ended_runs) do
   local queue, owner, lane = string.match(run, '^(.-)%z(.-)%z(.*)$')
-  leave_running(queue, lane, owner, jobs)
+  leave_running(queue, lane, owner, jobs, ended_unanswered[run] or 0)
+end
+for run, jobs in pairs(ended_unanswered) do
+  local queue, owner = string.match(run, '^(.-)%z(.-)%z')
+  let_in_unanswered(queue, owner, jobs)
 end
 for index, jobs in pairs(gained) do forget_oldest(index, jobs) end
 return cmsgpack.pack(answers)

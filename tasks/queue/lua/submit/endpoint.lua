@@ -62,7 +62,8 @@ function verbs.change()
   end
   change_limits()
   if payload.afresh then
-    redis.call('HDEL', lane, 'failures', 'trips', 'failing_since', 'failed_at')
+    redis.call('HDEL', lane, 'failures', 'trips', 'slow', 'failing_since', 'failed_at')
+    redis.call('HDEL', key, 'answered')
     redis.call('ZREM', K.failing, id)
     unpark(payload.queue, payload.lane)
   end
@@ -96,7 +97,7 @@ function verbs.delete()
   redis.call('ZREM', K.endpoints .. owner, id)
   redis.call('ZREM', K.disabled, id)
   redis.call('ZREM', K.failing, id)
-  redis.call('HDEL', lane, 'cap', 'rate', 'next', 'failures', 'trips', 'failing_since', 'failed_at')
+  redis.call('HDEL', lane, 'cap', 'rate', 'next', 'failures', 'trips', 'slow', 'failing_since', 'failed_at')
   unpark(payload.queue, payload.lane)
   -- What still waits fails when it runs, and moves through these indexes until then. One that is empty now could not
   -- expire: it gets an id that is no job's.

@@ -1,13 +1,13 @@
--- needs: blobs creation
+-- needs: blobs creation owners/rates owners/waiting
 -- A submit: records, ARQ jobs, lanes or timers, indexes, idempotency key and wake signal together.
 -- payload: jobs {what `create` takes, …}, batch (id and fields of a batch that they make) or nil,
--- idempotency {key, content, ttl_ms} or nil, max_waiting, seen (of `find_swept`) or nil.
+-- idempotency {key, content, ttl_ms} or nil, seen (of `find_swept`) or nil, and the limits (`find_excess`).
 -- Answers answer and id, where answer is
---   'created' (id: of the batch, or of the one job; now), 'same' or 'reused' (the key belongs to job id), 'full'
---   (waiting), 'known' (there is a job of this id), 'unknown' (no such batch, or job that was to come first), 'ended'
---   (the job that was to come first did not succeed: state), 'open' (the batch that was to come first takes more jobs),
---   'sealed' (the batch takes no more jobs), 'redis_full', 'swept' (blob, mark, left_ms: look whether it is there, and
---   repeat this).
+--   'created' (id: of the batch, or of the one job; now), 'same' or 'reused' (the key belongs to job id), 'full',
+--   'owner_full' or 'too_fast' (`find_excess`), 'redis_full', 'known' (there is a job of this id), 'unknown' (no such
+--   batch, or job that was to come first), 'ended' (the job that was to come first did not succeed: state), 'open' (the
+--   batch that was to come first takes more jobs), 'sealed' (the batch takes no more jobs), 'swept' (blob, mark,
+--   left_ms: look whether it is there, and repeat this).
 local jobs, batch, idempotency = payload.jobs, payload.batch, payload.idempotency
 local first = batch or jobs[1]
 local owner = jobs[1].owner
@@ -46,10 +46,8 @@ local function check()
   local known = idempotency and find_repeat()
   if known then return known end
   if payload.full and not is_upkeep then return { answer = 'redis_full' } end
-  if not first.adopt then
-    local waiting = redis.call('ZCARD', K.arq_queue[jobs[1].queue])
-    if waiting + #jobs > payload.max_waiting then return { answer = 'full', waiting = waiting } end
-  end
+  local excess = not first.adopt and find_excess(jobs)
+  if excess then return excess end
   if redis.call('EXISTS', K.job .. first.id) == 1 then return { answer = 'known', id = first.id } end
   for _, job in ipairs(jobs) do
     local refused = find_swept(job.blobs, payload.seen or {}, 0) or check_prerequisites(job)
@@ -61,6 +59,7 @@ end
 local refused = check()
 if refused then return cmsgpack.pack(refused) end
 if is_upkeep then write_when_full() end
+spend()
 if batch then
   batch.owner = owner
   create_batch(batch, #jobs)

@@ -1,22 +1,23 @@
--- needs: blobs
+-- needs: blobs owners/rates
 -- A schedule is created, changed or deleted, or a built-in one is installed or retired; together with it its timer, its
 -- place in its owner's index and its need of blobs.
 -- payload: verb, id, owner, and what the verb needs; due: milliseconds, or 'inf' for a paused one (nil: as it is):
---   create: fields {name, value, …}, blobs {sha256, …}, due, most, seen (of `find_swept`) or nil
+--   create: fields {name, value, …}, blobs {sha256, …}, due, most, rates (`find_haste`), seen (of `find_swept`) or nil
 --   change: fields, without {name, …}, due
 --   delete: blobs
 --   install: fields, cron and timezone (as in fields), due
 --   retire: as delete, unless it was installed within the last unseen_ms
--- Answers answer: 'done', 'unknown', 'full', 'redis_full', or 'swept' (blob, mark, left_ms: look whether it is there,
--- repeat this).
+-- Answers answer: 'done', 'unknown', 'full', 'too_fast' (`find_haste`), 'redis_full', or 'swept' (blob, mark, left_ms:
+-- look whether it is there, repeat this).
 local id, key, owner = payload.id, K.schedule .. payload.id, payload.owner
 local index, holder = K.schedules .. ':' .. owner, 'schedule:' .. payload.id
 local verbs = {}
 
 function verbs.create()
   if redis.call('ZCARD', index) >= payload.most then return { answer = 'full' } end
-  local swept = find_swept(payload.blobs, payload.seen or {}, 0)
-  if swept then return swept end
+  local refused = find_swept(payload.blobs, payload.seen or {}, 0) or find_haste('schedules', owner, 1)
+  if refused then return refused end
+  spend()
   redis.call('HSET', key, 'owner', owner, 'created_at', now, 'revision', 1, unpack(payload.fields))
   redis.call('ZADD', index, now, id)
   redis.call('ZADD', K.schedules, payload.due, id)

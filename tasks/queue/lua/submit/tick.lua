@@ -1,11 +1,12 @@
--- needs: counters creation
+-- needs: counters creation owners/rates owners/waiting
 -- A schedule's time has come, or somebody runs it by hand: its job is made, or it is noted why not. Of all workers that
 -- say so one is first.
 -- payload: id, revision (the schedule's, as it was read), due and next (ms; nil: by hand), missed (whether what was due
 -- does not run any more), run_at (ms) and job (what `create` takes; nil: nothing runs), overlap ('skip' | 'allow'),
--- max_waiting, system (the owner of built-in schedules), most (runs that are remembered).
--- Answers answer: 'made' (id, now), 'skipped' (reason), 'full' (waiting; by hand), 'redis_full' (by hand), 'missed', or
--- 'taken' (another was first, or the schedule was changed).
+-- system (the owner of built-in schedules), most (runs that are remembered), reasons (by the answers of `find_excess`),
+-- and the limits (`find_excess`).
+-- Answers answer: 'made' (id, now), 'skipped' (reason), by hand an answer of `find_excess` or 'redis_full', 'missed'
+-- or 'taken' (another was first, or the schedule was changed).
 local id, key, job = payload.id, K.schedule .. payload.id, payload.job
 local runs = K.runs .. id
 
@@ -25,13 +26,13 @@ local function start()
   else
     local has_arq_job = redis.call('EXISTS', K.arq_job .. job.id) == 1
     local last = payload.due and payload.overlap == 'skip' and redis.call('HGET', key, 'last_run')
-    local waiting = redis.call('ZCARD', K.arq_queue[job.queue])
+    local excess = not payload.due and find_haste('runs', job.owner, 1) or find_excess({ job })
     local reason = last and LIVE[redis.call('HGET', K.job .. last, 'state')] and 'overlap'
       -- Built-in schedules repair, and report, what is full.
-      or job.owner ~= payload.system and (payload.full and 'redis_full'
-        or waiting >= payload.max_waiting and 'queue_full')
+      or job.owner ~= payload.system and payload.full and 'redis_full'
+      or excess and payload.reasons[excess.answer]
     if reason == 'redis_full' and not payload.due then return { answer = 'redis_full' } end
-    if reason and not payload.due then return { answer = 'full', waiting = waiting } end
+    if excess and not payload.due then return excess end
     if reason then
       if has_arq_job then
         redis.call('DEL', K.arq_job .. job.id)
@@ -41,6 +42,7 @@ local function start()
       return { answer = 'skipped', reason = reason }
     end
     job.adopt = has_arq_job or nil
+    spend()
     create(job)
   end
   redis.call('HSET', key, 'last_run', job.id)

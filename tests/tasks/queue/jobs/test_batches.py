@@ -74,7 +74,7 @@ async def test_the_same_key_and_content_are_the_same_batch(
 
 
 async def test_a_full_queue_takes_all_or_none(redis: ArqRedis, settings: Settings) -> None:
-    enqueuer = Enqueuer(redis, settings.model_copy(update={"max_waiting_jobs": 2}))
+    enqueuer = Enqueuer(redis, settings.model_copy(update={"max_waiting_jobs": 2, "owner_max_waiting": 9}))
     with pytest.raises(Refusal, match="queue_full"):
         await enqueuer.enqueue_batch([submission() for _ in range(3)])
     assert await redis.keys(JOB + "*") == []

@@ -187,7 +187,9 @@ class TestIdempotency:
 
 class TestLimits:
     async def test_a_full_queue_refuses_and_writes_nothing(self, redis: ArqRedis, settings: Settings) -> None:
-        enqueuer = Enqueuer(redis, settings.model_copy(update={"max_waiting_jobs": 2}))
+        enqueuer = Enqueuer(
+            redis, settings.model_copy(update={"max_waiting_jobs": 2, "owner_max_waiting": 9, "owner_max_scheduled": 9})
+        )
         first = await submit(enqueuer, idempotency_key="k")
         await submit(enqueuer, delay_ms=60_000)
         before = await everything(redis)

@@ -4,7 +4,7 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.queue.lanes.lane_controls import LaneControls
-from tasks.queue.redis_keys import BACKLOG, FAILURE_GAP_MS, JOB, LANE, PARKED, QUEUE
+from tasks.queue.redis_keys import BACKLOG, ENDPOINT, FAILURE_GAP_MS, JOB, LANE, PARKED, PAUSE_JITTER, QUEUE
 from tasks.settings import Settings
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.fan_out import LANE_A, deliveries
@@ -35,6 +35,11 @@ async def pause_ms(redis: ArqRedis) -> float:
     return 0 if until is None else until - seconds * 1000 - micros / 1000
 
 
+def shortest_ms(seconds: float) -> float:
+    """Of a pause that lasts so long at most, less a second that the test may take."""
+    return (seconds * (1 - PAUSE_JITTER) - 1) * 1000
+
+
 async def let_it_go(redis: ArqRedis, *, missing_ok: bool = False) -> None:
     """Let the lane's pause be over."""
     parked = await redis.zadd(f"{PARKED}webhooks", {LANE_A: 1}, xx=True, ch=True) == 1
@@ -47,7 +52,7 @@ async def test_failures_in_a_row_park_the_lane_and_no_try_is_used_up(redis: ArqR
     await fail(worker, *jobs[:-1])
     assert await pause_ms(redis) == 0
     await fail(worker, jobs[-1])
-    assert 29_000 < await pause_ms(redis) <= 30_000
+    assert shortest_ms(30) < await pause_ms(redis) <= 30_000
     assert await take(worker) == []
     waiting = await redis.zrange(f"{BACKLOG}webhooks:{LANE_A}", 0, -1)
     assert len(waiting) == 3
@@ -77,7 +82,16 @@ async def test_each_failed_probe_doubles_the_pause_up_to_the_limit(redis: ArqRed
         await let_it_go(redis)
         (probe,) = await take(worker)
         await fail(worker, probe)
-        assert (expected_s - 1) * 1000 < await pause_ms(redis) <= expected_s * 1000
+        assert shortest_ms(expected_s) < await pause_ms(redis) <= expected_s * 1000
+
+
+async def test_lanes_that_are_parked_together_are_not_probed_together(redis: ArqRedis, worker: FakeWorker) -> None:
+    for endpoint in "abcdefgh":
+        await deliveries(redis, FAILURES, endpoint=endpoint)
+    await fail(worker, *await take(worker))
+    until = [score for _, score in await redis.zrange(f"{PARKED}webhooks", 0, -1, withscores=True)]
+    assert len(until) == 8
+    assert 500 < max(until) - min(until) <= PAUSE_S * PAUSE_JITTER * 1000 + 100
 
 
 async def test_failures_that_were_under_way_when_the_lane_was_parked_lengthen_nothing(
@@ -138,7 +152,7 @@ async def test_a_lane_with_a_rate_trips_like_any_other(redis: ArqRedis, worker: 
         await take(worker, 1)  # parks the lane until its next start
         await fail(worker, job)
     assert await redis.hget(f"{LANE}webhooks:{LANE_A}", "trips") == b"1"
-    assert await pause_ms(redis) > 29_000
+    assert await pause_ms(redis) > shortest_ms(30)
     await LaneControls(redis).limit("webhooks", LANE_A)
 
 
@@ -163,6 +177,7 @@ async def test_a_failure_of_long_ago_is_not_the_begin_of_this_one(redis: ArqRedi
 async def test_many_slow_endpoints_of_one_owner_leave_room_for_anothers(redis: ArqRedis, worker: FakeWorker) -> None:
     for endpoint in "abcdef":
         await deliveries(redis, 3, endpoint=endpoint)
+        await redis.hset(ENDPOINT + endpoint, "answered", "1")
     await deliveries(redis, 2, endpoint="z", owner="another")
 
     async def owners() -> list[str]:

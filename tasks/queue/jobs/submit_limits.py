@@ -1,0 +1,118 @@
+"""How many jobs may wait, of one owner and in one queue. `lua/parts/owners/waiting.lua` holds it within a submit."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from tasks.queue.records import indexes
+from tasks.refusal import Refusal
+from tasks.settings import SYSTEM, Settings
+
+REASONS: Final = {"full": "queue_full", "owner_full": "owner_queue_full", "too_fast": "rate_limited"}
+"""What the script answers to a submit that is over a limit, and the code of the refusal."""
+RATED: Final = {
+    "deliveries": "Your events may make at most {} deliveries per minute",
+    "runs": "You may start at most {} runs of schedules per minute",
+    "schedules": "You may create at most {} schedules per minute",
+}
+"""What each rate is for."""
+
+
+class SubmitLimits:
+    """The limits of the settings, as the scripts take them, and what is answered to those who are over.
+
+    The service's own jobs are never refused: they repair a queue that is full, or report it. Upkeep that an owner asks
+    for, such as a bulk cancellation, counts by itself, so that it can be asked for when everything else is full.
+
+    Args:
+        settings: The limits.
+        kinds: Those that count together; a job's own always does.
+    """
+
+    def __init__(self, settings: Settings, kinds: Iterable[str] = ()) -> None:
+        self._settings = settings
+        self._kinds = frozenset(kinds)
+
+    def rules(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        """What `owners/waiting.lua` finds in its payload.
+
+        Args:
+            job: One of the new jobs, as `Enqueuer.job` makes it; all of them have the same owner and queue.
+        """
+        settings, owner = self._settings, job["owner"]
+        if owner == SYSTEM or (job.get("upkeep") and owner in settings.operators):
+            return {}
+        if job.get("upkeep"):
+            most = settings.owner_max_bulk
+            limits = {"waiting": most, "scheduled": most, "job_indexes": [indexes.of_kind(owner, job["kind"])]}
+            return {"owner_limits": limits}
+        limits = {
+            "waiting": settings.owner_waiting_limit,
+            "scheduled": settings.owner_scheduled_limit,
+            "job_indexes": [indexes.of_kind(owner, kind) for kind in self._kinds | {job["kind"]}],
+        }
+        return {"owner_limits": limits, "max_waiting": settings.max_waiting_jobs, **self.rates()}
+
+    def rates(self) -> dict[str, Any]:
+        """What `owners/rates.lua` finds in its payload."""
+        settings = self._settings
+        return {
+            "rates": {
+                "deliveries": settings.owner_deliveries_per_minute,
+                "runs": settings.owner_runs_per_minute,
+                "schedules": settings.owner_schedules_per_minute,
+            }
+        }
+
+    def too_fast(self, answer: Mapping[str, Any]) -> Refusal:
+        """What is answered to a request that asks for more than a rate allows.
+
+        Args:
+            answer: The script's answer.
+        """
+        what, seconds = answer["what"], math.ceil(answer["wait_ms"] / 1000)
+        limit = self.rates()["rates"][what]
+        message = f"{RATED[what].format(limit)} (OWNER_{what.upper()}_PER_MINUTE). Try again in {seconds} s."
+        return Refusal("rate_limited", message, limit=limit, retry_after_s=seconds)
+
+    def refusal(self, answer: Mapping[str, Any], job: Mapping[str, Any]) -> Refusal:
+        """What is answered to a submit that the script found to be over a limit.
+
+        Args:
+            answer: The script's answer, one of REASONS.
+            job: One of the jobs.
+        """
+        if answer["answer"] == "too_fast":
+            return self.too_fast(answer)
+        settings, waiting, code = self._settings, answer["waiting"], REASONS[answer["answer"]]
+        match answer.get("what"):
+            case None:
+                message = f"{waiting} jobs wait in the queue {job['queue']!r}, which is full. Try again later."
+                return Refusal(code, message, limit=settings.max_waiting_jobs)
+            case _ if job.get("upkeep"):
+                limit = settings.owner_max_bulk
+                message = (
+                    f"{waiting} of your {job['kind']} jobs wait, and {limit} may (OWNER_MAX_BULK). "
+                    "Try again when they have ended."
+                )
+                return Refusal(code, message, limit=limit)
+            case "scheduled":
+                limit = settings.owner_scheduled_limit
+                message = (
+                    f"{waiting} of your jobs are scheduled or wait for other jobs, and {limit} may "
+                    "(OWNER_MAX_SCHEDULED). Try again when some have started, or cancel some."
+                )
+                return Refusal(code, message, field="delay" if job["delay_ms"] else "after", limit=limit)
+            case "deliveries":
+                limit = settings.owner_waiting_limit
+                message = (
+                    f"About {waiting} of your deliveries wait, and {limit} may (OWNER_MAX_WAITING). Try again when "
+                    "some have ended, or disable the endpoints that fail and cancel what waits for them."
+                )
+                return Refusal(code, message, field="type", limit=limit)
+        limit = settings.owner_waiting_limit
+        message = (
+            f"{waiting} of your jobs wait, and {limit} may (OWNER_MAX_WAITING). "
+            "Try again when some have ended, or cancel some."
+        )
+        return Refusal(code, message, limit=limit)

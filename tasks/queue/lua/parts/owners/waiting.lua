@@ -1,0 +1,63 @@
+-- needs: owners/rates
+-- How many jobs may wait, by payload.max_waiting (jobs of one queue, of all owners; nil: any number) and
+-- payload.owner_limits (nil: none): waiting (jobs of the owner that are queued or retrying), scheduled, and job_indexes
+-- (of the jobs that count, one for each kind). Only indexes are asked for their length: a long queue costs no more than
+-- a short one.
+
+local function count_in(job_indexes, ...)
+  local jobs = 0
+  for _, index in ipairs(job_indexes) do
+    for _, state in ipairs({ ... }) do jobs = jobs + redis.call('ZCARD', K.jobs .. index .. ':' .. state) end
+  end
+  return jobs
+end
+
+-- How many deliveries an event of this type makes, about: an endpoint that asked for it by two patterns counts twice.
+local function fan_out(owner, type)
+  local prefix = K.subscribers .. owner .. ':'
+  local endpoints = redis.call('ZCARD', prefix .. type) + redis.call('ZCARD', prefix .. '*')
+  for dot in string.gmatch(type, '()%.') do
+    endpoints = endpoints + redis.call('ZCARD', prefix .. string.sub(type, 1, dot) .. '*')
+  end
+  return endpoints
+end
+
+-- The deliveries of an owner that wait, and those of events that wait to be expanded, as if each were like this one. An
+-- event is refused before it is accepted, for one that is accepted reaches every endpoint. One that makes more than the
+-- limit by itself is accepted while nothing waits.
+local function find_excess_deliveries(owner, deliveries, limit)
+  local waiting = count_in({ owner .. '/delivery' }, 'queued', 'retrying')
+  local events = count_in({ owner .. '/event' }, 'queued')
+  if waiting + events > 0 and waiting + (events + 1) * deliveries > limit then
+    return { answer = 'owner_full', what = 'deliveries', waiting = waiting + events * deliveries }
+  end
+end
+
+-- What keeps new jobs of one owner out; nil: nothing does.
+local function find_excess(jobs)
+  local limits, owner, scheduled, events, deliveries = payload.owner_limits, jobs[1].owner, 0, 0, 0
+  if limits then
+    for _, job in ipairs(jobs) do
+      if job.delay_ms > 0 or job.after then scheduled = scheduled + 1 end
+      if job.event_type then
+        events, deliveries = events + 1, deliveries + fan_out(owner, job.event_type)
+      end
+    end
+    -- A scheduled job waits later: it is refused too while the owner has as many waiting as may.
+    local waiting = count_in(limits.job_indexes, 'queued', 'retrying')
+    if waiting + math.max(#jobs - scheduled, 1) > limits.waiting then
+      return { answer = 'owner_full', what = 'waiting', waiting = waiting }
+    end
+    local later = scheduled > 0 and count_in(limits.job_indexes, 'scheduled') or 0
+    if scheduled > 0 and later + scheduled > limits.scheduled then
+      return { answer = 'owner_full', what = 'scheduled', waiting = later }
+    end
+    local excess = deliveries > 0 and find_excess_deliveries(owner, deliveries, limits.waiting)
+    excess = excess or events > 0 and find_haste('deliveries', owner, math.max(deliveries, events))
+    if excess then return excess end
+  end
+  if payload.max_waiting then
+    local waiting = redis.call('ZCARD', K.arq_queue[jobs[1].queue])
+    if waiting + #jobs > payload.max_waiting then return { answer = 'full', waiting = waiting } end
+  end
+end

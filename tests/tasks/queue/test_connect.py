@@ -15,7 +15,7 @@ from arq.connections import ArqRedis
 from redis.exceptions import AuthenticationError, ConnectionError, TimeoutError  # noqa: A004 - Redis' own
 
 from tasks.queue import connect as connect_module
-from tasks.queue.connect import close, connect
+from tasks.queue.connect import close, connect, connect_again
 from tests.support.queue.proxy import Proxy
 from tests.support.servers import Valkey
 
@@ -96,6 +96,20 @@ class TestTls:
 
     async def test_a_self_signed_chain_is_taken_where_the_settings_say_so(self, tls_proxy: Proxy) -> None:
         async with client_of(f"rediss://127.0.0.1:{tls_proxy.port}/0", ssl_cert_reqs="none") as client:
+            assert await client.ping()
+
+    async def test_a_second_client_for_another_event_loop_connects_in_the_same_way(self, tls_proxy: Proxy) -> None:
+        async with client_of(f"rediss://127.0.0.1:{tls_proxy.port}/0", ssl_cert_reqs="none") as client:
+            assert await client.ping()
+
+            async def ping_elsewhere() -> object:
+                again = connect_again(client, max_connections=1, answer_timeout_s=5)
+                try:
+                    return await again.ping()
+                finally:
+                    await close(again)
+
+            assert await asyncio.to_thread(asyncio.run, ping_elsewhere())
             assert await client.ping()
 
     async def test_plain_urls_need_no_tls_options(self, valkey: Valkey) -> None:

@@ -46,7 +46,7 @@ async def test_the_jobs_of_a_killed_worker_run_again_within_15_seconds_elsewhere
     assert all(ends[record.id] == 3 for record in rerun), "one start lost, one start and one end made good"
 
 
-async def test_a_job_that_kills_its_workers_runs_the_third_time_alone_and_is_then_stopped_as_poison(
+async def test_a_job_that_kills_its_workers_runs_alone_in_the_end_and_is_then_stopped_as_poison(
     mortal_redis: ArqRedis, mortal_valkey: Valkey, job_client: JobClient, tmp_path: Path
 ) -> None:
     lines = tmp_path / "lines"
@@ -72,13 +72,15 @@ async def test_a_job_that_kills_its_workers_runs_the_third_time_alone_and_is_the
     assert record.state is State.FAILED
     assert record.error is not None
     assert record.error["code"] == "poison"
-    assert [one["outcome"] for one in record.attempts] == ["lapsed", "lapsed", "lapsed"]
+    # Two deaths make all five suspects. Half of them run at once, then half of these, until it is alone.
+    assert 3 <= len(record.attempts) <= 5
+    assert {one["outcome"] for one in record.attempts} == {"lapsed"}
     assert all(other.state is State.SUCCEEDED for other in others), "neighbours are not blamed"
-    third = record.attempts[2]
+    last = record.attempts[-1]
     for other in others:
         for attempt in other.attempts:
-            apart = attempt["ended_at"] <= third["started_at"] or attempt["started_at"] >= third["ended_at"]
-            assert attempt["worker"] != third["worker"] or apart, "the suspect did not run alone"
+            apart = attempt["ended_at"] <= last["started_at"] or attempt["started_at"] >= last["ended_at"]
+            assert attempt["worker"] != last["worker"] or apart, "the suspect did not run alone"
 
 
 async def test_an_innocent_suspect_succeeds_alone(

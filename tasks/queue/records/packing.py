@@ -55,8 +55,10 @@ DICTIONARY: Final = b"".join(
         # a report
         _sample("files", '[{"name": "report.pdf", "blob": "", "type": "application/pdf", "bytes": , "about": {'),
         b'"pages": 1}}]',
-        _sample("lane", "owner:", "params", '{"title": "", "formats": ["pdf"], "order": {"blob": "", "bytes": }'),
-        _sample("progress", '{"done": 1, "total": 1, "note": "pages"}', "result", '{"warnings": []}'),
+        _sample("lane", "owner:", "params", '{"order":{"blob":"","bytes":},"title":"","formats":["pdf"]}'),
+        _sample(
+            "progress", '{"done": 1, "total": 1, "note": "pages"}', "result", '{"pages": 1, "rows": 1, "warnings": []}'
+        ),
         _sample("shelves", "/report */report"),
         # a picture, and what all have
         b'{"name": "medium.webp", "blob": "", "type": "image/webp", ',
@@ -65,9 +67,10 @@ DICTIONARY: Final = b"".join(
         b'"timing": {"dns": 1.2, "connect": 3.4, "wait": 4.5, "read": 0.1, "total": 6.7}, "answer": ""}}',
         _sample("blobs", "", "files", '[{"name": "small.jpg", "blob": "", "type": "image/jpeg", "bytes": , "about": {'),
         b'"width": 256, "height": 256}}]',
-        _sample("lane", "owner:", "params", '{"upload": {"blob": "", "bytes": }, "variants": [{"name": "small", '),
-        b'"width": 256, "height": null, "fit": "contain", "format": "auto", "quality": null}]}',
-        _sample("progress", '{"done": 1, "total": 1, "note": "variants"}', "request_id", ""),
+        _sample("lane", "owner:", "params", '{"upload":{"blob":"","bytes":},"variants":[{"name":"small",'),
+        b'"width":256,"height":256,"fit":"contain","format":"auto","background":"#ffffff","enlarge":false},{"name":"medium"',
+        b',"width":512,"height":512,"fit":"cover","format":"webp","quality":80,"background":"#ffffff","enlarge":false}]}',
+        _sample("progress", '{"done": 1, "total": 1, "note": "small"}', "request_id", ""),
         _sample("shelves", "/thumbnail */thumbnail", "started_at", "17", "worker", ""),
     )
 )

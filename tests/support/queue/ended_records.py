@@ -9,11 +9,15 @@ from typing import Any, Final
 
 from arq.connections import ArqRedis
 
+from tasks.blob_ref import BlobRef
 from tasks.kind import Notes, OutputFile, Result
 from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.records.packer import Packer
 from tasks.queue.redis_keys import BLOB, JOB, JOBS, PACK_AFTER_MS, UNPACKED
+from tasks.report.kind import ReportParams
 from tasks.settings import Settings
+from tasks.thumbnail.kind import ThumbnailParams
+from tasks.thumbnail.variants import Variant
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.fan_out import enable, expand, to
 from worker.attempts.outcome import Outcome, SerializedResult
@@ -93,9 +97,10 @@ def _submission(kind: str, number: int) -> Submission:
         params = json.dumps({"type": "invoice.paid", "data": {}}, separators=(",", ":"))
         return Submission("event", "default", "shop", params, name="invoice.paid", request_id=request_id, address=URL)
     if kind == "picture":
-        params = json.dumps({"upload": {"blob": blob, "bytes": 204_800}, "variants": [{"name": "small", "width": 256}]})
+        variants = (Variant(name="small", width=256, height=256),)
+        params = ThumbnailParams(upload=BlobRef(blob, 204_800), variants=variants).model_dump_json(exclude_none=True)
         return Submission("thumbnail", "media", "shop", params, blobs=(blob,), request_id=request_id, address=URL)
-    params = json.dumps({"order": {"blob": blob, "bytes": 2_048}, "title": "Report", "formats": ["pdf"]})
+    params = ReportParams(order=BlobRef(blob, 2_048), title="Report", formats=["pdf"]).model_dump_json()
     return Submission("report", "reports", "shop", params, blobs=(blob,), request_id=request_id, address=URL)
 
 
@@ -103,10 +108,12 @@ def _result(queue: str, job_id: str) -> SerializedResult:
     match queue:
         case "media":
             file = OutputFile("small.jpg", _sha256(job_id), "image/jpeg", 20_480, {"width": 256, "height": 171})
-            return SerializedResult.of(Result({}, (file,)), {"done": 1, "total": 1, "note": "variants"})
+            return SerializedResult.of(Result({}, (file,)), {"done": 1, "total": 1, "note": "small"})
         case "reports":
             file = OutputFile("report.pdf", _sha256(job_id), "application/pdf", 40_960, {"pages": 3})
-            return SerializedResult.of(Result({"warnings": []}, (file,)), {"done": 3, "total": 3, "note": "pages"})
+            return SerializedResult.of(
+                Result({"pages": 3, "rows": 40, "warnings": []}, (file,)), {"done": 3, "total": 3, "note": "pages"}
+            )
         case "default":
             return SerializedResult.of(Result({"deliveries": 1}), {"done": 1, "total": 1, "note": "deliveries"})
     return SerializedResult.of(Result())

@@ -98,7 +98,8 @@ class EndpointRecord:
             enabled=text["enabled"] == "1",
             description=text.get("description"),
             headers=json.loads(text.get("headers", "{}")),
-            sealed_headers=json.loads(text.get("sealed_headers", "{}")),
+            # An earlier version has written plain ones since: a change of ours removes those.
+            sealed_headers={} if "headers" in text else json.loads(text.get("sealed_headers", "{}")),
             rate_limit=float(text["rate_limit"]) if "rate_limit" in text else None,
             max_in_flight=int(text["max_in_flight"]) if "max_in_flight" in text else None,
             secrets=tuple(Secret(one["sealed"], one.get("until")) for one in json.loads(text["secrets"])),

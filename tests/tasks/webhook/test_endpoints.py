@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Final
 
 import pytest
 from arq.connections import ArqRedis
@@ -13,7 +14,16 @@ from tasks.queue.records.list import read, read_page
 from tasks.queue.redis_keys import ENDPOINT, ENDPOINTS, JOBS, LANE, PARKED, SUBSCRIBERS
 from tasks.refusal import Refusal
 from tasks.settings import Settings
-from tasks.webhook.endpoints import MAX_SECRETS, EndpointPatch, EndpointRecord, Endpoints, live_keys, open_box
+from tasks.webhook.endpoints import (
+    MAX_SECRETS,
+    UNREADABLE,
+    EndpointPatch,
+    EndpointRecord,
+    Endpoints,
+    live_keys,
+    open_box,
+    open_headers,
+)
 from tasks.webhook.secret_box import SecretBox
 from tasks.webhook.signature import key_of, new_secret
 from tests.support.queue.fake_worker import FakeWorker
@@ -334,3 +344,35 @@ def test_a_platform_needs_a_key_to_seal_with() -> None:
 
 def test_in_development_secrets_may_lie_open() -> None:
     assert "text" in open_box(Settings(_env_file=None)).seal("text", "it")
+
+
+class TestHeaders:
+    HEADERS: Final = {"X-Token": "gateway-4711"}
+
+    async def test_their_values_are_stored_encrypted(
+        self, redis: ArqRedis, endpoints: Endpoints, box: SecretBox
+    ) -> None:
+        endpoint = await made(endpoints, headers=self.HEADERS)
+        fields = await redis.hgetall(ENDPOINT + endpoint.id)
+        assert "4711" not in str(fields)
+        assert endpoint.headers == self.HEADERS
+        assert open_headers(EndpointRecord.from_hash(endpoint.id, fields), box) == self.HEADERS
+        assert [one.headers for one in (await endpoints.page("dev", 5, None))[0]] == [self.HEADERS]
+
+    async def test_those_of_an_earlier_version_are_read_and_encrypted_with_the_next_change(
+        self, redis: ArqRedis, endpoints: Endpoints
+    ) -> None:
+        endpoint = await made(endpoints, headers={"X-Older": "4713"})
+        await redis.hset(ENDPOINT + endpoint.id, "headers", json.dumps(self.HEADERS))
+        assert (await endpoints.read("dev", endpoint.id)).headers == self.HEADERS
+        changed = await endpoints.change("dev", endpoint.id, {"headers": {"X-Other": "4712"}})
+        assert changed.headers == {"X-Other": "4712"}
+        assert "471" not in str(await redis.hgetall(ENDPOINT + endpoint.id))
+
+    async def test_with_another_key_they_are_shown_as_unreadable_and_can_be_set_anew(
+        self, redis: ArqRedis, settings: Settings, endpoints: Endpoints
+    ) -> None:
+        endpoint = await made(endpoints, headers=self.HEADERS)
+        others = Endpoints(redis, settings, SecretBox(["o" * 32]))
+        assert (await others.read("dev", endpoint.id)).headers == {"X-Token": UNREADABLE}
+        assert (await others.change("dev", endpoint.id, {"headers": self.HEADERS})).headers == self.HEADERS

@@ -42,6 +42,9 @@ PURE_MAY_IMPORT = {"tasks.refusal", "tasks.progress", "tasks.blob_ref", "tasks.o
 # Untrusted pictures are opened by one piece of code; reports show pictures too.
 PICTURES = {f"tasks.thumbnail.{name}" for name in ("picture_file", "decoding", "colour", "memory")}
 HEAVY = ("PIL", "pyvips", "reportlab", "pypdfium2", "openpyxl")
+WRITES = {"hincrby", "hset", "hsetnx", "incr", "lpush", "mset", "psetex", "rpush", "sadd", "setex", "zadd"}
+# A probe that is to fail while Redis takes no writes, and what is for tests.
+MAY_WRITE_PLAINLY = {"api.operations.health", "tasks.queue.start_check", "worker.testing"}
 VAGUE_NAMES = {"utils", "util", "common", "helpers", "helper", "base", "manager", "misc"}
 MAX_LINES = 400
 MAX_MEDIAN_LINES = 120
@@ -243,6 +246,21 @@ def test_redis_keys_are_named_in_one_module() -> None:
     for path in sources("tasks", suffixes=(".lua",)):
         quoted = re.search(rf"[\"'\[]{key.pattern}", path.read_text(encoding="utf-8"))
         assert quoted is None, f"{path.name} names a key; it is given them"
+
+
+def test_what_needs_memory_of_redis_is_written_by_scripts() -> None:
+    """A full Redis refuses plain commands that need memory, and every command in a transaction (docs/queue.md)."""
+    for module, path in MODULES.items():
+        if module in MAY_WRITE_PLAINLY:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            name, arguments = node.func.attr, node.args + node.keywords
+            is_write = name in WRITES or (name == "set" and len(arguments) > 1)
+            is_transaction = name == "pipeline" and not arguments
+            assert not is_write, f"{module}, line {node.lineno}: {name} belongs in a script"
+            assert not is_transaction, f"{module}, line {node.lineno}: a transaction; say transaction=False"
 
 
 def test_our_packages_are_the_ones_in_this_repository() -> None:

@@ -253,7 +253,7 @@ class Kind(Generic[P]):
         submittable: Whether `POST /v1/jobs` may submit it.
         submit_options: What a `POST /v1/jobs` of this kind may say besides its params.
         in_activity_report: Whether the report about the last day names it, instead of counting it as `other`.
-        upkeep: Whether it is the service's own work, such as a cleanup: it is accepted when queues are full.
+        upkeep: Whether it is the service's own work, such as a cleanup: it is accepted when queues, or Redis, are full.
     """
 
     name: str

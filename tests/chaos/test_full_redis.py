@@ -99,7 +99,7 @@ async def full_and_recovered(
             # What makes room is done.
             assert await JobStore(redis, settings).delete([accepted.pop()]) == ["deleted"]
             params = BulkParams(verb="deletion", job_indexes=("dev/sleep",), states=STATES["deletion"])
-            bulk = Submission("bulk", BULK.queue, "dev", params.model_dump_json(exclude_none=True))
+            bulk = Submission(BULK.name, BULK.queue, "dev", params.model_dump_json(exclude_none=True), upkeep=True)
             async with JobClient(redis, settings) as job_client:
                 record = await job_client.ended((await enqueuer.enqueue(bulk)).job_id, seconds=60)
                 assert record.result is not None

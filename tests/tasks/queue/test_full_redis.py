@@ -108,7 +108,7 @@ async def test_operations_work_beyond_maxmemory(redis: ArqRedis, settings: Setti
     alert = {"key": "redis_full redis", "owners": ["dev"], "data": "{}"}
     assert (await Script(redis, "upkeep/alerts")({"holding": [alert]}))["fired"] == ["{}"]
     # What makes room is accepted.
-    upkeep = [await submit(enqueuer, kind=kind.name, queue=kind.queue) for kind in (BULK, CLEANUP)]
+    upkeep = [await submit(enqueuer, kind=kind.name, queue=kind.queue, upkeep=True) for kind in (BULK, CLEANUP)]
     assert {job.id for job in (await worker.claim()).jobs} == {job_id, *upkeep}
 
 

@@ -11,9 +11,8 @@
 local jobs, batch, idempotency = payload.jobs, payload.batch, payload.idempotency
 local first = batch or jobs[1]
 local owner = jobs[1].owner
--- What makes room, repairs or reports a full Redis is never refused, and an adopted job is in Redis already.
-local UPKEEP = { bulk = true, cleanup = true, reconciliation = true, alerts = true }
-local is_upkeep = first.adopt or UPKEEP[first.kind]
+-- What makes room, repairs or reports a full Redis is never refused for that, and an adopted job is in Redis already.
+local is_upkeep = first.adopt or first.upkeep
 
 local function find_repeat()
   local id, content = string.match(redis.call('GET', K.idempotency .. idempotency.key) or '', '^(%x+) (%x+)$')

@@ -10,11 +10,14 @@ from arq.connections import ArqRedis
 from standardwebhooks import Webhook
 
 from tasks.queue.jobs.enqueue import Submission
+from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.records import indexes
 from tasks.queue.records.list import read_page
 from tasks.queue.records.record import State
-from tasks.queue.redis_keys import ENDPOINT, LANE, arq_queue
+from tasks.queue.redis_keys import ENDPOINT, JOB, LANE, arq_queue
+from tasks.settings import Settings
 from tasks.webhook.events import ONE_OFF
+from tests.support.queue.ended_records import pack_all
 from tests.support.receivers import Receiver, Request
 from tests.support.webhook_harness import delivering
 
@@ -216,6 +219,21 @@ async def test_recovery_delivers_anew_what_failed_since_a_time(redis: ArqRedis) 
             record = await webhooks.job_client.until((await webhooks.delivery(event, endpoint)).id, State.SUCCEEDED)
             assert [one["outcome"] for one in record.attempts] == ["failed", "succeeded"]
         assert (await webhooks.delivery(events[0], endpoint)).state is State.FAILED
+
+
+async def test_what_was_packed_is_delivered_anew(redis: ArqRedis) -> None:
+    async with delivering(redis) as webhooks, Receiver() as receiver:
+        endpoint, secret = await webhooks.subscribe(receiver.url)
+        event = await webhooks.publish(data={"text": "x" * 100})
+        delivery = await webhooks.delivered(event, endpoint)
+        await webhooks.job_client.ended(event)
+        assert await pack_all(redis, Settings(_env_file=None)) == 2
+        assert await redis.hget(JOB + event, "params") == b"{}"
+        assert await JobStore(redis, Settings(_env_file=None)).reopen([delivery.id]) == ["reopened"]
+        record = await webhooks.job_client.ended(delivery.id)
+        assert (record.state, len(record.attempts)) == (State.SUCCEEDED, 2)
+        first, second = receiver.requests
+        assert verified(second, secret) == json.loads(first.body)
 
 
 async def test_a_slow_neighbour_holds_up_nobody(redis: ArqRedis) -> None:

@@ -133,18 +133,17 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
     )
     watch, kept, spec_process = Watch(redis), KeptAnswers(), SpecProcess()
     watch.start()
+    registry = ProcessRegistry(redis, settings)
+    redis_outage = OutageLog("redis.away", "redis.back", is_over=lambda: registry.beaten_at > redis_outage.failed_at)
     looking = asyncio.create_task(MemoryWatch(redis, settings).loop(), name="MemoryWatch")
     try:
         announce(settings, keys, storage)
-        async with joined(redis, ProcessRegistry(redis, settings), "api.redis", refused):
+        async with joined(redis, registry, "api.redis", refused):
             yield Context(
                 settings=settings,
                 keys=keys,
                 kept=kept,
-                outages={
-                    "Redis": OutageLog("redis.away", "redis.back"),
-                    "The storage": OutageLog("storage.away", "storage.back"),
-                },
+                outages={"Redis": redis_outage, "The storage": OutageLog("storage.away", "storage.back")},
                 redis=redis,
                 enqueuer=Enqueuer(redis, settings, storage, counted(kinds)),
                 watch=watch,

@@ -10,6 +10,7 @@ import hashlib
 import os
 import secrets
 import socket
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,8 @@ class ProcessRegistry:
         self._join = Script(redis, "run/join")
         self._wait_s = settings.start_wait_s
         self._fingerprint = Fingerprint.of(settings)
+        self.beaten_at = 0.0
+        """`time.monotonic()` of the last beat that Redis took: it answers, and takes writes."""
         self._member = f"{self._fingerprint} {socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
     async def join(self) -> str | None:
@@ -119,6 +122,7 @@ class ProcessRegistry:
         """Note that this process is alive; by a script, since a full Redis refuses plain commands."""
         now = await self._now_ms()
         await self._join({"member": self._member, "at": now, "forget_ms": WORKER_RECORD_TTL_MS})
+        self.beaten_at = time.monotonic()
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.zcount(PROCESSES, now - WORKER_MS, "+inf")
             pipe.info("clients")
@@ -132,7 +136,7 @@ class ProcessRegistry:
         pool = self._redis.connection_pool
         # Without the right to ask, REDIS_MAX_CONNECTIONS is all that is known.
         if isinstance(clients, dict) and "maxclients" in clients and isinstance(pool, PrimaryPool):
-            await pool.limit(int(clients["maxclients"]) // processes - SPARE)
+            await pool.limit(int(clients["maxclients"]) // max(processes, 1) - SPARE)
 
     async def beat_until_cancelled(self) -> None:
         """Beat, for a process that has no duty that does it. Errors are left to those who need Redis."""

@@ -1,6 +1,7 @@
 """Outages in the log: one line when something begins to fail, and one when it has stopped failing."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -26,6 +27,8 @@ class OutageLog:
         self._ends = ends
         self._is_over = is_over
         self._failures = 0
+        self.failed_at = 0.0
+        """`time.monotonic()` of the last failure."""
         self._looking: asyncio.TimerHandle | None = None
 
     def failed(self, error: BaseException) -> None:
@@ -33,6 +36,7 @@ class OutageLog:
         if not self._failures:
             log.warning(self._begins, error=f"{type(error).__name__}: {error}")
         self._failures += 1
+        self.failed_at = time.monotonic()
         self._look_later()
 
     def _look_later(self) -> None:

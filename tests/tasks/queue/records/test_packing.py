@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import secrets
 
 import pytest
@@ -106,7 +107,7 @@ async def test_a_packed_record_says_the_same(redis: ArqRedis, settings: Settings
     assert await pack_all(redis, settings) > 0
     after = await record_of(redis, job_id)
     assert await redis.hexists(JOB + job_id, packing.FIRST)
-    assert await redis.object("encoding", JOB + job_id) == b"listpack"
+    assert await redis.object("encoding", JOB + job_id) in {b"listpack", b"ziplist"}
     changed = {"finished_at": (before.finished_at or 0) - PACK_AFTER_MS}
     if kind == "event":
         changed["expires_at"] = after.expires_at or 0
@@ -116,6 +117,7 @@ async def test_a_packed_record_says_the_same(redis: ArqRedis, settings: Settings
     assert await redis.llen(UNPACKED) == 0
 
 
+@pytest.mark.skipif(os.environ.get("TEST_REDIS", "valkey") != "valkey", reason="older servers take more for a key")
 @pytest.mark.parametrize("kind", KINDS)
 async def test_an_ended_job_keeps_to_its_bytes(redis: ArqRedis, settings: Settings, kind: str) -> None:
     ids = await EndedRecords(redis, settings).make(kind, 300)  # indexes of more than 128 take the most for each

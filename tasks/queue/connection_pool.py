@@ -137,12 +137,14 @@ class PrimaryPool(BlockingConnectionPool):  # type: ignore[type-arg] # it is not
         return len(self._in_use_connections) + [one.is_connected for one in self._available_connections].count(True)
 
     async def release(self, connection: Any) -> None:
-        if connection.made_at <= self._left_at or self._open() > self.max_connections:
+        too_many = self.max_connections < self._most and self._open() > self.max_connections
+        if too_many or connection.made_at <= self._left_at:
             await connection.disconnect(nowait=True)
         await super().release(connection)
 
     def can_get_connection(self) -> bool:
-        if any(one.is_connected for one in self._available_connections):
+        # From the last on, which is the one that was given back last.
+        if any(one.is_connected for one in reversed(self._available_connections)):
             return True
         return len(self._in_use_connections) < self.max_connections and time.monotonic() >= self._place_at
 

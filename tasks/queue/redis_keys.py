@@ -47,7 +47,7 @@ Redis without cluster mode is needed.
 | `pressroom:workers` | zset id → last beat (ms) | workers that have lately sent a beat | each beat trims it |
 | `pressroom:processes` | zset `<fingerprint> <process>` → last beat (ms) | processes that use this database, web and workers (`tasks/queue/process_registry.py`) | each beat trims it; expires |
 | `pressroom:probe:<random>` | string | what a start tries its rights on | the same start; expires |
-| `pressroom:claimed:<worker>` | string (msgpack) | the number of a worker's last claim, and the jobs and attempts that it was given | expires, or its worker as it stops |
+| `pressroom:claimed:<worker>` | string | the number of a worker's last claim; as msgpack, the jobs and attempts that it was given | expires, or its worker as it stops |
 | `pressroom:watched` | channel | every process listens to it that waits for any job | |
 | `pressroom:changes:<id>` | channel | changes of one job | |
 | `arq:*` | | ARQ's own keys, as ARQ 0.28 lays them out | as in ARQ |

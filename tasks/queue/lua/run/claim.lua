@@ -336,13 +336,14 @@ local function take_back_unread(id, attempt)
 end
 
 if payload.number then
-  -- The last claim of this worker: its number, then id and attempt of each job that it gave.
-  local last = redis.call('GET', K.claimed .. worker)
-  last = last and cmsgpack.unpack(last) or { 0 }
+  -- The last claim of this worker: its number, and as msgpack, seldom read, id and attempt of each job that it gave.
+  local last = redis.call('GET', K.claimed .. worker) or '0 '
+  local number, start_of_jobs = string.match(last, '^(%d+) ()')
   -- A claim that its worker gave up on may arrive after the next one.
-  if last[1] >= payload.number then return answer('late') end
-  if last[1] > payload.read then
-    for n = 2, #last, 2 do take_back_unread(last[n], last[n + 1]) end
+  if tonumber(number) >= payload.number then return answer('late') end
+  if tonumber(number) > payload.read then
+    local unread = cmsgpack.unpack(string.sub(last, start_of_jobs))
+    for n = 1, #unread, 2 do take_back_unread(unread[n], unread[n + 1]) end
   end
   -- In Redis' time, whatever was the cause: the worker or its machine stood still, or Redis' clock was set.
   if payload.renewed and now - payload.renewed > K.away_ms then return answer('renew') end
@@ -388,11 +389,11 @@ for _, queue in ipairs(payload.queues) do
 end
 if in_vain <= 0 then wait_ms = 0 end
 if payload.number then
-  local given = { payload.number }
-  for _, job in ipairs(jobs) do
-    given[#given + 1] = job.id
-    given[#given + 1] = job.attempt
+  local given = {}
+  for n = 1, #jobs do
+    given[2 * n - 1], given[2 * n] = jobs[n].id, jobs[n].attempt
   end
-  redis.call('SET', K.claimed .. worker, cmsgpack.pack(given), 'PX', K.claimed_ms)
+  local value = string.format('%.0f ', payload.number) .. cmsgpack.pack(given)
+  redis.call('SET', K.claimed .. worker, value, 'PX', K.claimed_ms)
 end
 return answer()

@@ -18,9 +18,10 @@ for _, lease in ipairs(payload.leases) do
 end
 local claimed = payload.unread_claim and redis.call('GET', K.claimed .. payload.worker)
 if claimed then
-  claimed = cmsgpack.unpack(claimed)
-  if claimed[1] == payload.unread_claim then
-    for n = 2, #claimed, 2 do renew(claimed[n], nil, claimed[n + 1]) end
+  local number, start_of_jobs = string.match(claimed, '^(%d+) ()')
+  if tonumber(number) == payload.unread_claim then
+    local jobs = cmsgpack.unpack(string.sub(claimed, start_of_jobs))
+    for n = 1, #jobs, 2 do renew(jobs[n], nil, jobs[n + 1]) end
   end
 end
 return cmsgpack.pack({ now = now, lost = lost })

@@ -132,6 +132,18 @@ class Valkey(RedisProcess):
         self._program = program or redis_program()
         self._options = options
 
+    def start(self) -> None:
+        super().start()
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while self._is_loading() and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def _is_loading(self) -> bool:
+        """Whether it still reads its data: Redis 6.2 listens before it has."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=START_TIMEOUT_S) as asking:
+            asking.sendall(b"PING\r\n")
+            return asking.recv(64).startswith(b"-LOADING")
+
     def command(self) -> list[str]:
         options = {
             "bind": "127.0.0.1",

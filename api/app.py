@@ -78,7 +78,7 @@ def create_app(given: Settings | None = None) -> FastAPI:
                 gc.collect()
                 gc.freeze()
                 context.shutdown.install()
-            yield {"context": context, "connections": Connections(settings)}
+            yield {"context": context, "connections": context.connections}
 
     app = FastAPI(
         title="Pressroom",
@@ -123,6 +123,8 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
     tempfile.gettempdir()  # chosen now: one that is full when it is first needed would not be recognised
     kinds = load_kinds(settings)
     keys, storage = Keys(settings.api_keys), open_storage(settings)
+    connections = Connections(settings)
+    storage.memory.in_sockets = connections.received.total
     if settings.dyno is not None and keys.open:
         raise ValueError("API_KEYS is empty, so everyone could use the API. Set it to owner:key.")
     box, url_policy = open_box(settings), UrlPolicy(settings)
@@ -156,6 +158,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
                 listing=Listing(redis),
                 schedule_store=ScheduleStore(redis, settings, storage),
                 scheduler=Scheduler(redis, settings, counted(kinds)),
+                connections=connections,
                 large_bodies=LargeBodies(),
                 spec_process=spec_process,
                 kinds=kinds,

@@ -11,6 +11,7 @@ from api.http.body import LargeBodies
 from api.http.kept_answers import KeptAnswers
 from api.http.keys import Keys
 from api.reports.spec_process import SpecProcess
+from api.server.connections import Connections
 from api.server.shutdown import Shutdown
 from api.webhooks.url_policy import UrlPolicy
 from tasks.kind import Kind
@@ -47,6 +48,7 @@ class Context:
     listing: Listing
     schedule_store: ScheduleStore
     scheduler: Scheduler
+    connections: Connections
     large_bodies: LargeBodies
     spec_process: SpecProcess
     kinds: Mapping[str, Kind[Any]]

@@ -5,6 +5,10 @@ from typing import Protocol
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
+READ_BYTES = 256 * 1024
+"""What the event loop reads from a socket at once."""
+LOOK_AGAIN_S = 0.002
+
 
 class BodyReceiver(Protocol):
     """A request whose body is received, as uvicorn keeps it."""
@@ -25,7 +29,12 @@ class ReceivedBytes:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._total = 0
-        self._waiting: dict[BodyFlow, None] = {}
+        self._waiting: dict[BodyFlow, None] = {}  # oldest first
+        self._timer: asyncio.TimerHandle | None = None
+
+    def total(self) -> int:
+        """Bytes."""
+        return self._total
 
     @property
     def full(self) -> bool:
@@ -36,10 +45,20 @@ class ReceivedBytes:
 
     def release(self, size: int) -> None:
         self._total -= size
-        while self._waiting and not self.full:
-            flow = next(iter(self._waiting))
+        if self._timer is None and self._waiting and not self.full:
+            self._read_on()
+
+    def _read_on(self) -> None:
+        """Let as many read on as there is room for, and look again when they have read what was there."""
+        self._timer = None
+        for _ in range(-((self._total - self._limit) // READ_BYTES)):
+            flow = next(iter(self._waiting), None)
+            if flow is None:
+                return
             del self._waiting[flow]
             flow.read_on()
+        if self._waiting and not self.full:
+            self._timer = asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self._read_on)
 
     def wait(self, flow: "BodyFlow") -> None:
         """Let it read on when there is room."""

@@ -27,7 +27,7 @@ from tasks.refusal import Refusal
 from tasks.settings import MiB
 from tasks.storage.content_disposition import attachment
 from tasks.storage.protocol import BlobMissing, StorageUnavailable, StoredBlob
-from tasks.storage.upload_memory import PART_BYTES, PARTS_AT_ONCE, UploadMemory
+from tasks.storage.upload_memory import PART_BYTES, PARTS_AT_ONCE, Body, UploadMemory
 
 if TYPE_CHECKING:
     from obstore import Attributes, GetOptions, GetResult
@@ -38,8 +38,6 @@ log = structlog.get_logger()
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SMALL_BYTES = MiB  # a body up to this size is kept in memory until its hash is known, a larger one in a temporary file
-SPILL_BYTES = MiB // 4  # written at once to that file
 CHUNK_BYTES = MiB // 4  # of a download
 DEFAULT_MEMORY_BYTES = 64 * MiB
 THREADS = 32  # calls at once of one process
@@ -183,13 +181,14 @@ class BlobStore:
                     )
                 if not body.keep(chunk):
                     body.spool = body.spool or closing.enter_context(TemporaryFile())
-                    await self._call(body.spill, body.spool)
+                    await self._call(body.spill, body.spool, chunk)
+                    body.give_back()
             if body.spool is None:
                 return await self._call(self._put_body, body, attributes(type, filename))
             async with self.memory.storing(body.size):
                 return await self._call(self._put_body, body, attributes(type, filename))
 
-    def _put_body(self, body: "Body", about: "Attributes") -> BlobRef:
+    def _put_body(self, body: Body, about: "Attributes") -> BlobRef:
         if body.spool is None:
             body.digest.update(body.tail)
             return self._write(BlobRef(body.digest.hexdigest(), body.size), bytes(body.tail), about)
@@ -314,43 +313,6 @@ class BlobStore:
         if self._folder is None:
             return 0
         return await self._call(discard_old, self._folder.glob("blobs/*/*#*"), before, dry_run=dry_run)
-
-
-class Body:
-    """The part of a body received so far: in memory, then in an unnamed temporary file, which ends with the process.
-
-    It is large, or memory is short, when it moves to the file. Leaving the context frees the memory.
-    """
-
-    def __init__(self, memory: UploadMemory) -> None:
-        self._memory = memory
-        self._reserved = 0
-        self.digest = hashlib.sha256()
-        self.size = 0
-        self.tail = bytearray()
-        self.spool: IO[bytes] | None = None
-
-    def __enter__(self) -> "Body":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._memory.give_back(self._reserved)
-
-    def keep(self, chunk: bytes) -> bool:
-        """Add a chunk. Returns False if the memory has to be spilled now."""
-        self.tail += chunk
-        if len(self.tail) > (SMALL_BYTES if self.spool is None else SPILL_BYTES) or not self._memory.take(len(chunk)):
-            self._memory.give_back(self._reserved)
-            self._reserved = 0
-            return False
-        self._reserved += len(chunk)
-        return True
-
-    def spill(self, spool: IO[bytes]) -> None:
-        """Move what is in memory to the temporary file."""
-        self.digest.update(self.tail)
-        spool.write(self.tail)
-        self.tail.clear()
 
 
 def key(sha256: str) -> str:

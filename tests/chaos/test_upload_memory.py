@@ -1,5 +1,7 @@
 """Many large uploads at once: none is lost, and the web process stays small."""
 
+import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,8 @@ import pytest
 from tasks.settings import Settings
 from tasks.storage.open import open_storage
 from tests.support.api.many_uploads import upload_at_once
+from tests.support.api.serving import client_of
+from tests.support.api.specs import spec
 from tests.support.api.web_process import web_process
 from tests.support.servers import MotoServer, RcloneServer, S3Server, Valkey
 
@@ -37,6 +41,19 @@ async def test_large_uploads_at_once_take_little_memory(
     url = tmp_path.as_uri()
     peak = await upload_and_count(monkeypatch, mortal_valkey, url, count=16, size=12 * MB, server=None)
     assert peak < 160 * MB
+
+
+@pytest.mark.seconds(110)
+async def test_large_specs_at_once_take_little_memory(mortal_valkey: Valkey, tmp_path: Path) -> None:
+    table = {"type": "table", "columns": [{"field": "a"}], "rows": [{"a": "x" * 400}] * 9_000}
+    body = json.dumps(spec(table)).encode()
+    assert len(body) > 3 * MB
+    with web_process(mortal_valkey.url, tmp_path.as_uri()) as web:
+        before = web.peak_memory()
+        async with client_of(web.port) as client:
+            sent = (client.post("/v1/reports", content=body, timeout=100) for _ in range(20))
+            assert {answer.status_code for answer in await asyncio.gather(*sent)} == {202}
+        assert web.peak_memory() - before < 45 * MB
 
 
 @pytest.mark.long

@@ -45,7 +45,7 @@ def test_it_answers_on_ipv4_and_ipv6(valkey: Valkey, tmp_path: Path, processes: 
     with web(valkey, tmp_path, WEB_CONCURRENCY=processes) as (port, process):
         assert process.stderr is not None
         while b"startup complete" not in process.stderr.readline():
-            assert process.poll() is None
+            assert process.poll() is None, process.stderr.read().decode()
         hosts = ["127.0.0.1", "[::1]"] if socket.has_ipv6 else ["127.0.0.1"]
         for host in hosts:
             assert httpx.get(f"http://{host}:{port}/livez").json() == {"status": "ok"}

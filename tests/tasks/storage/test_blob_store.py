@@ -18,10 +18,11 @@ from tasks.blob_ref import BlobRef
 from tasks.refusal import Refusal
 from tasks.settings import MiB, Settings
 from tasks.storage import blob_store
-from tasks.storage.blob_store import SMALL_BYTES, THREADS
+from tasks.storage.blob_store import THREADS
 from tasks.storage.content_disposition import attachment
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import BlobMissing, Storage
+from tasks.storage.upload_memory import SMALL_BYTES
 from tests.support.servers import MotoServer, RcloneServer, S3Server
 
 NO_BLOB = hashlib.sha256(b"never stored").hexdigest()

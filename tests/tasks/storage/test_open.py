@@ -14,9 +14,9 @@ import structlog
 from tasks.blob_ref import BlobRef
 from tasks.settings import Settings
 from tasks.storage import blob_store
-from tasks.storage.blob_store import SMALL_BYTES
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage, StorageUnavailable
+from tasks.storage.upload_memory import SMALL_BYTES
 from tests.support.servers import MotoServer, RcloneServer, S3Server, free_port
 
 SHA256 = "0" * 64

@@ -24,8 +24,8 @@ SOCKETS_S, LOOK_AGAIN_S = 10.0, 0.02
 
 class UploadMemory:
     """Divides UPLOAD_MEMORY_MB: three eighths for files that are being stored from temporary files, which wait for
-    their turn there; an eighth for what has been received of others, which go into temporary files if there is no room; and a
-    quarter for what sockets have received (`api.server`). The last quarter is what copying on the way takes (measured).
+    their turn there; an eighth for what has been received of others, which go into temporary files if there is no room;
+    and a quarter for what sockets have received (`api.server`). The last quarter is for copies on the way (measured).
 
     Args:
         limit: Bytes of all.

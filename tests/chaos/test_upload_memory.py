@@ -15,7 +15,7 @@ from tests.support.api.web_process import web_process
 from tests.support.servers import MotoServer, RcloneServer, S3Server, Valkey
 
 MB = 1_000_000
-PEAK_BYTES = 200 * MB
+PEAK_BYTES = 200 * 1024 * 1024
 """What a web process may take: it shares a dyno of 512 MB with another."""
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from tasks.queue.records.indexes import of_deliveries
 from tasks.queue.records.record import State
-from tasks.queue.redis_keys import JOBS
+from tasks.queue.redis_keys import ENDPOINT, JOBS
 from tasks.webhook.events import delivery_id
 from tests.support.processes import worker_process
 from tests.support.receiver_behaviours import Exchange, behaviour
@@ -64,6 +64,8 @@ class DeliveryLoad:
             url = self.receiver.at(f"/{len(self.endpoints)}")
             endpoint, _ = await self.webhooks.subscribe(url, events=[kind])
             self.endpoints.append((endpoint.id, kind))
+            # One that has not answered yet shares half of the slots with the others of such.
+            await self.webhooks.redis.hset(ENDPOINT + endpoint.id, "answered", 1)
 
     async def publish(self, kind: str) -> str:
         """An event, which carries its number; returns its id."""

@@ -37,7 +37,7 @@ def main() -> int:
 
 def _lines() -> Iterable[tuple[str, str]]:
     """Each line of the whole text, after the file and line that it is from."""
-    scripts = [path for path in sorted(FOLDER.rglob("*.lua")) if path.parent.name != "parts"]
+    scripts = [path for path in sorted(FOLDER.rglob("*.lua")) if "parts" not in path.parts]
     names = [path.relative_to(FOLDER).with_suffix("").as_posix() for path in scripts]
     needs = " ".join(sorted({part for name in names for part in parts_of(read(name))} - {"arguments"}))
     yield "constants", "local K = {"

@@ -21,7 +21,7 @@ from tasks.queue.process_registry import ProcessRegistry
 from tasks.schedule.store import BuiltInSchedule
 from tasks.settings import Settings
 from tasks.stopping import AGAIN_S, stop
-from worker.attempts.running import Reason, Running
+from worker.attempts.running import SERVICE, Reason, Running
 from worker.duties.abort_watch import AbortWatch
 from worker.duties.claimer import Claimer
 from worker.duties.finisher import Finisher
@@ -53,7 +53,8 @@ class Engine:
     Args:
         resources: Redis, storage, sandbox and outbound HTTP, which stay the caller's to close.
         settings: The settings that jobs see.
-        concurrency: How many jobs of each queue run at once; its keys are the queues.
+        concurrency: How many jobs of each queue run at once; its keys are the queues. With `default` come the slots for
+            the service's own work, unless SERVICE is given.
         kinds: The kinds by name.
         built_in: Schedules that come with the service.
         registry: Of this process; by default one that it has not joined yet.
@@ -74,7 +75,8 @@ class Engine:
         redis = resources.redis
         wake_event = asyncio.Event()
         self.redis_health = redis_health = RedisHealth()
-        self._running = Running(concurrency, wake_event)
+        service = {SERVICE: settings.service_concurrency} if "default" in concurrency else {}
+        self._running = Running({**service, **concurrency}, wake_event)
         self._finisher = Finisher(redis, settings, self.worker_id, self._running, redis_health)
         self._executor = Executor(
             resources,
@@ -118,7 +120,7 @@ class Engine:
         )
         self._ticker = Ticker(redis, settings, built_in, redis_health, counted(kinds))
         self._memory_watch = MemoryWatch(redis, settings)
-        self.queues = list(concurrency)
+        self.queues = self._running.queues
         self._stop = asyncio.Event()
         self._at_once = asyncio.Event()
 

@@ -34,6 +34,7 @@ from tasks.queue.wire import JobFailed
 from tasks.settings import Settings
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage
+from worker.attempts.running import SERVICE
 from worker.engine import Engine
 from worker.resources import open_resources
 
@@ -136,7 +137,7 @@ class JobQueue:
         engine = Engine(
             resources,
             self.settings,
-            concurrency=dict.fromkeys(QUEUES, 1),
+            concurrency={**dict.fromkeys(QUEUES, 1), SERVICE: 0},
             kinds={name: self._recording(kind) for name, kind in self.kinds.items()},
         )
         try:

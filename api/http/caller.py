@@ -18,6 +18,7 @@ class RequestedOptions(TypedDict, total=False):
 
     priority: Priority
     delay_ms: int
+    run_at_ms: int | None
     after: tuple[str, ...]
     batch: str | None
     notify: str | None

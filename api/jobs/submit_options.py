@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.http.caller import Caller, RequestedOptions
 from api.http.checks import Checks
 from api.jobs.notify import NotifyOption, encrypted_notify
-from api.jobs.timing import PRIORITY, Delay, RunAt, delay_ms
+from api.jobs.timing import PRIORITY, Delay, RunAt, Timing, timing_of
 from tasks.queue.records.record import Priority
 from tasks.refusal import Refusal
 
@@ -62,12 +62,13 @@ class SubmitOptions(BaseModel):
         """
         checks = Checks()
         notify = checks.run(lambda: encrypted_notify(caller.context, self.notify))
-        delay = checks.run(lambda: delay_ms(caller.context.settings, self.delay, self.run_at))
+        timing = checks.run(lambda: timing_of(caller.context.settings, self.delay, self.run_at)) or Timing()
         after = checks.run(lambda: self.prerequisites)
         checks.done()
         return {
             "notify": notify,
-            "delay_ms": delay or 0,
+            "delay_ms": timing.delay_ms,
+            "run_at_ms": timing.run_at_ms,
             "priority": self.priority,
             "after": after or (),
             "batch": self.batch,

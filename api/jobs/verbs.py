@@ -57,11 +57,14 @@ async def cancel_job(request: Request, job_id: JobId) -> Response:
     operation_id="retry_job",
     summary="Retry a job",
     response_model=Job,
-    responses=documented("unauthorized", "not_found", "expired", "not_retryable", "inputs_gone", "redis_full"),
+    responses=documented(
+        "unauthorized", "not_found", "expired", "not_retryable", "prerequisite_failed", "inputs_gone", "redis_full"
+    ),
 )
 async def retry_job(request: Request, job_id: JobId) -> Response:
     """For a job that failed or was cancelled. It keeps its id and its earlier attempts, and gets all its tries again.
-    A job that waits for its next attempt starts it now.
+    A job that waits for its next attempt starts it now. One that comes `after` others waits for those of them that run
+    anew, and is refused while one of them has not succeeded.
     """
     caller = caller_of(request)
     record = await find(caller, job_id)
@@ -69,6 +72,12 @@ async def retry_job(request: Request, job_id: JobId) -> Response:
         await _check_inputs(caller.context, record)
     (answer,) = await caller.context.job_store.retry([job_id])
     record = await find(caller, job_id)
+    if answer == "blocked":
+        raise Refusal(
+            "prerequisite_failed",
+            f"Job {job_id!r} comes after a job that did not succeed. Retry that one: once it has succeeded, this one "
+            "runs by itself.",
+        )
     if answer != "reopened":
         what = f"is a {record.kind}" if record.kind == "batch" else f"is {answer}"
         raise Refusal(

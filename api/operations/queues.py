@@ -56,7 +56,9 @@ class Lane(BaseModel):
     """The jobs of one owner, or for one endpoint, in a queue. Lanes take turns."""
 
     name: str = Field(
-        description="`owner:` followed by the owner, or `endpoint:` followed by its id.", examples=["owner:alice"]
+        description="`owner:` or `service:` (the service's own work) followed by the owner, or `endpoint:` followed "
+        "by its id.",
+        examples=["owner:alice"],
     )
     state: LaneState = Field(
         description="Why its jobs wait. `ready`: for a worker. `full`: the lane or its owner runs as many jobs as "

@@ -16,7 +16,6 @@ from api.jobs.views import Job
 from api.schedules import views
 from api.schedules.job_bodies import receive_job, split_body
 from api.schedules.views import EXAMPLE_SCHEDULE, ScheduleChange, ScheduleRequest
-from tasks import clock
 from tasks.queue.jobs.enqueue import Submitted
 from tasks.refusal import Refusal
 from tasks.schedule import runs, store
@@ -211,7 +210,7 @@ async def run_schedule(request: Request, schedule_id: ScheduleId) -> Response:
     """Starts a run at once, even while the schedule is paused or another run is active. Its next due time stays."""
     caller = caller_of(request)
     schedule = await _find(caller, schedule_id)
-    job_id = await caller.context.scheduler.run_now(schedule, clock.now_ms())
+    job_id = await caller.context.scheduler.run_now(schedule)
     return await respond(caller, Submitted(job_id, created=True))
 
 

@@ -33,7 +33,8 @@ Cron = Annotated[
     str,
     Field(
         max_length=MAX_CHARS,
-        description="A cron expression: minute, hour, day of the month, month and weekday, as in Debian's cron.",
+        description="A cron expression: minute, hour, day of the month, month and weekday, as in Debian's cron, or "
+        "`@daily` and its kin. It is kept in upper case, with ranges such as `22-6` written as two.",
         examples=["30 6 * * MON-FRI"],
     ),
 ]

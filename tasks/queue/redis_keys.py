@@ -9,6 +9,7 @@ Redis without cluster mode is needed.
 | `pressroom:jobs:<index>:<state>` | zset id → created (ms) | jobs of an index (`tasks/queue/records/indexes.py`) in one state | the transitions; listings, ends and the cleanup drop ids without a record |
 | `pressroom:jobs:event/<id>`, `pressroom:jobs:batch/<id>` | zset id → created (ms) | deliveries of an event, jobs of a batch | expires after the event or batch; listings drop ids without a record |
 | `pressroom:after:<id>` | set of job ids | jobs that wait until this one has succeeded | its end |
+| `pressroom:freed-by:<id>` | set of job ids | jobs that ended since this one did not succeed, and run once it has | its success; it expires with them |
 | `pressroom:key:<owner>:<sha256>` | string | Idempotency-Key → id and content hash | expires |
 | `pressroom:rate:<what>:<owner>` | string | until when (ms) what the owner has had of its rate is paid for | expires |
 | `pressroom:blob:<sha256>` | set of job ids, `upload:<id>`s and `schedule:<id>`s | what needs this blob | the cleanup, when none of them is left; it expires 30 days after the last one is due |
@@ -19,10 +20,12 @@ Redis without cluster mode is needed.
 | `pressroom:subscribers:<owner>:<pattern>` | zset endpoint → 0 | enabled endpoints that asked for a pattern | with the endpoints |
 | `pressroom:schedule:<id>` | hash | a schedule: its cron expression, its job, `revision`, `last_run` | its owner deletes it; a built-in one stays |
 | `pressroom:schedules` | zset id → due (ms) | when each schedule is due next; `inf` while it is paused | with the schedules |
+| `pressroom:ticking` | string | the process that handles the schedules that are due | its end of that; it expires |
 | `pressroom:schedules:<owner>` | zset id → created (ms) | all schedules of an owner | with the schedules |
 | `pressroom:runs:<id>` | zset job id or `skipped:<reason>:<due>:<noted>` → due (ms) | a schedule's last RUNS_KEPT runs, and what did not run | with the schedule; listings drop ids without a record |
 | `pressroom:queue:<queue>` | hash | `turn` counter, `paused`, `seen` (ms of the last claim), `patience` (ms), `in:<state>` (how many of its jobs), `slots` (of all workers), `active_owner`, `active_at` (ms) and the same with a 2 (the owners that were active last) | as many as queues |
 | `pressroom:turns:<queue>` | zset lane → turn | lanes that may be served now | the script that takes the last job from a lane's backlog |
+| `pressroom:service-turns:<queue>` | zset lane → turn | those of them with the service's own work, which are served in a paused queue too | as above |
 | `pressroom:full:<queue>` | zset lane → since (ms) | lanes that have as many running as they may | the end that makes room, or the script that takes the last job from the backlog |
 | `pressroom:parked:<queue>` | zset lane → until (ms) | lanes that must not be served now | the claim after that time, or unpark |
 | `pressroom:failing` | zset endpoint → since (ms) | endpoints whose lanes are parked since they failed too often in a row | a success, or the endpoint's owner |
@@ -61,6 +64,7 @@ ROOT: Final = "pressroom:"
 JOB: Final = ROOT + "job:"
 JOBS: Final = ROOT + "jobs:"
 AFTER: Final = ROOT + "after:"
+FREED_BY: Final = ROOT + "freed-by:"
 IDEMPOTENCY: Final = ROOT + "key:"
 RATE: Final = ROOT + "rate:"
 BLOB: Final = ROOT + "blob:"
@@ -71,9 +75,11 @@ ENDPOINTS: Final = ROOT + "endpoints:"
 SUBSCRIBERS: Final = ROOT + "subscribers:"
 SCHEDULE: Final = ROOT + "schedule:"
 SCHEDULES: Final = ROOT + "schedules"
+TICKING: Final = ROOT + "ticking"
 RUNS: Final = ROOT + "runs:"
 QUEUE: Final = ROOT + "queue:"
 TURNS: Final = ROOT + "turns:"
+SERVICE_TURNS: Final = ROOT + "service-turns:"
 FULL: Final = ROOT + "full:"
 PARKED: Final = ROOT + "parked:"
 FAILING: Final = ROOT + "failing"
@@ -194,6 +200,8 @@ UNPACKED_CAP: Final = 1_000_000
 """Ended jobs that are noted to be packed, at most: 35 MB. Others stay as they are until they expire."""
 ABORT_MS: Final = 600 * SECOND_MS
 """A request to stop a job that no worker has followed is forgotten after this long."""
+TICKING_MS: Final = 10 * SECOND_MS
+"""A process that handles schedules that are due has so long for a hundred of them before another may help."""
 RUNS_KEPT: Final = 1_000
 """Runs of one schedule that are remembered, the newest."""
 WAKE_CAP: Final = 16
@@ -211,6 +219,7 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "job": JOB,
     "jobs": JOBS,
     "after": AFTER,
+    "freed_by": FREED_BY,
     "idempotency": IDEMPOTENCY,
     "rate": RATE,
     "blob": BLOB,
@@ -224,6 +233,7 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "runs": RUNS,
     "queue": QUEUE,
     "turns": TURNS,
+    "service_turns": SERVICE_TURNS,
     "full": FULL,
     "parked": PARKED,
     "failing": FAILING,

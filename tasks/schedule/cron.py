@@ -1,16 +1,22 @@
 """Cron expressions: when one is due, by the local time of its time zone.
 
-Five fields as in Debian's cron, and also `L`, `LW` and `#`. When clocks change, an expression with a fixed minute and
+Five fields as in Debian's cron, and also `L`, `LW` and `#`, names in any case, ranges past the end (`FRI-MON`, `22-6`)
+and `@daily` and its kin. When clocks change, an expression with a fixed minute and
 hour is due once: at the first of two equal local times, and at the end of a gap that contains its time. An expression
 whose minute or hour begins with `*` is due at regular intervals of elapsed time.
 """
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib.resources import files
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
+from cronsim.cronsim import SYMBOLIC_DAYS, SYMBOLIC_MONTHS
 
 from tasks.refusal import Refusal
 
@@ -18,6 +24,25 @@ MAX_CHARS: Final = 200
 """Longest cron expression, in characters."""
 FIELDS: Final = 5
 """Minute, hour, day, month, weekday: no expression is due more than once a minute."""
+ALIASES: Final = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+RANGE: Final = re.compile(r"(\w+)-(\w+)(?:/([1-9]\d*))?")
+BOUNDS: Final[tuple[tuple[int, int, Mapping[str, int]], ...]] = (
+    (0, 59, {}),
+    (0, 23, {}),
+    (1, 31, {}),
+    (1, 12, {name: number for number, name in enumerate(SYMBOLIC_MONTHS, 1)}),
+    (0, 6, {**{name: number for number, name in enumerate(SYMBOLIC_DAYS)}, "7": 0}),
+)
+"""Of each field the least and the greatest number, and the names of some."""
+MINUTE_MS: Final = 60_000
 MINUTE: Final = timedelta(minutes=1)
 DAY: Final = timedelta(days=1)
 
@@ -35,6 +60,64 @@ class DueTimes:
     run_ms: int | None
     missed: bool
     next_ms: int
+
+
+def canonical(cron: str) -> str:
+    """Write a cron expression with five fields in upper case, and without ranges that go past the end.
+
+    Args:
+        cron: The expression as a user writes it.
+
+    Raises:
+        Refusal: `invalid_cron` for one that is too long, or for an unknown `@` word; its fields are not read yet.
+    """
+    words = cron.upper().split()
+    if len(words) == 1 and words[0].startswith("@"):
+        if text := ALIASES.get(words[0].lower()):
+            return text
+        message = f"cron: {cron.strip()[:MAX_CHARS]!r} is unknown. Use five fields or one of {', '.join(ALIASES)}."
+        raise Refusal("invalid_cron", message, field="cron")
+    if len(cron) > MAX_CHARS or len(words) != FIELDS:
+        raise _shapeless()
+    return " ".join(
+        ",".join(_unwrapped(term, *bounds) for term in field.split(","))
+        for field, bounds in zip(words, BOUNDS, strict=True)
+    )
+
+
+def _unwrapped(term: str, least: int, greatest: int, names: Mapping[str, int]) -> str:
+    """A range whose end is before its start, as two ranges or as the numbers that its step leaves; else the term."""
+    parts = RANGE.fullmatch(term)
+    if parts is None or (parts[1].isdecimal() and parts[2].isdecimal() and int(parts[1]) <= int(parts[2])):
+        return term
+    start, end = (names.get(part, int(part) if part.isdecimal() else -1) for part in parts.groups()[:2])
+    if not least <= end < start <= greatest:
+        # The library knows no range that begins with a Sunday called 7.
+        return f"{start}-{end}{'/' + parts[3] if parts[3] else ''}" if parts[1] == "7" and start == least else term
+    if parts[3] is None:
+        return f"{start}-{greatest},{least}-{end}"
+    wrapped = [*range(start, greatest + 1), *range(least, end + 1)]
+    return ",".join(map(str, wrapped[:: int(parts[3])]))
+
+
+def canonical_zone(timezone: str) -> str:
+    """Return the IANA name of a time zone as it is written, whatever the case of the letters given.
+
+    Raises:
+        Refusal: `unknown_timezone`.
+    """
+    try:
+        return zone_of(timezone).key
+    except Refusal:
+        if (name := _zones().get(timezone.lower())) is None:
+            raise
+        return name
+
+
+@cache
+def _zones() -> dict[str, str]:
+    names = files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()
+    return {name.lower(): name for name in names}
 
 
 def next_due(cron: str, timezone: str, after_ms: int) -> int:
@@ -83,9 +166,32 @@ def catch_up(cron: str, timezone: str, *, due_ms: int, now_ms: int, late_ms: int
     oldest_ms = now_ms - late_ms
     run_ms = due_ms if due_ms >= oldest_ms else None
     next_ms = next_due(cron, timezone, max(due_ms, oldest_ms - 1))
-    while next_ms <= now_ms:
-        run_ms, next_ms = next_ms, next_due(cron, timezone, next_ms)
+    if next_ms <= now_ms:
+        run_ms, next_ms = _last_due(cron, timezone, next_ms, now_ms)
     return DueTimes(run_ms, run_ms != due_ms, next_ms)
+
+
+def _last_due(cron: str, timezone: str, due_ms: int, now_ms: int) -> tuple[int, int]:
+    """The last due time that has passed, and the next. By bisection: a day of minutes has 1,440 of them, and each costs
+    a tenth of a millisecond.
+
+    Args:
+        cron: The expression.
+        timezone: Its time zone.
+        due_ms: A due time that has passed.
+        now_ms: Milliseconds since 1970.
+    """
+    latest_ms = now_ms
+    while latest_ms - due_ms > MINUTE_MS:
+        middle_ms = (due_ms + latest_ms) // 2
+        found_ms = next_due(cron, timezone, middle_ms)
+        if found_ms <= now_ms:
+            due_ms = found_ms
+        else:
+            latest_ms = middle_ms
+    while (next_ms := next_due(cron, timezone, due_ms)) <= now_ms:
+        due_ms = next_ms
+    return due_ms, next_ms
 
 
 def in_words(cron: str, timezone: str) -> str:
@@ -111,13 +217,20 @@ def zone_of(timezone: str) -> ZoneInfo:
 
 
 def _parsed(cron: str, start: datetime) -> CronSim:
-    if len(cron) > MAX_CHARS or len(cron.split()) != FIELDS:
-        message = "cron: The expression must have minute, hour, day, month and weekday, as in '30 6 * * MON-FRI'."
-        raise Refusal("invalid_cron", message, field="cron")
+    if len(cron.split()) != FIELDS:
+        raise _shapeless()
     try:
         return CronSim(cron, start)
     except CronSimError as error:
         raise Refusal("invalid_cron", f"cron: {str(error).lower()} in {cron!r}.", field="cron") from error
+
+
+def _shapeless() -> Refusal:
+    message = (
+        f"cron: The expression must have minute, hour, day, month and weekday, as in '30 6 * * MON-FRI', in at most "
+        f"{MAX_CHARS} characters; or be one of {', '.join(ALIASES)}."
+    )
+    return Refusal("invalid_cron", message, field="cron")
 
 
 def _local(instant: datetime, zone: ZoneInfo) -> datetime:

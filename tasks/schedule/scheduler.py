@@ -1,15 +1,18 @@
 """Creates the jobs of schedules that are due or run by hand. A script in Redis ensures that each is created once."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from redis.asyncio import Redis
+from redis.exceptions import LockError
 
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.submit_limits import REASONS, SubmitLimits
 from tasks.queue.records.record import new_id
-from tasks.queue.redis_keys import RUNS_KEPT, SCHEDULES, SECOND_MS
+from tasks.queue.redis_keys import RUNS_KEPT, SCHEDULES, SECOND_MS, TICKING, TICKING_MS
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
 from tasks.schedule.cron import catch_up, next_due
@@ -73,6 +76,23 @@ class Scheduler:
         waits = [int(at) - now_ms for _, at in entries[len(due) :] if at < float("inf")]
         return Due(now_ms, due, waits[0] if waits else None)
 
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[bool]:
+        """Let one process at a time handle what is due: after an outage that takes each of them as long.
+
+        Yields:
+            Whether it is this one's turn. Should that last longer than TICKING_MS, another may begin beside it, which
+            does no harm.
+        """
+        lock = self._redis.lock(TICKING, timeout=TICKING_MS / SECOND_MS, blocking=False)
+        is_ours = await lock.acquire()
+        try:
+            yield is_ours
+        finally:
+            if is_ours:
+                with suppress(LockError):  # it took longer
+                    await lock.release()
+
     async def fire(self, schedule_id: str, due_ms: int, now_ms: int) -> FireResult:
         """Handle a schedule that is due. A second call, or one by another worker, changes nothing.
 
@@ -91,24 +111,26 @@ class Scheduler:
             await self._redis.zrem(SCHEDULES, schedule_id)
             return FireResult("taken")
         try:
-            times = catch_up(schedule.cron, schedule.timezone, due_ms=due_ms, now_ms=now_ms, late_ms=schedule.late_ms)
+            # In a thread: a cron expression that is seldom due takes milliseconds.
+            times = await asyncio.to_thread(
+                catch_up, schedule.cron, schedule.timezone, due_ms=due_ms, now_ms=now_ms, late_ms=schedule.late_ms
+            )
         except Refusal as refusal:
             # Its time zone may have been abolished: the schedule shows the reason, and the other schedules go on.
             await self._schedule_store.pause(schedule, refusal.code)
             return FireResult("paused", refusal.code)
         payload: dict[str, Any] = {"due": due_ms, "next": times.next_ms, "missed": times.missed}
         if times.run_ms is not None:
-            job = self._job(schedule, schedule.run_id(times.run_ms), times.run_ms)
+            job = await asyncio.to_thread(self._job, schedule, schedule.run_id(times.run_ms), times.run_ms)
             payload |= {"run_at": times.run_ms, "job": job}
         answer = await self._tick_schedule(schedule, payload)
         return FireResult(answer["answer"], answer.get("id") or answer.get("reason"))
 
-    async def run_now(self, schedule: ScheduleRecord, now_ms: int) -> str:
+    async def run_now(self, schedule: ScheduleRecord) -> str:
         """Run a schedule by hand, even if it is paused or its last run has not ended.
 
         Args:
             schedule: The schedule.
-            now_ms: The due time of the run, in milliseconds since 1970.
 
         Returns:
             The id of the job.
@@ -117,6 +139,7 @@ class Scheduler:
             Refusal: `not_found`, `queue_full`, `owner_queue_full`.
         """
         current: ScheduleRecord | None = schedule
+        now_ms = await self._schedule_store.now_ms()
         while current is not None:
             job = self._job(current, new_id(), now_ms)
             match await self._tick_schedule(current, {"job": job}):

@@ -8,7 +8,6 @@ from typing import Any, Final, Literal, Self, TypedDict
 
 from redis.asyncio import Redis
 
-from tasks import clock
 from tasks.kind import Kind
 from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.jobs.enqueue_with_blobs import enqueue_with_blobs
@@ -18,7 +17,7 @@ from tasks.queue.records.record import new_id
 from tasks.queue.redis_keys import SCHEDULE, SCHEDULES, SECOND_MS
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
-from tasks.schedule.cron import next_due
+from tasks.schedule.cron import canonical, canonical_zone, next_due
 from tasks.settings import SYSTEM, Settings
 from tasks.storage.protocol import Storage
 
@@ -183,7 +182,8 @@ class ScheduleStore:
                 stored any more.
         """
         schedule_id, most = new_id(), self._settings.max_schedules
-        due = next_due(patch["cron"], patch["timezone"], clock.now_ms())
+        patch = _canonical(patch)
+        due = next_due(patch["cron"], patch["timezone"], await self.now_ms())
         fields, _ = _fields(patch)
         fields |= {"kind": submission.kind, "queue": submission.queue, "params": submission.params}
         fields |= {"blobs": json.dumps(submission.blobs)}
@@ -254,11 +254,12 @@ class ScheduleStore:
         Raises:
             Refusal: `invalid_cron`, `unknown_timezone`, `not_found`.
         """
+        patch = _canonical(patch)
         fields, without = _fields(patch)
         payload: dict[str, Any] = {"verb": "change", "id": schedule.id, "owner": schedule.owner}
         cron, timezone = patch.get("cron", schedule.cron), patch.get("timezone", schedule.timezone)
         if patch.keys() & {"cron", "timezone", "paused"}:
-            due = next_due(cron, timezone, clock.now_ms())
+            due = next_due(cron, timezone, await self.now_ms())
             payload["due"] = PAUSED if patch.get("paused", schedule.paused) else due
             without.append("paused_reason")
         answer = await self._script({**payload, "fields": _flat(fields), "without": without})
@@ -308,7 +309,7 @@ class ScheduleStore:
                 "fields": _flat(fields),
                 "cron": schedule.cron,
                 "timezone": schedule.timezone,
-                "due": next_due(schedule.cron, schedule.timezone, clock.now_ms()),
+                "due": next_due(schedule.cron, schedule.timezone, await self.now_ms()),
             }
         )
 
@@ -323,6 +324,12 @@ class ScheduleStore:
         payload = {"verb": "retire", "id": schedule.id, "owner": SYSTEM, "blobs": (), "unseen_ms": unseen_s * SECOND_MS}
         await self._script(payload)
 
+    async def now_ms(self) -> int:
+        """Return Redis' time in milliseconds since 1970: a schedule is due by it, however wrong this machine's clock
+        is."""
+        seconds, micros = await self._redis.time()
+        return int(seconds) * SECOND_MS + int(micros) // 1000
+
     async def _read_all(self, ids: list[str]) -> list[ScheduleRecord]:
         async with self._redis.pipeline(transaction=False) as pipe:
             for schedule_id in ids:
@@ -331,6 +338,16 @@ class ScheduleStore:
             found = await pipe.execute()
         pairs = zip(ids, found[::2], found[1::2], strict=True)
         return [ScheduleRecord.from_hash(schedule_id, fields, due) for schedule_id, fields, due in pairs if fields]
+
+
+def _canonical(patch: SchedulePatch) -> SchedulePatch:
+    """Raises: Refusal `invalid_cron`, `unknown_timezone`."""
+    written = patch.copy()
+    if "cron" in written:
+        written["cron"] = canonical(written["cron"])
+    if "timezone" in written:
+        written["timezone"] = canonical_zone(written["timezone"])
+    return written
 
 
 def _fields(patch: SchedulePatch) -> tuple[dict[str, str], list[str]]:

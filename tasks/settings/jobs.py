@@ -45,6 +45,11 @@ class JobSettings(BaseModel):
         400, ge=1, description="Jobs of the queue `webhooks` that one worker runs at once."
     )
     default_concurrency: int = Field(50, ge=1, description="Jobs of the queue `default` that one worker runs at once.")
+    service_concurrency: int = Field(
+        10,
+        ge=1,
+        description="Jobs of the service's own work (events, bulk actions, alerts, cleanup) that one worker of the queue `default` runs at once beside DEFAULT_CONCURRENCY; a pause of the queue does not hold them back.",
+    )
     shutdown_grace_s: float = Field(
         25,
         ge=0,

@@ -36,6 +36,7 @@ from tasks.queue.redis_keys import (
     RUNS_KEPT,
     SCHEDULE,
     SCHEDULES,
+    SERVICE_TURNS,
     SUBSCRIBERS,
     SUSPECTS,
     TURNS,
@@ -84,6 +85,7 @@ class KeyRules:
             RUNS: self._runs,
             QUEUE: self._queue,
             TURNS: self._turns,
+            SERVICE_TURNS: self._turns,
             FULL: self._full,
             FAILING: self._endpoint_index,
             DISABLED: self._endpoint_index,
@@ -198,7 +200,7 @@ class KeyRules:
         return f"there are no alerts {odd}" if odd else None
 
     async def _turns(self, key: str) -> str | None:
-        queue = key.removeprefix(TURNS)
+        queue = key.removeprefix(TURNS).removeprefix(SERVICE_TURNS)
         lanes = await self._redis.zrange(key, 0, -1)
         idle = [lane for lane in lanes if not await self._redis.exists(f"{BACKLOG}{queue}:{lane.decode()}")]
         return f"nobody waits in {idle}" if idle else None

@@ -11,6 +11,8 @@ from tasks.telemetry.tracing import trace_id_of
 
 MAX_UNWRITTEN = 2_000
 """Ended jobs whose outcome is not written yet; with this many, nothing more is claimed."""
+SERVICE = "service"
+"""Names the slots for the service's own work, beside those of the queues. Its jobs are in the queue `default`."""
 
 
 AttemptKey = tuple[str, int]
@@ -33,7 +35,8 @@ class ClaimedJob:
     """A job as `claim.lua` returns it. Times are milliseconds since 1970.
 
     `attempt` and the worker's id together are the fence: a script changes nothing for a worker that lost the job.
-    suspect: workers have died under it, so no other job of its queue may start beside it.
+    suspect: workers have died under it, so no other job of its queue may start beside it. io_bound: as its kind.
+    pool: SERVICE if it takes one of the slots for the service's own work.
     """
 
     id: str
@@ -49,6 +52,13 @@ class ClaimedJob:
     traceparent: str | None = None
     tracestate: str | None = None
     suspect: bool = False
+    io_bound: bool = False
+    pool: str | None = None
+
+    @property
+    def slots(self) -> str:
+        """Of which slots it takes one: its queue's, or SERVICE."""
+        return self.pool or self.queue
 
     @property
     def key(self) -> "AttemptKey":
@@ -73,7 +83,7 @@ class Running:
     no other worker runs the job meanwhile.
 
     Args:
-        concurrency: How many jobs of each queue run at once; its keys are the queues.
+        concurrency: How many jobs of each queue run at once; its keys are the queues, and SERVICE.
         wake_event: Set when the claimer should look for work.
     """
 
@@ -109,7 +119,7 @@ class Running:
     @property
     def queues(self) -> list[str]:
         """The queues that this process serves."""
-        return list(self._concurrency)
+        return [queue for queue in self._concurrency if queue != SERVICE]
 
     @property
     def slots(self) -> dict[str, int]:
@@ -127,7 +137,7 @@ class Running:
         return bool(self._suspects)
 
     def is_clear(self, queue: str) -> bool:
-        """Whether no job of the queue runs and every outcome is written: a death of this process would affect none."""
+        """Whether no job of the queue that may kill this process runs here, and every outcome of such is written."""
         return not self._leased[queue]
 
     def free(self) -> dict[str, int]:
@@ -162,8 +172,8 @@ class Running:
 
     def begin(self, job: ClaimedJob, task: asyncio.Task[Any]) -> None:
         """Note that an attempt runs in a task: it takes a slot and a lease."""
-        self._busy[job.queue] += 1
-        self._leased[job.queue] += 1
+        self._busy[job.slots] += 1
+        self._leased[job.queue] += not job.io_bound
         if job.suspect:
             self._suspects[job.queue] += 1
         self._tasks.setdefault(job.id, {})[job.attempt] = task
@@ -175,12 +185,12 @@ class Running:
         Returns:
             Why its task was cancelled; None if this class has not cancelled it.
         """
-        self._busy[job.queue] -= 1
+        self._busy[job.slots] -= 1
         attempts = self._tasks[job.id]
         del attempts[job.attempt]
         if not attempts:
             del self._tasks[job.id]
-        self._wake_claimer(job.queue)
+        self._wake_claimer(job.slots)
         return self._reasons.pop(job.key, None)
 
     def reason(self, job: ClaimedJob) -> Reason | None:
@@ -202,12 +212,12 @@ class Running:
         """Release the job's lease: its outcome is written, or another worker has the job."""
         if self.leases.get(job.key) is job:
             del self.leases[job.key]
-            self._leased[job.queue] -= 1
+            self._leased[job.queue] -= not job.io_bound
             if job.suspect:
                 self._end_suspect(job.queue)
             if job.queue == self._draining and self.is_clear(job.queue):
                 self._wake_event.set()
-            self._wake_claimer(job.queue)
+            self._wake_claimer(job.slots)
             if self.wake_when_all_written and self.all_written:
                 self._wake_event.set()
 

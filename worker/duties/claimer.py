@@ -18,7 +18,7 @@ from tasks.queue.script import Script
 from tasks.settings import DAY_S, Settings
 from tasks.stopping import AGAIN_S
 from worker.attempts.outcome import Outcome, Postponement, Verb
-from worker.attempts.running import ClaimedJob, Reason, Running
+from worker.attempts.running import SERVICE, ClaimedJob, Reason, Running
 from worker.duties.finisher import Finisher
 from worker.duties.waker import LISTEN_S, Waker
 from worker.executor import Executor
@@ -156,8 +156,10 @@ class Claimer:
                     "slots": slots[queue],
                     "idle": self._running.is_clear(queue),
                     "normal": queue in after_suspects,
+                    **({"service": free[SERVICE]} if queue == "default" and SERVICE in free else {}),
                 }
                 for queue, left in free.items()
+                if queue != SERVICE
             ]
         )
         if answer is None:
@@ -165,7 +167,7 @@ class Claimer:
         self._running.after_suspects -= after_suspects
         jobs, foreign_jobs, wait_ms = answer["jobs"], answer["foreign_jobs"], answer["wait_ms"]
         for job in jobs:
-            free[job["queue"]] -= 1
+            free[job.get("pool") or job["queue"]] -= 1
         for job in foreign_jobs:
             body = job["body"].encode(errors="surrogateescape") if "body" in job else None
             await self._enqueuer.adopt(job["id"], job["queue"], body, self._executor.kinds)
@@ -179,7 +181,7 @@ class Claimer:
         draining = answer.get("draining")
         suspecting = {job["queue"] for job in jobs if job.get("suspect")}
         full = [queue for queue, left in free.items() if left == 0 or queue in suspecting]
-        listen = [queue for queue in free if queue not in full and queue != draining]
+        listen = [queue for queue in free if queue not in (SERVICE, draining, *full)]
         seconds = LISTEN_S if wait_ms < 0 else min(LISTEN_S, wait_ms / 1000)
         await self._wait(awaited=full, draining=draining, listen=listen, seconds=seconds)
 

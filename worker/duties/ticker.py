@@ -8,7 +8,7 @@ import structlog
 from redis.asyncio import Redis
 
 from tasks.queue.redis_keys import SECOND_MS
-from tasks.schedule.scheduler import DUE_AT_ONCE, Scheduler
+from tasks.schedule.scheduler import DUE_AT_ONCE, Due, Scheduler
 from tasks.schedule.store import BuiltInSchedule, ScheduleStore
 from tasks.settings import Settings
 from worker.redis_health import RedisHealth
@@ -61,6 +61,16 @@ class Ticker:
     async def tick(self) -> float:
         """Fire what is due. Returns the seconds after which to look again."""
         found = await self._scheduler.find_due()
+        if found.due:
+            async with self._scheduler.turn() as is_ours:
+                if not is_ours:
+                    return TICK_S
+                await self._fire(found)
+        if len(found.due) > DUE_AT_ONCE:
+            return 0
+        return TICK_S if found.wait_ms is None else min(TICK_S, found.wait_ms / SECOND_MS)
+
+    async def _fire(self, found: Due) -> None:
         for schedule_id, due_ms in found.due:
             fired = await self._scheduler.fire(schedule_id, due_ms, found.now_ms)
             if fired.answer != "taken":
@@ -68,9 +78,6 @@ class Ticker:
                 log.info(
                     "schedule.fired", schedule=schedule_id, verdict=fired.answer, about=fired.detail, late_s=late_s
                 )
-        if len(found.due) > DUE_AT_ONCE:
-            return 0
-        return TICK_S if found.wait_ms is None else min(TICK_S, found.wait_ms / SECOND_MS)
 
     async def _retire_others(self) -> None:
         """Remove built-in schedules that this version does not have, unless another worker still installs them."""

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from tasks.queue.jobs.enqueue_with_blobs import enqueue_with_blobs
 from tasks.queue.jobs.foreign_job import read_foreign_job
 from tasks.queue.jobs.submit_limits import REASONS, SubmitLimits
-from tasks.queue.lanes.lane_id import LaneId
+from tasks.queue.lanes.lane_id import lane_of
 from tasks.queue.records import indexes
 from tasks.queue.records.record import Priority, Record, State, new_id
 from tasks.queue.script import Script
@@ -35,6 +35,7 @@ class Submission:
         name: For people, to recognise the job by.
         priority: Which of the owner's jobs go first.
         delay_ms: Milliseconds until the job is due.
+        run_at_ms: When the job is due, instead of `delay_ms`, by Redis' clock, in milliseconds since 1970.
         idempotency_key: Submissions of one owner with the same key, kind and params are one job.
         request_id: Id of the HTTP request.
         traceparent: W3C trace that the job is part of; None is the trace of the submitter.
@@ -56,6 +57,7 @@ class Submission:
     name: str | None = None
     priority: Priority = Priority.NORMAL
     delay_ms: int = 0
+    run_at_ms: int | None = None
     idempotency_key: str | None = None
     request_id: str | None = None
     traceparent: str | None = None
@@ -218,7 +220,7 @@ class Enqueuer:
             "kind": submission.kind,
             "queue": submission.queue,
             "owner": submission.owner,
-            "lane": str(LaneId("owner", submission.owner)),
+            "lane": str(lane_of(submission.kind, submission.owner)),
             "job_indexes": indexes.of_job(submission.owner, submission.kind),
             "priority": submission.priority.value,
             "params": submission.params,
@@ -226,6 +228,8 @@ class Enqueuer:
             "fields": [*_fields(submission, "name", "request_id", "address", "notify"), *_trace(submission)],
             "blobs": submission.blobs,
         }
+        if submission.run_at_ms is not None:
+            job["run_at"] = submission.run_at_ms
         if submission.after:
             job["after"] = list(dict.fromkeys(submission.after))
         if submission.batch:
@@ -286,16 +290,18 @@ def _step(submission: Submission, name: str) -> tracing.Step:
 
 def _record(job_id: str, submission: Submission, *, created_at: int, batch: str | None = None) -> Record:
     """What `enqueue.lua` has just written, without reading it back."""
+    run_at_ms = submission.run_at_ms
+    delay_ms = submission.delay_ms if run_at_ms is None else max(run_at_ms - created_at, 0)
     return Record(
         id=job_id,
         kind=submission.kind,
         queue=submission.queue,
         owner=submission.owner,
-        state=State.SCHEDULED if submission.delay_ms > 0 else State.QUEUED,
+        state=State.SCHEDULED if delay_ms > 0 else State.QUEUED,
         priority=submission.priority,
         params=submission.params,
         created_at=created_at,
-        due_at=created_at + submission.delay_ms,
+        due_at=created_at + delay_ms,
         name=submission.name,
         request_id=submission.request_id,
         blobs=submission.blobs,

@@ -62,7 +62,8 @@ class JobStore:
         """Run ended jobs anew with all their tries; one that waits for its time has it now.
 
         Returns:
-            For each `reopened`, `unknown`, `expired`, or the state in which it stays: `queued` or `running`.
+            For each `reopened`, `blocked` (a job that it comes after did not succeed), `unknown`, `expired`, or the
+            state in which it stays: `queued` or `running`.
         """
         return await self._run_again(ids, None, None)
 

@@ -1,17 +1,22 @@
 """The name of a lane: whose jobs wait in it. Redis and the API have it as text; `lua/parts/lane_ids.lua` reads it."""
 
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
-LaneKind = Literal["owner", "endpoint", "test", "host"]
+SERVICE_KINDS: Final = frozenset(
+    {"event", "recovery", "bulk", "activity", "alerts", "cleanup", "reconciliation"},
+)
+"""The service's own work: kinds whose jobs wait in lanes that a pause of their queue does not hold back."""
+
+LaneKind = Literal["owner", "service", "endpoint", "test", "host"]
 
 
 @dataclass(frozen=True, slots=True)
 class LaneId:
     """A lane's name.
 
-    kind: `owner` has the jobs of an owner, `endpoint` the deliveries to an endpoint, `test` its test deliveries, and
-    `host` an owner's notifications to URLs of one host.
+    kind: `owner` has the jobs of an owner, `service` the service's own work for an owner, `endpoint` the deliveries to
+    an endpoint, `test` its test deliveries, and `host` an owner's notifications to URLs of one host.
     subject: the owner's name or the endpoint's id.
     host: of a `host` lane.
     """
@@ -21,7 +26,8 @@ class LaneId:
     host: str | None = None
 
     def __str__(self) -> str:
-        """As Redis and the API have it: `owner:alice`, `endpoint:<id>`, `test:<id>` or `host:alice:example.com`."""
+        """As Redis and the API have it: `owner:alice`, `service:alice`, `endpoint:<id>`, `test:<id>` or
+        `host:alice:example.com`."""
         text = f"{self.kind}:{self.subject}"
         return text if self.host is None else f"{text}:{self.host}"
 
@@ -34,9 +40,19 @@ class LaneId:
         """
         kind, _, subject = text.partition(":")
         match kind:
-            case "owner" | "endpoint" | "test":
+            case "owner" | "service" | "endpoint" | "test":
                 return cls(kind, subject)
             case "host":
                 owner, _, host = subject.partition(":")
                 return cls(kind, owner, host)
         raise ValueError(f"{text!r} is not the name of a lane.")
+
+
+def lane_of(kind: str, owner: str) -> LaneId:
+    """The lane in which a job of this kind waits, unless it is a delivery.
+
+    Args:
+        kind: The kind's name.
+        owner: Whose job it is.
+    """
+    return LaneId("service" if kind in SERVICE_KINDS else "owner", owner)

@@ -75,7 +75,8 @@ async def _hashes(redis: "Redis[bytes]", ids: Sequence[str]) -> dict[str, Fields
 
 def _packed(job_id: str, fields: Fields) -> dict[str, Any] | None:
     """What `pack.lua` takes of one record."""
-    packed = pack(fields) if fields.get(b"finished_at") else None
+    # One that failed since another did not succeed (`lost`) runs by itself once that has: scripts must find it whole.
+    packed = pack(fields) if fields.get(b"finished_at") and b"lost" not in fields else None
     if packed is None:
         return None
     return {

@@ -55,6 +55,7 @@ class FakeWorker:
         number: int | None = None,
         read: int = 0,
         renewed: int | None = None,
+        service: int | None = None,
         **queues: int,
     ) -> Claim:
         """free: slots in `default`, or by queue; queues may be named too. idle: whether it runs none of their jobs.
@@ -65,7 +66,10 @@ class FakeWorker:
         named = queues or (free if isinstance(free, dict) else {"default": free})
         payload = {
             "worker": self.name,
-            "queues": [{"name": name, "free": slots, "idle": idle, "normal": normal} for name, slots in named.items()],
+            "queues": [
+                {"name": name, "free": slots, "idle": idle, "normal": normal, "service": service}
+                for name, slots in named.items()
+            ],
             "suspecting": suspecting,
             "io_bound": {"delivery": True},
             "number": number,

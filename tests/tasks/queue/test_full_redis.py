@@ -210,7 +210,7 @@ async def test_a_schedule_skips_its_run_and_built_in_ones_run(redis: ArqRedis, s
     await observe_memory(redis, settings)
     fired = await scheduler.fire(schedule.id, schedule.next_ms, schedule.next_ms)
     assert (fired.answer, fired.detail) == ("skipped", "redis_full")
-    assert await refused(scheduler.run_now(schedule, schedule.next_ms))
+    assert await refused(scheduler.run_now(schedule))
     await schedule_store.delete(schedule)
 
 

@@ -2,13 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from cronsim import CronSim
 
+import tasks.schedule.cron
 from tasks.refusal import Refusal
-from tasks.schedule.cron import MAX_CHARS, DueTimes, catch_up, in_words, next_due
+from tasks.schedule.cron import MAX_CHARS, DueTimes, canonical, canonical_zone, catch_up, in_words, next_due
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -168,3 +170,74 @@ class TestCatchingUp:
     def test_days_of_minutes_are_caught_up_at_once(self) -> None:
         due_times = self.due_times("* * * * *", "2026-01-01 00:00", "2026-11-20 08:20:30", 60_000)
         assert due_times == DueTimes(utc("2026-11-20 08:20"), missed=True, next_ms=utc("2026-11-20 08:21"))
+
+
+@pytest.mark.parametrize(
+    ("cron", "written"),
+    [
+        ("30 6 * * mon-fri", "30 6 * * MON-FRI"),
+        ("@daily", "0 0 * * *"),
+        (" @Hourly ", "0 * * * *"),
+        ("0 22-6 * * *", "0 22-23,0-6 * * *"),
+        ("0 22-6/3 * * *", "0 22,1,4 * * *"),
+        ("0 0 * * FRI-MON", "0 0 * * 5-6,0-1"),
+        ("0 0 * * sat-sun", "0 0 * * 6-6,0-0"),
+        ("0 0 * * 7-2", "0 0 * * 0-2"),
+        ("0 0 * nov-feb *", "0 0 * 11-12,1-2 *"),
+        ("5,50-10 0 28-3 * MON#1", "5,50-59,0-10 0 28-31,1-3 * MON#1"),
+        ("*/5 9-17/2 L * 5-7", "*/5 9-17/2 L * 5-7"),
+    ],
+)
+def test_what_people_write_is_written_as_every_version_reads_it(cron: str, written: str) -> None:
+    assert canonical(cron) == written
+    assert next_due(canonical(cron), "UTC", 0) > 0
+
+
+def test_a_range_past_the_end_is_due_on_both_sides_of_it() -> None:
+    line = canonical("0 0 * * FRI-MON")
+    times = due_times(line, "UTC", utc("2026-11-23"), utc("2026-11-30"))
+    assert [datetime.fromtimestamp(at / 1000, UTC).strftime("%a") for at in times] == ["Mon", "Fri", "Sat", "Sun"]
+
+
+@pytest.mark.parametrize(
+    "cron", ["@reboot", "@every 5m", "@daily @daily", "0 25-6 * * *", "0 0 * * FRI-XYZ", "0 22-6/0 * * *"]
+)
+def test_what_is_no_line_is_refused(cron: str) -> None:
+    with pytest.raises(Refusal, match="cron: "):
+        next_due(canonical(cron), "UTC", 0)
+
+
+def test_an_unknown_word_is_answered_with_those_that_are_known() -> None:
+    with pytest.raises(Refusal, match=r"@reboot.*@hourly"):
+        canonical("@reboot")
+
+
+def test_a_zone_is_found_whatever_the_case_of_its_letters() -> None:
+    assert [canonical_zone(name) for name in ("europe/berlin", "UTC", "utc")] == ["Europe/Berlin", "UTC", "UTC"]
+    with pytest.raises(Refusal, match="IANA"):
+        canonical_zone("Europe/Nowhere")
+
+
+@pytest.mark.parametrize("cron", ["* * * * *", "*/7 0-11 * * *", "17 3 * * *", "* 3 * * *", "0 6 1,15 * *"])
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+def test_the_last_due_time_after_an_outage_is_that_of_a_walk_through_all_of_them(cron: str, zone: str) -> None:
+    for hours in (0, 1, 7, 20):
+        due_ms = next_due(cron, zone, utc("2026-10-24 23:31"))
+        now_ms = due_ms + hours * HOUR_MS + 12_345
+        times = due_times(cron, zone, due_ms, now_ms + 1)
+        found = catch_up(cron, zone, due_ms=due_ms, now_ms=now_ms, late_ms=30 * 24 * HOUR_MS)
+        assert found == DueTimes(times[-1], len(times) > 1, next_due(cron, zone, times[-1]))
+
+
+def test_a_day_of_minutes_is_caught_up_with_in_a_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = 0
+
+    def counted(*args: Any) -> int:
+        nonlocal steps
+        steps += 1
+        return next_due(*args)
+
+    monkeypatch.setattr(tasks.schedule.cron, "next_due", counted)
+    due_ms = utc("2026-11-20")
+    catch_up("* * * * *", "UTC", due_ms=due_ms, now_ms=due_ms + 24 * HOUR_MS, late_ms=24 * HOUR_MS)
+    assert steps < 20

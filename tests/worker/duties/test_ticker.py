@@ -17,7 +17,7 @@ from tasks.catalogue import KINDS as CATALOGUE
 from tasks.queue.connect import close, connect
 from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.records.record import State
-from tasks.queue.redis_keys import SCHEDULE, SCHEDULES, arq_queue
+from tasks.queue.redis_keys import SCHEDULE, SCHEDULES, TICKING, arq_queue
 from tasks.schedule.built_in import BUILT_IN
 from tasks.schedule.cron import next_due
 from tasks.schedule.runs import ScheduleRun, read_runs
@@ -30,6 +30,7 @@ from tests.support.processes import ROOT, SCHEDULED, worker_process
 from tests.support.servers import Valkey
 from worker.arq_compat.settings import arq_cron
 from worker.duties import ticker
+from worker.redis_health import RedisHealth
 
 PATIENCE_S = 15.0
 HOUR_S = 3600
@@ -40,7 +41,7 @@ class Times:
     """Schedules whose runs leave a line in a file, and the times at which they are due."""
 
     def __init__(self, redis: ArqRedis, settings: Settings, file: Path) -> None:
-        self.redis = redis
+        self.redis, self.settings = redis, settings
         self.schedule_store = ScheduleStore(redis, settings)
         self.scheduler = Scheduler(redis, settings)
         self.file = file
@@ -244,3 +245,17 @@ class TestBesideArqsCron:
         assert (record.state, record.schedule, len(record.attempts)) == (State.SUCCEEDED, "nothing", 1)
         runs, _ = await read_runs(redis, "nothing", limit=10, cursor=None)
         assert [run.due_at for run in runs] == [due_ms]
+
+
+async def test_one_process_at_a_time_handles_what_is_due(redis: ArqRedis, times: Times) -> None:
+    """After an outage that takes each of them as long."""
+    schedule = await times.schedule()
+    await times.set_due(schedule, in_s=-5)
+    due = ticker.Ticker(redis, times.settings, (), RedisHealth())
+    async with times.scheduler.turn() as is_ours:
+        assert is_ours
+        await due.tick()
+        assert await times.runs(schedule) == [], "it is another's turn"
+    await due.tick()
+    assert len(await times.runs(schedule)) == 1
+    assert await redis.exists(TICKING) == 0

@@ -23,7 +23,7 @@ from tests.support.queue.fake_worker import FakeWorker, lapse
 from tests.support.queue.submissions import record_of, submission
 from tests.support.queue.submissions import submit as put
 from tests.support.servers import Valkey
-from worker.attempts.running import ClaimedJob
+from worker.attempts.running import SERVICE, ClaimedJob
 
 ALL = {**KINDS, BULK.name: BULK}
 DEV = ("dev/echo", "dev/sleep", "dev/refuse", "dev/nothing", "dev/bulk")
@@ -39,7 +39,7 @@ async def submit(enqueuer: Enqueuer, verb: str, states: tuple[State, ...], **mor
 
 
 async def done(redis: ArqRedis, settings: Settings, job_client: JobClient, job_id: str) -> Record:
-    async with working(redis, settings, concurrency={"default": 1}, kinds=ALL):
+    async with working(redis, settings, concurrency={"default": 0, SERVICE: 1}, kinds=ALL):
         return await job_client.ended(job_id)
 
 

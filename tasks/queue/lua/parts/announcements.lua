@@ -31,7 +31,7 @@ local function announce(owner, type, data, context)
   end
   -- An id that nobody can guess: the data names a job or an endpoint, whose id nobody can guess.
   local id = string.sub(redis.sha1hex(owner .. type .. data .. now), 1, 32)
-  create({ id = id, kind = 'event', queue = 'default', owner = owner, lane = owner_lane(owner),
+  create({ id = id, kind = 'event', queue = 'default', owner = owner, lane = service_lane(owner),
     job_indexes = owner .. '/event */event', priority = 'normal',
     params = '{"type":"' .. type .. '","data":' .. data .. '}', delay_ms = 0, fields = fields, blobs = {} })
 end

@@ -16,8 +16,18 @@ local function close_cancelled(job, message)
   close_with_error(job, job.attempt, 'cancelled', 'cancelled', message)
 end
 
+-- A job that ended since another (first) did not succeed runs after all, should that be retried and succeed.
+local function free_later(id, first, state, keep_ms)
+  if redis.call('EXISTS', K.job .. first) == 0 then return end
+  redis.call('HSET', K.job .. first, 'awaited', 1)
+  redis.call('HSET', K.job .. id, 'lost', first .. ' ' .. state)
+  redis.call('SADD', K.freed_by .. first, id)
+  redis.call('PEXPIRE', K.freed_by .. first, keep_ms)
+end
+
 -- A job that had to succeed before this one did not. state: in which it ended.
 local function close_prerequisite_failed(job, first, state)
+  free_later(job.id, first, state, payload.keep.failed)
   close_with_error(job, job.attempt, 'failed', 'prerequisite_failed',
     'Job ' .. first .. ', which had to succeed first, is ' .. state .. '.')
 end
@@ -50,7 +60,20 @@ local function release_waiting(job, state)
       wake(later.queue)
     end
   end
-  if redis.call('EXISTS', K.after .. job.id) == 1 then
+  if state == 'succeeded' then
+    local freed = after_left > 0 and redis.call('SPOP', K.freed_by .. job.id, after_left) or {}
+    after_left = after_left - #freed
+    for _, id in ipairs(freed) do
+      local queue = redis.call('HGET', K.job .. id, 'queue')
+      if queue then
+        redis.call('ZADD', K.arq_queue[queue], now, id)
+        wake(queue)
+      end
+    end
+  end
+  local waits = redis.call('EXISTS', K.after .. job.id) == 1
+    or state == 'succeeded' and redis.call('EXISTS', K.freed_by .. job.id) == 1
+  if waits then
     redis.call('ZADD', K.arq_queue[job.queue], now, job.id)
     wake(job.queue)
   else

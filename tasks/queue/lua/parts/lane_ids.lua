@@ -4,8 +4,17 @@ local function owner_lane(owner)
   return 'owner:' .. owner
 end
 
--- Returns 'owner' and the owner; 'endpoint' or 'test' and the endpoint's id; 'host' and the owner; or nothing for a
--- name of another form.
+-- The lane of the service's own work for an owner. No pause of its queue holds it back.
+local function service_lane(owner)
+  return 'service:' .. owner
+end
+
+local function is_service(lane)
+  return string.sub(lane, 1, 8) == 'service:'
+end
+
+-- Returns 'owner' or 'service' and the owner; 'endpoint' or 'test' and the endpoint's id; 'host' and the owner; or
+-- nothing for a name of another form.
 local function parse_lane(lane)
   return string.match(lane, '^(%l+):([^:]*)')
 end

@@ -39,7 +39,8 @@ end
 -- not answer in time (one_at_a_time: `trips` or `slow` of its lane), is probed by one job at a time.
 local function cap_of(lane, own, one_at_a_time)
   if one_at_a_time then return 1 end
-  if parse_lane(lane) == 'owner' then return tonumber(own or payload.lane_cap) end
+  local kind = parse_lane(lane)
+  if kind == 'owner' or kind == 'service' then return tonumber(own or payload.lane_cap) end
   local cap = payload.receiver_cap
   return own and (tonumber(own) < cap or cap == 0) and tonumber(own) or cap
 end

@@ -1,3 +1,4 @@
+-- needs: lane_ids
 -- Lanes take turns in a queue. A lane's backlog has the jobs that wait in it.
 
 -- A backlog is ordered by rank, then by time in microseconds; both fit the 53 bits of a score.
@@ -25,7 +26,14 @@ local function join_round(queue, lane)
   if redis.call('ZADD', K.turns .. queue, 'NX', turn - 0.5, lane) == 1 then
     redis.call('ZREM', K.full .. queue, lane)
   end
+  -- Those of the service's own work take turns among themselves too, for the time of a pause.
+  if is_service(lane) then redis.call('ZADD', K.service_turns .. queue, 'NX', turn - 0.5, lane) end
   return true
+end
+
+local function leave_round(queue, lane)
+  redis.call('ZREM', K.turns .. queue, lane)
+  if is_service(lane) then redis.call('ZREM', K.service_turns .. queue, lane) end
 end
 
 local function enter_lane(id, queue, lane, score)
@@ -41,7 +49,7 @@ local function leave_lane(job)
   redis.call('ZREM', backlog, job.id)
   redis.call('ZREM', K.suspects .. job.queue, job.id)
   if redis.call('EXISTS', backlog) == 0 then
-    redis.call('ZREM', K.turns .. job.queue, job.lane)
+    leave_round(job.queue, job.lane)
     redis.call('ZREM', K.full .. job.queue, job.lane)
     if job.event then redis.call('ZREM', K.unanswered_lanes .. job.owner, job.lane) end
   end

@@ -8,7 +8,7 @@ if not job then return cmsgpack.pack('unknown') end
 local record, state = K.job .. job.id, job.state
 if state == 'running' then
   if not lapse(job, true) then return cmsgpack.pack('failed') end
-elseif job.lost then
+elseif job.lost and LIVE[state] then
   close_lost(job)
   return cmsgpack.pack('failed')
 elseif job.awaits > 0 and state == 'scheduled' then

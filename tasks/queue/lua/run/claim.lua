@@ -1,12 +1,14 @@
--- needs: counters ending lane_ids lane_limits lanes lapses owners/running records
+-- needs: counters ending lane_ids lane_limits lanes lapses owners/running records verbs/reopening
 -- A worker asks for work: timers that are due are handled, lanes take turns, and what can start now starts.
 -- payload: worker, queues {{name, free, slots, idle (it runs none of its jobs and has no end of one to write), normal
--- (no suspects this time: it is the others' turn)}, …}, suspecting (it runs suspects), io_bound {kind → true}, keep,
+-- (no suspects this time: it is the others' turn), service (slots for the service's own work, which no pause holds
+-- back; nil: none)}, …}, suspecting (it runs suspects), io_bound {kind → true}, keep,
 -- lane_cap, auto (whether an owner has its share of a queue instead), receiver_cap, owner_cap (deliveries of one owner;
 -- 0: any number); from workers that number their claims also number, read (the number of the last claim whose answer
 -- the worker has read), renewed (when it last renewed its leases, or took the first, in ms).
 -- Answers jobs {{id, queue, kind, owner, params, attempt, tries, created_at, started_at, request_id, traceparent,
--- tracestate, suspect}, …} (the last four where there are such; beside a suspect no other job of its queue may start),
+-- tracestate, suspect, io_bound, pool}, …} (the last six where there are such; pool: 'service' if it takes such a slot;
+-- beside a suspect no other job of its queue may start),
 -- foreign_jobs {{id, queue, body (nil: it is gone)}, …} to be adopted, wait_ms until a timer is due (-1: none), now,
 -- draining: a queue of which nothing starts until its jobs have ended here, for its suspects are to run (nil: none),
 -- and refused, if nothing was given: 'renew' (the worker's own leases may have lapsed: it renews them and asks again)
@@ -16,7 +18,7 @@ local DUE_AT_ONCE, LATEST_AT_ONCE, SUSPECTS_AT_ONCE = 100, 50, 100
 -- gone, which cost more. The next claim goes on.
 local in_vain, JOB_IN_VAIN, CANCELLED_AT_ONCE = 500, 10, 25
 local worker = payload.worker
-local jobs, foreign_jobs, draining = {}, {}, nil
+local jobs, foreign_jobs, draining, pool = {}, {}, nil, nil
 local wait_ms
 local aborting = redis.call('EXISTS', K.arq_abort) == 1
 
@@ -82,6 +84,13 @@ local function handle_waiting(job)
   end
 end
 
+-- A job that ended since another did not succeed: that has been retried, and has succeeded. Returns whether it runs.
+local function run_if_freed(job)
+  local first = string.match(job.lost or '', '^%S+')
+  return first and job.state ~= 'succeeded' and redis.call('HGET', K.job .. first, 'state') == 'succeeded'
+    and reopen(job.id) == 'reopened'
+end
+
 -- A timer is due: what it means depends on the state of its job. patience: until when no lease lapses (ms).
 local function handle_timer(id, queue, patience)
   local timers = K.arq_queue[queue]
@@ -102,6 +111,8 @@ local function handle_timer(id, queue, patience)
     if now < patience then redis.call('ZADD', timers, patience, id) else take_back(job) end
   elseif LIVE[job.state] then
     handle_waiting(job)
+  elseif run_if_freed(job) then
+    return
   elseif job.awaited then
     release_waiting(job, job.state)
   else
@@ -135,7 +146,8 @@ local function start(id, queue, alone)
   if attempt == 1 then observe('pickup', label_of(kind, job_indexes), now - tonumber(due_at)) end
   jobs[#jobs + 1] = { id = id, queue = queue, kind = kind, owner = owner, params = params, attempt = attempt,
     tries = tonumber(tries or 0), created_at = tonumber(created_at), started_at = now, request_id = request_id or nil,
-    traceparent = traceparent or nil, tracestate = tracestate or nil }
+    traceparent = traceparent or nil, tracestate = tracestate or nil,
+    io_bound = payload.io_bound[kind], pool = pool }
   return true
 end
 
@@ -168,7 +180,7 @@ end
 -- lane that has to wait for others of its owner is let in again by the next of their jobs that ends.
 local function owner_room(queue, lane, want, activity)
   local kind, subject = parse_lane(lane)
-  if payload.owner_cap == 0 or kind == 'owner' then return want end
+  if payload.owner_cap == 0 or kind == 'owner' or kind == 'service' then return want end
   local owner, answered = subject, false
   if kind ~= 'host' then
     owner, answered = unpack(redis.call('HMGET', K.endpoint .. (subject or ''), 'owner', 'answered'))
@@ -224,9 +236,8 @@ local function note_unanswered(owner, started)
   redis.call('PEXPIRE', K.unanswered .. owner, K.unanswered_ms)
 end
 
--- Lanes take turns until no slot is free. Returns the number of the last turn.
-local function serve(queue, free, turn, activity)
-  local turns = K.turns .. queue
+-- The lanes of a round take turns until no slot is free. Returns the number of the last turn.
+local function serve(queue, turns, free, turn, activity)
   while free > 0 do
     local lanes = redis.call('ZRANGE', turns, 0, free - 1)
     if #lanes == 0 then break end
@@ -248,7 +259,7 @@ local function serve(queue, free, turn, activity)
       if want > 0 and redis.call('EXISTS', K.backlog .. queue .. ':' .. lane) == 1 then
         redis.call('ZADD', turns, turn, lane)
       else
-        redis.call('ZREM', turns, lane)
+        leave_round(queue, lane)
       end
     end
   end
@@ -371,19 +382,24 @@ for _, queue in ipairs(payload.queues) do
   end
 end
 for _, queue in ipairs(payload.queues) do
-  local name = queue.name
+  local name, turn, activity = queue.name, turns[queue.name], activities[queue.name]
   if queue.free > 0 and suspecting ~= name and not is_paused[name] then
-    local activity = activities[name]
-    local turn = serve(name, queue.free, turns[name], activity)
-    if activity.changed then
-      redis.call('HSET', K.queue .. name, 'turn', turn, 'active_owner', activity.owners[1], 'active_at', activity.at[1],
-        'active_owner2', activity.owners[2], 'active_at2', activity.at[2])
-    elseif turn ~= turns[name] then
-      redis.call('HSET', K.queue .. name, 'turn', turn)
-    end
+    turn = serve(name, K.turns .. name, queue.free, turn, activity)
+  end
+  if queue.service then
+    pool = 'service'
+    turn = serve(name, K.service_turns .. name, queue.service, turn, activity)
+    pool = nil
+  end
+  if activity.changed then
+    redis.call('HSET', K.queue .. name, 'turn', turn, 'active_owner', activity.owners[1], 'active_at', activity.at[1],
+      'active_owner2', activity.owners[2], 'active_at2', activity.at[2])
+  elseif turn ~= turns[name] then
+    redis.call('HSET', K.queue .. name, 'turn', turn)
   end
   -- Wake signals that nobody needs any more would wake idle workers for nothing.
-  if redis.call('EXISTS', K.turns .. name) == 0 or is_paused[name] then redis.call('DEL', K.wake .. name) end
+  local round = (is_paused[name] and K.service_turns or K.turns) .. name
+  if redis.call('EXISTS', round) == 0 then redis.call('DEL', K.wake .. name) end
   note_timer(K.arq_queue[name])
   note_timer(K.parked .. name)
 end

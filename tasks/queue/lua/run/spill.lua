@@ -1,11 +1,12 @@
+-- needs: lanes
 -- Jobs leave their lanes for ARQ's zset, lanes in turn, where ARQ's own worker finds them. payload: queue, limit.
--- Answers how many.
+-- Answers how many. In a paused queue only the service's own work does.
 local queue, spilled = payload.queue, 0
 local paused, turn = unpack(redis.call('HMGET', K.queue .. queue, 'paused', 'turn'))
 turn = tonumber(turn or 0)
-if paused then return cmsgpack.pack(0) end
+local turns = (paused and K.service_turns or K.turns) .. queue
 while spilled < payload.limit do
-  local lanes = redis.call('ZRANGE', K.turns .. queue, 0, payload.limit - spilled - 1)
+  local lanes = redis.call('ZRANGE', turns, 0, payload.limit - spilled - 1)
   if #lanes == 0 then break end
   for _, lane in ipairs(lanes) do
     local popped = redis.call('ZPOPMIN', K.backlog .. queue .. ':' .. lane)
@@ -15,9 +16,9 @@ while spilled < payload.limit do
       turn = turn + 1
     end
     if redis.call('EXISTS', K.backlog .. queue .. ':' .. lane) == 1 then
-      redis.call('ZADD', K.turns .. queue, turn, lane)
+      redis.call('ZADD', turns, turn, lane)
     else
-      redis.call('ZREM', K.turns .. queue, lane)
+      leave_round(queue, lane)
     end
   end
 end

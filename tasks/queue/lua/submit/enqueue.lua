@@ -13,6 +13,10 @@ local first = batch or jobs[1]
 local owner = jobs[1].owner
 -- What makes room, repairs or reports a full Redis is never refused for that, and an adopted job is in Redis already.
 local is_upkeep = first.adopt or first.upkeep
+-- A time of day is meant by this clock: those of the machines that ask may be wrong.
+for _, job in ipairs(jobs) do
+  if job.run_at then job.delay_ms = math.max(job.run_at - now, 0) end
+end
 
 local function find_repeat()
   local id, content = string.match(redis.call('GET', K.idempotency .. idempotency.key) or '', '^(%x+) (%x+)$')

@@ -172,7 +172,7 @@ local function job_indexes_of(lane)
   local kind, subject = parse_lane(lane)
   if kind == 'host' then return subject .. '/delivery' end
   if kind == 'endpoint' or kind == 'test' then return 'endpoint/' .. subject end
-  if kind ~= 'owner' then return end
+  if kind ~= 'owner' and kind ~= 'service' then return end
   local names = { subject .. '/' .. payload.foreign }
   for name in pairs(payload.kinds) do
     if name ~= 'batch' and name ~= 'delivery' then names[#names + 1] = subject .. '/' .. name end
@@ -214,7 +214,9 @@ local function mend_lane(queue, lane)
     mended = true
   end
   local waits = redis.call('EXISTS', K.backlog .. queue .. ':' .. lane) == 1
-  local known = redis.call('ZSCORE', K.turns .. queue, lane) or redis.call('ZSCORE', K.parked .. queue, lane)
+  local in_round = redis.call('ZSCORE', K.turns .. queue, lane)
+    and (not is_service(lane) or redis.call('ZSCORE', K.service_turns .. queue, lane))
+  local known = in_round or redis.call('ZSCORE', K.parked .. queue, lane)
   if waits and not known and (running == 0 or mended) then
     join_round(queue, lane)
     wake(queue)

@@ -14,7 +14,7 @@ end
 
 function verbs.park()
   redis.call('ZADD', K.parked .. queue, now + payload.for_ms, lane)
-  redis.call('ZREM', K.turns .. queue, lane)
+  leave_round(queue, lane)
   redis.call('ZREM', K.full .. queue, lane)
 end
 

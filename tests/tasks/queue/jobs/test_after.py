@@ -103,17 +103,6 @@ async def test_it_can_be_cancelled_while_it_waits(
     assert await state_of(redis, waiting) is State.CANCELLED
 
 
-async def test_what_failed_for_want_of_another_can_be_retried(
-    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, settings: Settings
-) -> None:
-    first = await submit(enqueuer)
-    waiting = await submit(enqueuer, after=(first,))
-    await worker.finish(await worker.one(), "failed", value=["x", "y"])
-    await worker.claim()
-    assert await JobStore(redis, settings).reopen([waiting]) == ["reopened"]
-    assert (await worker.claim()).ids == [waiting]
-
-
 async def test_what_cannot_be_waited_for_is_refused(
     redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, settings: Settings
 ) -> None:

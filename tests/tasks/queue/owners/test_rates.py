@@ -118,11 +118,10 @@ class TestSchedules:
         self, schedule_store: ScheduleStore, scheduler: Scheduler
     ) -> None:
         schedule = await self.schedule(schedule_store)
-        now_ms = (await scheduler.find_due()).now_ms
         for _ in range(3):
-            await scheduler.run_now(schedule, now_ms)
+            await scheduler.run_now(schedule)
         with pytest.raises(Refusal, match="3 runs of schedules per minute") as refused:
-            await scheduler.run_now(schedule, now_ms)
+            await scheduler.run_now(schedule)
         assert 19 <= (refused.value.retry_after_s or 0) <= 20
         await self.schedule(schedule_store)
         with pytest.raises(Refusal, match="2 schedules per minute") as refused:
@@ -138,9 +137,8 @@ class TestSchedules:
         self, schedule_store: ScheduleStore, scheduler: Scheduler
     ) -> None:
         schedule = await self.schedule(schedule_store, owner=SYSTEM)
-        now_ms = (await scheduler.find_due()).now_ms
         for _ in range(5):
-            await scheduler.run_now(schedule, now_ms)
+            await scheduler.run_now(schedule)
         await schedule_store.delete(schedule)
 
     async def test_an_event_of_a_schedule_counts_and_is_skipped_over_the_rate(

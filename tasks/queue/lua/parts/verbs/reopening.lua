@@ -1,0 +1,99 @@
+-- needs: arq blobs counters ending lanes records
+-- Ended jobs run anew, with all their tries; what waits for its next try has it now. Old attempts are kept.
+-- payload: only {state → true} (nil: any), keep_event_ms (for deliveries).
+
+-- A batch one of whose jobs runs anew has not ended.
+local function reopen_batch(id)
+  local batch = read(id)
+  if not batch or batch.is_packed then return end
+  redis.call('HDEL', K.job .. id, 'cancelling')
+  if batch.state == 'running' then return end
+  redis.call('HDEL', K.job .. id, 'finished_at', 'expires_at', 'error', 'result')
+  redis.call('PERSIST', K.job .. id)
+  redis.call('PERSIST', K.jobs .. 'batch/' .. id)
+  redis.call('HSET', K.job .. id, 'state', 'running')
+  set_state(batch, 'running')
+end
+
+-- A delivery needs its event for as long as a new one would.
+local function keep_event(id)
+  for _, key in ipairs({ K.job .. id, K.jobs .. 'event/' .. id }) do
+    local left = redis.call('PTTL', key)
+    if left >= 0 and left < payload.keep_event_ms then redis.call('PEXPIRE', key, payload.keep_event_ms) end
+  end
+  if redis.call('HEXISTS', K.job .. id, 'expires_at') == 1 then
+    redis.call('HSET', K.job .. id, 'expires_at', now + payload.keep_event_ms)
+  end
+end
+
+local function clear_end(job, blobs)
+  local record = K.job .. job.id
+  redis.call('HDEL', record, 'finished_at', 'expires_at', 'error', 'result', 'files', 'progress', 'tries', 'lapses',
+    'lapsed_at', 'awaits', 'lost', 'postponed')
+  redis.call('PERSIST', record)
+  redis.call('DEL', K.arq_result .. job.id)
+  for blob in string.gmatch(blobs or '', '%x+') do need_blobs(job.id, { blob }, 0) end
+end
+
+-- Which of the jobs that this one comes after have to succeed yet; or nil, one of them that did not, and its state. Of
+-- one that is gone only this job can tell: it had an attempt, so the other had succeeded.
+local function unfinished_of(job, after)
+  local live = {}
+  for _, first in ipairs(cjson.decode(after)) do
+    local state = redis.call('HGET', K.job .. first, 'state')
+    if LIVE[state] then
+      live[#live + 1] = first
+    elseif state ~= 'succeeded' and (state or job.attempt == 0) then
+      return nil, first, state or 'gone'
+    end
+  end
+  return live
+end
+
+local function wait_for(job, live)
+  redis.call('HSET', K.job .. job.id, 'state', 'scheduled', 'awaits', #live)
+  for _, first in ipairs(live) do
+    redis.call('SADD', K.after .. first, job.id)
+    redis.call('HSET', K.job .. first, 'awaited', 1)
+  end
+  set_state(job, 'scheduled')
+  redis.call('ZADD', K.arq_queue[job.queue], safety_at, job.id)
+end
+
+-- Returns 'reopened', 'blocked' (a job that it comes after did not succeed; it runs by itself once that has),
+-- 'expired', 'unknown', or the state in which it stays.
+local function reopen(id)
+  local job = read(id)
+  if not job or job.is_packed then return 'unknown' end
+  local is_open = job.kind == 'batch' or job.state == 'running' or job.state == 'queued'
+  if is_open or payload.only and not payload.only[job.state] then return job.state end
+  local record, live = K.job .. id, {}
+  local expires_at, priority, blobs, after =
+    unpack(redis.call('HMGET', record, 'expires_at', 'priority', 'blobs', 'after'))
+  if expires_at then
+    if tonumber(expires_at) <= now then return 'expired' end
+    if after then
+      local first, state
+      live, first, state = unfinished_of(job, after)
+      if not live then
+        free_later(id, first, state, tonumber(expires_at) - now)
+        return 'blocked'
+      end
+    end
+    clear_end(job, blobs)
+  end
+  redis.call('ZREM', K.arq_abort, id)
+  local score = backlog_score(priority, now * 1000 + clock[2] % 1000)
+  redis.call('HSET', record, 'due_at', now, 'score', score)
+  redis.call('SET', K.arq_job .. id, arq_body(id, job.kind), 'PX', K.arq_job_ms)
+  if #live > 0 then
+    wait_for(job, live)
+  else
+    redis.call('HSET', record, 'state', 'queued')
+    set_state(job, 'queued')
+    enter_lane(id, job.queue, job.lane, score)
+  end
+  if job.batch then reopen_batch(job.batch) end
+  if job.event then keep_event(job.event) end
+  return 'reopened'
+end

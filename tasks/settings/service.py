@@ -1,8 +1,9 @@
 """Settings of the service as a whole: Redis, storage, owners and kinds."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator
+from pydantic import AliasChoices, BaseModel, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
 from tasks.settings.owners import OPEN_OWNER, RESERVED_NAMES, SYSTEM
@@ -51,8 +52,13 @@ class ServiceSettings(BaseModel):
     storage_max_pause_s: float = Field(120, gt=0, description="Longest such pause in seconds.")
 
     # Access
+    api_keys_file: Path | None = Field(
+        None,
+        description="A file with more keys, `owner:key` on each line, read at the start; `#` begins a comment. One variable holds 128 KB, some 5,000 keys: with more, no program starts.",
+    )
     api_keys: Annotated[tuple[tuple[str, SecretStr], ...], NoDecode] = Field(
         (),
+        validate_default=True,
         description="`owner:key,owner:key`: who may use the API; an owner may have several keys. Empty is the open development mode: everyone is `dev`.",
     )
     admins: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -78,11 +84,21 @@ class ServiceSettings(BaseModel):
 
     @field_validator("api_keys", mode="before")
     @classmethod
-    def _split_keys(cls, value: object) -> object:
-        if not isinstance(value, str):
+    def _split_keys(cls, value: object, info: ValidationInfo) -> object:
+        file: Path | None = info.data.get("api_keys_file")
+        pairs = value.split(",") if isinstance(value, str) else []
+        if file is not None:
+            try:
+                lines = [line.partition("#")[0] for line in file.read_text(encoding="utf-8").splitlines()]
+            except (OSError, ValueError) as error:
+                raise ValueError(f"API_KEYS_FILE cannot be read: {error}") from None
+            pairs += lines
+            if not any(map(str.strip, lines)):
+                raise ValueError("API_KEYS_FILE has no key; without keys everyone could use the service")
+        elif not isinstance(value, str):
             return value
-        keys: list[tuple[str, str]] = []
-        for pair in filter(None, (part.strip() for part in value.split(","))):
+        owners: dict[str, str] = {}
+        for pair in filter(None, (part.strip() for part in pairs)):
             owner, colon, key = pair.partition(":")
             if not colon or not owner.replace("-", "").replace("_", "").isalnum() or len(key) < 16:
                 raise ValueError(
@@ -92,7 +108,7 @@ class ServiceSettings(BaseModel):
                 raise ValueError(f"{SYSTEM!r} is the owner of jobs that no client submitted; choose another name")
             if owner in RESERVED_NAMES:
                 raise ValueError(f"{owner!r} has another meaning in Redis keys; choose another name")
-            if key in (other for _, other in keys):
+            if key in owners:
                 raise ValueError(f"the key of {owner!r} is also the key of another owner; give each owner its own")
-            keys.append((owner, key))
-        return keys
+            owners[key] = owner
+        return [(owner, key) for key, owner in owners.items()]

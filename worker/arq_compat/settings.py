@@ -9,9 +9,11 @@ due time runs twice.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from arq.connections import RedisSettings
 from arq.cron import CronJob, cron
 from arq.worker import func
 from cronsim import CronSim
@@ -19,6 +21,7 @@ from cronsim import CronSim
 from tasks.catalogue import load_kinds
 from tasks.kind import Kind
 from tasks.queue.redis_keys import ARQ_RESULT_MS, QUEUES, arq_queue
+from tasks.queue.redis_url import read_redis_url
 from tasks.queue.wire import deserialize, serialize
 from tasks.schedule.built_in import BUILT_IN
 from tasks.schedule.store import BuiltInSchedule
@@ -62,6 +65,7 @@ def arq_settings(
         "functions": [func(start_arq_job, name=kind.name, timeout=kind.timeout_s + 10) for kind in kinds.values()],
         "queue_name": arq_queue(queue),
         "redis_pool": resources.redis,
+        "redis_settings": redis_settings_of(settings),  # for `arq --check`, which makes a connection of its own
         "on_startup": startup,
         "on_shutdown": shutdown,
         "job_serializer": serialize,
@@ -74,6 +78,23 @@ def arq_settings(
         "cron_jobs": [arq_cron(schedule) for schedule in built_in if schedule.kind.queue == queue],
         "timezone": UTC,
     }
+
+
+def redis_settings_of(settings: Settings) -> RedisSettings:
+    """Convert the URL of Redis to ARQ's own settings.
+
+    Args:
+        settings: The settings of the process.
+    """
+    target = read_redis_url(settings.redis_url.get_secret_value(), ssl_cert_reqs=settings.redis_ssl_cert_reqs)
+    known = {field.name for field in fields(RedisSettings)}
+    options = {name: value for name, value in target.options.items() if name in known}
+    found = RedisSettings(database=target.options.get("db", 0), unix_socket_path=target.path, ssl=target.tls, **options)
+    if target.master is not None:
+        return replace(found, host=list(target.hosts), sentinel=True, sentinel_master=target.master)
+    if target.hosts:
+        found = replace(found, host=target.hosts[0][0], port=target.hosts[0][1])
+    return found
 
 
 def arq_cron(schedule: BuiltInSchedule) -> CronJob:

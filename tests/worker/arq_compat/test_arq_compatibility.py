@@ -1,13 +1,14 @@
 """Those who speak ARQ can go on speaking it: enqueue, read, abort, and even run ARQ's own worker on our queues."""
 
 import asyncio
+import os
 import sys
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from arq.connections import ArqRedis, RedisSettings, create_pool
-from arq.constants import abort_jobs_ss, in_progress_key_prefix
+from arq.constants import abort_jobs_ss, health_check_key_suffix, in_progress_key_prefix
 from arq.jobs import Job, JobStatus
 
 from tasks.queue.connect import close
@@ -192,3 +193,20 @@ def test_every_queue_has_settings_for_the_arq_command(monkeypatch: pytest.Monkey
     assert names == {arq_queue("default"), arq_queue("media"), arq_queue("reports"), arq_queue("webhooks")}
     with pytest.raises(AttributeError, match="queue 'origami' does not exist"):
         arq_settings.origami  # noqa: B018
+
+
+async def test_arqs_own_check_asks_the_configured_redis(redis: ArqRedis, settings: Settings, valkey: Valkey) -> None:
+    async def check() -> int:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "arq", "--check", "worker.stock.media"),
+            cwd=ROOT,
+            env={**os.environ, "REDIS_URL": valkey.url, "STORAGE_URL": "memory://"},
+        )
+        return await process.wait()
+
+    assert await check() == 1, "no worker lives"
+    async with working(redis, settings, concurrency={"media": 1}):
+        async with asyncio.timeout(10):
+            while not await redis.exists(arq_queue("media") + health_check_key_suffix):
+                await asyncio.sleep(0.02)
+        assert await check() == 0

@@ -124,7 +124,7 @@ class Running:
     @property
     def slots(self) -> dict[str, int]:
         """How many jobs of each queue run at once."""
-        return self._concurrency
+        return {queue: self._concurrency[queue] for queue in self.queues}
 
     @property
     def ids(self) -> list[str]:

@@ -13,7 +13,7 @@
 -- draining: a queue of which nothing starts until its jobs have ended here, for its suspects are to run (nil: none),
 -- and refused, if nothing was given: 'renew' (the worker's own leases may have lapsed: it renews them and asks again)
 -- or 'late' (a later claim of this worker came first).
-local DUE_AT_ONCE, LATEST_AT_ONCE, SUSPECTS_AT_ONCE = 100, 50, 100
+local DUE_AT_ONCE, LATEST_AT_ONCE = 100, 50
 -- What a claim may find out in vain, so that it does not hold Redis: lanes without room, and jobs that are cancelled or
 -- gone, which cost more. The next claim goes on.
 local in_vain, JOB_IN_VAIN, CANCELLED_AT_ONCE = 500, 10, 25
@@ -264,29 +264,6 @@ local function serve(queue, turns, free, turn, activity)
     end
   end
   return turn
-end
-
--- A kind that cannot kill a worker was made a suspect by a worker of an earlier version.
-local function acquit(id, queue)
-  redis.call('ZREM', K.suspects .. queue, id)
-  redis.call('HDEL', K.job .. id, 'lapses')
-  local job = read(id)
-  if job and job.state == 'queued' then requeue(job) end
-end
-
--- The suspects that come first: those under which most workers died, but for lanes that are parked.
-local function first_suspects(queue)
-  local first, most = {}, nil
-  for _, id in ipairs(redis.call('ZRANGE', K.suspects .. queue, 0, SUSPECTS_AT_ONCE - 1)) do
-    local kind, lane, lapses = unpack(redis.call('HMGET', K.job .. id, 'kind', 'lane', 'lapses'))
-    if payload.io_bound[kind] then
-      acquit(id, queue)
-    elseif not redis.call('ZSCORE', K.parked .. queue, lane or '') then
-      most = most or lapses
-      if lapses == most then first[#first + 1] = id end
-    end
-  end
-  return first
 end
 
 -- Suspects run without their queue's other jobs, and half of them at once: if their worker dies again, the one that

@@ -64,7 +64,7 @@ async def cancel_job(request: Request, job_id: JobId) -> Response:
 async def retry_job(request: Request, job_id: JobId) -> Response:
     """For a job that failed or was cancelled. It keeps its id and its earlier attempts, and gets all its tries again.
     A job that waits for its next attempt starts it now. One that comes `after` others waits for those of them that run
-    anew, and is refused while one of them has not succeeded.
+    again, and is refused while one of them has not succeeded.
     """
     caller = caller_of(request)
     record = await find(caller, job_id)

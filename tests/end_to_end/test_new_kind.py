@@ -151,7 +151,7 @@ def test_its_kinds_run_in_the_processes_of_the_procfile(checkout: Path) -> None:
     ],
 )
 def test_a_kind_that_cannot_be_used_stops_the_start(checkout: Path, kinds: str, told: str, tmp_path: Path) -> None:
-    variables = {**os.environ, "KINDS": kinds, "PORT": "0", "STORAGE_URL": f"file://{tmp_path}"}
+    variables = {**os.environ, "KINDS": kinds, "PORT": str(free_port()), "STORAGE_URL": f"file://{tmp_path}"}
     variables["PATH"] = f"{checkout / '.venv/bin'}:{os.environ['PATH']}"
     for line in (checkout / "Procfile").read_text().splitlines():
         command = ["sh", "-c", line.partition(": ")[2]]

@@ -11,8 +11,8 @@ from arq.connections import ArqRedis
 
 from tasks.queue.connect import close, connect
 from tasks.queue.redis_keys import BEAT_MS, SECOND_MS
-from tests.chaos.connections.test_failover import settings_of
-from tests.support.api.serving import client_of, serving
+from tests.support.api.serving import client_of
+from tests.support.api.web_process import web_process
 from tests.support.processes import worker_process
 from tests.support.servers import Valkey
 
@@ -87,25 +87,25 @@ async def test_an_idle_worker_waits_quietly(
         await close(redis)
 
 
-async def test_a_web_process_tells_of_it_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_web_process_tells_of_it_once(tmp_path: Path) -> None:
+    log = tmp_path / "web.log"
     with Valkey() as server:
         redis = connect(server.url)
-        settings = settings_of(server.url, tmp_path).model_copy(update={"log_format": "json"})
-        async with serving(settings) as port, client_of(port) as client:
-            async with refusing(redis, without_replicas):
-                body = {"type": "a.b", "data": {}}
-                answers = [await client.post("/v1/events", json=body) for _ in range(SUBMITS)]
-                assert {answer.status_code for answer in answers} == {503}
-            async with asyncio.timeout(OVER_S):
-                while (await client.post("/v1/events", json=body)).status_code != 202:
-                    await asyncio.sleep(0.1)
-            written = ""
-            async with asyncio.timeout(OVER_S + BEAT_MS / SECOND_MS):
-                while "redis.back" not in written:
-                    await asyncio.sleep(0.1)
-                    written += "".join(capsys.readouterr())
+        environment = {"LOG_LEVEL": "info", "LOG_FORMAT": "json", "SECRET_KEY": "k" * 32}
+        with web_process(server.url, f"file://{tmp_path}", environment, lines=log) as web:
+            async with client_of(web.port) as client:
+                async with refusing(redis, without_replicas):
+                    body = {"type": "a.b", "data": {}}
+                    answers = [await client.post("/v1/events", json=body) for _ in range(SUBMITS)]
+                    assert {answer.status_code for answer in answers} == {503}
+                async with asyncio.timeout(OVER_S):
+                    while (await client.post("/v1/events", json=body)).status_code != 202:
+                        await asyncio.sleep(0.1)
+                async with asyncio.timeout(OVER_S + BEAT_MS / SECOND_MS):
+                    while "redis.back" not in events(log):
+                        await asyncio.sleep(0.1)
         await close(redis)
-    said = [json.loads(line) for line in written.splitlines() if line.startswith("{")]
+    said = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
     told = [line for line in said if line["event"] in {"redis.away", "redis.back"}]
     assert [line["event"] for line in told] == ["redis.away", "redis.back"]
     assert told[1]["failures"] >= SUBMITS

@@ -1,5 +1,6 @@
 """The web process as the Procfile starts it, with the memory that it has used at most."""
 
+import contextlib
 import os
 import re
 import signal
@@ -40,7 +41,12 @@ class WebProcess:
 
 @contextmanager
 def web_process(
-    redis_url: str, storage_url: str, environment: Mapping[str, str] = {}, *, descriptors: int | None = None
+    redis_url: str,
+    storage_url: str,
+    environment: Mapping[str, str] = {},
+    *,
+    descriptors: int | None = None,
+    lines: Path | None = None,
 ) -> Iterator[WebProcess]:
     """Start one with the API keys of `tests.support.api.serving`, and stop it at the end of the block.
 
@@ -49,6 +55,7 @@ def web_process(
         storage_url: Its STORAGE_URL.
         environment: More of its environment.
         descriptors: Files that it may open, if not as many as this process.
+        lines: Where its log goes.
     """
     port = free_port()
     variables = {
@@ -64,7 +71,9 @@ def web_process(
     command = [sys.executable, "-m", "api"]
     if descriptors is not None:
         command = ["/bin/sh", "-c", f'ulimit -n {descriptors} && exec "$@"', "sh", *command]
-    process = start_process(command, cwd=ROOT, env=variables)
+    with contextlib.ExitStack() as stack:
+        told = stack.enter_context(lines.open("wb")) if lines else None
+        process = start_process(command, cwd=ROOT, env=variables, stderr=told)
     try:
         _wait_until_alive(port, time.monotonic() + START_S)
         yield WebProcess(port, process.pid)

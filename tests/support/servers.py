@@ -112,7 +112,7 @@ class RedisProcess:
 class Valkey(RedisProcess):
     """A Valkey server, or the Redis that TEST_REDIS names; it can be killed and started again on the same data.
 
-    appendonly: write every change to disk before it is answered, so that a killed server forgets nothing.
+    appendonly: write every change to its file before it is answered, so that a killed server forgets nothing.
     program: another server than that of TEST_REDIS.
     options: more of its options, by name.
     """
@@ -151,7 +151,8 @@ class Valkey(RedisProcess):
             "dir": str(self._folder),
             "save": "",
             "appendonly": "yes" if self._appendonly else "no",
-            "appendfsync": "everysec",
+            # With `everysec` a change may be answered before it is written, while the disk is busy.
+            "appendfsync": "no",
             "maxmemory-policy": "noeviction",
             "loglevel": "warning",
             **self._options,

@@ -54,7 +54,9 @@ async def test_each_job_has_a_line_at_its_start_each_retry_and_its_end(
     redis: ArqRedis, settings: Settings, job_client: JobClient, tmp_path: Path
 ) -> None:
     """And none holds what the job was asked for, though its exceptions quote it."""
-    async with telling(redis, tmp_path, LOG_LEVEL="debug", SHUTDOWN_GRACE_S="0") as (told, process):
+    # Two owners: of their shares the jobs that sleep would leave nothing to those that are tried again.
+    environment = {"LOG_LEVEL": "debug", "SHUTDOWN_GRACE_S": "0", "OWNER_MAX_RUNNING": "0"}
+    async with telling(redis, tmp_path, **environment) as (told, process):
         well = await job_client.submit(
             "echo", name=MARKER, owner="acme", request_id="r-1", traceparent=TRACEPARENT, a=MARKER
         )

@@ -54,7 +54,7 @@ class Connections:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.received = ReceivedBytes(settings.upload_memory_mb * MiB // 4)
+        self.received = ReceivedBytes(settings.upload_memory_mb * MiB // 8)
         self._most = settings.http_max_connections
         descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         if descriptors != resource.RLIM_INFINITY:

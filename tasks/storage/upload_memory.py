@@ -25,19 +25,19 @@ SOCKETS_S, LOOK_AGAIN_S = 10.0, 0.02
 class UploadMemory:
     """Divides UPLOAD_MEMORY_MB: three eighths for files that are being stored from temporary files, which wait for
     their turn there; an eighth for what has been received of others, which go into temporary files if there is no room;
-    and a quarter for what sockets have received (`api.server`). The last quarter is for copies on the way (measured).
+    and an eighth for what sockets have received (`api.server`). The rest is for copies on the way (measured).
 
     Args:
         limit: Bytes of all.
 
     Attributes:
         in_sockets: Returns how many bytes sockets have received. When many connections begin at once that is more than
-            a quarter, and the others wait.
+            an eighth, and the others wait.
     """
 
     def __init__(self, limit: int) -> None:
         self.in_sockets: Callable[[], int] = lambda: 0
-        self._in_sockets_limit = limit // 4
+        self._in_sockets_limit = limit // 8
         self._received_left = limit // 8
         self._stored_limit = self._stored_left = limit * 3 // 8
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()

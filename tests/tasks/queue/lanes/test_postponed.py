@@ -89,9 +89,9 @@ async def test_after_its_patience_the_job_fails_and_a_retry_waits_anew(
 
 async def test_a_wait_of_long_ago_is_another_one(redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker) -> None:
     job_id = await submit(enqueuer)
-    await postponed_again(redis, worker, job_id, max_ms=10, patience_ms=20)
-    await asyncio.sleep(0.05)
-    record, _ = await postponed_again(redis, worker, job_id, patience_ms=20)
+    await postponed_again(redis, worker, job_id, max_ms=10, patience_ms=500)
+    await asyncio.sleep(0.6)
+    record, _ = await postponed_again(redis, worker, job_id, patience_ms=500)
     assert record.state is State.RETRYING
     assert [one["times"] for one in record.attempts] == [1, 1]
 

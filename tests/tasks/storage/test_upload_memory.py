@@ -17,9 +17,9 @@ def test_what_is_received_has_an_eighth() -> None:
 
 def test_what_sockets_have_received_goes_first() -> None:
     memory = UploadMemory(64 * MiB)
-    memory.in_sockets = lambda: 17 * MiB
+    memory.in_sockets = lambda: 9 * MiB
     assert not memory.take(1)
-    memory.in_sockets = lambda: 16 * MiB
+    memory.in_sockets = lambda: 8 * MiB
     assert memory.take(1)
 
 

@@ -64,6 +64,9 @@ class Finisher:
         """Write outcomes until cancelled."""
         while True:
             await self._wanted.wait()
+            # The claimer sends its claim first: the worker then begins new jobs while Redis writes these outcomes. The
+            # other way round it would wait for both (measured: 12,000 instead of 17,000 no-op jobs a second).
+            await asyncio.sleep(0)
             batch = [self._outcomes[n] for n in range(min(len(self._outcomes), FINISH_AT_MOST))]
             payload = {**self._rules, "outcomes": [payload for _, payload in batch]}
             answers: list[bool] = await self._redis_health.retry_until_up(lambda payload=payload: self._finish(payload))  # type: ignore[misc]

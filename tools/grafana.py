@@ -1,4 +1,4 @@
-"""The dashboard for Grafana, `docs/grafana.json`: `python -m tools.grafana` writes it anew."""
+"""The dashboard for Grafana, `docs/grafana.json`: `python -m tools.grafana` writes it again."""
 
 import json
 from typing import Any, Final

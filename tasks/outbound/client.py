@@ -112,7 +112,7 @@ class GuardedClient:
             raise outbound_error(error, timing) from error
 
     async def close(self) -> None:
-        """Break off what is under way. The client opens anew with the next request."""
+        """Break off what is under way. The client opens again with the next request."""
         if self._transport is not None:
             await self._transport.aclose()
             self._transport = None

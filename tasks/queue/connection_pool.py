@@ -80,7 +80,7 @@ class PrimaryPool(BlockingConnectionPool):  # type: ignore[type-arg] # it is not
     """Who finds all connections taken waits for one.
 
     A connection that hears READONLY, LOADING or MASTERDOWN is closed, and all others with it: idle ones and
-    subscriptions at once, those in use when they are given back. New ones ask DNS, the proxy or the sentinels anew.
+    subscriptions at once, those in use when they are given back. New ones ask DNS, the proxy or the sentinels again.
 
     Args:
         sentinel: The sentinels, if they are asked.

@@ -39,7 +39,7 @@ Redis without cluster mode is needed.
 | `pressroom:reconciliation` | string | SCAN cursor of the reconciler | expires |
 | `pressroom:quarantine:<queue>` | string | the worker that starts nothing more of the queue until it can run its suspects | expires |
 | `pressroom:wake:<queue>` | list | wake signals, at most WAKE_CAP | the claim that finds nothing |
-| `pressroom:counts` | hash | what `/metrics` counts: names with spaces between → number | as many fields as kinds, outcomes and codes; kinds that are none of ours are `other` |
+| `pressroom:counts` | hash | what `/metrics` counts: names with spaces between → number | as many fields as kinds, outcomes and codes; kinds that Pressroom does not know are `other` |
 | `pressroom:unpacked` | list of job ids | ended jobs whose records are to be packed, PACK_AFTER_MS after their end; at most UNPACKED_CAP | the reconciliation, which packs them |
 | `pressroom:ends:<slot>` | hash | `<queue> <state>` → jobs that ended within ENDS_SLOT_MS | expires |
 | `pressroom:alerts` | hash | `<alert> <subject>` → the alert as JSON, while it holds | the check that finds it resolved |
@@ -134,7 +134,7 @@ PAUSE_JITTER: Final = 0.2
 BEHIND_MS: Final = 600 * SECOND_MS
 """A retry of a kind that says `retries_last` waits as if it had come this much later: first tries go before it, but not for ever."""
 RECONCILIATION_MS: Final = DAY_MS
-"""The cursor of the reconciliation is remembered this long; without one it begins anew."""
+"""The cursor of the reconciliation is remembered this long; without one it begins again."""
 RENEW_MS: Final = 4 * SECOND_MS
 """Between two renewals: two may fail before a lease lapses."""
 SAFETY_MS: Final = 3600 * SECOND_MS
@@ -172,7 +172,7 @@ ENDS_MS: Final = 3600 * SECOND_MS
 ACTIVE_MS: Final = 600 * SECOND_MS
 """An owner is active in a queue while one of its jobs runs there, and for this long after the last one started."""
 ACTIVE_STEP_MS: Final = 10 * SECOND_MS
-"""When an owner was active last is written anew after this long at the earliest."""
+"""When an owner was active last is written again after this long at the earliest."""
 BUCKETS_MS: Final = (
     1,
     2,

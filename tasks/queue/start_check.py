@@ -108,7 +108,7 @@ CURES: Final = (
     (
         AuthenticationError,
         "",
-        "REDIS_URL: the server refuses its user or password; copy both anew, percent-encoded (@ is %40)",
+        "REDIS_URL: the server refuses its user or password; copy both again, percent-encoded (@ is %40)",
     ),
     (
         ResponseError,

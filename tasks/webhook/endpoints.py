@@ -24,7 +24,7 @@ MAX_SECRETS: Final = 5
 """Live secrets of one endpoint: each adds a signature to the header."""
 
 UNREADABLE: Final = "(encrypted with another SECRET_KEY)"
-"""Shown for the value of a header that cannot be decrypted; its owner can set it anew."""
+"""Shown for the value of a header that cannot be decrypted; its owner can set it again."""
 
 Reason = Literal["failing", "gone", "asked", "owner"]
 """Why an endpoint was disabled. `failing`: no success for days; `gone`: its response was 410; `asked`: its response had
@@ -318,7 +318,7 @@ class Endpoints:
         )
 
     def _opened(self, endpoint: EndpointRecord) -> EndpointRecord:
-        """The endpoint with readable headers. One with unreadable ones is still shown, so that they can be set anew."""
+        """The endpoint with readable headers. One with unreadable ones is shown too, so that they can be set again."""
         try:
             return replace(endpoint, headers=open_headers(endpoint, self._box))
         except Refusal:

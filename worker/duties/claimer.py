@@ -197,7 +197,7 @@ class Claimer:
         """Make an attempt once those that this process has lost have ended: a job must not run twice at once. One that
         does not end, though it is cancelled, must not keep the job for ever, either."""
         log.warning(
-            "job.still_runs", hint="it was lost while it ran here; it is cancelled before it begins anew", **job.facts
+            "job.still_runs", hint="it was lost while it ran here; it is cancelled before it begins again", **job.facts
         )
         deadline = began + EARLIER_ATTEMPT_S
         while pending := {number: task for number, task in earlier.items() if not task.done()}:

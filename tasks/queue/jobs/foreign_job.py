@@ -10,7 +10,7 @@ import msgpack
 from tasks.refusal import Refusal
 
 UNREADABLE: Final = "unreadable"
-"""The kind of a foreign job that cannot run. Its params say why: whoever waits for it gets an answer."""
+"""The kind of a foreign job that cannot run. Its params say why: a client that waits for it gets an answer."""
 PICKLE: Final = b"\x80"
 """How a pickle begins. In msgpack it would be an empty map, which is no job."""
 MAX_SHOWN_CHARS: Final = 80

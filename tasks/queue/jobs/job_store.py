@@ -59,7 +59,7 @@ class JobStore:
         return await self._run_again(ids, dict.fromkeys(RETRYABLE, True), step)
 
     async def reopen(self, ids: Sequence[str]) -> list[str]:
-        """Run ended jobs anew with all their tries; one that waits for its time has it now.
+        """Run ended jobs again with all their tries; one that waits for its time has it now.
 
         Returns:
             For each `reopened`, `blocked` (a job that it comes after did not succeed), `unknown`, `expired`, or the

@@ -10,8 +10,8 @@ from typing import Final
 EVERYONE: Final = "*"
 """The `owner` that stands for all owners; nobody is called so."""
 FOREIGN: Final = "_foreign"
-"""The index of jobs that another program put into ARQ's keys, whose kind is none of ours. There may be any number of
-such kinds, and no kind of ours can have this name."""
+"""The index of jobs that another program put into ARQ's keys, whose kind Pressroom does not know. There may be any
+number of such kinds, and no kind of Pressroom can have this name."""
 BATCH: Final = "batch"
 DELIVERY: Final = "delivery"
 

@@ -17,7 +17,7 @@ PLAIN: Final = frozenset(b"state kind queue owner name priority created_at due_a
 """Fields that stay as they are: lists and the cleanup ask for them, and older versions refuse a record without them."""
 TALLY: Final = b"tally:"
 DROPPED: Final = frozenset({b"score"})
-"""Fields that are written anew if the job runs again."""
+"""Fields that are written again if the job runs again."""
 STAND_INS: Final[Fields] = {b"params": b"{}"}
 """What older versions find in place of a field that they refuse to be without."""
 FIRST: Final = b"0"

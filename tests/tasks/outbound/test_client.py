@@ -139,7 +139,7 @@ async def test_a_connection_that_was_closed_meanwhile_is_replaced_at_once(
         kept = receiver.connections
         answer = await post(client, receiver.url)
         assert answer.status == 200
-        assert answer.ip == "127.0.0.1"  # it was dialled anew, not tried on the next of those that were kept
+        assert answer.ip == "127.0.0.1"  # it was dialled again, not tried on the next of those that were kept
         assert receiver.connections == kept + 1
 
 

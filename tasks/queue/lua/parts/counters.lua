@@ -33,7 +33,7 @@ local function label(text)
   return known
 end
 
--- The kind of a foreign job may be any text: all that are none of ours are counted as one.
+-- The kind of a foreign job may be any text: all that Pressroom does not know are counted as one.
 local function label_of(kind, job_indexes)
   return string.find(job_indexes, '*/_foreign', 1, true) and 'other' or label(kind)
 end

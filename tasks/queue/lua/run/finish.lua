@@ -9,7 +9,7 @@
 -- wait {first_ms, max_ms, patience_ms, given_up}.
 -- Answers, in order, true or false (no longer this worker's) for each.
 local answers, ended_runs, ended_unanswered, gained = {}, {}, {}, {}
-local RERUN_MS = 2000 -- after which an attempt whose outputs may be gone is made anew
+local RERUN_MS = 2000 -- after which an attempt whose outputs may be gone is made again
 
 -- For how long a lane is parked: up to a fifth less than by the doubling, at random, so that the probes of many lanes
 -- that were parked together do not start together.
@@ -59,7 +59,7 @@ local function update_breaker(queue, lane, receiver_ok, timed_out, pause_ms)
   end
 end
 
--- Outputs that the cleanup has marked since this attempt began may be gone: it makes them anew, and uses up no try. A
+-- Outputs that the cleanup has marked since this attempt began may be gone: it makes them again, and uses up no try. A
 -- deletion is over in a moment, though its mark lasts longer, for the process that began it may have died.
 local function run_again_if_swept(job, outcome)
   local marked = outcome.blobs and find_swept(outcome.blobs, {}, tonumber(job.started_at))

@@ -78,7 +78,7 @@ local function close_incomplete(id)
   return true
 end
 
--- A job that waits for others counts them anew: one that is gone will not release it.
+-- A job that waits for others counts them again: one that is gone will not release it.
 local function recount_awaited(job)
   local live, lost = 0, nil
   for _, first in ipairs(cjson.decode(redis.call('HGET', K.job .. job.id, 'after') or '[]')) do
@@ -166,7 +166,7 @@ local function reconcile(id)
   return counted == 'fine' and put or 'mended'
 end
 
--- The indexes that have all of a lane's jobs, as names with spaces between; nil if its name is none of ours. Batches
+-- The indexes that have all of a lane's jobs, as names with spaces between; nil if its name has another form. Batches
 -- are in no lane, and there may be many that are open.
 local function job_indexes_of(lane)
   local kind, subject = parse_lane(lane)
@@ -225,7 +225,7 @@ local function mend_lane(queue, lane)
   return mended
 end
 
--- How many of a queue's jobs are in each state, counted anew: each live job has a timer. A long queue is not held up
+-- How many of a queue's jobs are in each state, counted again: each live job has a timer. A long queue is not held up
 -- for it.
 local LONG_QUEUE = 1000
 local function recount(queue)

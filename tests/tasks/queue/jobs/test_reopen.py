@@ -1,4 +1,4 @@
-"""An ended job runs anew: all its tries, its old attempts kept, every index right."""
+"""An ended job runs again: all its tries, its old attempts kept, every index right."""
 
 import pytest
 from arq.connections import ArqRedis

@@ -61,7 +61,7 @@ async def test_a_long_index_is_trimmed_in_parts(redis: ArqRedis) -> None:
 
 
 async def test_an_index_that_expires_is_left_alone(redis: ArqRedis) -> None:
-    """A deleted endpoint's: what still moves through it keeps it, and it must not begin anew without an end."""
+    """A deleted endpoint's: what still moves through it keeps it, and it must not begin again without an end."""
     await redis.zadd(f"{JOBS}endpoint/e:failed", {"": 0})
     await redis.expire(f"{JOBS}endpoint/e:failed", 60)
     assert await trimmed(redis) == 0

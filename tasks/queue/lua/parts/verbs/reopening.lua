@@ -1,8 +1,8 @@
 -- needs: arq blobs counters ending lanes records
--- Ended jobs run anew, with all their tries; what waits for its next try has it now. Old attempts are kept.
+-- Ended jobs run again, with all their tries; what waits for its next try has it now. Old attempts are kept.
 -- payload: only {state → true} (nil: any), keep_event_ms (for deliveries).
 
--- A batch one of whose jobs runs anew has not ended.
+-- A batch one of whose jobs runs again has not ended.
 local function reopen_batch(id)
   local batch = read(id)
   if not batch or batch.is_packed then return end

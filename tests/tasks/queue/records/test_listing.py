@@ -35,8 +35,9 @@ async def all_ids(listing: Listing, selection: Selection, limit: int = 3) -> lis
 
 
 async def submit_at(redis: ArqRedis, enqueuer: Enqueuer, created: int, **fields: str) -> str:
-    """A job that was made at this time, as far as its indexes know."""
+    """A job that was made at this time, as its record and its indexes say."""
     job_id = await submit(enqueuer, **fields)
+    await redis.hset(JOB + job_id, "created_at", created)
     owner, kind = fields.get("owner", "dev"), fields.get("kind", "echo")
     for job_index in indexes.of_job(owner, kind).split():
         await redis.zadd(f"{JOBS}{job_index}:queued", {job_id: created})

@@ -1,25 +1,27 @@
 """A worker that lost a job which it still runs: nothing runs twice at once, and nothing stays `running` for ever."""
 
 import asyncio
+import contextlib
 
 import pytest
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix
+from redis.exceptions import WatchError
 from structlog.testing import capture_logs
 
 from tasks.kind import JobContext, Result
 from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.records.record import State
-from tasks.queue.redis_keys import JOB, SECOND_MS, WORKERS
+from tasks.queue.redis_keys import JOB, SECOND_MS, WORKERS, arq_queue
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient, working
 from tests.support.kinds import KINDS, Anything, kind
-from tests.support.queue.fake_worker import lapse, look_now
+from tests.support.queue.fake_worker import look_now
 from worker.attempts.running import ClaimedJob, Running
 
 
 class Runs:
-    """A kind's function that counts its runs, and ends only when it is told to."""
+    """A kind's function that counts its runs, and ends only when it is told to, or when the block ends."""
 
     def __init__(self, *, ignores_cancellation: bool = False) -> None:
         self.began = 0
@@ -27,6 +29,12 @@ class Runs:
         self.most_at_once = 0
         self.go_on = asyncio.Event()
         self._ignores_cancellation = ignores_cancellation
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(self, *_: object) -> None:
+        self.go_on.set()
 
     async def run(self, job: JobContext[Anything]) -> Result:
         self.began += 1
@@ -44,10 +52,23 @@ class Runs:
         return Result(value={"attempt": job.attempt})
 
 
-async def lose(redis: ArqRedis, job_client: JobClient, job_id: str) -> None:
-    """Let the job's lease lapse while its worker lives, as a restored snapshot of Redis or a removed key does."""
-    record = await job_client.read(job_id)
-    await lapse(redis, ClaimedJob(job_id, "default", record.kind, "dev", "", record.attempt, 0, 0, 0))
+async def lose(redis: ArqRedis, job_id: str) -> None:
+    """Let the job's lease lapse while its worker lives, as a restored snapshot of Redis or a removed key does.
+
+    Repeated until it has been claimed again, for a renewal at that moment undoes it.
+    """
+    record, attempt = JOB + job_id, await redis.hget(JOB + job_id, "attempt")
+    async with asyncio.timeout(10), redis.pipeline(transaction=True) as lapse_at_once:
+        while True:
+            await lapse_at_once.watch(record)
+            if await lapse_at_once.hget(record, "attempt") != attempt:
+                return
+            lapse_at_once.multi()
+            lapse_at_once.delete(in_progress_key_prefix + job_id)
+            lapse_at_once.zadd(arq_queue("default"), {job_id: 1}, xx=True)
+            with contextlib.suppress(WatchError):
+                await lapse_at_once.execute()
+            await asyncio.sleep(0.05)
 
 
 async def wait_for_attempt(redis: ArqRedis, job_id: str, attempt: int) -> None:
@@ -60,10 +81,10 @@ async def test_a_job_that_its_own_worker_claims_anew_runs_once_at_a_time_and_end
     redis: ArqRedis, settings: Settings, job_client: JobClient
 ) -> None:
     runs = Runs()
-    async with working(redis, settings, kinds={"runs": kind(runs.run)}):
+    async with working(redis, settings, kinds={"runs": kind(runs.run)}), runs:
         job_id = await job_client.submit("runs")
         await job_client.until(job_id, State.RUNNING)
-        await lose(redis, job_client, job_id)
+        await lose(redis, job_id)
         async with asyncio.timeout(10):
             while runs.began < 2:
                 await asyncio.sleep(0.01)
@@ -79,10 +100,10 @@ async def test_a_cancellation_reaches_the_second_attempt(
     redis: ArqRedis, settings: Settings, job_client: JobClient
 ) -> None:
     runs = Runs()
-    async with working(redis, settings, kinds={"runs": kind(runs.run)}):
+    async with working(redis, settings, kinds={"runs": kind(runs.run)}), runs:
         job_id = await job_client.submit("runs")
         await job_client.until(job_id, State.RUNNING)
-        await lose(redis, job_client, job_id)
+        await lose(redis, job_id)
         await wait_for_attempt(redis, job_id, 2)
         await JobStore(redis, settings).cancel(job_id)
         record = await job_client.ended(job_id, seconds=5)
@@ -94,10 +115,10 @@ async def test_an_attempt_that_will_not_end_does_not_keep_its_job(
 ) -> None:
     monkeypatch.setattr("worker.duties.claimer.EARLIER_ATTEMPT_S", 0.3)
     runs = Runs(ignores_cancellation=True)
-    async with working(redis, settings, kinds={"runs": kind(runs.run)}):
+    async with working(redis, settings, kinds={"runs": kind(runs.run)}), runs:
         job_id = await job_client.submit("runs")
         await job_client.until(job_id, State.RUNNING)
-        await lose(redis, job_client, job_id)
+        await lose(redis, job_id)
         record = await job_client.until(job_id, State.RETRYING)
         assert record.attempts[1]["outcome"] == "postponed"
         assert "still runs" in record.attempts[1]["error"]["message"]
@@ -128,7 +149,8 @@ async def test_an_end_that_cannot_be_settled_ends_the_worker_loudly(
     with pytest.raises(LookupError, match="what must never happen"):
         await work_until_it_ends()
     monkeypatch.undo()
-    await lose(redis, job_client, job_id)
+    await redis.delete(in_progress_key_prefix + job_id)
+    await look_now(redis, job_id)
     async with working(redis, settings):
         assert (await job_client.ended(job_id)).state is State.SUCCEEDED
 
@@ -152,7 +174,7 @@ async def test_a_worker_renews_before_it_claims_when_its_last_renewal_was_too_lo
     """As after SIGSTOP, a pause of its machine, or a jump of Redis' clock."""
     monkeypatch.setattr("worker.duties.lease_keeper.RENEW_MS", 60 * SECOND_MS)
     runs = Runs()
-    async with working(redis, settings, kinds={"runs": kind(runs.run), **KINDS}) as engine:
+    async with working(redis, settings, kinds={"runs": kind(runs.run), **KINDS}) as engine, runs:
         job_id = await job_client.submit("runs")
         await job_client.until(job_id, State.RUNNING)
         await redis.pexpire(in_progress_key_prefix + job_id, 3000)

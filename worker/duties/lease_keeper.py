@@ -66,14 +66,15 @@ class LeaseKeeper:
         self._main_loop = asyncio.get_running_loop()
         monitor = LoopMonitor(self._loop_watch, self._running, self._stall_s)
         thread = _LoopThread(lambda wanted: self._renew_until_cancelled(monitor, wanted), self._failed)
-        thread.start()
         try:
+            thread.start()
             while self._error is None:
                 await self._redis_health.renewal_wanted.wait()
                 self._redis_health.renewal_wanted.clear()
                 thread.wake()
             raise self._error
         finally:
+            monitor.stop()
             thread.stop()
 
     # In the thread
@@ -155,9 +156,14 @@ class _LoopThread:
         self._ready = threading.Event()
 
     def start(self) -> None:
-        """Start the thread, and wait until it can be woken and stopped."""
+        """Start the thread, and wait until it can be woken and stopped.
+
+        Raises:
+            TimeoutError: The machine did not start it within START_S seconds.
+        """
         self._thread.start()
-        self._ready.wait(START_S)
+        if not self._ready.wait(START_S):
+            raise TimeoutError(f"the thread that renews leases did not start within {START_S:g} seconds")
 
     def wake(self) -> None:
         """Set the event of the coroutine."""
@@ -166,6 +172,8 @@ class _LoopThread:
 
     def stop(self) -> None:
         """Cancel the coroutine, and wait a moment for the thread. It does not keep the process from ending."""
+        if not self._ready.is_set():
+            return
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._main_task.cancel)
         self._thread.join(JOIN_S)

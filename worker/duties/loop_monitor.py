@@ -44,14 +44,21 @@ class LoopMonitor:
         self._stall_s = stall_s
         self._main_loop = asyncio.get_running_loop()
         self._main_thread = threading.get_ident()
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Look no more, from any thread: a loop that is about to end stands still by itself."""
+        self._stopping = True
 
     async def loop(self) -> None:
-        """Look until cancelled."""
+        """Look until stopped or cancelled."""
         turns, since, warn_s = self._loop_watch.turns, time.monotonic(), WARN_S
         while True:
             before = time.monotonic()
             await asyncio.sleep(min(LOOK_S, self._stall_s / 4))
             now = time.monotonic()
+            if self._stopping:
+                return
             if self._loop_watch.turns != turns or now - before > LOOK_S + SUSPENDED_S:
                 turns, since, warn_s = self._loop_watch.turns, now, WARN_S
             elif now - since >= self._stall_s:

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import structlog
 from fastapi import FastAPI
+from uvicorn.config import STARTUP_FAILURE
 
 from api.http import problems
 from api.http.auth import AuthMiddleware
@@ -48,9 +49,6 @@ from tasks.telemetry.outage_log import OutageLog
 from tasks.webhook.endpoints import Endpoints, open_box
 
 log = structlog.get_logger()
-
-START_REFUSED = 3
-"""Exit status that uvicorn's supervisor takes for a start that failed, and does not try again."""
 
 
 def create_app(given: Settings | None = None) -> FastAPI:
@@ -98,10 +96,11 @@ def create_app(given: Settings | None = None) -> FastAPI:
 
 
 def end(error: Exception) -> NoReturn:
-    """End this process with one line: uvicorn would print its own traceback and hide the line in it."""
+    """End this process with one line: uvicorn would print its own traceback and hide the line in it. By the exit status
+    its supervisor knows that the start has failed, and does not try again."""
     sys.stderr.write(f"web: {error}\n")
     sys.stderr.flush()
-    os._exit(START_REFUSED)
+    os._exit(STARTUP_FAILURE)
 
 
 def _log_refusal(error: Exception) -> None:
@@ -123,8 +122,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
     tempfile.gettempdir()  # chosen now: one that is full when it is first needed would not be recognised
     kinds = load_kinds(settings)
     keys, storage = Keys(settings.api_keys), open_storage(settings)
-    connections = Connections(settings)
-    storage.memory.in_sockets = connections.received.total
+    connections = Connections(settings, storage.memory)
     if settings.dyno is not None and keys.open:
         raise ValueError("API_KEYS is empty, so everyone could use the API. Set it to owner:key.")
     box, url_policy = open_box(settings), UrlPolicy(settings)

@@ -12,7 +12,7 @@ from tasks.refusal import Refusal
 FORM_OVERHEAD_BYTES = 256 * 1024
 """Bytes that the boundaries, headers and text fields of a form may take in addition to its files."""
 
-SMALL_BYTES = 64 * 1024
+SMALL_BODY_BYTES = 64 * 1024
 """Of a body that is read and parsed at once."""
 LARGE_AT_ONCE = 2
 """Larger bodies that are in memory at the same time."""
@@ -66,15 +66,15 @@ class LargeBodies:
             Refusal: `too_large`.
         """
         check_length(headers.get("content-length"), limit)
-        with SpooledTemporaryFile(SMALL_BYTES) as file:
+        with SpooledTemporaryFile(SMALL_BODY_BYTES) as file:
             size = 0
             async for chunk in counted(body, limit):
                 size += len(chunk)
-                if size > SMALL_BYTES:
+                if size > SMALL_BODY_BYTES:
                     await asyncio.to_thread(file.write, chunk)
                 else:
                     file.write(chunk)
-            async with self._turns if size > SMALL_BYTES else nullcontext():
+            async with self._turns if size > SMALL_BODY_BYTES else nullcontext():
                 file.seek(0)
                 yield file.read()
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 from starlette.requests import Request
 
-from api.http.body import whole
+from api.http.body import SMALL_BODY_BYTES, whole
 from api.http.components import component
 from tasks.refusal import Refusal
 from tasks.validation import faults_of, refusal_of
@@ -15,7 +15,6 @@ from tasks.validation import faults_of, refusal_of
 M = TypeVar("M", bound=BaseModel)
 
 JSON_TYPE = "application/json"
-FEW_BYTES = 64 * 1024
 MAX_CONTAINERS = 20_000
 """Objects and lists of one body: each takes far more time and memory than anything else of its length. 256 KB of `[],`
 would hold the event loop for 30 ms."""
@@ -83,7 +82,7 @@ def parse(text: bytes | str, field: str = "body") -> Any:
     Raises:
         Refusal: `invalid_request`.
     """
-    if len(text) > FEW_BYTES:
+    if len(text) > SMALL_BODY_BYTES:
         _check_containers(text.encode() if isinstance(text, str) else text)
     try:
         return from_json(text, allow_inf_nan=False)

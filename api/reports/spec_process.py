@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from api.http.body import SMALL_BYTES
+from api.http.body import SMALL_BODY_BYTES
 from tasks.refusal import Fault, Refusal
 from tasks.report.spec.prepared import PreparedSpec, prepare
 
@@ -53,7 +53,7 @@ class SpecProcess:
             Refusal: As `tasks.report.spec.prepared.prepare`.
             TimeoutError: The process has died or did not answer.
         """
-        if len(body) <= SMALL_BYTES:
+        if len(body) <= SMALL_BODY_BYTES:
             return prepare(body)
         async with self._turn:
             if self._idle is not None:

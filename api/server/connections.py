@@ -8,7 +8,8 @@ from typing import Protocol
 import structlog
 
 from api.server.flow import ReceivedBytes
-from tasks.settings import MiB, Settings
+from tasks.settings import Settings
+from tasks.storage.upload_memory import UploadMemory
 
 log = structlog.get_logger()
 
@@ -47,14 +48,19 @@ class ClientConnection(Protocol):
 class Connections:
     """The open connections of a process.
 
+    Args:
+        settings: The limits of each.
+        memory: Says how much of bodies sockets may receive, and is told how much they have received.
+
     Attributes:
         settings: The limits of each.
         received: What all of them have received of bodies.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, memory: UploadMemory) -> None:
         self.settings = settings
-        self.received = ReceivedBytes(settings.upload_memory_mb * MiB // 8)
+        self.received = ReceivedBytes(memory.in_sockets_limit)
+        memory.in_sockets = self.received.total
         self._most = settings.http_max_connections
         descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         if descriptors != resource.RLIM_INFINITY:

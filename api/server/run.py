@@ -10,24 +10,23 @@ import sys
 from collections.abc import Sequence
 
 from uvicorn import Config, Server
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from api.server.protocol import BoundedProtocol
 from tasks.settings import Settings, load
 
-START_REFUSED = 3
-"""Exit status of a start that failed and would fail again; uvicorn's supervisor uses it too."""
 MAX_DESCRIPTORS = 65_536
 
 
 def serve() -> None:
-    """Serve `api.app:app` until a signal ends it. Ends the process with START_REFUSED if it cannot start."""
+    """Serve `api.app:app` until a signal ends it. Ends the process with STARTUP_FAILURE if it cannot start."""
     try:
         settings = load()
         sockets = listen(settings.web_hosts.split(","), settings.port)
     except ValueError as error:
         sys.stderr.write(f"web: {error}\n")
-        sys.exit(START_REFUSED)
+        sys.exit(STARTUP_FAILURE)
     allow_descriptors()
     config = configured(settings)
     with contextlib.suppress(KeyboardInterrupt):
@@ -37,7 +36,7 @@ def serve() -> None:
         server = Server(config)
         server.run(sockets)
         if not server.started:
-            sys.exit(START_REFUSED)
+            sys.exit(STARTUP_FAILURE)
 
 
 def configured(settings: Settings) -> Config:

@@ -31,14 +31,14 @@ class UploadMemory:
         limit: Bytes of all.
 
     Attributes:
+        in_sockets_limit: Bytes from which on no socket is read.
         in_sockets: Returns how many bytes sockets have received. When many connections begin at once that is more than
             an eighth, and the others wait.
     """
 
     def __init__(self, limit: int) -> None:
         self.in_sockets: Callable[[], int] = lambda: 0
-        self._in_sockets_limit = limit // 8
-        self._received_left = limit // 8
+        self.in_sockets_limit = self._received_left = limit // 8
         self._stored_limit = self._stored_left = limit * 3 // 8
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
@@ -51,7 +51,7 @@ class UploadMemory:
 
     @property
     def _sockets_have_more(self) -> bool:
-        return self.in_sockets() > self._in_sockets_limit
+        return self.in_sockets() > self.in_sockets_limit
 
     def give_back(self, size: int) -> None:
         """Free bytes that `take` has reserved."""

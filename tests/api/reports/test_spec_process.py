@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.http.body import SMALL_BYTES
+from api.http.body import SMALL_BODY_BYTES
 from api.reports.spec_process import SpecProcess
 from tasks.refusal import Refusal
 from tasks.report.spec.prepared import prepare
@@ -36,7 +36,7 @@ def reader() -> int:
 
 
 def large(**block: object) -> bytes:
-    texts = [{"type": "text", "text": FILLER}] * (SMALL_BYTES // len(FILLER))
+    texts = [{"type": "text", "text": FILLER}] * (SMALL_BODY_BYTES // len(FILLER))
     return json.dumps(spec(*texts, {"type": "text", "text": "last", **block})).encode()
 
 

@@ -12,6 +12,12 @@ def now_ms() -> int:
     return int(time.time() * 1000)
 
 
+def of_redis(answer: tuple[int, int]) -> int:
+    """Convert the answer of Redis' TIME, seconds and microseconds, to milliseconds since 1970."""
+    seconds, microseconds = answer
+    return seconds * 1000 + microseconds // 1000
+
+
 def to_ms(moment: datetime) -> int:
     """Convert a time to milliseconds since 1970. A time without a zone is UTC."""
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

@@ -11,6 +11,7 @@ from api.http.caller import admin_of
 from api.http.context import Context
 from api.http.problems import documented
 from api.http.query import ListQuery, Page, documented_query, query_of
+from tasks import clock
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.queue.lanes import stats
 from tasks.queue.lanes.lane_controls import LaneControls
@@ -124,8 +125,7 @@ async def list_lanes(request: Request, queue: QueueName) -> Response:
     """
     query = query_of(request, ListQuery)
     caller = admin_of(request)
-    seconds, micros = await caller.context.redis.time()
-    now_ms = seconds * 1000 + micros // 1000
+    now_ms = clock.of_redis(await caller.context.redis.time())
     lanes, following = await QueueStats(caller.context.redis, caller.context.settings).lanes(
         _known(queue), limit=query.limit, cursor=query.cursor
     )

@@ -8,10 +8,11 @@ what is left.
 
 import asyncio
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
+from tasks import clock
 from tasks.kind import JobContext, Kind, Result, RetryPolicy
 from tasks.maintenance.snapshot import write_snapshot
 from tasks.maintenance.storage_owner import owns_storage
@@ -43,8 +44,8 @@ async def clean_up(job: JobContext[CleanupParams]) -> Result:
         removed, and index entries examined and removed.
     """
     dry_run = job.params.dry_run
-    seconds, _ = await job.redis.time()
-    before = datetime.fromtimestamp(seconds, UTC) - timedelta(seconds=job.settings.cleanup_grace_s)
+    now = clock.from_ms(clock.of_redis(await job.redis.time()))
+    before = now - timedelta(seconds=job.settings.cleanup_grace_s)
     entries, removed = await _trim(job)
     examined = deleted = size = leftovers = 0
     snapshot = None

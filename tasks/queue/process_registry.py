@@ -21,6 +21,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from tasks import clock
 from tasks.queue.connection_pool import PrimaryPool
 from tasks.queue.redis_keys import BEAT_MS, PROCESSES, SECOND_MS, WORKER_MS, WORKER_RECORD_TTL_MS
 from tasks.queue.script import Script
@@ -118,9 +119,13 @@ class ProcessRegistry:
         await self.beat()
         return None
 
-    async def beat(self) -> None:
-        """Note that this process is alive; by a script, since a full Redis refuses plain commands."""
-        now = await self._now_ms()
+    async def beat(self, now_ms: int | None = None) -> None:
+        """Note that this process is alive; by a script, since a full Redis refuses plain commands.
+
+        Args:
+            now_ms: Redis' time, if it is known.
+        """
+        now = now_ms or clock.of_redis(await self._redis.time())
         await self._join({"member": self._member, "at": now, "forget_ms": WORKER_RECORD_TTL_MS})
         self.beaten_at = time.monotonic()
         async with self._redis.pipeline(transaction=False) as pipe:
@@ -153,15 +158,11 @@ class ProcessRegistry:
 
     async def _others(self) -> Sequence[str]:
         """Living processes of other installations."""
-        since = await self._now_ms() - WORKER_MS
+        since = clock.of_redis(await self._redis.time()) - WORKER_MS
         members = [one.decode() for one in await self._redis.zrangebyscore(PROCESSES, since, "+inf")]
         return [
             one for one in members if not self._fingerprint.same_installation(Fingerprint.read(one.partition(" ")[0]))
         ]
-
-    async def _now_ms(self) -> int:
-        seconds, micros = await self._redis.time()
-        return int(seconds) * SECOND_MS + int(micros) // 1000
 
 
 def _short(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import LockError
 
+from tasks import clock
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.submit_limits import REASONS, SubmitLimits
 from tasks.queue.records.record import new_id
@@ -70,8 +71,8 @@ class Scheduler:
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.time()
             pipe.zrange(SCHEDULES, 0, DUE_AT_ONCE, withscores=True)
-            (seconds, micros), entries = await pipe.execute()
-        now_ms = seconds * SECOND_MS + micros // 1000
+            now, entries = await pipe.execute()
+        now_ms = clock.of_redis(now)
         due = tuple((schedule_id.decode(), int(at)) for schedule_id, at in entries if at <= now_ms)
         waits = [int(at) - now_ms for _, at in entries[len(due) :] if at < float("inf")]
         return Due(now_ms, due, waits[0] if waits else None)

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, Self, TypedDict
 
 from redis.asyncio import Redis
 
+from tasks import clock
 from tasks.kind import Kind
 from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.jobs.enqueue_with_blobs import enqueue_with_blobs
@@ -327,8 +328,7 @@ class ScheduleStore:
     async def now_ms(self) -> int:
         """Return Redis' time in milliseconds since 1970: a schedule is due by it, however wrong this machine's clock
         is."""
-        seconds, micros = await self._redis.time()
-        return int(seconds) * SECOND_MS + int(micros) // 1000
+        return clock.of_redis(await self._redis.time())
 
     async def _read_all(self, ids: list[str]) -> list[ScheduleRecord]:
         async with self._redis.pipeline(transaction=False) as pipe:

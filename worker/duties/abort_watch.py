@@ -5,8 +5,9 @@ import asyncio
 from arq.constants import abort_jobs_ss
 from redis.asyncio import Redis
 
+from tasks import clock
 from tasks.queue.jobs.job_store import JobStore
-from tasks.queue.redis_keys import ABORT_MS, SECOND_MS
+from tasks.queue.redis_keys import ABORT_MS
 from tasks.settings import Settings
 from worker.attempts.running import Reason, Running
 from worker.redis_health import RedisHealth
@@ -50,5 +51,5 @@ class AbortWatch:
             else:
                 await self._job_store.cancel(job_id)
         # An entry for a job that is unknown, or that ended first, would stay for ever.
-        seconds, _ = await self._redis.time()
-        await self._redis.zremrangebyscore(abort_jobs_ss, "-inf", seconds * SECOND_MS - ABORT_MS)
+        now = clock.of_redis(await self._redis.time())
+        await self._redis.zremrangebyscore(abort_jobs_ss, "-inf", now - ABORT_MS)

@@ -71,7 +71,6 @@ class Heartbeat:
         """Write the record at each beat, until cancelled."""
         while True:
             await self._redis_health.retry_until_up(self._beat)
-            await self._redis_health.retry_until_up(self._registry.beat)
             await asyncio.sleep(BEAT_MS / 1000)
 
     async def leave(self) -> None:
@@ -81,8 +80,7 @@ class Heartbeat:
         await self._registry.leave()
 
     async def _beat(self) -> None:
-        seconds, micros = await self._redis.time()
-        now = seconds * SECOND_MS + micros // 1000
+        now = clock.of_redis(await self._redis.time())
         record = (await self._record(now)).to_json()
         # A script, since a full Redis would refuse plain commands: it would look as if no worker lived.
         await self._script(
@@ -96,6 +94,7 @@ class Heartbeat:
             }
         )
         await self._slots({"worker": self._worker_id, "slots": self._running.slots})
+        await self._registry.beat(now)
 
     async def _record(self, now: int) -> WorkerRecord:
         memory = await asyncio.to_thread(measure)

@@ -7,7 +7,8 @@ from typing import Any, Final, Self
 from arq.constants import health_check_key_suffix
 from redis.asyncio import Redis
 
-from tasks.queue.redis_keys import QUEUES, SECOND_MS, WORKER, WORKER_MS, WORKERS, arq_queue
+from tasks import clock
+from tasks.queue.redis_keys import QUEUES, WORKER, WORKER_MS, WORKERS, arq_queue
 
 MAX_RUNNING_JOBS: Final = 50
 """Jobs that a worker lists in its beat: those that have run longest."""
@@ -101,11 +102,11 @@ async def read_workers(redis: "Redis[bytes]") -> WorkerRegistry:
         pipe.time()
         pipe.zrange(WORKERS, 0, -1)
         pipe.mget([arq_queue(queue) + health_check_key_suffix for queue in QUEUES])
-        (seconds, micros), ids, checks = await pipe.execute()
+        now, ids, checks = await pipe.execute()
     told = await redis.mget([WORKER.encode() + one for one in ids]) if ids else []
     workers = sorted((WorkerRecord.from_json(one) for one in told if one), key=lambda worker: worker.started_ms)
     # Ours write JSON there, for `arq --check`; a worker of ARQ's own a line of text.
     arq_queues = frozenset(
         queue for queue, said in zip(QUEUES, checks, strict=True) if said and not said.startswith(b"{")
     )
-    return WorkerRegistry(seconds * SECOND_MS + micros // 1000, tuple(workers), arq_queues)
+    return WorkerRegistry(clock.of_redis(now), tuple(workers), arq_queues)

@@ -10,6 +10,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.operations.prometheus import Metric, collect, exposition
+from tasks import clock
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.redis_keys import BUCKETS_MS, ENDPOINT, JOB
@@ -135,10 +136,10 @@ async def test_times_fall_into_their_buckets(
     redis: ArqRedis, settings: Settings, enqueuer: Enqueuer, worker: FakeWorker
 ) -> None:
     waited_ms = (0, 100_000, 2_000_000)  # far apart: the machine may be slow between the submit and the claim
-    seconds, micros = await redis.time()
+    now = clock.of_redis(await redis.time())
     for wait_ms in waited_ms:
         job_id = await submit(enqueuer)
-        await redis.hset(JOB + job_id, "due_at", seconds * 1000 + micros // 1000 - wait_ms)
+        await redis.hset(JOB + job_id, "due_at", now - wait_ms)
     for job in (await worker.claim()).jobs:
         await worker.finish(job)
     samples = await told(redis, settings)

@@ -3,6 +3,7 @@
 import pytest
 from arq.connections import ArqRedis
 
+from tasks import clock
 from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.redis_keys import BACKLOG, ENDPOINT, FAILURE_GAP_MS, JOB, LANE, PARKED, PAUSE_JITTER, QUEUE
 from tasks.settings import Settings
@@ -31,8 +32,7 @@ async def fail(worker: FakeWorker, *jobs: ClaimedJob) -> None:
 async def pause_ms(redis: ArqRedis) -> float:
     """For how long the lane is parked from now on; 0 if it is not."""
     until = await redis.zscore(f"{PARKED}webhooks", LANE_A)
-    seconds, micros = await redis.time()
-    return 0 if until is None else until - seconds * 1000 - micros / 1000
+    return 0 if until is None else until - clock.of_redis(await redis.time())
 
 
 def shortest_ms(seconds: float) -> float:

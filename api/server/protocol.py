@@ -8,13 +8,14 @@ from typing import Any, cast
 from uuid import uuid4
 
 import httptools
+from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from api.http.problems import MEDIA_TYPE, RETRY_AFTER_S, STATUS, Problem
 from api.server.connections import Connections
-from api.server.flow import BodyFlow
+from api.server.flow import AskedForEnd, BodyFlow
 from tasks.refusal import CODES
 
 MAX_PIPELINED = 100
@@ -143,6 +144,9 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self.cycle.response_started:
             self.cycle.keep_alive = self._keep_alive
         super().on_message_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        super()._start_asgi_task(cycle, AskedForEnd(app, self._body_flow))
 
     # What the server and the application call
 

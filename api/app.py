@@ -131,7 +131,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
         ssl_cert_reqs=settings.redis_ssl_cert_reqs,
         max_connections=settings.redis_max_connections,
     )
-    watch, kept, spec_process = Watch(redis), KeptAnswers(), SpecProcess()
+    watch, kept, spec_process = Watch(redis), KeptAnswers(), SpecProcess(settings.spec_seconds)
     watch.start()
     registry = ProcessRegistry(redis, settings)
     redis_outage = OutageLog("redis.away", "redis.back", is_over=lambda: registry.beaten_at > redis_outage.failed_at)
@@ -157,7 +157,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
                 schedule_store=ScheduleStore(redis, settings, storage),
                 scheduler=Scheduler(redis, settings, counted(kinds)),
                 connections=connections,
-                large_bodies=LargeBodies(),
+                large_bodies=LargeBodies(settings.max_waiting_specs),
                 spec_process=spec_process,
                 kinds=kinds,
             )

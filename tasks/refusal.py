@@ -43,6 +43,7 @@ CODES: dict[str, str] = {
     "too_many_connections": "The process has as many connections as it may have. Try again later.",
     "redis_full": "Redis has no room for more jobs, uploads, endpoints or schedules. Try again later.",
     "unavailable": "Redis or the storage does not respond. Try again later.",
+    "spec_reader_unavailable": "The process that reads large report specs is busy or does not respond. Try later.",
     "disk_full": "The temporary folder of the server or worker is full. Try again later.",
     "internal": "An unexpected error happened. The logs have details under the request id.",
     # a job

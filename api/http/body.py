@@ -53,17 +53,23 @@ async def whole(headers: Headers, body: AsyncIterator[bytes], limit: int) -> byt
 
 
 class LargeBodies:
-    """Receives bodies that are needed whole: a large one waits in a temporary file until it is its turn."""
+    """Receives bodies that are needed whole: a large one waits in a temporary file until it is its turn.
 
-    def __init__(self) -> None:
+    Args:
+        max_waiting: Received ones that may wait for their turn.
+    """
+
+    def __init__(self, max_waiting: int) -> None:
         self._turns = asyncio.Semaphore(LARGE_AT_ONCE)
+        self._max_waiting = max_waiting
+        self._waiting = 0
 
     @asynccontextmanager
     async def receive(self, headers: Headers, body: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
         """Receive a body of at most `limit` bytes. What has to be done with it is done in the block.
 
         Raises:
-            Refusal: `too_large`.
+            Refusal: `too_large`, `spec_reader_unavailable`.
         """
         check_length(headers.get("content-length"), limit)
         with SpooledTemporaryFile(SMALL_BODY_BYTES) as file:
@@ -74,9 +80,28 @@ class LargeBodies:
                     await asyncio.to_thread(file.write, chunk)
                 else:
                     file.write(chunk)
-            async with self._turns if size > SMALL_BODY_BYTES else nullcontext():
+            async with self._turn() if size > SMALL_BODY_BYTES else nullcontext():
                 file.seek(0)
                 yield file.read()
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        if self._turns.locked() and self._waiting >= self._max_waiting:
+            raise Refusal(
+                "spec_reader_unavailable",
+                f"{self._waiting} large report specs wait to be read already (MAX_WAITING_SPECS). Try again in a "
+                f"moment, or send a spec of at most {SMALL_BODY_BYTES} bytes.",
+                limit=self._max_waiting,
+            )
+        self._waiting += 1
+        try:
+            await self._turns.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._turns.release()
 
 
 def _too_large(limit: int) -> Refusal:

@@ -28,6 +28,7 @@ RETRY_AFTER_S = {
     "owner_queue_full": 10,
     "disk_full": 10,
     "redis_full": 30,
+    "spec_reader_unavailable": 5,
 }
 
 REFUSED = 422
@@ -69,6 +70,7 @@ STATUS = {
     "unavailable": 503,
     "too_many_connections": 503,
     "disk_full": 503,
+    "spec_reader_unavailable": 503,
     "redis_full": 507,
 }
 _CODE_OF_STATUS = {404: "not_found", 405: "method_not_allowed"}
@@ -228,5 +230,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(OSError, _os_error)
-    for redis_health in (RedisError, StorageUnavailable, TimeoutError):
-        app.add_exception_handler(redis_health, _unavailable)
+    # Not TimeoutError: what else takes too long is no outage of Redis, whose client raises a RedisError then.
+    for outage in (RedisError, StorageUnavailable):
+        app.add_exception_handler(outage, _unavailable)

@@ -21,10 +21,10 @@ log = structlog.get_logger()
 
 IDLE_S = 60.0
 """The process takes some 60 MB, and is ended when no large spec has come for so long."""
-PATIENCE_S = 60.0
-"""For one spec, and for the start of the process before it."""
 LENGTH_BYTES = 4
 ROOT = Path(__file__).parents[2]
+PROCESS = ("-m", __name__)
+DIED = (OSError, asyncio.IncompleteReadError)
 
 
 class SpecRefused(msgspec.Struct, frozen=True, tag="refused"):
@@ -38,20 +38,25 @@ class SpecRefused(msgspec.Struct, frozen=True, tag="refused"):
 
 
 class SpecProcess:
-    """The process, which is started for the first large spec. Specs are read one after the other."""
+    """The process, which is started for the first large spec. Specs are read one after the other.
 
-    def __init__(self) -> None:
+    Args:
+        seconds: For one spec, and for the start of the process before it.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
         self._idle: asyncio.TimerHandle | None = None
-        self._closing: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
 
     async def prepare(self, body: bytes) -> PreparedSpec:
         """Read a spec: a small one here, which takes 10 ms at worst, a larger one in the process.
 
         Raises:
-            Refusal: As `tasks.report.spec.prepared.prepare`.
-            TimeoutError: The process has died or did not answer.
+            Refusal: As `tasks.report.spec.prepared.prepare`; `spec_reader_unavailable` if the process takes too long,
+                or dies twice.
         """
         if len(body) <= SMALL_BODY_BYTES:
             return prepare(body)
@@ -59,13 +64,13 @@ class SpecProcess:
             if self._idle is not None:
                 self._idle.cancel()
             try:
-                async with asyncio.timeout(PATIENCE_S):
-                    answer = await self._ask(body)
+                async with asyncio.timeout(self.seconds):
+                    answer = await self._ask_again(body)
             except BaseException as error:
-                await self.close()  # what it says next would belong to this spec
-                if isinstance(error, OSError | asyncio.IncompleteReadError):
-                    log.warning("reports.spec_process_died", error=repr(error))
-                    raise TimeoutError("the process that reads specs has died") from error
+                await _end(self._take())  # what it says next would belong to this spec
+                if isinstance(error, DIED):  # a time-out is an OSError
+                    log.warning("reports.spec_process_failed", error=repr(error), bytes=len(body))
+                    raise _unavailable(self.seconds if isinstance(error, TimeoutError) else None) from error
                 raise
             self._idle = asyncio.get_running_loop().call_later(IDLE_S, self._end_idle)
         if isinstance(answer, SpecRefused):
@@ -73,12 +78,20 @@ class SpecProcess:
             raise Refusal(answer.code, answer.message, field=answer.field, limit=answer.limit, faults=faults)
         return answer
 
+    async def _ask_again(self, body: bytes) -> PreparedSpec | SpecRefused:
+        """Ask a second time if the process dies: it may have been killed for another reason than this spec."""
+        try:
+            return await self._ask(body)
+        except DIED as error:
+            log.warning("reports.spec_process_died", error=repr(error))
+            await _end(self._take())
+            return await self._ask(body)
+
     async def _ask(self, body: bytes) -> PreparedSpec | SpecRefused:
         if self._process is None:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                "-m",
-                __name__,
+                *PROCESS,
                 cwd=ROOT,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
@@ -91,18 +104,37 @@ class SpecProcess:
         answer = await answers.readexactly(size)
         return msgspec.msgpack.decode(answer, type=PreparedSpec | SpecRefused)
 
+    def _take(self) -> asyncio.subprocess.Process | None:
+        process, self._process = self._process, None
+        return process
+
     def _end_idle(self) -> None:
-        self._closing = asyncio.create_task(self.close())
+        # Taken at once: a spec that comes before the process has ended is read by another.
+        self._ending = asyncio.create_task(_end(self._take()))
 
     async def close(self) -> None:
-        """End the process; the next large spec starts another."""
+        """End the process."""
         if self._idle is not None:
             self._idle.cancel()
-        process, self._process = self._process, None
-        if process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.communicate()
+        await _end(self._take())
+        if self._ending is not None:
+            await self._ending
+
+
+async def _end(process: asyncio.subprocess.Process | None) -> None:
+    if process is not None:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.communicate()
+
+
+def _unavailable(seconds: float | None) -> Refusal:
+    what = "has died" if seconds is None else f"took longer than {seconds:g} s (SPEC_SECONDS)"
+    return Refusal(
+        "spec_reader_unavailable",
+        f"The process that reads large report specs {what}. Try again in a moment, or send a smaller spec. With an "
+        "Idempotency-Key nothing is done twice.",
+    )
 
 
 def answer_specs() -> None:

@@ -41,6 +41,7 @@ REFUSALS = (
     "queue_full",
     "owner_queue_full",
     "redis_full",
+    "spec_reader_unavailable",
 )
 
 

@@ -52,6 +52,7 @@ ScheduleId = Annotated[
         "too_many_schedules",
         "rate_limited",
         "redis_full",
+        "spec_reader_unavailable",
     ),
     openapi_extra=documented_body(
         ScheduleRequest,

@@ -86,6 +86,16 @@ class LimitSettings(BaseModel):
         500 * MiB, gt=0, description="Bytes of one upload, or of a table sent as the body of a request."
     )
     max_spec_bytes: int = Field(5 * MiB, gt=0, description="Bytes of a report's JSON spec.")
+    spec_seconds: float = Field(
+        25,
+        gt=0,
+        description="Seconds that reading one report spec of more than 64 KB may take, once it is its turn; then the answer is 503 `spec_reader_unavailable`. Routers end a request after 30.",
+    )
+    max_waiting_specs: int = Field(
+        20,
+        ge=0,
+        description="Report specs of more than 64 KB that wait in one web process until the one before has been read; what is over answers 503 `spec_reader_unavailable`. Reading one takes up to 0.2 s.",
+    )
     max_report_rows: int = Field(1_000_000, gt=0, description="Rows of one table of a report.")
     max_report_cells: int = Field(20_000_000, gt=0, description="Cells (rows × columns) of one table of a report.")
     max_cell_chars: int = Field(10_000, gt=0, description="Characters of one cell.")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from tasks.queue.records.record import Record
 from tasks.queue.redis_keys import CHANGES, JOB, WATCHED
@@ -69,7 +70,7 @@ class Watch:
         """The record once the job has ended, or as it stands after `seconds` or at `close`; None if there is no such
         job.
 
-        Raises: redis.exceptions.RedisError or TimeoutError if Redis does not answer.
+        Raises: redis.exceptions.RedisError if Redis does not answer.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
@@ -89,7 +90,7 @@ class Watch:
         job is deleted before its end could be told, and after `close`.
 
         Nothing is kept for who takes long over one: the next that he is given is the latest.
-        Raises: redis.exceptions.RedisError or TimeoutError if Redis does not answer at first.
+        Raises: redis.exceptions.RedisError if Redis does not answer at first.
         """
         async with self._changes(job_id) as changed:
             told = None
@@ -133,8 +134,11 @@ class Watch:
         try:
             if known is None and self._pubsub is not None:
                 await self._pubsub.subscribe(WATCHED, name)
-            async with asyncio.timeout(CONFIRM_S):
-                await channel.confirmed.wait()
+            try:
+                async with asyncio.timeout(CONFIRM_S):
+                    await channel.confirmed.wait()
+            except TimeoutError as error:
+                raise RedisTimeoutError(f"Redis has not confirmed a subscription for {CONFIRM_S:g} s") from error
             yield changed
         finally:
             channel.waiters.discard(changed)

@@ -76,6 +76,7 @@ def test_every_code_has_a_status_that_fits() -> None:
         "too_many_connections",
         "disk_full",
         "redis_full",
+        "spec_reader_unavailable",
     }
 
 

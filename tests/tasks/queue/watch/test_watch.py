@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from arq.connections import ArqRedis
+from redis.exceptions import RedisError
 
 from tasks.queue.connect import close, connect
 from tasks.queue.jobs.enqueue import Enqueuer
@@ -270,6 +271,15 @@ async def test_a_closed_watch_lets_go_who_waits_for_a_confirmation(
         record = await waiting
     assert record is not None
     assert record.state is State.RUNNING
+
+
+async def test_a_confirmation_that_does_not_come_is_an_error_of_redis(
+    redis: ArqRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The API takes nothing else for an outage of Redis, no TimeoutError of its own either."""
+    monkeypatch.setattr(watch_module, "CONFIRM_S", 0.01)
+    with pytest.raises(RedisError, match="confirmed"):
+        await Watch(redis).wait_until_ended("a-job", AWAKE_S)
 
 
 async def test_a_stopped_watch_leaves_no_connection(redis: ArqRedis) -> None:

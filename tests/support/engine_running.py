@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypedDict, Unpack
 
 from arq.connections import ArqRedis
 
@@ -48,25 +48,32 @@ def settings_for(redis: ArqRedis, **changes: Any) -> Settings:
     return Settings(_env_file=None, storage_url="memory://", **changes)
 
 
-@asynccontextmanager
-async def working(
-    redis: ArqRedis,
-    settings: Settings,
-    *,
-    concurrency: dict[str, int] | None = None,
-    kinds: Mapping[str, Kind[Any]] = KINDS,
-    storage: Storage | None = None,
-    outbound: Outbound | None = None,
-    built_in: Sequence[BuiltInSchedule] = (),
-) -> AsyncIterator[Engine]:
-    """An engine that runs until the block ends; it is stopped gracefully then."""
-    engine = Engine(
+class EngineOptions(TypedDict, total=False):
+    """What an engine is made of, if not of these tests' kinds and a storage in memory."""
+
+    concurrency: dict[str, int] | None
+    kinds: Mapping[str, Kind[Any]]
+    storage: Storage | None
+    outbound: Outbound | None
+    built_in: Sequence[BuiltInSchedule]
+
+
+def engine_for(redis: ArqRedis, settings: Settings, **options: Unpack[EngineOptions]) -> Engine:
+    """An engine that uses no sandbox, for the caller to run."""
+    storage, outbound = options.get("storage"), options.get("outbound")
+    return Engine(
         WorkerResources(redis, storage or open_storage(settings), NoSandbox(), outbound or NoOutbound()),
         settings,
-        concurrency=concurrency or {"default": 10},
-        kinds=kinds,
-        built_in=built_in,
+        concurrency=options.get("concurrency") or {"default": 10},
+        kinds=options.get("kinds", KINDS),
+        built_in=options.get("built_in", ()),
     )
+
+
+@asynccontextmanager
+async def working(redis: ArqRedis, settings: Settings, **options: Unpack[EngineOptions]) -> AsyncIterator[Engine]:
+    """An engine that runs until the block ends; it is stopped gracefully then."""
+    engine = engine_for(redis, settings, **options)
     task = asyncio.create_task(engine.run())
     try:
         yield engine

@@ -79,7 +79,7 @@ class Claimer:
         """Why the end of an attempt could not be settled: nothing is sound then, and the process must end."""
         self.failed = asyncio.Event()
         self.exhausted = asyncio.Event()
-        """Set when a claim found nothing to start and nothing was running: nothing in the queues is due."""
+        """Set when a claim found nothing to start and nothing was running, and has handled all that was due."""
 
     def stop(self) -> None:
         """Claim nothing more. A claim under way is completed: its jobs would otherwise wait for their leases to
@@ -174,7 +174,7 @@ class Claimer:
         # After the turn of a queue's other jobs more of its suspects may start.
         if foreign_jobs or after_suspects:
             return
-        if all_written and not jobs:
+        if all_written and not jobs and wait_ms != 0:  # at 0 the claim has left something for the next one
             self.exhausted.set()
         # A queue that gave fewer jobs than there were slots is empty: listen for its signals. A full one waits for a
         # slot, and one whose suspects are to run until its other jobs have ended here.

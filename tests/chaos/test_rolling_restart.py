@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import signal
-import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass, field
@@ -12,8 +11,8 @@ import httpx
 import pytest
 from arq.connections import ArqRedis
 
-from tests.support.processes import start
-from tests.support.servers import Valkey, free_port, wait_for_port
+from tests.support.api.web_process import WebProcess, start_web
+from tests.support.servers import Valkey
 
 POLL_S = 0.3
 """Between two looks of the router at `/readyz`."""
@@ -25,7 +24,7 @@ AT_ONCE = 8
 class Web:
     """A web process, as the router knows it."""
 
-    process: "subprocess.Popen[bytes]"
+    server: WebProcess
     client: httpx.AsyncClient
     ready: bool = False
 
@@ -40,10 +39,9 @@ class Router:
     _turn: int = 0
 
     async def add(self) -> Web:
-        port = free_port()
-        process = start(self.url, "api", API_KEYS="", PORT=str(port), DRAIN_S=str(DRAIN_S), LOG_LEVEL="error")
-        await asyncio.to_thread(wait_for_port, port, process)
-        web = Web(process, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10))
+        server = start_web(self.url, "memory://", {"API_KEYS": "", "DRAIN_S": str(DRAIN_S)})
+        web = Web(server, httpx.AsyncClient(base_url=server.url, timeout=10))
+        await asyncio.to_thread(server.wait_until_alive)
         self.webs.append(web)
         async with asyncio.timeout(20):
             while not web.ready:
@@ -53,9 +51,9 @@ class Router:
     async def remove(self, web: Web) -> int:
         """Stop a process as platforms do, with more than one signal. Returns its exit status."""
         for _ in range(2):
-            web.process.send_signal(signal.SIGTERM)
+            web.server.process.terminate()
             await asyncio.sleep(0.1)
-        status = await asyncio.wait_for(asyncio.to_thread(web.process.wait), 20)
+        status = await asyncio.wait_for(asyncio.to_thread(web.server.process.wait), 20)
         self.webs.remove(web)
         await web.client.aclose()
         return status
@@ -107,7 +105,6 @@ async def test_no_request_is_lost(mortal_redis: ArqRedis, mortal_valkey: Valkey,
                     assert await router.remove(old) == -signal.SIGTERM
     finally:
         for web in router.webs:
-            web.process.kill()
-            web.process.wait()
+            web.server.kill()
     assert router.seen.keys() == {"200", "202"}, router.seen
     assert router.seen.total() > 100

@@ -15,9 +15,10 @@ from arq.connections import ArqRedis
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import CHANGES, WORKERS
 from tests.support.api.event_source import listening, until_end
+from tests.support.api.web_process import web_process
 from tests.support.engine_running import JobClient
-from tests.support.processes import ROOT, start, worker_process
-from tests.support.servers import Valkey, free_port, start_process, wait_for_port
+from tests.support.processes import ROOT, worker_process
+from tests.support.servers import Valkey, start_process
 
 
 async def exit_code(process: "subprocess.Popen[bytes]", within_s: float = 15) -> int:
@@ -147,11 +148,10 @@ async def test_the_web_process_lets_go_who_listens_and_who_waits(
     status: int,
 ) -> None:
     awaited, followed = [await job_client.submit("sleep", seconds=60, file=str(tmp_path / "a")) for _ in range(2)]
-    port, lines = free_port(), tmp_path / "web.log"
-    process = start(mortal_valkey.url, "api", lines=lines, API_KEYS="", PORT=str(port))
-    try:
-        await asyncio.to_thread(wait_for_port, port, process)
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+    lines = tmp_path / "web.log"
+    environment = {"API_KEYS": "", "LOG_LEVEL": "info"}
+    with web_process(mortal_valkey.url, "memory://", environment, lines=lines) as web:
+        async with httpx.AsyncClient(base_url=web.url, timeout=30) as client:
             waiting = asyncio.create_task(client.get(f"/v1/jobs/{awaited}?wait=20"))
             async with listening(client, followed) as events:
                 assert (await anext(events)).name == "snapshot"
@@ -159,15 +159,12 @@ async def test_the_web_process_lets_go_who_listens_and_who_waits(
                     while len(await mortal_redis.pubsub_channels(f"{CHANGES}?*")) != 2:
                         await asyncio.sleep(0.02)
                 for _ in range(2 if sign == signal.SIGTERM else 1):
-                    process.send_signal(sign)
+                    web.process.send_signal(sign)
                 began = time.monotonic()
                 assert await until_end(events) == []
             answer = await waiting
-        assert await exit_code(process, within_s=10) == status
+        assert await exit_code(web.process, within_s=10) == status
         assert time.monotonic() - began < 3
-    finally:
-        process.kill()
-        process.wait()
 
     assert (answer.status_code, answer.json()["state"]) == (200, "queued")
     told = lines.read_text()

@@ -2,9 +2,6 @@
 
 import asyncio
 import json
-import os
-import signal
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,36 +13,23 @@ from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.script import Script
 from tasks.settings import Settings
 from tests.support.api.manual_worker import WORKER, ManualWorker
+from tests.support.api.web_process import web_process
 from tests.support.listeners import listen_to
-from tests.support.servers import Valkey, free_port, start_process, wait_for_port
-from tools.demo.demo import ROOT
+from tests.support.servers import Valkey
 
 LISTENERS = 1_000
 JOBS = 10
 AT_ONCE = 100
 """Connections that are opened at the same moment: more than that and the kernel makes some wait for a second."""
-TOLD_S = 5.0
+TOLD_S = 20.0
 CHANGES, NOTE_BYTES = 400, 100_000
 """More than the buffers between two sockets hold."""
 
 
 @pytest.fixture
 def port(valkey: Valkey, tmp_path: Path) -> Iterator[int]:
-    port = free_port()
-    environment = {
-        **os.environ,
-        "REDIS_URL": valkey.url,
-        "STORAGE_URL": f"file://{tmp_path}",
-        "API_KEYS": "",
-        "LOG_LEVEL": "error",
-    }
-    server = start_process([sys.executable, "-m", "api"], cwd=ROOT, env={**environment, "PORT": str(port)})
-    try:
-        wait_for_port(port, server)
-        yield port
-    finally:
-        server.send_signal(signal.SIGKILL)
-        server.wait()
+    with web_process(valkey.url, f"file://{tmp_path}", {"API_KEYS": ""}) as web:
+        yield web.port
 
 
 async def test_a_thousand_listeners_take_one_subscription_and_are_all_told(redis: ArqRedis, port: int) -> None:

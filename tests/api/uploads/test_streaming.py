@@ -3,9 +3,6 @@
 import asyncio
 import contextlib
 import os
-import re
-import signal
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,8 +14,9 @@ from arq.connections import ArqRedis
 from tasks.queue.redis_keys import JOB
 from tasks.storage.protocol import Storage
 from tests.support.api.pictures import PNG, big
-from tests.support.api.serving import ALICE, KEYS, client_of
-from tests.support.servers import Valkey, free_port, start_process, wait_for_port
+from tests.support.api.serving import ALICE, client_of
+from tests.support.api.web_process import WebProcess, web_process
+from tests.support.servers import Valkey
 
 MiB = 1024 * 1024
 HEAD = f"POST /v1/images HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {ALICE}\r\n"
@@ -49,45 +47,24 @@ async def until_requests_under_way(count: int) -> None:
 
 
 @pytest.fixture
-def server(valkey: Valkey, tmp_path: Path) -> Iterator[tuple[int, int]]:
-    """The API in a process of its own, with its default limits: its port and process id."""
-    port = free_port()
-    environment = {
-        **os.environ,
-        "REDIS_URL": valkey.url,
-        "STORAGE_URL": f"file://{tmp_path}",
-        "API_KEYS": KEYS,
-        "LOG_LEVEL": "error",
-    }
-    process = start_process([sys.executable, "-m", "api"], env={**environment, "PORT": str(port)})
-    try:
-        wait_for_port(port, process)
-        yield port, process.pid
-    finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == -signal.SIGTERM
+def web(valkey: Valkey, tmp_path: Path) -> Iterator[WebProcess]:
+    """The API in a process of its own, with its default limits."""
+    with web_process(valkey.url, f"file://{tmp_path}") as web:
+        yield web
 
 
-def peak_memory(pid: int) -> int:
-    """Bytes of memory that the process has had at most."""
-    match = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    assert match is not None
-    return int(match[1]) * 1024
-
-
-async def test_large_uploads_do_not_stay_in_memory(redis: ArqRedis, server: tuple[int, int]) -> None:
-    port, pid = server
-    async with client_of(port) as alice:
+async def test_large_uploads_do_not_stay_in_memory(redis: ArqRedis, web: WebProcess) -> None:
+    async with client_of(web.port) as alice:
 
         async def body(size: int) -> AsyncIterator[bytes]:
             yield PNG + os.urandom(16)
             for _ in range(size // MiB):
                 yield bytes(MiB)
 
-        peaks = [peak_memory(pid)]
+        peaks = [web.peak_memory()]
         for _ in range(4):
             assert (await alice.post("/v1/images", content=body(49 * MiB))).status_code == 202
-            peaks.append(peak_memory(pid))
+            peaks.append(web.peak_memory())
     assert peaks[1] - peaks[0] < 40 * MiB  # some parts of 5 MiB, on their way into the storage
     # Beside other tests the allocator keeps up to 19 MB; one file of the three that stayed would be 49 MiB.
     assert peaks[4] - peaks[1] < 32 * MiB

@@ -1,18 +1,18 @@
 """A Redis plan with 20 connections, for two web processes and a worker."""
 
 import asyncio
-import os
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.support.processes import ROOT
-from tests.support.servers import Valkey, free_port, start_process
+from tests.support.api.web_process import web_process
+from tests.support.eventually import eventually
+from tests.support.processes import start
+from tests.support.servers import Valkey
 
 PLACES = 20
 AT_ONCE, REPORTS = 40, 160
@@ -28,34 +28,21 @@ def small_plan() -> Iterator[Valkey]:
 @asynccontextmanager
 async def deployed(url: str, folder: Path) -> AsyncIterator[httpx.AsyncClient]:
     """Two web processes behind one port, and a worker, with the settings' defaults."""
-    port = free_port()
-    variables = {
-        **os.environ,
-        "REDIS_URL": url,
-        "STORAGE_URL": f"file://{folder / 'storage'}",
-        "PORT": str(port),
-        "WEB_CONCURRENCY": "2",
-        "LOG_LEVEL": "warning",
-    }
-    with ExitStack() as stack:
-        for module in ("api", "worker"):
-            log = stack.enter_context((folder / f"{module}.log").open("wb"))
-            process = start_process([sys.executable, "-m", module], cwd=ROOT, env=variables, stderr=log, stdout=log)
-            stack.callback(process.wait)
-            stack.callback(process.terminate)
-        address = f"http://127.0.0.1:{port}"
-        async with httpx.AsyncClient(base_url=address, timeout=90) as client:
-            async with asyncio.timeout(START_S):
-                while not await is_up(client):
-                    await asyncio.sleep(0.2)
-            yield client
+    storage = f"file://{folder / 'storage'}"
+    worker = start(url, "worker", lines=folder / "worker.log", STORAGE_URL=storage, LOG_LEVEL="warning")
+    try:
+        environment = {"WEB_CONCURRENCY": "2", "API_KEYS": ""}
+        with web_process(url, storage, environment, lines=folder / "web.log") as web:
+            async with httpx.AsyncClient(base_url=web.url, timeout=90) as client:
+                await eventually(lambda: is_up(client), seconds=START_S)
+                yield client
+    finally:
+        worker.terminate()
+        worker.wait()
 
 
 async def is_up(client: httpx.AsyncClient) -> bool:
-    try:
-        answer = await client.get("/readyz")
-    except httpx.TransportError:
-        return False
+    answer = await client.get("/readyz")
     return answer.status_code == 200 and "No worker" not in answer.text
 
 

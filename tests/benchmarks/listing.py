@@ -18,8 +18,8 @@ from tasks.queue.redis_keys import JOB, JOBS, UNPACKED
 from tasks.settings import Settings
 from tests.benchmarks.api import serving
 from tests.benchmarks.harness.report import Report, Row, percentile
+from tests.support.api.listeners import listen_to
 from tests.support.api.manual_worker import ManualWorker
-from tests.support.listeners import listen_to
 from tests.support.queue.ended_records import AT_MOST_BYTES, KINDS, EndedRecords, pack_all
 from tests.support.queue.ended_records import measure as measure_bytes
 from tests.support.servers import Valkey

@@ -12,9 +12,9 @@ from arq.connections import ArqRedis
 from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.script import Script
 from tasks.settings import Settings
+from tests.support.api.listeners import listen_to
 from tests.support.api.manual_worker import WORKER, ManualWorker
 from tests.support.api.web_process import web_process
-from tests.support.listeners import listen_to
 from tests.support.servers import Valkey
 
 LISTENERS = 1_000

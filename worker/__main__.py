@@ -6,10 +6,8 @@
 
 import argparse
 import asyncio
-import gc
 import sys
 
-import structlog
 import uvloop
 from redis.exceptions import RedisError
 
@@ -17,24 +15,17 @@ from tasks.catalogue import load_kinds
 from tasks.outbound.client import VERSION
 from tasks.queue.process_registry import ProcessRegistry
 from tasks.queue.redis_keys import QUEUES
-from tasks.queue.start_check import StartRefusedError, wait_until_checked
+from tasks.queue.start_check import StartRefusedError
 from tasks.schedule.built_in import BUILT_IN
 from tasks.settings import Settings, load
 from tasks.storage.protocol import StorageUnavailable
 from tasks.telemetry import logs, tracing
 from worker.arq_compat.worker import PressroomWorker
-from worker.attempts.scratch import remove_leftovers
 from worker.check import check
 from worker.commands import COMMANDS, run_command
 from worker.engine import Engine
 from worker.resources import open_resources
-from worker.sandbox.limits import keep_secrets
-
-log = structlog.get_logger()
-
-WRONG_SETTING = 2
-REFUSED_BY_SERVER = 3
-"""Exit statuses: a setting cannot work; Redis refuses what the service needs. Waiting cures neither."""
+from worker.start import REFUSED_BY_SERVER, WRONG_SETTING, start
 
 
 def main() -> int:
@@ -87,12 +78,7 @@ async def work(settings: Settings, queues: list[str], *, burst: bool) -> None:
     resources = open_resources(settings, kinds)
     concurrency = {queue: getattr(settings, f"{queue}_concurrency") for queue in queues}
     registry = ProcessRegistry(resources.redis, settings)
-    await wait_until_checked(resources.redis, registry, "worker.redis")
-    log.info("worker.storage", found=resources.storage.description)
-    log.info("worker.queues", concurrency=concurrency)
-    log.info("worker.kinds", names=list(kinds))
-    log.info("worker.scratch", folders_swept=remove_leftovers())
-    keep_secrets()
+    await start(resources, registry, concurrency=concurrency, kinds=list(kinds))
     engine = Engine(
         resources,
         settings,
@@ -101,9 +87,6 @@ async def work(settings: Settings, queues: list[str], *, burst: bool) -> None:
         built_in=BUILT_IN,
         registry=registry,
     )
-    # What is loaded now is never freed: a full collection that visited it would delay every job by some 35 ms.
-    gc.collect()
-    gc.freeze()
     try:
         await PressroomWorker(engine, resources.redis, settings, kinds=kinds, burst=burst).async_run()
     finally:

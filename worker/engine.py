@@ -2,8 +2,8 @@
 
 Each duty is one small class with a `loop`. The claimer claims jobs and starts them, the finisher writes their outcomes,
 the lease keeper renews the leases of running jobs from a thread of its own, the waker and the abort watch listen for
-signals, the ticker fires schedules, the heartbeat shows that this worker is alive, the memory watch looks how full
-Redis is, and the loop watch that the event loop turns.
+signals. Of the duties that every process has, the ticker fires schedules, the heartbeat shows that this worker is
+alive, the memory watch looks how full Redis is, and the loop watch whether the event loop turns.
 """
 
 import asyncio
@@ -15,8 +15,7 @@ from typing import Any
 
 import structlog
 
-from tasks.kind import Kind, counted
-from tasks.queue.memory import MemoryWatch
+from tasks.kind import Kind
 from tasks.queue.process_registry import ProcessRegistry
 from tasks.schedule.store import BuiltInSchedule
 from tasks.settings import Settings
@@ -25,10 +24,8 @@ from worker.attempts.running import SERVICE, Reason, Running
 from worker.duties.abort_watch import AbortWatch
 from worker.duties.claimer import Claimer
 from worker.duties.finisher import Finisher
-from worker.duties.heartbeat import Heartbeat
 from worker.duties.lease_keeper import LeaseKeeper
-from worker.duties.loop_watch import LoopWatch
-from worker.duties.ticker import Ticker
+from worker.duties.process_duties import ProcessDuties
 from worker.duties.waker import Waker
 from worker.executor import Executor
 from worker.redis_health import REDIS_ERRORS, RedisHealth
@@ -40,8 +37,6 @@ LAST_CLAIM_S = 0.5
 """Seconds that a stopping worker waits for a claim under way; its jobs would otherwise wait for their leases to
 expire."""
 HAND_BACK_TRIES = 10
-LEAVE_S = 0.5
-"""Seconds for removing the worker's record; without that it disappears when its last heartbeat is old."""
 FLUSH_S = 1.5
 """Seconds that a stopping worker waits for Redis to accept its last outcomes. Together with the grace period it stays
 below the 30 s after which platforms kill a process."""
@@ -99,27 +94,25 @@ class Engine:
             redis_health=redis_health,
             wake_event=wake_event,
         )
-        self._loop_watch = LoopWatch()
+        self._process_duties = ProcessDuties(
+            resources,
+            settings,
+            kinds=kinds,
+            built_in=built_in,
+            worker_id=self.worker_id,
+            running=self._running,
+            redis_health=redis_health,
+            registry=registry or ProcessRegistry(redis, settings),
+        )
         self._lease_keeper = LeaseKeeper(
             redis,
             self.worker_id,
             self._running,
             redis_health,
-            loop_watch=self._loop_watch,
+            loop_watch=self._process_duties.loop_watch,
             stall_s=settings.loop_stall_s,
         )
         self._abort_watch = AbortWatch(redis, settings, self._running, redis_health)
-        self._heartbeat = Heartbeat(
-            redis,
-            resources.storage,
-            self.worker_id,
-            self._running,
-            redis_health,
-            registry or ProcessRegistry(redis, settings),
-            self._loop_watch,
-        )
-        self._ticker = Ticker(redis, settings, built_in, redis_health, counted(kinds))
-        self._memory_watch = MemoryWatch(redis, settings)
         self.queues = self._running.queues
         self._stop = asyncio.Event()
         self._at_once = asyncio.Event()
@@ -141,17 +134,9 @@ class Engine:
             burst: Stop by itself once the queues hold nothing that is due.
         """
         log.info("worker.started", worker=self.worker_id, queues=self._running.queues)
-        duties = (
-            self._loop_watch,
-            self._finisher,
-            self._lease_keeper,
-            self._abort_watch,
-            self._heartbeat,
-            self._waker,
-            self._ticker,
-            self._memory_watch,
-        )
+        duties = (self._finisher, self._lease_keeper, self._abort_watch, self._waker)
         tasks = [asyncio.create_task(duty.loop(), name=type(duty).__name__) for duty in duties]
+        tasks += self._process_duties.start()
         claiming = asyncio.create_task(self._claimer.loop(), name="Claimer")
         ends = [asyncio.create_task(self._stop.wait()), asyncio.create_task(self._claimer.failed.wait())]
         if burst:
@@ -169,7 +154,8 @@ class Engine:
         finally:
             await stop(claiming, *tasks, *ends)
         self._executor.close()
-        await self._leave()
+        await self._process_duties.leave()
+        log.info("worker.stopped", worker=self.worker_id)
         if self._claimer.failure is not None:
             raise self._claimer.failure
         for task in (claiming, *tasks):
@@ -208,11 +194,3 @@ class Engine:
             await asyncio.wait([idle], timeout=AGAIN_S)
             if idle.done():
                 return
-
-    async def _leave(self) -> None:
-        try:
-            async with asyncio.timeout(LEAVE_S):
-                await self._heartbeat.leave()
-        except REDIS_ERRORS as error:
-            log.warning("worker.left_silently", error=str(error))
-        log.info("worker.stopped", worker=self.worker_id)

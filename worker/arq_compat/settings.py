@@ -1,13 +1,16 @@
 """Settings for ARQ's own command, one for each queue: `arq worker.stock.media` drains the queue `media`.
 
-For those who run ARQ's own worker already. Each job ends with the same record and outcome as under Pressroom's engine.
-What ARQ's worker does not have is missing here too: leases (a killed worker's jobs wait for `arq:in-progress` to
-expire), wake signals and aborting.
+For those who run ARQ's own worker already. Each job ends with the same record and outcome as under Pressroom's engine,
+and the process has the same start and the same duties (`worker.start`, `worker.duties.process_duties`). What ARQ's
+worker does not have is missing here too: leases (a killed worker's jobs wait for `arq:in-progress` to expire), wake
+signals, suspects, fair turns, aborting, slots for the service's own work, and the end of a process whose loop stalls.
 
 The schedules of `tasks.schedule.built_in` are ARQ cron jobs here. The ticker gives their runs the same ids, so that no
 due time runs twice.
 """
 
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime
@@ -20,16 +23,18 @@ from cronsim import CronSim
 
 from tasks.catalogue import load_kinds
 from tasks.kind import Kind
+from tasks.queue.process_registry import ProcessRegistry
 from tasks.queue.redis_keys import ARQ_RESULT_MS, QUEUES, arq_queue
 from tasks.queue.redis_url import read_redis_url
+from tasks.queue.start_check import StartRefusedError
 from tasks.queue.wire import deserialize, serialize
 from tasks.schedule.built_in import BUILT_IN
 from tasks.schedule.store import BuiltInSchedule
-from tasks.settings import Settings
+from tasks.settings import Settings, load
+from tasks.telemetry import logs, tracing
 from worker.arq_compat.runner import ArqJobRunner, start_arq_job
-from worker.attempts.scratch import remove_leftovers
 from worker.resources import open_resources
-from worker.sandbox.limits import keep_secrets
+from worker.start import REFUSED_BY_SERVER, start
 
 MAX_STARTS = 1_000_000
 """The retry policy of the kind decides, not ARQ's count of starts."""
@@ -50,11 +55,21 @@ def arq_settings(
         built_in: Schedules that come with the service.
     """
     resources = open_resources(settings, kinds)
+    concurrency = {queue: getattr(settings, f"{queue}_concurrency")}
 
     async def startup(ctx: dict[str, Any]) -> None:
-        remove_leftovers()
-        keep_secrets()
-        ctx["pressroom"] = ArqJobRunner(resources, settings, kinds, queue, built_in)
+        logs.configure(settings)
+        tracing.configure(settings.otel_exporter_otlp_endpoint, "pressroom-worker")
+        registry = ProcessRegistry(resources.redis, settings)
+        try:
+            await start(resources, registry, concurrency=concurrency, kinds=list(kinds))
+        except StartRefusedError as error:
+            sys.stderr.write(f"worker: {error}\n")
+            sys.stderr.flush()
+            os._exit(REFUSED_BY_SERVER)  # ARQ's command would print its own traceback and hide the line in it
+        ctx["pressroom"] = ArqJobRunner(
+            resources, settings, kinds, concurrency=concurrency, built_in=built_in, registry=registry
+        )
         ctx["pressroom"].start()
 
     async def shutdown(ctx: dict[str, Any]) -> None:
@@ -71,7 +86,7 @@ def arq_settings(
         "job_serializer": serialize,
         "job_deserializer": deserialize,
         "job_completion_wait": int(settings.shutdown_grace_s),
-        "max_jobs": getattr(settings, f"{queue}_concurrency"),
+        "max_jobs": concurrency[queue],
         "max_tries": MAX_STARTS,
         "keep_result": ARQ_RESULT_MS / 1000,
         "log_results": False,
@@ -122,6 +137,6 @@ def arq_cron(schedule: BuiltInSchedule) -> CronJob:
 def __getattr__(name: str) -> dict[str, Any]:
     # The command reads `worker.stock.<queue>`: the settings are loaded then, not when this module is imported.
     if name in QUEUES:
-        settings = Settings()
+        settings = load()
         return arq_settings(name, settings, load_kinds(settings))
     raise AttributeError(f"queue {name!r} does not exist; the queues are {', '.join(QUEUES)}")

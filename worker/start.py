@@ -1,0 +1,42 @@
+"""The start of a process that runs jobs, before the first of them."""
+
+import gc
+
+import structlog
+
+from tasks.queue.process_registry import ProcessRegistry
+from tasks.queue.start_check import wait_until_checked
+from worker.attempts.scratch import remove_leftovers
+from worker.resources import WorkerResources
+from worker.sandbox.limits import keep_secrets
+
+log = structlog.get_logger()
+
+WRONG_SETTING = 2
+REFUSED_BY_SERVER = 3
+"""Exit statuses: a setting cannot work; Redis refuses what the service needs. Waiting cures neither."""
+
+
+async def start(
+    resources: WorkerResources, registry: ProcessRegistry, *, concurrency: dict[str, int], kinds: list[str]
+) -> None:
+    """Wait until Redis will do, log what was found, and remove what an earlier process has left.
+
+    Args:
+        resources: What the process has opened.
+        registry: Of this process, which it joins.
+        concurrency: How many jobs of each queue run at once.
+        kinds: The names of the kinds.
+
+    Raises:
+        StartRefusedError: Redis will not do; the message says why, and what to do.
+    """
+    await wait_until_checked(resources.redis, registry, "worker.redis")
+    log.info("worker.storage", found=resources.storage.description)
+    log.info("worker.queues", concurrency=concurrency)
+    log.info("worker.kinds", names=kinds)
+    log.info("worker.scratch", folders_swept=remove_leftovers())
+    keep_secrets()
+    # What is loaded now is never freed: a full collection that visited it would delay every job by some 35 ms.
+    gc.collect()
+    gc.freeze()

@@ -28,6 +28,7 @@ LAYERS = (
         "settings",
         "telemetry.tracing",
         "progress",
+        "backoff",
         "clock",
         "blob_ref",
         "stopping",

@@ -1,22 +1,19 @@
 """Redis outages: log one once, retry until Redis is up, and renew the leases before anything new is claimed."""
 
 import asyncio
-import random
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from redis.exceptions import RedisError, ResponseError
 
+from tasks.backoff import pauses_s
 from tasks.telemetry.outage_log import OutageLog
 
 REDIS_ERRORS = (RedisError, OSError, TimeoutError)
 """What a Redis call raises when Redis is down, slow, full or restarting."""
 SCRIPT_FAULTS = ("user_script:", "Error compiling script", "WRONGTYPE", "Wrong number of args")
 """How Redis' error begins when a script itself is wrong, so that a retry cannot help."""
-FIRST_PAUSE_S = 0.05
-LONGEST_PAUSE_S = 1.0
-"""Short enough that leases are renewed within PATIENCE_MS after Redis is up again."""
 
 T = TypeVar("T")
 
@@ -36,24 +33,8 @@ class RedisHealth:
         self._outage_log = OutageLog("redis.away", "redis.back", is_over=self.renewed.is_set)
 
     async def retry_until_up(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Repeat a call until Redis answers it, with growing pauses.
-
-        Args:
-            call: A call that may be made twice, as every state transition may.
-
-        Raises:
-            ResponseError: A script is wrong, which no retry can cure; the process stops with this error.
-        """
-        pause = FIRST_PAUSE_S
-        while True:
-            try:
-                return await call()
-            except REDIS_ERRORS as error:
-                if is_script_fault(error):
-                    raise
-                self.mark_down(error)
-                await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - jitter, no secret
-                pause = min(pause * 2, LONGEST_PAUSE_S)
+        """Repeat a call as `retry` does, and note each failure."""
+        return await retry(call, self.mark_down)
 
     def mark_down(self, error: Exception) -> None:
         """Note that a Redis call failed: nothing is claimed until the leases have been renewed."""
@@ -74,6 +55,27 @@ class RedisHealth:
         """
         self.renewed_ms = now_ms
         self.renewed.set()
+
+
+async def retry(call: Callable[[], Awaitable[T]], failed: Callable[[Exception], None]) -> T:
+    """Repeat a call until Redis answers it, with growing pauses.
+
+    Args:
+        call: A call that may be made twice, as every state transition may.
+        failed: Called after each failure.
+
+    Raises:
+        ResponseError: A script is wrong, which no retry can cure; the process stops with this error.
+    """
+    pauses = pauses_s()
+    while True:
+        try:
+            return await call()
+        except REDIS_ERRORS as error:
+            if is_script_fault(error):
+                raise
+            failed(error)
+            await asyncio.sleep(next(pauses))
 
 
 def is_script_fault(error: Exception) -> bool:

@@ -24,6 +24,7 @@ from redis.exceptions import (
     TimeoutError,  # noqa: A004 - Redis' own
 )
 
+from tasks.backoff import pauses_s
 from tasks.queue.connection_pool import PrimaryPool
 from tasks.queue.process_registry import ProcessRegistry
 from tasks.queue.redis_keys import CHANGES, PROBE, ROOT, WATCHED
@@ -123,8 +124,6 @@ CURES: Final = (
 )
 """What the server says, and what to do about it; the first that fits."""
 RETRIED: Final = (RedisError, OSError)
-FIRST_PAUSE_S: Final = 0.1
-LONGEST_PAUSE_S: Final = 1.0
 OTHER_WAY_S: Final = 2.0
 """A server that speaks the other of the two ways answers within this time."""
 CONFIRM_S: Final = 5.0
@@ -151,7 +150,7 @@ async def wait_until_checked(
     Raises:
         StartRefusedError: It will not do, or another installation uses the database.
     """
-    told, pause_s = False, FIRST_PAUSE_S
+    told, pauses = False, pauses_s()
     while True:
         try:
             described = await check_start(redis, registry)
@@ -161,8 +160,7 @@ async def wait_until_checked(
             told = True
             if waiting is not None:
                 waiting.set()
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            await asyncio.sleep(next(pauses))
         else:
             log.info(event, address=server_address(redis), **described)
             return

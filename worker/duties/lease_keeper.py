@@ -6,7 +6,6 @@ second time elsewhere. So the thread has an event loop and a connection of its o
 
 import asyncio
 import contextlib
-import random
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -20,7 +19,7 @@ from tasks.queue.script import Script
 from worker.attempts.running import Reason, Running
 from worker.duties.loop_monitor import LoopMonitor
 from worker.duties.loop_watch import LoopWatch
-from worker.redis_health import FIRST_PAUSE_S, LONGEST_PAUSE_S, REDIS_ERRORS, RedisHealth, is_script_fault
+from worker.redis_health import RedisHealth, retry
 
 log = structlog.get_logger()
 
@@ -96,26 +95,17 @@ class LeaseKeeper:
             await close(redis)
 
     async def _renew_all(self, renew: Script) -> None:
-        pause = FIRST_PAUSE_S
-        while True:
-            # The claim first: its jobs may become leases at any moment.
-            unread_claim = self._running.unread_claim
-            leases = [
-                {"id": job.id, "queue": job.queue, "attempt": job.attempt}
-                for job in list(self._running.leases.values())
-            ]
-            payload = {"worker": self._worker_id, "leases": leases, "unread_claim": unread_claim}
-            try:
-                answer = await renew(payload)
-            except REDIS_ERRORS as error:
-                if is_script_fault(error):
-                    raise
-                self._tell(self._redis_health.mark_down, error)
-                await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - jitter, no secret
-                pause = min(pause * 2, LONGEST_PAUSE_S)
-            else:
-                self._tell(self._renewed, answer)
-                return
+        answer = await retry(lambda: renew(self._held()), lambda error: self._tell(self._redis_health.mark_down, error))
+        self._tell(self._renewed, answer)
+
+    def _held(self) -> dict[str, Any]:
+        """What this worker holds now."""
+        # The claim first: its jobs may become leases at any moment.
+        unread_claim = self._running.unread_claim
+        leases = [
+            {"id": job.id, "queue": job.queue, "attempt": job.attempt} for job in list(self._running.leases.values())
+        ]
+        return {"worker": self._worker_id, "leases": leases, "unread_claim": unread_claim}
 
     def _failed(self, error: BaseException) -> None:
         self._error = error

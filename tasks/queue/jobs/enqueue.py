@@ -13,6 +13,7 @@ from tasks.queue.jobs.foreign_job import read_foreign_job
 from tasks.queue.jobs.submit_limits import REASONS, SubmitLimits
 from tasks.queue.lanes.lane_id import lane_of
 from tasks.queue.records import indexes
+from tasks.queue.records.list import read
 from tasks.queue.records.record import Priority, Record, State, new_id
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
@@ -71,7 +72,8 @@ class Submission:
 
     @property
     def content(self) -> str:
-        """A hash of kind and params, by which an Idempotency-Key is compared.
+        """A hash of kind and params, by which an Idempotency-Key is compared. Params that differ in their text only are
+        found out by `Enqueuer`.
 
         Params hold the hashes of files, never the bytes of a form. Timing and `notify` are no part of it: a repeat
         finds the job as it was first submitted.
@@ -113,6 +115,7 @@ class Enqueuer:
     def __init__(
         self, redis: "Redis[bytes]", settings: Settings, storage: Storage | None = None, kinds: Iterable[str] = ()
     ) -> None:
+        self._redis = redis
         self._enqueue = Script(redis, "submit/enqueue")
         self._settings = settings
         self._limits = SubmitLimits(settings, kinds)
@@ -180,10 +183,24 @@ class Enqueuer:
                 return Submitted(job_id, created=True, records=records(now))
             case {"answer": "same", "id": job_id}:
                 return Submitted(job_id, created=False)
+            case {"answer": "reused", "id": job_id} if await self._is_repeat(job_id, submission):
+                return Submitted(job_id, created=False)
             case {"answer": answer} as excess if answer in REASONS:
                 raise self._limits.refusal(excess, payload["jobs"][0])
             case answer:
                 raise _refusal(answer, submission)
+
+    async def _is_repeat(self, job_id: str, submission: Submission) -> bool:
+        """Whether a job is of the same kind and params, which another order of fields has made another text.
+
+        The digest of the key stays that of the text: processes of earlier versions compare it too.
+        """
+        record = await read(self._redis, job_id)
+        return (
+            record is not None
+            and record.kind == submission.kind
+            and _canonical(record.params) == _canonical(submission.params)
+        )
 
     async def adopt(self, job_id: str, queue: str, body: bytes | None, kinds: Container[str] = ()) -> None:
         """Give a record to a job that was put into ARQ's keys by someone else. What is wrong with it shows when it
@@ -246,6 +263,10 @@ class Enqueuer:
         key = hashlib.sha256(submission.idempotency_key.encode()).hexdigest()
         ttl_ms = self._settings.idempotency_s * 1000
         return {"idempotency": {"key": f"{submission.owner}:{key}", "content": content, "ttl_ms": ttl_ms}}
+
+
+def _canonical(params: str) -> str:
+    return json.dumps(json.loads(params), sort_keys=True)
 
 
 def _refusal(answer: dict[str, Any], submission: Submission) -> Exception:

@@ -77,6 +77,16 @@ async def test_the_same_id_is_the_same_event(alice: httpx.AsyncClient, bob: http
     assert (changed.status_code, changed.json()["code"], changed.json()["field"]) == (422, "key_reused", "id")
 
 
+async def test_the_same_event_may_be_written_in_another_order(alice: httpx.AsyncClient) -> None:
+    texts = (
+        '{"id": "paid-1", "type": "order.paid", "data": {"order": 1, "of": {"a": 1, "b": [2, 3]}}}',
+        '{"data":{"of":{"b":[2,3],"a":1},"order":1},"type":"order.paid","id":"paid-1"}',
+    )
+    answers = [await alice.post("/v1/events", content=text) for text in texts]
+    assert [answer.status_code for answer in answers] == [202, 200]
+    assert len({answer.json()["id"] for answer in answers}) == 1
+
+
 async def test_an_id_is_no_idempotency_key_but_the_header_is_one(alice: httpx.AsyncClient) -> None:
     key = {"Idempotency-Key": "paid-4711"}
     by_id = await alice.post("/v1/events", json={**EVENT, "id": "paid-4711"})

@@ -147,6 +147,21 @@ class TestIdempotency:
             assert (refused.value.code, refused.value.field) == ("key_reused", "Idempotency-Key")
         assert await everything(redis) == before
 
+    async def test_the_order_of_the_params_fields_does_not_matter(self, redis: ArqRedis, enqueuer: Enqueuer) -> None:
+        """Nor do blanks. The key's digest is of the text, as processes of earlier versions write and read it."""
+        params = {"a": 1, "b": {"c": [1, 2], "d": "ü"}}
+        first = await submit(enqueuer, params=params, idempotency_key="k")
+        digest = sha256(f"echo\n{json.dumps(params)}")
+        assert await redis.get(f"{IDEMPOTENCY}dev:{sha256('k')}") == f"{first} {digest}".encode()
+        before = await everything(redis)
+        for text in ('{"b":{"d":"ü","c":[1,2]},"a":1}', '{"a": 1, "b": {"d": "\\u00fc", "c": [1, 2]}}'):
+            again = await enqueuer.enqueue(submission(params=text, idempotency_key="k"))
+            assert (again.job_id, again.created) == (first, False)
+        for other in ('{"b":{"d":"ü","c":[2,1]},"a":1}', '{"b":{"d":"ü","c":[1,2]},"a":true}'):
+            with pytest.raises(Refusal, match=first):
+                await enqueuer.enqueue(submission(params=other, idempotency_key="k"))
+        assert await everything(redis) == before
+
     async def test_another_owners_key_is_another_key(self, enqueuer: Enqueuer) -> None:
         mine = await submit(enqueuer, owner="acme", idempotency_key="k")
         assert await submit(enqueuer, owner="dev", params={"b": 2}, idempotency_key="k") != mine

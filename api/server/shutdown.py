@@ -1,6 +1,7 @@
 """How the web process stops: it drains while routers turn away, then ends what waits, then the server shuts down."""
 
 import asyncio
+import multiprocessing
 import signal
 import threading
 from collections.abc import Callable
@@ -49,6 +50,19 @@ class Shutdown:
             handler = signal.getsignal(number)
             if callable(handler):
                 signal.signal(number, before(handler))
+        self._end_with_supervisor(loop)
+
+    def _end_with_supervisor(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Stop also when the supervisor of several processes has been killed: nobody else would stop this one."""
+        supervisor = multiprocessing.parent_process()
+        if supervisor is None:
+            return
+
+        def stop() -> None:
+            loop.remove_reader(supervisor.sentinel)
+            signal.raise_signal(signal.SIGTERM)
+
+        loop.add_reader(supervisor.sentinel, stop)
 
     def _stop(self, number: int, stop_server: Callable[[], Any]) -> None:
         if number == signal.SIGINT or not self._drain_s:

@@ -108,8 +108,13 @@ manager.loop()
 async def test_a_second_ctrl_c_reaches_what_bin_dev_started(
     mortal_valkey: Valkey, job_client: JobClient, tmp_path: Path
 ) -> None:
-    variables = {**os.environ, "REDIS_URL": mortal_valkey.url, "STORAGE_URL": "memory://"}
-    process = start_process([sys.executable, "-c", UNDER_HONCHO], cwd=ROOT, env=variables)
+    variables = {
+        **os.environ,
+        "REDIS_URL": mortal_valkey.url,
+        "STORAGE_URL": "memory://",
+        "SHUTDOWN_GRACE_S": "5",
+    }
+    process = start_process([sys.executable, "-c", UNDER_HONCHO], last=signal.SIGTERM, cwd=ROOT, env=variables)
     try:
         job_id = await job_client.submit("sleep", seconds=60, file=str(tmp_path / "a"))
         await job_client.until(job_id, State.RUNNING)
@@ -119,8 +124,8 @@ async def test_a_second_ctrl_c_reaches_what_bin_dev_started(
         process.send_signal(signal.SIGINT)
         await exit_code(process)
     finally:
-        process.kill()
-        process.wait()
+        process.terminate()  # it ends the worker
+        await exit_code(process, within_s=40)
     assert (await job_client.read(job_id)).state is State.QUEUED
 
 

@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -26,15 +27,17 @@ DIE_WITH_PARENT = """
 import ctypes, os, signal, sys
 if sys.platform == "linux":
     PR_SET_PDEATHSIG = 1
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-if os.getppid() == int(sys.argv[1]):
-    os.execvp(sys.argv[2], sys.argv[2:])
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(sys.argv[1]), 0, 0, 0)
+if os.getppid() == int(sys.argv[2]):
+    os.execvp(sys.argv[3], sys.argv[3:])
 """
-"""Asks the kernel for SIGKILL once the parent has ended, then becomes the command. It is a program and no `preexec_fn`,
-because Python 3.12 and later refuse to run one in a process with threads, as each pytest worker is."""
+"""Asks the kernel for a signal once the parent has ended, then becomes the command. It is no `preexec_fn`, because
+Python 3.12 and later refuse to run one in a process with threads, as each pytest worker is."""
 
 
-def start_process(command: Sequence[str], **options: Any) -> "subprocess.Popen[bytes]":
+def start_process(
+    command: Sequence[str], *, last: signal.Signals = signal.SIGKILL, **options: Any
+) -> "subprocess.Popen[bytes]":
     """Start a process that ends with this one, even if this one is killed (on Linux).
 
     It has a session of its own, so that Ctrl-C in a terminal reaches only the tests. Call it from a thread that lives
@@ -42,9 +45,10 @@ def start_process(command: Sequence[str], **options: Any) -> "subprocess.Popen[b
 
     Args:
         command: The program and its arguments.
+        last: The signal that ends it then; SIGTERM for one that ends processes of its own.
         options: Those of `subprocess.Popen`.
     """
-    command = [sys.executable, "-I", "-S", "-c", DIE_WITH_PARENT, str(os.getpid()), *command]
+    command = [sys.executable, "-I", "-S", "-c", DIE_WITH_PARENT, str(int(last)), str(os.getpid()), *command]
     return subprocess.Popen(command, start_new_session=True, **options)
 
 

@@ -1,5 +1,6 @@
 """`python -m api`: every address of IPv4 and IPv6, in one process or several, and a start that cannot be."""
 
+import contextlib
 import socket
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from uvicorn.config import STARTUP_FAILURE
 
 from api.server.run import listen
 from tests.support.api.web_process import start_web, web_process
+from tests.support.sandbox.child_events import ProcessWatch, children_of
 from tests.support.servers import Valkey, free_port
 
 
@@ -18,6 +20,19 @@ def test_it_answers_on_ipv4_and_ipv6(valkey: Valkey, tmp_path: Path, processes: 
         hosts = ["127.0.0.1", "[::1]"] if socket.has_ipv6 else ["127.0.0.1"]
         for host in hosts:
             assert httpx.get(f"http://{host}:{web.port}/livez").json() == {"status": "ok"}
+
+
+async def test_processes_end_with_their_supervisor(valkey: Valkey, tmp_path: Path) -> None:
+    """Otherwise a supervisor that was killed could not be started again: they would hold its port."""
+    web = start_web(valkey.url, tmp_path.as_uri(), {"WEB_CONCURRENCY": "2"})
+    with contextlib.ExitStack() as stack:
+        stack.callback(web.kill)
+        web.wait_until_alive()
+        watches = [stack.enter_context(ProcessWatch(pid)) for pid in children_of(web.process.pid)]
+        assert len(watches) > 1
+        web.kill()
+        for watch in watches:
+            await watch.gone()
 
 
 def test_a_start_that_cannot_be_says_why_in_one_line(valkey: Valkey, tmp_path: Path) -> None:

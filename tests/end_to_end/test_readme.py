@@ -12,6 +12,7 @@ import pytest
 
 from tests.end_to_end.test_reports import text_of
 from tests.support.pictures import encoded, scene
+from tests.support.servers import ending_with_us
 from tools.documents import ROOT
 
 PAGES = ("README.md", "docs/images.md", "docs/jobs.md", "docs/reports.md", "docs/webhooks.md")
@@ -116,7 +117,7 @@ def test_a_clone_has_the_two_commands(tmp_path: Path) -> None:
 
 
 def test_the_demo_shows_the_whole_path_and_checks_it(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tools.demo.demo", "--once"]
+    command = ending_with_us([sys.executable, "-m", "tools.demo.demo", "--once"])
     done = subprocess.run(
         command,
         cwd=tmp_path,

@@ -38,18 +38,28 @@ Python 3.12 and later refuse to run one in a process with threads, as each pytes
 def start_process(
     command: Sequence[str], *, last: signal.Signals = signal.SIGKILL, **options: Any
 ) -> "subprocess.Popen[bytes]":
-    """Start a process that ends with this one, even if this one is killed (on Linux).
+    """Start a process that ends with this one, as `ending_with_us` says.
 
-    It has a session of its own, so that Ctrl-C in a terminal reaches only the tests. Call it from a thread that lives
-    as long as the process is needed: the kernel counts the end of the thread as the end of the parent.
+    It has a session of its own, so that Ctrl-C in a terminal reaches only the tests.
+
+    Args:
+        command: The program and its arguments.
+        last: As of `ending_with_us`.
+        options: Those of `subprocess.Popen`.
+    """
+    return subprocess.Popen(ending_with_us(command, last), start_new_session=True, **options)
+
+
+def ending_with_us(command: Sequence[str], last: signal.Signals = signal.SIGKILL) -> list[str]:
+    """A command whose process ends with this one, even if this one is killed (on Linux).
+
+    Start it in a thread that lives as long as it is needed: the kernel counts the thread's end as that of the parent.
 
     Args:
         command: The program and its arguments.
         last: The signal that ends it then; SIGTERM for one that ends processes of its own.
-        options: Those of `subprocess.Popen`.
     """
-    command = [sys.executable, "-I", "-S", "-c", DIE_WITH_PARENT, str(int(last)), str(os.getpid()), *command]
-    return subprocess.Popen(command, start_new_session=True, **options)
+    return [sys.executable, "-I", "-S", "-c", DIE_WITH_PARENT, str(int(last)), str(os.getpid()), *command]
 
 
 _reserved: deque[int] = deque()

@@ -23,7 +23,7 @@ from tasks.storage.content_disposition import attachment
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import BlobMissing, Storage
 from tasks.storage.upload_memory import SMALL_BYTES
-from tests.support.servers import MotoServer, RcloneServer, S3Server
+from tests.support.servers import MotoServer, RcloneServer, S3Server, start_process
 
 NO_BLOB = hashlib.sha256(b"never stored").hexdigest()
 DIGITS = b"0123456789"
@@ -245,7 +245,7 @@ asyncio.run(open_storage(Settings(storage_url=sys.argv[1])).put(stalled(), max_b
 """
     command = [sys.executable, "-c", program, f"file://{tmp_path}/storage"]
     environment = {**os.environ, "TMPDIR": str(spools)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+    with start_process(command, stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"half\n"
         process.kill()

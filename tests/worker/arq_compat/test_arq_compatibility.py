@@ -18,7 +18,7 @@ from tasks.queue.wire import JobFailed, deserialize, serialize
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient, working
 from tests.support.processes import ROOT
-from tests.support.servers import Valkey
+from tests.support.servers import Valkey, ending_with_us
 
 
 def job_of(redis: ArqRedis, job_id: str, queue: str = "default") -> Job:
@@ -156,7 +156,7 @@ async def test_the_stock_arq_command_drains_a_queue_with_the_right_outcomes_and_
     foreign = await redis.enqueue_job("echo", times=5)
     assert foreign is not None
     command = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "arq", "tests.support.processes.default", "--burst"),
+        *ending_with_us([sys.executable, "-m", "arq", "tests.support.processes.default", "--burst"]),
         cwd=ROOT,
         env={"REDIS_URL": valkey.url, "STORAGE_URL": "memory://", "PATH": ""},
         stderr=asyncio.subprocess.PIPE,

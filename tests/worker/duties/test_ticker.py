@@ -27,7 +27,7 @@ from tasks.settings import Settings
 from tests.support.engine_running import JobClient, working
 from tests.support.kinds import KINDS, Anything
 from tests.support.processes import ROOT, SCHEDULED, worker_process
-from tests.support.servers import Valkey
+from tests.support.servers import Valkey, ending_with_us
 from worker.arq_compat.settings import arq_cron
 from worker.duties import ticker
 from worker.redis_health import RedisHealth
@@ -233,7 +233,7 @@ class TestBesideArqsCron:
         await redis.zadd(SCHEDULES, {"nothing": due_ms})
         await redis.enqueue_job("nothing", _job_id=f"nothing:{due_ms}")
         command = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "arq", "tests.support.processes.scheduled", "--burst"),
+            *ending_with_us([sys.executable, "-m", "arq", "tests.support.processes.scheduled", "--burst"]),
             cwd=ROOT,
             env={"REDIS_URL": valkey.url, "STORAGE_URL": "memory://", "PATH": ""},
             stderr=asyncio.subprocess.PIPE,

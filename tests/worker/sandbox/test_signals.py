@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.sandbox.child_events import ChildEvent, Gate, ProcessWatch, children_of, parent_of
+from tests.support.servers import start_process
 
 ROOT = Path(__file__).parents[3]
 
@@ -19,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 def owner(event: ChildEvent, gate: Gate) -> Iterator[subprocess.Popen[bytes]]:
     """A process of its own, and of its own process group, that runs one call."""
     command = [sys.executable, "-m", "tests.support.sandbox.owner", event.path, gate.path]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True) as process:
+    with start_process(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
         yield process
         process.kill()
 

@@ -29,6 +29,7 @@ from api.server.shutdown import Shutdown
 from api.webhooks.outgoing import webhooks
 from api.webhooks.url_policy import UrlPolicy
 from tasks.catalogue import load_kinds
+from tasks.history.store import History
 from tasks.kind import counted
 from tasks.queue.connect import close, connect
 from tasks.queue.jobs.enqueue import Enqueuer
@@ -154,6 +155,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
                 endpoints=Endpoints(redis, settings, box),
                 job_store=JobStore(redis, settings),
                 listing=Listing(redis),
+                history=History(redis, storage, settings),
                 schedule_store=ScheduleStore(redis, settings, storage),
                 scheduler=Scheduler(redis, settings, counted(kinds)),
                 connections=connections,

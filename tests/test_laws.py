@@ -35,6 +35,7 @@ LAYERS = (
         "outbound.protocol",
     },
     {"queue", "storage", "kind", "uploads", "schedule", "outbound", "telemetry", "webhook", "maintenance.sweep"},
+    {"history"},
     {"thumbnail", "report", "webhook.kind", "maintenance"},
     {"catalogue", "schedule.built_in"},
 )

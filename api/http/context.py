@@ -14,6 +14,7 @@ from api.reports.spec_process import SpecProcess
 from api.server.connections import Connections
 from api.server.shutdown import Shutdown
 from api.webhooks.url_policy import UrlPolicy
+from tasks.history.store import History
 from tasks.kind import Kind
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
@@ -46,6 +47,7 @@ class Context:
     endpoints: Endpoints
     job_store: JobStore
     listing: Listing
+    history: History
     schedule_store: ScheduleStore
     scheduler: Scheduler
     connections: Connections

@@ -11,7 +11,7 @@ from api.http.caller import caller_of
 from api.http.context import Context
 from api.http.problems import documented
 from api.http.ranges import names, parse_range
-from api.jobs.get import JobId, find
+from api.jobs.get import JobId, find_unexpired
 from tasks.queue.records.record import Record, State
 from tasks.refusal import Refusal
 from tasks.storage.content_disposition import attachment
@@ -44,7 +44,7 @@ async def download_file(request: Request, job_id: JobId, name: FileName) -> Resp
     If the storage can serve the file itself, the response redirects to it.
     """
     caller = caller_of(request)
-    record = await find(caller, job_id)
+    record = await find_unexpired(caller, job_id)
     file = _file(record, name)
     headers = _headers(record, file)
     if names(request.headers.get("if-none-match"), headers["ETag"]):
@@ -65,7 +65,7 @@ async def download_file(request: Request, job_id: JobId, name: FileName) -> Resp
 async def describe_file(request: Request, job_id: JobId, name: FileName) -> Response:
     """Returns the headers of the download without reading the storage."""
     caller = caller_of(request)
-    record = await find(caller, job_id)
+    record = await find_unexpired(caller, job_id)
     file = _file(record, name)
     headers = _headers(record, file)
     if names(request.headers.get("if-none-match"), headers["ETag"]):

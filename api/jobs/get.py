@@ -48,6 +48,9 @@ async def get_job(request: Request, job_id: JobId) -> Response:
 
     With `?wait=N` or the header `Prefer: wait=N` the response is sent as soon as the job ends, or after N seconds with
     the job's state at that time.
+
+    A job is answered until it expires, and where the service keeps a history (`HISTORY=storage`) for `KEEP_HISTORY_S`
+    longer, without its files.
     """
     caller, wait = caller_of(request), query_of(request, WaitQuery).wait
     record = await find(caller, job_id)
@@ -64,15 +67,26 @@ async def get_job(request: Request, job_id: JobId) -> Response:
 
 
 async def find(caller: Caller, job_id: str) -> Record:
-    """The caller's job; to an admin, anyone's. Raises: Refusal `not_found`, `expired`."""
-    return _known(caller, await read(caller.context.redis, job_id), job_id)
+    """The caller's job; to an admin, anyone's. It may be one whose time is over and whose files are gone, where the
+    history has such. Raises: Refusal `not_found`, `expired`."""
+    context = caller.context
+    return _known(caller, await read(context.redis, job_id) or await context.history.find(job_id), job_id)
+
+
+async def find_unexpired(caller: Caller, job_id: str) -> Record:
+    """As `find`, for what the history does not have: files, and another run. Raises: as `find`."""
+    return _unexpired(await find(caller, job_id))
 
 
 def _known(caller: Caller, record: Record | None, job_id: str) -> Record:
     if record is None or (record.owner != caller.owner and not caller.is_admin):
         raise Refusal("not_found", f"Job {job_id!r} was not found.")
+    return record if caller.context.history.on else _unexpired(record)
+
+
+def _unexpired(record: Record) -> Record:
     if record.expired(clock.now_ms()):
-        raise Refusal("expired", f"Job {job_id!r} has expired and its result was removed. Submit it again.")
+        raise Refusal("expired", f"Job {record.id!r} has expired and its result was removed. Submit it again.")
     return record
 
 

@@ -37,6 +37,9 @@ class JobListQuery(JobCriteria, ListQuery):
 async def list_jobs(request: Request) -> Response:
     """Newest first. A page can be short or empty although more pages follow; continue while there is a `next`.
 
+    The list ends at Redis' retention: it has no job that has expired, even where one is still answered by id
+    (`HISTORY=storage`).
+
     Deliveries are listed under `/v1/deliveries`, and here with `kind=delivery` or `queue=webhooks`.
     """
     caller, query = caller_of(request), query_of(request, JobListQuery)

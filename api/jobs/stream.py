@@ -91,8 +91,10 @@ async def follow_job(
     With `Last-Event-ID`, the `snapshot` is left out if nothing has changed since that event.
     """
     caller = caller_of(request)
-    await find(caller, job_id)
-    changes = caller.context.watch.follow(job_id, caller.context.settings.events_heartbeat_s)
+    heartbeat_s = caller.context.settings.events_heartbeat_s
+    record = await find(caller, job_id)
+    # One that has ended changes no more, and may be in the history alone.
+    changes = _only(record) if record.state.ended else caller.context.watch.follow(job_id, heartbeat_s)
     first = await anext(changes, None)
     if first is None:
         raise Refusal("not_found", f"Job {job_id!r} was not found.")
@@ -103,6 +105,10 @@ async def follow_job(
     stream = _stream(changes, first, caller.base_url, resumed=resumed)
     # Without this header some proxies buffer the events.
     return EventSourceResponse(stream, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+
+
+async def _only(record: Record) -> AsyncGenerator[Record | None]:
+    yield record
 
 
 async def _stream(

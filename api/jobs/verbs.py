@@ -8,7 +8,7 @@ from api.http.answers import uncached
 from api.http.caller import caller_of
 from api.http.context import Context
 from api.http.problems import documented, problem
-from api.jobs.get import JobId, find
+from api.jobs.get import JobId, find, find_unexpired
 from api.jobs.views import Job, job_of, path_of
 from tasks.queue.jobs.job_store import RETRYABLE
 from tasks.queue.records.record import Record, State
@@ -67,7 +67,7 @@ async def retry_job(request: Request, job_id: JobId) -> Response:
     again, and is refused while one of them has not succeeded.
     """
     caller = caller_of(request)
-    record = await find(caller, job_id)
+    record = await find_unexpired(caller, job_id)
     if record.state in RETRYABLE:
         await _check_inputs(caller.context, record)
     (answer,) = await caller.context.job_store.retry([job_id])
@@ -97,11 +97,15 @@ async def retry_job(request: Request, job_id: JobId) -> Response:
 async def delete_job(request: Request, job_id: JobId) -> Response:
     """Removes the record at once; the next cleanup removes its files, unless another job needs them.
 
+    The history (`HISTORY=storage`) loses it at once too, and its bytes are removed from the storage within minutes.
+
     The job must have ended. An event can be deleted once all its deliveries have ended.
     """
     caller = caller_of(request)
     await find(caller, job_id)
     (answer,) = await caller.context.job_store.delete([job_id])
+    if answer == "unknown":
+        await caller.context.history.erase(job_id)
     if answer == "needed":
         raise Refusal(
             "not_ended", f"Job {job_id!r} is still needed by deliveries or by jobs that wait for it. Cancel them first."

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from api.http.answers import Error, Links
 from api.http.query import Page
+from tasks import clock
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.queue.jobs.job_store import RETRYABLE
 from tasks.queue.records.record import Priority, Record, State
@@ -61,7 +62,11 @@ class Job(BaseModel):
     due_at: datetime | None = Field(None, description="When it may start, or when its next attempt is due.")
     started_at: datetime | None = Field(None, description="When its last attempt started.")
     finished_at: datetime | None = Field(None, description="When it ended.")
-    expires_at: datetime | None = Field(None, description="When it expires. From then on the job answers 410.")
+    expires_at: datetime | None = Field(
+        None,
+        description="When it expires. From then on its files are gone and the job answers 410, unless the service "
+        "keeps a history (`HISTORY=storage`).",
+    )
     attempts: list[Attempt] = Field(description="The attempts that have ended, oldest first.")
     progress: dict[str, Any] | None = Field(None, description="How far a running job is: `done`, `total`, `note`.")
     result: dict[str, Any] | None = Field(None, description="What the job returned, by kind.")
@@ -135,7 +140,7 @@ def job_of(record: Record, address: str) -> Job:
 
 def _links(record: Record, place: str) -> Links:
     alive = not record.state.ended
-    again = record.state in RETRYABLE and record.kind != "batch"
+    again = record.state in RETRYABLE and record.kind != "batch" and not record.expired(clock.now_ms())
     return Links(
         self=place,
         events=f"{place}/events" if alive else None,

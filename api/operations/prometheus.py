@@ -21,7 +21,7 @@ from tasks.settings import Settings
 SANDBOX_DEATHS: Final = ("timed_out", "out_of_memory", "crashed")
 """Codes with which a sandbox child's death ends an attempt (`tasks.refusal.SandboxDeath`)."""
 
-COUNTED: Final = ("ended", "attempts", "errors", "bytes", "pickup", "pickup_ms", "run", "run_ms")
+COUNTED: Final = ("ended", "attempts", "errors", "bytes", "pickup", "pickup_ms", "run", "run_ms", "moved")
 """First words of what the transitions count; the second is the kind."""
 
 Counts = Mapping[tuple[str, ...], int]
@@ -51,7 +51,7 @@ async def collect(redis: "Redis[bytes]", settings: Settings) -> list[Metric]:
         observe_memory(redis, settings),
     )
     memory = _memory(use, full=memory_of(redis).full)
-    return [*_counters(counts), *_histograms(counts), *_queues(snapshot, registry), *now, *memory]
+    return [*_counters(counts), _moved(counts), *_histograms(counts), *_queues(snapshot, registry), *now, *memory]
 
 
 async def read_counts(redis: "Redis[bytes]") -> Counts:
@@ -99,6 +99,14 @@ def _counters(counts: Counts) -> Iterator[Metric]:
     for code, count in deaths.items():
         sandbox.add(count, code=code)
     yield from (ended, attempts, errors, deliveries, sandbox, stored)
+
+
+def _moved(counts: Counts) -> Metric:
+    metric = Metric("pressroom_history_records_total", "counter", "Records that left Redis for the storage, by kind.")
+    for (what, kind, *_), count in sorted(counts.items()):
+        if what == "moved":
+            metric.add(count, kind=kind)
+    return metric
 
 
 def _histograms(counts: Counts) -> Iterator[Metric]:

@@ -92,7 +92,7 @@ async def redeliver(request: Request, delivery_id: DeliveryId) -> Response:
     next attempt starts it now. One that is running goes on.
     """
     caller = caller_of(request)
-    await _check(caller, delivery_of(await _find(caller, delivery_id), ""))
+    await _check(caller, delivery_of(_unexpired(await _find(caller, delivery_id)), ""))
     await caller.context.job_store.reopen([delivery_id])
     record = await _find(caller, delivery_id)
     return uncached(delivery_of(record, caller.base_url), 202)
@@ -126,11 +126,16 @@ def _page(caller: Caller, records: Sequence[Record], state: State | None, cursor
 
 
 async def _find(caller: Caller, delivery: str) -> Record:
-    record = await read(caller.context.redis, delivery)
+    context = caller.context
+    record = await read(context.redis, delivery) or await context.history.find(delivery)
     if record is None or record.owner != caller.owner or record.kind != DELIVERY.name:
         raise Refusal("not_found", f"Delivery {delivery!r} was not found.")
+    return record if context.history.on else _unexpired(record)
+
+
+def _unexpired(record: Record) -> Record:
     if record.expired(clock.now_ms()):
-        raise Refusal("expired", f"Delivery {delivery!r} has expired. Publish the event again.")
+        raise Refusal("expired", f"Delivery {record.id!r} has expired. Publish the event again.")
     return record
 
 

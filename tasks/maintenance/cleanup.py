@@ -2,8 +2,8 @@
 
 Records, uploads and most keys expire by themselves. The cleanup removes the files of expired jobs and uploads, files
 that never had a user (of a submission that failed after its upload, of an attempt that did not count), incomplete
-files, and entries of indexes. Each step is small and may be repeated: a run that dies is started again and goes on with
-what is left.
+files, entries of indexes, and records of the history whose time is over. Each step is small and may be repeated: a run
+that dies is started again and goes on with what is left.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel, ConfigDict
 
 from tasks import clock
+from tasks.history.upkeep import HistoryUpkeep
 from tasks.kind import JobContext, Kind, Result, RetryPolicy
 from tasks.maintenance.snapshot import write_snapshot
 from tasks.maintenance.storage_owner import owns_storage
@@ -22,6 +23,8 @@ from tasks.webhook.endpoints import open_box
 
 OWNER_CHECK_S = 30.0
 """Seconds between two looks whether the storage is still this installation's: another may adopt it meanwhile."""
+TIDY_S = 600.0
+"""Seconds after which a cleanup removes no more deleted records from the history; each reconciliation does the same."""
 PAUSE_S = 0.02
 """Seconds between two steps, in which Redis and the storage serve other requests."""
 
@@ -41,7 +44,8 @@ async def clean_up(job: JobContext[CleanupParams]) -> Result:
     Returns:
         `snapshot`, its name, and `foreign_storage`: whether the storage belongs to another installation.
         Blobs `examined` and `deleted`, the `bytes` of the deleted ones, `leftovers` of killed writers that were
-        removed, and index entries examined and removed.
+        removed, index entries examined and removed, and `history_deleted`: records of the history whose time was
+        over.
     """
     dry_run = job.params.dry_run
     now = clock.from_ms(clock.of_redis(await job.redis.time()))
@@ -58,6 +62,7 @@ async def clean_up(job: JobContext[CleanupParams]) -> Result:
     if is_ours:
         examined, deleted, size = await _sweep(job, before)
         leftovers = await job.storage.discard_leftovers(before, dry_run=dry_run)
+    history = 0 if dry_run else await _expire_history(job)
     return Result(
         value={
             "dry_run": dry_run,
@@ -67,10 +72,21 @@ async def clean_up(job: JobContext[CleanupParams]) -> Result:
             "leftovers": leftovers,
             "entries_examined": entries,
             "entries_removed": removed,
+            "history_deleted": history,
             "snapshot": snapshot,
             "foreign_storage": not is_ours,
         }
     )
+
+
+async def _expire_history(job: JobContext[CleanupParams]) -> int:
+    """Delete what is too old from the history, which is this installation's own whoever owns the storage, and there is
+    one if HISTORY was ever `storage`. Returns how many records it had."""
+    history = HistoryUpkeep(job.redis, job.storage)
+    if not await history.exists():
+        return 0
+    await history.tidy(time.monotonic() + TIDY_S)
+    return await history.expire(job.settings.keep_history_s * 1000)
 
 
 async def _trim(job: JobContext[CleanupParams]) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """The kind `reconciliation`: repairs queue entries that Redis has lost, some of them each minute.
 
-It also packs records of ended jobs (`tasks.queue.records.packing`).
+It also packs records of ended jobs (`tasks.queue.records.packing`), and with HISTORY=storage moves those whose time in
+Redis is over into the storage (`tasks.history`).
 
 Every state transition is one script, so that the keys of a job always agree. But ARQ's copy of a job expires, Redis may
 evict keys, an operator may delete some or restore an older snapshot: then a record may exist that no queue refers to,
@@ -10,12 +11,15 @@ A run checks a random sample of each queue, which covers a small queue, and goes
 run stopped. While it finds something to repair it continues, up to BUSY_S. Two runs at once do no harm.
 """
 
+import contextlib
 import time
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from tasks.history.upkeep import HistoryUpkeep
 from tasks.kind import JobContext, Kind, Result, RetryPolicy
 from tasks.queue import redis_keys
 from tasks.queue.jobs.retention import keep_ms
@@ -24,6 +28,7 @@ from tasks.queue.records.packer import Packer
 from tasks.queue.redis_keys import BACKLOG, JOB, LANE, QUEUES, SCHEDULE, arq_queue
 from tasks.queue.script import Script
 from tasks.settings import SYSTEM
+from tasks.storage.protocol import StorageUnavailable
 
 PAGE_KEYS = 1000
 PAGES = 20
@@ -32,6 +37,10 @@ BUSY_S = 30.0
 """Seconds for which a run continues that finds something to repair; the next run starts a minute later."""
 SAMPLE = 500
 """Randomly chosen jobs of each queue that a run checks."""
+HISTORY_S = 20.0
+"""Seconds after which a run moves no more records into the storage, which may be slow."""
+MOST_EXPIRED = 20_000
+"""Expired records that a run remembers to move them. It passes the others again later."""
 AT_ONCE = 100
 """Jobs, lanes or schedules in one script, which may check fewer."""
 
@@ -48,7 +57,7 @@ async def reconcile(job: JobContext[ReconciliationParams]) -> Result:
     Returns:
         How many jobs were `examined`, `mended` (repaired), `closed` because they cannot run any more, and `dropped`
         because their record is gone; how many `lanes` were repaired, and the counts of how many `queues`; and how many
-        records of ended jobs were `packed`.
+        records of ended jobs were `packed`, and `moved` into the storage.
     """
     reconciler = Reconciler(job)
     until = time.monotonic() + BUSY_S
@@ -65,7 +74,19 @@ async def reconcile(job: JobContext[ReconciliationParams]) -> Result:
             break
     await reconciler.recount()
     packed = await _pack(job, time.monotonic() + BUSY_S)
-    return Result(value={**reconciler.counts, "packed": packed})
+    moved = await _move(job, reconciler.expired) if job.settings.history == "storage" else 0
+    return Result(value={**reconciler.counts, "packed": packed, "moved": moved})
+
+
+async def _move(job: JobContext[ReconciliationParams], expired: Sequence[str]) -> int:
+    """Move records into the storage, and remove from it what was deleted. Returns how many were moved."""
+    history, moved, until = HistoryUpkeep(job.redis, job.storage), 0, time.monotonic() + HISTORY_S
+    # The storage has logged that it is away; the repairs above do not depend on it, and the next run tries again.
+    with contextlib.suppress(StorageUnavailable):
+        async for count in history.move(expired, until):
+            moved += count
+        await history.tidy(until)
+    return moved
 
 
 async def _pack(job: JobContext[ReconciliationParams], until: float) -> int:
@@ -89,6 +110,7 @@ class Reconciler:
         rules = {"owner": SYSTEM, "kinds": kinds, "foreign": FOREIGN, "keep": keep_ms(job.settings)}
         self._payload: dict[str, Any] = {**nothing, **rules}
         self._found: Counter[str] = Counter()
+        self.expired: list[str] = []
 
     @property
     def wrong(self) -> bool:
@@ -113,6 +135,8 @@ class Reconciler:
             }
             answer = await self._script({**self._payload, **part})
             jobs = answer["jobs"]
+            self.expired += [one for one, what in zip(ids, jobs, strict=False) if what == "expired"]
+            del self.expired[MOST_EXPIRED:]
             self._found.update([*jobs, *["examined"] * len(jobs)], lanes=answer["lanes_mended"])
             ids, lanes = ids[len(jobs) :], lanes[answer["lanes_examined"] :]
 

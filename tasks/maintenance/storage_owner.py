@@ -12,6 +12,7 @@ import structlog
 from redis.asyncio import Redis
 
 from tasks import clock
+from tasks.history.upkeep import HistoryUpkeep
 from tasks.queue.installation import find_installation, make_installation, note_storage_owner
 from tasks.storage.protocol import Storage
 
@@ -61,13 +62,15 @@ async def owns_storage(redis: "Redis[bytes]", storage: Storage, *, dry_run: bool
 
 
 async def adopt_storage(redis: "Redis[bytes]", storage: Storage) -> str | None:
-    """Make this installation the owner of the storage.
+    """Make this installation the owner of the storage, and of the history that the owner before has there.
 
     Returns:
         The id of the installation that owned it before, or None.
     """
     before, own = await read_marker(storage), await make_installation(redis)
     if before != own:
+        if before is not None:
+            log.info("history.taken_over", records=await HistoryUpkeep(redis, storage).take_over(before), before=before)
         marker = {"installation": own, "since": clock.rfc3339(clock.now_ms())}
         await storage.put_object(MARKER, json.dumps(marker).encode())
     await note_storage_owner(redis, None)

@@ -5,7 +5,7 @@ Redis without cluster mode is needed.
 
 | key | type | what | who removes it |
 |---|---|---|---|
-| `pressroom:job:<id>` | hash | the record, packed some minutes after the job's end (`tasks/queue/records/packing.py`) | expires after its retention and tombstone; a live one lasts until it ends |
+| `pressroom:job:<id>` | hash | the record, packed some minutes after the job's end (`tasks/queue/records/packing.py`) | expires after its retention and tombstone, or leaves with HISTORY=storage after its retention; a live one lasts until it ends |
 | `pressroom:jobs:<index>:<state>` | zset id → created (ms) | jobs of an index (`tasks/queue/records/indexes.py`) in one state | the transitions; listings, ends and the cleanup drop ids without a record |
 | `pressroom:jobs:event/<id>`, `pressroom:jobs:batch/<id>` | zset id → created (ms) | deliveries of an event, jobs of a batch | expires after the event or batch; listings drop ids without a record |
 | `pressroom:after:<id>` | set of job ids | jobs that wait until this one has succeeded | its end |
@@ -41,6 +41,10 @@ Redis without cluster mode is needed.
 | `pressroom:wake:<queue>` | list | wake signals, at most WAKE_CAP | the claim that finds nothing |
 | `pressroom:counts` | hash | what `/metrics` counts: names with spaces between → number | as many fields as kinds, outcomes and codes; kinds that Pressroom does not know are `other` |
 | `pressroom:unpacked` | list of job ids | ended jobs whose records are to be packed, PACK_AFTER_MS after their end; at most UNPACKED_CAP | the reconciliation, which packs them |
+| `pressroom:history` | hash | of the objects with ended records in the storage (`tasks/history`) `last`, the number of the newest, and `first`, up to which they are deleted | nobody |
+| `pressroom:history:<bucket>` | hash | 8 bytes of an id's hash → number of the object that has its record | the cleanup, with the object, or the job's deletion |
+| `pressroom:history-writing` | zset number → since (ms) | objects that are being written | the script after the write; the reconciliation HISTORY_WRITING_MS later |
+| `pressroom:history-erasures` | zset number → counter | objects with lines that are to be removed | the reconciliation, which removes them |
 | `pressroom:ends:<slot>` | hash | `<queue> <state>` → jobs that ended within ENDS_SLOT_MS | expires |
 | `pressroom:alerts` | hash | `<alert> <subject>` → the alert as JSON, while it holds | the check that finds it resolved |
 | `pressroom:installation` | hash | `id` (random, made once), `created_at` and `adopted_at` (ms), `storage_of`: the id in the storage's marker, where it is another's; `restoring`: the snapshot whose restore has begun | nobody |
@@ -97,6 +101,10 @@ COUNTS: Final = ROOT + "counts"
 ENDS: Final = ROOT + "ends:"
 UNPACKED: Final = ROOT + "unpacked"
 ALERTS: Final = ROOT + "alerts"
+HISTORY: Final = ROOT + "history"
+HISTORY_IDS: Final = HISTORY + ":"
+HISTORY_WRITING: Final = HISTORY + "-writing"
+HISTORY_ERASURES: Final = HISTORY + "-erasures"
 INSTALLATION: Final = ROOT + "installation"
 NOTHING: Final = ROOT + "nothing"
 SLOTS: Final = ROOT + "slots:"
@@ -198,6 +206,9 @@ PACK_AFTER_MS: Final = 900 * SECOND_MS
 which processes of the former version read it."""
 UNPACKED_CAP: Final = 1_000_000
 """Ended jobs that are noted to be packed, at most: 35 MB. Others stay as they are until they expire."""
+HISTORY_WRITING_MS: Final = 600 * SECOND_MS
+"""An object of the history whose writer has said nothing for this long will not be completed: longer than a
+reconciliation may take."""
 ABORT_MS: Final = 600 * SECOND_MS
 """A request to stop a job that no worker has followed is forgotten after this long."""
 TICKING_MS: Final = 10 * SECOND_MS
@@ -250,6 +261,11 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "ends": ENDS,
     "unpacked": UNPACKED,
     "unpacked_cap": UNPACKED_CAP,
+    "history": HISTORY,
+    "history_ids": HISTORY_IDS,
+    "history_writing": HISTORY_WRITING,
+    "history_erasures": HISTORY_ERASURES,
+    "history_writing_ms": HISTORY_WRITING_MS,
     "alerts": ALERTS,
     "worker": WORKER,
     "workers": WORKERS,

@@ -93,4 +93,16 @@ class JobSettings(BaseModel):
     tombstone_s: int = Field(
         1 * DAY_S, ge=0, description="Seconds for which an expired job answers 410 before it is unknown."
     )
+    history: Literal["off", "storage"] = Field(
+        "off",
+        description="`storage` moves the record of an ended job from Redis into the storage when its time in Redis (`KEEP_…_S`) is over. Lists do not have it any more, but it is still answered by id. Set it for web and worker processes alike.",
+    )
+    keep_history_s: int = Field(
+        30 * DAY_S, gt=0, description="Seconds for which a record is kept in the storage after it has left Redis."
+    )
+    history_patience_s: int = Field(
+        3 * DAY_S,
+        gt=0,
+        description="With `HISTORY=storage`, seconds for which Redis keeps a record beyond its time while the storage is away, before it is lost.",
+    )
     idempotency_s: int = Field(1 * DAY_S, gt=0, description="Seconds for which an Idempotency-Key is remembered.")

@@ -52,6 +52,9 @@ METADATA_HOST = "169.254.169.254"
 """Where a client without any keys looks for them; it is named in the error."""
 NO_BUCKET = "Its bucket does not exist; create it, or correct STORAGE_URL."
 
+LEFTOVERS = ("blobs/*/*#*", "history/*/*#*")
+"""Files that killed writers have left in a folder, which may have what is to be deleted."""
+
 HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -317,7 +320,8 @@ class BlobStore:
         # no listing shows: a lifecycle rule of the bucket removes them (AbortIncompleteMultipartUpload).
         if self._folder is None:
             return 0
-        return await self._run(discard_old, self._folder.glob("blobs/*/*#*"), before, dry_run=dry_run)
+        leftovers = (path for pattern in LEFTOVERS for path in self._folder.glob(pattern))
+        return await self._run(discard_old, leftovers, before, dry_run=dry_run)
 
 
 def key(sha256: str) -> str:

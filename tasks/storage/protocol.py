@@ -145,8 +145,8 @@ class Storage(Protocol):
         ...
 
     async def put_object(self, name: str, content: bytes) -> None:
-        """Write a small object of the installation itself, beside the blobs. No HTTP route serves it, and no cleanup
-        deletes it.
+        """Write a small object of the installation itself, beside the blobs. No HTTP route serves it, and no sweep
+        of blobs deletes it.
 
         Args:
             name: Its path under the storage's prefix, such as `snapshots/2026-11-27.gz`; not under `blobs/`.

@@ -20,6 +20,8 @@ local function pack(one)
   -- It may have been run again meanwhile, or packed by another.
   if fields.finished_at ~= one.finished_at or fields['0'] then return end
   local left = redis.call('PTTL', key)
+  -- A process of another version, or with other settings, may have ended it.
+  if fields.expires_at then left = math.max(left, tonumber(fields.expires_at) - now + payload.keep.tombstone) end
   local sooner = event_left(fields)
   if sooner and sooner + payload.keep.tombstone < left then
     left, fields.expires_at = sooner + payload.keep.tombstone, string.format('%.0f', now + sooner)

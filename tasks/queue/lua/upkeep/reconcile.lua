@@ -3,8 +3,9 @@
 -- payload: ids, lanes {{queue, name}, …}, schedules {id, …}, queues {name, …}, owner (of jobs that have lost theirs),
 -- kinds {name → true} (that there are, `batch` included), foreign (the index of all others), keep, cursor (from where
 -- the next run goes on; nil: as it is).
--- Answers jobs {'fine' | 'mended' | 'closed' | 'dropped' | 'over', …} for the ids, lanes_examined, lanes_mended,
--- queues_mended. When it has asked Redis as much as it may, the rest of ids and lanes is to be sent again.
+-- Answers jobs {'fine' | 'mended' | 'closed' | 'dropped' | 'over' | 'expired', …} for the ids, lanes_examined,
+-- lanes_mended, queues_mended. When it has asked Redis as much as it may, the rest of ids and lanes is to be sent
+-- again.
 -- What waits where it should is left alone: in a parked lane or a paused queue, for its time, for other jobs.
 
 -- About so many calls to Redis are 2 to 4 ms of its time; what a step takes of them is estimated, not counted.
@@ -152,11 +153,11 @@ local function reconcile_batch(id)
 end
 
 local function reconcile(id)
-  local state, kind = unpack(redis.call('HMGET', K.job .. id, 'state', 'kind'))
+  local state, kind, expires_at = unpack(redis.call('HMGET', K.job .. id, 'state', 'kind', 'expires_at'))
   if not state then return drop(id) end
   renew_blobs_of_job(id)
   renew_indexes(id)
-  if not LIVE[state] then return 'over' end
+  if not LIVE[state] then return expires_at and tonumber(expires_at) <= now and 'expired' or 'over' end
   if kind == 'batch' then return reconcile_batch(id) end
   if close_incomplete(id) then return 'closed' end
   local job = read(id)

@@ -1,0 +1,235 @@
+"""Moves ended records from Redis into the storage, and deletes from there what is erased or too old.
+
+1. `begin` gives an object a number and notes that it is being written.
+2. The object is written into the storage.
+3. `commit` puts its ids into the index and deletes the records from Redis, in one script. A record that has changed or
+   gone since it was read is left alone.
+
+A process that dies between the steps leaves both copies, never none. What an object has that the index does not point
+to (after such a death, or a `DELETE`) is removed by `tidy`, which writes the object again: each object for which there
+may be something to remove is noted in Redis until that is done.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final
+
+from redis.asyncio import Redis
+
+from tasks.history.archive import folder_of, ids_of, line_of, path_of, place_of, read_archive, write_archive
+from tasks.queue.installation import find_installation, make_installation
+from tasks.queue.records.packing import Fields, unpack
+from tasks.queue.redis_keys import HISTORY, HISTORY_IDS, HISTORY_WRITING, JOB, LINGER_MS, SECOND_MS
+from tasks.queue.script import Script
+from tasks.settings import MiB
+from tasks.storage.protocol import Storage
+
+RECORDS_AT_ONCE: Final = 128
+"""Records of one object, and so of one script: two milliseconds of Redis."""
+OBJECT_BYTES: Final = MiB
+"""Bytes of lines from which on an object has no further record: whoever asks for one record reads them all."""
+WAIT_MS: Final = 3_600_000
+"""Fewer records than RECORDS_AT_ONCE wait so long for others, so that a quiet installation does not write an object for
+each."""
+
+
+class HistoryUpkeep:
+    """Moves, removes and expires records.
+
+    Args:
+        redis: Connection.
+        storage: Where the history is.
+    """
+
+    def __init__(self, redis: "Redis[bytes]", storage: Storage) -> None:
+        self._redis = redis
+        self._storage = storage
+        self._script = Script(redis, "upkeep/history")
+
+    async def move(self, ids: Sequence[str], until: float, *, wait_ms: int = WAIT_MS) -> AsyncIterator[int]:
+        """Move records whose time in Redis is over.
+
+        Args:
+            ids: Of jobs that may be due; others are left alone.
+            until: When to stop (`time.monotonic()`).
+            wait_ms: Milliseconds that fewer records than an object may have wait for others.
+
+        Yields:
+            How many were moved with each object.
+
+        Raises:
+            StorageUnavailable: The storage does not answer; what is not moved stays in Redis.
+            redis.exceptions.RedisError: Redis does not answer.
+        """
+        due: dict[str, Fields] = {}
+        for start in range(0, len(ids), RECORDS_AT_ONCE):
+            due |= await self._due(ids[start : start + RECORDS_AT_ONCE])
+            while len(due) >= RECORDS_AT_ONCE:
+                if time.monotonic() > until:
+                    return
+                yield await self._move_some(due)
+        before = await self._now_ms() - wait_ms
+        while time.monotonic() < until and any(int(fields[b"expires_at"]) <= before for fields in due.values()):
+            yield await self._move_some(due)
+
+    async def tidy(self, until: float) -> int:
+        """Write objects again without what was erased from them. Returns how many lines were removed.
+
+        Args:
+            until: When to stop (`time.monotonic()`).
+
+        Raises:
+            StorageUnavailable: The storage does not answer; the objects stay noted.
+            redis.exceptions.RedisError: Redis does not answer.
+        """
+        removed = 0
+        while found := await self._script({"verb": "pending"}):
+            for one in found:
+                if time.monotonic() > until:
+                    return removed
+                removed += await self._rewrite(int(one["number"]))
+                await self._script({"verb": "tidied", **one})
+        return removed
+
+    async def expire(self, keep_ms: int) -> int:
+        """Delete objects that were written too long ago, the oldest first. Returns how many records they had.
+
+        Args:
+            keep_ms: Milliseconds for which records are kept after they left Redis.
+
+        Raises:
+            StorageUnavailable: The storage does not answer.
+            redis.exceptions.RedisError: Redis does not answer.
+        """
+        first, last = (int(one or 0) for one in await self._redis.hmget(HISTORY, "first", "last"))
+        written = await self._redis.zrange(HISTORY_WRITING, 0, -1)
+        last = min([last, *(int(number) - 1 for number in written)])
+        expired = 0
+        for number in range(first + 1, last + 1):
+            found = await self._read(number)
+            if found is not None:
+                written_at, lines = found
+                if written_at + keep_ms > await self._now_ms():
+                    break
+                places = [place_of(job_id)._asdict() for job_id in ids_of(lines)]
+                await self._script({"verb": "forget", "number": number, "places": places})
+                await self._storage.delete_objects([await self._path(number)])
+                expired += len(lines)
+            await self._script({"verb": "expired", "number": number})
+        return expired
+
+    async def take_over(self, installation: str) -> int:
+        """Make the history of an installation whose Redis is lost this one's. Returns how many records it had.
+
+        Args:
+            installation: The id of the other.
+
+        Raises:
+            StorageUnavailable: The storage does not answer. Begun again, it goes on.
+            redis.exceptions.RedisError: Redis does not answer.
+        """
+        taken = 0
+        for name in await self._storage.object_names(folder_of(installation)):
+            content = await self._storage.get_object(name)
+            if content is not None:
+                _, lines = await asyncio.to_thread(read_archive, content)
+                number = int((await self._script({"verb": "begin"}))["number"])
+                await self._storage.put_object(await self._path(number), content)
+                places = [place_of(job_id)._asdict() for job_id in ids_of(lines)]
+                await self._script({"verb": "index", "number": number, "places": places})
+                await self._storage.delete_objects([name])
+                await self._script({"verb": "written", "number": number})
+                taken += len(lines)
+        return taken
+
+    async def exists(self) -> bool:
+        """Whether this installation has ever had a history."""
+        return bool(await self._redis.exists(HISTORY))
+
+    async def _due(self, ids: Sequence[str]) -> dict[str, Fields]:
+        """The hashes of those that are to be moved."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for job_id in ids:
+                pipe.hgetall(JOB + job_id)
+            found = await pipe.execute()
+        # Downloads that have begun can end.
+        before = await self._now_ms() - LINGER_MS
+        return {
+            job_id: fields
+            for job_id, fields in zip(ids, found, strict=True)
+            if fields.get(b"expires_at") and int(fields[b"expires_at"]) <= before
+        }
+
+    async def _move_some(self, due: dict[str, Fields]) -> int:
+        """Move the first of these in one object, and take them out."""
+        lines, notes = await asyncio.to_thread(_lines_of, due)
+        begun = await self._script({"verb": "begin"})
+        number = int(begun["number"])
+        content = await asyncio.to_thread(write_archive, int(begun["now"]), lines)
+        await self._storage.put_object(await self._path(number), content)
+        moved = int(await self._script({"verb": "commit", "number": number, "records": notes}))
+        for note in notes:
+            del due[note["id"]]
+        return moved
+
+    async def _rewrite(self, number: int) -> int:
+        found = await self._read(number)
+        if found is None:
+            return 0
+        written_at, lines = found
+        numbers = await self._numbers_of(ids_of(lines))
+        kept = [line for line, its in zip(lines, numbers, strict=True) if its == number]
+        if not kept:
+            await self._storage.delete_objects([await self._path(number)])
+        elif len(kept) < len(lines):
+            content = await asyncio.to_thread(write_archive, written_at, kept)
+            await self._storage.put_object(await self._path(number), content)
+        return len(lines) - len(kept)
+
+    async def _read(self, number: int) -> tuple[int, list[bytes]] | None:
+        """When an object was written, and its lines; None if it is gone from a storage that is otherwise well."""
+        content = await self._storage.get_object(await self._path(number))
+        if content is None:
+            await self._storage.check()
+            return None
+        return await asyncio.to_thread(read_archive, content)
+
+    async def _numbers_of(self, ids: Iterable[str]) -> list[int | None]:
+        """In which objects the index has these."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for place in map(place_of, ids):
+                pipe.hget(HISTORY_IDS + place.bucket, place.member)
+            return [None if number is None else int(number) for number in await pipe.execute()]
+
+    async def _now_ms(self) -> int:
+        seconds, micros = await self._redis.time()
+        return int(seconds) * SECOND_MS + int(micros) // 1000
+
+    async def _path(self, number: int) -> str:
+        return path_of(await find_installation(self._redis) or await make_installation(self._redis), number)
+
+
+def _lines_of(due: Mapping[str, Fields]) -> tuple[list[bytes], list[dict[str, Any]]]:
+    """The lines of one object, and what `commit` takes of each."""
+    lines, notes, size = list[bytes](), list[dict[str, Any]](), 0
+    for job_id, fields in islice(due.items(), RECORDS_AT_ONCE):
+        if size >= OBJECT_BYTES:
+            break
+        whole = unpack(fields)
+        lines.append(line_of(job_id, whole))
+        size += len(lines[-1])
+        notes.append(_note(job_id, whole))
+    return lines, notes
+
+
+def _note(job_id: str, fields: Fields) -> dict[str, Any]:
+    """What `commit` takes of a record."""
+    state, job_indexes = fields[b"state"], fields.get(b"shelves", b"")
+    indexes = [index + b":" + state for index in job_indexes.split()]
+    whole = [what + b"/" + fields[what] for what in (b"event", b"batch") if what in fields]
+    expires_at, kind = fields[b"expires_at"], fields.get(b"kind", b"")
+    place = place_of(job_id)._asdict()
+    note = {"id": job_id, "state": state, "expires_at": expires_at, "kind": kind, "job_indexes": job_indexes}
+    return {**note, **place, "indexes": indexes + whole}

@@ -1,0 +1,107 @@
+-- needs: counters
+-- Which records of ended jobs are in the storage, and in which object (tasks/history/upkeep.py). payload: verb, and
+--   begin: Answers number, of a new object, which is being written from now on, and now (ms).
+--   commit: number, records {{id, state, expires_at, bucket, member, indexes {…}, kind, job_indexes}, …}. They leave
+--     Redis, those that are as they were read. Answers how many.
+--   index: number, places {{bucket, member}, …}. The object has these, whatever had them before.
+--   written: number. It has no lines which nothing points to.
+--   erase: bucket, member. Answers whether the history had it.
+--   pending: Answers {{number, seen}, …}: objects that may have lines which nothing points to.
+--   tidied: number, seen (as `pending` answered). The object has such lines no more.
+--   forget: number, places {{bucket, member}, …}. What points to the object is removed.
+--   expired: number. This object and all before it are gone.
+local PENDING = 100
+local verbs = {}
+
+function verbs.begin()
+  local number = redis.call('HINCRBY', K.history, 'last', 1)
+  redis.call('ZADD', K.history_writing, now, number)
+  return { number = number, now = now }
+end
+
+-- An object may have lines which nothing points to.
+local function note_erasure(number)
+  local seen = redis.call('ZSCORE', K.history_erasures, number)
+  redis.call('ZADD', K.history_erasures, (tonumber(seen) or 0) + 1, number)
+end
+
+local function move_record(one)
+  local state, expires_at = unpack(redis.call('HMGET', K.job .. one.id, 'state', 'expires_at'))
+  if state ~= one.state or expires_at ~= one.expires_at then return false end
+  redis.call('HSET', K.history_ids .. one.bucket, one.member, payload.number)
+  for _, index in ipairs(one.indexes) do redis.call('ZREM', K.jobs .. index, one.id) end
+  redis.call('DEL', K.job .. one.id)
+  count('moved', label_of(one.kind, one.job_indexes), '')
+  return true
+end
+
+function verbs.commit()
+  local moved = 0
+  -- Unless this writer has been given up: the object may have been tidied before it was written.
+  if redis.call('ZREM', K.history_writing, payload.number) == 1 then
+    for _, one in ipairs(payload.records) do
+      if move_record(one) then moved = moved + 1 end
+    end
+  end
+  if moved < #payload.records then note_erasure(payload.number) end
+  return moved
+end
+
+function verbs.index()
+  for _, place in ipairs(payload.places) do
+    redis.call('HSET', K.history_ids .. place.bucket, place.member, payload.number)
+  end
+  return true
+end
+
+function verbs.written()
+  return redis.call('ZREM', K.history_writing, payload.number)
+end
+
+function verbs.erase()
+  local key = K.history_ids .. payload.bucket
+  local number = redis.call('HGET', key, payload.member)
+  if not number then return false end
+  redis.call('HDEL', key, payload.member)
+  note_erasure(number)
+  return true
+end
+
+function verbs.pending()
+  local late = redis.call('ZRANGEBYSCORE', K.history_writing, '-inf', now - K.history_writing_ms, 'LIMIT', 0, PENDING)
+  for _, number in ipairs(late) do
+    redis.call('ZREM', K.history_writing, number)
+    note_erasure(number)
+  end
+  local found, answer = redis.call('ZRANGE', K.history_erasures, 0, PENDING - 1, 'WITHSCORES'), {}
+  for at = 1, #found, 2 do
+    answer[#answer + 1] = { number = found[at], seen = found[at + 1] }
+  end
+  return answer
+end
+
+-- If more was erased meanwhile, or another process did the same, nobody can tell what the object has now.
+function verbs.tidied()
+  if redis.call('ZSCORE', K.history_erasures, payload.number) == payload.seen then
+    redis.call('ZREM', K.history_erasures, payload.number)
+  else
+    note_erasure(payload.number)
+  end
+  return true
+end
+
+function verbs.forget()
+  for _, place in ipairs(payload.places) do
+    local key = K.history_ids .. place.bucket
+    if redis.call('HGET', key, place.member) == tostring(payload.number) then redis.call('HDEL', key, place.member) end
+  end
+  return true
+end
+
+function verbs.expired()
+  redis.call('HSET', K.history, 'first', payload.number)
+  redis.call('ZREM', K.history_erasures, payload.number)
+  return true
+end
+
+return cmsgpack.pack(verbs[payload.verb]())

@@ -1,0 +1,75 @@
+"""Ended jobs whose time in Redis is over, and what the history has of them."""
+
+import gzip
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from arq.connections import ArqRedis
+
+from tasks.history.archive import FOLDER
+from tasks.history.upkeep import HistoryUpkeep
+from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.redis_keys import JOB, LINGER_MS
+from tasks.storage.protocol import Storage, StorageUnavailable
+from tests.support.queue.fake_worker import FakeWorker
+from tests.support.queue.submissions import submit
+
+Step = Callable[[], Awaitable[object]]
+
+
+async def let_expire(redis: ArqRedis, ids: Sequence[str], ago_ms: int = 0) -> None:
+    """Let the time of these be over. ago_ms: for how long already, beyond the time for downloads."""
+    seconds, micros = await redis.time()
+    for job_id in ids:
+        await redis.hset(JOB + job_id, "expires_at", seconds * 1000 + micros // 1000 - LINGER_MS - ago_ms)
+
+
+async def move(redis: ArqRedis, storage: Storage, ids: Sequence[str], wait_ms: int = 0) -> int:
+    """What the reconciliation does with these."""
+    upkeep = HistoryUpkeep(redis, storage)
+    return sum([count async for count in upkeep.move(ids, time.monotonic() + 60, wait_ms=wait_ms)])
+
+
+async def tidy(redis: ArqRedis, storage: Storage) -> int:
+    return await HistoryUpkeep(redis, storage).tidy(time.monotonic() + 60)
+
+
+async def archived_text(storage: Storage) -> str:
+    """All that the history of every installation has, readable."""
+    names = await storage.object_names(FOLDER)
+    return "\n".join([gzip.decompress(await storage.get_object(name) or b"").decode() for name in names])
+
+
+async def ended(enqueuer: Enqueuer, worker: FakeWorker, verb: str = "succeeded", **fields: object) -> str:
+    job_id = await submit(enqueuer, **fields)
+    assert await worker.finish(await worker.one(), verb, fields=("result", '{"größe": null}'))
+    return job_id
+
+
+class BrokenStorage:
+    """A storage of which a step comes before and after each write of an object."""
+
+    def __init__(self, storage: Storage, *, before: Step | None = None, after: Step | None = None) -> None:
+        self._before, self._after = before, after
+        self._storage = storage
+        self.object_names = storage.object_names
+        self.get_object, self.delete_objects, self.check = storage.get_object, storage.delete_objects, storage.check
+
+    async def put_object(self, name: str, content: bytes) -> None:
+        if self._before:
+            await self._before()
+        await self._storage.put_object(name, content)
+        if self._after:
+            await self._after()
+
+
+async def die() -> None:
+    raise RuntimeError("killed")
+
+
+async def be_away() -> None:
+    raise StorageUnavailable("away")
+
+
+def broken(storage: Storage, **steps: Step) -> Storage:
+    return BrokenStorage(storage, **steps)  # type: ignore[return-value]

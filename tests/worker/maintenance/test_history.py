@@ -1,0 +1,88 @@
+"""The reconciliation of a real engine moves ended records into the storage, and the cleanup lets them expire."""
+
+import json
+from pathlib import Path
+
+import pytest
+from arq.connections import ArqRedis
+
+from tasks.catalogue import KINDS
+from tasks.history.archive import FOLDER
+from tasks.history.store import History
+from tasks.history.upkeep import WAIT_MS
+from tasks.queue.jobs.enqueue import Submission
+from tasks.queue.records.list import read
+from tasks.queue.redis_keys import HISTORY, JOB
+from tasks.settings import DAY_S, Settings
+from tasks.storage.open import open_storage
+from tasks.storage.protocol import Storage
+from tests.support.engine_running import JobClient, settings_for, working
+from tests.support.queue.ended_records import EndedRecords
+from tests.support.queue.history import archived_text, let_expire
+
+
+@pytest.fixture
+def settings(redis: ArqRedis, tmp_path: Path) -> Settings:
+    changes = {"storage_url": f"file://{tmp_path / 'storage'}", "history": "storage"}
+    return settings_for(redis).model_copy(update=changes)
+
+
+@pytest.fixture
+def storage(settings: Settings) -> Storage:
+    return open_storage(settings)
+
+
+async def run(job_client: JobClient, kind: str) -> dict[str, object]:
+    """The result of a job of this kind."""
+    enqueued = await job_client.enqueuer.enqueue(Submission(kind, "default", "dev", json.dumps({})))
+    record = await job_client.ended(enqueued.job_id)
+    assert record.state == "succeeded", record.error
+    assert record.result is not None
+    return record.result
+
+
+async def test_a_record_moves_is_erased_and_expires(
+    redis: ArqRedis, settings: Settings, storage: Storage, job_client: JobClient
+) -> None:
+    history = History(redis, storage, settings)
+    deleted, kept, young = ids = await EndedRecords(redis, settings).make("picture", 3)
+    await let_expire(redis, ids[:2], ago_ms=WAIT_MS)
+    async with working(redis, settings, kinds=KINDS, storage=storage):
+        assert (await run(job_client, "reconciliation"))["moved"] == 2
+        assert await read(redis, deleted) is None
+        assert await read(redis, young) is not None
+        assert await history.find(kept) is not None
+        await history.erase(deleted)
+        assert (await run(job_client, "cleanup"))["history_deleted"] == 0
+        assert deleted not in await archived_text(storage)
+        assert await history.find(kept) is not None
+    shorter = settings.model_copy(update={"keep_history_s": 0, "history": "off"})
+    async with working(redis, shorter, kinds=KINDS, storage=storage):
+        assert (await run(job_client, "cleanup"))["history_deleted"] == 1
+    assert await history.find(kept) is None
+    assert await storage.object_names(FOLDER) == []
+
+
+async def test_off_nothing_moves(redis: ArqRedis, settings: Settings, storage: Storage, job_client: JobClient) -> None:
+    off = settings.model_copy(update={"history": "off"})
+    (job_id,) = await EndedRecords(redis, off).make("picture", 1)
+    await let_expire(redis, [job_id], ago_ms=DAY_S * 1000)
+    async with working(redis, off, kinds=KINDS, storage=storage):
+        assert (await run(job_client, "reconciliation"))["moved"] == 0
+        assert (await run(job_client, "cleanup"))["history_deleted"] == 0
+    assert await redis.exists(JOB + job_id)
+    assert await redis.keys(f"{HISTORY}*") == []
+    assert await storage.object_names(FOLDER) == []
+
+
+async def test_a_storage_that_is_away_does_not_hold_up_the_reconciliation(
+    redis: ArqRedis, settings: Settings, storage: Storage, job_client: JobClient, tmp_path: Path
+) -> None:
+    (job_id,) = await EndedRecords(redis, settings).make("picture", 1)
+    await let_expire(redis, [job_id], ago_ms=WAIT_MS)
+    (tmp_path / "storage" / FOLDER).write_text("a file where the folder should be")
+    async with working(redis, settings, kinds=KINDS, storage=storage):
+        assert (await run(job_client, "reconciliation"))["moved"] == 0
+        assert await read(redis, job_id) is not None
+        (tmp_path / "storage" / FOLDER).unlink()
+        assert (await run(job_client, "reconciliation"))["moved"] == 1

@@ -91,6 +91,7 @@ PANELS: Final[list[tuple[str, str, list[Target]]]] = [
             (f"{gauge('pressroom_queue_paused', 'queue')} > 0", "paused {{queue}}"),
         ],
     ),
+    ("Records moved to the history", "ops", [(rate("pressroom_history_records_total", "kind"), "{{kind}}")]),
     ("Files made", "Bps", [(rate("pressroom_stored_bytes_total", "kind"), "{{kind}}")]),
 ]
 

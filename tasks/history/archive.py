@@ -23,7 +23,7 @@ BUCKET_BITS: Final = 14
 to which Redis stores a hash in one piece of memory, at about 15 bytes for each id."""
 MEMBER_BYTES: Final = 8
 """With 64 bits of its own and those of its bucket, no two of ten million ids are likely to have the same place."""
-LEFT_OUT: Final = frozenset(b"lane shelves score notify".split())
+LEFT_OUT: Final = frozenset({b"lane", b"shelves", b"score", b"notify"})
 """Fields that only a job which may still run has a use for."""
 
 

@@ -18,10 +18,11 @@ from typing import Any, Final
 
 from redis.asyncio import Redis
 
+from tasks import clock
 from tasks.history.archive import folder_of, ids_of, line_of, path_of, place_of, read_archive, write_archive
 from tasks.queue.installation import find_installation, make_installation
 from tasks.queue.records.packing import Fields, unpack
-from tasks.queue.redis_keys import HISTORY, HISTORY_IDS, HISTORY_WRITING, JOB, LINGER_MS, SECOND_MS
+from tasks.queue.redis_keys import HISTORY, HISTORY_IDS, HISTORY_WRITING, JOB, LINGER_MS
 from tasks.queue.script import Script
 from tasks.settings import MiB
 from tasks.storage.protocol import Storage
@@ -204,8 +205,7 @@ class HistoryUpkeep:
             return [None if number is None else int(number) for number in await pipe.execute()]
 
     async def _now_ms(self) -> int:
-        seconds, micros = await self._redis.time()
-        return int(seconds) * SECOND_MS + int(micros) // 1000
+        return clock.of_redis(await self._redis.time())
 
     async def _path(self, number: int) -> str:
         return path_of(await find_installation(self._redis) or await make_installation(self._redis), number)

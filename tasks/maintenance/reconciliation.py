@@ -38,7 +38,7 @@ BUSY_S = 30.0
 SAMPLE = 500
 """Randomly chosen jobs of each queue that a run checks."""
 HISTORY_S = 20.0
-"""Seconds after which a run moves no more records into the storage, which may be slow."""
+"""Seconds after which a run moves no more records into the storage, which may be slow. Half are for deletions."""
 MOST_EXPIRED = 20_000
 """Expired records that a run remembers to move them. It passes the others again later."""
 AT_ONCE = 100
@@ -80,12 +80,12 @@ async def reconcile(job: JobContext[ReconciliationParams]) -> Result:
 
 async def _move(job: JobContext[ReconciliationParams], expired: Sequence[str]) -> int:
     """Move records into the storage, and remove from it what was deleted. Returns how many were moved."""
-    history, moved, until = HistoryUpkeep(job.redis, job.storage), 0, time.monotonic() + HISTORY_S
+    history, moved, began = HistoryUpkeep(job.redis, job.storage), 0, time.monotonic()
     # The storage has logged that it is away; the repairs above do not depend on it, and the next run tries again.
     with contextlib.suppress(StorageUnavailable):
-        async for count in history.move(expired, until):
+        await history.tidy(began + HISTORY_S / 2)
+        async for count in history.move(expired, began + HISTORY_S):
             moved += count
-        await history.tidy(until)
     return moved
 
 

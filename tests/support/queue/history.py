@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from arq.connections import ArqRedis
 
+from tasks import clock
 from tasks.history.archive import FOLDER
 from tasks.history.upkeep import HistoryUpkeep
 from tasks.queue.jobs.enqueue import Enqueuer
@@ -19,9 +20,9 @@ Step = Callable[[], Awaitable[object]]
 
 async def let_expire(redis: ArqRedis, ids: Sequence[str], ago_ms: int = 0) -> None:
     """Let the time of these be over. ago_ms: for how long already, beyond the time for downloads."""
-    seconds, micros = await redis.time()
+    now_ms = clock.of_redis(await redis.time())
     for job_id in ids:
-        await redis.hset(JOB + job_id, "expires_at", seconds * 1000 + micros // 1000 - LINGER_MS - ago_ms)
+        await redis.hset(JOB + job_id, "expires_at", now_ms - LINGER_MS - ago_ms)
 
 
 async def move(redis: ArqRedis, storage: Storage, ids: Sequence[str], wait_ms: int = 0) -> int:

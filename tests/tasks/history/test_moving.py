@@ -75,7 +75,7 @@ class TestMoving:
     ) -> None:
         fresh, waiting = await ended(enqueuer, worker), await submit(enqueuer)
         just = await ended(enqueuer, worker)
-        await let_expire(redis, [just], ago_ms=-5_000)  # its files may still be downloaded
+        await let_expire(redis, [just], ago_ms=-LINGER_MS // 2)  # its files may still be downloaded
         assert await move(redis, storage, [fresh, waiting, just, "unknown"]) == 0
         assert await redis.exists(JOB + fresh, JOB + waiting, JOB + just) == 3
         assert await redis.exists(HISTORY) == 0
@@ -87,10 +87,10 @@ class TestMoving:
     ) -> None:
         """A quiet installation would otherwise write an object for each job."""
         ids = [await ended(enqueuer, worker) for _ in range(2)]
-        await let_expire(redis, ids, ago_ms=50_000)
-        assert await move(redis, storage, ids, wait_ms=LINGER_MS + 100_000) == 0
-        await let_expire(redis, ids[:1], ago_ms=100_000)
-        assert await move(redis, storage, ids, wait_ms=LINGER_MS + 100_000) == 2
+        await let_expire(redis, ids)
+        assert await move(redis, storage, ids, wait_ms=DAY_MS) == 0
+        await let_expire(redis, ids[:1], ago_ms=DAY_MS)
+        assert await move(redis, storage, ids, wait_ms=DAY_MS) == 2
         assert len(await storage.object_names(FOLDER)) == 1
 
     async def test_many_are_moved_in_batches_of_bounded_number_and_length(

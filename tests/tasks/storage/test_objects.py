@@ -1,6 +1,7 @@
 """Objects of the installation itself, beside the blobs."""
 
 import uuid
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,15 @@ async def test_no_object_is_among_the_blobs(storage: Storage) -> None:
     await storage.put_object("notes/a", b"1")
     blob = await put(storage)
     assert [one.sha256 async for one in storage.blobs()] == [blob.sha256]
+
+
+async def test_what_a_killed_write_left_in_the_history_goes_with_age(tmp_path: Path) -> None:
+    storage = open_storage(Settings(_env_file=None, storage_url=f"file://{tmp_path}"))
+    await storage.put_object("history/installation/1", b"1")
+    half = tmp_path / "history" / "installation" / "2#1"
+    half.write_bytes(b"half")
+    assert await storage.object_names("history") == ["history/installation/1"]
+    assert await storage.discard_leftovers(datetime.now(UTC) - timedelta(hours=1)) == 0
+    assert await storage.discard_leftovers(datetime.now(UTC) + timedelta(hours=1)) == 1
+    assert not half.exists()
+    assert await storage.get_object("history/installation/1") == b"1"

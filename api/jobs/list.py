@@ -37,8 +37,8 @@ class JobListQuery(JobCriteria, ListQuery):
 async def list_jobs(request: Request) -> Response:
     """Newest first. A page can be short or empty although more pages follow; continue while there is a `next`.
 
-    The list ends at Redis' retention: it has no job that has expired, even where one is still answered by id
-    (`HISTORY=storage`).
+    The list ends at Redis' retention: a job that has expired is answered only by id, where the service keeps a
+    history (`HISTORY=storage`).
 
     Deliveries are listed under `/v1/deliveries`, and here with `kind=delivery` or `queue=webhooks`.
     """

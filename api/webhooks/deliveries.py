@@ -44,7 +44,11 @@ class DeliveryListQuery(TimeRange, ListQuery):
     openapi_extra=documented_query(DeliveryListQuery),
 )
 async def list_deliveries(request: Request) -> Response:
-    """Newest first. A page can be short or empty although more pages follow; continue while there is a `next`."""
+    """Newest first. A page can be short or empty although more pages follow; continue while there is a `next`.
+
+    The list ends at Redis' retention: a delivery that has expired is answered only by id, where the service keeps a
+    history (`HISTORY=storage`).
+    """
     caller, query = caller_of(request), query_of(request, DeliveryListQuery)
     job_index = await _job_index(caller, query.endpoint, query.event)
     if query.event and query.endpoint:

@@ -22,6 +22,7 @@ from tests.support.api.listeners import listen_to
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.queue.ended_records import AT_MOST_BYTES, KINDS, EndedRecords, pack_all
 from tests.support.queue.ended_records import measure as measure_bytes
+from tests.support.queue.history import bytes_of_an_id
 from tests.support.servers import Valkey
 
 COUNT = 1_000_000
@@ -32,6 +33,7 @@ PAGE_MS = 20
 MILLION_GB = 1.2
 RECORDS = 1_000
 """Ended jobs of each kind whose bytes are counted."""
+IDS, ID_BYTES = 100_000, 40
 LISTENERS, JOBS_HEARD, CONNECT_AT_ONCE = 1_000, 10, 100
 KEY = "a-key-that-only-the-benchmark-knows"
 SHA_OF_ONE = "356a192b7913b04c54574d18c28d46e6395428ab"
@@ -88,6 +90,9 @@ async def bytes_of_ended_jobs() -> list[Row]:
             ]
             parts = f"record {packed.record:.0f}, lists {packed.indexes:.0f}, files {packed.blobs:.0f}"
             sys.stderr.write(f"{name}: {packed.total:.0f} ({parts}); {fresh.total:.0f} in the first minutes\n")
+        await redis.flushall()
+        history = await bytes_of_an_id(redis, IDS)
+        rows.append(Row("bytes of an id in the history, of 100,000", round(history), at_most=ID_BYTES))
         await close(redis)
     return rows
 

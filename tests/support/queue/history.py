@@ -3,18 +3,22 @@
 import gzip
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 from arq.connections import ArqRedis
 
 from tasks import clock
-from tasks.history.archive import FOLDER
-from tasks.history.upkeep import HistoryUpkeep
+from tasks.history.archive import BUCKET_BITS, FOLDER, place_of
+from tasks.history.upkeep import RECORDS_AT_ONCE, HistoryUpkeep
 from tasks.queue.jobs.enqueue import Enqueuer
-from tasks.queue.redis_keys import JOB, LINGER_MS
+from tasks.queue.redis_keys import HISTORY_IDS, JOB, LINGER_MS
 from tasks.storage.protocol import Storage, StorageUnavailable
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import submit
 
+AT_ONCE: Final = 5_000
+FIRST_NUMBER: Final = 70_000
+"""Of an object, after a long time."""
 Step = Callable[[], Awaitable[object]]
 
 
@@ -33,6 +37,22 @@ async def move(redis: ArqRedis, storage: Storage, ids: Sequence[str], wait_ms: i
 
 async def tidy(redis: ArqRedis, storage: Storage) -> int:
     return await HistoryUpkeep(redis, storage).tidy(time.monotonic() + 60)
+
+
+async def bytes_of_an_id(redis: ArqRedis, count: int, buckets: int = 1 << BUCKET_BITS) -> float:
+    """What an id in the history takes up in Redis, with so many of them. With fewer buckets each has as many members as
+    with many more ids."""
+    for start in range(0, count, AT_ONCE):
+        async with redis.pipeline(transaction=False) as pipe:
+            for n in range(start, min(start + AT_ONCE, count)):
+                place = place_of(f"{n:032x}")
+                number = FIRST_NUMBER + n // RECORDS_AT_ONCE
+                pipe.hset(f"{HISTORY_IDS}{int(place.bucket) % buckets}", place.member, number)
+            await pipe.execute()
+    async with redis.pipeline(transaction=False) as pipe:
+        for bucket in range(buckets):
+            pipe.memory_usage(f"{HISTORY_IDS}{bucket}", samples=0)
+        return sum(int(size or 0) for size in await pipe.execute()) / count
 
 
 async def archived_text(storage: Storage) -> str:

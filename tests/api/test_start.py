@@ -1,6 +1,5 @@
 """Starting: what is told, and what is refused."""
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from api.app import opened
 from api.http.keys import Keys
 from tasks.refusal import Refusal
 from tasks.settings import Settings
+from tests.support.eventually import eventually
 from tests.support.processes import ROOT
 from tests.support.servers import free_port
 from worker.resources import open_resources
@@ -79,8 +79,7 @@ async def test_a_platform_needs_keys(settings: Settings) -> None:
 
 async def watching(redis: ArqRedis) -> None:
     """Return once what was opened has its subscription: it is up then."""
-    while not await redis.pubsub_channels():
-        await asyncio.sleep(0.005)
+    await eventually(redis.pubsub_channels)
 
 
 async def test_a_start_says_what_it_found_and_no_secret(settings: Settings, redis: ArqRedis) -> None:

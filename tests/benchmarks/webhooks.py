@@ -22,8 +22,9 @@ from tests.benchmarks.harness.report import Report, Row, percentile
 from tests.benchmarks.harness.rival import Rival
 from tests.benchmarks.harness.system import ROOT, System
 from tests.benchmarks.queue import ours
-from tests.benchmarks.subjects.delivering import DATA, ENVIRONMENT, PATIENCE_S, Cost, Meter, process, service, until
+from tests.benchmarks.subjects.delivering import DATA, ENVIRONMENT, PATIENCE_S, Cost, Meter, process, service
 from tests.benchmarks.subjects.inbox import Inbox
+from tests.support.eventually import eventually
 from tests.support.servers import Valkey
 
 T = TypeVar("T")
@@ -87,7 +88,7 @@ async def drain_rival(system: System) -> Cost:
                 await inbox.until(1, PATIENCE_S)
                 meter = await Meter.of(worker, redis)
                 await inbox.until(deliveries, PATIENCE_S)
-                await until(lambda: redis.zcard(arq_queue("default")), 0)
+                await eventually(lambda: redis.zcard(arq_queue("default")), 0, seconds=PATIENCE_S)
                 cost = meter.cost(deliveries)
         await close(redis)
     return cost

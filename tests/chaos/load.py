@@ -11,6 +11,7 @@ from tasks.queue.records.indexes import of_deliveries
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import ENDPOINT, JOBS
 from tasks.webhook.events import delivery_id
+from tests.support.eventually import eventually
 from tests.support.processes import worker_process
 from tests.support.receiver_behaviours import Exchange, behaviour
 from tests.support.receivers import Receiver, Request
@@ -107,9 +108,11 @@ class DeliveryLoad:
     async def until(self, reached: Callable[[set[str], set[str]], bool]) -> None:
         """Wait until `reached(received, in_hand)`: deliveries that have arrived, and those that a living worker has in
         hand, looked at in this order."""
-        async with asyncio.timeout(PATIENCE_S):
-            while not reached(set(self.copies()), await self.in_hand()):
-                await asyncio.sleep(0.02)
+
+        async def is_reached() -> bool:
+            return reached(set(self.copies()), await self.in_hand())
+
+        await eventually(is_reached, seconds=PATIENCE_S)
 
     async def in_hand(self) -> set[str]:
         """The deliveries that run, says Redis; but for those whose workers are known to be dead."""

@@ -1,6 +1,5 @@
 """A worker is killed in the middle of a cleanup: the next one finishes it, and what is needed is there."""
 
-import asyncio
 import hashlib
 import os
 from pathlib import Path
@@ -12,6 +11,7 @@ from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import SWEPT, arq_queue
 from tests.support.engine_running import JobClient
+from tests.support.eventually import eventually
 from tests.support.processes import worker_process
 from tests.support.servers import Valkey
 
@@ -45,9 +45,7 @@ async def test_a_cleanup_whose_worker_is_killed_is_finished_by_the_next(
     cleanup = (await job_client.enqueuer.enqueue(Submission("cleanup", "default", "system", "{}"))).job_id
 
     async with worker_process(mortal_redis, mortal_valkey.url, environment=environment, default=5) as doomed:
-        async with asyncio.timeout(20):
-            while len(stored(tmp_path)) > BLOBS * 2 / 3:
-                await asyncio.sleep(0.005)
+        await eventually(lambda: len(stored(tmp_path)) <= BLOBS * 2 / 3)
         doomed.kill()
         doomed.wait()
     left = stored(tmp_path)

@@ -25,6 +25,7 @@ from tasks.webhook.endpoints import Endpoints
 from tasks.webhook.secret_box import SecretBox
 from tests.chaos.load import LOOPBACK
 from tests.support.engine_running import JobClient
+from tests.support.eventually import eventually
 from tests.support.processes import worker_process
 from tests.support.receivers import Receiver
 from tests.support.servers import Valkey
@@ -56,9 +57,7 @@ async def unfinished(redis: ArqRedis, owner: str = "dev") -> int:
 
 async def waits(redis: ArqRedis, job_id: str) -> Record:
     """The record of a job, once it waits for its next attempt."""
-    async with asyncio.timeout(20):
-        while (record := await read(redis, job_id)) is None or record.state is not State.RETRYING:
-            await asyncio.sleep(0.02)
+    record: Record = await eventually(lambda: read(redis, job_id), lambda seen: seen and seen.state is State.RETRYING)
     return record
 
 
@@ -86,9 +85,8 @@ async def full_and_recovered(
         async with worker_process(
             redis, valkey.url, environment=environment, lines=log, default=20, webhooks=5
         ) as worker:
-            async with asyncio.timeout(120 + len(accepted) / 50):
-                while await unfinished(redis) > EVENTS:
-                    await asyncio.sleep(0.1)
+            patience_s = 120 + len(accepted) / 50
+            await eventually(lambda: unfinished(redis), lambda seen: seen <= EVENTS, seconds=patience_s)
             assert len((await read_workers(redis)).present) == 1, "its beats are written"
             # Events wait for room, and use up no try.
             for event_id in events:

@@ -12,6 +12,7 @@ import pytest
 from arq.connections import ArqRedis
 
 from tests.support.api.web_process import WebProcess, start_web
+from tests.support.eventually import eventually
 from tests.support.servers import Valkey
 
 POLL_S = 0.3
@@ -43,9 +44,7 @@ class Router:
         web = Web(server, httpx.AsyncClient(base_url=server.url, timeout=10))
         await asyncio.to_thread(server.wait_until_alive)
         self.webs.append(web)
-        async with asyncio.timeout(20):
-            while not web.ready:
-                await asyncio.sleep(0.02)
+        await eventually(lambda: web.ready)
         return web
 
     async def remove(self, web: Web) -> int:

@@ -17,6 +17,7 @@ from tasks.queue.redis_keys import CHANGES, WORKERS
 from tests.support.api.event_source import listening, until_end
 from tests.support.api.web_process import web_process
 from tests.support.engine_running import JobClient
+from tests.support.eventually import eventually
 from tests.support.processes import ROOT, worker_process
 from tests.support.servers import Valkey, start_process
 
@@ -160,9 +161,7 @@ async def test_the_web_process_lets_go_who_listens_and_who_waits(
             waiting = asyncio.create_task(client.get(f"/v1/jobs/{awaited}?wait=20"))
             async with listening(client, followed) as events:
                 assert (await anext(events)).name == "snapshot"
-                async with asyncio.timeout(10):
-                    while len(await mortal_redis.pubsub_channels(f"{CHANGES}?*")) != 2:
-                        await asyncio.sleep(0.02)
+                await eventually(lambda: mortal_redis.pubsub_channels(f"{CHANGES}?*"), lambda seen: len(seen) == 2)
                 for _ in range(2 if sign == signal.SIGTERM else 1):
                     web.process.send_signal(sign)
                 began = time.monotonic()

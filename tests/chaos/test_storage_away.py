@@ -17,6 +17,7 @@ from tasks.queue.watch.workers import read_workers
 from tasks.settings import Settings
 from tasks.storage.open import open_storage
 from tests.support.engine_running import JobClient
+from tests.support.eventually import eventually
 from tests.support.pictures import encoded, scene
 from tests.support.processes import worker_process
 from tests.support.servers import MotoServer, RcloneServer, Valkey
@@ -98,18 +99,14 @@ async def test_jobs_wait_for_the_storage_and_use_up_no_try(
             assert attempt["error"]["code"] == "storage_unavailable"
             assert attempt["started_at"] < attempt["ended_at"]
         assert len(lines_of(log, "storage.away")) == 1
-        async with asyncio.timeout(20):
-            while not (await read_workers(mortal_redis)).without_storage:
-                await asyncio.sleep(0.1)
+        await eventually(lambda: read_workers(mortal_redis), lambda seen: seen.without_storage)
         bucket.server.start()
         for job_id in ids:
             record = await job_client.ended(job_id)
             assert (record.state, record.tries) == (State.SUCCEEDED, 0)
             assert [one["outcome"] for one in record.attempts] == ["postponed", "succeeded"]
         assert len(lines_of(log, "storage.back")) == 1
-        async with asyncio.timeout(20):
-            while (await read_workers(mortal_redis)).without_storage:
-                await asyncio.sleep(0.1)
+        await eventually(lambda: read_workers(mortal_redis), lambda seen: not seen.without_storage)
 
 
 async def test_a_job_fails_when_its_patience_is_over_and_can_be_retried(

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from tasks.webhook.endpoints import Endpoints, open_box
 from tasks.webhook.events import delivery_id
 from tests.chaos.load import LOOPBACK, GatedReceiver
 from tests.support.engine_running import JobClient
+from tests.support.eventually import eventually
 from tests.support.processes import worker_process
 from tests.support.receivers import Receiver
 from tests.support.servers import Valkey
@@ -44,12 +45,6 @@ async def let_lapse(redis: ArqRedis, queue: str, ids: Iterable[str]) -> None:
             await redis.zadd(arq_queue(queue), {job_id: 1}, xx=True)
 
 
-async def until(reached: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not reached():
-            await asyncio.sleep(0.02)
-
-
 def starts(lines: Path) -> int:
     return len(lines.read_text().splitlines()) if lines.exists() else 0
 
@@ -74,10 +69,10 @@ async def test_two_worker_deaths_under_200_slow_deliveries_hold_up_nobody_and_lo
             async with worker_process(
                 mortal_redis, mortal_valkey.url, environment=ENVIRONMENT, lines=None, **SLOTS
             ) as doomed:
-                await until(lambda: slow.held == SLOW)
+                await eventually(lambda: slow.held, SLOW)
                 while len(bystanders) < BYSTANDERS:
                     bystanders.append(await job_client.submit("sleep", seconds=BYSTANDER_S, file=str(lines)))
-                await until(lambda death=death: starts(lines) == BYSTANDERS * death)  # type: ignore[misc]
+                await eventually(lambda: starts(lines), BYSTANDERS * death)
                 await asyncio.sleep(seeded.random() / 4)
                 doomed.kill()
             await let_lapse(mortal_redis, "webhooks", deliveries)
@@ -85,7 +80,7 @@ async def test_two_worker_deaths_under_200_slow_deliveries_hold_up_nobody_and_lo
 
         slow.held = 0
         async with worker_process(mortal_redis, mortal_valkey.url, environment=ENVIRONMENT, lines=None, **SLOTS):
-            await until(lambda: slow.held == SLOW)
+            await eventually(lambda: slow.held, SLOW)
             assert await mortal_redis.exists(SUSPECTS + "webhooks") == 0
             began = time.monotonic()
             picture = await job_client.submit("nothing", owner="other", queue="media")

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.end_to_end.test_stopped_reports import begun, ledger, sandboxes_of, scratch_of, until
+from tests.end_to_end.test_stopped_reports import begun, ledger, sandboxes_of, scratch_of
+from tests.support.eventually import eventually_sync
 from tests.support.pictures import scene
 
 __all__ = ["ledger"]  # a fixture
@@ -33,7 +34,7 @@ def drawing(client: httpx.Client, photo: bytes) -> str:
 
 
 def until_at_work(client: httpx.Client, job_id: str) -> None:
-    until(lambda: client.get(f"/v1/jobs/{job_id}").json().get("progress", {}).get("done", 0) > 0)
+    eventually_sync(lambda: client.get(f"/v1/jobs/{job_id}").json().get("progress", {}).get("done", 0) > 0)
 
 
 def cancelled(client: httpx.Client, job_id: str, worker: int) -> dict[str, Any]:
@@ -41,7 +42,7 @@ def cancelled(client: httpx.Client, job_id: str, worker: int) -> dict[str, Any]:
     working = sandboxes_of(worker)
     began = time.monotonic()
     answer = client.post(f"/v1/jobs/{job_id}/cancellation")
-    until(lambda: len(working - sandboxes_of(worker)) == 1)
+    eventually_sync(lambda: len(working - sandboxes_of(worker)) == 1)
     assert time.monotonic() - began < GONE_S
     assert answer.status_code == 200
     job: dict[str, Any] = answer.json()
@@ -52,7 +53,7 @@ def test_a_running_thumbnail_is_killed_within_a_second(client: httpx.Client, wor
     job = cancelled(client, drawing(client, photo), worker)
     assert (job["state"], job["files"], job["error"]["code"]) == ("cancelled", [], "cancelled")
     assert client.get(f"/v1/jobs/{job['id']}/files/v0.avif").status_code == 409
-    until(lambda: scratch_of(worker) == [])
+    eventually_sync(lambda: scratch_of(worker) == [])
 
 
 def test_a_running_report_is_killed_within_a_second_and_can_be_run_anew(

@@ -3,7 +3,6 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from tasks.queue.connect import close, connect
 from tasks.queue.jobs.job_store import JobStore
 from tasks.settings import Settings
 from tests.end_to_end.test_reports import made, of_csv, uploaded
+from tests.support.eventually import eventually_sync
 
 ROWS = 400_000
 TIMES = 3
@@ -42,7 +42,7 @@ def begun(client: httpx.Client, ledger: str) -> str:
     spec = of_csv(uploaded(client, ledger))
     spec["blocks"] *= TIMES
     job_id: str = client.post("/v1/reports", json=spec).json()["id"]
-    until(lambda: (client.get(f"/v1/jobs/{job_id}").json().get("progress") or {}).get("done", 0) > 0)
+    eventually_sync(lambda: (client.get(f"/v1/jobs/{job_id}").json().get("progress") or {}).get("done", 0) > 0)
     return job_id
 
 
@@ -67,19 +67,12 @@ def scratch_of(worker: int) -> list[Path]:
     return list(Path(tempfile.gettempdir()).glob(f"pressroom-scratch-{worker}-*/*"))
 
 
-def until(truth: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not truth():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.02)
-
-
 def assert_nothing_left(client: httpx.Client, job: dict[str, Any], worker: int, working: set[int]) -> None:
     assert job["files"] == []
     assert client.get(f"/v1/jobs/{job['id']}/files/report.pdf").status_code == 409
     # Other jobs may have folders of their own; a report's has its request in it.
-    until(lambda: not [folder for folder in scratch_of(worker) if (folder / "request.json").exists()])
-    until(lambda: len(working - sandboxes_of(worker)) == 1)
+    eventually_sync(lambda: not [folder for folder in scratch_of(worker) if (folder / "request.json").exists()])
+    eventually_sync(lambda: len(working - sandboxes_of(worker)) == 1)
 
 
 def test_a_cancelled_report_is_killed_at_once_and_leaves_nothing(

@@ -19,6 +19,7 @@ from tasks.schedule.store import BuiltInSchedule
 from tasks.settings import Settings
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage
+from tests.support.eventually import eventually
 from tests.support.kinds import KINDS, Anything
 from worker.engine import Engine
 from worker.resources import WorkerResources
@@ -121,7 +122,5 @@ class JobClient:
 
     async def until(self, job_id: str, state: State) -> Record:
         """Wait until the job is in this state."""
-        async with asyncio.timeout(PATIENCE_S):
-            while (record := await self.read(job_id)).state is not state:
-                await asyncio.sleep(0.01)
+        record: Record = await eventually(lambda: self.read(job_id), lambda seen: seen.state is state)
         return record

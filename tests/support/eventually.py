@@ -39,3 +39,8 @@ async def eventually(look: Callable[[], Any], wanted: object = bool, *, seconds:
             raise
         expected = "something else" if callable(wanted) else repr(wanted)
         raise AssertionError(f"{seconds:g} s have passed: wanted {expected}, saw {seen!r}") from None
+
+
+def eventually_sync(look: Callable[[], Any], wanted: object = bool, *, seconds: float = PATIENCE_S) -> Any:
+    """The same as `eventually`, for a test that is no coroutine."""
+    return asyncio.run(eventually(look, wanted, seconds=seconds))

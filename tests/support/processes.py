@@ -5,7 +5,6 @@ and ARQ's own worker with the latter.
 `arq tests.support.processes.default` is ARQ's own worker.
 """
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -24,6 +23,7 @@ from tasks.queue.redis_keys import QUEUES, WORKERS
 from tasks.schedule.store import BuiltInSchedule
 from tasks.settings import Settings
 from tasks.telemetry import logs, tracing
+from tests.support.eventually import eventually
 from tests.support.kinds import KINDS
 from tests.support.servers import start_process
 from worker.arq_compat.settings import arq_settings
@@ -83,10 +83,12 @@ async def worker_process(
     slots = (f"{queue}={n}" for queue, n in concurrency.items())
     process = start(url, "tests.support.processes", *slots, lines=lines, **(environment or {}))
     try:
-        async with asyncio.timeout(PATIENCE_S):
-            while await redis.zcard(WORKERS) <= known:
-                assert process.poll() is None, f"the worker ended with {process.returncode}"
-                await asyncio.sleep(0.02)
+
+        async def lives() -> bool:
+            assert process.poll() is None, f"the worker ended with {process.returncode}"
+            return bool(await redis.zcard(WORKERS) > known)
+
+        await eventually(lives)
         yield process
     finally:
         with contextlib.suppress(ProcessLookupError):

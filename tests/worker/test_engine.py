@@ -16,6 +16,7 @@ from tasks.queue.redis_keys import JOB, arq_queue
 from tasks.queue.wire import deserialize
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient, working
+from tests.support.eventually import eventually
 from tests.support.kinds import KINDS, Anything, kind
 
 
@@ -147,10 +148,8 @@ async def test_progress_reaches_the_record(
 ) -> None:
     async with working(redis, settings):
         job_id = await job_client.submit("tell", file=str(tmp_path / "go"))
-        async with asyncio.timeout(5):
-            while (progress := (await job_client.read(job_id)).progress) is None:
-                await asyncio.sleep(0.01)
-        assert progress == {"done": 1, "total": 3, "note": "one"}
+        record = await eventually(lambda: job_client.read(job_id), lambda seen: seen.progress is not None)
+        assert record.progress == {"done": 1, "total": 3, "note": "one"}
         (tmp_path / "go").touch()
         record = await job_client.ended(job_id)
     assert record.state is State.SUCCEEDED

@@ -9,6 +9,7 @@ from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.records.record import State
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient, settings_for, working
+from tests.support.eventually import eventually
 from tests.support.processes import worker_process
 from tests.support.servers import Valkey
 
@@ -22,8 +23,7 @@ async def test_an_owner_with_10000_waiting_jobs_delays_anothers_first_by_no_more
     slots = 5
     late: str | None = None
     async with working(redis, settings, concurrency={"default": slots}):
-        while not lines.exists() or len(lines.read_text().splitlines()) < 50:
-            await asyncio.sleep(0.005)
+        await eventually(lambda: lines.exists() and len(lines.read_text().splitlines()) >= 50)
         before = len(lines.read_text().splitlines())
         late = await job_client.submit("note", owner="small", file=str(lines))
         await job_client.ended(late)

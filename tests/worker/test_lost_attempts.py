@@ -15,6 +15,7 @@ from tasks.queue.records.record import State
 from tasks.queue.redis_keys import JOB, SECOND_MS, WORKERS, arq_queue
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient, working
+from tests.support.eventually import eventually
 from tests.support.kinds import KINDS, Anything, kind
 from tests.support.queue.fake_worker import look_now
 from worker.attempts.running import ClaimedJob, Running
@@ -72,9 +73,7 @@ async def lose(redis: ArqRedis, job_id: str) -> None:
 
 
 async def wait_for_attempt(redis: ArqRedis, job_id: str, attempt: int) -> None:
-    async with asyncio.timeout(10):
-        while int(await redis.hget(JOB + job_id, "attempt") or 0) < attempt:
-            await asyncio.sleep(0.01)
+    await eventually(lambda: redis.hget(JOB + job_id, "attempt"), lambda seen: int(seen or 0) >= attempt)
 
 
 async def test_a_job_that_its_own_worker_claims_anew_runs_once_at_a_time_and_ends(
@@ -85,9 +84,7 @@ async def test_a_job_that_its_own_worker_claims_anew_runs_once_at_a_time_and_end
         job_id = await job_client.submit("runs")
         await job_client.until(job_id, State.RUNNING)
         await lose(redis, job_id)
-        async with asyncio.timeout(10):
-            while runs.began < 2:
-                await asyncio.sleep(0.01)
+        await eventually(lambda: runs.began >= 2)
         runs.go_on.set()
         record = await job_client.ended(job_id)
 
@@ -142,9 +139,7 @@ async def test_an_end_that_cannot_be_settled_ends_the_worker_loudly(
     async def work_until_it_ends() -> None:
         async with working(redis, settings):
             await wait_for_attempt(redis, job_id, 1)
-            async with asyncio.timeout(10):
-                while await redis.zcard(WORKERS):
-                    await asyncio.sleep(0.01)
+            await eventually(lambda: redis.zcard(WORKERS), 0)
 
     with pytest.raises(LookupError, match="what must never happen"):
         await work_until_it_ends()

@@ -18,6 +18,7 @@ from tasks.queue.records.record import State
 from tasks.queue.redis_keys import WORKERS
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient, working
+from tests.support.eventually import eventually
 from tests.support.kinds import KINDS, Anything, kind
 from tests.support.servers import Valkey, free_port
 
@@ -220,9 +221,7 @@ async def test_a_function_that_cancels_every_task_ends_the_worker_loudly(
     async def work_until_it_ends() -> None:
         async with working(redis, settings, kinds={"cancel_duties": kind(cancel_duties)}):
             await job_client.ended(await job_client.submit("cancel_duties"))
-            async with asyncio.timeout(10):
-                while await redis.zcard(WORKERS):
-                    await asyncio.sleep(0.01)
+            await eventually(lambda: redis.zcard(WORKERS), 0)
 
     with pytest.raises(RuntimeError, match="was cancelled, maybe by a function"):
         await work_until_it_ends()

@@ -14,6 +14,7 @@ from tests.support.api.event_source import Event, listening, until_end
 from tests.support.api.manual_worker import WORKER, ManualWorker
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import client_of, serving
+from tests.support.eventually import eventually
 
 
 async def submit(client: httpx.AsyncClient) -> str:
@@ -163,6 +164,4 @@ async def test_who_leaves_is_forgotten(alice: httpx.AsyncClient, redis: ArqRedis
     async with listening(alice, job_id) as events:
         await following(events)
         assert (await redis.pubsub_numsub(channel))[0][1] == 1
-    async with asyncio.timeout(5):
-        while (await redis.pubsub_numsub(channel))[0][1]:
-            await asyncio.sleep(0.005)
+    await eventually(lambda: redis.pubsub_numsub(channel), lambda seen: not seen[0][1])

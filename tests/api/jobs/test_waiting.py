@@ -13,6 +13,7 @@ from tasks.settings import Settings
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import ALICE, client_of, serving
+from tests.support.eventually import eventually
 
 LATE_S = 0.25
 """Later than this after the end is no waking: the next poll of anything would be as good."""
@@ -28,11 +29,6 @@ async def watched(redis: ArqRedis) -> int:
     return len(await redis.pubsub_channels()) - 1
 
 
-async def until_watched(redis: ArqRedis) -> None:
-    while await watched(redis) < 1:
-        await asyncio.sleep(0.005)
-
-
 @pytest.mark.parametrize("how", ["query", "header"])
 async def test_a_waiting_request_is_woken_by_the_end(
     how: str, alice: httpx.AsyncClient, redis: ArqRedis, worker: ManualWorker
@@ -41,7 +37,7 @@ async def test_a_waiting_request_is_woken_by_the_end(
     await worker.begin()
     asked = {"params": {"wait": "20"}} if how == "query" else {"headers": {"Prefer": "respond-async, wait=20"}}
     waiting = asyncio.create_task(alice.get(f"/v1/jobs/{job_id}", **asked))  # type: ignore[arg-type]
-    await until_watched(redis)
+    await eventually(lambda: watched(redis), lambda seen: seen >= 1)
     ended = time.perf_counter()
     await worker.end(job_id)
     answer = await waiting
@@ -57,13 +53,12 @@ async def test_waking_takes_milliseconds(alice: httpx.AsyncClient, redis: ArqRed
         job_id = await submit(alice)
         await worker.begin()
         waiting = asyncio.create_task(alice.get(f"/v1/jobs/{job_id}?wait=20"))
-        await until_watched(redis)
+        await eventually(lambda: watched(redis), lambda seen: seen >= 1)
         ended = time.perf_counter()
         await worker.end(job_id)
         await waiting
         late.append(time.perf_counter() - ended)
-        while await watched(redis):
-            await asyncio.sleep(0.005)
+        await eventually(lambda: watched(redis), 0)
     assert statistics.median(late) < 0.05
 
 
@@ -127,8 +122,8 @@ async def test_a_thousand_who_wait_take_one_redis_connection(
     job_ids = [await submit(alice) for _ in range(10)]
     await worker.begin()
     waiting = [asyncio.create_task(ask(port, f"/v1/jobs/{job_ids[n % 10]}?wait=25")) for n in range(1000)]
-    while await watched(redis) < 10 or len([task for task in asyncio.all_tasks() if "run_asgi" in repr(task)]) < 1000:
-        await asyncio.sleep(0.02)
+    await eventually(lambda: watched(redis), lambda seen: seen >= 10)
+    await eventually(lambda: len([task for task in asyncio.all_tasks() if "run_asgi" in repr(task)]) >= 1000)
     clients = await redis.client_list()
     subscribed = [client for client in clients if int(client["sub"]) > 0]
     assert len(subscribed) == 1

@@ -17,6 +17,7 @@ from tasks.storage.blob_store import BlobStore
 from tests.support.api.beats import beat
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import client_of, serving
+from tests.support.eventually import eventually
 from tests.support.servers import RcloneServer, Valkey
 
 BESIDES = 8
@@ -123,9 +124,7 @@ async def test_a_replica_is_not_ready(settings: Settings) -> None:
             await admin.replicaof("NO", "ONE")
             assert answer.status_code == 503
             assert "takes no writes" in answer.text
-            async with asyncio.timeout(10):
-                while (await checks(client))[0] != 200:
-                    await asyncio.sleep(0.05)
+            await eventually(lambda: checks(client), lambda seen: seen[0] == 200)
             await close(admin)
 
 

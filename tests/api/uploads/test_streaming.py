@@ -16,6 +16,7 @@ from tasks.storage.protocol import Storage
 from tests.support.api.pictures import PNG, big
 from tests.support.api.serving import ALICE, client_of
 from tests.support.api.web_process import WebProcess, web_process
+from tests.support.eventually import eventually
 from tests.support.servers import Valkey
 
 MiB = 1024 * 1024
@@ -42,8 +43,7 @@ def requests_under_way() -> int:
 
 
 async def until_requests_under_way(count: int) -> None:
-    while requests_under_way() != count:
-        await asyncio.sleep(0.005)
+    await eventually(requests_under_way, count)
 
 
 @pytest.fixture

@@ -1,12 +1,11 @@
 """What delivers, under measurement: a worker process, ours or a rival's, an inbox, and what each delivery costs."""
 
-import asyncio
 import json
 import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from tasks.settings import Settings
 from tasks.webhook.endpoints import Endpoints, open_box
 from tests.benchmarks.harness.system import ROOT
 from tests.benchmarks.subjects.inbox import Inbox
+from tests.support.eventually import eventually
 from tests.support.servers import Valkey, start_process
 
 OWNER = "dev"
@@ -62,7 +62,7 @@ class Service:
     async def until_recorded(self, deliveries: int) -> None:
         """Wait until the records of so many say that they succeeded. Raises: TimeoutError."""
         succeeded = f"{JOBS}{of_deliveries(OWNER)}:{State.SUCCEEDED}"
-        await until(lambda: self.redis.zcard(succeeded), deliveries)
+        await eventually(lambda: self.redis.zcard(succeeded), deliveries, seconds=PATIENCE_S)
 
 
 @asynccontextmanager
@@ -93,12 +93,6 @@ def process(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[
         finally:
             started.kill()
             started.wait()
-
-
-async def until(count: Callable[[], Awaitable[int]], wanted: int) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while await count() != wanted:
-            await asyncio.sleep(0.01)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pytest
 from tests.benchmarks.subjects.delivering import Cost, Meter, cpu_s, process
 from tests.benchmarks.subjects.inbox import ANSWER, Inbox
 from tests.benchmarks.webhooks import median
+from tests.support.eventually import eventually_sync
 
 
 def post(path: str, event: str = "") -> bytes:
@@ -55,8 +56,7 @@ async def test_a_silent_path_is_counted_and_never_answered() -> None:
 def test_cpu_is_that_of_the_process_and_not_the_clock() -> None:
     busy = "import time\nwhile time.process_time() < 0.3: pass\nprint(flush=True); time.sleep(60)"
     with process([sys.executable, "-c", busy], {}) as pid:
-        while cpu_s(pid) < 0.25:
-            time.sleep(0.01)
+        eventually_sync(lambda: cpu_s(pid) >= 0.25)
         meter = Meter(pid, os.getpid())
         time.sleep(0.2)
         cost = meter.cost(100)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -14,6 +14,7 @@ from arq.connections import ArqRedis
 from tasks.queue.connect import close, connect
 from tasks.settings import Settings
 from tests.support.api.serving import KEYS, client_of, serving
+from tests.support.eventually import eventually
 from tests.support.processes import worker_process
 from tests.support.queue.proxy import Proxy
 from tests.support.servers import REDIS_SERVER, SentinelServer, Valkey
@@ -52,8 +53,7 @@ class Load:
     async def more(self, count: int) -> None:
         """Wait until so many more were accepted."""
         wanted = len(self.accepted) + count
-        while len(self.accepted) < wanted:
-            await asyncio.sleep(0.02)
+        await eventually(lambda: len(self.accepted) >= wanted, seconds=60)
 
     async def is_ready(self) -> bool:
         """Whether `/readyz` says so."""
@@ -97,12 +97,6 @@ async def service(url: str, folder: Path, watched: ArqRedis) -> AsyncIterator[Lo
         yield Load(client, log)
 
 
-async def becomes(true: Callable[[], Awaitable[bool]], seconds: float) -> None:
-    async with asyncio.timeout(seconds):
-        while not await true():
-            await asyncio.sleep(0.05)
-
-
 async def synchronised(primary: ArqRedis, replica: ArqRedis) -> bool:
     roles = (await primary.info("replication"))["connected_slaves"], await replica.info("replication")
     return bool(roles[0]) and roles[1]["master_link_status"] == "up"
@@ -121,7 +115,7 @@ async def known(sentinel: SentinelServer) -> bool:
 async def test_a_primary_demoted_in_place_is_left_for_the_new_one(tmp_path: Path, seeded: random.Random) -> None:
     with Valkey() as first, Valkey(options={"replicaof": f"127.0.0.1 {first.port}"}) as second:
         old, new = connect(first.url), connect(second.url)
-        await becomes(lambda: synchronised(old, new), 20)
+        await eventually(lambda: synchronised(old, new))
         async with Proxy(first.port) as proxy:
             url = f"redis://127.0.0.1:{proxy.port}/0"
             async with service(url, tmp_path, old) as load:
@@ -161,8 +155,8 @@ async def test_a_killed_primary_is_replaced_by_the_one_that_the_sentinels_promot
         SentinelServer(first.port, quorum=2) as three,
     ):
         old, new = connect(first.url), connect(second.url)
-        await becomes(lambda: synchronised(old, new), 20)
-        await becomes(lambda: known(one), 20)
+        await eventually(lambda: synchronised(old, new))
+        await eventually(lambda: known(one))
         sentinels = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in (one, two, three))
         url = f"redis+sentinel://{sentinels}/{SentinelServer.name}/0"
         async with service(url, tmp_path, old) as load:

@@ -14,6 +14,7 @@ from arq.constants import in_progress_key_prefix
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import LEASE_MS
 from tests.support.engine_running import JobClient
+from tests.support.eventually import eventually
 from tests.support.processes import worker_process
 from tests.support.servers import Valkey
 from worker.duties.loop_monitor import EXIT_STALLED
@@ -21,9 +22,7 @@ from worker.duties.loop_monitor import EXIT_STALLED
 
 async def wait_for_line(lines: Path, job_id: str) -> None:
     """Wait until the job's function has begun: nothing else of its worker speaks meanwhile."""
-    async with asyncio.timeout(20):
-        while not lines.exists() or job_id not in lines.read_text():
-            await asyncio.sleep(0.02)
+    await eventually(lambda: lines.exists() and job_id in lines.read_text())
 
 
 def told(log: Path, event: str) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from arq.connections import ArqRedis
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient
+from tests.support.eventually import eventually
 from tests.support.processes import worker_process
 from tests.support.servers import Valkey
 
@@ -38,8 +39,7 @@ async def test_after_its_first_job_no_job_of_another_owner_waits_for_one_of_the_
 
         flooding = asyncio.create_task(flood())
         try:
-            while not refused:
-                await asyncio.sleep(0.05)
+            await eventually(lambda: refused)
             first = await client.ended(await client.submit("nothing", owner="small"))
             assert (first.started_at or 0) - first.due_at < 2_000 * LONG_S, "one of the flood ends before it"
             # From now on the flood has half of the slots; what runs above its share ends first.

@@ -10,6 +10,7 @@ import uvloop
 from tasks.outbound.client import GuardedClient, OutboundTimeouts
 from tasks.outbound.protocol import FetchedFile, OutboundError
 from tasks.refusal import Refusal
+from tests.support.eventually import eventually
 from tests.support.receivers import Receiver
 from tests.tasks.outbound.conftest import LOOPBACK, Opening
 
@@ -97,9 +98,7 @@ async def test_a_misbehaving_server_leaves_nothing(opening: Opening, into: Path,
 async def test_a_cancelled_fetch_leaves_nothing(client: GuardedClient, into: Path) -> None:
     async with Receiver("drip") as receiver:
         task = asyncio.create_task(client.fetch(receiver.url, into, max_bytes=1_000_000))
-        async with asyncio.timeout(5):
-            while not into.exists():
-                await asyncio.sleep(0.001)
+        await eventually(into.exists)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -8,6 +8,7 @@ import pytest
 
 from tasks.outbound.networks import Network
 from tasks.outbound.resolver import AddressRefused, NameNotFound, Resolver
+from tests.support.eventually import eventually
 from tests.support.network.nameserver import REFUSED, A, NameServer
 from tests.tasks.outbound.conftest import LOOPBACK
 
@@ -159,9 +160,7 @@ async def test_closing_ends_what_is_under_way_and_leaves_no_task(names: NameServ
     before = asyncio.all_tasks()
     resolver = Resolver(timeout_s=30, nameservers=(names.address,))
     waiting = asyncio.create_task(resolver.addresses("silent.example"))
-    async with asyncio.timeout(5):
-        while not names.asked:
-            await asyncio.sleep(0.001)
+    await eventually(lambda: names.asked)
     await resolver.close()
     with pytest.raises(NameNotFound):
         await waiting

@@ -14,6 +14,7 @@ from tasks.queue.records.record import State
 from tasks.queue.redis_keys import JOB, PROCESSES
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient, settings_for, working
+from tests.support.eventually import eventually
 from tests.support.servers import Valkey
 
 OLD, NEW = "o" * 32, "n" * 32
@@ -116,9 +117,7 @@ async def test_databases_0_and_1_of_one_server_do_not_disturb_each_other(
         await redis.enqueue_job("nothing", _job_id="same")
         await second.enqueue_job("sleep", {"seconds": 0.5, "file": str(tmp_path / "lines")}, _job_id="same")
         async with working(redis, settings), working(second, settings):
-            async with asyncio.timeout(10):
-                while not await second.exists(JOB + "same"):
-                    await asyncio.sleep(0.01)
+            await eventually(lambda: second.exists(JOB + "same"))
             waiting = asyncio.create_task(there.ended("same"))
             assert (await here.ended("same")).kind == "nothing"
             record = await waiting

@@ -17,6 +17,7 @@ from tasks.queue.redis_keys import LANE, QUEUES, arq_queue
 from tasks.queue.wire import JobFailed, deserialize, serialize
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient, working
+from tests.support.eventually import eventually
 from tests.support.processes import ROOT
 from tests.support.servers import Valkey, ending_with_us
 
@@ -206,7 +207,5 @@ async def test_arqs_own_check_asks_the_configured_redis(redis: ArqRedis, setting
 
     assert await check() == 1, "no worker lives"
     async with working(redis, settings, concurrency={"media": 1}):
-        async with asyncio.timeout(10):
-            while not await redis.exists(arq_queue("media") + health_check_key_suffix):
-                await asyncio.sleep(0.02)
+        await eventually(lambda: redis.exists(arq_queue("media") + health_check_key_suffix))
         assert await check() == 0

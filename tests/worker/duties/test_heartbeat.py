@@ -1,6 +1,5 @@
 """A worker says of itself what somebody on call wants to know."""
 
-import asyncio
 import json
 import os
 import socket
@@ -14,6 +13,7 @@ from tasks.queue.redis_keys import WORKER, WORKER_MS, WORKER_RECORD_TTL_MS, WORK
 from tasks.queue.watch.workers import RunningJob, WorkerRecord, read_workers
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient, working
+from tests.support.eventually import eventually
 from worker.attempts.memory import measure
 
 
@@ -29,9 +29,8 @@ async def test_it_tells_who_it_is_and_what_it_runs(
     file = tmp_path / "go on"
     async with working(redis, settings, concurrency={"default": 10, "media": 2}) as engine:
         job_id = await job_client.submit("tell", file=str(file))
-        async with asyncio.timeout(10):
-            while not (await read_workers(redis)).workers or not (worker := await one(redis)).doing:
-                await asyncio.sleep(0.01)
+        await eventually(lambda: read_workers(redis), lambda seen: seen.workers and seen.workers[0].doing)
+        worker = await one(redis)
         registry = await read_workers(redis)
         file.touch()
         record = await job_client.ended(job_id)
@@ -56,13 +55,9 @@ async def test_it_notices_that_its_event_loop_was_held_up(
     monkeypatch.setattr("worker.duties.heartbeat.BEAT_MS", 100)
     monkeypatch.setattr("worker.duties.loop_watch.LOOK_S", 0.05)
     async with working(redis, settings):
-        async with asyncio.timeout(10):
-            while not (await read_workers(redis)).workers:
-                await asyncio.sleep(0.01)
+        await eventually(lambda: read_workers(redis), lambda seen: seen.workers)
         time.sleep(0.4)  # noqa: ASYNC251 - so as to hold it up
-        async with asyncio.timeout(10):
-            while (await one(redis)).lag_ms < 250:
-                await asyncio.sleep(0.01)
+        await eventually(lambda: one(redis), lambda seen: seen.lag_ms >= 250)
 
 
 async def test_one_that_died_fades(redis: ArqRedis) -> None:

@@ -25,6 +25,7 @@ from tasks.schedule.scheduler import FireResult, Scheduler
 from tasks.schedule.store import BuiltInSchedule, SchedulePatch, ScheduleRecord, ScheduleStore
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient, working
+from tests.support.eventually import eventually
 from tests.support.kinds import KINDS, Anything
 from tests.support.processes import ROOT, SCHEDULED, worker_process
 from tests.support.servers import Valkey, ending_with_us
@@ -123,9 +124,7 @@ async def test_a_worker_comes_back_to_its_schedules_after_an_outage(tmp_path: Pa
             await asyncio.sleep(0.3)
             server.start()
             await times.set_due(schedule, in_s=0)
-            async with asyncio.timeout(PATIENCE_S):
-                while len(times.built_in) < 2:
-                    await asyncio.sleep(0.02)
+            await eventually(lambda: len(times.built_in) >= 2)
         await close(client)
 
 
@@ -153,9 +152,7 @@ class TestBuiltInSchedules:
         await redis.hset(f"{SCHEDULE}refuse", "installed_at", 1)
 
     async def until_alone(self, redis: ArqRedis) -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            while await self.names(redis) != ["nothing"]:
-                await asyncio.sleep(0.01)
+        await eventually(lambda: self.names(redis), ["nothing"])
 
     async def test_what_an_older_worker_puts_back_goes_once_it_is_gone(
         self, redis: ArqRedis, settings: Settings, line: BuiltInSchedule, monkeypatch: pytest.MonkeyPatch
@@ -167,9 +164,7 @@ class TestBuiltInSchedules:
             await self.until_alone(redis)
             await schedule_store.install(BuiltInSchedule(KINDS["refuse"], "0 0 1 1 *", "Of an older version."))
             seen = await self.installed_at(redis)
-            async with asyncio.timeout(PATIENCE_S):
-                while await self.installed_at(redis) < seen + 100:
-                    await asyncio.sleep(0.02)
+            await eventually(lambda: self.installed_at(redis), lambda at: at >= seen + 100)
             assert await self.names(redis) == ["nothing", "refuse"]
             await redis.hset(f"{SCHEDULE}refuse", "installed_at", 1)
             await self.until_alone(redis)

@@ -32,6 +32,7 @@ from tasks.queue.redis_keys import (
 from tasks.queue.wire import deserialize
 from tasks.refusal import Refusal
 from tasks.settings import Settings
+from tests.support.eventually import eventually
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import record_of, submission, submit
 
@@ -173,8 +174,7 @@ class TestIdempotency:
         key = f"{IDEMPOTENCY}dev:{sha256('k')}"
         assert 0 <= settings.idempotency_s * 1000 - await redis.pttl(key) < 5_000
         await redis.pexpire(key, 1)
-        while await redis.exists(key):
-            await asyncio.sleep(0.001)
+        await eventually(lambda: redis.exists(key), 0)
         assert await submit(enqueuer, params={"other": True}, idempotency_key="k") != first
 
     async def test_a_key_whose_job_is_gone_is_free(

@@ -14,6 +14,7 @@ from tasks.queue.records.record import Record, State
 from tasks.queue.redis_keys import CHANGES
 from tasks.queue.watch.watch import Watch
 from tasks.settings import Settings
+from tests.support.eventually import eventually
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import submit
 from tests.support.servers import Valkey
@@ -93,8 +94,7 @@ async def test_all_who_follow_one_job_read_it_once(
                 states.append(record.state)  # noqa: PERF401 - it is looked at meanwhile
 
     followers = [asyncio.create_task(follow(states)) for states in told]
-    while not all(told):
-        await asyncio.sleep(0.005)
+    await eventually(lambda: all(told))
     before = (await redis.info("commandstats"))["cmdstat_hgetall"]["calls"]
     await worker.finish(await worker.one())
     await asyncio.gather(*followers)
@@ -112,9 +112,7 @@ async def test_who_stops_following_is_forgotten(redis: ArqRedis, enqueuer: Enque
     async with aclosing(watch.follow(job_id, LONG_S)) as changes:
         await following(changes)
         assert (await redis.pubsub_numsub(CHANGES + job_id))[0][1] == 1
-    async with asyncio.timeout(5):
-        while (await redis.pubsub_numsub(CHANGES + job_id))[0][1]:
-            await asyncio.sleep(0.005)
+    await eventually(lambda: redis.pubsub_numsub(CHANGES + job_id), lambda seen: not seen[0][1])
 
 
 async def test_an_outage_is_silence_and_then_the_latest() -> None:

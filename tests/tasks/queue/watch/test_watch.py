@@ -15,6 +15,7 @@ from tasks.queue.records.record import Record, State
 from tasks.queue.redis_keys import CHANGES
 from tasks.queue.watch import watch as watch_module
 from tasks.queue.watch.watch import Watch
+from tests.support.eventually import eventually
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.proxy import Proxy
 from tests.support.queue.submissions import submit
@@ -51,9 +52,7 @@ async def channels(redis: ArqRedis) -> int:
 
 async def subscribed(redis: ArqRedis, count: int) -> None:
     """Until so many jobs are listened for."""
-    async with asyncio.timeout(5):
-        while await channels(redis) != count + 1:
-            await asyncio.sleep(0.005)
+    await eventually(lambda: channels(redis), count + 1)
 
 
 async def test_a_waiter_is_woken_within_milliseconds(enqueuer: Enqueuer, worker: FakeWorker, watch: Watch) -> None:
@@ -145,9 +144,7 @@ async def test_a_wait_that_begins_after_the_connection_was_killed_is_served_by_t
     first = asyncio.create_task(ended(watch, jobs[0].id))
     await subscribed(redis, 1)
     await redis.client_kill_filter(_type="pubsub")
-    async with asyncio.timeout(5):
-        while await channels(redis):
-            await asyncio.sleep(0.001)
+    await eventually(lambda: channels(redis), 0)
     await asyncio.sleep(0.05)  # by now the reader has noticed
     second = asyncio.create_task(ended(watch, jobs[1].id))
     await subscribed(redis, 2)
@@ -173,9 +170,7 @@ async def test_a_connection_that_has_gone_silent_is_given_up(
     watch.start()
     (job,) = await running(enqueuer, worker, 1)
     waiting = asyncio.create_task(ended(watch, job.id))
-    async with asyncio.timeout(5):
-        while not proxy.silence(b"SUBSCRIBE"):
-            await asyncio.sleep(0.01)
+    await eventually(lambda: proxy.silence(b"SUBSCRIBE"))
     await worker.finish(job)
     await waiting
     await watch.stop()
@@ -287,6 +282,4 @@ async def test_a_stopped_watch_leaves_no_connection(redis: ArqRedis) -> None:
     watch.start()
     await subscribed(redis, 0)
     await watch.stop()
-    async with asyncio.timeout(5):
-        while await redis.client_list(_type="pubsub"):
-            await asyncio.sleep(0.005)
+    await eventually(lambda: redis.client_list(_type="pubsub"), [])

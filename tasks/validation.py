@@ -36,3 +36,35 @@ def read_faults(errors: Iterable[Any], inside: str = "", whole: str = "body") ->
 def refusal_of(faults: Sequence[Fault], code: str = "invalid_request") -> Refusal:
     """A refusal for at least one fault. The first is its message and field; up to MAX_FAULTS are in its `faults`."""
     return Refusal(code, faults[0].message, field=faults[0].field, faults=faults[:MAX_FAULTS])
+
+
+def nested(refusal: Refusal, inside: str) -> Refusal:
+    """The same refusal, told of the request that has what it refuses in a field.
+
+    Args:
+        refusal: What is wrong.
+        inside: The field, such as `job`.
+    """
+    return Refusal(
+        refusal.code,
+        _nested_message(refusal.field, refusal.message, inside),
+        field=_nested_field(refusal.field, inside),
+        limit=refusal.limit,
+        retry_after_s=refusal.retry_after_s,
+        faults=[
+            Fault(_nested_field(one.field, inside), _nested_message(one.field, one.message, inside))
+            for one in refusal.faults
+        ],
+    )
+
+
+def _nested_field(field: str | None, inside: str) -> str:
+    return inside if field in (None, "body") else f"{inside}.{field}"
+
+
+def _nested_message(field: str | None, message: str, inside: str) -> str:
+    return (
+        message.replace(field, _nested_field(field, inside), 1)
+        if field and message.startswith(f"{field}:")
+        else message
+    )

@@ -1,18 +1,23 @@
 """All faults of a request at once: each part is examined, whatever is wrong with the others."""
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from http import HTTPStatus
+from typing import Annotated, Any, TypeVar, cast
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError, create_model
 
+from api.http.problems import REFUSED, STATUS
 from tasks.refusal import Fault, Refusal
-from tasks.validation import faults_of, refusal_of
+from tasks.validation import MAX_FAULTS, faults_of, nested, refusal_of
 
 T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
 
 
 class Checks:
-    """Runs checks one by one and collects what they find.
+    """Runs checks one by one and collects what they find. `done` raises it.
 
     Attributes:
         faults: Every field at fault so far.
@@ -22,29 +27,83 @@ class Checks:
         self.faults: list[Fault] = []
         self._first: Refusal | None = None
 
+    @contextmanager
+    def collect(self, *, inside: str = "", code: str = "invalid_request") -> Iterator[None]:
+        """Collect the Refusal or ValidationError that the block raises.
+
+        Args:
+            inside: The field whose value the block reads, where that is not the whole body.
+            code: The code for a ValidationError.
+        """
+        try:
+            yield
+        except ValidationError as error:
+            self.add(refusal_of(faults_of(error), code), inside=inside)
+        except Refusal as refusal:
+            self.add(refusal, inside=inside)
+
     def run(self, check: Callable[[], T], *, inside: str = "", code: str = "invalid_request") -> T | None:
         """Run a check.
 
         Args:
             check: Returns the checked value, or raises a Refusal or a ValidationError.
-            inside: The field whose value it reads, where that is not the whole body.
-            code: The code for a ValidationError.
+            inside: As of `collect`.
+            code: As of `collect`.
 
         Returns:
             What the check returned; None if it found something wrong.
         """
-        try:
+        with self.collect(inside=inside, code=code):
             return check()
-        except ValidationError as error:
-            self.add(refusal_of(faults_of(error, inside=inside), code))
-        except Refusal as refusal:
-            self.add(refusal)
         return None
 
-    def add(self, refusal: Refusal) -> None:
-        """Keep what a check found."""
+    def model(
+        self, value: Any, model: type[M], refused: Callable[[ValidationError], Refusal] | None = None
+    ) -> M | None:
+        """Validate a value as a model.
+
+        Args:
+            value: Parsed JSON, or the parameters of a query.
+            model: The model. Its validators may raise Refusals.
+            refused: What is said of a ValidationError, where that differs.
+
+        Returns:
+            The model. If something is wrong, what is right of it: each other field has its default, or is None. None
+            if nothing is right.
+        """
+        wrong: set[str] = set()
+        while len(self.faults) < MAX_FAULTS:
+            right = {name: one for name, one in value.items() if name not in wrong} if wrong else value
+            try:
+                return model.model_validate(right)
+            except ValidationError as error:
+                found = refused(error) if refused else refusal_of(faults_of(error))
+            except Refusal as refusal:
+                found = refusal
+            faults = [fault for fault in _faults_of(found) if _name(fault) not in wrong]
+            if not faults:
+                return _rest(model, right)
+            wrong |= {_name(fault) for fault in faults}
+            self.add(Refusal(found.code, faults[0].message, field=faults[0].field, limit=found.limit, faults=faults))
+            if not isinstance(value, dict):
+                return None
+        return None
+
+    def add(self, refusal: Refusal, *, inside: str = "") -> None:
+        """Keep what a check found.
+
+        Args:
+            refusal: What is wrong.
+            inside: As of `collect`.
+
+        Raises:
+            Refusal: This one, if it is no fault of the request.
+        """
+        if STATUS.get(refusal.code, REFUSED) >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise refusal
+        refusal = nested(refusal, inside) if inside else refusal
         self._first = self._first or refusal
-        self.faults += refusal.faults or [Fault(refusal.field or "body", refusal.message)]
+        self.faults += _faults_of(refusal)
 
     def done(self) -> None:
         """End the checks.
@@ -55,5 +114,33 @@ class Checks:
         if self._first is None:
             return
         if len(self.faults) > 1:
-            self._first.faults = tuple(self.faults)
+            self._first.field = self.faults[0].field
+            self._first.faults = tuple(self.faults[:MAX_FAULTS])
         raise self._first
+
+
+def _faults_of(refusal: Refusal) -> list[Fault]:
+    return list(refusal.faults) or [Fault(refusal.field or "body", refusal.message)]
+
+
+def _name(fault: Fault) -> str:
+    """The field of the model that a fault is in."""
+    return fault.field.partition(".")[0]
+
+
+def _rest(model: type[M], right: Any) -> M | None:
+    try:
+        return cast("M", _lenient(model).model_validate(right))
+    except (ValidationError, Refusal):  # of the model as a whole
+        return None
+
+
+@cache
+def _lenient(model: type[BaseModel]) -> type[BaseModel]:
+    """The same model, of which no field is required."""
+    fields: dict[str, Any] = {
+        name: (Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation, None)
+        for name, field in model.model_fields.items()
+        if field.is_required()
+    }
+    return create_model(f"Lenient{model.__name__}", __base__=model, **fields)

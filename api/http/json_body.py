@@ -3,14 +3,14 @@
 from contextlib import aclosing
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from pydantic_core import from_json
 from starlette.requests import Request
 
 from api.http.body import SMALL_BODY_BYTES, whole
+from api.http.checks import Checks
 from api.http.components import component
 from tasks.refusal import Refusal
-from tasks.validation import faults_of, refusal_of
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -62,18 +62,21 @@ def check_type(request: Request) -> None:
         )
 
 
-def read(text: bytes | str, model: type[M], field: str = "body") -> M:
+def read(text: bytes | str, model: type[M]) -> M:
     """Parse JSON as `model`.
 
     Args:
         text: The JSON.
         model: The model.
-        field: The field to name if the whole text is at fault.
 
     Raises:
         Refusal: `invalid_request`, and those of the validators of `model`.
     """
-    return validated(parse(text, field), model, field)
+    checks = Checks()
+    found = checks.model(parse(text), model)
+    checks.done()
+    assert found is not None  # noqa: S101 - else the checks have failed
+    return found
 
 
 def parse(text: bytes | str, field: str = "body") -> Any:
@@ -97,13 +100,17 @@ def _check_containers(text: bytes) -> None:
         raise Refusal("too_many_objects", message, field="body", limit=MAX_CONTAINERS)
 
 
-def validated(value: Any, model: type[M], field: str) -> M:
-    """Validate parsed JSON as `model`.
+def examined(text: bytes | str, model: type[M], checks: Checks) -> M | None:
+    """Parse a JSON body, and collect what is wrong with it.
 
-    Raises:
-        Refusal: `invalid_request`, and those of the validators of `model`.
+    Args:
+        text: The JSON.
+        model: The model.
+        checks: Those of the request.
+
+    Returns:
+        As `Checks.model`.
     """
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        raise refusal_of(faults_of(error, whole=field)) from error
+    with checks.collect():
+        return checks.model(parse(text), model)
+    return None

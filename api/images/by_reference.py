@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.body import whole
 from api.http.caller import Caller
-from api.http.json_body import read
+from api.http.checks import Checks
+from api.http.json_body import examined
 from api.images.variants import parse_variants
 from api.jobs.notify import Member, encrypted_notify
 from api.uploads.receive import Upload, clean
@@ -51,15 +52,16 @@ class ImageRequest(BaseModel):
 
 
 async def receive_named(
-    request: Request, body: AsyncIterator[bytes], caller: Caller, chosen: tuple[Variant, ...] | None
+    request: Request, body: AsyncIterator[bytes], caller: Caller, chosen: tuple[Variant, ...] | None, checks: Checks
 ) -> tuple[list[Upload | Remote], tuple[Variant, ...], str | None]:
     """Read a JSON body that names an image.
 
     Args:
         request: The request.
         body: Its body.
-        context: The resources of the process.
+        caller: The sender.
         chosen: The variants from the query, used if the body has none.
+        checks: Those of the request so far.
 
     Returns:
         The image, its variants, and the encrypted `notify` option.
@@ -68,23 +70,37 @@ async def receive_named(
         Refusal: `invalid_request`, `invalid_params`, `not_found`, `too_large`, `unsupported_format`, `invalid_url`,
             `address_refused`, and those of `api.jobs.notify.encrypted_notify`.
     """
-    requested = read(await whole(request.headers, body, caller.context.settings.max_params_bytes), ImageRequest)
-    if requested.variants is not None:
-        chosen = parse_variants(
-            requested.variants if isinstance(requested.variants, str) else json.dumps(requested.variants)
-        )
-    notify = encrypted_notify(caller.context, requested.notify)
+    text = await whole(request.headers, body, caller.context.settings.max_params_bytes)
+    requested, notify = examined(text, ImageRequest, checks), None
+    if requested is not None:
+        chosen = checks.run(lambda: _variants(requested)) or chosen
+        notify = checks.run(lambda: encrypted_notify(caller.context, requested.notify))
+        _check_place(caller, requested, checks)
+    checks.done()
+    assert requested is not None  # noqa: S101 - else the checks have failed
     return [await _picture(caller, requested)], chosen or variants_of("default"), notify
 
 
-async def _picture(caller: Caller, requested: ImageRequest) -> Upload | Remote:
-    if requested.upload is not None and requested.url is None:
-        return await _find(caller, requested.upload)
-    if requested.url is not None and requested.upload is None:
+def _variants(requested: ImageRequest) -> tuple[Variant, ...] | None:
+    given = requested.variants
+    return None if given is None else parse_variants(given if isinstance(given, str) else json.dumps(given))
+
+
+def _check_place(caller: Caller, requested: ImageRequest, checks: Checks) -> None:
+    if requested.url is not None:
         # Only the form of the URL is checked here; the worker checks the IP address of every connection it opens.
-        caller.context.url_policy.check(requested.url)
-        return Remote(requested.url, clean(unquote(urlsplit(requested.url).path)))
-    raise Refusal("invalid_request", "Send exactly one of the fields 'upload' and 'url'.", field="upload")
+        with checks.collect():
+            caller.context.url_policy.check(requested.url)
+    wrong = {fault.field for fault in checks.faults}
+    if not wrong & {"upload", "url"} and (requested.upload is None) is (requested.url is None):
+        message = "Send exactly one of the fields 'upload' and 'url'."
+        checks.add(Refusal("invalid_request", message, field="upload"))
+
+
+async def _picture(caller: Caller, requested: ImageRequest) -> Upload | Remote:
+    if requested.url is None:
+        return await _find(caller, requested.upload or "")
+    return Remote(requested.url, clean(unquote(urlsplit(requested.url).path)))
 
 
 async def _find(caller: Caller, upload_id: str) -> Upload:

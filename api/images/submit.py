@@ -10,6 +10,7 @@ from pydantic import Field
 
 from api.http.body import FORM_OVERHEAD_BYTES, check_length, counted
 from api.http.caller import Caller, RequestedOptions, caller_of
+from api.http.checks import Checks
 from api.http.components import component
 from api.http.json_body import JSON_TYPE
 from api.http.multipart import Multipart
@@ -142,11 +143,12 @@ async def submit_images(
     All files of a form are checked and stored before the first job is created. With an `Idempotency-Key` the request
     can be repeated safely: the same content returns the same job with status 200.
     """
-    caller, options = caller_of(request), query_of(request, ImageOptions)
-    submit_options = options.fields(caller, idempotency_key)
+    caller, checks = caller_of(request), Checks()
+    options = query_of(request, ImageOptions, checks)
+    submit_options = checks.run(lambda: options.fields(caller, idempotency_key)) or {}
     if idempotency_key is None:  # with one, the job may exist already
         caller.check_room()
-    uploads, chosen, notify = await _receive(request, caller, options)
+    uploads, chosen, notify = await _receive(request, caller, options, checks)
     if notify is not None:
         submit_options["notify"] = notify
     submissions = [_submission(caller, upload, chosen, submit_options) for upload in uploads]
@@ -156,11 +158,11 @@ async def submit_images(
 
 
 async def _receive(
-    request: Request, caller: Caller, options: ImageOptions
+    request: Request, caller: Caller, options: ImageOptions, checks: Checks
 ) -> tuple[Sequence[Upload | Remote], tuple[Variant, ...], str | None]:
     """Store the request's images. Form fields that come before the files are checked before the files are read."""
     content_type = request.headers.get("content-type", RAW_TYPES[-1])
-    chosen = None if options.variants is None else parse_variants(options.variants)
+    chosen = checks.run(lambda: None if options.variants is None else parse_variants(options.variants))
     settings, storage = caller.context.settings, caller.context.storage
     async with aclosing(request.stream()) as body:
         if content_type.lower().startswith("multipart/form-data"):
@@ -169,18 +171,18 @@ async def _receive(
                 "variants": parse_variants,
                 "notify": partial(encrypted_notify, caller.context),
             }
-            uploads = FormUploads(form, storage, settings, parsers)
+            uploads = FormUploads(form, storage, settings, parsers, checks)
             received, values = await uploads.receive(), uploads.values
             return received, values.get("variants") or chosen or variants_of(DEFAULT_PRESET), values.get("notify")
         if content_type.lower().startswith(JSON_TYPE):
-            return await receive_named(request, body, caller, chosen)
+            return await receive_named(request, body, caller, chosen, checks)
         if not content_type.lower().startswith(RAW_TYPES):
-            raise Refusal(
-                "unsupported_media_type",
+            message = (
                 "Send multipart/form-data, an image as image/* or application/octet-stream, or application/json. "
-                f"The Content-Type was {content_type!r}.",
-                field="Content-Type",
+                f"The Content-Type was {content_type!r}."
             )
+            checks.add(Refusal("unsupported_media_type", message, field="Content-Type"))
+        checks.done()
         check_length(request.headers.get("content-length"), settings.max_upload_bytes)
         upload = await receive_raw(body, storage, settings.max_upload_bytes, options.name)
         return [upload], chosen or variants_of(DEFAULT_PRESET), None

@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.answers import uncached
 from api.http.caller import caller_of
-from api.http.json_body import documented_body, receive
+from api.http.checks import Checks
+from api.http.json_body import documented_body, examined, receive_text
 from api.http.problems import documented
 from api.jobs.get import find
 from api.jobs.notify import EXAMPLE_URL, Member, encrypted_notify
@@ -60,11 +61,16 @@ async def open_batch(request: Request) -> Response:
     It ends once it is sealed and its last job has ended: `succeeded` if every job succeeded, else `failed`.
     """
     caller = caller_of(request)
-    requested = await receive(request, BatchRequest, MAX_BODY_BYTES)
+    checks, notify = Checks(), None
+    requested = examined(await receive_text(request, MAX_BODY_BYTES), BatchRequest, checks)
+    if requested is not None:
+        notify = checks.run(lambda: encrypted_notify(caller.context, requested.notify))
+    checks.done()
+    assert requested is not None  # noqa: S101 - else the checks have failed
     batch_id = await caller.context.job_store.open_batch(
         caller.owner,
         name=requested.name,
-        notify=encrypted_notify(caller.context, requested.notify),
+        notify=notify,
         address=caller.base_url,
         request_id=caller.request_id,
     )

@@ -5,10 +5,11 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from api.http.caller import caller_of
-from api.http.json_body import documented_body, receive
+from api.http.checks import Checks
+from api.http.json_body import documented_body, examined, receive_text
 from api.http.problems import documented
 from api.jobs.filter import JobFilter
-from api.jobs.submit_options import IdempotencyKey
+from api.jobs.submit_options import IdempotencyKey, check_key
 from api.jobs.submitted import respond
 from api.jobs.views import Job
 from tasks.maintenance.bulk import BULK, STATES, BulkParams, Verb
@@ -82,11 +83,17 @@ async def delete_jobs(request: Request, idempotency_key: IdempotencyKey = None) 
 
 async def _submit(request: Request, verb: Verb, key: str | None) -> Response:
     caller = caller_of(request)
-    requested = await receive(request, JobFilter, MAX_BODY_BYTES)
-    requested.check()
-    if requested.state not in (None, *STATES[verb]):
+    checks = Checks()
+    requested = examined(await receive_text(request, MAX_BODY_BYTES), JobFilter, checks)
+    checks.run(lambda: check_key(key))
+    if requested is not None and not checks.faults:
+        checks.run(requested.check)
+    if requested is not None and requested.state not in (None, *STATES[verb]):
         known = ", ".join(STATES[verb])
-        raise Refusal("invalid_request", f"state: A {verb} applies only to jobs that are {known}.", field="state")
+        message = f"state: A {verb} applies only to jobs that are {known}."
+        checks.add(Refusal("invalid_request", message, field="state"))
+    checks.done()
+    assert requested is not None  # noqa: S101 - else the checks have failed
     selection = requested.selection(caller.context.kinds, caller.owner)
     params = BulkParams(
         verb=verb,

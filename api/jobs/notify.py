@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from api.http.checks import Checks
 from api.http.context import Context
 from api.http.json_body import read
-from tasks.refusal import Refusal
 from tasks.webhook.events import ONE_OFF
 from tasks.webhook.signature import key_of
 
@@ -54,18 +54,25 @@ def encrypted_notify(context: Context, notify: str | Notify | None) -> str | Non
     """
     if notify is None:
         return None
-    try:
-        option = _read(notify) if isinstance(notify, str) else notify
-        context.url_policy.check(option.url)
-        stored: dict[str, Any] = {"url": option.url}
-        if option.secret is not None:
-            key_of(option.secret)
-            stored["secret"] = context.box.seal(option.secret, ONE_OFF)
-    except Refusal as refusal:
-        refusal.field = "notify" if refusal.field in (None, "notify") else f"notify.{refusal.field}"
-        raise
+    checks = Checks()
+    with checks.collect(inside="notify"):
+        option = _checked(context, notify)
+    checks.done()
+    stored: dict[str, Any] = {"url": option.url}
+    if option.secret is not None:
+        stored["secret"] = context.box.seal(option.secret, ONE_OFF)
     return json.dumps(stored)
 
 
+def _checked(context: Context, notify: str | Notify) -> Notify:
+    """Raises: Refusal with all that is wrong, on the fields of a `Notify`."""
+    checks, option = Checks(), _read(notify) if isinstance(notify, str) else notify
+    checks.run(lambda: context.url_policy.check(option.url))
+    if option.secret is not None:
+        checks.run(lambda: key_of(option.secret or ""))
+    checks.done()
+    return option
+
+
 def _read(notify: str) -> Notify:
-    return read(notify, Notify, "notify") if notify.lstrip().startswith("{") else Notify(url=notify)
+    return read(notify, Notify) if notify.lstrip().startswith("{") else Notify(url=notify)

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from api.http.caller import caller_of
 from api.http.checks import Checks
-from api.http.json_body import documented_body, parse, receive_text
+from api.http.json_body import documented_body, examined, receive_text
 from api.http.problems import documented
 from api.jobs.notify import DESCRIPTION, EXAMPLE_URL, Notify
 from api.jobs.submit_options import MAX_AFTER, IdempotencyKey, SubmitOptions
@@ -109,27 +109,22 @@ async def submit_job(
     the same kind and params give the same job, with status 200.
     """
     caller = caller_of(request)
-    body = parse(await receive_text(request, caller.context.settings.max_params_bytes + BODY_OVERHEAD_BYTES))
-    if not isinstance(body, dict):
-        raise Refusal("invalid_request", "The body is not a JSON object.", field="body")
-    checks, kind = Checks(), None
-    requested = checks.run(lambda: JobRequest.model_validate(body))
+    limit = caller.context.settings.max_params_bytes + BODY_OVERHEAD_BYTES
+    checks, kind, options = Checks(), None, None
+    requested = examined(await receive_text(request, limit), JobRequest, checks)
     wrong = {fault.field.partition(".")[0] for fault in checks.faults}
-    if requested is None:
-        # What is right of the request is examined too.
-        known = (body.keys() & JobRequest.model_fields.keys()) - wrong
-        requested = JobRequest.model_validate({"kind": "", **{name: body[name] for name in known}})
-    if "kind" not in wrong:
-        kind = checks.run(lambda: _submittable(caller.context.kinds, requested.kind))
-    if kind is not None:
-        if "params" not in wrong:
-            checks.run(lambda: _check_params(kind, requested.params), inside="params", code="invalid_params")
-        for option in sorted((SUBMIT_OPTIONS - kind.submit_options) & requested.model_fields_set):
-            message = f"The kind {kind.name!r} does not accept the option {option!r}."
-            checks.add(Refusal("invalid_request", message, field=option))
-    options = checks.run(lambda: requested.fields(caller, idempotency_key))
+    if requested is not None:
+        if "kind" not in wrong:
+            kind = checks.run(lambda: _submittable(caller.context.kinds, requested.kind))
+        if kind is not None:
+            if "params" not in wrong:
+                checks.run(lambda: _check_params(kind, requested.params), inside="params", code="invalid_params")
+            for option in sorted((SUBMIT_OPTIONS - kind.submit_options) & requested.model_fields_set):
+                message = f"The kind {kind.name!r} does not accept the option {option!r}."
+                checks.add(Refusal("invalid_request", message, field=option))
+        options = checks.run(lambda: requested.fields(caller, idempotency_key))
     checks.done()
-    assert kind is not None and options is not None  # noqa: S101, PT018 - else the checks have failed
+    assert requested is not None and kind is not None and options is not None  # noqa: S101, PT018 - else checks failed
     params = json.dumps(requested.params, ensure_ascii=False)
     return await respond(caller, await caller.submit(kind, params, name=requested.name, **options))
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import Header
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from api.http.caller import Caller, RequestedOptions
 from api.http.checks import Checks
@@ -15,14 +15,28 @@ from tasks.refusal import Refusal
 MAX_AFTER = 100
 """The number of jobs that `after` may name."""
 
+MAX_KEY_CHARS = 255
 IdempotencyKey = Annotated[
-    str | None,
+    Annotated[str, WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARS})] | None,
     Header(
-        min_length=1,
-        max_length=255,
         description="A key of your choice. A second request with the same key and content returns the same job.",
     ),
 ]
+
+
+def check_key(idempotency_key: str | None) -> None:
+    """Check the length of an Idempotency-Key; here, so that it is told together with what else is wrong.
+
+    Raises:
+        Refusal: `invalid_request`.
+    """
+    if idempotency_key is not None and not 1 <= len(idempotency_key) <= MAX_KEY_CHARS:
+        raise Refusal(
+            "invalid_request",
+            f"idempotency-key: The key has {len(idempotency_key)} characters. Send 1 to {MAX_KEY_CHARS}.",
+            field="idempotency-key",
+            limit=MAX_KEY_CHARS,
+        )
 
 
 class SubmitOptions(BaseModel):
@@ -61,6 +75,7 @@ class SubmitOptions(BaseModel):
             Refusal: `invalid_request`, and what `encrypted_notify` raises.
         """
         checks = Checks()
+        checks.run(lambda: check_key(idempotency_key))
         notify = checks.run(lambda: encrypted_notify(caller.context, self.notify))
         timing = checks.run(lambda: timing_of(caller.context.settings, self.delay, self.run_at)) or Timing()
         after = checks.run(lambda: self.prerequisites)

@@ -9,6 +9,7 @@ from fastapi import Request
 
 from api.http.body import check_length
 from api.http.caller import Caller, RequestedOptions
+from api.http.checks import Checks
 from api.http.context import Context
 from api.http.json_body import JSON_TYPE
 from api.reports.tables import TABLE_TYPES, TableOptions, format_of, spec_of, upload_of
@@ -38,11 +39,11 @@ class PreparedReport:
 
 
 async def receive_report(
-    request: Request, caller: Caller, options: TableOptions | None, after: Collection[str] = ()
+    request: Request, caller: Caller, options: TableOptions | None, checks: Checks, after: Collection[str] = ()
 ) -> PreparedReport:
     """The report request that a JSON spec is, or a table as it is where `options` say how to show it.
 
-    after: ids of jobs whose files need not be there yet.
+    checks: those of the request so far. after: ids of jobs whose files need not be there yet.
 
     Raises: Refusal `unsupported_media_type`, `too_large`, `too_many_objects`, `no_file`, `invalid_request`,
     `not_found`, `not_ready`, `expired`.
@@ -51,39 +52,49 @@ async def receive_report(
     async with aclosing(request.stream()) as body:
         if content_type.partition(";")[0].strip().lower() == JSON_TYPE:
             if options is not None and (given := options.model_fields_set & TableOptions.model_fields.keys()):
-                field = min(given)
-                raise Refusal(
-                    "invalid_request",
-                    f"The parameter {field!r} is only for tables. With a JSON spec, set it in the spec.",
-                    field=field,
-                )
-            return await _receive_spec(request, caller, body, after)
+                for field in sorted(given):
+                    message = f"The parameter {field!r} is only for tables. With a JSON spec, set it in the spec."
+                    checks.add(Refusal("invalid_request", message, field=field))
+            return await _receive_spec(request, caller, body, checks, after)
         if options is None or format_of(content_type) is None:
             known = ", ".join([JSON_TYPE, *(TABLE_TYPES if options is not None else ())])
-            raise Refusal(
-                "unsupported_media_type", f"Send {known}. The Content-Type was {content_type!r}.", field="Content-Type"
-            )
+            message = f"Send {known}. The Content-Type was {content_type!r}."
+            checks.add(Refusal("unsupported_media_type", message, field="Content-Type"))
+        else:
+            # What is wrong with the options shows before the table is read.
+            checks.run(lambda: spec_of(options, content_type, BlobRef("0" * 64, 0)))
+        checks.done()
+        assert options is not None  # noqa: S101 - else the checks have failed
         return await _receive_table(request, caller.context, body, options)
 
 
 async def _receive_spec(
-    request: Request, caller: Caller, body: AsyncIterator[bytes], after: Collection[str]
+    request: Request, caller: Caller, body: AsyncIterator[bytes], checks: Checks, after: Collection[str]
 ) -> PreparedReport:
-    limit = caller.context.settings.max_spec_bytes
+    limit, spec = caller.context.settings.max_spec_bytes, None
     async with caller.context.large_bodies.receive(request.headers, body, limit) as text:
-        return await prepared_report_of(caller, text, after)
+        with checks.collect():
+            spec = await prepared_spec_of(caller, text)
+        checks.done()
+        assert spec is not None  # noqa: S101 - else the checks have failed
+        return await with_files(caller, spec, after)
 
 
-async def prepared_report_of(caller: Caller, text: bytes, after: Collection[str] = ()) -> PreparedReport:
-    """A caller's spec, with the bytes that it refers to. Raises: as `receive_report`."""
+async def prepared_spec_of(caller: Caller, text: bytes) -> PreparedSpec:
+    """A caller's spec, of which only the text is examined. Raises: as `receive_report`."""
     spec = await caller.context.spec_process.prepare(text)
-    named = spec.references
-    if len(named) > MAX_REFERENCES:
+    if len(spec.references) > MAX_REFERENCES:
         raise Refusal(
             "too_many_objects",
-            f"The spec names {len(named)} uploads and files. At most {MAX_REFERENCES} are allowed.",
+            f"The spec names {len(spec.references)} uploads and files. At most {MAX_REFERENCES} are allowed.",
             limit=MAX_REFERENCES,
         )
+    return spec
+
+
+async def with_files(caller: Caller, spec: PreparedSpec, after: Collection[str] = ()) -> PreparedReport:
+    """A spec with the bytes that it refers to. Raises: Refusal `not_found`, `not_ready`, `expired`."""
+    named = spec.references
     # The files of jobs that it comes after are looked up when they are there.
     here = [one for one in named if one.is_dataset or one.job not in after]
     wanted = [RequestedSource(one.field, upload=one.upload, job=one.job, file=one.file) for one in here]
@@ -95,8 +106,6 @@ async def _receive_table(
     request: Request, context: Context, body: AsyncIterator[bytes], options: TableOptions
 ) -> PreparedReport:
     content_type, limit = request.headers["content-type"], context.settings.max_dataset_bytes
-    # What is wrong with the options shows before the table is read.
-    spec_of(options, content_type, BlobRef("0" * 64, 0))
     check_length(request.headers.get("content-length"), limit)
     blob = await receive_any(body, context.storage, limit)
     return PreparedReport(prepared(spec_of(options, content_type, blob)), {upload_of(blob): blob})

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from api.http.caller import caller_of
+from api.http.checks import Checks
 from api.http.context import Context
 from api.http.problems import documented, problem
 from api.http.query import documented_query, query_of
@@ -112,9 +113,10 @@ async def submit_report(
     `Accept: application/pdf` the request waits for the job and then redirects to the PDF or returns its error. If the
     job takes longer than a request may wait, the response is the job.
     """
-    caller, options = caller_of(request), query_of(request, ReportOptions)
-    submit_options = options.fields(caller, idempotency_key)
-    report = await receive_report(request, caller, options, options.prerequisites)
+    caller, checks = caller_of(request), Checks()
+    options = query_of(request, ReportOptions, checks)
+    submit_options = checks.run(lambda: options.fields(caller, idempotency_key)) or {}
+    report = await receive_report(request, caller, options, checks, submit_options.get("after", ()))
     submission = await submission_of(caller, report, REPORT, **submit_options)
     submitted = await caller.context.enqueuer.enqueue(submission)
     record = None
@@ -141,7 +143,7 @@ async def submit_report(
 async def validate_report(request: Request) -> Response:
     """Reads the datasets and lays out the pages, but draws nothing. Errors are returned as a problem."""
     caller = caller_of(request)
-    report = await receive_report(request, caller, None)
+    report = await receive_report(request, caller, None, Checks())
     submission = await submission_of(caller, report, VALIDATION, priority=Priority.HIGH)
     submitted = await caller.context.enqueuer.enqueue(submission)
     record = await _ended(caller.context, submitted)

@@ -6,6 +6,7 @@ from typing import get_args
 from multipart import parse_options_header
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from api.http.checks import Checks
 from tasks.blob_ref import BlobRef
 from tasks.refusal import Refusal
 from tasks.report.spec.document import DEFAULT_FORMATS, Dataset, Spec
@@ -62,17 +63,19 @@ def spec_of(options: TableOptions, content_type: str, blob: BlobRef) -> Spec:
         blob: The stored body.
 
     Raises:
-        Refusal: `invalid_request` on the query parameter at fault; `unsupported_media_type` for an unknown charset.
+        Refusal: `invalid_request` on the query parameters at fault; `unsupported_media_type` for an unknown charset.
     """
+    checks = Checks()
     dataset = {
         "upload": upload_of(blob),
         "format": format_of(content_type),
-        "encoding": _encoding(content_type),
+        "encoding": checks.run(lambda: _encoding(content_type)) or "utf-8",
         "delimiter": options.delimiter,
         "sheet": options.sheet,
     }
     document = {"title": options.title or "Report", "lang": options.lang or "en", "currency": options.currency or "EUR"}
-    table = {"type": "table", "dataset": "data", "columns": _columns(options.types), "every_column": True}
+    columns = checks.run(lambda: _columns(options.types)) or []
+    table = {"type": "table", "dataset": "data", "columns": columns, "every_column": True}
     raw_spec = {
         "document": document,
         "blocks": [{"type": "heading", "text": document["title"]}, {**table, "overflow": "landscape"}],
@@ -80,16 +83,23 @@ def spec_of(options: TableOptions, content_type: str, blob: BlobRef) -> Spec:
         "formats": options.formats.split(",") if options.formats else list(DEFAULT_FORMATS),
     }
     try:
-        return Spec.model_validate(raw_spec)
+        spec = Spec.model_validate(raw_spec)
     except ValidationError as error:
-        refusal = refusal_of(error, raw_spec)
-        place = refusal.field or ""
-        field = (
-            "types" if place.startswith("blocks.1") else place.removeprefix("document.").removeprefix("datasets.data.")
-        )
-        field = "formats" if field.startswith("formats") else field
-        sentence = refusal.message.partition(": ")[2]
-        raise Refusal("invalid_request", f"{field}: {sentence}", field=field) from error
+        for fault in refusal_of(error, raw_spec).faults:
+            field = _parameter(fault.field)
+            checks.add(Refusal("invalid_request", f"{field}: {fault.message.partition(': ')[2]}", field=field))
+    checks.done()
+    return spec
+
+
+def _parameter(place: str) -> str:
+    """The query parameter that a place of the spec comes from."""
+    if place.startswith("blocks.0"):
+        return "title"
+    if place.startswith("blocks.1"):
+        return "types"
+    field = place.removeprefix("document.").removeprefix("datasets.data.")
+    return "formats" if field.startswith("formats") else field
 
 
 def _columns(types: str | None) -> list[dict[str, str]]:

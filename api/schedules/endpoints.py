@@ -8,17 +8,19 @@ from fastapi import APIRouter, Path, Request, Response
 
 from api.http.answers import uncached
 from api.http.caller import Caller, caller_of
-from api.http.json_body import check_type, documented_body, receive, validated
+from api.http.checks import Checks
+from api.http.json_body import check_type, documented_body, examined, receive_text
 from api.http.problems import documented
 from api.http.query import ListQuery, documented_query, query_of
 from api.jobs.submitted import respond
 from api.jobs.views import Job
 from api.schedules import views
-from api.schedules.job_bodies import receive_job, split_body
+from api.schedules.job_bodies import examine_job, split_body, submission_of
 from api.schedules.views import EXAMPLE_SCHEDULE, ScheduleChange, ScheduleRequest
 from tasks.queue.jobs.enqueue import Submitted
 from tasks.refusal import Refusal
 from tasks.schedule import runs, store
+from tasks.schedule.cron import canonical_zone, check_cron
 from tasks.schedule.store import SchedulePatch
 
 router = APIRouter(prefix="/v1/schedules", tags=["schedules"])
@@ -92,9 +94,15 @@ async def create_schedule(request: Request) -> Response:
         aclosing(request.stream()) as stream,
         caller.context.large_bodies.receive(request.headers, stream, limit) as text,
     ):
-        body, job = split_body(text or b"{}")
-        requested = validated(body, ScheduleRequest, "body")
-        submission = await receive_job(caller, job)
+        checks = Checks()
+        body, job = split_body(text or b"{}", checks)
+        requested = checks.model(body, ScheduleRequest)
+        if requested is not None:
+            _check_times(requested, checks)
+        examined_job = await examine_job(caller, job, checks) if job is not None else None
+        checks.done()
+        assert requested is not None and examined_job is not None  # noqa: S101, PT018 - else the checks have failed
+        submission = await submission_of(caller, examined_job)
     patch = cast("SchedulePatch", requested.model_dump(exclude={"job"}))
     schedule = await caller.context.schedule_store.create(caller.owner, patch, submission)
     (view,) = await _views(caller, [schedule])
@@ -150,7 +158,12 @@ async def change_schedule(request: Request, schedule_id: ScheduleId) -> Response
     schedule instead.
     """
     caller = caller_of(request)
-    requested = await receive(request, ScheduleChange, MAX_BODY_BYTES)
+    checks = Checks()
+    requested = examined(await receive_text(request, MAX_BODY_BYTES), ScheduleChange, checks)
+    if requested is not None:
+        _check_times(requested, checks)
+    checks.done()
+    assert requested is not None  # noqa: S101 - else the checks have failed
     schedule = await _find(caller, schedule_id)
     if schedule.built_in and (more := requested.model_fields_set - {"paused"}):
         raise _built_in(min(more))
@@ -213,6 +226,14 @@ async def run_schedule(request: Request, schedule_id: ScheduleId) -> Response:
     schedule = await _find(caller, schedule_id)
     job_id = await caller.context.scheduler.run_now(schedule)
     return await respond(caller, Submitted(job_id, created=True))
+
+
+def _check_times(requested: ScheduleRequest | ScheduleChange, checks: Checks) -> None:
+    """Examine what pydantic cannot. A field that is at fault already is not set."""
+    if "cron" in requested.model_fields_set:
+        checks.run(lambda: check_cron(requested.cron))
+    if "timezone" in requested.model_fields_set:
+        checks.run(lambda: canonical_zone(requested.timezone))
 
 
 async def _find(caller: Caller, schedule_id: str) -> store.ScheduleRecord:

@@ -7,7 +7,8 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.caller import Caller
-from api.http.json_body import parse, read, validated
+from api.http.checks import Checks
+from api.http.json_body import parse
 from api.reports import specs
 from api.webhooks import events
 from tasks.queue.jobs.enqueue import Submission
@@ -15,6 +16,8 @@ from tasks.queue.records.record import new_id
 from tasks.refusal import Refusal
 from tasks.report.kind import REPORT
 from tasks.report.spec.document import Spec
+from tasks.report.spec.prepared import PreparedSpec
+from tasks.validation import nested
 
 MAX_REST_BYTES = 64 * 1024
 """What a body may have besides its job."""
@@ -47,14 +50,15 @@ class _JobBody(BaseModel):
     job: _JobKind
 
 
-def split_body(text: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
+def split_body(text: bytes, checks: Checks) -> tuple[dict[str, Any], dict[str, bytes] | None]:
     """Take a schedule's body apart without parsing its job, which may be large.
 
     Args:
         text: The whole body.
+        checks: Those of the request, for a job that is no object.
 
     Returns:
-        The body, with the fields of `job` left out, and those fields as JSON.
+        The body, with the fields of `job` left out, and those fields as JSON; None if there are none.
 
     Raises:
         Refusal: `invalid_request`, `too_large` for what is not the job.
@@ -67,8 +71,8 @@ def split_body(text: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
         raise Refusal("too_large", message, field="body", limit=MAX_REST_BYTES)
     body = {name: parse(part) for name, part in parts.items()}
     if job_text is None:
-        return body, {}
-    return {**body, "job": {}}, _fields(job_text, "job")
+        return body, None
+    return {**body, "job": {}}, checks.run(lambda: _fields(job_text, "job"))
 
 
 def _fields(text: bytes, field: str) -> dict[str, bytes]:
@@ -82,46 +86,60 @@ def _fields(text: bytes, field: str) -> dict[str, bytes]:
     return {name: bytes(part) for name, part in parts.items()}
 
 
-async def receive_job(caller: Caller, job: Mapping[str, bytes]) -> Submission:
-    """Build the submission for the `job` of a schedule's body, and store the files that it needs.
+async def examine_job(caller: Caller, job: Mapping[str, bytes], checks: Checks) -> PreparedSpec | Submission | None:
+    """Examine the `job` of a schedule's body; nothing is stored.
 
     Args:
         caller: The sender.
         job: The fields of the job as JSON, from `split_body`.
+        checks: Those of the request, to which the faults of the job are added.
 
-    Raises:
-        Refusal: As `POST /v1/reports` or `POST /v1/events`, on a field of `job`.
+    Returns:
+        What `submission_of` takes; None if the job is at fault.
     """
     named = job.get("kind", b"")
     kind = parse(named) if 0 < len(named) <= MAX_KIND_BYTES else None
-    validated({"job": {"kind": kind} if named else {}}, _JobBody, "body")
+    before = len(checks.faults)
+    checks.model({"job": {"kind": kind} if named else {}}, _JobBody)
+    if len(checks.faults) > before:
+        return None
     # Put together again as they were written: numbers of a report are exact decimals, other numbers are floats.
     fields = (b"%b:%b" % (msgspec.json.encode(name), part) for name, part in job.items() if name != "kind")
     text = b"{%b}" % b",".join(fields)
+    with checks.collect(inside="job"):
+        return await specs.prepared_spec_of(caller, text) if kind == "report" else _event(caller, text)
+    return None
+
+
+async def submission_of(caller: Caller, job: PreparedSpec | Submission) -> Submission:
+    """Build the submission for an examined job, and store the files that it needs.
+
+    Raises:
+        Refusal: As `POST /v1/reports`, on a field of `job`.
+    """
+    if isinstance(job, Submission):
+        return job
     try:
-        submission = await (_report(caller, text) if kind == "report" else _event(caller, text))
+        report = await specs.with_files(caller, job)
+        submission = await specs.submission_of(caller, report, REPORT)
         caller.context.enqueuer.job(new_id(), submission)  # refuses params that are too large
     except Refusal as refusal:
-        refusal.field = f"job.{refusal.field}" if refusal.field else "job"
-        raise
+        raise nested(refusal, "job") from None
     return submission
 
 
-async def _report(caller: Caller, text: bytes) -> Submission:
-    report = await specs.prepared_report_of(caller, text)
-    return await specs.submission_of(caller, report, REPORT)
-
-
-async def _event(caller: Caller, text: bytes) -> Submission:
+def _event(caller: Caller, text: bytes) -> Submission:
     limit = caller.context.settings.max_event_bytes
     if len(text) > limit:
         message = f"The event is larger than the limit of {limit} bytes. Send less."
         raise Refusal("params_too_large", message, limit=limit)
-    requested = read(text, events.EventRequest)
-    if requested.id is not None:
-        raise Refusal(
-            "invalid_request",
-            "The field 'id' is not allowed here, because every run is a new event. Leave it out.",
-            field="id",
-        )
-    return events.submission_of(caller, requested)
+    checks = Checks()
+    requested, params = events.examined_event(text, checks)
+    if requested is not None and requested.id is not None:
+        message = "The field 'id' is not allowed here, because every run is a new event. Leave it out."
+        checks.add(Refusal("invalid_request", message, field="id"))
+    checks.done()
+    assert requested is not None  # noqa: S101 - else the checks have failed
+    submission = events.submission_of(caller, requested, params)
+    caller.context.enqueuer.job(new_id(), submission)  # refuses params that are too large
+    return submission

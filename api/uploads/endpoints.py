@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.http.answers import json_of
 from api.http.body import check_length
 from api.http.caller import Caller, caller_of
+from api.http.checks import Checks
 from api.http.problems import documented
 from api.http.query import documented_query, query_of
 from api.jobs.views import EXAMPLE_UPLOAD
@@ -76,14 +77,13 @@ class StoredUpload(BaseModel):
 )
 async def upload(request: Request) -> Response:
     """Use the `id` in `POST /v1/reports` or `POST /v1/images`, as often as you like until it expires."""
-    caller, query = caller_of(request), query_of(request, UploadQuery)
+    caller, checks = caller_of(request), Checks()
+    query = query_of(request, UploadQuery, checks)
     settings = caller.context.settings
     if request.headers.get("content-type", "").lower().startswith(FORM):
-        raise Refusal(
-            "unsupported_media_type",
-            "Send the raw bytes of the file, not a form (curl --data-binary @file).",
-            field="Content-Type",
-        )
+        message = "Send the raw bytes of the file, not a form (curl --data-binary @file)."
+        checks.add(Refusal("unsupported_media_type", message, field="Content-Type"))
+    checks.done()
     check_length(request.headers.get("content-length"), settings.max_dataset_bytes)
     caller.check_room()
     async with aclosing(request.stream()) as body:

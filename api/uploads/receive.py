@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from api.http.checks import Checks
 from api.http.multipart import Multipart, Part
 from tasks.blob_ref import BlobRef
 from tasks.refusal import Refusal
@@ -59,7 +61,12 @@ class FormUploads:
     """
 
     def __init__(
-        self, form: Multipart, storage: Storage, settings: Settings, parsers: Mapping[str, Callable[[str], Any]]
+        self,
+        form: Multipart,
+        storage: Storage,
+        settings: Settings,
+        parsers: Mapping[str, Callable[[str], Any]],
+        checks: Checks,
     ) -> None:
         self.values: dict[str, Any] = {}
         self._uploads: dict[int, Upload] = {}
@@ -68,6 +75,7 @@ class FormUploads:
         self._storage = storage
         self._settings = settings
         self._parsers = parsers
+        self._checks = checks
 
     async def receive(self) -> list[Upload]:
         """Read the form and store its files.
@@ -87,16 +95,18 @@ class FormUploads:
             if part.filename is not None:
                 await self._receive_file(part)
             elif part.field not in self._parsers or part.field in self.values:
-                raise Refusal(
-                    "invalid_request",
+                message = (
                     f"The form field {part.field!r} is unknown or sent twice. A form has files and, at most once each, "
-                    f"the text fields {', '.join(self._parsers)}.",
-                    field=part.field,
+                    f"the text fields {', '.join(self._parsers)}."
                 )
+                self._checks.add(Refusal("invalid_request", message, field=part.field))
+                await self._skip()
             else:
-                self.values[part.field] = self._parsers[part.field](await self._text(part))
+                text, parser = await self._text(part), self._parsers[part.field]
+                self.values[part.field] = self._checks.run(partial(parser, text))
         if self._files == 0:
-            raise Refusal("no_file", "The form has no file. Send at least one.", field="file")
+            self._checks.add(Refusal("no_file", "The form has no file. Send at least one.", field="file"))
+        self._checks.done()
 
     async def _text(self, part: Part) -> str:
         limit = self._settings.max_params_bytes
@@ -112,7 +122,12 @@ class FormUploads:
                 )
         return text.decode(errors="replace")
 
+    async def _skip(self) -> None:
+        async for _ in self._form.data():
+            pass
+
     async def _receive_file(self, part: Part) -> None:
+        self._checks.done()  # before anything is stored
         index, limit = self._files, self._settings.max_files_per_request
         if index == limit:
             raise Refusal(

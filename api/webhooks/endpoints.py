@@ -6,7 +6,8 @@ from fastapi import APIRouter, Path, Request, Response
 
 from api.http.answers import uncached
 from api.http.caller import Caller, caller_of
-from api.http.json_body import documented_body, receive
+from api.http.checks import Checks
+from api.http.json_body import documented_body, examined, receive_text
 from api.http.problems import documented
 from api.http.query import ListQuery, documented_query, query_of
 from api.webhooks.endpoint_views import (
@@ -27,6 +28,7 @@ from tasks import clock
 from tasks.clock import from_ms
 from tasks.webhook import endpoints
 from tasks.webhook.endpoints import EndpointPatch
+from tasks.webhook.signature import key_of
 
 router = APIRouter(prefix="/v1/endpoints", tags=["webhooks"])
 
@@ -59,8 +61,14 @@ async def create_endpoint(request: Request) -> Response:
     only in this response.
     """
     caller = caller_of(request)
-    requested = await receive(request, EndpointRequest, MAX_BODY_BYTES)
-    await caller.context.url_policy.check_reachable(requested.url)
+    checks = Checks()
+    requested = examined(await receive_text(request, MAX_BODY_BYTES), EndpointRequest, checks)
+    if requested is not None:
+        if requested.secret is not None:
+            checks.run(lambda: key_of(requested.secret or ""))
+        await _check_url(caller, requested.url, checks)
+    checks.done()
+    assert requested is not None  # noqa: S101 - else the checks have failed
     patch = cast("EndpointPatch", requested.model_dump(exclude={"secret"}, exclude_none=True))
     endpoint, secret = await caller.context.endpoints.create(caller.owner, patch, requested.secret)
     view = NewEndpoint(**_view(caller, endpoint).model_dump(), secret=secret)
@@ -112,11 +120,14 @@ async def get_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
 async def change_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     """Changes only the fields that are sent. Waiting deliveries use the values that hold when they are sent."""
     caller = caller_of(request)
-    requested = await receive(request, EndpointChange, MAX_BODY_BYTES)
-    if "url" in requested.model_fields_set:
+    checks = Checks()
+    requested = examined(await receive_text(request, MAX_BODY_BYTES), EndpointChange, checks)
+    if requested is not None and "url" in requested.model_fields_set:
         # Nobody may look up names without an endpoint of theirs.
         await caller.context.endpoints.read(caller.owner, endpoint_id)
-        await caller.context.url_policy.check_reachable(requested.url)
+        await _check_url(caller, requested.url, checks)
+    checks.done()
+    assert requested is not None  # noqa: S101 - else the checks have failed
     patch = cast("EndpointPatch", requested.model_dump(exclude_unset=True))
     return uncached(_view(caller, await caller.context.endpoints.change(caller.owner, endpoint_id, patch)))
 
@@ -152,11 +163,23 @@ async def delete_endpoint(request: Request, endpoint_id: EndpointId) -> Response
 async def rotate_secret(request: Request, endpoint_id: EndpointId) -> Response:
     """The old secrets stay valid for `overlap_s`, so that receivers can change to the new one in the meantime."""
     caller = caller_of(request)
-    requested = await receive(request, SecretRequest, MAX_BODY_BYTES)
+    checks = Checks()
+    requested = examined(await receive_text(request, MAX_BODY_BYTES), SecretRequest, checks)
+    if requested is not None and requested.secret is not None:
+        checks.run(lambda: key_of(requested.secret or ""))
+    checks.done()
+    assert requested is not None  # noqa: S101 - else the checks have failed
     secret, until_ms = await caller.context.endpoints.rotate(
         caller.owner, endpoint_id, requested.secret, requested.overlap_s
     )
     return uncached(RotatedSecret(secret=secret, old_secrets_until=from_ms(until_ms)))
+
+
+async def _check_url(caller: Caller, url: str | None, checks: Checks) -> None:
+    """url: None if it is no text."""
+    if url is not None:
+        with checks.collect():
+            await caller.context.url_policy.check_reachable(url)
 
 
 def _view(caller: Caller, endpoint: endpoints.EndpointRecord) -> Endpoint:

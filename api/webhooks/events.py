@@ -7,7 +7,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.caller import Caller, RequestedOptions, caller_of
-from api.http.json_body import documented_body, receive
+from api.http.checks import Checks
+from api.http.json_body import documented_body, examined, receive_text
 from api.http.problems import documented
 from api.http.query import documented_query, query_of
 from api.jobs.submit_options import IdempotencyKey, SubmitOptions
@@ -84,25 +85,45 @@ async def submit_event(
 
     With an `id` or an `Idempotency-Key` the request can be repeated safely. If both are sent, the `id` is used.
     """
-    caller, options = caller_of(request), query_of(request, SubmitOptions)
-    requested = await receive(request, EventRequest, caller.context.settings.max_event_bytes)
-    # A header cannot contain a line feed, so that an id never equals an Idempotency-Key.
-    key = idempotency_key if requested.id is None else f"event\n{requested.id}"
-    submission = submission_of(caller, requested, **options.fields(caller, key))
+    caller, checks = caller_of(request), Checks()
+    options = query_of(request, SubmitOptions, checks)
+    text = await receive_text(request, caller.context.settings.max_event_bytes)
+    submit_options = checks.run(lambda: options.fields(caller, idempotency_key))
+    requested, params = examined_event(text, checks)
+    checks.done()
+    assert requested is not None and submit_options is not None  # noqa: S101, PT018 - else the checks have failed
+    if requested.id is not None:
+        # A header cannot contain a line feed, so that an id never equals an Idempotency-Key.
+        submit_options["idempotency_key"] = f"event\n{requested.id}"
+    submission = submission_of(caller, requested, params, **submit_options)
     return await respond(caller, await _accept(caller, requested, submission))
 
 
-def submission_of(caller: Caller, requested: EventRequest, **submit_options: Unpack[RequestedOptions]) -> Submission:
-    """What an event submits. Raises: Refusal `invalid_request`."""
-    if requested.type.partition(".")[0] in OURS:
-        raise Refusal(
-            "invalid_request",
-            f"The field 'type' must not begin with {', '.join(OURS)}, which are reserved. Use another name.",
-            field="type",
-        )
+def examined_event(text: bytes, checks: Checks) -> tuple[EventRequest | None, str]:
+    """An event and its params as JSON, where the checks find nothing wrong with it. Numbers that are not finite are
+    wrong."""
+    requested = examined(text, EventRequest, checks)
+    if requested is None:
+        return None, ""
+    if requested.type is not None and requested.type.partition(".")[0] in OURS:
+        message = f"The field 'type' must not begin with {', '.join(OURS)}, which are reserved. Use another name."
+        checks.add(Refusal("invalid_request", message, field="type"))
+    params = {"type": requested.type, "data": requested.data}
+    try:
+        return requested, json.dumps(params, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except ValueError as error:
+        message = f"The field 'data' has a number that is too large: {error}."
+        checks.add(Refusal("invalid_request", message, field="data"))
+        return requested, ""
+
+
+def submission_of(
+    caller: Caller, requested: EventRequest, params: str, **submit_options: Unpack[RequestedOptions]
+) -> Submission:
+    """What an event submits. params: from `examined_event`."""
     return caller.submission(
         EVENT,
-        _params(requested),
+        params,
         max_params_bytes=caller.context.settings.max_event_bytes,
         name=requested.type,
         event_type=requested.type,
@@ -121,14 +142,3 @@ async def _accept(caller: Caller, requested: EventRequest, submission: Submissio
                 field="id",
             ) from refusal
         raise
-
-
-def _params(requested: EventRequest) -> str:
-    """The event's params as JSON. Numbers that are not finite are refused."""
-    params = {"type": requested.type, "data": requested.data}
-    try:
-        return json.dumps(params, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    except ValueError as error:
-        raise Refusal(
-            "invalid_request", f"The field 'data' has a number that is too large: {error}.", field="data"
-        ) from error

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cronsim import CronSim, CronSimError
 from cronsim.cronsim import SYMBOLIC_DAYS, SYMBOLIC_MONTHS
 
+from tasks.clock import now_ms
 from tasks.refusal import Refusal
 
 MAX_CHARS: Final = 200
@@ -118,6 +119,18 @@ def canonical_zone(timezone: str) -> str:
 def _zones() -> dict[str, str]:
     names = files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()
     return {name.lower(): name for name in names}
+
+
+def check_cron(cron: str) -> None:
+    """Check an expression, whatever its time zone.
+
+    Args:
+        cron: The expression as a user writes it.
+
+    Raises:
+        Refusal: `invalid_cron`.
+    """
+    next_due(canonical(cron), "UTC", now_ms())
 
 
 def next_due(cron: str, timezone: str, after_ms: int) -> int:

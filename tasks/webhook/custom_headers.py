@@ -1,10 +1,10 @@
 """Headers that the owner of an endpoint adds to its deliveries, such as a gateway's token."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Final
 
-from tasks.refusal import Refusal
+from tasks.refusal import Fault, Refusal
 
 MAX_HEADERS: Final = 20
 MAX_BYTES: Final = 4 * 1024
@@ -38,23 +38,33 @@ VALUE: Final = re.compile(r"[!-~]([ -~]*[!-~])?")
 
 
 def check_headers(headers: Mapping[str, str]) -> None:
-    """Check the custom headers of an endpoint. Raises: Refusal `invalid_request` for the first invalid one."""
+    """Check the custom headers of an endpoint. Raises: Refusal `invalid_request`, with a fault for each invalid one."""
     if len(headers) > MAX_HEADERS:
         raise _refusal("", f"An endpoint can have at most {MAX_HEADERS} headers, not {len(headers)}", MAX_HEADERS)
     if sum(len(name) + len(value) for name, value in headers.items()) > MAX_BYTES:
         raise _refusal("", f"The names and values are longer than the limit of {MAX_BYTES} bytes in total", MAX_BYTES)
     seen: set[str] = set()
+    refusals = []
     for name, value in headers.items():
-        lower = name.lower()
-        if not NAME.fullmatch(name):
-            raise _refusal("", f"{name!r} is not a valid header name. Use letters, digits and hyphens")
-        if lower in OURS or lower.startswith(OUR_BEGINNINGS):
-            raise _refusal(name, "This header is set by the service. Leave it out")
-        if lower in seen:
-            raise _refusal(name, "This header is sent twice. Header names are case-insensitive")
-        if not VALUE.fullmatch(value):
-            raise _refusal(name, "The value must be visible ASCII without spaces at the ends")
-        seen.add(lower)
+        if refusal := _check_header(name, value, seen):
+            refusals.append(refusal)
+        seen.add(name.lower())
+    if refusals:
+        refusals[0].faults = tuple(Fault(one.field or "headers", one.message) for one in refusals)
+        raise refusals[0]
+
+
+def _check_header(name: str, value: str, seen: Container[str]) -> Refusal | None:
+    lower = name.lower()
+    if not NAME.fullmatch(name):
+        return _refusal("", f"{name!r} is not a valid header name. Use letters, digits and hyphens")
+    if lower in OURS or lower.startswith(OUR_BEGINNINGS):
+        return _refusal(name, "This header is set by the service. Leave it out")
+    if lower in seen:
+        return _refusal(name, "This header is sent twice. Header names are case-insensitive")
+    if not VALUE.fullmatch(value):
+        return _refusal(name, "The value must be visible ASCII without spaces at the ends")
+    return None
 
 
 def _refusal(name: str, sentence: str, limit: int | None = None) -> Refusal:

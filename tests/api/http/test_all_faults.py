@@ -1,0 +1,129 @@
+"""Everything that is wrong with a request is told at once: no check hides what another would find."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+ENDPOINT = {"url": "https://93.184.216.34/hooks", "events": ["*"]}
+TEXT = {"type": "text", "text": "x"}
+
+
+def event(**more: Any) -> dict[str, Any]:
+    return {"kind": "event", "type": "shop.closing", "data": {}, **more}
+
+
+BODIES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
+    "schedule of an event": (
+        "/v1/schedules",
+        {"cron": "99 * * * *", "timezone": "Mars/Phobos", "foo": 1, "job": event(data=7, type="job.x", id="a")},
+        {"foo", "cron", "timezone", "job.data", "job.type", "job.id"},
+    ),
+    "schedule of a report": (
+        "/v1/schedules",
+        {"name": "", "timezone": "Mars/Phobos", "job": {"kind": "report", "blocks": [{**TEXT, "colour": 1}]}},
+        {"name", "cron", "timezone", "job.document", "job.blocks.0.colour"},
+    ),
+    "schedule without a job": ("/v1/schedules", {"cron": "* *", "job": []}, {"cron", "job"}),
+    "schedule of another kind": ("/v1/schedules", {"cron": "* *", "job": {"kind": "mail"}}, {"cron", "job.kind"}),
+    "endpoint": (
+        "/v1/endpoints",
+        {
+            "url": "ftp://a/b",
+            "events": ["a b"],
+            "secret": "short",
+            "headers": {"Host": "a", "X-A": "é"},
+            "rate_limit": -1,
+            "foo": 1,
+        },
+        {"url", "events.0", "secret", "headers.Host", "headers.X-A", "rate_limit", "foo"},
+    ),
+    "event": (
+        "/v1/events?delay=-1&after=a&stat=1",
+        {"type": "job.x", "data": [], "foo": 1},
+        {"delay", "stat", "type", "data", "foo"},
+    ),
+    "job": (
+        "/v1/jobs",
+        {"kind": "nothing-such", "delay": 1, "run_at": "2026-11-20T08:00:00Z", "notify": "ftp://a", "name": 7},
+        {"kind", "run_at", "notify.url", "name"},
+    ),
+    "image by reference": (
+        "/v1/images?delay=-1",
+        {"url": "ftp://a/b", "variants": "none-such", "notify": {"url": "ftp://a", "secret": "short"}, "foo": 1},
+        {"delay", "url", "variants", "notify.url", "notify.secret", "foo"},
+    ),
+    "image of two places": (
+        "/v1/images?variants=none-such",
+        {"url": "https://example.com/a", "upload": "0" * 32, "notify": "ftp://a"},
+        {"variants", "upload", "notify.url"},
+    ),
+    "report": (
+        "/v1/reports?delay=-1&notify=ftp://a&title=x",
+        {"blocks": [{**TEXT, "colour": 1}]},
+        {"delay", "notify.url", "title", "document", "blocks.0.colour"},
+    ),
+    "batch": (
+        "/v1/batches",
+        {"name": 7, "notify": {"url": "ftp://a", "secret": "short"}, "foo": 1},
+        {"name", "notify.url", "notify.secret", "foo"},
+    ),
+    "cancellation": ("/v1/jobs/cancellation", {"state": "succeeded", "limit": 5}, {"state", "limit"}),
+}
+
+
+def fields_of(answer: httpx.Response) -> set[str]:
+    problem = answer.json()
+    assert 400 <= answer.status_code < 500, problem
+    assert problem["detail"]
+    errors = problem.get("errors") or [{"field": problem["field"], "message": problem["detail"]}]
+    assert (problem["field"], problem["detail"]) == (errors[0]["field"], errors[0]["message"])
+    return {one["field"] for one in errors}
+
+
+@pytest.mark.parametrize(("path", "body", "fields"), BODIES.values(), ids=BODIES)
+async def test_all_faults_of_a_body_are_told(
+    alice: httpx.AsyncClient, path: str, body: dict[str, Any], fields: set[str]
+) -> None:
+    assert fields_of(await alice.post(path, json=body)) == fields
+
+
+async def test_all_faults_of_a_change_are_told(alice: httpx.AsyncClient) -> None:
+    schedule = (await alice.post("/v1/schedules", json={"cron": "@daily", "job": event()})).json()["id"]
+    wrong = {"cron": "99 * * * *", "timezone": "Mars/Phobos", "overlap": "maybe"}
+    assert fields_of(await alice.patch(f"/v1/schedules/{schedule}", json=wrong)) == wrong.keys()
+    endpoint = (await alice.post("/v1/endpoints", json=ENDPOINT)).json()["id"]
+    bad = {"url": "ftp://a", "events": [], "headers": {"Host": "a"}}
+    assert fields_of(await alice.patch(f"/v1/endpoints/{endpoint}", json=bad)) == {"url", "events", "headers.Host"}
+    secret = {"secret": "short", "overlap_s": -1}
+    assert fields_of(await alice.post(f"/v1/endpoints/{endpoint}/secret", json=secret)) == secret.keys()
+
+
+async def test_all_faults_of_a_form_are_told_before_its_file_is_read(alice: httpx.AsyncClient) -> None:
+    form = {"variants": (None, "none-such"), "notify": (None, "ftp://a"), "title": (None, "x")}
+    answer = await alice.post("/v1/images?delay=-1", files={**form, "file": ("a.png", b"no picture")})
+    assert fields_of(answer) == {"delay", "variants", "notify.url", "title"}
+
+
+async def test_all_faults_of_a_table_are_told_before_it_is_read(alice: httpx.AsyncClient) -> None:
+    answer = await alice.post(
+        "/v1/reports?delay=-1&types=a:none&formats=doc&delimiter=long",
+        content=b"a\n1\n",
+        headers={"Content-Type": "text/csv; charset=klingon"},
+    )
+    assert fields_of(answer) == {"delay", "types", "formats", "delimiter", "Content-Type"}
+
+
+async def test_all_faults_of_an_upload_are_told(alice: httpx.AsyncClient) -> None:
+    answer = await alice.post("/v1/uploads?foo=1", files={"file": ("a.csv", b"a")})
+    assert fields_of(answer) == {"foo", "Content-Type"}
+
+
+async def test_a_key_that_is_too_long_is_told_with_the_rest(alice: httpx.AsyncClient) -> None:
+    long = {"Idempotency-Key": "k" * 300}
+    for path, body in (
+        ("/v1/jobs/retry", {"foo": 1, "all": True}),
+        ("/v1/events", {"type": "a", "data": {}, "foo": 1}),
+    ):
+        answer = await alice.post(path, json=body, headers=long)
+        assert fields_of(answer) == {"idempotency-key", "foo"}

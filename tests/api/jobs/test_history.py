@@ -1,6 +1,7 @@
 """With HISTORY=storage, a job is answered by id after its record has left Redis."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -121,6 +122,23 @@ async def test_another_process_finds_it_after_a_restart(
     restarted = settings.model_copy(update={"history": "storage", "public_url": str(alice.base_url).rstrip("/")})
     async with serving(restarted) as port, client_of(port) as client:
         assert (await client.get(f"/v1/jobs/{job_id}")).json() == before
+
+
+async def test_while_the_storage_is_away_it_says_so(
+    alice: httpx.AsyncClient, redis: ArqRedis, storage: Storage, worker: ManualWorker, tmp_path: Path
+) -> None:
+    job_id = await ended(alice, worker)
+    await moved(redis, storage, job_id)
+    folder = tmp_path / "storage" / FOLDER
+    folder.rename(tmp_path / "elsewhere")
+    folder.write_text("a file where the folder should be")
+    away = await alice.get(f"/v1/jobs/{job_id}")
+    assert await code_of(away) == (503, "unavailable")
+    assert "Retry-After" in away.headers
+    assert await code_of(await alice.get(f"/v1/jobs/{'0' * 32}")) == (404, "not_found")
+    folder.unlink()
+    (tmp_path / "elsewhere").rename(folder)
+    assert (await alice.get(f"/v1/jobs/{job_id}")).status_code == 200
 
 
 async def test_off_nothing_changes(redis: ArqRedis, off: Settings, storage: Storage, worker: ManualWorker) -> None:

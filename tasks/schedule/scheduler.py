@@ -2,18 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 from redis.asyncio import Redis
-from redis.exceptions import LockError
 
 from tasks import clock
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.submit_limits import REASONS, SubmitLimits
 from tasks.queue.records.record import new_id
-from tasks.queue.redis_keys import RUNS_KEPT, SCHEDULES, SECOND_MS, TICKING, TICKING_MS
+from tasks.queue.redis_keys import RUNS_KEPT, SCHEDULES, SECOND_MS
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
 from tasks.schedule.cron import catch_up, next_due
@@ -65,6 +64,7 @@ class Scheduler:
         self._enqueuer = Enqueuer(redis, settings)
         self._limits = SubmitLimits(settings, kinds)
         self._tick = Script(redis, "submit/tick")
+        self._turn = Script(redis, "run/turn")
 
     async def find_due(self) -> Due:
         """Read which schedules are due, in one round trip."""
@@ -85,14 +85,13 @@ class Scheduler:
             Whether it is this one's turn. Should that last longer than TICKING_MS, another may begin beside it, which
             does no harm.
         """
-        lock = self._redis.lock(TICKING, timeout=TICKING_MS / SECOND_MS, blocking=False)
-        is_ours = await lock.acquire()
+        holder = new_id()
+        is_ours = await self._turn({"verb": "take", "holder": holder})
         try:
             yield is_ours
         finally:
             if is_ours:
-                with suppress(LockError):  # it took longer
-                    await lock.release()
+                await self._turn({"verb": "leave", "holder": holder})
 
     async def fire(self, schedule_id: str, due_ms: int, now_ms: int) -> FireResult:
         """Handle a schedule that is due. A second call, or one by another worker, changes nothing.

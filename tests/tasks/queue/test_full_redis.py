@@ -20,20 +20,24 @@ from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.memory import memory_of, observe_memory
 from tasks.queue.records.list import Listing, Selection
 from tasks.queue.records.record import State
-from tasks.queue.redis_keys import JOB, WORKER
+from tasks.queue.redis_keys import JOB, SCHEDULES, TICKING, WORKER
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
+from tasks.schedule.runs import read_runs
 from tasks.schedule.scheduler import Scheduler
-from tasks.schedule.store import SchedulePatch, ScheduleStore
+from tasks.schedule.store import BuiltInSchedule, SchedulePatch, ScheduleStore
 from tasks.settings import SYSTEM, Settings
 from tasks.uploads.store import find_upload, forget, keep
 from tasks.webhook.endpoints import Endpoints
 from tasks.webhook.secret_box import SecretBox
 from tests.support.key_leaks import key_leaks
+from tests.support.kinds import KINDS
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.full_redis import fill, relieve
 from tests.support.queue.submissions import record_of, submission, submit
 from tests.support.servers import Valkey
+from worker.duties.ticker import Ticker
+from worker.redis_health import RedisHealth
 
 YEARLY: SchedulePatch = {"cron": "0 0 1 1 *", "timezone": "UTC", "overlap": "skip", "misfire": "skip"}
 BEYOND = 150
@@ -201,17 +205,25 @@ def _later(clock: Callable[[], float]) -> Callable[[], float]:
     return lambda: clock() + memory.BLIND_PAUSE_S
 
 
-async def test_a_schedule_skips_its_run_and_built_in_ones_run(redis: ArqRedis, settings: Settings) -> None:
+@pytest.mark.parametrize("percent", [90, BEYOND])
+async def test_a_schedule_skips_its_run_and_built_in_ones_run(
+    redis: ArqRedis, settings: Settings, percent: int
+) -> None:
     schedule_store, scheduler = ScheduleStore(redis, settings), Scheduler(redis, settings)
-    patch: Any = {"cron": "* * * * *", "timezone": "UTC", "overlap": "skip", "misfire": 600}
-    schedule = await schedule_store.create("dev", patch, submission())
-    assert schedule.next_ms is not None
-    await fill(redis, 90)
+    line = BuiltInSchedule(KINDS["nothing"], "0 0 1 1 *", "Does nothing.", misfire=600)
+    schedule = await schedule_store.create("dev", YEARLY, submission())
+    await schedule_store.install(line)
+    due_ms = await schedule_store.now_ms()
+    await redis.zadd(SCHEDULES, {schedule.id: due_ms, "nothing": due_ms})
+    await fill(redis, percent)
     await observe_memory(redis, settings)
-    fired = await scheduler.fire(schedule.id, schedule.next_ms, schedule.next_ms)
-    assert (fired.answer, fired.detail) == ("skipped", "redis_full")
+    await schedule_store.install(line)
+    await Ticker(redis, settings, (line,), RedisHealth()).tick()
+    runs, _ = await read_runs(redis, schedule.id, limit=10, cursor=None)
+    assert [(run.due_at, run.reason) for run in runs] == [(due_ms, "redis_full")]
+    assert (await record_of(redis, f"nothing:{due_ms}")).state is State.QUEUED
+    assert await redis.exists(TICKING) == 0
     assert await refused(scheduler.run_now(schedule))
-    await schedule_store.delete(schedule)
 
 
 async def test_an_alert_is_expanded_and_another_event_waits(redis: ArqRedis, settings: Settings) -> None:

@@ -44,10 +44,11 @@ PURE_MAY_IMPORT = {"tasks.refusal", "tasks.progress", "tasks.blob_ref", "tasks.o
 # Untrusted pictures are opened by one piece of code; reports show pictures too.
 PICTURES = {f"tasks.thumbnail.{name}" for name in ("picture_file", "decoding", "colour", "memory")}
 HEAVY = ("PIL", "pyvips", "reportlab", "pypdfium2", "openpyxl")
-WRITES = set(
-    "eval evalsha getset hincrby hmset hset hsetnx incr incrby lock lpush mset psetex rpush sadd setex setnx xadd zadd"
-    " zincrby".split()
-)
+WRITES = {
+    *("eval", "evalsha", "lock"),  # a lock is a SET with a time to live
+    *("getset", "hincrby", "hmset", "hset", "hsetnx", "incr", "incrby", "lpush", "mset", "psetex", "rpush", "sadd"),
+    *("setex", "setnx", "xadd", "zadd", "zincrby"),
+}
 # A probe that is to fail while Redis takes no writes, and what is for tests.
 MAY_WRITE_PLAINLY = {"api.operations.health", "tasks.queue.start_check", "worker.testing"}
 VAGUE_NAMES = {"utils", "util", "common", "helpers", "helper", "base", "manager", "misc"}

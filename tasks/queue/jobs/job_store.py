@@ -1,6 +1,7 @@
 """What is done with jobs after they are enqueued: cancel, retry, delete; and batches, which jobs join one by one."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from redis.asyncio import Redis
 
@@ -15,6 +16,11 @@ from tasks.settings import Settings
 
 CANCEL_AT_ONCE = 50
 """Jobs of a batch in one script, so that it does not hold up Redis."""
+RESTORES = 3
+"""How often records are restored for one verb. Packing takes a record once, so this is for those of a later version,
+which this one cannot restore."""
+PACKED = "packed"
+"""What a script answers for a record that must be restored first."""
 RETRYABLE = (State.FAILED, State.CANCELLED, State.RETRYING)
 """States from which a job can be retried: one that has succeeded, or is not due yet, needs no retry."""
 
@@ -68,9 +74,8 @@ class JobStore:
         return await self._run_again(ids, None, None)
 
     async def _run_again(self, ids: Sequence[str], only: dict[State, bool] | None, step: BulkStep | None) -> list[str]:
-        await restore(self._redis, ids)
-        payload = {"ids": ids, "only": only, "keep_event_ms": self._keep["event"], "by": payload_of(step)}
-        return answers_of(await self._reopen(payload))
+        payload = {"only": only, "keep_event_ms": self._keep["event"], "by": payload_of(step)}
+        return await self._on_whole(self._reopen, ids, payload)
 
     async def delete(self, ids: Sequence[str], step: BulkStep | None = None) -> list[str]:
         """Delete ended jobs: record, listings, ARQ's keys, and their need of blobs. The bytes go with the next cleanup.
@@ -79,8 +84,20 @@ class JobStore:
             For each `deleted`, `unknown`, `needed` (an event that is still being delivered, or a job for which others
             still wait), or the state of one that has not ended.
         """
-        await restore(self._redis, ids)
-        return answers_of(await self._delete({"ids": ids, "by": payload_of(step)}))
+        return await self._on_whole(self._delete, ids, {"by": payload_of(step)})
+
+    async def _on_whole(self, script: Script, ids: Sequence[str], payload: dict[str, Any]) -> list[str]:
+        """Run a script that needs whole records. One may be packed between restore and script: then both are
+        repeated."""
+        answers = dict.fromkeys(ids, PACKED)
+        for left in reversed(range(RESTORES)):
+            packed = [job_id for job_id, answer in answers.items() if answer == PACKED]
+            await restore(self._redis, packed)
+            answer = await script({**payload, "ids": packed, "last": left == 0})
+            answers |= zip(packed, answers_of(answer), strict=True)
+            if PACKED not in answers.values():
+                break
+        return [answers[job_id] for job_id in ids]
 
     async def open_batch(self, owner: str, **fields: str | None) -> str:
         """Open a batch without jobs. It ends when it is sealed and its last job has ended.

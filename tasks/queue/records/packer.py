@@ -52,18 +52,20 @@ async def restore(redis: "Redis[bytes]", ids: Sequence[str]) -> None:
     """Write packed records as they were, and those of the batches that they are part of."""
     async with redis.pipeline(transaction=False) as pipe:
         for job_id in ids:
-            pipe.hexists(JOB + job_id, FIRST)
-        packed = [job_id for job_id, found in zip(ids, await pipe.execute(), strict=True) if found]
-    if not packed:
-        return
-    hashes = {job_id: fields for job_id, fields in (await _hashes(redis, packed)).items() if is_packed(fields)}
-    whole = {job_id: unpack(fields) for job_id, fields in hashes.items()}
-    records = [
-        {"id": one, "first": hashes[one][FIRST], "pieces": pieces_of(hashes[one]), "fields": _flat(whole[one])}
-        for one in hashes
-    ]
-    await Script(redis, "upkeep/restore")({"records": records})
-    await restore(redis, [fields[b"batch"].decode() for fields in whole.values() if b"batch" in fields])
+            pipe.hmget(JOB + job_id, FIRST, "batch")
+        found = dict(zip(ids, await pipe.execute(), strict=True))
+    batches = {batch for _, batch in found.values() if batch}
+    if packed := [job_id for job_id, (first, _) in found.items() if first]:
+        hashes = {job_id: fields for job_id, fields in (await _hashes(redis, packed)).items() if is_packed(fields)}
+        whole = {job_id: unpack(fields) for job_id, fields in hashes.items()}
+        records = [
+            {"id": one, "first": hashes[one][FIRST], "pieces": pieces_of(hashes[one]), "fields": _flat(whole[one])}
+            for one in hashes
+        ]
+        await Script(redis, "upkeep/restore")({"records": records})
+        batches |= {fields[b"batch"] for fields in whole.values() if b"batch" in fields}
+    if batches:
+        await restore(redis, [batch.decode() for batch in batches])
 
 
 async def _hashes(redis: "Redis[bytes]", ids: Sequence[str]) -> dict[str, Fields]:
@@ -75,8 +77,10 @@ async def _hashes(redis: "Redis[bytes]", ids: Sequence[str]) -> dict[str, Fields
 
 def _packed(job_id: str, fields: Fields) -> dict[str, Any] | None:
     """What `pack.lua` takes of one record."""
-    # One that failed since another did not succeed (`lost`) runs by itself once that has: scripts must find it whole.
-    packed = pack(fields) if fields.get(b"finished_at") and b"lost" not in fields else None
+    # One that failed since another did not succeed (`lost`) runs by itself once that has, and its batch (`has_lost`)
+    # goes on then: scripts must find both whole.
+    stays = not fields.get(b"finished_at") or fields.keys() & {b"lost", b"has_lost"}
+    packed = None if stays else pack(fields)
     if packed is None:
         return None
     return {

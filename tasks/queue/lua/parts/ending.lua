@@ -21,6 +21,8 @@ local function free_later(id, first, state, keep_ms)
   if redis.call('EXISTS', K.job .. first) == 0 then return end
   redis.call('HSET', K.job .. first, 'awaited', 1)
   redis.call('HSET', K.job .. id, 'lost', first .. ' ' .. state)
+  local batch = redis.call('HGET', K.job .. id, 'batch')
+  if batch and redis.call('EXISTS', K.job .. batch) == 1 then redis.call('HSET', K.job .. batch, 'has_lost', 1) end
   redis.call('SADD', K.freed_by .. first, id)
   redis.call('PEXPIRE', K.freed_by .. first, keep_ms)
 end

@@ -11,12 +11,16 @@ end
 local READ_FIELDS = { 'state', 'owner', 'kind', 'queue', 'lane', 'shelves', 'event', 'created_at', 'started_at',
   'score', 'worker', 'notify', 'batch', 'awaited', 'lost', 'attempt', 'tries', 'lapses', 'awaits', 'keep_ms' }
 
+local function is_packed(id)
+  return redis.call('HEXISTS', K.job .. id, '0') == 1
+end
+
 -- What most scripts need of a record; nil if there is none, or too little is left of it (reconcile.lua closes such).
 -- Of a packed record (packing.py) the lane and the indexes are not at hand: it has ended, and is restored before
 -- anything is done with it.
 local function read(id)
   local job = fields_of(K.job .. id, READ_FIELDS)
-  if job.state and not job.shelves and redis.call('HEXISTS', K.job .. id, '0') == 1 then
+  if job.state and not job.shelves and is_packed(id) then
     job.is_packed, job.lane, job.shelves = true, '', ''
   end
   if not (job.state and job.kind and job.queue and job.lane and job.shelves and job.created_at) then return nil end

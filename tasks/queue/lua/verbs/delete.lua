@@ -1,7 +1,8 @@
 -- needs: bulk changes counters indexes records
 -- Ended jobs are deleted. Their bytes go with the next cleanup, for nobody needs them any more.
--- payload: ids, by (`for_each`). Answers for each 'deleted' | 'unknown' | 'needed' (an event that is still being
--- delivered, or a job whose end has not been told to all that wait for it) | the state of one that has not ended.
+-- payload: ids, by, last (`for_each`). Answers for each 'deleted' | 'unknown' | 'packed' (it must be restored first) |
+-- 'needed' (an event that is still being delivered, or a job whose end has not been told to all that wait for it) | the
+-- state of one that has not ended.
 
 local function is_needed(job)
   if redis.call('EXISTS', K.after .. job.id) == 1 then return true end
@@ -12,7 +13,8 @@ end
 
 local function delete(id)
   local job = read(id)
-  if not job or job.is_packed then return 'unknown' end
+  if not job then return 'unknown' end
+  if job.is_packed then return 'packed' end
   if LIVE[job.state] then return job.state end
   if is_needed(job) then return 'needed' end
   local record = K.job .. id

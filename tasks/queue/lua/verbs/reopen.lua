@@ -1,4 +1,11 @@
 -- needs: bulk verbs/reopening
--- Ended jobs run again. payload: ids, by (`for_each`), and what `reopen` needs, whose answers these are, for each.
+-- Ended jobs run again. payload: ids, by, last (`for_each`), and what `reopen` needs, whose answers these are.
 if payload.full then return cmsgpack.pack({ answer = 'redis_full' }) end
-return for_each(reopen)
+
+-- A batch goes on with its job, so it must be whole too.
+local function reopen_with_batch(id)
+  local batch = redis.call('HGET', K.job .. id, 'batch')
+  if batch and is_packed(batch) and not payload.last then return 'packed' end
+  return reopen(id)
+end
+return for_each(reopen_with_batch)

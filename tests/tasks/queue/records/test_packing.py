@@ -4,17 +4,19 @@ import hashlib
 import json
 import os
 import secrets
+from collections.abc import Awaitable, Callable
 
 import pytest
 from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
 from tasks.queue.connect import close, connect
+from tasks.queue.jobs.bulk_step import BulkStep
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.records import packing
 from tasks.queue.records.list import read
-from tasks.queue.records.packer import Packer
+from tasks.queue.records.packer import Packer, restore
 from tasks.queue.records.packing import DICTIONARY, pack, unpack
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import BLOB, BLOB_MS, JOB, JOBS, PACK_AFTER_MS, UNPACKED, arq_queue
@@ -174,6 +176,87 @@ async def test_one_that_runs_again_before_it_is_packed_is_left_alone(
     assert await packer.step() == (0, False)
     assert (await record_of(redis, job_id)).state == State.QUEUED
     assert not await redis.hexists(JOB + job_id, packing.FIRST)
+
+
+@pytest.mark.parametrize("verb", ["retry", "reopen", "delete"])
+@pytest.mark.parametrize("what", ["job", "batch"])
+async def test_one_that_is_packed_while_a_verb_is_on_its_way_is_restored_again(
+    redis: ArqRedis,
+    settings: Settings,
+    enqueuer: Enqueuer,
+    worker: FakeWorker,
+    job_store: JobStore,
+    verb: str,
+    what: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    batch = await job_store.open_batch("dev")
+    job_id = await ended(enqueuer, worker, "failed", batch=batch)
+    assert await job_store.seal_batch("dev", batch)
+    packed = job_id if what == "job" else batch
+    await redis.delete(UNPACKED)
+    await redis.rpush(UNPACKED, packed)
+    await redis.hincrby(JOB + packed, "finished_at", -PACK_AFTER_MS)
+    packer = Packer(redis, settings)
+    assert await packer.step() == (0, True)
+    restored = 0
+
+    async def restore_and_pack(redis: ArqRedis, ids: list[str]) -> None:
+        nonlocal restored
+        restored += 1
+        await restore(redis, ids)
+        await packer.step()
+
+    monkeypatch.setattr("tasks.queue.jobs.job_store.restore", restore_and_pack)
+    by = await bulk_job(enqueuer, worker)
+    calls: dict[str, Callable[[], Awaitable[list[str]]]] = {
+        "retry": lambda: job_store.retry([job_id], by),
+        "delete": lambda: job_store.delete([job_id], by),
+        "reopen": lambda: job_store.reopen([job_id]),
+    }
+    assert await calls[verb]() == ["deleted" if verb == "delete" else "reopened"]
+    if verb == "delete":
+        assert await read(redis, job_id) is None
+    else:
+        assert (await record_of(redis, batch)).state is State.RUNNING
+    assert restored == (1 if (what, verb) == ("batch", "delete") else 2)
+    counts = {name: value for name, value in (await redis.hgetall(JOB + by.id)).items() if name.startswith(b"count:")}
+    expected = {"retry": {b"count:reopened": b"1"}, "delete": {b"count:deleted": b"1"}, "reopen": {}}
+    assert counts == expected[verb]
+
+
+async def bulk_job(enqueuer: Enqueuer, worker: FakeWorker) -> BulkStep:
+    job_id = await submit(enqueuer, kind="bulk")
+    return BulkStep(job_id, (await worker.one()).attempt, "2")
+
+
+async def test_a_batch_is_restored_with_a_job_that_was_too_long_to_be_packed(
+    redis: ArqRedis, settings: Settings, enqueuer: Enqueuer, worker: FakeWorker, job_store: JobStore
+) -> None:
+    batch = await job_store.open_batch("dev")
+    job_id = await submit(enqueuer, batch=batch)
+    assert await worker.finish(await worker.one(), "failed", fields=("result", secrets.token_hex(20_000)))
+    assert await job_store.seal_batch("dev", batch)
+    assert await pack_all(redis, settings) == 1
+    assert await job_store.retry([job_id]) == ["reopened"]
+    assert (await record_of(redis, batch)).state is State.RUNNING
+
+
+async def test_a_batch_stays_whole_while_one_of_its_jobs_may_run_by_itself(
+    redis: ArqRedis, settings: Settings, enqueuer: Enqueuer, worker: FakeWorker, job_store: JobStore
+) -> None:
+    first = await submit(enqueuer)
+    batch = await job_store.open_batch("dev")
+    later = await submit(enqueuer, after=(first,), batch=batch)
+    assert await job_store.seal_batch("dev", batch)
+    assert await worker.finish(await worker.one(), "failed", value=["failed", "It failed."])
+    assert (await worker.claim()).jobs == []
+    assert (await record_of(redis, batch)).state is State.FAILED
+    await pack_all(redis, settings)
+    assert await job_store.retry([first]) == ["reopened"]
+    assert await worker.finish(await worker.one())
+    assert (await worker.claim()).ids == [later]
+    assert (await record_of(redis, batch)).state is State.RUNNING
 
 
 async def test_verbs_know_a_packed_record(

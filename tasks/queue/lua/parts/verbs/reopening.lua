@@ -61,10 +61,11 @@ local function wait_for(job, live)
 end
 
 -- Returns 'reopened', 'blocked' (a job that it comes after did not succeed; it runs by itself once that has),
--- 'expired', 'unknown', or the state in which it stays.
+-- 'expired', 'unknown', 'packed' (it must be restored first), or the state in which it stays.
 local function reopen(id)
   local job = read(id)
-  if not job or job.is_packed then return 'unknown' end
+  if not job then return 'unknown' end
+  if job.is_packed then return 'packed' end
   local is_open = job.kind == 'batch' or job.state == 'running' or job.state == 'queued'
   if is_open or payload.only and not payload.only[job.state] then return job.state end
   local record, live = K.job .. id, {}

@@ -31,9 +31,10 @@ local function join_round(queue, lane)
   return true
 end
 
+-- Returns whether the lane was in the round.
 local function leave_round(queue, lane)
-  redis.call('ZREM', K.turns .. queue, lane)
   if is_service(lane) then redis.call('ZREM', K.service_turns .. queue, lane) end
+  return redis.call('ZREM', K.turns .. queue, lane) == 1
 end
 
 local function enter_lane(id, queue, lane, score)
@@ -43,15 +44,55 @@ local function enter_lane(id, queue, lane, score)
   wake(queue)
 end
 
+local function let_in(queue, lane)
+  local joined = redis.call('EXISTS', K.backlog .. queue .. ':' .. lane) == 1 and join_round(queue, lane)
+  if joined then wake(queue) end
+  return joined
+end
+
+-- Lets in some of the lanes that wait for others of their owner. One that cannot be served for another reason makes way
+-- for the next: it comes back when that reason is gone.
+local function let_in_some(pop, waiting, queue, lanes)
+  while lanes > 0 do
+    local lane = redis.call(pop, waiting)
+    if type(lane) == 'table' then lane = lane[1] end
+    if not lane then return end
+    if let_in(queue, lane) then lanes = lanes - 1 end
+  end
+end
+
+local function let_in_unanswered(queue, owner, jobs)
+  let_in_some('ZPOPMIN', K.unanswered_lanes .. owner, queue, jobs)
+end
+
+-- A lane that may have been let in for an end of its owner's is not served after all: another that waits has its turn.
+-- One too many does no harm, for each is looked at again by the claim. answered: the receiver answered the last time.
+local function make_way(queue, owner, answered)
+  if not answered then let_in_unanswered(queue, owner, 1) end
+  let_in_some('SPOP', K.owner_capped .. queue .. ':' .. owner, queue, 1)
+end
+
+-- The owner of the deliveries in a lane, and whether its receiver answered the last time; nothing for an owner's lane,
+-- and for that of an endpoint that is gone.
+local function receiver_of(lane)
+  local kind, subject = parse_lane(lane)
+  if kind == 'host' then return subject end
+  if kind == 'owner' or kind == 'service' then return end
+  return unpack(redis.call('HMGET', K.endpoint .. (subject or ''), 'owner', 'answered'))
+end
+
 -- A job leaves its lane, or the suspects, without being claimed.
 local function leave_lane(job)
   local backlog = K.backlog .. job.queue .. ':' .. job.lane
   redis.call('ZREM', backlog, job.id)
   redis.call('ZREM', K.suspects .. job.queue, job.id)
   if redis.call('EXISTS', backlog) == 0 then
-    leave_round(job.queue, job.lane)
+    local was_in = leave_round(job.queue, job.lane)
     redis.call('ZREM', K.full .. job.queue, job.lane)
-    if job.event then redis.call('ZREM', K.unanswered_lanes .. job.owner, job.lane) end
+    if job.event then
+      redis.call('ZREM', K.unanswered_lanes .. job.owner, job.lane)
+      if was_in then make_way(job.queue, job.owner) end
+    end
   end
 end
 
@@ -79,23 +120,6 @@ local function requeue(job)
   end
 end
 
-local function let_in(queue, lane)
-  local joined = redis.call('EXISTS', K.backlog .. queue .. ':' .. lane) == 1 and join_round(queue, lane)
-  if joined then wake(queue) end
-  return joined
-end
-
--- Lets in some of the lanes that wait for others of their owner. One that cannot be served for another reason makes way
--- for the next: it comes back when that reason is gone.
-local function let_in_some(pop, waiting, queue, lanes)
-  while lanes > 0 do
-    local lane = redis.call(pop, waiting)
-    if type(lane) == 'table' then lane = lane[1] end
-    if not lane then return end
-    if let_in(queue, lane) then lanes = lanes - 1 end
-  end
-end
-
 -- A lane whose receiver has not answered waits until a delivery of its owner to such a receiver ends. One that timed
 -- out, or is being tried, waits behind those that were not tried yet.
 local function await_unanswered(queue, lane, owner)
@@ -106,22 +130,21 @@ end
 
 -- Jobs of this lane that ended or went back make room: a full lane may join the round again, and so may as many lanes
 -- of the owner that wait because the owner had enough deliveries running. One whose jobs counted as deliveries to a
--- receiver that had not answered waits with its owner's others of such, of which `let_in_unanswered` lets in as many.
+-- receiver that had not answered, and has not yet, waits with its owner's others of such, of which `let_in_unanswered`
+-- lets in as many.
 local function leave_running(queue, lane, owner, jobs, unanswered)
   local key = K.lane .. queue .. ':' .. lane
   local left = redis.call('HINCRBY', key, 'running', -jobs)
   if left <= 0 then redis.call('HDEL', key, 'running') end
-  if unanswered > 0 then
+  local its_owner, answered = nil, nil
+  if unanswered > 0 then its_owner, answered = receiver_of(lane) end
+  if its_owner and not answered then
     local waits = redis.call('EXISTS', K.backlog .. queue .. ':' .. lane) == 1
     if waits and not redis.call('ZSCORE', K.turns .. queue, lane) then await_unanswered(queue, lane, owner) end
   else
     let_in(queue, lane)
   end
   let_in_some('SPOP', K.owner_capped .. queue .. ':' .. owner, queue, jobs)
-end
-
-local function let_in_unanswered(queue, owner, jobs)
-  let_in_some('ZPOPMIN', K.unanswered_lanes .. owner, queue, jobs)
 end
 
 -- One job that was running runs no more, and nobody said how it ended.

@@ -30,7 +30,12 @@ local function update_breaker(queue, lane, receiver_ok, timed_out, pause_ms)
   if not owner then return end
   local key, parked = K.lane .. queue .. ':' .. lane, K.parked .. queue
   if receiver_ok then
-    if not answered then redis.call('HSET', K.endpoint .. endpoint, 'answered', 1) end
+    if not answered then
+      redis.call('HSET', K.endpoint .. endpoint, 'answered', 1)
+      -- If it was let in as one that has not answered, another such has its turn.
+      redis.call('ZREM', K.unanswered_lanes .. owner, lane)
+      let_in_unanswered(queue, owner, 1)
+    end
     local had_failures = redis.call('HDEL', key, 'failures', 'failing_since', 'failed_at', 'slow') > 0
     if had_failures and redis.call('HDEL', key, 'trips') > 0 then
       redis.call('ZREM', parked, lane)
@@ -55,7 +60,7 @@ local function update_breaker(queue, lane, receiver_ok, timed_out, pause_ms)
   end
   if pause_ms > 0 then
     redis.call('ZADD', parked, math.max(now + pause_ms, tonumber(redis.call('ZSCORE', parked, lane) or 0)), lane)
-    redis.call('ZREM', K.turns .. queue, lane)
+    if leave_round(queue, lane) then make_way(queue, owner) end
   end
 end
 

@@ -98,6 +98,9 @@ function verbs.delete()
   redis.call('ZREM', K.disabled, id)
   redis.call('ZREM', K.failing, id)
   redis.call('HDEL', lane, 'cap', 'rate', 'next', 'failures', 'trips', 'slow', 'failing_since', 'failed_at')
+  -- Its deliveries take no slot of its owner's any more.
+  redis.call('ZREM', K.unanswered_lanes .. owner, payload.lane)
+  make_way(payload.queue, owner)
   unpark(payload.queue, payload.lane)
   -- What still waits fails when it runs, and moves through these indexes until then. One that is empty now could not
   -- expire: it gets an id that is no job's.

@@ -14,7 +14,8 @@ end
 
 function verbs.park()
   redis.call('ZADD', K.parked .. queue, now + payload.for_ms, lane)
-  leave_round(queue, lane)
+  local owner = leave_round(queue, lane) and receiver_of(lane)
+  if owner then make_way(queue, owner) end
   redis.call('ZREM', K.full .. queue, lane)
 end
 

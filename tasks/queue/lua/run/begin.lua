@@ -23,8 +23,10 @@ end
 local attempt = job.attempt + 1
 redis.call('HSET', record, 'state', 'running', 'worker', payload.worker, 'attempt', attempt, 'started_at', now)
 set_state(job, 'running')
-local more = fields_of(record, { 'params', 'request_id', 'due_at', 'traceparent', 'tracestate' })
-if attempt == 1 then observe('pickup', label_of(job.kind, job.job_indexes), now - tonumber(more.due_at)) end
+local more = fields_of(record, { 'params', 'request_id', 'due_at', 'traceparent', 'tracestate', 'unread' })
+if attempt == 1 and not more.unread then
+  observe('pickup', label_of(job.kind, job.job_indexes), now - tonumber(more.due_at))
+end
 return cmsgpack.pack({ id = job.id, queue = job.queue, kind = job.kind, owner = job.owner, params = more.params,
   attempt = attempt, tries = job.tries, created_at = tonumber(job.created_at), started_at = now,
   request_id = more.request_id or nil, traceparent = more.traceparent or nil, tracestate = more.tracestate or nil })

@@ -125,8 +125,9 @@ local function start(id, queue, alone)
   local record = K.job .. id
   -- Two tables of known size cost less than `fields_of`, called for each job that starts.
   local state, owner, kind, created_at, attempts, tries, job_indexes, event, batch, params, request_id, due_at,
-    traceparent, tracestate = unpack(redis.call('HMGET', record, 'state', 'owner', 'kind', 'created_at', 'attempt',
-    'tries', 'shelves', 'event', 'batch', 'params', 'request_id', 'due_at', 'traceparent', 'tracestate'))
+    traceparent, tracestate, unread = unpack(redis.call('HMGET', record, 'state', 'owner', 'kind', 'created_at',
+    'attempt', 'tries', 'shelves', 'event', 'batch', 'params', 'request_id', 'due_at', 'traceparent', 'tracestate',
+    'unread'))
   if state ~= 'queued' or not job_indexes then return false end
   if is_cancelled(id) then
     close_cancelled(read(id), 'Cancelled before it started.')
@@ -143,7 +144,7 @@ local function start(id, queue, alone)
   redis.call('ZADD', K.arq_queue[queue], now + K.lease_ms, id)
   set_state({ id = id, kind = kind, queue = queue, job_indexes = job_indexes, created_at = created_at, state = state,
     event = event, batch = batch }, 'running')
-  if attempt == 1 then observe('pickup', label_of(kind, job_indexes), now - tonumber(due_at)) end
+  if attempt == 1 and not unread then observe('pickup', label_of(kind, job_indexes), now - tonumber(due_at)) end
   jobs[#jobs + 1] = { id = id, queue = queue, kind = kind, owner = owner, params = params, attempt = attempt,
     tries = tonumber(tries or 0), created_at = tonumber(created_at), started_at = now, request_id = request_id or nil,
     traceparent = traceparent or nil, tracestate = tracestate or nil,
@@ -173,18 +174,15 @@ local function unanswered_room(queue, lane, owner, want, activity)
   local room = math.max(math.floor(slots / 2), 1) - redis.call('ZCARD', key)
   if room > 0 then return math.min(want, room) end
   await_unanswered(queue, lane, owner)
+  let_in_some('SPOP', K.owner_capped .. queue .. ':' .. owner, queue, 1)
   return 0
 end
 
 -- How many deliveries of this lane's owner may start now; the owner, and whether the receiver answered the last time. A
 -- lane that has to wait for others of its owner is let in again by the next of their jobs that ends.
 local function owner_room(queue, lane, want, activity)
-  local kind, subject = parse_lane(lane)
-  if payload.owner_cap == 0 or kind == 'owner' or kind == 'service' then return want end
-  local owner, answered = subject, false
-  if kind ~= 'host' then
-    owner, answered = unpack(redis.call('HMGET', K.endpoint .. (subject or ''), 'owner', 'answered'))
-  end
+  if payload.owner_cap == 0 then return want end
+  local owner, answered = receiver_of(lane)
   if not owner then return want end
   local room = payload.owner_cap - redis.call('ZCARD', K.jobs .. owner .. '/delivery:running')
   if room > 0 then
@@ -223,12 +221,6 @@ local function lane_room(queue, lane, want, activity)
   return want
 end
 
--- A lane that was let in cannot be served for a reason of its own: another of its owner's that waits has its slot.
-local function make_way(queue, owner, answered)
-  if not answered then let_in_unanswered(queue, owner, 1) end
-  let_in_some('SPOP', K.owner_capped .. queue .. ':' .. owner, queue, 1)
-end
-
 -- The last of `jobs` go to receivers that have not answered. What is noted of them is forgotten by itself if nobody
 -- says that they have ended.
 local function note_unanswered(owner, started)
@@ -245,21 +237,21 @@ local function serve(queue, turns, free, turn, activity)
       if in_vain <= 0 then return turn end
       local want, owner, answered = owner_room(queue, lane, #lanes == 1 and free or 1, activity)
       local room = want > 0 and lane_room(queue, lane, want, activity) or 0
-      if room > 0 then
-        local started = start_first(queue, lane, room)
+      local started = room > 0 and start_first(queue, lane, room) or 0
+      if started > 0 then
         if owner and not answered then note_unanswered(owner, started) end
-        if started > 0 then note_activity(activity, lane) end
+        note_activity(activity, lane)
         free = free - started
-        turn = turn + 1
-      else
-        in_vain = in_vain - 1
-        if want > 0 and owner then make_way(queue, owner, answered) end
+      elseif want > 0 and owner then
+        make_way(queue, owner, answered)
       end
-      want = room
-      if want > 0 and redis.call('EXISTS', K.backlog .. queue .. ':' .. lane) == 1 then
+      if room > 0 then turn = turn + 1 else in_vain = in_vain - 1 end
+      if room > 0 and redis.call('EXISTS', K.backlog .. queue .. ':' .. lane) == 1 then
         redis.call('ZADD', turns, turn, lane)
       else
         leave_round(queue, lane)
+        -- A new job may have brought it into the round while it waited for its turn.
+        if room > 0 and owner and not answered then redis.call('ZREM', K.unanswered_lanes .. owner, lane) end
       end
     end
   end
@@ -316,7 +308,8 @@ local function take_back_unread(id, attempt)
   local job = read(id)
   if not job or job.state ~= 'running' or job.worker ~= worker or job.attempt ~= attempt then return end
   stop_running(job)
-  redis.call('HSET', K.job .. id, 'state', 'queued', 'attempt', attempt - 1)
+  -- `unread`: its first start has been counted.
+  redis.call('HSET', K.job .. id, 'state', 'queued', 'attempt', attempt - 1, 'unread', 1)
   redis.call('HDEL', K.job .. id, 'worker', 'started_at', 'alone')
   redis.call('DEL', K.arq_running .. id)
   set_state(job, 'queued')

@@ -19,6 +19,8 @@ while spilled < payload.limit do
       redis.call('ZADD', turns, turn, lane)
     else
       leave_round(queue, lane)
+      local owner = receiver_of(lane)
+      if owner then make_way(queue, owner) end
     end
   end
 end

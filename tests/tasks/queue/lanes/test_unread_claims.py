@@ -1,13 +1,17 @@
 """Claims are numbered: what a worker was given and never read of waits again at once, and counts as nothing."""
 
+import pytest
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix
 
 from tasks import clock
 from tasks.queue import redis_keys
 from tasks.queue.jobs.enqueue import Enqueuer
+from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.records.record import State
-from tasks.queue.redis_keys import AWAY_MS, CLAIMED, LEASE_MS, PATIENCE_MS, RENEW_MS
+from tasks.queue.redis_keys import AWAY_MS, CLAIMED, COUNTS, LEASE_MS, PATIENCE_MS, RENEW_MS
+from tasks.queue.script import Script
+from tasks.settings import Settings
 from tests.support.queue.fake_worker import FakeWorker, lapse
 from tests.support.queue.submissions import record_of, submit
 
@@ -57,6 +61,22 @@ async def test_three_lost_answers_do_not_make_a_job_poison(
         assert (await worker.claim(1, number=number, read=0)).ids == [job_id]
     assert await redis.zcard(SUSPECTS) == 0
     assert (await record_of(redis, job_id)).attempts == ()
+
+
+@pytest.mark.parametrize("by", ["engine", "arq"])
+async def test_the_pickup_of_a_job_is_counted_once(
+    redis: ArqRedis, settings: Settings, enqueuer: Enqueuer, worker: FakeWorker, by: str
+) -> None:
+    job_id = await submit(enqueuer)
+    await worker.claim(1, number=1)
+    assert (await worker.claim(0, number=2, read=0)).jobs == []
+    if by == "engine":
+        assert (await worker.claim(1, number=3, read=2)).ids == [job_id]
+    else:
+        begin = {"id": job_id, "worker": worker.name, "keep": keep_ms(settings), "io_bound": {}}
+        assert (await Script(redis, "run/begin")(begin))["attempt"] == 1
+    counts = {name: int(number) for name, number in (await redis.hgetall(COUNTS)).items()}
+    assert sum(number for name, number in counts.items() if name.startswith(b"pickup echo ")) == 1
 
 
 async def test_a_suspect_whose_claim_was_not_read_is_a_suspect_still(

@@ -1,4 +1,4 @@
-"""A lane that may be served is served: the turn of one that is not, for whatever reason, goes to another of its owner's.
+"""A lane that may be served is served: the turn of one that is not goes to another of its owner's, whatever the reason.
 
 Random transitions of deliveries in random order, and the few that once lost a turn.
 """

@@ -22,6 +22,7 @@ from tasks.queue.redis_keys import (
     UNANSWERED,
     UNANSWERED_LANES,
 )
+from tasks.queue.script import Script
 from tasks.settings import Settings
 from tasks.webhook.endpoints import Endpoints
 from tasks.webhook.events import delivery_id
@@ -221,6 +222,15 @@ async def test_a_lane_whose_job_is_cancelled_after_it_was_let_in_gives_its_turn_
     running, (first, second, _) = await wait_in_line(redis, worker)
     await worker.finish(running[0], "failed", receiver_ok=False)
     assert await job_store.cancel(first) == "cancelled"
+    assert (await worker.claim(webhooks=20, owner_cap=OWNER_CAP)).ids == [second]
+
+
+async def test_a_lane_whose_job_arqs_own_worker_takes_gives_its_turn_to_the_next(
+    redis: ArqRedis, worker: FakeWorker
+) -> None:
+    running, (_, second, _) = await wait_in_line(redis, worker)
+    await worker.finish(running[0], "failed", receiver_ok=False)
+    assert await Script(redis, "run/spill")({"queue": QUEUE, "limit": 1}) == 1
     assert (await worker.claim(webhooks=20, owner_cap=OWNER_CAP)).ids == [second]
 
 

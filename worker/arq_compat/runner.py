@@ -17,6 +17,7 @@ from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.lanes.breaker import breaker
 from tasks.queue.process_registry import ProcessRegistry
+from tasks.queue.records.record import State
 from tasks.queue.script import Script
 from tasks.queue.wire import JobFailed
 from tasks.schedule.store import BuiltInSchedule
@@ -31,6 +32,7 @@ from worker.resources import WorkerResources
 
 log = structlog.get_logger()
 
+UNKNOWN_OR_ENDED = ("unknown", State.SUCCEEDED, State.FAILED, State.CANCELLED)
 SPILL_S = 0.2
 SPILL_AT_MOST = 100
 """Jobs that move from their lanes to ARQ's zset at once: few, since lanes take turns and the zset does not."""
@@ -147,12 +149,13 @@ class ArqJobRunner:
             # It may come from ARQ's cron: then it is the run of a schedule, which the ticker records.
             await self._process_duties.ticker.tick()
             begun = await self._begin({"id": job_id, "io_bound": self._io_bound, **self._rules})
-        if begun == "unknown":
-            body = await self._redis.get(job_key_prefix + job_id)
-            if body is None:
-                raise JobFailed("cancelled", f"Job {job_id} was withdrawn before it started.")
+        body = await self._redis.get(job_key_prefix + job_id) if begun in UNKNOWN_OR_ENDED else None
+        if body is not None:
+            # Beside an ended job it is that of a new one, to which ARQ's client has given the same id.
             await self._enqueuer.adopt(job_id, self._queue, body, self._executor.kinds)
             begun = await self._begin({"id": job_id, "io_bound": self._io_bound, **self._rules})
+        if begun == "unknown":
+            raise JobFailed("cancelled", f"Job {job_id} was withdrawn before it started.")
         if isinstance(begun, str):
             raise JobFailed("invalid_request", f"Job {job_id} is {begun}; it cannot be started.")
         return ClaimedJob(**begun)

@@ -6,10 +6,12 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import structlog
 from redis.asyncio import Redis
 
 from tasks.queue.jobs.enqueue_with_blobs import enqueue_with_blobs
 from tasks.queue.jobs.foreign_job import read_foreign_job
+from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.jobs.submit_limits import REASONS, SubmitLimits
 from tasks.queue.lanes.lane_id import lane_of
 from tasks.queue.records import indexes
@@ -20,6 +22,8 @@ from tasks.refusal import Refusal
 from tasks.settings import SYSTEM, Settings
 from tasks.storage.protocol import Storage
 from tasks.telemetry import tracing
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +208,7 @@ class Enqueuer:
 
     async def adopt(self, job_id: str, queue: str, body: bytes | None, kinds: Container[str] = ()) -> None:
         """Give a record to a job that was put into ARQ's keys by someone else. What is wrong with it shows when it
-        runs.
+        runs. The record of an ended job of the same id makes way for it; a job that has not ended keeps its id.
 
         Args:
             job_id: Its id.
@@ -220,7 +224,16 @@ class Enqueuer:
         job = {**self.job(job_id, replace(submission, max_params_bytes=limit)), "adopt": True}
         if foreign.kind not in kinds:
             job["job_indexes"] = indexes.of_job(SYSTEM, indexes.FOREIGN)
-        await self._enqueue({"jobs": [job]})
+        payload = {"jobs": [job]}
+        if (await self._enqueue(payload))["answer"] != "known":
+            return
+        match await JobStore(self._redis, self._settings).free_id(job_id):
+            case "deleted" | "unknown":
+                await self._enqueue(payload)
+            case State.SUCCEEDED | State.FAILED | State.CANCELLED:
+                pass  # another worker has adopted it, and ended it
+            case state:
+                log.warning("job.id_in_use", job=job_id, state=state, hint="an ARQ client's job of this id is not run")
 
     def job(self, job_id: str, submission: Submission) -> dict[str, Any]:
         """What `create` in `creation.lua` takes. Raises: Refusal `params_too_large`."""

@@ -86,6 +86,15 @@ class JobStore:
         """
         return await self._on_whole(self._delete, ids, {"by": payload_of(step)})
 
+    async def free_id(self, job_id: str) -> str:
+        """Delete an ended job whose id an ARQ client has given to a new one.
+
+        Returns:
+            `deleted`, or as `delete`; the state of an ended job whose id nobody has given to another.
+        """
+        (answer,) = await self._on_whole(self._delete, [job_id], {"reused": True})
+        return answer
+
     async def _on_whole(self, script: Script, ids: Sequence[str], payload: dict[str, Any]) -> list[str]:
         """Run a script that needs whole records. One may be packed between restore and script: then both are
         repeated."""

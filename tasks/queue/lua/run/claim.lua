@@ -34,6 +34,12 @@ local function is_cancelled(id)
   return aborting and redis.call('ZSCORE', K.arq_abort, id)
 end
 
+-- ARQ's client has given the id of an ended job to a new one. Those who waited for the ended one are told of it first.
+local function is_reused(job)
+  return not LIVE[job.state] and redis.call('EXISTS', K.arq_job .. job.id) == 1
+    and redis.call('EXISTS', K.after .. job.id) == 0
+end
+
 -- A job that has no record was enqueued by ARQ's client, or is gone.
 local function handle_foreign_job(id, queue)
   local body = redis.call('GET', K.arq_job .. id)
@@ -98,7 +104,7 @@ local function handle_timer(id, queue, patience)
   local job = read(id)
   if elsewhere > 0 and (not job or job.state == 'running') then
     redis.call('ZADD', timers, now + elsewhere, id)
-  elseif not job then
+  elseif not job or is_reused(job) then
     handle_foreign_job(id, queue)
   elseif job.queue ~= queue then
     -- Somebody gave a known id to another queue: the job has its timer in its own.
@@ -115,6 +121,7 @@ local function handle_timer(id, queue, patience)
     return
   elseif job.awaited then
     release_waiting(job, job.state)
+    if is_reused(job) then redis.call('ZADD', timers, now, id) end
   else
     redis.call('ZREM', timers, id)
   end

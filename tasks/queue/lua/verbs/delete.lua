@@ -1,6 +1,7 @@
 -- needs: bulk changes counters indexes records
--- Ended jobs are deleted. Their bytes go with the next cleanup, for nobody needs them any more.
--- payload: ids, by, last (`for_each`). Answers for each 'deleted' | 'unknown' | 'packed' (it must be restored first) |
+-- Ended jobs are deleted. Their bytes go with the next cleanup, for nobody needs them any more. An ARQ client may have
+-- given the id of one to a new job: ARQ's keys are that one's.
+-- payload: ids, by, last (`for_each`), reused (true: only those whose id was given to a new job). Answers for each 'deleted' | 'unknown' | 'packed' (it must be restored first) |
 -- 'needed' (an event that is still being delivered, or a job whose end has not been told to all that wait for it) | the
 -- state of one that has not ended.
 
@@ -15,7 +16,8 @@ local function delete(id)
   local job = read(id)
   if not job then return 'unknown' end
   if job.is_packed then return 'packed' end
-  if LIVE[job.state] then return job.state end
+  local reused = not LIVE[job.state] and redis.call('EXISTS', K.arq_job .. id) == 1
+  if LIVE[job.state] or payload.reused and not reused then return job.state end
   if is_needed(job) then return 'needed' end
   local record = K.job .. id
   local blobs, files = unpack(redis.call('HMGET', record, 'blobs', 'files'))
@@ -24,10 +26,12 @@ local function delete(id)
   for _, index in ipairs(indexes_of(job.job_indexes, job.state)) do redis.call('ZREM', index, id) end
   if job.event then redis.call('ZREM', K.jobs .. 'event/' .. job.event, id) end
   if job.batch then redis.call('ZREM', K.jobs .. 'batch/' .. job.batch, id) end
-  redis.call('DEL', record, K.jobs .. 'event/' .. id, K.jobs .. 'batch/' .. id, K.freed_by .. id, K.arq_job .. id,
-    K.arq_result .. id, K.arq_running .. id, K.arq_retry .. id)
-  redis.call('ZREM', K.arq_queue[job.queue], id)
-  redis.call('ZREM', K.arq_abort, id)
+  redis.call('DEL', record, K.jobs .. 'event/' .. id, K.jobs .. 'batch/' .. id, K.freed_by .. id, K.arq_result .. id)
+  if not reused then
+    redis.call('DEL', K.arq_running .. id, K.arq_retry .. id)
+    redis.call('ZREM', K.arq_queue[job.queue], id)
+    redis.call('ZREM', K.arq_abort, id)
+  end
   tell(id, 'deleted')
   return 'deleted'
 end

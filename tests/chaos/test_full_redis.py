@@ -1,6 +1,7 @@
 """Redis fills up under load, and is relieved: nothing that was accepted is lost, and nothing uses up a try."""
 
 import asyncio
+import contextlib
 import json
 import random
 from collections import Counter
@@ -16,9 +17,11 @@ from tasks.queue.memory import MemoryWatch, read_memory
 from tasks.queue.records.indexes import of_kind
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Record, State
-from tasks.queue.redis_keys import JOBS
+from tasks.queue.redis_keys import JOBS, SCHEDULES
 from tasks.queue.watch.workers import read_workers
 from tasks.refusal import Refusal
+from tasks.schedule.built_in import BUILT_IN
+from tasks.schedule.store import ScheduleStore
 from tasks.settings import Settings
 from tasks.stopping import stop
 from tasks.webhook.endpoints import Endpoints
@@ -26,7 +29,7 @@ from tasks.webhook.secret_box import SecretBox
 from tests.chaos.load import LOOPBACK
 from tests.support.engine_running import JobClient
 from tests.support.eventually import eventually
-from tests.support.processes import worker_process
+from tests.support.processes import WITH_SCHEDULES, worker_process
 from tests.support.receivers import Receiver
 from tests.support.servers import Valkey
 
@@ -49,6 +52,21 @@ async def fill_up(enqueuer: Enqueuer, lines: Path, dice: random.Random) -> list[
             return accepted
 
 
+async def all_ended(redis: ArqRedis, ids: list[str]) -> None:
+    async with asyncio.timeout(20):
+        for job_id in ids:
+            while (record := await read(redis, job_id)) is None or not record.state.ended:
+                await asyncio.sleep(0.1)
+
+
+async def submit_when_there_is_room(job_client: JobClient, lines: Path) -> str:
+    async with asyncio.timeout(20):
+        while True:
+            with contextlib.suppress(Refusal):
+                return await job_client.submit("sleep", file=str(lines))
+            await asyncio.sleep(0.1)
+
+
 async def unfinished(redis: ArqRedis, owner: str = "dev") -> int:
     """How many jobs of an owner have not ended."""
     kinds = [of_kind(owner, kind) for kind in ("sleep", "event")]
@@ -59,6 +77,17 @@ async def waits(redis: ArqRedis, job_id: str) -> Record:
     """The record of a job, once it waits for its next attempt."""
     record: Record = await eventually(lambda: read(redis, job_id), lambda seen: seen and seen.state is State.RETRYING)
     return record
+
+
+async def let_all_be_due(redis: ArqRedis, settings: Settings) -> list[str]:
+    """What the service does each minute is due, whenever this test runs. Returns the ids of the runs."""
+    schedule_store = ScheduleStore(redis, settings)
+    due_ms = await schedule_store.now_ms()
+    each_minute = [line for line in BUILT_IN if line.cron == "* * * * *"]
+    for line in each_minute:
+        await schedule_store.install(line)
+        await redis.zadd(SCHEDULES, {line.kind.name: due_ms})
+    return [f"{line.kind.name}:{due_ms}" for line in each_minute]
 
 
 async def full_and_recovered(
@@ -77,10 +106,12 @@ async def full_and_recovered(
         event = json.dumps({"type": "order.paid", "data": {}})
         events = [(await enqueuer.enqueue(Submission("event", "default", "dev", event))).job_id for _ in range(EVENTS)]
         accepted = await fill_up(enqueuer, lines, dice)
+        await redis.config_set("maxmemory", 0)
+        runs = await let_all_be_due(redis, settings)
         # The last of the memory is gone too: to the last byte.
         used = (await redis.info("memory"))["used_memory"]
         await redis.config_set("maxmemory", min(limit, used - 1))
-        environment = {**LOOPBACK, "STORAGE_FIRST_PAUSE_S": "0.2", "STORAGE_MAX_PAUSE_S": "0.5"}
+        environment = {**LOOPBACK, WITH_SCHEDULES: "1", "STORAGE_FIRST_PAUSE_S": "0.2", "STORAGE_MAX_PAUSE_S": "0.5"}
         log = folder / "log"
         async with worker_process(
             redis, valkey.url, environment=environment, lines=log, default=20, webhooks=5
@@ -94,6 +125,7 @@ async def full_and_recovered(
                 assert record.tries == 0
                 assert [one["error"]["code"] for one in record.attempts] == ["redis_full"]
             assert await fill_up(enqueuer, lines, dice) == []
+            await all_ended(redis, runs)  # what runs by the clock
             # What makes room is done.
             assert await JobStore(redis, settings).delete([accepted.pop()]) == ["deleted"]
             params = BulkParams(verb="deletion", job_indexes=("dev/sleep",), states=STATES["deletion"])
@@ -108,8 +140,7 @@ async def full_and_recovered(
                     assert (record.state, record.tries) == (State.SUCCEEDED, 0)
                     assert len(record.attempts) == 2, "one entry for the whole wait"
                 await receiver.wait_for(EVENTS)
-                await asyncio.sleep(1.5)
-                again = await job_client.submit("sleep", file=str(lines))
+                again = await submit_when_there_is_room(job_client, lines)
                 assert (await job_client.ended(again)).state is State.SUCCEEDED
             assert worker.poll() is None
         await Endpoints(redis, settings, box).delete("dev", endpoint.id)

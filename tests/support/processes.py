@@ -20,6 +20,7 @@ from arq.connections import ArqRedis
 
 from tasks import catalogue
 from tasks.queue.redis_keys import QUEUES, WORKERS
+from tasks.schedule.built_in import BUILT_IN
 from tasks.schedule.store import BuiltInSchedule
 from tasks.settings import Settings
 from tasks.telemetry import logs, tracing
@@ -35,6 +36,8 @@ ROOT = Path(__file__).parents[2]
 ALL_KINDS = {**catalogue.KINDS, **KINDS}
 SCHEDULED = BuiltInSchedule(KINDS["nothing"], "0 0 1 1 *", "Does nothing.")
 """The schedule of `arq tests.support.processes.scheduled`."""
+WITH_SCHEDULES = "TEST_WITH_SCHEDULES"
+"""A worker process with this in its environment has the schedules of the service. Others do nothing by the clock."""
 PATIENCE_S = 20.0
 
 
@@ -48,6 +51,7 @@ async def work(concurrency: dict[str, int]) -> None:
         settings,
         concurrency=concurrency,
         kinds=ALL_KINDS,
+        built_in=BUILT_IN if WITH_SCHEDULES in os.environ else (),
     )
     await PressroomWorker(engine, resources.redis, settings, kinds=ALL_KINDS).async_run()
     await resources.close()

@@ -73,10 +73,11 @@ async def test_an_idle_worker_waits_quietly(
         redis = connect(server.url)
         environment = {"LOG_LEVEL": "info", "LOG_FORMAT": "json"}
         async with worker_process(redis, server.url, environment=environment, lines=log, default=10):
-            await asyncio.sleep(1)
             said = len(events(log))
             async with refusing(redis, how):
-                await asyncio.sleep(1)
+                async with asyncio.timeout(OVER_S):
+                    while begins not in events(log):
+                        await asyncio.sleep(0.1)
                 before = await commands(redis)
                 await asyncio.sleep(REFUSED_S)
                 assert await commands(redis) - before < COMMANDS_PER_S * REFUSED_S

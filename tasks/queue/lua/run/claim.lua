@@ -1,4 +1,4 @@
--- needs: counters ending lane_ids lane_limits lanes lapses owners/running records verbs/reopening
+-- needs: counters ending lane_limits lanes lapses owners/running records verbs/reopening
 -- A worker asks for work: timers that are due are handled, lanes take turns, and what can start now starts.
 -- payload: worker, queues {{name, free, slots, idle (it runs none of its jobs and has no end of one to write), normal
 -- (no suspects this time: it is the others' turn), service (slots for the service's own work, which no pause holds

@@ -1,4 +1,4 @@
--- needs: announcements lane_limits
+-- needs: announcements lane_limits lanes
 -- An endpoint is created, changed, given a new secret, disabled or deleted; together with it its place in its owner's
 -- index and among the subscribers, and what is known of its lane.
 -- payload: verb, id, owner (whose it must be; nil: anyone's), queue, lane, and what the verb needs:

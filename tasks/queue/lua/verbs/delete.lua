@@ -1,9 +1,9 @@
 -- needs: bulk changes counters indexes records
 -- Ended jobs are deleted. Their bytes go with the next cleanup, for nobody needs them any more. An ARQ client may have
 -- given the id of one to a new job: ARQ's keys are that one's.
--- payload: ids, by, last (`for_each`), reused (true: only those whose id was given to a new job). Answers for each 'deleted' | 'unknown' | 'packed' (it must be restored first) |
--- 'needed' (an event that is still being delivered, or a job whose end has not been told to all that wait for it) | the
--- state of one that has not ended.
+-- payload: ids, by, last (`for_each`), reused (true: only those whose id was given to a new job). Answers for each
+-- 'deleted' | 'unknown' | 'packed' (it must be restored first) | 'needed' (an event that is still being delivered, or a
+-- job whose end has not been told to all that wait for it) | the state of one that has not ended, or is not reused.
 
 local function is_needed(job)
   if redis.call('EXISTS', K.after .. job.id) == 1 then return true end

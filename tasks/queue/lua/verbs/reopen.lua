@@ -1,4 +1,4 @@
--- needs: bulk verbs/reopening
+-- needs: bulk records verbs/reopening
 -- Ended jobs run again. payload: ids, by, last (`for_each`), and what `reopen` needs, whose answers these are.
 if payload.full then return cmsgpack.pack({ answer = 'redis_full' }) end
 

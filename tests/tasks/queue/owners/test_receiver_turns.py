@@ -155,6 +155,8 @@ class DeliveryWalk:
 
     async def check(self) -> None:
         """A worker with enough slots takes what it is given; then nothing waits that might be served."""
+        for worker in self._workers:
+            assert await worker.renew(*(job for holder, job in self._held.values() if holder is worker)) == []
         while await self.take(self._workers[0], 20):
             pass
         assert await key_leaks(self._redis) == []

@@ -1,6 +1,5 @@
 """A full Redis, seen by clients and operators: a code of its own, and everything that makes room works."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from tasks.settings import Settings
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import client_of, serving
 from tests.support.engine_running import working
+from tests.support.eventually import eventually
 from tests.support.queue.full_redis import fill, relieve
 from tests.support.servers import Valkey
 
@@ -80,9 +80,9 @@ async def test_all_that_adds_is_refused_and_accepted_again(
     alice: httpx.AsyncClient, redis: ArqRedis, percent: float
 ) -> None:
     upload = (await alice.post("/v1/uploads", content=PNG)).json()["id"]
-    before = await redis.dbsize()
     await fill(redis, percent)
-    await asyncio.sleep(10 * LOOK_S)
+    await eventually(lambda: alice.post("/v1/batches", json={}), lambda seen: seen.status_code == 507)
+    before = await redis.dbsize()
     for path, request in submits(upload).items():
         answer = await alice.post(path, **request)
         assert (answer.status_code, answer.json()["code"]) == (507, "redis_full"), (path, answer.text)
@@ -95,7 +95,7 @@ async def test_all_that_adds_is_refused_and_accepted_again(
     assert "pressroom_redis_full 1.0" in metrics
     assert "pressroom_redis_memory_bytes" in metrics
     await relieve(redis)
-    await asyncio.sleep(10 * LOOK_S)
+    await eventually(lambda: alice.post("/v1/batches", json={}), lambda seen: seen.status_code != 507)
     for path, request in submits(upload).items():
         assert (await alice.post(path, **request)).status_code in {201, 202}, path
     assert (await readiness(alice))[1] == "ok"
@@ -108,7 +108,7 @@ async def test_what_makes_room_works_to_the_last_byte(
     upload = (await alice.post("/v1/uploads", content=b"bytes")).json()["id"]
     endpoint = (await alice.post("/v1/endpoints", json=ENDPOINT)).json()["id"]
     await fill(redis, BEYOND)
-    await asyncio.sleep(10 * LOOK_S)
+    await eventually(lambda: alice.post("/v1/batches", json={}), lambda seen: seen.status_code == 507)
     assert (await alice.post("/v1/queues/media/pause")).json()["paused"] is True
     assert (await alice.post("/v1/queues/media/resume")).json()["paused"] is False
     for job_id in ids[:2]:

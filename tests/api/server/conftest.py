@@ -44,6 +44,6 @@ def opened(port: int) -> Callable[[], Opened]:
 
 async def answered(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     """The status of the next answer and all that comes until the server closes, within a few seconds."""
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(20):
         whole = await reader.read()
     return int(whole.split()[1]) if whole else 0, whole

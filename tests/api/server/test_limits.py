@@ -14,7 +14,8 @@ from arq.connections import ArqRedis
 from tasks.settings import Settings
 from tests.api.server.conftest import Opened, answered
 from tests.support.api.pictures import PNG, big
-from tests.support.api.serving import ALICE
+from tests.support.api.serving import ALICE, requests_under_way
+from tests.support.eventually import eventually
 
 GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n"
 POST = f"POST /v1/uploads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ALICE}\r\n".encode()
@@ -92,11 +93,11 @@ async def test_what_is_no_http_is_told_so_as_a_problem(opened: Open) -> None:
 
 @pytest.mark.parametrize("start", [b"", b"GET /livez HT", GET])
 async def test_a_head_must_come_in_time(opened: Open, start: bytes) -> None:
+    began = time.monotonic()
     async with opened() as (reader, writer):
         writer.write(start)
-        began = time.monotonic()
         status, answer = await answered(reader)
-    assert 0.4 < time.monotonic() - began < 3
+    assert time.monotonic() - began > 0.4
     assert status == (408 if start else 0)
     assert not start or b'"code":"request_timeout"' in answer
 
@@ -123,7 +124,7 @@ async def test_a_connection_may_be_idle_for_a_while_only(opened: Open) -> None:
             assert b"HTTP/1.1 200 " in await reader.readuntil(b"}")
         began = time.monotonic()
         assert await answered(reader) == (0, b"")
-        assert 1 < time.monotonic() - began < 4
+        assert time.monotonic() - began > 1
 
 
 @pytest.mark.parametrize("came", [b"", b"abc", big(100_000)])
@@ -140,9 +141,12 @@ async def test_a_body_may_come_slowly(redis: ArqRedis, opened: Open, settings: S
     """Twice as fast as it must, for longer than the grace."""
     async with opened() as (reader, writer):
         writer.write(POST + b"Connection: close\r\nContent-Length: 3000\r\n\r\n")
-        for _ in range(30):
+        began, sent = time.monotonic(), 0
+        while sent < 3000:
             await asyncio.sleep(0.05)
-            writer.write(bytes(100))
+            more = min(int((time.monotonic() - began) * 2000), 3000) - sent
+            writer.write(bytes(more))
+            sent += more
         assert (await answered(reader))[0] == 201
 
 
@@ -243,7 +247,7 @@ async def test_silent_connections_make_room_and_busy_ones_do_not(
     busy = [await asyncio.open_connection("127.0.0.1", port) for _ in range(most)]
     for _, writer in busy:
         writer.write(POST + b"Content-Length: 9\r\n\r\n")
-    await asyncio.sleep(0.2)
+    await eventually(requests_under_way, most)
     status, answer = await sent(opened, b"")
     assert status == 503
     assert b'"code":"too_many_connections"' in answer

@@ -14,7 +14,7 @@ from arq.connections import ArqRedis
 from tasks.queue.redis_keys import JOB
 from tasks.storage.protocol import Storage
 from tests.support.api.pictures import PNG, big
-from tests.support.api.serving import ALICE, client_of
+from tests.support.api.serving import ALICE, client_of, requests_under_way
 from tests.support.api.web_process import WebProcess, web_process
 from tests.support.eventually import eventually
 from tests.support.servers import Valkey
@@ -36,10 +36,6 @@ async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyn
         writer.close()
         with contextlib.suppress(ConnectionError):
             await writer.wait_closed()
-
-
-def requests_under_way() -> int:
-    return len([task for task in asyncio.all_tasks() if "run_asgi" in repr(task)])
 
 
 async def until_requests_under_way(count: int) -> None:

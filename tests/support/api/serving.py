@@ -23,6 +23,11 @@ def client_of(port: int, key: str | None = ALICE, **options: Any) -> httpx.Async
     return httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30, **options)
 
 
+def requests_under_way() -> int:
+    """How many requests the servers of this process handle."""
+    return len([task for task in asyncio.all_tasks() if "run_asgi" in repr(task)])
+
+
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[int]:
     """The port on which the API answers until the block ends."""

@@ -43,11 +43,11 @@ async def test_files_are_stored_in_their_order_and_one_that_gives_up_holds_up_no
     end.set()
     await asyncio.gather(tasks["a"], tasks["b"], tasks["small"])
     assert began == ["a", "b", "small"]
-    async with asyncio.timeout(1), memory.storing(50 * MiB), memory.storing(50 * MiB):
+    async with asyncio.timeout(10), memory.storing(50 * MiB), memory.storing(50 * MiB):
         pass
 
 
 async def test_a_file_larger_than_all_memory_is_stored_alone() -> None:
     memory = UploadMemory(8 * MiB)
-    async with asyncio.timeout(1), memory.storing(500 * MiB):
+    async with asyncio.timeout(10), memory.storing(500 * MiB):
         pass

@@ -90,7 +90,7 @@ async def test_three_workers_run_one_due_time_once(redis: ArqRedis, valkey: Valk
         # Each worker has looked again by then, and found nothing that is due.
         await asyncio.sleep(1.2)
     assert {run.due_at for run in ran} == {due_ms}
-    assert all(run.record and run.record.started_at and run.record.started_at - due_ms < 1_000 for run in ran)
+    assert all(run.record and run.record.started_at and run.record.started_at - due_ms < 10_000 for run in ran)
     assert len(times.built_in) == SCHEDULES_AT_ONCE
     assert [len(await times.runs(one)) for one in schedules] == [1] * SCHEDULES_AT_ONCE
 

@@ -122,7 +122,7 @@ async def test_room_given_to_a_wait_that_is_cancelled_in_the_same_moment_is_not_
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    await asyncio.wait_for(admission.enter(1), 1)
+    await asyncio.wait_for(admission.enter(1), 10)
 
 
 async def test_the_room_of_a_killed_call_is_given_on(make_sandbox: MakeSandbox, event: ChildEvent) -> None:

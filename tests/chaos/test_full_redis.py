@@ -5,6 +5,7 @@ import contextlib
 import json
 import random
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -53,10 +54,8 @@ async def fill_up(enqueuer: Enqueuer, lines: Path, dice: random.Random) -> list[
 
 
 async def all_ended(redis: ArqRedis, ids: list[str]) -> None:
-    async with asyncio.timeout(20):
-        for job_id in ids:
-            while (record := await read(redis, job_id)) is None or not record.state.ended:
-                await asyncio.sleep(0.1)
+    for job_id in ids:
+        await eventually(partial(read, redis, job_id), lambda seen: seen and seen.state.ended)
 
 
 async def submit_when_there_is_room(job_client: JobClient, lines: Path) -> str:

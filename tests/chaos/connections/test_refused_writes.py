@@ -75,9 +75,7 @@ async def test_an_idle_worker_waits_quietly(
         async with worker_process(redis, server.url, environment=environment, lines=log, default=10):
             said = len(events(log))
             async with refusing(redis, how):
-                async with asyncio.timeout(OVER_S):
-                    while begins not in events(log):
-                        await asyncio.sleep(0.1)
+                await eventually(lambda: begins in events(log), seconds=OVER_S)
                 before = await commands(redis)
                 await asyncio.sleep(REFUSED_S)
                 assert await commands(redis) - before < COMMANDS_PER_S * REFUSED_S

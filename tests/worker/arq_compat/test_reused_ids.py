@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from arq.connections import ArqRedis
-from arq.constants import abort_jobs_ss, job_key_prefix, result_key_prefix
+from arq.constants import abort_jobs_ss, in_progress_key_prefix, job_key_prefix, result_key_prefix
 from arq.jobs import Job
 from structlog.testing import capture_logs
 
@@ -23,7 +23,7 @@ from tasks.settings import SYSTEM, Settings
 from tests.support.engine_running import JobClient, working
 from tests.support.processes import ROOT
 from tests.support.queue.ended_records import pack_all
-from tests.support.queue.fake_worker import look_now
+from tests.support.queue.fake_worker import FakeWorker, look_now
 from tests.support.servers import Valkey
 
 JOB_ID = "nightly"
@@ -102,6 +102,20 @@ async def test_it_waits_for_its_time_and_outlives_the_deletion_of_the_former_run
         await look_now(redis, JOB_ID)
         assert await times_of(again) == 2
     await check_second(redis, job_client, 2)
+
+
+async def test_one_that_arqs_own_worker_has_begun_is_left_to_it(
+    redis: ArqRedis, settings: Settings, job_client: JobClient
+) -> None:
+    await end_first(redis, settings, job_client)
+    again = await enqueue(redis, 2)
+    await redis.set(in_progress_key_prefix + JOB_ID, b"1", px=60_000)
+    claim = await FakeWorker(redis, settings).claim()
+    assert (claim.foreign_jobs, claim.wait_ms > 30_000) == ([], True)
+    await redis.delete(in_progress_key_prefix + JOB_ID)
+    await look_now(redis, JOB_ID)
+    async with working(redis, settings):
+        assert await times_of(again) == 2
 
 
 async def test_it_can_be_aborted_before_it_starts(redis: ArqRedis, settings: Settings, job_client: JobClient) -> None:

@@ -102,7 +102,7 @@ local function handle_timer(id, queue, patience)
   local timers = K.arq_queue[queue]
   local elsewhere = redis.call('PTTL', K.arq_running .. id)
   local job = read(id)
-  if elsewhere > 0 and (not job or job.state == 'running') then
+  if elsewhere > 0 and (not job or job.state == 'running' or is_reused(job)) then
     redis.call('ZADD', timers, now + elsewhere, id)
   elseif not job or is_reused(job) then
     handle_foreign_job(id, queue)

@@ -116,8 +116,9 @@ async def test_an_unknown_kind_is_refused_and_named(redis: ArqRedis, settings: S
 
 
 async def test_a_scheduled_job_waits_for_its_time_without_polling(
-    redis: ArqRedis, settings: Settings, job_client: JobClient
+    redis: ArqRedis, settings: Settings, job_client: JobClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("worker.duties.waker.LISTEN_S", 15.0)
     async with working(redis, settings):
         job_id = await job_client.submit("echo", delay_ms=300)
         assert (await job_client.read(job_id)).state is State.SCHEDULED
@@ -126,7 +127,7 @@ async def test_a_scheduled_job_waits_for_its_time_without_polling(
     started = record.attempts[0]["started_at"]
     assert record.due_at == record.created_at + 300
     assert started >= record.due_at - 1
-    assert started - record.due_at < 900, "the timer was missed and the safety poll found it"
+    assert started - record.due_at < 10_000, "the timer was missed and the safety poll found it"
 
 
 async def test_a_higher_priority_goes_first_within_an_owners_lane(

@@ -24,8 +24,8 @@ async def test_an_owner_with_10000_waiting_jobs_delays_anothers_first_by_no_more
     late: str | None = None
     async with working(redis, settings, concurrency={"default": slots}):
         await eventually(lambda: lines.exists() and len(lines.read_text().splitlines()) >= 50)
-        before = len(lines.read_text().splitlines())
         late = await job_client.submit("note", owner="small", file=str(lines))
+        before = len(lines.read_text().splitlines())
         await job_client.ended(late)
 
     order = [line.split()[0] for line in lines.read_text().splitlines()]
@@ -50,7 +50,7 @@ async def test_300_jobs_running_across_many_workers_hide_no_waiting_job_from_a_f
         await asyncio.sleep(0.5)
         assert {(await job_client.read(job_id)).state for job_id in waiting} == {State.QUEUED}, "there was a free slot"
         async with worker_process(redis, valkey.url, default=1):
-            records = [await job_client.ended(job_id, seconds=5) for job_id in waiting]
+            records = [await job_client.ended(job_id) for job_id in waiting]
 
     assert all(record.state is State.SUCCEEDED for record in records)
 

@@ -34,6 +34,7 @@ class Clockwork:
         self.settings = settings
         self.schedule_store = ScheduleStore(redis, settings)
         self.scheduler = Scheduler(redis, settings)
+        self._due_ms: set[int] = set()
 
     async def schedule(
         self, cron: str = "0 * * * *", *, owner: str = "alice", overlap: Overlap = "skip", misfire: Misfire = 3600
@@ -46,8 +47,10 @@ class Clockwork:
         return (await self.scheduler.find_due()).now_ms
 
     async def fall_due(self, schedule: ScheduleRecord, ago_ms: int = 0) -> int:
-        """Let it be due since some time ago."""
-        due_ms = await self.now_ms() - ago_ms
+        """Let it be due since some time ago, at another time than before."""
+        while (due_ms := await self.now_ms() - ago_ms) in self._due_ms:
+            await asyncio.sleep(0)
+        self._due_ms.add(due_ms)
         await self.redis.zadd(SCHEDULES, {schedule.id: due_ms})
         return due_ms
 

@@ -37,7 +37,7 @@ async def test_pauses_grow_and_the_record_does_not(redis: ArqRedis, enqueuer: En
     began = None
     for times, pause in enumerate((2_000, 4_000, 8_000, 10_000, 10_000), 1):
         record, pause_ms = await postponed_again(redis, worker, job_id, max_ms=10_000)
-        assert pause <= pause_ms < pause + 1_000
+        assert pause <= pause_ms < pause + 1_900
         assert (record.state, record.tries, record.attempt) == (State.RETRYING, 0, times)
         (entry,) = record.attempts
         began = began or record.started_at
@@ -57,7 +57,7 @@ async def test_a_hand_back_in_between_does_not_begin_a_new_wait(
     await look_now(redis, job_id)
     await worker.finish(await worker.one(), "handed_back")
     record, pause_ms = await postponed_again(redis, worker, job_id)
-    assert 4_000 <= pause_ms < 5_000
+    assert 4_000 <= pause_ms < 5_900
     assert [one["outcome"] for one in record.attempts] == ["handed_back", "postponed"]
 
 
@@ -67,7 +67,7 @@ async def test_a_try_that_was_used_up_ends_the_wait(redis: ArqRedis, enqueuer: E
     await look_now(redis, job_id)
     await worker.finish(await worker.one(), "retrying", delay_ms=60_000)
     record, pause_ms = await postponed_again(redis, worker, job_id)
-    assert 2_000 <= pause_ms < 3_000
+    assert 2_000 <= pause_ms < 3_900
     assert [one["outcome"] for one in record.attempts] == ["postponed", "retrying", "postponed"]
 
 
@@ -84,7 +84,7 @@ async def test_after_its_patience_the_job_fails_and_a_retry_waits_anew(
     assert [one["times"] for one in record.attempts] == [2]
     await JobStore(redis, settings).reopen([job_id])
     _, pause_ms = await postponed_again(redis, worker, job_id)
-    assert 2_000 <= pause_ms < 3_000
+    assert 2_000 <= pause_ms < 3_900
 
 
 async def test_a_wait_of_long_ago_is_another_one(redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker) -> None:

@@ -45,11 +45,11 @@ def authority(tmp_path: Path) -> Authority:
 
 @pytest.fixture
 async def opening(names: NameServer) -> AsyncIterator[Opening]:
-    """Makes clients that are closed after the test. What it is given goes before: loopback, no TLS, short limits."""
+    """Makes clients that are closed after the test. What it is given goes before: loopback, no TLS, limits that nothing here reaches."""
     clients: list[GuardedClient] = []
 
     def make(**options: Any) -> GuardedClient:
-        seconds = {"dns_s": 1, "connect_s": 2, "post_s": 3, "fetch_s": 3}
+        seconds = {"dns_s": 5, "connect_s": 5, "post_s": 10, "fetch_s": 10}
         timeouts = OutboundTimeouts(**{name: options.pop(name, default) for name, default in seconds.items()})
         rest = {"networks": LOOPBACK, "http": True, "nameservers": (names.address,)}
         clients.append(GuardedClient(timeouts=timeouts, **{**rest, **options}))

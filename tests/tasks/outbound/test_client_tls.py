@@ -108,7 +108,7 @@ async def test_a_handshake_that_never_ends_costs_the_connections_limit(opening: 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         error = await failure(client, f"https://127.0.0.1:{silent.getsockname()[1]}/")
         assert error.code == "connect_timed_out"
-        assert 150 < error.timing["connect"] < 1500
+        assert 150 < error.timing["connect"] < 10_000
 
 
 def test_certifis_authorities_are_trusted_whatever_the_system_has(

@@ -82,7 +82,7 @@ class Work:
 @pytest.fixture
 async def work(tmp_path: Path) -> AsyncIterator[Work]:
     client = GuardedClient(
-        timeouts=OutboundTimeouts(dns_s=1, connect_s=1, post_s=1, fetch_s=0.5),
+        timeouts=OutboundTimeouts(dns_s=5, connect_s=5, post_s=5, fetch_s=2),
         networks=(ip_network("127.0.0.0/8"),),
         http=True,
     )

@@ -14,6 +14,7 @@ from tasks.queue.records.indexes import EVERYONE, of_kind
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import BACKLOG, JOB, JOBS, QUEUE, arq_queue
 from tests.support.engine_running import JobClient
+from tests.support.eventually import eventually
 from tests.support.processes import worker_process
 from tests.support.servers import Valkey
 
@@ -81,8 +82,7 @@ async def test_many_aborted_jobs_hold_up_neither_redis_nor_a_job_of_another_owne
         assert (await job_client.ended(other)).state is State.SUCCEEDED
         other_s = time.monotonic() - began
         cancelled = f"{JOBS}{of_kind(EVERYONE, 'nothing')}:{State.CANCELLED}"
-        while await mortal_redis.zcard(cancelled) < ABORTED:
-            await asyncio.sleep(0.05)
+        await eventually(lambda: mortal_redis.zcard(cancelled), lambda seen: seen >= ABORTED, seconds=120)
     longest_s = await longest_script_s(mortal_redis)
     print(  # noqa: T201 - the figures of a long run
         f"{ABORTED} aborted: gone after {time.monotonic() - began:.1f} s, the other job after {other_s:.1f} s, "
@@ -115,8 +115,7 @@ async def test_many_safety_timers_hold_up_no_job_of_a_dead_worker(
                 await job_client.until(job_id, State.QUEUED)
             back_s = time.monotonic() - killed
             longest_s = await longest_script_s(mortal_redis)
-            while await mortal_redis.zcount(arq_queue("default"), 1, 1):
-                await asyncio.sleep(0.05)
+            await eventually(lambda: mortal_redis.zcount(arq_queue("default"), 1, 1), 0, seconds=120)
     print(  # noqa: T201 - the figures of a long run
         f"{TIMERS} timers: jobs of the dead worker back after {back_s:.1f} s, all timers looked at after "
         f"{time.monotonic() - killed:.1f} s, longest script {1000 * longest_s:.0f} ms"

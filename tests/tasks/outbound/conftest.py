@@ -45,7 +45,7 @@ def authority(tmp_path: Path) -> Authority:
 
 @pytest.fixture
 async def opening(names: NameServer) -> AsyncIterator[Opening]:
-    """Makes clients that are closed after the test. What it is given goes before: loopback, no TLS, limits that nothing here reaches."""
+    """Makes clients that are closed after the test. What it is given goes before: loopback, no TLS, and time enough."""
     clients: list[GuardedClient] = []
 
     def make(**options: Any) -> GuardedClient:

@@ -18,6 +18,7 @@ from tasks.queue.redis_keys import PROCESSES, WORKERS, arq_queue
 from tasks.queue.watch.workers import WorkerRecord, read_workers
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient
+from tests.support.eventually import eventually
 from tests.support.processes import PATIENCE_S, start
 from tests.support.servers import Valkey
 from worker.check import ALIVE, state_of_host
@@ -94,9 +95,7 @@ async def test_it_notices_that_redis_is_full(tmp_path: Path) -> None:
         async with arq_worker(redis, own.url, lines) as process:
             used = (await redis.info("memory"))["used_memory"]
             await redis.config_set("maxmemory", int(used * 1.05))
-            async with asyncio.timeout(PATIENCE_S):
-                while "redis.full" not in lines.read_text():
-                    await asyncio.sleep(0.05)
+            await eventually(lambda: "redis.full" in lines.read_text())
             process.send_signal(signal.SIGTERM)
             await ended(process)
         await close(redis)

@@ -104,7 +104,8 @@ async def delete_job(request: Request, job_id: JobId) -> Response:
     caller = caller_of(request)
     await find(caller, job_id)
     (answer,) = await caller.context.job_store.delete([job_id])
-    if answer == "unknown":
+    if answer in ("deleted", "unknown"):
+        # It may have left Redis, or so may a former job of this id, which an ARQ client has used again.
         await caller.context.history.erase(job_id)
     if answer == "needed":
         raise Refusal(

@@ -103,6 +103,17 @@ async def test_deletion(alice: httpx.AsyncClient, redis: ArqRedis, storage: Stor
     assert await storage.object_names(FOLDER) == []
 
 
+async def test_deletion_of_one_whose_id_an_arq_client_has_used_again(
+    alice: httpx.AsyncClient, redis: ArqRedis, storage: Storage, worker: ManualWorker
+) -> None:
+    job_id = await ended(alice, worker)
+    record = await redis.dump(JOB + job_id)
+    await moved(redis, storage, job_id)
+    await redis.restore(JOB + job_id, 60_000, record)
+    assert (await alice.delete(f"/v1/jobs/{job_id}")).status_code == 204
+    assert await code_of(await alice.get(f"/v1/jobs/{job_id}")) == (404, "not_found")
+
+
 async def test_one_that_waits_to_be_moved_is_deleted_from_redis(
     alice: httpx.AsyncClient, redis: ArqRedis, storage: Storage, worker: ManualWorker
 ) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 from arq.connections import ArqRedis
+from arq.constants import job_key_prefix, result_key_prefix
 
 from tasks.history.archive import FOLDER
 from tasks.history.store import History
@@ -50,6 +51,23 @@ class TestErasing:
         assert ids[1] not in text
         assert [await history.find(one) is not None for one in ids] == [True, False, True]
         assert await redis.exists(HISTORY_ERASURES) == 0
+
+    async def test_the_former_job_of_an_id_that_an_arq_client_has_used_again(
+        self, redis: ArqRedis, storage: Storage, enqueuer: Enqueuer, worker: FakeWorker, history: History
+    ) -> None:
+        for text in ("<former>", "<latter>"):
+            assert await redis.enqueue_job("echo", secret=text, _job_id="nightly") is not None
+            await enqueuer.adopt("nightly", "default", await redis.get(job_key_prefix + "nightly"))
+            assert await worker.finish(await worker.one())
+            await redis.delete(result_key_prefix + "nightly")
+            await let_expire(redis, ["nightly"])
+            assert await move(redis, storage, ["nightly"]) == 1
+        found = await history.find("nightly")
+        assert found is not None
+        assert "<latter>" in found.params
+        assert await tidy(redis, storage) == 1
+        text = await archived_text(storage)
+        assert ("<former>" in text, "<latter>" in text) == (False, True)
 
     async def test_one_that_is_erased_during_a_rewrite(
         self, redis: ArqRedis, storage: Storage, enqueuer: Enqueuer, worker: FakeWorker, history: History

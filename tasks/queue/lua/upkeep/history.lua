@@ -28,6 +28,9 @@ end
 local function move_record(one)
   local state, expires_at = unpack(redis.call('HMGET', K.job .. one.id, 'state', 'expires_at'))
   if state ~= one.state or expires_at ~= one.expires_at then return false end
+  -- An ARQ client may have used an id again whose former job was moved.
+  local former = redis.call('HGET', K.history_ids .. one.bucket, one.member)
+  if former then note_erasure(former) end
   redis.call('HSET', K.history_ids .. one.bucket, one.member, payload.number)
   for _, index in ipairs(one.indexes) do redis.call('ZREM', K.jobs .. index, one.id) end
   redis.call('DEL', K.job .. one.id)

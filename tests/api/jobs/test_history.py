@@ -146,6 +146,7 @@ async def test_while_the_storage_is_away_it_says_so(
     away = await alice.get(f"/v1/jobs/{job_id}")
     assert await code_of(away) == (503, "unavailable")
     assert "Retry-After" in away.headers
+    assert await code_of(await alice.delete(f"/v1/jobs/{job_id}")) == (503, "unavailable")
     assert await code_of(await alice.get(f"/v1/jobs/{'0' * 32}")) == (404, "not_found")
     folder.unlink()
     (tmp_path / "elsewhere").rename(folder)

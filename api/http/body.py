@@ -1,11 +1,12 @@
 """Request bodies: limits that are checked while the bytes arrive."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from tempfile import SpooledTemporaryFile
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
 
 from tasks.refusal import Refusal
 
@@ -16,6 +17,23 @@ SMALL_BODY_BYTES = 64 * 1024
 """Of a body that is read and parsed at once."""
 LARGE_AT_ONCE = 2
 """Larger bodies that are in memory at the same time."""
+
+
+async def chunks_of(request: Request) -> AsyncGenerator[bytes]:
+    """The body as it arrives. What reads it lets go of a chunk before it asks for the next, which may take a client
+    minutes; a chunk has up to 256 KB, and `Request.stream` would keep it.
+
+    Raises:
+        ClientDisconnect: The client is gone.
+    """
+    more_body = True
+    while more_body:
+        event = await request.receive()
+        if event["type"] == "http.disconnect":
+            raise ClientDisconnect
+        more_body = event.get("more_body", False)
+        if event.get("body"):
+            yield event.pop("body")
 
 
 def check_length(content_length: str | None, limit: int) -> None:
@@ -40,6 +58,7 @@ async def counted(body: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes
         if size > limit:
             raise _too_large(limit)
         yield chunk
+        del chunk  # see `chunks_of`
 
 
 async def whole(headers: Headers, body: AsyncIterator[bytes], limit: int) -> bytes:
@@ -80,6 +99,7 @@ class LargeBodies:
                     await asyncio.to_thread(file.write, chunk)
                 else:
                     file.write(chunk)
+                del chunk  # see `chunks_of`
             async with self._turn() if size > SMALL_BODY_BYTES else nullcontext():
                 file.seek(0)
                 yield file.read()

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from pydantic_core import from_json
 from starlette.requests import Request
 
-from api.http.body import SMALL_BODY_BYTES, whole
+from api.http.body import SMALL_BODY_BYTES, chunks_of, whole
 from api.http.checks import Checks
 from api.http.components import component
 from tasks.refusal import Refusal
@@ -49,7 +49,7 @@ async def receive_text(request: Request, limit: int) -> bytes:
         Refusal: `unsupported_media_type`, `too_large`.
     """
     check_type(request)
-    async with aclosing(request.stream()) as body:
+    async with aclosing(chunks_of(request)) as body:
         return await whole(request.headers, body, limit) or b"{}"
 
 

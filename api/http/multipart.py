@@ -66,6 +66,7 @@ class Multipart:
         """The bytes of the current part."""
         while await self._more() and isinstance(event := self._events.popleft(), bytes):
             yield event
+            del event  # see `chunks_of`
 
     async def _more(self) -> bool:
         """Read on until there is an event. False at the end of the body."""
@@ -77,6 +78,7 @@ class Multipart:
                 return False
             if not self._complete and (chunk := self._after_start(chunk)):
                 self._parse(chunk)
+            del chunk  # see `chunks_of`
         return True
 
     def _after_start(self, chunk: bytes) -> bytes:

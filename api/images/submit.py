@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from api.http.body import FORM_OVERHEAD_BYTES, check_length, counted
+from api.http.body import FORM_OVERHEAD_BYTES, check_length, chunks_of, counted
 from api.http.caller import Caller, RequestedOptions, caller_of
 from api.http.checks import Checks
 from api.http.components import component
@@ -164,7 +164,7 @@ async def _receive(
     content_type = request.headers.get("content-type", RAW_TYPES[-1])
     chosen = checks.run(lambda: None if options.variants is None else parse_variants(options.variants))
     settings, storage = caller.context.settings, caller.context.storage
-    async with aclosing(request.stream()) as body:
+    async with aclosing(chunks_of(request)) as body:
         if content_type.lower().startswith("multipart/form-data"):
             form = _form(request, body, content_type, settings)
             parsers: dict[str, Callable[[str], Any]] = {

@@ -7,7 +7,7 @@ from typing import Unpack
 
 from fastapi import Request
 
-from api.http.body import check_length
+from api.http.body import check_length, chunks_of
 from api.http.caller import Caller, RequestedOptions
 from api.http.checks import Checks
 from api.http.context import Context
@@ -49,7 +49,7 @@ async def receive_report(
     `not_found`, `not_ready`, `expired`.
     """
     content_type = request.headers.get("content-type", JSON_TYPE)
-    async with aclosing(request.stream()) as body:
+    async with aclosing(chunks_of(request)) as body:
         if content_type.partition(";")[0].strip().lower() == JSON_TYPE:
             if options is not None and (given := options.model_fields_set & TableOptions.model_fields.keys()):
                 for field in sorted(given):

@@ -7,6 +7,7 @@ from typing import Annotated, cast
 from fastapi import APIRouter, Path, Request, Response
 
 from api.http.answers import uncached
+from api.http.body import chunks_of
 from api.http.caller import Caller, caller_of
 from api.http.checks import Checks
 from api.http.json_body import check_type, documented_body, examined, receive_text
@@ -91,7 +92,7 @@ async def create_schedule(request: Request) -> Response:
     check_type(request)
     limit = caller.context.settings.max_spec_bytes
     async with (
-        aclosing(request.stream()) as stream,
+        aclosing(chunks_of(request)) as stream,
         caller.context.large_bodies.receive(request.headers, stream, limit) as text,
     ):
         checks = Checks()

@@ -30,12 +30,14 @@ class ReceivedBytes:
     """What the connections of a process have received and the application has not finished with.
 
     Args:
-        limit: Bytes from which on no connection reads on.
+        limit: Bytes from which on no body is read on, and twice of which nothing is read.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._total = 0
+        self._reading: dict[BodyFlow, None] = {}
+        self._stopped: dict[BodyFlow, None] = {}
         self._waiting: dict[BodyFlow, None] = {}  # oldest first
         self._timer: asyncio.TimerHandle | None = None
 
@@ -49,10 +51,20 @@ class ReceivedBytes:
 
     def add(self, size: int) -> None:
         self._total += size
+        if self._total >= 2 * self._limit:
+            # Many connections have begun at the same moment. What the others have sent stays with the system until
+            # this is done.
+            for flow in tuple(self._reading):
+                flow.pause_reading()
+                self._stopped[flow] = None
 
     def release(self, size: int) -> None:
         self._total -= size
-        if self._timer is None and self._waiting and not self.full:
+        if self.full:
+            return
+        for flow in tuple(self._stopped):
+            flow.read_on()
+        if self._timer is None and self._waiting:
             self._read_on()
 
     def _read_on(self) -> None:
@@ -62,7 +74,6 @@ class ReceivedBytes:
             flow = next(iter(self._waiting), None)
             if flow is None:
                 return
-            del self._waiting[flow]
             flow.read_on()
         if self._waiting and not self.full:
             self._timer = asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self._read_on)
@@ -71,8 +82,15 @@ class ReceivedBytes:
         """Let it read on when there is room."""
         self._waiting[flow] = None
 
+    def note_reading(self, flow: "BodyFlow") -> None:
+        """It reads what comes."""
+        self.forget(flow)
+        self._reading[flow] = None
+
     def forget(self, flow: "BodyFlow") -> None:
-        self._waiting.pop(flow, None)
+        """It reads nothing."""
+        for flows in (self._reading, self._stopped, self._waiting):
+            flows.pop(flow, None)
 
 
 class BodyFlow(FlowControl):
@@ -83,6 +101,7 @@ class BodyFlow(FlowControl):
         self.request: BodyReceiver | None = None
         self._received = received
         self._held = 0
+        received.note_reading(self)
 
     def count(self, size: int) -> None:
         """Bytes of the body have arrived."""
@@ -91,14 +110,18 @@ class BodyFlow(FlowControl):
         if self._received.full:
             self.pause_reading()
 
+    def pause_reading(self) -> None:
+        self._received.forget(self)
+        super().pause_reading()
+
     def resume_reading(self) -> None:
         """uvicorn calls it when the application asks for more, and after an answer."""
         if self.release():
             return  # what is kept is what the application gets now
         if self.read_paused and self._comes and self._received.full:
             self._received.wait(self)
-        else:
-            super().resume_reading()
+        elif self.read_paused:
+            self.read_on()
 
     @property
     def _comes(self) -> bool:
@@ -114,6 +137,7 @@ class BodyFlow(FlowControl):
         return kept
 
     def read_on(self) -> None:
+        self._received.note_reading(self)
         super().resume_reading()
 
     def close(self) -> None:

@@ -186,14 +186,14 @@ class BoundedProtocol(HttpToolsProtocol):
         self._linger_s += passed_s if self._lingering else 0.0
         if self._linger_s > LINGER_S or self._stalled_s > limits.http_send_timeout_s:
             self._socket.abort()
-        elif self._lingering:
-            pass
+        elif self._lingering or self.flow.read_paused:
+            pass  # what the server does not read is no fault of the client
         elif cycle is None or cycle.response_complete:
             self.waited_s += passed_s
             self._head_s += passed_s if cycle is None or self._pending else 0.0
             if self._head_s > limits.http_header_timeout_s or self.waited_s > limits.http_keep_alive_s:
                 self._end_wait()
-        elif cycle.more_body and not self.flow.read_paused and not cycle.waiting_for_100_continue:
+        elif cycle.more_body and not cycle.waiting_for_100_continue:
             came_s = self._body_bytes / limits.http_body_min_bytes_per_s
             self._credit_s = min(self._credit_s + came_s, limits.http_body_grace_s) - passed_s
             self._body_bytes = 0

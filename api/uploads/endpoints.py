@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.answers import json_of
-from api.http.body import check_length
+from api.http.body import check_length, chunks_of
 from api.http.caller import Caller, caller_of
 from api.http.checks import Checks
 from api.http.problems import documented
@@ -86,7 +86,7 @@ async def upload(request: Request) -> Response:
     checks.done()
     check_length(request.headers.get("content-length"), settings.max_dataset_bytes)
     caller.check_room()
-    async with aclosing(request.stream()) as body:
+    async with aclosing(chunks_of(request)) as body:
         blob = await receive_any(body, caller.context.storage, settings.max_dataset_bytes)
     kept = await keep(
         caller.context.redis,

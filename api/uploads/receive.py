@@ -38,8 +38,8 @@ async def receive_raw(body: AsyncIterator[bytes], storage: Storage, max_bytes: i
         Refusal: `no_file`, `unsupported_format`, `too_large`.
     """
     with _naming("body"):
-        head = await _head(body)
-        return Upload(await storage.put(_whole(head, body), max_bytes=max_bytes, type=media_type_of(head)), clean(name))
+        head, whole = await _peek(body)
+        return Upload(await storage.put(whole, max_bytes=max_bytes, type=media_type_of(head)), clean(name))
 
 
 async def receive_any(body: AsyncIterator[bytes], storage: Storage, max_bytes: int) -> BlobRef:
@@ -49,8 +49,8 @@ async def receive_any(body: AsyncIterator[bytes], storage: Storage, max_bytes: i
         Refusal: `no_file`, `too_large`.
     """
     with _naming("body"):
-        head = await _head(body)
-        return await storage.put(_whole(head, body), max_bytes=max_bytes)
+        _, whole = await _peek(body)
+        return await storage.put(whole, max_bytes=max_bytes)
 
 
 class FormUploads:
@@ -139,16 +139,16 @@ class FormUploads:
         self._files += 1
         data = self._form.data()
         with _naming(part.field):
-            head = await _head(data)
+            head, whole = await _peek(data)
             blob = await self._storage.put(
-                self._with_the_rest(head, data), max_bytes=self._settings.max_upload_bytes, type=media_type_of(head)
+                self._with_the_rest(whole), max_bytes=self._settings.max_upload_bytes, type=media_type_of(head)
             )
         self._uploads[index] = Upload(blob, clean(part.filename))
 
-    async def _with_the_rest(self, head: bytes, data: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        yield head
+    async def _with_the_rest(self, data: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for chunk in data:
             yield chunk
+            del chunk  # see `chunks_of`
         await self._receive_rest()
 
 
@@ -168,19 +168,20 @@ def _naming(field: str) -> Iterator[None]:
         raise
 
 
-async def _head(chunks: AsyncIterator[bytes]) -> bytes:
-    """The first HEAD_BYTES bytes or more; all bytes of a shorter file."""
-    head = b""
+async def _peek(chunks: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[bytes]]:
+    """The first HEAD_BYTES bytes, or all bytes of a shorter file; and the whole file."""
+    first = b""
     async for chunk in chunks:
-        head += chunk
-        if len(head) >= HEAD_BYTES:
+        first += chunk
+        if len(first) >= HEAD_BYTES:
             break
-    if not head:
+    if not first:
         raise Refusal("no_file", "The file is empty. Send the bytes of a file.")
-    return head
+    return first[:HEAD_BYTES], _whole([first], chunks)
 
 
-async def _whole(head: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield head
+async def _whole(first: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first.pop()
     async for chunk in rest:
         yield chunk
+        del chunk  # see `chunks_of`

@@ -187,6 +187,7 @@ class BlobStore:
                     body.spool = body.spool or closing.enter_context(TemporaryFile())
                     await self._run(body.spill, body.spool, chunk)
                     body.give_back()
+                del chunk  # the next may take minutes
             if body.spool is None:
                 return await self._call(self._put_body, body, attributes(type, filename))
             async with self.memory.storing(body.size):

@@ -15,10 +15,8 @@ from tests.support.api.web_process import web_process
 from tests.support.servers import MotoServer, RcloneServer, S3Server, Valkey
 
 MB = 1_000_000
-PEAK_BYTES = 200 * 1024 * 1024
+PEAK_BYTES = 200 * MB
 """What a web process may take: it shares a dyno of 512 MB with another."""
-PEAK_OF_200_BYTES = 216 * 1024 * 1024
-"""With 200 connections: 196 MiB were measured with a folder, 202 with S3. The goal is 200 MB, as with fewer."""
 
 
 async def upload_and_count(
@@ -31,6 +29,7 @@ async def upload_and_count(
     with web_process(valkey.url, storage_url, environment) as web:
         assert await upload_at_once(web.port, count, size) == [201] * count
         peak = web.peak_memory()
+    print(f"{count} files of {size / MB:.0f} MB: {peak / MB:.0f} MB")  # noqa: T201 - the figure of a long run
     assert await stored_sizes(storage_url, server) == [size] * count
     return peak
 
@@ -74,7 +73,7 @@ async def test_uploads_into_a_folder(
 ) -> None:
     url = tmp_path.as_uri()
     peak = await upload_and_count(monkeypatch, mortal_valkey, url, count=count, size=size, server=None)
-    assert peak < (PEAK_BYTES if count < 200 else PEAK_OF_200_BYTES)
+    assert peak < PEAK_BYTES
 
 
 @pytest.mark.long
@@ -90,4 +89,4 @@ async def test_uploads_into_a_bucket(
     with kind() as server:
         url = f"s3://{server.bucket}/uploads"
         peak = await upload_and_count(monkeypatch, mortal_valkey, url, count=count, size=size, server=server)
-    assert peak < (PEAK_BYTES if count < 200 else PEAK_OF_200_BYTES)
+    assert peak < PEAK_BYTES

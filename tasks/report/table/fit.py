@@ -18,16 +18,21 @@ class Fit:
         self._size = size
         self._width = width
         self._known: dict[str, tuple[str, ...]] = {}
+        self._last: tuple[str, tuple[str, ...]] = ("", ("",))
+        """The last text that is too long to be kept with many others: a row that is taller than a page is asked for on
+        each page that it stands on."""
 
     def lines(self, text: str) -> tuple[str, ...]:
         """The lines of `text`, at least one."""
+        if len(text) > _CACHED_CHARS:
+            if self._last[0] != text:
+                self._last = text, self._lines(text)
+            return self._last[1]
         found = self._known.get(text)
         if found is None:
-            found = self._lines(text)
-            if len(text) <= _CACHED_CHARS:
-                if len(self._known) >= _CACHED_TEXTS:
-                    self._known.clear()
-                self._known[text] = found
+            if len(self._known) >= _CACHED_TEXTS:
+                self._known.clear()
+            found = self._known[text] = self._lines(text)
         return found
 
     def _lines(self, text: str) -> tuple[str, ...]:

@@ -121,6 +121,19 @@ def test_the_limit_of_text_is_for_all_tables_together_and_names_the_one_that_exc
     assert (caught.value.code, caught.value.field, caught.value.limit) == ("too_much_text", "blocks.1", 1)
 
 
+@pytest.mark.parametrize(("letter", "size"), [("x", 1), ("ж", 2), ("漢", 3), ("😀", 4)])
+def test_printed_text_counts_in_bytes(tmp_path: Path, letter: str, size: int) -> None:
+    """Chinese takes three to nine times as long to draw as Latin text of as many characters."""
+    most = 1_000_000 // size
+    rows = [{"a": letter * (most // 500)} for _ in range(500)]
+    block = {"type": "table", "columns": [{"field": "a"}], "rows": rows}
+    limits = {"max_report_text_mb": 1}
+    render.preflight(job([block], limits=limits), str(tmp_path), report=silent)
+    more = job([{**block, "rows": [*rows, rows[0]]}], limits=limits)
+    with pytest.raises(Refusal, match=r"1 MB of text in all \(MAX_REPORT_TEXT_MB\)"):
+        render.preflight(more, str(tmp_path), report=silent)
+
+
 def test_text_that_a_format_adds_counts(tmp_path: Path) -> None:
     columns = [{"field": field, "type": "integer", "format": f"0'{'x' * 55}'"} for field in ("a", "b")]
     block = {"type": "table", "columns": columns, "rows": [{"a": 1, "b": 2} for _ in range(10_000)]}

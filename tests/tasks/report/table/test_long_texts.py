@@ -1,10 +1,12 @@
 """Texts that are wider than their column, or taller than a page."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tasks.report.fonts.line_breaking import break_lines
 from tests.support.report.printed_table import Columns, TablePages, print_table
 
 STORY = " ".join(f"word{number}" for number in range(1_100))[:10_000]
@@ -33,6 +35,22 @@ def test_a_text_taller_than_a_page_goes_on_on_the_next(tmp_path: Path, text: str
     body = joined(pages).replace("kt", "").replace("continued", "")
     assert body == f"beforexTALL{text}aftery".replace("TALL", "tall").replace(" ", "")
     assert all(one.bottom > 40 for page in range(len(pages.texts)) for one in pages.characters(page))
+
+
+def test_a_text_on_many_pages_is_broken_into_lines_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When pages are planned and when they are drawn, not again for each page: that took ten times as long."""
+    broken = Counter[str]()
+
+    def counted(text: str, *more: Any) -> list[str]:
+        broken[text] += 1
+        return break_lines(text, *more)
+
+    monkeypatch.setattr("tasks.report.table.fit.break_lines", counted)
+    columns: Columns = [{"field": "a", "width": 40}, {"field": "b", "width": 40}]
+    rows = [{"a": letter * 3_000, "b": letter.upper() * 4_000} for letter in "xyz"]
+    assert len(print_table(tmp_path, columns, rows).texts) > 12
+    assert len(broken) == 6
+    assert max(broken.values()) <= 2
 
 
 def test_the_other_cells_of_a_tall_row_stand_on_its_first_page_only(tmp_path: Path) -> None:

@@ -97,13 +97,16 @@ class Checks:
             inside: As of `collect`.
 
         Raises:
-            Refusal: This one, if it is no fault of the request.
+            Refusal: This one, if it is no fault of the request; the first, as `done`, once as many are found as one
+                answer lists.
         """
         if STATUS.get(refusal.code, REFUSED) >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise refusal
         refusal = nested(refusal, inside) if inside else refusal
         self._first = self._first or refusal
         self.faults += _faults_of(refusal)
+        if len(self.faults) >= MAX_FAULTS:
+            self.done()
 
     def done(self) -> None:
         """End the checks.

@@ -123,8 +123,12 @@ class FormUploads:
         return text.decode(errors="replace")
 
     async def _skip(self) -> None:
-        async for _ in self._form.data():
-            pass
+        """Pass over a field that is at fault, to see what else is. One that is too large is not read to its end."""
+        size = 0
+        async for chunk in self._form.data():
+            size += len(chunk)
+            if size > self._settings.max_params_bytes:
+                self._checks.done()
 
     async def _receive_file(self, part: Part) -> None:
         self._checks.done()  # before anything is stored

@@ -25,7 +25,7 @@ def client_of(port: int, key: str | None = ALICE, **options: Any) -> httpx.Async
 
 def requests_under_way() -> int:
     """How many requests the servers of this process handle."""
-    return len([task for task in asyncio.all_tasks() if "run_asgi" in repr(task)])
+    return sum(getattr(task.get_coro(), "__name__", "") == "run_asgi" for task in asyncio.all_tasks())
 
 
 @asynccontextmanager

@@ -18,8 +18,8 @@ from tasks.queue.redis_keys import PROCESSES, WORKERS, arq_queue
 from tasks.queue.watch.workers import WorkerRecord, read_workers
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient
-from tests.support.eventually import eventually
-from tests.support.processes import PATIENCE_S, start
+from tests.support.eventually import PATIENCE_S, eventually
+from tests.support.processes import start
 from tests.support.servers import Valkey
 from worker.check import ALIVE, state_of_host
 
@@ -33,10 +33,12 @@ async def arq_worker(
     """ARQ's own worker, once it has beaten; killed at the end of the block if it still runs."""
     process = start(url, *WORKER, lines=lines, **environment)
     try:
-        async with asyncio.timeout(PATIENCE_S):
-            while not await redis.zcard(WORKERS):
-                assert process.poll() is None, lines.read_text()
-                await asyncio.sleep(0.02)
+
+        async def lives() -> bool:
+            assert process.poll() is None, lines.read_text()
+            return bool(await redis.zcard(WORKERS))
+
+        await eventually(lives)
         yield process
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -68,12 +70,10 @@ async def test_it_is_listed_with_its_jobs_and_leaves_when_it_stops(
 
 
 async def busy(redis: ArqRedis) -> WorkerRecord:
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            workers = (await read_workers(redis)).workers
-            if workers and workers[0].running:
-                return workers[0]
-            await asyncio.sleep(0.02)
+    registry = await eventually(lambda: read_workers(redis), lambda seen: any(one.running for one in seen.workers))
+    (worker,) = registry.workers
+    assert isinstance(worker, WorkerRecord)
+    return worker
 
 
 async def test_it_does_not_start_beside_another_installation(redis: ArqRedis, valkey: Valkey, tmp_path: Path) -> None:

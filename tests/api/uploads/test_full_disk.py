@@ -12,7 +12,6 @@ from tests.support.api.web_process import web_process
 from tests.support.machine.small_disk import MiB, small_disk
 from tests.support.servers import Valkey
 
-
 LARGE = 4 * MiB
 
 

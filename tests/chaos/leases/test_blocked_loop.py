@@ -13,6 +13,7 @@ from arq.constants import in_progress_key_prefix
 
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import LEASE_MS
+from tasks.queue.watch.workers import read_workers
 from tests.support.engine_running import JobClient
 from tests.support.eventually import eventually
 from tests.support.processes import worker_process
@@ -39,7 +40,10 @@ async def test_leases_are_renewed_while_a_function_computes_and_the_log_names_it
         await job_client.until(neighbour, State.RUNNING)
         spinning = await job_client.submit("spin", seconds=6, file=str(lines))
         await wait_for_line(lines, spinning)
+        last_beat_ms = (await read_workers(mortal_redis)).workers[0].beat_ms
         await asyncio.sleep(5.3)
+        (worker,) = (await read_workers(mortal_redis)).workers
+        assert worker.beat_ms == last_beat_ms, "`worker --check` would not find it: beats come from the loop alone"
         for job_id in (neighbour, spinning):
             left_ms = await mortal_redis.pttl(in_progress_key_prefix + job_id)
             assert left_ms > LEASE_MS - 5000, "nobody has renewed it for as long as the function runs"

@@ -21,6 +21,7 @@ from tasks.queue.records.record import State
 from tasks.queue.redis_keys import PROBE, PROCESSES
 from tasks.queue.script import FOLDER
 from tasks.queue.start_check import COMMANDS, StartRefusedError, check_redis, wait_until_checked
+from tasks.settings import Settings
 from tests.support.engine_running import JobClient, settings_for, working
 from tests.support.processes import ROOT
 from tests.support.queue.proxy import Proxy
@@ -141,6 +142,13 @@ class TestUrls:
             connect(url)
         assert "pass" not in str(refused.value).replace("password", "")
 
+    def test_the_url_of_an_add_on_is_read_if_there_is_no_other(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("REDIS_URL", raising=False)
+        monkeypatch.setenv("REDIS_TLS_URL", "rediss://:x@add-on:6380")
+        assert Settings(_env_file=None).redis_url.get_secret_value() == "rediss://:x@add-on:6380"
+        monkeypatch.setenv("REDIS_URL", "redis://own:6379/0")
+        assert Settings(_env_file=None).redis_url.get_secret_value() == "redis://own:6379/0"
+
     def test_sentinels_are_read(self) -> None:
         pool = connect("redis+sentinel://user:p%40ss@one,two:7/main/3?sentinel_password=x").connection_pool
         assert pool.master == "main"
@@ -235,6 +243,20 @@ class TestProcesses:
         process = run("api", f"redis://:x@127.0.0.1:{valkey.port}/0", PORT=str(free_port()))
         assert process.returncode == 3
         assert process.stderr.strip().splitlines()[-1].startswith("web: REDIS_URL: ")
+
+    async def test_beside_another_installation_they_end_with_3_and_one_line(
+        self, redis: ArqRedis, valkey: Valkey
+    ) -> None:
+        first = ProcessRegistry(redis, settings_for(redis).model_copy(update={"storage_url": "s3://bucket/first"}))
+        assert await first.join() is None
+        second = {"STORAGE_URL": "s3://bucket/second", "START_WAIT_S": "0", "PORT": str(free_port())}
+        started = [asyncio.to_thread(run, module, valkey.url, **second) for module in ("worker", "api")]
+        for name, process in zip(("worker", "web"), await asyncio.gather(*started), strict=True):
+            assert process.returncode == 3, process.stderr
+            last = process.stderr.strip().splitlines()[-1]
+            assert last.startswith(f"{name}: ")
+            assert "another Pressroom" in last
+        await first.leave()
 
 
 def run(module: str, url: str, **environment: str) -> "subprocess.CompletedProcess[str]":

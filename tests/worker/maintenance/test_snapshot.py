@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from arq.connections import ArqRedis
+from structlog.testing import capture_logs
 
 from tasks.catalogue import KINDS
 from tasks.maintenance.cleanup import CLEANUP
@@ -243,7 +244,10 @@ async def test_two_installations_in_one_storage_delete_nothing_of_each_other(
         working(other_redis, settings, kinds=KINDS, storage=place.storage),
     ):
         assert (await clean_up(first))["foreign_storage"] is False
-        result = await clean_up(second)
+        with capture_logs() as lines:
+            result = await clean_up(second)
+        (said,) = [line for line in lines if line["event"] == "cleanup.foreign_storage"]
+        assert (said["log_level"], "python -m worker adopt" in said["hint"]) == ("error", True)
         assert (result["foreign_storage"], result["examined"], result["snapshot"]) == (True, 0, None)
         assert await find_storage_owner(other_redis) == await find_installation(redis)
         assert await place.storage.size(blob.sha256) == len(b"of the first")

@@ -13,12 +13,14 @@ from arq.jobs import Job, JobStatus
 from tasks.queue import redis_keys
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.foreign_job import refusal_of
+from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.lanes.lane_id import LaneId
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Priority, State
 from tasks.queue.redis_keys import (
     ARQ_JOB_MS,
     BACKLOG,
+    COUNTS,
     IDEMPOTENCY,
     JOB,
     JOBS,
@@ -33,7 +35,7 @@ from tasks.queue.wire import deserialize
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tests.support.eventually import eventually
-from tests.support.queue.fake_worker import FakeWorker
+from tests.support.queue.fake_worker import FakeWorker, lapse
 from tests.support.queue.submissions import record_of, submission, submit
 
 BLOB = "b" * 64
@@ -317,6 +319,22 @@ class TestAdoption:
             "system/_foreign:queued",
             "*/_foreign:queued",
         }
+
+    async def test_kinds_of_others_are_counted_as_one(
+        self, redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, job_store: JobStore
+    ) -> None:
+        for number in range(6):
+            body = msgpack.packb({"f": f"made_up_{number}", "a": [], "k": {}})
+            await enqueuer.adopt(f"foreign-{number}", "default", body, kinds={"echo"})
+        assert await job_store.cancel("foreign-5") == "cancelled"
+        jobs = (await worker.claim(5)).jobs
+        for job, verb in zip(jobs, ("succeeded", "failed", "retrying", "handed_back"), strict=False):
+            assert await worker.finish(job, verb, value=["failed", "It failed."])
+        await lapse(redis, jobs[4])
+        await worker.claim(0)
+        names = [name.decode() for name in await redis.hkeys(COUNTS)]
+        assert any(" other " in name for name in names)
+        assert not any("made_up" in name for name in names)
 
     async def test_an_id_that_has_a_record_is_not_adopted_again(self, redis: ArqRedis, enqueuer: Enqueuer) -> None:
         job_id = await submit(enqueuer, params={"mine": True})

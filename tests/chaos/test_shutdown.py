@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -64,7 +65,12 @@ async def test_a_job_longer_than_the_grace_is_handed_back_and_runs_elsewhere_at_
 
 @pytest.mark.parametrize("gap_s", [0, 0.05, 1])
 async def test_several_sigterms_leave_the_grace_as_it_is(
-    mortal_redis: ArqRedis, mortal_valkey: Valkey, job_client: JobClient, tmp_path: Path, gap_s: float
+    mortal_redis: ArqRedis,
+    mortal_valkey: Valkey,
+    job_client: JobClient,
+    tmp_path: Path,
+    gap_s: float,
+    seeded: random.Random,
 ) -> None:
     """Some platforms send the signal to each process and to its group, and again when it still runs."""
     async with worker_process(mortal_redis, mortal_valkey.url, default=1) as process:
@@ -72,7 +78,7 @@ async def test_several_sigterms_leave_the_grace_as_it_is(
         await job_client.until(job_id, State.RUNNING)
         for _ in range(2):
             process.terminate()
-            await asyncio.sleep(gap_s)
+            await asyncio.sleep(gap_s * (0.5 + seeded.random()))
         assert await exit_code(process) == 0
 
     record = await job_client.read(job_id)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import resource
 import time
 from collections.abc import AsyncIterator
@@ -20,7 +21,7 @@ AT_ONCE = 100
 
 
 @asynccontextmanager
-async def silent(port: int, count: int) -> AsyncIterator[list[asyncio.StreamReader]]:
+async def silent(port: int, count: int, chance: random.Random) -> AsyncIterator[list[asyncio.StreamReader]]:
     """Connections that send part of a request at most. Yields what the server may send on each."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < count + 200:
@@ -31,9 +32,9 @@ async def silent(port: int, count: int) -> AsyncIterator[list[asyncio.StreamRead
         for start in range(0, count, AT_ONCE):
             coming = [asyncio.open_connection("127.0.0.1", port) for _ in range(min(AT_ONCE, count - start))]
             opened += await asyncio.gather(*coming)
-        for number, (_, writer) in enumerate(opened):
+        for _, writer in opened:
             with contextlib.suppress(ConnectionError):
-                writer.write(STARTS[number % len(STARTS)])
+                writer.write(chance.choice(STARTS))
         yield [reader for reader, _ in opened]
     finally:
         for _, writer in opened:
@@ -58,10 +59,12 @@ async def longest_answer_s(port: int, count: int) -> float:
     return slowest
 
 
-async def test_more_silent_connections_than_there_is_room_for(mortal_valkey: Valkey, tmp_path: Path) -> None:
+async def test_more_silent_connections_than_there_is_room_for(
+    mortal_valkey: Valkey, tmp_path: Path, seeded: random.Random
+) -> None:
     limits = {"HTTP_MAX_CONNECTIONS": "30", "HTTP_HEADER_TIMEOUT_S": "3"}
     with web_process(mortal_valkey.url, tmp_path.as_uri(), limits) as web:
-        async with silent(web.port, 45) as readers:
+        async with silent(web.port, 45, seeded) as readers:
             await asyncio.sleep(1)
             assert await longest_answer_s(web.port, 5) < 2
             async with asyncio.timeout(10):
@@ -70,10 +73,12 @@ async def test_more_silent_connections_than_there_is_room_for(mortal_valkey: Val
 
 @pytest.mark.long
 @pytest.mark.parametrize("descriptors", [1_024, 4_096])
-async def test_eleven_hundred_silent_connections(mortal_valkey: Valkey, tmp_path: Path, *, descriptors: int) -> None:
+async def test_eleven_hundred_silent_connections(
+    mortal_valkey: Valkey, tmp_path: Path, seeded: random.Random, *, descriptors: int
+) -> None:
     """With as few descriptors as a process is often given, and with enough."""
     with web_process(mortal_valkey.url, tmp_path.as_uri(), descriptors=descriptors) as web:
-        async with silent(web.port, 1_100) as readers:
+        async with silent(web.port, 1_100, seeded) as readers:
             await asyncio.sleep(1.5)
             assert await longest_answer_s(web.port, 50) < 2
             async with asyncio.timeout(20):

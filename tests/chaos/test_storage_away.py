@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,11 +151,12 @@ async def test_a_bucket_that_is_gone_is_no_reason_to_expire_a_job(
 @pytest.mark.long
 @pytest.mark.seconds(900)
 async def test_five_minutes_without_the_storage(
-    mortal_redis: ArqRedis, mortal_valkey: Valkey, job_client: JobClient, bucket: Bucket
+    mortal_redis: ArqRedis, mortal_valkey: Valkey, job_client: JobClient, bucket: Bucket, seeded: random.Random
 ) -> None:
     environment = {name: value for name, value in bucket.environment.items() if name not in SHORT_PAUSES}
     ids = [await bucket.submit(number) for number in range(40)]
     async with worker_process(mortal_redis, mortal_valkey.url, environment=environment, media=4):
+        await asyncio.sleep(seeded.random())  # some have ended, some are under way
         bucket.server.kill()
         await asyncio.sleep(300)
         bucket.server.start()

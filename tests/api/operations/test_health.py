@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import threading
 import time
 
 import httpx
@@ -9,6 +10,7 @@ import pytest
 from arq.connections import ArqRedis
 from pydantic import SecretStr
 
+from api.operations.health import CHECK_S
 from api.operations.prometheus import collect, exposition
 from tasks.queue.connect import close, connect
 from tasks.queue.redis_keys import WORKER_MS
@@ -136,6 +138,25 @@ async def test_a_redis_that_says_nothing_is_told_of_within_3_seconds(settings: S
             own.signal(signal.SIGCONT)
             assert answers == [(503, {"redis": "failed", "storage": "ok", "worker": "failed"})] * 4
             assert (await checks(client))[0] == 200
+
+
+async def test_checks_run_side_by_side(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither Redis nor the storage says anything: the answer takes as long as one of them, not both."""
+    over = threading.Event()
+    with Valkey() as own:
+        changed = settings.model_copy(update={"redis_url": SecretStr(own.url)})
+        async with serving(changed) as port, client_of(port) as client:
+            monkeypatch.setattr(BlobStore, "_look", lambda _self: over.wait(20))
+            own.signal(signal.SIGSTOP)
+            try:
+                began = time.monotonic()
+                seen = await checks(client)
+                took_s = time.monotonic() - began
+            finally:
+                own.signal(signal.SIGCONT)
+                over.set()
+    assert seen == (503, {"redis": "failed", "storage": "failed", "worker": "failed"})
+    assert took_s < 1.8 * CHECK_S
 
 
 async def test_without_a_key_it_costs_one_trip_and_is_kept(

@@ -1,6 +1,7 @@
 """The timetable and its firing: which jobs are made of due times, of which none, and what is remembered."""
 
 import asyncio
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from tasks.queue.records.list import read
 from tasks.queue.records.record import Record, State
 from tasks.queue.redis_keys import BLOB, RUNS, RUNS_KEPT, SCHEDULE, SCHEDULES, SECOND_MS, arq_queue
 from tasks.refusal import Refusal
-from tasks.schedule.cron import next_due
+from tasks.schedule.cron import catch_up, next_due
 from tasks.schedule.runs import ScheduleRun, last_runs, read_runs
 from tasks.schedule.scheduler import DUE_AT_ONCE, Due, FireResult, Scheduler
 from tasks.schedule.store import BuiltInSchedule, Misfire, Overlap, SchedulePatch, ScheduleRecord, ScheduleStore
@@ -175,6 +176,22 @@ class TestRules:
         now = made.record.created_at
         assert (made.record.id, made.due_at) == (fired.detail, now - now % HOUR_MS)
         assert (missed.due_at, missed.reason, missed.noted_at) == (first, "missed", now)
+
+    async def test_catching_up_does_not_hold_the_event_loop(
+        self, clockwork: Clockwork, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        threads: list[int] = []
+
+        def noted(*args: Any, **options: Any) -> Any:
+            threads.append(threading.get_ident())
+            return catch_up(*args, **options)
+
+        monkeypatch.setattr("tasks.schedule.scheduler.catch_up", noted)
+        schedule = await clockwork.schedule()
+        due_ms = await clockwork.fall_due(schedule, ago_ms=50 * HOUR_MS)
+        assert (await clockwork.tick(schedule, due_ms)).answer == "made"
+        assert len(threads) == 1
+        assert threads[0] != threading.get_ident()
 
     async def test_what_is_too_late_is_noted_and_does_not_run(self, clockwork: Clockwork) -> None:
         schedule = await clockwork.schedule("30 12 1 1 *")

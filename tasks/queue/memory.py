@@ -22,7 +22,7 @@ from tasks.settings import MiB, Settings
 log = structlog.get_logger()
 
 LOOK_S: Final = 1.0
-"""Seconds between two looks. One takes Redis 0.1 ms."""
+"""Seconds between two looks. One takes Redis 6 µs."""
 RELIEF_PERCENT: Final = 2
 """By so many points of a percent the share must sink below the limit before anything is added again; without this, the
 log would tell of both in every second."""

@@ -82,8 +82,10 @@ async def _move(job: JobContext[ReconciliationParams], expired: Sequence[str]) -
     """Move records into the storage, and remove from it what was deleted. Returns how many were moved."""
     history, moved, began = HistoryUpkeep(job.redis, job.storage), 0, time.monotonic()
     # The storage has logged that it is away; the repairs above do not depend on it, and the next run tries again.
+    # Records are moved also if there is one object that it does not give, such as one in an archive.
     with contextlib.suppress(StorageUnavailable):
         await history.tidy(began + HISTORY_S / 2)
+    with contextlib.suppress(StorageUnavailable):
         async for count in history.move(expired, began + HISTORY_S):
             moved += count
     return moved

@@ -15,10 +15,10 @@ from tasks.queue.records.list import read
 from tasks.queue.redis_keys import HISTORY, JOB
 from tasks.settings import DAY_S, Settings
 from tasks.storage.open import open_storage
-from tasks.storage.protocol import Storage
+from tasks.storage.protocol import Storage, StorageUnavailable
 from tests.support.engine_running import JobClient, settings_for, working
 from tests.support.queue.ended_records import EndedRecords
-from tests.support.queue.history import archived_text, let_expire
+from tests.support.queue.history import archived_text, let_expire, move, tidy
 
 
 @pytest.fixture
@@ -86,3 +86,21 @@ async def test_a_storage_that_is_away_does_not_hold_up_the_reconciliation(
         assert await read(redis, job_id) is not None
         (tmp_path / "storage" / FOLDER).unlink()
         assert (await run(job_client, "reconciliation"))["moved"] == 1
+
+
+async def test_an_object_that_cannot_be_read_does_not_hold_up_others(
+    redis: ArqRedis, settings: Settings, storage: Storage, job_client: JobClient, tmp_path: Path
+) -> None:
+    first, second = ids = await EndedRecords(redis, settings).make("picture", 2)
+    await let_expire(redis, ids, ago_ms=WAIT_MS)
+    assert await move(redis, storage, [first]) == 1
+    (name,) = await storage.object_names(FOLDER)
+    place = tmp_path / "storage" / name
+    place.unlink()
+    place.symlink_to(place)
+    await History(redis, storage, settings).erase(first)
+    with pytest.raises(StorageUnavailable):
+        await tidy(redis, storage)
+    async with working(redis, settings, kinds=KINDS, storage=storage):
+        assert (await run(job_client, "reconciliation"))["moved"] == 1
+    assert await read(redis, second) is None

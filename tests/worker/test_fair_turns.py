@@ -11,6 +11,7 @@ from tasks.settings import Settings
 from tests.support.engine_running import JobClient, settings_for, working
 from tests.support.eventually import eventually
 from tests.support.processes import worker_process
+from tests.support.queue.fake_worker import FakeWorker, lapse
 from tests.support.servers import Valkey
 
 
@@ -90,3 +91,20 @@ async def test_a_lane_with_a_rate_starts_no_faster(redis: ArqRedis, settings: Se
 
     starts = sorted(record.started_at or 0 for record in records)
     assert starts[-1] - starts[0] >= 9 * 50 - 20
+
+
+async def test_the_suspects_of_a_queue_take_turns_with_its_other_jobs(
+    redis: ArqRedis, settings: Settings, job_client: JobClient, tmp_path: Path
+) -> None:
+    lines, doomed = tmp_path / "lines", FakeWorker(redis, settings)
+    suspects = [await job_client.submit("note", file=str(lines)) for _ in range(8)]
+    for _ in range(2):
+        for job in (await doomed.claim(len(suspects))).jobs:
+            await lapse(redis, job)
+        await doomed.claim(0)
+    other = await job_client.submit("note", file=str(lines))
+    async with working(redis, settings, concurrency={"default": 10}):
+        for job_id in (*suspects, other):
+            assert (await job_client.ended(job_id)).state is State.SUCCEEDED
+    order = [line.split()[0] for line in lines.read_text().splitlines()]
+    assert order.index(other) < len(suspects), "it waited for all of them"

@@ -25,7 +25,7 @@ from tasks.queue.records.packing import Fields, unpack
 from tasks.queue.redis_keys import HISTORY, HISTORY_IDS, HISTORY_WRITING, JOB, LINGER_MS
 from tasks.queue.script import Script
 from tasks.settings import MiB
-from tasks.storage.protocol import Storage
+from tasks.storage.protocol import Storage, StorageUnavailable
 
 RECORDS_AT_ONCE: Final = 128
 """Records of one object, and so of one script: two milliseconds of Redis."""
@@ -82,16 +82,22 @@ class HistoryUpkeep:
             until: When to stop (`time.monotonic()`).
 
         Raises:
-            StorageUnavailable: The storage does not answer; the objects stay noted.
+            StorageUnavailable: The storage does not answer, or does not give an object; such objects stay noted.
             redis.exceptions.RedisError: Redis does not answer.
         """
-        removed = 0
-        while found := await self._script({"verb": "pending"}):
+        removed, failure = 0, None
+        while failure is None and time.monotonic() < until and (found := await self._script({"verb": "pending"})):
             for one in found:
                 if time.monotonic() > until:
-                    return removed
-                removed += await self._rewrite(int(one["number"]))
-                await self._script({"verb": "tidied", **one})
+                    break
+                try:
+                    removed += await self._rewrite(int(one["number"]))
+                except StorageUnavailable as error:  # perhaps for this object alone
+                    failure = error
+                else:
+                    await self._script({"verb": "tidied", **one})
+        if failure is not None:
+            raise failure
         return removed
 
     async def expire(self, keep_ms: int) -> int:

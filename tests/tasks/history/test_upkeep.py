@@ -1,5 +1,7 @@
 """Records of the history are erased, and expire."""
 
+from pathlib import Path
+
 import pytest
 from arq.connections import ArqRedis
 from arq.constants import job_key_prefix, result_key_prefix
@@ -97,6 +99,30 @@ class TestErasing:
         assert await history.find(ids[0]) is None
         assert await tidy(redis, storage) == 1
         assert "<0>" not in await archived_text(storage)
+
+    async def test_an_object_that_cannot_be_read_does_not_hold_up_others(
+        self,
+        redis: ArqRedis,
+        storage: Storage,
+        enqueuer: Enqueuer,
+        worker: FakeWorker,
+        history: History,
+        tmp_path: Path,
+    ) -> None:
+        ids = [await ended(enqueuer, worker, params={"secret": f"<{n}>"}) for n in range(2)]
+        await let_expire(redis, ids)
+        for job_id in ids:
+            await move(redis, storage, [job_id])
+            await history.erase(job_id)
+        first, second = [tmp_path / "storage" / name for name in await storage.object_names(FOLDER)]
+        first.unlink()
+        first.symlink_to(first)
+        with pytest.raises(StorageUnavailable):
+            await tidy(redis, storage)
+        assert not second.exists()
+        first.unlink()
+        await tidy(redis, storage)
+        assert await redis.exists(HISTORY_ERASURES) == 0
 
     async def test_off_it_finds_and_erases_nothing(
         self, redis: ArqRedis, settings: Settings, storage: Storage, enqueuer: Enqueuer, worker: FakeWorker

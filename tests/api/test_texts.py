@@ -23,7 +23,7 @@ BANNED = re.compile(
     r"|tells?|somebody|someone|nobody|good-bye|said)\b",
     re.IGNORECASE,
 )
-FIRST = re.compile(r"[A-Z{'\"]|[a-z_.]+: [A-Z{'\"]")
+FIRST = re.compile(r"[A-Z{'\"]|[a-z_.-]+: [A-Z{'\"]")
 """How a message begins: with a capital letter, a value, or the field and a colon."""
 
 

@@ -20,7 +20,7 @@ TEST_S = 120
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """How many processes run the tests, unless `-n` says so: one more than cores, since many tests wait.
+    """How many processes run the tests, unless `-n` says so: two more than cores, since many tests wait.
 
     0, which is this process itself, when only one file is asked for or when output is wanted as it comes (`-s`).
     """
@@ -28,7 +28,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     files = {argument.partition("::")[0] for argument in config.args}
-    processes = min(cores + 1, len(files)) if all(file.endswith(".py") for file in files) else cores + 1
+    processes = min(cores + 2, len(files)) if all(file.endswith(".py") for file in files) else cores + 2
     return processes if processes > 1 else 0
 
 

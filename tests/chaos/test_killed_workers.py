@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix
 
@@ -12,6 +13,7 @@ from tasks.queue.records.record import State
 from tasks.queue.redis_keys import arq_queue
 from tests.support.engine_running import JobClient
 from tests.support.processes import start, worker_process
+from tests.support.queue.fake_worker import look_now
 from tests.support.servers import Valkey
 
 AGAIN_WITHIN_S = 15
@@ -26,7 +28,7 @@ async def test_the_jobs_of_a_killed_worker_run_again_within_15_seconds_elsewhere
 ) -> None:
     lines = tmp_path / "lines"
     async with worker_process(mortal_redis, mortal_valkey.url, default=20) as doomed:
-        held = [await job_client.submit("sleep", seconds=14 if n < 10 else 0.2, file=str(lines)) for n in range(20)]
+        held = [await job_client.submit("sleep", seconds=5 if n < 10 else 0.2, file=str(lines)) for n in range(20)]
         for job_id in held[:10]:
             await job_client.until(job_id, State.RUNNING)
         async with worker_process(mortal_redis, mortal_valkey.url, default=20):
@@ -46,8 +48,9 @@ async def test_the_jobs_of_a_killed_worker_run_again_within_15_seconds_elsewhere
     assert all(ends[record.id] == 3 for record in rerun), "one start lost, one start and one end made good"
 
 
+@pytest.mark.parametrize("waits_for_leases", [False, pytest.param(True, marks=pytest.mark.long)])
 async def test_a_job_that_kills_its_workers_runs_alone_in_the_end_and_is_then_stopped_as_poison(
-    mortal_redis: ArqRedis, mortal_valkey: Valkey, job_client: JobClient, tmp_path: Path
+    mortal_redis: ArqRedis, mortal_valkey: Valkey, job_client: JobClient, tmp_path: Path, waits_for_leases: bool
 ) -> None:
     lines = tmp_path / "lines"
     poison = await job_client.submit("die", times=99, file=str(lines))
@@ -62,6 +65,9 @@ async def test_a_job_that_kills_its_workers_runs_alone_in_the_end_and_is_then_st
                 await asyncio.sleep(0.05)
             process.kill()
             process.wait()
+            for job_id in () if waits_for_leases else (poison, *neighbours):
+                if await mortal_redis.delete(in_progress_key_prefix + job_id):
+                    await look_now(mortal_redis, job_id)
 
     keeper = asyncio.create_task(keep_a_worker_alive())
     record = await job_client.ended(poison, seconds=90)

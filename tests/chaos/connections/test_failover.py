@@ -126,7 +126,7 @@ async def test_a_primary_demoted_in_place_is_left_for_the_new_one(tmp_path: Path
                     # As a managed plan does it: writes wait until the replica has them all, no connection is closed,
                     # and the address leads elsewhere from now on.
                     proxy.lead_to(second.port)
-                    await old.execute_command("FAILOVER", "TO", "127.0.0.1", second.port)
+                    await old.execute_command("FAILOVER", "TO", "127.0.0.1", second.port)  # type: ignore[no-untyped-call]
                     async with asyncio.timeout(RECOVERED_S):
                         await load.more(20)
                     refused = load.refused.copy()

@@ -9,6 +9,7 @@ import pytest
 from arq.connections import ArqRedis
 from arq.constants import abort_jobs_ss, in_progress_key_prefix, job_key_prefix
 
+from tasks import clock
 from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.records.indexes import EVERYONE, of_kind
 from tasks.queue.records.record import State
@@ -51,9 +52,9 @@ async def copy(redis: ArqRedis, job_id: str, count: int) -> list[str]:
     return [f"{n:032x}" for n in range(count)]
 
 
-async def score(redis: ArqRedis, key: str, ids: Sequence[str]) -> None:
+async def score(redis: ArqRedis, key: str, ids: Sequence[str], at_ms: int) -> None:
     for first in range(0, len(ids), AT_ONCE):
-        await redis.zadd(key, dict.fromkeys(ids[first : first + AT_ONCE], 1))
+        await redis.zadd(key, dict.fromkeys(ids[first : first + AT_ONCE], at_ms))
 
 
 async def longest_script_s(redis: ArqRedis) -> float:
@@ -74,7 +75,7 @@ async def test_many_aborted_jobs_hold_up_neither_redis_nor_a_job_of_another_owne
     mortal_redis: ArqRedis, mortal_valkey: Valkey, job_client: JobClient
 ) -> None:
     ids = await copy(mortal_redis, await job_client.submit("nothing"), ABORTED)
-    await score(mortal_redis, abort_jobs_ss, ids)
+    await score(mortal_redis, abort_jobs_ss, ids, clock.now_ms())  # old ones are forgotten
     other = await job_client.submit("nothing", owner="other")
     await note_slow_commands(mortal_redis)
     began = time.monotonic()
@@ -110,7 +111,7 @@ async def test_many_safety_timers_hold_up_no_job_of_a_dead_worker(
             await note_slow_commands(mortal_redis)
             while await mortal_redis.pttl(in_progress_key_prefix + held[0]) > LAPSING_MS:
                 await asyncio.sleep(0.02)
-            await score(mortal_redis, arq_queue("default"), ids)
+            await score(mortal_redis, arq_queue("default"), ids, 1)
             for job_id in held:
                 await job_client.until(job_id, State.QUEUED)
             back_s = time.monotonic() - killed

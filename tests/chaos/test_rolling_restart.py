@@ -105,5 +105,6 @@ async def test_no_request_is_lost(mortal_redis: ArqRedis, mortal_valkey: Valkey,
     finally:
         for web in router.webs:
             web.server.kill()
+            await web.client.aclose()
     assert router.seen.keys() == {"200", "202"}, router.seen
     assert router.seen.total() > 100

@@ -24,8 +24,9 @@ HELD = 10
 AGAIN_WITHIN_S = 15
 LAPSING_MS = 500
 SLOW_SCRIPT_US = 1000
-LONGEST_SCRIPT_S = 0.5
-"""Redis stops answering others after 5 s. A script takes some milliseconds; this is for a busy machine."""
+LONGEST_SCRIPT_S = 2.5
+"""Half of the time after which Redis answers BUSY to everyone, as it did. A script takes some milliseconds of processor
+time; the rest is for a machine that runs other tests beside."""
 AT_ONCE = 5_000
 COPIES = """
 local id, job, body, backlog, timers, counts = unpack(KEYS)

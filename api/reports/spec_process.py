@@ -126,6 +126,10 @@ async def _end(process: asyncio.subprocess.Process | None) -> None:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.communicate()
+        assert process.stdin is not None  # noqa: S101 - it was opened as a pipe
+        # Python 3.11 would report what nobody asked for: that the pipe was broken.
+        with contextlib.suppress(OSError):
+            await process.stdin.wait_closed()
 
 
 def _unavailable(seconds: float | None) -> Refusal:

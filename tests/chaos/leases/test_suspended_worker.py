@@ -69,7 +69,7 @@ async def test_a_worker_whose_jobs_were_taken_back_meanwhile_runs_none_of_them_t
     mortal_redis: ArqRedis, mortal_valkey: Valkey, job_client: JobClient, tmp_path: Path, room: bool
 ) -> None:
     await suspend_beside(
-        mortal_redis, mortal_valkey.url, job_client, tmp_path, room=room, stopped_s=2.5, jobs_s=4, lapse=True
+        mortal_redis, mortal_valkey.url, job_client, tmp_path, room=room, stopped_s=2.5, jobs_s=10, lapse=True
     )
 
 

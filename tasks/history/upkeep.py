@@ -30,7 +30,7 @@ from tasks.storage.protocol import Storage, StorageUnavailable
 RECORDS_AT_ONCE: Final = 128
 """Records of one object, and so of one script: two milliseconds of Redis."""
 OBJECT_BYTES: Final = MiB
-"""Bytes of lines from which on an object has no further record: whoever asks for one record reads them all."""
+"""Bytes of lines from which on an object has no further record: a request for one record reads them all."""
 WAIT_MS: Final = 3_600_000
 """Fewer records than RECORDS_AT_ONCE wait so long for others, so that a quiet installation does not write an object for
 each."""

@@ -80,8 +80,8 @@ async def clean_up(job: JobContext[CleanupParams]) -> Result:
 
 
 async def _expire_history(job: JobContext[CleanupParams]) -> int:
-    """Delete what is too old from the history, which is this installation's own whoever owns the storage, and there is
-    one if HISTORY was ever `storage`. Returns how many records it had."""
+    """Delete what is too old from the history. It is this installation's own, also in a storage that another owns, and
+    exists if HISTORY was ever `storage`. Returns how many records were deleted."""
     history = HistoryUpkeep(job.redis, job.storage)
     if not await history.exists():
         return 0

@@ -1,5 +1,6 @@
 """Who sent a request, and what the request may use: the first line of an endpoint is `caller = caller_of(request)`."""
 
+from functools import cached_property
 from typing import Any, TypedDict, Unpack
 
 from pydantic import BaseModel
@@ -42,8 +43,6 @@ class Caller:
         owner: The account behind the API key.
     """
 
-    __slots__ = ("_request", "context", "owner")
-
     def __init__(self, request: Request) -> None:
         self._request = request
         self.context: Context = request.scope["state"]["context"]
@@ -61,6 +60,11 @@ class Caller:
         return request_id
 
     @property
+    def idempotency_key(self) -> str | None:
+        """The Idempotency-Key header, unchecked."""
+        return self._request.headers.get("idempotency-key")
+
+    @cached_property
     def base_url(self) -> str:
         """The URL under which the caller reaches this service, without a slash at the end."""
         return (self.context.settings.public_url or str(self._request.base_url)).rstrip("/")

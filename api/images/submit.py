@@ -15,11 +15,11 @@ from api.http.components import component
 from api.http.json_body import JSON_TYPE
 from api.http.multipart import Multipart
 from api.http.problems import documented
-from api.http.query import documented_query, query_of
+from api.http.query import query_of
 from api.images.by_reference import ImageRequest, Remote, receive_named
 from api.images.variants import parse_variants
 from api.jobs.notify import EXAMPLE_URL, encrypted_notify
-from api.jobs.submit_options import IdempotencyKey, SubmitOptions
+from api.jobs.submit_options import SubmitOptions, documented_submit
 from api.jobs.submitted import respond, respond_batch
 from api.jobs.views import EXAMPLE_UPLOAD, Batch, Job
 from api.uploads.receive import FormUploads, Upload, receive_raw
@@ -132,12 +132,9 @@ class ImageOptions(SubmitOptions):
         },
         **documented(*REFUSALS),
     },
-    openapi_extra={**BODY, **documented_query(ImageOptions)},
+    openapi_extra=BODY | documented_submit(ImageOptions),
 )
-async def submit_images(
-    request: Request,
-    idempotency_key: IdempotencyKey = None,
-) -> Response:
+async def submit_images(request: Request) -> Response:
     """Makes the thumbnails that `variants` describes, of each image. Without `variants`, the preset `default` is used.
 
     All files of a form are checked and stored before the first job is created. With an `Idempotency-Key` the request
@@ -145,8 +142,8 @@ async def submit_images(
     """
     caller, checks = caller_of(request), Checks()
     options = query_of(request, ImageOptions, checks)
-    submit_options = checks.run(lambda: options.fields(caller, idempotency_key)) or {}
-    if idempotency_key is None:  # with one, the job may exist already
+    submit_options = checks.run(lambda: options.fields(caller)) or {}
+    if caller.idempotency_key is None:  # with one, the job may exist already
         caller.check_room()
     uploads, chosen, notify = await _receive(request, caller, options, checks)
     if notify is not None:

@@ -9,7 +9,7 @@ from api.http.checks import Checks
 from api.http.json_body import documented_body, examined, receive_text
 from api.http.problems import documented
 from api.jobs.filter import JobFilter
-from api.jobs.submit_options import IdempotencyKey, check_key
+from api.jobs.submit_options import check_key, documented_submit
 from api.jobs.submitted import respond
 from api.jobs.views import Job
 from tasks.maintenance.bulk import BULK, STATES, BulkParams, Verb
@@ -39,7 +39,7 @@ def _described(**examples: tuple[str, Any]) -> dict[str, Any]:
                 "owner_queue_full",
             ),
         },
-        "openapi_extra": documented_body(JobFilter, required=True, **examples),
+        "openapi_extra": documented_submit() | documented_body(JobFilter, required=True, **examples),
     }
 
 
@@ -52,11 +52,11 @@ def _described(**examples: tuple[str, Any]) -> dict[str, Any]:
         everything=("Every job", {"all": True}),
     ),
 )
-async def cancel_jobs(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
+async def cancel_jobs(request: Request) -> Response:
     """Waiting jobs become `cancelled` at once. Running jobs are stopped by their workers; until then the result counts
     them as `stopping`.
     """
-    return await _submit(request, "cancellation", idempotency_key)
+    return await _submit(request, "cancellation")
 
 
 @router.post(
@@ -65,9 +65,9 @@ async def cancel_jobs(request: Request, idempotency_key: IdempotencyKey = None) 
     summary="Retry matching jobs",
     **_described(night=("Jobs that failed since this morning", {"state": "failed", "since": "2026-11-20T08:00:00Z"})),
 )
-async def retry_jobs(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
+async def retry_jobs(request: Request) -> Response:
     """Runs failed and cancelled jobs again. A job that fails again in the meantime is not retried a second time."""
-    return await _submit(request, "retry", idempotency_key)
+    return await _submit(request, "retry")
 
 
 @router.post(
@@ -76,16 +76,16 @@ async def retry_jobs(request: Request, idempotency_key: IdempotencyKey = None) -
     summary="Delete matching jobs",
     **_described(old=("Jobs cancelled before November", {"state": "cancelled", "until": "2026-11-01T00:00:00Z"})),
 )
-async def delete_jobs(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
+async def delete_jobs(request: Request) -> Response:
     """Deletes only jobs that have ended."""
-    return await _submit(request, "deletion", idempotency_key)
+    return await _submit(request, "deletion")
 
 
-async def _submit(request: Request, verb: Verb, key: str | None) -> Response:
+async def _submit(request: Request, verb: Verb) -> Response:
     caller = caller_of(request)
     checks = Checks()
     requested = examined(await receive_text(request, MAX_BODY_BYTES), JobFilter, checks)
-    checks.run(lambda: check_key(key))
+    checks.run(lambda: check_key(caller.idempotency_key))
     if requested is not None and not checks.faults:
         checks.run(requested.check)
     if requested is not None and requested.state not in (None, *STATES[verb]):
@@ -110,6 +110,6 @@ async def _submit(request: Request, verb: Verb, key: str | None) -> Response:
         params.model_dump_json(exclude_none=True),
         name=verb,
         priority=Priority.HIGH,  # it must not wait behind those that it is to cancel
-        idempotency_key=key,
+        idempotency_key=caller.idempotency_key,
     )
     return await respond(caller, submitted)

@@ -12,7 +12,7 @@ from api.http.checks import Checks
 from api.http.json_body import documented_body, examined, receive_text
 from api.http.problems import documented
 from api.jobs.notify import DESCRIPTION, EXAMPLE_URL, Notify
-from api.jobs.submit_options import MAX_AFTER, IdempotencyKey, SubmitOptions
+from api.jobs.submit_options import MAX_AFTER, SubmitOptions, documented_submit
 from api.jobs.submitted import respond
 from api.jobs.views import Job
 from tasks.kind import SUBMIT_OPTIONS, Kind
@@ -83,7 +83,8 @@ class JobRequest(SubmitOptions):
             "prerequisite_failed",
         ),
     },
-    openapi_extra=documented_body(
+    openapi_extra=documented_submit()
+    | documented_body(
         JobRequest,
         colour=("A job", {"kind": "avatar-colour", "params": {"name": "Ada Lovelace"}}),
         options=(
@@ -99,10 +100,7 @@ class JobRequest(SubmitOptions):
         ),
     ),
 )
-async def submit_job(
-    request: Request,
-    idempotency_key: IdempotencyKey = None,
-) -> Response:
+async def submit_job(request: Request) -> Response:
     """For kinds that are declared with `submittable=True`; images, reports and events have paths of their own.
 
     All fields at fault are reported together, in `errors`. With an `Idempotency-Key` a submit can be repeated safely:
@@ -122,7 +120,7 @@ async def submit_job(
             for option in sorted((SUBMIT_OPTIONS - kind.submit_options) & requested.model_fields_set):
                 message = f"The kind {kind.name!r} does not accept the option {option!r}."
                 checks.add(Refusal("invalid_request", message, field=option))
-        options = checks.run(lambda: requested.fields(caller, idempotency_key))
+        options = checks.run(lambda: requested.fields(caller))
     checks.done()
     assert requested is not None and kind is not None and options is not None  # noqa: S101, PT018 - else checks failed
     params = json.dumps(requested.params, ensure_ascii=False)

@@ -1,12 +1,12 @@
 """The query parameters that every submit accepts: delay, priority, prerequisites, batch and notification."""
 
-from typing import Annotated
+from typing import Annotated, Any, Final
 
-from fastapi import Header
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.caller import Caller, RequestedOptions
 from api.http.checks import Checks
+from api.http.query import documented_query
 from api.jobs.notify import NotifyOption, encrypted_notify
 from api.jobs.timing import PRIORITY, Delay, RunAt, Timing, timing_of
 from tasks.queue.records.record import Priority
@@ -16,12 +16,23 @@ MAX_AFTER = 100
 """The number of jobs that `after` may name."""
 
 MAX_KEY_CHARS = 255
-IdempotencyKey = Annotated[
-    Annotated[str, WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARS})] | None,
-    Header(
-        description="A key of your choice. A second request with the same key and content returns the same job.",
-    ),
-]
+IDEMPOTENCY_KEY: Final = {
+    "name": "idempotency-key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARS},
+    "description": "A key of your choice. A second request with the same key and content returns the same job.",
+}
+"""`Caller.idempotency_key` in OpenAPI."""
+
+
+def documented_submit(query: type[BaseModel] | None = None) -> dict[str, Any]:
+    """The parameters of an endpoint that submits, for its `openapi_extra`.
+
+    Args:
+        query: The model of its query, if it has one.
+    """
+    return {"parameters": [IDEMPOTENCY_KEY, *(documented_query(query)["parameters"] if query else ())]}
 
 
 def check_key(idempotency_key: str | None) -> None:
@@ -68,13 +79,14 @@ class SubmitOptions(BaseModel):
             )
         return ids
 
-    def fields(self, caller: Caller, idempotency_key: str | None = None) -> RequestedOptions:
-        """These options as `Caller.submit` takes them.
+    def fields(self, caller: Caller) -> RequestedOptions:
+        """These options, and the Idempotency-Key, as `Caller.submit` takes them.
 
         Raises:
             Refusal: `invalid_request`, and what `encrypted_notify` raises.
         """
         checks = Checks()
+        idempotency_key = caller.idempotency_key
         checks.run(lambda: check_key(idempotency_key))
         notify = checks.run(lambda: encrypted_notify(caller.context, self.notify))
         timing = checks.run(lambda: timing_of(caller.context.settings, self.delay, self.run_at)) or Timing()

@@ -11,9 +11,9 @@ from api.http.caller import caller_of
 from api.http.checks import Checks
 from api.http.context import Context
 from api.http.problems import documented, problem
-from api.http.query import documented_query, query_of
+from api.http.query import query_of
 from api.http.ranges import names
-from api.jobs.submit_options import IdempotencyKey, SubmitOptions
+from api.jobs.submit_options import SubmitOptions, documented_submit
 from api.jobs.submitted import respond
 from api.jobs.views import Job, path_of
 from api.reports.examples import SPEC_BODY, SPEC_OR_TABLE_BODY
@@ -100,12 +100,9 @@ class Preflight(BaseModel):
             "prerequisite_failed",
         ),
     },
-    openapi_extra=SPEC_OR_TABLE_BODY | documented_query(ReportOptions),
+    openapi_extra=SPEC_OR_TABLE_BODY | documented_submit(ReportOptions),
 )
-async def submit_report(
-    request: Request,
-    idempotency_key: IdempotencyKey = None,
-) -> Response:
+async def submit_report(request: Request) -> Response:
     """Makes a PDF, and an XLSX or CSV file of the same tables, from a JSON spec or from a table. For a table, the query
     parameters say how to show it.
 
@@ -115,7 +112,7 @@ async def submit_report(
     """
     caller, checks = caller_of(request), Checks()
     options = query_of(request, ReportOptions, checks)
-    submit_options = checks.run(lambda: options.fields(caller, idempotency_key)) or {}
+    submit_options = checks.run(lambda: options.fields(caller)) or {}
     report = await receive_report(request, caller, options, checks, submit_options.get("after", ()))
     submission = await submission_of(caller, report, REPORT, **submit_options)
     submitted = await caller.context.enqueuer.enqueue(submission)

@@ -10,8 +10,8 @@ from api.http.caller import Caller, RequestedOptions, caller_of
 from api.http.checks import Checks
 from api.http.json_body import documented_body, examined, receive_text
 from api.http.problems import documented
-from api.http.query import documented_query, query_of
-from api.jobs.submit_options import IdempotencyKey, SubmitOptions
+from api.http.query import query_of
+from api.jobs.submit_options import SubmitOptions, documented_submit
 from api.jobs.submitted import respond
 from api.jobs.views import Job
 from tasks.queue.jobs.enqueue import Submission, Submitted
@@ -70,17 +70,14 @@ class EventRequest(BaseModel):
             "redis_full",
         ),
     },
-    openapi_extra=documented_query(SubmitOptions)
+    openapi_extra=documented_submit(SubmitOptions)
     | documented_body(
         EventRequest,
         paid=("An order was paid", {"type": "order.paid", "data": {"order": 4711, "amount": "12.50"}}),
         once=("An event with an id", {"type": "stock.low", "data": {"sku": "A-1"}, "id": "stock-A-1-2026-11-20"}),
     ),
 )
-async def submit_event(
-    request: Request,
-    idempotency_key: IdempotencyKey = None,
-) -> Response:
+async def submit_event(request: Request) -> Response:
     """Creates one delivery for each endpoint that subscribes to the type. The job counts them in `deliveries`.
 
     With an `id` or an `Idempotency-Key` the request can be repeated safely. If both are sent, the `id` is used.
@@ -88,7 +85,7 @@ async def submit_event(
     caller, checks = caller_of(request), Checks()
     options = query_of(request, SubmitOptions, checks)
     text = await receive_text(request, caller.context.settings.max_event_bytes)
-    submit_options = checks.run(lambda: options.fields(caller, idempotency_key))
+    submit_options = checks.run(lambda: options.fields(caller))
     requested, params = examined_event(text, checks)
     checks.done()
     assert requested is not None and submit_options is not None  # noqa: S101, PT018 - else the checks have failed

@@ -101,6 +101,7 @@ class PrimaryPool(BlockingConnectionPool):  # type: ignore[type-arg] # it is not
         self._asking = asyncio.Lock()
         self._left_at = 0.0
         self._place_at = 0.0
+        self._queued = 0  # callers that wait for a connection
 
     async def primary(self) -> tuple[str, int]:
         """Ask the sentinels where the primary is."""
@@ -160,13 +161,25 @@ class PrimaryPool(BlockingConnectionPool):  # type: ignore[type-arg] # it is not
         Raises: redis.exceptions.ConnectionError if there is none, or no place for one at the server, within the pool's
         `timeout`.
         """
+        if self._available_connections and not self._queued and self.can_get_connection():
+            # Nothing to wait for: the lock and the timeout of redis-py's method take longer than a short script.
+            connection = self.get_available_connection()
+            try:
+                await self.ensure_connection(connection)  # type: ignore[attr-defined] # the stubs lack it
+            except BaseException:
+                await self.release(connection)
+                raise
+            return connection
         deadline = time.monotonic() + (self.timeout or 0)
         while True:
+            self._queued += 1
             try:
                 return await super().get_connection()  # type: ignore[call-arg]
             except ConnectionError as error:
                 if NO_PLACE not in str(error) or time.monotonic() > deadline:
                     raise
+            finally:
+                self._queued -= 1
             # Whoever was refused last tries again; others wait for one that is given back.
             pause_s = NO_PLACE_PAUSE_S * (1 + random.random())  # noqa: S311 - jitter, no secret
             self._place_at = time.monotonic() + pause_s

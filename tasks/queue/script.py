@@ -30,6 +30,11 @@ CONSTANT: Final = re.compile(r"\bK\.(\w+)")
 ALSO_ADDS: Final = frozenset({"verbs/reopen"})
 """A job that runs again needs about as much memory as a new one."""
 
+PACKER: Final = msgpack.Packer(use_bin_type=False, unicode_errors="backslashreplace")
+"""Kept, for one that is new allocates a large buffer. Redis' msgpack knows one kind of string; what is no valid text (a
+file's name, an error's message) is spelled out, not refused. What comes back and is not text (a foreign job's body) has
+its odd bytes escaped."""
+
 
 class Script:
     """One transition. It takes and gives one msgpack value, which costs less than a long argument list on both
@@ -55,9 +60,7 @@ class Script:
         is_adding = adds(self._name)
         if is_adding:
             payload = {**payload, "full": self._memory.full}
-        # Redis' msgpack knows one kind of string. What is not text (a foreign job's body) comes back with its odd bytes
-        # escaped; what is no valid text going in (a file's name, an error's message) is spelled out, not refused.
-        packed = msgpack.packb(payload, use_bin_type=False, unicode_errors="backslashreplace")
+        packed = PACKER.pack(payload)
         try:
             packed_answer = await self._script(args=[packed])
         except ResponseError as error:

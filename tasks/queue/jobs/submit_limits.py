@@ -32,6 +32,11 @@ class SubmitLimits:
     def __init__(self, settings: Settings, kinds: Iterable[str] = ()) -> None:
         self._settings = settings
         self._kinds = frozenset(kinds)
+        self._rates = {
+            "deliveries": settings.owner_deliveries_per_minute,
+            "runs": settings.owner_runs_per_minute,
+            "schedules": settings.owner_schedules_per_minute,
+        }
 
     def rules(self, job: Mapping[str, Any]) -> dict[str, Any]:
         """What `owners/waiting.lua` finds in its payload.
@@ -55,14 +60,7 @@ class SubmitLimits:
 
     def rates(self) -> dict[str, Any]:
         """What `owners/rates.lua` finds in its payload."""
-        settings = self._settings
-        return {
-            "rates": {
-                "deliveries": settings.owner_deliveries_per_minute,
-                "runs": settings.owner_runs_per_minute,
-                "schedules": settings.owner_schedules_per_minute,
-            }
-        }
+        return {"rates": self._rates}
 
     def too_fast(self, answer: Mapping[str, Any]) -> Refusal:
         """What is answered to a request that asks for more than a rate allows.
@@ -71,7 +69,7 @@ class SubmitLimits:
             answer: The script's answer.
         """
         what, seconds = answer["what"], math.ceil(answer["wait_ms"] / 1000)
-        limit = self.rates()["rates"][what]
+        limit = self._rates[what]
         message = f"{RATED[what].format(limit)} (OWNER_{what.upper()}_PER_MINUTE). Try again in {seconds} s."
         return Refusal("rate_limited", message, limit=limit, retry_after_s=seconds)
 

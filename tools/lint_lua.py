@@ -12,11 +12,12 @@ from collections.abc import Iterable
 from typing import Final
 
 from tasks.queue.redis_keys import SCRIPT_CONSTANTS
-from tasks.queue.script import FOLDER, parts_of, read
+from tasks.queue.script import FOLDER, parts_of, read, seldom_of
 from tools.documents import ROOT
 
 INSTALL: Final = "Lua is not checked: luacheck is not installed (Debian: apt-get install lua-check)."
 OPTIONS: Final = ("--std", "lua51", "--no-color", "--codes", "--formatter", "plain", "--max-line-length", "120")
+GIVEN: Final = ("redis", "cmsgpack", "cjson", "ARGV", "load_seldom")
 FINDING: Final = re.compile(r"^stdin:(\d+):(.*)$", re.MULTILINE)
 
 
@@ -28,7 +29,7 @@ def main() -> int:
         return 0
     places = list(_lines())
     text = "".join(f"{line}\n" for _, line in places)
-    command = [luacheck, *OPTIONS, "--read-globals", "redis", "cmsgpack", "cjson", "ARGV", "--", "-"]
+    command = [luacheck, *OPTIONS, "--read-globals", *GIVEN, "--", "-"]
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=60)
     sys.stdout.write(FINDING.sub(lambda found: f"{places[int(found[1]) - 1][0]}:{found[2]}", done.stdout))
     sys.stderr.write(done.stderr)
@@ -39,7 +40,8 @@ def _lines() -> Iterable[tuple[str, str]]:
     """Each line of the whole text, after the file and line that it is from."""
     scripts = [path for path in sorted(FOLDER.rglob("*.lua")) if "parts" not in path.parts]
     names = [path.relative_to(FOLDER).with_suffix("").as_posix() for path in scripts]
-    needs = " ".join(sorted({part for name in names for part in parts_of(read(name))} - {"arguments"}))
+    texts = [read(name) for name in names]
+    needs = " ".join(sorted({part for text in texts for part in (*parts_of(text), *seldom_of(text))} - {"arguments"}))
     yield "constants", "local K = {"
     yield from (("constants", f"{name} = 0,") for name in SCRIPT_CONSTANTS)
     yield "constants", "}"

@@ -1,7 +1,9 @@
 """The transitions: Lua scripts that Redis runs whole or not at all, one file each in `lua/`.
 
 The first line of a script names the parts (`lua/parts/`) whose functions it uses: `-- needs: records lanes`. Parts name
-theirs in the same way. A script is sent to Redis with these parts alone, for each costs time in every call.
+theirs in the same way. A script is sent to Redis with these parts alone, for each costs time in every call: Redis makes
+all their functions. Those of the parts that a second line names (`-- seldom: ending`) are made when the script calls
+`load_seldom()`, which it does before it uses one.
 
 **When Redis is full** (`tasks.queue.memory`) scripts that add are refused: those in `lua/submit/` and ALSO_ADDS. They
 are told in `payload.full`, and decide which of their verbs add. All other scripts that write go on, beyond `maxmemory`
@@ -26,6 +28,8 @@ from tasks.queue.redis_keys import SCRIPT_CONSTANTS
 
 FOLDER: Final = Path(__file__).parent / "lua"
 NEEDS: Final = re.compile(r"-- needs: (.+)\n")
+SELDOM: Final = re.compile(r"^-- seldom: (.+)\n", re.MULTILINE)
+FUNCTION: Final = re.compile(r"^local function (\w+)", re.MULTILINE)
 CONSTANT: Final = re.compile(r"\bK\.(\w+)")
 ALSO_ADDS: Final = frozenset({"verbs/reopen"})
 """A job that runs again needs about as much memory as a new one."""
@@ -90,7 +94,7 @@ def source(name: str) -> str:
     """
     script = read(name)
     parts = parts_of(script)
-    text = "".join(read(f"parts/{part}") for part in parts)
+    text = "".join(read(f"parts/{part}") for part in parts) + _seldom(script, parts)
     if not adds(name) and not name.startswith("read/"):
         text += "write_when_full()\n"
     if "counters" in parts:
@@ -125,6 +129,25 @@ def _collect(needs: Iterable[str], found: dict[str, None]) -> None:
         if part not in found:
             _collect(needs_of(read(f"parts/{part}")), found)
             found[part] = None
+
+
+def seldom_of(text: str) -> list[str]:
+    """The parts that a script uses only after `load_seldom()`."""
+    seldom = SELDOM.search(text)
+    return seldom[1].split() if seldom else []
+
+
+def _seldom(script: str, loaded: Iterable[str]) -> str:
+    """`load_seldom`, which makes the functions of those parts, and of what they need and is not `loaded`, once."""
+    found = dict.fromkeys(loaded)
+    _collect(seldom_of(script), found)
+    text = "".join(read(f"parts/{part}") for part in found if part not in loaded)
+    if not text:
+        return ""
+    used = [name for name in FUNCTION.findall(text) if re.search(rf"\b{name}\b", script)]
+    text = FUNCTION.sub(lambda made: f"function {made[1]}" if made[1] in used else made[0], text)
+    once = "  if is_loaded then return end\n  is_loaded = true\n"
+    return f"local is_loaded, {', '.join(used)}\nlocal function load_seldom()\n{once}{text}end\n"
 
 
 def _constants(text: str) -> str:

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tasks.queue.redis_keys import SCRIPT_CONSTANTS
-from tasks.queue.script import CONSTANT, FOLDER, needs_of, parts_of, read, source
+from tasks.queue.script import CONSTANT, FOLDER, needs_of, parts_of, read, seldom_of, source
 
 FILES = sorted(path.relative_to(FOLDER).with_suffix("").as_posix() for path in FOLDER.rglob("*.lua"))
 PARTS = [name.removeprefix("parts/") for name in FILES if name.startswith("parts/")]
@@ -36,7 +36,7 @@ def used(text: str, own: str | None = None) -> list[str]:
 def test_a_script_names_the_parts_that_it_uses_and_no_others(name: str) -> None:
     text = read(name)
     own = name.removeprefix("parts/") if name.startswith("parts/") else None
-    assert needs_of(text) == used(text, own)
+    assert sorted([*needs_of(text), *seldom_of(text)]) == used(text, own)
 
 
 def test_no_two_parts_define_the_same_name() -> None:
@@ -52,13 +52,22 @@ def test_a_part_comes_after_those_that_it_needs(part: str) -> None:
 
 
 def test_every_part_is_needed_by_some_script() -> None:
-    assert {part for name in SCRIPTS for part in parts_of(read(name))} == set(PARTS)
+    named = {part for name in SCRIPTS for part in (*parts_of(read(name)), *seldom_of(read(name)))}
+    assert {part for one in named for part in parts_of(f"-- needs: {one}\n")} == set(PARTS)
 
 
 def test_a_small_script_carries_little() -> None:
     assert parts_of(read("run/renew")) == ["arguments"]
     assert len(source("run/renew")) < 2_500
     assert len(source("run/progress")) < 2_000
+
+
+def test_what_a_script_seldom_uses_is_made_when_it_says_so() -> None:
+    always, later = source("run/claim").split("local function load_seldom()\n")
+    assert "local is_loaded, close_cancelled," in always
+    assert "function reopen(id)" not in always
+    assert "\nfunction reopen(id)" in later
+    assert "load_seldom" not in source("verbs/reopen")
 
 
 def test_every_constant_is_used_by_some_script() -> None:

@@ -1,8 +1,8 @@
--- needs: counters ending lanes records
+-- needs: counters ending lanes
 -- Workers that died under their jobs. payload.io_bound: kind → true of those that only wait for sockets, which cannot
 -- kill a worker.
 
-local POISON_LAPSES, SUSPECTS_AT_ONCE = 3, 100
+local POISON_LAPSES = 3
 
 -- How an attempt is written down whose worker can no longer do so.
 local function lapsed_attempt(job)
@@ -35,27 +35,4 @@ local function lapse(job, is_alone)
   end
   redis.call('HSET', K.job .. job.id, unpack(fields))
   return 0
-end
-
--- A kind that cannot kill a worker was made a suspect by a worker of an earlier version.
-local function acquit(id, queue)
-  redis.call('ZREM', K.suspects .. queue, id)
-  redis.call('HDEL', K.job .. id, 'lapses')
-  local job = read(id)
-  if job and job.state == 'queued' then requeue(job) end
-end
-
--- The suspects that come first: those under which most workers died, but for lanes that are parked.
-local function first_suspects(queue)
-  local first, most = {}, nil
-  for _, id in ipairs(redis.call('ZRANGE', K.suspects .. queue, 0, SUSPECTS_AT_ONCE - 1)) do
-    local kind, lane, lapses = unpack(redis.call('HMGET', K.job .. id, 'kind', 'lane', 'lapses'))
-    if payload.io_bound[kind] then
-      acquit(id, queue)
-    elseif not redis.call('ZSCORE', K.parked .. queue, lane or '') then
-      most = most or lapses
-      if lapses == most then first[#first + 1] = id end
-    end
-  end
-  return first
 end

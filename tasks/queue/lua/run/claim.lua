@@ -1,4 +1,5 @@
--- needs: counters ending lane_limits lanes lapses owners/running records verbs/reopening
+-- needs: counters lane_limits lanes owners/running records suspects
+-- seldom: ending lapses verbs/reopening
 -- A worker asks for work: timers that are due are handled, lanes take turns, and what can start now starts.
 -- payload: worker, queues {{name, free, slots, idle (it runs none of its jobs and has no end of one to write), normal
 -- (no suspects this time: it is the others' turn), service (slots for the service's own work, which no pause holds
@@ -99,6 +100,7 @@ end
 
 -- A timer is due: what it means depends on the state of its job. patience: until when no lease lapses (ms).
 local function handle_timer(id, queue, patience)
+  load_seldom()
   local timers = K.arq_queue[queue]
   local elsewhere = redis.call('PTTL', K.arq_running .. id)
   local job = read(id)
@@ -137,6 +139,7 @@ local function start(id, queue, alone)
     'unread'))
   if state ~= 'queued' or not job_indexes then return false end
   if is_cancelled(id) then
+    load_seldom()
     close_cancelled(read(id), 'Cancelled before it started.')
     return false
   end

@@ -19,6 +19,8 @@ FRESH_S: Final = 1.0
 """A connection that was made within this time is kept even so: another one would lead to the same server."""
 FEWEST: Final = 3
 """Connections that a process has at least: a worker holds one while it listens for jobs."""
+AT_ONCE_BYTES: Final = 32 * 1024
+"""A command of at most this size fits into the buffer of an idle connection, and needs no task to wait for room."""
 NO_PLACE: Final = "max number of clients reached"
 NO_PLACE_PAUSE_S: Final = 0.1
 """For so long no further connection is tried once the server has refused one for lack of a place."""
@@ -33,11 +35,36 @@ class PrimaryConnection(AbstractConnection):
     """A connection that tells its pool when its server is no longer the primary."""
 
     pool: "PrimaryPool"
+    _writer: asyncio.StreamWriter | None  # the stubs lack it
     made_at = 0.0
 
     async def on_connect(self) -> None:
         await super().on_connect()
         self.made_at = time.monotonic()
+
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        writer = self._writer
+        if (
+            writer is None
+            or not isinstance(command, list)
+            or sum(map(len, command)) > AT_ONCE_BYTES
+            or writer.transport.get_write_buffer_size()
+        ):
+            await super().send_packed_command(command, check_health)
+            return
+        # redis-py writes in a task of its own, for its time limit. This much is written or buffered at once; the time
+        # limit of the answer covers it.
+        if check_health:
+            await self.check_health()
+        try:
+            writer.writelines(command)
+            await writer.drain()
+        except OSError as error:
+            await self.disconnect(nowait=True)
+            raise ConnectionError(f"Error while writing to the socket: {error}") from error
+        except BaseException:
+            await self.disconnect(nowait=True)  # the answer would be the next command's
+            raise
 
     async def read_response(self, *args: Any, **options: Any) -> Any:
         try:

@@ -45,6 +45,11 @@ def path_of(installation: str, number: int) -> str:
     return f"{folder_of(installation)}/{number:010d}.jsonl.gz"
 
 
+def number_of(path: str) -> int:
+    """The number of an object, from its name."""
+    return int(path.rpartition("/")[2].partition(".")[0])
+
+
 def folder_of(installation: str) -> str:
     """The folder of an installation's objects: two that share a storage do not meet."""
     return f"{FOLDER}/{installation}"

@@ -19,7 +19,16 @@ from typing import Any, Final
 from redis.asyncio import Redis
 
 from tasks import clock
-from tasks.history.archive import folder_of, ids_of, line_of, path_of, place_of, read_archive, write_archive
+from tasks.history.archive import (
+    folder_of,
+    ids_of,
+    line_of,
+    number_of,
+    path_of,
+    place_of,
+    read_archive,
+    write_archive,
+)
 from tasks.queue.installation import find_installation, make_installation
 from tasks.queue.records.packing import Fields, unpack
 from tasks.queue.redis_keys import HISTORY, HISTORY_IDS, HISTORY_WRITING, JOB, LINGER_MS
@@ -141,9 +150,8 @@ class HistoryUpkeep:
         for name in await self._storage.object_names(folder_of(installation)):
             content = await self._storage.get_object(name)
             if content is not None:
-                _, lines = await asyncio.to_thread(read_archive, content)
-                number = int((await self._script({"verb": "begin"}))["number"])
-                await self._storage.put_object(await self._path(number), content)
+                written_at, lines = await asyncio.to_thread(read_archive, content)
+                number = await self._create(lines, written_at)
                 places = [place_of(job_id)._asdict() for job_id in ids_of(lines)]
                 await self._script({"verb": "index", "number": number, "places": places})
                 await self._storage.delete_objects([name])
@@ -172,14 +180,26 @@ class HistoryUpkeep:
     async def _move_some(self, due: dict[str, Fields]) -> int:
         """Move the first of these in one object, and take them out."""
         lines, notes = await asyncio.to_thread(_lines_of, due)
-        begun = await self._script({"verb": "begin"})
-        number = int(begun["number"])
-        content = await asyncio.to_thread(write_archive, int(begun["now"]), lines)
-        await self._storage.put_object(await self._path(number), content)
+        number = await self._create(lines)
         moved = int(await self._script({"verb": "commit", "number": number, "records": notes}))
         for note in notes:
             del due[note["id"]]
         return moved
+
+    async def _create(self, lines: Sequence[bytes], written_at: int | None = None) -> int:
+        """Write a new object. written_at: in milliseconds since 1970; None is now. Returns its number."""
+        above = 0
+        while True:
+            begun = await self._script({"verb": "begin", "above": above})
+            number = int(begun["number"])
+            content = await asyncio.to_thread(write_archive, written_at or int(begun["now"]), lines)
+            path = await self._path(number)
+            if await self._storage.create_object(path, content):
+                return number
+            # Redis has lost its last writes, and gives numbers that were used. What has this one is left alone.
+            await self._script({"verb": "written", "number": number})
+            names = await self._storage.object_names(path.rpartition("/")[0])
+            above = max(map(number_of, names), default=number)
 
     async def _rewrite(self, number: int) -> int:
         found = await self._read(number)

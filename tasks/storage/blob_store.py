@@ -15,11 +15,11 @@ from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, TYPE_CHECKING, ParamSpec, TypeVar
+from typing import IO, TYPE_CHECKING, Literal, ParamSpec, TypeVar
 
 import obstore
 import structlog
-from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import HTTPStore, LocalStore, MemoryStore
 
 from tasks.blob_ref import BlobRef
@@ -48,6 +48,8 @@ MISSING_AGAIN_S = 0.5
 WRONG_KEYS = "Its keys are wrong, or have too few rights; correct them (for S3, AWS_ACCESS_KEY_ID and its secret)."
 BAD_FOLDER = "Its folder is not readable and writable for this process; correct its owner or STORAGE_URL."
 STATUS = "status code:"
+NO_CONDITIONS = f"{STATUS} 501"
+"""What a server says that does not know `If-None-Match`."""
 METADATA_HOST = "169.254.169.254"
 """Where a client without any keys looks for them; it is named in the error."""
 NO_BUCKET = "Its bucket does not exist; create it, or correct STORAGE_URL."
@@ -271,11 +273,28 @@ class BlobStore:
     async def put_object(self, name: str, content: bytes) -> None:
         await self._call(self._put_object, name, content)
 
-    def _put_object(self, name: str, content: bytes) -> None:
+    def _put_object(self, name: str, content: bytes, mode: Literal["create", "overwrite"] = "overwrite") -> None:
         try:
-            self._store.put(name, content)
+            self._store.put(name, content, mode=mode)
         except FileNotFoundError as error:
             raise self._unavailable(str(error)) from error  # the bucket does not exist
+
+    async def create_object(self, name: str, content: bytes) -> bool:
+        return await self._call(self._create_object, name, content)
+
+    def _create_object(self, name: str, content: bytes) -> bool:
+        with suppress(FileNotFoundError):
+            self._store.head(name)  # some servers overlook the condition of the write
+            return False
+        try:
+            self._put_object(name, content, "create")
+        except AlreadyExistsError:
+            return False
+        except BaseError as error:
+            if NO_CONDITIONS not in str(error):
+                raise
+            self._put_object(name, content)
+        return True
 
     async def get_object(self, name: str) -> bytes | None:
         return await self._call(self._get_object, name)

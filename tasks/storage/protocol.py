@@ -154,6 +154,19 @@ class Storage(Protocol):
         """
         ...
 
+    async def create_object(self, name: str, content: bytes) -> bool:
+        """Write such an object unless there is one of this name already.
+
+        Args:
+            name: As of `put_object`.
+            content: All its bytes.
+
+        Returns:
+            Whether it was written. Of two that create the same object at the same moment one is told so, but for
+            servers that do not know `If-None-Match`.
+        """
+        ...
+
     async def get_object(self, name: str) -> bytes | None:
         """Return the bytes of such an object, or None if there is none of this name."""
         ...

@@ -2,8 +2,8 @@
 
 import gzip
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Final, TypeVar
 
 from arq.connections import ArqRedis
 
@@ -19,6 +19,7 @@ from tests.support.queue.submissions import submit
 AT_ONCE: Final = 5_000
 FIRST_NUMBER: Final = 70_000
 """Of an object, after a long time."""
+T = TypeVar("T")
 Step = Callable[[], Awaitable[object]]
 
 
@@ -77,11 +78,22 @@ class BrokenStorage:
         self.get_object, self.delete_objects, self.check = storage.get_object, storage.delete_objects, storage.check
 
     async def put_object(self, name: str, content: bytes) -> None:
-        if self._before:
-            await self._before()
-        await self._storage.put_object(name, content)
+        await self._write(self._storage.put_object(name, content))
+
+    async def create_object(self, name: str, content: bytes) -> bool:
+        return await self._write(self._storage.create_object(name, content))
+
+    async def _write(self, writing: Coroutine[Any, Any, T]) -> T:
+        try:
+            if self._before:
+                await self._before()
+        except BaseException:
+            writing.close()
+            raise
+        written = await writing
         if self._after:
             await self._after()
+        return written
 
 
 async def die() -> None:

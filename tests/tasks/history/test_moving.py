@@ -122,6 +122,20 @@ class TestMoving:
         assert found is not None
         assert found.id == odd
 
+    async def test_numbers_that_were_used_are_given_again(
+        self, redis: ArqRedis, each_storage: Storage, settings: Settings, enqueuer: Enqueuer, worker: FakeWorker
+    ) -> None:
+        """As after a fail-over that has lost Redis' last writes."""
+        ids = [await ended(enqueuer, worker) for _ in range(3)]
+        await let_expire(redis, ids)
+        for job_id in ids[:2]:
+            assert await move(redis, each_storage, [job_id]) == 1
+        await redis.hset(HISTORY, "last", 0)
+        assert await move(redis, each_storage, ids[2:]) == 1
+        history = History(redis, each_storage, settings)
+        assert all([await history.find(job_id) for job_id in ids])
+        assert await redis.zcard(HISTORY_WRITING) == 0
+
     async def test_two_installations_share_a_storage(
         self, redis: ArqRedis, storage: Storage, enqueuer: Enqueuer, worker: FakeWorker, history: History
     ) -> None:

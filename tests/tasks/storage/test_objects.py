@@ -1,5 +1,6 @@
 """Objects of the installation itself, beside the blobs."""
 
+import asyncio
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,6 +36,19 @@ async def test_an_object_is_written_read_replaced_listed_and_deleted(storage: St
     await storage.delete_objects(["notes/a", "notes/never"])
     assert await storage.object_names("notes") == ["notes/b"]
     assert await storage.get_object("other") == b"4"
+
+
+async def test_one_that_exists_is_not_created_again(storage: Storage) -> None:
+    assert await storage.create_object("notes/a", b"1")
+    assert not await storage.create_object("notes/a", b"2")
+    assert await storage.get_object("notes/a") == b"1"
+
+
+@pytest.mark.parametrize("storage", ["folder", "memory", "moto"], indirect=True)  # rclone overlooks the condition
+async def test_of_two_that_create_one_at_the_same_moment_one_does(storage: Storage) -> None:
+    made = await asyncio.gather(*(storage.create_object("notes/a", str(n).encode()) for n in range(8)))
+    assert made.count(True) == 1
+    assert await storage.get_object("notes/a") == str(made.index(True)).encode()
 
 
 async def test_no_object_is_among_the_blobs(storage: Storage) -> None:

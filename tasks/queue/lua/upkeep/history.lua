@@ -1,6 +1,7 @@
 -- needs: counters
 -- Which records of ended jobs are in the storage, and in which object (tasks/history/upkeep.py). payload: verb, and
---   begin: Answers number, of a new object, which is being written from now on, and now (ms).
+--   begin: above (no number up to it is given; nil: 0). Answers number, of a new object, which is being written from
+--     now on, and now (ms).
 --   commit: number, records {{id, state, expires_at, bucket, member, indexes {…}, kind, job_indexes}, …}. They leave
 --     Redis, those that are as they were read. Answers how many.
 --   index: number, places {{bucket, member}, …}. The object has these, whatever had them before.
@@ -14,6 +15,8 @@ local PENDING = 100
 local verbs = {}
 
 function verbs.begin()
+  local above = payload.above or 0
+  if tonumber(redis.call('HGET', K.history, 'last') or 0) < above then redis.call('HSET', K.history, 'last', above) end
   local number = redis.call('HINCRBY', K.history, 'last', 1)
   redis.call('ZADD', K.history_writing, now, number)
   return { number = number, now = now }

@@ -1,6 +1,7 @@
 """Redis outages: log one once, retry until Redis is up, and renew the leases before anything new is claimed."""
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -14,6 +15,8 @@ REDIS_ERRORS = (RedisError, OSError, TimeoutError)
 """What a Redis call raises when Redis is down, slow, full or restarting."""
 SCRIPT_FAULTS = ("user_script:", "Error compiling script", "WRONGTYPE", "Wrong number of args")
 """How Redis' error begins when a script itself is wrong, so that a retry cannot help."""
+WRAPPING = re.compile(r"Error running script \(call to f_\w+\): @user_script:\d+: (?:@user_script: \d+: )?")
+"""What Redis 6.2 puts before it."""
 
 T = TypeVar("T")
 
@@ -80,4 +83,4 @@ async def retry(call: Callable[[], Awaitable[T]], failed: Callable[[Exception], 
 
 def is_script_fault(error: Exception) -> bool:
     """Tell a wrong script from a Redis that is full, loading or read-only: those errors begin differently."""
-    return type(error) is ResponseError and str(error).startswith(SCRIPT_FAULTS)
+    return type(error) is ResponseError and WRAPPING.sub("", str(error)).startswith(SCRIPT_FAULTS)

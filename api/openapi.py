@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.http.auth import PROTECTED
-from api.http.components import components
+from api.http.components import add_components
 from api.http.problems import MEDIA_TYPE
 
 SUMMARY = (
@@ -30,7 +30,7 @@ def describe(app: FastAPI) -> None:
                     _correct(operation["responses"])
             for name in FASTAPIS_OWN:
                 document["components"]["schemas"].pop(name, None)
-            document["components"]["schemas"] |= components()
+            add_components(document["components"]["schemas"])
             _lock(document)
             app.openapi_schema = document
         return app.openapi_schema

@@ -3,8 +3,12 @@
 Stored times are milliseconds since 1970. Redis' own clock decides in scripts; this one serves what only shows a time.
 """
 
+import re
 import time
 from datetime import UTC, datetime
+from typing import Final
+
+DATE_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)?)?", re.ASCII)
 
 
 def now_ms() -> int:
@@ -31,6 +35,18 @@ def from_ms(milliseconds: int) -> datetime:
 def maybe_from_ms(milliseconds: int | None) -> datetime | None:
     """Convert milliseconds since 1970 to a time in UTC; None stays None."""
     return None if milliseconds is None else from_ms(milliseconds)
+
+
+def read_rfc3339(text: str) -> datetime:
+    """Read an RFC 3339 date-time, or a date, which means its midnight. A time without a zone is UTC.
+
+    Raises:
+        ValueError: It is neither, or there is no such time.
+    """
+    if not DATE_TIME.fullmatch(text):
+        raise ValueError(f"{text!r} is no date-time")
+    moment = datetime.fromisoformat(text.upper())
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def rfc3339(milliseconds: int) -> str:

@@ -14,13 +14,25 @@ def component(model: type[BaseModel]) -> dict[str, Any]:
 
     Returns:
         A reference to it, to be used as a schema.
+
+    Raises:
+        ValueError: Another model has this name already.
     """
-    _models[model.__name__] = model
+    if _models.setdefault(model.__name__, model) is not model:
+        raise ValueError(f"two models of the API are named {model.__name__!r}: rename one")
     return {"$ref": COMPONENT.format(model=model.__name__)}
 
 
-def components() -> dict[str, Any]:
-    """The schemas of all models that were added, and of those that they use, by name."""
-    _, schema = models_json_schema([(model, "validation") for model in _models.values()], ref_template=COMPONENT)
-    schemas: dict[str, Any] = schema["$defs"]
-    return schemas
+def add_components(schemas: dict[str, Any]) -> None:
+    """Add the schemas of all those models, and of those that they use.
+
+    Args:
+        schemas: By name: those of the models that FastAPI has seen.
+
+    Raises:
+        ValueError: Two different schemas have one name.
+    """
+    _, made = models_json_schema([(model, "validation") for model in _models.values()], ref_template=COMPONENT)
+    for name, schema in made["$defs"].items():
+        if schemas.setdefault(name, schema) != schema:
+            raise ValueError(f"two schemas of the API are named {name!r}: rename one of the models")

@@ -1,18 +1,19 @@
 """Query parameters: one pydantic model for each endpoint. Unknown parameters are refused: they are likely misspelt."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qsl
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http.checks import Checks
 from api.http.components import COMPONENT
-from tasks.clock import to_ms
+from tasks.clock import read_rfc3339, to_ms
 from tasks.refusal import Fault, Refusal
 from tasks.validation import read_faults, refusal_of
 
@@ -37,18 +38,37 @@ class ListQuery(BaseModel):
     cursor: str | None = Field(None, max_length=MAX_CURSOR_CHARS, description="The `next` value of the previous page.")
 
 
+MAX_SHOWN_CHARS = 60
+
+
+def _read_timestamp(given: Any) -> datetime:
+    shown = repr(given) if len(repr(given)) <= MAX_SHOWN_CHARS else f"{repr(given)[:MAX_SHOWN_CHARS]}…"
+    advice = "Send a date-time such as '2026-11-20T08:00:00Z', or a date such as '2026-11-20', which is midnight UTC"
+    if isinstance(given, datetime):
+        return given
+    if isinstance(given, str) and " " in given:
+        advice += "; in a query, '+' is written '%2B'"
+    if isinstance(given, str):
+        with suppress(ValueError):
+            return read_rfc3339(given)
+    raise ValueError(f"{shown} is no time. {advice}")
+
+
+Timestamp = Annotated[
+    datetime, BeforeValidator(_read_timestamp), WithJsonSchema({"type": "string", "format": "date-time"})
+]
+"""A time in a request: RFC 3339, or a date. Pydantic's own would read `2027` as a second of 1970."""
+WHEN = "An RFC 3339 date-time, or a date, which means midnight. A time without a zone is UTC."
+
+
 class TimeRange(BaseModel):
     """A range of creation times. Both ends are included."""
 
-    since: datetime | None = Field(
-        None,
-        description="Created at this time or later. A time without a zone is UTC.",
-        examples=["2026-11-20T08:00:00Z"],
+    since: Timestamp | None = Field(
+        None, description=f"Created at this time or later. {WHEN}", examples=["2026-11-20T08:00:00Z"]
     )
-    until: datetime | None = Field(
-        None,
-        description="Created at this time or earlier. A time without a zone is UTC.",
-        examples=["2030-11-20T08:00:00Z"],
+    until: Timestamp | None = Field(
+        None, description=f"Created at this time or earlier. {WHEN}", examples=["2030-11-20T08:00:00Z"]
     )
 
     @property

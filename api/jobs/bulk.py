@@ -30,6 +30,7 @@ def _described(**examples: tuple[str, Any]) -> dict[str, Any]:
             200: {"model": Job, "description": "This Idempotency-Key was already used with the same content."},
             **documented(
                 "unauthorized",
+                "forbidden",
                 "invalid_request",
                 "unsupported_media_type",
                 "too_large",
@@ -86,15 +87,18 @@ async def _submit(request: Request, verb: Verb) -> Response:
     checks = Checks()
     requested = examined(await receive_text(request, MAX_BODY_BYTES), JobFilter, checks)
     checks.run(lambda: check_key(caller.idempotency_key))
-    if requested is not None and not checks.faults:
-        checks.run(requested.check)
+    owner = None
+    if requested is not None:
+        owner = checks.run(lambda: requested.owner_for(caller))
+        if not checks.faults:
+            checks.run(requested.check)
     if requested is not None and requested.state not in (None, *STATES[verb]):
         known = ", ".join(STATES[verb])
         message = f"state: A {verb} applies only to jobs that are {known}."
         checks.add(Refusal("invalid_request", message, field="state"))
     checks.done()
-    assert requested is not None  # noqa: S101 - else the checks have failed
-    selection = requested.selection(caller.context.kinds, caller.owner)
+    assert requested is not None and owner is not None  # noqa: S101, PT018 - else the checks have failed
+    selection = requested.selection(caller.context.kinds, owner)
     params = BulkParams(
         verb=verb,
         job_indexes=selection.job_indexes,
@@ -104,6 +108,8 @@ async def _submit(request: Request, verb: Verb) -> Response:
         until_ms=selection.until_ms,
         prefix=selection.prefix,
         kind=selection.kind,
+        dry_run=requested.dry_run or None,
+        expect=requested.expect,
     )
     submitted = await caller.submit(
         BULK,

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from api.http.caller import Caller
 from api.http.query import TimeRange
 from tasks.kind import Kind
 from tasks.queue.records import indexes
@@ -36,6 +37,32 @@ class JobCriteria(TimeRange):
         description="A prefix of the jobs' ids or names, compared without case.",
         examples=["holiday"],
     )
+
+    owner: str | None = Field(
+        None, max_length=100, description="The owner whose jobs are meant, or `*` for all owners. For admins."
+    )
+
+    @property
+    def narrows(self) -> bool:
+        """Whether any of an owner's jobs are left out."""
+        criteria = JobCriteria.model_fields.keys() - {"owner"}
+        return any(getattr(self, name) is not None for name in criteria)
+
+    def owner_for(self, caller: Caller) -> str:
+        """The owner whose jobs are meant, or EVERYONE.
+
+        Raises:
+            Refusal: `forbidden`.
+        """
+        if self.owner is None or self.owner == caller.owner:
+            return caller.owner
+        if not caller.is_admin:
+            raise Refusal(
+                "forbidden",
+                "Only an admin (see ADMINS) may name another owner. Leave out the field 'owner'.",
+                field="owner",
+            )
+        return self.owner
 
     def selection(self, kinds: Mapping[str, Kind[Any]], *owners: str) -> Selection:
         """The selection of these owners' jobs that match.
@@ -71,15 +98,25 @@ class JobCriteria(TimeRange):
 class JobFilter(JobCriteria):
     """The jobs that a bulk action applies to. A job must match every field that is given."""
 
-    all: bool = Field(False, description="Match every job. Required if no other field is given.")
+    all: bool = Field(False, description="Match every job. Required if no other criterion is given.")
+    dry_run: bool = Field(False, description="Only count the jobs that match.")
+    expect: int | None = Field(
+        None,
+        ge=0,
+        description="How many jobs you expect to match, at most. If there are more, none is changed, and the action "
+        "fails with `more_than_expected`.",
+        examples=[100],
+    )
 
     def check(self) -> None:
-        """Refuse an empty filter that does not say `all`.
+        """Refuse a filter without a criterion that does not say `all`. A criterion that is null is none.
 
         Raises:
             Refusal: `invalid_request`.
         """
-        if not self.all and not self.model_fields_set - {"all"}:
+        if not self.all and not self.narrows:
             raise Refusal(
-                "invalid_request", 'The filter is empty. To match every job, send {"all": true}.', field="all"
+                "invalid_request",
+                'The filter has no criterion (a null is none). To match every job, send {"all": true}.',
+                field="all",
             )

@@ -4,13 +4,12 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from api.http.answers import uncached
-from api.http.caller import Caller, caller_of
+from api.http.caller import caller_of
 from api.http.problems import documented
 from api.http.query import ListQuery, documented_query, query_of
 from api.jobs.filter import JobCriteria
 from api.jobs.views import JobPage, job_of
 from tasks import clock
-from tasks.refusal import Refusal
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -18,9 +17,6 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 class JobListQuery(JobCriteria, ListQuery):
     """The query parameters of the list of jobs."""
 
-    owner: str | None = Field(
-        None, max_length=100, description="The owner whose jobs are listed, or `*` for all owners. For admins."
-    )
     counts: bool = Field(
         False, description="Also count the jobs by state. The counts ignore `state` and `q`.", examples=["true"]
     )
@@ -43,26 +39,9 @@ async def list_jobs(request: Request) -> Response:
     Deliveries are listed under `/v1/deliveries`, and here with `kind=delivery` or `queue=webhooks`.
     """
     caller, query = caller_of(request), query_of(request, JobListQuery)
-    selection = query.selection(caller.context.kinds, _owner(caller, query.owner))
+    selection = query.selection(caller.context.kinds, query.owner_for(caller))
     page = await caller.context.listing.page(selection, limit=query.limit, cursor=query.cursor)
     base_url, now_ms = caller.base_url, clock.now_ms()
     jobs = [job_of(record, base_url) for record in page.records if not record.expired(now_ms)]
     counts = await caller.context.listing.counts(selection) if query.counts else None
     return uncached(JobPage(jobs=jobs, next=page.cursor, counts=counts))
-
-
-def _owner(caller: Caller, owner: str | None) -> str:
-    """The owner whose jobs are listed, or EVERYONE.
-
-    Raises:
-        Refusal: `forbidden`.
-    """
-    if owner is None or owner == caller.owner:
-        return caller.owner
-    if not caller.is_admin:
-        raise Refusal(
-            "forbidden",
-            "Only an admin (see ADMINS) may list other owners' jobs. Leave out the parameter 'owner'.",
-            field="owner",
-        )
-    return owner

@@ -5,16 +5,16 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
+from api.http.query import WHEN, Timestamp
 from tasks.clock import now_ms, to_ms
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 
 Delay = Annotated[float | None, Field(ge=0, description="Seconds to wait before the job may start.", examples=[5])]
 RunAt = Annotated[
-    datetime | None,
+    Timestamp | None,
     Field(
-        description="When the job may start, instead of `delay`. A time without a zone is UTC; a time in the past "
-        "means now.",
+        description=f"When the job may start, instead of `delay`; a time in the past means now. {WHEN}",
         examples=["2026-11-20T08:00:00Z"],
     ),
 ]

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api.http.answers import Links
-from api.http.query import Page
+from api.http.query import WHEN, Page, Timestamp
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.outbound.url_policy import MAX_URL_CHARS
 from tasks.queue.records.record import State
@@ -128,8 +128,8 @@ class RecoveryRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    since: datetime = Field(
-        description="Retry deliveries of events since this time. A time without a zone is UTC.",
+    since: Timestamp = Field(
+        description=f"Retry deliveries of events since this time. {WHEN}",
         examples=["2026-11-20T08:00:00Z"],
     )
 

@@ -17,11 +17,14 @@ from tasks.queue.records import indexes
 from tasks.queue.records.list import Listing, Selection
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import JOB
+from tasks.refusal import Refusal
 
 Verb = Literal["cancellation", "retry", "deletion"]
 
 AT_ONCE = 50
 """Jobs in one script, which must not block Redis for more than a few milliseconds."""
+COUNTED_AT_ONCE = 500
+"""Jobs in one script that only looks."""
 STATES: Mapping[Verb, tuple[State, ...]] = {
     "cancellation": (State.SCHEDULED, State.RETRYING, State.QUEUED, State.RUNNING),
     "retry": (State.FAILED, State.CANCELLED),
@@ -41,7 +44,8 @@ COUNT = "count:"
 class BulkParams(BaseModel):
     """The params of a `bulk` job. Times are milliseconds since 1970, both ends included.
 
-    job_indexes: of one owner; no job is in two of them. Stored as `shelves`, as earlier versions read it.
+    job_indexes: no job is in two of them. Stored as `shelves`, as earlier versions read it.
+    dry_run: whether the jobs are only counted. expect: how many there may be; None: any number.
     """
 
     model_config = ConfigDict(extra="forbid", validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
@@ -54,6 +58,8 @@ class BulkParams(BaseModel):
     until_ms: int | None = None
     prefix: str | None = None
     kind: str | None = None
+    dry_run: bool | None = None
+    expect: int | None = None
 
     @property
     def passes(self) -> tuple[State, ...]:
@@ -84,12 +90,26 @@ async def run_bulk(job: JobContext[BulkParams]) -> Result:
 
     Returns:
         How many jobs `matched`, how many were changed, and how many were `skipped`.
+
+    Raises:
+        Refusal: `more_than_expected`; no job was changed.
     """
     listing, params = Listing(job.redis), job.params.model_copy(update={"job_indexes": _indexes(job)})
     made, said = await job.redis.hmget(JOB + job.job_id, "created_at", "place")
     place, made_ms = Place.of(said), int(made or 0)
     counts = await listing.counts(params.selection(params.states[0], made_ms))
     total = sum(counts[state] for state in params.states)
+    if params.dry_run:
+        return Result(value={"matched": await _matching(job, listing, params, made_ms, total)})
+    if params.expect is not None and said is None:  # else some are done already, after they were counted
+        matched = await _matching(job, listing, params, made_ms, total)
+        if matched > params.expect:
+            raise Refusal(
+                "more_than_expected",
+                f"{matched} jobs match, and at most {params.expect} were expected. None was changed.",
+                field="expect",
+                limit=params.expect,
+            )
     while place.passed < len(params.passes):
         selection = params.selection(params.passes[place.passed], made_ms)
         found = await listing.ids(selection, limit=AT_ONCE, cursor=place.cursor)
@@ -99,6 +119,20 @@ async def run_bulk(job: JobContext[BulkParams]) -> Result:
         await _do(job, ids, BulkStep(job.job_id, job.attempt, place.model_dump_json()))
         job.progress(place.looked, max(total, place.looked), "jobs")
     return Result(value=await _counted(job))
+
+
+async def _matching(job: JobContext[BulkParams], listing: Listing, params: BulkParams, made_ms: int, total: int) -> int:
+    """How many jobs match now, but for this one."""
+    matched, looked = 0, 0
+    for state in params.states:
+        cursor, over = None, False
+        while not over:
+            found = await listing.ids(params.selection(state, made_ms), limit=COUNTED_AT_ONCE, cursor=cursor)
+            cursor, over = found.cursor, found.cursor is None
+            matched += len([one for one in found.ids if one != job.job_id])
+            looked += found.examined
+            job.progress(looked, max(total, looked), "jobs counted")
+    return matched
 
 
 def _indexes(job: JobContext[BulkParams]) -> tuple[str, ...]:

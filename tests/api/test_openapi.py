@@ -9,8 +9,10 @@ import httpx
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 from arq.connections import ArqRedis
+from pydantic import BaseModel
 
 from api.app import create_app
+from api.http import components
 from api.http.problems import MEDIA_TYPE
 from api.jobs.views import EXAMPLE_UPLOAD
 from api.webhooks.delivery_views import EXAMPLE_DELIVERY, EXAMPLE_EVENT
@@ -73,6 +75,24 @@ def requests() -> Iterator[tuple[str, str, dict[str, Any], set[str]]]:
                     body = bodies[-1] if bodies else {}
                     value = {parameter["name"]: str(example)}
                     yield method, path, {**body, given: {**body.get(given, {}), **value}}, statuses
+
+
+def test_no_two_schemas_have_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.http.components._models", {})
+
+    class Job(BaseModel):
+        """Another one."""
+
+    class Other(BaseModel):
+        job: Job
+
+    components.component(Other)
+    with pytest.raises(ValueError, match="two schemas of the API are named 'Job'"):
+        create_app().openapi()
+    Other.__name__ = "Job"
+    components.component(Job)
+    with pytest.raises(ValueError, match="two models of the API are named 'Job'"):
+        components.component(Other)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from arq.connections import ArqRedis
 from tasks.maintenance.bulk import BULK
 from tasks.settings import Settings
 from tests.support.api.pictures import PNG
+from tests.support.api.serving import client_of, serving
 from tests.support.engine_running import working
 
 
@@ -18,14 +19,16 @@ async def submit(client: httpx.AsyncClient, query: str = "") -> str:
     return job_id
 
 
-async def done(redis: ArqRedis, settings: Settings, client: httpx.AsyncClient, verb: str, asked: Any) -> dict[str, Any]:
+async def done(
+    redis: ArqRedis, settings: Settings, client: httpx.AsyncClient, verb: str, asked: Any, state: str = "succeeded"
+) -> dict[str, Any]:
     """The bulk job when it has ended."""
     answer = await client.post(f"/v1/jobs/{verb}", json=asked)
     assert answer.status_code == 202, answer.text
     assert (answer.json()["kind"], answer.json()["name"]) == ("bulk", verb)
     async with working(redis, settings, concurrency={"default": 1}, kinds={BULK.name: BULK}):
         job: dict[str, Any] = (await client.get(answer.headers["Location"], params={"wait": 10})).json()
-    assert job["state"] == "succeeded", job
+    assert job["state"] == state, job
     return job
 
 
@@ -62,7 +65,12 @@ async def test_what_fits_is_cancelled_retried_and_deleted_and_nothing_else(
         ("cancellation", {"state": "failed"}, "state"),
         ("retry", {"state": "succeeded"}, "state"),
         ("deletion", {"state": "running"}, "state"),
-        ("deletion", {"owner": "bob"}, "owner"),
+        ("deletion", {"kind": None}, "all"),
+        ("cancellation", {"all": False, "q": None}, "all"),
+        ("deletion", {"since": None, "until": None, "queue": None, "state": None}, "all"),
+        ("retry", {"owner": "alice"}, "all"),
+        ("deletion", {"dry_run": True, "expect": 3}, "all"),
+        ("deletion", {"all": True, "expect": -1}, "expect"),
         ("deletion", {"q": ""}, "q"),
         ("retry", {"since": "x"}, "since"),
     ],
@@ -72,6 +80,43 @@ async def test_what_cannot_be_meant_is_refused(
 ) -> None:
     answer = await alice.post(f"/v1/jobs/{verb}", json=asked)
     assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (422, "invalid_request", field)
+
+
+async def test_only_an_admin_may_name_another_owner(
+    redis: ArqRedis, settings: Settings, alice: httpx.AsyncClient, bob: httpx.AsyncClient
+) -> None:
+    mine, theirs = await submit(alice), await submit(bob)
+    for owner in ("bob", "*"):
+        answer = await alice.post("/v1/jobs/deletion", json={"all": True, "owner": owner})
+        assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (403, "forbidden", "owner")
+    async with serving(settings.model_copy(update={"admins": ("alice",)})) as port, client_of(port) as admin:
+        everyones = {"kind": "thumbnail", "owner": "*", "dry_run": True}
+        assert (await done(redis, settings, admin, "cancellation", everyones))["result"] == {"matched": 2}
+        job = await done(redis, settings, admin, "cancellation", {"kind": "thumbnail", "owner": "bob"})
+        assert job["result"]["cancelled"] == 1
+        assert (await states(alice, mine), await states(bob, theirs)) == (["queued"], ["cancelled"])
+        assert (await done(redis, settings, admin, "deletion", {"owner": "*", "q": theirs}))["result"]["deleted"] == 1
+    assert (await states(alice, mine), await states(bob, theirs)) == (["queued"], ["not_found"])
+
+
+async def test_a_dry_run_counts_and_changes_nothing(
+    redis: ArqRedis, settings: Settings, alice: httpx.AsyncClient
+) -> None:
+    mine = [await submit(alice, f"?name=batch-{n}.png") for n in range(3)]
+    job = await done(redis, settings, alice, "cancellation", {"q": "batch-", "dry_run": True})
+    assert job["result"] == {"matched": 3}
+    assert await states(alice, *mine) == ["queued"] * 3
+
+
+async def test_more_than_expected_are_left_alone(redis: ArqRedis, settings: Settings, alice: httpx.AsyncClient) -> None:
+    mine = [await submit(alice, f"?name=batch-{n}.png") for n in range(3)]
+    job = await done(redis, settings, alice, "cancellation", {"q": "batch-", "expect": 2}, "failed")
+    assert job["error"]["code"] == "more_than_expected"
+    assert job["error"]["message"] == "3 jobs match, and at most 2 were expected. None was changed."
+    assert await states(alice, *mine) == ["queued"] * 3
+    assert (await done(redis, settings, alice, "cancellation", {"q": "batch-", "expect": 3}))["result"][
+        "cancelled"
+    ] == 3
 
 
 async def test_it_may_be_repeated_safely(alice: httpx.AsyncClient) -> None:

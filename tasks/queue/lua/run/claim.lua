@@ -1,5 +1,5 @@
--- needs: counters lane_limits lanes owners/running records suspects
--- seldom: ending lapses verbs/reopening
+-- needs: counters lane_limits lanes lapsed/suspects owners/running records
+-- seldom: ending lapsed/lapses verbs/reopening
 -- A worker asks for work: timers that are due are handled, lanes take turns, and what can start now starts.
 -- payload: worker, queues {{name, free, slots, idle (it runs none of its jobs and has no end of one to write), normal
 -- (no suspects this time: it is the others' turn), service (slots for the service's own work, which no pause holds

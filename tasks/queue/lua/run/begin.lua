@@ -1,4 +1,4 @@
--- needs: counters ending lanes lapses records
+-- needs: counters ending lanes lapsed/lapses records
 -- ARQ's own worker starts a job: it holds `arq:in-progress` already, so that no lease is needed, and none is renewed.
 -- A job that is said to run has lost its worker: a worker that lives holds that key.
 -- payload: id, worker, keep, io_bound {kind → true}. Answers the job as claim.lua does ({id, queue, kind, …}), or the

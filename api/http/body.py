@@ -25,7 +25,9 @@ async def chunks_of(request: Request) -> AsyncGenerator[bytes]:
 
     Raises:
         ClientDisconnect: The client is gone.
+        Refusal: `unsupported_media_type` for a body that is compressed.
     """
+    _check_encoding(request)
     more_body = True
     while more_body:
         event = await request.receive()
@@ -34,6 +36,16 @@ async def chunks_of(request: Request) -> AsyncGenerator[bytes]:
         more_body = event.get("more_body", False)
         if event.get("body"):
             yield event.pop("body")
+
+
+def _check_encoding(request: Request) -> None:
+    encoding = request.headers.get("content-encoding", "")
+    if encoding.lower() not in ("", "identity"):
+        raise Refusal(
+            "unsupported_media_type",
+            f"The body is compressed (Content-Encoding: {encoding!r}). Send it uncompressed, without this header.",
+            field="Content-Encoding",
+        )
 
 
 def check_length(content_length: str | None, limit: int) -> None:

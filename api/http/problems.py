@@ -188,7 +188,12 @@ async def _http(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     if error.status_code == 405:
         headers["Allow"] = ", ".join(_methods_of(request))
-    return problem(request, code, f"{request.method} {request.url.path}: {error.detail}.", headers=headers)
+        detail = f"{request.method} is not supported here. The path supports {headers['Allow']}."
+    elif error.status_code == 404:
+        detail = f"There is nothing at {request.url.path}. The API is under /v1, its reference at /docs."
+    else:
+        detail = f"{request.method} {request.url.path}: {error.detail}."
+    return problem(request, code, detail, headers=headers)
 
 
 def _methods_of(request: Request) -> list[str]:

@@ -32,7 +32,9 @@ from tasks.thumbnail.variants import Variant, variants_of
 router = APIRouter(prefix="/v1/images", tags=["images"])
 
 DEFAULT_PRESET = "default"
-RAW_TYPES = ("image/", "application/octet-stream")
+RAW_TYPES = ("image/", "application/octet-stream", "binary/octet-stream", "*/*")
+"""How the Content-Type of an image may begin; some clients send the last two for want of a better one."""
+DEFAULT_TYPE = "application/octet-stream"
 REFUSALS = (
     "unauthorized",
     "not_found",
@@ -158,7 +160,7 @@ async def _receive(
     request: Request, caller: Caller, options: ImageOptions, checks: Checks
 ) -> tuple[Sequence[Upload | Remote], tuple[Variant, ...], str | None]:
     """Store the request's images. Form fields that come before the files are checked before the files are read."""
-    content_type = request.headers.get("content-type", RAW_TYPES[-1])
+    content_type = request.headers.get("content-type") or DEFAULT_TYPE
     chosen = checks.run(lambda: None if options.variants is None else parse_variants(options.variants))
     settings, storage = caller.context.settings, caller.context.storage
     async with aclosing(chunks_of(request)) as body:

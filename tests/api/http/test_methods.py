@@ -44,4 +44,14 @@ async def test_a_method_that_a_path_lacks(alice: httpx.AsyncClient, method: str,
     answer = await alice.request(method, path)
     assert answer.status_code == 405
     assert answer.headers["allow"] == allowed
-    assert method == "HEAD" or answer.json()["code"] == "method_not_allowed"
+    if method != "HEAD":
+        assert answer.json()["code"] == "method_not_allowed"
+        assert answer.json()["detail"] == f"{method} is not supported here. The path supports {allowed}."
+
+
+@pytest.mark.parametrize("path", ["/jobs", "/v1", "/v1/job", "/v1/jobs/", "/v2/jobs"])
+async def test_a_path_at_which_there_is_nothing(alice: httpx.AsyncClient, path: str) -> None:
+    answer = await alice.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert answer.json()["detail"] == f"There is nothing at {path}. The API is under /v1, its reference at /docs."
+    assert (await alice.get("/docs")).status_code == 200

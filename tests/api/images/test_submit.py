@@ -39,7 +39,9 @@ async def test_what_the_submit_answers_is_what_the_job_says(alice: httpx.AsyncCl
     assert again.json()["links"]["self"] == str(again.url)
 
 
-@pytest.mark.parametrize("content_type", ["image/jpeg", "application/octet-stream", "IMAGE/whatever", None])
+@pytest.mark.parametrize(
+    "content_type", ["image/jpeg", "application/octet-stream", "binary/octet-stream", "*/*", "IMAGE/whatever", "", None]
+)
 async def test_the_format_is_told_by_content(alice: httpx.AsyncClient, content_type: str | None) -> None:
     headers = {} if content_type is None else {"Content-Type": content_type}
     answer = await alice.post("/v1/images", content=PNG, headers=headers)

@@ -1,7 +1,8 @@
 """What pydantic finds wrong with a request or with a job's params, as refusals that name every field at once."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -9,6 +10,33 @@ from tasks.refusal import Fault, Refusal
 
 MAX_FAULTS = 20
 """The number of faults that one refusal lists."""
+MAX_SHOWN_CHARS = 60
+"""Characters of a wrong value that a message shows."""
+HIDDEN = ("secret", "headers")
+"""Fields whose values no message shows."""
+
+SENTENCES: Final = {
+    "missing": "The field is required",
+    "extra_forbidden": "The field is unknown",
+    **dict.fromkeys(("string_type", "string_unicode", "string_sub_type"), "{given} is no text"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_parsing_size", "int_from_float"), "{given} is no whole number"),
+    **dict.fromkeys(("float_type", "float_parsing", "finite_number", "decimal_type"), "{given} is no number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "{given} is neither true nor false"),
+    **dict.fromkeys(("list_type", "tuple_type", "set_type", "frozen_set_type"), "{given} is no list"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "{given} is no JSON object"),
+    "greater_than_equal": "{given} is too small. Send at least {ge}",
+    "greater_than": "{given} is too small. Send more than {gt}",
+    "less_than_equal": "{given} is too large. Send at most {le}",
+    "less_than": "{given} is too large. Send less than {lt}",
+    "string_too_short": "The text is too short (characters: at least {min_length})",
+    "string_too_long": "The text is too long (characters: at most {max_length})",
+    "too_short": "There are too few entries (at least {min_length})",
+    "too_long": "There are too many entries (at most {max_length})",
+    **dict.fromkeys(("literal_error", "enum"), "{given} is not {expected}"),
+    "string_pattern_mismatch": "{given} does not have the form {pattern}",
+}
+"""What pydantic's errors mean to the sender of a request: what came, and what may. Pydantic's own texts are for those
+who wrote the model."""
 
 
 def faults_of(error: ValidationError, *, inside: str = "", whole: str = "body") -> list[Fault]:
@@ -19,7 +47,7 @@ def faults_of(error: ValidationError, *, inside: str = "", whole: str = "body") 
         inside: The field whose value the model read, such as `params`.
         whole: The field to name where the value as a whole is at fault.
     """
-    return read_faults(error.errors(include_url=False, include_context=False, include_input=False), inside, whole)
+    return read_faults(error.errors(include_url=False), inside, whole)
 
 
 def read_faults(errors: Iterable[Any], inside: str = "", whole: str = "body") -> list[Fault]:
@@ -28,9 +56,31 @@ def read_faults(errors: Iterable[Any], inside: str = "", whole: str = "body") ->
     for error in errors:
         path = [inside] if inside else []
         field = ".".join([*path, *map(str, error["loc"])]) or whole
-        message = error["msg"].removeprefix("Value error, ").removesuffix(".")
-        faults.append(Fault(field, f"{field}: {message}."))
+        faults.append(Fault(field, f"{field}: {sentence_of(error)}."))
     return faults
+
+
+def sentence_of(error: Mapping[str, Any]) -> str:
+    """One of pydantic's errors in our words, without a full stop."""
+    if (sentence := SENTENCES.get(error["type"])) is None:
+        message: str = error["msg"]
+        return message.removeprefix("Value error, ").removesuffix(".")
+    given = "The value" if any(name in HIDDEN for name in error["loc"]) else shown(error["input"])
+    return sentence.format(given=given, **{name: _plain(limit) for name, limit in error.get("ctx", {}).items()})
+
+
+def _plain(limit: Any) -> Any:
+    return int(limit) if isinstance(limit, float) and limit.is_integer() else limit
+
+
+def shown(value: Any) -> str:
+    """A value of a request as a message shows it."""
+    if isinstance(value, list | tuple):
+        return "A list"
+    if isinstance(value, Mapping):
+        return "A JSON object"
+    text = repr(value) if isinstance(value, str) else json.dumps(value, default=repr)
+    return text if len(text) <= MAX_SHOWN_CHARS else f"{text[:MAX_SHOWN_CHARS]}…"
 
 
 def refusal_of(faults: Sequence[Fault], code: str = "invalid_request") -> Refusal:

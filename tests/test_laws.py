@@ -40,7 +40,7 @@ LAYERS = (
     {"catalogue", "schedule.built_in"},
 )
 # What code that runs in the sandbox, on untrusted bytes, may import.
-PURE_MAY_IMPORT = {"tasks.refusal", "tasks.progress", "tasks.blob_ref", "tasks.outbound.protocol"}
+PURE_MAY_IMPORT = {"tasks.refusal", "tasks.progress", "tasks.blob_ref", "tasks.outbound.protocol", "tasks.validation"}
 # Untrusted pictures are opened by one piece of code; reports show pictures too.
 PICTURES = {f"tasks.thumbnail.{name}" for name in ("picture_file", "decoding", "colour", "memory")}
 HEAVY = ("PIL", "pyvips", "reportlab", "pypdfium2", "openpyxl")

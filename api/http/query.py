@@ -15,7 +15,7 @@ from api.http.checks import Checks
 from api.http.components import COMPONENT
 from tasks.clock import read_rfc3339, to_ms
 from tasks.refusal import Fault, Refusal
-from tasks.validation import read_faults, refusal_of
+from tasks.validation import read_faults, refusal_of, shown
 
 Q = TypeVar("Q", bound=BaseModel)
 
@@ -38,11 +38,7 @@ class ListQuery(BaseModel):
     cursor: str | None = Field(None, max_length=MAX_CURSOR_CHARS, description="The `next` value of the previous page.")
 
 
-MAX_SHOWN_CHARS = 60
-
-
 def _read_timestamp(given: Any) -> datetime:
-    shown = repr(given) if len(repr(given)) <= MAX_SHOWN_CHARS else f"{repr(given)[:MAX_SHOWN_CHARS]}…"
     advice = "Send a date-time such as '2026-11-20T08:00:00Z', or a date such as '2026-11-20', which is midnight UTC"
     if isinstance(given, datetime):
         return given
@@ -51,7 +47,7 @@ def _read_timestamp(given: Any) -> datetime:
     if isinstance(given, str):
         with suppress(ValueError):
             return read_rfc3339(given)
-    raise ValueError(f"{shown} is no time. {advice}")
+    raise ValueError(f"{shown(given)} is no time. {advice}")
 
 
 Timestamp = Annotated[
@@ -108,7 +104,7 @@ def query_of(request: Request, model: type[Q], checks: Checks | None = None) -> 
     used = checks or Checks()
 
     def refused(error: ValidationError) -> Refusal:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
+        found = error.errors(include_url=False)
         known = f"The parameters are {', '.join(model.model_fields)}."
         unknown = [_unknown(str(fault["loc"][0]), known) for fault in found if fault["type"] == UNKNOWN]
         wrong = read_faults([fault for fault in found if fault["type"] != UNKNOWN], whole="query")

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from tasks.refusal import Fault, Refusal
 from tasks.report.spec.blocks import Block
 from tasks.report.spec.document import Spec
+from tasks.validation import sentence_of
 
 MAX_OBJECTS = 50_000
 """JSON objects of one spec: each becomes a hundred times larger than it may be written."""
@@ -72,7 +73,7 @@ def refusal_of(error: ValidationError, said: Any) -> Refusal:
     Of a choice (`auto`, `flex` or points) pydantic tells what is wrong with each; they become one sentence, unless one
     way went further than the others: then it was meant.
     """
-    found = error.errors(include_url=False, include_input=False)
+    found = error.errors(include_url=False)
     if found[0]["type"] == "recursion_depth_exceeded":
         return Refusal("invalid_request", "blocks: The blocks are nested too deeply. Use fewer levels.", field="blocks")
     faults = [
@@ -121,12 +122,7 @@ def _sentence(fault: Mapping[str, Any]) -> str:
         return f"unknown block type {fault['ctx']['tag']!r}, expected one of {fault['ctx']['expected_tags']}"
     if fault["type"] == "union_tag_not_found":
         return "the block has no type, such as 'text' or 'table'"
-    if fault["type"] == "extra_forbidden":
-        return "unknown field"
-    if fault["type"] in ("model_type", "model_attributes_type"):
-        return "must be a JSON object"
-    message: str = fault["msg"]
-    return message.removeprefix("Value error, ")
+    return sentence_of(fault)
 
 
 def schema() -> dict[str, Any]:

@@ -76,7 +76,7 @@ async def test_a_kind_is_not_submitted_here_unless_it_says_so(alice: httpx.Async
     for kind in ("private-colour", "thumbnail", "cleanup", "no-such-kind", ""):
         found = await refused(alice, {"kind": kind, "params": {}})
         assert found["kind"].endswith("The kinds that can be are: avatar-colour, plain-colour.")
-    assert await refused(alice, {"params": {}}) == {"kind": "kind: Field required."}
+    assert await refused(alice, {"params": {}}) == {"kind": "kind: The field is required."}
 
 
 async def test_all_faults_are_told_at_once(alice: httpx.AsyncClient) -> None:

@@ -19,7 +19,7 @@ from api.http.query import query_of
 from api.images.by_reference import ImageRequest, Remote, receive_named
 from api.images.variants import parse_variants
 from api.jobs.notify import EXAMPLE_URL, encrypted_notify
-from api.jobs.submit_options import SubmitOptions, documented_submit
+from api.jobs.submit_options import SUBMIT_REFUSALS, SubmitOptions, documented_submit
 from api.jobs.submitted import respond, respond_batch
 from api.jobs.views import EXAMPLE_UPLOAD, Batch, Job
 from api.uploads.receive import FormUploads, Upload, receive_raw
@@ -36,24 +36,8 @@ RAW_TYPES = ("image/", "application/octet-stream", "binary/octet-stream", "*/*")
 """How the Content-Type of an image may begin; some clients send the last two for want of a better one."""
 DEFAULT_TYPE = "application/octet-stream"
 REFUSALS = (
-    "unauthorized",
-    "not_found",
-    "expired",
-    "too_large",
-    "params_too_large",
-    "unsupported_media_type",
-    "unsupported_format",
-    "no_file",
-    "too_many_files",
-    "invalid_request",
-    "invalid_params",
-    "key_reused",
-    "queue_full",
-    "owner_queue_full",
-    "redis_full",
-    "invalid_url",
-    "address_refused",
-    "invalid_secret",
+    *SUBMIT_REFUSALS,
+    *("too_large", "unsupported_media_type", "unsupported_format", "no_file", "too_many_files", "invalid_params"),
 )
 
 OWN_VARIANTS = '[{"name": "card", "width": 320, "height": 180, "fit": "cover", "format": "webp"}]'

@@ -32,7 +32,9 @@ class WaitQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    wait: float | None = Field(None, ge=0, description="Seconds to wait for the job to end.", examples=[5])
+    wait: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="Seconds to wait for the job to end.", examples=[5]
+    )
 
 
 @router.get(
@@ -47,7 +49,7 @@ async def get_job(request: Request, job_id: JobId) -> Response:
     """The status is 200 for a failed job too; `error` says what went wrong.
 
     With `?wait=N` or the header `Prefer: wait=N` the response is sent as soon as the job ends, or after N seconds with
-    the job's state at that time.
+    the job's state at that time. `Preference-Applied` says how long it waited at most: MAX_WAIT_S is the limit.
 
     A job is answered until it expires, and where the service keeps a history (`HISTORY=storage`) for `KEEP_HISTORY_S`
     longer, without its files.
@@ -91,12 +93,8 @@ def _unexpired(record: Record) -> Record:
 
 
 def _seconds(request: Request, wait: float | None, most: float) -> float | None:
-    """Seconds to wait. A `Prefer` header is capped at the limit; a `wait` parameter over the limit is refused."""
+    """Seconds to wait, at most the limit; the answer's `Preference-Applied` says how many they are."""
     if wait is not None:
-        if wait > most:
-            raise Refusal(
-                "invalid_request", f"The parameter 'wait' is at most {most:g} seconds.", field="wait", limit=most
-            )
-        return wait
+        return min(wait, most)
     preferred = PREFER_WAIT.search(", ".join(request.headers.getlist("prefer")))
     return min(float(preferred[1]), most) if preferred else None

@@ -72,7 +72,7 @@ component(StateChange)
             "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EXAMPLE}},
         },
         204: {"description": "You already received the `end` event (`Last-Event-ID`). Do not reconnect."},
-        **documented("unauthorized", "not_found", "expired"),
+        **documented("unauthorized", "not_found", "expired", "invalid_request"),
     },
 )
 async def follow_job(

@@ -12,7 +12,7 @@ from api.http.checks import Checks
 from api.http.json_body import documented_body, examined, receive_text
 from api.http.problems import documented
 from api.jobs.notify import DESCRIPTION, EXAMPLE_URL, Notify
-from api.jobs.submit_options import MAX_AFTER, SubmitOptions, documented_submit
+from api.jobs.submit_options import MAX_AFTER, SUBMIT_REFUSALS, SubmitOptions, documented_submit
 from api.jobs.submitted import respond
 from api.jobs.views import Job
 from tasks.kind import SUBMIT_OPTIONS, Kind
@@ -61,27 +61,7 @@ class JobRequest(SubmitOptions):
             "model": Job,
             "description": "This Idempotency-Key was already used with the same kind and params. The existing job.",
         },
-        **documented(
-            "unauthorized",
-            "invalid_request",
-            "unknown_kind",
-            "invalid_params",
-            "unsupported_media_type",
-            "too_large",
-            "params_too_large",
-            "not_found",
-            "expired",
-            "key_reused",
-            "queue_full",
-            "owner_queue_full",
-            "redis_full",
-            "invalid_url",
-            "address_refused",
-            "invalid_secret",
-            "batch_open",
-            "batch_sealed",
-            "prerequisite_failed",
-        ),
+        **documented(*SUBMIT_REFUSALS, "unknown_kind", "invalid_params", "unsupported_media_type", "too_large"),
     },
     openapi_extra=documented_submit()
     | documented_body(

@@ -26,6 +26,14 @@ IDEMPOTENCY_KEY: Final = {
 """`Caller.idempotency_key` in OpenAPI."""
 
 
+SUBMIT_REFUSALS: Final = (
+    *("unauthorized", "invalid_request", "params_too_large", "not_found", "expired", "prerequisite_failed"),
+    *("batch_open", "batch_sealed", "invalid_url", "address_refused", "invalid_secret", "key_reused"),
+    *("queue_full", "owner_queue_full", "redis_full"),
+)
+"""What any submit may be refused with, for the options here."""
+
+
 def documented_submit(query: type[BaseModel] | None = None) -> dict[str, Any]:
     """The parameters of an endpoint that submits, for its `openapi_extra`.
 

@@ -13,7 +13,7 @@ from api.http.context import Context
 from api.http.problems import documented, problem
 from api.http.query import query_of
 from api.http.ranges import names
-from api.jobs.submit_options import SubmitOptions, documented_submit
+from api.jobs.submit_options import SUBMIT_REFUSALS, SubmitOptions, documented_submit
 from api.jobs.submitted import respond
 from api.jobs.views import Job, path_of
 from api.reports.examples import SPEC_BODY, SPEC_OR_TABLE_BODY
@@ -88,17 +88,7 @@ class Preflight(BaseModel):
             "description": "This Idempotency-Key was already used with the same content. The existing job.",
         },
         303: {"description": "Only with `Accept: application/pdf`: the path of the PDF is in `Location`."},
-        **documented(
-            *REFUSALS,
-            "no_file",
-            "key_reused",
-            "failed",
-            "invalid_url",
-            "address_refused",
-            "invalid_secret",
-            "batch_sealed",
-            "prerequisite_failed",
-        ),
+        **documented(*dict.fromkeys((*REFUSALS, *SUBMIT_REFUSALS, "no_file", "failed"))),
     },
     openapi_extra=SPEC_OR_TABLE_BODY | documented_submit(ReportOptions),
 )

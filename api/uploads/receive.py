@@ -132,6 +132,10 @@ class FormUploads:
 
     async def _receive_file(self, part: Part) -> None:
         self._checks.done()  # before anything is stored
+        data = self._form.data()
+        first = await anext(data, b"")
+        if not part.filename and not first:
+            return  # an input for a file that was left empty
         index, limit = self._files, self._settings.max_files_per_request
         if index == limit:
             raise Refusal(
@@ -141,13 +145,14 @@ class FormUploads:
                 limit=limit,
             )
         self._files += 1
-        data = self._form.data()
-        with _naming(part.field):
-            head, whole = await _peek(data)
+        name = clean(part.filename)
+        which = f"File {index + 1} of the form" + (f", {name!r}" if name else "")
+        with _naming(f"{part.field}.{index}", which):
+            head, whole = await _peek(_whole([first], data))
             blob = await self._storage.put(
                 self._with_the_rest(whole), max_bytes=self._settings.max_upload_bytes, type=media_type_of(head)
             )
-        self._uploads[index] = Upload(blob, clean(part.filename))
+        self._uploads[index] = Upload(blob, name)
 
     async def _with_the_rest(self, data: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for chunk in data:
@@ -163,12 +168,14 @@ def clean(name: str | None) -> str | None:
 
 
 @contextmanager
-def _naming(field: str) -> Iterator[None]:
-    """Give refusals raised inside this field, if they name none."""
+def _naming(field: str, which: str | None = None) -> Iterator[None]:
+    """Give refusals raised inside this field, if they name none. which: what their message begins with then."""
     try:
         yield
     except Refusal as refusal:
-        refusal.field = refusal.field or field
+        if refusal.field is None:
+            refusal.field = field
+            refusal.message = f"{which}: {refusal.message}" if which else refusal.message
         raise
 
 

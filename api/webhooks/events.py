@@ -11,7 +11,7 @@ from api.http.checks import Checks
 from api.http.json_body import documented_body, examined, receive_text
 from api.http.problems import documented
 from api.http.query import query_of
-from api.jobs.submit_options import SubmitOptions, documented_submit
+from api.jobs.submit_options import SUBMIT_REFUSALS, SubmitOptions, documented_submit
 from api.jobs.submitted import respond
 from api.jobs.views import Job
 from tasks.queue.jobs.enqueue import Submission, Submitted
@@ -56,19 +56,7 @@ class EventRequest(BaseModel):
             "model": Job,
             "description": "This id or Idempotency-Key was already used with the same content. The existing job.",
         },
-        **documented(
-            "unauthorized",
-            "invalid_request",
-            "unsupported_media_type",
-            "too_large",
-            "params_too_large",
-            "key_reused",
-            "expired",
-            "queue_full",
-            "owner_queue_full",
-            "rate_limited",
-            "redis_full",
-        ),
+        **documented(*SUBMIT_REFUSALS, "unsupported_media_type", "too_large", "rate_limited"),
     },
     openapi_extra=documented_submit(SubmitOptions)
     | documented_body(

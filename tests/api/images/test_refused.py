@@ -45,7 +45,7 @@ BAD: dict[str, tuple[dict[str, Any], int, str, str | None]] = {
         "Content-Type",
     ),
     "too many bytes": ({"content": big(1_000_001)}, 413, "too_large", "body"),
-    "too many bytes in a form": (form(PNG, big(1_000_001)), 413, "too_large", "file"),
+    "too many bytes in a form": (form(PNG, big(1_000_001)), 413, "too_large", "file.1"),
     "an unknown preset": ({"content": PNG, "params": {"variants": "huge"}}, 422, "invalid_params", "variants"),
     "broken JSON": ({"content": PNG, "params": {"variants": "[{"}}, 422, "invalid_params", "variants"),
     "JSON a thousand deep": ({"content": PNG, "params": {"variants": "[" * 1000}}, 422, "invalid_params", "variants"),
@@ -77,8 +77,8 @@ BAD: dict[str, tuple[dict[str, Any], int, str, str | None]] = {
         "no_file",
         "file",
     ),
-    "an empty file in a form": (form(PNG, b""), 422, "no_file", "file"),
-    "a text among pictures": (form(PNG, b"text", JPEG), 422, "unsupported_format", "file"),
+    "an empty file in a form": (form(PNG, b""), 422, "no_file", "file.1"),
+    "a text among pictures": (form(PNG, b"text", JPEG), 422, "unsupported_format", "file.1"),
     "too many files": (form(PNG, PNG, PNG, PNG), 422, "too_many_files", "file"),
     "an unknown field": (form(PNG, variant="avatar"), 422, "invalid_request", "variant"),
     "wrong variants after the files": (
@@ -169,3 +169,9 @@ async def test_a_full_queue_says_when_to_try_again(
         answer = await alice.post("/v1/images", content=PNG)
     assert (answer.status_code, answer.json()["code"], answer.json()["limit"]) == (429, code, 1)
     assert int(answer.headers["Retry-After"]) > 0
+
+
+async def test_one_bad_file_of_a_form_is_named(alice: httpx.AsyncClient) -> None:
+    problem = (await alice.post("/v1/images", **form(PNG, b"text", JPEG))).json()
+    assert (problem["code"], problem["field"]) == ("unsupported_format", "file.1")
+    assert problem["detail"].startswith("File 2 of the form, '1.png': ")

@@ -56,6 +56,17 @@ async def test_variants_are_a_preset_or_a_list(alice: httpx.AsyncClient) -> None
     assert [one["name"] for one in listed.json()["params"]["variants"]] == ["tiny"]
 
 
+async def test_an_input_that_was_left_empty_is_no_file(alice: httpx.AsyncClient) -> None:
+    empty = b'--b\r\nContent-Disposition: form-data; name="second"; filename=""\r\n\r\n\r\n'
+    file = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + PNG + b"\r\n"
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    for parts in (empty + file, file + empty, empty + file + empty):
+        answer = await alice.post("/v1/images", content=parts + b"--b--\r\n", headers=headers)
+        assert (answer.status_code, answer.json().get("name")) == (202, "a.png"), answer.text
+    none = await alice.post("/v1/images", content=empty + b"--b--\r\n", headers=headers)
+    assert (none.status_code, none.json()["code"]) == (422, "no_file")
+
+
 async def test_a_form_with_one_file_answers_its_job(alice: httpx.AsyncClient) -> None:
     answer = await alice.post("/v1/images", files={"file": ("Größe.png", PNG)}, data={"variants": "avatar"})
     assert answer.status_code == 202

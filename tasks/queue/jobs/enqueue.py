@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 import structlog
@@ -279,7 +280,17 @@ class Enqueuer:
 
 
 def _canonical(params: str) -> str:
-    return json.dumps(json.loads(params), sort_keys=True)
+    return json.dumps(json.loads(params, parse_float=_number, parse_int=_number), sort_keys=True)
+
+
+def _number(text: str) -> tuple[int, str, int]:
+    """A number by its value: `1.0` and `1e0` are `1`."""
+    sign, digits, exponent = Decimal(text).as_tuple()
+    significant = "".join(map(str, digits)).strip("0")
+    if not significant:
+        return 0, "", 0
+    trailing = len(digits) - len("".join(map(str, digits)).rstrip("0"))
+    return sign, significant, int(exponent) + trailing
 
 
 def _refusal(answer: dict[str, Any], submission: Submission) -> Exception:

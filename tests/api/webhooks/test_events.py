@@ -87,6 +87,34 @@ async def test_the_same_event_may_be_written_in_another_order(alice: httpx.Async
     assert len({answer.json()["id"] for answer in answers}) == 1
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("1", "1.0", True),
+        ("12.50", "12.5", True),
+        ("1000", "1e3", True),
+        ("-0.0", "0", True),
+        ("[1, 20]", "[1.00, 2e1]", True),
+        ("1", "true", False),
+        ("1", '"1"', False),
+        ("100", "10", False),
+        ("-1", "1", False),
+    ],
+)
+async def test_a_number_may_be_written_in_another_way(
+    alice: httpx.AsyncClient, first: str, second: str, same: bool
+) -> None:
+    answers = [
+        await alice.post(
+            "/v1/events",
+            content=f'{{"type": "order.paid", "id": "1", "data": {{"amount": {amount}}}}}',
+            headers={"Content-Type": "application/json"},
+        )
+        for amount in (first, second)
+    ]
+    assert [answer.status_code for answer in answers] == [202, 200 if same else 422]
+
+
 async def test_an_id_is_no_idempotency_key_but_the_header_is_one(alice: httpx.AsyncClient) -> None:
     key = {"Idempotency-Key": "paid-4711"}
     by_id = await alice.post("/v1/events", json={**EVENT, "id": "paid-4711"})

@@ -200,4 +200,9 @@ def _invalid(message: str) -> Refusal:
 
 def _address_refused() -> Refusal:
     # The same message for every address, so that it tells nothing about our network.
-    return Refusal("address_refused", "The URL's host resolves to an IP address that is not public.", field="url")
+    return Refusal(
+        "address_refused",
+        "The URL's host resolves to an IP address that is not public. Who runs this service can allow networks "
+        "(OUTBOUND_NETWORKS).",
+        field="url",
+    )

@@ -57,6 +57,8 @@ NO_BUCKET = "Its bucket does not exist; create it, or correct STORAGE_URL."
 LEFTOVERS = ("blobs/*/*#*", "history/*/*#*")
 """Files that killed writers have left in a folder, which may have what is to be deleted."""
 
+FILE_MODE = 0o600
+
 HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -223,6 +225,7 @@ class BlobStore:
             )
         except FileNotFoundError as error:
             raise self._unavailable(str(error), cure=NO_BUCKET) from error
+        self._hide(key(blob.sha256))
         return blob
 
     async def read(self, sha256: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
@@ -278,6 +281,13 @@ class BlobStore:
             self._store.put(name, content, mode=mode)
         except FileNotFoundError as error:
             raise self._unavailable(str(error)) from error  # the bucket does not exist
+        self._hide(name)
+
+    def _hide(self, name: str) -> None:
+        """Let no other user of the machine read a file of the folder."""
+        if self._folder is not None:
+            with suppress(FileNotFoundError):  # deleted meanwhile
+                (self._folder / name).chmod(FILE_MODE)
 
     async def create_object(self, name: str, content: bytes) -> bool:
         return await self._call(self._create_object, name, content)

@@ -5,6 +5,7 @@ opens its resources. Kinds import `tasks.storage.protocol`.
 """
 
 import re
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,6 +99,8 @@ def _open_url(url: str, endpoint: str | None) -> BlobStore:
 
 def _open_folder(path: str) -> BlobStore:
     folder = Path(unquote(path)).absolute()
+    with suppress(OSError):  # told by the first check
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     note = "for development: processes on other machines do not see it"
     return BlobStore(LocalStore(folder, mkdir=True), name=f"local folder {path}", note=note, folder=folder)
 

@@ -1,6 +1,7 @@
 """Objects of the installation itself, beside the blobs."""
 
 import asyncio
+import stat
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -49,6 +50,18 @@ async def test_of_two_that_create_one_at_the_same_moment_one_does(storage: Stora
     made = await asyncio.gather(*(storage.create_object("notes/a", str(n).encode()) for n in range(8)))
     assert made.count(True) == 1
     assert await storage.get_object("notes/a") == str(made.index(True)).encode()
+
+
+async def test_no_other_user_of_the_machine_reads_a_file(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "storage"
+    storage = open_storage(Settings(_env_file=None, storage_url=f"file://{folder}"))
+    await put(storage)
+    await storage.put_object("notes/a", b"1")
+    assert await storage.create_object("notes/b", b"1")
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    files = [one for one in folder.rglob("*") if one.is_file()]
+    assert len(files) == 3
+    assert {stat.S_IMODE(one.stat().st_mode) for one in files} == {0o600}
 
 
 async def test_no_object_is_among_the_blobs(storage: Storage) -> None:

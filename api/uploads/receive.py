@@ -133,8 +133,8 @@ class FormUploads:
     async def _receive_file(self, part: Part) -> None:
         self._checks.done()  # before anything is stored
         data = self._form.data()
-        first = await anext(data, b"")
-        if not part.filename and not first:
+        first = [await anext(data, b"")]  # a list, out of which it goes; see `chunks_of`
+        if not part.filename and not first[0]:
             return  # an input for a file that was left empty
         index, limit = self._files, self._settings.max_files_per_request
         if index == limit:
@@ -148,7 +148,7 @@ class FormUploads:
         name = clean(part.filename)
         which = f"File {index + 1} of the form" + (f", {name!r}" if name else "")
         with _naming(f"{part.field}.{index}", which):
-            head, whole = await _peek(_whole([first], data))
+            head, whole = await _peek(_whole(first, data))
             blob = await self._storage.put(
                 self._with_the_rest(whole), max_bytes=self._settings.max_upload_bytes, type=media_type_of(head)
             )

@@ -202,7 +202,7 @@ def _address_refused() -> Refusal:
     # The same message for every address, so that it tells nothing about our network.
     return Refusal(
         "address_refused",
-        "The URL's host resolves to an IP address that is not public. Who runs this service can allow networks "
-        "(OUTBOUND_NETWORKS).",
+        "The URL's host resolves to an IP address that is not public. Its operator can allow networks with "
+        "OUTBOUND_NETWORKS.",
         field="url",
     )

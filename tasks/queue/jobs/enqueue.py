@@ -286,11 +286,9 @@ def _canonical(params: str) -> str:
 def _number(text: str) -> tuple[int, str, int]:
     """A number by its value: `1.0` and `1e0` are `1`."""
     sign, digits, exponent = Decimal(text).as_tuple()
-    significant = "".join(map(str, digits)).strip("0")
-    if not significant:
-        return 0, "", 0
-    trailing = len(digits) - len("".join(map(str, digits)).rstrip("0"))
-    return sign, significant, int(exponent) + trailing
+    written = "".join(map(str, digits))
+    significant = written.rstrip("0")
+    return (sign, significant, int(exponent) + len(written) - len(significant)) if significant else (0, "", 0)
 
 
 def _refusal(answer: dict[str, Any], submission: Submission) -> Exception:

@@ -18,10 +18,10 @@ class Plain(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
-    def do_HEAD(self) -> None:  # noqa: N802 - http.server calls it
+    def do_HEAD(self) -> None:
         self._answer(200 if self.path in STORED else 404)
 
-    def do_PUT(self) -> None:  # noqa: N802 - likewise
+    def do_PUT(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if "If-None-Match" in self.headers:
             self._answer(501)

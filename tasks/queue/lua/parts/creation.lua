@@ -30,7 +30,7 @@ local function create(job)
     enter_lane(job.id, job.queue, job.lane, score)
   else
     -- The last of the jobs that it waits for makes its timer due; this one is for the case that this was lost.
-    redis.call('ZADD', K.arq_queue[job.queue], awaits > 0 and safety_at or due, job.id)
+    redis.call('ZADD', K.arq_queue[job.queue], awaits > 0 and safety_at() or due, job.id)
     wake(job.queue)
   end
 end

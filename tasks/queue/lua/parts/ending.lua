@@ -56,7 +56,7 @@ local function release_waiting(job, state)
         due = math.max(now, tonumber(redis.call('HGET', K.job .. id, 'due_at')))
         redis.call('HSET', K.job .. id, 'due_at', due)
       else
-        due = safety_at
+        due = safety_at()
       end
       redis.call('ZADD', K.arq_queue[later.queue], due, id)
       wake(later.queue)

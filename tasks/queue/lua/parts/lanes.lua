@@ -10,8 +10,13 @@ local function backlog_score(priority, micros)
 end
 
 -- When a job that waits is looked at, in case its lane has lost it. Jobs that were submitted together, or looked at
--- together, are not due together again: a wave of timers would hold up others.
-local safety_at = now + K.safety_ms + clock[2] % 1000 * K.safety_ms / 1000
+-- together, are not due together again: a wave of timers would hold up others. Each call gives another time of the
+-- hour: steps of 0.618 of it spread evenly, however many there are.
+local safety_step = clock[2] % 1000
+local function safety_at()
+  safety_step = (safety_step + 618) % 1000
+  return now + K.safety_ms + safety_step * K.safety_ms / 1000
+end
 
 local function wake(queue)
   local list = K.wake .. queue
@@ -39,7 +44,7 @@ end
 
 local function enter_lane(id, queue, lane, score)
   redis.call('ZADD', K.backlog .. queue .. ':' .. lane, score, id)
-  redis.call('ZADD', K.arq_queue[queue], safety_at, id)
+  redis.call('ZADD', K.arq_queue[queue], safety_at(), id)
   join_round(queue, lane)
   wake(queue)
 end
@@ -113,7 +118,7 @@ local function requeue(job)
   local lapses = job.lapses >= SUSPECT_LAPSES and #recent_lapses(job) or 0
   if lapses >= SUSPECT_LAPSES then
     redis.call('ZADD', K.suspects .. job.queue, now - lapses * K.suspect_rank, job.id)
-    redis.call('ZADD', K.arq_queue[job.queue], safety_at, job.id)
+    redis.call('ZADD', K.arq_queue[job.queue], safety_at(), job.id)
     wake(job.queue)
   else
     enter_lane(job.id, job.queue, job.lane, job.score)

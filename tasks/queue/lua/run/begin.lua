@@ -12,7 +12,7 @@ elseif job.lost and LIVE[state] then
   close_lost(job)
   return cmsgpack.pack('failed')
 elseif job.awaits > 0 and state == 'scheduled' then
-  redis.call('ZADD', K.arq_queue[job.queue], safety_at, job.id)
+  redis.call('ZADD', K.arq_queue[job.queue], safety_at(), job.id)
   return cmsgpack.pack(state)
 elseif state == 'queued' or state == 'scheduled' or state == 'retrying' then
   leave_lane(job)

@@ -81,7 +81,7 @@ local function handle_waiting(job)
   elseif job.lost then
     close_lost(job)
   elseif job.awaits > 0 then
-    redis.call('ZADD', K.arq_queue[job.queue], safety_at, job.id)
+    redis.call('ZADD', K.arq_queue[job.queue], safety_at(), job.id)
   else
     if job.state ~= 'queued' then
       redis.call('HSET', K.job .. job.id, 'state', 'queued')

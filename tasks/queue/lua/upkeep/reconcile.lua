@@ -127,10 +127,10 @@ local function put_back(job)
       requeue(job)
       mended = true
     elseif not timer then
-      set_timer(waits and safety_at or now + math.max(held, 0))
+      set_timer(waits and safety_at() or now + math.max(held, 0))
     end
   elseif job.awaits > 0 then
-    if not timer then set_timer(safety_at) end
+    if not timer then set_timer(safety_at()) end
   elseif not timer or timer > math.max(due, now) then
     set_timer(due)
   end

@@ -57,7 +57,7 @@ local function wait_for(job, live)
     redis.call('HSET', K.job .. first, 'awaited', 1)
   end
   set_state(job, 'scheduled')
-  redis.call('ZADD', K.arq_queue[job.queue], safety_at, job.id)
+  redis.call('ZADD', K.arq_queue[job.queue], safety_at(), job.id)
 end
 
 -- Returns 'reopened', 'blocked' (a job that it comes after did not succeed; it runs by itself once that has),

@@ -14,11 +14,11 @@ from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 
 from api.http import problems
-from api.http.auth import AuthMiddleware
+from api.http.access.auth import AuthMiddleware
+from api.http.access.keys import Keys
 from api.http.body import LargeBodies
 from api.http.context import Context
 from api.http.kept_answers import KeptAnswers
-from api.http.keys import Keys
 from api.http.middleware import RequestMiddleware
 from api.openapi import describe
 from api.reports.spec_process import SpecProcess

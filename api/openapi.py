@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api.http.auth import PROTECTED
+from api.http.access.auth import PROTECTED
 from api.http.components import add_components
 from api.http.problems import MEDIA_TYPE
 

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute
 from starlette.types import Message, Receive, Scope, Send
 
 import api
-from api.http.auth import PROTECTED
+from api.http.access.auth import PROTECTED
 from api.http.query import has_query, without_query
 
 

@@ -46,7 +46,7 @@ class Caller:
     def __init__(self, request: Request) -> None:
         self._request = request
         self.context: Context = request.scope["state"]["context"]
-        self.owner: str = request.scope["owner"]  # set by `api.http.auth`
+        self.owner: str = request.scope["owner"]  # set by `api.http.access.auth`
 
     @property
     def is_admin(self) -> bool:

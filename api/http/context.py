@@ -7,9 +7,9 @@ from typing import Any
 from arq.connections import ArqRedis
 from starlette.requests import Request
 
+from api.http.access.keys import Keys
 from api.http.body import LargeBodies
 from api.http.kept_answers import KeptAnswers
-from api.http.keys import Keys
 from api.reports.spec_process import SpecProcess
 from api.server.connections import Connections
 from api.server.shutdown import Shutdown

@@ -11,8 +11,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 from redis.exceptions import RedisError, ResponseError
 
+from api.http.access.auth import bearer_of
 from api.http.answers import json_of
-from api.http.auth import bearer_of
 from api.http.context import Context, process_context
 from api.http.problems import Problem, problem
 from tasks.maintenance.storage_owner import HINT

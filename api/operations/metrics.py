@@ -4,7 +4,7 @@ import hmac
 
 from fastapi import APIRouter, Request, Response
 
-from api.http.auth import bearer_of
+from api.http.access.auth import bearer_of
 from api.http.context import Context, process_context
 from api.http.problems import documented
 from api.operations.prometheus import collect, exposition

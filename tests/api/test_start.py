@@ -11,7 +11,7 @@ from arq.connections import ArqRedis
 from pydantic import SecretStr
 
 from api.app import opened
-from api.http.keys import Keys
+from api.http.access.keys import Keys
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tests.support.eventually import eventually

@@ -3,7 +3,7 @@
 import httpx
 from fastapi.routing import APIRoute
 
-from api.http.auth import PROTECTED
+from api.http.access.auth import PROTECTED
 from api.routes import all_routes
 
 

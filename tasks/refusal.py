@@ -96,6 +96,7 @@ CODES: dict[str, str] = {
     "connection_lost": "The connection was closed before the response was complete.",
     "answer_timed_out": "The response was not complete in time.",
     "malformed_answer": "The response is not valid HTTP.",
+    "outbound_failed": "The request failed for a reason that Pressroom does not know.",
     "bad_status": "The status of the response was not a success.",
     "redirected": "The response was a redirect, which is not followed.",
     # an event or a delivery

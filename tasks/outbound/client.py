@@ -10,6 +10,7 @@ from typing import BinaryIO, cast
 
 import httpx
 
+from tasks.outbound.connection import ResponseProgress
 from tasks.outbound.dialer import Dialer
 from tasks.outbound.failure import code_of, outbound_error
 from tasks.outbound.networks import Network
@@ -80,36 +81,43 @@ class GuardedClient:
 
     async def post(self, request: OutboundRequest) -> OutboundResponse:
         """See `Outbound.post`."""
-        timing = RequestTiming()
-        prepared = self._request("POST", request.url, request.headers, timing, request.content)
+        timing, progress = RequestTiming(), ResponseProgress()
+        prepared = self._request("POST", request.url, request.headers, timing, progress, request.content)
         try:
             async with asyncio.timeout(self._timeouts.post_s):
                 try:
-                    return await self._exchange(prepared, timing)
+                    return await self._exchange(prepared, timing, progress)
                 except httpx.TransportError as error:
-                    if not _was_stale(error, timing):
+                    if progress.head is not None or not _was_stale(error, timing):
                         raise
                 timing = RequestTiming(timing.began)
                 prepared.headers.update(CLOSE)
                 prepared.extensions |= {"timing": timing, "single": True}
-                return await self._exchange(prepared, timing)
+                return await self._exchange(prepared, timing, progress)
         except FAILURES as error:
-            raise outbound_error(error, timing) from error
+            if progress.head is None:
+                raise outbound_error(error, timing) from error
+            # The receiver has answered: whatever is wrong with the rest of its response, the status counts.
+            return _answer(progress.head.status, httpx.Headers(progress.head.headers), progress.excerpt, timing)
 
     async def fetch(self, url: str, into: Path, *, max_bytes: int) -> FetchedFile:
         """See `Outbound.fetch`."""
-        timing = RequestTiming()
-        request = self._request("GET", url, CLOSE, timing)
+        timing, progress = RequestTiming(), ResponseProgress()
+        request = self._request("GET", url, CLOSE, timing, progress)
         request.extensions["single"] = True
         try:
             async with asyncio.timeout(self._timeouts.fetch_s):
                 response = await self._open().handle_async_request(request)
                 async with aclosing(response):
-                    _check_status(response, max_bytes, timing)
+                    _check_status(response.status_code, timing)
+                    _check_length(response.headers.get("content-length", ""), max_bytes)
                     size = await _write(response, into, max_bytes)
                 return FetchedFile(size, response.headers.get("content-type"))
         except FAILURES as error:
-            raise outbound_error(error, timing) from error
+            status = progress.head and progress.head.status
+            if status is not None:
+                _check_status(status, timing)
+            raise outbound_error(error, timing, status) from error
 
     async def close(self) -> None:
         """Break off what is under way. The client opens again with the next request."""
@@ -118,22 +126,29 @@ class GuardedClient:
             self._transport = None
         await self._lookups.close()
 
-    async def _exchange(self, request: httpx.Request, timing: RequestTiming) -> OutboundResponse:
+    async def _exchange(
+        self, request: httpx.Request, timing: RequestTiming, progress: ResponseProgress
+    ) -> OutboundResponse:
         response = await self._open().handle_async_request(request)
         async with aclosing(response):
-            excerpt, size, pieces = b"", 0, 0
+            size, pieces = 0, 0
             async for piece in _body(response):
                 size += len(piece)
                 pieces += 1
-                if len(excerpt) < EXCERPT_BYTES:
-                    excerpt = (excerpt + piece)[:EXCERPT_BYTES]
+                if len(progress.excerpt) < EXCERPT_BYTES:
+                    progress.excerpt = (progress.excerpt + piece)[:EXCERPT_BYTES]
                 if size > DRAIN_BYTES or pieces > DRAIN_PIECES:
                     break
-        ip = None if timing.reused else timing.ip
-        return OutboundResponse(response.status_code, dict(response.headers), excerpt, timing.parts_ms(), ip)
+        return _answer(response.status_code, response.headers, progress.excerpt, timing)
 
     def _request(
-        self, method: str, url: str, headers: Mapping[str, str], timing: RequestTiming, content: bytes | None = None
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        timing: RequestTiming,
+        progress: ResponseProgress,
+        content: bytes | None = None,
     ) -> httpx.Request:
         try:
             checked = check_url(url, http_allowed=self._http, networks=self._networks, own_hosts=self._own_hosts)
@@ -144,7 +159,7 @@ class GuardedClient:
             checked,
             headers={**HEADERS, **headers},
             content=content,
-            extensions={"target": request_target(url), "timing": timing},
+            extensions={"target": request_target(url), "timing": timing, "progress": progress},
         )
 
     def _open(self) -> GuardedTransport:
@@ -165,17 +180,23 @@ def _was_stale(error: httpx.TransportError, timing: RequestTiming) -> bool:
     return code_of(error, timing) == "connection_lost" and time.monotonic() - timing.connected < STALE_S
 
 
-def _check_status(response: httpx.Response, max_bytes: int, timing: RequestTiming) -> None:
-    status = response.status_code
-    length = response.headers.get("content-length", "")
-    if status == 200 and not (length.isdecimal() and int(length) > max_bytes):
-        return
+def _answer(status: int, headers: httpx.Headers, excerpt: bytes, timing: RequestTiming) -> OutboundResponse:
+    ip = None if timing.reused else timing.ip
+    return OutboundResponse(status, dict(headers), excerpt, timing.parts_ms(), ip)
+
+
+def _check_status(status: int, timing: RequestTiming) -> None:
     if status == 200:
-        raise _too_large(max_bytes)
+        return
     code, message = "bad_status", f"The URL responded with status {status} instead of 200."
     if 300 <= status < 400:
         code, message = "redirected", f"The URL redirects (status {status}). Send the URL that it redirects to."
     raise OutboundError(code, message, timing=timing.parts_ms(), ip=timing.ip, status=status)
+
+
+def _check_length(length: str, max_bytes: int) -> None:
+    if length.isdecimal() and int(length) > max_bytes:
+        raise _too_large(max_bytes)
 
 
 async def _write(response: httpx.Response, into: Path, max_bytes: int) -> int:

@@ -1,10 +1,14 @@
 """Why a request failed. The messages tell nothing about our own network."""
 
 import httpx
+import structlog
 
 from tasks.outbound.dialer import DialError
 from tasks.outbound.protocol import OutboundError
 from tasks.outbound.timing import RequestTiming
+from tasks.outbound.transport import UnexpectedError
+
+log = structlog.get_logger()
 
 MESSAGES = {
     "address_refused": "The host resolves to an IP address that is not public.",
@@ -15,13 +19,25 @@ MESSAGES = {
     "connection_lost": "The connection was closed before the response was complete.",
     "answer_timed_out": "The response was not complete in time. Respond first, then do the work.",
     "malformed_answer": "The response is not valid HTTP, or its headers are too large.",
+    "outbound_failed": "The request failed for a reason that Pressroom does not know. Its log says more.",
 }
 
 
-def outbound_error(error: httpx.TransportError | TimeoutError, timing: RequestTiming) -> OutboundError:
-    """What the caller of `Outbound` is told of an error of the transport, or of the time limit of the whole."""
+def outbound_error(
+    error: httpx.TransportError | TimeoutError, timing: RequestTiming, status: int | None = None
+) -> OutboundError:
+    """What the caller of `Outbound` is told of an error of the transport, or of the time limit of the whole.
+
+    Args:
+        error: The error.
+        timing: Of the request.
+        status: Of the response, if so much of it came.
+    """
     code = code_of(error, timing)
-    return OutboundError(code, MESSAGES[code], timing=timing.parts_ms(), ip=timing.ip)
+    if code == "outbound_failed":
+        log.error("outbound.failed", exc_info=error)
+    message = MESSAGES[code] if status is None else f"{MESSAGES[code]} Its status was {status}."
+    return OutboundError(code, message, timing=timing.parts_ms(), ip=timing.ip, status=status)
 
 
 def code_of(error: httpx.TransportError | TimeoutError, timing: RequestTiming) -> str:
@@ -32,4 +48,6 @@ def code_of(error: httpx.TransportError | TimeoutError, timing: RequestTiming) -
         if timing.connected is not None:
             return "answer_timed_out"
         return "dns_failed" if timing.dialled is None else "connect_timed_out"
+    if isinstance(error, UnexpectedError | httpx.LocalProtocolError):
+        return "outbound_failed"
     return "malformed_answer" if isinstance(error, httpx.RemoteProtocolError) else "connection_lost"

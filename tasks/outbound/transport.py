@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 
 import httpx
 
-from tasks.outbound.connection import HttpConnection, Origin
+from tasks.outbound.connection import HttpConnection, Origin, ResponseProgress
 from tasks.outbound.dialer import Dialer
 from tasks.outbound.timing import RequestTiming
 
@@ -19,8 +20,9 @@ many hosts get one request only."""
 class GuardedTransport(httpx.AsyncBaseTransport):
     """Sends requests whose content has been read. Follows no redirects, keeps no cookies, unpacks nothing.
 
-    Reads of a request's `extensions`: `timing` (RequestTiming, filled in on the way), `target` (see
-    `HttpConnection.send`), `single` (true: over a connection of its own; the request says `Connection: close` too).
+    Reads of a request's `extensions`: `timing` and `progress` (RequestTiming and ResponseProgress, filled in on the
+    way), `target` (see `HttpConnection.send`), `single` (true: over a connection of its own; the request says
+    `Connection: close` too).
     """
 
     def __init__(self, dialer: Dialer) -> None:
@@ -32,7 +34,12 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Raises: httpx.TransportError; `DialError` where no connection was made."""
+        with _no_other_exceptions():
+            return await self._handle(request)
+
+    async def _handle(self, request: httpx.Request) -> httpx.Response:
         timing: RequestTiming = request.extensions["timing"]
+        progress: ResponseProgress = request.extensions["progress"]
         timing.started = time.monotonic()
         url = request.url
         origin = url.scheme, url.host, url.port
@@ -44,8 +51,9 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         if self._closed:  # meanwhile
             connection.abort()
         try:
-            head = await connection.send(request)
-        except BaseException:
+            head = progress.head = await connection.send(request)
+        except BaseException:  # a time-out too
+            progress.head = connection.head_so_far()
             connection.abort()
             raise
         timing.answered = time.monotonic()
@@ -113,6 +121,21 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             self._sweep = asyncio.get_running_loop().call_later(delay_s, self._close_old)
 
 
+class UnexpectedError(httpx.TransportError):
+    """An exception that no part of a request is known to raise, of a library or our own."""
+
+
+@contextmanager
+def _no_other_exceptions() -> Iterator[None]:
+    """Nothing but what callers know of leaves this block, so that each failure counts as one of its receiver."""
+    try:
+        yield
+    except (httpx.TransportError, TimeoutError):
+        raise
+    except Exception as error:
+        raise UnexpectedError(f"{type(error).__name__}: {error}") from error
+
+
 class _ResponseBody(httpx.AsyncByteStream):
     """The body of a response as it comes. Closing it gives the connection back."""
 
@@ -125,7 +148,8 @@ class _ResponseBody(httpx.AsyncByteStream):
         return self
 
     async def __anext__(self) -> bytes:
-        piece = await self._connection.next_piece()
+        with _no_other_exceptions():
+            piece = await self._connection.next_piece()
         if not piece:
             raise StopAsyncIteration
         return piece

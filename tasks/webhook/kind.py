@@ -126,13 +126,14 @@ async def deliver(job: JobContext[DeliveryParams]) -> Result:
     outcome = await _post(job, target, message.body)
     seconds = time.monotonic() - began
     if target.endpoint is not None and not message.once:
-        job.notes.receiver_ok = outcome.code is None
+        # One that gives up a single event works as it should.
+        job.notes.receiver_ok = outcome.code is None or outcome.abort
         job.notes.timed_out = outcome.code is not None and seconds >= _timeout_s(job.settings)
         job.notes.pause_s = min(outcome.pause_s, job.settings.breaker_max_pause_s)
         await _disable_if_due(job, target.endpoint, outcome)
     if outcome.code is None:
         return Result()
-    if message.once or outcome.disable:
+    if message.once or outcome.disable or outcome.abort:
         raise Refusal(outcome.code, outcome.message)
     raise TryAgain(outcome.code, outcome.message, after_s=outcome.pause_s)
 

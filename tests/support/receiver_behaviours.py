@@ -91,6 +91,12 @@ async def asking(exchange: Exchange) -> None:
 
 
 @behaviour
+async def aborting(exchange: Exchange) -> None:
+    """422, with a header that asks for no further attempt at this delivery."""
+    await exchange.answer(422, b"not this one", "Webhook-Delivery: abort-message")
+
+
+@behaviour
 async def redirecting(exchange: Exchange) -> None:
     """302 to `content`, or to /fast."""
     place = exchange.receiver.content.decode() or exchange.receiver.at("/fast")

@@ -9,6 +9,7 @@ import pytest
 from arq.connections import ArqRedis
 from standardwebhooks import Webhook
 
+from tasks.outbound.connection import HttpConnection
 from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.records import indexes
@@ -106,6 +107,42 @@ async def test_a_receiver_may_want_no_more(redis: ArqRedis, behaviour: str, reas
         assert json.loads(told.body)["data"] == {"endpoint": endpoint.id, "url": receiver.url, "reason": reason}
         await webhooks.job_client.ended(await webhooks.publish())
         assert len(receiver.requests) == 1, "a disabled endpoint gets nothing"
+
+
+async def test_a_receiver_may_give_up_a_single_event(redis: ArqRedis) -> None:
+    async with delivering(redis) as webhooks, Receiver("aborting") as receiver:
+        endpoint, _ = await webhooks.subscribe(receiver.url)
+        record = await webhooks.delivered(await webhooks.publish(), endpoint)
+        assert (record.state, len(record.attempts)) == (State.FAILED, 1)
+        assert record.error is not None
+        assert record.error["code"] == "bad_status"
+        assert record.attempts[0]["about"]["status"] == 422
+        assert (await webhooks.endpoints.read("dev", endpoint.id)).enabled
+        assert (await webhooks.endpoints.health(endpoint.id)).failures == 0
+
+
+@pytest.mark.parametrize("behaviour", ["truncated", "huge-headers", "bad-chunks"])
+async def test_a_delivery_succeeds_by_its_status_line(redis: ArqRedis, behaviour: str) -> None:
+    async with delivering(redis) as webhooks, Receiver(behaviour) as receiver:
+        endpoint, _ = await webhooks.subscribe(receiver.url)
+        record = await webhooks.delivered(await webhooks.publish(), endpoint)
+        assert record.state is State.SUCCEEDED
+        assert record.attempts[0]["about"]["status"] == 200
+
+
+async def test_an_exception_of_a_library_counts_as_a_failure_of_the_receiver(
+    redis: ArqRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise UnicodeDecodeError("utf-8", b"\xe8", 0, 1, "invalid continuation byte")
+
+    monkeypatch.setattr(HttpConnection, "send", broken)
+    async with delivering(redis, breaker_failures=1) as webhooks, Receiver() as receiver:
+        endpoint, _ = await webhooks.subscribe(receiver.url)
+        delivery = await webhooks.delivery(await webhooks.publish(), endpoint)
+        waiting = await webhooks.job_client.until(delivery.id, State.RETRYING)
+        assert waiting.attempts[0]["error"]["code"] == "outbound_failed"
+        assert (await webhooks.endpoints.health(endpoint.id)).parked_until is not None
 
 
 async def test_days_of_nothing_but_failure_disable_an_endpoint(redis: ArqRedis) -> None:

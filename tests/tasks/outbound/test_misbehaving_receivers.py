@@ -19,21 +19,17 @@ from tests.tasks.outbound.conftest import Opening, failure, post
 LIMIT_S = 1.0
 MISBEHAVING = {
     "silent": "answer_timed_out",
-    "drip": "answer_timed_out",
-    "drip-head": "answer_timed_out",
     "continuing": "answer_timed_out",
     "reset": "connection_lost",
     "hang-up": "connection_lost",
-    "truncated": "connection_lost",
-    "huge-headers": "malformed_answer",
-    "many-headers": "malformed_answer",
     "garbage": "malformed_answer",
-    "bad-chunks": "malformed_answer",
 }
 WELL_BEHAVED = {
     *("fast", "status", "failing", "throttling", "gone", "redirecting", "file", "streamed", "cookies", "slow", "stale"),
-    *("stale-reset", "closing", "asking"),
+    *("stale-reset", "closing", "asking", "aborting", "many-headers"),
 }
+ANSWERING_BADLY = ("drip", "drip-head", "truncated", "huge-headers", "bad-chunks")
+"""What follows their status line is never whole, or not HTTP."""
 CUT_SHORT = {"gzip-bomb", "endless", "large", "upgrading"}
 
 
@@ -53,7 +49,7 @@ def test_every_behaviour_has_a_test() -> None:
     known = {
         name for name, behaviour in BEHAVIOURS.items() if behaviour.__module__ == "tests.support.receiver_behaviours"
     }
-    assert known == MISBEHAVING.keys() | WELL_BEHAVED | CUT_SHORT
+    assert known == MISBEHAVING.keys() | set(ANSWERING_BADLY) | WELL_BEHAVED | CUT_SHORT
     assert set(MISBEHAVING.values()) | set(failures.MESSAGES) <= CODES.keys()
 
 
@@ -71,7 +67,18 @@ async def test_a_misbehaving_receiver_fails_the_request_in_time(impatient: Guard
     assert not any(character.isdigit() for character in error.message)
 
 
-@pytest.mark.parametrize("behaviour", ["silent", "hang-up", "garbage", "truncated"])
+@pytest.mark.parametrize("behaviour", ANSWERING_BADLY)
+async def test_a_status_counts_from_the_moment_that_its_line_is_read(impatient: GuardedClient, behaviour: str) -> None:
+    """The receiver has taken the request, and says so: to send it again would make it take it twice."""
+    async with Receiver(behaviour) as receiver:
+        answer = await post(impatient, receiver.url)
+        assert answer.status == 200
+        assert {"dns", "connect", "wait", "total"} <= answer.timing.keys()
+        await post(impatient, receiver.at("/fast"))
+        assert receiver.connections == 2
+
+
+@pytest.mark.parametrize("behaviour", ["silent", "hang-up", "garbage"])
 async def test_misbehaviour_on_a_connection_that_was_open_already_has_the_same_code(
     impatient: GuardedClient, behaviour: str
 ) -> None:
@@ -84,7 +91,10 @@ async def test_misbehaviour_on_a_connection_that_was_open_already_has_the_same_c
 async def test_a_broken_connection_is_not_used_again(opening: Opening, behaviour: str) -> None:
     client = opening(post_s=2)
     async with Receiver() as receiver:
-        await failure(client, receiver.at(f"/{behaviour}"))
+        if behaviour == "silent":
+            await failure(client, receiver.at("/silent"))
+        else:
+            await post(client, receiver.at(f"/{behaviour}"))
         assert (await post(client, receiver.url)).status == 200
         broken, good = (request.connection for request in receiver.requests)
     assert good != broken

@@ -10,6 +10,7 @@ import pytest
 
 from tasks.outbound import connection as limits
 from tasks.outbound.client import DRAIN_PIECES, GuardedClient
+from tasks.outbound.connection import ResponseProgress
 from tasks.outbound.dialer import Dialer, DialError
 from tasks.outbound.protocol import OutboundError
 from tasks.outbound.resolver import CachedLookups, Resolver
@@ -20,36 +21,6 @@ from tests.support.receiver_behaviours import Exchange, behaviour
 from tests.support.receivers import Receiver
 from tests.support.servers import free_port
 from tests.tasks.outbound.conftest import LOOPBACK, failure, post
-
-ODD = {
-    "204 with a body": (204, b"HTTP/1.1 204 No Content\r\n\r\nok"),
-    "204 with a body and its length": (204, b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok"),
-    "204 in chunks": (204, b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"),
-    "surplus after Content-Length": (200, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok, and more"),
-    "Content-Length twice": (200, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok"),
-    "Content-Length as a list": (200, b"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nok"),
-    "Content-Length and chunks": (
-        200,
-        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
-    ),
-    "no reason": (200, b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok"),
-    "line feeds alone": (200, b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok"),
-    "an unknown status": (599, b"HTTP/1.1 599 Whatever\r\nContent-Length: 2\r\n\r\nok"),
-    "early hints first": (200, b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),
-}
-REFUSED = {
-    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok!",
-    "a length that is none": b"HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\nok",
-    "an unknown coding": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: zip\r\n\r\nok",
-    "HTTP/2": b"HTTP/2 200 OK\r\nContent-Length: 2\r\n\r\nok",
-    "a space in a name": b"HTTP/1.1 200 OK\r\nContent Length: 2\r\n\r\nok",
-}
-
-
-@behaviour
-async def as_given(exchange: Exchange) -> None:
-    """`content`, whatever it is; the connection stays open."""
-    await exchange.say(exchange.receiver.content)
 
 
 @behaviour
@@ -91,7 +62,7 @@ async def transport(names: NameServer) -> AsyncIterator[GuardedTransport]:
 
 
 def get(url: str) -> httpx.Request:
-    return httpx.Request("GET", url, extensions={"timing": RequestTiming()})
+    return httpx.Request("GET", url, extensions={"timing": RequestTiming(), "progress": ResponseProgress()})
 
 
 @pytest.mark.parametrize("receiver_does", ["reset", "hang-up"])
@@ -122,24 +93,6 @@ async def test_a_response_has_httpxs_parts(transport: GuardedTransport) -> None:
         assert await response.aread() == b"x" * 100_000
         assert (response.status_code, response.reason_phrase) == (200, "Whatever")
         assert response.headers["content-type"] == "image/png"
-
-
-@pytest.mark.parametrize("what", ODD)
-async def test_an_odd_response_counts_with_its_status(client: GuardedClient, what: str) -> None:
-    status, content = ODD[what]
-    async with Receiver("as-given", content=content) as receiver:
-        for _ in range(3):
-            answer = await post(client, receiver.url)
-            assert answer.status == status
-            assert answer.excerpt == (b"" if status == 204 else b"ok")
-        surplus = status == 204 or "more" in str(content)
-        assert receiver.connections == (3 if surplus else 1)  # what is left over is not read as the next response
-
-
-@pytest.mark.parametrize("what", REFUSED)
-async def test_a_response_that_can_be_read_in_two_ways_is_malformed(client: GuardedClient, what: str) -> None:
-    async with Receiver("as-given", content=REFUSED[what]) as receiver:
-        assert (await failure(client, receiver.url)).code == "malformed_answer"
 
 
 async def test_bytes_that_come_between_two_requests_close_the_connection(client: GuardedClient) -> None:

@@ -123,6 +123,7 @@ async def test_trouble_that_may_pass_is_tried_again(work: Work, behaviour: str) 
         trouble = await work.fails(receiver.at(f"/{behaviour}"))
     assert isinstance(trouble, TryAgain)
     assert trouble.code == PASSING[behaviour]
+    assert ("Its status was 200." in trouble.message) == (behaviour in ("drip", "truncated"))
 
 
 async def test_a_server_that_is_down_is_tried_again(work: Work) -> None:

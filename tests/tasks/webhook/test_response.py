@@ -48,29 +48,49 @@ def test_a_header_may_ask_for_no_more_whatever_the_status(status: int, code: str
     assert answered(status, webhook_delivery="later").disable is None
 
 
-@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("status", [302, 404, 410, 429, 500, 503])
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [
         ("120", 120),
         (" 7 ", 7),
         ("0", 0),
+        ("1.5", 1.5),
+        ("60.", 60),
+        (".25", 0.25),
+        ("0000000000060", 60),
+        ("60, 120", 60),
+        ("Saturday, 21-Nov-26 12:10:00 GMT", 600),
+        ("Sat Nov 21 12:10:00 2026", 600),
         ("Sat, 21 Nov 2026 12:10:00 GMT", 600),
         ("Sat, 21 Nov 2026 13:00:00 +0100", 0),
         ("Sat, 21 Nov 2026 11:00:00 GMT", 0),
         ("soon", 0),
         ("-5", 0),
+        ("+60", 0),
+        ("60s", 0),
         ("1e9", 0),
         ("٣", 0),
         ("", 0),
-        ("9" * 400, 999_999_999),
+        ("9" * 400, 1_000_000_000),
+        ("9" * 60_000 + "x", 0),
+        ("Wed, 99 Oct 2035 07:28:00 GMT", 0),
+        ("Wed, 21 Oct 2035 07:28:00 +9999", 0),
         ("Thu, 01 Jan 99999999999999999999 00:00:00 GMT", 0),
     ],
 )
-def test_a_throttled_answer_says_when_to_come_back(status: int, text: str, seconds: float) -> None:
+def test_a_refusal_says_when_to_come_back(status: int, text: str, seconds: float) -> None:
     assert answered(status, retry_after=text).pause_s == seconds
 
 
-@pytest.mark.parametrize("status", [200, 302, 404, 410, 500, 502])
-def test_other_answers_do_not(status: int) -> None:
-    assert answered(status, retry_after="120").pause_s == 0
+def test_a_success_does_not() -> None:
+    assert answered(200, retry_after="120").pause_s == 0
+
+
+@pytest.mark.parametrize("value", ["abort-message", " Abort-Message ", "abort-message;reason=old", "x, abort-message"])
+def test_a_header_may_ask_for_no_further_attempt(value: str) -> None:
+    outcome = answered(500, webhook_delivery=value)
+    assert (outcome.code, outcome.disable, outcome.abort) == ("bad_status", None, True)
+    assert "no further attempt" in outcome.message
+    assert answered(200, webhook_delivery=value) == ResponseOutcome()
+    assert not answered(500, webhook_delivery="abort").abort

@@ -33,6 +33,7 @@ class SubmissionOptions(RequestedOptions, total=False):
     blobs: tuple[str, ...]
     max_params_bytes: int
     event_type: str
+    channel: str | None
 
 
 class Caller:

@@ -38,6 +38,7 @@ class EventJob(BaseModel):
     kind: Literal["event"] = Field(description="The kind of job.")
     type: str = Field(description="The event's type.", examples=["shop.closing"])
     data: dict[str, Any] = Field(description="The event's data.")
+    channel: str | None = Field(None, description="The event's channel.", examples=["customer-17"])
 
 
 class _JobKind(BaseModel):

@@ -10,9 +10,11 @@ from api.http.query import WHEN, Page, Timestamp
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.outbound.url_policy import MAX_URL_CHARS
 from tasks.queue.records.record import State
-from tasks.webhook import endpoints
 from tasks.webhook.custom_headers import check_headers
-from tasks.webhook.events import PATTERN, TYPE_CHARS
+from tasks.webhook.endpoint_record import EndpointRecord
+from tasks.webhook.endpoints import EndpointHealth
+from tasks.webhook.events import CHANNEL, CHANNEL_CHARS, PATTERN, TYPE_CHARS
+from tasks.webhook.filters import MAX_FILTERS, EventFilter
 
 EXAMPLE_ENDPOINT = "c2f1a9d04b7e4e6f9a83d5b6170c2e4d"
 EXAMPLE_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwZJ0m4n7Vd3k="  # noqa: S105 - of an example
@@ -27,6 +29,10 @@ def _headers(headers: dict[str, str]) -> dict[str, str]:
 
 def _none_if_zero(limit: float | None) -> float | None:
     return limit or None
+
+
+def _none_if_empty(filters: list[EventFilter] | None) -> list[EventFilter] | None:
+    return filters or None
 
 
 Url = Annotated[
@@ -69,6 +75,25 @@ MaxInFlight = Annotated[
         description="The maximum number of deliveries at once. ENDPOINT_MAX_IN_FLIGHT limits every endpoint.",
     ),
 ]
+Channel = Annotated[
+    str | None,
+    Field(
+        pattern=CHANNEL,
+        max_length=CHANNEL_CHARS,
+        description="A tenant or customer of yours: only events of this channel are sent. Without a channel all events "
+        "are sent, those with a channel too.",
+        examples=["customer-17"],
+    ),
+]
+Filters = Annotated[
+    list[EventFilter] | None,
+    AfterValidator(_none_if_empty),
+    Field(
+        max_length=MAX_FILTERS,
+        description="Only events that pass all of these are sent.",
+        examples=[[{"field": "data.status", "is": "paid"}]],
+    ),
+]
 NewSecret = Annotated[
     str | None,
     Field(description="The signing secret: `whsec_` followed by the base64 of 24 to 64 bytes. Generated if absent."),
@@ -87,6 +112,8 @@ class EndpointRequest(BaseModel):
     headers: Headers = Field(default_factory=dict)
     rate_limit: RateLimit = None
     max_in_flight: MaxInFlight = None
+    channel: Channel = None
+    filters: Filters = None
     secret: NewSecret = None
 
 
@@ -107,6 +134,8 @@ class EndpointChange(BaseModel):
     headers: Headers = Field(default_factory=dict)
     rate_limit: RateLimit = None
     max_in_flight: MaxInFlight = None
+    channel: Channel = None
+    filters: Filters = None
 
 
 class SecretRequest(BaseModel):
@@ -145,6 +174,8 @@ class Endpoint(BaseModel):
     headers: dict[str, str] = Field(description="Additional headers that are sent with every delivery.")
     rate_limit: float | None = Field(None, description="The maximum number of deliveries per second.")
     max_in_flight: int | None = Field(None, description="The maximum number of deliveries at once.")
+    channel: str | None = Field(None, description="The channel whose events are sent. All events if absent.")
+    filters: list[EventFilter] | None = Field(None, description="Only events that pass all of these are sent.")
     created_at: datetime = Field(description="When it was created.")
     changed_at: datetime = Field(description="When it was last changed.")
     disabled_reason: str | None = Field(
@@ -197,7 +228,7 @@ def path_of(endpoint_id: str) -> str:
     return f"/v1/endpoints/{endpoint_id}"
 
 
-def endpoint_of(endpoint: endpoints.EndpointRecord, address: str, now_ms: int) -> Endpoint:
+def endpoint_of(endpoint: EndpointRecord, address: str, now_ms: int) -> Endpoint:
     """The public view of an endpoint."""
     live = [one.until_ms for one in endpoint.secrets if one.until_ms is not None and one.until_ms > now_ms]
     return Endpoint(
@@ -209,6 +240,8 @@ def endpoint_of(endpoint: endpoints.EndpointRecord, address: str, now_ms: int) -
         headers=dict(endpoint.headers),
         rate_limit=endpoint.rate_limit,
         max_in_flight=endpoint.max_in_flight,
+        channel=endpoint.channel,
+        filters=list(endpoint.filters) or None,
         created_at=from_ms(endpoint.created_at),
         changed_at=from_ms(endpoint.changed_at),
         disabled_reason=endpoint.disabled_reason,
@@ -218,7 +251,7 @@ def endpoint_of(endpoint: endpoints.EndpointRecord, address: str, now_ms: int) -
     )
 
 
-def health_of(health: endpoints.EndpointHealth) -> Health:
+def health_of(health: EndpointHealth) -> Health:
     return Health(
         failures=health.failures,
         failing_since=maybe_from_ms(health.failing_since),

@@ -3,6 +3,7 @@
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Path, Request, Response
+from pydantic import Field
 
 from api.http.answers import uncached
 from api.http.caller import Caller, caller_of
@@ -26,8 +27,8 @@ from api.webhooks.endpoint_views import (
 )
 from tasks import clock
 from tasks.clock import from_ms
-from tasks.webhook import endpoints
-from tasks.webhook.endpoints import EndpointPatch
+from tasks.webhook.endpoint_record import EndpointPatch, EndpointRecord
+from tasks.webhook.events import CHANNEL_CHARS
 from tasks.webhook.signature import key_of
 
 router = APIRouter(prefix="/v1/endpoints", tags=["webhooks"])
@@ -71,8 +72,16 @@ async def create_endpoint(request: Request) -> Response:
     assert requested is not None  # noqa: S101 - else the checks have failed
     patch = cast("EndpointPatch", requested.model_dump(exclude={"secret"}, exclude_none=True))
     endpoint, secret = await caller.context.endpoints.create(caller.owner, patch, requested.secret)
-    view = NewEndpoint(**_view(caller, endpoint).model_dump(), secret=secret)
+    view = NewEndpoint(**_view(caller, endpoint).model_dump(exclude_none=True), secret=secret)
     return uncached(view, 201, Location=path_of(endpoint.id))
+
+
+class EndpointListQuery(ListQuery):
+    """The query parameters of the list of endpoints."""
+
+    channel: str | None = Field(
+        None, max_length=CHANNEL_CHARS, description="The channel of the endpoints.", examples=["customer-17"]
+    )
 
 
 @router.get(
@@ -81,12 +90,15 @@ async def create_endpoint(request: Request) -> Response:
     summary="List endpoints",
     response_model=EndpointPage,
     responses=documented("unauthorized", "invalid_request"),
-    openapi_extra=documented_query(ListQuery),
+    openapi_extra=documented_query(EndpointListQuery),
 )
 async def list_endpoints(request: Request) -> Response:
-    """Newest first. Continue while there is a `next`."""
-    caller, query = caller_of(request), query_of(request, ListQuery)
+    """Newest first. With a `channel` a page can be short or empty although more follow; continue while there is a
+    `next`.
+    """
+    caller, query = caller_of(request), query_of(request, EndpointListQuery)
     found, following = await caller.context.endpoints.page(caller.owner, query.limit, query.cursor)
+    found = [one for one in found if query.channel in (None, one.channel)]
     return uncached(EndpointPage(endpoints=[_view(caller, one) for one in found], next=following))
 
 
@@ -102,7 +114,7 @@ async def get_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     caller = caller_of(request)
     endpoint = await caller.context.endpoints.read(caller.owner, endpoint_id)
     health = health_of(await caller.context.endpoints.health(endpoint_id))
-    return uncached(EndpointWithHealth(**_view(caller, endpoint).model_dump(), health=health))
+    return uncached(EndpointWithHealth(**_view(caller, endpoint).model_dump(exclude_none=True), health=health))
 
 
 @router.patch(
@@ -182,5 +194,5 @@ async def _check_url(caller: Caller, url: str | None, checks: Checks) -> None:
             await caller.context.url_policy.check_reachable(url)
 
 
-def _view(caller: Caller, endpoint: endpoints.EndpointRecord) -> Endpoint:
+def _view(caller: Caller, endpoint: EndpointRecord) -> Endpoint:
     return endpoint_of(endpoint, caller.base_url, clock.now_ms())

@@ -16,7 +16,7 @@ from api.jobs.submitted import respond
 from api.jobs.views import Job
 from tasks.queue.jobs.enqueue import Submission, Submitted
 from tasks.refusal import Refusal
-from tasks.webhook.events import OURS, TYPE, TYPE_CHARS
+from tasks.webhook.events import CHANNEL, CHANNEL_CHARS, OURS, TYPE, TYPE_CHARS
 from tasks.webhook.kind import EVENT
 
 router = APIRouter(prefix="/v1/events", tags=["webhooks"])
@@ -35,6 +35,13 @@ class EventRequest(BaseModel):
     )
     data: dict[str, Any] = Field(
         description="The event's data, sent unchanged to the endpoints.", examples=[{"order": 4711}]
+    )
+    channel: str | None = Field(
+        None,
+        pattern=CHANNEL,
+        max_length=CHANNEL_CHARS,
+        description="A tenant or customer of yours. Endpoints of other channels do not get the event.",
+        examples=["customer-17"],
     )
     id: str | None = Field(
         None,
@@ -62,6 +69,10 @@ class EventRequest(BaseModel):
     | documented_body(
         EventRequest,
         paid=("An order was paid", {"type": "order.paid", "data": {"order": 4711, "amount": "12.50"}}),
+        customer=(
+            "An event for the endpoints of one channel, and those without a channel",
+            {"type": "order.paid", "data": {"order": 4711}, "channel": "customer-17"},
+        ),
         once=("An event with an id", {"type": "stock.low", "data": {"sku": "A-1"}, "id": "stock-A-1-2026-11-20"}),
     ),
 )
@@ -94,6 +105,8 @@ def examined_event(text: bytes, checks: Checks) -> tuple[EventRequest | None, st
         message = f"The field 'type' must not begin with {', '.join(OURS)}, which are reserved. Use another name."
         checks.add(Refusal("invalid_request", message, field="type"))
     params = {"type": requested.type, "data": requested.data}
+    if requested.channel is not None:
+        params["channel"] = requested.channel
     try:
         return requested, json.dumps(params, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except ValueError as error:
@@ -112,6 +125,7 @@ def submission_of(
         max_params_bytes=caller.context.settings.max_event_bytes,
         name=requested.type,
         event_type=requested.type,
+        channel=requested.channel,
         **submit_options,
     )
 

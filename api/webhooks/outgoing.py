@@ -12,7 +12,7 @@ from api.jobs.views import EXAMPLE_JOB, File
 from api.webhooks.delivery_views import EXAMPLE_EVENT
 from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
 from tasks.maintenance import alerts
-from tasks.webhook.endpoints import Reason
+from tasks.webhook.endpoint_record import Reason
 from tasks.webhook.events import TYPE
 
 webhooks = APIRouter(tags=["webhooks"])
@@ -170,6 +170,7 @@ class OwnEvent(BaseModel):
 
     type: str = Field(pattern=TYPE, description="The event's type.")
     timestamp: datetime = TIMESTAMP_FIELD
+    channel: str | None = Field(None, description="The channel that it was published with.", examples=["customer-17"])
     data: dict[str, Any] = Field(description="The event's data, as it was published.")
 
 

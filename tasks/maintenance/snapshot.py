@@ -24,7 +24,8 @@ from tasks.queue.redis_keys import DISABLED, ENDPOINT, ENDPOINTS, LANE, SCHEDULE
 from tasks.queue.script import Script
 from tasks.settings import SYSTEM
 from tasks.storage.protocol import Storage
-from tasks.webhook.endpoints import QUEUE, seal_headers
+from tasks.webhook.endpoint_record import seal_headers
+from tasks.webhook.endpoints import QUEUE
 from tasks.webhook.secret_box import SecretBox
 
 FOLDER: Final = "snapshots"

@@ -98,6 +98,7 @@ class ScheduleRecord:
     @property
     def submission(self) -> Submission:
         """What each run submits."""
+        event = json.loads(self.params) if self.kind == "event" else {}
         return Submission(
             kind=self.kind,
             queue=self.queue,
@@ -107,7 +108,8 @@ class ScheduleRecord:
             blobs=self.blobs,
             name=self.job_name or self.name,
             address=self.address,
-            event_type=json.loads(self.params)["type"] if self.kind == "event" else None,
+            event_type=event.get("type"),
+            channel=event.get("channel"),
         )
 
     def run_id(self, due_ms: int) -> str:

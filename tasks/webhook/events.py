@@ -22,19 +22,28 @@ PATTERN: Final = r"^(\*|[a-zA-Z0-9_]+(\.[a-zA-Z0-9_]+)*(\.\*)?)$"
 TYPE_CHARS: Final = 100
 OURS: Final = ("job", "endpoint", "schedule", "alert")
 """First parts of the types that only Pressroom itself publishes."""
+CHANNEL: Final = r"^[a-zA-Z0-9_.:@/+=-]+$"
+"""A tenant or a customer below the owner: an endpoint with a channel gets the events of that channel only."""
+CHANNEL_CHARS: Final = 128
 TEST: Final = "endpoint.test"
 ONE_OFF: Final = "notify"
 """Takes the place of the endpoint's id in a delivery to the `notify` URL of a submit."""
 
 
 class EventParams(BaseModel):
-    """Params of an `event` job. endpoint: only this one gets the event, in one attempt."""
+    """Params of an `event` job.
+
+    Attributes:
+        endpoint: only this one gets the event, in one attempt.
+        channel: endpoints of other channels do not get it.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     type: str = Field(pattern=TYPE, max_length=TYPE_CHARS)
     data: dict[str, Any]
     endpoint: str | None = None
+    channel: str | None = None
 
 
 class DeliveryParams(BaseModel):
@@ -52,20 +61,29 @@ def patterns_of(kind: str) -> list[str]:
     return [kind, *(".".join(parts[:n]) + ".*" for n in range(len(parts) - 1, 0, -1)), "*"]
 
 
+def subscriptions_of(kind: str, channel: str | None) -> list[str]:
+    """The subscriptions that an event of this type and channel meets, as SUBSCRIBERS names them: a pattern, followed by
+    `#` and the channel for endpoints with a channel."""
+    patterns = patterns_of(kind)
+    return patterns if channel is None else [*patterns, *(f"{pattern}#{channel}" for pattern in patterns)]
+
+
 def delivery_id(event_id: str, endpoint_id: str) -> str:
     """The id of the delivery of an event to an endpoint. It is derived, so that a repeat creates no second one."""
     return hashlib.sha256(f"{event_id}:{endpoint_id}".encode()).hexdigest()[:32]
 
 
 def body_of(params: EventParams, created_at: int, base_url: str) -> bytes:
-    """The bytes that are signed and sent: type, timestamp (of the event) and data, as JSON without spaces.
+    """The bytes that are signed and sent: type, timestamp (of the event), channel if it has one, and data, as JSON
+    without spaces.
 
     Args:
         created_at: of the event, milliseconds since 1970.
         base_url: public URL of this service, or empty; links begin with it.
     """
     data = _job(params.data, base_url) if params.type.startswith("job.") else params.data
-    body = {"type": params.type, "timestamp": rfc3339(created_at), "data": data}
+    channel = {} if params.channel is None else {"channel": params.channel}
+    body = {"type": params.type, "timestamp": rfc3339(created_at), **channel, "data": data}
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -7,7 +7,7 @@ from arq.connections import ArqRedis
 from tasks.queue.records.record import State
 from tasks.settings import Settings
 from tasks.webhook.endpoints import Endpoints, open_box
-from tasks.webhook.kind import EXPAND_AT_ONCE
+from tasks.webhook.fan_out import EXPAND_AT_ONCE
 from tests.chaos.load import LOOPBACK, SLOTS, DeliveryLoad, GatedReceiver
 from tests.chaos.test_shutdown import exit_code
 from tests.support.engine_running import JobClient

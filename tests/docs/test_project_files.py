@@ -11,7 +11,7 @@ from PIL import Image
 from tasks.catalogue import KINDS
 from tasks.queue.records.record import State
 from tasks.settings import DAY_S, Settings
-from tasks.webhook.kind import EXPAND_AT_ONCE
+from tasks.webhook.fan_out import EXPAND_AT_ONCE
 from tools import showcase, states
 from tools.documents import ROOT
 from tools.paths import PathStep, faults

@@ -18,7 +18,8 @@ from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.redis_keys import JOB, QUEUES, arq_queue
 from tasks.settings import DAY_S, HOUR_S, Settings
 from tasks.storage.open import open_storage
-from tasks.webhook.endpoints import Endpoints, Reason
+from tasks.webhook.endpoint_record import Reason
+from tasks.webhook.endpoints import Endpoints
 from tasks.webhook.events import OURS, TEST, EventParams, body_of
 from tasks.webhook.kind import DELIVERY
 from tasks.webhook.secret_box import SecretBox

@@ -142,10 +142,12 @@ class KeyRules:
         return f"{gone} are gone" if gone else None
 
     async def _subscribers(self, key: str) -> str | None:
-        owner, _, pattern = key.removeprefix(SUBSCRIBERS).partition(":")
+        owner, _, subscription = key.removeprefix(SUBSCRIBERS).partition(":")
+        pattern, _, channel = subscription.partition("#")
+        wanted = (owner.encode(), b"1", channel.encode() or None)
         for one in await self._redis.zrange(key, 0, -1):
-            whose, enabled, events = await self._redis.hmget(ENDPOINT.encode() + one, "owner", "enabled", "events")
-            if (whose, enabled) != (owner.encode(), b"1") or pattern not in json.loads(events or b"[]"):
+            *found, events = await self._redis.hmget(ENDPOINT.encode() + one, "owner", "enabled", "channel", "events")
+            if tuple(found) != wanted or pattern not in json.loads(events or b"[]"):
                 return f"{one!r} is no enabled endpoint that asked for this"
         return None
 

@@ -12,9 +12,12 @@ from arq.connections import ArqRedis
 from tasks.catalogue import KINDS
 from tasks.outbound.open import open_outbound
 from tasks.queue.jobs.enqueue import Submission
+from tasks.queue.records import indexes
+from tasks.queue.records.list import read_page
 from tasks.queue.records.record import Record
 from tasks.settings import Settings
-from tasks.webhook.endpoints import EndpointPatch, EndpointRecord, Endpoints, open_box
+from tasks.webhook.endpoint_record import EndpointPatch, EndpointRecord
+from tasks.webhook.endpoints import Endpoints, open_box
 from tasks.webhook.events import delivery_id
 from tests.support import kinds as test_kinds
 from tests.support.engine_running import JobClient, settings_for, working
@@ -43,14 +46,21 @@ class WebhookHarness:
         return await self.endpoints.create(owner, asked)
 
     async def publish(self, kind: str = "invoice.paid", data: dict[str, Any] | None = None, **fields: Any) -> str:
-        """The id of a new event. fields: of the Submission; `endpoint` makes it a test of that one."""
+        """The id of a new event. fields: of the Submission; `endpoint` makes it a test of that one, `channel` gives it
+        a channel."""
         params: dict[str, Any] = {"type": kind, "data": data or {}}
-        if endpoint := fields.pop("endpoint", None):
-            params["endpoint"] = endpoint
+        for name in ("endpoint", "channel"):
+            if value := fields.pop(name, None):
+                params[name] = value
         submission = Submission(
             **{"kind": "event", "queue": "default", "owner": "dev", **fields}, params=json.dumps(params)
         )
         return (await self.job_client.enqueuer.enqueue(submission)).job_id
+
+    async def deliveries(self, event: str) -> list[Record]:
+        """The deliveries of an event so far."""
+        page = await read_page(self.redis, indexes.of_event(event), stateless=True, limit=200)
+        return list(page.records)
 
     async def delivery(self, event: str, endpoint: EndpointRecord | str) -> Record:
         """The record of a delivery, once its event has been expanded."""

@@ -51,6 +51,7 @@ class Submission:
         after: Ids of jobs that must succeed first.
         batch: Id of an open batch that this job joins.
         event_type: Of an event: its type, by which its deliveries are counted before they are made.
+        channel: Of an event: its channel, for the same.
         upkeep: Whether it is the service's own work, as `Kind.upkeep`.
     """
 
@@ -73,6 +74,7 @@ class Submission:
     after: tuple[str, ...] = ()
     batch: str | None = None
     event_type: str | None = None
+    channel: str | None = None
     upkeep: bool = False
 
     @property
@@ -266,7 +268,7 @@ class Enqueuer:
         if submission.batch:
             job["batch"] = submission.batch
         if submission.event_type:
-            job["event_type"] = submission.event_type
+            job |= {"event_type": submission.event_type, "channel": submission.channel}
         if submission.upkeep:
             job["upkeep"] = True
         return job

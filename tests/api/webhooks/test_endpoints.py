@@ -77,6 +77,41 @@ async def test_a_change_changes_what_it_names(alice: httpx.AsyncClient) -> None:
         assert {**answer.json(), "changed_at": ""} == {**back, "changed_at": ""}
 
 
+async def test_a_channel_and_filters_are_shown_changed_and_removed(alice: httpx.AsyncClient) -> None:
+    filters = [{"field": "data.status", "is": "paid"}, {"field": "data.lines.0.count", "in": [1, 2.5, True]}]
+    made = await subscribe(alice, URL, channel="customer-17", filters=filters)
+    path = f"/v1/endpoints/{made['id']}"
+    assert (made["channel"], made["filters"]) == ("customer-17", filters)
+    changed = (await alice.patch(path, json={"filters": filters[:1]})).json()
+    assert (changed["channel"], changed["filters"]) == ("customer-17", filters[:1])
+    nothing: list[str] | None
+    for nothing in (None, []):
+        assert "filters" not in (await alice.patch(path, json={"filters": nothing})).json()
+    assert "channel" not in (await alice.patch(path, json={"channel": None})).json()
+
+
+async def test_endpoints_are_listed_by_channel(alice: httpx.AsyncClient) -> None:
+    made = [(await subscribe(alice, channel=channel))["id"] for channel in ("a", "b", "a", None)]
+    answer = await alice.get("/v1/endpoints?channel=a")
+    assert [one["id"] for one in answer.json()["endpoints"]] == [made[2], made[0]]
+
+
+async def test_all_that_is_wrong_with_filters_is_told_at_once(alice: httpx.AsyncClient) -> None:
+    filters = [
+        {"field": "data.status", "is": "paid"},
+        {"field": "status", "is": "paid"},
+        {"field": "data.amount", "gt": "100"},
+        {"field": "data.amount", "above": 100},
+        {"field": "data.amount"},
+    ]
+    answer = await alice.post("/v1/endpoints", json={**GOOD, "filters": filters, "channel": "a b"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    messages = {fault["field"]: fault["message"] for fault in answer.json()["errors"]}
+    assert set(messages) == {"channel", "filters.1.field", "filters.2.gt", "filters.3.above", "filters.4"}
+    assert messages["filters.2.gt"] == "filters.2.gt: '100' is no number."
+    assert messages["filters.4"].startswith("filters.4: A filter needs exactly one of is, is_not, in,")
+
+
 async def test_a_rate_of_zero_is_none(alice: httpx.AsyncClient) -> None:
     assert "rate_limit" not in await subscribe(alice, rate_limit=0)
 

@@ -65,6 +65,20 @@ async def test_its_data_reaches_the_subscribers_as_it_was_sent_and_signed(
     assert len(receiver.requests) == 1
 
 
+async def test_an_event_with_a_channel_reaches_its_endpoints_and_those_without_one(
+    alice: httpx.AsyncClient, redis: ArqRedis, settings: Settings, receiver: Receiver
+) -> None:
+    for path, channel in (("/all", None), ("/mine", "customer-1"), ("/other", "customer-2")):
+        await subscribe(alice, receiver.at(path), channel=channel)
+    answer = await alice.post("/v1/events", json={**EVENT, "channel": "customer-1"})
+    assert answer.json()["params"] == {**EVENT, "channel": "customer-1"}
+    async with delivering(redis, settings):
+        requests = await receiver.wait_for(2)
+        assert (await alice.get(f"/v1/jobs/{answer.json()['id']}?wait=10")).json()["result"] == {"deliveries": 2}
+    assert {request.path for request in requests} == {"/all", "/mine"}
+    assert {json.loads(request.body)["channel"] for request in requests} == {"customer-1"}
+
+
 async def test_the_same_id_is_the_same_event(alice: httpx.AsyncClient, bob: httpx.AsyncClient) -> None:
     first = await alice.post("/v1/events", json={**EVENT, "id": "paid-4711"})
     again = await alice.post("/v1/events", json={**EVENT, "id": "paid-4711"}, headers={"Idempotency-Key": "k"})
@@ -157,6 +171,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "our first part": (b'{"type": "endpoint", "data": {}}', "type"),
     "an empty id": (b'{"type": "a", "data": {}, "id": ""}', "id"),
     "a long id": (b'{"type": "a", "data": {}, "id": "%s"}' % (b"a" * 256), "id"),
+    "a channel with a space": (b'{"type": "a", "data": {}, "channel": "a b"}', "channel"),
     "an endpoint": (b'{"type": "a", "data": {}, "endpoint": "x"}', "endpoint"),
     "not a number": (b'{"type": "a", "data": {"n": NaN}}', "body"),
     "too large a number": (b'{"type": "a", "data": {"n": 1e999}}', "data"),

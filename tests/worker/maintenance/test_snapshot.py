@@ -29,7 +29,8 @@ from tasks.schedule.store import SchedulePatch, ScheduleStore
 from tasks.settings import Settings
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage
-from tasks.webhook.endpoints import EndpointRecord, Endpoints, open_headers
+from tasks.webhook.endpoint_record import EndpointRecord, open_headers
+from tasks.webhook.endpoints import Endpoints
 from tasks.webhook.secret_box import SecretBox
 from tests.support.blobs import put
 from tests.support.engine_running import JobClient, working

@@ -15,10 +15,16 @@ local lane = K.lane .. payload.queue .. ':' .. payload.lane
 local owner = payload.verb == 'create' and payload.owner or redis.call('HGET', key, 'owner')
 local verbs = {}
 
+-- The score says what an event's job has to look at: 1 for filters, else 0.
 local function subscribe(command)
-  for _, pattern in ipairs(cjson.decode(redis.call('HGET', key, 'events'))) do
-    local subscribers = K.subscribers .. owner .. ':' .. pattern
-    if command == 'ZADD' then redis.call('ZADD', subscribers, 0, id) else redis.call('ZREM', subscribers, id) end
+  local events, channel, filters = unpack(redis.call('HMGET', key, 'events', 'channel', 'filters'))
+  for _, pattern in ipairs(cjson.decode(events)) do
+    local subscribers = K.subscribers .. owner .. ':' .. pattern .. (channel and '#' .. channel or '')
+    if command == 'ZADD' then
+      redis.call('ZADD', subscribers, filters and 1 or 0, id)
+    else
+      redis.call('ZREM', subscribers, id)
+    end
   end
 end
 

@@ -127,6 +127,17 @@ class TestEvents:
         assert "deliveries" in refusal.message
         await submit(enqueuer, kind="event", event_type="order.sent.late"), "one that makes three"
 
+    async def test_an_event_with_a_channel_counts_its_endpoints_and_those_without_one(
+        self, redis: ArqRedis, enqueuer: Enqueuer
+    ) -> None:
+        await subscribers(redis, 6)
+        await subscribers(redis, 6, "order.*#full")
+        await subscribers(redis, 2, "*#free")
+        await deliveries(redis, 1)
+        for channel in (None, "free", "unknown"):
+            await submit(enqueuer, kind="event", event_type="order.paid", channel=channel, delay_ms=1_000)
+        await refused(enqueuer, kind="event", event_type="order.paid", channel="full", delay_ms=1_000)
+
     async def test_events_that_wait_to_be_expanded_count_as_much_as_the_new_one(
         self, redis: ArqRedis, enqueuer: Enqueuer
     ) -> None:

@@ -12,13 +12,16 @@ local function count_in(job_indexes, ...)
   return jobs
 end
 
--- How many deliveries an event of this type makes, about: an endpoint that asked for it by two patterns counts twice.
-local function fan_out(owner, type)
+-- How many deliveries an event of this type and channel makes, about: an endpoint that asked for it by two patterns
+-- counts twice, and one whose filters leave it out counts too.
+local function fan_out(owner, type, channel)
   local prefix = K.subscribers .. owner .. ':'
-  local endpoints = redis.call('ZCARD', prefix .. type) + redis.call('ZCARD', prefix .. '*')
-  for dot in string.gmatch(type, '()%.') do
-    endpoints = endpoints + redis.call('ZCARD', prefix .. string.sub(type, 1, dot) .. '*')
+  local function subscribers(pattern)
+    return redis.call('ZCARD', prefix .. pattern)
+      + (channel and redis.call('ZCARD', prefix .. pattern .. '#' .. channel) or 0)
   end
+  local endpoints = subscribers(type) + subscribers('*')
+  for dot in string.gmatch(type, '()%.') do endpoints = endpoints + subscribers(string.sub(type, 1, dot) .. '*') end
   return endpoints
 end
 
@@ -40,7 +43,7 @@ local function find_excess(jobs)
     for _, job in ipairs(jobs) do
       if job.delay_ms > 0 or job.after then scheduled = scheduled + 1 end
       if job.event_type then
-        events, deliveries = events + 1, deliveries + fan_out(owner, job.event_type)
+        events, deliveries = events + 1, deliveries + fan_out(owner, job.event_type, job.channel)
       end
     end
     -- A scheduled job waits later: it is refused too while the owner has as many waiting as may.

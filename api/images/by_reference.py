@@ -90,7 +90,7 @@ def _check_place(caller: Caller, requested: ImageRequest, checks: Checks) -> Non
     if requested.url is not None:
         # Only the form of the URL is checked here; the worker checks the IP address of every connection it opens.
         with checks.collect():
-            caller.context.url_policy.check(requested.url)
+            requested.url = caller.context.url_policy.check(requested.url)
     wrong = {fault.field for fault in checks.faults}
     if not wrong & {"upload", "url"} and (requested.upload is None) is (requested.url is None):
         message = "Send exactly one of the fields 'upload' and 'url'."

@@ -67,11 +67,11 @@ def encrypted_notify(context: Context, notify: str | Notify | None) -> str | Non
 def _checked(context: Context, notify: str | Notify) -> Notify:
     """Raises: Refusal with all that is wrong, on the fields of a `Notify`."""
     checks, option = Checks(), _read(notify) if isinstance(notify, str) else notify
-    checks.run(lambda: context.url_policy.check(option.url))
+    url = checks.run(lambda: context.url_policy.check(option.url))
     if option.secret is not None:
         checks.run(lambda: key_of(option.secret or ""))
     checks.done()
-    return option
+    return option.model_copy(update={"url": url})
 
 
 def _read(notify: str) -> Notify:

@@ -67,7 +67,7 @@ async def create_endpoint(request: Request) -> Response:
     if requested is not None:
         if requested.secret is not None:
             checks.run(lambda: key_of(requested.secret or ""))
-        await _check_url(caller, requested.url, checks)
+        requested.url = await _check_url(caller, requested.url, checks)
     checks.done()
     assert requested is not None  # noqa: S101 - else the checks have failed
     patch = cast("EndpointPatch", requested.model_dump(exclude={"secret"}, exclude_none=True))
@@ -137,7 +137,7 @@ async def change_endpoint(request: Request, endpoint_id: EndpointId) -> Response
     if requested is not None and "url" in requested.model_fields_set:
         # Nobody may look up names without an endpoint of theirs.
         await caller.context.endpoints.read(caller.owner, endpoint_id)
-        await _check_url(caller, requested.url, checks)
+        requested.url = await _check_url(caller, requested.url, checks)
     checks.done()
     assert requested is not None  # noqa: S101 - else the checks have failed
     patch = cast("EndpointPatch", requested.model_dump(exclude_unset=True))
@@ -187,11 +187,12 @@ async def rotate_secret(request: Request, endpoint_id: EndpointId) -> Response:
     return uncached(RotatedSecret(secret=secret, old_secrets_until=from_ms(until_ms)))
 
 
-async def _check_url(caller: Caller, url: str | None, checks: Checks) -> None:
-    """url: None if it is no text."""
+async def _check_url(caller: Caller, url: str | None, checks: Checks) -> str:
+    """The URL as it is sent. url: None if it is no text."""
     if url is not None:
         with checks.collect():
-            await caller.context.url_policy.check_reachable(url)
+            return await caller.context.url_policy.check_reachable(url)
+    return ""
 
 
 def _view(caller: Caller, endpoint: EndpointRecord) -> Endpoint:

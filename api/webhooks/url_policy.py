@@ -1,7 +1,7 @@
 """Check the URLs that a request names, so that a bad one is refused at once."""
 
 from tasks.outbound.resolver import Resolver
-from tasks.outbound.url_policy import check_reachable, check_url, own_hosts
+from tasks.outbound.url_policy import OutboundUrl, check_reachable, check_url, own_hosts
 from tasks.settings import Settings
 
 
@@ -14,14 +14,25 @@ class UrlPolicy:
         self._own = own_hosts(settings.public_url)
         self._resolver = Resolver(timeout_s=settings.dns_timeout_s, networks=self._networks)
 
-    def check(self, url: str) -> None:
-        """Check the form of a URL, without a DNS lookup. Raises: Refusal `invalid_url`, `address_refused`."""
-        check_url(url, http_allowed=self._http, networks=self._networks, own_hosts=self._own)
+    def check(self, url: str) -> str:
+        """Check the form of a URL, without a DNS lookup.
 
-    async def check_reachable(self, url: str) -> None:
-        """Check the form of a URL and the IP addresses of its host. Raises: Refusal as `check`, and `dns_failed`."""
-        checked = check_url(url, http_allowed=self._http, networks=self._networks, own_hosts=self._own)
+        Returns:
+            The URL as it is sent: with its host in ASCII, and percent-encoded where that was necessary.
+
+        Raises:
+            Refusal: `invalid_url`, `address_refused`.
+        """
+        return str(self._checked(url))
+
+    async def check_reachable(self, url: str) -> str:
+        """Check the form of a URL and the IP addresses of its host. Returns and raises as `check`, and `dns_failed`."""
+        checked = self._checked(url)
         await check_reachable(checked, self._resolver)
+        return str(checked)
 
     async def close(self) -> None:
         await self._resolver.close()
+
+    def _checked(self, url: str) -> OutboundUrl:
+        return check_url(url, http_allowed=self._http, networks=self._networks, own_hosts=self._own)

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -18,7 +19,7 @@ from tasks.outbound.protocol import FetchedFile, OutboundError, OutboundRequest,
 from tasks.outbound.resolver import CachedLookups, Resolver
 from tasks.outbound.timing import RequestTiming
 from tasks.outbound.transport import GuardedTransport
-from tasks.outbound.url_policy import check_url, request_target
+from tasks.outbound.url_policy import OutboundUrl, check_url
 from tasks.refusal import Refusal
 
 VERSION = "0.1.0"
@@ -156,16 +157,22 @@ class GuardedClient:
             raise OutboundError(refusal.code, refusal.message) from refusal
         return httpx.Request(
             method,
-            checked,
-            headers={**HEADERS, **headers},
+            _httpx_url(checked),
+            headers={"Host": checked.authority, **HEADERS, **headers},
             content=content,
-            extensions={"target": request_target(url), "timing": timing, "progress": progress},
+            extensions={"url": checked, "timing": timing, "progress": progress},
         )
 
     def _open(self) -> GuardedTransport:
         if self._transport is None:
             self._transport = GuardedTransport(self._dialer)
         return self._transport
+
+
+@lru_cache(maxsize=4096)
+def _httpx_url(url: OutboundUrl) -> httpx.URL:
+    """For httpx's own sake: `GuardedTransport` goes by the URL that was checked."""
+    return httpx.URL(scheme=url.scheme, host=url.host, port=url.port, path="/")
 
 
 def _body(response: httpx.Response) -> AsyncIterable[bytes]:

@@ -32,7 +32,7 @@ MIN_PIECE_BYTES = 64
 much CPU as one of 16 KB."""
 
 
-Origin = tuple[str, str, int | None]
+Origin = tuple[str, str, int]
 """Scheme, host and port: a connection is used again for these alone."""
 
 
@@ -86,8 +86,7 @@ class HttpConnection(asyncio.Protocol):
         """Write a request and wait for the head of its response.
 
         Args:
-            request: its content has been read; `extensions["target"]`, if given, is sent instead of the URL's path
-                and query.
+            request: its content has been read; `extensions["url"]` is the URL.
 
         Returns:
             The head; `next_piece` gives the body.
@@ -101,7 +100,7 @@ class HttpConnection(asyncio.Protocol):
         content = request.content
         head = h11.Request(
             method=request.method.encode(),
-            target=request.extensions.get("target", request.url.raw_path),
+            target=request.extensions["url"].target,
             headers=request.headers.raw,
         )
         self._sent = (head, *([h11.Data(data=content)] if content else []), h11.EndOfMessage())

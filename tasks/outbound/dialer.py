@@ -16,6 +16,7 @@ from tasks.outbound.connection import HttpConnection
 from tasks.outbound.networks import Address, Network, blocked_reason
 from tasks.outbound.resolver import AddressRefused, CachedLookups, NameNotFound
 from tasks.outbound.timing import RequestTiming
+from tasks.outbound.url_policy import OutboundUrl
 
 NEXT_ADDRESS_S = 0.25
 """How long one address of a host may take before the next one is tried beside it (RFC 8305)."""
@@ -59,17 +60,17 @@ class Dialer:
         self._networks = networks
         self._connect_timeout_s = connect_timeout_s
 
-    async def dial(self, url: httpx.URL, make: Callable[[], HttpConnection], timing: RequestTiming) -> HttpConnection:
+    async def dial(self, url: OutboundUrl, make: Callable[[], HttpConnection], timing: RequestTiming) -> HttpConnection:
         """Open a connection to the URL's host and port.
 
         Raises:
             DialError: `dns_failed`, `address_refused`, `connect_failed`, `connect_timed_out`, `tls_failed`.
         """
-        host, tls = url.raw_host.decode(), url.scheme == "https"
+        host, tls = url.host, url.scheme == "https"
         addresses = await self._resolve(host)
         try:
             async with asyncio.timeout(self._connect_timeout_s):
-                sock = await self._connect(addresses, url.port or (443 if tls else 80), timing)
+                sock = await self._connect(addresses, url.port, timing)
                 timing.ip = sock.getpeername()[0]
                 try:
                     _, connection = await asyncio.get_running_loop().create_connection(

@@ -10,6 +10,7 @@ import httpx
 from tasks.outbound.connection import HttpConnection, Origin, ResponseProgress
 from tasks.outbound.dialer import Dialer
 from tasks.outbound.timing import RequestTiming
+from tasks.outbound.url_policy import OutboundUrl
 
 KEEP_ALIVE_S = 30.0
 MAX_KEPT = 256
@@ -20,9 +21,9 @@ many hosts get one request only."""
 class GuardedTransport(httpx.AsyncBaseTransport):
     """Sends requests whose content has been read. Follows no redirects, keeps no cookies, unpacks nothing.
 
-    Reads of a request's `extensions`: `timing` and `progress` (RequestTiming and ResponseProgress, filled in on the
-    way), `target` (see `HttpConnection.send`), `single` (true: over a connection of its own; the request says
-    `Connection: close` too).
+    Reads of a request's `extensions`: `url` (OutboundUrl; the request's own URL is not used), `timing` and `progress`
+    (RequestTiming and ResponseProgress, filled in on the way), `single` (true: over a connection of its own; the
+    request says `Connection: close` too).
     """
 
     def __init__(self, dialer: Dialer) -> None:
@@ -41,7 +42,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         timing: RequestTiming = request.extensions["timing"]
         progress: ResponseProgress = request.extensions["progress"]
         timing.started = time.monotonic()
-        url = request.url
+        url: OutboundUrl = request.extensions["url"]
         origin = url.scheme, url.host, url.port
         connection = None if request.extensions.get("single") else self._take(origin)
         if connection is None:

@@ -1,108 +1,130 @@
-"""Checks of a URL that need no DNS lookup: its form, scheme, host, port, and a literal IP address."""
+"""Checks of a URL that need no DNS lookup: its form, scheme, host, port, and a literal IP address.
+
+A URL is parsed here and nowhere else: what was checked is what is dialled and sent.
+"""
 
 import re
 from collections.abc import Collection
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
 from string import printable
-from urllib.parse import quote
+from unicodedata import category, normalize
+from urllib.parse import quote, urlsplit
 
-import httpx
+import idna
 
 from tasks.outbound.networks import Address, Network, blocked_reason
 from tasks.outbound.resolver import AddressRefused, NameNotFound, Resolver
 from tasks.refusal import Refusal
 
 MAX_URL_CHARS = 2_000
-MIN_PORT = 1024
+"""Of a URL as it is sent, so after what is not ASCII has been percent-encoded."""
 STANDARD_PORTS = {"http": 80, "https": 443}
-SERVICE_PORTS = frozenset(
+BLOCKED_PORTS = frozenset(
     {
-        1433,  # SQL Server
-        1521,  # Oracle
-        1883,  # MQTT
-        2049,  # NFS
-        2181,  # ZooKeeper
-        2375,  # Docker
-        2376,
-        2379,  # etcd
-        2380,
-        3306,  # MySQL
-        3389,  # Remote Desktop
-        4369,  # Erlang's port mapper
-        5432,  # PostgreSQL
-        5672,  # AMQP
-        5900,  # VNC
-        5984,  # CouchDB
-        5985,  # Windows Remote Management
-        5986,
-        6000,  # X11
-        6379,  # Redis
-        6380,
-        6443,  # Kubernetes
-        8086,  # InfluxDB
-        8500,  # Consul
-        9042,  # Cassandra
-        9092,  # Kafka
-        9200,  # Elasticsearch
-        9300,
-        10250,  # kubelet
-        10255,
-        11211,  # memcached
-        15672,  # RabbitMQ
-        26257,  # CockroachDB
-        26379,  # Redis Sentinel
-        27017,  # MongoDB
-        27018,
-        27019,
+        *(0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104),
+        *(109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526),
+        *(530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659),
+        *(4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080),
     }
 )
-"""Ports of services that are no web servers and often trust every client that reaches them."""
+"""The bad ports of the Fetch standard (https://fetch.spec.whatwg.org/#port-blocking): their services can be made to act
+by what a request contains."""
 LOCAL_ENDINGS = ("internal", "local", "localhost", "home.arpa")
 
-_AUTHORITY = re.compile(r"[a-z][a-z0-9+.-]*://([^/?]*)", re.IGNORECASE)
-_PORT = re.compile(r":[0-9]+$")
+_FORM = re.compile(r"(https?)://([^/?]*)(.*)", re.IGNORECASE)
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:]+)(?::([0-9]{1,5}))?", re.IGNORECASE)
+_DOTS = re.compile("[.\u3002\uff0e\uff61]")
+"""What separates labels, in scripts that have no full stop too (RFC 3490 section 3.1)."""
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
+"""Unicode's categories of control characters, half characters and spaces."""
 MAX_NAME_CHARS = 253
 
 
+@dataclass(frozen=True, slots=True)
+class OutboundUrl:
+    """A URL that was checked.
+
+    Attributes:
+        scheme: `http` or `https`.
+        host: to be resolved, dialled and found in the certificate: an IP address, or a name in ASCII and lower case
+            without a dot at its end.
+        port: of the host.
+        authority: host and port as the `Host` header has them.
+        target: path and query in ASCII, as they were given; where that was not possible, percent-encoded.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    authority: str
+    target: str
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}{self.target}"
+
+
+@lru_cache(maxsize=4096)
 def check_url(
     url: str, *, http_allowed: bool, networks: tuple[Network, ...] = (), own_hosts: tuple[str, ...] = ()
-) -> httpx.URL:
+) -> OutboundUrl:
     """Check a URL without a DNS lookup.
 
     Args:
+        url: As a user has written it, or as `str()` of what this function returned for it.
         http_allowed: whether `http://` is allowed.
         networks: allowed although they are not public; with any, names of the local network are allowed too.
         own_hosts: of this service, see `own_hosts`.
 
     Returns:
-        The URL with the scheme, host and port that the client dials.
+        The URL that is dialled and sent.
 
     Raises:
         Refusal: `invalid_url` or `address_refused`, on the field `url`.
     """
-    return _checked(url, http_allowed, networks, own_hosts)
-
-
-@lru_cache(maxsize=4096)
-def request_target(url: str) -> bytes:
-    """The path and query of a URL that `check_url` accepts, byte for byte; what is not ASCII is percent-encoded."""
-    match = _AUTHORITY.match(url)
-    if match is None:
+    form = _FORM.fullmatch(url)
+    _check_text(url, form[2] if form else "")
+    if form is None or (form[1].lower() == "http" and not http_allowed):
         raise _invalid("The URL must begin with https:// and a host.")
-    target = url[match.end() :]
-    return quote(target if target.startswith("/") else f"/{target}", safe=printable).encode()
+    scheme = form[1].lower()
+    place = _HOST.fullmatch(form[2])
+    if place is None:
+        raise _invalid("The URL must have a host, and its port, if any, must be a number.")
+    port = int(place[2] or STANDARD_PORTS[scheme])
+    if port in BLOCKED_PORTS or port > 65535:
+        raise _invalid(f"The URL's port {port} belongs to a service that is no web server. Use another port.")
+    shown = _ascii_host(place[1])
+    host = shown.strip("[]").removesuffix(".")
+    literal = _literal(host)
+    if (literal is not None and literal.version == 6) != shown.startswith("["):
+        raise _invalid("The URL's host must be an IPv6 address if it is in brackets.")
+    if literal is None:
+        _check_name(host, local=bool(networks), own=own_hosts)
+    elif blocked_reason(literal, networks) is not None:
+        raise _address_refused()
+    authority = shown if port == STANDARD_PORTS[scheme] else f"{shown}:{port}"
+    checked = OutboundUrl(scheme, host, port, authority, _encoded(form[3]))
+    if len(str(checked)) > MAX_URL_CHARS:
+        raise _too_long()
+    return checked
 
 
 def own_hosts(public_url: str | None) -> tuple[str, ...]:
     """The hosts of this service, to which no request is sent. A literal IP address has its own check."""
-    host = "" if public_url is None else httpx.URL(public_url).raw_host.decode()
-    return (host,) if "." in host and _literal(host) is None else ()
+    host = (urlsplit(public_url or "").hostname or "").removesuffix(".")
+    if "." not in host or _literal(host) is not None:
+        return ()
+    try:
+        return (_ascii_host(host),)
+    except Refusal:  # nobody can send a request to it then
+        return ()
 
 
-async def check_reachable(url: httpx.URL, resolver: Resolver) -> None:
+async def check_reachable(url: OutboundUrl, resolver: Resolver) -> None:
     """Resolve the host of a URL, so that a user learns at once that it cannot be reached.
 
     The client checks again with every connection, and may refuse a host that is allowed now.
@@ -110,11 +132,10 @@ async def check_reachable(url: httpx.URL, resolver: Resolver) -> None:
     Raises:
         Refusal: `address_refused` or `dns_failed`, on the field `url`.
     """
-    host = url.raw_host.decode()
-    if _literal(host) is not None:
+    if _literal(url.host) is not None:
         return
     try:
-        await resolver.addresses(host)
+        await resolver.addresses(url.host)
     except AddressRefused as error:
         raise _address_refused() from error
     except NameNotFound as error:
@@ -122,57 +143,36 @@ async def check_reachable(url: httpx.URL, resolver: Resolver) -> None:
         raise Refusal("dns_failed", message, field="url") from error
 
 
-@lru_cache(maxsize=4096)
-def _checked(url: str, http_allowed: bool, networks: tuple[Network, ...], own: tuple[str, ...]) -> httpx.URL:
-    _check_text(url)
-    try:
-        parsed = httpx.URL(url)
-    except (ValueError, httpx.InvalidURL) as error:
-        raise _invalid("The URL is not valid. Write it as https://host/path.") from error
-    if parsed.scheme not in STANDARD_PORTS or (parsed.scheme == "http" and not http_allowed):
-        raise _invalid("The URL must begin with https://.")
-    host = parsed.raw_host.decode("ascii")
-    literal = _literal(host)
-    port = STANDARD_PORTS[parsed.scheme] if parsed.port is None else parsed.port
-    _check_port(port)
-    if literal is None:
-        _check_name(host, local=bool(networks), own=own)
-    elif blocked_reason(literal, networks) is not None:
-        raise _address_refused()
-    return parsed
-
-
-def _check_text(url: str) -> None:
-    """Refuse what URL parsers read in different ways, before one of them sees it."""
+def _check_text(url: str, authority: str) -> None:
+    """Refuse what URL parsers read in different ways, and what a request line cannot carry."""
     if len(url) > MAX_URL_CHARS:
-        raise Refusal(
-            "invalid_url",
-            f"The URL is longer than the limit of {MAX_URL_CHARS} characters.",
-            field="url",
-            limit=MAX_URL_CHARS,
-        )
-    if "\\" in url or any(character.isspace() or not character.isprintable() for character in url):
+        raise _too_long()
+    if "\\" in url or any(category(character) in _UNSEEN for character in url):
         raise _invalid("The URL must not contain spaces, control characters or backslashes. Percent-encode them.")
     if "#" in url:
         raise _invalid("The URL must not have a fragment (#…). Leave it out.")
-    match = _AUTHORITY.match(url)
-    if match is None:
-        raise _invalid("The URL must begin with https:// and a host.")
-    authority = match[1]
     if "@" in authority:
         raise _invalid("The URL must not contain a user or password. Put a key into a header or into the path.")
     if "%" in authority:
         raise _invalid("The URL's host must not be percent-encoded or have a zone.")
-    if not _PORT.sub("", authority):
-        raise _invalid("The URL must have a host.")
-    if ":" in authority.rpartition("]")[2] and not _PORT.search(authority):
-        raise _invalid("The URL's port must be a number.")
 
 
-def _check_port(port: int) -> None:
-    if port in STANDARD_PORTS.values() or (MIN_PORT <= port <= 65535 and port not in SERVICE_PORTS):
-        return
-    raise _invalid("The URL's port must be 443, or a port from 1024 up that no database or similar service uses.")
+def _encoded(rest: str) -> str:
+    """Path and query as they are sent: all that a request line can carry stays as it is, dot segments too."""
+    target = quote(_BARE_PERCENT.sub("%25", rest), safe=printable)
+    return target if target.startswith("/") else f"/{target}"
+
+
+def _ascii_host(host: str) -> str:
+    """The host in ASCII and lower case. Raises: Refusal for a label that IDNA 2008 (RFC 5891) does not allow."""
+    labels = _DOTS.split(normalize("NFC", host.lower()))
+    try:
+        return ".".join(
+            label if label.isascii() and not label.startswith("xn--") else idna.alabel(label).decode()
+            for label in labels
+        )
+    except UnicodeError as error:
+        raise _invalid("The URL's host is not a valid domain name by IDNA 2008. Check its spelling.") from error
 
 
 def _check_name(host: str, *, local: bool, own: Collection[str]) -> None:
@@ -192,6 +192,11 @@ def _literal(host: str) -> Address | None:
         return ip_address(host)
     except ValueError:
         return None
+
+
+def _too_long() -> Refusal:
+    message = f"The URL is longer than the limit of {MAX_URL_CHARS} characters, counted as it is sent."
+    return Refusal("invalid_url", message, field="url", limit=MAX_URL_CHARS)
 
 
 def _invalid(message: str) -> Refusal:

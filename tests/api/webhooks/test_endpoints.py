@@ -45,6 +45,17 @@ async def test_a_secret_may_be_brought_along(alice: httpx.AsyncClient) -> None:
     assert (await subscribe(alice, secret=secret))["secret"] == secret
 
 
+async def test_a_url_is_stored_as_it_is_sent(alice: httpx.AsyncClient) -> None:
+    given = "https://93.184.216.34:443/ü/../%7e?sig=a%2Bb%3d&b=%"
+    made = await subscribe(alice, url=given)
+    sent = "https://93.184.216.34/%C3%BC/../%7e?sig=a%2Bb%3d&b=%25"
+    assert made["url"] == sent
+    path = f"/v1/endpoints/{made['id']}"
+    assert (await alice.get(path)).json()["url"] == sent
+    changed = await alice.patch(path, json={"url": given.replace("ü", "é")})
+    assert changed.json()["url"] == sent.replace("%BC", "%A9")
+
+
 async def test_health_tells_of_failures(alice: httpx.AsyncClient, redis: ArqRedis) -> None:
     endpoint_id = (await subscribe(alice))["id"]
     well = EndpointWithHealth.model_validate_json((await alice.get(f"/v1/endpoints/{endpoint_id}")).content).health

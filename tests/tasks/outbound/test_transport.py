@@ -16,6 +16,7 @@ from tasks.outbound.protocol import OutboundError
 from tasks.outbound.resolver import CachedLookups, Resolver
 from tasks.outbound.timing import RequestTiming
 from tasks.outbound.transport import GuardedTransport
+from tasks.outbound.url_policy import check_url
 from tests.support.network.nameserver import NameServer
 from tests.support.receiver_behaviours import Exchange, behaviour
 from tests.support.receivers import Receiver
@@ -62,7 +63,9 @@ async def transport(names: NameServer) -> AsyncIterator[GuardedTransport]:
 
 
 def get(url: str) -> httpx.Request:
-    return httpx.Request("GET", url, extensions={"timing": RequestTiming(), "progress": ResponseProgress()})
+    checked = check_url(url, http_allowed=True, networks=LOOPBACK)
+    progress = {"timing": RequestTiming(), "progress": ResponseProgress()}
+    return httpx.Request("GET", url, extensions={"url": checked, **progress})
 
 
 @pytest.mark.parametrize("receiver_does", ["reset", "hang-up"])

@@ -93,6 +93,7 @@ CODES: dict[str, str] = {
     "connect_failed": "The connection was refused.",
     "connect_timed_out": "The connection was not established in time.",
     "tls_failed": "The TLS handshake failed, or the certificate is not valid for the host.",
+    "proxy_failed": "The proxy through which requests leave (OUTBOUND_PROXY) could not be reached, or refused us.",
     "connection_lost": "The connection was closed before the response was complete.",
     "answer_timed_out": "The response was not complete in time.",
     "malformed_answer": "The response is not valid HTTP.",

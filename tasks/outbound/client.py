@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 import httpx
 
 from tasks.outbound.connection import ResponseProgress
-from tasks.outbound.dialer import Dialer
+from tasks.outbound.dialer import Dialer, OutboundRoute
 from tasks.outbound.failure import code_of, outbound_error
 from tasks.outbound.networks import Network
 from tasks.outbound.protocol import FetchedFile, OutboundError, OutboundRequest, OutboundResponse
@@ -61,6 +61,7 @@ class GuardedClient:
         http: whether TLS may be missing.
         own_hosts: of this service, see `url_policy.own_hosts`.
         nameservers: `ip:port` each; the system's if they are not given.
+        route: how connections leave, and whom they trust.
     """
 
     def __init__(
@@ -71,13 +72,14 @@ class GuardedClient:
         http: bool = False,
         own_hosts: tuple[str, ...] = (),
         nameservers: tuple[str, ...] | None = None,
+        route: OutboundRoute | None = None,
     ) -> None:
         self._timeouts = timeouts
         self._networks = networks
         self._http = http
         self._own_hosts = own_hosts
         self._lookups = CachedLookups(Resolver(timeout_s=timeouts.dns_s, networks=networks, nameservers=nameservers))
-        self._dialer = Dialer(self._lookups, networks=networks, connect_timeout_s=timeouts.connect_s)
+        self._dialer = Dialer(self._lookups, networks=networks, connect_timeout_s=timeouts.connect_s, route=route)
         self._transport: GuardedTransport | None = None
 
     async def post(self, request: OutboundRequest) -> OutboundResponse:

@@ -4,18 +4,19 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
-from functools import cache
+from dataclasses import dataclass
 from ipaddress import ip_address
 
 import aiohappyeyeballs
-import certifi
 import httpx
 from aiohappyeyeballs import AddrInfoType
 
 from tasks.outbound.connection import HttpConnection
 from tasks.outbound.networks import Address, Network, blocked_reason
+from tasks.outbound.proxy import ConnectRefused, EgressProxy, ProxyFailed
 from tasks.outbound.resolver import AddressRefused, CachedLookups, NameNotFound
 from tasks.outbound.timing import RequestTiming
+from tasks.outbound.tls import tls_context
 from tasks.outbound.url_policy import OutboundUrl
 
 NEXT_ADDRESS_S = 0.25
@@ -32,18 +33,23 @@ class DialError(httpx.ConnectError):
         self.code = code
 
 
-@cache
-def tls_context() -> ssl.SSLContext:
-    """The TLS settings of every connection: TLS 1.2 or later, with verification.
+@dataclass(frozen=True, slots=True)
+class OutboundRoute:
+    """How connections leave, and whom they trust.
 
-    Trusts the system's authorities, or those of `SSL_CERT_FILE` in their place, and certifi's. Made once: reading the
-    authorities takes some 30 ms.
+    Args:
+        proxy: that they go through.
+        ca_file: see `tls_context`.
+        rsa_key_exchange: see `tls_context`.
     """
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    return context
+
+    proxy: EgressProxy | None = None
+    ca_file: str | None = None
+    rsa_key_exchange: bool = False
+
+    def tls(self) -> ssl.SSLContext:
+        """Raises: ValueError as `tls_context`."""
+        return tls_context(self.ca_file, self.rsa_key_exchange)
 
 
 class Dialer:
@@ -53,30 +59,43 @@ class Dialer:
         lookups: resolves names.
         networks: allowed although they are not public.
         connect_timeout_s: from the first packet to the end of the TLS handshake.
+        route: how they leave, and whom they trust.
     """
 
-    def __init__(self, lookups: CachedLookups, *, networks: tuple[Network, ...], connect_timeout_s: float) -> None:
+    def __init__(
+        self,
+        lookups: CachedLookups,
+        *,
+        networks: tuple[Network, ...],
+        connect_timeout_s: float,
+        route: OutboundRoute | None = None,
+    ) -> None:
         self._lookups = lookups
         self._networks = networks
         self._connect_timeout_s = connect_timeout_s
+        self._route = route or OutboundRoute()
 
     async def dial(self, url: OutboundUrl, make: Callable[[], HttpConnection], timing: RequestTiming) -> HttpConnection:
         """Open a connection to the URL's host and port.
 
         Raises:
-            DialError: `dns_failed`, `address_refused`, `connect_failed`, `connect_timed_out`, `tls_failed`.
+            DialError: `dns_failed`, `address_refused`, `connect_failed`, `connect_timed_out`, `tls_failed`,
+                `proxy_failed`.
         """
         host, tls = url.host, url.scheme == "https"
         addresses = await self._resolve(host)
         try:
             async with asyncio.timeout(self._connect_timeout_s):
-                sock = await self._connect(addresses, url.port, timing)
-                timing.ip = sock.getpeername()[0]
+                if self._route.proxy is not None:
+                    sock = await self._connect_through(self._route.proxy, addresses, url.port, timing)
+                else:
+                    sock = await self._connect(addresses, url.port, timing)
+                    timing.ip = sock.getpeername()[0]
                 try:
                     _, connection = await asyncio.get_running_loop().create_connection(
                         make,
                         sock=sock,
-                        ssl=tls_context() if tls else None,
+                        ssl=self._route.tls() if tls else None,
                         server_hostname=host if tls else None,
                         ssl_shutdown_timeout=TLS_CLOSE_S if tls else None,
                     )
@@ -121,6 +140,22 @@ class Dialer:
             raise DialError("connect_timed_out") from error
         except (OSError, RuntimeError) as error:
             raise DialError("address_refused" if refused else "connect_failed") from error
+
+    async def _connect_through(
+        self, proxy: EgressProxy, addresses: tuple[Address, ...], port: int, timing: RequestTiming
+    ) -> socket.socket:
+        """One address after the other, IPv4 first: a proxy that lacks IPv6 may take long to say so."""
+        if any(blocked_reason(address, self._networks) is not None for address in addresses):
+            raise DialError("address_refused")
+        for address in sorted(addresses, key=lambda one: one.version):
+            timing.dialling(str(address))
+            try:
+                return await proxy.connect(address, port, timeout_s=self._connect_timeout_s / 2)
+            except ProxyFailed as error:
+                raise DialError("proxy_failed") from error
+            except ConnectRefused as error:
+                refused = error
+        raise DialError("connect_failed") from refused
 
 
 def _addr_info(address: Address, port: int) -> AddrInfoType:

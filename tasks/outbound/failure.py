@@ -1,5 +1,7 @@
 """Why a request failed. The messages tell nothing about our own network."""
 
+import ssl
+
 import httpx
 import structlog
 
@@ -15,7 +17,9 @@ MESSAGES = {
     "dns_failed": "The host name could not be resolved. Check that it is in the DNS.",
     "connect_failed": "The connection was refused. Check that the server runs and accepts connections from here.",
     "connect_timed_out": "The connection timed out. Check that the server runs and accepts connections from here.",
-    "tls_failed": "The TLS handshake failed. Check that the certificate is valid for the host and its chain complete.",
+    "tls_failed": "The TLS handshake failed. Check that the certificate is valid for the host as a subject alternative "
+    "name, that its chain is complete, and that the server asks for no client certificate.",
+    "proxy_failed": "The proxy through which requests leave does not work. Its operator can check OUTBOUND_PROXY.",
     "connection_lost": "The connection was closed before the response was complete.",
     "answer_timed_out": "The response was not complete in time. Respond first, then do the work.",
     "malformed_answer": "The response is not valid HTTP, or its headers are too large.",
@@ -48,6 +52,8 @@ def code_of(error: httpx.TransportError | TimeoutError, timing: RequestTiming) -
         if timing.connected is not None:
             return "answer_timed_out"
         return "dns_failed" if timing.dialled is None else "connect_timed_out"
+    if isinstance(error.__cause__, ssl.SSLError) and timing.answered is None:
+        return "tls_failed"  # TLS 1.3: the server refuses the client, after the handshake of the client's side
     if isinstance(error, UnexpectedError | httpx.LocalProtocolError):
         return "outbound_failed"
     return "malformed_answer" if isinstance(error, httpx.RemoteProtocolError) else "connection_lost"

@@ -81,8 +81,11 @@ def blocked_reason(address: Address, networks: tuple[Network, ...] = ()) -> str 
         return blocked_reason(_last_32_bits(address), networks)
     if any(address in network for network in networks):
         return None
-    if isinstance(address, IPv6Address) and address not in _PUBLIC_V6:
-        return "not public"
+    if isinstance(address, IPv6Address):
+        if address not in _PUBLIC_V6:
+            return "not public"
+        if _is_isatap(address) and blocked_reason(_last_32_bits(address), networks) is not None:
+            return "ISATAP, which tunnels to an IPv4 address that is not public"
     return next((reason for network, reason in _REFUSED if address in network), None)
 
 
@@ -94,12 +97,16 @@ def _stands_for(address: Address) -> Iterator[Address]:
     yield IPv6Address(int(address))  # without the link of fe80::1%eth0
     if any(address in network for network in (_MAPPED, _NAT64, *_ENDING_IN_V4)):
         yield _last_32_bits(address)
-    if (int(address) >> 32) & 0xFFFFFFFF in _ISATAP:
+    if _is_isatap(address):
         yield _last_32_bits(address)
     if (relayed := address.sixtofour) is not None:
         yield relayed
     if (ends := address.teredo) is not None:
         yield from ends
+
+
+def _is_isatap(address: IPv6Address) -> bool:
+    return (int(address) >> 32) & 0xFFFFFFFF in _ISATAP
 
 
 def _last_32_bits(address: Address) -> IPv4Address:

@@ -25,6 +25,18 @@ class OutboundSettings(BaseModel):
         description="Networks that requests may go to although they are not public, such as `127.0.0.0/8,::1/128` for development. Metadata addresses are always refused.",
     )
     outbound_http: bool = Field(False, description="Whether requests may go to URLs without TLS (`http://`).")
+    outbound_proxy: SecretStr | None = Field(
+        None,
+        description="HTTP proxy through which webhooks and fetched pictures leave: `http://host:port`, or `http://user:password@host:port`. It is asked by CONNECT for IP addresses that were checked. Proxies that other variables name are not used.",
+    )
+    outbound_ca_file: str | None = Field(
+        None,
+        description="PEM file of certificate authorities that are trusted besides the system's and certifi's.",
+    )
+    outbound_rsa_key_exchange: bool = Field(
+        False,
+        description="Whether AES-GCM suites of TLS 1.2 without forward secrecy are allowed, which some old receivers need.",
+    )
     dns_timeout_s: float = Field(3, gt=0, description="Seconds that resolving a host name may take.")
     connect_timeout_s: float = Field(5, gt=0, description="Seconds that a connection may take, TLS included.")
     delivery_timeout_s: float = Field(
@@ -69,6 +81,11 @@ class OutboundSettings(BaseModel):
             return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
         except ValueError:
             raise ValueError("write OUTBOUND_NETWORKS as network,network, each like 127.0.0.0/8") from None
+
+    @field_validator("outbound_ca_file", "outbound_proxy", mode="before")
+    @classmethod
+    def _none_if_blank(cls, value: object) -> object:
+        return None if isinstance(value, str) and not value.strip() else value
 
     @field_validator("secret_key")
     @classmethod

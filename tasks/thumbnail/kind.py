@@ -20,7 +20,8 @@ PROBE_MEMORY_MB = 64
 """Megabytes in addition to the file itself, which some decoders read whole before they know its size."""
 MEGABYTE = 1 << 20
 TRANSIENT_CODES = {
-    *("dns_failed", "connect_failed", "connect_timed_out", "connection_lost", "answer_timed_out", "outbound_failed"),
+    *("dns_failed", "connect_failed", "connect_timed_out", "connection_lost", "answer_timed_out"),
+    *("proxy_failed", "outbound_failed"),
 }
 TRANSIENT_STATUSES = {429, *range(500, 600)}
 """Failures to fetch a picture by its URL that are tried again."""

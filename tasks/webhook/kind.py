@@ -41,7 +41,7 @@ async def deliver(job: JobContext[DeliveryParams]) -> Result:
     began = time.monotonic()
     outcome = await _post(job, target, message.body)
     seconds = time.monotonic() - began
-    if target.endpoint is not None and not message.once:
+    if target.endpoint is not None and not message.once and outcome.code != "proxy_failed":
         # One that gives up a single event works as it should.
         job.notes.receiver_ok = outcome.code is None or outcome.abort
         job.notes.timed_out = outcome.code is not None and seconds >= _timeout_s(job.settings)
@@ -117,7 +117,7 @@ async def _post(job: JobContext[DeliveryParams], target: _Target, body: bytes) -
 async def _disable_if_due(job: JobContext[DeliveryParams], endpoint: EndpointRecord, outcome: ResponseOutcome) -> None:
     """Disable an endpoint that asked for it, or has failed without a success for `disable_after_s`."""
     reason: Reason | None = outcome.disable
-    if reason is None and outcome.code is not None:
+    if reason is None and outcome.code is not None and not outcome.abort:
         lane = f"{LANE}{DELIVERY.queue}:{LaneId('endpoint', endpoint.id)}"
         since, last = (int(at or 0) for at in await job.redis.hmget(lane, "failing_since", "failed_at"))
         # A single failure after a long time without deliveries says nothing about the time between.

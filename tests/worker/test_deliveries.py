@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from arq.connections import ArqRedis
+from pydantic import SecretStr
 from standardwebhooks import Webhook
 
 from tasks.outbound.connection import HttpConnection
@@ -20,6 +21,7 @@ from tasks.settings import Settings
 from tasks.webhook.events import ONE_OFF
 from tests.support.queue.ended_records import pack_all
 from tests.support.receivers import Receiver, Request
+from tests.support.servers import free_port
 from tests.support.webhook_harness import delivering
 
 
@@ -143,6 +145,17 @@ async def test_an_exception_of_a_library_counts_as_a_failure_of_the_receiver(
         waiting = await webhooks.job_client.until(delivery.id, State.RETRYING)
         assert waiting.attempts[0]["error"]["code"] == "outbound_failed"
         assert (await webhooks.endpoints.health(endpoint.id)).parked_until is not None
+
+
+async def test_a_broken_proxy_counts_against_no_endpoint(redis: ArqRedis) -> None:
+    proxy = f"http://127.0.0.1:{free_port()}"
+    async with delivering(redis, breaker_failures=1, outbound_proxy=SecretStr(proxy)) as webhooks:
+        endpoint, _ = await webhooks.subscribe("http://127.0.0.1:8080/")
+        delivery = await webhooks.delivery(await webhooks.publish(), endpoint)
+        waiting = await webhooks.job_client.until(delivery.id, State.RETRYING)
+        assert waiting.attempts[0]["error"]["code"] == "proxy_failed"
+        health = await webhooks.endpoints.health(endpoint.id)
+        assert (health.failures, health.failing_since, health.parked_until) == (0, None, None)
 
 
 async def test_days_of_nothing_but_failure_disable_an_endpoint(redis: ArqRedis) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 CRITICAL = (x509.BasicConstraints, x509.KeyUsage)
@@ -41,11 +41,20 @@ class Authority:
         self.file = folder / "authority.pem"
         self.file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    def server(self, *hosts: str, days: int = 1) -> ssl.SSLContext:
-        """What a server for these names and addresses shows. days: until it expires; negative for one that has."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        names = x509.SubjectAlternativeName([_general_name(host) for host in hosts])
-        certificate = self._build(_name("A test's server"), key, days, names)
+    def server(
+        self, *hosts: str, days: int = 1, common_name: str | None = None, rsa_key: bool = False
+    ) -> ssl.SSLContext:
+        """What a server for these names and addresses shows.
+
+        Args:
+            hosts: Subject alternative names.
+            days: Until it expires; negative for one that has.
+            common_name: In the place of `hosts`, as certificates were before they had alternative names.
+            rsa_key: Whether its key is one of RSA, for suites that need it.
+        """
+        key = rsa.generate_private_key(65537, 2048) if rsa_key else ec.generate_private_key(ec.SECP256R1())
+        names = [x509.SubjectAlternativeName([_general_name(host) for host in hosts])] if common_name is None else []
+        certificate = self._build(_name(common_name or "A test's server"), key, days, *names)
         file = self._folder / f"{certificate.serial_number}.pem"
         file.write_bytes(
             key.private_bytes(
@@ -58,7 +67,11 @@ class Authority:
         return context
 
     def _build(
-        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, days: int, *extensions: x509.ExtensionType
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey,
+        days: int,
+        *extensions: x509.ExtensionType,
     ) -> x509.Certificate:
         """A certificate with what RFC 5280 asks for, which Python 3.13 and later insist on."""
         now = datetime.now(UTC)

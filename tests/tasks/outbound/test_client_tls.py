@@ -3,14 +3,20 @@
 import asyncio
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tasks.outbound.client import GuardedClient
-from tasks.outbound.dialer import tls_context
+from tasks.outbound.dialer import OutboundRoute
+from tasks.outbound.open import open_outbound
+from tasks.outbound.protocol import OutboundError
+from tasks.outbound.tls import WITHOUT_FORWARD_SECRECY, tls_context
+from tasks.settings import Settings
 from tests.support.network.certificates import Authority
 from tests.support.network.nameserver import NameServer
 from tests.support.receivers import Receiver
@@ -79,6 +85,87 @@ async def test_a_connection_is_not_shared_by_hosts_of_one_address(
 async def test_an_expired_certificate_is_refused(trusted: Authority, client: GuardedClient) -> None:
     async with Receiver(tls=trusted.server("127.0.0.1", days=-1)) as receiver:
         assert (await failure(client, receiver.url)).code == "tls_failed"
+
+
+async def test_a_certificate_without_alternative_names_is_refused(
+    trusted: Authority, client: GuardedClient, names: NameServer
+) -> None:
+    names.say("receiver.test", ["127.0.0.1"])
+    async with Receiver(host="receiver.test", tls=trusted.server(common_name="receiver.test")) as receiver:
+        assert (await failure(client, receiver.url)).code == "tls_failed"
+        assert receiver.requests == []
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+async def test_a_server_that_asks_for_a_client_certificate(
+    trusted: Authority, client: GuardedClient, tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    """With TLS 1.3 the client learns of it after its own part of the handshake, when it awaits the response."""
+    server = trusted.server("127.0.0.1")
+    server.minimum_version = server.maximum_version = version
+    server.verify_mode = ssl.CERT_REQUIRED
+    server.load_verify_locations(trusted.file)
+    with _refusing_clients(server, 2) as port:
+        error = await failure(client, f"https://127.0.0.1:{port}/")
+        assert error.code == "tls_failed"
+        assert "client certificate" in error.message
+        with pytest.raises(OutboundError) as caught:
+            await client.fetch(f"https://127.0.0.1:{port}/", tmp_path / "source", max_bytes=100)
+        assert caught.value.code == "tls_failed"
+
+
+@contextmanager
+def _refusing_clients(context: ssl.SSLContext, times: int) -> Iterator[int]:
+    """The port of a server whose handshakes fail. Not one of asyncio, which closes without telling the client why."""
+
+    def serve(listener: socket.socket) -> None:
+        for _ in range(times):
+            accepted, _ = listener.accept()
+            with context.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False) as connection:
+                with suppress(ssl.SSLError):
+                    connection.do_handshake()
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_WR)
+                    while socket.socket.recv(connection, 4096):  # to its end: else the client gets a reset
+                        pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(60)
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join()
+
+
+@pytest.mark.parametrize("suite", WITHOUT_FORWARD_SECRECY)
+async def test_suites_without_forward_secrecy_are_for_those_who_ask_for_them(
+    trusted: Authority, client: GuardedClient, opening: Opening, suite: str
+) -> None:
+    server = trusted.server("127.0.0.1", rsa_key=True)
+    server.maximum_version = ssl.TLSVersion.TLSv1_2
+    server.set_ciphers(suite)
+    async with Receiver(tls=server) as receiver:
+        assert (await failure(client, receiver.url)).code == "tls_failed"
+        assert (await post(opening(route=OutboundRoute(rsa_key_exchange=True)), receiver.url)).status == 200
+
+
+async def test_an_authority_of_ones_own_is_trusted_besides_the_others(
+    authority: Authority, client: GuardedClient, opening: Opening
+) -> None:
+    async with Receiver(tls=authority.server("127.0.0.1")) as receiver:
+        assert (await failure(client, receiver.url)).code == "tls_failed"
+        assert (await post(opening(route=OutboundRoute(ca_file=str(authority.file))), receiver.url)).status == 200
+    assert len(tls_context(str(authority.file)).get_ca_certs()) > 100
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate"])
+def test_a_file_of_authorities_that_cannot_be_read_ends_the_start(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "authorities.pem"
+    if content is not None:
+        file.write_bytes(content)
+    settings = Settings(_env_file=None, outbound_ca_file=str(file))
+    with pytest.raises(ValueError, match=r"^OUTBOUND_CA_FILE=.*cannot be read as a PEM file"):
+        open_outbound(settings)
 
 
 async def test_an_old_version_of_tls_is_refused(trusted: Authority, client: GuardedClient) -> None:

@@ -25,6 +25,7 @@ PUBLIC = words("""
     192.167.255.255 192.169.0.0 198.17.255.255 198.20.0.0 198.51.99.255 198.51.101.0 203.0.112.255 203.0.114.0
     223.255.255.255 168.63.129.15 168.63.129.17
     2000:: 2001:200:: 2001:4860:4860::8888 2606:4700:4700::1111 2a00:1450:4001::1 2001:db7:ffff::1 2001:db9::1
+    2a00:1450::5efe:808:808 2a00:1450::200:5efe:808:808
     2001:ffff::1 2003::1 3ffe:ffff::1 3fff:1000::1 64:ff9b::808:808 ::ffff:8.8.8.8
 """)
 EVERYTHING: tuple[Network, ...] = (ip_network("0.0.0.0/0"), ip_network("::/0"))
@@ -78,8 +79,7 @@ def test_a_public_address_is_spoken_to(address: str) -> None:
 def test_a_refused_address_is_refused_in_every_wrapping(network: str, chance: random.Random) -> None:
     for address in some_of(ip_network(network), chance, 5):
         assert isinstance(address, IPv4Address)
-        # An ISATAP address with a public prefix is one of that network: only metadata is looked for in it.
-        for one in wrapped(address)[:-2]:
+        for one in wrapped(address):
             assert blocked_reason(one) is not None, one
 
 
@@ -114,7 +114,16 @@ def test_named_networks_are_spoken_to_and_nothing_beside_them() -> None:
     networks: tuple[Network, ...] = (ip_network("127.0.0.0/8"), ip_network("fd12:3456::/32"))
     for address in ("127.0.0.1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "fd12:3456::1"):
         assert blocked_reason(ip_address(address), networks) is None
-    for address in ("10.0.0.1", "::1", "::ffff:10.0.0.1", "fd12:3457::1", "::7f00:1", "2002:7f00:1::"):
+    assert blocked_reason(ip_address("2a00:1450::5efe:127.0.0.1"), networks) is None
+    for address in (
+        "10.0.0.1",
+        "::1",
+        "2a00:1450::5efe:10.0.0.1",
+        "::ffff:10.0.0.1",
+        "fd12:3457::1",
+        "::7f00:1",
+        "2002:7f00:1::",
+    ):
         assert blocked_reason(ip_address(address), networks) is not None
 
 

@@ -11,7 +11,8 @@ from tasks.report.layout.theme import GRID, H1, HAIRLINE, NEGATIVE, POSITIVE, SM
 from tasks.report.pdf.canvas import Canvas, Outline
 from tasks.report.spec.structs import KpisBlock, KpiSpec
 
-_GUTTER: Final = 3 * GRID
+CARD_GUTTER: Final = 3 * GRID
+"""Points between two cards."""
 _PADDING: Final = 3.5 * GRID
 _FEWEST_PT: Final = 110.0
 """A card is not narrower than this, if there is room for it at all."""
@@ -27,16 +28,16 @@ def plan_kpis(block: KpisBlock, flow: Flow, context: PlanContext) -> None:
     items = block.items
     across = _across(len(items), flow.width)
     height = _HEIGHT + (_CHANGE if any(item.change for item in items) else 0) - 2 * GRID * flow.theme.compact
-    width = (flow.width - (across - 1) * _GUTTER) / across
+    width = (flow.width - (across - 1) * CARD_GUTTER) / across
     size = _size_for(items, flow.theme.faces.bold, width - 2 * _PADDING)
 
     def row(cards: Sequence[KpiSpec]) -> None:
         def draw(canvas: Canvas, x: float, y: float) -> None:
             for place, card in enumerate(cards):
-                box = CardBox(x + place * (width + _GUTTER), y, width, height)
+                box = CardBox(x + place * (width + CARD_GUTTER), y, width, height)
                 _draw_card(canvas, card, box, size, context.theme)
 
-        flow.place(height, draw, space_before=flow.theme.gap if cards[0] is items[0] else _GUTTER)
+        flow.place(height, draw, space_before=flow.theme.gap if cards[0] is items[0] else CARD_GUTTER)
 
     for start in range(0, len(items), across):
         row(items[start : start + across])
@@ -44,7 +45,7 @@ def plan_kpis(block: KpisBlock, flow: Flow, context: PlanContext) -> None:
 
 def _across(count: int, width: float) -> int:
     """How many cards stand in a row: as many as fit, spread evenly over the rows."""
-    most = max(1, min(count, int((width + _GUTTER) / (_FEWEST_PT + _GUTTER))))
+    most = max(1, min(count, int((width + CARD_GUTTER) / (_FEWEST_PT + CARD_GUTTER))))
     rows = -(-count // most)
     return -(-count // rows)
 

@@ -27,22 +27,27 @@ def plan_heading(block: HeadingBlock, flow: Flow, context: PlanContext) -> None:
     theme = flow.theme
     level = block.level
     size = _HEADING_SIZES[level]
-    lines = layout_lines(_linked_spans(block.text, context, theme.ink, bold=True), size, flow.width)
+    spans = _linked_spans(block.text, context, theme.ink, bold=True)
     leading = theme.leading(size)
-    text_height = len(lines) * leading
-    height = text_height + (3 * GRID if level == 1 else 0)
     anchor = context.anchor_of(block)
     if level <= _OUTLINE_LEVELS:
         flow.outline(plain_text(block.text), level, anchor)
     elif anchor:
         flow.anchor(anchor)
 
-    def draw(canvas: Canvas, x: float, y: float) -> None:
-        draw_lines(canvas, lines, x, y, TextStyle(size, leading), theme)
-        if level == 1:
-            canvas.rect(x, y + text_height + GRID, *_BAR, fill=theme.accent)
+    def fit(width: float) -> tuple[float, Draw]:
+        lines = layout_lines(spans, size, width)
+        text_height = len(lines) * leading
 
-    flow.place(height, draw, space_before=_SPACE_ABOVE[level], keep_with_next=True)
+        def draw(canvas: Canvas, x: float, y: float) -> None:
+            draw_lines(canvas, lines, x, y, TextStyle(size, leading), theme)
+            if level == 1:
+                canvas.rect(x, y + text_height + GRID, *_BAR, fill=theme.accent)
+
+        return text_height + (3 * GRID if level == 1 else 0), draw
+
+    height, draw = fit(flow.width)
+    flow.place(height, draw, space_before=_SPACE_ABOVE[level], keep_with_next=True, refit=fit)
 
 
 def plan_text(block: TextBlock, flow: Flow, context: PlanContext) -> None:
@@ -90,12 +95,20 @@ def plan_list(block: ListBlock, flow: Flow, context: PlanContext) -> None:
 
         return draw
 
+    last = len(block.items) - 1
     for index, item in enumerate(block.items):
         lines = layout_lines(_linked_spans(item, context, theme.ink), BODY, flow.width - indent)
         space = theme.gap if index == 0 else between
         mark: str | None = numbers[index] if numbers else ""
         for part in _over_pages(lines, leading, flow, space):
-            flow.place(len(part) * leading, chunk(part, mark), space_before=space)
+            # The last but one goes along with the last one, so that that is not alone on its page.
+            flow.place(
+                len(part) * leading,
+                chunk(part, mark),
+                space_before=space,
+                keep_with_next=index == last - 1,
+                close_up=False,
+            )
             mark, space = None, 0
 
 

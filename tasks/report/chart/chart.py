@@ -31,8 +31,12 @@ EMPTY_LINES: Final = 4
 
 
 def plan_chart(block: ChartBlock, flow: Flow, context: PlanContext) -> None:
-    """Place a chart. It never breaks over pages; one higher than a page is made as high as a page."""
+    """Place a chart. It never breaks over pages: one that is higher than a page, or than a page with the heading above
+    it, is made lower."""
     height = min(block.height, flow.full_height())
+    beside_heading = flow.full_height() - flow.kept_height - flow.theme.gap
+    if flow.full_height() / 2 < beside_heading < height:
+        height = beside_heading
     marks = layout_chart(block, (flow.width, height), flow.theme, context.locale, context.warn)
 
     def draw(canvas: Canvas, x: float, y: float) -> None:

@@ -9,7 +9,7 @@ from babel import Locale
 from babel.numbers import get_currency_symbol
 
 from tasks.report.chart.ticks import ANY, Ticks, nice_ticks
-from tasks.report.formats.numbers import number_format
+from tasks.report.formats.numbers import EXACT, number_format
 
 Write = Callable[[float], str]
 
@@ -91,7 +91,7 @@ class ChartNumberFormat:
         before, after = before + unit.before, unit.after + after
 
         def write(value: float) -> str:
-            number = round(Decimal(str(value / unit.divisor)), decimals)
+            number = Decimal(str(value / unit.divisor)).quantize(Decimal(1).scaleb(-decimals), context=EXACT)
             sign = "-" if number < 0 else ""
             return f"{sign}{before}{write_digits(abs(number))}{after}" if number else "0"
 
@@ -139,5 +139,5 @@ def _decimals_of_step(ticks: Ticks, divisor: float) -> int:
 
 def _decimals(value: float, most: int) -> int:
     """How many decimals the value has, looked at with at most `most`."""
-    number = Decimal(str(value)).quantize(Decimal(1).scaleb(-most)) if abs(value) < 1e15 else Decimal(0)
+    number = Decimal(str(value)).quantize(Decimal(1).scaleb(-most), context=EXACT) if abs(value) < 1e15 else Decimal(0)
     return max(0, -int(number.normalize().as_tuple().exponent))

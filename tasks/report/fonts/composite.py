@@ -95,8 +95,8 @@ class CompositeFont(TTFont):  # type: ignore[misc] # ReportLab has no types
                 "ToUnicode": doc.Reference(_stream(doc, _to_unicode(characters), {})),
             }
         )
-        doc.Reference(composite, use.internal_name)
-        doc.idToObject["BasicFonts"].dict[use.internal_name] = composite
+        # A reference: font dictionaries that stand in the resources themselves confuse some readers.
+        doc.idToObject["BasicFonts"].dict[use.internal_name] = doc.Reference(composite, use.internal_name)
 
     def _use(self, doc: Any) -> _Use:
         use: _Use | None = self.state.get(doc)

@@ -7,7 +7,7 @@ number at 0.3 µs. Patterns that are rare (significant digits, exponents, odd gr
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
-from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
+from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from typing import Final, Literal
 
 from babel import Locale
@@ -24,14 +24,17 @@ from tasks.refusal import Refusal
 
 Number = Decimal | int | float
 
-EXACT: Final = Context(prec=100, rounding=ROUND_HALF_EVEN)
-"""Enough for every number that a cell may hold, and for the sum of a million of them, without rounding."""
+EXACT: Final = Context(prec=100, rounding=ROUND_HALF_UP)
+"""Enough for every number that a cell may hold, and for the sum of a million of them, without rounding.
+
+Where a number is written with fewer digits, halves go away from zero, as spreadsheets and people round."""
 MAX_PATTERN_CHARS: Final = 60
 
 _GROUP, _NEGATIVE = "\x01", "\x02"
 _NO_GROUPS: Final = 1000
 _DIGIT_PLACES: Final = frozenset("0#@")
 _QUOTED: Final = re.compile("'([^']*)'")
+_NOT_ZERO: Final = re.compile("[1-9]")
 
 
 class NumberFormat:
@@ -54,7 +57,7 @@ class NumberFormat:
         self._scale: int = pattern.scale
         grouped = "" if pattern.grouping[0] == _NO_GROUPS else ","
         self.grouped = bool(grouped)
-        self._write: Callable[[Decimal], str] = f"{{:{grouped}.{fraction[1]}f}}".format
+        self._write: Callable[[Decimal], str] = f"{{:z{grouped}.{fraction[1]}f}}".format  # z: no -0.00
         self._indian = pattern.grouping == (3, 2)
         self.plain = (
             affixes is not None
@@ -79,7 +82,8 @@ class NumberFormat:
         if self._scale:
             scale = self._scale
             decimals = [value.scaleb(scale, EXACT) for value in decimals]
-        written = list(map(self._write, decimals))
+        with localcontext(EXACT):
+            written = list(map(self._write, decimals))
         least, most = self.fraction
         if least == 0 < most:
             written = [text.rstrip("0").rstrip(".") for text in written]
@@ -118,6 +122,8 @@ class NumberFormat:
     def _slow(self, value: Decimal) -> str:
         with localcontext(EXACT):
             text: str = self.pattern.apply(value, self._locale, currency=self.currency, currency_digits=False)
+            if value.is_signed() and not _NOT_ZERO.search(text):
+                text = self.pattern.apply(abs(value), self._locale, currency=self.currency, currency_digits=False)
         return text
 
 

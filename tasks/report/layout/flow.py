@@ -15,6 +15,8 @@ from tasks.report.pdf.canvas import Canvas
 
 Draw = Callable[[Canvas, float, float], None]
 """Draws a box whose top left corner is at (x, y)."""
+Refit = Callable[[float], tuple[float, Draw]]
+"""Lays a box out for another width in points: its height there, and how it draws itself."""
 ROUNDING_PT: Final = 0.01
 """Heights that were added up in another order may differ by this much."""
 Orientation = Literal["portrait", "landscape"]
@@ -61,6 +63,25 @@ class Box:
 
 
 @dataclass(slots=True)
+class KeptBox:
+    """A box that must stand with the next one.
+
+    Args:
+        box: The box.
+        marks: What leads to it.
+        width: Of the content that it is laid out for, in points.
+        refit: How it is laid out for another width.
+        close_up: Whether the space to the next box is halved.
+    """
+
+    box: Box
+    marks: list["Destination"]
+    width: float
+    refit: Refit | None
+    close_up: bool
+
+
+@dataclass(slots=True)
 class FlowPage:
     """A page and what is on it."""
 
@@ -71,9 +92,9 @@ class FlowPage:
 
 @dataclass(slots=True)
 class Destination:
-    """A heading or an anchor, and where it is. page: index in Flow.pages."""
+    """A heading, an anchor or the beginning of a block, and where it is. page: index in Flow.pages, -1 for nowhere."""
 
-    page: int = 0
+    page: int = -1
     y: float = 0.0
     text: str = ""
     level: int = 0
@@ -93,10 +114,11 @@ class Flow:
     """Places boxes from top to bottom, page after page.
 
     width: of the content box now. pages: those begun so far. marks: headings and anchors in their order. breaks:
-    whether it has more than one page, so that boxes may be split.
+    whether it has more than one page, so that boxes may be split. turns: whether it has pages of another orientation.
     """
 
     breaks = True
+    turns = True
 
     def __init__(
         self, geometry: Geometry, theme: ReportTheme, warn: Callable[[str, str], None], max_pages: int = 40_000
@@ -107,8 +129,9 @@ class Flow:
         self.marks: list[Destination] = []
         self._geometry = geometry
         self._max_pages = max_pages
+        self._top = 0.0  # where boxes of this page begin, from the top of the content box
         self._y = 0.0  # from the top of the content box
-        self._kept: list[tuple[Box, list[Destination]]] = []  # the last boxes, as far as they must stand with the next
+        self._kept: list[KeptBox] = []  # the last boxes, as far as they must stand with the next
         self._waiting: list[Destination] = []  # marks of the box that comes next
 
     @property
@@ -135,19 +158,46 @@ class Flow:
         """Whether nothing is on this page yet."""
         return self._y == 0
 
+    @property
+    def kept_height(self) -> float:
+        """Points that the last boxes take which must stand with the next one."""
+        if not self._kept:
+            return 0.0
+        last = self._kept[-1].box
+        return last.y + last.height - self._kept[0].box.y
+
+    def holds_only_kept(self) -> bool:
+        """Whether nothing is on this page but what must stand with the next box."""
+        if not self._kept or self.pages[-1].geometry != self._geometry:
+            return False
+        return len(self._kept) == len(self.pages[-1].boxes) and self._top == 0
+
     def gap(self, space_before: float) -> float:
         """What becomes of a box's `space_before` here: nothing at the top of a page, half of it after what is kept with
         it, for what belongs together stands together."""
-        if self._y == 0:
+        if self._y == self._top:
             return 0.0
-        return space_before / 2 if self._kept else space_before
+        return space_before / 2 if self._kept and self._kept[-1].close_up else space_before
 
-    def place(self, height: float, draw: Draw, *, space_before: float = 0, keep_with_next: bool = False) -> None:
+    def place(
+        self,
+        height: float,
+        draw: Draw,
+        *,
+        space_before: float = 0,
+        keep_with_next: bool = False,
+        close_up: bool = True,
+        refit: Refit | None = None,
+    ) -> None:
         """Put a box at the cursor, on a new page if it does not fit here.
 
-        height: points, at most `full_height()`; a higher box gets a page of its own and is cut off there.
-        space_before: points above it, dropped at the top of a page. keep_with_next: it moves to the next page with
-        the box that follows, should that one not fit.
+        Args:
+            height: Points, at most `full_height()`; a higher box gets a page of its own and is cut off there.
+            draw: Draws it.
+            space_before: Points above it, dropped at the top of a page.
+            keep_with_next: It moves to the next page with the box that follows, should that one not fit.
+            close_up: Whether a box that is kept with the next one halves the space between them.
+            refit: Lays out a box that is kept with the next one, should the next page have another width.
         """
         gap = self.gap(space_before)
         # Twice if what is kept with it fills most of the next page.
@@ -168,28 +218,42 @@ class Flow:
         self.pages[-1].boxes.append(box)
         self._y += gap + height
         if keep_with_next:
-            self._kept.append((box, marks))
+            self._kept.append(KeptBox(box, marks, self.width, refit, close_up))
         else:
             self._kept = []
 
     def new_page(self) -> None:
         """Go on at the top of the next page. What is to be kept with the next box goes there too."""
         kept, self._kept = self._kept, []
-        if len(kept) == (len(self.pages[-1].boxes) if self.pages else 0):
-            kept = []  # a page that holds nothing else is better than an empty one
         if kept:
-            del self.pages[-1].boxes[-len(kept) :]
+            page = self.pages[-1]
+            turned = page.geometry != self._geometry
+            alone = len(kept) == len(page.boxes)
+            if alone and not turned and self._top == 0:
+                kept = []  # a page that holds nothing else is better than an empty one
+            else:
+                del page.boxes[-len(kept) :]
+                if alone and turned:
+                    self.pages.pop()
         self._begin_page()
-        if not kept:
-            return
-        up = kept[0][0].y - self._geometry.top
-        for box, marks in kept:
-            box.x, box.y = self._geometry.left, box.y - up
-            for mark in marks:
-                mark.page, mark.y = len(self.pages) - 1, box.y + mark.offset
-            self.pages[-1].boxes.append(box)
-        self._y = box.y + box.height - self._geometry.top
+        end = kept[0].box.y if kept else 0.0  # of the box before, on the page that it comes from
+        for one in kept:
+            above, end = one.box.y - end, one.box.y + one.box.height
+            self._move_here(one, above)
         self._kept = kept
+
+    def _move_here(self, kept: KeptBox, above: float) -> None:
+        """Put a kept box at the cursor, `above` points below the one before."""
+        box = kept.box
+        if kept.refit and kept.width != self.width:
+            kept.width = self.width
+            box.height, box.draw = kept.refit(self.width)
+        self._y += above
+        box.x, box.y = self._geometry.left, self._geometry.top + self._y
+        for mark in kept.marks:
+            mark.page, mark.y = len(self.pages) - 1, box.y + mark.offset
+        self.pages[-1].boxes.append(box)
+        self._y += box.height
 
     def end_page(self) -> None:
         """What comes next begins on a new page; if nothing comes there is none."""
@@ -213,16 +277,21 @@ class Flow:
 
     @contextmanager
     def turned(self, orientation: Orientation) -> Iterator[None]:
-        """Pages of another orientation; before and after it a new page begins where it changes."""
+        """Pages of another orientation; before and after it a new page begins where it changes.
+
+        What is kept with the next box goes to the first of these pages. What the last box inside is to be kept with
+        stands outside, and does not bring it out.
+        """
         before = self._geometry
         self._turn(before.turned(orientation))
         yield
+        if self._geometry != before:
+            self._kept = []
         self._turn(before)
 
     def _turn(self, geometry: Geometry) -> None:
         if geometry == self._geometry:
             return
-        self._kept = []
         self._geometry = geometry
         if self.pages and self._y == 0:
             self.pages.pop()
@@ -233,7 +302,7 @@ class Flow:
             message = f"The report has more than {self._max_pages:,} pages, which is the limit. Send less data."
             raise Refusal("too_many_pages", message, limit=self._max_pages)
         self.pages.append(FlowPage(self._geometry))
-        self._y = 0.0
+        self._top = self._y = 0.0
 
 
 def _cut(draw: Draw, width: float, height: float) -> Draw:

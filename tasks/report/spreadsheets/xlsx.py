@@ -147,12 +147,17 @@ def _write_lines(part: IO[bytes], entry: Entry, columns: Sequence[SheetColumn], 
 def _name(title: str, taken: Sequence[str]) -> str:
     """A name that a sheet may have: short, without some characters, unlike the others."""
     folded = {name.casefold() for name in taken}
-    plain = " ".join(clean(title).translate(_NOT_IN_NAMES).split()).strip("'")[:_MAX_NAME_CHARS] or "Table"
-    if plain.casefold() == "history":  # Excel keeps it for itself
+    plain = _cut_name(" ".join(clean(title).translate(_NOT_IN_NAMES).split()), _MAX_NAME_CHARS)
+    if plain.casefold() in ("", "history"):  # Excel keeps the latter for itself
         plain = "Table"
     name, count = plain, 1
     while name.casefold() in folded:
         count += 1
         ending = f" ({count})"
-        name = plain[: _MAX_NAME_CHARS - len(ending)] + ending
+        name = _cut_name(plain, _MAX_NAME_CHARS - len(ending)) + ending
     return name
+
+
+def _cut_name(name: str, most: int) -> str:
+    """No longer than Excel counts it, in units of UTF-16: an emoji is two. No apostrophe or blank at its ends."""
+    return name.encode("utf-16-le")[: 2 * most].decode("utf-16-le", "ignore").strip("' ")

@@ -35,7 +35,7 @@ class Choice:
 def choose(demands: Sequence[Demand], overflow: str, flow: Flow, metrics: TableMetrics) -> Choice:
     """What to do about columns that are wider than the page: as `overflow` says, and more if that is not enough."""
     room, turned = flow.width, False
-    if overflow == "landscape" and flow.breaks and needed(demands, "words") > room:
+    if overflow == "landscape" and flow.turns and needed(demands, "words") > room:
         across = flow.width_in("landscape")
         room, turned = max(room, across), across > room
     words = needed(demands, "words")

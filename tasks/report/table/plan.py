@@ -53,7 +53,8 @@ def _broken(rows: Rows, block: TableBlock, layout: Layout, flow: Flow) -> TableL
     fits = {column.index: column.fit for column in layout.columns if column.fit}
     metrics = layout.metrics
     title = TITLE_HEIGHT if layout.title else 0.0
-    first, next_ = title + layout.above(first=True, leftmost=True), layout.above(first=False, leftmost=False)
+    first = flow.kept_height + flow.gap(flow.theme.gap) + title + layout.above(first=True, leftmost=True)
+    next_ = layout.above(first=False, leftmost=False)
     below = flow.full_height() - max(first, next_)
     most = max(1, int((below - metrics.row) / metrics.leading) + 1)
     lines, counts = broken_lines(rows, block, fits, most)
@@ -72,7 +73,7 @@ def _place(layout: Layout, lines: TableLines, rows: Rows, flow: Flow) -> None:
     head = layout.above(first=True, leftmost=True)
     title = TITLE_HEIGHT if layout.title else 0.0
     least = flow.gap(flow.theme.gap) + title + head + ends[lines.opening() - 1]
-    if least > flow.room() and not flow.at_top():
+    if least > flow.room() and not flow.at_top() and not flow.holds_only_kept():
         flow.new_page()
     gap = _place_title(layout, flow)
     room = flow.room() - flow.gap(gap) - head

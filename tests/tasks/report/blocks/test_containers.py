@@ -54,11 +54,10 @@ def test_columns_that_do_not_fit_here_go_to_the_next_page(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "block",
     [
-        columns([text("start " + LOREM * 120)], [text("right")]),
         columns([text("start")], [text("right")], weights=[1, 100]),
         columns([text("start")], [text("right")], gap=14_400),
     ],
-    ids=["too high", "too narrow", "too far apart"],
+    ids=["too narrow", "too far apart"],
 )
 def test_columns_that_cannot_be_are_stacked_and_told_of(tmp_path: Path, block: dict[str, Any]) -> None:
     printed = render_report(tmp_path, [heading("Columns"), block], document=BARE)
@@ -112,3 +111,65 @@ def test_page_breaks_break_once_and_leave_no_empty_page(tmp_path: Path) -> None:
 def test_a_report_of_nothing_is_an_empty_page(tmp_path: Path) -> None:
     printed = render_report(tmp_path, [{"type": "page_break"}], document=BARE)
     assert printed.texts() == [""]
+
+
+def test_columns_higher_than_a_page_go_on_over_pages_side_by_side(tmp_path: Path) -> None:
+    rows = [{"a": f"cell {number}"} for number in range(100)]
+    table = {"type": "table", "columns": [{"field": "a"}], "rows": rows}
+    block = columns([heading("Left", anchor="left"), text("start " + LOREM * 120 + "end")], [text("right"), table])
+    printed = render_report(tmp_path, [text("above"), block, text("below")], document=BARE)
+    pages = printed.texts()
+    assert "start" in pages[0]
+    assert "right" in pages[0]
+    assert "end" in pages[-1]
+    cells = [page.count("cell") for page in pages]
+    assert sum(cells) == 100
+    assert min(cells[:2]) > 20
+    assert len(pages) == 4
+    assert printed.warnings == []
+    assert printed.bookmarks() == [(0, "Left", 0)]
+
+
+def test_columns_over_pages_begin_where_there_is_room_and_a_heading_goes_with_them(tmp_path: Path) -> None:
+    block = columns([text(LOREM * 120)], [heading("Inside"), text("right")])
+    for above, first in ((20, 0), (54, 1)):
+        printed = render_report(tmp_path, [text(LOREM * above), heading("Columns"), block], document=BARE)
+        assert printed.bookmarks() == [(0, "Columns", first), (0, "Inside", first)]
+
+
+@pytest.mark.parametrize("gap", [0, 4])
+def test_cards_in_columns_do_not_touch(tmp_path: Path, gap: int) -> None:
+    cards = [{"type": "kpis", "items": [{"label": "l", "value": "1"}]}]
+    printed = render_report(tmp_path, [columns(cards, cards, gap=gap)], document=BARE)
+    row = printed.picture(scale=2).convert("L").crop((0, 2 * 100, 2 * 595, 2 * 100 + 1))
+    left, middle = row.crop((0, 0, 595, 1)), row.crop((595 - 8, 0, 595 + 8, 1))
+    assert left.getextrema()[0] < 250
+    assert middle.getextrema()[0] == 255
+
+
+@pytest.mark.parametrize("orientation", ["portrait", "landscape"])
+def test_a_heading_before_a_section_goes_to_its_pages_and_is_laid_out_for_them(
+    tmp_path: Path, orientation: str
+) -> None:
+    long = "A heading that is as long as the page is wide and goes on and on until it has more than one line " * 2
+    other = {"portrait": "landscape", "landscape": "portrait"}[orientation]
+    section = {"type": "section", "orientation": orientation, "blocks": [text("inside")]}
+    for before in ([], [text("before")]):
+        blocks = [*before, heading(long, anchor="a"), heading("Second", 2), section]
+        printed = render_report(tmp_path, blocks, document={**BARE, "page": {"orientation": other}})
+        pages = printed.texts()
+        assert len(pages) == len(before) + 1
+        assert "Second" in pages[-1]
+        assert "inside" in pages[-1]
+        assert [page for _, _, page in printed.bookmarks()] == [len(before)] * 2
+        with pypdfium2.PdfDocument(printed.path) as document:
+            page = document[len(document) - 1]
+            right = max(page.get_textpage().get_charbox(index)[2] for index in range(len(long)))
+            assert page.get_width() / 2 < right < page.get_width() - 54
+            assert (page.get_width() > page.get_height()) == (orientation == "landscape")
+
+
+def test_a_heading_that_ends_a_section_stays_there(tmp_path: Path) -> None:
+    section = {"type": "section", "orientation": "landscape", "blocks": [heading("Divider")]}
+    printed = render_report(tmp_path, [section, text("after")], document=BARE)
+    assert printed.texts() == ["Divider", "after"]

@@ -126,6 +126,15 @@ def test_a_list_of_a_thousand_items_goes_over_pages(tmp_path: Path) -> None:
     assert [line for page in printed.texts() for line in lines_of(page)] == items
 
 
+def test_the_last_item_of_a_list_is_not_alone_on_a_page(tmp_path: Path) -> None:
+    for count in range(2, 110):
+        printed = render_report(
+            tmp_path, [{"type": "list", "items": [f"item {n}" for n in range(count)]}], document=BARE
+        )
+        assert len(lines_of(printed.texts()[-1])) >= 2
+    assert len(printed.texts()) == 3
+
+
 @pytest.mark.parametrize("style", ["body", "lead", "small", "note"])
 @pytest.mark.parametrize("density", ["comfortable", "compact"])
 def test_every_style_prints_its_text(tmp_path: Path, style: str, density: str) -> None:

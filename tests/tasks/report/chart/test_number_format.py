@@ -57,7 +57,7 @@ def test_a_pattern_too_wide_for_the_axis_keeps_what_stands_around_its_digits() -
 def test_marks_are_one_digit_finer_than_the_axis_and_no_finer_than_the_data() -> None:
     numbers = ChartNumberFormat(find_locale("en"))
     ticks = nice_ticks(0, 97.25, 5)
-    assert [numbers.for_marks([97.25, 3], ticks)(value) for value in (97.25, 3)] == ["97.2", "3.0"]
+    assert [numbers.for_marks([97.25, 3], ticks)(value) for value in (97.25, 3)] == ["97.3", "3.0"]
     assert numbers.for_marks([97, 3], ticks)(97) == "97"
     assert numbers.for_marks([97.25], ticks, 0)(97.25) == "97"
     assert numbers.for_marks([1_234_567], nice_ticks(0, 1_234_567, 5))(1_234_567) == "1.23M"
@@ -73,7 +73,7 @@ def test_a_negative_number_has_its_sign_before_its_currency() -> None:
     assert numbers.for_ticks(ticks, short=True)(-4e6) == "-€4M"
 
 
-@pytest.mark.parametrize(("part", "text"), [(0.345, "34%"), (0.001, "<1%"), (1, "100%"), (0, "0%")])
+@pytest.mark.parametrize(("part", "text"), [(0.345, "35%"), (0.001, "<1%"), (1, "100%"), (0, "0%")])
 def test_a_share_is_a_whole_percentage(part: float, text: str) -> None:
     assert ChartNumberFormat(find_locale("en")).share(part) == text
 

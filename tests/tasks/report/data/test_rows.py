@@ -41,9 +41,9 @@ def test_rows_come_in_their_order_and_a_total_after_them(tmp_path: Path) -> None
         ("row", 0, ("South", "€10.10", "3")),
         ("row", 0, ("North", "-€0.20", "")),
         ("row", 0, ("South", "€5.00", "4")),
-        ("row", 0, ("", "€1.00", "1")),
+        ("row", 0, ("", "€1.01", "1")),
         ("row", 0, ("North", "", "2")),
-        ("total", 0, ("Total", "€15.90", "2.5")),  # of the values, not of what is printed
+        ("total", 0, ("Total", "€15.91", "2.5")),  # of the values, not of what is printed
     ]
     assert (rows.count, rows.lines) == (5, 6)
 
@@ -108,7 +108,7 @@ def test_rows_are_sorted_by_value_and_stay_as_they_came_where_those_are_equal(tm
     by_day = [{"field": "day"}, {"field": "amount", "descending": True}]
     assert cells(opened(SALES, columns, tmp_path, sort=by_day)) == [
         ("Jan 1, 2026", "€5.00"),
-        ("Jan 1, 2026", "€1.00"),
+        ("Jan 1, 2026", "€1.01"),
         ("Jan 2, 2026", "-€0.20"),
         ("Jan 2, 2026", ""),
         ("Feb 1, 2026", "€10.10"),
@@ -137,10 +137,10 @@ def test_groups_stand_under_headings_with_subtotals(tmp_path: Path) -> None:
         ("subtotal", 0, ("Summe South", "15,10\u00a0€")),
         ("group", 0, ("—", "")),
         ("group", 1, ("1.1.", "")),
-        ("row", 2, ("1.1.", "1,00\u00a0€")),
-        ("subtotal", 1, ("Summe 1.1.", "1,00\u00a0€")),
-        ("subtotal", 0, ("Summe —", "1,00\u00a0€")),
-        ("total", 0, ("Summe", "15,90\u00a0€")),
+        ("row", 2, ("1.1.", "1,01\u00a0€")),
+        ("subtotal", 1, ("Summe 1.1.", "1,01\u00a0€")),
+        ("subtotal", 0, ("Summe —", "1,01\u00a0€")),
+        ("total", 0, ("Summe", "15,91\u00a0€")),
     ]
 
 

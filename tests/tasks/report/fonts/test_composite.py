@@ -50,6 +50,14 @@ def test_han_text_is_one_font_not_one_for_each_256_characters(tmp_path: Path) ->
         assert [font.partition("+")[2] for font in fonts] == ["NotoSansJP-Regular", "NotoSansSC-Regular"]
 
 
+def test_every_font_is_an_object_of_its_own(tmp_path: Path) -> None:
+    """Readers such as Poppler's `pdffonts` know fonts by their number, and report one without."""
+    with pikepdf.open(written(tmp_path / "a.pdf", ["Latin Ελληνικά 請求書 한국어 ∑ 🂡"])) as pdf:
+        fonts = pdf.pages[0].Resources.Font
+        assert len(fonts) >= 4
+        assert all(font.is_indirect for font in fonts.values())
+
+
 def test_only_the_glyphs_that_are_used_are_embedded(tmp_path: Path) -> None:
     assert written(tmp_path / "a.pdf", ["請求書"]).stat().st_size < 5_000
 

@@ -32,8 +32,10 @@ PATTERNS = [
 
 
 def babel(write: Callable[[Decimal], str], value: Decimal) -> str:
+    """What Babel says, but without the sign where no digit but zeros is left."""
     with localcontext(EXACT):  # its own precision would round the long ones
-        return write(value)
+        text = write(value)
+        return text if set("123456789") & set(text) else write(abs(value))
 
 
 def agree(form: NumberFormat, write: Callable[[Decimal], str]) -> None:
@@ -62,7 +64,7 @@ def unspaced(text: str) -> str:
         ("en", "EUR", "-€1,234.50"),
         ("en", "CHF", "-CHF\u00a01,234.50"),
         ("de", "CHF", "-1.234,50\u00a0CHF"),
-        ("ja", "JPY", "-￥1,234"),
+        ("ja", "JPY", "-￥1,235"),
         ("en_US", "CAD", "-CA$1,234.50"),
         ("da", "DKK", "-1.234,50\u00a0kr."),
     ],
@@ -104,9 +106,21 @@ def test_what_the_column_says_decides_the_digits(said: dict[str, object], writte
     assert number_format(None, Locale.parse("en"), **said)(Decimal("1234.56789")) == written  # type: ignore[arg-type]
 
 
-def test_halves_are_rounded_to_even() -> None:
-    form = number_format("0.00", Locale.parse("en"))
-    assert form.all([Decimal("0.125"), Decimal("0.135"), Decimal("-0.125")]) == ["0.12", "0.14", "-0.12"]
+@pytest.mark.parametrize("pattern", ["0.00", "#,##0.##", "000.00"])
+def test_halves_are_rounded_away_from_zero(pattern: str) -> None:
+    form = number_format(pattern, Locale.parse("en"))
+    values = map(Decimal, ("2.345", "0.125", "1.005", "0.135", "-0.125", "-2.345"))
+    assert [text.replace("00", "") for text in form.all(list(values))] == [
+        "2.35", "0.13", "1.01", "0.14", "-0.13", "-2.35",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("pattern", ["0.00", "#,##0.##", "000.00", "¤#,##0.00", "#,##0.00;(#,##0.00)", "0.0%"])
+def test_what_is_rounded_to_zero_has_no_sign(pattern: str) -> None:
+    form = number_format(pattern, Locale.parse("en"), currency="EUR")
+    written = form.all([Decimal("-0.00001"), Decimal("-0.0"), Decimal(0)])
+    assert len(set(written)) == 1
+    assert not {"-", "("} & set(written[0])
 
 
 def test_integers_and_floats_are_written_as_the_decimals_that_they_print_as() -> None:

@@ -148,10 +148,14 @@ def test_each_table_has_a_sheet_with_a_name_of_its_own(tmp_path: Path) -> None:
         "History",
         "'quoted'",
         "\u202e\x00",
+        "b" * 30 + "'c",
+        "😀" * 20,
+        "😀" * 20,
+        "a" * 28 + "' '",
     ]
     assert written(tmp_path, *((title, rows) for title in titles)).sheetnames == [
         "Sales Q1 2026 draft", "sales q1 2026 draft (2)", "x" * 31, "x" * 27 + " (2)", "Table", "Table (2)", "quoted",
-        "Table (3)",
+        "Table (3)", "b" * 30, "😀" * 15, "😀" * 13 + " (2)", "a" * 28,
     ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.report.printed_table import Columns, TablePages, print_table
+from tests.support.report.rendering import heading, render_report, text
 
 PORTRAIT, LANDSCAPE = (595, 842), (842, 595)
 MARGIN = 54
@@ -121,3 +122,29 @@ def test_a_table_fills_the_page(tmp_path: Path) -> None:
     columns: Columns = [{"field": "a"}, {"field": "b"}, {"field": "c", "type": "integer"}]
     pages = print_table(tmp_path, columns, [{"a": "some words", "b": "other words of text", "c": 123_456}])
     assert pages.rows_of()[1][-1].right == pytest.approx(595 - MARGIN - 6, abs=1)
+
+
+@pytest.mark.parametrize("overflow", ["landscape", "columns", "shrink"])
+@pytest.mark.parametrize("before", [0, 30])
+@pytest.mark.parametrize("count", [11, 16, 59])
+def test_a_heading_stands_with_its_table_whichever_way_that_turns(
+    tmp_path: Path, overflow: str, before: int, count: int
+) -> None:
+    columns, rows = wide(count)
+    table = {"type": "table", "columns": columns, "rows": rows, "overflow": overflow}
+    blocks = [*[text("above")] * before, heading("Stops", anchor="stops"), heading("All of them", 2), table]
+    printed = render_report(tmp_path, blocks)
+    pages = [page.split() for page in printed.texts()]
+    [page] = [number for number, words in enumerate(pages) if "Stops" in words]
+    assert "Station" in pages[page]
+    assert "Stop" in pages[page]
+    assert [place for _, _, place in printed.bookmarks()] == [page, page]
+    assert not before or "above" in pages[0]
+
+
+def test_a_heading_stands_with_a_table_whose_first_row_is_nearly_as_tall_as_a_page(tmp_path: Path) -> None:
+    for lines in range(52, 64):
+        table = {"type": "table", "columns": [{"field": "a"}], "rows": [{"a": "\n".join(["line"] * lines)}] * 2}
+        printed = render_report(tmp_path, [heading("Long"), table])
+        assert "line" in printed.texts()[0]
+        assert printed.text().count("line") == 2 * lines

@@ -55,7 +55,13 @@ class Warning(BaseModel):  # noqa: A001 - the name of the OpenAPI component
 
     code: str = Field(description="A stable code for programs.")
     message: str = Field(description="What happened, for people.")
-    block: str | None = Field(None, description="The path of the block, such as `blocks.3`.")
+    block: str | None = Field(
+        None,
+        description="The path of the block, such as `blocks.3`, or of the document's field, `document.footer.left`.",
+    )
+    page: int | None = Field(
+        None, description="The page of the PDF where it is, or where its block begins; only if it has one."
+    )
 
 
 class TablePreflight(BaseModel):

@@ -9,14 +9,13 @@ from tasks.report.block_planners import plan_block
 from tasks.report.data.rows import TableRows
 from tasks.report.fonts.face import faces
 from tasks.report.formats.columns import ReportLocale
-from tasks.report.layout.flow import Flow
+from tasks.report.layout.flow import Destination, Flow
 from tasks.report.layout.theme import ReportTheme
 from tasks.report.pictures.picture import Picture
 from tasks.report.render_job import RenderJob
+from tasks.report.report_warnings import ReportWarnings, WarningPlace
 from tasks.report.spec.structs import HeadingBlock, PictureRef, ReportBlock, TableBlock, all_blocks
 
-_NAMED_MISSING: Final = 20
-"""Missing characters that a warning names; there may be thousands."""
 _NARROWEST_COLUMN_PT: Final = 72.0
 
 Warn = Callable[[str, str], None]
@@ -40,6 +39,7 @@ class Planner:
 
     Attributes:
         tables: Every table that was met, in their order.
+        warnings: What could not be done as asked.
     """
 
     narrowest_column = _NARROWEST_COLUMN_PT
@@ -48,13 +48,13 @@ class Planner:
         self, job: RenderJob, report_locale: ReportLocale, open_rows: Callable[[TableBlock, Warn], TableRows]
     ) -> None:
         self.locale = report_locale
-        self.theme = ReportTheme(job.spec.document.theme, faces(job.spec.document.lang, self._miss))
+        self.warnings = ReportWarnings()
+        self.theme = ReportTheme(job.spec.document.theme, faces(job.spec.document.lang, self.warnings.add_missing))
         self.path = ""
         self.tables: list[OpenTable] = []
         self._job = job
         self._open_rows = open_rows
-        self._warnings: dict[tuple[str, str, str], None] = {}
-        self._missing: dict[str, None] = {}
+        self._start: Destination | None = None  # of the block at hand
         self._rows: dict[int, TableRows] = {}
         self._pictures: dict[str, Picture] = {}
         self._refusal: Refusal | None = None
@@ -63,29 +63,19 @@ class Planner:
             if isinstance(block, HeadingBlock) and block.anchor:
                 self._anchors.setdefault(block.anchor, id(block))
 
-    @property
-    def warnings(self) -> list[dict[str, str]]:
-        """What could not be done as asked: `code`, `message`, and `block`, where in the spec; without duplicates."""
-        found = [{"code": code, "message": message, "block": block} for code, message, block in self._warnings]
-        if self._missing:
-            named = list(self._missing)[:_NAMED_MISSING]
-            codes = ", ".join(f"U+{ord(character):04X}" for character in named)
-            more = f" and {len(self._missing) - len(named):,} more" if len(self._missing) > len(named) else ""
-            message = f"No font has {codes}{more}. A replacement character is shown instead."
-            found.append({"code": "missing_glyphs", "message": message, "block": ""})
-        return found
-
     def plan(self, blocks: Sequence[ReportBlock], flow: Flow, field: str) -> None:
         """Plan `blocks`, which stand in the block at hand under `field`."""
-        outer = self.path
+        outer, start = self.path, self._start
         place = f"{outer}.{field}" if outer else field
         for number, block in enumerate(blocks):
             self.path = f"{place}.{number}"
+            self._start = Destination()
+            flow.mark(self._start)
             try:
                 plan_block(block, flow, self)
             except Refusal as refusal:
                 raise self._naming(refusal) from refusal
-        self.path = outer
+        self.path, self._start = outer, start
 
     def open_tables(self) -> None:
         """Read the data of every table and plan nothing: all that outputs other than a PDF need."""
@@ -132,10 +122,7 @@ class Planner:
 
     def warn(self, code: str, message: str) -> None:
         """Take note of a warning about the block at hand."""
-        self._warnings[code, message, self.path] = None
-
-    def _miss(self, character: str) -> None:
-        self._missing[character] = None
+        self.warnings.add(code, message, self.path, WarningPlace(self._start))
 
     def _naming(self, refusal: Refusal) -> Refusal:
         """The refusal with the path of the block at hand before its field; only once, however deep the block is."""

@@ -1,7 +1,11 @@
 """A report from its spec to its files: what the sandbox calls."""
 
+import json
+from bisect import bisect_right
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +14,7 @@ import msgspec
 from tasks.progress import Progress
 from tasks.report.data.open_source import DatasetFile
 from tasks.report.data.rows import ReadOptions, TextCount, open_rows
+from tasks.report.formats.cleaning import short
 from tasks.report.formats.columns import ReportLocale, locale_of
 from tasks.report.formats.dates import date_format
 from tasks.report.layout.flow import Flow, Geometry
@@ -22,6 +27,10 @@ from tasks.report.spec.structs import PageSpec, ReportSpec
 
 MAX_WARNINGS: Final = 100
 """Warnings that a record keeps; the rest are counted."""
+MAX_LIST_BYTES: Final = 100_000
+"""Of a record's 256 KiB that the warnings may take as JSON, and of a preflight's that the list of tables may."""
+MAX_TITLE_CHARS: Final = 200
+"""Of a column, as `preflight` lists it: a dataset's headings may be as long as its cells."""
 TYPES: Final = {
     ".pdf": "application/pdf",
     ".png": "image/png",
@@ -51,7 +60,8 @@ def render(job: RenderJob, folder: str, *, report: Progress) -> dict[str, Any]:
 
     Returns:
         `files`, each with `name`, `path`, `type` and `bytes`, as far as the spec asks for them; `pages` of the PDF, 0
-        without one; `rows` of all tables; `warnings`, each with `code`, `message` and `block`.
+        without one; `rows` of all tables; `warnings`, each with `code`, `message` and `block`, and `page` if it is
+        known.
 
     Raises:
         Refusal: With the path of the field that is at fault.
@@ -90,10 +100,17 @@ def preflight(job: RenderJob, folder: str, *, report: Progress) -> dict[str, Any
     planner = _planner(job, report_locale, folder, report)
     renderer = _plan(job, planner, report_locale)
     tables = [
-        {"block": table.path, "rows": table.rows.count, "columns": [column.title for column in table.rows.columns]}
+        {
+            "block": table.path,
+            "rows": table.rows.count,
+            "columns": [short(column.title, MAX_TITLE_CHARS) for column in table.rows.columns],
+        }
         for table in planner.tables
     ]
-    return {"tables": tables, **_facts(planner, renderer.pages)}
+    listed = tables[: _count_within(MAX_LIST_BYTES, tables)]
+    if len(listed) < len(tables):
+        planner.warnings.add("not_listed", f"{len(tables) - len(listed):,} more tables are not listed in `tables`.")
+    return {"tables": listed, **_facts(planner, renderer.pages)}
 
 
 def _read(job: str) -> RenderJob:
@@ -102,9 +119,16 @@ def _read(job: str) -> RenderJob:
 
 def _with_few_warnings(answer: dict[str, Any]) -> dict[str, Any]:
     warnings = answer["warnings"]
-    more = Counter(warning["code"] for warning in warnings[MAX_WARNINGS:])
+    kept = _count_within(MAX_LIST_BYTES, warnings[:MAX_WARNINGS])
+    more = Counter(warning["code"] for warning in warnings[kept:])
     rest = [{"code": code, "message": f"And {count} more of these."} for code, count in more.items()]
-    return {**answer, "warnings": [*warnings[:MAX_WARNINGS], *rest]}
+    return {**answer, "warnings": [*warnings[:kept], *rest]}
+
+
+def _count_within(most_bytes: int, items: Sequence[Any]) -> int:
+    """How many of the items, from the first on, take no more than `most_bytes` as JSON."""
+    ends = list(accumulate(len(json.dumps(item)) for item in items))
+    return bisect_right(ends, most_bytes)
 
 
 def _planner(job: RenderJob, report_locale: ReportLocale, folder: str, report: Progress) -> Planner:
@@ -124,7 +148,7 @@ def _plan(job: RenderJob, planner: Planner, report_locale: ReportLocale) -> PdfR
     planner.plan(job.spec.blocks, flow, "blocks")
     now = None if document.reproducible else job.now.astimezone(report_locale.zone)
     context = PrintContext(document, planner.theme, geometry, _written(now, report_locale), now, logo)
-    return PdfRenderer(context, flow, planner.warn, max_pages)
+    return PdfRenderer(context, flow, planner.warnings, max_pages)
 
 
 def _geometry(page: PageSpec) -> Geometry:
@@ -163,7 +187,7 @@ def _write_sheets(spec: ReportSpec, planner: Planner, folder: Path) -> list[Path
 
 def _facts(planner: Planner, pages: int) -> dict[str, Any]:
     rows = sum(table.rows.count for table in planner.tables)
-    return {"pages": pages, "rows": rows, "warnings": planner.warnings}
+    return {"pages": pages, "rows": rows, "warnings": planner.warnings.as_list()}
 
 
 def _described(path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from tasks.report.data.open_source import DatasetFile, open_source
 from tasks.report.data.source import RowChunk, RowSource
 from tasks.report.data.spool import Spool
 from tasks.report.data.table_reader import TableReader
+from tasks.report.formats.cleaning import quoted
 from tasks.report.formats.columns import ColumnPlan, ReportLocale
 from tasks.report.render_job import RenderLimits
 from tasks.report.spec.structs import TableBlock
@@ -149,7 +150,7 @@ def open_rows(table: TableBlock, options: ReadOptions, warn: Warn) -> TableRows:
     if count and reader.totals:
         lines.add(total_line("total", 0, options.locale.words.total, reader.totals, reader), 1, 0)
     for field, cells in reader.clipped().items():
-        message = f"Column {field!r}: {cells:,} cells had more than {max_chars:,} characters and were clipped."
+        message = f"Column {quoted(field)}: {cells:,} cells had more than {max_chars:,} characters and were clipped."
         warn("clipped_cells", message)
     return TableRows(reader, lines.finish(), count, lines.count)
 

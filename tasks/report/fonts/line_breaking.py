@@ -52,6 +52,23 @@ def cut_word(word: str, face: Face, size: float, room: float, start: int = 0) ->
     return len(word)
 
 
+def limit_lines(lines: list[str], most: int, face: Face, size: float, width: float) -> tuple[list[str], bool]:
+    """The lines, or the first `most` of them with an ellipsis at the end; and whether something was cut off.
+
+    Args:
+        lines: As `break_lines` made them.
+        most: How many there may be, at least 1.
+        face: What they are drawn in.
+        size: In points.
+        width: In points.
+    """
+    if len(lines) <= most:
+        return lines, False
+    rest = " ".join(lines[most - 1 :])
+    last = face.fit(rest, size, width)
+    return [*lines[: most - 1], last], last != rest
+
+
 def _break(text: str, face: Face, size: float, width: float) -> Iterator[str]:
     """The lines of a text without line feeds."""
     ends = face.ends(text)

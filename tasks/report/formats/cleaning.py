@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
+QUOTED_CHARS: Final = 60
 
 # Each is invisible, or moves its neighbours: amounts could be made to read backwards. \r\n is settled before these.
 _DROPPED: Final = (
@@ -25,6 +26,16 @@ def clean(text: str) -> str:
 def clean_line(text: str) -> str:
     """`text` cleaned, and on one line."""
     return " ".join(clean(text).split("\n"))
+
+
+def quoted(text: str) -> str:
+    """A name or text as messages tell it: in quotes, on one line, at most `QUOTED_CHARS` of it."""
+    return repr(short(clean_line(text), QUOTED_CHARS))
+
+
+def short(text: str, most: int) -> str:
+    """The text, or its beginning with an ellipsis: at most `most` characters."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def clean_all(texts: list[str]) -> list[str]:

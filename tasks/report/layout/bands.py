@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Final, Literal
 
+from tasks.report.fonts.line_breaking import break_lines, limit_lines
 from tasks.report.formats.cleaning import clean_line
 from tasks.report.layout.flow import Geometry
 from tasks.report.layout.theme import GRID, HAIRLINE, TINY, ReportTheme
@@ -16,6 +17,10 @@ LOWEST_PT: Final = 20.0
 """A margin lower than this has no room for a band."""
 _FROM_EDGE: Final = 0.52
 """Where the band's baseline is between the page's edge and the content."""
+_LINES: Final = 2
+"""Of a text that is wider than its place, where the margin has room for them."""
+_LEAST_EDGE: Final = 2 * GRID
+"""Points between the page's edge and the text."""
 _WATERMARK_OPACITY: Final = 0.08
 _WATERMARK_SHARE: Final = 0.72
 """Of the diagonal that the watermark is long."""
@@ -38,28 +43,58 @@ class PageBand:
         """Whether the margin has room for it."""
         return (geometry.top if self._edge == "top" else geometry.bottom) >= LOWEST_PT
 
+    def cut(self, geometry: Geometry, values: Mapping[str, str]) -> list[str]:
+        """The places whose text does not fit even in two lines, and ends in an ellipsis.
+
+        Args:
+            geometry: Of the page.
+            values: Of the placeholders, by name.
+        """
+        return [name for name, (_, cut) in self._fitted(geometry, values).items() if cut]
+
     def draw(self, canvas: Canvas, geometry: Geometry, values: Mapping[str, str]) -> None:
-        """Draw it into the margin. values: of the placeholders, by name. What is too long ends in an ellipsis."""
+        """Draw it into the margin. values: of the placeholders, by name."""
         face = self._theme.faces.regular
-        if self._edge == "top":
-            baseline = geometry.top * _FROM_EDGE
-            rule = baseline + min(2 * GRID, geometry.top - baseline - GRID)
-        else:
-            rule = geometry.height - geometry.bottom * _FROM_EDGE - min(3 * GRID, geometry.bottom * 0.3)
-            baseline = rule + TINY + min(GRID, geometry.bottom * 0.1)
+        rule, baseline = self._heights(geometry)
         left, right = geometry.left, geometry.width - geometry.right
-        texts = {name: _PLACEHOLDER.sub(lambda found: values[found[1]], text) for name, text in self._places.items()}
-        widths = self._share(texts, right - left)
         canvas.line(left, rule, right, rule, self._theme.rule, HAIRLINE)
+        fitted = self._fitted(geometry, values)
         ends: tuple[tuple[str, float, Literal["left", "center", "right"]], ...] = (
             ("left", left, "left"),
             ("center", (left + right) / 2, "center"),
             ("right", right, "right"),
         )
+        leading = self._theme.leading(TINY)
         for name, x, align in ends:
-            if texts[name]:
-                text = face.fit(texts[name], TINY, widths[name])
-                canvas.text(x, baseline, text, face, TINY, self._theme.muted, align)
+            lines, _ = fitted[name]
+            first = baseline - (len(lines) - 1) * leading if self._edge == "top" else baseline
+            for number, line in enumerate(lines):
+                canvas.text(x, first + number * leading, line, face, TINY, self._theme.muted, align)
+
+    def _heights(self, geometry: Geometry) -> tuple[float, float]:
+        """Where the rule is, and the baseline beside it."""
+        if self._edge == "top":
+            baseline = geometry.top * _FROM_EDGE
+            return baseline + min(2 * GRID, geometry.top - baseline - GRID), baseline
+        rule = geometry.height - geometry.bottom * _FROM_EDGE - min(3 * GRID, geometry.bottom * 0.3)
+        return rule, rule + TINY + min(GRID, geometry.bottom * 0.1)
+
+    def _fitted(self, geometry: Geometry, values: Mapping[str, str]) -> dict[str, tuple[list[str], bool]]:
+        """The lines of each place that has a text, and whether something of them is cut off."""
+        face = self._theme.faces.regular
+        _, baseline = self._heights(geometry)
+        beyond = baseline - face.ascent * TINY if self._edge == "top" else geometry.height - baseline
+        most = _LINES if beyond - self._theme.leading(TINY) >= _LEAST_EDGE else 1
+        texts = {name: _PLACEHOLDER.sub(lambda found: values[found[1]], text) for name, text in self._places.items()}
+        widths = self._share(texts, geometry.content_width)
+        fitted: dict[str, tuple[list[str], bool]] = {}
+        for name, text in texts.items():
+            width = widths[name]
+            if face.width(text, TINY) <= width:
+                fitted[name] = [text] if text else [], False
+            else:
+                fitted[name] = limit_lines(break_lines(text, face, TINY, width), most, face, TINY, width)
+        return fitted
 
     def _share(self, texts: Places, room: float) -> dict[str, float]:
         """How wide each text may be. The one in the middle has its third; the others share what is left."""

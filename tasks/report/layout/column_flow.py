@@ -10,7 +10,7 @@ from tasks.report.pdf.canvas import Canvas
 _ENDLESS: Final = 1e6
 
 
-class _Column(Flow):
+class _InnerFlow(Flow):
     """A flow `width` points wide inside `parent`, whose pages it cannot turn or end."""
 
     turns = False
@@ -33,7 +33,7 @@ class _Column(Flow):
         yield
 
 
-class ColumnFlow(_Column):
+class ColumnFlow(_InnerFlow):
     """A column that is never broken. height: points taken so far."""
 
     breaks = False
@@ -82,7 +82,7 @@ class ColumnFlow(_Column):
             draw(canvas, x, y + top)
 
 
-class PagedColumnFlow(_Column):
+class PagedColumnFlow(_InnerFlow):
     """A column that goes on over pages. used: points of the first page that are taken by what stands above."""
 
     def __init__(self, parent: Flow, width: float, used: float) -> None:

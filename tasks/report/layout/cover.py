@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tasks.report.fonts.line_breaking import break_lines
+from tasks.report.fonts.line_breaking import break_lines, limit_lines
 from tasks.report.formats.cleaning import clean
 from tasks.report.layout.flow import Geometry
 from tasks.report.layout.theme import BODY, DISPLAY, GRID, H2, LEAD, ReportTheme
@@ -14,47 +14,76 @@ _EDGE: Final = 3 * GRID
 """Width of the accent along the page's left side."""
 _TITLE_FROM_TOP: Final = 0.36
 _LOGO: Final = (180.0, 72.0)
-_MOST_LINES: Final = {"title": 5, "subtitle": 6}
+_TITLE_LINES, _SUBTITLE_LINES = 5, 6
 
 
-def draw_cover(
-    canvas: Canvas,
-    geometry: Geometry,
-    theme: ReportTheme,
-    title: str,
-    cover: CoverSpec,
-    logo: Picture | None,
-    date: str,
-) -> None:
+class CoverPage:
     """Logo at the top, the title a third down, who wrote it and when at the foot.
 
-    cover: of the spec. date: as it is to be printed; none if empty.
+    Args:
+        geometry: Of the page.
+        theme: Its colours and fonts.
+        title: Of the document.
+        cover: Of the spec.
+
+    Attributes:
+        cut: The fields of the spec whose text is too long and ends in an ellipsis.
     """
-    left, width = geometry.left + _EDGE, geometry.content_width - _EDGE
-    canvas.rect(0, 0, _EDGE, geometry.height, fill=theme.accent)
-    if logo:
-        scale = min(_LOGO[0] / logo.width, _LOGO[1] / logo.height, width / logo.width)
-        canvas.image(logo, left, geometry.top, logo.width * scale, logo.height * scale)
-    size = min(DISPLAY, geometry.content_height / 8, width / 6)
-    y = geometry.top + geometry.content_height * _TITLE_FROM_TOP - size
-    leading = theme.leading(size)
-    for line in break_lines(clean(title), theme.faces.bold, size, width)[: _MOST_LINES["title"]]:
-        canvas.text(left, y + theme.baseline(size, leading), line, theme.faces.bold, size, theme.ink)
-        y += leading
-    y += 2 * GRID
-    canvas.rect(left, y, 12 * GRID, 3, fill=theme.accent)
-    y += 5 * GRID
-    if cover.subtitle:
-        size = min(H2, size)
+
+    def __init__(self, geometry: Geometry, theme: ReportTheme, title: str, cover: CoverSpec) -> None:
+        self.cut: list[str] = []
+        self._geometry = geometry
+        self._theme = theme
+        self._left, self._width = geometry.left + _EDGE, geometry.content_width - _EDGE
+        self._size = min(DISPLAY, geometry.content_height / 8, self._width / 6)
+        self._subtitle_size = min(H2, self._size)
+        faces, width = theme.faces, self._width
+        lines = break_lines(clean(title), faces.bold, self._size, width)
+        self._title = self._limited("title", *limit_lines(lines, _TITLE_LINES, faces.bold, self._size, width))
+        subtitle = clean(cover.subtitle or "")
+        lines = break_lines(subtitle, faces.regular, self._subtitle_size, width) if subtitle else []
+        self._subtitle = self._limited(
+            "cover.subtitle", *limit_lines(lines, _SUBTITLE_LINES, faces.regular, self._subtitle_size, width)
+        )
+        author = clean(cover.author or "")
+        self._author = faces.bold.fit(author, BODY, width)
+        self._limited("cover.author", [], self._author != author)
+
+    def draw(self, canvas: Canvas, logo: Picture | None, date: str) -> None:
+        """Draw it.
+
+        Args:
+            canvas: Of its page.
+            logo: If it has one.
+            date: As it is to be printed; none if empty.
+        """
+        geometry, theme, left = self._geometry, self._theme, self._left
+        canvas.rect(0, 0, _EDGE, geometry.height, fill=theme.accent)
+        if logo:
+            scale = min(_LOGO[0] / logo.width, _LOGO[1] / logo.height, self._width / logo.width)
+            canvas.image(logo, left, geometry.top, logo.width * scale, logo.height * scale)
+        size = self._size
+        y = geometry.top + geometry.content_height * _TITLE_FROM_TOP - size
+        leading = theme.leading(size)
+        for line in self._title:
+            canvas.text(left, y + theme.baseline(size, leading), line, theme.faces.bold, size, theme.ink)
+            y += leading
+        y += 2 * GRID
+        canvas.rect(left, y, 12 * GRID, 3, fill=theme.accent)
+        y += 5 * GRID
+        size = self._subtitle_size
         leading = theme.leading(LEAD) * size / LEAD
-        lines = break_lines(clean(cover.subtitle), theme.faces.regular, size, width)
-        for line in lines[: _MOST_LINES["subtitle"]]:
+        for line in self._subtitle:
             canvas.text(left, y + theme.baseline(size, leading), line, theme.faces.regular, size, theme.muted)
             y += leading
-    foot = geometry.height - geometry.bottom
-    if date:
-        canvas.text(left, foot, date, theme.faces.regular, BODY, theme.muted)
-        foot -= theme.leading(BODY)
-    if cover.author:
-        author = theme.faces.bold.fit(clean(cover.author), BODY, width)
-        canvas.text(left, foot, author, theme.faces.bold, BODY, theme.ink)
+        foot = geometry.height - geometry.bottom
+        if date:
+            canvas.text(left, foot, date, theme.faces.regular, BODY, theme.muted)
+            foot -= theme.leading(BODY)
+        if self._author:
+            canvas.text(left, foot, self._author, theme.faces.bold, BODY, theme.ink)
+
+    def _limited(self, field: str, lines: list[str], cut: bool) -> list[str]:
+        if cut:
+            self.cut.append(field)
+        return lines

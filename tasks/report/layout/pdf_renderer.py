@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
-from tasks.report.formats.cleaning import clean_line
+from tasks.report.formats.cleaning import clean_line, quoted
 from tasks.report.layout.bands import PageBand, draw_watermark
 from tasks.report.layout.contents import plan_contents
-from tasks.report.layout.cover import draw_cover
+from tasks.report.layout.cover import CoverPage
 from tasks.report.layout.flow import Destination, Flow, FlowPage, Geometry
 from tasks.report.layout.theme import ReportTheme
 from tasks.report.pdf.document import Pdf
 from tasks.report.pictures.picture import Picture
-from tasks.report.spec.structs import BandSpec, CoverSpec, DocumentSpec
+from tasks.report.report_warnings import ReportWarnings, WarningPlace
+from tasks.report.spec.structs import BandSpec, DocumentSpec
 
 _UNTITLED: Final = "–"
 _ANCHOR_ABOVE_PT: Final = 12.0
@@ -34,41 +35,63 @@ class PrintContext:
 
 
 class PdfRenderer:
-    """The pages of one report in their order. warn: told of what has no room."""
+    """The pages of one report in their order. warnings: told of what has no room."""
 
-    def __init__(self, context: PrintContext, flow: Flow, warn: Callable[[str, str], None], max_pages: int) -> None:
+    def __init__(self, context: PrintContext, flow: Flow, warnings: ReportWarnings, max_pages: int) -> None:
         self._context = context
         self._document = context.document
+        self._warnings = warnings
         self._marks = [mark for mark in flow.marks if mark.level]
         self._anchors: dict[int, list[Destination]] = defaultdict(list)
         for mark in flow.marks:
-            self._anchors[mark.page].append(mark)
-        covers = 1 if self._document.cover else 0
-        contents = Flow(context.geometry, context.theme, warn, max_pages)
+            if mark.level or mark.anchor:
+                self._anchors[mark.page].append(mark)
+        self._cover = self._planned_cover()
+        covers = 1 if self._cover else 0
+        contents = Flow(context.geometry, context.theme, self._warn_of_contents, max_pages)
         toc = self._document.toc
         if toc:
             listed = [mark for mark in self._marks if mark.level <= toc.depth]
-            plan_contents(toc.title, listed, contents, self._number_of)
+            plan_contents(toc.title, listed, contents, self._number_of, self._tell_cut_entry)
         self._contents = contents.pages
         self._body = flow.pages or [FlowPage(context.geometry)]
         self._before = covers + len(contents.pages)
         self.pages = self._before + len(self._body)
         self._title = clean_line(self._document.title)
-        self._bands = self._fitting_bands(warn)
+        warnings.pages_before = self._before
+        self._bands = self._fitting_bands()
 
     def render(self, path: str, report: Callable[..., None]) -> None:
         """Write the PDF file at `path`. report: told of every page drawn. Raises: `Refusal` of a picture."""
         document, context = self._document, self._context
         with Pdf(path, document.lang) as pdf:
-            if document.cover:
-                self._draw_cover(pdf, document.cover)
+            if self._cover:
+                self._draw_cover(pdf, self._cover)
             if self._contents:
-                self._draw_pages(pdf, self._contents, 1 if document.cover else 0, report)
+                self._draw_pages(pdf, self._contents, 1 if self._cover else 0, report)
             self._draw_pages(pdf, self._body, self._before, report)
             self._add_bookmarks(pdf)
             pdf.finish(_metadata(document, self._title, context.now))
 
-    def _fitting_bands(self, warn: Callable[[str, str], None]) -> list[PageBand]:
+    def _planned_cover(self) -> CoverPage | None:
+        document, context = self._document, self._context
+        if not document.cover:
+            return None
+        cover = CoverPage(context.geometry, context.theme, document.title, document.cover)
+        for field in cover.cut:
+            message = "The text is too long for the cover and ends in an ellipsis."
+            self._warnings.add("clipped", message, f"document.{field}", WarningPlace(page=1))
+        return cover
+
+    def _warn_of_contents(self, code: str, message: str) -> None:
+        self._warnings.add(code, message, "document.toc")
+
+    def _tell_cut_entry(self, text: str, page: int) -> None:
+        message = f"The entry {text} of the contents is too long for its line and ends in an ellipsis."
+        place = WarningPlace(page=page + 1 if self._cover else page)
+        self._warnings.add("clipped", message, "document.toc", place)
+
+    def _fitting_bands(self) -> list[PageBand]:
         document, geometry = self._document, self._context.geometry
         edges: tuple[tuple[str, BandSpec | None, Literal["top", "bottom"]], ...] = (
             ("header", document.header, "top"),
@@ -80,29 +103,44 @@ class PdfRenderer:
                 band = PageBand(spec, edge, self._context.theme)
                 if band.fits(geometry):
                     bands.append(band)
+                    self._warn_of_cuts(name, spec, band)
                 else:
-                    warn("no_room", f"The page's margin at the {edge} is too low for the {name}; it is left out.")
+                    message = f"The page's margin at the {edge} is too low for the {name}; it is left out."
+                    self._warnings.add("no_room", message, f"document.{name}")
         return bands
 
-    def _draw_cover(self, pdf: Pdf, cover: CoverSpec) -> None:
+    def _warn_of_cuts(self, name: str, spec: BandSpec, band: PageBand) -> None:
+        """Tell once of each place of a band that is cut off, and of the first page where it is."""
+        told: set[str] = set()
+        seen: set[tuple[Geometry, int]] = set()
+        first = self._before - len(self._contents) + 1
+        for number, page in enumerate((*self._contents, *self._body), first):
+            kind = (page.geometry, len(str(number)))  # figures are all of one width
+            if kind in seen:
+                continue
+            seen.add(kind)
+            for place in band.cut(page.geometry, {**self._placeholders(), "page": str(number)}):
+                if place not in told:
+                    told.add(place)
+                    text = quoted(getattr(spec, place))
+                    message = f"The {name}'s text {text} is too long for its place, and ends in an ellipsis."
+                    self._warnings.add("clipped", message, f"document.{name}.{place}", WarningPlace(page=number))
+
+    def _placeholders(self) -> dict[str, str]:
+        """What stands for them on every page."""
+        return {"title": self._title, "date": self._context.date, "pages": str(self.pages)}
+
+    def _draw_cover(self, pdf: Pdf, cover: CoverPage) -> None:
         context = self._context
         geometry = context.geometry
         canvas = pdf.begin_page(geometry.width, geometry.height)
-        draw_cover(
-            canvas,
-            geometry,
-            context.theme,
-            self._document.title,
-            cover,
-            context.logo,
-            context.date,
-        )
+        cover.draw(canvas, context.logo, context.date)
         if self._document.watermark:
             draw_watermark(canvas, self._document.watermark, geometry, context.theme)
         pdf.end_page()
 
     def _draw_pages(self, pdf: Pdf, pages: list[FlowPage], before: int, report: Callable[..., None]) -> None:
-        values = {"title": self._title, "date": self._context.date, "pages": str(self.pages)}
+        values = self._placeholders()
         for index, page in enumerate(pages):
             geometry = page.geometry
             canvas = pdf.begin_page(geometry.width, geometry.height)

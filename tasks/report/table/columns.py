@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final
 
-from tasks.report.fonts.line_breaking import break_lines
+from tasks.report.fonts.line_breaking import break_lines, limit_lines
+from tasks.report.formats.cleaning import quoted
 from tasks.report.layout.flow import Flow
 from tasks.report.spec.structs import TableBlock
 from tasks.report.table.demand import label_column
@@ -13,7 +14,7 @@ from tasks.report.table.fit import Fit
 from tasks.report.table.layout import GROUP_INDENT, HEAD_SCALE, MIN_SIZE, Layout, PlacedColumn, TableMetrics
 from tasks.report.table.measure import Extent, NumberExtent
 from tasks.report.table.pages import ROUNDING_PT
-from tasks.report.table.rows import Rows
+from tasks.report.table.rows import ColumnInfo, Rows
 from tasks.report.table.share import Demand, key_columns, needed, share, slices
 from tasks.report.table.survey import Survey
 
@@ -85,11 +86,12 @@ def columns_of(
         inner = max(width - 2 * metrics.pad - gutters[index], 1.0)
         face = faces.bold if any(rule.bold for rule in column.rules) else faces.regular
         fits = own.whole * metrics.size <= inner and not own.multiline
-        title = break_lines(column.title, faces.bold, metrics.size * HEAD_SCALE, inner)
-        if len(title) > title_lines:
-            flow.warn("clipped", f"The title {column.title!r} is too long for its column and cut off.")
-            rest = " ".join(title[title_lines - 1 :])
-            title[title_lines - 1 :] = [faces.bold.fit(rest, metrics.size * HEAD_SCALE, inner)]
+        head = metrics.size * HEAD_SCALE
+        title, cut = limit_lines(
+            break_lines(column.title, faces.bold, head, inner), title_lines, faces.bold, head, inner
+        )
+        if cut:
+            flow.warn("clipped", f"The title {quoted(column.title)} is too long for its column and cut off.")
         columns.append(
             PlacedColumn(
                 index,
@@ -104,6 +106,11 @@ def columns_of(
             )
         )
     return tuple(columns)
+
+
+def column_name(column: ColumnInfo) -> str:
+    """The column as messages tell it: by its title, or by its field where that is blank."""
+    return quoted(column.title or column.field)
 
 
 def _figures(own: Extent, total: Extent) -> NumberExtent | None:
@@ -129,5 +136,6 @@ def warn_of_cuts(layout: Layout, rows: Rows, block: TableBlock, found: Survey, f
         if found.totals[column.index].whole * size > room + ROUNDING_PT:
             flow.warn(
                 "clipped",
-                f"Totals in the column {' '.join(column.title)!r} are wider than it and cut off with an ellipsis.",
+                f"Totals in the column {column_name(rows.columns[column.index])} are wider than it and cut off with an "
+                "ellipsis.",
             )

@@ -10,7 +10,7 @@ from tasks.report.formats.cleaning import clean_line
 from tasks.report.layout.flow import Flow
 from tasks.report.pdf.canvas import Canvas
 from tasks.report.spec.structs import TableBlock
-from tasks.report.table.columns import Choice, choose, columns_of, warn_of_cuts
+from tasks.report.table.columns import Choice, choose, column_name, columns_of, warn_of_cuts
 from tasks.report.table.demand import demands
 from tasks.report.table.draw import TableRenderer, draw_head
 from tasks.report.table.layout import CAPTION_HEIGHT, TITLE_HEIGHT, TITLE_SIZE, Layout, TableMetrics
@@ -61,7 +61,7 @@ def _broken(rows: Rows, block: TableBlock, layout: Layout, flow: Flow) -> TableL
     for index, count in counts.items():
         code, done = ("clipped", "cut off with an ellipsis") if fits[index].cuts else ("wrapped", "broken into lines")
         texts = "1 text is" if count == 1 else f"{count:,} texts are"
-        flow.warn(code, f"{texts} wider than the column {rows.columns[index].title!r} and {done}.")
+        flow.warn(code, f"{texts} wider than the column {column_name(rows.columns[index])} and {done}.")
     return lines
 
 

@@ -42,6 +42,9 @@ class ColumnInfo(Protocol):
     """A column of the rows, as its spec says. decimal_mark: what numbers are lined up at, if it holds numbers."""
 
     @property
+    def field(self) -> str: ...
+
+    @property
     def title(self) -> str: ...
 
     @property

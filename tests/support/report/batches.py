@@ -21,6 +21,10 @@ class Column:
     total: TotalKind | None = None
     rules: Sequence[CellRuleSpec] = ()
 
+    @property
+    def field(self) -> str:
+        return self.title
+
 
 class Cells(list[str]):
     """A column's cells, which can be watched: hashed by what they are, not by what they hold."""

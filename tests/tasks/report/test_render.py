@@ -1,14 +1,17 @@
 """A report as a whole: what it costs, and what its answer tells."""
 
 import gc
+import json
 import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tasks.refusal import Refusal
 from tasks.report import render
+from tasks.report.render_job import RenderJob
 from tests.support.report.rendering import LOREM, RenderedReport, heading, job, render_report, silent, text
 
 ROWS = [
@@ -139,3 +142,45 @@ def test_text_that_a_format_adds_counts(tmp_path: Path) -> None:
     block = {"type": "table", "columns": columns, "rows": [{"a": 1, "b": 2} for _ in range(10_000)]}
     with pytest.raises(Refusal, match="MAX_REPORT_TEXT_MB"):
         render_report(tmp_path, [block], limits={"max_report_text_mb": 1})
+
+
+def test_warnings_name_the_page_that_their_block_begins_on(tmp_path: Path) -> None:
+    link = text([{"text": "x", "link": "#nowhere"}])
+    columns = {"type": "columns", "columns": [[text("left")], [text(LOREM), link]]}
+    blocks = [link, {"type": "page_break"}, text("x"), columns, {"type": "page_break"}, link]
+    printed = render_report(tmp_path, blocks, document={"cover": {}, "toc": {}})
+    assert [(one["block"], one["page"]) for one in printed.answer["warnings"]] == [
+        ("blocks.0", 3), ("blocks.3.columns.1.1", 4), ("blocks.5", 5),
+    ]  # fmt: skip
+
+
+def test_no_name_from_the_data_is_told_at_length(tmp_path: Path) -> None:
+    """A job's record holds 256 KiB."""
+    path = tmp_path / "data.csv"
+    names = [f"{number}{'x' * 100_000}" for number in range(40)]
+    path.write_text(",".join(names) + "\n" + ",".join(["y" * 12_000] * 40) + "\n")
+    table = {"type": "table", "dataset": "data", "every_column": True}
+    wanted = job([table], datasets={"data": {"upload": "0" * 32, "format": "csv"}}, formats=["pdf", "xlsx", "csv"])
+    wanted = msgspec.structs.replace(wanted, datasets={"data": str(path)})
+    looked = render.preflight_file(stored(tmp_path, wanted), str(tmp_path), report=silent)
+    made = render.render_file(stored(tmp_path, wanted), str(tmp_path), report=silent)
+    for answer in (looked, made):
+        assert len(json.dumps(answer)) < 256 * 1024
+        assert {one["code"] for one in answer["warnings"]} >= {"clipped_cells", "clipped", "wrapped"}
+
+
+def test_thousands_of_tables_and_warnings_fit_into_a_record(tmp_path: Path) -> None:
+    columns = [{"field": f"{'漢' * 190}{number}"} for number in range(20)]
+    table = {"type": "table", "columns": columns, "rows": []}
+    wanted = job([table] * 500)
+    answer = render.preflight_file(stored(tmp_path, wanted), str(tmp_path), report=silent)
+    assert len(json.dumps(answer)) < 256 * 1024
+    codes = [one["code"] for one in answer["warnings"]]
+    assert {"clipped", "not_listed"} <= set(codes)
+    assert any(one["message"].startswith("And ") for one in answer["warnings"])
+
+
+def stored(folder: Path, wanted: RenderJob) -> str:
+    path = folder / "job.json"
+    path.write_bytes(msgspec.json.encode(wanted))
+    return str(path)

@@ -99,8 +99,8 @@ def test_a_total_that_a_type_has_not_is_refused_by_its_field(tmp_path: Path, kin
 
 def test_the_label_of_a_total_stands_where_no_total_is(tmp_path: Path) -> None:
     columns = [AMOUNT, {"field": "region"}, {"field": "day", "type": "date"}]
-    assert printed(opened(SALES, columns, tmp_path))[-1] == ("total", 0, ("€15.90", "Total", ""))
-    assert printed(opened(SALES, [AMOUNT], tmp_path))[-1] == ("total", 0, ("€15.90",))
+    assert printed(opened(SALES, columns, tmp_path))[-1] == ("total", 0, ("€15.91", "Total", ""))
+    assert printed(opened(SALES, [AMOUNT], tmp_path))[-1] == ("total", 0, ("€15.91",))
 
 
 def test_rows_are_sorted_by_value_and_stay_as_they_came_where_those_are_equal(tmp_path: Path) -> None:

@@ -233,3 +233,21 @@ def test_the_answer_describes_the_files(tmp_path: Path) -> None:
         "warnings": [],
     }
     assert json.loads(json.dumps(printed.answer)) == printed.answer
+
+
+def test_what_is_cut_on_cover_and_contents_is_told_with_its_page(tmp_path: Path) -> None:
+    long = "A heading that goes on " * 10
+    document = {
+        "title": LOREM * 4,
+        "cover": {"subtitle": LOREM * 7, "author": "Name " * 39},
+        "toc": {"title": "Contents of this report, all of it, with every page and every heading of every part of it"},
+    }
+    printed = render_report(tmp_path, [heading(long), text("x"), heading("short")], document=document)
+    pages = printed.texts()
+    assert pages[0].count("…") == 3
+    assert pages[1].count("…") >= 2
+    told = [(one["block"], one["page"]) for one in printed.answer["warnings"] if "header" not in one["block"]]
+    assert told == [
+        ("document.title", 1), ("document.cover.subtitle", 1), ("document.cover.author", 1), ("document.toc", 2),
+        ("document.toc", 2),
+    ]  # fmt: skip

@@ -4,6 +4,7 @@ from functools import cached_property
 from typing import Any, TypedDict, Unpack
 
 from pydantic import BaseModel
+from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from api.http.context import Context
@@ -23,6 +24,8 @@ class RequestedOptions(TypedDict, total=False):
     after: tuple[str, ...]
     batch: str | None
     notify: str | None
+    tags: tuple[str, ...]
+    metadata: str | None
     idempotency_key: str | None
 
 
@@ -64,6 +67,11 @@ class Caller:
     def idempotency_key(self) -> str | None:
         """The Idempotency-Key header, unchecked."""
         return self._request.headers.get("idempotency-key")
+
+    @property
+    def headers(self) -> Headers:
+        """The headers of the request."""
+        return self._request.headers
 
     @cached_property
     def base_url(self) -> str:

@@ -92,7 +92,8 @@ def query_of(request: Request, model: type[Q], checks: Checks | None = None) -> 
 
     Args:
         request: The request.
-        model: The model of the query. It forbids other fields, and each of its fields has a default.
+        model: The model of the query. It forbids other fields, and each of its fields has a default. Its `SEVERAL`, if
+            it has such, names the parameters that may come several times.
         checks: Those of the request, to which parameters at fault are added. They have their defaults then.
 
     Raises:
@@ -102,6 +103,9 @@ def query_of(request: Request, model: type[Q], checks: Checks | None = None) -> 
         empty: Q = _defaults(model)
         return empty
     used = checks or Checks()
+    given, doubled = _by_name(request, model)
+    if doubled:
+        used.add(refusal_of(doubled))
 
     def refused(error: ValidationError) -> Refusal:
         found = error.errors(include_url=False)
@@ -110,10 +114,26 @@ def query_of(request: Request, model: type[Q], checks: Checks | None = None) -> 
         wrong = read_faults([fault for fault in found if fault["type"] != UNKNOWN], whole="query")
         return refusal_of([*unknown, *wrong])
 
-    found = used.model(dict(request.query_params), model, refused)
+    found = used.model(given, model, refused)
     if checks is None:
         used.done()
     return found or _defaults(model)
+
+
+def _by_name(request: Request, model: type[BaseModel]) -> tuple[dict[str, Any], list[Fault]]:
+    """The values of a query, and what is wrong where a parameter comes more than once that has one value."""
+    found: dict[str, list[str]] = {}
+    for name, value in request.query_params.multi_items():
+        found.setdefault(name, []).append(value)
+    several: frozenset[str] = getattr(model, "SEVERAL", frozenset())
+    doubled = [
+        Fault(name, f"{name}: The parameter comes {len(values)} times. Send it once.")
+        for name, values in found.items()
+        if len(values) > 1 and name in model.model_fields and name not in several
+    ]
+    wrong = {fault.field for fault in doubled}
+    given = {name: values if name in several else values[0] for name, values in found.items() if name not in wrong}
+    return given, doubled
 
 
 @cache

@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from api.http.body import whole
-from api.http.caller import Caller
+from api.http.caller import Caller, RequestedOptions
 from api.http.checks import Checks
 from api.http.json_body import examined
 from api.images.variants import parse_variants
-from api.jobs.notify import Member, encrypted_notify
+from api.jobs.submit_options import SubmitFields
 from api.uploads.receive import Upload, clean
 from tasks.outbound.url_policy import MAX_URL_CHARS
 from tasks.refusal import Refusal
 from tasks.storage.protocol import BlobMissing
 from tasks.thumbnail.signatures import HEAD_BYTES, media_type_of
-from tasks.thumbnail.variants import Variant, variants_of
+from tasks.thumbnail.variants import Variant
 from tasks.uploads.store import find_upload
 
 
@@ -32,7 +32,7 @@ class Remote:
     name: str | None
 
 
-class ImageRequest(BaseModel):
+class ImageRequest(SubmitFields):
     """An image that was uploaded before, or that is downloaded from a URL: exactly one of the two."""
 
     model_config = ConfigDict(
@@ -48,37 +48,41 @@ class ImageRequest(BaseModel):
     variants: str | list[dict[str, object]] | None = Field(
         None, description="The name of a preset, or a list of variants."
     )
-    notify: Member | None = None
+    name: str | None = Field(None, max_length=255, description="A name to show, instead of the image's own.")
 
 
 async def receive_named(
-    request: Request, body: AsyncIterator[bytes], caller: Caller, chosen: tuple[Variant, ...] | None, checks: Checks
-) -> tuple[list[Upload | Remote], tuple[Variant, ...], str | None]:
+    request: Request,
+    body: AsyncIterator[bytes],
+    caller: Caller,
+    submit_options: RequestedOptions,
+    checks: Checks,
+) -> tuple[Upload | Remote, tuple[Variant, ...] | None, str | None]:
     """Read a JSON body that names an image.
 
     Args:
         request: The request.
         body: Its body.
         caller: The sender.
-        chosen: The variants from the query, used if the body has none.
+        submit_options: Those of the query and the headers, to which those of the body are added.
         checks: Those of the request so far.
 
     Returns:
-        The image, its variants, and the encrypted `notify` option.
+        The image, its variants and its name, as far as the body has them.
 
     Raises:
         Refusal: `invalid_request`, `invalid_params`, `not_found`, `too_large`, `unsupported_format`, `invalid_url`,
-            `address_refused`, and those of `api.jobs.notify.encrypted_notify`.
+            `address_refused`, and those of `SubmitFields.add_to`.
     """
     text = await whole(request.headers, body, caller.context.settings.max_params_bytes)
-    requested, notify = examined(text, ImageRequest, checks), None
+    requested, chosen = examined(text, ImageRequest, checks), None
     if requested is not None:
-        chosen = checks.run(lambda: _variants(requested)) or chosen
-        notify = checks.run(lambda: encrypted_notify(caller.context, requested.notify))
+        chosen = checks.run(lambda: _variants(requested))
+        checks.run(lambda: requested.add_to(submit_options, caller))
         _check_place(caller, requested, checks)
     checks.done()
     assert requested is not None  # noqa: S101 - else the checks have failed
-    return [await _picture(caller, requested)], chosen or variants_of("default"), notify
+    return await _picture(caller, requested), chosen, requested.name
 
 
 def _variants(requested: ImageRequest) -> tuple[Variant, ...] | None:

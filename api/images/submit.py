@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,10 +20,11 @@ from api.http.query import query_of
 from api.images.by_reference import ImageRequest, Remote, receive_named
 from api.images.variants import parse_variants
 from api.jobs.notify import EXAMPLE_URL, encrypted_notify
-from api.jobs.submit_options import SUBMIT_REFUSALS, SubmitOptions, documented_submit
+from api.jobs.submit_options import SUBMIT_REFUSALS, SubmitOptions, add_options, documented_submit
 from api.jobs.submitted import respond, respond_batch
 from api.jobs.views import EXAMPLE_UPLOAD, Batch, Job
-from api.uploads.receive import FormUploads, Upload, receive_raw
+from api.labels import read_metadata, read_tags
+from api.uploads.receive import FormUploads, Upload, clean, read_name, receive_raw
 from tasks.queue.jobs.enqueue import Submission
 from tasks.refusal import Refusal
 from tasks.settings import Settings
@@ -32,6 +34,7 @@ from tasks.thumbnail.variants import Variant, variants_of
 router = APIRouter(prefix="/v1/images", tags=["images"])
 
 DEFAULT_PRESET = "default"
+MAX_NAME_CHARS = 255
 RAW_TYPES = ("image/", "application/octet-stream", "binary/octet-stream", "*/*")
 """How the Content-Type of an image may begin; some clients send the last two for want of a better one."""
 DEFAULT_TYPE = "application/octet-stream"
@@ -56,7 +59,10 @@ BODY: dict[str, Any] = {
                     "properties": {
                         "file": {"type": "array", "items": FILE, "description": "One part for each image."},
                         "variants": {"type": "string", "description": "The same as the query parameter."},
+                        "name": {"type": "string", "description": "The same as the query parameter."},
                         "notify": {"type": "string", "description": "The same as the query parameter."},
+                        "tags": {"type": "string", "description": "The same as the query parameter."},
+                        "metadata": {"type": "string", "description": "The same as the query parameter."},
                     },
                 },
                 "examples": {
@@ -100,7 +106,11 @@ class ImageOptions(SubmitOptions):
     variants: str | None = Field(
         None, description="The name of a preset, or a JSON list of variants.", examples=["avatar", OWN_VARIANTS]
     )
-    name: str | None = Field(None, max_length=255, description="The file's name, for a body that is the image itself.")
+    name: str | None = Field(
+        None,
+        max_length=MAX_NAME_CHARS,
+        description="A name to show: that of the image instead of its own, or of the batch that several images are.",
+    )
 
 
 @router.post(
@@ -131,34 +141,42 @@ async def submit_images(request: Request) -> Response:
     submit_options = checks.run(lambda: options.fields(caller)) or {}
     if caller.idempotency_key is None:  # with one, the job may exist already
         caller.check_room()
-    uploads, chosen, notify = await _receive(request, caller, options, checks)
-    if notify is not None:
-        submit_options["notify"] = notify
+    uploads, chosen, name = await _receive(request, caller, options, submit_options, checks)
+    if len(uploads) == 1:
+        submission = _submission(caller, replace(uploads[0], name=name or uploads[0].name), chosen, submit_options)
+        return await respond(caller, await caller.context.enqueuer.enqueue(submission))
     submissions = [_submission(caller, upload, chosen, submit_options) for upload in uploads]
-    if len(submissions) == 1:
-        return await respond(caller, await caller.context.enqueuer.enqueue(submissions[0]))
-    return await respond_batch(caller, await caller.context.enqueuer.enqueue_batch(submissions))
+    return await respond_batch(caller, await caller.context.enqueuer.enqueue_batch(submissions, name))
 
 
 async def _receive(
-    request: Request, caller: Caller, options: ImageOptions, checks: Checks
+    request: Request, caller: Caller, options: ImageOptions, submit_options: RequestedOptions, checks: Checks
 ) -> tuple[Sequence[Upload | Remote], tuple[Variant, ...], str | None]:
-    """Store the request's images. Form fields that come before the files are checked before the files are read."""
+    """Store the request's images. Form fields that come before the files are checked before the files are read.
+
+    Args:
+        request: The request.
+        caller: The sender.
+        options: Those of the query.
+        submit_options: Those of the query and the headers, to which those of the body are added.
+        checks: Those of the request so far.
+
+    Returns:
+        The images, their variants, and a name.
+    """
     content_type = request.headers.get("content-type") or DEFAULT_TYPE
     chosen = checks.run(lambda: None if options.variants is None else parse_variants(options.variants))
+    chosen, name = chosen or variants_of(DEFAULT_PRESET), clean(options.name)
     settings, storage = caller.context.settings, caller.context.storage
     async with aclosing(chunks_of(request)) as body:
         if content_type.lower().startswith("multipart/form-data"):
             form = _form(request, body, content_type, settings)
-            parsers: dict[str, Callable[[str], Any]] = {
-                "variants": parse_variants,
-                "notify": partial(encrypted_notify, caller.context),
-            }
-            uploads = FormUploads(form, storage, settings, parsers, checks)
+            uploads = FormUploads(form, storage, settings, _parsers(caller, submit_options), checks)
             received, values = await uploads.receive(), uploads.values
-            return received, values.get("variants") or chosen or variants_of(DEFAULT_PRESET), values.get("notify")
+            return received, values.get("variants") or chosen, values.get("name") or name
         if content_type.lower().startswith(JSON_TYPE):
-            return await receive_named(request, body, caller, chosen, checks)
+            picture, variants, own_name = await receive_named(request, body, caller, submit_options, checks)
+            return [picture], variants or chosen, own_name or name
         if not content_type.lower().startswith(RAW_TYPES):
             message = (
                 "Send multipart/form-data, an image as image/* or application/octet-stream, or application/json. "
@@ -167,8 +185,19 @@ async def _receive(
             checks.add(Refusal("unsupported_media_type", message, field="Content-Type"))
         checks.done()
         check_length(request.headers.get("content-length"), settings.max_upload_bytes)
-        upload = await receive_raw(body, storage, settings.max_upload_bytes, options.name)
-        return [upload], chosen or variants_of(DEFAULT_PRESET), None
+        return [await receive_raw(body, storage, settings.max_upload_bytes)], chosen, name
+
+
+def _parsers(caller: Caller, submit_options: RequestedOptions) -> dict[str, Callable[[str], Any]]:
+    """What reads the text fields of a form. Options are added to those of the query and the headers."""
+    settings = caller.context.settings
+    return {
+        "variants": parse_variants,
+        "name": partial(read_name, MAX_NAME_CHARS),
+        "notify": lambda text: add_options(submit_options, notify=encrypted_notify(caller.context, text)),
+        "tags": lambda text: add_options(submit_options, tags=read_tags(settings, text)),
+        "metadata": lambda text: add_options(submit_options, metadata=read_metadata(settings, text)),
+    }
 
 
 def _form(request: Request, body: AsyncGenerator[bytes], content_type: str, settings: Settings) -> Multipart:

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from api.http.answers import uncached
 from api.http.caller import caller_of
@@ -11,7 +11,8 @@ from api.http.checks import Checks
 from api.http.json_body import documented_body, examined, receive_text
 from api.http.problems import documented
 from api.jobs.get import find
-from api.jobs.notify import EXAMPLE_URL, Member, encrypted_notify
+from api.jobs.notify import EXAMPLE_URL
+from api.jobs.submit_options import OPTION_HEADERS, SubmitFields, SubmitOptions
 from api.jobs.submitted import respond
 from api.jobs.views import EXAMPLE_JOB, Job, job_of
 from tasks.queue.jobs.enqueue import Submitted
@@ -24,13 +25,12 @@ MAX_BODY_BYTES = 16 * 1024
 BatchId = Annotated[str, Path(description="The batch's id, from `POST /v1/batches`.", examples=[EXAMPLE_JOB])]
 
 
-class BatchRequest(BaseModel):
+class BatchRequest(SubmitFields):
     """A new batch."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: str | None = Field(None, max_length=255, description="A name of your choice.", examples=["album 7"])
-    notify: Member | None = None
 
 
 @router.post(
@@ -49,7 +49,8 @@ class BatchRequest(BaseModel):
         "invalid_secret",
         "redis_full",
     ),
-    openapi_extra=documented_body(
+    openapi_extra={"parameters": list(OPTION_HEADERS)}
+    | documented_body(
         BatchRequest,
         required=False,
         album=("A batch that notifies a URL when it ends", {"name": "album 7", "notify": {"url": EXAMPLE_URL}}),
@@ -61,16 +62,19 @@ async def open_batch(request: Request) -> Response:
     It ends once it is sealed and its last job has ended: `succeeded` if every job succeeded, else `failed`.
     """
     caller = caller_of(request)
-    checks, notify = Checks(), None
+    checks = Checks()
+    options = checks.run(lambda: SubmitOptions().fields(caller)) or {}
     requested = examined(await receive_text(request, MAX_BODY_BYTES), BatchRequest, checks)
     if requested is not None:
-        notify = checks.run(lambda: encrypted_notify(caller.context, requested.notify))
+        checks.run(lambda: requested.add_to(options, caller))
     checks.done()
     assert requested is not None  # noqa: S101 - else the checks have failed
     batch_id = await caller.context.job_store.open_batch(
         caller.owner,
+        options.get("tags", ()),
         name=requested.name,
-        notify=notify,
+        notify=options.get("notify"),
+        metadata=options.get("metadata"),
         address=caller.base_url,
         request_id=caller.request_id,
     )

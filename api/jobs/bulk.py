@@ -9,7 +9,7 @@ from api.http.checks import Checks
 from api.http.json_body import documented_body, examined, receive_text
 from api.http.problems import documented
 from api.jobs.filter import JobFilter
-from api.jobs.submit_options import check_key, documented_submit
+from api.jobs.submit_options import IDEMPOTENCY_KEY, check_key
 from api.jobs.submitted import respond
 from api.jobs.views import Job
 from tasks.maintenance.bulk import BULK, STATES, BulkParams, Verb
@@ -40,7 +40,7 @@ def _described(**examples: tuple[str, Any]) -> dict[str, Any]:
                 "owner_queue_full",
             ),
         },
-        "openapi_extra": documented_submit() | documented_body(JobFilter, required=True, **examples),
+        "openapi_extra": {"parameters": [IDEMPOTENCY_KEY]} | documented_body(JobFilter, required=True, **examples),
     }
 
 
@@ -75,7 +75,10 @@ async def retry_jobs(request: Request) -> Response:
     "/deletion",
     operation_id="delete_jobs",
     summary="Delete matching jobs",
-    **_described(old=("Jobs cancelled before November", {"state": "cancelled", "until": "2026-11-01T00:00:00Z"})),
+    **_described(
+        user=("Everything of a user", {"tag": "user:42"}),
+        old=("Jobs cancelled before November", {"state": "cancelled", "until": "2026-11-01T00:00:00Z"}),
+    ),
 )
 async def delete_jobs(request: Request) -> Response:
     """Deletes only jobs that have ended."""
@@ -108,6 +111,9 @@ async def _submit(request: Request, verb: Verb) -> Response:
         until_ms=selection.until_ms,
         prefix=selection.prefix,
         kind=selection.kind,
+        tags=selection.tags or None,
+        tag_owner=selection.tag_owner,
+        code=selection.code,
         dry_run=requested.dry_run or None,
         expect=requested.expect,
     )

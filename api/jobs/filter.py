@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 
 from api.http.caller import Caller
 from api.http.query import TimeRange
+from api.labels import TagQuery
 from tasks.kind import Kind
 from tasks.queue.records import indexes
 from tasks.queue.records.list import Selection
@@ -17,7 +18,7 @@ from tasks.settings import SYSTEM
 QueueName = Literal["media", "reports", "webhooks", "default"]
 
 
-class JobCriteria(TimeRange):
+class JobCriteria(TagQuery, TimeRange):
     """Criteria for jobs. A job must match every field that is given."""
 
     model_config = ConfigDict(extra="forbid")
@@ -38,6 +39,13 @@ class JobCriteria(TimeRange):
         examples=["holiday"],
     )
 
+    code: str | None = Field(
+        None,
+        min_length=1,
+        max_length=100,
+        description="The code of the error of jobs that failed, were cancelled or are retrying.",
+        examples=["timed_out"],
+    )
     owner: str | None = Field(
         None, max_length=100, description="The owner whose jobs are meant, or `*` for all owners. For admins."
     )
@@ -72,9 +80,23 @@ class JobCriteria(TimeRange):
             *owners: The owners, or EVERYONE.
         """
         known = self.kind is None or self.kind in (*kinds, indexes.BATCH)
-        job_indexes = tuple(job_index for owner in owners for job_index in self._indexes(owner, kinds, known=known))
-        kind = None if known else self.kind
-        return Selection(job_indexes, self.state, self.queue, self.since_ms, self.until_ms, self.q, kind)
+        # A tag has an index for each owner.
+        tag_owner = owners[0] if self.tag and owners[0] != indexes.EVERYONE else None
+        job_indexes: tuple[str, ...] = ()
+        if tag_owner is None or self.kind is not None:
+            job_indexes = tuple(job_index for owner in owners for job_index in self._indexes(owner, kinds, known=known))
+        return Selection(
+            job_indexes,
+            self.state,
+            self.queue,
+            self.since_ms,
+            self.until_ms,
+            self.q,
+            None if known and tag_owner is None else self.kind,
+            tags=tuple(self.tag or ()),
+            tag_owner=tag_owner,
+            code=self.code,
+        )
 
     def _indexes(self, owner: str, kinds: Mapping[str, Kind[Any]], *, known: bool) -> list[str]:
         """The fewest indexes that hold every job of an owner that is of the kind, or in the queue.

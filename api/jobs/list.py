@@ -10,6 +10,7 @@ from api.http.query import ListQuery, documented_query, query_of
 from api.jobs.filter import JobCriteria
 from api.jobs.views import JobPage, job_of
 from tasks import clock
+from tasks.refusal import Refusal
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -18,7 +19,10 @@ class JobListQuery(JobCriteria, ListQuery):
     """The query parameters of the list of jobs."""
 
     counts: bool = Field(
-        False, description="Also count the jobs by state. The counts ignore `state` and `q`.", examples=["true"]
+        False,
+        description="Also count the jobs by state. The counts ignore `state` and `q`. They are refused with `code` and "
+        "with `tag`, unless it is one, of one owner, without `kind` and `queue`.",
+        examples=["true"],
     )
 
 
@@ -40,6 +44,12 @@ async def list_jobs(request: Request) -> Response:
     """
     caller, query = caller_of(request), query_of(request, JobListQuery)
     selection = query.selection(caller.context.kinds, query.owner_for(caller))
+    if query.counts and not selection.countable:
+        message = (
+            "counts: Jobs cannot be counted here with these criteria. Leave out 'counts', or send a bulk action with "
+            "'dry_run', which counts."
+        )
+        raise Refusal("invalid_request", message, field="counts")
     page = await caller.context.listing.page(selection, limit=query.limit, cursor=query.cursor)
     base_url, now_ms = caller.base_url, clock.now_ms()
     jobs = [job_of(record, base_url) for record in page.records if not record.expired(now_ms)]

@@ -12,6 +12,7 @@ from tasks.webhook.events import ONE_OFF
 from tasks.webhook.signature import key_of
 
 EXAMPLE_URL = "https://example.com/pressroom"
+MAX_NOTIFY_CHARS = 4_000
 DESCRIPTION = (
     "Where to send an event when the job ends: a URL, or the JSON "
     '`{"url": …, "secret": "whsec_…"}`. The event is signed if there is a `secret`.'
@@ -35,8 +36,10 @@ def _whole(value: Any) -> Any:
 
 Member = Annotated[Notify, BeforeValidator(_whole, json_schema_input_type=str | Notify), Field(description=DESCRIPTION)]
 """In a JSON body."""
-NotifyOption = Annotated[str | None, Field(max_length=4_000, description=DESCRIPTION, examples=[EXAMPLE_URL])]
-"""In a query, or as a field of a form."""
+NotifyOption = Annotated[
+    str | None, Field(max_length=MAX_NOTIFY_CHARS, description=DESCRIPTION, examples=[EXAMPLE_URL])
+]
+"""In a query, a header, or a field of a form."""
 
 
 def encrypted_notify(context: Context, notify: str | Notify | None) -> str | None:

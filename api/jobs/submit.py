@@ -15,6 +15,7 @@ from api.jobs.notify import DESCRIPTION, EXAMPLE_URL, Notify
 from api.jobs.submit_options import MAX_AFTER, SUBMIT_REFUSALS, SubmitOptions, documented_submit
 from api.jobs.submitted import respond
 from api.jobs.views import Job
+from api.labels import LabelFields
 from tasks.kind import SUBMIT_OPTIONS, Kind
 from tasks.refusal import Refusal
 
@@ -33,7 +34,7 @@ def _notify_as_text(given: Any) -> Any:
     return json.dumps(given) if isinstance(given, dict) else given
 
 
-class JobRequest(SubmitOptions):
+class JobRequest(LabelFields, SubmitOptions):
     """A job of any kind that may be submitted here."""
 
     kind: str = Field(max_length=100, description="The kind's name.", examples=["avatar-colour"])

@@ -1,5 +1,6 @@
-"""The query parameters that every submit accepts: delay, priority, prerequisites, batch and notification."""
+"""What every submit accepts besides its work: delay, priority, prerequisites, batch, notification, tags, metadata."""
 
+from functools import partial
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -7,8 +8,19 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.http.caller import Caller, RequestedOptions
 from api.http.checks import Checks
 from api.http.query import documented_query
-from api.jobs.notify import NotifyOption, encrypted_notify
+from api.jobs.notify import EXAMPLE_URL, MAX_NOTIFY_CHARS, Member, NotifyOption, encrypted_notify
 from api.jobs.timing import PRIORITY, Delay, RunAt, Timing, timing_of
+from api.labels import (
+    LABEL_HEADERS,
+    LabelFields,
+    LabelQuery,
+    Labels,
+    check_once,
+    documented_header,
+    header_text,
+    labels_of,
+    labels_of_request,
+)
 from tasks.queue.records.record import Priority
 from tasks.refusal import Refusal
 
@@ -26,6 +38,13 @@ IDEMPOTENCY_KEY: Final = {
 """`Caller.idempotency_key` in OpenAPI."""
 
 
+NOTIFY_HEADER: Final = "Pressroom-Notify"
+OPTION_HEADERS: Final = (
+    documented_header(NOTIFY_HEADER, "The same as `notify`: for a secret that must be in no log of URLs.", EXAMPLE_URL),
+    *LABEL_HEADERS,
+)
+"""Headers of every submit, in OpenAPI."""
+
 SUBMIT_REFUSALS: Final = (
     *("unauthorized", "invalid_request", "params_too_large", "not_found", "expired", "prerequisite_failed"),
     *("batch_open", "batch_sealed", "invalid_url", "address_refused", "invalid_secret", "key_reused"),
@@ -40,7 +59,7 @@ def documented_submit(query: type[BaseModel] | None = None) -> dict[str, Any]:
     Args:
         query: The model of its query, if it has one.
     """
-    return {"parameters": [IDEMPOTENCY_KEY, *(documented_query(query)["parameters"] if query else ())]}
+    return {"parameters": [IDEMPOTENCY_KEY, *OPTION_HEADERS, *(documented_query(query)["parameters"] if query else ())]}
 
 
 def check_key(idempotency_key: str | None) -> None:
@@ -58,7 +77,39 @@ def check_key(idempotency_key: str | None) -> None:
         )
 
 
-class SubmitOptions(BaseModel):
+class SubmitFields(LabelFields):
+    """What the JSON body of a submit may say, instead of its query."""
+
+    notify: Member | None = None
+
+    def add_to(self, options: RequestedOptions, caller: Caller) -> None:
+        """Put what is said here into the options of the request.
+
+        Raises:
+            Refusal: `invalid_request`, also for what the query or a header says too; what `encrypted_notify` raises.
+        """
+        checks = Checks()
+        notify = checks.run(lambda: encrypted_notify(caller.context, self.notify))
+        tags, metadata = checks.run(lambda: labels_of(caller.context.settings, self)) or Labels()
+        checks.done()
+        add_options(options, notify=notify, tags=tags, metadata=metadata)
+
+
+def add_options(options: RequestedOptions, **given: Any) -> None:
+    """Add options that stand in the body of a request to those of its query and headers.
+
+    Raises:
+        Refusal: `invalid_request` for one that is there already, and differs.
+    """
+    checks = Checks()
+    for name, value in given.items():
+        if value:
+            checks.run(partial(check_once, name, options.get(name), value))
+            options[name] = value  # type: ignore[literal-required]
+    checks.done()
+
+
+class SubmitOptions(LabelQuery):
     """Query parameters of every submit."""
 
     model_config = ConfigDict(extra="forbid")
@@ -97,11 +148,15 @@ class SubmitOptions(BaseModel):
         idempotency_key = caller.idempotency_key
         checks.run(lambda: check_key(idempotency_key))
         notify = checks.run(lambda: encrypted_notify(caller.context, self.notify))
+        notify = checks.run(lambda: _notify_in_header(caller, notify)) or notify
+        labels = checks.run(lambda: labels_of_request(caller.context.settings, caller.headers, self)) or Labels()
         timing = checks.run(lambda: timing_of(caller.context.settings, self.delay, self.run_at)) or Timing()
         after = checks.run(lambda: self.prerequisites)
         checks.done()
         return {
             "notify": notify,
+            "tags": labels.tags,
+            "metadata": labels.metadata,
             "delay_ms": timing.delay_ms,
             "run_at_ms": timing.run_at_ms,
             "priority": self.priority,
@@ -109,3 +164,19 @@ class SubmitOptions(BaseModel):
             "batch": self.batch,
             "idempotency_key": idempotency_key,
         }
+
+
+def _notify_in_header(caller: Caller, before: str | None) -> str | None:
+    """What the header says, as the record stores it. before: what the query says.
+
+    Raises:
+        Refusal: `invalid_request`, and what `encrypted_notify` raises.
+    """
+    if (text := header_text(caller.headers, NOTIFY_HEADER)) is None:
+        return None
+    if len(text) > MAX_NOTIFY_CHARS:
+        message = f"{NOTIFY_HEADER}: The text has {len(text)} characters. At most {MAX_NOTIFY_CHARS} are allowed."
+        raise Refusal("invalid_request", message, field=NOTIFY_HEADER, limit=MAX_NOTIFY_CHARS)
+    notify = encrypted_notify(caller.context, text)
+    check_once("notify", before, notify)
+    return notify

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from api.http.answers import Error, Links
 from api.http.query import Page
+from api.labels import LabelView
 from tasks import clock
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.queue.jobs.job_store import RETRYABLE
@@ -47,7 +48,7 @@ class File(BaseModel):
     )
 
 
-class Job(BaseModel):
+class Job(LabelView):
     """A unit of background work. Times are UTC."""
 
     id: str = Field(description="The job's id: 32 hex digits.", examples=[EXAMPLE_JOB])
@@ -71,7 +72,9 @@ class Job(BaseModel):
     progress: dict[str, Any] | None = Field(None, description="How far a running job is: `done`, `total`, `note`.")
     result: dict[str, Any] | None = Field(None, description="What the job returned, by kind.")
     files: list[File] = Field(description="The output files. Empty until the job has succeeded.")
-    error: Error | None = Field(None, description="Why it failed or was cancelled.")
+    error: Error | None = Field(
+        None, description="Why it failed or was cancelled; while it is `retrying`, why the last attempt failed."
+    )
     request_id: str | None = Field(None, description="The id of the request that submitted it.")
     deliveries: dict[State, int] | None = Field(
         None, description="Only for an event: the number of its deliveries in each state."
@@ -127,13 +130,15 @@ def job_of(record: Record, address: str) -> Job:
         progress=record.progress,
         result=record.result,
         files=[_file(file, place) for file in record.files],
-        error=Error(**record.error) if record.error else None,
+        error=Error(**record.last_error) if record.last_error else None,
         request_id=record.request_id,
         deliveries=tally if record.kind == "event" else None,
         jobs=tally if record.kind == "batch" else None,
         batch=record.batch,
         schedule=record.schedule,
         after=list(record.after) or None,
+        tags=list(record.tags) or None,
+        metadata=dict(record.metadata) or None,
         links=_links(record, place),
     )
 

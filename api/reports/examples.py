@@ -5,8 +5,8 @@ from typing import Any
 from api.http.components import component
 from api.http.json_body import JSON_TYPE
 from api.jobs.views import EXAMPLE_UPLOAD
+from api.reports.specs import ReportBody
 from api.reports.tables import TABLE_TYPES
-from tasks.report.spec.document import Spec
 
 SMALL: dict[str, Any] = {
     "document": {"title": "Sales in November", "lang": "en-GB", "currency": "GBP"},
@@ -47,7 +47,7 @@ CSV = "day,account,amount\n2026-11-01,rent,950.00\n2026-11-02,post,4.70\n"
 NDJSON = '{"day": "2026-11-01", "account": "rent", "amount": "950.00"}\n'
 
 _SPEC: dict[str, Any] = {
-    "schema": component(Spec),
+    "schema": component(ReportBody),
     "examples": {
         "small": {"summary": "Figures, a table and a chart", "value": SMALL},
         "uploaded": {"summary": "An uploaded table with subtotals, as PDF and XLSX", "value": UPLOADED},

@@ -2,16 +2,19 @@
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Unpack
+from dataclasses import dataclass, field, replace
+from typing import Any, Unpack
 
+import msgspec
 from fastapi import Request
+from pydantic import Field
 
 from api.http.body import check_length, chunks_of
 from api.http.caller import Caller, RequestedOptions
 from api.http.checks import Checks
 from api.http.context import Context
-from api.http.json_body import JSON_TYPE
+from api.http.json_body import JSON_TYPE, parse
+from api.jobs.submit_options import SubmitFields
 from api.reports.tables import TABLE_TYPES, TableOptions, format_of, spec_of, upload_of
 from api.uploads.receive import receive_any
 from tasks.blob_ref import BlobRef
@@ -20,6 +23,7 @@ from tasks.queue.jobs.enqueue import Submission
 from tasks.refusal import Refusal
 from tasks.report.kind import ReportParams
 from tasks.report.request import stored_request
+from tasks.report.spec.document import Spec
 from tasks.report.spec.prepared import PreparedSpec, prepared
 from tasks.settings import MiB
 from tasks.uploads.sources import RequestedSource, find_sources
@@ -30,12 +34,23 @@ MAX_REQUEST_BYTES = 500 * MiB
 """More than any report request has: defaults that are filled in make it longer than the spec."""
 
 
+class SpecFields(SubmitFields):
+    """What stands beside the fields of a spec in the body of a submit."""
+
+    name: str | None = Field(None, min_length=1, max_length=255, description="A name to show, instead of the title.")
+
+
+class ReportBody(SpecFields, Spec):
+    """A report spec, and what its submit says besides."""
+
+
 @dataclass(frozen=True, slots=True)
 class PreparedReport:
-    """A report to make, as `tasks.report.request.ReportRequest`."""
+    """A report to make, as `tasks.report.request.ReportRequest`, and what the body says besides its spec."""
 
     spec: PreparedSpec
     files: dict[str, BlobRef]
+    fields: SpecFields = field(default_factory=SpecFields)
 
 
 async def receive_report(
@@ -71,13 +86,36 @@ async def receive_report(
 async def _receive_spec(
     request: Request, caller: Caller, body: AsyncIterator[bytes], checks: Checks, after: Collection[str]
 ) -> PreparedReport:
-    limit, spec = caller.context.settings.max_spec_bytes, None
+    limit, spec, fields = caller.context.settings.max_spec_bytes, None, None
     async with caller.context.large_bodies.receive(request.headers, body, limit) as text:
         with checks.collect():
-            spec = await prepared_spec_of(caller, text)
+            spec_text, beside = split_spec(text)
+            fields = checks.model(beside, SpecFields)
+            spec = await prepared_spec_of(caller, spec_text)
         checks.done()
-        assert spec is not None  # noqa: S101 - else the checks have failed
-        return await with_files(caller, spec, after)
+        assert spec is not None and fields is not None  # noqa: S101, PT018 - else the checks have failed
+        return replace(await with_files(caller, spec, after), fields=fields)
+
+
+def split_spec(text: bytes) -> tuple[bytes, dict[str, Any]]:
+    """Take what stands beside the spec out of a body, without parsing the spec, which may be large.
+
+    Returns:
+        The spec as JSON, and the other fields.
+
+    Raises:
+        Refusal: `invalid_request`: another field is no JSON.
+    """
+    if not any(b'"%b"' % name.encode() in text for name in SpecFields.model_fields):
+        return text, {}
+    try:
+        parts = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return text, {}  # the reader of specs says what is wrong
+    beside = {name: parse(bytes(parts.pop(name)), name) for name in SpecFields.model_fields if name in parts}
+    if not beside:
+        return text, {}
+    return b"{%b}" % b",".join(b"%b:%b" % (msgspec.json.encode(name), part) for name, part in parts.items()), beside
 
 
 async def prepared_spec_of(caller: Caller, text: bytes) -> PreparedSpec:
@@ -121,7 +159,7 @@ async def submission_of(
         kind,
         ReportParams(order=blob, title=title, formats=report.spec.formats),
         blobs=(blob.sha256, *dict.fromkeys(file.sha256 for file in report.files.values())),
-        name=title,
+        name=report.fields.name or title,
         **submit_options,
     )
 

@@ -110,6 +110,7 @@ async def submit_report(request: Request) -> Response:
     options = query_of(request, ReportOptions, checks)
     submit_options = checks.run(lambda: options.fields(caller)) or {}
     report = await receive_report(request, caller, options, checks, submit_options.get("after", ()))
+    report.fields.add_to(submit_options, caller)
     submission = await submission_of(caller, report, REPORT, **submit_options)
     submitted = await caller.context.enqueuer.enqueue(submission)
     record = None

@@ -15,6 +15,7 @@ from api.http.problems import documented
 from api.http.query import ListQuery, documented_query, query_of
 from api.jobs.submitted import respond
 from api.jobs.views import Job
+from api.labels import TaggedListQuery, labels_of
 from api.schedules import views
 from api.schedules.job_bodies import examine_job, split_body, submission_of
 from api.schedules.views import EXAMPLE_SCHEDULE, ScheduleChange, ScheduleRequest
@@ -100,6 +101,7 @@ async def create_schedule(request: Request) -> Response:
         requested = checks.model(body, ScheduleRequest)
         if requested is not None:
             _check_times(requested, checks)
+            checks.run(lambda: labels_of(caller.context.settings, requested))
         examined_job = await examine_job(caller, job, checks) if job is not None else None
         checks.done()
         assert requested is not None and examined_job is not None  # noqa: S101, PT018 - else the checks have failed
@@ -116,16 +118,19 @@ async def create_schedule(request: Request) -> Response:
     summary="List schedules",
     response_model=views.SchedulePage,
     responses=documented("unauthorized", "invalid_request"),
-    openapi_extra=documented_query(ListQuery),
+    openapi_extra=documented_query(TaggedListQuery),
 )
 async def list_schedules(request: Request) -> Response:
-    """Newest first. For admins the first page begins with the built-in schedules. Continue while there is a `next`."""
-    query = query_of(request, ListQuery)
+    """Newest first. For admins the first page begins with the built-in schedules. With `tag`, a page can be short or
+    empty although more pages follow; continue while there is a `next`.
+    """
+    query = query_of(request, TaggedListQuery)
     caller = caller_of(request)
     found, following = await caller.context.schedule_store.page(caller.owner, query.limit, query.cursor)
     if query.cursor is None and caller.is_admin:
         found = [*await caller.context.schedule_store.built_in(), *found]
-    return uncached(views.SchedulePage(schedules=await _views(caller, found), next=following))
+    wanted = [one for one in found if query.is_wanted(one.tags)]
+    return uncached(views.SchedulePage(schedules=await _views(caller, wanted), next=following))
 
 
 @router.get(
@@ -163,6 +168,7 @@ async def change_schedule(request: Request, schedule_id: ScheduleId) -> Response
     requested = examined(await receive_text(request, MAX_BODY_BYTES), ScheduleChange, checks)
     if requested is not None:
         _check_times(requested, checks)
+        checks.run(lambda: labels_of(caller.context.settings, requested))
     checks.done()
     assert requested is not None  # noqa: S101 - else the checks have failed
     schedule = await _find(caller, schedule_id)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from api.http.answers import Error, Links
 from api.http.query import Page
 from api.jobs.views import path_of as job_path
+from api.labels import LabelFields, LabelView
 from api.schedules.job_bodies import EventJob, ReportJob
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.schedule import runs, store
@@ -52,8 +53,8 @@ Misfire = Annotated[
 ]
 
 
-class ScheduleRequest(BaseModel):
-    """A new schedule."""
+class ScheduleRequest(LabelFields):
+    """A new schedule. Its jobs have its tags and metadata too."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -71,7 +72,7 @@ class ScheduleRequest(BaseModel):
     ]
 
 
-class ScheduleChange(BaseModel):
+class ScheduleChange(LabelFields):
     """Changes of a schedule. Fields that are not sent stay as they are."""
 
     model_config = ConfigDict(extra="forbid")
@@ -120,7 +121,7 @@ class ScheduleLinks(Links):
     runs: str = Field(description="The URL of its runs.")
 
 
-class Schedule(BaseModel):
+class Schedule(LabelView):
     """A cron expression and the job that it submits."""
 
     id: str = Field(description="The schedule's id; for a built-in schedule, its name.", examples=[EXAMPLE_SCHEDULE])
@@ -174,6 +175,8 @@ def schedule_of(schedule: store.ScheduleRecord, last: runs.ScheduleRun | None, a
         next_at=maybe_from_ms(schedule.next_ms),
         last_run=run_of(last, address) if last else None,
         created_at=from_ms(schedule.created_at),
+        tags=list(schedule.tags) or None,
+        metadata=dict(schedule.metadata) or None,
         links=ScheduleLinks(self=place, runs=f"{place}/runs"),
     )
 

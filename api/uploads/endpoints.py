@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from api.http.answers import json_of
 from api.http.body import check_length, chunks_of
@@ -14,6 +14,7 @@ from api.http.checks import Checks
 from api.http.problems import documented
 from api.http.query import documented_query, query_of
 from api.jobs.views import EXAMPLE_UPLOAD
+from api.labels import LABEL_HEADERS, LabelQuery, Labels, LabelView, labels_of_request
 from api.uploads.receive import clean, receive_any
 from tasks.clock import from_ms
 from tasks.refusal import Refusal
@@ -42,7 +43,7 @@ BODY: dict[str, Any] = {
 }
 
 
-class UploadQuery(BaseModel):
+class UploadQuery(LabelQuery):
     """The query parameters of an upload."""
 
     model_config = ConfigDict(extra="forbid")
@@ -50,7 +51,7 @@ class UploadQuery(BaseModel):
     name: str | None = Field(None, max_length=255, description="A name to show, such as the file's name.")
 
 
-class StoredUpload(BaseModel):
+class StoredUpload(LabelView):
     """A stored file that jobs can use."""
 
     id: str = Field(description="The upload's id: 32 hex digits.", examples=[EXAMPLE_UPLOAD])
@@ -73,13 +74,14 @@ class StoredUpload(BaseModel):
     responses=documented(
         "unauthorized", "too_large", "no_file", "unsupported_media_type", "invalid_request", "redis_full"
     ),
-    openapi_extra=BODY | documented_query(UploadQuery),
+    openapi_extra=BODY | {"parameters": [*LABEL_HEADERS, *documented_query(UploadQuery)["parameters"]]},
 )
 async def upload(request: Request) -> Response:
     """Use the `id` in `POST /v1/reports` or `POST /v1/images`, as often as you like until it expires."""
     caller, checks = caller_of(request), Checks()
     query = query_of(request, UploadQuery, checks)
     settings = caller.context.settings
+    labels = checks.run(lambda: labels_of_request(settings, request.headers, query)) or Labels()
     if request.headers.get("content-type", "").lower().startswith(FORM):
         message = "Send the raw bytes of the file, not a form (curl --data-binary @file)."
         checks.add(Refusal("unsupported_media_type", message, field="Content-Type"))
@@ -95,6 +97,8 @@ async def upload(request: Request) -> Response:
         name=clean(query.name),
         seconds=settings.keep_uploads_s,
         storage=caller.context.storage,
+        tags=labels.tags,
+        metadata=labels.metadata,
     )
     return Response(json_of(_view(kept)), 201, {"Location": f"/v1/uploads/{kept.id}"}, "application/json")
 
@@ -142,4 +146,6 @@ def _view(kept: UploadRecord) -> StoredUpload:
         sha256=kept.blob.sha256,
         created_at=from_ms(kept.created_at),
         expires_at=from_ms(kept.expires_at),
+        tags=list(kept.tags) or None,
+        metadata=dict(kept.metadata) or None,
     )

@@ -25,21 +25,23 @@ class Upload:
     name: str | None
 
 
-async def receive_raw(body: AsyncIterator[bytes], storage: Storage, max_bytes: int, name: str | None) -> Upload:
+async def receive_raw(body: AsyncIterator[bytes], storage: Storage, max_bytes: int) -> Upload:
     """Store a body that is one image.
 
     Args:
         body: The chunks of the body.
         storage: Where to store it.
         max_bytes: The limit of its size.
-        name: The client's name for it.
+
+    Returns:
+        The image, without a name.
 
     Raises:
         Refusal: `no_file`, `unsupported_format`, `too_large`.
     """
     with _naming("body"):
         head, whole = await _peek(body)
-        return Upload(await storage.put(whole, max_bytes=max_bytes, type=media_type_of(head)), clean(name))
+        return Upload(await storage.put(whole, max_bytes=max_bytes, type=media_type_of(head)), None)
 
 
 async def receive_any(body: AsyncIterator[bytes], storage: Storage, max_bytes: int) -> BlobRef:
@@ -159,6 +161,14 @@ class FormUploads:
             yield chunk
             del chunk  # see `chunks_of`
         await self._receive_rest()
+
+
+def read_name(most_chars: int, text: str) -> str | None:
+    """The name in a field of a form, as it is stored. Raises: Refusal `invalid_request`."""
+    if len(text) > most_chars:
+        message = f"name: The text has {len(text)} characters. At most {most_chars} are allowed."
+        raise Refusal("invalid_request", message, field="name", limit=most_chars)
+    return clean(text)
 
 
 def clean(name: str | None) -> str | None:

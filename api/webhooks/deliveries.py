@@ -33,6 +33,9 @@ class DeliveryListQuery(TimeRange, ListQuery):
     )
     event: str | None = Field(None, max_length=64, description="The id of the event.", examples=[EXAMPLE_EVENT])
     state: State | None = Field(None, description="The state of the deliveries.", examples=["failed"])
+    code: str | None = Field(
+        None, min_length=1, max_length=100, description="The code of their error.", examples=["timed_out"]
+    )
 
 
 @router.get(
@@ -53,7 +56,11 @@ async def list_deliveries(request: Request) -> Response:
     job_index = await _job_index(caller, query.endpoint, query.event)
     if query.event and query.endpoint:
         record = await read(caller.context.redis, delivery_id(query.event, query.endpoint))
-        within = record and query.since_ms <= record.created_at <= (query.until_ms or record.created_at)
+        within = (
+            record
+            and query.since_ms <= record.created_at <= (query.until_ms or record.created_at)
+            and query.code in (None, (record.last_error or {}).get("code"))
+        )
         return uncached(_page(caller, (record,) if record and within else (), query.state))
     page = await read_page(
         caller.context.redis,
@@ -65,6 +72,7 @@ async def list_deliveries(request: Request) -> Response:
         limit=query.limit,
         cursor=query.cursor,
         stateless=query.event is not None,
+        code=query.code,
     )
     return uncached(_page(caller, page.records, query.state, page.cursor))
 

@@ -54,7 +54,7 @@ class Delivery(BaseModel):
     finished_at: datetime | None = Field(None, description="When it ended.")
     expires_at: datetime | None = Field(None, description="When it expires. From then on it answers 410.")
     attempts: list[DeliveryAttempt] = Field(description="The attempts that have ended, oldest first.")
-    error: Error | None = Field(None, description="Why it failed.")
+    error: Error | None = Field(None, description="Why it failed; while it is retrying, why the last attempt did.")
     links: Links = Field(description="The URL of the delivery.")
 
 
@@ -82,7 +82,7 @@ def delivery_of(record: Record, address: str) -> Delivery:
         finished_at=maybe_from_ms(record.finished_at),
         expires_at=maybe_from_ms(record.expires_at),
         attempts=[_attempt(attempt) for attempt in record.attempts],
-        error=Error(**record.error) if record.error else None,
+        error=Error(**record.last_error) if record.last_error else None,
         links=Links(self=f"{address}{path_of(record.id)}"),
     )
 

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api.http.answers import Links
 from api.http.query import WHEN, Page, Timestamp
+from api.labels import LabelFields, LabelView
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.outbound.url_policy import MAX_URL_CHARS
 from tasks.queue.records.record import State
@@ -100,7 +101,7 @@ NewSecret = Annotated[
 ]
 
 
-class EndpointRequest(BaseModel):
+class EndpointRequest(LabelFields):
     """A new endpoint."""
 
     model_config = ConfigDict(extra="forbid")
@@ -117,7 +118,7 @@ class EndpointRequest(BaseModel):
     secret: NewSecret = None
 
 
-class EndpointChange(BaseModel):
+class EndpointChange(LabelFields):
     """Changes of an endpoint. Fields that are not sent stay as they are."""
 
     model_config = ConfigDict(extra="forbid")
@@ -163,7 +164,7 @@ class RecoveryRequest(BaseModel):
     )
 
 
-class Endpoint(BaseModel):
+class Endpoint(LabelView):
     """A URL that subscribes to events."""
 
     id: str = Field(description="The endpoint's id: 32 hex digits.", examples=[EXAMPLE_ENDPOINT])
@@ -247,6 +248,8 @@ def endpoint_of(endpoint: EndpointRecord, address: str, now_ms: int) -> Endpoint
         disabled_reason=endpoint.disabled_reason,
         disabled_at=maybe_from_ms(endpoint.disabled_at),
         old_secrets_until=maybe_from_ms(max(live, default=None)),
+        tags=list(endpoint.tags) or None,
+        metadata=dict(endpoint.metadata) or None,
         links=Links(self=f"{address}{path_of(endpoint.id)}"),
     )
 

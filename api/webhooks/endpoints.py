@@ -10,7 +10,8 @@ from api.http.caller import Caller, caller_of
 from api.http.checks import Checks
 from api.http.json_body import documented_body, examined, receive_text
 from api.http.problems import documented
-from api.http.query import ListQuery, documented_query, query_of
+from api.http.query import documented_query, query_of
+from api.labels import TaggedListQuery, labels_of
 from api.webhooks.endpoint_views import (
     EXAMPLE_ENDPOINT,
     Endpoint,
@@ -67,6 +68,7 @@ async def create_endpoint(request: Request) -> Response:
     if requested is not None:
         if requested.secret is not None:
             checks.run(lambda: key_of(requested.secret or ""))
+        checks.run(lambda: labels_of(caller.context.settings, requested))
         requested.url = await _check_url(caller, requested.url, checks)
     checks.done()
     assert requested is not None  # noqa: S101 - else the checks have failed
@@ -76,7 +78,7 @@ async def create_endpoint(request: Request) -> Response:
     return uncached(view, 201, Location=path_of(endpoint.id))
 
 
-class EndpointListQuery(ListQuery):
+class EndpointListQuery(TaggedListQuery):
     """The query parameters of the list of endpoints."""
 
     channel: str | None = Field(
@@ -93,12 +95,12 @@ class EndpointListQuery(ListQuery):
     openapi_extra=documented_query(EndpointListQuery),
 )
 async def list_endpoints(request: Request) -> Response:
-    """Newest first. With a `channel` a page can be short or empty although more follow; continue while there is a
-    `next`.
+    """Newest first. With a `channel` or `tag` a page can be short or empty although more follow; continue while there
+    is a `next`.
     """
     caller, query = caller_of(request), query_of(request, EndpointListQuery)
     found, following = await caller.context.endpoints.page(caller.owner, query.limit, query.cursor)
-    found = [one for one in found if query.channel in (None, one.channel)]
+    found = [one for one in found if query.channel in (None, one.channel) and query.is_wanted(one.tags)]
     return uncached(EndpointPage(endpoints=[_view(caller, one) for one in found], next=following))
 
 
@@ -134,6 +136,8 @@ async def change_endpoint(request: Request, endpoint_id: EndpointId) -> Response
     caller = caller_of(request)
     checks = Checks()
     requested = examined(await receive_text(request, MAX_BODY_BYTES), EndpointChange, checks)
+    if requested is not None:
+        checks.run(lambda: labels_of(caller.context.settings, requested))
     if requested is not None and "url" in requested.model_fields_set:
         # Nobody may look up names without an endpoint of theirs.
         await caller.context.endpoints.read(caller.owner, endpoint_id)

@@ -4,14 +4,14 @@ import json
 from typing import Any, Unpack
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from api.http.caller import Caller, RequestedOptions, caller_of
 from api.http.checks import Checks
 from api.http.json_body import documented_body, examined, receive_text
 from api.http.problems import documented
 from api.http.query import query_of
-from api.jobs.submit_options import SUBMIT_REFUSALS, SubmitOptions, documented_submit
+from api.jobs.submit_options import SUBMIT_REFUSALS, SubmitFields, SubmitOptions, documented_submit
 from api.jobs.submitted import respond
 from api.jobs.views import Job
 from tasks.queue.jobs.enqueue import Submission, Submitted
@@ -22,7 +22,7 @@ from tasks.webhook.kind import EVENT
 router = APIRouter(prefix="/v1/events", tags=["webhooks"])
 
 
-class EventRequest(BaseModel):
+class EventRequest(SubmitFields):
     """An event to publish."""
 
     model_config = ConfigDict(extra="forbid")
@@ -86,6 +86,8 @@ async def submit_event(request: Request) -> Response:
     text = await receive_text(request, caller.context.settings.max_event_bytes)
     submit_options = checks.run(lambda: options.fields(caller))
     requested, params = examined_event(text, checks)
+    if requested is not None and submit_options is not None:
+        checks.run(lambda: requested.add_to(submit_options, caller))
     checks.done()
     assert requested is not None and submit_options is not None  # noqa: S101, PT018 - else the checks have failed
     if requested.id is not None:

@@ -44,7 +44,8 @@ COUNT = "count:"
 class BulkParams(BaseModel):
     """The params of a `bulk` job. Times are milliseconds since 1970, both ends included.
 
-    job_indexes: no job is in two of them. Stored as `shelves`, as earlier versions read it.
+    job_indexes: no job is in two of them; none where `tags` of one owner say it all. Stored as `shelves`, as earlier
+    versions read it. tags, tag_owner, code: as in `Selection`. Earlier versions fail a job with them.
     dry_run: whether the jobs are only counted. expect: how many there may be; None: any number.
     """
 
@@ -58,6 +59,9 @@ class BulkParams(BaseModel):
     until_ms: int | None = None
     prefix: str | None = None
     kind: str | None = None
+    tags: tuple[str, ...] | None = None
+    tag_owner: str | None = None
+    code: str | None = None
     dry_run: bool | None = None
     expect: int | None = None
 
@@ -70,7 +74,18 @@ class BulkParams(BaseModel):
 
     def selection(self, state: State, made_ms: int) -> Selection:
         until_ms = made_ms if self.until_ms is None else min(self.until_ms, made_ms)
-        return Selection(self.job_indexes, state, self.queue, self.since_ms, until_ms, self.prefix, self.kind)
+        return Selection(
+            self.job_indexes,
+            state,
+            self.queue,
+            self.since_ms,
+            until_ms,
+            self.prefix,
+            self.kind,
+            tags=self.tags or (),
+            tag_owner=self.tag_owner,
+            code=self.code,
+        )
 
 
 class Place(BaseModel):

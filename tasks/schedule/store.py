@@ -54,13 +54,16 @@ class SchedulePatch(TypedDict, total=False):
     overlap: Overlap
     misfire: Misfire
     paused: bool
+    tags: list[str] | None
+    metadata: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduleRecord:
     """A schedule as Redis holds it. Times are milliseconds since 1970.
 
-    kind, queue, params, job_name, blobs and address are those of its jobs, as in `Submission`. `revision` changes with
+    kind, queue, params, job_name, blobs and address are those of its jobs, as in `Submission`; they have its `tags` and
+    `metadata`. `revision` changes with
     every change, `last_run` is the id of its last job, and `next_ms` is None while it is paused.
     """
 
@@ -83,6 +86,8 @@ class ScheduleRecord:
     blobs: tuple[str, ...] = ()
     address: str | None = None
     last_run: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     next_ms: int | None = field(default=None, compare=False)
 
     @property
@@ -110,6 +115,8 @@ class ScheduleRecord:
             address=self.address,
             event_type=event.get("type"),
             channel=event.get("channel"),
+            tags=self.tags,
+            metadata=_json(self.metadata) if self.metadata else None,
         )
 
     def run_id(self, due_ms: int) -> str:
@@ -152,6 +159,8 @@ class ScheduleRecord:
             blobs=tuple(json.loads(text.get("blobs", "[]"))),
             address=text.get("address"),
             last_run=text.get("last_run"),
+            tags=tuple(json.loads(text.get("tags", "[]"))),
+            metadata=json.loads(text.get("metadata", "{}")),
             next_ms=int(due) if due is not None and due < float(PAUSED) else None,
         )
 
@@ -358,9 +367,15 @@ def _fields(patch: SchedulePatch) -> tuple[dict[str, str], list[str]]:
     for name, value in patch.items():
         if isinstance(value, bool):
             fields[name] = str(int(value))
+        elif isinstance(value, list | dict):
+            fields[name] = _json(value)
         elif value is not None:
             fields[name] = str(value)
     return fields, [name for name, value in patch.items() if value is None]
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _flat(fields: Mapping[str, str]) -> list[str]:

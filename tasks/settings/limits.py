@@ -26,6 +26,11 @@ class LimitSettings(BaseModel):
         15, gt=0, le=25, description="Seconds without an event after which a stream of events sends a heartbeat."
     )
     max_params_bytes: int = Field(16 * 1024, gt=0, description="Bytes of one job's parameters as JSON.")
+    max_tags: int = Field(10, ge=0, description="Tags of one job, upload, endpoint or schedule.")
+    max_metadata_keys: int = Field(
+        20, ge=0, description="Keys in the metadata of one job, upload, endpoint or schedule."
+    )
+    max_metadata_bytes: int = Field(2048, ge=0, description="Bytes of such metadata as JSON.")
     max_waiting_jobs: int = Field(200_000, gt=0, description="Jobs that one queue holds before submits answer 429.")
     redis_full_percent: float = Field(
         85,

@@ -1,8 +1,9 @@
 """Uploads: files sent in advance for later jobs. While an upload exists, the cleanup keeps its blob."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Self
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 from redis.asyncio import Redis
 
@@ -26,6 +27,8 @@ class UploadRecord:
         name: The sender's name for it, shown to people.
         created_at: When it was sent.
         expires_at: Until when it can be used.
+        tags: By which its sender finds it.
+        metadata: What its sender noted on it.
     """
 
     id: str
@@ -34,6 +37,8 @@ class UploadRecord:
     name: str | None
     created_at: int
     expires_at: int
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_hash(cls, upload_id: str, fields: Mapping[bytes, bytes]) -> Self:
@@ -46,6 +51,8 @@ class UploadRecord:
             name=text.get("name"),
             created_at=int(text["created_at"]),
             expires_at=int(text["expires_at"]),
+            tags=tuple(json.loads(text.get("tags", "[]"))),
+            metadata=json.loads(text.get("metadata", "{}")),
         )
 
 
@@ -58,6 +65,8 @@ async def keep(
     seconds: int,
     storage: Storage | None = None,
     upload_id: str | None = None,
+    tags: Sequence[str] = (),
+    metadata: str | None = None,
 ) -> UploadRecord:
     """Store the record of an upload.
 
@@ -69,12 +78,16 @@ async def keep(
         seconds: How long it can be used.
         storage: Where its blob is.
         upload_id: 32 hexadecimal digits; None for a new id.
+        tags: By which its sender finds it.
+        metadata: JSON of what its sender notes on it.
 
     Raises:
         Refusal: `unavailable`: the cleanup has just deleted the blob (see `tasks.queue.jobs.enqueue_with_blobs`).
     """
     now = clock.now_ms()
-    upload = UploadRecord(upload_id or new_id(), owner, blob, name, now, now + seconds * SECOND_MS)
+    noted = json.loads(metadata or "{}")
+    expires_at = now + seconds * SECOND_MS
+    upload = UploadRecord(upload_id or new_id(), owner, blob, name, now, expires_at, tuple(tags), noted)
     fields: dict[str, str | int] = {
         "owner": owner,
         "blob": blob.sha256,
@@ -84,6 +97,10 @@ async def keep(
     }
     if name is not None:
         fields["name"] = name
+    if tags:
+        fields["tags"] = json.dumps(tags)
+    if metadata:
+        fields["metadata"] = metadata
     values = [text for field in fields.items() for text in field]
     payload = {"id": upload.id, "blob": blob.sha256, "fields": values, "expires_at": upload.expires_at}
     await enqueue_with_blobs(Script(redis, "submit/keep"), payload, storage)

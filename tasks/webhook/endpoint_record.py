@@ -27,6 +27,8 @@ class EndpointPatch(TypedDict, total=False):
     max_in_flight: int | None
     channel: str | None
     filters: list[dict[str, Any]] | None
+    tags: list[str] | None
+    metadata: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class EndpointRecord:
         secrets: newest first.
         channel: it gets the events of this channel only; None for all events, those of channels too.
         filters: it gets the events that pass all of them.
+        tags, metadata: what its owner noted on it.
     """
 
     id: str
@@ -69,6 +72,8 @@ class EndpointRecord:
     disabled_at: int | None = None
     channel: str | None = None
     filters: tuple[EventFilter, ...] = ()
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_hash(cls, endpoint_id: str, fields: Mapping[bytes, bytes]) -> Self:
@@ -97,6 +102,8 @@ class EndpointRecord:
             disabled_at=int(text["disabled_at"]) if "disabled_at" in text else None,
             channel=text.get("channel"),
             filters=read_filters(text.get("filters")),
+            tags=tuple(json.loads(text.get("tags", "[]"))),
+            metadata=json.loads(text.get("metadata", "{}")),
         )
 
 

@@ -6,6 +6,7 @@ body depends on these alone, so it is the same for every endpoint and every atte
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -73,17 +74,20 @@ def delivery_id(event_id: str, endpoint_id: str) -> str:
     return hashlib.sha256(f"{event_id}:{endpoint_id}".encode()).hexdigest()[:32]
 
 
-def body_of(params: EventParams, created_at: int, base_url: str) -> bytes:
-    """The bytes that are signed and sent: type, timestamp (of the event), channel if it has one, and data, as JSON
-    without spaces.
+def body_of(params: EventParams, created_at: int, base_url: str, labels: Mapping[str, Any] | None = None) -> bytes:
+    """The bytes that are signed and sent: type, timestamp (of the event), channel if it has one, data, and labels, as
+    JSON without spaces.
 
     Args:
         created_at: of the event, milliseconds since 1970.
         base_url: public URL of this service, or empty; links begin with it.
+        labels: `tags` and `metadata` of the event, if it has such. Those of a job that has ended are in the data.
     """
     data = _job(params.data, base_url) if params.type.startswith("job.") else params.data
     channel = {} if params.channel is None else {"channel": params.channel}
     body = {"type": params.type, "timestamp": rfc3339(created_at), **channel, "data": data}
+    if params.type.partition(".")[0] not in OURS:
+        body |= labels or {}
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -1,5 +1,6 @@
 """The request body of an event, which all its deliveries share."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,10 +30,12 @@ async def read_event(job: JobContext[Any], event_id: str) -> tuple[Mapping[bytes
     if not event:
         raise Refusal("event_gone", f"Event {event_id!r} is no longer stored. Publish it again.")
     base_url = job.settings.public_url or event.get(b"address", b"").decode()
-    return event, _message(event[b"params"].decode(), int(event[b"created_at"]), base_url.rstrip("/"))
+    labels = (event.get(b"tags"), event.get(b"metadata"))
+    return event, _message(event[b"params"].decode(), int(event[b"created_at"]), base_url.rstrip("/"), labels)
 
 
 @lru_cache(MESSAGES_KEPT)
-def _message(params: str, created_at: int, base_url: str) -> Message:
+def _message(params: str, created_at: int, base_url: str, labels: tuple[bytes | None, bytes | None]) -> Message:
     event = EventParams.model_validate_json(params)
-    return Message(body_of(event, created_at, base_url), once=event.endpoint is not None)
+    named = {name: json.loads(text) for name, text in zip(("tags", "metadata"), labels, strict=True) if text}
+    return Message(body_of(event, created_at, base_url, named), once=event.endpoint is not None)

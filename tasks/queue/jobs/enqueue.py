@@ -53,6 +53,8 @@ class Submission:
         event_type: Of an event: its type, by which its deliveries are counted before they are made.
         channel: Of an event: its channel, for the same.
         upkeep: Whether it is the service's own work, as `Kind.upkeep`.
+        tags: By which its sender finds it.
+        metadata: JSON of what its sender notes on it.
     """
 
     kind: str
@@ -76,14 +78,16 @@ class Submission:
     event_type: str | None = None
     channel: str | None = None
     upkeep: bool = False
+    tags: tuple[str, ...] = ()
+    metadata: str | None = None
 
     @property
     def content(self) -> str:
         """A hash of kind and params, by which an Idempotency-Key is compared. Params that differ in their text only are
         found out by `Enqueuer`.
 
-        Params hold the hashes of files, never the bytes of a form. Timing and `notify` are no part of it: a repeat
-        finds the job as it was first submitted.
+        Params hold the hashes of files, never the bytes of a form. Timing, `notify`, tags and metadata are no part of
+        it: a repeat finds the job as it was first submitted.
         """
         return hashlib.sha256(f"{self.kind}\n{self.params}".encode()).hexdigest()
 
@@ -153,11 +157,13 @@ class Enqueuer:
 
             return await self._settle(payload, submission, record)
 
-    async def enqueue_batch(self, submissions: Sequence[Submission]) -> Submitted:
+    async def enqueue_batch(self, submissions: Sequence[Submission], name: str | None = None) -> Submitted:
         """Write several jobs of one owner and queue as a batch: all or none.
 
         Args:
-            submissions: The jobs. The first gives the owner, the Idempotency-Key and `notify` of the batch.
+            submissions: The jobs. The first gives the owner, the Idempotency-Key, `notify`, tags and metadata of the
+                batch.
+            name: Of the batch.
 
         Returns:
             The batch's id, and the records of its jobs in order.
@@ -173,9 +179,12 @@ class Enqueuer:
             pairs = list(zip(ids, submissions, strict=True))
             jobs = [self.job(job_id, replace(one, notify=None)) for job_id, one in pairs]
             # The batch is told of; its jobs are only for those who subscribed.
-            fields = [*_fields(first, "request_id", "address", "notify"), *_trace(first), "jobs", json.dumps(ids)]
+            fields = [*_fields(first, "request_id", "address", "notify", "metadata"), *_tags(first), *_trace(first)]
+            fields += ["jobs", json.dumps(ids), *(("name", name) if name else ())]
             rules = {**self._limits.rules(jobs[0]), **self._idempotency(first, content)}
-            payload = {"jobs": jobs, "batch": {"id": batch_id, "fields": fields}, **rules}
+            job_indexes = indexes.of_job(first.owner, indexes.BATCH, first.tags)
+            batch = {"id": batch_id, "fields": fields, "job_indexes": job_indexes}
+            payload = {"jobs": jobs, "batch": batch, **rules}
 
             def records(now: int) -> tuple[Record, ...]:
                 return tuple(_record(job_id, one, created_at=now, batch=batch_id) for job_id, one in pairs)
@@ -254,11 +263,15 @@ class Enqueuer:
             "queue": submission.queue,
             "owner": submission.owner,
             "lane": str(lane_of(submission.kind, submission.owner)),
-            "job_indexes": indexes.of_job(submission.owner, submission.kind),
+            "job_indexes": indexes.of_job(submission.owner, submission.kind, submission.tags),
             "priority": submission.priority.value,
             "params": submission.params,
             "delay_ms": submission.delay_ms,
-            "fields": [*_fields(submission, "name", "request_id", "address", "notify"), *_trace(submission)],
+            "fields": [
+                *_fields(submission, "name", "request_id", "address", "notify", "metadata"),
+                *_tags(submission),
+                *_trace(submission),
+            ],
             "blobs": submission.blobs,
         }
         if submission.run_at_ms is not None:
@@ -322,6 +335,10 @@ def _fields(submission: Submission, *names: str) -> list[str]:
     return [text for name in names if (value := getattr(submission, name)) for text in (name, value)]
 
 
+def _tags(submission: Submission) -> list[str]:
+    return ["tags", json.dumps(submission.tags)] if submission.tags else []
+
+
 def _trace(submission: Submission) -> list[str]:
     if submission.traceparent is not None:
         return _fields(submission, "traceparent", "tracestate")
@@ -351,4 +368,6 @@ def _record(job_id: str, submission: Submission, *, created_at: int, batch: str 
         request_id=submission.request_id,
         blobs=submission.blobs,
         batch=batch or submission.batch,
+        tags=submission.tags,
+        metadata=json.loads(submission.metadata) if submission.metadata else {},
     )

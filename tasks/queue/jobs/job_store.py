@@ -1,5 +1,6 @@
 """What is done with jobs after they are enqueued: cancel, retry, delete; and batches, which jobs join one by one."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,7 +8,7 @@ from redis.asyncio import Redis
 
 from tasks.queue.jobs.bulk_step import BulkStep, answers_of, payload_of
 from tasks.queue.jobs.retention import keep_ms
-from tasks.queue.records.indexes import of_batch
+from tasks.queue.records.indexes import BATCH, of_batch, of_job
 from tasks.queue.records.packer import restore
 from tasks.queue.records.record import State, new_id
 from tasks.queue.redis_keys import JOB, JOBS
@@ -108,19 +109,22 @@ class JobStore:
                 break
         return [answers[job_id] for job_id in ids]
 
-    async def open_batch(self, owner: str, **fields: str | None) -> str:
+    async def open_batch(self, owner: str, tags: Sequence[str] = (), **fields: str | None) -> str:
         """Open a batch without jobs. It ends when it is sealed and its last job has ended.
 
         Args:
             owner: Whose batch it is.
-            fields: Of its record, such as `name`, `address` and `notify`.
+            tags: By which its owner finds it.
+            fields: Of its record, such as `name`, `address`, `notify` and `metadata`.
 
         Returns:
             Its id.
         """
         batch_id = new_id()
+        fields["tags"] = json.dumps(tags) if tags else None
         given = [text for name, value in fields.items() if value for text in (name, value)]
-        await self._batch({"verb": "open", "id": batch_id, "owner": owner, "fields": given})
+        job_indexes = of_job(owner, BATCH, tags)
+        await self._batch({"verb": "open", "id": batch_id, "owner": owner, "fields": given, "job_indexes": job_indexes})
         return batch_id
 
     async def seal_batch(self, owner: str, batch_id: str) -> bool:

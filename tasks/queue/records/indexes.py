@@ -2,6 +2,8 @@
 
 A job is in the index of its owner and kind, and in everyone's of its kind. A list of all that an owner has, or of all
 that everyone has, is one of the indexes of all kinds together.
+
+A job with tags is also in the index of its owner and each tag.
 """
 
 from collections.abc import Iterable
@@ -16,9 +18,9 @@ BATCH: Final = "batch"
 DELIVERY: Final = "delivery"
 
 
-def of_job(owner: str, kind: str) -> str:
-    """The indexes of a new job, as its record has them: names with spaces between."""
-    return f"{of_kind(owner, kind)} {of_kind(EVERYONE, kind)}"
+def of_job(owner: str, kind: str, tags: Iterable[str] = ()) -> str:
+    """The indexes of a new job, as its record has them: names with spaces between. Those of its tags are the last."""
+    return " ".join((of_kind(owner, kind), of_kind(EVERYONE, kind), *(of_tag(owner, tag) for tag in tags)))
 
 
 def of_delivery(owner: str, endpoint_id: str | None) -> str:
@@ -45,6 +47,11 @@ def of_owner(owner: str, kinds: Iterable[str]) -> list[str]:
 def of_deliveries(owner: str) -> str:
     """All deliveries of an owner's events."""
     return of_kind(owner, DELIVERY)
+
+
+def of_tag(owner: str, tag: str) -> str:
+    """The jobs of an owner with a tag, whatever their kind. A delivery has no tags; its event has them."""
+    return f"tag/{owner}/{tag}"
 
 
 def of_endpoint(endpoint_id: str) -> str:

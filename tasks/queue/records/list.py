@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from tasks.queue.records.cursor import read_cursor, write_cursor
+from tasks.queue.records.indexes import of_tag
 from tasks.queue.records.record import Record, State
 from tasks.queue.redis_keys import JOB, JOBS
 from tasks.queue.script import Script
@@ -19,7 +20,8 @@ class Selection:
     (`tasks.queue.records.indexes`).
 
     since_ms, until_ms: when they were made, both included. prefix: how their id or name begins, in capitals or not.
-    kind: for indexes that hold several. stateless: these indexes have no zset for each state.
+    kind: for indexes that hold several. stateless: these indexes have no zset for each state. tags: all of which they
+    have. tag_owner: whose jobs they are, if one owner's. code: of their error.
     """
 
     job_indexes: tuple[str, ...]
@@ -30,14 +32,28 @@ class Selection:
     prefix: str | None = None
     kind: str | None = None
     stateless: bool = False
+    tags: tuple[str, ...] = ()
+    tag_owner: str | None = None
+    code: str | None = None
 
     @property
-    def indexes(self) -> list[str]:
-        """The rarest indexes that hold them all: job index and state have one of their own, the time is its order."""
+    def choices(self) -> list[list[str]]:
+        """Indexes that hold them all: job index and state have one of their own, the time is its order. Where there is
+        a choice, the script takes those that hold the fewest."""
         if self.stateless:
-            return list(self.job_indexes)
+            return [list(self.job_indexes)]
         states = State if self.state is None else (self.state,)
-        return [of_state(job_index, state) for job_index in self.job_indexes for state in states]
+        choices = [self.job_indexes] if self.job_indexes else []
+        if self.tag_owner is not None:
+            choices += [(of_tag(self.tag_owner, tag),) for tag in self.tags]
+        return [[of_state(job_index, state) for job_index in choice for state in states] for choice in choices]
+
+    @property
+    def countable(self) -> bool:
+        """Whether an index has these jobs and no others, but for their state and prefix."""
+        if self.tags:
+            return len(self.tags) == 1 and not (self.job_indexes or self.queue or self.code)
+        return self.code is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +96,7 @@ class Listing:
     async def ids(self, selection: Selection, *, limit: int, cursor: str | None = None) -> Ids:
         """As `page`, without the records."""
         payload = {
-            "indexes": selection.indexes,
+            "choices": selection.choices,
             "newest": selection.until_ms,
             "oldest": selection.since_ms,
             "after": None if cursor is None else dict(zip(("created_at", "id"), read_cursor(cursor), strict=True)),
@@ -89,22 +105,35 @@ class Listing:
             "prefix": selection.prefix or None,
             "queue": selection.queue or None,
             "kind": selection.kind or None,
+            "tags": selection.tags or None,
+            "code": selection.code or None,
         }
         answer = await self._list(payload)
         after = answer.get("after")
         following = write_cursor(int(after["created_at"]), after["id"]) if after else None
-        return Ids(answer["ids"], following, answer["examined"])
+        others = await self._with_another_code(list(answer["unsure"]), selection.code)
+        return Ids([one for one in answer["ids"] if one not in others], following, answer["examined"])
+
+    async def _with_another_code(self, ids: list[str], code: str | None) -> set[str]:
+        """Those of packed records whose error is another. Versions before 28 November 2026 packed it."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for job_id in ids:
+                pipe.hgetall(JOB + job_id)
+            hashes = await pipe.execute()
+        records = (Record.from_hash(job_id, fields) for job_id, fields in zip(ids, hashes, strict=True) if fields)
+        return {record.id for record in records if (record.last_error or {}).get("code") != code}
 
     async def counts(self, selection: Selection) -> dict[State, int]:
-        """How many there are in each state, without regard to the selection's own state, queue, kind and prefix. Those
-        that expired lately are among them."""
+        """How many there are in each state, without regard to the selection's own state, queue, kind, prefix and code,
+        and to all tags but one. Those that expired lately are among them."""
+        job_indexes = selection.job_indexes or (of_tag(selection.tag_owner or "", selection.tags[0]),)
         newest = "+inf" if selection.until_ms is None else selection.until_ms
         async with self._redis.pipeline(transaction=False) as pipe:
             for state in State:
-                for job_index in selection.job_indexes:
+                for job_index in job_indexes:
                     pipe.zcount(JOBS + of_state(job_index, state), selection.since_ms, newest)
             found = await pipe.execute()
-        width = len(selection.job_indexes)
+        width = len(job_indexes)
         return {state: sum(found[n * width : (n + 1) * width]) for n, state in enumerate(State)}
 
 
@@ -124,9 +153,12 @@ async def read_page(
     limit: int = 50,
     cursor: str | None = None,
     stateless: bool = False,
+    code: str | None = None,
 ) -> RecordPage:
     """A page of one index. Raises: as `Listing.page`."""
-    selection = Selection((job_index,), state=state, since_ms=since_ms, until_ms=until_ms, stateless=stateless)
+    selection = Selection(
+        (job_index,), state=state, since_ms=since_ms, until_ms=until_ms, stateless=stateless, code=code
+    )
     return await Listing(redis).page(selection, limit=limit, cursor=cursor)
 
 

@@ -13,7 +13,9 @@ from typing import Final
 
 Fields = Mapping[bytes, bytes]
 
-PLAIN: Final = frozenset(b"state kind queue owner name priority created_at due_at expires_at keep_ms awaited".split())
+PLAIN: Final = frozenset(
+    b"state kind queue owner name priority created_at due_at expires_at keep_ms awaited code".split()
+)
 """Fields that stay as they are: lists and the cleanup ask for them, and older versions refuse a record without them."""
 TALLY: Final = b"tally:"
 DROPPED: Final = frozenset({b"score"})

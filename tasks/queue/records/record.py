@@ -80,6 +80,8 @@ class Record:
         jobs: Of a batch that was sent as one request, the ids of its jobs in order.
         after: Ids of jobs that had to succeed first.
         blobs: SHA-256 hashes of the files that it reads.
+        tags: By which its sender finds it.
+        metadata: What its sender noted on it.
         tally: Of an event or a batch, state → number of its deliveries or jobs.
     """
 
@@ -112,11 +114,20 @@ class Record:
     jobs: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     blobs: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     tally: Mapping[str, int] = field(default_factory=dict)
 
     def expired(self, now_ms: int) -> bool:
         """Whether only the tombstone is left: the job ended so long ago that its files may be gone."""
         return self.expires_at is not None and now_ms >= self.expires_at
+
+    @property
+    def last_error(self) -> dict[str, Any] | None:
+        """Why it failed, or was cancelled; of one that waits for its next try, why the last one failed."""
+        if self.state is State.RETRYING:
+            return next((one["error"] for one in reversed(self.attempts) if one.get("error")), None)
+        return self.error
 
     @classmethod
     def from_hash(cls, job_id: str, fields: Mapping[bytes, bytes]) -> Self:
@@ -161,6 +172,8 @@ class Record:
             jobs=tuple(loaded("jobs") or ()),
             after=tuple(loaded("after") or ()),
             blobs=tuple(text.get("blobs", "").split()),
+            tags=tuple(loaded("tags") or ()),
+            metadata=loaded("metadata") or {},
             tally={
                 name[len(TALLY) :]: int(count)
                 for name, count in text.items()

@@ -19,11 +19,11 @@ end
 
 -- Makes an `event` job, if any endpoint of the owner asked for its type, or the submit asked to be notified.
 -- data: JSON. context: of the job that it tells of, where there is such: address (base URL of the API), notify (JSON of
--- the URL that is notified), traceparent and tracestate.
+-- the URL that is notified), traceparent, tracestate, tags (JSON, which its event has too) and tag_indexes.
 local function announce(owner, type, data, context)
   if not context.notify and not has_subscribers(owner, type) then return end
   local fields = { 'name', type }
-  for _, name in ipairs({ 'address', 'notify', 'traceparent', 'tracestate' }) do
+  for _, name in ipairs({ 'address', 'notify', 'traceparent', 'tracestate', 'tags' }) do
     if context[name] then
       fields[#fields + 1] = name
       fields[#fields + 1] = context[name]
@@ -32,6 +32,6 @@ local function announce(owner, type, data, context)
   -- An id that nobody can guess: the data names a job or an endpoint, whose id nobody can guess.
   local id = string.sub(redis.sha1hex(owner .. type .. data .. now), 1, 32)
   create({ id = id, kind = 'event', queue = 'default', owner = owner, lane = service_lane(owner),
-    job_indexes = owner .. '/event */event', priority = 'normal',
+    job_indexes = owner .. '/event */event' .. (context.tag_indexes or ''), priority = 'normal',
     params = '{"type":"' .. type .. '","data":' .. data .. '}', delay_ms = 0, fields = fields, blobs = {} })
 end

@@ -35,12 +35,11 @@ local function create(job)
   end
 end
 
--- A batch is a record that no worker runs: it goes on until its jobs have ended. batch: id, owner, fields {name, value,
--- …} of the record.
+-- A batch is a record that no worker runs: it goes on until its jobs have ended. batch: id, owner, job_indexes, fields
+-- {name, value, …} of the record.
 local function create_batch(batch, total)
-  local job_indexes = batch.owner .. '/batch */batch'
   redis.call('HSET', K.job .. batch.id, 'kind', 'batch', 'queue', 'default', 'owner', batch.owner, 'lane', '',
-    'shelves', job_indexes, 'state', 'running', 'priority', 'normal', 'params', '{}', 'created_at', now, 'due_at', now,
-    'started_at', now, 'total', total, unpack(batch.fields))
-  set_state({ id = batch.id, kind = 'batch', job_indexes = job_indexes, created_at = now }, 'running')
+    'shelves', batch.job_indexes, 'state', 'running', 'priority', 'normal', 'params', '{}', 'created_at', now,
+    'due_at', now, 'started_at', now, 'total', total, unpack(batch.fields))
+  set_state({ id = batch.id, kind = 'batch', job_indexes = batch.job_indexes, created_at = now }, 'running')
 end

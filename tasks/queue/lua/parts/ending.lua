@@ -107,8 +107,8 @@ end
 -- The end of a job as an event. JSON that is in the record already is passed on as it is: Lua's own encoder would lose
 -- nulls and digits.
 local SILENT = { event = true, delivery = true, cleanup = true, reconciliation = true }
-local END_FIELDS = { 'address', 'name', 'files', 'error', 'traceparent', 'tracestate', 'tally:succeeded',
-  'tally:failed', 'tally:cancelled' }
+local END_FIELDS = { 'address', 'name', 'files', 'error', 'traceparent', 'tracestate', 'tags', 'metadata',
+  'tally:succeeded', 'tally:failed', 'tally:cancelled' }
 local function announce_end(job, state)
   if SILENT[job.kind] or not job.notify and not has_subscribers(job.owner, 'job.' .. state) then return end
   local record = fields_of(K.job .. job.id, END_FIELDS)
@@ -118,9 +118,10 @@ local function announce_end(job, state)
   local data = '{"id":"' .. job.id .. '","kind":' .. cjson.encode(job.kind) .. ',"state":"' .. state .. '"'
     .. member('name', record.name and cjson.encode(record.name)) .. ',"created_at":' .. job.created_at
     .. ',"finished_at":' .. string.format('%.0f', now) .. member('files', record.files) .. member('error', record.error)
-    .. member('jobs', jobs) .. '}'
+    .. member('jobs', jobs) .. member('tags', record.tags) .. member('metadata', record.metadata) .. '}'
   announce(job.owner, 'job.' .. state, data,
-    { address = record.address, notify = job.notify, traceparent = record.traceparent, tracestate = record.tracestate })
+    { address = record.address, notify = job.notify, traceparent = record.traceparent, tracestate = record.tracestate,
+      tags = record.tags, tag_indexes = tag_indexes_of(job.job_indexes) })
 end
 
 -- The end of a job, however it came: record, indexes, ARQ's keys, those who wait, and the event, together.
@@ -133,6 +134,10 @@ function close(job, attempt, state, value, fields)
   local of_kind = keep[job.kind]
   if job.kind == 'delivery' and state == 'succeeded' then of_kind = keep.delivered end
   local kept = math.max(of_kind or keep[state], job.keep_ms)
+  if type(value) == 'table' then
+    fields[#fields + 1] = 'code'
+    fields[#fields + 1] = value[1]
+  end
   redis.call('HSET', record, 'state', state, 'finished_at', now, 'expires_at', now + kept, unpack(fields))
   redis.call('PEXPIRE', record, kept + keep.tombstone)
   set_state(job, state)

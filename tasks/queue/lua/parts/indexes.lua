@@ -15,6 +15,11 @@ local function indexes_of(job_indexes, state)
   return names
 end
 
+-- The names of the indexes of a job's tags, each after a space: they are the last, and never the first.
+local function tag_indexes_of(job_indexes)
+  return string.match(job_indexes, ' tag/.*$') or ''
+end
+
 -- Ended jobs expire in about the order of their index: it loses up to two expired ids for each job that ends. What
 -- lies behind one that is kept long is left to the cleanup.
 local function forget_oldest(index, gained)

@@ -1,11 +1,27 @@
 -- A page of a listing: indexes are walked together, newest first, and only so many records are examined.
--- payload: indexes {name, …} (no job is in two), newest (ms) or nil, oldest (ms), after {created_at (ms), id} or nil,
--- limit (ids), max_examined (records), and where it matters: prefix (of an id or a name), queue, kind.
--- Answers ids {…}, after {created_at, id} (nil at the end), examined (records).
+-- payload: choices {{name, …}, …} (each of them has all that is asked for, and no job in two of its indexes), newest
+-- (ms) or nil, oldest (ms), after {created_at (ms), id} or nil, limit (ids), max_examined (records), and where it
+-- matters: prefix (of an id or a name), queue, kind, code (of the error), tags {…} (a job has them all).
+-- Answers ids {…}, unsure {id → true} (those of them whose code is to be looked up: they were packed by a version that
+-- had no field for it), after {created_at, id} (nil at the end), examined (records).
 local BATCH = 100
--- Of many indexes most have none of the newest: each is asked for a few at first, then for twice as many.
-local FIRST = math.max(math.floor(1000 / math.max(#payload.indexes, 1)), 4)
 local after, prefix = payload.after, payload.prefix and string.lower(payload.prefix)
+
+-- The choice that has the fewest jobs.
+local function choose()
+  local fewest, chosen = nil, payload.choices[1]
+  for n = 1, #payload.choices > 1 and #payload.choices or 0 do
+    local jobs = 0
+    for _, name in ipairs(payload.choices[n]) do
+      jobs = jobs + redis.call('ZCOUNT', K.jobs .. name, payload.oldest, payload.newest or '+inf')
+    end
+    if not fewest or jobs < fewest then fewest, chosen = jobs, payload.choices[n] end
+  end
+  return chosen
+end
+local indexes = choose()
+-- Of many indexes most have none of the newest: each is asked for a few at first, then for twice as many.
+local FIRST = math.max(math.floor(1000 / math.max(#indexes, 1)), 4)
 
 -- Ids are hex: Lua orders them as Redis does.
 local function is_before_cursor(id, created_at)
@@ -50,7 +66,7 @@ local function sink(at)
 end
 
 local function start_walks()
-  for _, name in ipairs(payload.indexes) do
+  for _, name in ipairs(indexes) do
     local walk = { index = K.jobs .. name, offset = 0, at = 1, batch = {}, size = math.min(FIRST, BATCH) }
     step(walk)
     if walk.id then walks[#walks + 1] = walk end
@@ -71,25 +87,45 @@ local function begins(text)
   return string.lower(string.sub(text, 1, #prefix)) == prefix
 end
 
+local function has_tags(id, owner, state)
+  for _, tag in ipairs(payload.tags) do
+    if not redis.call('ZSCORE', K.jobs .. 'tag/' .. owner .. '/' .. tag .. ':' .. state, id) then return false end
+  end
+  return true
+end
+
+-- Whether this is the error of a job that failed, was cancelled, or waits for its next try. Another may have had it.
+local UNSUCCESSFUL = { failed = true, cancelled = true, retrying = true }
+local unsure = {}
+local function has_code(id, state)
+  if not UNSUCCESSFUL[state] then return false end
+  local code, first, error = unpack(redis.call('HMGET', K.job .. id, 'code', '0', 'error'))
+  if not code and first then unsure[id] = true end
+  return (code or error and cjson.decode(error).code) == payload.code or unsure[id]
+end
+
 local function is_wanted(id, index)
-  local state, expires_at, queue, name, kind =
-    unpack(redis.call('HMGET', K.job .. id, 'state', 'expires_at', 'queue', 'name', 'kind'))
+  local state, expires_at, queue, name, kind, owner =
+    unpack(redis.call('HMGET', K.job .. id, 'state', 'expires_at', 'queue', 'name', 'kind', 'owner'))
   -- Removed only after the walk, which counts places.
   if not state then gone[#gone + 1] = { index = index, id = id } end
   return state and (not expires_at or tonumber(expires_at) > now) and (not payload.queue or queue == payload.queue)
     and (not payload.kind or kind == payload.kind) and (not prefix or begins(id) or begins(name or ''))
+    and (not payload.tags or has_tags(id, owner, state)) and (not payload.code or has_code(id, state))
 end
 
 -- A whole id is found wherever it stands.
 local function is_listed(id)
-  for _, name in ipairs(payload.indexes) do
+  for _, name in ipairs(indexes) do
     local created_at = tonumber(redis.call('ZSCORE', K.jobs .. name, id))
     if created_at then
       return created_at >= payload.oldest and created_at <= (payload.newest or created_at) and is_wanted(id, name)
     end
   end
 end
-if prefix and #prefix == 32 and is_listed(prefix) then return cmsgpack.pack({ ids = { prefix }, examined = 1 }) end
+if prefix and #prefix == 32 and is_listed(prefix) then
+  return cmsgpack.pack({ ids = { prefix }, unsure = unsure, examined = 1 })
+end
 
 local ids, examined, last = {}, 0, nil
 start_walks()
@@ -100,4 +136,4 @@ while walks[1] and #ids < payload.limit and examined < payload.max_examined do
   step_newest()
 end
 for _, entry in ipairs(gone) do redis.call('ZREM', entry.index, entry.id) end
-return cmsgpack.pack({ ids = ids, after = walks[1] and last, examined = examined })
+return cmsgpack.pack({ ids = ids, unsure = unsure, after = walks[1] and last, examined = examined })

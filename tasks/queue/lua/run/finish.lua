@@ -81,8 +81,13 @@ local function retry(job, outcome, is_rerun)
   if not is_rerun then
     count('errors', label_of(job.kind, job.job_indexes), label(outcome.value and outcome.value[1] or 'failed'))
   end
+  local fields = outcome.fields
+  if type(outcome.value) == 'table' then
+    fields[#fields + 1] = 'code'
+    fields[#fields + 1] = outcome.value[1]
+  end
   redis.call('HSET', record, 'state', 'retrying', 'tries', job.tries + (is_rerun and 0 or 1), 'due_at', due,
-    unpack(outcome.fields))
+    unpack(fields))
   if outcome.last then
     local priority = redis.call('HGET', record, 'priority')
     redis.call('HSET', record, 'score', backlog_score(priority, (due + K.behind_ms) * 1000))

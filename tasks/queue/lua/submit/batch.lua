@@ -1,6 +1,6 @@
 -- needs: creation ending
 -- A batch to which jobs are added one by one: it is opened, and sealed when no more will come. payload: verb, id,
--- owner, and fields {name, value, …} (open) or keep (seal). Answers 'open' | 'sealed' (it was so already, too)
+-- owner, and what `create_batch` takes (open) or keep (seal). Answers 'open' | 'sealed' (it was so already, too)
 -- | 'unknown'.
 local id = payload.id
 if payload.verb == 'open' then

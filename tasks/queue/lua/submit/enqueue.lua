@@ -1,6 +1,6 @@
 -- needs: blobs creation owners/rates owners/waiting
 -- A submit: records, ARQ jobs, lanes or timers, indexes, idempotency key and wake signal together.
--- payload: jobs {what `create` takes, …}, batch (id and fields of a batch that they make) or nil,
+-- payload: jobs {what `create` takes, …}, batch (what `create_batch` takes of a batch that they make) or nil,
 -- idempotency {key, content, ttl_ms} or nil, seen (of `find_swept`) or nil, and the limits (`find_excess`).
 -- Answers answer and id, where answer is
 --   'created' (id: of the batch, or of the one job; now), 'same' or 'reused' (the key belongs to job id), 'full',

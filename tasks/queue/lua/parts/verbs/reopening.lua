@@ -8,7 +8,7 @@ local function reopen_batch(id)
   if not batch or batch.is_packed then return end
   redis.call('HDEL', K.job .. id, 'cancelling')
   if batch.state == 'running' then return end
-  redis.call('HDEL', K.job .. id, 'finished_at', 'expires_at', 'error', 'result')
+  redis.call('HDEL', K.job .. id, 'finished_at', 'expires_at', 'error', 'result', 'code')
   redis.call('PERSIST', K.job .. id)
   redis.call('PERSIST', K.jobs .. 'batch/' .. id)
   redis.call('HSET', K.job .. id, 'state', 'running')
@@ -29,7 +29,7 @@ end
 local function clear_end(job, blobs)
   local record = K.job .. job.id
   redis.call('HDEL', record, 'finished_at', 'expires_at', 'error', 'result', 'files', 'progress', 'tries', 'lapses',
-    'lapsed_at', 'awaits', 'lost', 'postponed')
+    'lapsed_at', 'awaits', 'lost', 'postponed', 'code')
   redis.call('PERSIST', record)
   redis.call('DEL', K.arq_result .. job.id)
   for blob in string.gmatch(blobs or '', '%x+') do need_blobs(job.id, { blob }, 0) end

@@ -6,7 +6,7 @@ Redis without cluster mode is needed.
 | key | type | what | who removes it |
 |---|---|---|---|
 | `pressroom:job:<id>` | hash | the record, packed some minutes after the job's end (`tasks/queue/records/packing.py`) | expires after its retention and tombstone, or leaves with HISTORY=storage after its retention; a live one lasts until it ends |
-| `pressroom:jobs:<index>:<state>` | zset id → created (ms) | jobs of an index (`tasks/queue/records/indexes.py`) in one state | the transitions; listings, ends and the cleanup drop ids without a record |
+| `pressroom:jobs:<index>:<state>` | zset id → created (ms) | jobs of an index, such as an owner's kind or tag (`tasks/queue/records/indexes.py`) in one state | the transitions; listings, ends and the cleanup drop ids without a record |
 | `pressroom:jobs:event/<id>`, `pressroom:jobs:batch/<id>` | zset id → created (ms) | deliveries of an event, jobs of a batch | expires after the event or batch; listings drop ids without a record |
 | `pressroom:after:<id>` | set of job ids | jobs that wait until this one has succeeded | its end |
 | `pressroom:freed-by:<id>` | set of job ids | jobs that ended since this one did not succeed, and run once it has | its success; it expires with them |

@@ -1,4 +1,4 @@
--- needs: announcements counters lanes records
+-- needs: announcements counters indexes lanes records
 -- How jobs end, and what follows from their end. payload.keep: how long ended jobs are kept
 -- (tasks/queue/jobs/retention.py).
 

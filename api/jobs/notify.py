@@ -9,6 +9,7 @@ from api.http.checks import Checks
 from api.http.context import Context
 from api.http.json_body import read
 from tasks.webhook.events import ONE_OFF
+from tasks.webhook.notify_url import seal_url
 from tasks.webhook.signature import key_of
 
 EXAMPLE_URL = "https://example.com/pressroom"
@@ -43,7 +44,7 @@ NotifyOption = Annotated[
 
 
 def encrypted_notify(context: Context, notify: str | Notify | None) -> str | None:
-    """The option as the job's record stores it: JSON with the secret encrypted.
+    """The option as the job's record stores it: JSON with URL and secret encrypted.
 
     Args:
         context: The resources of the process.
@@ -61,7 +62,7 @@ def encrypted_notify(context: Context, notify: str | Notify | None) -> str | Non
     with checks.collect(inside="notify"):
         option = _checked(context, notify)
     checks.done()
-    stored: dict[str, Any] = {"url": option.url}
+    stored: dict[str, Any] = {"url": seal_url(option.url, context.box)}
     if option.secret is not None:
         stored["secret"] = context.box.seal(option.secret, ONE_OFF)
     return json.dumps(stored)

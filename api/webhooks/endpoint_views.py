@@ -11,7 +11,7 @@ from api.labels import LabelFields, LabelView
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.outbound.url_policy import MAX_URL_CHARS
 from tasks.queue.records.record import State
-from tasks.webhook.custom_headers import check_headers
+from tasks.webhook.custom_headers import MASK, check_headers, masked_headers
 from tasks.webhook.endpoint_record import EndpointRecord
 from tasks.webhook.endpoints import EndpointHealth
 from tasks.webhook.events import CHANNEL, CHANNEL_CHARS, PATTERN, TYPE_CHARS
@@ -59,7 +59,8 @@ Headers = Annotated[
     dict[str, str],
     AfterValidator(_headers),
     Field(
-        description="Additional headers to send with every delivery: at most 20, 4 KiB in total.",
+        description="Additional headers to send with every delivery: at most 20, 4 KiB in total. Their values are "
+        f"stored encrypted and shown as `{MASK}`; in a change, `{MASK}` keeps the value that is set.",
         examples=[{"X-Team": "billing"}],
     ),
 ]
@@ -172,7 +173,10 @@ class Endpoint(LabelView):
     events: list[str] = Field(description="The event types that are sent to it.")
     description: str | None = Field(None, description="A description to show.")
     enabled: bool = Field(description="Whether events are sent to it.")
-    headers: dict[str, str] = Field(description="Additional headers that are sent with every delivery.")
+    headers: dict[str, str] = Field(
+        description="Additional headers that are sent with every delivery. Their values are not shown.",
+        examples=[{"X-Team": MASK}],
+    )
     rate_limit: float | None = Field(None, description="The maximum number of deliveries per second.")
     max_in_flight: int | None = Field(None, description="The maximum number of deliveries at once.")
     channel: str | None = Field(None, description="The channel whose events are sent. All events if absent.")
@@ -238,7 +242,7 @@ def endpoint_of(endpoint: EndpointRecord, address: str, now_ms: int) -> Endpoint
         events=list(endpoint.events),
         description=endpoint.description,
         enabled=endpoint.enabled,
-        headers=dict(endpoint.headers),
+        headers=masked_headers(endpoint.headers),
         rate_limit=endpoint.rate_limit,
         max_in_flight=endpoint.max_in_flight,
         channel=endpoint.channel,

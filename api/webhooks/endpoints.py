@@ -28,6 +28,7 @@ from api.webhooks.endpoint_views import (
 )
 from tasks import clock
 from tasks.clock import from_ms
+from tasks.webhook.custom_headers import unmasked_headers
 from tasks.webhook.endpoint_record import EndpointPatch, EndpointRecord
 from tasks.webhook.events import CHANNEL_CHARS
 from tasks.webhook.signature import key_of
@@ -69,6 +70,7 @@ async def create_endpoint(request: Request) -> Response:
         if requested.secret is not None:
             checks.run(lambda: key_of(requested.secret or ""))
         checks.run(lambda: labels_of(caller.context.settings, requested))
+        checks.run(lambda: unmasked_headers(requested.headers, {}))
         requested.url = await _check_url(caller, requested.url, checks)
     checks.done()
     assert requested is not None  # noqa: S101 - else the checks have failed
@@ -138,10 +140,12 @@ async def change_endpoint(request: Request, endpoint_id: EndpointId) -> Response
     requested = examined(await receive_text(request, MAX_BODY_BYTES), EndpointChange, checks)
     if requested is not None:
         checks.run(lambda: labels_of(caller.context.settings, requested))
-    if requested is not None and "url" in requested.model_fields_set:
-        # Nobody may look up names without an endpoint of theirs.
-        await caller.context.endpoints.read(caller.owner, endpoint_id)
-        requested.url = await _check_url(caller, requested.url, checks)
+    if requested is not None and {"url", "headers"} & requested.model_fields_set:
+        stored = await caller.context.endpoints.read(caller.owner, endpoint_id)
+        if "headers" in requested.model_fields_set:
+            requested.headers = checks.run(lambda: unmasked_headers(requested.headers, stored.headers)) or {}
+        if "url" in requested.model_fields_set:  # and nobody may look up names without an endpoint of theirs
+            requested.url = await _check_url(caller, requested.url, checks)
     checks.done()
     assert requested is not None  # noqa: S101 - else the checks have failed
     patch = cast("EndpointPatch", requested.model_dump(exclude_unset=True))

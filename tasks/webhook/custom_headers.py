@@ -35,6 +35,10 @@ NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 """RFC 9110, `token`."""
 VALUE: Final = re.compile(r"[!-~]([ -~]*[!-~])?")
 """Visible ASCII, with spaces inside."""
+MASK: Final = "***"
+"""Stands for a secret where a record is shown."""
+UNREADABLE: Final = "(encrypted with another SECRET_KEY)"
+"""Shown for the value of a header that cannot be decrypted; its owner can set it again."""
 
 
 def check_headers(headers: Mapping[str, str]) -> None:
@@ -52,6 +56,35 @@ def check_headers(headers: Mapping[str, str]) -> None:
     if refusals:
         refusals[0].faults = tuple(Fault(one.field or "headers", one.message) for one in refusals)
         raise refusals[0]
+
+
+def masked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers to be shown: their names, and no values."""
+    return {name: value if value == UNREADABLE else MASK for name, value in headers.items()}
+
+
+def unmasked_headers(given: Mapping[str, str], stored: Mapping[str, str]) -> dict[str, str]:
+    """Headers that an owner sends, where MASK keeps the value that is stored: what was shown can be sent back.
+
+    Args:
+        given: Names and values.
+        stored: What the endpoint has, decrypted.
+
+    Raises:
+        Refusal: `invalid_request`, for each MASK without a readable value.
+    """
+    known = {name.lower(): value for name, value in stored.items() if value != UNREADABLE}
+    found = {name: known.get(name.lower(), MASK) if value == MASK else value for name, value in given.items()}
+    faults = [
+        Fault(f"headers.{name}", f"headers.{name}: {MASK} stands for a value that is set, and there is none. Send it.")
+        for name, value in found.items()
+        if value == MASK
+    ]
+    if faults:
+        refusal = Refusal("invalid_request", faults[0].message, field=faults[0].field)
+        refusal.faults = tuple(faults)
+        raise refusal
+    return found
 
 
 def _check_header(name: str, value: str, seen: Container[str]) -> Refusal | None:

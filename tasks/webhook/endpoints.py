@@ -16,6 +16,7 @@ from tasks.queue.redis_keys import ENDPOINT, ENDPOINTS, JOBS, LANE, PARKED, SECO
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
 from tasks.settings import Settings
+from tasks.webhook.custom_headers import UNREADABLE
 from tasks.webhook.endpoint_record import EndpointPatch, EndpointRecord, Reason, open_headers, seal_headers
 from tasks.webhook.secret_box import SecretBox
 from tasks.webhook.signature import key_of, new_secret
@@ -23,9 +24,6 @@ from tasks.webhook.signature import key_of, new_secret
 QUEUE: Final = "webhooks"
 MAX_SECRETS: Final = 5
 """Live secrets of one endpoint: each adds a signature to the header."""
-
-UNREADABLE: Final = "(encrypted with another SECRET_KEY)"
-"""Shown for the value of a header that cannot be decrypted; its owner can set it again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from tasks.webhook.endpoints import QUEUE, Endpoints
 from tasks.webhook.events import ONE_OFF, RETRY_DELAYS_S, RETRY_JITTER, DeliveryParams, EventParams
 from tasks.webhook.fan_out import expand
 from tasks.webhook.message import Message, read_event
+from tasks.webhook.notify_url import masked_url, open_url
 from tasks.webhook.recovery import RecoveryParams, recover
 from tasks.webhook.response import ResponseOutcome, classify_response
 from tasks.webhook.secret_box import SecretBox
@@ -37,7 +38,7 @@ async def deliver(job: JobContext[DeliveryParams]) -> Result:
     """Sign the event and post it. A failed attempt is repeated by the kind's retry schedule."""
     event, message = await read_event(job, job.params.event)
     target = await _target(job, message, event.get(b"notify"))
-    job.notes.about["url"] = target.url
+    job.notes.about["url"] = target.shown
     began = time.monotonic()
     outcome = await _post(job, target, message.body)
     seconds = time.monotonic() - began
@@ -61,9 +62,15 @@ def _timeout_s(settings: Settings) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """Where a delivery goes. keys: to sign with. endpoint: None for the `notify` URL of a submit."""
+    """Where a delivery goes.
+
+    url: with all that is secret in it; shown: without, for the record.
+    keys: to sign with.
+    endpoint: None for the `notify` URL of a submit.
+    """
 
     url: str
+    shown: str
     keys: list[bytes]
     headers: Mapping[str, str] = field(default_factory=dict)
     endpoint: EndpointRecord | None = None
@@ -76,7 +83,8 @@ async def _target(job: JobContext[DeliveryParams], message: Message, notify: byt
         if job.params.endpoint == ONE_OFF:
             one_off = json.loads(notify or b"{}")
             sealed = one_off.get("secret")
-            return _Target(one_off["url"], [signature.key_of(box.open(sealed, ONE_OFF))] if sealed else [])
+            url = open_url(one_off["url"], box)
+            return _Target(url, masked_url(url), [signature.key_of(box.open(sealed, ONE_OFF))] if sealed else [])
         endpoint = read_endpoint(job.params.endpoint, await job.reader.hash(ENDPOINT + job.params.endpoint))
         keys, headers = live_keys(endpoint, box, clock.now_ms()), open_headers(endpoint, box)
     except Refusal as refusal:
@@ -86,7 +94,7 @@ async def _target(job: JobContext[DeliveryParams], message: Message, notify: byt
         raise TryAgain(refusal.code, refusal.message) from refusal
     if not endpoint.enabled and not message.once:
         raise Refusal("endpoint_disabled", f"Endpoint {endpoint.id!r} is disabled. Enable it, then use the recovery.")
-    return _Target(endpoint.url, keys, headers, endpoint)
+    return _Target(endpoint.url, endpoint.url, keys, headers, endpoint)
 
 
 @lru_cache(1)

@@ -19,6 +19,8 @@ from tasks.queue.records.record import State
 from tasks.queue.redis_keys import ENDPOINT, JOB, LANE, arq_queue
 from tasks.settings import Settings
 from tasks.webhook.events import ONE_OFF
+from tasks.webhook.notify_url import seal_url
+from tasks.webhook.secret_box import SecretBox
 from tests.support.queue.ended_records import pack_all
 from tests.support.receivers import Receiver, Request
 from tests.support.servers import free_port
@@ -221,9 +223,11 @@ async def test_a_worker_with_the_wrong_key_costs_nobody_an_event(redis: ArqRedis
 
 
 async def test_the_end_of_a_job_reaches_subscribers_and_the_address_of_its_submit(redis: ArqRedis) -> None:
-    async with delivering(redis) as webhooks, Receiver() as receiver, Receiver() as named:
+    key = "k" * 40
+    async with delivering(redis, secret_key=SecretStr(key)) as webhooks, Receiver() as receiver, Receiver() as named:
         endpoint, secret = await webhooks.subscribe(receiver.url, events=["job.succeeded"])
-        notify = json.dumps({"url": named.url})
+        sealed = seal_url(named.at("/hook?token=t0ken"), SecretBox.of(key))
+        notify = json.dumps({"url": sealed})
         job = await webhooks.job_client.submit("echo", notify=notify, address="https://pressroom.example")
         await webhooks.job_client.ended(job)
         (request,) = await receiver.wait_for(1)
@@ -235,7 +239,10 @@ async def test_the_end_of_a_job_reaches_subscribers_and_the_address_of_its_submi
         assert other.body == request.body
         assert "webhook-signature" not in other.headers, "its submit gave no secret"
         event = request.headers["webhook-id"]
-        assert (await webhooks.delivered(event, ONE_OFF)).state is State.SUCCEEDED
+        delivery = await webhooks.delivered(event, ONE_OFF)
+        assert delivery.state is State.SUCCEEDED
+        assert other.path == "/hook?token=t0ken"
+        assert delivery.attempts[0]["about"]["url"] == named.at("/hook?token=***")
         assert (await webhooks.delivered(event, endpoint)).state is State.SUCCEEDED
 
 

@@ -1,10 +1,14 @@
 """/v1/batches: opened, joined, sealed; and jobs that wait for others."""
 
+import json
+
 import httpx
 import pytest
 from arq.connections import ArqRedis
 
 from tasks.queue.redis_keys import JOB
+from tasks.webhook.notify_url import open_url
+from tasks.webhook.secret_box import SecretBox
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG
 
@@ -51,7 +55,9 @@ async def test_a_batch_is_its_owners(alice: httpx.AsyncClient, bob: httpx.AsyncC
 
 async def test_whom_to_notify_is_kept_for_its_end(alice: httpx.AsyncClient, redis: ArqRedis) -> None:
     batch = await opened(alice, notify="https://example.com/album")
-    assert await redis.hget(JOB + batch, "notify") == b'{"url": "https://example.com/album"}'
+    stored = await redis.hget(JOB + batch, "notify")
+    assert stored is not None
+    assert open_url(json.loads(stored)["url"], SecretBox.of("k" * 32)) == "https://example.com/album"
     wrong = await alice.post("/v1/batches", json={"notify": "gopher://example.com/"})
     assert (wrong.status_code, wrong.json()["field"]) == (422, "notify.url")
     await alice.post(f"/v1/batches/{batch}/seal")

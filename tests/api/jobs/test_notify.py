@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from urllib.parse import urlsplit
 
 import httpx
 import standardwebhooks
@@ -9,6 +10,7 @@ from arq.connections import ArqRedis
 
 from tasks.queue.redis_keys import JOB
 from tasks.settings import Settings
+from tasks.webhook.notify_url import open_url
 from tasks.webhook.secret_box import SecretBox
 from tasks.webhook.signature import new_secret
 from tests.support.api.manual_worker import ManualWorker
@@ -16,6 +18,8 @@ from tests.support.api.pictures import PNG
 from tests.support.api.specs import spec
 from tests.support.api.subscribers import URL, delivering, listed
 from tests.support.receivers import Receiver
+
+BOX = SecretBox.of("k" * 32)
 
 
 async def kept(redis: ArqRedis, answer: httpx.Response) -> dict[str, str] | None:
@@ -47,7 +51,9 @@ async def test_every_submit_takes_an_address(alice: httpx.AsyncClient, redis: Ar
         ),
     )
     for answer in answers:
-        assert await kept(redis, answer) == {"url": URL}
+        remembered = await kept(redis, answer)
+        assert remembered is not None
+        assert open_url(remembered["url"], BOX) == URL
     assert await kept(redis, await alice.post("/v1/images", content=PNG)) is None
 
 
@@ -61,7 +67,21 @@ async def test_a_secret_of_it_is_sealed(alice: httpx.AsyncClient, redis: ArqRedi
         remembered = await kept(redis, answer)
         assert remembered is not None
         assert secret[6:] not in remembered["secret"]
-        assert SecretBox.of("k" * 32).open(remembered["secret"], "notify") == secret
+        assert BOX.open(remembered["secret"], "notify") == secret
+
+
+async def test_a_token_in_the_url_is_sealed(alice: httpx.AsyncClient, redis: ArqRedis) -> None:
+    url = f"{URL}?token=t0ken&x"
+    answer = await alice.post("/v1/images", content=PNG, params={"notify": url})
+    remembered = await kept(redis, answer)
+    assert remembered is not None
+    assert "t0ken" not in str(remembered)
+    assert urlsplit(remembered["url"]).hostname == "127.0.0.1"  # workers of an earlier version name the lane by it
+    assert open_url(remembered["url"], BOX) == url
+    every_key = [key async for key in redis.scan_iter("*")]
+    assert every_key
+    for key in every_key:
+        assert b"t0ken" not in (await redis.dump(key) or b"")
 
 
 async def test_of_a_form_with_several_files_the_end_of_the_batch_is_told(

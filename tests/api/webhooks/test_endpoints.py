@@ -13,7 +13,8 @@ from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.lanes.lane_id import LaneId
 from tasks.queue.redis_keys import ENDPOINT, LANE, PROCESSES
 from tasks.settings import Settings
-from tasks.webhook.endpoints import MAX_SECRETS
+from tasks.webhook.custom_headers import MASK
+from tasks.webhook.endpoints import MAX_SECRETS, Endpoints, open_box
 from tasks.webhook.signature import key_of, new_secret
 from tests.support.api.subscribers import URL, subscribe
 
@@ -31,7 +32,7 @@ async def test_an_endpoint_is_made_and_its_secret_shown_this_once(alice: httpx.A
     )
     made = NewEndpoint.model_validate_json(answer.content)
     assert (answer.status_code, answer.headers["Location"]) == (201, f"/v1/endpoints/{made.id}")
-    assert (made.url, made.events, made.description, made.headers) == (URL, ["job.*"], "Billing", {"X-Team": "billing"})
+    assert (made.url, made.events, made.description, made.headers) == (URL, ["job.*"], "Billing", {"X-Team": MASK})
     assert (made.enabled, made.created_at, made.links.self[-33:]) == (True, made.changed_at, f"/{made.id}")
     assert len(key_of(made.secret)) == 32
     shown = await alice.get(f"/v1/endpoints/{made.id}")
@@ -43,6 +44,28 @@ async def test_an_endpoint_is_made_and_its_secret_shown_this_once(alice: httpx.A
 async def test_a_secret_may_be_brought_along(alice: httpx.AsyncClient) -> None:
     secret = new_secret()
     assert (await subscribe(alice, secret=secret))["secret"] == secret
+
+
+async def test_values_of_headers_are_not_shown_and_may_stay(
+    alice: httpx.AsyncClient, redis: ArqRedis, settings: Settings
+) -> None:
+    endpoint_id = (await subscribe(alice, headers={"X-Token": "t0ken-1", "X-Team": "billing"}))["id"]
+    path = f"/v1/endpoints/{endpoint_id}"
+    shown = (await alice.get(path)).json()["headers"]
+    assert shown == {"X-Token": MASK, "X-Team": MASK}
+    changed = await alice.patch(path, json={"headers": {**shown, "X-Team": "sales", "X-New": "n"}})
+    assert changed.json()["headers"] == {"X-Token": MASK, "X-Team": MASK, "X-New": MASK}
+    assert (
+        "t0ken-1"
+        not in f"{changed.text}{(await alice.get('/v1/endpoints')).text}{await redis.hgetall(ENDPOINT + endpoint_id)}"
+    )
+    stored = await Endpoints(redis, settings, open_box(settings)).read("alice", endpoint_id)
+    assert stored.headers == {"X-Token": "t0ken-1", "X-Team": "sales", "X-New": "n"}
+    refused = await alice.patch(path, json={"headers": {"X-Other": MASK, "x-token": MASK, "X-Third": MASK}})
+    assert [error["field"] for error in refused.json()["errors"]] == ["headers.X-Other", "headers.X-Third"]
+    assert (await alice.patch(path, json={"headers": {"x-token": MASK}})).status_code == 200
+    stored = await Endpoints(redis, settings, open_box(settings)).read("alice", endpoint_id)
+    assert stored.headers == {"x-token": "t0ken-1"}
 
 
 async def test_a_url_is_stored_as_it_is_sent(alice: httpx.AsyncClient) -> None:
@@ -183,6 +206,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "a header of ours": ({**GOOD, "headers": {"Webhook-Id": "1"}}, "invalid_request", "headers.Webhook-Id"),
     "a header that splits": ({**GOOD, "headers": {"X-A": "a\r\nB: c"}}, "invalid_request", "headers.X-A"),
     "a number as header": ({**GOOD, "headers": {"X-A": 1}}, "invalid_request", "headers.X-A"),
+    "a mask as value": ({**GOOD, "headers": {"X-A": MASK}}, "invalid_request", "headers.X-A"),
     "another scheme": ({**GOOD, "url": "ftp://example.com"}, "invalid_url", "url"),
     "a password": ({**GOOD, "url": "http://me:secret@127.0.0.1:8000/"}, "invalid_url", "url"),
     "a private address": ({**GOOD, "url": "http://10.0.0.1/"}, "address_refused", "url"),

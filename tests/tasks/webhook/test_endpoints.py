@@ -14,8 +14,9 @@ from tasks.queue.records.list import read, read_page
 from tasks.queue.redis_keys import ENDPOINT, ENDPOINTS, JOBS, LANE, PARKED, SUBSCRIBERS
 from tasks.refusal import Refusal
 from tasks.settings import Settings
+from tasks.webhook.custom_headers import UNREADABLE
 from tasks.webhook.endpoint_record import EndpointPatch, EndpointRecord, live_keys, open_headers
-from tasks.webhook.endpoints import MAX_SECRETS, UNREADABLE, Endpoints, open_box
+from tasks.webhook.endpoints import MAX_SECRETS, Endpoints, open_box
 from tasks.webhook.secret_box import SecretBox
 from tasks.webhook.signature import key_of, new_secret
 from tests.support.queue.fake_worker import FakeWorker

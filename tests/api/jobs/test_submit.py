@@ -12,6 +12,8 @@ from tasks.catalogue import load_kinds
 from tasks.queue.records.list import read
 from tasks.queue.redis_keys import JOB
 from tasks.settings import Settings
+from tasks.webhook.notify_url import open_url
+from tasks.webhook.secret_box import SecretBox
 from tests.support.engine_running import working
 
 ADA = {"kind": "avatar-colour", "params": {"name": "Ada"}}
@@ -54,7 +56,8 @@ async def test_all_options_count(alice: httpx.AsyncClient, redis: ArqRedis) -> N
     said = {"name": "Ada's", "priority": "high", "after": [first], "batch": batch, "notify": "https://example.com/ends"}
     job = (await alice.post("/v1/jobs", json=ADA | said)).json()
     assert (job["name"], job["priority"], job["after"], job["batch"]) == ("Ada's", "high", [first], batch)
-    assert json.loads(await redis.hget(JOB + job["id"], "notify") or b"{}") == {"url": said["notify"]}
+    stored = json.loads(await redis.hget(JOB + job["id"], "notify") or b"{}")
+    assert open_url(stored["url"], SecretBox.of("k" * 32)) == said["notify"]
     later = datetime.now(UTC) + timedelta(hours=1)
     for when in ({"delay": 3600}, {"run_at": later.isoformat()}):
         job = (await alice.post("/v1/jobs", json=ADA | when)).json()

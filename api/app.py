@@ -15,6 +15,7 @@ from uvicorn.config import STARTUP_FAILURE
 
 from api.http import problems
 from api.http.access.auth import AuthMiddleware
+from api.http.access.hosts import HostPolicy, check_keys
 from api.http.access.keys import Keys
 from api.http.body import LargeBodies
 from api.http.context import Context
@@ -127,10 +128,9 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
     """
     tempfile.gettempdir()  # chosen now: one that is full when it is first needed would not be recognised
     kinds = load_kinds(settings)
+    check_keys(settings)
     keys, storage = Keys(settings.api_keys), open_storage(settings)
     connections = Connections(settings, storage.memory)
-    if settings.dyno is not None and keys.open:
-        raise ValueError("API_KEYS is empty, so everyone could use the API. Set it to owner:key.")
     box, url_policy = open_box(settings), UrlPolicy(settings)
     redis = connect(
         settings.redis_url.get_secret_value(),
@@ -148,6 +148,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
             yield Context(
                 settings=settings,
                 keys=keys,
+                host_policy=HostPolicy(settings),
                 kept=kept,
                 outages={"Redis": redis_outage, "The storage": OutageLog("storage.away", "storage.back")},
                 redis=redis,
@@ -181,11 +182,15 @@ def announce(settings: Settings, keys: Keys, storage: Storage) -> None:
     """Log what was found: storage and keys."""
     log.info("api.storage", storage=storage.description)
     if keys.open:
-        log.warning("api.open", message=f"API_KEYS is empty: anyone may use this API, as owner {OPEN_OWNER}.")
+        log.warning(
+            "api.open", message=f"API_KEYS is empty: anyone on this machine may use this API, as owner {OPEN_OWNER}."
+        )
     else:
         log.info("api.keys", keys=len(keys), owners=len({owner for owner, _ in settings.api_keys}))
         if settings.secret_key is None:
             log.warning("api.secrets", message="SECRET_KEY is empty: secrets of endpoints lie in Redis as plain text.")
+    if not (settings.dev or settings.public_url or settings.allowed_hosts):
+        log.warning("api.links", message="PUBLIC_URL is empty: links in answers and webhooks are paths without a host.")
 
 
 app = create_app()

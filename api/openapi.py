@@ -40,7 +40,7 @@ def describe(app: FastAPI) -> None:
 
 def _lock(document: dict[str, Any]) -> None:
     """Mark the operations that need an API key: FastAPI does not know the middleware that checks it."""
-    about = "One of the keys in API_KEYS. While API_KEYS is empty, every request runs as the owner `dev`."
+    about = "One of the keys in API_KEYS. Without keys, in development, every request runs as the owner `dev`."
     document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": about}}
     for place, path in document["paths"].items():
         if place.startswith(PROTECTED):

@@ -18,6 +18,8 @@ CODES: dict[str, str] = {
     "invalid_params": "The job's parameters do not fit its kind.",
     "params_too_large": "The job's parameters are larger than the limit in bytes.",
     "forbidden": "Only an admin may do this.",
+    "foreign_origin": "Without API keys, the API may not be called by web pages of other origins.",
+    "misdirected": "The service does not answer under this host.",
     "unauthorized": "The request has no API key, or an unknown one.",
     "not_found": "The resource does not exist, or it belongs to another owner.",
     "method_not_allowed": "The path does not support this HTTP method.",

@@ -15,6 +15,8 @@ from tasks.queue.connect import close, connect
 from tests.support.key_leaks import key_leaks
 from tests.support.servers import MotoServer, RcloneServer, Valkey
 
+os.environ.setdefault("DEV", "1")  # of each process of a test, unless its test says otherwise
+
 TEST_S = 120
 """How long an async test may take, unless `@pytest.mark.seconds(…)` says otherwise."""
 

@@ -209,7 +209,7 @@ async def calling(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
             await app({**scope, "state": dict(state or {})}, receive, send)
 
         transport = httpx.ASGITransport(call)
-        async with httpx.AsyncClient(transport=transport, base_url="http://testing") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             yield client
 
 
@@ -253,6 +253,7 @@ def pressroom_settings(pressroom_redis_url: str, tmp_path: Path) -> Settings:
         _env_file=None,
         redis_url=pressroom_redis_url,
         storage_url=f"file://{tmp_path / 'storage'}",
+        dev=True,
         outbound_networks="127.0.0.0/8,::1/128",
         outbound_http=True,
     )

@@ -54,7 +54,7 @@ class Caller:
 
     @property
     def is_admin(self) -> bool:
-        """Whether the caller may see and stop everyone's jobs. In the open development mode, everyone may."""
+        """Whether the caller may see and stop everyone's jobs. In the open mode, everyone may."""
         return self.owner in self.context.settings.operators
 
     @property
@@ -75,8 +75,8 @@ class Caller:
 
     @cached_property
     def base_url(self) -> str:
-        """The URL under which the caller reaches this service, without a slash at the end."""
-        return (self.context.settings.public_url or str(self._request.base_url)).rstrip("/")
+        """What links for the caller begin with, without a slash at the end; see `HostPolicy.base_url`."""
+        return self.context.host_policy.base_url(self._request)
 
     def submission(self, kind: Kind[Any], params: BaseModel | str, **options: Unpack[SubmissionOptions]) -> Submission:
         """A job of this caller, not submitted yet.

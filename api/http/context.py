@@ -7,6 +7,7 @@ from typing import Any
 from arq.connections import ArqRedis
 from starlette.requests import Request
 
+from api.http.access.hosts import HostPolicy
 from api.http.access.keys import Keys
 from api.http.body import LargeBodies
 from api.http.kept_answers import KeptAnswers
@@ -35,6 +36,7 @@ class Context:
 
     settings: Settings
     keys: Keys
+    host_policy: HostPolicy
     kept: KeptAnswers
     outages: Mapping[str, OutageLog]
     redis: ArqRedis

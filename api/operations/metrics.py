@@ -29,7 +29,7 @@ ANSWER = {
     responses={200: ANSWER, **documented("unauthorized", "forbidden")},
 )
 async def get_metrics(request: Request) -> Response:
-    """Needs METRICS_KEY or an admin's API key as `Authorization: Bearer`; in the open development mode, nothing.
+    """Needs METRICS_KEY or an admin's API key as `Authorization: Bearer`; in the open mode, nothing.
     Scale the workers by `pressroom_queue_oldest_due_seconds`.
     """
     context = process_context(request)

@@ -13,6 +13,7 @@ from uvicorn import Config, Server
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from api.http.access.hosts import listen_hosts
 from api.server.protocol import BoundedProtocol
 from tasks.settings import Settings, load
 
@@ -23,7 +24,7 @@ def serve() -> None:
     """Serve `api.app:app` until a signal ends it. Ends the process with STARTUP_FAILURE if it cannot start."""
     try:
         settings = load()
-        sockets = listen(settings.web_hosts.split(","), settings.port)
+        sockets = listen(listen_hosts(settings), settings.port)
     except ValueError as error:
         sys.stderr.write(f"web: {error}\n")
         sys.exit(STARTUP_FAILURE)
@@ -48,8 +49,7 @@ def configured(settings: Settings) -> Config:
         workers=settings.web_concurrency,
         access_log=False,  # api.http.middleware logs each request
         proxy_headers=True,
-        # The addresses of a platform's routers are not known; without trust, Location says http.
-        forwarded_allow_ips="*",
+        forwarded_allow_ips=settings.forwarded_allow_ips,
         timeout_graceful_shutdown=math.ceil(settings.shutdown_grace_s),
     )
 

@@ -15,6 +15,7 @@ from tasks.outbound.connection import ResponseProgress
 from tasks.outbound.dialer import Dialer, OutboundRoute
 from tasks.outbound.failure import code_of, outbound_error
 from tasks.outbound.networks import Network
+from tasks.outbound.own_services import NO_SERVICES, OwnServices
 from tasks.outbound.protocol import FetchedFile, OutboundError, OutboundRequest, OutboundResponse
 from tasks.outbound.resolver import CachedLookups, Resolver
 from tasks.outbound.timing import RequestTiming
@@ -60,6 +61,7 @@ class GuardedClient:
         networks: allowed although they are not public.
         http: whether TLS may be missing.
         own_hosts: of this service, see `url_policy.own_hosts`.
+        own: servers of this installation, to which no request goes.
         nameservers: `ip:port` each; the system's if they are not given.
         route: how connections leave, and whom they trust.
     """
@@ -71,6 +73,7 @@ class GuardedClient:
         networks: tuple[Network, ...] = (),
         http: bool = False,
         own_hosts: tuple[str, ...] = (),
+        own: OwnServices = NO_SERVICES,
         nameservers: tuple[str, ...] | None = None,
         route: OutboundRoute | None = None,
     ) -> None:
@@ -79,7 +82,9 @@ class GuardedClient:
         self._http = http
         self._own_hosts = own_hosts
         self._lookups = CachedLookups(Resolver(timeout_s=timeouts.dns_s, networks=networks, nameservers=nameservers))
-        self._dialer = Dialer(self._lookups, networks=networks, connect_timeout_s=timeouts.connect_s, route=route)
+        self._dialer = Dialer(
+            self._lookups, networks=networks, connect_timeout_s=timeouts.connect_s, own=own, route=route
+        )
         self._transport: GuardedTransport | None = None
 
     async def post(self, request: OutboundRequest) -> OutboundResponse:

@@ -13,6 +13,7 @@ from aiohappyeyeballs import AddrInfoType
 
 from tasks.outbound.connection import HttpConnection
 from tasks.outbound.networks import Address, Network, blocked_reason
+from tasks.outbound.own_services import NO_SERVICES, OwnServices
 from tasks.outbound.proxy import ConnectRefused, EgressProxy, ProxyFailed
 from tasks.outbound.resolver import AddressRefused, CachedLookups, NameNotFound
 from tasks.outbound.timing import RequestTiming
@@ -60,6 +61,7 @@ class Dialer:
         networks: allowed although they are not public.
         connect_timeout_s: from the first packet to the end of the TLS handshake.
         route: how they leave, and whom they trust.
+        own: servers of this installation, to which no connection is opened.
     """
 
     def __init__(
@@ -69,9 +71,11 @@ class Dialer:
         networks: tuple[Network, ...],
         connect_timeout_s: float,
         route: OutboundRoute | None = None,
+        own: OwnServices = NO_SERVICES,
     ) -> None:
         self._lookups = lookups
         self._networks = networks
+        self._own = own
         self._connect_timeout_s = connect_timeout_s
         self._route = route or OutboundRoute()
 
@@ -117,6 +121,9 @@ class Dialer:
         except AddressRefused as error:
             raise DialError("address_refused") from error
 
+    def _blocks(self, address: Address, port: int) -> bool:
+        return blocked_reason(address, self._networks) is not None or self._own.has_address(address, port)
+
     async def _connect(self, addresses: tuple[Address, ...], port: int, timing: RequestTiming) -> socket.socket:
         refused = False
 
@@ -124,7 +131,8 @@ class Dialer:
             """The guard's last word, called with each address right before it is dialled."""
             nonlocal refused
             family, kind, protocol, _, (ip, *_) = dialled
-            if blocked_reason(ip_address(ip), self._networks) is not None:
+            address = ip_address(ip)
+            if self._blocks(address, port):
                 refused = True
                 raise AddressRefused
             timing.dialling(ip)
@@ -145,7 +153,7 @@ class Dialer:
         self, proxy: EgressProxy, addresses: tuple[Address, ...], port: int, timing: RequestTiming
     ) -> socket.socket:
         """One address after the other, IPv4 first: a proxy that lacks IPv6 may take long to say so."""
-        if any(blocked_reason(address, self._networks) is not None for address in addresses):
+        if any(self._blocks(address, port) for address in addresses):
             raise DialError("address_refused")
         for address in sorted(addresses, key=lambda one: one.version):
             timing.dialling(str(address))

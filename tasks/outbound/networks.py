@@ -89,6 +89,11 @@ def blocked_reason(address: Address, networks: tuple[Network, ...] = ()) -> str 
     return next((reason for network, reason in _REFUSED if address in network), None)
 
 
+def is_loopback(address: Address) -> bool:
+    """Whether packets to an address, or to an IPv4 address inside it, stay on this machine."""
+    return any(one.is_loopback or one.is_unspecified for one in _stands_for(address))
+
+
 def _stands_for(address: Address) -> Iterator[Address]:
     """The address, and every IPv4 address that it may lead to, by any kind of tunnel or translation."""
     if isinstance(address, IPv4Address):

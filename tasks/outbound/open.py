@@ -2,6 +2,7 @@
 
 from tasks.outbound.client import GuardedClient, OutboundTimeouts
 from tasks.outbound.dialer import OutboundRoute
+from tasks.outbound.own_services import own_services
 from tasks.outbound.proxy import EgressProxy
 from tasks.outbound.url_policy import own_hosts
 from tasks.settings import Settings
@@ -36,6 +37,7 @@ def open_outbound(settings: Settings, *, nameservers: tuple[str, ...] | None = N
         networks=settings.outbound_networks,
         http=settings.outbound_http,
         own_hosts=own_hosts(settings.public_url),
+        own=own_services(settings),
         nameservers=nameservers,
         route=route,
     )

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 import idna
 
 from tasks.outbound.networks import Address, Network, blocked_reason
+from tasks.outbound.own_services import NO_SERVICES, OwnServices
 from tasks.outbound.resolver import AddressRefused, NameNotFound, Resolver
 from tasks.refusal import Refusal
 
@@ -124,18 +125,31 @@ def own_hosts(public_url: str | None) -> tuple[str, ...]:
         return ()
 
 
-async def check_reachable(url: OutboundUrl, resolver: Resolver) -> None:
+def check_own_service(url: OutboundUrl, own: OwnServices) -> None:
+    """Refuse a URL of a server of this installation, without a DNS lookup.
+
+    Raises:
+        Refusal: `invalid_url`, on the field `url`.
+    """
+    literal = _literal(url.host)
+    if own.has(url.host, url.port) if literal is None else own.has_address(literal, url.port):
+        raise _own_service()
+
+
+async def check_reachable(url: OutboundUrl, resolver: Resolver, own: OwnServices = NO_SERVICES) -> None:
     """Resolve the host of a URL, so that a user learns at once that it cannot be reached.
 
     The client checks again with every connection, and may refuse a host that is allowed now.
 
     Raises:
-        Refusal: `address_refused` or `dns_failed`, on the field `url`.
+        Refusal: `address_refused`, `invalid_url` or `dns_failed`, on the field `url`.
     """
     if _literal(url.host) is not None:
         return
     try:
-        await resolver.addresses(url.host)
+        addresses = await resolver.addresses(url.host)
+        if any(own.has_address(address, url.port) for address in addresses):
+            raise _own_service()
     except AddressRefused as error:
         raise _address_refused() from error
     except NameNotFound as error:
@@ -182,7 +196,7 @@ def _check_name(host: str, *, local: bool, own: Collection[str]) -> None:
     if _NUMERIC.fullmatch(labels[-1]):
         raise _invalid("The URL's host must be a DNS name, or an IPv4 address of four numbers from 0 to 255.")
     if host in own:
-        raise _invalid("The URL points to this service itself. Use a host of your own.")
+        raise _own_service()
     if not local and (len(labels) == 1 or host.endswith(tuple(f".{ending}" for ending in LOCAL_ENDINGS))):
         raise _invalid("The URL's host is a name of a local network. Use a public DNS name.")
 
@@ -201,6 +215,10 @@ def _too_long() -> Refusal:
 
 def _invalid(message: str) -> Refusal:
     return Refusal("invalid_url", message, field="url")
+
+
+def _own_service() -> Refusal:
+    return _invalid("The URL points to this service itself. Use a host of your own.")
 
 
 def _address_refused() -> Refusal:

@@ -15,7 +15,7 @@ from tasks.settings.limits import LimitSettings
 from tasks.settings.operations import OperationSettings
 from tasks.settings.outbound import SECRET_KEY_CHARS, OutboundSettings
 from tasks.settings.owners import OPEN_OWNER, SYSTEM
-from tasks.settings.server import ServerSettings
+from tasks.settings.server import LOOPBACK, PRIVATE, ServerSettings
 from tasks.settings.service import ServiceSettings
 from tasks.settings.units import DAY_S, HOUR_S, MiB
 from tasks.validation import faults_of
@@ -46,6 +46,14 @@ class Settings(
     """All settings of a process."""
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    @property
+    def forwarded_allow_ips(self) -> list[str]:
+        """The networks of TRUSTED_PROXIES, or of its default."""
+        proxies = self.trusted_proxies
+        if proxies is None:
+            proxies = (*LOOPBACK, *PRIVATE) if self.dyno is not None else LOOPBACK
+        return [str(network) for network in proxies]
 
     @field_validator("drain_s")
     @classmethod

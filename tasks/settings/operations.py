@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, ValidationInfo, field_validator
 
 from tasks.settings.units import HOUR_S
 
@@ -64,9 +64,17 @@ class OperationSettings(BaseModel):
         ge=0,
         description="Seconds for which the web process still accepts requests after SIGTERM, while `/readyz` answers 503; SHUTDOWN_GRACE_S begins afterwards.",
     )
-    public_url: str | None = Field(
-        None, description="The public base URL of this service, if it differs from that of the requests."
+    dev: bool = Field(
+        False,
+        description="`1` for development on your own machine, as `bin/dev` sets it. Without it no process starts without SECRET_KEY and STORAGE_URL, nor the web process without API_KEYS.",
     )
     dyno: str | None = Field(
-        None, description="Set by Heroku and similar platforms; where it is set, local storage is refused."
+        None, description="Set by Heroku and similar platforms; where it is set, local storage and DEV are refused."
     )
+
+    @field_validator("dyno")
+    @classmethod
+    def _no_development(cls, dyno: str | None, info: ValidationInfo) -> str | None:
+        if dyno is not None and info.data.get("dev"):
+            raise ValueError("DEV=1 is for development on your own machine; remove DEV where DYNO is set")
+        return dyno

@@ -1,6 +1,19 @@
 """Settings of the HTTP server: where it listens, and what a client may take from it."""
 
-from pydantic import BaseModel, Field
+import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, Field, field_validator
+from pydantic_settings import NoDecode
+
+Network = IPv4Network | IPv6Network
+
+LOOPBACK: Final = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+PRIVATE: Final = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")))
+"""Where the routers of platforms are."""
+HOST: Final = re.compile(r"(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
 
 class ServerSettings(BaseModel):
@@ -9,7 +22,7 @@ class ServerSettings(BaseModel):
     # The HTTP server
     web_hosts: str = Field(
         "0.0.0.0,::",
-        description="`address,address`: where the web process listens. The default is every address of IPv4 and IPv6.",
+        description="`address,address`: where the web process listens. The default is every address of IPv4 and IPv6; without API_KEYS it is 127.0.0.1 alone.",
     )
     port: int = Field(8000, ge=1, le=65_535, description="The port of the web process.")
     web_concurrency: int = Field(1, ge=1, description="Processes that answer HTTP on the port.")
@@ -45,3 +58,47 @@ class ServerSettings(BaseModel):
         gt=0,
         description="Seconds for which a connection may be idle. Longer than the router's 90, or it would send requests to connections that close.",
     )
+
+    # Its public address
+    public_url: str | None = Field(
+        None,
+        description="The public base URL of this service, such as `https://pressroom.example.com`: links in answers and webhooks begin with it.",
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="`host,host:port`: the hosts that requests under `/v1` may name, for a service with several; others are answered 421. Without a PUBLIC_URL, links begin with the host of the request. With neither of them, links are paths.",
+    )
+    trusted_proxies: Annotated[tuple[Network, ...] | None, NoDecode] = Field(
+        None,
+        description="`network,network`: proxies whose X-Forwarded-Proto and X-Forwarded-For count. Without it those on the same machine, and private networks where DYNO is set, whose router is the only way in.",
+    )
+
+    @field_validator("public_url")
+    @classmethod
+    def _absolute(cls, value: str | None) -> str | None:
+        if not value:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("write PUBLIC_URL as https://host or https://host/path")
+        return value.rstrip("/")
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        hosts = tuple(filter(None, (part.strip().lower() for part in value.split(","))))
+        if not all(map(HOST.fullmatch, hosts)):
+            raise ValueError("write ALLOWED_HOSTS as host,host:port, each as clients send it in the header Host")
+        return hosts
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _split_proxies(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+        except ValueError:
+            raise ValueError("write TRUSTED_PROXIES as network,network, each like 10.0.0.0/8 or 10.1.2.3") from None

@@ -33,7 +33,7 @@ class ServiceSettings(BaseModel):
     # Files
     storage_url: str = Field(
         "file://./data/storage",
-        description="Where files are: `file://folder`, `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`, `memory://`.",
+        description="Where files are: `file://folder`, `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`, `memory://`. The default is for development (DEV) only.",
     )
     storage_endpoint: str | None = Field(
         None,
@@ -59,11 +59,11 @@ class ServiceSettings(BaseModel):
     api_keys: Annotated[tuple[tuple[str, SecretStr], ...], NoDecode] = Field(
         (),
         validate_default=True,
-        description="`owner:key,owner:key`: who may use the API; an owner may have several keys. Empty is the open development mode: everyone is `dev`.",
+        description="`owner:key,owner:key`: who may use the API; an owner may have several keys. Empty is the open mode, for development (DEV) only: everyone on this machine is `dev`.",
     )
     admins: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="`owner,owner`: who may see and stop the jobs of every owner, and pause and run the schedules that come with the service. In the open development mode `dev` may.",
+        description="`owner,owner`: who may see and stop the jobs of every owner, and pause and run the schedules that come with the service. In the open mode `dev` may.",
     )
 
     # Kinds of your own
@@ -74,7 +74,7 @@ class ServiceSettings(BaseModel):
 
     @property
     def operators(self) -> tuple[str, ...]:
-        """The owners who operate the service: ADMINS, or `dev` in the open development mode."""
+        """The owners who operate the service: ADMINS, or `dev` in the open mode."""
         return self.admins if self.api_keys else (OPEN_OWNER,)
 
     @field_validator("admins", "kinds", mode="before")

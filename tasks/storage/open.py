@@ -46,10 +46,15 @@ def open_storage(settings: Settings) -> BlobStore:
         The storage, a `tasks.storage.protocol.Storage`.
 
     Raises:
-        ValueError: STORAGE_URL or STORAGE_ENDPOINT cannot be used, or the storage is local on a platform whose
-            processes share no disk. The message says what to write instead.
+        ValueError: STORAGE_URL or STORAGE_ENDPOINT cannot be used, or STORAGE_URL is not set outside development, or
+            the storage is local on a platform whose processes share no disk. The message says what to write instead.
     """
     bucket = settings.add_on_bucket
+    if bucket is None and not settings.dev and "storage_url" not in settings.model_fields_set:
+        raise ValueError(
+            "STORAGE_URL is not set. Set it to s3://, gs:// or az://, or to file:///folder if web and worker share a "
+            "disk. On your own machine, DEV=1 does without."
+        )
     storage = _open_add_on(bucket) if bucket else _open_url(settings.storage_url, settings.storage_endpoint)
     storage.memory = UploadMemory(settings.upload_memory_mb * MiB)
     if settings.dyno is not None and not storage.shared:

@@ -43,12 +43,12 @@ class EndpointHealth:
 
 
 def open_box(settings: Settings) -> SecretBox:
-    """The secret box of the settings. Raises: ValueError on a platform without a SECRET_KEY."""
+    """The secret box of the settings. Raises: ValueError without a SECRET_KEY, unless it is for development."""
     key = settings.secret_key.get_secret_value() if settings.secret_key else None
-    if settings.dyno is not None and key is None:
+    if key is None and not settings.dev:
         raise ValueError(
             "SECRET_KEY is empty, so the secrets of endpoints would be stored in Redis as plain text. Set it to 32 "
-            "random characters or more (openssl rand -hex 32)."
+            "random characters or more (openssl rand -hex 32). On your own machine, DEV=1 does without."
         )
     return SecretBox.of(key)
 

@@ -13,7 +13,8 @@ from pydantic import SecretStr
 from api.app import opened
 from api.http.access.keys import Keys
 from tasks.refusal import Refusal
-from tasks.settings import Settings
+from tasks.settings import Settings, load
+from tests.support.api.serving import KEYS
 from tests.support.eventually import eventually
 from tests.support.processes import ROOT
 from tests.support.servers import free_port
@@ -25,18 +26,59 @@ def refused(error: Exception) -> None:
 
 
 def on_a_platform(settings: Settings, **changes: Any) -> Settings:
-    return settings.model_copy(update={"dyno": "web.1", "storage_url": "s3://bucket/files", **changes})
+    return in_production(settings, dyno="web.1", **{"storage_url": "s3://bucket/files", **changes})
 
 
-async def test_a_platform_needs_a_key_that_seals_secrets(settings: Settings) -> None:
-    with pytest.raises(ValueError, match="SECRET_KEY"):
-        async with opened(on_a_platform(settings, secret_key=None), refused):
+def in_production(settings: Settings, **changes: Any) -> Settings:
+    return settings.model_copy(update={"dev": False, **changes})
+
+
+async def test_production_needs_a_key_that_seals_secrets(settings: Settings) -> None:
+    for open_secrets in (in_production(settings, secret_key=None), on_a_platform(settings, secret_key=None)):
+        with pytest.raises(ValueError, match="SECRET_KEY"):
+            async with opened(open_secrets, refused):
+                pass
+        with pytest.raises(ValueError, match="SECRET_KEY"):
+            open_resources(open_secrets, {})
+
+
+async def test_production_needs_a_storage_that_is_named(settings: Settings) -> None:
+    """A local folder will do where its operator says so."""
+    written = settings.model_dump(exclude={"storage_url", "api_keys"}, exclude_unset=True)
+    unnamed = Settings(_env_file=None, **written | {"api_keys": KEYS, "dev": False})
+    with pytest.raises(ValueError, match="STORAGE_URL is not set"):
+        async with opened(unnamed, refused):
             pass
-    with pytest.raises(ValueError, match="SECRET_KEY"):
-        open_resources(on_a_platform(settings, secret_key=None), {})
+    with pytest.raises(ValueError, match="STORAGE_URL is not set"):
+        open_resources(unnamed, {})
+    open_resources(in_production(settings), {})
 
 
-async def test_elsewhere_secrets_that_lie_open_are_told_of(settings: Settings, redis: ArqRedis) -> None:
+def test_development_is_not_for_platforms(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DYNO", "web.1")
+    with pytest.raises(ValueError, match="DYNO: DEV=1 is for development"):
+        load()
+
+
+@pytest.mark.parametrize(("program", "said"), [("api", "web: API_KEYS is empty"), ("worker", "worker: SECRET_KEY is")])
+def test_a_process_that_anyone_could_use_does_not_start(program: str, said: str) -> None:
+    left_out = {"DEV", "API_KEYS", "SECRET_KEY"}
+    environment = {name: value for name, value in os.environ.items() if name not in left_out}
+    done = subprocess.run(
+        [sys.executable, "-m", program],
+        cwd=ROOT,
+        env={**environment, "STORAGE_URL": "memory://", "PORT": str(free_port())},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode in (2, 3)
+    assert done.stderr.startswith(said)
+    assert done.stderr.count("\n") == 1
+
+
+async def test_in_development_secrets_that_lie_open_are_told_of(settings: Settings, redis: ArqRedis) -> None:
     for secret_key, count in ((settings.secret_key, 0), (None, 1)):
         with structlog.testing.capture_logs() as lines:
             async with opened(settings.model_copy(update={"secret_key": secret_key}), refused):
@@ -71,10 +113,20 @@ async def test_a_platform_without_a_shared_disk_needs_a_bucket(settings: Setting
             pass
 
 
-async def test_a_platform_needs_keys(settings: Settings) -> None:
-    with pytest.raises(ValueError, match="API_KEYS"):
-        async with opened(on_a_platform(settings, api_keys=()), refused):
-            pass
+async def test_production_needs_keys(settings: Settings) -> None:
+    for open_to_all in (in_production(settings, api_keys=()), on_a_platform(settings, api_keys=())):
+        with pytest.raises(ValueError, match="API_KEYS"):
+            async with opened(open_to_all, refused):
+                pass
+
+
+async def test_production_without_a_public_address_says_so(settings: Settings, redis: ArqRedis) -> None:
+    known = {"public_url": "https://pressroom.example.com"}
+    for changes, count in (({}, 1), (known, 0), ({"allowed_hosts": ("pressroom.example.com",)}, 0), ({"dev": True}, 0)):
+        with structlog.testing.capture_logs() as lines:
+            async with opened(in_production(settings, **changes), refused):
+                await watching(redis)
+        assert [line["event"] for line in lines].count("api.links") == count
 
 
 async def watching(redis: ArqRedis) -> None:

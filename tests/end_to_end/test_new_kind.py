@@ -99,6 +99,7 @@ def processes(checkout: Path, **environment: str) -> Iterator[tuple[str, Path]]:
             "PATH": f"{checkout / '.venv/bin'}:{os.environ['PATH']}",
             "HOME": os.environ.get("HOME", str(checkout)),
             "PORT": str(port),
+            "DEV": "1",
             "REDIS_URL": valkey.url,
             "API_KEYS": f"alice:{KEY}",
             "STORAGE_URL": f"file://{checkout.parent / 'storage'}",

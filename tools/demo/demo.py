@@ -57,6 +57,7 @@ def pressroom(folder: Path, **changes: str) -> Iterator[str]:
             "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
             "REDIS_URL": valkey.url,
             "STORAGE_URL": f"file://{folder / 'storage'}",
+            "DEV": "1",
             "API_KEYS": "",
             "PORT": str(port),
             "LOG_FORMAT": "text",

@@ -1,1 +1,1 @@
-"""Who may call: API keys."""
+"""Who may call: API keys, hosts and origins."""

@@ -1,4 +1,5 @@
-"""Authentication: every path under `/v1/` needs an API key, so that no endpoint can forget to require one."""
+"""Authentication: every path under `/v1/` needs an API key, so that no endpoint can forget to require one; and the
+host that a request names is checked."""
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -13,16 +14,19 @@ SCHEME = "bearer "
 
 
 class AuthMiddleware:
-    """ASGI middleware. Sets `scope["owner"]`, or responds with 401 before the body is read."""
+    """ASGI middleware. Sets `scope["owner"]`, or responds with 401, 403 or 421 before the body is read."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(PROTECTED):
+        if scope["type"] == "http":
             context: Context = scope["state"]["context"]
+            headers, protected = Headers(scope=scope), scope["path"].startswith(PROTECTED)
             try:
-                scope["owner"] = context.keys.owner_by_key(bearer_of(Headers(scope=scope)))
+                context.host_policy.check(scope, headers, protected=protected)
+                if protected:
+                    scope["owner"] = context.keys.owner_by_key(bearer_of(headers))
             except Refusal as refusal:
                 await problem_of(Request(scope), refusal)(scope, receive, send)
                 return

@@ -14,7 +14,7 @@ from tasks.outbound.open import open_outbound
 from tasks.settings import Settings
 from tests.support.engine_running import working
 
-URL = "http://127.0.0.1:8000/hook"
+URL = "http://127.0.0.1:9000/hook"
 """Nobody is asked there: a number needs no look-up, and tests that deliver have a receiver of their own."""
 PATIENCE_S = 10.0
 

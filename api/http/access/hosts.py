@@ -1,0 +1,147 @@
+"""Which hosts and origins requests may name, and what links begin with.
+
+Without API keys everything that reaches the port may use the API: the pages of all web sites too that are open in a
+browser of this machine. So in the open mode the web process is reached by loopback addresses alone, under their names
+(a page may let a name of its own resolve to 127.0.0.1), by no page of another origin, and with a Content-Type on each
+body: a browser sends bodies without one for any page, without asking first.
+"""
+
+from ipaddress import ip_address
+from typing import Final
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.types import Scope
+
+from tasks.refusal import Refusal
+from tasks.settings import Settings
+
+LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
+
+
+def check_keys(settings: Settings) -> None:
+    """Check that nobody could use the API by mistake.
+
+    Raises:
+        ValueError: There are no API keys, and it is not for development.
+    """
+    if not settings.api_keys and not settings.dev:
+        raise ValueError(
+            "API_KEYS is empty, so everyone could use the API. Set it to owner:key. On your own machine, DEV=1 does "
+            "without."
+        )
+
+
+def listen_hosts(settings: Settings) -> list[str]:
+    """The addresses at which the web process listens.
+
+    Raises:
+        ValueError: As `check_keys`; or there are no API keys, and WEB_HOSTS has other addresses than loopback ones.
+    """
+    check_keys(settings)
+    hosts = settings.web_hosts.split(",")
+    if settings.api_keys:
+        return hosts
+    if "web_hosts" not in settings.model_fields_set:
+        return ["127.0.0.1"]
+    if not all(map(_is_loopback, hosts)):
+        raise ValueError(
+            "API_KEYS is empty. Without keys the web process listens on 127.0.0.1 alone: set API_KEYS to owner:key, or "
+            "leave out WEB_HOSTS."
+        )
+    return hosts
+
+
+class HostPolicy:
+    """The hosts and origins that requests may name.
+
+    Args:
+        settings: The settings of the process.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._is_open = not settings.api_keys
+        self._is_dev = settings.dev
+        self._public_url = settings.public_url
+        public_host = settings.public_url.partition("://")[2].partition("/")[0].lower() if settings.public_url else None
+        self._allowed = frozenset(filter(None, (*settings.allowed_hosts, public_host)))
+        self._checks_hosts = bool(settings.allowed_hosts)
+
+    def check(self, scope: Scope, headers: Headers, *, protected: bool) -> None:
+        """Check the host of a request, and in the open mode that no page of another origin has sent it.
+
+        Args:
+            scope: The request.
+            headers: Its headers.
+            protected: Whether its path is under `/v1`.
+
+        Raises:
+            Refusal: `misdirected`, `foreign_origin`, `unsupported_media_type`.
+        """
+        if self._is_open:
+            self._check_open(scope, headers)
+        elif self._checks_hosts and protected and _host_of(headers) not in self._allowed:
+            raise Refusal(
+                "misdirected",
+                f"This service does not answer under the host {_host_of(headers)!r}. Its operator can add it to "
+                "ALLOWED_HOSTS.",
+                field="Host",
+            )
+
+    def base_url(self, request: Request) -> str:
+        """What links begin with: PUBLIC_URL, or the host of the request if it is an allowed one, or nothing."""
+        if self._public_url is not None:
+            return self._public_url
+        host = _host_of(request.headers)
+        return f"{request.scope['scheme']}://{host}" if self._is_dev or host in self._allowed else ""
+
+    def _check_open(self, scope: Scope, headers: Headers) -> None:
+        server, host = scope.get("server"), _host_of(headers)
+        if server and server[1] is not None and _is_address(server[0]) and not _is_loopback(server[0]):
+            raise Refusal(
+                "misdirected", "Without API_KEYS, this service answers on 127.0.0.1 alone. Set API_KEYS to owner:key."
+            )
+        if _name_of(host) not in LOCAL_NAMES and host not in self._allowed:
+            raise Refusal(
+                "misdirected",
+                f"Without API_KEYS, this service answers under localhost and 127.0.0.1, not under {host!r}. Set "
+                "API_KEYS, or add the host to ALLOWED_HOSTS.",
+                field="Host",
+            )
+        origin = headers.get("origin")
+        if origin is not None and origin.lower().partition("://")[2] not in {host, *self._allowed}:
+            raise Refusal(
+                "foreign_origin",
+                f"A page of the origin {origin!r} has sent this request. Without API_KEYS only pages of this service "
+                "may.",
+                field="Origin",
+            )
+        has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+        if has_body and not headers.get("content-type"):
+            raise Refusal(
+                "unsupported_media_type",
+                "The body has no Content-Type. Without API_KEYS it needs one, such as application/json.",
+                field="Content-Type",
+            )
+
+
+def _host_of(headers: Headers) -> str:
+    return headers.get("host", "").lower()
+
+
+def _name_of(host: str) -> str:
+    """A host without its port."""
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdecimal() else host
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_loopback(text: str) -> bool:
+    return text == "localhost" or (_is_address(text) and ip_address(text).is_loopback)

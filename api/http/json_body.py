@@ -10,6 +10,7 @@ from starlette.requests import Request
 from api.http.body import SMALL_BODY_BYTES, chunks_of, whole
 from api.http.checks import Checks
 from api.http.components import component
+from api.http.context import Context
 from tasks.refusal import Refusal
 
 M = TypeVar("M", bound=BaseModel)
@@ -55,11 +56,32 @@ async def receive_text(request: Request, limit: int) -> bytes:
 
 def check_type(request: Request) -> None:
     """Raises: Refusal `unsupported_media_type` unless the body is JSON."""
-    content_type = request.headers.get("content-type", JSON_TYPE)
+    content_type = content_type_of(request)
     if content_type.partition(";")[0].strip().lower() != JSON_TYPE:
         raise Refusal(
             "unsupported_media_type", f"Send {JSON_TYPE}. The Content-Type was {content_type!r}.", field="Content-Type"
         )
+
+
+def content_type_of(request: Request) -> str:
+    """The Content-Type of a body that is JSON if nothing else is said.
+
+    Raises:
+        Refusal: `unsupported_media_type` for a body without a type where there are no API keys: browsers send such
+            ones for the pages of any site, without asking the server first.
+    """
+    headers = request.headers
+    content_type = headers.get("content-type")
+    if content_type is None:
+        has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+        context: Context = request.scope["state"]["context"]
+        if has_body and context.keys.open:
+            raise Refusal(
+                "unsupported_media_type",
+                f"The body has no Content-Type. Send one, such as {JSON_TYPE}: without API_KEYS it is needed.",
+                field="Content-Type",
+            )
+    return content_type or JSON_TYPE
 
 
 def read(text: bytes | str, model: type[M]) -> M:

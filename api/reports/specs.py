@@ -13,7 +13,7 @@ from api.http.body import check_length, chunks_of
 from api.http.caller import Caller, RequestedOptions
 from api.http.checks import Checks
 from api.http.context import Context
-from api.http.json_body import JSON_TYPE, parse
+from api.http.json_body import JSON_TYPE, content_type_of, parse
 from api.jobs.submit_options import SubmitFields
 from api.reports.tables import TABLE_TYPES, TableOptions, format_of, spec_of, upload_of
 from api.uploads.receive import receive_any
@@ -63,7 +63,7 @@ async def receive_report(
     Raises: Refusal `unsupported_media_type`, `too_large`, `too_many_objects`, `no_file`, `invalid_request`,
     `not_found`, `not_ready`, `expired`.
     """
-    content_type = request.headers.get("content-type", JSON_TYPE)
+    content_type = content_type_of(request)
     async with aclosing(chunks_of(request)) as body:
         if content_type.partition(";")[0].strip().lower() == JSON_TYPE:
             if options is not None and (given := options.model_fields_set & TableOptions.model_fields.keys()):

@@ -2,8 +2,8 @@
 
 Without API keys everything that reaches the port may use the API: the pages of all web sites too that are open in a
 browser of this machine. So in the open mode the web process is reached by loopback addresses alone, under their names
-(a page may let a name of its own resolve to 127.0.0.1), by no page of another origin, and with a Content-Type on each
-body: a browser sends bodies without one for any page, without asking first.
+(a page may let a name of its own resolve to 127.0.0.1), by no page of another origin. `api.http.json_body` also wants a
+Content-Type on what it reads as JSON.
 """
 
 from ipaddress import ip_address
@@ -76,7 +76,7 @@ class HostPolicy:
             protected: Whether its path is under `/v1`.
 
         Raises:
-            Refusal: `misdirected`, `foreign_origin`, `unsupported_media_type`.
+            Refusal: `misdirected`, `foreign_origin`.
         """
         if self._is_open:
             self._check_open(scope, headers)
@@ -115,13 +115,6 @@ class HostPolicy:
                 f"A page of the origin {origin!r} has sent this request. Without API_KEYS only pages of this service "
                 "may.",
                 field="Origin",
-            )
-        has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
-        if has_body and not headers.get("content-type"):
-            raise Refusal(
-                "unsupported_media_type",
-                "The body has no Content-Type. Without API_KEYS it needs one, such as application/json.",
-                field="Content-Type",
             )
 
 

@@ -40,7 +40,8 @@ async def test_what_a_page_may_send_without_asking_is_refused(anyone: httpx.Asyn
     """A Blob without a type has no Content-Type, so that no browser asks before it sends it anywhere."""
     verb = "/v1/jobs/deletion"
     assert await refusal(anyone, "POST", verb, content=EVERYTHING) == (415, "unsupported_media_type")
-    assert await refusal(anyone, "POST", "/v1/uploads", content=b"a,b") == (415, "unsupported_media_type")
+    for path in ("/v1/endpoints", "/v1/events", "/v1/reports", "/v1/schedules", "/v1/jobs", "/v1/cleanup"):
+        assert await refusal(anyone, "POST", path, content=b"{}") == (415, "unsupported_media_type"), path
     for origin in ("https://evil.example", "http://localhost:1", "null"):
         page = {"Origin": origin, **JSON}
         assert await refusal(anyone, "POST", verb, content=EVERYTHING, headers=page) == (403, "foreign_origin")

@@ -159,7 +159,7 @@ async def test_the_stock_arq_command_drains_a_queue_with_the_right_outcomes_and_
     command = await asyncio.create_subprocess_exec(
         *ending_with_us([sys.executable, "-m", "arq", "tests.support.processes.default", "--burst"]),
         cwd=ROOT,
-        env={"REDIS_URL": valkey.url, "STORAGE_URL": "memory://", "PATH": ""},
+        env={"REDIS_URL": valkey.url, "DEV": "1", "STORAGE_URL": "memory://", "PATH": ""},
         stderr=asyncio.subprocess.PIPE,
     )
     async with asyncio.timeout(30):

@@ -82,7 +82,7 @@ async def test_arqs_own_command_runs_it_too(
     command = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "arq", "tests.support.processes.default", "--burst"),
         cwd=ROOT,
-        env={"REDIS_URL": valkey.url, "STORAGE_URL": "memory://", "PATH": ""},
+        env={"REDIS_URL": valkey.url, "DEV": "1", "STORAGE_URL": "memory://", "PATH": ""},
         stderr=asyncio.subprocess.PIPE,
     )
     async with asyncio.timeout(30):

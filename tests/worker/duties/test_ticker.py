@@ -230,7 +230,7 @@ class TestBesideArqsCron:
         command = await asyncio.create_subprocess_exec(
             *ending_with_us([sys.executable, "-m", "arq", "tests.support.processes.scheduled", "--burst"]),
             cwd=ROOT,
-            env={"REDIS_URL": valkey.url, "STORAGE_URL": "memory://", "PATH": ""},
+            env={"REDIS_URL": valkey.url, "DEV": "1", "STORAGE_URL": "memory://", "PATH": ""},
             stderr=asyncio.subprocess.PIPE,
         )
         async with asyncio.timeout(30):

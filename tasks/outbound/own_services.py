@@ -26,8 +26,11 @@ class OwnServices:
         return (host.lower(), port) in self.places
 
     def has_address(self, address: Address, port: int) -> bool:
-        """Whether one of them may be reached at this IP address and port: on this machine the port alone decides."""
-        return self.has(str(address), port) or (is_loopback(address) and any(port == taken for _, taken in self.places))
+        """Whether one of them may be reached at this IP address and port. On this machine the port alone decides, and
+        so it does for Redis in private networks, whose address may have any name."""
+        if self.has(str(address), port) or (port in self.redis_ports and blocked_reason(address) is not None):
+            return True
+        return is_loopback(address) and any(port == taken for _, taken in self.places)
 
 
 NO_SERVICES = OwnServices()

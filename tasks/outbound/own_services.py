@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from tasks.outbound.networks import Address, is_loopback
+from tasks.outbound.networks import Address, blocked_reason, is_loopback
 from tasks.queue.redis_url import read_redis_url
 from tasks.settings import Settings
 

@@ -1,15 +1,20 @@
-"""Text to typed values and back, a column at a time. A type is what the spec says; nothing is guessed."""
+"""Text to typed values and back, a column at a time. A type is what the spec says."""
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from tasks.refusal import Refusal
+from tasks.report.data.cells.written_dates import DateReader, suggested_format
+from tasks.report.data.cells.written_numbers import MISSING, NotANumber, NumberReader
 from tasks.report.data.sorting import Collation
-from tasks.report.formats.cleaning import clean_all
+from tasks.report.data.source import ISO_FORMS, WrittenForms
+from tasks.report.formats.cleaning import clean_all, quoted
+from tasks.report.formats.columns import ReportLocale
 from tasks.report.formats.numbers import EXACT
 from tasks.report.spec.structs import ColumnSpec
 
@@ -33,9 +38,10 @@ class CellCodec:
 
     expected = ""
 
-    def __init__(self, field: str, place: str) -> None:
+    def __init__(self, field: str, place: str, forms: WrittenForms = ISO_FORMS) -> None:
         self._field = field
         self._place = place
+        self._nulls = frozenset(map(str.strip, forms.nulls))
 
     def read(self, texts: Sequence[str], place: Place) -> tuple[list[Any], bool]:
         """The values, None for empty cells, and whether there are such.
@@ -71,13 +77,20 @@ class CellCodec:
 
     def _careful(self, text: str, index: int, place: Place) -> Any:
         text = text.strip()
-        if not text:
+        if not text or text in self._nulls:
             return None
         try:
             return self._slow(text)
         except (ValueError, InvalidOperation, KeyError, OverflowError) as error:
-            message = f"{place(index)}, column {self._field!r}: this is {self.expected}."
-            raise Refusal("invalid_cell", message, field=self._place) from error
+            message = f"{place(index)}, column {quoted(self._field)}: {quoted(text)} is {self.expected}."
+            cure = self._cure(text, error)
+            raise Refusal("invalid_cell", f"{message} {cure}." if cure else message, field=self._place) from error
+
+    def _cure(self, text: str, error: Exception) -> str:
+        """What would help with a text that is no value of the column, as a sentence without a full stop."""
+        if isinstance(error, NotANumber) and error.cure:
+            return error.cure
+        return f"Set 'nulls' to {text!r} if that means an empty cell" if text.lower() in MISSING else ""
 
 
 class TextCodec(CellCodec):
@@ -115,19 +128,26 @@ class NumberCodec(CellCodec):
     )
     _kind: Callable[[str], Any] = Decimal
 
+    def __init__(
+        self, field: str, place: str, forms: WrittenForms = ISO_FORMS, reader: NumberReader | None = None
+    ) -> None:
+        super().__init__(field, place, forms)
+        self._has_point = forms.decimal == "."
+        self._reader = reader or NumberReader(forms)
+
     def _fast(self, texts: Sequence[str], holes: bool) -> list[Any]:
         joined = "\n".join(texts)
         if joined.encode("ascii").translate(None, _PLAIN) or joined.count("\n") >= len(texts):
             raise ValueError("something else than digits")
-        if max(map(len, texts)) > MAX_WHOLE_DIGITS:
-            raise ValueError("long")
+        if max(map(len, texts)) > MAX_WHOLE_DIGITS or not (self._has_point or "." not in joined):
+            raise ValueError("long, or with a point between thousands")
         kind = self._kind
         return [kind(text) if text else None for text in texts] if holes else list(map(kind, texts))
 
     def _slow(self, text: str) -> Any:
-        if len(text) > _MAX_NUMBER_CHARS or not _NUMBER.fullmatch(text):
+        if len(text) > _MAX_NUMBER_CHARS:
             raise ValueError("no number")
-        value = Decimal(text)
+        value = Decimal(text) if self._has_point and _NUMBER.fullmatch(text) else self._reader.read(text)
         if not value:
             return Decimal(0)
         if value.adjusted() >= MAX_WHOLE_DIGITS or value.as_tuple().exponent < -MAX_FRACTION_DIGITS:  # type: ignore[operator]
@@ -185,10 +205,14 @@ class BooleanCodec(CellCodec):
 
 
 class _DateCache(dict[str, "date | None"]):
+    def __init__(self, read: Callable[[str], date]) -> None:
+        super().__init__()
+        self._read = read
+
     def __missing__(self, text: str) -> date | None:
         if len(self) >= MAX_DAYS_KEPT:
             self.clear()
-        day = self[text] = date.fromisoformat(text) if text else None
+        day = self[text] = self._read(text) if text else None
         return day
 
 
@@ -197,15 +221,26 @@ class DateCodec(CellCodec):
 
     expected = "no date; write it as 2026-11-30"
 
-    def __init__(self, field: str, place: str, zone: ZoneInfo) -> None:
-        super().__init__(field, place)
+    def __init__(
+        self,
+        field: str,
+        place: str,
+        zone: ZoneInfo,
+        forms: WrittenForms = ISO_FORMS,
+        dates: DateReader | None = None,
+    ) -> None:
+        super().__init__(field, place, forms)
         self._zone = zone
-        self._days = _DateCache()
+        self._dates = dates
+        self._days = _DateCache(self._slow if dates else date.fromisoformat)
 
     def _fast(self, texts: Sequence[str], holes: bool) -> list[Any]:  # noqa: ARG002
         return list(map(self._days.__getitem__, texts))
 
     def _slow(self, text: str) -> Any:
+        if self._dates:
+            with suppress(ValueError, KeyError):
+                return self._dates.read(text).date()
         if len(text) <= len("2026-11-30"):
             return date.fromisoformat(text)
         moment = datetime.fromisoformat(text)
@@ -213,6 +248,9 @@ class DateCodec(CellCodec):
 
     def unpack(self, texts: Sequence[str]) -> list[Any]:
         return [date.fromisoformat(text) for text in texts if text]
+
+    def _cure(self, text: str, error: Exception) -> str:
+        return _cure_of_date(text) or super()._cure(text, error)
 
     def sort_keys(self, values: Sequence[Any]) -> list[Any]:
         return [None if value is None else value.toordinal() for value in values]
@@ -223,13 +261,21 @@ class DateTimeCodec(CellCodec):
 
     expected = "no date and time; write it as 2026-11-30T13:45:00Z"
 
-    def __init__(self, field: str, place: str, zone: ZoneInfo) -> None:
-        super().__init__(field, place)
+    def __init__(
+        self,
+        field: str,
+        place: str,
+        zone: ZoneInfo,
+        forms: WrittenForms = ISO_FORMS,
+        dates: DateReader | None = None,
+    ) -> None:
+        super().__init__(field, place, forms)
         self._zone = zone
+        self._dates = dates
 
     def _fast(self, texts: Sequence[str], holes: bool) -> list[Any]:
         zone = self._zone
-        if holes:
+        if holes or self._dates:
             return [self._slow(text) if text else None for text in texts]
         return [
             moment.astimezone(zone) if moment.tzinfo else moment.replace(tzinfo=zone)
@@ -237,6 +283,9 @@ class DateTimeCodec(CellCodec):
         ]
 
     def _slow(self, text: str) -> Any:
+        if self._dates:
+            with suppress(ValueError, KeyError):
+                return self._dates.read(text).replace(tzinfo=self._zone)
         moment = datetime.fromisoformat(text)
         return moment.astimezone(self._zone) if moment.tzinfo else moment.replace(tzinfo=self._zone)
 
@@ -249,20 +298,36 @@ class DateTimeCodec(CellCodec):
     def sort_keys(self, values: Sequence[Any]) -> list[Any]:
         return [None if value is None else value.timestamp() for value in values]
 
+    def _cure(self, text: str, error: Exception) -> str:
+        return _cure_of_date(text) or super()._cure(text, error)
 
-def codec_of(column: ColumnSpec, place: str, zone: ZoneInfo, max_chars: int) -> CellCodec:
-    """The cells of a column of the spec."""
-    field = column.field
+
+def _cure_of_date(text: str) -> str:
+    pattern = suggested_format(text)
+    return f"Set 'date_format' to that of the file, such as '{pattern}'" if pattern else ""
+
+
+def codec_of(
+    column: ColumnSpec, place: str, report_locale: ReportLocale, max_chars: int, forms: WrittenForms = ISO_FORMS
+) -> CellCodec:
+    """The cells of a column of the spec. Raises: Refusal `invalid_format` for a date format that is none."""
+    field, zone = column.field, report_locale.zone
     match column.type:
         case "integer":
-            return IntegerCodec(field, place)
-        case "decimal" | "money" | "percent":
-            return NumberCodec(field, place)
+            return IntegerCodec(field, place, forms)
+        case "decimal" | "percent" | "money":
+            return NumberCodec(field, place, forms, _number_reader(column, report_locale, forms))
         case "boolean":
-            return BooleanCodec(field, place)
-        case "date":
-            return DateCodec(field, place, zone)
-        case "datetime":
-            return DateTimeCodec(field, place, zone)
+            return BooleanCodec(field, place, forms)
+        case "date" | "datetime":
+            dates = DateReader(forms.date_format, report_locale.locale) if forms.date_format else None
+            return (DateCodec if column.type == "date" else DateTimeCodec)(field, place, zone, forms, dates)
         case _:
             return TextCodec(field, place, max_chars)
+
+
+def _number_reader(column: ColumnSpec, report_locale: ReportLocale, forms: WrittenForms) -> NumberReader:
+    if column.type != "money":
+        return NumberReader(forms, percent=column.type == "percent")
+    currency = column.currency or report_locale.currency
+    return NumberReader(forms, currency=currency, locale=report_locale.locale)

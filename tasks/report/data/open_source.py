@@ -1,16 +1,16 @@
 """Where a table's rows come from: the spec itself, or a file that the spec says how to read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from tasks.refusal import Refusal
 from tasks.report.data.csv.csv_file import CsvFile
-from tasks.report.data.json.json_rows import InlineRows, NdjsonFile
+from tasks.report.data.file_format import find_format
+from tasks.report.data.json.json_rows import InlineRows, JsonFile
+from tasks.report.data.reading import Reading
 from tasks.report.data.source import RowSource
 from tasks.report.data.xlsx.xlsx_file import XlsxFile
 from tasks.report.spec.structs import DatasetSpec, TableBlock
-
-Warn = Callable[[str, str], None]
 
 
 class DatasetFile(NamedTuple):
@@ -20,37 +20,29 @@ class DatasetFile(NamedTuple):
     path: str
 
 
-def open_source(table: TableBlock, datasets: Mapping[str, DatasetFile], folder: str, warn: Warn) -> RowSource:
+def open_source(table: TableBlock, datasets: Mapping[str, DatasetFile], reading: Reading) -> RowSource:
     """The source of a table's rows.
 
     Args:
         table: The block.
         datasets: By name.
-        folder: For what is better kept on disk than in memory.
-        warn: Called with a code and a message.
+        reading: What every source is read with.
 
     Raises:
-        Refusal: `unknown_dataset`, or what `open_dataset` raises.
+        Refusal: `unknown_dataset`, or that its file has another format than the spec says.
     """
     if table.rows is not None:
         return InlineRows(table.rows)
-    return open_dataset(datasets, table.dataset or "", folder, warn)
-
-
-def open_dataset(datasets: Mapping[str, DatasetFile], name: str, folder: str, warn: Warn) -> RowSource:
-    """The dataset `name` of the spec.
-
-    Raises:
-        Refusal: `unknown_dataset`, or `invalid_request` for a delimiter that is none.
-    """
+    name = table.dataset or ""
     if name not in datasets:
         message = f"The dataset {name!r} is not in the spec. Add it to 'datasets'."
         raise Refusal("unknown_dataset", message, field="dataset")
     spec, path = datasets[name]
-    match spec.format:
-        case "csv":
-            return CsvFile(path, spec.delimiter, spec.encoding)
-        case "ndjson":
-            return NdjsonFile(path, spec.encoding)
-        case "xlsx":
-            return XlsxFile(path, spec.sheet, folder, warn)
+    kind = find_format(path, spec.format)
+    match kind:
+        case "csv" | "tsv":
+            return CsvFile(path, spec, reading)
+        case "ndjson" | "json":
+            return JsonFile(path, spec, reading, one_a_line=kind == "ndjson")
+        case _:
+            return XlsxFile(path, spec, reading)

@@ -11,6 +11,7 @@ from tasks.report.data.entries import Entry, total_line
 from tasks.report.data.expand_columns import expand_columns
 from tasks.report.data.grouping import RowGrouper
 from tasks.report.data.open_source import DatasetFile, open_source
+from tasks.report.data.reading import Reading
 from tasks.report.data.source import RowChunk, RowSource
 from tasks.report.data.spool import Spool
 from tasks.report.data.table_reader import TableReader
@@ -123,10 +124,10 @@ def open_rows(table: TableBlock, options: ReadOptions, warn: Warn) -> TableRows:
         Refusal: Its field is that of the table (`columns.2.format`); it has none where the data as a whole is at fault.
     """
     folder, keep_values = options.folder, options.keep_values
-    table = expand_columns(table, options.datasets, folder, warn)
+    source = open_source(table, options.datasets, Reading(folder, options.locale.locale, warn))
+    table = expand_columns(table, source)
     max_chars = options.limits.max_cell_chars
-    reader = TableReader(table, options.locale, max_chars)
-    source = open_source(table, options.datasets, folder, warn)
+    reader = TableReader(table, options.locale, max_chars, source.forms())
     lines = _SpoolWriter(folder)
     grouper = None
     if table.sort or table.group_by:

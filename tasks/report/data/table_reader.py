@@ -6,7 +6,7 @@ from typing import Any
 
 from tasks.report.data.cell_codecs import CellCodec, TextCodec, codec_of
 from tasks.report.data.rules import ColumnRules
-from tasks.report.data.source import RowChunk, WantedColumn
+from tasks.report.data.source import ISO_FORMS, RowChunk, WantedColumn, WrittenForms
 from tasks.report.data.totals import Total, check_total
 from tasks.report.formats.columns import ColumnPlan, ReportLocale, plan_column
 from tasks.report.spec.structs import ColumnSpec, GroupSpec, SortSpec, TableBlock
@@ -42,13 +42,20 @@ class TableReader:
     Raises: Refusal, naming the field of the table.
     """
 
-    def __init__(self, table: TableBlock, report_locale: ReportLocale, max_cell_chars: int) -> None:
+    def __init__(
+        self,
+        table: TableBlock,
+        report_locale: ReportLocale,
+        max_cell_chars: int,
+        forms: WrittenForms = ISO_FORMS,
+    ) -> None:
         self.columns = [
-            _column(column, f"columns.{index}", report_locale, max_cell_chars)
+            _column(column, f"columns.{index}", report_locale, max_cell_chars, forms)
             for index, column in enumerate(table.columns)
         ]
         self.wanted = [
-            WantedColumn(column.plan.field, f"columns.{index}.field") for index, column in enumerate(self.columns)
+            WantedColumn(column.plan.field, f"columns.{index}.field", typed=column.plan.type != "text")
+            for index, column in enumerate(self.columns)
         ]
         self.codecs: list[CellCodec] = [column.codec for column in self.columns]
         others: tuple[tuple[str, Sequence[GroupSpec | SortSpec]], ...] = (
@@ -103,7 +110,9 @@ def non_empty(values: Sequence[Any]) -> list[Any]:
     return [value for value in values if value is not None and value != ""]
 
 
-def _column(column: ColumnSpec, place: str, report_locale: ReportLocale, max_cell_chars: int) -> TypedColumn:
+def _column(
+    column: ColumnSpec, place: str, report_locale: ReportLocale, max_cell_chars: int, forms: WrittenForms
+) -> TypedColumn:
     check_total(column, place)
-    codec = codec_of(column, place, report_locale.zone, max_cell_chars)
+    codec = codec_of(column, place, report_locale, max_cell_chars, forms)
     return TypedColumn(plan_column(column, place, report_locale), codec, ColumnRules(column, place, codec))

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_serializer, field_validator, model_validator
 
 from tasks.report.spec.blocks import MAX_BLOCKS, MAX_DEPTH, Block, Columns, Section
+from tasks.report.spec.file_options import FileOptions
 from tasks.report.spec.paper import PAGE_SIZES
 from tasks.report.spec.parts import FileRef, Hex, Points, Strict
 
@@ -14,6 +15,7 @@ MAX_DATASETS = 20
 
 Format = Literal["pdf", "xlsx", "csv"]
 DEFAULT_FORMATS: tuple[Format, ...] = ("pdf",)
+TableFormat = Literal["auto", "csv", "tsv", "ndjson", "json", "xlsx", "xls", "ods"]
 
 PageLength = Annotated[float, Field(ge=MIN_PAGE_PT, le=MAX_PAGE_PT, allow_inf_nan=False)]
 BandText = Annotated[
@@ -87,19 +89,12 @@ class Toc(Strict):
     depth: int = Field(2, ge=1, le=3, description="The deepest level of headings to list.")
 
 
-class Dataset(Strict):
-    """An uploaded table (`POST /v1/uploads`). Its format is never guessed from a name."""
+class Dataset(FileOptions):
+    """An uploaded table (`POST /v1/uploads`), and how its file is read."""
 
     upload: str = Field(pattern="^[0-9a-f]{32}$", description="The id of the upload.")
-    format: Literal["csv", "xlsx", "ndjson"] = Field(description="The format of the file.")
-    delimiter: str | None = Field(
-        None, min_length=1, max_length=1, description="The delimiter of a CSV file. The default is a comma."
-    )
-    encoding: Literal["utf-8", "utf-16", "cp1252", "shift_jis", "gb18030", "euc_kr"] = Field(
-        "utf-8", description="The encoding of a CSV or NDJSON file."
-    )
-    sheet: str | None = Field(
-        None, max_length=100, description="The sheet of an XLSX file. The default is the first one."
+    format: TableFormat = Field(
+        description="The format of the file; `auto` finds it by looking at the bytes. `json` is an array of rows."
     )
 
 

@@ -124,10 +124,20 @@ class DatasetSpec(Struct, frozen=True):
     """How an uploaded file is read as a table (`Dataset`)."""
 
     upload: str
-    format: Literal["csv", "xlsx", "ndjson"]
-    delimiter: str | None = None
+    format: str
     encoding: str = "utf-8"
+    delimiter: str | None = None
     sheet: str | None = None
+    range: str | None = None
+    header: Literal["auto", "none"] = "auto"
+    header_row: int | None = None
+    skip_rows: int = 0
+    ragged: Literal["refuse", "fill"] = "refuse"
+    include_hidden: bool = False
+    decimal: str | None = None
+    thousands: str | None = None
+    date_format: str | None = None
+    nulls: tuple[str, ...] = ()
 
 
 # Text blocks

@@ -1,16 +1,27 @@
 """XLSX as a source: one sheet, whose first row with cells names the columns."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 from tasks.refusal import Refusal
-from tasks.report.data.source import CHUNK_CHARS, CHUNK_ROWS, RowChunk, WantedColumn, check_columns, choose
+from tasks.report.data.csv.decimal_mark import said_forms
+from tasks.report.data.reading import Reading
+from tasks.report.data.source import (
+    CHUNK_CHARS,
+    CHUNK_ROWS,
+    RowChunk,
+    WantedColumn,
+    WrittenForms,
+    check_columns,
+    choose,
+)
 from tasks.report.data.xlsx.archive import Archive
 from tasks.report.data.xlsx.sheet import Row, Sheet
 from tasks.report.data.xlsx.strings import SharedStrings
 from tasks.report.data.xlsx.styles import date_styles
 from tasks.report.data.xlsx.workbook import read_workbook
 from tasks.report.formats.cleaning import clean
+from tasks.report.spec.structs import DatasetSpec
 
 
 class XlsxFile:
@@ -19,11 +30,15 @@ class XlsxFile:
     warn: told of formulas that have no value.
     """
 
-    def __init__(self, path: str, sheet: str | None, folder: str, warn: Callable[[str, str], None]) -> None:
+    def __init__(self, path: str, spec: DatasetSpec, reading: Reading) -> None:
         self._path = path
-        self._sheet = sheet
-        self._folder = folder
-        self._warn = warn
+        self._sheet = spec.sheet
+        self._spec = spec
+        self._folder = reading.folder
+        self._warn = reading.warn
+
+    def forms(self) -> WrittenForms:
+        return said_forms(self._spec)
 
     def headings(self) -> list[str]:
         for rows, _ in self._rows():

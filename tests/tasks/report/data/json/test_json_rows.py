@@ -1,11 +1,13 @@
 """NDJSON and inline rows: numbers keep their digits, and nothing but flat, finite values gets in."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tasks.refusal import Refusal
+from tasks.report.data.text.lines import BLOCK_BYTES
 from tests.support.report.tables import cells, dataset, opened, printed
 
 
@@ -40,7 +42,7 @@ def test_numbers_keep_every_digit(tmp_path: Path) -> None:
 def test_numbers_that_are_not_finite_are_refused_with_their_line(tmp_path: Path, number: str) -> None:
     refusal = refused(tmp_path, '{"a": 1}', f'{{"a": {number}}}', kind="decimal")
     assert refusal.code == "invalid_cell"
-    assert refusal.message.startswith("Line 2 ")
+    assert refusal.message.startswith("Line 2")
     assert refused(tmp_path, f'{{"a": "{number}"}}', kind="decimal").code == "invalid_cell"
 
 
@@ -53,7 +55,7 @@ def test_a_number_of_thousands_of_digits_is_refused_at_once(tmp_path: Path) -> N
 def test_a_line_that_is_no_object_is_refused(tmp_path: Path, line: str) -> None:
     refusal = refused(tmp_path, '{"a": 1}', line)
     assert refusal.code == "malformed_dataset"
-    assert refusal.message.startswith("Line 2 ")
+    assert refusal.message.startswith("Line 2")
 
 
 @pytest.mark.parametrize("line", ['{"a": 1', "{'a': 1}", '{"a": 1} {"a": 2}', '{"a": 1},', "a,b"])
@@ -63,11 +65,12 @@ def test_a_line_that_is_no_json_is_refused_with_its_line(tmp_path: Path, line: s
     assert refusal.message.startswith("Line 3 ")
 
 
-def test_nesting_is_refused_however_deep(tmp_path: Path) -> None:
+def test_nesting_is_shown_as_json_where_text_is_wanted_and_refused_elsewhere(tmp_path: Path) -> None:
+    assert read(tmp_path, '{"a": "x"}', '{"a": {"b": ["é", null]}}') == [("x",), ('{"b": ["é", null]}',)]
     assert refused(tmp_path, '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}").code == "malformed_dataset"
-    refusal = refused(tmp_path, '{"a": "x"}', '{"a": {"b": 1}}')
+    refusal = refused(tmp_path, '{"a": 1}', '{"a": {"b": 1}}', kind="integer")
     assert (refusal.code, refusal.field) == ("invalid_cell", "columns.0")
-    assert refusal.message.startswith("Line 2 ")
+    assert refusal.message.startswith("Line 2")
 
 
 def test_half_of_a_surrogate_pair_becomes_a_sign_of_it(tmp_path: Path) -> None:
@@ -125,3 +128,51 @@ def test_a_wrong_inline_cell_is_refused_by_its_row(tmp_path: Path) -> None:
 
 def test_no_inline_rows_are_no_lines(tmp_path: Path) -> None:
     assert printed(opened([], [{"field": "a", "type": "money", "total": "sum"}], tmp_path)) == []
+
+
+ROWS = [{"a": 1}, {"b": "2", "a": 12.50}, {"c": [1], "a": None, "d\n": True}]
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("kind", ["json", "ndjson", "auto"])
+def test_the_columns_are_the_keys_of_all_rows(tmp_path: Path, kind: str, indent: int | None) -> None:
+    path = tmp_path / "data.json"
+    lines = "\n".join(map(json.dumps, ROWS)) if kind == "ndjson" else json.dumps(ROWS, indent=indent)
+    path.write_text(lines.replace("12.5", "12.50"), encoding="utf-8-sig")
+    rows = opened(dataset(path, format=kind), [], tmp_path, every_column=True)
+    assert [column.title for column in rows.columns] == ["a", "b", "c", "d"]
+    assert cells(rows) == [("1", "", "", ""), ("12.50", "2", "", ""), ("", "", '["1"]', "true")]
+
+
+def test_an_array_is_read_piece_by_piece(tmp_path: Path) -> None:
+    path = tmp_path / "data.json"
+    path.write_text(json.dumps([{"a": str(number) * 9} for number in range(60_000)]))
+    assert path.stat().st_size > 4 * BLOCK_BYTES
+    found = cells(opened(dataset(path), [{"field": "a"}], tmp_path))
+    assert found == [(str(number) * 9,) for number in range(60_000)]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"a": 1}', "not a JSON array"),
+        ('[{"a": 1}', "Row 2 is not valid JSON"),
+        ('[{"a": 1} {"a": 2}]', "not a JSON array"),
+        ('[{"a": 1}, 5]', "Row 2 is not a JSON object"),
+        ('[{"a": 1}, {"a": NaN}]', "Row 2 contains NaN"),
+        ('[{"a": 1}]x', "Row 2 is not valid JSON"),
+        ("[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_what_is_no_array_of_rows_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "data.json"
+    path.write_text(text)
+    with pytest.raises(Refusal) as caught:
+        opened(dataset(path), [{"field": "a"}], tmp_path)
+    assert said in caught.value.message
+
+
+def test_an_empty_array_is_a_table_without_rows(tmp_path: Path) -> None:
+    path = tmp_path / "data.json"
+    path.write_text(" [ ] ")
+    assert cells(opened(dataset(path), [{"field": "a"}], tmp_path)) == []

@@ -1,4 +1,4 @@
-"""Text files by the line: decoded strictly, line ends made alike, no line longer than its limit."""
+"""Text files by the line: decoded, line ends made alike, no line longer than its limit."""
 
 import codecs
 import io
@@ -8,11 +8,9 @@ from typing import Final
 
 from tasks.refusal import Refusal
 from tasks.report.data.source import MAX_LINE_CHARS
+from tasks.report.data.text.encodings import TextEncoding
 
 BLOCK_BYTES: Final = 1 << 18
-_ZIP: Final = b"PK\x03\x04"
-# Windows writes more characters under these names than the standards have.
-_CODECS: Final = {"utf-8": "utf-8-sig", "shift_jis": "cp932", "euc_kr": "cp949"}
 
 
 class TextLines:
@@ -21,7 +19,7 @@ class TextLines:
     chars: how many characters were handed out so far. share: how much of the file that is, in [0, 1].
     """
 
-    def __init__(self, path: str, encoding: str) -> None:
+    def __init__(self, path: str, encoding: TextEncoding) -> None:
         self._path = Path(path)
         self._encoding = encoding
         self._size = max(self._path.stat().st_size, 1)
@@ -35,15 +33,12 @@ class TextLines:
 
     def blocks(self) -> Iterator[io.StringIO]:
         """Raises: Refusal `wrong_encoding`, `malformed_dataset`, `cell_too_long`."""
-        name = _CODECS.get(self._encoding, self._encoding)
-        decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(name)(), translate=True)
+        inner = codecs.getincrementaldecoder(self._encoding.codec)(self._encoding.errors)
+        decoder = io.IncrementalNewlineDecoder(inner, translate=True)
         tail = ""
         with self._path.open("rb") as file:
             while True:
                 block = file.read(BLOCK_BYTES)
-                if self._read_bytes == 0 and block.startswith(_ZIP):
-                    message = "The dataset is a ZIP archive, such as an XLSX workbook. Set its format to xlsx."
-                    raise Refusal("malformed_dataset", message)
                 self._read_bytes += len(block)
                 text = tail + self._decode(decoder, block)
                 end = text.rfind("\n") + 1 if block else len(text)
@@ -62,10 +57,13 @@ class TextLines:
     def _decode(self, decoder: io.IncrementalNewlineDecoder, block: bytes) -> str:
         try:
             return decoder.decode(block, final=not block)
-        except UnicodeDecodeError as error:
-            line = self._ended_lines + error.object[: error.start].count(b"\n") + 1
+        except UnicodeError as error:
+            line, byte = self._ended_lines + 1, ""
+            if isinstance(error, UnicodeDecodeError):
+                line += error.object[: error.start].count(b"\n")
+                byte = f" (byte 0x{error.object[error.start]:02X})" if error.start < len(error.object) else ""
             message = (
-                f"Line {line:,} is not {self._encoding} (byte 0x{error.object[error.start]:02X}). "
-                "Save the file as UTF-8, or set its encoding."
+                f"Line {line:,} is not {self._encoding.codec.removesuffix('-sig')}{byte}. "
+                "Set 'encoding' to that of the file, or save it as UTF-8."
             )
             raise Refusal("wrong_encoding", message) from error

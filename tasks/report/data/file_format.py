@@ -9,7 +9,7 @@ from tasks.refusal import Refusal
 from tasks.report.data.xlsx.archive import Archive
 
 _HEAD_BYTES: Final = 1 << 12
-_ZIP: Final = b"PK\x03\x04"
+_ZIP: Final = (b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06")
 _OLE: Final = bytes.fromhex("d0cf11e0a1b11ae1")
 _OTHERS: Final = (
     (b"%PDF", "a PDF document"),

@@ -74,7 +74,7 @@ class CsvFile:
         hint = ""
         if len(form.names) == 1 and any(mark in form.names[0] for mark in CANDIDATES):
             hint = " Set 'delimiter' to that of the file."
-        yield from _Rows(reader, form.names, fill=self._spec.ragged == "fill").chunks(
+        yield from _EvenRows(reader, form.names, fill=self._spec.ragged == "fill").chunks(
             choose(form.names, wanted, hint), self._reading.warn
         )
 
@@ -167,7 +167,7 @@ class _CsvReader:
         return len(records) > before
 
 
-class _Rows:
+class _EvenRows:
     """The rows of a file, of which each has a cell for each column."""
 
     def __init__(self, reader: _CsvReader, names: Sequence[str], *, fill: bool) -> None:

@@ -5,7 +5,7 @@ import pytest
 from tasks.report.data.headings import could_name, find_heading_row, name_columns
 
 
-def found(*rows: str) -> int:
+def heading_of(*rows: str) -> int:
     """The row that is found among rows whose cells are parted by `|`."""
     filled = [{column: could_name(cell) for column, cell in enumerate(row.split("|")) if cell.strip()} for row in rows]
     return find_heading_row(filled)
@@ -30,7 +30,7 @@ def found(*rows: str) -> int:
     ],
 )
 def test_the_first_row_as_wide_as_the_data_names_the_columns(rows: list[str], heading: int) -> None:
-    assert found(*rows) == heading
+    assert heading_of(*rows) == heading
 
 
 @pytest.mark.parametrize(

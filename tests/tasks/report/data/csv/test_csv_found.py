@@ -82,7 +82,7 @@ def test_lines_above_the_headings_are_left_out_and_told_of(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("said", [{"header_row": 3}, {"skip_rows": 2}])
-def test_the_line_of_the_headings_can_be_said(tmp_path: Path, said: dict[str, int]) -> None:
+def test_the_line_of_the_headings_can_be_said(tmp_path: Path, said: dict[str, Any]) -> None:
     content = "a,b,c\n1,2,3\nd,e,f\n4,5,6\n\nx,y\n"
     refusal = refused(tmp_path, content, **said)
     assert refusal.message.startswith("Line 6 has 2 cells, but there are 3 columns.")
@@ -138,7 +138,7 @@ def test_a_heading_of_100_000_characters_is_clipped(tmp_path: Path) -> None:
     ],
 )
 def test_sums_are_right_however_numbers_are_written(
-    tmp_path: Path, content: str, lang: str, said: dict[str, str]
+    tmp_path: Path, content: str, lang: str, said: dict[str, Any]
 ) -> None:
     path = tmp_path / "data.csv"
     path.write_text(content, encoding="utf-8")

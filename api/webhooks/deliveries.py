@@ -8,8 +8,9 @@ from pydantic import Field
 
 from api.http.answers import uncached
 from api.http.caller import Caller, caller_of
-from api.http.problems import documented
+from api.http.problems import documented, problem
 from api.http.query import ListQuery, TimeRange, documented_query, query_of
+from api.jobs.verbs import CANCEL_WAIT_S
 from api.webhooks.delivery_views import EXAMPLE_DELIVERY, EXAMPLE_EVENT, Delivery, DeliveryPage, delivery_of
 from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
 from tasks import clock
@@ -108,6 +109,34 @@ async def redeliver(request: Request, delivery_id: DeliveryId) -> Response:
     await caller.context.job_store.reopen([delivery_id])
     record = await _find(caller, delivery_id)
     return uncached(delivery_of(record, caller.base_url), 202)
+
+
+@router.post(
+    "/{delivery_id}/cancellation",
+    operation_id="cancel_delivery",
+    summary="Cancel a delivery",
+    response_model=Delivery,
+    response_description="The delivery is cancelled, by this request or by an earlier one.",
+    responses={
+        202: {"model": Delivery, "description": "Its attempt is under way and has been asked to stop."},
+        **documented("unauthorized", "not_found", "expired", "already_ended"),
+    },
+)
+async def cancel_delivery(request: Request, delivery_id: DeliveryId) -> Response:
+    """A delivery that waits is not tried again. If its endpoint is `ordered`, the next one goes. It can still be sent
+    with `redelivery`.
+
+    If the delivery ends by itself first, the response is 409 `already_ended` with its `state`.
+    """
+    caller = caller_of(request)
+    await _find(caller, delivery_id)
+    if await caller.context.job_store.cancel(delivery_id) == State.RUNNING:
+        await caller.context.watch.wait_until_ended(delivery_id, CANCEL_WAIT_S)
+    record = await _find(caller, delivery_id)
+    if record.state.ended and record.state is not State.CANCELLED:
+        detail = f"Delivery {delivery_id!r} ended before it could be cancelled. Its state is {record.state}."
+        return problem(request, "already_ended", detail, state=record.state)
+    return uncached(delivery_of(record, caller.base_url), 200 if record.state.ended else 202)
 
 
 async def _job_index(caller: Caller, endpoint: str | None, event: str | None) -> str:

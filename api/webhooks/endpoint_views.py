@@ -77,6 +77,10 @@ MaxInFlight = Annotated[
         description="The maximum number of deliveries at once. ENDPOINT_MAX_IN_FLIGHT limits every endpoint.",
     ),
 ]
+ORDERED = (
+    "Whether deliveries are sent one at a time, in the order of their events. One that fails holds back the later ones "
+    "until it succeeds, gives up or is cancelled."
+)
 Channel = Annotated[
     str | None,
     Field(
@@ -114,6 +118,7 @@ class EndpointRequest(LabelFields):
     headers: Headers = Field(default_factory=dict)
     rate_limit: RateLimit = None
     max_in_flight: MaxInFlight = None
+    ordered: bool = Field(False, description=ORDERED)
     channel: Channel = None
     filters: Filters = None
     secret: NewSecret = None
@@ -136,6 +141,7 @@ class EndpointChange(LabelFields):
     headers: Headers = Field(default_factory=dict)
     rate_limit: RateLimit = None
     max_in_flight: MaxInFlight = None
+    ordered: bool = Field(default_factory=bool, description=ORDERED)
     channel: Channel = None
     filters: Filters = None
 
@@ -179,6 +185,7 @@ class Endpoint(LabelView):
     )
     rate_limit: float | None = Field(None, description="The maximum number of deliveries per second.")
     max_in_flight: int | None = Field(None, description="The maximum number of deliveries at once.")
+    ordered: bool = Field(description=ORDERED)
     channel: str | None = Field(None, description="The channel whose events are sent. All events if absent.")
     filters: list[EventFilter] | None = Field(None, description="Only events that pass all of these are sent.")
     created_at: datetime = Field(description="When it was created.")
@@ -245,6 +252,7 @@ def endpoint_of(endpoint: EndpointRecord, address: str, now_ms: int) -> Endpoint
         headers=masked_headers(endpoint.headers),
         rate_limit=endpoint.rate_limit,
         max_in_flight=endpoint.max_in_flight,
+        ordered=endpoint.ordered,
         channel=endpoint.channel,
         filters=list(endpoint.filters) or None,
         created_at=from_ms(endpoint.created_at),

@@ -51,7 +51,7 @@ DURABLE: Final = (
     DurableKeys(ENDPOINTS, "zset"),
     DurableKeys(SUBSCRIBERS, "zset"),
     DurableKeys(DISABLED, "zset"),
-    DurableKeys(f"{LANE}{QUEUE}:{LaneId('endpoint', '')}", "hash", frozenset({"cap", "rate"})),
+    DurableKeys(f"{LANE}{QUEUE}:{LaneId('endpoint', '')}", "hash", frozenset({"cap", "rate", "ordered"})),
     DurableKeys(SCHEDULE, "hash"),
     DurableKeys(SCHEDULES, "zset"),
 )

@@ -30,7 +30,7 @@ Redis without cluster mode is needed.
 | `pressroom:parked:<queue>` | zset lane → until (ms) | lanes that must not be served now | the claim after that time, or unpark |
 | `pressroom:failing` | zset endpoint → since (ms) | endpoints whose lanes are parked since they failed too often in a row | a success, or the endpoint's owner |
 | `pressroom:disabled` | zset endpoint → since (ms) | endpoints to which nothing is delivered | the endpoint's owner |
-| `pressroom:lane:<queue>:<lane>` | hash | `running`, `cap`, `rate`, `next` (ms), `failures`, `trips`, `slow` (it timed out), `failing_since`, `failed_at` (ms) | `running` goes at 0, the failures with a success, the rest with the limits or the endpoint |
+| `pressroom:lane:<queue>:<lane>` | hash | `running`, `cap`, `rate`, `ordered`, `next` (ms), `held` (until when an ordered lane is parked for its order, ms), `failures`, `trips`, `slow` (it timed out), `failing_since`, `failed_at` (ms) | `running` goes at 0, the failures with a success, the rest with the limits or the endpoint |
 | `pressroom:standing-back:<queue>:<owner>` | set of lanes | lanes that wait for other deliveries of their owner to end | the ends of the owner's deliveries |
 | `pressroom:unanswered:<owner>` | zset id → started (ms) | deliveries under way to receivers that have not answered the last time | the ends of these deliveries; it expires |
 | `pressroom:unanswered-lanes:<owner>` | zset lane → since (ms) | lanes that wait for such deliveries of their owner to end | the ends of these deliveries, or the cancel |

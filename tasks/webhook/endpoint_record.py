@@ -25,6 +25,7 @@ class EndpointPatch(TypedDict, total=False):
     headers: dict[str, str]
     rate_limit: float | None
     max_in_flight: int | None
+    ordered: bool
     channel: str | None
     filters: list[dict[str, Any]] | None
     tags: list[str] | None
@@ -50,6 +51,7 @@ class EndpointRecord:
         headers: names and values; those of `sealed_headers` only once they have been opened.
         sealed_headers: names, and values encrypted by `SecretBox`. Earlier versions stored them as plain text.
         secrets: newest first.
+        ordered: its deliveries are sent one at a time, in the order of their events.
         channel: it gets the events of this channel only; None for all events, those of channels too.
         filters: it gets the events that pass all of them.
         tags, metadata: what its owner noted on it.
@@ -70,6 +72,7 @@ class EndpointRecord:
     secrets: tuple[Secret, ...] = ()
     disabled_reason: str | None = None
     disabled_at: int | None = None
+    ordered: bool = False
     channel: str | None = None
     filters: tuple[EventFilter, ...] = ()
     tags: tuple[str, ...] = ()
@@ -100,6 +103,7 @@ class EndpointRecord:
             secrets=tuple(Secret(one["sealed"], one.get("until")) for one in json.loads(text["secrets"])),
             disabled_reason=text.get("disabled_reason"),
             disabled_at=int(text["disabled_at"]) if "disabled_at" in text else None,
+            ordered=text.get("ordered") == "1",
             channel=text.get("channel"),
             filters=read_filters(text.get("filters")),
             tags=tuple(json.loads(text.get("tags", "[]"))),

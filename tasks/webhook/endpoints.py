@@ -248,8 +248,8 @@ def _flat(fields: Mapping[str, str]) -> list[str]:
 
 def _limits(patch: EndpointPatch) -> dict[str, float]:
     """The limits of a patch as the lane stores them; 0 for no limit of its own."""
-    names = {"rate_limit": "rate", "max_in_flight": "cap"}
-    return {names[name]: value or 0 for name, value in patch.items() if name in names}  # type: ignore[misc]
+    names = {"rate_limit": "rate", "max_in_flight": "cap", "ordered": "ordered"}
+    return {names[name]: float(value or 0) for name, value in patch.items() if name in names}  # type: ignore[arg-type]
 
 
 def _checked(secret: str | None) -> str:

@@ -216,12 +216,14 @@ class KeyRules:
 
     async def _lane(self, key: str) -> str | None:
         lane = key.removeprefix(LANE)
-        running, cap, rate, failures = await self._redis.hmget(key, "running", "cap", "rate", "failures")
+        running, cap, rate, ordered, failures = await self._redis.hmget(
+            key, "running", "cap", "rate", "ordered", "failures"
+        )
         if int(running or 0) != self._running[lane]:
             return f"it counts {running!r} running jobs; there are {self._running[lane]}"
         if failures and not await self._redis.exists(ENDPOINT + lane.partition("endpoint:")[2]):
             return "it counts the failures of an endpoint that is gone"
-        return None if running or cap or rate or failures else "it says nothing"
+        return None if running or cap or rate or ordered or failures else "it says nothing"
 
     async def _standing_back(self, key: str) -> str | None:
         queue, _, owner = key.removeprefix(OWNER_CAPPED).partition(":")

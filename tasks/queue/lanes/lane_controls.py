@@ -25,6 +25,15 @@ class LaneControls:
     async def unpark(self, queue: str, lane: str) -> None:
         await self._steer({"verb": "unpark", "queue": queue, "lane": lane})
 
-    async def limit(self, queue: str, lane: str, *, cap: int = 0, rate: float = 0) -> None:
-        """cap: jobs of this lane that may run at once. rate: jobs per second that may start. 0 is no limit."""
-        await self._steer({"verb": "limit", "queue": queue, "lane": lane, "cap": cap, "rate": rate})
+    async def limit(self, queue: str, lane: str, *, cap: int = 0, rate: float = 0, ordered: bool = False) -> None:
+        """Limit a lane.
+
+        Args:
+            queue: The queue.
+            lane: The lane's name.
+            cap: Jobs of this lane that may run at once. 0 is no limit.
+            rate: Jobs per second that may start. 0 is no limit.
+            ordered: Whether its deliveries run one at a time, in the order of their events.
+        """
+        limits = {"cap": cap, "rate": rate, "ordered": int(ordered)}
+        await self._steer({"verb": "limit", "queue": queue, "lane": lane, **limits})

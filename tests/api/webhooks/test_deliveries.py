@@ -145,6 +145,43 @@ async def test_an_expired_one_is_gone(
     assert (await alice.get("/v1/deliveries")).json() == {"deliveries": []}
 
 
+class TestCancellation:
+    async def test_one_that_waits_is_given_up_and_an_ordered_endpoint_gets_the_next(
+        self, alice: httpx.AsyncClient, redis: ArqRedis, settings: Settings
+    ) -> None:
+        async with Receiver("failing", times=1) as receiver, delivering(redis, settings):
+            await subscribe(alice, receiver.url, ordered=True)
+            events = [await publish(alice, number=number) for number in range(3)]
+            [first] = await listed(alice, 1, state="retrying")
+            assert first["event"] == events[0]
+            assert len(receiver.requests) == 1, "the others wait for it"
+            answer = await alice.post(f"/v1/deliveries/{first['id']}/cancellation")
+            assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
+            await listed(alice, 2, state="succeeded")
+            again = await alice.post(f"/v1/deliveries/{first['id']}/cancellation")
+            assert again.status_code == 200
+            assert (await alice.post(f"/v1/deliveries/{first['id']}/redelivery")).status_code == 202
+            done = await listed(alice, 3, state="succeeded")
+        assert [request.headers["webhook-id"] for request in receiver.requests] == [*events, events[0]]
+        answer = await alice.post(f"/v1/deliveries/{done[0]['id']}/cancellation")
+        assert (answer.status_code, answer.json()["code"], answer.json()["state"]) == (
+            409,
+            "already_ended",
+            "succeeded",
+        )
+
+    async def test_one_that_is_under_way_is_stopped(
+        self, alice: httpx.AsyncClient, redis: ArqRedis, settings: Settings
+    ) -> None:
+        async with Receiver("silent") as receiver, delivering(redis, settings):
+            await subscribe(alice, receiver.url)
+            await publish(alice)
+            await receiver.wait_for(1)
+            [delivery] = await listed(alice, 1, state="running")
+            answer = await alice.post(f"/v1/deliveries/{delivery['id']}/cancellation")
+            assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
+
+
 class TestRedelivery:
     async def test_the_same_event_is_sent_again_with_the_story_so_far(
         self, alice: httpx.AsyncClient, redis: ArqRedis, settings: Settings, receiver: Receiver

@@ -124,6 +124,19 @@ async def test_a_channel_and_filters_are_shown_changed_and_removed(alice: httpx.
     assert "channel" not in (await alice.patch(path, json={"channel": None})).json()
 
 
+async def test_order_is_asked_for_and_let_go(alice: httpx.AsyncClient, redis: ArqRedis) -> None:
+    assert not (await subscribe(alice))["ordered"]
+    made = await subscribe(alice, max_in_flight=5, ordered=True)
+    lane = f"{LANE}webhooks:{LaneId('endpoint', made['id'])}"
+    assert (made["ordered"], await redis.hget(lane, "ordered")) == (True, b"1")
+    changed = (await alice.patch(f"/v1/endpoints/{made['id']}", json={"description": "x"})).json()
+    assert changed["ordered"]
+    changed = (await alice.patch(f"/v1/endpoints/{made['id']}", json={"ordered": False})).json()
+    assert (changed["ordered"], await redis.hget(lane, "ordered")) == (False, None)
+    answer = await alice.post("/v1/endpoints", json={**GOOD, "ordered": "yes please"})
+    assert (answer.status_code, answer.json()["field"]) == (422, "ordered")
+
+
 async def test_endpoints_are_listed_by_channel(alice: httpx.AsyncClient) -> None:
     made = [(await subscribe(alice, channel=channel))["id"] for channel in ("a", "b", "a", None)]
     answer = await alice.get("/v1/endpoints?channel=a")

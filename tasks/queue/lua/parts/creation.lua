@@ -1,14 +1,19 @@
 -- needs: arq blobs lanes records
 -- How jobs and batches are made.
 
+-- Jobs that one call makes follow each other in their lanes.
+local created = 0
+
 -- A new job. job: id, kind, queue, owner, lane, job_indexes, priority, params, delay_ms, fields {name, value,
--- …}, blobs {sha256, …}, and where there is such: event (whose delivery it is), batch (that it is part of), after {id,
--- …} (jobs that must succeed first; none of them has ended), adopt (ARQ's own keys are there already).
+-- …}, blobs {sha256, …}, and where there is such: score (its place in the lane), event (whose delivery it is), batch
+-- (that it is part of), after {id, …} (jobs that must succeed first; none of them has ended), adopt (ARQ's own keys are
+-- there already).
 local function create(job)
   local record = K.job .. job.id
   local due, awaits = now + job.delay_ms, job.after and #job.after or 0
   local state = (job.delay_ms > 0 or awaits > 0) and 'scheduled' or 'queued'
-  local score = backlog_score(job.priority, due * 1000 + clock[2] % 1000)
+  local score = job.score or backlog_score(job.priority, due * 1000 + clock[2] % 1000 + created)
+  created = created + 1
   redis.call('HSET', record, 'kind', job.kind, 'queue', job.queue, 'owner', job.owner, 'lane', job.lane,
     'shelves', job.job_indexes, 'state', state, 'priority', job.priority, 'params', job.params, 'created_at', now,
     'due_at', due, 'score', score, unpack(job.fields))

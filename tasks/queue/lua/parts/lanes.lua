@@ -77,6 +77,16 @@ local function make_way(queue, owner, answered)
   let_in_some('SPOP', K.owner_capped .. queue .. ':' .. owner, queue, 1)
 end
 
+-- A lane that waited for a job which has gone, or is due now, is looked at again.
+local function release_held(queue, lane)
+  local held, until_ms = redis.call('HGET', K.lane .. queue .. ':' .. lane, 'held'), nil
+  if held then until_ms = redis.call('ZSCORE', K.parked .. queue, lane) end
+  if until_ms and tonumber(until_ms) == tonumber(held) then
+    redis.call('ZREM', K.parked .. queue, lane)
+    let_in(queue, lane)
+  end
+end
+
 -- The owner of the deliveries in a lane, and whether its receiver answered the last time; nothing for an owner's lane,
 -- and for that of an endpoint that is gone.
 local function receiver_of(lane)
@@ -99,6 +109,7 @@ local function leave_lane(job)
       if was_in then make_way(job.queue, job.owner) end
     end
   end
+  if job.event then release_held(job.queue, job.lane) end
 end
 
 -- When (ms) workers died under a job, as far back as it counts. An earlier version wrote their number alone.

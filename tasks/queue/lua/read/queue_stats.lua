@@ -57,11 +57,12 @@ function verbs.queues()
 end
 
 local function lane_row(queue, lane, activity)
-  local running, cap, rate, next_ms, trips, slow, failures, failing_since = unpack(redis.call('HMGET',
-    K.lane .. queue .. ':' .. lane, 'running', 'cap', 'rate', 'next', 'trips', 'slow', 'failures', 'failing_since'))
+  local running, cap, rate, next_ms, trips, slow, failures, failing_since, ordered = unpack(redis.call('HMGET',
+    K.lane .. queue .. ':' .. lane, 'running', 'cap', 'rate', 'next', 'trips', 'slow', 'failures', 'failing_since',
+    'ordered'))
   local until_ms = tonumber(redis.call('ZSCORE', K.parked .. queue, lane) or 0)
   local state = redis.call('ZSCORE', K.full .. queue, lane) and 'full' or 'ready'
-  cap = cap_of(lane, cap, trips or slow)
+  cap = cap_of(lane, cap, trips or slow or ordered)
   local owner = cap == 0 and payload.auto and owner_of_lane(lane)
   if until_ms > now then state = tonumber(next_ms or 0) == until_ms and 'limited' or 'parked' end
   return { name = lane, state = state, waiting = redis.call('ZCARD', K.backlog .. queue .. ':' .. lane),

@@ -1,5 +1,5 @@
 -- needs: counters lane_limits lanes lapsed/suspects owners/running records
--- seldom: ending lapsed/lapses verbs/reopening
+-- seldom: ending lane_order lapsed/lapses verbs/reopening
 -- A worker asks for work: timers that are due are handled, lanes take turns, and what can start now starts.
 -- payload: worker, queues {{name, free, slots, idle (it runs none of its jobs and has no end of one to write), normal
 -- (no suspects this time: it is the others' turn), service (slots for the service's own work, which no pause holds
@@ -207,14 +207,18 @@ end
 -- How many jobs of this lane may start now: 0 takes it out of the round until something ends or its time has come.
 local function lane_room(queue, lane, want, activity)
   local key = K.lane .. queue .. ':' .. lane
-  local running, own_cap, rate, next_ms, trips, slow =
-    unpack(redis.call('HMGET', key, 'running', 'cap', 'rate', 'next', 'trips', 'slow'))
-  local cap = cap_of(lane, own_cap, trips or slow)
+  local running, own_cap, rate, next_ms, trips, slow, ordered =
+    unpack(redis.call('HMGET', key, 'running', 'cap', 'rate', 'next', 'trips', 'slow', 'ordered'))
+  local cap = cap_of(lane, own_cap, trips or slow or ordered)
   local owner = cap == 0 and payload.auto and owner_of_lane(lane)
   if owner then cap = share_of(activity, owner) end
   if cap > 0 then
     want = math.min(want, cap - tonumber(running or 0))
     if want <= 0 then redis.call('ZADD', K.full .. queue, now, lane) end
+  end
+  if ordered and want > 0 then
+    load_seldom()
+    if not may_start_in_order(queue, lane) then return 0 end
   end
   rate = tonumber(rate or 0)
   if rate > 0 and want > 0 then

@@ -3,7 +3,8 @@
 -- payload: worker, keep, breaker {failures, pause_ms, max_pause_ms}, outcomes {outcome, …}. An outcome: id, attempt,
 -- verb ('succeeded' | 'failed' | 'cancelled' | 'retrying' | 'postponed' | 'handed_back'), fields {name, value, …} of
 -- the record, and where there is such: value (what ARQ's result carries, see `close`), blobs {sha256, …} and bytes of
--- its files, delay_ms until the next try, last (true: the next try goes behind the first tries of its lane),
+-- its files, delay_ms until the next try, last (true: the next try goes behind the first tries of its lane, unless that
+-- is ordered),
 -- receiver_ok (whether the lane's receiver answered as it should; nil: not known), timed_out (it did not answer in
 -- time), pause_ms (for how long the receiver asked to be left alone); of one that is postponed, entry (the attempt) and
 -- wait {first_ms, max_ms, patience_ms, given_up}.
@@ -88,7 +89,7 @@ local function retry(job, outcome, is_rerun)
   end
   redis.call('HSET', record, 'state', 'retrying', 'tries', job.tries + (is_rerun and 0 or 1), 'due_at', due,
     unpack(fields))
-  if outcome.last then
+  if outcome.last and not redis.call('HGET', K.lane .. job.queue .. ':' .. job.lane, 'ordered') then
     local priority = redis.call('HGET', record, 'priority')
     redis.call('HSET', record, 'score', backlog_score(priority, (due + K.behind_ms) * 1000))
   end

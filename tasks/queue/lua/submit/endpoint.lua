@@ -2,9 +2,9 @@
 -- An endpoint is created, changed, given a new secret, disabled or deleted; together with it its place in its owner's
 -- index and among the subscribers, and what is known of its lane.
 -- payload: verb, id, owner (whose it must be; nil: anyone's), queue, lane, and what the verb needs:
---   create: fields {name, value, …}, rate, cap (0: none), most
---   change: fields, without {name, …}, rate, cap (nil: as it is), enabled (true, false, or nil: as it is), afresh (its
---     failures are forgotten)
+--   create: fields {name, value, …}, rate, cap, ordered (0: none), most
+--   change: fields, without {name, …}, rate, cap, ordered (nil: as it is), enabled (true, false, or nil: as it is),
+--     afresh (its failures are forgotten)
 --   rotate: sealed, overlap_ms (for which the old ones sign too), most
 --   disable: reason
 --   delete: job_index and states (its deliveries' indexes), linger_ms
@@ -29,7 +29,7 @@ local function subscribe(command)
 end
 
 local function change_limits()
-  if payload.cap or payload.rate then set_limits(payload.queue, payload.lane, payload) end
+  if payload.cap or payload.rate or payload.ordered then set_limits(payload.queue, payload.lane, payload) end
 end
 
 local function disable(reason)
@@ -103,7 +103,8 @@ function verbs.delete()
   redis.call('ZREM', K.endpoints .. owner, id)
   redis.call('ZREM', K.disabled, id)
   redis.call('ZREM', K.failing, id)
-  redis.call('HDEL', lane, 'cap', 'rate', 'next', 'failures', 'trips', 'slow', 'failing_since', 'failed_at')
+  redis.call('HDEL', lane, 'cap', 'rate', 'ordered', 'next', 'held', 'failures', 'trips', 'slow', 'failing_since',
+    'failed_at')
   -- Its deliveries take no slot of its owner's any more.
   redis.call('ZREM', K.unanswered_lanes .. owner, payload.lane)
   make_way(payload.queue, owner)

@@ -1,4 +1,4 @@
--- needs: creation
+-- needs: creation lane_order
 -- An event becomes deliveries. Their ids are derived from event and endpoint, so that a repeat adds nothing.
 -- payload: event, type, owner, keep_ms (of the event), deliveries {{id, endpoint, lane, job_indexes, always}, …}.
 -- An endpoint that is gone or disabled by now is skipped, unless the delivery is to be made `always`.
@@ -10,7 +10,7 @@ elseif payload.full then
 end
 local made = 0
 local index = K.jobs .. 'event/' .. payload.event
-local trace = redis.call('HMGET', K.job .. payload.event, 'traceparent', 'tracestate')
+local trace = redis.call('HMGET', K.job .. payload.event, 'traceparent', 'tracestate', 'score', 'due_at')
 local fields = { 'name', payload.type }
 for place, name in ipairs({ 'traceparent', 'tracestate' }) do
   if trace[place] then
@@ -18,13 +18,14 @@ for place, name in ipairs({ 'traceparent', 'tracestate' }) do
     fields[#fields + 1] = trace[place]
   end
 end
+local score = score_of_event(trace[3], trace[4])
 for _, delivery in ipairs(payload.deliveries) do
   local endpoint = delivery.endpoint
   local wanted = delivery.always or redis.call('HGET', K.endpoint .. endpoint, 'enabled') == '1'
   if wanted and redis.call('EXISTS', K.job .. delivery.id) == 0 then
     create({ id = delivery.id, kind = 'delivery', queue = 'webhooks', owner = payload.owner, lane = delivery.lane,
-      job_indexes = delivery.job_indexes, priority = 'normal', event = payload.event, delay_ms = 0, blobs = {},
-      params = cjson.encode({ event = payload.event, endpoint = endpoint }), fields = fields })
+      job_indexes = delivery.job_indexes, priority = 'normal', score = score, event = payload.event, delay_ms = 0,
+      blobs = {}, params = cjson.encode({ event = payload.event, endpoint = endpoint }), fields = fields })
     redis.call('ZADD', index, now, delivery.id)
     made = made + 1
   end

@@ -1,6 +1,6 @@
 -- needs: lane_limits lanes
 -- A queue is paused or resumed; a lane is parked, unparked or limited. payload: verb, queue, lane, and for_ms (park),
--- or cap and rate (limit; 0: none).
+-- or cap, rate and ordered (limit; 0: none).
 local queue, lane, verbs = payload.queue, payload.lane, {}
 
 function verbs.pause()

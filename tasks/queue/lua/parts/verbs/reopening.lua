@@ -1,4 +1,4 @@
--- needs: arq blobs counters ending lanes records
+-- needs: arq blobs counters ending lane_order lanes records
 -- Ended jobs run again, with all their tries; what waits for its next try has it now. Old attempts are kept.
 -- payload: only {state → true} (nil: any), keep_event_ms (for deliveries).
 
@@ -85,6 +85,8 @@ local function reopen(id)
   end
   redis.call('ZREM', K.arq_abort, id)
   local score = backlog_score(priority, now * 1000 + clock[2] % 1000)
+  local ordered = job.event and is_ordered(job.queue, job.lane)
+  if ordered then score = score_of_event(unpack(redis.call('HMGET', K.job .. job.event, 'score', 'due_at'))) end
   redis.call('HSET', record, 'due_at', now, 'score', score)
   redis.call('SET', K.arq_job .. id, arq_body(id, job.kind), 'PX', K.arq_job_ms)
   if #live > 0 then
@@ -93,6 +95,7 @@ local function reopen(id)
     redis.call('HSET', record, 'state', 'queued')
     set_state(job, 'queued')
     enter_lane(id, job.queue, job.lane, score)
+    if ordered then release_held(job.queue, job.lane) end
   end
   if job.batch then reopen_batch(job.batch) end
   if job.event then keep_event(job.event) end

@@ -14,7 +14,8 @@ end
 
 -- The place of a delivery in its lane: the time of its event, whose score is gone some time after its end.
 local function score_of_event(score, due_at)
-  return backlog_score('normal', score and tonumber(score) % RANK or tonumber(due_at or now) * 1000)
+  local micros = due_at and tonumber(due_at) * 1000 or now * 1000 + clock[2] % 1000
+  return backlog_score('normal', score and tonumber(score) % RANK or micros)
 end
 
 -- Until when a delivery of the lane with an earlier event waits for its next try; nil: none does.

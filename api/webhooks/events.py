@@ -33,8 +33,9 @@ class EventRequest(SubmitFields):
         description=f"Words separated by dots. The first words {', '.join(OURS)} are reserved.",
         examples=["order.paid"],
     )
-    data: dict[str, Any] = Field(
-        description="The event's data, sent unchanged to the endpoints.", examples=[{"order": 4711}]
+    data: Any = Field(
+        description="The event's data, sent unchanged to the endpoints: an object, or any other JSON value.",
+        examples=[{"order": 4711}],
     )
     channel: str | None = Field(
         None,

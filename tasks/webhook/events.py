@@ -35,6 +35,7 @@ class EventParams(BaseModel):
     """Params of an `event` job.
 
     Attributes:
+        data: any JSON value; an object in the events of Pressroom's own.
         endpoint: only this one gets the event, in one attempt.
         channel: endpoints of other channels do not get it.
     """
@@ -42,7 +43,7 @@ class EventParams(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     type: str = Field(pattern=TYPE, max_length=TYPE_CHARS)
-    data: dict[str, Any]
+    data: Any
     endpoint: str | None = None
     channel: str | None = None
 

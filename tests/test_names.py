@@ -65,7 +65,7 @@ FUNCTIONS = {
     "owner_of": "Caller.owner",
     "press": "render",
     "read_crew": "read_workers",
-    "sealed": "encrypted_notify",
+    "sealed": "checked_notify",
     "spell_out": "expand_columns",
     "worsened": "mark_down",
 }

@@ -13,10 +13,14 @@ from tasks.queue.jobs.enqueue import Submission, Submitted
 from tasks.queue.memory import memory_of, redis_full
 from tasks.queue.records.record import Priority
 from tasks.refusal import Refusal
+from tasks.webhook.notify_url import seal_notify
 
 
 class RequestedOptions(TypedDict, total=False):
-    """What a sender may say of any submit; each is explained at `Submission`."""
+    """What a sender may say of any submit; each is explained at `Submission`.
+
+    notify: JSON, not encrypted yet.
+    """
 
     priority: Priority
     delay_ms: int
@@ -86,6 +90,7 @@ class Caller:
             params: The parameters of the job: the kind's model, or JSON text that the model accepts.
             **options: When it runs, after what, under which key; see `SubmissionOptions`.
         """
+        options["notify"] = seal_notify(options.get("notify"), self.context.box)
         return Submission(
             kind=kind.name,
             queue=kind.queue,

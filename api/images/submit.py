@@ -19,7 +19,7 @@ from api.http.problems import documented
 from api.http.query import query_of
 from api.images.by_reference import ImageRequest, Remote, receive_named
 from api.images.variants import parse_variants
-from api.jobs.notify import EXAMPLE_URL, encrypted_notify
+from api.jobs.notify import EXAMPLE_URL, checked_notify
 from api.jobs.submit_options import SUBMIT_REFUSALS, SubmitOptions, add_options, documented_submit
 from api.jobs.submitted import respond, respond_batch
 from api.jobs.views import EXAMPLE_UPLOAD, Batch, Job
@@ -194,7 +194,7 @@ def _parsers(caller: Caller, submit_options: RequestedOptions) -> dict[str, Call
     return {
         "variants": parse_variants,
         "name": partial(read_name, MAX_NAME_CHARS),
-        "notify": lambda text: add_options(submit_options, notify=encrypted_notify(caller.context, text)),
+        "notify": lambda text: add_options(submit_options, notify=checked_notify(caller.context, text)),
         "tags": lambda text: add_options(submit_options, tags=read_tags(settings, text)),
         "metadata": lambda text: add_options(submit_options, metadata=read_metadata(settings, text)),
     }

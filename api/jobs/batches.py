@@ -17,6 +17,7 @@ from api.jobs.submitted import respond
 from api.jobs.views import EXAMPLE_JOB, Job, job_of
 from tasks.queue.jobs.enqueue import Submitted
 from tasks.refusal import Refusal
+from tasks.webhook.notify_url import seal_notify
 
 router = APIRouter(prefix="/v1/batches", tags=["jobs"])
 
@@ -73,7 +74,7 @@ async def open_batch(request: Request) -> Response:
         caller.owner,
         options.get("tags", ()),
         name=requested.name,
-        notify=options.get("notify"),
+        notify=seal_notify(options.get("notify"), caller.context.box),
         metadata=options.get("metadata"),
         address=caller.base_url,
         request_id=caller.request_id,

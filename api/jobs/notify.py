@@ -1,6 +1,5 @@
 """The `notify` option: a URL that gets one event when the job ends, in addition to the subscribed endpoints."""
 
-import json
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -8,8 +7,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from api.http.checks import Checks
 from api.http.context import Context
 from api.http.json_body import read
-from tasks.webhook.events import ONE_OFF
-from tasks.webhook.notify_url import seal_url
 from tasks.webhook.signature import key_of
 
 EXAMPLE_URL = "https://example.com/pressroom"
@@ -43,15 +40,15 @@ NotifyOption = Annotated[
 """In a query, a header, or a field of a form."""
 
 
-def encrypted_notify(context: Context, notify: str | Notify | None) -> str | None:
-    """The option as the job's record stores it: JSON with URL and secret encrypted.
+def checked_notify(context: Context, notify: str | Notify | None) -> str | None:
+    """The option as `SubmissionOptions` has it: checked, and not encrypted yet, so that two of them can be compared.
 
     Args:
         context: The resources of the process.
         notify: A URL, the JSON text of a `Notify`, a `Notify`, or None.
 
     Returns:
-        JSON, or None if there is nobody to notify.
+        The JSON of a `Notify` with the URL as it is sent, or None if there is nobody to notify.
 
     Raises:
         Refusal: `invalid_request`, `invalid_url`, `address_refused`, `invalid_secret`, on a field of `notify`.
@@ -62,10 +59,7 @@ def encrypted_notify(context: Context, notify: str | Notify | None) -> str | Non
     with checks.collect(inside="notify"):
         option = _checked(context, notify)
     checks.done()
-    stored: dict[str, Any] = {"url": seal_url(option.url, context.box)}
-    if option.secret is not None:
-        stored["secret"] = context.box.seal(option.secret, ONE_OFF)
-    return json.dumps(stored)
+    return option.model_dump_json(exclude_none=True)
 
 
 def _checked(context: Context, notify: str | Notify) -> Notify:

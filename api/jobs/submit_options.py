@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.http.caller import Caller, RequestedOptions
 from api.http.checks import Checks
 from api.http.query import documented_query
-from api.jobs.notify import EXAMPLE_URL, MAX_NOTIFY_CHARS, Member, NotifyOption, encrypted_notify
+from api.jobs.notify import EXAMPLE_URL, MAX_NOTIFY_CHARS, Member, NotifyOption, checked_notify
 from api.jobs.timing import PRIORITY, Delay, RunAt, Timing, timing_of
 from api.labels import (
     LABEL_HEADERS,
@@ -86,10 +86,10 @@ class SubmitFields(LabelFields):
         """Put what is said here into the options of the request.
 
         Raises:
-            Refusal: `invalid_request`, also for what the query or a header says too; what `encrypted_notify` raises.
+            Refusal: `invalid_request`, also for what the query or a header says too; what `checked_notify` raises.
         """
         checks = Checks()
-        notify = checks.run(lambda: encrypted_notify(caller.context, self.notify))
+        notify = checks.run(lambda: checked_notify(caller.context, self.notify))
         tags, metadata = checks.run(lambda: labels_of(caller.context.settings, self)) or Labels()
         checks.done()
         add_options(options, notify=notify, tags=tags, metadata=metadata)
@@ -142,12 +142,12 @@ class SubmitOptions(LabelQuery):
         """These options, and the Idempotency-Key, as `Caller.submit` takes them.
 
         Raises:
-            Refusal: `invalid_request`, and what `encrypted_notify` raises.
+            Refusal: `invalid_request`, and what `checked_notify` raises.
         """
         checks = Checks()
         idempotency_key = caller.idempotency_key
         checks.run(lambda: check_key(idempotency_key))
-        notify = checks.run(lambda: encrypted_notify(caller.context, self.notify))
+        notify = checks.run(lambda: checked_notify(caller.context, self.notify))
         notify = checks.run(lambda: _notify_in_header(caller, notify)) or notify
         labels = checks.run(lambda: labels_of_request(caller.context.settings, caller.headers, self)) or Labels()
         timing = checks.run(lambda: timing_of(caller.context.settings, self.delay, self.run_at)) or Timing()
@@ -167,16 +167,16 @@ class SubmitOptions(LabelQuery):
 
 
 def _notify_in_header(caller: Caller, before: str | None) -> str | None:
-    """What the header says, as the record stores it. before: what the query says.
+    """What the header says. before: what the query says.
 
     Raises:
-        Refusal: `invalid_request`, and what `encrypted_notify` raises.
+        Refusal: `invalid_request`, and what `checked_notify` raises.
     """
     if (text := header_text(caller.headers, NOTIFY_HEADER)) is None:
         return None
     if len(text) > MAX_NOTIFY_CHARS:
         message = f"{NOTIFY_HEADER}: The text has {len(text)} characters. At most {MAX_NOTIFY_CHARS} are allowed."
         raise Refusal("invalid_request", message, field=NOTIFY_HEADER, limit=MAX_NOTIFY_CHARS)
-    notify = encrypted_notify(caller.context, text)
+    notify = checked_notify(caller.context, text)
     check_once("notify", before, notify)
     return notify

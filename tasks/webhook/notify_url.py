@@ -1,5 +1,6 @@
 """The `notify` URL of a submit at rest, and as it is shown: what is in its query may be a token."""
 
+import json
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -8,6 +9,22 @@ from tasks.webhook.events import ONE_OFF
 from tasks.webhook.secret_box import SecretBox
 
 SCHEME: Final = "sealed://"
+
+
+def seal_notify(option: str | None, box: SecretBox) -> str | None:
+    """The `notify` option of a submit as records have it.
+
+    Args:
+        option: JSON of the URL and, if the event is to be signed, of its secret; None for none.
+        box: Encrypts both.
+    """
+    if option is None:
+        return None
+    given: dict[str, str] = json.loads(option)
+    stored = {"url": seal_url(given["url"], box)}
+    if "secret" in given:
+        stored["secret"] = box.seal(given["secret"], ONE_OFF)
+    return json.dumps(stored)
 
 
 def seal_url(url: str, box: SecretBox) -> str:

@@ -161,3 +161,15 @@ async def test_the_end_is_told_signed_with_links_and_without_a_subscription(
     async with delivering(redis, settings), asyncio.timeout(10):
         assert len(await receiver.wait_for(3)) == 3
         await listed(alice, 2, state="succeeded")
+
+
+async def test_the_same_may_be_said_in_the_header_and_in_the_body(alice: httpx.AsyncClient, redis: ArqRedis) -> None:
+    said = {"url": URL, "secret": new_secret()}
+    body = {"upload": await upload(alice), "notify": said}
+    answer = await alice.post("/v1/images", json=body, headers={"Pressroom-Notify": json.dumps(said)})
+    remembered = await kept(redis, answer)
+    assert remembered is not None
+    assert open_url(remembered["url"], BOX) == URL
+    assert BOX.open(remembered["secret"], "notify") == said["secret"]
+    other = await alice.post("/v1/images", json=body, headers={"Pressroom-Notify": URL})
+    assert (other.status_code, other.json()["field"]) == (422, "notify")

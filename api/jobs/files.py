@@ -41,7 +41,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 async def download_file(request: Request, job_id: JobId, name: FileName) -> Response:
     """The ETag is the SHA-256 of the bytes. `Range`, `If-Range` and `If-None-Match` are supported.
 
-    If the storage can serve the file itself, the response redirects to it.
+    If the storage can serve the file itself, under this name and media type, the response redirects to it: S3 can.
     """
     caller = caller_of(request)
     record = await find_unexpired(caller, job_id)
@@ -49,7 +49,7 @@ async def download_file(request: Request, job_id: JobId, name: FileName) -> Resp
     headers = _headers(record, file)
     if names(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    url = await caller.context.storage.presign(file["blob"], PRESIGNED_S)
+    url = await caller.context.storage.presign(file["blob"], PRESIGNED_S, type=file["type"], filename=file["name"])
     if url is not None:
         return RedirectResponse(url, headers={"Cache-Control": "no-store"})
     return await _stream(request, caller.context, file, headers)

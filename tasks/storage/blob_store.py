@@ -20,12 +20,14 @@ from typing import IO, TYPE_CHECKING, Literal, ParamSpec, TypeVar
 import obstore
 import structlog
 from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
-from obstore.store import HTTPStore, LocalStore, MemoryStore
+from obstore.store import LocalStore, MemoryStore, S3Store
 
 from tasks.blob_ref import BlobRef
 from tasks.refusal import Refusal
 from tasks.settings import MiB
 from tasks.storage.content_disposition import attachment
+from tasks.storage.leftovers import discard_leftovers
+from tasks.storage.presigned_url import with_parameters
 from tasks.storage.protocol import BlobMissing, StorageUnavailable, StoredBlob
 from tasks.storage.upload_memory import PART_BYTES, PARTS_AT_ONCE, Body, UploadMemory
 
@@ -54,9 +56,6 @@ METADATA_HOST = "169.254.169.254"
 """Where a client without any keys looks for them; it is named in the error."""
 NO_BUCKET = "Its bucket does not exist; create it, or correct STORAGE_URL."
 
-LEFTOVERS = ("blobs/*/*#*", "history/*/*#*")
-"""Files that killed writers have left in a folder, which may have what is to be deleted."""
-
 FILE_MODE = 0o600
 
 HASH = re.compile(r"[0-9a-f]{64}")
@@ -70,17 +69,21 @@ class BlobStore:
         name: Names the storage in logs and errors.
         note: A remark for the start-up log.
         folder: The folder of a local store, which is checked and cleaned differently.
+        secret: The secret access key of an S3 store. Without the one that signs its requests it has no URLs.
 
     Attributes:
         memory: What files on their way into the storage take together.
     """
 
-    def __init__(self, store: "ObjectStore", *, name: str, note: str = "", folder: Path | None = None) -> None:
+    def __init__(
+        self, store: "ObjectStore", *, name: str, note: str = "", folder: Path | None = None, secret: str | None = None
+    ) -> None:
         self.name = name
         self.description = f"{name} ({note})" if note else name
         self.shared = not isinstance(store, LocalStore | MemoryStore)
         self._store = store
         self._folder = folder
+        self._secret = secret
         self.memory = UploadMemory(DEFAULT_MEMORY_BYTES)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="storage")
         self.away_since: float | None = None
@@ -265,13 +268,12 @@ class BlobStore:
     async def size(self, sha256: str) -> int:
         return (await self._call_for_blob(sha256, self._store.head, key(sha256)))["size"]
 
-    async def presign(self, sha256: str, seconds: int) -> str | None:
-        return await self._run(self._presign, key(sha256), timedelta(seconds=seconds))
-
-    def _presign(self, place: str, expiry: timedelta) -> str | None:
-        if isinstance(self._store, LocalStore | MemoryStore | HTTPStore):
+    async def presign(self, sha256: str, seconds: int, *, type: str, filename: str) -> str | None:
+        if self._secret is None or not isinstance(self._store, S3Store):
             return None
-        return obstore.sign(self._store, "GET", place, expiry)
+        parameters = {"response-content-type": type, "response-content-disposition": attachment(filename)}
+        url = await self._run(obstore.sign, self._store, "GET", key(sha256), timedelta(seconds=seconds))
+        return with_parameters(url, self._secret, parameters)
 
     async def put_object(self, name: str, content: bytes) -> None:
         await self._call(self._put_object, name, content)
@@ -350,8 +352,7 @@ class BlobStore:
         # no listing shows: a lifecycle rule of the bucket removes them (AbortIncompleteMultipartUpload).
         if self._folder is None:
             return 0
-        leftovers = (path for pattern in LEFTOVERS for path in self._folder.glob(pattern))
-        return await self._run(discard_old, leftovers, before, dry_run=dry_run)
+        return await self._run(discard_leftovers, self._folder, before, dry_run=dry_run)
 
 
 def key(sha256: str) -> str:
@@ -371,7 +372,7 @@ def _write_stream(result: "GetResult", path: Path) -> None:
 
 
 def attributes(type: str | None, filename: str | None) -> "Attributes":
-    """Return the headers that a storage sends with a download: always as an attachment, so that no browser renders it.
+    """Return the headers that are kept with a blob: always as an attachment, so that no browser renders it.
 
     Args:
         type: The media type.
@@ -383,15 +384,3 @@ def attributes(type: str | None, filename: str | None) -> "Attributes":
     if type is not None:
         about["Content-Type"] = type
     return about
-
-
-def discard_old(paths: Iterable[Path], before: datetime, *, dry_run: bool) -> int:
-    """Delete files that were modified before a time; with `dry_run` only count them. Returns how many there are."""
-    count = 0
-    for path in paths:
-        with suppress(FileNotFoundError):  # its writer completed the write meanwhile
-            if path.stat().st_mtime < before.timestamp():
-                if not dry_run:
-                    path.unlink()
-                count += 1
-    return count

@@ -4,6 +4,7 @@ obstore starts threads of its own and must never be loaded in a sandbox child: i
 opens its resources. Kinds import `tasks.storage.protocol`.
 """
 
+import os
 import re
 from contextlib import suppress
 from datetime import timedelta
@@ -64,16 +65,17 @@ def open_storage(settings: Settings) -> BlobStore:
 
 def _open_add_on(bucket: AddOnBucket) -> BlobStore:
     name, _, prefix = bucket.url.removeprefix("s3://").partition("/")
+    secret = bucket.secret_access_key.get_secret_value()
     store = S3Store(
         name,
         prefix=prefix or None,
         access_key_id=bucket.access_key_id,
-        secret_access_key=bucket.secret_access_key.get_secret_value(),
+        secret_access_key=secret,
         region=bucket.region,
         client_options=CLIENT,
         retry_config=RETRY,
     )
-    return BlobStore(store, name=bucket.url)
+    return BlobStore(store, name=bucket.url, secret=secret)
 
 
 def _open_url(url: str, endpoint: str | None) -> BlobStore:
@@ -112,11 +114,13 @@ def _open_folder(path: str) -> BlobStore:
 
 def _open_s3(url: str, bucket: str, prefix: str | None, endpoint: str | None) -> BlobStore:
     """Open a bucket; credentials and region come from the SDK's own `AWS_*` variables."""
+    secret = os.environ.get("AWS_SECRET_ACCESS_KEY")
     if endpoint is None:
-        return BlobStore(S3Store(bucket, prefix=prefix, client_options=CLIENT, retry_config=RETRY), name=url)
+        store = S3Store(bucket, prefix=prefix, client_options=CLIENT, retry_config=RETRY)
+        return BlobStore(store, name=url, secret=secret)
     parts = urlsplit(endpoint)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
         raise ValueError("STORAGE_ENDPOINT is not a URL that can be used; write https://host or http://host:port")
     client: ClientConfig = {**CLIENT, "allow_http": parts.scheme == "http"}
     store = S3Store(bucket, prefix=prefix, aws_endpoint_url_s3=endpoint, client_options=client, retry_config=RETRY)
-    return BlobStore(store, name=f"{url} at {endpoint}")
+    return BlobStore(store, name=f"{url} at {endpoint}", secret=secret)

@@ -75,14 +75,14 @@ class Storage(Protocol):
     ) -> BlobRef:
         """Store and hash a stream of bytes. The blob is stored whole or, on any failure, not at all.
 
-        Equal bytes are one blob, which keeps the type and file name of its last writer: choose names that reveal
-        nothing about an owner.
+        Equal bytes are one blob, which keeps the type and file name of its last writer; no download has them (see
+        `presign`). They are for processes of an earlier version: choose names that reveal nothing about an owner.
 
         Args:
             chunks: The bytes.
             max_bytes: Most bytes to accept.
-            type: The media type that the storage sends with a download (see `presign`).
-            filename: The file name that it sends.
+            type: The media type that is kept with the blob.
+            filename: The file name that is kept with it.
 
         Raises:
             Refusal: `too_large`, as soon as more than `max_bytes` bytes have arrived.
@@ -123,12 +123,14 @@ class Storage(Protocol):
         """
         ...
 
-    async def presign(self, sha256: str, seconds: int) -> str | None:
-        """Return a URL with which anyone can download a blob, with its media type and file name.
+    async def presign(self, sha256: str, seconds: int, *, type: str, filename: str) -> str | None:
+        """Return a URL with which anyone can download a blob.
 
         Args:
             sha256: The blob.
             seconds: How long the URL works.
+            type: The media type of the download.
+            filename: Its file name, always as an attachment, so that no browser renders it.
 
         Returns:
             The URL, or None for a storage that has no such URLs.

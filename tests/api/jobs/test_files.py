@@ -137,6 +137,7 @@ async def test_a_bucket_is_asked_directly(
         there = settings.model_copy(update=changes)
         async with serving(there) as port, client_of(port) as alice:
             url = await finished(alice, worker, open_storage(there), "größe.jpg")
+            await put(open_storage(there), BODY, type="text/html", filename="bobs-secret-plan.html")
             answer = await alice.get(url)
             known = await alice.get(url, headers={"If-None-Match": f'"{SHA}"'})
             asked = await alice.head(url)

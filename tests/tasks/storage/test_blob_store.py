@@ -343,44 +343,6 @@ async def test_slow_readers_hold_up_nobody(folder: Storage) -> None:
         assert beginning + b"".join([chunk async for chunk in reader]) == body
 
 
-# Downloads from the storage itself
-
-
-@pytest.mark.parametrize("place", ["moto", "rclone"], indirect=True)
-async def test_a_presigned_url_downloads_with_its_type_and_filename(storage: Storage) -> None:
-    blob = await store(storage, DIGITS)
-    await storage.put(stream(DIGITS), max_bytes=10, type="image/webp", filename="Größe “1”.webp")
-    async with httpx.AsyncClient() as client:
-        answer = await client.get(await presigned(storage, blob))
-    assert (answer.status_code, answer.content) == (200, DIGITS)
-    assert answer.headers["content-type"] == "image/webp"  # the last writer's
-    assert answer.headers["content-disposition"] == attachment("Größe “1”.webp")
-
-
-@pytest.mark.parametrize("place", ["moto", "rclone"], indirect=True)
-async def test_a_presigned_url_that_was_changed_is_refused(storage: Storage, place: Place) -> None:
-    if place.kind == "moto":
-        pytest.skip("moto verifies no signature; rclone does")
-    blob = await store(storage, DIGITS)
-    url = await presigned(storage, blob)
-    async with httpx.AsyncClient() as client:
-        longer = await client.get(url.replace("X-Amz-Expires=60", "X-Amz-Expires=6000"))
-        another = await client.get(url.replace(blob.sha256, NO_BLOB))
-    assert (longer.status_code, another.status_code) == (403, 403)
-
-
-async def presigned(storage: Storage, blob: BlobRef) -> str:
-    url = await storage.presign(blob.sha256, 60)
-    assert url is not None
-    return url
-
-
-@pytest.mark.parametrize("place", ["folder", "memory"], indirect=True)
-async def test_a_folder_and_memory_have_no_urls(storage: Storage) -> None:
-    blob = await store(storage, DIGITS)
-    assert await storage.presign(blob.sha256, 60) is None
-
-
 @pytest.mark.parametrize(
     ("filename", "header"),
     [

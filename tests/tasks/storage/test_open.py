@@ -184,7 +184,7 @@ async def test_an_outage_is_noted_from_its_first_error_to_its_first_answer(
         # What needs no answer of the storage says nothing about it: temporary files, signatures, and nothing to do.
         with pytest.raises(StorageUnavailable):
             await put(storage, SMALL_BYTES + 1)
-        assert await storage.presign(blob.sha256, 60) is not None
+        assert await storage.presign(blob.sha256, 60, type="image/png", filename="a.png") is not None
         await storage.delete([])
         await storage.delete_objects([])
         assert storage.away_since is not None
@@ -220,7 +220,7 @@ async def test_a_folder_that_was_removed_is_made_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", ["memory://", "file://./data/storage"])
 def test_local_storage_is_refused_where_processes_share_no_disk(url: str) -> None:
     with pytest.raises(ValueError, match=r"STORAGE_URL .* set it to s3://"):
-        open_storage(Settings(_env_file=None, storage_url=url, dyno="web.1"))
+        open_storage(Settings(_env_file=None, storage_url=url, dev=False, dyno="web.1"))
 
 
 # Add-ons
@@ -252,7 +252,7 @@ async def test_the_bucket_of_an_add_on_is_used_without_a_storage_url(
         monkeypatch.setenv(name, value)
     storage = open_storage(Settings(_env_file=None))
     assert storage.description == url
-    link = await storage.presign(SHA256, 60)
+    link = await storage.presign(SHA256, 60, type="image/png", filename="a.png")
     assert link is not None
     assert host in link
     assert "X-Amz-Credential=id" in link

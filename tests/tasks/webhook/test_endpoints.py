@@ -323,14 +323,14 @@ class TestDeletion:
         assert lasting == []
 
 
-def on_a_platform(**changes: object) -> Settings:
-    return Settings.model_validate({"dyno": "web.1", **changes})
+def in_production(**changes: object) -> Settings:
+    return Settings.model_validate({"dev": False, **changes})
 
 
-def test_a_platform_needs_a_key_to_seal_with() -> None:
+def test_production_needs_a_key_to_seal_with() -> None:
     with pytest.raises(ValueError, match="SECRET_KEY"):
-        open_box(on_a_platform())
-    box = open_box(on_a_platform(secret_key="s" * 32))
+        open_box(in_production())
+    box = open_box(in_production(secret_key="s" * 32))
     assert box.open(box.seal("text", "it"), "it") == "text"
     assert "text" not in box.seal("text", "it")
 

@@ -1,18 +1,35 @@
 """The OpenAPI document: FastAPI's, plus the models and the security that FastAPI cannot see."""
 
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.http.access.auth import PROTECTED
-from api.http.components import add_components
-from api.http.problems import MEDIA_TYPE
+from api.http.components import COMPONENT, add_components, documented_headers
+from api.http.problems import MEDIA_TYPE, STATUS, Problem
+from api.operations.metrics import PATH as METRICS
+from tasks.refusal import CODES
+from tasks.validation import with_standard_bounds
 
 SUMMARY = (
     "Image thumbnails, PDF reports and webhooks as background jobs: submit a job, wait for it or get a webhook, and "
     "download the results."
 )
+RETRY_AFTER = documented_headers(**{"Retry-After": "Seconds after which the same request may succeed."})
+LOCATION = documented_headers(Location="The path of what the request has made or started.")
+HEADERS: dict[str, dict[str, Any]] = {
+    "201": LOCATION,
+    "202": LOCATION,
+    "401": documented_headers(**{"WWW-Authenticate": "`Bearer`."}),
+    "416": documented_headers(**{"Content-Range": "`bytes */` and the size of the file."}),
+    "429": RETRY_AFTER,
+    "503": RETRY_AFTER,
+    "507": RETRY_AFTER,
+}
+"""The headers that every response with the status has."""
+ANYWHERE: Final = ("malformed_request", "request_timeout", "header_too_large", "internal")
+"""What any request may be answered, whatever it is for: by the HTTP server, or when something unexpected happens."""
 FASTAPIS_DEFAULT = "Successful Response"
 FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
 
@@ -28,11 +45,19 @@ def describe(app: FastAPI) -> None:
             for path in (*document["paths"].values(), *document["webhooks"].values()):
                 for operation in path.values():
                     _correct(operation["responses"])
+            document["components"]["responses"] = {code: _refused(code) for code in ANYWHERE}
+            for place, path in document["paths"].items():
+                for operation in path.values():
+                    for code in ANYWHERE:
+                        same = {"$ref": f"#/components/responses/{code}"}
+                        operation["responses"].setdefault(str(STATUS[code]), same)
+                    if place.startswith(PROTECTED):
+                        operation["responses"].setdefault("422", _refused("invalid_request"))
             for name in FASTAPIS_OWN:
                 document["components"]["schemas"].pop(name, None)
             add_components(document["components"]["schemas"])
             _lock(document)
-            app.openapi_schema = document
+            app.openapi_schema = with_standard_bounds(document)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -43,9 +68,15 @@ def _lock(document: dict[str, Any]) -> None:
     about = "One of the keys in API_KEYS. Without keys, in development, every request runs as the owner `dev`."
     document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": about}}
     for place, path in document["paths"].items():
-        if place.startswith(PROTECTED):
+        if place.startswith(PROTECTED) or place == METRICS:
             for operation in path.values():
                 operation["security"] = [{"key": []}]
+
+
+def _refused(code: str) -> dict[str, Any]:
+    """A response with this code, in the form of OpenAPI; `documented` has that of FastAPI."""
+    schema = {"$ref": COMPONENT.format(model=Problem.__name__)}
+    return {"description": f"`{code}`: {CODES[code]}", "content": {MEDIA_TYPE: {"schema": schema}}}
 
 
 def _correct(responses: dict[str, Any]) -> None:
@@ -55,5 +86,8 @@ def _correct(responses: dict[str, Any]) -> None:
             response["description"] = "The request succeeded."
         if FASTAPIS_OWN[0] in str(response):
             del responses[status]
-        elif int(status) >= 400 and (content := response.get("content")):
+            continue
+        if status in HEADERS:
+            response["headers"] = HEADERS[status] | response.get("headers", {})
+        if int(status) >= 400 and (content := response.get("content")):
             content[MEDIA_TYPE] = content.pop("application/json")

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import ValidationError
+from pydantic import BeforeValidator, ValidationError
+from pydantic_core import PydanticKnownError
 
 from tasks.refusal import Fault, Refusal
 
@@ -37,6 +38,36 @@ SENTENCES: Final = {
 }
 """What pydantic's errors mean to the sender of a request: what came, and what may. Pydantic's own texts are for those
 who wrote the model."""
+
+
+def _no_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise PydanticKnownError("float_type")
+    return value
+
+
+JsonNumber = Annotated[float, BeforeValidator(_no_boolean)]
+"""A number in a JSON body. Pydantic's own would take true for 1."""
+JsonInteger = Annotated[int, BeforeValidator(_no_boolean)]
+"""A whole number in a JSON body, likewise."""
+
+BOUNDS: Final = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
+
+
+def with_standard_bounds(schema: Any) -> Any:
+    """A JSON Schema whose bounds have their standard names. Pydantic writes its own for a number with a validator.
+
+    Args:
+        schema: The schema, which is changed.
+    """
+    for part in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        with_standard_bounds(part)
+    if isinstance(schema, dict) and schema.get("type") in ("number", "integer"):
+        for own, name in BOUNDS.items():
+            if own in schema:
+                bound = schema.pop(own)
+                schema[name] = schema.get(name, bound)
+    return schema
 
 
 def faults_of(error: ValidationError, *, inside: str = "", whole: str = "body") -> list[Fault]:

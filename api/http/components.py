@@ -6,6 +6,13 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 COMPONENT = "#/components/schemas/{model}"
+BINARY: dict[str, Any] = {
+    "type": "string",
+    "format": "binary",
+    "contentMediaType": "application/octet-stream",
+    "minLength": 1,
+}
+"""The schema of bytes: as OpenAPI 3.1 says it, and as the generators of clients know it."""
 _models: dict[str, type[BaseModel]] = {}
 
 
@@ -21,6 +28,11 @@ def component(model: type[BaseModel]) -> dict[str, Any]:
     if _models.setdefault(model.__name__, model) is not model:
         raise ValueError(f"two models of the API are named {model.__name__!r}: rename one")
     return {"$ref": COMPONENT.format(model=model.__name__)}
+
+
+def documented_headers(**about: str) -> dict[str, Any]:
+    """The headers that a response always has, for the `headers` of its documentation: what each says, by name."""
+    return {name: {"description": text, "required": True, "schema": {"type": "string"}} for name, text in about.items()}
 
 
 def add_components(schemas: dict[str, Any]) -> None:

@@ -201,7 +201,10 @@ async def _http(request: Request, error: Exception) -> Response:
 def _methods_of(request: Request) -> list[str]:
     """The methods of all routes of this path. Starlette knows only those of the first."""
     routes = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
-    return sorted({method for route in routes for method in getattr(route, "methods", None) or ()})
+    # The first path is the most specific: `/v1/jobs/retry` is also a `/v1/jobs/{job_id}`, of which it has no method.
+    paths = [getattr(route, "path", None) for route in routes]
+    methods = [getattr(route, "methods", None) or () for route in routes]
+    return sorted({method for path, some in zip(paths, methods, strict=True) if path == paths[0] for method in some})
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:

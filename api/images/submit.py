@@ -12,7 +12,7 @@ from pydantic import Field
 from api.http.body import FORM_OVERHEAD_BYTES, check_length, chunks_of, counted
 from api.http.caller import Caller, RequestedOptions, caller_of
 from api.http.checks import Checks
-from api.http.components import component
+from api.http.components import BINARY, component
 from api.http.json_body import JSON_TYPE
 from api.http.multipart import Multipart
 from api.http.problems import documented
@@ -44,7 +44,6 @@ REFUSALS = (
 )
 
 OWN_VARIANTS = '[{"name": "card", "width": 320, "height": 180, "fit": "cover", "format": "webp"}]'
-FILE: dict[str, Any] = {"type": "string", "contentMediaType": "application/octet-stream"}
 # The body is streamed, so FastAPI has no model of it. In the examples, a file's name stands for its content.
 BODY: dict[str, Any] = {
     "requestBody": {
@@ -57,7 +56,7 @@ BODY: dict[str, Any] = {
                     "type": "object",
                     "required": ["file"],
                     "properties": {
-                        "file": {"type": "array", "items": FILE, "description": "One part for each image."},
+                        "file": {"type": "array", "items": BINARY, "description": "One part for each image."},
                         "variants": {"type": "string", "description": "The same as the query parameter."},
                         "name": {"type": "string", "description": "The same as the query parameter."},
                         "notify": {"type": "string", "description": "The same as the query parameter."},
@@ -73,9 +72,9 @@ BODY: dict[str, Any] = {
                     },
                 },
             },
-            "image/*": {"schema": FILE, "examples": {"jpeg": {"summary": "An image", "value": "photo.jpg"}}},
+            "image/*": {"schema": BINARY, "examples": {"jpeg": {"summary": "An image", "value": "photo.jpg"}}},
             "application/octet-stream": {
-                "schema": FILE,
+                "schema": BINARY,
                 "examples": {"any": {"summary": "An image", "value": "logo.png"}},
             },
             JSON_TYPE: {

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from api.http.caller import caller_of
+from api.http.components import BINARY, documented_headers
 from api.http.context import Context
 from api.http.problems import documented
 from api.http.ranges import names, parse_range
@@ -23,14 +24,33 @@ PRESIGNED_S = 300
 """Seconds that a presigned URL of the storage stays valid."""
 
 FileName = Annotated[str, Path(description="The name of one of the job's `files`.", examples=["small.jpg"])]
-BYTES: dict[str, Any] = {
-    "application/octet-stream": {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
-}
+BYTES: dict[str, Any] = {media_type: {"schema": BINARY} for media_type in ("application/octet-stream", "*/*")}
+"""Of any type, which the job's `files` list. Clients that are generated know the first as a file."""
+OF_FILE = documented_headers(
+    **{
+        "ETag": "The SHA-256 of the file in quotes.",
+        "Accept-Ranges": "`bytes`.",
+        "Cache-Control": "`private`, until the job expires.",
+        "Content-Disposition": "`attachment`, with the name of the file.",
+    }
+)
+OF_PART = documented_headers(**{"Content-Range": "The first and the last byte of the part, and the size of the file."})
 ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The file, with the media type listed in the job's `files`.", "content": BYTES},
-    206: {"description": "The part of the file that `Range` asks for.", "content": BYTES},
-    304: {"description": "The file has not changed (`If-None-Match`)."},
-    307: {"description": "The storage serves the file itself; follow the URL in `Location`."},
+    200: {
+        "description": "The file, with the media type listed in the job's `files`.",
+        "content": BYTES,
+        "headers": OF_FILE,
+    },
+    206: {
+        "description": "The part of the file that `Range` asks for.",
+        "content": BYTES,
+        "headers": OF_FILE | OF_PART,
+    },
+    304: {"description": "The file has not changed (`If-None-Match`).", "headers": OF_FILE},
+    307: {
+        "description": "The storage serves the file itself; follow the URL in `Location`.",
+        "headers": documented_headers(Location="The URL of the file, valid for five minutes."),
+    },
     **documented("unauthorized", "not_found", "not_ready", "expired", "range_not_satisfiable"),
 }
 

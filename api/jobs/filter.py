@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StrictBool
 
 from api.http.caller import Caller
 from api.http.query import TimeRange
@@ -14,6 +14,7 @@ from tasks.queue.records.list import Selection
 from tasks.queue.records.record import State
 from tasks.refusal import Refusal
 from tasks.settings import SYSTEM
+from tasks.validation import JsonInteger
 
 QueueName = Literal["media", "reports", "webhooks", "default"]
 
@@ -120,9 +121,9 @@ class JobCriteria(TagQuery, TimeRange):
 class JobFilter(JobCriteria):
     """The jobs that a bulk action applies to. A job must match every field that is given."""
 
-    all: bool = Field(False, description="Match every job. Required if no other criterion is given.")
-    dry_run: bool = Field(False, description="Only count the jobs that match.")
-    expect: int | None = Field(
+    all: StrictBool = Field(False, description="Match every job. Required if no other criterion is given.")
+    dry_run: StrictBool = Field(False, description="Only count the jobs that match.")
+    expect: JsonInteger | None = Field(
         None,
         ge=0,
         description="How many jobs you expect to match, at most. If there are more, none is changed, and the action "

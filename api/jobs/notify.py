@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from api.http.checks import Checks
 from api.http.context import Context
 from api.http.json_body import read
-from tasks.webhook.signature import key_of
+from tasks.webhook.signature import FORM, key_of
 
 EXAMPLE_URL = "https://example.com/pressroom"
 MAX_NOTIFY_CHARS = 4_000
@@ -17,13 +17,17 @@ DESCRIPTION = (
 )
 
 
+Secret = Annotated[str, WithJsonSchema({"type": "string", "pattern": FORM})]
+"""A signing secret as it is documented. `key_of` checks it, and says in words what it must be."""
+
+
 class Notify(BaseModel):
     """Where to send an event when a job ends."""
 
     model_config = ConfigDict(extra="forbid")
 
     url: str = Field(description="The URL to post the event to.", examples=[EXAMPLE_URL])
-    secret: str | None = Field(
+    secret: Secret | None = Field(
         None, description="The signing secret: `whsec_` followed by the base64 of 24 to 64 bytes."
     )
 

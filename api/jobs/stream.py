@@ -58,6 +58,18 @@ class StateChange(BaseModel):
 
 component(StateChange)
 
+EVENT: dict[str, Any] = {
+    "type": "object",
+    "description": "One event of the stream.",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"type": "string", "enum": ["snapshot", "state", "progress", "jobs", "end"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+        "id": {"type": "string"},
+        "retry": {"type": "integer"},
+    },
+}
+
 
 @router.get(
     "/{job_id}/events",
@@ -69,7 +81,7 @@ component(StateChange)
             "description": "The events `snapshot` (the job), `state` (`state`, `attempt`, `due_at`), `progress` "
             "(`done`, `total`, `note`), `jobs` (of a batch: the number of jobs in each state) and finally `end` (the "
             "job).",
-            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EXAMPLE}},
+            "content": {"text/event-stream": {"itemSchema": EVENT, "example": EXAMPLE}},
         },
         204: {"description": "You already received the `end` event (`Last-Event-ID`). Do not reconnect."},
         **documented("unauthorized", "not_found", "expired", "invalid_request"),

@@ -9,8 +9,9 @@ from api.http.query import WHEN, Timestamp
 from tasks.clock import now_ms, to_ms
 from tasks.refusal import Refusal
 from tasks.settings import Settings
+from tasks.validation import JsonNumber
 
-Delay = Annotated[float | None, Field(ge=0, description="Seconds to wait before the job may start.", examples=[5])]
+Delay = Annotated[JsonNumber | None, Field(ge=0, description="Seconds to wait before the job may start.", examples=[5])]
 RunAt = Annotated[
     Timestamp | None,
     Field(

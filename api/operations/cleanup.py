@@ -1,7 +1,7 @@
 """Start a cleanup: `POST /v1/cleanup`, for admins."""
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from api.http.caller import caller_of
 from api.http.json_body import documented_body, receive
@@ -21,7 +21,7 @@ class CleanupRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    dry_run: bool = Field(False, description="Remove nothing; only report what would be removed.")
+    dry_run: StrictBool = Field(False, description="Remove nothing; only report what would be removed.")
 
 
 @router.post(

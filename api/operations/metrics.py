@@ -12,6 +12,7 @@ from tasks.refusal import Refusal
 
 router = APIRouter(tags=["operations"])
 
+PATH = "/metrics"
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text"
 OPENMETRICS_TYPE = f"{OPENMETRICS}; version=1.0.0; charset=utf-8"
@@ -22,7 +23,7 @@ ANSWER = {
 
 
 @router.get(
-    "/metrics",
+    PATH,
     operation_id="get_metrics",
     summary="Get Prometheus metrics",
     response_class=Response,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from api.http.components import component
+from api.http.components import BINARY, component
 from api.http.json_body import JSON_TYPE
 from api.jobs.views import EXAMPLE_UPLOAD
 from api.reports.specs import ReportBody
@@ -56,7 +56,7 @@ _SPEC: dict[str, Any] = {
 _TABLES: dict[str, Any] = {
     "csv": {"schema": {"type": "string"}, "examples": {"csv": {"summary": "A CSV", "value": CSV}}},
     "xlsx": {
-        "schema": {"type": "string", "contentMediaType": "application/octet-stream"},
+        "schema": BINARY,
         "examples": {"xlsx": {"summary": "An Excel file", "value": "sales.xlsx"}},
     },
     "ndjson": {

@@ -155,6 +155,7 @@ async def get_schedule(request: Request, schedule_id: ScheduleId) -> Response:
     responses=documented(*BODY_REFUSALS, *LINE_REFUSALS, "not_found"),
     openapi_extra=documented_body(
         ScheduleChange,
+        required=False,
         pause=("Pause the schedule", {"paused": True}),
         later=("Change the time and resume", {"cron": "0 7 1 * *", "paused": False}),
     ),

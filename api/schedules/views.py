@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
 from api.http.answers import Error, Links
 from api.http.query import Page
@@ -21,8 +21,10 @@ MAX_MISFIRE_S = 86_400
 
 def _misfire(value: Any) -> Any:
     """Replaces the two error messages that pydantic would give, one for each branch of the union, by one."""
-    if value == "skip" or (type(value) is int and store.PROMPT_S <= value <= MAX_MISFIRE_S):
+    if value == "skip":
         return value
+    if type(value) in (int, float) and store.PROMPT_S <= value <= MAX_MISFIRE_S and value == int(value):
+        return int(value)
     raise ValueError(f"send 'skip' or seconds from {store.PROMPT_S} to {MAX_MISFIRE_S}")
 
 
@@ -64,7 +66,7 @@ class ScheduleRequest(LabelFields):
     timezone: Timezone = "UTC"
     overlap: Overlap = "skip"
     misfire: Misfire = 3600
-    paused: bool = Field(False, description="Whether the schedule is created paused.")
+    paused: StrictBool = Field(False, description="Whether the schedule is created paused.")
     job: Annotated[
         dict[str, Any],
         BeforeValidator(lambda value: value, json_schema_input_type=ReportJob | EventJob),
@@ -84,7 +86,7 @@ class ScheduleChange(LabelFields):
     timezone: Timezone = Field(default_factory=str)
     overlap: Overlap = Field(default_factory=lambda: "skip")
     misfire: Misfire = Field(default_factory=lambda: "skip")
-    paused: bool = Field(
+    paused: StrictBool = Field(
         default_factory=bool,
         description="Whether it is paused. Runs that were due while it was paused are not started later.",
     )

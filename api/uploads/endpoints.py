@@ -11,6 +11,7 @@ from api.http.answers import json_of
 from api.http.body import check_length, chunks_of
 from api.http.caller import Caller, caller_of
 from api.http.checks import Checks
+from api.http.components import BINARY
 from api.http.problems import documented
 from api.http.query import documented_query, query_of
 from api.jobs.views import EXAMPLE_UPLOAD
@@ -31,7 +32,7 @@ BODY: dict[str, Any] = {
         "description": "The raw bytes of the file, not a form. The Content-Type is ignored.",
         "content": {
             "*/*": {
-                "schema": {"type": "string", "contentMediaType": "application/octet-stream"},
+                "schema": BINARY,
                 "examples": {"photo": {"summary": "An image", "value": "photo.jpg"}},
             },
             "text/csv": {

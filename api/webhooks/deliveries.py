@@ -11,7 +11,7 @@ from api.http.caller import Caller, caller_of
 from api.http.problems import documented, problem
 from api.http.query import ListQuery, TimeRange, documented_query, query_of
 from api.jobs.verbs import CANCEL_WAIT_S
-from api.webhooks.delivery_views import EXAMPLE_DELIVERY, EXAMPLE_EVENT, Delivery, DeliveryPage, delivery_of
+from api.webhooks.delivery_views import EXAMPLE_DELIVERY, EXAMPLE_EVENT, Delivery, DeliveryPage, delivery_of, path_of
 from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
 from tasks import clock
 from tasks.queue.records import indexes
@@ -108,7 +108,7 @@ async def redeliver(request: Request, delivery_id: DeliveryId) -> Response:
     await _check(caller, delivery_of(_unexpired(await _find(caller, delivery_id)), ""))
     await caller.context.job_store.reopen([delivery_id])
     record = await _find(caller, delivery_id)
-    return uncached(delivery_of(record, caller.base_url), 202)
+    return uncached(delivery_of(record, caller.base_url), 202, Location=path_of(delivery_id))
 
 
 @router.post(

@@ -3,15 +3,17 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, WithJsonSchema
 
 from api.http.answers import Links
 from api.http.query import WHEN, Page, Timestamp
+from api.jobs.notify import Secret
 from api.labels import LabelFields, LabelView
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.outbound.url_policy import MAX_URL_CHARS
 from tasks.queue.records.record import State
-from tasks.webhook.custom_headers import MASK, check_headers, masked_headers
+from tasks.validation import JsonInteger, JsonNumber
+from tasks.webhook.custom_headers import MASK, VALUE, check_headers, masked_headers
 from tasks.webhook.endpoint_record import EndpointRecord
 from tasks.webhook.endpoints import EndpointHealth
 from tasks.webhook.events import CHANNEL, CHANNEL_CHARS, PATTERN, TYPE_CHARS
@@ -55,8 +57,10 @@ Patterns = Annotated[
     ),
 ]
 Description = Annotated[str | None, Field(max_length=500, description="A description to show.")]
+HeaderValue = Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^{VALUE.pattern}$"})]
+"""As it is documented; `check_headers` checks it, and says in words what it must be."""
 Headers = Annotated[
-    dict[str, str],
+    dict[str, HeaderValue],
     AfterValidator(_headers),
     Field(
         description="Additional headers to send with every delivery: at most 20, 4 KiB in total. Their values are "
@@ -65,12 +69,12 @@ Headers = Annotated[
     ),
 ]
 RateLimit = Annotated[
-    Annotated[float, Field(ge=0, le=10_000)] | None,
+    Annotated[JsonNumber, Field(ge=0, le=10_000)] | None,
     AfterValidator(_none_if_zero),
     Field(description="The maximum number of deliveries per second. No limit if absent or 0."),
 ]
 MaxInFlight = Annotated[
-    int | None,
+    JsonInteger | None,
     Field(
         ge=1,
         le=1_000,
@@ -101,7 +105,7 @@ Filters = Annotated[
     ),
 ]
 NewSecret = Annotated[
-    str | None,
+    Secret | None,
     Field(description="The signing secret: `whsec_` followed by the base64 of 24 to 64 bytes. Generated if absent."),
 ]
 
@@ -114,7 +118,7 @@ class EndpointRequest(LabelFields):
     url: Url
     events: Patterns
     description: Description = None
-    enabled: bool = Field(True, description="Whether events are sent to it.")
+    enabled: StrictBool = Field(True, description="Whether events are sent to it.")
     headers: Headers = Field(default_factory=dict)
     rate_limit: RateLimit = None
     max_in_flight: MaxInFlight = None
@@ -133,7 +137,7 @@ class EndpointChange(LabelFields):
     url: Url = Field(default_factory=str)
     events: Patterns = Field(default_factory=list)
     description: Description = None
-    enabled: bool = Field(
+    enabled: StrictBool = Field(
         default_factory=bool,
         description="Whether events are sent to it. Enabling it, or changing the URL, resets its failures. Waiting "
         "deliveries keep their due time; use the recovery to start them now.",
@@ -152,7 +156,7 @@ class SecretRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     secret: NewSecret = None
-    overlap_s: int | None = Field(
+    overlap_s: JsonInteger | None = Field(
         None,
         ge=0,
         le=MAX_OVERLAP_S,

@@ -129,6 +129,7 @@ async def get_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     responses=documented(*BODY_REFUSALS, "not_found", *URL_REFUSALS),
     openapi_extra=documented_body(
         EndpointChange,
+        required=False,
         enable=("Enable the endpoint again", {"enabled": True}),
         events=("Change the types and remove the rate limit", {"events": ["*"], "rate_limit": None}),
     ),

@@ -13,6 +13,8 @@ PREFIX: Final = "whsec_"
 NEW_KEY_BYTES: Final = 32
 MIN_KEY_BYTES: Final = 24
 MAX_KEY_BYTES: Final = 64
+FORM: Final = "^whsec_(?:[A-Za-z0-9+/]{4}){8,20}(?:(?:[A-Za-z0-9+/]{4})?(?:[A-Za-z0-9+/]{2}==)?|[A-Za-z0-9+/]{3}=)$"
+"""Of a secret, for JSON Schema; `key_of` checks one."""
 
 
 def new_secret() -> str:

@@ -3,10 +3,11 @@
 from functools import partial
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from tasks.report.spec.parts import Align, Anchor, Colour, FileRef, Number, Points, Rich, Strict
 from tasks.report.spec.table import Table
+from tasks.validation import JsonInteger, JsonNumber
 
 MAX_BLOCKS = 2_000
 MAX_DEPTH = 4
@@ -24,7 +25,7 @@ class Heading(Strict):
 
     type: Literal["heading"] = BLOCK_TYPE("heading")
     text: Rich = Field(description="The text, plain or as runs.")
-    level: int = Field(1, ge=1, le=4, description="The level, 1 is the largest.")
+    level: JsonInteger = Field(1, ge=1, le=4, description="The level, 1 is the largest.")
     anchor: Anchor | None = Field(None, description="A name that links can point to as `#name`.")
 
 
@@ -42,7 +43,7 @@ class List(Strict):
 
     type: Literal["list"] = BLOCK_TYPE("list")
     items: list[Rich] = Field(min_length=1, max_length=MAX_ITEMS, description="The items, plain or as runs.")
-    ordered: bool = Field(False, description="Whether the items are numbered.")
+    ordered: StrictBool = Field(False, description="Whether the items are numbered.")
 
 
 class Kpi(Strict):
@@ -52,7 +53,7 @@ class Kpi(Strict):
     value: str = Field(max_length=60, description="The figure as text, with its unit.")
     change: str | None = Field(None, max_length=60, description="How it changed, as text.")
     trend: Literal["up", "down", "flat"] | None = Field(None, description="The arrow beside the change.")
-    good: bool | None = Field(None, description="Whether the change is good: shown in green, otherwise in red.")
+    good: StrictBool | None = Field(None, description="Whether the change is good: shown in green, otherwise in red.")
 
 
 class Kpis(Strict):
@@ -87,7 +88,7 @@ class Chart(Strict):
     format: str | None = Field(None, max_length=60, description="A CLDR number pattern for values and ticks.")
     x_title: str | None = Field(None, max_length=100, description="The title of the x axis, for `scatter` only.")
     y_title: str | None = Field(None, max_length=100, description="The title of the y axis.")
-    labels: bool | None = Field(
+    labels: StrictBool | None = Field(
         None, description="Whether the values are written at the marks. By default, where there is room."
     )
 
@@ -131,7 +132,7 @@ class ContactSheet(Strict):
 
     type: Literal["contact_sheet"] = BLOCK_TYPE("contact_sheet")
     images: list[SheetImage] = Field(min_length=1, max_length=MAX_SHEET_IMAGES, description="The images, in order.")
-    columns: int = Field(4, ge=1, le=10, description="The number of images in a row.")
+    columns: JsonInteger = Field(4, ge=1, le=10, description="The number of images in a row.")
 
 
 class PageBreak(Strict):
@@ -160,7 +161,7 @@ class Columns(Strict):
 
     type: Literal["columns"] = BLOCK_TYPE("columns")
     columns: list[list["Block"]] = Field(min_length=1, max_length=4, description="The blocks of each column.")
-    weights: list[Annotated[float, Field(gt=0, le=100)]] | None = Field(
+    weights: list[Annotated[JsonNumber, Field(gt=0, le=100)]] | None = Field(
         None, description="The widths of the columns relative to each other. By default, equal."
     )
     gap: Points = Field(18, description="The space between columns in points (1/72 inch).")

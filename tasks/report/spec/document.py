@@ -2,12 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_serializer, field_validator, model_validator
+from pydantic import Field, SecretStr, StrictBool, field_serializer, field_validator, model_validator
 
 from tasks.report.spec.blocks import MAX_BLOCKS, MAX_DEPTH, Block, Columns, Section
 from tasks.report.spec.file_options import FileOptions
 from tasks.report.spec.paper import PAGE_SIZES
 from tasks.report.spec.parts import FileRef, Hex, Points, Strict
+from tasks.validation import JsonInteger, JsonNumber
 
 MIN_PAGE_PT, MAX_PAGE_PT = 72.0, 14_400.0
 MIN_CONTENT_PT = 36.0
@@ -17,7 +18,7 @@ Format = Literal["pdf", "xlsx", "csv"]
 DEFAULT_FORMATS: tuple[Format, ...] = ("pdf",)
 TableFormat = Literal["auto", "csv", "tsv", "ndjson", "json", "xlsx", "xls", "ods"]
 
-PageLength = Annotated[float, Field(ge=MIN_PAGE_PT, le=MAX_PAGE_PT, allow_inf_nan=False)]
+PageLength = Annotated[JsonNumber, Field(ge=MIN_PAGE_PT, le=MAX_PAGE_PT, allow_inf_nan=False)]
 BandText = Annotated[
     str, Field(max_length=300, description="Text that may contain `{page}`, `{pages}`, `{title}` and `{date}`.")
 ]
@@ -86,7 +87,7 @@ class Toc(Strict):
     """A table of contents after the cover."""
 
     title: str = Field("Contents", max_length=100, description="The title above it.")
-    depth: int = Field(2, ge=1, le=3, description="The deepest level of headings to list.")
+    depth: JsonInteger = Field(2, ge=1, le=3, description="The deepest level of headings to list.")
 
 
 class Dataset(FileOptions):
@@ -119,7 +120,7 @@ class Document(Strict):
     keywords: list[Annotated[str, Field(max_length=60)]] = Field(
         default_factory=list, max_length=30, description="Keywords, in the PDF's properties."
     )
-    reproducible: bool = Field(
+    reproducible: StrictBool = Field(
         False, description="Make the same bytes from the same spec and data, by leaving out dates."
     )
     password: SecretStr | None = Field(
@@ -137,12 +138,17 @@ class Spec(Strict):
     document: Document = Field(description="The settings of the whole report.")
     blocks: list[Block] = Field(min_length=1, max_length=MAX_BLOCKS, description="The content, from top to bottom.")
     datasets: dict[Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,60}$")], Dataset] = Field(
-        default_factory=dict, max_length=MAX_DATASETS, description="The datasets of tables, by name."
+        default_factory=dict,
+        max_length=MAX_DATASETS,
+        description="The datasets of tables, by name.",
+        json_schema_extra={
+            "additionalProperties": False
+        },  # Pydantic says no more than what names with the pattern have
     )
     formats: list[Format] = Field(
         default_factory=lambda: list(DEFAULT_FORMATS), min_length=1, max_length=3, description="The output formats."
     )
-    preview: bool = Field(False, description="Whether to make `preview.png`, an image of the first page, too.")
+    preview: StrictBool = Field(False, description="Whether to make `preview.png`, an image of the first page, too.")
 
     @field_validator("blocks")
     @classmethod

@@ -1,9 +1,10 @@
 """What blocks are made of: strict models, text with runs, colours, references to files."""
 
-import math
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
+
+from tasks.validation import JsonNumber
 
 MAX_TEXT_CHARS = 20_000
 MAX_RUNS = 500
@@ -27,30 +28,30 @@ Link = Annotated[
 ]
 
 
-def _finite(value: float) -> float:
-    if not math.isfinite(value):
-        raise ValueError("must be a finite number")
-    return value
-
-
-Number = Annotated[float, AfterValidator(_finite), Field(ge=-1e15, le=1e15)]
-Points = Annotated[float, AfterValidator(_finite), Field(ge=0, le=14_400, description="Points of 1/72 inch.")]
+Number = Annotated[JsonNumber, Field(ge=-1e15, le=1e15, allow_inf_nan=False)]
+Points = Annotated[JsonNumber, Field(ge=0, le=14_400, allow_inf_nan=False, description="Points of 1/72 inch.")]
 Anchor = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,80}$")]
+
+
+def _require_type(schema: dict[str, Any]) -> None:
+    """A block is recognised by its type, so that it needs one, although the models have it as a default."""
+    if "const" in schema["properties"].get("type", ()):
+        schema["required"] = ["type", *schema.get("required", ())]
 
 
 class Strict(BaseModel):
     """A model that refuses unknown fields, so that a misspelt field is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_require_type)
 
 
 class TextRun(Strict):
     """A part of a text in one style."""
 
     text: str = Field(max_length=MAX_TEXT_CHARS, description="The text.")
-    bold: bool = Field(False, description="Whether it is bold.")
-    italic: bool = Field(False, description="Whether it is italic.")
-    code: bool = Field(False, description="Whether it is set in a monospaced font.")
+    bold: StrictBool = Field(False, description="Whether it is bold.")
+    italic: StrictBool = Field(False, description="Whether it is italic.")
+    code: StrictBool = Field(False, description="Whether it is set in a monospaced font.")
     colour: Colour | None = Field(None, description="`#rrggbb`, or a colour of the theme.")
     link: Link | None = Field(None, description="A URL, or `#anchor` of a heading.")
 

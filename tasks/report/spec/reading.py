@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from tasks.refusal import Fault, Refusal
 from tasks.report.spec.blocks import Block
 from tasks.report.spec.document import Spec
-from tasks.validation import sentence_of
+from tasks.validation import sentence_of, with_standard_bounds
 
 MAX_OBJECTS = 50_000
 """JSON objects of one spec: each becomes a hundred times larger than it may be written."""
@@ -127,5 +127,5 @@ def _sentence(fault: Mapping[str, Any]) -> str:
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of `Spec`."""
-    made: dict[str, Any] = Spec.model_json_schema()
+    made: dict[str, Any] = with_standard_bounds(Spec.model_json_schema())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}

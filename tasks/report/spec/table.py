@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, FiniteFloat, model_validator
+from pydantic import Field, FiniteFloat, StrictBool, model_validator
 
 from tasks.report.spec.parts import Align, Colour, Number, Points, Strict
+from tasks.validation import JsonInteger
 
 MAX_COLUMNS = 60
 MAX_INLINE_ROWS = 10_000
@@ -26,7 +27,7 @@ class CellRule(Strict):
     value: Number | str | bool | None = Field(None, description="The value to compare with; not for `empty`.")
     colour: Colour | None = Field(None, description="The colour of the text.")
     background: Colour | None = Field(None, description="The colour of the background.")
-    bold: bool = Field(False, description="Whether the text is bold.")
+    bold: StrictBool = Field(False, description="Whether the text is bold.")
 
 
 class Column(Strict):
@@ -43,7 +44,7 @@ class Column(Strict):
     currency: str | None = Field(
         None, pattern="^[A-Z]{3}$", description="The currency of `money`. By default, the document's."
     )
-    decimals: int | None = Field(
+    decimals: JsonInteger | None = Field(
         None, ge=0, le=10, description="The number of decimals of `decimal`, `money` and `percent`."
     )
     align: Align | None = Field(None, description="The alignment. By default, right for numbers and dates, else left.")
@@ -59,15 +60,15 @@ class Sort(Strict):
     """One key to sort by."""
 
     field: FieldName = Field(description="The field to sort by.")
-    descending: bool = Field(False, description="Whether to sort in descending order.")
+    descending: StrictBool = Field(False, description="Whether to sort in descending order.")
 
 
 class Group(Strict):
     """Groups rows with the same value of a field under a heading, with subtotals of the columns that have a total."""
 
     field: FieldName = Field(description="The field to group by.")
-    page_break: bool = Field(False, description="Whether each group begins on a new page.")
-    subtotals: bool = Field(True, description="Whether each group ends with subtotals.")
+    page_break: StrictBool = Field(False, description="Whether each group begins on a new page.")
+    subtotals: StrictBool = Field(True, description="Whether each group ends with subtotals.")
 
 
 class Table(Strict):
@@ -81,7 +82,7 @@ class Table(Strict):
     columns: list[Column] = Field(
         default_factory=list, max_length=MAX_COLUMNS, description="The columns, from left to right."
     )
-    every_column: bool = Field(
+    every_column: StrictBool = Field(
         default_factory=lambda said: not said.get("columns"),
         description="Whether to show all columns of the dataset in its order: those in `columns` as described there, "
         "the others as text. The default if `columns` is empty.",
@@ -94,7 +95,7 @@ class Table(Strict):
     group_by: list[Group] = Field(
         default_factory=list, max_length=MAX_GROUPS, description="The fields to group the rows by."
     )
-    zebra: bool = Field(True, description="Whether every second row has a background.")
+    zebra: StrictBool = Field(True, description="Whether every second row has a background.")
     overflow: Literal["shrink", "columns", "landscape"] = Field(
         "shrink",
         description="What to do if the columns are wider than the page: use a smaller font size, spread them over "

@@ -11,6 +11,7 @@ import uvicorn
 from api.app import create_app
 from api.server.protocol import BoundedProtocol
 from tasks.settings import Settings
+from tests.support.api.documented import check_documented
 from tests.support.servers import free_port
 
 ALICE = "alice-key-0123456789"
@@ -20,7 +21,10 @@ KEYS = f"alice:{ALICE},bob:{BOB}"
 
 def client_of(port: int, key: str | None = ALICE, **options: Any) -> httpx.AsyncClient:
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30, **options)
+    hooks = {"response": [check_documented]}
+    return httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30, event_hooks=hooks, **options
+    )
 
 
 def requests_under_way() -> int:

@@ -1,0 +1,126 @@
+"""What Schemathesis cannot know of this API: media types, whose objects there are, and what no schema can say."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Final
+
+import schemathesis
+from schemathesis.core.failures import Failure
+from schemathesis.core.parameters import ParameterLocation
+
+from tests.contract.owners import BOBS, everyones_objects
+from tests.contract.refusals import allowed
+
+ID_CHARS: Final = 32
+ALSO: Final = {
+    "upload": "upload_id",
+    "after": "job_id",
+    "batch": "batch_id",
+    "endpoint": "endpoint_id",
+    "event": "event",
+}
+"""Fields of queries and bodies that take ids, and the path parameter that takes the same ones."""
+HIDDEN: Final = (401, 403, 404, 405, 413, 415, 422)
+"""How a request is answered that names another owner's object: as if there were none, or for another reason."""
+BULK: Final = ("/v1/jobs/cancellation", "/v1/jobs/retry", "/v1/jobs/deletion")
+JSON_TYPES: Final = ("application/json", "multipart/form-data")
+PLACES: Final = ("path_parameters", "query", "body")
+EXAMPLE_HOST: Final = "https://example.com/"
+WRONG_ACCEPTED: Final = "ST201"
+VALID_REFUSED: Final = "ST202"
+
+_turns: Counter[str] = Counter()
+
+
+@schemathesis.hook
+def before_load_schema(_context: Any, document: dict[str, Any]) -> None:
+    """The report of a schedule has the blocks of `POST /v1/reports`, and is read by the same code. Here it is one text,
+    since the 15,000 requests that these blocks make would be made a second time."""
+    schemas = document["components"]["schemas"]
+    schemas["ReportJob"]["properties"]["blocks"]["items"] = {"$ref": "#/components/schemas/Text"}
+
+
+@schemathesis.serializer(
+    "application/x-ndjson", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "image/*", "*/*"
+)
+def as_bytes(_context: Any, value: Any) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode(errors="replace")
+
+
+@schemathesis.hook
+def before_call(_context: Any, case: Any, _options: Any) -> None:
+    """Name objects that exist: of four valid requests one names alice's, one bob's, and two what was generated.
+
+    Bulk verbs only count then, and nothing of alice's is deleted: the next requests could name nothing. Those of the
+    phase `stateful` name what earlier ones have made, and delete it.
+    """
+    if case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    if isinstance(case.body, dict) and str(case.body.get("url", "")).startswith(EXAMPLE_HOST):
+        case.body["url"] = everyones_objects()["receiver"]["url"][0]  # whose name is looked up in no DNS
+    if isinstance(case.query, dict) and "delay" in case.query:
+        case.query.pop("run_at", None)  # they exclude each other, which OpenAPI cannot say
+    if case.meta.phase.name.value == "stateful":
+        return
+    turn = _turns[case.operation.label] = _turns[case.operation.label] + 1
+    owner = {1: "alice", 2: "bob"}.get(turn % 4)
+    if owner == "bob" or (owner == "alice" and case.method != "DELETE"):
+        objects = everyones_objects()[owner]
+        for container in _named(case):
+            for name in container.keys() & (objects.keys() | ALSO.keys()):
+                ids = objects[ALSO.get(name, name)]
+                if isinstance(container[name], str):
+                    container[name] = ids[turn // 4 % len(ids)]
+    if case.path in BULK and isinstance(case.body, dict):
+        case.body["dry_run"] = True
+
+
+@schemathesis.check
+def other_owners_are_hidden(_context: Any, response: Any, case: Any) -> None:
+    """What is bob's is as if it were not there, for alice: by its id, in a list, and in any text."""
+    if case.auth_identity != "alice":
+        return
+    text = response.content.decode(errors="replace")
+    if BOBS in text or '"owner":"bob"' in text:
+        raise _found(case, f"A response to alice shows what is bob's: {text[:500]}")
+    named = _ids_of_bob() & set(_references(case))
+    # A repeat with its Idempotency-Key is answered with the job of the first request, whatever it comes `after`.
+    if named and response.status_code not in HIDDEN and not (case.method == "POST" and response.status_code == 200):
+        raise _found(case, f"A request with bob's {named} was answered {response.status_code}: {text[:500]}")
+
+
+@schemathesis.hook
+def filter_failure(_context: Any, failure: Any, case: Any, response: Any) -> bool:
+    """Leave out what the service is right in: see each reason.
+
+    A valid request may be refused for its content, as `tests.contract.refusals` says. And a body that is a file may
+    have any bytes, so that none is wrong for its type.
+    """
+    if failure.code == VALID_REFUSED:
+        return not allowed(response.json())
+    return not (failure.code == WRONG_ACCEPTED and case.media_type not in JSON_TYPES and _only_body(case))
+
+
+def _only_body(case: Any) -> bool:
+    """Whether the body alone is wrong."""
+    components = case.meta.components.items()
+    return [place for place, component in components if component.mode.is_negative] == [ParameterLocation.BODY]
+
+
+def _ids_of_bob() -> set[str]:
+    return {one for ids in everyones_objects()["bob"].values() for one in ids if len(one) == ID_CHARS}
+
+
+def _references(case: Any) -> Iterator[str]:
+    """What a case names by id."""
+    yield from map(str, (case.path_parameters or {}).values())
+    for container in _named(case):
+        yield from (str(value) for name, value in container.items() if name in ALSO)
+
+
+def _found(case: Any, message: str) -> Failure:
+    return Failure(operation=case.operation.label, title="Another owner's object was found", message=message)
+
+
+def _named(case: Any) -> list[dict[str, Any]]:
+    return [one for place in PLACES if isinstance(one := getattr(case, place), dict)]

@@ -1,0 +1,51 @@
+"""What valid requests may be refused for: what a schema cannot say. Every other refusal of one is a finding."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+CODES: Final = {
+    "expired": "An object's time may be over.",
+    "endpoint_gone": "An endpoint of an earlier request may have been deleted.",
+    "event_gone": "So may an event.",
+    "unknown_kind": "The service that is tested has no kind that may be submitted by its name.",
+    "invalid_url": "What a URL must be has more rules than a pattern can hold.",
+    "address_refused": "Nor does a schema know which addresses are public,",
+    "dns_failed": "and which names there are.",
+    "too_many_secrets": "An endpoint has as many as its owner has made.",
+    "key_reused": "A key of an earlier request may come with another content.",
+    "no_file": "A file may be empty, and a form without one is a form.",
+    "unsupported_format": "A schema knows no picture from other bytes.",
+    "unknown_timezone": "There are 600 time zones, and new ones.",
+    "invalid_cron": "A schema does not know the calendar.",
+    "unknown_dataset": "A table names a dataset that another field defines.",
+}
+REASONS: Final = {
+    r"^cursor: The cursor is not valid": "A cursor is what a page gave.",
+    r"exclude each other": "OpenAPI has no parameters that exclude each other.",
+    r"^Send exactly one of the fields 'upload' and 'url'": "A null counts as absent.",
+    r"^The filter has no criterion": "A null is no criterion, and `all: false` is none.",
+    r"^state: A \w+ applies only to jobs": "Which states a bulk verb has is not the filter's.",
+    r"^headers(\.\S+)?: (This header|An endpoint can have|The names|'.*' is not a valid)": "Names are reserved.",
+    r"^The field 'type' must not begin with": "The first words of the service's own events are reserved.",
+    r"^Send the raw bytes of the file, not a form": "`*/*` is every type but this one.",
+    r"seconds from now": "The time by which a job may be put off is a setting.",
+    r"^blocks: .*nested": "A schema does not count how deep blocks are nested.",
+    r"needs either (upload|rows)|needs columns|two columns have": "Which fields go together depends on their values.",
+    r"values for \d+ categories|needs an x for each|takes (one|no)": "So do the values of a chart.",
+    r"margins leave less than": "So do margins and paper.",
+    r"^(variants|The field 'variants'|Preset )": "Variants are the name of a preset, or JSON in a string.",
+    r"^The parameter '?\w+'? is only for tables": "A parameter goes with a media type.",
+    r"^(types|formats|columns|lang|currency|title|delimiter|sheet)\b": "A parameter of a table has a form of its own.",
+    r"^notify(\.\w+)?: ": "`notify` may be JSON in a string.",
+}
+"""Patterns of messages, of which each fault of a refusal must match one."""
+
+
+def allowed(problem: Mapping[str, Any]) -> bool:
+    """Whether there is a reason for each fault of a refusal."""
+    if problem["code"] in CODES:
+        return True
+    faults = problem.get("errors") or [{"message": problem["detail"]}]
+    messages = [fault["message"].removeprefix("job.") for fault in faults]
+    return all(any(re.search(pattern, message) for pattern in REASONS) for message in messages)

@@ -179,10 +179,16 @@ def _write_pdf(spec: ReportSpec, renderer: PdfRenderer, folder: Path, report: Pr
 
 
 def _write_sheets(spec: ReportSpec, planner: Planner, folder: Path) -> list[Path]:
-    from tasks.report.spreadsheets.writing import write_sheets  # noqa: PLC0415 - few reports need it
+    from tasks.report.spreadsheets.cells import MAX_CHARS  # noqa: PLC0415 - few reports need it
+    from tasks.report.spreadsheets.writing import write_sheets  # noqa: PLC0415
+    from tasks.report.spreadsheets.xlsx import SheetOptions  # noqa: PLC0415
+
+    def tell_cut(number: int, cut: int) -> None:
+        message = f"{cut:,} texts had more than {MAX_CHARS:,} characters and were clipped in the workbook."
+        planner.warnings.add("clipped_cells", message, planner.tables[number].path)
 
     tables = [(table.block.title or spec.document.title, table.rows) for table in planner.tables]
-    return write_sheets(spec.formats, tables, folder)
+    return write_sheets(spec.formats, tables, folder, SheetOptions(planner.theme, spec.document.page), tell_cut)
 
 
 def _facts(planner: Planner, pages: int) -> dict[str, Any]:

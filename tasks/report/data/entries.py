@@ -15,6 +15,8 @@ class Entry(NamedTuple):
     """Lines of one kind (`row`, `group`, `subtotal`, `total`), as `tasks.report.table.rows.LineBatch` has them.
 
     rules: which one holds where. packed: the values as text (see `CellCodec.pack`), by column, if they are kept.
+    label: of a line of totals, where it is printed before the total of the first column; of `packed` it then stands in
+    the first column that has no total, if there is one.
     """
 
     kind: str
@@ -22,6 +24,7 @@ class Entry(NamedTuple):
     columns: Sequence[Sequence[str]]
     rules: RuleHits
     packed: Sequence[Sequence[str]] | None
+    label: str = ""
 
 
 def heading(level: int, text: str, count: int) -> Entry:
@@ -31,12 +34,15 @@ def heading(level: int, text: str, count: int) -> Entry:
 
 
 def total_line(kind: str, level: int, label: str, totals: Mapping[int, Total], reader: TableReader) -> Entry:
-    """A line of totals. Its label stands in the first column that has none."""
+    """A line of totals. Its label stands in the first column: before that one's total, if it has one."""
     columns = [[""] for _ in reader.columns]
     packed = [[""] for _ in reader.columns]
+    joined = 0 in totals
     free = next((index for index in range(len(columns)) if index not in totals), None)
     if free is not None:
-        columns[free] = packed[free] = [label]
+        packed[free] = [label]
+    if not joined:
+        columns[0] = [label]
     for index, total in totals.items():
         value = total.value
         if value is None:
@@ -49,4 +55,8 @@ def total_line(kind: str, level: int, label: str, totals: Mapping[int, Total], r
             packed[index] = [f"{AVERAGE.create_decimal(value).normalize(AVERAGE):f}"]
         else:
             packed[index] = column.codec.pack([value])
-    return Entry(kind, level, columns, {}, packed)  # a rule speaks of one row's value, not of a sum of many
+    if joined:
+        columns[0] = [f"{label}: {columns[0][0]}" if columns[0][0] else label]
+    return Entry(
+        kind, level, columns, {}, packed, label if joined else ""
+    )  # a rule speaks of one row's value, not of a sum of many

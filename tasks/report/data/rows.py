@@ -9,7 +9,7 @@ from tasks.progress import Progress
 from tasks.refusal import Refusal
 from tasks.report.data.entries import Entry, total_line
 from tasks.report.data.expand_columns import expand_columns
-from tasks.report.data.grouping import RowGrouper
+from tasks.report.data.groups.row_grouper import RowGrouper
 from tasks.report.data.open_source import DatasetFile, open_source
 from tasks.report.data.reading import Reading
 from tasks.report.data.source import RowChunk, RowSource
@@ -43,7 +43,7 @@ class TableRows:
     def batches(self) -> Iterator[LineBatch]:
         """The lines as they are printed."""
         for item in self._spool.read():
-            for kind, level, columns, rules, _ in item:
+            for kind, level, columns, rules, *_ in item:
                 yield LineBatch(kind, level, columns, rules)
 
     def entries(self) -> Iterator[Entry]:

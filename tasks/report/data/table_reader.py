@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.report.data.cell_codecs import CellCodec, TextCodec, codec_of
+from tasks.report.data.cell_codecs import CellCodec, DateCodec, TextCodec, codec_of
 from tasks.report.data.rules import ColumnRules
 from tasks.report.data.source import ISO_FORMS, RowChunk, WantedColumn, WrittenForms
 from tasks.report.data.totals import Total, check_total
@@ -37,7 +37,8 @@ class TypedRows:
 
 
 class TableReader:
-    """Reads the wanted columns: the table's own, then those that it is only sorted or grouped by, which are text.
+    """Reads the wanted columns: the table's own, then those that it is only sorted or grouped by. The latter are text,
+    or dates if they are grouped by a period.
 
     Raises: Refusal, naming the field of the table.
     """
@@ -65,8 +66,14 @@ class TableReader:
         for name, keys in others:
             for index, one in enumerate(keys):
                 if self.index(one.field) is None:
-                    self.wanted.append(WantedColumn(one.field, f"{name}.{index}.field"))
-                    self.codecs.append(TextCodec(one.field, f"{name}.{index}", max_cell_chars))
+                    place = f"{name}.{index}"
+                    self.wanted.append(WantedColumn(one.field, f"{place}.field"))
+                    by_date = isinstance(one, GroupSpec) and one.by
+                    self.codecs.append(
+                        DateCodec(one.field, place, report_locale.zone)
+                        if by_date
+                        else TextCodec(one.field, place, max_cell_chars)
+                    )
         self.totals = {
             index: Total(column.plan.total)
             for index, column in enumerate(self.columns)

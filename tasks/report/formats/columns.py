@@ -95,7 +95,7 @@ def plan_column(column: ColumnSpec, place: str, report_locale: ReportLocale) -> 
     numeric_looks = kind in NUMBERS or kind in DATES
     return ColumnPlan(
         field=column.field,
-        title=clean(column.title or column.field),
+        title=clean(column.field if column.title is None else column.title),
         type=kind,
         align=column.align or ("right" if numeric_looks else "left"),
         width=column.width,

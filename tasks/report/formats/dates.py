@@ -4,8 +4,9 @@ What depends on the day alone is written by Babel once per day, hours, minutes a
 value anew: the words are Babel's own, without its 20 µs for every value.
 """
 
+from calendar import monthrange
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -21,6 +22,10 @@ MAX_DAYS_KEPT: Final = 20_000
 _OF_THE_DAY: Final = frozenset("GyYuQqMLwWdDFEec")
 _OF_THE_HOUR: Final = frozenset("aHhKk")
 _OF_THE_ZONE: Final = frozenset("zZOvVxX")
+PERIODS: Final = {"month": "yMMMM", "quarter": "yQQQ", "year": "y"}
+"""The periods that dates are grouped by, and CLDR's skeletons for their names."""
+_ANY_YEAR: Final = 2024
+"""Stands for the year where a pattern has none: it has a February 29, and begins on a Monday."""
 
 # ("chars", text) and ("field", (letter, count)), as Babel's tokenizer makes them
 Token = tuple[str, str | tuple[str, int]]
@@ -61,6 +66,7 @@ class DateFormat:
 
     def __init__(self, tokens: Sequence[Token], locale: Locale) -> None:
         self.tokens = tokens
+        self._letters = {str(token[1][0]) for token in tokens if token[0] == "field"}
         self._days = _WrittenDays(tokens, locale)
         self._times = [_of_time(_name(token), locale) for token in tokens if _late(token)]
 
@@ -70,6 +76,27 @@ class DateFormat:
             return self._days[value]
         day = self._days[value.date()]
         return day if self._days.complete else day % tuple([part(value) for part in self._times])
+
+    def period(self, value: date) -> date:
+        """The first day, or the first moment, that is written as `value` is: the first of the month where the pattern
+        has a month and a year. The year is a fixed one where the pattern has none."""
+        has = self._letters.intersection
+        year = value.year if has("yYuUG") else _ANY_YEAR
+        month = value.month if has("MLdDgFEecwW") else 3 * ((value.month - 1) // 3) + 1 if has("Qq") else 1
+        day = value.day if has("dDgFEecwW") else 1
+        start = value.replace(year=year, month=month, day=min(day, monthrange(year, month)[1]))
+        if has("wW") and not has("dDgFEec"):
+            start -= timedelta(days=start.weekday())
+        elif has("Eec") and not has("dDgFMLyYuUG"):
+            start = start.replace(month=1, day=1 + value.weekday())
+        if not isinstance(start, datetime):
+            return start
+        return start.replace(
+            hour=start.hour if has("HhKkaAms") else 0,
+            minute=start.minute if has("mA") else 0,
+            second=start.second if has("sA") else 0,
+            microsecond=0,
+        )
 
     def all(self, values: Sequence[date]) -> list[str]:
         """Many dates, or many date-times, written."""
@@ -85,6 +112,11 @@ def date_format(pattern: str | None, locale: Locale, *, field: str | None = None
     """
     name = pattern or "medium"
     return _compile(locale.date_formats[name].pattern if name in NAMED else name, date(2026, 11, 20), locale, field)
+
+
+def period_format(period: str, locale: Locale) -> DateFormat:
+    """How the locale writes one of the `PERIODS`: January 2026, Q1 2026, 2026."""
+    return _compile(locale.datetime_skeletons[PERIODS[period]].pattern, date(2026, 11, 20), locale, None)
 
 
 def datetime_format(

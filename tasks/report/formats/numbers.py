@@ -68,6 +68,11 @@ class NumberFormat:
             and pattern.grouping in ((3, 3), (3, 2), (_NO_GROUPS, _NO_GROUPS))
         )
 
+    @property
+    def last_digit(self) -> Decimal:
+        """The worth of the last digit that is written: 0.01 of an amount in euros."""
+        return Decimal(1).scaleb(-self.fraction[1] - self._scale)
+
     def __call__(self, value: Number) -> str:
         """One number, written."""
         return self.all((value,))[0]

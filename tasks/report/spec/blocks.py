@@ -157,7 +157,7 @@ class Section(Strict):
 
 
 class Columns(Strict):
-    """Blocks side by side. Tables in columns take inline rows only; nothing in them breaks over pages."""
+    """Blocks side by side. Columns that are higher than a page go on over pages, each at its own pace."""
 
     type: Literal["columns"] = BLOCK_TYPE("columns")
     columns: list[list["Block"]] = Field(min_length=1, max_length=4, description="The blocks of each column.")

@@ -226,6 +226,7 @@ class GroupSpec(Struct, frozen=True):
     """Rows with the same value of a field stand together (`Group`)."""
 
     field: str
+    by: Literal["month", "quarter", "year"] | None = None
     page_break: bool = False
     subtotals: bool = True
 

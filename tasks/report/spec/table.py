@@ -14,6 +14,7 @@ MAX_GROUPS = 3
 
 CellType = Literal["text", "integer", "decimal", "money", "percent", "date", "datetime", "boolean"]
 Total = Literal["sum", "avg", "min", "max", "count"]
+DATE_TYPES = ("date", "datetime")
 FieldName = Annotated[str, Field(min_length=1, max_length=200)]
 Cell = str | int | FiniteFloat | bool | None
 
@@ -34,7 +35,11 @@ class Column(Strict):
     """A column. Its type says how a value is read and written. Types are never guessed: "00123" stays text."""
 
     field: FieldName = Field(description="The key in the rows, or the name of the dataset's column.")
-    title: str | None = Field(None, max_length=200, description="The heading. By default, the field.")
+    title: str | None = Field(
+        None,
+        max_length=200,
+        description="The heading. By default, the field. If all columns have an empty title, there is no head.",
+    )
     type: CellType = Field("text", description="The type of the values.")
     format: str | None = Field(
         None,
@@ -66,7 +71,13 @@ class Sort(Strict):
 class Group(Strict):
     """Groups rows with the same value of a field under a heading, with subtotals of the columns that have a total."""
 
-    field: FieldName = Field(description="The field to group by.")
+    field: FieldName = Field(
+        description="The field to group by. Groups come in the order of the data, those of dates by date; "
+        "`sort` can name the field to order them otherwise."
+    )
+    by: Literal["month", "quarter", "year"] | None = Field(
+        None, description="Groups dates by their month, quarter or year. By default, by what the column's format shows."
+    )
     page_break: StrictBool = Field(False, description="Whether each group begins on a new page.")
     subtotals: StrictBool = Field(True, description="Whether each group ends with subtotals.")
 
@@ -114,4 +125,12 @@ class Table(Strict):
         fields = [column.field for column in self.columns]
         if len(set(fields)) != len(fields):
             raise ValueError("two columns have the same field")
+        types = {column.field: column.type for column in self.columns}
+        for index, group in enumerate(self.group_by):
+            kind = types.get(group.field, "date")
+            if group.by and kind not in DATE_TYPES:
+                raise ValueError(
+                    f"group_by.{index} groups {group.field!r} by {group.by}, but that column has the type {kind}; "
+                    "only date and datetime have periods"
+                )
         return self

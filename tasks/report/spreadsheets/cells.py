@@ -1,15 +1,18 @@
 """Values as the cells of a workbook's sheet, a column at a time."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
 from tasks.report.formats.columns import NUMBERS, ColumnPlan
-from tasks.report.spreadsheets.codes import COUNT, number_code
+from tasks.report.formats.numbers import NumberFormat
+from tasks.report.layout.theme import ReportTheme, Rgb
+from tasks.report.spec.structs import CellRuleSpec
+from tasks.report.spreadsheets.codes import COUNT, labelled, number_code, unsigned
 from tasks.report.spreadsheets.formula_escape import looks_like_formula
-from tasks.report.spreadsheets.styles import LINE_ABOVE, LINE_BELOW, NO_LINE, Style, Styles
+from tasks.report.spreadsheets.styles import LINE_ABOVE, LINE_BELOW, Style, Styles
 
 MAX_CHARS: Final = 32_767
 EXACT_DIGITS: Final = 15
@@ -23,67 +26,109 @@ _MAX_KEPT: Final = 20_000
 
 
 class SheetColumn:
-    """Writes the cells of one column. letter: what spreadsheets call it."""
+    """Writes the cells of one column. letter: what spreadsheets call it. cut: how many texts were too long for a cell.
 
-    def __init__(self, plan: ColumnPlan, index: int, styles: Styles) -> None:
+    Args:
+        plan: The column.
+        index: Its place, from 0.
+        styles: Of the workbook.
+        theme: Has the colours of the column's rules.
+    """
+
+    def __init__(self, plan: ColumnPlan, index: int, styles: Styles, theme: ReportTheme) -> None:
         self._plan = plan
         self.letter = letter(index)
+        self.cut = 0
         self._styles = styles
+        self._theme = theme
         self._code = number_code(plan)
-        self._numbers = _DayNumbers() if plan.type == "date" else None
+        self._days = _DayNumbers() if plan.type == "date" else None
+        form = plan.format
+        self._half = form.last_digit / 2 if isinstance(form, NumberFormat) and form.plain else Decimal(0)
+
+    @property
+    def has_total(self) -> bool:
+        return self._plan.total is not None
 
     def heading(self) -> str:
         style = Style(bold=True, align=self._plan.align, wrap=True, line=LINE_BELOW)
         return self._text([self._plan.title], range(1, 2), style)[0]
 
-    def rows(self, texts: Sequence[str], numbers: range) -> list[str]:
-        """The cells of rows. texts: values, as `Entry.packed` has them. numbers: of the rows."""
-        return self._typed(texts, numbers, bold=False, line=NO_LINE)
+    def rows(self, texts: Sequence[str], numbers: range, holding: Mapping[int, int]) -> list[str]:
+        """The cells of rows.
+
+        Args:
+            texts: Values, as `Entry.packed` has them.
+            numbers: Of the rows.
+            holding: Which of the column's rules holds in which of them.
+        """
+        style = Style(self._code, align=self._plan.align)
+        cells = self._typed(texts, numbers, style)
+        for row, rule in holding.items():
+            [cells[row]] = self._ruled(texts[row], numbers[row : row + 1], style, self._plan.rules[rule])
+        return cells
 
     def label(self, text: str, number: int) -> str:
         """Text in a line of another kind than rows."""
         return self._text([text], range(number, number + 1), Style(bold=True))[0]
 
-    def total(self, text: str, number: int) -> str:
-        """The cell of a total; empty or a label where the column has none."""
+    def total(self, text: str, number: int, label: str = "") -> str:
+        """The cell of a total; empty or text where the column has none. label: stands before the total."""
         numbers = range(number, number + 1)
-        if self._plan.total is None:
-            return self._text([text], numbers, Style(bold=True, line=LINE_ABOVE))[0]
-        if self._plan.total == "count":
-            style = self._styles.number(Style(COUNT, bold=True, align="right", line=LINE_ABOVE))
-            return f'<c r="{self.letter}{number}" s="{style}"><v>{text}</v></c>'
-        return self._typed([text], numbers, bold=True, line=LINE_ABOVE)[0]
+        style = Style(bold=True, line=LINE_ABOVE)
+        if self._plan.total is None or (label and not text):
+            return self._text([text or label], numbers, style)[0]
+        counts = self._plan.total == "count"
+        code = COUNT if counts else self._code
+        if label:
+            code = labelled(label, code, signed=self._plan.numeric and not counts)
+        if counts:
+            number_style = self._styles.number(style._replace(code=code, align="right"))
+            return f'<c r="{self.letter}{number}" s="{number_style}"><v>{text}</v></c>'
+        return self._typed([text], numbers, style._replace(code=code, align=self._plan.align), label)[0]
 
-    def _typed(self, texts: Sequence[str], numbers: range, *, bold: bool, line: int) -> list[str]:
-        style = Style(self._code, bold, self._plan.align, line=line)
-        convert: Callable[[str], str | None]
-        if self._plan.type in NUMBERS:
-            convert = _number
-        elif self._numbers is not None:
-            convert = self._numbers.__getitem__
-        elif self._plan.type == "datetime":
-            convert = _moment
-        elif self._plan.type == "boolean":
-            convert = _boolean
-        else:
+    def _ruled(self, text: str, numbers: range, style: Style, rule: CellRuleSpec) -> list[str]:
+        """A cell in the colours and the weight that a rule asks for."""
+        colour = _hex(self._theme.colour(rule.colour)) if rule.colour else ""
+        background = _hex(self._theme.colour(rule.background)) if rule.background else ""
+        style = style._replace(bold=rule.bold, colour=colour, background=background)
+        if not text and background:
+            return [f'<c r="{self.letter}{numbers[0]}" s="{self._styles.number(style)}"/>']
+        return self._typed([text], numbers, style)
+
+    def _typed(self, texts: Sequence[str], numbers: range, style: Style, label: str = "") -> list[str]:
+        """Cells of the column's type. label: stands before a value that only text can hold."""
+        convert = self._converter()
+        if convert is None:
             return self._text(texts, numbers, style._replace(wrap=self._plan.overflow == "wrap"))
         kind = ' t="b"' if self._plan.type == "boolean" else ""
         middle = f'" s="{self._styles.number(style)}"{kind}><v>'
         start = f'<c r="{self.letter}'
         values = list(map(convert, texts))
-        if None in values:  # one that no number of theirs can hold
-            return [
-                self._text([text], range(number, number + 1), style._replace(code="General"))[0]
-                if value is None
-                else f"{start}{number}{middle}{value}</v></c>"
-                if value
-                else ""
-                for text, value, number in zip(texts, values, numbers, strict=True)
-            ]
-        return [
+        cells = [
             f"{start}{number}{middle}{value}</v></c>" if value else ""
             for value, number in zip(values, numbers, strict=True)
         ]
+        if None in values:  # one that no number of theirs can hold
+            plain = style._replace(code="General")
+            for row, value in enumerate(values):
+                if value is None:
+                    shown = f"{label}: {texts[row]}" if label else texts[row]
+                    [cells[row]] = self._text([shown], numbers[row : row + 1], plain)
+        if self._half:
+            for row, text in enumerate(texts):
+                if text[:2] == "-0" and -Decimal(text) < self._half:  # would be shown as -0.00
+                    zero = self._styles.number(style._replace(code=unsigned(style.code)))
+                    cells[row] = f'{start}{numbers[row]}" s="{zero}"><v>{values[row] or 0}</v></c>'
+        return cells
+
+    def _converter(self) -> Callable[[str], str | None] | None:
+        """Makes a value's text a number of the workbook, None for one that it cannot hold; None for texts."""
+        if self._plan.type in NUMBERS:
+            return _number
+        if self._days is not None:
+            return self._days.__getitem__
+        return {"datetime": _moment, "boolean": _boolean}.get(self._plan.type)
 
     def _text(self, texts: Sequence[str], numbers: range, style: Style) -> list[str]:
         start = f'<c r="{self.letter}'
@@ -93,8 +138,18 @@ class SheetColumn:
         )
         return [
             f"{start}{number}{literal if looks_like_formula(text) else plain}{shown}</t></is></c>" if text else ""
-            for text, shown, number in zip(texts, _escaped(texts), numbers, strict=True)
+            for text, shown, number in zip(texts, self._escaped(texts), numbers, strict=True)
         ]
+
+    def _escaped(self, texts: Sequence[str]) -> list[str]:
+        joined = _SEPARATOR.join(texts)
+        if len(joined) > MAX_CHARS:
+            self.cut += sum(len(text) > MAX_CHARS for text in texts)
+            joined = _SEPARATOR.join([text[:MAX_CHARS] for text in texts])
+        joined = joined.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        if "_x" in joined:
+            joined = _ESCAPED.sub("_x005F_", joined)
+        return joined.split(_SEPARATOR)
 
 
 def letter(index: int) -> str:
@@ -103,14 +158,9 @@ def letter(index: int) -> str:
     return (letter(head - 1) if head else "") + chr(ord("A") + tail)
 
 
-def _escaped(texts: Sequence[str]) -> list[str]:
-    joined = _SEPARATOR.join(texts)
-    if len(joined) > MAX_CHARS:
-        joined = _SEPARATOR.join([text[:MAX_CHARS] for text in texts])
-    joined = joined.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    if "_x" in joined:
-        joined = _ESCAPED.sub("_x005F_", joined)
-    return joined.split(_SEPARATOR)
+def _hex(colour: Rgb) -> str:
+    """RRGGBB."""
+    return "".join(f"{round(255 * part):02X}" for part in colour)
 
 
 def _number(text: str) -> str | None:

@@ -41,6 +41,20 @@ def number_code(plan: ColumnPlan) -> str:
     return GENERAL
 
 
+def unsigned(code: str) -> str:
+    """The code for a negative number that it rounds to zero, and that is shown without its sign."""
+    positive = code.partition(";")[0]
+    return f"{positive};{positive}"
+
+
+def labelled(label: str, code: str, *, signed: bool) -> str:
+    """The code that shows `label` before a value. signed: which may be negative; its sign stands behind the label."""
+    before = _quoted(f"{label}: ")
+    if signed and ";" not in code:
+        return f"{before}{code};{before}-{code}"
+    return ";".join(f"{before}{part}" for part in code.split(";"))
+
+
 def _of_numbers(form: NumberFormat) -> str:
     if not form.plain or form.pattern.scale == 3:
         return GENERAL

@@ -27,7 +27,8 @@ def write_csv(path: Path, rows: TableRows, *, bom: bool = True) -> None:
         if bom:
             file.write(_BOM)
         writer = csv.writer(file)
-        writer.writerow([escape_formula(column.title) for column in rows.columns])
+        if any(column.title for column in rows.columns):
+            writer.writerow([escape_formula(column.title) for column in rows.columns])
         for entry in rows.entries():
             writer.writerows(zip(*_columns(entry, typed), strict=True))
 

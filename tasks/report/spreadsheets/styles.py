@@ -5,20 +5,19 @@ from xml.sax.saxutils import quoteattr
 
 _FIRST_OWN_CODE: Final = 164
 _BUILT_IN: Final = {"General": 0, "0": 1, "0.00": 2, "#,##0": 3, "#,##0.00": 4}
-_PARTS: Final = (
-    '<fonts count="2"><font><sz val="10"/><name val="Arial"/></font>'
-    '<font><b/><sz val="10"/><name val="Arial"/></font></fonts>'
-    '<fills count="2"><fill><patternFill patternType="none"/></fill>'
-    '<fill><patternFill patternType="gray125"/></fill></fills>'
+_BORDERS: Final = (
     '<borders count="3"><border/><border><bottom style="thin"><color rgb="FF667085"/></bottom></border>'
     '<border><top style="thin"><color rgb="FF667085"/></top></border></borders>'
     '<cellStyleXfs count="1"><xf numFmtId="0" fontId="0" fillId="0" borderId="0"/></cellStyleXfs>'
 )
+_FIRST_FILLS: Final = ('<patternFill patternType="none"/>', '<patternFill patternType="gray125"/>')
+"""Programs take these two for granted."""
 NO_LINE, LINE_BELOW, LINE_ABOVE = range(3)
 
 
 class Style(NamedTuple):
-    """How a cell looks. code: of its number. literal: its text is text even when someone edits it."""
+    """How a cell looks. code: of its number. literal: its text is text even when someone edits it. colour, background:
+    RRGGBB, empty for none."""
 
     code: str = "General"
     bold: bool = False
@@ -26,6 +25,8 @@ class Style(NamedTuple):
     wrap: bool = False
     line: int = NO_LINE
     literal: bool = False
+    colour: str = ""
+    background: str = ""
 
 
 class Styles:
@@ -42,23 +43,43 @@ class Styles:
         own = dict.fromkeys(style.code for style in self._styles if style.code not in _BUILT_IN)
         codes = _BUILT_IN | {code: number for number, code in enumerate(own, start=_FIRST_OWN_CODE)}
         formats = "".join(f'<numFmt numFmtId="{codes[code]}" formatCode={quoteattr(code)}/>' for code in own)
-        cells = "".join(_cell(style, codes[style.code]) for style in self._styles)
         if own:
             formats = f'<numFmts count="{len(own)}">{formats}</numFmts>'
+        fonts = dict.fromkeys(_font(style) for style in (Style(), Style(bold=True), *self._styles))
+        fills = dict.fromkeys((*_FIRST_FILLS, *(_fill(style) for style in self._styles)))
+        font_ids = {font: number for number, font in enumerate(fonts)}
+        fill_ids = {fill: number for number, fill in enumerate(fills)}
+        cells = "".join(
+            _cell(style, codes[style.code], font_ids[_font(style)], fill_ids[_fill(style)]) for style in self._styles
+        )
         return (
             '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
             '<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
-            f'{formats}{_PARTS}<cellXfs count="{len(self._styles)}">{cells}</cellXfs>'
+            f'{formats}<fonts count="{len(fonts)}">{"".join(fonts)}</fonts>'
+            f'<fills count="{len(fills)}">{"".join(f"<fill>{fill}</fill>" for fill in fills)}</fills>{_BORDERS}'
+            f'<cellXfs count="{len(self._styles)}">{cells}</cellXfs>'
             '<cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles></styleSheet>'
         )
 
 
-def _cell(style: Style, code: int) -> str:
+def _font(style: Style) -> str:
+    bold = "<b/>" if style.bold else ""
+    colour = f'<color rgb="FF{style.colour}"/>' if style.colour else ""
+    return f'<font>{bold}<sz val="10"/>{colour}<name val="Arial"/></font>'
+
+
+def _fill(style: Style) -> str:
+    if not style.background:
+        return _FIRST_FILLS[0]
+    return f'<patternFill patternType="solid"><fgColor rgb="FF{style.background}"/></patternFill>'
+
+
+def _cell(style: Style, code: int, font: int, fill: int) -> str:
     horizontal = f' horizontal="{style.align}"' if style.align else ""
     wrap = ' wrapText="1"' if style.wrap else ""
     literal = ' quotePrefix="1"' if style.literal else ""
     return (
-        f'<xf numFmtId="{code}" fontId="{int(style.bold)}" fillId="0" borderId="{style.line}" xfId="0"{literal}'
-        ' applyNumberFormat="1" applyFont="1" applyBorder="1" applyAlignment="1">'
+        f'<xf numFmtId="{code}" fontId="{font}" fillId="{fill}" borderId="{style.line}" xfId="0"{literal}'
+        ' applyNumberFormat="1" applyFont="1" applyFill="1" applyBorder="1" applyAlignment="1">'
         f'<alignment{horizontal} vertical="top"{wrap}/></xf>'
     )

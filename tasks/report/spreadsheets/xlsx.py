@@ -7,13 +7,16 @@ edits it. Nothing of the day it was made is in the file: the same tables give th
 import unicodedata
 import zipfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
 from tasks.report.data.entries import Entry
 from tasks.report.data.rows import TableRows
-from tasks.report.formats.cleaning import clean
+from tasks.report.formats.cleaning import clean, clean_line
+from tasks.report.layout.theme import ReportTheme
+from tasks.report.spec.structs import PageSpec
 from tasks.report.spreadsheets.cells import SheetColumn
 from tasks.report.spreadsheets.styles import Styles
 
@@ -30,22 +33,45 @@ _RELATIONS: Final = "http://schemas.openxmlformats.org/officeDocument/2006/relat
 _PACKAGE: Final = "http://schemas.openxmlformats.org/package/2006"
 _TYPES: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 _ROW_END: Final = "</row>"
+_PAPERS: Final = {"Letter": 1, "Legal": 5, "A3": 8, "A4": 9, "A5": 11}
+_UPRIGHT_CHARS: Final = 95
+"""Columns that are wider together are printed on pages that lie."""
+_MAX_PRINTED_TITLE: Final = 200
 
 
-def write_xlsx(path: Path, tables: Sequence[tuple[str, TableRows]]) -> None:
-    """Write a workbook to `path`, a new file. tables: their titles, which become the sheets' names, and their rows."""
+@dataclass(frozen=True, slots=True)
+class SheetOptions:
+    """What all sheets of a workbook share: the colours of rules, and the paper that they are printed on."""
+
+    theme: ReportTheme
+    page: PageSpec
+
+
+def write_xlsx(path: Path, tables: Sequence[tuple[str, TableRows]], options: SheetOptions) -> list[int]:
+    """Write a workbook.
+
+    Args:
+        path: Of a new file.
+        tables: Their titles, which become the sheets' names, and their rows.
+        options: What the sheets share.
+
+    Returns:
+        For each table how many of its texts were longer than a cell may be and were cut.
+    """
     with path.open("xb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
-        workbook = _WorkbookWriter(archive)
-        for title, rows in tables:
-            workbook.add(title, rows)
+        workbook = _WorkbookWriter(archive, options)
+        cut = [workbook.add(title, rows) for title, rows in tables]
         workbook.finish()
+        return cut
 
 
 class _WorkbookWriter:
-    def __init__(self, archive: zipfile.ZipFile) -> None:
+    def __init__(self, archive: zipfile.ZipFile, options: SheetOptions) -> None:
         self._archive = archive
+        self._options = options
         self._styles = Styles()
         self._names: list[str] = []
+        self._defined: list[str] = []
         self._write(
             "[Content_Types].xml",
             f'<Types xmlns="{_PACKAGE}/content-types">'
@@ -56,34 +82,68 @@ class _WorkbookWriter:
         )
         self._write_relations("_rels/.rels", [("officeDocument", "xl/workbook.xml")])
 
-    def add(self, title: str, rows: TableRows) -> None:
-        """One table, over as many sheets as it takes."""
-        columns = [SheetColumn(plan, index, self._styles) for index, plan in enumerate(rows.columns)]
-        begin = _beginning(rows, columns)
+    def add(self, title: str, rows: TableRows) -> int:
+        """One table, over as many sheets as it takes. Returns how many texts were cut."""
+        theme = self._options.theme
+        columns = [SheetColumn(plan, index, self._styles, theme) for index, plan in enumerate(rows.columns)]
+        widths = _widths(rows)
+        headed = any(plan.title for plan in rows.columns)
+        begin = _beginning(columns, widths, headed=headed)
         entries = rows.entries()
         entry = next(entries, None)
         while True:
             self._names.append(_name(title, self._names))
             with self._archive.open(_part(f"xl/worksheets/sheet{len(self._names)}.xml"), "w") as part:
                 written = part.write(begin)
-                number = 2
+                number = first = 2 if headed else 1
+                last = 0  # line that a filter reaches to
                 while (
                     entry is not None and number + len(entry.columns[0]) - 1 <= MAX_ROWS and written < MAX_SHEET_BYTES
                 ):
                     written += _write_lines(part, entry, columns, number)
                     number += len(entry.columns[0])
+                    if entry.kind != "total":
+                        last = number - 1
                     entry = next(entries, None)
-                part.write(b"</sheetData></worksheet>")
+                filtered = last if headed and last >= first else 0
+                letter = columns[-1].letter
+                reference = f"A1:{letter}{filtered}" if filtered else ""
+                part.write(_end(reference, self._setup(title, sum(widths))).encode())
+            self._define(f"$A$1:${letter}${filtered}" if filtered else "", headed=headed)
             if entry is None:
-                return
+                return sum(column.cut for column in columns)
+
+    def _setup(self, title: str, chars: int) -> str:
+        """How the sheet is printed: as wide as the paper, with its title above and page numbers below."""
+        page = self._options.page
+        paper = _PAPERS.get(page.size, 9) if isinstance(page.size, str) else 9
+        lies = page.orientation == "landscape" or chars > _UPRIGHT_CHARS
+        head = escape(clean_line(title)[:_MAX_PRINTED_TITLE].strip().replace("&", "&&"))
+        return (
+            '<pageMargins left="0.5" right="0.5" top="0.75" bottom="0.75" header="0.3" footer="0.3"/>'
+            f'<pageSetup paperSize="{paper}" orientation="{"landscape" if lies else "portrait"}" fitToHeight="0"/>'
+            f"<headerFooter>{f'<oddHeader>&amp;L{head}</oddHeader>' if head else ''}"
+            "<oddFooter>&amp;R&amp;P / &amp;N</oddFooter></headerFooter>"
+        )
+
+    def _define(self, filtered: str, *, headed: bool) -> None:
+        """The names by which programs know what the last sheet filters, and which line each printed page repeats."""
+        sheet = f"'{self._names[-1].replace(chr(39), chr(39) * 2)}'"
+        local = f'localSheetId="{len(self._names) - 1}"'
+        if filtered:
+            name = f'name="_xlnm._FilterDatabase" {local} hidden="1"'
+            self._defined.append(f"<definedName {name}>{escape(sheet)}!{filtered}</definedName>")
+        if headed:
+            self._defined.append(f'<definedName name="_xlnm.Print_Titles" {local}>{escape(sheet)}!$1:$1</definedName>')
 
     def finish(self) -> None:
         numbered = list(enumerate(self._names, start=1))
         sheets = "".join(f'<sheet name={quoteattr(name)} sheetId="{n}" r:id="rId{n}"/>' for n, name in numbered)
+        defined = f"<definedNames>{''.join(self._defined)}</definedNames>" if self._defined else ""
         self._write(
             "xl/workbook.xml",
             f'<workbook xmlns="{_MAIN}" xmlns:r="{_RELATIONS}"><bookViews><workbookView/></bookViews>'
-            f"<sheets>{sheets}</sheets></workbook>",
+            f"<sheets>{sheets}</sheets>{defined}</workbook>",
         )
         targets = [("worksheet", f"worksheets/sheet{n}.xml") for n, _ in numbered]
         self._write_relations("xl/_rels/workbook.xml.rels", [*targets, ("styles", "styles.xml")])
@@ -106,22 +166,33 @@ def _part(name: str) -> zipfile.ZipInfo:
     return part
 
 
-def _beginning(rows: TableRows, columns: Sequence[SheetColumn]) -> bytes:
-    """A sheet up to its rows, the frozen line of headings included."""
+def _widths(rows: TableRows) -> list[int]:
+    """Of the columns, in characters."""
     widths = [_width(plan.title) for plan in rows.columns]
     for batch in rows.batches():
         if batch.kind != "group":
             widths = [max(width, *map(len, texts)) for width, texts in zip(widths, batch.columns, strict=True)]
+    return [min(max(width + 2, _MIN_WIDTH), _MAX_WIDTH) for width in widths]
+
+
+def _beginning(columns: Sequence[SheetColumn], widths: Sequence[int], *, headed: bool) -> bytes:
+    """A sheet up to its rows, the frozen line of headings included if it has one."""
     shown = "".join(
-        f'<col min="{number}" max="{number}" width="{min(max(width + 2, _MIN_WIDTH), _MAX_WIDTH)}" customWidth="1"/>'
+        f'<col min="{number}" max="{number}" width="{width}" customWidth="1"/>'
         for number, width in enumerate(widths, start=1)
     )
-    headings = "".join(column.heading() for column in columns)
+    frozen = '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>' if headed else ""
+    head = f'<row r="1">{"".join(column.heading() for column in columns)}</row>' if headed else ""
     return (
-        f'{_HEAD}<worksheet xmlns="{_MAIN}"><sheetViews><sheetView workbookViewId="0"><pane ySplit="1" '
-        'topLeftCell="A2" activePane="bottomLeft" state="frozen"/></sheetView></sheetViews>'
-        f'<cols>{shown}</cols><sheetData><row r="1">{headings}</row>'
+        f'{_HEAD}<worksheet xmlns="{_MAIN}"><sheetPr><pageSetUpPr fitToPage="1"/></sheetPr>'
+        f'<sheetViews><sheetView workbookViewId="0">{frozen}</sheetView></sheetViews>'
+        f"<cols>{shown}</cols><sheetData>{head}"
     ).encode()
+
+
+def _end(filtered: str, setup: str) -> str:
+    """A sheet after its rows. filtered: the cells that can be filtered, such as A1:F20."""
+    return f"</sheetData>{f'<autoFilter ref={quoteattr(filtered)}/>' if filtered else ''}{setup}</worksheet>"
 
 
 def _width(text: str) -> int:
@@ -134,11 +205,19 @@ def _write_lines(part: IO[bytes], entry: Entry, columns: Sequence[SheetColumn], 
         raise ValueError("the rows were opened without their values")
     numbers = range(number, number + len(entry.columns[0]))
     if entry.kind == "row":
-        cells = [column.rows(texts, numbers) for column, texts in zip(columns, entry.packed, strict=True)]
+        cells = [
+            column.rows(texts, numbers, entry.rules.get(index, {}))
+            for index, (column, texts) in enumerate(zip(columns, entry.packed, strict=True))
+        ]
     elif entry.kind == "group":
         cells = [[columns[0].label(entry.packed[0][0], number)]]
     else:
-        cells = [[column.total(texts[0], number)] for column, texts in zip(columns, entry.packed, strict=True)]
+        (first, *others), (text, *texts) = columns, entry.packed
+        cells = [[first.total(text[0], number, entry.label)]]
+        cells += [
+            [column.total(one[0] if column.has_total or not entry.label else "", number)]
+            for column, one in zip(others, texts, strict=True)
+        ]
     starts = [f'<row r="{number}">' for number in numbers]
     lines = zip(starts, *cells, (_ROW_END,) * len(numbers), strict=True)
     return part.write("".join(map("".join, lines)).encode())

@@ -78,5 +78,5 @@ def _make_room_beside(demands: list[Demand], rows: Rows, groups: int, found: Sur
 
 
 def label_column(rows: Rows) -> int | None:
-    """Where lines of totals have their label: in the first column without a total."""
-    return next((index for index, column in enumerate(rows.columns) if column.total is None), None)
+    """Where lines of totals have a label to themselves: in the first column, if it has no total."""
+    return 0 if rows.columns[0].total is None else None

@@ -199,7 +199,9 @@ def _colour(colour: Rgb) -> str:
 
 
 def draw_head(layout: Layout, theme: ReportTheme, canvas: Canvas, placed: Placed, x: float, y: float) -> None:
-    """Draw it from (x, y) down, `layout.head` points high."""
+    """Draw it from (x, y) down, `layout.head` points high; nothing if all titles are blank."""
+    if not layout.head:
+        return
     metrics = layout.metrics
     size = metrics.size * HEAD_SCALE
     bottom = y + layout.head

@@ -43,7 +43,8 @@ def plan_table(block: TableBlock, flow: Flow, context: PlanContext) -> None:
 def _layout(rows: Rows, block: TableBlock, found: Survey, choice: Choice, flow: Flow, caption: str) -> Layout:
     metrics = TableMetrics.of(flow.theme, choice.factor)
     columns = columns_of(rows, found, choice, flow, metrics)
-    head = metrics.row + (max(len(column.title) for column in columns) - 1) * metrics.leading
+    lines = max(len(column.title) for column in columns) if any(column.title for column in rows.columns) else 0
+    head = metrics.row + (lines - 1) * metrics.leading if lines else 0.0
     repeats = CAPTION_HEIGHT + head + _FEWEST_LINES_UNDER_HEAD * metrics.row <= flow.full_height()
     return Layout(clean_line(block.title or ""), columns, choice.slices, metrics, head, repeats, block.zebra, caption)
 

@@ -12,7 +12,7 @@ class LineBatch(NamedTuple):
     """Lines of one kind, by column: `columns[c][r]` is what stands in column c of line r, "" if nothing.
 
     Rows come many in a batch. A heading, subtotal or total is a batch by itself; level: of its group, from 0. The text
-    of a heading is its first cell that is not empty; totals have a label in the first column that has none. rules: by
+    of a heading is its first cell that is not empty; totals have a label in the first column. rules: by
     column and line, which of the column's rules holds there.
     """
 

@@ -82,11 +82,12 @@ def test_every_total_counts_what_is_there(
 ) -> None:
     column = {"field": "a", "type": kind, "total": total}
     rows = [{"a": value, "group": "one"} for value in values]
-    assert printed(opened(rows, [column], tmp_path))[-1] == ("total", 0, (written,))
-    grouped = printed(opened(rows, [column], tmp_path, group_by=[{"field": "group"}]))
+    columns = [{"field": "group"}, column]
+    assert printed(opened(rows, columns, tmp_path))[-1] == ("total", 0, ("Total", written))
+    grouped = printed(opened(rows, columns, tmp_path, group_by=[{"field": "group"}]))
     assert [line for line in grouped if line[0] in ("subtotal", "total")] == [
-        ("subtotal", 0, (written,)),
-        ("total", 0, (written,)),
+        ("subtotal", 0, ("Total one", written)),
+        ("total", 0, ("Total", written)),
     ]
 
 
@@ -97,10 +98,16 @@ def test_a_total_that_a_type_has_not_is_refused_by_its_field(tmp_path: Path, kin
     assert (caught.value.code, caught.value.field) == ("invalid_request", "columns.1.total")
 
 
-def test_the_label_of_a_total_stands_where_no_total_is(tmp_path: Path) -> None:
+def test_the_label_of_a_total_is_never_behind_a_number(tmp_path: Path) -> None:
     columns = [AMOUNT, {"field": "region"}, {"field": "day", "type": "date"}]
-    assert printed(opened(SALES, columns, tmp_path))[-1] == ("total", 0, ("€15.91", "Total", ""))
-    assert printed(opened(SALES, [AMOUNT], tmp_path))[-1] == ("total", 0, ("€15.91",))
+    assert printed(opened(SALES, columns, tmp_path))[-1] == ("total", 0, ("Total: €15.91", "", ""))
+    assert printed(opened(SALES, columns[::-1], tmp_path))[-1] == ("total", 0, ("Total", "", "€15.91"))
+    assert printed(opened(SALES, [AMOUNT], tmp_path))[-1] == ("total", 0, ("Total: €15.91",))
+    average = {"field": "amount", "type": "money", "total": "avg"}
+    assert printed(opened([{"amount": ""}], [average], tmp_path))[-1] == ("total", 0, ("Total",))
+    rows = [{"region": region * 30, "amount": "1"} for region in "ab"]
+    lines = printed(opened(rows, [AMOUNT], tmp_path, group_by=[{"field": "region"}]))
+    assert [cells for kind, _, (cells,) in lines if kind == "subtotal"] == ["Total: €1.00"] * 2
 
 
 def test_rows_are_sorted_by_value_and_stay_as_they_came_where_those_are_equal(tmp_path: Path) -> None:
@@ -121,12 +128,6 @@ def test_groups_stand_under_headings_with_subtotals(tmp_path: Path) -> None:
     columns = [{"field": "day", "type": "date", "format": "d.M."}, AMOUNT]
     groups = [{"field": "region"}, {"field": "day"}]
     assert printed(opened(SALES, columns, tmp_path, group_by=groups, lang="de")) == [
-        ("group", 0, ("North", "")),
-        ("group", 1, ("2.1.", "")),
-        ("row", 2, ("2.1.", "-0,20\u00a0€")),
-        ("row", 2, ("2.1.", "")),
-        ("subtotal", 1, ("Summe 2.1.", "-0,20\u00a0€")),
-        ("subtotal", 0, ("Summe North", "-0,20\u00a0€")),
         ("group", 0, ("South", "")),
         ("group", 1, ("1.1.", "")),
         ("row", 2, ("1.1.", "5,00\u00a0€")),
@@ -135,6 +136,12 @@ def test_groups_stand_under_headings_with_subtotals(tmp_path: Path) -> None:
         ("row", 2, ("1.2.", "10,10\u00a0€")),
         ("subtotal", 1, ("Summe 1.2.", "10,10\u00a0€")),
         ("subtotal", 0, ("Summe South", "15,10\u00a0€")),
+        ("group", 0, ("North", "")),
+        ("group", 1, ("2.1.", "")),
+        ("row", 2, ("2.1.", "-0,20\u00a0€")),
+        ("row", 2, ("2.1.", "")),
+        ("subtotal", 1, ("Summe 2.1.", "-0,20\u00a0€")),
+        ("subtotal", 0, ("Summe North", "-0,20\u00a0€")),
         ("group", 0, ("—", "")),
         ("group", 1, ("1.1.", "")),
         ("row", 2, ("1.1.", "1,01\u00a0€")),
@@ -164,7 +171,7 @@ def test_the_heading_of_a_bare_number_says_what_it_is(tmp_path: Path) -> None:
     columns = [{"field": "pieces", "type": "integer", "title": "Pieces"}]
     lines = printed(opened(SALES, columns, tmp_path, group_by=[{"field": "pieces"}]))
     headings = [line[2][0] for line in lines if line[0] == "group"]
-    assert headings == ["Pieces: 1", "Pieces: 2", "Pieces: 3", "Pieces: 4", "Pieces: —"]
+    assert headings == ["Pieces: 3", "Pieces: —", "Pieces: 4", "Pieces: 1", "Pieces: 2"]
 
 
 def test_equal_numbers_are_one_group_however_they_are_written(tmp_path: Path) -> None:
@@ -259,7 +266,7 @@ def test_a_million_rows_are_totalled_to_the_cent(tmp_path: Path) -> None:
     assert rows.count == 1_000_000
     cents = sum(int(amount.replace(".", "")) for amount in amounts) * blocks * 100
     assert total.packed == [[f"{cents // 100}.{cents % 100:02d}"]]
-    assert total.columns == [[f"${cents // 100:,}.{cents % 100:02d}"]]
+    assert total.columns == [[f"Total: ${cents // 100:,}.{cents % 100:02d}"]]
 
 
 def test_sorting_takes_bounded_memory(tmp_path: Path) -> None:

@@ -4,22 +4,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
-from tasks.report.data.cell_codecs import TextCodec
 from tasks.report.data.entries import Entry, heading, total_line
-from tasks.report.data.sorting import Record, Sorter, keys
+from tasks.report.data.groups.group_level import GroupLevel, GroupRanks, sort_keys
+from tasks.report.data.sorting import Record, Sorter
 from tasks.report.data.table_reader import RuleHits, TableReader, TypedRows
 from tasks.report.data.totals import Total
-from tasks.report.formats.columns import DATES, ColumnPlan, ReportLocale
+from tasks.report.formats.columns import ReportLocale
 from tasks.report.spec.structs import TableBlock
 
-NO_VALUE: Final = "—"
-"""The heading of rows that have no value to be grouped by."""
+MAX_LABEL_CHARS: Final = 24
+"""Of a label that shares the first column with a total."""
 
 
 class RowGrouper:
     """Takes rows as they are read and gives them back as lines.
 
-    Groups stand in the order of their values, unless `sort` names their field; rows that are alike stay as they came.
+    Groups stand in the order of the data, those of dates by date, unless `sort` names their field. Rows that are alike
+    stay as they came.
     keep: the values are wanted as well, not only what is printed.
     """
 
@@ -29,11 +30,16 @@ class RowGrouper:
         self._reader = reader
         self._locale = report_locale
         self._subtotals = [group.subtotals for group in table.group_by]
-        self._groups = [self._index(group.field) for group in table.group_by]
         sort = {self._index(one.field): one.descending for one in table.sort}
-        by_group = {index: sort.get(index, False) for index in self._groups}
-        self._by = list((by_group | {index: down for index, down in sort.items() if index not in by_group}).items())
-        self._packed = list(range(len(reader.columns)) if keep else reader.totals if self._groups else ())
+        self._levels: list[GroupLevel] = []
+        for number, group in enumerate(table.group_by):
+            index = self._index(group.field)
+            place, descending = f"group_by.{number}", sort.get(index)
+            self._levels.append(GroupLevel(group, place, index, reader, report_locale, descending=descending))
+        self._ranks = GroupRanks()
+        settled = {level.index for level in self._levels if not level.is_coarse}
+        self._by = [(index, down) for index, down in sort.items() if index not in settled]
+        self._packed = list(range(len(reader.columns)) if keep else reader.totals if self._levels else ())
         self._keep = keep
         self._ruled = any(column.rules for column in reader.columns)
         self._sorter = Sorter(folder)
@@ -46,7 +52,7 @@ class RowGrouper:
 
     def entries(self) -> Iterator[Entry]:
         """Every line but the total."""
-        depth = len(self._groups)
+        depth = len(self._levels)
         labels: list[str] = []
         open_groups: tuple[Any, ...] = ()
         totals: list[dict[int, Total]] = []
@@ -75,22 +81,16 @@ class RowGrouper:
 
     def _records(self, read: TypedRows, rows: int) -> Iterator[Record]:
         reader = self._reader
-        by = [
-            keys(
-                reader.codecs[index].sort_keys(read.values[index]),
-                texts=isinstance(reader.codecs[index], TextCodec),
-                descending=down,
-            )
-            for index, down in self._by
-        ]
+        by: list[Sequence[Any]] = []
+        heads: Sequence[Any] = [()] * rows
+        if self._levels:
+            by, heads = self._grouped(read, rows)
+        by += [sort_keys(reader.codecs[index], read.values[index], descending=down) for index, down in self._by]
         key = zip(*by, range(self._rows, self._rows + rows), strict=True)
         nothing = [()] * rows
         packed: Sequence[Any] = nothing
         if self._packed:
             packed = list(zip(*(reader.codecs[index].pack(read.values[index]) for index in self._packed), strict=True))
-        heads: Sequence[Any] = nothing
-        if self._groups:
-            heads = list(zip(*(self._heads(read, index) for index in self._groups), strict=True))
         rules: Sequence[Any] = nothing
         if self._ruled:
             rules = [
@@ -98,12 +98,18 @@ class RowGrouper:
             ]
         return zip(key, zip(*read.written, strict=True), packed, heads, rules, strict=True)
 
-    def _heads(self, read: TypedRows, index: int) -> list[str]:
-        if index >= len(self._reader.columns):
-            return [text or NO_VALUE for text in read.values[index]]
-        plan = self._reader.columns[index].plan
-        before = "" if _speaks_for_itself(plan) else f"{plan.title}: "
-        return [f"{before}{text or NO_VALUE}" for text in read.written[index]]
+    def _grouped(self, read: TypedRows, rows: int) -> tuple[list[Sequence[Any]], list[tuple[str, ...]]]:
+        """For each level what its groups are sorted by and told apart; and for each row what its groups are called."""
+        by: list[Sequence[Any]] = []
+        heads: list[Sequence[str]] = []
+        outer: list[tuple[Any, ...]] = [()] * rows
+        for level in self._levels:
+            members = level.members(read)
+            order = level.order(members) or self._ranks.of(outer, level.keys(members))
+            by.append(order)
+            heads.append(level.headings(read, members))
+            outer = [(*groups, group) for groups, group in zip(outer, order, strict=True)]
+        return by, list(zip(*heads, strict=True))
 
     def _entry(self, rows: list[Record]) -> Entry:
         _, written, packed, _, rules = zip(*rows, strict=True)
@@ -111,7 +117,7 @@ class RowGrouper:
         for row, held in enumerate(rules):
             for column, rule in held:
                 found.setdefault(column, {})[row] = rule
-        return Entry("row", len(self._groups), list(zip(*written, strict=True)), found, list(zip(*packed, strict=True)))
+        return Entry("row", len(self._levels), list(zip(*written, strict=True)), found, list(zip(*packed, strict=True)))
 
     def _count(self, entry: Entry, totals: Sequence[Mapping[int, Total]]) -> None:
         if not totals or not self._reader.totals:
@@ -129,7 +135,10 @@ class RowGrouper:
     def _closing(self, labels: Sequence[str], totals: Sequence[Mapping[int, Total]], same: int) -> Iterator[Entry]:
         for level in reversed(range(same, len(labels))):
             if self._subtotals[level] and totals[level]:
-                label = self._locale.words.total_of(labels[level])
+                words = self._locale.words
+                label = words.total_of(labels[level])
+                if 0 in totals[level] and len(label) > MAX_LABEL_CHARS:
+                    label = words.total  # the group's heading stands above
                 yield total_line("subtotal", level, label, totals[level], self._reader)
 
 
@@ -139,7 +148,3 @@ def _common(one: tuple[Any, ...], other: tuple[Any, ...]) -> int:
     while level < len(one) and one[level] == other[level]:
         level += 1
     return level
-
-
-def _speaks_for_itself(plan: ColumnPlan) -> bool:
-    return plan.type == "text" or plan.type in DATES

@@ -19,7 +19,7 @@ from tasks.outbound.own_services import NO_SERVICES, OwnServices
 from tasks.outbound.protocol import FetchedFile, OutboundError, OutboundRequest, OutboundResponse
 from tasks.outbound.resolver import CachedLookups, Resolver
 from tasks.outbound.timing import RequestTiming
-from tasks.outbound.transport import GuardedTransport
+from tasks.outbound.transport import GuardedTransport, raise_known
 from tasks.outbound.url_policy import OutboundUrl, check_url
 from tasks.refusal import Refusal
 
@@ -90,8 +90,8 @@ class GuardedClient:
     async def post(self, request: OutboundRequest) -> OutboundResponse:
         """See `Outbound.post`."""
         timing, progress = RequestTiming(), ResponseProgress()
-        prepared = self._request("POST", request.url, request.headers, timing, progress, request.content)
         try:
+            prepared = self._request("POST", request.url, request.headers, timing, progress, request.content)
             async with asyncio.timeout(self._timeouts.post_s):
                 try:
                     return await self._exchange(prepared, timing, progress)
@@ -111,9 +111,9 @@ class GuardedClient:
     async def fetch(self, url: str, into: Path, *, max_bytes: int) -> FetchedFile:
         """See `Outbound.fetch`."""
         timing, progress = RequestTiming(), ResponseProgress()
-        request = self._request("GET", url, CLOSE, timing, progress)
-        request.extensions["single"] = True
         try:
+            request = self._request("GET", url, CLOSE, timing, progress)
+            request.extensions["single"] = True
             async with asyncio.timeout(self._timeouts.fetch_s):
                 response = await self._open().handle_async_request(request)
                 async with aclosing(response):
@@ -162,13 +162,16 @@ class GuardedClient:
             checked = check_url(url, http_allowed=self._http, networks=self._networks, own_hosts=self._own_hosts)
         except Refusal as refusal:
             raise OutboundError(refusal.code, refusal.message) from refusal
-        return httpx.Request(
-            method,
-            _httpx_url(checked),
-            headers={"Host": checked.authority, **HEADERS, **headers},
-            content=content,
-            extensions={"url": checked, "timing": timing, "progress": progress},
-        )
+        try:
+            return httpx.Request(
+                method,
+                _httpx_url(checked),
+                headers={"Host": checked.authority, **HEADERS, **headers},
+                content=content,
+                extensions={"url": checked, "timing": timing, "progress": progress},
+            )
+        except Exception as error:
+            raise_known(error)
 
     def _open(self) -> GuardedTransport:
         if self._transport is None:

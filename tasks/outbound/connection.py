@@ -104,7 +104,7 @@ class HttpConnection(asyncio.Protocol):
             headers=request.headers.raw,
         )
         self._sent = (head, *([h11.Data(data=content)] if content else []), h11.EndOfMessage())
-        self._write()
+        self._transport.write(b"".join(self._parser.send(event) or b"" for event in self._sent))
         for _ in range(MAX_INFORMATIONAL):
             try:
                 event = await self._next_event()
@@ -196,12 +196,6 @@ class HttpConnection(asyncio.Protocol):
         self._ended, self._error = True, error
         self._wake()
         self._on_lost(self)
-
-    def _write(self) -> None:
-        try:
-            self._transport.write(b"".join(self._parser.send(event) or b"" for event in self._sent))
-        except h11.LocalProtocolError as error:
-            raise httpx.LocalProtocolError(str(error)) from error
 
     def _head_of(self, event: h11.Response) -> Head:
         if event.status_code == 204 and any(name in BODY_HEADERS and value != b"0" for name, value in event.headers):

@@ -3,14 +3,11 @@
 import ssl
 
 import httpx
-import structlog
 
 from tasks.outbound.dialer import DialError
 from tasks.outbound.protocol import OutboundError
 from tasks.outbound.timing import RequestTiming
 from tasks.outbound.transport import UnexpectedError
-
-log = structlog.get_logger()
 
 MESSAGES = {
     "address_refused": "The host resolves to an IP address that is not public.",
@@ -38,8 +35,6 @@ def outbound_error(
         status: Of the response, if so much of it came.
     """
     code = code_of(error, timing)
-    if code == "outbound_failed":
-        log.error("outbound.failed", exc_info=error)
     message = MESSAGES[code] if status is None else f"{MESSAGES[code]} Its status was {status}."
     return OutboundError(code, message, timing=timing.parts_ms(), ip=timing.ip, status=status)
 
@@ -54,6 +49,6 @@ def code_of(error: httpx.TransportError | TimeoutError, timing: RequestTiming) -
         return "dns_failed" if timing.dialled is None else "connect_timed_out"
     if isinstance(error.__cause__, ssl.SSLError) and timing.answered is None:
         return "tls_failed"  # TLS 1.3: the server refuses the client, after the handshake of the client's side
-    if isinstance(error, UnexpectedError | httpx.LocalProtocolError):
+    if isinstance(error, UnexpectedError):
         return "outbound_failed"
     return "malformed_answer" if isinstance(error, httpx.RemoteProtocolError) else "connection_lost"

@@ -2,15 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
+from typing import NoReturn
 
 import httpx
+import structlog
 
 from tasks.outbound.connection import HttpConnection, Origin, ResponseProgress
 from tasks.outbound.dialer import Dialer
 from tasks.outbound.timing import RequestTiming
 from tasks.outbound.url_policy import OutboundUrl
+
+log = structlog.get_logger()
 
 KEEP_ALIVE_S = 30.0
 MAX_KEPT = 256
@@ -35,10 +38,6 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Raises: httpx.TransportError; `DialError` where no connection was made."""
-        with _no_other_exceptions():
-            return await self._handle(request)
-
-    async def _handle(self, request: httpx.Request) -> httpx.Response:
         timing: RequestTiming = request.extensions["timing"]
         progress: ResponseProgress = request.extensions["progress"]
         timing.started = time.monotonic()
@@ -46,17 +45,20 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         origin = url.scheme, url.host, url.port
         connection = None if request.extensions.get("single") else self._take(origin)
         if connection is None:
-            connection = await self._dialer.dial(url, lambda: HttpConnection(origin, self._forget), timing)
+            try:
+                connection = await self._dialer.dial(url, lambda: HttpConnection(origin, self._forget), timing)
+            except Exception as error:
+                raise_known(error)
             self._open.add(connection)
         timing.connected = time.monotonic()
         if self._closed:  # meanwhile
             connection.abort()
         try:
             head = progress.head = await connection.send(request)
-        except BaseException:  # a time-out too
+        except BaseException as error:  # a time-out too
             progress.head = connection.head_so_far()
             connection.abort()
-            raise
+            raise_known(error)
         timing.answered = time.monotonic()
         return httpx.Response(
             head.status,
@@ -126,15 +128,15 @@ class UnexpectedError(httpx.TransportError):
     """An exception that no part of a request is known to raise, of a library or our own."""
 
 
-@contextmanager
-def _no_other_exceptions() -> Iterator[None]:
-    """Nothing but what callers know of leaves this block, so that each failure counts as one of its receiver."""
-    try:
-        yield
-    except (httpx.TransportError, TimeoutError):
-        raise
-    except Exception as error:
+def raise_known(error: BaseException) -> NoReturn:
+    """Raise an exception again; as an UnexpectedError if it is one that callers do not expect.
+
+    So no exception of a library escapes, and each failure counts as one of its receiver.
+    """
+    if isinstance(error, Exception) and not isinstance(error, httpx.TransportError | TimeoutError):
+        log.error("outbound.failed", exc_info=error)
         raise UnexpectedError(f"{type(error).__name__}: {error}") from error
+    raise error
 
 
 class _ResponseBody(httpx.AsyncByteStream):
@@ -149,8 +151,10 @@ class _ResponseBody(httpx.AsyncByteStream):
         return self
 
     async def __anext__(self) -> bytes:
-        with _no_other_exceptions():
+        try:
             piece = await self._connection.next_piece()
+        except Exception as error:
+            raise_known(error)
         if not piece:
             raise StopAsyncIteration
         return piece

@@ -11,7 +11,7 @@ from tasks.outbound import transport
 from tasks.outbound.client import GuardedClient
 from tasks.outbound.connection import MAX_HEAD_BYTES, HttpConnection
 from tasks.outbound.failure import MESSAGES
-from tasks.outbound.protocol import FetchedFile, OutboundError, OutboundResponse
+from tasks.outbound.protocol import FetchedFile, OutboundError, OutboundRequest, OutboundResponse
 from tasks.refusal import Refusal
 from tests.support.receiver_behaviours import Exchange, HangUp, behaviour
 from tests.support.receivers import Receiver
@@ -185,6 +185,18 @@ async def test_an_exception_of_a_library_is_a_failure_with_a_code(
                     await client.fetch(receiver.url, tmp_path / "source", max_bytes=100)
                 assert caught.value.code == "outbound_failed"
                 assert isinstance(caught.value.__cause__, transport.UnexpectedError)
+
+
+@pytest.mark.parametrize("header", [{"x-text": "\u20ac"}, {"x-text": "a\r\nb: c"}, {"x text": "a"}])
+async def test_a_request_that_cannot_be_written_is_a_failure_with_a_code(
+    client: GuardedClient, header: dict[str, str]
+) -> None:
+    """The API refuses such headers. One that was stored in another way must not leave a delivery without an outcome."""
+    async with Receiver() as receiver:
+        with pytest.raises(OutboundError) as caught:
+            await client.post(OutboundRequest(receiver.url, b"{}", header))
+        assert caught.value.code == "outbound_failed"
+        assert receiver.requests == []
 
 
 BASES = (

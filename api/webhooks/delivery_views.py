@@ -24,7 +24,10 @@ class DeliveryAttempt(BaseModel):
     started_at: datetime = Field(description="When it started.")
     ended_at: datetime | None = Field(None, description="When it ended.")
     outcome: str = Field(description="`succeeded`, `failed`, `retrying`, `cancelled`, `handed_back` or `lapsed`.")
-    url: str | None = Field(None, description="The URL that the event was posted to.")
+    url: str | None = Field(
+        None,
+        description="The URL that the event was posted to. A `notify` URL is shown without the values of its query.",
+    )
     status: int | None = Field(None, description="The HTTP status of the response, if there was one.", examples=[503])
     address: str | None = Field(
         None, description="The IP address that was connected to; absent if an open connection was reused."

@@ -11,7 +11,7 @@ import h11
 import httpx
 
 MAX_HEAD_BYTES = 72 * 1024
-"""Of a response's status line and headers together. Of a longer one only the status line counts."""
+"""Of a response's status line and headers together. Of a longer one the status and the headers that came count."""
 MAX_INFORMATIONAL = 100
 """Responses with a status 1xx before the final one. Reading them takes time from all other requests."""
 READ_BYTES = 16 * 1024
@@ -113,7 +113,7 @@ class HttpConnection(asyncio.Protocol):
             if isinstance(event, h11.Response):
                 self._head_parts = None
                 return self._head_of(event)
-            self._head_parts = [self._parser.trailing_data[0]]
+            self._head_parts = list(filter(None, [self._parser.trailing_data[0]]))
         raise httpx.RemoteProtocolError("too many informational responses")
 
     async def next_piece(self) -> bytes:
@@ -254,10 +254,11 @@ class HttpConnection(asyncio.Protocol):
             if self._head_parts is not None:
                 if not self._head_parts:
                     fed = fed.lstrip(b"\r\n")  # empty lines before the head, as some servers leave of the last body
-                self._head_parts.append(fed)
-                if not VERSION.startswith(self._head_parts[0][: len(VERSION)]):
-                    raise httpx.RemoteProtocolError("The response does not begin as one of HTTP/1.")
-            self._parser.receive_data(fed)
+                    if not VERSION.startswith(fed[: len(VERSION)]):
+                        raise httpx.RemoteProtocolError("The response does not begin as one of HTTP/1.")
+                self._head_parts += [fed] if fed else []
+            if fed:  # h11 takes nothing for the end
+                self._parser.receive_data(fed)
         elif self._error is not None:
             raise httpx.ReadError("The connection broke before the response was whole.") from self._error
         elif self._ended:

@@ -46,13 +46,13 @@ class FetchedFile:
 
 
 class OutboundError(Exception):
-    """No whole response came, or one that was not asked for.
+    """No response came, or none that will do.
 
     Attributes:
         code: a key of `tasks.refusal.CODES`.
         message: safe to show to the user who named the URL: it tells nothing about our own network.
         timing, ip: as in `OutboundResponse`, as far as the request came.
-        status: of a response that came, but is not one that was asked for.
+        status: of a response that is not whole, or not one that was asked for.
     """
 
     def __init__(
@@ -74,13 +74,13 @@ class OutboundError(Exception):
 
 class Outbound(Protocol):
     """Sends requests to URLs that users named: to public IP addresses only, within time and byte limits, without
-    redirects, proxies and cookies."""
+    redirects and cookies, and through no proxy but the one that the settings name."""
 
     async def post(self, request: OutboundRequest) -> OutboundResponse:
-        """Send a POST. Any status is a response, redirects too.
+        """Send a POST. Any status is a response, redirects too, from the moment that its line is read.
 
         Raises:
-            OutboundError: no whole response came.
+            OutboundError: no status came.
         """
         ...
 

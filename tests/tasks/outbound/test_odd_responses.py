@@ -1,5 +1,6 @@
 """Odd responses: a status counts once its line is read, and what can be read of the rest is read."""
 
+import asyncio
 import random
 from collections.abc import Coroutine
 from pathlib import Path
@@ -104,6 +105,14 @@ async def as_given_closing(exchange: Exchange) -> None:
     raise HangUp
 
 
+@behaviour
+async def piecemeal(exchange: Exchange) -> None:
+    """`content` a byte at a time."""
+    for byte in exchange.receiver.content:
+        await exchange.say(bytes([byte]))
+        await asyncio.sleep(0)
+
+
 @pytest.fixture(scope="module", params=[False, True], ids=["asyncio", "uvloop"])
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     """Both event loops: the worker runs uvloop."""
@@ -120,6 +129,16 @@ async def test_an_odd_response_is_read_whole(client: GuardedClient, tmp_path: Pa
         assert receiver.connections == (1 if kept else 3)
         fetched = await client.fetch(receiver.url, tmp_path / "source", max_bytes=100)
     assert fetched.bytes == 2
+
+
+@pytest.mark.parametrize(
+    "what", ["empty lines before", "early hints first", "line feeds alone", "a broken line after early hints"]
+)
+async def test_an_odd_response_is_read_whole_byte_by_byte(client: GuardedClient, what: str) -> None:
+    async with Receiver("piecemeal", content={**KEPT, **CLOSED}[what]) as receiver:
+        for _ in range(2):
+            answer = await post(client, receiver.url)
+            assert (answer.status, answer.excerpt) == (200, b"ok")
 
 
 @pytest.mark.parametrize("what", WITHOUT_BODY)

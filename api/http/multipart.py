@@ -17,6 +17,8 @@ from tasks.refusal import Refusal
 MAX_PART_HEADERS = 8
 MAX_PART_HEADER_BYTES = 4 * 1024 + 128
 """Of one header of a part, its name included. Most of it is the name of a file."""
+MAX_PREAMBLE_BYTES = 16 * 1024
+"""Of what a body may have before its first boundary, which RFC 2046 lets mail programs write there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +84,17 @@ class Multipart:
         return True
 
     def _after_start(self, chunk: bytes) -> bytes:
-        """What the parser gets of the first chunks: line breaks before the form are skipped, and nothing else is."""
+        """What the parser gets of the first chunks: the form from its first boundary on, which begins a line."""
         if self._start is None:
             return chunk
-        self._start = (self._start + chunk).lstrip(b"\r\n")
-        known = self._start[: len(self._delimiter)]
-        if not self._delimiter.startswith(known):
-            raise _malformed("it does not begin with its boundary")
-        if len(known) < len(self._delimiter):
-            return b""
-        start, self._start = self._start, None
-        return start
+        self._start += chunk
+        place = 0 if self._start.startswith(self._delimiter) else self._start.find(b"\n" + self._delimiter)
+        if place >= 0:
+            start, self._start = self._start[place:].removeprefix(b"\n"), None
+            return start
+        if len(self._start) > MAX_PREAMBLE_BYTES:
+            raise _malformed(f"its boundary is not in its first {MAX_PREAMBLE_BYTES} bytes")
+        return b""
 
     def _parse(self, chunk: bytes) -> None:
         try:
@@ -111,6 +113,8 @@ class Multipart:
 
     def _end(self, cause: MultipartError | None = None) -> None:
         """Raises: Refusal unless the form is complete."""
+        if self._start is not None:
+            raise _malformed("it has no line with the boundary that its Content-Type names")
         try:
             self._parser.close()
         except MultipartError as error:

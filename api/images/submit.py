@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
@@ -140,17 +140,26 @@ async def submit_images(request: Request) -> Response:
     submit_options = checks.run(lambda: options.fields(caller)) or {}
     if caller.idempotency_key is None:  # with one, the job may exist already
         caller.check_room()
-    uploads, chosen, name = await _receive(request, caller, options, submit_options, checks)
-    if len(uploads) == 1:
-        submission = _submission(caller, replace(uploads[0], name=name or uploads[0].name), chosen, submit_options)
-        return await respond(caller, await caller.context.enqueuer.enqueue(submission))
-    submissions = [_submission(caller, upload, chosen, submit_options) for upload in uploads]
-    return await respond_batch(caller, await caller.context.enqueuer.enqueue_batch(submissions, name))
+    images, chosen, name, warnings = await _receive(request, caller, options, submit_options, checks)
+    if len(images) == 1:
+        submission = _submission(caller, replace(images[0], name=name or images[0].name), chosen, submit_options)
+        return await respond(caller, await caller.context.enqueuer.enqueue(submission), warnings)
+    submissions = [_submission(caller, image, chosen, submit_options) for image in images]
+    return await respond_batch(caller, await caller.context.enqueuer.enqueue_batch(submissions, name), warnings)
+
+
+class Received(NamedTuple):
+    """The images of a request, their variants, a name, and what the sender should know."""
+
+    images: Sequence[Upload | Remote]
+    variants: tuple[Variant, ...]
+    name: str | None
+    warnings: Sequence[str] = ()
 
 
 async def _receive(
     request: Request, caller: Caller, options: ImageOptions, submit_options: RequestedOptions, checks: Checks
-) -> tuple[Sequence[Upload | Remote], tuple[Variant, ...], str | None]:
+) -> Received:
     """Store the request's images. Form fields that come before the files are checked before the files are read.
 
     Args:
@@ -159,9 +168,6 @@ async def _receive(
         options: Those of the query.
         submit_options: Those of the query and the headers, to which those of the body are added.
         checks: Those of the request so far.
-
-    Returns:
-        The images, their variants, and a name.
     """
     content_type = request.headers.get("content-type") or DEFAULT_TYPE
     chosen = checks.run(lambda: None if options.variants is None else parse_variants(options.variants))
@@ -170,12 +176,14 @@ async def _receive(
     async with aclosing(chunks_of(request)) as body:
         if content_type.lower().startswith("multipart/form-data"):
             form = _form(request, body, content_type, settings)
-            uploads = FormUploads(form, storage, settings, _parsers(caller, submit_options), checks)
+            parsers = _parsers(caller, submit_options)
+            elsewhere = ImageOptions.model_fields.keys() - parsers.keys()
+            uploads = FormUploads(form, storage, settings, parsers, checks, elsewhere)
             received, values = await uploads.receive(), uploads.values
-            return received, values.get("variants") or chosen, values.get("name") or name
+            return Received(received, values.get("variants") or chosen, values.get("name") or name, uploads.warnings)
         if content_type.lower().startswith(JSON_TYPE):
             picture, variants, own_name = await receive_named(request, body, caller, submit_options, checks)
-            return [picture], variants or chosen, own_name or name
+            return Received([picture], variants or chosen, own_name or name)
         if not content_type.lower().startswith(RAW_TYPES):
             message = (
                 "Send multipart/form-data, an image as image/* or application/octet-stream, or application/json. "
@@ -184,7 +192,7 @@ async def _receive(
             checks.add(Refusal("unsupported_media_type", message, field="Content-Type"))
         checks.done()
         check_length(request.headers.get("content-length"), settings.max_upload_bytes)
-        return [await receive_raw(body, storage, settings.max_upload_bytes)], chosen, name
+        return Received([await receive_raw(body, storage, settings.max_upload_bytes)], chosen, name)
 
 
 def _parsers(caller: Caller, submit_options: RequestedOptions) -> dict[str, Callable[[str], Any]]:

@@ -1,5 +1,7 @@
 """The response to a submit: 202 with the new job, or with the new batch and its jobs."""
 
+from collections.abc import Sequence
+
 from fastapi import Response
 
 from api.http.answers import json_of
@@ -15,18 +17,30 @@ from tasks.refusal import Refusal
 RETRY_AFTER_S = 1
 
 
-async def respond(caller: Caller, submitted: Submitted) -> Response:
+async def respond(caller: Caller, submitted: Submitted, warnings: Sequence[str] = ()) -> Response:
     """Respond with the job and its path in `Location`; with 200 if the Idempotency-Key belongs to an existing job.
+
+    Args:
+        caller: The sender.
+        submitted: The job.
+        warnings: What the sender should know of the request.
 
     Raises:
         Refusal: `expired` if that existing job has just expired.
     """
     record = submitted.record or await _found(caller.context, submitted.job_id)
-    return _response(submitted, json_of(job_of(record, caller.base_url)))
+    job = job_of(record, caller.base_url)
+    job.warnings = list(warnings) or None
+    return _response(submitted, json_of(job))
 
 
-async def respond_batch(caller: Caller, submitted: Submitted) -> Response:
+async def respond_batch(caller: Caller, submitted: Submitted, warnings: Sequence[str] = ()) -> Response:
     """Respond with the batch's id, its path in `Location`, and its jobs in order.
+
+    Args:
+        caller: The sender.
+        submitted: The batch.
+        warnings: As of `respond`.
 
     Raises:
         Refusal: As `respond`.
@@ -37,7 +51,7 @@ async def respond_batch(caller: Caller, submitted: Submitted) -> Response:
         records = tuple([await _found(caller.context, job_id) for job_id in batch.jobs])
     address = caller.base_url
     jobs = [job_of(record, address) for record in records]
-    return _response(submitted, json_of(Batch(batch=submitted.job_id, jobs=jobs)))
+    return _response(submitted, json_of(Batch(batch=submitted.job_id, jobs=jobs, warnings=list(warnings) or None)))
 
 
 async def _found(context: Context, job_id: str) -> Record:

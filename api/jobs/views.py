@@ -2,7 +2,7 @@
 
 import json
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
@@ -48,6 +48,14 @@ class File(BaseModel):
     )
 
 
+Warnings = Annotated[
+    list[str] | None,
+    Field(
+        description="Only in the response to a submit: what of the request was ignored, such as unknown form fields."
+    ),
+]
+
+
 class Job(LabelView):
     """A unit of background work. Times are UTC."""
 
@@ -83,6 +91,7 @@ class Job(LabelView):
     batch: str | None = Field(None, description="The id of the batch that it belongs to.")
     schedule: str | None = Field(None, description="The id of the schedule that submitted it.")
     after: list[str] | None = Field(None, description="Ids of the jobs that must succeed before it starts.")
+    warnings: Warnings = None
     links: Links = Field(description="URLs of the job and of the actions that are possible now.")
 
 
@@ -96,6 +105,7 @@ class Batch(Jobs):
     """Several jobs that were submitted in one request, in order."""
 
     batch: str = Field(description="The id of their batch, which is a job of kind `batch`.", examples=[EXAMPLE_JOB])
+    warnings: Warnings = None
 
 
 class JobPage(Jobs, Page):

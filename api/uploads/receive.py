@@ -1,8 +1,9 @@
 """Stream uploads from a request into storage. The bytes are checked and counted as they arrive, never held whole."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
@@ -13,8 +14,14 @@ from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
 from tasks.thumbnail.signatures import HEAD_BYTES, media_type_of
+from tasks.validation import shown
 
 NAME_CHARACTERS = 200
+MAX_UNKNOWN_FIELDS = 20
+"""Text fields of a form that are passed over; each is named in the answer."""
+FILE_FIELD = "file"
+LIKENESS = 0.75
+"""From which on two names are taken for one, with a typing error in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +76,25 @@ class FormUploads:
         settings: Settings,
         parsers: Mapping[str, Callable[[str], Any]],
         checks: Checks,
+        elsewhere: Collection[str] = (),
     ) -> None:
         self.values: dict[str, Any] = {}
+        self.warnings: list[str] = []
         self._uploads: dict[int, Upload] = {}
         self._files = 0
         self._form = form
         self._storage = storage
         self._settings = settings
         self._parsers = parsers
+        self._elsewhere = elsewhere
         self._checks = checks
 
     async def receive(self) -> list[Upload]:
         """Read the form and store its files.
 
         Returns:
-            The files, in the order of the form. The parsed text fields are in `values`.
+            The files, in the order of the form. The parsed text fields are in `values`, and `warnings` names those
+            that are unknown.
 
         Raises:
             Refusal: `no_file`, `too_many_files`, `unsupported_format`, `too_large`, `params_too_large`,
@@ -96,11 +107,11 @@ class FormUploads:
         while (part := await self._form.next_part()) is not None:
             if part.filename is not None:
                 await self._receive_file(part)
-            elif part.field not in self._parsers or part.field in self.values:
-                message = (
-                    f"The form field {part.field!r} is unknown or sent twice. A form has files and, at most once each, "
-                    f"the text fields {', '.join(self._parsers)}."
-                )
+            elif part.field not in self._parsers:
+                self._pass_over(part.field)
+                await self._skip()
+            elif part.field in self.values:
+                message = f"The form field {part.field!r} is sent twice. Send it once."
                 self._checks.add(Refusal("invalid_request", message, field=part.field))
                 await self._skip()
             else:
@@ -109,6 +120,25 @@ class FormUploads:
         if self._files == 0:
             self._checks.add(Refusal("no_file", "The form has no file. Send at least one.", field="file"))
         self._checks.done()
+
+    def _pass_over(self, field: str) -> None:
+        """Note that a field is not used. One that is likely a known field in another spelling is a fault."""
+        known = f"A form has files and the text fields {', '.join(self._parsers)}."
+        meant = get_close_matches(field.lower(), [*self._parsers, *self._elsewhere], n=1, cutoff=LIKENESS)
+        if field == FILE_FIELD:
+            message = f"The form field {field!r} is a text. Send a file (curl -F {field}=@photo.jpg)."
+        elif field in self._elsewhere:
+            message = f"The form field {field!r} is a parameter of the query. Send it there. {known}"
+        elif meant:
+            message = f"The form field {shown(field)} is unknown. Did you mean {meant[0]!r}? {known}"
+        elif len(self.warnings) == MAX_UNKNOWN_FIELDS:
+            message = f"The form has more than {MAX_UNKNOWN_FIELDS} unknown fields. Leave them out. {known}"
+        else:
+            self.warnings.append(f"The form field {shown(field)} is unknown and was ignored. {known}")
+            return
+        self._checks.add(Refusal("invalid_request", message, field=field))
+        if len(self.warnings) == MAX_UNKNOWN_FIELDS:
+            self._checks.done()
 
     async def _text(self, part: Part) -> str:
         limit = self._settings.max_params_bytes
@@ -125,12 +155,18 @@ class FormUploads:
         return text.decode(errors="replace")
 
     async def _skip(self) -> None:
-        """Pass over a field that is at fault, to see what else is. One that is too large is not read to its end."""
-        size = 0
+        """Pass over a field, to see what else is wrong. One that is too large is not read to its end.
+
+        Raises:
+            Refusal: `params_too_large`, or what was wrong before.
+        """
+        limit, size = self._settings.max_params_bytes, 0
         async for chunk in self._form.data():
             size += len(chunk)
-            if size > self._settings.max_params_bytes:
+            if size > limit:
                 self._checks.done()
+                message = f"A form field is larger than the limit of {limit} bytes. Leave it out."
+                raise Refusal("params_too_large", message, limit=limit)
 
     async def _receive_file(self, part: Part) -> None:
         self._checks.done()  # before anything is stored

@@ -28,7 +28,9 @@ HEADERS: dict[str, dict[str, Any]] = {
     "507": RETRY_AFTER,
 }
 """The headers that every response with the status has."""
-ANYWHERE: Final = ("malformed_request", "request_timeout", "header_too_large", "internal")
+ANYWHERE: Final = (
+    *("malformed_request", "foreign_origin", "request_timeout", "misdirected", "header_too_large", "internal"),
+)
 """What any request may be answered, whatever it is for: by the HTTP server, or when something unexpected happens."""
 FASTAPIS_DEFAULT = "Successful Response"
 FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")

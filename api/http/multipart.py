@@ -89,7 +89,7 @@ class Multipart:
             return chunk
         self._start += chunk
         place = 0 if self._start.startswith(self._delimiter) else self._start.find(b"\n" + self._delimiter)
-        if place >= 0:
+        if 0 <= place <= MAX_PREAMBLE_BYTES:
             start, self._start = self._start[place:].removeprefix(b"\n"), None
             return start
         if len(self._start) > MAX_PREAMBLE_BYTES:

@@ -70,12 +70,20 @@ async def check_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
         *BODY_REFUSALS, "not_found", "endpoint_disabled", "queue_full", "owner_queue_full", "redis_full"
     ),
     openapi_extra=documented_body(
-        RecoveryRequest, night=("Everything that failed since this morning", {"since": "2026-11-20T08:00:00Z"})
+        RecoveryRequest,
+        night=("What failed or was missed since this morning", {"since": "2026-11-20T08:00:00Z"}),
+        outage=(
+            "What failed or was missed within a time",
+            {"since": "2026-11-20T08:00:00Z", "until": "2026-11-20T12:00:00Z"},
+        ),
     ),
 )
 async def recover_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     """Retries every delivery that has failed for good since that time, with all its tries. Deliveries that wait for
-    their next attempt start it now.
+    their next attempt start it now, and a parked endpoint is tried again.
+
+    Events that the endpoint never got are delivered too, if they are still stored: those of times in which it was
+    disabled, and those of before its creation. A disabled endpoint's events are stored for KEEP_MISSED_S.
     """
     caller = caller_of(request)
     requested = await receive(request, RecoveryRequest, MAX_BODY_BYTES)
@@ -83,6 +91,10 @@ async def recover_endpoint(request: Request, endpoint_id: EndpointId) -> Respons
     if not endpoint.enabled:
         raise Refusal("endpoint_disabled", f"Endpoint {endpoint_id!r} is disabled. Enable it first.")
     params = {"endpoint": endpoint_id, "since": to_ms(requested.since)}
+    if requested.until is not None and requested.until < requested.since:
+        raise Refusal("invalid_request", "until: The time is before 'since'. Send a later one.", field="until")
+    if requested.until is not None:
+        params["until"] = to_ms(requested.until)
     submitted = await caller.submit(RECOVERY, json.dumps(params))
     return await respond(caller, submitted)
 

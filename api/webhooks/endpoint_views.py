@@ -170,8 +170,13 @@ class RecoveryRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     since: Timestamp = Field(
-        description=f"Retry deliveries of events since this time. {WHEN}",
+        description=f"Since when deliveries failed, or events were missed. {WHEN}",
         examples=["2026-11-20T08:00:00Z"],
+    )
+    until: Timestamp | None = Field(
+        None,
+        description="Events after this time are left alone. The default is now.",
+        examples=["2026-11-20T12:00:00Z"],
     )
 
 

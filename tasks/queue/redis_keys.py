@@ -17,7 +17,7 @@ Redis without cluster mode is needed.
 | `pressroom:upload:<id>` | hash | owner, blob, bytes, name and times of an upload | expires, or its owner deletes it |
 | `pressroom:endpoint:<id>` | hash | a subscriber: owner, URL, patterns, encrypted secrets, and whether it answered the last time (`answered`) | its owner deletes it |
 | `pressroom:endpoints:<owner>` | zset id → created (ms) | all endpoints of an owner | with the endpoints |
-| `pressroom:subscribers:<owner>:<pattern>`, `…#<channel>` | zset endpoint → 1 if it has filters, else 0 | enabled endpoints without a channel, or with this one, that asked for a pattern | with the endpoints |
+| `pressroom:subscribers:<owner>:<pattern>`, `…#<channel>` | zset endpoint → 1 if it has filters, else 0; -1 if it is disabled, and events are kept for it | endpoints without a channel, or with this one, that asked for a pattern | with the endpoints |
 | `pressroom:schedule:<id>` | hash | a schedule: its cron expression, its job, `revision`, `last_run` | its owner deletes it; a built-in one stays |
 | `pressroom:schedules` | zset id → due (ms) | when each schedule is due next; `inf` while it is paused | with the schedules |
 | `pressroom:ticking` | string | the process that handles the schedules that are due | its end of that; it expires |

@@ -75,6 +75,12 @@ class JobSettings(BaseModel):
         gt=0,
         description="Seconds for which a delivery that succeeded is kept, at most `KEEP_DELIVERIES_S`.",
     )
+    keep_missed_s: int = Field(
+        3 * DAY_S,
+        ge=0,
+        le=7 * DAY_S,
+        description="Seconds for which an event is kept that a disabled endpoint missed, for a recovery; 0 keeps none.",
+    )
     keep_uploads_s: int = Field(
         1 * DAY_S,
         gt=0,

@@ -51,6 +51,7 @@ class EndpointRecord:
         headers: names and values; those of `sealed_headers` only once they have been opened.
         sealed_headers: names, and values encrypted by `SecretBox`. Earlier versions stored them as plain text.
         secrets: newest first.
+        disabled_times: when it was disabled, from and to, as far back as missed events are kept.
         ordered: its deliveries are sent one at a time, in the order of their events.
         channel: it gets the events of this channel only; None for all events, those of channels too.
         filters: it gets the events that pass all of them.
@@ -72,6 +73,7 @@ class EndpointRecord:
     secrets: tuple[Secret, ...] = ()
     disabled_reason: str | None = None
     disabled_at: int | None = None
+    disabled_times: tuple[tuple[int, int], ...] = ()
     ordered: bool = False
     channel: str | None = None
     filters: tuple[EventFilter, ...] = ()
@@ -103,6 +105,9 @@ class EndpointRecord:
             secrets=tuple(Secret(one["sealed"], one.get("until")) for one in json.loads(text["secrets"])),
             disabled_reason=text.get("disabled_reason"),
             disabled_at=int(text["disabled_at"]) if "disabled_at" in text else None,
+            disabled_times=tuple(
+                (int(since), int(until)) for since, until in json.loads(text.get("disabled_times", "[]"))
+            ),
             ordered=text.get("ordered") == "1",
             channel=text.get("channel"),
             filters=read_filters(text.get("filters")),

@@ -222,7 +222,15 @@ class Endpoints:
         return answer
 
     def _payload(self, verb: str, endpoint_id: str, **more: Any) -> dict[str, Any]:
-        return {"verb": verb, "id": endpoint_id, "queue": QUEUE, "lane": str(LaneId("endpoint", endpoint_id)), **more}
+        lane, keep_missed_ms = str(LaneId("endpoint", endpoint_id)), self._settings.keep_missed_s * SECOND_MS
+        return {
+            "verb": verb,
+            "id": endpoint_id,
+            "queue": QUEUE,
+            "lane": lane,
+            "keep_missed_ms": keep_missed_ms,
+            **more,
+        }
 
 
 def _endpoint(endpoint_id: str, flat: Sequence[str]) -> EndpointRecord:

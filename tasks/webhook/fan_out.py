@@ -12,9 +12,12 @@ from tasks.queue.records import indexes
 from tasks.queue.redis_keys import ENDPOINT, JOB, SUBSCRIBERS
 from tasks.queue.script import Script
 from tasks.webhook.events import ONE_OFF, EventParams, delivery_id, subscriptions_of
-from tasks.webhook.filters import FILTERED, accepted, read_filters
+from tasks.webhook.filters import accepted, read_filters
 from tasks.webhook.message import read_event
 
+DISABLED: Final = -1
+FILTERED: Final = 1
+"""The scores among the subscribers of an endpoint that is disabled, and of one with filters."""
 READ_AT_ONCE: Final = 1_000
 EXPAND_AT_ONCE: Final = 50
 """Deliveries created by one script call, which must not block Redis for more than a few milliseconds."""
@@ -22,48 +25,48 @@ EXPAND_AT_ONCE: Final = 50
 
 async def expand(job: JobContext[EventParams]) -> Result:
     """Create the deliveries of an event."""
-    wanted = await _wanted(job)
-    script, made = Script(job.redis, "submit/expand"), 0
-    for start in range(0, len(wanted), EXPAND_AT_ONCE):
+    wanted, missed = await _wanted(job)
+    script, keep_event_ms, made = Script(job.redis, "submit/expand"), keep_ms(job.settings)["event"], 0
+    event = {"event": job.job_id, "type": job.params.type, "owner": job.owner, "keep_ms": keep_event_ms}
+    for start in range(0, max(len(wanted), int(missed)), EXPAND_AT_ONCE):
         deliveries = wanted[start : start + EXPAND_AT_ONCE]
-        made += await script(
-            {
-                "event": job.job_id,
-                "type": job.params.type,
-                "owner": job.owner,
-                "keep_ms": keep_ms(job.settings)["event"],
-                "deliveries": deliveries,
-            }
-        )
+        made += await script({**event, "deliveries": deliveries, "missed": missed})
         job.progress(start + len(deliveries), len(wanted), "deliveries")
     return Result(value={"deliveries": made})
 
 
-async def _wanted(job: JobContext[EventParams]) -> list[dict[str, object]]:
-    """For each delivery what `expand.lua` takes of it."""
+def to_endpoint(event: str, owner: str, endpoint: str) -> dict[str, object]:
+    """A delivery to an endpoint as `expand.lua` takes it."""
+    return _to(event, owner, endpoint, LaneId("endpoint", endpoint))
 
-    def to(endpoint: str, lane: LaneId, *, always: bool = False) -> dict[str, object]:
-        return {
-            "id": delivery_id(job.job_id, endpoint),
-            "endpoint": endpoint,
-            "lane": str(lane),
-            "job_indexes": indexes.of_delivery(job.owner, None if endpoint == ONE_OFF else endpoint),
-            "always": always,
-        }
 
+def _to(event: str, owner: str, endpoint: str, lane: LaneId, *, always: bool = False) -> dict[str, object]:
+    return {
+        "id": delivery_id(event, endpoint),
+        "endpoint": endpoint,
+        "lane": str(lane),
+        "job_indexes": indexes.of_delivery(owner, None if endpoint == ONE_OFF else endpoint),
+        "always": always,
+    }
+
+
+async def _wanted(job: JobContext[EventParams]) -> tuple[list[dict[str, object]], bool]:
+    """For each delivery what `expand.lua` takes of it; and whether disabled endpoints miss the event."""
+    event, owner = job.job_id, job.owner
     if job.params.endpoint is not None:
         # A lane of its own: a test helps to find out why the endpoint's own lane is parked.
-        return [to(job.params.endpoint, LaneId("test", job.params.endpoint), always=True)]
-    wanted = [to(one, LaneId("endpoint", one)) for one in await _subscribers(job)]
-    notify = await job.redis.hget(JOB + job.job_id, "notify")
+        return [_to(event, owner, job.params.endpoint, LaneId("test", job.params.endpoint), always=True)], False
+    endpoints, missed = await _subscribers(job)
+    wanted = [to_endpoint(event, owner, one) for one in endpoints]
+    notify = await job.redis.hget(JOB + event, "notify")
     if notify:
         host = urlsplit(json.loads(notify)["url"]).hostname
-        wanted.append(to(ONE_OFF, LaneId("host", job.owner, host), always=True))
-    return wanted
+        wanted.append(_to(event, owner, ONE_OFF, LaneId("host", owner, host), always=True))
+    return wanted, missed
 
 
-async def _subscribers(job: JobContext[EventParams]) -> list[str]:
-    """Ids of the endpoints that want the event, without duplicates."""
+async def _subscribers(job: JobContext[EventParams]) -> tuple[list[str], bool]:
+    """Ids of the endpoints that want the event, without duplicates; and whether there are disabled ones."""
     keys = [f"{SUBSCRIBERS}{job.owner}:{one}" for one in subscriptions_of(job.params.type, job.params.channel)]
     found: dict[bytes, float] = {}
     async with job.redis.pipeline(transaction=False) as pipe:
@@ -75,9 +78,10 @@ async def _subscribers(job: JobContext[EventParams]) -> list[str]:
         while page[0]:
             page = await job.redis.zscan(key, page[0], count=READ_AT_ONCE)  # noqa: PLW2901 - the next one
             found.update(page[1])
-    filtered = [one for one, score in found.items() if score == FILTERED]
+    enabled = {one: score for one, score in found.items() if score != DISABLED}
+    filtered = [one for one, score in enabled.items() if score == FILTERED]
     left_out = await _left_out(job, filtered) if filtered else set()
-    return sorted(one.decode() for one in found if one not in left_out)
+    return sorted(one.decode() for one in enabled if one not in left_out), len(enabled) < len(found)
 
 
 async def _left_out(job: JobContext[EventParams], endpoints: Sequence[bytes]) -> set[bytes]:

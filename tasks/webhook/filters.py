@@ -30,8 +30,6 @@ TEXT_CHARS: Final = 200
 MAX_FILTERS: Final = 20
 MAX_VALUES: Final = 100
 """Values of one `in`."""
-FILTERED: Final = 1
-"""The score among the subscribers of an endpoint with filters."""
 INDEX: Final = re.compile("[0-9]{1,9}")
 
 

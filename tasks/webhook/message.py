@@ -10,6 +10,7 @@ from tasks.kind import JobContext
 from tasks.queue.records.packing import unpack
 from tasks.queue.redis_keys import JOB
 from tasks.refusal import Refusal
+from tasks.settings import Settings
 from tasks.webhook.events import EventParams, body_of
 
 MESSAGES_KEPT: Final = 32
@@ -29,9 +30,14 @@ async def read_event(job: JobContext[Any], event_id: str) -> tuple[Mapping[bytes
     event = unpack(await job.reader.hash(JOB + event_id))
     if not event:
         raise Refusal("event_gone", f"Event {event_id!r} is no longer stored. Publish it again.")
-    base_url = job.settings.public_url or event.get(b"address", b"").decode()
+    return event, message_of(event, job.settings)
+
+
+def message_of(event: Mapping[bytes, bytes], settings: Settings) -> Message:
+    """The body of an event, from its unpacked record."""
+    base_url = settings.public_url or event.get(b"address", b"").decode()
     labels = (event.get(b"tags"), event.get(b"metadata"))
-    return event, _message(event[b"params"].decode(), int(event[b"created_at"]), base_url.rstrip("/"), labels)
+    return _message(event[b"params"].decode(), int(event[b"created_at"]), base_url.rstrip("/"), labels)
 
 
 @lru_cache(MESSAGES_KEPT)

@@ -144,11 +144,11 @@ class KeyRules:
     async def _subscribers(self, key: str) -> str | None:
         owner, _, subscription = key.removeprefix(SUBSCRIBERS).partition(":")
         pattern, _, channel = subscription.partition("#")
-        wanted = (owner.encode(), b"1", channel.encode() or None)
-        for one in await self._redis.zrange(key, 0, -1):
+        for one, score in await self._redis.zrange(key, 0, -1, withscores=True):
+            wanted = (owner.encode(), b"1" if score >= 0 else b"0", channel.encode() or None)
             *found, events = await self._redis.hmget(ENDPOINT.encode() + one, "owner", "enabled", "channel", "events")
             if tuple(found) != wanted or pattern not in json.loads(events or b"[]"):
-                return f"{one!r} is no enabled endpoint that asked for this"
+                return f"{one!r} did not ask for this, or is disabled"
         return None
 
     async def _after(self, key: str) -> str | None:

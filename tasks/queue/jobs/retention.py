@@ -16,8 +16,8 @@ def keep_ms(settings: Settings) -> dict[str, int]:
     Returns:
         For each state the time that a job which ended so is kept; for `delivery` and `event` the time for jobs of these
         kinds, in any state (an event outlives the last attempt at its deliveries); for `delivered` that of a delivery
-        that succeeded; and for `tombstone` the time for which an expired job is still known to have expired, or waits
-        to be moved into the history.
+        that succeeded; for `missed` that of an event that a disabled endpoint missed; and for `tombstone` the time for
+        which an expired job is still known to have expired, or waits to be moved into the history.
     """
     deliveries = settings.keep_deliveries_s * 1000
     patience_s = settings.history_patience_s if settings.history == "storage" else 0
@@ -25,6 +25,7 @@ def keep_ms(settings: Settings) -> dict[str, int]:
         "delivery": deliveries,
         "delivered": min(settings.keep_succeeded_deliveries_s * 1000, deliveries),
         "event": deliveries + DELIVERY_RETRIES_S * 1000,
+        "missed": settings.keep_missed_s * 1000,
         "succeeded": settings.keep_succeeded_s * 1000,
         "failed": settings.keep_failed_s * 1000,
         "cancelled": settings.keep_cancelled_s * 1000,

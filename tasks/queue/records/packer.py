@@ -31,7 +31,7 @@ class Packer:
         self._redis = redis
         self._pack = Script(redis, "upkeep/pack")
         keep = keep_ms(settings)
-        self._keep = {"delivered": keep["delivered"], "tombstone": keep["tombstone"]}
+        self._keep = {name: keep[name] for name in ("delivered", "missed", "tombstone")}
         self._records: list[dict[str, Any]] = []
 
     async def step(self) -> tuple[int, bool]:

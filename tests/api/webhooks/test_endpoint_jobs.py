@@ -80,7 +80,7 @@ class TestRecovery:
             [delivery] = await listed(alice, 1, state="succeeded")
         assert (refused.status_code, refused.json()["code"]) == (409, "endpoint_disabled")
         assert (answer.status_code, answer.json()["kind"]) == (202, "recovery")
-        assert (job["state"], job["result"]) == ("succeeded", {"found": 1, "redelivered": 1})
+        assert (job["state"], job["result"]) == ("succeeded", {"found": 1, "redelivered": 1, "missed": 0})
         assert delivery["event"] == event_id
         assert [attempt["status"] for attempt in delivery["attempts"]] == [410, 200]
 

@@ -36,7 +36,7 @@ async def untidy(valkey: Valkey) -> AsyncIterator[ArqRedis]:
         ("HSET pressroom:lane:default:owner:dev next 1", "says nothing"),
         ("HSET pressroom:endpoint:x owner dev", "no owner's index"),
         ("ZADD pressroom:endpoints:dev 1 x", "are gone"),
-        ("ZADD pressroom:subscribers:dev:job.* 0 x", "no enabled endpoint"),
+        ("ZADD pressroom:subscribers:dev:job.* 0 x", "did not ask for this"),
         ("ZADD arq:queue:media 1 x", "not alive"),
         ("HSET pressroom:queue:origami turn 1", "no such queue"),
     ],

@@ -11,7 +11,7 @@ from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.lanes.lane_id import LaneId
 from tasks.queue.records.indexes import of_endpoint
 from tasks.queue.records.list import read, read_page
-from tasks.queue.redis_keys import ENDPOINT, ENDPOINTS, JOBS, LANE, PARKED, SUBSCRIBERS
+from tasks.queue.redis_keys import ENDPOINT, ENDPOINTS, JOBS, LANE, PARKED
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.webhook.custom_headers import UNREADABLE
@@ -25,36 +25,9 @@ from tests.support.queue.fan_out import deliveries
 URL = "https://example.com/hook"
 
 
-@pytest.fixture
-def settings() -> Settings:
-    return Settings(_env_file=None, max_endpoints=3)
-
-
-@pytest.fixture
-def box() -> SecretBox:
-    return SecretBox(["k" * 32])
-
-
-@pytest.fixture
-def endpoints(redis: ArqRedis, settings: Settings, box: SecretBox) -> Endpoints:
-    return Endpoints(redis, settings, box)
-
-
 async def made(endpoints: Endpoints, *events: str, owner: str = "dev", **more: object) -> EndpointRecord:
     patch: EndpointPatch = {"url": URL, "events": list(events or ("*",)), **more}  # type: ignore[typeddict-item]
     return (await endpoints.create(owner, patch))[0]
-
-
-async def subscribed(redis: ArqRedis, endpoint: EndpointRecord) -> set[str]:
-    """The patterns under which an endpoint is told."""
-    prefix = f"{SUBSCRIBERS}{endpoint.owner}:"
-    keys = [key.decode() async for key in redis.scan_iter(prefix + "*")]
-    return {key.removeprefix(prefix) for key in keys if await redis.zscore(key, endpoint.id) is not None}
-
-
-async def lane(redis: ArqRedis, endpoint: EndpointRecord) -> dict[str, str]:
-    fields = await redis.hgetall(f"{LANE}webhooks:{LaneId('endpoint', endpoint.id)}")
-    return {name.decode(): value.decode() for name, value in fields.items()}
 
 
 async def fail(redis: ArqRedis, endpoint: EndpointRecord) -> None:
@@ -74,6 +47,11 @@ async def waiting(redis: ArqRedis, endpoint: EndpointRecord, count: int) -> list
 
 async def parked(redis: ArqRedis, endpoint: EndpointRecord) -> bool:
     return await redis.zscore(f"{PARKED}webhooks", str(LaneId("endpoint", endpoint.id))) is not None
+
+
+async def lane(redis: ArqRedis, endpoint: EndpointRecord) -> dict[str, str]:
+    fields = await redis.hgetall(f"{LANE}webhooks:{LaneId('endpoint', endpoint.id)}")
+    return {name.decode(): value.decode() for name, value in fields.items()}
 
 
 async def told(redis: ArqRedis, owner: str = "dev") -> list[dict[str, object]]:
@@ -132,34 +110,6 @@ async def test_no_more_than_the_limit_even_at_once(redis: ArqRedis, endpoints: E
     assert [(one.code, one.limit) for one in refused] == [("too_many_endpoints", 3)] * 3
     assert await redis.zcard(ENDPOINTS + "dev") == len([key async for key in redis.scan_iter(ENDPOINT + "*")]) == 3
     assert (await made(endpoints, owner="bob")).owner == "bob"
-
-
-class TestSubscriptions:
-    async def test_they_follow_what_was_asked_for(self, redis: ArqRedis, endpoints: Endpoints) -> None:
-        endpoint = await made(endpoints, "job.*", "order.paid")
-        assert await subscribed(redis, endpoint) == {"job.*", "order.paid"}
-        await endpoints.change("dev", endpoint.id, {"events": ["order.paid", "*"]})
-        assert await subscribed(redis, endpoint) == {"order.paid", "*"}
-        await endpoints.change("dev", endpoint.id, {"description": "no word of events"})
-        assert await subscribed(redis, endpoint) == {"order.paid", "*"}
-
-    async def test_only_enabled_endpoints_have_any(self, redis: ArqRedis, endpoints: Endpoints) -> None:
-        endpoint = await made(endpoints, "a", enabled=False)
-        assert (endpoint.enabled, endpoint.disabled_reason) == (False, "owner")
-        await endpoints.change("dev", endpoint.id, {"events": ["b"]})
-        assert await subscribed(redis, endpoint) == set()
-        await endpoints.enable("dev", endpoint.id)
-        assert await subscribed(redis, endpoint) == {"b"}
-        await endpoints.change("dev", endpoint.id, {"enabled": False, "events": ["c"]})
-        assert await subscribed(redis, endpoint) == set()
-
-    async def test_an_announcement_reaches_those_that_asked(self, redis: ArqRedis, endpoints: Endpoints) -> None:
-        other, watcher = await made(endpoints, "order.paid"), await made(endpoints, "endpoint.*")
-        assert await endpoints.disable(other.id, "gone")
-        data = {"endpoint": other.id, "url": URL, "reason": "gone"}
-        assert await told(redis) == [{"type": "endpoint.disabled", "data": data}]
-        await endpoints.disable(watcher.id, "owner")
-        assert len(await told(redis)) == 1, "the disabled endpoint is no subscriber, and there is no other"
 
 
 class TestDisabling:

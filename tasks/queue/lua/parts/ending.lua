@@ -106,7 +106,7 @@ end
 
 -- The end of a job as an event. JSON that is in the record already is passed on as it is: Lua's own encoder would lose
 -- nulls and digits.
-local SILENT = { event = true, delivery = true, cleanup = true, reconciliation = true }
+local SILENT = { event = true, delivery = true, recovery = true, cleanup = true, reconciliation = true }
 local END_FIELDS = { 'address', 'name', 'files', 'error', 'traceparent', 'tracestate', 'tags', 'metadata',
   'tally:succeeded', 'tally:failed', 'tally:cancelled' }
 local function announce_end(job, state)

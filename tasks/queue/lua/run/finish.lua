@@ -22,11 +22,16 @@ end
 
 -- Failures in a row park an endpoint's lane, for longer each time; until a success one job at a time probes it. That
 -- uses up no waiting job's try. After a time-out one job at a time is sent too, and the endpoint does not count as one
--- that answers (`owner_room` in claim.lua). Nothing is noted of an endpoint that was deleted meanwhile: nobody would
--- remove it.
+-- that answers (`owner_room` in claim.lua). A test that succeeds counts as a success of the endpoint, and unparks its
+-- lane. Nothing is noted of an endpoint that was deleted meanwhile: nobody would remove it.
 local function update_breaker(queue, lane, receiver_ok, timed_out, pause_ms)
   local kind, endpoint = parse_lane(lane)
-  if kind ~= 'endpoint' then return end
+  if kind == 'test' and receiver_ok then
+    lane = 'endpoint:' .. endpoint
+    unpark(queue, lane)
+  elseif kind ~= 'endpoint' then
+    return
+  end
   local owner, answered = unpack(redis.call('HMGET', K.endpoint .. endpoint, 'owner', 'answered'))
   if not owner then return end
   local key, parked = K.lane .. queue .. ':' .. lane, K.parked .. queue

@@ -2,11 +2,11 @@
 -- An endpoint is created, changed, given a new secret, disabled or deleted; together with it its place in its owner's
 -- index and among the subscribers, and what is known of its lane.
 -- payload: verb, id, owner (whose it must be; nil: anyone's), queue, lane, and what the verb needs:
---   create: fields {name, value, …}, rate, cap, ordered (0: none), most
+--   create: fields {name, value, …}, rate, cap, ordered (0: none), most, keep_missed_ms
 --   change: fields, without {name, …}, rate, cap, ordered (nil: as it is), enabled (true, false, or nil: as it is),
---     afresh (its failures are forgotten)
+--     afresh (its failures are forgotten), keep_missed_ms (for which events are kept that a disabled endpoint missed)
 --   rotate: sealed, overlap_ms (for which the old ones sign too), most
---   disable: reason
+--   disable: reason, keep_missed_ms
 --   delete: job_index and states (its deliveries' indexes), linger_ms
 -- Answers 'unknown', or: create {name, value, …} | 'full'; change {name, value, …}; rotate 'full' | the time at which
 -- the old ones end; disable 'done' | 'same' (it was so already); delete 'done'.
@@ -15,16 +15,26 @@ local lane = K.lane .. payload.queue .. ':' .. payload.lane
 local owner = payload.verb == 'create' and payload.owner or redis.call('HGET', key, 'owner')
 local verbs = {}
 
--- The score says what an event's job has to look at: 1 for filters, else 0.
-local function subscribe(command)
-  local events, channel, filters = unpack(redis.call('HMGET', key, 'events', 'channel', 'filters'))
+-- The score tells an event's job: 1 if there are filters, else 0; -1 if the endpoint is disabled, and the event is kept
+-- for it.
+local function subscribe()
+  local events, channel, filters, enabled =
+    unpack(redis.call('HMGET', key, 'events', 'channel', 'filters', 'enabled'))
+  local score = enabled ~= '1' and -1 or filters and 1 or 0
   for _, pattern in ipairs(cjson.decode(events)) do
     local subscribers = K.subscribers .. owner .. ':' .. pattern .. (channel and '#' .. channel or '')
-    if command == 'ZADD' then
-      redis.call('ZADD', subscribers, filters and 1 or 0, id)
-    else
+    if score < 0 and payload.keep_missed_ms == 0 then
       redis.call('ZREM', subscribers, id)
+    else
+      redis.call('ZADD', subscribers, score, id)
     end
+  end
+end
+
+local function unsubscribe()
+  local events, channel = unpack(redis.call('HMGET', key, 'events', 'channel'))
+  for _, pattern in ipairs(cjson.decode(events)) do
+    redis.call('ZREM', K.subscribers .. owner .. ':' .. pattern .. (channel and '#' .. channel or ''), id)
   end
 end
 
@@ -34,12 +44,13 @@ end
 
 local function disable(reason)
   if redis.call('HGET', key, 'enabled') == '0' then return 'same' end
-  subscribe('ZREM')
+  unsubscribe()
   redis.call('ZADD', K.disabled, now, id)
   redis.call('ZREM', K.failing, id)
   redis.call('HSET', key, 'enabled', 0, 'disabled_reason', reason, 'disabled_at', now, 'changed_at', now)
   local url = redis.call('HGET', key, 'url')
   announce(owner, 'endpoint.disabled', cjson.encode({ endpoint = id, url = url, reason = reason }), {})
+  subscribe()
   return 'done'
 end
 
@@ -47,9 +58,8 @@ function verbs.create()
   if redis.call('ZCARD', K.endpoints .. owner) >= payload.most then return 'full' end
   redis.call('HSET', key, 'owner', owner, 'created_at', now, 'changed_at', now, unpack(payload.fields))
   redis.call('ZADD', K.endpoints .. owner, now, id)
-  if redis.call('HGET', key, 'enabled') == '1' then
-    subscribe('ZADD')
-  else
+  subscribe()
+  if redis.call('HGET', key, 'enabled') ~= '1' then
     redis.call('HSET', key, 'disabled_reason', 'owner', 'disabled_at', now)
     redis.call('ZADD', K.disabled, now, id)
   end
@@ -57,11 +67,29 @@ function verbs.create()
   return redis.call('HGETALL', key)
 end
 
+-- The endpoint is to be enabled: when it was not is what a recovery goes by. What it missed before is kept no more.
+local DISABLED_TIMES = 20
+local function note_disabled_time()
+  local from, known = unpack(redis.call('HMGET', key, 'disabled_at', 'disabled_times'))
+  if not from then return end
+  local times = {}
+  for _, time in ipairs(cjson.decode(known or '[]')) do
+    if time[2] > now - payload.keep_missed_ms then times[#times + 1] = time end
+  end
+  times[#times + 1] = { tonumber(from), now }
+  while #times > DISABLED_TIMES do
+    times[2][1] = times[1][1] -- one longer time instead of two
+    table.remove(times, 1)
+  end
+  redis.call('HSET', key, 'disabled_times', cjson.encode(times))
+end
+
 function verbs.change()
-  subscribe('ZREM')
+  unsubscribe()
   redis.call('HSET', key, 'changed_at', now, unpack(payload.fields))
   if #payload.without > 0 then redis.call('HDEL', key, unpack(payload.without)) end
   if payload.enabled then
+    note_disabled_time()
     redis.call('HSET', key, 'enabled', 1)
     redis.call('HDEL', key, 'disabled_reason', 'disabled_at')
     redis.call('ZREM', K.disabled, id)
@@ -73,11 +101,7 @@ function verbs.change()
     redis.call('ZREM', K.failing, id)
     unpark(payload.queue, payload.lane)
   end
-  if payload.enabled == false then
-    disable('owner')
-  elseif redis.call('HGET', key, 'enabled') == '1' then
-    subscribe('ZADD')
-  end
+  if payload.enabled ~= false or disable('owner') == 'same' then subscribe() end
   return redis.call('HGETALL', key)
 end
 
@@ -98,7 +122,7 @@ function verbs.disable()
 end
 
 function verbs.delete()
-  subscribe('ZREM')
+  unsubscribe()
   redis.call('DEL', key)
   redis.call('ZREM', K.endpoints .. owner, id)
   redis.call('ZREM', K.disabled, id)

@@ -1,6 +1,7 @@
--- needs: creation lane_order
+-- needs: creation lane_order verbs/kept_events
 -- An event becomes deliveries. Their ids are derived from event and endpoint, so that a repeat adds nothing.
--- payload: event, type, owner, keep_ms (of the event), deliveries {{id, endpoint, lane, job_indexes, always}, …}.
+-- payload: event, type, owner, keep_ms (of the event), deliveries {{id, endpoint, lane, job_indexes, always}, …},
+-- missed (whether disabled endpoints asked for it, so that it is kept for them), late (it was expanded before).
 -- An endpoint that is gone or disabled by now is skipped, unless the delivery is to be made `always`.
 -- Answers how many were made. An event waits while Redis is full, unless it is an alert.
 if string.sub(payload.type, 1, 6) == 'alert.' then
@@ -31,4 +32,6 @@ for _, delivery in ipairs(payload.deliveries) do
   end
 end
 redis.call('PEXPIRE', index, payload.keep_ms)
+if payload.missed and trace[4] then redis.call('HSET', K.job .. payload.event, 'missed', 1) end
+if payload.late and made > 0 then keep_event(payload.event, payload.keep_ms) end
 return cmsgpack.pack(made)

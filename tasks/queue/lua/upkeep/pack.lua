@@ -1,16 +1,16 @@
 -- needs: blobs
 -- Records of ended jobs are packed (tasks/queue/records/packing.py), and some more are taken that are due.
 -- payload: records {{id, finished_at, dropped {name, …}, pieces {text, …}, stand_ins {name, value, …}, blobs
--- {sha256, …}}, …}; take (ids), before (ms: jobs that ended earlier are due), keep {delivered, tombstone} (ms).
+-- {sha256, …}}, …}; take (ids), before (ms: jobs that ended earlier are due), keep {delivered, missed, tombstone} (ms).
 -- Answers packed (how many) and ids {…} (taken).
 
--- An event whose deliveries have all succeeded is kept as long as these; or nil.
+-- An event whose deliveries have all succeeded is kept as long as these, or for endpoints that missed it; or nil.
 local function event_left(fields)
   if fields.kind ~= 'event' then return end
   for name, value in pairs(fields) do
     if string.match(name, '^tally:') and name ~= 'tally:succeeded' and value ~= '0' then return end
   end
-  return payload.keep.delivered
+  return math.max(payload.keep.delivered, fields.missed and payload.keep.missed or 0)
 end
 
 local function pack(one)

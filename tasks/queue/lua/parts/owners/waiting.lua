@@ -17,8 +17,8 @@ end
 local function fan_out(owner, type, channel)
   local prefix = K.subscribers .. owner .. ':'
   local function subscribers(pattern)
-    return redis.call('ZCARD', prefix .. pattern)
-      + (channel and redis.call('ZCARD', prefix .. pattern .. '#' .. channel) or 0)
+    local function enabled(key) return redis.call('ZCOUNT', key, 0, '+inf') end
+    return enabled(prefix .. pattern) + (channel and enabled(prefix .. pattern .. '#' .. channel) or 0)
   end
   local endpoints = subscribers(type) + subscribers('*')
   for dot in string.gmatch(type, '()%.') do endpoints = endpoints + subscribers(string.sub(type, 1, dot) .. '*') end

@@ -1,4 +1,4 @@
--- needs: arq blobs counters ending lane_order lanes records
+-- needs: arq blobs counters ending lane_order lanes records verbs/kept_events
 -- Ended jobs run again, with all their tries; what waits for its next try has it now. Old attempts are kept.
 -- payload: only {state → true} (nil: any), keep_event_ms (for deliveries).
 
@@ -13,17 +13,6 @@ local function reopen_batch(id)
   redis.call('PERSIST', K.jobs .. 'batch/' .. id)
   redis.call('HSET', K.job .. id, 'state', 'running')
   set_state(batch, 'running')
-end
-
--- A delivery needs its event for as long as a new one would.
-local function keep_event(id)
-  for _, key in ipairs({ K.job .. id, K.jobs .. 'event/' .. id }) do
-    local left = redis.call('PTTL', key)
-    if left >= 0 and left < payload.keep_event_ms then redis.call('PEXPIRE', key, payload.keep_event_ms) end
-  end
-  if redis.call('HEXISTS', K.job .. id, 'expires_at') == 1 then
-    redis.call('HSET', K.job .. id, 'expires_at', now + payload.keep_event_ms)
-  end
 end
 
 local function clear_end(job, blobs)
@@ -98,6 +87,6 @@ local function reopen(id)
     if ordered then release_held(job.queue, job.lane) end
   end
   if job.batch then reopen_batch(job.batch) end
-  if job.event then keep_event(job.event) end
+  if job.event then keep_event(job.event, payload.keep_event_ms) end
   return 'reopened'
 end

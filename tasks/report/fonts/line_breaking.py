@@ -1,5 +1,6 @@
 """Where lines may break: at spaces and hyphens, between Han and kana characters except where Japanese and Chinese
-forbid it (kinsoku), and inside a word only when it is longer than a line."""
+forbid it (kinsoku), and inside a word only when it is longer than a line: at the joints of URLs, ids and names with
+underscores, or else between letters, of which no one stands alone."""
 
 import re
 from bisect import bisect_right
@@ -24,6 +25,10 @@ _BREAK: Final = re.compile(
     f"(?:(?<=[{_WIDE}])|(?=[{_WIDE}])|(?<=[A-Za-z]-)(?=[A-Za-z]))"
 )
 _ROUNDING_EM: Final = 1e-9
+_JOINTS: Final = (frozenset("/\\-_?&=@+|#%~"), frozenset(".:;,"))
+"""Characters after which a word that is longer than a line is broken rather than elsewhere, the better ones first."""
+_FEWEST_LETTERS: Final = 2
+"""That are broken off at an end of a word, if there is room for so many."""
 
 
 def pieces(text: str) -> Iterator[str]:
@@ -43,13 +48,29 @@ def break_lines(text: str, face: Face, size: float, width: float) -> list[str]:
 
 
 def cut_word(word: str, face: Face, size: float, room: float, start: int = 0) -> int:
-    """Where `word` must be cut so that what is between `start` and there fits in `room` points."""
+    """Where `word` is cut so that what is between `start` and there fits in `room` points; `start` if nothing does."""
     used = 0.0
     for index in range(start, len(word)):
         used += face.width(word[index], size)
         if used > room:
-            return index
+            return _best_cut(word, start, index, len(word.rstrip(" ")))
     return len(word)
+
+
+def _best_cut(text: str, start: int, fits: int, end: int) -> int:
+    """Where a word is broken that is too long for a line.
+
+    Args:
+        text: Contains it.
+        start: Where the line begins.
+        fits: Where it must end at the latest.
+        end: Where the word ends.
+    """
+    for joints in _JOINTS:
+        for place in range(fits, start + 1, -1):
+            if text[place - 1] in joints:
+                return place
+    return fits if end - fits >= _FEWEST_LETTERS else max(end - _FEWEST_LETTERS, min(fits, start + _FEWEST_LETTERS))
 
 
 def limit_lines(lines: list[str], most: int, face: Face, size: float, width: float) -> tuple[list[str], bool]:
@@ -83,7 +104,12 @@ def _break(text: str, face: Face, size: float, width: float) -> Iterator[str]:
         while cut > start and not _BREAK.match(text, cut):
             cut -= 1
         if cut == start:  # a word longer than the line
-            cut = _past_spaces(text, max(fits, start + 1))
+            fits = max(fits, start + 1)
+            end = fits
+            while end < len(text) and not _BREAK.match(text, end):
+                end += 1
+            word_end = len(text[:end].rstrip(" "))
+            cut = _past_spaces(text, _best_cut(text, start, fits, word_end) if word_end > fits else fits)
         line = text[start:cut].rstrip(" ")
         if line:
             yield line

@@ -5,6 +5,7 @@ import pytest
 
 from tasks.report.fonts.face import faces
 from tasks.report.fonts.line_breaking import break_lines, pieces
+from tasks.report.layout.paragraph import Span, layout_lines
 
 FACE = faces("ja", lambda _: None).regular
 
@@ -74,3 +75,30 @@ def test_no_line_ends_with_a_space() -> None:
 def test_a_hundred_thousand_characters_without_a_space_are_broken_in_reasonable_time() -> None:
     for word in ("W" * 100_000, "a-" * 50_000, "「" * 20_000, "。" * 20_000):
         assert "".join(lines(word, 400)) == word
+
+
+@pytest.mark.parametrize(
+    ("word", "parts"),
+    [
+        ("https://example.com/a/long/path?x=1&y=2", {"https://"}),
+        ("123e4567-e89b-12d3-a456-426614174000", {"123e4567-e89b-"}),
+        ("federal_supply_category_name", {"federal_supply_"}),
+    ],
+)
+def test_words_too_long_for_a_line_break_at_their_joints(word: str, parts: set[str]) -> None:
+    lines = break_lines(word, FACE, 10, 80)
+    assert "".join(lines) == word
+    assert all(line[-1] in "/-_?&=" for line in lines[:-1])
+    assert parts <= set(lines)
+
+
+@pytest.mark.parametrize("word", ["WEAPONS", "MILLIMETER", "Donaudampfschifffahrt"])
+def test_no_letter_of_a_broken_word_stands_alone(word: str) -> None:
+    for text in (word, f"{word} {word}", f"a {word}, {word}."):
+        for width in range(36, 80):
+            lines = break_lines(text, FACE, 10, width)
+            assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+            assert all(len(line) > 1 or line == "a" for line in lines), (width, lines)
+            spans = [Span(text, FACE, (0, 0, 0))]
+            written = ["".join(part for _, part, _, _ in line.parts) for line in layout_lines(spans, 10, width)]
+            assert all(len(line) > 1 or line == "a" for line in written), (width, written)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from tasks.report.blocks.context import PlanContext
-from tasks.report.fonts.line_breaking import break_lines
-from tasks.report.formats.cleaning import clean, clean_line
+from tasks.report.fonts.line_breaking import break_lines, limit_lines
+from tasks.report.formats.cleaning import clean, clean_line, quoted
 from tasks.report.layout.flow import Flow
 from tasks.report.layout.theme import GRID, TINY
 from tasks.report.pdf.canvas import Canvas
@@ -36,7 +36,10 @@ def plan_image(block: ImageBlock, flow: Flow, context: PlanContext) -> None:
         width, height = width * tallest / height, tallest
     leading = theme.leading(TINY)
     caption = break_lines(clean(block.caption), face, TINY, flow.width) if block.caption else []
-    caption = caption[: int((flow.full_height() - height - 2 * GRID) / leading)]
+    most = max(1, int((flow.full_height() - height - 2 * GRID) / leading))
+    caption, cut = limit_lines(caption, most, face, TINY, flow.width)
+    if cut:
+        context.warn("clipped", f"The caption {quoted(block.caption or '')} is too long and ends in an ellipsis.")
     whole = flow.width
 
     def draw(canvas: Canvas, x: float, y: float) -> None:
@@ -71,9 +74,10 @@ def plan_contact_sheet(block: ContactSheetBlock, flow: Flow, context: PlanContex
     def measured(number: int, image: SheetImageSpec) -> _PictureFrame:
         picture = context.picture(image.source, f"images.{number}.source")
         lines = break_lines(clean_line(image.caption), face, TINY, width) if image.caption else []
-        if len(lines) > _CAPTION_LINES:
-            rest = " ".join(lines[_CAPTION_LINES - 1 :])
-            lines = [*lines[: _CAPTION_LINES - 1], face.fit(rest, TINY, width)]
+        lines, cut = limit_lines(lines, _CAPTION_LINES, face, TINY, width)
+        if cut:
+            message = f"The caption {quoted(image.caption or '')} of image {number + 1} has more than "
+            context.warn("clipped", f"{message}{_CAPTION_LINES} lines and ends in an ellipsis.")
         return _PictureFrame(picture, lines)
 
     def row(frames: Sequence[_PictureFrame]) -> Callable[[Canvas, float, float], None]:

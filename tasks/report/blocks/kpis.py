@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from tasks.report.blocks.context import PlanContext
 from tasks.report.fonts.face import Face
-from tasks.report.formats.cleaning import clean_line
+from tasks.report.formats.cleaning import clean_line, quoted
 from tasks.report.layout.flow import Flow
 from tasks.report.layout.theme import GRID, H1, HAIRLINE, NEGATIVE, POSITIVE, SMALL, TINY, WHITE, ReportTheme
 from tasks.report.pdf.canvas import Canvas, Outline
@@ -21,6 +21,9 @@ _CHANGE: Final = 4.5 * GRID
 """How much higher cards are that say how their figures changed."""
 _SMALLEST: Final = 11.0
 _RADIUS: Final = 5.0
+_ARROW: Final = 5.5
+_TREND: Final = _ARROW + 1.25 * GRID
+"""Points that an arrow takes, with the space after it."""
 
 
 def plan_kpis(block: KpisBlock, flow: Flow, context: PlanContext) -> None:
@@ -30,6 +33,7 @@ def plan_kpis(block: KpisBlock, flow: Flow, context: PlanContext) -> None:
     height = _HEIGHT + (_CHANGE if any(item.change for item in items) else 0) - 2 * GRID * flow.theme.compact
     width = (flow.width - (across - 1) * CARD_GUTTER) / across
     size = _size_for(items, flow.theme.faces.bold, width - 2 * _PADDING)
+    _tell_cuts(items, flow.theme, width - 2 * _PADDING, size, context)
 
     def row(cards: Sequence[KpiSpec]) -> None:
         def draw(canvas: Canvas, x: float, y: float) -> None:
@@ -54,6 +58,21 @@ def _size_for(cards: Sequence[KpiSpec], face: Face, room: float) -> float:
     """One size for all values, so that none looks more important: the largest at which they fit."""
     widest = max(face.width(clean_line(card.value), H1) for card in cards)
     return max(_SMALLEST, min(H1, H1 * room / max(widest, 1)))
+
+
+def _tell_cuts(cards: Sequence[KpiSpec], theme: ReportTheme, room: float, size: float, context: PlanContext) -> None:
+    """Say which texts are longer than a card, and end in an ellipsis."""
+    regular, bold = theme.faces.regular, theme.faces.bold
+    for number, card in enumerate(cards, start=1):
+        texts = (
+            ("label", card.label, regular, SMALL, room),
+            ("value", card.value, bold, size, room),
+            ("change", card.change or "", bold, TINY, room - (_TREND if card.trend else 0.0)),
+        )
+        for name, text, face, height, width in texts:
+            if face.width(clean_line(text), height) > width:
+                message = f"The {name} {quoted(text)} of card {number} is too long for it and ends in an ellipsis."
+                context.warn("clipped", message)
 
 
 class CardBox(NamedTuple):
@@ -91,10 +110,10 @@ def _draw_trend(
     """A triangle up or down, or a dash. Returns how far the text moves."""
     if trend is None:
         return 0.0
-    middle, wide, high = baseline - 0.36 * TINY, 5.5, 5.0
+    middle, wide, high = baseline - 0.36 * TINY, _ARROW, 5.0
     if trend == "flat":
         canvas.rect(x, middle - 0.75, wide, 1.5, fill=colour)
     else:
         base, tip = (middle + high / 2, middle - high / 2) if trend == "up" else (middle - high / 2, middle + high / 2)
         canvas.polygon([(x, base), (x + wide, base), (x + wide / 2, tip)], fill=colour)
-    return wide + 1.25 * GRID
+    return _TREND

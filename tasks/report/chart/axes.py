@@ -83,7 +83,9 @@ def upright(area: Edges, domain: Domain, below: float, numbers: ChartNumberForma
     if domain.low == domain.high == 0:
         texts = [text if value == 0 else "" for value, text in zip(ticks.values, texts, strict=True)]
     rows = [(scale.at(value), value, text) for value, text in zip(ticks.values, texts, strict=True)]
-    labels = [metrics.line(text, left - TICK_GAP, metrics.middle(y), align="right") for y, _, text in rows]
+    labels = [
+        metrics.line(text, left - TICK_GAP, metrics.middle(y), align="right", of=("tick", 0)) for y, _, text in rows
+    ]
     theme = metrics.theme
     return Frame(
         plot,
@@ -107,7 +109,7 @@ def sideways(area: Edges, domain: Domain, beside: float, numbers: ChartNumberFor
     columns = [(scale.at(value), value, text) for value, text in zip(ticks.values, texts, strict=True)]
     theme = metrics.theme
     labels = [
-        metrics.line(text, x, bottom + LEADING + 1, align="center").between(area.left, area.right)
+        metrics.line(text, x, bottom + LEADING + 1, align="center", of=("tick", 0)).between(area.left, area.right)
         for x, _, text in columns
     ]
     return Frame(

@@ -60,9 +60,11 @@ def labels_under(
         stride = next((one for one in ROUND_STRIDES if one * pitch >= widest + AIR), len(names))
         room, most = max(stride * pitch - AIR, widest), 1
     texts: list[TextMark] = []
-    for lines, centre in zip(_broken(names[::stride], room, most, metrics), centres[::stride], strict=True):
+    broken = _broken(names[::stride], room, most, metrics)
+    for place, (lines, centre) in enumerate(zip(broken, centres[::stride], strict=True)):
+        of = ("name", place * stride)
         column = [
-            metrics.line(line, centre, AIR / 2 + LEADING * (row + 1) - 2, align="center").between(*bounds)
+            metrics.line(line, centre, AIR / 2 + LEADING * (row + 1) - 2, align="center", of=of).between(*bounds)
             for row, line in enumerate(lines)
             if line
         ]
@@ -74,13 +76,13 @@ def labels_under(
 
 def _broken(names: Sequence[str], room: float, most: int, metrics: TextMetrics) -> list[list[str]]:
     """The lines of each name; broken alike, so that "Jul 2026" does not stay whole where "Aug 2026" has to break."""
-    broken = [metrics.lines(name, room, most) for name in names]
+    broken = metrics.distinct_lines(names, room, most)
     several = [line for lines in broken if len(lines) > 1 for line in lines]
     if not several:
         return broken
     words = [word for name in names for word in name.split()]
     room = min(room, max(map(metrics.width, [*several, *words])))
-    return [metrics.lines(name, room, most) for name in names]
+    return metrics.distinct_lines(names, room, most)
 
 
 class AxisMargins(NamedTuple):
@@ -128,11 +130,12 @@ def labels_beside(
     """The names right-aligned before x = 0, in lines where their pitch allows it."""
     most = max(1, min(MAX_LINES, int(pitch / LEADING)))
     texts: list[TextMark] = []
-    for name, centre in zip(names, centres, strict=True):
-        lines = metrics.lines(name, width, most)
+    broken = metrics.distinct_lines(names, width, most)
+    for index, (lines, centre) in enumerate(zip(broken, centres, strict=True)):
         top = centre - LEADING * (len(lines) - 1) / 2
+        ink, of = metrics.theme.ink, ("name", index)
         texts += [
-            metrics.line(line, 0, metrics.middle(top + LEADING * row), colour=metrics.theme.ink, align="right")
+            metrics.line(line, 0, metrics.middle(top + LEADING * row), colour=ink, align="right", of=of)
             for row, line in enumerate(lines)
         ]
     return drop_overlaps(texts, gap=-1)

@@ -14,6 +14,7 @@ from tasks.report.chart.marks.pie_chart import pie_chart
 from tasks.report.chart.marks.scatter import scatter_chart
 from tasks.report.chart.model import ChartModel, chart_model
 from tasks.report.chart.number_format import ChartNumberFormat
+from tasks.report.chart.telling import tell_losses
 from tasks.report.formats.columns import ReportLocale
 from tasks.report.layout.flow import Flow
 from tasks.report.layout.theme import BODY, ReportTheme
@@ -65,6 +66,7 @@ def layout_chart(
     metrics = TextMetrics(theme)
     marks, area = _headed(model, Edges(0, 0, *size), metrics)
     if not model.known or (model.kind in ("pie", "donut") and not any(model.known)):
+        tell_losses(model, marks, warn, empty=True)
         return marks + _empty(area, words.no_data, metrics)
     match model.kind:
         case "bar" | "stacked_bar":
@@ -81,6 +83,7 @@ def layout_chart(
             found = scatter_chart(model, area, ChartNumberFormat(locale), metrics)
         case _:
             found = pie_chart(model, area, words.other, metrics)
+    tell_losses(model, marks + found, warn)
     return marks + found
 
 
@@ -92,13 +95,15 @@ def _headed(model: ChartModel, area: Edges, metrics: TextMetrics) -> tuple[list[
     if model.title and area.height - TITLE_LEADING - AFTER_TITLE >= LEAST_PLOT:
         most = 2 if area.height >= 3 * LEAST_PLOT else 1
         for line in metrics.lines(model.title, area.width, most, BODY, bold=True):
-            marks.append(metrics.line(line, area.left, y + TITLE_LEADING - 4, size=BODY, colour=ink, bold=True))
+            baseline = y + TITLE_LEADING - 4
+            marks.append(metrics.line(line, area.left, baseline, size=BODY, colour=ink, bold=True, of=("title", 0)))
             y += TITLE_LEADING
         y += AFTER_TITLE
     lone = model.series[0].name if len(model.series) == 1 and model.kind not in ("pie", "donut") else ""
     note = model.y_title or (lone if lone != model.title else "")
     if note and area.bottom - y - LEADING - AFTER_Y_TITLE >= LEAST_PLOT and area.width > NARROW:
-        marks.append(metrics.line(metrics.fit(note, area.width), area.left, y + LEADING - 2))
+        role = "y_title" if model.y_title else "series"
+        marks.append(metrics.line(metrics.fit(note, area.width), area.left, y + LEADING - 2, of=(role, 0)))
         y += LEADING + AFTER_Y_TITLE
     return marks, Edges(area.left, y, area.right, area.bottom)
 

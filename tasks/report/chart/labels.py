@@ -64,6 +64,18 @@ class TextMetrics:
             broken = [*broken[: most - 1], self.fit(broken[most - 1] + "…", width, size, bold=bold)]
         return broken
 
+    def distinct_lines(self, texts: Sequence[str], width: float, most: int) -> list[list[str]]:
+        """The lines of each text, as `lines` has them. Where shortening makes two of them the same, those that are
+        shortened keep their end and lose their middle."""
+        broken = [self.lines(text, width, most) for text in texts]
+        if len(set(map(tuple, broken))) == len(set(texts)) or width < 2 * MIN_LABEL:
+            return broken
+        whole = [self.holds(text, width, most) for text in texts]
+        return [
+            lines if held else [self._without_middle(text, width)]
+            for text, lines, held in zip(texts, broken, whole, strict=True)
+        ]
+
     def holds(self, text: str, width: float, most: int) -> bool:
         """Whether the text stands whole in `most` lines, not broken inside a word."""
         if self.width(text) <= width:
@@ -82,11 +94,13 @@ class TextMetrics:
         colour: Rgb | None = None,
         bold: bool = False,
         align: Align = "left",
+        of: tuple[str, int] | None = None,
     ) -> TextMark:
-        """One line whose left end, middle or right end is x and whose baseline is y; muted unless a colour is given."""
+        """One line whose left end, middle or right end is x and whose baseline is y; muted unless a colour is given.
+        of: as `TextMark` has it."""
         width = self.width(text, size, bold=bold)
         left = x - {"left": 0.0, "center": width / 2, "right": width}[align]
-        return TextMark(left, y, text, size, width, colour or self.theme.muted, bold)
+        return TextMark(left, y, text, size, width, colour or self.theme.muted, bold, of)
 
     def middle(self, y: float, size: float = SIZE) -> float:
         """The baseline of a line whose capitals stand around y."""

@@ -1,6 +1,7 @@
 """The legend: which colour is which series, in rows above the plot."""
 
 from collections.abc import Sequence
+from itertools import count
 from typing import Final
 
 from tasks.report.chart.labels import AIR, LEADING, SIZE, TextMetrics
@@ -30,13 +31,15 @@ def legend(items: Sequence[Item], area: Edges, metrics: TextMetrics) -> tuple[li
         return [], area
     marks: list[Mark] = []
     column = _column([item for row in rows for item in row], metrics)
+    series = count()
     for number, row in enumerate(rows):
         x, middle = area.left, area.top + ROW * number + LEADING / 2
         for name, colour in row:
             marks.append(Boxes((Edges(x, middle - SWATCH / 2, x + SWATCH, middle + SWATCH / 2),), colour))
+            of = ("series", next(series))
             if name:
                 left = x + SWATCH + SWATCH_GAP
-                marks.append(metrics.line(name, left, metrics.middle(middle), colour=metrics.theme.ink))
+                marks.append(metrics.line(name, left, metrics.middle(middle), colour=metrics.theme.ink, of=of))
             x += _width(name, metrics) if len(rows) == 1 else column
     return marks, Edges(area.left, area.top + height, area.right, area.bottom)
 

@@ -11,7 +11,15 @@ from tasks.report.layout.flow import Flow
 from tasks.report.spec.structs import TableBlock
 from tasks.report.table.demand import label_column
 from tasks.report.table.fit import Fit
-from tasks.report.table.layout import GROUP_INDENT, HEAD_SCALE, MIN_SIZE, Layout, PlacedColumn, TableMetrics
+from tasks.report.table.layout import (
+    CAPTION_SIZE,
+    GROUP_INDENT,
+    HEAD_SCALE,
+    MIN_SIZE,
+    Layout,
+    PlacedColumn,
+    TableMetrics,
+)
 from tasks.report.table.measure import Extent, NumberExtent
 from tasks.report.table.pages import ROUNDING_PT
 from tasks.report.table.rows import ColumnInfo, Rows
@@ -119,6 +127,16 @@ def _figures(own: Extent, total: Extent) -> NumberExtent | None:
         own.include(total)
         return own
     return None
+
+
+def warn_of_cut_caption(layout: Layout, block: TableBlock, found: Survey, flow: Flow) -> None:
+    """Say that the line above a table on its further pages, which names its groups, can be wider than it."""
+    face = flow.theme.faces.regular
+    width = face.width(" · ".join(filter(None, (layout.title, layout.caption))), CAPTION_SIZE)
+    width += len(block.group_by) * (found.headings * CAPTION_SIZE + face.width(" · ", CAPTION_SIZE))
+    if width > min(sum(layout.columns[index].width for index in part) for part in layout.slices):
+        message = "The line above the table on its further pages, with its title, can be wider than it"
+        flow.warn("clipped", f"{message}; it then ends in an ellipsis.")
 
 
 def warn_of_cuts(layout: Layout, rows: Rows, block: TableBlock, found: Survey, flow: Flow) -> None:

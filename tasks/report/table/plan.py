@@ -6,11 +6,11 @@ from functools import partial
 from typing import Final
 
 from tasks.report.blocks.context import PlanContext
-from tasks.report.formats.cleaning import clean_line
+from tasks.report.formats.cleaning import clean_line, quoted
 from tasks.report.layout.flow import Flow
 from tasks.report.pdf.canvas import Canvas
 from tasks.report.spec.structs import TableBlock
-from tasks.report.table.columns import Choice, choose, column_name, columns_of, warn_of_cuts
+from tasks.report.table.columns import Choice, choose, column_name, columns_of, warn_of_cut_caption, warn_of_cuts
 from tasks.report.table.demand import demands
 from tasks.report.table.draw import TableRenderer, draw_head
 from tasks.report.table.layout import CAPTION_HEIGHT, TITLE_HEIGHT, TITLE_SIZE, Layout, TableMetrics
@@ -37,7 +37,8 @@ def plan_table(block: TableBlock, flow: Flow, context: PlanContext) -> None:
         lines = found.lines
         if any(column.fit for column in layout.columns):
             lines = _broken(rows, block, layout, flow)
-        _place(layout, lines, rows, flow)
+        if _place(layout, lines, rows, flow) > 1 and layout.repeats:
+            warn_of_cut_caption(layout, block, found, flow)
 
 
 def _layout(rows: Rows, block: TableBlock, found: Survey, choice: Choice, flow: Flow, caption: str) -> Layout:
@@ -66,7 +67,8 @@ def _broken(rows: Rows, block: TableBlock, layout: Layout, flow: Flow) -> TableL
     return lines
 
 
-def _place(layout: Layout, lines: TableLines, rows: Rows, flow: Flow) -> None:
+def _place(layout: Layout, lines: TableLines, rows: Rows, flow: Flow) -> int:
+    """Place the table. Returns on how many pages it stands."""
     metrics = layout.metrics
     ends = lines.ends(metrics.heights, metrics.leading)
     if not flow.breaks:
@@ -81,13 +83,16 @@ def _place(layout: Layout, lines: TableLines, rows: Rows, flow: Flow) -> None:
     if len(layout.slices) > 1:
         room = min(room, flow.full_height() - layout.above(first=True, leftmost=False))
     drawing = TableRenderer(layout, PageReader(lines, rows, metrics.heights, metrics.leading), flow.theme)
+    pages = 0
     for page_range in page_ranges(lines, ends, room, flow.full_height() - layout.above(first=False, leftmost=False)):
         for number in range(len(layout.slices)):
+            pages += 1
             first = page_range.start == 0
             if not first or number:
                 flow.new_page()
             height = layout.above(first=first, leftmost=number == 0) + page_range.height
             flow.place(height, partial(drawing.draw, page_range, number), space_before=gap)
+    return pages
 
 
 def _place_empty(layout: Layout, text: str, flow: Flow) -> None:
@@ -109,6 +114,8 @@ def _place_title(layout: Layout, flow: Flow) -> float:
     if not title:
         return theme.gap
     text = theme.faces.bold.fit(title.replace("\n", " "), TITLE_SIZE, flow.width)
+    if text != title.replace("\n", " "):
+        flow.warn("clipped", f"The title {quoted(title)} is wider than the page and ends in an ellipsis.")
 
     def draw(canvas: Canvas, x: float, y: float) -> None:
         canvas.text(x, y + TITLE_SIZE, text, theme.faces.bold, TITLE_SIZE)

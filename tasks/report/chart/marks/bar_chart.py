@@ -33,6 +33,7 @@ MOST_LABELS: Final = 120
 LABEL_GAP: Final = 3.0
 WIDEST_VALUE: Final = 0.25
 """Of the chart's width: values beside lying bars take no more."""
+_VALUE: Final = ("value", 0)
 PARTS_LABELLED: Final = 0.6
 """Of a stack's parts that must have room for their value before any shows it unasked."""
 
@@ -79,7 +80,7 @@ def _standing(model: ChartModel, area: Edges, metrics: TextMetrics, labelled: bo
     def label(bar: Bar, box: Edges, write: Write) -> TextMark:
         y = box.bottom + LABEL_GAP + CAPITALS if bar.value < 0 else box.top - LABEL_GAP
         ink = metrics.theme.ink
-        return metrics.line(write(bar.value), (box.left + box.right) / 2, y, colour=ink, align="center")
+        return metrics.line(write(bar.value), (box.left + box.right) / 2, y, colour=ink, align="center", of=_VALUE)
 
     writes = [model.numbers.for_marks(model.known, frame.ticks, more) for more in (1, 0)]
     if labelled:
@@ -114,8 +115,8 @@ def _lying(model: ChartModel, area: Edges, metrics: TextMetrics, labelled: bool)
     def label(bar: Bar, box: Edges, write: Write) -> TextMark:
         y, ink = metrics.middle((box.top + box.bottom) / 2), metrics.theme.ink
         if bar.value < 0:
-            return metrics.line(write(bar.value), box.left - LABEL_GAP, y, colour=ink, align="right")
-        return metrics.line(write(bar.value), box.right + LABEL_GAP, y, colour=ink)
+            return metrics.line(write(bar.value), box.left - LABEL_GAP, y, colour=ink, align="right", of=_VALUE)
+        return metrics.line(write(bar.value), box.right + LABEL_GAP, y, colour=ink, of=_VALUE)
 
     writes = [model.numbers.for_marks(model.known, frame.ticks, more) for more in (1, 0)]
     if labelled:
@@ -160,7 +161,8 @@ def _parts(
     for bar, box in parts:
         colour = ink_on(model.series[bar.series].colour, metrics.theme.ink)
         middle = metrics.middle((box.top + box.bottom) / 2)
-        text = metrics.line(write(bar.value), (box.left + box.right) / 2, middle, colour=colour, align="center")
+        at = (box.left + box.right) / 2
+        text = metrics.line(write(bar.value), at, middle, colour=colour, align="center", of=_VALUE)
         wide, high = box.width >= text.width + LABEL_GAP, box.height >= LEADING
         if wide and high:
             texts.append(text)

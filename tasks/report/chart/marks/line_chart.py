@@ -124,18 +124,20 @@ def _names_beside(model: ChartModel, area: Edges, metrics: TextMetrics) -> float
 
 def _ends(model: ChartModel, places: Sequence[float], frame: Frame, metrics: TextMetrics) -> list[Mark]:
     ends = []
-    for one in model.series:
+    for series, one in enumerate(model.series):
         last = max((index for index, value in enumerate(one.values) if value is not None), default=None)
         if last is not None:
-            ends.append((one, places[last], frame.values.at(one.values[last] or 0.0)))
+            ends.append((series, places[last], frame.values.at(one.values[last] or 0.0)))
     wanted = [y for _, _, y in ends]
     heights = spread(wanted, LEADING, frame.plot.top, frame.plot.bottom)
     marks: list[Mark] = []
-    for (one, x, y), height in zip(ends, heights, strict=True):
+    for (series, x, y), height in zip(ends, heights, strict=True):
+        one = model.series[series]
         left = frame.plot.right + NAME_GAP
         if abs(height - y) > 1 and x == frame.plot.right:
             marks.append(Stroke(((x + NAME_GAP / 4, y), (left - 2, height)), one.colour))
-        text = metrics.line(one.name, left, metrics.middle(height), colour=readable(one.colour))
+        baseline = metrics.middle(height)
+        text = metrics.line(one.name, left, baseline, colour=readable(one.colour), of=("series", series))
         marks.append(text)
     return marks
 
@@ -157,7 +159,12 @@ def _labels(
             y = frame.values.at(value)
             for baseline in _sides(one.values, index, y):
                 text = metrics.line(
-                    write(value), places[index], baseline, colour=readable(one.colour), align="center"
+                    write(value),
+                    places[index],
+                    baseline,
+                    colour=readable(one.colour),
+                    align="center",
+                    of=("value", 0),
                 ).between(frame.plot.left + 1, area.right)
                 box = text.edges
                 free = area.top <= box.top and box.bottom <= frame.plot.bottom

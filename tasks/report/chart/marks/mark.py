@@ -39,7 +39,8 @@ class Edges:
 
 @dataclass(frozen=True, slots=True)
 class TextMark:
-    """One line of text. x: its left end, whatever it was aligned to; y: its baseline."""
+    """One line of text. x: its left end, whatever it was aligned to; y: its baseline. of: what it says, by role and
+    number, such as the name of category 3."""
 
     x: float
     y: float
@@ -48,6 +49,7 @@ class TextMark:
     width: float
     colour: Rgb
     bold: bool = False
+    of: tuple[str, int] | None = None
 
     @property
     def edges(self) -> Edges:

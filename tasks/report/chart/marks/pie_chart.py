@@ -51,6 +51,11 @@ class _Labelled:
     colour: Rgb
 
     @property
+    def of(self) -> tuple[str, int]:
+        """What its name stands for."""
+        return ("other", self.slice.count) if self.slice.index is None else ("name", self.slice.index)
+
+    @property
     def middle(self) -> float:
         """The angle of its middle in radians, clockwise from twelve o'clock."""
         return math.radians((self.slice.start + self.slice.end) / 2)
@@ -162,12 +167,12 @@ def _written(part: _Labelled, room: float, row: float, metrics: TextMetrics) -> 
         name = metrics.fit(part.name, room)
         if metrics.width(note) > room or len(name) < SHORTENED * len(part.name):
             return None
-        return [metrics.line(name, 0, -1.5, colour=ink), metrics.line(note, 0, LEADING - 2)]
+        return [metrics.line(name, 0, -1.5, colour=ink, of=part.of), metrics.line(note, 0, LEADING - 2)]
     base = metrics.middle(0)
     after = metrics.width(part.name) + AIR
     if after + metrics.width(note) > room:
         return None
-    return [metrics.line(part.name, 0, base, colour=ink), metrics.line(note, after, base)]
+    return [metrics.line(part.name, 0, base, colour=ink, of=part.of), metrics.line(note, after, base)]
 
 
 def _list(parts: Sequence[_Labelled], room: Edges, metrics: TextMetrics) -> list[Mark]:
@@ -181,7 +186,7 @@ def _list(parts: Sequence[_Labelled], room: Edges, metrics: TextMetrics) -> list
     ways = [taken for taken in (values + shares, shares) if right - left - taken >= 2 * MIN_LABEL]
     whole = [way for way in ways if all(metrics.holds(part.name, right - left - way, most) for part in parts)]
     taken = (whole or ways[-1:] or [0.0])[0]
-    names = [metrics.lines(part.name, right - left - taken, most) for part in parts]
+    names = metrics.distinct_lines([part.name for part in parts], right - left - taken, most)
     pitch = min(LIST_ROW + LEADING * (max(map(len, names)) - 1), room.height / len(parts))
     top = (room.top + room.bottom - pitch * len(parts)) / 2
     ink = metrics.theme.ink
@@ -192,7 +197,9 @@ def _list(parts: Sequence[_Labelled], room: Edges, metrics: TextMetrics) -> list
         swatch = Edges(room.left, first - SWATCH / 2, room.left + SWATCH, first + SWATCH / 2)
         marks.append(Boxes((swatch,), part.colour))
         baselines = [metrics.middle(first + LEADING * number) for number in range(len(lines))]
-        marks += [metrics.line(line, left, base, colour=ink) for line, base in zip(lines, baselines, strict=True)]
+        marks += [
+            metrics.line(line, left, base, colour=ink, of=part.of) for line, base in zip(lines, baselines, strict=True)
+        ]
         if taken:
             marks.append(metrics.line(part.share, right, baselines[0], align="right"))
         if taken > shares:

@@ -31,7 +31,8 @@ def scatter_chart(model: ChartModel, area: Edges, plain: ChartNumberFormat, metr
     across = _domain([x for x, _ in everywhere], plain)
     up = _domain([y for _, y in everywhere], model.numbers)
     if model.x_title and area.height > 6 * LEADING:
-        title = metrics.line(metrics.fit(model.x_title, area.width), area.right, area.bottom - 2, align="right")
+        text = metrics.fit(model.x_title, area.width)
+        title = metrics.line(text, area.right, area.bottom - 2, align="right", of=("x_title", 0))
         marks.append(title)
         area = Edges(area.left, area.top, area.right, area.bottom - LEADING)
     frame, ground = crossed(area, across, up, (plain, model.numbers), metrics)

@@ -18,7 +18,7 @@ from tests.support.pictures import (
     scene,
     webp_header,
 )
-from tests.support.report.rendering import KEY, LOREM, RenderedReport, render_report, text
+from tests.support.report.rendering import KEY, LOREM, RenderedReport, picture_file, render_report, text
 
 BARE = {"header": None, "footer": None}
 SOURCE = {"upload": KEY}
@@ -213,3 +213,18 @@ def test_bad_pictures_of_sheets_and_covers_are_named_too(tmp_path: Path) -> None
         with pytest.raises(Refusal) as caught:
             printed_with(tmp_path, b"nothing", *blocks, document=document)
         assert caught.value.field == field
+
+
+def test_captions_that_are_cut_are_told(tmp_path: Path) -> None:
+    images = picture_file(tmp_path, Image.new("RGB", (40, 40)))
+    sheet = {
+        "type": "contact_sheet",
+        "images": [{"source": {"upload": KEY}, "caption": caption} for caption in ("short", LOREM * 2)],
+    }
+    tall = {"type": "image", "source": {"upload": KEY}, "width": 400, "caption": "word " * 100}
+    page = {"size": [400, 400], "margins": {"top": 0, "bottom": 0, "left": 0, "right": 0}}
+    printed = render_report(
+        tmp_path, [sheet, tall], images=images, document={"header": None, "footer": None, "page": page}
+    )
+    assert printed.warnings == [("clipped", "blocks.0"), ("clipped", "blocks.1")]
+    assert printed.text().count("…") == 2

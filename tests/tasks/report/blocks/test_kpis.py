@@ -47,3 +47,15 @@ def test_values_too_long_for_their_card_become_smaller_then_end_in_an_ellipsis(t
     printed = render_report(tmp_path, [kpis(card, card)], document={**BARE, "page": page})
     assert printed.answer["pages"] >= 1
     assert ("9" * 60 in printed.text()) == (width == 2000)
+
+
+def test_every_text_that_is_cut_is_told_with_its_card(tmp_path: Path) -> None:
+    short = {"label": "l", "value": "1", "change": "+1 %", "trend": "up"}
+    long = {"label": "L" * 100, "value": "V" * 60, "change": "C" * 60, "trend": "up"}
+    printed = render_report(tmp_path, [kpis(short, long, short, short)], document=BARE)
+    assert printed.text().count("…") == 3
+    messages = [one["message"] for one in printed.answer["warnings"]]
+    assert [message.split()[1] for message in messages] == ["label", "value", "change"]
+    assert all("card 2" in message and len(message) < 150 for message in messages)
+    assert {(one["block"], one["page"]) for one in printed.answer["warnings"]} == {("blocks.0", 1)}
+    assert render_report(tmp_path, [kpis(short)], document=BARE).warnings == []

@@ -46,7 +46,7 @@ def test_numbers_follow_the_language_and_the_currency_of_the_document(tmp_path: 
 
 def test_a_warning_names_the_chart(tmp_path: Path) -> None:
     printed = render_report(tmp_path, [heading("Bars"), chart(values=wave(2000, 9, 8))])
-    assert printed.warnings == [("condensed", "blocks.1")]
+    assert printed.warnings == [("condensed", "blocks.1"), ("left_out", "blocks.1")]
 
 
 def test_a_pattern_that_is_none_names_the_field(tmp_path: Path) -> None:

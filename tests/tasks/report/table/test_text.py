@@ -93,3 +93,12 @@ def test_a_character_that_no_font_has_is_replaced_and_warned_of(tmp_path: Path) 
     pages = print_table(tmp_path, [{"field": "t"}], [{"t": "a\U000e0101b"}, {"t": "\U00012000 cuneiform"}])
     assert any(code == "missing_glyphs" for code, _ in pages.printed.warnings)
     assert any("cuneiform" in line for line in pages.lines())
+
+
+def test_a_title_that_is_cut_and_a_caption_that_can_be_are_told(tmp_path: Path) -> None:
+    rows = [{"a": "x"}] * 60
+    pages = print_table(tmp_path, [{"field": "a"}], rows, title="A title that goes on " * 8)
+    assert [code for code, _ in pages.printed.warnings] == ["clipped", "clipped"]
+    assert "…" in pages.texts[0]
+    assert "…" in pages.texts[1]
+    assert print_table(tmp_path, [{"field": "a"}], rows, title="T").printed.warnings == []

@@ -35,6 +35,7 @@ from tasks.kind import counted
 from tasks.queue.connect import close, connect
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
+from tasks.queue.lanes.stats import QueueStats
 from tasks.queue.memory import MemoryWatch
 from tasks.queue.process_registry import ProcessRegistry
 from tasks.queue.records.list import Listing
@@ -160,6 +161,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
                 url_policy=url_policy,
                 endpoints=Endpoints(redis, settings, box),
                 job_store=JobStore(redis, settings),
+                queue_stats=QueueStats(redis, settings),
                 listing=Listing(redis),
                 history=History(redis, storage, settings),
                 schedule_store=ScheduleStore(redis, settings, storage),

@@ -163,6 +163,11 @@ class OutputFile:
     about: Mapping[str, Any] = field(default_factory=dict)
 
 
+def variant_of(file_name: str) -> str:
+    """Which of a job's outputs a file is: its name without the ending, such as the name of a picture's variant."""
+    return file_name.rpartition(".")[0] or file_name
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What a job leaves.

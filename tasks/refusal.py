@@ -52,6 +52,7 @@ CODES: dict[str, str] = {
     "storage_unavailable": "The storage did not work for longer than a job waits for it. Retry the job.",
     "unknown_kind": "No kind of job has this name.",
     "unreadable_job": "The job was put into ARQ's keys in a form that cannot be read.",
+    "lapsed": "The worker died, or was cut off, before the attempt ended; the job is run again.",
     "poison": "Three workers died while running this job, the last one while it ran no other job of its queue.",
     "cancelled": "The job was cancelled by a request.",
     "failed": "The job failed with an unexpected error in all its attempts.",

@@ -8,6 +8,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from api.http.context import Context
+from api.http.query import OwnerQuery, query_of
 from tasks.kind import Kind
 from tasks.queue.jobs.enqueue import Submission, Submitted
 from tasks.queue.memory import memory_of, redis_full
@@ -60,6 +61,24 @@ class Caller:
     def is_admin(self) -> bool:
         """Whether the caller may see and stop everyone's jobs. In the open mode, everyone may."""
         return self.owner in self.context.settings.operators
+
+    def acting_for(self, owner: str | None) -> "Caller":
+        """This caller; for an admin who names another owner, one who has what that owner has, and nothing else.
+
+        Raises:
+            Refusal: `forbidden`.
+        """
+        if owner is None or owner == self.owner:
+            return self
+        if not self.is_admin:
+            raise Refusal(
+                "forbidden",
+                "Only an admin (see ADMINS) may name another owner. Leave out 'owner'.",
+                field="owner",
+            )
+        other = Caller(self._request)
+        other.owner = owner
+        return other
 
     @property
     def request_id(self) -> str:
@@ -129,6 +148,15 @@ class Caller:
 def caller_of(request: Request) -> Caller:
     """The sender of a request under `/v1`."""
     return Caller(request)
+
+
+def caller_for_owner(request: Request) -> Caller:
+    """The sender of a request whose query may name an owner (`OwnerQuery`), or that owner.
+
+    Raises:
+        Refusal: `invalid_request`, `forbidden`.
+    """
+    return Caller(request).acting_for(query_of(request, OwnerQuery).owner)
 
 
 def admin_of(request: Request) -> Caller:

@@ -19,6 +19,7 @@ from tasks.history.store import History
 from tasks.kind import Kind
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
+from tasks.queue.lanes.stats import QueueStats
 from tasks.queue.records.list import Listing
 from tasks.queue.watch.watch import Watch
 from tasks.schedule.scheduler import Scheduler
@@ -48,6 +49,7 @@ class Context:
     url_policy: UrlPolicy
     endpoints: Endpoints
     job_store: JobStore
+    queue_stats: QueueStats
     listing: Listing
     history: History
     schedule_store: ScheduleStore

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from functools import cache
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
 from fastapi import Request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http.checks import Checks
@@ -76,6 +76,30 @@ class TimeRange(BaseModel):
     def until_ms(self) -> int | None:
         """The end in milliseconds since 1970; None without one."""
         return to_ms(self.until) if self.until else None
+
+
+def _one_owner(owner: str) -> str:
+    if owner == "*":
+        raise ValueError("'*' stands for all owners in the list of jobs and in bulk actions only. Name one owner")
+    return owner
+
+
+OF_OWNER: Final = ("unauthorized", "forbidden", "invalid_request", "not_found")
+"""What any request with this query may be refused with."""
+
+
+class OwnerQuery(BaseModel):
+    """Whose a resource is, for admins."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    owner: Annotated[str, AfterValidator(_one_owner)] | None = Field(
+        None,
+        min_length=1,
+        max_length=100,
+        description="The owner for whom the request is sent. Only admins (see ADMINS) may name another one than "
+        "themselves.",
+    )
 
 
 class Page(BaseModel):

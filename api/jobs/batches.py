@@ -6,10 +6,11 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import ConfigDict, Field
 
 from api.http.answers import uncached
-from api.http.caller import caller_of
+from api.http.caller import caller_for_owner, caller_of
 from api.http.checks import Checks
 from api.http.json_body import documented_body, examined, receive_text
 from api.http.problems import documented
+from api.http.query import OF_OWNER, OwnerQuery, documented_query
 from api.jobs.get import find
 from api.jobs.notify import EXAMPLE_URL
 from api.jobs.submit_options import OPTION_HEADERS, SubmitFields, SubmitOptions
@@ -87,11 +88,12 @@ async def open_batch(request: Request) -> Response:
     operation_id="seal_batch",
     summary="Seal a batch",
     response_model=Job,
-    responses=documented("unauthorized", "not_found"),
+    responses=documented(*OF_OWNER),
+    openapi_extra=documented_query(OwnerQuery),
 )
 async def seal_batch(request: Request, batch_id: BatchId) -> Response:
     """No more jobs can join it. If all its jobs have ended, it ends at once. Sealing it twice changes nothing."""
-    caller = caller_of(request)
+    caller = caller_for_owner(request)
     if not await caller.context.job_store.seal_batch(caller.owner, batch_id):
         raise Refusal("not_found", f"You have no batch {batch_id!r}.")
     return uncached(job_of(await find(caller, batch_id), caller.base_url))

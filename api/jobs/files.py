@@ -7,10 +7,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
-from api.http.caller import caller_of
+from api.http.caller import caller_for_owner
 from api.http.components import BINARY, documented_headers
 from api.http.context import Context
 from api.http.problems import documented
+from api.http.query import OF_OWNER, OwnerQuery, documented_query
 from api.http.ranges import names, parse_range
 from api.jobs.get import JobId, find_unexpired
 from tasks.queue.records.record import Record, State
@@ -51,19 +52,24 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
         "description": "The storage serves the file itself; follow the URL in `Location`.",
         "headers": documented_headers(Location="The URL of the file, valid for five minutes."),
     },
-    **documented("unauthorized", "not_found", "not_ready", "expired", "range_not_satisfiable"),
+    **documented(*OF_OWNER, "not_ready", "expired", "range_not_satisfiable"),
 }
 
 
 @router.get(
-    "/{name}", operation_id="download_file", summary="Download a file", response_class=Response, responses=ANSWERS
+    "/{name}",
+    operation_id="download_file",
+    summary="Download a file",
+    response_class=Response,
+    responses=ANSWERS,
+    openapi_extra=documented_query(OwnerQuery),
 )
 async def download_file(request: Request, job_id: JobId, name: FileName) -> Response:
     """The ETag is the SHA-256 of the bytes. `Range`, `If-Range` and `If-None-Match` are supported.
 
     If the storage can serve the file itself, under this name and media type, the response redirects to it: S3 can.
     """
-    caller = caller_of(request)
+    caller = caller_for_owner(request)
     record = await find_unexpired(caller, job_id)
     file = _file(record, name)
     headers = _headers(record, file)
@@ -81,10 +87,11 @@ async def download_file(request: Request, job_id: JobId, name: FileName) -> Resp
     summary="Get a file's headers",
     response_class=Response,
     responses=ANSWERS,
+    openapi_extra=documented_query(OwnerQuery),
 )
 async def describe_file(request: Request, job_id: JobId, name: FileName) -> Response:
     """Returns the headers of the download without reading the storage."""
-    caller = caller_of(request)
+    caller = caller_for_owner(request)
     record = await find_unexpired(caller, job_id)
     file = _file(record, name)
     headers = _headers(record, file)

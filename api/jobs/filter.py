@@ -63,15 +63,7 @@ class JobCriteria(TagQuery, TimeRange):
         Raises:
             Refusal: `forbidden`.
         """
-        if self.owner is None or self.owner == caller.owner:
-            return caller.owner
-        if not caller.is_admin:
-            raise Refusal(
-                "forbidden",
-                "Only an admin (see ADMINS) may name another owner. Leave out the field 'owner'.",
-                field="owner",
-            )
-        return self.owner
+        return caller.acting_for(self.owner).owner
 
     def selection(self, kinds: Mapping[str, Kind[Any]], *owners: str) -> Selection:
         """The selection of these owners' jobs that match.

@@ -4,13 +4,14 @@ import re
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from api.http.answers import json_of
 from api.http.caller import Caller, caller_of
 from api.http.problems import documented
-from api.http.query import documented_query, query_of
+from api.http.query import OF_OWNER, OwnerQuery, documented_query, query_of
 from api.jobs.views import Job, job_of
+from api.jobs.waiting import find_waiting_for
 from tasks import clock
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Record
@@ -27,10 +28,8 @@ JobId = Annotated[
 ]
 
 
-class WaitQuery(BaseModel):
+class WaitQuery(OwnerQuery):
     """The query parameters of a job."""
-
-    model_config = ConfigDict(extra="forbid")
 
     wait: float | None = Field(
         None, ge=0, allow_inf_nan=False, description="Seconds to wait for the job to end.", examples=[5]
@@ -42,11 +41,12 @@ class WaitQuery(BaseModel):
     operation_id="get_job",
     summary="Get a job",
     response_model=Job,
-    responses=documented("unauthorized", "not_found", "expired", "invalid_request"),
+    responses=documented(*OF_OWNER, "expired"),
     openapi_extra=documented_query(WaitQuery),
 )
 async def get_job(request: Request, job_id: JobId) -> Response:
-    """The status is 200 for a failed job too; `error` says what went wrong.
+    """The status is 200 for a failed job too; `error` says what went wrong. `waiting_for` says why a job that has not
+    started does not start.
 
     With `?wait=N` or the header `Prefer: wait=N` the response is sent as soon as the job ends, or after N seconds with
     the job's state at that time. `Preference-Applied` says how long it waited at most: MAX_WAIT_S is the limit.
@@ -54,7 +54,8 @@ async def get_job(request: Request, job_id: JobId) -> Response:
     A job is answered until it expires, and where the service keeps a history (`HISTORY=storage`) for `KEEP_HISTORY_S`
     longer, without its files.
     """
-    caller, wait = caller_of(request), query_of(request, WaitQuery).wait
+    query = query_of(request, WaitQuery)
+    caller, wait = caller_of(request).acting_for(query.owner), query.wait
     record = await find(caller, job_id)
     headers = {"Cache-Control": "no-store"}
     seconds = _seconds(request, wait, caller.context.settings.max_wait_s)
@@ -65,6 +66,7 @@ async def get_job(request: Request, job_id: JobId) -> Response:
     if not record.state.ended:
         headers["Retry-After"] = str(RETRY_AFTER_S)
     job = job_of(record, caller.base_url)
+    job.waiting_for = (await find_waiting_for(caller.context, [record])).get(record.id)
     return Response(json_of(job), headers=headers, media_type="application/json")
 
 

@@ -9,6 +9,7 @@ from api.http.problems import documented
 from api.http.query import ListQuery, documented_query, query_of
 from api.jobs.filter import JobCriteria
 from api.jobs.views import JobPage, job_of
+from api.jobs.waiting import find_waiting_for
 from tasks import clock
 from tasks.refusal import Refusal
 
@@ -18,6 +19,9 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 class JobListQuery(JobCriteria, ListQuery):
     """The query parameters of the list of jobs."""
 
+    waiting_for: bool = Field(
+        False, description="Also say why each job waits, in its `waiting_for`.", examples=["true"]
+    )
     counts: bool = Field(
         False,
         description="Also count the jobs by state. The counts ignore `state` and `q`. They are refused with `code` and "
@@ -53,5 +57,9 @@ async def list_jobs(request: Request) -> Response:
     page = await caller.context.listing.page(selection, limit=query.limit, cursor=query.cursor)
     base_url, now_ms = caller.base_url, clock.now_ms()
     jobs = [job_of(record, base_url) for record in page.records if not record.expired(now_ms)]
+    if query.waiting_for:
+        waiting = await find_waiting_for(caller.context, page.records)
+        for job in jobs:
+            job.waiting_for = waiting.get(job.id)
     counts = await caller.context.listing.counts(selection) if query.counts else None
     return uncached(JobPage(jobs=jobs, next=page.cursor, counts=counts))

@@ -15,9 +15,10 @@ from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 from pydantic import BaseModel, Field
 
 from api.http.answers import json_of
-from api.http.caller import caller_of
+from api.http.caller import caller_for_owner
 from api.http.components import component
 from api.http.problems import documented
+from api.http.query import OF_OWNER, OwnerQuery, documented_query
 from api.jobs.get import JobId, find
 from api.jobs.views import job_of
 from tasks.clock import from_ms
@@ -84,8 +85,9 @@ EVENT: dict[str, Any] = {
             "content": {"text/event-stream": {"itemSchema": EVENT, "example": EXAMPLE}},
         },
         204: {"description": "You already received the `end` event (`Last-Event-ID`). Do not reconnect."},
-        **documented("unauthorized", "not_found", "expired", "invalid_request"),
+        **documented(*OF_OWNER, "expired"),
     },
+    openapi_extra=documented_query(OwnerQuery),
 )
 async def follow_job(
     request: Request,
@@ -102,7 +104,7 @@ async def follow_job(
 
     With `Last-Event-ID`, the `snapshot` is left out if nothing has changed since that event.
     """
-    caller = caller_of(request)
+    caller = caller_for_owner(request)
     heartbeat_s = caller.context.settings.events_heartbeat_s
     record = await find(caller, job_id)
     # One that has ended changes no more, and may be in the history alone.

@@ -5,9 +5,10 @@ import asyncio
 from fastapi import APIRouter, Request, Response
 
 from api.http.answers import uncached
-from api.http.caller import caller_of
+from api.http.caller import caller_for_owner
 from api.http.context import Context
 from api.http.problems import documented, problem
+from api.http.query import OF_OWNER, OwnerQuery, documented_query
 from api.jobs.get import JobId, find, find_unexpired
 from api.jobs.views import Job, job_of, path_of
 from tasks.queue.jobs.job_store import RETRYABLE
@@ -29,8 +30,9 @@ CANCEL_WAIT_S = 2.0
     response_description="The job is cancelled, by this request or by an earlier one.",
     responses={
         202: {"model": Job, "description": "The worker was notified, but has not stopped the job yet."},
-        **documented("unauthorized", "not_found", "expired", "already_ended"),
+        **documented(*OF_OWNER, "expired", "already_ended"),
     },
+    openapi_extra=documented_query(OwnerQuery),
 )
 async def cancel_job(request: Request, job_id: JobId) -> Response:
     """A waiting job never starts. A running job is stopped: its sandbox process is killed and its files are discarded.
@@ -38,7 +40,7 @@ async def cancel_job(request: Request, job_id: JobId) -> Response:
 
     If the job ends by itself first, the response is 409 `already_ended` with its `state`.
     """
-    caller = caller_of(request)
+    caller = caller_for_owner(request)
     await find(caller, job_id)
     answer = await caller.context.job_store.cancel(job_id)
     if answer == State.RUNNING:
@@ -58,15 +60,24 @@ async def cancel_job(request: Request, job_id: JobId) -> Response:
     summary="Retry a job",
     response_model=Job,
     responses=documented(
-        "unauthorized", "not_found", "expired", "not_retryable", "prerequisite_failed", "inputs_gone", "redis_full"
+        "unauthorized",
+        "forbidden",
+        "invalid_request",
+        "not_found",
+        "expired",
+        "not_retryable",
+        "prerequisite_failed",
+        "inputs_gone",
+        "redis_full",
     ),
+    openapi_extra=documented_query(OwnerQuery),
 )
 async def retry_job(request: Request, job_id: JobId) -> Response:
     """For a job that failed or was cancelled. It keeps its id and its earlier attempts, and gets all its tries again.
     A job that waits for its next attempt starts it now. One that comes `after` others waits for those of them that run
     again, and is refused while one of them has not succeeded.
     """
-    caller = caller_of(request)
+    caller = caller_for_owner(request)
     record = await find_unexpired(caller, job_id)
     if record.state in RETRYABLE:
         await _check_inputs(caller.context, record)
@@ -92,7 +103,8 @@ async def retry_job(request: Request, job_id: JobId) -> Response:
     operation_id="delete_job",
     summary="Delete a job",
     response_class=Response,
-    responses=documented("unauthorized", "not_found", "expired", "not_ended"),
+    responses=documented(*OF_OWNER, "expired", "not_ended"),
+    openapi_extra=documented_query(OwnerQuery),
 )
 async def delete_job(request: Request, job_id: JobId) -> Response:
     """Removes the record at once; the next cleanup removes its files, unless another job needs them.
@@ -101,7 +113,7 @@ async def delete_job(request: Request, job_id: JobId) -> Response:
 
     The job must have ended. An event can be deleted once all its deliveries have ended.
     """
-    caller = caller_of(request)
+    caller = caller_for_owner(request)
     await find(caller, job_id)
     (answer,) = await caller.context.job_store.delete([job_id])
     if answer in ("deleted", "unknown"):

@@ -8,9 +8,11 @@ from pydantic import BaseModel, Field
 
 from api.http.answers import Error, Links
 from api.http.query import Page
+from api.jobs.waiting import WaitingFor
 from api.labels import LabelView
 from tasks import clock
 from tasks.clock import from_ms, maybe_from_ms
+from tasks.kind import variant_of
 from tasks.queue.jobs.job_store import RETRYABLE
 from tasks.queue.records.record import Priority, Record, State
 
@@ -26,7 +28,8 @@ class Attempt(BaseModel):
     started_at: datetime = Field(description="When it started.")
     ended_at: datetime | None = Field(None, description="When it ended.")
     outcome: str = Field(
-        description="`succeeded`, `failed`, `retrying`, `postponed`, `cancelled`, `handed_back` or `lapsed`."
+        description="`running`, `succeeded`, `failed`, `retrying`, `postponed` (what it needs was away), `cancelled`, "
+        "`handed_back` (its worker stopped) or `lapsed` (its worker died). These two, and `postponed`, use up no try."
     )
     times: int | None = Field(
         None, description="Of a postponed one: as how many attempts in a row, all of which are this one entry."
@@ -38,6 +41,11 @@ class File(BaseModel):
     """An output file of a job."""
 
     name: str = Field(description="The file's name, unique in its job.", examples=["small.jpg"])
+    variant: str = Field(
+        description="Which output it is: of an image the name of the variant that was asked for, of any other the name "
+        "of the file without its ending.",
+        examples=["small"],
+    )
     type: str = Field(description="The media type.", examples=["image/jpeg"])
     bytes: int = Field(description="The size in bytes.")
     sha256: str = Field(description="The SHA-256 of the bytes in hex; also the ETag of the download.")
@@ -76,7 +84,7 @@ class Job(LabelView):
         description="When it expires. From then on its files are gone and the job answers 410, unless the service "
         "keeps a history (`HISTORY=storage`).",
     )
-    attempts: list[Attempt] = Field(description="The attempts that have ended, oldest first.")
+    attempts: list[Attempt] = Field(description="The attempts, oldest first. The last may be `running`.")
     progress: dict[str, Any] | None = Field(None, description="How far a running job is: `done`, `total`, `note`.")
     result: dict[str, Any] | None = Field(None, description="What the job returned, by kind.")
     files: list[File] = Field(description="The output files. Empty until the job has succeeded.")
@@ -92,6 +100,11 @@ class Job(LabelView):
     schedule: str | None = Field(None, description="The id of the schedule that submitted it.")
     after: list[str] | None = Field(None, description="Ids of the jobs that must succeed before it starts.")
     warnings: Warnings = None
+    waiting_for: list[WaitingFor] | None = Field(
+        None,
+        description="Why it waits; in the answer for one job, and in a list with `waiting_for=true`. Absent if it runs "
+        "or has ended.",
+    )
     links: Links = Field(description="URLs of the job and of the actions that are possible now.")
 
 
@@ -136,7 +149,7 @@ def job_of(record: Record, address: str) -> Job:
         started_at=maybe_from_ms(record.started_at),
         finished_at=maybe_from_ms(record.finished_at),
         expires_at=maybe_from_ms(record.expires_at),
-        attempts=[_attempt(attempt) for attempt in record.attempts],
+        attempts=[_attempt(attempt) for attempt in attempts_of(record)],
         progress=record.progress,
         result=record.result,
         files=[_file(file, place) for file in record.files],
@@ -167,6 +180,7 @@ def _links(record: Record, place: str) -> Links:
 def _file(file: dict[str, Any], place: str) -> File:
     return File(
         name=file["name"],
+        variant=variant_of(file["name"]),
         type=file["type"],
         bytes=file["bytes"],
         sha256=file["blob"],
@@ -178,3 +192,20 @@ def _file(file: dict[str, Any], place: str) -> File:
 def _attempt(attempt: dict[str, Any]) -> Attempt:
     times = {name: maybe_from_ms(attempt.get(name)) for name in ("started_at", "ended_at")}
     return Attempt.model_validate({**attempt, **times})
+
+
+def attempts_of(record: Record) -> list[dict[str, Any]]:
+    """The attempts as their views take them: with the one that runs, and with words for those whose worker died."""
+    attempts = [_in_words(attempt) if attempt["outcome"] == "lapsed" else attempt for attempt in record.attempts]
+    if record.state is State.RUNNING and record.worker and record.attempt:
+        running = {"number": record.attempt, "worker": record.worker, "started_at": record.started_at}
+        attempts.append({**running, "outcome": "running"})
+    return attempts
+
+
+def _in_words(lapsed: dict[str, Any]) -> dict[str, Any]:
+    message = (
+        f"The worker {lapsed['worker']} died, or was cut off, while it ran this attempt. The job is run again, and no "
+        "try is used up."
+    )
+    return {"error": {"code": "lapsed", "message": message}, **lapsed}

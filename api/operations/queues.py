@@ -15,7 +15,7 @@ from tasks import clock
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.queue.lanes import stats
 from tasks.queue.lanes.lane_controls import LaneControls
-from tasks.queue.lanes.stats import LaneState, QueueSnapshot, QueueStats
+from tasks.queue.lanes.stats import LaneState, QueueSnapshot
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import QUEUES
 from tasks.queue.watch.workers import WorkerRegistry, read_workers
@@ -126,9 +126,7 @@ async def list_lanes(request: Request, queue: QueueName) -> Response:
     query = query_of(request, ListQuery)
     caller = admin_of(request)
     now_ms = clock.of_redis(await caller.context.redis.time())
-    lanes, following = await QueueStats(caller.context.redis, caller.context.settings).lanes(
-        _known(queue), limit=query.limit, cursor=query.cursor
-    )
+    lanes, following = await caller.context.queue_stats.lanes(_known(queue), limit=query.limit, cursor=query.cursor)
     return uncached(LanePage(lanes=[_lane(lane, now_ms) for lane in lanes], next=following))
 
 
@@ -161,7 +159,7 @@ async def resume_queue(request: Request, queue: QueueName) -> Response:
 
 
 async def _look(context: Context) -> tuple[QueueSnapshot, WorkerRegistry]:
-    return await QueueStats(context.redis, context.settings).queues(), await read_workers(context.redis)
+    return await context.queue_stats.queues(), await read_workers(context.redis)
 
 
 def _known(queue: str) -> str:

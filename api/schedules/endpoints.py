@@ -8,11 +8,11 @@ from fastapi import APIRouter, Path, Request, Response
 
 from api.http.answers import uncached
 from api.http.body import chunks_of
-from api.http.caller import Caller, caller_of
+from api.http.caller import Caller, caller_for_owner, caller_of
 from api.http.checks import Checks
 from api.http.json_body import check_type, documented_body, examined, receive_text
 from api.http.problems import documented
-from api.http.query import ListQuery, documented_query, query_of
+from api.http.query import OF_OWNER, ListQuery, OwnerQuery, documented_query, query_of
 from api.jobs.submitted import respond
 from api.jobs.views import Job
 from api.labels import TaggedListQuery, labels_of
@@ -35,6 +35,14 @@ ScheduleId = Annotated[
     str,
     Path(description="The schedule's id, or the name of a built-in schedule.", examples=[EXAMPLE_SCHEDULE]),
 ]
+
+
+class ScheduleListQuery(TaggedListQuery, OwnerQuery):
+    """The query parameters of the list of schedules."""
+
+
+class RunListQuery(ListQuery, OwnerQuery):
+    """The query parameters of the list of a schedule's runs."""
 
 
 @router.post(
@@ -117,15 +125,15 @@ async def create_schedule(request: Request) -> Response:
     operation_id="list_schedules",
     summary="List schedules",
     response_model=views.SchedulePage,
-    responses=documented("unauthorized", "invalid_request"),
-    openapi_extra=documented_query(TaggedListQuery),
+    responses=documented("unauthorized", "forbidden", "invalid_request"),
+    openapi_extra=documented_query(ScheduleListQuery),
 )
 async def list_schedules(request: Request) -> Response:
     """Newest first. For admins the first page begins with the built-in schedules. With `tag`, a page can be short or
     empty although more pages follow; continue while there is a `next`.
     """
-    query = query_of(request, TaggedListQuery)
-    caller = caller_of(request)
+    query = query_of(request, ScheduleListQuery)
+    caller = caller_of(request).acting_for(query.owner)
     found, following = await caller.context.schedule_store.page(caller.owner, query.limit, query.cursor)
     if query.cursor is None and caller.is_admin:
         found = [*await caller.context.schedule_store.built_in(), *found]
@@ -138,11 +146,12 @@ async def list_schedules(request: Request) -> Response:
     operation_id="get_schedule",
     summary="Get a schedule",
     response_model=views.Schedule,
-    responses=documented("unauthorized", "not_found"),
+    responses=documented(*OF_OWNER),
+    openapi_extra=documented_query(OwnerQuery),
 )
 async def get_schedule(request: Request, schedule_id: ScheduleId) -> Response:
     """Returns the schedule with its next due time and its last run."""
-    caller = caller_of(request)
+    caller = caller_for_owner(request)
     (view,) = await _views(caller, [await _find(caller, schedule_id)])
     return uncached(view)
 
@@ -152,8 +161,9 @@ async def get_schedule(request: Request, schedule_id: ScheduleId) -> Response:
     operation_id="change_schedule",
     summary="Update a schedule",
     response_model=views.Schedule,
-    responses=documented(*BODY_REFUSALS, *LINE_REFUSALS, "not_found"),
-    openapi_extra=documented_body(
+    responses=documented(*BODY_REFUSALS, "forbidden", *LINE_REFUSALS, "not_found"),
+    openapi_extra=documented_query(OwnerQuery)
+    | documented_body(
         ScheduleChange,
         required=False,
         pause=("Pause the schedule", {"paused": True}),
@@ -164,7 +174,7 @@ async def change_schedule(request: Request, schedule_id: ScheduleId) -> Response
     """Changes only the fields that are sent, and pauses or resumes it. The job cannot be changed; create another
     schedule instead.
     """
-    caller = caller_of(request)
+    caller = caller_for_owner(request)
     checks = Checks()
     requested = examined(await receive_text(request, MAX_BODY_BYTES), ScheduleChange, checks)
     if requested is not None:
@@ -186,11 +196,12 @@ async def change_schedule(request: Request, schedule_id: ScheduleId) -> Response
     operation_id="delete_schedule",
     summary="Delete a schedule",
     response_class=Response,
-    responses=documented("unauthorized", "not_found", "invalid_request"),
+    responses=documented(*OF_OWNER),
+    openapi_extra=documented_query(OwnerQuery),
 )
 async def delete_schedule(request: Request, schedule_id: ScheduleId) -> Response:
     """Deletes the schedule and its list of runs. The jobs of its runs are not affected."""
-    caller = caller_of(request)
+    caller = caller_for_owner(request)
     schedule = await _find(caller, schedule_id)
     if schedule.built_in:
         raise _built_in("schedule_id")
@@ -203,15 +214,15 @@ async def delete_schedule(request: Request, schedule_id: ScheduleId) -> Response
     operation_id="list_runs",
     summary="List a schedule's runs",
     response_model=views.RunPage,
-    responses=documented("unauthorized", "not_found", "invalid_request"),
-    openapi_extra=documented_query(ListQuery),
+    responses=documented(*OF_OWNER),
+    openapi_extra=documented_query(RunListQuery),
 )
 async def list_runs(request: Request, schedule_id: ScheduleId) -> Response:
     """Newest first, with skipped runs and the reason. A page can be short or empty although more pages follow; continue
     while there is a `next`.
     """
-    query = query_of(request, ListQuery)
-    caller = caller_of(request)
+    query = query_of(request, RunListQuery)
+    caller = caller_of(request).acting_for(query.owner)
     schedule = await _find(caller, schedule_id)
     found, following = await runs.read_runs(caller.context.redis, schedule.id, limit=query.limit, cursor=query.cursor)
     return uncached(views.RunPage(runs=[views.run_of(run, caller.base_url) for run in found], next=following))
@@ -225,12 +236,21 @@ async def list_runs(request: Request, schedule_id: ScheduleId) -> Response:
     response_model=Job,
     response_description="The run's job, with its path in `Location`.",
     responses=documented(
-        "unauthorized", "not_found", "queue_full", "owner_queue_full", "rate_limited", "redis_full", "expired"
+        "unauthorized",
+        "forbidden",
+        "invalid_request",
+        "not_found",
+        "queue_full",
+        "owner_queue_full",
+        "rate_limited",
+        "redis_full",
+        "expired",
     ),
+    openapi_extra=documented_query(OwnerQuery),
 )
 async def run_schedule(request: Request, schedule_id: ScheduleId) -> Response:
     """Starts a run at once, even while the schedule is paused or another run is active. Its next due time stays."""
-    caller = caller_of(request)
+    caller = caller_for_owner(request)
     schedule = await _find(caller, schedule_id)
     job_id = await caller.context.scheduler.run_now(schedule)
     return await respond(caller, Submitted(job_id, created=True))

@@ -9,11 +9,11 @@ from pydantic import ConfigDict, Field
 
 from api.http.answers import json_of
 from api.http.body import check_length, chunks_of
-from api.http.caller import Caller, caller_of
+from api.http.caller import Caller, caller_for_owner, caller_of
 from api.http.checks import Checks
 from api.http.components import BINARY
 from api.http.problems import documented
-from api.http.query import documented_query, query_of
+from api.http.query import OF_OWNER, OwnerQuery, documented_query, query_of
 from api.jobs.views import EXAMPLE_UPLOAD
 from api.labels import LABEL_HEADERS, LabelQuery, Labels, LabelView, labels_of_request
 from api.uploads.receive import clean, receive_any
@@ -109,11 +109,12 @@ async def upload(request: Request) -> Response:
     operation_id="get_upload",
     summary="Get an upload",
     response_model=StoredUpload,
-    responses=documented("unauthorized", "not_found"),
+    responses=documented(*OF_OWNER),
+    openapi_extra=documented_query(OwnerQuery),
 )
 async def get_upload(request: Request, upload_id: UploadId) -> Response:
     """Returns the description of the upload, not its bytes."""
-    found = await _find(caller_of(request), upload_id)
+    found = await _find(caller_for_owner(request), upload_id)
     return Response(json_of(_view(found)), headers={"Cache-Control": "no-store"}, media_type="application/json")
 
 
@@ -123,11 +124,12 @@ async def get_upload(request: Request, upload_id: UploadId) -> Response:
     operation_id="delete_upload",
     summary="Delete an upload",
     response_class=Response,
-    responses=documented("unauthorized", "not_found"),
+    responses=documented(*OF_OWNER),
+    openapi_extra=documented_query(OwnerQuery),
 )
 async def delete_upload(request: Request, upload_id: UploadId) -> Response:
     """Jobs that already use the upload are not affected."""
-    caller = caller_of(request)
+    caller = caller_for_owner(request)
     await forget(caller.context.redis, await _find(caller, upload_id))
     return Response(status_code=204)
 

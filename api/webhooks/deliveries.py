@@ -7,10 +7,11 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
 from api.http.answers import uncached
-from api.http.caller import Caller, caller_of
+from api.http.caller import Caller, caller_for_owner, caller_of
 from api.http.problems import documented, problem
-from api.http.query import ListQuery, TimeRange, documented_query, query_of
+from api.http.query import OF_OWNER, ListQuery, OwnerQuery, TimeRange, documented_query, query_of
 from api.jobs.verbs import CANCEL_WAIT_S
+from api.jobs.waiting import find_waiting_for
 from api.webhooks.delivery_views import EXAMPLE_DELIVERY, EXAMPLE_EVENT, Delivery, DeliveryPage, delivery_of, path_of
 from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
 from tasks import clock
@@ -26,7 +27,7 @@ router = APIRouter(prefix="/v1/deliveries", tags=["webhooks"])
 DeliveryId = Annotated[str, Path(description="The delivery's id.", examples=[EXAMPLE_DELIVERY])]
 
 
-class DeliveryListQuery(TimeRange, ListQuery):
+class DeliveryListQuery(TimeRange, ListQuery, OwnerQuery):
     """The query parameters of the list of deliveries."""
 
     endpoint: str | None = Field(
@@ -44,7 +45,7 @@ class DeliveryListQuery(TimeRange, ListQuery):
     operation_id="list_deliveries",
     summary="List deliveries",
     response_model=DeliveryPage,
-    responses=documented("unauthorized", "invalid_request", "not_found"),
+    responses=documented(*OF_OWNER),
     openapi_extra=documented_query(DeliveryListQuery),
 )
 async def list_deliveries(request: Request) -> Response:
@@ -53,7 +54,8 @@ async def list_deliveries(request: Request) -> Response:
     The list ends at Redis' retention: a delivery that has expired is answered only by id, where the service keeps a
     history (`HISTORY=storage`).
     """
-    caller, query = caller_of(request), query_of(request, DeliveryListQuery)
+    query = query_of(request, DeliveryListQuery)
+    caller = caller_of(request).acting_for(query.owner)
     job_index = await _job_index(caller, query.endpoint, query.event)
     if query.event and query.endpoint:
         record = await read(caller.context.redis, delivery_id(query.event, query.endpoint))
@@ -83,13 +85,16 @@ async def list_deliveries(request: Request) -> Response:
     operation_id="get_delivery",
     summary="Get a delivery",
     response_model=Delivery,
-    responses=documented("unauthorized", "not_found", "expired"),
+    responses=documented(*OF_OWNER, "expired"),
+    openapi_extra=documented_query(OwnerQuery),
 )
 async def get_delivery(request: Request, delivery_id: DeliveryId) -> Response:
     """Returns the delivery with its attempts: the response and its timing, or why there was no response."""
-    caller = caller_of(request)
+    caller = caller_for_owner(request)
     record = await _find(caller, delivery_id)
-    return uncached(delivery_of(record, caller.base_url))
+    delivery = delivery_of(record, caller.base_url)
+    delivery.waiting_for = (await find_waiting_for(caller.context, [record])).get(record.id)
+    return uncached(delivery)
 
 
 @router.post(
@@ -98,13 +103,23 @@ async def get_delivery(request: Request, delivery_id: DeliveryId) -> Response:
     operation_id="redeliver",
     summary="Retry a delivery",
     response_model=Delivery,
-    responses=documented("unauthorized", "not_found", "expired", "event_gone", "endpoint_gone", "endpoint_disabled"),
+    responses=documented(
+        "unauthorized",
+        "forbidden",
+        "invalid_request",
+        "not_found",
+        "expired",
+        "event_gone",
+        "endpoint_gone",
+        "endpoint_disabled",
+    ),
+    openapi_extra=documented_query(OwnerQuery),
 )
 async def redeliver(request: Request, delivery_id: DeliveryId) -> Response:
     """A delivery that has ended starts again with all its tries, and keeps its earlier attempts. One that waits for its
     next attempt starts it now. One that is running goes on.
     """
-    caller = caller_of(request)
+    caller = caller_for_owner(request)
     await _check(caller, delivery_of(_unexpired(await _find(caller, delivery_id)), ""))
     await caller.context.job_store.reopen([delivery_id])
     record = await _find(caller, delivery_id)
@@ -119,8 +134,9 @@ async def redeliver(request: Request, delivery_id: DeliveryId) -> Response:
     response_description="The delivery is cancelled, by this request or by an earlier one.",
     responses={
         202: {"model": Delivery, "description": "Its attempt is under way and has been asked to stop."},
-        **documented("unauthorized", "not_found", "expired", "already_ended"),
+        **documented(*OF_OWNER, "expired", "already_ended"),
     },
+    openapi_extra=documented_query(OwnerQuery),
 )
 async def cancel_delivery(request: Request, delivery_id: DeliveryId) -> Response:
     """A delivery that waits is not tried again. If its endpoint is `ordered`, the next one goes. It can still be sent
@@ -128,7 +144,7 @@ async def cancel_delivery(request: Request, delivery_id: DeliveryId) -> Response
 
     If the delivery ends by itself first, the response is 409 `already_ended` with its `state`.
     """
-    caller = caller_of(request)
+    caller = caller_for_owner(request)
     await _find(caller, delivery_id)
     if await caller.context.job_store.cancel(delivery_id) == State.RUNNING:
         await caller.context.watch.wait_until_ended(delivery_id, CANCEL_WAIT_S)

@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field
 
 from api.http.answers import Error, Links
 from api.http.query import Page
+from api.jobs.views import attempts_of
+from api.jobs.waiting import WaitingFor
 from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.queue.records.record import Record, State
@@ -23,7 +25,9 @@ class DeliveryAttempt(BaseModel):
     number: int = Field(description="Counted from 1.")
     started_at: datetime = Field(description="When it started.")
     ended_at: datetime | None = Field(None, description="When it ended.")
-    outcome: str = Field(description="`succeeded`, `failed`, `retrying`, `cancelled`, `handed_back` or `lapsed`.")
+    outcome: str = Field(
+        description="`running`, `succeeded`, `failed`, `retrying`, `cancelled`, `handed_back` or `lapsed`."
+    )
     url: str | None = Field(
         None,
         description="The URL that the event was posted to. A `notify` URL is shown without the values of its query.",
@@ -56,8 +60,11 @@ class Delivery(BaseModel):
     due_at: datetime | None = Field(None, description="When its next attempt is due.")
     finished_at: datetime | None = Field(None, description="When it ended.")
     expires_at: datetime | None = Field(None, description="When it expires. From then on it answers 410.")
-    attempts: list[DeliveryAttempt] = Field(description="The attempts that have ended, oldest first.")
+    attempts: list[DeliveryAttempt] = Field(description="The attempts, oldest first. The last may be `running`.")
     error: Error | None = Field(None, description="Why it failed; while it is retrying, why the last attempt did.")
+    waiting_for: list[WaitingFor] | None = Field(
+        None, description="Why it waits; in the answer for one delivery. Absent if it runs or has ended."
+    )
     links: Links = Field(description="The URL of the delivery.")
 
 
@@ -84,7 +91,7 @@ def delivery_of(record: Record, address: str) -> Delivery:
         due_at=from_ms(record.due_at) if record.state is State.RETRYING else None,
         finished_at=maybe_from_ms(record.finished_at),
         expires_at=maybe_from_ms(record.expires_at),
-        attempts=[_attempt(attempt) for attempt in record.attempts],
+        attempts=[_attempt(attempt) for attempt in attempts_of(record)],
         error=Error(**record.last_error) if record.last_error else None,
         links=Links(self=f"{address}{path_of(record.id)}"),
     )

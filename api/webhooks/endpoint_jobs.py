@@ -6,10 +6,11 @@ import json
 from fastapi import APIRouter, Request, Response
 
 from api.http.answers import uncached
-from api.http.caller import caller_of
+from api.http.caller import caller_for_owner
 from api.http.context import Context
 from api.http.json_body import documented_body, receive
 from api.http.problems import documented
+from api.http.query import OF_OWNER, OwnerQuery, documented_query
 from api.jobs.submitted import respond
 from api.jobs.views import Job
 from api.webhooks import delivery_views
@@ -39,14 +40,15 @@ TEST_WAIT_S = 20.0
             "model": Job,
             "description": "The delivery takes longer: the event's job. `Location` has the path of the delivery.",
         },
-        **documented("unauthorized", "not_found", "queue_full", "owner_queue_full", "redis_full"),
+        **documented(*OF_OWNER, "queue_full", "owner_queue_full", "redis_full"),
     },
+    openapi_extra=documented_query(OwnerQuery),
 )
 async def check_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     """Sends an event of type `endpoint.test` to this endpoint only, whatever types it is subscribed to. The event is
     sent at once, even if the endpoint is disabled or parked, and tried once.
     """
-    caller = caller_of(request)
+    caller = caller_for_owner(request)
     await caller.context.endpoints.read(caller.owner, endpoint_id)
     params = {"type": TEST, "data": {"endpoint": endpoint_id}, "endpoint": endpoint_id}
     submitted = await caller.submit(EVENT, json.dumps(params), priority=Priority.HIGH)
@@ -67,9 +69,10 @@ async def check_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     response_model=Job,
     response_description="The job that does it, with its path in `Location`.",
     responses=documented(
-        *BODY_REFUSALS, "not_found", "endpoint_disabled", "queue_full", "owner_queue_full", "redis_full"
+        *BODY_REFUSALS, "forbidden", "not_found", "endpoint_disabled", "queue_full", "owner_queue_full", "redis_full"
     ),
-    openapi_extra=documented_body(
+    openapi_extra=documented_query(OwnerQuery)
+    | documented_body(
         RecoveryRequest,
         night=("What failed or was missed since this morning", {"since": "2026-11-20T08:00:00Z"}),
         outage=(
@@ -85,7 +88,7 @@ async def recover_endpoint(request: Request, endpoint_id: EndpointId) -> Respons
     Events that the endpoint never got are delivered too, if they are still stored: those of times in which it was
     disabled, and those of before its creation. A disabled endpoint's events are stored for KEEP_MISSED_S.
     """
-    caller = caller_of(request)
+    caller = caller_for_owner(request)
     requested = await receive(request, RecoveryRequest, MAX_BODY_BYTES)
     endpoint = await caller.context.endpoints.read(caller.owner, endpoint_id)
     if not endpoint.enabled:

@@ -6,11 +6,11 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
 from api.http.answers import uncached
-from api.http.caller import Caller, caller_of
+from api.http.caller import Caller, caller_for_owner, caller_of
 from api.http.checks import Checks
 from api.http.json_body import documented_body, examined, receive_text
 from api.http.problems import documented
-from api.http.query import documented_query, query_of
+from api.http.query import OF_OWNER, OwnerQuery, documented_query, query_of
 from api.labels import TaggedListQuery, labels_of
 from api.webhooks.endpoint_views import (
     EXAMPLE_ENDPOINT,
@@ -80,7 +80,7 @@ async def create_endpoint(request: Request) -> Response:
     return uncached(view, 201, Location=path_of(endpoint.id))
 
 
-class EndpointListQuery(TaggedListQuery):
+class EndpointListQuery(TaggedListQuery, OwnerQuery):
     """The query parameters of the list of endpoints."""
 
     channel: str | None = Field(
@@ -93,14 +93,15 @@ class EndpointListQuery(TaggedListQuery):
     operation_id="list_endpoints",
     summary="List endpoints",
     response_model=EndpointPage,
-    responses=documented("unauthorized", "invalid_request"),
+    responses=documented("unauthorized", "forbidden", "invalid_request"),
     openapi_extra=documented_query(EndpointListQuery),
 )
 async def list_endpoints(request: Request) -> Response:
     """Newest first. With a `channel` or `tag` a page can be short or empty although more follow; continue while there
     is a `next`.
     """
-    caller, query = caller_of(request), query_of(request, EndpointListQuery)
+    query = query_of(request, EndpointListQuery)
+    caller = caller_of(request).acting_for(query.owner)
     found, following = await caller.context.endpoints.page(caller.owner, query.limit, query.cursor)
     found = [one for one in found if query.channel in (None, one.channel) and query.is_wanted(one.tags)]
     return uncached(EndpointPage(endpoints=[_view(caller, one) for one in found], next=following))
@@ -111,11 +112,12 @@ async def list_endpoints(request: Request) -> Response:
     operation_id="get_endpoint",
     summary="Get an endpoint",
     response_model=EndpointWithHealth,
-    responses=documented("unauthorized", "not_found"),
+    responses=documented(*OF_OWNER),
+    openapi_extra=documented_query(OwnerQuery),
 )
 async def get_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     """Returns the endpoint with its failures in a row, whether it is parked, and its deliveries by state."""
-    caller = caller_of(request)
+    caller = caller_for_owner(request)
     endpoint = await caller.context.endpoints.read(caller.owner, endpoint_id)
     health = health_of(await caller.context.endpoints.health(endpoint_id))
     return uncached(EndpointWithHealth(**_view(caller, endpoint).model_dump(exclude_none=True), health=health))
@@ -126,8 +128,9 @@ async def get_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     operation_id="change_endpoint",
     summary="Update an endpoint",
     response_model=Endpoint,
-    responses=documented(*BODY_REFUSALS, "not_found", *URL_REFUSALS),
-    openapi_extra=documented_body(
+    responses=documented(*BODY_REFUSALS, "forbidden", "not_found", *URL_REFUSALS),
+    openapi_extra=documented_query(OwnerQuery)
+    | documented_body(
         EndpointChange,
         required=False,
         enable=("Enable the endpoint again", {"enabled": True}),
@@ -136,7 +139,7 @@ async def get_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
 )
 async def change_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     """Changes only the fields that are sent. Waiting deliveries use the values that hold when they are sent."""
-    caller = caller_of(request)
+    caller = caller_for_owner(request)
     checks = Checks()
     requested = examined(await receive_text(request, MAX_BODY_BYTES), EndpointChange, checks)
     if requested is not None:
@@ -159,11 +162,12 @@ async def change_endpoint(request: Request, endpoint_id: EndpointId) -> Response
     operation_id="delete_endpoint",
     summary="Delete an endpoint",
     response_class=Response,
-    responses=documented("unauthorized", "not_found"),
+    responses=documented(*OF_OWNER),
+    openapi_extra=documented_query(OwnerQuery),
 )
 async def delete_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     """Its waiting deliveries fail with `endpoint_gone` when they are due."""
-    caller = caller_of(request)
+    caller = caller_for_owner(request)
     await caller.context.endpoints.delete(caller.owner, endpoint_id)
     return Response(status_code=204)
 
@@ -173,8 +177,9 @@ async def delete_endpoint(request: Request, endpoint_id: EndpointId) -> Response
     operation_id="rotate_secret",
     summary="Rotate an endpoint's secret",
     response_model=RotatedSecret,
-    responses=documented(*BODY_REFUSALS, "not_found", "invalid_secret", "too_many_secrets"),
-    openapi_extra=documented_body(
+    responses=documented(*BODY_REFUSALS, "forbidden", "not_found", "invalid_secret", "too_many_secrets"),
+    openapi_extra=documented_query(OwnerQuery)
+    | documented_body(
         SecretRequest,
         required=False,
         plain=("Generate a new secret", {}),
@@ -183,7 +188,7 @@ async def delete_endpoint(request: Request, endpoint_id: EndpointId) -> Response
 )
 async def rotate_secret(request: Request, endpoint_id: EndpointId) -> Response:
     """The old secrets stay valid for `overlap_s`, so that receivers can change to the new one in the meantime."""
-    caller = caller_of(request)
+    caller = caller_for_owner(request)
     checks = Checks()
     requested = examined(await receive_text(request, MAX_BODY_BYTES), SecretRequest, checks)
     if requested is not None and requested.secret is not None:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from api.http.answers import Error, Links
 from api.jobs.views import EXAMPLE_JOB, File
+from api.labels import LabelView
 from api.webhooks.delivery_views import EXAMPLE_EVENT
 from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
 from tasks.maintenance import alerts
@@ -25,6 +26,7 @@ TIMESTAMP_FIELD = Field(description="When the event happened.")
 TIME = "2026-11-20T09:30:00.123Z"
 FILE = {
     "name": "small.jpg",
+    "variant": "small",
     "type": "image/jpeg",
     "bytes": 7402,
     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
@@ -89,7 +91,7 @@ class EndedJobs(BaseModel):
     cancelled: int = Field(description="The number of jobs that were cancelled.")
 
 
-class EndedJob(BaseModel):
+class EndedJob(LabelView):
     """A job that has ended."""
 
     id: str = Field(description="The job's id.")
@@ -165,7 +167,7 @@ class EndpointTestEvent(BaseModel):
     data: TestedEndpoint = Field(description="The endpoint.")
 
 
-class OwnEvent(BaseModel):
+class OwnEvent(LabelView):
     """An event from `POST /v1/events`."""
 
     type: str = Field(pattern=TYPE, description="The event's type.")

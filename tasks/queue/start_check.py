@@ -78,6 +78,7 @@ COMMANDS: Final = (
     "ZRANDMEMBER {key}",
     "ZRANGE {key} 0 0",
     "ZRANGEBYLEX {key} - +",
+    "ZRANK {key} member",
     "ZRANGEBYSCORE {key} 0 1",
     "ZREM {key} v",
     "ZREMRANGEBYRANK {key} 0 0",

@@ -63,7 +63,7 @@ class ServiceSettings(BaseModel):
     )
     admins: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="`owner,owner`: who may see and stop the jobs of every owner, and pause and run the schedules that come with the service. In the open mode `dev` may.",
+        description="`owner,owner`: who may see and stop the jobs of every owner, act for any of them with `?owner=`, and pause and run the schedules that come with the service. In the open mode `dev` may.",
     )
 
     # Kinds of your own

@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.clock import rfc3339
+from tasks.kind import variant_of
 
 RETRY_DELAYS_S: Final = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """Seconds before the second and each further attempt at a delivery."""
@@ -96,7 +97,14 @@ def _job(job: dict[str, Any], base_url: str) -> dict[str, Any]:
     """The data of a job's end, as `announce_end` in `ending.lua` wrote it, with ISO times and links."""
     job_url = f"{base_url}/v1/jobs/{job['id']}"
     files = [
-        {"name": one["name"], "type": one["type"], "bytes": one["bytes"], "sha256": one["blob"], "about": one["about"]}
+        {
+            "name": one["name"],
+            "variant": variant_of(one["name"]),
+            "type": one["type"],
+            "bytes": one["bytes"],
+            "sha256": one["blob"],
+            "about": one["about"],
+        }
         | {"url": f"{job_url}/files/{one['name']}"}
         for one in job.get("files", ())
     ]

@@ -218,7 +218,8 @@ def test_what_receivers_get_is_as_it_is_documented() -> None:
 async def test_an_ended_job_is_documented_whole(alice: httpx.AsyncClient, worker: ManualWorker) -> None:
     """What the transition notes of a job's end has no field that receivers do not know."""
     await alice.post("/v1/endpoints", json={"url": "http://127.0.0.1:9000/", "events": ["job.*"]})
-    job_id = (await alice.post("/v1/images?name=a.png", content=PNG)).json()["id"]
+    labels = {"tags": "user:42", "metadata": '{"order": 4711}'}
+    job_id = (await alice.post("/v1/images?name=a.png", content=PNG, params=labels)).json()["id"]
     file = OutputFile("small.jpg", "ab" * 32, "image/jpeg", 1, {"width": 1})
     await worker.end(job_id, result=Result(files=(file,)))
     [event] = (await alice.get("/v1/jobs?kind=event")).json()["jobs"]

@@ -1,9 +1,10 @@
 """Counts of queues and lanes: what waits, since when, and for what."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from arq.constants import health_check_key_suffix
 from redis.asyncio import Redis
 
 from tasks.queue.lanes.caps import lane_caps
@@ -17,6 +18,8 @@ LANES_ASKED: Final = 200
 """Lanes of each queue, those whose turn comes next, that are asked for their oldest job."""
 RATE_S: Final = 60
 """Seconds over which the rate of a queue is measured."""
+WAITING_AT_ONCE: Final = 50
+"""Jobs that one script is asked for; each may come after a hundred others."""
 LIVE: Final = (State.SCHEDULED, State.QUEUED, State.RETRYING, State.RUNNING)
 
 LaneState = Literal["ready", "full", "limited", "parked"]
@@ -87,11 +90,26 @@ class LaneStats:
     failing_since_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class WaitReason:
+    """Why a job waits; `lua/read/waiting.lua` says what each reason means, and what stands beside it. Times are
+    milliseconds since 1970."""
+
+    reason: str
+    until_ms: int | None = None
+    since_ms: int | None = None
+    jobs: tuple[str, ...] = ()
+    cap: int | None = None
+    running: int | None = None
+    ahead: int | None = None
+
+
 class QueueStats:
     """Reads the counts. What it costs is bounded, however many lanes and jobs there are."""
 
     def __init__(self, redis: "Redis[bytes]", settings: Settings) -> None:
         self._script = Script(redis, "read/queue_stats")
+        self._waiting = Script(redis, "read/waiting")
         self._caps = lane_caps(settings)
 
     async def queues(self, window_s: int = RATE_S) -> QueueSnapshot:
@@ -117,6 +135,15 @@ class QueueStats:
         following = answer.get("from")
         lanes = [LaneStats(**row) for row in answer["lanes"]]
         return lanes, write_cursor(following["list"], str(following["rank"])) if following else None
+
+    async def waiting_for(self, ids: Sequence[str]) -> dict[str, list[WaitReason]]:
+        """Why jobs wait, by id; nothing for those that run or have ended."""
+        found: dict[str, list[WaitReason]] = {}
+        for start in range(0, len(ids), WAITING_AT_ONCE):
+            some = ids[start : start + WAITING_AT_ONCE]
+            answer = await self._waiting({"ids": some, "health_check": health_check_key_suffix, **self._caps})
+            found |= {job_id: [WaitReason(**one) for one in said] for job_id, said in zip(some, answer, strict=True)}
+        return found
 
 
 def _queue(row: Mapping[str, Any], ended: Mapping[str, int]) -> QueueCounts:

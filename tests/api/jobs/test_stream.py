@@ -38,7 +38,9 @@ async def test_a_job_is_told_from_its_snapshot_to_its_end(
     job_id = await submit(alice)
     async with listening(alice, job_id) as events:
         first = await following(events)
-        assert (first.name, first.data) == ("snapshot", (await alice.get(f"/v1/jobs/{job_id}")).json())
+        seen = (await alice.get(f"/v1/jobs/{job_id}")).json()
+        assert seen.pop("waiting_for") == [{"reason": "no_worker"}]
+        assert (first.name, first.data) == ("snapshot", seen)
         await worker.begin()
         assert (await following(events))[:2] == ("state", {"state": "running", "attempt": 1})
         await progress(redis, job_id, '{"done": 2, "total": 4, "note": "medium"}')

@@ -26,7 +26,8 @@ async def test_every_submit_can_be_put_off(alice: httpx.AsyncClient, path: str, 
     assert (job["state"], job["priority"]) == ("scheduled", "low")
     due, created = (datetime.fromisoformat(job[name]) for name in ("due_at", "created_at"))
     assert due - created == timedelta(seconds=90.5)
-    assert (await alice.get(f"/v1/jobs/{job['id']}")).json() == job
+    waiting = {"waiting_for": [{"reason": "due_time", "until": job["due_at"]}]}
+    assert (await alice.get(f"/v1/jobs/{job['id']}")).json() == job | waiting
 
     wanted = in_future(3600)
     job = (await alice.post(path, params={"run_at": wanted.isoformat()}, **body)).json()

@@ -1,4 +1,4 @@
--- needs: lane_limits lanes owners/running
+-- needs: lanes read/lane_states
 -- Counts of queues and lanes. Nothing is changed. payload: verb, and what the verb needs:
 --   queues: queues {name, …}, slots (of ends, the current one included), max_lanes (of each queue, that are asked for
 --     their oldest job). Answers now, queues {{name, paused_ms, scheduled, queued, retrying, running, overdue,
@@ -57,18 +57,9 @@ function verbs.queues()
 end
 
 local function lane_row(queue, lane, activity)
-  local running, cap, rate, next_ms, trips, slow, failures, failing_since, ordered = unpack(redis.call('HMGET',
-    K.lane .. queue .. ':' .. lane, 'running', 'cap', 'rate', 'next', 'trips', 'slow', 'failures', 'failing_since',
-    'ordered'))
-  local until_ms = tonumber(redis.call('ZSCORE', K.parked .. queue, lane) or 0)
-  local state = redis.call('ZSCORE', K.full .. queue, lane) and 'full' or 'ready'
-  cap = cap_of(lane, cap, trips or slow or ordered)
-  local owner = cap == 0 and payload.auto and owner_of_lane(lane)
-  if until_ms > now then state = tonumber(next_ms or 0) == until_ms and 'limited' or 'parked' end
-  return { name = lane, state = state, waiting = redis.call('ZCARD', K.backlog .. queue .. ':' .. lane),
-    running = tonumber(running or 0), cap = owner and share_of(activity, owner) or cap, rate = tonumber(rate or 0),
-    until_ms = until_ms > now and until_ms or 0, since_ms = lane_since(queue, lane) or 0,
-    failures = tonumber(failures or 0), failing_since_ms = tonumber(failing_since or 0) }
+  local row = lane_state(queue, lane, activity)
+  row.waiting, row.since_ms = redis.call('ZCARD', K.backlog .. queue .. ':' .. lane), lane_since(queue, lane) or 0
+  return row
 end
 
 -- First those that wait for something, then those that wait for a worker. A full lane that is parked is listed once,
@@ -76,8 +67,7 @@ end
 function verbs.lanes()
   local queue, list, rank, rows = payload.queue, payload.from.list, payload.from.rank, {}
   local examined = 0
-  local activity = activity_of(queue, 0, unpack(redis.call('HMGET', K.queue .. queue, 'slots', 'active_owner',
-    'active_at', 'active_owner2', 'active_at2')))
+  local activity = activity_now(queue)
   local lists = { K.parked .. queue, K.full .. queue, K.turns .. queue }
   while lists[list] do
     local names = redis.call('ZRANGE', lists[list], rank, rank + payload.limit - 1)

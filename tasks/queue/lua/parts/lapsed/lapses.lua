@@ -30,7 +30,8 @@ local function lapse(job, is_alone)
   if is_alone and job.lapses >= POISON_LAPSES then
     stop_running(job)
     close_with_error(job, job.attempt, 'failed', 'poison', 'Workers died under this job ' .. job.lapses
-      .. ' times, the last time while none of its queue ran beside it; it will not be run again.', fields)
+      .. ' times, the last time while none of its queue ran beside it. It is not run again by itself. Find out in the'
+      .. ' logs of the workers why they died, then retry it.', fields)
     return nil
   end
   redis.call('HSET', K.job .. job.id, unpack(fields))

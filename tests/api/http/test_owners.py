@@ -1,0 +1,152 @@
+"""`?owner=`: an admin acts for another owner wherever that owner acts, and nobody else does."""
+
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+from arq.connections import ArqRedis
+
+from api.app import create_app
+from tasks.kind import OutputFile, Result
+from tasks.settings import Settings
+from tasks.storage.protocol import Storage
+from tasks.webhook.events import delivery_id
+from tests.support.api.manual_worker import ManualWorker
+from tests.support.api.pictures import PNG
+from tests.support.api.serving import BOB, client_of
+from tests.support.api.subscribers import subscribe
+from tests.support.blobs import put
+from tests.support.queue.fan_out import expand, to
+
+WITHOUT = {
+    ("post", "/v1/jobs/cancellation"),  # the filter in its body has an owner
+    ("post", "/v1/jobs/retry"),
+    ("post", "/v1/jobs/deletion"),
+}
+SUBMITS = ("/v1/images", "/v1/reports", "/v1/events", "/v1/jobs", "/v1/batches", "/v1/uploads", "/v1/cleanup")
+CREATES = (*SUBMITS, "/v1/endpoints", "/v1/schedules")
+OWNED = ("/v1/jobs", "/v1/batches/", "/v1/deliveries", "/v1/endpoints", "/v1/schedules", "/v1/uploads/")
+
+
+class Owned(NamedTuple):
+    """Paths of what bob has."""
+
+    job: str
+    ended: str
+    batch: str
+    endpoint: str
+    schedule: str
+    upload: str
+    delivery: str
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"admins": ("alice",)})
+
+
+@pytest.fixture
+async def bobs(bob: httpx.AsyncClient, redis: ArqRedis, worker: ManualWorker, storage: Storage) -> AsyncIterator[Owned]:
+    ended = (await bob.post("/v1/images", content=PNG)).json()["id"]
+    file = OutputFile("small.jpg", (await put(storage, b"small")).sha256, "image/jpeg", 5, {})
+    await worker.end(ended, result=Result({}, (file,)))
+    job = (await bob.post("/v1/images", content=PNG, params={"delay": 60})).json()["id"]
+    batch = (await bob.post("/v1/batches")).json()["id"]
+    endpoint = (await subscribe(bob))["id"]
+    event = (await bob.post("/v1/events", json={"type": "a.b", "data": {}})).json()["id"]
+    await expand(redis, event, to(event, endpoint, "bob"), owner="bob")
+    schedule = await bob.post(
+        "/v1/schedules", json={"cron": "@daily", "job": {"kind": "event", "type": "a.b", "data": {}}}
+    )
+    upload = await bob.post("/v1/uploads", content=PNG)
+    yield Owned(
+        f"/v1/jobs/{job}",
+        f"/v1/jobs/{ended}",
+        f"/v1/batches/{batch}",
+        f"/v1/endpoints/{endpoint}",
+        schedule.headers["Location"],
+        upload.headers["Location"],
+        f"/v1/deliveries/{delivery_id(event, endpoint)}",
+    )
+    await bob.post(f"/v1/batches/{batch}/seal")
+
+
+def requests(bobs: Owned) -> list[tuple[str, str, Any]]:
+    """Every verb, in an order in which each can succeed."""
+    return [
+        ("GET", "/v1/jobs", None),
+        ("GET", "/v1/deliveries", None),
+        ("GET", "/v1/endpoints", None),
+        ("GET", "/v1/schedules", None),
+        ("GET", bobs.job, None),
+        ("GET", f"{bobs.ended}/events", None),
+        ("GET", f"{bobs.ended}/files/small.jpg", None),
+        ("HEAD", f"{bobs.ended}/files/small.jpg", None),
+        ("POST", f"{bobs.job}/cancellation", None),
+        ("POST", f"{bobs.job}/retry", None),
+        ("DELETE", bobs.ended, None),
+        ("POST", f"{bobs.batch}/seal", None),
+        ("GET", bobs.delivery, None),
+        ("POST", f"{bobs.delivery}/redelivery", None),
+        ("GET", bobs.endpoint, None),
+        ("PATCH", bobs.endpoint, {"description": "of an admin"}),
+        ("POST", f"{bobs.endpoint}/secret", {}),
+        ("POST", f"{bobs.endpoint}/recovery", {"since": "2026-11-20"}),
+        ("DELETE", bobs.endpoint, None),
+        ("GET", bobs.schedule, None),
+        ("PATCH", bobs.schedule, {"name": "of an admin"}),
+        ("GET", f"{bobs.schedule}/runs", None),
+        ("POST", f"{bobs.schedule}/runs", None),
+        ("DELETE", bobs.schedule, None),
+        ("GET", bobs.upload, None),
+        ("DELETE", bobs.upload, None),
+    ]
+
+
+async def test_an_admin_reaches_all_that_another_owner_has(alice: httpx.AsyncClient, bobs: Owned) -> None:
+    for method, path, body in requests(bobs):
+        answer = await alice.request(method, path, params={"owner": "bob"}, json=body)
+        assert answer.is_success, (method, path, answer.text)
+        if path.count("/") == 2:
+            assert len(answer.json()[path.rpartition("/")[2]]) >= 1, path
+    assert (await alice.get("/v1/endpoints")).json()["endpoints"] == [], "without the parameter it is one's own"
+
+
+async def test_what_an_admin_does_is_the_owners(alice: httpx.AsyncClient, bob: httpx.AsyncClient, bobs: Owned) -> None:
+    for path, body in ((f"{bobs.endpoint}/recovery", {"since": "2026-11-20"}), (f"{bobs.schedule}/runs", None)):
+        made = await alice.post(path, params={"owner": "bob"}, json=body)
+        assert (made.status_code, made.json()["owner"]) == (202, "bob")
+        assert (await bob.get(made.headers["Location"])).status_code == 200
+
+
+async def test_nobody_else_names_another_owner(bob: httpx.AsyncClient, bobs: Owned) -> None:
+    for method, path, body in requests(bobs):
+        answer = await bob.request(method, path, params={"owner": "alice"}, json=body)
+        assert answer.status_code == 403, (method, path, answer.text)
+        if method != "HEAD":
+            assert (answer.json()["code"], answer.json()["field"]) == ("forbidden", "owner")
+    assert (await bob.get(bobs.job, params={"owner": "bob"})).status_code == 200, "one's own may be named"
+
+
+async def test_what_the_named_owner_does_not_have_is_not_found(settings: Settings, bobs: Owned, port: int) -> None:
+    del bobs
+    async with client_of(port) as alice, client_of(port, BOB) as bob:
+        mine = (await alice.post("/v1/images", content=PNG, params={"delay": 60})).json()["id"]
+        for method, path in (("GET", ""), ("POST", "/cancellation"), ("DELETE", "")):
+            answer = await alice.request(method, f"/v1/jobs/{mine}{path}", params={"owner": "bob"})
+            assert answer.status_code == 404, answer.text
+        everyone = await alice.get("/v1/endpoints", params={"owner": "*"})
+        assert (everyone.status_code, everyone.json()["field"]) == (422, "owner")
+        assert (await bob.get("/v1/jobs", params={"owner": "bob"})).status_code == 200
+
+
+def test_every_operation_on_what_owners_have_takes_an_owner() -> None:
+    missing = []
+    for path, methods in create_app().openapi()["paths"].items():
+        for method, operation in methods.items():
+            takes = "owner" in {one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"}
+            creates = method == "post" and path in CREATES
+            if path.startswith(OWNED) and not creates and not takes and (method, path) not in WITHOUT:
+                missing.append((method, path))
+    assert missing == []

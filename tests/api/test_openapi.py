@@ -202,9 +202,9 @@ def test_what_receivers_get_is_as_it_is_documented() -> None:
         content = operation["requestBody"]["content"]["application/json"]
         schema = {**content["schema"], "components": DOCUMENT["components"]}
         judge = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
-        channel = "a" if type == "order.paid" else None
+        channel, labels = ("a", {"tags": ["b"], "metadata": {"c": 1}}) if type == "order.paid" else (None, {})
         params = EventParams(type=type, data=data, channel=channel)
-        body = json.loads(body_of(params, 1_800_000_000_000, "https://pressroom.example.com"))
+        body = json.loads(body_of(params, 1_800_000_000_000, "https://pressroom.example.com", labels))
         example = content["examples"]["event"]["value"]
         for told in (body, example):
             judge.validate(told)
@@ -218,8 +218,8 @@ def test_what_receivers_get_is_as_it_is_documented() -> None:
 async def test_an_ended_job_is_documented_whole(alice: httpx.AsyncClient, worker: ManualWorker) -> None:
     """What the transition notes of a job's end has no field that receivers do not know."""
     await alice.post("/v1/endpoints", json={"url": "http://127.0.0.1:9000/", "events": ["job.*"]})
-    labels = {"tags": "user:42", "metadata": '{"order": 4711}'}
-    job_id = (await alice.post("/v1/images?name=a.png", content=PNG, params=labels)).json()["id"]
+    options = {"name": "a.png", "tags": "user:42", "metadata": '{"order": 4711}'}
+    job_id = (await alice.post("/v1/images", content=PNG, params=options)).json()["id"]
     file = OutputFile("small.jpg", "ab" * 32, "image/jpeg", 1, {"width": 1})
     await worker.end(job_id, result=Result(files=(file,)))
     [event] = (await alice.get("/v1/jobs?kind=event")).json()["jobs"]

@@ -8,7 +8,6 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.maintenance.bulk import BULK
-from tasks.queue.redis_keys import JOB
 from tasks.settings import Settings
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG
@@ -288,24 +287,3 @@ async def test_a_list_refuses_what_it_cannot_mean(alice: httpx.AsyncClient, quer
 async def test_a_bulk_action_takes_no_empty_tag(alice: httpx.AsyncClient, asked: dict[str, Any]) -> None:
     answer = await alice.post("/v1/jobs/deletion", json=asked)
     assert (answer.status_code, answer.json()["field"]) == (422, "all" if asked == {"tag": None} else next(iter(asked)))
-
-
-async def test_notify_may_stand_in_the_body_or_a_header_of_every_submit(
-    alice: httpx.AsyncClient, redis: ArqRedis
-) -> None:
-    header = {"Pressroom-Notify": URL}
-    for answer in (
-        await alice.post("/v1/images", content=PNG, headers=header),
-        await alice.post("/v1/images", files=FILES, headers=header),
-        await alice.post("/v1/images", json={"upload": await upload(alice)}, headers=header),
-        await alice.post("/v1/reports", json=spec(), headers=header),
-        await alice.post("/v1/reports", json={**spec(), "notify": {"url": URL}}),
-        await alice.post("/v1/reports", content=b"a\n1\n", headers=CSV | header),
-        await alice.post("/v1/events", json=EVENT, headers=header),
-        await alice.post("/v1/events", json=EVENT | {"notify": URL}),
-        await alice.post("/v1/batches", headers=header),
-    ):
-        assert answer.status_code == 202, answer.text
-        assert json.loads(await redis.hget(JOB + answer.json()["id"], "notify") or b"{}") == {"url": URL}
-    twice = await alice.post("/v1/events", json=EVENT | {"notify": f"{URL}/b"}, headers=header)
-    assert (twice.status_code, twice.json()["field"]) == (422, "notify")

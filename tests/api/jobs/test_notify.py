@@ -57,6 +57,28 @@ async def test_every_submit_takes_an_address(alice: httpx.AsyncClient, redis: Ar
     assert await kept(redis, await alice.post("/v1/images", content=PNG)) is None
 
 
+async def test_notify_may_stand_in_the_body_or_a_header_of_every_submit(
+    alice: httpx.AsyncClient, redis: ArqRedis
+) -> None:
+    header, event = {"Pressroom-Notify": URL}, {"type": "order.paid", "data": {}}
+    for answer in (
+        await alice.post("/v1/images", content=PNG, headers=header),
+        await alice.post("/v1/images", files={"file": ("a.png", PNG)}, headers=header),
+        await alice.post("/v1/images", json={"upload": await upload(alice)}, headers=header),
+        await alice.post("/v1/reports", json=spec(), headers=header),
+        await alice.post("/v1/reports", json={**spec(), "notify": {"url": URL}}),
+        await alice.post("/v1/reports", content=b"a\n1\n", headers={"Content-Type": "text/csv"} | header),
+        await alice.post("/v1/events", json=event, headers=header),
+        await alice.post("/v1/events", json={**event, "notify": URL}),
+        await alice.post("/v1/batches", headers=header),
+    ):
+        remembered = await kept(redis, answer)
+        assert remembered is not None
+        assert open_url(remembered["url"], BOX) == URL
+    twice = await alice.post("/v1/events", json={**event, "notify": f"{URL}/b"}, headers=header)
+    assert (twice.status_code, twice.json()["field"]) == (422, "notify")
+
+
 async def test_a_secret_of_it_is_sealed(alice: httpx.AsyncClient, redis: ArqRedis) -> None:
     secret = new_secret()
     notify = json.dumps({"url": URL, "secret": secret})

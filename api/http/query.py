@@ -97,7 +97,7 @@ class OwnerQuery(BaseModel):
         None,
         min_length=1,
         max_length=100,
-        description="The owner whose things are meant. Only admins (see ADMINS) may name another owner than themselves.",
+        description="Whose things are meant. Only admins (see ADMINS) may name another owner than themselves.",
     )
 
 

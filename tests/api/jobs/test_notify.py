@@ -155,8 +155,8 @@ async def test_a_form_has_it_once(alice: httpx.AsyncClient) -> None:
     files = {"file": ("a.png", PNG)}
     answer = await alice.post("/v1/images", files=files, data={"notify": [URL, URL]})
     assert (answer.status_code, answer.json()["field"]) == (422, "notify")
-    answer = await alice.post("/v1/images", files=files, data={"whom": URL})
-    assert (answer.status_code, answer.json()["field"]) == (422, "whom")
+    answer = await alice.post("/v1/images", files=files, data={"notfy": URL})
+    assert (answer.status_code, answer.json()["field"]) == (422, "notfy")
 
 
 async def test_the_end_is_told_signed_with_links_and_without_a_subscription(

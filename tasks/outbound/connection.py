@@ -10,6 +10,8 @@ from typing import NamedTuple, cast
 import h11
 import httpx
 
+from tasks.outbound.tls import asks_for_certificate
+
 MAX_HEAD_BYTES = 72 * 1024
 """Of a response's status line and headers together. Of a longer one the status and the headers that came count."""
 MAX_INFORMATIONAL = 100
@@ -155,6 +157,11 @@ class HttpConnection(asyncio.Protocol):
         parser = self._parser
         surplus = self._surplus or self._received or parser.trailing_data[0]
         return parser.our_state is parser.their_state is h11.DONE and not (surplus or self._ended or self.closing)
+
+    @property
+    def asks_for_certificate(self) -> bool:
+        """Whether its server has asked for a client certificate, and got none."""
+        return asks_for_certificate(self._transport.get_extra_info("ssl_object"))
 
     @property
     def closing(self) -> bool:

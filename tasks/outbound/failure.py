@@ -1,7 +1,5 @@
 """Why a request failed. The messages tell nothing about our own network."""
 
-import ssl
-
 import httpx
 
 from tasks.outbound.dialer import DialError
@@ -47,8 +45,6 @@ def code_of(error: httpx.TransportError | TimeoutError, timing: RequestTiming) -
         if timing.connected is not None:
             return "answer_timed_out"
         return "dns_failed" if timing.dialled is None else "connect_timed_out"
-    if isinstance(error.__cause__, ssl.SSLError) and timing.answered is None:
-        return "tls_failed"  # TLS 1.3: the server refuses the client, after the handshake of the client's side
     if isinstance(error, UnexpectedError):
         return "outbound_failed"
     return "malformed_answer" if isinstance(error, httpx.RemoteProtocolError) else "connection_lost"

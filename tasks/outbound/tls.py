@@ -2,12 +2,32 @@
 
 import ssl
 from functools import cache
+from weakref import WeakSet
 
 import certifi
 
 RSA_KEY_EXCHANGE = "kx-rsa"
 WITHOUT_FORWARD_SECRECY = ("AES256-GCM-SHA384", "AES128-GCM-SHA256")
 """The AES-GCM suites of TLS 1.2 with RSA key exchange: who gets the server's key later can read what was sent."""
+
+_HANDSHAKE, _CERTIFICATE_REQUEST = 22, 13
+_ASKED: "WeakSet[ssl.SSLObject]" = WeakSet()
+
+
+def asks_for_certificate(connection: ssl.SSLObject | None) -> bool:
+    """Whether the server has asked for a client certificate. None: there is no TLS.
+
+    Some servers close the connection without an alert when they get none, and with TLS 1.3 only after the client has
+    seen the handshake succeed.
+    """
+    return connection in _ASKED
+
+
+def _note_request(
+    connection: ssl.SSLObject, _direction: str, _version: int, content_type: int, message_type: int, _data: bytes
+) -> None:
+    if (content_type, message_type) == (_HANDSHAKE, _CERTIFICATE_REQUEST):
+        _ASKED.add(connection)
 
 
 @cache
@@ -39,4 +59,6 @@ def tls_context(ca_file: str | None = None, rsa_key_exchange: bool = False) -> s
     suites = [one["name"] for one in context.get_ciphers() if one["kea"] != RSA_KEY_EXCHANGE]
     context.set_ciphers(":".join([*suites, *(WITHOUT_FORWARD_SECRECY if rsa_key_exchange else ())]))
     context.set_alpn_protocols(["http/1.1"])
+    # Made for debugging, and the only way to learn of it. Called some 30 times a handshake, and not after it.
+    context._msg_callback = _note_request  # type: ignore[attr-defined]  # noqa: SLF001
     return context

@@ -1,6 +1,7 @@
 """The httpx transport behind the guarded client: keeps connections open, and dials through the guard."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import NoReturn
@@ -9,7 +10,7 @@ import httpx
 import structlog
 
 from tasks.outbound.connection import HttpConnection, Origin, ResponseProgress
-from tasks.outbound.dialer import Dialer
+from tasks.outbound.dialer import Dialer, DialError
 from tasks.outbound.timing import RequestTiming
 from tasks.outbound.url_policy import OutboundUrl
 
@@ -57,7 +58,10 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             head = progress.head = await connection.send(request)
         except BaseException as error:  # a time-out too
             progress.head = connection.head_so_far()
+            refused = not timing.reused and _refused_in_tls(connection, error)
             connection.abort()
+            if progress.head is None and refused:
+                raise DialError("tls_failed") from error
             raise_known(error)
         timing.answered = time.monotonic()
         return httpx.Response(
@@ -126,6 +130,14 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
 class UnexpectedError(httpx.TransportError):
     """An exception that no part of a request is known to raise, of a library or our own."""
+
+
+def _refused_in_tls(connection: HttpConnection, error: BaseException) -> bool:
+    """Whether a server has ended a new connection because it accepts no such client. With TLS 1.3 that comes after the
+    client has seen the handshake succeed: as an alert, or without a word."""
+    if not isinstance(error, httpx.ReadError):
+        return False
+    return isinstance(error.__cause__, ssl.SSLError) or connection.asks_for_certificate
 
 
 def raise_known(error: BaseException) -> NoReturn:

@@ -114,6 +114,30 @@ async def test_a_server_that_asks_for_a_client_certificate(
         assert caught.value.code == "tls_failed"
 
 
+async def test_a_server_that_closes_without_a_word_for_lack_of_a_client_certificate(
+    trusted: Authority, client: GuardedClient
+) -> None:
+    server = trusted.server("127.0.0.1")
+    server.verify_mode = ssl.CERT_REQUIRED
+    server.load_verify_locations(trusted.file)
+    async with Receiver(tls=server) as receiver:  # as servers of asyncio do
+        assert (await failure(client, receiver.url)).code == "tls_failed"
+        assert receiver.requests == []
+
+
+async def test_a_server_that_can_do_without_a_client_certificate(trusted: Authority, client: GuardedClient) -> None:
+    server = trusted.server("127.0.0.1")
+    server.verify_mode = ssl.CERT_OPTIONAL
+    server.load_verify_locations(trusted.file)
+    async with Receiver(tls=server) as receiver:
+        assert (await post(client, receiver.url)).status == 200
+
+
+async def test_a_server_that_hangs_up_asks_for_no_certificate(trusted: Authority, client: GuardedClient) -> None:
+    async with Receiver("hang-up", tls=trusted.server("127.0.0.1")) as receiver:
+        assert (await failure(client, receiver.url)).code == "connection_lost"
+
+
 @contextmanager
 def _refusing_clients(context: ssl.SSLContext, times: int) -> Iterator[int]:
     """The port of a server whose handshakes fail. Not one of asyncio, which closes without telling the client why."""

@@ -9,7 +9,7 @@ from tasks.refusal import Refusal
 from tasks.webhook.notify_url import masked_url, open_url, seal_url
 from tasks.webhook.secret_box import SecretBox
 
-URL = "https://hooks.example.com:8443/T0/B1?token=t0ken"
+URL = "https://hooks.example.com:8443/services/T0CHANNEL/B1SECRET?token=t0kentoken"
 
 
 @pytest.mark.parametrize("box", [SecretBox.of("k" * 32), SecretBox.of(None)], ids=["sealed", "plain"])
@@ -22,7 +22,7 @@ def test_a_sealed_url_opens_to_what_it_was_and_names_its_host(box: SecretBox) ->
 
 def test_a_key_of_another_service_opens_nothing() -> None:
     stored = seal_url(URL, SecretBox.of("k" * 32))
-    assert not any(secret in stored for secret in ("t0ken", "T0", "B1"))
+    assert not any(secret in stored for secret in ("t0ken", "T0CHANNEL", "B1SECRET"))
     with pytest.raises(Refusal) as caught:
         open_url(stored, SecretBox.of("x" * 32))
     assert caught.value.code == "secret_unreadable"

@@ -85,6 +85,9 @@ ORDERED = (
     "Whether deliveries are sent one at a time, in the order of their events. One that fails holds back the later ones "
     "until it succeeds, gives up or is cancelled."
 )
+ED25519 = (
+    "Whether requests are signed with an Ed25519 key pair too (`v1a` of Standard Webhooks), beside the secret (`v1`)."
+)
 Channel = Annotated[
     str | None,
     Field(
@@ -123,6 +126,7 @@ class EndpointRequest(LabelFields):
     rate_limit: RateLimit = None
     max_in_flight: MaxInFlight = None
     ordered: bool = Field(False, description=ORDERED)
+    ed25519: bool = Field(False, description=ED25519)
     channel: Channel = None
     filters: Filters = None
     secret: NewSecret = None
@@ -146,6 +150,7 @@ class EndpointChange(LabelFields):
     rate_limit: RateLimit = None
     max_in_flight: MaxInFlight = None
     ordered: bool = Field(default_factory=bool, description=ORDERED)
+    ed25519: bool = Field(default_factory=bool, description=ED25519)
     channel: Channel = None
     filters: Filters = None
 
@@ -195,6 +200,12 @@ class Endpoint(LabelView):
     rate_limit: float | None = Field(None, description="The maximum number of deliveries per second.")
     max_in_flight: int | None = Field(None, description="The maximum number of deliveries at once.")
     ordered: bool = Field(description=ORDERED)
+    ed25519: bool = Field(description=ED25519)
+    public_key: str | None = Field(
+        None,
+        description="The public key of the newest key pair, with which receivers verify `v1a`: `whpk_` and base64.",
+        examples=["whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="],
+    )
     channel: str | None = Field(None, description="The channel whose events are sent. All events if absent.")
     filters: list[EventFilter] | None = Field(None, description="Only events that pass all of these are sent.")
     created_at: datetime = Field(description="When it was created.")
@@ -262,6 +273,8 @@ def endpoint_of(endpoint: EndpointRecord, address: str, now_ms: int) -> Endpoint
         rate_limit=endpoint.rate_limit,
         max_in_flight=endpoint.max_in_flight,
         ordered=endpoint.ordered,
+        ed25519=endpoint.ed25519,
+        public_key=endpoint.key_pairs[0].public if endpoint.ed25519 and endpoint.key_pairs else None,
         channel=endpoint.channel,
         filters=list(endpoint.filters) or None,
         created_at=from_ms(endpoint.created_at),

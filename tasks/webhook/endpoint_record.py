@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self, TypedDict
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from tasks.refusal import Refusal
 from tasks.webhook.filters import EventFilter, read_filters
 from tasks.webhook.secret_box import SecretBox
-from tasks.webhook.signature import key_of
+from tasks.webhook.signature import key_of, private_key_of
 
 Reason = Literal["failing", "gone", "asked", "owner"]
 """Why an endpoint was disabled. `failing`: no success for days; `gone`: its response was 410; `asked`: its response had
@@ -26,6 +28,7 @@ class EndpointPatch(TypedDict, total=False):
     rate_limit: float | None
     max_in_flight: int | None
     ordered: bool
+    ed25519: bool
     channel: str | None
     filters: list[dict[str, Any]] | None
     tags: list[str] | None
@@ -37,6 +40,21 @@ class Secret:
     """A secret of an endpoint, encrypted by `SecretBox`. until_ms: the end of its use; None for the newest."""
 
     sealed: str
+    until_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """An Ed25519 key pair of an endpoint.
+
+    Attributes:
+        sealed: The private key, encrypted by `SecretBox`.
+        public: The public key as receivers get it.
+        until_ms: The end of its use; None for the newest.
+    """
+
+    sealed: str
+    public: str
     until_ms: int | None = None
 
 
@@ -53,6 +71,8 @@ class EndpointRecord:
         secrets: newest first.
         disabled_times: when it was disabled, from and to, as far back as missed events are kept.
         ordered: its deliveries are sent one at a time, in the order of their events.
+        ed25519: requests carry signatures of the key pairs too.
+        key_pairs: newest first; they stay when `ed25519` is turned off.
         channel: it gets the events of this channel only; None for all events, those of channels too.
         filters: it gets the events that pass all of them.
         tags, metadata: what its owner noted on it.
@@ -75,6 +95,8 @@ class EndpointRecord:
     disabled_at: int | None = None
     disabled_times: tuple[tuple[int, int], ...] = ()
     ordered: bool = False
+    ed25519: bool = False
+    key_pairs: tuple[KeyPair, ...] = ()
     channel: str | None = None
     filters: tuple[EventFilter, ...] = ()
     tags: tuple[str, ...] = ()
@@ -109,6 +131,11 @@ class EndpointRecord:
                 (int(since), int(until)) for since, until in json.loads(text.get("disabled_times", "[]"))
             ),
             ordered=text.get("ordered") == "1",
+            ed25519=text.get("ed25519") == "1",
+            key_pairs=tuple(
+                KeyPair(one["sealed"], one["public"], one.get("until"))
+                for one in json.loads(text.get("key_pairs", "[]"))
+            ),
             channel=text.get("channel"),
             filters=read_filters(text.get("filters")),
             tags=tuple(json.loads(text.get("tags", "[]"))),
@@ -121,6 +148,14 @@ def read_endpoint(endpoint_id: str, fields: Mapping[bytes, bytes]) -> EndpointRe
     if not fields:
         raise Refusal("endpoint_gone", f"Endpoint {endpoint_id!r} was deleted.")
     return EndpointRecord.from_hash(endpoint_id, fields)
+
+
+def live_private_keys(endpoint: EndpointRecord, box: SecretBox, now_ms: int) -> list[Ed25519PrivateKey]:
+    """The private keys that sign at this time, newest first. Raises: Refusal `secret_unreadable`."""
+    if not endpoint.ed25519:
+        return []
+    live = (one.sealed for one in endpoint.key_pairs if one.until_ms is None or one.until_ms > now_ms)
+    return [private_key_of(box.open(sealed, endpoint.id)) for sealed in live]
 
 
 def live_keys(endpoint: EndpointRecord, box: SecretBox, now_ms: int) -> list[bytes]:

@@ -19,7 +19,7 @@ from tasks.settings import Settings
 from tasks.webhook.custom_headers import UNREADABLE
 from tasks.webhook.endpoint_record import EndpointPatch, EndpointRecord, Reason, open_headers, seal_headers
 from tasks.webhook.secret_box import SecretBox
-from tasks.webhook.signature import key_of, new_secret
+from tasks.webhook.signature import key_of, new_private_key, new_secret
 
 QUEUE: Final = "webhooks"
 MAX_SECRETS: Final = 5
@@ -81,7 +81,13 @@ class Endpoints:
         fields["secrets"] = json.dumps([{"sealed": self._box.seal(secret, endpoint_id)}])
         most = self._settings.max_endpoints
         answer = await self._run(
-            "create", endpoint_id, owner, fields=_flat(fields), **_limits({"rate_limit": None, **patch}), most=most
+            "create",
+            endpoint_id,
+            owner,
+            fields=_flat(fields),
+            **_limits({"rate_limit": None, **patch}),
+            **({"key_pair": self._key_pair(endpoint_id)} if patch.get("ed25519") else {}),
+            most=most,
         )
         if answer == "full":
             raise Refusal(
@@ -150,6 +156,7 @@ class Endpoints:
             without=without,
             **_limits(patch),
             **({} if enabled is None else {"enabled": enabled}),
+            **({"key_pair": self._key_pair(endpoint_id)} if patch.get("ed25519") else {}),
             afresh=bool(enabled) or "url" in patch,
         )
         return self._opened(_endpoint(endpoint_id, answer))
@@ -170,7 +177,7 @@ class Endpoints:
     async def rotate(
         self, owner: str, endpoint_id: str, secret: str | None = None, overlap_s: int | None = None
     ) -> tuple[str, int]:
-        """Add a secret. The old ones sign too until the overlap ends.
+        """Add a secret, and a key pair if the endpoint has one. The old ones sign too until the overlap ends.
 
         Args:
             secret: a random one if it is not given.
@@ -184,9 +191,14 @@ class Endpoints:
         """
         secret = _checked(secret)
         overlap_s = self._settings.secret_overlap_s if overlap_s is None else overlap_s
-        sealed = self._box.seal(secret, endpoint_id)
         answer = await self._run(
-            "rotate", endpoint_id, owner, sealed=sealed, overlap_ms=overlap_s * SECOND_MS, most=MAX_SECRETS
+            "rotate",
+            endpoint_id,
+            owner,
+            sealed=self._box.seal(secret, endpoint_id),
+            key_pair=self._key_pair(endpoint_id),
+            overlap_ms=overlap_s * SECOND_MS,
+            most=MAX_SECRETS,
         )
         if answer == "full":
             raise Refusal(
@@ -207,6 +219,11 @@ class Endpoints:
         await self._run(
             "delete", endpoint_id, owner, job_index=of_endpoint(endpoint_id), states=list(State), linger_ms=linger_ms
         )
+
+    def _key_pair(self, endpoint_id: str) -> dict[str, str]:
+        """A new key pair as the script stores it."""
+        private, public = new_private_key()
+        return {"sealed": self._box.seal(private, endpoint_id), "public": public}
 
     def _opened(self, endpoint: EndpointRecord) -> EndpointRecord:
         """The endpoint with readable headers. One with unreadable ones is shown too, so that they can be set again."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import urlsplit
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import SecretStr
 
 from tasks import clock
@@ -23,7 +24,14 @@ from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.telemetry import tracing
 from tasks.webhook import signature
-from tasks.webhook.endpoint_record import EndpointRecord, Reason, live_keys, open_headers, read_endpoint
+from tasks.webhook.endpoint_record import (
+    EndpointRecord,
+    Reason,
+    live_keys,
+    live_private_keys,
+    open_headers,
+    read_endpoint,
+)
 from tasks.webhook.endpoints import QUEUE, Endpoints
 from tasks.webhook.events import ONE_OFF, RETRY_DELAYS_S, RETRY_JITTER, DeliveryParams, EventParams
 from tasks.webhook.fan_out import expand
@@ -68,13 +76,14 @@ class _Target:
     """Where a delivery goes.
 
     url: with all that is secret in it; shown: without, for the record.
-    keys: to sign with.
+    keys, private_keys: to sign with.
     endpoint: None for the `notify` URL of a submit.
     """
 
     url: str
     shown: str
     keys: list[bytes]
+    private_keys: list[Ed25519PrivateKey] = field(default_factory=list)
     headers: Mapping[str, str] = field(default_factory=dict)
     endpoint: EndpointRecord | None = None
 
@@ -89,7 +98,9 @@ async def _target(job: JobContext[DeliveryParams], message: Message, notify: byt
             url = open_url(one_off["url"], box)
             return _Target(url, masked_url(url), [signature.key_of(box.open(sealed, ONE_OFF))] if sealed else [])
         endpoint = read_endpoint(job.params.endpoint, await job.reader.hash(ENDPOINT + job.params.endpoint))
-        keys, headers = live_keys(endpoint, box, clock.now_ms()), open_headers(endpoint, box)
+        now_ms = clock.now_ms()
+        keys, headers = live_keys(endpoint, box, now_ms), open_headers(endpoint, box)
+        private_keys = live_private_keys(endpoint, box, now_ms)
     except Refusal as refusal:
         if refusal.code != "secret_unreadable":
             raise
@@ -97,7 +108,7 @@ async def _target(job: JobContext[DeliveryParams], message: Message, notify: byt
         raise TryAgain(refusal.code, refusal.message) from refusal
     if not endpoint.enabled and not message.once:
         raise Refusal("endpoint_disabled", f"Endpoint {endpoint.id!r} is disabled. Enable it, then use the recovery.")
-    return _Target(endpoint.url, endpoint.url, keys, headers, endpoint)
+    return _Target(endpoint.url, endpoint.url, keys, private_keys, headers, endpoint)
 
 
 @lru_cache(1)
@@ -107,7 +118,7 @@ def _box(secret_key: SecretStr | None) -> SecretBox:
 
 async def _post(job: JobContext[DeliveryParams], target: _Target, body: bytes) -> ResponseOutcome:
     """Send the request and record the response."""
-    signed = signature.headers(job.params.event, int(time.time()), body, target.keys)
+    signed = signature.headers(job.params.event, int(time.time()), body, target.keys, target.private_keys)
     headers = {**target.headers, "content-type": "application/json", **signed}
     about = job.notes.about
     span = {"http.request.method": "POST", "server.address": urlsplit(target.url).hostname or ""}

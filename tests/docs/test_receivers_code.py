@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from tasks.webhook.events import EventParams, body_of
-from tasks.webhook.signature import headers, key_of, new_secret
+from tasks.webhook.signature import headers, key_of, new_private_key, new_secret, private_key_of
 from tests.support.servers import free_port, start_process, wait_for_port
 from tools.documents import ROOT
 
@@ -81,8 +81,8 @@ def requests(secret: str) -> Iterator[Request]:
         yield Request(f"signed with {text!r}", signed(text), BODY, False)
 
 
-def test_the_page_holds_four_receivers() -> None:
-    assert list(BLOCKS) == ["receiver.py", "verify.py", "receiver.mjs", "verify.mjs"]
+def test_the_page_holds_five_receivers() -> None:
+    assert list(BLOCKS) == ["receiver.py", "verify.py", "receiver.mjs", "verify.mjs", "verify_v1a.py"]
 
 
 def test_the_python_receiver_accepts_what_pressroom_signed_and_nothing_else(tmp_path: Path) -> None:
@@ -98,6 +98,27 @@ def test_the_python_function_accepts_what_pressroom_signed_and_nothing_else() ->
     secret = new_secret()
     sent = list(requests(secret))
     assert_it_accepts_the_sound_ones([judged(block["verify"], one, secret) for one in sent], sent)
+
+
+def test_the_function_with_a_public_key_accepts_what_the_private_one_signed_and_nothing_else() -> None:
+    block: dict[str, Any] = {}
+    exec(compile(BLOCKS["verify_v1a.py"], "verify_v1a.py", "exec"), block)  # noqa: S102 - our own page
+    (private, public), (other, _) = new_private_key(), new_private_key()
+    now, secret = int(time.time()), key_of(new_secret())
+
+    def sent(*privates: str, age_s: int = 0) -> dict[str, str]:
+        return headers("5e6b1f0c", now - age_s, BODY, [secret], [private_key_of(one) for one in privates])
+
+    cases = [
+        Request("beside the secret's", sent(private), BODY, True),
+        Request("rotated", sent(other, private), BODY, True),
+        Request("another key", sent(other), BODY, False),
+        Request("the secret's alone", sent(), BODY, False),
+        Request("another body", sent(private), BODY + b" ", False),
+        Request("old", sent(private, age_s=310), BODY, False),
+        Request("another id", {**sent(private), "webhook-id": "f"}, BODY, False),
+    ]
+    assert_it_accepts_the_sound_ones([judged(block["verify"], one, public) for one in cases], cases)
 
 
 def test_the_javascript_receiver_accepts_what_pressroom_signed_and_nothing_else(node: str, packages: Path) -> None:

@@ -124,6 +124,20 @@ async def test_a_channel_and_filters_are_shown_changed_and_removed(alice: httpx.
     assert "channel" not in (await alice.patch(path, json={"channel": None})).json()
 
 
+async def test_the_public_key_is_shown_and_the_private_one_never(alice: httpx.AsyncClient) -> None:
+    assert "public_key" not in await subscribe(alice)
+    made = await subscribe(alice, ed25519=True)
+    assert made["public_key"].startswith("whpk_")
+    path = f"/v1/endpoints/{made['id']}"
+    shown = await alice.get(path)
+    assert (shown.json()["ed25519"], shown.json()["public_key"]) == (True, made["public_key"])
+    assert "whsk_" not in shown.text
+    assert (await alice.patch(path, json={"ed25519": True})).json()["public_key"] == made["public_key"]
+    assert (await alice.post(f"{path}/secret", json={})).status_code == 200
+    assert (await alice.get(path)).json()["public_key"] != made["public_key"]
+    assert "public_key" not in (await alice.patch(path, json={"ed25519": False})).json()
+
+
 async def test_order_is_asked_for_and_let_go(alice: httpx.AsyncClient, redis: ArqRedis) -> None:
     assert not (await subscribe(alice))["ordered"]
     made = await subscribe(alice, max_in_flight=5, ordered=True)

@@ -2,14 +2,16 @@
 
 import hmac
 import time
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 
 import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from tasks.refusal import Refusal
-from tasks.webhook.signature import headers, key_of, new_secret
+from tasks.webhook.signature import headers, key_of, new_private_key, new_secret, private_key_of
 
 BODY = '{"type":"invoice.paid","data":{"shop":"Café 東京"}}'.encode()
 
@@ -45,6 +47,29 @@ def test_the_published_vectors_come_out(
         "webhook-timestamp": str(timestamp_s),
         "webhook-signature": signature,
     }
+
+
+def test_the_published_vector_of_ed25519_comes_out() -> None:
+    private = private_key_of(
+        "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=="
+    )
+    found = headers("msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}', [], private_keys=[private])
+    assert found["webhook-signature"] == (
+        "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg=="
+    )
+
+
+def test_both_kinds_of_signatures_stand_side_by_side() -> None:
+    secret, (private, public) = new_secret(), new_private_key()
+    found = headers("event_1", int(time.time()), BODY, [key_of(secret)], [private_key_of(private)])
+    Webhook(secret).verify(BODY, found)
+    first, second = found["webhook-signature"].split()
+    assert (first[:3], second[:4]) == ("v1,", "v1a,")
+    key = Ed25519PublicKey.from_public_bytes(b64decode(public.removeprefix("whpk_")))
+    signed_text = f"event_1.{found['webhook-timestamp']}.".encode() + BODY
+    key.verify(b64decode(second[4:]), signed_text)
+    with pytest.raises(InvalidSignature):
+        key.verify(b64decode(second[4:]), signed_text + b" ")
 
 
 def test_the_reference_library_verifies_what_we_sign() -> None:

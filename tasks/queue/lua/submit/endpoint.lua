@@ -5,9 +5,10 @@
 --   create: fields {name, value, …}, rate, cap, ordered (0: none), most, keep_missed_ms
 --   change: fields, without {name, …}, rate, cap, ordered (nil: as it is), enabled (true, false, or nil: as it is),
 --     afresh (its failures are forgotten), keep_missed_ms (for which events are kept that a disabled endpoint missed)
---   rotate: sealed, overlap_ms (for which the old ones sign too), most
+--   rotate: sealed, key_pair, overlap_ms (for which the old ones sign too), most
 --   disable: reason, keep_missed_ms
 --   delete: job_index and states (its deliveries' indexes), linger_ms
+-- key_pair {sealed, public}: of Ed25519, for an endpoint that has none yet; a rotation replaces that of one that has.
 -- Answers 'unknown', or: create {name, value, …} | 'full'; change {name, value, …}; rotate 'full' | the time at which
 -- the old ones end; disable 'done' | 'same' (it was so already); delete 'done'.
 local id, key = payload.id, K.endpoint .. payload.id
@@ -54,10 +55,15 @@ local function disable(reason)
   return 'done'
 end
 
+local function add_key_pair()
+  if payload.key_pair then redis.call('HSETNX', key, 'key_pairs', cjson.encode({ payload.key_pair })) end
+end
+
 function verbs.create()
   if redis.call('ZCARD', K.endpoints .. owner) >= payload.most then return 'full' end
   redis.call('HSET', key, 'owner', owner, 'created_at', now, 'changed_at', now, unpack(payload.fields))
   redis.call('ZADD', K.endpoints .. owner, now, id)
+  add_key_pair()
   subscribe()
   if redis.call('HGET', key, 'enabled') ~= '1' then
     redis.call('HSET', key, 'disabled_reason', 'owner', 'disabled_at', now)
@@ -94,6 +100,7 @@ function verbs.change()
     redis.call('HDEL', key, 'disabled_reason', 'disabled_at')
     redis.call('ZREM', K.disabled, id)
   end
+  add_key_pair()
   change_limits()
   if payload.afresh then
     redis.call('HDEL', lane, 'failures', 'trips', 'slow', 'failing_since', 'failed_at')
@@ -105,15 +112,25 @@ function verbs.change()
   return redis.call('HGETALL', key)
 end
 
--- Secrets that sign no more are forgotten with the next change; the newest comes first and has no end.
-function verbs.rotate()
-  local secrets, latest = { { sealed = payload.sealed } }, now + payload.overlap_ms
-  for _, secret in ipairs(cjson.decode(redis.call('HGET', key, 'secrets'))) do
-    local ends = math.min(secret['until'] or latest, latest)
-    if ends > now then secrets[#secrets + 1] = { sealed = secret.sealed, ['until'] = ends } end
+-- Secrets and key pairs that sign no more are forgotten with the next rotation; the newest comes first and has no end.
+local function rotated(newest, known, latest)
+  local all = { newest }
+  for _, one in ipairs(cjson.decode(known)) do
+    one['until'] = math.min(one['until'] or latest, latest)
+    if one['until'] > now then all[#all + 1] = one end
   end
+  return all
+end
+
+function verbs.rotate()
+  local latest = now + payload.overlap_ms
+  local known, pairs_known = unpack(redis.call('HMGET', key, 'secrets', 'key_pairs'))
+  local secrets = rotated({ sealed = payload.sealed }, known, latest)
   if #secrets > payload.most then return 'full' end
   redis.call('HSET', key, 'secrets', cjson.encode(secrets), 'changed_at', now)
+  if pairs_known then
+    redis.call('HSET', key, 'key_pairs', cjson.encode(rotated(payload.key_pair, pairs_known, latest)))
+  end
   return latest
 end
 

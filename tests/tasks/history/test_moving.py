@@ -56,6 +56,23 @@ class TestMoving:
         listed = [await redis.zrange(key, 0, -1) for key in await redis.keys(f"{JOBS}*")]
         assert not {job_id.encode() for job_id in ids} & {one for members in listed for one in members}
 
+    async def test_tags_and_metadata_are_kept_and_no_index_of_a_tag(
+        self,
+        redis: ArqRedis,
+        storage: Storage,
+        history: History,
+        enqueuer: Enqueuer,
+        worker: FakeWorker,
+    ) -> None:
+        job_id = await submit(enqueuer, tags=("user:42", "vip"), metadata='{"order":4711}')
+        await worker.finish(await worker.one())
+        await let_expire(redis, [job_id])
+        assert await move(redis, storage, [job_id]) == 1
+        found = await history.find(job_id)
+        assert found is not None
+        assert (found.tags, found.metadata) == (("user:42", "vip"), {"order": 4711})
+        assert await redis.keys(f"{JOBS}tag/*") == []
+
     async def test_with_each_storage(
         self, redis: ArqRedis, settings: Settings, enqueuer: Enqueuer, worker: FakeWorker, each_storage: Storage
     ) -> None:

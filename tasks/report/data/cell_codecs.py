@@ -30,6 +30,7 @@ _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]
 _MAX_NUMBER_CHARS: Final = 100
 _BOOLEANS: Final[dict[str, bool | None]] = {
     "": None, "true": True, "false": False, "yes": True, "no": False, "1": True, "0": False,
+    "TRUE": True, "FALSE": False,
 }  # fmt: skip
 
 

@@ -67,7 +67,7 @@ def name_columns(
         Refusal: `too_many_columns`.
     """
     count = max((*headings, *used), default=-1) + 1
-    check_columns(count)
+    check_columns(len({column for column, name in headings.items() if name} | {*used}))
     names = [clean(headings.get(column, "")).strip() for column in range(count)]
     long = [name for name in names if len(name) > MAX_NAME_CHARS]
     if long:

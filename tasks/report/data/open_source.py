@@ -1,6 +1,7 @@
 """Where a table's rows come from: the spec itself, or a file that the spec says how to read."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple
 
 from tasks.refusal import Refusal
@@ -9,7 +10,8 @@ from tasks.report.data.file_format import find_format
 from tasks.report.data.json.json_rows import InlineRows, JsonFile
 from tasks.report.data.reading import Reading
 from tasks.report.data.source import RowSource
-from tasks.report.data.xlsx.xlsx_file import XlsxFile
+from tasks.report.data.workbooks.workbook_file import WorkbookFile
+from tasks.report.data.xlsx.xlsx_file import open_xlsx
 from tasks.report.spec.structs import DatasetSpec, TableBlock
 
 
@@ -45,4 +47,4 @@ def open_source(table: TableBlock, datasets: Mapping[str, DatasetFile], reading:
         case "ndjson" | "json":
             return JsonFile(path, spec, reading, one_a_line=kind == "ndjson")
         case _:
-            return XlsxFile(path, spec, reading)
+            return WorkbookFile(partial(open_xlsx, path, spec, reading), spec, reading)

@@ -3,45 +3,55 @@
 What the file says of its size is not believed, and formulas are not read: only the values that were stored with them.
 """
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+import math
+from collections.abc import Iterator
 from typing import IO, Final
 
 from tasks.refusal import Refusal
 from tasks.report.data.source import MAX_LINE_CHARS
+from tasks.report.data.workbooks.cell_format import CellFormat
+from tasks.report.data.workbooks.date_display import iso_of
+from tasks.report.data.workbooks.sheet_rows import Cell, LeftOut, NumberCell, Row, column_number
 from tasks.report.data.xlsx.markup import MarkupText, read_markup
 from tasks.report.data.xlsx.strings import SharedStrings, unescape
+from tasks.report.data.xlsx.styles import NumberFormats
 
 MAX_ROW: Final = 1_048_576
 MAX_COLUMN: Final = 16_384
 _DIGITS: Final = "0123456789"
 _EXCEL_DIGITS: Final = 15
 _MAX_NUMBER_CHARS: Final = 60
-_LEAP_BUG: Final = 60
-"""Excel counts a 29 February 1900."""
-_MILLISECONDS: Final = 86_400_000
-
-Row = tuple[int, dict[int, str]]
-"""Its number, and its cells that are not empty by column, from 0."""
+_TRUE: Final = ("1", "true")
 
 
 class Sheet:
-    """One pass over a sheet. uncached: formulas that were stored without a value."""
+    """One pass over a sheet.
 
-    def __init__(self, strings: SharedStrings, dates: Sequence[bool], starts_1904: bool) -> None:
-        self.uncached = 0
+    Args:
+        strings: The texts that its cells share.
+        formats: The number formats of its styles.
+        include_hidden: Whether hidden rows and columns are given too.
+        left_out: Where those that are not given are counted, and formulas that were stored without a value.
+    """
+
+    def __init__(
+        self, strings: SharedStrings, formats: NumberFormats, *, include_hidden: bool, left_out: LeftOut
+    ) -> None:
         self._strings = strings
-        self._dates = dates
-        self._starts_1904 = starts_1904
+        self._formats = formats
+        self._include_hidden = include_hidden
+        self._left_out = left_out
         self._text = MarkupText()
         self._columns: dict[str, int] = {}
+        self._hidden: list[tuple[int, int]] = []
         self._rows: list[Row] = []
         self._number = 0
-        self._row: dict[int, str] = {}
+        self._row: dict[int, Cell] = {}
         self._row_chars = 0
+        self._row_hidden = False
         self._column = -1
         self._kind = ""
-        self._is_date = False
+        self._style = "0"
         self._formula = False
         self._spoken = False
 
@@ -56,10 +66,7 @@ class Sheet:
         if name == "c":
             self._column = self._column_of(attributes.get("r"))
             self._kind = attributes.get("t", "n")
-            style = attributes.get("s", "0")
-            self._is_date = (
-                len(style) < 7 and style.isdecimal() and int(style) < len(self._dates) and self._dates[int(style)]
-            )
+            self._style = attributes.get("s", "0")
             self._formula = False
         elif name == "v" or (name == "t" and not self._spoken):
             self._text.open()
@@ -69,6 +76,10 @@ class Sheet:
             self._spoken = True
         elif name == "row":
             self._begin_row(attributes.get("r"))
+            self._row_hidden = not self._include_hidden and attributes.get("hidden") in _TRUE
+        elif name == "col" and not self._include_hidden and attributes.get("hidden") in _TRUE:
+            first, last = _position(attributes.get("min", "")), _position(attributes.get("max", ""))
+            self._hidden.append((first - 1, last - 1))
 
     def _end(self, name: str) -> None:
         if name == "v" or (name == "t" and not self._spoken):
@@ -80,13 +91,25 @@ class Sheet:
                 if self._row_chars > MAX_LINE_CHARS:
                     message = f"Row {self._number:,} has more than {MAX_LINE_CHARS:,} characters. Shorten it."
                     raise Refusal("cell_too_long", message, limit=MAX_LINE_CHARS)
-                self._row[self._column] = self._read(value)
+                self._put(value)
             elif self._formula:
-                self.uncached += 1
+                self._left_out.uncached += 1
         elif name == "rPh":
             self._spoken = False
         elif name == "row" and self._row:
-            self._rows.append((self._number, self._row))
+            if self._row_hidden:
+                self._left_out.rows += 1
+            else:
+                self._rows.append((self._number, self._row))
+
+    def _put(self, value: str) -> None:
+        if self._hidden and any(first <= self._column <= last for first, last in self._hidden):
+            if not self._row_hidden:
+                self._left_out.columns.add(self._column)
+            return
+        cell = self._read(value)
+        if cell != "":
+            self._row[self._column] = cell
 
     def _begin_row(self, said: str | None) -> None:
         number = _position(said) if said else self._number + 1
@@ -104,54 +127,44 @@ class Sheet:
         else:
             letters = reference.rstrip(_DIGITS)
             found = self._columns.get(letters)
-            column = self._columns[letters] = _column(letters) if found is None else found
+            column = self._columns[letters] = column_number(letters) if found is None else found
         if not 0 <= column < MAX_COLUMN:
             raise Refusal(
                 "malformed_dataset", f"Row {self._number:,} has a cell beyond the last column. Save the workbook again."
             )
         return column
 
-    def _read(self, value: str) -> str:
+    def _read(self, value: str) -> Cell:
         match self._kind:
             case "n":
                 return self._read_number(value)
             case "s":
                 return self._strings[_position(value)]
             case "b":
-                return "true" if value == "1" else "false"
+                return "TRUE" if value == "1" else "FALSE"
+            case "str" | "inlineStr":
+                return self._formats[self._style].text(unescape(value))
             case _:
                 return unescape(value)
 
-    def _read_number(self, value: str) -> str:
-        if not self._is_date and len(value) <= _EXCEL_DIGITS:
-            return value
+    def _read_number(self, value: str) -> Cell:
+        form = self._formats[self._style]
+        if form.is_general and len(value) <= _EXCEL_DIGITS:
+            return value if value.isdecimal() else NumberCell(value, value, form)
         try:
-            if self._is_date:
-                return self._read_date(float(value))
-            # Excel stores 1.1 as 1.1000000000000001, and shows, as it promises, 15 digits.
-            return f"{float(value):.{_EXCEL_DIGITS}g}" if len(value) <= _MAX_NUMBER_CHARS else value
-        except (ValueError, OverflowError) as error:
-            raise Refusal(
-                "malformed_dataset", f"Row {self._number:,} has a date or number that is out of range. Correct it."
-            ) from error
+            number = float(value)
+        except (ValueError, OverflowError):
+            return unescape(value)
+        if not math.isfinite(number):
+            return value
+        # Excel stores 1.1 as 1.1000000000000001, and shows, as it promises, 15 digits.
+        exact = f"{number:.{_EXCEL_DIGITS}g}" if _EXCEL_DIGITS < len(value) <= _MAX_NUMBER_CHARS else value.strip()
+        return NumberCell(exact, self._plain(number, exact, form), form)
 
-    def _read_date(self, days: float) -> str:
-        milliseconds = round(days * _MILLISECONDS)
-        year, month, day = (1904, 1, 1) if self._starts_1904 else (1899, 12, 30 if days >= _LEAP_BUG else 31)
-        moment = datetime(year, month, day) + timedelta(milliseconds=milliseconds)  # noqa: DTZ001 - of no zone
-        if 0 <= days < 1 and not self._starts_1904:
-            return moment.time().isoformat()
-        return moment.isoformat() if milliseconds % _MILLISECONDS else moment.date().isoformat()
-
-
-def _column(letters: str) -> int:
-    """A -> 0, Z -> 25, AA -> 26. What is no column is -1."""
-    if not (0 < len(letters) <= 3 and letters.isascii() and letters.isalpha()):
-        return -1
-    number = 0
-    for letter in letters.upper():
-        number = number * 26 + ord(letter) - ord("A") + 1
-    return number - 1
+    def _plain(self, number: float, exact: str, form: CellFormat) -> str:
+        if not form.is_date:
+            return exact
+        return iso_of(number, starts_1904=self._formats.starts_1904) or exact
 
 
 def _position(text: str) -> int:

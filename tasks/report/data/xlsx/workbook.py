@@ -7,53 +7,57 @@ from typing import Final
 from tasks.refusal import Refusal
 from tasks.report.data.xlsx.archive import MAX_CONTENTS_BYTES, Archive
 from tasks.report.data.xlsx.markup import ignore, read_all
-from tasks.report.formats.cleaning import clean
 
-_MAX_SHOWN: Final = 10
 _ROOT_RELATIONS: Final = "_rels/.rels"
 
 
 @dataclass(frozen=True, slots=True)
-class Workbook:
-    """The parts that are needed to read one sheet. starts_1904: its days are counted from 1904, not 1900."""
+class SheetPart:
+    """A sheet: its name, its part of the file, and whether it is hidden."""
 
-    sheet: str
+    name: str
+    part: str
+    is_hidden: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Workbook:
+    """What a workbook consists of. starts_1904: its days are counted from 1904, not 1900."""
+
+    sheets: list[SheetPart]
     strings: str | None
     styles: str | None
     starts_1904: bool
 
 
-def read_workbook(archive: Archive, sheet: str | None) -> Workbook:
-    """Find the sheet of that name, or the first one. Raises: Refusal `unknown_sheet`, `malformed_dataset`."""
+def read_workbook(archive: Archive) -> Workbook:
+    """List the parts. Raises: Refusal `malformed_dataset`."""
     root = _relations(archive, _ROOT_RELATIONS, "")
     book = next((target for kind, target in root.values() if kind == "officeDocument"), "xl/workbook.xml")
     folder, file = posixpath.split(book)
     relations = _relations(archive, posixpath.join(folder, "_rels", f"{file}.rels"), folder)
     by_kind = dict(relations.values())
     listed, starts_1904 = _sheets(archive, book)
-    sheets = {
-        name: relations[relation][1]
-        for name, relation in listed
+    sheets = [
+        SheetPart(name, relations[relation][1], is_hidden)
+        for name, relation, is_hidden in listed
         if relation in relations and relations[relation][0] == "worksheet"
-    }
+    ]
     if not sheets:
         raise Refusal("malformed_dataset", "The workbook has no sheet with cells. Save the data in a sheet.")
-    name = next(iter(sheets)) if sheet is None else sheet
-    if name not in sheets:
-        known = ", ".join(repr(clean(name)[:40]) for name in list(sheets)[:_MAX_SHOWN])
-        raise Refusal("unknown_sheet", f"The workbook has no sheet {name!r}. It has {known}.")
-    return Workbook(sheets[name], by_kind.get("sharedStrings"), by_kind.get("styles"), starts_1904)
+    return Workbook(sheets, by_kind.get("sharedStrings"), by_kind.get("styles"), starts_1904)
 
 
-def _sheets(archive: Archive, book: str) -> tuple[list[tuple[str, str]], bool]:
-    sheets: list[tuple[str, str]] = []
+def _sheets(archive: Archive, book: str) -> tuple[list[tuple[str, str, bool]], bool]:
+    sheets: list[tuple[str, str, bool]] = []
     starts_1904 = False
 
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal starts_1904
         if name == "sheet":
             relation = next((value for key, value in attributes.items() if key.endswith(":id")), "")
-            sheets.append((attributes.get("name", ""), relation))
+            is_hidden = attributes.get("state", "visible") != "visible"
+            sheets.append((attributes.get("name", ""), relation, is_hidden))
         elif name == "workbookPr":
             starts_1904 = attributes.get("date1904") in ("1", "true")
 

@@ -1,106 +1,101 @@
-"""XLSX as a source: one sheet, whose first row with cells names the columns."""
+"""Opens a sheet of an XLSX workbook for one pass."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
-from tasks.refusal import Refusal
-from tasks.report.data.csv.decimal_mark import said_forms
 from tasks.report.data.reading import Reading
-from tasks.report.data.source import (
-    CHUNK_CHARS,
-    CHUNK_ROWS,
-    RowChunk,
-    WantedColumn,
-    WrittenForms,
-    check_columns,
-    choose,
-)
+from tasks.report.data.workbooks.choose_sheet import choose_sheet
+from tasks.report.data.workbooks.sheet_rows import LeftOut, Row, column_number
 from tasks.report.data.xlsx.archive import Archive
-from tasks.report.data.xlsx.sheet import Row, Sheet
+from tasks.report.data.xlsx.markup import ignore, read_all, read_markup
+from tasks.report.data.xlsx.sheet import Sheet
 from tasks.report.data.xlsx.strings import SharedStrings
-from tasks.report.data.xlsx.styles import date_styles
-from tasks.report.data.xlsx.workbook import read_workbook
-from tasks.report.formats.cleaning import clean
+from tasks.report.data.xlsx.styles import NumberFormats, style_codes
+from tasks.report.data.xlsx.workbook import SheetPart, read_workbook
 from tasks.report.spec.structs import DatasetSpec
 
 
-class XlsxFile:
-    """A workbook's sheet, the first one if no name is given. folder: for the texts that its cells share.
+class XlsxSheet:
+    """A sheet of a workbook that is open; a `tasks.report.data.workbooks.sheet_rows.SheetRows`."""
 
-    warn: told of formulas that have no value.
-    """
+    def __init__(
+        self,
+        archive: Archive,
+        part: str,
+        strings: SharedStrings,
+        formats: NumberFormats,
+        *,
+        include_hidden: bool,
+        left_out: LeftOut,
+    ) -> None:
+        self.left_out = left_out
+        self._archive = archive
+        self._part = part
+        self._sheet = Sheet(strings, formats, include_hidden=include_hidden, left_out=left_out)
 
-    def __init__(self, path: str, spec: DatasetSpec, reading: Reading) -> None:
-        self._path = path
-        self._sheet = spec.sheet
-        self._spec = spec
-        self._folder = reading.folder
-        self._warn = reading.warn
+    def rows(self) -> Iterator[tuple[list[Row], float]]:
+        size = max(self._archive.size(self._part), 1) if self._part in self._archive else 1
+        with self._archive.open(self._part) as part:
+            for rows, done in self._sheet.rows(part):
+                yield rows, done / size
 
-    def forms(self) -> WrittenForms:
-        return said_forms(self._spec)
+    def merged(self) -> list[tuple[int, int, int, int]]:
+        found = []
 
-    def headings(self) -> list[str]:
-        for rows, _ in self._rows():
-            return _headings(rows[0])
-        return []
+        def start(name: str, attributes: dict[str, str]) -> None:
+            if name == "mergeCell":
+                first, _, last = attributes.get("ref", "").partition(":")
+                corners = [_corner(first), _corner(last)]
+                if corners[0] and corners[1]:
+                    found.append((corners[0][0], corners[1][0], corners[0][1], corners[1][1]))
 
-    def chunks(self, wanted: Sequence[WantedColumn]) -> Iterator[RowChunk]:
-        chosen: list[int] | None = None
-        chunk = _Growing()
-        for rows, share in self._rows():
-            if chosen is None:
-                chosen = choose(_headings(rows.pop(0)), wanted)
-            for number, cells in rows:
-                chunk.add(number, [cells.get(column, "") for column in chosen])
-                if chunk.is_full():
-                    yield chunk.take(share)
-        if chosen is None:
-            raise Refusal("malformed_dataset", "The sheet is empty. Its first row must name the columns.")
-        if chunk.numbers:
-            yield chunk.take(1.0)
+        with self._archive.open(self._part) as part:
+            read_all(part, start, ignore, ignore)
+        return found
 
-    def _rows(self) -> Iterator[tuple[list[Row], float]]:
-        with closing(Archive(self._path)) as archive:
-            workbook = read_workbook(archive, self._sheet)
-            dates = date_styles(archive, workbook.styles)
-            with closing(SharedStrings(archive, workbook.strings, self._folder)) as strings:
-                sheet = Sheet(strings, dates, workbook.starts_1904)
-                size = max(archive.size(workbook.sheet), 1) if workbook.sheet in archive else 1
-                with archive.open(workbook.sheet) as part:
-                    for rows, done in sheet.rows(part):
-                        yield rows, done / size
-        if sheet.uncached:
-            message = (
-                f"{sheet.uncached:,} formulas of the workbook have no stored value and are empty in the report. "
-                "Open and save it in a spreadsheet program."
+
+@contextmanager
+def open_xlsx(path: str, spec: DatasetSpec, reading: Reading) -> Iterator[XlsxSheet]:
+    """Open the sheet that a spec asks for. Raises: Refusal."""
+    left_out = LeftOut()
+    with closing(Archive(path)) as archive:
+        workbook = read_workbook(archive)
+        chosen = choose_sheet(
+            workbook.sheets, spec.sheet, spec.include_hidden, lambda sheet: _is_filled(archive, sheet), left_out
+        )
+        codes = style_codes(archive, workbook.styles, reading.locale)
+        formats = NumberFormats(codes, reading.locale, starts_1904=workbook.starts_1904)
+        with closing(SharedStrings(archive, workbook.strings, reading.folder)) as strings:
+            yield XlsxSheet(
+                archive, chosen.part, strings, formats, include_hidden=spec.include_hidden, left_out=left_out
             )
-            self._warn("uncached_formulas", message)
 
 
-def _headings(row: Row) -> list[str]:
-    _, cells = row
-    check_columns(max(cells) + 1)
-    return [clean(cells.get(column, "")).strip() for column in range(max(cells) + 1)]
+def _is_filled(archive: Archive, sheet: SheetPart) -> bool:
+    """Whether a sheet holds a value; it is read up to the first one."""
+    if sheet.part not in archive:
+        return False
+    found = inside = False
+
+    def start(name: str, _: dict[str, str]) -> None:
+        nonlocal inside
+        inside = name in ("v", "t")
+
+    def text(said: str) -> None:
+        nonlocal found
+        found = found or (inside and bool(said))
+
+    def end(_: str) -> None:
+        nonlocal inside
+        inside = False
+
+    with archive.open(sheet.part) as part:
+        return any(found for _ in read_markup(part, start, end, text))
 
 
-class _Growing:
-    """Rows on their way into a chunk. Few bytes of a workbook can make much text: cells share theirs."""
-
-    def __init__(self) -> None:
-        self.numbers: list[int] = []
-        self._rows: list[list[str]] = []
-        self._chars = 0
-
-    def add(self, number: int, texts: list[str]) -> None:
-        self.numbers.append(number)
-        self._rows.append(texts)
-        self._chars += sum(map(len, texts))
-
-    def is_full(self) -> bool:
-        return len(self._rows) >= CHUNK_ROWS or self._chars >= CHUNK_CHARS
-
-    def take(self, share: float) -> RowChunk:
-        numbers, rows, chars = self.numbers, self._rows, self._chars
-        self.numbers, self._rows, self._chars = [], [], 0
-        return RowChunk(list(zip(*rows, strict=True)), len(rows), lambda row: f"Row {numbers[row]:,}", chars, share)
+def _corner(reference: str) -> tuple[int, int] | None:
+    """The row (from 1) and the column (from 0) of a reference such as B3."""
+    letters = reference.rstrip("0123456789")
+    row = reference[len(letters) :]
+    column = column_number(letters)
+    return (int(row), column) if row and len(row) <= 7 and column >= 0 else None

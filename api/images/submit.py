@@ -19,11 +19,10 @@ from api.http.problems import documented
 from api.http.query import query_of
 from api.images.by_reference import ImageRequest, Remote, receive_named
 from api.images.variants import parse_variants
-from api.jobs.notify import EXAMPLE_URL, checked_notify
-from api.jobs.submit_options import SUBMIT_REFUSALS, SubmitOptions, add_options, documented_submit
+from api.jobs.notify import EXAMPLE_URL
+from api.jobs.submit_options import SUBMIT_REFUSALS, SubmitOptions, documented_submit, form_parsers
 from api.jobs.submitted import respond, respond_batch
 from api.jobs.views import EXAMPLE_UPLOAD, Batch, Job
-from api.labels import read_metadata, read_tags
 from api.uploads.receive import FormUploads, Upload, clean, read_name, receive_raw
 from tasks.queue.jobs.enqueue import Submission
 from tasks.refusal import Refusal
@@ -197,13 +196,10 @@ async def _receive(
 
 def _parsers(caller: Caller, submit_options: RequestedOptions) -> dict[str, Callable[[str], Any]]:
     """What reads the text fields of a form. Options are added to those of the query and the headers."""
-    settings = caller.context.settings
     return {
         "variants": parse_variants,
         "name": partial(read_name, MAX_NAME_CHARS),
-        "notify": lambda text: add_options(submit_options, notify=checked_notify(caller.context, text)),
-        "tags": lambda text: add_options(submit_options, tags=read_tags(settings, text)),
-        "metadata": lambda text: add_options(submit_options, metadata=read_metadata(settings, text)),
+        **form_parsers(caller, submit_options),
     }
 
 

@@ -1,5 +1,6 @@
 """What every submit accepts besides its work: delay, priority, prerequisites, batch, notification, tags, metadata."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, Final
 
@@ -20,6 +21,8 @@ from api.labels import (
     header_text,
     labels_of,
     labels_of_request,
+    read_metadata,
+    read_tags,
 )
 from tasks.queue.records.record import Priority
 from tasks.refusal import Refusal
@@ -75,6 +78,21 @@ def check_key(idempotency_key: str | None) -> None:
             field="idempotency-key",
             limit=MAX_KEY_CHARS,
         )
+
+
+def form_parsers(caller: Caller, submit_options: RequestedOptions) -> dict[str, Callable[[str], Any]]:
+    """What reads the fields, by name. They are added to the options of the query and the headers.
+
+    Args:
+        caller: The sender.
+        submit_options: The options so far.
+    """
+    settings = caller.context.settings
+    return {
+        "notify": lambda text: add_options(submit_options, notify=checked_notify(caller.context, text)),
+        "tags": lambda text: add_options(submit_options, tags=read_tags(settings, text)),
+        "metadata": lambda text: add_options(submit_options, metadata=read_metadata(settings, text)),
+    }
 
 
 class SubmitFields(LabelFields):

@@ -1,22 +1,25 @@
 """Read the report spec of a request, find the files that it refers to, and build the job's submission."""
 
+import codecs
 from collections.abc import AsyncIterator, Collection
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Unpack
 
 import msgspec
 from fastapi import Request
 from pydantic import Field
 
-from api.http.body import check_length, chunks_of
+from api.http.body import FORM_OVERHEAD_BYTES, SMALL_BODY_BYTES, check_length, chunks_of, counted
 from api.http.caller import Caller, RequestedOptions
 from api.http.checks import Checks
-from api.http.context import Context
 from api.http.json_body import JSON_TYPE, content_type_of, parse
-from api.jobs.submit_options import SubmitFields
-from api.reports.tables import TABLE_TYPES, TableOptions, format_of, spec_of, upload_of
-from api.uploads.receive import receive_any
+from api.http.multipart import Multipart
+from api.jobs.submit_options import SubmitFields, form_parsers
+from api.reports.table_form import TableForm
+from api.reports.tables import TABLE_TYPES, TableOptions, charset_of, format_of, spec_of, upload_of
+from api.uploads.receive import receive_any, whole_body
 from tasks.blob_ref import BlobRef
 from tasks.kind import Kind
 from tasks.queue.jobs.enqueue import Submission
@@ -28,6 +31,9 @@ from tasks.report.spec.prepared import PreparedSpec, prepared
 from tasks.settings import MiB
 from tasks.uploads.sources import RequestedSource, find_sources
 
+FORM_TYPE = "multipart/form-data"
+NO_BLOB = BlobRef("0" * 64, 0)
+"""Stands for a table that was not read yet."""
 MAX_REFERENCES = 2_000
 """The number of uploads and files that one spec may name."""
 MAX_REQUEST_BYTES = 500 * MiB
@@ -54,33 +60,88 @@ class PreparedReport:
 
 
 async def receive_report(
-    request: Request, caller: Caller, options: TableOptions | None, checks: Checks, after: Collection[str] = ()
+    request: Request,
+    caller: Caller,
+    options: TableOptions | None,
+    checks: Checks,
+    submit_options: RequestedOptions | None = None,
+    accepted: str | None = None,
 ) -> PreparedReport:
     """The report request that a JSON spec is, or a table as it is where `options` say how to show it.
 
-    checks: those of the request so far. after: ids of jobs whose files need not be there yet.
+    Args:
+        request: The request.
+        caller: The sender.
+        options: The parameters of the query; None where only a spec may come.
+        checks: Those of the request so far.
+        submit_options: Those of the query and the headers, to which those of a form are added. Files of the jobs in
+            `after` need not be there yet.
+        accepted: The output format of a table whose options name none.
 
-    Raises: Refusal `unsupported_media_type`, `too_large`, `too_many_objects`, `no_file`, `invalid_request`,
-    `not_found`, `not_ready`, `expired`.
+    Raises:
+        Refusal: `unsupported_media_type`, `too_large`, `too_many_objects`, `no_file`, `too_many_files`,
+            `params_too_large`, `invalid_request`, `not_found`, `not_ready`, `expired`.
     """
-    content_type = content_type_of(request)
-    async with aclosing(chunks_of(request)) as body:
-        if content_type.partition(";")[0].strip().lower() == JSON_TYPE:
-            if options is not None and (given := options.model_fields_set & TableOptions.model_fields.keys()):
-                for field in sorted(given):
-                    message = f"The parameter {field!r} is only for tables. With a JSON spec, set it in the spec."
-                    checks.add(Refusal("invalid_request", message, field=field))
-            return await _receive_spec(request, caller, body, checks, after)
-        if options is None or format_of(content_type) is None:
-            known = ", ".join([JSON_TYPE, *(TABLE_TYPES if options is not None else ())])
+    content_type, submit_options = content_type_of(request), submit_options if submit_options is not None else {}
+    media_type = content_type.partition(";")[0].strip().lower()
+    table_format = format_of(content_type)
+    async with aclosing(chunks_of(request)) as chunks:
+        body: AsyncIterator[bytes] = chunks
+        if media_type == JSON_TYPE:
+            is_table, body = await _is_array(chunks)
+            table_format = "json" if is_table else None
+            if options is None or table_format is None:
+                _refuse_options(options, checks)
+                return await _receive_spec(request, caller, body, checks, submit_options.get("after", ()))
+        settings = caller.context.settings
+        if options is not None and media_type == FORM_TYPE:
+            limit = settings.max_dataset_bytes + FORM_OVERHEAD_BYTES
+            check_length(request.headers.get("content-length"), limit)
+            table = TableForm(
+                Multipart(counted(body, limit), content_type),
+                caller.context.storage,
+                settings,
+                parsers=form_parsers(caller, submit_options),
+                given=options.model_dump(include=_given(options)),
+                check=lambda said: spec_of(said, "auto", NO_BLOB, accepted=accepted),
+                checks=checks,
+            )
+            blob, options = await table.receive()
+            return PreparedReport(prepared(spec_of(options, "auto", blob, accepted=accepted)), {upload_of(blob): blob})
+        if options is None or table_format is None:
+            known = ", ".join([JSON_TYPE, *((FORM_TYPE, *TABLE_TYPES) if options is not None else ())])
             message = f"Send {known}. The Content-Type was {content_type!r}."
             checks.add(Refusal("unsupported_media_type", message, field="Content-Type"))
-        else:
-            # What is wrong with the options shows before the table is read.
-            checks.run(lambda: spec_of(options, content_type, BlobRef("0" * 64, 0)))
+            checks.done()
+        assert options is not None and table_format is not None  # noqa: S101, PT018 - else the checks have failed
+        made = partial(spec_of, options, table_format, charset=charset_of(content_type), accepted=accepted)
+        # What is wrong with the options shows before the table is read.
+        checks.run(lambda: made(NO_BLOB))
         checks.done()
-        assert options is not None  # noqa: S101 - else the checks have failed
-        return await _receive_table(request, caller.context, body, options)
+        check_length(request.headers.get("content-length"), settings.max_dataset_bytes)
+        blob = await receive_any(body, caller.context.storage, settings.max_dataset_bytes)
+        return PreparedReport(prepared(made(blob)), {upload_of(blob): blob})
+
+
+def _given(options: TableOptions) -> set[str]:
+    return options.model_fields_set & TableOptions.model_fields.keys()
+
+
+def _refuse_options(options: TableOptions | None, checks: Checks) -> None:
+    for name in sorted(_given(options)) if options is not None else ():
+        message = f"The parameter {name!r} is only for tables. With a JSON spec, set it in the spec."
+        checks.add(Refusal("invalid_request", message, field=name))
+
+
+async def _is_array(chunks: AsyncIterator[bytes]) -> tuple[bool, AsyncIterator[bytes]]:
+    """Whether a body of JSON is an array of objects, and the whole body. It is read until that is plain."""
+    head = start = b""
+    async for chunk in chunks:
+        head += chunk
+        start = b"".join(head[:SMALL_BODY_BYTES].removeprefix(codecs.BOM_UTF8).split())[:2]
+        if start not in (b"", b"[") or len(head) >= SMALL_BODY_BYTES:
+            break
+    return start == b"[{", whole_body([head], chunks)
 
 
 async def _receive_spec(
@@ -138,15 +199,6 @@ async def with_files(caller: Caller, spec: PreparedSpec, after: Collection[str] 
     wanted = [RequestedSource(one.field, upload=one.upload, job=one.job, file=one.file) for one in here]
     found = await find_sources(caller.context.redis, caller.owner, wanted)
     return PreparedReport(spec, {one.key: blob for one, blob in zip(here, found, strict=True)})
-
-
-async def _receive_table(
-    request: Request, context: Context, body: AsyncIterator[bytes], options: TableOptions
-) -> PreparedReport:
-    content_type, limit = request.headers["content-type"], context.settings.max_dataset_bytes
-    check_length(request.headers.get("content-length"), limit)
-    blob = await receive_any(body, context.storage, limit)
-    return PreparedReport(prepared(spec_of(options, content_type, blob)), {upload_of(blob): blob})
 
 
 async def submission_of(

@@ -18,7 +18,7 @@ from api.jobs.submitted import respond
 from api.jobs.views import Job, path_of
 from api.reports.examples import SPEC_BODY, SPEC_OR_TABLE_BODY
 from api.reports.specs import receive_report, submission_of
-from api.reports.tables import TableOptions
+from api.reports.tables import XLSX_TYPE, TableOptions
 from tasks.queue.jobs.enqueue import Submitted
 from tasks.queue.records.record import Priority, Record, State
 from tasks.report.kind import REPORT, VALIDATION
@@ -26,8 +26,9 @@ from tasks.report.spec.reading import schema
 
 router = APIRouter(prefix="/v1/reports", tags=["reports"])
 
-PDF_TYPE = "application/pdf"
-PDF_NAME = "report.pdf"
+ACCEPTED = {"application/pdf": "pdf", XLSX_TYPE: "xlsx", "text/csv": "csv"}
+"""The types that a request may wait for, and their output formats."""
+NEVER = ("q=0", "q=0.0", "q=0.00", "q=0.000")
 SCHEMA_TYPE = "application/schema+json"
 REFUSALS = (
     "unauthorized",
@@ -93,34 +94,44 @@ class Preflight(BaseModel):
             "model": Job,
             "description": "This Idempotency-Key was already used with the same content. The existing job.",
         },
-        303: {"description": "Only with `Accept: application/pdf`: the path of the PDF is in `Location`."},
-        **documented(*dict.fromkeys((*REFUSALS, *SUBMIT_REFUSALS, "no_file", "failed"))),
+        303: {"description": "Only if `Accept` names the type of a file of the report: its path is in `Location`."},
+        **documented(*dict.fromkeys((*REFUSALS, *SUBMIT_REFUSALS, "no_file", "too_many_files", "failed"))),
     },
     openapi_extra=SPEC_OR_TABLE_BODY | documented_submit(ReportOptions),
 )
 async def submit_report(request: Request) -> Response:
-    """Makes a PDF, and an XLSX or CSV file of the same tables, from a JSON spec or from a table. For a table, the query
-    parameters say how to show it.
+    """Makes a PDF, and an XLSX or CSV file of the same tables, from a JSON spec or from a table. For a table, query
+    parameters or the fields of a form say how to read and show it.
 
-    Uploads that a spec names must not have expired, and jobs whose files it names must have succeeded. With
-    `Accept: application/pdf` the request waits for the job and then redirects to the PDF or returns its error. If the
-    job takes longer than a request may wait, the response is the job.
+    Uploads that a spec names must not have expired, and jobs whose files it names must have succeeded. With an `Accept`
+    of `application/pdf`, of XLSX or of `text/csv` the request waits for the job and then redirects to that file or
+    returns its error. If the job takes longer than a request may wait, the response is the job.
     """
     caller, checks = caller_of(request), Checks()
     options = query_of(request, ReportOptions, checks)
     submit_options = checks.run(lambda: options.fields(caller)) or {}
-    report = await receive_report(request, caller, options, checks, submit_options.get("after", ()))
+    accepted = _accepted(request.headers.get("accept", ""))
+    report = await receive_report(request, caller, options, checks, submit_options, accepted)
     report.fields.add_to(submit_options, caller)
     submission = await submission_of(caller, report, REPORT, **submit_options)
     submitted = await caller.context.enqueuer.enqueue(submission)
     record = None
-    if PDF_TYPE in request.headers.get("accept", "").lower() and "pdf" in report.spec.formats:
+    if accepted in report.spec.formats:
         record = await _ended(caller.context, submitted)
     if record is None:
         return await respond(caller, submitted)
     if record.state is not State.SUCCEEDED:
         return _failure(request, record)
-    return Response(status_code=303, headers={"Location": f"{path_of(record.id)}/files/{PDF_NAME}"})
+    return Response(status_code=303, headers={"Location": f"{path_of(record.id)}/files/report.{accepted}"})
+
+
+def _accepted(accept: str) -> str | None:
+    """The first output format that an Accept header names; None if it names none."""
+    for part in accept.lower().split(","):
+        media_type, *params = [one.strip() for one in part.split(";")]
+        if media_type in ACCEPTED and not any(param.replace(" ", "") in NEVER for param in params):
+            return ACCEPTED[media_type]
+    return None
 
 
 @router.post(

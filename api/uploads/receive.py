@@ -186,7 +186,7 @@ class FormUploads:
         name = clean(part.filename)
         which = f"File {index + 1} of the form" + (f", {name!r}" if name else "")
         with _naming(f"{part.field}.{index}", which):
-            head, whole = await _peek(_whole(first, data))
+            head, whole = await _peek(whole_body(first, data))
             blob = await self._storage.put(
                 self._with_the_rest(whole), max_bytes=self._settings.max_upload_bytes, type=media_type_of(head)
             )
@@ -234,10 +234,11 @@ async def _peek(chunks: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[byte
             break
     if not first:
         raise Refusal("no_file", "The file is empty. Send the bytes of a file.")
-    return first[:HEAD_BYTES], _whole([first], chunks)
+    return first[:HEAD_BYTES], whole_body([first], chunks)
 
 
-async def _whole(first: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def whole_body(first: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """A body of which some bytes were read already. They go out of the list; see `chunks_of`."""
     yield first.pop()
     async for chunk in rest:
         yield chunk

@@ -3,7 +3,7 @@
 import codecs
 from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt, WithJsonSchema
 
 from tasks.report.spec.parts import Strict
 
@@ -31,11 +31,12 @@ def encoding_name(given: Any) -> Any:
 
 
 def _sheet(given: Any) -> Any:
-    return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
+    return str(given) if isinstance(given, int) and not isinstance(given, bool) and given > 0 else given
 
 
-def _split(given: Any) -> Any:
-    return given.split(",") if isinstance(given, str) else given
+_SHEET_SCHEMA: Final = {
+    "anyOf": [{"type": "string", "maxLength": 100}, {"type": "integer", "minimum": 1}, {"type": "null"}]
+}
 
 
 class FileOptions(Strict):
@@ -53,7 +54,7 @@ class FileOptions(Strict):
         description="The delimiter of a CSV file. By default the file's `sep=` line, or a comma, semicolon, tab or "
         "vertical bar, whichever parts its rows evenly.",
     )
-    sheet: Annotated[str | None, BeforeValidator(_sheet)] = Field(
+    sheet: Annotated[str | None, BeforeValidator(_sheet), WithJsonSchema(_SHEET_SCHEMA)] = Field(
         None,
         max_length=100,
         description="The sheet of a workbook, by name or by number from 1. By default the first visible sheet that "
@@ -69,16 +70,18 @@ class FileOptions(Strict):
         description="`auto` looks for the row that names the columns; `none` means that there is none, and calls the "
         "columns `Column 1`, `Column 2`, … (`Column A`, … in a workbook).",
     )
-    header_row: int | None = Field(
+    header_row: StrictInt | None = Field(
         None, ge=1, le=MAX_ROW, description="The row of the sheet, or the line of the file, that names the columns."
     )
-    skip_rows: int = Field(0, ge=0, le=MAX_ROW, description="The number of rows or lines to skip at the beginning.")
+    skip_rows: StrictInt = Field(
+        0, ge=0, le=MAX_ROW, description="The number of rows or lines to skip at the beginning."
+    )
     ragged: Literal["refuse", "fill"] = Field(
         "refuse",
         description="What to do with rows of a CSV file that have more or fewer cells than there are columns: refuse "
         "the file, or fill short rows with empty cells and give surplus cells columns of their own, with a warning.",
     )
-    include_hidden: bool = Field(
+    include_hidden: StrictBool = Field(
         False, description="Whether to read the hidden sheets, rows and columns of a workbook too."
     )
     decimal: Literal[".", ","] | None = Field(
@@ -96,7 +99,7 @@ class FileOptions(Strict):
         description="The Unicode CLDR pattern of dates and date-times that are text, such as `dd.MM.yyyy` or "
         "`M/d/yy h:mm a`. By default ISO 8601.",
     )
-    nulls: Annotated[list[Annotated[str, Field(max_length=60)]], BeforeValidator(_split)] = Field(
+    nulls: list[Annotated[str, Field(max_length=60)]] = Field(
         default_factory=list,
         max_length=MAX_NULLS,
         description="Texts such as `-` or `NA` that mean an empty cell in columns of numbers, dates and booleans. "

@@ -99,7 +99,13 @@ BAD: dict[str, tuple[dict[str, Any], int, str, str]] = {
         "unsupported_media_type",
         "Content-Type",
     ),
-    "a form": ({"files": {"file": ("a.csv", b"a\n1\n")}}, 415, "unsupported_media_type", "Content-Type"),
+    "a form without a file": ({"files": {"title": (None, b"x")}}, 422, "no_file", "file"),
+    "a picture": (
+        {"content": b"x", "headers": {"Content-Type": "image/png"}},
+        415,
+        "unsupported_media_type",
+        "Content-Type",
+    ),
     "a spec with a table's parameter": (
         {"json": spec(), "params": {"title": "x"}},
         422,
@@ -141,7 +147,7 @@ async def test_a_spec_is_refused_by_its_length_before_it_is_read(settings: Setti
 
 
 async def test_a_spec_of_too_many_objects_is_refused_before_they_are_made(alice: httpx.AsyncClient) -> None:
-    answer = await alice.post("/v1/reports", content=b"[" + b"{}," * MAX_OBJECTS + b"{}]", headers=JSON)
+    answer = await alice.post("/v1/reports", content=b'{"blocks": [' + b"{}," * MAX_OBJECTS + b"{}]}", headers=JSON)
     assert (answer.status_code, answer.json()["code"], answer.json()["limit"]) == (413, "too_many_objects", MAX_OBJECTS)
 
 

@@ -10,7 +10,7 @@ from babel import Locale
 from babel.numbers import get_decimal_symbol, get_group_symbol
 
 from tasks.report.data.workbooks.date_display import show_date
-from tasks.report.data.workbooks.format_codes import Section, SectionKind, Token, sections_of
+from tasks.report.data.workbooks.format_codes import FormatSection, SectionKind, Token, sections_of
 from tasks.report.formats.numbers import EXACT
 
 _DENOMINATOR: Final = frozenset("0123456789#?")
@@ -95,7 +95,7 @@ class CellFormat:
     def _group(self) -> str:
         return str(get_group_symbol(self._locale, numbering_system="latn"))
 
-    def _section_for(self, value: Decimal) -> tuple[Section, bool]:
+    def _section_for(self, value: Decimal) -> tuple[FormatSection, bool]:
         """The part for a value, and whether it shows the minus of a negative one by itself."""
         sections = self._sections
         if any(section.condition for section in sections[:2]):

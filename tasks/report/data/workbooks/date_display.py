@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from babel import Locale, UnknownLocaleError
 
-from tasks.report.data.workbooks.format_codes import Section, Token
+from tasks.report.data.workbooks.format_codes import FormatSection, Token
 from tasks.report.formats.numbers import EXACT
 
 _DAY_S: Final = 86_400
@@ -45,7 +45,7 @@ def iso_of(days: float, *, starts_1904: bool) -> str | None:
     return moment.isoformat() if milliseconds % (_DAY_S * 1000) else moment.date().isoformat()
 
 
-def show_date(section: Section, days: Decimal, locale: Locale, *, starts_1904: bool) -> str | None:
+def show_date(section: FormatSection, days: Decimal, locale: Locale, *, starts_1904: bool) -> str | None:
     """A number of days as a part of a format shows it. None if there is no such day."""
     tokens = section.tokens
     places = max((_places_after(tokens, index) for index in range(len(tokens))), default=0)
@@ -159,7 +159,7 @@ def _month(month: int, count: int, names: Locale) -> str:
     return name if width else name[:1]
 
 
-def _names_locale(section: Section, locale: Locale) -> Locale:
+def _names_locale(section: FormatSection, locale: Locale) -> Locale:
     if section.language:
         try:
             return Locale.parse(section.language)

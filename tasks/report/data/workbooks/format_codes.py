@@ -40,7 +40,7 @@ class Token(NamedTuple):
 
 
 @dataclass(slots=True)
-class Section:
+class FormatSection:
     """One of the parts that semicolons separate. condition: the operator and number of values that it is for.
 
     language: the locale that it names for the words of dates, such as `de_DE`.
@@ -78,14 +78,14 @@ class Section:
 
 
 @lru_cache(maxsize=1_000)
-def sections_of(code: str) -> Sequence[Section]:
+def sections_of(code: str) -> Sequence[FormatSection]:
     """The parts of a format: for positive numbers, negative ones, zero, and text; fewer if fewer are given."""
-    sections = [Section()]
+    sections = [FormatSection()]
     for found in _TOKEN.finditer(code[:MAX_CODE_CHARS]):
         kind, text = found.lastgroup or "char", found[found.lastgroup or 0]
         section = sections[-1]
         if kind == "char" and text == ";":
-            sections.append(Section())
+            sections.append(FormatSection())
         elif kind == "bracket":
             _read_bracket(section, text)
         elif kind in ("quoted", "escaped"):
@@ -97,7 +97,7 @@ def sections_of(code: str) -> Sequence[Section]:
     return tuple(sections)
 
 
-def _read_bracket(section: Section, text: str) -> None:
+def _read_bracket(section: FormatSection, text: str) -> None:
     if _ELAPSED.fullmatch(text):
         section.tokens.append(Token("elapsed", text))
     elif found := _CONDITION.fullmatch(text.strip()):

@@ -27,7 +27,7 @@ _LAST_ROW: Final = 1 << 31
 _SHOWN_NAMES: Final = 5
 
 
-class _Area(NamedTuple):
+class CellArea(NamedTuple):
     """The rows and columns to read, the last ones included."""
 
     first_row: int
@@ -187,7 +187,7 @@ def _could_name(cell: Cell) -> bool:
     return isinstance(cell, str) and could_name(cell)
 
 
-def _area(spec: DatasetSpec) -> _Area | None:
+def _area(spec: DatasetSpec) -> CellArea | None:
     if spec.range is None and not spec.skip_rows and spec.header_row is None:
         return None
     skipped = max(spec.skip_rows + 1, spec.header_row or 1)
@@ -195,7 +195,7 @@ def _area(spec: DatasetSpec) -> _Area | None:
     if found is None:
         raise Refusal("invalid_request", "The range must have the form B3:F200, or B3:F.", field="range")
     first, last = column_number(found[1]), column_number(found[3])
-    return _Area(max(int(found[2]), skipped), int(found[4] or _LAST_ROW), min(first, last), max(first, last))
+    return CellArea(max(int(found[2]), skipped), int(found[4] or _LAST_ROW), min(first, last), max(first, last))
 
 
 def _fill_merged(texts: dict[int, str], number: int, merged: Sequence[tuple[int, int, int, int]]) -> None:

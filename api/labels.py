@@ -98,7 +98,8 @@ def _read_metadata(given: Any) -> Mapping[str, Any]:
 
 _DEFAULTS = LimitSettings()
 _TagSchema = Annotated[str, Field(pattern=f"^{TAG.pattern}$")]
-_TagsSchema = Annotated[list[_TagSchema], Field(max_length=_DEFAULTS.max_tags)]
+_TagsSchema = list[_TagSchema]  # of any length: MAX_TAGS counts different ones
+_FewTagsSchema = Annotated[list[_TagSchema], Field(min_length=1)]
 _KeySchema = Annotated[str, Field(min_length=1)]
 _MetadataSchema = Annotated[dict[_KeySchema, MetadataValue], Field(max_length=_DEFAULTS.max_metadata_keys)]
 
@@ -109,7 +110,10 @@ _Metadata = Annotated[dict[str, Any], BeforeValidator(_read_metadata, json_schem
 _MetadataText = Annotated[dict[str, Any], BeforeValidator(parse_metadata, json_schema_input_type=str)]
 
 
-_TagFilter = Annotated[list[str], BeforeValidator(_one_or_several, json_schema_input_type=_TagSchema | _TagsSchema)]
+_TagFilter = Annotated[
+    list[str],
+    BeforeValidator(_one_or_several, json_schema_input_type=_TagSchema | _FewTagsSchema),
+]
 
 
 class TagQuery(BaseModel):

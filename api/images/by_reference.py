@@ -35,9 +35,8 @@ class Remote:
 class ImageRequest(SubmitFields):
     """An image that was uploaded before, or that is downloaded from a URL: exactly one of the two."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"oneOf": [{"required": ["upload"]}, {"required": ["url"]}]}
-    )
+    # Without `oneOf` in its schema, which generated clients would take for a union of two things without fields.
+    model_config = ConfigDict(extra="forbid")
 
     upload: str | None = Field(
         None, pattern="^[0-9a-f]{32}$", description="The id of an upload from `POST /v1/uploads`."

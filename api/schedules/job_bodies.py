@@ -18,7 +18,7 @@ from tasks.report.kind import REPORT
 from tasks.report.spec.document import Spec
 from tasks.report.spec.prepared import PreparedSpec
 from tasks.validation import nested
-from tasks.webhook.events import TYPE, TYPE_CHARS
+from tasks.webhook.events import CHANNEL, CHANNEL_CHARS, TYPE, TYPE_CHARS
 
 MAX_REST_BYTES = 64 * 1024
 """What a body may have besides its job."""
@@ -38,8 +38,10 @@ class EventJob(BaseModel):
 
     kind: Literal["event"] = Field(description="The kind of job.")
     type: str = Field(pattern=TYPE, max_length=TYPE_CHARS, description="The event's type.", examples=["shop.closing"])
-    data: dict[str, Any] = Field(description="The event's data.")
-    channel: str | None = Field(None, description="The event's channel.", examples=["customer-17"])
+    data: Any = Field(description="The event's data: any JSON value.")
+    channel: str | None = Field(
+        None, pattern=CHANNEL, max_length=CHANNEL_CHARS, description="The event's channel.", examples=["customer-17"]
+    )
 
 
 class _JobKind(BaseModel):

@@ -31,6 +31,10 @@ BODY: dict[str, Any] = {
         "required": True,
         "description": "The raw bytes of the file, not a form. The Content-Type is ignored.",
         "content": {
+            "application/octet-stream": {
+                "schema": BINARY,
+                "examples": {"photo": {"summary": "An image", "value": "photo.jpg"}},
+            },
             "*/*": {
                 "schema": BINARY,
                 "examples": {"photo": {"summary": "An image", "value": "photo.jpg"}},

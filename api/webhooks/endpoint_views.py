@@ -13,7 +13,7 @@ from tasks.clock import from_ms, maybe_from_ms
 from tasks.outbound.url_policy import MAX_URL_CHARS
 from tasks.queue.records.record import State
 from tasks.validation import JsonInteger, JsonNumber
-from tasks.webhook.custom_headers import MASK, VALUE, check_headers, masked_headers
+from tasks.webhook.custom_headers import MASK, MAX_HEADERS, NAME, VALUE, check_headers, masked_headers
 from tasks.webhook.endpoint_record import EndpointRecord
 from tasks.webhook.endpoints import EndpointHealth
 from tasks.webhook.events import CHANNEL, CHANNEL_CHARS, PATTERN, TYPE_CHARS
@@ -66,6 +66,7 @@ Headers = Annotated[
         description="Additional headers to send with every delivery: at most 20, 4 KiB in total. Their values are "
         f"stored encrypted and shown as `{MASK}`; in a change, `{MASK}` keeps the value that is set.",
         examples=[{"X-Team": "billing"}],
+        json_schema_extra={"propertyNames": {"pattern": f"^{NAME.pattern}$"}, "maxProperties": MAX_HEADERS},
     ),
 ]
 RateLimit = Annotated[
@@ -99,10 +100,9 @@ Channel = Annotated[
     ),
 ]
 Filters = Annotated[
-    list[EventFilter] | None,
+    Annotated[list[EventFilter], Field(max_length=MAX_FILTERS)] | None,
     AfterValidator(_none_if_empty),
     Field(
-        max_length=MAX_FILTERS,
         description="Only events that pass all of these are sent.",
         examples=[[{"field": "data.status", "is": "paid"}]],
     ),
@@ -125,8 +125,8 @@ class EndpointRequest(LabelFields):
     headers: Headers = Field(default_factory=dict)
     rate_limit: RateLimit = None
     max_in_flight: MaxInFlight = None
-    ordered: bool = Field(False, description=ORDERED)
-    ed25519: bool = Field(False, description=ED25519)
+    ordered: StrictBool = Field(False, description=ORDERED)
+    ed25519: StrictBool = Field(False, description=ED25519)
     channel: Channel = None
     filters: Filters = None
     secret: NewSecret = None
@@ -149,8 +149,8 @@ class EndpointChange(LabelFields):
     headers: Headers = Field(default_factory=dict)
     rate_limit: RateLimit = None
     max_in_flight: MaxInFlight = None
-    ordered: bool = Field(default_factory=bool, description=ORDERED)
-    ed25519: bool = Field(default_factory=bool, description=ED25519)
+    ordered: StrictBool = Field(default_factory=bool, description=ORDERED)
+    ed25519: StrictBool = Field(default_factory=bool, description=ED25519)
     channel: Channel = None
     filters: Filters = None
 

@@ -35,6 +35,12 @@ REASONS: Final = {
     r"values for \d+ categories|needs an x for each|takes (one|no)": "So do the values of a chart.",
     r"margins leave less than": "So do margins and paper.",
     r"^(variants|The field 'variants'|Preset )": "Variants are the name of a preset, or JSON in a string.",
+    r"^(tags|tag|metadata|Pressroom-\w+)\b.*(is no tag|not valid JSON|JSON object|MAX_|must be)": "They may be text.",
+    r"is given twice \(query, header, body\)": "Nor does OpenAPI know that two places say the same.",
+    r"^The URL ": "As `invalid_url`, where another fault is the first.",
+    r"dataset: The dataset '.*' is not in the spec": "As `unknown_dataset`.",
+    r"link: .* does not have the form": "What white space is differs between the dialects of patterns.",
+    r"^counts: Jobs cannot be counted": "Which criteria are counted is an index's.",
     r"^The parameter '?\w+'? is only for tables": "A parameter goes with a media type.",
     r"^(types|formats|columns|lang|currency|title|delimiter|sheet)\b": "A parameter of a table has a form of its own.",
     r"^notify(\.\w+)?: ": "`notify` may be JSON in a string.",
@@ -42,10 +48,10 @@ REASONS: Final = {
 """Patterns of messages, of which each fault of a refusal must match one."""
 
 
-def allowed(problem: Mapping[str, Any]) -> bool:
-    """Whether there is a reason for each fault of a refusal."""
+def without_reason(problem: Mapping[str, Any]) -> str | None:
+    """The first fault of a refusal for which there is no reason; None if there is one for each."""
     if problem["code"] in CODES:
-        return True
+        return None
     faults = problem.get("errors") or [{"message": problem["detail"]}]
     messages = [fault["message"].removeprefix("job.") for fault in faults]
-    return all(any(re.search(pattern, message) for pattern in REASONS) for message in messages)
+    return next((one for one in messages if not any(re.search(pattern, one) for pattern in REASONS)), None)

@@ -110,8 +110,15 @@ class Document(Strict):
     currency: str = Field("EUR", pattern="^[A-Z]{3}$", description="The currency (ISO 4217) of money columns.")
     page: PageSetup = Field(PageSetup(), description="The page size, orientation and margins.")
     theme: Theme = Field(Theme(), description="The colours and the density.")
-    header: Band | None = Field(Band(left="{title}", right="{date}"), description="The header of each page.")
-    footer: Band | None = Field(Band(right="{page} / {pages}"), description="The footer of each page.")
+    # Factories, since generated clients cannot have an object as the default of a field that may be null.
+    header: Band | None = Field(
+        default_factory=lambda: Band(left="{title}", right="{date}"),
+        description="The header of each page. By default, the title at the left and the date at the right.",
+    )
+    footer: Band | None = Field(
+        default_factory=lambda: Band(right="{page} / {pages}"),
+        description="The footer of each page. By default, the page number and the number of pages at the right.",
+    )
     cover: Cover | None = Field(None, description="A cover page.")
     toc: Toc | None = Field(None, description="A table of contents.")
     watermark: str | None = Field(None, max_length=40, description="A text across each page.")

@@ -107,7 +107,7 @@ async def retry_job(request: Request, job_id: JobId) -> Response:
     openapi_extra=documented_query(OwnerQuery),
 )
 async def delete_job(request: Request, job_id: JobId) -> Response:
-    """Removes the record at once; the next cleanup removes its files, unless another job needs them.
+    """Removes the record at once, and its bytes from the storage within minutes, unless another record needs them.
 
     The history (`HISTORY=storage`) loses it at once too, and its bytes are removed from the storage within minutes.
 

@@ -132,7 +132,8 @@ async def get_upload(request: Request, upload_id: UploadId) -> Response:
     openapi_extra=documented_query(OwnerQuery),
 )
 async def delete_upload(request: Request, upload_id: UploadId) -> Response:
-    """Jobs that already use the upload are not affected."""
+    """Jobs that already use the upload are not affected. The bytes are removed within minutes, unless a record needs
+    them."""
     caller = caller_for_owner(request)
     await forget(caller.context.redis, await _find(caller, upload_id))
     return Response(status_code=204)

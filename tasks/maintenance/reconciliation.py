@@ -1,7 +1,8 @@
 """The kind `reconciliation`: repairs queue entries that Redis has lost, some of them each minute.
 
-It also packs records of ended jobs (`tasks.queue.records.packing`), and with HISTORY=storage moves those whose time in
-Redis is over into the storage (`tasks.history`).
+It also packs records of ended jobs (`tasks.queue.records.packing`), deletes the bytes of deleted ones
+(`tasks.maintenance.deleted_bytes`), and with HISTORY=storage moves those whose time in Redis is over into the storage
+(`tasks.history`).
 
 Every state transition is one script, so that the keys of a job always agree. But ARQ's copy of a job expires, Redis may
 evict keys, an operator may delete some or restore an older snapshot: then a record may exist that no queue refers to,
@@ -21,6 +22,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks.history.upkeep import HistoryUpkeep
 from tasks.kind import JobContext, Kind, Result, RetryPolicy
+from tasks.maintenance.deleted_bytes import delete_unneeded
 from tasks.queue import redis_keys
 from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.records.indexes import BATCH, FOREIGN
@@ -37,6 +39,8 @@ BUSY_S = 30.0
 """Seconds for which a run continues that finds something to repair; the next run starts a minute later."""
 SAMPLE = 500
 """Randomly chosen jobs of each queue that a run checks."""
+DELETION_S = 20.0
+"""Seconds after which a run deletes no more bytes of deleted jobs: after a bulk deletion they may be many."""
 HISTORY_S = 20.0
 """Seconds after which a run moves no more records into the storage, which may be slow. Half are for deletions."""
 MOST_EXPIRED = 20_000
@@ -57,7 +61,8 @@ async def reconcile(job: JobContext[ReconciliationParams]) -> Result:
     Returns:
         How many jobs were `examined`, `mended` (repaired), `closed` because they cannot run any more, and `dropped`
         because their record is gone; how many `lanes` were repaired, and the counts of how many `queues`; and how many
-        records of ended jobs were `packed`, and `moved` into the storage.
+        records of ended jobs were `packed`, and `moved` into the storage; and how many blobs of deleted jobs were
+        `deleted`.
     """
     reconciler = Reconciler(job)
     until = time.monotonic() + BUSY_S
@@ -74,8 +79,9 @@ async def reconcile(job: JobContext[ReconciliationParams]) -> Result:
             break
     await reconciler.recount()
     packed = await _pack(job, time.monotonic() + BUSY_S)
+    deleted = await _delete_bytes(job, time.monotonic() + DELETION_S)
     moved = await _move(job, reconciler.expired) if job.settings.history == "storage" else 0
-    return Result(value={**reconciler.counts, "packed": packed, "moved": moved})
+    return Result(value={**reconciler.counts, "packed": packed, "deleted": deleted, "moved": moved})
 
 
 async def _move(job: JobContext[ReconciliationParams], expired: Sequence[str]) -> int:
@@ -89,6 +95,13 @@ async def _move(job: JobContext[ReconciliationParams], expired: Sequence[str]) -
         async for count in history.move(expired, began + HISTORY_S):
             moved += count
     return moved
+
+
+async def _delete_bytes(job: JobContext[ReconciliationParams], until: float) -> int:
+    """Delete the bytes of what was deleted some minutes ago. Returns how many blobs."""
+    with contextlib.suppress(StorageUnavailable):  # the next run goes on
+        return await delete_unneeded(job.redis, job.storage, grace_s=job.settings.deletion_grace_s, until=until)
+    return 0
 
 
 async def _pack(job: JobContext[ReconciliationParams], until: float) -> int:

@@ -24,6 +24,9 @@ blobs that the next one finds. Two sweeps at once never delete the same blob, si
 process that is delayed between marking and deleting keeps the blob, since the mark may have expired (LATE_S); only one
 that is suspended for minutes between this check and the request could delete a blob that is needed.
 
+Blobs of deleted jobs are deleted in the same way, only sooner (`tasks.maintenance.deleted_bytes`): the marks alone keep
+what is needed. A grace period spares other jobs to run again, and clients to send again, what was just deleted.
+
 A job's blobs are held until the job has expired and LINGER_MS longer, for downloads that have begun. The storage's
 prefix belongs to one Redis alone: a sweep does not know what the jobs of another one need.
 """
@@ -91,15 +94,21 @@ class BlobSweeper:
         self._storage = storage
         self._dry_run = dry_run
 
-    async def sweep(self, old: dict[str, StoredBlob], young: int) -> Swept:
+    async def examine(self, shas: list[str]) -> dict[str, str]:
+        """What `release.lua` answers for each blob, without a change: `needed`, `busy` or `free`."""
+        return dict(zip(shas, await self._release({"blobs": shas, "dry": True}), strict=True))
+
+    async def sweep(self, old: dict[str, StoredBlob], young: int, *, fresh: bool = False) -> Swept:
         """Delete those of a batch that nothing needs.
 
         Args:
             old: Blobs to check, by SHA-256.
             young: How many blobs were skipped, for the count.
+            fresh: The storage was asked about each of them just now: one that was lately deleted is there again.
         """
         began = time.monotonic()
-        answers = await self._release({"blobs": list(old), "mark": True, "dry": self._dry_run}) if old else []
+        payload = {"blobs": list(old), "mark": True, "dry": self._dry_run, "fresh": fresh}
+        answers = await self._release(payload) if old else []
         free = [blob for blob, answer in zip(old.values(), answers, strict=True) if answer == "free"]
         if free and not self._dry_run:
             if time.monotonic() - began > LATE_S:

@@ -14,6 +14,7 @@ Redis without cluster mode is needed.
 | `pressroom:rate:<what>:<owner>` | string | until when (ms) what the owner has had of its rate is paid for | expires |
 | `pressroom:blob:<sha256>` | set of job ids, `upload:<id>`s and `schedule:<id>`s | what needs this blob | the cleanup, when none of them is left; it expires 30 days after the last one is due |
 | `pressroom:swept:<sha256>` | string | until when (ms) the cleanup may be deleting this blob; followed by ` gone` once it has | expires |
+| `pressroom:unneeded` | zset sha256 → since (ms) | blobs that deleted jobs, uploads and schedules needed: they are deleted soon, if nothing else needs them | the reconciliation; it expires, and the cleanup finds them |
 | `pressroom:upload:<id>` | hash | owner, blob, bytes, name and times of an upload | expires, or its owner deletes it |
 | `pressroom:endpoint:<id>` | hash | a subscriber: owner, URL, patterns, encrypted secrets, and whether it answered the last time (`answered`) | its owner deletes it |
 | `pressroom:endpoints:<owner>` | zset id → created (ms) | all endpoints of an owner | with the endpoints |
@@ -73,6 +74,7 @@ IDEMPOTENCY: Final = ROOT + "key:"
 RATE: Final = ROOT + "rate:"
 BLOB: Final = ROOT + "blob:"
 SWEPT: Final = ROOT + "swept:"
+UNNEEDED: Final = ROOT + "unneeded"
 UPLOAD: Final = ROOT + "upload:"
 ENDPOINT: Final = ROOT + "endpoint:"
 ENDPOINTS: Final = ROOT + "endpoints:"
@@ -127,6 +129,8 @@ SWEEPING_MS: Final = 300 * SECOND_MS
 """The cleanup may be deleting a blob for this long after it has marked it."""
 SWEPT_MS: Final = 3600 * SECOND_MS
 """The mark stays this much longer: what a client sends is noted as needed within this time."""
+UNNEEDED_MS: Final = DAY_MS
+"""What deleted jobs needed is remembered this long after the last one was deleted; the nightly cleanup finds the rest."""
 LINGER_MS: Final = 600 * SECOND_MS
 """A job's files outlive it by this time: downloads that have begun can end."""
 BATCH_OPEN_MS: Final = DAY_MS
@@ -235,6 +239,7 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "rate": RATE,
     "blob": BLOB,
     "swept": SWEPT,
+    "unneeded": UNNEEDED,
     "upload": UPLOAD,
     "endpoint": ENDPOINT,
     "endpoints": ENDPOINTS,
@@ -294,6 +299,7 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "jitter": PAUSE_JITTER,
     "sweeping_ms": SWEEPING_MS,
     "swept_ms": SWEPT_MS,
+    "unneeded_ms": UNNEEDED_MS,
     "linger_ms": LINGER_MS,
     "lease_ms": LEASE_MS,
     "safety_ms": SAFETY_MS,

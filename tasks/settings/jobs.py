@@ -91,6 +91,11 @@ class JobSettings(BaseModel):
         ge=HOUR_S,
         description="Seconds for which the cleanup keeps a file without a user: a job may be about to use it.",
     )
+    deletion_grace_s: int = Field(
+        300,
+        ge=60,
+        description="Seconds for which the files of a deleted job, upload or schedule stay in the storage, if nothing else needs them: another job may be about to use the same bytes.",
+    )
     keep_snapshots: int = Field(
         14,
         ge=1,

@@ -268,6 +268,15 @@ class BlobStore:
     async def size(self, sha256: str) -> int:
         return (await self._call_for_blob(sha256, self._store.head, key(sha256)))["size"]
 
+    async def find(self, sha256: str) -> StoredBlob | None:
+        return await self._call(self._find, sha256)
+
+    def _find(self, sha256: str) -> StoredBlob | None:
+        with suppress(FileNotFoundError):
+            about = self._store.head(key(sha256))
+            return StoredBlob(sha256, about["size"], about["last_modified"])
+        return None
+
     async def presign(self, sha256: str, seconds: int, *, type: str, filename: str) -> str | None:
         if self._secret is None or not isinstance(self._store, S3Store):
             return None

@@ -123,6 +123,10 @@ class Storage(Protocol):
         """
         ...
 
+    async def find(self, sha256: str) -> StoredBlob | None:
+        """Return what the storage says of a blob, or None if there is no such blob."""
+        ...
+
     async def presign(self, sha256: str, seconds: int, *, type: str, filename: str) -> str | None:
         """Return a URL with which anyone can download a blob.
 

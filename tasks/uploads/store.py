@@ -11,7 +11,7 @@ from tasks import clock
 from tasks.blob_ref import BlobRef
 from tasks.queue.jobs.enqueue_with_blobs import enqueue_with_blobs
 from tasks.queue.records.record import new_id
-from tasks.queue.redis_keys import BLOB, SECOND_MS, UPLOAD
+from tasks.queue.redis_keys import SECOND_MS, UPLOAD
 from tasks.queue.script import Script
 from tasks.storage.protocol import Storage
 
@@ -115,12 +115,9 @@ async def find_upload(redis: "Redis[bytes]", owner: str, upload_id: str) -> Uplo
 
 
 async def forget(redis: "Redis[bytes]", upload: UploadRecord) -> None:
-    """Delete an upload. Jobs that were created from it keep their blob."""
-    # Not a transaction, in which a full Redis refuses every command. Without its key, the holder counts as gone.
-    async with redis.pipeline(transaction=False) as pipe:
-        pipe.delete(UPLOAD + upload.id)
-        pipe.srem(BLOB + upload.blob.sha256, _holder(upload.id))
-        await pipe.execute()
+    """Delete an upload, and its bytes some minutes later. Jobs that were created from it keep their blob."""
+    payload = {"holder": _holder(upload.id), "blobs": [upload.blob.sha256], "upload": upload.id}
+    await Script(redis, "upkeep/give_up")(payload)
 
 
 def _holder(upload_id: str) -> str:

@@ -79,7 +79,8 @@ class JobStore:
         return await self._on_whole(self._reopen, ids, payload)
 
     async def delete(self, ids: Sequence[str], step: BulkStep | None = None) -> list[str]:
-        """Delete ended jobs: record, listings, ARQ's keys, and their need of blobs. The bytes go with the next cleanup.
+        """Delete ended jobs: record, listings, ARQ's keys, and their need of blobs. The bytes go some minutes later
+        (`tasks.maintenance.deleted_bytes`).
 
         Returns:
             For each `deleted`, `unknown`, `needed` (an event that is still being delivered, or a job for which others

@@ -31,6 +31,7 @@ from tasks.queue.redis_keys import (
 )
 from tasks.schedule.store import SchedulePatch, ScheduleStore
 from tasks.settings import Settings
+from tasks.storage.open import open_storage
 from tests.support.queue.fake_worker import FakeWorker, lapse
 from tests.support.queue.submissions import record_of, submission, submit
 
@@ -47,6 +48,7 @@ class Attempt:
         self.redis = redis
         self.settings = settings
         self.kinds = dict.fromkeys(("echo", "event"))
+        self.storage = open_storage(Settings(_env_file=None, storage_url="memory://"))
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ NAMES = {
     "RATE": "rate:",
     "BLOB": "blob:",
     "SWEPT": "swept:",
+    "UNNEEDED": "unneeded",
     "UPLOAD": "upload:",
     "ENDPOINT": "endpoint:",
     "ENDPOINTS": "endpoints:",

@@ -9,6 +9,16 @@ local function need_blobs(holder, blobs, delay_ms)
   end
 end
 
+-- What is deleted needs its blobs no more. They are deleted soon, unless something else needs them
+-- (tasks/maintenance/deleted_bytes.py).
+local function give_up_blobs(holder, blobs)
+  for _, blob in ipairs(blobs) do
+    redis.call('SREM', K.blob .. blob, holder)
+    redis.call('ZADD', K.unneeded, now, blob)
+  end
+  if #blobs > 0 then redis.call('PEXPIRE', K.unneeded, K.unneeded_ms) end
+end
+
 -- A blob that the cleanup has marked may be gone, though its bytes have just been sent: look for it in storage before
 -- it is needed (tasks/maintenance/sweep.py). seen: sha256 → the mark under which it was found there; since: the
 -- earliest time at which the bytes were sent. Returns {answer = 'swept', blob, mark, left_ms (until its deletion is

@@ -37,7 +37,7 @@ function verbs.delete()
   redis.call('DEL', key, K.runs .. id)
   redis.call('ZREM', K.schedules, id)
   redis.call('ZREM', index, id)
-  for _, blob in ipairs(payload.blobs) do redis.call('SREM', K.blob .. blob, holder) end
+  give_up_blobs(holder, payload.blobs)
   return { answer = 'done' }
 end
 

@@ -1,7 +1,8 @@
 -- Does anything need these blobs? What is gone is forgotten, what lives is remembered for longer, and a blob that
 -- nothing needs may be marked for deletion.
--- payload: blobs {sha256, …}, mark, dry (change nothing). Answers for each 'needed' | 'busy' (another cleanup deletes
--- it) | 'gone' (it has lately been deleted: the listing that names it is old) | 'free' (nothing needs it).
+-- payload: blobs {sha256, …}, mark, dry (change nothing), fresh (the storage was asked about these just now).
+-- Answers for each 'needed' | 'busy' (another cleanup deletes it) | 'gone' (it was deleted lately: the listing that has
+-- it is old) | 'free' (nothing needs it).
 local PART, PARTS = 200, 10
 
 -- A holder is a job's id, or the name of another kind of thing and its id; one of a kind that is not known here counts
@@ -42,7 +43,7 @@ local function release(blob)
   if ends and tonumber(ends) > now then return 'busy' end
   if is_needed(K.blob .. blob) then return 'needed' end
   -- Listed are only blobs that are older than any mark that is left of a deletion.
-  if payload.mark and gone == ' gone' then return 'gone' end
+  if payload.mark and not payload.fresh and gone == ' gone' then return 'gone' end
   if not payload.dry then
     redis.call('DEL', K.blob .. blob)
     if payload.mark then

@@ -1,5 +1,5 @@
--- needs: bulk changes counters indexes records
--- Ended jobs are deleted. Their bytes go with the next cleanup, for nobody needs them any more. An ARQ client may have
+-- needs: blobs bulk changes counters indexes records
+-- Ended jobs are deleted, and some minutes later their bytes, if nothing else needs them. An ARQ client may have
 -- given the id of one to a new job: ARQ's keys are that one's.
 -- payload: ids, by, last (`for_each`), reused (true: only those whose id was given to a new job). Answers for each
 -- 'deleted' | 'unknown' | 'packed' (it must be restored first) | 'needed' (an event that is still being delivered, or a
@@ -21,8 +21,10 @@ local function delete(id)
   if is_needed(job) then return 'needed' end
   local record = K.job .. id
   local blobs, files = unpack(redis.call('HMGET', record, 'blobs', 'files'))
-  for blob in string.gmatch(blobs or '', '%x+') do redis.call('SREM', K.blob .. blob, id) end
-  for _, file in ipairs(cjson.decode(files or '[]')) do redis.call('SREM', K.blob .. file.blob, id) end
+  local needed = {}
+  for blob in string.gmatch(blobs or '', '%x+') do needed[#needed + 1] = blob end
+  for _, file in ipairs(cjson.decode(files or '[]')) do needed[#needed + 1] = file.blob end
+  give_up_blobs(id, needed)
   for _, index in ipairs(indexes_of(job.job_indexes, job.state)) do redis.call('ZREM', index, id) end
   if job.event then redis.call('ZREM', K.jobs .. 'event/' .. job.event, id) end
   if job.batch then redis.call('ZREM', K.jobs .. 'batch/' .. job.batch, id) end

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import openpyxl
 import pytest
 
 from tasks.refusal import Refusal
@@ -38,6 +39,7 @@ KPIS = {
     "items": [{"label": "Revenue", "value": "€ 1,000", "change": "+1 %", "trend": "up", "good": True}],
 }
 ONE_PAGE: list[dict[str, Any]] = [heading("Summary"), text(LOREM * 5), KPIS, TABLE, CHART]
+BARE = {"header": None, "footer": None}
 WARM_CPU_S = 0.05
 """Of a page with text, figures, a table and a chart; a tenth of it is usual."""
 GROWTH_BYTES = 2 * 1024 * 1024
@@ -178,6 +180,48 @@ def test_thousands_of_tables_and_warnings_fit_into_a_record(tmp_path: Path) -> N
     codes = [one["code"] for one in answer["warnings"]]
     assert {"clipped", "not_listed"} <= set(codes)
     assert any(one["message"].startswith("And ") for one in answer["warnings"])
+
+
+def test_money_is_rounded_alike_wherever_it_is_shown_and_the_csv_keeps_every_digit(tmp_path: Path) -> None:
+    rows = [{"a": amount} for amount in ("2.345", "0.125", "1.005", "-0.004", "-2.345")]
+    table = {"type": "table", "columns": [{"field": "a", "type": "money", "total": "sum"}], "rows": rows}
+    printed = render_report(tmp_path, [table], formats=["pdf", "xlsx", "csv"], document=BARE)
+    assert printed.text().split("\n")[1:] == ["€2.35", "€0.13", "€1.01", "€0.00", "-€2.35", "Total: €1.13"]
+    lines = (tmp_path / "report.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert lines == ["a", "2.345", "0.125", "1.005", "-0.004", "-2.345", "1.126"]
+    [sheet] = openpyxl.load_workbook(tmp_path / "report.xlsx").worksheets
+    assert [(cell.value, cell.number_format) for (cell,) in sheet["A2:A6"]] == [
+        (2.345, '"€"#,##0.00'),
+        (0.125, '"€"#,##0.00'),
+        (1.005, '"€"#,##0.00'),
+        (-0.004, '"€"#,##0.00;"€"#,##0.00'),
+        (-2.345, '"€"#,##0.00'),
+    ]
+
+
+@pytest.mark.parametrize("zebra", [True, False])
+def test_columns_without_titles_have_no_head(tmp_path: Path, zebra: bool) -> None:
+    columns = [{"field": "key", "title": ""}, {"field": "value", "title": "", "type": "money", "total": "sum"}]
+    rows = [{"key": "Subtotal", "value": "10.00"}, {"key": "Tax", "value": "2.00"}] * 30
+    table = {"type": "table", "columns": columns, "rows": rows, "zebra": zebra, "title": "T"}
+    formats = ["pdf", "xlsx", "csv"]
+    printed = render_report(tmp_path, [table], formats=formats, document=BARE)
+    first, second = (page.split("\n") for page in printed.texts())
+    assert first[:2] == ["T", "Subtotal €10.00"]
+    assert second[0] == "T · continued"
+    assert second[1].startswith(("Subtotal", "Tax"))
+    assert "key" not in printed.text()
+    assert (tmp_path / "report.csv").read_text(encoding="utf-8-sig").splitlines()[0] == "Subtotal,10.00"
+    [sheet] = openpyxl.load_workbook(tmp_path / "report.xlsx").worksheets
+    assert [cell.value for cell in sheet[1]] == ["Subtotal", 10]
+
+
+def test_a_column_without_a_title_beside_one_with_a_title(tmp_path: Path) -> None:
+    columns = [{"field": "key", "title": ""}, {"field": "value", "title": "Value"}]
+    table = {"type": "table", "columns": columns, "rows": [{"key": "k", "value": "v"}]}
+    printed = render_report(tmp_path, [table], formats=["pdf", "csv"], document=BARE)
+    assert printed.text().split() == ["Value", "k", "v"]
+    assert (tmp_path / "report.csv").read_text(encoding="utf-8-sig").splitlines()[0] == ",Value"
 
 
 def stored(folder: Path, wanted: RenderJob) -> str:

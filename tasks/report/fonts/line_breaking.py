@@ -25,8 +25,10 @@ _BREAK: Final = re.compile(
     f"(?:(?<=[{_WIDE}])|(?=[{_WIDE}])|(?<=[A-Za-z]-)(?=[A-Za-z]))"
 )
 _ROUNDING_EM: Final = 1e-9
-_JOINTS: Final = (frozenset("/\\-_?&=@+|#%~"), frozenset(".:;,"))
-"""Characters after which a word that is longer than a line is broken rather than elsewhere, the better ones first."""
+_JOINTS: Final = ((frozenset("/\\-_?&=@+|#%~"), 0.0), (frozenset(".:;,"), 0.3))
+"""Characters after which a word that is longer than a line is broken rather than elsewhere, the better ones first; and
+how much of the line they must fill."""
+_AMONG_DIGITS: Final = re.compile("(?<=[0-9])[.,:][0-9]")
 _FEWEST_LETTERS: Final = 2
 """That are broken off at an end of a word, if there is room for so many."""
 
@@ -66,9 +68,9 @@ def _best_cut(text: str, start: int, fits: int, end: int) -> int:
         fits: Where it must end at the latest.
         end: Where the word ends.
     """
-    for joints in _JOINTS:
-        for place in range(fits, start + 1, -1):
-            if text[place - 1] in joints:
+    for joints, least in _JOINTS:
+        for place in range(fits, max(start + 1, start + int(least * (fits - start))), -1):
+            if text[place - 1] in joints and not _AMONG_DIGITS.match(text, place - 1):
                 return place
     return fits if end - fits >= _FEWEST_LETTERS else max(end - _FEWEST_LETTERS, min(fits, start + _FEWEST_LETTERS))
 

@@ -7,6 +7,7 @@ from typing import Final, Literal, NamedTuple
 Level = Literal["bare", "words", "good", "whole"]
 _MOST_GROWTH: Final = 4.0
 """A table of few and narrow columns does not fill its page: the eye could not follow its rows."""
+_HALVINGS: Final = 50
 LEVELS: Final[tuple[Level, ...]] = ("bare", "words", "good", "whole")
 
 
@@ -46,8 +47,8 @@ def share(demands: Sequence[Demand], room: float) -> list[float]:
     """A width for each column, together `room` or less; ValueError if that does not hold the bare minimum.
 
     Columns that are not flexible come first, if the flexible ones keep their words whole. Otherwise all move up from
-    level to level together. What is left over at the end goes to the flexible columns, or else to all that are not
-    fixed, so that the table fills the page.
+    level to level together; where not all can keep their words whole, those with the shortest words do. What is left
+    over at the end goes to the flexible columns, or else to all that are not fixed, so that the table fills the page.
     """
     firm = [demand if demand.kind == "flex" else demand.rigid() for demand in demands]
     if needed(firm, "words") <= room:
@@ -57,10 +58,25 @@ def share(demands: Sequence[Demand], room: float) -> list[float]:
     for low, high in reversed(list(pairwise(LEVELS))):
         least, most = needed(demands, low), needed(demands, high)
         if least <= room:
+            if low == "bare":
+                return _with_whole_words(demands, room)
             part = (room - least) / (most - least)
             return [getattr(demand, low) * (1 - part) + getattr(demand, high) * part for demand in demands]
     least = needed(demands, "bare")
     raise ValueError(f"{least:g} points of columns do not fit into {room:g}")
+
+
+def _with_whole_words(demands: Sequence[Demand], room: float) -> list[float]:
+    """Every column as wide as its words, but none wider than what all of those together leave room for."""
+
+    def capped(most: float) -> list[float]:
+        return [max(demand.bare, min(demand.words, most)) for demand in demands]
+
+    low, high = 0.0, max(demand.words for demand in demands)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if sum(capped(middle)) <= room else (low, middle)
+    return capped(low)
 
 
 def _stretch(demands: Sequence[Demand], room: float) -> list[float]:

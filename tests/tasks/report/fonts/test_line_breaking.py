@@ -92,6 +92,11 @@ def test_words_too_long_for_a_line_break_at_their_joints(word: str, parts: set[s
     assert parts <= set(lines)
 
 
+def test_a_number_is_not_parted_at_its_mark() -> None:
+    assert break_lines("1.000000000000", FACE, 10, 50)[0] not in ("1.", "1")
+    assert break_lines("12:34:56,789012345678", FACE, 10, 60)[0][-1].isdigit()
+
+
 @pytest.mark.parametrize("word", ["WEAPONS", "MILLIMETER", "Donaudampfschifffahrt"])
 def test_no_letter_of_a_broken_word_stands_alone(word: str) -> None:
     for text in (word, f"{word} {word}", f"a {word}, {word}."):

@@ -34,6 +34,12 @@ def test_texts_give_way_together() -> None:
     assert share([TEXT, TEXT], 180) == pytest.approx([90, 90])
 
 
+def test_columns_of_short_words_keep_them_whole() -> None:
+    short, long = Demand(20, 40, 40, 40), Demand(30, 200, 300, 400)
+    assert share([short, long, short], 200) == pytest.approx([40, 120, 40])
+    assert share([short, long, long], 150) == pytest.approx([40, 55, 55])
+
+
 def test_a_flexible_column_gives_way_before_others() -> None:
     assert share([TEXT, FLEX], 380) == pytest.approx([300, 80])
 

@@ -22,7 +22,7 @@ SAYS = {
     "quarterly": ["Northwind Instruments", "€18.4M", "高橋 直子", "Total Western Europe", "Other (3)"],
     "wide": ["Dec sold", "Total Europe", "continued"],
 }
-WARNS = {"invoice": {"wrapped"}}
+WARNS = {"charts": {"clipped", "left_out", "merged"}, "invoice": {"wrapped"}, "quarterly": {"merged"}}
 
 
 def text_of(path: Path) -> str:

@@ -19,6 +19,8 @@ Redis without cluster mode is needed.
 | `pressroom:endpoint:<id>` | hash | a subscriber: owner, URL, patterns, encrypted secrets, and whether it answered the last time (`answered`) | its owner deletes it |
 | `pressroom:endpoints:<owner>` | zset id → created (ms) | all endpoints of an owner | with the endpoints |
 | `pressroom:subscribers:<owner>:<pattern>`, `…#<channel>` | zset endpoint → 1 if it has filters, else 0; -1 if it is disabled, and events are kept for it | endpoints without a channel, or with this one, that asked for a pattern | with the endpoints |
+| `pressroom:listening:<owner>` | string | somebody listens to the owner's events (`python -m api.listen`), so that they are written though no endpoint asked for them | expires |
+| `pressroom:heard:<owner>` | stream of event ids | events of the owner that became deliveries while somebody listened, the last HEARD_KEPT | expires |
 | `pressroom:schedule:<id>` | hash | a schedule: its cron expression, its job, `revision`, `last_run` | its owner deletes it; a built-in one stays |
 | `pressroom:schedules` | zset id → due (ms) | when each schedule is due next; `inf` while it is paused | with the schedules |
 | `pressroom:ticking` | string | the process that handles the schedules that are due | its end of that; it expires |
@@ -79,6 +81,8 @@ UPLOAD: Final = ROOT + "upload:"
 ENDPOINT: Final = ROOT + "endpoint:"
 ENDPOINTS: Final = ROOT + "endpoints:"
 SUBSCRIBERS: Final = ROOT + "subscribers:"
+LISTENING: Final = ROOT + "listening:"
+HEARD: Final = ROOT + "heard:"
 SCHEDULE: Final = ROOT + "schedule:"
 SCHEDULES: Final = ROOT + "schedules"
 TICKING: Final = ROOT + "ticking"
@@ -217,6 +221,12 @@ ABORT_MS: Final = 600 * SECOND_MS
 """A request to stop a job that no worker has followed is forgotten after this long."""
 TICKING_MS: Final = 10 * SECOND_MS
 """A process that handles schedules that are due has so long for a hundred of them before another may help."""
+LISTENING_MS: Final = 120 * SECOND_MS
+"""Events are written for a listener this long after it has asked: longer than one request and a lost connection take."""
+HEARD_MS: Final = 600 * SECOND_MS
+"""What listeners are told of is remembered this long after the last event."""
+HEARD_KEPT: Final = 1_000
+"""Events of an owner that listeners can still ask for, about."""
 RUNS_KEPT: Final = 1_000
 """Runs of one schedule that are remembered, the newest."""
 WAKE_CAP: Final = 16
@@ -244,6 +254,11 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "endpoint": ENDPOINT,
     "endpoints": ENDPOINTS,
     "subscribers": SUBSCRIBERS,
+    "listening": LISTENING,
+    "listening_ms": LISTENING_MS,
+    "heard": HEARD,
+    "heard_ms": HEARD_MS,
+    "heard_kept": HEARD_KEPT,
     "schedule": SCHEDULE,
     "schedules": SCHEDULES,
     "ticking": TICKING,

@@ -38,6 +38,8 @@ NAMES = {
     "RECONCILIATION": "reconciliation",
     "QUARANTINE": "quarantine:",
     "WAKE": "wake:",
+    "LISTENING": "listening:",
+    "HEARD": "heard:",
     "COUNTS": "counts",
     "ENDS": "ends:",
     "UNPACKED": "unpacked",

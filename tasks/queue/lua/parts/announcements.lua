@@ -1,7 +1,7 @@
 -- needs: creation lane_ids
 -- Events of our own, such as the end of a job.
 
--- Whether any endpoint of the owner asked for this type. Our types have two words.
+-- Whether any endpoint of the owner asked for this type, or somebody listens. Our types have two words.
 local subscribed = {}
 local function has_subscribers(owner, type)
   local types = subscribed[owner]
@@ -12,7 +12,7 @@ local function has_subscribers(owner, type)
   if types[type] == nil then
     local prefix = K.subscribers .. owner .. ':'
     local group = string.match(type, '^[^.]+') .. '.*'
-    types[type] = redis.call('EXISTS', prefix .. type, prefix .. group, prefix .. '*') > 0
+    types[type] = redis.call('EXISTS', prefix .. type, prefix .. group, prefix .. '*', K.listening .. owner) > 0
   end
   return types[type]
 end

@@ -1,7 +1,8 @@
 -- needs: creation lane_order verbs/kept_events
 -- An event becomes deliveries. Their ids are derived from event and endpoint, so that a repeat adds nothing.
 -- payload: event, type, owner, keep_ms (of the event), deliveries {{id, endpoint, lane, job_indexes, always}, …},
--- missed (whether disabled endpoints asked for it, so that it is kept for them), late (it was expanded before).
+-- missed (whether disabled endpoints asked for it, so that it is kept for them), late (it was expanded before),
+-- heard (somebody listens to the owner's events).
 -- An endpoint that is gone or disabled by now is skipped, unless the delivery is to be made `always`.
 -- Answers how many were made. An event waits while Redis is full, unless it is an alert.
 if string.sub(payload.type, 1, 6) == 'alert.' then
@@ -33,5 +34,9 @@ for _, delivery in ipairs(payload.deliveries) do
 end
 redis.call('PEXPIRE', index, payload.keep_ms)
 if payload.missed and trace[4] then redis.call('HSET', K.job .. payload.event, 'missed', 1) end
+if payload.heard then
+  redis.call('XADD', K.heard .. payload.owner, 'MAXLEN', '~', K.heard_kept, '*', 'event', payload.event)
+  redis.call('PEXPIRE', K.heard .. payload.owner, K.heard_ms)
+end
 if payload.late and made > 0 then keep_event(payload.event, payload.keep_ms) end
 return cmsgpack.pack(made)

@@ -8,7 +8,7 @@ from arq.connections import ArqRedis
 from arq.constants import health_check_key_suffix
 
 from tasks.queue.lanes.lane_controls import LaneControls
-from tasks.queue.redis_keys import SLOTS, WORKERS, arq_queue
+from tasks.queue.redis_keys import JOB, SLOTS, WORKERS, arq_queue
 from tasks.settings import Settings
 from tests.support.api.manual_worker import WORKER, ManualWorker
 from tests.support.api.pictures import PNG
@@ -119,6 +119,19 @@ async def test_a_delivery_waits_for_its_parked_endpoint(
         [reason] = (await alice.get(path)).json()["waiting_for"]
         assert reason["reason"] == "parked_lane"
         assert reason["until"] > (await job(alice, event))["created_at"]
+
+
+@pytest.mark.parametrize("change", [{"lane": None}, {"queue": "nowhere"}])
+async def test_a_record_that_has_lost_some_of_it_is_answered(
+    alice: httpx.AsyncClient, redis: ArqRedis, change: dict[str, str | None]
+) -> None:
+    job_id = await submit(alice)
+    [(name, value)] = change.items()
+    kept = await redis.hget(JOB + job_id, name)
+    assert kept is not None
+    await (redis.hdel(JOB + job_id, name) if value is None else redis.hset(JOB + job_id, name, value))
+    assert await reasons(alice, job_id) is None
+    await redis.hset(JOB + job_id, name, kept)
 
 
 async def test_a_list_says_it_when_asked(alice: httpx.AsyncClient, worker: ManualWorker) -> None:

@@ -43,7 +43,7 @@ end
 
 local function prerequisites(after)
   local jobs = {}
-  for _, id in ipairs(cjson.decode(after)) do
+  for _, id in ipairs(cjson.decode(after or '[]')) do
     if redis.call('HGET', K.job .. id, 'state') ~= 'succeeded' then jobs[#jobs + 1] = id end
   end
   return jobs
@@ -72,6 +72,8 @@ local function reasons_of(id)
   local job, reasons = fields_of(K.job .. id, FIELDS), {}
   local function add(reason) reasons[#reasons + 1] = reason end
   if job.state ~= 'scheduled' and job.state ~= 'queued' and job.state ~= 'retrying' then return reasons end
+  -- Reconciliation closes one that has lost these.
+  if not (job.lane and job.due_at and K.arq_queue[job.queue or '']) then return reasons end
   if job.state ~= 'queued' then
     local due = tonumber(job.due_at)
     if due > now then add({ reason = 'due_time', until_ms = due }) end

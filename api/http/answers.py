@@ -1,7 +1,15 @@
 """Parts that the responses of all resources share."""
 
+import json
+import re
+import secrets
+
 from fastapi import Response
 from pydantic import BaseModel, Field
+
+_MARK = secrets.token_hex(16).encode()
+"""Begins such strings. Nobody outside of this process can send one."""
+_AS_SENT = re.compile(rb'"%b((?:[^"\\]|\\.)*)"' % _MARK)
 
 
 class Error(BaseModel):
@@ -22,7 +30,19 @@ class Links(BaseModel):
 
 
 def json_of(view: BaseModel) -> bytes:
-    return view.model_dump_json(exclude_none=True).encode()
+    """A view as JSON, with what `as_sent` has put into it."""
+    body = view.model_dump_json(exclude_none=True).encode()
+    return _AS_SENT.sub(_unquoted, body) if _MARK in body else body
+
+
+def as_sent(text: bytes) -> str:
+    """Stands in a view for JSON that is answered byte for byte: pydantic would write `12.5` for `12.50`."""
+    return _MARK.decode() + text.decode()
+
+
+def _unquoted(found: "re.Match[bytes]") -> bytes:
+    text: str = json.loads(b'"%b"' % found[1])
+    return text.encode()
 
 
 def uncached(view: BaseModel, status: int = 200, **headers: str) -> Response:

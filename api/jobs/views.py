@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from api.http.answers import Error, Links
+from api.http.answers import Error, Links, as_sent
 from api.http.query import Page
 from api.jobs.waiting import WaitingFor
 from api.labels import LabelView
@@ -15,6 +15,7 @@ from tasks.clock import from_ms, maybe_from_ms
 from tasks.kind import variant_of
 from tasks.queue.jobs.job_store import RETRYABLE
 from tasks.queue.records.record import Priority, Record, State
+from tasks.webhook.events import data_text
 
 EXAMPLE_JOB = "5e6b1f0c9a7d4e2f8b3c6a1d0e9f7b42"
 EXAMPLE_UPLOAD = "0b8f5c1d7e3a49c2a6d4e9f1b2c3d4e5"
@@ -131,6 +132,14 @@ def path_of(job_id: str) -> str:
     return f"/v1/jobs/{job_id}"
 
 
+def shown_params(kind: str, text: str) -> dict[str, Any]:
+    """The params of a job. The data of an event are answered as they were sent."""
+    params: dict[str, Any] = json.loads(text)
+    if kind == "event" and "data" in params:
+        params["data"] = as_sent(data_text(text))
+    return params
+
+
 def job_of(record: Record, address: str) -> Job:
     """The public view of a record."""
     place = f"{address}{path_of(record.id)}"
@@ -143,7 +152,7 @@ def job_of(record: Record, address: str) -> Job:
         state=record.state,
         priority=record.priority,
         name=record.name,
-        params=json.loads(record.params),
+        params=shown_params(record.kind, record.params),
         created_at=from_ms(record.created_at),
         due_at=from_ms(record.due_at) if record.state in (State.SCHEDULED, State.RETRYING) else None,
         started_at=maybe_from_ms(record.started_at),

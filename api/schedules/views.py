@@ -1,6 +1,5 @@
 """The JSON of schedules: request bodies and responses."""
 
-import json
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -9,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 from api.http.answers import Error, Links
 from api.http.query import Page
 from api.jobs.views import path_of as job_path
+from api.jobs.views import shown_params
 from api.labels import LabelFields, LabelView
 from api.schedules.job_bodies import EventJob, ReportJob
 from tasks.clock import from_ms, maybe_from_ms
@@ -170,7 +170,7 @@ def schedule_of(schedule: store.ScheduleRecord, last: runs.ScheduleRun | None, a
         overlap=schedule.overlap,
         misfire=schedule.misfire,
         kind=schedule.kind,
-        params=json.loads(schedule.params),
+        params=shown_params(schedule.kind, schedule.params),
         built_in=schedule.built_in,
         paused=schedule.paused,
         paused_reason=schedule.paused_reason,

@@ -16,7 +16,7 @@ from api.jobs.submitted import respond
 from api.jobs.views import Job
 from tasks.queue.jobs.enqueue import Submission, Submitted
 from tasks.refusal import Refusal
-from tasks.webhook.events import CHANNEL, CHANNEL_CHARS, OURS, TYPE, TYPE_CHARS
+from tasks.webhook.events import CHANNEL, CHANNEL_CHARS, OURS, TYPE, TYPE_CHARS, data_text
 from tasks.webhook.kind import EVENT
 
 router = APIRouter(prefix="/v1/events", tags=["webhooks"])
@@ -99,23 +99,23 @@ async def submit_event(request: Request) -> Response:
 
 
 def examined_event(text: bytes, checks: Checks) -> tuple[EventRequest | None, str]:
-    """An event and its params as JSON, where the checks find nothing wrong with it. Numbers that are not finite are
-    wrong."""
+    """An event and its params as JSON, where the checks find nothing wrong with it. Its data stays as it is written.
+    Numbers that are not finite are wrong."""
     requested = examined(text, EventRequest, checks)
     if requested is None:
         return None, ""
     if requested.type is not None and requested.type.partition(".")[0] in OURS:
         message = f"The field 'type' must not begin with {', '.join(OURS)}, which are reserved. Use another name."
         checks.add(Refusal("invalid_request", message, field="type"))
-    params = {"type": requested.type, "data": requested.data}
-    if requested.channel is not None:
-        params["channel"] = requested.channel
     try:
-        return requested, json.dumps(params, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        json.dumps(requested.data, allow_nan=False)
     except ValueError as error:
         message = f"The field 'data' has a number that is too large: {error}."
         checks.add(Refusal("invalid_request", message, field="data"))
         return requested, ""
+    params = {"type": requested.type} | ({} if requested.channel is None else {"channel": requested.channel})
+    head = json.dumps(params, ensure_ascii=False, separators=(",", ":"))
+    return requested, f'{head[:-1]},"data":{data_text(text).decode()}}}'
 
 
 def submission_of(

@@ -11,7 +11,7 @@ from tasks.queue.records.packing import unpack
 from tasks.queue.redis_keys import JOB
 from tasks.refusal import Refusal
 from tasks.settings import Settings
-from tasks.webhook.events import EventParams, body_of
+from tasks.webhook.events import EventParams, body_of, data_text
 
 MESSAGES_KEPT: Final = 32
 """Event bodies that a worker caches: the deliveries of one event run close together."""
@@ -44,4 +44,5 @@ def message_of(event: Mapping[bytes, bytes], settings: Settings) -> Message:
 def _message(params: str, created_at: int, base_url: str, labels: tuple[bytes | None, bytes | None]) -> Message:
     event = EventParams.model_validate_json(params)
     named = {name: json.loads(text) for name, text in zip(("tags", "metadata"), labels, strict=True) if text}
-    return Message(body_of(event, created_at, base_url, named), once=event.endpoint is not None)
+    body = body_of(event, created_at, base_url, named, data_text(params))
+    return Message(body, once=event.endpoint is not None)

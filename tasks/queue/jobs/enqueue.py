@@ -299,11 +299,13 @@ def _canonical(params: str) -> str:
 
 
 def _number(text: str) -> tuple[int, str, int]:
-    """A number by its value: `1.0` and `1e0` are `1`."""
+    """A number by its value: `1.0` and `1e0` are `1`, and what no float can tell from 0 is 0."""
+    if float(text) == 0:
+        return 0, "", 0  # Decimal takes no exponent of 20 digits
     sign, digits, exponent = Decimal(text).as_tuple()
     written = "".join(map(str, digits))
     significant = written.rstrip("0")
-    return (sign, significant, int(exponent) + len(written) - len(significant)) if significant else (0, "", 0)
+    return sign, significant, int(exponent) + len(written) - len(significant)
 
 
 def _refusal(answer: dict[str, Any], submission: Submission) -> Exception:

@@ -65,6 +65,33 @@ async def test_its_data_reaches_the_subscribers_as_it_was_sent_and_signed(
     assert len(receiver.requests) == 1
 
 
+async def test_data_pass_through_byte_for_byte(
+    alice: httpx.AsyncClient, redis: ArqRedis, settings: Settings, receiver: Receiver
+) -> None:
+    """A receiver of money compares what it gets with what was sent, and not what a parser has made of both."""
+    data = (
+        '{"z": 12.50, "a": [1E2, -0.0, 1.0, 123456789012345678901234567890, 0.1000000000000000055511151231257827],'
+        ' "text": "\\u00e9 é \\/ \\" \\\\ \u2028", "none": null,  "A":{ "b" : 1e-7 } }'
+    )
+    json_type = {"Content-Type": "application/json"}
+    made = await subscribe(alice, receiver.at("/hook"), "a")
+    async with delivering(redis, settings):
+        for text in (f'{{"type": "a", "data": {data}}}', f'{{"data":{data}, "channel": "c", "type":"a"}}'):
+            event = await alice.post("/v1/events", content=text, headers=json_type)
+            assert event.status_code == 202, event.text
+            path = f"/v1/jobs/{event.json()['id']}"
+            assert f'"data":{data}' in event.text
+            assert f'"data":{data}' in (await alice.get(f"{path}?wait=20")).text
+            assert f'"data":{data}' in (await alice.get("/v1/jobs?kind=event")).text
+        requests = await receiver.wait_for(2)
+    for request in requests:
+        standardwebhooks.Webhook(made["secret"]).verify(request.body.decode(), request.headers)
+        assert request.body.decode().endswith(f',"data":{data}}}')
+    schedule = f'{{"cron": "0 6 * * *", "job": {{"kind": "event", "type": "a", "data": {data}}}}}'
+    made = (await alice.post("/v1/schedules", content=schedule, headers=json_type)).raise_for_status()
+    assert f'"data":{data}' in made.text
+
+
 async def test_data_may_be_any_json_value(
     alice: httpx.AsyncClient, redis: ArqRedis, settings: Settings, receiver: Receiver
 ) -> None:
@@ -169,10 +196,9 @@ async def test_an_event_may_be_longer_than_other_jobs_params(alice: httpx.AsyncC
     assert (answer.status_code, answer.json()["params"]["data"]["text"]) == (202, text)
     answer = await alice.post("/v1/events", json={"type": "a", "data": {"text": text + "é" * 100}})
     assert (answer.status_code, answer.json()["code"], answer.json()["limit"]) == (413, "too_large", 40_000)
-    # Numbers grow: what was read as 1e5 is written as 100000.0.
     numbers = "1e5," * 9_900 + "1"
     answer = await alice.post("/v1/events", content='{"type":"a","data":{"n":[' + numbers + "]}}")
-    assert (answer.status_code, answer.json()["code"]) == (413, "params_too_large")
+    assert (answer.status_code, numbers in answer.text) == (202, True)
 
 
 BAD: dict[str, tuple[bytes, str]] = {

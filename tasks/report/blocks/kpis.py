@@ -35,13 +35,17 @@ def plan_kpis(block: KpisBlock, flow: Flow, context: PlanContext) -> None:
     size = _size_for(items, flow.theme.faces.bold, width - 2 * _PADDING)
     _tell_cuts(items, flow.theme, width - 2 * _PADDING, size, context)
 
+    above = max(flow.theme.gap, CARD_GUTTER)
+    if 0 < flow.gap(above) < above:
+        above *= 2  # halved under a heading, whose accent would nearly touch the cards
+
     def row(cards: Sequence[KpiSpec]) -> None:
         def draw(canvas: Canvas, x: float, y: float) -> None:
             for place, card in enumerate(cards):
                 box = CardBox(x + place * (width + CARD_GUTTER), y, width, height)
                 _draw_card(canvas, card, box, size, context.theme)
 
-        flow.place(height, draw, space_before=flow.theme.gap if cards[0] is items[0] else CARD_GUTTER)
+        flow.place(height, draw, space_before=above if cards[0] is items[0] else CARD_GUTTER)
 
     for start in range(0, len(items), across):
         row(items[start : start + across])

@@ -1,9 +1,10 @@
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.report.rendering import render_report
+from tests.support.report.rendering import heading, render_report
 
 BARE = {"header": None, "footer": None}
 
@@ -59,3 +60,14 @@ def test_every_text_that_is_cut_is_told_with_its_card(tmp_path: Path) -> None:
     assert all("card 2" in message and len(message) < 150 for message in messages)
     assert {(one["block"], one["page"]) for one in printed.answer["warnings"]} == {("blocks.0", 1)}
     assert render_report(tmp_path, [kpis(short)], document=BARE).warnings == []
+
+
+@pytest.mark.parametrize("density", ["comfortable", "compact"])
+def test_cards_keep_their_distance_from_a_heading_and_from_other_cards(tmp_path: Path, density: str) -> None:
+    cards = kpis({"label": "l", "value": "1"}, {"label": "m", "value": "2"})
+    document = {**BARE, "theme": {"density": density}}
+    picture = render_report(tmp_path, [heading("H"), cards, cards], document=document).picture(scale=2).convert("L")
+    column = picture.crop((2 * 80, 2 * 64, 2 * 80 + 1, 2 * 360)).tobytes()  # through accents and the cards' edges
+    drawn = [place for place, value in enumerate(column) if value < 250]
+    gaps = [after - before for before, after in pairwise(drawn) if after - before > 4]
+    assert min(gaps) >= 2 * 11

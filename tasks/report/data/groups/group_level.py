@@ -83,23 +83,24 @@ class GroupLevel:
         title = "" if self._plan.type == "text" or not self._plan.title else f"{self._plan.title}: "
         return [f"{title}{text or NO_VALUE}" for text in read.written[self.index]]
 
-    def order(self, members: Sequence[Any]) -> list[Any] | None:
+    def order(self, read: TypedRows, members: Sequence[Any]) -> list[Any] | None:
         """For each row where its group stands among the others; None if that follows the data."""
         descending = self._descending
         if descending is None and self._by_date:
-            descending = self._runs_backwards(members)
+            descending = self._runs_backwards(read.values[self.index])
         return None if descending is None else self.keys(members, descending=descending)
 
     def keys(self, members: Sequence[Any], *, descending: bool = False) -> list[Any]:
         """For each row a key by which the values of groups can be sorted and told apart."""
         return sort_keys(self._codec, members, descending=descending)
 
-    def _runs_backwards(self, members: Sequence[Any]) -> bool:
-        """Whether the data begins with its newest dates; decided by the first rows that differ."""
+    def _runs_backwards(self, values: Sequence[Any]) -> bool:
+        """Whether the data begins with its newest dates. The first chunk with dates decides, once and for all: the keys
+        of its rows are given away."""
         if self._newest_first is None:
-            known = [value for value in members if value is not None]
-            if known and known[0] != known[-1]:
-                self._newest_first = known == sorted(known, reverse=True)
+            known = [value for value in values if value is not None]
+            if known:
+                self._newest_first = known[0] > known[-1] and known == sorted(known, reverse=True)
         return bool(self._newest_first)
 
 

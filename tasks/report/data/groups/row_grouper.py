@@ -105,7 +105,7 @@ class RowGrouper:
         outer: list[tuple[Any, ...]] = [()] * rows
         for level in self._levels:
             members = level.members(read)
-            order = level.order(members) or self._ranks.of(outer, level.keys(members))
+            order = level.order(read, members) or self._ranks.of(outer, level.keys(members))
             by.append(order)
             heads.append(level.headings(read, members))
             outer = [(*groups, group) for groups, group in zip(outer, order, strict=True)]

@@ -65,6 +65,20 @@ def test_groups_of_dates_run_backwards_where_the_data_or_the_sort_does(tmp_path:
     ]  # fmt: skip
 
 
+def test_the_first_rows_decide_whether_dates_run_backwards(tmp_path: Path) -> None:
+    """A chunk has 1,000 rows; groups stay whole over the chunks whatever the first of them holds."""
+    group = [{"field": "m", "by": "month"}]
+    days = ["2026-03-02", *["2026-03-01"] * 1_500, *["2026-02-01"] * 1_500, "2026-01-01"]
+    columns = [{"field": "m", "type": "date"}, VALUE]
+    for data, found in (
+        (days, ["March 2026", "February 2026", "January 2026"]),
+        (days[1:], ["January 2026", "February 2026", "March 2026"]),
+        ([*[""] * 1_500, *days], ["March 2026", "February 2026", "January 2026", "—"]),
+    ):
+        rows = [{"m": day, "v": 1} for day in data]
+        assert headings(opened(rows, columns, tmp_path, group_by=group)) == found
+
+
 def test_groups_of_text_come_in_the_order_of_the_data_inside_each_other_too(tmp_path: Path) -> None:
     months = ["January", "February", "March", "April"]
     pairs = [("b", "March"), ("a", "January"), *(("b", month) for month in months)]

@@ -55,24 +55,30 @@ def cut_word(word: str, face: Face, size: float, room: float, start: int = 0) ->
     for index in range(start, len(word)):
         used += face.width(word[index], size)
         if used > room:
-            return _best_cut(word, start, index, len(word.rstrip(" ")))
+            return _best_cut(word, start, index)
     return len(word)
 
 
-def _best_cut(text: str, start: int, fits: int, end: int) -> int:
+def _best_cut(text: str, start: int, fits: int) -> int:
     """Where a word is broken that is too long for a line.
 
     Args:
         text: Contains it.
         start: Where the line begins.
         fits: Where it must end at the latest.
-        end: Where the word ends.
     """
+    letters = 0  # of the word that are left, as far as it matters: a word may be as long as a text
+    for place in range(fits, min(len(text), fits + _FEWEST_LETTERS)):
+        if text[place] == " " or (letters and _BREAK.match(text, place)):
+            break
+        letters += 1
+    if not letters:
+        return fits
     for joints, least in _JOINTS:
         for place in range(fits, max(start + 1, start + int(least * (fits - start))), -1):
             if text[place - 1] in joints and not _AMONG_DIGITS.match(text, place - 1):
                 return place
-    return fits if end - fits >= _FEWEST_LETTERS else max(end - _FEWEST_LETTERS, min(fits, start + _FEWEST_LETTERS))
+    return max(fits + letters - _FEWEST_LETTERS, min(fits, start + _FEWEST_LETTERS))
 
 
 def limit_lines(lines: list[str], most: int, face: Face, size: float, width: float) -> tuple[list[str], bool]:
@@ -106,12 +112,7 @@ def _break(text: str, face: Face, size: float, width: float) -> Iterator[str]:
         while cut > start and not _BREAK.match(text, cut):
             cut -= 1
         if cut == start:  # a word longer than the line
-            fits = max(fits, start + 1)
-            end = fits
-            while end < len(text) and not _BREAK.match(text, end):
-                end += 1
-            word_end = len(text[:end].rstrip(" "))
-            cut = _past_spaces(text, _best_cut(text, start, fits, word_end) if word_end > fits else fits)
+            cut = _past_spaces(text, _best_cut(text, start, max(fits, start + 1)))
         line = text[start:cut].rstrip(" ")
         if line:
             yield line

@@ -122,7 +122,7 @@ def _stripped(parts: list[tuple[str, Span]]) -> list[tuple[str, Span]]:
 
 def _add(text: str, span: Span, size: float, width: float, lines: list[TextLine], *, whole: bool) -> None:
     """Put `text` at the end of the lines. whole: it is not to be cut, as it fits."""
-    start, left = 0, span.face.width(text, size)
+    start, left = 0, span.face.width(text.rstrip(" "), size)  # spaces at the end of a line may hang over
     while not whole and lines[-1].width + left > width:
         end = cut_word(text, span.face, size, width - lines[-1].width, start)
         if end == start and lines[-1].parts:

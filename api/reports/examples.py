@@ -70,6 +70,7 @@ _FORM: dict[str, Any] = {
         "properties": {
             "file": {**BINARY, "description": "The table, in any of the formats."},
             **{name: {"type": "string", "description": one.description} for name, one in _OPTIONS},
+            "name": {"type": "string", "description": "The same as the parameter."},
             "notify": {"type": "string", "description": "The same as the parameter."},
             "tags": {"type": "string", "description": "The same as the parameter."},
             "metadata": {"type": "string", "description": "The same as the parameter."},

@@ -19,7 +19,7 @@ from api.http.multipart import Multipart
 from api.jobs.submit_options import SubmitFields, form_parsers
 from api.reports.table_form import TableForm
 from api.reports.tables import TABLE_TYPES, TableOptions, charset_of, format_of, spec_of, upload_of
-from api.uploads.receive import receive_any, whole_body
+from api.uploads.receive import read_name, receive_any, whole_body
 from tasks.blob_ref import BlobRef
 from tasks.kind import Kind
 from tasks.queue.jobs.enqueue import Submission
@@ -32,6 +32,7 @@ from tasks.settings import MiB
 from tasks.uploads.sources import RequestedSource, find_sources
 
 FORM_TYPE = "multipart/form-data"
+MAX_NAME_CHARS = 255
 NO_BLOB = BlobRef("0" * 64, 0)
 """Stands for a table that was not read yet."""
 MAX_REFERENCES = 2_000
@@ -43,7 +44,13 @@ MAX_REQUEST_BYTES = 500 * MiB
 class SpecFields(SubmitFields):
     """What stands beside the fields of a spec in the body of a submit."""
 
-    name: str | None = Field(None, min_length=1, max_length=255, description="A name to show, instead of the title.")
+    name: str | None = Field(
+        None, min_length=1, max_length=MAX_NAME_CHARS, description="A name to show, instead of the title."
+    )
+
+    def read_name(self, text: str) -> None:
+        """Take the name from a field of a form. Raises: Refusal `invalid_request`."""
+        self.name = read_name(MAX_NAME_CHARS, text)
 
 
 class ReportBody(SpecFields, Spec):
@@ -97,17 +104,19 @@ async def receive_report(
         if options is not None and media_type == FORM_TYPE:
             limit = settings.max_dataset_bytes + FORM_OVERHEAD_BYTES
             check_length(request.headers.get("content-length"), limit)
+            fields = SpecFields()
             table = TableForm(
                 Multipart(counted(body, limit), content_type),
                 caller.context.storage,
                 settings,
-                parsers=form_parsers(caller, submit_options),
+                parsers={**form_parsers(caller, submit_options), "name": fields.read_name},
                 given=options.model_dump(include=_given(options)),
                 check=lambda said: spec_of(said, "auto", NO_BLOB, accepted=accepted),
                 checks=checks,
             )
             blob, options = await table.receive()
-            return PreparedReport(prepared(spec_of(options, "auto", blob, accepted=accepted)), {upload_of(blob): blob})
+            spec = prepared(spec_of(options, "auto", blob, accepted=accepted))
+            return PreparedReport(spec, {upload_of(blob): blob}, fields)
         if options is None or table_format is None:
             known = ", ".join([JSON_TYPE, *((FORM_TYPE, *TABLE_TYPES) if options is not None else ())])
             message = f"Send {known}. The Content-Type was {content_type!r}."

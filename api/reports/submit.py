@@ -17,7 +17,7 @@ from api.jobs.submit_options import SUBMIT_REFUSALS, SubmitOptions, documented_s
 from api.jobs.submitted import respond
 from api.jobs.views import Job, path_of
 from api.reports.examples import SPEC_BODY, SPEC_OR_TABLE_BODY
-from api.reports.specs import receive_report, submission_of
+from api.reports.specs import MAX_NAME_CHARS, receive_report, submission_of
 from api.reports.tables import XLSX_TYPE, TableOptions
 from tasks.queue.jobs.enqueue import Submitted
 from tasks.queue.records.record import Priority, Record, State
@@ -49,6 +49,10 @@ REFUSALS = (
 
 class ReportOptions(SubmitOptions, TableOptions):
     """The query parameters of `POST /v1/reports`: those of every submit, and those of a table."""
+
+    name: str | None = Field(
+        None, min_length=1, max_length=MAX_NAME_CHARS, description="A name to show, instead of the title."
+    )
 
 
 class Warning(BaseModel):  # noqa: A001 - the name of the OpenAPI component
@@ -113,6 +117,7 @@ async def submit_report(request: Request) -> Response:
     accepted = _accepted(request.headers.get("accept", ""))
     report = await receive_report(request, caller, options, checks, submit_options, accepted)
     report.fields.add_to(submit_options, caller)
+    report.fields.name = report.fields.name or options.name
     submission = await submission_of(caller, report, REPORT, **submit_options)
     submitted = await caller.context.enqueuer.enqueue(submission)
     record = None

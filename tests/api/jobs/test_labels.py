@@ -55,6 +55,7 @@ async def test_every_submit_takes_them_in_its_body_its_query_and_headers(alice: 
         await alice.post("/v1/reports", json=spec(), headers=AS_HEADERS),
         await alice.post("/v1/reports", content=b"a\n1\n", headers=CSV, params=AS_TEXT),
         await alice.post("/v1/reports", content=b"a\n1\n", headers=CSV | AS_HEADERS),
+        await alice.post("/v1/reports", files={"file": ("a.csv", b"a\n1\n")}, data=AS_TEXT),
         await alice.post("/v1/events", json=EVENT | LABELS),
         await alice.post("/v1/events", json=EVENT, headers=AS_HEADERS),
         await alice.post("/v1/batches", json=LABELS),
@@ -117,8 +118,10 @@ async def test_a_form_and_a_reference_may_name_their_picture(alice: httpx.AsyncC
         await alice.post("/v1/images", files=FILES, params={"name": "card.png"}),
         await alice.post("/v1/images", json={"upload": await upload(alice), "name": "card.png"}),
         await alice.post("/v1/reports", json={**spec(), "name": "card.png"}),
+        await alice.post("/v1/reports", json=spec(), params={"name": "card.png"}),
+        await alice.post("/v1/reports", files={"file": ("a.csv", b"a\n1\n")}, data={"name": "card.png"}),
     ]
-    assert [answer.json()["name"] for answer in answers] == ["card.png"] * 4
+    assert [answer.json()["name"] for answer in answers] == ["card.png"] * 6
     long = await alice.post("/v1/images", files=FILES, data={"name": "x" * 256})
     assert (long.status_code, long.json()["field"], long.json()["limit"]) == (422, "name", 255)
 

@@ -46,7 +46,7 @@ class Listener:
         self._authorization = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._key = key_of(secret)
         self._patterns = frozenset(patterns)
-        self._after: str | None = None
+        self._cursor: str | None = None
 
     async def run(self) -> None:
         """Forward events until it is cancelled.
@@ -70,10 +70,10 @@ class Listener:
                     pause_s = 0
                 for event in heard["events"]:
                     await self._forward(client, event)
-                self._after = heard["next"]
+                self._cursor = heard["next"]
 
     async def _ask(self, client: httpx.AsyncClient) -> dict[str, Any]:
-        query: dict[str, Any] = {} if self._after is None else {"after": self._after, "wait": WAIT_S}
+        query: dict[str, Any] = {} if self._cursor is None else {"cursor": self._cursor, "wait": WAIT_S}
         answer = await client.get(
             f"{self._server}/v1/events", params=query, headers=self._authorization, timeout=ANSWER_S
         )
@@ -81,7 +81,7 @@ class Listener:
             raise httpx.HTTPStatusError("", request=answer.request, response=answer)
         if answer.is_error:
             raise SystemExit(f"{self._server} answers {answer.status_code}: {_detail(answer)}")
-        if self._after is None:
+        if self._cursor is None:
             tell(f"Listening for events of {self._server}; they are posted to {self._url}.")
         found: dict[str, Any] = answer.json()
         return found

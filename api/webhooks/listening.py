@@ -27,7 +27,7 @@ CURSOR = re.compile(r"[0-9]{1,16}-[0-9]{1,16}")
 
 def _cursor(text: str | None) -> str | None:
     if text is not None and not CURSOR.fullmatch(text):
-        raise ValueError("It is no cursor. Send the 'next' of the response before, or leave it out")
+        raise ValueError("The cursor is not valid. Use the 'next' of the response before, or leave it out")
     return text
 
 
@@ -36,7 +36,7 @@ class ListenQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    after: Annotated[str | None, AfterValidator(_cursor)] = Field(
+    cursor: Annotated[str | None, AfterValidator(_cursor)] = Field(
         None,
         max_length=64,
         description="The `next` of the response before. Without it only events from now on are listed.",
@@ -65,7 +65,7 @@ class HeardEvents(BaseModel):
     """Events that have happened since the last response, oldest first."""
 
     events: list[HeardEvent] = Field(description="The events.")
-    next: str = Field(description="To be sent as `after` with the next request.", examples=["1795253400000-0"])
+    next: str = Field(description="To be sent as `cursor` with the next request.", examples=["1795253400000-0"])
 
 
 @router.get(
@@ -83,7 +83,7 @@ async def listen_for_events(request: Request) -> Response:
     caller, query = caller_of(request), query_of(request, ListenQuery)
     redis = caller.context.redis
     now_ms = await Script(redis, "submit/listen")({"owner": caller.owner})
-    after = query.after or f"{now_ms}-0"
+    after = query.cursor or f"{now_ms}-0"
     deadline = asyncio.get_running_loop().time() + min(query.wait, caller.context.settings.max_wait_s)
     while True:
         heard = await redis.xrange(HEARD + caller.owner, f"({after}", "+", count=EVENTS_AT_ONCE)

@@ -23,7 +23,7 @@ from tasks.validation import shown
 
 FILTERS_KEPT: Final = 1_000
 """Endpoints whose filters a process caches."""
-FIELD: Final = r"^(type|data(\.[^.\s]+){1,10})$"
+FIELD: Final = r"^(type|data(\.[^.]+){1,10})$"
 """`type`, or the way to a value in `data`: names of members, or numbers of list entries from 0, with dots between."""
 FIELD_CHARS: Final = 200
 TEXT_CHARS: Final = 200

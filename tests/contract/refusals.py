@@ -25,6 +25,7 @@ REASONS: Final = {
     r"exclude each other": "OpenAPI has no parameters that exclude each other.",
     r"^Send exactly one of the fields 'upload' and 'url'": "A null counts as absent.",
     r"^The filter has no criterion": "A null is no criterion, and `all: false` is none.",
+    r"^until: The time is before 'since'": "Nor has it an order of two times.",
     r"^state: A \w+ applies only to jobs": "Which states a bulk verb has is not the filter's.",
     r"^headers(\.\S+)?: (This header|An endpoint can have|The names|'.*' is not a valid)": "Names are reserved.",
     r"^The field 'type' must not begin with": "The first words of the service's own events are reserved.",

@@ -35,15 +35,15 @@ async def test_all_events_from_then_on_are_heard_in_the_form_that_endpoints_get(
         heard: list[dict[str, str]] = []
         after = first["next"]
         while len(heard) < 2:
-            answer = (await alice.get("/v1/events", params={"after": after, "wait": 5})).json()
+            answer = (await alice.get("/v1/events", params={"cursor": after, "wait": 5})).json()
             heard += answer["events"]
             after = answer["next"]
         await receiver.wait_for(2)
         assert [event["id"] for event in heard] == ids
         assert heard[0]["body"] == receiver.requests[1].body.decode()
         assert json.loads(heard[1]["body"])["type"] == "invoice.sent"
-        assert (await alice.get("/v1/events", params={"after": after})).json() == {"events": [], "next": after}
-        assert (await bob.get("/v1/events", params={"after": others["next"]})).json()["events"] == []
+        assert (await alice.get("/v1/events", params={"cursor": after})).json() == {"events": [], "next": after}
+        assert (await bob.get("/v1/events", params={"cursor": others["next"]})).json()["events"] == []
 
 
 async def test_ends_of_jobs_are_heard_though_no_endpoint_asks_for_them(
@@ -53,7 +53,7 @@ async def test_ends_of_jobs_are_heard_though_no_endpoint_asks_for_them(
     job = (await alice.post("/v1/images", content=PNG)).json()
     await worker.end(job["id"], "failed", error=("truncated", "The file ends before the picture does."))
     async with delivering(redis, settings):
-        [event] = (await alice.get("/v1/events", params={"after": after, "wait": 10})).json()["events"]
+        [event] = (await alice.get("/v1/events", params={"cursor": after, "wait": 10})).json()["events"]
     assert json.loads(event["body"])["type"] == "job.failed"
     for key in (LISTENING, HEARD):
         assert await redis.pttl(key + "alice") > 0, "both go by themselves"
@@ -68,7 +68,7 @@ async def test_while_nobody_listens_nothing_is_written(
     assert not await redis.exists(HEARD + "alice")
 
 
-@pytest.mark.parametrize("query", ["after=now", "after=1", "wait=-1", "wait=soon", "since=2026-11-20"])
+@pytest.mark.parametrize("query", ["cursor=now", "cursor=1", "wait=-1", "wait=soon", "since=2026-11-20"])
 async def test_a_bad_query_is_named(alice: httpx.AsyncClient, query: str) -> None:
     answer = await alice.get(f"/v1/events?{query}")
     assert (answer.status_code, answer.json()["field"]) == (422, query.partition("=")[0])

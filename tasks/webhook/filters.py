@@ -23,8 +23,8 @@ from tasks.validation import shown
 
 FILTERS_KEPT: Final = 1_000
 """Endpoints whose filters a process caches."""
-FIELD: Final = r"^(type|data(\.[^.]+){1,10})$"
-"""`type`, or the way to a value in `data`: names of members, or numbers of list entries from 0, with dots between."""
+FIELD: Final = r"^(type|data(\.[^.]+){0,10})$"
+"""`type`, `data`, or the way to a value in it: names of members, or numbers of list entries from 0, with dots."""
 FIELD_CHARS: Final = 200
 TEXT_CHARS: Final = 200
 MAX_FILTERS: Final = 20
@@ -95,7 +95,7 @@ class EventFilter(BaseModel):
     field: str = Field(
         pattern=FIELD,
         max_length=FIELD_CHARS,
-        description="`type`, or a value in `data`: names, or numbers of list entries from 0, with dots between.",
+        description="`type`, `data`, or a value in it: names, or numbers of list entries from 0, with dots between.",
         examples=["data.status"],
     )
     is_: Scalar = Field(default_factory=_none, alias="is", description="The field has this value.", examples=["paid"])

@@ -88,8 +88,8 @@ async def test_data_pass_through_byte_for_byte(
         standardwebhooks.Webhook(made["secret"]).verify(request.body.decode(), request.headers)
         assert request.body.decode().endswith(f',"data":{data}}}')
     schedule = f'{{"cron": "0 6 * * *", "job": {{"kind": "event", "type": "a", "data": {data}}}}}'
-    made = (await alice.post("/v1/schedules", content=schedule, headers=json_type)).raise_for_status()
-    assert f'"data":{data}' in made.text
+    scheduled = (await alice.post("/v1/schedules", content=schedule, headers=json_type)).raise_for_status()
+    assert f'"data":{data}' in scheduled.text
 
 
 async def test_data_may_be_any_json_value(

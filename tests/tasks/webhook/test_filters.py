@@ -40,6 +40,7 @@ PASS: list[dict[str, Any]] = [
     {"field": "data.absent.too", "exists": False},
     {"field": "data.tags", "contains": "vip"},
     {"field": "data.of.lines.1.sku", "is": "B-2"},
+    {"field": "data", "exists": True},
 ]
 FAIL: list[dict[str, Any]] = [
     {"field": "type", "is": "order"},

@@ -42,6 +42,7 @@ class SubmissionOptions(RequestedOptions, total=False):
     max_params_bytes: int
     event_type: str
     channel: str | None
+    same_as: str | None
 
 
 class Caller:

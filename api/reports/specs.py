@@ -1,6 +1,7 @@
 """Read the report spec of a request, find the files that it refers to, and build the job's submission."""
 
 import codecs
+import re
 from collections.abc import AsyncIterator, Collection
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -37,6 +38,8 @@ NO_BLOB = BlobRef("0" * 64, 0)
 """Stands for a table that was not read yet."""
 MAX_REFERENCES = 2_000
 """The number of uploads and files that one spec may name."""
+UPLOAD_IN_SPEC = re.compile(rb'"upload":"([^"\\]+)"')
+"""In a spec's canonical text."""
 MAX_REQUEST_BYTES = 500 * MiB
 """More than any report request has: defaults that are filled in make it longer than the spec."""
 
@@ -221,8 +224,23 @@ async def submission_of(
         ReportParams(order=blob, title=title, formats=report.spec.formats),
         blobs=(blob.sha256, *dict.fromkeys(file.sha256 for file in report.files.values())),
         name=report.fields.name or title,
+        same_as=_by_bytes(report) if submit_options.get("idempotency_key") else None,
         **submit_options,
     )
+
+
+def _by_bytes(report: PreparedReport) -> str | None:
+    """The request with the bytes of its uploads in place of their ids, by which an Idempotency-Key is compared: its
+    files may have been uploaded again. None for a spec without uploads."""
+    uploads = {one.upload: report.files[one.key].sha256 for one in report.spec.references if one.upload is not None}
+    if not uploads:
+        return None
+
+    def with_bytes(found: "re.Match[bytes]") -> bytes:
+        return uploads.get(found[1].decode(), found[0].decode()).encode()
+
+    text = UPLOAD_IN_SPEC.sub(with_bytes, report.spec.text).decode()
+    return "\n".join([text, *dict.fromkeys(blob.sha256 for blob in report.files.values())])
 
 
 async def _stored(report: PreparedReport) -> AsyncIterator[bytes]:

@@ -55,6 +55,7 @@ class Submission:
         upkeep: Whether it is the service's own work, as `Kind.upkeep`.
         tags: By which its sender finds it.
         metadata: JSON of what its sender notes on it.
+        same_as: What an Idempotency-Key is compared by, where that is not the params: the same for the same request.
     """
 
     kind: str
@@ -80,6 +81,7 @@ class Submission:
     upkeep: bool = False
     tags: tuple[str, ...] = ()
     metadata: str | None = None
+    same_as: str | None = None
 
     @property
     def content(self) -> str:
@@ -89,7 +91,7 @@ class Submission:
         Params hold the hashes of files, never the bytes of a form. Timing, `notify`, tags and metadata are no part of
         it: a repeat finds the job as it was first submitted.
         """
-        return hashlib.sha256(f"{self.kind}\n{self.params}".encode()).hexdigest()
+        return hashlib.sha256(f"{self.kind}\n{self.same_as or self.params}".encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,28 @@ async def test_the_same_key_with_other_data_is_another_report(alice: httpx.Async
     assert (first.status_code, other.json()["code"]) == (202, "key_reused")
 
 
+async def test_the_same_key_with_the_same_bytes_uploaded_again_is_the_same_report(alice: httpx.AsyncClient) -> None:
+    key = {"Idempotency-Key": "november"}
+    first_id, second_id = await upload(alice), await upload(alice)
+    assert first_id != second_id
+    answers = [await alice.post("/v1/reports", json=of_upload(one), headers=key) for one in (first_id, second_id)]
+    assert [answer.status_code for answer in answers] == [202, 200]
+    assert answers[0].json()["id"] == answers[1].json()["id"]
+    changed = await alice.post("/v1/reports", json={**of_upload(second_id), "formats": ["csv"]}, headers=key)
+    assert (changed.status_code, changed.json()["code"]) == (422, "key_reused")
+
+
+async def test_the_same_pictures_in_another_order_are_another_report(alice: httpx.AsyncClient) -> None:
+    key = {"Idempotency-Key": "november"}
+
+    async def report(*pictures: bytes) -> httpx.Response:
+        blocks = [{**IMAGE, "source": {"upload": await upload(alice, one)}} for one in pictures]
+        return await alice.post("/v1/reports", json=spec(*blocks), headers=key)
+
+    first, again, other = await report(JPEG, PNG), await report(JPEG, PNG), await report(PNG, JPEG)
+    assert (first.status_code, again.status_code, other.status_code) == (202, 200, 422)
+
+
 async def test_a_password_reaches_the_order_and_nobody_who_asks(alice: httpx.AsyncClient, storage: Storage) -> None:
     answer = await alice.post("/v1/reports", json=spec(document={"title": "Salaries", "password": "open sesame"}))
     assert "sesame" not in answer.text

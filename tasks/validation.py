@@ -1,7 +1,7 @@
 """What pydantic finds wrong with a request or with a job's params, as refusals that name every field at once."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, ValidationError
@@ -29,10 +29,10 @@ SENTENCES: Final = {
     "greater_than": "{given} is too small. Send more than {gt}",
     "less_than_equal": "{given} is too large. Send at most {le}",
     "less_than": "{given} is too large. Send less than {lt}",
-    "string_too_short": "The text is too short (characters: at least {min_length})",
-    "string_too_long": "The text is too long (characters: at most {max_length})",
-    "too_short": "There are too few entries (at least {min_length})",
-    "too_long": "There are too many entries (at most {max_length})",
+    "string_too_short": "The text is too short (characters: {length}, at least {min_length})",
+    "string_too_long": "The text is too long (characters: {length}, at most {max_length})",
+    "too_short": "There are too few entries ({length}, at least {min_length})",
+    "too_long": "There are too many entries ({length}, at most {max_length})",
     **dict.fromkeys(("literal_error", "enum"), "{given} is not {expected}"),
     "string_pattern_mismatch": "{given} does not have the form {pattern}",
 }
@@ -83,12 +83,18 @@ def faults_of(error: ValidationError, *, inside: str = "", whole: str = "body") 
 
 def read_faults(errors: Iterable[Any], inside: str = "", whole: str = "body") -> list[Fault]:
     """The same, of pydantic's list of errors."""
-    faults = []
-    for error in errors:
+    faults, found = [], list(errors)
+    for error in found:
+        if error["type"] == "too_short" and any(_is_inside(other["loc"], error["loc"]) for other in found):
+            continue  # pydantic counts only the entries that are right
         path = [inside] if inside else []
         field = ".".join([*path, *map(str, error["loc"])]) or whole
         faults.append(Fault(field, f"{field}: {sentence_of(error)}."))
     return faults
+
+
+def _is_inside(place: Sequence[Any], whole: Sequence[Any]) -> bool:
+    return len(place) > len(whole) and place[: len(whole)] == whole
 
 
 def sentence_of(error: Mapping[str, Any]) -> str:
@@ -97,7 +103,9 @@ def sentence_of(error: Mapping[str, Any]) -> str:
         message: str = error["msg"]
         return message.removeprefix("Value error, ").removesuffix(".")
     given = "The value" if any(name in HIDDEN for name in error["loc"]) else shown(error["input"])
-    return sentence.format(given=given, **{name: _plain(limit) for name, limit in error.get("ctx", {}).items()})
+    limits = {name: _plain(limit) for name, limit in error.get("ctx", {}).items()}
+    length = len(error["input"]) if isinstance(error["input"], Sized) else None
+    return sentence.format(given=given, length=length, **limits)
 
 
 def _plain(limit: Any) -> Any:

@@ -4,10 +4,11 @@ worker fetches."""
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
 
 from fastapi import Request
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from api.http.body import whole
 from api.http.caller import Caller, RequestedOptions
@@ -22,6 +23,7 @@ from tasks.storage.protocol import BlobMissing
 from tasks.thumbnail.signatures import HEAD_BYTES, media_type_of
 from tasks.thumbnail.variants import Variant
 from tasks.uploads.store import find_upload
+from tasks.validation import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,12 @@ class Remote:
 
     url: str
     name: str | None
+
+
+def _preset_or_list(given: Any) -> Any:
+    if given is None or isinstance(given, str | list):
+        return given
+    raise ValueError(f"{shown(given)} is neither the name of a preset nor a list of variants")
 
 
 class ImageRequest(SubmitFields):
@@ -44,9 +52,9 @@ class ImageRequest(SubmitFields):
     url: str | None = Field(
         None, max_length=MAX_URL_CHARS, description="A public URL that returns the image without a redirect."
     )
-    variants: str | list[dict[str, object]] | None = Field(
-        None, description="The name of a preset, or a list of variants."
-    )
+    variants: Annotated[
+        Any, BeforeValidator(_preset_or_list, json_schema_input_type=str | list[dict[str, object]] | None)
+    ] = Field(None, description="The name of a preset, or a list of variants.")
     name: str | None = Field(None, max_length=255, description="A name to show, instead of the image's own.")
 
 

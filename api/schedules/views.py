@@ -14,6 +14,7 @@ from api.schedules.job_bodies import EventJob, ReportJob
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.schedule import runs, store
 from tasks.schedule.cron import MAX_CHARS, in_words
+from tasks.validation import shown
 
 EXAMPLE_SCHEDULE = "9d2e7c4b1a8f4e3da5c06b7f1e8d9c02"
 MAX_MISFIRE_S = 86_400
@@ -25,7 +26,7 @@ def _misfire(value: Any) -> Any:
         return value
     if type(value) in (int, float) and store.PROMPT_S <= value <= MAX_MISFIRE_S and value == int(value):
         return int(value)
-    raise ValueError(f"send 'skip' or seconds from {store.PROMPT_S} to {MAX_MISFIRE_S}")
+    raise ValueError(f"{shown(value)} is not allowed. Send 'skip', or seconds from {store.PROMPT_S} to {MAX_MISFIRE_S}")
 
 
 Name = Annotated[

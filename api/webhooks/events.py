@@ -109,8 +109,8 @@ def examined_event(text: bytes, checks: Checks) -> tuple[EventRequest | None, st
         checks.add(Refusal("invalid_request", message, field="type"))
     try:
         json.dumps(requested.data, allow_nan=False)
-    except ValueError as error:
-        message = f"The field 'data' has a number that is too large: {error}."
+    except ValueError:
+        message = "The field 'data' has a number that is too large. Send one of up to 308 digits, or a text."
         checks.add(Refusal("invalid_request", message, field="data"))
         return requested, ""
     params = {"type": requested.type} | ({} if requested.channel is None else {"channel": requested.channel})

@@ -20,6 +20,7 @@ from cronsim.cronsim import SYMBOLIC_DAYS, SYMBOLIC_MONTHS
 
 from tasks.clock import now_ms
 from tasks.refusal import Refusal
+from tasks.validation import shown
 
 MAX_CHARS: Final = 200
 """Longest cron expression, in characters."""
@@ -225,7 +226,7 @@ def zone_of(timezone: str) -> ZoneInfo:
     try:
         return ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder's name, or one too long
-        message = "timezone: The time zone is unknown. Use an IANA name such as Europe/Berlin."
+        message = f"timezone: {shown(timezone)} is no known time zone. Use an IANA name such as Europe/Berlin."
         raise Refusal("unknown_timezone", message, field="timezone") from error
 
 

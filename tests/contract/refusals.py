@@ -40,10 +40,10 @@ REASONS: Final = {
     r"is given twice \(query, header, body\)": "Nor does OpenAPI know that two places say the same.",
     r"^The URL ": "As `invalid_url`, where another fault is the first.",
     r"dataset: The dataset '.*' is not in the spec": "As `unknown_dataset`.",
-    r"link: .* does not have the form": "What white space is differs between the dialects of patterns.",
+    r"(link|field): .* does not have the form": "What white space is differs between the dialects of patterns.",
     r"^counts: Jobs cannot be counted": "Which criteria are counted is an index's.",
     r"^The parameter '?\w+'? is only for tables": "A parameter goes with a media type.",
-    r"^(types|formats|columns|lang|currency|title|delimiter|sheet)\b": "A parameter of a table has a form of its own.",
+    r"^(The parameter ')?(types|formats|columns|lang|currency|title|delimiter|sheet)\b": "It has a form of its own.",
     r"^notify(\.\w+)?: ": "`notify` may be JSON in a string.",
 }
 """Patterns of messages, of which each fault of a refusal must match one."""

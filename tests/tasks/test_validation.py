@@ -34,8 +34,8 @@ class Inner(BaseModel):
 
 CASES: list[tuple[dict[str, Any], str]] = [
     ({"text": 5}, "text: 5 is no text."),
-    ({"text": ""}, "text: The text is too short (characters: at least 1)."),
-    ({"text": "abcd"}, "text: The text is too long (characters: at most 3)."),
+    ({"text": ""}, "text: The text is too short (characters: 0, at least 1)."),
+    ({"text": "abcd"}, "text: The text is too long (characters: 4, at most 3)."),
     ({"text": "A"}, "text: 'A' does not have the form ^[a-z]*$."),
     ({"count": "10m"}, "count: '10m' is no whole number."),
     ({"count": 1.5}, "count: 1.5 is no whole number."),
@@ -47,8 +47,8 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"flag": "perhaps"}, "flag: 'perhaps' is neither true nor false."),
     ({"flag": None}, "flag: null is neither true nor false."),
     ({"names": "a"}, "names: 'a' is no list."),
-    ({"names": []}, "names: There are too few entries (at least 1)."),
-    ({"names": ["a", "b", "c"]}, "names: There are too many entries (at most 2)."),
+    ({"names": []}, "names: There are too few entries (0, at least 1)."),
+    ({"names": ["a", "b", "c"]}, "names: There are too many entries (3, at most 2)."),
     ({"names": [["a"]]}, "names.0: A list is no text."),
     ({"pair": True}, "pair: true is no list."),
     ({"more": "x"}, "more: 'x' is no JSON object."),

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NoReturn, get_args
 
@@ -88,8 +88,16 @@ def refusal_of(error: ValidationError, said: Any) -> Refusal:
         messages.setdefault(place, {})[message] = None
     fields = [first, *(place for place, _ in faults[:MAX_FAULTS])]
     deepest = [place for place in dict.fromkeys(fields) if not any(one.startswith(f"{place}.") for one in fields)]
-    wrong = [Fault(one, f"{one}: {'; or '.join(messages[one])}.") for one in deepest]
+    wrong = [Fault(one, f"{one}: {_as_one(list(messages[one]))}.") for one in deepest]
     return Refusal("invalid_request", wrong[0].message, field=wrong[0].field, faults=wrong)
+
+
+def _as_one(messages: Sequence[str]) -> str:
+    """One sentence for a value that is none of several things."""
+    subject = messages[0].partition(" is ")[0] + " is "
+    if all(message.startswith(subject) for message in messages):
+        return subject + ", and ".join(message.removeprefix(subject) for message in messages)
+    return "; or ".join(messages)
 
 
 def _place(fault: Mapping[str, Any], said: Any) -> str:

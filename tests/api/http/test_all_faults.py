@@ -132,3 +132,46 @@ async def test_a_key_that_is_too_long_is_told_with_the_rest(alice: httpx.AsyncCl
     ):
         answer = await alice.post(path, json=body, headers=long)
         assert fields_of(answer) == {"idempotency-key", "foo"}
+
+
+async def test_a_fault_says_what_came_and_what_may(alice: httpx.AsyncClient) -> None:
+    """In the words of the API, not in those of the language that it is written in."""
+    image = (await alice.post("/v1/images", json={"url": "https://example.com/a", "variants": 5})).json()
+    assert image["detail"] == "variants: 5 is neither the name of a preset nor a list of variants."
+    wrong = {"variants": '[{"name": "a b"}]'}
+    variants = (await alice.post("/v1/images", params=wrong, content=b"")).json()
+    assert {one["field"] for one in variants["errors"]} == {"variants.0.name"}, "not that the list has no entries"
+    schedule = {"cron": "@daily", "misfire": 5, "job": event()}
+    problem = (await alice.post("/v1/schedules", json=schedule)).json()
+    assert problem["detail"] == "misfire: 5 is not allowed. Send 'skip', or seconds from 60 to 86400."
+    cell = {"type": "table", "columns": [{"field": "a"}], "rows": [{"a": {}}]}
+    report = (await alice.post("/v1/reports", json={"document": {"title": ""}, "blocks": [cell]})).json()
+    assert [one["message"] for one in report["errors"]] == [
+        "document.title: The text is too short (characters: 0, at least 1).",
+        "blocks.0.rows.0.a: A JSON object is no text, and no whole number, and no number, and neither true nor false.",
+    ]
+    large = await alice.post(
+        "/v1/events", content=b'{"type": "a", "data": [1e999]}', headers={"Content-Type": "application/json"}
+    )
+    assert large.json()["detail"].startswith("The field 'data' has a number that is too large. Send ")
+
+
+async def test_the_methods_of_a_path_are_its_own(alice: httpx.AsyncClient) -> None:
+    """`/v1/jobs/retry` is also a `/v1/jobs/{job_id}`, of which it has no method."""
+    answer = await alice.patch("/v1/jobs/retry")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/v1/endpoints", {**ENDPOINT, "rate_limit": False}, "rate_limit"),
+        ("/v1/jobs/deletion", {"all": "yes"}, "all"),
+        ("/v1/jobs/deletion", {"all": True, "expect": True}, "expect"),
+        ("/v1/endpoints", {**ENDPOINT, "ordered": 1}, "ordered"),
+    ],
+)
+async def test_true_is_no_number_and_a_text_is_not_true(
+    alice: httpx.AsyncClient, path: str, body: dict[str, Any], field: str
+) -> None:
+    assert fields_of(await alice.post(path, json=body)) == {field}

@@ -132,7 +132,7 @@ async def test_a_bad_spec_is_named_by_block_and_field(
 
 async def test_the_ways_of_a_choice_are_told_in_one_sentence(alice: httpx.AsyncClient) -> None:
     problem = (await alice.post("/v1/reports", json=spec({**ROWS, "columns": [COLUMN]}))).json()
-    assert "'wide' is not 'auto' or 'flex'; or 'wide' is no number" in problem["detail"]
+    assert "'wide' is not 'auto' or 'flex', and no number" in problem["detail"]
     assert "constrained" not in problem["detail"]
 
 

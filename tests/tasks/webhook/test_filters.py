@@ -94,7 +94,7 @@ def test_each_operator_is_a_field_of_the_model_and_is_tested() -> None:
         ({"field": "data.a", "is": None}, "is: null is no text, number, true or false."),
         ({"field": "status", "is": 1}, "'status' does not have the form"),
         ({"field": "data.a", "equals": 1}, "equals: The field is unknown."),
-        ({"field": "data.a", "in": []}, "in: There are too few entries (at least 1)."),
+        ({"field": "data.a", "in": []}, "in: There are too few entries (0, at least 1)."),
         ({"field": "data.a", "exists": "yes"}, "exists: 'yes' is neither true nor false."),
         ({"field": "data.a", "gt": "5"}, "gt: '5' is no number."),
         ({"field": "data.a", "lte": True}, "lte: true is no number."),

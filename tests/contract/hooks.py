@@ -8,6 +8,7 @@ import schemathesis
 from schemathesis.core.failures import Failure
 from schemathesis.core.parameters import ParameterLocation
 
+from api.reports.tables import TABLE_TYPES
 from tests.contract.owners import BOBS, everyones_objects
 from tests.contract.refusals import without_reason
 
@@ -45,9 +46,7 @@ def before_load_schema(_context: Any, document: dict[str, Any]) -> None:
     schemas["Columns"]["properties"]["columns"]["items"]["items"] = text
 
 
-@schemathesis.serializer(
-    "application/x-ndjson", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "image/*", "*/*"
-)
+@schemathesis.serializer(*TABLE_TYPES, "image/*", "*/*")
 def as_bytes(_context: Any, value: Any) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode(errors="replace")
 

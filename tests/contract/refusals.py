@@ -21,7 +21,7 @@ CODES: Final = {
     "unknown_dataset": "A table names a dataset that another field defines.",
 }
 REASONS: Final = {
-    r"^cursor: The cursor is not valid": "A cursor is what a page gave.",
+    r"^cursor: The cursor is not valid|^after: It is no cursor": "A cursor is what a page gave.",
     r"exclude each other": "OpenAPI has no parameters that exclude each other.",
     r"^Send exactly one of the fields 'upload' and 'url'": "A null counts as absent.",
     r"^The filter has no criterion": "A null is no criterion, and `all: false` is none.",
@@ -37,6 +37,8 @@ REASONS: Final = {
     r"margins leave less than": "So do margins and paper.",
     r"^(variants|The field 'variants'|Preset )": "Variants are the name of a preset, or JSON in a string.",
     r"^(tags|tag|metadata|Pressroom-\w+)\b.*(is no tag|not valid JSON|JSON object|MAX_|must be)": "They may be text.",
+    r"is sent twice": "The same.",
+    r"^The form has no file": "As `no_file`.",
     r"is given twice \(query, header, body\)": "Nor does OpenAPI know that two places say the same.",
     r"^The URL ": "As `invalid_url`, where another fault is the first.",
     r"dataset: The dataset '.*' is not in the spec": "As `unknown_dataset`.",

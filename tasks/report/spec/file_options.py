@@ -3,9 +3,10 @@
 import codecs
 from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import BeforeValidator, Field, StrictBool, StrictInt, WithJsonSchema
+from pydantic import BeforeValidator, Field, StrictBool, WithJsonSchema
 
 from tasks.report.spec.parts import Strict
+from tasks.validation import JsonInteger
 
 MAX_ROW: Final = 1_048_576
 MAX_NULLS: Final = 20
@@ -70,10 +71,10 @@ class FileOptions(Strict):
         description="`auto` looks for the row that names the columns; `none` means that there is none, and calls the "
         "columns `Column 1`, `Column 2`, … (`Column A`, … in a workbook).",
     )
-    header_row: StrictInt | None = Field(
+    header_row: JsonInteger | None = Field(
         None, ge=1, le=MAX_ROW, description="The row of the sheet, or the line of the file, that names the columns."
     )
-    skip_rows: StrictInt = Field(
+    skip_rows: JsonInteger = Field(
         0, ge=0, le=MAX_ROW, description="The number of rows or lines to skip at the beginning."
     )
     ragged: Literal["refuse", "fill"] = Field(

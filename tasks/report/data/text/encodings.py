@@ -130,7 +130,7 @@ def _not_utf8(path: Path) -> _NotUtf8:
             continue
         text = lines.decode("utf-8", "surrogateescape")
         bad = sum("\udc80" <= character <= "\udcff" for character in text) if not _is_utf8(lines) else 0
-        characters += sum(character > "\x7f" for character in text) - bad
+        characters += len(text) - len(text.encode("ascii", "ignore")) - bad  # much faster than one by one
         if bad and not sample:
             start = _first_wrong(lines)
             line += lines.count(b"\n", 0, start) + 1

@@ -17,7 +17,7 @@ from api.http.caller import Caller, RequestedOptions
 from api.http.checks import Checks
 from api.http.json_body import JSON_TYPE, content_type_of, parse
 from api.http.multipart import Multipart
-from api.jobs.submit_options import SubmitFields, form_parsers
+from api.jobs.submit_options import SubmitFields, SubmitOptions, form_parsers
 from api.reports.table_form import TableForm
 from api.reports.tables import TABLE_TYPES, TableOptions, charset_of, format_of, spec_of, upload_of
 from api.uploads.receive import read_name, receive_any, whole_body
@@ -62,11 +62,19 @@ class ReportBody(SpecFields, Spec):
 
 @dataclass(frozen=True, slots=True)
 class PreparedReport:
-    """A report to make, as `tasks.report.request.ReportRequest`, and what the body says besides its spec."""
+    """A report to make, as `tasks.report.request.ReportRequest`.
+
+    Attributes:
+        spec: The spec.
+        files: What it refers to, by key.
+        fields: What the body says besides its spec.
+        warnings: What of the request was not used.
+    """
 
     spec: PreparedSpec
     files: dict[str, BlobRef]
     fields: SpecFields = field(default_factory=SpecFields)
+    warnings: tuple[str, ...] = ()
 
 
 async def receive_report(
@@ -112,14 +120,15 @@ async def receive_report(
                 Multipart(counted(body, limit), content_type),
                 caller.context.storage,
                 settings,
-                parsers={**form_parsers(caller, submit_options), "name": fields.read_name},
+                parsers=(parsers := {**form_parsers(caller, submit_options), "name": fields.read_name}),
+                elsewhere=SubmitOptions.model_fields.keys() - parsers.keys(),
                 given=options.model_dump(include=_given(options)),
                 check=lambda said: spec_of(said, "auto", NO_BLOB, accepted=accepted),
                 checks=checks,
             )
             blob, options = await table.receive()
             spec = prepared(spec_of(options, "auto", blob, accepted=accepted))
-            return PreparedReport(spec, {upload_of(blob): blob}, fields)
+            return PreparedReport(spec, {upload_of(blob): blob}, fields, tuple(table.warnings))
         if options is None or table_format is None:
             known = ", ".join([JSON_TYPE, *((FORM_TYPE, *TABLE_TYPES) if options is not None else ())])
             message = f"Send {known}. The Content-Type was {content_type!r}."

@@ -124,7 +124,7 @@ async def submit_report(request: Request) -> Response:
     if accepted in report.spec.formats:
         record = await _ended(caller.context, submitted)
     if record is None:
-        return await respond(caller, submitted)
+        return await respond(caller, submitted, report.warnings)
     if record.state is not State.SUCCEEDED:
         return _failure(request, record)
     return Response(status_code=303, headers={"Location": f"{path_of(record.id)}/files/report.{accepted}"})

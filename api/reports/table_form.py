@@ -1,19 +1,18 @@
 """A form that sends a table as its file, and says in its fields how to read and show it."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from typing import Any
 
 from api.http.checks import Checks
 from api.http.multipart import Multipart, Part
 from api.reports.tables import TableOptions
 from api.uploads.receive import receive_any
+from api.uploads.unknown_fields import FILE_FIELD, UnknownFields
 from tasks.blob_ref import BlobRef
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
 from tasks.validation import faults_of, refusal_of
-
-FILE_FIELD = "file"
 
 
 class TableForm:
@@ -24,6 +23,7 @@ class TableForm:
         storage: Where the file is stored.
         settings: The limits.
         parsers: What reads the fields that are not about the table, by name.
+        elsewhere: Parameters of the query that no field may give.
         given: Parameters of the query; no field may say the same.
         check: Raises what is wrong with the options, before the file is stored.
         checks: Those of the request so far.
@@ -36,6 +36,7 @@ class TableForm:
         settings: Settings,
         *,
         parsers: Mapping[str, Callable[[str], Any]],
+        elsewhere: Collection[str],
         given: Mapping[str, Any],
         check: Callable[[TableOptions], object],
         checks: Checks,
@@ -44,10 +45,16 @@ class TableForm:
         self._storage = storage
         self._settings = settings
         self._parsers = parsers
+        self._unknown = UnknownFields((*TableOptions.model_fields, *parsers), elsewhere, checks)
         self._given = given
         self._check = check
         self._checks = checks
         self._fields: dict[str, str] = {}
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was passed over."""
+        return self._unknown.warnings
 
     async def receive(self) -> tuple[BlobRef, TableOptions]:
         """Read the form and store its file.
@@ -103,9 +110,7 @@ class TableForm:
         if part.field in self._parsers:
             self._checks.run(lambda: self._parsers[part.field](text))
         elif part.field not in TableOptions.model_fields:
-            known = ", ".join((*TableOptions.model_fields, *self._parsers))
-            message = f"The form field {part.field!r} is unknown. A form has a file, and the text fields {known}."
-            self._checks.add(Refusal("invalid_request", message, field=part.field))
+            self._unknown.pass_over(part.field)
         elif part.field in self._fields or part.field in self._given:
             message = f"{part.field}: The field is sent twice. Send it once, in the query or in the form."
             self._checks.add(Refusal("invalid_request", message, field=part.field))

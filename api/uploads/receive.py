@@ -3,25 +3,19 @@
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
 from api.http.checks import Checks
 from api.http.multipart import Multipart, Part
+from api.uploads.unknown_fields import UnknownFields
 from tasks.blob_ref import BlobRef
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
 from tasks.thumbnail.signatures import HEAD_BYTES, media_type_of
-from tasks.validation import shown
 
 NAME_CHARACTERS = 200
-MAX_UNKNOWN_FIELDS = 20
-"""Text fields of a form that are passed over; each is named in the answer."""
-FILE_FIELD = "file"
-LIKENESS = 0.75
-"""From which on two names are taken for one, with a typing error in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +73,19 @@ class FormUploads:
         elsewhere: Collection[str] = (),
     ) -> None:
         self.values: dict[str, Any] = {}
-        self.warnings: list[str] = []
         self._uploads: dict[int, Upload] = {}
         self._files = 0
         self._form = form
         self._storage = storage
         self._settings = settings
         self._parsers = parsers
-        self._elsewhere = elsewhere
+        self._unknown = UnknownFields(parsers, elsewhere, checks)
         self._checks = checks
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was passed over."""
+        return self._unknown.warnings
 
     async def receive(self) -> list[Upload]:
         """Read the form and store its files.
@@ -108,7 +106,7 @@ class FormUploads:
             if part.filename is not None:
                 await self._receive_file(part)
             elif part.field not in self._parsers:
-                self._pass_over(part.field)
+                self._unknown.pass_over(part.field)
                 await self._skip()
             elif part.field in self.values:
                 message = f"The form field {part.field!r} is sent twice. Send it once."
@@ -120,25 +118,6 @@ class FormUploads:
         if self._files == 0:
             self._checks.add(Refusal("no_file", "The form has no file. Send at least one.", field="file"))
         self._checks.done()
-
-    def _pass_over(self, field: str) -> None:
-        """Note that a field is not used. One that is likely a known field in another spelling is a fault."""
-        known = f"A form has files and the text fields {', '.join(self._parsers)}."
-        meant = get_close_matches(field.lower(), [*self._parsers, *self._elsewhere], n=1, cutoff=LIKENESS)
-        if field == FILE_FIELD:
-            message = f"The form field {field!r} is a text. Send a file (curl -F {field}=@photo.jpg)."
-        elif field in self._elsewhere:
-            message = f"The form field {field!r} is a parameter of the query. Send it there. {known}"
-        elif meant:
-            message = f"The form field {shown(field)} is unknown. Did you mean {meant[0]!r}? {known}"
-        elif len(self.warnings) == MAX_UNKNOWN_FIELDS:
-            message = f"The form has more than {MAX_UNKNOWN_FIELDS} unknown fields. Leave them out. {known}"
-        else:
-            self.warnings.append(f"The form field {shown(field)} is unknown and was ignored. {known}")
-            return
-        self._checks.add(Refusal("invalid_request", message, field=field))
-        if len(self.warnings) == MAX_UNKNOWN_FIELDS:
-            self._checks.done()
 
     async def _text(self, part: Part) -> str:
         limit = self._settings.max_params_bytes

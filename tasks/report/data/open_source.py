@@ -8,9 +8,11 @@ from tasks.refusal import Refusal
 from tasks.report.data.csv.csv_file import CsvFile
 from tasks.report.data.file_format import find_format
 from tasks.report.data.json.json_rows import InlineRows, JsonFile
+from tasks.report.data.ods.ods_file import open_ods
 from tasks.report.data.reading import Reading
 from tasks.report.data.source import RowSource
 from tasks.report.data.workbooks.workbook_file import WorkbookFile
+from tasks.report.data.xls.xls_file import XlsFile
 from tasks.report.data.xlsx.xlsx_file import open_xlsx
 from tasks.report.spec.structs import DatasetSpec, TableBlock
 
@@ -46,5 +48,9 @@ def open_source(table: TableBlock, datasets: Mapping[str, DatasetFile], reading:
             return CsvFile(path, spec, reading)
         case "ndjson" | "json":
             return JsonFile(path, spec, reading, one_a_line=kind == "ndjson")
+        case "xls":
+            return WorkbookFile(XlsFile(path, spec, reading).open, spec, reading)
+        case "ods":
+            return WorkbookFile(partial(open_ods, path, spec), spec, reading)
         case _:
             return WorkbookFile(partial(open_xlsx, path, spec, reading), spec, reading)

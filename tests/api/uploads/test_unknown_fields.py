@@ -9,7 +9,8 @@ import pytest
 
 from api.http.checks import Checks
 from api.http.multipart import Multipart
-from api.uploads.receive import MAX_UNKNOWN_FIELDS, FormUploads
+from api.uploads.receive import FormUploads
+from api.uploads.unknown_fields import MAX_UNKNOWN_FIELDS
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.storage.open import open_storage

@@ -13,7 +13,6 @@ from tasks.report.data.source import CHUNK_CHARS, CHUNK_ROWS, RowChunk, WantedCo
 from tasks.report.data.workbooks.sheet_rows import (
     Cell,
     LeftOut,
-    NumberCell,
     OpenSheet,
     Row,
     column_letters,
@@ -149,7 +148,7 @@ class WorkbookFile:
         plain = cell.plain
         if self._spec.date_format and len(plain) == len("2026-11-30") and plain[4] == "-":
             return f"{plain}T00:00:00"  # so that no pattern of dates fits it
-        return plain.replace(".", ",") if self._comma and isinstance(cell, NumberCell) and ":" not in plain else plain
+        return plain.replace(".", ",") if self._comma and ":" not in plain else plain
 
     @cached_property
     def _comma(self) -> bool:

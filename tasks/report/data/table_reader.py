@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.report.data.cell_codecs import CellCodec, DateCodec, TextCodec, codec_of
+from tasks.report.data.cell_codecs import CellCodec, TextCodec, codec_of
 from tasks.report.data.rules import ColumnRules
 from tasks.report.data.source import ISO_FORMS, RowChunk, WantedColumn, WrittenForms
 from tasks.report.data.totals import Total, check_total
@@ -66,14 +66,10 @@ class TableReader:
         for name, keys in others:
             for index, one in enumerate(keys):
                 if self.index(one.field) is None:
-                    place = f"{name}.{index}"
-                    self.wanted.append(WantedColumn(one.field, f"{place}.field"))
-                    by_date = isinstance(one, GroupSpec) and one.by
-                    self.codecs.append(
-                        DateCodec(one.field, place, report_locale.zone)
-                        if by_date
-                        else TextCodec(one.field, place, max_cell_chars)
-                    )
+                    place, by_date = f"{name}.{index}", isinstance(one, GroupSpec) and one.by is not None
+                    column = ColumnSpec(field=one.field, type="date" if by_date else "text")
+                    self.wanted.append(WantedColumn(one.field, f"{place}.field", typed=by_date))
+                    self.codecs.append(codec_of(column, place, report_locale, max_cell_chars, forms))
         self.totals = {
             index: Total(column.plan.total)
             for index, column in enumerate(self.columns)

@@ -122,6 +122,8 @@ class _NotUtf8(NamedTuple):
 
 
 def _not_utf8(path: Path) -> _NotUtf8:
+    if all(map(_is_utf8, _whole_lines(path))):  # most files are, and counting takes its time
+        return _NotUtf8(0, 0)
     count = characters = line = start = 0
     sample = b""
     for lines in _whole_lines(path):
@@ -140,8 +142,6 @@ def _not_utf8(path: Path) -> _NotUtf8:
         elif len(sample) < SAMPLE_BYTES:
             sample += lines
         count += bad
-    if not count:
-        return _NotUtf8(0, characters)
     line_start = sample.rfind(b"\n", 0, start) + 1
     line_end = sample.find(b"\n", start)
     return _NotUtf8(count, characters, line, sample, start, line_start, line_end if line_end >= 0 else len(sample))
@@ -164,6 +164,8 @@ def _whole_lines(path: Path) -> Iterator[bytes]:
 
 
 def _is_utf8(lines: bytes) -> bool:
+    if lines.isascii():
+        return True
     try:
         lines.decode("utf-8")
     except UnicodeDecodeError:

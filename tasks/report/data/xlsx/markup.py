@@ -39,6 +39,11 @@ class MarkupText:
     def close(self) -> None:
         self._is_open = False
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no text so far."""
+        return not self._chars
+
     def take(self) -> str:
         """The text so far; a new one begins."""
         text = "".join(self._parts)

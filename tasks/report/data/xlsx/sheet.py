@@ -68,8 +68,10 @@ class Sheet:
             self._kind = attributes.get("t", "n")
             self._style = attributes.get("s", "0")
             self._formula = False
-        elif name == "v" or (name == "t" and not self._spoken):
+        elif (name == "v" and self._text.is_empty) or (name == "t" and not self._spoken):
             self._text.open()
+        elif name == "is":
+            self._text.take()  # some programs write the text of a cell as its value too
         elif name == "f":
             self._formula = True
         elif name == "rPh":

@@ -97,6 +97,8 @@ def test_a_shared_text_that_is_not_there_is_refused(tmp_path: Path, index: str) 
         (number("A2", "60", 1), "2/29/1900"),
         (number("A2", "61", 1), "3/1/1900"),
         ('<c r="A2" t="inlineStr"><is><r><t>in</t></r><r><t>line</t></r></is></c>', "inline"),
+        ('<c r="A2" t="inlineStr"><is><t>twice</t></is><v>twice</v></c>', "twice"),
+        ('<c r="A2" t="inlineStr"><v>twice</v><is><t>twice</t></is></c>', "twice"),
         ("<c><v>5</v></c>", "5"),
     ],
 )

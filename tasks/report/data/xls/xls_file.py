@@ -148,7 +148,7 @@ def _open(path: str) -> Any:
         message = (
             "The workbook has a password. Save it without one."
             if encrypted
-            else "The dataset is not an XLS workbook, or it is damaged. Save it again, as XLSX."
+            else "The workbook has a password, or it is damaged. Save it as XLSX without a password."
         )
         raise Refusal("malformed_dataset", message) from error
 

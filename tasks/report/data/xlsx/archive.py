@@ -19,8 +19,6 @@ MAX_CONTENTS_BYTES: Final = 4 * MiB
 """Of the parts that say where the others are."""
 MAX_STYLES_BYTES: Final = 32 * MiB
 
-_OLE: Final = bytes.fromhex("d0cf11e0a1b11ae1")
-
 
 class Archive:
     """The parts of a workbook file by name. Sizes that the directory states are binding: nothing beyond is unpacked."""
@@ -36,8 +34,6 @@ class Archive:
             raise
         except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, EOFError) as error:
             message = "The dataset is not an XLSX workbook, or it is damaged. Save it again as XLSX."
-            if self._file.is_ole():
-                message = "The workbook has a password or is in the old XLS format. Save it as XLSX without a password."
             self._file.close()
             raise Refusal("malformed_dataset", message) from error
 
@@ -93,7 +89,3 @@ class _Guarded(io.FileIO):
             message = f"The workbook's directory has more than {MAX_DIRECTORY_BYTES // MiB} MiB. Save it again."
             raise Refusal("too_much_data", message, limit=MAX_DIRECTORY_BYTES)
         return super().read(size) or b""
-
-    def is_ole(self) -> bool:
-        self.seek(0)
-        return self.read(len(_OLE)) == _OLE

@@ -38,6 +38,15 @@ class JobSettings(BaseModel):
     )
     sandbox_recycle_after: int = Field(100, gt=0, description="Calls after which a sandbox child is replaced.")
 
+    # Pictures
+    image_engine: Literal["auto", "vips", "pillow"] = Field(
+        "auto",
+        description="What draws pictures. `auto`: libvips, and Pillow for the formats and files that libvips does not read, or where libvips is not installed; `vips`: the same, but without libvips a job fails; `pillow`: Pillow alone.",
+    )
+    image_threads: int = Field(
+        1, ge=1, le=64, description="Threads that libvips draws one picture with. One is the least work in all."
+    )
+
     # Jobs
     media_concurrency: int = Field(4, ge=1, description="Jobs of the queue `media` that one worker runs at once.")
     reports_concurrency: int = Field(2, ge=1, description="Jobs of the queue `reports` that one worker runs at once.")

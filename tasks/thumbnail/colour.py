@@ -88,6 +88,16 @@ class ToSRGB:
         return result
 
 
+def fits_profile(icc_profile: bytes, mode: str) -> bool:
+    """Tell whether an ICC profile describes colours of this mode, other than those of sRGB.
+
+    Args:
+        icc_profile: The profile.
+        mode: L, RGB or CMYK.
+    """
+    return _transform(icc_profile, mode) is not None
+
+
 def _transform(icc_profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc_profile))

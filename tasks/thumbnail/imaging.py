@@ -1,26 +1,33 @@
 """Draws the variants of a picture file. Runs in a sandbox child, since the bytes are untrusted.
 
-The steps of `render`: read the header, plan every variant, decode once (a JPEG is scaled down while it is decoded),
-draw the variants from the largest to the smallest, turn each upright, convert its colours to sRGB, add background and
-border, and encode it.
+The steps of `render`: read the header, plan every variant, decode once (scaled down, where the format can), draw the
+variants from the largest to the smallest, convert each to sRGB, turn it upright, add background and border, and encode
+it. libvips does it where it reads the format; Pillow does it for the other formats, and for files that libvips refuses.
 """
 
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-from PIL.JpegImagePlugin import JpegImageFile
+from PIL.ImageFile import ImageFile
 
 from tasks.progress import Progress
-from tasks.thumbnail.codecs.encoding import finished, save
 from tasks.thumbnail.colour import ToSRGB, resampleable
-from tasks.thumbnail.decoding import decode, open_picture, orientation_of, out_of_memory, upright
-from tasks.thumbnail.formats import extension_of
-from tasks.thumbnail.geometry import Plan, Size, plan
+from tasks.thumbnail.decoding import decode, open_picture, out_of_memory
+from tasks.thumbnail.drawing import Drawing
+from tasks.thumbnail.engines.pillow import PillowRaster
 from tasks.thumbnail.memory import check_memory
 from tasks.thumbnail.picture_file import PictureFile
-from tasks.thumbnail.resampling import FINER, Pyramid
+from tasks.thumbnail.planning import Planning
 from tasks.thumbnail.signatures import type_of
+
+try:
+    import pyvips
+
+    from tasks.thumbnail.engines import vips
+except (ImportError, OSError) as _error:  # not every system has a wheel of libvips
+    NO_VIPS: Exception | None = _error
+else:
+    NO_VIPS = None
 
 
 def probe(path: str, variants: list[dict[str, Any]], limits: dict[str, int], *, report: Progress) -> dict[str, Any]:
@@ -45,10 +52,8 @@ def probe(path: str, variants: list[dict[str, Any]], limits: dict[str, int], *, 
     try:
         with PictureFile(path) as source:
             name, picture, frames = open_picture(source, limits)
-            orientation = orientation_of(picture)
-            width, height = _turned(picture.size, orientation)
-            plans = _plans(picture.size, orientation, variants)
-            denominator = _scale_denominator(picture, plans)
+            planning = Planning(picture, variants)
+            width, height = planning.turned(planning.size)
             about = {
                 "format": name,
                 "type": type_of(name),
@@ -57,9 +62,14 @@ def probe(path: str, variants: list[dict[str, Any]], limits: dict[str, int], *, 
                 "frames": frames,
                 "mode": picture.mode,
                 "has_alpha": picture.has_transparency_data,
-                "orientation": orientation,
+                "orientation": planning.orientation,
                 "memory_mb": check_memory(
-                    name, picture, Path(path).stat().st_size, denominator, plans, limits["max_memory_mb"]
+                    name,
+                    picture,
+                    Path(path).stat().st_size,
+                    planning.pillow_denominator,
+                    planning.plans,
+                    limits["max_memory_mb"],
                 ),
             }
     except MemoryError as error:
@@ -69,7 +79,14 @@ def probe(path: str, variants: list[dict[str, Any]], limits: dict[str, int], *, 
 
 
 def render(
-    path: str, folder: str, variants: list[dict[str, Any]], limits: dict[str, int], *, report: Progress
+    path: str,
+    folder: str,
+    variants: list[dict[str, Any]],
+    limits: dict[str, int],
+    engine: str = "auto",
+    threads: int = 1,
+    *,
+    report: Progress,
 ) -> list[dict[str, Any]]:
     """Draw every variant of a picture: all of them or, on any failure, none.
 
@@ -78,6 +95,8 @@ def render(
         folder: Where the files are written.
         variants: As for `probe`.
         limits: As for `probe`.
+        engine: IMAGE_ENGINE: `auto`, `vips` or `pillow`.
+        threads: IMAGE_THREADS, those that libvips draws with.
         report: Called after each variant.
 
     Returns:
@@ -86,76 +105,49 @@ def render(
     Raises:
         Refusal: As `probe`.
         OSError: `folder` cannot be written to.
+        RuntimeError: `engine` is `vips`, and there is no libvips.
     """
-    written: list[Path] = []
+    if engine == "vips" and NO_VIPS:
+        raise RuntimeError(f"IMAGE_ENGINE is vips, but libvips cannot be loaded ({NO_VIPS}); set it to auto.")
+    drawing: Drawing | None = None
     try:
-        return _render(path, Path(folder), variants, limits, report=report, written=written)
+        with PictureFile(path) as source:
+            name, picture, _frames = open_picture(source, limits)
+            planning = Planning(picture, variants)
+            drawing = Drawing(Path(folder), planning, report)
+            if engine != "pillow" and not NO_VIPS and name in vips.LOADERS:
+                pyvips.concurrency_set(threads)
+                try:
+                    return _by_vips(path, name, planning, drawing)
+                except pyvips.Error:  # Pillow draws it, or says what is wrong with it
+                    drawing.remove()
+            return _by_pillow(source, name, picture, planning, drawing, limits)
     except BaseException as error:
-        for file in written:
-            file.unlink(missing_ok=True)
+        if drawing:
+            drawing.remove()
         if isinstance(error, MemoryError):
             raise out_of_memory() from error
         raise
 
 
-def _render(
-    path: str,
-    folder: Path,
-    variants: list[dict[str, Any]],
+def _by_vips(path: str, name: str, planning: Planning, drawing: Drawing) -> list[dict[str, Any]]:
+    denominator = planning.denominator if name in vips.SCALED else 1
+    return drawing.draw(vips.decode(Path(path), name, denominator, once=planning.reads == 1), denominator)
+
+
+def _by_pillow(
+    source: PictureFile,
+    name: str,
+    picture: ImageFile,
+    planning: Planning,
+    drawing: Drawing,
     limits: dict[str, int],
-    *,
-    report: Progress,
-    written: list[Path],
 ) -> list[dict[str, Any]]:
-    with PictureFile(path) as source:
-        name, picture, _frames = open_picture(source, limits)
-        size = picture.size
-        orientation = orientation_of(picture)
-        plans = _plans(size, orientation, variants)
-        denominator = _scale_denominator(picture, plans)
-        if denominator > 1:
-            picture.draft(None, (size[0] // denominator, size[1] // denominator))
-        decode(name, picture, source, limits)
+    denominator = planning.pillow_denominator
+    size = planning.size  # `draft` changes the picture's
+    if denominator > 1:
+        picture.draft(None, (size[0] // denominator, size[1] // denominator))
+    decode(name, picture, source, limits)
     decoded = resampleable(picture)
     to_srgb = ToSRGB(picture.info.get("icc_profile"), decoded.mode)
-    pyramid = Pyramid(decoded, size, denominator)
-    del picture, decoded  # the pyramid frees its copies once they are not needed any more
-    files: dict[int, dict[str, Any]] = {}
-    for index in sorted(range(len(plans)), key=lambda index: -plans[index].scale):
-        image = pyramid.drawn(plans[index].box, plans[index].size)
-        image = to_srgb.convert(upright(image, orientation))
-        image, written_as = finished(image, _turned(plans[index].canvas, orientation), variants[index])
-        file = folder / f"{variants[index]['name']}.{extension_of(written_as)}"
-        written.append(file)
-        save(image, file, written_as, variants[index]["quality"])
-        files[index] = {
-            "name": variants[index]["name"],
-            "path": str(file),
-            "type": type_of(written_as),
-            "width": image.width,
-            "height": image.height,
-            "bytes": file.stat().st_size,
-        }
-        report(len(files), len(plans), variants[index]["name"])
-    return [files[index] for index in range(len(plans))]
-
-
-def _plans(size: Size, orientation: int, variants: list[dict[str, Any]]) -> list[Plan]:
-    """Plan in the pixels as stored: the picture is turned after it has been shrunk, which is cheaper."""
-    boxes = variants
-    if _turned((0, 1), orientation) == (1, 0):
-        boxes = [variant | {"width": variant["height"], "height": variant["width"]} for variant in variants]
-    return [plan(size, box) for box in boxes]
-
-
-def _turned(size: Size, orientation: int) -> Size:
-    return size if orientation < 5 else (size[1], size[0])
-
-
-def _scale_denominator(picture: Image.Image, plans: list[Plan]) -> int:
-    """How far a JPEG may be scaled down while it is decoded: 1, 2, 4 or 8, so that it stays FINER times as large as the
-    largest variant."""
-    if not isinstance(picture, JpegImageFile):
-        return 1
-    largest = max(plan.scale for plan in plans)
-    return next((times for times in (8, 4, 2) if times * largest * FINER <= 1), 1)
+    return drawing.draw(PillowRaster(decoded, to_srgb), denominator)

@@ -75,6 +75,8 @@ async def make_thumbnails(job: JobContext[ThumbnailParams]) -> Result:
         str(job.scratch.folder),
         variants,
         limits,
+        job.settings.image_engine,
+        job.settings.image_threads,
         seconds=job.settings.sandbox_seconds,
         memory_mb=memory_mb,
         progress=job.progress,

@@ -42,6 +42,11 @@ class Variant(BaseModel):
         pattern=r"^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$",
         description="Colour of the border of `pad`, and behind transparency in a JPEG, where its alpha is ignored.",
     )
+    resize: Literal["gamma", "linear"] = Field(
+        "gamma",
+        description="`gamma` averages the stored numbers, which is fast and what browsers do; `linear` averages light, "
+        "so that fine bright detail keeps its brightness.",
+    )
     enlarge: bool = Field(False, description="Enlarge a source that is smaller than the box.")
 
     @model_validator(mode="after")

@@ -24,7 +24,8 @@ def silent(done: int, total: int, note: str = "") -> None:
 class Renderer:
     """A folder with one source file, and the files drawn from it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, engine: str = "auto") -> None:
+        self.engine = engine
         self.source = folder / "upload.bin"
         self.drawn = folder / "drawn"
         self.drawn.mkdir()
@@ -35,7 +36,7 @@ class Renderer:
 
     def render(self, data: bytes, *variants: dict[str, Any], **limits: int) -> list[dict[str, Any]]:
         self.source.write_bytes(data)
-        return render(str(self.source), str(self.drawn), _dumped(variants), LIMITS | limits, report=silent)
+        return render(str(self.source), str(self.drawn), _dumped(variants), LIMITS | limits, self.engine, report=silent)
 
     def picture(self, data: bytes, **variant: Any) -> Image.Image:
         """The picture of one variant, read back."""

@@ -5,6 +5,7 @@ import pytest
 from tests.support.thumbnail.drawing import Renderer
 
 
-@pytest.fixture
-def renderer(tmp_path: Path) -> Renderer:
-    return Renderer(tmp_path)
+@pytest.fixture(params=["vips", "pillow"])
+def renderer(request: pytest.FixtureRequest, tmp_path: Path) -> Renderer:
+    """Both engines keep to one contract, so that every test of a picture is run with both."""
+    return Renderer(tmp_path, request.param)

@@ -81,7 +81,7 @@ def test_fine_bright_detail_keeps_its_brightness(renderer: Renderer) -> None:
     lines = Image.new("RGB", (256, 256))
     for x in range(0, 256, 2):
         lines.paste("white", (x, 0, x + 1, 256))
-    drawn = renderer.picture(encoded(lines, "PNG"), width=32, format="png")
+    drawn = renderer.picture(encoded(lines, "PNG"), width=32, format="png", resize="linear")
     assert close(drawn.getpixel((16, 16)), (188, 188, 188), 3)
 
 

@@ -1,5 +1,8 @@
 """Every format in, every format out, by content whatever the name says."""
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,7 +95,7 @@ def test_files_come_in_the_order_asked_for_and_every_one_is_reported(renderer: R
         heard.append((done, total))
 
     variants = [variant.model_dump() for variant in variants_of("default")]
-    files = render(str(renderer.source), str(renderer.drawn), variants, LIMITS, report=report)
+    files = render(str(renderer.source), str(renderer.drawn), variants, LIMITS, renderer.engine, report=report)
     assert [file["name"] for file in files] == ["small", "medium", "large", "square"]
     assert heard == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert sorted(path.name for path in renderer.drawn.iterdir()) == [
@@ -102,3 +105,24 @@ def test_files_come_in_the_order_asked_for_and_every_one_is_reported(renderer: R
         "square.jpg",
     ]
     assert all(file["bytes"] == (renderer.drawn / f"{file['name']}.jpg").stat().st_size for file in files)
+
+
+def test_without_libvips_pillow_draws_unless_libvips_was_asked_for(tmp_path: Path) -> None:
+    program = """
+import sys
+sys.modules["pyvips"] = None
+from pathlib import Path
+from tests.support.pictures import encoded, scene
+from tests.support.thumbnail.drawing import Renderer
+for engine in ("auto", "vips"):
+    folder = Path(sys.argv[1], engine)
+    folder.mkdir()
+    try:
+        print(Renderer(folder, engine).picture(encoded(scene(64, 48), "JPEG"), width=32).size)
+    except RuntimeError as error:
+        print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
+    drawn, refused = done.stdout.splitlines()
+    assert drawn == "(32, 24)"
+    assert refused.startswith("IMAGE_ENGINE is vips, but libvips cannot be loaded (")

@@ -204,13 +204,13 @@ def test_a_report_that_raises_leaves_no_file(renderer: Renderer) -> None:
     renderer.source.write_bytes(encoded(quarters(), "JPEG"))
     variants = [variant.model_dump() for variant in variants_of("default")]
     with pytest.raises(InterruptedError):
-        render(str(renderer.source), str(renderer.drawn), variants, LIMITS, report=stop)
+        render(str(renderer.source), str(renderer.drawn), variants, LIMITS, renderer.engine, report=stop)
     assert not list(renderer.drawn.iterdir())
 
 
 def test_a_missing_file_is_our_fault_not_the_pictures(renderer: Renderer) -> None:
     with pytest.raises(FileNotFoundError):
-        render(str(renderer.source), str(renderer.drawn), [], LIMITS, report=silent)
+        render(str(renderer.source), str(renderer.drawn), [], LIMITS, renderer.engine, report=silent)
 
 
 def test_pillows_own_limit_is_left_as_it_was(renderer: Renderer) -> None:
@@ -225,13 +225,13 @@ import resource, sys
 from tasks.refusal import Refusal
 from tests.support.thumbnail.drawing import LIMITS, silent
 from tasks.thumbnail.imaging import render
-source, folder = sys.argv[1:]
+source, folder, engine = sys.argv[1:]
 in_use = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (in_use + 24_000_000,) * 2)
 variant = {"name": "v", "width": 64, "height": 64, "fit": "contain", "format": "auto", "quality": None,
-           "background": "#ffffff", "enlarge": False}
+           "background": "#ffffff", "enlarge": False, "resize": "gamma"}
 try:
-    render(source, folder, [variant], LIMITS, report=silent)
+    render(source, folder, [variant], LIMITS, engine, report=silent)
 except Refusal as refusal:
     print(refusal.code)
 """
@@ -242,7 +242,8 @@ except Refusal as refusal:
 def test_want_of_memory_is_told_apart_from_damage(renderer: Renderer, name: str) -> None:
     options: dict[str, Any] = {"AVIF": {"speed": 10}, "WEBP": {"method": 0}}.get(name, {})
     renderer.source.write_bytes(encoded(Image.new("RGB", (4000, 3000), "navy"), name, **options))
-    command = [sys.executable, "-c", textwrap.dedent(STARVED), str(renderer.source), str(renderer.drawn)]
+    program = textwrap.dedent(STARVED)
+    command = [sys.executable, "-c", program, str(renderer.source), str(renderer.drawn), renderer.engine]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.stdout.strip(), done.returncode) == ("out_of_memory", 0), done.stderr
     assert not list(renderer.drawn.iterdir())

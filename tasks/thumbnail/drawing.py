@@ -1,0 +1,75 @@
+"""Draws and writes every variant of a picture that an engine has decoded."""
+
+from pathlib import Path
+from typing import Any
+
+from tasks.progress import Progress
+from tasks.thumbnail.codecs.encoding import finished, options_of
+from tasks.thumbnail.engines.raster import Raster
+from tasks.thumbnail.formats import extension_of
+from tasks.thumbnail.planning import Planning
+from tasks.thumbnail.pyramid import Pyramid, in_order
+from tasks.thumbnail.signatures import type_of
+
+
+class Drawing:
+    """The files of one picture.
+
+    Args:
+        folder: Where they are written.
+        planning: What is drawn.
+        report: Called after each variant.
+    """
+
+    def __init__(self, folder: Path, planning: Planning, report: Progress) -> None:
+        self._folder = folder
+        self._planning = planning
+        self._report = report
+        self._paths: list[Path] = []
+
+    def draw(self, decoded: Raster, denominator: int) -> list[dict[str, Any]]:
+        """Draw every variant.
+
+        Args:
+            decoded: The picture.
+            denominator: How far it is scaled down.
+
+        Returns:
+            For each variant, in their order, `name`, `path`, `type`, `width` and `height` in pixels, and `bytes`.
+
+        Raises:
+            Exception: What the engine raises; the files that were written are left to `remove`.
+        """
+        planning = self._planning
+        pyramids: dict[str, Pyramid] = {}
+        for space in {variant["resize"] for variant in planning.variants}:
+            pyramids[space] = Pyramid(decoded.linear() if space == "linear" else decoded, planning.size, denominator)
+        del decoded  # the pyramids let go of their copies once they are not needed any more
+        files: dict[int, dict[str, Any]] = {}
+        for number in in_order(planning.plans):
+            variant = planning.variants[number]
+            raster = pyramids[variant["resize"]].drawn(planning.plans[number]).srgb().upright(planning.orientation)
+            files[number] = self._write(raster, planning.turned(planning.plans[number].canvas), variant)
+            self._report(len(files), len(planning.plans), variant["name"])
+        return [files[number] for number in range(len(files))]
+
+    def remove(self) -> None:
+        """Remove the files that were written."""
+        for path in self._paths:
+            path.unlink(missing_ok=True)
+        self._paths.clear()
+
+    def _write(self, raster: Raster, canvas: tuple[int, int], variant: dict[str, Any]) -> dict[str, Any]:
+        raster, name = finished(raster, canvas, variant)
+        path = self._folder / f"{variant['name']}.{extension_of(name)}"
+        self._paths.append(path)
+        raster.save(path, name, options_of(name, variant))
+        width, height = raster.size
+        return {
+            "name": variant["name"],
+            "path": str(path),
+            "type": type_of(name),
+            "width": width,
+            "height": height,
+            "bytes": path.stat().st_size,
+        }

@@ -1,0 +1,59 @@
+"""What an image engine does with the pixels of a picture: the contract of libvips and of Pillow."""
+
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+from tasks.thumbnail.geometry import Box, Size
+
+RGBA = tuple[int, int, int, int]
+"""Red, green, blue and alpha, each 0 to 255."""
+
+
+class Raster(Protocol):
+    """The decoded pixels of a picture, or of a smaller copy of it. No method changes it: each returns another one.
+
+    Colours are those of the file until `srgb` is called; `linear` and the methods after `srgb` want them in sRGB.
+    """
+
+    @property
+    def size(self) -> Size:
+        """Width and height in pixels."""
+
+    @property
+    def is_opaque(self) -> bool:
+        """Whether every pixel is opaque."""
+
+    def linear(self) -> Self:
+        """Convert to linear light in 16 bits a channel, in which `resized` averages light and not stored values.
+
+        `srgb` converts it back.
+        """
+
+    def resized(self, size: Size, box: Box) -> Self:
+        """Resample a region with a Lanczos filter of three lobes; transparent pixels add no colour.
+
+        Args:
+            size: Width and height of the result in pixels.
+            box: The region: left, top, right and bottom in pixels.
+        """
+
+    def srgb(self) -> Self:
+        """Convert to sRGB with 8 bits a channel: grey or RGB, with alpha if there is any."""
+
+    def upright(self, orientation: int) -> Self:
+        """Turn upright what has this EXIF orientation (1 to 8)."""
+
+    def padded(self, canvas: Size, background: RGBA) -> Self:
+        """Draw in the middle of a canvas whose colour is seen where the picture is transparent."""
+
+    def flattened(self, background: RGBA) -> Self:
+        """Draw over a background whose alpha is ignored, so that the result is opaque."""
+
+    def save(self, path: Path, name: str, options: dict[str, Any]) -> None:
+        """Encode without metadata (EXIF, comments, colour profiles).
+
+        Args:
+            path: The file to write.
+            name: The format: jpeg, png, webp or avif.
+            options: Those of `encoding.OPTIONS` for this format.
+        """

@@ -1,0 +1,206 @@
+"""The image engine libvips: fast, and small in memory, since it decodes as it draws."""
+
+import logging
+from pathlib import Path
+from typing import Any, Final
+
+import pyvips
+from PIL import Image
+
+from tasks.thumbnail.colour import fits_profile
+from tasks.thumbnail.engines.raster import RGBA
+from tasks.thumbnail.geometry import Box, Size
+from tasks.thumbnail.transfer import FROM_LINEAR, LINEAR_WHITE, TO_LINEAR
+
+LOADERS: Final = {
+    "jpeg": ("VipsForeignLoadJpeg", "jpegload"),
+    "png": ("VipsForeignLoadPng", "pngload"),
+    "webp": ("VipsForeignLoadWebp", "webpload"),
+}
+"""The formats that libvips decodes here: the class of its loaders, and the one for files. Its GIF loader ends the
+process where memory is short; Pillow has the better decoder for AVIF, and the only one for BMP and odd TIFF files."""
+
+SCALED: Final = {"jpeg", "webp"}
+"""Those that can be scaled down while they are decoded."""
+
+# A file is decoded once: nothing is worth keeping. Every loader is blocked but these.
+pyvips.cache_set_max(0)
+pyvips.operation_block_set("VipsForeignLoad", True)
+for _class, _ in LOADERS.values():
+    pyvips.operation_block_set(_class, False)
+# What libvips says of a damaged file is in the exception too, or did not keep it from drawing the file.
+logging.getLogger("pyvips").setLevel(logging.CRITICAL)
+
+_TURNS = {
+    2: lambda image: image.fliphor(),
+    3: lambda image: image.rot180(),
+    4: lambda image: image.flipver(),
+    5: lambda image: image.rot90().fliphor(),
+    6: lambda image: image.rot90(),
+    7: lambda image: image.rot270().fliphor(),
+    8: lambda image: image.rot270(),
+}
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+
+
+class VipsRaster:
+    """A `Raster` of libvips'.
+
+    Args:
+        image: The pixels; with 8 bits a channel, or 16 in linear light.
+        premultiplied: Whether colours are multiplied by alpha.
+        is_linear: Whether they are in linear light.
+        streamed: Whether the pixels are computed when they are read, which can be done once only.
+    """
+
+    def __init__(
+        self, image: pyvips.Image, *, premultiplied: bool = False, is_linear: bool = False, streamed: bool = False
+    ) -> None:
+        self.image = image if streamed else image.copy_memory()
+        self._premultiplied = premultiplied
+        self._is_linear = is_linear
+        self._streamed = streamed
+
+    @property
+    def size(self) -> Size:
+        return self.image.width, self.image.height
+
+    @property
+    def is_opaque(self) -> bool:
+        return not self.image.hasalpha() or self.image[-1].min() == OPAQUE
+
+    def linear(self) -> "VipsRaster":
+        image = self.srgb().image
+        if not image.hasalpha():
+            return VipsRaster(image.maplut(_TO_LINEAR), is_linear=True, streamed=self._streamed)
+        colours, alpha = image[: image.bands - 1], image[-1]
+        lit = colours.maplut(_TO_LINEAR).bandjoin(alpha * (LINEAR_WHITE / OPAQUE)).premultiply(max_alpha=LINEAR_WHITE)
+        return VipsRaster(_rounded(lit, "ushort"), premultiplied=True, is_linear=True, streamed=self._streamed)
+
+    def resized(self, size: Size, box: Box) -> "VipsRaster":
+        # The whole is resized and a part of it kept; libvips computes that part alone.
+        across, down = size[0] / (box[2] - box[0]), size[1] / (box[3] - box[1])
+        whole = max(size[0], round(self.image.width * across)), max(size[1], round(self.image.height * down))
+        image = self.image
+        if whole != self.size:
+            image = image.resize(whole[0] / image.width, vscale=whole[1] / image.height, kernel="lanczos3")
+        if whole != size:
+            left = min(round(box[0] * across), whole[0] - size[0])
+            top = min(round(box[1] * down), whole[1] - size[1])
+            image = image.crop(left, top, *size)
+        return VipsRaster(image, premultiplied=self._premultiplied, is_linear=self._is_linear)
+
+    def srgb(self) -> "VipsRaster":
+        image = self.image
+        if self._premultiplied:
+            image = _rounded(image.unpremultiply(max_alpha=LINEAR_WHITE if self._is_linear else OPAQUE), image.format)
+        if self._is_linear:
+            image = _stored(image)
+        elif image.get_typeof(_PROFILE):
+            grey = image.interpretation == "b-w"
+            image = image.icc_transform("srgb", embedded=True, intent="relative", black_point_compensation=True)
+            image = image.colourspace("b-w") if grey else image
+        elif image.interpretation == "cmyk":
+            image = _without_ink(image)
+        return self if image is self.image else VipsRaster(_plain(image), streamed=self._streamed)
+
+    def upright(self, orientation: int) -> "VipsRaster":
+        return VipsRaster(_TURNS[orientation](self.image)) if orientation in _TURNS else self
+
+    def padded(self, canvas: Size, background: RGBA) -> "VipsRaster":
+        image = self.image.colourspace("srgb")
+        corner = ((canvas[0] - image.width) // 2, (canvas[1] - image.height) // 2)
+        if background[3] == OPAQUE:
+            colour = list(background[:3])
+            flat = image.flatten(background=colour) if image.hasalpha() else image
+            return VipsRaster(flat.embed(*corner, *canvas, extend="background", background=colour))
+        under = (pyvips.Image.black(*canvas, bands=4) + list(background)).cast("uchar").copy(interpretation="srgb")
+        return VipsRaster(under.composite2(image, "over", x=corner[0], y=corner[1]).cast("uchar"))
+
+    def flattened(self, background: RGBA) -> "VipsRaster":
+        if not self.image.hasalpha():
+            return self
+        if self.is_opaque:
+            return VipsRaster(self.image[: self.image.bands - 1])
+        return VipsRaster(self.image.colourspace("srgb").flatten(background=list(background[:3])))
+
+    def save(self, path: Path, name: str, options: dict[str, Any]) -> None:
+        if name == "avif":  # Pillow's encoder does it at a speed that libvips does not offer
+            size, mode = self.size, _MODES[self.image.bands]
+            Image.frombuffer(mode, size, self.image.write_to_memory(), "raw", mode, 0, 1).save(path, name, **options)
+        elif name == "jpeg":
+            self.image.jpegsave(str(path), Q=options["quality"], optimize_coding=True, subsample_mode="on", keep="none")
+        elif name == "webp":
+            self.image.webpsave(str(path), Q=options["quality"], effort=options["method"], keep="none")
+        else:
+            self.image.pngsave(str(path), compression=options["compress_level"], keep="none")
+
+
+def decode(path: Path, name: str, denominator: int, *, once: bool) -> VipsRaster:
+    """Open a picture's first frame.
+
+    Args:
+        path: The file.
+        name: Its format, a key of LOADERS.
+        denominator: How far a format of SCALED is scaled down while it is decoded: 1, 2, 4 or 8.
+        once: Whether one smaller copy is all that will be made of it. It is decoded meanwhile then, and at no time
+            in memory as a whole.
+
+    Raises:
+        pyvips.Error: The file is damaged; with `once`, the methods of the result raise it.
+    """
+    load = getattr(pyvips.Image, LOADERS[name][1])
+    options: dict[str, Any] = {"access": "sequential", "fail_on": "truncated"}
+    if name == "jpeg":
+        options["shrink"] = denominator
+    elif name == "webp":
+        options["scale"] = 1 / denominator
+    image = _eight_bits(load(str(path), **options))
+    if image.get_typeof(_PROFILE) and not fits_profile(image.get(_PROFILE), _COLOURS.get(image.interpretation, "")):
+        image = image.copy()
+        image.remove(_PROFILE)
+    raster = VipsRaster(image, streamed=once)
+    if not image.hasalpha():
+        return raster
+    if not once and raster.is_opaque:
+        return VipsRaster(raster.image[: image.bands - 1])
+    return VipsRaster(_rounded(raster.image.premultiply(), "uchar"), premultiplied=True, streamed=once)
+
+
+_PROFILE = "icc-profile-data"
+_COLOURS = {"b-w": "L", "srgb": "RGB", "cmyk": "CMYK"}
+OPAQUE = 255
+_TO_LINEAR = pyvips.Image.new_from_array([TO_LINEAR]).cast("ushort")
+_FROM_LINEAR = pyvips.Image.new_from_memory(FROM_LINEAR, len(FROM_LINEAR), 1, 1, "uchar")
+
+
+def _eight_bits(image: pyvips.Image) -> pyvips.Image:
+    if image.format == "uchar":
+        return image
+    space = "b-w" if image.bands < 3 else "srgb"
+    return (image >> 8).cast("uchar").copy(interpretation=space)
+
+
+def _rounded(image: pyvips.Image, number: str) -> pyvips.Image:
+    return (image + 0.5).cast(number)
+
+
+def _plain(image: pyvips.Image) -> pyvips.Image:
+    """Grey or RGB in 8 bits, without the profile that it was converted from."""
+    image = image.copy(interpretation="b-w" if image.bands < 3 else "srgb")
+    if image.get_typeof(_PROFILE):
+        image.remove(_PROFILE)
+    return image
+
+
+def _stored(image: pyvips.Image) -> pyvips.Image:
+    if not image.hasalpha():
+        return image.maplut(_FROM_LINEAR)
+    alpha = _rounded(image[-1] * (OPAQUE / LINEAR_WHITE), "uchar")
+    return image[: image.bands - 1].maplut(_FROM_LINEAR).bandjoin(alpha)
+
+
+def _without_ink(image: pyvips.Image) -> pyvips.Image:
+    """CMYK as if each ink took away its own colour only: what is left of a profile's job where there is none."""
+    light = image.linear(-1, OPAQUE)
+    return _rounded(light[:3] * light[3] / OPAQUE, "uchar")

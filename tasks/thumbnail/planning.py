@@ -1,0 +1,74 @@
+"""Plans what is drawn of one picture, by its header."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+
+from tasks.thumbnail.decoding import orientation_of
+from tasks.thumbnail.geometry import Plan, Size, plan
+from tasks.thumbnail.pyramid import FINER, reads_of_source
+
+LARGEST_DENOMINATOR = 8
+"""How far a decoder scales a picture down at most."""
+
+
+@dataclass(frozen=True)
+class Planning:
+    """The plans for every variant of a picture, in pixels as stored: it is turned after it has been shrunk, which is
+    cheaper.
+
+    Args:
+        picture: The picture, opened; no pixel has been decoded.
+        variants: Dumps of `Variant`, each with a box.
+    """
+
+    picture: ImageFile
+    variants: list[dict[str, Any]]
+
+    @cached_property
+    def size(self) -> Size:
+        """Width and height of the picture as it is stored."""
+        return self.picture.size
+
+    @cached_property
+    def orientation(self) -> int:
+        """The EXIF orientation, 1 to 8."""
+        return orientation_of(self.picture)
+
+    def turned(self, size: Size) -> Size:
+        """Return width and height after the picture has been turned upright."""
+        return size if self.orientation < 5 else (size[1], size[0])
+
+    @cached_property
+    def plans(self) -> list[Plan]:
+        """One plan for each variant."""
+        boxes = self.variants
+        if self.turned((0, 1)) == (1, 0):
+            boxes = [variant | {"width": variant["height"], "height": variant["width"]} for variant in boxes]
+        return [plan(self.size, box) for box in boxes]
+
+    @cached_property
+    def denominator(self) -> int:
+        """How far the picture may be scaled down while it is decoded, so that it stays FINER times as large as the
+        largest variant: 1, 2, 4 or 8."""
+        largest = max(one.scale for one in self.plans)
+        denominator = LARGEST_DENOMINATOR
+        while denominator > 1 and denominator * largest * FINER > 1:
+            denominator //= 2
+        return denominator
+
+    @cached_property
+    def pillow_denominator(self) -> int:
+        """`denominator` where Pillow decodes: it scales nothing down but JPEG."""
+        return self.denominator if isinstance(self.picture, JpegImageFile) else 1
+
+    @cached_property
+    def reads(self) -> int:
+        """How many variants are drawn from the decoded picture itself, not from a larger variant."""
+        spaces: dict[str, list[Plan]] = {}
+        for one, variant in zip(self.plans, self.variants, strict=True):
+            spaces.setdefault(variant["resize"], []).append(one)
+        return sum(reads_of_source(plans, self.size) for plans in spaces.values())

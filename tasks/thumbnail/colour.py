@@ -3,10 +3,19 @@
 Modes that can be resampled are L, RGB, La and RGBa (premultiplied alpha) and CMYK.
 """
 
+import functools
 import io
+import itertools
 
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms, ImageMath
+from PIL.TiffImagePlugin import BITSPERSAMPLE as BITS_PER_SAMPLE
+from PIL.TiffImagePlugin import TiffImageFile
 
+SRGB_TOLERANCE = 3
+"""Levels of 256 that a profile may differ from sRGB and still be passed over, which costs nothing."""
+PROFILES_KEPT = 16
+"""Transforms that a sandbox child keeps: building one takes longer than using it on a thumbnail."""
+_TRIED = (0, 32, 64, 128, 192, 255)
 _MODE_OF_SPACE = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}
 _STRAIGHT = {"La": "LA", "RGBa": "RGBA"}
 
@@ -24,7 +33,7 @@ def resampleable(picture: Image.Image) -> Image.Image:
     """
     mode = picture.mode
     if mode.startswith("I;16"):
-        picture = picture.point(lambda value: value * (1 / 257)).convert("L")
+        picture = _of_sixteen_bits(picture)
     elif mode in ("I", "F"):
         picture = _stretched(picture)
     elif mode == "LAB":
@@ -39,6 +48,26 @@ def resampleable(picture: Image.Image) -> Image.Image:
             return picture.convert(picture.mode[:-1])
         return picture.convert(picture.mode[:-1] + "a")
     return picture
+
+
+def _of_sixteen_bits(picture: Image.Image) -> Image.Image:
+    """Scale samples of 16 bits, or of 12 in a TIFF, to 8, and make the transparent one so."""
+    white = 2 ** _tiff_bits(picture) - 1
+    clear = picture.info.get("transparency")
+    if picture.mode != "I;16" or clear is not None:  # Pillow scales none of the others by itself
+        picture = picture.convert("I")
+    grey = picture.point(lambda value: value * (255 / white)).convert("L")
+    if not isinstance(clear, int):
+        return grey
+    seen: Image.Image = ImageMath.lambda_eval(
+        lambda args: args["convert"](args["notequal"](args["picture"], clear) * 255, "L"), picture=picture
+    )
+    return Image.merge("LA", [grey, seen])
+
+
+def _tiff_bits(picture: Image.Image) -> int:
+    tags = picture.tag_v2 if isinstance(picture, TiffImageFile) else {}
+    return 12 if tags.get(BITS_PER_SAMPLE) == (12,) else 16
 
 
 def _stretched(picture: Image.Image) -> Image.Image:
@@ -98,12 +127,13 @@ def fits_profile(icc_profile: bytes, mode: str) -> bool:
     return _transform(icc_profile, mode) is not None
 
 
+@functools.lru_cache(maxsize=PROFILES_KEPT)
 def _transform(icc_profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc_profile))
-        if _MODE_OF_SPACE.get(profile.profile.xcolor_space.strip()) != mode or _is_srgb(profile):
+        if _MODE_OF_SPACE.get(profile.profile.xcolor_space.strip()) != mode:
             return None
-        return ImageCms.buildTransform(
+        transform = ImageCms.buildTransform(
             profile,
             ImageCms.createProfile("sRGB"),
             mode,
@@ -111,9 +141,15 @@ def _transform(icc_profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | No
             ImageCms.Intent.RELATIVE_COLORIMETRIC,
             ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
+        return None if mode == "RGB" and _is_srgb(transform) else transform
     except (ImageCms.PyCMSError, OSError, ValueError):
         return None
 
 
-def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
-    return (profile.profile.profile_description or "").startswith("sRGB")
+def _is_srgb(transform: ImageCms.ImageCmsTransform) -> bool:
+    """Tell whether a transform from RGB changes next to nothing. A profile's name says nothing: linear ones are named
+    sRGB too."""
+    colours = Image.new("RGB", (len(_TRIED) ** 3, 1))
+    colours.putdata(list(itertools.product(_TRIED, repeat=3)))
+    bands = ImageChops.difference(colours, transform.apply(colours)).split()
+    return all(float(str(band.getextrema()[1])) <= SRGB_TOLERANCE for band in bands)

@@ -10,8 +10,11 @@ from PIL.ImageFile import ImageFile
 
 from tasks.refusal import Refusal
 from tasks.thumbnail.codecs.frames import count_frames
+from tasks.thumbnail.codecs.jpeg_end import completed
 from tasks.thumbnail.codecs.jpeg_scans import count_scans
+from tasks.thumbnail.codecs.png_rows import check_rows
 from tasks.thumbnail.codecs.webp import WEBP_HEAD_BYTES
+from tasks.thumbnail.colour import resampleable
 from tasks.thumbnail.formats import PLUGINS
 from tasks.thumbnail.memory import check_webp
 from tasks.thumbnail.picture_file import PictureFile
@@ -67,25 +70,56 @@ def open_picture(source: PictureFile, limits: dict[str, int]) -> tuple[str, Imag
     return name, picture, frames
 
 
-def decode(name: str, picture: ImageFile, source: PictureFile, limits: dict[str, int]) -> None:
-    """Decode the first frame's pixels in place.
+def decode(
+    name: str, picture: ImageFile, source: PictureFile, limits: dict[str, int], *, draft: tuple[int, int] | None = None
+) -> Image.Image:
+    """Decode the first frame.
 
     Args:
         name: The format that `open_picture` returned.
         picture: The picture that it returned.
         source: The picture's file.
         limits: As for `open_picture`.
+        draft: The size that a JPEG is scaled down to at most while it is decoded.
+
+    Returns:
+        The picture in a mode of `resampleable`.
 
     Raises:
         Refusal: The file is damaged or over a limit.
     """
+    bits = _png_bits(source) if name == "png" else 0
     try:
         with _pillow_limited(limits["max_pixels"]):
+            picture.draft(None, draft)
             picture.load()
+        _check_size(picture.size, limits)
+        if name == "png":
+            check_rows(source)
+            _scale_transparency(picture, bits)
+        return resampleable(picture)
     except Exception as error:  # untrusted bytes: a decoder may raise anything
         source.ended = False
-        raise _refusal(error, name, source, limits) from error
-    _check_size(picture.size, limits)
+        refusal = _refusal(error, name, source, limits)
+        if name == "jpeg" and isinstance(refusal, Refusal) and refusal.code == "truncated":
+            whole = completed(source, draft)
+            if whole:
+                return resampleable(whole)
+        raise refusal from error
+
+
+def _png_bits(source: PictureFile) -> int:
+    source.seek(24)
+    return source.read(1)[0]
+
+
+def _scale_transparency(picture: ImageFile, bits: int) -> None:
+    """Bring the transparent colour of a PNG, which is stored with the file's bits, to those of the decoded pixels."""
+    colour = picture.info.get("transparency")
+    if bits in (2, 4) and picture.mode == "L" and isinstance(colour, int):
+        picture.info["transparency"] = colour * 255 // (2**bits - 1)
+    elif bits == 16 and picture.mode == "RGB" and isinstance(colour, tuple):
+        picture.info["transparency"] = tuple(value >> 8 for value in colour)
 
 
 def orientation_of(picture: ImageFile) -> int:
@@ -164,9 +198,15 @@ def _refusal(error: Exception, name: str, source: PictureFile, limits: dict[str,
         return out_of_memory()
     if isinstance(error, OSError) and error.errno is not None:  # the disk's fault, not the file's
         return error
+    if (
+        said == "unknown pixel mode"
+    ):  # of a TIFF: its depth, byte order or colours are of a sort that Pillow does not read
+        return Refusal("unsupported_format", f"This kind of pixels in a {name} is not supported; save it as 8-bit RGB.")
     if source.ended or isinstance(error, EOFError) or "truncated" in said.lower():
         return Refusal("truncated", f"The {name} file ends before its picture does ({said}); upload it again.")
-    return Refusal("corrupt", f"The {name} file is damaged ({said}); send an undamaged file.")
+    return Refusal(
+        "corrupt", f"The {name} file is damaged ({said or 'its parts do not fit together'}); send an undamaged file."
+    )
 
 
 def out_of_memory() -> Refusal:

@@ -11,7 +11,7 @@ from typing import Any
 from PIL.ImageFile import ImageFile
 
 from tasks.progress import Progress
-from tasks.thumbnail.colour import ToSRGB, resampleable
+from tasks.thumbnail.colour import ToSRGB
 from tasks.thumbnail.decoding import decode, open_picture, out_of_memory
 from tasks.thumbnail.drawing import Drawing
 from tasks.thumbnail.engines.pillow import PillowRaster
@@ -144,10 +144,8 @@ def _by_pillow(
     limits: dict[str, int],
 ) -> list[dict[str, Any]]:
     denominator = planning.pillow_denominator
-    size = planning.size  # `draft` changes the picture's
-    if denominator > 1:
-        picture.draft(None, (size[0] // denominator, size[1] // denominator))
-    decode(name, picture, source, limits)
-    decoded = resampleable(picture)
+    width, height = planning.size
+    draft = (width // denominator, height // denominator) if denominator > 1 else None
+    decoded = decode(name, picture, source, limits, draft=draft)
     to_srgb = ToSRGB(picture.info.get("icc_profile"), decoded.mode)
     return drawing.draw(PillowRaster(decoded, to_srgb), denominator)

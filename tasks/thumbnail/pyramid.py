@@ -41,8 +41,6 @@ class Pyramid:
         fine = [number for number, copy in enumerate(self._copies) if _is_fine(copy.extent, self._source, plan)]
         del self._copies[: fine[-1] if fine else 0]  # larger copies are not needed any more
         copy = self._copies[0]
-        if copy.raster.size == plan.size and plan.box == (0, 0, *self._source):
-            return copy.raster
         result = copy.raster.resized(plan.size, _on(copy.extent, self._source, plan.box))
         if plan.box == (0, 0, *self._source):
             self._copies.append(Copy(result, plan.size))

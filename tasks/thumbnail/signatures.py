@@ -13,11 +13,12 @@ _SIGNATURES = {
     "webp": rb"RIFF....WEBP",
     "avif": rb"....ftyp(avif|avis|(mif1|msf1).{4}(.{4})*?(avif|avis))",
     "gif": rb"GIF8[79]a",
-    "tiff": rb"II[*+]\x00|MM\x00[*+]",
+    "tiff": rb"II[*+]\x00|MM\x00\*",
     "bmp": rb"BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00",
 }
 # Recognised so that the refusal can name what was sent.
 _FOREIGN = {
+    "big-endian BigTIFF": rb"MM\x00\+",
     "PDF": rb".{0,256}%PDF-",
     "PostScript": rb"%!|\xc5\xd0\xd3\xc6",
     "HTML": rb"\s*<(!doctype html|html|head|body|script)",

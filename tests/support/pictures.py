@@ -9,6 +9,8 @@ from typing import Any
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
+from tests.support.thumbnail.raw_files import png_of
+
 TURNS_OF_ORIENTATION = {
     1: None,
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -145,18 +147,7 @@ def encoded(picture: Image.Image, name: str, **options: Any) -> bytes:
 
 def png_header(width: int, height: int) -> bytes:
     """A sound PNG of a few bytes that promises width × height pixels."""
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        _png_chunk(kind, data)
-        for kind, data in (
-            (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
-            (b"IDAT", zlib.compress(b"\0" * 64)),
-            (b"IEND", b""),
-        )
-    )
-
-
-def _png_chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return png_of((width, height, 8, 2, 0, 0, 0), zlib.compress(b"\0" * 64))
 
 
 def webp_header(width: int, height: int) -> bytes:

@@ -18,7 +18,7 @@ from reportlab.pdfbase import pdfdoc
 from tasks.refusal import Refusal
 from tasks.report.pdf.writer import Stream
 from tasks.report.pictures.jpeg import without_metadata
-from tasks.thumbnail.colour import ToSRGB, resampleable
+from tasks.thumbnail.colour import ToSRGB
 from tasks.thumbnail.decoding import UPRIGHT, decode, open_picture, orientation_of, upright
 from tasks.thumbnail.memory import check_memory
 from tasks.thumbnail.picture_file import PictureFile
@@ -64,18 +64,15 @@ class Picture:
                 passed = without_metadata(Path(self._path).read_bytes())
                 if passed is not None:
                     return _xobject(picture.size, picture.mode, passed, "/DCTDecode")
-            if isinstance(picture, JpegImageFile):
-                stored = pixels if self._orientation < 5 else round(pixels * self.height / self.width)
-                picture.draft(None, (stored, 1))
-            decode(name, picture, source, self._limits)
+            stored = pixels if self._orientation < 5 else round(pixels * self.height / self.width)
+            decoded = decode(name, picture, source, self._limits, draft=(stored, 1))
         height = max(1, round(self.height * pixels / self.width))
-        image = self._finished(picture, (pixels, height))
+        image = self._finished(decoded, picture.info.get("icc_profile"), (pixels, height))
         return _encoded(image, lossless=name in _LOSSLESS, write=write)
 
-    def _finished(self, picture: ImageFile, size: tuple[int, int]) -> Image.Image:
+    def _finished(self, image: Image.Image, icc_profile: bytes | None, size: tuple[int, int]) -> Image.Image:
         """Upright, in sRGB, of `size`."""
-        image = resampleable(picture)
-        to_srgb = ToSRGB(picture.info.get("icc_profile"), image.mode)
+        to_srgb = ToSRGB(icc_profile, image.mode)
         stored = size if self._orientation < 5 else size[::-1]
         if image.size != stored:
             image = image.resize(stored, Image.Resampling.LANCZOS, reducing_gap=2)

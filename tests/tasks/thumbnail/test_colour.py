@@ -1,6 +1,7 @@
 """Transparency, palettes, depths and profiles, as a person expects them."""
 
 import io
+import struct
 from typing import Any, cast
 
 import pytest
@@ -132,6 +133,28 @@ def swapped_profile() -> bytes:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     swapped = profile.replace(b"rXYZ", b"tmp!").replace(b"bXYZ", b"rXYZ").replace(b"tmp!", b"bXYZ")
     return swapped.replace("sRGB".encode("utf-16-be"), "swap".encode("utf-16-be"))
+
+
+def test_a_linear_profile_is_applied_whatever_it_is_called(renderer: Renderer) -> None:
+    profile = linear_profile()
+    name = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+    assert name.startswith("sRGB")
+    data = encoded(Image.new("RGB", (64, 64), (100, 150, 90)), "PNG", icc_profile=profile)
+    drawn = renderer.picture(data, width=32, format="png")
+    assert close(drawn.getpixel((16, 16)), (168, 202, 160), 2)
+
+
+def linear_profile() -> bytes:
+    """The profile of sRGB with straight tone curves, under its own name."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    changed = bytearray(profile)
+    for n in range(int.from_bytes(profile[128:132], "big")):
+        tag, offset, size = struct.unpack_from(">4sII", profile, 132 + 12 * n)
+        if tag in (b"rTRC", b"gTRC", b"bTRC"):
+            assert profile[offset : offset + 4] == b"para"
+            # Function 0 is a power, here of 1 (16.16 bits).
+            changed[offset : offset + size] = struct.pack(">4sIHHI", b"para", 0, 0, 0, 1 << 16).ljust(size, b"\0")
+    return bytes(changed)
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from tasks.refusal import Refusal
+from tasks.thumbnail import imaging
 from tasks.thumbnail.imaging import render
 from tasks.thumbnail.variants import variants_of
 from tests.support.pictures import detailed, encoded, quarters
 from tests.support.thumbnail.drawing import LIMITS, Renderer, close, corners
+from tests.support.thumbnail.raw_files import png_of_grey, tiff_of_grey
 
 COLOURS = [(220, 30, 30), (30, 180, 40), (30, 40, 220), (230, 210, 40)]
 SOURCES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -126,3 +129,66 @@ for engine in ("auto", "vips"):
     drawn, refused = done.stdout.splitlines()
     assert drawn == "(32, 24)"
     assert refused.startswith("IMAGE_ENGINE is vips, but libvips cannot be loaded (")
+
+
+MODES = {
+    "JPEG": ("L", "RGB", "CMYK"),
+    "PNG": ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"),
+    "WEBP": ("RGB", "RGBA"),
+}
+
+
+@pytest.mark.parametrize(("name", "mode"), [(name, mode) for name, modes in MODES.items() for mode in modes])
+def test_libvips_draws_its_formats_without_help(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, mode: str
+) -> None:
+    def helped(*_: Any) -> Any:
+        raise AssertionError("Pillow had to draw it")
+
+    monkeypatch.setattr(imaging, "_by_pillow", helped)
+    renderer = Renderer(tmp_path, "vips")
+    data = encoded((quarters().convert("L") if mode == "I;16" else quarters()).convert(mode), name)
+    for widths in ((64,), (16,), (64, 40, 20)):
+        variants = [
+            {"name": str(width), "width": width, "height": width, "fit": "cover", "enlarge": True} for width in widths
+        ]
+        files = renderer.render(data, {"name": "whole", "width": 30}, *variants)
+        assert [file["width"] for file in files] == [30, *widths]
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_grey_that_a_png_names_as_transparent_is_so_at_every_depth(renderer: Renderer, bits: int) -> None:
+    white = 2**bits - 1
+    rows = [[white] * 8 + [0] * 8] * 16
+    data = png_of_grey(rows, bits, transparent=white)
+    drawn = renderer.picture(data, width=16, format="png")
+    assert (drawn.mode, drawn.getpixel((2, 2)), drawn.getpixel((13, 2))) == ("LA", (0, 0), (0, 255))
+
+
+@pytest.mark.parametrize("order", ["big", "little"])
+@pytest.mark.parametrize("bits", [12, 16])
+def test_deep_grey_of_a_tiff_is_scaled_in_either_byte_order(renderer: Renderer, bits: int, order: str) -> None:
+    white = 2**bits - 1
+    if (bits, order) == (12, "big"):
+        with pytest.raises(Refusal, match="kind of pixels in a tiff") as caught:
+            renderer.probe(tiff_of_grey([[0]], bits, order))
+        assert caught.value.code == "unsupported_format"
+        return
+    drawn = renderer.picture(tiff_of_grey([[0, white // 2], [white, white]], bits, order), width=2, format="png")
+    assert drawn.mode == "L"
+    for place, level in {(0, 0): 0, (1, 0): 127, (0, 1): 255}.items():
+        assert abs(int(str(drawn.getpixel(place))) - level) <= 1
+
+
+def test_a_jpeg_that_lacks_only_its_end_mark_is_drawn(renderer: Renderer) -> None:
+    for options in ({}, {"progressive": True}):
+        data = encoded(quarters(), "JPEG", quality=95, **options)
+        assert data.endswith(b"\xff\xd9")
+        assert corners(renderer.picture(data[:-2], width=64, format="png")) == corners(
+            renderer.picture(data, width=64, format="png")
+        )
+
+
+def test_a_png_without_its_end_is_drawn(renderer: Renderer) -> None:
+    data = encoded(quarters(), "PNG")
+    assert corners(renderer.picture(data[:-12], width=64, format="png")) == corners(quarters())

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import textwrap
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from tests.support.pictures import (
     webp_header,
 )
 from tests.support.thumbnail.drawing import LIMITS, Renderer, silent
+from tests.support.thumbnail.raw_files import png_of
 
 MANY_FORMATS = {
     "JPEG": {},
@@ -65,6 +67,7 @@ def refused(renderer: Renderer, data: bytes, *, by: str = "both", **limits: int)
         (b"\0\0\0\x18ftypisom\0\0\0\0isomiso2" + bytes(99), "video"),
         (b"8BPS\0\1" + bytes(99), "Photoshop"),
         (b"PK\x03\x04" + bytes(99), "ZIP"),
+        (b"MM\0+\0\x08\0\0" + bytes(99), "BigTIFF"),
         (encoded(quarters(), "PPM"), "not a supported picture"),
         (encoded(quarters(), "ICO"), "ICO"),
         (encoded(quarters(), "JPEG2000"), "JPEG 2000"),
@@ -90,6 +93,20 @@ def test_a_file_that_ends_early_is_truncated(renderer: Renderer, name: str, part
     options: dict[str, Any] = MANY_FORMATS[name]
     data = encoded(detailed(200, 150), name, **options)
     assert refused(renderer, data[: int(len(data) * part)], by="render").code == "truncated"
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+def test_a_png_whose_data_ends_before_its_last_row_is_truncated(renderer: Renderer, interlaced: bool) -> None:
+    rows = zlib.compress(bytes(1 + 100) * 30)
+    data = png_of((100, 100, 8, 0, 0, 0, int(interlaced)), rows)
+    assert refused(renderer, data, by="render").code == "truncated"
+
+
+def test_a_palette_picture_without_a_palette_is_corrupt(renderer: Renderer) -> None:
+    data = png_of((4, 4, 8, 3, 0, 0, 0), zlib.compress(bytes(5 * 4)))
+    refusal = refused(renderer, data, by="render")
+    assert refusal.code == "corrupt"
+    assert "Error" not in refusal.message
 
 
 @pytest.mark.parametrize(

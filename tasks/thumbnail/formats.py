@@ -13,6 +13,7 @@ from PIL import (
 from PIL.ImageFile import ImageFile
 
 from tasks.thumbnail.codecs.avif import AvifPicture
+from tasks.thumbnail.codecs.heic import HeicPicture
 from tasks.thumbnail.codecs.webp import WebPPicture
 
 PLUGINS: dict[str, type[ImageFile]] = {
@@ -20,6 +21,7 @@ PLUGINS: dict[str, type[ImageFile]] = {
     "png": PngImagePlugin.PngImageFile,
     "webp": WebPPicture,
     "avif": AvifPicture,
+    "heic": HeicPicture,
     "gif": GifImagePlugin.GifImageFile,
     "tiff": TiffImagePlugin.TiffImageFile,
     "bmp": BmpImagePlugin.BmpImageFile,

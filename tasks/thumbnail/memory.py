@@ -46,7 +46,7 @@ _MODE_BYTES = {
 _RGB_BYTES = 4
 _TRANSPARENCY_BYTES = 4
 # Bytes a pixel while the format's decoder and the picture are both in memory.
-_DECODER_BYTES = {"webp": 12, "avif": 12, "tiff": 9}  # TIFF: a strip may be the whole picture
+_DECODER_BYTES = {"webp": 12, "avif": 12, "heic": 12, "tiff": 9}  # TIFF: a strip may be the whole picture
 
 
 def check_memory(
@@ -111,7 +111,7 @@ def _needs(
 
 
 def _decoder_need(name: str, file_bytes: int) -> "_Need":
-    # WebP and AVIF hold the whole file.
+    # WebP, AVIF and HEIC hold the whole file.
     return _Need(_DECODER_BYTES.get(name, 0), BASE_MB * MEGABYTE + file_bytes)
 
 

@@ -16,7 +16,7 @@ class PictureFile(io.BufferedReader):
         return data
 
     def is_truncated(self, name: str) -> bool:
-        """Tell whether the file is shorter than its own header says. Only WebP and AVIF state their length.
+        """Tell whether the file is shorter than its own header says. Only WebP, AVIF and HEIC state their length.
 
         Args:
             name: The format, a key of `formats.PLUGINS`.
@@ -25,7 +25,7 @@ class PictureFile(io.BufferedReader):
         if name == "webp":
             return end < 8 + self._number(4, "little")
         position = 0
-        while name == "avif" and position + 8 <= end:
+        while name in ("avif", "heic") and position + 8 <= end:
             length = self._number(position, "big")
             if length == 1:  # a 64-bit length follows the box's type
                 length = self._number(position + 8, "big") << 32 | self._number(position + 12, "big")

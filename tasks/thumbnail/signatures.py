@@ -12,6 +12,7 @@ _SIGNATURES = {
     "png": rb"\x89PNG\r\n\x1a\n",
     "webp": rb"RIFF....WEBP",
     "avif": rb"....ftyp(avif|avis|(mif1|msf1).{4}(.{4})*?(avif|avis))",
+    "heic": rb"....ftyp(heic|heix|hevc|hevx|heim|heis|mif1|msf1)",
     "gif": rb"GIF8[79]a",
     "tiff": rb"II[*+]\x00|MM\x00\*",
     "bmp": rb"BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00",
@@ -23,7 +24,6 @@ _FOREIGN = {
     "PostScript": rb"%!|\xc5\xd0\xd3\xc6",
     "HTML": rb"\s*<(!doctype html|html|head|body|script)",
     "SVG": rb"\s*(<\?xml.*?)?(<!--.*?-->\s*)*(<!DOCTYPE svg.*?)?<svg",
-    "HEIC": rb"....ftyp(heic|heix|hevc|hevx|heim|heis|mif1|msf1)",
     "JPEG XL": rb"\xff\x0a|\x00\x00\x00\x0cJXL ",
     "JPEG 2000": rb"\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51",
     "Photoshop": rb"8BPS",
@@ -50,7 +50,7 @@ def format_of(head: bytes) -> str:
     for name, signature in _SIGNATURES.items():
         if re.match(signature, head, re.DOTALL):
             return name
-    readable = "send JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP"
+    readable = "send JPEG, PNG, WebP, AVIF, HEIC, GIF, TIFF or BMP"
     for name, signature in _FOREIGN.items():
         if re.match(signature, head, re.DOTALL | re.IGNORECASE):
             raise Refusal("unsupported_format", f"The file looks like {name}, which is not supported; {readable}.")

@@ -7,9 +7,12 @@ import struct
 import zlib
 from typing import Any
 
+import pillow_heif
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from tests.support.thumbnail.raw_files import png_of
+
+pillow_heif.register_heif_opener()  # so that Pillow can write HEIC
 
 TURNS_OF_ORIENTATION = {
     1: None,

@@ -27,6 +27,8 @@ SOURCES: dict[str, tuple[str, dict[str, Any]]] = {
     "lossless webp": ("WEBP", {"lossless": True}),
     "animated webp": ("WEBP", {"save_all": True, "append_images": [Image.new("RGB", (64, 48))]}),
     "avif": ("AVIF", {"quality": 95}),
+    "heic": ("HEIF", {"quality": 95}),
+    "heic of tiles": ("HEIF", {"quality": 95, "tile_size": 64}),
     "gif": ("GIF", {}),
     "animated gif": ("GIF", {"save_all": True, "append_images": [Image.new("RGB", (64, 48))]}),
     "tiff": ("TIFF", {}),
@@ -57,7 +59,7 @@ def test_the_probe_tells_what_a_file_is_without_decoding_it(renderer: Renderer, 
     name, options = SOURCES[source]
     data = encoded(quarters(), name, **options)
     about = renderer.probe(data)
-    kind = "jpeg" if name == "MPO" else name.lower()
+    kind = {"MPO": "jpeg", "HEIF": "heic"}.get(name, name.lower())
     assert (about["format"], about["type"]) == (kind, f"image/{kind}")
     assert (about["width"], about["height"], about["orientation"]) == (64, 48, 1)
     assert about["frames"] == (2 if source in ("apng", "animated webp", "animated gif") else 1)

@@ -40,6 +40,7 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "palette png": ("PNG", "P", {"compress_level": 1}),
     "webp": ("WEBP", "RGB", {"method": 0}),
     "avif": ("AVIF", "RGB", {"speed": 10}),
+    "heic": ("HEIF", "RGB", {"enc_params": {"preset": "ultrafast"}}),
     "tiff": ("TIFF", "RGB", {"compression": "tiff_lzw"}),
     "gif": ("GIF", "P", {}),
 }

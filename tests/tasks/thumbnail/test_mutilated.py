@@ -36,6 +36,7 @@ def sound(name: str) -> list[bytes]:
         ],
         "webp": lambda: [encoded(clear, "WEBP", exif=exif, icc_profile=PROFILE), encoded(picture, "WEBP", **more)],
         "avif": lambda: [encoded(clear, "AVIF", exif=exif, speed=10)],
+        "heic": lambda: [encoded(clear, "HEIF", exif=exif, icc_profile=PROFILE), encoded(picture, "HEIF")],
         "gif": lambda: [encoded(picture.quantize(16), "GIF", **more)],
         "tiff": lambda: [encoded(picture, "TIFF", compression="tiff_lzw", exif=exif), encoded(clear, "TIFF")],
         "bmp": lambda: [encoded(picture, "BMP")],
@@ -56,7 +57,7 @@ def mutilated(dice: random.Random, data: bytes) -> bytes:
     return bytes(changed)
 
 
-@pytest.mark.parametrize("name", ["jpeg", "png", "webp", "avif", "gif", "tiff", "bmp"])
+@pytest.mark.parametrize("name", ["jpeg", "png", "webp", "avif", "heic", "gif", "tiff", "bmp"])
 def test_a_mutilated_file_is_drawn_or_refused(renderer: Renderer, name: str) -> None:
     dice = random.Random(name)  # noqa: S311 - the same files every time
     seeds = sound(name)

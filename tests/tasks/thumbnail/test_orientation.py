@@ -11,6 +11,7 @@ FORMATS: dict[str, dict[str, Any]] = {
     "PNG": {},
     "WEBP": {"lossless": True},
     "AVIF": {"quality": 95},
+    "HEIF": {"quality": 95, "enc_params": {"preset": "ultrafast"}},
     "TIFF": {},
 }
 

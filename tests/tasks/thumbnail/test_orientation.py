@@ -20,7 +20,7 @@ def stored(upright: Image.Image, orientation: int, name: str) -> bytes:
     turn = TURNS_OF_ORIENTATION[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
-    return encoded(upright if turn is None else upright.transpose(turn), name, exif=exif, **FORMATS[name])
+    return encoded(upright if turn is None else upright.transpose(turn), name, exif=exif.tobytes(), **FORMATS[name])
 
 
 @pytest.mark.parametrize("name", FORMATS)

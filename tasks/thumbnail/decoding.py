@@ -187,9 +187,6 @@ def _exceeded(code: str, things: str, limit: int) -> Refusal:
 def _refusal(error: Exception, name: str, source: PictureFile, limits: dict[str, int]) -> Exception:
     """Return the exception to raise in place of a decoder's `error`."""
     said = str(error)
-    # An error with a number is the disk's fault, not the file's.
-    if isinstance(error, Refusal) or (isinstance(error, OSError) and error.errno is not None):
-        return error
     if isinstance(error, Image.DecompressionBombError):
         limit = limits["max_pixels"]
         return Refusal(
@@ -197,6 +194,9 @@ def _refusal(error: Exception, name: str, source: PictureFile, limits: dict[str,
         )
     if isinstance(error, MemoryError) or any(words in said.lower() for words in ("out of memory", "allocate memory")):
         return out_of_memory()
+    # An error with a number is the disk's fault, not the file's.
+    if isinstance(error, Refusal) or (isinstance(error, OSError) and error.errno is not None):
+        return error
     if (
         said == "unknown pixel mode"
     ):  # of a TIFF: its depth, byte order or colours are of a sort that Pillow does not read

@@ -76,8 +76,9 @@ def plan_contact_sheet(block: ContactSheetBlock, flow: Flow, context: PlanContex
         lines = break_lines(clean_line(image.caption), face, TINY, width) if image.caption else []
         lines, cut = limit_lines(lines, _CAPTION_LINES, face, TINY, width)
         if cut:
-            message = f"The caption {quoted(image.caption or '')} of image {number + 1} has more than "
-            context.warn("clipped", f"{message}{_CAPTION_LINES} lines and ends in an ellipsis.")
+            caption = quoted(image.caption or "")
+            said = f"The caption {caption} of image {number + 1} has more than {_CAPTION_LINES} lines"
+            context.warn("clipped", f"{said} and ends in an ellipsis.")
         return _PictureFrame(picture, lines)
 
     def row(frames: Sequence[_PictureFrame]) -> Callable[[Canvas, float, float], None]:

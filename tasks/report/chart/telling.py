@@ -80,8 +80,8 @@ def _tell_of(role: str, texts: Sequence[str], shown: dict[int, list[str]], warn:
     same = [sorted(different) for different in alike.values() if len(different) > 1]
     if same:
         first, second = map(quoted, same[0][:2])
-        message = f"{sum(map(len, same)):,} {many} cannot be told apart once they are shortened, such as {first} and "
-        warn("ambiguous_labels", f"{message}{second}. Use shorter ones.")
+        said = f"{sum(map(len, same)):,} {many} cannot be told apart once they are shortened"
+        warn("ambiguous_labels", f"{said}, such as {first} and {second}. Use shorter ones.")
 
 
 def _tell_of_numbers(model: ChartModel, shown: dict[tuple[str, int], list[str]], warn: Warn) -> None:

@@ -135,8 +135,8 @@ def warn_of_cut_caption(layout: Layout, block: TableBlock, found: Survey, flow: 
     width = face.width(" · ".join(filter(None, (layout.title, layout.caption))), CAPTION_SIZE)
     width += len(block.group_by) * (found.headings * CAPTION_SIZE + face.width(" · ", CAPTION_SIZE))
     if width > min(sum(layout.columns[index].width for index in part) for part in layout.slices):
-        message = "The line above the table on its further pages, with its title, can be wider than it"
-        flow.warn("clipped", f"{message}; it then ends in an ellipsis.")
+        said = "The line above the table on its further pages, with its title, can be wider than it"
+        flow.warn("clipped", f"{said}; it then ends in an ellipsis.")
 
 
 def warn_of_cuts(layout: Layout, rows: Rows, block: TableBlock, found: Survey, flow: Flow) -> None:

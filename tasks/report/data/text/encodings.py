@@ -85,7 +85,7 @@ def find_encoding(path: Path, said: str, lang: str, warn: Warn) -> TextEncoding:
     guessed = _guess(bad.sample, lang)
     if guessed is None:
         message = (
-            f"Line {bad.line:,} is not UTF-8 (byte 0x{bad.sample[bad.start]:02X}), and the encoding cannot be told "
+            f"Line {bad.line:,} is not UTF-8 (byte 0x{bad.sample[bad.start]:02X}), and the encoding does not follow "
             "from the bytes. Set 'encoding', such as cp1251, shift_jis or gb18030, or save the file as UTF-8."
         )
         raise Refusal("wrong_encoding", message)

@@ -70,6 +70,8 @@ COMMANDS: Final = (
     "SREM {key} v",
     "SSCAN {key} 0",
     "TIME",
+    "XADD {key} * f v",
+    "XRANGE {key} - + COUNT 1",
     "ZADD {key} 1 v",
     "ZCARD {key}",
     "ZCOUNT {key} 0 1",

@@ -52,6 +52,9 @@ def test_the_commands_for_pictures_do_what_the_text_says(block: str, address: st
     elif "files/small.jpg" in block:
         assert (tmp_path / "small.jpg").read_bytes()[:2] == b"\xff\xd8"
         assert json.loads(printed)["state"] == "succeeded"
+    elif "tag=" in block:
+        assert printed.count('"tags":["user:42","avatar"]') >= 2, "in the answer and in the list"
+        assert '"dry_run":true' in printed
     else:
         assert printed.count('"kind":"thumbnail"') == 2
 

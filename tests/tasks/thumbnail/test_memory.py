@@ -62,24 +62,24 @@ def test_the_estimate_is_enough_and_not_far_off(renderer: Renderer, kind: str) -
         assert estimate <= 2.5 * taken + 24
 
 
-def test_one_large_file_of_any_format_and_two_jpegs_fit_half_a_gigabyte(renderer: Renderer) -> None:
+def test_one_large_file_of_any_format_and_two_jpegs_fit_half_a_gigabyte(prober: Renderer) -> None:
     """24 megapixels within the 300 MB that a 512 MB machine can spare for pictures."""
     for kind, (name, mode, options) in KINDS.items():
         data = encoded(Image.new(mode, (6000, 4000)), name, **options)
-        estimate = renderer.probe(data)["memory_mb"]
+        estimate = prober.probe(data)["memory_mb"]
         assert estimate <= 300, kind
         if kind == "jpeg":
             assert 2 * estimate <= 300
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_picture_that_does_not_fit_is_refused_with_the_size_that_does(renderer: Renderer, kind: str) -> None:
+def test_a_picture_that_does_not_fit_is_refused_with_the_size_that_does(prober: Renderer, kind: str) -> None:
     name, mode, options = KINDS[kind]
     limit_mb = 60
 
     def probed(width: int, height: int) -> int:
         picture = Image.new(mode, (width, height))
-        memory_mb: int = renderer.probe(encoded(picture, name, **options), max_memory_mb=limit_mb)["memory_mb"]
+        memory_mb: int = prober.probe(encoded(picture, name, **options), max_memory_mb=limit_mb)["memory_mb"]
         return memory_mb
 
     with pytest.raises(Refusal, match="SANDBOX_BUDGET_MB") as caught:
@@ -94,15 +94,15 @@ def test_a_picture_that_does_not_fit_is_refused_with_the_size_that_does(renderer
             probed(round(width * 1.1), round(height * 1.1))
 
 
-def test_variants_that_do_not_fit_by_themselves_are_told(renderer: Renderer) -> None:
+def test_variants_that_do_not_fit_by_themselves_are_told(prober: Renderer) -> None:
     huge = {"name": "huge", "width": 4000, "height": 4000, "fit": "pad"}
     with pytest.raises(Refusal, match="smaller variants"):
-        renderer.probe(encoded(Image.new("RGB", (100, 100)), "PNG"), huge, max_memory_mb=60)
+        prober.probe(encoded(Image.new("RGB", (100, 100)), "PNG"), huge, max_memory_mb=60)
 
 
-def test_with_the_defaults_every_picture_of_the_most_pixels_fits(renderer: Renderer) -> None:
+def test_with_the_defaults_every_picture_of_the_most_pixels_fits(prober: Renderer) -> None:
     settings = Settings(_env_file=None)
     for kind in ("png", "transparent png", "webp", "tiff"):
         name, mode, options = KINDS[kind]
         data = encoded(Image.new(mode, (10_000, settings.max_pixels // 10_000)), name, **options)
-        assert renderer.probe(data, max_memory_mb=settings.sandbox_budget_mb)["memory_mb"] > 300
+        assert prober.probe(data, max_memory_mb=settings.sandbox_budget_mb)["memory_mb"] > 300

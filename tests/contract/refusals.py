@@ -44,6 +44,7 @@ REASONS: Final = {
     r"dataset: The dataset '.*' is not in the spec": "As `unknown_dataset`.",
     r"(link|field): .* does not have the form": "What white space is differs between the dialects of patterns.",
     r"^counts: Jobs cannot be counted": "Which criteria are counted is an index's.",
+    r"^The parameter '\w+' names .* which is not among the 'columns'": "Nor that one parameter names what another has.",
     r"^The parameter '?\w+'? is only for tables": "A parameter goes with a media type.",
     r"^(The parameter ')?(types|formats|columns|lang|currency|title|delimiter|sheet)\b": "It has a form of its own.",
     r"^notify(\.\w+)?: ": "`notify` may be JSON in a string.",

@@ -32,7 +32,9 @@ def encoding_name(given: Any) -> Any:
 
 
 def _sheet(given: Any) -> Any:
-    return str(given) if isinstance(given, int) and not isinstance(given, bool) and given > 0 else given
+    if isinstance(given, bool) or not isinstance(given, int | float) or given < 1 or given % 1:
+        return given
+    return str(int(given))
 
 
 _SHEET_SCHEMA: Final = {

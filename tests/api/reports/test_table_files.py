@@ -185,3 +185,21 @@ async def test_accept_is_not_heeded_where_the_formats_are_said(alice: httpx.Asyn
     answer = await alice.post("/v1/reports?formats=pdf", content=BODY, headers=headers)
     assert answer.status_code == 202
     assert (await report_request_of(answer.json(), storage)).spec.formats == ["pdf"]
+
+
+async def test_with_a_spec_the_parameters_of_tables_may_only_have_their_defaults(alice: httpx.AsyncClient) -> None:
+    spec = {"document": {"title": "A"}, "blocks": [{"type": "text", "text": "a"}]}
+    accepted = await alice.post("/v1/reports", json=spec, params={"encoding": "utf-8", "ragged": "refuse"})
+    assert accepted.status_code == 202, accepted.text
+    refused = await alice.post("/v1/reports", json=spec, params={"encoding": "cp1252", "ragged": "fill"})
+    assert refused.status_code == 422
+    assert [fault["field"] for fault in refused.json()["errors"]] == ["encoding", "ragged"]
+
+
+async def test_the_number_of_a_sheet_may_be_written_with_a_fraction_of_zero(alice: httpx.AsyncClient) -> None:
+    for sheet, is_wrong in ((2, False), (2.0, False), (2.5, True), (0, True)):
+        dataset = {"upload": "0" * 32, "format": "xlsx", "sheet": sheet}
+        table = {"type": "table", "dataset": "data"}
+        spec = {"document": {"title": "A"}, "datasets": {"data": dataset}, "blocks": [table]}
+        answer = await alice.post("/v1/reports/validation", json=spec)
+        assert ("datasets.data.sheet" in answer.text) == is_wrong, answer.text

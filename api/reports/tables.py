@@ -64,7 +64,7 @@ class TableOptions(FileOptions):
         None,
         max_length=10_000,
         description="The columns to total, as `field` for the sum, or `field:kind` with one of sum, avg, min, max and "
-        "count, separated by commas.",
+        "count, separated by commas. What is totalled and has no type is a decimal number; a count takes texts too.",
         examples=["amount"],
     )
     group_by: str | None = Field(
@@ -208,6 +208,9 @@ def _columns(options: TableOptions) -> list[dict[str, str]]:
                 raise Refusal("invalid_request", message, field=name)
             seen.add(field)
             columns.setdefault(field, {"field": field})[form] = value
+    for column in columns.values():
+        if column.get("total", "count") != "count":  # which alone takes texts
+            column.setdefault("type", "decimal")
     return list(columns.values())
 
 

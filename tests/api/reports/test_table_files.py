@@ -203,3 +203,13 @@ async def test_the_number_of_a_sheet_may_be_written_with_a_fraction_of_zero(alic
         spec = {"document": {"title": "A"}, "datasets": {"data": dataset}, "blocks": [table]}
         answer = await alice.post("/v1/reports/validation", json=spec)
         assert ("datasets.data.sheet" in answer.text) == is_wrong, answer.text
+
+
+async def test_what_is_totalled_without_a_type_is_a_number(alice: httpx.AsyncClient, storage: Storage) -> None:
+    params = {"total": "amount,shop:count"}
+    answer = await alice.post("/v1/reports", content=BODY, headers={"Content-Type": "text/csv"}, params=params)
+    spec = (await report_request_of(answer.json(), storage)).spec
+    assert spec.blocks[1].model_dump(exclude_defaults=True)["columns"] == [
+        {"field": "amount", "type": "decimal", "total": "sum"},
+        {"field": "shop", "total": "count"},
+    ]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -217,10 +218,8 @@ class _DateCache(dict[str, "date | None"]):
         return day
 
 
-class DateCodec(CellCodec):
-    """ISO 8601 dates. Of a date-time it is the day, in the document's zone if it says where it holds."""
-
-    expected = "no date; write it as 2026-11-30"
+class _TimeCodec(CellCodec):
+    """What dates and date-times have in common: the document's zone, and how the file writes them."""
 
     def __init__(
         self,
@@ -233,7 +232,16 @@ class DateCodec(CellCodec):
         super().__init__(field, place, forms)
         self._zone = zone
         self._dates = dates
-        self._days = _DateCache(self._slow if dates else date.fromisoformat)
+
+
+class DateCodec(_TimeCodec):
+    """ISO 8601 dates. Of a date-time it is the day, in the document's zone if it says where it holds."""
+
+    expected = "no date; write it as 2026-11-30"
+
+    @cached_property
+    def _days(self) -> _DateCache:
+        return _DateCache(self._slow if self._dates else date.fromisoformat)
 
     def _fast(self, texts: Sequence[str], holes: bool) -> list[Any]:  # noqa: ARG002
         return list(map(self._days.__getitem__, texts))
@@ -257,22 +265,10 @@ class DateCodec(CellCodec):
         return [None if value is None else value.toordinal() for value in values]
 
 
-class DateTimeCodec(CellCodec):
+class DateTimeCodec(_TimeCodec):
     """ISO 8601 date-times. One without an offset is in the document's zone already."""
 
     expected = "no date and time; write it as 2026-11-30T13:45:00Z"
-
-    def __init__(
-        self,
-        field: str,
-        place: str,
-        zone: ZoneInfo,
-        forms: WrittenForms = ISO_FORMS,
-        dates: DateReader | None = None,
-    ) -> None:
-        super().__init__(field, place, forms)
-        self._zone = zone
-        self._dates = dates
 
     def _fast(self, texts: Sequence[str], holes: bool) -> list[Any]:
         zone = self._zone

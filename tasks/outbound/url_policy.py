@@ -185,7 +185,7 @@ def _ascii_host(host: str) -> str:
             label if label.isascii() and not label.startswith("xn--") else idna.alabel(label).decode()
             for label in labels
         )
-    except UnicodeError as error:
+    except (UnicodeError, OverflowError) as error:  # Python 3.13 overflows at a label such as xn--99999999a
         raise _invalid("The URL's host is not a valid domain name by IDNA 2008. Check its spelling.") from error
 
 

@@ -14,7 +14,7 @@ from tasks.thumbnail.codecs.jpeg_end import completed
 from tasks.thumbnail.codecs.jpeg_scans import count_scans
 from tasks.thumbnail.codecs.png_rows import check_rows
 from tasks.thumbnail.codecs.webp import WEBP_HEAD_BYTES
-from tasks.thumbnail.colour import resampleable
+from tasks.thumbnail.colour.profiles import resampleable
 from tasks.thumbnail.formats import PLUGINS
 from tasks.thumbnail.memory import check_webp
 from tasks.thumbnail.picture_file import PictureFile

@@ -11,7 +11,7 @@ from typing import Any
 from PIL.ImageFile import ImageFile
 
 from tasks.progress import Progress
-from tasks.thumbnail.colour import ToSRGB
+from tasks.thumbnail.colour.profiles import ToSRGB
 from tasks.thumbnail.decoding import decode, open_picture, out_of_memory
 from tasks.thumbnail.drawing import Drawing
 from tasks.thumbnail.engines.pillow import PillowRaster

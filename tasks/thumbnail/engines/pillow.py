@@ -5,12 +5,12 @@ from typing import Any
 
 from PIL import Image, ImageMath
 
-from tasks.thumbnail.colour import ToSRGB, is_opaque
+from tasks.thumbnail.colour.profiles import ToSRGB, is_opaque
+from tasks.thumbnail.colour.transfer import FROM_LINEAR, TO_LINEAR
 from tasks.thumbnail.decoding import upright
 from tasks.thumbnail.engines.raster import RGBA
 from tasks.thumbnail.geometry import Box, Size
 from tasks.thumbnail.pyramid import FINER
-from tasks.thumbnail.transfer import FROM_LINEAR, TO_LINEAR
 
 _LANCZOS = Image.Resampling.LANCZOS
 

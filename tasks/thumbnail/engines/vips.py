@@ -7,10 +7,10 @@ from typing import Any, Final
 import pyvips
 from PIL import Image
 
-from tasks.thumbnail.colour import fits_profile
+from tasks.thumbnail.colour.profiles import fits_profile
+from tasks.thumbnail.colour.transfer import FROM_LINEAR, LINEAR_WHITE, TO_LINEAR
 from tasks.thumbnail.engines.raster import RGBA
 from tasks.thumbnail.geometry import Box, Size
-from tasks.thumbnail.transfer import FROM_LINEAR, LINEAR_WHITE, TO_LINEAR
 
 LOADERS: Final = {
     "jpeg": ("VipsForeignLoadJpeg", "jpegload"),

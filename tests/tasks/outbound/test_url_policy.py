@@ -110,7 +110,15 @@ def test_the_host_header_has_a_dot_and_a_port_that_were_given() -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["xn--ls8h.la", "xn--abc.example.com", "xn--a.example.com", "😀.example", "a.xn--.com"]
+    "host",
+    [
+        "xn--ls8h.la",
+        "xn--abc.example.com",
+        "xn--a.example.com",
+        "😀.example",
+        "a.xn--.com",
+        "xn--21307064332130706433evil.com",
+    ],
 )
 def test_a_name_that_idna_does_not_allow_is_refused_at_once(host: str) -> None:
     assert "IDNA 2008" in refused(f"https://{host}/").message
@@ -277,9 +285,7 @@ def test_no_mixture_of_tricks_leads_elsewhere_than_it_reads() -> None:
         [ ] :443 :80 :0 :65536 // https:// http: user:pw@ ; & = + * | ^ `
     """)
     pieces += [" ", "\t", "\n", "\0", "\u200b"]
-    seed = random.SystemRandom().randrange(1 << 32)
-    print(f"seed {seed}")  # noqa: T201
-    chance, through = random.Random(seed), 0  # noqa: S311 - no secret
+    chance, through = random.Random(4), 0  # noqa: S311 - no secret
     for _ in range(20_000):
         url = "https://" + "".join(chance.choices(pieces, k=chance.randint(1, 5)))
         try:

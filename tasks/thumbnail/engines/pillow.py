@@ -65,6 +65,9 @@ class PillowRaster:
             return PillowRaster(self.image.convert(self.image.mode[:-1]))
         return PillowRaster(self.padded(self.size, (*background[:3], 255)).image.convert("RGB"))
 
+    def pillow(self) -> Image.Image:
+        return self.image
+
     def save(self, path: Path, name: str, options: dict[str, Any]) -> None:
         self.image.info = {}
         self.image.save(path, name, **options)

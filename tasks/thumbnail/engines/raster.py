@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any, Protocol, Self
 
+from PIL import Image
+
 from tasks.thumbnail.geometry import Box, Size
 
 RGBA = tuple[int, int, int, int]
@@ -48,6 +50,9 @@ class Raster(Protocol):
 
     def flattened(self, background: RGBA) -> Self:
         """Draw over a background whose alpha is ignored, so that the result is opaque."""
+
+    def pillow(self) -> Image.Image:
+        """Return the pixels of a picture in sRGB as an image of Pillow's: L, LA, RGB or RGBA."""
 
     def save(self, path: Path, name: str, options: dict[str, Any]) -> None:
         """Encode without metadata (EXIF, comments, colour profiles).

@@ -124,10 +124,13 @@ class VipsRaster:
             return VipsRaster(self.image[: self.image.bands - 1])
         return VipsRaster(self.image.colourspace("srgb").flatten(background=list(background[:3])))
 
+    def pillow(self) -> Image.Image:
+        mode = _MODES[self.image.bands]
+        return Image.frombuffer(mode, self.size, self.image.write_to_memory(), "raw", mode, 0, 1)
+
     def save(self, path: Path, name: str, options: dict[str, Any]) -> None:
         if name == "avif":  # Pillow's encoder does it at a speed that libvips does not offer
-            size, mode = self.size, _MODES[self.image.bands]
-            Image.frombuffer(mode, size, self.image.write_to_memory(), "raw", mode, 0, 1).save(path, name, **options)
+            self.pillow().save(path, name, **options)
         elif name == "jpeg":
             self.image.jpegsave(str(path), Q=options["quality"], optimize_coding=True, subsample_mode="on", keep="none")
         elif name == "webp":

@@ -70,6 +70,7 @@ CODES: dict[str, str] = {
     "too_many_frames": "The animation has more frames than allowed.",
     "too_many_scans": "The progressive JPEG has more scans than allowed.",
     "too_much_memory": "Drawing the image would take more memory than allowed.",
+    "crop_outside": "The part of the image that a variant crops begins outside the image.",
     "truncated": "The file ends before the image is complete.",
     "corrupt": "The file is damaged and cannot be decoded.",
     # a report's data

@@ -42,7 +42,9 @@ LAYERS = (
 # What code that runs in the sandbox, on untrusted bytes, may import.
 PURE_MAY_IMPORT = {"tasks.refusal", "tasks.progress", "tasks.blob_ref", "tasks.outbound.protocol", "tasks.validation"}
 # Untrusted pictures are opened by one piece of code; reports show pictures too.
-PICTURES = {f"tasks.thumbnail.{name}" for name in ("picture_file", "decoding", "colour.profiles", "memory")}
+PICTURES = {
+    f"tasks.thumbnail.{name}" for name in ("picture_file", "decoding", "colour.profiles", "memory", "options.turning")
+}
 HEAVY = ("PIL", "pyvips", "reportlab", "pypdfium2", "openpyxl")
 WRITES = {
     *("eval", "evalsha", "lock"),  # a lock is a SET with a time to live

@@ -17,11 +17,10 @@ from tasks.thumbnail.codecs.webp import WEBP_HEAD_BYTES
 from tasks.thumbnail.colour.profiles import resampleable
 from tasks.thumbnail.formats import PLUGINS
 from tasks.thumbnail.memory import check_webp
+from tasks.thumbnail.options.turning import UPRIGHT
 from tasks.thumbnail.picture_file import PictureFile
 from tasks.thumbnail.signatures import HEAD_BYTES, format_of
 
-UPRIGHT = 1
-"""The EXIF orientation of a picture that needs no turning."""
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.progress import Progress
-from tasks.thumbnail.codecs.encoding import finished, options_of
+from tasks.thumbnail.codecs.encoding import encodable, finished, formats_of, options_of
 from tasks.thumbnail.engines.raster import Raster
 from tasks.thumbnail.formats import extension_of
 from tasks.thumbnail.planning import Planning
@@ -35,7 +35,8 @@ class Drawing:
             denominator: How far it is scaled down.
 
         Returns:
-            For each variant, in their order, `name`, `path`, `type`, `width` and `height` in pixels, and `bytes`.
+            For each file, in the order of the variants, `name`, `path`, `type`, `width` and `height` in pixels, and
+            `bytes`.
 
         Raises:
             Exception: What the engine raises; the files that were written are left to `remove`.
@@ -45,13 +46,13 @@ class Drawing:
         for space in {variant["resize"] for variant in planning.variants}:
             pyramids[space] = Pyramid(decoded.linear() if space == "linear" else decoded, planning.size, denominator)
         del decoded  # the pyramids let go of their copies once they are not needed any more
-        files: dict[int, dict[str, Any]] = {}
+        files: dict[int, list[dict[str, Any]]] = {}
         for number in in_order(planning.plans):
-            variant = planning.variants[number]
-            raster = pyramids[variant["resize"]].drawn(planning.plans[number]).srgb().upright(planning.orientation)
-            files[number] = self._write(raster, planning.turned(planning.plans[number].canvas), variant)
+            variant, plan = planning.variants[number], planning.plans[number]
+            raster = pyramids[variant["resize"]].drawn(plan).srgb().upright(plan.orientation)
+            files[number] = self._write(raster, plan.canvas, variant)
             self._report(len(files), len(planning.plans), variant["name"])
-        return [files[number] for number in range(len(files))]
+        return [file for number in range(len(files)) for file in files[number]]
 
     def remove(self) -> None:
         """Remove the files that were written."""
@@ -59,11 +60,14 @@ class Drawing:
             path.unlink(missing_ok=True)
         self._paths.clear()
 
-    def _write(self, raster: Raster, canvas: tuple[int, int], variant: dict[str, Any]) -> dict[str, Any]:
-        raster, name = finished(raster, canvas, variant)
+    def _write(self, raster: Raster, canvas: tuple[int, int], variant: dict[str, Any]) -> list[dict[str, Any]]:
+        raster = finished(raster, canvas, variant)
+        return [self._encode(raster, name, variant) for name in formats_of(raster, variant)]
+
+    def _encode(self, raster: Raster, name: str, variant: dict[str, Any]) -> dict[str, Any]:
         path = self._folder / f"{variant['name']}.{extension_of(name)}"
         self._paths.append(path)
-        raster.save(path, name, options_of(name, variant))
+        encodable(raster, name, variant).save(path, name, options_of(name, variant))
         width, height = raster.size
         return {
             "name": variant["name"],

@@ -9,6 +9,8 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from tasks.thumbnail.decoding import orientation_of
 from tasks.thumbnail.geometry import Plan, Size, plan
+from tasks.thumbnail.options.outputs import drawn_variants
+from tasks.thumbnail.options.turning import swaps
 from tasks.thumbnail.pyramid import FINER, reads_of_source
 
 LARGEST_DENOMINATOR = 8
@@ -22,11 +24,16 @@ class Planning:
 
     Args:
         picture: The picture, opened; no pixel has been decoded.
-        variants: Dumps of `Variant`, each with a box.
+        requested: Dumps of `Variant`, each with a box.
     """
 
     picture: ImageFile
-    variants: list[dict[str, Any]]
+    requested: list[dict[str, Any]]
+
+    @cached_property
+    def variants(self) -> list[dict[str, Any]]:
+        """What is drawn: a variant for each pixel density."""
+        return drawn_variants(self.requested)
 
     @cached_property
     def size(self) -> Size:
@@ -40,15 +47,12 @@ class Planning:
 
     def turned(self, size: Size) -> Size:
         """Return width and height after the picture has been turned upright."""
-        return size if self.orientation < 5 else (size[1], size[0])
+        return (size[1], size[0]) if swaps(self.orientation) else size
 
     @cached_property
     def plans(self) -> list[Plan]:
         """One plan for each variant."""
-        boxes = self.variants
-        if self.turned((0, 1)) == (1, 0):
-            boxes = [variant | {"width": variant["height"], "height": variant["width"]} for variant in boxes]
-        return [plan(self.size, box) for box in boxes]
+        return [plan(self.size, variant, self.orientation) for variant in self.variants]
 
     @cached_property
     def denominator(self) -> int:

@@ -1,29 +1,46 @@
 """The variants that a thumbnail job draws, and presets that name common sets of them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    model_serializer,
+    model_validator,
+)
 
 from tasks.refusal import Refusal
 from tasks.thumbnail.geometry import MAX_SIDE_PX
+from tasks.thumbnail.options.regions import Crop, FocalPoint, Point
+from tasks.thumbnail.options.rules import refuse_broken
 
 MAX_VARIANTS = 20
+MAX_DENSITY = 3
+"""The largest factor of `dpr`: no screen shows more."""
 
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE_PX)]
+Format = Literal["jpeg", "png", "webp", "avif"]
+
+FIRST_FIELDS = frozenset(("name", "width", "height", "fit", "format", "quality", "background", "enlarge"))
+"""The fields that every version knows. Others are stored only where they are used, so that an older worker, which
+refuses an unknown field, runs every job that it can run."""
 
 
 class Variant(BaseModel):
     """One picture to draw.
 
     `contain` fits the whole picture inside the box; one side of the box is enough. `cover` fills the box and crops what
-    is outside it, evenly on both sides. `pad` is exactly the box, filled with `background`, with the whole picture
-    centred on it.
+    is outside it, on both sides evenly unless `gravity` or `focal` is given. `pad` is exactly the box, filled with
+    `background`, with the whole picture on it. `exact` is exactly the box too, and stretches the picture to it.
 
     Nothing is drawn larger than the source unless `enlarge` is set. A source that is too small then results in its own
     size with `contain`, in the largest crop of the box's shape with `cover`, and in the exact box with a wider border
-    with `pad`.
+    with `pad`. `exact` always results in the box.
 
     `auto` draws JPEG, or WebP where the result has transparent parts. `quality` defaults to 80 for JPEG and WebP
     and to 63 for AVIF, which look alike; PNG is lossless and has none.
@@ -34,7 +51,7 @@ class Variant(BaseModel):
     name: str = Field(pattern=r"^[a-z0-9_-]{1,40}$", description="Name of the file; unique within its request.")
     width: Side | None = Field(None, description="Width of the box in pixels.")
     height: Side | None = Field(None, description="Height of the box in pixels.")
-    fit: Literal["contain", "cover", "pad"] = "contain"
+    fit: Literal["contain", "cover", "pad", "exact"] = "contain"
     format: Literal["jpeg", "png", "webp", "avif", "auto"] = "auto"
     quality: int | None = Field(None, ge=1, le=100)
     background: str = Field(
@@ -48,16 +65,88 @@ class Variant(BaseModel):
         "so that fine bright detail keeps its brightness.",
     )
     enlarge: bool = Field(False, description="Enlarge a source that is smaller than the box.")
+    gravity: Point = Field(
+        "center", description="Which part `cover` keeps, and where `pad` puts the picture.", examples=["north"]
+    )
+    focal: FocalPoint | None = Field(
+        None,
+        description="A point that `cover` keeps as near to the middle as it can, instead of `gravity`.",
+    )
+    crop: Crop | None = Field(None, description="The part of the upright picture that is used, before all else.")
+    rotate: Literal[0, 90, 180, 270] = Field(
+        0, description="Degrees by which the upright picture is turned clockwise, after `crop` and before the fit."
+    )
+    dpr: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=MAX_DENSITY)], ...], Field(min_length=1, max_length=MAX_DENSITY)
+    ] = Field(
+        (1,),
+        description="Pixel densities. Each makes a file; of the density 2 the box is twice as large, and `card` "
+        "becomes `card@2x`.",
+        examples=[[1, 2]],
+    )
+    formats: Annotated[tuple[Format, ...], Field(min_length=1)] | None = Field(
+        None, description="Several formats, each a file of its own, instead of `format`.", examples=[["avif", "jpeg"]]
+    )
+    progressive: bool = Field(
+        False, description="Whether a JPEG shows a coarse picture first while it is loaded; it takes longer to make."
+    )
+    subsampling: Literal["4:2:0", "4:2:2", "4:4:4"] = Field(
+        "4:2:0",
+        description="How much colour detail JPEG and AVIF keep; `4:4:4` keeps all, for drawings and text.",
+    )
+
+    @property
+    def outputs(self) -> int:
+        """The number of files."""
+        return len(self.dpr) * len(self.formats or (self.format,))
 
     @model_validator(mode="after")
-    def _has_a_box(self) -> "Variant":
-        if self.width is None and self.height is None:
-            raise ValueError("give width, height or both")
-        if self.fit != "contain" and (self.width is None or self.height is None):
-            raise ValueError(f"fit {self.fit} needs both width and height")
-        if self.quality is not None and self.format == "png":
-            raise ValueError("png is lossless and has no quality; leave quality out")
+    def _fits_together(self) -> "Variant":
+        refuse_broken(self, self._broken_rules())
         return self
+
+    def _broken_rules(self) -> Iterator[tuple[str, str]]:
+        sides = {"width": self.width, "height": self.height}
+        missing = [name for name, side in sides.items() if side is None]
+        if len(missing) == len(sides):
+            yield "width", "Give width, height or both"
+        elif self.fit != "contain" and missing:
+            yield missing[0], f"Fit {self.fit} needs both width and height"
+        for name, side in sides.items():
+            if side and side * max(self.dpr) > MAX_SIDE_PX:
+                yield name, f"{side} pixels at the density {max(self.dpr)} are more than {MAX_SIDE_PX}"
+        if self.gravity != "center" and self.fit not in ("cover", "pad"):
+            yield "gravity", f"Fit {self.fit} keeps the whole picture in place; use gravity with cover or pad"
+        if self.focal and self.fit != "cover":
+            yield "focal", f"Fit {self.fit} keeps the whole picture; use focal with cover"
+        elif self.focal and self.gravity != "center":
+            yield "focal", "Give either gravity or focal"
+        if len(set(self.dpr)) < len(self.dpr):
+            yield "dpr", "A density is given twice"
+        yield from self._broken_encoding()
+
+    def _broken_encoding(self) -> Iterator[tuple[str, str]]:
+        if self.formats and len(set(self.formats)) < len(self.formats):
+            yield "formats", "A format is given twice"
+        if self.formats and self.format != "auto":
+            yield "formats", "Give either format or formats"
+        written = set(self.formats or (("jpeg", "webp") if self.format == "auto" else (self.format,)))
+        if self.quality is not None and written == {"png"}:
+            yield "quality", "PNG is lossless and has no quality; leave quality out"
+        if self.progressive and "jpeg" not in written:
+            yield "progressive", "Only a JPEG is progressive; use it with the format jpeg or auto"
+        if self.subsampling != "4:2:0" and not written & {"jpeg", "avif"}:
+            yield "subsampling", "Only JPEG and AVIF have a choice; leave subsampling out"
+
+    @model_serializer(mode="wrap", when_used="json")
+    def _stored(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = handler(self)
+        unused = {
+            name
+            for name, field in Variant.model_fields.items()
+            if name not in FIRST_FIELDS and getattr(self, name) == field.default
+        }
+        return {name: value for name, value in fields.items() if name not in unused}
 
 
 def _box(name: str, side: int) -> Variant:
@@ -105,4 +194,7 @@ def variants_of(value: str | Sequence[Variant | dict[str, Any]]) -> tuple[Varian
         raise Refusal(
             "invalid_params", f"Each variant needs its own name; {twice[0]!r} is used twice.", field="variants"
         )
+    if (files := sum(variant.outputs for variant in variants)) > MAX_VARIANTS:
+        message = f"With dpr and formats the variants make {files} files; the limit is {MAX_VARIANTS}. Ask for fewer."
+        raise Refusal("invalid_params", message, field="variants", limit=MAX_VARIANTS)
     return variants

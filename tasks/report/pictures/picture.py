@@ -19,8 +19,9 @@ from tasks.refusal import Refusal
 from tasks.report.pdf.writer import Stream
 from tasks.report.pictures.jpeg import without_metadata
 from tasks.thumbnail.colour.profiles import ToSRGB
-from tasks.thumbnail.decoding import UPRIGHT, decode, open_picture, orientation_of, upright
+from tasks.thumbnail.decoding import decode, open_picture, orientation_of, upright
 from tasks.thumbnail.memory import check_memory
+from tasks.thumbnail.options.turning import UPRIGHT
 from tasks.thumbnail.picture_file import PictureFile
 
 MAX_PIXELS_PER_PT: Final = 300 / 72

@@ -52,9 +52,8 @@ class PillowRaster:
     def upright(self, orientation: int) -> "PillowRaster":
         return PillowRaster(upright(self.image, orientation))
 
-    def padded(self, canvas: Size, background: RGBA) -> "PillowRaster":
+    def padded(self, canvas: Size, corner: Size, background: RGBA) -> "PillowRaster":
         result = Image.new("RGBA", canvas, background)
-        corner = ((canvas[0] - self.image.width) // 2, (canvas[1] - self.image.height) // 2)
         result.alpha_composite(self.image.convert("RGBA"), corner)
         return PillowRaster(result)
 
@@ -63,7 +62,7 @@ class PillowRaster:
             return self
         if self.is_opaque:
             return PillowRaster(self.image.convert(self.image.mode[:-1]))
-        return PillowRaster(self.padded(self.size, (*background[:3], 255)).image.convert("RGB"))
+        return PillowRaster(self.padded(self.size, (0, 0), (*background[:3], 255)).image.convert("RGB"))
 
     def pillow(self) -> Image.Image:
         return self.image

@@ -45,8 +45,14 @@ class Raster(Protocol):
     def upright(self, orientation: int) -> Self:
         """Turn upright what has this EXIF orientation (1 to 8)."""
 
-    def padded(self, canvas: Size, background: RGBA) -> Self:
-        """Draw in the middle of a canvas whose colour is seen where the picture is transparent."""
+    def padded(self, canvas: Size, corner: Size, background: RGBA) -> Self:
+        """Draw on a canvas whose colour is seen where the picture is transparent.
+
+        Args:
+            canvas: Width and height of the result in pixels.
+            corner: Where the picture's left and top edges are, in pixels.
+            background: The colour.
+        """
 
     def flattened(self, background: RGBA) -> Self:
         """Draw over a background whose alpha is ignored, so that the result is opaque."""

@@ -107,9 +107,8 @@ class VipsRaster:
     def upright(self, orientation: int) -> "VipsRaster":
         return VipsRaster(_TURNS[orientation](self.image)) if orientation in _TURNS else self
 
-    def padded(self, canvas: Size, background: RGBA) -> "VipsRaster":
+    def padded(self, canvas: Size, corner: Size, background: RGBA) -> "VipsRaster":
         image = self.image.colourspace("srgb")
-        corner = ((canvas[0] - image.width) // 2, (canvas[1] - image.height) // 2)
         if background[3] == OPAQUE:
             colour = list(background[:3])
             flat = image.flatten(background=colour) if image.hasalpha() else image
@@ -129,10 +128,18 @@ class VipsRaster:
         return Image.frombuffer(mode, self.size, self.image.write_to_memory(), "raw", mode, 0, 1)
 
     def save(self, path: Path, name: str, options: dict[str, Any]) -> None:
-        if name == "avif":  # Pillow's encoder does it at a speed that libvips does not offer
+        # Pillow's encoder of AVIF has a speed that libvips does not offer, and its JPEG one colour subsampling.
+        if name == "avif" or options.get("subsampling") == "4:2:2":
             self.pillow().save(path, name, **options)
         elif name == "jpeg":
-            self.image.jpegsave(str(path), Q=options["quality"], optimize_coding=True, subsample_mode="on", keep="none")
+            self.image.jpegsave(
+                str(path),
+                Q=options["quality"],
+                optimize_coding=options["optimize"],
+                interlace=options["progressive"],
+                subsample_mode="on" if options["subsampling"] == "4:2:0" else "off",
+                keep="none",
+            )
         elif name == "webp":
             self.image.webpsave(str(path), Q=options["quality"], effort=options["method"], keep="none")
         else:

@@ -58,6 +58,34 @@ BODIES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
         {"url": "ftp://a/b", "variants": "none-such", "notify": {"url": "ftp://a", "secret": "short"}, "foo": 1},
         {"delay", "url", "variants", "notify.url", "notify.secret", "foo"},
     ),
+    "image with wrong options": (
+        "/v1/images",
+        {
+            "url": "https://example.com/a",
+            "variants": [
+                {
+                    "name": "a",
+                    "width": 9000,
+                    "fit": "fill",
+                    "rotate": 45,
+                    "dpr": [1, 4],
+                    "formats": ["gif"],
+                    "focal": {"x": 2},
+                    "crop": {"x": -1, "y": 0, "width": 0},
+                    "gravity": "up",
+                    "colour": "red",
+                },
+                {"name": "b", "fit": "exact", "gravity": "north", "format": "png", "progressive": True},
+                {"name": "c", "width": 9, "crop": {"x": 0.5, "y": 0, "width": 9, "height": 9}, "background": "red"},
+            ],
+        },
+        {
+            *(f"variants.0.{name}" for name in ("width", "fit", "rotate", "dpr.1", "formats.0", "gravity", "colour")),
+            *(f"variants.0.{name}" for name in ("focal.x", "focal.y", "crop.x", "crop.width", "crop.height")),
+            *(f"variants.1.{name}" for name in ("width", "gravity", "progressive")),
+            *("variants.2.crop.x", "variants.2.background"),
+        },
+    ),
     "image of two places": (
         "/v1/images?variants=none-such",
         {"url": "https://example.com/a", "upload": "0" * 32, "notify": "ftp://a"},
@@ -138,6 +166,10 @@ async def test_a_fault_says_what_came_and_what_may(alice: httpx.AsyncClient) -> 
     """In the words of the API, not in those of the language that it is written in."""
     image = (await alice.post("/v1/images", json={"url": "https://example.com/a", "variants": 5})).json()
     assert image["detail"] == "variants: 5 is neither the name of a preset nor a list of variants."
+    fill = {"url": "https://example.com/a", "variants": [{"name": "a", "width": 9, "fit": "fill"}]}
+    image = (await alice.post("/v1/images", json=fill)).json()
+    assert image["field"] == "variants.0.fit"
+    assert image["detail"] == "variants.0.fit: 'fill' is not 'contain', 'cover', 'pad' or 'exact'."
     wrong = {"variants": '[{"name": "a b"}]'}
     variants = (await alice.post("/v1/images", params=wrong, content=b"")).json()
     assert {one["field"] for one in variants["errors"]} == {"variants.0.name"}, "not that the list has no entries"

@@ -243,11 +243,11 @@ import resource, sys
 from tasks.refusal import Refusal
 from tests.support.thumbnail.drawing import LIMITS, silent
 from tasks.thumbnail.imaging import render
+from tasks.thumbnail.variants import variants_of
 source, folder, engine = sys.argv[1:]
+variant = variants_of([{"name": "v", "width": 64, "height": 64}])[0].model_dump()
 in_use = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (in_use + 24_000_000,) * 2)
-variant = {"name": "v", "width": 64, "height": 64, "fit": "contain", "format": "auto", "quality": None,
-           "background": "#ffffff", "enlarge": False, "resize": "gamma"}
 try:
     render(source, folder, [variant], LIMITS, engine, report=silent)
 except Refusal as refusal:

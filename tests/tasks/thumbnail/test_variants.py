@@ -52,6 +52,27 @@ def test_there_is_one_variant_at_least_and_twenty_at_most() -> None:
         {"width": 10, "background": "white"},
         {"width": 10, "background": "#12345"},
         {"width": 10, "colour": "red"},
+        {"width": 10, "height": None, "fit": "exact"},
+        {"width": 10, "gravity": "north"},
+        {"width": 10, "height": 10, "fit": "pad", "focal": {"x": 0, "y": 0}},
+        {"width": 10, "height": 10, "fit": "cover", "gravity": "east", "focal": {"x": 0, "y": 0}},
+        {"width": 10, "height": 10, "fit": "cover", "focal": {"x": 0, "y": 1.01}},
+        {"width": 10, "crop": {"x": 0, "y": 0, "width": 0, "height": 5}},
+        {"width": 10, "crop": {"x": 0, "y": 0, "width": 0.5, "height": 5}},
+        {"width": 10, "crop": {"x": 0, "y": 0, "width": 1, "height": 5, "unit": "fraction"}},
+        {"width": 10, "rotate": 45},
+        {"width": 10, "dpr": []},
+        {"width": 10, "dpr": [4]},
+        {"width": 10, "dpr": [1, 1]},
+        {"width": 5000, "dpr": [1, 2]},
+        {"width": 10, "formats": []},
+        {"width": 10, "formats": ["gif"]},
+        {"width": 10, "formats": ["jpeg", "jpeg"]},
+        {"width": 10, "formats": ["png"], "format": "jpeg"},
+        {"width": 10, "formats": ["png"], "quality": 50},
+        {"width": 10, "format": "webp", "progressive": True},
+        {"width": 10, "format": "png", "subsampling": "4:4:4"},
+        {"width": 10, "subsampling": "4:1:1"},
         {"width": 10, "name": "../etc"},
         {"width": 10, "name": "Big"},
         {"width": 10, "name": "a\n"},
@@ -62,6 +83,14 @@ def test_there_is_one_variant_at_least_and_twenty_at_most() -> None:
 def test_a_variant_that_makes_no_sense_is_an_error(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Variant.model_validate({"name": "one", **wrong})
+
+
+def test_files_of_densities_and_formats_count_too() -> None:
+    each = {"width": 10, "dpr": [1, 2], "formats": ["avif", "webp", "jpeg"]}
+    assert len(variants_of([{"name": f"v{index}", **each} for index in range(3)])) == 3
+    with pytest.raises(Refusal, match="make 24 files; the limit is 20") as refused:
+        variants_of([{"name": f"v{index}", **each} for index in range(4)])
+    assert (refused.value.field, refused.value.limit) == ("variants", MAX_VARIANTS)
 
 
 def test_variants_load_no_pillow() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.benchmarks.harness import page
 from tests.benchmarks.harness.report import Report
 
-BENCHES = ("queue", "api", "memory", "kill", "reports", "listing", "webhooks")
+BENCHES = ("queue", "api", "memory", "kill", "reports", "listing", "webhooks", "images")
 
 
 def main() -> None:
@@ -17,9 +17,13 @@ def main() -> None:
     parser.add_argument("name", choices=BENCHES)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there too")
     parser.add_argument("--page", action="store_true", help="put the table into docs/benchmarks.md")
+    images = parser.add_argument_group("images")
+    images.add_argument("--photos", type=Path, metavar="DIR", help="measure these pictures too")
+    images.add_argument("--part", help="measure this part alone")
     arguments = parser.parse_args()
+    chosen = {name: getattr(arguments, name) for name in ("photos", "part")} if arguments.name == "images" else {}
     os.environ.setdefault("DEV", "1")  # the processes that are measured need neither keys nor a public address
-    report: Report = importlib.import_module(f"tests.benchmarks.{arguments.name}").run()
+    report: Report = importlib.import_module(f"tests.benchmarks.{arguments.name}").run(**chosen)
     sys.stdout.write(report.table() + "\n")
     if arguments.json:
         report.write(arguments.json)

@@ -158,11 +158,11 @@ class LabelQuery(BaseModel):
     )
 
 
-class LabelView(BaseModel):
-    """Tags and metadata in an answer."""
-
-    tags: list[str] | None = Field(None, description="Its tags.", examples=[EXAMPLE_TAGS])
-    metadata: dict[str, MetadataValue] | None = Field(None, description="Its metadata.", examples=[EXAMPLE_METADATA])
+ShownTags = Annotated[list[str] | None, Field(description="Its tags.", examples=[EXAMPLE_TAGS])]
+ShownMetadata = Annotated[
+    dict[str, MetadataValue] | None, Field(description="Its metadata.", examples=[EXAMPLE_METADATA])
+]
+"""Tags and metadata in an answer."""
 
 
 class Labels(NamedTuple):

@@ -1,8 +1,10 @@
 """Actions on one job: `POST /v1/jobs/{job_id}/cancellation`, `POST …/retry` and `DELETE`."""
 
 import asyncio
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
 
 from api.http.answers import uncached
 from api.http.caller import caller_for_owner
@@ -22,17 +24,24 @@ CANCEL_WAIT_S = 2.0
 """Seconds that a cancellation waits for the job to end. A worker notices a cancellation within half a second."""
 
 
+def documented_cancellation(model: type[BaseModel], noun: str) -> dict[str, Any]:
+    """The documentation of a request that cancels a `noun`, which is answered as `model`."""
+    return {
+        "response_model": model,
+        "response_description": f"The {noun} is cancelled, by this request or by an earlier one.",
+        "responses": {
+            202: {"model": model, "description": f"The worker was notified, but has not stopped the {noun} yet."},
+            **documented(*OF_OWNER, "expired", "already_ended"),
+        },
+        "openapi_extra": documented_query(OwnerQuery),
+    }
+
+
 @router.post(
     "/{job_id}/cancellation",
     operation_id="cancel_job",
     summary="Cancel a job",
-    response_model=Job,
-    response_description="The job is cancelled, by this request or by an earlier one.",
-    responses={
-        202: {"model": Job, "description": "The worker was notified, but has not stopped the job yet."},
-        **documented(*OF_OWNER, "expired", "already_ended"),
-    },
-    openapi_extra=documented_query(OwnerQuery),
+    **documented_cancellation(Job, "job"),
 )
 async def cancel_job(request: Request, job_id: JobId) -> Response:
     """A waiting job never starts. A running job is stopped: its sandbox process is killed and its files are discarded.

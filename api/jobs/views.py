@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from api.http.answers import Error, Links, as_sent
 from api.http.query import Page
 from api.jobs.waiting import WaitingFor
-from api.labels import LabelView
+from api.labels import ShownMetadata, ShownTags
 from tasks import clock
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.kind import variant_of
@@ -65,7 +65,7 @@ Warnings = Annotated[
 ]
 
 
-class Job(LabelView):
+class Job(BaseModel):
     """A unit of background work. Times are UTC."""
 
     id: str = Field(description="The job's id: 32 hex digits.", examples=[EXAMPLE_JOB])
@@ -75,6 +75,8 @@ class Job(LabelView):
     state: State = Field(description="The job's state.")
     priority: Priority = Field(description="Which of the owner's jobs start first.")
     name: str | None = Field(None, description="A name to show, such as the uploaded file's name.")
+    tags: ShownTags = None
+    metadata: ShownMetadata = None
     params: dict[str, Any] = Field(description="The parameters of the job.")
     created_at: datetime = Field(description="When it was submitted.")
     due_at: datetime | None = Field(None, description="When it may start, or when its next attempt is due.")

@@ -9,7 +9,7 @@ from api.http.answers import Error, Links
 from api.http.query import Page
 from api.jobs.views import path_of as job_path
 from api.jobs.views import shown_params
-from api.labels import LabelFields, LabelView
+from api.labels import LabelFields, ShownMetadata, ShownTags
 from api.schedules.job_bodies import EventJob, ReportJob
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.schedule import runs, store
@@ -124,12 +124,14 @@ class ScheduleLinks(Links):
     runs: str = Field(description="The URL of its runs.")
 
 
-class Schedule(LabelView):
+class Schedule(BaseModel):
     """A cron expression and the job that it submits."""
 
     id: str = Field(description="The schedule's id; for a built-in schedule, its name.", examples=[EXAMPLE_SCHEDULE])
     name: Name = None
     description: Description = None
+    tags: ShownTags = None
+    metadata: ShownMetadata = None
     cron: Cron
     timezone: Timezone
     when: str = Field(

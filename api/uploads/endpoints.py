@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.answers import json_of
 from api.http.body import check_length, chunks_of
@@ -15,7 +15,7 @@ from api.http.components import BINARY
 from api.http.problems import documented
 from api.http.query import OF_OWNER, OwnerQuery, documented_query, query_of
 from api.jobs.views import EXAMPLE_UPLOAD
-from api.labels import LABEL_HEADERS, LabelQuery, Labels, LabelView, labels_of_request
+from api.labels import LABEL_HEADERS, LabelQuery, Labels, ShownMetadata, ShownTags, labels_of_request
 from api.uploads.receive import clean, receive_any
 from tasks.clock import from_ms
 from tasks.refusal import Refusal
@@ -56,11 +56,13 @@ class UploadQuery(LabelQuery):
     name: str | None = Field(None, max_length=255, description="A name to show, such as the file's name.")
 
 
-class StoredUpload(LabelView):
+class StoredUpload(BaseModel):
     """A stored file that jobs can use."""
 
     id: str = Field(description="The upload's id: 32 hex digits.", examples=[EXAMPLE_UPLOAD])
     name: str | None = Field(None, description="The name that was sent with it.")
+    tags: ShownTags = None
+    metadata: ShownMetadata = None
     bytes: int = Field(description="The size in bytes.")
     sha256: str = Field(description="The SHA-256 of the bytes, in hex.")
     created_at: datetime = Field(description="When it was uploaded.")

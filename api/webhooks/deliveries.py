@@ -10,7 +10,7 @@ from api.http.answers import uncached
 from api.http.caller import Caller, caller_for_owner, caller_of
 from api.http.problems import documented, problem
 from api.http.query import OF_OWNER, ListQuery, OwnerQuery, TimeRange, documented_query, query_of
-from api.jobs.verbs import CANCEL_WAIT_S
+from api.jobs.verbs import CANCEL_WAIT_S, documented_cancellation
 from api.jobs.waiting import find_waiting_for
 from api.webhooks.delivery_views import EXAMPLE_DELIVERY, EXAMPLE_EVENT, Delivery, DeliveryPage, delivery_of, path_of
 from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
@@ -130,13 +130,7 @@ async def redeliver(request: Request, delivery_id: DeliveryId) -> Response:
     "/{delivery_id}/cancellation",
     operation_id="cancel_delivery",
     summary="Cancel a delivery",
-    response_model=Delivery,
-    response_description="The delivery is cancelled, by this request or by an earlier one.",
-    responses={
-        202: {"model": Delivery, "description": "Its attempt is under way and has been asked to stop."},
-        **documented(*OF_OWNER, "expired", "already_ended"),
-    },
-    openapi_extra=documented_query(OwnerQuery),
+    **documented_cancellation(Delivery, "delivery"),
 )
 async def cancel_delivery(request: Request, delivery_id: DeliveryId) -> Response:
     """A delivery that waits is not tried again. If its endpoint is `ordered`, the next one goes. It can still be sent

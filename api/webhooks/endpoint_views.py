@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, W
 from api.http.answers import Links
 from api.http.query import WHEN, Page, Timestamp
 from api.jobs.notify import Secret
-from api.labels import LabelFields, LabelView
+from api.labels import LabelFields, ShownMetadata, ShownTags
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.outbound.url_policy import MAX_URL_CHARS
 from tasks.queue.records.record import State
@@ -185,13 +185,15 @@ class RecoveryRequest(BaseModel):
     )
 
 
-class Endpoint(LabelView):
+class Endpoint(BaseModel):
     """A URL that subscribes to events."""
 
     id: str = Field(description="The endpoint's id: 32 hex digits.", examples=[EXAMPLE_ENDPOINT])
     url: Url
     events: list[str] = Field(description="The event types that are sent to it.")
     description: str | None = Field(None, description="A description to show.")
+    tags: ShownTags = None
+    metadata: ShownMetadata = None
     enabled: bool = Field(description="Whether events are sent to it.")
     headers: dict[str, str] = Field(
         description="Additional headers that are sent with every delivery. Their values are not shown.",

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from api.http.answers import Error, Links
 from api.jobs.views import EXAMPLE_JOB, File
-from api.labels import LabelView
+from api.labels import ShownMetadata, ShownTags
 from api.webhooks.delivery_views import EXAMPLE_EVENT
 from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
 from tasks.maintenance import alerts
@@ -91,13 +91,15 @@ class EndedJobs(BaseModel):
     cancelled: int = Field(description="The number of jobs that were cancelled.")
 
 
-class EndedJob(LabelView):
+class EndedJob(BaseModel):
     """A job that has ended."""
 
     id: str = Field(description="The job's id.")
     kind: str = Field(description="The job's kind.")
     state: Literal["succeeded", "failed", "cancelled"] = Field(description="The job's final state.")
     name: str | None = Field(None, description="The job's name.")
+    tags: ShownTags = None
+    metadata: ShownMetadata = None
     created_at: datetime = Field(description="When it was submitted.")
     finished_at: datetime = Field(description="When it ended.")
     files: list[File] = Field(description="The output files. Empty unless it succeeded.")
@@ -167,13 +169,15 @@ class EndpointTestEvent(BaseModel):
     data: TestedEndpoint = Field(description="The endpoint.")
 
 
-class OwnEvent(LabelView):
+class OwnEvent(BaseModel):
     """An event from `POST /v1/events`."""
 
     type: str = Field(pattern=TYPE, description="The event's type.")
     timestamp: datetime = TIMESTAMP_FIELD
     channel: str | None = Field(None, description="The channel that it was published with.", examples=["customer-17"])
     data: dict[str, Any] = Field(description="The event's data, as it was published.")
+    tags: ShownTags = None
+    metadata: ShownMetadata = None
 
 
 def _event(type: str, data: dict[str, Any]) -> Any:

@@ -17,6 +17,7 @@ from tasks.webhook.signature import new_secret
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG
 from tests.support.api.subscribers import delivering, publish, subscribe
+from tests.support.api.web_process import WebProcess, start_web
 from tests.support.receivers import Receiver
 from tests.support.servers import free_port
 
@@ -104,6 +105,49 @@ async def test_the_program_forwards_signed_events_prints_a_line_for_each_and_end
     told = Webhook(secret).verify(request.body.decode(), request.headers)
     assert (told["data"], request.headers["webhook-id"]) == ({"number": 7}, event)
     assert len(receiver.requests) == 1
+
+
+async def test_what_happens_while_the_server_is_away_is_heard_when_it_is_back(
+    alice: httpx.AsyncClient, redis: ArqRedis, settings: Settings, receiver: Receiver
+) -> None:
+    environment = {"PORT": str(free_port()), "OUTBOUND_NETWORKS": "127.0.0.0/8", "OUTBOUND_HTTP": "1"}
+    key = alice.headers["authorization"].removeprefix("Bearer ")
+
+    def start() -> WebProcess:
+        return start_web(settings.redis_url.get_secret_value(), settings.storage_url, environment)
+
+    web = start()
+    await asyncio.to_thread(web.wait_until_alive)
+    program = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "api.listen", receiver.url, "--server", web.url, "--key", key),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output = program.stdout
+    assert output is not None
+
+    async def line_with(words: str) -> str:
+        while words not in (line := (await output.readline()).decode()):
+            assert line, f"the program ended before it said {words!r}"
+        return line
+
+    try:
+        async with asyncio.timeout(60), delivering(redis, settings):
+            await line_with("Listening for events")
+            first = await publish(alice)
+            await line_with(f"{first} -> 200")
+            web.kill()
+            await line_with("cannot be reached")
+            missed = [await publish(alice, number=number) for number in range(2)]  # by another web process
+            web = start()
+            await line_with("answers again")
+            for event in missed:
+                await line_with(f"{event} -> 200")
+    finally:
+        if program.returncode is None:
+            program.kill()
+        await program.wait()
+        web.kill()
+    assert [request.headers["webhook-id"] for request in receiver.requests] == [first, *missed]
 
 
 def listener(url: str, server: str, key: str | None = None) -> Listener:

@@ -17,7 +17,6 @@ from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.redis_keys import SWEEPING_MS, SWEPT, UNNEEDED
 from tasks.settings import Settings
-from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage, StorageUnavailable
 from tasks.uploads.store import find_upload, forget, keep
 from tests.support.blobs import put
@@ -25,21 +24,6 @@ from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import submit
 
 GRACE_S = 300.0
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(_env_file=None, storage_url=f"file://{tmp_path}")
-
-
-@pytest.fixture
-def storage(settings: Settings) -> Storage:
-    return open_storage(settings)
-
-
-@pytest.fixture
-def enqueuer(redis: ArqRedis, settings: Settings, storage: Storage) -> Enqueuer:
-    return Enqueuer(redis, settings, storage)
 
 
 @pytest.fixture

@@ -32,7 +32,6 @@ from tasks.queue.redis_keys import (
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
 from tasks.settings import Settings
-from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage
 from tasks.uploads.store import find_upload, forget, keep
 from tests.support.blobs import put
@@ -42,21 +41,6 @@ from worker.attempts.running import ClaimedJob
 
 HOUR = timedelta(hours=1)
 Step = Callable[[], Awaitable[None]]
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(_env_file=None, storage_url=f"file://{tmp_path}")
-
-
-@pytest.fixture
-def storage(settings: Settings) -> Storage:
-    return open_storage(settings)
-
-
-@pytest.fixture
-def enqueuer(redis: ArqRedis, settings: Settings, storage: Storage) -> Enqueuer:
-    return Enqueuer(redis, settings, storage)
 
 
 async def old(storage: Storage, folder: Path, content: bytes = b"content") -> BlobRef:

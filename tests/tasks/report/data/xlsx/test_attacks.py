@@ -248,6 +248,16 @@ def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     assert refused(tmp_path / "data.xlsx").code == "malformed_dataset"
 
 
+def test_an_xlsb_workbook_is_refused_by_its_name(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "data.xlsx", "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("xl/workbook.bin", b"\x83\x01")
+    refusal = refused(tmp_path / "data.xlsx")
+    assert (refusal.code, refusal.field) == ("malformed_dataset", "format")
+    assert "XLSB" in refusal.message
+    assert "Save it as XLSX" in refusal.message
+
+
 def test_a_workbook_with_a_password_is_told_from_a_damaged_one(tmp_path: Path) -> None:
     (tmp_path / "data.xlsx").write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + b"\x00" * 4_096)
     refusal = refused(tmp_path / "data.xlsx")

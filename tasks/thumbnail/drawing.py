@@ -7,6 +7,7 @@ from tasks.progress import Progress
 from tasks.thumbnail.codecs.encoding import encodable, finished, formats_of, options_of
 from tasks.thumbnail.engines.raster import Raster
 from tasks.thumbnail.formats import extension_of
+from tasks.thumbnail.options.byte_limit import fit_bytes
 from tasks.thumbnail.planning import Planning
 from tasks.thumbnail.pyramid import Pyramid, in_order
 from tasks.thumbnail.signatures import type_of
@@ -36,7 +37,7 @@ class Drawing:
 
         Returns:
             For each file, in the order of the variants, `name`, `path`, `type`, `width` and `height` in pixels, and
-            `bytes`.
+            `bytes`; with `max_bytes` also `quality`, and `max_bytes_met`, whether the file has no more bytes.
 
         Raises:
             Exception: What the engine raises; the files that were written are left to `remove`.
@@ -67,7 +68,18 @@ class Drawing:
     def _encode(self, raster: Raster, name: str, variant: dict[str, Any]) -> dict[str, Any]:
         path = self._folder / f"{variant['name']}.{extension_of(name)}"
         self._paths.append(path)
-        encodable(raster, name, variant).save(path, name, options_of(name, variant))
+        raster, options = encodable(raster, name, variant), options_of(name, variant)
+
+        def encode(quality: int | None) -> int:
+            raster.save(path, name, options | ({"quality": quality} if quality else {}))
+            return path.stat().st_size
+
+        about: dict[str, Any] = {}
+        if variant["max_bytes"]:
+            fitted = fit_bytes(encode, options["quality"], variant["max_bytes"])
+            about = {"quality": fitted.quality, "max_bytes_met": fitted.fits}
+        else:
+            encode(None)
         width, height = raster.size
         return {
             "name": variant["name"],
@@ -76,4 +88,4 @@ class Drawing:
             "width": width,
             "height": height,
             "bytes": path.stat().st_size,
-        }
+        } | about

@@ -19,6 +19,8 @@ PROBE_SECONDS = 10.0
 PROBE_MEMORY_MB = 64
 """Megabytes in addition to the file itself, which some decoders read whole before they know its size."""
 MEGABYTE = 1 << 20
+ABOUT = ("width", "height", "quality", "max_bytes_met")
+"""What a file's record says of a drawn picture, as far as `render` does."""
 TRANSIENT_CODES = {
     *("dns_failed", "connect_failed", "connect_timed_out", "connection_lost", "answer_timed_out"),
     *("proxy_failed", "outbound_failed"),
@@ -103,7 +105,7 @@ async def _fetch(job: JobContext[ThumbnailParams], into: Path) -> int:
 async def _store(job: JobContext[ThumbnailParams], drawn: dict[str, Any]) -> OutputFile:
     path = Path(drawn["path"])
     blob = await job.storage.put_file(path, type=drawn["type"], filename=path.name)
-    about = {"width": drawn["width"], "height": drawn["height"]}
+    about = {fact: drawn[fact] for fact in ABOUT if fact in drawn}
     return OutputFile(name=path.name, blob=blob.sha256, type=drawn["type"], bytes=blob.bytes, about=about)
 
 

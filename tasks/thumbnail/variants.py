@@ -18,10 +18,14 @@ from tasks.refusal import Refusal
 from tasks.thumbnail.geometry import MAX_SIDE_PX
 from tasks.thumbnail.options.regions import Crop, FocalPoint, Point
 from tasks.thumbnail.options.rules import refuse_broken
+from tasks.validation import JsonNumber
 
 MAX_VARIANTS = 20
 MAX_DENSITY = 3
 """The largest factor of `dpr`: no screen shows more."""
+
+MIN_MAX_BYTES = 100
+"""Bytes that a picture may have at least: the header of a JPEG has more."""
 
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE_PX)]
 Format = Literal["jpeg", "png", "webp", "avif"]
@@ -56,8 +60,9 @@ class Variant(BaseModel):
     quality: int | None = Field(None, ge=1, le=100)
     background: str = Field(
         "#ffffff",
-        pattern=r"^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$",
-        description="Colour of the border of `pad`, and behind transparency in a JPEG, where its alpha is ignored.",
+        pattern=r"^(auto|#([0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8}))$",
+        description="Colour of the border of `pad`, and behind transparency in a JPEG, where its alpha is ignored. "
+        "`auto` is the picture's dominant colour.",
     )
     resize: Literal["gamma", "linear"] = Field(
         "gamma",
@@ -93,6 +98,27 @@ class Variant(BaseModel):
     subsampling: Literal["4:2:0", "4:2:2", "4:4:4"] = Field(
         "4:2:0",
         description="How much colour detail JPEG and AVIF keep; `4:4:4` keeps all, for drawings and text.",
+    )
+    max_bytes: int | None = Field(
+        None,
+        ge=MIN_MAX_BYTES,
+        description="Bytes that each file may have: the best quality that fits is searched, from `quality` down to 10. "
+        "The file says in `about` which it is, and in `max_bytes_met` whether it fits.",
+        examples=[50_000],
+    )
+    blur: JsonNumber | None = Field(
+        None,
+        gt=0,
+        le=100,
+        description="Standard deviation of a Gaussian blur, in pixels of the density 1.",
+        examples=[2],
+    )
+    sharpen: JsonNumber | None = Field(
+        None,
+        gt=0,
+        le=10,
+        description="Standard deviation of the blur of an unsharp mask, in pixels, which is applied after `blur`.",
+        examples=[0.7],
     )
 
     @property
@@ -137,6 +163,9 @@ class Variant(BaseModel):
             yield "progressive", "Only a JPEG is progressive; use it with the format jpeg or auto"
         if self.subsampling != "4:2:0" and not written & {"jpeg", "avif"}:
             yield "subsampling", "Only JPEG and AVIF have a choice; leave subsampling out"
+
+        if self.max_bytes is not None and "png" in written:
+            yield "max_bytes", "PNG is lossless and has one size; leave max_bytes out, or PNG"
 
     @model_serializer(mode="wrap", when_used="json")
     def _stored(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The image engine Pillow: complete, and always there."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,9 @@ class PillowRaster:
 
     def pillow(self) -> Image.Image:
         return self.image
+
+    def changed(self, change: Callable[[Image.Image], Image.Image]) -> "PillowRaster":
+        return PillowRaster(change(self.image))
 
     def save(self, path: Path, name: str, options: dict[str, Any]) -> None:
         self.image.info = {}

@@ -1,5 +1,6 @@
 """What an image engine does with the pixels of a picture: the contract of libvips and of Pillow."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -59,6 +60,13 @@ class Raster(Protocol):
 
     def pillow(self) -> Image.Image:
         """Return the pixels of a picture in sRGB as an image of Pillow's: L, LA, RGB or RGBA."""
+
+    def changed(self, change: Callable[[Image.Image], Image.Image]) -> Self:
+        """Change a picture in sRGB by a function of Pillow's images.
+
+        Args:
+            change: Takes what `pillow` returns, and returns another image in one of its modes.
+        """
 
     def save(self, path: Path, name: str, options: dict[str, Any]) -> None:
         """Encode without metadata (EXIF, comments, colour profiles).

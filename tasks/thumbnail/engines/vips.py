@@ -1,6 +1,7 @@
 """The image engine libvips: fast, and small in memory, since it decodes as it draws."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -126,6 +127,12 @@ class VipsRaster:
     def pillow(self) -> Image.Image:
         mode = _MODES[self.image.bands]
         return Image.frombuffer(mode, self.size, self.image.write_to_memory(), "raw", mode, 0, 1)
+
+    def changed(self, change: Callable[[Image.Image], Image.Image]) -> "VipsRaster":
+        image = change(self.pillow())
+        bands = len(image.getbands())
+        pixels = pyvips.Image.new_from_memory(image.tobytes(), *image.size, bands, "uchar")
+        return VipsRaster(pixels.copy(interpretation="b-w" if bands < 3 else "srgb"))
 
     def save(self, path: Path, name: str, options: dict[str, Any]) -> None:
         # Pillow's encoder of AVIF has a speed that libvips does not offer, and its JPEG one colour subsampling.

@@ -19,5 +19,5 @@ def drawn_variants(variants: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 def _of_density(variant: dict[str, Any], factor: int) -> dict[str, Any]:
     if factor == 1:
         return variant
-    grown = {side: variant[side] and variant[side] * factor for side in ("width", "height")}
+    grown = {length: variant[length] and variant[length] * factor for length in ("width", "height", "blur")}
     return variant | grown | {"name": f"{variant['name']}@{factor}x"}

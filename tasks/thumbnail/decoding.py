@@ -122,19 +122,17 @@ def _scale_transparency(picture: ImageFile, bits: int) -> None:
 
 
 def orientation_of(picture: ImageFile) -> int:
-    """Read the EXIF orientation of a picture.
+    """Read the EXIF orientation of a picture, which is where browsers look for it; they pass over that of XMP.
 
     Returns:
         1 to 8; UPRIGHT where there is none, where it is invalid, and for TIFF, which Pillow turns by itself.
     """
-    if not picture.info.keys() & {"exif", "xmp"} or picture.format == "TIFF":
-        return UPRIGHT
-    if (
-        picture.format == "PNG" and "exif" not in picture.info
-    ):  # else Pillow decodes the whole file to look for EXIF at its end
+    if "exif" not in picture.info or picture.format == "TIFF":
         return UPRIGHT
     try:
-        orientation = picture.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
+        exif = Image.Exif()
+        exif.load(picture.info["exif"])  # picture.getexif() would take the orientation from XMP too
+        orientation = exif.get(ExifTags.Base.Orientation, UPRIGHT)
     except Exception:  # damaged metadata is no reason to refuse the picture it came with
         return UPRIGHT
     return int(orientation) if orientation in range(1, 9) else UPRIGHT

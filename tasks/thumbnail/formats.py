@@ -3,27 +3,23 @@
 The Pillow plugin that reads a file is chosen here and called by name; Pillow guesses nothing and tries no other.
 """
 
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-)
+from PIL import BmpImagePlugin, GifImagePlugin, JpegImagePlugin
 from PIL.ImageFile import ImageFile
 
 from tasks.thumbnail.codecs.avif import AvifPicture
 from tasks.thumbnail.codecs.heic import HeicPicture
+from tasks.thumbnail.codecs.png import PngPicture
+from tasks.thumbnail.codecs.tiff import TiffPicture
 from tasks.thumbnail.codecs.webp import WebPPicture
 
 PLUGINS: dict[str, type[ImageFile]] = {
     "jpeg": JpegImagePlugin.JpegImageFile,
-    "png": PngImagePlugin.PngImageFile,
+    "png": PngPicture,
     "webp": WebPPicture,
     "avif": AvifPicture,
     "heic": HeicPicture,
     "gif": GifImagePlugin.GifImageFile,
-    "tiff": TiffImagePlugin.TiffImageFile,
+    "tiff": TiffPicture,
     "bmp": BmpImagePlugin.BmpImageFile,
 }
 

@@ -14,12 +14,11 @@ _SIGNATURES = {
     "avif": rb"....ftyp(avif|avis|(mif1|msf1).{4}(.{4})*?(avif|avis))",
     "heic": rb"....ftyp(heic|heix|hevc|hevx|heim|heis|mif1|msf1)",
     "gif": rb"GIF8[79]a",
-    "tiff": rb"II[*+]\x00|MM\x00\*",
+    "tiff": rb"II[*+]\x00|MM\x00[*+]",
     "bmp": rb"BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00",
 }
 # Recognised so that the refusal can name what was sent.
 _FOREIGN = {
-    "big-endian BigTIFF": rb"MM\x00\+",
     "PDF": rb".{0,256}%PDF-",
     "PostScript": rb"%!|\xc5\xd0\xd3\xc6",
     "HTML": rb"\s*<(!doctype html|html|head|body|script)",

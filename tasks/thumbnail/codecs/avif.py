@@ -1,8 +1,10 @@
-"""AVIF decoding that frees the decoder's planes before the picture is copied."""
+"""AVIF decoding that frees the decoder's planes before the picture is copied, or is done by libvips."""
 
 from typing import Any
 
 from PIL import AvifImagePlugin, Image
+
+from tasks.thumbnail.codecs.by_libvips import LibvipsFallback
 
 DECODING_BYTES = 8
 """Bytes of memory that decoding takes for a pixel, at least."""
@@ -11,13 +13,27 @@ DECODING_BYTES = 8
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 
-class AvifPicture(AvifImagePlugin.AvifImageFile):
+_HEAD_BYTES = 4096
+"""Bytes at the beginning of a file that describe its pictures, as a rule."""
+
+
+class AvifPicture(LibvipsFallback, AvifImagePlugin.AvifImageFile):
     """An AVIF file of which only the first frame is decoded."""
 
-    _decoder: Any
+    LOADER = "heifload"
+    _decoder: Any = None
+
+    def _suits(self) -> bool:
+        # Pillow does not crop a picture to its clean aperture.
+        if self.fp is None:
+            return True
+        self.fp.seek(0)
+        return b"clap" not in self.fp.read(_HEAD_BYTES)
 
     def load(self) -> Any:
         """Decode the first frame once."""
+        if self.decoder_bytes is not None:  # by libvips
+            return super().load()
         if self._decoder is not None:
             try:
                 pixels = self._decoder.get_frame(0)[0]

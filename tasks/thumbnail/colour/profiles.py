@@ -71,8 +71,13 @@ def _tiff_bits(picture: Image.Image) -> int:
 
 
 def _stretched(picture: Image.Image) -> Image.Image:
-    """Scale 32-bit samples, which have no defined black and white: the darkest becomes black, the brightest white."""
+    """Scale 32-bit samples, which have no defined black and white: the darkest becomes black, the brightest white.
+
+    Floating-point samples from 0 to 1 are taken for black to white.
+    """
     low, high = (float(str(value)) for value in picture.getextrema())
+    if picture.mode == "F" and 0 <= low <= high <= 1:
+        low, high = 0.0, 1.0
     scale = 255 / ((high - low) or 1)
     return picture.convert("F").point(lambda value: value * scale - low * scale).convert("L")
 

@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Sequence
 
 Rows = Sequence[Sequence[int]]
+_MARKS = {"big": ">", "little": "<"}
 
 
 def png_of(header: tuple[int, ...], data: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
@@ -25,26 +26,46 @@ def png_of_grey(rows: Rows, bits: int, *, transparent: int) -> bytes:
 
 def tiff_of_grey(rows: Rows, bits: int, order: str) -> bytes:
     """A grey TIFF of one strip. order: of the bytes of its numbers, `big` or `little`."""
-    mark = ">" if order == "big" else "<"
     if bits == 16:
-        data = b"".join(struct.pack(f"{mark}{len(row)}H", *row) for row in rows)
+        data = b"".join(struct.pack(f"{_MARKS[order]}{len(row)}H", *row) for row in rows)
     else:
         data = b"".join(_packed(row, bits) for row in rows)
-    tags = {
-        256: len(rows[0]),
-        257: len(rows),
-        258: bits,
-        259: 1,
-        262: 1,
-        273: 0,
-        277: 1,
-        278: len(rows),
-        279: len(data),
-    }
-    tags[273] = 8 + 2 + 12 * len(tags) + 4
-    head = (b"MM" if order == "big" else b"II") + struct.pack(f"{mark}HI", 42, 8)
-    entries = b"".join(struct.pack(f"{mark}HHII", tag, 4, 1, value) for tag, value in tags.items())
-    return head + struct.pack(f"{mark}H", len(tags)) + entries + bytes(4) + data
+    return tiff_of((len(rows[0]), len(rows)), {258: (bits,), 262: (1,), 277: (1,)}, [data], order)
+
+
+def tiff_of(
+    size: tuple[int, int], tags: dict[int, tuple[int, ...]], strips: list[bytes], order: str, *, big: bool = False
+) -> bytes:
+    """A TIFF file.
+
+    Args:
+        size: Width and height.
+        tags: Its tags beside those of the size and of the strips. Values are stored in 32 bits each.
+        strips: The pixels: one strip of all rows, or one for each plane.
+        order: Of the bytes of its numbers, `big` or `little`.
+        big: Whether to write a BigTIFF.
+    """
+    mark, word = _MARKS[order], "Q" if big else "I"
+    lengths = tuple(len(strip) for strip in strips)
+    every = {256: (size[0],), 257: (size[1],), 259: (1,), 278: (size[1],), 279: lengths, **tags}
+    start = 16 if big else 8
+    every[273] = tuple(start + sum(lengths[:number]) for number in range(len(strips)))
+    place = start + sum(lengths)
+    entries, values = b"", b""
+    after = place + (8 + 20 * len(every) + 8 if big else 2 + 12 * len(every) + 4)
+    for tag, numbers in sorted(every.items()):
+        packed = struct.pack(f"{mark}{len(numbers)}I", *numbers)
+        entries += struct.pack(f"{mark}HH{word}", tag, 4, len(numbers))
+        if len(packed) <= struct.calcsize(f"={word}"):
+            entries += packed.ljust(struct.calcsize(f"={word}"), b"\0")
+        else:
+            entries += struct.pack(f"{mark}{word}", after + len(values))
+            values += packed
+    head = (b"MM" if order == "big" else b"II") + (
+        struct.pack(f"{mark}HHHQ", 43, 8, 0, place) if big else struct.pack(f"{mark}HI", 42, place)
+    )
+    count = struct.pack(f"{mark}{'Q' if big else 'H'}", len(every))
+    return head + b"".join(strips) + count + entries + bytes(8 if big else 4) + values
 
 
 def _packed(row: Sequence[int], bits: int) -> bytes:

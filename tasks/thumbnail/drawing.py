@@ -7,6 +7,7 @@ from tasks.progress import Progress
 from tasks.thumbnail.codecs.encoding import encodable, finished, formats_of, options_of
 from tasks.thumbnail.engines.raster import Raster
 from tasks.thumbnail.formats import extension_of
+from tasks.thumbnail.options.attention import Attention, preview
 from tasks.thumbnail.options.byte_limit import fit_bytes
 from tasks.thumbnail.planning import Planning
 from tasks.thumbnail.pyramid import Pyramid, in_order
@@ -43,16 +44,19 @@ class Drawing:
             Exception: What the engine raises; the files that were written are left to `remove`.
         """
         planning = self._planning
+        plans = planning.plans
+        if planning.wants_attention:
+            plans = planning.plans_with(Attention(preview(decoded, planning.orientation)))
         pyramids: dict[str, Pyramid] = {}
         for space in {variant["resize"] for variant in planning.variants}:
             pyramids[space] = Pyramid(decoded.linear() if space == "linear" else decoded, planning.size, denominator)
         del decoded  # the pyramids let go of their copies once they are not needed any more
         files: dict[int, list[dict[str, Any]]] = {}
-        for number in in_order(planning.plans):
-            variant, plan = planning.variants[number], planning.plans[number]
+        for number in in_order(plans):
+            variant, plan = planning.variants[number], plans[number]
             raster = pyramids[variant["resize"]].drawn(plan).srgb().upright(plan.orientation)
             files[number] = self._write(raster, plan.canvas, variant)
-            self._report(len(files), len(planning.plans), variant["name"])
+            self._report(len(files), len(plans), variant["name"])
         return [file for number in range(len(files)) for file in files[number]]
 
     def remove(self) -> None:

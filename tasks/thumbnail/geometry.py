@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 from tasks.thumbnail.options.regions import GRAVITIES, crop_box
 from tasks.thumbnail.options.turning import UPRIGHT, stored_box, swaps, turned, turned_box
@@ -39,7 +40,16 @@ class Plan:
         return max(self.size[0] / (right - left), self.size[1] / (bottom - top))
 
 
-def plan(source: Size, variant: dict[str, Any], orientation: int = UPRIGHT) -> Plan:
+class FindsWindow(Protocol):
+    """Finds where a window shows most of what draws the eye; see `options.attention`."""
+
+    def window(self, region: Box, seen: Size, degrees: int, width: float, height: float) -> tuple[float, float]:
+        """Return the left and top edges of a window of `width` and `height` pixels inside a region."""
+
+
+def plan(
+    source: Size, variant: dict[str, Any], orientation: int = UPRIGHT, attention: FindsWindow | None = None
+) -> Plan:
     """Plan how a variant draws a picture: it is turned upright, cropped, rotated and fitted into the box, in this
     order. The size never exceeds the box, and no side is 0.
 
@@ -48,6 +58,7 @@ def plan(source: Size, variant: dict[str, Any], orientation: int = UPRIGHT) -> P
         variant: The dump of a `Variant`, of which width, height, fit, enlarge, gravity, focal, crop and rotate are
             read.
         orientation: The picture's EXIF orientation, 1 to 8.
+        attention: Finds the part that the gravity `attention` keeps; without it that is the middle.
 
     Raises:
         Refusal: `crop_outside`.
@@ -58,7 +69,11 @@ def plan(source: Size, variant: dict[str, Any], orientation: int = UPRIGHT) -> P
     if variant["crop"]:
         region = crop_box(variant["crop"], upright, variant["name"])
     region = turned_box(region, seen, variant["rotate"])
-    box, size, canvas = _fitted(region, variant, _place(variant, upright, seen, region))
+    if attention and variant["gravity"] == "attention":
+        place: Place = partial(attention.window, region, seen, variant["rotate"])
+    else:
+        place = _place(variant, upright, seen, region)
+    box, size, canvas = _fitted(region, variant, place)
     return Plan(stored_box(box, source, turn), _swapped(size, turn), canvas, turn)
 
 

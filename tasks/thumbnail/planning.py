@@ -8,7 +8,7 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from tasks.thumbnail.decoding import orientation_of
-from tasks.thumbnail.geometry import Plan, Size, plan
+from tasks.thumbnail.geometry import FindsWindow, Plan, Size, plan
 from tasks.thumbnail.options.outputs import drawn_variants
 from tasks.thumbnail.options.turning import swaps
 from tasks.thumbnail.pyramid import FINER, reads_of_source
@@ -51,8 +51,17 @@ class Planning:
 
     @cached_property
     def plans(self) -> list[Plan]:
-        """One plan for each variant."""
+        """One plan for each variant, as far as the header decides it."""
         return [plan(self.size, variant, self.orientation) for variant in self.variants]
+
+    @cached_property
+    def wants_attention(self) -> bool:
+        """Whether a variant keeps what draws the eye, which is found once the picture is decoded."""
+        return any(variant["gravity"] == "attention" for variant in self.variants)
+
+    def plans_with(self, attention: FindsWindow) -> list[Plan]:
+        """The plans once it is known what draws the eye; they differ from `plans` in places, not in sizes."""
+        return [plan(self.size, variant, self.orientation, attention) for variant in self.variants]
 
     @cached_property
     def denominator(self) -> int:
@@ -71,8 +80,8 @@ class Planning:
 
     @cached_property
     def reads(self) -> int:
-        """How many variants are drawn from the decoded picture itself, not from a larger variant."""
+        """How many pictures are drawn from the decoded picture itself, not from a larger variant."""
         spaces: dict[str, list[Plan]] = {}
         for one, variant in zip(self.plans, self.variants, strict=True):
             spaces.setdefault(variant["resize"], []).append(one)
-        return sum(reads_of_source(plans, self.size) for plans in spaces.values())
+        return sum(reads_of_source(plans, self.size) for plans in spaces.values()) + self.wants_attention

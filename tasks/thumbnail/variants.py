@@ -70,8 +70,11 @@ class Variant(BaseModel):
         "so that fine bright detail keeps its brightness.",
     )
     enlarge: bool = Field(False, description="Enlarge a source that is smaller than the box.")
-    gravity: Point = Field(
-        "center", description="Which part `cover` keeps, and where `pad` puts the picture.", examples=["north"]
+    gravity: Literal[Point, "attention"] = Field(
+        "center",
+        description="Which part `cover` keeps, and where `pad` puts the picture. `attention` is for `cover`, and keeps "
+        "what draws the eye: detail, strong colours and the colours of skin.",
+        examples=["north"],
     )
     focal: FocalPoint | None = Field(
         None,
@@ -143,6 +146,8 @@ class Variant(BaseModel):
                 yield name, f"{side} pixels at the density {max(self.dpr)} are more than {MAX_SIDE_PX}"
         if self.gravity != "center" and self.fit not in ("cover", "pad"):
             yield "gravity", f"Fit {self.fit} keeps the whole picture in place; use gravity with cover or pad"
+        elif self.gravity == "attention" and self.fit != "cover":
+            yield "gravity", "attention chooses what cover keeps; use it with cover"
         if self.focal and self.fit != "cover":
             yield "focal", f"Fit {self.fit} keeps the whole picture; use focal with cover"
         elif self.focal and self.gravity != "center":

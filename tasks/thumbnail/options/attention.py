@@ -26,7 +26,7 @@ _DETAIL, _COLOUR, _SKIN = 6.0, 0.3, 0.5
 _EDGE: Final = 1.25
 """What is in the middle of a window counts so much, and what is at its edge one less."""
 _OFF_CENTRE: Final = 0.03
-"""The share of its score that a window at the edge of the picture loses: of two equal ones, that in the middle is kept."""
+"""The share of its score that a window at the edge of the picture loses, so that of equal ones the middle is kept."""
 
 
 class Attention:

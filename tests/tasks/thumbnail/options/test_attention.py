@@ -23,7 +23,7 @@ def landscape(*, face_at: int, width: int = 240, height: int = 80) -> Image.Imag
     return picture
 
 
-def found(renderer: Renderer, data: bytes, **variant: Any) -> Image.Image:
+def attended(renderer: Renderer, data: bytes, **variant: Any) -> Image.Image:
     box = {"width": 40, "height": 40, "fit": "cover", "gravity": "attention", "format": "png"}
     return renderer.picture(data, **(box | variant))
 
@@ -41,7 +41,7 @@ def face_of(picture: Image.Image) -> tuple[float, float]:
 @pytest.mark.parametrize("name", ["PNG", "JPEG"])
 @pytest.mark.parametrize("face_at", [30, 80, 120, 205])
 def test_a_face_is_kept_wherever_it_is(renderer: Renderer, face_at: int, name: str) -> None:
-    picture = found(renderer, encoded(landscape(face_at=face_at), name))
+    picture = attended(renderer, encoded(landscape(face_at=face_at), name))
     assert picture.size == (40, 40)
     across, down = face_of(picture)
     assert 0.3 <= across <= 0.7
@@ -58,7 +58,7 @@ def test_a_face_is_kept_in_every_turn_and_crop(renderer: Renderer) -> None:
         {"rotate": 180},
         {"crop": {"x": 0.4, "y": 0, "width": 0.6, "height": 1, "unit": "fraction"}},
     ):
-        across, down = face_of(found(renderer, data, **options))
+        across, down = face_of(attended(renderer, data, **options))
         assert 0.25 <= across <= 0.75, options
         assert 0.25 <= down <= 0.75, options
 
@@ -68,7 +68,7 @@ def test_the_middle_is_kept_where_nothing_draws_the_eye(renderer: Renderer, alph
     source = Image.new("RGBA", (120, 40), (0, 0, 0, 255))
     for x in range(120):  # a ramp, of which each column shows where it is
         source.paste((2 * x, 2 * x, 2 * x, alpha), (x, 0, x + 1, 40))
-    level = found(renderer, encoded(source.convert("LA"), "PNG"), fit="cover").convert("LA").getpixel((20, 20))
+    level = attended(renderer, encoded(source.convert("LA"), "PNG"), fit="cover").convert("LA").getpixel((20, 20))
     assert level[1] == alpha  # type: ignore[index]
     if alpha:
         assert abs(level[0] - 120) <= 6  # type: ignore[index]
@@ -80,7 +80,7 @@ def test_both_engines_keep_the_same(tmp_path: Path) -> None:
     for engine in ("vips", "pillow"):
         folder = tmp_path / engine
         folder.mkdir()
-        places.append(face_of(found(Renderer(folder, engine), data, width=30)))
+        places.append(face_of(attended(Renderer(folder, engine), data, width=30)))
     assert all(abs(one - other) <= 0.05 for one, other in zip(*places, strict=True))
 
 

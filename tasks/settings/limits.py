@@ -81,7 +81,19 @@ class LimitSettings(BaseModel):
     # Limits of a picture
     max_pixels: int = Field(100_000_000, gt=0, description="Pixels (width × height) of a picture.")
     max_side_px: int = Field(30_000, gt=0, description="Pixels of a picture's longer side.")
-    max_frames: int = Field(1_000, gt=0, description="Frames of an animation (the first is used).")
+    max_frames: int = Field(
+        1_000, gt=0, description="Frames of an animation that a variant keeps (`animated`); else the first is used."
+    )
+    max_animation_pixels: int = Field(
+        500_000_000,
+        gt=0,
+        description="Pixels (width × height × frames) of an animation that a variant keeps.",
+    )
+    max_animation_output_pixels: int = Field(
+        50_000_000,
+        gt=0,
+        description="Pixels (width × height × frames) of all animated variants of a job together.",
+    )
     max_jpeg_scans: int = Field(
         100, gt=0, description="Scans of a progressive JPEG; each takes a pass over the whole picture."
     )

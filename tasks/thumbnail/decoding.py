@@ -12,7 +12,7 @@ from tasks.refusal import Refusal
 from tasks.thumbnail.codecs.frames import count_frames
 from tasks.thumbnail.codecs.jpeg_end import completed
 from tasks.thumbnail.codecs.jpeg_scans import count_scans
-from tasks.thumbnail.codecs.png_rows import check_rows
+from tasks.thumbnail.codecs.png_rows import check_rows_of
 from tasks.thumbnail.codecs.webp import WEBP_HEAD_BYTES
 from tasks.thumbnail.colour.profiles import resampleable
 from tasks.thumbnail.formats import PLUGINS
@@ -21,6 +21,8 @@ from tasks.thumbnail.options.turning import UPRIGHT
 from tasks.thumbnail.picture_file import PictureFile
 from tasks.thumbnail.signatures import HEAD_BYTES, format_of
 
+FRAMES_COUNTED = 100_000
+"""Frames and pages after which counting stops: it takes 0.1 s."""
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -37,10 +39,11 @@ def open_picture(source: PictureFile, limits: dict[str, int]) -> tuple[str, Imag
 
     Args:
         source: The picture's file.
-        limits: max_pixels, max_side_px, max_frames and max_jpeg_scans, as in the settings, and max_memory_mb.
+        limits: max_pixels, max_side_px and max_jpeg_scans, as in the settings, and max_memory_mb.
 
     Returns:
-        The format (a key of PLUGINS), the picture, ready for `decode`, and its number of frames.
+        The format (a key of PLUGINS), the picture, ready for `decode`, and its number of frames, FRAMES_COUNTED
+        at most.
 
     Raises:
         Refusal: The file is damaged, of another format or over a limit.
@@ -57,14 +60,13 @@ def open_picture(source: PictureFile, limits: dict[str, int]) -> tuple[str, Imag
         with _pillow_limited(limits["max_pixels"]):
             picture = PLUGINS[name](source)
             _check_size(picture.size, limits)
-            frames = count_frames(picture, source, limits["max_frames"])
+            frames = count_frames(picture, source, FRAMES_COUNTED)
             scans = count_scans(source, limits["max_jpeg_scans"]) if name == "jpeg" else 1
     except Exception as error:  # untrusted bytes: a decoder may raise anything
-        raise _refusal(error, name, source, limits) from error
-    if frames > limits["max_frames"]:
-        raise _exceeded("too_many_frames", "frames", limits["max_frames"])
-    if scans > limits["max_jpeg_scans"]:
-        raise _exceeded("too_many_scans", "scans", limits["max_jpeg_scans"])
+        raise refusal_for(error, name, source, limits) from error
+    if scans > (limit := limits["max_jpeg_scans"]):
+        message = f"The picture has more than {limit:,} scans, which is the limit; save it again with fewer."
+        raise Refusal("too_many_scans", message, limit=limit)
     source.ended = False  # decoders read in blocks and ask for more bytes than there are
     return name, picture, frames
 
@@ -94,12 +96,12 @@ def decode(
             picture.load()
         _check_size(picture.size, limits)
         if name == "png":
-            check_rows(source)
+            check_rows_of(source)
             _scale_transparency(picture, bits)
         return resampleable(picture)
     except Exception as error:  # untrusted bytes: a decoder may raise anything
         source.ended = False
-        refusal = _refusal(error, name, source, limits)
+        refusal = refusal_for(error, name, source, limits)
         if name == "jpeg" and isinstance(refusal, Refusal) and refusal.code == "truncated":
             whole = completed(source, draft)
             if whole:
@@ -173,16 +175,15 @@ def _check_size(size: tuple[int, int], limits: dict[str, int]) -> None:
         raise Refusal("side_too_long", message, limit=limit)
 
 
-def _exceeded(code: str, things: str, limit: int) -> Refusal:
-    return Refusal(
-        code,
-        f"The picture has more than {limit:,} {things}, which is the limit; save it again with fewer.",
-        limit=limit,
-    )
+def refusal_for(error: Exception, name: str, source: PictureFile, limits: dict[str, int]) -> Exception:
+    """Return the exception to raise in place of a decoder's.
 
-
-def _refusal(error: Exception, name: str, source: PictureFile, limits: dict[str, int]) -> Exception:
-    """Return the exception to raise in place of a decoder's `error`."""
+    Args:
+        error: What the decoder raised.
+        name: The format, a key of PLUGINS.
+        source: The picture's file.
+        limits: As for `open_picture`.
+    """
     said = str(error)
     if isinstance(error, Image.DecompressionBombError):
         limit = limits["max_pixels"]

@@ -1,5 +1,6 @@
 """Draws and writes every variant of a picture that an engine has decoded."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +8,13 @@ from tasks.progress import Progress
 from tasks.thumbnail.codecs.encoding import encodable, finished, formats_of, options_of
 from tasks.thumbnail.engines.raster import Raster
 from tasks.thumbnail.formats import extension_of
+from tasks.thumbnail.geometry import Size
 from tasks.thumbnail.options.attention import Attention, preview
 from tasks.thumbnail.options.byte_limit import fit_bytes
 from tasks.thumbnail.planning import Planning
 from tasks.thumbnail.pyramid import Pyramid, in_order
 from tasks.thumbnail.signatures import type_of
+from tasks.thumbnail.summary.colours import dominant_colour
 
 
 class Drawing:
@@ -26,8 +29,15 @@ class Drawing:
     def __init__(self, folder: Path, planning: Planning, report: Progress) -> None:
         self._folder = folder
         self._planning = planning
-        self._report = report
+        self.report = report
         self._paths: list[Path] = []
+        self._plans = planning.plans
+        self._backgrounds: dict[int, str] = {}
+
+    @property
+    def variants(self) -> list[dict[str, Any]]:
+        """What is drawn."""
+        return self._planning.variants
 
     def draw(self, decoded: Raster, denominator: int) -> list[dict[str, Any]]:
         """Draw every variant.
@@ -43,21 +53,38 @@ class Drawing:
         Raises:
             Exception: What the engine raises; the files that were written are left to `remove`.
         """
+        files: dict[int, list[dict[str, Any]]] = {}
+        rasters = self.rasters(decoded, denominator)
+        del decoded  # the pyramids let go of their copies once they are not needed any more
+        for number, raster in rasters:
+            variant = self.variants[number]
+            files[number] = [self._encode(raster, name, variant) for name in formats_of(raster, variant)]
+            self.report(len(files), len(self.variants), variant["name"])
+        return [file for number in range(len(files)) for file in files[number]]
+
+    def rasters(self, decoded: Raster, denominator: int) -> Iterator[tuple[int, Raster]]:
+        """Draw the picture of every variant, the largest scale first. Arguments are those of `draw`.
+
+        Yields:
+            The number of a variant, and its picture.
+        """
         planning = self._planning
-        plans = planning.plans
-        if planning.wants_attention:
-            plans = planning.plans_with(Attention(preview(decoded, planning.orientation)))
+        if planning.wants_attention and self._plans is planning.plans:  # all frames of an animation keep one region
+            self._plans = planning.plans_with(Attention(preview(decoded, planning.orientation)))
         pyramids: dict[str, Pyramid] = {}
         for space in {variant["resize"] for variant in planning.variants}:
             pyramids[space] = Pyramid(decoded.linear() if space == "linear" else decoded, planning.size, denominator)
-        del decoded  # the pyramids let go of their copies once they are not needed any more
-        files: dict[int, list[dict[str, Any]]] = {}
-        for number in in_order(plans):
-            variant, plan = planning.variants[number], plans[number]
-            raster = pyramids[variant["resize"]].drawn(plan).srgb().upright(plan.orientation)
-            files[number] = self._write(raster, plan.canvas, variant)
-            self._report(len(files), len(plans), variant["name"])
-        return [file for number in range(len(files)) for file in files[number]]
+        del decoded
+        for number in in_order(self._plans):
+            plan = self._plans[number]
+            raster = pyramids[self.variants[number]["resize"]].drawn(plan).srgb().upright(plan.orientation)
+            yield number, finished(raster, plan.canvas, self._settled(number, raster))
+
+    def new_file(self, variant: dict[str, Any], name: str) -> Path:
+        """Return the path of the file of a variant in this format, which `remove` will remove."""
+        path = self._folder / f"{variant['name']}.{extension_of(name)}"
+        self._paths.append(path)
+        return path
 
     def remove(self) -> None:
         """Remove the files that were written."""
@@ -65,13 +92,17 @@ class Drawing:
             path.unlink(missing_ok=True)
         self._paths.clear()
 
-    def _write(self, raster: Raster, canvas: tuple[int, int], variant: dict[str, Any]) -> list[dict[str, Any]]:
-        raster = finished(raster, canvas, variant)
-        return [self._encode(raster, name, variant) for name in formats_of(raster, variant)]
+    def _settled(self, number: int, raster: Raster) -> dict[str, Any]:
+        """Return a variant with the background of the first frame, so that all frames of an animation have one."""
+        variant = self.variants[number]
+        if variant["fit"] != "pad" or variant["background"] != "auto":
+            return variant
+        if number not in self._backgrounds:
+            self._backgrounds[number] = dominant_colour(raster)
+        return variant | {"background": self._backgrounds[number]}
 
     def _encode(self, raster: Raster, name: str, variant: dict[str, Any]) -> dict[str, Any]:
-        path = self._folder / f"{variant['name']}.{extension_of(name)}"
-        self._paths.append(path)
+        path = self.new_file(variant, name)
         raster, options = encodable(raster, name, variant), options_of(name, variant)
 
         def encode(quality: int | None) -> int:
@@ -84,12 +115,16 @@ class Drawing:
             about = {"quality": fitted.quality, "max_bytes_met": fitted.fits}
         else:
             encode(None)
-        width, height = raster.size
-        return {
-            "name": variant["name"],
-            "path": str(path),
-            "type": type_of(name),
-            "width": width,
-            "height": height,
-            "bytes": path.stat().st_size,
-        } | about
+        return described(variant, path, name, raster.size) | about
+
+
+def described(variant: dict[str, Any], path: Path, name: str, size: Size) -> dict[str, Any]:
+    """Describe a file that has been written, as `Drawing.draw` returns it."""
+    return {
+        "name": variant["name"],
+        "path": str(path),
+        "type": type_of(name),
+        "width": size[0],
+        "height": size[1],
+        "bytes": path.stat().st_size,
+    }

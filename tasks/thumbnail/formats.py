@@ -3,10 +3,11 @@
 The Pillow plugin that reads a file is chosen here and called by name; Pillow guesses nothing and tries no other.
 """
 
-from PIL import BmpImagePlugin, GifImagePlugin, JpegImagePlugin
+from PIL import BmpImagePlugin, JpegImagePlugin
 from PIL.ImageFile import ImageFile
 
 from tasks.thumbnail.codecs.avif import AvifPicture
+from tasks.thumbnail.codecs.gif import GifPicture
 from tasks.thumbnail.codecs.heic import HeicPicture
 from tasks.thumbnail.codecs.png import PngPicture
 from tasks.thumbnail.codecs.tiff import TiffPicture
@@ -18,7 +19,7 @@ PLUGINS: dict[str, type[ImageFile]] = {
     "webp": WebPPicture,
     "avif": AvifPicture,
     "heic": HeicPicture,
-    "gif": GifImagePlugin.GifImageFile,
+    "gif": GifPicture,
     "tiff": TiffPicture,
     "bmp": BmpImagePlugin.BmpImageFile,
 }

@@ -11,6 +11,8 @@ from typing import Any
 from PIL.ImageFile import ImageFile
 
 from tasks.progress import Progress
+from tasks.thumbnail.animation.animating import animate
+from tasks.thumbnail.animation.limits import animated_variants, check_animation
 from tasks.thumbnail.colour.profiles import ToSRGB
 from tasks.thumbnail.decoding import decode, open_picture, out_of_memory
 from tasks.thumbnail.drawing import Drawing
@@ -54,6 +56,7 @@ def probe(path: str, variants: list[dict[str, Any]], limits: dict[str, int], *, 
             name, picture, frames = open_picture(source, limits)
             planning = Planning(picture, variants)
             width, height = planning.turned(planning.size)
+            file_bytes = Path(path).stat().st_size
             about = {
                 "format": name,
                 "type": type_of(name),
@@ -63,13 +66,11 @@ def probe(path: str, variants: list[dict[str, Any]], limits: dict[str, int], *, 
                 "mode": picture.mode,
                 "has_alpha": picture.has_transparency_data,
                 "orientation": planning.orientation,
-                "memory_mb": check_memory(
-                    name,
-                    picture,
-                    Path(path).stat().st_size,
-                    planning.pillow_denominator,
-                    planning.plans,
-                    limits["max_memory_mb"],
+                "memory_mb": max(
+                    check_memory(
+                        name, picture, file_bytes, planning.pillow_denominator, planning.plans, limits["max_memory_mb"]
+                    ),
+                    check_animation(name, picture, source, frames, variants, limits),
                 ),
             }
     except MemoryError as error:
@@ -109,25 +110,50 @@ def render(
     """
     if engine == "vips" and NO_VIPS:
         raise RuntimeError(f"IMAGE_ENGINE is vips, but libvips cannot be loaded ({NO_VIPS}); set it to auto.")
-    drawing: Drawing | None = None
+    drawings: list[Drawing] = []
+    files: list[dict[str, Any]] = []
     try:
         with PictureFile(path) as source:
-            name, picture, _frames = open_picture(source, limits)
-            planning = Planning(picture, variants)
-            drawing = Drawing(Path(folder), planning, report)
-            if engine != "pillow" and not NO_VIPS and name in vips.LOADERS:
-                pyvips.concurrency_set(threads)
-                try:
-                    return _by_vips(path, name, planning, drawing)
-                except pyvips.Error:  # Pillow draws it, or says what is wrong with it
-                    drawing.remove()
-            return _by_pillow(source, name, picture, planning, drawing, limits)
+            name, picture, frames = open_picture(source, limits)
+            with_vips = engine != "pillow" and not NO_VIPS
+            animated = animated_variants(name, frames, variants)
+            if animated:
+                drawings.append(Drawing(Path(folder), Planning(picture, animated), report))
+                files += animate(drawings[-1], name, picture, source, frames, limits, with_vips=with_vips)
+            if still := [variant for variant in variants if variant not in animated]:
+                planning = Planning(picture, still)
+                drawings.append(Drawing(Path(folder), planning, report))
+                files += _draw(
+                    source, name, picture, planning, drawings[-1], limits, path if with_vips else None, threads
+                )
     except BaseException as error:
-        if drawing:
+        for drawing in drawings:
             drawing.remove()
         if isinstance(error, MemoryError):
             raise out_of_memory() from error
         raise
+    order = [variant["name"] for variant in Planning(picture, variants).variants]
+    return sorted(files, key=lambda file: order.index(file["name"]))
+
+
+def _draw(
+    source: PictureFile,
+    name: str,
+    picture: ImageFile,
+    planning: Planning,
+    drawing: Drawing,
+    limits: dict[str, int],
+    path: str | None,
+    threads: int,
+) -> list[dict[str, Any]]:
+    """Draw still variants; with libvips where a path is given."""
+    if path and name in vips.LOADERS:
+        pyvips.concurrency_set(threads)
+        try:
+            return _by_vips(path, name, planning, drawing)
+        except pyvips.Error:  # Pillow draws it, or says what is wrong with it
+            drawing.remove()
+    return _by_pillow(source, name, picture, planning, drawing, limits)
 
 
 def _by_vips(path: str, name: str, planning: Planning, drawing: Drawing) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ PROBE_SECONDS = 10.0
 PROBE_MEMORY_MB = 64
 """Megabytes in addition to the file itself, which some decoders read whole before they know its size."""
 MEGABYTE = 1 << 20
-ABOUT = ("width", "height", "quality", "max_bytes_met")
+ABOUT = ("width", "height", "quality", "max_bytes_met", "frames", "duration_ms", "loops")
 """What a file's record says of a drawn picture, as far as `render` does."""
 TRANSIENT_CODES = {
     *("dns_failed", "connect_failed", "connect_timed_out", "connection_lost", "answer_timed_out"),
@@ -59,6 +59,8 @@ async def make_thumbnails(job: JobContext[ThumbnailParams]) -> Result:
         "max_pixels": job.settings.max_pixels,
         "max_side_px": job.settings.max_side_px,
         "max_frames": job.settings.max_frames,
+        "max_animation_pixels": job.settings.max_animation_pixels,
+        "max_animation_output_pixels": job.settings.max_animation_output_pixels,
         "max_jpeg_scans": job.settings.max_jpeg_scans,
         "max_memory_mb": job.settings.sandbox_budget_mb,
     }

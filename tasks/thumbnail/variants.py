@@ -23,12 +23,14 @@ from tasks.validation import JsonNumber
 MAX_VARIANTS = 20
 MAX_DENSITY = 3
 """The largest factor of `dpr`: no screen shows more."""
+ANIMATED_FORMATS = ("webp", "gif")
+"""The formats of an animated variant; with `auto` it is the first."""
 
 MIN_MAX_BYTES = 100
 """Bytes that a picture may have at least: the header of a JPEG has more."""
 
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE_PX)]
-Format = Literal["jpeg", "png", "webp", "avif"]
+Format = Literal["jpeg", "png", "webp", "avif", "gif"]
 
 FIRST_FIELDS = frozenset(("name", "width", "height", "fit", "format", "quality", "background", "enlarge"))
 """The fields that every version knows. Others are stored only where they are used, so that an older worker, which
@@ -46,8 +48,8 @@ class Variant(BaseModel):
     size with `contain`, in the largest crop of the box's shape with `cover`, and in the exact box with a wider border
     with `pad`. `exact` always results in the box.
 
-    `auto` draws JPEG, or WebP where the result has transparent parts. `quality` defaults to 80 for JPEG and WebP
-    and to 63 for AVIF, which look alike; PNG is lossless and has none.
+    `auto` draws JPEG, or WebP where the result has transparent parts or is animated. `quality` defaults to 80 for JPEG
+    and WebP and to 63 for AVIF, which look alike; PNG and GIF have none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -56,7 +58,7 @@ class Variant(BaseModel):
     width: Side | None = Field(None, description="Width of the box in pixels.")
     height: Side | None = Field(None, description="Height of the box in pixels.")
     fit: Literal["contain", "cover", "pad", "exact"] = "contain"
-    format: Literal["jpeg", "png", "webp", "avif", "auto"] = "auto"
+    format: Literal["jpeg", "png", "webp", "avif", "gif", "auto"] = "auto"
     quality: int | None = Field(None, ge=1, le=100)
     background: str = Field(
         "#ffffff",
@@ -68,6 +70,11 @@ class Variant(BaseModel):
         "gamma",
         description="`gamma` averages the stored numbers, which is fast and what browsers do; `linear` averages light, "
         "so that fine bright detail keeps its brightness.",
+    )
+    animated: bool = Field(
+        False,
+        description="Keep the frames, their durations and the loops of a GIF, an animated PNG or an animated WebP. "
+        "The file is WebP, or GIF with the format gif. Without it, and of a still picture, the first frame is drawn.",
     )
     enlarge: bool = Field(False, description="Enlarge a source that is smaller than the box.")
     gravity: Literal[Point, "attention"] = Field(
@@ -162,15 +169,18 @@ class Variant(BaseModel):
         if self.formats and self.format != "auto":
             yield "formats", "Give either format or formats"
         written = set(self.formats or (("jpeg", "webp") if self.format == "auto" else (self.format,)))
-        if self.quality is not None and written == {"png"}:
-            yield "quality", "PNG is lossless and has no quality; leave quality out"
+        if self.quality is not None and written <= {"png", "gif"}:
+            yield "quality", "PNG and GIF have no quality; leave quality out"
+        still = sorted(set(self.formats or (self.format,)) - {"auto", *ANIMATED_FORMATS})
+        if self.animated and still:
+            yield "animated", f"{still[0]} has no animation here; use animated with the format auto, webp or gif"
         if self.progressive and "jpeg" not in written:
             yield "progressive", "Only a JPEG is progressive; use it with the format jpeg or auto"
         if self.subsampling != "4:2:0" and not written & {"jpeg", "avif"}:
             yield "subsampling", "Only JPEG and AVIF have a choice; leave subsampling out"
 
-        if self.max_bytes is not None and "png" in written:
-            yield "max_bytes", "PNG is lossless and has one size; leave max_bytes out, or PNG"
+        if self.max_bytes is not None and (self.animated or written & {"png", "gif"}):
+            yield "max_bytes", "PNG, GIF and animations have one size; leave max_bytes out, or them"
 
     @model_serializer(mode="wrap", when_used="json")
     def _stored(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

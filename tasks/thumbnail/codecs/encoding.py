@@ -14,6 +14,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "webp": {"quality": 80, "method": 4},
     "avif": {"quality": 63, "speed": 8, "max_threads": 1, "subsampling": "4:2:0"},
     "png": {"compress_level": 6},
+    "gif": {},
 }
 """What each encoder is called with, in Pillow's words."""
 

@@ -12,23 +12,28 @@ _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4),
 _BLOCK_BYTES = 1 << 16
 
 
-def check_rows(file: BinaryIO) -> None:
+def check_rows_of(file: BinaryIO) -> None:
+    """Do as `check_rows` with an open file, which has a file descriptor."""
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        check_rows(data)
+
+
+def check_rows(data: bytes | mmap.mmap) -> None:
     """Decompress a PNG's data up to its last row, in blocks.
 
     Args:
-        file: The PNG file, which has a file descriptor.
+        data: The PNG.
 
     Raises:
         EOFError: It ends before that.
         zlib.error: It is damaged.
     """
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        left = _needed_bytes(data[16:29])
-        inflate = zlib.decompressobj()
-        for part in _parts(data):
-            while part and left > 0 and not inflate.eof:
-                left -= len(inflate.decompress(part, _BLOCK_BYTES))
-                part = inflate.unconsumed_tail  # noqa: PLW2901 - what did not fit into the block
+    left = _needed_bytes(data[16:29])
+    inflate = zlib.decompressobj()
+    for part in _parts(data):
+        while part and left > 0 and not inflate.eof:
+            left -= len(inflate.decompress(part, _BLOCK_BYTES))
+            part = inflate.unconsumed_tail  # noqa: PLW2901 - what did not fit into the block
     if left > 0:
         raise EOFError("rows are missing")
 
@@ -45,7 +50,7 @@ def _needed_bytes(header: bytes) -> int:
     return total
 
 
-def _parts(data: mmap.mmap) -> Iterator[bytes]:
+def _parts(data: bytes | mmap.mmap) -> Iterator[bytes]:
     """The contents of the IDAT chunks, in blocks."""
     position = 8
     while position + 8 <= len(data):

@@ -16,6 +16,11 @@ class WebPPicture(WebPImagePlugin.WebPImageFile):
 
     _decoder: Any
 
+    @property
+    def decoder(self) -> Any:
+        """libwebp's decoder, which gives one whole frame after another."""
+        return self._decoder
+
     def _open(self) -> None:
         try:
             super()._open()

@@ -6,6 +6,7 @@ from typing import Any
 
 from PIL import Image, ImageMath
 
+from tasks.thumbnail.codecs.gif import paletted
 from tasks.thumbnail.colour.profiles import ToSRGB, is_opaque
 from tasks.thumbnail.colour.transfer import FROM_LINEAR, TO_LINEAR
 from tasks.thumbnail.decoding import upright
@@ -72,6 +73,9 @@ class PillowRaster:
         return PillowRaster(change(self.image))
 
     def save(self, path: Path, name: str, options: dict[str, Any]) -> None:
+        if name == "gif":
+            paletted(self.image).save(path, name)
+            return
         self.image.info = {}
         self.image.save(path, name, **options)
 

@@ -73,6 +73,6 @@ class Raster(Protocol):
 
         Args:
             path: The file to write.
-            name: The format: jpeg, png, webp or avif.
+            name: The format: jpeg, png, webp, avif or gif.
             options: Those of `encoding.OPTIONS` for this format.
         """

@@ -149,6 +149,8 @@ class VipsRaster:
             )
         elif name == "webp":
             self.image.webpsave(str(path), Q=options["quality"], effort=options["method"], keep="none")
+        elif name == "gif":
+            self.image.gifsave(str(path), keep="none")
         else:
             self.image.pngsave(str(path), compression=options["compress_level"], keep="none")
 

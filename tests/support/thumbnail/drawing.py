@@ -12,6 +12,8 @@ LIMITS = {
     "max_pixels": 100_000_000,
     "max_side_px": 30_000,
     "max_frames": 1_000,
+    "max_animation_pixels": 500_000_000,
+    "max_animation_output_pixels": 50_000_000,
     "max_jpeg_scans": 100,
     "max_memory_mb": 1280,
 }

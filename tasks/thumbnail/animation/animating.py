@@ -1,0 +1,90 @@
+"""Draws animated variants: every frame is decoded once and drawn like a still picture, one after another."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from PIL.ImageFile import ImageFile
+
+from tasks.refusal import Refusal
+from tasks.thumbnail.animation.composing import AnimationFrame
+from tasks.thumbnail.animation.limits import animated_formats
+from tasks.thumbnail.animation.reading import opened
+from tasks.thumbnail.animation.writing import AnimationWriter, PillowGifWriter, VipsGifWriter, WebPWriter
+from tasks.thumbnail.codecs.encoding import options_of
+from tasks.thumbnail.colour.profiles import ToSRGB, resampleable
+from tasks.thumbnail.decoding import refusal_for
+from tasks.thumbnail.drawing import Drawing, described
+from tasks.thumbnail.engines.pillow import PillowRaster
+from tasks.thumbnail.picture_file import PictureFile
+
+
+def animate(
+    drawing: Drawing,
+    name: str,
+    picture: ImageFile,
+    source: PictureFile,
+    count: int,
+    limits: dict[str, int],
+    *,
+    with_vips: bool,
+) -> list[dict[str, Any]]:
+    """Draw every variant of a drawing as an animation.
+
+    Args:
+        drawing: Draws each frame.
+        name: The picture's format, of `reading.ANIMATED`.
+        picture: The picture, opened and not decoded.
+        source: Its file.
+        count: How many frames it has, and are read.
+        limits: As for `open_picture`.
+        with_vips: Whether libvips writes a GIF, with better colours than Pillow.
+
+    Returns:
+        As `Drawing.draw`, and for each file `frames`, `duration_ms` and `loops`, how often it is played: 0 is without
+        end.
+
+    Raises:
+        Refusal: A frame is damaged.
+    """
+    formats = [(number, form) for number, variant in enumerate(drawing.variants) for form in animated_formats(variant)]
+    writers: dict[tuple[int, str], AnimationWriter] = {}
+    frames, duration_ms = 0, 0.0
+    with opened(name, picture, source, count) as animation:
+        for number, form in formats:
+            variant = drawing.variants[number]
+            path = drawing.new_file(variant, form)
+            writers[number, form] = _writer(variant, form, path, animation.loops, with_vips=with_vips)
+        for frame in _checked(animation.frames, name, source, limits):
+            decoded = resampleable(frame.image)
+            raster = PillowRaster(decoded, ToSRGB(picture.info.get("icc_profile"), decoded.mode))
+            for number, drawn in drawing.rasters(raster, 1):
+                for form in animated_formats(drawing.variants[number]):
+                    writers[number, form].add(drawn.pillow(), frame.duration_ms)
+            frames += 1
+            duration_ms += frame.duration_ms
+            drawing.report(frames, count, "frames")
+    if not frames:
+        raise Refusal("corrupt", f"The {name} file has no frame, though it says so; send an undamaged file.")
+    files = []
+    for number, form in formats:
+        writer = writers.pop((number, form))
+        writer.close()
+        about = {"frames": frames, "duration_ms": round(duration_ms), "loops": animation.loops}
+        files.append(described(drawing.variants[number], writer.path, form, writer.size) | about)
+    return files
+
+
+def _checked(
+    frames: Iterator[AnimationFrame], name: str, source: PictureFile, limits: dict[str, int]
+) -> Iterator[AnimationFrame]:
+    try:
+        yield from frames
+    except Exception as error:  # untrusted bytes: a decoder may raise anything
+        raise refusal_for(error, name, source, limits) from error
+
+
+def _writer(variant: dict[str, Any], form: str, path: Path, loops: int, *, with_vips: bool) -> AnimationWriter:
+    if form == "webp":
+        return WebPWriter(path, loops, options_of("webp", variant)["quality"])
+    return VipsGifWriter(path, loops) if with_vips else PillowGifWriter(path, loops)

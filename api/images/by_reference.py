@@ -1,10 +1,10 @@
-"""Pictures that are named instead of sent: `{"upload": …}` for one that is here already, `{"url": …}` for one that the
-worker fetches."""
+"""Pictures that are named instead of sent: `{"upload": …}` for one that is here already, `{"job": …}` for the original
+of a former job, `{"url": …}` for one that the worker fetches."""
 
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from fastapi import Request
@@ -14,12 +14,18 @@ from api.http.body import whole
 from api.http.caller import Caller, RequestedOptions
 from api.http.checks import Checks
 from api.http.json_body import examined
+from api.images.keeping import KEEP, read_keep
 from api.images.variants import parse_variants
 from api.jobs.submit_options import SubmitFields
+from api.jobs.views import EXAMPLE_JOB
 from api.uploads.receive import Upload, clean
+from tasks import clock
+from tasks.blob_ref import BlobRef
 from tasks.outbound.url_policy import MAX_URL_CHARS
+from tasks.queue.records.list import read
 from tasks.refusal import Refusal
 from tasks.storage.protocol import BlobMissing
+from tasks.thumbnail.kind import THUMBNAIL
 from tasks.thumbnail.signatures import HEAD_BYTES, media_type_of
 from tasks.thumbnail.variants import Variant
 from tasks.uploads.store import find_upload
@@ -41,13 +47,20 @@ def _preset_or_list(given: Any) -> Any:
 
 
 class ImageRequest(SubmitFields):
-    """An image that was uploaded before, or that is downloaded from a URL: exactly one of the two."""
+    """An image that was uploaded before, that of a former job, or one that is downloaded from a URL: exactly one of the
+    three."""
 
-    # Without `oneOf` in its schema, which generated clients would take for a union of two things without fields.
+    # Without `oneOf` in its schema, which generated clients would take for a union of things without fields.
     model_config = ConfigDict(extra="forbid")
 
     upload: str | None = Field(
         None, pattern="^[0-9a-f]{32}$", description="The id of an upload from `POST /v1/uploads`."
+    )
+    job: str | None = Field(
+        None,
+        pattern="^[0-9a-f]{32}$",
+        description="The id of a job of `POST /v1/images`, of whose original more variants are made.",
+        examples=[EXAMPLE_JOB],
     )
     url: str | None = Field(
         None, max_length=MAX_URL_CHARS, description="A public URL that returns the image without a redirect."
@@ -56,6 +69,16 @@ class ImageRequest(SubmitFields):
         Any, BeforeValidator(_preset_or_list, json_schema_input_type=str | list[dict[str, object]] | None)
     ] = Field(None, description="The name of a preset, or a list of variants.")
     name: str | None = Field(None, max_length=255, description="A name to show, instead of the image's own.")
+    keep: str | None = Field(None, description=KEEP, examples=["90d"])
+
+
+class NamedImage(NamedTuple):
+    """An image that a JSON body names, and what else the body says of it."""
+
+    image: Upload | Remote
+    variants: tuple[Variant, ...] | None
+    name: str | None
+    keep_s: int | None
 
 
 async def receive_named(
@@ -64,7 +87,7 @@ async def receive_named(
     caller: Caller,
     submit_options: RequestedOptions,
     checks: Checks,
-) -> tuple[Upload | Remote, tuple[Variant, ...] | None, str | None]:
+) -> NamedImage:
     """Read a JSON body that names an image.
 
     Args:
@@ -75,21 +98,22 @@ async def receive_named(
         checks: Those of the request so far.
 
     Returns:
-        The image, its variants and its name, as far as the body has them.
+        The image, and its variants, name and `keep` as far as the body has them.
 
     Raises:
-        Refusal: `invalid_request`, `invalid_params`, `not_found`, `too_large`, `unsupported_format`, `invalid_url`,
-            `address_refused`, and those of `SubmitFields.add_to`.
+        Refusal: `invalid_request`, `invalid_params`, `not_found`, `expired`, `inputs_gone`, `too_large`,
+            `unsupported_format`, `invalid_url`, `address_refused`, and those of `SubmitFields.add_to`.
     """
     text = await whole(request.headers, body, caller.context.settings.max_params_bytes)
-    requested, chosen = examined(text, ImageRequest, checks), None
+    requested, chosen, keep_s = examined(text, ImageRequest, checks), None, None
     if requested is not None:
         chosen = checks.run(lambda: _variants(requested))
+        keep_s = checks.run(lambda: read_keep(caller.context.settings, requested.keep))
         checks.run(lambda: requested.add_to(submit_options, caller))
         _check_place(caller, requested, checks)
     checks.done()
     assert requested is not None  # noqa: S101 - else the checks have failed
-    return await _picture(caller, requested), chosen, requested.name
+    return NamedImage(await _picture(caller, requested), chosen, requested.name, keep_s)
 
 
 def _variants(requested: ImageRequest) -> tuple[Variant, ...] | None:
@@ -103,37 +127,58 @@ def _check_place(caller: Caller, requested: ImageRequest, checks: Checks) -> Non
         with checks.collect():
             requested.url = caller.context.url_policy.check(requested.url)
     wrong = {fault.field for fault in checks.faults}
-    if not wrong & {"upload", "url"} and (requested.upload is None) is (requested.url is None):
-        message = "Send exactly one of the fields 'upload' and 'url'."
+    places = {"upload": requested.upload, "job": requested.job, "url": requested.url}
+    if not wrong & places.keys() and sum(place is not None for place in places.values()) != 1:
+        message = "Send exactly one of the fields 'upload', 'job' and 'url'."
         checks.add(Refusal("invalid_request", message, field="upload"))
 
 
 async def _picture(caller: Caller, requested: ImageRequest) -> Upload | Remote:
-    if requested.url is None:
-        return await _find(caller, requested.upload or "")
-    return Remote(requested.url, clean(unquote(urlsplit(requested.url).path)))
-
-
-async def _find(caller: Caller, upload_id: str) -> Upload:
-    context = caller.context
-    found, limit = await find_upload(context.redis, caller.owner, upload_id), context.settings.max_upload_bytes
-    if found is None:
-        raise Refusal(
-            "not_found", f"Upload {upload_id!r} was not found or has expired. Upload it again.", field="upload"
-        )
-    if found.blob.bytes > limit:
-        raise Refusal(
-            "too_large",
-            f"The upload is larger than the limit for an image of {limit} bytes. Send a smaller image.",
-            field="upload",
-            limit=limit,
-        )
+    if requested.url is not None:
+        return Remote(requested.url, clean(unquote(urlsplit(requested.url).path)))
     try:
-        head = b"".join([chunk async for chunk in context.storage.read(found.blob.sha256, 0, HEAD_BYTES)])
-        media_type_of(head)
-    except BlobMissing as error:
-        raise Refusal("expired", "The upload was removed from the storage. Upload it again.", field="upload") from error
+        if requested.job is not None:
+            return await _original(caller, requested.job)
+        return await _upload(caller, requested.upload or "")
     except Refusal as refusal:
-        refusal.field = "upload"
+        refusal.field = "upload" if requested.job is None else "job"
         raise
-    return Upload(found.blob, found.name)
+
+
+async def _upload(caller: Caller, upload_id: str) -> Upload:
+    found = await find_upload(caller.context.redis, caller.owner, upload_id)
+    if found is None:
+        raise Refusal("not_found", f"Upload {upload_id!r} was not found or has expired. Upload it again.")
+    return await _checked(caller, found.blob, found.name)
+
+
+async def _original(caller: Caller, job_id: str) -> Upload:
+    """The original of a former job: what `keep` has kept, or what the job itself still needs."""
+    context = caller.context
+    if (kept := await find_upload(context.redis, caller.owner, job_id)) is not None:
+        return await _checked(caller, kept.blob, kept.name)
+    record = await read(context.redis, job_id)
+    if record is None or record.owner != caller.owner or record.kind != THUMBNAIL.name:
+        message = f"Job {job_id!r} was not found among your image jobs, nor is its original kept. Send the image."
+        raise Refusal("not_found", message)
+    if record.expired(clock.now_ms()):
+        message = f"Job {job_id!r} has expired, and its original with it. Send the image, with 'keep' to keep it."
+        raise Refusal("expired", message)
+    upload = json.loads(record.params).get("upload")
+    if upload is None:
+        message = f"Job {job_id!r} took its image from a URL, and keeps no copy. Send the URL, with 'keep'."
+        raise Refusal("inputs_gone", message)
+    return await _checked(caller, BlobRef(upload["blob"], upload["bytes"]), record.name)
+
+
+async def _checked(caller: Caller, blob: BlobRef, name: str | None) -> Upload:
+    """A stored file as an image. Raises: Refusal `too_large`, `expired`, `unsupported_format`."""
+    storage, limit = caller.context.storage, caller.context.settings.max_upload_bytes
+    if blob.bytes > limit:
+        message = f"The file is larger than the limit for an image of {limit} bytes. Send a smaller image."
+        raise Refusal("too_large", message, limit=limit)
+    try:
+        media_type_of(b"".join([chunk async for chunk in storage.read(blob.sha256, 0, HEAD_BYTES)]))
+    except BlobMissing as error:
+        raise Refusal("expired", "The file was removed from the storage. Send it again.") from error
+    return Upload(blob, name)

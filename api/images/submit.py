@@ -18,16 +18,18 @@ from api.http.multipart import Multipart
 from api.http.problems import documented
 from api.http.query import query_of
 from api.images.by_reference import ImageRequest, Remote, receive_named
+from api.images.keeping import KEEP, read_keep
 from api.images.variants import parse_variants
 from api.jobs.notify import EXAMPLE_URL
 from api.jobs.submit_options import SUBMIT_REFUSALS, SubmitOptions, documented_submit, form_parsers
 from api.jobs.submitted import respond, respond_batch
-from api.jobs.views import EXAMPLE_UPLOAD, Batch, Job
+from api.jobs.views import EXAMPLE_JOB, EXAMPLE_UPLOAD, Batch, Job
 from api.uploads.receive import FormUploads, Upload, clean, read_name, receive_raw
 from tasks.queue.jobs.enqueue import Submission
 from tasks.refusal import Refusal
 from tasks.settings import Settings
-from tasks.thumbnail.kind import THUMBNAIL, ThumbnailParams
+from tasks.thumbnail.kind import THUMBNAIL
+from tasks.thumbnail.params import ThumbnailParams
 from tasks.thumbnail.variants import Variant, variants_of
 
 router = APIRouter(prefix="/v1/images", tags=["images"])
@@ -40,6 +42,7 @@ DEFAULT_TYPE = "application/octet-stream"
 REFUSALS = (
     *SUBMIT_REFUSALS,
     *("too_large", "unsupported_media_type", "unsupported_format", "no_file", "too_many_files", "invalid_params"),
+    "inputs_gone",
 )
 
 OWN_VARIANTS = '[{"name": "card", "width": 320, "height": 180, "fit": "cover", "format": "webp"}]'
@@ -47,8 +50,8 @@ OWN_VARIANTS = '[{"name": "card", "width": 320, "height": 180, "fit": "cover", "
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "One image as raw bytes, a form with one or more images, or JSON with the id of an upload or "
-        "the URL of an image. The format is detected from the content.",
+        "description": "One image as raw bytes, a form with one or more images, or JSON with the id of an upload, the "
+        "id of a former job or the URL of an image. The format is detected from the content.",
         "content": {
             "multipart/form-data": {
                 "schema": {
@@ -58,6 +61,7 @@ BODY: dict[str, Any] = {
                         "file": {"type": "array", "items": BINARY, "description": "One part for each image."},
                         "variants": {"type": "string", "description": "The same as the query parameter."},
                         "name": {"type": "string", "description": "The same as the query parameter."},
+                        "keep": {"type": "string", "description": "The same as the query parameter."},
                         "notify": {"type": "string", "description": "The same as the query parameter."},
                         "tags": {"type": "string", "description": "The same as the query parameter."},
                         "metadata": {"type": "string", "description": "The same as the query parameter."},
@@ -82,6 +86,10 @@ BODY: dict[str, Any] = {
                     "upload": {
                         "summary": "An image that was uploaded before",
                         "value": {"upload": EXAMPLE_UPLOAD, "variants": "avatar"},
+                    },
+                    "job": {
+                        "summary": "More variants of an image that was submitted before",
+                        "value": {"job": EXAMPLE_JOB, "variants": [{"name": "banner", "width": 1200}]},
                     },
                     "url": {
                         "summary": "An image that is downloaded from a URL",
@@ -109,6 +117,7 @@ class ImageOptions(SubmitOptions):
         max_length=MAX_NAME_CHARS,
         description="A name to show: that of the image instead of its own, or of the batch that several images are.",
     )
+    keep: str | None = Field(None, description=KEEP, examples=["90d"])
 
 
 @router.post(
@@ -139,20 +148,24 @@ async def submit_images(request: Request) -> Response:
     submit_options = checks.run(lambda: options.fields(caller)) or {}
     if caller.idempotency_key is None:  # with one, the job may exist already
         caller.check_room()
-    images, chosen, name, warnings = await _receive(request, caller, options, submit_options, checks)
+    received = await _receive(request, caller, options, submit_options, checks)
+    images, name, warnings = received.images, received.name, received.warnings
     if len(images) == 1:
-        submission = _submission(caller, replace(images[0], name=name or images[0].name), chosen, submit_options)
+        only = replace(images[0], name=name or images[0].name)
+        submission = _submission(caller, only, received, submit_options)
         return await respond(caller, await caller.context.enqueuer.enqueue(submission), warnings)
-    submissions = [_submission(caller, image, chosen, submit_options) for image in images]
+    submissions = [_submission(caller, image, received, submit_options) for image in images]
     return await respond_batch(caller, await caller.context.enqueuer.enqueue_batch(submissions, name), warnings)
 
 
 class Received(NamedTuple):
-    """The images of a request, their variants, a name, and what the sender should know."""
+    """The images of a request, their variants, a name, the seconds for which originals are kept, and what the sender
+    should know."""
 
     images: Sequence[Upload | Remote]
     variants: tuple[Variant, ...]
     name: str | None
+    keep_s: int | None = None
     warnings: Sequence[str] = ()
 
 
@@ -172,6 +185,7 @@ async def _receive(
     chosen = checks.run(lambda: None if options.variants is None else parse_variants(options.variants))
     chosen, name = chosen or variants_of(DEFAULT_PRESET), clean(options.name)
     settings, storage = caller.context.settings, caller.context.storage
+    keep_s = checks.run(lambda: read_keep(settings, options.keep))
     async with aclosing(chunks_of(request)) as body:
         if content_type.lower().startswith("multipart/form-data"):
             form = _form(request, body, content_type, settings)
@@ -179,10 +193,16 @@ async def _receive(
             elsewhere = ImageOptions.model_fields.keys() - parsers.keys()
             uploads = FormUploads(form, storage, settings, parsers, checks, elsewhere)
             received, values = await uploads.receive(), uploads.values
-            return Received(received, values.get("variants") or chosen, values.get("name") or name, uploads.warnings)
+            return Received(
+                received,
+                values.get("variants") or chosen,
+                values.get("name") or name,
+                values.get("keep") or keep_s,
+                uploads.warnings,
+            )
         if content_type.lower().startswith(JSON_TYPE):
-            picture, variants, own_name = await receive_named(request, body, caller, submit_options, checks)
-            return Received([picture], variants or chosen, own_name or name)
+            named = await receive_named(request, body, caller, submit_options, checks)
+            return Received([named.image], named.variants or chosen, named.name or name, named.keep_s or keep_s)
         if not content_type.lower().startswith(RAW_TYPES):
             message = (
                 "Send multipart/form-data, an image as image/* or application/octet-stream, or application/json. "
@@ -191,7 +211,7 @@ async def _receive(
             checks.add(Refusal("unsupported_media_type", message, field="Content-Type"))
         checks.done()
         check_length(request.headers.get("content-length"), settings.max_upload_bytes)
-        return Received([await receive_raw(body, storage, settings.max_upload_bytes)], chosen, name)
+        return Received([await receive_raw(body, storage, settings.max_upload_bytes)], chosen, name, keep_s)
 
 
 def _parsers(caller: Caller, submit_options: RequestedOptions) -> dict[str, Callable[[str], Any]]:
@@ -199,6 +219,7 @@ def _parsers(caller: Caller, submit_options: RequestedOptions) -> dict[str, Call
     return {
         "variants": parse_variants,
         "name": partial(read_name, MAX_NAME_CHARS),
+        "keep": partial(read_keep, caller.context.settings),
         **form_parsers(caller, submit_options),
     }
 
@@ -210,13 +231,14 @@ def _form(request: Request, body: AsyncGenerator[bytes], content_type: str, sett
 
 
 def _submission(
-    caller: Caller, picture: Upload | Remote, variants: tuple[Variant, ...], submit_options: RequestedOptions
+    caller: Caller, picture: Upload | Remote, received: Received, submit_options: RequestedOptions
 ) -> Submission:
     stored = None if isinstance(picture, Remote) else picture.blob
     url = picture.url if isinstance(picture, Remote) else None
+    params = ThumbnailParams(upload=stored, url=url, variants=received.variants, keep_s=received.keep_s)
     return caller.submission(
         THUMBNAIL,
-        ThumbnailParams(upload=stored, url=url, variants=variants).model_dump_json(exclude_none=True),
+        params.model_dump_json(exclude_none=True),
         blobs=() if stored is None else (stored.sha256,),
         name=picture.name,
         **submit_options,

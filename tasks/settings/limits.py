@@ -25,6 +25,11 @@ class LimitSettings(BaseModel):
     events_heartbeat_s: float = Field(
         15, gt=0, le=25, description="Seconds without an event after which a stream of events sends a heartbeat."
     )
+    max_keep_s: int = Field(
+        366 * DAY_S,
+        ge=0,
+        description="Seconds for which `keep` may keep the original of a picture after its job, so that more sizes can be made of it; 0 refuses `keep`.",
+    )
     max_params_bytes: int = Field(16 * 1024, gt=0, description="Bytes of one job's parameters as JSON.")
     max_tags: int = Field(10, ge=0, description="Tags of one job, upload, endpoint or schedule.")
     max_metadata_keys: int = Field(

@@ -4,15 +4,15 @@ A job whose picture is refused (see the codes in `tasks/refusal.py`) fails at on
 """
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
-
+from tasks import clock
 from tasks.blob_ref import BlobRef
 from tasks.kind import JobContext, Kind, OutputFile, Result, RetryPolicy, TryAgain
 from tasks.outbound.protocol import OutboundError
 from tasks.refusal import Refusal
-from tasks.thumbnail.variants import Variant
+from tasks.thumbnail.params import ThumbnailParams
+from tasks.uploads.originals import keep_original
 
 PROBE_SECONDS = 10.0
 """Seconds for reading the header; a JPEG is read through once to count its scans."""
@@ -27,22 +27,6 @@ TRANSIENT_CODES = {
 }
 TRANSIENT_STATUSES = {429, *range(500, 600)}
 """Failures to fetch a picture by its URL that are tried again."""
-
-
-class ThumbnailParams(BaseModel):
-    """The params of a thumbnail job: a stored picture (`upload`) or a `url`, and what to draw."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    upload: BlobRef | None = None
-    url: str | None = None
-    variants: tuple[Variant, ...]
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if (self.upload is None) == (self.url is None):
-            raise ValueError("give either an upload or a url")
-        return self
 
 
 async def make_thumbnails(job: JobContext[ThumbnailParams]) -> Result:
@@ -85,7 +69,11 @@ async def make_thumbnails(job: JobContext[ThumbnailParams]) -> Result:
         memory_mb=memory_mb,
         progress=job.progress,
     )
-    return Result(value={"picture": picture}, files=tuple([await _store(job, one) for one in drawn]))
+    files = tuple([await _store(job, one) for one in drawn])
+    value: dict[str, Any] = {"picture": picture}
+    if (kept_until := await _keep(job, source)) is not None:
+        value["kept_until"] = kept_until
+    return Result(value=value, files=files)
 
 
 async def _fetch(job: JobContext[ThumbnailParams], into: Path) -> int:
@@ -109,6 +97,23 @@ async def _store(job: JobContext[ThumbnailParams], drawn: dict[str, Any]) -> Out
     blob = await job.storage.put_file(path, type=drawn["type"], filename=path.name)
     about = {fact: drawn[fact] for fact in ABOUT if fact in drawn}
     return OutputFile(name=path.name, blob=blob.sha256, type=drawn["type"], bytes=blob.bytes, about=about)
+
+
+async def _keep(job: JobContext[ThumbnailParams], source: Path) -> str | None:
+    """Keep the original, if that is asked for. Returns until when, as text."""
+    if job.params.keep_s is None:
+        return None
+    blob = job.params.upload
+    if blob is None:
+        stored = await job.storage.put_file(source, type="application/octet-stream", filename="original")
+        blob = BlobRef(stored.sha256, stored.bytes)
+    try:
+        kept = await keep_original(job.redis, job.storage, job.job_id, job.owner, blob, seconds=job.params.keep_s)
+    except Refusal as refusal:
+        if refusal.code == "unavailable":
+            raise TryAgain(refusal.code, refusal.message) from refusal
+        raise
+    return clock.from_ms(kept.expires_at).isoformat()
 
 
 THUMBNAIL = Kind(

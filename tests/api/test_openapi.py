@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from api.app import create_app
 from api.http import components
 from api.http.problems import MEDIA_TYPE
-from api.jobs.views import EXAMPLE_UPLOAD
+from api.jobs.views import EXAMPLE_JOB, EXAMPLE_UPLOAD
 from api.webhooks.delivery_views import EXAMPLE_DELIVERY, EXAMPLE_EVENT
 from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
 from tasks.kind import OutputFile, Result
@@ -126,7 +126,8 @@ async def known(
     blob = await put(storage, JPEG)
     job_id = (await alice.post("/v1/images", content=PNG)).json()["id"]
     await worker.end(job_id, result=Result(files=(OutputFile("small.jpg", blob.sha256, "image/jpeg", blob.bytes),)))
-    await keep(redis, "alice", blob, name=None, seconds=60, upload_id=EXAMPLE_UPLOAD)
+    for upload_id in (EXAMPLE_UPLOAD, EXAMPLE_JOB):  # that of a job is its original, which is kept
+        await keep(redis, "alice", blob, name=None, seconds=60, upload_id=upload_id)
     waiting = (await alice.post("/v1/images?delay=600", content=PNG)).json()["id"]
     batch_id = (await alice.post("/v1/batches")).json()["id"]
     line = {"cron": "0 6 * * *", "job": {"kind": "event", "type": "a", "data": {}}}

@@ -1,6 +1,7 @@
 """A picture's whole way from an address that somebody named, through real processes."""
 
 import io
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -10,8 +11,9 @@ from tests.support.pictures import encoded, scene
 from tests.support.receivers import Receiver
 
 
-async def ended(client: httpx.AsyncClient, url: str) -> dict[str, Any]:
-    posted = await client.post("/v1/images", json={"url": url, "variants": [{"name": "tiny", "width": 16}]})
+async def ended(client: httpx.AsyncClient, url: str, **options: str) -> dict[str, Any]:
+    body = {"url": url, "variants": [{"name": "tiny", "width": 16}], **options}
+    posted = await client.post("/v1/images", json=body)
     assert posted.status_code == 202, posted.text
     job: dict[str, Any] = (await client.get(posted.headers["Location"], params={"wait": 20})).json()
     return job
@@ -36,3 +38,19 @@ async def test_a_redirect_and_a_file_too_large_fail_at_once_with_their_reason(ad
             job = await ended(client, receiver.at(f"/{behaviour}"))
             assert (job["state"], job["error"]["code"], job["error"]["field"]) == ("failed", code, "url")
             assert job["files"] == []
+
+
+async def test_what_was_fetched_is_kept_if_that_is_asked_for(address: str) -> None:
+    async with (
+        Receiver("file", content=encoded(scene(64, 48), "png")) as receiver,
+        httpx.AsyncClient(base_url=address, timeout=30) as client,
+    ):
+        job = await ended(client, receiver.at("/cat.png"), keep="2h")
+        kept = (await client.get(f"/v1/uploads/{job['id']}")).json()
+        assert (kept["name"], kept["bytes"]) == ("cat.png", len(encoded(scene(64, 48), "png")))
+        left = datetime.fromisoformat(job["result"]["kept_until"]) - datetime.now(UTC)
+        assert timedelta(hours=1) < left < timedelta(hours=2)
+        more = await client.post("/v1/images", json={"job": job["id"], "variants": [{"name": "half", "width": 32}]})
+        more = await client.get(more.headers["Location"], params={"wait": 20})
+        assert (more.json()["state"], more.json()["files"][0]["about"]["width"]) == ("succeeded", 32)
+        assert len(receiver.requests) == 1, "it was not fetched again"

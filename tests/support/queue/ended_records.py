@@ -16,7 +16,7 @@ from tasks.queue.records.packer import Packer
 from tasks.queue.redis_keys import BLOB, JOB, JOBS, PACK_AFTER_MS, UNPACKED
 from tasks.report.kind import ReportParams
 from tasks.settings import Settings
-from tasks.thumbnail.kind import ThumbnailParams
+from tasks.thumbnail.params import ThumbnailParams
 from tasks.thumbnail.variants import Variant
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.fan_out import enable, expand, to

@@ -17,7 +17,8 @@ from tasks.outbound.client import GuardedClient, OutboundTimeouts
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.storage.open import open_storage
-from tasks.thumbnail.kind import PROBE_MEMORY_MB, ThumbnailParams, make_thumbnails
+from tasks.thumbnail.kind import PROBE_MEMORY_MB, make_thumbnails
+from tasks.thumbnail.params import ThumbnailParams
 from tasks.thumbnail.variants import variants_of
 from tests.support.pictures import encoded, scene
 from tests.support.receivers import Receiver

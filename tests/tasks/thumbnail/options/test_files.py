@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from PIL import Image, JpegImagePlugin
 
-from tasks.thumbnail.kind import ThumbnailParams
+from tasks.thumbnail.params import ThumbnailParams
 from tasks.thumbnail.variants import FIRST_FIELDS, Variant
 from tests.support.pictures import encoded, quarters, scene
 from tests.support.thumbnail.drawing import Renderer, close, corners

@@ -32,6 +32,7 @@ from api.webhooks.url_policy import UrlPolicy
 from tasks.catalogue import load_kinds
 from tasks.history.store import History
 from tasks.kind import counted
+from tasks.process_memory import hide_from_others
 from tasks.queue.connect import close, connect
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
@@ -83,6 +84,7 @@ def create_app(given: Settings | None = None) -> FastAPI:
                 gc.collect()
                 gc.freeze()
                 gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
+                hide_from_others()
                 context.shutdown.install()
             yield {"context": context, "connections": context.connections}
 

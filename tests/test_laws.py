@@ -32,6 +32,7 @@ LAYERS = (
         "clock",
         "blob_ref",
         "stopping",
+        "process_memory",
         "outbound.protocol",
     },
     {"queue", "storage", "kind", "uploads", "schedule", "outbound", "telemetry", "webhook", "maintenance.sweep"},

@@ -23,7 +23,6 @@ from tasks.validation import faults_of, refusal_of
 from worker.attempts.outcome import Outcome, Postponement, SerializedResult, Verb
 from worker.attempts.progress import ProgressReporter
 from worker.attempts.running import ClaimedJob
-from worker.attempts.scratch import ScratchRoot
 from worker.redis_health import REDIS_ERRORS, RedisHealth
 from worker.resources import WorkerResources
 
@@ -68,7 +67,7 @@ class Executor:
         self._settings = settings
         self._worker_id = worker_id
         self.kinds = kinds
-        self._scratch = ScratchRoot()
+        self._scratch = resources.scratch
 
     def close(self) -> None:
         """Remove the scratch folders of this process."""

@@ -16,6 +16,7 @@ from tasks.settings import Settings
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage
 from tasks.webhook.endpoints import open_box
+from worker.attempts.scratch import ScratchRoot
 from worker.sandbox.sandbox import ProcessSandbox
 
 
@@ -27,6 +28,7 @@ class WorkerResources:
     storage: Storage
     sandbox: Sandbox
     outbound: Outbound
+    scratch: ScratchRoot = field(default_factory=ScratchRoot)
     _closing: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def close(self) -> None:
@@ -45,12 +47,14 @@ def open_resources(settings: Settings, kinds: Mapping[str, Kind[Any]]) -> Worker
         ValueError: A setting cannot work; the message says which, and what to write.
     """
     open_box(settings)  # jobs open their own; this refuses to start on a platform without SECRET_KEY
+    scratch = ScratchRoot()
     sandbox = ProcessSandbox(
         preload=tuple(dict.fromkeys(module for kind in kinds.values() for module in kind.preload)),
         children=settings.sandbox_children or os.cpu_count() or 1,
         memory_mb=settings.sandbox_memory_mb,
         budget_mb=settings.sandbox_budget_mb,
         recycle_after=settings.sandbox_recycle_after,
+        folders=[scratch.folder],
     )
     redis = connect(
         settings.redis_url.get_secret_value(),
@@ -59,7 +63,8 @@ def open_resources(settings: Settings, kinds: Mapping[str, Kind[Any]]) -> Worker
     )
     outbound = open_outbound(settings)
     closing = AsyncExitStack()
+    closing.callback(scratch.remove)
     closing.push_async_callback(close, redis)
     closing.push_async_callback(sandbox.stop)
     closing.push_async_callback(outbound.close)
-    return WorkerResources(redis, open_storage(settings), sandbox, outbound, closing)
+    return WorkerResources(redis, open_storage(settings), sandbox, outbound, scratch, closing)

@@ -4,11 +4,11 @@ import gc
 
 import structlog
 
+from tasks.process_memory import hide_from_others
 from tasks.queue.process_registry import ProcessRegistry
 from tasks.queue.start_check import wait_until_checked
 from worker.attempts.scratch import remove_leftovers
 from worker.resources import WorkerResources
-from worker.sandbox.limits import keep_secrets
 
 log = structlog.get_logger()
 
@@ -36,7 +36,7 @@ async def start(
     log.info("worker.queues", concurrency=concurrency)
     log.info("worker.kinds", names=kinds)
     log.info("worker.scratch", folders_swept=remove_leftovers())
-    keep_secrets()
+    hide_from_others()
     # What is loaded now is never freed: a full collection that visited it would delay every job by some 35 ms.
     gc.collect()
     gc.freeze()

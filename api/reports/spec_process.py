@@ -14,6 +14,7 @@ import msgspec
 import structlog
 
 from api.http.body import SMALL_BODY_BYTES
+from tasks.process_memory import hide_from_others
 from tasks.refusal import Fault, Refusal
 from tasks.report.spec.prepared import PreparedSpec, prepare
 
@@ -143,6 +144,7 @@ def _unavailable(seconds: float | None) -> Refusal:
 
 def answer_specs() -> None:
     """What the process does."""
+    hide_from_others()
     # The terminal and the platform send these to it too; the web process may still be ending its requests.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)

@@ -15,6 +15,7 @@ from uvicorn.supervisors import Multiprocess
 
 from api.http.access.hosts import listen_hosts
 from api.server.protocol import BoundedProtocol
+from tasks.process_memory import hide_from_others
 from tasks.settings import Settings, load
 
 MAX_DESCRIPTORS = 65_536
@@ -29,6 +30,7 @@ def serve() -> None:
         sys.stderr.write(f"web: {error}\n")
         sys.exit(STARTUP_FAILURE)
     allow_descriptors()
+    hide_from_others()
     config = configured(settings)
     with contextlib.suppress(KeyboardInterrupt):
         if config.workers > 1:

@@ -43,6 +43,7 @@ async def test_what_does_not_fit_is_refused_and_what_is_said_to_fit_does(tmp_pat
         memory_mb=DYNO_MB + OVERHEAD_MB,
         budget_mb=DYNO_MB,
         recycle_after=1,
+        folders=[tmp_path],
     )
 
     async def probe(width: int, height: int) -> dict[str, Any]:

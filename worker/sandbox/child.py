@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn
 
 from tasks.refusal import NO_SPACE, Refusal
 from worker.sandbox import frames, limits
+from worker.sandbox.isolation.isolation import Isolation
 from worker.sandbox.progress import ProgressPage
 
 # Out of memory is reported by the exit status, which takes no memory; such a child is not used again.
@@ -18,17 +19,19 @@ OUT_OF_MEMORY_STATUS: Final = 112
 TRACEBACK_LIMIT_CHARS: Final = 16_000
 
 
-def serve(line: socket.socket, page: ProgressPage, memory_mb: int) -> NoReturn:
+def serve(line: socket.socket, page: ProgressPage, memory_mb: int, isolation: Isolation) -> NoReturn:
     """Answer calls, then end the process without running the exit handlers inherited from the zygote.
 
     Args:
         line: The socket to the worker.
         page: Where progress is written.
         memory_mb: Address space that this child may take, in megabytes.
+        isolation: What the zygote has prepared.
     """
     status = 1
     try:
         limits.confine(memory_mb)
+        isolation.enclose()
         _answer_calls(line, page)
     except (EOFError, ConnectionError):
         status = 0

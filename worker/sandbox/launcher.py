@@ -1,23 +1,36 @@
 """The worker's side of the zygote: starts it, asks it for children, and receives their exit statuses."""
 
 import asyncio
+import functools
 import os
+import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Final
+
+import structlog
 
 from worker.sandbox import frames
 from worker.sandbox.connection import Connection
+from worker.sandbox.isolation.orphans import kill_descendants
+from worker.sandbox.isolation.parts import LANDLOCK, SECCOMP, parts_of
 from worker.sandbox.progress import ProgressPage, page_file
 
 START_TIMEOUT_S: Final = 30.0
 STOP_TIMEOUT_S: Final = 5.0
+ANSWER_TIMEOUT_S: Final = 10.0
+"""Seconds in which the zygote forks, and reports a child that has ended. One that does not is stopped or stuck."""
 
 # The environment variables that the sandbox gets, with those that begin with PYTHON. None of them is a secret.
 ENVIRONMENT: Final = frozenset({"PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH"})
+
+log = structlog.get_logger()
 
 
 def environment() -> dict[str, str]:
@@ -27,18 +40,33 @@ def environment() -> dict[str, str]:
     return {**kept, "MALLOC_ARENA_MAX": "2"}
 
 
+@functools.cache  # one line for each process, not for each zygote
+def _log_lacking(parts: tuple[str, ...]) -> None:
+    if parts:
+        write = log.warning if {SECCOMP, LANDLOCK} & set(parts) else log.info
+        write("sandbox.isolation", lacking=parts, hint="docs/operations.md, What keeps the sandbox apart")
+
+
 class Launcher:
     """One zygote process, from start to end.
 
     Args:
         preload: Modules that it imports before the first fork.
         memory_mb: Address space that each child may take, in megabytes.
+        own_folders: Where each child gets a folder of its own, for its temporary files.
+        folders: Folders that every child may write to.
+
+    Attributes:
+        lacking: Parts of the isolation that this system does not have, once `start` has returned.
     """
 
-    def __init__(self, preload: Sequence[str], memory_mb: int) -> None:
+    def __init__(self, preload: Sequence[str], memory_mb: int, own_folders: Path, folders: Sequence[Path] = ()) -> None:
         loop = asyncio.get_running_loop()
         self._preload = preload
         self._memory_mb = memory_mb
+        self._own_folders = own_folders
+        self._folders = folders
+        self.lacking: tuple[str, ...] = ()
         self._control, self._zygote_end = socket.socketpair()
         self._control.setblocking(False)
         self._process: subprocess.Popen[bytes] | None = None
@@ -46,6 +74,8 @@ class Launcher:
         self._ready: asyncio.Future[bool] = loop.create_future()
         self._ended: asyncio.Future[None] = loop.create_future()
         self._children: dict[int, Connection] = {}
+        self._forking: dict[int, asyncio.Future[None]] = {}
+        self._descriptors: dict[int, int] = {}  # of children as processes; none where the system has no such thing
         self._forked = 0
 
     @property
@@ -73,20 +103,28 @@ class Launcher:
             )
 
     async def fork(self) -> Connection:
-        """Fork a child. Returns its connection; if the zygote has just died, the connection is not alive."""
+        """Fork a child. Returns its connection; if the zygote has just died, the connection is not alive. One that does
+        not answer within ANSWER_TIMEOUT_S is killed, with all its children."""
         self._forked += 1
         number = self._forked
         ours, theirs = socket.socketpair()
+        loop = asyncio.get_running_loop()
         try:
             with theirs, page_file() as file:
+                (self._own_folders / str(number)).mkdir()
                 child = Connection(ProgressPage(file.fileno()), lambda: self._kill(number))
                 self._children[number] = child
+                forked = self._forking[number] = loop.create_future()
                 self._send(frames.FORK, number, theirs.fileno(), file.fileno())
-            await asyncio.get_running_loop().create_unix_connection(lambda: child, sock=ours)
+            if not (await asyncio.wait((forked,), timeout=ANSWER_TIMEOUT_S))[0]:
+                self._give_up("fork")
+            await loop.create_unix_connection(lambda: child, sock=ours)
         except BaseException:
             ours.close()
             self._kill(number)
             raise
+        finally:
+            self._forking.pop(number, None)
         return child
 
     async def stop(self) -> None:
@@ -102,7 +140,11 @@ class Launcher:
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
         try:
             return subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
-                [sys.executable, "-m", "worker.sandbox.zygote", str(descriptor), str(self._memory_mb), *self._preload],
+                [
+                    *(sys.executable, "-m", "worker.sandbox.zygote", str(descriptor), str(self._memory_mb)),
+                    os.pathsep.join(str(folder) for folder in (self._own_folders, *self._folders)),
+                    *self._preload,
+                ],
                 pass_fds=[descriptor],
                 stdin=subprocess.DEVNULL,
                 env=environment(),
@@ -112,8 +154,31 @@ class Launcher:
             self._zygote_end.close()
 
     def _kill(self, number: int) -> None:
-        if number in self._children:
+        if number not in self._children:
+            return
+        if number in self._descriptors:
+            # By itself, not by the zygote: a child that has stopped its zygote must end too.
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._descriptors[number], signal.SIGKILL)
+        else:
             self._send(frames.KILL, number)
+        asyncio.get_running_loop().call_later(ANSWER_TIMEOUT_S, self._check_reported, number)
+
+    def _check_reported(self, number: int) -> None:
+        """Give the zygote up if a child has ended and it has not reported that. A child may take long to end: while it
+        waits for a disk, it cannot be killed."""
+        if number not in self._children:
+            return
+        descriptor = self._descriptors.get(number)
+        if descriptor is None or select.select([descriptor], [], [], 0)[0]:
+            self._give_up("report the end of a child")
+        else:
+            asyncio.get_running_loop().call_later(ANSWER_TIMEOUT_S, self._check_reported, number)
+
+    def _give_up(self, task: str) -> None:
+        if self.alive:
+            log.error("sandbox.zygote_stuck", did_not=task, within_s=ANSWER_TIMEOUT_S, hint="it is replaced")
+            self._end()
 
     def _send(self, verb: bytes, number: int, *descriptors: int) -> None:
         if not self.alive:
@@ -125,8 +190,9 @@ class Launcher:
             self._end()
 
     def _on_record(self) -> None:
+        descriptors: list[int] = []
         try:
-            received = self._control.recv(4096)
+            received, descriptors, _, _ = socket.recv_fds(self._control, 4096, 1)
         except ConnectionError:
             received = b""
         if not received:
@@ -137,13 +203,28 @@ class Launcher:
         records, self._received = self._received[:whole], self._received[whole:]
         for verb, number, status in frames.RECORD.iter_unpack(records):
             if verb == frames.READY:
+                self.lacking = parts_of(status)
+                _log_lacking(self.lacking)
                 self._ready.set_result(True)
+            elif verb == frames.FORKED:
+                self._set_forked(number, descriptors)
             elif verb == frames.EXITED:
                 self._set_exited(number, status)
 
+    def _set_forked(self, number: int, descriptors: list[int]) -> None:
+        if descriptors:
+            # A record that carries one is the last of those that are read at once.
+            self._descriptors[number] = descriptors.pop()
+        if number in self._forking and not self._forking[number].done():
+            self._forking[number].set_result(None)
+
     def _set_exited(self, number: int, status: int | None) -> None:
+        self._set_forked(number, [])
+        if number in self._descriptors:
+            os.close(self._descriptors.pop(number))
         child = self._children.pop(number, None)
         if child is not None:
+            shutil.rmtree(self._own_folders / str(number), ignore_errors=True)
             child.exited(status)
 
     def _end(self) -> None:
@@ -153,6 +234,8 @@ class Launcher:
         asyncio.get_running_loop().remove_reader(self._control)
         self._control.close()
         if self._process is not None:
+            if SECCOMP in self.lacking and self._process.poll() is None:
+                kill_descendants(self._process.pid)
             self._process.kill()
             self._process.wait()
         if not self._ready.done():

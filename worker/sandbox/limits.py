@@ -4,30 +4,22 @@ Linux has all of them; elsewhere the address space is not limited, and a child s
 """
 
 import contextlib
-import ctypes
 import math
 import os
 import resource
 import signal
 import sys
-from pathlib import Path
 from typing import Final
+
+from tasks.process_memory import hide_from_others
+from worker.sandbox.isolation import kernel
 
 MiB = 1024 * 1024
 FILE_SIZE_MB: Final = 512  # of one file that the work writes
 OPEN_FILES: Final = 256
 CPU_MARGIN_S: Final = 2
 
-_PR_SET_PDEATHSIG = 1
-_PR_SET_DUMPABLE = 4
-_PR_SET_NO_NEW_PRIVS = 38
-_OOM_SCORE = "700"  # of 1000: when the machine runs out of memory, a child goes before the worker does
-
-
-def keep_secrets() -> None:
-    """Hide this process's memory and environment from other processes of its user, such as a compromised child."""
-    if sys.platform == "linux":
-        _libc_prctl(_PR_SET_DUMPABLE, 0)
+_OOM_SCORE = b"700"  # of 1000: when the machine runs out of memory, a child goes before the worker does
 
 
 def confine(memory_mb: int) -> None:
@@ -39,9 +31,12 @@ def confine(memory_mb: int) -> None:
     """
     if sys.platform == "linux":
         _lower(resource.RLIMIT_AS, _address_space_bytes() + memory_mb * MiB)
-        _libc_prctl(_PR_SET_NO_NEW_PRIVS, 1)
+        kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+        # The zygote is hidden, and so are its children: then this file is root's.
+        kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
         with contextlib.suppress(OSError):  # some containers mount /proc read-only
-            Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE)
+            _write("/proc/self/oom_score_adj", _OOM_SCORE)
+        hide_from_others()
     _lower(resource.RLIMIT_FSIZE, FILE_SIZE_MB * MiB)
     _lower(resource.RLIMIT_NOFILE, OPEN_FILES)
     _lower(resource.RLIMIT_CORE, 0)
@@ -59,14 +54,27 @@ def allow_cpu(seconds: float) -> None:
 def die_with(parent: int) -> None:
     """Let the kernel kill this process when its parent, the process `parent`, ends."""
     if sys.platform == "linux":
-        _libc_prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
 
 
 def _address_space_bytes() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    # Not by pathlib: all that a child is the first to touch after the fork is copied for it.
+    descriptor = os.open("/proc/self/statm", os.O_RDONLY)
+    try:
+        pages = int(os.read(descriptor, 64).split()[0])
+    finally:
+        os.close(descriptor)
     return pages * resource.getpagesize()
+
+
+def _write(path: str, text: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        os.write(descriptor, text)
+    finally:
+        os.close(descriptor)
 
 
 def _lower(limit: int, value: int) -> None:
@@ -77,9 +85,3 @@ def _lower(limit: int, value: int) -> None:
 
 def _at_most(value: int, hard: int) -> int:
     return value if hard == resource.RLIM_INFINITY else min(value, hard)
-
-
-def _libc_prctl(option: int, value: int) -> None:
-    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"prctl({option}): {os.strerror(number)}")

@@ -3,11 +3,13 @@
 import asyncio
 import errno
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from tasks.progress import Progress
 from tasks.refusal import Refusal, SandboxDeath
 from tasks.telemetry import tracing
+from worker.attempts.scratch import ScratchRoot
 from worker.sandbox import frames
 from worker.sandbox.admission import Admission
 from worker.sandbox.connection import Connection
@@ -33,14 +35,24 @@ class ProcessSandbox:
         memory_mb: Address space that a child may take in addition to its code, in megabytes.
         budget_mb: Expected memory of all running calls together, in megabytes.
         recycle_after: Calls after which a child is replaced.
+        folders: Folders that every child may write to, besides one of its own for temporary files.
     """
 
     def __init__(
-        self, *, preload: Sequence[str], children: int, memory_mb: int, budget_mb: int, recycle_after: int
+        self,
+        *,
+        preload: Sequence[str],
+        children: int,
+        memory_mb: int,
+        budget_mb: int,
+        recycle_after: int,
+        folders: Sequence[Path] = (),
     ) -> None:
         self._preload = tuple(preload)
         self._memory_mb = memory_mb
         self._recycle_after = recycle_after
+        self._folders = tuple(folders)
+        self._scratch = ScratchRoot()
         self._admission = Admission(children, budget_mb)
         self._launcher: Launcher | None = None
         self._launching = asyncio.Lock()
@@ -88,6 +100,7 @@ class ProcessSandbox:
             if self._launcher is not None:
                 await self._launcher.stop()
         self._idle.clear()
+        self._scratch.remove()
 
     async def _attempt(
         self, frame: bytes, seconds: float, memory_mb: int, progress: Progress | None
@@ -110,7 +123,7 @@ class ProcessSandbox:
         async with self._launching:
             self._check_open()
             if self._launcher is None or not self._launcher.alive:
-                self._launcher = Launcher(self._preload, self._memory_mb)
+                self._launcher = Launcher(self._preload, self._memory_mb, self._scratch.folder, self._folders)
                 await self._launcher.start()
             return await self._launcher.fork()
 

@@ -1,10 +1,11 @@
 """The zygote: a small process that has imported the heavy modules and forks a child whenever the worker asks for one.
 
-    python -m worker.sandbox.zygote DESCRIPTOR MEMORY_MB MODULE…
+    python -m worker.sandbox.zygote DESCRIPTOR MEMORY_MB FOLDERS MODULE…
 
 It stays single-threaded and holds no secret and no connection except the one to its worker. It reaps its children and
-reports their exit statuses. Children are killed here, by their parent, so that the signal cannot hit another process
-that was given the same process id. When the worker ends, in whatever way, the zygote kills its children and ends too.
+reports their exit statuses. The worker kills them by process descriptors, which it gets from here; where the system has
+none, they are killed here, by their parent, so that the signal cannot hit another process that was given the same
+process id. When the worker ends, in whatever way, the zygote kills its children and ends too.
 It ignores SIGTERM and SIGINT, as its children do: a platform that stops a service signals every process of it, while
 the running jobs of a stopping worker must go on.
 """
@@ -18,10 +19,14 @@ import socket
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
 from worker.sandbox import child, frames, limits
+from worker.sandbox.isolation.isolation import Isolation
+from worker.sandbox.isolation.orphans import kill_orphans
+from worker.sandbox.isolation.parts import bits_of
 from worker.sandbox.progress import map_page
 
 
@@ -31,11 +36,13 @@ class Zygote:
     Args:
         control: The socket to the worker.
         memory_mb: Address space that each child may take, in megabytes.
+        isolation: What closes each child in.
     """
 
-    def __init__(self, control: socket.socket, memory_mb: int) -> None:
+    def __init__(self, control: socket.socket, memory_mb: int, isolation: Isolation) -> None:
         self._control = control
         self._memory_mb = memory_mb
+        self._isolation = isolation
         self._children: dict[int, int] = {}  # process id -> the number the worker knows it by
         self._wake, self._wake_end = socket.socketpair()
         for end in (self._wake, self._wake_end):
@@ -49,7 +56,7 @@ class Zygote:
         poll.register(self._control, select.POLLIN)
         poll.register(self._wake, select.POLLIN)
         try:
-            self._send(frames.READY)
+            self._send(frames.READY, status=bits_of(self._isolation.lacking))
             while True:
                 ready = {descriptor for descriptor, _ in poll.poll()}
                 if self._wake.fileno() in ready:
@@ -79,35 +86,57 @@ class Zygote:
             self._send(frames.EXITED, number, os.EX_OSERR)
         else:
             if pid == 0:
-                self._become_child(zygote, line, page)
+                self._become_child(zygote, number, line, page)
             self._children[pid] = number
+            self._send_forked(number, pid)
         os.close(line)
         os.close(page)
 
-    def _become_child(self, zygote: int, line: int, page: int) -> NoReturn:
+    def _become_child(self, zygote: int, number: int, line: int, page: int) -> NoReturn:
         try:
             limits.die_with(zygote)
+            self._isolation.enter(number)
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for end in (self._control, self._wake, self._wake_end):
                 end.close()
             os.set_inheritable(line, False)
-            child.serve(socket.socket(fileno=line), map_page(page), self._memory_mb)
+            child.serve(socket.socket(fileno=line), map_page(page), self._memory_mb, self._isolation)
         finally:
             os._exit(1)
 
     def _reap(self) -> None:
-        while self._children:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-            if pid == 0:
-                return
-            self._send(frames.EXITED, self._children.pop(pid), os.waitstatus_to_exitcode(status))
+        with suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == 0:
+                    return
+                if pid in self._children:
+                    self._send(frames.EXITED, self._children.pop(pid), os.waitstatus_to_exitcode(status))
+                # Processes that it has left behind are children of this process now; and so on, as they end.
+                kill_orphans(self._children.__contains__)
 
     def _end_children(self) -> None:
         for pid in self._children:
             os.kill(pid, signal.SIGKILL)
-        for pid in self._children:
-            os.waitpid(pid, 0)
+        with suppress(ChildProcessError):
+            while True:
+                pid, _ = os.waitpid(-1, 0)
+                self._children.pop(pid, None)
+                kill_orphans(self._children.__contains__)
+
+    def _send_forked(self, number: int, pid: int) -> None:
+        record = frames.RECORD.pack(frames.FORKED, number, 0)
+        if not hasattr(os, "pidfd_open"):
+            self._control.sendall(record)
+            return
+        try:
+            descriptor = os.pidfd_open(pid)
+        except OSError:  # a kernel before 5.3
+            self._control.sendall(record)
+        else:
+            socket.send_fds(self._control, [record], [descriptor])
+            os.close(descriptor)
 
     def _send(self, verb: bytes, number: int = 0, status: int = 0) -> None:
         self._control.sendall(frames.RECORD.pack(verb, number, status))
@@ -121,20 +150,25 @@ def main(arguments: Sequence[str]) -> None:
     """Run a zygote.
 
     Args:
-        arguments: The descriptor of the control socket, the memory limit in megabytes, and the modules to import.
+        arguments: The descriptor of the control socket, the memory limit in megabytes, a path list of the folder that
+            has the children's own folders and of those that all children may write to, and the modules to import.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     # The worker started this process with them blocked, so that none could end it before this line.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
-    descriptor, memory_mb, *modules = arguments
+    descriptor, memory_mb, folders, *modules = arguments
     control = socket.socket(fileno=int(descriptor))
     control.set_inheritable(False)
+    isolation = Isolation(*folders.split(os.pathsep))
+    isolation.prepare()
+    limits.die_with(os.getppid())  # a stopped zygote would not notice that the worker has ended
     for module in modules:
         importlib.import_module(module)
+    isolation.open_rules()
     gc.collect()
     gc.freeze()  # a child's collector leaves these pages alone, so they stay shared
-    Zygote(control, int(memory_mb)).run()
+    Zygote(control, int(memory_mb), isolation).run()
 
 
 if __name__ == "__main__":

@@ -38,8 +38,10 @@ class Folder:
 
 
 @pytest.fixture
-async def sandbox() -> AsyncIterator[ProcessSandbox]:
-    sandbox = ProcessSandbox(preload=(), children=1, memory_mb=2048, budget_mb=1024, recycle_after=10)
+async def sandbox(tmp_path: Path) -> AsyncIterator[ProcessSandbox]:
+    sandbox = ProcessSandbox(
+        preload=(), children=1, memory_mb=2048, budget_mb=1024, recycle_after=10, folders=[tmp_path]
+    )
     yield sandbox
     await sandbox.stop()
 

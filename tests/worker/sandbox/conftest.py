@@ -20,12 +20,13 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
 
 
 @pytest.fixture
-async def make_sandbox() -> AsyncIterator[MakeSandbox]:
+async def make_sandbox(tmp_path: Path) -> AsyncIterator[MakeSandbox]:
     """Builds sandboxes that differ from ROOMY as told, and stops them."""
     async with contextlib.AsyncExitStack() as stack:
 
         def make(**options: Any) -> ProcessSandbox:
-            sandbox = ProcessSandbox(**{"preload": ["tests.support.sandbox.work"], **ROOMY, **options})
+            given = {"preload": ["tests.support.sandbox.work"], "folders": [tmp_path], **ROOMY, **options}
+            sandbox = ProcessSandbox(**given)
             stack.push_async_callback(sandbox.stop)
             return sandbox
 

@@ -44,7 +44,8 @@ LAYERS = (
 PURE_MAY_IMPORT = {"tasks.refusal", "tasks.progress", "tasks.blob_ref", "tasks.outbound.protocol", "tasks.validation"}
 # Untrusted pictures are opened by one piece of code; reports show pictures too.
 PICTURES = {
-    f"tasks.thumbnail.{name}" for name in ("picture_file", "decoding", "colour.profiles", "memory", "options.turning")
+    f"tasks.thumbnail.{name}"
+    for name in ("picture_file", "decoding", "colour.described", "colour.profiles", "memory", "options.turning")
 }
 HEAVY = ("PIL", "pyvips", "reportlab", "pypdfium2", "openpyxl")
 WRITES = {

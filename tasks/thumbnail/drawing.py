@@ -54,16 +54,24 @@ class Drawing:
             Exception: What the engine raises; the files that were written are left to `remove`.
         """
         files: dict[int, list[dict[str, Any]]] = {}
-        rasters = self.rasters(decoded, denominator)
-        del decoded  # the pyramids let go of their copies once they are not needed any more
+        in_p3 = decoded.display_p3() if any(variant["colour"] == "p3" for variant in self.variants) else None
+        variants = self.variants if in_p3 else _in_srgb(self.variants)
+        rasters = self.rasters(decoded, denominator, in_p3)
+        del decoded, in_p3  # the pyramids let go of their copies once they are not needed any more
         for number, raster in rasters:
-            variant = self.variants[number]
+            variant = variants[number]
             files[number] = [self._encode(raster, name, variant) for name in formats_of(raster, variant)]
             self.report(len(files), len(self.variants), variant["name"])
         return [file for number in range(len(files)) for file in files[number]]
 
-    def rasters(self, decoded: Raster, denominator: int) -> Iterator[tuple[int, Raster]]:
-        """Draw the picture of every variant, the largest scale first. Arguments are those of `draw`.
+    def rasters(self, decoded: Raster, denominator: int, in_p3: Raster | None = None) -> Iterator[tuple[int, Raster]]:
+        """Draw the picture of every variant, the largest scale first.
+
+        Args:
+            decoded: As for `draw`.
+            denominator: As for `draw`.
+            in_p3: The picture whose colours become Display P3, for variants that ask for it; without it, sRGB is
+                what they get.
 
         Yields:
             The number of a variant, and its picture.
@@ -71,14 +79,17 @@ class Drawing:
         planning = self._planning
         if planning.wants_attention and self._plans is planning.plans:  # all frames of an animation keep one region
             self._plans = planning.plans_with(Attention(preview(decoded, planning.orientation)))
-        pyramids: dict[str, Pyramid] = {}
-        for space in {variant["resize"] for variant in planning.variants}:
-            pyramids[space] = Pyramid(decoded.linear() if space == "linear" else decoded, planning.size, denominator)
-        del decoded
+        variants = self.variants if in_p3 else _in_srgb(self.variants)
+        pyramids: dict[tuple[str, str], Pyramid] = {}
+        for resize, colour in {(variant["resize"], variant["colour"]) for variant in variants}:
+            start = in_p3 if in_p3 and colour == "p3" else decoded
+            start = start.linear() if resize == "linear" else start
+            pyramids[resize, colour] = Pyramid(start, planning.size, denominator)
+        del decoded, in_p3, start
         for number in in_order(self._plans):
-            plan = self._plans[number]
-            raster = pyramids[self.variants[number]["resize"]].drawn(plan).srgb().upright(plan.orientation)
-            yield number, finished(raster, plan.canvas, self._settled(number, raster))
+            plan, variant = self._plans[number], variants[number]
+            raster = pyramids[variant["resize"], variant["colour"]].drawn(plan).srgb().upright(plan.orientation)
+            yield number, finished(raster, plan.canvas, self._settled(number, variant, raster))
 
     def new_file(self, variant: dict[str, Any], name: str) -> Path:
         """Return the path of the file of a variant in this format, which `remove` will remove."""
@@ -92,9 +103,8 @@ class Drawing:
             path.unlink(missing_ok=True)
         self._paths.clear()
 
-    def _settled(self, number: int, raster: Raster) -> dict[str, Any]:
+    def _settled(self, number: int, variant: dict[str, Any], raster: Raster) -> dict[str, Any]:
         """Return a variant with the background of the first frame, so that all frames of an animation have one."""
-        variant = self.variants[number]
         if variant["fit"] != "pad" or variant["background"] != "auto":
             return variant
         if number not in self._backgrounds:
@@ -116,6 +126,10 @@ class Drawing:
         else:
             encode(None)
         return described(variant, path, name, raster.size) | about
+
+
+def _in_srgb(variants: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [variant | {"colour": "srgb"} for variant in variants]
 
 
 def described(variant: dict[str, Any], path: Path, name: str, size: Size) -> dict[str, Any]:

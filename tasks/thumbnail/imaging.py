@@ -13,6 +13,7 @@ from PIL.ImageFile import ImageFile
 from tasks.progress import Progress
 from tasks.thumbnail.animation.animating import animate
 from tasks.thumbnail.animation.limits import animated_variants, check_animation
+from tasks.thumbnail.colour.described import profile_of
 from tasks.thumbnail.colour.profiles import ToSRGB
 from tasks.thumbnail.decoding import decode, open_picture, out_of_memory
 from tasks.thumbnail.drawing import Drawing
@@ -150,15 +151,16 @@ def _draw(
     if path and name in vips.LOADERS:
         pyvips.concurrency_set(threads)
         try:
-            return _by_vips(path, name, planning, drawing)
+            return _by_vips(path, name, picture, planning, drawing)
         except pyvips.Error:  # Pillow draws it, or says what is wrong with it
             drawing.remove()
     return _by_pillow(source, name, picture, planning, drawing, limits)
 
 
-def _by_vips(path: str, name: str, planning: Planning, drawing: Drawing) -> list[dict[str, Any]]:
+def _by_vips(path: str, name: str, picture: ImageFile, planning: Planning, drawing: Drawing) -> list[dict[str, Any]]:
     denominator = planning.denominator if name in vips.SCALED else 1
-    return drawing.draw(vips.decode(Path(path), name, denominator, once=planning.reads == 1), denominator)
+    decoded = vips.decode(Path(path), name, denominator, picture.info, once=planning.reads == 1)
+    return drawing.draw(decoded, denominator)
 
 
 def _by_pillow(
@@ -173,5 +175,5 @@ def _by_pillow(
     width, height = planning.size
     draft = (width // denominator, height // denominator) if denominator > 1 else None
     decoded = decode(name, picture, source, limits, draft=draft)
-    to_srgb = ToSRGB(picture.info.get("icc_profile"), decoded.mode)
+    to_srgb = ToSRGB(profile_of(picture.info, decoded.mode), decoded.mode)
     return drawing.draw(PillowRaster(decoded, to_srgb), denominator)

@@ -81,7 +81,7 @@ class Planning:
     @cached_property
     def reads(self) -> int:
         """How many pictures are drawn from the decoded picture itself, not from a larger variant."""
-        spaces: dict[str, list[Plan]] = {}
+        spaces: dict[tuple[str, str], list[Plan]] = {}
         for one, variant in zip(self.plans, self.variants, strict=True):
-            spaces.setdefault(variant["resize"], []).append(one)
+            spaces.setdefault((variant["resize"], variant["colour"]), []).append(one)
         return sum(reads_of_source(plans, self.size) for plans in spaces.values()) + self.wants_attention

@@ -105,6 +105,11 @@ class Variant(BaseModel):
     progressive: bool = Field(
         False, description="Whether a JPEG shows a coarse picture first while it is loaded; it takes longer to make."
     )
+    colour: Literal["srgb", "p3"] = Field(
+        "srgb",
+        description="`p3` keeps colours that sRGB does not have: a picture with a colour profile of its own comes out "
+        "in Display P3, with the profile of that in the file. Other pictures are in sRGB either way.",
+    )
     subsampling: Literal["4:2:0", "4:2:2", "4:4:4"] = Field(
         "4:2:0",
         description="How much colour detail JPEG and AVIF keep; `4:4:4` keeps all, for drawings and text.",

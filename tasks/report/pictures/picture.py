@@ -18,7 +18,8 @@ from reportlab.pdfbase import pdfdoc
 from tasks.refusal import Refusal
 from tasks.report.pdf.writer import Stream
 from tasks.report.pictures.jpeg import without_metadata
-from tasks.thumbnail.colour.profiles import ToSRGB
+from tasks.thumbnail.colour.described import profile_of
+from tasks.thumbnail.colour.profiles import ToSRGB, fits_profile
 from tasks.thumbnail.decoding import decode, open_picture, orientation_of, upright
 from tasks.thumbnail.memory import check_memory
 from tasks.thumbnail.options.turning import UPRIGHT
@@ -68,7 +69,7 @@ class Picture:
             stored = pixels if self._orientation < 5 else round(pixels * self.height / self.width)
             decoded = decode(name, picture, source, self._limits, draft=(stored, 1))
         height = max(1, round(self.height * pixels / self.width))
-        image = self._finished(decoded, picture.info.get("icc_profile"), (pixels, height))
+        image = self._finished(decoded, profile_of(picture.info, decoded.mode), (pixels, height))
         return _encoded(image, lossless=name in _LOSSLESS, write=write)
 
     def _finished(self, image: Image.Image, icc_profile: bytes | None, size: tuple[int, int]) -> Image.Image:
@@ -93,7 +94,7 @@ def _is_plain(picture: ImageFile) -> bool:
     if not isinstance(picture, JpegImageFile) or picture.mode not in _SPACES:
         return False
     profile = picture.info.get("icc_profile")
-    return profile is None or b"sRGB" in profile[:4096]
+    return profile is None or not fits_profile(profile, picture.mode)
 
 
 def _encoded(image: Image.Image, *, lossless: bool, write: Callable[[Stream], Any]) -> Stream:

@@ -12,6 +12,7 @@ from tasks.thumbnail.animation.limits import animated_formats
 from tasks.thumbnail.animation.reading import opened
 from tasks.thumbnail.animation.writing import AnimationWriter, PillowGifWriter, VipsGifWriter, WebPWriter
 from tasks.thumbnail.codecs.encoding import options_of
+from tasks.thumbnail.colour.described import profile_of
 from tasks.thumbnail.colour.profiles import ToSRGB, resampleable
 from tasks.thumbnail.decoding import refusal_for
 from tasks.thumbnail.drawing import Drawing, described
@@ -57,7 +58,7 @@ def animate(
             writers[number, form] = _writer(variant, form, path, animation.loops, with_vips=with_vips)
         for frame in _checked(animation.frames, name, source, limits):
             decoded = resampleable(frame.image)
-            raster = PillowRaster(decoded, ToSRGB(picture.info.get("icc_profile"), decoded.mode))
+            raster = PillowRaster(decoded, ToSRGB(profile_of(picture.info, decoded.mode), decoded.mode))
             for number, drawn in drawing.rasters(raster, 1):
                 for form in animated_formats(drawing.variants[number]):
                     writers[number, form].add(drawn.pillow(), frame.duration_ms)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from tasks.thumbnail.colour.icc import DISPLAY_P3
+from tasks.thumbnail.colour.profiles import rgb_in_p3
 from tasks.thumbnail.engines.raster import RGBA, Raster
 from tasks.thumbnail.geometry import Size
 from tasks.thumbnail.options.effects import effects_of
@@ -61,6 +63,8 @@ def options_of(name: str, variant: dict[str, Any]) -> dict[str, Any]:
         options["subsampling"] = variant["subsampling"]
     if "progressive" in options:
         options["progressive"] = variant["progressive"]
+    if variant["colour"] == "p3":
+        options["icc_profile"] = DISPLAY_P3
     return options
 
 
@@ -70,4 +74,6 @@ def _background(variant: dict[str, Any], raster: Raster) -> RGBA:
     if len(digits) == 3:
         digits = "".join(digit * 2 for digit in digits)
     red, green, blue, alpha = bytes.fromhex(digits.ljust(8, "f"))
+    if variant["colour"] == "p3" and variant["background"] != "auto":
+        red, green, blue = rgb_in_p3((red, green, blue))
     return red, green, blue, alpha

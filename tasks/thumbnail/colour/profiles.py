@@ -11,6 +11,8 @@ from PIL import Image, ImageChops, ImageCms, ImageMath
 from PIL.TiffImagePlugin import BITSPERSAMPLE as BITS_PER_SAMPLE
 from PIL.TiffImagePlugin import TiffImageFile
 
+from tasks.thumbnail.colour.icc import DISPLAY_P3
+
 SRGB_TOLERANCE = 3
 """Levels of 256 that a profile may differ from sRGB and still be passed over, which costs nothing."""
 PROFILES_KEPT = 16
@@ -98,8 +100,20 @@ class ToSRGB:
     """
 
     def __init__(self, icc_profile: bytes | None, mode: str) -> None:
-        colour_mode = mode.removesuffix("a")
-        self._transform = _transform(icc_profile, colour_mode) if icc_profile else None
+        self._icc_profile = icc_profile
+        self._mode = mode.removesuffix("a")
+        self._transform = _transform(icc_profile, self._mode) if icc_profile else None
+
+    def to_p3(self) -> "ToSRGB | None":
+        """Return the conversion to Display P3, which has the transfer function of sRGB and more colours.
+
+        None where the pictures are grey, or in sRGB already.
+        """
+        if self._transform is None or self._icc_profile is None or self._mode == "L":
+            return None
+        result = ToSRGB(None, self._mode)
+        result._transform = _transform(self._icc_profile, self._mode, to_p3=True)
+        return result
 
     def convert(self, picture: Image.Image) -> Image.Image:
         """Convert a picture to sRGB.
@@ -132,21 +146,29 @@ def fits_profile(icc_profile: bytes, mode: str) -> bool:
     return _transform(icc_profile, mode) is not None
 
 
+def rgb_in_p3(colour: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the numbers of an sRGB colour (red, green and blue, each 0 to 255) in Display P3."""
+    p3 = ImageCms.ImageCmsProfile(io.BytesIO(DISPLAY_P3))
+    transform = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), p3, "RGB", "RGB")
+    drawn = transform.apply(Image.new("RGB", (1, 1), (colour[0], colour[1], colour[2])))
+    return tuple(drawn.tobytes())
+
+
 @functools.lru_cache(maxsize=PROFILES_KEPT)
-def _transform(icc_profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+def _transform(icc_profile: bytes, mode: str, *, to_p3: bool = False) -> ImageCms.ImageCmsTransform | None:
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc_profile))
         if _MODE_OF_SPACE.get(profile.profile.xcolor_space.strip()) != mode:
             return None
         transform = ImageCms.buildTransform(
             profile,
-            ImageCms.createProfile("sRGB"),
+            ImageCms.ImageCmsProfile(io.BytesIO(DISPLAY_P3)) if to_p3 else ImageCms.createProfile("sRGB"),
             mode,
             "RGB",
             ImageCms.Intent.RELATIVE_COLORIMETRIC,
             ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
-        return None if mode == "RGB" and _is_srgb(transform) else transform
+        return None if mode == "RGB" and not to_p3 and _is_srgb(transform) else transform
     except (ImageCms.PyCMSError, OSError, ValueError):
         return None
 

@@ -37,6 +37,10 @@ class PillowRaster:
     def is_opaque(self) -> bool:
         return is_opaque(self.image)
 
+    def display_p3(self) -> "PillowRaster | None":
+        to_p3 = self._to_srgb.to_p3() if self._to_srgb else None
+        return PillowRaster(self.image, to_p3) if to_p3 else None
+
     def linear(self) -> "LinearPillowRaster":
         image = self.srgb().image
         *colours, last = image.split()

@@ -26,6 +26,12 @@ class Raster(Protocol):
     def is_opaque(self) -> bool:
         """Whether every pixel is opaque."""
 
+    def display_p3(self) -> Self | None:
+        """Return the same pixels, which `srgb` and `linear` convert to Display P3 instead of sRGB.
+
+        None for grey and for colours of sRGB: nothing would be gained.
+        """
+
     def linear(self) -> Self:
         """Convert to linear light in 16 bits a channel, in which `resized` averages light and not stored values.
 
@@ -69,7 +75,7 @@ class Raster(Protocol):
         """
 
     def save(self, path: Path, name: str, options: dict[str, Any]) -> None:
-        """Encode without metadata (EXIF, comments, colour profiles).
+        """Encode without metadata: EXIF, comments, and colour profiles other than that of the options.
 
         Args:
             path: The file to write.

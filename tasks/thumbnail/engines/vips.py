@@ -1,13 +1,14 @@
 """The image engine libvips: fast, and small in memory, since it decodes as it draws."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import pyvips
 from PIL import Image
 
+from tasks.thumbnail.colour.described import profile_of
 from tasks.thumbnail.colour.profiles import fits_profile
 from tasks.thumbnail.colour.transfer import FROM_LINEAR, LINEAR_WHITE, TO_LINEAR
 from tasks.thumbnail.engines.raster import RGBA
@@ -52,15 +53,23 @@ class VipsRaster:
         premultiplied: Whether colours are multiplied by alpha.
         is_linear: Whether they are in linear light.
         streamed: Whether the pixels are computed when they are read, which can be done once only.
+        space: What `srgb` converts to: `srgb` or `p3`.
     """
 
     def __init__(
-        self, image: pyvips.Image, *, premultiplied: bool = False, is_linear: bool = False, streamed: bool = False
+        self,
+        image: pyvips.Image,
+        *,
+        premultiplied: bool = False,
+        is_linear: bool = False,
+        streamed: bool = False,
+        space: str = "srgb",
     ) -> None:
         self.image = image if streamed else image.copy_memory()
         self._premultiplied = premultiplied
         self._is_linear = is_linear
         self._streamed = streamed
+        self._space = space
 
     @property
     def size(self) -> Size:
@@ -69,6 +78,11 @@ class VipsRaster:
     @property
     def is_opaque(self) -> bool:
         return not self.image.hasalpha() or self.image[-1].min() == OPAQUE
+
+    def display_p3(self) -> "VipsRaster | None":
+        if not self.image.get_typeof(_PROFILE) or self.image.interpretation == "b-w":
+            return None
+        return VipsRaster(self.image, premultiplied=self._premultiplied, streamed=self._streamed, space="p3")
 
     def linear(self) -> "VipsRaster":
         image = self.srgb().image
@@ -89,7 +103,7 @@ class VipsRaster:
             left = min(round(box[0] * across), whole[0] - size[0])
             top = min(round(box[1] * down), whole[1] - size[1])
             image = image.crop(left, top, *size)
-        return VipsRaster(image, premultiplied=self._premultiplied, is_linear=self._is_linear)
+        return VipsRaster(image, premultiplied=self._premultiplied, is_linear=self._is_linear, space=self._space)
 
     def srgb(self) -> "VipsRaster":
         image = self.image
@@ -99,7 +113,7 @@ class VipsRaster:
             image = _stored(image)
         elif image.get_typeof(_PROFILE):
             grey = image.interpretation == "b-w"
-            image = image.icc_transform("srgb", embedded=True, intent="relative", black_point_compensation=True)
+            image = image.icc_transform(self._space, embedded=True, intent="relative", black_point_compensation=True)
             image = image.colourspace("b-w") if grey else image
         elif image.interpretation == "cmyk":
             image = _without_ink(image)
@@ -138,30 +152,36 @@ class VipsRaster:
         # Pillow's encoder of AVIF has a speed that libvips does not offer, and its JPEG one colour subsampling.
         if name == "avif" or options.get("subsampling") == "4:2:2":
             self.pillow().save(path, name, **options)
-        elif name == "jpeg":
-            self.image.jpegsave(
+            return
+        image, keep = self.image, "none"
+        if "icc_profile" in options:
+            image, keep = image.copy(), "icc"
+            image.set_type(pyvips.GValue.blob_type, _PROFILE, options["icc_profile"])
+        if name == "jpeg":
+            image.jpegsave(
                 str(path),
                 Q=options["quality"],
                 optimize_coding=options["optimize"],
                 interlace=options["progressive"],
                 subsample_mode="on" if options["subsampling"] == "4:2:0" else "off",
-                keep="none",
+                keep=keep,
             )
         elif name == "webp":
-            self.image.webpsave(str(path), Q=options["quality"], effort=options["method"], keep="none")
+            image.webpsave(str(path), Q=options["quality"], effort=options["method"], keep=keep)
         elif name == "gif":
-            self.image.gifsave(str(path), keep="none")
+            image.gifsave(str(path), keep="none")
         else:
-            self.image.pngsave(str(path), compression=options["compress_level"], keep="none")
+            image.pngsave(str(path), compression=options["compress_level"], keep=keep)
 
 
-def decode(path: Path, name: str, denominator: int, *, once: bool) -> VipsRaster:
+def decode(path: Path, name: str, denominator: int, info: Mapping[Any, Any], *, once: bool) -> VipsRaster:
     """Open a picture's first frame.
 
     Args:
         path: The file.
         name: Its format, a key of LOADERS.
         denominator: How far a format of SCALED is scaled down while it is decoded: 1, 2, 4 or 8.
+        info: What Pillow says of the file, with its colour profile.
         once: Whether one smaller copy is all that will be made of it. It is decoded meanwhile then, and at no time
             in memory as a whole.
 
@@ -175,8 +195,12 @@ def decode(path: Path, name: str, denominator: int, *, once: bool) -> VipsRaster
     elif name == "webp":
         options["scale"] = 1 / denominator
     image = _eight_bits(load(str(path), **options))
-    if image.get_typeof(_PROFILE) and not fits_profile(image.get(_PROFILE), _COLOURS.get(image.interpretation, "")):
-        image = image.copy()
+    mode = _COLOURS.get(image.interpretation, "")
+    profile = profile_of(info, mode)
+    image = image.copy()
+    if profile and fits_profile(profile, mode):
+        image.set_type(pyvips.GValue.blob_type, _PROFILE, profile)
+    elif image.get_typeof(_PROFILE):
         image.remove(_PROFILE)
     raster = VipsRaster(image, streamed=once)
     if not image.hasalpha():

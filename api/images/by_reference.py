@@ -136,20 +136,35 @@ def _check_place(caller: Caller, requested: ImageRequest, checks: Checks) -> Non
 async def _picture(caller: Caller, requested: ImageRequest) -> Upload | Remote:
     if requested.url is not None:
         return Remote(requested.url, clean(unquote(urlsplit(requested.url).path)))
+    if requested.job is None:
+        return await find_picture(caller, requested.upload or "", "upload")
     try:
-        if requested.job is not None:
-            return await _original(caller, requested.job)
-        return await _upload(caller, requested.upload or "")
+        return await _original(caller, requested.job)
     except Refusal as refusal:
-        refusal.field = "upload" if requested.job is None else "job"
+        refusal.field = "job"
         raise
 
 
-async def _upload(caller: Caller, upload_id: str) -> Upload:
+async def find_picture(caller: Caller, upload_id: str, field: str) -> Upload:
+    """Find an upload that is to be a picture.
+
+    Args:
+        caller: Whose upload it must be.
+        upload_id: Its id.
+        field: The field of the request that names it.
+
+    Raises:
+        Refusal: `not_found`, `expired`, `too_large`, `unsupported_format`.
+    """
     found = await find_upload(caller.context.redis, caller.owner, upload_id)
     if found is None:
-        raise Refusal("not_found", f"Upload {upload_id!r} was not found or has expired. Upload it again.")
-    return await _checked(caller, found.blob, found.name)
+        message = f"Upload {upload_id!r} was not found or has expired. Upload it again."
+        raise Refusal("not_found", message, field=field)
+    try:
+        return await _checked(caller, found.blob, found.name)
+    except Refusal as refusal:
+        refusal.field = field
+        raise
 
 
 async def _original(caller: Caller, job_id: str) -> Upload:

@@ -20,11 +20,13 @@ from api.http.query import query_of
 from api.images.by_reference import ImageRequest, Remote, receive_named
 from api.images.keeping import KEEP, read_keep
 from api.images.variants import parse_variants
+from api.images.watermarks import find_watermarks
 from api.jobs.notify import EXAMPLE_URL
 from api.jobs.submit_options import SUBMIT_REFUSALS, SubmitOptions, documented_submit, form_parsers
 from api.jobs.submitted import respond, respond_batch
 from api.jobs.views import EXAMPLE_JOB, EXAMPLE_UPLOAD, Batch, Job
 from api.uploads.receive import FormUploads, Upload, clean, read_name, receive_raw
+from tasks.blob_ref import BlobRef
 from tasks.queue.jobs.enqueue import Submission
 from tasks.refusal import Refusal
 from tasks.settings import Settings
@@ -150,11 +152,12 @@ async def submit_images(request: Request) -> Response:
         caller.check_room()
     received = await _receive(request, caller, options, submit_options, checks)
     images, name, warnings = received.images, received.name, received.warnings
+    watermarks = await find_watermarks(caller, received.variants)
+    submission_of = partial(_submission, caller, received, watermarks, submit_options)
     if len(images) == 1:
         only = replace(images[0], name=name or images[0].name)
-        submission = _submission(caller, only, received, submit_options)
-        return await respond(caller, await caller.context.enqueuer.enqueue(submission), warnings)
-    submissions = [_submission(caller, image, received, submit_options) for image in images]
+        return await respond(caller, await caller.context.enqueuer.enqueue(submission_of(only)), warnings)
+    submissions = list(map(submission_of, images))
     return await respond_batch(caller, await caller.context.enqueuer.enqueue_batch(submissions, name), warnings)
 
 
@@ -231,15 +234,21 @@ def _form(request: Request, body: AsyncGenerator[bytes], content_type: str, sett
 
 
 def _submission(
-    caller: Caller, picture: Upload | Remote, received: Received, submit_options: RequestedOptions
+    caller: Caller,
+    received: Received,
+    watermarks: dict[str, BlobRef],
+    submit_options: RequestedOptions,
+    picture: Upload | Remote,
 ) -> Submission:
     stored = None if isinstance(picture, Remote) else picture.blob
     url = picture.url if isinstance(picture, Remote) else None
-    params = ThumbnailParams(upload=stored, url=url, variants=received.variants, keep_s=received.keep_s)
+    params = ThumbnailParams(
+        upload=stored, url=url, variants=received.variants, keep_s=received.keep_s, watermarks=watermarks
+    )
     return caller.submission(
         THUMBNAIL,
         params.model_dump_json(exclude_none=True),
-        blobs=() if stored is None else (stored.sha256,),
+        blobs=tuple(blob.sha256 for blob in (stored, *watermarks.values()) if blob),
         name=picture.name,
         **submit_options,
     )

@@ -19,6 +19,7 @@ from tasks.thumbnail.decoding import decode, open_picture, out_of_memory
 from tasks.thumbnail.drawing import Drawing
 from tasks.thumbnail.engines.pillow import PillowRaster
 from tasks.thumbnail.memory import check_memory
+from tasks.thumbnail.options.marks import marks_memory_mb, with_marks
 from tasks.thumbnail.picture_file import PictureFile
 from tasks.thumbnail.planning import Planning
 from tasks.thumbnail.signatures import type_of
@@ -39,8 +40,8 @@ def probe(path: str, variants: list[dict[str, Any]], limits: dict[str, int], *, 
     Args:
         path: The picture file.
         variants: Dumps of `Variant`, each with a box.
-        limits: max_pixels, max_side_px, max_frames and max_jpeg_scans, as in the settings; max_memory_mb, megabytes
-            that `render` may take.
+        limits: max_pixels, max_side_px, max_frames and max_jpeg_scans and max_watermark_pixels, as in the settings;
+            max_memory_mb, megabytes that `render` may take.
         report: Called once, when the header has been read.
 
     Returns:
@@ -56,6 +57,7 @@ def probe(path: str, variants: list[dict[str, Any]], limits: dict[str, int], *, 
         with PictureFile(path) as source:
             name, picture, frames = open_picture(source, limits)
             planning = Planning(picture, variants)
+            marks_mb = marks_memory_mb(variants, limits)
             width, height = planning.turned(planning.size)
             file_bytes = Path(path).stat().st_size
             about = {
@@ -67,7 +69,8 @@ def probe(path: str, variants: list[dict[str, Any]], limits: dict[str, int], *, 
                 "mode": picture.mode,
                 "has_alpha": picture.has_transparency_data,
                 "orientation": planning.orientation,
-                "memory_mb": max(
+                "memory_mb": marks_mb
+                + max(
                     check_memory(
                         name, picture, file_bytes, planning.pillow_denominator, planning.plans, limits["max_memory_mb"]
                     ),
@@ -117,6 +120,7 @@ def render(
         with PictureFile(path) as source:
             name, picture, frames = open_picture(source, limits)
             with_vips = engine != "pillow" and not NO_VIPS
+            variants = with_marks(variants, limits)
             animated = animated_variants(name, frames, variants)
             if animated:
                 drawings.append(Drawing(Path(folder), Planning(picture, animated), report))

@@ -38,9 +38,10 @@ async def make_thumbnails(job: JobContext[ThumbnailParams]) -> Result:
     """
     source = job.scratch.folder / "source"
     size = await _fetch(job, source)
-    variants = [variant.model_dump() for variant in job.params.variants]
+    variants = await _with_watermarks(job)
     limits = {
         "max_pixels": job.settings.max_pixels,
+        "max_watermark_pixels": job.settings.max_watermark_pixels,
         "max_side_px": job.settings.max_side_px,
         "max_frames": job.settings.max_frames,
         "max_animation_pixels": job.settings.max_animation_pixels,
@@ -90,6 +91,18 @@ async def _fetch(job: JobContext[ThumbnailParams], into: Path) -> int:
     if fetched.bytes == 0:
         raise Refusal("no_file", "The URL answers with an empty body; give the URL of a picture.", field="url")
     return fetched.bytes
+
+
+async def _with_watermarks(job: JobContext[ThumbnailParams]) -> list[dict[str, Any]]:
+    """Write the watermarks to files. Returns the variants' dumps; a watermark's `path` names its file."""
+    paths = {upload: job.scratch.folder / f"watermark-{upload}" for upload in job.params.watermarks}
+    for upload, path in paths.items():
+        await job.storage.fetch(job.params.watermarks[upload].sha256, path)
+    variants = [variant.model_dump() for variant in job.params.variants]
+    for variant in variants:
+        if watermark := variant["watermark"]:
+            watermark["path"] = str(paths[watermark["upload"]])
+    return variants
 
 
 async def _store(job: JobContext[ThumbnailParams], drawn: dict[str, Any]) -> OutputFile:

@@ -1,18 +1,19 @@
 """What a thumbnail job is asked for."""
 
+import operator
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tasks.blob_ref import BlobRef
-from tasks.thumbnail.variants import Variant
+from tasks.thumbnail.variants import Variant, watermarks_of
 
 
 class ThumbnailParams(BaseModel):
     """The params of a thumbnail job: a stored picture (`upload`) or a `url`, and what to draw.
 
-    keep_s: seconds for which the original is kept once it was drawn. An older worker refuses the field, so it is stored
-    only where it is used.
+    keep_s: seconds for which the original is kept once it was drawn. watermarks: the uploads that the variants name, by
+    their ids. An older worker refuses both fields, so they are stored only where they are used.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -21,9 +22,12 @@ class ThumbnailParams(BaseModel):
     url: str | None = None
     variants: tuple[Variant, ...]
     keep_s: int | None = Field(None, gt=0)
+    watermarks: dict[str, BlobRef] = Field(default_factory=dict, exclude_if=operator.not_)
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if (self.upload is None) == (self.url is None):
             raise ValueError("give either an upload or a url")
+        if missing := watermarks_of(self.variants) - self.watermarks.keys():
+            raise ValueError(f"watermarks lacks {', '.join(sorted(missing))}")
         return self

@@ -18,6 +18,7 @@ from tasks.refusal import Refusal
 from tasks.thumbnail.geometry import MAX_SIDE_PX
 from tasks.thumbnail.options.regions import Crop, FocalPoint, Point
 from tasks.thumbnail.options.rules import refuse_broken
+from tasks.thumbnail.options.watermark import MAX_WATERMARKS, Watermark
 from tasks.validation import JsonNumber
 
 MAX_VARIANTS = 20
@@ -135,6 +136,7 @@ class Variant(BaseModel):
         description="Standard deviation of the blur of an unsharp mask, in pixels, which is applied after `blur`.",
         examples=[0.7],
     )
+    watermark: Watermark | None = Field(None, description="A picture that is drawn over the result, after all else.")
 
     @property
     def outputs(self) -> int:
@@ -246,4 +248,12 @@ def variants_of(value: str | Sequence[Variant | dict[str, Any]]) -> tuple[Varian
     if (files := sum(variant.outputs for variant in variants)) > MAX_VARIANTS:
         message = f"With dpr and formats the variants make {files} files; the limit is {MAX_VARIANTS}. Ask for fewer."
         raise Refusal("invalid_params", message, field="variants", limit=MAX_VARIANTS)
+    if len(watermarks_of(variants)) > MAX_WATERMARKS:
+        message = f"The variants have more than {MAX_WATERMARKS} different watermarks, which is the limit."
+        raise Refusal("invalid_params", message, field="variants", limit=MAX_WATERMARKS)
     return variants
+
+
+def watermarks_of(variants: Sequence[Variant]) -> set[str]:
+    """Return the ids of the uploads that are used as watermarks."""
+    return {variant.watermark.upload for variant in variants if variant.watermark}

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import tempfile
 import threading
 import time
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.support.pictures import encoded, scene
+from tests.support.thumbnail.drawing import close
 
 
 def submit(client: httpx.Client, *files: tuple[str, bytes], **form: str) -> httpx.Response:
@@ -46,6 +48,24 @@ def test_a_photo_becomes_its_thumbnails(client: httpx.Client) -> None:
         assert len(answer.content) == file["bytes"]
         with Image.open(io.BytesIO(answer.content)) as picture:
             assert picture.size == sizes[file["name"]]
+
+
+def test_a_watermark_and_densities_go_the_whole_way(client: httpx.Client) -> None:
+    mark = client.post("/v1/uploads", content=encoded(Image.new("RGB", (8, 8), "red"), "png")).raise_for_status().json()
+    card = {"name": "card", "width": 32, "height": 32, "fit": "cover", "dpr": [1, 2], "formats": ["png", "jpeg"]}
+    variants = json.dumps([card | {"watermark": {"upload": mark["id"], "scale": 0.5}, "max_bytes": 100_000}])
+    refused = submit(client, ("photo.jpg", encoded(scene(160, 120), "jpeg")), variants=variants)
+    assert refused.json()["field"] == "variants.0.max_bytes"
+    variants = variants.replace('"png", ', '"webp", ')
+    posted = submit(client, ("photo.jpg", encoded(scene(160, 120), "jpeg")), variants=variants).raise_for_status()
+    client.delete(f"/v1/uploads/{mark['id']}").raise_for_status()
+    job = ended(client, posted.json()["id"])
+    assert [file["name"] for file in job["files"]] == ["card.webp", "card.jpg", "card@2x.webp", "card@2x.jpg"]
+    assert all(file["about"]["max_bytes_met"] and file["about"]["quality"] == 80 for file in job["files"])
+    for file in job["files"]:
+        with Image.open(io.BytesIO(client.get(file["url"]).raise_for_status().content)) as picture:
+            corner = picture.convert("RGB").getpixel((picture.width - 5, picture.height - 5))
+        assert close(corner, (255, 0, 0), 40)
 
 
 def test_the_wait_is_ended_by_the_finish_not_by_a_poll(client: httpx.Client) -> None:

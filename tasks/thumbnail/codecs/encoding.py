@@ -7,6 +7,7 @@ from tasks.thumbnail.colour.profiles import rgb_in_p3
 from tasks.thumbnail.engines.raster import RGBA, Raster
 from tasks.thumbnail.geometry import Size
 from tasks.thumbnail.options.effects import effects_of
+from tasks.thumbnail.options.marks import marked
 from tasks.thumbnail.options.regions import GRAVITIES
 from tasks.thumbnail.summary.colours import dominant_colour
 
@@ -22,12 +23,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def finished(raster: Raster, canvas: Size, variant: dict[str, Any]) -> Raster:
-    """Apply the effects of a variant to a picture, and put it on its canvas.
+    """Apply the effects of a variant to a picture, put it on its canvas, and draw the watermark over it.
 
     Args:
         raster: The drawn picture, in sRGB.
         canvas: Width and height of the result in pixels; used by the fit `pad`.
-        variant: The dump of a `Variant`.
+        variant: The dump of a `Variant`, whose watermark has been through `with_marks`.
     """
     for effect in effects_of(variant):
         raster = raster.changed(effect)
@@ -35,6 +36,8 @@ def finished(raster: Raster, canvas: Size, variant: dict[str, Any]) -> Raster:
         left, top = (canvas[0] - raster.size[0], canvas[1] - raster.size[1])
         across, down = GRAVITIES[variant["gravity"]]
         raster = raster.padded(canvas, (int(left * across), int(top * down)), _background(variant, raster))
+    if watermark := variant["watermark"]:
+        raster = raster.changed(lambda image: marked(image, watermark))
     return raster
 
 

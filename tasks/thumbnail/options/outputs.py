@@ -19,5 +19,8 @@ def drawn_variants(variants: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 def _of_density(variant: dict[str, Any], factor: int) -> dict[str, Any]:
     if factor == 1:
         return variant
-    grown = {length: variant[length] and variant[length] * factor for length in ("width", "height", "blur")}
+    lengths = ("width", "height", "blur")
+    grown: dict[str, Any] = {length: variant[length] and variant[length] * factor for length in lengths}
+    if watermark := variant["watermark"]:
+        grown["watermark"] = watermark | {"margin": watermark["margin"] * factor}
     return variant | grown | {"name": f"{variant['name']}@{factor}x"}

@@ -1,5 +1,6 @@
 """Calls `probe` and `render` as the sandbox does, without the sandbox."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ LIMITS = {
     "max_animation_output_pixels": 50_000_000,
     "max_jpeg_scans": 100,
     "max_memory_mb": 1280,
+    "max_watermark_pixels": 1_000_000,
 }
 
 
@@ -34,11 +36,12 @@ class Renderer:
 
     def probe(self, data: bytes, *variants: dict[str, Any], **limits: int) -> dict[str, Any]:
         self.source.write_bytes(data)
-        return probe(str(self.source), _dumped(variants), LIMITS | limits, report=silent)
+        return probe(str(self.source), self._dumped(variants), LIMITS | limits, report=silent)
 
     def render(self, data: bytes, *variants: dict[str, Any], **limits: int) -> list[dict[str, Any]]:
         self.source.write_bytes(data)
-        return render(str(self.source), str(self.drawn), _dumped(variants), LIMITS | limits, self.engine, report=silent)
+        dumped = self._dumped(variants)
+        return render(str(self.source), str(self.drawn), dumped, LIMITS | limits, self.engine, report=silent)
 
     def picture(self, data: bytes, **variant: Any) -> Image.Image:
         """The picture of one variant, read back."""
@@ -47,9 +50,21 @@ class Renderer:
             picture.load()
             return picture
 
+    def upload(self, data: bytes) -> str:
+        """Keep a picture to be used as a watermark. Returns its id."""
+        upload = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        self._upload_path(upload).write_bytes(data)
+        return upload
 
-def _dumped(variants: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
-    return [variant.model_dump() for variant in variants_of(list(variants) or "default")]
+    def _upload_path(self, upload: str) -> Path:
+        return self.source.with_name(f"watermark-{upload}")
+
+    def _dumped(self, variants: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
+        dumped = [variant.model_dump() for variant in variants_of(list(variants) or "default")]
+        for variant in dumped:
+            if watermark := variant["watermark"]:
+                watermark["path"] = str(self._upload_path(watermark["upload"]))
+        return dumped
 
 
 def close(one: Any, other: Any, tolerance: int = 12) -> bool:

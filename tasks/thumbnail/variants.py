@@ -185,7 +185,6 @@ class Variant(BaseModel):
             yield "progressive", "Only a JPEG is progressive; use it with the format jpeg or auto"
         if self.subsampling != "4:2:0" and not written & {"jpeg", "avif"}:
             yield "subsampling", "Only JPEG and AVIF have a choice; leave subsampling out"
-
         if self.max_bytes is not None and (self.animated or written & {"png", "gif"}):
             yield "max_bytes", "PNG, GIF and animations have one size; leave max_bytes out, or them"
 

@@ -69,7 +69,7 @@ BODIES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
                     "fit": "fill",
                     "rotate": 45,
                     "dpr": [1, 4],
-                    "formats": ["gif"],
+                    "formats": ["heic"],
                     "focal": {"x": 2},
                     "crop": {"x": -1, "y": 0, "width": 0},
                     "gravity": "up",

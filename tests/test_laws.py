@@ -35,13 +35,19 @@ LAYERS = (
         "process_memory",
         "outbound.protocol",
     },
-    {"queue", "storage", "kind", "uploads", "schedule", "outbound", "telemetry", "webhook", "maintenance.sweep"},
+    {
+        *("queue", "storage", "kind", "uploads", "schedule", "outbound", "telemetry", "webhook", "maintenance.sweep"),
+        "picture_result",
+    },
     {"history"},
     {"thumbnail", "report", "webhook.kind", "maintenance"},
     {"catalogue", "schedule.built_in"},
 )
 # What code that runs in the sandbox, on untrusted bytes, may import.
-PURE_MAY_IMPORT = {"tasks.refusal", "tasks.progress", "tasks.blob_ref", "tasks.outbound.protocol", "tasks.validation"}
+PURE_MAY_IMPORT = {
+    *("tasks.refusal", "tasks.progress", "tasks.blob_ref", "tasks.outbound.protocol", "tasks.validation"),
+    "tasks.picture_result.record",
+}
 # Untrusted pictures are opened by one piece of code; reports show pictures too.
 PICTURES = {
     f"tasks.thumbnail.{name}"

@@ -69,7 +69,7 @@ def _thumbnails(folder: Path) -> dict[str, Image.Image]:
     scene(*PHOTO_SIZE).save(photo, quality=92)
     variants = [variant.model_dump() for variant in variants_of("default")]
     drawn = imaging.render(str(photo), str(folder), variants, LIMITS.pictures, report=silent)
-    return {Path(one["name"]).stem: Image.open(one["path"]).copy() for one in drawn}
+    return {Path(one["name"]).stem: Image.open(one["path"]).copy() for one in drawn["files"]}
 
 
 def _place(picture: Image.Image, thumbnail: Image.Image, name: str, x: int, y: int) -> int:

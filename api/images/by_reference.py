@@ -14,6 +14,7 @@ from api.http.body import whole
 from api.http.caller import Caller, RequestedOptions
 from api.http.checks import Checks
 from api.http.json_body import examined
+from api.images.exif import EXIF
 from api.images.keeping import KEEP, read_keep
 from api.images.variants import parse_variants
 from api.jobs.submit_options import SubmitFields
@@ -25,6 +26,7 @@ from tasks.outbound.url_policy import MAX_URL_CHARS
 from tasks.queue.records.list import read
 from tasks.refusal import Refusal
 from tasks.storage.protocol import BlobMissing
+from tasks.thumbnail.exif_fields import ExifField, exif_fields
 from tasks.thumbnail.kind import THUMBNAIL
 from tasks.thumbnail.signatures import HEAD_BYTES, media_type_of
 from tasks.thumbnail.variants import Variant
@@ -44,6 +46,14 @@ def _preset_or_list(given: Any) -> Any:
     if given is None or isinstance(given, str | list):
         return given
     raise ValueError(f"{shown(given)} is neither the name of a preset nor a list of variants")
+
+
+def _exif(given: Any) -> tuple[ExifField, ...] | None:
+    if given is None:
+        return None
+    if isinstance(given, bool) or (isinstance(given, list) and all(isinstance(name, str) for name in given)):
+        return exif_fields(given)
+    raise ValueError(f"{shown(given)} is neither true, false nor a list of names")
 
 
 class ImageRequest(SubmitFields):
@@ -70,6 +80,9 @@ class ImageRequest(SubmitFields):
     ] = Field(None, description="The name of a preset, or a list of variants.")
     name: str | None = Field(None, max_length=255, description="A name to show, instead of the image's own.")
     keep: str | None = Field(None, description=KEEP, examples=["90d"])
+    exif: Annotated[Any, BeforeValidator(_exif, json_schema_input_type=bool | list[ExifField] | None)] = Field(
+        None, description=EXIF
+    )
 
 
 class NamedImage(NamedTuple):
@@ -79,6 +92,7 @@ class NamedImage(NamedTuple):
     variants: tuple[Variant, ...] | None
     name: str | None
     keep_s: int | None
+    exif: tuple[ExifField, ...] | None
 
 
 async def receive_named(
@@ -98,7 +112,7 @@ async def receive_named(
         checks: Those of the request so far.
 
     Returns:
-        The image, and its variants, name and `keep` as far as the body has them.
+        The image, and its variants, name, `keep` and `exif` as far as the body has them.
 
     Raises:
         Refusal: `invalid_request`, `invalid_params`, `not_found`, `expired`, `inputs_gone`, `too_large`,
@@ -113,7 +127,8 @@ async def receive_named(
         _check_place(caller, requested, checks)
     checks.done()
     assert requested is not None  # noqa: S101 - else the checks have failed
-    return NamedImage(await _picture(caller, requested), chosen, requested.name, keep_s)
+    image = await _picture(caller, requested)
+    return NamedImage(image, chosen, requested.name, keep_s, requested.exif)
 
 
 def _variants(requested: ImageRequest) -> tuple[Variant, ...] | None:

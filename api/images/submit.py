@@ -18,6 +18,7 @@ from api.http.multipart import Multipart
 from api.http.problems import documented
 from api.http.query import query_of
 from api.images.by_reference import ImageRequest, Remote, receive_named
+from api.images.exif import EXIF, parse_exif
 from api.images.keeping import KEEP, read_keep
 from api.images.variants import parse_variants
 from api.images.watermarks import find_watermarks
@@ -30,6 +31,7 @@ from tasks.blob_ref import BlobRef
 from tasks.queue.jobs.enqueue import Submission
 from tasks.refusal import Refusal
 from tasks.settings import Settings
+from tasks.thumbnail.exif_fields import ExifField
 from tasks.thumbnail.kind import THUMBNAIL
 from tasks.thumbnail.params import ThumbnailParams
 from tasks.thumbnail.variants import Variant, variants_of
@@ -64,6 +66,7 @@ BODY: dict[str, Any] = {
                         "variants": {"type": "string", "description": "The same as the query parameter."},
                         "name": {"type": "string", "description": "The same as the query parameter."},
                         "keep": {"type": "string", "description": "The same as the query parameter."},
+                        "exif": {"type": "string", "description": "The same as the query parameter."},
                         "notify": {"type": "string", "description": "The same as the query parameter."},
                         "tags": {"type": "string", "description": "The same as the query parameter."},
                         "metadata": {"type": "string", "description": "The same as the query parameter."},
@@ -120,6 +123,7 @@ class ImageOptions(SubmitOptions):
         description="A name to show: that of the image instead of its own, or of the batch that several images are.",
     )
     keep: str | None = Field(None, description=KEEP, examples=["90d"])
+    exif: str | None = Field(None, description=EXIF, examples=["true", "taken_at,camera,gps"])
 
 
 @router.post(
@@ -162,13 +166,14 @@ async def submit_images(request: Request) -> Response:
 
 
 class Received(NamedTuple):
-    """The images of a request, their variants, a name, the seconds for which originals are kept, and what the sender
-    should know."""
+    """The images of a request, their variants, a name, the seconds for which originals are kept, the EXIF that is asked
+    for, and what the sender should know."""
 
     images: Sequence[Upload | Remote]
     variants: tuple[Variant, ...]
     name: str | None
     keep_s: int | None = None
+    exif: tuple[ExifField, ...] = ()
     warnings: Sequence[str] = ()
 
 
@@ -186,6 +191,7 @@ async def _receive(
     """
     content_type = request.headers.get("content-type") or DEFAULT_TYPE
     chosen = checks.run(lambda: None if options.variants is None else parse_variants(options.variants))
+    exif = checks.run(lambda: () if options.exif is None else parse_exif(options.exif)) or ()
     chosen, name = chosen or variants_of(DEFAULT_PRESET), clean(options.name)
     settings, storage = caller.context.settings, caller.context.storage
     keep_s = checks.run(lambda: read_keep(settings, options.keep))
@@ -201,11 +207,18 @@ async def _receive(
                 values.get("variants") or chosen,
                 values.get("name") or name,
                 values.get("keep") or keep_s,
+                values.get("exif") or exif,
                 uploads.warnings,
             )
         if content_type.lower().startswith(JSON_TYPE):
             named = await receive_named(request, body, caller, submit_options, checks)
-            return Received([named.image], named.variants or chosen, named.name or name, named.keep_s or keep_s)
+            return Received(
+                [named.image],
+                named.variants or chosen,
+                named.name or name,
+                named.keep_s or keep_s,
+                named.exif or exif,
+            )
         if not content_type.lower().startswith(RAW_TYPES):
             message = (
                 "Send multipart/form-data, an image as image/* or application/octet-stream, or application/json. "
@@ -214,7 +227,8 @@ async def _receive(
             checks.add(Refusal("unsupported_media_type", message, field="Content-Type"))
         checks.done()
         check_length(request.headers.get("content-length"), settings.max_upload_bytes)
-        return Received([await receive_raw(body, storage, settings.max_upload_bytes)], chosen, name, keep_s)
+        image = await receive_raw(body, storage, settings.max_upload_bytes)
+        return Received([image], chosen, name, keep_s, exif)
 
 
 def _parsers(caller: Caller, submit_options: RequestedOptions) -> dict[str, Callable[[str], Any]]:
@@ -223,6 +237,7 @@ def _parsers(caller: Caller, submit_options: RequestedOptions) -> dict[str, Call
         "variants": parse_variants,
         "name": partial(read_name, MAX_NAME_CHARS),
         "keep": partial(read_keep, caller.context.settings),
+        "exif": parse_exif,
         **form_parsers(caller, submit_options),
     }
 
@@ -243,7 +258,12 @@ def _submission(
     stored = None if isinstance(picture, Remote) else picture.blob
     url = picture.url if isinstance(picture, Remote) else None
     params = ThumbnailParams(
-        upload=stored, url=url, variants=received.variants, keep_s=received.keep_s, watermarks=watermarks
+        upload=stored,
+        url=url,
+        variants=received.variants,
+        keep_s=received.keep_s,
+        exif=received.exif or None,
+        watermarks=watermarks,
     )
     return caller.submission(
         THUMBNAIL,

@@ -8,11 +8,13 @@ from pydantic import BaseModel, Field
 
 from api.http.answers import Error, Links, as_sent
 from api.http.query import Page
+from api.images.result import JobResult
 from api.jobs.waiting import WaitingFor
 from api.labels import ShownMetadata, ShownTags
 from tasks import clock
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.kind import variant_of
+from tasks.picture_result.view import shown_result
 from tasks.queue.jobs.job_store import RETRYABLE
 from tasks.queue.records.record import Priority, Record, State
 from tasks.webhook.events import data_text
@@ -89,7 +91,7 @@ class Job(BaseModel):
     )
     attempts: list[Attempt] = Field(description="The attempts, oldest first. The last may be `running`.")
     progress: dict[str, Any] | None = Field(None, description="How far a running job is: `done`, `total`, `note`.")
-    result: dict[str, Any] | None = Field(None, description="What the job returned, by kind.")
+    result: JobResult = Field(None, description="What the job returned, by kind; of an image an `ImageResult`.")
     files: list[File] = Field(description="The output files. Empty until the job has succeeded.")
     error: Error | None = Field(
         None, description="Why it failed or was cancelled; while it is `retrying`, why the last attempt failed."
@@ -142,8 +144,14 @@ def shown_params(kind: str, text: str) -> dict[str, Any]:
     return params
 
 
-def job_of(record: Record, address: str) -> Job:
-    """The public view of a record."""
+def job_of(record: Record, address: str, *, with_markup: bool = True) -> Job:
+    """The public view of a record.
+
+    Args:
+        record: The record.
+        address: What links begin with.
+        with_markup: Whether the result of an image job has its markup, which is long.
+    """
     place = f"{address}{path_of(record.id)}"
     tally = {State(state): count for state, count in record.tally.items()}
     return Job(
@@ -162,7 +170,7 @@ def job_of(record: Record, address: str) -> Job:
         expires_at=maybe_from_ms(record.expires_at),
         attempts=[_attempt(attempt) for attempt in attempts_of(record)],
         progress=record.progress,
-        result=record.result,
+        result=shown_result(record.kind, record.result, record.files, place, with_markup=with_markup),
         files=[_file(file, place) for file in record.files],
         error=Error(**record.last_error) if record.last_error else None,
         request_id=record.request_id,

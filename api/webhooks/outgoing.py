@@ -8,11 +8,14 @@ from fastapi import APIRouter, Body, Header, Response
 from pydantic import BaseModel, Field
 
 from api.http.answers import Error, Links
+from api.images.result import JobResult
 from api.jobs.views import EXAMPLE_JOB, File
 from api.labels import ShownMetadata, ShownTags
 from api.webhooks.delivery_views import EXAMPLE_EVENT
 from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
 from tasks.maintenance import alerts
+from tasks.picture_result.markup import markup_of
+from tasks.queue.redis_keys import EVENT_RESULT_BYTES
 from tasks.webhook.endpoint_record import Reason
 from tasks.webhook.events import TYPE
 
@@ -32,6 +35,30 @@ FILE = {
     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "about": {"width": 256, "height": 171},
     "url": f"https://pressroom.example.com/v1/jobs/{EXAMPLE_JOB}/files/small.jpg",
+}
+RESULT = {
+    "picture": {
+        "format": "jpeg",
+        "type": "image/jpeg",
+        "width": 3000,
+        "height": 2000,
+        "frames": 1,
+        "mode": "RGB",
+        "has_alpha": False,
+        "orientation": 1,
+        "bytes": 2483112,
+        "sha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+        "thumbhash": "1BcKDYBmiHd+iIdphweIdlRQE8B1",
+        "blurhash": "LCBfbHM~Ip%1~XR-R+xZxwNHR*s.",
+        "dominant_colour": "#675760",
+        "palette": ["#675760", "#977978", "#483d3f", "#191d22", "#3f4269"],
+        "phash": "999695760fe924e4",
+    },
+    "markup": markup_of(
+        [{"name": "small.jpg", "type": "image/jpeg", "about": FILE["about"]}],
+        f"https://pressroom.example.com/v1/jobs/{EXAMPLE_JOB}",
+        {},
+    ),
 }
 JOB: dict[str, Any] = {
     "id": EXAMPLE_JOB,
@@ -103,6 +130,11 @@ class EndedJob(BaseModel):
     created_at: datetime = Field(description="When it was submitted.")
     finished_at: datetime = Field(description="When it ended.")
     files: list[File] = Field(description="The output files. Empty unless it succeeded.")
+    result: JobResult = Field(
+        None,
+        description="What the job returned, by kind; of an image an `ImageResult`. Absent unless it succeeded, and if "
+        f"it has more than {EVENT_RESULT_BYTES} bytes: get the job then.",
+    )
     error: Error | None = Field(None, description="Why it failed or was cancelled.")
     jobs: EndedJobs | None = Field(None, description="Only for a batch: the number of its jobs by final state.")
     links: Links = Field(description="The URL of the job.")
@@ -203,7 +235,7 @@ def on_job_succeeded(
     webhook_id: Id,
     webhook_timestamp: Timestamp,
     webhook_signature: Signature,
-    body: Annotated[JobEvent, _event("job.succeeded", JOB | {"state": "succeeded", "files": [FILE]})],
+    body: Annotated[JobEvent, _event("job.succeeded", JOB | {"state": "succeeded", "result": RESULT, "files": [FILE]})],
 ) -> None:
     """Download its files from their `url` with your API key."""
 

@@ -159,6 +159,8 @@ ARQ_JOB_MS: Final = 7 * DAY_MS
 """ARQ's copy of a job lives this long beyond the time at which it is next due."""
 ARQ_RESULT_MS: Final = 3600 * SECOND_MS
 """ARQ's copy of a result; the record keeps its own."""
+EVENT_RESULT_BYTES: Final = 4096
+"""The event of a job's end carries a result of at most this many bytes; a longer one is read from the job."""
 QUARANTINE_MS: Final = 15 * SECOND_MS
 """A worker that ends its jobs of a queue, to run suspects, renews this within the time; after it another may."""
 LAPSE_WINDOW_MS: Final = 3 * DAY_MS
@@ -320,6 +322,7 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "safety_ms": SAFETY_MS,
     "arq_job_ms": ARQ_JOB_MS,
     "arq_result_ms": ARQ_RESULT_MS,
+    "event_result_bytes": EVENT_RESULT_BYTES,
     "quarantine_ms": QUARANTINE_MS,
     "lapse_window_ms": LAPSE_WINDOW_MS,
     "suspect_rank": SUSPECT_RANK,

@@ -15,10 +15,14 @@ from tasks.thumbnail.planning import Planning
 from tasks.thumbnail.pyramid import Pyramid, in_order
 from tasks.thumbnail.signatures import type_of
 from tasks.thumbnail.summary.colours import dominant_colour
+from tasks.thumbnail.summary.summarising import summarised
 
 
 class Drawing:
-    """The files of one picture.
+    """The files of one picture, and its summary.
+
+    Attributes:
+        summary: A packed `PictureSummary`, once it is drawn.
 
     Args:
         folder: Where they are written.
@@ -32,6 +36,7 @@ class Drawing:
         self.report = report
         self._paths: list[Path] = []
         self._plans = planning.plans
+        self.summary = ""
         self._backgrounds: dict[int, str] = {}
 
     @property
@@ -86,10 +91,16 @@ class Drawing:
             start = start.linear() if resize == "linear" else start
             pyramids[resize, colour] = Pyramid(start, planning.size, denominator)
         del decoded, in_p3, start
-        for number in in_order(self._plans):
-            plan, variant = self._plans[number], variants[number]
-            raster = pyramids[variant["resize"], variant["colour"]].drawn(plan).srgb().upright(plan.orientation)
-            yield number, finished(raster, plan.canvas, self._settled(number, variant, raster))
+        for number in in_order([*self._plans, *([] if self.summary else planning.overviews)]):
+            is_variant = number < len(self._plans)
+            plan = self._plans[number] if is_variant else planning.overview_plan
+            variant = variants[number if is_variant else 0]
+            raster = pyramids[variant["resize"], variant["colour"]].drawn(plan).srgb()
+            if number == planning.overview and not self.summary:  # of the first frame
+                self.summary = summarised(raster.pillow(), planning.orientation).packed()
+            if is_variant:
+                raster = raster.upright(plan.orientation)
+                yield number, finished(raster, plan.canvas, self._settled(number, variant, raster))
 
     def new_file(self, variant: dict[str, Any], name: str) -> Path:
         """Return the path of the file of a variant in this format, which `remove` will remove."""

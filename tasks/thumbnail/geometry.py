@@ -122,5 +122,16 @@ def _cover(source: Size, box: Size, scale: float, place: Place, *, enlarge: bool
     return (left, top, left + crop_width, top + crop_height), size, size
 
 
+def within(size: Size, longest: int) -> Size:
+    """Shrink a size until its longer side is this long, unless it is shorter already.
+
+    Args:
+        size: Width and height in pixels.
+        longest: Pixels.
+    """
+    scale = min(1.0, longest / max(size))
+    return _side(size[0] * scale, longest), _side(size[1] * scale, longest)
+
+
 def _side(length: float, limit: int) -> int:
     return max(1, min(limit, round(length)))

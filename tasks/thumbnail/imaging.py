@@ -5,6 +5,7 @@ variants from the largest to the smallest, convert each to sRGB, turn it upright
 it. libvips does it where it reads the format; Pillow does it for the other formats, and for files that libvips refuses.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tasks.thumbnail.options.marks import marks_memory_mb, with_marks
 from tasks.thumbnail.picture_file import PictureFile
 from tasks.thumbnail.planning import Planning
 from tasks.thumbnail.signatures import type_of
+from tasks.thumbnail.summary.exif import exif_of
 
 try:
     import pyvips
@@ -90,9 +92,10 @@ def render(
     limits: dict[str, int],
     engine: str = "auto",
     threads: int = 1,
+    exif: Sequence[str] = (),
     *,
     report: Progress,
-) -> list[dict[str, Any]]:
+) -> dict[str, Any]:
     """Draw every variant of a picture: all of them or, on any failure, none.
 
     Args:
@@ -102,10 +105,12 @@ def render(
         limits: As for `probe`.
         engine: IMAGE_ENGINE: `auto`, `vips` or `pillow`.
         threads: IMAGE_THREADS, those that libvips draws with.
+        exif: The fields of `exif_fields.EXIF_FIELDS` that are asked for.
         report: Called after each variant.
 
     Returns:
-        For each variant, in their order, `name`, `path`, `type`, `width` and `height` in pixels, and `bytes`.
+        `picture` with its `summary` (a packed `PictureSummary`) and, if it is asked for, `exif`; and `files`: for each
+        variant, in their order, `name`, `path`, `type`, `width` and `height` in pixels, and `bytes`.
 
     Raises:
         Refusal: As `probe`.
@@ -119,6 +124,8 @@ def render(
     try:
         with PictureFile(path) as source:
             name, picture, frames = open_picture(source, limits)
+            about = {"exif": exif_of(picture, exif)} if exif else {}
+            source.ended = False  # damaged metadata says nothing about the picture
             with_vips = engine != "pillow" and not NO_VIPS
             variants = with_marks(variants, limits)
             animated = animated_variants(name, frames, variants)
@@ -138,7 +145,8 @@ def render(
             raise out_of_memory() from error
         raise
     order = [variant["name"] for variant in Planning(picture, variants).variants]
-    return sorted(files, key=lambda file: order.index(file["name"]))
+    files.sort(key=lambda file: order.index(file["name"]))
+    return {"picture": about | {"summary": drawings[-1].summary}, "files": files}
 
 
 def _draw(

@@ -3,6 +3,8 @@
 A job whose picture is refused (see the codes in `tasks/refusal.py`) fails at once and leaves no file.
 """
 
+import asyncio
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from tasks.blob_ref import BlobRef
 from tasks.kind import JobContext, Kind, OutputFile, Result, RetryPolicy, TryAgain
 from tasks.outbound.protocol import OutboundError
 from tasks.refusal import Refusal
+from tasks.thumbnail.looks import looks_of
 from tasks.thumbnail.params import ThumbnailParams
 from tasks.uploads.originals import keep_original
 
@@ -37,7 +40,7 @@ async def make_thumbnails(job: JobContext[ThumbnailParams]) -> Result:
         TryAgain: The picture could not be fetched this time.
     """
     source = job.scratch.folder / "source"
-    size = await _fetch(job, source)
+    blob = await _fetch(job, source)
     variants = await _with_watermarks(job)
     limits = {
         "max_pixels": job.settings.max_pixels,
@@ -55,7 +58,7 @@ async def make_thumbnails(job: JobContext[ThumbnailParams]) -> Result:
         variants,
         limits,
         seconds=PROBE_SECONDS,
-        memory_mb=PROBE_MEMORY_MB + size // MEGABYTE,
+        memory_mb=PROBE_MEMORY_MB + blob.bytes // MEGABYTE,
     )
     memory_mb = picture.pop("memory_mb")
     drawn = await job.sandbox.call(
@@ -66,22 +69,24 @@ async def make_thumbnails(job: JobContext[ThumbnailParams]) -> Result:
         limits,
         job.settings.image_engine,
         job.settings.image_threads,
+        list(job.params.exif or ()),
         seconds=job.settings.sandbox_seconds,
         memory_mb=memory_mb,
         progress=job.progress,
     )
-    files = tuple([await _store(job, one) for one in drawn])
-    value: dict[str, Any] = {"picture": picture}
+    files = tuple([await _store(job, one) for one in drawn["files"]])
+    about = {"bytes": blob.bytes, "sha256": blob.sha256}
+    value: dict[str, Any] = {"picture": picture | about | drawn["picture"]} | looks_of(job.params.variants)
     if (kept_until := await _keep(job, source)) is not None:
         value["kept_until"] = kept_until
     return Result(value=value, files=files)
 
 
-async def _fetch(job: JobContext[ThumbnailParams], into: Path) -> int:
-    """Write the picture to a file. Returns its size in bytes."""
+async def _fetch(job: JobContext[ThumbnailParams], into: Path) -> BlobRef:
+    """Write the picture to a file. Returns what it is."""
     if job.params.upload is not None:
         await job.storage.fetch(job.params.upload.sha256, into)
-        return job.params.upload.bytes
+        return job.params.upload
     try:
         fetched = await job.outbound.fetch(job.params.url or "", into, max_bytes=job.settings.max_upload_bytes)
     except OutboundError as error:
@@ -90,7 +95,12 @@ async def _fetch(job: JobContext[ThumbnailParams], into: Path) -> int:
         raise Refusal(error.code, error.message, field="url") from error
     if fetched.bytes == 0:
         raise Refusal("no_file", "The URL answers with an empty body; give the URL of a picture.", field="url")
-    return fetched.bytes
+    return BlobRef(await asyncio.to_thread(_sha256_of, into), fetched.bytes)
+
+
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 async def _with_watermarks(job: JobContext[ThumbnailParams]) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tasks.blob_ref import BlobRef
+from tasks.thumbnail.exif_fields import ExifField
 from tasks.thumbnail.variants import Variant, watermarks_of
 
 
@@ -13,7 +14,8 @@ class ThumbnailParams(BaseModel):
     """The params of a thumbnail job: a stored picture (`upload`) or a `url`, and what to draw.
 
     keep_s: seconds for which the original is kept once it was drawn. watermarks: the uploads that the variants name, by
-    their ids. An older worker refuses both fields, so they are stored only where they are used.
+    their ids. exif: which fields of its EXIF the result has. An older worker refuses these fields, so they are stored
+    only where they are used.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -23,6 +25,7 @@ class ThumbnailParams(BaseModel):
     variants: tuple[Variant, ...]
     keep_s: int | None = Field(None, gt=0)
     watermarks: dict[str, BlobRef] = Field(default_factory=dict, exclude_if=operator.not_)
+    exif: tuple[ExifField, ...] | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

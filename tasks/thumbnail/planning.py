@@ -8,13 +8,17 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from tasks.thumbnail.decoding import orientation_of
-from tasks.thumbnail.geometry import FindsWindow, Plan, Size, plan
+from tasks.thumbnail.geometry import FindsWindow, Plan, Size, plan, within
 from tasks.thumbnail.options.outputs import drawn_variants
 from tasks.thumbnail.options.turning import swaps
 from tasks.thumbnail.pyramid import FINER, reads_of_source
 
 LARGEST_DENOMINATOR = 8
 """How far a decoder scales a picture down at most."""
+OVERVIEW_PX = 64
+"""Longest side of the copy that the summary of a picture is made from."""
+LARGEST_OVERVIEW_PX = 1024
+"""Longest side of a variant that it is reduced from: a larger one would take more memory than drawing the copy."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,31 @@ class Planning:
         return [plan(self.size, variant, self.orientation, attention) for variant in self.variants]
 
     @cached_property
+    def overview(self) -> int:
+        """The number of the variant that the summary is made from: the smallest that shows the whole picture, neither
+        smaller than `overview_plan` nor of more than LARGEST_OVERVIEW_PX. If there is none it is the number after the
+        last variant, and `overview_plan` is drawn."""
+        shown = [number for number, one in enumerate(self.plans) if self._is_overview(one)]
+        return min(shown, key=lambda number: self.plans[number].scale, default=len(self.plans))
+
+    @cached_property
+    def overviews(self) -> list[Plan]:
+        """`overview_plan`, if it is drawn."""
+        return [self.overview_plan] if self.overview == len(self.plans) else []
+
+    @cached_property
+    def overview_plan(self) -> Plan:
+        """The whole picture in OVERVIEW_PX."""
+        size = within(self.size, OVERVIEW_PX)
+        return Plan((0, 0, *self.size), size, size)
+
+    def _is_overview(self, one: Plan) -> bool:
+        width, height = within(self.size, max(one.size))
+        in_proportion = abs(one.size[0] - width) <= 1 and abs(one.size[1] - height) <= 1
+        in_size = one.scale >= self.overview_plan.scale and max(one.size) <= LARGEST_OVERVIEW_PX
+        return one.box == self.overview_plan.box and in_proportion and in_size
+
+    @cached_property
     def denominator(self) -> int:
         """How far the picture may be scaled down while it is decoded, so that it stays FINER times as large as the
         largest variant: 1, 2, 4 or 8."""
@@ -84,4 +113,5 @@ class Planning:
         spaces: dict[tuple[str, str], list[Plan]] = {}
         for one, variant in zip(self.plans, self.variants, strict=True):
             spaces.setdefault((variant["resize"], variant["colour"]), []).append(one)
+        spaces[self.variants[0]["resize"], self.variants[0]["colour"]] += self.overviews
         return sum(reads_of_source(plans, self.size) for plans in spaces.values()) + self.wants_attention

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.clock import rfc3339
 from tasks.kind import variant_of
+from tasks.picture_result.view import shown_result
 
 RETRY_DELAYS_S: Final = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """Seconds before the second and each further attempt at a delivery."""
@@ -131,4 +132,6 @@ def _job(job: dict[str, Any], base_url: str) -> dict[str, Any]:
         for one in job.get("files", ())
     ]
     times = {name: rfc3339(job[name]) for name in ("created_at", "finished_at")}
-    return {**job, **times, "files": files, "links": {"self": job_url}}
+    result = shown_result(job["kind"], job.get("result"), job.get("files", ()), job_url)
+    returned = {} if result is None else {"result": result}
+    return {**job, **times, **returned, "files": files, "links": {"self": job_url}}

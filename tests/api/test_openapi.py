@@ -223,7 +223,7 @@ async def test_an_ended_job_is_documented_whole(alice: httpx.AsyncClient, worker
     options = {"name": "a.png", "tags": "user:42", "metadata": '{"order": 4711}'}
     job_id = (await alice.post("/v1/images", content=PNG, params=options)).json()["id"]
     file = OutputFile("small.jpg", "ab" * 32, "image/jpeg", 1, {"width": 1})
-    await worker.end(job_id, result=Result(files=(file,)))
+    await worker.end(job_id, result=Result({"pages": 1}, (file,)))
     [event] = (await alice.get("/v1/jobs?kind=event")).json()["jobs"]
     body = json.loads(body_of(EventParams(**event["params"]), 1, ""))
     documented = DOCUMENT["components"]["schemas"]["EndedJob"]["properties"]

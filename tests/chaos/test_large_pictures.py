@@ -62,6 +62,6 @@ async def test_what_does_not_fit_is_refused_and_what_is_said_to_fit_does(tmp_pat
         assert (0.5 if "jpeg" in kind else 0.9) * DYNO_MB < memory_mb <= DYNO_MB
         place = (str(source), str(tmp_path), variants, limits)
         drawn = await sandbox.call("tasks.thumbnail.imaging:render", *place, seconds=120, memory_mb=memory_mb)
-        assert len(drawn) == len(variants)
+        assert len(drawn["files"]) == len(variants)
     finally:
         await sandbox.stop()

@@ -37,7 +37,7 @@ def main() -> None:
         variants = [variant.model_dump() for variant in variants_of(boxes)]
         before = cpu_ms()
         for _ in range(task["times"]):
-            drawn = render(task["path"], task["folder"], variants, LIMITS, report=report)
+            drawn = render(task["path"], task["folder"], variants, LIMITS, report=report)["files"]
         used = cpu_ms() - before
         sys.stdout.write(json.dumps({"cpu_ms": used / task["times"], "files": [one["path"] for one in drawn]}) + "\n")
         sys.stdout.flush()

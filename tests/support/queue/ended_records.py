@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from arq.connections import ArqRedis
 
 from tasks.blob_ref import BlobRef
 from tasks.kind import Notes, OutputFile, Result
+from tasks.picture_result.record import BLURHASH_CHARS, BLURHASH_DIGITS, FIELD, PictureSummary
 from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.records.packer import Packer
 from tasks.queue.redis_keys import BLOB, JOB, JOBS, PACK_AFTER_MS, UNPACKED
@@ -27,7 +29,7 @@ ENDPOINT_ID: Final = hashlib.sha256(b"endpoint").hexdigest()[:32]
 URL: Final = "https://pressroom.example.com"
 """What an installation is called. A longer name costs its length with each job."""
 KINDS: Final = ("picture", "report", "event", "delivery")
-AT_MOST_BYTES: Final = {"picture": 1_200, "report": 1_200, "event": 1_200, "delivery": 1_000}
+AT_MOST_BYTES: Final = {"picture": 1_450, "report": 1_200, "event": 1_200, "delivery": 1_000}
 """What one ended job may take up in Valkey 9, with all its keys."""
 
 
@@ -108,7 +110,7 @@ def _result(queue: str, job_id: str) -> SerializedResult:
     match queue:
         case "media":
             file = OutputFile("small.jpg", _sha256(job_id), "image/jpeg", 20_480, {"width": 256, "height": 171})
-            return SerializedResult.of(Result({}, (file,)), {"done": 1, "total": 1, "note": "small"})
+            return SerializedResult.of(Result(_picture(job_id), (file,)), {"done": 1, "total": 1, "note": "small"})
         case "reports":
             file = OutputFile("report.pdf", _sha256(job_id), "application/pdf", 40_960, {"pages": 3})
             return SerializedResult.of(
@@ -117,6 +119,20 @@ def _result(queue: str, job_id: str) -> SerializedResult:
         case "default":
             return SerializedResult.of(Result({"deliveries": 1}), {"done": 1, "total": 1, "note": "deliveries"})
     return SerializedResult.of(Result())
+
+
+def _picture(job_id: str) -> dict[str, Any]:
+    """The result of a photo. Its hashes and colours are as random as those of real ones."""
+    dice = random.Random(job_id)  # noqa: S311 - the same for the same job
+    summary = PictureSummary(
+        thumbhash=dice.randbytes(21),
+        blurhash="".join(dice.choices(BLURHASH_DIGITS, k=BLURHASH_CHARS)),
+        palette=[f"#{dice.randbytes(3).hex()}" for _ in range(5)],
+        phash=dice.getrandbits(64),
+    )
+    header = {"format": "jpeg", "type": "image/jpeg", "width": 3000, "height": 2000, "frames": 1, "mode": "RGB"}
+    file = {"has_alpha": False, "orientation": 1, "bytes": 204_800, "sha256": _sha256(job_id)}
+    return {"picture": header | file | {FIELD: summary.packed()}}
 
 
 def _notes(queue: str) -> Notes | None:

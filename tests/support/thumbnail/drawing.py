@@ -1,6 +1,7 @@
 """Calls `probe` and `render` as the sandbox does, without the sandbox."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,18 @@ class Renderer:
 
     def render(self, data: bytes, *variants: dict[str, Any], **limits: int) -> list[dict[str, Any]]:
         self.source.write_bytes(data)
-        dumped = self._dumped(variants)
-        return render(str(self.source), str(self.drawn), dumped, LIMITS | limits, self.engine, report=silent)
+        place = (str(self.source), str(self.drawn))
+        drawn = render(*place, self._dumped(variants), LIMITS | limits, self.engine, report=silent)
+        files: list[dict[str, Any]] = drawn["files"]
+        return files
+
+    def summary(self, data: bytes, *variants: dict[str, Any], exif: Sequence[str] = ()) -> dict[str, Any]:
+        """What `render` returns of the picture itself."""
+        self.source.write_bytes(data)
+        place = (str(self.source), str(self.drawn))
+        drawn = render(*place, self._dumped(variants), LIMITS, self.engine, exif=exif, report=silent)
+        picture: dict[str, Any] = drawn["picture"]
+        return picture
 
     def picture(self, data: bytes, **variant: Any) -> Image.Image:
         """The picture of one variant, read back."""

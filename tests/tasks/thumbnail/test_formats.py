@@ -100,7 +100,8 @@ def test_files_come_in_the_order_asked_for_and_every_one_is_reported(renderer: R
         heard.append((done, total))
 
     variants = [variant.model_dump() for variant in variants_of("default")]
-    files = render(str(renderer.source), str(renderer.drawn), variants, LIMITS, renderer.engine, report=report)
+    place = (str(renderer.source), str(renderer.drawn))
+    files = render(*place, variants, LIMITS, renderer.engine, report=report)["files"]
     assert [file["name"] for file in files] == ["small", "medium", "large", "square"]
     assert heard == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert sorted(path.name for path in renderer.drawn.iterdir()) == [

@@ -107,7 +107,7 @@ end
 -- The end of a job as an event. JSON that is in the record already is passed on as it is: Lua's own encoder would lose
 -- nulls and digits.
 local SILENT = { event = true, delivery = true, recovery = true, cleanup = true, reconciliation = true }
-local END_FIELDS = { 'address', 'name', 'files', 'error', 'traceparent', 'tracestate', 'tags', 'metadata',
+local END_FIELDS = { 'address', 'name', 'files', 'result', 'error', 'traceparent', 'tracestate', 'tags', 'metadata',
   'tally:succeeded', 'tally:failed', 'tally:cancelled' }
 local function announce_end(job, state)
   if SILENT[job.kind] or not job.notify and not has_subscribers(job.owner, 'job.' .. state) then return end
@@ -115,9 +115,11 @@ local function announce_end(job, state)
   local jobs = job.kind == 'batch' and string.format('{"succeeded":%d,"failed":%d,"cancelled":%d}',
     record['tally:succeeded'] or 0, record['tally:failed'] or 0, record['tally:cancelled'] or 0)
   local function member(name, json) return json and ',"' .. name .. '":' .. json or '' end
+  local short = #(record.result or '') <= K.event_result_bytes
   local data = '{"id":"' .. job.id .. '","kind":' .. cjson.encode(job.kind) .. ',"state":"' .. state .. '"'
     .. member('name', record.name and cjson.encode(record.name)) .. ',"created_at":' .. job.created_at
-    .. ',"finished_at":' .. string.format('%.0f', now) .. member('files', record.files) .. member('error', record.error)
+    .. ',"finished_at":' .. string.format('%.0f', now) .. member('files', record.files)
+    .. member('result', short and record.result) .. member('error', record.error)
     .. member('jobs', jobs) .. member('tags', record.tags) .. member('metadata', record.metadata) .. '}'
   announce(job.owner, 'job.' .. state, data,
     { address = record.address, notify = job.notify, traceparent = record.traceparent, tracestate = record.tracestate,

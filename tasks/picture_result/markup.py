@@ -1,0 +1,108 @@
+"""The `srcset` and the `<picture>` of a job's pictures, ready to be put into a page."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Final
+
+from tasks.kind import variant_of
+
+MODERN_TYPES: Final = ("image/avif", "image/webp")
+"""Types that get a `<source>` of their own beside a type that every browser shows: the smallest first."""
+PLAIN_TYPES: Final = ("image/jpeg", "image/png", "image/gif")
+"""Types that every browser shows, the one that suits an `<img>` best first."""
+_TYPES: Final = (*PLAIN_TYPES, *reversed(MODERN_TYPES))
+_DENSITY: Final = re.compile(r"(.+)@([1-9])x")
+_ROUNDED_PX: Final = 1
+"""Pixels by which heights of one proportion differ, since they are whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """One file: the variant that it is of, at which pixel density, and what looks the same at another size."""
+
+    variant: str
+    density: int
+    type: str
+    url: str
+    width: int
+    height: int
+    look: int
+
+
+def markup_of(files: Sequence[Mapping[str, Any]], job_url: str, looks: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Write the markup for each set of files that show the same in several sizes and formats.
+
+    Args:
+        files: The files of a job that draws pictures, as its record has them.
+        job_url: The URL of the job, which those of its files begin with.
+        looks: By the name of a variant: a number that two variants share if they show the same, apart from what is cut
+            off. Variants that it does not name share one.
+
+    Returns:
+        For each set `variants` (their names), `width` and `height` (of the largest, or of the density 1), `srcset` (of
+        the type that most browsers show), and `picture` (HTML).
+    """
+    sets: list[list[_Candidate]] = []
+    for picture in sorted((_picture(file, job_url, looks) for file in files), key=lambda one: -one.width):
+        for one in sets:
+            if _same(one[0], picture):
+                one.append(picture)
+                break
+        else:
+            sets.append([picture])
+    return [_markup(one) for one in sets]
+
+
+def _picture(file: Mapping[str, Any], job_url: str, looks: Mapping[str, int]) -> _Candidate:
+    name, about = variant_of(file["name"]), file["about"]
+    dense = _DENSITY.fullmatch(name)
+    variant, density = (dense[1], int(dense[2])) if dense else (name, 1)
+    url = f"{job_url}/files/{file['name']}"
+    return _Candidate(variant, density, file["type"], url, about["width"], about["height"], looks.get(variant, 0))
+
+
+def _same(larger: _Candidate, smaller: _Candidate) -> bool:
+    height = larger.height * smaller.width / larger.width
+    return larger.look == smaller.look and abs(height - smaller.height) <= _ROUNDED_PX
+
+
+def _markup(pictures: Sequence[_Candidate]) -> dict[str, Any]:
+    variants = list(dict.fromkeys(picture.variant for picture in pictures))
+    by_density = len(variants) == 1 and len({picture.density for picture in pictures}) > 1
+    shown = min(pictures, key=lambda one: one.density) if by_density else pictures[0]
+    largest = max(_one_for_each_size(pictures), key=lambda one: one.width)
+    plain = _one_for_each_size(pictures)
+    sizes = "" if by_density else f' sizes="(min-width: {largest.width}px) {largest.width}px, 100vw"'
+    sources = ""
+    for kind in MODERN_TYPES:
+        own = _one_for_each_size([picture for picture in pictures if picture.type == kind])
+        if own and own != plain and len(own) == len(plain):
+            sources += f'<source type="{kind}" srcset="{escape(_srcset(own, by_density))}"{sizes}>'
+    first = next(one for one in plain if one.width == shown.width)
+    image = (
+        f'<img src="{escape(first.url)}" srcset="{escape(_srcset(plain, by_density))}"{sizes} '
+        f'width="{shown.width}" height="{shown.height}" alt="">'
+    )
+    return {
+        "variants": variants,
+        "width": shown.width,
+        "height": shown.height,
+        "srcset": _srcset(plain, by_density),
+        "picture": f"<picture>{sources}{image}</picture>",
+    }
+
+
+def _one_for_each_size(pictures: Sequence[_Candidate]) -> list[_Candidate]:
+    """Of each width the picture whose type most browsers show, the smallest first."""
+    found: dict[int, _Candidate] = {}
+    for picture in sorted(pictures, key=lambda one: (one.width, _TYPES.index(one.type))):
+        found.setdefault(picture.width, picture)
+    return list(found.values())
+
+
+def _srcset(pictures: Sequence[_Candidate], by_density: bool) -> str:
+    return ", ".join(
+        f"{picture.url} {picture.density}x" if by_density else f"{picture.url} {picture.width}w" for picture in pictures
+    )

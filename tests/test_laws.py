@@ -33,6 +33,7 @@ LAYERS = (
         "blob_ref",
         "stopping",
         "process_memory",
+        "sandbox_output",
         "outbound.protocol",
     },
     {

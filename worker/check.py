@@ -63,10 +63,12 @@ def state_of_host(registry: WorkerRegistry, host: str) -> tuple[int, str]:
             NOT_ALIVE,
             f"No beat for {WORKER_MS // 1000} s of {names}: its process is stopped, or its loop stands still",
         )
-    beating = [worker.id for worker in newest.values() if registry.alive(worker)]
+    beating = [worker for worker in newest.values() if registry.alive(worker)]
     if not beating:
         return NOT_ALIVE, f"No worker of host {host} beats"
-    return ALIVE, f"alive: {', '.join(beating)}"
+    lacks = dict.fromkeys(part for worker in beating for part in worker.sandbox_lacks)
+    about = f" (the sandbox lacks {' and '.join(lacks)}: see docs/operations.md)" if lacks else ""
+    return ALIVE, f"alive: {', '.join(worker.id for worker in beating)}{about}"
 
 
 def _exists(pid: int) -> bool:

@@ -21,7 +21,7 @@ from tasks.queue.installation import find_storage_owner
 from tasks.queue.lanes.stats import QueueStats
 from tasks.queue.memory import MemoryUse, is_out_of_memory, memory_of
 from tasks.queue.redis_keys import PROBE, QUEUES, SECOND_MS, WORKER_MS, arq_queue
-from tasks.queue.watch.workers import read_workers
+from tasks.queue.watch.workers import WorkerRegistry, read_workers
 from tasks.storage.protocol import StorageUnavailable
 
 log = structlog.get_logger()
@@ -191,12 +191,22 @@ async def _workers(context: Context) -> str | None:
     if away := registry.without_storage:
         return f"The storage does not work for {len(away)} of {len(registry.present)} workers; jobs wait for it."
     if not unserved:
-        return None
+        return _isolation(registry)
     if len(unserved) == len(QUEUES):
         return _nobody_serves(unserved)
     snapshot = await QueueStats(context.redis, context.settings).queues()
     due = [queue.name for queue in snapshot.queues if queue.name in unserved and queue.due]
     return _nobody_serves(unserved, f", where jobs wait ({', '.join(due)})" if due else "")
+
+
+def _isolation(registry: WorkerRegistry) -> str | None:
+    if not (lacks := registry.sandbox_lacks):
+        return None
+    workers = sum(bool(worker.sandbox_lacks) for worker in registry.present)
+    return (
+        f"The sandbox of {workers} of {len(registry.present)} workers is not closed: the system lacks "
+        f"{' and '.join(lacks)}. See docs/operations.md, What keeps the sandbox apart."
+    )
 
 
 def _nobody_serves(unserved: Sequence[str], due: str = "") -> str:

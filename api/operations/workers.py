@@ -53,6 +53,10 @@ class Worker(BaseModel):
     storage_away_since: datetime | None = Field(
         None, description="Since when the storage has failed for it. Its jobs that need the storage wait."
     )
+    sandbox_lacks: list[str] = Field(
+        description="What its system lacks to keep its sandbox apart; empty where it has everything.",
+        examples=[["landlock"]],
+    )
 
 
 class Workers(BaseModel):
@@ -93,4 +97,5 @@ def _worker(registry: WorkerRegistry, worker: workers.WorkerRecord) -> Worker:
         pss_mb=worker.pss_mb,
         loop_lag_ms=worker.lag_ms,
         storage_away_since=maybe_from_ms(worker.storage_away_ms),
+        sandbox_lacks=list(worker.sandbox_lacks),
     )

@@ -15,6 +15,7 @@ from tasks.refusal import Refusal
 from tasks.report.render_job import RenderLimits, StoredRequest
 from tasks.report.spec.document import Format
 from tasks.report.spec.structs import ReportSpec, decode_spec, picture_refs
+from tasks.sandbox_output import output_file
 from tasks.storage.protocol import BlobMissing
 from tasks.uploads.sources import RequestedSource, find_sources
 
@@ -116,7 +117,8 @@ async def _fetch(job: JobContext[ReportParams], wanted: Mapping[Path, str]) -> N
 
 
 async def _store(job: JobContext[ReportParams], made: Mapping[str, Any]) -> OutputFile:
-    blob = await job.storage.put_file(Path(made["path"]), type=made["type"], filename=made["name"])
+    path = output_file(job.scratch.folder, made["path"])
+    blob = await job.storage.put_file(path, type=made["type"], filename=made["name"])
     about = {"pages": made["pages"]} if "pages" in made else {}
     return OutputFile(name=made["name"], blob=blob.sha256, type=made["type"], bytes=blob.bytes, about=about)
 

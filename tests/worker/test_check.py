@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -13,10 +14,11 @@ from arq.connections import ArqRedis
 
 from tasks.outbound.client import VERSION
 from tasks.queue.redis_keys import WORKER, WORKER_MS, WORKERS
+from tasks.queue.watch.workers import WorkerRecord, WorkerRegistry
 from tasks.settings import Settings
 from tests.support.processes import ROOT, worker_process
 from tests.support.servers import Valkey, free_port
-from worker.check import check
+from worker.check import check, state_of_host
 
 
 @pytest.fixture
@@ -82,6 +84,12 @@ async def test_without_redis_it_says_so(settings: Settings, tmp_path: Path) -> N
         settings.model_copy(update={"redis_url": Settings(redis_url=f"redis://127.0.0.1:{free_port()}").redis_url})
     )
     assert (status, "Redis does not answer" in line) == (1, True)
+
+
+def test_it_says_what_the_sandbox_lacks() -> None:
+    lacking = WorkerRecord("w", "host", os.getpid(), ("media",), beat_ms=1_000, sandbox_lacks=("seccomp", "landlock"))
+    status, line = state_of_host(WorkerRegistry(1_000, (lacking,), frozenset()), "host")
+    assert (status, line) == (0, "alive: w (the sandbox lacks seccomp and landlock: see docs/operations.md)")
 
 
 def test_it_says_its_version() -> None:

@@ -28,6 +28,7 @@ from worker.attempts.memory import measure
 from worker.attempts.running import Running
 from worker.duties.loop_watch import LoopWatch
 from worker.redis_health import RedisHealth
+from worker.sandbox.isolation.parts import lacking_here
 
 STORAGE_CHECK_S = 1.0
 """Seconds for which a beat waits to learn whether a storage that has failed works again."""
@@ -65,6 +66,7 @@ class Heartbeat:
         self._registry = registry
         self._started_at = clock.now_ms()
         self._loop_watch = loop_watch
+        self._sandbox_lacks = lacking_here()
         self._slots = Script(redis, "run/slots")
 
     async def loop(self) -> None:
@@ -113,6 +115,7 @@ class Heartbeat:
             pss_mb=memory.pss_mb,
             lag_ms=round(self._loop_watch.take_worst_s() * 1000, 1),
             storage_away_ms=await self._storage_away_ms(),
+            sandbox_lacks=self._sandbox_lacks,
         )
 
     async def _storage_away_ms(self) -> int | None:

@@ -33,6 +33,7 @@ class WorkerRecord:
     rss_mb, pss_mb: memory of it and its sandbox in megabytes; None where the system does not measure it.
     lag_ms: the longest delay of its event loop since the beat before.
     storage_away_ms: since when the storage has failed for it; None if it works.
+    sandbox_lacks: what its system lacks to keep the sandbox apart, such as "landlock".
     beat_ms, started_ms, storage_away_ms: milliseconds since 1970.
     """
 
@@ -49,6 +50,7 @@ class WorkerRecord:
     pss_mb: float | None = None
     lag_ms: float = 0
     storage_away_ms: int | None = None
+    sandbox_lacks: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -58,7 +60,8 @@ class WorkerRecord:
         """Read a beat of this version or of another: during a deploy there are two."""
         told: dict[str, Any] = json.loads(text)
         doing = tuple(RunningJob(**_known(RunningJob, one)) for one in told.get("doing", ()))
-        return cls(**{**_known(cls, told), "queues": tuple(told["queues"]), "doing": doing})
+        lists = {"queues": tuple(told["queues"]), "sandbox_lacks": tuple(told.get("sandbox_lacks", ()))}
+        return cls(**{**_known(cls, told), **lists, "doing": doing})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,11 @@ class WorkerRegistry:
     def without_storage(self) -> tuple[WorkerRecord, ...]:
         """Those that are alive and for which the storage has failed."""
         return tuple(worker for worker in self.present if worker.storage_away_ms is not None)
+
+    @property
+    def sandbox_lacks(self) -> tuple[str, ...]:
+        """What the systems of those that are alive lack to keep their sandboxes apart."""
+        return tuple(dict.fromkeys(part for worker in self.present for part in worker.sandbox_lacks))
 
     def serving(self, queue: str) -> int:
         """Return how many of our workers serve a queue."""

@@ -112,6 +112,15 @@ async def test_workers_without_storage_are_a_warning_and_counted(alice: httpx.As
     assert "pressroom_workers_without_storage 1.0" in exposition(await collect(redis, Settings(_env_file=None)))
 
 
+async def test_a_sandbox_that_is_not_closed_is_a_warning(alice: httpx.AsyncClient, redis: ArqRedis) -> None:
+    await beat(redis, "one")
+    await beat(redis, "two", sandbox_lacks=("landlock",))
+    answer = await alice.get("/readyz")
+    [worker] = [check for check in answer.json()["checks"] if check["name"] == "worker"]
+    assert (answer.status_code, worker["status"]) == (200, "warning")
+    assert worker["detail"].startswith("The sandbox of 1 of 2 workers is not closed: the system lacks landlock.")
+
+
 async def test_a_replica_is_not_ready(settings: Settings) -> None:
     with Valkey() as own, Valkey() as other:
         changed = settings.model_copy(update={"redis_url": SecretStr(own.url)})

@@ -21,10 +21,11 @@ async def test_there_is_none_at_first(alice: httpx.AsyncClient) -> None:
 
 async def test_each_tells_what_it_does_and_whether_it_lives(alice: httpx.AsyncClient, redis: ArqRedis) -> None:
     await beat(redis, queues=("media",), doing=(RunningJob("ab" * 16, "thumbnail", "media", 2, 1_800_000_000_000),))
-    await beat(redis, "two", queues=("media",), ago_ms=WORKER_MS + 1000)
+    await beat(redis, "two", queues=("media",), ago_ms=WORKER_MS + 1000, sandbox_lacks=("landlock",))
     workers = {worker["host"]: worker for worker in (await alice.get("/v1/workers")).json()["workers"]}
     one, two = workers["one"], workers["two"]
     assert (one["alive"], two["alive"]) == (True, False)
+    assert (one["sandbox_lacks"], two["sandbox_lacks"]) == ([], ["landlock"])
     assert {name: one[name] for name in ("pid", "version", "queues", "running", "rss_mb", "pss_mb", "loop_lag_ms")} == {
         "pid": 7,
         "version": "0.1.0",

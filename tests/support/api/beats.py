@@ -16,6 +16,7 @@ async def beat(
     ago_ms: int = 0,
     doing: tuple[RunningJob, ...] = (),
     storage_away_ms: int | None = None,
+    sandbox_lacks: tuple[str, ...] = (),
 ) -> None:
     """The last beat of a worker that serves these queues."""
     now = int(time.time() * 1000)
@@ -33,6 +34,7 @@ async def beat(
         pss_mb=60.25,
         lag_ms=3.5,
         storage_away_ms=storage_away_ms,
+        sandbox_lacks=sandbox_lacks,
     )
     await redis.set(WORKER + worker.id, worker.to_json(), px=WORKER_RECORD_TTL_MS)
     await redis.zadd(WORKERS, {worker.id: worker.beat_ms})

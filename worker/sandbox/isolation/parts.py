@@ -3,8 +3,17 @@
 from collections.abc import Collection
 from typing import Final
 
+from worker.sandbox.isolation import landlock, seccomp
+
 SECCOMP, LANDLOCK, NETWORK = "seccomp", "landlock", "network namespace"
 PARTS: Final = (SECCOMP, LANDLOCK, NETWORK)
+
+
+def lacking_here() -> tuple[str, ...]:
+    """Those of PARTS that this system lacks, as far as one can ask without trying: not whether a network namespace is
+    allowed, which seccomp makes nearly superfluous."""
+    works = {SECCOMP: seccomp.is_available(), LANDLOCK: landlock.version() > 0}
+    return tuple(part for part, there in works.items() if not there)
 
 
 def bits_of(lacking: Collection[str]) -> int:

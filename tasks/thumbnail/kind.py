@@ -13,6 +13,7 @@ from tasks.blob_ref import BlobRef
 from tasks.kind import JobContext, Kind, OutputFile, Result, RetryPolicy, TryAgain
 from tasks.outbound.protocol import OutboundError
 from tasks.refusal import Refusal
+from tasks.sandbox_output import output_file
 from tasks.thumbnail.looks import looks_of
 from tasks.thumbnail.params import ThumbnailParams
 from tasks.uploads.originals import keep_original
@@ -116,7 +117,7 @@ async def _with_watermarks(job: JobContext[ThumbnailParams]) -> list[dict[str, A
 
 
 async def _store(job: JobContext[ThumbnailParams], drawn: dict[str, Any]) -> OutputFile:
-    path = Path(drawn["path"])
+    path = output_file(job.scratch.folder, drawn["path"])
     blob = await job.storage.put_file(path, type=drawn["type"], filename=path.name)
     about = {fact: drawn[fact] for fact in ABOUT if fact in drawn}
     return OutputFile(name=path.name, blob=blob.sha256, type=drawn["type"], bytes=blob.bytes, about=about)

@@ -3,13 +3,16 @@
 The Pillow plugin that reads a file is chosen here and called by name; Pillow guesses nothing and tries no other.
 """
 
-from PIL import BmpImagePlugin, JpegImagePlugin
+from PIL import BmpImagePlugin, Jpeg2KImagePlugin, JpegImagePlugin
 from PIL.ImageFile import ImageFile
 
 from tasks.thumbnail.codecs.avif import AvifPicture
 from tasks.thumbnail.codecs.gif import GifPicture
 from tasks.thumbnail.codecs.heic import HeicPicture
 from tasks.thumbnail.codecs.png import PngPicture
+from tasks.thumbnail.codecs.rare.ico import IcoPicture
+from tasks.thumbnail.codecs.rare.pdf import PdfPicture
+from tasks.thumbnail.codecs.rare.svg import SvgPicture
 from tasks.thumbnail.codecs.tiff import TiffPicture
 from tasks.thumbnail.codecs.webp import WebPPicture
 
@@ -22,6 +25,10 @@ PLUGINS: dict[str, type[ImageFile]] = {
     "gif": GifPicture,
     "tiff": TiffPicture,
     "bmp": BmpImagePlugin.BmpImageFile,
+    "jp2": Jpeg2KImagePlugin.Jpeg2KImageFile,
+    "ico": IcoPicture,
+    "svg": SvgPicture,
+    "pdf": PdfPicture,
 }
 
 

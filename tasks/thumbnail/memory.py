@@ -46,7 +46,15 @@ _MODE_BYTES = {
 _RGB_BYTES = 4
 _TRANSPARENCY_BYTES = 4
 # Bytes a pixel while the format's decoder and the picture are both in memory.
-_DECODER_BYTES = {"webp": 12, "avif": 12, "heic": 12, "tiff": 9}  # TIFF: a strip may be the whole picture
+_DECODER_BYTES = {
+    "webp": 12,
+    "avif": 12,
+    "heic": 12,
+    "tiff": 9,
+    "jp2": 25,
+    "pdf": 40,
+    "svg": 20,
+}  # TIFF: a strip may be the whole picture
 
 
 def check_memory(

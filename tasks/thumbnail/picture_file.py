@@ -2,6 +2,9 @@
 
 import io
 
+_JP2_BOX_BYTES = 12
+"""How a JPEG 2000 file begins that is made of boxes; else it is the bare data of the picture."""
+
 
 class PictureFile(io.BufferedReader):
     """A picture's file. `ended` says whether a reader asked for more bytes than it has."""
@@ -16,7 +19,8 @@ class PictureFile(io.BufferedReader):
         return data
 
     def is_truncated(self, name: str) -> bool:
-        """Tell whether the file is shorter than its own header says. Only WebP, AVIF and HEIC state their length.
+        """Tell whether the file is shorter than its own header says. Only WebP, AVIF, HEIC and most of JPEG
+        2000 state their length.
 
         Args:
             name: The format, a key of `formats.PLUGINS`.
@@ -25,7 +29,8 @@ class PictureFile(io.BufferedReader):
         if name == "webp":
             return end < 8 + self._number(4, "little")
         position = 0
-        while name in ("avif", "heic") and position + 8 <= end:
+        in_boxes = name in ("avif", "heic") or (name == "jp2" and self._number(0, "big") == _JP2_BOX_BYTES)
+        while in_boxes and position + 8 <= end:
             length = self._number(position, "big")
             if length == 1:  # a 64-bit length follows the box's type
                 length = self._number(position + 8, "big") << 32 | self._number(position + 12, "big")

@@ -54,32 +54,30 @@ def refused(renderer: Renderer, data: bytes, *, by: str = "both", **limits: int)
 
 
 @pytest.mark.parametrize(
-    ("data", "looks_like"),
+    ("data", "words"),
     [
-        (b"just some words", "not a supported picture"),
-        (bytes(4000), "not a supported picture"),
-        (b"\xff\xd8", "not a supported picture"),
-        (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
-        (b"  <svg onload='alert(1)'/>", "SVG"),
+        (b"just some words", "is text, which is not read. Send a JPEG"),
+        (bytes(4000), "is no picture of a format that is read"),
+        (b"\xff\xd8", "is no picture of a format that is read"),
         (b"<!DOCTYPE html><script>alert(1)</script>", "HTML"),
-        (b"%PDF-1.7\n" + encoded(quarters(), "JPEG"), "PDF"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 1 1\n", "PostScript"),
-        (b"\0\0\0\x18ftypisom\0\0\0\0isomiso2" + bytes(99), "video"),
-        (b"8BPS\0\1" + bytes(99), "Photoshop"),
-        (b"PK\x03\x04" + bytes(99), "ZIP"),
-        (encoded(quarters(), "PPM"), "not a supported picture"),
-        (encoded(quarters(), "ICO"), "ICO"),
-        (encoded(quarters(), "JPEG2000"), "JPEG 2000"),
-        (encoded(quarters(), "EPS"), "PostScript"),
-        (b"BM is how this sentence begins, and it is no bitmap.", "not a supported picture"),
+        (
+            b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 1 1\n",
+            "(EPS), which is not read. Save it as a PDF",
+        ),
+        (b"\0\0\0\x18ftypisom\0\0\0\0isomiso2" + bytes(99), "a video (MP4 or MOV), which is not read. Send a still"),
+        (b"8BPS\0\1" + bytes(99), "a Photoshop document (PSD), which is not read. Save it as a JPEG or PNG"),
+        (b"PK\x03\x04" + bytes(99), "an archive (ZIP) or an office document"),
+        (encoded(quarters(), "PPM"), "a Netpbm picture"),
+        (encoded(quarters(), "EPS"), "a PostScript file"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(40), "a JPEG XL picture, which is not read. Save it as a JPEG or PNG"),
+        (b"BM is how this sentence begins, and it is no bitmap.", "is text"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_an_unsupported_format_is_refused_and_named(renderer: Renderer, data: bytes, looks_like: str) -> None:
+def test_an_unsupported_format_is_refused_and_named(renderer: Renderer, data: bytes, words: str) -> None:
     refusal = refused(renderer, data)
     assert refusal.code == "unsupported_format"
-    assert looks_like in refusal.message
-    assert "send JPEG, PNG" in refusal.message
+    assert words in refusal.message
 
 
 def test_an_empty_file_is_refused(renderer: Renderer) -> None:

@@ -92,6 +92,7 @@ PANELS: Final[list[tuple[str, str, list[Target]]]] = [
         ],
     ),
     ("Records moved to the history", "ops", [(rate("pressroom_history_records_total", "kind"), "{{kind}}")]),
+    ("Results used again", "ops", [(rate("pressroom_shared_results_total", "kind"), "{{kind}}")]),
     ("Files made", "Bps", [(rate("pressroom_stored_bytes_total", "kind"), "{{kind}}")]),
 ]
 

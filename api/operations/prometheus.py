@@ -21,7 +21,7 @@ from tasks.settings import Settings
 SANDBOX_DEATHS: Final = ("timed_out", "out_of_memory", "crashed")
 """Codes with which a sandbox child's death ends an attempt (`tasks.refusal.SandboxDeath`)."""
 
-COUNTED: Final = ("ended", "attempts", "errors", "bytes", "pickup", "pickup_ms", "run", "run_ms", "moved")
+COUNTED: Final = ("ended", "attempts", "errors", "bytes", "pickup", "pickup_ms", "run", "run_ms", "moved", "shared")
 """First words of what the transitions count; the second is the kind."""
 
 Counts = Mapping[tuple[str, ...], int]
@@ -51,7 +51,14 @@ async def collect(redis: "Redis[bytes]", settings: Settings) -> list[Metric]:
         observe_memory(redis, settings),
     )
     memory = _memory(use, full=memory_of(redis).full)
-    return [*_counters(counts), _moved(counts), *_histograms(counts), *_queues(snapshot, registry), *now, *memory]
+    return [
+        *_counters(counts),
+        *_once_per_kind(counts),
+        *_histograms(counts),
+        *_queues(snapshot, registry),
+        *now,
+        *memory,
+    ]
 
 
 async def read_counts(redis: "Redis[bytes]") -> Counts:
@@ -101,12 +108,15 @@ def _counters(counts: Counts) -> Iterator[Metric]:
     yield from (ended, attempts, errors, deliveries, sandbox, stored)
 
 
-def _moved(counts: Counts) -> Metric:
-    metric = Metric("pressroom_history_records_total", "counter", "Records that left Redis for the storage, by kind.")
+def _once_per_kind(counts: Counts) -> Iterator[Metric]:
+    moved = Metric("pressroom_history_records_total", "counter", "Records that left Redis for the storage, by kind.")
+    shared = Metric(
+        "pressroom_shared_results_total", "counter", "Jobs that used the result of the same work of another, by kind."
+    )
     for (what, kind, *_), count in sorted(counts.items()):
-        if what == "moved":
-            metric.add(count, kind=kind)
-    return metric
+        if what in ("moved", "shared"):
+            (moved if what == "moved" else shared).add(count, kind=kind)
+    yield from (moved, shared)
 
 
 def _histograms(counts: Counts) -> Iterator[Metric]:

@@ -11,6 +11,7 @@ Redis without cluster mode is needed.
 | `pressroom:after:<id>` | set of job ids | jobs that wait until this one has succeeded | its end |
 | `pressroom:freed-by:<id>` | set of job ids | jobs that ended since this one did not succeed, and run once it has | its success; it expires with them |
 | `pressroom:key:<owner>:<sha256>` | string | Idempotency-Key → id and content hash | expires |
+| `pressroom:same-work:<hash>` | string | the job that did a piece of work, or does it: others that ask for the same use its result (`tasks/queue/jobs/same_work.py`) | expires |
 | `pressroom:rate:<what>:<owner>` | string | until when (ms) what the owner has had of its rate is paid for | expires |
 | `pressroom:blob:<sha256>` | set of job ids, `upload:<id>`s and `schedule:<id>`s | what needs this blob | the cleanup, when none of them is left; it expires 30 days after the last one is due |
 | `pressroom:swept:<sha256>` | string | until when (ms) the cleanup may be deleting this blob; followed by ` gone` once it has | expires |
@@ -73,6 +74,7 @@ JOBS: Final = ROOT + "jobs:"
 AFTER: Final = ROOT + "after:"
 FREED_BY: Final = ROOT + "freed-by:"
 IDEMPOTENCY: Final = ROOT + "key:"
+SAME_WORK: Final = ROOT + "same-work:"
 RATE: Final = ROOT + "rate:"
 BLOB: Final = ROOT + "blob:"
 SWEPT: Final = ROOT + "swept:"
@@ -248,6 +250,7 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "after": AFTER,
     "freed_by": FREED_BY,
     "idempotency": IDEMPOTENCY,
+    "same_work": SAME_WORK,
     "rate": RATE,
     "blob": BLOB,
     "swept": SWEPT,

@@ -47,6 +47,16 @@ class JobSettings(BaseModel):
         1, ge=1, le=64, description="Threads that libvips draws one picture with. One is the least work in all."
     )
 
+    reuse_renders_s: int = Field(
+        1 * DAY_S,
+        ge=0,
+        description="Seconds for which the files of a picture job are used again for the same picture and variants, if the job and they are still there; 0 draws every time.",
+    )
+    share_renders: bool = Field(
+        False,
+        description="`1` uses them for other owners too. The time that a job takes then tells whether someone else has submitted the same picture.",
+    )
+
     # Jobs
     media_concurrency: int = Field(4, ge=1, description="Jobs of the queue `media` that one worker runs at once.")
     reports_concurrency: int = Field(2, ge=1, description="Jobs of the queue `reports` that one worker runs at once.")

@@ -12,10 +12,12 @@ from tasks import clock
 from tasks.blob_ref import BlobRef
 from tasks.kind import JobContext, Kind, OutputFile, Result, RetryPolicy, TryAgain
 from tasks.outbound.protocol import OutboundError
+from tasks.queue.jobs.same_work import result_of_same_work
 from tasks.refusal import Refusal
 from tasks.sandbox_output import output_file
 from tasks.thumbnail.looks import looks_of
 from tasks.thumbnail.params import ThumbnailParams
+from tasks.thumbnail.same_render import render_id
 from tasks.uploads.originals import keep_original
 
 PROBE_SECONDS = 10.0
@@ -34,14 +36,19 @@ TRANSIENT_STATUSES = {429, *range(500, 600)}
 
 
 async def make_thumbnails(job: JobContext[ThumbnailParams]) -> Result:
-    """Fetch the picture, check its header and draw every variant in the sandbox, and store the files.
+    """Fetch the picture, check its header and draw every variant in the sandbox, and store the files; or use those of
+    another job that has drawn the same.
 
     Raises:
         Refusal: The picture cannot be used; the job fails.
         TryAgain: The picture could not be fetched this time.
     """
     source = job.scratch.folder / "source"
-    blob = await _fetch(job, source)
+    blob = job.params.upload or await _fetch(job, source)
+    if (drawn_before := await _drawn_before(job, source, blob)) is not None:
+        return drawn_before
+    if job.params.upload:
+        await _fetch(job, source)
     variants = await _with_watermarks(job)
     limits = {
         "max_pixels": job.settings.max_pixels,
@@ -77,10 +84,40 @@ async def make_thumbnails(job: JobContext[ThumbnailParams]) -> Result:
     )
     files = tuple([await _store(job, one) for one in drawn["files"]])
     about = {"bytes": blob.bytes, "sha256": blob.sha256}
-    value: dict[str, Any] = {"picture": picture | about | drawn["picture"]} | looks_of(job.params.variants)
-    if (kept_until := await _keep(job, source)) is not None:
-        value["kept_until"] = kept_until
-    return Result(value=value, files=files)
+    value = {"picture": picture | about | drawn["picture"]} | looks_of(job.params.variants)
+    return Result(value=value | await _keep(job, source, blob), files=files)
+
+
+async def _drawn_before(job: JobContext[ThumbnailParams], source: Path, blob: BlobRef) -> Result | None:
+    """What another job has drawn of the same picture, or draws now. None if this job is to draw it.
+
+    Args:
+        job: The job.
+        source: The picture's file; needed only if it came from a URL.
+        blob: What the picture is.
+    """
+    settings = job.settings
+    if not settings.reuse_renders_s:
+        return None
+    asked_for = job.params.model_dump_json(exclude={"upload", "url", "keep_s"}, exclude_none=True)
+    record = await result_of_same_work(
+        job.redis,
+        job.storage,
+        work=render_id("" if settings.share_renders else job.owner, blob.sha256, asked_for, settings.image_engine),
+        job_id=job.job_id,
+        kind=THUMBNAIL.name,
+        kept_s=settings.reuse_renders_s,
+        patience_s=settings.sandbox_seconds,
+    )
+    if record is None:
+        return None
+    files = [
+        OutputFile(file["name"], file["blob"], file["type"], file["bytes"], file.get("about", {}))
+        for file in record.files
+    ]
+    value = {**(record.result or {}), "reused": True}
+    value.pop("kept_until", None)
+    return Result(value=value | await _keep(job, source, blob), files=tuple(files))
 
 
 async def _fetch(job: JobContext[ThumbnailParams], into: Path) -> BlobRef:
@@ -123,21 +160,19 @@ async def _store(job: JobContext[ThumbnailParams], drawn: dict[str, Any]) -> Out
     return OutputFile(name=path.name, blob=blob.sha256, type=drawn["type"], bytes=blob.bytes, about=about)
 
 
-async def _keep(job: JobContext[ThumbnailParams], source: Path) -> str | None:
-    """Keep the original, if that is asked for. Returns until when, as text."""
+async def _keep(job: JobContext[ThumbnailParams], source: Path, blob: BlobRef) -> dict[str, str]:
+    """Keep the original, if that is asked for. Returns what the result says of it."""
     if job.params.keep_s is None:
-        return None
-    blob = job.params.upload
-    if blob is None:
-        stored = await job.storage.put_file(source, type="application/octet-stream", filename="original")
-        blob = BlobRef(stored.sha256, stored.bytes)
+        return {}
+    if job.params.upload is None:
+        await job.storage.put_file(source, type="application/octet-stream", filename="original")
     try:
         kept = await keep_original(job.redis, job.storage, job.job_id, job.owner, blob, seconds=job.params.keep_s)
     except Refusal as refusal:
         if refusal.code == "unavailable":
             raise TryAgain(refusal.code, refusal.message) from refusal
         raise
-    return clock.from_ms(kept.expires_at).isoformat()
+    return {"kept_until": clock.from_ms(kept.expires_at).isoformat()}
 
 
 THUMBNAIL = Kind(

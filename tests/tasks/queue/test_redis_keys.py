@@ -11,6 +11,7 @@ NAMES = {
     "FREED_BY": "freed-by:",
     "IDEMPOTENCY": "key:",
     "RATE": "rate:",
+    "SAME_WORK": "same-work:",
     "BLOB": "blob:",
     "SWEPT": "swept:",
     "UNNEEDED": "unneeded",

@@ -26,7 +26,7 @@ from tests.support.servers import free_port
 from tests.support.thumbnail.drawing import silent
 
 PNG = encoded(scene(64, 48), "png")
-SETTINGS = Settings(_env_file=None, storage_url="memory://", max_upload_bytes=3_000_000)
+SETTINGS = Settings(_env_file=None, storage_url="memory://", max_upload_bytes=3_000_000, reuse_renders_s=0)
 
 
 @dataclass

@@ -15,9 +15,9 @@ from tasks.outbound.protocol import OutboundError
 from tasks.queue.jobs.same_work import result_of_same_work
 from tasks.refusal import Refusal
 from tasks.sandbox_output import output_file
+from tasks.thumbnail.engines.render_id import render_id
 from tasks.thumbnail.looks import looks_of
 from tasks.thumbnail.params import ThumbnailParams
-from tasks.thumbnail.same_render import render_id
 from tasks.uploads.originals import keep_original
 
 PROBE_SECONDS = 10.0

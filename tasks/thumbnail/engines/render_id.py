@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-_CODE: Final = Path(__file__).parent
+_CODE: Final = Path(__file__).parents[1]
 
 
 def render_id(owner: str, sha256: str, variants: str, engine: str) -> str:

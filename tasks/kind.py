@@ -35,7 +35,8 @@ class Sandbox(Protocol):
         """Run a function in a child process. Cancelling the call kills the child at once.
 
         Args:
-            function: "package.module:name". It is called with `args` and the keyword `report`, a `Progress`.
+            function: "package.module:name". It is called with `args` and the keyword `report`, a `Progress`; and, if it
+                has such a parameter, `admit`, a `tasks.admission.Admit` with which it asks for more memory.
             *args: None, bool, int, float, str, bytes, and lists and string-keyed dicts of these. Files go by path.
             seconds: Wall-clock time after which the child is killed.
             memory_mb: Megabytes that the work is expected to need. The call waits until they fit the budget that all

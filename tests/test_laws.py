@@ -27,6 +27,7 @@ LAYERS = (
     {
         "settings",
         "telemetry.tracing",
+        "admission",
         "progress",
         "backoff",
         "clock",
@@ -46,7 +47,8 @@ LAYERS = (
 )
 # What code that runs in the sandbox, on untrusted bytes, may import.
 PURE_MAY_IMPORT = {
-    *("tasks.refusal", "tasks.progress", "tasks.blob_ref", "tasks.outbound.protocol", "tasks.validation"),
+    *("tasks.refusal", "tasks.admission", "tasks.progress"),
+    *("tasks.blob_ref", "tasks.outbound.protocol", "tasks.validation"),
     "tasks.picture_result.record",
 }
 # Untrusted pictures are opened by one piece of code; reports show pictures too.

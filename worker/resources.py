@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from arq.connections import ArqRedis
 
@@ -20,13 +20,21 @@ from worker.attempts.scratch import ScratchRoot
 from worker.sandbox.sandbox import ProcessSandbox
 
 
+class SharedSandbox(Protocol):
+    """A sandbox that all owners share."""
+
+    def of(self, owner: str) -> Sandbox:
+        """Return the sandbox for the calls of one owner's jobs."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerResources:
     """Redis, storage, sandbox and outbound HTTP. Nothing is connected or started before its first use."""
 
     redis: ArqRedis
     storage: Storage
-    sandbox: Sandbox
+    sandbox: SharedSandbox
     outbound: Outbound
     scratch: ScratchRoot = field(default_factory=ScratchRoot)
     _closing: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -55,6 +63,7 @@ def open_resources(settings: Settings, kinds: Mapping[str, Kind[Any]]) -> Worker
         budget_mb=settings.sandbox_budget_mb,
         recycle_after=settings.sandbox_recycle_after,
         folders=[scratch.folder],
+        reserved_mb=settings.reserved_memory_mb,
     )
     redis = connect(
         settings.redis_url.get_secret_value(),

@@ -6,6 +6,9 @@ from pydantic import BaseModel, Field, NonNegativeInt
 
 from tasks.settings.units import DAY_S, HOUR_S
 
+MAX_RESERVED_MB = 256
+"""Of SANDBOX_RESERVED_MB where it is not set: enough for a photo of a phone in any format."""
+
 
 class JobSettings(BaseModel):
     """How many jobs run at once, what each may take, and how long they are kept."""
@@ -21,7 +24,9 @@ class JobSettings(BaseModel):
 
     # The sandbox
     sandbox_children: int = Field(
-        0, ge=0, description="Sandbox children of one worker, at most; 0 is one per processor core."
+        0,
+        ge=0,
+        description="Sandbox calls that one worker runs at once, each in a child process; 0 is one per processor core. One more may run for an owner that has none running.",
     )
     sandbox_seconds: float = Field(
         60, gt=0, description="Seconds that one call may take in the sandbox before it is killed."
@@ -34,9 +39,26 @@ class JobSettings(BaseModel):
     sandbox_budget_mb: int = Field(
         1280,
         gt=0,
-        description="Megabytes that all sandbox calls at once are expected to take; further calls wait, and a picture that alone would take more is refused. 300 suits a 512 MB dyno.",
+        description="Megabytes that all sandbox calls at once are expected to take; further calls wait, and a picture that alone would take more, less SANDBOX_RESERVED_MB, is refused. 300 suits a 512 MB dyno.",
+    )
+    sandbox_reserved_mb: int | None = Field(
+        None,
+        ge=0,
+        description="Megabytes of SANDBOX_BUDGET_MB that only an owner may use that has no other sandbox call running, so that a single picture does not wait for many large ones of another owner; 0 keeps none. Without it a fifth, at most 256; never more than half.",
     )
     sandbox_recycle_after: int = Field(100, gt=0, description="Calls after which a sandbox child is replaced.")
+
+    @property
+    def reserved_memory_mb(self) -> int:
+        """SANDBOX_RESERVED_MB, or what follows from SANDBOX_BUDGET_MB."""
+        if self.sandbox_reserved_mb is None:
+            return min(self.sandbox_budget_mb // 5, MAX_RESERVED_MB)
+        return min(self.sandbox_reserved_mb, self.sandbox_budget_mb // 2)
+
+    @property
+    def picture_memory_mb(self) -> int:
+        """Megabytes that one picture may take."""
+        return self.sandbox_budget_mb - self.reserved_memory_mb
 
     # Pictures
     image_engine: Literal["auto", "vips", "pillow"] = Field(

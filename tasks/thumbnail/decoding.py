@@ -60,6 +60,7 @@ def open_picture(source: PictureFile, limits: dict[str, int]) -> tuple[str, Imag
         with _pillow_limited(limits["max_pixels"]):
             picture = PLUGINS[name](source)
             _check_size(picture.size, limits)
+            _check_palette(picture)
             frames = count_frames(picture, source, FRAMES_COUNTED)
             scans = count_scans(source, limits["max_jpeg_scans"]) if name == "jpeg" else 1
     except Exception as error:  # untrusted bytes: a decoder may raise anything
@@ -173,6 +174,11 @@ def _check_size(size: tuple[int, int], limits: dict[str, int]) -> None:
     if max(size) > (limit := limits["max_side_px"]):
         message = f"The picture is {width} × {height} pixels; the limit for a side is {limit:,}."
         raise Refusal("side_too_long", message, limit=limit)
+
+
+def _check_palette(picture: ImageFile) -> None:
+    if picture.mode == "P" and picture.palette is None:
+        raise Refusal("corrupt", "The picture has no palette, which its colours refer to; send an undamaged file.")
 
 
 def refusal_for(error: Exception, name: str, source: PictureFile, limits: dict[str, int]) -> Exception:

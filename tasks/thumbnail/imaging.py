@@ -5,12 +5,14 @@ variants from the largest to the smallest, convert each to sRGB, turn it upright
 it. libvips does it where it reads the format; Pillow does it for the other formats, and for files that libvips refuses.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL.ImageFile import ImageFile
 
+from tasks.admission import Admit, admit_all
 from tasks.progress import Progress
 from tasks.thumbnail.animation.animating import animate
 from tasks.thumbnail.animation.limits import animated_variants, check_animation
@@ -36,55 +38,6 @@ else:
     NO_VIPS = None
 
 
-def probe(path: str, variants: list[dict[str, Any]], limits: dict[str, int], *, report: Progress) -> dict[str, Any]:
-    """Describe a picture file by its header; no pixel is decoded.
-
-    Args:
-        path: The picture file.
-        variants: Dumps of `Variant`, each with a box.
-        limits: max_pixels, max_side_px, max_frames and max_jpeg_scans and max_watermark_pixels, as in the settings;
-            max_memory_mb, megabytes that `render` may take.
-        report: Called once, when the header has been read.
-
-    Returns:
-        `format`, `type` (media type), `width` and `height` in pixels of the upright picture, `frames`, `mode`
-        (Pillow's), `has_alpha`, `orientation` (EXIF, 1 to 8) and `memory_mb`, the megabytes that `render` is expected
-        to take for these variants.
-
-    Raises:
-        Refusal: `unsupported_format`, `too_many_pixels`, `side_too_long`, `too_many_frames`, `too_many_scans`,
-            `too_much_memory`, `truncated`, `corrupt` or `out_of_memory`.
-    """
-    try:
-        with PictureFile(path) as source:
-            name, picture, frames = open_picture(source, limits)
-            planning = Planning(picture, variants)
-            marks_mb = marks_memory_mb(variants, limits)
-            width, height = planning.turned(planning.size)
-            file_bytes = Path(path).stat().st_size
-            about = {
-                "format": name,
-                "type": type_of(name),
-                "width": width,
-                "height": height,
-                "frames": frames,
-                "mode": picture.mode,
-                "has_alpha": picture.has_transparency_data,
-                "orientation": planning.orientation,
-                "memory_mb": marks_mb
-                + max(
-                    check_memory(
-                        name, picture, file_bytes, planning.pillow_denominator, planning.plans, limits["max_memory_mb"]
-                    ),
-                    check_animation(name, picture, source, frames, variants, limits),
-                ),
-            }
-    except MemoryError as error:
-        raise out_of_memory() from error
-    report(1, 1, "read the header")
-    return about
-
-
 def render(
     path: str,
     folder: str,
@@ -95,25 +48,29 @@ def render(
     exif: Sequence[str] = (),
     *,
     report: Progress,
+    admit: Admit = admit_all,
 ) -> dict[str, Any]:
     """Draw every variant of a picture: all of them or, on any failure, none.
 
     Args:
         path: The picture file.
         folder: Where the files are written.
-        variants: As for `probe`.
-        limits: As for `probe`.
+        variants: Dumps of `Variant`, each with a box.
+        limits: The settings that limit pictures, by their names in lower case; max_memory_mb, megabytes that it may
+            take.
         engine: IMAGE_ENGINE: `auto`, `vips` or `pillow`.
         threads: IMAGE_THREADS, those that libvips draws with.
         exif: The fields of `exif_fields.EXIF_FIELDS` that are asked for.
         report: Called after each variant.
+        admit: Called with the megabytes that are needed, once the header has been read.
 
     Returns:
-        `picture` with its `summary` (a packed `PictureSummary`) and, if it is asked for, `exif`; and `files`: for each
-        variant, in their order, `name`, `path`, `type`, `width` and `height` in pixels, and `bytes`.
+        `picture`, as `opened` describes it, with its `summary` (a packed `PictureSummary`) and, if it is asked for,
+        `exif`; and `files`: for each variant, in their order, `name`, `path`, `type`, `width` and `height` in pixels,
+        and `bytes`.
 
     Raises:
-        Refusal: As `probe`.
+        Refusal: The picture cannot be used, see `opened`.
         OSError: `folder` cannot be written to.
         RuntimeError: `engine` is `vips`, and there is no libvips.
     """
@@ -122,70 +79,108 @@ def render(
     drawings: list[Drawing] = []
     files: list[dict[str, Any]] = []
     try:
-        with PictureFile(path) as source:
-            name, picture, frames = open_picture(source, limits)
-            about = {"exif": exif_of(picture, exif)} if exif else {}
-            source.ended = False  # damaged metadata says nothing about the picture
-            with_vips = engine != "pillow" and not NO_VIPS
+        with opened(path, variants, limits) as found:
+            about = found.about | ({"exif": exif_of(found.picture, exif)} if exif else {})
+            found.source.ended = False  # damaged metadata says nothing about the picture
+            admit(found.memory_mb)
             variants = with_marks(variants, limits)
+            with_vips = engine != "pillow" and not NO_VIPS
+            name, picture, frames = found.name, found.picture, found.frames
             animated = animated_variants(name, frames, variants)
             if animated:
                 drawings.append(Drawing(Path(folder), Planning(picture, animated), report))
-                files += animate(drawings[-1], name, picture, source, frames, limits, with_vips=with_vips)
+                files += animate(drawings[-1], name, picture, found.source, frames, limits, with_vips=with_vips)
             if still := [variant for variant in variants if variant not in animated]:
                 planning = Planning(picture, still)
                 drawings.append(Drawing(Path(folder), planning, report))
-                files += _draw(
-                    source, name, picture, planning, drawings[-1], limits, path if with_vips else None, threads
-                )
+                files += _draw(found, planning, drawings[-1], limits, threads if with_vips else 0)
+            order = [variant["name"] for variant in Planning(picture, variants).variants]
+            files.sort(key=lambda file: order.index(file["name"]))
+            return {"picture": about | {"summary": drawings[-1].summary}, "files": files}
     except BaseException as error:
         for drawing in drawings:
             drawing.remove()
         if isinstance(error, MemoryError):
             raise out_of_memory() from error
         raise
-    order = [variant["name"] for variant in Planning(picture, variants).variants]
-    files.sort(key=lambda file: order.index(file["name"]))
-    return {"picture": about | {"summary": drawings[-1].summary}, "files": files}
+
+
+class Opened(NamedTuple):
+    """A picture whose header has been read; no pixel is decoded.
+
+    Attributes:
+        source: Its file.
+        name: Its format, a key of `formats.PLUGINS`.
+        picture: What Pillow made of it.
+        frames: How many it has.
+        about: `format`, `type` (media type), `width` and `height` in pixels of the upright picture, `frames`, `mode`
+            (Pillow's), `has_alpha` and `orientation` (EXIF, 1 to 8).
+        memory_mb: Megabytes that drawing it is expected to take.
+    """
+
+    source: PictureFile
+    name: str
+    picture: ImageFile
+    frames: int
+    about: dict[str, Any]
+    memory_mb: int
+
+
+@contextmanager
+def opened(path: str, variants: list[dict[str, Any]], limits: dict[str, int]) -> Iterator[Opened]:
+    """Read a picture's header, and check it against the limits. Arguments are those of `render`.
+
+    Raises:
+        Refusal: `unsupported_format`, `too_many_pixels`, `side_too_long`, `too_many_frames`, `too_many_scans`,
+            `too_much_memory`, `truncated`, `corrupt` or `out_of_memory`.
+    """
+    with PictureFile(path) as source:
+        name, picture, frames = open_picture(source, limits)
+        planning = Planning(picture, variants)
+        width, height = planning.turned(planning.size)
+        file_bytes = Path(path).stat().st_size
+        about = {
+            "format": name,
+            "type": type_of(name),
+            "width": width,
+            "height": height,
+            "frames": frames,
+            "mode": picture.mode,
+            "has_alpha": picture.has_transparency_data,
+            "orientation": planning.orientation,
+        }
+        memory_mb = marks_memory_mb(variants, limits) + max(
+            check_memory(
+                name, picture, file_bytes, planning.pillow_denominator, planning.plans, limits["max_memory_mb"]
+            ),
+            check_animation(name, picture, source, frames, variants, limits),
+        )
+        yield Opened(source, name, picture, frames, about, memory_mb)
 
 
 def _draw(
-    source: PictureFile,
-    name: str,
-    picture: ImageFile,
-    planning: Planning,
-    drawing: Drawing,
-    limits: dict[str, int],
-    path: str | None,
-    threads: int,
+    found: Opened, planning: Planning, drawing: Drawing, limits: dict[str, int], threads: int
 ) -> list[dict[str, Any]]:
-    """Draw still variants; with libvips where a path is given."""
-    if path and name in vips.LOADERS:
+    """Draw still variants; with libvips, in so many threads, unless they are 0."""
+    if threads and found.name in vips.LOADERS:
         pyvips.concurrency_set(threads)
         try:
-            return _by_vips(path, name, picture, planning, drawing)
+            return _by_vips(found, planning, drawing)
         except pyvips.Error:  # Pillow draws it, or says what is wrong with it
             drawing.remove()
-    return _by_pillow(source, name, picture, planning, drawing, limits)
+    return _by_pillow(found, planning, drawing, limits)
 
 
-def _by_vips(path: str, name: str, picture: ImageFile, planning: Planning, drawing: Drawing) -> list[dict[str, Any]]:
-    denominator = planning.denominator if name in vips.SCALED else 1
-    decoded = vips.decode(Path(path), name, denominator, picture.info, once=planning.reads == 1)
-    return drawing.draw(decoded, denominator)
+def _by_vips(found: Opened, planning: Planning, drawing: Drawing) -> list[dict[str, Any]]:
+    denominator = planning.denominator if found.name in vips.SCALED else 1
+    path, info = Path(str(found.source.name)), found.picture.info
+    return drawing.draw(vips.decode(path, found.name, denominator, info, once=planning.reads == 1), denominator)
 
 
-def _by_pillow(
-    source: PictureFile,
-    name: str,
-    picture: ImageFile,
-    planning: Planning,
-    drawing: Drawing,
-    limits: dict[str, int],
-) -> list[dict[str, Any]]:
+def _by_pillow(found: Opened, planning: Planning, drawing: Drawing, limits: dict[str, int]) -> list[dict[str, Any]]:
     denominator = planning.pillow_denominator
     width, height = planning.size
     draft = (width // denominator, height // denominator) if denominator > 1 else None
-    decoded = decode(name, picture, source, limits, draft=draft)
-    to_srgb = ToSRGB(profile_of(picture.info, decoded.mode), decoded.mode)
+    decoded = decode(found.name, found.picture, found.source, limits, draft=draft)
+    to_srgb = ToSRGB(profile_of(found.picture.info, decoded.mode), decoded.mode)
     return drawing.draw(PillowRaster(decoded, to_srgb), denominator)

@@ -20,10 +20,9 @@ from tasks.thumbnail.looks import looks_of
 from tasks.thumbnail.params import ThumbnailParams
 from tasks.uploads.originals import keep_original
 
-PROBE_SECONDS = 10.0
-"""Seconds for reading the header; a JPEG is read through once to count its scans."""
-PROBE_MEMORY_MB = 64
-"""Megabytes in addition to the file itself, which some decoders read whole before they know its size."""
+FIRST_MEMORY_MB = 40
+"""Megabytes besides those of the file itself, which some decoders read whole before they know its size. They are enough
+for reading any header and for drawing most photos; the sandbox asks for more where a picture needs more."""
 MEGABYTE = 1 << 20
 ABOUT = ("width", "height", "quality", "max_bytes_met", "frames", "duration_ms", "loops")
 """What a file's record says of a drawn picture, as far as `render` does."""
@@ -36,7 +35,7 @@ TRANSIENT_STATUSES = {429, *range(500, 600)}
 
 
 async def make_thumbnails(job: JobContext[ThumbnailParams]) -> Result:
-    """Fetch the picture, check its header and draw every variant in the sandbox, and store the files; or use those of
+    """Fetch the picture, draw every variant in the sandbox, and store the files; or use those of
     another job that has drawn the same.
 
     Raises:
@@ -58,17 +57,8 @@ async def make_thumbnails(job: JobContext[ThumbnailParams]) -> Result:
         "max_animation_pixels": job.settings.max_animation_pixels,
         "max_animation_output_pixels": job.settings.max_animation_output_pixels,
         "max_jpeg_scans": job.settings.max_jpeg_scans,
-        "max_memory_mb": job.settings.sandbox_budget_mb,
+        "max_memory_mb": job.settings.picture_memory_mb,
     }
-    picture = await job.sandbox.call(
-        "tasks.thumbnail.imaging:probe",
-        str(source),
-        variants,
-        limits,
-        seconds=PROBE_SECONDS,
-        memory_mb=PROBE_MEMORY_MB + blob.bytes // MEGABYTE,
-    )
-    memory_mb = picture.pop("memory_mb")
     drawn = await job.sandbox.call(
         "tasks.thumbnail.imaging:render",
         str(source),
@@ -79,12 +69,12 @@ async def make_thumbnails(job: JobContext[ThumbnailParams]) -> Result:
         job.settings.image_threads,
         list(job.params.exif or ()),
         seconds=job.settings.sandbox_seconds,
-        memory_mb=memory_mb,
+        memory_mb=FIRST_MEMORY_MB + blob.bytes // MEGABYTE,
         progress=job.progress,
     )
     files = tuple([await _store(job, one) for one in drawn["files"]])
     about = {"bytes": blob.bytes, "sha256": blob.sha256}
-    value = {"picture": picture | about | drawn["picture"]} | looks_of(job.params.variants)
+    value = {"picture": drawn["picture"] | about} | looks_of(job.params.variants)
     return Result(value=value | await _keep(job, source, blob), files=files)
 
 

@@ -30,6 +30,9 @@ PATIENCE_S = 20.0
 class NoSandbox:
     """For kinds that need none: calling it is a mistake of the test."""
 
+    def of(self, owner: str) -> "NoSandbox":  # noqa: ARG002
+        return self
+
     async def call(self, *_args: Any, **_options: Any) -> Any:
         raise AssertionError("this test's kinds use no sandbox")
 

@@ -3,11 +3,12 @@
 import errno
 import functools
 import importlib
+import inspect
 import os
 import socket
 import traceback
 from collections.abc import Callable
-from typing import Any, Final, NoReturn
+from typing import Any, BinaryIO, Final, NoReturn
 
 from tasks.refusal import NO_SPACE, Refusal
 from worker.sandbox import frames, limits
@@ -44,18 +45,42 @@ def serve(line: socket.socket, page: ProgressPage, memory_mb: int, isolation: Is
         os._exit(status)
 
 
+class GrantedMemory:
+    """The memory of one call: what the worker has granted so far.
+
+    Args:
+        granted_mb: Megabytes that it has from its beginning.
+        line: The socket to the worker.
+        stream: What the worker sends.
+    """
+
+    def __init__(self, granted_mb: int, line: socket.socket, stream: BinaryIO) -> None:
+        self._granted_mb = granted_mb
+        self._line = line
+        self._stream = stream
+
+    def admit(self, memory_mb: int) -> None:
+        """Wait until the worker grants so many megabytes; see `tasks.admission.Admit`."""
+        if memory_mb > self._granted_mb:
+            self._line.sendall(frames.encode(["memory", memory_mb]))
+            frames.read(self._stream)
+            self._granted_mb = memory_mb
+
+
 def _answer_calls(line: socket.socket, page: ProgressPage) -> NoReturn:
     stream = line.makefile("rb")
     while True:
-        function, args, seconds = frames.read(stream)
+        function, args, seconds, memory_mb = frames.read(stream)
         limits.allow_cpu(seconds)
         page.begin()
-        line.sendall(_answer(function, args, page))
+        line.sendall(_answer(function, args, page, GrantedMemory(memory_mb, line, stream)))
 
 
-def _answer(function: str, args: list[Any], page: ProgressPage) -> bytes:
+def _answer(function: str, args: list[Any], page: ProgressPage, memory: GrantedMemory) -> bytes:
     try:
-        return frames.encode(["value", _find(function)(*args, report=page.report)])
+        found, asks = _find(function)
+        more = {"admit": memory.admit} if asks else {}
+        return frames.encode(["value", found(*args, report=page.report, **more)])
     except MemoryError:
         raise
     except Refusal as refusal:
@@ -73,7 +98,8 @@ def _answer(function: str, args: list[Any], page: ProgressPage) -> bytes:
 
 
 @functools.cache
-def _find(function: str) -> Callable[..., Any]:
+def _find(function: str) -> tuple[Callable[..., Any], bool]:
+    """The function, and whether it asks for memory."""
     module, _, name = function.partition(":")
     found: Callable[..., Any] = getattr(importlib.import_module(module), name)
-    return found
+    return found, "admit" in inspect.signature(found).parameters

@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final, cast
 
-from worker.sandbox.frames import Inbox, is_answer
+from worker.sandbox.frames import Inbox, encode, is_answer
 from worker.sandbox.progress import ProgressPage
 
 # Stands for anything a child sends that is not an answer: untrusted input may control the child.
 INVALID_ANSWER: Final = ["invalid"]
+GO_ON: Final = encode(True)
 
 
 class Connection(asyncio.Protocol):
@@ -61,6 +62,13 @@ class Connection(asyncio.Protocol):
         """
         self.calls += 1
         self.page.skip_reported()
+        return self._send(frame)
+
+    def resume(self) -> asyncio.Future[list[Any] | None]:
+        """Let the child go on, which waits for the memory that it asked for. Returns as `ask`."""
+        return self._send(GO_ON)
+
+    def _send(self, frame: bytes) -> asyncio.Future[list[Any] | None]:
         self._answer = asyncio.get_running_loop().create_future()
         if self._transport is not None:
             self._transport.write(frame)

@@ -1,7 +1,9 @@
 """The wire format: msgpack frames between worker and child, fixed records between worker and zygote.
 
-A request is `[function, args, seconds]`. An answer is `["value", value]`, `["refusal", code, message, field, limit]` or
-`["error", traceback]`. A child that dies sends none; the zygote then reports its exit status.
+A request is `[function, args, seconds, memory_mb]`. An answer is `["value", value]`,
+`["refusal", code, message, field, limit]` or `["error", traceback]`. Before it the child may send
+`["memory", memory_mb]`, which asks for so many megabytes in all, and wait for any frame. A child that dies sends no
+answer; the zygote then reports its exit status.
 """
 
 import struct
@@ -62,6 +64,8 @@ def is_answer(value: Any) -> bool:
     match value:
         case ["value", _] | ["error" | "disk_full", str()]:
             return True
+        case ["memory", int(memory_mb)]:
+            return memory_mb > 0
         case ["refusal", str(code), str(), None | str(), None | int() | float()]:
             return code in CODES
         case _:

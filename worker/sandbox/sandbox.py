@@ -3,28 +3,32 @@
 import asyncio
 import errno
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from tasks.kind import Sandbox
 from tasks.progress import Progress
 from tasks.refusal import Refusal, SandboxDeath
 from tasks.telemetry import tracing
 from worker.attempts.scratch import ScratchRoot
 from worker.sandbox import frames
-from worker.sandbox.admission import Admission
-from worker.sandbox.connection import Connection
+from worker.sandbox.admission import Admission, Grant
+from worker.sandbox.connection import INVALID_ANSWER, Connection
 from worker.sandbox.death import explain_death, timed_out
 from worker.sandbox.launcher import Launcher
 
 PROGRESS_EVERY_S: Final = 0.25
 # Children to try: one that dies before it begins its call is not the call's fault, and another child gets the call.
 STARTS: Final = 3
+# How often one call may ask for more memory. An engine that leaves a picture to another one asks twice.
+ASKS: Final = 3
 
 STOPPED: Final = "The sandbox was stopped; the work can be done again elsewhere"
 
 
 class ProcessSandbox:
-    """A `tasks.kind.Sandbox` whose children are forked by a zygote, which the first call starts.
+    """Runs the calls of all owners in children that a zygote forks, which the first call starts.
 
     A child whose call was cancelled or failed is never used again, so that no call can get the answer of another. Its
     memory counts until it has ended.
@@ -36,6 +40,7 @@ class ProcessSandbox:
         budget_mb: Expected memory of all running calls together, in megabytes.
         recycle_after: Calls after which a child is replaced.
         folders: Folders that every child may write to, besides one of its own for temporary files.
+        reserved_mb: How much of the budget is kept, with a child more, for owners that have no running call.
     """
 
     def __init__(
@@ -47,24 +52,35 @@ class ProcessSandbox:
         budget_mb: int,
         recycle_after: int,
         folders: Sequence[Path] = (),
+        reserved_mb: int = 0,
     ) -> None:
         self._preload = tuple(preload)
         self._memory_mb = memory_mb
         self._recycle_after = recycle_after
         self._folders = tuple(folders)
         self._scratch = ScratchRoot()
-        self._admission = Admission(children, budget_mb)
+        self._admission = Admission(children, budget_mb, reserved_mb)
         self._launcher: Launcher | None = None
         self._launching = asyncio.Lock()
         self._idle: list[Connection] = []
         self._stopped = False
 
+    def of(self, owner: str) -> Sandbox:
+        """Return the sandbox for the calls of one owner."""
+        return _OwnersSandbox(self, owner)
+
     async def call(
-        self, function: str, *args: Any, seconds: float, memory_mb: int, progress: Progress | None = None
+        self,
+        function: str,
+        *args: Any,
+        seconds: float,
+        memory_mb: int,
+        progress: Progress | None = None,
+        owner: str = "",
     ) -> Any:
         """Run a function in a child; see `tasks.kind.Sandbox.call` for arguments, results and errors.
 
-        Waiting for admission does not count against `seconds`.
+        Waiting for admission does not count against `seconds`. owner: whose turn it takes.
 
         Raises:
             ValueError, TypeError, OverflowError: The arguments cannot be encoded.
@@ -72,16 +88,14 @@ class ProcessSandbox:
                 stopped.
         """
         with tracing.step(f"sandbox {function}"):
-            return await self._call(function, args, seconds, memory_mb, progress)
+            call = _Call(frames.encode([function, args, seconds, memory_mb]), seconds, memory_mb, progress, owner)
+            return await self._call(function, call)
 
-    async def _call(
-        self, function: str, args: tuple[Any, ...], seconds: float, memory_mb: int, progress: Progress | None
-    ) -> Any:
-        frame = frames.encode([function, args, seconds])
+    async def _call(self, function: str, call: "_Call") -> Any:
         status: int | None = None
         for _ in range(STARTS):
             self._check_open()
-            child, answer = await self._attempt(frame, seconds, memory_mb, progress)
+            child, answer = await self._attempt(call)
             if answer is not None:
                 return _result_of(function, answer)
             status = child.gone.result()
@@ -102,18 +116,31 @@ class ProcessSandbox:
         self._idle.clear()
         self._scratch.remove()
 
-    async def _attempt(
-        self, frame: bytes, seconds: float, memory_mb: int, progress: Progress | None
-    ) -> tuple[Connection, list[Any] | None]:
-        await self._admission.enter(memory_mb)
+    async def _attempt(self, call: "_Call") -> tuple[Connection, list[Any] | None]:
+        grant = await self._admission.enter(call.owner, call.memory_mb)
         child: Connection | None = None
         answer: list[Any] | None = None
         try:
             child = await self._idle_or_new_child()
-            answer = await _exchange(child, frame, seconds, progress)
+            answer = await self._exchange(child, call, grant)
         finally:
-            self._give_back(child, answer, memory_mb)
+            self._give_back(child, answer, grant)
         return child, answer
+
+    async def _exchange(self, child: Connection, call: "_Call", grant: Grant) -> list[Any] | None:
+        left_s, answering = call.seconds, child.ask(call.frame)
+        for _ in range(ASKS):
+            answer, left_s = await _answer_within(left_s, answering, child, call)
+            match answer:
+                case ["memory", memory_mb]:
+                    if memory_mb > (limit := self._admission.largest_mb):
+                        message = f"This needs {memory_mb} MB of memory; the limit is {limit} MB (SANDBOX_BUDGET_MB)."
+                        raise Refusal("too_much_memory", message, limit=limit)
+                    await self._admission.extend(grant, memory_mb)
+                    answering = child.resume()
+                case _:
+                    return answer
+        return INVALID_ANSWER
 
     async def _idle_or_new_child(self) -> Connection:
         while self._idle:
@@ -127,35 +154,63 @@ class ProcessSandbox:
                 await self._launcher.start()
             return await self._launcher.fork()
 
-    def _give_back(self, child: Connection | None, answer: list[Any] | None, memory_mb: int) -> None:
+    def _give_back(self, child: Connection | None, answer: list[Any] | None, grant: Grant) -> None:
         if child is None:
-            self._admission.leave(memory_mb)
+            self._admission.leave(grant)
             return
         match answer:
             case ["value" | "refusal", *_] if child.alive and child.calls < self._recycle_after:
                 self._idle.append(child)
-                self._admission.leave(memory_mb)
+                self._admission.leave(grant)
             case _:
                 child.kill()
-                child.gone.add_done_callback(lambda _: self._admission.leave(memory_mb))
+                child.gone.add_done_callback(lambda _: self._admission.leave(grant))
 
     def _check_open(self) -> None:
         if self._stopped:
             raise RuntimeError(STOPPED)
 
 
-async def _exchange(child: Connection, frame: bytes, seconds: float, progress: Progress | None) -> list[Any] | None:
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What a call is, from its admission to its answer."""
+
+    frame: bytes
+    seconds: float
+    memory_mb: int
+    progress: Progress | None
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class _OwnersSandbox:
+    """The `tasks.kind.Sandbox` of one owner's jobs."""
+
+    sandbox: ProcessSandbox
+    owner: str
+
+    async def call(
+        self, function: str, *args: Any, seconds: float, memory_mb: int, progress: Progress | None = None
+    ) -> Any:
+        return await self.sandbox.call(
+            function, *args, seconds=seconds, memory_mb=memory_mb, progress=progress, owner=self.owner
+        )
+
+
+async def _answer_within(
+    left_s: float, answering: "asyncio.Future[list[Any] | None]", child: Connection, call: _Call
+) -> tuple[list[Any] | None, float]:
+    """Wait for what a child sends. Returns it, and the seconds that are left of the call's."""
     loop = asyncio.get_running_loop()
-    answer = child.ask(frame)
-    deadline = loop.time() + seconds
-    while not answer.done():
-        left = deadline - loop.time()
-        if left <= 0:
-            raise timed_out(seconds)
-        await asyncio.wait((answer,), timeout=min(left, PROGRESS_EVERY_S) if progress else left)
-        if progress and (latest := child.page.latest()):
-            progress(*latest)
-    return answer.result()
+    deadline = loop.time() + left_s
+    while not answering.done():
+        left_s = deadline - loop.time()
+        if left_s <= 0:
+            raise timed_out(call.seconds)
+        await asyncio.wait((answering,), timeout=min(left_s, PROGRESS_EVERY_S) if call.progress else left_s)
+        if call.progress and (latest := child.page.latest()):
+            call.progress(*latest)
+    return answering.result(), deadline - loop.time()
 
 
 def _result_of(function: str, answer: list[Any]) -> Any:

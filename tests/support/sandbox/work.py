@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from tasks.refusal import Refusal
 
 if TYPE_CHECKING:
+    from tasks.admission import Admit
     from tasks.progress import Progress  # it loads the settings and the storage, which a child has no business with
 
 MiB = 1024 * 1024
@@ -47,6 +48,13 @@ def announce_and_spin(event: str, *, report: "Progress") -> NoReturn:
     _announce(event)
     while True:
         sum(range(10**9))
+
+
+def ask_for_memory(amounts_mb: list[int], *, report: "Progress", admit: "Admit") -> int:
+    """Ask for one amount after the other. Returns how many there were."""
+    for memory_mb in amounts_mb:
+        admit(memory_mb)
+    return len(amounts_mb)
 
 
 def spin(*, report: "Progress") -> NoReturn:

@@ -1,4 +1,4 @@
-"""Calls `probe` and `render` as the sandbox does, without the sandbox."""
+"""Calls `opened` and `render` as the sandbox does, without the sandbox."""
 
 import hashlib
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from tasks.thumbnail.imaging import probe, render
+from tasks.thumbnail.imaging import opened, render
 from tasks.thumbnail.variants import variants_of
 
 LIMITS = {
@@ -37,7 +37,8 @@ class Renderer:
 
     def probe(self, data: bytes, *variants: dict[str, Any], **limits: int) -> dict[str, Any]:
         self.source.write_bytes(data)
-        return probe(str(self.source), self._dumped(variants), LIMITS | limits, report=silent)
+        with opened(str(self.source), self._dumped(variants), LIMITS | limits) as found:
+            return {**found.about, "memory_mb": found.memory_mb}
 
     def render(self, data: bytes, *variants: dict[str, Any], **limits: int) -> list[dict[str, Any]]:
         self.source.write_bytes(data)

@@ -17,7 +17,7 @@ from tasks.outbound.client import GuardedClient, OutboundTimeouts
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.storage.open import open_storage
-from tasks.thumbnail.kind import PROBE_MEMORY_MB, make_thumbnails
+from tasks.thumbnail.kind import FIRST_MEMORY_MB, make_thumbnails
 from tasks.thumbnail.params import ThumbnailParams
 from tasks.thumbnail.variants import variants_of
 from tests.support.pictures import encoded, scene
@@ -100,11 +100,11 @@ async def test_a_picture_is_fetched_and_drawn(work: Work, behaviour: str) -> Non
     assert [request.path for request in receiver.requests] == ["/photos/cat.jpg"]
 
 
-async def test_the_look_at_it_is_given_room_for_what_came(work: Work) -> None:
+async def test_the_sandbox_is_given_room_for_what_came(work: Work) -> None:
     padded = PNG + bytes(2_500_000)
     async with Receiver("streamed", content=padded) as receiver:
         await work.on(receiver.url)
-    assert work.sandbox.memory_mb[0] == PROBE_MEMORY_MB + 2
+    assert work.sandbox.memory_mb == [FIRST_MEMORY_MB + 2]
 
 
 PASSING = {
@@ -166,7 +166,7 @@ async def test_an_address_inside_is_final(work: Work, host: str) -> None:
 
 
 async def test_bytes_that_are_no_picture_are_refused_by_what_they_are(work: Work) -> None:
-    async with Receiver("file", content=b"<svg xmlns='http://www.w3.org/2000/svg'/>") as receiver:
+    async with Receiver("file", content=b"8BPS" + bytes(60)) as receiver:
         with pytest.raises(Refusal) as caught:
             await work.on(receiver.at("/cat.png"))
     assert caught.value.code == "unsupported_format"

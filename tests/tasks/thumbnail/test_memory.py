@@ -16,7 +16,7 @@ from tests.support.thumbnail.drawing import Renderer
 
 MEASURE = """
 import pathlib, re, sys
-from tasks.thumbnail.imaging import probe, render
+from tasks.thumbnail.imaging import opened, render
 from tasks.thumbnail.variants import variants_of
 from tests.support.thumbnail.drawing import LIMITS, silent
 
@@ -25,7 +25,8 @@ def megabytes(line):
 
 source, folder, engine = sys.argv[1:]
 variants = [variant.model_dump() for variant in variants_of("default")]
-estimate = probe(source, variants, LIMITS, report=silent)["memory_mb"]
+with opened(source, variants, LIMITS) as found:
+    estimate = found.memory_mb
 pathlib.Path("/proc/self/clear_refs").write_text("5")
 before = megabytes("VmRSS")
 render(source, folder, variants, LIMITS, engine, report=silent)

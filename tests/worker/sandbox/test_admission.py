@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tasks.refusal import Refusal, SandboxDeath
 from tests.support.sandbox.child_events import ChildEvent, Gate
 from tests.worker.sandbox.conftest import MakeSandbox
 from worker.sandbox.admission import Admission
@@ -77,36 +78,132 @@ async def test_waiting_does_not_count_against_the_time_limit(
 
 async def test_a_call_larger_than_the_budget_runs_alone_rather_than_never() -> None:
     admission = Admission(places=4, budget_mb=100)
-    await admission.enter(10)
-    giant = asyncio.create_task(admission.enter(500))
-    small = asyncio.create_task(admission.enter(10))
+    first = await admission.enter("a", 10)
+    giant = asyncio.create_task(admission.enter("a", 500))
+    small = asyncio.create_task(admission.enter("a", 10))
     await settle()
     assert not giant.done()
-    admission.leave(10)
+    admission.leave(first)
     await settle()
     assert giant.done()
     assert not small.done()
-    admission.leave(500)
+    admission.leave(await giant)
     await small
 
 
 async def test_nobody_is_overtaken() -> None:
     admission = Admission(places=4, budget_mb=100)
-    await admission.enter(60)
-    large = asyncio.create_task(admission.enter(90))
+    first = await admission.enter("a", 60)
+    large = asyncio.create_task(admission.enter("b", 90))
     await settle()
-    small = asyncio.create_task(admission.enter(10))
+    small = [asyncio.create_task(admission.enter(owner, 10)) for owner in ("b", "c")]
+    await settle()
+    assert not any(one.done() for one in small)
+    admission.leave(first)
+    await asyncio.gather(large, small[1])  # and the owner that has one waits for another turn
+
+
+async def test_owners_take_turns_whoever_came_first() -> None:
+    admission = Admission(places=1, budget_mb=100)
+    running = await admission.enter("many", 1)
+    order: list[str] = []
+
+    async def enter(owner: str) -> None:
+        grant = await admission.enter(owner, 1)
+        order.append(owner)
+        admission.leave(grant)
+
+    calls = [asyncio.create_task(enter(owner)) for owner in ("many", "many", "many", "few", "few", "one")]
+    await settle()
+    admission.leave(running)
+    await asyncio.gather(*calls)
+    assert order == ["many", "few", "one", "many", "few", "many"]
+
+
+async def test_of_two_places_an_owner_that_holds_one_gets_the_other_after_those_that_hold_none() -> None:
+    admission = Admission(places=2, budget_mb=100)
+    held = [await admission.enter("many", 1) for _ in range(2)]
+    more = asyncio.create_task(admission.enter("many", 1))
+    await settle()
+    one = asyncio.create_task(admission.enter("one", 1))
+    await settle()
+    admission.leave(held[0])
+    await one
+    assert not more.done()
+    admission.leave(held[1])
+    await more
+
+
+async def test_the_reserved_place_and_its_memory_are_for_an_owner_that_holds_none() -> None:
+    admission = Admission(places=2, budget_mb=100, reserved_mb=20)
+    assert admission.largest_mb == 80
+    held = [await admission.enter("many", 40) for _ in range(2)]
+    more = asyncio.create_task(admission.enter("many", 1))
+    await settle()
+    assert not more.done()
+    too_large = asyncio.create_task(admission.enter("two", 30))
+    first = await admission.enter("one", 20)
+    second = asyncio.create_task(admission.enter("one", 1))
+    third = asyncio.create_task(admission.enter("three", 20))
+    await settle()
+    assert not any(call.done() for call in (more, too_large, second, third))
+    admission.leave(first)
+    admission.leave(await second)  # it came before "three", and its owner held nothing any more
+    await third
+    admission.leave(held[0])
+    await too_large
+    await settle()
+    assert not more.done()
+    admission.leave(held[1])
+    await more
+
+
+async def test_a_running_call_gets_more_memory_at_once_if_there_is_some() -> None:
+    admission = Admission(places=2, budget_mb=100)
+    first = await admission.enter("a", 10)
+    second = await admission.enter("a", 10)
+    await admission.extend(first, 90)
+    waiting = asyncio.create_task(admission.extend(second, 20))
+    await settle()
+    assert not waiting.done()
+    other = asyncio.create_task(admission.enter("b", 10))  # the one that waits has given its place back
+    await other
+    admission.leave(first)
+    await waiting
+    admission.leave(second)
+    admission.leave(await other)
+    await asyncio.wait_for(admission.enter("a", 100), 10)
+
+
+async def test_who_waits_for_more_memory_is_the_next_of_its_owner() -> None:
+    admission = Admission(places=1, budget_mb=100, reserved_mb=20)
+    held = await admission.enter("many", 80)
+    grant = await admission.enter("one", 5)
+    await admission.extend(grant, 15)
+    assert grant.memory_mb == 15
+    large = asyncio.create_task(admission.extend(grant, 40))
+    small = asyncio.create_task(admission.enter("one", 30))
+    await settle()
+    assert not large.done()
+    admission.leave(held)
+    await large
+    assert not small.done()
+    admission.leave(grant)
+    await small
+
+
+@pytest.mark.parametrize("extending", [False, True])
+async def test_a_cancelled_wait_lets_those_behind_it_go_on(extending: bool) -> None:
+    admission = Admission(places=4, budget_mb=100)
+    await admission.enter("a", 60)
+    if extending:
+        large = asyncio.create_task(admission.extend(await admission.enter("a", 1), 90))
+    else:
+        large = asyncio.create_task(admission.enter("a", 90))  # type: ignore[arg-type]
+    await settle()
+    small = asyncio.create_task(admission.enter("a", 10))
     await settle()
     assert not small.done()
-    admission.leave(60)
-    await asyncio.gather(large, small)
-
-
-async def test_a_cancelled_wait_lets_those_behind_it_go_on() -> None:
-    admission = Admission(places=4, budget_mb=100)
-    await admission.enter(60)
-    large, small = asyncio.create_task(admission.enter(90)), asyncio.create_task(admission.enter(10))
-    await settle()
     large.cancel()
     await small
     with pytest.raises(asyncio.CancelledError):
@@ -115,14 +212,65 @@ async def test_a_cancelled_wait_lets_those_behind_it_go_on() -> None:
 
 async def test_room_given_to_a_wait_that_is_cancelled_in_the_same_moment_is_not_lost() -> None:
     admission = Admission(places=1, budget_mb=100)
-    await admission.enter(1)
-    waiting = asyncio.create_task(admission.enter(1))
+    first = await admission.enter("a", 1)
+    waiting = asyncio.create_task(admission.enter("a", 1))
     await settle()
-    admission.leave(1)
+    admission.leave(first)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    await asyncio.wait_for(admission.enter(1), 10)
+    await asyncio.wait_for(admission.enter("a", 1), 10)
+
+
+async def test_a_child_that_asks_for_memory_goes_on_when_it_is_its_turn(
+    make_sandbox: MakeSandbox, event: ChildEvent, gate: Gate
+) -> None:
+    sandbox = make_sandbox(budget_mb=100)
+    holder = asyncio.create_task(
+        sandbox.call(f"{WORK}:announce_and_wait", event.path, gate.path, seconds=10, memory_mb=60)
+    )
+    await event.wait()
+    assert await sandbox.call(f"{WORK}:ask_for_memory", [20, 40], seconds=10, memory_mb=10) == 2
+    # The wait of this one is longer than its time limit, and no part of it.
+    asking = asyncio.create_task(sandbox.call(f"{WORK}:ask_for_memory", [90], seconds=0.5, memory_mb=10))
+    done, _ = await asyncio.wait({asking}, timeout=0.7)
+    assert not done
+    gate.open()
+    await holder
+    assert await asking == 1
+
+
+async def test_a_child_that_asks_for_more_than_there_is_is_refused(make_sandbox: MakeSandbox) -> None:
+    sandbox = make_sandbox(budget_mb=100, reserved_mb=20)
+    with pytest.raises(Refusal, match="SANDBOX_BUDGET_MB") as caught:
+        await sandbox.call(f"{WORK}:ask_for_memory", [81], seconds=10, memory_mb=10)
+    assert (caught.value.code, caught.value.limit) == ("too_much_memory", 80)
+    assert await sandbox.call(f"{WORK}:ask_for_memory", [80], seconds=10, memory_mb=10) == 1
+
+
+async def test_a_child_that_asks_without_end_is_killed(make_sandbox: MakeSandbox) -> None:
+    sandbox = make_sandbox()
+    with pytest.raises(SandboxDeath, match="invalid answer"):
+        await sandbox.call(f"{WORK}:ask_for_memory", list(range(2, 50)), seconds=10, memory_mb=1)
+    assert await sandbox.call(f"{WORK}:echo", 1, seconds=10, memory_mb=1) == [1]
+
+
+async def test_a_call_that_is_cancelled_while_it_asks_gives_everything_back(
+    make_sandbox: MakeSandbox, event: ChildEvent, gate: Gate
+) -> None:
+    sandbox = make_sandbox(children=2, budget_mb=100)
+    holder = asyncio.create_task(
+        sandbox.call(f"{WORK}:announce_and_wait", event.path, gate.path, seconds=10, memory_mb=60)
+    )
+    await event.wait()
+    asking = asyncio.create_task(sandbox.call(f"{WORK}:ask_for_memory", [90], seconds=10, memory_mb=10))
+    await asyncio.wait({asking}, timeout=0.2)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    gate.open()
+    await holder
+    assert await sandbox.call(f"{WORK}:ask_for_memory", [100], seconds=10, memory_mb=100) == 1
 
 
 async def test_the_room_of_a_killed_call_is_given_on(make_sandbox: MakeSandbox, event: ChildEvent) -> None:

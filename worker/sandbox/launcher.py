@@ -74,7 +74,7 @@ class Launcher:
         self._ready: asyncio.Future[bool] = loop.create_future()
         self._ended: asyncio.Future[None] = loop.create_future()
         self._children: dict[int, Connection] = {}
-        self._forking: dict[int, asyncio.Future[None]] = {}
+        self._forking: set[int] = set()
         self._descriptors: dict[int, int] = {}  # of children as processes; none where the system has no such thing
         self._forked = 0
 
@@ -103,8 +103,8 @@ class Launcher:
             )
 
     async def fork(self) -> Connection:
-        """Fork a child. Returns its connection; if the zygote has just died, the connection is not alive. One that does
-        not answer within ANSWER_TIMEOUT_S is killed, with all its children."""
+        """Fork a child. Returns its connection; if the zygote has just died, the connection is not alive. A zygote that
+        has not forked within ANSWER_TIMEOUT_S is killed, with all its children."""
         self._forked += 1
         number = self._forked
         ours, theirs = socket.socketpair()
@@ -114,17 +114,14 @@ class Launcher:
                 (self._own_folders / str(number)).mkdir()
                 child = Connection(ProgressPage(file.fileno()), lambda: self._kill(number))
                 self._children[number] = child
-                forked = self._forking[number] = loop.create_future()
+                self._forking.add(number)
                 self._send(frames.FORK, number, theirs.fileno(), file.fileno())
-            if not (await asyncio.wait((forked,), timeout=ANSWER_TIMEOUT_S))[0]:
-                self._give_up("fork")
             await loop.create_unix_connection(lambda: child, sock=ours)
         except BaseException:
             ours.close()
             self._kill(number)
             raise
-        finally:
-            self._forking.pop(number, None)
+        loop.call_later(ANSWER_TIMEOUT_S, self._check_forked, number)
         return child
 
     async def stop(self) -> None:
@@ -163,6 +160,10 @@ class Launcher:
         else:
             self._send(frames.KILL, number)
         asyncio.get_running_loop().call_later(ANSWER_TIMEOUT_S, self._check_reported, number)
+
+    def _check_forked(self, number: int) -> None:
+        if number in self._forking:
+            self._give_up("fork a child")
 
     def _check_reported(self, number: int) -> None:
         """Give the zygote up if a child has ended and it has not reported that. A child may take long to end: while it
@@ -207,24 +208,24 @@ class Launcher:
                 _log_lacking(self.lacking)
                 self._ready.set_result(True)
             elif verb == frames.FORKED:
-                self._set_forked(number, descriptors)
+                self._forking.discard(number)
+                if descriptors:
+                    # A record that carries one is the last of those that are read at once.
+                    self._descriptors[number] = descriptors.pop()
             elif verb == frames.EXITED:
                 self._set_exited(number, status)
 
-    def _set_forked(self, number: int, descriptors: list[int]) -> None:
-        if descriptors:
-            # A record that carries one is the last of those that are read at once.
-            self._descriptors[number] = descriptors.pop()
-        if number in self._forking and not self._forking[number].done():
-            self._forking[number].set_result(None)
-
     def _set_exited(self, number: int, status: int | None) -> None:
-        self._set_forked(number, [])
+        self._forking.discard(number)
         if number in self._descriptors:
             os.close(self._descriptors.pop(number))
         child = self._children.pop(number, None)
         if child is not None:
-            shutil.rmtree(self._own_folders / str(number), ignore_errors=True)
+            folder = self._own_folders / str(number)
+            try:
+                folder.rmdir()  # nearly always: it is empty
+            except OSError:
+                shutil.rmtree(folder, ignore_errors=True)
             child.exited(status)
 
     def _end(self) -> None:

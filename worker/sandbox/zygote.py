@@ -26,7 +26,7 @@ from typing import NoReturn
 from worker.sandbox import child, frames, limits
 from worker.sandbox.isolation.isolation import Isolation
 from worker.sandbox.isolation.orphans import kill_orphans
-from worker.sandbox.isolation.parts import bits_of
+from worker.sandbox.isolation.parts import SECCOMP, bits_of
 from worker.sandbox.progress import map_page
 
 
@@ -113,8 +113,7 @@ class Zygote:
                     return
                 if pid in self._children:
                     self._send(frames.EXITED, self._children.pop(pid), os.waitstatus_to_exitcode(status))
-                # Processes that it has left behind are children of this process now; and so on, as they end.
-                kill_orphans(self._children.__contains__)
+                self._kill_orphans()
 
     def _end_children(self) -> None:
         for pid in self._children:
@@ -123,7 +122,13 @@ class Zygote:
             while True:
                 pid, _ = os.waitpid(-1, 0)
                 self._children.pop(pid, None)
-                kill_orphans(self._children.__contains__)
+                self._kill_orphans()
+
+    def _kill_orphans(self) -> None:
+        """Kill what a child that has ended left behind: such processes are children of this one now; and so on, as they
+        end. With seccomp there are none."""
+        if SECCOMP in self._isolation.lacking:
+            kill_orphans(self._children.__contains__)
 
     def _send_forked(self, number: int, pid: int) -> None:
         record = frames.RECORD.pack(frames.FORKED, number, 0)

@@ -12,10 +12,10 @@ SYSTEM: Final = (
     *("/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64"),
     *("/nix/store", "/gnu/store"),  # where NixOS and Guix keep every program
     *("/usr/share", "/usr/local/share", "/etc/fonts", "/var/cache/fontconfig"),  # fonts, time zones, locales
-    *("/etc/ld.so.cache", "/etc/ld.so.preload", "/etc/localtime", "/etc/timezone"),
+    *("/etc/ld.so.cache", "/etc/ld.so.preload", "/etc/localtime"),
     *("/etc/ssl/openssl.cnf", "/etc/pki/tls/openssl.cnf"),  # read where hashes are computed
-    *("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"),
-    *("/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys/vm/overcommit_memory", "/sys/devices/system/cpu"),
+    *("/dev/null", "/dev/urandom", "/dev/random"),
+    *("/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu"),
 )
 
 
@@ -58,7 +58,6 @@ def _interpreter() -> Iterator[str]:
     for prefix in (sys.prefix, sys.base_prefix):
         yield f"{prefix}/lib"
         yield f"{prefix}/lib64"
-        yield f"{prefix}/pyvenv.cfg"
 
 
 def _packages() -> Iterator[str]:

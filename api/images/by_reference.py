@@ -75,9 +75,9 @@ class ImageRequest(SubmitFields):
     url: str | None = Field(
         None, max_length=MAX_URL_CHARS, description="A public URL that returns the image without a redirect."
     )
-    variants: Annotated[
-        Any, BeforeValidator(_preset_or_list, json_schema_input_type=str | list[dict[str, object]] | None)
-    ] = Field(None, description="The name of a preset, or a list of variants.")
+    variants: Annotated[Any, BeforeValidator(_preset_or_list, json_schema_input_type=str | list[Variant] | None)] = (
+        Field(None, description="The name of a preset, or a list of up to 20 variants.")
+    )
     name: str | None = Field(None, max_length=255, description="A name to show, instead of the image's own.")
     keep: str | None = Field(None, description=KEEP, examples=["90d"])
     exif: Annotated[Any, BeforeValidator(_exif, json_schema_input_type=bool | list[ExifField] | None)] = Field(

@@ -50,6 +50,17 @@ REFUSALS = (
 )
 
 OWN_VARIANTS = '[{"name": "card", "width": 320, "height": 180, "fit": "cover", "format": "webp"}]'
+CARD = {
+    "name": "card",
+    "width": 320,
+    "height": 180,
+    "fit": "cover",
+    "focal": {"x": 0.68, "y": 0.36},
+    "dpr": [1, 2],
+    "formats": ["avif", "jpeg"],
+    "max_bytes": 60_000,
+    "watermark": {"upload": EXAMPLE_UPLOAD, "opacity": 0.5, "scale": 0.2, "margin": 8},
+}
 # The body is streamed, so FastAPI has no model of it. In the examples, a file's name stands for its content.
 BODY: dict[str, Any] = {
     "requestBody": {
@@ -95,6 +106,10 @@ BODY: dict[str, Any] = {
                     "job": {
                         "summary": "More variants of an image that was submitted before",
                         "value": {"job": EXAMPLE_JOB, "variants": [{"name": "banner", "width": 1200}]},
+                    },
+                    "options": {
+                        "summary": "A card around a focal point, in two densities and two formats, with a watermark",
+                        "value": {"upload": EXAMPLE_UPLOAD, "variants": [CARD]},
                     },
                     "url": {
                         "summary": "An image that is downloaded from a URL",

@@ -19,18 +19,17 @@ from tasks.thumbnail.geometry import MAX_SIDE_PX
 from tasks.thumbnail.options.regions import Crop, FocalPoint, Point
 from tasks.thumbnail.options.rules import refuse_broken
 from tasks.thumbnail.options.watermark import MAX_WATERMARKS, Watermark
-from tasks.validation import JsonNumber
+from tasks.validation import JsonInteger, JsonNumber
 
 MAX_VARIANTS = 20
 MAX_DENSITY = 3
 """The largest factor of `dpr`: no screen shows more."""
 ANIMATED_FORMATS = ("webp", "gif")
 """The formats of an animated variant; with `auto` it is the first."""
-
 MIN_MAX_BYTES = 100
 """Bytes that a picture may have at least: the header of a JPEG has more."""
 
-Side = Annotated[int, Field(ge=1, le=MAX_SIDE_PX)]
+Side = Annotated[JsonInteger, Field(ge=1, le=MAX_SIDE_PX)]
 Format = Literal["jpeg", "png", "webp", "avif", "gif"]
 
 FIRST_FIELDS = frozenset(("name", "width", "height", "fit", "format", "quality", "background", "enlarge"))
@@ -55,12 +54,18 @@ class Variant(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(pattern=r"^[a-z0-9_-]{1,40}$", description="Name of the file; unique within its request.")
-    width: Side | None = Field(None, description="Width of the box in pixels.")
-    height: Side | None = Field(None, description="Height of the box in pixels.")
-    fit: Literal["contain", "cover", "pad", "exact"] = "contain"
-    format: Literal["jpeg", "png", "webp", "avif", "gif", "auto"] = "auto"
-    quality: int | None = Field(None, ge=1, le=100)
+    name: str = Field(
+        pattern=r"^[a-z0-9_-]{1,40}$",
+        description="Name of the file without its extension; unique within its request.",
+        examples=["card"],
+    )
+    width: Side | None = Field(None, description="Width of the box in pixels.", examples=[320])
+    height: Side | None = Field(None, description="Height of the box in pixels.", examples=[180])
+    fit: Literal["contain", "cover", "pad", "exact"] = Field("contain", description="How the picture fits the box.")
+    format: Literal["jpeg", "png", "webp", "avif", "gif", "auto"] = Field("auto", description="Format of the file.")
+    quality: JsonInteger | None = Field(
+        None, ge=1, le=100, description="Quality of the encoder: 80 for JPEG and WebP and 63 for AVIF without it."
+    )
     background: str = Field(
         "#ffffff",
         pattern=r"^(auto|#([0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8}))$",
@@ -93,7 +98,7 @@ class Variant(BaseModel):
         0, description="Degrees by which the upright picture is turned clockwise, after `crop` and before the fit."
     )
     dpr: Annotated[
-        tuple[Annotated[int, Field(ge=1, le=MAX_DENSITY)], ...], Field(min_length=1, max_length=MAX_DENSITY)
+        tuple[Annotated[JsonInteger, Field(ge=1, le=MAX_DENSITY)], ...], Field(min_length=1, max_length=MAX_DENSITY)
     ] = Field(
         (1,),
         description="Pixel densities. Each makes a file; of the density 2 the box is twice as large, and `card` "
@@ -115,7 +120,7 @@ class Variant(BaseModel):
         "4:2:0",
         description="How much colour detail JPEG and AVIF keep; `4:4:4` keeps all, for drawings and text.",
     )
-    max_bytes: int | None = Field(
+    max_bytes: JsonInteger | None = Field(
         None,
         ge=MIN_MAX_BYTES,
         description="Bytes that each file may have: the best quality that fits is searched, from `quality` down to 10. "

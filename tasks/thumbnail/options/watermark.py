@@ -21,7 +21,7 @@ class Watermark(BaseModel):
         description="The id of an upload from `POST /v1/uploads`. The job keeps a copy.",
     )
     position: Point = Field("southeast", description="Where it is drawn.")
-    opacity: JsonNumber = Field(1, gt=0, le=1, description="1 as it is, less for more transparent.", examples=[0.5])
+    opacity: JsonNumber = Field(1, gt=0, le=1, description="How opaque it is drawn; 1 is as it is.", examples=[0.5])
     scale: JsonNumber = Field(
         0.25, gt=0, le=1, description="Its width as a fraction of the result's width.", examples=[0.2]
     )

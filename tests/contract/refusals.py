@@ -23,7 +23,7 @@ CODES: Final = {
 REASONS: Final = {
     r"^cursor: The cursor is not valid|^after: It is no cursor": "A cursor is what a page gave.",
     r"exclude each other": "OpenAPI has no parameters that exclude each other.",
-    r"^Send exactly one of the fields 'upload' and 'url'": "A null counts as absent.",
+    r"^Send exactly one of the fields 'upload'": "A null counts as absent.",
     r"^The filter has no criterion": "A null is no criterion, and `all: false` is none.",
     r"^until: The time is before 'since'": "Nor has it an order of two times.",
     r"^state: A \w+ applies only to jobs": "Which states a bulk verb has is not the filter's.",
@@ -48,6 +48,7 @@ REASONS: Final = {
     r"^The parameter '?\w+'? is only for tables": "A parameter goes with a media type.",
     r"^(The parameter ')?(types|formats|columns|lang|currency|title|delimiter|sheet)\b": "It has a form of its own.",
     r"^notify(\.\w+)?: ": "`notify` may be JSON in a string.",
+    r"^keep: ": "It is a length of time in text.",
 }
 """Patterns of messages, of which each fault of a refusal must match one."""
 

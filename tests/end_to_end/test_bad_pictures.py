@@ -6,10 +6,11 @@ import httpx
 import pytest
 
 from tests.end_to_end.test_pictures import ended, submit
-from tests.support.pictures import encoded, gif_of_frames, jpeg_of_scans, png_header, scene, webp_header
+from tests.support.pictures import encoded, jpeg_of_scans, png_header, scene, webp_header
 
 JPEG = encoded(scene(400, 300), "jpeg")
 PNG = encoded(scene(400, 300), "png")
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg">'
 
 REFUSED_BY_THE_JOB = {
     "a truncated jpeg": (JPEG[:-2000], "truncated"),
@@ -18,15 +19,15 @@ REFUSED_BY_THE_JOB = {
     "a side too long": (png_header(12_500, 10), "side_too_long"),
     "too many pixels": (png_header(9_000, 9_000), "too_many_pixels"),
     "a webp of too many pixels": (webp_header(9_000, 9_000), "too_many_pixels"),
-    "a frame bomb": (gif_of_frames(60), "too_many_frames"),
+    "an svg without end": (SVG + b"<g>" * 500 + b"</g>" * 500 + b"</svg>", "unsupported_format"),
+    "a damaged pdf": (b"%PDF-1.7\n" + bytes(200), "corrupt"),
     "a scan bomb": (jpeg_of_scans(300), "too_many_scans"),
 }
 
 REFUSED_AT_THE_DOOR = {
     "nothing": (b"", "no_file", 422),
     "text": (b"hello, I am no picture" * 10, "unsupported_format", 422),
-    "svg": (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "unsupported_format", 422),
-    "pdf": (b"%PDF-1.7\n" + bytes(200), "unsupported_format", 422),
+    "a video": (b"\0\0\0\x18ftypisom" + bytes(200), "unsupported_format", 422),
     "html": (b"<!doctype html><script>alert(1)</script>", "unsupported_format", 422),
     "more than the limit": (JPEG + bytes(8_000_000), "too_large", 413),
 }

@@ -13,7 +13,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.support.pictures import encoded, scene
+from tests.support.pictures import encoded, gif_of_frames, scene
+from tests.support.thumbnail.animations import GifPart, gif_of, played
 from tests.support.thumbnail.drawing import close
 
 
@@ -66,6 +67,28 @@ def test_a_watermark_and_densities_go_the_whole_way(client: httpx.Client) -> Non
         with Image.open(io.BytesIO(client.get(file["url"]).raise_for_status().content)) as picture:
             corner = picture.convert("RGB").getpixel((picture.width - 5, picture.height - 5))
         assert close(corner, (255, 0, 0), 40)
+
+
+def test_animations_and_rare_formats_go_the_whole_way(client: httpx.Client) -> None:
+    gif = gif_of((16, 8), GifPart(0, (0, 0, 16, 8)), GifPart(1, (8, 0, 16, 8)), repeats=4)
+    drawing = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 2 1"><text y="1">ab</text></svg>'
+    page = encoded(scene(64, 32), "PDF")
+    variants = json.dumps([{"name": "one", "width": 16, "animated": True}])
+    posted = submit(
+        client, *((name, data) for name, data in (("a", gif), ("b", drawing), ("c", page))), variants=variants
+    )
+    jobs = [ended(client, one["id"]) for one in posted.raise_for_status().json()["jobs"]]
+    assert [job["result"]["picture"]["format"] for job in jobs] == ["gif", "svg", "pdf"]
+    abouts = [job["files"][0]["about"] for job in jobs]
+    assert abouts[0] == {"width": 16, "height": 8, "frames": 2, "duration_ms": 100, "loops": 5}
+    assert abouts[1:] == [{"width": 16, "height": 8}] * 2
+    moving = played(client.get(jobs[0]["files"][0]["url"]).raise_for_status().content)
+    assert (moving.format, moving.durations_ms, moving.loops) == ("WEBP", [50, 50], 5)
+
+    many = submit(client, ("many.gif", gif_of_frames(21)), variants=variants).json()
+    failed = ended(client, many["id"])
+    assert failed["error"]["code"] == "too_many_frames"
+    assert ended(client, submit(client, ("many.gif", gif_of_frames(21))).json()["id"])["state"] == "succeeded"
 
 
 def test_the_wait_is_ended_by_the_finish_not_by_a_poll(client: httpx.Client) -> None:

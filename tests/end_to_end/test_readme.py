@@ -13,6 +13,7 @@ import pytest
 from tests.end_to_end.test_reports import text_of
 from tests.support.pictures import encoded, scene
 from tests.support.servers import ending_with_us
+from tests.support.thumbnail.animations import GifPart, gif_of
 from tools.documents import ROOT
 
 PAGES = ("README.md", "docs/images.md", "docs/jobs.md", "docs/reports.md", "docs/webhooks.md")
@@ -57,6 +58,15 @@ def test_the_commands_for_pictures_do_what_the_text_says(block: str, address: st
         assert '"dry_run":true' in printed
     else:
         assert printed.count('"kind":"thumbnail"') == 2
+
+
+@pytest.mark.parametrize("block", blocks("animation.gif"))
+def test_the_commands_for_animations_do_what_the_text_says(block: str, address: str, tmp_path: Path) -> None:
+    parts = [GifPart(colour, (0, 0, 32, 32)) for colour in range(3)]
+    (tmp_path / "animation.gif").write_bytes(gif_of((32, 32), *parts, repeats=0))
+    files = json.loads(run(block, address, tmp_path))["files"]
+    assert [file["type"] for file in files] == ["image/webp", "image/jpeg"]
+    assert files[0]["about"] == {"width": 32, "height": 32, "frames": 3, "duration_ms": 150, "loops": 0}
 
 
 @pytest.mark.parametrize("block", blocks("sales.csv"))

@@ -16,6 +16,7 @@ from api.http.checks import Checks
 from api.http.json_body import examined
 from api.images.exif import EXIF
 from api.images.keeping import KEEP, read_keep
+from api.images.truncation import TRUNCATED, Truncated
 from api.images.variants import parse_variants
 from api.jobs.submit_options import SubmitFields
 from api.jobs.views import EXAMPLE_JOB
@@ -83,6 +84,7 @@ class ImageRequest(SubmitFields):
     exif: Annotated[Any, BeforeValidator(_exif, json_schema_input_type=bool | list[ExifField] | None)] = Field(
         None, description=EXIF
     )
+    truncated: Truncated | None = Field(None, description=TRUNCATED)
 
 
 class NamedImage(NamedTuple):
@@ -93,6 +95,7 @@ class NamedImage(NamedTuple):
     name: str | None
     keep_s: int | None
     exif: tuple[ExifField, ...] | None
+    truncated: Truncated | None
 
 
 async def receive_named(
@@ -128,7 +131,7 @@ async def receive_named(
     checks.done()
     assert requested is not None  # noqa: S101 - else the checks have failed
     image = await _picture(caller, requested)
-    return NamedImage(image, chosen, requested.name, keep_s, requested.exif)
+    return NamedImage(image, chosen, requested.name, keep_s, requested.exif, requested.truncated)
 
 
 def _variants(requested: ImageRequest) -> tuple[Variant, ...] | None:

@@ -20,6 +20,7 @@ from api.http.query import query_of
 from api.images.by_reference import ImageRequest, Remote, receive_named
 from api.images.exif import EXIF, parse_exif
 from api.images.keeping import KEEP, read_keep
+from api.images.truncation import TRUNCATED, Truncated, read_truncated
 from api.images.variants import parse_variants
 from api.images.watermarks import find_watermarks
 from api.jobs.notify import EXAMPLE_URL
@@ -78,6 +79,7 @@ BODY: dict[str, Any] = {
                         "name": {"type": "string", "description": "The same as the query parameter."},
                         "keep": {"type": "string", "description": "The same as the query parameter."},
                         "exif": {"type": "string", "description": "The same as the query parameter."},
+                        "truncated": {"type": "string", "description": "The same as the query parameter."},
                         "notify": {"type": "string", "description": "The same as the query parameter."},
                         "tags": {"type": "string", "description": "The same as the query parameter."},
                         "metadata": {"type": "string", "description": "The same as the query parameter."},
@@ -139,6 +141,7 @@ class ImageOptions(SubmitOptions):
     )
     keep: str | None = Field(None, description=KEEP, examples=["90d"])
     exif: str | None = Field(None, description=EXIF, examples=["true", "taken_at,camera,gps"])
+    truncated: Truncated | None = Field(None, description=TRUNCATED)
 
 
 @router.post(
@@ -182,13 +185,14 @@ async def submit_images(request: Request) -> Response:
 
 class Received(NamedTuple):
     """The images of a request, their variants, a name, the seconds for which originals are kept, the EXIF that is asked
-    for, and what the sender should know."""
+    for, what is done with a truncated one, and what the sender should know."""
 
     images: Sequence[Upload | Remote]
     variants: tuple[Variant, ...]
     name: str | None
     keep_s: int | None = None
     exif: tuple[ExifField, ...] = ()
+    truncated: Truncated | None = None
     warnings: Sequence[str] = ()
 
 
@@ -223,6 +227,7 @@ async def _receive(
                 values.get("name") or name,
                 values.get("keep") or keep_s,
                 values.get("exif") or exif,
+                values.get("truncated") or options.truncated,
                 uploads.warnings,
             )
         if content_type.lower().startswith(JSON_TYPE):
@@ -233,6 +238,7 @@ async def _receive(
                 named.name or name,
                 named.keep_s or keep_s,
                 named.exif or exif,
+                named.truncated or options.truncated,
             )
         if not content_type.lower().startswith(RAW_TYPES):
             message = (
@@ -243,7 +249,7 @@ async def _receive(
         checks.done()
         check_length(request.headers.get("content-length"), settings.max_upload_bytes)
         image = await receive_raw(body, storage, settings.max_upload_bytes)
-        return Received([image], chosen, name, keep_s, exif)
+        return Received([image], chosen, name, keep_s, exif, options.truncated)
 
 
 def _parsers(caller: Caller, submit_options: RequestedOptions) -> dict[str, Callable[[str], Any]]:
@@ -253,6 +259,7 @@ def _parsers(caller: Caller, submit_options: RequestedOptions) -> dict[str, Call
         "name": partial(read_name, MAX_NAME_CHARS),
         "keep": partial(read_keep, caller.context.settings),
         "exif": parse_exif,
+        "truncated": read_truncated,
         **form_parsers(caller, submit_options),
     }
 
@@ -279,6 +286,7 @@ def _submission(
         keep_s=received.keep_s,
         exif=received.exif or None,
         watermarks=watermarks,
+        truncated=received.truncated,
     )
     return caller.submission(
         THUMBNAIL,

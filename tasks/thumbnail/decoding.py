@@ -1,5 +1,7 @@
 """Opens and decodes untrusted picture files; what is wrong with one becomes a coded `Refusal`."""
 
+import errno
+import io
 import os
 import warnings
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from tasks.thumbnail.codecs.frames import count_frames
 from tasks.thumbnail.codecs.jpeg_end import completed
 from tasks.thumbnail.codecs.jpeg_scans import count_scans
 from tasks.thumbnail.codecs.png_rows import check_rows_of
+from tasks.thumbnail.codecs.truncated import DRAWN_IN_PART, draw_part, padded_webp, painted_grey
 from tasks.thumbnail.codecs.webp import WEBP_HEAD_BYTES
 from tasks.thumbnail.colour.profiles import resampleable
 from tasks.thumbnail.formats import PLUGINS
@@ -39,7 +42,8 @@ def open_picture(source: PictureFile, limits: dict[str, int]) -> tuple[str, Imag
 
     Args:
         source: The picture's file.
-        limits: max_pixels, max_side_px and max_jpeg_scans, as in the settings, and max_memory_mb.
+        limits: max_pixels, max_side_px and max_jpeg_scans, as in the settings, and max_memory_mb; draw_truncated, 1 to
+            draw what there is of a truncated file.
 
     Returns:
         The format (a key of PLUGINS), the picture, ready for `decode`, and its number of frames, FRAMES_COUNTED
@@ -49,8 +53,9 @@ def open_picture(source: PictureFile, limits: dict[str, int]) -> tuple[str, Imag
         Refusal: The file is damaged, of another format or over a limit.
     """
     name = format_of(source.read(HEAD_BYTES))
-    if source.is_truncated(name):
-        raise Refusal("truncated", f"The {name} file ends before its picture does; upload it again.")
+    draws_part = bool(limits.get("draw_truncated")) and name in DRAWN_IN_PART
+    if (is_truncated := source.is_truncated(name)) and not draws_part:
+        raise _truncated(name, limits)
     source.seek(0)
     if name == "webp":
         check_webp(source.read(WEBP_HEAD_BYTES), os.fstat(source.fileno()).st_size, limits)
@@ -58,7 +63,7 @@ def open_picture(source: PictureFile, limits: dict[str, int]) -> tuple[str, Imag
     source.ended = False
     try:
         with _pillow_limited(limits["max_pixels"]):
-            picture = PLUGINS[name](source)
+            picture = PLUGINS[name](io.BytesIO(padded_webp(source.read())) if is_truncated else source)
             _check_size(picture.size, limits)
             _check_palette(picture)
             frames = count_frames(picture, source, FRAMES_COUNTED)
@@ -91,6 +96,10 @@ def decode(
         Refusal: The file is damaged or over a limit.
     """
     bits = _png_bits(source) if name == "png" else 0
+    if source.is_truncated(name):  # a WebP of which `open_picture` has read the header
+        if part := _part(name, source, limits, draft, bits):
+            return part
+        raise _truncated(name, limits)
     try:
         with _pillow_limited(limits["max_pixels"]):
             picture.draft(None, draft)
@@ -103,11 +112,29 @@ def decode(
     except Exception as error:  # untrusted bytes: a decoder may raise anything
         source.ended = False
         refusal = refusal_for(error, name, source, limits)
-        if name == "jpeg" and isinstance(refusal, Refusal) and refusal.code == "truncated":
-            whole = completed(source, draft)
-            if whole:
+        if isinstance(refusal, Refusal) and refusal.code == "truncated":
+            if name == "jpeg" and (whole := completed(source, draft)):
                 return resampleable(whole)
+            if limits.get("draw_truncated") and (part := _part(name, source, limits, draft, bits)):
+                return part
         raise refusal from error
+
+
+def _part(
+    name: str, source: PictureFile, limits: dict[str, int], draft: tuple[int, int] | None, bits: int
+) -> Image.Image | None:
+    """What there is of a truncated file, in a mode of `resampleable`."""
+    if name not in DRAWN_IN_PART:
+        return None
+    with _pillow_limited(limits["max_pixels"]):
+        part = draw_part(name, PLUGINS[name], source, draft)
+    if part is None:
+        return None
+    _check_size(part.picture.size, limits)
+    if name == "png":
+        _scale_transparency(part.picture, bits)
+    source.drawn_share = part.share
+    return painted_grey(resampleable(part.picture), part.missing)
 
 
 def _png_bits(source: PictureFile) -> int:
@@ -115,7 +142,7 @@ def _png_bits(source: PictureFile) -> int:
     return source.read(1)[0]
 
 
-def _scale_transparency(picture: ImageFile, bits: int) -> None:
+def _scale_transparency(picture: Image.Image, bits: int) -> None:
     """Bring the transparent colour of a PNG, which is stored with the file's bits, to those of the decoded pixels."""
     colour = picture.info.get("transparency")
     if bits in (2, 4) and picture.mode == "L" and isinstance(colour, int):
@@ -198,18 +225,21 @@ def refusal_for(error: Exception, name: str, source: PictureFile, limits: dict[s
         )
     if isinstance(error, MemoryError) or any(words in said.lower() for words in ("out of memory", "allocate memory")):
         return out_of_memory()
-    # An error with a number is the disk's fault, not the file's.
-    if isinstance(error, Refusal) or (isinstance(error, OSError) and error.errno is not None):
+    # An error with a number is the disk's fault, not the file's, unless the file names a place that no file has.
+    if isinstance(error, Refusal) or (isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)):
         return error
-    if (
-        said == "unknown pixel mode"
-    ):  # of a TIFF: its depth, byte order or colours are of a sort that Pillow does not read
+    if said == "unknown pixel mode":  # of a TIFF, that neither Pillow nor libvips reads
         return Refusal("unsupported_format", f"This kind of pixels in a {name} is not supported; save it as 8-bit RGB.")
     if source.ended or isinstance(error, EOFError) or "truncated" in said.lower():
-        return Refusal("truncated", f"The {name} file ends before its picture does ({said}); upload it again.")
-    return Refusal(
-        "corrupt", f"The {name} file is damaged ({said or 'its parts do not fit together'}); send an undamaged file."
-    )
+        return _truncated(name, limits)
+    return Refusal("corrupt", f"The {name} file is damaged and cannot be decoded; send an undamaged file.")
+
+
+def _truncated(name: str, limits: dict[str, int]) -> Refusal:
+    message = f"The {name} file ends before its picture does; upload it again."
+    if name in DRAWN_IN_PART and limits.get("draw_truncated") == 0:
+        message += " Or send truncated=draw to draw what there is."
+    return Refusal("truncated", message)
 
 
 def out_of_memory() -> Refusal:

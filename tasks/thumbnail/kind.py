@@ -58,6 +58,7 @@ async def make_thumbnails(job: JobContext[ThumbnailParams]) -> Result:
         "max_animation_output_pixels": job.settings.max_animation_output_pixels,
         "max_jpeg_scans": job.settings.max_jpeg_scans,
         "max_memory_mb": job.settings.picture_memory_mb,
+        "draw_truncated": int(job.params.truncated == "draw"),
     }
     drawn = await job.sandbox.call(
         "tasks.thumbnail.imaging:render",

@@ -1,7 +1,7 @@
 """What a thumbnail job is asked for."""
 
 import operator
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -14,8 +14,8 @@ class ThumbnailParams(BaseModel):
     """The params of a thumbnail job: a stored picture (`upload`) or a `url`, and what to draw.
 
     keep_s: seconds for which the original is kept once it was drawn. watermarks: the uploads that the variants name, by
-    their ids. exif: which fields of its EXIF the result has. An older worker refuses these fields, so they are stored
-    only where they are used.
+    their ids. exif: which fields of its EXIF the result has. truncated: `draw` draws what there is of a file that ends
+    too early. An older worker refuses these fields, so they are stored only where they are used.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -26,6 +26,7 @@ class ThumbnailParams(BaseModel):
     keep_s: int | None = Field(None, gt=0)
     watermarks: dict[str, BlobRef] = Field(default_factory=dict, exclude_if=operator.not_)
     exif: tuple[ExifField, ...] | None = None
+    truncated: Literal["draw"] | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

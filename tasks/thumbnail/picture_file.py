@@ -7,11 +7,17 @@ _JP2_BOX_BYTES = 12
 
 
 class PictureFile(io.BufferedReader):
-    """A picture's file. `ended` says whether a reader asked for more bytes than it has."""
+    """A picture's file.
+
+    Attributes:
+        ended: Whether a reader asked for more bytes than the file has.
+        drawn_share: Which part of the picture's pixels was in the file, once it has been decoded: 1 for a complete one.
+    """
 
     def __init__(self, path: str) -> None:
         super().__init__(io.FileIO(path))
         self.ended = False
+        self.drawn_share = 1.0
 
     def read(self, size: int | None = -1, /) -> bytes:
         data = super().read(size)

@@ -9,8 +9,10 @@ import re
 from typing import BinaryIO
 
 # Inside a scan's data 0xFF is followed by 0x00 (stuffed) or a restart marker; before a marker it may be repeated.
-_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _SOI, _SOS, _EOI, _TEM = 0xD8, 0xDA, 0xD9, 0x01
+STANDALONE_MARKERS = {_SOI, _EOI, _TEM}
+"""The markers that no length follows."""
 
 
 def count_scans(file: BinaryIO, limit: int) -> int:
@@ -26,12 +28,12 @@ def count_scans(file: BinaryIO, limit: int) -> int:
     scans = 0
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         position = 0
-        while scans <= limit and (marker := _MARKER.search(data, position)):
+        while scans <= limit and (marker := MARKER.search(data, position)):
             position = marker.end()
             code = data[position - 1]
             if code == _EOI:
                 break
             scans += code == _SOS
-            if code not in (_SOI, _TEM):
+            if code not in STANDALONE_MARKERS:
                 position += int.from_bytes(data[position : position + 2], "big")
     return scans

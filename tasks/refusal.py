@@ -73,6 +73,7 @@ CODES: dict[str, str] = {
     "crop_outside": "The part of the image that a variant crops begins outside the image.",
     "truncated": "The file ends before the image is complete.",
     "corrupt": "The file is damaged and cannot be decoded.",
+    "drawing_failed": "The image was decoded, and drawing or encoding it failed. The worker's log has the reason.",
     # a report's data
     "malformed_dataset": "The dataset is damaged, or it does not have the given format.",
     "wrong_encoding": "The dataset is not text in the given encoding.",

@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -240,6 +241,28 @@ def _truncated(name: str, limits: dict[str, int]) -> Refusal:
     if name in DRAWN_IN_PART and limits.get("draw_truncated") == 0:
         message += " Or send truncated=draw to draw what there is."
     return Refusal("truncated", message)
+
+
+@contextmanager
+def failing_once(name: str) -> Iterator[None]:
+    """Turn an error that no attempt would be spared into a refusal, and write it to the log.
+
+    Args:
+        name: The format of the picture that is drawn.
+
+    Raises:
+        Refusal: `drawing_failed`. Refusals, and errors of memory and disk, are raised as they are.
+    """
+    try:
+        yield
+    except (Refusal, MemoryError):
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and (error.errno is not None or type(error) is not OSError):
+            raise
+        traceback.print_exc()  # in the sandbox the error output is the log
+        message = f"The {name} file was decoded, but its variants could not be drawn; save it again in another program."
+        raise Refusal("drawing_failed", message) from error
 
 
 def out_of_memory() -> Refusal:

@@ -3,10 +3,11 @@
 The Pillow plugin that reads a file is chosen here and called by name; Pillow guesses nothing and tries no other.
 """
 
-from PIL import BmpImagePlugin, Jpeg2KImagePlugin, JpegImagePlugin
+from PIL import Jpeg2KImagePlugin, JpegImagePlugin
 from PIL.ImageFile import ImageFile
 
 from tasks.thumbnail.codecs.avif import AvifPicture
+from tasks.thumbnail.codecs.bmp import BmpPicture
 from tasks.thumbnail.codecs.gif import GifPicture
 from tasks.thumbnail.codecs.heic import HeicPicture
 from tasks.thumbnail.codecs.png import PngPicture
@@ -24,7 +25,7 @@ PLUGINS: dict[str, type[ImageFile]] = {
     "heic": HeicPicture,
     "gif": GifPicture,
     "tiff": TiffPicture,
-    "bmp": BmpImagePlugin.BmpImageFile,
+    "bmp": BmpPicture,
     "jp2": Jpeg2KImagePlugin.Jpeg2KImageFile,
     "ico": IcoPicture,
     "svg": SvgPicture,

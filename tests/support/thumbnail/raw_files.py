@@ -68,6 +68,32 @@ def tiff_of(
     return head + b"".join(strips) + count + entries + bytes(8 if big else 4) + values
 
 
+def bmp_of(
+    size: tuple[int, int],
+    bits: int,
+    rows: Sequence[bytes],
+    *,
+    compression: int = 0,
+    header: bytes = b"",
+    palette: bytes = b"",
+) -> bytes:
+    """A BMP file.
+
+    Args:
+        size: Width and height, the latter negative for rows that begin at the top.
+        bits: Of a pixel.
+        rows: The rows in the file's order, or one piece of compressed data.
+        compression: The number of it.
+        header: What follows the first 40 bytes of the header, such as masks.
+        palette: Four bytes for each colour.
+    """
+    data = b"".join(row if compression in (1, 2, 4, 5) else row + bytes(-len(row) % 4) for row in rows)
+    head = struct.pack("<iiHHIIiiII", *size, 1, bits, compression, len(data), 2835, 2835, len(palette) // 4, 0) + header
+    offset = 14 + 4 + len(head) + len(palette)
+    start = b"BM" + struct.pack("<IHHI", offset + len(data), 0, 0, offset)
+    return start + struct.pack("<I", 4 + len(head)) + head + palette + data
+
+
 def _packed(row: Sequence[int], bits: int) -> bytes:
     """Samples side by side, the first in the highest bits, filled up to whole bytes."""
     text = "".join(f"{value:0{bits}b}" for value in row)

@@ -16,9 +16,10 @@ from tasks.admission import Admit, admit_all
 from tasks.progress import Progress
 from tasks.thumbnail.animation.animating import animate
 from tasks.thumbnail.animation.limits import animated_variants, check_animation
+from tasks.thumbnail.codecs.gain_map import has_gain_map
 from tasks.thumbnail.colour.described import profile_of
 from tasks.thumbnail.colour.profiles import ToSRGB
-from tasks.thumbnail.decoding import decode, open_picture, out_of_memory
+from tasks.thumbnail.decoding import decode, failing_once, open_picture, out_of_memory
 from tasks.thumbnail.drawing import Drawing
 from tasks.thumbnail.engines.pillow import PillowRaster
 from tasks.thumbnail.memory import check_memory
@@ -81,6 +82,8 @@ def render(
     try:
         with opened(path, variants, limits) as found:
             about = found.about | ({"exif": exif_of(found.picture, exif)} if exif else {})
+            if has_gain_map(found.name, found.source):
+                about["gain_map"] = True
             found.source.ended = False  # damaged metadata says nothing about the picture
             admit(found.memory_mb)
             variants = with_marks(variants, limits)
@@ -89,11 +92,15 @@ def render(
             animated = animated_variants(name, frames, variants)
             if animated:
                 drawings.append(Drawing(Path(folder), Planning(picture, animated), report))
-                files += animate(drawings[-1], name, picture, found.source, frames, limits, with_vips=with_vips)
+                with failing_once(name):
+                    files += animate(drawings[-1], name, picture, found.source, frames, limits, with_vips=with_vips)
             if still := [variant for variant in variants if variant not in animated]:
                 planning = Planning(picture, still)
                 drawings.append(Drawing(Path(folder), planning, report))
-                files += _draw(found, planning, drawings[-1], limits, threads if with_vips else 0)
+                with failing_once(name):
+                    files += _draw(found, planning, drawings[-1], limits, threads if with_vips else 0)
+            if found.source.drawn_share is not None:
+                about |= {"truncated": True, "drawn_share": round(found.source.drawn_share, 3)}
             order = [variant["name"] for variant in Planning(picture, variants).variants]
             files.sort(key=lambda file: order.index(file["name"]))
             return {"picture": about | {"summary": drawings[-1].summary}, "files": files}

@@ -11,13 +11,13 @@ class PictureFile(io.BufferedReader):
 
     Attributes:
         ended: Whether a reader asked for more bytes than the file has.
-        drawn_share: Which part of the picture's pixels was in the file, once it has been decoded: 1 for a complete one.
+        drawn_share: Of a truncated file that was decoded all the same: which part of the picture's pixels it has.
     """
 
     def __init__(self, path: str) -> None:
         super().__init__(io.FileIO(path))
         self.ended = False
-        self.drawn_share = 1.0
+        self.drawn_share: float | None = None
 
     def read(self, size: int | None = -1, /) -> bytes:
         data = super().read(size)

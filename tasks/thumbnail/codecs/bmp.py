@@ -25,7 +25,7 @@ BmpImagePlugin.BIT2MODE[2] = ("P", "P;2")
 class PaddedRleDecoder(BmpImagePlugin.BmpRleDecoder):
     """Run lengths that may end before the last pixel, if they say so: the others are of the first colour."""
 
-    def set_as_raw(self, data: bytes, rawmode: str, extra: tuple[Any, ...] = ()) -> None:
+    def set_as_raw(self, data: bytes | bytearray, rawmode: str | None = None, extra: tuple[Any, ...] = ()) -> None:
         """Take the pixels."""
         if self.fd is not None:
             self.fd.seek(-2, 1)

@@ -57,15 +57,20 @@ class LibvipsFallback(ImageFile):
 
     def load(self) -> Any:
         """Decode the first frame."""
+        failed: Exception | None = None
         if self._vips is None:
             try:
                 return super().load()
             except Exception as error:  # as in _open
                 self._hand_over(error)
+                failed = error
         if self._vips is not None and self.tile:
             image, self._vips = self._vips, None
             self.tile = []
-            self.im = _decoded(image, self.mode).im
+            try:
+                self.im = _decoded(image, self.mode).im
+            except pyvips.Error as error:
+                raise failed or _readable(error) from error
         return Image.Image.load(self)
 
     def _hand_over(self, error: Exception | None) -> None:
@@ -93,16 +98,18 @@ def _mode_of(image: Any) -> str:
     return _MODES.get((bands, image.bands == bands + 1), "L" if bands < 3 else "RGB")
 
 
+def _readable(error: Exception) -> Exception:
+    """What an error of libvips says, as an exception of Python's."""
+    ends_early = any(words in str(error) for words in ("bytes, expected", "Not enough data", "end of file"))
+    return EOFError(str(error)) if ends_early else OSError(str(error))
+
+
 def _decoded(image: Any, mode: str) -> Image.Image:
     colours = _COLOURS.get(image.interpretation, 3)
-    try:
-        drawn = _eight_bits(image[: min(colours, image.bands)], image.interpretation)
-        if mode in ("LA", "RGBA"):
-            alpha = image[image.bands - 1]
-            drawn = drawn.bandjoin(_eight_bits(alpha, "b-w"))
-        return Image.frombuffer(mode, (drawn.width, drawn.height), drawn.write_to_memory(), "raw", mode, 0, 1)
-    except pyvips.Error as error:
-        raise OSError(str(error)) from error
+    drawn = _eight_bits(image[: min(colours, image.bands)], image.interpretation)
+    if mode in ("LA", "RGBA"):
+        drawn = drawn.bandjoin(_eight_bits(image[image.bands - 1], "b-w"))
+    return Image.frombuffer(mode, (drawn.width, drawn.height), drawn.write_to_memory(), "raw", mode, 0, 1)
 
 
 def _eight_bits(image: Any, space: str) -> Any:

@@ -40,11 +40,14 @@ class Renderer:
         with opened(str(self.source), self._dumped(variants), LIMITS | limits) as found:
             return {**found.about, "memory_mb": found.memory_mb}
 
-    def render(self, data: bytes, *variants: dict[str, Any], **limits: int) -> list[dict[str, Any]]:
+    def answer(self, data: bytes, *variants: dict[str, Any], **limits: int) -> dict[str, Any]:
+        """All that `render` returns."""
         self.source.write_bytes(data)
         place = (str(self.source), str(self.drawn))
-        drawn = render(*place, self._dumped(variants), LIMITS | limits, self.engine, report=silent)
-        files: list[dict[str, Any]] = drawn["files"]
+        return render(*place, self._dumped(variants), LIMITS | limits, self.engine, report=silent)
+
+    def render(self, data: bytes, *variants: dict[str, Any], **limits: int) -> list[dict[str, Any]]:
+        files: list[dict[str, Any]] = self.answer(data, *variants, **limits)["files"]
         return files
 
     def summary(self, data: bytes, *variants: dict[str, Any], exif: Sequence[str] = ()) -> dict[str, Any]:

@@ -13,10 +13,9 @@ from PIL.ImageFile import ImageFile
 
 from tasks.refusal import Refusal
 from tasks.thumbnail.codecs.frames import count_frames
-from tasks.thumbnail.codecs.jpeg_end import completed
 from tasks.thumbnail.codecs.jpeg_scans import count_scans
 from tasks.thumbnail.codecs.png_rows import check_rows_of
-from tasks.thumbnail.codecs.truncated import DRAWN_IN_PART, draw_part, padded_webp, painted_grey
+from tasks.thumbnail.codecs.truncated import DRAWN_IN_PART, completed, draw_part, padded_webp, painted_grey
 from tasks.thumbnail.codecs.webp import WEBP_HEAD_BYTES
 from tasks.thumbnail.colour.profiles import resampleable
 from tasks.thumbnail.formats import PLUGINS
@@ -114,7 +113,7 @@ def decode(
         source.ended = False
         refusal = refusal_for(error, name, source, limits)
         if isinstance(refusal, Refusal) and refusal.code == "truncated":
-            if name == "jpeg" and (whole := completed(source, draft)):
+            if name == "jpeg" and (whole := completed(PLUGINS[name], source, draft)):
                 return resampleable(whole)
             if limits.get("draw_truncated") and (part := _part(name, source, limits, draft, bits)):
                 return part

@@ -1,4 +1,4 @@
-"""Draws what there is of a file that ends too early, and finds out how much that is.
+"""Draws what there is of a file that ends too early, and finds out whether that is all of it, or how much.
 
 The file is decoded twice, with different pixels or bytes in place of what is missing. What comes out alike was in it.
 """
@@ -28,7 +28,7 @@ _VP8_HEADER_BYTES = 10
 _SOI, _SOS = b"\xff\xd8", b"\xff\xda"
 
 
-class Part(NamedTuple):
+class PartialPicture(NamedTuple):
     """What there is of a picture.
 
     Attributes:
@@ -60,7 +60,29 @@ def painted_grey(picture: Image.Image, missing: tuple[int, int]) -> Image.Image:
     return picture
 
 
-def draw_part(name: str, plugin: Any, file: BinaryIO, draft: tuple[int, int] | None) -> Part | None:
+def completed(plugin: Any, file: BinaryIO, draft: tuple[int, int] | None) -> Image.Image | None:
+    """Decode a JPEG that lacks its end mark.
+
+    Args:
+        plugin: Pillow's class for it.
+        file: The file.
+        draft: The size that it is scaled down to at most while it is decoded.
+
+    Returns:
+        The picture; None if pixels are missing.
+    """
+    file.seek(0)
+    data = file.read()
+    if data.endswith(JPEG_END):
+        return None
+    try:
+        one, other = (_decoded(plugin, data + tail, draft) for tail in _TAILS)
+    except OSError:
+        return None
+    return one if one.tobytes() == other.tobytes() else None
+
+
+def draw_part(name: str, plugin: Any, file: BinaryIO, draft: tuple[int, int] | None) -> PartialPicture | None:
     """Decode what there is of a file.
 
     Args:
@@ -91,7 +113,7 @@ def draw_part(name: str, plugin: Any, file: BinaryIO, draft: tuple[int, int] | N
         return None
     one, other = drawn
     if name == "jpeg" and one.info.get("progressive") and data.count(_SOS) > data.count(_SOI):
-        return Part(one, (one.height, one.height), 1.0)  # the first scan is complete; others only add detail
+        return PartialPicture(one, (one.height, one.height), 1.0)  # the first scan is complete; others only add detail
     return _compared(one, other, _GRIDS[name] if one.info.get("interlace") else _WHOLE)
 
 
@@ -151,7 +173,7 @@ def _unfinished() -> Iterator[None]:
         ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
-def _compared(one: Image.Image, other: Image.Image, grids: tuple[tuple[int, int], ...]) -> Part | None:
+def _compared(one: Image.Image, other: Image.Image, grids: tuple[tuple[int, int], ...]) -> PartialPicture | None:
     for across, down in grids:
         first, last = _difference(_sampled(one, across, down), _sampled(other, across, down))
         if first == last or (across, down) == grids[-1]:
@@ -169,7 +191,7 @@ def _compared(one: Image.Image, other: Image.Image, grids: tuple[tuple[int, int]
         whole.info = one.info
         one = whole
     first, last = (min(row * down, one.height) for row in missing)
-    return Part(one, (first, last), share)
+    return PartialPicture(one, (first, last), share)
 
 
 def _sampled(picture: Image.Image, across: int, down: int) -> Image.Image:

@@ -80,7 +80,7 @@ class JobSettings(BaseModel):
     )
 
     # Jobs
-    media_concurrency: int = Field(4, ge=1, description="Jobs of the queue `media` that one worker runs at once.")
+    media_concurrency: int = Field(5, ge=1, description="Jobs of the queue `media` that one worker runs at once.")
     reports_concurrency: int = Field(2, ge=1, description="Jobs of the queue `reports` that one worker runs at once.")
     webhooks_concurrency: int = Field(
         400, ge=1, description="Jobs of the queue `webhooks` that one worker runs at once."
@@ -103,7 +103,7 @@ class JobSettings(BaseModel):
     )
     owner_max_running: Literal["auto"] | NonNegativeInt = Field(
         "auto",
-        description="Jobs of one owner that may run at once in one queue; 0 is no cap. `auto` is half of the slots of all workers, at least one, while another owner was active in the queue in the last ten minutes, and no cap otherwise. Deliveries have OWNER_MAX_DELIVERIES.",
+        description="Jobs of one owner that may run at once in one queue; 0 is no cap. `auto` is half of the slots of all workers, at least one, while another owner was active in the queue in the last ten minutes; otherwise it is no cap, but one slot of the queue `media` is left for others. Deliveries have OWNER_MAX_DELIVERIES.",
     )
     keep_succeeded_s: int = Field(1 * DAY_S, gt=0, description="Seconds that a succeeded job and its files are kept.")
     keep_failed_s: int = Field(7 * DAY_S, gt=0, description="Seconds that a failed job is kept.")

@@ -123,6 +123,28 @@ async def test_another_queue_is_another_matter(redis: ArqRedis, enqueuer: Enqueu
     assert owners(await take(worker)) == {"a": SLOTS}
 
 
+async def test_of_the_media_queue_an_owner_alone_leaves_one_slot_for_others(
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
+) -> None:
+    await redis.hset(QUEUE + "media", "slots", SLOTS)
+    for _ in range(2 * SLOTS):
+        await submit(enqueuer, owner="a", queue="media")
+    running = (await worker.claim(media=SLOTS, auto=True)).jobs
+    assert owners(running) == {"a": SLOTS - 1}
+    await worker.finish(running[0])
+    assert owners((await worker.claim(media=2, auto=True)).jobs) == {"a": 1}
+    await submit(enqueuer, owner="b", queue="media")
+    assert owners((await worker.claim(media=1, auto=True)).jobs) == {"b": 1}, "it finds a free slot at once"
+
+
+async def test_a_single_slot_of_the_media_queue_is_for_everyone(
+    redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker
+) -> None:
+    await redis.hset(QUEUE + "media", "slots", 1)
+    await submit(enqueuer, owner="a", queue="media")
+    assert owners((await worker.claim(media=1, auto=True)).jobs) == {"a": 1}
+
+
 async def test_a_lanes_own_cap_and_a_number_hold_instead(
     redis: ArqRedis, enqueuer: Enqueuer, worker: FakeWorker, lanes: LaneControls
 ) -> None:

@@ -43,8 +43,12 @@ local function is_shared(activity, owner)
   return false
 end
 
+-- Queues of which an owner alone leaves one slot free: another owner's photo must not wait for pictures that take long.
+local LEAVES_ONE_FREE = { media = true }
+
 -- How many jobs of an owner may run at once (0: any number, also while no worker has said how many slots there are).
 local function share_of(activity, owner)
-  if activity.slots == 0 or not is_shared(activity, owner) then return 0 end
-  return math.max(math.floor(activity.slots / 2), 1)
+  local slots = activity.slots
+  if slots > 0 and is_shared(activity, owner) then return math.max(math.floor(slots / 2), 1) end
+  return LEAVES_ONE_FREE[activity.queue] and math.max(slots - 1, 0) or 0
 end

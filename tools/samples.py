@@ -30,6 +30,7 @@ LIMITS: Final = RenderLimits(
     max_side_px=30_000,
     max_frames=1_000,
     max_jpeg_scans=100,
+    max_scan_pixels=2_000_000_000,
     sandbox_budget_mb=1280,
 )
 BRANCHES: Final = ("Bremen", "Gdańsk", "Le Havre", "Osaka", "Piraeus", "Valparaíso")

@@ -124,7 +124,8 @@ async def receive_named(
     text = await whole(request.headers, body, caller.context.settings.max_params_bytes)
     requested, chosen, keep_s = examined(text, ImageRequest, checks), None, None
     if requested is not None:
-        chosen = checks.run(lambda: _variants(requested))
+        most = caller.context.settings.max_output_pixels
+        chosen = checks.run(lambda: _variants(requested, most))
         keep_s = checks.run(lambda: read_keep(caller.context.settings, requested.keep))
         checks.run(lambda: requested.add_to(submit_options, caller))
         _check_place(caller, requested, checks)
@@ -134,9 +135,9 @@ async def receive_named(
     return NamedImage(image, chosen, requested.name, keep_s, requested.exif, requested.truncated)
 
 
-def _variants(requested: ImageRequest) -> tuple[Variant, ...] | None:
+def _variants(requested: ImageRequest, most: int) -> tuple[Variant, ...] | None:
     given = requested.variants
-    return None if given is None else parse_variants(given if isinstance(given, str) else json.dumps(given))
+    return None if given is None else parse_variants(given if isinstance(given, str) else json.dumps(given), most)
 
 
 def _check_place(caller: Caller, requested: ImageRequest, checks: Checks) -> None:

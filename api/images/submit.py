@@ -209,10 +209,11 @@ async def _receive(
         checks: Those of the request so far.
     """
     content_type = request.headers.get("content-type") or DEFAULT_TYPE
-    chosen = checks.run(lambda: None if options.variants is None else parse_variants(options.variants))
+    settings, storage = caller.context.settings, caller.context.storage
+    most = settings.max_output_pixels
+    chosen = checks.run(lambda: None if options.variants is None else parse_variants(options.variants, most))
     exif = checks.run(lambda: () if options.exif is None else parse_exif(options.exif)) or ()
     chosen, name = chosen or variants_of(DEFAULT_PRESET), clean(options.name)
-    settings, storage = caller.context.settings, caller.context.storage
     keep_s = checks.run(lambda: read_keep(settings, options.keep))
     async with aclosing(chunks_of(request)) as body:
         if content_type.lower().startswith("multipart/form-data"):
@@ -255,7 +256,7 @@ async def _receive(
 def _parsers(caller: Caller, submit_options: RequestedOptions) -> dict[str, Callable[[str], Any]]:
     """What reads the text fields of a form. Options are added to those of the query and the headers."""
     return {
-        "variants": parse_variants,
+        "variants": lambda text: parse_variants(text, caller.context.settings.max_output_pixels),
         "name": partial(read_name, MAX_NAME_CHARS),
         "keep": partial(read_keep, caller.context.settings),
         "exif": parse_exif,

@@ -19,6 +19,7 @@ class RenderLimits(msgspec.Struct, frozen=True):
     max_side_px: int
     max_frames: int
     max_jpeg_scans: int
+    max_scan_pixels: int
     sandbox_budget_mb: int
 
     @property
@@ -29,6 +30,7 @@ class RenderLimits(msgspec.Struct, frozen=True):
             "max_side_px": self.max_side_px,
             "max_frames": self.max_frames,
             "max_jpeg_scans": self.max_jpeg_scans,
+            "max_scan_pixels": self.max_scan_pixels,
             "max_memory_mb": self.sandbox_budget_mb,
         }
 

@@ -103,6 +103,16 @@ class LimitSettings(BaseModel):
     max_jpeg_scans: int = Field(
         100, gt=0, description="Scans of a progressive JPEG; each takes a pass over the whole picture."
     )
+    max_scan_pixels: int = Field(
+        2_000_000_000,
+        gt=0,
+        description="Pixels of a progressive JPEG times its scans, which is what decoding it costs: about a second for 1,000,000,000. The usual ten scans pass up to MAX_PIXELS.",
+    )
+    max_output_pixels: int = Field(
+        100_000_000,
+        gt=0,
+        description="Pixels of all variants of one picture together; a variant counts for each of its formats and densities.",
+    )
 
     # Limits of a report
     max_dataset_bytes: int = Field(

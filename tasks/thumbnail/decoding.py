@@ -13,7 +13,7 @@ from PIL.ImageFile import ImageFile
 
 from tasks.refusal import Refusal
 from tasks.thumbnail.codecs.frames import count_frames
-from tasks.thumbnail.codecs.jpeg_scans import count_scans
+from tasks.thumbnail.codecs.jpeg_scans import count_scans, scans_limit
 from tasks.thumbnail.codecs.png_rows import check_rows_of
 from tasks.thumbnail.codecs.truncated import DRAWN_IN_PART, completed, draw_part, padded_webp, painted_grey
 from tasks.thumbnail.codecs.webp import WEBP_HEAD_BYTES
@@ -42,8 +42,8 @@ def open_picture(source: PictureFile, limits: dict[str, int]) -> tuple[str, Imag
 
     Args:
         source: The picture's file.
-        limits: max_pixels, max_side_px and max_jpeg_scans, as in the settings, and max_memory_mb; draw_truncated, 1 to
-            draw what there is of a truncated file.
+        limits: max_pixels, max_side_px, max_jpeg_scans and max_scan_pixels, as in the settings, and max_memory_mb;
+            draw_truncated, 1 to draw what there is of a truncated file.
 
     Returns:
         The format (a key of PLUGINS), the picture, ready for `decode`, and its number of frames, FRAMES_COUNTED
@@ -67,12 +67,16 @@ def open_picture(source: PictureFile, limits: dict[str, int]) -> tuple[str, Imag
             _check_size(picture.size, limits)
             _check_palette(picture)
             frames = count_frames(picture, source, FRAMES_COUNTED)
-            scans = count_scans(source, limits["max_jpeg_scans"]) if name == "jpeg" else 1
+            most_scans = scans_limit(picture.size, limits)
+            scans = count_scans(source, most_scans) if name == "jpeg" else 1
     except Exception as error:  # untrusted bytes: a decoder may raise anything
         raise refusal_for(error, name, source, limits) from error
-    if scans > (limit := limits["max_jpeg_scans"]):
-        message = f"The picture has more than {limit:,} scans, which is the limit; save it again with fewer."
-        raise Refusal("too_many_scans", message, limit=limit)
+    if scans > most_scans:
+        message = f"The picture has more than {most_scans:,} scans, which is the limit"
+        message += (
+            f" for one of {picture.width} × {picture.height} pixels" if most_scans < limits["max_jpeg_scans"] else ""
+        )
+        raise Refusal("too_many_scans", f"{message}; save it again with fewer.", limit=most_scans)
     source.ended = False  # decoders read in blocks and ask for more bytes than there are
     return name, picture, frames
 

@@ -19,6 +19,7 @@ from tasks.thumbnail.animation.limits import animated_variants, check_animation
 from tasks.thumbnail.codecs.gain_map import has_gain_map
 from tasks.thumbnail.colour.described import profile_of
 from tasks.thumbnail.colour.profiles import ToSRGB
+from tasks.thumbnail.cost import check_output
 from tasks.thumbnail.decoding import decode, failing_once, open_picture, out_of_memory
 from tasks.thumbnail.drawing import Drawing
 from tasks.thumbnail.engines.pillow import PillowRaster
@@ -156,6 +157,7 @@ def opened(path: str, variants: list[dict[str, Any]], limits: dict[str, int]) ->
             "has_alpha": picture.has_transparency_data,
             "orientation": planning.orientation,
         }
+        check_output(planning.plans, planning.variants, limits)
         memory_mb = marks_memory_mb(variants, limits) + max(
             check_memory(
                 name, picture, file_bytes, planning.pillow_denominator, planning.plans, limits["max_memory_mb"]

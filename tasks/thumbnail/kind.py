@@ -57,6 +57,8 @@ async def make_thumbnails(job: JobContext[ThumbnailParams]) -> Result:
         "max_animation_pixels": job.settings.max_animation_pixels,
         "max_animation_output_pixels": job.settings.max_animation_output_pixels,
         "max_jpeg_scans": job.settings.max_jpeg_scans,
+        "max_scan_pixels": job.settings.max_scan_pixels,
+        "max_output_pixels": job.settings.max_output_pixels,
         "max_memory_mb": job.settings.picture_memory_mb,
         "draw_truncated": int(job.params.truncated == "draw"),
     }

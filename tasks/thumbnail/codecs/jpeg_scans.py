@@ -4,6 +4,7 @@ A decoder passes over the whole picture for each scan, and a valid file of a few
 sets no limit.
 """
 
+import math
 import mmap
 import re
 from typing import BinaryIO
@@ -13,6 +14,16 @@ MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _SOI, _SOS, _EOI, _TEM = 0xD8, 0xDA, 0xD9, 0x01
 STANDALONE_MARKERS = {_SOI, _EOI, _TEM}
 """The markers that no length follows."""
+
+
+def scans_limit(size: tuple[int, int], limits: dict[str, int]) -> int:
+    """Return how many scans a progressive JPEG may have, which depends on its size: each is a pass over all of it.
+
+    Args:
+        size: Width and height in pixels.
+        limits: max_jpeg_scans and max_scan_pixels.
+    """
+    return max(1, min(limits["max_jpeg_scans"], limits["max_scan_pixels"] // math.prod(size)))
 
 
 def count_scans(file: BinaryIO, limit: int) -> int:

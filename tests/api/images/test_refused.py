@@ -46,6 +46,18 @@ BAD: dict[str, tuple[dict[str, Any], int, str, str | None]] = {
     ),
     "too many bytes": ({"content": big(1_000_001)}, 413, "too_large", "body"),
     "too many bytes in a form": (form(PNG, big(1_000_001)), 413, "too_large", "file.1"),
+    "more pixels than allowed, whatever the picture is": (
+        {
+            "content": PNG,
+            "params": {
+                "variants": '[{"name": "a", "width": 8192, "height": 8192, "fit": "pad"}, '
+                '{"name": "b", "width": 4000, "height": 3000, "fit": "exact", "formats": ["webp", "jpeg", "png"]}]'
+            },
+        },
+        422,
+        "invalid_params",
+        "variants",
+    ),
     "an unknown preset": ({"content": PNG, "params": {"variants": "huge"}}, 422, "invalid_params", "variants"),
     "broken JSON": ({"content": PNG, "params": {"variants": "[{"}}, 422, "invalid_params", "variants"),
     "JSON a thousand deep": ({"content": PNG, "params": {"variants": "[" * 1000}}, 422, "invalid_params", "variants"),

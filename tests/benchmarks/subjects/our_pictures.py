@@ -16,6 +16,8 @@ LIMITS = {
     "max_side_px": 30_000,
     "max_frames": 1_000,
     "max_jpeg_scans": 100,
+    "max_scan_pixels": 2_000_000_000,
+    "max_output_pixels": 100_000_000,
     "max_memory_mb": 1_280,
 }
 

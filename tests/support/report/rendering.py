@@ -25,6 +25,7 @@ LIMITS: Final = {
     "max_side_px": 30_000,
     "max_frames": 1_000,
     "max_jpeg_scans": 100,
+    "max_scan_pixels": 2_000_000_000,
     "sandbox_budget_mb": 1280,
 }
 NOW: Final = datetime(2026, 11, 20, 22, tzinfo=UTC)

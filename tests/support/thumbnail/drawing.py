@@ -17,6 +17,8 @@ LIMITS = {
     "max_animation_pixels": 500_000_000,
     "max_animation_output_pixels": 50_000_000,
     "max_jpeg_scans": 100,
+    "max_scan_pixels": 2_000_000_000,
+    "max_output_pixels": 100_000_000,
     "max_memory_mb": 1280,
     "max_watermark_pixels": 1_000_000,
 }

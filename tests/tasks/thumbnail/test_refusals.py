@@ -190,6 +190,29 @@ def test_a_scan_bomb_is_refused_and_an_ordinary_progressive_jpeg_is_not(renderer
     assert renderer.picture(encoded(quarters(), "JPEG", progressive=True), width=20).size == (20, 15)
 
 
+def test_scans_are_limited_by_the_size_of_the_picture_too(prober: Renderer) -> None:
+    data = jpeg_of_scans(40)  # of 64 × 64 pixels
+    assert prober.probe(data, max_scan_pixels=64 * 64 * 60)["format"] == "jpeg"
+    refusal = refused(prober, data, max_scan_pixels=64 * 64 * 39)
+    assert (refusal.code, refusal.limit) == ("too_many_scans", 39)
+    assert "more than 39 scans, which is the limit for one of 64 × 64 pixels" in refusal.message
+
+
+BIG = {"name": "big", "width": 8192, "height": 8192, "format": "png", "enlarge": True}
+
+
+def test_the_pixels_of_all_variants_are_added_before_one_is_decoded(prober: Renderer) -> None:
+    data = encoded(Image.new("RGB", (1, 1)), "PNG")
+    with pytest.raises(Refusal, match="1,342,177,280 pixels together; the limit is 100,000,000") as caught:
+        prober.probe(data, *[BIG | {"name": f"big-{number}"} for number in range(20)])
+    assert caught.value.code == "too_many_pixels"
+    small = {"name": "small", "width": 50, "height": 50, "fit": "pad"}
+    assert prober.probe(data, small, max_output_pixels=2_500)["format"] == "png"
+    for more in ({"dpr": [1, 2]}, {"formats": ["webp", "jpeg"]}):
+        with pytest.raises(Refusal, match="MAX_OUTPUT_PIXELS"):
+            prober.probe(data, small | more, max_output_pixels=4_999)
+
+
 def test_scans_of_a_thumbnail_inside_the_metadata_do_not_count(tmp_path: Path) -> None:
     inner = jpeg_of_scans(50)
     outer = encoded(quarters(), "JPEG", exif=b"Exif\0\0" + inner, progressive=True)

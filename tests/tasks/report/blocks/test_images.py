@@ -176,7 +176,7 @@ def test_a_contact_sheet_fits_on_any_paper(tmp_path: Path, columns: int, side: i
     assert printed.warnings == []
 
 
-SMALL = {"max_pixels": 10_000, "max_side_px": 200, "max_frames": 5, "max_jpeg_scans": 10}
+SMALL = {"max_pixels": 10_000, "max_side_px": 200, "max_frames": 5, "max_jpeg_scans": 10, "max_scan_pixels": 10**6}
 
 
 @pytest.mark.parametrize(

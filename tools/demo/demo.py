@@ -1,7 +1,8 @@
 """`bin/demo`: the whole path on this machine, with the Procfile's commands: upload a photo, wait for the job, download;
 then a report, webhooks and operations.
 
-bin/demo                 draws a sample photo, uploads it, and stays up until Ctrl-C
+bin/demo                 draws four samples (JPEG, HEIC, transparent PNG, animation), uploads them, and stays up
+                         until Ctrl-C
 bin/demo PHOTO …         takes yours
 bin/demo --once          exits at the end; not 0 if anything was not as documented
 """
@@ -10,6 +11,7 @@ import argparse
 import contextlib
 import hashlib
 import io
+import json
 import os
 import shutil
 import signal
@@ -19,16 +21,16 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 from PIL import Image
 
-from tests.support.pictures import scene
 from tests.support.servers import Valkey, free_port, start_process
 from tools.demo import operations as demo_operations
 from tools.demo.report import faults, spec
 from tools.demo.webhooks import FAILS_ONCE, DemoReceiver, receiving
+from tools.pictures import sources
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = Path("demo-output")
@@ -114,26 +116,37 @@ def stop(processes: Sequence["subprocess.Popen[bytes]"]) -> None:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def sample(folder: Path) -> Path:
-    """A detailed scene as a camera would save it: JPEG, lying on its side, with a place in its EXIF."""
-    path = folder / "sample.jpg"
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    exif.get_ifd(0x8825)[1] = "N"
-    scene(*SAMPLE_SIZE).transpose(Image.Transpose.ROTATE_90).save(path, quality=92, exif=exif)
-    return path
+class Sample(NamedTuple):
+    """A picture to upload. variants: what is asked for; None for the default preset."""
+
+    path: Path
+    variants: list[dict[str, Any]] | None = None
 
 
-def thumbnails(client: httpx.Client, photo: Path) -> dict[str, Any]:
+def samples(folder: Path) -> list[Sample]:
+    """Pictures as people upload them: photos as JPEG and HEIC, lying on their sides and with a place in their EXIF; a
+    logo with transparency, and an animation."""
+    animated = [{"name": "small", "width": 160, "animated": True}, {"name": "still", "width": 160}]
+    return [
+        Sample(sources.photo(folder / "photo.jpg", SAMPLE_SIZE)),
+        Sample(sources.photo(folder / "phone.heic")),
+        Sample(sources.logo(folder / "logo.png")),
+        Sample(sources.animation(folder / "balloon.gif"), animated),
+    ]
+
+
+def thumbnails(client: httpx.Client, sample: Sample) -> dict[str, Any]:
     """Upload, wait, download, check and print. Returns the job."""
-    began = time.perf_counter()
+    began, photo = time.perf_counter(), sample.path
+    variants = {} if sample.variants is None else {"variants": json.dumps(sample.variants)}
     with photo.open("rb") as file:
-        posted = client.post("/v1/images", files={"file": (photo.name, file)})
+        posted = client.post("/v1/images", files={"file": (photo.name, file)}, data={"exif": "true", **variants})
     expect(posted.status_code == 202, f"POST /v1/images answered {posted.status_code}: {posted.text}")
     say(f"\n{photo.name}: {posted.status_code} in {ms(began)} ms, job {posted.json()['id']}")
     job = wait(client, posted.headers["Location"])
     expect(job["state"] == "succeeded", f"the job is {job['state']}: {job.get('error')}")
     say(f"  succeeded {ms(began)} ms after the upload began\n")
+    describe(job["result"]["picture"])
     say(f"  {'variant':<14}{'size':>12}{'bytes':>10}{'ms':>7}")
     for one in job["files"]:
         began = time.perf_counter()
@@ -141,8 +154,22 @@ def thumbnails(client: httpx.Client, photo: Path) -> dict[str, Any]:
         check(one, answer)
         (OUTPUT / f"{photo.stem}-{one['name']}").write_bytes(answer.content)
         size = f"{one['about']['width']} × {one['about']['height']}"
-        say(f"  {one['name']:<14}{size:>12}{one['bytes']:>10,}{ms(began):>7}")
+        frames = f"   {one['about']['frames']} frames" if "frames" in one["about"] else ""
+        say(f"  {one['name']:<14}{size:>12}{one['bytes']:>10,}{ms(began):>7}{frames}")
     return job
+
+
+def describe(picture: dict[str, Any]) -> None:
+    """Print what the service says of an uploaded picture."""
+    transparent = ", transparent" if picture["has_alpha"] else ""
+    frames = f", {picture['frames']} frames" if picture["frames"] > 1 else ""
+    say(f"  {picture['type']}, {picture['width']} × {picture['height']}{transparent}{frames}")
+    for name in ("taken_at", "camera"):
+        if name in picture["exif"]:
+            say(f"  {name:<16} {picture['exif'][name]}")
+    for name in ("dominant_colour", "thumbhash", "phash"):
+        say(f"  {name:<16} {picture[name]}")
+    say()
 
 
 def report(client: httpx.Client, photos: Sequence[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
@@ -283,11 +310,11 @@ def main() -> int:
             receiving() as receiver,
         ):
             OUTPUT.mkdir(exist_ok=True)
-            photos = args.photos or [sample(OUTPUT)]
+            photos = [Sample(photo) for photo in args.photos] or samples(OUTPUT)
             receiver.subscribe(client, "/jobs", "job.*")
             drawn = []
             for photo in photos:
-                drawn.append((photo.name, thumbnails(client, photo)))
+                drawn.append((photo.path.name, thumbnails(client, photo)))
                 told(receiver, drawn[-1][1])
             told(receiver, report(client, drawn))
             webhook(client, receiver)

@@ -30,8 +30,8 @@ def spec(photos: Sequence[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
         }
         for name, _, file in made
     ]
-    files = [file["name"] for file in photos[0][1]["files"]]
-    totals = [sum(file["bytes"] for _, _, file in made if file["name"] == name) / 1000 for name in files]
+    variants = list(dict.fromkeys(file["variant"] for _, _, file in made))
+    totals = [sum(file["bytes"] for _, _, file in made if file["variant"] == name) / 1000 for name in variants]
     sheet = [{"source": {"job": job_id, "file": file["name"]}, "caption": file["name"]} for _, job_id, file in made]
     del sheet[MAX_SHEET_IMAGES:]
     return {
@@ -51,7 +51,7 @@ def spec(photos: Sequence[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
                 "type": "chart",
                 "kind": "bar",
                 "title": "Kilobytes of each variant",
-                "categories": files,
+                "categories": variants,
                 "series": [{"values": totals}],
             },
             {"type": "contact_sheet", "images": sheet, "columns": 4},

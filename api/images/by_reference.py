@@ -27,9 +27,9 @@ from tasks.outbound.url_policy import MAX_URL_CHARS
 from tasks.queue.records.list import read
 from tasks.refusal import Refusal
 from tasks.storage.protocol import BlobMissing
-from tasks.thumbnail.exif_fields import ExifField, exif_fields
 from tasks.thumbnail.kind import THUMBNAIL
 from tasks.thumbnail.signatures import HEAD_BYTES, media_type_of
+from tasks.thumbnail.summary.exif_fields import ExifField, exif_fields
 from tasks.thumbnail.variants import Variant
 from tasks.uploads.store import find_upload
 from tasks.validation import shown

@@ -1,7 +1,7 @@
 """Parse which fields of EXIF a request asks for."""
 
 from tasks.refusal import Refusal
-from tasks.thumbnail.exif_fields import ExifField, exif_fields
+from tasks.thumbnail.summary.exif_fields import ExifField, exif_fields
 
 EXIF = (
     "What of the photo's EXIF the result has: `true` for `taken_at`, `camera`, `lens`, `exposure` and `orientation`, "

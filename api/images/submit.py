@@ -32,9 +32,9 @@ from tasks.blob_ref import BlobRef
 from tasks.queue.jobs.enqueue import Submission
 from tasks.refusal import Refusal
 from tasks.settings import Settings
-from tasks.thumbnail.exif_fields import ExifField
 from tasks.thumbnail.kind import THUMBNAIL
 from tasks.thumbnail.params import ThumbnailParams
+from tasks.thumbnail.summary.exif_fields import ExifField
 from tasks.thumbnail.variants import Variant, variants_of
 
 router = APIRouter(prefix="/v1/images", tags=["images"])

@@ -16,8 +16,8 @@ from tasks.queue.jobs.same_work import result_of_same_work
 from tasks.refusal import Refusal
 from tasks.sandbox_output import output_file
 from tasks.thumbnail.engines.render_id import render_id
-from tasks.thumbnail.looks import looks_of
 from tasks.thumbnail.params import ThumbnailParams
+from tasks.thumbnail.summary.looks import looks_of
 from tasks.uploads.originals import keep_original
 
 FIRST_MEMORY_MB = 40

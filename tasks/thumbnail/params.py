@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tasks.blob_ref import BlobRef
-from tasks.thumbnail.exif_fields import ExifField
+from tasks.thumbnail.summary.exif_fields import ExifField
 from tasks.thumbnail.variants import Variant, watermarks_of
 
 

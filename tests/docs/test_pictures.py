@@ -28,7 +28,7 @@ def test_a_picture_is_drawn_and_small(name: str, tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(sources, "PHOTO_SIZE", (450, 300))  # of which the thumbnails are as large, and made sooner
     (tmp_path / "work").mkdir()
     made = pictures.DRAWN[name](tmp_path / "work")
-    with Image.open(made) as drawn, Image.open(pictures.ROOT / "docs" / "pictures" / made.name) as committed:
+    with Image.open(made) as drawn, Image.open(ROOT / "docs" / "pictures" / made.name) as committed:
         assert drawn.width > 200
         assert abs(drawn.width - committed.width) <= 8
         assert getattr(drawn, "n_frames", 1) == getattr(committed, "n_frames", 1)

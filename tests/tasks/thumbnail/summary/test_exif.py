@@ -5,7 +5,7 @@ from PIL import ExifTags, Image
 from PIL.ExifTags import GPS, Base
 from PIL.TiffImagePlugin import IFDRational
 
-from tasks.thumbnail.exif_fields import EXIF_FIELDS, exif_fields
+from tasks.thumbnail.summary.exif_fields import EXIF_FIELDS, exif_fields
 from tests.support.pictures import encoded
 from tests.support.thumbnail.drawing import Renderer
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tasks.thumbnail.looks import looks_of
+from tasks.thumbnail.summary.looks import looks_of
 from tasks.thumbnail.variants import PRESETS, variants_of
 
 

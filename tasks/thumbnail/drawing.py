@@ -85,22 +85,24 @@ class Drawing:
         if planning.wants_attention and self._plans is planning.plans:  # all frames of an animation keep one region
             self._plans = planning.plans_with(Attention(preview(decoded, planning.orientation)))
         variants = self.variants if in_p3 else _in_srgb(self.variants)
+        spaces = [(variant["resize"], variant["colour"]) for variant in variants]
+        overviews = [] if self.summary else planning.overviews
+        spaces += [planning.overview_space] * len(overviews)
         pyramids: dict[tuple[str, str], Pyramid] = {}
-        for resize, colour in {(variant["resize"], variant["colour"]) for variant in variants}:
+        for resize, colour in set(spaces):
             start = in_p3 if in_p3 and colour == "p3" else decoded
             start = start.linear() if resize == "linear" else start
             pyramids[resize, colour] = Pyramid(start, planning.size, denominator)
         del decoded, in_p3, start
-        for number in in_order([*self._plans, *([] if self.summary else planning.overviews)]):
-            is_variant = number < len(self._plans)
-            plan = self._plans[number] if is_variant else planning.overview_plan
-            variant = variants[number if is_variant else 0]
-            raster = pyramids[variant["resize"], variant["colour"]].drawn(plan).srgb()
+        plans = [*self._plans, *overviews]
+        for number in in_order(plans):
+            plan = plans[number]
+            raster = pyramids[spaces[number]].drawn(plan).srgb()
             if number == planning.overview and not self.summary:  # of the first frame
                 self.summary = summarised(raster.pillow(), planning.orientation).packed()
-            if is_variant:
+            if number < len(variants):
                 raster = raster.upright(plan.orientation)
-                yield number, finished(raster, plan.canvas, self._settled(number, variant, raster))
+                yield number, finished(raster, plan.canvas, self._settled(number, variants[number], raster))
 
     def new_file(self, variant: dict[str, Any], name: str) -> Path:
         """Return the path of the file of a variant in this format, which `remove` will remove."""

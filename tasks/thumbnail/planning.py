@@ -72,7 +72,8 @@ class Planning:
         """The number of the variant that the summary is made from: the smallest that shows the whole picture, neither
         smaller than `overview_plan` nor of more than LARGEST_OVERVIEW_PX. If there is none it is the number after the
         last variant, and `overview_plan` is drawn."""
-        shown = [number for number, one in enumerate(self.plans) if self._is_overview(one)]
+        plans = enumerate(zip(self.plans, self.variants, strict=True))
+        shown = [number for number, (one, variant) in plans if variant["colour"] == "srgb" and self._is_overview(one)]
         return min(shown, key=lambda number: self.plans[number].scale, default=len(self.plans))
 
     @cached_property
@@ -85,6 +86,11 @@ class Planning:
         """The whole picture in OVERVIEW_PX."""
         size = within(self.size, OVERVIEW_PX)
         return Plan((0, 0, *self.size), size, size)
+
+    @property
+    def overview_space(self) -> tuple[str, str]:
+        """The `resize` and the `colour` that `overview_plan` is drawn in."""
+        return self.variants[0]["resize"], "srgb"
 
     def _is_overview(self, one: Plan) -> bool:
         width, height = within(self.size, max(one.size))
@@ -113,5 +119,5 @@ class Planning:
         spaces: dict[tuple[str, str], list[Plan]] = {}
         for one, variant in zip(self.plans, self.variants, strict=True):
             spaces.setdefault((variant["resize"], variant["colour"]), []).append(one)
-        spaces[self.variants[0]["resize"], self.variants[0]["colour"]] += self.overviews
+        spaces.setdefault(self.overview_space, []).extend(self.overviews)
         return sum(reads_of_source(plans, self.size) for plans in spaces.values()) + self.wants_attention

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tasks.picture_result.record import FIELD, PictureSummary
+from tasks.thumbnail.colour.icc import P3, SRGB_CURVE, rgb_profile
 from tests.support.pictures import encoded, scene
 from tests.support.thumbnail.drawing import Renderer, close
 
@@ -94,3 +95,10 @@ def test_pictures_of_every_mode_have_one(renderer: Renderer, mode: str) -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1)])
 def test_the_thinnest_pictures_have_one(renderer: Renderer, size: tuple[int, int]) -> None:
     assert summary_of(renderer, encoded(Image.new("RGB", size, "#336699"), "PNG")).palette == ["#336699"]
+
+
+def test_colours_are_those_of_srgb_where_another_space_is_kept(renderer: Renderer) -> None:
+    """The red of Display P3 is beyond sRGB; half of it is not."""
+    data = encoded(Image.new("RGB", (90, 60), (128, 64, 64)), "PNG", icc_profile=rgb_profile("p", P3, SRGB_CURVE))
+    kept = summary_of(renderer, data, {"name": "a", "width": 80, "colour": "p3"})
+    assert kept.palette == summary_of(renderer, data).palette != ["#804040"]

@@ -1,11 +1,12 @@
 """Tables made from the code, so that they cannot say something else: `python -m tools.documents` rewrites them.
 
 docs/settings.md holds one between `<!-- settings -->` and `<!-- /settings -->`, docs/errors.md another between
-`<!-- errors -->` and `<!-- /errors -->`. .env.example is made as a whole.
+`<!-- errors -->` and `<!-- /errors -->`, and docs/images.md parts of both. .env.example is made as a whole.
 """
 
 import re
 import textwrap
+from collections.abc import Collection
 from pathlib import Path
 
 from pydantic import AliasChoices, SecretStr
@@ -15,6 +16,18 @@ from tasks.refusal import CODES
 from tasks.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
+IMAGE_LIMITS = (
+    *("max_upload_bytes", "max_files_per_request", "max_pixels", "max_side_px", "max_jpeg_scans", "max_frames"),
+    *("max_animation_pixels", "max_animation_output_pixels", "max_watermark_pixels", "max_keep_s"),
+    *("sandbox_seconds", "sandbox_memory_mb", "sandbox_budget_mb"),
+)
+"""Settings that limit pictures, in the order of docs/images.md."""
+IMAGE_CODES = (
+    *("unsupported_format", "too_large", "no_file", "too_many_files", "invalid_params", "crop_outside"),
+    *("too_many_pixels", "side_too_long", "too_many_frames", "too_many_scans", "too_much_memory"),
+    *("truncated", "corrupt", "out_of_memory", "timed_out", "crashed", "output_too_large", "inputs_gone"),
+)
+"""Codes that pictures are refused with, in the order of docs/images.md."""
 
 
 def environment_names(name: str, field: FieldInfo) -> list[str]:
@@ -34,17 +47,20 @@ def default_text(field: FieldInfo) -> str:
     return "" if value in (None, ()) else str(value)
 
 
-def settings_table() -> str:
+def settings_table(wanted: Collection[str] = ()) -> str:
+    """The settings that are wanted, in this order; all without it."""
     lines = ["| setting | default | meaning |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
+    for name in wanted or Settings.model_fields:
+        field = Settings.model_fields[name]
         names = " or ".join(f"`{each}`" for each in environment_names(name, field))
         default = default_text(field)
         lines.append(f"| {names} | {f'`{default}`' if default else 'none'} | {field.description} |")
     return "\n".join(lines)
 
 
-def errors_table() -> str:
-    rows = (f"| `{code}` | {meaning} |" for code, meaning in CODES.items())
+def errors_table(wanted: Collection[str] = ()) -> str:
+    """The codes that are wanted, in this order; all without it."""
+    rows = (f"| `{code}` | {CODES[code]} |" for code in wanted or CODES)
     return "\n".join(["| code | meaning |", "|---|---|", *rows])
 
 
@@ -81,6 +97,9 @@ def pages() -> dict[Path, str]:
     tables = {"settings": settings_table(), "errors": errors_table()}
     written = {ROOT / "docs" / f"{name}.md": (name, table) for name, table in tables.items()}
     made = {path: with_table(path.read_text(encoding="utf-8"), *named) for path, named in written.items()}
+    images = ROOT / "docs" / "images.md"
+    page = with_table(images.read_text(encoding="utf-8"), "limits", settings_table(IMAGE_LIMITS))
+    made[images] = with_table(page, "codes", errors_table(IMAGE_CODES))
     return {**made, ROOT / ".env.example": env_example()}
 
 

@@ -37,7 +37,8 @@ class Sandbox(Protocol):
         Args:
             function: "package.module:name". It is called with `args` and the keyword `report`, a `Progress`; and, if it
                 has such a parameter, `admit`, a `tasks.admission.Admit` with which it asks for more memory.
-            *args: None, bool, int, float, str, bytes, and lists and string-keyed dicts of these. Files go by path.
+            *args: None, bool, int, float, str, bytes, and lists and string-keyed dicts of these. Files go by path, in
+                the scratch folder. One call of an attempt runs at a time.
             seconds: Wall-clock time after which the child is killed.
             memory_mb: Megabytes that the work is expected to need. The call waits until they fit the budget that all
                 calls share.

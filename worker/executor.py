@@ -23,6 +23,7 @@ from tasks.validation import faults_of, refusal_of
 from worker.attempts.outcome import Outcome, Postponement, SerializedResult, Verb
 from worker.attempts.progress import ProgressReporter
 from worker.attempts.running import ClaimedJob
+from worker.attempts.scratch import ScratchRoot
 from worker.redis_health import REDIS_ERRORS, RedisHealth
 from worker.resources import WorkerResources
 
@@ -67,7 +68,7 @@ class Executor:
         self._settings = settings
         self._worker_id = worker_id
         self.kinds = kinds
-        self._scratch = resources.scratch
+        self._scratch = ScratchRoot()
 
     def close(self) -> None:
         """Remove the scratch folders of this process."""
@@ -218,7 +219,7 @@ class Executor:
             redis=self._resources.redis,
             reader=self._reader,
             storage=self._resources.storage,
-            sandbox=self._resources.sandbox.of(job.owner),
+            sandbox=self._resources.sandbox.of(job.owner, scratch),
             outbound=self._resources.outbound,
             settings=self._settings,
             progress=progress,

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from arq.connections import ArqRedis
 
-from tasks.kind import Kind, Sandbox
+from tasks.kind import Kind, Sandbox, Scratch
 from tasks.outbound.open import open_outbound
 from tasks.outbound.protocol import Outbound
 from tasks.queue.connect import close, connect
@@ -16,15 +16,14 @@ from tasks.settings import Settings
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage
 from tasks.webhook.endpoints import open_box
-from worker.attempts.scratch import ScratchRoot
 from worker.sandbox.sandbox import ProcessSandbox
 
 
 class SharedSandbox(Protocol):
     """A sandbox that all owners share."""
 
-    def of(self, owner: str) -> Sandbox:
-        """Return the sandbox for the calls of one owner's jobs."""
+    def of(self, owner: str, scratch: Scratch) -> Sandbox:
+        """Return the sandbox for the calls of one attempt, with its owner and its scratch folder."""
         ...
 
 
@@ -36,7 +35,6 @@ class WorkerResources:
     storage: Storage
     sandbox: SharedSandbox
     outbound: Outbound
-    scratch: ScratchRoot = field(default_factory=ScratchRoot)
     _closing: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def close(self) -> None:
@@ -55,14 +53,12 @@ def open_resources(settings: Settings, kinds: Mapping[str, Kind[Any]]) -> Worker
         ValueError: A setting cannot work; the message says which, and what to write.
     """
     open_box(settings)  # jobs open their own; this refuses to start on a platform without SECRET_KEY
-    scratch = ScratchRoot()
     sandbox = ProcessSandbox(
         preload=tuple(dict.fromkeys(module for kind in kinds.values() for module in kind.preload)),
         children=settings.sandbox_children or os.cpu_count() or 1,
         memory_mb=settings.sandbox_memory_mb,
         budget_mb=settings.sandbox_budget_mb,
         recycle_after=settings.sandbox_recycle_after,
-        folders=[scratch.folder],
         reserved_mb=settings.reserved_memory_mb,
     )
     redis = connect(
@@ -72,8 +68,7 @@ def open_resources(settings: Settings, kinds: Mapping[str, Kind[Any]]) -> Worker
     )
     outbound = open_outbound(settings)
     closing = AsyncExitStack()
-    closing.callback(scratch.remove)
     closing.push_async_callback(close, redis)
     closing.push_async_callback(sandbox.stop)
     closing.push_async_callback(outbound.close)
-    return WorkerResources(redis, open_storage(settings), sandbox, outbound, scratch, closing)
+    return WorkerResources(redis, open_storage(settings), sandbox, outbound, closing)

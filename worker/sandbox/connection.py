@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final, cast
 
+from worker.sandbox.child_folder import ChildFolder
 from worker.sandbox.frames import Inbox, encode, is_answer
 from worker.sandbox.progress import ProgressPage
 
@@ -18,6 +19,7 @@ class Connection(asyncio.Protocol):
     Args:
         page: The child's progress page.
         kill: Kills the child.
+        folder: The child's folder.
 
     Attributes:
         gone: Resolved with the child's exit status (negative: the signal that killed it) once the child has ended, or
@@ -25,9 +27,10 @@ class Connection(asyncio.Protocol):
         calls: How many calls the child was given.
     """
 
-    def __init__(self, page: ProgressPage, kill: Callable[[], None]) -> None:
+    def __init__(self, page: ProgressPage, kill: Callable[[], None], folder: ChildFolder) -> None:
         loop = asyncio.get_running_loop()
         self.page = page
+        self.folder = folder
         self.calls = 0
         self.gone: asyncio.Future[int | None] = loop.create_future()
         self._kill = kill

@@ -4,7 +4,6 @@ import asyncio
 import functools
 import os
 import select
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +16,7 @@ from typing import Final
 import structlog
 
 from worker.sandbox import frames
+from worker.sandbox.child_folder import ChildFolder
 from worker.sandbox.connection import Connection
 from worker.sandbox.isolation.orphans import kill_descendants
 from worker.sandbox.isolation.parts import LANDLOCK, SECCOMP, parts_of
@@ -111,8 +111,8 @@ class Launcher:
         loop = asyncio.get_running_loop()
         try:
             with theirs, page_file() as file:
-                (self._own_folders / str(number)).mkdir()
-                child = Connection(ProgressPage(file.fileno()), lambda: self._kill(number))
+                folder = ChildFolder(self._own_folders / str(number))
+                child = Connection(ProgressPage(file.fileno()), lambda: self._kill(number), folder)
                 self._children[number] = child
                 self._forking.add(number)
                 self._send(frames.FORK, number, theirs.fileno(), file.fileno())
@@ -221,11 +221,7 @@ class Launcher:
             os.close(self._descriptors.pop(number))
         child = self._children.pop(number, None)
         if child is not None:
-            folder = self._own_folders / str(number)
-            try:
-                folder.rmdir()  # nearly always: it is empty
-            except OSError:
-                shutil.rmtree(folder, ignore_errors=True)
+            child.folder.remove()
             child.exited(status)
 
     def _end(self) -> None:

@@ -3,11 +3,12 @@
 import asyncio
 import errno
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from tasks.kind import Sandbox
+from tasks.kind import Sandbox, Scratch
 from tasks.progress import Progress
 from tasks.refusal import Refusal, SandboxDeath
 from tasks.telemetry import tracing
@@ -16,6 +17,7 @@ from worker.sandbox import frames
 from worker.sandbox.admission import Admission, Grant
 from worker.sandbox.connection import INVALID_ANSWER, Connection
 from worker.sandbox.death import explain_death, timed_out
+from worker.sandbox.isolation.parts import LANDLOCK
 from worker.sandbox.launcher import Launcher
 
 PROGRESS_EVERY_S: Final = 0.25
@@ -39,7 +41,8 @@ class ProcessSandbox:
         memory_mb: Address space that a child may take in addition to its code, in megabytes.
         budget_mb: Expected memory of all running calls together, in megabytes.
         recycle_after: Calls after which a child is replaced.
-        folders: Folders that every child may write to, besides one of its own for temporary files.
+        folders: Folders that every child may write to. A child has one of its own for temporary files, and during a
+            call the scratch folder of the attempt (see `of`).
         reserved_mb: How much of the budget is kept, with a child more, for owners that have no running call.
     """
 
@@ -65,9 +68,15 @@ class ProcessSandbox:
         self._idle: list[Connection] = []
         self._stopped = False
 
-    def of(self, owner: str) -> Sandbox:
-        """Return the sandbox for the calls of one owner."""
-        return _OwnersSandbox(self, owner)
+    def of(self, owner: str, scratch: Scratch) -> Sandbox:
+        """Return the sandbox for the calls of one attempt. They are made one after the other, since the child of each
+        is given the scratch folder.
+
+        Args:
+            owner: Whose job it is.
+            scratch: The attempt's scratch folder.
+        """
+        return _AttemptSandbox(self, owner, scratch)
 
     async def call(
         self,
@@ -77,10 +86,12 @@ class ProcessSandbox:
         memory_mb: int,
         progress: Progress | None = None,
         owner: str = "",
+        folder: Path | None = None,
     ) -> Any:
         """Run a function in a child; see `tasks.kind.Sandbox.call` for arguments, results and errors.
 
-        Waiting for admission does not count against `seconds`. owner: whose turn it takes.
+        Waiting for admission does not count against `seconds`. owner: whose turn it takes. folder: the one that the
+        child may use, and no other child at the same time; None if it needs none.
 
         Raises:
             ValueError, TypeError, OverflowError: The arguments cannot be encoded.
@@ -88,7 +99,8 @@ class ProcessSandbox:
                 stopped.
         """
         with tracing.step(f"sandbox {function}"):
-            call = _Call(frames.encode([function, args, seconds, memory_mb]), seconds, memory_mb, progress, owner)
+            frame = frames.encode([function, args, seconds, memory_mb])
+            call = _Call(frame, seconds, memory_mb, progress, owner, folder)
             return await self._call(function, call)
 
     async def _call(self, function: str, call: "_Call") -> Any:
@@ -122,7 +134,9 @@ class ProcessSandbox:
         answer: list[Any] | None = None
         try:
             child = await self._idle_or_new_child()
-            answer = await self._exchange(child, call, grant)
+            with self._lending(child, call.folder):
+                received = await self._exchange(child, call, grant)
+            answer = received
         finally:
             self._give_back(child, answer, grant)
         return child, answer
@@ -141,6 +155,11 @@ class ProcessSandbox:
                 case _:
                     return answer
         return INVALID_ANSWER
+
+    def _lending(self, child: Connection, folder: Path | None) -> AbstractContextManager[None]:
+        """Give a folder to a child. Without landlock every child may use every folder."""
+        is_closed = self._launcher is not None and LANDLOCK not in self._launcher.lacking
+        return child.folder.holding(folder) if folder is not None and is_closed else nullcontext()
 
     async def _idle_or_new_child(self) -> Connection:
         while self._idle:
@@ -180,21 +199,31 @@ class _Call:
     memory_mb: int
     progress: Progress | None
     owner: str
+    folder: Path | None
 
 
 @dataclass(frozen=True, slots=True)
-class _OwnersSandbox:
-    """The `tasks.kind.Sandbox` of one owner's jobs."""
+class _AttemptSandbox:
+    """The `tasks.kind.Sandbox` of one attempt."""
 
     sandbox: ProcessSandbox
     owner: str
+    scratch: Scratch
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def call(
         self, function: str, *args: Any, seconds: float, memory_mb: int, progress: Progress | None = None
     ) -> Any:
-        return await self.sandbox.call(
-            function, *args, seconds=seconds, memory_mb=memory_mb, progress=progress, owner=self.owner
-        )
+        async with self.turn:
+            return await self.sandbox.call(
+                function,
+                *args,
+                seconds=seconds,
+                memory_mb=memory_mb,
+                progress=progress,
+                owner=self.owner,
+                folder=self.scratch.folder,
+            )
 
 
 async def _answer_within(
@@ -206,6 +235,8 @@ async def _answer_within(
     while not answering.done():
         left_s = deadline - loop.time()
         if left_s <= 0:
+            if not child.began:
+                raise RuntimeError(f"No child of the sandbox began the call within {call.seconds:g} s; try again")
             raise timed_out(call.seconds)
         await asyncio.wait((answering,), timeout=min(left_s, PROGRESS_EVERY_S) if call.progress else left_s)
         if call.progress and (latest := child.page.latest()):

@@ -185,6 +185,29 @@ def kernel_calls(**_: Any) -> dict[str, str]:
     }
 
 
+def use_folder(folder: str, *others: str, **_: Any) -> dict[str, Any]:
+    """Read the file `source` of a folder, write `made`, and try to read that of others."""
+    told = {"source": Path(folder, "source").read_text()}
+    Path(folder, "made").write_text(told["source"].upper())
+    return {**told, "others": [_tried(lambda other=other: Path(other, "source").read_text()) for other in others]}  # type: ignore[misc]
+
+
+def keep_open(folder: str, **_: Any) -> str:
+    """Hold on to a folder: become its user in the next call."""
+    os.chdir(folder)
+    return _tried(lambda: Path("source").read_text())
+
+
+def use_kept(**_: Any) -> str:
+    return _tried(lambda: Path("source").read_text())
+
+
+def hide_folder(folder: str, **_: Any) -> str:
+    """Move the folder of the call away, from below the worker."""
+    inside = Path(folder).readlink()
+    return _tried(lambda: inside.rename(inside.with_name("elsewhere")))
+
+
 def own_threads_and_memory(folder: str, **_: Any) -> dict[str, str]:
     """What the work of a child needs, and must be able to do."""
     told = []

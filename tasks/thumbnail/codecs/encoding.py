@@ -37,7 +37,7 @@ def finished(raster: Raster, canvas: Size, variant: dict[str, Any]) -> Raster:
         across, down = GRAVITIES[variant["gravity"]]
         raster = raster.padded(canvas, (int(left * across), int(top * down)), _background(variant, raster))
     if watermark := variant["watermark"]:
-        raster = raster.changed(lambda image: marked(image, watermark))
+        raster = raster.changed(lambda image: marked(image, watermark, variant["colour"]))
     return raster
 
 

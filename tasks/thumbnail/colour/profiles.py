@@ -148,10 +148,13 @@ def fits_profile(icc_profile: bytes, mode: str) -> bool:
 
 def rgb_in_p3(colour: tuple[int, ...]) -> tuple[int, ...]:
     """Return the numbers of an sRGB colour (red, green and blue, each 0 to 255) in Display P3."""
+    return tuple(in_p3(Image.new("RGB", (1, 1), (colour[0], colour[1], colour[2]))).tobytes())
+
+
+def in_p3(picture: Image.Image) -> Image.Image:
+    """Convert an sRGB picture in RGB to Display P3."""
     p3 = ImageCms.ImageCmsProfile(io.BytesIO(DISPLAY_P3))
-    transform = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), p3, "RGB", "RGB")
-    drawn = transform.apply(Image.new("RGB", (1, 1), (colour[0], colour[1], colour[2])))
-    return tuple(drawn.tobytes())
+    return ImageCms.buildTransform(ImageCms.createProfile("sRGB"), p3, "RGB", "RGB").apply(picture)
 
 
 @functools.lru_cache(maxsize=PROFILES_KEPT)

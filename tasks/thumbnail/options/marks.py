@@ -8,7 +8,8 @@ from typing import Any, Final
 from PIL import Image
 
 from tasks.refusal import Refusal
-from tasks.thumbnail.colour.profiles import ToSRGB
+from tasks.thumbnail.colour.described import profile_of
+from tasks.thumbnail.colour.profiles import ToSRGB, in_p3
 from tasks.thumbnail.decoding import decode, open_picture, orientation_of, upright
 from tasks.thumbnail.options.watermark import mark_box
 from tasks.thumbnail.picture_file import PictureFile
@@ -59,20 +60,22 @@ def with_marks(variants: list[dict[str, Any]], limits: dict[str, int]) -> list[d
     ]
 
 
-def marked(image: Image.Image, watermark: dict[str, Any]) -> Image.Image:
+def marked(image: Image.Image, watermark: dict[str, Any], colour: str = "srgb") -> Image.Image:
     """Draw a watermark over a picture.
 
     Args:
         image: The picture in L, LA, RGB or RGBA.
         watermark: One of `with_marks`.
+        colour: The colour space of the picture, `srgb` or `p3`.
 
     Returns:
         The picture in RGB, or in RGBA if it has alpha.
     """
     mark: Image.Image = watermark["mark"]
     left, top, width, height = mark_box(mark.size, image.size, watermark)
-    drawn = mark.convert("RGBa").resize((width, height), Image.Resampling.LANCZOS).convert("RGBA")
-    drawn.putalpha(drawn.getchannel("A").point([round(level * watermark["opacity"]) for level in range(256)]))
+    scaled = mark.convert("RGBa").resize((width, height), Image.Resampling.LANCZOS).convert("RGBA")
+    drawn = in_p3(scaled.convert("RGB")) if colour == "p3" else scaled
+    drawn.putalpha(scaled.getchannel("A").point([round(level * watermark["opacity"]) for level in range(256)]))
     result = image.convert("RGBA")
     result.alpha_composite(drawn, (left, top))
     return result if "A" in image.mode else result.convert("RGB")
@@ -107,5 +110,5 @@ def _decoded(path: str, limits: dict[str, int]) -> Image.Image:
     with PictureFile(path) as source:
         name, picture, _ = open_picture(source, limits)
         decoded = decode(name, picture, source, limits)
-        converted = ToSRGB(picture.info.get("icc_profile"), decoded.mode).convert(decoded)
+        converted = ToSRGB(profile_of(picture.info, decoded.mode), decoded.mode).convert(decoded)
         return upright(converted, orientation_of(picture)).convert("RGBA")

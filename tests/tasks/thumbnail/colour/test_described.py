@@ -125,6 +125,14 @@ def test_a_background_has_its_colour_in_p3_too(renderer: Renderer) -> None:
     assert close(drawn.getpixel((1, 1)), (234, 51, 35), 2)
 
 
+def test_a_watermark_has_its_colours_in_p3_too(renderer: Renderer) -> None:
+    data = encoded(Image.new("RGB", (8, 8), "white"), "PNG", icc_profile=rgb_profile("p", P3, SRGB_CURVE))
+    watermark = {"upload": renderer.upload(encoded(Image.new("RGB", (4, 4), "#ff0000"), "PNG")), "scale": 0.5}
+    drawn = renderer.picture(data, width=8, colour="p3", format="png", watermark=watermark)
+    assert close(drawn.getpixel((6, 6)), (234, 51, 35), 2)
+    assert close(drawn.getpixel((1, 1)), (255, 255, 255), 2)
+
+
 def test_a_picture_without_any_description_is_in_srgb() -> None:
     assert profile_of({}, "RGB") is None
     assert profile_of({"icc_profile": "words"}, "RGB") is None

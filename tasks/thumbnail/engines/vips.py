@@ -93,11 +93,14 @@ class VipsRaster:
         return VipsRaster(_rounded(lit, "ushort"), premultiplied=True, is_linear=True, streamed=self._streamed)
 
     def resized(self, size: Size, box: Box) -> "VipsRaster":
-        # The whole is resized and a part of it kept; libvips computes that part alone.
-        across, down = size[0] / (box[2] - box[0]), size[1] / (box[3] - box[1])
-        whole = max(size[0], round(self.image.width * across)), max(size[1], round(self.image.height * down))
         image = self.image
-        if whole != self.size:
+        across, down = size[0] / (box[2] - box[0]), size[1] / (box[3] - box[1])
+        if max(across, down) <= 1:  # the region is rounded to pixels of the larger one of the two pictures
+            image = image.crop(*_rounded_region(box, self.size))
+            whole = size
+        else:  # libvips computes the part that is kept alone
+            whole = max(size[0], round(image.width * across)), max(size[1], round(image.height * down))
+        if whole != (image.width, image.height):
             image = image.resize(whole[0] / image.width, vscale=whole[1] / image.height, kernel="lanczos3")
         if whole != size:
             left = min(round(box[0] * across), whole[0] - size[0])
@@ -222,6 +225,12 @@ def _eight_bits(image: pyvips.Image) -> pyvips.Image:
         return image
     space = "b-w" if image.bands < 3 else "srgb"
     return (image >> 8).cast("uchar").copy(interpretation=space)
+
+
+def _rounded_region(box: Box, size: Size) -> tuple[int, int, int, int]:
+    """Left, top, width and height of a region in whole pixels, of which there is one at least."""
+    left, top = min(round(box[0]), size[0] - 1), min(round(box[1]), size[1] - 1)
+    return left, top, max(1, min(size[0], round(box[2])) - left), max(1, min(size[1], round(box[3])) - top)
 
 
 def _rounded(image: pyvips.Image, number: str) -> pyvips.Image:

@@ -10,7 +10,7 @@ from tests.support.pictures import encoded, scene
 from tests.support.thumbnail.drawing import Renderer
 
 TOLERANCE = 5.0
-"""Root mean square difference in levels of 256: libvips may place a region half a pixel beside Pillow's."""
+"""Root mean square difference in levels of 256: libvips rounds a region to whole pixels."""
 BOX = {"width": 48, "height": 40}
 COVER = {**BOX, "fit": "cover"}
 OPTIONS: tuple[dict[str, Any], ...] = (

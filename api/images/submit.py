@@ -41,7 +41,7 @@ router = APIRouter(prefix="/v1/images", tags=["images"])
 
 DEFAULT_PRESET = "default"
 MAX_NAME_CHARS = 255
-RAW_TYPES = ("image/", "application/octet-stream", "binary/octet-stream", "*/*")
+RAW_TYPES = ("image/", "application/pdf", "application/octet-stream", "binary/octet-stream", "*/*")
 """How the Content-Type of an image may begin; some clients send the last two for want of a better one."""
 DEFAULT_TYPE = "application/octet-stream"
 REFUSALS = (
@@ -94,6 +94,10 @@ BODY: dict[str, Any] = {
                 },
             },
             "image/*": {"schema": BINARY, "examples": {"jpeg": {"summary": "An image", "value": "photo.jpg"}}},
+            "application/pdf": {
+                "schema": BINARY,
+                "examples": {"pdf": {"summary": "The first page of a document", "value": "invoice.pdf"}},
+            },
             "application/octet-stream": {
                 "schema": BINARY,
                 "examples": {"any": {"summary": "An image", "value": "logo.png"}},
@@ -243,8 +247,8 @@ async def _receive(
             )
         if not content_type.lower().startswith(RAW_TYPES):
             message = (
-                "Send multipart/form-data, an image as image/* or application/octet-stream, or application/json. "
-                f"The Content-Type was {content_type!r}."
+                "Send multipart/form-data, an image as image/*, application/pdf or application/octet-stream, or "
+                f"application/json. The Content-Type was {content_type!r}."
             )
             checks.add(Refusal("unsupported_media_type", message, field="Content-Type"))
         checks.done()

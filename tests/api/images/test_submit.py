@@ -40,7 +40,17 @@ async def test_what_the_submit_answers_is_what_the_job_says(alice: httpx.AsyncCl
 
 
 @pytest.mark.parametrize(
-    "content_type", ["image/jpeg", "application/octet-stream", "binary/octet-stream", "*/*", "IMAGE/whatever", "", None]
+    "content_type",
+    [
+        "image/jpeg",
+        "application/octet-stream",
+        "binary/octet-stream",
+        "*/*",
+        "IMAGE/whatever",
+        "application/pdf",
+        "",
+        None,
+    ],
 )
 async def test_the_format_is_told_by_content(alice: httpx.AsyncClient, content_type: str | None) -> None:
     headers = {} if content_type is None else {"Content-Type": content_type}

@@ -11,6 +11,13 @@ from tests.support.pictures import detailed, encoded
 from tests.support.thumbnail.drawing import Renderer
 
 FILES_PER_FORMAT = 100
+FEWER = {"svg": 20, "pdf": 20}
+"""Of formats that take longer, since they are drawn in a large size."""
+SVG = (
+    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 7"><g id="a"><rect width="4" height="3"/></g>'
+    b'<use href="#a" x="2"/><text y="6" style="fill: #07c">ab &amp; c</text><image href="data:image/png;base64,iVBO"/>'
+    b"<desc>" + b"words " * 400 + b"</desc></svg>"
+)
 HEADER_BYTES = 400
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes().replace(b"s\0R\0G\0B", b"o\0t\0h\0r")
 
@@ -40,6 +47,12 @@ def sound(name: str) -> list[bytes]:
         "gif": lambda: [encoded(picture.quantize(16), "GIF", **more)],
         "tiff": lambda: [encoded(picture, "TIFF", compression="tiff_lzw", exif=exif), encoded(clear, "TIFF")],
         "bmp": lambda: [encoded(picture, "BMP")],
+        "jp2": lambda: [encoded(picture, "JPEG2000"), encoded(clear, "JPEG2000")],
+        "ico": lambda: [
+            encoded(clear, "ICO", bitmap_format=form, sizes=[(16, 16), (32, 32)]) for form in ("bmp", "png")
+        ],
+        "svg": lambda: [SVG],
+        "pdf": lambda: [encoded(picture, "PDF")],
     }[name]()
 
 
@@ -57,18 +70,22 @@ def mutilated(dice: random.Random, data: bytes) -> bytes:
     return bytes(changed)
 
 
-@pytest.mark.parametrize("name", ["jpeg", "png", "webp", "avif", "heic", "gif", "tiff", "bmp"])
+@pytest.mark.parametrize(
+    "name", ["jpeg", "png", "webp", "avif", "heic", "gif", "tiff", "bmp", "jp2", "ico", "svg", "pdf"]
+)
 def test_a_mutilated_file_is_drawn_or_refused(renderer: Renderer, name: str) -> None:
     dice = random.Random(name)  # noqa: S311 - the same files every time
     seeds = sound(name)
     drawn = 0
     codes: set[str] = set()
-    for _ in range(FILES_PER_FORMAT):
+    for _ in range(FEWER.get(name, FILES_PER_FORMAT)):
         data = mutilated(dice, dice.choice(seeds))
         try:
             renderer.probe(data)
             files = renderer.render(
-                data, {"name": "a", "width": 40, "height": 40, "fit": "pad"}, {"name": "b", "width": 16}
+                data,
+                {"name": "a", "width": 40, "height": 40, "fit": "pad", "animated": True},
+                {"name": "b", "width": 16},
             )
         except Refusal as refusal:
             codes.add(refusal.code)

@@ -38,7 +38,7 @@ def animate(
         picture: The picture, opened and not decoded.
         source: Its file.
         count: How many frames it has, and are read.
-        limits: As for `open_picture`.
+        limits: As for `open_picture`; with draw_truncated, the frames that a truncated file has are enough.
         with_vips: Whether libvips writes a GIF, with better colours than Pillow.
 
     Returns:
@@ -56,7 +56,7 @@ def animate(
             variant = drawing.variants[number]
             path = drawing.new_file(variant, form)
             writers[number, form] = _writer(variant, form, path, animation.loops, with_vips=with_vips)
-        for frame in _checked(animation.frames, name, source, limits):
+        for frame in _checked(animation.frames, name, source, count, limits):
             decoded = resampleable(frame.image)
             raster = PillowRaster(decoded, ToSRGB(profile_of(picture.info, decoded.mode), decoded.mode))
             for number, drawn in drawing.rasters(raster, 1):
@@ -77,12 +77,20 @@ def animate(
 
 
 def _checked(
-    frames: Iterator[AnimationFrame], name: str, source: PictureFile, limits: dict[str, int]
+    frames: Iterator[AnimationFrame], name: str, source: PictureFile, count: int, limits: dict[str, int]
 ) -> Iterator[AnimationFrame]:
+    """Pass on the frames; those that are whole, where the rest of a truncated file is to be passed over."""
+    done = 0
     try:
-        yield from frames
+        for frame in frames:
+            yield frame
+            done += 1
     except Exception as error:  # untrusted bytes: a decoder may raise anything
-        raise refusal_for(error, name, source, limits) from error
+        refusal = refusal_for(error, name, source, limits)
+        is_truncated = source.is_truncated(name) or (isinstance(refusal, Refusal) and refusal.code == "truncated")
+        if not (done and is_truncated and limits.get("draw_truncated")):
+            raise refusal from error
+        source.drawn_share = done / count
 
 
 def _writer(variant: dict[str, Any], form: str, path: Path, loops: int, *, with_vips: bool) -> AnimationWriter:

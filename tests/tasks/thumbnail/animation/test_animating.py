@@ -240,6 +240,19 @@ def test_a_damaged_animation_is_refused_once_and_leaves_no_file(renderer: Render
             assert not list(renderer.drawn.iterdir())
 
 
+@pytest.mark.parametrize("source", ["GIF", "PNG", "WEBP"])
+def test_the_whole_frames_of_a_truncated_animation_are_drawn_if_that_is_asked_for(
+    renderer: Renderer, source: str
+) -> None:
+    data = animation(source)[:-60]
+    with pytest.raises(Refusal) as caught:
+        renderer.render(data, ANIMATED)
+    assert caught.value.code == "truncated"
+    answer = renderer.answer(data, ANIMATED, draw_truncated=1)
+    assert (answer["files"][0]["frames"], answer["picture"]["drawn_share"]) == (2, 0.667)
+    assert answer["files"][0]["duration_ms"] == sum(DURATIONS[:2])
+
+
 def test_frames_that_a_file_only_claims_are_not_waited_for(renderer: Renderer) -> None:
     few = apng_of((8, 8), ApngPart(RED, (0, 0, 8, 8)), ApngPart(GREEN, (0, 0, 8, 8)), said=900)
     many = apng_of((8, 8), *[ApngPart(RED, (0, 0, 8, 8))] * 5, said=2)

@@ -44,6 +44,7 @@ async def test_a_job_that_succeeded_tells_its_story(alice: httpx.AsyncClient, wo
     [shown] = job.files
     assert (shown.name, shown.sha256, shown.bytes, shown.about) == (file.name, file.blob, file.bytes, file.about)
     assert shown.url == f"{job.links.self}/files/small.jpg"
+    assert (shown.name, shown.variant) == ("small.jpg", "small")
 
 
 async def test_times_are_in_utc_and_say_so(alice: httpx.AsyncClient) -> None:

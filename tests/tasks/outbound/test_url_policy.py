@@ -238,6 +238,7 @@ def test_a_literal_address_is_judged_at_once_in_the_same_words(host: str) -> Non
     refusal = refused(f"https://{host}/")
     assert refusal.code == "address_refused"
     assert refusal.message == refused("https://192.168.0.1/").message
+    assert "OUTBOUND_NETWORKS" in refusal.message
 
 
 def test_a_named_network_lets_its_addresses_and_local_names_through_but_no_metadata() -> None:

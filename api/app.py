@@ -22,6 +22,7 @@ from api.http.context import Context
 from api.http.kept_answers import KeptAnswers
 from api.http.middleware import RequestMiddleware
 from api.openapi import describe
+from api.presets.known import known_presets
 from api.reports.spec_process import SpecProcess
 from api.routes import all_routes
 from api.server.allocator import return_freed_memory
@@ -130,7 +131,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
         StartRefusedError: Redis will not do; the message says why, and what to do.
     """
     tempfile.gettempdir()  # chosen now: one that is full when it is first needed would not be recognised
-    kinds = load_kinds(settings)
+    kinds, presets = load_kinds(settings), known_presets(settings)
     check_keys(settings)
     keys, storage = Keys(settings.api_keys), open_storage(settings)
     connections = Connections(settings, storage.memory)
@@ -172,6 +173,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
                 large_bodies=LargeBodies(settings.max_waiting_specs),
                 spec_process=spec_process,
                 kinds=kinds,
+                presets=presets,
             )
     finally:
         await spec_process.close()

@@ -110,6 +110,7 @@ CODES: dict[str, str] = {
     "endpoint_disabled": "The endpoint is disabled. Enable it, then retry or recover its deliveries.",
     "event_gone": "The event is no longer stored.",
     "secret_unreadable": "The endpoint's secret was encrypted with a SECRET_KEY that is not set any more. Rotate it.",
+    "too_many_presets": "The owner has as many presets as allowed.",
     "too_many_endpoints": "The owner has as many endpoints as allowed.",
     "invalid_secret": "The secret is not `whsec_` followed by the base64 of 24 to 64 bytes.",
     "too_many_secrets": "The endpoint has as many valid secrets as allowed. Wait until one expires.",

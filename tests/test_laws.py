@@ -38,7 +38,8 @@ LAYERS = (
         "outbound.protocol",
     },
     {
-        *("queue", "storage", "kind", "uploads", "schedule", "outbound", "telemetry", "webhook", "maintenance.sweep"),
+        *("queue", "storage", "kind", "uploads", "presets", "schedule", "outbound", "telemetry", "webhook"),
+        "maintenance.sweep",
         "picture_result",
     },
     {"history"},

@@ -11,6 +11,7 @@ from api.http.access.hosts import HostPolicy
 from api.http.access.keys import Keys
 from api.http.body import LargeBodies
 from api.http.kept_answers import KeptAnswers
+from api.presets.known import KnownPreset
 from api.reports.spec_process import SpecProcess
 from api.server.connections import Connections
 from api.server.shutdown import Shutdown
@@ -58,6 +59,7 @@ class Context:
     large_bodies: LargeBodies
     spec_process: SpecProcess
     kinds: Mapping[str, Kind[Any]]
+    presets: Mapping[str, KnownPreset]
 
 
 def process_context(request: Request) -> Context:

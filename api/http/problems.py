@@ -47,6 +47,7 @@ STATUS = {
     "not_retryable": 409,
     "inputs_gone": 409,
     "endpoint_disabled": 409,
+    "too_many_presets": 409,
     "too_many_endpoints": 409,
     "too_many_schedules": 409,
     "too_many_secrets": 409,

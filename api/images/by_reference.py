@@ -15,9 +15,9 @@ from api.http.caller import Caller, RequestedOptions
 from api.http.checks import Checks
 from api.http.json_body import examined
 from api.images.exif import EXIF
-from api.images.keeping import KEEP, read_keep
+from api.images.keeping import KEEP, KEEP_SCHEMA, read_keep
 from api.images.truncation import TRUNCATED, Truncated
-from api.images.variants import parse_variants
+from api.images.variants import ChosenVariants, read_variants
 from api.jobs.submit_options import SubmitFields
 from api.jobs.views import EXAMPLE_JOB
 from api.uploads.receive import Upload, clean
@@ -80,7 +80,7 @@ class ImageRequest(SubmitFields):
         Field(None, description="The name of a preset, or a list of up to 20 variants.")
     )
     name: str | None = Field(None, max_length=255, description="A name to show, instead of the image's own.")
-    keep: str | None = Field(None, description=KEEP, examples=["90d"])
+    keep: str | None = Field(None, description=KEEP, examples=["90d"], json_schema_extra=KEEP_SCHEMA)
     exif: Annotated[Any, BeforeValidator(_exif, json_schema_input_type=bool | list[ExifField] | None)] = Field(
         None, description=EXIF
     )
@@ -91,7 +91,7 @@ class NamedImage(NamedTuple):
     """An image that a JSON body names, and what else the body says of it."""
 
     image: Upload | Remote
-    variants: tuple[Variant, ...] | None
+    chosen: ChosenVariants | None
     name: str | None
     keep_s: int | None
     exif: tuple[ExifField, ...] | None
@@ -124,8 +124,8 @@ async def receive_named(
     text = await whole(request.headers, body, caller.context.settings.max_params_bytes)
     requested, chosen, keep_s = examined(text, ImageRequest, checks), None, None
     if requested is not None:
-        most = caller.context.settings.max_output_pixels
-        chosen = checks.run(lambda: _variants(requested, most))
+        with checks.collect():
+            chosen = await _variants(caller, requested)
         keep_s = checks.run(lambda: read_keep(caller.context.settings, requested.keep))
         checks.run(lambda: requested.add_to(submit_options, caller))
         _check_place(caller, requested, checks)
@@ -135,9 +135,11 @@ async def receive_named(
     return NamedImage(image, chosen, requested.name, keep_s, requested.exif, requested.truncated)
 
 
-def _variants(requested: ImageRequest, most: int) -> tuple[Variant, ...] | None:
+async def _variants(caller: Caller, requested: ImageRequest) -> ChosenVariants | None:
     given = requested.variants
-    return None if given is None else parse_variants(given if isinstance(given, str) else json.dumps(given), most)
+    if given is None:
+        return None
+    return await read_variants(caller, given if isinstance(given, str) else json.dumps(given))
 
 
 def _check_place(caller: Caller, requested: ImageRequest, checks: Checks) -> None:

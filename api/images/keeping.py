@@ -3,12 +3,15 @@
 import re
 from typing import Final
 
+from pydantic import JsonValue
+
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.validation import shown
 
 UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_KEEP: Final = re.compile(r"([1-9]\d{0,8})([smhd])")
+_KEEP: Final = re.compile(r"([1-9][0-9]{0,8})([smhd])")
+KEEP_SCHEMA: Final[dict[str, JsonValue]] = {"pattern": f"^{_KEEP.pattern}$"}
 KEEP: Final = (
     "For how long the original is kept once it was drawn: a number and `s`, `m`, `h` or `d`. Until then a request with "
     "`job` makes more variants of it. Without `keep` it is kept as long as its job."

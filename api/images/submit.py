@@ -19,9 +19,9 @@ from api.http.problems import documented
 from api.http.query import query_of
 from api.images.by_reference import ImageRequest, Remote, receive_named
 from api.images.exif import EXIF, parse_exif
-from api.images.keeping import KEEP, read_keep
+from api.images.keeping import KEEP, KEEP_SCHEMA, read_keep
 from api.images.truncation import TRUNCATED, Truncated, read_truncated
-from api.images.variants import parse_variants
+from api.images.variants import ChosenVariants, read_variants
 from api.images.watermarks import find_watermarks
 from api.jobs.notify import EXAMPLE_URL
 from api.jobs.submit_options import SUBMIT_REFUSALS, SubmitOptions, documented_submit, form_parsers
@@ -35,7 +35,6 @@ from tasks.settings import Settings
 from tasks.thumbnail.kind import THUMBNAIL
 from tasks.thumbnail.params import ThumbnailParams
 from tasks.thumbnail.summary.exif_fields import ExifField
-from tasks.thumbnail.variants import Variant, variants_of
 
 router = APIRouter(prefix="/v1/images", tags=["images"])
 
@@ -143,7 +142,7 @@ class ImageOptions(SubmitOptions):
         max_length=MAX_NAME_CHARS,
         description="A name to show: that of the image instead of its own, or of the batch that several images are.",
     )
-    keep: str | None = Field(None, description=KEEP, examples=["90d"])
+    keep: str | None = Field(None, description=KEEP, examples=["90d"], json_schema_extra=KEEP_SCHEMA)
     exif: str | None = Field(None, description=EXIF, examples=["true", "taken_at,camera,gps"])
     truncated: Truncated | None = Field(None, description=TRUNCATED)
 
@@ -178,7 +177,7 @@ async def submit_images(request: Request) -> Response:
         caller.check_room()
     received = await _receive(request, caller, options, submit_options, checks)
     images, name, warnings = received.images, received.name, received.warnings
-    watermarks = await find_watermarks(caller, received.variants)
+    watermarks = await find_watermarks(caller, received.chosen.variants)
     submission_of = partial(_submission, caller, received, watermarks, submit_options)
     if len(images) == 1:
         only = replace(images[0], name=name or images[0].name)
@@ -192,7 +191,7 @@ class Received(NamedTuple):
     for, what is done with a truncated one, and what the sender should know."""
 
     images: Sequence[Upload | Remote]
-    variants: tuple[Variant, ...]
+    chosen: ChosenVariants
     name: str | None
     keep_s: int | None = None
     exif: tuple[ExifField, ...] = ()
@@ -213,11 +212,11 @@ async def _receive(
         checks: Those of the request so far.
     """
     content_type = request.headers.get("content-type") or DEFAULT_TYPE
-    settings, storage = caller.context.settings, caller.context.storage
-    most = settings.max_output_pixels
-    chosen = checks.run(lambda: None if options.variants is None else parse_variants(options.variants, most))
+    chosen = ChosenVariants(())
+    with checks.collect():
+        chosen = await read_variants(caller, DEFAULT_PRESET if options.variants is None else options.variants)
     exif = checks.run(lambda: () if options.exif is None else parse_exif(options.exif)) or ()
-    chosen, name = chosen or variants_of(DEFAULT_PRESET), clean(options.name)
+    name, settings, storage = clean(options.name), caller.context.settings, caller.context.storage
     keep_s = checks.run(lambda: read_keep(settings, options.keep))
     async with aclosing(chunks_of(request)) as body:
         if content_type.lower().startswith("multipart/form-data"):
@@ -239,7 +238,7 @@ async def _receive(
             named = await receive_named(request, body, caller, submit_options, checks)
             return Received(
                 [named.image],
-                named.variants or chosen,
+                named.chosen or chosen,
                 named.name or name,
                 named.keep_s or keep_s,
                 named.exif or exif,
@@ -260,7 +259,7 @@ async def _receive(
 def _parsers(caller: Caller, submit_options: RequestedOptions) -> dict[str, Callable[[str], Any]]:
     """What reads the text fields of a form. Options are added to those of the query and the headers."""
     return {
-        "variants": lambda text: parse_variants(text, caller.context.settings.max_output_pixels),
+        "variants": partial(read_variants, caller),
         "name": partial(read_name, MAX_NAME_CHARS),
         "keep": partial(read_keep, caller.context.settings),
         "exif": parse_exif,
@@ -287,15 +286,19 @@ def _submission(
     params = ThumbnailParams(
         upload=stored,
         url=url,
-        variants=received.variants,
+        variants=received.chosen.variants,
         keep_s=received.keep_s,
         exif=received.exif or None,
+        preset=received.chosen.preset,
         watermarks=watermarks,
         truncated=received.truncated,
     )
+    # A repeat with the same key is the same job, though the preset has changed meanwhile.
+    same: dict[str, Any] = {"variants": True, "preset": {"version": True}}
     return caller.submission(
         THUMBNAIL,
         params.model_dump_json(exclude_none=True),
+        same_as=params.model_dump_json(exclude_none=True, exclude=same) if params.preset else None,
         blobs=tuple(blob.sha256 for blob in (stored, *watermarks.values()) if blob),
         name=picture.name,
         **submit_options,

@@ -1,16 +1,49 @@
-"""Parse the variants of a request."""
+"""Read the variants of a request: a list, or the name of a preset."""
+
+import json
+import re
+from typing import NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from api.http.caller import Caller
+from tasks.presets import NAME, find_preset
 from tasks.refusal import Refusal
 from tasks.thumbnail.cost import check_requested_output
+from tasks.thumbnail.params import PresetUse
 from tasks.thumbnail.variants import Variant, variants_of
 from tasks.validation import faults_of, refusal_of
 
 
+class ChosenVariants(NamedTuple):
+    """The variants of a request. preset: which preset they are, unless it is built in."""
+
+    variants: tuple[Variant, ...]
+    preset: PresetUse | None = None
+
+
+async def read_variants(caller: Caller, text: str) -> ChosenVariants:
+    """Read the name of a preset, or a JSON list of variants. Only for an own preset Redis is asked.
+
+    Raises:
+        Refusal: `invalid_params` on the field at fault.
+    """
+    if text.lstrip().startswith(("[", "{")):
+        return ChosenVariants(parse_variants(text, caller.context.settings.max_output_pixels))
+    if (known := caller.context.presets.get(text)) is not None:
+        return ChosenVariants(known.variants, known.use)
+    record = await find_preset(caller.context.redis, caller.owner, text) if re.fullmatch(NAME, text) else None
+    if record is None:
+        presets = ", ".join(caller.context.presets)
+        message = f"Preset {text!r} does not exist; the presets are {presets}, and those that you make at /v1/presets."
+        raise Refusal("invalid_params", message, field="variants")
+    variants = variants_of(json.loads(record.variants))
+    return ChosenVariants(variants, PresetUse(name=record.name, version=record.version))
+
+
 def parse_variants(text: str, max_output_pixels: int) -> tuple[Variant, ...]:
-    """Parse the name of a preset, or a JSON list of variants.
+    """Parse a JSON list of variants.
 
     Args:
         text: What was sent.
@@ -19,8 +52,6 @@ def parse_variants(text: str, max_output_pixels: int) -> tuple[Variant, ...]:
     Raises:
         Refusal: `invalid_params` on the field at fault.
     """
-    if not text.lstrip().startswith(("[", "{")):
-        return variants_of(text)
     if text.lstrip().startswith("{"):
         raise Refusal(
             "invalid_params", "The field 'variants' must be a list, [{…}], even for one variant.", field="variants"

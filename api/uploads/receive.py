@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from inspect import isawaitable
 from typing import Any
 
 from api.http.checks import Checks
@@ -114,7 +114,9 @@ class FormUploads:
                 await self._skip()
             else:
                 text, parser = await self._text(part), self._parsers[part.field]
-                self.values[part.field] = self._checks.run(partial(parser, text))
+                with self._checks.collect():
+                    read = parser(text)
+                    self.values[part.field] = await read if isawaitable(read) else read
         if self._files == 0:
             self._checks.add(Refusal("no_file", "The form has no file. Send at least one.", field="file"))
         self._checks.done()

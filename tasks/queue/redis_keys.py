@@ -17,6 +17,7 @@ Redis without cluster mode is needed.
 | `pressroom:swept:<sha256>` | string | until when (ms) the cleanup may be deleting this blob; followed by ` gone` once it has | expires |
 | `pressroom:unneeded` | zset sha256 → since (ms) | blobs that deleted jobs, uploads and schedules needed: they are deleted soon, if nothing else needs them | the reconciliation; it expires, and the cleanup finds them |
 | `pressroom:upload:<id>` | hash | owner, blob, bytes, name and times of an upload | expires, or its owner deletes it |
+| `pressroom:presets:<owner>` | hash name → version, time (ms), JSON | an owner's presets of variants; `#` counts their versions | its owner deletes them; the counter stays |
 | `pressroom:endpoint:<id>` | hash | a subscriber: owner, URL, patterns, encrypted secrets, and whether it answered the last time (`answered`) | its owner deletes it |
 | `pressroom:endpoints:<owner>` | zset id → created (ms) | all endpoints of an owner | with the endpoints |
 | `pressroom:subscribers:<owner>:<pattern>`, `…#<channel>` | zset endpoint → 1 if it has filters, else 0; -1 if it is disabled, and events are kept for it | endpoints without a channel, or with this one, that asked for a pattern | with the endpoints |
@@ -80,6 +81,7 @@ BLOB: Final = ROOT + "blob:"
 SWEPT: Final = ROOT + "swept:"
 UNNEEDED: Final = ROOT + "unneeded"
 UPLOAD: Final = ROOT + "upload:"
+PRESETS: Final = ROOT + "presets:"
 ENDPOINT: Final = ROOT + "endpoint:"
 ENDPOINTS: Final = ROOT + "endpoints:"
 SUBSCRIBERS: Final = ROOT + "subscribers:"
@@ -256,6 +258,7 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "swept": SWEPT,
     "unneeded": UNNEEDED,
     "upload": UPLOAD,
+    "presets": PRESETS,
     "endpoint": ENDPOINT,
     "endpoints": ENDPOINTS,
     "subscribers": SUBSCRIBERS,

@@ -1,8 +1,11 @@
 """Settings of schedules, of the sandbox and of jobs."""
 
-from typing import Literal
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, NonNegativeInt
+from pydantic import BaseModel, Field, NonNegativeInt, field_validator
+from pydantic_settings import NoDecode
 
 from tasks.settings.units import DAY_S, HOUR_S
 
@@ -69,6 +72,10 @@ class JobSettings(BaseModel):
         1, ge=1, le=64, description="Threads that libvips draws one picture with. One is the least work in all."
     )
 
+    image_presets: Annotated[dict[str, Any], NoDecode] = Field(
+        {},
+        description="Presets of variants that all owners have: a JSON object of names and lists of variants, or the path of a file with one. It may replace `default` and `avatar`.",
+    )
     reuse_renders_s: int = Field(
         1 * DAY_S,
         ge=0,
@@ -158,3 +165,18 @@ class JobSettings(BaseModel):
         description="With `HISTORY=storage`, seconds for which Redis keeps a record beyond its time while the storage is away, before it is lost.",
     )
     idempotency_s: int = Field(1 * DAY_S, gt=0, description="Seconds for which an Idempotency-Key is remembered.")
+
+    @field_validator("image_presets", mode="before")
+    @classmethod
+    def _read_presets(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        text = value.strip()
+        try:
+            if text and not text.startswith("{"):
+                text = Path(text).read_text(encoding="utf-8")
+            return json.loads(text or "{}")
+        except (OSError, ValueError) as error:
+            raise ValueError(
+                f"IMAGE_PRESETS is neither a JSON object nor the path of a file with one: {error}"
+            ) from None

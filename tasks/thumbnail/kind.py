@@ -92,7 +92,7 @@ async def _drawn_before(job: JobContext[ThumbnailParams], source: Path, blob: Bl
     settings = job.settings
     if not settings.reuse_renders_s:
         return None
-    asked_for = job.params.model_dump_json(exclude={"upload", "url", "keep_s"}, exclude_none=True)
+    asked_for = job.params.model_dump_json(exclude={"upload", "url", "keep_s", "preset"}, exclude_none=True)
     record = await result_of_same_work(
         job.redis,
         job.storage,

@@ -10,6 +10,13 @@ from tasks.thumbnail.summary.exif_fields import ExifField
 from tasks.thumbnail.variants import Variant, watermarks_of
 
 
+class PresetUse(BaseModel):
+    """Which preset a job was submitted with."""
+
+    name: str
+    version: int
+
+
 class ThumbnailParams(BaseModel):
     """The params of a thumbnail job: a stored picture (`upload`) or a `url`, and what to draw.
 
@@ -24,6 +31,7 @@ class ThumbnailParams(BaseModel):
     url: str | None = None
     variants: tuple[Variant, ...]
     keep_s: int | None = Field(None, gt=0)
+    preset: PresetUse | None = None
     watermarks: dict[str, BlobRef] = Field(default_factory=dict, exclude_if=operator.not_)
     exif: tuple[ExifField, ...] | None = None
     truncated: Literal["draw"] | None = None

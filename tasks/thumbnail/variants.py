@@ -258,6 +258,11 @@ def variants_of(value: str | Sequence[Variant | dict[str, Any]]) -> tuple[Varian
     return variants
 
 
+def variants_json(variants: Sequence[Variant]) -> str:
+    """Write variants as JSON, the same text for the same variants."""
+    return _VARIANTS.dump_json(tuple(variants), exclude_none=True).decode()
+
+
 def watermarks_of(variants: Sequence[Variant]) -> set[str]:
     """Return the ids of the uploads that are used as watermarks."""
     return {variant.watermark.upload for variant in variants if variant.watermark}

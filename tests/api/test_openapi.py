@@ -15,6 +15,7 @@ from api.app import create_app
 from api.http import components
 from api.http.problems import MEDIA_TYPE
 from api.jobs.views import EXAMPLE_JOB, EXAMPLE_UPLOAD
+from api.presets.endpoints import EXAMPLE_PRESET, EXAMPLE_VARIANTS
 from api.webhooks.delivery_views import EXAMPLE_DELIVERY, EXAMPLE_EVENT
 from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
 from tasks.kind import OutputFile, Result
@@ -131,6 +132,7 @@ async def known(
     waiting = (await alice.post("/v1/images?delay=600", content=PNG)).json()["id"]
     batch_id = (await alice.post("/v1/batches")).json()["id"]
     line = {"cron": "0 6 * * *", "job": {"kind": "event", "type": "a", "data": {}}}
+    await alice.put(f"/v1/presets/{EXAMPLE_PRESET}", json={"variants": EXAMPLE_VARIANTS})
     schedule_id = (await alice.post("/v1/schedules", json=line)).json()["id"]
     return {
         "job_id": job_id,
@@ -139,6 +141,7 @@ async def known(
         "upload_id": EXAMPLE_UPLOAD,
         "batch_id": batch_id,
         "schedule_id": schedule_id,
+        "preset_name": EXAMPLE_PRESET,
         "queue": "media",
         **subscriber,
     }

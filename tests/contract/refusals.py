@@ -37,6 +37,8 @@ REASONS: Final = {
     r"margins leave less than": "So do margins and paper.",
     r"^(variants|The field 'variants'|Preset )": "Variants are the name of a preset, or JSON in a string.",
     r"^(tags|tag|metadata|Pressroom-\w+)\b.*(is no tag|not valid JSON|JSON object|MAX_|must be)": "They may be text.",
+    r"^keep: .* is longer than the limit": "The longest time is a setting.",
+    r"^The preset '.*' is one of the service": "Nor are names that are taken in the schema.",
     r"is sent twice": "The same.",
     r"^The form has no file": "As `no_file`.",
     r"is given twice \(query, header, body\)": "Nor does OpenAPI know that two places say the same.",

@@ -26,7 +26,7 @@ WITHOUT = {
 }
 SUBMITS = ("/v1/images", "/v1/reports", "/v1/events", "/v1/jobs", "/v1/batches", "/v1/uploads", "/v1/cleanup")
 CREATES = (*SUBMITS, "/v1/endpoints", "/v1/schedules")
-OWNED = ("/v1/jobs", "/v1/batches/", "/v1/deliveries", "/v1/endpoints", "/v1/schedules", "/v1/uploads/")
+OWNED = ("/v1/jobs", "/v1/batches/", "/v1/deliveries", "/v1/endpoints", "/v1/schedules", "/v1/uploads/", "/v1/presets")
 
 
 class Owned(NamedTuple):

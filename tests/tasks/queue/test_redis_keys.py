@@ -16,6 +16,7 @@ NAMES = {
     "SWEPT": "swept:",
     "UNNEEDED": "unneeded",
     "UPLOAD": "upload:",
+    "PRESETS": "presets:",
     "ENDPOINT": "endpoint:",
     "ENDPOINTS": "endpoints:",
     "SUBSCRIBERS": "subscribers:",

@@ -157,6 +157,16 @@ def leave_and_hang(marker: str, **_: Any) -> None:
         signal.pause()
 
 
+def hang(marker: str, **_: Any) -> None:
+    Path(marker).write_text(str(os.getpid()))
+    while True:
+        signal.pause()
+
+
+def leave(**_: Any) -> None:
+    os._exit(3)
+
+
 def denied_calls(**_: Any) -> dict[str, str]:
     """Make every system call of the list with arguments that are wrong, so that one that is allowed does no harm."""
     told = {}
@@ -243,8 +253,8 @@ def own_threads_and_memory(folder: str, **_: Any) -> dict[str, str]:
         "processors": _tried(lambda: [os.cpu_count(), os.sched_getaffinity(0)]),
         "time zone": _tried(time.tzset),
         "late import": _tried(lambda: __import__("xml.dom.minidom")),
-        "late import of a package": _tried(lambda: __import__("openpyxl")),
-        "late import of ours": _tried(lambda: __import__("tests.support.pictures")),
+        "late import of a package": _tried(lambda: __import__("idna.package_data")),
+        "late import of ours": _tried(lambda: __import__("tests.support.eventually")),
         "hash": _tried(lambda: __import__("hashlib").new("sha3_256", b"x").hexdigest()),
         "media type": _tried(lambda: __import__("mimetypes").guess_type("x.png")),
     }

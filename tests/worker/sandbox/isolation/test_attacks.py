@@ -121,8 +121,8 @@ async def test_a_stopped_zygote_does_not_keep_its_children_alive(
         zygote = await call("parent_pid")
         with ProcessWatch(await call("pid")) as child, ProcessWatch(zygote) as watched:
             os.kill(zygote, signal.SIGSTOP)
-            with pytest.raises(SandboxDeath, match=r"limit of 0\.5 s"):
-                await call("sleep_for_ever", seconds=0.5)
+            with pytest.raises(SandboxDeath, match=r"limit of 1\.5 s"):
+                await call("sleep_for_ever", seconds=1.5)
             await child.gone()
             await watched.gone()  # it is given up, since it does not report the end of its child
         assert await call("echo", 1) == [1]
@@ -153,14 +153,6 @@ def test_without_seccomp_what_a_child_leaves_behind_is_killed(tmp_path: Path) ->
         "seccomp", tmp_path, ("leave_a_process_behind", [str(marker)]), ("leave_and_hang", [str(marker)])
     )
     assert answers == [DONE, "timed_out"]
-    left = {int(line) for line in marker.read_text().split()} if marker.exists() else set()
+    left = {int(line) for line in marker.read_text().split()}
+    assert left
     assert [pid for pid in left if Path(f"/proc/{pid}").exists()] == []
-
-
-@pytest.mark.parametrize("lacking", ["seccomp", "landlock", "seccomp,landlock", "network namespace"])
-def test_secrets_of_hidden_processes_are_closed_even_where_parts_are_lacking(
-    lacking: str, tmp_path: Path, victim: Callable[[str], int]
-) -> None:
-    answers, _ = on_old_kernel(lacking, tmp_path, ("touch_process", [victim("hidden")]), ("touch_zygote", []))
-    for told in answers:
-        assert closed({name: told[name] for name in ("ptrace", "read memory", "environ", "mem", "fd")}) == {}

@@ -77,6 +77,15 @@ class OriginalPicture(BaseModel):
         examples=["999695760fe924e4"],
     )
     exif: ExifData | None = Field(None, description="What `exif` asked for. Absent unless it was asked for.")
+    gain_map: bool | None = Field(
+        None, description="True for a picture with a gain map, whose base picture was drawn. Absent otherwise."
+    )
+    truncated: bool | None = Field(
+        None, description="True for a truncated file that was drawn, as `truncated=draw` asks. Absent otherwise."
+    )
+    drawn_share: float | None = Field(
+        None, description="The part of the pixels that a truncated file has. Absent otherwise.", examples=[0.62]
+    )
 
 
 class PictureMarkup(BaseModel):

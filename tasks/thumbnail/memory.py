@@ -112,15 +112,15 @@ def _needs(
     if isinstance(picture, JpegImageFile):
         decoding = _Need(held + _coefficient_bytes(picture), BASE_MB * MEGABYTE)
     else:
-        decoding = _decoder_need(name, file_bytes)
+        decoding = _decoder_need(name, file_bytes, getattr(picture, "decoder_bytes", None))
     drawn = [math.prod(plan.canvas) for plan in plans]
     own = COPY_BYTES * sum(drawn) + OUTPUT_BYTES * max(drawn, default=0)
     return decoding, _Need(held, (BASE_MB + DRAWING_MB) * MEGABYTE + own)
 
 
-def _decoder_need(name: str, file_bytes: int) -> "_Need":
+def _decoder_need(name: str, file_bytes: int, decoder_bytes: int | None = None) -> "_Need":
     # WebP, AVIF and HEIC hold the whole file.
-    return _Need(_DECODER_BYTES.get(name, 0), BASE_MB * MEGABYTE + file_bytes)
+    return _Need(decoder_bytes or _DECODER_BYTES.get(name, 0), BASE_MB * MEGABYTE + file_bytes)
 
 
 class _Need(NamedTuple):

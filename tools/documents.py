@@ -25,7 +25,8 @@ IMAGE_LIMITS = (
 IMAGE_CODES = (
     *("unsupported_format", "too_large", "no_file", "too_many_files", "invalid_params", "crop_outside"),
     *("too_many_pixels", "side_too_long", "too_many_frames", "too_many_scans", "too_much_memory"),
-    *("truncated", "corrupt", "out_of_memory", "timed_out", "crashed", "output_too_large", "inputs_gone"),
+    *("truncated", "corrupt", "drawing_failed", "out_of_memory", "timed_out", "crashed"),
+    *("output_too_large", "inputs_gone"),
 )
 """Codes that pictures are refused with, in the order of docs/images.md."""
 

@@ -17,8 +17,9 @@ from tasks.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGE_LIMITS = (
-    *("max_upload_bytes", "max_files_per_request", "max_pixels", "max_side_px", "max_jpeg_scans", "max_frames"),
-    *("max_animation_pixels", "max_animation_output_pixels", "max_watermark_pixels", "max_keep_s"),
+    *("max_upload_bytes", "max_files_per_request", "max_pixels", "max_side_px", "max_output_pixels"),
+    *("max_jpeg_scans", "max_scan_pixels", "max_frames", "max_animation_pixels", "max_animation_output_pixels"),
+    *("max_watermark_pixels", "max_keep_s"),
     *("sandbox_seconds", "sandbox_memory_mb", "sandbox_budget_mb"),
 )
 """Settings that limit pictures, in the order of docs/images.md."""

@@ -15,9 +15,9 @@ from tasks.report.fonts.font_file import FOLDER
 from tasks.thumbnail import imaging
 from tasks.thumbnail.variants import variants_of
 from tests.support.pictures import scene
+from tests.support.thumbnail.drawing import LIMITS
 from tools.documents import ROOT
 from tools.gallery import GALLERY, silent
-from tools.samples import LIMITS
 
 FILE: Final = ROOT / "docs" / "pictures" / "result.jpg"
 PAGES: Final = (GALLERY / "quarterly-3.png", GALLERY / "invoice-1.png")
@@ -68,7 +68,7 @@ def _thumbnails(folder: Path) -> dict[str, Image.Image]:
     photo = folder / "photo.jpg"
     scene(*PHOTO_SIZE).save(photo, quality=92)
     variants = [variant.model_dump() for variant in variants_of("default")]
-    drawn = imaging.render(str(photo), str(folder), variants, LIMITS.pictures, report=silent)
+    drawn = imaging.render(str(photo), str(folder), variants, LIMITS, report=silent)
     return {Path(one["name"]).stem: Image.open(one["path"]).copy() for one in drawn["files"]}
 
 

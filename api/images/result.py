@@ -1,5 +1,6 @@
 """The `result` of an image job, as OpenAPI describes it."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, WithJsonSchema
@@ -102,6 +103,10 @@ class ImageResult(BaseModel):
     """What an image job returned."""
 
     picture: OriginalPicture = Field(description="The picture that was uploaded or fetched.")
+    reused: bool | None = Field(
+        None, description="`true` if the files are those of a former job for the same picture and variants."
+    )
+    kept_until: datetime | None = Field(None, description="Until when `keep` keeps the original.")
     markup: list[PictureMarkup] | None = Field(
         None,
         description="Markup for a page, the largest pictures first; absent in lists. The URLs need an API key, as "

@@ -57,7 +57,11 @@ def test_the_commands_for_pictures_do_what_the_text_says(block: str, address: st
         assert printed.count('"tags":["user:42","avatar"]') >= 2, "in the answer and in the list"
         assert '"dry_run":true' in printed
     else:
-        assert printed.count('"kind":"thumbnail"') == 2
+        silent = block.count("$(curl") + block.count("> job.json")
+        assert printed.count('"kind":"thumbnail"') == block.count("curl ") - silent
+        if "?exif" in block:
+            assert '"thumbhash":"' in printed
+            assert '"markup":[{"variants":["large","medium","small"]' in printed
 
 
 @pytest.mark.parametrize("block", blocks("animation.gif"))
@@ -97,7 +101,8 @@ def test_the_record_in_the_readme_is_one_that_the_service_answers(address: str) 
     photo = {"file": ("photo.jpg", encoded(scene(3000, 2000), "jpeg"))}
     submitted = httpx.post(f"{address}/v1/images", files=photo, timeout=30)
     record = httpx.get(f"{address}{submitted.headers['Location']}", params={"wait": 20}, timeout=30).json()
-    assert_it_has(record, json.loads(shown), varies={"id", "created_at", "finished_at", "expires_at", "bytes", "url"})
+    varies = {"id", "created_at", "finished_at", "expires_at", "bytes", "url", "thumbhash"}
+    assert_it_has(record, json.loads(shown), varies)
 
 
 def assert_it_has(value: Any, shown: Any, varies: set[str]) -> None:
@@ -141,9 +146,13 @@ def test_the_demo_shows_the_whole_path_and_checks_it(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "succeeded" in done.stdout
     assert "http://127.0.0.1" not in done.stdout, "the server is gone by the time one could use its address"
-    for name in ("small", "medium", "large", "square"):
-        assert (tmp_path / "demo-output" / f"sample-{name}.jpg").stat().st_size > 1000
-    assert done.stdout.count("its signature verified") == 2
+    for photo in ("photo", "phone"):
+        for name in ("small", "medium", "large", "square"):
+            assert (tmp_path / "demo-output" / f"{photo}-{name}.jpg").stat().st_size > 1000
+    for seen in ("image/heic, 1200 × 800", "image/png, 600 × 180, transparent", "image/gif, 320 × 214, 24 frames"):
+        assert seen in done.stdout
+    assert "Example Phone 7" in done.stdout
+    assert done.stdout.count("its signature verified") == 5
     assert "verified, answered 503" in done.stdout
     assert "verified, answered 204" in done.stdout
     assert "succeeded with 2 attempts" in done.stdout

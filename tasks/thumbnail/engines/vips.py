@@ -95,7 +95,8 @@ class VipsRaster:
     def resized(self, size: Size, box: Box) -> "VipsRaster":
         image = self.image
         across, down = size[0] / (box[2] - box[0]), size[1] / (box[3] - box[1])
-        if max(across, down) <= 1:  # the region is rounded to pixels of the larger one of the two pictures
+        # The region is rounded to pixels of the larger one of the two pictures.
+        if max(across, down) <= 1 or all(edge == int(edge) for edge in box):
             image = image.crop(*_rounded_region(box, self.size))
             whole = size
         else:  # libvips computes the part that is kept alone

@@ -138,6 +138,16 @@ def test_a_crop_of_a_large_picture_is_drawn_alike_by_both_engines_and_scales(ren
         assert all(map(close, corners(picture), (RED, GREEN, BLUE, YELLOW)))
 
 
+def test_a_few_pixels_of_a_large_picture_may_be_enlarged(renderer: Renderer) -> None:
+    """Neither engine has a picture that is so large as the whole would be."""
+    crop = {"x": 1998, "y": 3, "width": 4, "height": 4}
+    data = encoded(quarters(4000, 10), "PNG", compress_level=1)
+    picture = renderer.picture(data, width=8192, height=6, fit="exact", crop=crop, format="png")
+    assert picture.size == (8192, 6)
+    assert close(picture.getpixel((0, 0)), RED, 25)
+    assert close(picture.getpixel((8191, 5)), YELLOW, 25)
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_regions_are_found_in_the_stored_picture(orientation: int) -> None:
     stored = grid(24, 8)

@@ -49,7 +49,7 @@ def make_objects(client: httpx.Client, receiver: str, name: str) -> Objects:
     cron = {"name": name, "cron": "0 6 1 1 *", "job": {"kind": "event", "type": "shop.closing", "data": {"name": name}}}
     for job in (done, report, failed, event):
         ended(client, job)
-    client.put(f"/v1/presets/{name}", json={"variants": json.loads(SMALL)}).raise_for_status()
+    client.put("/v1/presets/cards", json={"variants": json.loads(SMALL)}).raise_for_status()
     deliveries = client.get("/v1/deliveries", params={"event": event}).json()["deliveries"]
     return {
         "job_id": [done, report, failed, waiting, event],
@@ -58,7 +58,7 @@ def make_objects(client: httpx.Client, receiver: str, name: str) -> Objects:
         "batch_id": [post("/v1/batches", json={"name": name})],
         "endpoint_id": [endpoint],
         "delivery_id": [one["id"] for one in deliveries],
-        "preset_name": [name],
+        "preset_name": ["cards"],
         "schedule_id": [post("/v1/schedules", 201, json=cron)],
         "event": [event],
     }

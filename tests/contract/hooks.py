@@ -46,7 +46,7 @@ def before_load_schema(_context: Any, document: dict[str, Any]) -> None:
     schemas["Columns"]["properties"]["columns"]["items"]["items"] = text
 
 
-@schemathesis.serializer(*TABLE_TYPES, "image/*", "*/*")
+@schemathesis.serializer(*TABLE_TYPES, "image/*", "application/pdf", "*/*")
 def as_bytes(_context: Any, value: Any) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode(errors="replace")
 

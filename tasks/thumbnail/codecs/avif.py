@@ -5,6 +5,7 @@ from typing import Any
 from PIL import AvifImagePlugin, Image
 
 from tasks.thumbnail.codecs.by_libvips import LibvipsFallback
+from tasks.thumbnail.colour.nclx import code_points_of
 
 DECODING_BYTES = 8
 """Bytes of memory that decoding takes for a pixel, at least."""
@@ -23,12 +24,20 @@ class AvifPicture(LibvipsFallback, AvifImagePlugin.AvifImageFile):
     LOADER = "heifload"
     _decoder: Any = None
 
+    def _open(self) -> None:
+        super()._open()
+        if not self.info.get("icc_profile") and (cicp := code_points_of(self._head())):
+            self.info["cicp"] = cicp
+
     def _suits(self) -> bool:
         # Pillow does not crop a picture to its clean aperture.
+        return b"clap" not in self._head()
+
+    def _head(self) -> bytes:
         if self.fp is None:
-            return True
+            return b""
         self.fp.seek(0)
-        return b"clap" not in self.fp.read(_HEAD_BYTES)
+        return self.fp.read(_HEAD_BYTES)
 
     def load(self) -> Any:
         """Decode the first frame once."""

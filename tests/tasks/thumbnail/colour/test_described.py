@@ -97,6 +97,26 @@ def test_pictures_of_high_dynamic_range_are_brought_below_white(renderer: Render
     assert seen[-1] > 235
 
 
+@pytest.mark.parametrize(
+    ("primaries", "transfer", "right"),
+    [(12, 13, OF_P3), (1, 13, COLOUR), (2, 2, COLOUR), (12, 2, OF_P3), (1, 8, LIT), (99, 13, COLOUR)],
+)
+def test_avif_and_heic_name_their_colours_by_code_points(
+    renderer: Renderer, primaries: int, transfer: int, right: tuple[int, ...]
+) -> None:
+    plain = Image.new("RGB", (16, 16), COLOUR)
+    avif = encoded(plain, "AVIF", quality=100, subsampling="4:4:4")
+    place = avif.index(b"colrnclx") + 8
+    avif = avif[:place] + struct.pack(">HH", primaries, transfer) + avif[place + 4 :]
+    files = [avif]
+    if (primaries, transfer) in ((1, 13), (12, 13)):  # of which the encoder writes no others
+        options = {"color_primaries": primaries, "transfer_characteristic": transfer, "save_nclx_profile": True}
+        files.append(encoded(plain, "HEIF", quality=100, chroma=444, **options))
+    for data in files:
+        drawn = renderer.picture(data, width=16, format="png")
+        assert close(drawn.getpixel((8, 8)), right, 4)
+
+
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "AVIF"])
 def test_p3_is_kept_where_it_is_asked_for(renderer: Renderer, name: str) -> None:
     icc = rgb_profile("p", P3, SRGB_CURVE)

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
+from io import BufferedReader
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Literal, ParamSpec, TypeVar
@@ -25,11 +26,12 @@ from obstore.store import LocalStore, MemoryStore, S3Store
 from tasks.blob_ref import BlobRef
 from tasks.refusal import Refusal
 from tasks.settings import MiB
-from tasks.storage.content_disposition import attachment
+from tasks.storage.content_disposition import attachment, attributes
 from tasks.storage.leftovers import discard_leftovers
 from tasks.storage.presigned_url import with_parameters
 from tasks.storage.protocol import BlobMissing, StorageUnavailable, StoredBlob
 from tasks.storage.upload_memory import PART_BYTES, PARTS_AT_ONCE, Body, UploadMemory
+from tasks.storage.write_out import write_out
 
 if TYPE_CHECKING:
     from obstore import Attributes, GetOptions, GetResult
@@ -213,6 +215,9 @@ class BlobStore:
 
     def _put_file(self, path: Path, about: "Attributes") -> BlobRef:
         with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size <= CHUNK_BYTES:  # by far the cheaper way
+                content = file.read()
+                return self._write(BlobRef(hashlib.sha256(content).hexdigest(), len(content)), content, about)
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             return self._write(BlobRef(sha256, file.tell()), file, about)
 
@@ -262,8 +267,16 @@ class BlobStore:
             return await self._call(self._store.get, key(sha256))
 
     async def fetch(self, sha256: str, path: Path) -> None:
-        result = await self._call_for_blob(sha256, self._store.get, key(sha256))
-        await self._call(_write_stream, result, path)
+        opened = await self._call_for_blob(sha256, self._open, sha256)
+        await self._call(write_out, opened, path)
+
+    def _open(self, sha256: str) -> "GetResult | BufferedReader":
+        if self._folder is None:
+            return self._store.get(key(sha256))
+        try:
+            return (self._folder / key(sha256)).open("rb")
+        except PermissionError as denied:
+            raise self._unavailable(str(denied), cure=BAD_FOLDER) from denied
 
     async def size(self, sha256: str) -> int:
         return (await self._call_for_blob(sha256, self._store.head, key(sha256)))["size"]
@@ -373,23 +386,3 @@ def key(sha256: str) -> str:
     if not HASH.fullmatch(sha256):
         raise BlobMissing(sha256)
     return f"blobs/{sha256[:2]}/{sha256}"
-
-
-def _write_stream(result: "GetResult", path: Path) -> None:
-    with path.open("wb") as file:
-        file.writelines(result.stream(MiB))
-
-
-def attributes(type: str | None, filename: str | None) -> "Attributes":
-    """Return the headers that are kept with a blob: always as an attachment, so that no browser renders it.
-
-    Args:
-        type: The media type.
-        filename: The file name that the browser suggests.
-    """
-    about: Attributes = {"Content-Disposition": "attachment"}
-    if filename is not None:
-        about["Content-Disposition"] = attachment(filename)
-    if type is not None:
-        about["Content-Type"] = type
-    return about

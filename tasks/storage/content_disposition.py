@@ -1,7 +1,11 @@
 """The Content-Disposition header of downloads, from the API and from the storage itself."""
 
 import re
+from typing import TYPE_CHECKING
 from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from obstore import Attributes
 
 
 def attachment(filename: str) -> str:
@@ -11,3 +15,18 @@ def attachment(filename: str) -> str:
     if plain == filename:
         return f'attachment; filename="{plain}"'
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='', errors='replace')}"
+
+
+def attributes(type: str | None, filename: str | None) -> "Attributes":
+    """Return the headers that are kept with a blob: always as an attachment, so that no browser renders it.
+
+    Args:
+        type: The media type.
+        filename: The file name that the browser suggests.
+    """
+    about: Attributes = {"Content-Disposition": "attachment"}
+    if filename is not None:
+        about["Content-Disposition"] = attachment(filename)
+    if type is not None:
+        about["Content-Type"] = type
+    return about

@@ -75,7 +75,7 @@ async def make_thumbnails(job: JobContext[ThumbnailParams]) -> Result:
         memory_mb=FIRST_MEMORY_MB + blob.bytes // MEGABYTE,
         progress=job.progress,
     )
-    files = tuple([await _store(job, one) for one in drawn["files"]])
+    files = tuple(await asyncio.gather(*(_store(job, one) for one in drawn["files"])))
     about = {"bytes": blob.bytes, "sha256": blob.sha256}
     value = {"picture": drawn["picture"] | about} | looks_of(job.params.variants)
     return Result(value=value | await _keep(job, source, blob), files=files)

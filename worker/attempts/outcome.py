@@ -3,12 +3,12 @@
 import json
 import random
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 import msgpack
 
-from tasks.kind import Notes, Result
+from tasks.kind import Notes, OutputFile, Result
 from worker.attempts.running import ClaimedJob
 
 Verb = Literal["succeeded", "failed", "cancelled", "retrying", "postponed", "handed_back"]
@@ -54,7 +54,7 @@ class SerializedResult:
         if value:
             fields += ["result", json.dumps(value, allow_nan=False)]
         if result.files:
-            value["files"] = [asdict(file) for file in result.files]
+            value["files"] = [_described(file) for file in result.files]
             fields += ["files", json.dumps(value["files"], allow_nan=False)]
         size = sum(len(field.encode()) for field in fields)
         if size > MAX_RESULT_BYTES:
@@ -63,6 +63,11 @@ class SerializedResult:
             )
         blobs, size = tuple(file.blob for file in result.files), sum(file.bytes for file in result.files)
         return cls(tuple(fields), value, msgpack.packb(value), blobs, size)
+
+
+def _described(file: OutputFile) -> dict[str, Any]:
+    about = dict(file.about)
+    return {"name": file.name, "blob": file.blob, "type": file.type, "bytes": file.bytes, "about": about}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from worker.attempts.running import ClaimedJob
 from worker.redis_health import REDIS_ERRORS
 
 WRITE_EVERY_S = 0.25
+FIRST_WRITE_S = 0.1
+"""Seconds before the first write: of a job that ends sooner, its end says all."""
 
 
 class ProgressReporter:
@@ -39,6 +41,7 @@ class ProgressReporter:
             self._writing.cancel()
 
     async def _write(self) -> None:
+        await asyncio.sleep(FIRST_WRITE_S)
         while self._latest is not None:
             latest, self._latest = self._latest, None
             try:

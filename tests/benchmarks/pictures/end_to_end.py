@@ -6,7 +6,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -57,15 +57,18 @@ class Subject:
         post: Path and query that a picture is posted to.
         ended: The path that answers once a job has ended, with its id in place of `{}`.
         done: Counts the jobs that have ended.
+        environment: What its processes need to know.
+        has_sandbox: Whether processes below its worker do the drawing, and nothing else.
     """
 
     name: str
-    commands: dict[str, Sequence[str]]
+    commands: Mapping[str, Sequence[str]]
     folder: Path
     post: str
     ended: str
     done: Callable[["Redis[bytes]"], int]
     environment: dict[str, str] = field(default_factory=dict)
+    has_sandbox: bool = False
 
 
 @dataclass
@@ -142,6 +145,7 @@ def _ours() -> Subject:
         ended="/v1/jobs/{}?wait=20",
         done=lambda redis: int(redis.zcard(f"{JOBS}bench/thumbnail:succeeded")),
         environment={"API_KEYS": "bench:a-key-of-the-benchmark", "WEB_HOSTS": "127.0.0.1", "WEB_CONCURRENCY": "1"},
+        has_sandbox=True,
     )
 
 
@@ -188,7 +192,7 @@ def _measure(subject: Subject, picture: bytes) -> Measured:
             seconds = time.perf_counter() - began
             used = {name: _cpu_ms(pid) for name, pid in processes.items()}
     cpu_ms = {name: (sum(used[name]) - sum(before[name])) / PICTURES for name in processes}
-    if subject.folder == ROOT and "render" not in cpu_ms:
+    if subject.has_sandbox:
         own = (used["worker"][0] - before["worker"][0]) / PICTURES
         cpu_ms |= {"worker": own, "render": cpu_ms["worker"] - own}
     sys.stderr.write(f"{subject.name}: {PICTURES / seconds:.1f}/s, p50 {percentile(latencies, 50):.0f} ms, {cpu_ms}\n")

@@ -7,10 +7,8 @@ from PIL import Image
 from PIL.ImageFile import ImageFile
 
 from tasks.refusal import Refusal
-from tasks.thumbnail.geometry import Size
+from tasks.thumbnail.codecs.rare.vector import fitting, size_for
 
-VECTOR_SIDE_PX = 2048
-"""Pixels of the longer side of what has no pixels of its own: twice the largest of the default variants."""
 _WRONG_PASSWORD = 4
 """PDFium's number for it."""
 
@@ -30,21 +28,15 @@ class PdfPicture(ImageFile):
                 ) from error
             raise
         self._page = self._document[0]
-        width, height = self._page.get_size()
-        self._scale = VECTOR_SIDE_PX / max(width, height)
-        self._size = (max(1, round(width * self._scale)), max(1, round(height * self._scale)))
+        self._size = size_for(*self._page.get_size())
         self._mode = "RGB"
 
     def load(self) -> Any:
         """Draw the page once."""
         if self._im is None:
-            drawn = self._page.render(scale=self._scale, rev_byteorder=True).to_pil().convert("RGB")
-            self.im = fitting(drawn, self._size).im
+            scale = max(self._size) / max(self._page.get_size())
+            drawn = self._page.render(scale=scale, rev_byteorder=True).to_pil()
+            self.im = fitting(drawn.convert("RGB"), self._size).im
             self._page.close()
             self._document.close()
         return Image.Image.load(self)
-
-
-def fitting(drawn: Image.Image, size: Size) -> Image.Image:
-    """Return what was drawn in the size that was planned: programs round differently."""
-    return drawn if drawn.size == size else drawn.resize(size)

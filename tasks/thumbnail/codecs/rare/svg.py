@@ -13,7 +13,7 @@ from PIL import Image
 from PIL.ImageFile import ImageFile
 
 from tasks.refusal import Refusal
-from tasks.thumbnail.codecs.rare.pdf import VECTOR_SIDE_PX, fitting
+from tasks.thumbnail.codecs.rare.vector import fitting, size_for
 
 MAX_SVG_BYTES = 2 << 20
 """Largest SVG that is read. It takes about 30 times as much memory as a tree."""
@@ -52,9 +52,7 @@ class SvgPicture(ImageFile):
             )
         self._root = ElementTree.fromstring(self._file.read())  # noqa: S314 - expat bounds what entities grow to, and loads none
         _check_elements(self._root)
-        width, height = _size_of(self._root)
-        scale = VECTOR_SIDE_PX / max(width, height)
-        self._size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        self._size = size_for(*_size_of(self._root))
         self._mode = "RGBA"
 
     def load(self) -> Any:

@@ -38,6 +38,7 @@ DOCUMENT = create_app().openapi()
 HEADERS = {"webhook-id", "webhook-timestamp", "webhook-signature"}
 FILES = {"photo.jpg": JPEG, "logo.png": PNG, "sales.csv": b"day,amount\n2026-11-20,9.50\n"}
 FILES["sales.xlsx"] = b"PK a workbook, as far as the API can tell"
+FILES["invoice.pdf"] = b"%PDF-1.7 a page, as far as the API can tell"
 
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:

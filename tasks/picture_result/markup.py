@@ -72,9 +72,9 @@ def _markup(pictures: Sequence[_Candidate]) -> dict[str, Any]:
     variants = list(dict.fromkeys(picture.variant for picture in pictures))
     by_density = len(variants) == 1 and len({picture.density for picture in pictures}) > 1
     shown = min(pictures, key=lambda one: one.density) if by_density else pictures[0]
-    largest = max(_one_for_each_size(pictures), key=lambda one: one.width)
     plain = _one_for_each_size(pictures)
-    sizes = "" if by_density else f' sizes="(min-width: {largest.width}px) {largest.width}px, 100vw"'
+    widest = plain[-1].width
+    sizes = "" if by_density else f' sizes="(min-width: {widest}px) {widest}px, 100vw"'
     sources = ""
     for kind in MODERN_TYPES:
         own = _one_for_each_size([picture for picture in pictures if picture.type == kind])

@@ -35,9 +35,13 @@ def transform(channel: Rows, across: int, down: int, *, shift: float = 0.5) -> l
     Returns:
         `down` rows of `across` terms.
     """
-    waves = _waves(len(channel[0]), across, shift)
-    projected = [[sumprod(row, wave) for row in channel] for wave in waves]
-    return [[sumprod(column, wave) for column in projected] for wave in _waves(len(channel), down, shift)]
+    columns = _projected(channel, _waves(len(channel[0]), across, shift))
+    return _projected(columns, _waves(len(channel), down, shift))
+
+
+def _projected(rows: Rows, waves: Rows) -> list[list[float]]:
+    """For each wave, the sum of its products with each row. The first wave is 1 all over."""
+    return [list(map(sum, rows)), *([sumprod(row, wave) for row in rows] for wave in waves[1:])]
 
 
 def rows_of(values: Sequence[float], width: int) -> list[Sequence[float]]:

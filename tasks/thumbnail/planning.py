@@ -1,5 +1,6 @@
 """Plans what is drawn of one picture, by its header."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,6 +16,14 @@ from tasks.thumbnail.pyramid import FINER, reads_of_source
 
 LARGEST_DENOMINATOR = 8
 """How far a decoder scales a picture down at most."""
+
+MOST_HELD_PX = 4_000_000
+"""Pixels of a picture that is decoded as a whole, though its variants are all drawn from one smaller copy."""
+
+SCALED_FINER = 1.4
+"""How many times larger than the largest variant a picture stays that is scaled down while it is decoded: from here on
+SSIMULACRA2 sees no loss beside FINER. Where a variant is drawn in linear light it is FINER: a decoder averages stored
+numbers."""
 OVERVIEW_PX = 64
 """Longest side of the copy that the summary of a picture is made from."""
 LARGEST_OVERVIEW_PX = 1024
@@ -100,11 +109,12 @@ class Planning:
 
     @cached_property
     def denominator(self) -> int:
-        """How far the picture may be scaled down while it is decoded, so that it stays FINER times as large as the
-        largest variant: 1, 2, 4 or 8."""
+        """How far the picture may be scaled down while it is decoded, so that it stays SCALED_FINER times as large as
+        the largest variant: 1, 2, 4 or 8."""
         largest = max(one.scale for one in self.plans)
+        finer = FINER if any(variant["resize"] == "linear" for variant in self.variants) else SCALED_FINER
         denominator = LARGEST_DENOMINATOR
-        while denominator > 1 and denominator * largest * FINER > 1:
+        while denominator > 1 and denominator * largest * finer > 1:
             denominator //= 2
         return denominator
 
@@ -112,6 +122,14 @@ class Planning:
     def pillow_denominator(self) -> int:
         """`denominator` where Pillow decodes: it scales nothing down but JPEG."""
         return self.denominator if isinstance(self.picture, JpegImageFile) else 1
+
+    def streams(self, denominator: int) -> bool:
+        """Whether the picture is decoded while its one smaller copy is drawn: it costs some time, and saves memory.
+
+        Args:
+            denominator: How far it is scaled down while it is decoded.
+        """
+        return self.reads == 1 and math.prod(self.size) > MOST_HELD_PX * denominator**2
 
     @cached_property
     def reads(self) -> int:

@@ -153,24 +153,15 @@ class VipsRaster:
         return VipsRaster(pixels.copy(interpretation="b-w" if bands < 3 else "srgb"))
 
     def save(self, path: Path, name: str, options: dict[str, Any]) -> None:
-        # Pillow's encoder of AVIF has a speed that libvips does not offer, and its JPEG one colour subsampling.
-        if name == "avif" or options.get("subsampling") == "4:2:2":
+        # Pillow's encoders are faster: libjpeg-turbo's, and the one of AVIF, which has a setting more.
+        if name in ("jpeg", "avif"):
             self.pillow().save(path, name, **options)
             return
         image, keep = self.image, "none"
         if "icc_profile" in options:
             image, keep = image.copy(), "icc"
             image.set_type(pyvips.GValue.blob_type, _PROFILE, options["icc_profile"])
-        if name == "jpeg":
-            image.jpegsave(
-                str(path),
-                Q=options["quality"],
-                optimize_coding=options["optimize"],
-                interlace=options["progressive"],
-                subsample_mode="on" if options["subsampling"] == "4:2:0" else "off",
-                keep=keep,
-            )
-        elif name == "webp":
+        if name == "webp":
             image.webpsave(str(path), Q=options["quality"], effort=options["method"], keep=keep)
         elif name == "gif":
             image.gifsave(str(path), keep="none")

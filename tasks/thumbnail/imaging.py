@@ -184,7 +184,7 @@ def _by_vips(found: Opened, planning: Planning, drawing: Drawing) -> list[dict[s
     denominator = planning.denominator if found.name in vips.SCALED else 1
     path, info = Path(str(found.source.name)), found.picture.info
     return drawing.draw(
-        vips.decode(path, found.name, denominator, info, once=planning.streams(denominator)), denominator
+        vips.decode(path, found.name, denominator, info, once=planning.reads == 1), denominator
     )
 
 

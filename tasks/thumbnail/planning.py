@@ -1,6 +1,5 @@
 """Plans what is drawn of one picture, by its header."""
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,9 +15,6 @@ from tasks.thumbnail.pyramid import FINER, reads_of_source
 
 LARGEST_DENOMINATOR = 8
 """How far a decoder scales a picture down at most."""
-
-MOST_HELD_PX = 4_000_000
-"""Pixels of a picture that is decoded as a whole, though its variants are all drawn from one smaller copy."""
 
 SCALED_FINER = 1.4
 """How many times larger than the largest variant a picture stays that is scaled down while it is decoded: from here on
@@ -122,14 +118,6 @@ class Planning:
     def pillow_denominator(self) -> int:
         """`denominator` where Pillow decodes: it scales nothing down but JPEG."""
         return self.denominator if isinstance(self.picture, JpegImageFile) else 1
-
-    def streams(self, denominator: int) -> bool:
-        """Whether the picture is decoded while its one smaller copy is drawn: it costs some time, and saves memory.
-
-        Args:
-            denominator: How far it is scaled down while it is decoded.
-        """
-        return self.reads == 1 and math.prod(self.size) > MOST_HELD_PX * denominator**2
 
     @cached_property
     def reads(self) -> int:

@@ -183,9 +183,7 @@ def _draw(
 def _by_vips(found: Opened, planning: Planning, drawing: Drawing) -> list[dict[str, Any]]:
     denominator = planning.denominator if found.name in vips.SCALED else 1
     path, info = Path(str(found.source.name)), found.picture.info
-    return drawing.draw(
-        vips.decode(path, found.name, denominator, info, once=planning.reads == 1), denominator
-    )
+    return drawing.draw(vips.decode(path, found.name, denominator, info, once=planning.reads == 1), denominator)
 
 
 def _by_pillow(found: Opened, planning: Planning, drawing: Drawing, limits: dict[str, int]) -> list[dict[str, Any]]:

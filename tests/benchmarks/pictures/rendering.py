@@ -16,6 +16,7 @@ from tests.benchmarks.harness.system import ROOT
 from tests.benchmarks.pictures.photos import pictures
 from tests.benchmarks.pictures.scores import Original
 from tests.benchmarks.pictures.summary import SPACES, TASKS, Cost, Task, summary
+from worker.sandbox.launcher import environment
 
 VERSIONS: Final = node.versions("with_sharp")
 ROUNDS: Final = 3
@@ -43,10 +44,13 @@ class Subject:
 
 
 @contextmanager
-def running(command: Sequence[str], cwd: Path, folder: Path) -> Iterator[Subject]:
-    """Run a subject, which writes its files into `folder`."""
+def running(
+    command: Sequence[str], cwd: Path, folder: Path, variables: dict[str, str] | None = None
+) -> Iterator[Subject]:
+    """Run a subject, which writes its files into `folder`, with this environment instead of ours."""
     folder.mkdir()
-    with subprocess.Popen(command, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=cwd, env=variables, **pipes) as process:
         yield Subject(process, folder)
         assert process.stdin
         process.stdin.close()
@@ -62,7 +66,7 @@ def rows(more: Path | None) -> list[Row]:
     with TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         ours = [sys.executable, "-m", "tests.benchmarks.subjects.our_pictures"]
-        subjects = [stack.enter_context(running(ours, ROOT, folder / "ours"))]
+        subjects = [stack.enter_context(running(ours, ROOT, folder / "ours", environment()))]
         sharp = node.install("with_sharp")
         if sharp and node.NODE:
             subjects.append(stack.enter_context(running([node.NODE, "render.js"], sharp, folder / "sharp")))

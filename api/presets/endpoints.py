@@ -124,13 +124,11 @@ async def change_preset(request: Request, preset_name: PresetName) -> Response:
     if preset_name in caller.context.presets:
         message = f"The preset {preset_name!r} is one of the service. Choose another name."
         checks.add(Refusal("invalid_request", message, field="preset_name"))
-    chosen = (
-        checks.run(lambda: parse_variants(json.dumps(requested.variants), settings.max_output_pixels))
-        if requested
-        else None
-    )
+    chosen: tuple[Variant, ...] = ()
+    if requested is not None:
+        with checks.collect():
+            chosen = parse_variants(json.dumps(requested.variants), settings.max_output_pixels)
     checks.done()
-    assert chosen is not None  # noqa: S101 - else the checks have failed
     record, is_new = await put_preset(
         caller.context.redis, caller.owner, preset_name, variants_json(chosen), most=settings.max_presets
     )

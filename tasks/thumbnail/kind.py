@@ -35,8 +35,8 @@ TRANSIENT_STATUSES = {429, *range(500, 600)}
 
 
 async def make_thumbnails(job: JobContext[ThumbnailParams]) -> Result:
-    """Fetch the picture, draw every variant in the sandbox, and store the files; or use those of
-    another job that has drawn the same.
+    """Fetch the picture, draw every variant in the sandbox, and store the files; or use those of another job that has
+    drawn the same.
 
     Raises:
         Refusal: The picture cannot be used; the job fails.

@@ -36,6 +36,7 @@ REASONS: Final = {
     r"values for \d+ categories|needs an x for each|takes (one|no)": "So do the values of a chart.",
     r"margins leave less than": "So do margins and paper.",
     r"^(variants|The field 'variants'|Preset )": "Variants are the name of a preset, or JSON in a string.",
+    r"^Each variant needs its own name|^With dpr and formats|^The variants have": "Nor does it compare two of a list.",
     r"^The field 'exif' is": "And `exif` is true, or names in a string.",
     r"^(tags|tag|metadata|Pressroom-\w+)\b.*(is no tag|not valid JSON|JSON object|MAX_|must be)": "They may be text.",
     r"^keep: .* is longer than the limit": "The longest time is a setting.",

@@ -183,6 +183,8 @@ class Variant(BaseModel):
         written = set(self.formats or (("jpeg", "webp") if self.format == "auto" else (self.format,)))
         if self.quality is not None and written <= {"png", "gif"}:
             yield "quality", "PNG and GIF have no quality; leave quality out"
+        if self.colour == "p3" and (self.animated or "gif" in written):
+            yield "colour", "GIF and animations are in sRGB; leave colour out"
         still = sorted(set(self.formats or (self.format,)) - {"auto", *ANIMATED_FORMATS})
         if self.animated and still:
             yield "animated", f"{still[0]} has no animation here; use animated with the format auto, webp or gif"

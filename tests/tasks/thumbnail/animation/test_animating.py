@@ -184,6 +184,12 @@ def test_other_formats_have_no_animation(format: str) -> None:  # noqa: A002
         Variant.model_validate({"name": "one", "width": 8, "formats": ["webp", format], "animated": True})
 
 
+@pytest.mark.parametrize("more", [{"animated": True}, {"format": "gif"}])
+def test_gif_and_animations_have_the_colours_of_srgb(more: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="GIF and animations are in sRGB"):
+        Variant.model_validate({"name": "one", "width": 8, "colour": "p3", **more})
+
+
 ANIMATED = {"name": "one", "width": 64, "animated": True}
 
 

@@ -66,7 +66,7 @@ class JobSettings(BaseModel):
     # Pictures
     image_engine: Literal["auto", "vips", "pillow"] = Field(
         "auto",
-        description="What draws pictures. `auto`: libvips, and Pillow for the formats and files that libvips does not read, or where libvips is not installed; `vips`: the same, but without libvips a job fails; `pillow`: Pillow alone.",
+        description="What draws pictures. `auto`: libvips, and Pillow for the formats and files that libvips does not read, or where libvips is not installed; `vips`: the same, but without libvips a job fails; `pillow`: Pillow, which has TIFF and AVIF files that it cannot read decoded by libvips, where that is installed.",
     )
     image_threads: int = Field(
         1, ge=1, le=64, description="Threads that libvips draws one picture with. One is the least work in all."

@@ -205,13 +205,6 @@ def _sampled(picture: Image.Image, across: int, down: int) -> Image.Image:
 
 def _difference(one: Image.Image, other: Image.Image) -> tuple[int, int]:
     """The first row that differs, and the one after the last; twice the height if none does."""
-    left, right = one.tobytes(), other.tobytes()
-    if left == right:
-        return one.height, one.height
-    bytes_a_row = len(left) // one.height
-    different = [
-        row
-        for row in range(one.height)
-        if left[row * bytes_a_row : (row + 1) * bytes_a_row] != right[row * bytes_a_row : (row + 1) * bytes_a_row]
-    ]
-    return different[0], different[-1] + 1
+    boxes = ((0, row, one.width, row + 1) for row in range(one.height))
+    different = [box[1] for box in boxes if one.crop(box).tobytes() != other.crop(box).tobytes()]
+    return (different[0], different[-1] + 1) if different else (one.height, one.height)

@@ -48,6 +48,17 @@ def test_a_place_that_no_file_has_is_damage(renderer: Renderer) -> None:
     assert caught.value.code in ("corrupt", "truncated")
 
 
+def test_a_kind_that_no_decoder_reads_is_refused_as_such(renderer: Renderer) -> None:
+    deep = bytearray(encoded(quarters(), "JPEG"))
+    deep[deep.index(b"\xff\xc0") + 4] = 12
+    odd = bytearray(encoded(quarters(), "BMP"))
+    odd[28] = 40
+    for data in (deep, odd):
+        with pytest.raises(Refusal) as caught:
+            renderer.render(bytes(data))
+        assert caught.value.code == "unsupported_format"
+
+
 DAMAGED = {
     name: encoded(quarters(), name)[:-400].replace(b"IDAT", b"IDAX") + bytes(9)
     for name in ("PNG", "JPEG", "WEBP", "TIFF", "GIF")

@@ -174,6 +174,7 @@ def main(arguments: Sequence[str]) -> None:
     gc.collect()
     gc.freeze()  # a child's collector leaves these pages alone, so they stay shared
     Zygote(control, int(memory_mb), isolation).run()
+    control.detach()  # the end of this process closes the socket, not that of this function
 
 
 if __name__ == "__main__":

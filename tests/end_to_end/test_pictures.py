@@ -62,7 +62,7 @@ def test_a_watermark_and_densities_go_the_whole_way(client: httpx.Client) -> Non
     client.delete(f"/v1/uploads/{mark['id']}").raise_for_status()
     job = ended(client, posted.json()["id"])
     assert [file["name"] for file in job["files"]] == ["card.webp", "card.jpg", "card@2x.webp", "card@2x.jpg"]
-    assert all(file["about"]["max_bytes_met"] and file["about"]["quality"] == 80 for file in job["files"])
+    assert all(file["about"]["max_bytes_met"] and file["about"]["quality"] in (79, 80) for file in job["files"])
     for file in job["files"]:
         with Image.open(io.BytesIO(client.get(file["url"]).raise_for_status().content)) as picture:
             corner = picture.convert("RGB").getpixel((picture.width - 5, picture.height - 5))

@@ -232,7 +232,7 @@ def refusal_for(error: Exception, name: str, source: PictureFile, limits: dict[s
     # An error with a number is the disk's fault, not the file's, unless the file names a place that no file has.
     if isinstance(error, Refusal) or (isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)):
         return error
-    if said.startswith(("unknown pixel mode", "cannot handle", "Unsupported BMP")):  # neither Pillow nor libvips does
+    if said.startswith(("unknown pixel mode", "cannot handle 12-bit", "Unsupported BMP")):  # neither engine does
         return Refusal("unsupported_format", f"This kind of pixels in a {name} is not supported; save it as 8-bit RGB.")
     if source.ended or isinstance(error, EOFError) or "truncated" in said.lower():
         return _truncated(name, limits)

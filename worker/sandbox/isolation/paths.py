@@ -18,6 +18,9 @@ SYSTEM: Final = (
     *("/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu"),
 )
 
+INSTALLED: Final = {"site-packages", "dist-packages"}
+"""Folders, wherever they are, that hold packages with their libraries and data, and nothing else."""
+
 
 def readable_paths() -> list[str]:
     """The files and folders that a child may read, with all that is in them. None is in another one: each of them costs
@@ -36,9 +39,10 @@ def listed_folders() -> list[str]:
 
     An import lists the folders again when their times have changed, and finds nothing in one that it may not list.
     """
-    prefixes = tuple(f"{prefix}{os.sep}" for prefix in {sys.prefix, sys.base_prefix})
+    # Not all of a prefix: with that of a system's own Python, /usr, the service may be in /usr/src.
+    prefixes = tuple(f"{prefix}/{lib}/" for prefix in {sys.prefix, sys.base_prefix} for lib in ("lib", "lib64"))
     folders = dict.fromkeys(os.path.realpath(path) for path in sys.path if os.path.isdir(path or "."))  # noqa: PTH112
-    return [path for path in folders if not path.startswith(prefixes)]
+    return [path for path in folders if not path.startswith(prefixes) and Path(path).name not in INSTALLED]
 
 
 def _media_types() -> Iterator[str]:

@@ -95,5 +95,5 @@ def _checked(
 
 def _writer(variant: dict[str, Any], form: str, path: Path, loops: int, *, with_vips: bool) -> AnimationWriter:
     if form == "webp":
-        return WebPWriter(path, loops, options_of("webp", variant)["quality"])
+        return WebPWriter(path, loops, options_of("webp", variant))
     return VipsGifWriter(path, loops) if with_vips else PillowGifWriter(path, loops)

@@ -11,6 +11,8 @@ from tasks.thumbnail.geometry import Size
 SHORTEST_MS = 10
 """Browsers show a frame of this length and shorter for DEFAULT_MS."""
 DEFAULT_MS = 100
+LONGEST_MS = 655_350
+"""The longest time that a frame of a GIF can have; those of an animated PNG may have a hundred times as much."""
 _CLEAR = (0, 0, 0, 0)
 
 
@@ -40,8 +42,8 @@ class AnimationFrame(NamedTuple):
 
 
 def shown_ms(duration_ms: float) -> float:
-    """Return how long browsers show a frame for which the file says this."""
-    return duration_ms if duration_ms > SHORTEST_MS else DEFAULT_MS
+    """Return how long browsers show a frame for which the file says this, LONGEST_MS at most."""
+    return min(duration_ms, LONGEST_MS) if duration_ms > SHORTEST_MS else DEFAULT_MS
 
 
 def composed(size: Size, parts: Iterator[FramePart]) -> Iterator[AnimationFrame]:

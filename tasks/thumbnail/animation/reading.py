@@ -17,6 +17,9 @@ from tasks.thumbnail.codecs.webp import WebPPicture
 ANIMATED: Final = {"gif", "png", "webp"}
 """The formats whose animation can be kept."""
 
+MOST_LOOPS = 65_535
+"""How often a WebP can be played, except for ever; a GIF can once more, and an animated PNG two billion times."""
+
 
 class Animation(NamedTuple):
     """loops: how often it is played, 0 without end. frames: each is read when it is asked for, from the open file."""
@@ -42,7 +45,7 @@ def opened(name: str, picture: ImageFile, file: BinaryIO, count: int) -> Iterato
         return
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         loops, parts = (gif_loops(data), gif_parts(data)) if name == "gif" else (apng_loops(data), apng_parts(data))
-        yield Animation(loops, composed(picture.size, islice(parts, count)))
+        yield Animation(min(loops, MOST_LOOPS), composed(picture.size, islice(parts, count)))
 
 
 def _webp_frames(picture: ImageFile, decoder: Any, count: int) -> Iterator[AnimationFrame]:

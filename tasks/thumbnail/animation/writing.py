@@ -15,8 +15,6 @@ GIF_SHORTEST_MS = 20
 """Browsers slow down what is shorter."""
 GIF_EFFORT = 4
 """How hard libvips looks for the colours of a frame, 1 to 10: from here on it takes many times longer."""
-WEBP_METHOD = 2
-"""0 to 6: twice as fast as what still pictures are written with, for 3 % more bytes."""
 # The distance of key frames that libwebp's own converter uses for lossy frames.
 _WEBP_KEYS = (3, 5)
 
@@ -43,13 +41,13 @@ class WebPWriter:
     Args:
         path: The file to write.
         loops: How often it is played; 0 is without end.
-        quality: 1 to 100.
+        options: The quality, and the method of the encoder, of `encoding.OPTIONS`.
     """
 
-    def __init__(self, path: Path, loops: int, quality: int) -> None:
+    def __init__(self, path: Path, loops: int, options: dict[str, Any]) -> None:
         self.path = path
         self._loops = loops
-        self._quality = quality
+        self._quality, self._method = options["quality"], options["method"]
         self._end_ms = 0.0
         self.size = (0, 0)
         self._has_alpha = False
@@ -62,7 +60,7 @@ class WebPWriter:
         mode = "RGBA" if image.has_transparency_data else "RGB"
         self._has_alpha = self._has_alpha or mode == "RGBA"
         pixels = image.convert(mode).getim()
-        self._encoder.add(pixels, round(self._end_ms), False, self._quality, 100, WEBP_METHOD)
+        self._encoder.add(pixels, round(self._end_ms), False, self._quality, 100, self._method)
         self._end_ms += duration_ms
 
     def close(self) -> None:

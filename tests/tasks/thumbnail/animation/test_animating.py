@@ -77,6 +77,18 @@ def test_an_animation_is_played_as_often_as_before(renderer: Renderer, out: str,
         assert (file["loops"], played(file["path"]).loops) == (loops, loops)
 
 
+@pytest.mark.parametrize("out", ["webp", "gif"])
+def test_numbers_that_no_other_format_has_become_the_largest_that_it_has(renderer: Renderer, out: str) -> None:
+    parts = [ApngPart(colour, (0, 0, 8, 8), delay=(65_535, 1)) for colour in (RED, GREEN)]
+    variant = {"name": "one", "width": 8, "format": out, "animated": True}
+    for data in (apng_of((8, 8), *parts, plays=2_000_000_000), animation("GIF", loop=65_535)):
+        file = renderer.render(data, variant)[0]
+        assert played(file["path"]).loops == file["loops"] == 65_535
+    file = renderer.render(apng_of((8, 8), *parts), variant)[0]
+    assert played(file["path"]).durations_ms == [655_350] * 2
+    assert file["duration_ms"] == 2 * 655_350
+
+
 def test_a_frame_of_no_length_lasts_a_tenth_of_a_second(renderer: Renderer) -> None:
     parts = [GifPart(colour, (0, 0, 8, 8), hundredths=time) for colour, time in enumerate((0, 1, 2))]
     for out in ("webp", "gif"):

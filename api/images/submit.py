@@ -78,7 +78,7 @@ BODY: dict[str, Any] = {
                         "name": {"type": "string", "description": "The same as the query parameter."},
                         "keep": {"type": "string", "description": "The same as the query parameter."},
                         "exif": {"type": "string", "description": "The same as the query parameter."},
-                        "truncated": {"type": "string", "description": "The same as the query parameter."},
+                        "truncated": {"enum": ["draw"], "description": "The same as the query parameter."},
                         "notify": {"type": "string", "description": "The same as the query parameter."},
                         "tags": {"type": "string", "description": "The same as the query parameter."},
                         "metadata": {"type": "string", "description": "The same as the query parameter."},

@@ -70,10 +70,11 @@ class VipsRaster:
         self._is_linear = is_linear
         self._streamed = streamed
         self._space = space
+        self._size = self.image.width, self.image.height  # each is a call into libvips
 
     @property
     def size(self) -> Size:
-        return self.image.width, self.image.height
+        return self._size
 
     @property
     def is_opaque(self) -> bool:

@@ -86,7 +86,7 @@ def test_a_mutilated_file_is_drawn_or_refused(renderer: Renderer, name: str) -> 
                 data,
                 {"name": "a", "width": 40, "height": 40, "fit": "pad", "animated": True},
                 {"name": "b", "width": 16, "resize": "linear", "colour": "p3", "sharpen": 1},
-                draw_truncated=dice.randrange(2),
+                draw_truncated=len(data) % 2,
             )
         except Refusal as refusal:
             codes.add(refusal.code)

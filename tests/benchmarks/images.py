@@ -4,10 +4,10 @@
 from pathlib import Path
 
 from tests.benchmarks.harness.report import Report
-from tests.benchmarks.pictures import end_to_end, rendering
+from tests.benchmarks.pictures import end_to_end, fairness, rendering
 from tests.benchmarks.queue import ours
 
-PARTS = {"rendering": rendering, "end_to_end": end_to_end}
+PARTS = {"rendering": rendering, "end_to_end": end_to_end, "fairness": fairness}
 
 
 def run(photos: Path | None = None, part: str | None = None) -> Report:

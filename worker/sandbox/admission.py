@@ -104,6 +104,10 @@ class Admission:
         self._waiting.setdefault(grant.owner, deque()).appendleft(grant)
         await self._turn_of(grant)
 
+    def is_only(self, grant: Grant) -> bool:
+        """Whether no other call of its owner runs."""
+        return self._running[grant.owner] == 1
+
     def leave(self, grant: Grant) -> None:
         """Give back a place and its memory. It may be called again, which has no effect."""
         self._take_back(grant)

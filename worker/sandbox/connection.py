@@ -19,21 +19,27 @@ class Connection(asyncio.Protocol):
     Args:
         page: The child's progress page.
         kill: Kills the child.
+        give_way: Lowers its priority, which cannot be taken back.
         folder: The child's folder.
 
     Attributes:
         gone: Resolved with the child's exit status (negative: the signal that killed it) once the child has ended, or
             with None if the zygote ended first, so that the status is unknown.
         calls: How many calls the child was given.
+        has_given_way: Whether it has asked for memory, and so runs with a lower priority from then on.
     """
 
-    def __init__(self, page: ProgressPage, kill: Callable[[], None], folder: ChildFolder) -> None:
+    def __init__(
+        self, page: ProgressPage, kill: Callable[[], None], give_way: Callable[[], None], folder: ChildFolder
+    ) -> None:
         loop = asyncio.get_running_loop()
         self.page = page
         self.folder = folder
         self.calls = 0
+        self.has_given_way = False
         self.gone: asyncio.Future[int | None] = loop.create_future()
         self._kill = kill
+        self._give_way = give_way
         self._transport: asyncio.Transport | None = None
         self._open = True
         self._inbox = Inbox()
@@ -69,6 +75,10 @@ class Connection(asyncio.Protocol):
 
     def resume(self) -> asyncio.Future[list[Any] | None]:
         """Let the child go on, which waits for the memory that it asked for. Returns as `ask`."""
+        # What needs more than its call began with takes long, and gives way to others from now on.
+        if not self.has_given_way:
+            self.has_given_way = True
+            self._give_way()
         return self._send(GO_ON)
 
     def _send(self, frame: bytes) -> asyncio.Future[list[Any] | None]:

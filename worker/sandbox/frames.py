@@ -19,7 +19,7 @@ HEADER: Final = struct.Struct("<I")
 
 # Zygote records: verb, child's number, exit status.
 RECORD: Final = struct.Struct("<cIi")
-FORK, KILL = b"F", b"K"  # to the zygote; FORK carries the child's socket and progress file
+FORK, KILL, GIVE_WAY = b"F", b"K", b"G"  # to the zygote; FORK carries the child's socket and progress file
 # From the zygote: READY, whose status has the parts of the isolation that this system lacks as bits; FORKED, which
 # carries the child's process descriptor where the system has them; EXITED.
 READY, FORKED, EXITED = b"R", b"P", b"X"

@@ -120,7 +120,8 @@ class Launcher:
         try:
             with theirs, page_file() as file:
                 folder = ChildFolder(self._own_folders / str(number))
-                child = Connection(ProgressPage(file.fileno()), lambda: self._kill(number), folder)
+                page = ProgressPage(file.fileno())
+                child = Connection(page, lambda: self._kill(number), lambda: self._give_way(number), folder)
                 self._children[number] = child
                 self._forking.add(number)
                 self._send(frames.FORK, number, theirs.fileno(), file.fileno())
@@ -168,6 +169,10 @@ class Launcher:
         else:
             self._send(frames.KILL, number)
         asyncio.get_running_loop().call_later(ANSWER_TIMEOUT_S, self._check_reported, number)
+
+    def _give_way(self, number: int) -> None:
+        if number in self._children:
+            self._send(frames.GIVE_WAY, number)
 
     def _check_forked(self, number: int) -> None:
         if number in self._forking:

@@ -18,6 +18,8 @@ MiB = 1024 * 1024
 FILE_SIZE_MB: Final = 512  # of one file that the work writes
 OPEN_FILES: Final = 256
 CPU_MARGIN_S: Final = 2
+NICE: Final = 10
+"""By how much a child gives way once it has asked for memory: beside it, another one gets nine tenths of a core."""
 
 _OOM_SCORE = b"700"  # of 1000: when the machine runs out of memory, a child goes before the worker does
 

@@ -60,12 +60,15 @@ class ProcessSandbox:
         self._preload = tuple(preload)
         self._memory_mb = memory_mb
         self._recycle_after = recycle_after
+        self._children = children
         self._folders = tuple(folders)
         self._scratch = ScratchRoot()
         self._admission = Admission(children, budget_mb, reserved_mb)
         self._launcher: Launcher | None = None
         self._launching = asyncio.Lock()
         self._idle: list[Connection] = []
+        # Those that have given way: for owners that have other calls running.
+        self._slow: list[Connection] = []
         self._stopped = False
 
     def of(self, owner: str, scratch: Scratch) -> Sandbox:
@@ -126,6 +129,7 @@ class ProcessSandbox:
             if self._launcher is not None:
                 await self._launcher.stop()
         self._idle.clear()
+        self._slow.clear()
         self._scratch.remove()
 
     async def _attempt(self, call: "_Call") -> tuple[Connection, list[Any] | None]:
@@ -133,7 +137,7 @@ class ProcessSandbox:
         child: Connection | None = None
         answer: list[Any] | None = None
         try:
-            child = await self._idle_or_new_child()
+            child = await self._idle_or_new_child(grant)
             with self._lending(child, call.folder):
                 received = await self._exchange(child, call, grant)
             answer = received
@@ -161,11 +165,12 @@ class ProcessSandbox:
         is_closed = self._launcher is not None and LANDLOCK not in self._launcher.lacking
         return child.folder.holding(folder) if folder is not None and is_closed else nullcontext()
 
-    async def _idle_or_new_child(self) -> Connection:
-        while self._idle:
-            child = self._idle.pop()
-            if child.alive:
-                return child
+    async def _idle_or_new_child(self, grant: Grant) -> Connection:
+        for idle in (self._idle,) if self._admission.is_only(grant) else (self._slow, self._idle):
+            while idle:
+                child = idle.pop()
+                if child.alive:
+                    return child
         async with self._launching:
             self._check_open()
             if self._launcher is None or not self._launcher.alive:
@@ -178,12 +183,16 @@ class ProcessSandbox:
             self._admission.leave(grant)
             return
         match answer:
-            case ["value" | "refusal", *_] if child.alive and child.calls < self._recycle_after:
-                self._idle.append(child)
+            case ["value" | "refusal", *_] if self._is_of_use(child):
+                (self._slow if child.has_given_way else self._idle).append(child)
                 self._admission.leave(grant)
             case _:
                 child.kill()
                 child.gone.add_done_callback(lambda _: self._admission.leave(grant))
+
+    def _is_of_use(self, child: Connection) -> bool:
+        too_many_slow = child.has_given_way and len(self._slow) >= self._children
+        return child.alive and child.calls < self._recycle_after and not too_many_slow
 
     def _check_open(self) -> None:
         if self._stopped:

@@ -77,6 +77,9 @@ class Zygote:
         elif verb == frames.KILL:
             for pid in [pid for pid, known in self._children.items() if known == number]:
                 os.kill(pid, signal.SIGKILL)
+        elif verb == frames.GIVE_WAY:  # a child may not change a priority, not even its own
+            for pid in [pid for pid, known in self._children.items() if known == number]:
+                os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, 0) + limits.NICE)
 
     def _fork(self, number: int, line: int, page: int) -> None:
         zygote = os.getpid()

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
 
 import httpx
 from PIL import Image
@@ -92,9 +92,9 @@ def _heavy() -> list[bytes]:
     return [make() for make in kinds]
 
 
-def _saved(picture: Image.Image, name: str, **options: object) -> bytes:
+def _saved(picture: Image.Image, name: str, **options: Any) -> bytes:
     file = io.BytesIO()
-    picture.save(file, name, **options)  # type: ignore[arg-type]
+    picture.save(file, name, **options)
     return file.getvalue()
 
 

@@ -1,6 +1,7 @@
 """Who may start, and in which order."""
 
 import asyncio
+import os
 from collections.abc import Callable
 
 import pytest
@@ -9,6 +10,7 @@ from tasks.refusal import Refusal, SandboxDeath
 from tests.support.sandbox.child_events import ChildEvent, Gate
 from tests.worker.sandbox.conftest import MakeSandbox
 from worker.sandbox.admission import Admission
+from worker.sandbox.limits import NICE
 
 WORK = "tests.support.sandbox.work"
 
@@ -281,3 +283,23 @@ async def test_the_room_of_a_killed_call_is_given_on(make_sandbox: MakeSandbox, 
     await settle()
     running.cancel()
     assert await waiting == [1]
+
+
+async def test_a_child_that_asked_for_memory_gives_way_and_serves_only_who_has_another_call_running(
+    make_sandbox: MakeSandbox, event: ChildEvent, gate: Gate
+) -> None:
+    sandbox = make_sandbox(children=2)
+    slow = await sandbox.call(f"{WORK}:pid", seconds=10, memory_mb=10)
+    usual = os.getpriority(os.PRIO_PROCESS, slow)
+    assert await sandbox.call(f"{WORK}:ask_for_memory", [20], seconds=10, memory_mb=10) == 1
+    quick = await sandbox.call(f"{WORK}:pid", seconds=10, memory_mb=10)
+    assert slow != quick
+    # The zygote has forked the second child, so it has read what came before.
+    assert [os.getpriority(os.PRIO_PROCESS, pid) for pid in (slow, quick)] == [usual + NICE, usual]
+    held = asyncio.create_task(
+        sandbox.call(f"{WORK}:announce_and_wait", event.path, gate.path, seconds=10, memory_mb=1)
+    )
+    assert await event.wait() == quick
+    assert await sandbox.call(f"{WORK}:pid", seconds=10, memory_mb=1) == slow
+    gate.open()
+    await held

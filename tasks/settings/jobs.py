@@ -42,12 +42,12 @@ class JobSettings(BaseModel):
     sandbox_budget_mb: int = Field(
         1280,
         gt=0,
-        description="Megabytes that all sandbox calls at once are expected to take; further calls wait, and a picture that alone would take more, less SANDBOX_RESERVED_MB, is refused. 300 suits a 512 MB dyno.",
+        description="Megabytes that all sandbox calls at once are expected to take; further calls wait, and a picture that alone would take more is refused. 300 suits a 512 MB dyno.",
     )
     sandbox_reserved_mb: int | None = Field(
         None,
         ge=0,
-        description="Megabytes of SANDBOX_BUDGET_MB that only an owner may use that has no other sandbox call running, so that a single picture does not wait for many large ones of another owner; 0 keeps none. Without it a fifth, at most 256; never more than half.",
+        description="Megabytes of SANDBOX_BUDGET_MB that only an owner may use that has no other sandbox call running, so that a single picture does not wait for many large ones of another owner; one that needs more than the rest has them too, when nothing else runs. 0 keeps none. Without it a fifth, at most 256; never more than half.",
     )
     sandbox_recycle_after: int = Field(100, gt=0, description="Calls after which a sandbox child is replaced.")
 
@@ -57,11 +57,6 @@ class JobSettings(BaseModel):
         if self.sandbox_reserved_mb is None:
             return min(self.sandbox_budget_mb // 5, MAX_RESERVED_MB)
         return min(self.sandbox_reserved_mb, self.sandbox_budget_mb // 2)
-
-    @property
-    def picture_memory_mb(self) -> int:
-        """Megabytes that one picture may take."""
-        return self.sandbox_budget_mb - self.reserved_memory_mb
 
     # Pictures
     image_engine: Literal["auto", "vips", "pillow"] = Field(

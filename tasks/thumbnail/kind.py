@@ -59,7 +59,7 @@ async def make_thumbnails(job: JobContext[ThumbnailParams]) -> Result:
         "max_jpeg_scans": job.settings.max_jpeg_scans,
         "max_scan_pixels": job.settings.max_scan_pixels,
         "max_output_pixels": job.settings.max_output_pixels,
-        "max_memory_mb": job.settings.picture_memory_mb,
+        "max_memory_mb": job.settings.sandbox_budget_mb,
         "draw_truncated": int(job.params.truncated == "draw"),
     }
     drawn = await job.sandbox.call(

@@ -48,7 +48,7 @@ class Admission:
     Owners are admitted in turns, those with the fewest running calls first, and the calls of one owner in order. A call
     that is the next but does not fit yet is not overtaken, so that small calls cannot delay a large one for ever. One
     place more, with memory of its own, is kept for owners that have no running call: it lets in who would have to wait.
-    A call that is larger than all the memory runs alone.
+    A call that is larger than the other memory has the reserved one too, and runs alone.
 
     Args:
         places: Calls at once, besides the one in the reserved place.
@@ -66,7 +66,7 @@ class Admission:
     @property
     def largest_mb(self) -> int:
         """Megabytes that one call may ask for while it runs."""
-        return self._common.budget_mb
+        return self._common.budget_mb + self._reserved.budget_mb
 
     async def enter(self, owner: str, memory_mb: int) -> Grant:
         """Wait for a place and for memory. Every grant needs a call to `leave`.
@@ -157,12 +157,20 @@ class Admission:
         if not self._waiting:
             return None
         first = min(self._waiting, key=lambda owner: self._running[owner])
-        if not self._common.running or self._common.has(self._waiting[first][0].memory_mb):
+        wanted_mb = self._waiting[first][0].memory_mb
+        if self._fits(wanted_mb):
             return first, self._common
+        if max(wanted_mb, self._common.taken_mb) > self._common.budget_mb:
+            return None  # one that waits, or runs, has the reserved memory too
         for owner, grants in self._waiting.items():
             if not self._running[owner] and self._reserved.has(grants[0].memory_mb):
                 return owner, self._reserved
         return None
+
+    def _fits(self, memory_mb: int) -> bool:
+        if memory_mb <= self._common.budget_mb:
+            return self._common.has(memory_mb)
+        return not self._common.running and not self._reserved.running
 
     def _take_back(self, grant: Grant) -> None:
         room, grant.room = grant.room, None

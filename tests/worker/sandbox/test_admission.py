@@ -138,7 +138,7 @@ async def test_of_two_places_an_owner_that_holds_one_gets_the_other_after_those_
 
 async def test_the_reserved_place_and_its_memory_are_for_an_owner_that_holds_none() -> None:
     admission = Admission(places=2, budget_mb=100, reserved_mb=20)
-    assert admission.largest_mb == 80
+    assert admission.largest_mb == 100
     held = [await admission.enter("many", 40) for _ in range(2)]
     more = asyncio.create_task(admission.enter("many", 1))
     await settle()
@@ -158,6 +158,22 @@ async def test_the_reserved_place_and_its_memory_are_for_an_owner_that_holds_non
     assert not more.done()
     admission.leave(held[1])
     await more
+
+
+async def test_what_needs_the_reserved_memory_too_runs_alone() -> None:
+    admission = Admission(places=2, budget_mb=100, reserved_mb=20)
+    held = [await admission.enter("a", 80), await admission.enter("b", 20)]
+    giant = asyncio.create_task(admission.enter("c", 100))
+    for one in held:
+        await settle()
+        assert not giant.done()
+        admission.leave(one)
+    grant = await giant
+    small = asyncio.create_task(admission.enter("d", 1))
+    await settle()
+    assert not small.done()
+    admission.leave(grant)
+    await small
 
 
 async def test_a_running_call_gets_more_memory_at_once_if_there_is_some() -> None:
@@ -245,9 +261,9 @@ async def test_a_child_that_asks_for_memory_goes_on_when_it_is_its_turn(
 async def test_a_child_that_asks_for_more_than_there_is_is_refused(make_sandbox: MakeSandbox) -> None:
     sandbox = make_sandbox(budget_mb=100, reserved_mb=20)
     with pytest.raises(Refusal, match="SANDBOX_BUDGET_MB") as caught:
-        await sandbox.call(f"{WORK}:ask_for_memory", [81], seconds=10, memory_mb=10)
-    assert (caught.value.code, caught.value.limit) == ("too_much_memory", 80)
-    assert await sandbox.call(f"{WORK}:ask_for_memory", [80], seconds=10, memory_mb=10) == 1
+        await sandbox.call(f"{WORK}:ask_for_memory", [101], seconds=10, memory_mb=10)
+    assert (caught.value.code, caught.value.limit) == ("too_much_memory", 100)
+    assert await sandbox.call(f"{WORK}:ask_for_memory", [100], seconds=10, memory_mb=10) == 1
 
 
 async def test_a_child_that_asks_without_end_is_killed(make_sandbox: MakeSandbox) -> None:

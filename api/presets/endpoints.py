@@ -40,7 +40,7 @@ class PresetRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     variants: Annotated[Any, BeforeValidator(_list, json_schema_input_type=list[Variant])] = Field(
-        description=f"1 to {MAX_VARIANTS} variants, as in `POST /v1/images`."
+        description=f"From 1 to {MAX_VARIANTS} variants, as in `POST /v1/images`."
     )
 
 

@@ -72,11 +72,9 @@ def open_picture(source: PictureFile, limits: dict[str, int]) -> tuple[str, Imag
     except Exception as error:  # untrusted bytes: a decoder may raise anything
         raise refusal_for(error, name, source, limits) from error
     if scans > most_scans:
-        message = f"The picture has more than {most_scans:,} scans, which is the limit"
-        message += (
-            f" for one of {picture.width} × {picture.height} pixels" if most_scans < limits["max_jpeg_scans"] else ""
-        )
-        raise Refusal("too_many_scans", f"{message}; save it again with fewer.", limit=most_scans)
+        size = f"{picture.width} × {picture.height} pixels"
+        message = f"A picture of {size} may have up to {most_scans:,} scans, and this one has more; save it with fewer."
+        raise Refusal("too_many_scans", message, limit=most_scans)
     source.ended = False  # decoders read in blocks and ask for more bytes than there are
     return name, picture, frames
 

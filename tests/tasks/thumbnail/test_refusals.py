@@ -195,7 +195,7 @@ def test_scans_are_limited_by_the_size_of_the_picture_too(prober: Renderer) -> N
     assert prober.probe(data, max_scan_pixels=64 * 64 * 60)["format"] == "jpeg"
     refusal = refused(prober, data, max_scan_pixels=64 * 64 * 39)
     assert (refusal.code, refusal.limit) == ("too_many_scans", 39)
-    assert "more than 39 scans, which is the limit for one of 64 × 64 pixels" in refusal.message
+    assert "of 64 × 64 pixels may have up to 39 scans" in refusal.message
 
 
 BIG = {"name": "big", "width": 8192, "height": 8192, "format": "png", "enlarge": True}

@@ -98,7 +98,8 @@ class VipsRaster:
         across, down = size[0] / (box[2] - box[0]), size[1] / (box[3] - box[1])
         # The region is rounded to pixels of the larger one of the two pictures.
         if max(across, down) <= 1 or all(edge == int(edge) for edge in box):
-            image = image.crop(*_rounded_region(box, self.size))
+            region = _rounded_region(box, self.size)
+            image = image if region == (0, 0, *self.size) else image.crop(*region)
             whole = size
         else:  # libvips computes the part that is kept alone
             whole = max(size[0], round(image.width * across)), max(size[1], round(image.height * down))

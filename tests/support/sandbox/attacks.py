@@ -9,9 +9,11 @@ nothing.
 
 import ctypes
 import errno
+import fcntl
 import os
 import signal
 import socket
+import stat
 import struct
 import sys
 import tempfile
@@ -25,6 +27,8 @@ from worker.sandbox.isolation.system_calls import DENIED
 
 DONE = "done"
 PTRACE_SEIZE, PTRACE_DETACH = 0x4206, 17
+F_SETOWN_EX = 15
+FIOSETOWN, SIOCSPGRP = 0x8901, 0x8902
 COLUMN = 0 if os.uname().machine == "x86_64" else 1
 
 
@@ -43,6 +47,7 @@ def change_files(path: str, other: str, **_: Any) -> dict[str, str]:
         "chown": _tried(lambda: os.chown(path, os.getuid(), os.getgid())),
         "utime": _tried(lambda: os.utime(path)),
         "truncate": _tried(lambda: os.truncate(path, 0)),
+        "open to truncate": _tried(lambda: os.open(path, os.O_RDONLY | os.O_TRUNC)),
         "symlink": _tried(lambda: os.symlink(path, f"{other}/symlink")),
         "link": _tried(lambda: os.link(path, f"{other}/link")),
         "fifo": _tried(lambda: os.mkfifo(f"{other}/fifo")),
@@ -90,8 +95,25 @@ def touch_process(pid: int, **_: Any) -> dict[str, str]:
         os.kill(pid, signal.SIGSTOP)
         os.kill(pid, signal.SIGCONT)
 
+    def by_pipe(command: int) -> None:
+        reader, writer = os.pipe()
+        try:
+            owner = struct.pack("=ii", 1, pid) if command == F_SETOWN_EX else pid
+            fcntl.fcntl(reader, command, owner)
+        finally:
+            os.close(reader)
+            os.close(writer)
+
+    def by_socket(request: int) -> None:
+        with _any_socket() as found:
+            fcntl.ioctl(found, request, struct.pack("=i", pid))
+
     return {
         "kill": _tried(lambda: os.kill(pid, 0)),
+        "signal of a pipe": _tried(lambda: by_pipe(fcntl.F_SETOWN)),
+        "signal of a pipe, extended": _tried(lambda: by_pipe(F_SETOWN_EX)),
+        "signal of a socket": _tried(lambda: by_socket(FIOSETOWN)),
+        "signal of a socket, the other name": _tried(lambda: by_socket(SIOCSPGRP)),
         "stop": _tried(stop),
         "pidfd": _tried(lambda: os.close(os.pidfd_open(pid))),
         "ptrace": _tried(attach),
@@ -258,6 +280,22 @@ def own_threads_and_memory(folder: str, **_: Any) -> dict[str, str]:
         "hash": _tried(lambda: __import__("hashlib").new("sha3_256", b"x").hexdigest()),
         "media type": _tried(lambda: __import__("mimetypes").guess_type("x.png")),
     }
+
+
+def _any_socket() -> socket.socket:
+    """A new socket, or a copy of one that is open here."""
+    try:
+        return socket.socket(socket.AF_UNIX)
+    except OSError:
+        line = next(fd for fd in range(3, 256) if stat.S_ISSOCK(_mode(fd)))
+        return socket.socket(fileno=os.dup(line))
+
+
+def _mode(descriptor: int) -> int:
+    try:
+        return os.fstat(descriptor).st_mode
+    except OSError:
+        return 0
 
 
 def _live_on(marker: str) -> None:

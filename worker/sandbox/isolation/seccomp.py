@@ -1,7 +1,7 @@
 """The seccomp filter of a child: which system calls it may make. It needs no privilege.
 
-A denied call fails with EPERM, one that is unknown or could be replaced by another (clone3) with ENOSYS. A call by the
-rules of another architecture, which has other numbers, ends the process.
+A denied call fails with EPERM, one that is unknown or could be replaced by another (clone3, openat2) with ENOSYS. A
+call by the rules of another architecture, which has other numbers, ends the process.
 """
 
 import ctypes
@@ -23,7 +23,15 @@ PRCTL_ALLOWED: Final = (
     *(21, 23, 39),  # PR_GET_SECCOMP, PR_CAPBSET_READ, PR_GET_NO_NEW_PRIVS
     0x53564D41,  # PR_SET_VMA, with which allocators name their memory
 )
-IOCTL_DENIED: Final = (0x5412, 0x541C)  # TIOCSTI and TIOCLINUX type into the terminal that the worker was started from
+IOCTL_DENIED: Final = (
+    *(0x5412, 0x541C),  # TIOCSTI and TIOCLINUX type into the terminal that the worker was started from
+    *(0x8901, 0x8902),  # FIOSETOWN and SIOCSPGRP, as F_SETOWN below
+)
+FCNTL_DENIED: Final = (8, 15, 10)
+"""F_SETOWN, F_SETOWN_EX and F_SETSIG: they let a file send any signal to another process when it becomes readable."""
+ACCESS_AND_TRUNCATE: Final = 0o1003
+TRUNCATE_WITHOUT_WRITING: Final = (0o1000, 0o1003)
+"""O_TRUNC with O_RDONLY or O_ACCMODE: before Linux 6.2 landlock takes it for reading."""
 
 MODE_FILTER: Final = 1  # SECCOMP_SET_MODE_FILTER
 GET_ACTION_AVAIL: Final = 2
@@ -37,9 +45,10 @@ ERRNO: Final = 0x00050000
 DENY: Final = ERRNO | errno.EPERM
 UNKNOWN: Final = ERRNO | errno.ENOSYS
 
-LOAD, JUMP_EQUAL, JUMP_AT_LEAST, JUMP_ABOVE, JUMP_ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x25, 0x45, 0x06
-"""Instructions of classic BPF: load a word, five jumps by a constant, return."""
-NUMBER_AT, ARCHITECTURE_AT, FIRST_ARGUMENT_AT, SECOND_ARGUMENT_AT = 0, 4, 16, 24  # in struct seccomp_data
+LOAD, JUMP_EQUAL, JUMP_AT_LEAST, JUMP_ABOVE, JUMP_ANY_BIT, AND, RETURN = 0x20, 0x15, 0x35, 0x25, 0x45, 0x54, 0x06
+"""Instructions of classic BPF: load a word, four jumps by a constant, keep the bits of a constant, return."""
+NUMBER_AT, ARCHITECTURE_AT = 0, 4  # in struct seccomp_data
+FIRST_ARGUMENT_AT, SECOND_ARGUMENT_AT, THIRD_ARGUMENT_AT = 16, 24, 32
 INSTRUCTION: Final = struct.Struct("=HBBI")
 OWN_PID: Final = 0x7E57_0B1D
 """Stands in the program for the process id of the child: no process has this number."""
@@ -59,11 +68,15 @@ class Architecture(NamedTuple):
     prctl: int
     prlimit64: int
     ioctl: int
+    fcntl: int
+    open: int | None
+    openat: int
+    openat2: int
 
 
 ARCHITECTURES: Final = {
-    "x86_64": Architecture(0, 0xC000003E, 317, 56, 435, 62, 200, 234, 157, 302, 16),
-    "aarch64": Architecture(1, 0xC00000B7, 277, 220, 435, 129, 130, 131, 167, 261, 29),
+    "x86_64": Architecture(0, 0xC000003E, 317, 56, 435, 62, 200, 234, 157, 302, 16, 72, 2, 257, 437),
+    "aarch64": Architecture(1, 0xC00000B7, 277, 220, 435, 129, 130, 131, 167, 261, 29, 25, None, 56, 437),
 }
 
 
@@ -104,6 +117,7 @@ def program(machine: Architecture) -> bytes:
             _instruction(LOAD, NUMBER_AT),
             _if(JUMP_AT_LEAST, FIRST_UNKNOWN, UNKNOWN),
             _if(JUMP_EQUAL, machine.clone3, UNKNOWN),
+            _if(JUMP_EQUAL, machine.openat2, UNKNOWN),  # its flags are in memory, which a filter cannot read
             # A thread is allowed, a process is not.
             _by_argument(machine.clone, FIRST_ARGUMENT_AT, _if(JUMP_ANY_BIT, CLONE_THREAD, ALLOW), DENY),
             *(
@@ -127,6 +141,23 @@ def program(machine: Architecture) -> bytes:
                 SECOND_ARGUMENT_AT,
                 b"".join(_if(JUMP_EQUAL, request, DENY) for request in IOCTL_DENIED),
                 ALLOW,
+            ),
+            _by_argument(
+                machine.fcntl,
+                SECOND_ARGUMENT_AT,
+                b"".join(_if(JUMP_EQUAL, command, DENY) for command in FCNTL_DENIED),
+                ALLOW,
+            ),
+            *(
+                _by_argument(
+                    number,
+                    flags_at,
+                    _instruction(AND, ACCESS_AND_TRUNCATE)
+                    + b"".join(_if(JUMP_EQUAL, flags, DENY) for flags in TRUNCATE_WITHOUT_WRITING),
+                    ALLOW,
+                )
+                for number, flags_at in ((machine.open, SECOND_ARGUMENT_AT), (machine.openat, THIRD_ARGUMENT_AT))
+                if number is not None
             ),
             _decision(denied_ranges(machine)),
         )

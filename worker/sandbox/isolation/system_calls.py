@@ -113,7 +113,8 @@ DENIED: Final[dict[str, tuple[int | None, int | None]]] = {
     "symlinkat": (266, 36),
     "ustat": (136, None),
     "sysfs": (139, None),
-    # what landlock does not watch: modes, owners, times, attributes
+    # what landlock does not watch: modes, owners, times, attributes; before Linux 6.2, lengths
+    "truncate": (76, 45),
     "chmod": (90, None),
     "fchmod": (91, 52),
     "fchmodat": (268, 53),

@@ -86,6 +86,19 @@ async def test_other_processes_are_out_of_reach(attack: Attack, victim: Callable
 
 
 @NEEDS_SECCOMP
+def test_without_landlock_too_no_process_is_signalled_and_no_file_emptied_by_name(
+    victim: Callable[[str], int], tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("x")
+    (touched, changed), _ = on_old_kernel(
+        "landlock", tmp_path, ("touch_process", [victim("hidden")]), ("change_files", [str(file), str(tmp_path)])
+    )
+    assert closed(touched) == {}
+    assert {changed[name] for name in ("truncate", "open to truncate")} == {"EPERM"}
+
+
+@NEEDS_SECCOMP
 async def test_no_process_is_started_and_no_program_executed(attack: Attack, tmp_path: Path) -> None:
     told = await attack("start_processes", str(tmp_path / "own" / "marker"))
     assert closed(told) == {}

@@ -12,7 +12,8 @@ MODERN_TYPES: Final = ("image/avif", "image/webp")
 """Types that get a `<source>` of their own beside a type that every browser shows: the smallest first."""
 PLAIN_TYPES: Final = ("image/jpeg", "image/png", "image/gif")
 """Types that every browser shows, the one that suits an `<img>` best first."""
-_TYPES: Final = (*PLAIN_TYPES, *reversed(MODERN_TYPES))
+TYPES: Final = (*PLAIN_TYPES, *reversed(MODERN_TYPES))
+"""All types that are drawn."""
 _DENSITY: Final = re.compile(r"(.+)@([1-9])x")
 _ROUNDED_PX: Final = 1
 """Pixels by which heights of one proportion differ, since they are whole."""
@@ -35,7 +36,7 @@ def markup_of(files: Sequence[Mapping[str, Any]], job_url: str, looks: Mapping[s
     """Write the markup for each set of files that show the same in several sizes and formats.
 
     Args:
-        files: The files of a job that draws pictures, as its record has them.
+        files: The files of a job that draws pictures, as its record has them. One that is not described is left out.
         job_url: The URL of the job, which those of its files begin with.
         looks: By the name of a variant: a number that two variants share if they show the same, apart from what is cut
             off. Variants that it does not name share one.
@@ -45,7 +46,8 @@ def markup_of(files: Sequence[Mapping[str, Any]], job_url: str, looks: Mapping[s
         the type that most browsers show), and `picture` (HTML).
     """
     sets: list[list[_Candidate]] = []
-    for picture in sorted((_picture(file, job_url, looks) for file in files), key=lambda one: -one.width):
+    pictures = [_picture(file, job_url, looks) for file in files if _is_described(file)]
+    for picture in sorted(pictures, key=lambda one: -one.width):
         for one in sets:
             if _same(one[0], picture):
                 one.append(picture)
@@ -53,6 +55,12 @@ def markup_of(files: Sequence[Mapping[str, Any]], job_url: str, looks: Mapping[s
         else:
             sets.append([picture])
     return [_markup(one) for one in sets]
+
+
+def _is_described(file: Mapping[str, Any]) -> bool:
+    about = file.get("about") or {}
+    sides = (about.get("width"), about.get("height"))
+    return file.get("type") in TYPES and all(isinstance(side, int) and side > 0 for side in sides)
 
 
 def _picture(file: Mapping[str, Any], job_url: str, looks: Mapping[str, int]) -> _Candidate:
@@ -97,7 +105,7 @@ def _markup(pictures: Sequence[_Candidate]) -> dict[str, Any]:
 def _one_for_each_size(pictures: Sequence[_Candidate]) -> list[_Candidate]:
     """Of each width the picture whose type most browsers show, the smallest first."""
     found: dict[int, _Candidate] = {}
-    for picture in sorted(pictures, key=lambda one: (one.width, _TYPES.index(one.type))):
+    for picture in sorted(pictures, key=lambda one: (one.width, TYPES.index(one.type))):
         found.setdefault(picture.width, picture)
     return list(found.values())
 

@@ -14,6 +14,9 @@ _PHASH_BYTES: Final = 8
 _COLOUR_BYTES: Final = 3
 _BLURHASH_BYTES: Final = 23
 """83 to the power of BLURHASH_CHARS takes so many."""
+_MAX_COLOURS: Final = 16
+_MAX_THUMBHASH_BYTES: Final = 32
+"""Both are more than there ever are: what is longer is no summary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +52,13 @@ class PictureSummary:
 
     @classmethod
     def unpacked(cls, text: str) -> "PictureSummary":
-        """Return what `packed` returned as text."""
+        """Return what `packed` returned as text.
+
+        Raises:
+            ValueError: It is something else.
+        """
         data = bytes.fromhex(text)
+        _check(data)
         phash, data = int.from_bytes(data[:_PHASH_BYTES], "big"), data[_PHASH_BYTES:]
         number, data = int.from_bytes(data[:_BLURHASH_BYTES], "big"), data[_BLURHASH_BYTES:]
         blurhash = ""
@@ -69,7 +77,19 @@ class PictureSummary:
         return found | {"palette": list(self.palette), "phash": f"{self.phash:016x}"}
 
 
+def _check(data: bytes) -> None:
+    colours = _PHASH_BYTES + _BLURHASH_BYTES  # the place of their number
+    if len(data) <= colours or data[colours] > _MAX_COLOURS:
+        raise ValueError("it is no summary of a picture")
+    if not 0 < len(data) - (colours + 1 + data[colours] * _COLOUR_BYTES) <= _MAX_THUMBHASH_BYTES:
+        raise ValueError("it is no summary of a picture")
+
+
 def unfolded(picture: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a stored picture with the fields of its summary, if it has one: those of older versions have none."""
+    """Return a stored picture with the fields of its summary, if it has one that can be read: those of older versions
+    have none."""
     fields = {name: value for name, value in picture.items() if name != FIELD}
-    return fields | PictureSummary.unpacked(picture[FIELD]).fields() if FIELD in picture else fields
+    try:
+        return fields | PictureSummary.unpacked(picture[FIELD]).fields()
+    except (LookupError, TypeError, ValueError):
+        return fields

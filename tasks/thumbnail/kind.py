@@ -12,6 +12,7 @@ from tasks import clock
 from tasks.blob_ref import BlobRef
 from tasks.kind import JobContext, Kind, OutputFile, Result, RetryPolicy, TryAgain
 from tasks.outbound.protocol import OutboundError
+from tasks.picture_result.drawn import drawn_of
 from tasks.queue.jobs.same_work import result_of_same_work
 from tasks.refusal import Refusal
 from tasks.sandbox_output import output_file
@@ -62,7 +63,7 @@ async def make_thumbnails(job: JobContext[ThumbnailParams]) -> Result:
         "max_memory_mb": job.settings.sandbox_budget_mb,
         "draw_truncated": int(job.params.truncated == "draw"),
     }
-    drawn = await job.sandbox.call(
+    answer = await job.sandbox.call(
         "tasks.thumbnail.imaging:render",
         str(source),
         str(job.scratch.folder),
@@ -75,6 +76,7 @@ async def make_thumbnails(job: JobContext[ThumbnailParams]) -> Result:
         memory_mb=FIRST_MEMORY_MB + blob.bytes // MEGABYTE,
         progress=job.progress,
     )
+    drawn = drawn_of(answer)
     files = tuple(await asyncio.gather(*(_store(job, one) for one in drawn["files"])))
     about = {"bytes": blob.bytes, "sha256": blob.sha256}
     value = {"picture": drawn["picture"] | about} | looks_of(job.params.variants)

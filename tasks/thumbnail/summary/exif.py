@@ -1,7 +1,6 @@
 """Reads what a photo's EXIF says of its taking, as far as it is asked for."""
 
 import contextlib
-import math
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -14,6 +13,8 @@ from tasks.thumbnail.decoding import orientation_of
 
 MAX_CHARS: Final = 100
 """Characters of a text that are kept."""
+MAX_NUMBER: Final = 2**32 - 1
+"""The largest number that EXIF itself can hold; some programs write numbers as text of any length."""
 Tags = Mapping[int, Any]
 
 
@@ -51,14 +52,14 @@ def _taken_at(tags: Tags) -> str | None:
 
 def _camera(tags: Tags) -> str:
     maker, model = (_text(tags.get(tag, "")) for tag in (Base.Make, Base.Model))
-    return model if model.lower().startswith(maker.lower()) else f"{maker} {model}".strip()
+    return model if model.lower().startswith(maker.lower()) else f"{maker} {model}".strip()[:MAX_CHARS]
 
 
 def _exposure(tags: Tags) -> dict[str, Any]:
     readers: dict[str, tuple[int, Callable[[Any], Any]]] = {
         "time": (Base.ExposureTime, _seconds),
         "aperture": (Base.FNumber, _number),
-        "iso": (Base.ISOSpeedRatings, lambda value: int(value[0] if isinstance(value, tuple) else value)),
+        "iso": (Base.ISOSpeedRatings, _whole),
         "focal_length_mm": (Base.FocalLength, _number),
     }
     found = {}
@@ -89,15 +90,22 @@ def _degrees(parts: Any, negative: bool, limit: int) -> float:
 
 def _number(value: Any) -> float:
     number = round(float(value), 2)
-    if not math.isfinite(number):
-        raise ValueError(f"{value} is no number")
+    if not abs(number) <= MAX_NUMBER:  # true of NaN too
+        raise ValueError(f"{number} is no number of EXIF")
+    return number
+
+
+def _whole(value: Any) -> int:
+    number = int(value[0] if isinstance(value, tuple) else value)
+    if not 0 <= number <= MAX_NUMBER:
+        raise ValueError(f"{number} is no number of EXIF")
     return number
 
 
 def _seconds(value: Any) -> str:
     seconds = float(value)
-    if not 0 < seconds < math.inf:
-        raise ValueError(f"{value} seconds")
+    if not 1 / MAX_NUMBER <= seconds <= MAX_NUMBER:
+        raise ValueError(f"{seconds} seconds")
     return f"1/{round(1 / seconds)}" if seconds < 0.4 else f"{seconds:g}"
 
 

@@ -45,6 +45,7 @@ COMMANDS: Final = (
     "HGETALL {key}",
     "HINCRBY {key} f 1",
     "HKEYS {key}",
+    "HLEN {key}",
     "HMGET {key} f",
     "HSET {key} f v",
     "HSETNX {key} f v",

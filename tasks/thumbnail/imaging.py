@@ -5,6 +5,7 @@ variants from the largest to the smallest, convert each to sRGB, turn it upright
 it. libvips does it where it reads the format; Pillow does it for the other formats, and for files that libvips refuses.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from tasks.progress import Progress
 from tasks.thumbnail.animation.animating import animate
 from tasks.thumbnail.animation.limits import animated_variants, check_animation
 from tasks.thumbnail.codecs.gain_map import has_gain_map
+from tasks.thumbnail.codecs.truncated import JPEG_END
 from tasks.thumbnail.colour.described import profile_of
 from tasks.thumbnail.colour.profiles import ToSRGB
 from tasks.thumbnail.cost import check_output
@@ -34,6 +36,7 @@ try:
     import pyvips
 
     from tasks.thumbnail.engines import vips
+    from tasks.thumbnail.engines.vips_memory import check_vips_memory
 except (ImportError, OSError) as _error:  # not every system has a wheel of libvips
     NO_VIPS: Exception | None = _error
 else:
@@ -81,14 +84,14 @@ def render(
     drawings: list[Drawing] = []
     files: list[dict[str, Any]] = []
     try:
-        with opened(path, variants, limits) as found:
+        with_vips = engine != "pillow" and not NO_VIPS
+        with opened(path, variants, limits, with_vips=with_vips) as found:
             about = found.about | ({"exif": exif_of(found.picture, exif)} if exif else {})
             if has_gain_map(found.name, found.source):
                 about["gain_map"] = True
             found.source.ended = False  # damaged metadata says nothing about the picture
             admit(found.memory_mb)
             variants = with_marks(variants, limits)
-            with_vips = engine != "pillow" and not NO_VIPS
             name, picture, frames = found.name, found.picture, found.frames
             animated = animated_variants(name, frames, variants)
             if animated:
@@ -99,7 +102,7 @@ def render(
                 planning = Planning(picture, still)
                 drawings.append(Drawing(Path(folder), planning, report))
                 with failing_once(name):
-                    files += _draw(found, planning, drawings[-1], limits, threads if with_vips else 0)
+                    files += _draw(found, planning, drawings[-1], limits, threads if with_vips else 0, admit)
             if found.source.drawn_share is not None:
                 about |= {"truncated": True, "drawn_share": round(found.source.drawn_share, 3)}
             order = [variant["name"] for variant in Planning(picture, variants).variants]
@@ -135,8 +138,13 @@ class Opened(NamedTuple):
 
 
 @contextmanager
-def opened(path: str, variants: list[dict[str, Any]], limits: dict[str, int]) -> Iterator[Opened]:
+def opened(
+    path: str, variants: list[dict[str, Any]], limits: dict[str, int], *, with_vips: bool = False
+) -> Iterator[Opened]:
     """Read a picture's header, and check it against the limits. Arguments are those of `render`.
+
+    Args:
+        with_vips: Whether libvips draws it, if it reads the format.
 
     Raises:
         Refusal: `unsupported_format`, `too_many_pixels`, `side_too_long`, `too_many_frames`, `too_many_scans`,
@@ -146,7 +154,6 @@ def opened(path: str, variants: list[dict[str, Any]], limits: dict[str, int]) ->
         name, picture, frames = open_picture(source, limits)
         planning = Planning(picture, variants)
         width, height = planning.turned(planning.size)
-        file_bytes = Path(path).stat().st_size
         about = {
             "format": name,
             "type": type_of(name),
@@ -158,17 +165,30 @@ def opened(path: str, variants: list[dict[str, Any]], limits: dict[str, int]) ->
             "orientation": planning.orientation,
         }
         check_output(planning.plans, planning.variants, limits)
-        memory_mb = marks_memory_mb(variants, limits) + max(
-            check_memory(
-                name, picture, file_bytes, planning.pillow_denominator, planning.plans, limits["max_memory_mb"]
-            ),
-            check_animation(name, picture, source, frames, variants, limits),
-        )
+        memory_mb = check_animation(name, picture, source, frames, variants, limits)
+        if with_vips and name in vips.LOADERS:
+            still_mb = check_vips_memory(name, picture, Path(path).stat().st_size, planning, limits["max_memory_mb"])
+        else:
+            still_mb = _pillow_mb(name, picture, source, planning, limits)
+        memory_mb = marks_memory_mb(variants, limits) + max(memory_mb, still_mb)
         yield Opened(source, name, picture, frames, about, memory_mb)
 
 
+def _pillow_mb(name: str, picture: ImageFile, source: PictureFile, planning: Planning, limits: dict[str, int]) -> int:
+    return check_memory(
+        name,
+        picture,
+        os.fstat(source.fileno()).st_size,
+        planning.pillow_denominator,
+        planning.plans,
+        limits["max_memory_mb"],
+        linear=any(variant["resize"] == "linear" for variant in planning.variants),
+        in_part=bool(limits.get("draw_truncated")) or (name == "jpeg" and not source.ends_with(JPEG_END)),
+    )
+
+
 def _draw(
-    found: Opened, planning: Planning, drawing: Drawing, limits: dict[str, int], threads: int
+    found: Opened, planning: Planning, drawing: Drawing, limits: dict[str, int], threads: int, admit: Admit
 ) -> list[dict[str, Any]]:
     """Draw still variants; with libvips, in so many threads, unless they are 0."""
     if threads and found.name in vips.LOADERS:
@@ -177,6 +197,8 @@ def _draw(
             return _by_vips(found, planning, drawing)
         except pyvips.Error:  # Pillow draws it, or says what is wrong with it
             drawing.remove()
+            needed_mb = _pillow_mb(found.name, found.picture, found.source, planning, limits)
+            admit(max(found.memory_mb, needed_mb + marks_memory_mb(planning.requested, limits)))
     return _by_pillow(found, planning, drawing, limits)
 
 

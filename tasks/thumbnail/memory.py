@@ -13,7 +13,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from tasks.refusal import Refusal
 from tasks.thumbnail.codecs.webp import size_of
-from tasks.thumbnail.geometry import Plan
+from tasks.thumbnail.geometry import Plan, Size
 
 MEGABYTE = 1 << 20
 BASE_MB = 4
@@ -24,6 +24,10 @@ OUTPUT_BYTES = 24
 """Bytes for a pixel of the largest variant while it is resampled and encoded."""
 COPY_BYTES = 4
 """Bytes for a pixel of every variant, which is kept to draw smaller ones from."""
+PART_COPIES = 4
+"""Copies of a picture that are in memory while it is found out how much of it there is."""
+WEBP_BYTES = 4
+"""Bytes for a pixel of a WebP while it is decoded, at whatever scale."""
 COEFFICIENT_BYTES = 2
 """Bytes for a sample of a progressive JPEG: all are kept until the last scan, at whatever scale it is decoded."""
 
@@ -45,6 +49,8 @@ _MODE_BYTES = {
 }
 _RGB_BYTES = 4
 _TRANSPARENCY_BYTES = 4
+# Bytes a pixel, besides, while one channel is brought to linear light: of an opaque picture, and of one with alpha.
+_LINEAR_BYTES = (9, 24)
 # Bytes a pixel while the format's decoder and the picture are both in memory.
 _DECODER_BYTES = {
     "webp": 12,
@@ -58,9 +64,17 @@ _DECODER_BYTES = {
 
 
 def check_memory(
-    name: str, picture: ImageFile, file_bytes: int, denominator: int, plans: Sequence[Plan], max_mb: int
+    name: str,
+    picture: ImageFile,
+    file_bytes: int,
+    denominator: int,
+    plans: Sequence[Plan],
+    max_mb: int,
+    *,
+    linear: bool = False,
+    in_part: bool = False,
 ) -> int:
-    """Estimate the memory that drawing takes in addition to an idle process, before a pixel is decoded.
+    """Estimate the memory that drawing with Pillow takes in addition to an idle process, before a pixel is decoded.
 
     Args:
         name: The format, a key of `formats.PLUGINS`.
@@ -69,6 +83,8 @@ def check_memory(
         denominator: How far a JPEG is scaled down while it is decoded: 1, 2, 4 or 8.
         plans: What will be drawn.
         max_mb: Most megabytes that it may take.
+        linear: Whether any of it is drawn in linear light.
+        in_part: Whether the file may end too early: it is decoded twice then, and what comes out is compared.
 
     Returns:
         Megabytes.
@@ -76,18 +92,35 @@ def check_memory(
     Raises:
         Refusal: `too_much_memory`; it says how large a picture of this sort would fit.
     """
-    pixels = picture.width * picture.height
-    needs = _needs(name, picture, file_bytes, denominator, plans)
-    estimated_mb = max(need.mb(pixels) for need in needs)
+    lit = _LINEAR_BYTES[picture.has_transparency_data] if linear else 0
+    held_bytes = _held_bytes(picture) * (PART_COPIES if in_part else 1) + lit
+    needs = _needs(name, picture, file_bytes, denominator, plans, held_bytes)
+    # A smaller JPEG is scaled down by less.
+    smaller = _needs(name, picture, file_bytes, 1, plans, held_bytes)
+    return checked(name, picture.size, needs, smaller, max_mb)
+
+
+def checked(name: str, size: Size, needs: "Sequence[Need]", smaller: "Sequence[Need]", max_mb: int) -> int:
+    """Return the megabytes of the largest of several needs.
+
+    Args:
+        name: The format.
+        size: Width and height of the picture in pixels.
+        needs: What it takes at its several moments.
+        smaller: The same of a smaller picture of its sort.
+        max_mb: Most megabytes that it may take.
+
+    Raises:
+        Refusal: `too_much_memory`; it says how large a picture of this sort would fit.
+    """
+    estimated_mb = max(need.mb(math.prod(size)) for need in needs)
     if estimated_mb > max_mb:
-        # A smaller JPEG is scaled down by less.
-        needs = _needs(name, picture, file_bytes, 1, plans)
-        raise _too_much(name, picture.size, estimated_mb, max_mb, min(need.fitting_pixels(max_mb) for need in needs))
+        raise _too_much(name, size, estimated_mb, max_mb, min(need.fitting_pixels(max_mb) for need in smaller))
     return estimated_mb
 
 
 def check_webp(head: bytes, file_bytes: int, limits: dict[str, int]) -> None:
-    """Check the size of a WebP file by its first bytes: its decoder allocates its canvases when the file is opened.
+    """Check the size of a WebP file by its first bytes: Pillow reserves its canvases when the file is opened.
 
     Args:
         head: The first WEBP_HEAD_BYTES of the file.
@@ -98,32 +131,36 @@ def check_webp(head: bytes, file_bytes: int, limits: dict[str, int]) -> None:
         Refusal: `too_much_memory`.
     """
     width, height = size_of(head)
-    need = _decoder_need("webp", file_bytes)
+    least, need = Need(WEBP_BYTES, BASE_MB * MEGABYTE + file_bytes), _decoder_need("webp", file_bytes)
     max_mb = limits["max_memory_mb"]
-    if width * height <= limits["max_pixels"] and need.mb(width * height) > max_mb:
+    if width * height <= limits["max_pixels"] and least.mb(width * height) > max_mb:
         raise _too_much("webp", (width, height), need.mb(width * height), max_mb, need.fitting_pixels(max_mb))
 
 
 def _needs(
-    name: str, picture: ImageFile, file_bytes: int, denominator: int, plans: Sequence[Plan]
-) -> "tuple[_Need, _Need]":
+    name: str, picture: ImageFile, file_bytes: int, denominator: int, plans: Sequence[Plan], held_bytes: int
+) -> "tuple[Need, Need]":
     """What decoding needs, and what drawing does."""
-    held = _held_bytes(picture) / denominator**2
+    held = held_bytes / denominator**2
     if isinstance(picture, JpegImageFile):
-        decoding = _Need(held + _coefficient_bytes(picture), BASE_MB * MEGABYTE)
+        decoding = Need(held + coefficient_bytes(picture), BASE_MB * MEGABYTE)
     else:
         decoding = _decoder_need(name, file_bytes, getattr(picture, "decoder_bytes", None))
+    return decoding, Need(held, (BASE_MB + DRAWING_MB) * MEGABYTE + drawn_bytes(plans))
+
+
+def drawn_bytes(plans: Sequence[Plan]) -> int:
+    """Bytes of what is drawn, whatever the picture's own size."""
     drawn = [math.prod(plan.canvas) for plan in plans]
-    own = COPY_BYTES * sum(drawn) + OUTPUT_BYTES * max(drawn, default=0)
-    return decoding, _Need(held, (BASE_MB + DRAWING_MB) * MEGABYTE + own)
+    return COPY_BYTES * sum(drawn) + OUTPUT_BYTES * max(drawn, default=0)
 
 
-def _decoder_need(name: str, file_bytes: int, decoder_bytes: int | None = None) -> "_Need":
+def _decoder_need(name: str, file_bytes: int, decoder_bytes: int | None = None) -> "Need":
     # WebP, AVIF and HEIC hold the whole file.
-    return _Need(decoder_bytes or _DECODER_BYTES.get(name, 0), BASE_MB * MEGABYTE + file_bytes)
+    return Need(decoder_bytes or _DECODER_BYTES.get(name, 0), BASE_MB * MEGABYTE + file_bytes)
 
 
-class _Need(NamedTuple):
+class Need(NamedTuple):
     """Bytes for each pixel of the picture, and bytes besides."""
 
     each: float
@@ -160,7 +197,7 @@ def _held_bytes(picture: ImageFile) -> int:
     return pixel_bytes
 
 
-def _coefficient_bytes(picture: JpegImageFile) -> float:
+def coefficient_bytes(picture: JpegImageFile) -> float:
     """Bytes for a pixel of the coefficients that a progressive JPEG keeps."""
     if not picture.info.get("progressive"):
         return 0

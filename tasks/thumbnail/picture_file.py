@@ -45,6 +45,11 @@ class PictureFile(io.BufferedReader):
             position += max(length, 8)
         return position > end
 
+    def ends_with(self, mark: bytes) -> bool:
+        """Tell whether these are the last bytes of the file."""
+        self.seek(-min(len(mark), self.seek(0, io.SEEK_END)), io.SEEK_END)
+        return super().read(len(mark)) == mark
+
     def _number(self, position: int, order: str) -> int:
         self.seek(position)
         return int.from_bytes(super().read(4), "big" if order == "big" else "little")

@@ -16,7 +16,7 @@ __all__ = ["ledger"]  # a fixture
 
 GONE_S = 1.5
 """The promise is a second; the rest is for a busy machine."""
-SLOW = json.dumps([{"name": f"v{n}", "width": 2800, "format": "avif", "quality": 90} for n in range(20)])
+SLOW = json.dumps([{"name": f"v{n}", "width": 2600, "format": "avif", "quality": 90} for n in range(20)])
 
 
 @pytest.fixture(scope="module")

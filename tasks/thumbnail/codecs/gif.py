@@ -12,6 +12,8 @@ COLOURS = 255
 """Colours of a palette; one more is for what is transparent."""
 HALF = 128
 """An alpha below this is transparent in a GIF, any other one opaque."""
+COMPOSED_BYTES = 22
+"""Bytes for a pixel of a canvas that a smaller frame is put on, measured with 16 megapixels and rounded up."""
 
 
 class GifPicture(GifImagePlugin.GifImageFile):
@@ -20,6 +22,11 @@ class GifPicture(GifImagePlugin.GifImageFile):
     @property
     def has_transparency_data(self) -> bool:
         return self._is_smaller or super().has_transparency_data
+
+    @property
+    def decoder_bytes(self) -> int | None:
+        """Bytes for a pixel while the frame and its canvas are both in memory, if the canvas is larger."""
+        return COMPOSED_BYTES if self._is_smaller else None
 
     @property
     def _is_smaller(self) -> bool:

@@ -19,7 +19,7 @@ _TAILS = (JPEG_END, bytes(range(1, 129)) + JPEG_END)
 """The ends of a JPEG: a decoder that lacks pixels makes something of the second one's bytes."""
 _INKS = (0, 255)
 _GREY = 128
-MAX_PADDING_BYTES = 1 << 26
+MAX_PADDING_BYTES = 1 << 23
 """Bytes of a WebP that may be missing."""
 # Each further grid of an interlaced picture is finer: the steps between its columns and its rows.
 _GRIDS = {"png": ((1, 1), (1, 2), (2, 2), (2, 4), (4, 4), (4, 8), (8, 8)), "gif": ((1, 1), (1, 2), (1, 4), (1, 8))}

@@ -41,13 +41,8 @@ class PillowRaster:
         to_p3 = self._to_srgb.to_p3() if self._to_srgb else None
         return PillowRaster(self.image, to_p3) if to_p3 else None
 
-    def linear(self) -> "LinearPillowRaster":
-        image = self.srgb().image
-        *colours, last = image.split()
-        if image.mode not in ("LA", "RGBA"):
-            return LinearPillowRaster([_lit(band) for band in (*colours, last)], image.mode)
-        alpha = last.convert("F")
-        return LinearPillowRaster([*(_times(_lit(band), alpha) for band in colours), alpha], image.mode)
+    def linear(self) -> "PillowRaster":
+        return LitPillowRaster(self.srgb().image)
 
     def resized(self, size: Size, box: Box) -> "PillowRaster":
         return PillowRaster(self.image.resize(size, _LANCZOS, box, reducing_gap=FINER), self._to_srgb)
@@ -82,6 +77,20 @@ class PillowRaster:
             return
         self.image.info = {}
         self.image.save(path, name, **options)
+
+
+class LitPillowRaster(PillowRaster):
+    """Pixels in sRGB that are brought to linear light where they are resized, one channel after another: all channels
+    in linear light take five times the memory."""
+
+    def resized(self, size: Size, box: Box) -> "LinearPillowRaster":
+        names = self.image.getbands()
+        if names[-1] != "A":
+            bands = [_lit(self.image.getchannel(name)).resize(size, _LANCZOS, box) for name in names]
+            return LinearPillowRaster(bands, self.image.mode)
+        alpha = self.image.getchannel("A").convert("F")
+        colours = [_times(_lit(self.image.getchannel(name)), alpha).resize(size, _LANCZOS, box) for name in names[:-1]]
+        return LinearPillowRaster([*colours, alpha.resize(size, _LANCZOS, box)], self.image.mode)
 
 
 class LinearPillowRaster(PillowRaster):

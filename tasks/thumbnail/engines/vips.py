@@ -86,12 +86,13 @@ class VipsRaster:
         return VipsRaster(self.image, premultiplied=self._premultiplied, streamed=self._streamed, space="p3")
 
     def linear(self) -> "VipsRaster":
+        """Streamed: brought to linear light as they are read, since a copy in 16 bits would take twice the memory."""
         image = self.srgb().image
         if not image.hasalpha():
-            return VipsRaster(image.maplut(_TO_LINEAR), is_linear=True, streamed=self._streamed)
+            return VipsRaster(image.maplut(_TO_LINEAR), is_linear=True, streamed=True)
         colours, alpha = image[: image.bands - 1], image[-1]
         lit = colours.maplut(_TO_LINEAR).bandjoin(alpha * (LINEAR_WHITE / OPAQUE)).premultiply(max_alpha=LINEAR_WHITE)
-        return VipsRaster(_rounded(lit, "ushort"), premultiplied=True, is_linear=True, streamed=self._streamed)
+        return VipsRaster(_rounded(lit, "ushort"), premultiplied=True, is_linear=True, streamed=True)
 
     def resized(self, size: Size, box: Box) -> "VipsRaster":
         image = self.image

@@ -1,4 +1,3 @@
--- needs: arguments
 -- A preset of an owner is written. Its version is the next number of the owner's, so that none is used twice.
 -- payload: owner, name, variants (JSON), most (presets of one owner).
 -- Answers answer ('created', 'changed', 'same': these variants already, or 'full'), version and changed_at.

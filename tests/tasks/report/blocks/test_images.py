@@ -185,10 +185,10 @@ SMALL = {"max_pixels": 10_000, "max_side_px": 200, "max_frames": 5, "max_jpeg_sc
         (png_header(30_000, 30_000), "too_many_pixels"),
         (webp_header(16_000, 16_000), "too_many_pixels"),
         (encoded(Image.new("L", (300, 3)), "PNG"), "side_too_long"),
-        (gif_of_frames(9), "too_many_frames"),
         (jpeg_of_scans(40), "too_many_scans"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'><image href='file:///etc/hostname'/></svg>", "unsupported_format"),
-        (b"%PDF-1.7\n", "unsupported_format"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg' width='300' height='3'", "corrupt"),
+        (b"<html><img src='file:///etc/hostname'></html>", "unsupported_format"),
+        (b"%PDF-1.7\n", "corrupt"),
         (b"%!PS\n(/etc/passwd) (r) file", "unsupported_format"),
         (b"", "truncated"),
         (encoded(scene(64, 64), "PNG")[:-500], "truncated"),
@@ -202,6 +202,15 @@ def test_a_bad_picture_is_refused_and_named(tmp_path: Path, data: bytes, code: s
     with pytest.raises(Refusal) as caught:
         printed_with(tmp_path, data, *blocks, limits=SMALL)
     assert (caught.value.code, caught.value.field) == (code, "blocks.1.columns.1.0.source")
+
+
+def test_a_drawing_is_printed_without_what_it_links_to_and_an_animation_by_its_first_frame(tmp_path: Path) -> None:
+    drawing = (
+        b"<svg xmlns='http://www.w3.org/2000/svg' width='64' height='48'><rect width='64' height='48' fill='#dc1e1e'/>"
+        b"<image width='64' height='48' href='file:///etc/hostname'/></svg>"
+    )
+    assert colours(printed_with(tmp_path, drawing, image(width=64)), 64, 48) == [QUARTERS[0]] * 4
+    assert len(drawn(printed_with(tmp_path, gif_of_frames(9), image(width=64), limits=SMALL))) == 1
 
 
 def test_bad_pictures_of_sheets_and_covers_are_named_too(tmp_path: Path) -> None:

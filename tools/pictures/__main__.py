@@ -26,7 +26,7 @@ CARD: Final = {"width": 200, "height": 200, "fit": "cover", "gravity": "west"}
 WATERMARK: Final = "0" * 32
 PHOTO_W: Final = 330
 CANDIDATE: Final = re.compile(r"(\S+) (\d+)w")
-SCREENS: Final = (("Phone", 360, 2), ("Tablet", 768, 1), ("Desktop", 1440, 1))
+SCREENS: Final = (("Watch", 200, 1), ("Phone", 360, 1), ("Desktop", 1440, 1))
 """Name, width in CSS pixels, and pixels for each of these."""
 
 

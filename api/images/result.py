@@ -82,10 +82,13 @@ class OriginalPicture(BaseModel):
         None, description="True for a picture with a gain map, whose base picture was drawn. Absent otherwise."
     )
     truncated: bool | None = Field(
-        None, description="True for a truncated file that was drawn, as `truncated=draw` asks. Absent otherwise."
+        None,
+        description="True for a truncated or damaged file that was drawn, as `truncated=draw` asks. Absent otherwise.",
     )
     drawn_share: float | None = Field(
-        None, description="The part of the pixels that a truncated file has. Absent otherwise.", examples=[0.62]
+        None,
+        description="The part of the pixels that a truncated file has. Absent otherwise, and where it is not known.",
+        examples=[0.62],
     )
 
 

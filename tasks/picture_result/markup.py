@@ -1,15 +1,16 @@
 """The `srcset` and the `<picture>` of a job's pictures, ready to be put into a page."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any, Final
 
 from tasks.kind import variant_of
 
 MODERN_TYPES: Final = ("image/avif", "image/webp")
-"""Types that get a `<source>` of their own beside a type that every browser shows: the smallest first."""
+"""Types that a browser may not read, so that they get a `<source>` of their own: the smallest files first."""
 PLAIN_TYPES: Final = ("image/jpeg", "image/png", "image/gif")
 """Types that every browser shows, the one that suits an `<img>` best first."""
 TYPES: Final = (*PLAIN_TYPES, *reversed(MODERN_TYPES))
@@ -21,7 +22,11 @@ _ROUNDED_PX: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """One file: the variant that it is of, at which pixel density, and what looks the same at another size."""
+    """One file: the variant that it is of, at which pixel density, and what looks the same at another size.
+
+    A variant with several densities is a group of its own: its files are one size for several screens, not several
+    sizes.
+    """
 
     variant: str
     density: int
@@ -30,6 +35,7 @@ class _Candidate:
     width: int
     height: int
     look: int
+    group: str = ""
 
 
 def markup_of(files: Sequence[Mapping[str, Any]], job_url: str, looks: Mapping[str, int]) -> list[dict[str, Any]]:
@@ -43,10 +49,12 @@ def markup_of(files: Sequence[Mapping[str, Any]], job_url: str, looks: Mapping[s
 
     Returns:
         For each set `variants` (their names), `width` and `height` (of the largest, or of the density 1), `srcset` (of
-        the type that most browsers show), and `picture` (HTML).
+        types that every browser shows, if there are any), and `picture` (HTML).
     """
     sets: list[list[_Candidate]] = []
     pictures = [_picture(file, job_url, looks) for file in files if _is_described(file)]
+    densities = Counter(variant for variant, _ in {(one.variant, one.density) for one in pictures})
+    pictures = [replace(one, group=one.variant) if densities[one.variant] > 1 else one for one in pictures]
     for picture in sorted(pictures, key=lambda one: -one.width):
         for one in sets:
             if _same(one[0], picture):
@@ -73,32 +81,34 @@ def _picture(file: Mapping[str, Any], job_url: str, looks: Mapping[str, int]) ->
 
 def _same(larger: _Candidate, smaller: _Candidate) -> bool:
     height = larger.height * smaller.width / larger.width
-    return larger.look == smaller.look and abs(height - smaller.height) <= _ROUNDED_PX
+    if (larger.look, larger.group) != (smaller.look, smaller.group):
+        return False
+    return bool(larger.group) or abs(height - smaller.height) <= _ROUNDED_PX
 
 
 def _markup(pictures: Sequence[_Candidate]) -> dict[str, Any]:
     variants = list(dict.fromkeys(picture.variant for picture in pictures))
-    by_density = len(variants) == 1 and len({picture.density for picture in pictures}) > 1
-    shown = min(pictures, key=lambda one: one.density) if by_density else pictures[0]
-    plain = _one_for_each_size(pictures)
-    widest = plain[-1].width
+    by_density = bool(pictures[0].group)
+    by_type = {kind: _one_for_each_size([one for one in pictures if one.type == kind]) for kind in MODERN_TYPES}
+    shown_by_all = _one_for_each_size([one for one in pictures if one.type in PLAIN_TYPES])
+    image = shown_by_all or max(by_type.values(), key=lambda own: own[-1].width if own else 0)
+    widest = image[-1].width
+    first = min(image, key=lambda one: one.density) if by_density else image[-1]
     sizes = "" if by_density else f' sizes="(min-width: {widest}px) {widest}px, 100vw"'
     sources = ""
-    for kind in MODERN_TYPES:
-        own = _one_for_each_size([picture for picture in pictures if picture.type == kind])
-        if own and own != plain and len(own) == len(plain):
+    for kind, own in by_type.items():
+        if own and own != image and own[-1].width >= widest:  # else a browser that reads it gets no large one
             sources += f'<source type="{kind}" srcset="{escape(_srcset(own, by_density))}"{sizes}>'
-    first = next(one for one in plain if one.width == shown.width)
-    image = (
-        f'<img src="{escape(first.url)}" srcset="{escape(_srcset(plain, by_density))}"{sizes} '
-        f'width="{shown.width}" height="{shown.height}" alt="">'
+    tag = (
+        f'<img src="{escape(first.url)}" srcset="{escape(_srcset(image, by_density))}"{sizes} '
+        f'width="{first.width}" height="{first.height}" alt="">'
     )
     return {
         "variants": variants,
-        "width": shown.width,
-        "height": shown.height,
-        "srcset": _srcset(plain, by_density),
-        "picture": f"<picture>{sources}{image}</picture>",
+        "width": first.width,
+        "height": first.height,
+        "srcset": _srcset(image, by_density),
+        "picture": f"<picture>{sources}{tag}</picture>",
     }
 
 

@@ -13,6 +13,7 @@ from PIL.ImageFile import ImageFile
 
 from tasks.refusal import Refusal
 from tasks.thumbnail.codecs.frames import count_frames
+from tasks.thumbnail.codecs.jpeg_damage import jpeg_damage
 from tasks.thumbnail.codecs.jpeg_scans import count_scans, scans_limit
 from tasks.thumbnail.codecs.png_rows import check_rows_of
 from tasks.thumbnail.codecs.truncated import DRAWN_IN_PART, completed, draw_part, padded_webp, painted_grey
@@ -102,6 +103,10 @@ def decode(
         if part := _part(name, source, limits, draft, bits):
             return part
         raise _truncated(name, limits)
+    if name == "jpeg":
+        _check_damage(source, limits)
+        if source.damage == "truncated" and (part := _part(name, source, limits, draft, bits)):
+            return part
     try:
         with _pillow_limited(limits["max_pixels"]):
             picture.draft(None, draft)
@@ -122,6 +127,15 @@ def decode(
         raise refusal from error
 
 
+def _check_damage(source: PictureFile, limits: dict[str, int]) -> None:
+    """Refuse a JPEG that is damaged within, unless what there is of it is to be drawn."""
+    if source.damage is None:
+        source.damage = jpeg_damage(str(source.name))
+    if source.damage and not limits.get("draw_truncated"):
+        raise _truncated("jpeg", limits) if source.damage == "truncated" else _corrupt("jpeg", limits)
+    source.drawn_in_part = bool(source.damage)
+
+
 def _part(
     name: str, source: PictureFile, limits: dict[str, int], draft: tuple[int, int] | None, bits: int
 ) -> Image.Image | None:
@@ -135,7 +149,9 @@ def _part(
     _check_size(part.picture.size, limits)
     if name == "png":
         _scale_transparency(part.picture, bits)
-    source.drawn_share = part.share
+    source.drawn_in_part = True
+    if not source.damage or part.share < 1:  # else it is not known what of it is right
+        source.drawn_share = part.share
     return painted_grey(resampleable(part.picture), part.missing)
 
 
@@ -234,7 +250,14 @@ def refusal_for(error: Exception, name: str, source: PictureFile, limits: dict[s
         return Refusal("unsupported_format", f"This kind of pixels in a {name} is not supported; save it as 8-bit RGB.")
     if source.ended or isinstance(error, EOFError) or "truncated" in said.lower():
         return _truncated(name, limits)
-    return Refusal("corrupt", f"The {name} file is damaged and cannot be decoded; send an undamaged file.")
+    return _corrupt(name, limits)
+
+
+def _corrupt(name: str, limits: dict[str, int]) -> Refusal:
+    message = f"The {name} file is damaged and cannot be decoded; send an undamaged file."
+    if name == "jpeg" and limits.get("draw_truncated") == 0:
+        message += " Or send truncated=draw to draw what there is."
+    return Refusal("corrupt", message)
 
 
 def _truncated(name: str, limits: dict[str, int]) -> Refusal:

@@ -18,6 +18,7 @@ from tasks.progress import Progress
 from tasks.thumbnail.animation.animating import animate
 from tasks.thumbnail.animation.limits import animated_variants, check_animation
 from tasks.thumbnail.codecs.gain_map import has_gain_map
+from tasks.thumbnail.codecs.jpeg_damage import damage_in, is_harmless
 from tasks.thumbnail.codecs.truncated import JPEG_END
 from tasks.thumbnail.colour.described import profile_of
 from tasks.thumbnail.colour.profiles import ToSRGB
@@ -41,6 +42,9 @@ except (ImportError, OSError) as _error:  # not every system has a wheel of libv
     NO_VIPS: Exception | None = _error
 else:
     NO_VIPS = None
+
+_STRICT = ("warning", "truncated")
+"""What libvips fails on in a JPEG, first and after a warning that no pixel is lost by; in other formats the second."""
 
 
 def render(
@@ -103,8 +107,10 @@ def render(
                 drawings.append(Drawing(Path(folder), planning, report))
                 with failing_once(name):
                     files += _draw(found, planning, drawings[-1], limits, threads if with_vips else 0, admit)
-            if found.source.drawn_share is not None:
-                about |= {"truncated": True, "drawn_share": round(found.source.drawn_share, 3)}
+            if found.source.drawn_in_part:
+                about["truncated"] = True
+                if found.source.drawn_share is not None:
+                    about["drawn_share"] = round(found.source.drawn_share, 3)
             order = [variant["name"] for variant in Planning(picture, variants).variants]
             files.sort(key=lambda file: order.index(file["name"]))
             return {"picture": about | {"summary": drawings[-1].summary}, "files": files}
@@ -193,19 +199,25 @@ def _draw(
     """Draw still variants; with libvips, in so many threads, unless they are 0."""
     if threads and found.name in vips.LOADERS:
         pyvips.concurrency_set(threads)
-        try:
-            return _by_vips(found, planning, drawing)
-        except pyvips.Error:  # Pillow draws it, or says what is wrong with it
-            drawing.remove()
-            needed_mb = _pillow_mb(found.name, found.picture, found.source, planning, limits)
-            admit(max(found.memory_mb, needed_mb + marks_memory_mb(planning.requested, limits)))
+        for fail_on in _STRICT if found.name == "jpeg" else _STRICT[1:]:
+            try:
+                return _by_vips(found, planning, drawing, fail_on)
+            except pyvips.Error as error:  # Pillow draws it, or says what is wrong with it
+                drawing.remove()
+                if found.name == "jpeg":
+                    found.source.damage = damage_in(str(error))
+                if not is_harmless(str(error)):
+                    break
+        needed_mb = _pillow_mb(found.name, found.picture, found.source, planning, limits)
+        admit(max(found.memory_mb, needed_mb + marks_memory_mb(planning.requested, limits)))
     return _by_pillow(found, planning, drawing, limits)
 
 
-def _by_vips(found: Opened, planning: Planning, drawing: Drawing) -> list[dict[str, Any]]:
+def _by_vips(found: Opened, planning: Planning, drawing: Drawing, fail_on: str) -> list[dict[str, Any]]:
     denominator = planning.denominator if found.name in vips.SCALED else 1
     path, info = Path(str(found.source.name)), found.picture.info
-    return drawing.draw(vips.decode(path, found.name, denominator, info, once=planning.reads == 1), denominator)
+    decoded = vips.decode(path, found.name, denominator, info, once=planning.reads == 1, fail_on=fail_on)
+    return drawing.draw(decoded, denominator)
 
 
 def _by_pillow(found: Opened, planning: Planning, drawing: Drawing, limits: dict[str, int]) -> list[dict[str, Any]]:

@@ -11,12 +11,16 @@ class PictureFile(io.BufferedReader):
 
     Attributes:
         ended: Whether a reader asked for more bytes than the file has.
+        damage: Of a JPEG: the code of what is wrong within it, or nothing; None until that is known.
+        drawn_in_part: Whether it was drawn though it is damaged or truncated.
         drawn_share: Of a truncated file that was decoded all the same: which part of the picture's pixels it has.
     """
 
     def __init__(self, path: str) -> None:
         super().__init__(io.FileIO(path))
         self.ended = False
+        self.damage: str | None = None
+        self.drawn_in_part = False
         self.drawn_share: float | None = None
 
     def read(self, size: int | None = -1, /) -> bytes:

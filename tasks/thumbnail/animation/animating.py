@@ -12,11 +12,13 @@ from tasks.thumbnail.animation.limits import animated_formats
 from tasks.thumbnail.animation.reading import opened
 from tasks.thumbnail.animation.writing import AnimationWriter, PillowGifWriter, VipsGifWriter, WebPWriter
 from tasks.thumbnail.codecs.encoding import options_of
+from tasks.thumbnail.codecs.frames import count_frames
 from tasks.thumbnail.colour.described import profile_of
 from tasks.thumbnail.colour.profiles import ToSRGB, resampleable
-from tasks.thumbnail.decoding import refusal_for
+from tasks.thumbnail.decoding import FRAMES_COUNTED, refusal_for
 from tasks.thumbnail.drawing import Drawing, described
 from tasks.thumbnail.engines.pillow import PillowRaster
+from tasks.thumbnail.formats import PLUGINS
 from tasks.thumbnail.picture_file import PictureFile
 
 
@@ -71,9 +73,15 @@ def animate(
     for number, form in formats:
         writer = writers.pop((number, form))
         writer.close()
-        about = {"frames": frames, "duration_ms": round(duration_ms), "loops": animation.loops}
+        about = {"frames": _frames_of(writer.path, form), "duration_ms": round(duration_ms), "loops": animation.loops}
         files.append(described(drawing.variants[number], writer.path, form, writer.size) | about)
     return files
+
+
+def _frames_of(path: Path, form: str) -> int:
+    """Count the frames of a file that was written, in which equal ones that follow each other have become one."""
+    with path.open("rb") as file, PLUGINS[form](file) as written:
+        return count_frames(written, file, FRAMES_COUNTED)
 
 
 def _checked(
@@ -90,6 +98,7 @@ def _checked(
         is_truncated = source.is_truncated(name) or (isinstance(refusal, Refusal) and refusal.code == "truncated")
         if not (done and is_truncated and limits.get("draw_truncated")):
             raise refusal from error
+        source.drawn_in_part = True
         source.drawn_share = done / count
 
 

@@ -98,7 +98,7 @@ def draw_part(name: str, plugin: Any, file: BinaryIO, draft: tuple[int, int] | N
     data = file.read()
     try:
         if name == "jpeg":
-            data = _without_broken_marker(data)
+            data = _to_its_end(data)
             drawn = [_decoded(plugin, data + tail, draft) for tail in _TAILS]
         elif name == "webp":
             if not _has_colours(data):
@@ -132,11 +132,13 @@ def _has_colours(data: bytes) -> bool:
     return len(data) > lossy + 8 + _VP8_HEADER_BYTES + first_bytes
 
 
-def _without_broken_marker(data: bytes) -> bytes:
-    """Cut off a marker segment of a JPEG that is incomplete: a decoder would look for its end in what follows."""
+def _to_its_end(data: bytes) -> bytes:
+    """Cut a JPEG off at its end mark, or at an incomplete segment: a decoder would look for its end in what follows."""
     position = 0
     while marker := MARKER.search(data, position):
         code, position = data[marker.end() - 1], marker.end()
+        if code == JPEG_END[1]:
+            return data[: marker.start()]
         if code not in STANDALONE_MARKERS:
             position += max(2, int.from_bytes(data[position : position + 2], "big"))
             if position > len(data):

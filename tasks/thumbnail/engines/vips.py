@@ -172,7 +172,7 @@ class VipsRaster:
             image.pngsave(str(path), compression=options["compress_level"], keep=keep)
 
 
-def decode(path: Path, name: str, denominator: int, info: Mapping[Any, Any], *, once: bool) -> VipsRaster:
+def decode(path: Path, name: str, denominator: int, info: Mapping[Any, Any], *, once: bool, fail_on: str) -> VipsRaster:
     """Open a picture's first frame.
 
     Args:
@@ -182,12 +182,13 @@ def decode(path: Path, name: str, denominator: int, info: Mapping[Any, Any], *, 
         info: What Pillow says of the file, with its colour profile.
         once: Whether one smaller copy is all that will be made of it. It is decoded meanwhile then, and at no time
             in memory as a whole.
+        fail_on: `truncated`, or `warning` to fail on every fault that libjpeg draws over.
 
     Raises:
         pyvips.Error: The file is damaged; with `once`, the methods of the result raise it.
     """
     load = getattr(pyvips.Image, LOADERS[name][1])
-    options: dict[str, Any] = {"access": "sequential", "fail_on": "truncated"}
+    options: dict[str, Any] = {"access": "sequential", "fail_on": fail_on}
     if name == "jpeg":
         options["shrink"] = denominator
     elif name == "webp":

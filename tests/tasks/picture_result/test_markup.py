@@ -86,11 +86,35 @@ def test_densities_of_one_variant_have_x_descriptors() -> None:
     assert (image["src"], image["width"], "sizes" in image) == (f"{JOB}/files/icon.png", "32", False)
 
 
-def test_densities_of_several_variants_have_widths() -> None:
-    [one] = markup(
+def test_densities_are_kept_apart_from_widths() -> None:
+    dense, plain = markup(file("a.jpg", 200, 100), file("a@2x.jpg", 400, 200), file("b.jpg", 300, 150))
+    assert dense["srcset"] == f"{JOB}/files/a.jpg 1x, {JOB}/files/a@2x.jpg 2x"
+    assert (dense["variants"], dense["width"], dense["height"]) == (["a"], 200, 100)
+    assert (plain["variants"], plain["srcset"]) == (["b"], f"{JOB}/files/b.jpg 300w")
+
+
+def test_densities_of_several_variants_are_sets_of_their_own() -> None:
+    larger, smaller = markup(
         file("s.jpg", 100, 50), file("s@2x.jpg", 200, 100), file("m.jpg", 150, 75), file("m@2x.jpg", 300, 150)
     )
-    assert [candidate.split()[1] for candidate in one["srcset"].split(", ")] == ["100w", "150w", "200w", "300w"]
+    assert (larger["variants"], larger["width"], smaller["variants"], smaller["width"]) == (["m"], 150, ["s"], 100)
+
+
+def test_an_img_has_no_type_that_a_browser_may_not_read() -> None:
+    """It has no type to choose by: only a source has."""
+    [one] = markup(file("s.webp", 400, 200), file("l.jpg", 800, 400))
+    assert one["srcset"] == f"{JOB}/files/l.jpg 800w"
+    assert [tag for tag, _ in tags(one["picture"])] == ["picture", "img"]
+    [one] = markup(file("l.webp", 800, 400), file("s.jpg", 400, 200))
+    (_, source, image) = tags(one["picture"])
+    assert (source[1]["type"], source[1]["srcset"]) == ("image/webp", f"{JOB}/files/l.webp 800w")
+    assert (image[1]["srcset"], image[1]["width"]) == (f"{JOB}/files/s.jpg 400w", "400")
+
+
+def test_where_no_type_is_read_by_all_the_img_has_one_of_them() -> None:
+    [one] = markup(file("s.avif", 200, 100), file("s.webp", 200, 100), file("l.webp", 400, 200))
+    assert [tag for tag, _ in tags(one["picture"])] == ["picture", "img"]
+    assert one["srcset"] == f"{JOB}/files/s.webp 200w, {JOB}/files/l.webp 400w"
 
 
 def test_no_width_is_named_twice() -> None:

@@ -271,6 +271,14 @@ def test_the_whole_frames_of_a_truncated_animation_are_drawn_if_that_is_asked_fo
     assert answer["files"][0]["duration_ms"] == sum(DURATIONS[:2])
 
 
+@pytest.mark.parametrize("out", ["webp", "gif"])
+def test_equal_frames_that_the_file_has_as_one_are_counted_once(renderer: Renderer, out: str) -> None:
+    data = apng_of((8, 8), *[ApngPart(colour, (0, 0, 8, 8)) for colour in (RED, RED, GREEN, GREEN, RED)])
+    [file] = renderer.render(data, ANIMATED | {"format": out})
+    assert file["frames"] == len(played(file["path"]).frames)
+    assert file["frames"] < 5 or out == "webp"
+
+
 def test_frames_that_a_file_only_claims_are_not_waited_for(renderer: Renderer) -> None:
     few = apng_of((8, 8), ApngPart(RED, (0, 0, 8, 8)), ApngPart(GREEN, (0, 0, 8, 8)), said=900)
     many = apng_of((8, 8), *[ApngPart(RED, (0, 0, 8, 8))] * 5, said=2)

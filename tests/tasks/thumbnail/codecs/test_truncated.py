@@ -1,11 +1,13 @@
 """What there is of a truncated file is drawn where that is asked for, and measured."""
 
+import random
 from typing import Any
 
 import pytest
 from PIL import Image
 
 from tasks.refusal import Refusal
+from tasks.thumbnail.codecs.jpeg_damage import damage_in, is_harmless
 from tests.support.pictures import encoded, scene
 from tests.support.thumbnail.drawing import Renderer, close
 
@@ -148,3 +150,59 @@ def test_a_truncated_picture_of_an_animation_is_its_first_frame(renderer: Render
     picture, share = drawn(renderer, data[: int(len(data) * 0.8)])
     assert share == 1.0
     assert likeness(picture, range(SIZE[1])) < 12
+
+
+MIDDLE = encoded(scene(256, 192), "JPEG", quality=90)
+
+
+def damaged(kind: str) -> bytes:
+    """A JPEG that is damaged in the middle."""
+    half = len(MIDDLE) // 2
+    if kind == "end mark":
+        return MIDDLE[:half] + b"\xff\xd9" + MIDDLE[half + 2 :]
+    if kind == "cut":
+        return MIDDLE[:half] + MIDDLE[half + 3_000 :]
+    data, dice = bytearray(MIDDLE), random.Random(3)  # noqa: S311 - the same damage every time
+    for _ in range(200):
+        data[dice.randrange(half // 2, len(data) - 2)] = dice.randrange(256)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("kind", ["end mark", "cut", "random bytes"])
+def test_a_jpeg_that_is_damaged_in_the_middle_is_refused_and_drawn_on_request(renderer: Renderer, kind: str) -> None:
+    pytest.importorskip("pyvips", reason="Pillow alone has no warnings")
+    data = damaged(kind)
+    with pytest.raises(Refusal, match="truncated=draw") as caught:
+        renderer.render(data, {"name": "one", "width": 256}, draw_truncated=0)
+    assert caught.value.code in ("truncated", "corrupt")
+    answer = renderer.answer(data, {"name": "one", "width": 256, "format": "png"}, draw_truncated=1)
+    assert answer["picture"]["truncated"] is True
+    if kind == "end mark":
+        assert 0.3 < answer["picture"]["drawn_share"] < 0.7
+        with Image.open(answer["files"][0]["path"]) as picture:
+            assert close(picture.getpixel((128, 191)), GREY, 1)
+    assert answer["picture"].get("drawn_share", 0.5) < 1
+
+
+@pytest.mark.parametrize(
+    ("marker", "extra"),
+    [(b"\xff\xdb", b"junk"), (b"\xff\xda", b"\0\0\0")],
+    ids=["before the tables", "before the scan"],
+)
+def test_bytes_between_the_segments_of_a_jpeg_lose_no_pixel(renderer: Renderer, marker: bytes, extra: bytes) -> None:
+    sound = renderer.picture(MIDDLE, width=256, format="png")
+    picture = renderer.picture(MIDDLE.replace(marker, extra + marker, 1), width=256, format="png")
+    assert picture.tobytes() == sound.tobytes()
+
+
+def test_a_warning_about_metadata_is_no_damage() -> None:
+    libvips = "unable to call avg\n  VipsJpeg: {}\njpegload: load error\n"
+    for text in ("Warning: unknown JFIF revision number 7.01", "Corrupt JPEG data: bad ICC marker"):
+        assert is_harmless(libvips.format(text))
+    for text in ("Corrupt JPEG data: bad Huffman code", "Corrupt JPEG data: found marker 0xd9 instead of RST6"):
+        assert not is_harmless(libvips.format(text))
+        assert damage_in(text) == "corrupt"
+    for mark in ("0xd0", "0xd9"):
+        assert damage_in(f"Corrupt JPEG data: 7 extraneous bytes before marker {mark}") == "corrupt"
+    assert not damage_in("out of memory")
+    assert not is_harmless("out of memory")

@@ -276,11 +276,11 @@ def test_equal_frames_that_the_file_has_as_one_are_counted_once(renderer: Render
     data = apng_of((8, 8), *[ApngPart(colour, (0, 0, 8, 8)) for colour in (RED, RED, GREEN, GREEN, RED)])
     [file] = renderer.render(data, ANIMATED | {"format": out})
     assert file["frames"] == len(played(file["path"]).frames)
-    assert file["frames"] < 5 or out == "webp"
+    assert file["frames"] == 3
 
 
 def test_frames_that_a_file_only_claims_are_not_waited_for(renderer: Renderer) -> None:
     few = apng_of((8, 8), ApngPart(RED, (0, 0, 8, 8)), ApngPart(GREEN, (0, 0, 8, 8)), said=900)
-    many = apng_of((8, 8), *[ApngPart(RED, (0, 0, 8, 8))] * 5, said=2)
+    many = apng_of((8, 8), *[ApngPart(colour, (0, 0, 8, 8)) for colour in (RED, GREEN, RED, GREEN)], said=2)
     assert renderer.render(few, ANIMATED)[0]["frames"] == 2
     assert renderer.render(many, ANIMATED)[0]["frames"] == 2

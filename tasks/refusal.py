@@ -126,10 +126,11 @@ CODES: dict[str, str] = {
 
 
 class Fault(NamedTuple):
-    """One field of a request that is wrong, and a plain sentence that says how."""
+    """One field of a request that is wrong, a plain sentence that says how, and the limit that it exceeds, if any."""
 
     field: str
     message: str
+    limit: int | float | None = None
 
 
 class Refusal(Exception):  # noqa: N818 - it is an expected answer rather than an error
@@ -142,6 +143,7 @@ class Refusal(Exception):  # noqa: N818 - it is an expected answer rather than a
         limit: The limit that was exceeded. The message names its unit.
         retry_after_s: Seconds after which the same request may succeed, where that is known.
         faults: Every field at fault, the first one included, where more than one was examined.
+        more_faults: How many more were found than `faults` lists.
     """
 
     def __init__(
@@ -153,6 +155,7 @@ class Refusal(Exception):  # noqa: N818 - it is an expected answer rather than a
         limit: int | float | None = None,
         retry_after_s: int | None = None,
         faults: Sequence[Fault] = (),
+        more_faults: int = 0,
     ) -> None:
         if code not in CODES:
             raise ValueError(f"{code!r} is not a refusal code. Add it to tasks/refusal.py.")
@@ -163,6 +166,7 @@ class Refusal(Exception):  # noqa: N818 - it is an expected answer rather than a
         self.limit = limit
         self.retry_after_s = retry_after_s
         self.faults = tuple(faults)
+        self.more_faults = more_faults
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"

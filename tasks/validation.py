@@ -1,18 +1,22 @@
 """What pydantic finds wrong with a request or with a job's params, as refusals that name every field at once."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from difflib import get_close_matches
 from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, ValidationError
 from pydantic_core import PydanticKnownError
 
+from tasks.pattern_forms import FORMS
 from tasks.refusal import Fault, Refusal
 
 MAX_FAULTS = 20
 """The number of faults that one refusal lists."""
 MAX_SHOWN_CHARS = 60
 """Characters of a wrong value that a message shows."""
+LIKENESS = 0.75
+"""How alike, from 0 to 1, an unknown name must be to a known one to be taken for it."""
 HIDDEN = ("secret", "headers")
 """Fields whose values no message shows."""
 
@@ -34,10 +38,12 @@ SENTENCES: Final = {
     "too_short": "There are too few entries ({length}, at least {min_length})",
     "too_long": "There are too many entries ({length}, at most {max_length})",
     **dict.fromkeys(("literal_error", "enum"), "{given} is not {expected}"),
-    "string_pattern_mismatch": "{given} does not have the form {pattern}",
+    "string_pattern_mismatch": "{given} does not have the right form{form}",
 }
 """What pydantic's errors mean to the sender of a request: what came, and what may. Pydantic's own texts are for those
 who wrote the model."""
+LIMITS: Final = ("ge", "le", "gt", "lt", "min_length", "max_length")
+"""What pydantic calls the limits of a number, a text or a list."""
 
 
 def _no_boolean(value: Any) -> Any:
@@ -70,18 +76,35 @@ def with_standard_bounds(schema: Any) -> Any:
     return schema
 
 
-def faults_of(error: ValidationError, *, inside: str = "", whole: str = "body") -> list[Fault]:
+def like(name: str, known: Iterable[str]) -> str | None:
+    """The known name that a name is likely a misspelling of, if there is one."""
+    return next(iter(get_close_matches(name.lower(), list(known), n=1, cutoff=LIKENESS)), None)
+
+
+def faults_of(
+    error: ValidationError,
+    *,
+    inside: str = "",
+    whole: str = "body",
+    known: Callable[[Sequence[Any]], Iterable[str]] | None = None,
+) -> list[Fault]:
     """All that a model found wrong.
 
     Args:
         error: What the model raised.
         inside: The field whose value the model read, such as `params`.
         whole: The field to name where the value as a whole is at fault.
+        known: Returns the names that an object has, of its place; so that a misspelt one is understood.
     """
-    return read_faults(error.errors(include_url=False), inside, whole)
+    return read_faults(error.errors(include_url=False), inside, whole, known)
 
 
-def read_faults(errors: Iterable[Any], inside: str = "", whole: str = "body") -> list[Fault]:
+def read_faults(
+    errors: Iterable[Any],
+    inside: str = "",
+    whole: str = "body",
+    known: Callable[[Sequence[Any]], Iterable[str]] | None = None,
+) -> list[Fault]:
     """The same, of pydantic's list of errors."""
     faults, found = [], list(errors)
     for error in found:
@@ -89,7 +112,11 @@ def read_faults(errors: Iterable[Any], inside: str = "", whole: str = "body") ->
             continue  # pydantic counts only the entries that are right
         path = [inside] if inside else []
         field = ".".join([*path, *map(str, error["loc"])]) or whole
-        faults.append(Fault(field, f"{field}: {sentence_of(error)}."))
+        limits = [_plain(limit) for name, limit in error.get("ctx", {}).items() if name in LIMITS]
+        sentence = f"{field}: {sentence_of(error)}."
+        if known and error["type"] == "extra_forbidden" and (meant := like(str(error["loc"][-1]), known(error["loc"]))):
+            sentence += f" Did you mean {meant!r}?"
+        faults.append(Fault(field, sentence, limits[0] if limits else None))
     return faults
 
 
@@ -105,7 +132,8 @@ def sentence_of(error: Mapping[str, Any]) -> str:
     given = "The value" if any(name in HIDDEN for name in error["loc"]) else shown(error["input"])
     limits = {name: _plain(limit) for name, limit in error.get("ctx", {}).items()}
     length = len(error["input"]) if isinstance(error["input"], Sized) else None
-    return sentence.format(given=given, length=length, **limits)
+    form = FORMS.get(limits.get("pattern", ""))
+    return sentence.format(given=given, length=length, form=f". Send {form}" if form else "", **limits)
 
 
 def _plain(limit: Any) -> Any:
@@ -123,8 +151,12 @@ def shown(value: Any) -> str:
 
 
 def refusal_of(faults: Sequence[Fault], code: str = "invalid_request") -> Refusal:
-    """A refusal for at least one fault. The first is its message and field; up to MAX_FAULTS are in its `faults`."""
-    return Refusal(code, faults[0].message, field=faults[0].field, faults=faults[:MAX_FAULTS])
+    """A refusal for at least one fault: the first is its message, field and limit. Faults after MAX_FAULTS are counted
+    only."""
+    first, more = faults[0], max(0, len(faults) - MAX_FAULTS)
+    return Refusal(
+        code, first.message, field=first.field, limit=first.limit, faults=faults[:MAX_FAULTS], more_faults=more
+    )
 
 
 def nested(refusal: Refusal, inside: str) -> Refusal:
@@ -141,9 +173,10 @@ def nested(refusal: Refusal, inside: str) -> Refusal:
         limit=refusal.limit,
         retry_after_s=refusal.retry_after_s,
         faults=[
-            Fault(_nested_field(one.field, inside), _nested_message(one.field, one.message, inside))
+            Fault(_nested_field(one.field, inside), _nested_message(one.field, one.message, inside), one.limit)
             for one in refusal.faults
         ],
+        more_faults=refusal.more_faults,
     )
 
 

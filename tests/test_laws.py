@@ -22,7 +22,7 @@ KINDS = {"thumbnail", "report"}
 # Inside tasks, a part may import those of the layers below it, those beside it in the fourth layer, and itself. The
 # longest name that fits counts. Add a new part to one of the layers.
 LAYERS = (
-    {"refusal"},
+    {"refusal", "pattern_forms"},
     {"validation"},
     {
         "settings",
@@ -49,7 +49,7 @@ LAYERS = (
 # What code that runs in the sandbox, on untrusted bytes, may import.
 PURE_MAY_IMPORT = {
     *("tasks.refusal", "tasks.admission", "tasks.progress"),
-    *("tasks.blob_ref", "tasks.outbound.protocol", "tasks.validation"),
+    *("tasks.blob_ref", "tasks.outbound.protocol", "tasks.validation", "tasks.pattern_forms"),
     "tasks.picture_result.record",
 }
 # Untrusted pictures are opened by one piece of code; reports show pictures too.

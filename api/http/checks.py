@@ -26,6 +26,7 @@ class Checks:
     def __init__(self) -> None:
         self.faults: list[Fault] = []
         self._first: Refusal | None = None
+        self._more = 0
 
     @contextmanager
     def collect(self, *, inside: str = "", code: str = "invalid_request") -> Iterator[None]:
@@ -84,7 +85,11 @@ class Checks:
             if not faults:
                 return _rest(model, right)
             wrong |= {_name(fault) for fault in faults}
-            self.add(Refusal(found.code, faults[0].message, field=faults[0].field, limit=found.limit, faults=faults))
+            limit = found.limit if faults[0].limit is None else faults[0].limit
+            first, more = faults[0], found.more_faults
+            self.add(
+                Refusal(found.code, first.message, field=first.field, limit=limit, faults=faults, more_faults=more)
+            )
             if not isinstance(value, dict):
                 return None
         return None
@@ -105,6 +110,7 @@ class Checks:
         refusal = nested(refusal, inside) if inside else refusal
         self._first = self._first or refusal
         self.faults += _faults_of(refusal)
+        self._more += refusal.more_faults
         if len(self.faults) >= MAX_FAULTS:
             self.done()
 
@@ -122,11 +128,12 @@ class Checks:
         if len(self.faults) > 1:
             self._first.field = self.faults[0].field
             self._first.faults = tuple(self.faults[:MAX_FAULTS])
+            self._first.more_faults = self._more + max(0, len(self.faults) - MAX_FAULTS)
         raise self._first
 
 
 def _faults_of(refusal: Refusal) -> list[Fault]:
-    return list(refusal.faults) or [Fault(refusal.field or "body", refusal.message)]
+    return list(refusal.faults) or [Fault(refusal.field or "body", refusal.message, refusal.limit)]
 
 
 def _name(fault: Fault) -> str:

@@ -84,6 +84,7 @@ class ProblemField(BaseModel):
 
     field: str = Field(description="The path of the field.", examples=["params.name"])
     message: str = Field(description="What is wrong with it.")
+    limit: float | int | None = Field(None, description="The limit that it exceeds.")
 
 
 class Problem(BaseModel):
@@ -103,6 +104,10 @@ class Problem(BaseModel):
     limit: float | int | None = Field(None, description="The limit that was exceeded.")
     errors: list[ProblemField] | None = Field(
         None, description="Every field at fault, where several were examined; `field` and `detail` are of the first."
+    )
+    more_errors: int | None = Field(
+        None,
+        description="How many more fields are at fault than `errors` lists. Absent if it lists all that were found.",
     )
 
 
@@ -171,6 +176,7 @@ def problem_of(request: Request, refusal: Refusal) -> Response:
         limit=refusal.limit,
         headers=headers,
         errors=[fault._asdict() for fault in refusal.faults] or None,
+        more_errors=refusal.more_faults or None,
     )
 
 

@@ -16,6 +16,7 @@ from api.http.checks import Checks
 from api.http.json_body import examined
 from api.images.exif import EXIF
 from api.images.keeping import KEEP, KEEP_SCHEMA, read_keep
+from api.images.stored import checked_picture, find_picture
 from api.images.truncation import TRUNCATED, Truncated
 from api.images.variants import ChosenVariants, read_variants
 from api.jobs.submit_options import SubmitFields
@@ -26,9 +27,7 @@ from tasks.blob_ref import BlobRef
 from tasks.outbound.url_policy import MAX_URL_CHARS
 from tasks.queue.records.list import read
 from tasks.refusal import Refusal
-from tasks.storage.protocol import BlobMissing
 from tasks.thumbnail.kind import THUMBNAIL
-from tasks.thumbnail.signatures import HEAD_BYTES, media_type_of
 from tasks.thumbnail.summary.exif_fields import ExifField, exif_fields
 from tasks.thumbnail.variants import Variant
 from tasks.uploads.store import find_upload
@@ -166,33 +165,11 @@ async def _picture(caller: Caller, requested: ImageRequest) -> Upload | Remote:
         raise
 
 
-async def find_picture(caller: Caller, upload_id: str, field: str) -> Upload:
-    """Find an upload that is to be a picture.
-
-    Args:
-        caller: Whose upload it must be.
-        upload_id: Its id.
-        field: The field of the request that names it.
-
-    Raises:
-        Refusal: `not_found`, `expired`, `too_large`, `unsupported_format`.
-    """
-    found = await find_upload(caller.context.redis, caller.owner, upload_id)
-    if found is None:
-        message = f"Upload {upload_id!r} was not found or has expired. Upload it again."
-        raise Refusal("not_found", message, field=field)
-    try:
-        return await _checked(caller, found.blob, found.name)
-    except Refusal as refusal:
-        refusal.field = field
-        raise
-
-
 async def _original(caller: Caller, job_id: str) -> Upload:
     """The original of a former job: what `keep` has kept, or what the job itself still needs."""
     context = caller.context
     if (kept := await find_upload(context.redis, caller.owner, job_id)) is not None:
-        return await _checked(caller, kept.blob, kept.name)
+        return await checked_picture(caller, kept.blob, kept.name)
     record = await read(context.redis, job_id)
     if record is None or record.owner != caller.owner or record.kind != THUMBNAIL.name:
         message = f"Job {job_id!r} was not found among your image jobs, nor is its original kept. Send the image."
@@ -202,19 +179,9 @@ async def _original(caller: Caller, job_id: str) -> Upload:
         raise Refusal("expired", message)
     upload = json.loads(record.params).get("upload")
     if upload is None:
-        message = f"Job {job_id!r} took its image from a URL, and keeps no copy. Send the URL, with 'keep'."
+        if record.state in ("failed", "cancelled"):
+            message = f"Job {job_id!r} has {record.state} and has no image, which was to come from a URL. Send the URL."
+        else:
+            message = f"Job {job_id!r} took its image from a URL, and keeps no copy. Send the URL, with 'keep'."
         raise Refusal("inputs_gone", message)
-    return await _checked(caller, BlobRef(upload["blob"], upload["bytes"]), record.name)
-
-
-async def _checked(caller: Caller, blob: BlobRef, name: str | None) -> Upload:
-    """A stored file as an image. Raises: Refusal `too_large`, `expired`, `unsupported_format`."""
-    storage, limit = caller.context.storage, caller.context.settings.max_upload_bytes
-    if blob.bytes > limit:
-        message = f"The file is larger than the limit for an image of {limit} bytes. Send a smaller image."
-        raise Refusal("too_large", message, limit=limit)
-    try:
-        media_type_of(b"".join([chunk async for chunk in storage.read(blob.sha256, 0, HEAD_BYTES)]))
-    except BlobMissing as error:
-        raise Refusal("expired", "The file was removed from the storage. Send it again.") from error
-    return Upload(blob, name)
+    return await checked_picture(caller, BlobRef(upload["blob"], upload["bytes"]), record.name)

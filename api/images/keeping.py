@@ -28,7 +28,7 @@ def read_keep(settings: Settings, text: str | None) -> int | None:
         return None
     found, limit = _KEEP.fullmatch(text.strip()), settings.max_keep_s
     if found is None:
-        message = f"keep: {shown(text)} is no time. Send a number and s, m, h or d, such as '90d'."
+        message = f"keep: {shown(text)} is not allowed. Send at least 1, and s, m, h or d behind it, such as '90d'."
         raise Refusal("invalid_request", message, field="keep")
     seconds = int(found[1]) * UNITS_S[found[2]]
     if seconds > limit:

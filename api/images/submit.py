@@ -22,13 +22,11 @@ from api.images.exif import EXIF, parse_exif
 from api.images.keeping import KEEP, KEEP_SCHEMA, read_keep
 from api.images.truncation import TRUNCATED, Truncated, read_truncated
 from api.images.variants import ChosenVariants, read_variants
-from api.images.watermarks import find_watermarks
 from api.jobs.notify import EXAMPLE_URL
 from api.jobs.submit_options import SUBMIT_REFUSALS, SubmitOptions, documented_submit, form_parsers
 from api.jobs.submitted import respond, respond_batch
 from api.jobs.views import EXAMPLE_JOB, EXAMPLE_UPLOAD, Batch, Job
 from api.uploads.receive import FormUploads, Upload, clean, read_name, receive_raw
-from tasks.blob_ref import BlobRef
 from tasks.queue.jobs.enqueue import Submission
 from tasks.refusal import Refusal
 from tasks.settings import Settings
@@ -177,8 +175,7 @@ async def submit_images(request: Request) -> Response:
         caller.check_room()
     received = await _receive(request, caller, options, submit_options, checks)
     images, name, warnings = received.images, received.name, received.warnings
-    watermarks = await find_watermarks(caller, received.chosen.variants)
-    submission_of = partial(_submission, caller, received, watermarks, submit_options)
+    submission_of = partial(_submission, caller, received, submit_options)
     if len(images) == 1:
         only = replace(images[0], name=name or images[0].name)
         return await respond(caller, await caller.context.enqueuer.enqueue(submission_of(only)), warnings)
@@ -277,11 +274,11 @@ def _form(request: Request, body: AsyncGenerator[bytes], content_type: str, sett
 def _submission(
     caller: Caller,
     received: Received,
-    watermarks: dict[str, BlobRef],
     submit_options: RequestedOptions,
     picture: Upload | Remote,
 ) -> Submission:
     stored = None if isinstance(picture, Remote) else picture.blob
+    watermarks = dict(received.chosen.watermarks)
     url = picture.url if isinstance(picture, Remote) else None
     params = ThumbnailParams(
         upload=stored,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from api.http.caller import Caller
 from api.http.checks import Checks
-from api.images.by_reference import find_picture
+from api.images.stored import find_picture
 from tasks.blob_ref import BlobRef
 from tasks.thumbnail.variants import Variant
 

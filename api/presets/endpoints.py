@@ -14,6 +14,7 @@ from api.http.json_body import documented_body, examined, receive_text
 from api.http.problems import documented
 from api.http.query import OF_OWNER, OwnerQuery, documented_query
 from api.images.variants import parse_variants
+from api.images.watermarks import find_watermarks
 from tasks.clock import from_ms
 from tasks.presets import NAME, PresetRecord, delete_preset, find_preset, list_presets, put_preset
 from tasks.refusal import Refusal
@@ -108,7 +109,7 @@ async def get_preset(request: Request, preset_name: PresetName) -> Response:
         201: {"model": Preset, "description": "The preset is new. `Location` has its path."},
         **documented(
             *("unauthorized", "forbidden", "invalid_request", "invalid_params", "unsupported_media_type", "too_large"),
-            *("too_many_presets", "redis_full"),
+            *("not_found", "expired", "unsupported_format", "too_many_presets", "redis_full"),
         ),
     },
     openapi_extra=documented_query(OwnerQuery)
@@ -128,6 +129,7 @@ async def change_preset(request: Request, preset_name: PresetName) -> Response:
     if requested is not None:
         with checks.collect():
             chosen = parse_variants(json.dumps(requested.variants), settings.max_output_pixels)
+            await find_watermarks(caller, chosen)
     checks.done()
     record, is_new = await put_preset(
         caller.context.redis, caller.owner, preset_name, variants_json(chosen), most=settings.max_presets

@@ -16,6 +16,8 @@ from tasks.storage.protocol import Storage
 from tasks.thumbnail.signatures import HEAD_BYTES, media_type_of
 
 NAME_CHARACTERS = 200
+BAD_FILE = ("no_file", "unsupported_format")
+"""What is wrong with a file by its first bytes. The files after it are examined too, but not stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class FormUploads:
         self.values: dict[str, Any] = {}
         self._uploads: dict[int, Upload] = {}
         self._files = 0
+        self._has_bad_file = False
+        self._passed_over = 0
         self._form = form
         self._storage = storage
         self._settings = settings
@@ -150,28 +154,49 @@ class FormUploads:
                 raise Refusal("params_too_large", message, limit=limit)
 
     async def _receive_file(self, part: Part) -> None:
-        self._checks.done()  # before anything is stored
+        if not self._has_bad_file:
+            self._checks.done()  # before anything is stored
         data = self._form.data()
         first = [await anext(data, b"")]  # a list, out of which it goes; see `chunks_of`
         if not part.filename and not first[0]:
             return  # an input for a file that was left empty
         index, limit = self._files, self._settings.max_files_per_request
         if index == limit:
-            raise Refusal(
-                "too_many_files",
-                f"The form has more than {limit} files. Send at most {limit} files in one request.",
-                field=part.field,
-                limit=limit,
-            )
+            message = f"The form has more than {limit} files. Send at most {limit} files in one request."
+            self._checks.add(Refusal("too_many_files", message, field=part.field, limit=limit))
+            self._checks.done()
         self._files += 1
         name = clean(part.filename)
         which = f"File {index + 1} of the form" + (f", {name!r}" if name else "")
         with _naming(f"{part.field}.{index}", which):
-            head, whole = await _peek(whole_body(first, data))
+            try:
+                head, whole = await _peek(whole_body(first, data))
+                media_type = media_type_of(head)
+            except Refusal as refusal:
+                if refusal.code not in BAD_FILE:
+                    raise
+                self._has_bad_file = True
+                refusal.field, refusal.message = f"{part.field}.{index}", f"{which}: {refusal.message}"
+                self._checks.add(refusal)
+            if self._has_bad_file:
+                await self._pass_over(data)
+                return
             blob = await self._storage.put(
-                self._with_the_rest(whole), max_bytes=self._settings.max_upload_bytes, type=media_type_of(head)
+                self._with_the_rest(whole), max_bytes=self._settings.max_upload_bytes, type=media_type
             )
         self._uploads[index] = Upload(blob, name)
+
+    async def _pass_over(self, data: AsyncIterator[bytes]) -> None:
+        """Read to the end of a file that is not stored, to see what else is wrong. All such files of a form together
+        may have the bytes of one upload.
+
+        Raises:
+            Refusal: What was wrong so far.
+        """
+        async for chunk in data:
+            self._passed_over += len(chunk)
+            if self._passed_over > self._settings.max_upload_bytes:
+                self._checks.done()
 
     async def _with_the_rest(self, data: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for chunk in data:

@@ -1,17 +1,14 @@
 """Fields of a form that mean nothing: they are passed over with a warning, unless they look like a misspelt one."""
 
 from collections.abc import Collection
-from difflib import get_close_matches
 
 from api.http.checks import Checks
 from tasks.refusal import Refusal
-from tasks.validation import shown
+from tasks.validation import like, shown
 
 MAX_UNKNOWN_FIELDS = 20
 """The number of unknown fields that one form may have."""
 FILE_FIELD = "file"
-LIKENESS = 0.75
-"""How alike, from 0 to 1, an unknown field must be to a known one to be taken for it."""
 
 
 class UnknownFields:
@@ -35,13 +32,13 @@ class UnknownFields:
     def pass_over(self, field: str) -> None:
         """Note that a field is not used. One that is likely a known field in another spelling is a fault."""
         known = f"A form has files and the text fields {', '.join(self._known)}."
-        meant = get_close_matches(field.lower(), [*self._known, *self._elsewhere], n=1, cutoff=LIKENESS)
+        meant = like(field, [*self._known, *self._elsewhere])
         if field == FILE_FIELD:
             message = f"The form field {field!r} is a text. Send a file (curl -F {field}=@photo.jpg)."
         elif field in self._elsewhere:
             message = f"The form field {field!r} is a parameter of the query. Send it there. {known}"
         elif meant:
-            message = f"The form field {shown(field)} is unknown. Did you mean {meant[0]!r}? {known}"
+            message = f"The form field {shown(field)} is unknown. Did you mean {meant!r}? {known}"
         elif len(self.warnings) == MAX_UNKNOWN_FIELDS:
             message = f"The form has more than {MAX_UNKNOWN_FIELDS} unknown fields. Leave them out. {known}"
         else:

@@ -214,10 +214,16 @@ def _check_size(size: tuple[int, int], limits: dict[str, int]) -> None:
     if width < 1 or height < 1:
         raise Refusal("corrupt", f"The picture's header says {width} × {height} pixels; send an undamaged file.")
     if width * height > (limit := limits["max_pixels"]):
-        message = f"The picture is {width} × {height} pixels, {width * height:,} in all; the limit is {limit:,}."
+        message = (
+            f"The picture is {width} × {height} pixels, {width * height:,} in all; the limit is {limit:,} "
+            "(MAX_PIXELS). Send a smaller one."
+        )
         raise Refusal("too_many_pixels", message, limit=limit)
     if max(size) > (limit := limits["max_side_px"]):
-        message = f"The picture is {width} × {height} pixels; the limit for a side is {limit:,}."
+        message = (
+            f"The picture is {width} × {height} pixels; the limit for a side is {limit:,} (MAX_SIDE_PX). "
+            "Send a smaller one."
+        )
         raise Refusal("side_too_long", message, limit=limit)
 
 
@@ -238,9 +244,8 @@ def refusal_for(error: Exception, name: str, source: PictureFile, limits: dict[s
     said = str(error)
     if isinstance(error, Image.DecompressionBombError):
         limit = limits["max_pixels"]
-        return Refusal(
-            "too_many_pixels", f"The picture has more than {limit:,} pixels, which is the limit.", limit=limit
-        )
+        message = f"The picture has more than {limit:,} pixels, which is the limit (MAX_PIXELS). Send a smaller one."
+        return Refusal("too_many_pixels", message, limit=limit)
     if isinstance(error, MemoryError) or any(words in said.lower() for words in ("out of memory", "allocate memory")):
         return out_of_memory()
     # An error with a number is the disk's fault, not the file's, unless the file names a place that no file has.

@@ -28,6 +28,7 @@ from tasks.thumbnail.drawing import Drawing
 from tasks.thumbnail.engines.pillow import PillowRaster
 from tasks.thumbnail.memory import check_memory
 from tasks.thumbnail.options.marks import marks_memory_mb, with_marks
+from tasks.thumbnail.options.regions import check_crops
 from tasks.thumbnail.picture_file import PictureFile
 from tasks.thumbnail.planning import Planning
 from tasks.thumbnail.signatures import type_of
@@ -160,6 +161,7 @@ def opened(
         name, picture, frames = open_picture(source, limits)
         planning = Planning(picture, variants)
         width, height = planning.turned(planning.size)
+        check_crops(variants, (width, height))
         about = {
             "format": name,
             "type": type_of(name),

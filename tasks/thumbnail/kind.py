@@ -167,7 +167,7 @@ async def _keep(job: JobContext[ThumbnailParams], source: Path, blob: BlobRef) -
         if refusal.code == "unavailable":
             raise TryAgain(refusal.code, refusal.message) from refusal
         raise
-    return {"kept_until": clock.from_ms(kept.expires_at).isoformat()}
+    return {"kept_until": clock.rfc3339(kept.expires_at)}
 
 
 THUMBNAIL = Kind(

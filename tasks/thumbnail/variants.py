@@ -1,7 +1,7 @@
 """The variants that a thumbnail job draws, and presets that name common sets of them."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -10,16 +10,17 @@ from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
     TypeAdapter,
+    ValidationError,
     model_serializer,
     model_validator,
 )
 
-from tasks.refusal import Refusal
+from tasks.refusal import Fault, Refusal
 from tasks.thumbnail.geometry import MAX_SIDE_PX
 from tasks.thumbnail.options.regions import Crop, FocalPoint, Point
 from tasks.thumbnail.options.rules import refuse_broken
 from tasks.thumbnail.options.watermark import MAX_WATERMARKS, Watermark
-from tasks.validation import JsonInteger, JsonNumber
+from tasks.validation import JsonInteger, JsonNumber, faults_of
 
 MAX_VARIANTS = 20
 MAX_DENSITY = 3
@@ -246,11 +247,8 @@ def variants_of(value: str | Sequence[Variant | dict[str, Any]]) -> tuple[Varian
             )
         return PRESETS[value]
     variants = _VARIANTS.validate_python(value)
-    twice = [name for name, times in Counter(variant.name for variant in variants).items() if times > 1]
-    if twice:
-        raise Refusal(
-            "invalid_params", f"Each variant needs its own name; {twice[0]!r} is used twice.", field="variants"
-        )
+    if twice := names_used_twice(variant.name for variant in variants):
+        raise Refusal("invalid_params", twice[0].message, field="variants")
     if (files := sum(variant.outputs for variant in variants)) > MAX_VARIANTS:
         message = f"With dpr and formats the variants make {files} files; the limit is {MAX_VARIANTS}. Ask for fewer."
         raise Refusal("invalid_params", message, field="variants", limit=MAX_VARIANTS)
@@ -258,6 +256,33 @@ def variants_of(value: str | Sequence[Variant | dict[str, Any]]) -> tuple[Varian
         message = f"The variants have more than {MAX_WATERMARKS} different watermarks, which is the limit."
         raise Refusal("invalid_params", message, field="variants", limit=MAX_WATERMARKS)
     return variants
+
+
+def names_used_twice(names: Iterable[Any]) -> list[Fault]:
+    """A fault for each name that several variants have."""
+    return [
+        Fault("variants", f"Each variant needs its own name; {name!r} is used twice.")
+        for name, times in Counter(name for name in names if isinstance(name, str)).items()
+        if times > 1
+    ]
+
+
+def variant_faults(error: ValidationError, value: Any) -> list[Fault]:
+    """All that is wrong with what was sent as a list of variants.
+
+    Args:
+        error: What `variants_of` raised.
+        value: What was sent.
+    """
+    names = [one.get("name") for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return [*faults_of(error, inside="variants", known=_fields_at), *names_used_twice(names)]
+
+
+def _fields_at(place: Sequence[Any]) -> Iterable[str]:
+    """The fields of the model at a place such as (0, "crop", "x")."""
+    inner: dict[Any, type[BaseModel]] = {"crop": Crop, "focal": FocalPoint, "watermark": Watermark}
+    model = inner.get(place[-2], Variant) if len(place) > 1 else Variant
+    return model.model_fields
 
 
 def variants_json(variants: Sequence[Variant]) -> str:

@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from api.app import create_app
+from api.images.keeping import KEEP_SCHEMA
+from api.labels import TAG
+from tasks.pattern_forms import FORMS
 from tasks.refusal import CODES
+from tasks.validation import sentence_of
+from tasks.webhook.custom_headers import NAME, VALUE
+from tasks.webhook.signature import FORM
 from tests.test_laws import MODULES
 
 DOCUMENT = create_app().openapi()
@@ -134,3 +140,24 @@ def test_every_message_is_a_plain_sentence() -> None:
         if BANNED.search(text) or not text.endswith((".", "{}")) or not FIRST.match(text)
     }
     assert wrong == {}
+
+
+def patterns(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(node.get("pattern"), str):
+            yield node["pattern"]
+        for value in node.values():
+            yield from patterns(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from patterns(value)
+
+
+def test_no_message_shows_a_pattern() -> None:
+    """The patterns that pydantic checks have words in FORMS; others are checked by code that has its own messages."""
+    found = set(patterns(DOCUMENT))
+    checked_by_code = {FORM, str(KEEP_SCHEMA["pattern"]), *(f"^{one.pattern}$" for one in (TAG, NAME, VALUE))}
+    assert found - checked_by_code <= FORMS.keys()
+    for pattern in found:
+        error = {"type": "string_pattern_mismatch", "loc": ("a",), "input": "?", "ctx": {"pattern": pattern}}
+        assert "^" not in sentence_of(error)

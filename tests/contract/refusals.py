@@ -46,7 +46,7 @@ REASONS: Final = {
     r"is given twice \(query, header, body\)": "Nor does OpenAPI know that two places say the same.",
     r"^The URL ": "As `invalid_url`, where another fault is the first.",
     r"dataset: The dataset '.*' is not in the spec": "As `unknown_dataset`.",
-    r"(link|field): .* does not have the form": "What white space is differs between the dialects of patterns.",
+    r"(link|field): .* does not have the right form": "What white space is differs between the dialects of patterns.",
     r"^counts: Jobs cannot be counted": "Which criteria are counted is an index's.",
     r"^The parameter '\w+' names .* which is not among the 'columns'": "Nor that one parameter names what another has.",
     r"^The parameter '?\w+'? is only for tables": "A parameter goes with a media type.",

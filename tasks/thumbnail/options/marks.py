@@ -97,7 +97,8 @@ def _naming(where: tuple[int, str]) -> Iterator[None]:
     try:
         yield
     except Refusal as refusal:
-        message = f"The watermark of the variant {name!r} cannot be used. {refusal.message}"
+        said = refusal.message.replace("(MAX_PIXELS)", "(MAX_WATERMARK_PIXELS)")  # which is the limit here
+        message = f"The watermark of the variant {name!r} cannot be used. {said}"
         field = f"variants.{number}.watermark.upload"
         raise Refusal(refusal.code, message, field=field, limit=refusal.limit) from refusal
 

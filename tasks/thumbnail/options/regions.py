@@ -1,6 +1,6 @@
 """What a variant says of the part of the picture that it shows: crop, gravity and focal point."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -56,9 +56,36 @@ class Crop(BaseModel):
         for name in ("x", "y", "width", "height"):
             side = getattr(self, name)
             if self.unit == "px" and side != int(side):
-                yield name, f"{side} is no whole number of pixels"
+                yield (
+                    name,
+                    f'{side} is no whole number of pixels. For a part of the picture\'s size add "unit": "fraction"',
+                )
             elif self.unit == "fraction" and side > 1:
                 yield name, f"{side} is too large for a fraction. Send at most 1, or the unit px"
+
+
+def check_crops(variants: Sequence[dict[str, Any]], size: tuple[int, int]) -> None:
+    """Check that all crops begin inside the picture.
+
+    Args:
+        variants: Dumps of `Variant`, as they were asked for.
+        size: Width and height of the upright picture in pixels.
+
+    Raises:
+        Refusal: `crop_outside`; the message names all variants at fault, and the field is that of the first.
+    """
+    outside: list[tuple[int, Refusal]] = []
+    for number, variant in enumerate(variants):
+        try:
+            if variant["crop"]:
+                crop_box(variant["crop"], size, variant["name"])
+        except Refusal as refusal:
+            outside.append((number, refusal))
+    if outside:
+        number, first = outside[0]
+        others = ", ".join(repr(variants[other]["name"]) for other, _ in outside[1:])
+        message = f"{first.message} The crops of {others} begin outside too." if others else first.message
+        raise Refusal(first.code, message, field=f"variants.{number}.crop")
 
 
 def crop_box(crop: dict[str, Any], size: tuple[int, int], name: str) -> tuple[int, int, int, int]:
@@ -82,8 +109,8 @@ def crop_box(crop: dict[str, Any], size: tuple[int, int], name: str) -> tuple[in
     if left >= right or top >= bottom:
         raise Refusal(
             "crop_outside",
-            f"The crop of the variant {name!r} begins at {left}, {top}, but the picture has {size[0]} × {size[1]} "
-            "pixels; let it begin inside the picture.",
+            f"The crop of the variant {name!r} begins at {left}, {top}, outside the picture of {size[0]} × {size[1]} "
+            "pixels; let it begin inside.",
             field="variants",
         )
     return left, top, right, bottom

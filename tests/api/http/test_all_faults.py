@@ -188,6 +188,67 @@ async def test_a_fault_says_what_came_and_what_may(alice: httpx.AsyncClient) -> 
     assert large.json()["detail"].startswith("The field 'data' has a number that is too large. Send ")
 
 
+async def variants_refused(alice: httpx.AsyncClient, *variants: dict[str, Any]) -> Any:
+    return (await alice.post("/v1/images", json={"url": "https://example.com/a", "variants": list(variants)})).json()
+
+
+async def test_a_pattern_is_told_in_words(alice: httpx.AsyncClient) -> None:
+    wrong = {"name": "A b", "width": 9, "background": "red", "watermark": {"upload": "nope"}}
+    assert [one["message"] for one in (await variants_refused(alice, wrong))["errors"]] == [
+        "variants.0.name: 'A b' does not have the right form. Send 1 to 40 characters of a to z, 0 to 9, _ and -.",
+        "variants.0.background: 'red' does not have the right form. Send a colour such as #ffffff or #fff, or auto.",
+        "variants.0.watermark.upload: 'nope' does not have the right form. Send an id: 32 characters, 0-9 and a-f.",
+    ]
+
+
+async def test_the_limit_of_each_fault_is_a_number(alice: httpx.AsyncClient) -> None:
+    wrong = {"name": "a", "width": 30001, "quality": 101, "blur": 1000, "dpr": [99]}
+    problem = await variants_refused(alice, wrong)
+    assert {one["field"].removeprefix("variants.0."): one["limit"] for one in problem["errors"]} == {
+        "width": 8192,
+        "quality": 100,
+        "blur": 100,
+        "dpr.0": 3,
+    }
+    assert problem["limit"] == problem["errors"][0]["limit"]
+    many = await variants_refused(alice, *({"name": f"v{number}", "width": 9} for number in range(21)))
+    assert (many["field"], many["limit"]) == ("variants", 20)
+
+
+async def test_faults_that_are_not_listed_are_counted(alice: httpx.AsyncClient) -> None:
+    problem = await variants_refused(alice, *({"name": f"v{n}", "width": 0, "height": 0} for n in range(12)))
+    assert (len(problem["errors"]), problem["more_errors"]) == (20, 4)
+    assert "more_errors" not in await variants_refused(alice, {"name": "a", "width": 0, "height": 0})
+
+
+async def test_a_name_used_twice_is_told_with_the_rest(alice: httpx.AsyncClient) -> None:
+    problem = await variants_refused(alice, {"name": "a", "width": 0}, {"name": "a", "width": 1}, {"name": 1})
+    assert [one["field"] for one in problem["errors"]] == ["variants.0.width", "variants.2.name", "variants"]
+
+
+async def test_a_misspelt_field_of_a_variant_is_understood(alice: httpx.AsyncClient) -> None:
+    wrong = {"name": "a", "width": 9, "heigth": 9, "foo": 1, "focal": {"x": 0, "y": 0}, "fit": "cover"}
+    wrong["watermark"] = {"upload": "0" * 32, "opacty": 1}
+    assert {one["field"]: one["message"] for one in (await variants_refused(alice, wrong))["errors"]} == {
+        "variants.0.heigth": "variants.0.heigth: The field is unknown. Did you mean 'height'?",
+        "variants.0.foo": "variants.0.foo: The field is unknown.",
+        "variants.0.watermark.opacty": "variants.0.watermark.opacty: The field is unknown. Did you mean 'opacity'?",
+    }
+
+
+async def test_a_watermark_that_is_not_there_is_told_with_the_rest(alice: httpx.AsyncClient) -> None:
+    form: dict[str, Any] = {
+        "variants": (None, '[{"name": "a", "width": 9, "watermark": {"upload": "' + "0" * 32 + '"}}]'),
+        "keep": (None, "0s"),
+        "file": ("a.png", b"no picture"),
+    }
+    answer = await alice.post("/v1/images", files=form)
+    assert fields_of(answer) == {"variants.0.watermark.upload", "keep"}
+    assert answer.json()["errors"][1]["message"].startswith(
+        "keep: '0s' is not allowed. Send at least 1, and s, m, h or d"
+    )
+
+
 async def test_the_methods_of_a_path_are_its_own(alice: httpx.AsyncClient) -> None:
     """`/v1/jobs/retry` is also a `/v1/jobs/{job_id}`, of which it has no method."""
     answer = await alice.patch("/v1/jobs/retry")

@@ -83,6 +83,11 @@ async def test_what_is_gone_says_so(
     ):
         answer = await alice.post("/v1/images", json={"job": job_id})
         assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (status, code, "job")
+    failed = (await alice.post("/v1/images", json={"url": "http://127.0.0.1:9999/cat.png"})).json()["id"]
+    await worker.end(failed, "failed", error=("bad_status", "The URL answers 404."))
+    answer = await alice.post("/v1/images", json={"job": failed})
+    assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (409, "inputs_gone", "job")
+    assert "has failed and has no image" in answer.json()["detail"]
     for twice in ({"job": mine, "upload": mine}, {"job": mine, "url": "http://127.0.0.1:9999/cat.png"}, {}):
         answer = await alice.post("/v1/images", json=twice)
         assert (answer.status_code, answer.json()["field"]) == (422, "upload")

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from api.app import create_app
 from api.presets.known import known_presets
+from tasks.queue.redis_keys import UPLOAD
 from tasks.settings import Settings
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import client_of, serving
@@ -168,3 +169,31 @@ async def test_a_wrong_preset_of_the_settings_ends_the_start(
     with pytest.raises(ValueError, match=f"IMAGE_PRESETS: .*{told}"):
         async with app.router.lifespan_context(app):
             pass
+
+
+async def test_a_preset_names_uploads_that_exist_and_says_when_one_has_gone(
+    alice: httpx.AsyncClient, bob: httpx.AsyncClient, redis: ArqRedis
+) -> None:
+    of_bob, upload = [
+        (await client.post("/v1/uploads", content=PNG, headers={"Content-Type": "image/png"})).json()["id"]
+        for client in (bob, alice)
+    ]
+    marked = [CARD | {"watermark": {"upload": one}} for one in ("0" * 32, of_bob, upload)]
+    for wrong in marked[:2]:
+        refused = await put(alice, "wm", CARD | {"name": "first"}, wrong)
+        assert (refused.status_code, refused.json()["field"]) == (404, "variants.1.watermark.upload")
+    assert await names_of(alice) == BUILT_IN
+    assert (await put(alice, "wm", marked[2])).status_code == 201
+    assert (await alice.post("/v1/images", content=PNG, params={"variants": "wm"})).status_code == 202
+    await redis.delete(UPLOAD + upload)
+    ways: tuple[dict[str, Any], ...] = (
+        {"params": {"variants": "wm"}, "content": PNG},
+        {"files": {"file": PNG}, "data": {"variants": "wm"}},
+    )
+    for way in ways:
+        gone = await alice.post("/v1/images", **way)
+        assert (gone.status_code, gone.json()["code"], gone.json()["field"]) == (404, "not_found", "variants")
+        assert gone.json()["detail"] == (
+            f"Preset 'wm' has a watermark that cannot be used. Upload '{upload}' was not found or has expired. Upload "
+            "it again. Then change the preset, so that it names the new upload."
+        )

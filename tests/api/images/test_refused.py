@@ -187,3 +187,20 @@ async def test_one_bad_file_of_a_form_is_named(alice: httpx.AsyncClient) -> None
     problem = (await alice.post("/v1/images", **form(PNG, b"text", JPEG))).json()
     assert (problem["code"], problem["field"]) == ("unsupported_format", "file.1")
     assert problem["detail"].startswith("File 2 of the form, '1.png': ")
+
+
+async def test_all_bad_files_of_a_form_are_named_and_nothing_is_stored(
+    alice: httpx.AsyncClient, redis: ArqRedis, storage: Storage
+) -> None:
+    problem = (await alice.post("/v1/images", **form(PNG, b"text", JPEG, keep="soon"))).json()
+    assert problem["field"] == "keep", "the fields are checked before a file is read"
+    problem = (await alice.post("/v1/images", **form(b"text", PNG, b"", JPEG))).json()
+    assert (problem["code"], problem["field"]) == ("unsupported_format", "file.0")
+    assert [one["field"] for one in problem["errors"]] == ["file.0", "file.2", "file"]
+    assert problem["errors"][1]["message"].startswith("File 3 of the form, '2.png': The file is empty.")
+    await assert_nothing_left(redis, storage)
+
+
+async def test_files_behind_a_bad_one_are_read_up_to_the_size_of_one(alice: httpx.AsyncClient) -> None:
+    problem = (await alice.post("/v1/images", **form(b"text", big(1_500_000), b""))).json()
+    assert (problem["field"], "errors" in problem) == ("file.0", False)

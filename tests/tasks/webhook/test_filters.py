@@ -92,7 +92,7 @@ def test_each_operator_is_a_field_of_the_model_and_is_tested() -> None:
         ({"field": "data.a"}, "A filter needs exactly one of is, is_not, in, exists,"),
         ({"field": "data.a", "is": 1, "gt": 2}, "This one has is, gt."),
         ({"field": "data.a", "is": None}, "is: null is no text, number, true or false."),
-        ({"field": "status", "is": 1}, "'status' does not have the form"),
+        ({"field": "status", "is": 1}, "'status' does not have the right form. Send type, data"),
         ({"field": "data.a", "equals": 1}, "equals: The field is unknown."),
         ({"field": "data.a", "in": []}, "in: There are too few entries (0, at least 1)."),
         ({"field": "data.a", "exists": "yes"}, "exists: 'yes' is neither true nor false."),

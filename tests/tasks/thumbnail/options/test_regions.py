@@ -98,11 +98,18 @@ def test_a_crop_comes_before_the_fit(renderer: Renderer) -> None:
 
 
 def test_a_crop_outside_of_the_picture_is_refused(renderer: Renderer) -> None:
-    with pytest.raises(
-        Refusal, match=r"crop of the variant 'one' begins at 24, 0, but the picture has 24 × 8"
-    ) as caught:
-        drawn(renderer, grid(24, 8), width=8, crop={"x": 24, "y": 0, "width": 5, "height": 5})
-    assert (caught.value.code, caught.value.field) == ("crop_outside", "variants")
+    outside = {"width": 8, "crop": {"x": 24, "y": 0, "width": 5, "height": 5}}
+    with pytest.raises(Refusal) as caught:
+        renderer.render(
+            encoded(grid(24, 8), "PNG"),
+            {"name": "whole", "width": 8},
+            *({"name": name, **outside} for name in ("one", "two")),
+        )
+    assert (caught.value.code, caught.value.field) == ("crop_outside", "variants.1.crop")
+    assert caught.value.message == (
+        "The crop of the variant 'one' begins at 24, 0, outside the picture of 24 × 8 pixels; let it begin inside. "
+        "The crops of 'two' begin outside too."
+    )
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])

@@ -1,0 +1,27 @@
+"""What the patterns of fields mean, in words: no message shows a regular expression."""
+
+from typing import Final
+
+_NAME: Final = "letters (A to Z), digits, _ and -"
+
+FORMS: Final = {
+    "^[0-9a-f]{32}$": "an id: 32 characters, 0-9 and a-f",
+    "^[0-9a-f]{64}$": "a SHA-256 in hex: 64 characters, 0-9 and a-f",
+    r"^[a-z0-9_-]{1,40}$": "1 to 40 characters of a to z, 0 to 9, _ and -",
+    r"^(auto|#([0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8}))$": "a colour such as #ffffff or #fff, or auto",
+    "^#[0-9a-fA-F]{6}$": "a colour such as #1f4e79",
+    r"^(#[0-9a-fA-F]{6}|accent|accent2|ink|muted|positive|negative|warning)$": "a colour such as #1f4e79, or one of "
+    "accent, accent2, ink, muted, positive, negative and warning",
+    r"^(https?://[^\s<>\"]+|mailto:[^\s<>\"]+|#[A-Za-z0-9_-]{1,80})$": "a URL with https://, http:// or mailto:, or # "
+    "and the name of an anchor",
+    r"^[A-Za-z0-9_-]{1,80}$": f"1 to 80 {_NAME}",
+    "^[A-Za-z0-9_-]{1,60}$": f"1 to 60 {_NAME}",
+    r"^[A-Za-z]{1,3}[1-9][0-9]{0,6}:[A-Za-z]{1,3}([1-9][0-9]{0,6})?$": "a range of cells such as A1:F20 or A3:F",
+    "^[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*$": "a language such as de or en-GB",
+    "^[A-Z]{3}$": "a currency such as EUR",
+    r"^(type|data(\.[^.]+){0,10})$": "type, data, or a value in it, such as data.status",
+    r"^[a-zA-Z0-9_]+(\.[a-zA-Z0-9_]+)*$": "letters (A to Z), digits and _, with dots between them, such as order.paid",
+    r"^(\*|[a-zA-Z0-9_]+(\.[a-zA-Z0-9_]+)*(\.\*)?)$": "a type such as order.paid, several such as order.*, or *",
+    r"^[a-zA-Z0-9_.:@/+=-]+$": "letters (A to Z), digits and . _ : @ / + = -",
+}
+"""pattern -> what to send. Each pattern of a model has an entry (tests/api/test_texts.py)."""

@@ -31,7 +31,7 @@ class _Exposure(_Answered):
     focal_length_mm: _Measure | None = None
 
 
-class _Place(_Answered):
+class _DrawnPlace(_Answered):
     latitude: _Measure
     longitude: _Measure
     altitude_m: _Measure | None = None
@@ -43,10 +43,10 @@ class _Exif(_Answered):
     lens: _Text | None = None
     exposure: _Exposure | None = None
     orientation: Annotated[int, Field(ge=1, le=8)] | None = None
-    gps: _Place | None = None
+    gps: _DrawnPlace | None = None
 
 
-class _Picture(_Answered):
+class _DrawnPicture(_Answered):
     format: _Text
     type: _Text
     width: _Count
@@ -62,7 +62,7 @@ class _Picture(_Answered):
     drawn_share: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
-class _File(_Answered):
+class _DrawnFile(_Answered):
     path: str
     type: Literal["image/jpeg", "image/png", "image/gif", "image/webp", "image/avif"]
     width: _Count
@@ -75,8 +75,8 @@ class _File(_Answered):
 
 
 class _Drawn(_Answered):
-    picture: _Picture
-    files: Annotated[list[_File], Field(min_length=1)]
+    picture: _DrawnPicture
+    files: Annotated[list[_DrawnFile], Field(min_length=1)]
 
 
 def drawn_of(answer: Any) -> dict[str, Any]:

@@ -214,12 +214,19 @@ class BlobStore:
             return await self._call(self._put_file, path, attributes(type, filename))
 
     def _put_file(self, path: Path, about: "Attributes") -> BlobRef:
+        # Read once: a sandbox child that still holds the file open could change it between its hash and its storing,
+        # and so replace the blob of another owner.
         with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size <= CHUNK_BYTES:  # by far the cheaper way
-                content = file.read()
+            size = os.fstat(file.fileno()).st_size
+            if size <= PART_BYTES:
+                content = file.read(size)
                 return self._write(BlobRef(hashlib.sha256(content).hexdigest(), len(content)), content, about)
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            return self._write(BlobRef(sha256, file.tell()), file, about)
+            digest = hashlib.sha256()
+            with TemporaryFile() as copy:
+                while chunk := file.read(MiB):
+                    digest.update(chunk)
+                    copy.write(chunk)
+                return self._write(BlobRef(digest.hexdigest(), copy.tell()), copy, about)
 
     def _write(self, blob: BlobRef, content: bytes | IO[bytes], about: "Attributes") -> BlobRef:
         # An existing blob is written again: this renews its modified time, so that a cleanup that runs at this moment

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -18,11 +19,11 @@ from tasks.blob_ref import BlobRef
 from tasks.refusal import Refusal
 from tasks.settings import MiB, Settings
 from tasks.storage import blob_store
-from tasks.storage.blob_store import THREADS
+from tasks.storage.blob_store import CHUNK_BYTES, THREADS
 from tasks.storage.content_disposition import attachment
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import BlobMissing, Storage
-from tasks.storage.upload_memory import SMALL_BYTES
+from tasks.storage.upload_memory import PART_BYTES, SMALL_BYTES
 from tests.support.servers import MotoServer, RcloneServer, S3Server, start_process
 
 NO_BLOB = hashlib.sha256(b"never stored").hexdigest()
@@ -119,6 +120,25 @@ async def test_a_file_is_stored_as_its_bytes_are(storage: Storage, size: int, tm
     assert blob == BlobRef(hashlib.sha256(body).hexdigest(), size)
     assert await content(storage, blob.sha256) == body
     assert (tmp_path / "source").read_bytes() == body
+
+
+@pytest.mark.parametrize("size", [CHUNK_BYTES + 1, PART_BYTES + 1])
+async def test_a_file_that_changes_while_it_is_stored_is_stored_under_the_hash_of_what_was_stored(
+    folder: Storage, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a sandbox child may do that still holds its output open."""
+    source = tmp_path / "source"
+    source.write_bytes(bytes(size))
+    write = blob_store.BlobStore._write  # noqa: SLF001
+
+    def change_and_write(*args: Any) -> BlobRef:
+        source.write_bytes(b"x" * (size + 10))
+        return write(*args)
+
+    monkeypatch.setattr(blob_store.BlobStore, "_write", change_and_write)
+    blob = await folder.put_file(source, type="image/png", filename="small.png")
+    stored = await content(folder, blob.sha256)
+    assert BlobRef(hashlib.sha256(stored).hexdigest(), len(stored)) == blob
 
 
 async def test_a_range_is_what_a_slice_is(storage: Storage) -> None:

@@ -1,9 +1,9 @@
 """The wire format: msgpack frames between worker and child, fixed records between worker and zygote.
 
 A request is `[function, args, seconds, memory_mb]`. An answer is `["value", value]`,
-`["refusal", code, message, field, limit]` or `["error", traceback]`. Before it the child may send
-`["memory", memory_mb]`, which asks for so many megabytes in all, and wait for any frame. A child that dies sends no
-answer; the zygote then reports its exit status.
+`["refusal", code, message, field, limit]`, `["disk_full", text]` or `["error", traceback]`. Before it the child may
+send `["memory", memory_mb]`, which asks for so many megabytes in all, and wait for any frame. A child that dies sends
+no answer; the zygote then reports its exit status.
 """
 
 import struct
@@ -20,9 +20,10 @@ HEADER: Final = struct.Struct("<I")
 # Zygote records: verb, child's number, exit status.
 RECORD: Final = struct.Struct("<cIi")
 FORK, KILL, GIVE_WAY = b"F", b"K", b"G"  # to the zygote; FORK carries the child's socket and progress file
-# From the zygote: READY, whose status has the parts of the isolation that this system lacks as bits; FORKED, which
-# carries the child's process descriptor where the system has them; EXITED.
+# From the zygote: READY, whose status has the parts of the isolation that this system lacks as bits; FORKED, whose
+# status is WITH_DESCRIPTOR if it carries the child's process descriptor, else 0; EXITED.
 READY, FORKED, EXITED = b"R", b"P", b"X"
+WITH_DESCRIPTOR: Final = 1
 
 
 def encode(value: Any) -> bytes:

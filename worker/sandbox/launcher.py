@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -62,17 +62,26 @@ class Launcher:
         preload: Modules that it imports before the first fork.
         memory_mb: Address space that each child may take, in megabytes.
         own_folders: Where each child gets a folder of its own, for its temporary files.
+        numbers: Gives each child its number; no other child may have had it in the same `own_folders`.
         folders: Folders that every child may write to.
 
     Attributes:
         lacking: Parts of the isolation that this system does not have, once `start` has returned.
     """
 
-    def __init__(self, preload: Sequence[str], memory_mb: int, own_folders: Path, folders: Sequence[Path] = ()) -> None:
+    def __init__(
+        self,
+        preload: Sequence[str],
+        memory_mb: int,
+        own_folders: Path,
+        numbers: Iterator[int],
+        folders: Sequence[Path] = (),
+    ) -> None:
         loop = asyncio.get_running_loop()
         self._preload = preload
         self._memory_mb = memory_mb
         self._own_folders = own_folders
+        self._numbers = numbers
         self._folders = folders
         self.lacking: tuple[str, ...] = ()
         self._control, self._zygote_end = socket.socketpair()
@@ -84,7 +93,6 @@ class Launcher:
         self._children: dict[int, Connection] = {}
         self._forking: set[int] = set()
         self._descriptors: dict[int, int] = {}  # of children as processes; none where the system has no such thing
-        self._forked = 0
 
     @property
     def alive(self) -> bool:
@@ -113,8 +121,7 @@ class Launcher:
     async def fork(self) -> Connection:
         """Fork a child. Returns its connection; if the zygote has just died, the connection is not alive. A zygote that
         has not forked within ANSWER_TIMEOUT_S is killed, with all its children."""
-        self._forked += 1
-        number = self._forked
+        number = next(self._numbers)
         ours, theirs = socket.socketpair()
         loop = asyncio.get_running_loop()
         try:
@@ -222,7 +229,7 @@ class Launcher:
                 self._ready.set_result(True)
             elif verb == frames.FORKED:
                 self._forking.discard(number)
-                if descriptors:
+                if status == frames.WITH_DESCRIPTOR and descriptors:
                     # A record that carries one is the last of those that are read at once.
                     self._descriptors[number] = descriptors.pop()
             elif verb == frames.EXITED:

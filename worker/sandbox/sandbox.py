@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import itertools
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -23,7 +24,8 @@ from worker.sandbox.launcher import Launcher
 PROGRESS_EVERY_S: Final = 0.25
 # Children to try: one that dies before it begins its call is not the call's fault, and another child gets the call.
 STARTS: Final = 3
-# How often one call may ask for more memory. An engine that leaves a picture to another one asks twice.
+# How often one call may ask for more memory. A picture asks when its header is read, and once more if an engine leaves
+# it to another one; one more is to spare.
 ASKS: Final = 3
 
 STOPPED: Final = "The sandbox was stopped; the work can be done again elsewhere"
@@ -65,6 +67,7 @@ class ProcessSandbox:
         self._scratch = ScratchRoot()
         self._admission = Admission(children, budget_mb, reserved_mb)
         self._launcher: Launcher | None = None
+        self._numbers = itertools.count(1)  # of children, also after a new zygote: a call may still hold a folder
         self._launching = asyncio.Lock()
         self._idle: list[Connection] = []
         # Those that have given way: for owners that have other calls running.
@@ -147,7 +150,7 @@ class ProcessSandbox:
 
     async def _exchange(self, child: Connection, call: "_Call", grant: Grant) -> list[Any] | None:
         left_s, answering = call.seconds, child.ask(call.frame)
-        for _ in range(ASKS):
+        for _ in range(ASKS + 1):
             answer, left_s = await _answer_within(left_s, answering, child, call)
             match answer:
                 case ["memory", memory_mb]:
@@ -174,7 +177,9 @@ class ProcessSandbox:
         async with self._launching:
             self._check_open()
             if self._launcher is None or not self._launcher.alive:
-                self._launcher = Launcher(self._preload, self._memory_mb, self._scratch.folder, self._folders)
+                self._launcher = Launcher(
+                    self._preload, self._memory_mb, self._scratch.folder, self._numbers, self._folders
+                )
                 await self._launcher.start()
             return await self._launcher.fork()
 

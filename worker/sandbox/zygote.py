@@ -134,15 +134,15 @@ class Zygote:
             kill_orphans(self._children.__contains__)
 
     def _send_forked(self, number: int, pid: int) -> None:
-        record = frames.RECORD.pack(frames.FORKED, number, 0)
         if not hasattr(os, "pidfd_open"):
-            self._control.sendall(record)
+            self._send(frames.FORKED, number)
             return
         try:
             descriptor = os.pidfd_open(pid)
         except OSError:  # a kernel before 5.3
-            self._control.sendall(record)
+            self._send(frames.FORKED, number)
         else:
+            record = frames.RECORD.pack(frames.FORKED, number, frames.WITH_DESCRIPTOR)
             socket.send_fds(self._control, [record], [descriptor])
             os.close(descriptor)
 

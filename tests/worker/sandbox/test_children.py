@@ -1,8 +1,12 @@
 """How long children live, and who replaces them."""
 
 import asyncio
+import itertools
 import os
 import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +15,10 @@ import pytest
 from tasks.kind import Sandbox
 from tasks.refusal import Refusal
 from tests.support.sandbox.child_events import ChildEvent, Gate, ProcessWatch
+from tests.support.servers import start_process
 from tests.worker.sandbox.conftest import MakeSandbox
+from worker.sandbox import frames
+from worker.sandbox.launcher import Launcher
 from worker.sandbox.sandbox import ProcessSandbox
 
 WORK = "tests.support.sandbox.work"
@@ -146,3 +153,22 @@ async def test_stop_before_the_first_call_has_nothing_to_end(sandbox: ProcessSan
     await sandbox.stop()
     with pytest.raises(RuntimeError, match="was stopped"):
         await call(sandbox, "pid")
+
+
+async def test_a_child_without_a_process_descriptor_does_not_get_that_of_the_next(tmp_path: Path) -> None:
+    launcher = Launcher([], 256, tmp_path, itertools.count(1))
+    zygote = launcher._zygote_end  # noqa: SLF001 - the test is the zygote
+    first, _ = await launcher.fork(), await launcher.fork()
+    with start_process([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as neighbour:
+        descriptor = os.pidfd_open(neighbour.pid)
+        zygote.sendall(frames.RECORD.pack(frames.FORKED, 1, 0))
+        socket.send_fds(zygote, [frames.RECORD.pack(frames.FORKED, 2, frames.WITH_DESCRIPTOR)], [descriptor])
+        os.close(descriptor)
+        launcher._on_record()  # noqa: SLF001 - both at once
+        first.kill()
+        neighbour.communicate(b"\n")
+        assert neighbour.returncode == 0
+    verbs = {frames.RECORD.unpack(zygote.recv(frames.RECORD.size))[:2] for _ in range(3)}
+    assert (frames.KILL, 1) in verbs
+    launcher._end()  # noqa: SLF001
+    zygote.close()

@@ -1,6 +1,8 @@
 """A child uses the scratch folder of its call, and no other one."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -9,11 +11,15 @@ import pytest
 
 from tasks.kind import Sandbox
 from tasks.refusal import SandboxDeath
+from tests.support.sandbox.child_events import ProcessWatch
 from tests.worker.sandbox.isolation.conftest import ATTACKS, CLOSED, NEEDS_LANDLOCK
 from worker.attempts.scratch import ScratchFolder, ScratchRoot
+from worker.sandbox.admission import Admission
 from worker.sandbox.sandbox import ProcessSandbox
 
 pytestmark = [pytest.mark.anyio, NEEDS_LANDLOCK]
+
+WORK = "tests.support.sandbox.work"
 
 Begin = Callable[..., tuple[Sandbox, Path]]
 
@@ -96,3 +102,30 @@ async def test_a_call_that_is_cancelled_or_dies_leaves_the_folder_where_it_was(b
     with pytest.raises(SandboxDeath):
         await sandbox.call("tests.support.sandbox.work:exit_at_once", 3, seconds=10, memory_mb=1)
     assert (folder / "source").read_text() == "text"
+
+
+async def test_a_new_zygotes_children_have_other_folders_than_one_that_a_waiting_call_still_holds(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asks = asyncio.Event()
+
+    async def wait_for_ever(*_: Any) -> None:
+        asks.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Admission, "extend", wait_for_ever)
+    (first, mine), (second, yours) = begin("mine"), begin("yours")
+    zygote = await first.call(f"{WORK}:parent_pid", seconds=10, memory_mb=1)
+    waiting = asyncio.create_task(first.call(f"{WORK}:ask_for_memory", [2], seconds=10, memory_mb=1))
+    await asks.wait()
+    try:
+        with ProcessWatch(zygote) as watched:
+            os.kill(zygote, signal.SIGKILL)
+            await watched.gone()
+        assert mine.is_symlink()
+        assert (await call(second, "use_folder", str(yours)))["source"] == "yours"
+    finally:
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    assert (mine / "source").read_text() == "mine"

@@ -3,14 +3,17 @@
 import asyncio
 import os
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from tasks.refusal import Refusal, SandboxDeath
 from tests.support.sandbox.child_events import ChildEvent, Gate
 from tests.worker.sandbox.conftest import MakeSandbox
+from worker.sandbox import sandbox as sandbox_module
 from worker.sandbox.admission import Admission
 from worker.sandbox.limits import NICE
+from worker.sandbox.sandbox import ASKS
 
 WORK = "tests.support.sandbox.work"
 
@@ -63,19 +66,28 @@ async def test_no_more_children_run_at_once_than_allowed(
 
 
 async def test_waiting_does_not_count_against_the_time_limit(
-    make_sandbox: MakeSandbox, event: ChildEvent, gate: Gate
+    make_sandbox: MakeSandbox, event: ChildEvent, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    limits_s: list[float] = []
+
+    def note_limit(left_s: float, *rest: Any) -> Any:
+        limits_s.append(left_s)
+        return answer_within(left_s, *rest)
+
+    answer_within = sandbox_module._answer_within  # noqa: SLF001
+    monkeypatch.setattr(sandbox_module, "_answer_within", note_limit)
     sandbox = make_sandbox(children=1)
     holder = asyncio.create_task(
         sandbox.call(f"{WORK}:announce_and_wait", event.path, gate.path, seconds=10, memory_mb=1)
     )
     await event.wait()
-    waiting = asyncio.create_task(sandbox.call(f"{WORK}:echo", 1, seconds=0.2, memory_mb=1))
-    done, _ = await asyncio.wait({waiting}, timeout=0.4)
+    waiting = asyncio.create_task(sandbox.call(f"{WORK}:echo", 1, seconds=20, memory_mb=1))
+    done, _ = await asyncio.wait({waiting}, timeout=0.1)
     assert not done
     gate.open()
     await holder
     assert await waiting == [1]
+    assert limits_s == [10, 20]
 
 
 async def test_a_call_larger_than_the_budget_runs_alone_rather_than_never() -> None:
@@ -265,10 +277,12 @@ async def test_a_child_that_asks_for_more_than_there_is_is_refused(make_sandbox:
     assert await sandbox.call(f"{WORK}:ask_for_memory", [100], seconds=10, memory_mb=10) == 1
 
 
-async def test_a_child_that_asks_without_end_is_killed(make_sandbox: MakeSandbox) -> None:
+async def test_a_child_that_asks_more_often_than_it_may_is_killed(make_sandbox: MakeSandbox) -> None:
     sandbox = make_sandbox()
+    amounts_mb = list(range(2, 2 + ASKS))
+    assert await sandbox.call(f"{WORK}:ask_for_memory", amounts_mb, seconds=10, memory_mb=1) == ASKS
     with pytest.raises(SandboxDeath, match="invalid answer"):
-        await sandbox.call(f"{WORK}:ask_for_memory", list(range(2, 50)), seconds=10, memory_mb=1)
+        await sandbox.call(f"{WORK}:ask_for_memory", [*amounts_mb, 100], seconds=10, memory_mb=1)
     assert await sandbox.call(f"{WORK}:echo", 1, seconds=10, memory_mb=1) == [1]
 
 

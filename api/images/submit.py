@@ -191,7 +191,7 @@ class Received(NamedTuple):
     chosen: ChosenVariants
     name: str | None
     keep_s: int | None = None
-    exif: tuple[ExifField, ...] = ()
+    exif: tuple[ExifField, ...] | None = None
     truncated: Truncated | None = None
     warnings: Sequence[str] = ()
 
@@ -212,7 +212,7 @@ async def _receive(
     chosen = ChosenVariants(())
     with checks.collect():
         chosen = await read_variants(caller, DEFAULT_PRESET if options.variants is None else options.variants)
-    exif = checks.run(lambda: () if options.exif is None else parse_exif(options.exif)) or ()
+    exif = checks.run(lambda: None if options.exif is None else parse_exif(options.exif))
     name, settings, storage = clean(options.name), caller.context.settings, caller.context.storage
     keep_s = checks.run(lambda: read_keep(settings, options.keep))
     async with aclosing(chunks_of(request)) as body:
@@ -227,7 +227,7 @@ async def _receive(
                 values.get("variants") or chosen,
                 values.get("name") or name,
                 values.get("keep") or keep_s,
-                values.get("exif") or exif,
+                values.get("exif", exif),
                 values.get("truncated") or options.truncated,
                 uploads.warnings,
             )
@@ -238,7 +238,7 @@ async def _receive(
                 named.chosen or chosen,
                 named.name or name,
                 named.keep_s or keep_s,
-                named.exif or exif,
+                exif if named.exif is None else named.exif,
                 named.truncated or options.truncated,
             )
         if not content_type.lower().startswith(RAW_TYPES):
@@ -290,8 +290,8 @@ def _submission(
         watermarks=watermarks,
         truncated=received.truncated,
     )
-    # A repeat with the same key is the same job, though the preset has changed meanwhile.
-    same: dict[str, Any] = {"variants": True, "preset": {"version": True}}
+    # A repeat with the same key is the same job, though the preset has changed meanwhile, and with it its watermarks.
+    same: dict[str, Any] = {"variants": True, "preset": {"version": True}, "watermarks": True}
     return caller.submission(
         THUMBNAIL,
         params.model_dump_json(exclude_none=True),

@@ -86,7 +86,7 @@ class LimitSettings(BaseModel):
 
     # Limits of a picture
     max_pixels: int = Field(100_000_000, gt=0, description="Pixels (width × height) of a picture.")
-    max_watermark_pixels: int = Field(4_000_000, gt=0, description="Pixels (width × height) of a watermark.")
+    max_watermark_pixels: int = Field(4_194_304, gt=0, description="Pixels (width × height) of a watermark.")
     max_side_px: int = Field(30_000, gt=0, description="Pixels of a picture's longer side.")
     max_frames: int = Field(
         1_000, gt=0, description="Frames of an animation that a variant keeps (`animated`); else the first is used."

@@ -126,7 +126,7 @@ def _job(job: dict[str, Any], base_url: str) -> dict[str, Any]:
             "type": one["type"],
             "bytes": one["bytes"],
             "sha256": one["blob"],
-            "about": one["about"],
+            "about": one.get("about", {}),
         }
         | {"url": f"{job_url}/files/{one['name']}"}
         for one in job.get("files", ())

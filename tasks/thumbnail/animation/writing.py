@@ -119,7 +119,8 @@ class VipsGifWriter:
         strip.set_type(pyvips.GValue.gint_type, "page-height", height)
         strip.set_type(pyvips.GValue.gint_type, "loop", self._loops)
         strip.set_type(pyvips.GValue.array_int_type, "delay", times)
-        strip.gifsave(str(self.path), effort=GIF_EFFORT)
+        # Not by libvips: of a full disk, its error does not say that it is full.
+        self.path.write_bytes(strip.gifsave_buffer(effort=GIF_EFFORT))
 
 
 class PillowGifWriter:

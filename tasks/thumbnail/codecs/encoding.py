@@ -43,7 +43,7 @@ def finished(raster: Raster, canvas: Size, variant: dict[str, Any]) -> Raster:
 
 
 def formats_of(raster: Raster, variant: dict[str, Any]) -> list[str]:
-    """Return the formats of a finished picture's files: jpeg, png, webp or avif."""
+    """Return the formats of a finished picture's files: jpeg, png, webp, avif or gif."""
     if variant["formats"]:
         return list(variant["formats"])
     if variant["format"] == "auto":

@@ -1,4 +1,4 @@
-"""Rules that more than one field of a model decides, told of the fields at fault and all at once."""
+"""Checks that concern several fields of a model; all faults are reported at once, each with its field."""
 
 from collections.abc import Iterable
 

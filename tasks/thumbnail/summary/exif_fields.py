@@ -1,4 +1,4 @@
-"""Which fields of a photo's EXIF may be asked for. Where it was taken is answered only to who names it."""
+"""The EXIF fields that a request can ask for. `gps`, the place, is never included unless the request names it."""
 
 from collections.abc import Collection
 from typing import Final, Literal, get_args

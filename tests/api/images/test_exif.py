@@ -56,6 +56,14 @@ async def test_json_asks(alice: httpx.AsyncClient, asked: Any, stored: Any) -> N
     assert answer.json()["params"].get("exif") == stored
 
 
+async def test_the_body_overrides_the_query(alice: httpx.AsyncClient) -> None:
+    query = {"exif": "true"}
+    by_form = await alice.post("/v1/images", files={"file": PNG}, data={"exif": "false"}, params=query)
+    by_json = await alice.post("/v1/images", json={"upload": await uploaded(alice), "exif": False}, params=query)
+    for answer in (by_form, by_json):
+        assert "exif" not in answer.json()["params"]
+
+
 async def test_other_names_are_refused_with_those_that_there_are(alice: httpx.AsyncClient) -> None:
     by_query = await alice.post("/v1/images?exif=place", content=PNG)
     by_json = await alice.post("/v1/images", json={"upload": await uploaded(alice), "exif": ["place"]})

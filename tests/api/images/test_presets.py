@@ -82,6 +82,16 @@ async def test_a_repeat_is_the_same_job_though_the_preset_has_changed(alice: htt
     assert other.json()["code"] == "key_reused"
 
 
+async def test_a_repeat_is_the_same_job_though_the_preset_has_another_watermark(alice: httpx.AsyncClient) -> None:
+    ids = []
+    for content in (PNG, PNG + b"!"):
+        upload = (await alice.post("/v1/uploads", content=content)).json()["id"]
+        await put(alice, "cards", CARD | {"watermark": {"upload": upload}})
+        headers = {"Idempotency-Key": "once"}
+        ids.append((await alice.post("/v1/images", content=PNG, params={"variants": "cards"}, headers=headers)).json())
+    assert ids[0]["id"] == ids[1].get("id")
+
+
 async def test_presets_are_their_owners(settings: Settings, alice: httpx.AsyncClient, bob: httpx.AsyncClient) -> None:
     await put(alice)
     assert await names_of(bob) == BUILT_IN

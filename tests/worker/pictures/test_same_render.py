@@ -248,3 +248,5 @@ async def test_one_that_takes_too_long_is_waited_for_no_longer(
     done, _ = await asyncio.wait([waiting], timeout=0.1)
     assert not done, "the second one is at it now"
     waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

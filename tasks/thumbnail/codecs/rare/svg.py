@@ -5,7 +5,7 @@ import math
 import os
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from xml.etree import ElementTree
 
 import resvg_py
@@ -13,14 +13,11 @@ from PIL import Image
 from PIL.ImageFile import ImageFile
 
 from tasks.refusal import Refusal
+from tasks.thumbnail.codecs.rare.svg_cost import LINKS, NAMESPACES, check_cost, tag_of
 from tasks.thumbnail.codecs.rare.vector import fitting, size_for
 
 MAX_SVG_BYTES = 2 << 20
 """Largest SVG that is read. It takes about 30 times as much memory as a tree."""
-MAX_DEPTH = 100
-"""Elements inside one another: some hundreds more than the parser has room for would end the process."""
-MAX_SVG_ELEMENTS = 200_000
-"""Elements that are drawn, those of `<use>` counted as often as they are used."""
 FALLBACK_SIZE = (100.0, 100.0)
 """Width and height of a drawing that states neither, nor a view box."""
 
@@ -28,13 +25,11 @@ _DPI = 96
 _FONTS = Path(__file__).parents[3] / "report/fonts/files"
 _FONT_FILES = [str(_FONTS / f"NotoSans-{style}.ttf") for style in ("Regular", "SemiBold", "Italic", "SemiBoldItalic")]
 _FAMILY = "Noto Sans"
-_NAMESPACES = {"": "http://www.w3.org/2000/svg", "xlink": "http://www.w3.org/1999/xlink"}
-_LINKS = ("href", f"{{{_NAMESPACES['xlink']}}}href")
 _PICTURES = ("image", "feImage")
 _LENGTH = re.compile(r"\s*\+?(\d*\.?\d+(?:[eE][+-]?\d+)?)\s*(px|pt|pc|mm|cm|in|q|em|ex)?\s*$", re.IGNORECASE)
 _UNIT_PX = {"pt": 4 / 3, "pc": 16, "mm": 96 / 25.4, "cm": 96 / 2.54, "in": 96, "q": 96 / 101.6, "em": 16, "ex": 8}
 
-for _prefix, _uri in _NAMESPACES.items():
+for _prefix, _uri in NAMESPACES.items():
     ElementTree.register_namespace(_prefix, _uri)
 
 
@@ -51,7 +46,8 @@ class SvgPicture(ImageFile):
                 limit=MAX_SVG_BYTES,
             )
         self._root = ElementTree.fromstring(self._file.read())  # noqa: S314 - expat bounds what entities grow to, and loads none
-        _check_elements(self._root)
+        _without_pictures_elsewhere(self._root)
+        check_cost(self._root)
         self._size = size_for(*_size_of(self._root))
         self._mode = "RGBA"
 
@@ -81,57 +77,12 @@ class SvgPicture(ImageFile):
         return self.fp
 
 
-class _Cost(NamedTuple):
-    """What drawing an element takes: elements drawn, itself included, and elements inside one another."""
-
-    elements: int
-    depth: int
-
-
-def _check_elements(root: ElementTree.Element) -> None:
-    """Take out the links to pictures elsewhere, and refuse what would be drawn without end."""
-    owners: dict[str, ElementTree.Element] = {}
+def _without_pictures_elsewhere(root: ElementTree.Element) -> None:
     for element in root.iter():
-        if name := element.get("id"):
-            owners.setdefault(f"#{name}", element)
-        if _tag(element) in _PICTURES:
-            for link in _LINKS:
+        if tag_of(element) in _PICTURES:
+            for link in LINKS:
                 if not element.get(link, "").lstrip().startswith(("data:", "#")):
                     element.attrib.pop(link, None)
-    cost = _cost(root, owners, {}, set())
-    if cost.elements > MAX_SVG_ELEMENTS:
-        raise _too_complex(
-            f"more than {MAX_SVG_ELEMENTS:,} elements, those of `use` counted each time", MAX_SVG_ELEMENTS
-        )
-
-
-def _cost(
-    element: ElementTree.Element,
-    owners: dict[str, ElementTree.Element],
-    known: dict[ElementTree.Element, _Cost],
-    above: set[ElementTree.Element],
-) -> _Cost:
-    if element in known or element in above:  # a circle is not drawn
-        return known.get(element, _Cost(0, 0))
-    if len(above) > MAX_DEPTH:
-        raise _too_complex(f"more than {MAX_DEPTH} elements inside one another", MAX_DEPTH)
-    above.add(element)
-    used = [owners[name] for link in _LINKS if (name := element.get(link, "").strip()) in owners]
-    inside = [_cost(child, owners, known, above) for child in [*element, *used]]
-    above.discard(element)
-    cost = _Cost(1 + sum(one.elements for one in inside), 1 + max((one.depth for one in inside), default=0))
-    if cost.depth > MAX_DEPTH:
-        raise _too_complex(f"more than {MAX_DEPTH} elements inside one another", MAX_DEPTH)
-    known[element] = cost
-    return cost
-
-
-def _too_complex(what: str, limit: int) -> Refusal:
-    return Refusal("unsupported_format", f"The SVG has {what}. Simplify it, or save it as a PNG.", limit=limit)
-
-
-def _tag(element: ElementTree.Element) -> str:
-    return str(element.tag).rpartition("}")[2]
 
 
 def _size_of(root: ElementTree.Element) -> tuple[float, float]:

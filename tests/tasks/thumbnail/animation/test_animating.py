@@ -1,5 +1,7 @@
 """Animated variants: every format in, WebP and GIF out, with their times and loops."""
 
+import errno
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ from PIL import Image, ImageDraw
 from pydantic import ValidationError
 
 from tasks.refusal import Refusal
-from tasks.thumbnail.animation.writing import GifTimes
+from tasks.thumbnail.animation.writing import AnimationWriter, GifTimes, PillowGifWriter, VipsGifWriter
 from tasks.thumbnail.variants import Variant
 from tests.support.pictures import encoded, gif_of_frames, quarters
 from tests.support.thumbnail.animations import (
@@ -284,3 +286,12 @@ def test_frames_that_a_file_only_claims_are_not_waited_for(renderer: Renderer) -
     many = apng_of((8, 8), *[ApngPart(colour, (0, 0, 8, 8)) for colour in (RED, GREEN, RED, GREEN)], said=2)
     assert renderer.render(few, ANIMATED)[0]["frames"] == 2
     assert renderer.render(many, ANIMATED)[0]["frames"] == 2
+
+
+@pytest.mark.parametrize("kind", [VipsGifWriter, PillowGifWriter])
+def test_a_full_disk_is_told_from_a_picture_that_cannot_be_drawn(kind: Callable[[Path, int], AnimationWriter]) -> None:
+    writer = kind(Path("/dev/full"), 0)
+    writer.add(quarters(), 100)
+    with pytest.raises(OSError) as caught:  # noqa: PT011 - its number says what it is
+        writer.close()
+    assert caught.value.errno == errno.ENOSPC

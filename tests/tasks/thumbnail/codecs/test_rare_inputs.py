@@ -176,9 +176,21 @@ def test_a_picture_inside_of_an_svg_is_drawn(renderer: Renderer) -> None:
     assert close(corners(drawn)[1], COLOURS[1], 25)
 
 
+def _painted(number: int) -> str:
+    return f'<rect class="c{number}" width="1" height="1" fill="url(#p{number})"/>'
+
+
 def _bombs() -> dict[str, Any]:
     doubled = "".join(f'<g id="g{n}"><use href="#g{n - 1}"/><use xlink:href="#g{n - 1}"/></g>' for n in range(1, 30))
     chain = "".join(f'<g id="c{n}"><use href="#c{n - 1}"/></g>' for n in range(1, 2000))
+    patterns = "".join(f'<pattern id="p{n}" width="9" height="9">{_painted(n - 1) * 10}</pattern>' for n in range(8))
+    sheet = "".join(f".c{n}{{fill:url( '#p{n}' )}}" for n in range(8))
+    vertices = " ".join(f"{n % 60},{n % 47}" for n in range(20_000))
+    marker = f'<marker id="m"><path d="M0 0h1v1z"/></marker><polyline points="{vertices}" marker-mid="url(#m)"/>'
+    masks = "".join(
+        f'<mask id="k{n}">{f"""<rect width="9" style="clip-path:none;mask:url(#k{n - 1})"/>""" * 10}</mask>'
+        for n in range(8)
+    )
     grown = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10))
     return {
         "deep": (svg("<g>" * 5000 + "</g>" * 5000), "unsupported_format", "more than 100 elements inside one another"),
@@ -188,6 +200,19 @@ def _bombs() -> dict[str, Any]:
             "more than 200,000",
         ),
         "chain": (svg(f'<g id="c0"/>{chain}'), "unsupported_format", "more than 100 elements inside"),
+        "patterns": (svg(patterns + _painted(7)), "unsupported_format", "patterns"),
+        "inherited": (
+            svg(f'{patterns}<g fill="url(#p2)">{"<path/>" * 2000}</g>'),
+            "unsupported_format",
+            "more than 200,000",
+        ),
+        "classes": (
+            svg(f"<style>@media all{{{sheet}}}</style>{patterns.replace('fill=', 'none=')}<path class='c7'/>"),
+            "unsupported_format",
+            "more than 200,000",
+        ),
+        "masks": (svg(f'{masks}<rect mask="url(#k7)"/>'), "unsupported_format", "masks"),
+        "markers": (svg(marker), "unsupported_format", "markers"),
         "entities": (svg("<text>&a9;</text>", "", f'<!DOCTYPE svg [<!ENTITY a0 "{"a" * 99}">{grown}]>'), "corrupt", ""),
         "elsewhere": (
             svg("<text>&a;</text>", "", '<!DOCTYPE svg [<!ENTITY a SYSTEM "file:///etc/hostname">]>'),
@@ -221,3 +246,17 @@ def test_what_is_cut_off_is_refused(prober: Renderer, source: str) -> None:
     with pytest.raises(Refusal) as caught:
         prober.render(INPUTS[source][0][:-300], {"name": "one", "width": 8})
     assert caught.value.code in ("truncated", "corrupt")
+
+
+def test_paint_and_markers_of_a_usual_drawing_are_drawn(renderer: Renderer) -> None:
+    stops = '<stop stop-color="#fff"/>' * 50
+    edges = '<path d="M1 1L20 20" class="edge" marker-end="url(#arrow)"/>' * 100
+    drawing = (
+        f'<style>.edge{{stroke:url(#glow)}}</style><linearGradient id="glow">{stops}</linearGradient>'
+        f'<marker id="arrow"><path d="M0 0h1v1z"/></marker>'
+        f'<clipPath id="all"><rect width="64" height="48"/></clipPath>'
+        f'<pattern id="dots" width=".1" height=".1"><circle r="1"/></pattern>'
+        f'<g clip-path="url(#all)">{rectangles()}{edges}{"<path/>" * 2000}</g><path d="M0 0h1v1z" fill="url(#dots)"/>'
+    )
+    drawn = renderer.picture(svg(drawing), width=32, format="png")
+    assert close(corners(drawn)[1], COLOURS[1], 25)

@@ -1,7 +1,10 @@
 """A picture with a gain map is drawn without it, and the result says so."""
 
+from io import BytesIO
+
 import pytest
 
+from tasks.thumbnail.codecs.gain_map import has_gain_map
 from tests.support.pictures import encoded, quarters
 from tests.support.thumbnail.drawing import Renderer, close, corners
 
@@ -18,6 +21,21 @@ def test_the_base_picture_is_drawn(renderer: Renderer, marker: int, body: bytes)
     drawn = renderer.picture(marked, width=64, format="png")
     for pixel, other in zip(corners(drawn), corners(quarters()), strict=True):
         assert close(pixel, other, 5)
+
+
+def box(name: bytes, content: bytes) -> bytes:
+    return (len(content) + 8).to_bytes(4, "big") + name + content
+
+
+@pytest.mark.parametrize("name", ["avif", "heic"])
+def test_only_the_description_of_a_picture_says_that_it_has_one(name: str) -> None:
+    plain, marked = box(b"meta", b"infe av01"), box(b"meta", b"infe tmap")
+    pixels, large = box(b"mdat", b"..tmap.."), (1).to_bytes(4, "big") + b"mdat" + (24).to_bytes(8, "big") + b"..tmap.."
+    head = box(b"ftyp", b"avifmif1")
+    for before, after, found in ((plain, pixels, False), (pixels, plain, False), (large, marked, True)):
+        assert has_gain_map(name, BytesIO(head + before + after)) is found
+    for cut in (b"", head[:5], head + b"\0\0\0\0free", head + b"\0\0\0\x03tmap"):
+        assert has_gain_map(name, BytesIO(cut)) is False
 
 
 def test_other_pictures_have_none(renderer: Renderer) -> None:

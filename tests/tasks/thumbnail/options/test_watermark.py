@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from tasks.refusal import Refusal
+from tasks.settings import Settings
 from tasks.thumbnail.options.regions import GRAVITIES
 from tasks.thumbnail.options.watermark import mark_box
 from tests.support.pictures import encoded, png_header, quarters
@@ -113,3 +114,13 @@ def test_a_watermark_is_inside_of_every_picture() -> None:
             assert top >= 0
             assert 1 <= width <= result[0] - left
             assert 1 <= height <= result[1] - top
+
+
+def test_a_square_drawing_without_pixels_is_not_too_large_for_a_watermark(renderer: Renderer) -> None:
+    svg = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><rect width="9" height="9" fill="#dc1414"/></svg>'
+    watermark = {"upload": renderer.upload(svg), "position": "center", "scale": 0.5}
+    variant = {"name": "v", "width": 32, "format": "png", "watermark": watermark}
+    limit = Settings(_env_file=None).max_watermark_pixels
+    file = renderer.render(encoded(Image.new("RGB", (32, 32)), "PNG"), variant, max_watermark_pixels=limit)[0]
+    with Image.open(file["path"]) as picture:
+        assert close(picture.getpixel((16, 16)), RED, 3)

@@ -11,7 +11,7 @@ import signal
 import sys
 from typing import Final
 
-from tasks.process_memory import hide_from_others
+from tasks.process_memory import PR_SET_DUMPABLE, hide_from_others, prctl
 from worker.sandbox.isolation import kernel
 
 MiB = 1024 * 1024
@@ -33,9 +33,9 @@ def confine(memory_mb: int) -> None:
     """
     if sys.platform == "linux":
         _lower(resource.RLIMIT_AS, _address_space_bytes() + memory_mb * MiB)
-        kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+        prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
         # The zygote is hidden, and so are its children: then this file is root's.
-        kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
+        prctl(PR_SET_DUMPABLE, 1)
         with contextlib.suppress(OSError):  # some containers mount /proc read-only
             _write("/proc/self/oom_score_adj", _OOM_SCORE)
         hide_from_others()
@@ -56,7 +56,7 @@ def allow_cpu(seconds: float) -> None:
 def die_with(parent: int) -> None:
     """Let the kernel kill this process when its parent, the process `parent`, ends."""
     if sys.platform == "linux":
-        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
 

@@ -7,8 +7,9 @@ import errno
 import os
 import struct
 import sys
-from ctypes import addressof, create_string_buffer
+from ctypes import addressof, c_void_p, create_string_buffer
 
+from tasks.process_memory import prctl
 from worker.sandbox.isolation import kernel, seccomp
 from worker.sandbox.isolation.system_calls import DENIED
 
@@ -33,8 +34,8 @@ def lack(parts: list[str]) -> None:
     code += seccomp.INSTRUCTION.pack(seccomp.RETURN, 0, 0, seccomp.ALLOW)
     instructions = create_string_buffer(code, len(code))
     program = create_string_buffer(struct.pack("HxxxxxxP", len(code) // 8, addressof(instructions)))
-    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-    if kernel.libc().prctl(PR_SET_SECCOMP, FILTER, addressof(program), 0, 0) != 0:
+    prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    if kernel.libc().prctl(PR_SET_SECCOMP, FILTER, c_void_p(addressof(program)), 0, 0) != 0:
         raise kernel.failure("prctl(PR_SET_SECCOMP)")
 
 

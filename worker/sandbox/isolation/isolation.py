@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 
-from tasks.process_memory import hide_from_others
+from tasks.process_memory import hide_from_others, prctl
 from worker.sandbox.isolation import kernel, landlock, namespace, seccomp
 from worker.sandbox.isolation.parts import LANDLOCK, NETWORK, PARTS, SECCOMP
 from worker.sandbox.isolation.paths import listed_folders, readable_paths
@@ -47,7 +47,7 @@ class Isolation:
         else:
             lacking.add(NETWORK)
         namespace.drop_capabilities(keep_files=os.geteuid() == 0)
-        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+        prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         hide_from_others()
         if not (self._machine and _works(self._filter_calls)):
             lacking.add(SECCOMP)
@@ -93,7 +93,7 @@ def _works(step: Callable[[], None]) -> bool:
         status = 1
         try:
             with contextlib.suppress(OSError):
-                kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+                prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
                 step()
                 status = 0
         finally:

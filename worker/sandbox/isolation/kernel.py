@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Final
 
 PR_SET_PDEATHSIG: Final = 1
-PR_SET_DUMPABLE: Final = 4
 PR_SET_CHILD_SUBREAPER: Final = 36
 PR_SET_NO_NEW_PRIVS: Final = 38
 
@@ -28,23 +27,6 @@ def _syscall() -> Callable[..., int]:
     function.restype = ctypes.c_long
     function.argtypes = (ctypes.c_long,) * 6
     return function
-
-
-@functools.cache
-def _prctl() -> Callable[..., int]:
-    function = libc().prctl
-    function.argtypes = (ctypes.c_int, *(ctypes.c_ulong,) * 4)
-    return function
-
-
-def prctl(option: int, value: int = 0) -> None:
-    """Call prctl(2) with one argument.
-
-    Raises:
-        OSError: It failed.
-    """
-    if _prctl()(option, value, 0, 0, 0) < 0:
-        raise failure(f"prctl({option})")
 
 
 def syscall(number: int, *arguments: int) -> int:

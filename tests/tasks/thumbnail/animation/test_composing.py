@@ -95,7 +95,8 @@ def _sides(frame: Image.Image) -> list[object]:
 def test_each_frame_shows_what_browsers_show(renderer: Renderer, case: str) -> None:
     data, seen = CASES[case]
     file = renderer.render(data, {"name": "one", "width": 16, "animated": True, "quality": 100})[0]
-    assert (file["type"], file["frames"]) == ("image/webp", len(seen))
+    with Image.open(file["path"]) as written:  # equal frames that follow each other become one
+        assert (file["type"], file["frames"]) == ("image/webp", getattr(written, "n_frames", 1))
     drawn = _unfolded(file["path"], file["duration_ms"])
     assert len(drawn) == len(seen)
     for frame, (left, right) in zip(drawn, seen, strict=True):

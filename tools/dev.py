@@ -78,6 +78,8 @@ def start() -> None:
             os.environ["REDIS_URL"] = stack.enter_context(Valkey(appendonly=True, folder=folder / "valkey")).url
             if "storage_url" not in given:
                 os.environ["STORAGE_URL"] = f"file://./{folder}/storage"
+        sys.stdout.write(f"bin/dev: starting at http://localhost:{settings.port}, with the reference at /docs\n")
+        sys.stdout.flush()
         main()
 
 

@@ -16,6 +16,7 @@ from tasks.picture_result.drawn import drawn_of
 from tasks.queue.jobs.same_work import result_of_same_work
 from tasks.refusal import Refusal
 from tasks.sandbox_output import output_file
+from tasks.settings.units import MiB
 from tasks.thumbnail.engines.render_id import render_id
 from tasks.thumbnail.params import ThumbnailParams
 from tasks.thumbnail.summary.looks import looks_of
@@ -24,7 +25,6 @@ from tasks.uploads.originals import keep_original
 FIRST_MEMORY_MB = 40
 """Megabytes besides those of the file itself, which some decoders read whole before they know its size. They are enough
 for reading any header and for drawing most photos; the sandbox asks for more where a picture needs more."""
-MEGABYTE = 1 << 20
 ABOUT = ("width", "height", "quality", "max_bytes_met", "frames", "duration_ms", "loops")
 """What a file's record says of a drawn picture, as far as `render` does."""
 TRANSIENT_CODES = {
@@ -73,7 +73,7 @@ async def make_thumbnails(job: JobContext[ThumbnailParams]) -> Result:
         job.settings.image_threads,
         list(job.params.exif or ()),
         seconds=job.settings.sandbox_seconds,
-        memory_mb=FIRST_MEMORY_MB + blob.bytes // MEGABYTE,
+        memory_mb=FIRST_MEMORY_MB + blob.bytes // MiB,
         progress=job.progress,
     )
     drawn = drawn_of(answer)

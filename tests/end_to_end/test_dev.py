@@ -100,3 +100,4 @@ def test_several_run_side_by_side_but_not_on_one_port(checkout: Path) -> None:
     assert b"api.storage  " in b"".join(shown)  # text at a terminal, JSON elsewhere
     assert b'"event":"api.storage"' not in b"".join(shown)
     assert '"event":"api.storage"' in log.read_text()
+    assert f"bin/dev: starting at http://localhost:{second}," in log.read_text()

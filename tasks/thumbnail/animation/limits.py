@@ -11,9 +11,9 @@ from PIL.ImageFile import ImageFile
 from tasks.refusal import Refusal
 from tasks.thumbnail.animation.gif import gif_frames
 from tasks.thumbnail.animation.reading import ANIMATED
+from tasks.thumbnail.memory import MEGABYTE
 from tasks.thumbnail.planning import Planning
 
-MEGABYTE = 1 << 20
 DECODING_BYTES = 24
 """Bytes for a pixel of the animation: the canvas, what it was before, the part being drawn, and the frame that is
 resampled."""

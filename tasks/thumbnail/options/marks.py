@@ -11,10 +11,10 @@ from tasks.refusal import Refusal
 from tasks.thumbnail.colour.described import profile_of
 from tasks.thumbnail.colour.profiles import ToSRGB, in_p3
 from tasks.thumbnail.decoding import decode, open_picture, orientation_of, upright
+from tasks.thumbnail.memory import MEGABYTE
 from tasks.thumbnail.options.watermark import mark_box
 from tasks.thumbnail.picture_file import PictureFile
 
-MEGABYTE: Final = 1 << 20
 _DECODING_BYTES: Final = 24
 """Bytes for a pixel of a watermark while it is decoded."""
 _KEPT_BYTES: Final = 4

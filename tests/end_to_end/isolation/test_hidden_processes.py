@@ -1,4 +1,4 @@
-"""The processes that have secrets are closed to others of their user: to whoever gets that far."""
+"""The memory of the processes that have secrets is closed to other processes of the same user."""
 
 import json
 import os

@@ -42,7 +42,7 @@ LAYERS = (
         "maintenance.sweep",
         "picture_result",
     },
-    {"history"},
+    {"history", "accounts"},
     {"thumbnail", "report", "webhook.kind", "maintenance"},
     {"catalogue", "schedule.built_in"},
 )

@@ -50,6 +50,7 @@ Redis without cluster mode is needed.
 | `pressroom:history:<bucket>` | hash | 8 bytes of an id's hash → number of the object that has its record | the cleanup, with the object, or the job's deletion |
 | `pressroom:history-writing` | zset number → since (ms) | objects that are being written | the script after the write; the reconciliation HISTORY_WRITING_MS later |
 | `pressroom:history-erasures` | zset number → counter | objects with lines that are to be removed | the reconciliation, which removes them |
+| `pressroom:audit`, `pressroom:audit-notes` | stream of lines | the audit log: changes, and what was refused or only read (`tasks/accounts/audit.py`) | each line trims them to AUDIT_MAX_LINES, the cleanup by KEEP_AUDIT_S; they expire after it |
 | `pressroom:ends:<slot>` | hash | `<queue> <state>` → jobs that ended within ENDS_SLOT_MS | expires |
 | `pressroom:alerts` | hash | `<alert> <subject>` → the alert as JSON, while it holds | the check that finds it resolved |
 | `pressroom:installation` | hash | `id` (random, made once), `created_at` and `adopted_at` (ms), `storage_of`: the id in the storage's marker, where it is another's; `restoring`: the snapshot whose restore has begun | nobody |
@@ -111,6 +112,8 @@ COUNTS: Final = ROOT + "counts"
 ENDS: Final = ROOT + "ends:"
 UNPACKED: Final = ROOT + "unpacked"
 ALERTS: Final = ROOT + "alerts"
+AUDIT: Final = ROOT + "audit"
+AUDIT_NOTES: Final = AUDIT + "-notes"
 HISTORY: Final = ROOT + "history"
 HISTORY_IDS: Final = HISTORY + ":"
 HISTORY_WRITING: Final = HISTORY + "-writing"
@@ -296,6 +299,8 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "history_erasures": HISTORY_ERASURES,
     "history_writing_ms": HISTORY_WRITING_MS,
     "alerts": ALERTS,
+    "audit": AUDIT,
+    "audit_notes": AUDIT_NOTES,
     "worker": WORKER,
     "workers": WORKERS,
     "reconciliation": RECONCILIATION,

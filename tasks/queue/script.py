@@ -23,6 +23,7 @@ from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 from redis.exceptions import ResponseError
 
+from tasks.queue.actor import ACTING
 from tasks.queue.memory import is_out_of_memory, memory_of, redis_full
 from tasks.queue.redis_keys import SCRIPT_CONSTANTS
 
@@ -62,6 +63,8 @@ class Script:
             redis.exceptions.RedisError: Redis does not answer; nothing is half-done then, but it may have been done.
         """
         is_adding = adds(self._name)
+        if (actor := ACTING.get()) is not None:
+            payload = {**payload, "actor": actor}
         if is_adding:
             payload = {**payload, "full": self._memory.full}
         packed = PACKER.pack(payload)

@@ -73,6 +73,8 @@ COMMANDS: Final = (
     "TIME",
     "XADD {key} * f v",
     "XRANGE {key} - + COUNT 1",
+    "XREVRANGE {key} + - COUNT 1",
+    "XTRIM {key} MAXLEN 0",
     "ZADD {key} 1 v",
     "ZCARD {key}",
     "ZCOUNT {key} 0 1",

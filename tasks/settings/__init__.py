@@ -9,6 +9,7 @@ import math
 from pydantic import ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from tasks.settings.access import AccessSettings
 from tasks.settings.add_ons import AddOnSettings
 from tasks.settings.jobs import JobSettings
 from tasks.settings.limits import LimitSettings
@@ -38,6 +39,7 @@ class Settings(
     JobSettings,
     OutboundSettings,
     LimitSettings,
+    AccessSettings,
     ServerSettings,
     AddOnSettings,
     ServiceSettings,

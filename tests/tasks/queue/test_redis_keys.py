@@ -46,6 +46,8 @@ NAMES = {
     "ENDS": "ends:",
     "UNPACKED": "unpacked",
     "ALERTS": "alerts",
+    "AUDIT": "audit",
+    "AUDIT_NOTES": "audit-notes",
     "HISTORY": "history",
     "HISTORY_IDS": "history:",
     "HISTORY_WRITING": "history-writing",

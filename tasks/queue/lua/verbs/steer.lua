@@ -1,15 +1,18 @@
--- needs: lane_limits lanes
+-- needs: accounts/audit lane_limits lanes
 -- A queue is paused or resumed; a lane is parked, unparked or limited. payload: verb, queue, lane, and for_ms (park),
 -- or cap, rate and ordered (limit; 0: none).
 local queue, lane, verbs = payload.queue, payload.lane, {}
 
 function verbs.pause()
+  local before = redis.call('HGET', K.queue .. queue, 'paused')
   redis.call('HSET', K.queue .. queue, 'paused', now)
+  write_audit({ action = 'queue.pause', id = queue, before = { paused = not not before }, after = { paused = true } })
 end
 
 function verbs.resume()
-  redis.call('HDEL', K.queue .. queue, 'paused')
+  local before = redis.call('HDEL', K.queue .. queue, 'paused') == 1
   wake(queue)
+  write_audit({ action = 'queue.resume', id = queue, before = { paused = before }, after = { paused = false } })
 end
 
 function verbs.park()

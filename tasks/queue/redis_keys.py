@@ -17,6 +17,8 @@ Redis without cluster mode is needed.
 | `pressroom:swept:<sha256>` | string | until when (ms) the cleanup may be deleting this blob; followed by ` gone` once it has | expires |
 | `pressroom:unneeded` | zset sha256 → since (ms) | blobs that deleted jobs, uploads and schedules needed: they are deleted soon, if nothing else needs them | the reconciliation; it expires, and the cleanup finds them |
 | `pressroom:upload:<id>` | hash | owner, blob, bytes, name and times of an upload | expires, or its owner deletes it |
+| `pressroom:upload-token:<id>` | hash | a token for a web page (`tasks/accounts/tokens/upload_tokens.py`): SHA-256 of it, owner, `key`, what it fixes, `uses` and `used`, `tries` | expires, or its owner deletes it |
+| `pressroom:upload-tokens:<owner>` | zset id → expires (ms) | the upload tokens of an owner | each new one trims it; it expires |
 | `pressroom:presets:<owner>` | hash name → version, time (ms), JSON | an owner's presets of variants; `#` counts their versions | its owner deletes them; the counter stays |
 | `pressroom:endpoint:<id>` | hash | a subscriber: owner, URL, patterns, encrypted secrets, and whether it answered the last time (`answered`) | its owner deletes it |
 | `pressroom:endpoints:<owner>` | zset id → created (ms) | all endpoints of an owner | with the endpoints |
@@ -82,6 +84,8 @@ BLOB: Final = ROOT + "blob:"
 SWEPT: Final = ROOT + "swept:"
 UNNEEDED: Final = ROOT + "unneeded"
 UPLOAD: Final = ROOT + "upload:"
+UPLOAD_TOKEN: Final = ROOT + "upload-token:"
+UPLOAD_TOKENS: Final = ROOT + "upload-tokens:"
 PRESETS: Final = ROOT + "presets:"
 ENDPOINT: Final = ROOT + "endpoint:"
 ENDPOINTS: Final = ROOT + "endpoints:"
@@ -142,6 +146,8 @@ SWEPT_MS: Final = 3600 * SECOND_MS
 """The mark stays this much longer: what a client sends is noted as needed within this time."""
 UNNEEDED_MS: Final = DAY_MS
 """What deleted jobs needed is remembered this long after the last one was deleted; the nightly cleanup finds the rest."""
+UPLOAD_TOKENS_MS: Final = DAY_MS
+"""The list of an owner's upload tokens is kept this long after the last one was made: none lives longer."""
 LINGER_MS: Final = 600 * SECOND_MS
 """A job's files outlive it by this time: downloads that have begun can end."""
 BATCH_OPEN_MS: Final = DAY_MS
@@ -261,6 +267,9 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "swept": SWEPT,
     "unneeded": UNNEEDED,
     "upload": UPLOAD,
+    "upload_token": UPLOAD_TOKEN,
+    "upload_tokens": UPLOAD_TOKENS,
+    "upload_tokens_ms": UPLOAD_TOKENS_MS,
     "presets": PRESETS,
     "endpoint": ENDPOINT,
     "endpoints": ENDPOINTS,

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tasks.settings.access import AccessSettings
 from tasks.settings.add_ons import AddOnSettings
+from tasks.settings.browsers import BrowserSettings
 from tasks.settings.jobs import JobSettings
 from tasks.settings.limits import LimitSettings
 from tasks.settings.operations import OperationSettings
@@ -40,6 +41,7 @@ class Settings(
     OutboundSettings,
     LimitSettings,
     AccessSettings,
+    BrowserSettings,
     ServerSettings,
     AddOnSettings,
     ServiceSettings,

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from tasks import clock
 from tasks.blob_ref import BlobRef
-from tasks.queue.jobs.enqueue_with_blobs import enqueue_with_blobs
+from tasks.queue.jobs.enqueue_with_blobs import enqueue_with_blobs, token_over
 from tasks.queue.records.record import new_id
 from tasks.queue.redis_keys import SECOND_MS, UPLOAD
 from tasks.queue.script import Script
@@ -67,6 +67,7 @@ async def keep(
     upload_id: str | None = None,
     tags: Sequence[str] = (),
     metadata: str | None = None,
+    upload_token: str | None = None,
 ) -> UploadRecord:
     """Store the record of an upload.
 
@@ -80,9 +81,11 @@ async def keep(
         upload_id: 32 hexadecimal digits; None for a new id.
         tags: By which its sender finds it.
         metadata: JSON of what its sender notes on it.
+        upload_token: Id of the upload token that it comes with, of which it takes one use.
 
     Raises:
-        Refusal: `unavailable`: the cleanup has just deleted the blob (see `tasks.queue.jobs.enqueue_with_blobs`).
+        Refusal: `unavailable`: the cleanup has just deleted the blob (see `tasks.queue.jobs.enqueue_with_blobs`);
+            `unauthorized`, `token_used`: the token allows no more.
     """
     now = clock.now_ms()
     noted = json.loads(metadata or "{}")
@@ -102,8 +105,12 @@ async def keep(
     if metadata:
         fields["metadata"] = metadata
     values = [text for field in fields.items() for text in field]
-    payload = {"id": upload.id, "blob": blob.sha256, "fields": values, "expires_at": upload.expires_at}
-    await enqueue_with_blobs(Script(redis, "submit/keep"), payload, storage)
+    payload: dict[str, Any] = {"id": upload.id, "blob": blob.sha256, "fields": values, "expires_at": upload.expires_at}
+    if upload_token:
+        payload["upload_token"] = upload_token
+    answer = await enqueue_with_blobs(Script(redis, "submit/keep"), payload, storage)
+    if answer["answer"] != "kept":
+        raise token_over(answer)
     return upload
 
 

@@ -4,15 +4,15 @@ import hashlib
 import json
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import Any
 
 import structlog
 from redis.asyncio import Redis
 
-from tasks.queue.jobs.enqueue_with_blobs import enqueue_with_blobs
+from tasks.queue.jobs.enqueue_with_blobs import enqueue_with_blobs, token_over
 from tasks.queue.jobs.foreign_job import read_foreign_job
 from tasks.queue.jobs.job_store import JobStore
+from tasks.queue.jobs.same_params import canonical
 from tasks.queue.jobs.submit_limits import REASONS, SubmitLimits
 from tasks.queue.lanes.lane_id import lane_of
 from tasks.queue.records import indexes
@@ -56,6 +56,9 @@ class Submission:
         tags: By which its sender finds it.
         metadata: JSON of what its sender notes on it.
         same_as: What an Idempotency-Key is compared by, where that is not the params: the same for the same request.
+        job_id: The id of the job, if it is known before (`new_id`).
+        viewer: SHA-256 of the token that may see this job and nothing else.
+        upload_token: Id of the upload token that it comes with, of which it takes one use.
     """
 
     kind: str
@@ -82,6 +85,9 @@ class Submission:
     tags: tuple[str, ...] = ()
     metadata: str | None = None
     same_as: str | None = None
+    job_id: str | None = None
+    viewer: str | None = None
+    upload_token: str | None = None
 
     @property
     def content(self) -> str:
@@ -149,9 +155,11 @@ class Enqueuer:
             redis.exceptions.RedisError: Redis does not answer.
         """
         with _step(submission, submission.kind):
-            job_id = new_id()
+            job_id = submission.job_id or new_id()
             job = self.job(job_id, submission)
             payload = {"jobs": [job], **self._limits.rules(job), **self._idempotency(submission, submission.content)}
+            if submission.upload_token:
+                payload["upload_token"] = submission.upload_token
 
             def record(now: int) -> tuple[Record, ...]:
                 # Whether it waits for other jobs, or these have succeeded already, the script alone knows.
@@ -205,6 +213,8 @@ class Enqueuer:
                 return Submitted(job_id, created=False)
             case {"answer": answer} as excess if answer in REASONS:
                 raise self._limits.refusal(excess, payload["jobs"][0])
+            case {"answer": "token_gone" | "token_used"} as over:
+                raise token_over(over)
             case answer:
                 raise _refusal(answer, submission)
 
@@ -217,7 +227,7 @@ class Enqueuer:
         return (
             record is not None
             and record.kind == submission.kind
-            and _canonical(record.params) == _canonical(submission.params)
+            and canonical(record.params) == canonical(submission.params)
         )
 
     async def adopt(self, job_id: str, queue: str, body: bytes | None, kinds: Container[str] = ()) -> None:
@@ -270,7 +280,7 @@ class Enqueuer:
             "params": submission.params,
             "delay_ms": submission.delay_ms,
             "fields": [
-                *_fields(submission, "name", "request_id", "address", "notify", "metadata"),
+                *_fields(submission, "name", "request_id", "address", "notify", "metadata", "viewer"),
                 *_tags(submission),
                 *_trace(submission),
             ],
@@ -291,23 +301,11 @@ class Enqueuer:
     def _idempotency(self, submission: Submission, content: str) -> dict[str, Any]:
         if submission.idempotency_key is None:
             return {}
-        key = hashlib.sha256(submission.idempotency_key.encode()).hexdigest()
+        # A page chooses the key that it sends with an upload token: it means no job of another token, or of a key.
+        space = f"{submission.upload_token}\n" if submission.upload_token else ""
+        key = hashlib.sha256(f"{space}{submission.idempotency_key}".encode()).hexdigest()
         ttl_ms = self._settings.idempotency_s * 1000
         return {"idempotency": {"key": f"{submission.owner}:{key}", "content": content, "ttl_ms": ttl_ms}}
-
-
-def _canonical(params: str) -> str:
-    return json.dumps(json.loads(params, parse_float=_number, parse_int=_number), sort_keys=True)
-
-
-def _number(text: str) -> tuple[int, str, int]:
-    """A number by its value: `1.0` and `1e0` are `1`, and what no float can tell from 0 is 0."""
-    if float(text) == 0:
-        return 0, "", 0  # Decimal takes no exponent of 20 digits
-    sign, digits, exponent = Decimal(text).as_tuple()
-    written = "".join(map(str, digits))
-    significant = written.rstrip("0")
-    return sign, significant, int(exponent) + len(written) - len(significant)
 
 
 def _refusal(answer: dict[str, Any], submission: Submission) -> Exception:

@@ -43,3 +43,16 @@ async def _is_there(storage: Storage, sha256: str) -> bool:
     except BlobMissing:
         return False
     return True
+
+
+def token_over(answer: dict[str, Any]) -> Refusal:
+    """What is answered to an upload whose token allows no more.
+
+    Args:
+        answer: The script's, `token_gone` or `token_used`.
+    """
+    if answer["answer"] == "token_gone":
+        return Refusal("unauthorized", "This upload token has expired or was revoked. Ask for a new one.")
+    limit = answer["uses"]
+    message = f"This upload token was good for {limit} uploads, and they are made. Ask for a new one."
+    return Refusal("token_used", message, limit=limit)

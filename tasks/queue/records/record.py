@@ -83,6 +83,7 @@ class Record:
         tags: By which its sender finds it.
         metadata: What its sender noted on it.
         tally: Of an event or a batch, state → number of its deliveries or jobs.
+        viewer: SHA-256 of the token that may see this job and nothing else, where there is one.
     """
 
     id: str
@@ -117,6 +118,7 @@ class Record:
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     tally: Mapping[str, int] = field(default_factory=dict)
+    viewer: str | None = None
 
     def expired(self, now_ms: int) -> bool:
         """Whether only the tombstone is left: the job ended so long ago that its files may be gone."""
@@ -179,4 +181,5 @@ class Record:
                 for name, count in text.items()
                 if name.startswith(TALLY) and count != "0"
             },
+            viewer=text.get("viewer"),
         )

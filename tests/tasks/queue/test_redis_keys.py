@@ -16,6 +16,8 @@ NAMES = {
     "SWEPT": "swept:",
     "UNNEEDED": "unneeded",
     "UPLOAD": "upload:",
+    "UPLOAD_TOKEN": "upload-token:",
+    "UPLOAD_TOKENS": "upload-tokens:",
     "PRESETS": "presets:",
     "ENDPOINT": "endpoint:",
     "ENDPOINTS": "endpoints:",

@@ -1,13 +1,15 @@
 -- needs: blobs creation owners/rates owners/waiting
+-- seldom: owners/upload_tokens
 -- A submit: records, ARQ jobs, lanes or timers, indexes, idempotency key and wake signal together.
 -- payload: jobs {what `create` takes, …}, batch (what `create_batch` takes of a batch that they make) or nil,
--- idempotency {key, content, ttl_ms} or nil, seen (of `find_swept`) or nil, and the limits (`find_excess`).
+-- idempotency {key, content, ttl_ms} or nil, upload_token (the id of the token that it comes with) or nil, seen (of
+-- `find_swept`) or nil, and the limits (`find_excess`).
 -- Answers answer and id, where answer is
 --   'created' (id: of the batch, or of the one job; now), 'same' or 'reused' (the key belongs to job id), 'full',
 --   'owner_full' or 'too_fast' (`find_excess`), 'redis_full', 'known' (there is a job of this id), 'unknown' (no such
 --   batch, or job that was to come first), 'ended' (the job that was to come first did not succeed: state), 'open' (the
---   batch that was to come first takes more jobs), 'sealed' (the batch takes no more jobs), 'swept' (blob, mark,
---   left_ms: look whether it is there, and repeat this).
+--   batch that was to come first takes more jobs), 'sealed' (the batch takes no more jobs), 'token_gone' or
+--   'token_used' (`find_token_over`), 'swept' (blob, mark, left_ms: look whether it is there, and repeat this).
 local jobs, batch, idempotency = payload.jobs, payload.batch, payload.idempotency
 local first = batch or jobs[1]
 local owner = jobs[1].owner
@@ -48,6 +50,11 @@ end
 local function check()
   local known = idempotency and find_repeat()
   if known then return known end
+  if payload.upload_token then
+    load_seldom()
+    local over = find_token_over(payload.upload_token)
+    if over then return over end
+  end
   if payload.full and not is_upkeep then return { answer = 'redis_full' } end
   local excess = not first.adopt and find_excess(jobs)
   if excess then return excess end
@@ -63,6 +70,7 @@ local refused = check()
 if refused then return cmsgpack.pack(refused) end
 if is_upkeep then write_when_full() end
 spend()
+if payload.upload_token then use_token(payload.upload_token) end
 if batch then
   batch.owner = owner
   create_batch(batch, #jobs)

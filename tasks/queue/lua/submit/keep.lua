@@ -1,11 +1,19 @@
 -- needs: blobs
--- An upload is written, and needs its blob from now on. payload: id, blob, fields {name, value, …}, expires_at, seen
--- (of `find_swept`) or nil. Answers answer: 'kept', or 'swept' (blob, mark, left_ms: look whether it is there,
--- and repeat this).
+-- seldom: owners/upload_tokens
+-- An upload is written, and needs its blob from now on. payload: id, blob, fields {name, value, …}, expires_at,
+-- upload_token (the id of the token that it comes with) or nil, seen (of `find_swept`) or nil. Answers answer: 'kept',
+-- 'token_gone' or 'token_used' (`find_token_over`), or 'swept' (blob, mark, left_ms: look whether it is there, and
+-- repeat this).
 if payload.full then return cmsgpack.pack({ answer = 'redis_full' }) end
+if payload.upload_token then
+  load_seldom()
+  local over = find_token_over(payload.upload_token)
+  if over then return cmsgpack.pack(over) end
+end
 local upload = K.upload .. payload.id
 local swept = find_swept({ payload.blob }, payload.seen or {}, 0)
 if swept then return cmsgpack.pack(swept) end
+if payload.upload_token then use_token(payload.upload_token) end
 redis.call('HSET', upload, unpack(payload.fields))
 redis.call('PEXPIREAT', upload, payload.expires_at)
 need_blobs('upload:' .. payload.id, { payload.blob }, payload.expires_at - now)

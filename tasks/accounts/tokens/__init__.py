@@ -1,0 +1,1 @@
+"""Tokens that are no keys: they may upload from a web page, or see one job."""

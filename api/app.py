@@ -15,7 +15,8 @@ from uvicorn.config import STARTUP_FAILURE
 
 from api.http import problems
 from api.http.access.auth import AuthMiddleware
-from api.http.access.hosts import HostPolicy, check_keys
+from api.http.access.forwarded import Forwarding
+from api.http.access.hosts import HostPolicy, check_keys, check_public_url
 from api.http.access.keys import Keys
 from api.http.body import LargeBodies
 from api.http.context import Context
@@ -133,6 +134,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
     tempfile.gettempdir()  # chosen now: one that is full when it is first needed would not be recognised
     kinds, presets = load_kinds(settings), known_presets(settings)
     check_keys(settings)
+    check_public_url(settings)
     keys, storage = Keys(settings.api_keys), open_storage(settings)
     connections = Connections(settings, storage.memory)
     box, url_policy = open_box(settings), UrlPolicy(settings)
@@ -153,6 +155,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
                 settings=settings,
                 keys=keys,
                 host_policy=HostPolicy(settings),
+                forwarding=Forwarding(settings),
                 kept=kept,
                 outages={"Redis": redis_outage, "The storage": OutageLog("storage.away", "storage.back")},
                 redis=redis,
@@ -195,8 +198,6 @@ def announce(settings: Settings, keys: Keys, storage: Storage) -> None:
         log.info("api.keys", keys=len(keys), owners=len({owner for owner, _ in settings.api_keys}))
         if settings.secret_key is None:
             log.warning("api.secrets", message="SECRET_KEY is empty: secrets of endpoints lie in Redis as plain text.")
-    if not (settings.dev or settings.public_url or settings.allowed_hosts):
-        log.warning("api.links", message="PUBLIC_URL is empty: links in answers and webhooks are paths without a host.")
 
 
 app = create_app()

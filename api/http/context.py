@@ -7,6 +7,7 @@ from typing import Any
 from arq.connections import ArqRedis
 from starlette.requests import Request
 
+from api.http.access.forwarded import Forwarding
 from api.http.access.hosts import HostPolicy
 from api.http.access.keys import Keys
 from api.http.body import LargeBodies
@@ -39,6 +40,7 @@ class Context:
     settings: Settings
     keys: Keys
     host_policy: HostPolicy
+    forwarding: Forwarding
     kept: KeptAnswers
     outages: Mapping[str, OutageLog]
     redis: ArqRedis

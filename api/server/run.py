@@ -50,8 +50,7 @@ def configured(settings: Settings) -> Config:
         ws="none",
         workers=settings.web_concurrency,
         access_log=False,  # api.http.middleware logs each request
-        proxy_headers=True,
-        forwarded_allow_ips=settings.forwarded_allow_ips,
+        proxy_headers=False,  # api.http.access.forwarded reads them
         timeout_graceful_shutdown=math.ceil(settings.shutdown_grace_s),
     )
 

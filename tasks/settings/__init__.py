@@ -17,7 +17,7 @@ from tasks.settings.limits import LimitSettings
 from tasks.settings.operations import OperationSettings
 from tasks.settings.outbound import SECRET_KEY_CHARS, OutboundSettings
 from tasks.settings.owners import OPEN_OWNER, SYSTEM
-from tasks.settings.server import LOOPBACK, PRIVATE, ServerSettings
+from tasks.settings.server import LOOPBACK, PRIVATE, Network, ServerSettings
 from tasks.settings.service import ServiceSettings
 from tasks.settings.units import DAY_S, HOUR_S, MiB
 from tasks.validation import faults_of
@@ -52,12 +52,16 @@ class Settings(
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True)
 
     @property
-    def forwarded_allow_ips(self) -> list[str]:
-        """The networks of TRUSTED_PROXIES, or of its default."""
-        proxies = self.trusted_proxies
-        if proxies is None:
-            proxies = (*LOOPBACK, *PRIVATE) if self.dyno is not None else LOOPBACK
-        return [str(network) for network in proxies]
+    def proxy_hops(self) -> int:
+        """FORWARDED_HOPS, or its default."""
+        if self.forwarded_hops is not None:
+            return self.forwarded_hops
+        return 1 if self.dyno is not None or self.trusted_proxies else 0
+
+    @property
+    def proxy_networks(self) -> tuple[Network, ...]:
+        """TRUSTED_PROXIES, or its default."""
+        return (*LOOPBACK, *PRIVATE) if self.trusted_proxies is None else self.trusted_proxies
 
     @field_validator("drain_s")
     @classmethod

@@ -12,7 +12,7 @@ Network = IPv4Network | IPv6Network
 
 LOOPBACK: Final = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 PRIVATE: Final = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")))
-"""Where the routers of platforms are."""
+"""Where routers are."""
 HOST: Final = re.compile(r"(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
 
@@ -62,15 +62,21 @@ class ServerSettings(BaseModel):
     # Its public address
     public_url: str | None = Field(
         None,
-        description="The public base URL of this service, such as `https://pressroom.example.com`: links in answers and webhooks begin with it.",
+        description="The public base URL of this service, such as `https://pressroom.example.com`: links in answers and webhooks begin with it, and requests that name another host are answered 421. The web process needs it, except for development (DEV).",
     )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="`host,host:port`: the hosts that requests under `/v1` may name, for a service with several; others are answered 421. Without a PUBLIC_URL, links begin with the host of the request. With neither of them, links are paths.",
+        description="`host,host:port`: hosts that requests may name besides that of PUBLIC_URL, such as a name inside your network. `/livez`, `/readyz` and `/metrics` answer under every host.",
+    )
+    forwarded_hops: int | None = Field(
+        None,
+        ge=0,
+        le=10,
+        description="Proxies of yours that a request passes one after the other. The client's address is the entry of X-Forwarded-For that the first of them has added, counted from the right; 0 reads no X-Forwarded-… header. Without it 1 where DYNO or TRUSTED_PROXIES is set, else 0.",
     )
     trusted_proxies: Annotated[tuple[Network, ...] | None, NoDecode] = Field(
         None,
-        description="`network,network`: proxies whose X-Forwarded-Proto and X-Forwarded-For count. Without it those on the same machine, and private networks where DYNO is set, whose router is the only way in.",
+        description="`network,network`: from whose connections X-Forwarded-… headers are read, if FORWARDED_HOPS is not 0. Without it those of this machine and of private networks.",
     )
 
     @field_validator("public_url")

@@ -24,7 +24,7 @@ class AuthMiddleware:
             context: Context = scope["state"]["context"]
             headers, protected = Headers(scope=scope), scope["path"].startswith(PROTECTED)
             try:
-                context.host_policy.check(scope, headers, protected=protected)
+                context.host_policy.check(scope, headers)
                 if protected:
                     scope["owner"] = context.keys.owner_by_key(bearer_of(headers))
             except Refusal as refusal:

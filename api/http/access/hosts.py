@@ -8,15 +8,20 @@ Content-Type on what it reads as JSON.
 
 from ipaddress import ip_address
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import Scope
 
+from api.http.access.forwarded import Forwarding
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 
 LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
+PROBES: Final = frozenset({"/livez", "/readyz", "/metrics"})
+"""Platforms and Prometheus ask for these by the address of the machine."""
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 def check_keys(settings: Settings) -> None:
@@ -29,6 +34,19 @@ def check_keys(settings: Settings) -> None:
         raise ValueError(
             "API_KEYS is empty, so everyone could use the API. Set it to owner:key. On your own machine, DEV=1 does "
             "without."
+        )
+
+
+def check_public_url(settings: Settings) -> None:
+    """Check that it is known what links begin with, and under which host the service answers.
+
+    Raises:
+        ValueError: There is no PUBLIC_URL, and it is not for development.
+    """
+    if settings.public_url is None and not settings.dev:
+        raise ValueError(
+            "PUBLIC_URL is empty. Set it to the URL that clients use, such as https://pressroom.example.com: links "
+            "begin with it, and other hosts are refused. On your own machine, DEV=1 does without."
         )
 
 
@@ -61,39 +79,41 @@ class HostPolicy:
 
     def __init__(self, settings: Settings) -> None:
         self._is_open = not settings.api_keys
-        self._is_dev = settings.dev
         self._public_url = settings.public_url
-        public_host = settings.public_url.partition("://")[2].partition("/")[0].lower() if settings.public_url else None
-        self._allowed = frozenset(filter(None, (*settings.allowed_hosts, public_host)))
-        self._checks_hosts = bool(settings.allowed_hosts)
+        self._allowed = frozenset((*settings.allowed_hosts, *_hosts_of(settings.public_url)))
+        self._checks_hosts = bool(settings.allowed_hosts) or not settings.dev
+        self._forwarding = Forwarding(settings)
 
-    def check(self, scope: Scope, headers: Headers, *, protected: bool) -> None:
+    def check(self, scope: Scope, headers: Headers) -> None:
         """Check the host of a request, and in the open mode that no page of another origin has sent it.
 
         Args:
             scope: The request.
             headers: Its headers.
-            protected: Whether its path is under `/v1`.
 
         Raises:
             Refusal: `misdirected`, `foreign_origin`.
         """
         if self._is_open:
             self._check_open(scope, headers)
-        elif self._checks_hosts and protected and _host_of(headers) not in self._allowed:
+        elif self._checks_hosts and scope["path"] not in PROBES and not self._is_ours(scope, headers):
             raise Refusal(
                 "misdirected",
-                f"This service does not answer under the host {_host_of(headers)!r}. Its operator can add it to "
-                "ALLOWED_HOSTS.",
+                f"This service does not answer under the host {_host_of(headers)!r}. Use the host of its PUBLIC_URL; "
+                "its operator can add others to ALLOWED_HOSTS.",
                 field="Host",
             )
 
     def base_url(self, request: Request) -> str:
-        """What links begin with: PUBLIC_URL, or the host of the request if it is an allowed one, or nothing."""
+        """What links begin with: PUBLIC_URL, or in development the scheme and host of the request."""
         if self._public_url is not None:
             return self._public_url
-        host = _host_of(request.headers)
-        return f"{request.scope['scheme']}://{host}" if self._is_dev or host in self._allowed else ""
+        scope, forwarding = request.scope, self._forwarding
+        return f"{forwarding.scheme(scope)}://{forwarding.host(scope) or _host_of(request.headers)}"
+
+    def _is_ours(self, scope: Scope, headers: Headers) -> bool:
+        """Whether the host is one of ours, or else that which a proxy has received."""
+        return _host_of(headers) in self._allowed or self._forwarding.host(scope) in self._allowed
 
     def _check_open(self, scope: Scope, headers: Headers) -> None:
         server, host = scope.get("server"), _host_of(headers)
@@ -116,6 +136,18 @@ class HostPolicy:
                 "may.",
                 field="Origin",
             )
+
+
+def _hosts_of(url: str | None) -> tuple[str, ...]:
+    """How requests to a URL name its host: without the scheme's usual port, or with it."""
+    if url is None:
+        return ()
+    parts = urlsplit(url.lower())
+    host, usual = parts.netloc.rpartition("@")[2], DEFAULT_PORTS[parts.scheme]
+    if parts.port in (None, usual):
+        name = _name_of(host)
+        return name, f"{name}:{usual}"
+    return (host,)
 
 
 def _host_of(headers: Headers) -> str:

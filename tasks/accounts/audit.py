@@ -30,7 +30,7 @@ class AuditLine:
     Attributes:
         id: Its time and place in the stream, `<ms>-<number>`.
         outcome: `done`, `refused` or `read`.
-        action: The thing and the verb, such as `key.revoke`.
+        action: What was done, such as `revoke_key`: the operation id of the route.
         owner: Whose thing it is.
         thing: The id of the thing.
         code: Why it was refused.
@@ -96,7 +96,7 @@ class AuditLog:
         """Append lines about tries and reads.
 
         Args:
-            lines: Each with `actor` (`Actor.payload`), `action` and, if there are any, `owner`, `id` and `code`.
+            lines: Each with `actor` (`Actor.payload`) and, if there are any, `owner`, `id` and `code`.
 
         Raises:
             Refusal: `redis_full`; nothing is noted then.

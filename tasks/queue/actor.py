@@ -18,7 +18,8 @@ class Actor:
     """Who makes a change, and from where.
 
     Attributes:
-        by: The owner of the key, or a name such as `cli`.
+        action: What is done: the operation id of the route, such as `pause_queue`.
+        by: The owner of the key, or a name such as `cli`; None for a key that is not valid.
         key: The short public id of the key; None for a key of the settings.
         address: The IP address of the client; None without one.
         request: The id of the request; None without one.
@@ -26,7 +27,8 @@ class Actor:
         keep_ms: KEEP_AUDIT_S in milliseconds.
     """
 
-    by: str
+    action: str
+    by: str | None
     key: str | None
     address: str | None
     request: str | None

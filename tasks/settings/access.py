@@ -6,7 +6,15 @@ from tasks.settings.units import DAY_S
 
 
 class AccessSettings(BaseModel):
-    """How long it is known who did what."""
+    """How many wrong keys are answered, and how long it is known who did what."""
+
+    # Wrong keys
+    wrong_keys_per_minute: int = Field(
+        30,
+        gt=0,
+        description="Wrong keys per minute from one address (IPv6: from one /64 network) that one web process answers 401; further ones answer 429. A right key works at any time.",
+    )
+    wrong_keys_all_per_minute: int = Field(3_000, gt=0, description="The same from all addresses together.")
 
     # The audit log
     keep_audit_s: int = Field(

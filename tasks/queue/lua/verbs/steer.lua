@@ -6,13 +6,13 @@ local queue, lane, verbs = payload.queue, payload.lane, {}
 function verbs.pause()
   local before = redis.call('HGET', K.queue .. queue, 'paused')
   redis.call('HSET', K.queue .. queue, 'paused', now)
-  write_audit({ action = 'queue.pause', id = queue, before = { paused = not not before }, after = { paused = true } })
+  write_audit({ id = queue, before = { paused = not not before }, after = { paused = true } })
 end
 
 function verbs.resume()
   local before = redis.call('HDEL', K.queue .. queue, 'paused') == 1
   wake(queue)
-  write_audit({ action = 'queue.resume', id = queue, before = { paused = before }, after = { paused = false } })
+  write_audit({ id = queue, before = { paused = before }, after = { paused = false } })
 end
 
 function verbs.park()

@@ -1,10 +1,9 @@
 -- The audit log. A script that changes an owner, a key or a token, or that an admin may send, writes its line after the
--- change: write_audit({ action = 'key.create', owner = …, id = …, before = {…}, after = {…} }).
---   action   the thing and the verb
+-- change: write_audit({ owner = …, id = …, before = {…}, after = {…} }).
 --   owner    whose thing it is
 --   id       the thing's id
 --   before, after   flat tables of the fields that changed; what may be a secret by its name is left out
--- payload.actor says who asks (tasks/queue/actor.py). Without one there is no line.
+-- payload.actor says who asks, and for what (tasks/queue/actor.py). Without one there is no line.
 local AUDIT_FIELD_BYTES, AUDIT_VALUE_BYTES, AUDIT_VALUES_BYTES = 128, 200, 1024
 local UNAUDITED = { 'secret', 'password', 'token', 'digest', 'sha256', 'credential' }
 
@@ -36,7 +35,7 @@ local function append_audit(stream, actor, line)
       fields[#fields + 1] = string.sub(tostring(value), 1, AUDIT_FIELD_BYTES)
     end
   end
-  add('action', line.action)
+  add('action', actor.action)
   add('owner', line.owner)
   add('id', line.id)
   add('code', line.code)

@@ -141,6 +141,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
     redis = connect(
         settings.redis_url.get_secret_value(),
         ssl_cert_reqs=settings.redis_ssl_cert_reqs,
+        ca=settings.redis_ca,
         max_connections=settings.redis_max_connections,
     )
     watch, kept, spec_process = Watch(redis), KeptAnswers(), SpecProcess(settings.spec_seconds)
@@ -151,6 +152,8 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
     try:
         announce(settings, keys, storage)
         async with joined(redis, registry, "api.redis", refused):
+            if refusal := await storage.refused_at_start():
+                raise StartRefusedError(refusal)
             yield Context(
                 settings=settings,
                 keys=keys,

@@ -29,6 +29,7 @@ async def check(settings: Settings) -> tuple[int, str]:
     redis = connect(
         settings.redis_url.get_secret_value(),
         ssl_cert_reqs=settings.redis_ssl_cert_reqs,
+        ca=settings.redis_ca,
         max_connections=1,
         answer_timeout_s=TIMEOUT_S,
     )

@@ -64,6 +64,7 @@ def open_resources(settings: Settings, kinds: Mapping[str, Kind[Any]]) -> Worker
     redis = connect(
         settings.redis_url.get_secret_value(),
         ssl_cert_reqs=settings.redis_ssl_cert_reqs,
+        ca=settings.redis_ca,
         max_connections=settings.redis_max_connections - 1,  # the lease keeper has one of its own
     )
     outbound = open_outbound(settings)

@@ -6,7 +6,7 @@ import structlog
 
 from tasks.process_memory import hide_from_others
 from tasks.queue.process_registry import ProcessRegistry
-from tasks.queue.start_check import wait_until_checked
+from tasks.queue.start_check import StartRefusedError, wait_until_checked
 from worker.attempts.scratch import remove_leftovers
 from worker.resources import WorkerResources
 
@@ -14,7 +14,7 @@ log = structlog.get_logger()
 
 WRONG_SETTING = 2
 REFUSED_BY_SERVER = 3
-"""Exit statuses: a setting cannot work; Redis refuses what the service needs. Waiting cures neither."""
+"""Exit statuses: a setting cannot work; Redis or the storage refuses what the service needs. Waiting cures neither."""
 
 
 async def start(
@@ -29,9 +29,12 @@ async def start(
         kinds: The names of the kinds.
 
     Raises:
-        StartRefusedError: Redis will not do; the message says why, and what to do.
+        StartRefusedError: Redis or the storage will not do; the message says why, and what to do.
     """
     await wait_until_checked(resources.redis, registry, "worker.redis")
+    if refusal := await resources.storage.refused_at_start():
+        await registry.leave()
+        raise StartRefusedError(refusal)
     log.info("worker.storage", found=resources.storage.description)
     log.info("worker.queues", concurrency=concurrency)
     log.info("worker.kinds", names=kinds)

@@ -35,14 +35,19 @@ POOL_TIMEOUT_S = 5.0
 
 
 def connect(
-    url: str, *, ssl_cert_reqs: str = "required", max_connections: int = 20, answer_timeout_s: float = ANSWER_TIMEOUT_S
+    url: str,
+    *,
+    ssl_cert_reqs: str = "required",
+    ca: str | None = None,
+    max_connections: int = 20,
+    answer_timeout_s: float = ANSWER_TIMEOUT_S,
 ) -> ArqRedis:
     """A client for `url`, in one of the forms that `tasks.queue.redis_url` reads. Opens nothing until it is used.
 
     It never repeats a command by itself: whether a script ran before its connection broke is for the caller to decide.
     Raises: ValueError for a URL that cannot be used; the message is one line.
     """
-    target = read_redis_url(url, ssl_cert_reqs=ssl_cert_reqs)
+    target = read_redis_url(url, ssl_cert_reqs=ssl_cert_reqs, ca=ca)
     options: dict[str, Any] = {
         "socket_connect_timeout": CONNECT_TIMEOUT_S,
         "socket_timeout": answer_timeout_s,
@@ -66,7 +71,7 @@ def connect(
         host, port = target.hosts[0]
         options |= {"connection_class": TlsConnection if target.tls else TcpConnection, "host": host, "port": port}
     pool = PrimaryPool(max_connections=max_connections, timeout=POOL_TIMEOUT_S, **options)
-    _TARGETS[pool] = partial(connect, url, ssl_cert_reqs=ssl_cert_reqs)
+    _TARGETS[pool] = partial(connect, url, ssl_cert_reqs=ssl_cert_reqs, ca=ca)
     return ArqRedis(pool, job_serializer=serialize, job_deserializer=deserialize)
 
 

@@ -50,12 +50,13 @@ class RedisUrl:
     sentinel_options: dict[str, Any]
 
 
-def read_redis_url(url: str, *, ssl_cert_reqs: str = "required") -> RedisUrl:
+def read_redis_url(url: str, *, ssl_cert_reqs: str = "required", ca: str | None = None) -> RedisUrl:
     """Take a URL apart.
 
     Args:
         url: The URL; special characters of its user and password are percent-encoded.
         ssl_cert_reqs: How certificates are checked if the URL does not say so: `required` or `none`.
+        ca: Certificates of the authority that is trusted besides the system's, as PEM text; the URL may name another.
 
     Raises:
         ValueError: The URL cannot be used. The message is one line that says what to write, and repeats no password.
@@ -85,6 +86,13 @@ def read_redis_url(url: str, *, ssl_cert_reqs: str = "required") -> RedisUrl:
         options.setdefault("ssl_check_hostname", options["ssl_cert_reqs"] == "required")
         if options["ssl_cert_reqs"] == "none" and options["ssl_check_hostname"]:
             raise ValueError("REDIS_URL: ssl_check_hostname needs certificates that are checked; leave one of both out")
+        if ca is not None and not {"ssl_ca_certs", "ssl_ca_data"} & options.keys():
+            options["ssl_ca_data"] = ca
+    if ca is not None and options.get("ssl_cert_reqs") in {None, "none"}:
+        raise ValueError(
+            "REDIS_CA: the certificate of Redis is not checked, so it has no effect; write rediss:// in REDIS_URL, and "
+            "remove REDIS_SSL_CERT_REQS=none"
+        )
     named = hosts.split(",") if kind else [hosts]
     return RedisUrl(
         scheme == "rediss",

@@ -252,7 +252,7 @@ def cure_of(error: BaseException) -> str | None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return (
                 f"REDIS_URL: the certificate of the server is not accepted ({cause.verify_message}). Set "
-                "REDIS_SSL_CERT_REQS=none where a hosted plan signs its own, or add ?ssl_ca_certs=/path/to/ca.pem"
+                "REDIS_SSL_CERT_REQS=none where a hosted plan signs its own, or name its authority in REDIS_CA"
             )
         if isinstance(cause, ssl.SSLError) and cause.reason in {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"}:
             return PLAIN_PORT

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, BaseModel, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
+from tasks.settings.authorities import Authorities
 from tasks.settings.owners import OPEN_OWNER, RESERVED_NAMES, SYSTEM
 from tasks.settings.units import HOUR_S
 
@@ -23,6 +24,10 @@ class ServiceSettings(BaseModel):
         "required",
         description="`none` accepts the self-signed certificates of hosted Redis plans such as Heroku's.",
     )
+    redis_ca: Authorities | None = Field(
+        None,
+        description="The authority that has signed the certificate of Redis, if it is one of your own: a file, or its text (PEM), where the platform has no files. For `rediss://`.",
+    )
     start_wait_s: float = Field(
         45,
         ge=0,
@@ -39,6 +44,14 @@ class ServiceSettings(BaseModel):
         None,
         validation_alias=AliasChoices("storage_endpoint", "aws_endpoint_url_s3"),
         description="URL of an S3-compatible server that is not Amazon's.",
+    )
+    storage_public_endpoint: str | None = Field(
+        None,
+        description="URL at which clients reach the same server, if it is another one: redirects of downloads lead there. `https://files.example.com` in front of `http://minio:9000`, for example; the proxy there must pass on the Host that it was asked for.",
+    )
+    storage_ca: Authorities | None = Field(
+        None,
+        description="The authority that has signed the certificate of the storage, if it is one of your own: a file, or its text (PEM). Those of the system count besides.",
     )
 
     storage_patience_s: int = Field(

@@ -20,13 +20,14 @@ from typing import IO, TYPE_CHECKING, Literal, ParamSpec, TypeVar
 
 import obstore
 import structlog
-from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, MemoryStore, S3Store
 
 from tasks.blob_ref import BlobRef
 from tasks.refusal import Refusal
 from tasks.settings import MiB
 from tasks.storage.content_disposition import attachment, attributes
+from tasks.storage.cures import BAD_FOLDER, NO_BUCKET, STATUS, cure_of
 from tasks.storage.leftovers import discard_leftovers
 from tasks.storage.presigned_url import with_parameters
 from tasks.storage.protocol import BlobMissing, StorageUnavailable, StoredBlob
@@ -46,18 +47,12 @@ CHUNK_BYTES = MiB // 4  # of a download
 DEFAULT_MEMORY_BYTES = 64 * MiB
 THREADS = 32  # calls at once of one process
 CHECK_TIMEOUT_S = 5.0
+START_TIMEOUT_S = 15.0  # longer than obstore's retries, so that the reason is known
 MISSING_AGAIN_S = 0.5
 """Seconds after which a missing blob is asked for again: some servers need a moment to show what was just written."""
 
-WRONG_KEYS = "Its keys are wrong, or have too few rights; correct them (for S3, AWS_ACCESS_KEY_ID and its secret)."
-BAD_FOLDER = "Its folder is not readable and writable for this process; correct its owner or STORAGE_URL."
-STATUS = "status code:"
 NO_CONDITIONS = f"{STATUS} 501"
 """What a server says that does not know `If-None-Match`."""
-METADATA_HOST = "169.254.169.254"
-"""Where a client without any keys looks for them; it is named in the error."""
-NO_BUCKET = "Its bucket does not exist; create it, or correct STORAGE_URL."
-
 FILE_MODE = 0o600
 
 HASH = re.compile(r"[0-9a-f]{64}")
@@ -72,13 +67,21 @@ class BlobStore:
         note: A remark for the start-up log.
         folder: The folder of a local store, which is checked and cleaned differently.
         secret: The secret access key of an S3 store. Without the one that signs its requests it has no URLs.
+        public: The S3 store at the address that clients reach, for URLs; by default `store`.
 
     Attributes:
         memory: What files on their way into the storage take together.
     """
 
     def __init__(
-        self, store: "ObjectStore", *, name: str, note: str = "", folder: Path | None = None, secret: str | None = None
+        self,
+        store: "ObjectStore",
+        *,
+        name: str,
+        note: str = "",
+        folder: Path | None = None,
+        secret: str | None = None,
+        public: S3Store | None = None,
     ) -> None:
         self.name = name
         self.description = f"{name} ({note})" if note else name
@@ -86,6 +89,7 @@ class BlobStore:
         self._store = store
         self._folder = folder
         self._secret = secret
+        self._public = public or store
         self.memory = UploadMemory(DEFAULT_MEMORY_BYTES)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="storage")
         self.away_since: float | None = None
@@ -106,18 +110,7 @@ class BlobStore:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: work(*args, **named))
         except BaseError as error:
-            raise self._unavailable(str(error), cure=self._cure_of(error)) from error
-
-    def _cure_of(self, error: BaseError) -> str | None:
-        if self._folder is not None:
-            return BAD_FOLDER if isinstance(error, PermissionDeniedError) else None
-        # A listing has one sort of error for everything; its text has the status.
-        said = str(error)
-        if f"{STATUS} 404" in said:
-            return NO_BUCKET
-        is_refused = isinstance(error, PermissionDeniedError | UnauthenticatedError)
-        is_refused = is_refused or any(words in said for words in (f"{STATUS} 401", f"{STATUS} 403", METADATA_HOST))
-        return WRONG_KEYS if is_refused else None
+            raise self._unavailable(str(error), cure=cure_of(error, is_folder=self._folder is not None)) from error
 
     async def _call_for_blob(self, sha256: str, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         """Run a blocking call that needs a blob, and once more after a moment if the blob is missing.
@@ -159,6 +152,17 @@ class BlobStore:
             away = self._unavailable(f"no answer within {CHECK_TIMEOUT_S:g} s")
             self._mark_away(away)
             raise away from error
+
+    async def refused_at_start(self) -> str | None:
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                await self._run(self._look)
+        except StorageUnavailable as away:
+            if away.cure is not None:
+                return f"STORAGE_URL: {away}. {away.cure}"
+        except TimeoutError:
+            pass
+        return None
 
     def _look(self) -> None:
         if self._folder is None:
@@ -298,10 +302,10 @@ class BlobStore:
         return None
 
     async def presign(self, sha256: str, seconds: int, *, type: str, filename: str) -> str | None:
-        if self._secret is None or not isinstance(self._store, S3Store):
+        if self._secret is None or not isinstance(self._public, S3Store):
             return None
         parameters = {"response-content-type": type, "response-content-disposition": attachment(filename)}
-        url = await self._run(obstore.sign, self._store, "GET", key(sha256), timedelta(seconds=seconds))
+        url = await self._run(obstore.sign, self._public, "GET", key(sha256), timedelta(seconds=seconds))
         return with_parameters(url, self._secret, parameters)
 
     async def put_object(self, name: str, content: bytes) -> None:

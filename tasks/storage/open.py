@@ -47,8 +47,8 @@ def open_storage(settings: Settings) -> BlobStore:
         The storage, a `tasks.storage.protocol.Storage`.
 
     Raises:
-        ValueError: STORAGE_URL or STORAGE_ENDPOINT cannot be used, or STORAGE_URL is not set outside development, or
-            the storage is local on a platform whose processes share no disk. The message says what to write instead.
+        ValueError: A setting of the storage cannot be used, or STORAGE_URL is not set outside development, or the
+            storage is local on a platform whose processes share no disk. The message says what to write instead.
     """
     bucket = settings.add_on_bucket
     if bucket is None and not settings.dev and "storage_url" not in settings.model_fields_set:
@@ -56,7 +56,7 @@ def open_storage(settings: Settings) -> BlobStore:
             "STORAGE_URL is not set. Set it to s3://, gs:// or az://, or to file:///folder if web and worker share a "
             "disk. On your own machine, DEV=1 does without."
         )
-    storage = _open_add_on(bucket) if bucket else _open_url(settings.storage_url, settings.storage_endpoint)
+    storage = _open_add_on(bucket) if bucket else _open_url(settings)
     storage.memory = UploadMemory(settings.upload_memory_mb * MiB)
     if settings.dyno is not None and not storage.shared:
         raise ValueError(f"STORAGE_URL is a {storage.description}; on this platform set it to s3://, gs:// or az://.")
@@ -78,8 +78,13 @@ def _open_add_on(bucket: AddOnBucket) -> BlobStore:
     return BlobStore(store, name=bucket.url, secret=secret)
 
 
-def _open_url(url: str, endpoint: str | None) -> BlobStore:
+def _open_url(settings: Settings) -> BlobStore:
+    url, client = settings.storage_url, CLIENT
     scheme, _, rest = url.partition("://")
+    if settings.storage_ca is not None:
+        client = {**CLIENT, "root_certificate": settings.storage_ca}
+    if settings.storage_public_endpoint is not None and scheme != "s3":
+        raise ValueError("STORAGE_PUBLIC_ENDPOINT is for s3:// storages: downloads from others go through web.")
     try:
         if scheme == "file" and rest:
             return _open_folder(rest)
@@ -89,11 +94,11 @@ def _open_url(url: str, endpoint: str | None) -> BlobStore:
         if place := BUCKET_AND_PREFIX.fullmatch(rest):
             bucket, prefix = place[1], place[2].strip("/") or None
             if scheme == "s3":
-                return _open_s3(url, bucket, prefix, endpoint)
+                return _open_s3(settings, bucket, prefix, client)
             if scheme == "gs":
-                return BlobStore(GCSStore(bucket, prefix=prefix, client_options=CLIENT, retry_config=RETRY), name=url)
+                return BlobStore(GCSStore(bucket, prefix=prefix, client_options=client, retry_config=RETRY), name=url)
             if scheme == "az":
-                return BlobStore(AzureStore(bucket, prefix=prefix, client_options=CLIENT, retry_config=RETRY), name=url)
+                return BlobStore(AzureStore(bucket, prefix=prefix, client_options=client, retry_config=RETRY), name=url)
     except (BaseError, OSError) as error:
         hint = "; set AZURE_STORAGE_ACCOUNT_NAME and a key" if scheme == "az" else ""
         raise ValueError(f"STORAGE_URL={url} cannot be opened: {str(error).partition(chr(10))[0]}{hint}") from error
@@ -112,15 +117,22 @@ def _open_folder(path: str) -> BlobStore:
     return BlobStore(LocalStore(folder, mkdir=True), name=f"local folder {path}", note=note, folder=folder)
 
 
-def _open_s3(url: str, bucket: str, prefix: str | None, endpoint: str | None) -> BlobStore:
+def _open_s3(settings: Settings, bucket: str, prefix: str | None, client: "ClientConfig") -> BlobStore:
     """Open a bucket; credentials and region come from the SDK's own `AWS_*` variables."""
-    secret = os.environ.get("AWS_SECRET_ACCESS_KEY")
-    if endpoint is None:
-        store = S3Store(bucket, prefix=prefix, client_options=CLIENT, retry_config=RETRY)
-        return BlobStore(store, name=url, secret=secret)
-    parts = urlsplit(endpoint)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
-        raise ValueError("STORAGE_ENDPOINT is not a URL that can be used; write https://host or http://host:port")
-    client: ClientConfig = {**CLIENT, "allow_http": parts.scheme == "http"}
-    store = S3Store(bucket, prefix=prefix, aws_endpoint_url_s3=endpoint, client_options=client, retry_config=RETRY)
-    return BlobStore(store, name=f"{url} at {endpoint}", secret=secret)
+    url, endpoint, public = settings.storage_url, settings.storage_endpoint, settings.storage_public_endpoint
+
+    def opened(at: str | None, setting: str) -> S3Store:
+        if at is None:
+            return S3Store(bucket, prefix=prefix, client_options=client, retry_config=RETRY)
+        parts = urlsplit(at)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
+            raise ValueError(f"{setting} is not a URL that can be used; write https://host or http://host:port")
+        options: ClientConfig = {**client, "allow_http": parts.scheme == "http"}
+        return S3Store(bucket, prefix=prefix, aws_endpoint_url_s3=at, client_options=options, retry_config=RETRY)
+
+    return BlobStore(
+        opened(endpoint, "STORAGE_ENDPOINT"),
+        name=url if endpoint is None else f"{url} at {endpoint}",
+        secret=os.environ.get("AWS_SECRET_ACCESS_KEY"),
+        public=None if public is None else opened(public, "STORAGE_PUBLIC_ENDPOINT"),
+    )

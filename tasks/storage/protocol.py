@@ -65,6 +65,14 @@ class Storage(Protocol):
         """Return if the storage answers within a few seconds, else raise `StorageUnavailable`."""
         ...
 
+    async def refused_at_start(self) -> str | None:
+        """Look whether the storage takes this process, once, at its start.
+
+        Returns:
+            What an operator has to correct, in one line; None if it does, or if it does not answer, which may pass.
+        """
+        ...
+
     async def put(
         self,
         chunks: AsyncIterable[bytes],

@@ -17,7 +17,7 @@ from tasks.settings import Settings, load
 from tests.support.api.serving import KEYS
 from tests.support.eventually import eventually
 from tests.support.processes import ROOT
-from tests.support.servers import free_port
+from tests.support.servers import RcloneServer, Valkey, free_port
 from worker.resources import open_resources
 
 
@@ -76,6 +76,33 @@ def test_a_process_that_anyone_could_use_does_not_start(program: str, said: str)
     assert done.returncode in (2, 3)
     assert done.stderr.startswith(said)
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("program", ["api", "worker"])
+def test_wrong_keys_of_the_storage_end_the_start(program: str, rclone: RcloneServer, valkey: Valkey) -> None:
+    variables = {
+        **rclone.environment,
+        "AWS_SECRET_ACCESS_KEY": "wrong-and-not-repeated",
+        "STORAGE_URL": f"s3://{rclone.bucket}/files",
+        "STORAGE_ENDPOINT": rclone.url,
+        "REDIS_URL": valkey.url,
+        "PORT": str(free_port()),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", program],
+        cwd=ROOT,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 3
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"{'web' if program == 'api' else 'worker'}: STORAGE_URL: ")
+    assert "Its keys are wrong" in last
+    assert "not-repeated" not in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 async def test_in_development_secrets_that_lie_open_are_told_of(settings: Settings, redis: ArqRedis) -> None:

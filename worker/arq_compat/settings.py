@@ -101,7 +101,9 @@ def redis_settings_of(settings: Settings) -> RedisSettings:
     Args:
         settings: The settings of the process.
     """
-    target = read_redis_url(settings.redis_url.get_secret_value(), ssl_cert_reqs=settings.redis_ssl_cert_reqs)
+    target = read_redis_url(
+        settings.redis_url.get_secret_value(), ssl_cert_reqs=settings.redis_ssl_cert_reqs, ca=settings.redis_ca
+    )
     known = {field.name for field in fields(RedisSettings)}
     options = {name: value for name, value in target.options.items() if name in known}
     found = RedisSettings(database=target.options.get("db", 0), unix_socket_path=target.path, ssl=target.tls, **options)

@@ -44,7 +44,13 @@ class Authority:
     def server(
         self, *hosts: str, days: int = 1, common_name: str | None = None, rsa_key: bool = False
     ) -> ssl.SSLContext:
-        """What a server for these names and addresses shows.
+        """What a server of ours for these names and addresses shows; the arguments are those of `server_file`."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(self.server_file(*hosts, days=days, common_name=common_name, rsa_key=rsa_key))
+        return context
+
+    def server_file(self, *hosts: str, days: int = 1, common_name: str | None = None, rsa_key: bool = False) -> Path:
+        """A PEM file with key and certificate of a server for these names and addresses.
 
         Args:
             hosts: Subject alternative names.
@@ -62,9 +68,7 @@ class Authority:
             )
             + certificate.public_bytes(serialization.Encoding.PEM)
         )
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(file)
-        return context
+        return file
 
     def _build(
         self,

@@ -14,7 +14,7 @@ import structlog
 
 from tasks.blob_ref import BlobRef
 from tasks.settings import Settings
-from tasks.storage import blob_store
+from tasks.storage import blob_store, cures
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage, StorageUnavailable
 from tasks.storage.upload_memory import SMALL_BYTES
@@ -152,7 +152,7 @@ async def test_a_bucket_that_is_not_there_is_unavailable(
                 await attempt
         with pytest.raises(StorageUnavailable) as caught:
             await storage.size(SHA256)
-        assert caught.value.cure == blob_store.NO_BUCKET, "its blobs are not gone for good"
+        assert caught.value.cure == cures.NO_BUCKET, "its blobs are not gone for good"
 
 
 async def test_wrong_credentials_are_unavailable(
@@ -163,7 +163,7 @@ async def test_wrong_credentials_are_unavailable(
     for attempt in (storage.check(), put(storage), storage.size(SHA256), read(storage), read(storage, start=3)):
         with pytest.raises(StorageUnavailable, match="403") as caught:
             await attempt
-        assert caught.value.cure == blob_store.WRONG_KEYS
+        assert caught.value.cure == cures.WRONG_KEYS
 
 
 async def test_an_outage_is_noted_from_its_first_error_to_its_first_answer(

@@ -245,11 +245,11 @@ class TestProcesses:
         assert process.stderr.strip().splitlines()[-1].startswith("web: REDIS_URL: ")
 
     async def test_beside_another_installation_they_end_with_3_and_one_line(
-        self, redis: ArqRedis, valkey: Valkey
+        self, redis: ArqRedis, valkey: Valkey, tmp_path: Path
     ) -> None:
         first = ProcessRegistry(redis, settings_for(redis).model_copy(update={"storage_url": "s3://bucket/first"}))
         assert await first.join() is None
-        second = {"STORAGE_URL": "s3://bucket/second", "START_WAIT_S": "0", "PORT": str(free_port())}
+        second = {"STORAGE_URL": f"file://{tmp_path}", "START_WAIT_S": "0", "PORT": str(free_port())}
         started = [asyncio.to_thread(run, module, valkey.url, **second) for module in ("worker", "api")]
         for name, process in zip(("worker", "web"), await asyncio.gather(*started), strict=True):
             assert process.returncode == 3, process.stderr

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 
 from api.http import problems
+from api.http.access.account_cache import AccountCache
 from api.http.access.auth import AuthMiddleware
 from api.http.access.forwarded import Forwarding
 from api.http.access.hosts import HostPolicy, check_keys, check_public_url
@@ -42,6 +43,7 @@ from tasks.queue.lanes.stats import QueueStats
 from tasks.queue.memory import MemoryWatch
 from tasks.queue.process_registry import ProcessRegistry
 from tasks.queue.records.list import Listing
+from tasks.queue.redis_keys import ACCOUNTS
 from tasks.queue.start_check import StartRefusedError, joined
 from tasks.queue.watch.watch import Watch
 from tasks.schedule.scheduler import Scheduler
@@ -135,7 +137,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
     kinds, presets = load_kinds(settings), known_presets(settings)
     check_keys(settings)
     check_public_url(settings)
-    keys, storage = Keys(settings.api_keys), open_storage(settings)
+    keys, storage = Keys(settings), open_storage(settings)
     connections = Connections(settings, storage.memory)
     box, url_policy = open_box(settings), UrlPolicy(settings)
     redis = connect(
@@ -144,10 +146,12 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
         ca=settings.redis_ca,
         max_connections=settings.redis_max_connections,
     )
-    watch, kept, spec_process = Watch(redis), KeptAnswers(), SpecProcess(settings.spec_seconds)
-    watch.start()
     registry = ProcessRegistry(redis, settings)
     redis_outage = OutageLog("redis.away", "redis.back", is_over=lambda: registry.beaten_at > redis_outage.failed_at)
+    accounts = AccountCache(redis, settings.account_cache_s, redis_outage)
+    watch = Watch(redis, {ACCOUNTS: accounts.forget})
+    kept, spec_process = KeptAnswers(), SpecProcess(settings.spec_seconds)
+    watch.start()
     looking = asyncio.create_task(MemoryWatch(redis, settings).loop(), name="MemoryWatch")
     try:
         announce(settings, keys, storage)
@@ -157,6 +161,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
             yield Context(
                 settings=settings,
                 keys=keys,
+                accounts=accounts,
                 host_policy=HostPolicy(settings),
                 forwarding=Forwarding(settings),
                 kept=kept,

@@ -1,13 +1,17 @@
 """The OpenAPI document: FastAPI's, plus the models and the security that FastAPI cannot see."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
 
 from api.http.access.auth import PROTECTED
+from api.http.access.scopes import required_scopes
 from api.http.components import COMPONENT, add_components, documented_headers
-from api.http.problems import MEDIA_TYPE, STATUS, Problem
+from api.http.problems import MEDIA_TYPE, REFUSED, STATUS, Problem
 from api.operations.metrics import PATH as METRICS
 from tasks.refusal import CODES
 from tasks.validation import with_standard_bounds
@@ -32,6 +36,8 @@ ANYWHERE: Final = (
     *("malformed_request", "foreign_origin", "request_timeout", "misdirected", "header_too_large", "internal"),
 )
 """What any request may be answered, whatever it is for: by the HTTP server, or when something unexpected happens."""
+UNDER_V1: Final = ("unauthorized", "forbidden", "unavailable", "invalid_request")
+"""What any request under `/v1` may be answered."""
 FASTAPIS_DEFAULT = "Successful Response"
 FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
 
@@ -50,35 +56,49 @@ def describe(app: FastAPI) -> None:
             document["components"]["responses"] = {code: _refused(code) for code in ANYWHERE}
             for place, path in document["paths"].items():
                 for operation in path.values():
-                    for code in ANYWHERE:
-                        same = {"$ref": f"#/components/responses/{code}"}
-                        operation["responses"].setdefault(str(STATUS[code]), same)
-                    if place.startswith(PROTECTED):
-                        operation["responses"].setdefault("422", _refused("invalid_request"))
+                    _add_common(operation["responses"], protected=place.startswith(PROTECTED))
             for name in FASTAPIS_OWN:
                 document["components"]["schemas"].pop(name, None)
             add_components(document["components"]["schemas"])
-            _lock(document)
+            _lock(document, app.routes)
             app.openapi_schema = with_standard_bounds(document)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _lock(document: dict[str, Any]) -> None:
+def _lock(document: dict[str, Any], routes: Iterable[BaseRoute]) -> None:
     """Mark the operations that need an API key: FastAPI does not know the middleware that checks it."""
-    about = "One of the keys in API_KEYS. Without keys, in development, every request runs as the owner `dev`."
+    about = (
+        "An API key. Each operation names the scopes of which the key needs one: docs/accounts.md lists them. Without "
+        "keys, in development, every request runs as the owner `dev`."
+    )
     document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": about}}
+    needed = {route.operation_id: required_scopes(route.endpoint) for route in routes if isinstance(route, APIRoute)}
     for place, path in document["paths"].items():
         if place.startswith(PROTECTED) or place == METRICS:
             for operation in path.values():
-                operation["security"] = [{"key": []}]
+                operation["security"] = [{"key": [scope]} for scope in needed[operation["operationId"]]]
+
+
+def _add_common(responses: dict[str, Any], *, protected: bool) -> None:
+    """Document what any request may be answered. protected: one under `/v1`."""
+    for code in UNDER_V1 if protected else ():
+        responses.setdefault(_status_of(code), _refused(code))
+    for code in ANYWHERE:
+        responses.setdefault(_status_of(code), {"$ref": f"#/components/responses/{code}"})
+
+
+def _status_of(code: str) -> str:
+    return str(STATUS.get(code, REFUSED))
 
 
 def _refused(code: str) -> dict[str, Any]:
     """A response with this code, in the form of OpenAPI; `documented` has that of FastAPI."""
     schema = {"$ref": COMPONENT.format(model=Problem.__name__)}
-    return {"description": f"`{code}`: {CODES[code]}", "content": {MEDIA_TYPE: {"schema": schema}}}
+    response = {"description": f"`{code}`: {CODES[code]}", "content": {MEDIA_TYPE: {"schema": schema}}}
+    headers = HEADERS.get(_status_of(code))
+    return {**response, "headers": headers} if headers else response
 
 
 def _correct(responses: dict[str, Any]) -> None:

@@ -13,12 +13,13 @@ from starlette.types import Message, Receive, Scope, Send
 
 import api
 from api.http.access.auth import PROTECTED
+from api.http.access.scopes import required_scopes, with_scopes
 from api.http.query import has_query, without_query
 
 
 def all_routes() -> list[BaseRoute]:
     """The routes of all modules under `api`, in an order in which each can be reached; those for HEAD stand last."""
-    routes = in_order(_refusing_unknown(route) for router in _routers() for route in router.routes)
+    routes = in_order(_guarded(route) for router in _routers() for route in router.routes)
     own_heads = {route.path for route in routes if isinstance(route, APIRoute) and "HEAD" in (route.methods or ())}
     return [*routes, *(_head_of(route) for route in routes if _is_get(route) and route.path not in own_heads)]
 
@@ -39,13 +40,15 @@ def in_order(routes: Iterable[BaseRoute]) -> list[BaseRoute]:
     return sorted(routes, key=precedence)
 
 
-def _refusing_unknown(route: BaseRoute) -> BaseRoute:
-    """A route under `/v1` that refuses unknown query parameters; a route with parameters does so itself."""
-    if not isinstance(route, APIRoute) or not route.path.startswith(PROTECTED) or has_query(route.openapi_extra):
+def _guarded(route: BaseRoute) -> BaseRoute:
+    """A route under `/v1` that refuses senders without its scope, and unknown query parameters; a route with parameters
+    refuses those itself."""
+    if not isinstance(route, APIRoute) or not route.path.startswith(PROTECTED):
         return route
-    strict = copy(route)
-    strict.app = without_query(route.app)
-    return strict
+    guarded = copy(route)
+    app = route.app if has_query(route.openapi_extra) else without_query(route.app)
+    guarded.app = with_scopes(app, required_scopes(route.endpoint))
+    return guarded
 
 
 def _is_get(route: BaseRoute) -> TypeGuard[APIRoute]:

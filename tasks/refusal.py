@@ -17,7 +17,7 @@ CODES: dict[str, str] = {
     "invalid_request": "A field of the request is missing, unknown or out of range.",
     "invalid_params": "The job's parameters do not fit its kind.",
     "params_too_large": "The job's parameters are larger than the limit in bytes.",
-    "forbidden": "Only an admin may do this.",
+    "forbidden": "The key may not do this: it lacks the scope, is read-only, or is no admin's.",
     "foreign_origin": "A web page of this origin may not send the request.",
     "misdirected": "The service does not answer under this host.",
     "unauthorized": "The request has no API key, or an unknown one.",

@@ -38,7 +38,7 @@ LAYERS = (
         "outbound.protocol",
     },
     {
-        *("queue", "storage", "kind", "uploads", "presets", "schedule", "outbound", "telemetry", "webhook"),
+        *("queue", "storage", "kind", "accounts", "uploads", "presets", "schedule", "outbound", "telemetry", "webhook"),
         "maintenance.sweep",
         "picture_result",
     },

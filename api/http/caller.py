@@ -1,5 +1,6 @@
 """Who sent a request, and what the request may use: the first line of an endpoint is `caller = caller_of(request)`."""
 
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypedDict, Unpack
 
@@ -7,8 +8,10 @@ from pydantic import BaseModel
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
+from api.http.access.access import Access
 from api.http.context import Context
 from api.http.query import OwnerQuery, query_of
+from tasks.accounts.scopes import ADMIN
 from tasks.kind import Kind
 from tasks.queue.jobs.enqueue import Submission, Submitted
 from tasks.queue.memory import memory_of, redis_full
@@ -50,18 +53,20 @@ class Caller:
 
     Attributes:
         context: The resources of this process.
-        owner: The account behind the API key.
+        access: What the key or token of the request gives.
+        owner: Whose things are meant: those of the key's owner, or of the one for whom an admin acts.
     """
 
     def __init__(self, request: Request) -> None:
         self._request = request
         self.context: Context = request.scope["state"]["context"]
-        self.owner: str = request.scope["owner"]  # set by `api.http.access.auth`
+        self.access: Access = request.scope["access"]  # set by `api.http.access.auth`
+        self.owner: str = self.access.owner
 
     @property
     def is_admin(self) -> bool:
         """Whether the caller may see and stop everyone's jobs. In the open mode, everyone may."""
-        return self.owner in self.context.settings.operators
+        return self.access.is_admin
 
     def acting_for(self, owner: str | None) -> "Caller":
         """This caller; for an admin who names another owner, one who has what that owner has, and nothing else.
@@ -74,10 +79,11 @@ class Caller:
         if not self.is_admin:
             raise Refusal(
                 "forbidden",
-                "Only an admin (see ADMINS) may name another owner. Leave out 'owner'.",
+                "Only a key with the scope 'admin' may name another owner. Leave out 'owner'.",
                 field="owner",
             )
         other = Caller(self._request)
+        other.access = replace(self.access, owner=owner, scopes=self.access.scopes - {ADMIN})
         other.owner = owner
         return other
 
@@ -168,5 +174,5 @@ def admin_of(request: Request) -> Caller:
     """
     caller = Caller(request)
     if not caller.is_admin:
-        raise Refusal("forbidden", "Only an admin (see ADMINS) may do this.")
+        raise Refusal("forbidden", "Only a key with the scope 'admin' may do this.")
     return caller

@@ -7,6 +7,7 @@ from typing import Any
 from arq.connections import ArqRedis
 from starlette.requests import Request
 
+from api.http.access.account_cache import AccountCache
 from api.http.access.forwarded import Forwarding
 from api.http.access.hosts import HostPolicy
 from api.http.access.keys import Keys
@@ -39,6 +40,7 @@ class Context:
 
     settings: Settings
     keys: Keys
+    accounts: AccountCache
     host_policy: HostPolicy
     forwarding: Forwarding
     kept: KeptAnswers

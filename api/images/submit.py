@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
+from api.http.access.scopes import requires
 from api.http.body import FORM_OVERHEAD_BYTES, check_length, chunks_of, counted
 from api.http.caller import Caller, RequestedOptions, caller_of
 from api.http.checks import Checks
@@ -162,6 +163,7 @@ class ImageOptions(SubmitOptions):
     },
     openapi_extra=BODY | documented_submit(ImageOptions),
 )
+@requires("images")
 async def submit_images(request: Request) -> Response:
     """Makes the thumbnails that `variants` describes, of each image. Without `variants`, the preset `default` is used.
 

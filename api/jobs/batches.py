@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import ConfigDict, Field
 
+from api.http.access.scopes import requires
 from api.http.answers import uncached
 from api.http.caller import caller_for_owner, caller_of
 from api.http.checks import Checks
@@ -58,6 +59,7 @@ class BatchRequest(SubmitFields):
         album=("A batch that notifies a URL when it ends", {"name": "album 7", "notify": {"url": EXAMPLE_URL}}),
     ),
 )
+@requires("jobs:write")
 async def open_batch(request: Request) -> Response:
     """Jobs submitted with `batch=<id>` join it, and its `jobs` field counts them by state.
 
@@ -91,6 +93,7 @@ async def open_batch(request: Request) -> Response:
     responses=documented(*OF_OWNER),
     openapi_extra=documented_query(OwnerQuery),
 )
+@requires("jobs:write")
 async def seal_batch(request: Request, batch_id: BatchId) -> Response:
     """No more jobs can join it. If all its jobs have ended, it ends at once. Sealing it twice changes nothing."""
     caller = caller_for_owner(request)

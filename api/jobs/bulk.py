@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from api.http.access.scopes import requires
 from api.http.caller import caller_of
 from api.http.checks import Checks
 from api.http.json_body import documented_body, examined, receive_text
@@ -53,6 +54,7 @@ def _described(**examples: tuple[str, Any]) -> dict[str, Any]:
         everything=("Every job", {"all": True}),
     ),
 )
+@requires("jobs:write")
 async def cancel_jobs(request: Request) -> Response:
     """Waiting jobs become `cancelled` at once. Running jobs are stopped by their workers; until then the result counts
     them as `stopping`.
@@ -66,6 +68,7 @@ async def cancel_jobs(request: Request) -> Response:
     summary="Retry matching jobs",
     **_described(night=("Jobs that failed since this morning", {"state": "failed", "since": "2026-11-20T08:00:00Z"})),
 )
+@requires("jobs:write")
 async def retry_jobs(request: Request) -> Response:
     """Runs failed and cancelled jobs again. A job that fails again in the meantime is not retried a second time."""
     return await _submit(request, "retry")
@@ -80,6 +83,7 @@ async def retry_jobs(request: Request) -> Response:
         old=("Jobs cancelled before November", {"state": "cancelled", "until": "2026-11-01T00:00:00Z"}),
     ),
 )
+@requires("jobs:write")
 async def delete_jobs(request: Request) -> Response:
     """Deletes only jobs that have ended."""
     return await _submit(request, "deletion")

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
+from api.http.access.scopes import requires
 from api.http.caller import caller_for_owner
 from api.http.components import BINARY, documented_headers
 from api.http.context import Context
@@ -64,6 +65,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     responses=ANSWERS,
     openapi_extra=documented_query(OwnerQuery),
 )
+@requires("jobs:read")
 async def download_file(request: Request, job_id: JobId, name: FileName) -> Response:
     """The ETag is the SHA-256 of the bytes. `Range`, `If-Range` and `If-None-Match` are supported.
 
@@ -89,6 +91,7 @@ async def download_file(request: Request, job_id: JobId, name: FileName) -> Resp
     responses=ANSWERS,
     openapi_extra=documented_query(OwnerQuery),
 )
+@requires("jobs:read")
 async def describe_file(request: Request, job_id: JobId, name: FileName) -> Response:
     """Returns the headers of the download without reading the storage."""
     caller = caller_for_owner(request)

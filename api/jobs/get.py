@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
+from api.http.access.scopes import requires
 from api.http.answers import json_of
 from api.http.caller import Caller, caller_of
 from api.http.problems import documented
@@ -44,6 +45,7 @@ class WaitQuery(OwnerQuery):
     responses=documented(*OF_OWNER, "expired"),
     openapi_extra=documented_query(WaitQuery),
 )
+@requires("jobs:read")
 async def get_job(request: Request, job_id: JobId) -> Response:
     """The status is 200 for a failed job too; `error` says what went wrong. `waiting_for` says why a job that has not
     started does not start.

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
+from api.http.access.scopes import requires
 from api.http.answers import uncached
 from api.http.caller import caller_of
 from api.http.problems import documented
@@ -38,6 +39,7 @@ class JobListQuery(JobCriteria, ListQuery):
     responses=documented("unauthorized", "forbidden", "invalid_request"),
     openapi_extra=documented_query(JobListQuery),
 )
+@requires("jobs:read")
 async def list_jobs(request: Request) -> Response:
     """Newest first. A page can be short or empty although more pages follow; continue while there is a `next`.
 

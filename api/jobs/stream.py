@@ -14,6 +14,7 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 from pydantic import BaseModel, Field
 
+from api.http.access.scopes import requires
 from api.http.answers import json_of
 from api.http.caller import caller_for_owner
 from api.http.components import component
@@ -89,6 +90,7 @@ EVENT: dict[str, Any] = {
     },
     openapi_extra=documented_query(OwnerQuery),
 )
+@requires("jobs:read")
 async def follow_job(
     request: Request,
     job_id: JobId,

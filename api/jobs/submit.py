@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BeforeValidator, Field
 
+from api.http.access.scopes import requires
 from api.http.caller import caller_of
 from api.http.checks import Checks
 from api.http.json_body import documented_body, examined, receive_text
@@ -81,6 +82,7 @@ class JobRequest(LabelFields, SubmitOptions):
         ),
     ),
 )
+@requires("jobs:write")
 async def submit_job(request: Request) -> Response:
     """For kinds that are declared with `submittable=True`; images, reports and events have paths of their own.
 

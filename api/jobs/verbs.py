@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
+from api.http.access.scopes import requires
 from api.http.answers import uncached
 from api.http.caller import caller_for_owner
 from api.http.context import Context
@@ -43,6 +44,7 @@ def documented_cancellation(model: type[BaseModel], noun: str) -> dict[str, Any]
     summary="Cancel a job",
     **documented_cancellation(Job, "job"),
 )
+@requires("jobs:write")
 async def cancel_job(request: Request, job_id: JobId) -> Response:
     """A waiting job never starts. A running job is stopped: its sandbox process is killed and its files are discarded.
     A batch is cancelled with all its jobs.
@@ -81,6 +83,7 @@ async def cancel_job(request: Request, job_id: JobId) -> Response:
     ),
     openapi_extra=documented_query(OwnerQuery),
 )
+@requires("jobs:write")
 async def retry_job(request: Request, job_id: JobId) -> Response:
     """For a job that failed or was cancelled. It keeps its id and its earlier attempts, and gets all its tries again.
     A job that waits for its next attempt starts it now. One that comes `after` others waits for those of them that run
@@ -115,6 +118,7 @@ async def retry_job(request: Request, job_id: JobId) -> Response:
     responses=documented(*OF_OWNER, "expired", "not_ended"),
     openapi_extra=documented_query(OwnerQuery),
 )
+@requires("jobs:write")
 async def delete_job(request: Request, job_id: JobId) -> Response:
     """Removes the record at once, and its bytes from the storage within minutes, unless another record needs them.
 

@@ -3,13 +3,13 @@
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
+from api.http.access.scopes import requires
 from api.http.caller import caller_of
 from api.http.json_body import documented_body, receive
 from api.http.problems import documented
 from api.jobs.submitted import respond
 from api.jobs.views import Job
 from tasks.maintenance.cleanup import CLEANUP, CleanupParams
-from tasks.refusal import Refusal
 
 router = APIRouter(prefix="/v1/cleanup", tags=["operations"])
 
@@ -40,14 +40,11 @@ class CleanupRequest(BaseModel):
         now=("Clean up now", {}),
     ),
 )
+@requires("admin")
 async def clean_up(request: Request) -> Response:
     """Deletes files that no job and no upload needs any more. It is safe at any time, also while another cleanup runs.
     For admins (see ADMINS).
     """
     caller = caller_of(request)
-    if not caller.is_admin:
-        raise Refusal(
-            "forbidden", "Only an admin (see ADMINS) may start a cleanup, because it affects the files of every owner."
-        )
     requested = await receive(request, CleanupRequest, MAX_BODY_BYTES)
     return await respond(caller, await caller.submit(CLEANUP, CleanupParams(dry_run=requested.dry_run)))

@@ -5,6 +5,7 @@ import hmac
 from fastapi import APIRouter, Request, Response
 
 from api.http.access.auth import bearer_of
+from api.http.access.token_kinds import authenticate
 from api.http.context import Context, process_context
 from api.http.problems import documented
 from api.operations.prometheus import collect, exposition
@@ -34,20 +35,21 @@ async def get_metrics(request: Request) -> Response:
     Scale the workers by `pressroom_queue_oldest_due_seconds`.
     """
     context = process_context(request)
-    _check(context, bearer_of(request.headers))
+    await _check(context, request)
     openmetrics = OPENMETRICS in request.headers.get("accept", "")
     text = exposition(await collect(context.redis, context.settings), openmetrics=openmetrics)
     media_type = OPENMETRICS_TYPE if openmetrics else MEDIA_TYPE
     return Response(text, headers={"Cache-Control": "no-store", "Vary": "Accept"}, media_type=media_type)
 
 
-def _check(context: Context, key: str | None) -> None:
-    """Raises: Refusal `unauthorized`, `forbidden`."""
+async def _check(context: Context, request: Request) -> None:
+    """Raises: Refusal `unauthorized`, `forbidden`, `unavailable`."""
+    key = bearer_of(request.headers)
     own = context.settings.metrics_key
     if key is not None and own is not None and hmac.compare_digest(key.encode(), own.get_secret_value().encode()):
         return
     # No client IP address is trusted instead: behind a router, a client can forge it.
-    if context.keys.owner_by_key(key) not in context.settings.operators:
+    if not (await authenticate(context, request.scope, key)).is_admin:
         raise Refusal(
             "forbidden",
             "This key may not read metrics. Send METRICS_KEY or an admin's API key as `Authorization: Bearer <key>`.",

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
+from api.http.access.scopes import requires
 from api.http.answers import uncached
 from api.http.caller import admin_of
 from api.http.context import Context
@@ -91,6 +92,7 @@ class LanePage(Page):
     response_model=Queues,
     responses=documented("unauthorized", "forbidden"),
 )
+@requires("admin")
 async def list_queues(request: Request) -> Response:
     """For admins. Look into a queue that is paused, has no workers, or whose `oldest_age_s` keeps growing."""
     caller = admin_of(request)
@@ -105,6 +107,7 @@ async def list_queues(request: Request) -> Response:
     response_model=Queue,
     responses=documented(*FOR_ADMINS),
 )
+@requires("admin")
 async def get_queue(request: Request, queue: QueueName) -> Response:
     """For admins."""
     caller = admin_of(request)
@@ -119,6 +122,7 @@ async def get_queue(request: Request, queue: QueueName) -> Response:
     responses=documented(*FOR_ADMINS, "invalid_request"),
     openapi_extra=documented_query(ListQuery),
 )
+@requires("admin")
 async def list_lanes(request: Request, queue: QueueName) -> Response:
     """For admins. Lists the lanes with waiting jobs: first those that cannot start jobs now, then the others in turn.
     A lane that moves between two pages can be missing or listed twice.
@@ -137,6 +141,7 @@ async def list_lanes(request: Request, queue: QueueName) -> Response:
     response_model=Queue,
     responses=documented(*FOR_ADMINS),
 )
+@requires("admin")
 async def pause_queue(request: Request, queue: QueueName) -> Response:
     """For admins. A paused queue starts no jobs. Running jobs go on, and submits are accepted."""
     caller = admin_of(request)
@@ -151,6 +156,7 @@ async def pause_queue(request: Request, queue: QueueName) -> Response:
     response_model=Queue,
     responses=documented(*FOR_ADMINS),
 )
+@requires("admin")
 async def resume_queue(request: Request, queue: QueueName) -> Response:
     """For admins. Waiting jobs are started again."""
     caller = admin_of(request)

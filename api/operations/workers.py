@@ -5,6 +5,7 @@ from datetime import datetime
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
+from api.http.access.scopes import requires
 from api.http.answers import uncached
 from api.http.caller import admin_of
 from api.http.problems import documented
@@ -72,6 +73,7 @@ class Workers(BaseModel):
     response_model=Workers,
     responses=documented("unauthorized", "forbidden"),
 )
+@requires("admin")
 async def list_workers(request: Request) -> Response:
     """For admins. A worker that stops regularly disappears at once; one that died is listed for a while."""
     registry = await read_workers(admin_of(request).context.redis)

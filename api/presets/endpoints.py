@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from api.http.access.scopes import requires
 from api.http.answers import uncached
 from api.http.caller import Caller, caller_for_owner
 from api.http.checks import Checks
@@ -73,6 +74,7 @@ class Presets(BaseModel):
     responses=documented("unauthorized", "forbidden", "invalid_request"),
     openapi_extra=documented_query(OwnerQuery),
 )
+@requires("images")
 async def get_presets(request: Request) -> Response:
     """Your presets, and those that everyone has."""
     caller = caller_for_owner(request)
@@ -88,6 +90,7 @@ async def get_presets(request: Request) -> Response:
     responses=documented(*OF_OWNER),
     openapi_extra=documented_query(OwnerQuery),
 )
+@requires("images")
 async def get_preset(request: Request, preset_name: PresetName) -> Response:
     """Returns the preset as it is now. A job keeps the variants that it was submitted with."""
     caller = caller_for_owner(request)
@@ -115,6 +118,7 @@ async def get_preset(request: Request, preset_name: PresetName) -> Response:
     openapi_extra=documented_query(OwnerQuery)
     | documented_body(PresetRequest, cards=("A preset of one variant", {"variants": EXAMPLE_VARIANTS})),
 )
+@requires("images")
 async def change_preset(request: Request, preset_name: PresetName) -> Response:
     """From now on, `variants` of `POST /v1/images` can name it. Another set of variants is another version; what was
     drawn with an earlier one stays, and a request with `job` draws it again.
@@ -147,6 +151,7 @@ async def change_preset(request: Request, preset_name: PresetName) -> Response:
     responses=documented(*OF_OWNER),
     openapi_extra=documented_query(OwnerQuery),
 )
+@requires("images")
 async def remove_preset(request: Request, preset_name: PresetName) -> Response:
     """Jobs that were submitted with it keep their variants. Presets of the service cannot be deleted."""
     caller = caller_for_owner(request)

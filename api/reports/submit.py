@@ -7,6 +7,7 @@ from hashlib import sha256
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
+from api.http.access.scopes import requires
 from api.http.caller import caller_of
 from api.http.checks import Checks
 from api.http.context import Context
@@ -103,6 +104,7 @@ class Preflight(BaseModel):
     },
     openapi_extra=SPEC_OR_TABLE_BODY | documented_submit(ReportOptions),
 )
+@requires("reports")
 async def submit_report(request: Request) -> Response:
     """Makes a PDF, and an XLSX or CSV file of the same tables, from a JSON spec or from a table. For a table, query
     parameters or the fields of a form say how to read and show it.
@@ -150,6 +152,7 @@ def _accepted(accept: str) -> str | None:
     },
     openapi_extra=SPEC_BODY,
 )
+@requires("reports")
 async def validate_report(request: Request) -> Response:
     """Reads the datasets and lays out the pages, but draws nothing. Errors are returned as a problem."""
     caller = caller_of(request)
@@ -187,6 +190,7 @@ def _failure(request: Request, record: Record) -> Response:
         **documented("unauthorized"),
     },
 )
+@requires("reports")
 async def get_report_schema(request: Request) -> Response:
     """For editors and for your tests. It changes only with the version of this service."""
     body, etag = _schema()

@@ -6,6 +6,7 @@ from typing import Annotated, cast
 
 from fastapi import APIRouter, Path, Request, Response
 
+from api.http.access.scopes import requires
 from api.http.answers import uncached
 from api.http.body import chunks_of
 from api.http.caller import Caller, caller_for_owner, caller_of
@@ -91,6 +92,7 @@ class RunListQuery(ListQuery, OwnerQuery):
         ),
     ),
 )
+@requires("jobs:write")
 async def create_schedule(request: Request) -> Response:
     """Each run submits a job like any other; its end is sent to the subscribed endpoints.
 
@@ -128,6 +130,7 @@ async def create_schedule(request: Request) -> Response:
     responses=documented("unauthorized", "forbidden", "invalid_request"),
     openapi_extra=documented_query(ScheduleListQuery),
 )
+@requires("jobs:read")
 async def list_schedules(request: Request) -> Response:
     """Newest first. For admins the first page begins with the built-in schedules. With `tag`, a page can be short or
     empty although more pages follow; continue while there is a `next`.
@@ -149,6 +152,7 @@ async def list_schedules(request: Request) -> Response:
     responses=documented(*OF_OWNER),
     openapi_extra=documented_query(OwnerQuery),
 )
+@requires("jobs:read")
 async def get_schedule(request: Request, schedule_id: ScheduleId) -> Response:
     """Returns the schedule with its next due time and its last run."""
     caller = caller_for_owner(request)
@@ -170,6 +174,7 @@ async def get_schedule(request: Request, schedule_id: ScheduleId) -> Response:
         later=("Change the time and resume", {"cron": "0 7 1 * *", "paused": False}),
     ),
 )
+@requires("jobs:write")
 async def change_schedule(request: Request, schedule_id: ScheduleId) -> Response:
     """Changes only the fields that are sent, and pauses or resumes it. The job cannot be changed; create another
     schedule instead.
@@ -199,6 +204,7 @@ async def change_schedule(request: Request, schedule_id: ScheduleId) -> Response
     responses=documented(*OF_OWNER),
     openapi_extra=documented_query(OwnerQuery),
 )
+@requires("jobs:write")
 async def delete_schedule(request: Request, schedule_id: ScheduleId) -> Response:
     """Deletes the schedule and its list of runs. The jobs of its runs are not affected."""
     caller = caller_for_owner(request)
@@ -217,6 +223,7 @@ async def delete_schedule(request: Request, schedule_id: ScheduleId) -> Response
     responses=documented(*OF_OWNER),
     openapi_extra=documented_query(RunListQuery),
 )
+@requires("jobs:read")
 async def list_runs(request: Request, schedule_id: ScheduleId) -> Response:
     """Newest first, with skipped runs and the reason. A page can be short or empty although more pages follow; continue
     while there is a `next`.
@@ -248,6 +255,7 @@ async def list_runs(request: Request, schedule_id: ScheduleId) -> Response:
     ),
     openapi_extra=documented_query(OwnerQuery),
 )
+@requires("jobs:write")
 async def run_schedule(request: Request, schedule_id: ScheduleId) -> Response:
     """Starts a run at once, even while the schedule is paused or another run is active. Its next due time stays."""
     caller = caller_for_owner(request)

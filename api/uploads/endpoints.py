@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.http.access.scopes import requires
 from api.http.answers import json_of
 from api.http.body import check_length, chunks_of
 from api.http.caller import Caller, caller_for_owner, caller_of
@@ -83,6 +84,7 @@ class StoredUpload(BaseModel):
     ),
     openapi_extra=BODY | {"parameters": [*LABEL_HEADERS, *documented_query(UploadQuery)["parameters"]]},
 )
+@requires("images", "reports")
 async def upload(request: Request) -> Response:
     """Use the `id` in `POST /v1/reports` or `POST /v1/images`, as often as you like until it expires."""
     caller, checks = caller_of(request), Checks()
@@ -118,6 +120,7 @@ async def upload(request: Request) -> Response:
     responses=documented(*OF_OWNER),
     openapi_extra=documented_query(OwnerQuery),
 )
+@requires("images", "reports")
 async def get_upload(request: Request, upload_id: UploadId) -> Response:
     """Returns the description of the upload, not its bytes."""
     found = await _find(caller_for_owner(request), upload_id)
@@ -133,6 +136,7 @@ async def get_upload(request: Request, upload_id: UploadId) -> Response:
     responses=documented(*OF_OWNER),
     openapi_extra=documented_query(OwnerQuery),
 )
+@requires("images", "reports")
 async def delete_upload(request: Request, upload_id: UploadId) -> Response:
     """Jobs that already use the upload are not affected. The bytes are removed within minutes, unless a record needs
     them."""

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
+from api.http.access.scopes import requires
 from api.http.answers import uncached
 from api.http.caller import Caller, caller_for_owner, caller_of
 from api.http.problems import documented, problem
@@ -48,6 +49,7 @@ class DeliveryListQuery(TimeRange, ListQuery, OwnerQuery):
     responses=documented(*OF_OWNER),
     openapi_extra=documented_query(DeliveryListQuery),
 )
+@requires("webhooks")
 async def list_deliveries(request: Request) -> Response:
     """Newest first. A page can be short or empty although more pages follow; continue while there is a `next`.
 
@@ -88,6 +90,7 @@ async def list_deliveries(request: Request) -> Response:
     responses=documented(*OF_OWNER, "expired"),
     openapi_extra=documented_query(OwnerQuery),
 )
+@requires("webhooks")
 async def get_delivery(request: Request, delivery_id: DeliveryId) -> Response:
     """Returns the delivery with its attempts: the response and its timing, or why there was no response."""
     caller = caller_for_owner(request)
@@ -115,6 +118,7 @@ async def get_delivery(request: Request, delivery_id: DeliveryId) -> Response:
     ),
     openapi_extra=documented_query(OwnerQuery),
 )
+@requires("webhooks")
 async def redeliver(request: Request, delivery_id: DeliveryId) -> Response:
     """A delivery that has ended starts again with all its tries, and keeps its earlier attempts. One that waits for its
     next attempt starts it now. One that is running goes on.
@@ -132,6 +136,7 @@ async def redeliver(request: Request, delivery_id: DeliveryId) -> Response:
     summary="Cancel a delivery",
     **documented_cancellation(Delivery, "delivery"),
 )
+@requires("webhooks")
 async def cancel_delivery(request: Request, delivery_id: DeliveryId) -> Response:
     """A delivery that waits is not tried again. If its endpoint is `ordered`, the next one goes. It can still be sent
     with `redelivery`.

@@ -5,6 +5,7 @@ import json
 
 from fastapi import APIRouter, Request, Response
 
+from api.http.access.scopes import requires
 from api.http.answers import uncached
 from api.http.caller import caller_for_owner
 from api.http.context import Context
@@ -44,6 +45,7 @@ TEST_WAIT_S = 20.0
     },
     openapi_extra=documented_query(OwnerQuery),
 )
+@requires("webhooks")
 async def check_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     """Sends an event of type `endpoint.test` to this endpoint only, whatever types it is subscribed to. The event is
     sent at once, even if the endpoint is disabled or parked, and tried once.
@@ -81,6 +83,7 @@ async def check_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
         ),
     ),
 )
+@requires("webhooks")
 async def recover_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     """Retries every delivery that has failed for good since that time, with all its tries. Deliveries that wait for
     their next attempt start it now, and a parked endpoint is tried again.

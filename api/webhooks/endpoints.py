@@ -5,6 +5,7 @@ from typing import Annotated, cast
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
+from api.http.access.scopes import requires
 from api.http.answers import uncached
 from api.http.caller import Caller, caller_for_owner, caller_of
 from api.http.checks import Checks
@@ -59,6 +60,7 @@ EndpointId = Annotated[str, Path(description="The endpoint's id.", examples=[EXA
         ),
     ),
 )
+@requires("webhooks")
 async def create_endpoint(request: Request) -> Response:
     """From now on, every event of the subscribed types is sent to it, signed with the `secret`. The secret is shown
     only in this response.
@@ -96,6 +98,7 @@ class EndpointListQuery(TaggedListQuery, OwnerQuery):
     responses=documented("unauthorized", "forbidden", "invalid_request"),
     openapi_extra=documented_query(EndpointListQuery),
 )
+@requires("webhooks")
 async def list_endpoints(request: Request) -> Response:
     """Newest first. With a `channel` or `tag` a page can be short or empty although more follow; continue while there
     is a `next`.
@@ -115,6 +118,7 @@ async def list_endpoints(request: Request) -> Response:
     responses=documented(*OF_OWNER),
     openapi_extra=documented_query(OwnerQuery),
 )
+@requires("webhooks")
 async def get_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     """Returns the endpoint with its failures in a row, whether it is parked, and its deliveries by state."""
     caller = caller_for_owner(request)
@@ -137,6 +141,7 @@ async def get_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
         events=("Change the types and remove the rate limit", {"events": ["*"], "rate_limit": None}),
     ),
 )
+@requires("webhooks")
 async def change_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     """Changes only the fields that are sent. Waiting deliveries use the values that hold when they are sent."""
     caller = caller_for_owner(request)
@@ -165,6 +170,7 @@ async def change_endpoint(request: Request, endpoint_id: EndpointId) -> Response
     responses=documented(*OF_OWNER),
     openapi_extra=documented_query(OwnerQuery),
 )
+@requires("webhooks")
 async def delete_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     """Its waiting deliveries fail with `endpoint_gone` when they are due."""
     caller = caller_for_owner(request)
@@ -186,6 +192,7 @@ async def delete_endpoint(request: Request, endpoint_id: EndpointId) -> Response
         at_once=("Replace a leaked secret at once", {"overlap_s": 0}),
     ),
 )
+@requires("webhooks")
 async def rotate_secret(request: Request, endpoint_id: EndpointId) -> Response:
     """The old secrets stay valid for `overlap_s`, so that receivers can change to the new one in the meantime."""
     caller = caller_for_owner(request)

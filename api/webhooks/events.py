@@ -6,6 +6,7 @@ from typing import Any, Unpack
 from fastapi import APIRouter, Request, Response
 from pydantic import ConfigDict, Field
 
+from api.http.access.scopes import requires
 from api.http.caller import Caller, RequestedOptions, caller_of
 from api.http.checks import Checks
 from api.http.json_body import documented_body, examined, receive_text
@@ -77,6 +78,7 @@ class EventRequest(SubmitFields):
         once=("An event with an id", {"type": "stock.low", "data": {"sku": "A-1"}, "id": "stock-A-1-2026-11-20"}),
     ),
 )
+@requires("webhooks")
 async def submit_event(request: Request) -> Response:
     """Creates one delivery for each endpoint that subscribes to the type. The job counts them in `deliveries`.
 

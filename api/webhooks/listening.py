@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from api.http.access.scopes import requires
 from api.http.answers import uncached
 from api.http.caller import Caller, caller_of
 from api.http.problems import documented
@@ -76,6 +77,7 @@ class HeardEvents(BaseModel):
     responses=documented("unauthorized", "invalid_request", "redis_full"),
     openapi_extra=documented_query(ListenQuery),
 )
+@requires("webhooks")
 async def listen_for_events(request: Request) -> Response:
     """For development: all your events of every type and channel, whether or not an endpoint asks for them. Ask again
     with `next` as soon as the response is there; after two minutes without a request events may be left out.

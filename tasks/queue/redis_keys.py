@@ -63,6 +63,8 @@ Redis without cluster mode is needed.
 | `pressroom:processes` | zset `<fingerprint> <process>` → last beat (ms) | processes that use this database, web and workers (`tasks/queue/process_registry.py`) | each beat trims it; expires |
 | `pressroom:probe:<random>` | string | what a start tries its rights on | the same start; expires |
 | `pressroom:claimed:<worker>` | string | the number of a worker's last claim; as msgpack, the jobs and attempts that it was given | expires, or its worker as it stops |
+| `pressroom:api-key:<id>` | hash | an API key: the SHA-256 of it (`digest`), owner, name, scopes and times (`tasks/accounts/key_record.py`) | expires API_KEY_ENDED_MS after it has expired or was revoked |
+| `pressroom:accounts` | channel | `key <id>`: what web processes know of it is not true any more (`api/http/access/account_cache.py`) | |
 | `pressroom:watched` | channel | every process listens to it that waits for any job | |
 | `pressroom:changes:<id>` | channel | changes of one job | |
 | `arq:*` | | ARQ's own keys, as ARQ 0.28 lays them out | as in ARQ |
@@ -131,6 +133,8 @@ PROCESSES: Final = ROOT + "processes"
 PROBE: Final = ROOT + "probe:"
 CLAIMED: Final = ROOT + "claimed:"
 CHANGES: Final = ROOT + "changes:"
+ACCOUNTS: Final = ROOT + "accounts"
+API_KEY: Final = ROOT + "api-key:"
 WATCHED: Final = ROOT + "watched"
 
 SECOND_MS: Final = 1000

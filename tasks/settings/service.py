@@ -78,6 +78,12 @@ class ServiceSettings(BaseModel):
         (),
         description="`owner,owner`: who may see and stop the jobs of every owner, act for any of them with `?owner=`, and pause and run the schedules that come with the service. In the open mode `dev` may.",
     )
+    account_cache_s: float = Field(
+        30,
+        gt=0,
+        le=30,
+        description="Seconds for which a web process uses what it has read of an API key, also while Redis is away: a revoked key is refused within this time at the latest, and usually at once.",
+    )
 
     # Kinds of your own
     kinds: Annotated[tuple[str, ...], NoDecode] = Field(

@@ -12,7 +12,6 @@ from pydantic import SecretStr
 
 from api.app import opened
 from api.http.access.keys import Keys
-from tasks.refusal import Refusal
 from tasks.settings import Settings, load
 from tests.support.api.serving import KEYS
 from tests.support.eventually import eventually
@@ -185,15 +184,17 @@ async def test_a_password_of_redis_is_not_told(settings: Settings) -> None:
 async def test_the_open_mode_says_so_loudly(settings: Settings, redis: ArqRedis) -> None:
     with structlog.testing.capture_logs() as lines:
         async with opened(settings.model_copy(update={"api_keys": ()}), refused) as context:
-            assert context.keys.owner_by_key(None) == "dev"
+            assert context.keys.open
             await watching(redis)
     [line] = [line for line in lines if line["event"] == "api.open"]
     assert line["log_level"] == "warning"
 
 
 def test_an_owner_may_have_several_keys() -> None:
-    keys = Keys([("alice", SecretStr("first-key-of-alice")), ("alice", SecretStr("second-key-of-alice"))])
-    assert keys.owner_by_key("first-key-of-alice") == keys.owner_by_key("second-key-of-alice") == "alice"
-    for unknown in (None, "", "first-key-of-alic", "first-key-of-alice ", "schlüssel"):
-        with pytest.raises(Refusal, match="unauthorized"):
-            keys.owner_by_key(unknown)
+    keys = Keys(Settings(_env_file=None, api_keys="alice:first-key-of-alice,alice:second-key-of-alice"))
+    first = keys.find("first-key-of-alice")
+    assert first == keys.find("second-key-of-alice")
+    assert first is not None
+    assert (first.owner, first.is_admin) == ("alice", False)
+    for unknown in ("", "first-key-of-alic", "first-key-of-alice ", "schlüssel"):
+        assert keys.find(unknown) is None

@@ -5,6 +5,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.http.access.token_kinds import authenticate
 from api.http.context import Context
 from api.http.problems import problem_of
 from tasks.refusal import Refusal
@@ -14,7 +15,7 @@ SCHEME = "bearer "
 
 
 class AuthMiddleware:
-    """ASGI middleware. Sets `scope["owner"]`, or responds with 401, 403 or 421 before the body is read."""
+    """ASGI middleware. Sets `scope["access"]` and `scope["owner"]`, or responds before the body is read."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -26,7 +27,8 @@ class AuthMiddleware:
             try:
                 context.host_policy.check(scope, headers)
                 if protected:
-                    scope["owner"] = context.keys.owner_by_key(bearer_of(headers))
+                    access = await authenticate(context, scope, bearer_of(headers))
+                    scope["access"], scope["owner"] = access, access.owner
             except Refusal as refusal:
                 await problem_of(Request(scope), refusal)(scope, receive, send)
                 return

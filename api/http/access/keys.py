@@ -1,53 +1,39 @@
-"""API keys and their owners."""
+"""The API keys of the settings, and the open mode without any key."""
 
-import hmac
-from collections.abc import Iterable
 from hashlib import sha256
+from typing import Final
 
-from pydantic import SecretStr
+from api.http.access.access import Access
+from tasks.accounts.scopes import ALL_SCOPES, OWN_SCOPES
+from tasks.settings import OPEN_OWNER, Settings
 
-from tasks.refusal import Refusal
-from tasks.settings import OPEN_OWNER
+OPEN_ACCESS: Final = Access(OPEN_OWNER, ALL_SCOPES, "open")
 
 
 class Keys:
-    """The API keys of all owners, kept as SHA-256 digests. Without any key, the API is open to everyone."""
+    """The keys of API_KEYS, kept as SHA-256 digests. They have all scopes; `admin` those of ADMINS alone.
 
-    def __init__(self, keys: Iterable[tuple[str, SecretStr]]) -> None:
-        self._digests = [(sha256(key.get_secret_value().encode()).digest(), owner) for owner, key in keys]
+    Args:
+        settings: The settings of the process.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        # A look-up is not in constant time. What it reveals is of the digest, which the sender cannot steer.
+        self._accesses = {
+            sha256(key.get_secret_value().encode()).digest(): Access(
+                owner, ALL_SCOPES if owner in settings.admins else OWN_SCOPES, "setting"
+            )
+            for owner, key in settings.api_keys
+        }
 
     @property
     def open(self) -> bool:
-        return not self._digests
+        """Whether the API is open to everyone on this machine."""
+        return not self._accesses
 
     def __len__(self) -> int:
-        return len(self._digests)
+        return len(self._accesses)
 
-    def owner_by_key(self, key: str | None) -> str:
-        """The owner of a key; `dev` in open mode.
-
-        Raises:
-            Refusal: `unauthorized`.
-        """
-        if self.open:
-            return OPEN_OWNER
-        if key is None:
-            raise Refusal(
-                "unauthorized",
-                "The request has no API key. Send it as `Authorization: Bearer <key>`.",
-                field="Authorization",
-            )
-        digest = sha256(key.encode()).digest()
-        # Every key is compared, each in constant time, so that the duration reveals nothing about the keys.
-        owners = [owner for known, owner in self._digests if hmac.compare_digest(known, digest)]
-        if not owners:
-            raise Refusal("unauthorized", "This API key is unknown. Check it for typos.", field="Authorization")
-        return owners[0]
-
-    def knows(self, key: str | None) -> bool:
-        """Whether this is somebody's key; in open mode, always."""
-        try:
-            self.owner_by_key(key)
-        except Refusal:
-            return False
-        return True
+    def find(self, key: str) -> Access | None:
+        """What a key of the settings gives; None for other keys."""
+        return self._accesses.get(sha256(key.encode()).digest())

@@ -4,7 +4,7 @@ do. While nobody waits for any job, transitions tell nothing.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -40,10 +40,19 @@ class _Channel:
 
 
 class Watch:
-    """Tells waiters of changes to jobs. Start it once per process; then any number may wait."""
+    """Tells waiters of changes to jobs. Start it once per process; then any number may wait.
 
-    def __init__(self, redis: "Redis[bytes]") -> None:
+    Args:
+        redis: Connection.
+        listeners: By channel, what is called with each message of it, and with None when the subscription has begun,
+            for messages before that were missed.
+    """
+
+    def __init__(
+        self, redis: "Redis[bytes]", listeners: Mapping[str, Callable[[bytes | None], None]] | None = None
+    ) -> None:
         self._redis = redis
+        self._listeners = dict(listeners or {})
         self._reader = CoalescingReader(redis)
         self._channels: dict[str, _Channel] = {}
         self._pubsub: PubSub | None = None
@@ -164,7 +173,7 @@ class Watch:
     async def _listen_once(self) -> None:
         async with self._redis.pubsub() as pubsub:
             # A channel that nobody publishes to keeps the connection open while nobody waits.
-            await pubsub.subscribe(CHANGES)
+            await pubsub.subscribe(CHANGES, *self._listeners)
             # From here on who comes subscribes for itself; those who came while we connected could not.
             self._pubsub = pubsub
             try:
@@ -182,6 +191,8 @@ class Watch:
                 if pinged:
                     raise TimeoutError(f"Redis has not answered a ping for {PING_S:g} s")
                 await pubsub.ping()
+            elif listener := self._listeners.get(message["channel"].decode() if message["channel"] else ""):
+                listener(message["data"] if message["type"] == "message" else None)
             elif (channel := self._channels.get(message["channel"].decode() if message["channel"] else "")) is not None:
                 if message["type"] == "subscribe":
                     channel.confirmed.set()

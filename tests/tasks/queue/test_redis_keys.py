@@ -62,6 +62,8 @@ NAMES = {
     "PROCESSES": "processes",
     "PROBE": "probe:",
     "CHANGES": "changes:",
+    "ACCOUNTS": "accounts",
+    "API_KEY": "api-key:",
     "WATCHED": "watched",
 }
 

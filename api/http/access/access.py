@@ -1,0 +1,35 @@
+"""What the sender of a request may do."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tasks.accounts.scopes import ADMIN
+
+Via = Literal["open", "setting", "key"]
+"""How a sender proved who it is: not at all in the open mode, by a key of the settings, by a key in Redis."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a key or token gives its holder. AuthMiddleware puts it into `scope["access"]`.
+
+    Attributes:
+        owner: Whose things it opens.
+        scopes: What may be done with them; see `tasks.accounts.scopes.SCOPES`.
+        via: How the holder proved who it is.
+        key_id: The public id of the key; None for keys of the settings and in the open mode.
+        read_only: Whether only GET and HEAD are allowed.
+        expires_at_ms: When it ends, in milliseconds since 1970; None if it does not.
+    """
+
+    owner: str
+    scopes: frozenset[str]
+    via: Via
+    key_id: str | None = None
+    read_only: bool = False
+    expires_at_ms: int | None = None
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether it opens the things of every owner."""
+        return ADMIN in self.scopes

@@ -1,0 +1,166 @@
+"""What this process knows of keys and owners, so that a request costs no question to Redis for them.
+
+What was read is used for ACCOUNT_CACHE_S at most, also while Redis is away: a revoked key is refused within that time
+whatever happens. It is dropped earlier when Redis announces a change, and when the subscription to these announcements
+begins again, for some may have been missed.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Hashable
+from time import monotonic
+from typing import Final, Generic, TypeVar
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from tasks.accounts.key_format import digest_of, id_of
+from tasks.accounts.key_record import KeyRecord, read_keys
+from tasks.refusal import Refusal
+from tasks.telemetry.outage_log import OutageLog
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+MAX_KEYS: Final = 10_000
+"""Keys of which a process knows what they may do: some 5 MB."""
+MAX_UNKNOWN: Final = 2_000
+"""Keys of which a process knows that they open nothing. They have a place of their own, so that made-up ones push out
+no other."""
+
+
+class ExpiringMap(Generic[K, V]):
+    """A bounded map. An entry ends after its time, or as the one that was not used for longest makes room.
+
+    Args:
+        limit: Entries at most.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._entries: OrderedDict[K, tuple[V, float]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: K) -> V | None:
+        """The value, unless it has ended."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        value, until = entry
+        if monotonic() >= until:
+            del self._entries[key]
+            return None
+        self._entries.move_to_end(key)
+        return value
+
+    def put(self, key: K, value: V, seconds: float) -> None:
+        """Keep a value for some seconds."""
+        self._entries[key] = (value, monotonic() + seconds)
+        self._entries.move_to_end(key)
+        if len(self._entries) > self._limit:
+            self._entries.popitem(last=False)
+
+    def pop(self, key: K) -> None:
+        """Drop an entry, if there is one."""
+        self._entries.pop(key, None)
+
+    def clear(self) -> None:
+        """Drop all entries."""
+        self._entries.clear()
+
+
+class AccountCache:
+    """The keys in Redis that were used lately.
+
+    Args:
+        redis: Connection.
+        kept_s: Seconds for which what was read is used.
+        outage_log: Is told when Redis does not answer.
+    """
+
+    def __init__(self, redis: "Redis[bytes]", kept_s: float, outage_log: OutageLog) -> None:
+        self._redis = redis
+        self._kept_s = kept_s
+        self._outage_log = outage_log
+        self._keys: ExpiringMap[str, KeyRecord] = ExpiringMap(MAX_KEYS)
+        self._ended: ExpiringMap[str, tuple[KeyRecord | None]] = ExpiringMap(MAX_UNKNOWN)
+        self._asked: dict[str, asyncio.Task[KeyRecord | None]] = {}
+
+    def __len__(self) -> int:
+        return len(self._keys) + len(self._ended)
+
+    async def key(self, key: str) -> KeyRecord:
+        """The record of a live key.
+
+        Args:
+            key: The key, which is well formed.
+
+        Raises:
+            Refusal: `unauthorized`, `unavailable`.
+        """
+        digest = digest_of(key)
+        record = await self._record(id_of(digest))
+        if record is None or record.digest != digest:
+            raise Refusal(
+                "unauthorized", "This API key is unknown. It may have been revoked long ago.", field="Authorization"
+            )
+        if record.state != "live":
+            raise Refusal(
+                "unauthorized", f"This API key is {record.state}. Ask its owner for another one.", field="Authorization"
+            )
+        return record
+
+    def forget(self, announcement: bytes | None) -> None:
+        """Drop what a change has made untrue.
+
+        Args:
+            announcement: `key <id>`, or None for anything that may have changed.
+        """
+        what, _, name = (announcement or b"").decode().partition(" ")
+        # What is being read may have been read before the change.
+        self._asked.clear()
+        if what == "key":
+            self._keys.pop(name)
+            self._ended.pop(name)
+        else:
+            self._keys.clear()
+            self._ended.clear()
+
+    async def _record(self, key_id: str) -> KeyRecord | None:
+        record = self._keys.get(key_id)
+        if record is not None:
+            return record
+        ended = self._ended.get(key_id)
+        if ended is not None:
+            return ended[0]
+        reading = self._asked.get(key_id)
+        if reading is None:
+            reading = self._asked[key_id] = asyncio.create_task(self._read(key_id), name="AccountCache")
+        # One who goes away takes no one else's answer along.
+        return await asyncio.shield(reading)
+
+    async def _read(self, key_id: str) -> KeyRecord | None:
+        this = asyncio.current_task()
+        try:
+            (record,) = await read_keys(self._redis, key_id)
+        except (RedisError, OSError) as error:
+            self._outage_log.failed(error)
+            raise Refusal(
+                "unavailable", "Redis does not respond, so this API key cannot be checked. Try again in a moment."
+            ) from error
+        finally:
+            is_current = self._asked.get(key_id) is this
+            if is_current:
+                del self._asked[key_id]
+        if is_current:
+            self._keep(key_id, record)
+        return record
+
+    def _keep(self, key_id: str, record: KeyRecord | None) -> None:
+        if record is None or record.state != "live":
+            self._ended.put(key_id, (record,), self._kept_s)
+            return
+        left_s = self._kept_s if record.expires_at is None else (record.expires_at - record.read_at) / 1000
+        self._keys.put(key_id, record, min(left_s, self._kept_s))

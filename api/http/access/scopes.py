@@ -1,0 +1,71 @@
+"""The scope that a route needs: named once, above its function, enforced by `api.routes` and shown in OpenAPI."""
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.http.access.access import Access
+from tasks.accounts.scopes import ADMIN, ALL_SCOPES
+from tasks.refusal import Refusal
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+READING: Final = frozenset({"GET", "HEAD"})
+"""The methods that a read-only key may use."""
+_ATTRIBUTE: Final = "required_scopes"
+
+
+def requires(*scopes: str) -> Callable[[F], F]:
+    """Mark the function of a route under `/v1`: a sender needs one of these scopes.
+
+    Raises:
+        ValueError: There is no such scope, or none is named.
+    """
+    if not scopes or not ALL_SCOPES.issuperset(scopes):
+        raise ValueError(f"{scopes} are no scopes. Add them to tasks/accounts/scopes.py.")
+
+    def mark(endpoint: F) -> F:
+        setattr(endpoint, _ATTRIBUTE, scopes)
+        return endpoint
+
+    return mark
+
+
+def required_scopes(endpoint: Callable[..., Any]) -> tuple[str, ...]:
+    """The scopes of which a sender needs one. Those of a function that names none are those of an admin."""
+    scopes: tuple[str, ...] = getattr(endpoint, _ATTRIBUTE, (ADMIN,))
+    return scopes
+
+
+def names_scopes(endpoint: Callable[..., Any]) -> bool:
+    """Whether the function of a route has been marked."""
+    return hasattr(endpoint, _ATTRIBUTE)
+
+
+def with_scopes(app: ASGIApp, scopes: tuple[str, ...]) -> ASGIApp:
+    """Wrap an endpoint, so that it refuses senders without one of these scopes.
+
+    Raises:
+        Refusal: From the returned application: `forbidden`.
+    """
+    needed = frozenset(scopes)
+
+    async def check(scope: Scope, receive: Receive, send: Send) -> None:
+        access: Access = scope["access"]
+        if access.scopes.isdisjoint(needed):
+            raise Refusal(
+                "forbidden",
+                f"This needs a key with the scope {' or '.join(map(repr, scopes))}. The key that was sent has "
+                f"{', '.join(sorted(access.scopes)) or 'no scope'}.",
+                field="Authorization",
+            )
+        if access.read_only and scope["method"] not in READING:
+            raise Refusal(
+                "forbidden",
+                f"The key that was sent is read-only: it may use GET and HEAD, and not {scope['method']}.",
+                field="Authorization",
+            )
+        await app(scope, receive, send)
+
+    return check

@@ -1,0 +1,62 @@
+"""How each kind of token is checked. A kind is known by its prefix; a new one is a line in TOKEN_KINDS."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from starlette.types import Scope
+
+from api.http.access.access import Access
+from api.http.access.keys import OPEN_ACCESS
+from api.http.context import Context
+from tasks.accounts.key_format import PREFIX, is_well_formed
+from tasks.refusal import Refusal
+
+
+async def _by_key(context: Context, _scope: Scope, token: str) -> Access:
+    """Raises: Refusal `unauthorized`, `unavailable`."""
+    if not is_well_formed(token):
+        raise Refusal(
+            "unauthorized", "This API key has a typo: its checksum does not fit. Copy it whole.", field="Authorization"
+        )
+    record = await context.accounts.key(token)
+    return Access(
+        owner=record.owner,
+        scopes=record.scopes,
+        via="key",
+        key_id=record.id,
+        read_only=record.read_only,
+        expires_at_ms=record.expires_at,
+    )
+
+
+TOKEN_KINDS: Final[dict[str, Callable[[Context, Scope, str], Awaitable[Access]]]] = {PREFIX: _by_key}
+"""prefix -> what a token with it gives, for the request that is sent with it. Raises: Refusal."""
+
+
+async def authenticate(context: Context, scope: Scope, token: str | None) -> Access:
+    """What the token of a request gives.
+
+    Args:
+        context: The resources of this process.
+        scope: The request.
+        token: What the Authorization header has after `Bearer`; None without one.
+
+    Raises:
+        Refusal: `unauthorized`, `unavailable`, and those of the kind of token.
+    """
+    if token is not None:
+        access = context.keys.find(token)
+        if access is not None:
+            return access
+        for prefix, check in TOKEN_KINDS.items():
+            if token.startswith(prefix):
+                return await check(context, scope, token)
+    if context.keys.open:
+        return OPEN_ACCESS
+    if token is None:
+        raise Refusal(
+            "unauthorized",
+            "The request has no API key. Send it as `Authorization: Bearer <key>`.",
+            field="Authorization",
+        )
+    raise Refusal("unauthorized", "This API key is unknown. Check it for typos.", field="Authorization")

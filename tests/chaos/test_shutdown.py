@@ -104,7 +104,7 @@ async def test_a_second_ctrl_c_stops_at_once(
 UNDER_HONCHO = """
 import sys
 from honcho.manager import Manager
-from tools.dev import stop_like_a_platform
+from tools.one_machine import stop_like_a_platform
 stop_like_a_platform(30)
 manager = Manager()
 manager.add_process("worker", f"{sys.executable} -m tests.support.processes default=1")

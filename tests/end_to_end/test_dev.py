@@ -8,18 +8,16 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests.end_to_end.waiting import START_S, wait_until_alive
 from tests.support.servers import ending_with_us, free_port
-from tools.dev import alone
 from tools.documents import ROOT
+from tools.one_machine import alone
 
-START_S = 60.0
 TAKEN = "Address already in use"
 
 
@@ -47,17 +45,6 @@ def dev(folder: Path, port: int, output: int = subprocess.DEVNULL) -> Iterator["
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=START_S)
-
-
-def wait_until_alive(port: int, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        assert process.poll() is None, process.communicate()[1].decode()
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"http://127.0.0.1:{port}/livez").is_success:
-                return
-        time.sleep(0.05)
-    raise TimeoutError
 
 
 @contextlib.contextmanager
@@ -95,7 +82,11 @@ def test_several_run_side_by_side_but_not_on_one_port(checkout: Path) -> None:
             folders = [checkout / "data" / str(port) for port in (first, second)]
             assert all((folder / "valkey" / "appendonlydir").is_dir() for folder in folders)
             assert (one.poll(), other.poll()) == (None, None)
-        with pytest.raises(SystemExit, match="another bin/dev uses"), alone(checkout), alone(checkout):
+        with (
+            pytest.raises(SystemExit, match="another bin/dev uses"),
+            alone(checkout, "bin/dev"),
+            alone(checkout, "bin/dev"),
+        ):
             pass
     assert b"api.storage  " in b"".join(shown)  # text at a terminal, JSON elsewhere
     assert b'"event":"api.storage"' not in b"".join(shown)

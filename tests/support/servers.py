@@ -154,6 +154,7 @@ class Valkey(ServerProcess):
     appendonly: write every change to its file before it is answered, so that a killed server forgets nothing.
     program: another server than that of TEST_REDIS.
     options: more of its options, by name.
+    configuration: a file with options that other users must not see in the list of processes.
     """
 
     def __init__(
@@ -164,9 +165,11 @@ class Valkey(ServerProcess):
         port: int | None = None,
         program: str | None = None,
         options: Mapping[str, str] = MappingProxyType({}),
+        configuration: Path | None = None,
     ) -> None:
         super().__init__(folder=folder, port=port)
         self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._configuration = configuration
         self._appendonly = appendonly
         self._program = program or redis_program()
         self._options = options
@@ -190,13 +193,13 @@ class Valkey(ServerProcess):
             "dir": str(self.folder),
             "save": "",
             "appendonly": "yes" if self._appendonly else "no",
-            # With `everysec` a change may be answered before it is written, while the disk is busy.
-            "appendfsync": "no",
             "maxmemory-policy": "noeviction",
             "loglevel": "warning",
+            # With `everysec` a change may be answered before it is written, while the disk is busy.
+            **({} if self._configuration else {"appendfsync": "no"}),
             **self._options,
         }
-        command = [self._program]
+        command = [self._program, *([str(self._configuration)] if self._configuration else [])]
         for name, value in options.items():
             command += [f"--{name}", *([value] if name in {"save", "user"} else value.split(" "))]
         return command

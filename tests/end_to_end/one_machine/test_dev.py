@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.waiting import START_S, wait_until_alive
+from tests.end_to_end.one_machine.waiting import START_S, wait_until_alive
 from tests.support.servers import ending_with_us, free_port
 from tools.documents import ROOT
 from tools.one_machine import alone

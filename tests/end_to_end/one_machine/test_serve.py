@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.end_to_end.waiting import wait_until_alive
+from tests.end_to_end.one_machine.waiting import wait_until_alive
 from tests.support.pictures import encoded, scene
 from tests.support.servers import ending_with_us, free_port
 from tools.documents import ROOT

@@ -68,6 +68,8 @@ class Load:
     """Images, reports and events until it is stopped; then what became of them.
 
     files: Fetches what a redirect names.
+    seed: Of all that is random in it.
+    events: The numbers of the events that were accepted.
     """
 
     router: Router
@@ -75,7 +77,7 @@ class Load:
     seed: int
     answers: Counter[str] = field(default_factory=Counter)
     accepted: dict[str, str] = field(default_factory=dict)
-    events: set[str] = field(default_factory=set)
+    events: set[int] = field(default_factory=set)
     faults: list[str] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
     downloads: int = 0
@@ -84,7 +86,8 @@ class Load:
         pictures = [encoded(scene(800 + 40 * n, 600), "JPEG") for n in range(8)]
         async with asyncio.TaskGroup() as clients:
             for number in range(CLIENTS):
-                clients.create_task(self._client(random.Random(self.seed + number), pictures, over))
+                dice = random.Random(self.seed + number)  # noqa: S311 - the same load every time
+                clients.create_task(self._client(dice, pictures, over))
 
     async def _client(self, dice: random.Random, pictures: list[bytes], over: asyncio.Event) -> None:
         while not over.is_set():
@@ -99,7 +102,7 @@ class Load:
         if kind == "image":
             body, media_type, path = dice.choice(pictures), "image/jpeg", f"/v1/images?name=p{number}.jpg"
         elif kind == "report":
-            rows = "".join(f"{row},{number + row}\n" for row in range(200))
+            rows = "".join(f"{row},{number + row}\n" for row in range(dice.choice((200, 20_000))))
             body, media_type, path = f"day,amount\n{rows}".encode(), "text/csv", f"/v1/reports?title=Report+{number}"
         else:
             event = {"type": "rig.event", "data": {"number": number}, "id": f"rig-{number}"}
@@ -110,7 +113,7 @@ class Load:
         job: dict[str, Any] = answer.json()
         self.accepted[job["id"]] = kind
         if kind == "event":
-            self.events.add(f"rig-{number}")
+            self.events.add(number)
         return job
 
     async def _follow(self, job_id: str, *, download: bool) -> None:

@@ -17,6 +17,7 @@ from tasks.queue.redis_keys import QUEUES
 from tasks.report.kind import REPORT, VALIDATION
 from tasks.settings import Settings
 from tasks.thumbnail.kind import THUMBNAIL
+from tasks.uploads.kind import UPLOAD
 from tasks.webhook.kind import DELIVERY, EVENT, RECOVERY
 
 KINDS: dict[str, Kind[Any]] = {
@@ -25,6 +26,7 @@ KINDS: dict[str, Kind[Any]] = {
         THUMBNAIL,
         REPORT,
         VALIDATION,
+        UPLOAD,
         EVENT,
         DELIVERY,
         RECOVERY,

@@ -41,6 +41,7 @@ LAYERS = (
         *("queue", "storage", "kind", "accounts", "uploads", "presets", "schedule", "outbound", "telemetry", "webhook"),
         "maintenance.sweep",
         "picture_result",
+        "thumbnail.signatures",
     },
     {"history", "accounts"},
     {"thumbnail", "report", "webhook.kind", "maintenance"},

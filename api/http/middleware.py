@@ -16,6 +16,7 @@ from structlog.contextvars import bind_contextvars
 
 from api.http.context import Context
 from api.http.problems import problem
+from api.uploads import tus
 from tasks.telemetry import tracing
 
 log = structlog.get_logger()
@@ -63,6 +64,7 @@ class RequestMiddleware:
                     (b"x-request-id", request_id.encode()),
                     (b"x-content-type-options", b"nosniff"),
                     *(CLOSE if context.shutdown.draining else ()),
+                    *(tus.ALWAYS if scope["path"].startswith(tus.PATH) else ()),
                 ]
             await send(message)
 

@@ -149,13 +149,15 @@ class BodyFlow(FlowControl):
 
 class AskedForEnd:
     """The application for one request. It gets an empty chunk after the last one, and so asks for it: then it has
-    finished with the last one, which would otherwise count until the answer is complete."""
+    finished with the last one, which would otherwise count until the answer is complete. Of a body that is cut it gets
+    all that has arrived."""
 
-    __slots__ = ("_app", "_flow", "_had_last", "_receive")
+    __slots__ = ("_app", "_flow", "_had_last", "_receive", "_request")
 
-    def __init__(self, app: ASGI3Application, flow: BodyFlow) -> None:
+    def __init__(self, app: ASGI3Application, flow: BodyFlow, request: BodyReceiver) -> None:
         self._app = app
         self._flow = flow
+        self._request = request
         self._had_last = False
         self._receive: ASGIReceiveCallable
 
@@ -171,4 +173,7 @@ class AskedForEnd:
         event = await self._receive()
         if event["type"] == "http.request" and event["body"] and not event["more_body"]:
             self._had_last = event["more_body"] = True
+        if event["type"] == "http.disconnect" and self._request.body and not self._request.response_complete:
+            rest, self._request.body = bytes(self._request.body), bytearray()
+            return {"type": "http.request", "body": rest, "more_body": True}
         return event

@@ -146,7 +146,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        super()._start_asgi_task(cycle, AskedForEnd(app, self._body_flow))
+        super()._start_asgi_task(cycle, AskedForEnd(app, self._body_flow, cycle))
 
     # What the server and the application call
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from tasks import clock
 from tasks.history.upkeep import HistoryUpkeep
 from tasks.kind import JobContext, Kind, Result, RetryPolicy
+from tasks.maintenance.incoming import remove_unknown
 from tasks.maintenance.snapshot import write_snapshot
 from tasks.maintenance.storage_owner import owns_storage
 from tasks.maintenance.sweep import sweep
@@ -43,15 +44,15 @@ async def clean_up(job: JobContext[CleanupParams]) -> Result:
 
     Returns:
         `snapshot`, its name, and `foreign_storage`: whether the storage belongs to another installation.
-        Blobs `examined` and `deleted`, the `bytes` of the deleted ones, `leftovers` of killed writers that were
-        removed, index entries examined and removed, and `history_deleted`: records of the history whose time was
-        over.
+        Blobs `examined` and `deleted`, the `bytes` of the deleted ones, `leftovers` of killed writers and `incoming`
+        uploads without a record that were removed, index entries examined and removed, and `history_deleted`: records
+        of the history whose time was over.
     """
     dry_run = job.params.dry_run
     now = clock.from_ms(clock.of_redis(await job.redis.time()))
     before = now - timedelta(seconds=job.settings.cleanup_grace_s)
     entries, removed = await _trim(job)
-    examined = deleted = size = leftovers = 0
+    examined = deleted = size = leftovers = incoming = 0
     snapshot = None
     is_ours = await owns_storage(job.redis, job.storage, dry_run=dry_run)
     if is_ours and not dry_run:
@@ -62,6 +63,7 @@ async def clean_up(job: JobContext[CleanupParams]) -> Result:
     if is_ours:
         examined, deleted, size = await _sweep(job, before)
         leftovers = await job.storage.discard_leftovers(before, dry_run=dry_run)
+        incoming = await remove_unknown(job.redis, job.storage, before=before, dry_run=dry_run)
     history = 0 if dry_run else await _expire_history(job)
     return Result(
         value={
@@ -70,6 +72,7 @@ async def clean_up(job: JobContext[CleanupParams]) -> Result:
             "deleted": deleted,
             "bytes": size,
             "leftovers": leftovers,
+            "incoming": incoming,
             "entries_examined": entries,
             "entries_removed": removed,
             "history_deleted": history,

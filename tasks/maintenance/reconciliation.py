@@ -1,8 +1,8 @@
 """The kind `reconciliation`: repairs queue entries that Redis has lost, some of them each minute.
 
 It also packs records of ended jobs (`tasks.queue.records.packing`), deletes the bytes of deleted ones
-(`tasks.maintenance.deleted_bytes`), and with HISTORY=storage moves those whose time in Redis is over into the storage
-(`tasks.history`).
+(`tasks.maintenance.deleted_bytes`) and of uploads that were not completed (`tasks.maintenance.incoming`), and with
+HISTORY=storage moves those whose time in Redis is over into the storage (`tasks.history`).
 
 Every state transition is one script, so that the keys of a job always agree. But ARQ's copy of a job expires, Redis may
 evict keys, an operator may delete some or restore an older snapshot: then a record may exist that no queue refers to,
@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict
 from tasks.history.upkeep import HistoryUpkeep
 from tasks.kind import JobContext, Kind, Result, RetryPolicy
 from tasks.maintenance.deleted_bytes import delete_unneeded
+from tasks.maintenance.incoming import remove_expired
 from tasks.queue import redis_keys
 from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.records.indexes import BATCH, FOREIGN
@@ -61,8 +62,8 @@ async def reconcile(job: JobContext[ReconciliationParams]) -> Result:
     Returns:
         How many jobs were `examined`, `mended` (repaired), `closed` because they cannot run any more, and `dropped`
         because their record is gone; how many `lanes` were repaired, and the counts of how many `queues`; and how many
-        records of ended jobs were `packed`, and `moved` into the storage; and how many blobs of deleted jobs were
-        `deleted`.
+        records of ended jobs were `packed`, and `moved` into the storage; how many blobs of deleted jobs were
+        `deleted`; and of how many `incoming` uploads the objects were removed.
     """
     reconciler = Reconciler(job)
     until = time.monotonic() + BUSY_S
@@ -80,8 +81,10 @@ async def reconcile(job: JobContext[ReconciliationParams]) -> Result:
     await reconciler.recount()
     packed = await _pack(job, time.monotonic() + BUSY_S)
     deleted = await _delete_bytes(job, time.monotonic() + DELETION_S)
+    incoming = await _remove_incoming(job, time.monotonic() + DELETION_S)
     moved = await _move(job, reconciler.expired) if job.settings.history == "storage" else 0
-    return Result(value={**reconciler.counts, "packed": packed, "deleted": deleted, "moved": moved})
+    done = {"packed": packed, "deleted": deleted, "incoming": incoming, "moved": moved}
+    return Result(value={**reconciler.counts, **done})
 
 
 async def _move(job: JobContext[ReconciliationParams], expired: Sequence[str]) -> int:
@@ -101,6 +104,13 @@ async def _delete_bytes(job: JobContext[ReconciliationParams], until: float) -> 
     """Delete the bytes of what was deleted some minutes ago. Returns how many blobs."""
     with contextlib.suppress(StorageUnavailable):  # the next run goes on
         return await delete_unneeded(job.redis, job.storage, grace_s=job.settings.deletion_grace_s, until=until)
+    return 0
+
+
+async def _remove_incoming(job: JobContext[ReconciliationParams], until: float) -> int:
+    """Remove the objects of uploads whose time is over. Returns of how many."""
+    with contextlib.suppress(StorageUnavailable):  # the next run goes on
+        return await remove_expired(job.redis, job.storage, until=until)
     return 0
 
 

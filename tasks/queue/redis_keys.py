@@ -19,6 +19,9 @@ Redis without cluster mode is needed.
 | `pressroom:upload:<id>` | hash | owner, blob, bytes, name and times of an upload | expires, or its owner deletes it |
 | `pressroom:upload-token:<id>` | hash | a token for a web page (`tasks/accounts/tokens/upload_tokens.py`): SHA-256 of it, owner, `key`, what it fixes, `uses` and `used`, `tries` | expires, or its owner deletes it |
 | `pressroom:upload-tokens:<owner>` | zset id → expires (ms) | the upload tokens of an owner | each new one trims it; it expires |
+| `pressroom:incoming:<id>` | hash | an upload whose bytes come in parts, or go straight into the storage (`tasks/uploads/incoming.py`) | expires, or its owner deletes it |
+| `pressroom:incoming` | zset id → until (ms) | all of them, those too that are complete: their objects in the storage are removed then | the reconciliation; it expires |
+| `pressroom:unfinished:<owner>` | zset id → until (ms) | those of an owner that are not complete, or not checked yet | with the last; it expires |
 | `pressroom:presets:<owner>` | hash name → version, time (ms), JSON | an owner's presets of variants; `#` counts their versions | its owner deletes them; the counter stays |
 | `pressroom:endpoint:<id>` | hash | a subscriber: owner, URL, patterns, encrypted secrets, and whether it answered the last time (`answered`) | its owner deletes it |
 | `pressroom:endpoints:<owner>` | zset id → created (ms) | all endpoints of an owner | with the endpoints |
@@ -88,6 +91,9 @@ UNNEEDED: Final = ROOT + "unneeded"
 UPLOAD: Final = ROOT + "upload:"
 UPLOAD_TOKEN: Final = ROOT + "upload-token:"
 UPLOAD_TOKENS: Final = ROOT + "upload-tokens:"
+INCOMING: Final = ROOT + "incoming:"
+INCOMING_IDS: Final = ROOT + "incoming"
+UNFINISHED: Final = ROOT + "unfinished:"
 PRESETS: Final = ROOT + "presets:"
 ENDPOINT: Final = ROOT + "endpoint:"
 ENDPOINTS: Final = ROOT + "endpoints:"
@@ -154,6 +160,9 @@ UPLOAD_TOKENS_MS: Final = DAY_MS
 """The list of an owner's upload tokens is kept this long after the last one was made: none lives longer."""
 LINGER_MS: Final = 600 * SECOND_MS
 """A job's files outlive it by this time: downloads that have begun can end."""
+INCOMING_KEPT_MS: Final = DAY_MS
+"""What is known of an upload in parts is kept this long after its last byte, for the job that joins it; and the index of
+all of them as long after the last one is due."""
 BATCH_OPEN_MS: Final = DAY_MS
 """A batch that was not sealed is sealed after this long."""
 FAILURE_GAP_MS: Final = 36 * 3600 * SECOND_MS
@@ -274,6 +283,10 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "upload_token": UPLOAD_TOKEN,
     "upload_tokens": UPLOAD_TOKENS,
     "upload_tokens_ms": UPLOAD_TOKENS_MS,
+    "incoming": INCOMING,
+    "incoming_ids": INCOMING_IDS,
+    "incoming_kept_ms": INCOMING_KEPT_MS,
+    "unfinished": UNFINISHED,
     "presets": PRESETS,
     "endpoint": ENDPOINT,
     "endpoints": ENDPOINTS,

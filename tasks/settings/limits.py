@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from tasks.settings.units import DAY_S, MiB
+from tasks.settings.units import DAY_S, KiB, MiB
 
 
 class LimitSettings(BaseModel):
@@ -14,6 +14,37 @@ class LimitSettings(BaseModel):
         64,
         ge=8,
         description="Megabytes that one process holds of files that are being uploaded; what is more waits in temporary files or on the wire.",
+    )
+    keep_unfinished_uploads_s: int = Field(
+        1 * DAY_S,
+        gt=0,
+        description="Seconds in which the bytes of a resumable upload must arrive; then they are removed.",
+    )
+    max_unfinished_uploads: int = Field(
+        100,
+        gt=0,
+        description="Uploads of one owner that may be incomplete at once: resumable ones, and those that go straight into the storage.",
+    )
+    max_upload_parts: int = Field(
+        2_000,
+        gt=0,
+        description="Parts in which one resumable upload may come; a connection that is cut makes one too. Times MIN_UPLOAD_PART_BYTES it should be twice MAX_DATASET_BYTES.",
+    )
+    min_upload_part_bytes: int = Field(
+        512 * KiB,
+        ge=0,
+        description="Fewest bytes that one request may send of a resumable upload, but for its last.",
+    )
+    upload_part_bytes: int = Field(
+        16 * MiB,
+        ge=MiB,
+        description="Bytes of a resumable upload that are stored at once. What has arrived is not lost with its web process but for so much.",
+    )
+    direct_upload_s: int = Field(
+        900,
+        gt=0,
+        le=2_700,
+        description="Seconds for which a client may send an upload straight into the storage. What is not completed is removed within an hour.",
     )
     max_files_per_request: int = Field(20, gt=0, description="Files in one multipart request.")
     max_wait_s: float = Field(

@@ -1,5 +1,6 @@
 """Units in which limits are written."""
 
-MiB = 1024 * 1024
+KiB = 1024
+MiB = 1024 * KiB
 HOUR_S = 3600
 DAY_S = 24 * HOUR_S

@@ -6,6 +6,7 @@ abort the interpreter if it exits while one of them ends. A running call holds a
 
 import asyncio
 import hashlib
+import math
 import os
 import re
 import time
@@ -24,14 +25,14 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, MemoryStore, S3Store
 
 from tasks.blob_ref import BlobRef
-from tasks.refusal import Refusal
 from tasks.settings import MiB
 from tasks.storage.content_disposition import attachment, attributes
 from tasks.storage.cures import BAD_FOLDER, NO_BUCKET, STATUS, cure_of
+from tasks.storage.incoming_objects import IncomingObjects
 from tasks.storage.leftovers import discard_leftovers
 from tasks.storage.presigned_url import with_parameters
 from tasks.storage.protocol import BlobMissing, StorageUnavailable, StoredBlob
-from tasks.storage.upload_memory import PART_BYTES, PARTS_AT_ONCE, Body, UploadMemory
+from tasks.storage.upload_memory import PART_BYTES, PARTS_AT_ONCE, Body, UploadMemory, collect
 from tasks.storage.write_out import write_out
 
 if TYPE_CHECKING:
@@ -93,6 +94,9 @@ class BlobStore:
         self.memory = UploadMemory(DEFAULT_MEMORY_BYTES)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="storage")
         self.away_since: float | None = None
+        self.incoming = IncomingObjects(
+            store, self._public, self._call, self._put_incoming, folder=folder, secret=secret
+        )
 
     async def _call(self, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         """Run a blocking call in a thread, and note whether the storage answers. Cancelling ends the wait, not the
@@ -184,27 +188,28 @@ class BlobStore:
         type: str | None = None,
         filename: str | None = None,
     ) -> BlobRef:
+        about = attributes(type, filename)
+        return await self._receive(chunks, max_bytes, lambda body: self._put_body(body, about))
+
+    async def _receive(self, chunks: AsyncIterable[bytes], max_bytes: float, write: Callable[[Body], T]) -> T:
         # The body is collected first, then stored under its hash in one atomic operation. So an interrupted upload
         # leaves no half-written object in the storage that would have to be found and deleted.
         with ExitStack() as closing:
             body = closing.enter_context(Body(self.memory))
-            async for chunk in chunks:
-                body.size += len(chunk)
-                if body.size > max_bytes:
-                    raise Refusal(
-                        "too_large",
-                        f"The file is larger than the limit of {max_bytes} bytes. Send a smaller file.",
-                        limit=max_bytes,
-                    )
-                if not body.keep(chunk):
-                    body.spool = body.spool or closing.enter_context(TemporaryFile())
-                    await self._run(body.spill, body.spool, chunk)
-                    body.give_back()
-                del chunk  # the next may take minutes
+            await collect(body, chunks, max_bytes, closing, self._run)
             if body.spool is None:
-                return await self._call(self._put_body, body, attributes(type, filename))
+                return await self._call(write, body)
             async with self.memory.storing(body.size):
-                return await self._call(self._put_body, body, attributes(type, filename))
+                return await self._call(write, body)
+
+    async def _put_incoming(self, name: str, chunks: AsyncIterable[bytes]) -> int:
+        def write(body: Body) -> int:
+            if body.spool is not None:
+                body.spill(body.spool)
+            self._write_object(name, bytes(body.tail) if body.spool is None else body.spool, None)
+            return body.size
+
+        return await self._receive(chunks, math.inf, write)
 
     def _put_body(self, body: Body, about: "Attributes") -> BlobRef:
         if body.spool is None:
@@ -235,17 +240,17 @@ class BlobStore:
     def _write(self, blob: BlobRef, content: bytes | IO[bytes], about: "Attributes") -> BlobRef:
         # An existing blob is written again: this renews its modified time, so that a cleanup that runs at this moment
         # keeps it.
+        self._write_object(key(blob.sha256), content, None if self._folder else about)  # a folder cannot store them
+        return blob
+
+    def _write_object(self, name: str, content: bytes | IO[bytes], about: "Attributes | None") -> None:
         if not isinstance(content, bytes):
             content.seek(0)
-        headers = None if self._folder else about  # a folder cannot store them
         try:
-            self._store.put(
-                key(blob.sha256), content, attributes=headers, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE
-            )
+            self._store.put(name, content, attributes=about, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE)
         except FileNotFoundError as error:
             raise self._unavailable(str(error), cure=NO_BUCKET) from error
-        self._hide(key(blob.sha256))
-        return blob
+        self._hide(name)
 
     async def read(self, sha256: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         result = await self._get(sha256, start, end)

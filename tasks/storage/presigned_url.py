@@ -40,10 +40,15 @@ def _signature(secret: str, host: str, path: str, query: Mapping[str, str]) -> s
     request = f"GET\n{path}\n{_canonical(query)}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD"
     _, _, scope = query["X-Amz-Credential"].partition("/")
     text = f"{query['X-Amz-Algorithm']}\n{query['X-Amz-Date']}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
+    return hmac.digest(signing_key(secret, scope), text.encode(), "sha256").hex()
+
+
+def signing_key(secret: str, scope: str) -> bytes:
+    """The key that signs within a scope: `date/region/service/aws4_request`."""
     key = f"AWS4{secret}".encode()
     for part in scope.split("/"):
         key = hmac.digest(key, part.encode(), "sha256")
-    return hmac.digest(key, text.encode(), "sha256").hex()
+    return key
 
 
 def _canonical(query: Mapping[str, str]) -> str:

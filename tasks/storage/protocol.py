@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tasks.blob_ref import BlobRef
+from tasks.storage.incoming import Incoming
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,11 @@ class Storage(Protocol):
     @property
     def away_since(self) -> float | None:
         """Since when (`time.time()`) the storage has failed; None if its last answer to this process was good."""
+        ...
+
+    @property
+    def incoming(self) -> Incoming:
+        """What clients send before it is a blob."""
         ...
 
     async def check(self) -> None:

@@ -3,10 +3,12 @@
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack, asynccontextmanager
+from tempfile import TemporaryFile
 from typing import IO
 
+from tasks.refusal import Refusal
 from tasks.settings import MiB
 
 SMALL_BYTES = MiB
@@ -136,3 +138,37 @@ class Body:
             self.digest.update(part)
             spool.write(part)
         self.tail.clear()
+
+
+async def collect(
+    body: Body,
+    chunks: AsyncIterable[bytes],
+    max_bytes: float,
+    closing: ExitStack,
+    run: Callable[[Callable[[IO[bytes], bytes], None], IO[bytes], bytes], Awaitable[None]],
+) -> None:
+    """Receive a body to its end.
+
+    Args:
+        body: Where to.
+        chunks: What comes.
+        max_bytes: Most bytes to accept.
+        closing: Closes the temporary file of a large body.
+        run: Runs a blocking call in a thread.
+
+    Raises:
+        Refusal: `too_large`, as soon as more have arrived.
+    """
+    async for chunk in chunks:
+        body.size += len(chunk)
+        if body.size > max_bytes:
+            raise Refusal(
+                "too_large",
+                f"The file is larger than the limit of {max_bytes} bytes. Send a smaller file.",
+                limit=max_bytes,
+            )
+        if not body.keep(chunk):
+            body.spool = body.spool or closing.enter_context(TemporaryFile())
+            await run(body.spill, body.spool, chunk)
+            body.give_back()
+        del chunk  # the next may take minutes

@@ -1,0 +1,17 @@
+-- An upload begins whose bytes come later. payload: id, owner, fields {name, value, …}, expires_at, and most, how many
+-- of the owner may be unfinished. Answers answer: 'begun', or 'too_many'.
+if payload.full then return cmsgpack.pack({ answer = 'redis_full' }) end
+local unfinished = K.unfinished .. payload.owner
+redis.call('ZREMRANGEBYSCORE', unfinished, '-inf', now)
+if redis.call('ZCARD', unfinished) >= payload.most then return cmsgpack.pack({ answer = 'too_many' }) end
+
+local function index(key, until_ms)
+  redis.call('ZADD', key, payload.expires_at, payload.id)
+  if redis.call('PTTL', key) < until_ms - now then redis.call('PEXPIREAT', key, until_ms) end
+end
+
+redis.call('HSET', K.incoming .. payload.id, unpack(payload.fields))
+redis.call('PEXPIREAT', K.incoming .. payload.id, payload.expires_at)
+index(unfinished, payload.expires_at + K.incoming_kept_ms)
+index(K.incoming_ids, payload.expires_at + 2 * K.incoming_kept_ms)
+return cmsgpack.pack({ answer = 'begun' })

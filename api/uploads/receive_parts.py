@@ -155,7 +155,7 @@ def _check_size(size: int, left: int, least: int) -> None:
     """Raises: Refusal `too_large`, `part_too_small`."""
     if size > left:
         raise _too_large(left)
-    if size < least and size != left:
+    if 0 < size < least and size != left:
         message = f"The body has {size} bytes. Send at least {least} bytes at once, unless they are the last."
         raise Refusal("part_too_small", message, field="body", limit=least)
 

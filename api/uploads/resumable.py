@@ -10,7 +10,6 @@ from api.http.caller import Caller, caller_of
 from api.http.checks import Checks
 from api.http.components import BINARY
 from api.http.problems import documented
-from api.jobs.views import EXAMPLE_UPLOAD
 from api.labels import Labels, documented_header, read_metadata, read_tags
 from api.uploads import tus
 from api.uploads.finishing import finish
@@ -24,8 +23,9 @@ from tasks.uploads.store import find_upload, forget
 
 router = APIRouter(prefix=tus.PATH, tags=["uploads"])
 
+EXAMPLE_RESUMABLE = "7c1f0a9b8d3e4f52a6b7c8d9e0f1a2b3"
 ResumableId = Annotated[
-    str, Path(description="The upload's id, from the `Location` of its creation.", examples=[EXAMPLE_UPLOAD])
+    str, Path(description="The upload's id, from the `Location` of its creation.", examples=[EXAMPLE_RESUMABLE])
 ]
 
 PURPOSES = ("image", "any")
@@ -34,7 +34,7 @@ OFFSET_HEADER = documented_header("Upload-Offset", "Where the first byte of the 
 CHECKSUM_HEADER = documented_header(
     "Upload-Checksum",
     "`sha1` or `sha256`, a space, and the base64 of the body's digest. Nothing is kept unless the whole body arrives.",
-    "sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=",
+    "sha1 2jmj7l5rSw0yVb/vlWAYkK/YBwk=",
 )
 LENGTH_HEADER = documented_header("Upload-Length", "The bytes of the whole file.", "1048576")
 METADATA_HEADER = documented_header(
@@ -52,13 +52,19 @@ def parameters(*headers: dict[str, Any], required: tuple[str, ...] = ("Tus-Resum
 
 
 def body(*, required: bool) -> dict[str, Any]:
-    """The body of a request that sends bytes."""
-    content = {tus.CONTENT_TYPE: {"schema": BINARY}}
+    """The body of a request that sends bytes. The example sends none, and so goes with any offset."""
+    examples = {"nothing": {"summary": "No bytes yet", "value": ""}} if required else {}
+    content = {tus.CONTENT_TYPE: {"schema": BINARY, "examples": examples}}
     return {"requestBody": {"required": required, "description": "Bytes of the file.", "content": content}}
 
 
 @router.options(
-    "", status_code=204, operation_id="get_upload_protocol", summary="Get the upload protocol", response_class=Response
+    "",
+    status_code=204,
+    operation_id="get_upload_protocol",
+    summary="Get the upload protocol",
+    response_class=Response,
+    responses=documented("unauthorized"),
 )
 async def get_upload_protocol(request: Request) -> Response:
     """The versions, extensions and limits of the tus protocol, in headers."""
@@ -87,8 +93,8 @@ async def get_upload_protocol(request: Request) -> Response:
     | body(required=False),
 )
 async def create_resumable_upload(request: Request) -> Response:
-    """tus 1.0: `Location` is where the bytes go, with PATCH; its last segment is the id of the upload. A body with the
-    Content-Type `application/offset+octet-stream` brings the first bytes at once.
+    """By tus 1.0: `Location` is where the bytes go, with PATCH; its last segment is the id of the upload. A body with
+    the Content-Type `application/offset+octet-stream` brings the first bytes at once.
 
     When the last byte has arrived, a worker checks the file and stores it; the answer to the last bytes waits for that,
     up to MAX_WAIT_S. Bytes that have not all arrived within KEEP_UNFINISHED_UPLOADS_S are removed.
@@ -112,16 +118,16 @@ async def create_resumable_upload(request: Request) -> Response:
 
 
 @router.head(
-    "/{upload_id}",
+    "/{resumable_id}",
     operation_id="get_resumable_upload",
     summary="Get a resumable upload",
     response_class=Response,
     responses=documented("unauthorized", "unsupported_protocol", "not_found", "queue_full", "owner_queue_full"),
     openapi_extra=parameters(VERSION_HEADER),
 )
-async def get_resumable_upload(request: Request, upload_id: ResumableId) -> Response:
+async def get_resumable_upload(request: Request, resumable_id: ResumableId) -> Response:
     """`Upload-Offset` says how many bytes have arrived: PATCH goes on there."""
-    caller, upload = await _find(request, upload_id)
+    caller, upload = await _find(request, resumable_id)
     if upload.complete and not upload.stored:
         await finish(caller, upload, 0)  # in case the process that had the last byte has died
     headers = {**_progress(upload.offset, upload), "Upload-Length": str(upload.length), "Cache-Control": "no-store"}
@@ -131,7 +137,7 @@ async def get_resumable_upload(request: Request, upload_id: ResumableId) -> Resp
 
 
 @router.patch(
-    "/{upload_id}",
+    "/{resumable_id}",
     status_code=204,
     operation_id="append_to_resumable_upload",
     summary="Send bytes of an upload",
@@ -146,11 +152,11 @@ async def get_resumable_upload(request: Request, upload_id: ResumableId) -> Resp
     )
     | body(required=True),
 )
-async def append_to_resumable_upload(request: Request, upload_id: ResumableId) -> Response:
+async def append_to_resumable_upload(request: Request, resumable_id: ResumableId) -> Response:
     """Of a body that is cut, what has arrived is kept. While two requests send the same bytes, the later one wins, and
     the other is answered 409. A body has at least MIN_UPLOAD_PART_BYTES bytes, unless it is the last."""
     _check_content_type(request)
-    caller, upload = await _find(request, upload_id)
+    caller, upload = await _find(request, resumable_id)
     receipt = Receipt(upload, tus.number_of(request.headers, "Upload-Offset"))
     if receipt.offset > upload.length:
         message = f"Upload-Offset: {receipt.offset} is beyond the {upload.length} bytes of the upload."
@@ -160,7 +166,7 @@ async def append_to_resumable_upload(request: Request, upload_id: ResumableId) -
 
 
 @router.delete(
-    "/{upload_id}",
+    "/{resumable_id}",
     status_code=204,
     operation_id="delete_resumable_upload",
     summary="Delete a resumable upload",
@@ -168,14 +174,14 @@ async def append_to_resumable_upload(request: Request, upload_id: ResumableId) -
     responses=documented("unauthorized", "unsupported_protocol", "not_found"),
     openapi_extra=parameters(VERSION_HEADER),
 )
-async def delete_resumable_upload(request: Request, upload_id: ResumableId) -> Response:
+async def delete_resumable_upload(request: Request, resumable_id: ResumableId) -> Response:
     """Removes what has arrived; or, when it is complete, the upload."""
-    caller, upload = await _find(request, upload_id)
+    caller, upload = await _find(request, resumable_id)
     context = caller.context
-    if (stored := await find_upload(context.redis, caller.owner, upload_id)) is not None:
+    if (stored := await find_upload(context.redis, caller.owner, resumable_id)) is not None:
         await forget(context.redis, stored)
     await IncomingStore(context.redis).drop(upload)
-    await context.storage.incoming.delete(upload_id)
+    await context.storage.incoming.delete(resumable_id)
     return Response(status_code=204)
 
 

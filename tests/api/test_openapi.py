@@ -16,6 +16,7 @@ from api.http import components
 from api.http.problems import MEDIA_TYPE
 from api.jobs.views import EXAMPLE_JOB, EXAMPLE_UPLOAD
 from api.presets.endpoints import EXAMPLE_PRESET, EXAMPLE_VARIANTS
+from api.uploads.resumable import EXAMPLE_RESUMABLE
 from api.webhooks.delivery_views import EXAMPLE_DELIVERY, EXAMPLE_EVENT
 from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
 from tasks.kind import OutputFile, Result
@@ -24,6 +25,7 @@ from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.report.spec.reading import schema
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
+from tasks.uploads.incoming import IncomingStore, NewIncoming
 from tasks.uploads.store import keep
 from tasks.validation import BOUNDS
 from tasks.webhook.endpoints import Endpoints, open_box
@@ -71,13 +73,18 @@ def requests() -> Iterator[tuple[str, str, dict[str, Any], set[str]]]:
             for media_type, content in operation.get("requestBody", {}).get("content", {}).items()
             for example in content["examples"].values()
         ]
-        for body in bodies or [{}]:
+        parameters = operation.get("parameters", [])
+        needed = {
+            one["name"]: examples(one)[0] for one in parameters if one["in"] == "header" and one.get("required", False)
+        }
+        bodies = [{**body, "headers": {**body.get("headers", {}), **needed}} for body in bodies or [{}]]
+        for body in bodies:
             yield method, path, body, statuses
-        for parameter in operation.get("parameters", []):
-            for example in examples(parameter):
+        for parameter in parameters:
+            for example in examples(parameter) if parameter["name"] not in needed else ():
                 given = {"query": "params", "header": "headers"}.get(parameter["in"])
                 if given is not None:
-                    body = bodies[-1] if bodies else {}
+                    body = bodies[-1]
                     value = {parameter["name"]: str(example)}
                     yield method, path, {**body, given: {**body.get(given, {}), **value}}, statuses
 
@@ -122,7 +129,12 @@ async def subscriber(redis: ArqRedis, settings: Settings, monkeypatch: pytest.Mo
 
 @pytest.fixture
 async def known(
-    alice: httpx.AsyncClient, worker: ManualWorker, storage: Storage, redis: ArqRedis, subscriber: dict[str, str]
+    alice: httpx.AsyncClient,
+    worker: ManualWorker,
+    storage: Storage,
+    redis: ArqRedis,
+    subscriber: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> dict[str, str]:
     """What the examples name: a job that has succeeded, its file, one that waits, an upload, and of webhooks."""
     blob = await put(storage, JPEG)
@@ -130,6 +142,9 @@ async def known(
     await worker.end(job_id, result=Result(files=(OutputFile("small.jpg", blob.sha256, "image/jpeg", blob.bytes),)))
     for upload_id in (EXAMPLE_UPLOAD, EXAMPLE_JOB):  # that of a job is its original, which is kept
         await keep(redis, "alice", blob, name=None, seconds=60, upload_id=upload_id)
+    monkeypatch.setattr("tasks.uploads.incoming.new_id", lambda: EXAMPLE_RESUMABLE)
+    await IncomingStore(redis).create("alice", NewIncoming("tus", 5), seconds=60, most=1)
+    monkeypatch.undo()
     waiting = (await alice.post("/v1/images?delay=600", content=PNG)).json()["id"]
     batch_id = (await alice.post("/v1/batches")).json()["id"]
     line = {"cron": "0 6 * * *", "job": {"kind": "event", "type": "a", "data": {}}}
@@ -140,6 +155,7 @@ async def known(
         "waiting": waiting,
         "name": "small.jpg",
         "upload_id": EXAMPLE_UPLOAD,
+        "resumable_id": EXAMPLE_RESUMABLE,
         "batch_id": batch_id,
         "schedule_id": schedule_id,
         "preset_name": EXAMPLE_PRESET,

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
+from api.http.access.scopes import requires
 from api.http.caller import Caller, caller_of
 from api.http.checks import Checks
 from api.http.components import BINARY
@@ -66,6 +67,7 @@ def body(*, required: bool) -> dict[str, Any]:
     response_class=Response,
     responses=documented("unauthorized"),
 )
+@requires("images", "reports")
 async def get_upload_protocol(request: Request) -> Response:
     """The versions, extensions and limits of the tus protocol, in headers."""
     headers = {
@@ -92,6 +94,7 @@ async def get_upload_protocol(request: Request) -> Response:
     )
     | body(required=False),
 )
+@requires("images", "reports")
 async def create_resumable_upload(request: Request) -> Response:
     """By tus 1.0: `Location` is where the bytes go, with PATCH; its last segment is the id of the upload. A body with
     the Content-Type `application/offset+octet-stream` brings the first bytes at once.
@@ -125,6 +128,7 @@ async def create_resumable_upload(request: Request) -> Response:
     responses=documented("unauthorized", "unsupported_protocol", "not_found", "queue_full", "owner_queue_full"),
     openapi_extra=parameters(VERSION_HEADER),
 )
+@requires("images", "reports")
 async def get_resumable_upload(request: Request, resumable_id: ResumableId) -> Response:
     """`Upload-Offset` says how many bytes have arrived: PATCH goes on there."""
     caller, upload = await _find(request, resumable_id)
@@ -152,6 +156,7 @@ async def get_resumable_upload(request: Request, resumable_id: ResumableId) -> R
     )
     | body(required=True),
 )
+@requires("images", "reports")
 async def append_to_resumable_upload(request: Request, resumable_id: ResumableId) -> Response:
     """Of a body that is cut, what has arrived is kept. While two requests send the same bytes, the later one wins, and
     the other is answered 409. A body has at least MIN_UPLOAD_PART_BYTES bytes, unless it is the last."""
@@ -174,6 +179,7 @@ async def append_to_resumable_upload(request: Request, resumable_id: ResumableId
     responses=documented("unauthorized", "unsupported_protocol", "not_found"),
     openapi_extra=parameters(VERSION_HEADER),
 )
+@requires("images", "reports")
 async def delete_resumable_upload(request: Request, resumable_id: ResumableId) -> Response:
     """Removes what has arrived; or, when it is complete, the upload."""
     caller, upload = await _find(request, resumable_id)

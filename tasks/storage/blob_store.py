@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from datetime import datetime, timedelta
 from io import BufferedReader
 from pathlib import Path
@@ -94,9 +94,7 @@ class BlobStore:
         self.memory = UploadMemory(DEFAULT_MEMORY_BYTES)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="storage")
         self.away_since: float | None = None
-        self.incoming = IncomingObjects(
-            store, self._public, self._call, self._put_incoming, folder=folder, secret=secret
-        )
+        self.incoming = IncomingObjects(store, self._public, self._call, self._put_incoming, folder, secret)
 
     async def _call(self, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         """Run a blocking call in a thread, and note whether the storage answers. Cancelling ends the wait, not the
@@ -192,24 +190,22 @@ class BlobStore:
         return await self._receive(chunks, max_bytes, lambda body: self._put_body(body, about))
 
     async def _receive(self, chunks: AsyncIterable[bytes], max_bytes: float, write: Callable[[Body], T]) -> T:
-        # The body is collected first, then stored under its hash in one atomic operation. So an interrupted upload
-        # leaves no half-written object in the storage that would have to be found and deleted.
-        with ExitStack() as closing:
-            body = closing.enter_context(Body(self.memory))
-            await collect(body, chunks, max_bytes, closing, self._run)
+        # Collected first, then stored in one atomic operation: an interrupted upload leaves no half-written object.
+        with Body(self.memory) as body:
+            await collect(body, chunks, max_bytes, self._run)
             if body.spool is None:
                 return await self._call(write, body)
             async with self.memory.storing(body.size):
                 return await self._call(write, body)
 
     async def _put_incoming(self, name: str, chunks: AsyncIterable[bytes]) -> int:
-        def write(body: Body) -> int:
-            if body.spool is not None:
-                body.spill(body.spool)
-            self._write_object(name, bytes(body.tail) if body.spool is None else body.spool, None)
-            return body.size
+        return await self._receive(chunks, math.inf, lambda body: self._put_whole(name, body))
 
-        return await self._receive(chunks, math.inf, write)
+    def _put_whole(self, name: str, body: Body) -> int:
+        if body.spool is not None:
+            body.spill(body.spool)
+        self._write_object(name, body.spool or bytes(body.tail), None)
+        return body.size
 
     def _put_body(self, body: Body, about: "Attributes") -> BlobRef:
         if body.spool is None:

@@ -43,7 +43,6 @@ class IncomingObjects:
         public: "ObjectStore",
         call: BlockingCall,
         put: Callable[[str, AsyncIterable[bytes]], Coroutine[Any, Any, int]],
-        *,
         folder: Path | None,
         secret: str | None,
     ) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from tempfile import TemporaryFile
 from typing import IO
 
@@ -101,7 +101,7 @@ class UploadMemory:
 class Body:
     """The part of a body received so far: in memory, then in an unnamed temporary file, which ends with the process.
 
-    It is large, or memory is short, when it moves to the file. Leaving the context frees the memory.
+    It is large, or memory is short, when it moves to the file. Leaving the context frees both.
     """
 
     def __init__(self, memory: UploadMemory) -> None:
@@ -117,6 +117,8 @@ class Body:
 
     def __exit__(self, *_: object) -> None:
         self.give_back()
+        if self.spool is not None:
+            self.spool.close()
 
     def give_back(self) -> None:
         """Free the memory of what is not there any more."""
@@ -144,7 +146,6 @@ async def collect(
     body: Body,
     chunks: AsyncIterable[bytes],
     max_bytes: float,
-    closing: ExitStack,
     run: Callable[[Callable[[IO[bytes], bytes], None], IO[bytes], bytes], Awaitable[None]],
 ) -> None:
     """Receive a body to its end.
@@ -153,7 +154,6 @@ async def collect(
         body: Where to.
         chunks: What comes.
         max_bytes: Most bytes to accept.
-        closing: Closes the temporary file of a large body.
         run: Runs a blocking call in a thread.
 
     Raises:
@@ -168,7 +168,7 @@ async def collect(
                 limit=max_bytes,
             )
         if not body.keep(chunk):
-            body.spool = body.spool or closing.enter_context(TemporaryFile())
+            body.spool = body.spool or TemporaryFile()  # noqa: SIM115 - the body closes it
             await run(body.spill, body.spool, chunk)
             body.give_back()
         del chunk  # the next may take minutes

@@ -11,7 +11,7 @@ from tasks.refusal import Refusal
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-READING: Final = frozenset({"GET", "HEAD"})
+READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """The methods that a read-only key may use."""
 _ATTRIBUTE: Final = "required_scopes"
 

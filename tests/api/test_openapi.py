@@ -142,9 +142,9 @@ async def known(
     await worker.end(job_id, result=Result(files=(OutputFile("small.jpg", blob.sha256, "image/jpeg", blob.bytes),)))
     for upload_id in (EXAMPLE_UPLOAD, EXAMPLE_JOB):  # that of a job is its original, which is kept
         await keep(redis, "alice", blob, name=None, seconds=60, upload_id=upload_id)
-    monkeypatch.setattr("tasks.uploads.incoming.new_id", lambda: EXAMPLE_RESUMABLE)
-    await IncomingStore(redis).create("alice", NewIncoming("tus", 5), seconds=60, most=1)
-    monkeypatch.undo()
+    with monkeypatch.context() as ids:
+        ids.setattr("tasks.uploads.incoming.new_id", lambda: EXAMPLE_RESUMABLE)
+        await IncomingStore(redis).create("alice", NewIncoming("tus", 5), seconds=60, most=1)
     waiting = (await alice.post("/v1/images?delay=600", content=PNG)).json()["id"]
     batch_id = (await alice.post("/v1/batches")).json()["id"]
     line = {"cron": "0 6 * * *", "job": {"kind": "event", "type": "a", "data": {}}}

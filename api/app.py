@@ -25,6 +25,7 @@ from api.http.kept_answers import KeptAnswers
 from api.http.middleware import RequestMiddleware
 from api.openapi import describe
 from api.presets.known import known_presets
+from api.public_files.live_files import LiveJobs
 from api.reports.spec_process import SpecProcess
 from api.routes import all_routes
 from api.server.allocator import return_freed_memory
@@ -36,6 +37,7 @@ from tasks.catalogue import load_kinds
 from tasks.history.store import History
 from tasks.kind import counted
 from tasks.process_memory import hide_from_others
+from tasks.public_files.urls import PublicFiles
 from tasks.queue.connect import close, connect
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
@@ -171,6 +173,8 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
                 watch=watch,
                 shutdown=Shutdown(settings.drain_s, watch),
                 storage=storage,
+                public_files=PublicFiles.of(settings),
+                live_jobs=LiveJobs(redis),
                 box=box,
                 url_policy=url_policy,
                 endpoints=Endpoints(redis, settings, box),

@@ -42,6 +42,7 @@ LAYERS = (
         "maintenance.sweep",
         "picture_result",
         "thumbnail.signatures",
+        "public_files",
     },
     {"history", "accounts"},
     {"thumbnail", "report", "webhook.kind", "maintenance"},

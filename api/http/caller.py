@@ -13,6 +13,7 @@ from api.http.context import Context
 from api.http.query import OwnerQuery, query_of
 from tasks.accounts.scopes import ADMIN
 from tasks.kind import Kind
+from tasks.public_files.urls import FileUrls, PublicFiles
 from tasks.queue.jobs.enqueue import Submission, Submitted
 from tasks.queue.memory import memory_of, redis_full
 from tasks.queue.records.record import Priority
@@ -35,6 +36,7 @@ class RequestedOptions(TypedDict, total=False):
     tags: tuple[str, ...]
     metadata: str | None
     idempotency_key: str | None
+    urls: FileUrls | None
 
 
 class SubmissionOptions(RequestedOptions, total=False):
@@ -107,6 +109,11 @@ class Caller:
     def base_url(self) -> str:
         """What links for the caller begin with, without a slash at the end; see `HostPolicy.base_url`."""
         return self.context.host_policy.base_url(self._request)
+
+    @property
+    def public_files(self) -> PublicFiles:
+        """Makes the URLs of files."""
+        return self.context.public_files
 
     def submission(self, kind: Kind[Any], params: BaseModel | str, **options: Unpack[SubmissionOptions]) -> Submission:
         """A job of this caller, not submitted yet.

@@ -14,12 +14,14 @@ from api.http.access.keys import Keys
 from api.http.body import LargeBodies
 from api.http.kept_answers import KeptAnswers
 from api.presets.known import KnownPreset
+from api.public_files.live_files import LiveJobs
 from api.reports.spec_process import SpecProcess
 from api.server.connections import Connections
 from api.server.shutdown import Shutdown
 from api.webhooks.url_policy import UrlPolicy
 from tasks.history.store import History
 from tasks.kind import Kind
+from tasks.public_files.urls import PublicFiles
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.lanes.stats import QueueStats
@@ -50,6 +52,8 @@ class Context:
     watch: Watch
     shutdown: Shutdown
     storage: Storage
+    public_files: PublicFiles
+    live_jobs: LiveJobs
     box: SecretBox
     url_policy: UrlPolicy
     endpoints: Endpoints

@@ -19,8 +19,8 @@ from api.images.keeping import KEEP, KEEP_SCHEMA, read_keep
 from api.images.stored import checked_picture, find_picture
 from api.images.truncation import TRUNCATED, Truncated
 from api.images.variants import ChosenVariants, read_variants
-from api.jobs.submit_options import SubmitFields
 from api.jobs.views import EXAMPLE_JOB
+from api.outputs.options import OutputFields
 from api.uploads.receive import Upload, clean
 from tasks import clock
 from tasks.blob_ref import BlobRef
@@ -56,7 +56,7 @@ def _exif(given: Any) -> tuple[ExifField, ...] | None:
     raise ValueError(f"{shown(given)} is neither true, false nor a list of names")
 
 
-class ImageRequest(SubmitFields):
+class ImageRequest(OutputFields):
     """An image that was uploaded before, that of a former job, or one that is downloaded from a URL: exactly one of the
     three."""
 
@@ -118,7 +118,7 @@ async def receive_named(
 
     Raises:
         Refusal: `invalid_request`, `invalid_params`, `not_found`, `expired`, `inputs_gone`, `too_large`,
-            `unsupported_format`, `invalid_url`, `address_refused`, and those of `SubmitFields.add_to`.
+            `unsupported_format`, `invalid_url`, `address_refused`, and those of `OutputFields.add_to`.
     """
     text = await whole(request.headers, body, caller.context.settings.max_params_bytes)
     requested, chosen, keep_s = examined(text, ImageRequest, checks), None, None

@@ -24,9 +24,10 @@ from api.images.keeping import KEEP, KEEP_SCHEMA, read_keep
 from api.images.truncation import TRUNCATED, Truncated, read_truncated
 from api.images.variants import ChosenVariants, read_variants
 from api.jobs.notify import EXAMPLE_URL
-from api.jobs.submit_options import SUBMIT_REFUSALS, SubmitOptions, documented_submit, form_parsers
+from api.jobs.submit_options import SUBMIT_REFUSALS, documented_submit
 from api.jobs.submitted import respond, respond_batch
 from api.jobs.views import EXAMPLE_JOB, EXAMPLE_UPLOAD, Batch, Job
+from api.outputs.options import OutputOptions, output_parsers
 from api.uploads.receive import FormUploads, Upload, clean, read_name, receive_raw
 from tasks.queue.jobs.enqueue import Submission
 from tasks.refusal import Refusal
@@ -78,6 +79,7 @@ BODY: dict[str, Any] = {
                         "keep": {"type": "string", "description": "The same as the query parameter."},
                         "exif": {"type": "string", "description": "The same as the query parameter."},
                         "truncated": {"enum": ["draw"], "description": "The same as the query parameter."},
+                        "urls": {"enum": ["private", "public"], "description": "The same as the query parameter."},
                         "notify": {"type": "string", "description": "The same as the query parameter."},
                         "tags": {"type": "string", "description": "The same as the query parameter."},
                         "metadata": {"type": "string", "description": "The same as the query parameter."},
@@ -130,7 +132,7 @@ BODY: dict[str, Any] = {
 }
 
 
-class ImageOptions(SubmitOptions):
+class ImageOptions(OutputOptions):
     """The query parameters of `POST /v1/images`."""
 
     variants: str | None = Field(
@@ -263,7 +265,7 @@ def _parsers(caller: Caller, submit_options: RequestedOptions) -> dict[str, Call
         "keep": partial(read_keep, caller.context.settings),
         "exif": parse_exif,
         "truncated": read_truncated,
-        **form_parsers(caller, submit_options),
+        **output_parsers(caller, submit_options),
     }
 
 

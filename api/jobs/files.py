@@ -1,24 +1,21 @@
 """Downloads: the outputs of a job."""
 
 import time
-from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
-from fastapi.responses import RedirectResponse, StreamingResponse
+from fastapi.responses import RedirectResponse
 
 from api.http.access.scopes import requires
 from api.http.caller import caller_for_owner
 from api.http.components import BINARY, documented_headers
-from api.http.context import Context
 from api.http.problems import documented
 from api.http.query import OF_OWNER, OwnerQuery, documented_query
-from api.http.ranges import names, parse_range
+from api.http.ranges import SANDBOXED, names, stream_blob
 from api.jobs.get import JobId, find_unexpired
 from tasks.queue.records.record import Record, State
 from tasks.refusal import Refusal
 from tasks.storage.content_disposition import attachment
-from tasks.storage.protocol import BlobMissing
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/files", tags=["jobs"])
 
@@ -73,14 +70,14 @@ async def download_file(request: Request, job_id: JobId, name: FileName) -> Resp
     """
     caller = caller_for_owner(request)
     record = await find_unexpired(caller, job_id)
-    file = _file(record, name)
+    file = file_of(record, name)
     headers = _headers(record, file)
     if names(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
     url = await caller.context.storage.presign(file["blob"], PRESIGNED_S, type=file["type"], filename=file["name"])
     if url is not None:
         return RedirectResponse(url, headers={"Cache-Control": "no-store"})
-    return await _stream(request, caller.context, file, headers)
+    return await stream_blob(request, caller.context.storage, file["blob"], file["bytes"], file["type"], headers)
 
 
 @router.head(
@@ -96,14 +93,15 @@ async def describe_file(request: Request, job_id: JobId, name: FileName) -> Resp
     """Returns the headers of the download without reading the storage."""
     caller = caller_for_owner(request)
     record = await find_unexpired(caller, job_id)
-    file = _file(record, name)
+    file = file_of(record, name)
     headers = _headers(record, file)
     if names(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
     return Response(headers=headers | {"Content-Length": str(file["bytes"])}, media_type=file["type"])
 
 
-def _file(record: Record, name: str) -> dict[str, Any]:
+def file_of(record: Record, name: str) -> dict[str, Any]:
+    """The file of this name. Raises: Refusal `not_ready`, `not_found`."""
     if record.state is not State.SUCCEEDED:
         raise Refusal("not_ready", f"The job is {record.state}; only one that has succeeded has files.")
     for file in record.files:
@@ -122,28 +120,5 @@ def _headers(record: Record, file: dict[str, Any]) -> dict[str, str]:
         "Accept-Ranges": "bytes",
         "Cache-Control": f"private, max-age={left_s}, immutable",
         "Content-Disposition": attachment(file["name"]),
-        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Content-Security-Policy": SANDBOXED,
     }
-
-
-async def _stream(request: Request, context: Context, file: dict[str, Any], headers: dict[str, str]) -> Response:
-    size, etag = file["bytes"], headers["ETag"]
-    requested = request.headers.get("range") if request.headers.get("if-range", etag) == etag else None
-    part = parse_range(requested, size)
-    start, end = part or (0, size)
-    chunks = context.storage.read(file["blob"], start, end)
-    try:
-        # Read the first bytes before sending headers, so that a missing blob can still be answered with an error.
-        first = await anext(chunks, b"")
-    except BlobMissing as error:
-        raise Refusal("expired", "This file has been removed from the storage. Submit again.") from error
-
-    async def body() -> AsyncIterator[bytes]:
-        yield first
-        async for chunk in chunks:
-            yield chunk
-
-    headers["Content-Length"] = str(end - start)
-    if part is not None:
-        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-    return StreamingResponse(body(), 200 if part is None else 206, headers, file["type"])

@@ -14,6 +14,7 @@ from api.http.query import OF_OWNER, OwnerQuery, documented_query, query_of
 from api.jobs.views import Job, job_of
 from api.jobs.waiting import find_waiting_for
 from tasks import clock
+from tasks.public_files.urls import FileUrls
 from tasks.queue.records.list import read
 from tasks.queue.records.record import Record
 from tasks.refusal import Refusal
@@ -34,6 +35,9 @@ class WaitQuery(OwnerQuery):
 
     wait: float | None = Field(
         None, ge=0, allow_inf_nan=False, description="Seconds to wait for the job to end.", examples=[5]
+    )
+    urls: FileUrls | None = Field(
+        None, description="Which URLs `url` and `markup` have, whatever the job's submit asked for."
     )
 
 
@@ -67,7 +71,7 @@ async def get_job(request: Request, job_id: JobId) -> Response:
             record = _known(caller, await caller.context.watch.wait_until_ended(job_id, seconds), job_id)
     if not record.state.ended:
         headers["Retry-After"] = str(RETRY_AFTER_S)
-    job = job_of(record, caller.base_url)
+    job = job_of(record, caller.base_url, caller.public_files, urls=query.urls)
     job.waiting_for = (await find_waiting_for(caller.context, [record])).get(record.id)
     return Response(json_of(job), headers=headers, media_type="application/json")
 

@@ -58,7 +58,11 @@ async def list_jobs(request: Request) -> Response:
         raise Refusal("invalid_request", message, field="counts")
     page = await caller.context.listing.page(selection, limit=query.limit, cursor=query.cursor)
     base_url, now_ms = caller.base_url, clock.now_ms()
-    jobs = [job_of(record, base_url, with_markup=False) for record in page.records if not record.expired(now_ms)]
+    jobs = [
+        job_of(record, base_url, caller.public_files, with_markup=False)
+        for record in page.records
+        if not record.expired(now_ms)
+    ]
     if query.waiting_for:
         waiting = await find_waiting_for(caller.context, page.records)
         for job in jobs:

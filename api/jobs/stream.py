@@ -5,7 +5,7 @@ The stream carries the current state, not the full history: a slow or returning 
 
 import hashlib
 import json
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated, Any
@@ -118,7 +118,12 @@ async def follow_job(
         await changes.aclose()
         return Response(status_code=204)
     resumed = last_event_id == _id_of(first, 0)
-    stream = _stream(changes, first, caller.base_url, resumed=resumed)
+    public_files = caller.public_files
+
+    def shown(record: Record) -> str:
+        return json_of(job_of(record, caller.base_url, public_files)).decode()
+
+    stream = _stream(changes, first, shown, resumed=resumed)
     # Without this header some proxies buffer the events.
     return EventSourceResponse(stream, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
@@ -128,19 +133,19 @@ async def _only(record: Record) -> AsyncGenerator[Record | None]:
 
 
 async def _stream(
-    changes: AsyncGenerator[Record | None], first: Record, address: str, *, resumed: bool
+    changes: AsyncGenerator[Record | None], first: Record, shown: Callable[[Record], str], *, resumed: bool
 ) -> AsyncGenerator[bytes]:
     """The bytes of all events. resumed: whether the client already has the first record."""
     async with aclosing(changes):
         yield format_sse_event(retry=RECONNECT_MS)
         if not resumed:
-            yield _written(first, _first_events(first, address))
+            yield _written(first, _first_events(first, shown))
         before = first
         async for record in changes:
             if record is None:
                 yield KEEPALIVE_COMMENT
             else:
-                yield _written(record, _events(before, record, address))
+                yield _written(record, _events(before, record, shown))
                 before = record
 
 
@@ -153,14 +158,14 @@ def _written(record: Record, events: Iterator[tuple[str, str]]) -> bytes:
     )
 
 
-def _first_events(record: Record, address: str) -> Iterator[tuple[str, str]]:
-    job = json_of(job_of(record, address)).decode()
+def _first_events(record: Record, shown: Callable[[Record], str]) -> Iterator[tuple[str, str]]:
+    job = shown(record)
     yield "snapshot", job
     if record.state.ended:
         yield "end", job
 
 
-def _events(before: Record, record: Record, address: str) -> Iterator[tuple[str, str]]:
+def _events(before: Record, record: Record, shown: Callable[[Record], str]) -> Iterator[tuple[str, str]]:
     if (record.state, record.attempt) != (before.state, before.attempt) and not record.state.ended:
         due_at = from_ms(record.due_at) if record.state is State.RETRYING else None
         yield "state", json_of(StateChange(state=record.state, attempt=record.attempt, due_at=due_at)).decode()
@@ -169,7 +174,7 @@ def _events(before: Record, record: Record, address: str) -> Iterator[tuple[str,
     if record.kind == "batch" and record.tally != before.tally:
         yield "jobs", json.dumps(dict(record.tally))
     if record.state.ended:
-        yield "end", json_of(job_of(record, address)).decode()
+        yield "end", shown(record)
 
 
 def _id_of(record: Record, left: int) -> str:

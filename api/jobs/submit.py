@@ -13,10 +13,11 @@ from api.http.checks import Checks
 from api.http.json_body import documented_body, examined, receive_text
 from api.http.problems import documented
 from api.jobs.notify import DESCRIPTION, EXAMPLE_URL, Notify
-from api.jobs.submit_options import MAX_AFTER, SUBMIT_REFUSALS, SubmitOptions, documented_submit
+from api.jobs.submit_options import MAX_AFTER, SUBMIT_REFUSALS, documented_submit
 from api.jobs.submitted import respond
 from api.jobs.views import Job
 from api.labels import LabelFields
+from api.outputs.options import OutputOptions
 from tasks.kind import SUBMIT_OPTIONS, Kind
 from tasks.refusal import Refusal
 
@@ -35,7 +36,7 @@ def _notify_as_text(given: Any) -> Any:
     return json.dumps(given) if isinstance(given, dict) else given
 
 
-class JobRequest(LabelFields, SubmitOptions):
+class JobRequest(LabelFields, OutputOptions):
     """A job of any kind that may be submitted here."""
 
     kind: str = Field(max_length=100, description="The kind's name.", examples=["avatar-colour"])

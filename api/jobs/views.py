@@ -15,6 +15,7 @@ from tasks import clock
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.kind import variant_of
 from tasks.picture_result.view import shown_result
+from tasks.public_files.urls import FileUrls, PublicFiles
 from tasks.queue.jobs.job_store import RETRYABLE
 from tasks.queue.records.record import Priority, Record, State
 from tasks.webhook.events import data_text
@@ -52,7 +53,9 @@ class File(BaseModel):
     type: str = Field(description="The media type.", examples=["image/jpeg"])
     bytes: int = Field(description="The size in bytes.")
     sha256: str = Field(description="The SHA-256 of the bytes in hex; also the ETag of the download.")
-    url: str = Field(description="The URL to download it from.")
+    url: str = Field(
+        description="The URL to download it from: it needs an API key, or is a public one if the job's `urls` says so."
+    )
     about: dict[str, Any] = Field(
         description="Facts about the file that depend on the kind, such as the size of an image in pixels.",
         examples=[{"width": 256, "height": 171}],
@@ -144,15 +147,25 @@ def shown_params(kind: str, text: str) -> dict[str, Any]:
     return params
 
 
-def job_of(record: Record, address: str, *, with_markup: bool = True) -> Job:
+def job_of(
+    record: Record,
+    address: str,
+    public_files: PublicFiles,
+    *,
+    urls: FileUrls | None = None,
+    with_markup: bool = True,
+) -> Job:
     """The public view of a record.
 
     Args:
         record: The record.
         address: What links begin with.
+        public_files: Makes the URLs of its files.
+        urls: Which URLs they have, whatever its submit asked for.
         with_markup: Whether the result of an image job has its markup, which is long.
     """
     place = f"{address}{path_of(record.id)}"
+    url_of = public_files.url_of(address, record.id, urls or record.urls)
     tally = {State(state): count for state, count in record.tally.items()}
     return Job(
         id=record.id,
@@ -170,8 +183,8 @@ def job_of(record: Record, address: str, *, with_markup: bool = True) -> Job:
         expires_at=maybe_from_ms(record.expires_at),
         attempts=[_attempt(attempt) for attempt in attempts_of(record)],
         progress=record.progress,
-        result=shown_result(record.kind, record.result, record.files, place, with_markup=with_markup),
-        files=[_file(file, place) for file in record.files],
+        result=shown_result(record.kind, record.result, record.files, url_of, with_markup=with_markup),
+        files=[_file(file, url_of(file)) for file in record.files],
         error=Error(**record.last_error) if record.last_error else None,
         request_id=record.request_id,
         deliveries=tally if record.kind == "event" else None,
@@ -196,14 +209,14 @@ def _links(record: Record, place: str) -> Links:
     )
 
 
-def _file(file: dict[str, Any], place: str) -> File:
+def _file(file: dict[str, Any], url: str) -> File:
     return File(
         name=file["name"],
         variant=variant_of(file["name"]),
         type=file["type"],
         bytes=file["bytes"],
         sha256=file["blob"],
-        url=f"{place}/files/{file['name']}",
+        url=url,
         about=file.get("about", {}),
     )
 

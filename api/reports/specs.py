@@ -17,7 +17,7 @@ from api.http.caller import Caller, RequestedOptions
 from api.http.checks import Checks
 from api.http.json_body import JSON_TYPE, content_type_of, parse
 from api.http.multipart import Multipart
-from api.jobs.submit_options import SubmitFields, SubmitOptions, form_parsers
+from api.outputs.options import OutputFields, OutputOptions, output_parsers
 from api.reports.table_form import TableForm
 from api.reports.tables import TABLE_TYPES, TableOptions, charset_of, format_of, spec_of, upload_of
 from api.uploads.receive import read_name, receive_any, whole_body
@@ -44,7 +44,7 @@ MAX_REQUEST_BYTES = 500 * MiB
 """More than any report request has: defaults that are filled in make it longer than the spec."""
 
 
-class SpecFields(SubmitFields):
+class SpecFields(OutputFields):
     """What stands beside the fields of a spec in the body of a submit."""
 
     name: str | None = Field(
@@ -120,8 +120,8 @@ async def receive_report(
                 Multipart(counted(body, limit), content_type),
                 caller.context.storage,
                 settings,
-                parsers=(parsers := {**form_parsers(caller, submit_options), "name": fields.read_name}),
-                elsewhere=SubmitOptions.model_fields.keys() - parsers.keys(),
+                parsers=(parsers := {**output_parsers(caller, submit_options), "name": fields.read_name}),
+                elsewhere=OutputOptions.model_fields.keys() - parsers.keys(),
                 given=options.model_dump(include=_given(options)),
                 check=lambda said: spec_of(said, "auto", NO_BLOB, accepted=accepted),
                 checks=checks,

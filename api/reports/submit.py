@@ -14,9 +14,10 @@ from api.http.context import Context
 from api.http.problems import documented, problem
 from api.http.query import query_of
 from api.http.ranges import names
-from api.jobs.submit_options import SUBMIT_REFUSALS, SubmitOptions, documented_submit
+from api.jobs.submit_options import SUBMIT_REFUSALS, documented_submit
 from api.jobs.submitted import respond
 from api.jobs.views import Job, path_of
+from api.outputs.options import OutputOptions
 from api.reports.examples import SPEC_BODY, SPEC_OR_TABLE_BODY
 from api.reports.specs import MAX_NAME_CHARS, receive_report, submission_of
 from api.reports.tables import XLSX_TYPE, TableOptions
@@ -48,7 +49,7 @@ REFUSALS = (
 )
 
 
-class ReportOptions(SubmitOptions, TableOptions):
+class ReportOptions(OutputOptions, TableOptions):
     """The query parameters of `POST /v1/reports`: those of every submit, and those of a table."""
 
     name: str | None = Field(

@@ -56,7 +56,7 @@ RESULT = {
     },
     "markup": markup_of(
         [{"name": "small.jpg", "type": "image/jpeg", "about": FILE["about"]}],
-        f"https://pressroom.example.com/v1/jobs/{EXAMPLE_JOB}",
+        lambda _: str(FILE["url"]),
         {},
     ),
 }
@@ -237,7 +237,7 @@ def on_job_succeeded(
     webhook_signature: Signature,
     body: Annotated[JobEvent, _event("job.succeeded", JOB | {"state": "succeeded", "result": RESULT, "files": [FILE]})],
 ) -> None:
-    """Download its files from their `url` with your API key."""
+    """Download its files from their `url`: with your API key, unless the job was submitted with `urls=public`."""
 
 
 @_webhook("job.failed", "Receive job.failed")

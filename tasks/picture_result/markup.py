@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Any, Final
@@ -38,12 +38,14 @@ class _Candidate:
     group: str = ""
 
 
-def markup_of(files: Sequence[Mapping[str, Any]], job_url: str, looks: Mapping[str, int]) -> list[dict[str, Any]]:
+def markup_of(
+    files: Sequence[Mapping[str, Any]], url_of: Callable[[Mapping[str, Any]], str], looks: Mapping[str, int]
+) -> list[dict[str, Any]]:
     """Write the markup for each set of files that show the same in several sizes and formats.
 
     Args:
         files: The files of a job that draws pictures, as its record has them. One that is not described is left out.
-        job_url: The URL of the job, which those of its files begin with.
+        url_of: Returns the URL of a file.
         looks: By the name of a variant: a number that two variants share if they show the same, apart from what is cut
             off. Variants that it does not name share one.
 
@@ -52,7 +54,7 @@ def markup_of(files: Sequence[Mapping[str, Any]], job_url: str, looks: Mapping[s
         types that every browser shows, if there are any), and `picture` (HTML).
     """
     sets: list[list[_Candidate]] = []
-    pictures = [_picture(file, job_url, looks) for file in files if _is_described(file)]
+    pictures = [_picture(file, url_of(file), looks) for file in files if _is_described(file)]
     densities = Counter(variant for variant, _ in {(one.variant, one.density) for one in pictures})
     pictures = [replace(one, group=one.variant) if densities[one.variant] > 1 else one for one in pictures]
     for picture in sorted(pictures, key=lambda one: -one.width):
@@ -71,11 +73,10 @@ def _is_described(file: Mapping[str, Any]) -> bool:
     return file.get("type") in TYPES and all(isinstance(side, int) and side > 0 for side in sides)
 
 
-def _picture(file: Mapping[str, Any], job_url: str, looks: Mapping[str, int]) -> _Candidate:
+def _picture(file: Mapping[str, Any], url: str, looks: Mapping[str, int]) -> _Candidate:
     name, about = variant_of(file["name"]), file["about"]
     dense = _DENSITY.fullmatch(name)
     variant, density = (dense[1], int(dense[2])) if dense else (name, 1)
-    url = f"{job_url}/files/{file['name']}"
     return _Candidate(variant, density, file["type"], url, about["width"], about["height"], looks.get(variant, 0))
 
 

@@ -1,6 +1,6 @@
 """The result of an image job as answers and webhooks have it: what can be computed is not stored."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from tasks.picture_result.markup import markup_of
@@ -13,7 +13,7 @@ def shown_result(
     kind: str,
     result: Mapping[str, Any] | None,
     files: Sequence[Mapping[str, Any]],
-    job_url: str,
+    url_of: Callable[[Mapping[str, Any]], str],
     *,
     with_markup: bool = True,
 ) -> dict[str, Any] | None:
@@ -23,7 +23,7 @@ def shown_result(
         kind: The job's kind.
         result: What its record has.
         files: Its output files, as its record has them.
-        job_url: Its URL, which those of its files begin with.
+        url_of: Returns the URL of a file.
         with_markup: Whether to write the markup of its files.
     """
     if result is None or kind != KIND or "picture" not in result:
@@ -31,5 +31,5 @@ def shown_result(
     shown = {name: value for name, value in result.items() if name != "looks"}
     shown["picture"] = unfolded(result["picture"])
     if with_markup:
-        shown["markup"] = markup_of(files, job_url, result.get("looks", {}))
+        shown["markup"] = markup_of(files, url_of, result.get("looks", {}))
     return shown

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from tasks.settings.access import AccessSettings
 from tasks.settings.add_ons import AddOnSettings
 from tasks.settings.browsers import BrowserSettings
+from tasks.settings.files import FileSettings
 from tasks.settings.jobs import JobSettings
 from tasks.settings.limits import LimitSettings
 from tasks.settings.operations import OperationSettings
@@ -38,6 +39,7 @@ __all__ = [
 class Settings(
     OperationSettings,
     JobSettings,
+    FileSettings,
     OutboundSettings,
     LimitSettings,
     AccessSettings,

@@ -16,6 +16,16 @@ PRIVATE: Final = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.
 HOST: Final = re.compile(r"(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
 
+def base_url_of(variable: str, value: str | None) -> str | None:
+    """A base URL without a slash at its end; None if it is blank. Raises: ValueError."""
+    if not value:
+        return None
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(f"write {variable} as https://host or https://host/path")
+    return value.rstrip("/")
+
+
 class ServerSettings(BaseModel):
     """Where `python -m api` listens, and the limits of a connection."""
 
@@ -82,12 +92,7 @@ class ServerSettings(BaseModel):
     @field_validator("public_url")
     @classmethod
     def _absolute(cls, value: str | None) -> str | None:
-        if not value:
-            return None
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError("write PUBLIC_URL as https://host or https://host/path")
-        return value.rstrip("/")
+        return base_url_of("PUBLIC_URL", value)
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod

@@ -1,7 +1,7 @@
 """The Content-Disposition header of downloads, from the API and from the storage itself."""
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 if TYPE_CHECKING:
@@ -9,12 +9,22 @@ if TYPE_CHECKING:
 
 
 def attachment(filename: str) -> str:
-    """A Content-Disposition (RFC 6266), in ASCII, for any name, cut to the 255 characters that a disk would take."""
+    """A Content-Disposition for what is to be saved; see `content_disposition`."""
+    return content_disposition("attachment", filename)
+
+
+def content_disposition(what: Literal["attachment", "inline"], filename: str) -> str:
+    """A Content-Disposition (RFC 6266), in ASCII, for any name, cut to the 255 characters that a disk would take.
+
+    Args:
+        what: What a browser does: save it, or show it.
+        filename: The name under which it is saved.
+    """
     filename = filename[:255]
     plain = re.sub(r"[^\w .()+,=@-]", "_", filename, flags=re.ASCII)
     if plain == filename:
-        return f'attachment; filename="{plain}"'
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='', errors='replace')}"
+        return f'{what}; filename="{plain}"'
+    return f"{what}; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='', errors='replace')}"
 
 
 def attributes(type: str | None, filename: str | None) -> "Attributes":

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tasks.clock import rfc3339
 from tasks.kind import variant_of
 from tasks.picture_result.view import shown_result
+from tasks.public_files.urls import NO_PUBLIC_FILES, PublicFiles
 
 RETRY_DELAYS_S: Final = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """Seconds before the second and each further attempt at a delivery."""
@@ -93,6 +94,7 @@ def body_of(
     base_url: str,
     labels: Mapping[str, Any] | None = None,
     data: bytes | None = None,
+    public_files: PublicFiles | None = None,
 ) -> bytes:
     """The bytes that are signed and sent: type, timestamp (of the event), channel if it has one, data, and labels, as
     JSON without spaces but those in the data.
@@ -102,9 +104,10 @@ def body_of(
         base_url: public URL of this service, or empty; links begin with it.
         labels: `tags` and `metadata` of the event, if it has such. Those of a job that has ended are in the data.
         data: that of the params as it was sent; without it, it is written again.
+        public_files: makes the URLs of a job's files; without it they need an API key.
     """
     if params.type.startswith("job."):
-        data = _json(_job(params.data, base_url))
+        data = _json(_job(params.data, base_url, public_files or NO_PUBLIC_FILES))
     channel = {} if params.channel is None else {"channel": params.channel}
     head = _json({"type": params.type, "timestamp": rfc3339(created_at), **channel})
     rest = _json(labels) if labels and params.type.partition(".")[0] not in OURS else b"{}"
@@ -116,9 +119,10 @@ def _json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _job(job: dict[str, Any], base_url: str) -> dict[str, Any]:
+def _job(job: dict[str, Any], base_url: str, public_files: PublicFiles) -> dict[str, Any]:
     """The data of a job's end, as `announce_end` in `ending.lua` wrote it, with ISO times and links."""
     job_url = f"{base_url}/v1/jobs/{job['id']}"
+    url_of = public_files.url_of(base_url, job["id"], job.get("urls"))
     files = [
         {
             "name": one["name"],
@@ -128,10 +132,11 @@ def _job(job: dict[str, Any], base_url: str) -> dict[str, Any]:
             "sha256": one["blob"],
             "about": one.get("about", {}),
         }
-        | {"url": f"{job_url}/files/{one['name']}"}
+        | {"url": url_of(one)}
         for one in job.get("files", ())
     ]
     times = {name: rfc3339(job[name]) for name in ("created_at", "finished_at")}
-    result = shown_result(job["kind"], job.get("result"), job.get("files", ()), job_url)
+    result = shown_result(job["kind"], job.get("result"), job.get("files", ()), url_of)
     returned = {} if result is None else {"result": result}
+    job = {name: value for name, value in job.items() if name != "urls"}
     return {**job, **times, **returned, "files": files, "links": {"self": job_url}}

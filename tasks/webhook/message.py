@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from tasks.kind import JobContext
+from tasks.public_files.urls import PublicFiles
 from tasks.queue.records.packing import unpack
 from tasks.queue.redis_keys import JOB
 from tasks.refusal import Refusal
@@ -37,12 +38,19 @@ def message_of(event: Mapping[bytes, bytes], settings: Settings) -> Message:
     """The body of an event, from its unpacked record."""
     base_url = settings.public_url or event.get(b"address", b"").decode()
     labels = (event.get(b"tags"), event.get(b"metadata"))
-    return _message(event[b"params"].decode(), int(event[b"created_at"]), base_url.rstrip("/"), labels)
+    public_files = PublicFiles.of(settings)
+    return _message(event[b"params"].decode(), int(event[b"created_at"]), base_url.rstrip("/"), labels, public_files)
 
 
 @lru_cache(MESSAGES_KEPT)
-def _message(params: str, created_at: int, base_url: str, labels: tuple[bytes | None, bytes | None]) -> Message:
+def _message(
+    params: str,
+    created_at: int,
+    base_url: str,
+    labels: tuple[bytes | None, bytes | None],
+    public_files: PublicFiles,
+) -> Message:
     event = EventParams.model_validate_json(params)
     named = {name: json.loads(text) for name, text in zip(("tags", "metadata"), labels, strict=True) if text}
-    body = body_of(event, created_at, base_url, named, data_text(params))
+    body = body_of(event, created_at, base_url, named, data_text(params), public_files)
     return Message(body, once=event.endpoint is not None)

@@ -154,6 +154,7 @@ async def known(
         "job_id": job_id,
         "waiting": waiting,
         "name": "small.jpg",
+        "signed": await _signed(alice, job_id),
         "upload_id": EXAMPLE_UPLOAD,
         "resumable_id": EXAMPLE_RESUMABLE,
         "batch_id": batch_id,
@@ -162,6 +163,11 @@ async def known(
         "queue": "media",
         **subscriber,
     }
+
+
+async def _signed(client: httpx.AsyncClient, job_id: str) -> str:
+    made = await client.post(f"/v1/jobs/{job_id}/files/small.jpg/url", json={})
+    return str(made.json()["url"].rpartition("/")[2])
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ def srcset(folder: Path) -> Path:
         {"name": name, "type": file["type"], "about": {"width": file["width"], "height": file["height"]}}
         for name, file in paths.items()
     ]
-    [markup] = markup_of(listed, "", {})
+    [markup] = markup_of(listed, lambda file: str(file["name"]), {})
     candidates = [(url.rpartition("/")[2], int(width)) for url, width in CANDIDATE.findall(markup["srcset"])]
     row = []
     for name, css_px, density in SCREENS:

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.types import Scope
 
 from api.http.access.forwarded import Forwarding
+from tasks.public_files.signing import PREFIX
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 
@@ -83,6 +84,7 @@ class HostPolicy:
         self._allowed = frozenset((*settings.allowed_hosts, *_hosts_of(settings.public_url)))
         self._checks_hosts = bool(settings.allowed_hosts) or not settings.dev
         self._forwarding = Forwarding(settings)
+        self._files_hosts = frozenset(_hosts_of(settings.public_files_url)) - frozenset(_hosts_of(settings.public_url))
 
     def check(self, scope: Scope, headers: Headers) -> None:
         """Check the host of a request, and in the open mode that no page of another origin has sent it.
@@ -94,7 +96,13 @@ class HostPolicy:
         Raises:
             Refusal: `misdirected`, `foreign_origin`.
         """
-        if self._is_open:
+        is_public_file = scope["path"].startswith(PREFIX)
+        if self.is_files_host(scope, headers):
+            if not is_public_file:
+                raise Refusal("misdirected", "This host serves public files, under /f/, alone.", field="Host")
+        elif is_public_file:
+            return  # whoever has the URL of one may have it from anywhere
+        elif self._is_open:
             self._check_open(scope, headers)
         elif self._checks_hosts and scope["path"] not in PROBES and not self._is_ours(scope, headers):
             raise Refusal(
@@ -103,6 +111,10 @@ class HostPolicy:
                 "its operator can add others to ALLOWED_HOSTS.",
                 field="Host",
             )
+
+    def is_files_host(self, scope: Scope, headers: Headers) -> bool:
+        """Whether a request names the host of PUBLIC_FILES_URL, which is another than that of PUBLIC_URL."""
+        return _host_of(headers) in self._files_hosts or self._forwarding.host(scope) in self._files_hosts
 
     def base_url(self, request: Request) -> str:
         """What links begin with: PUBLIC_URL, or in development the scheme and host of the request."""

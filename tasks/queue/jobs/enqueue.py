@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 from redis.asyncio import Redis
@@ -55,6 +55,7 @@ class Submission:
         upkeep: Whether it is the service's own work, as `Kind.upkeep`.
         tags: By which its sender finds it.
         metadata: JSON of what its sender notes on it.
+        urls: Which URLs answers and events give of its files, if its sender says: `private` or `public`.
         same_as: What an Idempotency-Key is compared by, where that is not the params: the same for the same request.
         job_id: The id of the job, if it is known before (`new_id`).
         viewer: SHA-256 of the token that may see this job and nothing else.
@@ -84,6 +85,7 @@ class Submission:
     upkeep: bool = False
     tags: tuple[str, ...] = ()
     metadata: str | None = None
+    urls: Literal["private", "public"] | None = None
     same_as: str | None = None
     job_id: str | None = None
     viewer: str | None = None
@@ -280,7 +282,7 @@ class Enqueuer:
             "params": submission.params,
             "delay_ms": submission.delay_ms,
             "fields": [
-                *_fields(submission, "name", "request_id", "address", "notify", "metadata", "viewer"),
+                *_fields(submission, "name", "request_id", "address", "notify", "metadata", "urls", "viewer"),
                 *_tags(submission),
                 *_trace(submission),
             ],
@@ -371,5 +373,6 @@ def _record(job_id: str, submission: Submission, *, created_at: int, batch: str 
         blobs=submission.blobs,
         batch=batch or submission.batch,
         tags=submission.tags,
+        urls=submission.urls,
         metadata=json.loads(submission.metadata) if submission.metadata else {},
     )

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 from tasks.queue.records.packing import unpack
 
@@ -82,6 +82,7 @@ class Record:
         blobs: SHA-256 hashes of the files that it reads.
         tags: By which its sender finds it.
         metadata: What its sender noted on it.
+        urls: Which URLs answers and events give of its files, if its sender said: `private` or `public`.
         tally: Of an event or a batch, state → number of its deliveries or jobs.
         viewer: SHA-256 of the token that may see this job and nothing else, where there is one.
     """
@@ -117,6 +118,7 @@ class Record:
     blobs: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    urls: Literal["private", "public"] | None = None
     tally: Mapping[str, int] = field(default_factory=dict)
     viewer: str | None = None
 
@@ -176,6 +178,7 @@ class Record:
             blobs=tuple(text.get("blobs", "").split()),
             tags=tuple(loaded("tags") or ()),
             metadata=loaded("metadata") or {},
+            urls="public" if text.get("urls") == "public" else "private" if "urls" in text else None,
             tally={
                 name[len(TALLY) :]: int(count)
                 for name, count in text.items()

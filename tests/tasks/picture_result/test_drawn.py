@@ -87,6 +87,6 @@ def test_a_record_that_cannot_be_read_is_shown_without_what_is_wrong(summary: An
         described | {"name": "d.png", "about": {"width": 0, "height": 3}},
         described | {"name": "e.xyz", "type": "image/xyz"},
     ]
-    shown = shown_result("thumbnail", result, [*wrong, described], "/v1/jobs/1") or {}
+    shown = shown_result("thumbnail", result, [*wrong, described], lambda file: file["name"]) or {}
     assert shown["picture"] == {"width": 4}
     assert [one["variants"] for one in shown["markup"]] == [["a"]]

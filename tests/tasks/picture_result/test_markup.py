@@ -1,3 +1,4 @@
+from collections.abc import Callable, Mapping
 from html.parser import HTMLParser
 from typing import Any
 
@@ -12,8 +13,12 @@ def file(name: str, width: int, height: int) -> dict[str, Any]:
     return {"name": name, "type": TYPES[name.rpartition(".")[2]], "about": {"width": width, "height": height}}
 
 
+def urls_under(job: str) -> Callable[[Mapping[str, Any]], str]:
+    return lambda file: f"{job}/files/{file['name']}"
+
+
 def markup(*files: dict[str, Any], looks: dict[str, int] | None = None, job: str = JOB) -> list[dict[str, Any]]:
-    return markup_of(files, job, looks or {})
+    return markup_of(files, urls_under(job), looks or {})
 
 
 def tags(html: str) -> list[tuple[str, dict[str, str | None]]]:
@@ -135,13 +140,13 @@ def test_urls_are_escaped() -> None:
 
 
 def test_results_of_other_kinds_are_shown_as_they_are() -> None:
-    assert shown_result("report", {"pages": 3}, [], JOB) == {"pages": 3}
-    assert shown_result("thumbnail", None, [], JOB) is None
+    assert shown_result("report", {"pages": 3}, [], urls_under(JOB)) == {"pages": 3}
+    assert shown_result("thumbnail", None, [], urls_under(JOB)) is None
 
 
 def test_a_list_shows_no_markup() -> None:
     result = {"picture": {"width": 3}, "looks": {"a": 1}}
-    assert shown_result("thumbnail", result, [], JOB, with_markup=False) == {"picture": {"width": 3}}
-    whole = shown_result("thumbnail", result, [file("a.jpg", 1, 1)], JOB)
+    assert shown_result("thumbnail", result, [], urls_under(JOB), with_markup=False) == {"picture": {"width": 3}}
+    whole = shown_result("thumbnail", result, [file("a.jpg", 1, 1)], urls_under(JOB))
     assert whole is not None
     assert whole["markup"] == markup(file("a.jpg", 1, 1))

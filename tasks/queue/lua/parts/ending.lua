@@ -108,7 +108,7 @@ end
 -- nulls and digits.
 local SILENT = { event = true, delivery = true, recovery = true, cleanup = true, reconciliation = true }
 local END_FIELDS = { 'address', 'name', 'files', 'result', 'error', 'traceparent', 'tracestate', 'tags', 'metadata',
-  'tally:succeeded', 'tally:failed', 'tally:cancelled' }
+  'urls', 'tally:succeeded', 'tally:failed', 'tally:cancelled' }
 local function announce_end(job, state)
   if SILENT[job.kind] or not job.notify and not has_subscribers(job.owner, 'job.' .. state) then return end
   local record = fields_of(K.job .. job.id, END_FIELDS)
@@ -120,7 +120,8 @@ local function announce_end(job, state)
     .. member('name', record.name and cjson.encode(record.name)) .. ',"created_at":' .. job.created_at
     .. ',"finished_at":' .. string.format('%.0f', now) .. member('files', record.files)
     .. member('result', short and record.result) .. member('error', record.error)
-    .. member('jobs', jobs) .. member('tags', record.tags) .. member('metadata', record.metadata) .. '}'
+    .. member('jobs', jobs) .. member('tags', record.tags) .. member('metadata', record.metadata)
+    .. member('urls', record.urls and cjson.encode(record.urls)) .. '}'
   announce(job.owner, 'job.' .. state, data,
     { address = record.address, notify = job.notify, traceparent = record.traceparent, tracestate = record.tracestate,
       tags = record.tags, tag_indexes = tag_indexes_of(job.job_indexes) })

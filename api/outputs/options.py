@@ -1,0 +1,54 @@
+"""What a submit may say of the files that its job makes."""
+
+from collections.abc import Callable
+from typing import Any, Final, get_args
+
+from pydantic import Field
+
+from api.http.caller import Caller, RequestedOptions
+from api.jobs.submit_options import SubmitFields, SubmitOptions, add_options, form_parsers
+from tasks.public_files.urls import FileUrls
+from tasks.refusal import Refusal
+from tasks.validation import shown
+
+URLS: Final = (
+    "Which URLs `url` and `markup` of the job have: `private` ones need an API key, `public` ones are signed, and "
+    "anyone who has one can open it as long as the job has its files. The default is FILE_URLS (`private`)."
+)
+
+
+class OutputOptions(SubmitOptions):
+    """Query parameters of submits whose jobs make files."""
+
+    urls: FileUrls | None = Field(None, description=URLS)
+
+    def fields(self, caller: Caller) -> RequestedOptions:
+        """As `SubmitOptions.fields`, with these."""
+        return {**super().fields(caller), "urls": self.urls}
+
+
+class OutputFields(SubmitFields):
+    """What the JSON body of such a submit may say, instead of its query."""
+
+    urls: FileUrls | None = Field(None, description=URLS)
+
+    def add_to(self, options: RequestedOptions, caller: Caller) -> None:
+        """As `SubmitFields.add_to`, with these."""
+        super().add_to(options, caller)
+        add_options(options, urls=self.urls)
+
+
+def output_parsers(caller: Caller, submit_options: RequestedOptions) -> dict[str, Callable[[str], Any]]:
+    """What reads the fields of a form, by name; as `form_parsers`, with these."""
+    return {
+        **form_parsers(caller, submit_options),
+        "urls": lambda text: add_options(submit_options, urls=_read_urls(text)),
+    }
+
+
+def _read_urls(text: str) -> FileUrls:
+    for known in get_args(FileUrls):
+        if text == known:
+            return known  # type: ignore[no-any-return]
+    message = f"urls: {shown(text)} is not allowed. Send 'private' or 'public'."
+    raise Refusal("invalid_request", message, field="urls")

@@ -1,0 +1,40 @@
+"""Settings of public URLs of files."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field, SecretStr, field_validator
+
+from tasks.settings.outbound import SECRET_KEY_CHARS
+from tasks.settings.server import base_url_of
+
+
+class FileSettings(BaseModel):
+    """Signed URLs that can be put into a page."""
+
+    # Public URLs of files
+    files_key: SecretStr | None = Field(
+        None,
+        description="Signs public URLs of files (`/f/…`); 32 random characters or more. `new,old` while it is being changed: URLs that a key signed which is no longer listed answer 404. Without it, SECRET_KEY signs them; to change from there, write `FILES_KEY=new,<SECRET_KEY>`.",
+    )
+    public_files_url: str | None = Field(
+        None,
+        description="A base URL with a host of its own, such as `https://files.example.com`, with which public URLs of files begin. That host answers `/f/` alone. Only there browsers show PDF files; elsewhere they save them. Without it, PUBLIC_URL.",
+    )
+    file_urls: Literal["private", "public"] = Field(
+        "private",
+        description="What `url` and `markup` of a job have, unless its submit says `urls`: `private`, URLs that need an API key; `public`, signed ones that anyone can open.",
+    )
+
+    @field_validator("files_key")
+    @classmethod
+    def _long_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value().strip():
+            return None
+        if any(len(part.strip()) < SECRET_KEY_CHARS for part in value.get_secret_value().split(",")):
+            raise ValueError(f"a FILES_KEY has at least {SECRET_KEY_CHARS} characters; openssl rand -hex 32 makes one")
+        return value
+
+    @field_validator("public_files_url")
+    @classmethod
+    def _files_host(cls, value: str | None) -> str | None:
+        return base_url_of("PUBLIC_FILES_URL", value)

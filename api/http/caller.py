@@ -37,6 +37,7 @@ class RequestedOptions(TypedDict, total=False):
     metadata: str | None
     idempotency_key: str | None
     urls: FileUrls | None
+    keep_s: int | None
 
 
 class SubmissionOptions(RequestedOptions, total=False):

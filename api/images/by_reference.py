@@ -15,7 +15,6 @@ from api.http.caller import Caller, RequestedOptions
 from api.http.checks import Checks
 from api.http.json_body import examined
 from api.images.exif import EXIF
-from api.images.keeping import KEEP, KEEP_SCHEMA, read_keep
 from api.images.stored import checked_picture, find_picture
 from api.images.truncation import TRUNCATED, Truncated
 from api.images.variants import ChosenVariants, read_variants
@@ -79,7 +78,6 @@ class ImageRequest(OutputFields):
         Field(None, description="The name of a preset, or a list of up to 20 variants.")
     )
     name: str | None = Field(None, max_length=255, description="A name to show, instead of the image's own.")
-    keep: str | None = Field(None, description=KEEP, examples=["90d"], json_schema_extra=KEEP_SCHEMA)
     exif: Annotated[Any, BeforeValidator(_exif, json_schema_input_type=bool | list[ExifField] | None)] = Field(
         None, description=EXIF
     )
@@ -92,7 +90,6 @@ class NamedImage(NamedTuple):
     image: Upload | Remote
     chosen: ChosenVariants | None
     name: str | None
-    keep_s: int | None
     exif: tuple[ExifField, ...] | None
     truncated: Truncated | None
 
@@ -114,24 +111,23 @@ async def receive_named(
         checks: Those of the request so far.
 
     Returns:
-        The image, and its variants, name, `keep` and `exif` as far as the body has them.
+        The image, and its variants, name and `exif` as far as the body has them.
 
     Raises:
         Refusal: `invalid_request`, `invalid_params`, `not_found`, `expired`, `inputs_gone`, `too_large`,
             `unsupported_format`, `invalid_url`, `address_refused`, and those of `OutputFields.add_to`.
     """
     text = await whole(request.headers, body, caller.context.settings.max_params_bytes)
-    requested, chosen, keep_s = examined(text, ImageRequest, checks), None, None
+    requested, chosen = examined(text, ImageRequest, checks), None
     if requested is not None:
         with checks.collect():
             chosen = await _variants(caller, requested)
-        keep_s = checks.run(lambda: read_keep(caller.context.settings, requested.keep))
         checks.run(lambda: requested.add_to(submit_options, caller))
         _check_place(caller, requested, checks)
     checks.done()
     assert requested is not None  # noqa: S101 - else the checks have failed
     image = await _picture(caller, requested)
-    return NamedImage(image, chosen, requested.name, keep_s, requested.exif, requested.truncated)
+    return NamedImage(image, chosen, requested.name, requested.exif, requested.truncated)
 
 
 async def _variants(caller: Caller, requested: ImageRequest) -> ChosenVariants | None:

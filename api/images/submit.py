@@ -20,7 +20,6 @@ from api.http.problems import documented
 from api.http.query import query_of
 from api.images.by_reference import ImageRequest, Remote, receive_named
 from api.images.exif import EXIF, parse_exif
-from api.images.keeping import KEEP, KEEP_SCHEMA, read_keep
 from api.images.truncation import TRUNCATED, Truncated, read_truncated
 from api.images.variants import ChosenVariants, read_variants
 from api.jobs.notify import EXAMPLE_URL
@@ -143,7 +142,6 @@ class ImageOptions(OutputOptions):
         max_length=MAX_NAME_CHARS,
         description="A name to show: that of the image instead of its own, or of the batch that several images are.",
     )
-    keep: str | None = Field(None, description=KEEP, examples=["90d"], json_schema_extra=KEEP_SCHEMA)
     exif: str | None = Field(None, description=EXIF, examples=["true", "taken_at,camera,gps"])
     truncated: Truncated | None = Field(None, description=TRUNCATED)
 
@@ -188,13 +186,12 @@ async def submit_images(request: Request) -> Response:
 
 
 class Received(NamedTuple):
-    """The images of a request, their variants, a name, the seconds for which originals are kept, the EXIF that is asked
-    for, what is done with a truncated one, and what the sender should know."""
+    """The images of a request, their variants, a name, the EXIF that is asked for, what is done with a truncated one,
+    and what the sender should know."""
 
     images: Sequence[Upload | Remote]
     chosen: ChosenVariants
     name: str | None
-    keep_s: int | None = None
     exif: tuple[ExifField, ...] | None = None
     truncated: Truncated | None = None
     warnings: Sequence[str] = ()
@@ -218,7 +215,6 @@ async def _receive(
         chosen = await read_variants(caller, DEFAULT_PRESET if options.variants is None else options.variants)
     exif = checks.run(lambda: None if options.exif is None else parse_exif(options.exif))
     name, settings, storage = clean(options.name), caller.context.settings, caller.context.storage
-    keep_s = checks.run(lambda: read_keep(settings, options.keep))
     async with aclosing(chunks_of(request)) as body:
         if content_type.lower().startswith("multipart/form-data"):
             form = _form(request, body, content_type, settings)
@@ -230,7 +226,6 @@ async def _receive(
                 received,
                 values.get("variants") or chosen,
                 values.get("name") or name,
-                values.get("keep") or keep_s,
                 values.get("exif", exif),
                 values.get("truncated") or options.truncated,
                 uploads.warnings,
@@ -241,7 +236,6 @@ async def _receive(
                 [named.image],
                 named.chosen or chosen,
                 named.name or name,
-                named.keep_s or keep_s,
                 exif if named.exif is None else named.exif,
                 named.truncated or options.truncated,
             )
@@ -254,7 +248,7 @@ async def _receive(
         checks.done()
         check_length(request.headers.get("content-length"), settings.max_upload_bytes)
         image = await receive_raw(body, storage, settings.max_upload_bytes)
-        return Received([image], chosen, name, keep_s, exif, options.truncated)
+        return Received([image], chosen, name, exif, options.truncated)
 
 
 def _parsers(caller: Caller, submit_options: RequestedOptions) -> dict[str, Callable[[str], Any]]:
@@ -262,7 +256,6 @@ def _parsers(caller: Caller, submit_options: RequestedOptions) -> dict[str, Call
     return {
         "variants": partial(read_variants, caller),
         "name": partial(read_name, MAX_NAME_CHARS),
-        "keep": partial(read_keep, caller.context.settings),
         "exif": parse_exif,
         "truncated": read_truncated,
         **output_parsers(caller, submit_options),
@@ -288,7 +281,7 @@ def _submission(
         upload=stored,
         url=url,
         variants=received.chosen.variants,
-        keep_s=received.keep_s,
+        keep_s=submit_options.get("keep_s"),
         exif=received.exif or None,
         preset=received.chosen.preset,
         watermarks=watermarks,

@@ -6,7 +6,9 @@ from typing import Any, Final, get_args
 from pydantic import Field
 
 from api.http.caller import Caller, RequestedOptions
+from api.http.checks import Checks
 from api.jobs.submit_options import SubmitFields, SubmitOptions, add_options, form_parsers
+from api.outputs.keep import KEEP, KEEP_SCHEMA, read_keep
 from tasks.public_files.urls import FileUrls
 from tasks.refusal import Refusal
 from tasks.validation import shown
@@ -21,27 +23,39 @@ class OutputOptions(SubmitOptions):
     """Query parameters of submits whose jobs make files."""
 
     urls: FileUrls | None = Field(None, description=URLS)
+    keep: str | None = Field(None, description=KEEP, examples=["90d"], json_schema_extra=KEEP_SCHEMA)
 
     def fields(self, caller: Caller) -> RequestedOptions:
         """As `SubmitOptions.fields`, with these."""
-        return {**super().fields(caller), "urls": self.urls}
+        checks = Checks()
+        options = checks.run(lambda: super(OutputOptions, self).fields(caller)) or {}
+        keep_s = checks.run(lambda: read_keep(caller.context.settings, self.keep))
+        checks.done()
+        return {**options, "urls": self.urls, "keep_s": keep_s}
 
 
 class OutputFields(SubmitFields):
     """What the JSON body of such a submit may say, instead of its query."""
 
     urls: FileUrls | None = Field(None, description=URLS)
+    keep: str | None = Field(None, description=KEEP, examples=["90d"], json_schema_extra=KEEP_SCHEMA)
 
     def add_to(self, options: RequestedOptions, caller: Caller) -> None:
         """As `SubmitFields.add_to`, with these."""
-        super().add_to(options, caller)
+        checks = Checks()
+        checks.run(lambda: super(OutputFields, self).add_to(options, caller))
+        keep_s = checks.run(lambda: read_keep(caller.context.settings, self.keep))
+        checks.done()
         add_options(options, urls=self.urls)
+        if keep_s is not None:
+            options["keep_s"] = keep_s  # the body counts, as it always did
 
 
 def output_parsers(caller: Caller, submit_options: RequestedOptions) -> dict[str, Callable[[str], Any]]:
     """What reads the fields of a form, by name; as `form_parsers`, with these."""
     return {
         **form_parsers(caller, submit_options),
+        "keep": lambda text: submit_options.update(keep_s=read_keep(caller.context.settings, text)),
         "urls": lambda text: add_options(submit_options, urls=_read_urls(text)),
     }
 

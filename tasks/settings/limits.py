@@ -60,7 +60,7 @@ class LimitSettings(BaseModel):
     max_keep_s: int = Field(
         366 * DAY_S,
         ge=0,
-        description="Seconds for which `keep` may keep the original of a picture after its job, so that more sizes can be made of it; 0 refuses `keep`.",
+        description="Seconds for which `keep` may keep a job with its files and, of an image, its original; 0 refuses `keep`, 3153600000 (a hundred years) allows `forever`.",
     )
     max_params_bytes: int = Field(16 * 1024, gt=0, description="Bytes of one job's parameters as JSON.")
     max_tags: int = Field(10, ge=0, description="Tags of one job, upload, endpoint or schedule.")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from api.app import create_app
-from api.images.keeping import KEEP_SCHEMA
 from api.labels import TAG
+from api.outputs.keep import KEEP_SCHEMA
 from tasks.pattern_forms import FORMS
 from tasks.refusal import CODES
 from tasks.validation import sentence_of

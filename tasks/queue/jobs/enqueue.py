@@ -55,6 +55,7 @@ class Submission:
         upkeep: Whether it is the service's own work, as `Kind.upkeep`.
         tags: By which its sender finds it.
         metadata: JSON of what its sender notes on it.
+        keep_s: For how many seconds the job is kept after its end, if its sender says.
         urls: Which URLs answers and events give of its files, if its sender says: `private` or `public`.
         same_as: What an Idempotency-Key is compared by, where that is not the params: the same for the same request.
         job_id: The id of the job, if it is known before (`new_id`).
@@ -86,6 +87,7 @@ class Submission:
     tags: tuple[str, ...] = ()
     metadata: str | None = None
     urls: Literal["private", "public"] | None = None
+    keep_s: int | None = None
     same_as: str | None = None
     job_id: str | None = None
     viewer: str | None = None
@@ -285,6 +287,7 @@ class Enqueuer:
                 *_fields(submission, "name", "request_id", "address", "notify", "metadata", "urls", "viewer"),
                 *_tags(submission),
                 *_trace(submission),
+                *_keep(submission),
             ],
             "blobs": submission.blobs,
         }
@@ -341,6 +344,11 @@ def _fields(submission: Submission, *names: str) -> list[str]:
 
 def _tags(submission: Submission) -> list[str]:
     return ["tags", json.dumps(submission.tags)] if submission.tags else []
+
+
+def _keep(submission: Submission) -> list[str]:
+    """`keep_ms` alone is the least time (so it is for the runs of a schedule), with `keep` it is the time."""
+    return [] if submission.keep_s is None else ["keep_ms", str(1000 * submission.keep_s), "keep", "1"]
 
 
 def _trace(submission: Submission) -> list[str]:

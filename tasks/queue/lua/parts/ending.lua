@@ -1,8 +1,17 @@
--- needs: announcements counters indexes lanes records
+-- needs: announcements blobs counters indexes lanes records
 -- How jobs end, and what follows from their end. payload.keep: how long ended jobs are kept
 -- (tasks/queue/jobs/retention.py).
 
 local close
+
+-- How long a job is kept that ends in this state: what its sender asked for. What a schedule runs seldom is kept longer,
+-- or its history would be the last run alone.
+local function kept_ms(job, state)
+  if job.keep then return job.keep_ms end
+  local of_kind = payload.keep[job.kind]
+  if job.kind == 'delivery' and state == 'succeeded' then of_kind = payload.keep.delivered end
+  return math.max(of_kind or payload.keep[state], job.keep_ms)
+end
 
 -- fields: {name, value, …} of the last attempt, or nil.
 local function close_with_error(job, attempt, state, code, message, fields)
@@ -132,17 +141,17 @@ end
 -- value: what ARQ's result carries, as msgpack (Lua's own encoder would lose nulls and empty objects), or {code,
 -- message} if it did not succeed.
 function close(job, attempt, state, value, fields)
-  local record, keep = K.job .. job.id, payload.keep
-  -- What a schedule runs seldom is kept longer, or its history would be the last run alone.
-  local of_kind = keep[job.kind]
-  if job.kind == 'delivery' and state == 'succeeded' then of_kind = keep.delivered end
-  local kept = math.max(of_kind or keep[state], job.keep_ms)
+  local record, keep, kept = K.job .. job.id, payload.keep, kept_ms(job, state)
   if type(value) == 'table' then
     fields[#fields + 1] = 'code'
     fields[#fields + 1] = value[1]
   end
   redis.call('HSET', record, 'state', state, 'finished_at', now, 'expires_at', now + kept, unpack(fields))
   redis.call('PEXPIRE', record, kept + keep.tombstone)
+  -- The original is kept with it.
+  for blob in string.gmatch(job.keep and redis.call('HGET', record, 'blobs') or '', '%x+') do
+    need_blobs(job.id, { blob }, kept)
+  end
   set_state(job, state)
   local kind = label_of(job.kind, job.job_indexes)
   count('ended', kind, state)

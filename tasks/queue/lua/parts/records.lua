@@ -9,7 +9,8 @@ local function fields_of(key, names)
 end
 
 local READ_FIELDS = { 'state', 'owner', 'kind', 'queue', 'lane', 'shelves', 'event', 'created_at', 'started_at',
-  'score', 'worker', 'notify', 'batch', 'awaited', 'lost', 'attempt', 'tries', 'lapses', 'awaits', 'keep_ms' }
+  'score', 'worker', 'notify', 'batch', 'awaited', 'lost', 'attempt', 'tries', 'lapses', 'awaits', 'keep_ms',
+  'keep' }
 
 local function is_packed(id)
   return redis.call('HEXISTS', K.job .. id, '0') == 1

@@ -154,7 +154,7 @@ local function finish(job, outcome)
   elseif verb == 'postponed' then
     postpone(job, outcome)
   else
-    if outcome.blobs then need_blobs(job.id, outcome.blobs, payload.keep[verb]) end
+    if outcome.blobs then need_blobs(job.id, outcome.blobs, kept_ms(job, verb)) end
     close(job, job.attempt, verb, outcome.value, outcome.fields)
     for _, index in ipairs(indexes_of(job.job_indexes, verb)) do gained[index] = (gained[index] or 0) + 1 end
   end

@@ -55,7 +55,7 @@ def output_parsers(caller: Caller, submit_options: RequestedOptions) -> dict[str
     """What reads the fields of a form, by name; as `form_parsers`, with these."""
     return {
         **form_parsers(caller, submit_options),
-        "keep": lambda text: submit_options.update(keep_s=read_keep(caller.context.settings, text)),
+        "keep": lambda text: submit_options.update({"keep_s": read_keep(caller.context.settings, text)}),
         "urls": lambda text: add_options(submit_options, urls=_read_urls(text)),
     }
 

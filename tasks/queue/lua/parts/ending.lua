@@ -4,8 +4,8 @@
 
 local close
 
--- How long a job is kept that ends in this state: what its sender asked for. What a schedule runs seldom is kept longer,
--- or its history would be the last run alone.
+-- How long a job is kept that ends in this state: as its sender asked for. What a schedule runs seldom is kept
+-- longer, or its history would be the last run alone.
 local function kept_ms(job, state)
   if job.keep then return job.keep_ms end
   local of_kind = payload.keep[job.kind]

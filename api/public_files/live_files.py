@@ -5,13 +5,12 @@ KNOWN_S for each job, so that a page with many pictures of one job costs one loo
 seconds here, and within a day at every CDN.
 """
 
-import time
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
 from redis.asyncio import Redis
 
+from api.http.access.account_cache import ExpiringMap
 from tasks import clock
 from tasks.public_files.signing import SignedFile, signed_name
 from tasks.queue.records.list import read
@@ -31,13 +30,11 @@ class LiveFiles:
         owner: Whose they are.
         expires_at_ms: When the job expires, in milliseconds since 1970.
         sizes: By name and blob: how many bytes a file has.
-        read_at: `time.monotonic()` of the look.
     """
 
     owner: str
     expires_at_ms: int
     sizes: dict[tuple[str, str], int]
-    read_at: float
 
 
 class LiveJobs:
@@ -49,7 +46,7 @@ class LiveJobs:
 
     def __init__(self, redis: "Redis[bytes]") -> None:
         self._redis = redis
-        self._known: OrderedDict[str, LiveFiles] = OrderedDict()
+        self._known: ExpiringMap[str, LiveFiles] = ExpiringMap(MOST_KNOWN)
 
     async def find(self, file: SignedFile) -> tuple[LiveFiles, int] | None:
         """Find what a URL that was signed here is of.
@@ -57,22 +54,16 @@ class LiveJobs:
         Returns:
             The files of its job, and the bytes of this one; None if the job was deleted, or has no such file.
         """
-        live = self._known.get(file.job_id)
-        if live is None or time.monotonic() - live.read_at > KNOWN_S:
-            live = await self._look(file.job_id)
+        live = self._known.get(file.job_id) or await self._look(file.job_id)
         if live is None or (size := live.sizes.get((file.name, file.blob))) is None:
             return None
         return live, size
 
     async def _look(self, job_id: str) -> LiveFiles | None:
-        record, read_at = await read(self._redis, job_id), time.monotonic()
+        record = await read(self._redis, job_id)
         if record is None or record.state is not State.SUCCEEDED:
-            self._known.pop(job_id, None)
             return None
         sizes = {(signed_name(one["name"]), one["blob"]): int(one["bytes"]) for one in record.files}
-        live = LiveFiles(record.owner, record.expires_at or clock.now_ms(), sizes, read_at)
-        self._known[job_id] = live
-        self._known.move_to_end(job_id)
-        if len(self._known) > MOST_KNOWN:
-            self._known.popitem(last=False)
+        live = LiveFiles(record.owner, record.expires_at or clock.now_ms(), sizes)
+        self._known.put(job_id, live, KNOWN_S)
         return live

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.http.access.scopes import requires
 from api.http.answers import uncached
 from api.http.caller import caller_for_owner
 from api.http.checks import Checks
@@ -59,6 +60,7 @@ class PublicUrl(BaseModel):
     openapi_extra=documented_query(OwnerQuery)
     | documented_body(PublicUrlRequest, hour=("For an hour", {"expires": "1h"}), always=("As long as the file", {})),
 )
+@requires("jobs:read")
 async def create_public_url(request: Request, job_id: JobId, name: FileName) -> Response:
     """The URL can stand in a page or an e-mail. It cannot be taken back alone: it ends with its time, with the job, or
     with the key that signed it.

@@ -15,10 +15,12 @@ from uvicorn.config import STARTUP_FAILURE
 
 from api.http import problems
 from api.http.access.account_cache import AccountCache
+from api.http.access.auditor import Auditor
 from api.http.access.auth import AuthMiddleware
 from api.http.access.forwarded import Forwarding
 from api.http.access.hosts import HostPolicy, check_keys, check_public_url
 from api.http.access.keys import Keys
+from api.http.access.throttle import Throttle
 from api.http.body import LargeBodies
 from api.http.context import Context
 from api.http.kept_answers import KeptAnswers
@@ -33,6 +35,7 @@ from api.server.connections import Connections
 from api.server.shutdown import Shutdown
 from api.webhooks.outgoing import webhooks
 from api.webhooks.url_policy import UrlPolicy
+from tasks.accounts.audit import AuditLog
 from tasks.catalogue import load_kinds
 from tasks.history.store import History
 from tasks.kind import counted
@@ -152,6 +155,8 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
     redis_outage = OutageLog("redis.away", "redis.back", is_over=lambda: registry.beaten_at > redis_outage.failed_at)
     accounts = AccountCache(redis, settings.account_cache_s, redis_outage)
     watch = Watch(redis, {ACCOUNTS: accounts.forget})
+    audit_log = AuditLog(redis)
+    auditor = Auditor(audit_log, settings)
     kept, spec_process = KeptAnswers(), SpecProcess(settings.spec_seconds)
     watch.start()
     looking = asyncio.create_task(MemoryWatch(redis, settings).loop(), name="MemoryWatch")
@@ -166,6 +171,9 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
                 accounts=accounts,
                 host_policy=HostPolicy(settings),
                 forwarding=Forwarding(settings),
+                throttle=Throttle(settings.wrong_keys_per_minute, settings.wrong_keys_all_per_minute),
+                audit_log=audit_log,
+                auditor=auditor,
                 kept=kept,
                 outages={"Redis": redis_outage, "The storage": OutageLog("storage.away", "storage.back")},
                 redis=redis,
@@ -191,6 +199,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
                 presets=presets,
             )
     finally:
+        await auditor.close()
         await spec_process.close()
         await stop(looking)
         await watch.stop()

@@ -36,7 +36,7 @@ ANYWHERE: Final = (
     *("malformed_request", "foreign_origin", "request_timeout", "misdirected", "header_too_large", "internal"),
 )
 """What any request may be answered, whatever it is for: by the HTTP server, or when something unexpected happens."""
-UNDER_V1: Final = ("unauthorized", "forbidden", "unavailable", "invalid_request")
+UNDER_V1: Final = ("unauthorized", "forbidden", "rate_limited", "unavailable", "invalid_request")
 """What any request under `/v1` may be answered."""
 FASTAPIS_DEFAULT = "Successful Response"
 FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")

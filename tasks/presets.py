@@ -77,4 +77,5 @@ async def list_presets(redis: "Redis[bytes]", owner: str) -> list[PresetRecord]:
 
 async def delete_preset(redis: "Redis[bytes]", owner: str, name: str) -> bool:
     """Delete a preset. Returns whether there was one. Jobs that were made with it keep their variants."""
-    return bool(await redis.hdel(PRESETS + owner, name))
+    answer = await Script(redis, "submit/preset")({"owner": owner, "name": name})
+    return bool(answer["answer"] == "deleted")

@@ -9,11 +9,13 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from api.http.access.access import Access
+from api.http.access.scopes import READING
 from api.http.context import Context
 from api.http.query import OwnerQuery, query_of
 from tasks.accounts.scopes import ADMIN
 from tasks.kind import Kind
 from tasks.public_files.urls import FileUrls, PublicFiles
+from tasks.queue.actor import act_as
 from tasks.queue.jobs.enqueue import Submission, Submitted
 from tasks.queue.memory import memory_of, redis_full
 from tasks.queue.records.record import Priority
@@ -85,10 +87,21 @@ class Caller:
                 "Only a key with the scope 'admin' may name another owner. Leave out 'owner'.",
                 field="owner",
             )
+        self.act_as_admin(owner)
         other = Caller(self._request)
         other.access = replace(self.access, owner=owner, scopes=self.access.scopes - {ADMIN})
         other.owner = owner
         return other
+
+    def act_as_admin(self, owner: str | None) -> None:
+        """Have this request in the audit log: it is for another owner, or for the service (None)."""
+        self._request.scope["acting_for"] = owner
+        if self._request.method not in READING:
+            self.audit_changes()
+
+    def audit_changes(self) -> None:
+        """Let the scripts that change something from now on write this request's lines of the audit log."""
+        act_as(self.context.auditor.actor_of(self._request.scope))
 
     @property
     def request_id(self) -> str:
@@ -183,4 +196,5 @@ def admin_of(request: Request) -> Caller:
     caller = Caller(request)
     if not caller.is_admin:
         raise Refusal("forbidden", "Only a key with the scope 'admin' may do this.")
+    caller.act_as_admin(None)
     return caller

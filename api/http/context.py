@@ -8,9 +8,11 @@ from arq.connections import ArqRedis
 from starlette.requests import Request
 
 from api.http.access.account_cache import AccountCache
+from api.http.access.auditor import Auditor
 from api.http.access.forwarded import Forwarding
 from api.http.access.hosts import HostPolicy
 from api.http.access.keys import Keys
+from api.http.access.throttle import Throttle
 from api.http.body import LargeBodies
 from api.http.kept_answers import KeptAnswers
 from api.presets.known import KnownPreset
@@ -19,6 +21,7 @@ from api.reports.spec_process import SpecProcess
 from api.server.connections import Connections
 from api.server.shutdown import Shutdown
 from api.webhooks.url_policy import UrlPolicy
+from tasks.accounts.audit import AuditLog
 from tasks.history.store import History
 from tasks.kind import Kind
 from tasks.public_files.urls import PublicFiles
@@ -45,6 +48,9 @@ class Context:
     accounts: AccountCache
     host_policy: HostPolicy
     forwarding: Forwarding
+    throttle: Throttle
+    audit_log: AuditLog
+    auditor: Auditor
     kept: KeptAnswers
     outages: Mapping[str, OutageLog]
     redis: ArqRedis

@@ -91,6 +91,8 @@ async def find_unexpired(caller: Caller, job_id: str) -> Record:
 def _known(caller: Caller, record: Record | None, job_id: str) -> Record:
     if record is None or (record.owner != caller.owner and not caller.is_admin):
         raise Refusal("not_found", f"Job {job_id!r} was not found.")
+    if record.owner != caller.owner:
+        caller.act_as_admin(record.owner)
     return record if caller.context.history.on else _unexpired(record)
 
 

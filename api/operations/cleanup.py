@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from api.http.access.scopes import requires
-from api.http.caller import caller_of
+from api.http.caller import admin_of
 from api.http.json_body import documented_body, receive
 from api.http.problems import documented
 from api.jobs.submitted import respond
@@ -45,6 +45,6 @@ async def clean_up(request: Request) -> Response:
     """Deletes files that no job and no upload needs any more. It is safe at any time, also while another cleanup runs.
     For admins (see ADMINS).
     """
-    caller = caller_of(request)
+    caller = admin_of(request)
     requested = await receive(request, CleanupRequest, MAX_BODY_BYTES)
     return await respond(caller, await caller.submit(CLEANUP, CleanupParams(dry_run=requested.dry_run)))

@@ -28,7 +28,7 @@ ANSWER = {
     operation_id="get_metrics",
     summary="Get Prometheus metrics",
     response_class=Response,
-    responses={200: ANSWER, **documented("unauthorized", "forbidden")},
+    responses={200: ANSWER, **documented("unauthorized", "forbidden", "rate_limited")},
 )
 async def get_metrics(request: Request) -> Response:
     """Needs METRICS_KEY or an admin's API key as `Authorization: Bearer`; in the open mode, nothing.

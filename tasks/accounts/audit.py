@@ -8,19 +8,23 @@ only read by an admin, is noted after its response (`AuditLog.note`).
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 from redis.asyncio import Redis
 
+from tasks.queue.records.cursor import read_cursor, write_cursor
 from tasks.queue.redis_keys import AUDIT, AUDIT_NOTES
 from tasks.queue.script import Script
 
 STREAMS: Final = (AUDIT, AUDIT_NOTES)
 AT_ONCE: Final = 200
 """Lines that one command reads."""
-REFUSED: Final = "refused"
-READ: Final = "read"
-DONE: Final = "done"
+EXAMINED: Final = 1_000
+"""Lines that are examined for one page."""
+
+Outcome = Literal["done", "refused", "read"]
+Place = tuple[int, int, int]
+"""The time of a line, its number in that millisecond, and its stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,7 @@ class AuditLine:
 
     Attributes:
         id: Its time and place in the stream, `<ms>-<number>`.
+        stream: One of STREAMS.
         outcome: `done`, `refused` or `read`.
         action: What was done, such as `revoke_key`: the operation id of the route.
         owner: Whose thing it is.
@@ -43,7 +48,8 @@ class AuditLine:
     """
 
     id: str
-    outcome: str
+    stream: str
+    outcome: Outcome
     action: str
     owner: str | None
     thing: str | None
@@ -67,7 +73,8 @@ class AuditLine:
         code = fields.get("code")
         return cls(
             id=line_id.decode(),
-            outcome=DONE if stream == AUDIT else REFUSED if code else READ,
+            stream=stream,
+            outcome="done" if stream == AUDIT else "refused" if code else "read",
             action=fields["action"],
             owner=fields.get("owner"),
             thing=fields.get("id"),
@@ -78,6 +85,43 @@ class AuditLine:
             request=fields.get("request"),
             before=_values(fields.get("before")),
             after=_values(fields.get("after")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSelection:
+    """Which lines are meant. A line must match every field that is given.
+
+    Attributes:
+        owner: Whose thing was meant; for a line about no thing, who did it.
+        key: The id of the key that was used, or to which something was done.
+        action: What was done.
+        outcome: `done`, `refused` or `read`.
+        since_ms: The earliest time, in milliseconds since 1970.
+        until_ms: The latest time; None for now.
+    """
+
+    owner: str | None = None
+    key: str | None = None
+    action: str | None = None
+    outcome: Outcome | None = None
+    since_ms: int = 0
+    until_ms: int | None = None
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """Those that may hold such lines."""
+        if self.outcome is None:
+            return STREAMS
+        return (AUDIT,) if self.outcome == "done" else (AUDIT_NOTES,)
+
+    def takes(self, line: AuditLine) -> bool:
+        """Whether a line matches."""
+        return (
+            (self.owner is None or self.owner == (line.owner or line.by))
+            and (self.key is None or self.key in (line.key, line.thing))
+            and (self.action is None or self.action == line.action)
+            and (self.outcome is None or self.outcome == line.outcome)
         )
 
 
@@ -103,15 +147,52 @@ class AuditLog:
         """
         await self._note({"lines": list(lines)})
 
-    async def newest(self, stream: str, before: str, since_ms: int) -> AsyncIterator[AuditLine]:
-        """Lines of a stream, the newest first.
+    async def page(
+        self, selection: AuditSelection, *, limit: int, cursor: str | None = None
+    ) -> tuple[list[AuditLine], str | None]:
+        """A page of lines, the newest first. It may be short although more follow: so many are examined at once.
 
         Args:
-            stream: One of STREAMS.
-            before: An id, or `<ms>` for all of that millisecond, or `+`; this one is given too. `(` before it leaves
-                it out.
-            since_ms: The time of the oldest line, in milliseconds since 1970.
+            selection: Which lines.
+            limit: Lines at most.
+            cursor: Where the page before ended.
+
+        Returns:
+            The lines, and the cursor of the next page.
+
+        Raises:
+            Refusal: `invalid_request` for a cursor that is none of ours.
         """
+        place = _read_place(cursor) if cursor else None
+        found: list[AuditLine] = []
+        examined = 0
+        async for line in self._merged(selection, place):
+            examined += 1
+            if selection.takes(line):
+                found.append(line)
+            if len(found) == limit or examined == EXAMINED:
+                return found, _write_place(line)
+        return found, None
+
+    async def expire(self, before_ms: int) -> int:
+        """Remove the lines from before a time (milliseconds since 1970). Returns how many there were."""
+        return sum([int(await self._redis.xtrim(stream, minid=before_ms, approximate=False)) for stream in STREAMS])
+
+    async def _merged(self, selection: AuditSelection, place: Place | None) -> AsyncIterator[AuditLine]:
+        until = "+" if selection.until_ms is None else str(selection.until_ms)
+        lines = [
+            self._newest(stream, _before(place, stream) if place else until, selection.since_ms)
+            for stream in selection.streams
+        ]
+        heads = [await anext(one, None) for one in lines]
+        while any(heads):
+            newest = max(range(len(heads)), key=lambda n: _place_of(heads[n]))
+            line = heads[newest]
+            assert line is not None  # noqa: S101 - for the type checker
+            yield line
+            heads[newest] = await anext(lines[newest], None)
+
+    async def _newest(self, stream: str, before: str, since_ms: int) -> AsyncIterator[AuditLine]:
         while True:
             found = await self._redis.xrevrange(stream, before, str(since_ms), count=AT_ONCE)
             for line_id, raw in found:
@@ -120,13 +201,35 @@ class AuditLog:
                 return
             before = f"({found[-1][0].decode()}"
 
-    async def expire(self, before_ms: int) -> int:
-        """Remove the lines from before a time (milliseconds since 1970). Returns how many there were."""
-        return sum([int(await self._redis.xtrim(stream, minid=before_ms, approximate=False)) for stream in STREAMS])
-
 
 def _values(text: str | None) -> Mapping[str, Any] | None:
     if text is None:
         return None
     found: Mapping[str, Any] = json.loads(text)
     return found
+
+
+def _place_of(line: AuditLine | None) -> Place:
+    """The place of a line among those of all streams; that of no line is before all."""
+    if line is None:
+        return -1, -1, -1
+    at_ms, number = map(int, line.id.split("-"))
+    return at_ms, number, STREAMS.index(line.stream)
+
+
+def _before(place: Place, stream: str) -> str:
+    """The id with which a stream goes on after a place."""
+    at_ms, number, last = place
+    return f"{'' if STREAMS.index(stream) < last else '('}{at_ms}-{number}"
+
+
+def _write_place(line: AuditLine) -> str:
+    at_ms, *entry = _place_of(line)
+    return write_cursor(at_ms, "{}.{}".format(*entry))
+
+
+def _read_place(cursor: str) -> Place:
+    at_ms, entry = read_cursor(cursor)
+    number, _, stream = entry.partition(".")
+    # A place that is none of ours is some place: it reveals nothing.
+    return at_ms, int(number[:18]) if number.isdecimal() else 0, int(stream == "1")

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel, ConfigDict
 
 from tasks import clock
+from tasks.accounts.audit import AuditLog
 from tasks.history.upkeep import HistoryUpkeep
 from tasks.kind import JobContext, Kind, Result, RetryPolicy
 from tasks.maintenance.incoming import remove_unknown
@@ -54,6 +55,8 @@ async def clean_up(job: JobContext[CleanupParams]) -> Result:
     entries, removed = await _trim(job)
     examined = deleted = size = leftovers = incoming = 0
     snapshot = None
+    if not dry_run:
+        await AuditLog(job.redis).expire(clock.to_ms(now) - job.settings.keep_audit_s * 1000)
     is_ours = await owns_storage(job.redis, job.storage, dry_run=dry_run)
     if is_ours and not dry_run:
         # First, for the rest may fail at the storage's first error.

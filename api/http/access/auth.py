@@ -31,7 +31,12 @@ class AuthMiddleware:
                     scope["access"], scope["owner"] = access, access.owner
             except Refusal as refusal:
                 await problem_of(Request(scope), refusal)(scope, receive, send)
+                context.auditor.note(scope, tried_key=bearer_of(headers) is not None)
                 return
+            await self._app(scope, receive, send)
+            if protected:
+                context.auditor.note(scope)
+            return
         await self._app(scope, receive, send)
 
 

@@ -42,8 +42,18 @@ async def authenticate(context: Context, scope: Scope, token: str | None) -> Acc
         token: What the Authorization header has after `Bearer`; None without one.
 
     Raises:
-        Refusal: `unauthorized`, `unavailable`, and those of the kind of token.
+        Refusal: `unauthorized`, `unavailable`, `rate_limited`, and those of the kind of token.
     """
+    try:
+        return await _authenticate(context, scope, token)
+    except Refusal as refusal:
+        if refusal.code == "unauthorized" and token is not None:
+            throttled = context.throttle.refusal_of(context.forwarding.client_address(scope))
+            raise throttled or refusal from None
+        raise
+
+
+async def _authenticate(context: Context, scope: Scope, token: str | None) -> Access:
     if token is not None:
         access = context.keys.find(token)
         if access is not None:

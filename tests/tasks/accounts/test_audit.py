@@ -1,19 +1,23 @@
 """The audit log: a change and its line are one, nothing secret is in it, and it does not grow without end."""
 
+import contextlib
+from typing import Any
+
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.accounts.audit import STREAMS, AuditLine, AuditLog
+from tasks import clock
+from tasks.accounts.audit import STREAMS, AuditLine, AuditLog, AuditSelection
 from tasks.queue import script
 from tasks.queue.actor import Actor, acting
 from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.redis_keys import AUDIT, AUDIT_NOTES
 from tasks.queue.script import Script
+from tasks.refusal import Refusal
 
 ADMIN = Actor(
     action="pause_queue", by="ops", key="k1", address="192.0.2.7", request="r-1", max_lines=100, keep_ms=60_000
 )
-NOW = "+"
 
 
 @pytest.fixture
@@ -22,7 +26,14 @@ def audit_log(redis: ArqRedis) -> AuditLog:
 
 
 async def lines_of(audit_log: AuditLog, stream: str = AUDIT) -> list[AuditLine]:
-    return [line async for line in audit_log.newest(stream, NOW, 0)]
+    """All lines of a stream, read in pages of seven."""
+    selection = AuditSelection(outcome="done") if stream == AUDIT else AuditSelection()
+    lines, cursor = await audit_log.page(selection, limit=7)
+    while cursor:
+        more, cursor = await audit_log.page(selection, limit=7, cursor=cursor)
+        lines += more
+    assert sorted(lines, key=lambda line: tuple(map(int, line.id.split("-"))), reverse=True) == lines
+    return [line for line in lines if line.stream == stream]
 
 
 async def change(redis: ArqRedis, monkeypatch: pytest.MonkeyPatch, lua: str) -> None:
@@ -106,3 +117,47 @@ async def test_old_lines_leave(redis: ArqRedis, audit_log: AuditLog) -> None:
     assert await audit_log.expire(at_ms - 60_000) == 0
     assert await audit_log.expire(at_ms + 1) == 2
     assert [line for stream in STREAMS for line in await lines_of(audit_log, stream)] == []
+
+
+async def test_lines_are_selected(redis: ArqRedis, audit_log: AuditLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    alice = Actor(action="create_key", by="alice", key="k2", address=None, request=None, max_lines=100, keep_ms=60_000)
+    with acting(alice):
+        await change(redis, monkeypatch, "write_audit({ owner = 'alice', id = 'k3', after = { name = 'ci' } })")
+    with acting(ADMIN):
+        await LaneControls(redis).resume("media")
+    await audit_log.note([{"actor": ADMIN.payload(), "owner": "bob", "id": "j"}])
+    await audit_log.note([{"actor": alice.payload(), "code": "forbidden"}])
+
+    async def selected(**criteria: Any) -> list[str]:
+        lines, cursor = await audit_log.page(AuditSelection(**criteria), limit=50)
+        assert cursor is None
+        return [f"{line.by} {line.outcome}" for line in lines]
+
+    everything = ["alice refused", "ops read", "ops done", "alice done"]
+    assert await selected() == everything
+    assert await selected(owner="alice") == ["alice refused", "alice done"]
+    assert await selected(owner="bob") == ["ops read"]
+    assert await selected(key="k1") == ["ops read", "ops done"]
+    assert await selected(key="k3") == ["alice done"]
+    assert await selected(action="create_key", outcome="refused") == ["alice refused"]
+    assert await selected(outcome="read") == ["ops read"]
+    now_ms = clock.of_redis(await redis.time())
+    assert await selected(since_ms=now_ms - 60_000, until_ms=now_ms) == everything
+    assert await selected(since_ms=now_ms + 1) == await selected(until_ms=now_ms - 60_000) == []
+
+
+async def test_a_page_examines_a_limited_number_of_lines(audit_log: AuditLog) -> None:
+    many = Actor(**{**ADMIN.payload(), "max_lines": 5_000})
+    await audit_log.note([{"actor": many.payload(), "owner": "alice", "id": "first"}])
+    for _ in range(6):
+        await audit_log.note([{"actor": many.payload(), "owner": "bob"}] * 200)
+    lines, cursor = await audit_log.page(AuditSelection(owner="alice"), limit=1)
+    assert (lines, cursor is not None) == ([], True)
+    (line,), _ = await audit_log.page(AuditSelection(owner="alice"), limit=1, cursor=cursor)
+    assert line.thing == "first"
+
+
+@pytest.mark.parametrize("cursor", ["x", "MTox", "MTo5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OS4x"])
+async def test_a_cursor_that_is_made_up_harms_nothing(audit_log: AuditLog, cursor: str) -> None:
+    with contextlib.suppress(Refusal):
+        assert await audit_log.page(AuditSelection(), limit=1, cursor=cursor) == ([], None)

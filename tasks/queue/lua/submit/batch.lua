@@ -1,4 +1,4 @@
--- needs: creation ending
+-- needs: accounts/audit creation ending
 -- A batch to which jobs are added one by one: it is opened, and sealed when no more will come. payload: verb, id,
 -- owner, and what `create_batch` takes (open) or keep (seal). Answers 'open' | 'sealed' (it was so already, too)
 -- | 'unknown'.
@@ -16,4 +16,5 @@ if owner ~= payload.owner or kind ~= 'batch' then return cmsgpack.pack('unknown'
 redis.call('HDEL', K.job .. id, 'open')
 redis.call('ZREM', K.arq_queue.default, id)
 close_batch(id)
+write_audit({ owner = owner, id = id })
 return cmsgpack.pack('sealed')

@@ -1,4 +1,4 @@
--- needs: announcements lane_limits lanes
+-- needs: accounts/audit announcements lane_limits lanes
 -- An endpoint is created, changed, given a new secret, disabled or deleted; together with it its place in its owner's
 -- index and among the subscribers, and what is known of its lane.
 -- payload: verb, id, owner (whose it must be; nil: anyone's), queue, lane, and what the verb needs:
@@ -167,4 +167,12 @@ if payload.verb ~= 'create' then
 elseif payload.full then
   return cmsgpack.pack({ answer = 'redis_full' })
 end
-return cmsgpack.pack(verbs[payload.verb]())
+local enabled = redis.call('HGET', key, 'enabled')
+local answer = verbs[payload.verb]()
+write_audit({
+  owner = owner,
+  id = id,
+  before = { enabled = enabled },
+  after = { enabled = redis.call('HGET', key, 'enabled'), fields = payload.fields and names_of(payload.fields) },
+})
+return cmsgpack.pack(answer)

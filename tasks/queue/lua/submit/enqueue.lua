@@ -1,5 +1,5 @@
 -- needs: blobs creation owners/rates owners/waiting
--- seldom: owners/upload_tokens
+-- seldom: accounts/audit owners/upload_tokens
 -- A submit: records, ARQ jobs, lanes or timers, indexes, idempotency key and wake signal together.
 -- payload: jobs {what `create` takes, …}, batch (what `create_batch` takes of a batch that they make) or nil,
 -- idempotency {key, content, ttl_ms} or nil, upload_token (the id of the token that it comes with) or nil, seen (of
@@ -86,5 +86,9 @@ end
 if idempotency then
   local value = first.id .. ' ' .. idempotency.content
   redis.call('SET', K.idempotency .. idempotency.key, value, 'PX', idempotency.ttl_ms)
+end
+if payload.actor then
+  load_seldom()
+  write_audit({ owner = owner, id = first.id, after = { kind = first.kind } })
 end
 return cmsgpack.pack({ answer = 'created', id = first.id, now = now })

@@ -1,4 +1,4 @@
--- needs: blobs owners/rates
+-- needs: accounts/audit blobs owners/rates
 -- A schedule is created, changed or deleted, or a built-in one is installed or retired; together with it its timer, its
 -- place in its owner's index and its need of blobs.
 -- payload: verb, id, owner, and what the verb needs; due: milliseconds, or 'inf' for a paused one (nil: as it is):
@@ -76,4 +76,8 @@ if payload.verb ~= 'create' then
 elseif payload.full then
   return cmsgpack.pack({ answer = 'redis_full' })
 end
-return cmsgpack.pack(verbs[payload.verb]())
+local answer = verbs[payload.verb]()
+if answer.answer == 'done' then
+  write_audit({ owner = owner, id = id, after = { fields = payload.fields and names_of(payload.fields) } })
+end
+return cmsgpack.pack(answer)

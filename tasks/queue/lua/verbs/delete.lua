@@ -1,4 +1,4 @@
--- needs: blobs bulk changes counters indexes records
+-- needs: accounts/audit blobs bulk changes counters indexes records
 -- Ended jobs are deleted, and some minutes later their bytes, if nothing else needs them. An ARQ client may have
 -- given the id of one to a new job: ARQ's keys are that one's.
 -- payload: ids, by, last (`for_each`), reused (true: only those whose id was given to a new job). Answers for each
@@ -40,6 +40,7 @@ local function delete(id)
     redis.call('ZREM', K.arq_queue[job.queue], id)
     redis.call('ZREM', K.arq_abort, id)
   end
+  write_audit({ owner = job.owner, id = id, before = { state = job.state } })
   tell(id, 'deleted')
   return 'deleted'
 end

@@ -50,6 +50,13 @@ local function append_audit(stream, actor, line)
   redis.call('PEXPIRE', stream, actor.keep_ms)
 end
 
+-- The names of what is to be written, {name, value, …}: what a line says of fields that may hold secrets.
+local function names_of(fields)
+  local names = {}
+  for n = 1, #fields, 2 do names[#names + 1] = fields[n] end
+  return table.concat(names, ' ')
+end
+
 local function write_audit(line)
   if payload.actor then append_audit(K.audit, payload.actor, line) end
 end

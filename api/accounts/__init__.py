@@ -1,0 +1,1 @@
+"""Accounts over HTTP: keys, owners, and the audit log."""

@@ -1,0 +1,106 @@
+"""Notes in the audit log what no change has written there: tries that were refused, and what admins looked at.
+
+It is told of a request after its response, so that no client waits for it. Lines are written in groups, one group at a
+time, and what is alike is noted once a minute: a flood of wrong keys costs little and pushes little out.
+"""
+
+import asyncio
+from collections import OrderedDict
+from time import monotonic
+from typing import Any, Final
+
+from redis.exceptions import RedisError
+from starlette.types import Scope
+
+from api.http.access.access import Access
+from api.http.access.forwarded import client_address
+from api.http.access.scopes import READING
+from tasks.accounts.audit import AuditLog
+from tasks.queue.actor import Actor
+from tasks.refusal import Refusal
+from tasks.settings import Settings
+from tasks.stopping import stop
+from tasks.telemetry.outage_log import OutageLog
+
+NOTED_CODES: Final = frozenset({"unauthorized", "forbidden", "owner_suspended", "rate_limited"})
+ALIKE_S: Final = 60.0
+REMEMBERED: Final = 2_000
+"""Lines of the last minute that are not written again."""
+MAX_PENDING: Final = 1_000
+"""Lines that wait to be written; more are lost, as are those that Redis does not take."""
+AT_ONCE: Final = 100
+KEY_ATTEMPT: Final = "use_key"
+"""The action of a request without a valid key: which route it names says nothing."""
+
+
+class Auditor:
+    """Writes the notes of one web process.
+
+    Args:
+        audit_log: Where they go.
+        settings: The settings of the process.
+    """
+
+    def __init__(self, audit_log: AuditLog, settings: Settings) -> None:
+        self._audit_log = audit_log
+        self._limits = {"max_lines": settings.audit_max_lines, "keep_ms": settings.keep_audit_s * 1000}
+        self._pending: list[dict[str, Any]] = []
+        self._lately: OrderedDict[tuple[Any, ...], float] = OrderedDict()
+        self._writing: asyncio.Task[None] | None = None
+        self._outage = OutageLog("audit.away", "audit.back")
+
+    def actor_of(self, scope: Scope) -> Actor:
+        """Who sends a request, and for what."""
+        access: Access | None = scope.get("access")
+        return Actor(
+            action=getattr(scope.get("route"), "operation_id", None) or KEY_ATTEMPT,
+            by=access.owner if access else None,
+            key=access.key_id if access else None,
+            address=client_address(scope),
+            request=scope["request_id"],
+            **self._limits,
+        )
+
+    def note(self, scope: Scope, *, tried_key: bool = True) -> None:
+        """Note a request that has been answered, if it is one of those that are noted.
+
+        Args:
+            scope: The request.
+            tried_key: Whether it came with a key.
+        """
+        code: str | None = scope.get("code")
+        if "access" not in scope:
+            if code in NOTED_CODES and tried_key:
+                self._add(self.actor_of(scope), {"code": code})
+            return
+        is_read = code is None and "acting_for" in scope and scope["method"] in READING
+        if is_read or code == "forbidden":
+            thing = next(iter(scope.get("path_params", {}).values()), None)
+            self._add(self.actor_of(scope), {"owner": scope.get("acting_for"), "id": thing, "code": code})
+
+    async def close(self) -> None:
+        """Write what is pending, and stop."""
+        if self._writing is not None:
+            await asyncio.wait([self._writing], timeout=1)
+            await stop(self._writing)
+
+    def _add(self, actor: Actor, line: dict[str, Any]) -> None:
+        alike, now = (actor.action, actor.by, actor.key, actor.address, *line.values()), monotonic()
+        if now - self._lately.get(alike, -ALIKE_S) < ALIKE_S:
+            return
+        self._lately[alike] = now
+        self._lately.move_to_end(alike)
+        if len(self._lately) > REMEMBERED:
+            self._lately.popitem(last=False)
+        if len(self._pending) < MAX_PENDING:
+            self._pending.append({"actor": actor.payload(), **line})
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write(), name="Auditor")
+
+    async def _write(self) -> None:
+        while self._pending:
+            lines, self._pending = self._pending[:AT_ONCE], self._pending[AT_ONCE:]
+            try:
+                await self._audit_log.note(lines)
+            except (Refusal, RedisError, OSError) as error:
+                self._outage.failed(error)

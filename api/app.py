@@ -26,6 +26,7 @@ from api.http.context import Context
 from api.http.kept_answers import KeptAnswers
 from api.http.middleware import RequestMiddleware
 from api.openapi import describe
+from api.operations.http_counts import HttpCounts
 from api.presets.known import known_presets
 from api.public_files.live_files import LiveJobs
 from api.reports.spec_process import SpecProcess
@@ -160,6 +161,8 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
     kept, spec_process = KeptAnswers(), SpecProcess(settings.spec_seconds)
     watch.start()
     looking = asyncio.create_task(MemoryWatch(redis, settings).loop(), name="MemoryWatch")
+    http_counts = HttpCounts(redis)
+    counting = asyncio.create_task(http_counts.loop(), name="HttpCounts")
     try:
         announce(settings, keys, storage)
         async with joined(redis, registry, "api.redis", refused):
@@ -176,6 +179,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
                 auditor=auditor,
                 kept=kept,
                 outages={"Redis": redis_outage, "The storage": OutageLog("storage.away", "storage.back")},
+                http_counts=http_counts,
                 redis=redis,
                 enqueuer=Enqueuer(redis, settings, storage, counted(kinds)),
                 watch=watch,
@@ -201,7 +205,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
     finally:
         await auditor.close()
         await spec_process.close()
-        await stop(looking)
+        await stop(looking, counting)
         await watch.stop()
         await kept.close()
         await url_policy.close()

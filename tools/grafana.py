@@ -9,6 +9,7 @@ FILE = ROOT / "docs" / "grafana.json"
 SOURCE: Final = {"type": "prometheus", "uid": "${source}"}
 WIDTH, HEIGHT, COLUMNS = 12, 8, 2
 
+HTTP_FAILED: Final = 'pressroom_http_requests_total{status="5xx"}'
 FAILED: Final = 'pressroom_jobs_ended_total{state="failed"}'
 
 Target = tuple[str, str]
@@ -80,6 +81,23 @@ PANELS: Final[list[tuple[str, str, list[Target]]]] = [
         "bytes",
         [(gauge("pressroom_redis_memory_bytes"), "used"), (gauge("pressroom_redis_maxmemory_bytes"), "maxmemory")],
     ),
+    (
+        "Connections to Redis",
+        "short",
+        [
+            (gauge("pressroom_redis_connections"), "open"),
+            (gauge("pressroom_redis_maxclients"), "allowed"),
+            (rate("pressroom_redis_refused_connections_total"), "refused each second"),
+        ],
+    ),
+    ("Requests", "reqps", [(rate("pressroom_http_requests_total", "status"), "{{status}}")]),
+    ("Requests that failed, by route", "reqps", [(rate(HTTP_FAILED, "method", "route"), "{{method}} {{route}}")]),
+    (
+        "Time to answer, p95",
+        "s",
+        [(quantile(0.95, "pressroom_http_request_seconds", "method", "route"), "{{method}} {{route}}")],
+    ),
+    ("Versions", "short", [("count by (version, commit) (pressroom_build_info)", "{{version}} {{commit}}")]),
     ("Sandbox deaths", "ops", [(rate("pressroom_sandbox_deaths_total", "code"), "{{code}}")]),
     (
         "Endpoints, alerts, paused queues",

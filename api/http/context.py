@@ -15,6 +15,7 @@ from api.http.access.keys import Keys
 from api.http.access.throttle import Throttle
 from api.http.body import LargeBodies
 from api.http.kept_answers import KeptAnswers
+from api.operations.http_counts import HttpCounts
 from api.presets.known import KnownPreset
 from api.public_files.live_files import LiveJobs
 from api.reports.spec_process import SpecProcess
@@ -53,6 +54,7 @@ class Context:
     auditor: Auditor
     kept: KeptAnswers
     outages: Mapping[str, OutageLog]
+    http_counts: HttpCounts
     redis: ArqRedis
     enqueuer: Enqueuer
     watch: Watch

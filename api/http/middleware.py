@@ -54,11 +54,12 @@ class RequestMiddleware:
         context: Context = scope["state"]["context"]
         bind_contextvars(request_id=request_id)
         status: int | None = None
+        answered: float | None = None
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status
+            nonlocal status, answered
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, answered = message["status"], time.perf_counter()
                 message["headers"] = [
                     *message["headers"],
                     (b"x-request-id", request_id.encode()),
@@ -82,7 +83,9 @@ class RequestMiddleware:
                 )
                 await response(scope, receive, send_with_headers)
             finally:
-                _log_request(scope, step, status, time.perf_counter() - began)
+                ended = time.perf_counter()
+                _log_request(scope, step, status, ended - began)
+                context.http_counts.count(scope["method"], _template(scope), status, (answered or ended) - began)
 
 
 def _entry(scope: Scope, headers: Headers) -> tracing.Step:

@@ -11,8 +11,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 from redis.exceptions import RedisError, ResponseError
 
-from api.http.access.auth import bearer_of
-from api.http.access.token_kinds import authenticate
+from api.http.access.known import is_known
 from api.http.answers import json_of
 from api.http.context import Context, process_context
 from api.http.problems import Problem, problem
@@ -23,7 +22,6 @@ from tasks.queue.lanes.stats import QueueStats
 from tasks.queue.memory import MemoryUse, is_out_of_memory, memory_of
 from tasks.queue.redis_keys import PROBE, QUEUES, SECOND_MS, WORKER_MS, arq_queue
 from tasks.queue.watch.workers import WorkerRegistry, read_workers
-from tasks.refusal import Refusal
 from tasks.storage.protocol import StorageUnavailable
 
 log = structlog.get_logger()
@@ -82,7 +80,7 @@ async def is_ready(request: Request) -> Response:
     context = process_context(request)
     if context.shutdown.draining:
         return problem(request, "unavailable", "This process is stopping. Send requests to another one.")
-    find = _all_checks if await _is_known(context, request) else _few_checks
+    find = _all_checks if await is_known(context, request) else _few_checks
     checks: list[Check] = await context.kept.get(
         find.__name__, lambda: find(context), context.settings.readiness_kept_s
     )
@@ -95,16 +93,6 @@ async def is_ready(request: Request) -> Response:
     return Response(
         json_of(Readiness(checks=checks)), headers={"Cache-Control": "no-store"}, media_type="application/json"
     )
-
-
-async def _is_known(context: Context, request: Request) -> bool:
-    """Whether a key was sent that opens something. Without Redis, only those of the settings are known."""
-    try:
-        async with asyncio.timeout(CHECK_S):
-            await authenticate(context, request.scope, bearer_of(request.headers))
-    except (Refusal, TimeoutError):
-        return False
-    return True
 
 
 async def _all_checks(context: Context) -> list[Check]:

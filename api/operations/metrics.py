@@ -37,7 +37,7 @@ async def get_metrics(request: Request) -> Response:
     context = process_context(request)
     await _check(context, request)
     openmetrics = OPENMETRICS in request.headers.get("accept", "")
-    text = exposition(await collect(context.redis, context.settings), openmetrics=openmetrics)
+    text = exposition(await collect(context.redis, context.settings, context.kinds), openmetrics=openmetrics)
     media_type = OPENMETRICS_TYPE if openmetrics else MEDIA_TYPE
     return Response(text, headers={"Cache-Control": "no-store", "Vary": "Accept"}, media_type=media_type)
 

@@ -4,13 +4,18 @@ All of it lies in Redis, so that any web process tells the same, however many th
 """
 
 import asyncio
+import platform
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Final, Literal
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Final
 
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
+from api.operations.http_counts import http_metrics
+from api.operations.metric import Counts, Metric
+from tasks.outbound.client import VERSION
 from tasks.queue.lanes.stats import QueueSnapshot, QueueStats
 from tasks.queue.memory import MemoryUse, memory_of, observe_memory
 from tasks.queue.records.record import State
@@ -21,35 +26,31 @@ from tasks.settings import Settings
 SANDBOX_DEATHS: Final = ("timed_out", "out_of_memory", "crashed")
 """Codes with which a sandbox child's death ends an attempt (`tasks.refusal.SandboxDeath`)."""
 
-COUNTED: Final = ("ended", "attempts", "errors", "bytes", "pickup", "pickup_ms", "run", "run_ms", "moved", "shared")
-"""First words of what the transitions count; the second is the kind."""
-
-Counts = Mapping[tuple[str, ...], int]
-Labels = tuple[tuple[str, str], ...]
-
-
-@dataclass(slots=True)
-class Metric:
-    """A metric and its samples: suffix of the name, labels, value."""
-
-    name: str
-    type: Literal["counter", "gauge", "histogram"]
-    help: str
-    samples: list[tuple[str, Labels, float]] = field(default_factory=list)
-
-    def add(self, value: float, *, suffix: str = "", **labels: str) -> None:
-        self.samples.append((suffix, tuple(labels.items()), value))
+COUNTED: Final = (
+    *("ended", "attempts", "errors", "bytes", "pickup", "pickup_ms", "run", "run_ms", "moved", "shared"),
+    *("http", "http_us"),
+)
+"""First words of what is counted; the second is the kind, but for requests."""
+OUTCOMES: Final = ("succeeded", "failed", "retrying", "postponed", "handed_back", "lapsed", "cancelled")
 
 
-async def collect(redis: "Redis[bytes]", settings: Settings) -> list[Metric]:
-    """All metrics, as they are now."""
-    snapshot, registry, counts, now, use = await asyncio.gather(
+async def collect(redis: "Redis[bytes]", settings: Settings, kinds: Iterable[str] = ()) -> list[Metric]:
+    """All metrics, as they are now.
+
+    Args:
+        redis: Connection.
+        settings: Of this process.
+        kinds: Names of kinds whose counters are shown before anything was counted.
+    """
+    snapshot, registry, counts, now, use, connections = await asyncio.gather(
         QueueStats(redis, settings).queues(),
         read_workers(redis),
         read_counts(redis),
         _indexes(redis),
         observe_memory(redis, settings),
+        _connections(redis),
     )
+    counts = {**_zeros(kinds), **counts}
     memory = _memory(use, full=memory_of(redis).full)
     return [
         *_counters(counts),
@@ -58,7 +59,30 @@ async def collect(redis: "Redis[bytes]", settings: Settings) -> list[Metric]:
         *_queues(snapshot, registry),
         *now,
         *memory,
+        *connections,
+        *http_metrics(counts),
+        _build(settings),
     ]
+
+
+def _zeros(kinds: Iterable[str]) -> Counts:
+    """Counters that exist from the start: a rate over one that appears with its first event misses that event."""
+    zeros: dict[tuple[str, ...], int] = {}
+    for kind in kinds:
+        names: list[tuple[str, ...]] = [
+            *(("ended", kind, state) for state in (State.SUCCEEDED, State.FAILED, State.CANCELLED)),
+            *(("attempts", kind, outcome) for outcome in OUTCOMES),
+            *((what, kind) for what in ("bytes", "moved", "shared")),
+        ]
+        zeros |= dict.fromkeys(names, 0)
+        zeros["errors", kind, "failed"] = 0
+    return zeros
+
+
+def _build(settings: Settings) -> Metric:
+    build = Metric("pressroom_build_info", "gauge", "1, with version, commit and Python of the process that answers.")
+    build.add(1, version=VERSION, commit=settings.commit or "", python=platform.python_version())
+    return build
 
 
 async def read_counts(redis: "Redis[bytes]") -> Counts:
@@ -201,6 +225,25 @@ async def _indexes(redis: "Redis[bytes]") -> list[Metric]:
     for alert, count in sorted(holding.items()):
         metric.add(count, alert=alert)
     return [endpoints, metric]
+
+
+async def _connections(redis: "Redis[bytes]") -> list[Metric]:
+    connections = Metric("pressroom_redis_connections", "gauge", "Connections to Redis, of all its clients.")
+    limit = Metric("pressroom_redis_maxclients", "gauge", "How many connections Redis allows.")
+    refused = Metric("pressroom_redis_refused_connections_total", "counter", "Connections that Redis has refused.")
+    with suppress(ResponseError):  # its user may not ask
+        async with redis.pipeline(transaction=False) as pipe:
+            pipe.info("clients")
+            pipe.info("stats")
+            clients, stats = await pipe.execute()
+        for metric, value in (
+            (connections, clients.get("connected_clients")),
+            (limit, clients.get("maxclients")),
+            (refused, stats.get("rejected_connections")),
+        ):
+            if value is not None:
+                metric.add(int(value))
+    return [connections, limit, refused]
 
 
 def _memory(use: MemoryUse, *, full: bool) -> Iterator[Metric]:

@@ -17,6 +17,7 @@ from api.http.access.hosts import listen_hosts
 from api.server.protocol import BoundedProtocol
 from tasks.process_memory import hide_from_others
 from tasks.settings import Settings, load
+from tasks.telemetry.logs import server_logging
 
 MAX_DESCRIPTORS = 65_536
 
@@ -49,6 +50,7 @@ def configured(settings: Settings) -> Config:
         http=BoundedProtocol,
         ws="none",
         workers=settings.web_concurrency,
+        log_config=server_logging(settings),
         access_log=False,  # api.http.middleware logs each request
         proxy_headers=False,  # api.http.access.forwarded reads them
         timeout_graceful_shutdown=math.ceil(settings.shutdown_grace_s),

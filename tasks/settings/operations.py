@@ -1,10 +1,16 @@
 """Settings of alerts, metrics, logs and the process."""
 
-from typing import Literal
+import re
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from tasks.settings.units import HOUR_S
+
+
+def _commit(value: object) -> object:
+    """A commit, or nothing: what a platform writes in another form is no reason not to start."""
+    return value if isinstance(value, str) and re.fullmatch(r"[\w.-]{1,64}", value, re.ASCII) else None
 
 
 class OperationSettings(BaseModel):
@@ -63,6 +69,17 @@ class OperationSettings(BaseModel):
         0,
         ge=0,
         description="Seconds for which the web process still accepts requests after SIGTERM, while `/readyz` answers 503; SHUTDOWN_GRACE_S begins afterwards.",
+    )
+    commit: Annotated[str | None, BeforeValidator(_commit)] = Field(
+        None,
+        validation_alias=AliasChoices(
+            "source_version",
+            "heroku_slug_commit",
+            "heroku_build_commit",
+            "render_git_commit",
+            "railway_git_commit_sha",
+        ),
+        description="The commit that was deployed, for `/version` and the metric `pressroom_build_info`. Platforms set it.",
     )
     dev: bool = Field(
         False,

@@ -8,12 +8,13 @@ An exception is logged as its classes and frames, without its text, which may qu
 """
 
 import json
+import logging
 import re
 import sys
 import time
 import traceback
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from structlog.typing import EventDict, Processor
@@ -28,13 +29,60 @@ _encode = json.JSONEncoder(separators=(",", ":"), default=repr).encode
 
 def configure(settings: Settings) -> None:
     """Configure structlog. Called once per process, before the first line."""
-    text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
     structlog.configure(
-        processors=[structlog.contextvars.merge_contextvars, *(as_text() if text else (as_json,))],
+        processors=[structlog.contextvars.merge_contextvars, *_rendering(text=_is_text(settings))],
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def server_logging(settings: Settings) -> dict[str, Any]:
+    """How `logging.config` lets the web server, and libraries that use Python's logging, write lines of the same form.
+
+    Args:
+        settings: The settings of the process.
+    """
+    own = {"()": LibraryHandler, "text": _is_text(settings)}
+    level = settings.log_level.upper()
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "handlers": {"own": own},
+        "root": {"handlers": ["own"], "level": "ERROR" if level == "ERROR" else "WARNING"},
+        "loggers": {"uvicorn": {"handlers": ["own"], "level": level, "propagate": False}},
+    }
+
+
+class LibraryHandler(logging.Handler):
+    """Writes a record of Python's logging as a line `library.log`, with the library's text as its message.
+
+    Args:
+        text: For a terminal, not JSON.
+    """
+
+    def __init__(self, *, text: bool) -> None:
+        super().__init__()
+        self._rendering = _rendering(text=text)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record."""
+        try:
+            facts = {"event": "library.log", "logger": record.name, "message": record.getMessage()}
+            line: Any = {**facts, "exc_info": record.exc_info} if record.exc_info else facts
+            for render in self._rendering:
+                line = render(None, record.levelname.lower(), line)
+            sys.stderr.write(f"{line}\n")
+        except Exception:  # a line that cannot be written must not end what it is about
+            self.handleError(record)
+
+
+def _is_text(settings: Settings) -> bool:
+    return settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
+
+
+def _rendering(*, text: bool) -> tuple[Processor, ...]:
+    return as_text() if text else (as_json,)
 
 
 # One processor instead of structlog's four: every job has a line, and processors are most of its cost.

@@ -7,7 +7,8 @@ from typing import get_args
 import pytest
 from arq.connections import ArqRedis
 
-from api.operations.prometheus import Metric, collect
+from api.operations.metric import Metric
+from api.operations.prometheus import collect
 from tasks.maintenance import alerts
 from tasks.queue.lanes.stats import LaneState
 from tasks.settings import Settings

@@ -9,7 +9,8 @@ from arq.connections import ArqRedis
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.operations.prometheus import Metric, collect, exposition
+from api.operations.metric import Metric
+from api.operations.prometheus import collect, exposition
 from tasks import clock
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore

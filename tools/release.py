@@ -1,0 +1,92 @@
+"""`bin/release VERSION`: checks, audits, packs and tags a release; `--no-audit` where the database cannot be reached."""
+
+import argparse
+import hashlib
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Final
+
+from tasks.outbound.client import VERSION
+
+TOP: Final = Path(__file__).parents[1]
+UV: Final = (str(TOP / ".venv/bin/uv"), "--quiet")
+LEFT_OUT: Final = (".ci", ".github", "docs", "tests", "tools")
+"""What running the service does not need, as .slugignore says for a platform."""
+
+
+def release(version: str, *, audited: bool) -> Path:
+    """Make the files of a release in `build/release-VERSION`, and tag the commit.
+
+    Args:
+        version: Such as 1.2.0.
+        audited: Whether known faults of the locked packages are looked up. Needs the network.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ValueError: The checkout is not ready; the message says why.
+        subprocess.CalledProcessError: A program has found something, and has printed it.
+    """
+    check_ready(version)
+    _run(*UV, "lock", "--check")
+    if audited:
+        _run(*UV, "audit", "--locked", "--no-default-groups")
+    folder = TOP / "build" / f"release-{version}"
+    folder.mkdir(parents=True)
+    name = f"pressroom-{version}"
+    left_out = [f":(exclude){path}" for path in LEFT_OUT]
+    _run("git", "archive", f"--prefix={name}/", f"--output={folder / name}.tar.gz", "HEAD", ".", *left_out)
+    bill = folder / f"{name}.cdx.json"
+    _run(*UV, "export", "--locked", "--no-default-groups", "--format", "cyclonedx1.5", "--output-file", str(bill))
+    sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in sorted(folder.iterdir())]
+    (folder / "SHA256SUMS").write_text("".join(sums))
+    _run("git", "tag", "--annotate", f"v{version}", "--message", f"Pressroom {version}")
+    return folder
+
+
+def check_ready(version: str) -> None:
+    """Check that everything in the checkout is of this version.
+
+    Raises:
+        ValueError: It is not; the message says why.
+    """
+    project = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]["version"]
+    if {project, VERSION} != {version}:
+        raise ValueError(f"pyproject.toml has version {project}, tasks/outbound/client.py {VERSION}, not {version}.")
+    changes = (TOP / "CHANGELOG.md").read_text(encoding="utf-8")
+    if not re.search(rf"^## {re.escape(version)}\b", changes, re.MULTILINE):
+        raise ValueError(f"CHANGELOG.md has no part `## {version}`. Rename `## Unreleased`.")
+    if _output("git", "status", "--porcelain"):
+        raise ValueError("There are changes that are not committed. Commit them, or put them aside.")
+    if _output("git", "tag", "--list", f"v{version}"):
+        raise ValueError(f"The tag v{version} exists. Choose the next version.")
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, cwd=TOP, check=True)
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, cwd=TOP, check=True, capture_output=True, text=True).stdout
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bin/release", description=__doc__)
+    parser.add_argument("version")
+    parser.add_argument("--no-audit", action="store_true", help="do not look up known faults of the locked packages")
+    args = parser.parse_args()
+    try:
+        folder = release(args.version, audited=not args.no_audit)
+    except ValueError as error:
+        sys.exit(f"bin/release: {error}")
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"bin/release: `{' '.join(error.cmd)}` ended with status {error.returncode}.")
+    sys.stdout.write(f"{folder}: push the tag with `git push origin v{args.version}`.\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""`bin/release VERSION`: checks, audits, packs and tags a release; `--no-audit` where the database cannot be reached."""
+"""`bin/release VERSION`: checks, audits, packs and tags a release."""
 
 import argparse
 import hashlib
@@ -58,8 +58,9 @@ def check_ready(version: str) -> None:
     if {project, VERSION} != {version}:
         raise ValueError(f"pyproject.toml has version {project}, tasks/outbound/client.py {VERSION}, not {version}.")
     changes = (TOP / "CHANGELOG.md").read_text(encoding="utf-8")
-    if not re.search(rf"^## {re.escape(version)}\b", changes, re.MULTILINE):
-        raise ValueError(f"CHANGELOG.md has no part `## {version}`. Rename `## Unreleased`.")
+    first = re.search(r"^## (\S+)", changes, re.MULTILINE)
+    if first is None or first[1] != version:
+        raise ValueError(f"CHANGELOG.md does not begin with the part `## {version}`. Rename `## Unreleased`.")
     if _output("git", "status", "--porcelain"):
         raise ValueError("There are changes that are not committed. Commit them, or put them aside.")
     if _output("git", "tag", "--list", f"v{version}"):
@@ -77,7 +78,11 @@ def _output(*command: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bin/release", description=__doc__)
     parser.add_argument("version")
-    parser.add_argument("--no-audit", action="store_true", help="do not look up known faults of the locked packages")
+    parser.add_argument(
+        "--no-audit",
+        action="store_true",
+        help="do not look up known faults of the locked packages, where the database cannot be reached",
+    )
     args = parser.parse_args()
     try:
         folder = release(args.version, audited=not args.no_audit)

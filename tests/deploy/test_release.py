@@ -33,7 +33,7 @@ def released(clone: Path, version: str) -> "subprocess.CompletedProcess[str]":
 
 def test_it_says_what_is_not_ready(clone: Path) -> None:
     assert "pyproject.toml has version" in released(clone, "99.0.0").stderr
-    assert f"CHANGELOG.md has no part `## {VERSION}`" in released(clone, VERSION).stderr
+    assert f"CHANGELOG.md does not begin with the part `## {VERSION}`" in released(clone, VERSION).stderr
 
 
 def test_it_packs_what_a_platform_needs_and_tags_the_commit(clone: Path) -> None:

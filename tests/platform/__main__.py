@@ -3,6 +3,8 @@
 Two web and two worker dynos without a shared disk, the configuration of app.json, a Redis plan of 25 MB and 20
 connections with TLS, a certificate of its own and a password full of odd characters, and an S3 server behind TLS. No
 request may stay unanswered, no accepted job be lost or use up a try, and nothing be left behind.
+
+Arguments `NAME=VALUE` change the configuration: `python -m tests.platform DRAIN_S=0` shows what that setting is for.
 """
 
 import asyncio
@@ -43,6 +45,7 @@ KEEP_S: Final = 1.0
 SLUG_MB: Final = 115
 PLAN: Final = {"maxmemory": "25mb", "maxclients": "20"}
 PASSWORD: Final = "p@ss:w/ö?r#d%20&=+ \"'$(x)"
+COMMIT: Final = "0123456789abcdef0123456789abcdef01234567"
 KEY: Final = "rig-key-0123456789abcdef"
 
 
@@ -125,7 +128,8 @@ def configuration(redis: TlsRedis, storage: TlsRcloneServer, authority: Authorit
         "PUBLIC_URL": "https://pressroom.example.com",
         "OUTBOUND_NETWORKS": "127.0.0.0/8",
         "OUTBOUND_HTTP": "1",
-        "SOURCE_VERSION": "0" * 40,
+        "SOURCE_VERSION": COMMIT,
+        **dict(argument.split("=", 1) for argument in sys.argv[1:]),
     }
 
 
@@ -179,6 +183,9 @@ async def exercise(rig: Rig, load: Load, receiver: Receiver) -> None:
     watching, over = asyncio.create_task(rig.watch()), asyncio.Event()
     endpoint = {"url": receiver.url, "events": ["rig.event"]}
     (await rig.router.request("POST", "/v1/endpoints", json=endpoint)).raise_for_status()
+    version = (await rig.router.request("GET", "/version")).json()
+    if version.get("commit") != COMMIT or not version.get("engines"):
+        rig.faults.append(f"/version answers {version}")
     loading = asyncio.create_task(load.run(over))
     dice = random.Random(SEED)  # noqa: S311 - the same pauses every time
     order = [names[(number * 2 + number // 2) % 4] for number in range(ROUNDS)]  # web and worker in turn
@@ -219,7 +226,8 @@ def report(rig: Rig, load: Load, deliveries: int, seconds: float) -> None:
         "Requests": f"{load.answers.total()} ({answers}), {rig.router.reconnects} connections tried again",
         "Jobs": f"{len(load.accepted)} accepted ({jobs}), {deliveries} deliveries, {load.downloads} downloads",
         "Attempts": _counts(load.outcomes),
-        "Restarts": f"{ROUNDS}; {stops}, {sum(dyno.killed for dyno in ended)} were killed",
+        "Restarts": f"{ROUNDS}; {stops}, {sum(dyno.killed for dyno in ended)} were killed, "
+        f"{sum(dyno.signalled for dyno in ended)} processes got SIGTERM",
         "Start": f"a web dyno listened within {most('web', 'boot_s'):.1f} s",
         "Memory": f"{memory}, at most (PSS of all processes of a dyno)",
         "Redis": f"at most {connections}, {rig.peak_redis_mb:.1f} MB of 25",

@@ -21,13 +21,15 @@ BOOT_S = 60.0
 
 @dataclass(slots=True)
 class Dyno:
-    """A running dyno. name: as DYNO has it, `web.1`. port: where a web process listens."""
+    """A running dyno. name: as DYNO has it, `web.1`. port: where a web process listens. signalled: processes that got
+    SIGTERM."""
 
     name: str
     folder: Path
     port: int
     process: "subprocess.Popen[bytes]"
     killed: bool = False
+    signalled: int = 0
     stop_s: float = 0.0
     boot_s: float = 0.0
     peak_mb: float = 0.0
@@ -70,7 +72,8 @@ class Dyno:
         """SIGTERM to every process, twice, as platforms do; after KILL_AFTER_S SIGKILL to what still runs."""
         began = time.monotonic()
         for _ in range(2):
-            for pid in self.processes():
+            self.signalled = max(self.signalled, len(found := self.processes()))
+            for pid in found:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGTERM)
             time.sleep(0.2)

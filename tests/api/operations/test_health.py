@@ -4,6 +4,7 @@ import asyncio
 import signal
 import threading
 import time
+from unittest.mock import AsyncMock
 
 import httpx
 import pytest
@@ -93,6 +94,7 @@ async def test_a_storage_that_waiting_does_not_cure_is_told_apart(
     for name, value in rclone.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    monkeypatch.setattr(BlobStore, "refused_at_start", AsyncMock(return_value=None))  # revoked later
     place = {"storage_url": f"s3://{rclone.bucket}/secret-prefix", "storage_endpoint": rclone.url}
     async with serving(settings.model_copy(update=place)) as port, client_of(port) as client:
         answer = await client.get("/readyz")
@@ -180,6 +182,7 @@ async def test_without_a_key_it_costs_one_trip_and_is_kept(
 
     changed = settings.model_copy(update={"readiness_kept_s": 60})
     async with serving(changed) as port, client_of(port, None) as anyone:
+        looks.clear()  # the one of the start
         await redis.config_resetstat()
         answers = await asyncio.gather(*(checks(anyone) for _ in range(50)))
         assert answers == [(200, {"redis": "ok", "storage": "ok", "worker": "warning"})] * 50

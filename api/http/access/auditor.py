@@ -14,7 +14,7 @@ from starlette.types import Scope
 
 from api.http.access.access import Access
 from api.http.access.forwarded import client_address
-from api.http.access.scopes import READING
+from api.http.access.scopes import READING, required_scopes
 from tasks.accounts.audit import AuditLog
 from tasks.queue.actor import Actor
 from tasks.refusal import Refusal
@@ -73,7 +73,7 @@ class Auditor:
             if code in NOTED_CODES and tried_key:
                 self._add(self.actor_of(scope), {"code": code})
             return
-        is_read = code is None and "acting_for" in scope and scope["method"] in READING
+        is_read = code is None and "acting_for" in scope and _only_reads(scope)
         if is_read or code == "forbidden":
             thing = next(iter(scope.get("path_params", {}).values()), None)
             self._add(self.actor_of(scope), {"owner": scope.get("acting_for"), "id": thing, "code": code})
@@ -104,3 +104,8 @@ class Auditor:
                 await self._audit_log.note(lines)
             except (Refusal, RedisError, OSError) as error:
                 self._outage.failed(error)
+
+
+def _only_reads(scope: Scope) -> bool:
+    """Whether a request changes nothing: by its method, or by the scope that its route needs."""
+    return scope["method"] in READING or all(one.endswith(":read") for one in required_scopes(scope["endpoint"]))

@@ -1,4 +1,4 @@
--- needs: counters creation owners/rates owners/waiting
+-- needs: accounts/audit counters creation owners/rates owners/waiting
 -- A schedule's time has come, or somebody runs it by hand: its job is made, or it is noted why not. Of all workers that
 -- say so one is first.
 -- payload: id, revision (the schedule's, as it was read), due and next (ms; nil: by hand), missed (whether what was due
@@ -47,6 +47,7 @@ local function start()
   end
   redis.call('HSET', key, 'last_run', job.id)
   note(payload.run_at or now, job.id)
+  write_audit({ owner = job.owner, id = id, after = { job = job.id } })
   return { answer = 'made', id = job.id, now = now }
 end
 

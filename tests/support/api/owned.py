@@ -1,0 +1,67 @@
+"""What an owner has: one thing for each path parameter of the API, for tests that walk over all routes."""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import httpx
+from arq.connections import ArqRedis
+
+from tasks.kind import OutputFile, Result
+from tasks.storage.protocol import Storage
+from tasks.webhook.events import delivery_id
+from tests.support.api.manual_worker import ManualWorker
+from tests.support.api.pictures import PNG
+from tests.support.api.subscribers import subscribe
+from tests.support.api.tus import create
+from tests.support.blobs import put
+from tests.support.queue.fan_out import expand, to
+
+FILE: Final = "small.jpg"
+EVENT_JOB: Final = {"kind": "event", "type": "a.b", "data": {}}
+NOT_OWNED: Final = {"queue": "media", "name": FILE, "signed": "x"}
+"""Parameters that name no thing of an owner, and a value for each."""
+
+Make = Callable[[httpx.AsyncClient], Awaitable[dict[str, str]]]
+
+
+class Owned:
+    """Makes the things of an owner.
+
+    Args:
+        redis: Connection.
+        worker: Ends a job of each owner.
+        storage: Where its file is.
+    """
+
+    def __init__(self, redis: ArqRedis, worker: ManualWorker, storage: Storage) -> None:
+        self._redis = redis
+        self._worker = worker
+        self._storage = storage
+
+    async def make(self, client: httpx.AsyncClient, owner: str) -> dict[str, str]:
+        """Path parameter → id of a new thing of this owner."""
+        job = await _made(client, "/v1/images", content=PNG)
+        file = OutputFile(FILE, (await put(self._storage, b"small")).sha256, "image/jpeg", 5, {})
+        await self._worker.end(job, result=Result({}, (file,)))
+        endpoint = (await subscribe(client))["id"]
+        event = await _made(client, "/v1/events", json={"type": "a.b", "data": {}})
+        await expand(self._redis, event, to(event, endpoint, owner), owner=owner)
+        await client.put("/v1/presets/cards", json={"variants": [{"name": "card", "width": 64}]})
+        return {
+            "job_id": job,
+            "batch_id": await _made(client, "/v1/batches"),
+            "endpoint_id": endpoint,
+            "delivery_id": delivery_id(event, endpoint),
+            "schedule_id": await _made(client, "/v1/schedules", json={"cron": "@daily", "job": EVENT_JOB}),
+            "upload_id": await _made(client, "/v1/uploads", content=PNG),
+            "resumable_id": (await create(client, len(PNG))).rpartition("/")[2],
+            "preset_name": "cards",
+        }
+
+
+async def _made(client: httpx.AsyncClient, path: str, **request: Any) -> str:
+    answer = await client.post(path, **request)
+    assert answer.is_success, f"{path}: {answer.text}"
+    made: str = json.loads(answer.content)["id"]
+    return made

@@ -6,6 +6,7 @@ from tasks.blob_ref import BlobRef
 from tasks.refusal import Refusal
 from tasks.storage.protocol import BlobMissing
 from tasks.thumbnail.signatures import HEAD_BYTES, media_type_of
+from tasks.uploads.incoming import missing_upload
 from tasks.uploads.store import find_upload
 
 
@@ -18,12 +19,13 @@ async def find_picture(caller: Caller, upload_id: str, field: str) -> Upload:
         field: The field of the request that names it.
 
     Raises:
-        Refusal: `not_found`, `expired`, `too_large`, `unsupported_format`.
+        Refusal: `not_found`, `upload_unfinished`, `expired`, `too_large`, `unsupported_format`.
     """
     found = await find_upload(caller.context.redis, caller.owner, upload_id)
     if found is None:
-        message = f"Upload {upload_id!r} was not found or has expired. Upload it again."
-        raise Refusal("not_found", message, field=field)
+        missing = await missing_upload(caller.context.redis, caller.owner, upload_id)
+        missing.field = field
+        raise missing
     try:
         return await checked_picture(caller, found.blob, found.name)
     except Refusal as refusal:

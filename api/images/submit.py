@@ -45,7 +45,7 @@ DEFAULT_TYPE = "application/octet-stream"
 REFUSALS = (
     *SUBMIT_REFUSALS,
     *("too_large", "unsupported_media_type", "unsupported_format", "no_file", "too_many_files", "invalid_params"),
-    "inputs_gone",
+    *("inputs_gone", "upload_unfinished"),
 )
 
 OWN_VARIANTS = '[{"name": "card", "width": 320, "height": 180, "fit": "cover", "format": "webp"}]'

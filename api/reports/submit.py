@@ -36,6 +36,7 @@ REFUSALS = (
     "unauthorized",
     "not_found",
     "not_ready",
+    "upload_unfinished",
     "expired",
     "too_large",
     "unsupported_media_type",

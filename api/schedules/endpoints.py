@@ -58,6 +58,7 @@ class RunListQuery(ListQuery, OwnerQuery):
         *LINE_REFUSALS,
         "not_found",
         "not_ready",
+        "upload_unfinished",
         "expired",
         "unknown_dataset",
         "too_many_objects",

@@ -20,6 +20,7 @@ from api.labels import LABEL_HEADERS, LabelQuery, Labels, ShownMetadata, ShownTa
 from api.uploads.receive import clean, receive_any
 from tasks.clock import from_ms
 from tasks.refusal import Refusal
+from tasks.uploads.incoming import missing_upload
 from tasks.uploads.store import UploadRecord, find_upload, forget, keep
 
 router = APIRouter(prefix="/v1/uploads", tags=["uploads"])
@@ -109,7 +110,7 @@ async def upload(request: Request) -> Response:
         tags=labels.tags,
         metadata=labels.metadata,
     )
-    return Response(json_of(_view(kept)), 201, {"Location": f"/v1/uploads/{kept.id}"}, "application/json")
+    return Response(json_of(view(kept)), 201, {"Location": f"/v1/uploads/{kept.id}"}, "application/json")
 
 
 @router.get(
@@ -117,14 +118,14 @@ async def upload(request: Request) -> Response:
     operation_id="get_upload",
     summary="Get an upload",
     response_model=StoredUpload,
-    responses=documented(*OF_OWNER),
+    responses=documented(*OF_OWNER, "upload_unfinished"),
     openapi_extra=documented_query(OwnerQuery),
 )
 @requires("images", "reports")
 async def get_upload(request: Request, upload_id: UploadId) -> Response:
     """Returns the description of the upload, not its bytes."""
     found = await _find(caller_for_owner(request), upload_id)
-    return Response(json_of(_view(found)), headers={"Cache-Control": "no-store"}, media_type="application/json")
+    return Response(json_of(view(found)), headers={"Cache-Control": "no-store"}, media_type="application/json")
 
 
 @router.delete(
@@ -133,7 +134,7 @@ async def get_upload(request: Request, upload_id: UploadId) -> Response:
     operation_id="delete_upload",
     summary="Delete an upload",
     response_class=Response,
-    responses=documented(*OF_OWNER),
+    responses=documented(*OF_OWNER, "upload_unfinished"),
     openapi_extra=documented_query(OwnerQuery),
 )
 @requires("images", "reports")
@@ -148,11 +149,11 @@ async def delete_upload(request: Request, upload_id: UploadId) -> Response:
 async def _find(caller: Caller, upload_id: str) -> UploadRecord:
     found = await find_upload(caller.context.redis, caller.owner, upload_id)
     if found is None:
-        raise Refusal("not_found", f"Upload {upload_id!r} was not found or has expired. Upload it again.")
+        raise await missing_upload(caller.context.redis, caller.owner, upload_id)
     return found
 
 
-def _view(kept: UploadRecord) -> StoredUpload:
+def view(kept: UploadRecord) -> StoredUpload:
     return StoredUpload(
         id=kept.id,
         name=kept.name,

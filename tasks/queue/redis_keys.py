@@ -163,6 +163,9 @@ LINGER_MS: Final = 600 * SECOND_MS
 INCOMING_KEPT_MS: Final = DAY_MS
 """What is known of an upload in parts is kept this long after its last byte, for the job that joins it; and the index of
 all of them as long after the last one is due."""
+INCOMING_LATE_MS: Final = 3600 * SECOND_MS
+"""The objects of an upload that is stored or deleted are removed once more after this long: a form that was signed for it
+(DIRECT_UPLOAD_S) could be sent again."""
 BATCH_OPEN_MS: Final = DAY_MS
 """A batch that was not sealed is sealed after this long."""
 FAILURE_GAP_MS: Final = 36 * 3600 * SECOND_MS
@@ -286,6 +289,7 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "incoming": INCOMING,
     "incoming_ids": INCOMING_IDS,
     "incoming_kept_ms": INCOMING_KEPT_MS,
+    "incoming_late_ms": INCOMING_LATE_MS,
     "unfinished": UNFINISHED,
     "presets": PRESETS,
     "endpoint": ENDPOINT,

@@ -257,3 +257,24 @@ def offset_conflict(given: int, offset: int) -> Refusal:
 def unknown_upload(upload_id: str) -> Refusal:
     """The refusal of an id that is unknown, expired or another owner's."""
     return Refusal("not_found", f"Upload {upload_id!r} was not found or has expired. Upload it again.")
+
+
+def unfinished(upload: IncomingUpload) -> Refusal:
+    """The refusal of an upload that is no ordinary one yet."""
+    if upload.way == "tus":
+        state = f"{upload.offset} of its {upload.length} bytes have arrived"
+    else:
+        state = "its bytes are not in the storage, or POST …/completion was not called"
+    return Refusal("upload_unfinished", f"Upload {upload.id!r} is not complete, or not checked yet: {state}.")
+
+
+async def missing_upload(redis: "Redis[bytes]", owner: str, upload_id: str) -> Refusal:
+    """The refusal of an id under which there is no ordinary upload.
+
+    Args:
+        redis: Connection.
+        owner: Who names it.
+        upload_id: The id.
+    """
+    upload = await IncomingStore(redis).find(owner, upload_id)
+    return unknown_upload(upload_id) if upload is None or upload.stored else unfinished(upload)

@@ -13,6 +13,7 @@ from tasks.queue.records.packing import unpack
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import JOB, UPLOAD
 from tasks.refusal import Refusal
+from tasks.uploads.incoming import missing_upload
 from tasks.uploads.store import UploadRecord
 
 
@@ -45,7 +46,7 @@ async def find_sources(redis: "Redis[bytes]", owner: str, wanted: Sequence[Reque
         Their blobs, in the same order.
 
     Raises:
-        Refusal: `not_found`, `not_ready` or `expired`, with the field that names the source.
+        Refusal: `not_found`, `not_ready`, `upload_unfinished` or `expired`, with the field that names the source.
     """
     if not wanted:
         return []
@@ -56,6 +57,12 @@ async def find_sources(redis: "Redis[bytes]", owner: str, wanted: Sequence[Reque
             else:
                 pipe.hgetall(f"{JOB}{one.job}")
         answers = await pipe.execute()
+    for one, answer in zip(wanted, answers, strict=True):
+        if one.upload is not None and not answer:
+            missing = await missing_upload(redis, owner, one.upload)
+            if missing.code != "not_found":
+                field = f"{one.field}.upload"
+                raise Refusal(missing.code, f"{field}: {missing.message}", field=field)
     return [
         _of_upload(owner, one, answer) if one.upload is not None else _of_job(owner, one, answer)
         for one, answer in zip(wanted, answers, strict=True)

@@ -36,17 +36,23 @@ function verbs.complete()
   return 'kept'
 end
 
+-- What a request writes that has begun already is removed too.
+local function remove_objects()
+  redis.call('ZREM', K.unfinished .. owner, payload.id)
+  redis.call('ZADD', K.incoming_ids, 'XX', now + K.incoming_late_ms, payload.id)
+end
+
 -- The upload is stored under its hash.
 function verbs.store()
   redis.call('HSET', key, 'stored', '1')
-  redis.call('ZREM', K.unfinished .. owner, payload.id)
+  remove_objects()
   return 'kept'
 end
 
--- Its owner deletes it, or it is refused. The index keeps it until its objects are removed.
+-- Its owner deletes it, or it is refused.
 function verbs.drop()
   redis.call('DEL', key)
-  redis.call('ZREM', K.unfinished .. owner, payload.id)
+  remove_objects()
   return 'kept'
 end
 

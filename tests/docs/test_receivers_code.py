@@ -19,17 +19,13 @@ import pytest
 
 from tasks.webhook.events import EventParams, body_of
 from tasks.webhook.signature import headers, key_of, new_private_key, new_secret, private_key_of
+from tests.support.npm import install, path_of
 from tests.support.servers import free_port, start_process, wait_for_port
 from tools.documents import ROOT
 
 PAGE = (ROOT / "docs" / "receivers.md").read_text(encoding="utf-8")
 BLOCKS: dict[str, str] = dict(re.findall(r"<!-- run: (\S+) -->\n```\w+\n(.*?)```", PAGE, flags=re.DOTALL))
 PACKAGES = ROOT / "tests" / "support" / "receivers_js"
-NPM_SECONDS = 30
-# What npm calls a registry that nobody reaches, or that lets nobody in.
-OUT_OF_REACH = re.compile(
-    r"code (E(?:NOTFOUND|AI_AGAIN|CONN\w+|TIMEDOUT|NETUNREACH|HOSTUNREACH|40[137]|5\d\d)|ERR_SOCKET\w+)"
-)
 
 EVENT = {"shop": "Café 東京", "total": 12.5}
 BODY = body_of(EventParams(type="invoice.paid", data=EVENT), 1_795_000_000_000, "")
@@ -160,22 +156,8 @@ def node() -> str:
 @pytest.fixture(scope="module")
 def packages(node: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the npm packages of the lock, and nothing else of ours."""
-    npm = path_of("npm", "it fetches the package that the JavaScript of docs/receivers.md uses")
     folder = tmp_path_factory.mktemp("receivers_js")
-    for name in ("package.json", "package-lock.json", ".npmrc"):
-        shutil.copy(PACKAGES / name, folder)
-    environment = dict(os.environ)
-    if not os.access(Path.home(), os.W_OK):
-        environment |= {"HOME": str(folder), "npm_config_cache": str(folder / "cache")}
-    quiet = ["--no-audit", "--no-fund", "--no-update-notifier"]
-    command = [npm, "ci", "--ignore-scripts", "--prefer-offline", "--fetch-retries=0", *quiet]
-    try:
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=NPM_SECONDS)
-    except subprocess.TimeoutExpired:
-        pytest.skip(f"npm's registry has not answered for {NPM_SECONDS} s")
-    if trouble := OUT_OF_REACH.search(done.stderr):
-        pytest.skip(f"npm's registry is out of reach ({trouble[1]})")
-    assert done.returncode == 0, done.stderr
+    install(PACKAGES, folder, "it fetches the package that the JavaScript of docs/receivers.md uses")
     return folder
 
 
@@ -189,13 +171,6 @@ def judged(verify: Callable[..., dict[str, Any]], request: Request, secret: str)
 def assert_it_accepts_the_sound_ones(events: list[dict[str, Any] | None], sent: list[Request]) -> None:
     found = {one.why: event and event["data"] for one, event in zip(sent, events, strict=True)}
     assert found == {one.why: EVENT if one.sound else None for one in sent}
-
-
-def path_of(program: str, use: str) -> str:
-    path = shutil.which(program)
-    if path is None:
-        pytest.skip(f"{program} is not installed; {use}")
-    return path
 
 
 def assert_it_answers_as_it_should(command: Sequence[str], port: int, folder: Path) -> None:

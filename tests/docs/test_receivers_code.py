@@ -19,7 +19,7 @@ import pytest
 
 from tasks.webhook.events import EventParams, body_of
 from tasks.webhook.signature import headers, key_of, new_private_key, new_secret, private_key_of
-from tests.support.npm import install, path_of
+from tests.support.machine.npm import install, path_of
 from tests.support.servers import free_port, start_process, wait_for_port
 from tools.documents import ROOT
 

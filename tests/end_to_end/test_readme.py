@@ -16,7 +16,7 @@ from tests.support.servers import ending_with_us
 from tests.support.thumbnail.animations import GifPart, gif_of
 from tools.documents import ROOT
 
-PAGES = ("README.md", "docs/images.md", "docs/jobs.md", "docs/reports.md", "docs/webhooks.md")
+PAGES = ("README.md", "docs/images.md", "docs/uploads.md", "docs/jobs.md", "docs/reports.md", "docs/webhooks.md")
 BLOCK = re.compile(r"<!-- run(?:: (\S+))? -->\n```sh\n(.*?)```", re.DOTALL)
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TABLE = "day,shop,amount\n2026-11-01,Leeds,1950.00\n2026-11-02,York,4.70\n2026-11-03,Leeds,50.30\n"
@@ -53,6 +53,8 @@ def test_the_commands_for_pictures_do_what_the_text_says(block: str, address: st
     elif "files/small.jpg" in block:
         assert (tmp_path / "small.jpg").read_bytes()[:2] == b"\xff\xd8"
         assert json.loads(printed)["state"] == "succeeded"
+    elif "/v1/uploads" in block:
+        assert ('"kind":"thumbnail"' if "/v1/images" in block else '"name":"photo.jpg"') in printed
     elif "tag=" in block:
         assert printed.count('"tags":["user:42","avatar"]') >= 2, "in the answer and in the list"
         assert '"dry_run":true' in printed

@@ -16,7 +16,7 @@ from tasks.settings import MiB, Settings
 from tasks.storage.protocol import Storage
 from tests.support.api.serving import ALICE
 from tests.support.engine_running import working
-from tests.support.npm import install, path_of
+from tests.support.machine.npm import install, path_of
 from tools.documents import ROOT
 
 PACKAGES = ROOT / "tests" / "support" / "tus_js"

@@ -43,6 +43,8 @@ class IncomingUpload:
         tags: By which its sender finds it.
         metadata: What its sender notes on it, as JSON.
         about: The header Upload-Metadata, which is returned as it came.
+        token: The upload token that it came with.
+        types: Media types that it may have; none is any.
     """
 
     id: str
@@ -59,6 +61,8 @@ class IncomingUpload:
     tags: tuple[str, ...] = ()
     metadata: str | None = None
     about: str | None = None
+    token: str | None = None
+    types: tuple[str, ...] = ()
 
     @classmethod
     def from_hash(cls, upload_id: str, fields: Mapping[bytes, bytes]) -> Self:
@@ -81,6 +85,8 @@ class IncomingUpload:
             tags=tuple(json.loads(text.get("tags", "[]"))),
             metadata=text.get("metadata"),
             about=text.get("about"),
+            token=text.get("token"),
+            types=tuple(json.loads(text.get("types", "[]"))),
         )
 
     @property
@@ -100,6 +106,8 @@ class NewIncoming:
     tags: Sequence[str] = ()
     metadata: str | None = None
     about: str | None = None
+    token: str | None = None
+    types: Sequence[str] = ()
 
     def fields(self) -> dict[str, str | int]:
         """Those of the hash."""
@@ -111,6 +119,8 @@ class NewIncoming:
             "tags": json.dumps(self.tags) if self.tags else None,
             "metadata": self.metadata,
             "about": self.about,
+            "token": self.token,
+            "types": json.dumps(self.types) if self.types else None,
         }
         return {name: value for name, value in fields.items() if value is not None}
 

@@ -156,7 +156,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 @router.post(
     "/{upload_id}/completion",
     operation_id="complete_upload",
-    summary="Complete an upload",
+    summary="Check a sent upload",
     response_model=StoredUpload,
     response_description="The upload, which jobs can use now.",
     responses=_RESPONSES

@@ -36,7 +36,8 @@ class Sandbox(Protocol):
 
         Args:
             function: "package.module:name". It is called with `args` and the keyword `report`, a `Progress`; and, if it
-                has such a parameter, `admit`, a `tasks.admission.Admit` with which it asks for more memory.
+                has such parameters, `admit`, a `tasks.admission.Admit` with which it asks for more memory, and `cores`,
+                how many it may use: those of the sandbox if nothing else ran in it when the call began, else one.
             *args: None, bool, int, float, str, bytes, and lists and string-keyed dicts of these. Files go by path, in
                 the scratch folder. One call of an attempt runs at a time.
             seconds: Wall-clock time after which the child is killed.

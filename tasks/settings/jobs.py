@@ -64,7 +64,10 @@ class JobSettings(BaseModel):
         description="What draws pictures. `auto`: libvips, and Pillow for the formats and files that libvips does not read, or where libvips is not installed; `vips`: the same, but without libvips a job fails; `pillow`: Pillow, which has TIFF and AVIF files that it cannot read decoded by libvips, where that is installed.",
     )
     image_threads: int = Field(
-        1, ge=1, le=64, description="Threads that libvips draws one picture with. One is the least work in all."
+        1,
+        ge=1,
+        le=64,
+        description="Threads that libvips draws one picture with. One is the least work in all. The files of a picture are encoded side by side besides, on all cores, if nothing else runs in the sandbox when it begins.",
     )
 
     image_presets: Annotated[dict[str, Any], NoDecode] = Field(

@@ -1,6 +1,8 @@
 """Draws and writes every variant of a picture that an engine has decoded."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ from tasks.progress import Progress
 from tasks.thumbnail.codecs.encoding import encodable, finished, formats_of, options_of
 from tasks.thumbnail.engines.raster import Raster
 from tasks.thumbnail.formats import extension_of
-from tasks.thumbnail.geometry import Size
+from tasks.thumbnail.geometry import Plan, Size
 from tasks.thumbnail.options.attention import Attention, preview
 from tasks.thumbnail.options.byte_limit import fit_bytes
 from tasks.thumbnail.planning import Planning
@@ -16,6 +18,10 @@ from tasks.thumbnail.pyramid import Pyramid, in_order
 from tasks.thumbnail.signatures import type_of
 from tasks.thumbnail.summary.colours import dominant_colour
 from tasks.thumbnail.summary.summarising import summarised
+
+BESIDE_PX = 400_000
+"""Pixels of all pictures but the largest up to which they are encoded side by side: what their encoders take then is no
+more than DRAWING_MB, which is estimated for every picture."""
 
 
 class Drawing:
@@ -28,14 +34,16 @@ class Drawing:
         folder: Where they are written.
         planning: What is drawn.
         report: Called after each variant.
+        cores: How many may be used. With more than one, files are encoded while others are drawn, if they are small.
     """
 
-    def __init__(self, folder: Path, planning: Planning, report: Progress) -> None:
+    def __init__(self, folder: Path, planning: Planning, report: Progress, cores: int = 1) -> None:
         self._folder = folder
         self._planning = planning
         self.report = report
         self._paths: list[Path] = []
         self._plans = planning.plans
+        self._cores = cores if _beside_px(planning.plans) <= BESIDE_PX else 1
         self.summary = ""
         self._backgrounds: dict[int, str] = {}
 
@@ -58,16 +66,27 @@ class Drawing:
         Raises:
             Exception: What the engine raises; the files that were written are left to `remove`.
         """
-        files: dict[int, list[dict[str, Any]]] = {}
         in_p3 = decoded.display_p3() if any(variant["colour"] == "p3" for variant in self.variants) else None
         variants = self.variants if in_p3 else _in_srgb(self.variants)
         rasters = self.rasters(decoded, denominator, in_p3)
         del decoded, in_p3  # the pyramids let go of their copies once they are not needed any more
-        for number, raster in rasters:
-            variant = variants[number]
-            files[number] = [self._encode(raster, name, variant) for name in formats_of(raster, variant)]
-            self.report(len(files), len(self.variants), variant["name"])
+        if self._cores > 1:
+            with ThreadPoolExecutor(self._cores) as pool:  # on a failure it waits until no file is written any more
+                work = {number: pool.submit(self._files, raster, variants[number]) for number, raster in rasters}
+                files = {number: self._reported(work[number].result(), done) for done, number in enumerate(work, 1)}
+        else:
+            drawn = enumerate(rasters, 1)
+            files = {
+                number: self._reported(self._files(raster, variants[number]), done) for done, (number, raster) in drawn
+            }
         return [file for number in range(len(files)) for file in files[number]]
+
+    def _files(self, raster: Raster, variant: dict[str, Any]) -> list[dict[str, Any]]:
+        return [self._encode(raster, name, variant) for name in formats_of(raster, variant)]
+
+    def _reported(self, files: list[dict[str, Any]], done: int) -> list[dict[str, Any]]:
+        self.report(done, len(self.variants), files[0]["name"])
+        return files
 
     def rasters(self, decoded: Raster, denominator: int, in_p3: Raster | None = None) -> Iterator[tuple[int, Raster]]:
         """Draw the picture of every variant, the largest scale first.
@@ -134,11 +153,16 @@ class Drawing:
 
         about: dict[str, Any] = {}
         if variant["max_bytes"]:
-            fitted = fit_bytes(encode, options["quality"], variant["max_bytes"])
+            fitted = fit_bytes(encode, int(options["quality"]), variant["max_bytes"])
             about = {"quality": fitted.quality, "max_bytes_met": fitted.fits}
         else:
             encode(None)
         return described(variant, path, name, raster.size) | about
+
+
+def _beside_px(plans: Sequence[Plan]) -> int:
+    drawn = [math.prod(plan.canvas) for plan in plans]
+    return sum(drawn) - max(drawn)
 
 
 def _in_srgb(variants: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -59,6 +59,7 @@ def render(
     *,
     report: Progress,
     admit: Admit = admit_all,
+    cores: int = 1,
 ) -> dict[str, Any]:
     """Draw every variant of a picture: all of them or, on any failure, none.
 
@@ -73,6 +74,7 @@ def render(
         exif: The fields of `exif_fields.EXIF_FIELDS` that are asked for.
         report: Called after each variant.
         admit: Called with the megabytes that are needed, once the header has been read.
+        cores: With more than one, the files are encoded side by side.
 
     Returns:
         `picture`, as `opened` describes it, with its `summary` (a packed `PictureSummary`) and, if it is asked for,
@@ -105,7 +107,7 @@ def render(
                     files += animate(drawings[-1], name, picture, found.source, frames, limits, with_vips=with_vips)
             if still := [variant for variant in variants if variant not in animated]:
                 planning = Planning(picture, still)
-                drawings.append(Drawing(Path(folder), planning, report))
+                drawings.append(Drawing(Path(folder), planning, report, cores))
                 with failing_once(name):
                     files += _draw(found, planning, drawings[-1], limits, threads if with_vips else 0, admit)
             if found.source.drawn_in_part:

@@ -121,9 +121,12 @@ class Planning:
 
     @cached_property
     def reads(self) -> int:
-        """How many pictures are drawn from the decoded picture itself, not from a larger variant."""
+        """How often the decoded picture itself is read: once for each variant that is drawn from it, not from a larger
+        one, and twice in linear light."""
         spaces: dict[tuple[str, str], list[Plan]] = {}
         for one, variant in zip(self.plans, self.variants, strict=True):
             spaces.setdefault((variant["resize"], variant["colour"]), []).append(one)
         spaces.setdefault(self.overview_space, []).extend(self.overviews)
-        return sum(reads_of_source(plans, self.size) for plans in spaces.values()) + self.wants_attention
+        reads = {space: reads_of_source(plans, self.size) for space, plans in spaces.items()}
+        twice = sum(count for (resize, _), count in reads.items() if resize == "linear")
+        return sum(reads.values()) + twice + self.wants_attention

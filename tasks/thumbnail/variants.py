@@ -50,7 +50,7 @@ class Variant(BaseModel):
     with `pad`. `exact` always results in the box.
 
     `auto` draws JPEG, or WebP where the result has transparent parts or is animated. `quality` defaults to 80 for JPEG,
-    79 for WebP and 63 for AVIF, which look alike; PNG and GIF have none.
+    79.6 for WebP and 63 for AVIF, which look alike; PNG and GIF have none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -65,7 +65,7 @@ class Variant(BaseModel):
     fit: Literal["contain", "cover", "pad", "exact"] = Field("contain", description="How the picture fits the box.")
     format: Literal["jpeg", "png", "webp", "avif", "gif", "auto"] = Field("auto", description="Format of the file.")
     quality: JsonInteger | None = Field(
-        None, ge=1, le=100, description="Quality of the encoder: 80 for JPEG, 79 for WebP and 63 for AVIF without it."
+        None, ge=1, le=100, description="Quality of the encoder: 80 for JPEG, 79.6 for WebP and 63 for AVIF without it."
     )
     background: str = Field(
         "#ffffff",

@@ -104,6 +104,10 @@ class Admission:
         self._waiting.setdefault(grant.owner, deque()).appendleft(grant)
         await self._turn_of(grant)
 
+    def is_alone(self) -> bool:
+        """Whether one call runs, and none waits."""
+        return sum(self._running.values()) == 1 and not self._waiting
+
     def is_only(self, grant: Grant) -> bool:
         """Whether no other call of its owner runs."""
         return self._running[grant.owner] == 1

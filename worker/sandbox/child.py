@@ -70,17 +70,18 @@ class GrantedMemory:
 def _answer_calls(line: socket.socket, page: ProgressPage) -> NoReturn:
     stream = line.makefile("rb")
     while True:
-        function, args, seconds, memory_mb = frames.read(stream)
+        function, args, seconds, memory_mb, cores = frames.read(stream)
         limits.allow_cpu(seconds)
         page.begin()
-        line.sendall(_answer(function, args, page, GrantedMemory(memory_mb, line, stream)))
+        given = {"report": page.report, "admit": GrantedMemory(memory_mb, line, stream).admit, "cores": cores}
+        line.sendall(_answer(function, args, given))
 
 
-def _answer(function: str, args: list[Any], page: ProgressPage, memory: GrantedMemory) -> bytes:
+def _answer(function: str, args: list[Any], given: dict[str, Any]) -> bytes:
+    """Call the function with what it has parameters for of what is given; `report` always."""
     try:
-        found, asks = _find(function)
-        more = {"admit": memory.admit} if asks else {}
-        return frames.encode(["value", found(*args, report=page.report, **more)])
+        found, wanted = _find(function)
+        return frames.encode(["value", found(*args, **{name: given[name] for name in wanted})])
     except MemoryError:
         raise
     except Refusal as refusal:
@@ -98,8 +99,9 @@ def _answer(function: str, args: list[Any], page: ProgressPage, memory: GrantedM
 
 
 @functools.cache
-def _find(function: str) -> tuple[Callable[..., Any], bool]:
-    """The function, and whether it asks for memory."""
+def _find(function: str) -> tuple[Callable[..., Any], tuple[str, ...]]:
+    """The function, and which of `report`, `admit` and `cores` it is given."""
     module, _, name = function.partition(":")
     found: Callable[..., Any] = getattr(importlib.import_module(module), name)
-    return found, "admit" in inspect.signature(found).parameters
+    parameters = inspect.signature(found).parameters
+    return found, ("report", *(name for name in ("admit", "cores") if name in parameters))

@@ -105,8 +105,9 @@ class ProcessSandbox:
                 stopped.
         """
         with tracing.step(f"sandbox {function}"):
-            frame = frames.encode([function, args, seconds, memory_mb])
-            call = _Call(frame, seconds, memory_mb, progress, owner, folder)
+            request = [function, args, seconds, memory_mb]
+            frames.encode(request)  # raises before the call waits
+            call = _Call(request, seconds, memory_mb, progress, owner, folder)
             return await self._call(function, call)
 
     async def _call(self, function: str, call: "_Call") -> Any:
@@ -140,16 +141,17 @@ class ProcessSandbox:
         child: Connection | None = None
         answer: list[Any] | None = None
         try:
+            cores = self._children if self._admission.is_alone() else 1
             child = await self._idle_or_new_child(grant)
             with self._lending(child, call.folder):
-                received = await self._exchange(child, call, grant)
+                received = await self._exchange(child, call, grant, cores)
             answer = received
         finally:
             self._give_back(child, answer, grant)
         return child, answer
 
-    async def _exchange(self, child: Connection, call: "_Call", grant: Grant) -> list[Any] | None:
-        left_s, answering = call.seconds, child.ask(call.frame)
+    async def _exchange(self, child: Connection, call: "_Call", grant: Grant, cores: int) -> list[Any] | None:
+        left_s, answering = call.seconds, child.ask(frames.encode([*call.request, cores]))
         for _ in range(ASKS + 1):
             answer, left_s = await _answer_within(left_s, answering, child, call)
             match answer:
@@ -208,7 +210,7 @@ class ProcessSandbox:
 class _Call:
     """What a call is, from its admission to its answer."""
 
-    frame: bytes
+    request: list[Any]
     seconds: float
     memory_mb: int
     progress: Progress | None

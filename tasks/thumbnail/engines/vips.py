@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -89,6 +90,10 @@ class VipsRaster:
         """Streamed: brought to linear light as they are read, since a copy in 16 bits would take twice the memory."""
         image = self.srgb().image
         if not image.hasalpha():
+            if image.bands == 3:  # grey is faster in 16 bits
+                return OpaqueLinearRaster(
+                    VipsRaster(image, streamed=True), VipsRaster(image.maplut(LIT), streamed=True)
+                )
             return VipsRaster(image.maplut(_TO_LINEAR), is_linear=True, streamed=True)
         colours, alpha = image[: image.bands - 1], image[-1]
         lit = colours.maplut(_TO_LINEAR).bandjoin(alpha * (LINEAR_WHITE / OPAQUE)).premultiply(max_alpha=LINEAR_WHITE)
@@ -146,6 +151,10 @@ class VipsRaster:
         return VipsRaster(self.image.colourspace("srgb").flatten(background=list(background[:3])))
 
     def pillow(self) -> Image.Image:
+        return self._in_pillow
+
+    @cached_property
+    def _in_pillow(self) -> Image.Image:
         mode = _MODES[self.image.bands]
         return Image.frombuffer(mode, self.size, self.image.write_to_memory(), "raw", mode, 0, 1)
 
@@ -156,20 +165,40 @@ class VipsRaster:
         return VipsRaster(pixels.copy(interpretation="b-w" if bands < 3 else "srgb"))
 
     def save(self, path: Path, name: str, options: dict[str, Any]) -> None:
-        # Pillow's encoders are faster: libjpeg-turbo's, and the one of AVIF, which has a setting more.
-        if name in ("jpeg", "avif"):
+        # Pillow's encoders are faster: libjpeg-turbo's and that of WebP; the one of AVIF has a setting more.
+        if name in ("jpeg", "webp", "avif"):
             self.pillow().save(path, name, **options)
             return
         image, keep = self.image, "none"
         if "icc_profile" in options:
             image, keep = image.copy(), "icc"
             image.set_type(pyvips.GValue.blob_type, _PROFILE, options["icc_profile"])
-        if name == "webp":
-            image.webpsave(str(path), Q=options["quality"], effort=options["method"], keep=keep)
-        elif name == "gif":
+        if name == "gif":
             image.gifsave(str(path), keep="none")
         else:
-            image.pngsave(str(path), compression=options["compress_level"], keep=keep)
+            image.pngsave(str(path), compression=options["compress_level"], filter="all", keep=keep)
+
+
+class OpaqueLinearRaster(VipsRaster):
+    """An opaque picture with colours in linear light: twice in 8 bits, for which libvips has fast code, not once in 16.
+
+    Eight bits of linear light are too coarse for what is dark. Where a place is smooth, both averages are the same, and
+    the one of stored numbers is exact; where it is not, the average of light is the brighter one.
+
+    Args:
+        stored: The pixels in stored numbers.
+        lit: The same in linear light, as LIT has it.
+    """
+
+    def __init__(self, stored: VipsRaster, lit: VipsRaster) -> None:
+        super().__init__(stored.image, streamed=True)
+        self._lit = lit
+
+    def resized(self, size: Size, box: Box) -> "OpaqueLinearRaster":
+        return OpaqueLinearRaster(super().resized(size, box), self._lit.resized(size, box))
+
+    def srgb(self) -> VipsRaster:
+        return VipsRaster(self.image.maxpair(self._lit.image.maplut(LEAST_STORED)))
 
 
 def decode(path: Path, name: str, denominator: int, info: Mapping[Any, Any], *, once: bool, fail_on: str) -> VipsRaster:
@@ -210,9 +239,17 @@ def decode(path: Path, name: str, denominator: int, info: Mapping[Any, Any], *, 
 
 
 _PROFILE = "icc-profile-data"
+LINEAR_STEP = LINEAR_WHITE // 255
 _COLOURS = {"b-w": "L", "srgb": "RGB", "cmyk": "CMYK"}
 OPAQUE = 255
 _TO_LINEAR = pyvips.Image.new_from_array([TO_LINEAR]).cast("ushort")
+LIT = pyvips.Image.new_from_array([[round(light / LINEAR_STEP) for light in TO_LINEAR]]).cast("uchar")
+"""Linear light of each stored value, in 8 bits."""
+LEAST_STORED = pyvips.Image.new_from_array(
+    [[FROM_LINEAR[max(0, round(LINEAR_STEP * (light - (OPAQUE - light) / (2 * OPAQUE))))] for light in range(256)]]
+).cast("uchar")
+"""The stored value of each such light less half a step, or less than that where it is bright: light that was rounded up
+must not win over the exact value of a smooth place."""
 _FROM_LINEAR = pyvips.Image.new_from_memory(FROM_LINEAR, len(FROM_LINEAR), 1, 1, "uchar")
 
 

@@ -57,6 +57,10 @@ def ask_for_memory(amounts_mb: list[int], *, report: "Progress", admit: "Admit")
     return len(amounts_mb)
 
 
+def count_cores(*, report: "Progress", cores: int) -> int:
+    return cores
+
+
 def spin(*, report: "Progress") -> NoReturn:
     while True:
         sum(range(10**9))

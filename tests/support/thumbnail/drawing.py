@@ -42,11 +42,11 @@ class Renderer:
         with opened(str(self.source), self._dumped(variants), LIMITS | limits) as found:
             return {**found.about, "memory_mb": found.memory_mb}
 
-    def answer(self, data: bytes, *variants: dict[str, Any], **limits: int) -> dict[str, Any]:
+    def answer(self, data: bytes, *variants: dict[str, Any], cores: int = 1, **limits: int) -> dict[str, Any]:
         """All that `render` returns."""
         self.source.write_bytes(data)
         place = (str(self.source), str(self.drawn))
-        return render(*place, self._dumped(variants), LIMITS | limits, self.engine, report=silent)
+        return render(*place, self._dumped(variants), LIMITS | limits, self.engine, report=silent, cores=cores)
 
     def render(self, data: bytes, *variants: dict[str, Any], **limits: int) -> list[dict[str, Any]]:
         files: list[dict[str, Any]] = self.answer(data, *variants, **limits)["files"]

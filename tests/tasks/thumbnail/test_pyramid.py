@@ -1,5 +1,6 @@
 """How near a quick way down from size to size comes to the slow and right one."""
 
+import itertools
 from array import array
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pyvips
 from PIL import Image, ImageChops, ImageStat
 
 from tasks.thumbnail.codecs.encoding import OPTIONS
+from tasks.thumbnail.colour.transfer import FROM_LINEAR, TO_LINEAR
 from tasks.thumbnail.engines.pillow import PillowRaster
 from tasks.thumbnail.engines.raster import Raster
 from tasks.thumbnail.engines.vips import VipsRaster
@@ -74,8 +76,35 @@ def test_linear_light_is_averaged_where_it_is_asked_for(engine: str, tmp_path: P
     source = scene(320, 240)
     right = in_linear_light(source, (80, 60))
     raster = raster_of(engine, source)
-    assert difference(seen(Pyramid(raster.linear(), source.size, 1).drawn(whole(source, 80)), tmp_path), right) < 1.0
+    assert difference(seen(Pyramid(raster.linear(), source.size, 1).drawn(whole(source, 80)), tmp_path), right) < 1.7
     assert difference(seen(Pyramid(raster, source.size, 1).drawn(whole(source, 80)), tmp_path), right) > 2.0
+
+
+@pytest.mark.parametrize("pair", [(0, 255), (0, 60), (60, 200), (128, 255), (20, 40)])
+def test_the_finest_lattice_keeps_its_light(engine: str, pair: tuple[int, int], tmp_path: Path) -> None:
+    one, other = pair
+    tile = Image.new("RGB", (2, 2), (one, other, one))
+    tile.putpixel((0, 1), (other, one, one))
+    tile.putpixel((1, 0), (other, one, one))
+    source = Image.new("RGB", (128, 128))
+    for left, top in itertools.product(range(0, 128, 2), repeat=2):
+        source.paste(tile, (left, top))
+    linear = raster_of(engine, source).linear()
+    drawn = seen(Pyramid(linear, source.size, 1).drawn(whole(source, 32)), tmp_path)
+    right = FROM_LINEAR[(TO_LINEAR[one] + TO_LINEAR[other]) // 2]
+    red, green, blue = drawn.getpixel((16, 16))  # type: ignore[misc]
+    assert abs(red - right) <= 4
+    assert abs(green - right) <= 4
+    assert blue == one
+
+
+def test_what_is_dark_and_smooth_has_no_steps_in_linear_light(engine: str, tmp_path: Path) -> None:
+    ramp = Image.new("RGB", (256, 16))
+    for x in range(256):
+        ramp.paste((x // 8, x // 8, x // 8), (x, 0, x + 1, 16))
+    drawn = seen(Pyramid(raster_of(engine, ramp).linear(), ramp.size, 1).drawn(whole(ramp, 64)), tmp_path)
+    for x in range(64):
+        assert abs(drawn.getpixel((x, 2))[0] - (4 * x + 1.5) / 8) <= 1.5, x  # type: ignore[index]
 
 
 def test_linear_light_of_what_is_partly_transparent_bleeds_no_hidden_colour(engine: str, tmp_path: Path) -> None:

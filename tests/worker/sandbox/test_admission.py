@@ -65,6 +65,33 @@ async def test_no_more_children_run_at_once_than_allowed(
     assert len(set(await asyncio.gather(*calls))) == 1
 
 
+async def test_a_call_may_use_all_cores_if_nothing_else_runs(
+    make_sandbox: MakeSandbox, event: ChildEvent, gate: Gate
+) -> None:
+    sandbox = make_sandbox(children=3)
+    assert await sandbox.call(f"{WORK}:count_cores", seconds=10, memory_mb=1) == 3
+    other = asyncio.create_task(
+        sandbox.call(f"{WORK}:announce_and_wait", event.path, gate.path, seconds=10, memory_mb=1)
+    )
+    await event.wait()
+    assert await sandbox.call(f"{WORK}:count_cores", seconds=10, memory_mb=1) == 1
+    gate.open()
+    await other
+    assert await sandbox.call(f"{WORK}:count_cores", seconds=10, memory_mb=1) == 3
+
+
+async def test_a_call_that_came_alone_and_one_that_waits_share_the_cores() -> None:
+    admission = Admission(1, 100)
+    first = await admission.enter("one", 1)
+    assert admission.is_alone()
+    waiting = asyncio.create_task(admission.enter("two", 1))
+    await settle()
+    assert not admission.is_alone()
+    admission.leave(first)
+    await waiting
+    assert admission.is_alone()
+
+
 async def test_waiting_does_not_count_against_the_time_limit(
     make_sandbox: MakeSandbox, event: ChildEvent, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 from PIL import Image, JpegImagePlugin
 
+from tasks.refusal import Refusal
+from tasks.thumbnail.engines.pillow import PillowRaster
+from tasks.thumbnail.engines.vips import VipsRaster
 from tasks.thumbnail.params import ThumbnailParams
 from tasks.thumbnail.variants import FIRST_FIELDS, Variant
 from tests.support.pictures import encoded, quarters, scene
@@ -95,3 +98,33 @@ def test_a_variant_without_new_options_is_stored_as_older_workers_read_it() -> N
     assert stored(name="v", width=10, dpr=[1], rotate=0, gravity="center", resize="gamma").keys() <= FIRST_FIELDS
     used = stored(name="v", width=10, height=9, fit="cover", dpr=[1, 2], focal={"x": 0.1, "y": 1}, format="jpeg")
     assert used.keys() - FIRST_FIELDS == {"dpr", "focal"}
+
+
+def test_files_that_are_encoded_side_by_side_are_the_same(renderer: Renderer) -> None:
+    data = encoded(scene(300, 200), "JPEG", quality=95)
+    variants = [
+        {"name": "web", "width": 160, "height": 120, "formats": ["webp", "jpeg", "png"]},
+        {"name": "card", "width": 80, "height": 80, "fit": "cover", "format": "avif"},
+        {"name": "small", "width": 40, "height": 30, "format": "jpeg", "max_bytes": 900},
+    ]
+    alone, beside = ([(file | {"sha256": Path(file["path"]).read_bytes()}) for file in renderer.answer(
+        data, *variants, cores=cores)["files"]] for cores in (1, 3))  # fmt: skip
+    assert [file["name"] for file in alone] == ["web", "web", "web", "card", "small"]
+    assert alone == beside
+
+
+def test_if_one_of_those_encoded_side_by_side_fails_no_file_is_left(
+    renderer: Renderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(raster: Any, path: Path, name: str, options: dict[str, Any]) -> None:
+        if name == "png":
+            raise MemoryError
+        raster.pillow().save(path, name, **options)
+
+    monkeypatch.setattr(VipsRaster, "save", fails)
+    monkeypatch.setattr(PillowRaster, "save", fails)
+    variants = [{"name": name, "width": 30, "format": name} for name in ("webp", "png", "jpeg")]
+    with pytest.raises(Refusal) as caught:
+        renderer.answer(encoded(scene(60, 40), "JPEG"), *variants, cores=2)
+    assert caught.value.code == "out_of_memory"
+    assert list(renderer.drawn.iterdir()) == []

@@ -12,6 +12,8 @@ from starlette.routing import BaseRoute
 from starlette.types import Message, Receive, Scope, Send
 
 import api
+from api import accounts
+from api.http.access.auditor import with_audit
 from api.http.access.auth import PROTECTED
 from api.http.access.scopes import required_scopes, with_scopes
 from api.http.query import has_query, without_query
@@ -47,6 +49,8 @@ def _guarded(route: BaseRoute) -> BaseRoute:
         return route
     guarded = copy(route)
     app = route.app if has_query(route.openapi_extra) else without_query(route.app)
+    if route.endpoint.__module__.startswith(f"{accounts.__name__}."):
+        app = with_audit(app)
     guarded.app = with_scopes(app, required_scopes(route.endpoint))
     return guarded
 

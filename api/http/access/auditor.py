@@ -10,13 +10,13 @@ from time import monotonic
 from typing import Any, Final
 
 from redis.exceptions import RedisError
-from starlette.types import Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http.access.access import Access
 from api.http.access.forwarded import client_address
 from api.http.access.scopes import READING, required_scopes
 from tasks.accounts.audit import AuditLog
-from tasks.queue.actor import Actor
+from tasks.queue.actor import Actor, act_as
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.stopping import stop
@@ -104,6 +104,18 @@ class Auditor:
                 await self._audit_log.note(lines)
             except (Refusal, RedisError, OSError) as error:
                 self._outage.failed(error)
+
+
+def with_audit(app: ASGIApp) -> ASGIApp:
+    """Wrap an endpoint for keys, owners or tokens, so that what it changes is in the audit log, whoever sends it."""
+
+    async def act(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] not in READING:
+            auditor: Auditor = scope["state"]["context"].auditor
+            act_as(auditor.actor_of(scope))
+        await app(scope, receive, send)
+
+    return act
 
 
 def _only_reads(scope: Scope) -> bool:

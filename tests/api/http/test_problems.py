@@ -1,9 +1,11 @@
 """Every error has one shape, wherever it was raised."""
 
 import json
+from itertools import chain, repeat
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -171,8 +173,9 @@ async def test_request_ids_are_not_given_twice(alice: httpx.AsyncClient) -> None
     assert len(set(given)) == 20
 
 
-async def test_a_fault_after_the_first_header_breaks_the_answer_off() -> None:
-    """A client must not take half a file for a whole one."""
+async def test_a_fault_after_the_first_header_breaks_the_answer_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client must not take half a file for a whole one. Its time, for the metrics, ended with the first header."""
+    monkeypatch.setattr("time.perf_counter", Mock(side_effect=chain([1.0, 1.25], repeat(9.0))))
     sent: list[Message] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -182,7 +185,8 @@ async def test_a_fault_after_the_first_header_breaks_the_answer_off() -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    context = SimpleNamespace(shutdown=SimpleNamespace(draining=False))
+    http_counts = Mock()
+    context = SimpleNamespace(shutdown=SimpleNamespace(draining=False), http_counts=http_counts)
     scope = {
         "type": "http",
         "method": "GET",
@@ -194,6 +198,7 @@ async def test_a_fault_after_the_first_header_breaks_the_answer_off() -> None:
     with pytest.raises(OSError, match="disk"):
         await RequestMiddleware(app)(scope, receive=None, send=send)  # type: ignore[arg-type]
     assert [message["status"] for message in sent] == [200]
+    http_counts.count.assert_called_once_with("GET", None, 200, 0.25)
 
 
 async def test_problems_leave_out_what_they_do_not_know(alice: httpx.AsyncClient) -> None:

@@ -17,8 +17,10 @@ from api.http import problems
 from api.http.access.account_cache import AccountCache
 from api.http.access.auditor import Auditor
 from api.http.access.auth import AuthMiddleware
+from api.http.access.first_key import announce_keys, note_keys
 from api.http.access.forwarded import Forwarding
-from api.http.access.hosts import HostPolicy, check_keys, check_public_url
+from api.http.access.hosts import HostPolicy, check_public_url
+from api.http.access.key_use import KeyUse
 from api.http.access.keys import Keys
 from api.http.access.throttle import Throttle
 from api.http.body import LargeBodies
@@ -54,10 +56,9 @@ from tasks.queue.start_check import StartRefusedError, joined
 from tasks.queue.watch.watch import Watch
 from tasks.schedule.scheduler import Scheduler
 from tasks.schedule.store import ScheduleStore
-from tasks.settings import OPEN_OWNER, Settings, load
+from tasks.settings import Settings, load
 from tasks.stopping import stop
 from tasks.storage.open import open_storage
-from tasks.storage.protocol import Storage
 from tasks.telemetry import logs, tracing
 from tasks.telemetry.outage_log import OutageLog
 from tasks.webhook.endpoints import Endpoints, open_box
@@ -141,7 +142,6 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
     """
     tempfile.gettempdir()  # chosen now: one that is full when it is first needed would not be recognised
     kinds, presets = load_kinds(settings), known_presets(settings)
-    check_keys(settings)
     check_public_url(settings)
     keys, storage = Keys(settings), open_storage(settings)
     connections = Connections(settings, storage.memory)
@@ -154,7 +154,8 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
     )
     registry = ProcessRegistry(redis, settings)
     redis_outage = OutageLog("redis.away", "redis.back", is_over=lambda: registry.beaten_at > redis_outage.failed_at)
-    accounts = AccountCache(redis, settings.account_cache_s, redis_outage)
+    key_use = KeyUse(redis, settings.key_use_s)
+    accounts = AccountCache(redis, settings.account_cache_s, redis_outage, key_use)
     watch = Watch(redis, {ACCOUNTS: accounts.forget})
     audit_log = AuditLog(redis)
     auditor = Auditor(audit_log, settings)
@@ -163,8 +164,10 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
     looking = asyncio.create_task(MemoryWatch(redis, settings).loop(), name="MemoryWatch")
     http_counts = HttpCounts(redis)
     counting = asyncio.create_task(http_counts.loop(), name="HttpCounts")
+    noting = asyncio.create_task(key_use.loop(), name="KeyUse")
     try:
-        announce(settings, keys, storage)
+        log.info("api.storage", storage=storage.description)
+        announce_keys(settings, keys, in_redis=None if settings.api_keys else await note_keys(redis, keys))
         async with joined(redis, registry, "api.redis", refused):
             if refusal := await storage.refused_at_start():
                 raise StartRefusedError(refusal)
@@ -172,7 +175,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
                 settings=settings,
                 keys=keys,
                 accounts=accounts,
-                host_policy=HostPolicy(settings),
+                host_policy=HostPolicy(settings, keys),
                 forwarding=Forwarding(settings),
                 throttle=Throttle(settings.wrong_keys_per_minute, settings.wrong_keys_all_per_minute),
                 audit_log=audit_log,
@@ -205,24 +208,11 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
     finally:
         await auditor.close()
         await spec_process.close()
-        await stop(looking, counting)
+        await stop(looking, counting, noting)
         await watch.stop()
         await kept.close()
         await url_policy.close()
         await close(redis)
-
-
-def announce(settings: Settings, keys: Keys, storage: Storage) -> None:
-    """Log what was found: storage and keys."""
-    log.info("api.storage", storage=storage.description)
-    if keys.open:
-        log.warning(
-            "api.open", message=f"API_KEYS is empty: anyone on this machine may use this API, as owner {OPEN_OWNER}."
-        )
-    else:
-        log.info("api.keys", keys=len(keys), owners=len({owner for owner, _ in settings.api_keys}))
-        if settings.secret_key is None:
-            log.warning("api.secrets", message="SECRET_KEY is empty: secrets of endpoints lie in Redis as plain text.")
 
 
 app = create_app()

@@ -6,6 +6,8 @@ _NAME: Final = "letters (A to Z), digits, _ and -"
 
 FORMS: Final = {
     "^[0-9a-f]{32}$": "an id: 32 characters, 0-9 and a-f",
+    r"^[1-9][0-9]{0,4}[smhd]$": "a number of at most 5 digits, and s, m, h or d behind it, such as 90d",
+    "^[A-Za-z0-9_-]{1,100}$": f"1 to 100 {_NAME}",
     "^[0-9a-f]{64}$": "a SHA-256 in hex: 64 characters, 0-9 and a-f",
     r"^[a-z0-9_-]{1,40}$": "1 to 40 characters of a to z, 0 to 9, _ and -",
     r"^(auto|#([0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8}))$": "a colour such as #ffffff or #fff, or auto",

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from api.http.access.first_key import keys_of
 from api.http.access.hosts import listen_hosts
 from api.server.run import listen
 from tasks.settings import load
@@ -25,7 +26,7 @@ def start() -> None:
     os.environ.setdefault("OUTBOUND_HTTP", "true")
     try:
         settings = load()
-        for one in listen(listen_hosts(settings), settings.port):
+        for one in listen(listen_hosts(settings, keys_of(settings)), settings.port):
             one.close()
     except ValueError as error:
         sys.exit(f"bin/dev: {error}")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from api.http.access.hosts import listen_hosts
+from api.http.access.keys import Keys
 from api.server.run import listen
 from tasks.settings import Settings, load
 from tools.one_machine import PORT, alone, embedded_valkey, run_procfile
@@ -45,7 +46,7 @@ def start(arguments: list[str]) -> None:
             os.environ.setdefault("ADMINS", OWNER)
         try:
             settings = load()
-            for one in listen(listen_hosts(settings), settings.port):
+            for one in listen(listen_hosts(settings, Keys(settings)), settings.port):
                 one.close()
         except ValueError as error:
             sys.exit(f"bin/serve: {error}")

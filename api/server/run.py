@@ -13,7 +13,8 @@ from uvicorn import Config, Server
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from api.http.access.hosts import listen_hosts
+from api.http.access.first_key import keys_of
+from api.http.access.hosts import check_public_url, listen_hosts
 from api.server.protocol import BoundedProtocol
 from tasks.process_memory import hide_from_others
 from tasks.settings import Settings, load
@@ -26,7 +27,8 @@ def serve() -> None:
     """Serve `api.app:app` until a signal ends it. Ends the process with STARTUP_FAILURE if it cannot start."""
     try:
         settings = load()
-        sockets = listen(listen_hosts(settings), settings.port)
+        check_public_url(settings)
+        sockets = listen(listen_hosts(settings, keys_of(settings)), settings.port)
     except ValueError as error:
         sys.stderr.write(f"web: {error}\n")
         sys.exit(STARTUP_FAILURE)

@@ -23,8 +23,7 @@ class KeyRecord:
         scopes: What it may do.
         read_only: Whether it may send GET and HEAD only.
         created_at: When it was made.
-        created_by: The id of the key that made it; `setting:<owner>` for one of the settings, `command` for the
-            command.
+        made_by: The id of the key with which it was made; `setting:<owner>`, `cli` or `open` without one.
         expires_at: When it ends.
         revoked_at: When it was revoked.
         last_used_at: When it was last used, to the minute.
@@ -39,7 +38,7 @@ class KeyRecord:
     scopes: frozenset[str]
     read_only: bool
     created_at: int
-    created_by: str
+    made_by: str
     expires_at: int | None
     revoked_at: int | None
     last_used_at: int | None
@@ -69,7 +68,7 @@ class KeyRecord:
             scopes=frozenset(filter(None, text["scopes"].split(","))),
             read_only=text["read_only"] == "1",
             created_at=int(text["created_at"]),
-            created_by=text["created_by"],
+            made_by=text["made_by"],
             expires_at=time_of("expires_at"),
             revoked_at=time_of("revoked_at"),
             last_used_at=time_of("last_used_at"),

@@ -67,6 +67,7 @@ Redis without cluster mode is needed.
 | `pressroom:probe:<random>` | string | what a start tries its rights on | the same start; expires |
 | `pressroom:claimed:<worker>` | string | the number of a worker's last claim; as msgpack, the jobs and attempts that it was given | expires, or its worker as it stops |
 | `pressroom:api-key:<id>` | hash | an API key: the SHA-256 of it (`digest`), owner, name, scopes and times (`tasks/accounts/key_record.py`) | expires API_KEY_ENDED_MS after it has expired or was revoked |
+| `pressroom:api-keys`, `pressroom:api-keys:<owner>` | zset id → created (ms) | all keys, and those of an owner | the key that is made when the owner has MAX_KEYS drops ids without a record |
 | `pressroom:accounts` | channel | `key <id>`: what web processes know of it is not true any more (`api/http/access/account_cache.py`) | |
 | `pressroom:watched` | channel | every process listens to it that waits for any job | |
 | `pressroom:changes:<id>` | channel | changes of one job | |
@@ -141,6 +142,7 @@ CLAIMED: Final = ROOT + "claimed:"
 CHANGES: Final = ROOT + "changes:"
 ACCOUNTS: Final = ROOT + "accounts"
 API_KEY: Final = ROOT + "api-key:"
+API_KEYS: Final = ROOT + "api-keys"
 WATCHED: Final = ROOT + "watched"
 
 SECOND_MS: Final = 1000
@@ -248,6 +250,8 @@ UNPACKED_CAP: Final = 1_000_000
 HISTORY_WRITING_MS: Final = 600 * SECOND_MS
 """An object of the history whose writer has said nothing for this long will not be completed: longer than a
 reconciliation may take."""
+API_KEY_ENDED_MS: Final = 30 * DAY_MS
+"""An API key that has expired or was revoked is listed this long."""
 ABORT_MS: Final = 600 * SECOND_MS
 """A request to stop a job that no worker has followed is forgotten after this long."""
 TICKING_MS: Final = 10 * SECOND_MS
@@ -341,6 +345,10 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "processes": PROCESSES,
     "nothing": NOTHING,
     "changes": CHANGES,
+    "accounts": ACCOUNTS,
+    "api_key": API_KEY,
+    "api_keys": API_KEYS,
+    "api_key_ended_ms": API_KEY_ENDED_MS,
     "watched": WATCHED,
     "arq_queue": {queue: arq_queue(queue) for queue in QUEUES},
     "arq_job": arq.job_key_prefix,

@@ -8,6 +8,22 @@ from tasks.settings.units import DAY_S
 class AccessSettings(BaseModel):
     """How many wrong keys are answered, and how long it is known who did what."""
 
+    # Keys in Redis
+    max_keys: int = Field(
+        200,
+        gt=0,
+        description="API keys of one owner in Redis, at most, those that ended in the last 30 days included.",
+    )
+    account_cache_s: float = Field(
+        30,
+        gt=0,
+        le=30,
+        description="Seconds for which a web process uses what it has read of an API key, also while Redis is away: a revoked key is refused within this time at the latest, and usually at once.",
+    )
+    key_use_s: float = Field(
+        60, gt=0, description="Seconds between two notes of when a key was last used, by each web process."
+    )
+
     # Wrong keys
     wrong_keys_per_minute: int = Field(
         30,

@@ -83,7 +83,7 @@ class OperationSettings(BaseModel):
     )
     dev: bool = Field(
         False,
-        description="`1` for development on your own machine, as `bin/dev` sets it. Without it no process starts without SECRET_KEY and STORAGE_URL, nor the web process without API_KEYS.",
+        description="`1` for development on your own machine, as `bin/dev` sets it. Without it no process starts without SECRET_KEY and STORAGE_URL, and without any key every request is refused.",
     )
     dyno: str | None = Field(
         None, description="Set by Heroku and similar platforms; where it is set, local storage and DEV are refused."

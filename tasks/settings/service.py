@@ -72,19 +72,12 @@ class ServiceSettings(BaseModel):
     api_keys: Annotated[tuple[tuple[str, SecretStr], ...], NoDecode] = Field(
         (),
         validate_default=True,
-        description="`owner:key,owner:key`: who may use the API; an owner may have several keys. Empty is the open mode, for development (DEV) only: everyone on this machine is `dev`.",
+        description="`owner:key,owner:key`: keys that work beside those in Redis, also while Redis is away; they have all scopes, `admin` those of ADMINS. With no key anywhere every request is refused; in development (DEV) everyone on this machine is `dev` then.",
     )
     admins: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="`owner,owner`: who may see and stop the jobs of every owner, act for any of them with `?owner=`, and pause and run the schedules that come with the service. In the open mode `dev` may.",
     )
-    account_cache_s: float = Field(
-        30,
-        gt=0,
-        le=30,
-        description="Seconds for which a web process uses what it has read of an API key, also while Redis is away: a revoked key is refused within this time at the latest, and usually at once.",
-    )
-
     # Kinds of your own
     kinds: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
@@ -113,7 +106,7 @@ class ServiceSettings(BaseModel):
                 raise ValueError(f"API_KEYS_FILE cannot be read: {error}") from None
             pairs += lines
             if not any(map(str.strip, lines)):
-                raise ValueError("API_KEYS_FILE has no key; without keys everyone could use the service")
+                raise ValueError("API_KEYS_FILE has no key; add one, or leave it out")
         elif not isinstance(value, str):
             return value
         owners: dict[str, str] = {}

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from api.app import opened
 from api.http.access.keys import Keys
+from tasks.accounts.key_store import Asker, KeyStore
 from tasks.settings import Settings, load
 from tests.support.api.serving import KEYS
 from tests.support.eventually import eventually
@@ -59,7 +60,9 @@ def test_development_is_not_for_platforms(monkeypatch: pytest.MonkeyPatch) -> No
         load()
 
 
-@pytest.mark.parametrize(("program", "said"), [("api", "web: API_KEYS is empty"), ("worker", "worker: SECRET_KEY is")])
+@pytest.mark.parametrize(
+    ("program", "said"), [("api", "web: PUBLIC_URL is empty"), ("worker", "worker: SECRET_KEY is")]
+)
 def test_a_process_that_anyone_could_use_does_not_start(program: str, said: str) -> None:
     left_out = {"DEV", "API_KEYS", "SECRET_KEY"}
     environment = {name: value for name, value in os.environ.items() if name not in left_out}
@@ -139,11 +142,20 @@ async def test_a_platform_without_a_shared_disk_needs_a_bucket(settings: Setting
             pass
 
 
-async def test_production_needs_keys(settings: Settings) -> None:
-    for open_to_all in (in_production(settings, api_keys=()), on_a_platform(settings, api_keys=())):
-        with pytest.raises(ValueError, match="API_KEYS"):
-            async with opened(open_to_all, refused):
-                pass
+async def test_production_without_any_key_says_how_to_make_the_first(settings: Settings, redis: ArqRedis) -> None:
+    keyless = in_production(settings, api_keys=(), public_url="https://pressroom.example.com")
+    for makes_key, event in ((False, "api.no_keys"), (True, "api.keys")):
+        if makes_key:
+            await KeyStore(redis, 1).create("shop", "ci", ["images"], Asker("cli"), read_only=False, life_ms=None)
+        with structlog.testing.capture_logs() as lines:
+            async with opened(keyless, refused) as context:
+                await watching(redis)
+                assert not context.keys.open
+        events = {line["event"]: line for line in lines}
+        assert events["api.keys"]["in_redis"] is makes_key
+        assert ("api.no_keys" in events) == (event == "api.no_keys")
+        if not makes_key:
+            assert "python -m api.accounts keys create" in events["api.no_keys"]["message"]
 
 
 async def test_production_needs_a_public_url(settings: Settings, redis: ArqRedis) -> None:

@@ -17,6 +17,8 @@ from tasks.queue.records.record import State
 from tasks.queue.redis_keys import (
     AFTER,
     ALERTS,
+    API_KEY,
+    API_KEYS,
     BACKLOG,
     COUNTS,
     DISABLED,
@@ -77,6 +79,8 @@ class KeyRules:
         timers = sorted(map(arq_queue, QUEUES), key=len, reverse=True)  # one name is the beginning of the others
         self._rules: dict[str, Rule] = {
             JOB: self._record,
+            API_KEY: _nothing,
+            API_KEYS: _nothing,
             JOBS: _nothing,
             AFTER: self._after,
             ENDPOINT: self._endpoint,

@@ -14,8 +14,10 @@ from typing import Final, Generic, TypeVar
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from api.http.access.key_use import KeyUse
 from tasks.accounts.key_format import digest_of, id_of
 from tasks.accounts.key_record import KeyRecord, read_keys
+from tasks.accounts.key_store import has_keys
 from tasks.refusal import Refusal
 from tasks.telemetry.outage_log import OutageLog
 
@@ -78,12 +80,15 @@ class AccountCache:
         redis: Connection.
         kept_s: Seconds for which what was read is used.
         outage_log: Is told when Redis does not answer.
+        use: Is told of each use of a key.
     """
 
-    def __init__(self, redis: "Redis[bytes]", kept_s: float, outage_log: OutageLog) -> None:
+    def __init__(self, redis: "Redis[bytes]", kept_s: float, outage_log: OutageLog, use: KeyUse) -> None:
         self._redis = redis
         self._kept_s = kept_s
         self._outage_log = outage_log
+        self._use = use
+        self._no_keys_until = 0.0
         self._keys: ExpiringMap[str, KeyRecord] = ExpiringMap(MAX_KEYS)
         self._ended: ExpiringMap[str, tuple[KeyRecord | None]] = ExpiringMap(MAX_UNKNOWN)
         self._asked: dict[str, asyncio.Task[KeyRecord | None]] = {}
@@ -110,7 +115,23 @@ class AccountCache:
             raise Refusal(
                 "unauthorized", f"This API key is {record.state}. Ask its owner for another one.", field="Authorization"
             )
+        self._use.add(record.id)
         return record
+
+    async def any_keys(self) -> bool:
+        """Whether Redis has any key.
+
+        Raises:
+            Refusal: `unavailable`.
+        """
+        if monotonic() < self._no_keys_until:
+            return False
+        try:
+            found = await has_keys(self._redis)
+        except (RedisError, OSError) as error:
+            raise self._unavailable(error) from error
+        self._no_keys_until = 0.0 if found else monotonic() + self._kept_s
+        return found
 
     def forget(self, announcement: bytes | None) -> None:
         """Drop what a change has made untrue.
@@ -121,6 +142,7 @@ class AccountCache:
         what, _, name = (announcement or b"").decode().partition(" ")
         # What is being read may have been read before the change.
         self._asked.clear()
+        self._no_keys_until = 0.0
         if what == "key":
             self._keys.pop(name)
             self._ended.pop(name)
@@ -146,10 +168,7 @@ class AccountCache:
         try:
             (record,) = await read_keys(self._redis, key_id)
         except (RedisError, OSError) as error:
-            self._outage_log.failed(error)
-            raise Refusal(
-                "unavailable", "Redis does not respond, so this API key cannot be checked. Try again in a moment."
-            ) from error
+            raise self._unavailable(error) from error
         finally:
             is_current = self._asked.get(key_id) is this
             if is_current:
@@ -157,6 +176,10 @@ class AccountCache:
         if is_current:
             self._keep(key_id, record)
         return record
+
+    def _unavailable(self, error: Exception) -> Refusal:
+        self._outage_log.failed(error)
+        return Refusal("unavailable", "Redis does not respond, so API keys cannot be checked. Try again in a moment.")
 
     def _keep(self, key_id: str, record: KeyRecord | None) -> None:
         if record is None or record.state != "live":

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.types import Scope
 
 from api.http.access.forwarded import Forwarding
+from api.http.access.keys import Keys
 from tasks.public_files.signing import PREFIX
 from tasks.refusal import Refusal
 from tasks.settings import Settings
@@ -23,19 +24,6 @@ LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 PROBES: Final = frozenset({"/livez", "/readyz", "/metrics"})
 """Platforms and Prometheus ask for these by the address of the machine."""
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-
-
-def check_keys(settings: Settings) -> None:
-    """Check that nobody could use the API by mistake.
-
-    Raises:
-        ValueError: There are no API keys, and it is not for development.
-    """
-    if not settings.api_keys and not settings.dev:
-        raise ValueError(
-            "API_KEYS is empty, so everyone could use the API. Set it to owner:key. On your own machine, DEV=1 does "
-            "without."
-        )
 
 
 def check_public_url(settings: Settings) -> None:
@@ -51,22 +39,25 @@ def check_public_url(settings: Settings) -> None:
         )
 
 
-def listen_hosts(settings: Settings) -> list[str]:
+def listen_hosts(settings: Settings, keys: Keys) -> list[str]:
     """The addresses at which the web process listens.
 
+    Args:
+        settings: The settings of the process.
+        keys: Whether the API is open.
+
     Raises:
-        ValueError: As `check_keys`; or there are no API keys, and WEB_HOSTS has other addresses than loopback ones.
+        ValueError: It is open, and WEB_HOSTS has other addresses than loopback ones.
     """
-    check_keys(settings)
     hosts = settings.web_hosts.split(",")
-    if settings.api_keys:
+    if not keys.open:
         return hosts
     if "web_hosts" not in settings.model_fields_set:
         return ["127.0.0.1"]
     if not all(map(_is_loopback, hosts)):
         raise ValueError(
-            "API_KEYS is empty. Without keys the web process listens on 127.0.0.1 alone: set API_KEYS to owner:key, or "
-            "leave out WEB_HOSTS."
+            "API_KEYS is empty, and Redis has no key. Without keys the web process listens on 127.0.0.1 alone: create "
+            "a key, or leave out WEB_HOSTS."
         )
     return hosts
 
@@ -76,10 +67,11 @@ class HostPolicy:
 
     Args:
         settings: The settings of the process.
+        keys: Whether the API is open.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._is_open = not settings.api_keys
+    def __init__(self, settings: Settings, keys: Keys) -> None:
+        self._keys = keys
         self._public_url = settings.public_url
         self._allowed = frozenset((*settings.allowed_hosts, *_hosts_of(settings.public_url)))
         self._checks_hosts = bool(settings.allowed_hosts) or not settings.dev
@@ -102,7 +94,7 @@ class HostPolicy:
                 raise Refusal("misdirected", "This host serves public files, under /f/, alone.", field="Host")
         elif is_public_file:
             return  # whoever has the URL of one may have it from anywhere
-        elif self._is_open:
+        elif self._keys.open:
             self._check_open(scope, headers)
         elif self._checks_hosts and scope["path"] not in PROBES and not self._is_ours(scope, headers):
             raise Refusal(

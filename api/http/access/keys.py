@@ -25,11 +25,16 @@ class Keys:
             )
             for owner, key in settings.api_keys
         }
+        self._open = settings.dev and not self._accesses
 
     @property
     def open(self) -> bool:
-        """Whether the API is open to everyone on this machine."""
-        return not self._accesses
+        """Whether the API is open to everyone on this machine, as far as is known: in development, without any key."""
+        return self._open
+
+    def close(self) -> None:
+        """There are keys in Redis. The open mode does not come back in this process, also if they are revoked."""
+        self._open = False
 
     def __len__(self) -> int:
         return len(self._accesses)

@@ -62,7 +62,9 @@ async def _authenticate(context: Context, scope: Scope, token: str | None) -> Ac
             if token.startswith(prefix):
                 return await check(context, scope, token)
     if context.keys.open:
-        return OPEN_ACCESS
+        if not await context.accounts.any_keys():
+            return OPEN_ACCESS
+        context.keys.close()
     if token is None:
         raise Refusal(
             "unauthorized",

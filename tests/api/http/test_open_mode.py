@@ -10,6 +10,7 @@ import pytest
 from arq.connections import ArqRedis
 
 from api.http.access.hosts import listen_hosts
+from api.http.access.keys import Keys
 from tasks.settings import Settings
 from tests.support.api.serving import client_of, serving
 from tests.support.api.web_process import start_web, web_process
@@ -74,12 +75,12 @@ async def test_another_name_can_be_allowed(settings: Settings, redis: ArqRedis) 
 
 
 def test_it_listens_on_loopback_alone(settings: Settings) -> None:
-    assert listen_hosts(settings) == ["127.0.0.1"]
+    assert listen_hosts(settings, Keys(settings)) == ["127.0.0.1"]
     for hosts in ("127.0.0.1", "127.0.0.1,::1"):
-        assert listen_hosts(settings.model_copy(update={"web_hosts": hosts})) == hosts.split(",")
+        assert listen_hosts(settings.model_copy(update={"web_hosts": hosts}), Keys(settings)) == hosts.split(",")
     for hosts in ("0.0.0.0", "127.0.0.1,192.168.1.5", "::"):
         with pytest.raises(ValueError, match=r"API_KEYS is empty.*WEB_HOSTS"):
-            listen_hosts(settings.model_copy(update={"web_hosts": hosts}))
+            listen_hosts(settings.model_copy(update={"web_hosts": hosts}), Keys(settings))
 
 
 def test_another_address_needs_keys(valkey: Valkey, tmp_path: Path) -> None:
@@ -89,7 +90,7 @@ def test_another_address_needs_keys(valkey: Valkey, tmp_path: Path) -> None:
         assert web.process.wait(20) == 3
     finally:
         web.kill()
-    assert lines.read_text().startswith("web: API_KEYS is empty. Without keys")
+    assert lines.read_text().startswith("web: API_KEYS is empty, and Redis has no key.")
 
 
 def test_the_process_is_not_reached_by_other_addresses_of_the_machine(valkey: Valkey, tmp_path: Path) -> None:

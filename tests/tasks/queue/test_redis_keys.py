@@ -67,6 +67,7 @@ NAMES = {
     "CHANGES": "changes:",
     "ACCOUNTS": "accounts",
     "API_KEY": "api-key:",
+    "API_KEYS": "api-keys",
     "WATCHED": "watched",
 }
 

@@ -1,7 +1,8 @@
 """Tables made from the code, so that they cannot say something else: `python -m tools.documents` rewrites them.
 
 docs/settings.md holds one between `<!-- settings -->` and `<!-- /settings -->`, docs/errors.md another between
-`<!-- errors -->` and `<!-- /errors -->`, and docs/images.md parts of both. .env.example is made as a whole.
+`<!-- errors -->` and `<!-- /errors -->`, docs/accounts.md the scopes, and docs/images.md parts of the first two.
+.env.example is made as a whole.
 """
 
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 from pydantic import AliasChoices, SecretStr
 from pydantic.fields import FieldInfo
 
+from tasks.accounts.scopes import SCOPES
 from tasks.refusal import CODES
 from tasks.settings import Settings
 
@@ -66,6 +68,12 @@ def errors_table(wanted: Collection[str] = ()) -> str:
     return "\n".join(["| code | meaning |", "|---|---|", *rows])
 
 
+def scopes_table() -> str:
+    """The scopes of API keys."""
+    rows = (f"| `{scope}` | {meaning} |" for scope, meaning in SCOPES.items())
+    return "\n".join(["| scope | what a key with it may do |", "|---|---|", *rows])
+
+
 def env_example() -> str:
     """Every setting, commented out, with its default."""
     parts = ["# Copy to .env and uncomment what you change. The values shown are the defaults."]
@@ -96,8 +104,9 @@ def with_table(page: str, name: str, table: str) -> str:
 
 def pages() -> dict[Path, str]:
     """The files that hold something made from the code, as they should be."""
-    tables = {"settings": settings_table(), "errors": errors_table()}
-    written = {ROOT / "docs" / f"{name}.md": (name, table) for name, table in tables.items()}
+    tables = {"settings": settings_table(), "errors": errors_table(), "scopes": scopes_table()}
+    places = {"scopes": "accounts"}
+    written = {ROOT / "docs" / f"{places.get(name, name)}.md": (name, table) for name, table in tables.items()}
     made = {path: with_table(path.read_text(encoding="utf-8"), *named) for path, named in written.items()}
     images = ROOT / "docs" / "images.md"
     page = with_table(images.read_text(encoding="utf-8"), "limits", settings_table(IMAGE_LIMITS))

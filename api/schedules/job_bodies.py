@@ -6,6 +6,7 @@ from typing import Any, Literal
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.http.access.scopes import check_scopes
 from api.http.caller import Caller
 from api.http.checks import Checks
 from api.http.json_body import parse
@@ -100,6 +101,9 @@ async def examine_job(caller: Caller, job: Mapping[str, bytes], checks: Checks) 
 
     Returns:
         What `submission_of` takes; None if the job is at fault.
+
+    Raises:
+        Refusal: `forbidden` without the scope that such a job needs.
     """
     named = job.get("kind", b"")
     kind = parse(named) if 0 < len(named) <= MAX_KIND_BYTES else None
@@ -107,6 +111,7 @@ async def examine_job(caller: Caller, job: Mapping[str, bytes], checks: Checks) 
     checks.model({"job": {"kind": kind} if named else {}}, _JobBody)
     if len(checks.faults) > before:
         return None
+    check_scopes(caller.access, ("reports",) if kind == "report" else ("webhooks",))
     # Put together again as they were written: numbers of a report are exact decimals, other numbers are floats.
     fields = (b"%b:%b" % (msgspec.json.encode(name), part) for name, part in job.items() if name != "kind")
     text = b"{%b}" % b",".join(fields)

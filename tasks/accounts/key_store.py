@@ -58,7 +58,7 @@ class KeyStore:
         self._redis = redis
         self._most = most
         self._make = Script(redis, "submit/api_key")
-        self._revoke = Script(redis, "verbs/revoke_key")
+        self._revoke = Script(redis, "accounts/revoke_key")
 
     async def create(
         self, owner: str, name: str, scopes: Iterable[str], asker: Asker, *, read_only: bool, life_ms: int | None

@@ -1,4 +1,4 @@
-"""Snapshots of what lives only in Redis and nobody can submit again: endpoints, schedules and presets.
+"""Snapshots of what lives only in Redis and nobody can submit again: endpoints, schedules, presets and API keys.
 
 The nightly cleanup writes one into the storage, and `python -m worker restore` writes it back into a Redis that has
 lost its data. A snapshot is gzipped JSON lines: what it is, then one line for each key. Secrets and header values are
@@ -20,7 +20,18 @@ from tasks.maintenance.storage_owner import adopt_storage
 from tasks.outbound.client import VERSION
 from tasks.queue.installation import find_installation, find_restored_snapshot, note_restored_snapshot
 from tasks.queue.lanes.lane_id import LaneId
-from tasks.queue.redis_keys import DISABLED, ENDPOINT, ENDPOINTS, LANE, PRESETS, SCHEDULE, SCHEDULES, SUBSCRIBERS
+from tasks.queue.redis_keys import (
+    API_KEY,
+    API_KEYS,
+    DISABLED,
+    ENDPOINT,
+    ENDPOINTS,
+    LANE,
+    PRESETS,
+    SCHEDULE,
+    SCHEDULES,
+    SUBSCRIBERS,
+)
 from tasks.queue.script import Script
 from tasks.settings import SYSTEM
 from tasks.storage.protocol import Storage
@@ -55,6 +66,8 @@ DURABLE: Final = (
     DurableKeys(SCHEDULE, "hash"),
     DurableKeys(SCHEDULES, "zset"),
     DurableKeys(PRESETS, "hash"),
+    DurableKeys(API_KEY, "hash"),
+    DurableKeys(API_KEYS, "zset"),
 )
 """What a snapshot has. Whoever adds something that lives only in Redis adds its keys here."""
 THINGS: Final = {ENDPOINT: "endpoints", SCHEDULE: "schedules"}

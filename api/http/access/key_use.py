@@ -22,7 +22,7 @@ class KeyUse:
     """
 
     def __init__(self, redis: "Redis[bytes]", every_s: float) -> None:
-        self._script = Script(redis, "upkeep/keys_used")
+        self._script = Script(redis, "accounts/keys_used")
         self._every_s = every_s
         self._used: set[str] = set()
 

@@ -1,6 +1,6 @@
 """The scope that a route needs: named once, above its function, enforced by `api.routes` and shown in OpenAPI."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -43,23 +43,31 @@ def names_scopes(endpoint: Callable[..., Any]) -> bool:
     return hasattr(endpoint, _ATTRIBUTE)
 
 
+def check_scopes(access: Access, scopes: Sequence[str]) -> None:
+    """Check that a sender has one of these scopes.
+
+    Raises:
+        Refusal: `forbidden`.
+    """
+    if access.scopes.isdisjoint(scopes):
+        raise Refusal(
+            "forbidden",
+            f"This needs a key with the scope {' or '.join(map(repr, scopes))}. The key that was sent has "
+            f"{', '.join(sorted(access.scopes)) or 'no scope'}.",
+            field="Authorization",
+        )
+
+
 def with_scopes(app: ASGIApp, scopes: tuple[str, ...]) -> ASGIApp:
     """Wrap an endpoint, so that it refuses senders without one of these scopes.
 
     Raises:
         Refusal: From the returned application: `forbidden`.
     """
-    needed = frozenset(scopes)
 
     async def check(scope: Scope, receive: Receive, send: Send) -> None:
         access: Access = scope["access"]
-        if access.scopes.isdisjoint(needed):
-            raise Refusal(
-                "forbidden",
-                f"This needs a key with the scope {' or '.join(map(repr, scopes))}. The key that was sent has "
-                f"{', '.join(sorted(access.scopes)) or 'no scope'}.",
-                field="Authorization",
-            )
+        check_scopes(access, scopes)
         if access.read_only and scope["method"] not in READING:
             raise Refusal(
                 "forbidden",

@@ -81,6 +81,16 @@ async def test_a_key_opens_what_its_scopes_say(port: int, store: KeyStore) -> No
         assert (await client.get("/metrics")).status_code == 403
 
 
+async def test_a_schedule_needs_the_scope_of_its_job(port: int, store: KeyStore) -> None:
+    event = {"kind": "event", "type": "a.b", "data": {}}
+    body = {"cron": "@daily", "job": event}
+    async with client_of(port, await make(store, "jobs:write", "reports")) as client:
+        refused = await client.post("/v1/schedules", json=body)
+        assert refused.status_code == 403
+        assert "'webhooks'" in refused.json()["detail"]
+    assert await status(port, await make(store, "jobs:write", "webhooks"), "POST", "/v1/schedules", json=body) == 201
+
+
 async def test_a_read_only_key_only_reads(port: int, store: KeyStore) -> None:
     key = await make(store, "jobs:read", "jobs:write", "images", read_only=True)
     assert await status(port, key) == 200

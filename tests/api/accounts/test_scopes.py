@@ -1,11 +1,14 @@
 """Each route names the scope that it needs, and a key without it is refused."""
 
+from typing import get_args
+
 from fastapi.routing import APIRoute
 
+from api.accounts.key_views import ScopeName
 from api.app import app
 from api.http.access.auth import PROTECTED
 from api.http.access.scopes import names_scopes, required_scopes
-from tasks.accounts.scopes import ALL_SCOPES
+from tasks.accounts.scopes import ALL_SCOPES, SCOPES
 
 
 def protected_routes() -> list[APIRoute]:
@@ -29,6 +32,10 @@ def test_the_document_says_which_scope_an_operation_needs() -> None:
             assert bool(operation.get("security")) == (path.startswith(PROTECTED) or path == "/metrics"), path
             if path.startswith(PROTECTED):
                 assert {"401", "403", "422", "503"} <= operation["responses"].keys()
+
+
+def test_a_key_can_be_given_every_scope() -> None:
+    assert get_args(ScopeName) == tuple(SCOPES)
 
 
 def test_a_route_that_names_no_scope_is_for_admins() -> None:

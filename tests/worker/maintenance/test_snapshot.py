@@ -16,6 +16,7 @@ import pytest
 from arq.connections import ArqRedis
 from structlog.testing import capture_logs
 
+from tasks.accounts.key_store import Asker, KeyStore
 from tasks.catalogue import KINDS
 from tasks.maintenance.cleanup import CLEANUP
 from tasks.maintenance.snapshot import FOLDER, restore, snapshot_names, write_snapshot
@@ -25,7 +26,7 @@ from tasks.queue.connect import close, connect
 from tasks.queue.installation import find_installation, find_storage_owner
 from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.records.record import State
-from tasks.queue.redis_keys import BLOB, ENDPOINT, LANE, PRESETS, SCHEDULES, SUBSCRIBERS
+from tasks.queue.redis_keys import API_KEY, BLOB, ENDPOINT, LANE, PRESETS, SCHEDULES, SUBSCRIBERS
 from tasks.schedule.store import SchedulePatch, ScheduleStore
 from tasks.settings import Settings
 from tasks.storage.open import open_storage
@@ -102,12 +103,12 @@ def run_worker(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 async def durable(redis: ArqRedis) -> dict[str, Any]:
-    """What has to be as it was before: all that is said of endpoints, schedules and presets, but for built-in
+    """What has to be as it was before: all that is said of endpoints, schedules, presets and API keys, but for built-in
     schedules."""
     found: dict[str, Any] = {}
     for key in sorted(await redis.keys("*")):
         name = key.decode()
-        if name.startswith((ENDPOINT, SUBSCRIBERS, PRESETS, LANE + "webhooks:endpoint")):
+        if name.startswith((ENDPOINT, SUBSCRIBERS, PRESETS, API_KEY, LANE + "webhooks:endpoint")):
             is_hash = not name.startswith(SUBSCRIBERS)
             found[name] = await redis.hgetall(key) if is_hash else await redis.zrange(key, 0, -1, withscores=True)
     return found
@@ -133,6 +134,7 @@ async def test_endpoints_and_schedules_survive_a_flushall(
     schedule = await store.create("dev", DAILY, job)
     paused = await store.create("dev", {**DAILY, "paused": True}, job)
     await put_preset(redis, "dev", "cards", '[{"name": "card", "width": 64}]', most=1)
+    await KeyStore(redis, most=1).create("dev", "ci", ["images"], Asker("cli"), read_only=False, life_ms=None)
     before = await durable(redis)
     due = await redis.zscore(SCHEDULES, schedule.id)
     async with (

@@ -145,6 +145,7 @@ async def known(
     with monkeypatch.context() as ids:
         ids.setattr("tasks.uploads.incoming.new_id", lambda: EXAMPLE_RESUMABLE)
         await IncomingStore(redis).create("alice", NewIncoming("tus", 5), seconds=60, most=1)
+    key_id = await new_key(alice)
     waiting = (await alice.post("/v1/images?delay=600", content=PNG)).json()["id"]
     batch_id = (await alice.post("/v1/batches")).json()["id"]
     line = {"cron": "0 6 * * *", "job": {"kind": "event", "type": "a", "data": {}}}
@@ -161,6 +162,7 @@ async def known(
         "schedule_id": schedule_id,
         "preset_name": EXAMPLE_PRESET,
         "queue": "media",
+        "key_id": key_id,
         **subscriber,
     }
 
@@ -168,6 +170,12 @@ async def known(
 async def _signed(client: httpx.AsyncClient, job_id: str) -> str:
     made = await client.post(f"/v1/jobs/{job_id}/files/small.jpg/url", json={})
     return str(made.json()["url"].rpartition("/")[2])
+
+
+async def new_key(client: httpx.AsyncClient) -> str:
+    """The id of a key that was just made."""
+    made: str = (await client.post("/v1/keys", json={"name": "a", "scopes": ["images"]})).json()["id"]
+    return made
 
 
 @pytest.fixture
@@ -203,6 +211,8 @@ async def test_every_example_works(alice: httpx.AsyncClient, known: dict[str, st
     for method, path, request, statuses in sorted(requests(), key=lambda one: one[0] == "delete"):
         # What is done to a job is done to one that waits, and then is cancelled.
         names = known | ({"job_id": known["waiting"]} if path.endswith(("/cancellation", "/retry")) else {})
+        if path.endswith("/rotation"):  # two keys are live at most
+            names |= {"key_id": await new_key(alice)}
         answer = await alice.request(method, path.format(**names), **request)
         # The storage of these tests is a folder, which signs nothing.
         expected = {"422"} if path == "/v1/uploads/direct" else statuses

@@ -25,8 +25,17 @@ WITHOUT = {
     ("post", "/v1/jobs/deletion"),
 }
 SUBMITS = ("/v1/images", "/v1/reports", "/v1/events", "/v1/jobs", "/v1/batches", "/v1/uploads", "/v1/cleanup")
-CREATES = (*SUBMITS, "/v1/endpoints", "/v1/schedules")
-OWNED = ("/v1/jobs", "/v1/batches/", "/v1/deliveries", "/v1/endpoints", "/v1/schedules", "/v1/uploads/", "/v1/presets")
+CREATES = (*SUBMITS, "/v1/endpoints", "/v1/schedules", "/v1/keys")
+OWNED = (
+    "/v1/jobs",
+    "/v1/batches/",
+    "/v1/deliveries",
+    "/v1/endpoints",
+    "/v1/schedules",
+    "/v1/uploads/",
+    "/v1/presets",
+    "/v1/keys",
+)
 
 
 class Owned(NamedTuple):

@@ -21,7 +21,7 @@ from tests.test_laws import MODULES
 DOCUMENT = create_app().openapi()
 VERBS = {
     *("Cancel", "Check", "Create", "Delete", "Download", "Get", "List", "Open", "Pause", "Publish", "Receive"),
-    *("Recover", "Resume", "Retry", "Rotate", "Run", "Seal", "Send", "Stream", "Submit", "Update", "Upload"),
+    *("Recover", "Resume", "Revoke", "Retry", "Rotate", "Run", "Seal", "Send", "Stream", "Submit", "Update", "Upload"),
     "Validate",
 }
 MAX_SUMMARY_WORDS = 5

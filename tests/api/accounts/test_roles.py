@@ -107,7 +107,7 @@ class Walk:
         key = new_key()
         digest = digest_of(key)
         known = {"digest": digest, "owner": owner, "scopes": ",".join(sorted(scopes)), "read_only": 0}
-        more = {"name": "walk", "created_at": 1, "created_by": "x", **fields}
+        more = {"name": "walk", "created_at": 1, "made_by": "cli", **fields}
         await self._redis.hset(API_KEY + id_of(digest), mapping=known | more)  # type: ignore[arg-type]
         return key
 

@@ -57,6 +57,7 @@ class Owned:
             "upload_id": await _made(client, "/v1/uploads", content=PNG),
             "resumable_id": (await create(client, len(PNG))).rpartition("/")[2],
             "preset_name": "cards",
+            "key_id": await _made(client, "/v1/keys", json={"name": "walk", "scopes": ["images"]}),
         }
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,17 +73,14 @@ class Drawing:
         del decoded, in_p3  # the pyramids let go of their copies once they are not needed any more
         if self._cores > 1:
             with ThreadPoolExecutor(self._cores) as pool:  # on a failure it waits until no file is written any more
-                work = {number: pool.submit(self._files, raster, variants[number]) for number, raster in rasters}
+                work = {number: pool.submit(self._encode, raster, variants[number]) for number, raster in rasters}
                 files = {number: self._reported(work[number].result(), done) for done, number in enumerate(work, 1)}
         else:
             drawn = enumerate(rasters, 1)
             files = {
-                number: self._reported(self._files(raster, variants[number]), done) for done, (number, raster) in drawn
+                number: self._reported(self._encode(raster, variants[number]), done) for done, (number, raster) in drawn
             }
         return [file for number in range(len(files)) for file in files[number]]
-
-    def _files(self, raster: Raster, variant: dict[str, Any]) -> list[dict[str, Any]]:
-        return [self._encode(raster, name, variant) for name in formats_of(raster, variant)]
 
     def _reported(self, files: list[dict[str, Any]], done: int) -> list[dict[str, Any]]:
         self.report(done, len(self.variants), files[0]["name"])
@@ -143,21 +141,25 @@ class Drawing:
             self._backgrounds[number] = dominant_colour(raster)
         return variant | {"background": self._backgrounds[number]}
 
-    def _encode(self, raster: Raster, name: str, variant: dict[str, Any]) -> dict[str, Any]:
-        path = self.new_file(variant, name)
-        raster, options = encodable(raster, name, variant), options_of(name, variant)
+    def _encode(self, raster: Raster, variant: dict[str, Any]) -> list[dict[str, Any]]:
+        files = []
+        for name in formats_of(raster, variant):
+            path, options = self.new_file(variant, name), options_of(name, variant)
+            picture, about = encodable(raster, name, variant), {}
+            encode = partial(_save, picture, path, name, options)
+            if variant["max_bytes"]:
+                fitted = fit_bytes(encode, int(options["quality"]), variant["max_bytes"])
+                about = {"quality": fitted.quality, "max_bytes_met": fitted.fits}
+            else:
+                encode()
+            files.append(described(variant, path, name, picture.size) | about)
+        return files
 
-        def encode(quality: int | None) -> int:
-            raster.save(path, name, options | ({"quality": quality} if quality else {}))
-            return path.stat().st_size
 
-        about: dict[str, Any] = {}
-        if variant["max_bytes"]:
-            fitted = fit_bytes(encode, int(options["quality"]), variant["max_bytes"])
-            about = {"quality": fitted.quality, "max_bytes_met": fitted.fits}
-        else:
-            encode(None)
-        return described(variant, path, name, raster.size) | about
+def _save(raster: Raster, path: Path, name: str, options: dict[str, Any], quality: int | None = None) -> int:
+    """Write a file. Returns its bytes."""
+    raster.save(path, name, options | ({"quality": quality} if quality else {}))
+    return path.stat().st_size
 
 
 def _beside_px(plans: Sequence[Plan]) -> int:

@@ -18,7 +18,7 @@ from pydantic import (
 from tasks.refusal import Fault, Refusal
 from tasks.thumbnail.geometry import MAX_SIDE_PX
 from tasks.thumbnail.options.regions import Crop, FocalPoint, Point
-from tasks.thumbnail.options.rules import refuse_broken
+from tasks.thumbnail.options.rules import Broken, refuse_broken
 from tasks.thumbnail.options.watermark import MAX_WATERMARKS, Watermark
 from tasks.validation import JsonInteger, JsonNumber, faults_of
 
@@ -50,7 +50,7 @@ class Variant(BaseModel):
     with `pad`. `exact` always results in the box.
 
     `auto` draws JPEG, or WebP where the result has transparent parts or is animated. `quality` defaults to 80 for JPEG,
-    79.6 for WebP and 63 for AVIF, which look alike; PNG and GIF have none.
+    79.4 for WebP and 63 for AVIF, which look alike; PNG and GIF have none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -65,7 +65,7 @@ class Variant(BaseModel):
     fit: Literal["contain", "cover", "pad", "exact"] = Field("contain", description="How the picture fits the box.")
     format: Literal["jpeg", "png", "webp", "avif", "gif", "auto"] = Field("auto", description="Format of the file.")
     quality: JsonInteger | None = Field(
-        None, ge=1, le=100, description="Quality of the encoder: 80 for JPEG, 79.6 for WebP and 63 for AVIF without it."
+        None, ge=1, le=100, description="Quality of the encoder: 80 for JPEG, 79.4 for WebP and 63 for AVIF without it."
     )
     background: str = Field(
         "#ffffff",
@@ -154,7 +154,7 @@ class Variant(BaseModel):
         refuse_broken(self, self._broken_rules())
         return self
 
-    def _broken_rules(self) -> Iterator[tuple[str, str]]:
+    def _broken_rules(self) -> Iterator[Broken]:
         sides = {"width": self.width, "height": self.height}
         missing = [name for name, side in sides.items() if side is None]
         if len(missing) == len(sides):
@@ -163,7 +163,7 @@ class Variant(BaseModel):
             yield missing[0], f"Fit {self.fit} needs both width and height"
         for name, side in sides.items():
             if side and side * max(self.dpr) > MAX_SIDE_PX:
-                yield name, f"{side} pixels at the density {max(self.dpr)} are more than {MAX_SIDE_PX}"
+                yield name, f"{side} pixels at the density {max(self.dpr)} are more than {MAX_SIDE_PX}", MAX_SIDE_PX
         if self.gravity != "center" and self.fit not in ("cover", "pad"):
             yield "gravity", f"Fit {self.fit} keeps the whole picture in place; use gravity with cover or pad"
         elif self.gravity == "attention" and self.fit != "cover":
@@ -176,7 +176,7 @@ class Variant(BaseModel):
             yield "dpr", "A density is given twice"
         yield from self._broken_encoding()
 
-    def _broken_encoding(self) -> Iterator[tuple[str, str]]:
+    def _broken_encoding(self) -> Iterator[Broken]:
         if self.formats and len(set(self.formats)) < len(self.formats):
             yield "formats", "A format is given twice"
         if self.formats and self.format != "auto":

@@ -11,11 +11,11 @@ from tasks.thumbnail.options.marks import marked
 from tasks.thumbnail.options.regions import GRAVITIES
 from tasks.thumbnail.summary.colours import dominant_colour
 
-# WebP at 79.6 and AVIF at 63 look like JPEG at 80. WebP's method 2 takes half the time of its default for equal bytes,
+# WebP at 79.4 and AVIF at 63 look like JPEG at 80. WebP's method 2 takes half the time of its default for equal bytes,
 # AVIF's speed 8 a sixth (docs/decisions/0112-cost-of-pictures.md, 0127-effort-of-encoders.md).
 OPTIONS: dict[str, dict[str, Any]] = {
     "jpeg": {"quality": 80, "optimize": True, "progressive": False, "subsampling": "4:2:0"},
-    "webp": {"quality": 79.6, "method": 2},
+    "webp": {"quality": 79.4, "method": 2},
     "avif": {"quality": 63, "speed": 8, "max_threads": 1, "subsampling": "4:2:0"},
     "png": {"compress_level": 3},
     "gif": {},

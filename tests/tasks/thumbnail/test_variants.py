@@ -5,7 +5,9 @@ import pytest
 from pydantic import ValidationError
 
 from tasks.refusal import Refusal
+from tasks.thumbnail.geometry import MAX_SIDE_PX
 from tasks.thumbnail.variants import MAX_VARIANTS, PRESETS, Variant, variants_of
+from tasks.validation import faults_of
 
 
 def test_the_default_preset_has_three_sizes_and_a_square() -> None:
@@ -83,6 +85,14 @@ def test_there_is_one_variant_at_least_and_twenty_at_most() -> None:
 def test_a_variant_that_makes_no_sense_is_an_error(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Variant.model_validate({"name": "one", **wrong})
+
+
+def test_a_side_that_its_density_makes_too_long_is_refused_with_the_limit() -> None:
+    with pytest.raises(ValidationError) as refused:
+        variants_of([{"name": "one", "width": 5000, "dpr": [1, 2]}])
+    [fault] = faults_of(refused.value, inside="variants")
+    assert (fault.field, fault.limit) == ("variants.0.width", MAX_SIDE_PX)
+    assert fault.message == "variants.0.width: 5000 pixels at the density 2 are more than 8192."
 
 
 def test_files_of_densities_and_formats_count_too() -> None:

@@ -142,11 +142,15 @@ class Drawing:
         return variant | {"background": self._backgrounds[number]}
 
     def _encode(self, raster: Raster, variant: dict[str, Any]) -> list[dict[str, Any]]:
+        def save(picture: Raster, path: Path, name: str, options: dict[str, Any], quality: int | None = None) -> int:
+            picture.save(path, name, options | ({"quality": quality} if quality else {}))
+            return path.stat().st_size
+
         files = []
         for name in formats_of(raster, variant):
             path, options = self.new_file(variant, name), options_of(name, variant)
             picture, about = encodable(raster, name, variant), {}
-            encode = partial(_save, picture, path, name, options)
+            encode = partial(save, picture, path, name, options)
             if variant["max_bytes"]:
                 fitted = fit_bytes(encode, int(options["quality"]), variant["max_bytes"])
                 about = {"quality": fitted.quality, "max_bytes_met": fitted.fits}
@@ -154,12 +158,6 @@ class Drawing:
                 encode()
             files.append(described(variant, path, name, picture.size) | about)
         return files
-
-
-def _save(raster: Raster, path: Path, name: str, options: dict[str, Any], quality: int | None = None) -> int:
-    """Write a file. Returns its bytes."""
-    raster.save(path, name, options | ({"quality": quality} if quality else {}))
-    return path.stat().st_size
 
 
 def _beside_px(plans: Sequence[Plan]) -> int:

@@ -14,7 +14,8 @@ SDK = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"}
 """Read by the client of the storage, not by the settings."""
 VARIABLES = {name for field, info in Settings.model_fields.items() for name in environment_names(field, info)}
 ASSIGNED = re.compile(r"(?<![\w?&])([A-Z][A-Z0-9_]{2,})=(\$\([^)]*\)|[^\s`]*)")
-OTHER = {"DEV"} | SDK
+OTHER = {"KEY", "URL"} | SDK
+"""What the page assigns besides: names of its own commands."""
 
 
 def described() -> dict[str, dict[str, Any]]:

@@ -10,6 +10,7 @@ from redis.exceptions import ConnectionError  # noqa: A004 - Redis' own
 from api.operations import http_counts
 from api.operations.http_counts import HttpCounts
 from api.operations.prometheus import collect
+from tasks.catalogue import KINDS
 from tasks.queue.connect import close, connect
 from tasks.queue.redis_keys import COUNTS
 from tasks.queue.script import Script
@@ -112,3 +113,10 @@ async def test_the_build_is_told(redis: ArqRedis, settings: Settings) -> None:
     [(_, labels, value)] = metrics["pressroom_build_info"].samples
     assert (dict(labels)["commit"], value) == ("abc123", 1)
     assert dict(labels)["version"]
+
+
+async def test_no_counter_of_a_new_service_is_empty(redis: ArqRedis, settings: Settings) -> None:
+    """But for that of requests, which has the first that scrapes it."""
+    metrics = await collect(redis, settings, KINDS)
+    empty = [metric.name for metric in metrics if metric.type == "counter" and not metric.samples]
+    assert empty == ["pressroom_http_requests_total"]

@@ -11,7 +11,7 @@ from api.http.caller import Caller, caller_of
 from api.http.checks import Checks
 from api.http.components import BINARY
 from api.http.problems import documented
-from api.labels import Labels, documented_header, read_metadata, read_tags
+from api.labels import Labels, read_metadata, read_tags
 from api.uploads import tus
 from api.uploads.finishing import finish
 from api.uploads.receive import clean
@@ -19,6 +19,7 @@ from api.uploads.receive_parts import receive_parts
 from tasks.clock import from_ms
 from tasks.refusal import Refusal
 from tasks.settings import Settings
+from tasks.settings.limits import LimitSettings
 from tasks.uploads.incoming import IncomingStore, IncomingUpload, NewIncoming, Receipt, unknown_upload
 from tasks.uploads.store import find_upload, forget
 
@@ -30,26 +31,47 @@ ResumableId = Annotated[
 ]
 
 PURPOSES = ("image", "any")
-VERSION_HEADER = documented_header("Tus-Resumable", "The version of the protocol: `1.0.0`.", tus.VERSION)
-OFFSET_HEADER = documented_header("Upload-Offset", "Where the first byte of the body belongs.", "0")
-CHECKSUM_HEADER = documented_header(
+MOST_BYTES = LimitSettings().max_dataset_bytes
+OF_NOTHING = "sha1 2jmj7l5rSw0yVb/vlWAYkK/YBwk="  # of no bytes
+
+
+def header(name: str, text: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """A header in OpenAPI."""
+    return {"name": name, "in": "header", "required": False, "schema": schema, "description": text}
+
+
+VERSION_HEADER = header(
+    "Tus-Resumable",
+    "The version of the protocol.",
+    {"type": "string", "enum": [tus.VERSION], "examples": [tus.VERSION]},
+)
+OFFSET_HEADER = header(
+    "Upload-Offset",
+    "Where the first byte of the body belongs.",
+    {"type": "integer", "minimum": 0, "maximum": MOST_BYTES, "examples": [0]},
+)
+LENGTH_HEADER = header(
+    "Upload-Length",
+    "The bytes of the whole file. MAX_DATASET_BYTES (524288000) limits them.",
+    {"type": "integer", "minimum": 1, "maximum": MOST_BYTES, "examples": [1_048_576]},
+)
+CHECKSUM_HEADER = header(
     "Upload-Checksum",
     "`sha1` or `sha256`, a space, and the base64 of the body's digest. Nothing is kept unless the whole body arrives.",
-    "sha1 2jmj7l5rSw0yVb/vlWAYkK/YBwk=",
+    {"type": "string", "pattern": "^(sha1 [A-Za-z0-9+/]{27}=|sha256 [A-Za-z0-9+/]{43}=)$", "examples": [OF_NOTHING]},
 )
-LENGTH_HEADER = documented_header("Upload-Length", "The bytes of the whole file.", "1048576")
-METADATA_HEADER = documented_header(
+METADATA_HEADER = header(
     "Upload-Metadata",
     "Keys and the base64 of their values: `filename`, `filetype`, `tags` and `metadata` (as of an upload), and "
     "`purpose`: `image` for a file that must be an image of at most MAX_UPLOAD_BYTES. `name`, `type` and "
     "`relativePath` are accepted, since Uppy sends them.",
-    "filename cGhvdG8uanBn",
+    {"type": "string", "examples": ["filename cGhvdG8uanBn"]},
 )
 
 
 def parameters(*headers: dict[str, Any], required: tuple[str, ...] = ("Tus-Resumable",)) -> dict[str, Any]:
     """Headers of an operation in OpenAPI."""
-    return {"parameters": [{**header, "required": header["name"] in required} for header in headers]}
+    return {"parameters": [{**one, "required": one["name"] in required} for one in headers]}
 
 
 def body(*, required: bool) -> dict[str, Any]:

@@ -27,6 +27,7 @@ BULK: Final = ("/v1/jobs/cancellation", "/v1/jobs/retry", "/v1/jobs/deletion")
 JSON_TYPES: Final = ("application/json", "multipart/form-data")
 PLACES: Final = ("path_parameters", "query", "body")
 EXAMPLE_HOST: Final = "https://example.com/"
+UNKNOWN_HEADER: Final = "x-schemathesis-unknown-property"
 WRONG_ACCEPTED: Final = "ST201"
 VALID_REFUSED: Final = "ST202"
 
@@ -46,7 +47,7 @@ def before_load_schema(_context: Any, document: dict[str, Any]) -> None:
     schemas["Columns"]["properties"]["columns"]["items"]["items"] = text
 
 
-@schemathesis.serializer(*TABLE_TYPES, "image/*", "application/pdf", "*/*")
+@schemathesis.serializer(*TABLE_TYPES, "image/*", "application/pdf", "*/*", "application/offset+octet-stream")
 def as_bytes(_context: Any, value: Any) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode(errors="replace")
 
@@ -98,14 +99,16 @@ def filter_failure(_context: Any, failure: Any, case: Any, response: Any) -> boo
     """Leave out what the service is right in: see each reason.
 
     A valid request may be refused for its content, as `tests.contract.refusals` says. And a body that is a file may
-    have any bytes, so that none is wrong for its type.
+    have any bytes, so that none is wrong for its type; nor is a header wrong that is unknown.
     """
     if failure.code == VALID_REFUSED:
         if (without := without_reason(response.json())) is None:
             return False
         failure.message += f"\nNo reason of tests/contract/refusals.py is for: {without}"
         return True
-    return not (failure.code == WRONG_ACCEPTED and case.media_type not in JSON_TYPES and _only_body(case))
+    if failure.code != WRONG_ACCEPTED:
+        return True
+    return not (UNKNOWN_HEADER in (case.headers or {}) or (case.media_type not in JSON_TYPES and _only_body(case)))
 
 
 def _only_body(case: Any) -> bool:

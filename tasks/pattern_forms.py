@@ -21,6 +21,7 @@ FORMS: Final = {
     r"^[A-Za-z]{1,3}[1-9][0-9]{0,6}:[A-Za-z]{1,3}([1-9][0-9]{0,6})?$": "a range of cells such as A1:F20 or A3:F",
     "^[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*$": "a language such as de or en-GB",
     r"^[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}$": "a media type such as image/jpeg",
+    "^(sha1 [A-Za-z0-9+/]{27}=|sha256 [A-Za-z0-9+/]{43}=)$": "sha1 or sha256, a space, and the base64 of the digest",
     "^[A-Z]{3}$": "a currency such as EUR",
     r"^(type|data(\.[^.]+){0,10})$": "type, data, or a value in it, such as data.status",
     r"^[a-zA-Z0-9_]+(\.[a-zA-Z0-9_]+)*$": "letters (A to Z), digits and _, with dots between them, such as order.paid",

@@ -75,7 +75,9 @@ def requests() -> Iterator[tuple[str, str, dict[str, Any], set[str]]]:
         ]
         parameters = operation.get("parameters", [])
         needed = {
-            one["name"]: examples(one)[0] for one in parameters if one["in"] == "header" and one.get("required", False)
+            one["name"]: str(examples(one)[0])
+            for one in parameters
+            if one["in"] == "header" and one.get("required", False)
         }
         bodies = [{**body, "headers": {**body.get("headers", {}), **needed}} for body in bodies or [{}]]
         for body in bodies:

@@ -139,3 +139,16 @@ async def test_a_change_of_what_does_not_exist_writes_nothing(settings: Settings
         assert (await alice.delete("/v1/presets/none", params={"owner": "bob"})).status_code == 404
         assert await lines_of(alice, outcome="done") == []
         assert await lines_of(bob) == []
+
+
+async def test_what_becomes_of_a_key_is_there_whoever_does_it(bob: httpx.AsyncClient, redis: ArqRedis) -> None:
+    made = (await bob.post("/v1/keys", json={"name": "ci", "scopes": ["images"]})).raise_for_status().json()
+    await bob.delete(f"/v1/keys/{made['id']}")
+    revoked, created = await lines_of(bob, key=made["id"])
+    assert [(line["action"], line["owner"], line["by"], line["id"]) for line in (created, revoked)] == [
+        ("create_key", "bob", "bob", made["id"]),
+        ("revoke_key", "bob", "bob", made["id"]),
+    ]
+    assert created["after"]["name"] == "ci"
+    assert created["address"] == "127.0.0.1"
+    assert made["key"] not in str([await redis.xrange(stream) for stream in STREAMS])

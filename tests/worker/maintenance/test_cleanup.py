@@ -12,13 +12,16 @@ from arq.connections import ArqRedis
 from arq.constants import job_key_prefix
 from pydantic import BaseModel
 
+from tasks import clock
+from tasks.accounts.audit import AuditLog
 from tasks.catalogue import KINDS
 from tasks.kind import JobContext, Kind, OutputFile, Result
 from tasks.maintenance.sweep import sweep
+from tasks.queue.actor import Actor
 from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.records.record import State
-from tasks.queue.redis_keys import JOBS, SUBSCRIBERS, arq_queue
+from tasks.queue.redis_keys import AUDIT, AUDIT_NOTES, JOBS, SUBSCRIBERS, arq_queue
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.storage.open import open_storage
@@ -212,3 +215,20 @@ async def test_nothing_that_somebody_needs_is_lost_beside_sweeps_without_any_gra
     assert deleted > 50, "they had something to do"
     assert sum(client.refused for client in clients) > 0, "a submit came too late"
     assert sum(client.again for client in clients) > 0, "so did a finish"
+
+
+async def test_old_lines_of_the_audit_log_leave(
+    redis: ArqRedis, settings: Settings, job_client: JobClient, storage: Storage
+) -> None:
+    actor = Actor(action="pause_queue", by="ops", key=None, address=None, request=None, max_lines=100, keep_ms=90_000)
+    await AuditLog(redis).note([{"actor": actor.payload(), "id": "now"}])
+    kept = settings.model_copy(update={"keep_audit_s": 60})
+    # A line of two minutes ago stands before the one of now.
+    ms = clock.of_redis(await redis.time()) - 120_000
+    await redis.xadd(AUDIT, {"action": "pause_queue", "id": "then"}, id=f"{ms}-0")
+    async with working(redis, kept, storage=storage, kinds=KINDS):
+        for dry_run, left in ((True, 1), (False, 0)):
+            done = await job_client.ended(await ask(job_client, "cleanup", dry_run=dry_run))
+            assert done.state is State.SUCCEEDED
+            assert (await redis.xlen(AUDIT), await redis.xlen(AUDIT_NOTES)) == (left, 1)
+    await redis.delete(AUDIT)

@@ -92,9 +92,7 @@ class Rig:
             self.faults.append(f"{dyno.name} left {len(left)} processes")
         if not dyno.killed and (files := dyno.left_files()):
             self.faults.append(f"{dyno.name} left {files[:5]}")
-        for line in dyno.last_lines().splitlines():
-            if '"level":"error"' in line or "Traceback" in line:
-                self.faults.append(f"{dyno.name} logged {line[:400]}")
+        self.faults += [f"{dyno.name} logged {line[:400]}" for line in dyno.error_lines()]
 
     async def restart(self, name: str) -> None:
         """A new dyno starts while the old one stops, as on platforms."""
@@ -247,6 +245,9 @@ def _counts(counts: Counter[Any]) -> str:
 
 
 def main() -> int:
+    if not sys.platform.startswith("linux"):
+        say("Skipped: the platform rig reads /proc, which Linux alone has.")
+        return 0
     if REDIS_SERVER is None:
         say("Skipped: the platform rig needs TLS in Redis: install Debian's package redis-server.")
         return 0

@@ -102,7 +102,13 @@ class Dyno:
         return sorted(str(path.relative_to(self.folder)) for path in (self.folder / "tmp").rglob("*"))
 
     def last_lines(self) -> str:
-        return (self.folder / "log").read_text(encoding="utf-8", errors="replace")[-2000:]
+        return self._log()[-2000:]
+
+    def error_lines(self) -> list[str]:
+        return [line for line in self._log().splitlines() if '"level":"error"' in line or "Traceback" in line]
+
+    def _log(self) -> str:
+        return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
 
 
 def start_dyno(slug: Slug, name: str, folder: Path, environment: Mapping[str, str]) -> Dyno:

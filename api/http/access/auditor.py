@@ -22,7 +22,9 @@ from tasks.settings import Settings
 from tasks.stopping import stop
 from tasks.telemetry.outage_log import OutageLog
 
-NOTED_CODES: Final = frozenset({"unauthorized", "forbidden", "owner_suspended", "rate_limited"})
+NO_ACCESS: Final = frozenset({"forbidden", "owner_suspended", "token_forbids", "foreign_origin"})
+NO_KEY: Final = NO_ACCESS | {"unauthorized", "rate_limited"}
+"""What is noted of a request whose key was accepted, and of one whose key was not."""
 ALIKE_S: Final = 60.0
 REMEMBERED: Final = 2_000
 """Lines of the last minute that are not written again."""
@@ -70,11 +72,11 @@ class Auditor:
         """
         code: str | None = scope.get("code")
         if "access" not in scope:
-            if code in NOTED_CODES and tried_key:
+            if code in NO_KEY and tried_key:
                 self._add(self.actor_of(scope), {"code": code})
             return
         is_read = code is None and "acting_for" in scope and _only_reads(scope)
-        if is_read or code == "forbidden":
+        if is_read or code in NO_ACCESS:
             thing = next(iter(scope.get("path_params", {}).values()), None)
             self._add(self.actor_of(scope), {"owner": scope.get("acting_for"), "id": thing, "code": code})
 

@@ -1,3 +1,4 @@
+-- needs: accounts/audit
 -- A token with which a web page may upload. payload: id, owner, fields {name, value, …}, life_ms, most (tokens of one
 -- owner). Answers answer ('created', or 'full') and now.
 if payload.full then return cmsgpack.pack({ answer = 'redis_full' }) end
@@ -9,4 +10,5 @@ redis.call('PEXPIREAT', record, now + payload.life_ms)
 redis.call('ZREMRANGEBYSCORE', index, '-inf', now)
 redis.call('ZADD', index, now + payload.life_ms, payload.id)
 redis.call('PEXPIRE', index, K.upload_tokens_ms)
+write_audit({ owner = payload.owner, id = payload.id, after = { fields = names_of(payload.fields) } })
 return cmsgpack.pack({ answer = 'created', now = now })

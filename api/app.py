@@ -17,6 +17,7 @@ from api.http import problems
 from api.http.access.account_cache import AccountCache
 from api.http.access.auditor import Auditor
 from api.http.access.auth import AuthMiddleware
+from api.http.access.cors import CorsPolicy
 from api.http.access.first_key import announce_keys, note_keys
 from api.http.access.forwarded import Forwarding
 from api.http.access.hosts import HostPolicy, check_public_url
@@ -39,6 +40,7 @@ from api.server.shutdown import Shutdown
 from api.webhooks.outgoing import webhooks
 from api.webhooks.url_policy import UrlPolicy
 from tasks.accounts.audit import AuditLog
+from tasks.accounts.tokens.upload_tokens import UploadTokens
 from tasks.catalogue import load_kinds
 from tasks.history.store import History
 from tasks.kind import counted
@@ -176,6 +178,8 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
                 keys=keys,
                 accounts=accounts,
                 host_policy=HostPolicy(settings, keys),
+                cors=CorsPolicy(settings),
+                upload_tokens=UploadTokens(redis, settings),
                 forwarding=Forwarding(settings),
                 throttle=Throttle(settings.wrong_keys_per_minute, settings.wrong_keys_all_per_minute),
                 audit_log=audit_log,

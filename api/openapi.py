@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 
 from api.http.access.auth import PROTECTED
 from api.http.access.scopes import required_scopes
+from api.http.access.token_routes import TOKEN_ROUTES
 from api.http.components import COMPONENT, add_components, documented_headers
 from api.http.problems import MEDIA_TYPE, REFUSED, STATUS, Problem
 from api.operations.metrics import PATH as METRICS
@@ -38,6 +39,10 @@ ANYWHERE: Final = (
 """What any request may be answered, whatever it is for: by the HTTP server, or when something unexpected happens."""
 UNDER_V1: Final = ("unauthorized", "forbidden", "rate_limited", "unavailable", "invalid_request")
 """What any request under `/v1` may be answered."""
+TOKEN_SCHEMES: Final = {
+    "upload_token": "A token for a web page, from `POST /v1/upload-tokens`, that uploads what its minter allows.",
+    "job_token": "The token of one job, from a submit with an upload token, that sees this job.",
+}
 FASTAPIS_DEFAULT = "Successful Response"
 FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
 
@@ -73,12 +78,19 @@ def _lock(document: dict[str, Any], routes: Iterable[BaseRoute]) -> None:
         "An API key. Each operation names the scopes of which the key needs one: docs/accounts.md lists them. Without "
         "keys, in development, every request runs as the owner `dev`."
     )
-    document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": about}}
+    schemes = {"key": about, **TOKEN_SCHEMES}
+    document["components"]["securitySchemes"] = {
+        name: {"type": "http", "scheme": "bearer", "description": text} for name, text in schemes.items()
+    }
     needed = {route.operation_id: required_scopes(route.endpoint) for route in routes if isinstance(route, APIRoute)}
     for place, path in document["paths"].items():
         if place.startswith(PROTECTED) or place == METRICS:
-            for operation in path.values():
-                operation["security"] = [{"key": [scope]} for scope in needed[operation["operationId"]]]
+            for method, operation in path.items():
+                keys = [{"key": [scope]} for scope in needed[operation["operationId"]]]
+                tokens: list[dict[str, list[str]]] = [
+                    {route.kind: []} for route in TOKEN_ROUTES if route.opens(method, place)
+                ]
+                operation["security"] = [*keys, *tokens]
 
 
 def _add_common(responses: dict[str, Any], *, protected: bool) -> None:

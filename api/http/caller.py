@@ -51,6 +51,9 @@ class SubmissionOptions(RequestedOptions, total=False):
     event_type: str
     channel: str | None
     same_as: str | None
+    job_id: str | None
+    viewer: str | None
+    upload_token: str | None
 
 
 class Caller:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from api.http.access.account_cache import AccountCache
 from api.http.access.auditor import Auditor
+from api.http.access.cors import CorsPolicy
 from api.http.access.forwarded import Forwarding
 from api.http.access.hosts import HostPolicy
 from api.http.access.keys import Keys
@@ -23,6 +24,7 @@ from api.server.connections import Connections
 from api.server.shutdown import Shutdown
 from api.webhooks.url_policy import UrlPolicy
 from tasks.accounts.audit import AuditLog
+from tasks.accounts.tokens.upload_tokens import UploadTokens
 from tasks.history.store import History
 from tasks.kind import Kind
 from tasks.public_files.urls import PublicFiles
@@ -48,6 +50,8 @@ class Context:
     keys: Keys
     accounts: AccountCache
     host_policy: HostPolicy
+    cors: CorsPolicy
+    upload_tokens: UploadTokens
     forwarding: Forwarding
     throttle: Throttle
     audit_log: AuditLog

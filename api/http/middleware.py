@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
+from api.http.access.cors import token_in_url
 from api.http.context import Context
 from api.http.problems import problem
 from api.uploads import tus
@@ -51,6 +52,7 @@ class RequestMiddleware:
         given = headers.get("x-request-id", "")
         request_id = given if SANE_ID.fullmatch(given) else next(self._ids)
         scope["request_id"] = request_id
+        scope["url_token"] = token_in_url(scope)
         context: Context = scope["state"]["context"]
         bind_contextvars(request_id=request_id)
         status: int | None = None

@@ -19,6 +19,7 @@ from api.http.multipart import Multipart
 from api.http.problems import documented
 from api.http.query import query_of
 from api.images.by_reference import ImageRequest, Remote, receive_named
+from api.images.by_token import DEFAULT_TYPE, RAW_TYPES, submit_by_token
 from api.images.exif import EXIF, parse_exif
 from api.images.truncation import TRUNCATED, Truncated, read_truncated
 from api.images.variants import ChosenVariants, read_variants
@@ -28,6 +29,7 @@ from api.jobs.submitted import respond, respond_batch
 from api.jobs.views import EXAMPLE_JOB, EXAMPLE_UPLOAD, Batch, Job
 from api.outputs.options import OutputOptions, output_parsers
 from api.uploads.receive import FormUploads, Upload, clean, read_name, receive_raw
+from api.uploads.token_limits import TOKEN_REFUSALS, TokenUpload
 from tasks.queue.jobs.enqueue import Submission
 from tasks.refusal import Refusal
 from tasks.settings import Settings
@@ -39,13 +41,11 @@ router = APIRouter(prefix="/v1/images", tags=["images"])
 
 DEFAULT_PRESET = "default"
 MAX_NAME_CHARS = 255
-RAW_TYPES = ("image/", "application/pdf", "application/octet-stream", "binary/octet-stream", "*/*")
-"""How the Content-Type of an image may begin; some clients send the last two for want of a better one."""
-DEFAULT_TYPE = "application/octet-stream"
 REFUSALS = (
     *SUBMIT_REFUSALS,
     *("too_large", "unsupported_media_type", "unsupported_format", "no_file", "too_many_files", "invalid_params"),
     *("inputs_gone", "upload_unfinished"),
+    *TOKEN_REFUSALS,
 )
 
 OWN_VARIANTS = '[{"name": "card", "width": 320, "height": 180, "fit": "cover", "format": "webp"}]'
@@ -151,12 +151,13 @@ class ImageOptions(OutputOptions):
     status_code=202,
     operation_id="submit_images",
     summary="Submit images",
-    response_model=Job | Batch,
+    response_model=Job | Batch | TokenUpload,
     response_description="For one image: its job. For several: a `batch`, and `jobs` with one job for each image, in "
-    "order. `Location` has the path of the job or of the batch, which ends with its last job.",
+    "order. `Location` has the path of the job or of the batch, which ends with its last job. To an upload token: the "
+    "id of the job, and a token that sees it.",
     responses={
         200: {
-            "model": Job | Batch,
+            "model": Job | Batch | TokenUpload,
             "description": "This Idempotency-Key was already used with the same content. The existing job.",
         },
         **documented(*REFUSALS),
@@ -171,6 +172,8 @@ async def submit_images(request: Request) -> Response:
     can be repeated safely: the same content returns the same job with status 200.
     """
     caller, checks = caller_of(request), Checks()
+    if (token := caller.access.upload_token) is not None:
+        return await submit_by_token(request, caller, token)
     options = query_of(request, ImageOptions, checks)
     submit_options = checks.run(lambda: options.fields(caller)) or {}
     if caller.idempotency_key is None:  # with one, the job may exist already

@@ -11,7 +11,7 @@ from api.http.answers import json_of
 from api.http.caller import Caller, caller_of
 from api.http.problems import documented
 from api.http.query import OF_OWNER, OwnerQuery, documented_query, query_of
-from api.jobs.views import Job, job_of
+from api.jobs.views import Job, shown_job
 from api.jobs.waiting import find_waiting_for
 from tasks import clock
 from tasks.public_files.urls import FileUrls
@@ -57,6 +57,9 @@ async def get_job(request: Request, job_id: JobId) -> Response:
     With `?wait=N` or the header `Prefer: wait=N` the response is sent as soon as the job ends, or after N seconds with
     the job's state at that time. `Preference-Applied` says how long it waited at most: MAX_WAIT_S is the limit.
 
+    The token of a job (`POST /v1/upload-tokens`) is answered its state, progress, result, files and error; what its
+    owner notes on it, and how it was run, are left out or empty.
+
     A job is answered until it expires, and where the service keeps a history (`HISTORY=storage`) for `KEEP_HISTORY_S`
     longer, without its files.
     """
@@ -71,8 +74,9 @@ async def get_job(request: Request, job_id: JobId) -> Response:
             record = _known(caller, await caller.context.watch.wait_until_ended(job_id, seconds), job_id)
     if not record.state.ended:
         headers["Retry-After"] = str(RETRY_AFTER_S)
-    job = job_of(record, caller.base_url, caller.public_files, urls=query.urls)
-    job.waiting_for = (await find_waiting_for(caller.context, [record])).get(record.id)
+    job = shown_job(record, caller, query.urls)
+    if caller.access.job_id is None:
+        job.waiting_for = (await find_waiting_for(caller.context, [record])).get(record.id)
     return Response(json_of(job), headers=headers, media_type="application/json")
 
 
@@ -89,7 +93,8 @@ async def find_unexpired(caller: Caller, job_id: str) -> Record:
 
 
 def _known(caller: Caller, record: Record | None, job_id: str) -> Record:
-    if record is None or (record.owner != caller.owner and not caller.is_admin):
+    is_other = record is not None and caller.access.job_id not in (None, record.id)
+    if record is None or is_other or (record.owner != caller.owner and not caller.is_admin):
         raise Refusal("not_found", f"Job {job_id!r} was not found.")
     if record.owner != caller.owner:
         caller.act_as_admin(record.owner)

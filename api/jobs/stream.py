@@ -16,12 +16,12 @@ from pydantic import BaseModel, Field
 
 from api.http.access.scopes import requires
 from api.http.answers import json_of
-from api.http.caller import caller_for_owner
+from api.http.caller import caller_of
 from api.http.components import component
 from api.http.problems import documented
-from api.http.query import OF_OWNER, OwnerQuery, documented_query
+from api.http.query import OF_OWNER, OwnerQuery, documented_query, query_of
 from api.jobs.get import JobId, find
-from api.jobs.views import job_of
+from api.jobs.views import shown_job
 from tasks.clock import from_ms
 from tasks.queue.records.record import Record, State
 from tasks.refusal import Refusal
@@ -60,6 +60,17 @@ class StateChange(BaseModel):
 
 component(StateChange)
 
+
+class EventsQuery(OwnerQuery):
+    """The query of a job's events."""
+
+    token: str | None = Field(
+        None,
+        description="The token of the job, from a submit with an upload token, for an EventSource, which sends no "
+        "headers. No other token may be in a URL.",
+    )
+
+
 EVENT: dict[str, Any] = {
     "type": "object",
     "description": "One event of the stream.",
@@ -88,7 +99,7 @@ EVENT: dict[str, Any] = {
         204: {"description": "You already received the `end` event (`Last-Event-ID`). Do not reconnect."},
         **documented(*OF_OWNER, "expired"),
     },
-    openapi_extra=documented_query(OwnerQuery),
+    openapi_extra=documented_query(EventsQuery),
 )
 @requires("jobs:read")
 async def follow_job(
@@ -106,7 +117,7 @@ async def follow_job(
 
     With `Last-Event-ID`, the `snapshot` is left out if nothing has changed since that event.
     """
-    caller = caller_for_owner(request)
+    caller = caller_of(request).acting_for(query_of(request, EventsQuery).owner)
     heartbeat_s = caller.context.settings.events_heartbeat_s
     record = await find(caller, job_id)
     # One that has ended changes no more, and may be in the history alone.
@@ -118,10 +129,9 @@ async def follow_job(
         await changes.aclose()
         return Response(status_code=204)
     resumed = last_event_id == _id_of(first, 0)
-    public_files = caller.public_files
 
     def shown(record: Record) -> str:
-        return json_of(job_of(record, caller.base_url, public_files)).decode()
+        return json_of(shown_job(record, caller)).decode()
 
     stream = _stream(changes, first, shown, resumed=resumed)
     # Without this header some proxies buffer the events.

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from api.http.answers import Error, Links, as_sent
+from api.http.caller import Caller
 from api.http.query import Page
 from api.images.result import JobResult
 from api.jobs.waiting import WaitingFor
@@ -195,6 +196,39 @@ def job_of(
         tags=list(record.tags) or None,
         metadata=dict(record.metadata) or None,
         links=_links(record, place),
+    )
+
+
+def shown_job(record: Record, caller: Caller, urls: FileUrls | None = None) -> Job:
+    """The public view of a record for its reader. A job token shows what became of the upload, with public URLs of its
+    files, and nothing that its owner notes, nor how it is run.
+
+    Args:
+        record: The record.
+        caller: Who reads it.
+        urls: As of `job_of`.
+    """
+    if caller.access.job_id is None:
+        return job_of(record, caller.base_url, caller.public_files, urls=urls)
+    job = job_of(record, caller.base_url, caller.public_files, urls="public")
+    return Job(
+        id=job.id,
+        kind=job.kind,
+        queue=job.queue,
+        owner="",
+        state=job.state,
+        priority=job.priority,
+        name=job.name,
+        params={},
+        created_at=job.created_at,
+        finished_at=job.finished_at,
+        expires_at=job.expires_at,
+        attempts=[],
+        progress=job.progress,
+        result=job.result,
+        files=job.files,
+        error=job.error,
+        links=Links(self=job.links.self, events=job.links.events),
     )
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.access.scopes import requires
-from api.http.answers import json_of
+from api.http.answers import json_of, uncached
 from api.http.body import check_length, chunks_of
 from api.http.caller import Caller, caller_for_owner, caller_of
 from api.http.checks import Checks
@@ -18,6 +18,8 @@ from api.http.query import OF_OWNER, OwnerQuery, documented_query, query_of
 from api.jobs.views import EXAMPLE_UPLOAD
 from api.labels import LABEL_HEADERS, LabelQuery, Labels, ShownMetadata, ShownTags, labels_of_request
 from api.uploads.receive import clean, receive_any
+from api.uploads.token_limits import TOKEN_REFUSALS, check_options, check_target
+from tasks.accounts.tokens.upload_tokens import UploadToken
 from tasks.clock import from_ms
 from tasks.refusal import Refusal
 from tasks.uploads.incoming import missing_upload
@@ -79,9 +81,10 @@ class StoredUpload(BaseModel):
     operation_id="upload",
     summary="Upload a file",
     response_model=StoredUpload,
-    response_description="The upload, with its path in `Location`.",
+    response_description="The upload, with its path in `Location`. To an upload token without its labels.",
     responses=documented(
-        "unauthorized", "too_large", "no_file", "unsupported_media_type", "invalid_request", "redis_full"
+        *("unauthorized", "too_large", "no_file", "unsupported_media_type", "invalid_request", "redis_full"),
+        *TOKEN_REFUSALS,
     ),
     openapi_extra=BODY | {"parameters": [*LABEL_HEADERS, *documented_query(UploadQuery)["parameters"]]},
 )
@@ -89,12 +92,12 @@ class StoredUpload(BaseModel):
 async def upload(request: Request) -> Response:
     """Use the `id` in `POST /v1/reports` or `POST /v1/images`, as often as you like until it expires."""
     caller, checks = caller_of(request), Checks()
+    if (token := caller.access.upload_token) is not None:
+        return await _upload_by_token(request, caller, token)
     query = query_of(request, UploadQuery, checks)
     settings = caller.context.settings
     labels = checks.run(lambda: labels_of_request(settings, request.headers, query)) or Labels()
-    if request.headers.get("content-type", "").lower().startswith(FORM):
-        message = "Send the raw bytes of the file, not a form (curl --data-binary @file)."
-        checks.add(Refusal("unsupported_media_type", message, field="Content-Type"))
+    checks.run(lambda: _check_type(request))
     checks.done()
     check_length(request.headers.get("content-length"), settings.max_dataset_bytes)
     caller.check_room()
@@ -144,6 +147,38 @@ async def delete_upload(request: Request, upload_id: UploadId) -> Response:
     caller = caller_for_owner(request)
     await forget(caller.context.redis, await _find(caller, upload_id))
     return Response(status_code=204)
+
+
+async def _upload_by_token(request: Request, caller: Caller, token: UploadToken) -> Response:
+    check_target(token, "uploads")
+    checks, context, grant = Checks(), caller.context, token.grant
+    name = check_options(request, checks)
+    checks.run(lambda: _check_type(request))
+    checks.done()
+    check_length(request.headers.get("content-length"), grant.max_bytes)
+    caller.check_room()
+    async with aclosing(chunks_of(request)) as body:
+        blob = await receive_any(body, context.storage, grant.max_bytes, grant.types)
+    kept = await keep(
+        context.redis,
+        caller.owner,
+        blob,
+        name=name,
+        seconds=context.settings.keep_uploads_s,
+        storage=context.storage,
+        tags=grant.tags,
+        metadata=grant.metadata,
+        upload_token=token.id,
+    )
+    # The labels are what the minter notes, for itself.
+    view = _view(kept).model_copy(update={"tags": None, "metadata": None})
+    return uncached(view, 201, Location=f"/v1/uploads/{kept.id}")
+
+
+def _check_type(request: Request) -> None:
+    if request.headers.get("content-type", "").lower().startswith(FORM):
+        message = "Send the raw bytes of the file, not a form (curl --data-binary @file)."
+        raise Refusal("unsupported_media_type", message, field="Content-Type")
 
 
 async def _find(caller: Caller, upload_id: str) -> UploadRecord:

@@ -28,13 +28,16 @@ class Upload:
     name: str | None
 
 
-async def receive_raw(body: AsyncIterator[bytes], storage: Storage, max_bytes: int) -> Upload:
+async def receive_raw(
+    body: AsyncIterator[bytes], storage: Storage, max_bytes: int, types: Collection[str] = ()
+) -> Upload:
     """Store a body that is one image.
 
     Args:
         body: The chunks of the body.
         storage: Where to store it.
         max_bytes: The limit of its size.
+        types: The media types that it may have; none is any that is read.
 
     Returns:
         The image, without a name.
@@ -44,17 +47,27 @@ async def receive_raw(body: AsyncIterator[bytes], storage: Storage, max_bytes: i
     """
     with _naming("body"):
         head, whole = await _peek(body)
-        return Upload(await storage.put(whole, max_bytes=max_bytes, type=media_type_of(head)), None)
+        return Upload(await storage.put(whole, max_bytes=max_bytes, type=_allowed(media_type_of(head), types)), None)
 
 
-async def receive_any(body: AsyncIterator[bytes], storage: Storage, max_bytes: int) -> BlobRef:
+async def receive_any(
+    body: AsyncIterator[bytes], storage: Storage, max_bytes: int, types: Collection[str] = ()
+) -> BlobRef:
     """Store a body of any format.
 
+    Args:
+        body: The chunks of the body.
+        storage: Where to store it.
+        max_bytes: The limit of its size.
+        types: The media types that it may have; none is any.
+
     Raises:
-        Refusal: `no_file`, `too_large`.
+        Refusal: `no_file`, `too_large`, `unsupported_format`.
     """
     with _naming("body"):
-        _, whole = await _peek(body)
+        head, whole = await _peek(body)
+        if types:
+            _allowed(media_type_of(head), types)
         return await storage.put(whole, max_bytes=max_bytes)
 
 
@@ -73,7 +86,9 @@ class FormUploads:
         parsers: Mapping[str, Callable[[str], Any]],
         checks: Checks,
         elsewhere: Collection[str] = (),
+        types: Collection[str] = (),
     ) -> None:
+        self._types = types
         self.values: dict[str, Any] = {}
         self._uploads: dict[int, Upload] = {}
         self._files = 0
@@ -171,7 +186,7 @@ class FormUploads:
         with _naming(f"{part.field}.{index}", which):
             try:
                 head, whole = await _peek(whole_body(first, data))
-                media_type = media_type_of(head)
+                media_type = _allowed(media_type_of(head), self._types)
             except Refusal as refusal:
                 if refusal.code not in BAD_FILE:
                     raise
@@ -217,6 +232,14 @@ def clean(name: str | None) -> str | None:
     """A file name as it is stored: without folders and without characters that do not print."""
     last = (name or "").replace("\\", "/").rpartition("/")[2]
     return "".join(character for character in last if character.isprintable())[:NAME_CHARACTERS] or None
+
+
+def _allowed(media_type: str, types: Collection[str]) -> str:
+    """The media type, if it is one of those that an upload token allows. types: none is any."""
+    if types and media_type not in types:
+        message = f"The file is {media_type}. The upload token allows {', '.join(types)}."
+        raise Refusal("unsupported_format", message)
+    return media_type
 
 
 @contextmanager

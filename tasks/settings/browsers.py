@@ -10,7 +10,7 @@ from tasks.settings.units import DAY_S
 
 ORIGIN: Final = re.compile(r"https?://(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 """An origin as browsers write it: no path, no capital letter, no port that is the usual one."""
-USUAL_PORTS: Final = (":443", ":80")
+USUAL_PORTS: Final = {"https": ":443", "http": ":80"}
 
 
 class BrowserSettings(BaseModel):
@@ -50,5 +50,4 @@ def is_origin(text: str) -> bool:
     """Whether a text is an origin as browsers write it."""
     if ORIGIN.fullmatch(text) is None:
         return False
-    scheme = text.partition(":")[0]
-    return not text.endswith(USUAL_PORTS[0] if scheme == "https" else USUAL_PORTS[1])
+    return not text.endswith(USUAL_PORTS[text.partition(":")[0]])

@@ -24,6 +24,9 @@ _MEDIA_TYPES: Final = {
     "pdf": "application/pdf",
 }
 
+MEDIA_TYPES: Final = tuple(_MEDIA_TYPES.values())
+"""Those of the files that are read."""
+
 # What a group with ?> or *+ has matched is not tried in another way, so that no head takes long.
 _COMMENT = rb"<!--.*?-->"
 _DECLARATION = rb"(?:\xef\xbb\xbf)?\s*+(?><\?xml.*?\?>\s*)?+"

@@ -11,6 +11,7 @@ import pytest
 from arq.connections import ArqRedis
 from pydantic import BaseModel
 
+from api.accounts.upload_tokens import EXAMPLE, EXAMPLE_ORIGIN
 from api.app import create_app
 from api.http import components
 from api.http.problems import MEDIA_TYPE
@@ -111,7 +112,8 @@ def test_no_two_schemas_have_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"admins": ("alice",), "kinds": ("tests.support.submittable:KINDS",)})
+    changes = {"admins": ("alice",), "kinds": ("tests.support.submittable:KINDS",), "cors_origins": (EXAMPLE_ORIGIN,)}
+    return settings.model_copy(update=changes)
 
 
 @pytest.fixture
@@ -152,6 +154,7 @@ async def known(
     batch_id = (await alice.post("/v1/batches")).json()["id"]
     line = {"cron": "0 6 * * *", "job": {"kind": "event", "type": "a", "data": {}}}
     await alice.put(f"/v1/presets/{EXAMPLE_PRESET}", json={"variants": EXAMPLE_VARIANTS})
+    token_id = (await alice.post("/v1/upload-tokens", json=EXAMPLE)).json()["id"]
     schedule_id = (await alice.post("/v1/schedules", json=line)).json()["id"]
     return {
         "job_id": job_id,
@@ -160,6 +163,7 @@ async def known(
         "signed": await _signed(alice, job_id),
         "upload_id": EXAMPLE_UPLOAD,
         "resumable_id": EXAMPLE_RESUMABLE,
+        "token_id": token_id,
         "batch_id": batch_id,
         "schedule_id": schedule_id,
         "preset_name": EXAMPLE_PRESET,

@@ -62,6 +62,9 @@ REASONS: Final = {
     r"^The parameter '?\w+'? is only for tables": "A parameter goes with a media type.",
     r"^(The parameter ')?(types|formats|columns|lang|currency|title|delimiter|sheet)\b": "It has a form of its own.",
     r"^notify(\.\w+)?: ": "`notify` may be JSON in a string.",
+    r"^origin: .* is not among": "Which pages may call is a setting,",
+    r"^(max_bytes|uses|expires): .* (limit of|is not allowed)": "and so is how much their tokens may have.",
+    r"^variants: A token for 'uploads'": "What goes with a target depends on it.",
     r"^keep: ": "It is a length of time in text.",
 }
 """Patterns of messages, of which each fault of a refusal must match one."""

@@ -23,6 +23,7 @@ SETTINGS: Final = {
     "API_KEYS": ",".join(f"{owner}:{key}" for owner, key in KEYS.items()),
     "ADMINS": "operator",
     "SECRET_KEY": "k" * 32,
+    "CORS_ORIGINS": "https://app.example.com",
     "DEV": "1",  # links begin with the host of the request
     # The receiver is on this machine, and no name server is waited for.
     "OUTBOUND_NETWORKS": "127.0.0.0/8",

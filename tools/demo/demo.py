@@ -28,6 +28,7 @@ from PIL import Image
 
 from tests.support.servers import Valkey, free_port, start_process
 from tools.demo import operations as demo_operations
+from tools.demo.page import page
 from tools.demo.report import faults, spec
 from tools.demo.webhooks import FAILS_ONCE, DemoReceiver, receiving
 from tools.pictures import sources
@@ -304,8 +305,10 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="pressroom-demo-"))
     try:
         say("Pressroom: Valkey, and the Procfile's processes")
+        page_port = free_port()
         with (
-            pressroom(folder) as address,
+            pressroom(folder, CORS_ORIGINS=f"http://127.0.0.1:{page_port}") as address,
+            page(address, page_port) as page_url,
             httpx.Client(base_url=address, timeout=30) as client,
             receiving() as receiver,
         ):
@@ -323,6 +326,7 @@ def main() -> int:
             if args.once:
                 say("`bin/demo` stays up and prints commands to try; `bin/dev` starts the service for development.")
             else:
+                say(f"A page that uploads without an API key (examples/browser): {page_url}\n")
                 say("The same by hand:\n")
                 say(f"  curl -si -F file=@{photos[0]} {address}/v1/images")
                 say(f"  curl -s '{address}/v1/jobs/JOB_ID?wait=10'")

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tasks.accounts.scopes import ADMIN
+from tasks.accounts.tokens.upload_tokens import UploadToken
 
-Via = Literal["open", "setting", "key"]
-"""How a sender proved who it is: not at all in the open mode, by a key of the settings, by a key in Redis."""
+Via = Literal["open", "setting", "key", "upload_token", "job_token"]
+"""How a sender proved who it is: not at all in the open mode, by a key of the settings, by a key in Redis; or by a
+token (`api.http.access.token_routes`), which is for a web page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,8 @@ class Access:
         key_id: The public id of the key; None for keys of the settings and in the open mode.
         read_only: Whether only GET and HEAD are allowed.
         expires_at_ms: When it ends, in milliseconds since 1970; None if it does not.
+        upload_token: What an upload token allows.
+        job_id: The one job that a job token opens.
     """
 
     owner: str
@@ -28,6 +32,8 @@ class Access:
     key_id: str | None = None
     read_only: bool = False
     expires_at_ms: int | None = None
+    upload_token: UploadToken | None = None
+    job_id: str | None = None
 
     @property
     def is_admin(self) -> bool:

@@ -5,7 +5,9 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.http.access.token_access import url_token
 from api.http.access.token_kinds import authenticate
+from api.http.access.token_routes import kind_of
 from api.http.context import Context
 from api.http.problems import problem_of
 from tasks.refusal import Refusal
@@ -24,10 +26,19 @@ class AuthMiddleware:
         if scope["type"] == "http":
             context: Context = scope["state"]["context"]
             headers, protected = Headers(scope=scope), scope["path"].startswith(PROTECTED)
+            token = bearer_of(headers)
+            in_url = scope["url_token"] if protected and token is None else None
+            kind = kind_of(token or in_url)
+            send = context.cors.answering(scope, headers, kind, send)
             try:
-                context.host_policy.check(scope, headers)
+                if in_url:
+                    token = url_token(scope, in_url)
+                context.host_policy.check(scope, headers, is_page=context.cors.is_page(scope, headers, kind))
+                if (allowed := context.cors.preflight(scope, headers)) is not None:
+                    await allowed(scope, receive, send)
+                    return
                 if protected:
-                    access = await authenticate(context, scope, bearer_of(headers))
+                    access = await authenticate(context, scope, token)
                     scope["access"], scope["owner"] = access, access.owner
             except Refusal as refusal:
                 await problem_of(Request(scope), refusal)(scope, receive, send)

@@ -78,12 +78,13 @@ class HostPolicy:
         self._forwarding = Forwarding(settings)
         self._files_hosts = frozenset(_hosts_of(settings.public_files_url)) - frozenset(_hosts_of(settings.public_url))
 
-    def check(self, scope: Scope, headers: Headers) -> None:
+    def check(self, scope: Scope, headers: Headers, *, is_page: bool) -> None:
         """Check the host of a request, and in the open mode that no page of another origin has sent it.
 
         Args:
             scope: The request.
             headers: Its headers.
+            is_page: Whether it is one that a page of another origin may send (`CorsPolicy.is_page`).
 
         Raises:
             Refusal: `misdirected`, `foreign_origin`.
@@ -95,7 +96,7 @@ class HostPolicy:
         elif is_public_file:
             return  # whoever has the URL of one may have it from anywhere
         elif self._keys.open:
-            self._check_open(scope, headers)
+            self._check_open(scope, headers, is_page=is_page)
         elif self._checks_hosts and scope["path"] not in PROBES and not self._is_ours(scope, headers):
             raise Refusal(
                 "misdirected",
@@ -119,7 +120,7 @@ class HostPolicy:
         """Whether the host is one of ours, or else that which a proxy has received."""
         return _host_of(headers) in self._allowed or self._forwarding.host(scope) in self._allowed
 
-    def _check_open(self, scope: Scope, headers: Headers) -> None:
+    def _check_open(self, scope: Scope, headers: Headers, *, is_page: bool) -> None:
         server, host = scope.get("server"), _host_of(headers)
         if server and server[1] is not None and _is_address(server[0]) and not _is_loopback(server[0]):
             raise Refusal(
@@ -133,7 +134,7 @@ class HostPolicy:
                 field="Host",
             )
         origin = headers.get("origin")
-        if origin is not None and origin.lower().partition("://")[2] not in {host, *self._allowed}:
+        if not is_page and origin is not None and origin.lower().partition("://")[2] not in {host, *self._allowed}:
             raise Refusal(
                 "foreign_origin",
                 f"A page of the origin {origin!r} has sent this request. Without API_KEYS only pages of this service "

@@ -39,6 +39,10 @@ class Keys:
     def __len__(self) -> int:
         return len(self._accesses)
 
+    def has_owner(self, owner: str) -> bool:
+        """Whether an owner has a key in the settings; in the open mode, whether it is the one that all are."""
+        return any(access.owner == owner for access in self._accesses.values() or (OPEN_ACCESS,))
+
     def find(self, key: str) -> Access | None:
         """What a key of the settings gives; None for other keys."""
         return self._accesses.get(sha256(key.encode()).digest())

@@ -7,8 +7,10 @@ from starlette.types import Scope
 
 from api.http.access.access import Access
 from api.http.access.keys import OPEN_ACCESS
+from api.http.access.token_access import by_job_token, by_upload_token
 from api.http.context import Context
 from tasks.accounts.key_format import PREFIX, is_well_formed
+from tasks.accounts.tokens import token_text
 from tasks.refusal import Refusal
 
 
@@ -29,7 +31,11 @@ async def _by_key(context: Context, _scope: Scope, token: str) -> Access:
     )
 
 
-TOKEN_KINDS: Final[dict[str, Callable[[Context, Scope, str], Awaitable[Access]]]] = {PREFIX: _by_key}
+TOKEN_KINDS: Final[dict[str, Callable[[Context, Scope, str], Awaitable[Access]]]] = {
+    PREFIX: _by_key,
+    token_text.UPLOAD: by_upload_token,
+    token_text.JOB: by_job_token,
+}
 """prefix -> what a token with it gives, for the request that is sent with it. Raises: Refusal."""
 
 

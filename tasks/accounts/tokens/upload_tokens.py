@@ -190,14 +190,30 @@ class UploadTokens:
                 raise Refusal("rate_limited", message, limit=tries)
         return None
 
-    async def list(self, owner: str) -> list[UploadToken]:
-        """The tokens of an owner that live, the one that ends next first."""
-        ids = [one.decode() for one in await self._redis.zrange(UPLOAD_TOKENS + owner, 0, -1)]
+    async def list(self, owner: str, limit: int, *, after: str | None = None) -> list[UploadToken]:
+        """Tokens of an owner that live, the one that ends next first.
+
+        Args:
+            owner: Whose.
+            limit: How many at most.
+            after: The id of the one before the first.
+        """
+        index, start = UPLOAD_TOKENS + owner, 0
+        if after is not None:
+            rank = await self._redis.zrank(index, after)
+            start = 0 if rank is None else rank + 1
+        ids = [one.decode() for one in await self._redis.zrange(index, start, start + limit - 1)]
         async with self._redis.pipeline(transaction=False) as pipe:
             for token_id in ids:
                 pipe.hgetall(UPLOAD_TOKEN + token_id)
             found = await pipe.execute()
         return [UploadToken.from_hash(*one) for one in zip(ids, found, strict=True) if one[1]]
+
+    async def find(self, owner: str, token_id: str) -> UploadToken | None:
+        """A token of an owner, by its id."""
+        fields = await self._redis.hgetall(UPLOAD_TOKEN + token_id)
+        token = UploadToken.from_hash(token_id, fields) if fields else None
+        return token if token and token.owner == owner else None
 
     async def revoke(self, owner: str, token_id: str) -> bool:
         """End a token. Returns whether the owner had it."""

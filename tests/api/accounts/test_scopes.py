@@ -25,7 +25,11 @@ def test_every_route_names_its_scope() -> None:
 def test_the_document_says_which_scope_an_operation_needs() -> None:
     paths = app.openapi()["paths"]
     assert paths["/v1/jobs"]["get"]["security"] == [{"key": ["jobs:read"]}]
-    assert paths["/v1/uploads"]["post"]["security"] == [{"key": ["images"]}, {"key": ["reports"]}]
+    assert paths["/v1/uploads"]["post"]["security"] == [
+        {"key": ["images"]},
+        {"key": ["reports"]},
+        {"upload_token": []},
+    ]
     assert paths["/metrics"]["get"]["security"] == [{"key": ["admin"]}]
     for path, operations in paths.items():
         for operation in operations.values():

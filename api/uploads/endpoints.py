@@ -171,8 +171,8 @@ async def _upload_by_token(request: Request, caller: Caller, token: UploadToken)
         upload_token=token.id,
     )
     # The labels are what the minter notes, for itself.
-    view = _view(kept).model_copy(update={"tags": None, "metadata": None})
-    return uncached(view, 201, Location=f"/v1/uploads/{kept.id}")
+    shown = view(kept).model_copy(update={"tags": None, "metadata": None})
+    return uncached(shown, 201, Location=f"/v1/uploads/{kept.id}")
 
 
 def _check_type(request: Request) -> None:

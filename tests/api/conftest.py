@@ -12,6 +12,7 @@ from tasks.settings import Settings
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage
 from tests.support.api.manual_worker import ManualWorker
+from tests.support.api.owned import ORIGIN
 from tests.support.api.serving import BOB, KEYS, client_of, serving
 from tests.support.receivers import Receiver
 from tests.support.servers import Valkey
@@ -39,6 +40,7 @@ def settings(valkey: Valkey, tmp_path: Path) -> Settings:
         outbound_networks="127.0.0.0/8",
         outbound_http=True,
         dns_timeout_s=0.2,
+        cors_origins=ORIGIN,
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from arq.connections import ArqRedis
 from pydantic import BaseModel
 
-from api.accounts.upload_tokens import EXAMPLE, EXAMPLE_ORIGIN
+from api.accounts.upload_tokens import EXAMPLE
 from api.app import create_app
 from api.http import components
 from api.http.problems import MEDIA_TYPE
@@ -112,8 +112,7 @@ def test_no_two_schemas_have_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    changes = {"admins": ("alice",), "kinds": ("tests.support.submittable:KINDS",), "cors_origins": (EXAMPLE_ORIGIN,)}
-    return settings.model_copy(update=changes)
+    return settings.model_copy(update={"admins": ("alice",), "kinds": ("tests.support.submittable:KINDS",)})
 
 
 @pytest.fixture

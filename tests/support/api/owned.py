@@ -19,6 +19,8 @@ from tests.support.queue.fan_out import expand, to
 
 FILE: Final = "small.jpg"
 EVENT_JOB: Final = {"kind": "event", "type": "a.b", "data": {}}
+ORIGIN: Final = "https://app.example.com"
+"""Of the pages that may call."""
 NOT_OWNED: Final = {"queue": "media", "name": FILE, "signed": "x"}
 """Parameters that name no thing of an owner, and a value for each."""
 
@@ -58,6 +60,7 @@ class Owned:
             "resumable_id": (await create(client, len(PNG))).rpartition("/")[2],
             "preset_name": "cards",
             "key_id": await _made(client, "/v1/keys", json={"name": "walk", "scopes": ["images"]}),
+            "token_id": await _made(client, "/v1/upload-tokens", json={"origin": ORIGIN}),
         }
 
 

@@ -1,4 +1,4 @@
-"""A server that pages of one origin may call, and what they are given."""
+"""What pages of ORIGIN are given, which may call the server."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -6,16 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tasks.settings import Settings
+from tests.support.api.owned import ORIGIN
 
-ORIGIN = "https://app.example.com"
 OTHER_ORIGIN = "https://evil.example"
 Mint = Callable[..., Awaitable[dict[str, Any]]]
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"cors_origins": (ORIGIN,)})
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from api.app import app
 from api.http.access.token_routes import TOKEN_ROUTES
 from tasks.settings import Settings
-from tests.api.accounts.tokens.conftest import ORIGIN, OTHER_ORIGIN, Mint, bearer
+from tests.api.accounts.tokens.conftest import OTHER_ORIGIN, Mint, bearer
+from tests.support.api.owned import ORIGIN
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import ALICE, client_of, serving
 

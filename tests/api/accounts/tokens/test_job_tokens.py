@@ -18,8 +18,9 @@ from tasks.kind import OutputFile, Result
 from tasks.queue.redis_keys import JOB
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
-from tests.api.accounts.tokens.conftest import ORIGIN, Mint, bearer
+from tests.api.accounts.tokens.conftest import Mint, bearer
 from tests.support.api.manual_worker import ManualWorker
+from tests.support.api.owned import ORIGIN
 from tests.support.api.pictures import PNG
 from tests.support.blobs import put
 from tests.support.servers import free_port

@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from tasks.settings import Settings
-from tests.api.accounts.tokens.conftest import ORIGIN, Mint
+from tests.api.accounts.tokens.conftest import Mint
+from tests.support.api.owned import ORIGIN
 from tests.support.api.serving import client_of, serving
 
 

@@ -9,7 +9,8 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.queue.redis_keys import JOB
-from tests.api.accounts.tokens.conftest import ORIGIN, OTHER_ORIGIN, Mint, bearer
+from tests.api.accounts.tokens.conftest import OTHER_ORIGIN, Mint, bearer
+from tests.support.api.owned import ORIGIN
 from tests.support.api.pictures import JPEG, PNG, big
 from tests.support.queue.submissions import record_of
 

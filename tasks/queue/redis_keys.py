@@ -287,7 +287,6 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "swept": SWEPT,
     "unneeded": UNNEEDED,
     "upload": UPLOAD,
-    "api_key": API_KEY,
     "upload_token": UPLOAD_TOKEN,
     "upload_tokens": UPLOAD_TOKENS,
     "upload_tokens_ms": UPLOAD_TOKENS_MS,

@@ -41,7 +41,8 @@ class Keys:
 
     def has_owner(self, owner: str) -> bool:
         """Whether an owner has a key in the settings; in the open mode, whether it is the one that all are."""
-        return any(access.owner == owner for access in self._accesses.values() or (OPEN_ACCESS,))
+        accesses = (OPEN_ACCESS,) if self._open else self._accesses.values()
+        return any(access.owner == owner for access in accesses)
 
     def find(self, key: str) -> Access | None:
         """What a key of the settings gives; None for other keys."""

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 
 from api.http.access.auth import PROTECTED
 from api.http.access.scopes import required_scopes
-from api.http.access.token_routes import TOKEN_ROUTES
+from api.http.access.tokens.routes import TOKEN_ROUTES
 from api.http.components import COMPONENT, add_components, documented_headers
 from api.http.problems import MEDIA_TYPE, REFUSED, STATUS, Problem
 from api.operations.metrics import PATH as METRICS

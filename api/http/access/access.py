@@ -8,7 +8,7 @@ from tasks.accounts.tokens.upload_tokens import UploadToken
 
 Via = Literal["open", "setting", "key", "upload_token", "job_token"]
 """How a sender proved who it is: not at all in the open mode, by a key of the settings, by a key in Redis; or by a
-token (`api.http.access.token_routes`), which is for a web page."""
+token (`api.http.access.tokens.routes`), which is for a web page."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.access.token_access import url_token
 from api.http.access.token_kinds import authenticate
-from api.http.access.token_routes import kind_of
+from api.http.access.tokens.opening import url_token
+from api.http.access.tokens.routes import kind_of
 from api.http.context import Context
 from api.http.problems import problem_of
 from tasks.refusal import Refusal

@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Message, Scope, Send
 
-from api.http.access.token_routes import TokenKind, methods_at
+from api.http.access.tokens.routes import TokenKind, methods_at
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.settings.browsers import USUAL_PORTS

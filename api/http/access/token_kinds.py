@@ -7,7 +7,7 @@ from starlette.types import Scope
 
 from api.http.access.access import Access
 from api.http.access.keys import OPEN_ACCESS
-from api.http.access.token_access import by_job_token, by_upload_token
+from api.http.access.tokens.opening import by_job_token, by_upload_token
 from api.http.context import Context
 from tasks.accounts.key_format import PREFIX, is_well_formed
 from tasks.accounts.tokens import token_text

@@ -9,7 +9,7 @@ from arq.connections import ArqRedis
 from pydantic import ValidationError
 
 from api.app import app
-from api.http.access.token_routes import TOKEN_ROUTES
+from api.http.access.tokens.routes import TOKEN_ROUTES
 from tasks.settings import Settings
 from tests.api.accounts.tokens.conftest import OTHER_ORIGIN, Mint, bearer
 from tests.support.api.owned import ORIGIN

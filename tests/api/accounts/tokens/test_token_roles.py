@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from api.http.access.token_routes import TOKEN_ROUTES, TokenKind
+from api.http.access.tokens.routes import TOKEN_ROUTES, TokenKind
 from tests.api.accounts.test_roles import PROTECTED, UNKNOWN
 from tests.api.accounts.tokens.conftest import Mint, bearer
 from tests.support.api.pictures import PNG

@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from api.http.access.access import Access
-from api.http.access.token_routes import MAY, TokenKind, is_events, methods_at
+from api.http.access.tokens.routes import MAY, TokenKind, is_events, methods_at
 from api.http.context import Context
 from tasks import clock
 from tasks.accounts.tokens import token_text

@@ -1,0 +1,1 @@
+"""Tokens that web pages send instead of API keys."""

@@ -129,6 +129,11 @@ CODES: dict[str, str] = {
     "too_many_endpoints": "The owner has as many endpoints as allowed.",
     "invalid_secret": "The secret is not `whsec_` followed by the base64 of 24 to 64 bytes.",
     "too_many_secrets": "The endpoint has as many valid secrets as allowed. Wait until one expires.",
+    # a destination
+    "too_many_destinations": "The owner has as many destinations as allowed.",
+    "destination_gone": "The destination of the job's files was deleted.",
+    "destination_refused": "The destination did not accept a file, or a path in it cannot be used.",
+    "destination_exists": "An object of this path is in the destination already, with other bytes.",
     # a schedule
     "invalid_cron": "The cron expression does not have five valid fields, or it is never due.",
     "too_many_schedules": "The owner has as many schedules as allowed.",

@@ -43,6 +43,7 @@ LAYERS = (
         "picture_result",
         "thumbnail.signatures",
         "public_files",
+        "destinations",
     },
     {"history", "accounts"},
     {"thumbnail", "report", "webhook.kind", "maintenance"},

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import redis.exceptions
@@ -11,7 +12,8 @@ import structlog
 from pydantic import BaseModel, ValidationError
 from structlog.contextvars import bind_contextvars
 
-from tasks.kind import JobContext, Kind, Notes, TryAgain
+from tasks.destinations.copying import OutputCopier
+from tasks.kind import JobContext, Kind, Notes, Result, TryAgain
 from tasks.queue.jobs import foreign_job
 from tasks.queue.script import Script
 from tasks.queue.watch.reader import CoalescingReader
@@ -69,6 +71,7 @@ class Executor:
         self._worker_id = worker_id
         self.kinds = kinds
         self._scratch = ScratchRoot()
+        self._copier = OutputCopier()
 
     def close(self) -> None:
         """Remove the scratch folders of this process."""
@@ -197,6 +200,13 @@ class Executor:
             return True
         return False
 
+    async def _copied(self, context: JobContext[Any], job: ClaimedJob, result: Result) -> Result:
+        """The result, once its files are in the destination that the submit named."""
+        if job.destination is None or not result.files:
+            return result
+        copied = await self._copier.copy(context, job.destination, result.files, job.created_at)
+        return replace(result, value={**result.value, "destination": copied})
+
     def _kind(self, job: ClaimedJob) -> Kind[Any]:
         if job.kind == foreign_job.UNREADABLE:
             raise foreign_job.refusal_of(job.params)
@@ -228,7 +238,7 @@ class Executor:
         )
         try:
             async with asyncio.timeout(kind.timeout_s) as limit:
-                return SerializedResult.of(await kind.run(context), progress.last)
+                return SerializedResult.of(await self._copied(context, job, await kind.run(context)), progress.last)
         except BlobMissing as error:
             raise Refusal("expired", "A file that the job needs is no longer stored; upload it again.") from error
         except TimeoutError as error:

@@ -40,6 +40,7 @@ class RequestedOptions(TypedDict, total=False):
     idempotency_key: str | None
     urls: FileUrls | None
     keep_s: int | None
+    destination: str | None
 
 
 class SubmissionOptions(RequestedOptions, total=False):

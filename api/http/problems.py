@@ -54,6 +54,7 @@ STATUS = {
     "too_many_keys": 409,
     "key_ended": 409,
     "two_live_keys": 409,
+    "too_many_destinations": 409,
     "too_many_endpoints": 409,
     "too_many_schedules": 409,
     "too_many_secrets": 409,

@@ -102,6 +102,15 @@ class PictureMarkup(BaseModel):
     picture: str = Field(description="A `<picture>` element. Its `alt` is empty: describe the picture there.")
 
 
+class CopiedFiles(BaseModel):
+    """Where the files of a job were copied."""
+
+    name: str = Field(description="The destination.")
+    urls: list[str] = Field(
+        description="The objects, in the order of the files.", examples=[["s3://bucket/a/small.jpg"]]
+    )
+
+
 class ImageResult(BaseModel):
     """What an image job returned."""
 
@@ -110,6 +119,7 @@ class ImageResult(BaseModel):
         None, description="`true` if the files are those of a former job for the same picture and variants."
     )
     kept_until: datetime | None = Field(None, description="Until when `keep` keeps the original.")
+    destination: CopiedFiles | None = Field(None, description="Where the files were copied, if `destination` asked so.")
     markup: list[PictureMarkup] | None = Field(
         None,
         description="Markup for a page, the largest pictures first; absent in lists. The URLs need an API key, as "

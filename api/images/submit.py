@@ -79,6 +79,7 @@ BODY: dict[str, Any] = {
                         "exif": {"type": "string", "description": "The same as the query parameter."},
                         "truncated": {"enum": ["draw"], "description": "The same as the query parameter."},
                         "urls": {"enum": ["private", "public"], "description": "The same as the query parameter."},
+                        "destination": {"type": "string", "description": "The same as the query parameter."},
                         "notify": {"type": "string", "description": "The same as the query parameter."},
                         "tags": {"type": "string", "description": "The same as the query parameter."},
                         "metadata": {"type": "string", "description": "The same as the query parameter."},

@@ -23,6 +23,7 @@ from tasks.queue.lanes.lane_id import LaneId
 from tasks.queue.redis_keys import (
     API_KEY,
     API_KEYS,
+    DESTINATIONS,
     DISABLED,
     ENDPOINT,
     ENDPOINTS,
@@ -68,6 +69,7 @@ DURABLE: Final = (
     DurableKeys(PRESETS, "hash"),
     DurableKeys(API_KEY, "hash"),
     DurableKeys(API_KEYS, "zset"),
+    DurableKeys(DESTINATIONS, "hash"),
 )
 """What a snapshot has. Whoever adds something that lives only in Redis adds its keys here."""
 THINGS: Final = {ENDPOINT: "endpoints", SCHEDULE: "schedules"}

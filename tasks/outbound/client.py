@@ -91,8 +91,8 @@ class GuardedClient:
         """See `Outbound.post`."""
         timing, progress = RequestTiming(), ResponseProgress()
         try:
-            prepared = self._request("POST", request.url, request.headers, timing, progress, request.content)
-            async with asyncio.timeout(self._timeouts.post_s):
+            prepared = self._request(request.method, request.url, request.headers, timing, progress, request.content)
+            async with asyncio.timeout(request.timeout_s or self._timeouts.post_s):
                 try:
                     return await self._exchange(prepared, timing, progress)
                 except httpx.TransportError as error:

@@ -6,16 +6,19 @@ Pure: the client that keeps these promises is `tasks.outbound.client`; kinds see
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 @dataclass(frozen=True, slots=True)
 class OutboundRequest:
-    """A POST. headers: all that are to be sent besides those of the connection."""
+    """A POST, or a PUT. headers: all that are to be sent besides those of the connection. timeout_s: seconds for all of
+    it, instead of those for a delivery."""
 
     url: str
     content: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+    method: Literal["POST", "PUT"] = "POST"
+    timeout_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ Redis without cluster mode is needed.
 | `pressroom:incoming:<id>` | hash | an upload whose bytes come in parts, or go straight into the storage (`tasks/uploads/incoming.py`) | expires, or its owner deletes it |
 | `pressroom:incoming` | zset id → until (ms) | all of them, those too that are complete: their objects in the storage are removed then | the reconciliation; it expires |
 | `pressroom:unfinished:<owner>` | zset id → until (ms) | those of an owner that are not complete, or not checked yet | with the last; it expires |
+| `pressroom:destinations:<owner>` | hash name → JSON, its secret encrypted | buckets of others into which an owner's outputs are copied | an admin deletes them |
 | `pressroom:presets:<owner>` | hash name → version, time (ms), JSON | an owner's presets of variants; `#` counts their versions | its owner deletes them; the counter stays |
 | `pressroom:endpoint:<id>` | hash | a subscriber: owner, URL, patterns, encrypted secrets, and whether it answered the last time (`answered`) | its owner deletes it |
 | `pressroom:endpoints:<owner>` | zset id → created (ms) | all endpoints of an owner | with the endpoints |
@@ -96,6 +97,7 @@ INCOMING: Final = ROOT + "incoming:"
 INCOMING_IDS: Final = ROOT + "incoming"
 UNFINISHED: Final = ROOT + "unfinished:"
 PRESETS: Final = ROOT + "presets:"
+DESTINATIONS: Final = ROOT + "destinations:"
 ENDPOINT: Final = ROOT + "endpoint:"
 ENDPOINTS: Final = ROOT + "endpoints:"
 SUBSCRIBERS: Final = ROOT + "subscribers:"
@@ -296,6 +298,7 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "incoming_late_ms": INCOMING_LATE_MS,
     "unfinished": UNFINISHED,
     "presets": PRESETS,
+    "destinations": DESTINATIONS,
     "endpoint": ENDPOINT,
     "endpoints": ENDPOINTS,
     "subscribers": SUBSCRIBERS,

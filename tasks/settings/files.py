@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from tasks.settings.outbound import SECRET_KEY_CHARS
 from tasks.settings.server import base_url_of
+from tasks.settings.units import MiB
 
 
 class FileSettings(BaseModel):
@@ -23,6 +24,14 @@ class FileSettings(BaseModel):
     file_urls: Literal["private", "public"] = Field(
         "private",
         description="What `url` and `markup` of a job have, unless its submit says `urls`: `private`, URLs that need an API key; `public`, signed ones that anyone can open.",
+    )
+
+    # Destinations
+    max_destinations: int = Field(20, ge=0, description="Destinations of one owner.")
+    max_destination_bytes: int = Field(
+        64 * MiB,
+        gt=0,
+        description="Bytes of one file that is copied into a destination; a worker has it in memory meanwhile.",
     )
 
     @field_validator("files_key")

@@ -111,7 +111,8 @@ async def _drawn_before(job: JobContext[ThumbnailParams], source: Path, blob: Bl
         for file in record.files
     ]
     value = {**(record.result or {}), "reused": True}
-    value.pop("kept_until", None)
+    for own in ("kept_until", "destination"):
+        value.pop(own, None)
     return Result(value=value | await _keep(job, source, blob), files=tuple(files))
 
 

@@ -51,6 +51,7 @@ class ClaimedJob:
     request_id: str | None = None
     traceparent: str | None = None
     tracestate: str | None = None
+    destination: str | None = None
     suspect: bool = False
     io_bound: bool = False
     pool: str | None = None

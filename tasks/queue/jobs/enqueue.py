@@ -55,6 +55,7 @@ class Submission:
         upkeep: Whether it is the service's own work, as `Kind.upkeep`.
         tags: By which its sender finds it.
         metadata: JSON of what its sender notes on it.
+        destination: Name of the owner's destination into which its files are copied.
         keep_s: For how many seconds the job is kept after its end, if its sender says.
         urls: Which URLs answers and events give of its files, if its sender says: `private` or `public`.
         same_as: What an Idempotency-Key is compared by, where that is not the params: the same for the same request.
@@ -88,6 +89,7 @@ class Submission:
     metadata: str | None = None
     urls: Literal["private", "public"] | None = None
     keep_s: int | None = None
+    destination: str | None = None
     same_as: str | None = None
     job_id: str | None = None
     viewer: str | None = None
@@ -215,6 +217,8 @@ class Enqueuer:
                 return Submitted(job_id, created=False)
             case {"answer": "reused", "id": job_id} if await self._is_repeat(job_id, submission):
                 return Submitted(job_id, created=False)
+            case {"answer": "no_destination", "id": name}:
+                raise Refusal("not_found", f"destination: You have no destination {name!r}.", field="destination")
             case {"answer": answer} as excess if answer in REASONS:
                 raise self._limits.refusal(excess, payload["jobs"][0])
             case {"answer": "token_gone" | "token_used"} as over:
@@ -284,7 +288,8 @@ class Enqueuer:
             "params": submission.params,
             "delay_ms": submission.delay_ms,
             "fields": [
-                *_fields(submission, "name", "request_id", "address", "notify", "metadata", "urls", "viewer"),
+                *_fields(submission, "name", "request_id", "address", "notify", "metadata"),
+                *_fields(submission, "urls", "destination", "viewer"),
                 *_tags(submission),
                 *_trace(submission),
                 *_keep(submission),
@@ -299,6 +304,8 @@ class Enqueuer:
             job["batch"] = submission.batch
         if submission.event_type:
             job |= {"event_type": submission.event_type, "channel": submission.channel}
+        if submission.destination:
+            job["destination"] = submission.destination
         if submission.upkeep:
             job["upkeep"] = True
         return job

@@ -47,6 +47,10 @@ local function check_batch(id)
   if not open then return { answer = 'sealed', id = id } end
 end
 
+local function check_destination(name)
+  if redis.call('HEXISTS', K.destinations .. owner, name) == 0 then return { answer = 'no_destination', id = name } end
+end
+
 local function check()
   local known = idempotency and find_repeat()
   if known then return known end
@@ -61,7 +65,7 @@ local function check()
   if redis.call('EXISTS', K.job .. first.id) == 1 then return { answer = 'known', id = first.id } end
   for _, job in ipairs(jobs) do
     local refused = find_swept(job.blobs, payload.seen or {}, 0) or check_prerequisites(job)
-      or job.batch and check_batch(job.batch)
+      or job.batch and check_batch(job.batch) or job.destination and check_destination(job.destination)
     if refused then return refused end
   end
 end

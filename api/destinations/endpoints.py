@@ -65,7 +65,7 @@ class DestinationRequest(BaseModel):
     overwrite: bool = Field(False, description="Whether an object of this path that is there already is replaced.")
 
 
-class Destination(BaseModel):
+class CopyDestination(BaseModel):
     """A bucket into which files are copied. Its secret is not shown."""
 
     name: str = Field(description="What `destination` of a submit calls it.", examples=[EXAMPLE])
@@ -81,7 +81,7 @@ class Destination(BaseModel):
 class Destinations(BaseModel):
     """All destinations of an owner."""
 
-    destinations: list[Destination] = Field(description="By name.")
+    destinations: list[CopyDestination] = Field(description="By name.")
 
 
 @router.get(
@@ -104,7 +104,7 @@ async def get_destinations(request: Request) -> Response:
     "/{destination_name}",
     operation_id="get_destination",
     summary="Get a destination",
-    response_model=Destination,
+    response_model=CopyDestination,
     responses=documented(*OF_OWNER),
     openapi_extra=documented_query(OwnerQuery),
 )
@@ -122,10 +122,10 @@ async def get_destination(request: Request, destination_name: DestinationName) -
     "/{destination_name}",
     operation_id="put_destination",
     summary="Create or change a destination",
-    response_model=Destination,
+    response_model=CopyDestination,
     response_description="The destination was changed.",
     responses={
-        201: {"model": Destination, "description": "The destination is new. `Location` has its path."},
+        201: {"model": CopyDestination, "description": "The destination is new. `Location` has its path."},
         **documented(
             *("unauthorized", "forbidden", "invalid_request", "unsupported_media_type", "too_large", "invalid_url"),
             *("address_refused", "dns_failed", "too_many_destinations", "redis_full"),
@@ -218,8 +218,8 @@ def _server(url: str) -> str:
     return url.rstrip("/")
 
 
-def _view(record: DestinationRecord) -> Destination:
-    return Destination(
+def _view(record: DestinationRecord) -> CopyDestination:
+    return CopyDestination(
         name=record.name,
         url=record.url,
         endpoint=record.endpoint,

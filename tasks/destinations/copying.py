@@ -55,7 +55,7 @@ class OutputCopier:
         check_not_ours(job.settings, destination.bucket, destination.prefix)
         key = job.settings.secret_key
         box = SecretBox.of(key.get_secret_value() if key else None)
-        target = _Target(job, destination, open_secret(box, job.owner, destination))
+        target = _CopyTarget(job, destination, open_secret(box, job.owner, destination))
         at = from_ms(created_at_ms)
         urls = []
         for file in files:
@@ -67,7 +67,7 @@ class OutputCopier:
         return {"name": name, "urls": urls}
 
 
-class _Target:
+class _CopyTarget:
     """The bucket of a destination, for one job."""
 
     def __init__(self, job: JobContext[Any], destination: DestinationRecord, secret: str) -> None:

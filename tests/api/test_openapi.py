@@ -159,6 +159,7 @@ async def known(
         "job_id": job_id,
         "waiting": waiting,
         "name": "small.jpg",
+        "destination_name": "archive",
         "signed": await _signed(alice, job_id),
         "upload_id": EXAMPLE_UPLOAD,
         "resumable_id": EXAMPLE_RESUMABLE,

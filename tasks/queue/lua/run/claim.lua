@@ -8,8 +8,8 @@
 -- 0: any number); from workers that number their claims also number, read (the number of the last claim whose answer
 -- the worker has read), renewed (when it last renewed its leases, or took the first, in ms).
 -- Answers jobs {{id, queue, kind, owner, params, attempt, tries, created_at, started_at, request_id, traceparent,
--- tracestate, destination, suspect, io_bound, pool}, …} (the last seven where there are such; pool: 'service' if it takes such a slot;
--- beside a suspect no other job of its queue may start),
+-- tracestate, destination, suspect, io_bound, pool}, …} (the last seven where there are such; pool: 'service' if it
+-- takes such a slot; beside a suspect no other job of its queue may start),
 -- foreign_jobs {{id, queue, body (nil: it is gone)}, …} to be adopted, wait_ms until a timer is due (-1: none), now,
 -- draining: a queue of which nothing starts until its jobs have ended here, for its suspects are to run (nil: none),
 -- and refused, if nothing was given: 'renew' (the worker's own leases may have lapsed: it renews them and asks again)
@@ -134,9 +134,9 @@ local function start(id, queue, alone)
   local record = K.job .. id
   -- Two tables of known size cost less than `fields_of`, called for each job that starts.
   local state, owner, kind, created_at, attempts, tries, job_indexes, event, batch, params, request_id, due_at,
-    traceparent, tracestate, unread, destination = unpack(redis.call('HMGET', record, 'state', 'owner', 'kind', 'created_at',
-    'attempt', 'tries', 'shelves', 'event', 'batch', 'params', 'request_id', 'due_at', 'traceparent', 'tracestate',
-    'unread', 'destination'))
+    traceparent, tracestate, unread, destination = unpack(redis.call('HMGET', record, 'state', 'owner', 'kind',
+    'created_at', 'attempt', 'tries', 'shelves', 'event', 'batch', 'params', 'request_id', 'due_at', 'traceparent',
+    'tracestate', 'unread', 'destination'))
   if state ~= 'queued' or not job_indexes then return false end
   if is_cancelled(id) then
     load_seldom()

@@ -154,6 +154,8 @@ async def known(
     line = {"cron": "0 6 * * *", "job": {"kind": "event", "type": "a", "data": {}}}
     await alice.put(f"/v1/presets/{EXAMPLE_PRESET}", json={"variants": EXAMPLE_VARIANTS})
     token_id = (await alice.post("/v1/upload-tokens", json=EXAMPLE)).json()["id"]
+    bucket = {"url": "s3://acme", "access_key_id": "AKIA1", "secret_access_key": "s"}
+    (await alice.put("/v1/destinations/archive", json=bucket)).raise_for_status()
     schedule_id = (await alice.post("/v1/schedules", json=line)).json()["id"]
     return {
         "job_id": job_id,

@@ -7,6 +7,8 @@ from typing import Any, Final
 import httpx
 from arq.connections import ArqRedis
 
+from tasks.destinations.path import DEFAULT
+from tasks.destinations.record import DestinationRecord, put_destination
 from tasks.kind import OutputFile, Result
 from tasks.storage.protocol import Storage
 from tasks.webhook.events import delivery_id
@@ -50,6 +52,8 @@ class Owned:
         event = await _made(client, "/v1/events", json={"type": "a.b", "data": {}})
         await expand(self._redis, event, to(event, endpoint, owner), owner=owner)
         await client.put("/v1/presets/cards", json={"variants": [{"name": "card", "width": 64}]})
+        bucket = DestinationRecord("archive", "acme", "", None, "us-east-1", DEFAULT, False, "AKIA1", "plain:s")
+        await put_destination(self._redis, owner, bucket, most=9)
         return {
             "job_id": job,
             "batch_id": await _made(client, "/v1/batches"),
@@ -59,6 +63,7 @@ class Owned:
             "upload_id": await _made(client, "/v1/uploads", content=PNG),
             "resumable_id": (await create(client, len(PNG))).rpartition("/")[2],
             "preset_name": "cards",
+            "destination_name": "archive",
             "key_id": await _made(client, "/v1/keys", json={"name": "walk", "scopes": ["images"]}),
             "token_id": await _made(client, "/v1/upload-tokens", json={"origin": ORIGIN}),
         }

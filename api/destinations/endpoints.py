@@ -150,12 +150,15 @@ async def change_destination(request: Request, destination_name: DestinationName
     checks = Checks()
     requested = examined(await receive_text(request, MAX_BODY_BYTES), DestinationRequest, checks)
     bucket = prefix = ""
+    wrong = {fault.field.partition(".")[0] for fault in checks.faults}
     if requested is not None:
-        with checks.collect():
-            bucket, prefix = _place(requested.url)
-            check_not_ours(context.settings, bucket, prefix)
-        checks.run(lambda: check_template(requested.path))
-        if requested.endpoint is not None:
+        if "url" not in wrong:
+            with checks.collect():
+                bucket, prefix = _place(requested.url)
+                check_not_ours(context.settings, bucket, prefix)
+        if "path" not in wrong:
+            checks.run(lambda: check_template(requested.path))
+        if requested.endpoint is not None and "endpoint" not in wrong:
             with checks.collect(inside="endpoint"):
                 requested.endpoint = _server(await context.url_policy.check_reachable(requested.endpoint))
     checks.done()

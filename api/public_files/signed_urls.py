@@ -18,6 +18,9 @@ from api.jobs.files import FileName, file_of
 from api.jobs.get import JobId, find_unexpired
 from api.outputs.durations import DURATION, seconds_of
 from tasks.clock import from_ms
+from tasks.refusal import Refusal
+from tasks.settings.units import FOREVER_S
+from tasks.validation import shown
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/files", tags=["public files"])
 
@@ -68,9 +71,9 @@ async def create_public_url(request: Request, job_id: JobId, name: FileName) -> 
     caller, checks = caller_for_owner(request), Checks()
     requested = examined(await receive_text(request, MAX_BODY_BYTES), PublicUrlRequest, checks)
     seconds = None
-    if requested is not None and requested.expires is not None:
+    if requested is not None and isinstance(requested.expires, str):
         expires = requested.expires
-        seconds = checks.run(lambda: seconds_of("expires", expires))
+        seconds = checks.run(lambda: _lifetime(expires))
     checks.done()
     assert requested is not None  # noqa: S101 - else the checks have failed
     record = await find_unexpired(caller, job_id)
@@ -79,3 +82,12 @@ async def create_public_url(request: Request, job_id: JobId, name: FileName) -> 
     inline = requested.disposition == "inline"
     url = public_files.url(caller.base_url, record.id, file, inline=inline, expires_at_s=expires_at_s)
     return uncached(PublicUrl(url=url, expires_at=None if expires_at_s is None else from_ms(1000 * expires_at_s)))
+
+
+def _lifetime(text: str) -> int:
+    """Seconds. Raises: Refusal `invalid_request`."""
+    seconds = seconds_of("expires", text)
+    if seconds > FOREVER_S:
+        message = f"expires: {shown(text)} is longer than a hundred years. Leave it out for a URL without expiry."
+        raise Refusal("invalid_request", message, field="expires", limit=FOREVER_S)
+    return seconds

@@ -79,6 +79,11 @@ WRONG: dict[str, list[Any]] = {
 
 
 async def test_what_cannot_be_used_is_refused(alice: httpx.AsyncClient) -> None:
+    bodies: tuple[dict[str, Any], ...] = ({}, {"url": None, "path": 1, "endpoint": []}, {"secret_access_key": SECRET})
+    for body in bodies:
+        answer = await alice.put("/v1/destinations/x", json=body)
+        assert answer.status_code == 422
+        assert SECRET not in answer.text
     for field, values in WRONG.items():
         for value in values:
             answer = await alice.put("/v1/destinations/x", json=BODY | {field: value})

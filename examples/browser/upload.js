@@ -37,7 +37,7 @@ async function handle(file, row) {
     if (ended.state !== "succeeded") {
       throw new Error(ended.error?.message ?? `The job has ${ended.state}.`);
     }
-    await row.show(ended.files, job.token);
+    await row.show(ended.files);
   } catch (error) {
     row.fail(error.message);
   }
@@ -112,26 +112,19 @@ class Row {
     this.find("progress").value = part;
   }
 
-  async show(files, token) {
-    const sizes = this.find(".sizes");
+  async show(files) {
+    const image = new Image();
+    image.alt = `Thumbnail of ${this.name}`;
+    image.src = files[0].url; // signed: it needs no token
+    this.find(".picture").append(image);
+    await image.decode();
     for (const file of files) {
-      const answer = await fetch(file.url, { headers: { Authorization: `Bearer ${token}` } });
-      if (!answer.ok) {
-        throw new Error(`${file.name} was answered ${answer.status}.`);
-      }
-      const place = URL.createObjectURL(await answer.blob());
-      if (!this.find("img")) {
-        const image = new Image();
-        image.alt = `Thumbnail of ${this.name}`;
-        image.src = place;
-        this.find(".picture").append(image);
-        await image.decode();
-      }
       const link = document.createElement("a");
-      Object.assign(link, { href: place, download: file.name, textContent: `${file.variant} ${file.about.width} × ${file.about.height}` });
+      Object.assign(link, { href: file.url, target: "_blank", rel: "noopener" });
+      link.textContent = `${file.variant} ${file.about.width} × ${file.about.height}`;
       const item = document.createElement("li");
       item.append(link);
-      sizes.append(item);
+      this.find(".sizes").append(item);
     }
     this.end("done", "Ready");
   }

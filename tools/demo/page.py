@@ -27,7 +27,7 @@ def page(pressroom: str, port: int, key: str | None = None) -> Iterator[str]:
     origin = f"http://127.0.0.1:{port}"
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     policy = (
-        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: {pressroom}; "
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' {pressroom}; "
         f"connect-src 'self' {pressroom}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 

@@ -45,16 +45,19 @@ async def submit_by_token(request: Request, caller: Caller, token: UploadToken) 
     if caller.idempotency_key is None:  # with one, the job may exist already
         caller.check_room()
     image = await _receive(request, caller, token, checks)
-    return _respond(token, await accept_image(caller, token, Upload(image.blob, name or image.name)))
+    return respond_by_token(token, await accept_image(caller, token, Upload(image.blob, name or image.name)))
 
 
-async def accept_image(caller: Caller, token: UploadToken, image: Upload) -> Submitted:
+async def accept_image(
+    caller: Caller, token: UploadToken, image: Upload, *, idempotency_key: str | None = None
+) -> Submitted:
     """Make a job of an image that is stored. It takes one use of the token.
 
     Args:
         caller: The sender.
         token: What it has come with.
         image: The image.
+        idempotency_key: Instead of that of the request.
 
     Raises:
         Refusal: As `submit_by_token`.
@@ -69,7 +72,7 @@ async def accept_image(caller: Caller, token: UploadToken, image: Upload) -> Sub
         params.model_dump_json(exclude_none=True),
         blobs=tuple(blob.sha256 for blob in (image.blob, *chosen.watermarks.values())),
         name=image.name,
-        idempotency_key=caller.idempotency_key,
+        idempotency_key=idempotency_key or caller.idempotency_key,
         metadata=token.grant.metadata,
         tags=token.grant.tags,
         job_id=job_id,
@@ -109,7 +112,8 @@ async def _receive(request: Request, caller: Caller, token: UploadToken, checks:
         return await receive_raw(body, storage, grant.max_bytes, grant.types)
 
 
-def _respond(token: UploadToken, submitted: Submitted) -> Response:
+def respond_by_token(token: UploadToken, submitted: Submitted) -> Response:
+    """What a page is answered whose image is a job now."""
     job_id = submitted.job_id
     answer = TokenUpload(id=job_id, token=token_text.job_token(job_id, token.salt))
     headers = {"Location": path_of(job_id), "Retry-After": str(RETRY_AFTER_S), "Cache-Control": "no-store"}

@@ -1,5 +1,6 @@
 """Uploads that go straight into the storage: `/v1/uploads/direct` says where to, `…/completion` that they are there."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -12,10 +13,12 @@ from api.http.caller import Caller, caller_of
 from api.http.json_body import documented_body, receive
 from api.http.problems import documented
 from api.http.query import documented_query, query_of
+from api.images.by_token import accept_image, respond_by_token
 from api.labels import LabelFields, labels_of
 from api.uploads.endpoints import StoredUpload, UploadId, view
 from api.uploads.finishing import finish
-from api.uploads.receive import clean
+from api.uploads.receive import Upload, clean
+from api.uploads.token_limits import TOKEN_REFUSALS, TokenUpload
 from tasks.clock import from_ms
 from tasks.refusal import Refusal
 from tasks.uploads.incoming import IncomingStore, IncomingUpload, NewIncoming, unfinished, unknown_upload
@@ -149,7 +152,10 @@ async def create_direct_upload(request: Request) -> Response:
 
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
-    202: {"model": UnfinishedUpload, "description": "The check has not ended. Ask again."}
+    202: {
+        "model": UnfinishedUpload | TokenUpload,
+        "description": "The check has not ended: ask again. Or, to an upload token for images, the new job.",
+    }
 }
 
 
@@ -157,12 +163,13 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     "/{upload_id}/completion",
     operation_id="complete_upload",
     summary="Check a sent upload",
-    response_model=StoredUpload,
-    response_description="The upload, which jobs can use now.",
+    response_model=StoredUpload | TokenUpload,
+    response_description="The upload, which jobs can use now. To an upload token for images, the job of the image.",
     responses=_RESPONSES
     | documented(
         *("unauthorized", "invalid_request", "not_found", "upload_unfinished", "too_large", "no_file"),
         *("unsupported_format", "upload_incomplete", "queue_full", "owner_queue_full", "redis_full", "failed"),
+        *TOKEN_REFUSALS,
     ),
     openapi_extra=documented_query(CompletionQuery),
 )
@@ -171,7 +178,11 @@ async def complete_upload(request: Request, upload_id: UploadId) -> Response:
     """Says that the bytes of a direct upload are in the storage. A worker checks size and type, and stores the file
     under its hash; only then jobs can use the upload. Repeat it as often as you like: an id is one upload."""
     caller, wait = caller_of(request), query_of(request, CompletionQuery).wait
-    context = caller.context
+    context, token = caller.context, caller.access.upload_token
+    if token is not None:
+        sent = await IncomingStore(context.redis).find(caller.owner, upload_id)
+        if sent is None or sent.token != token.id:
+            raise unknown_upload(upload_id)
     stored = await find_upload(context.redis, caller.owner, upload_id)
     if stored is None:
         upload = await IncomingStore(context.redis).find(caller.owner, upload_id)
@@ -183,6 +194,12 @@ async def complete_upload(request: Request, upload_id: UploadId) -> Response:
     if stored is None:
         headers = {"Retry-After": str(RETRY_AFTER_S), "Cache-Control": "no-store"}
         return Response(json_of(UnfinishedUpload(id=upload_id, state="checking")), 202, headers, "application/json")
+    if token is not None and token.grant.target == "images":
+        image = Upload(stored.blob, stored.name)
+        submitted = await accept_image(caller, token, image, idempotency_key=f"upload:{upload_id}:images")
+        return respond_by_token(token, submitted)
+    if token is not None:
+        stored = replace(stored, tags=(), metadata={})  # they are what the minter notes, for itself
     return Response(json_of(view(stored)), 200, {"Cache-Control": "no-store"}, "application/json")
 
 

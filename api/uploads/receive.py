@@ -13,7 +13,7 @@ from tasks.blob_ref import BlobRef
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
-from tasks.thumbnail.signatures import HEAD_BYTES, media_type_of
+from tasks.thumbnail.signatures import HEAD_BYTES, allowed_type, media_type_of
 
 NAME_CHARACTERS = 200
 BAD_FILE = ("no_file", "unsupported_format")
@@ -47,7 +47,9 @@ async def receive_raw(
     """
     with _naming("body"):
         head, whole = await _peek(body)
-        return Upload(await storage.put(whole, max_bytes=max_bytes, type=_allowed(media_type_of(head), types)), None)
+        return Upload(
+            await storage.put(whole, max_bytes=max_bytes, type=allowed_type(media_type_of(head), types)), None
+        )
 
 
 async def receive_any(
@@ -67,7 +69,7 @@ async def receive_any(
     with _naming("body"):
         head, whole = await _peek(body)
         if types:
-            _allowed(media_type_of(head), types)
+            allowed_type(media_type_of(head), types)
         return await storage.put(whole, max_bytes=max_bytes)
 
 
@@ -186,7 +188,7 @@ class FormUploads:
         with _naming(f"{part.field}.{index}", which):
             try:
                 head, whole = await _peek(whole_body(first, data))
-                media_type = _allowed(media_type_of(head), self._types)
+                media_type = allowed_type(media_type_of(head), self._types)
             except Refusal as refusal:
                 if refusal.code not in BAD_FILE:
                     raise
@@ -232,14 +234,6 @@ def clean(name: str | None) -> str | None:
     """A file name as it is stored: without folders and without characters that do not print."""
     last = (name or "").replace("\\", "/").rpartition("/")[2]
     return "".join(character for character in last if character.isprintable())[:NAME_CHARACTERS] or None
-
-
-def _allowed(media_type: str, types: Collection[str]) -> str:
-    """The media type, if it is one of those that an upload token allows. types: none is any."""
-    if types and media_type not in types:
-        message = f"The file is {media_type}. The upload token allows {', '.join(types)}."
-        raise Refusal("unsupported_format", message)
-    return media_type
 
 
 @contextmanager

@@ -16,6 +16,8 @@ from api.uploads import tus
 from api.uploads.finishing import finish
 from api.uploads.receive import clean
 from api.uploads.receive_parts import receive_parts
+from api.uploads.token_limits import TOKEN_REFUSALS, refuse_fields
+from tasks.accounts.tokens.upload_tokens import UploadToken
 from tasks.clock import from_ms
 from tasks.refusal import Refusal
 from tasks.settings import Settings
@@ -110,6 +112,7 @@ async def get_upload_protocol(request: Request) -> Response:
         *("unauthorized", "unsupported_protocol", "invalid_request", "too_large", "no_file", "too_many_uploads"),
         *("unsupported_media_type", "redis_full", "offset_conflict", "part_too_small", "checksum_mismatch"),
         *("not_found", "queue_full", "owner_queue_full", "unsupported_format", "upload_incomplete", "failed"),
+        *TOKEN_REFUSALS,
     ),
     openapi_extra=parameters(
         VERSION_HEADER, LENGTH_HEADER, METADATA_HEADER, CHECKSUM_HEADER, required=("Tus-Resumable", "Upload-Length")
@@ -127,7 +130,7 @@ async def create_resumable_upload(request: Request) -> Response:
     tus.check_version(request.headers)
     caller = caller_of(request)
     settings = caller.context.settings
-    new = _new(settings, request)
+    new = _new(settings, request, caller.access.upload_token)
     has_body = "content-type" in request.headers
     if has_body:
         _check_content_type(request)
@@ -147,7 +150,9 @@ async def create_resumable_upload(request: Request) -> Response:
     operation_id="get_resumable_upload",
     summary="Get a resumable upload",
     response_class=Response,
-    responses=documented("unauthorized", "unsupported_protocol", "not_found", "queue_full", "owner_queue_full"),
+    responses=documented(
+        "unauthorized", "unsupported_protocol", "not_found", "queue_full", "owner_queue_full", *TOKEN_REFUSALS
+    ),
     openapi_extra=parameters(VERSION_HEADER),
 )
 @requires("images", "reports")
@@ -172,6 +177,7 @@ async def get_resumable_upload(request: Request, resumable_id: ResumableId) -> R
         *("unauthorized", "unsupported_protocol", "invalid_request", "too_large", "unsupported_media_type"),
         *("offset_conflict", "too_many_parts", "part_too_small", "checksum_mismatch", "not_found"),
         *("queue_full", "owner_queue_full", "unsupported_format", "upload_incomplete", "failed", "redis_full"),
+        *TOKEN_REFUSALS,
     ),
     openapi_extra=parameters(
         VERSION_HEADER, OFFSET_HEADER, CHECKSUM_HEADER, required=("Tus-Resumable", "Upload-Offset")
@@ -198,7 +204,7 @@ async def append_to_resumable_upload(request: Request, resumable_id: ResumableId
     operation_id="delete_resumable_upload",
     summary="Delete a resumable upload",
     response_class=Response,
-    responses=documented("unauthorized", "unsupported_protocol", "not_found"),
+    responses=documented("unauthorized", "unsupported_protocol", "not_found", *TOKEN_REFUSALS),
     openapi_extra=parameters(VERSION_HEADER),
 )
 @requires("images", "reports")
@@ -218,7 +224,8 @@ async def _find(request: Request, upload_id: str) -> tuple[Caller, IncomingUploa
     tus.check_version(request.headers)
     caller = caller_of(request)
     upload = await IncomingStore(caller.context.redis).find(caller.owner, upload_id)
-    if upload is None or upload.way != "tus":
+    token = caller.access.upload_token
+    if upload is None or upload.way != "tus" or (token and upload.token != token.id):
         raise unknown_upload(upload_id)
     return caller, upload
 
@@ -231,19 +238,29 @@ async def _receive(request: Request, caller: Caller, receipt: Receipt) -> None:
         await finish(caller, upload, caller.context.settings.max_wait_s)
 
 
-def _new(settings: Settings, request: Request) -> NewIncoming:
-    """What the headers of a creation say. Raises: Refusal `invalid_request`, `too_large`, `no_file`."""
+def _new(settings: Settings, request: Request, token: UploadToken | None) -> NewIncoming:
+    """What the headers of a creation say, and the upload token that it has come with.
+
+    Raises:
+        Refusal: `invalid_request`, `too_large`, `no_file`, `token_forbids`.
+    """
     checks, headers = Checks(), request.headers
     checks.run(lambda: tus.refuse_unsupported(headers))
     given = checks.run(lambda: tus.metadata_of(headers)) or {}
     length = checks.run(lambda: tus.number_of(headers, "Upload-Length"))
-    labels = checks.run(lambda: _labels(settings, given)) or Labels()
+    if token is not None:
+        refuse_fields([name for name in ("tags", "metadata", "purpose") if name in given], checks)
+        checks.done()
+        given["purpose"] = "image" if token.grant.target == "images" else "any"
+    labels = checks.run(lambda: _labels(settings, given, token)) or Labels()
     purpose = given.get("purpose", "any")
     if purpose not in PURPOSES:
         message = f"Upload-Metadata: purpose {purpose!r} is unknown. The purposes are {' and '.join(PURPOSES)}."
         checks.add(Refusal("invalid_request", message, field="Upload-Metadata"))
     checks.done()
     limit = settings.max_upload_bytes if purpose == "image" else settings.max_dataset_bytes
+    if token is not None:
+        limit = min(limit, token.grant.max_bytes)
     if length is None or length == 0:
         raise Refusal("no_file", "Upload-Length: The file is empty. Send a file.", field="Upload-Length")
     if length > limit:
@@ -257,10 +274,14 @@ def _new(settings: Settings, request: Request) -> NewIncoming:
         tags=labels.tags,
         metadata=labels.metadata,
         about=headers.get("upload-metadata"),
+        token=token.id if token else None,
+        types=token.grant.types if token else (),
     )
 
 
-def _labels(settings: Settings, given: dict[str, str]) -> Labels:
+def _labels(settings: Settings, given: dict[str, str], token: UploadToken | None) -> Labels:
+    if token is not None:
+        return Labels(tuple(token.grant.tags), token.grant.metadata)
     tags = read_tags(settings, given["tags"]) if "tags" in given else ()
     metadata = read_metadata(settings, given["metadata"]) if "metadata" in given else None
     return Labels(tags, metadata)

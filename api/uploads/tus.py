@@ -19,13 +19,9 @@ CONTENT_TYPE: Final = "application/offset+octet-stream"
 ALWAYS: Final = ((b"tus-resumable", VERSION.encode()), (b"tus-version", VERSION.encode()))
 """Headers of every answer under PATH, of errors too."""
 
-REQUEST_HEADERS: Final = (
-    *("Tus-Resumable", "Upload-Length", "Upload-Offset", "Upload-Metadata", "Upload-Checksum", "Upload-Defer-Length"),
-    *("Upload-Concat", "X-HTTP-Method-Override", "X-Request-Id"),
-)
+REQUEST_HEADERS: Final = ("Tus-Resumable", "Upload-Length", "Upload-Offset", "Upload-Metadata", "Upload-Checksum")
 EXPOSED_HEADERS: Final = (
-    *("Location", "Tus-Resumable", "Tus-Version", "Tus-Extension", "Tus-Max-Size", "Tus-Checksum-Algorithm"),
-    *("Upload-Offset", "Upload-Length", "Upload-Metadata", "Upload-Expires", "Retry-After", "X-Request-Id"),
+    *("Tus-Resumable", "Tus-Version", "Upload-Offset", "Upload-Length", "Upload-Metadata", "Upload-Expires"),
 )
 """What pages of other origins send, and read, besides what every request may have (CORS)."""
 

@@ -2,6 +2,7 @@
 
 import re
 import struct
+from collections.abc import Collection
 from typing import Final, NamedTuple
 
 from tasks.refusal import Refusal
@@ -182,3 +183,19 @@ def _is_raw(head: bytes) -> bool:
     except struct.error:  # further back in the file than its head
         return False
     return _RAW_TAG in tags or (tags.get(_KIND_TAG) == 1 and _OTHERS_TAG in tags)
+
+
+def allowed_type(media_type: str, types: Collection[str]) -> str:
+    """Check that a media type is one of those that an upload token allows.
+
+    Args:
+        media_type: That of a file.
+        types: Those that it may have; none is any.
+
+    Raises:
+        Refusal: `unsupported_format`.
+    """
+    if types and media_type not in types:
+        message = f"The file is {media_type}. The upload token allows {', '.join(types)}."
+        raise Refusal("unsupported_format", message)
+    return media_type

@@ -12,9 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from tasks.blob_ref import BlobRef
 from tasks.kind import JobContext, Kind, Result, RetryPolicy, TryAgain
 from tasks.refusal import Refusal
-from tasks.thumbnail.signatures import HEAD_BYTES, media_type_of
+from tasks.thumbnail.signatures import HEAD_BYTES, allowed_type, media_type_of
 from tasks.uploads.incoming import IncomingStore, IncomingUpload, unknown_upload
 from tasks.uploads.store import UploadRecord, find_upload, keep
+
+TRANSIENT_CODES = ("unavailable", "redis_full")
+"""A cleanup has just deleted the blob, or Redis is full."""
 
 
 class UploadParams(BaseModel):
@@ -46,11 +49,11 @@ async def store_upload(job: JobContext[UploadParams]) -> Result:
                 blob = await job.storage.put(chunks, max_bytes=upload.length)
             if upload.way == "tus" and blob.bytes != upload.length:
                 raise _incomplete(upload)
+            kept = await _kept(job, upload, blob)
         except Refusal:
             await incoming.drop(upload)
             await job.storage.incoming.delete(upload.id)
             raise
-        kept = await _kept(job, upload, blob)
         await incoming.store(upload)
     await job.storage.incoming.delete(upload.id)
     return Result(value={"upload": upload.id, "bytes": kept.blob.bytes, "sha256": kept.blob.sha256})
@@ -68,8 +71,11 @@ async def _kept(job: JobContext[UploadParams], upload: IncomingUpload, blob: Blo
             upload_id=upload.id,
             tags=upload.tags,
             metadata=upload.metadata,
+            upload_token=None if upload.picture else upload.token,  # an image takes a use as its job is made
         )
-    except Refusal as refusal:  # a cleanup has just deleted the blob, or Redis is full
+    except Refusal as refusal:
+        if refusal.code not in TRANSIENT_CODES:
+            raise
         raise TryAgain(refusal.code, refusal.message) from refusal
 
 
@@ -94,8 +100,8 @@ async def _checked(job: JobContext[UploadParams], upload: IncomingUpload) -> Asy
 
 
 def _check_type(upload: IncomingUpload, head: bytes) -> None:
-    if upload.picture:
-        media_type_of(head[:HEAD_BYTES])
+    if upload.picture or upload.types:
+        allowed_type(media_type_of(head[:HEAD_BYTES]), upload.types)
 
 
 async def _bytes(job: JobContext[UploadParams], upload: IncomingUpload) -> AsyncIterator[bytes]:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import Message, Scope, Send
 
 from api.http.access.tokens.routes import TokenKind, methods_at
+from api.uploads import tus
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.settings.browsers import USUAL_PORTS
@@ -21,11 +22,13 @@ from tasks.settings.browsers import USUAL_PORTS
 SENT: Final = (
     *("authorization", "content-type", "idempotency-key", "prefer", "last-event-id", "range", "if-range"),
     *("if-none-match", "x-request-id", "traceparent", "tracestate"),
+    *map(str.lower, tus.REQUEST_HEADERS),
 )
 """Headers that a page may send."""
 SHOWN: Final = (
     *("location", "retry-after", "x-request-id", "etag", "content-range", "accept-ranges", "preference-applied"),
     *("content-disposition", "ratelimit", "ratelimit-policy"),
+    *map(str.lower, tus.EXPOSED_HEADERS),
 )
 """Headers of an answer that a page may read, besides those that any page may."""
 VARY: Final = (b"vary", b"Origin")

@@ -22,18 +22,22 @@ class TokenRoute(NamedTuple):
 
 
 UPLOADING: Final = frozenset({"POST"})
+RESUMING: Final = frozenset({"HEAD", "PATCH", "DELETE"})
 SEEING: Final = frozenset({"GET", "HEAD"})
 EVENTS: Final = "/v1/jobs/{job_id}/events"
 """The one route whose URL may have a token in it: browsers send no header with an EventSource."""
 TOKEN_ROUTES: Final = (
     TokenRoute("upload_token", UPLOADING, "/v1/images"),
     TokenRoute("upload_token", UPLOADING, "/v1/uploads"),
+    TokenRoute("upload_token", UPLOADING, "/v1/uploads/resumable"),
+    TokenRoute("upload_token", RESUMING, "/v1/uploads/resumable/{resumable_id}"),
+    TokenRoute("upload_token", UPLOADING, "/v1/uploads/{upload_id}/completion"),
     TokenRoute("job_token", SEEING, "/v1/jobs/{job_id}"),
     TokenRoute("job_token", SEEING, EVENTS),
     TokenRoute("job_token", SEEING, "/v1/jobs/{job_id}/files/{name}"),
 )
 MAY: Final[Mapping[TokenKind, str]] = {
-    "upload_token": "An upload token may only POST to /v1/images or /v1/uploads, as it was made for.",
+    "upload_token": "An upload token may only POST to /v1/images or /v1/uploads, or send the same in parts.",
     "job_token": "A job token may only GET its job, its events and its files.",
 }
 """What is said to a token that wants more."""

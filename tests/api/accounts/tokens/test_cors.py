@@ -17,7 +17,10 @@ from tests.support.api.pictures import PNG
 from tests.support.api.serving import ALICE, client_of, serving
 
 CORS = re.compile("access-control-", re.IGNORECASE)
-PATHS = {route.path.format(job_id="5" * 32, name="a.jpg", upload_id="5" * 32) for route in TOKEN_ROUTES}
+PATHS = {
+    route.path.format(job_id="5" * 32, name="a.jpg", upload_id="5" * 32, resumable_id="5" * 32)
+    for route in TOKEN_ROUTES
+}
 
 
 def cors_headers(answer: httpx.Response) -> list[str]:

@@ -28,6 +28,8 @@ from api.http.body import LargeBodies
 from api.http.context import Context
 from api.http.kept_answers import KeptAnswers
 from api.http.middleware import RequestMiddleware
+from api.http.quotas.byte_quotas import ByteQuotas
+from api.http.quotas.request_rates import RequestRates
 from api.openapi import describe
 from api.operations.http_counts import HttpCounts
 from api.presets.known import known_presets
@@ -157,7 +159,8 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
     registry = ProcessRegistry(redis, settings)
     redis_outage = OutageLog("redis.away", "redis.back", is_over=lambda: registry.beaten_at > redis_outage.failed_at)
     key_use = KeyUse(redis, settings.key_use_s)
-    accounts = AccountCache(redis, settings.account_cache_s, redis_outage, key_use)
+    accounts = AccountCache(redis, settings, redis_outage, key_use)
+    request_rates = RequestRates(redis)
     watch = Watch(redis, {ACCOUNTS: accounts.forget})
     audit_log = AuditLog(redis)
     auditor = Auditor(audit_log, settings)
@@ -177,6 +180,8 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
                 settings=settings,
                 keys=keys,
                 accounts=accounts,
+                request_rates=request_rates,
+                byte_quotas=ByteQuotas(redis),
                 host_policy=HostPolicy(settings, keys),
                 cors=CorsPolicy(settings),
                 upload_tokens=UploadTokens(redis, settings),
@@ -215,6 +220,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
         await stop(looking, counting, noting)
         await watch.stop()
         await kept.close()
+        await request_rates.close()
         await url_policy.close()
         await close(redis)
 

@@ -139,12 +139,14 @@ class Notes:
             several failures in a row the lane is parked for a while.
         timed_out: Whether the receiver did not answer in time. Until it answers, its lane has one job at a time.
         pause_s: Seconds for which the receiver asked to be left alone.
+        cpu_ms: Milliseconds of CPU time that its calls took in the sandbox.
     """
 
     about: dict[str, Any] = field(default_factory=dict)
     receiver_ok: bool | None = None
     timed_out: bool = False
     pause_s: float = 0
+    cpu_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

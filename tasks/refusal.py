@@ -50,6 +50,9 @@ CODES: dict[str, str] = {
     "queue_full": "Too many jobs are waiting in this queue. Try again later.",
     "owner_queue_full": "Too many of your jobs are waiting or scheduled. Try again later, or cancel some.",
     "rate_limited": "You ask for more per minute than allowed. Try again after the time in `Retry-After`.",
+    "owner_exists": "The owner has a record already.",
+    "owner_suspended": "The owner is suspended: an admin has stopped its requests, jobs and schedules.",
+    "owner_storage_full": "The owner has as many bytes in the storage as allowed. Delete uploads or jobs.",
     "malformed_request": "The request is not valid HTTP/1.1, or it does not name one host.",
     "header_too_large": "The request's line and header fields are larger than the limit.",
     "request_timeout": "The request did not arrive in time.",
@@ -153,6 +156,18 @@ class Fault(NamedTuple):
     limit: int | float | None = None
 
 
+class Quota(NamedTuple):
+    """The quota that a request exceeds, for the fields `RateLimit` and `RateLimit-Policy` of the answer.
+
+    name: In these fields. window_s: Seconds over which it counts; None if it counts what there is. unit: What it
+    counts, where that is no request: `content-bytes`.
+    """
+
+    name: str
+    window_s: int | None = None
+    unit: str | None = None
+
+
 class Refusal(Exception):  # noqa: N818 - it is an expected answer rather than an error
     """Work that is refused, or that failed in an expected way.
 
@@ -164,6 +179,7 @@ class Refusal(Exception):  # noqa: N818 - it is an expected answer rather than a
         retry_after_s: Seconds after which the same request may succeed, where that is known.
         faults: Every field at fault, the first one included, where more than one was examined.
         more_faults: How many more were found than `faults` lists.
+        quota: The quota of the owner that was exceeded; `limit` says how much it is.
     """
 
     def __init__(
@@ -176,6 +192,7 @@ class Refusal(Exception):  # noqa: N818 - it is an expected answer rather than a
         retry_after_s: int | None = None,
         faults: Sequence[Fault] = (),
         more_faults: int = 0,
+        quota: Quota | None = None,
     ) -> None:
         if code not in CODES:
             raise ValueError(f"{code!r} is not a refusal code. Add it to tasks/refusal.py.")
@@ -187,6 +204,7 @@ class Refusal(Exception):  # noqa: N818 - it is an expected answer rather than a
         self.retry_after_s = retry_after_s
         self.faults = tuple(faults)
         self.more_faults = more_faults
+        self.quota = quota
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"

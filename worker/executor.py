@@ -229,7 +229,7 @@ class Executor:
             redis=self._resources.redis,
             reader=self._reader,
             storage=self._resources.storage,
-            sandbox=self._resources.sandbox.of(job.owner, scratch),
+            sandbox=self._resources.sandbox.of(job.owner, scratch, notes),
             outbound=self._resources.outbound,
             settings=self._settings,
             progress=progress,

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from arq.connections import ArqRedis
 
-from tasks.kind import Kind, Sandbox, Scratch
+from tasks.kind import Kind, Notes, Sandbox, Scratch
 from tasks.outbound.open import open_outbound
 from tasks.outbound.protocol import Outbound
 from tasks.queue.connect import close, connect
@@ -22,8 +22,8 @@ from worker.sandbox.sandbox import ProcessSandbox
 class SharedSandbox(Protocol):
     """A sandbox that all owners share."""
 
-    def of(self, owner: str, scratch: Scratch) -> Sandbox:
-        """Return the sandbox for the calls of one attempt, with its owner and its scratch folder."""
+    def of(self, owner: str, scratch: Scratch, notes: Notes | None = None) -> Sandbox:
+        """Return the sandbox for the calls of one attempt, with its owner, its scratch folder and its notes."""
         ...
 
 

@@ -1,5 +1,6 @@
 """Who sent a request, and what the request may use: the first line of an endpoint is `caller = caller_of(request)`."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypedDict, Unpack
@@ -9,9 +10,11 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from api.http.access.access import Access
+from api.http.access.account_cache import OwnerAccount
 from api.http.access.scopes import READING
 from api.http.context import Context
 from api.http.query import OwnerQuery, query_of
+from tasks.accounts.quotas import Quotas
 from tasks.accounts.scopes import ADMIN
 from tasks.kind import Kind
 from tasks.public_files.urls import FileUrls, PublicFiles
@@ -55,6 +58,7 @@ class SubmissionOptions(RequestedOptions, total=False):
     job_id: str | None
     viewer: str | None
     upload_token: str | None
+    received: Mapping[str, int]
 
 
 class Caller:
@@ -71,6 +75,14 @@ class Caller:
         self.context: Context = request.scope["state"]["context"]
         self.access: Access = request.scope["access"]  # set by `api.http.access.auth`
         self.owner: str = self.access.owner
+        self._account: OwnerAccount | None = request.scope.get("account")
+
+    @property
+    def quotas(self) -> Quotas | None:
+        """The quotas of the owner; None, those of the settings, where an admin acts for another one."""
+        if self._account is None or self.owner != self._request.scope["owner"]:
+            return None
+        return self._account.quotas
 
     @property
     def is_admin(self) -> bool:
@@ -150,8 +162,23 @@ class Caller:
             request_id=self.request_id,
             address=self.base_url,
             upkeep=kind.upkeep,
+            quotas=self.quotas,
             **options,
         )
+
+    async def check_bytes(self, size: str | int | None = None) -> None:
+        """Refuse a request whose bytes, or those that its job makes, would be more than the owner may have, before its
+        body is received and stored.
+
+        Args:
+            size: Bytes of the body, as its Content-Length says; None if that is not known.
+
+        Raises:
+            Refusal: `owner_storage_full`, `rate_limited`.
+        """
+        if self.quotas is not None:
+            length = int(size) if isinstance(size, int) or (size or "").isdecimal() else 0  # type: ignore[arg-type]
+            await self.context.byte_quotas.check(self.owner, self.quotas, length)
 
     def check_room(self) -> None:
         """Refuse a request that would add to a full Redis, before its body is received and stored.

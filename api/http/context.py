@@ -16,6 +16,8 @@ from api.http.access.keys import Keys
 from api.http.access.throttle import Throttle
 from api.http.body import LargeBodies
 from api.http.kept_answers import KeptAnswers
+from api.http.quotas.byte_quotas import ByteQuotas
+from api.http.quotas.request_rates import RequestRates
 from api.operations.http_counts import HttpCounts
 from api.presets.known import KnownPreset
 from api.public_files.live_files import LiveJobs
@@ -49,6 +51,8 @@ class Context:
     settings: Settings
     keys: Keys
     accounts: AccountCache
+    request_rates: RequestRates
+    byte_quotas: ByteQuotas
     host_policy: HostPolicy
     cors: CorsPolicy
     upload_tokens: UploadTokens

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Match
 
-from tasks.refusal import CODES, NO_SPACE, Refusal
+from tasks.refusal import CODES, NO_SPACE, Quota, Refusal
 from tasks.storage.protocol import StorageUnavailable
 from tasks.telemetry.outage_log import OutageLog
 from tasks.validation import read_faults, refusal_of
@@ -28,6 +28,7 @@ RETRY_AFTER_S = {
     "owner_queue_full": 10,
     "disk_full": 10,
     "redis_full": 30,
+    "owner_storage_full": 600,
     "spec_reader_unavailable": 5,
 }
 
@@ -40,6 +41,7 @@ STATUS = {
     "foreign_origin": 403,
     "token_used": 403,
     "token_forbids": 403,
+    "owner_suspended": 403,
     "not_found": 404,
     "method_not_allowed": 405,
     "request_timeout": 408,
@@ -50,6 +52,7 @@ STATUS = {
     "inputs_gone": 409,
     "endpoint_disabled": 409,
     "too_many_upload_tokens": 409,
+    "owner_exists": 409,
     "too_many_presets": 409,
     "too_many_keys": 409,
     "key_ended": 409,
@@ -88,6 +91,7 @@ STATUS = {
     "disk_full": 503,
     "spec_reader_unavailable": 503,
     "redis_full": 507,
+    "owner_storage_full": 507,
 }
 _CODE_OF_STATUS = {404: "not_found", 405: "method_not_allowed"}
 
@@ -181,6 +185,9 @@ def problem_of(request: Request, refusal: Refusal) -> Response:
     headers = {"Content-Range": f"bytes */{refusal.limit}"} if refusal.code == "range_not_satisfiable" else {}
     if refusal.retry_after_s is not None:
         headers["Retry-After"] = str(refusal.retry_after_s)
+    if refusal.quota is not None:
+        retry_s = refusal.retry_after_s or RETRY_AFTER_S.get(refusal.code)
+        headers |= quota_headers(refusal.quota, int(refusal.limit or 0), 0, retry_s)
     return problem(
         request,
         refusal.code,
@@ -191,6 +198,24 @@ def problem_of(request: Request, refusal: Refusal) -> Response:
         errors=[fault._asdict() for fault in refusal.faults] or None,
         more_errors=refusal.more_faults or None,
     )
+
+
+def quota_headers(quota: Quota, limit: int, left: int, seconds: int | None = None) -> dict[str, str]:
+    """`RateLimit-Policy` and `RateLimit`, as draft-ietf-httpapi-ratelimit-headers has them.
+
+    Args:
+        quota: The quota.
+        limit: How much it allows.
+        left: How much of it is left.
+        seconds: After how many there is more; None if that is not known.
+    """
+    policy = f'"{quota.name}";q={limit}'
+    if quota.unit is not None:
+        policy += f';qu="{quota.unit}"'
+    if quota.window_s is not None:
+        policy += f";w={quota.window_s}"
+    state = f'"{quota.name}";r={left}' + (f";t={seconds}" if seconds is not None else "")
+    return {"RateLimit-Policy": policy, "RateLimit": state}
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -179,6 +179,7 @@ async def submit_images(request: Request) -> Response:
     submit_options = checks.run(lambda: options.fields(caller)) or {}
     if caller.idempotency_key is None:  # with one, the job may exist already
         caller.check_room()
+    await caller.check_bytes(request.headers.get("content-length"))
     received = await _receive(request, caller, options, submit_options, checks)
     images, name, warnings = received.images, received.name, received.warnings
     submission_of = partial(_submission, caller, received, submit_options)
@@ -191,7 +192,7 @@ async def submit_images(request: Request) -> Response:
 
 class Received(NamedTuple):
     """The images of a request, their variants, a name, the EXIF that is asked for, what is done with a truncated one,
-    and what the sender should know."""
+    what the sender should know, and whether the images came with the request."""
 
     images: Sequence[Upload | Remote]
     chosen: ChosenVariants
@@ -199,6 +200,7 @@ class Received(NamedTuple):
     exif: tuple[ExifField, ...] | None = None
     truncated: Truncated | None = None
     warnings: Sequence[str] = ()
+    sent: bool = True
 
 
 async def _receive(
@@ -242,6 +244,7 @@ async def _receive(
                 named.name or name,
                 exif if named.exif is None else named.exif,
                 named.truncated or options.truncated,
+                sent=False,
             )
         if not content_type.lower().startswith(RAW_TYPES):
             message = (
@@ -298,6 +301,7 @@ def _submission(
         params.model_dump_json(exclude_none=True),
         same_as=params.model_dump_json(exclude_none=True, exclude=same) if params.preset else None,
         blobs=tuple(blob.sha256 for blob in (stored, *watermarks.values()) if blob),
+        received={stored.sha256: stored.bytes} if stored and received.sent else {},
         name=picture.name,
         **submit_options,
     )

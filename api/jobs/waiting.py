@@ -16,6 +16,7 @@ WAITING = (State.SCHEDULED, State.QUEUED, State.RETRYING)
 Reason = Literal[
     "due_time",
     "prerequisites",
+    "owner_suspended",
     "paused_queue",
     "no_worker",
     "parked_lane",
@@ -34,6 +35,7 @@ class WaitingFor(BaseModel):
 
     reason: Reason = Field(
         description="`due_time`: it is not due before `until`. `prerequisites`: `jobs` must succeed first. "
+        "`owner_suspended`: its owner is suspended, since `since`. "
         "`paused_queue`: its queue is paused, since `since`. `no_worker`: no worker serves its queue. `parked_lane`: "
         "its endpoint keeps failing or asked for a pause, until `until`. `order`: an earlier delivery to its "
         "`ordered` endpoint must end first. `rate_limit`: its endpoint's `rate_limit`, "

@@ -230,10 +230,13 @@ async def submission_of(
     """A job of `kind` for a report request, which is put into storage."""
     blob = await caller.context.storage.put(_stored(report), max_bytes=MAX_REQUEST_BYTES, type=JSON_TYPE)
     title = report.spec.title
+    referenced = {one.key for one in report.spec.references}
+    sent = (blob, *(file for key, file in report.files.items() if key not in referenced))
     return caller.submission(
         kind,
         ReportParams(order=blob, title=title, formats=report.spec.formats),
         blobs=(blob.sha256, *dict.fromkeys(file.sha256 for file in report.files.values())),
+        received={one.sha256: one.bytes for one in sent},
         name=report.fields.name or title,
         same_as=_by_bytes(report) if submit_options.get("idempotency_key") else None,
         **submit_options,

@@ -119,6 +119,7 @@ async def submit_report(request: Request) -> Response:
     options = query_of(request, ReportOptions, checks)
     submit_options = checks.run(lambda: options.fields(caller)) or {}
     accepted = _accepted(request.headers.get("accept", ""))
+    await caller.check_bytes(request.headers.get("content-length"))
     report = await receive_report(request, caller, options, checks, submit_options, accepted)
     report.fields.add_to(submit_options, caller)
     report.fields.name = report.fields.name or options.name

@@ -20,6 +20,7 @@ from api.labels import TaggedListQuery, labels_of
 from api.schedules import views
 from api.schedules.job_bodies import examine_job, split_body, submission_of
 from api.schedules.views import EXAMPLE_SCHEDULE, ScheduleChange, ScheduleRequest
+from tasks.accounts.owners import suspended_owners
 from tasks.queue.jobs.enqueue import Submitted
 from tasks.refusal import Refusal
 from tasks.schedule import runs, store
@@ -118,7 +119,9 @@ async def create_schedule(request: Request) -> Response:
         assert requested is not None and examined_job is not None  # noqa: S101, PT018 - else the checks have failed
         submission = await submission_of(caller, examined_job)
     patch = cast("SchedulePatch", requested.model_dump(exclude={"job"}))
-    schedule = await caller.context.schedule_store.create(caller.owner, patch, submission)
+    schedule = await caller.context.schedule_store.create(
+        caller.owner, patch, submission, most=caller.quotas.schedules if caller.quotas else None
+    )
     (view,) = await _views(caller, [schedule])
     return uncached(view, 201, Location=views.path_of(schedule.id))
 
@@ -279,8 +282,12 @@ async def _find(caller: Caller, schedule_id: str) -> store.ScheduleRecord:
 
 async def _views(caller: Caller, schedules: Sequence[store.ScheduleRecord]) -> list[views.Schedule]:
     last = await runs.last_runs(caller.context.redis, [one.last_run for one in schedules if one.last_run])
+    suspended = await suspended_owners(caller.context.redis, {one.owner for one in schedules})
     address = caller.base_url
-    return [views.schedule_of(one, last.get(one.last_run or ""), address) for one in schedules]
+    return [
+        views.schedule_of(one, last.get(one.last_run or ""), address, suspended=one.owner in suspended)
+        for one in schedules
+    ]
 
 
 def _built_in(field: str) -> Refusal:

@@ -102,7 +102,8 @@ class Run(BaseModel):
     reason: str | None = Field(
         None,
         description="Why it was skipped: `missed` (no worker was running, until `noted_at`), `overlap` (the run before "
-        "had not ended), `queue_full`, `owner_queue_full`, `rate_limited` or `redis_full`.",
+        "had not ended), `owner_suspended` (it stands for all that follow until the resume), `queue_full`, "
+        "`owner_queue_full`, `rate_limited` or `redis_full`.",
     )
     noted_at: datetime | None = Field(None, description="When it was skipped.")
     started_at: datetime | None = Field(None, description="When its job started.")
@@ -144,6 +145,9 @@ class Schedule(BaseModel):
     built_in: bool = Field(description="Whether it is a built-in schedule, which can only be paused, resumed and run.")
     paused: bool = Field(description="Whether it is paused.")
     paused_reason: str | None = Field(None, description="The error code because of which it was paused automatically.")
+    blocked_reason: Literal["owner_suspended"] | None = Field(
+        None, description="Why its runs are skipped although it is not paused: its owner is suspended."
+    )
     next_at: datetime | None = Field(None, description="When it is due next.")
     last_run: Run | None = Field(None, description="Its last run.")
     created_at: datetime = Field(description="When it was created.")
@@ -160,8 +164,10 @@ def path_of(schedule_id: str) -> str:
     return f"/v1/schedules/{schedule_id}"
 
 
-def schedule_of(schedule: store.ScheduleRecord, last: runs.ScheduleRun | None, address: str) -> Schedule:
-    """The public view of a schedule."""
+def schedule_of(
+    schedule: store.ScheduleRecord, last: runs.ScheduleRun | None, address: str, *, suspended: bool = False
+) -> Schedule:
+    """The public view of a schedule. suspended: whether its owner is."""
     place = f"{address}{path_of(schedule.id)}"
     return Schedule(
         id=schedule.id,
@@ -177,6 +183,7 @@ def schedule_of(schedule: store.ScheduleRecord, last: runs.ScheduleRun | None, a
         built_in=schedule.built_in,
         paused=schedule.paused,
         paused_reason=schedule.paused_reason,
+        blocked_reason="owner_suspended" if suspended else None,
         next_at=maybe_from_ms(schedule.next_ms),
         last_run=run_of(last, address) if last else None,
         created_at=from_ms(schedule.created_at),

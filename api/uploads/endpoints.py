@@ -101,6 +101,7 @@ async def upload(request: Request) -> Response:
     checks.done()
     check_length(request.headers.get("content-length"), settings.max_dataset_bytes)
     caller.check_room()
+    await caller.check_bytes(request.headers.get("content-length"))
     async with aclosing(chunks_of(request)) as body:
         blob = await receive_any(body, caller.context.storage, settings.max_dataset_bytes)
     kept = await keep(

@@ -135,6 +135,7 @@ async def create_resumable_upload(request: Request) -> Response:
     if has_body:
         _check_content_type(request)
     caller.check_room()
+    await caller.check_bytes(new.length)
     store = IncomingStore(caller.context.redis)
     seconds, most = settings.keep_unfinished_uploads_s, settings.max_unfinished_uploads
     upload = await store.create(caller.owner, new, seconds=seconds, most=most)

@@ -77,7 +77,9 @@ async def create_endpoint(request: Request) -> Response:
     checks.done()
     assert requested is not None  # noqa: S101 - else the checks have failed
     patch = cast("EndpointPatch", requested.model_dump(exclude={"secret"}, exclude_none=True))
-    endpoint, secret = await caller.context.endpoints.create(caller.owner, patch, requested.secret)
+    endpoint, secret = await caller.context.endpoints.create(
+        caller.owner, patch, requested.secret, most=caller.quotas.endpoints if caller.quotas else None
+    )
     view = NewEndpoint(**_view(caller, endpoint).model_dump(exclude_none=True), secret=secret)
     return uncached(view, 201, Location=path_of(endpoint.id))
 

@@ -14,11 +14,13 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks import clock
 from tasks.accounts.audit import AuditLog
+from tasks.accounts.usage import UsageStore
 from tasks.history.upkeep import HistoryUpkeep
 from tasks.kind import JobContext, Kind, Result, RetryPolicy
 from tasks.maintenance.incoming import remove_unknown
 from tasks.maintenance.snapshot import write_snapshot
 from tasks.maintenance.storage_owner import owns_storage
+from tasks.maintenance.stored_bytes import StoredCount
 from tasks.maintenance.sweep import sweep
 from tasks.queue.records.trimming import trim
 from tasks.webhook.endpoints import open_box
@@ -68,6 +70,8 @@ async def clean_up(job: JobContext[CleanupParams]) -> Result:
         leftovers = await job.storage.discard_leftovers(before, dry_run=dry_run)
         incoming = await remove_unknown(job.redis, job.storage, before=before, dry_run=dry_run)
     history = 0 if dry_run else await _expire_history(job)
+    if not dry_run:
+        await UsageStore(job.redis).expire(job.settings.keep_usage_days)
     return Result(
         value={
             "dry_run": dry_run,
@@ -108,15 +112,18 @@ async def _trim(job: JobContext[CleanupParams]) -> tuple[int, int]:
 async def _sweep(job: JobContext[CleanupParams], before: datetime) -> tuple[int, int, int]:
     examined = deleted = size = 0
     look_at = time.monotonic() + OWNER_CHECK_S
-    async for step in sweep(job.redis, job.storage, before=before, dry_run=job.params.dry_run):
+    count = None if job.params.dry_run else await StoredCount.begin(job.redis)
+    async for step in sweep(job.redis, job.storage, before=before, dry_run=job.params.dry_run, count=count):
         examined, deleted, size = examined + step.examined, deleted + step.deleted, size + step.bytes
         # The total is unknown until all blobs have been listed.
         job.progress(examined, examined, "blobs")
         await asyncio.sleep(PAUSE_S)
         if time.monotonic() > look_at:
             if not await owns_storage(job.redis, job.storage, dry_run=job.params.dry_run):
-                break
+                return examined, deleted, size
             look_at = time.monotonic() + OWNER_CHECK_S
+    if count is not None:
+        await count.end()
     return examined, deleted, size
 
 

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from tasks import clock
 from tasks.maintenance.storage_owner import owns_storage
 from tasks.maintenance.sweep import BATCH, BlobSweeper
-from tasks.queue.redis_keys import SECOND_MS, UNNEEDED
+from tasks.queue.redis_keys import SECOND_MS, UNNEEDED, UNNEEDED_OF
 from tasks.queue.script import Script
 from tasks.storage.protocol import Storage
 
@@ -65,4 +65,7 @@ async def _delete(redis: "Redis[bytes]", storage: Storage, due: list[str], now_m
     later += [one for one in due if answers[one] == "busy"]  # by a process that may have died
     if later:
         await Script(redis, "upkeep/give_up")({"holder": "", "blobs": later})
-    return (await sweeper.sweep(old, 0, fresh=True)).deleted
+    deleted = (await sweeper.sweep(old, 0, fresh=True)).deleted
+    if settled := set(due) - set(later):
+        await redis.hdel(UNNEEDED_OF, *settled)
+    return deleted

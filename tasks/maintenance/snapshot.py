@@ -28,11 +28,16 @@ from tasks.queue.redis_keys import (
     ENDPOINT,
     ENDPOINTS,
     LANE,
+    OWNER,
+    OWNERS,
     PRESETS,
+    QUEUES,
     SCHEDULE,
     SCHEDULES,
     SUBSCRIBERS,
+    SUSPENDED,
 )
+from tasks.queue.redis_keys import QUEUE as QUEUE_HASH
 from tasks.queue.script import Script
 from tasks.settings import SYSTEM
 from tasks.storage.protocol import Storage
@@ -70,6 +75,11 @@ DURABLE: Final = (
     DurableKeys(API_KEY, "hash"),
     DurableKeys(API_KEYS, "zset"),
     DurableKeys(DESTINATIONS, "hash"),
+    DurableKeys(OWNER, "hash"),
+    DurableKeys(OWNERS, "zset"),
+    DurableKeys(SUSPENDED, "hash"),
+    *(DurableKeys(f"{QUEUE_HASH}{queue}", "hash", frozenset({"suspended"})) for queue in QUEUES),
+    *(DurableKeys(f"{LANE}{queue}:{LaneId('owner', '')}", "hash", frozenset({"cap"})) for queue in QUEUES),
 )
 """What a snapshot has. Whoever adds something that lives only in Redis adds its keys here."""
 THINGS: Final = {ENDPOINT: "endpoints", SCHEDULE: "schedules"}

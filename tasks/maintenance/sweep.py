@@ -38,6 +38,7 @@ from datetime import datetime
 
 from redis.asyncio import Redis
 
+from tasks.maintenance.stored_bytes import StoredCount
 from tasks.queue.script import Script
 from tasks.storage.protocol import Storage, StoredBlob
 
@@ -56,7 +57,9 @@ class Swept:
     bytes: int
 
 
-async def sweep(redis: "Redis[bytes]", storage: Storage, *, before: datetime, dry_run: bool) -> AsyncIterator[Swept]:
+async def sweep(
+    redis: "Redis[bytes]", storage: Storage, *, before: datetime, dry_run: bool, count: StoredCount | None = None
+) -> AsyncIterator[Swept]:
     """Delete old blobs that nothing needs, in batches. After a failure it can be started again.
 
     Args:
@@ -64,6 +67,7 @@ async def sweep(redis: "Redis[bytes]", storage: Storage, *, before: datetime, dr
         storage: Whose blobs.
         before: Blobs last written before this time, which has a time zone.
         dry_run: Only count what would be deleted.
+        count: Is told of every blob that the storage has.
 
     Yields:
         What was done with each batch.
@@ -73,8 +77,12 @@ async def sweep(redis: "Redis[bytes]", storage: Storage, *, before: datetime, dr
         redis.exceptions.RedisError: Redis does not answer.
     """
     sweeper = BlobSweeper(redis, storage, dry_run=dry_run)
-    young, old = 0, dict[str, StoredBlob]()
+    young, old, listed = 0, dict[str, StoredBlob](), list[StoredBlob]()
     async for blob in storage.blobs():
+        listed.append(blob)
+        if count is not None and len(listed) >= BATCH:
+            await count.add(listed)
+            listed = []
         if blob.modified < before:
             old[blob.sha256] = blob
         else:
@@ -83,6 +91,8 @@ async def sweep(redis: "Redis[bytes]", storage: Storage, *, before: datetime, dr
             yield await sweeper.sweep(old, young)
             young, old = 0, {}
     yield await sweeper.sweep(old, young)
+    if count is not None:
+        await count.add(listed)
 
 
 class BlobSweeper:
@@ -116,5 +126,6 @@ class BlobSweeper:
             else:
                 shas = [blob.sha256 for blob in free]
                 await self._storage.delete(shas)
-                await self._bury({"blobs": shas})
+                sizes = {blob.sha256: blob.bytes for blob in free} if fresh else None
+                await self._bury({"blobs": shas, "sizes": sizes})
         return Swept(len(old) + young, len(free), sum(blob.bytes for blob in free))

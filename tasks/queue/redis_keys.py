@@ -13,6 +13,12 @@ Redis without cluster mode is needed.
 | `pressroom:key:<owner>:<sha256>` | string | Idempotency-Key → id and content hash | expires |
 | `pressroom:same-work:<hash>` | string | the job that did a piece of work, or does it: others that ask for the same use its result (`tasks/queue/jobs/same_work.py`) | expires |
 | `pressroom:rate:<what>:<owner>` | string | until when (ms) what the owner has had of its rate is paid for | expires |
+| `pressroom:owner:<owner>` | hash | what an admin has set of an owner: `quotas` (JSON), `note`, `suspended_at` (ms), `reason`, and times (`tasks/accounts/owners.py`) | nobody |
+| `pressroom:owners` | zset owner → created (ms) | owners that have such a record | nobody |
+| `pressroom:suspended` | hash owner → since (ms) | owners whose jobs and schedules stand still; each queue's hash has how many they are (`suspended`) | the resume |
+| `pressroom:usage:<owner>:<day>` | hash | what the owner has used on one day (days since 1970, UTC): `<kind> <state>` (jobs that ended), `cpu <kind>` (ms), `in` and `out` (bytes), `stored` (bytes, at the last change) (`tasks/accounts/usage.py`) | expires |
+| `pressroom:stored` | hash owner → bytes | what the owner has in the storage: added up as it is written and deleted, counted by each cleanup | an owner's field goes at 0, with a cleanup |
+| `pressroom:unneeded-of` | hash sha256 → owner | whose the blobs of `pressroom:unneeded` were | as these |
 | `pressroom:blob:<sha256>` | set of job ids, `upload:<id>`s and `schedule:<id>`s | what needs this blob | the cleanup, when none of them is left; it expires 30 days after the last one is due |
 | `pressroom:swept:<sha256>` | string | until when (ms) the cleanup may be deleting this blob; followed by ` gone` once it has | expires |
 | `pressroom:unneeded` | zset sha256 → since (ms) | blobs that deleted jobs, uploads and schedules needed: they are deleted soon, if nothing else needs them | the reconciliation; it expires, and the cleanup finds them |
@@ -34,7 +40,7 @@ Redis without cluster mode is needed.
 | `pressroom:ticking` | string | the process that handles the schedules that are due | its end of that; it expires |
 | `pressroom:schedules:<owner>` | zset id → created (ms) | all schedules of an owner | with the schedules |
 | `pressroom:runs:<id>` | zset job id or `skipped:<reason>:<due>:<noted>` → due (ms) | a schedule's last RUNS_KEPT runs, and what did not run | with the schedule; listings drop ids without a record |
-| `pressroom:queue:<queue>` | hash | `turn` counter, `paused`, `seen` (ms of the last claim), `patience` (ms), `in:<state>` (how many of its jobs), `slots` (of all workers), `active_owner`, `active_at` (ms) and the same with a 2 (the owners that were active last) | as many as queues |
+| `pressroom:queue:<queue>` | hash | `turn` counter, `paused`, `seen` (ms of the last claim), `patience` (ms), `in:<state>` (how many of its jobs), `slots` (of all workers), `suspended` (how many owners are; absent if none is), `active_owner`, `active_at` (ms) and the same with a 2 (the owners that were active last) | as many as queues |
 | `pressroom:turns:<queue>` | zset lane → turn | lanes that may be served now | the script that takes the last job from a lane's backlog |
 | `pressroom:service-turns:<queue>` | zset lane → turn | those of them with the service's own work, which are served in a paused queue too | as above |
 | `pressroom:full:<queue>` | zset lane → since (ms) | lanes that have as many running as they may | the end that makes room, or the script that takes the last job from the backlog |
@@ -70,6 +76,7 @@ Redis without cluster mode is needed.
 | `pressroom:api-key:<id>` | hash | an API key: the SHA-256 of it (`digest`), owner, name, scopes and times (`tasks/accounts/key_record.py`) | expires API_KEY_ENDED_MS after it has expired or was revoked |
 | `pressroom:api-keys`, `pressroom:api-keys:<owner>` | zset id → created (ms) | all keys, and those of an owner | the key that is made when the owner has MAX_KEYS drops ids without a record |
 | `pressroom:accounts` | channel | `key <id>`: what web processes know of it is not true any more (`api/http/access/account_cache.py`) | |
+| `pressroom:accounts` | channel | `key <id>` or `owner <name>`: what web processes know of it is not true any more (`api/http/access/account_cache.py`) | |
 | `pressroom:watched` | channel | every process listens to it that waits for any job | |
 | `pressroom:changes:<id>` | channel | changes of one job | |
 | `arq:*` | | ARQ's own keys, as ARQ 0.28 lays them out | as in ARQ |
@@ -87,9 +94,15 @@ FREED_BY: Final = ROOT + "freed-by:"
 IDEMPOTENCY: Final = ROOT + "key:"
 SAME_WORK: Final = ROOT + "same-work:"
 RATE: Final = ROOT + "rate:"
+OWNER: Final = ROOT + "owner:"
+OWNERS: Final = ROOT + "owners"
+SUSPENDED: Final = ROOT + "suspended"
+USAGE: Final = ROOT + "usage:"
+STORED: Final = ROOT + "stored"
 BLOB: Final = ROOT + "blob:"
 SWEPT: Final = ROOT + "swept:"
 UNNEEDED: Final = ROOT + "unneeded"
+UNNEEDED_OF: Final = ROOT + "unneeded-of"
 UPLOAD: Final = ROOT + "upload:"
 UPLOAD_TOKEN: Final = ROOT + "upload-token:"
 UPLOAD_TOKENS: Final = ROOT + "upload-tokens:"
@@ -170,6 +183,10 @@ all of them as long after the last one is due."""
 INCOMING_LATE_MS: Final = 3600 * SECOND_MS
 """The objects of an upload that is stored or deleted are removed once more after this long: a form that was signed for it
 (DIRECT_UPLOAD_S) could be sent again."""
+USAGE_MS: Final = 800 * DAY_MS
+"""What was used on a day is remembered this long at most; KEEP_USAGE_DAYS may be less."""
+SUSPENDED_MS: Final = 10 * SECOND_MS
+"""A lane of a suspended owner is parked for this long, then looked at again."""
 BATCH_OPEN_MS: Final = DAY_MS
 """A batch that was not sealed is sealed after this long."""
 FAILURE_GAP_MS: Final = 36 * 3600 * SECOND_MS
@@ -224,25 +241,7 @@ ACTIVE_MS: Final = 600 * SECOND_MS
 """An owner is active in a queue while one of its jobs runs there, and for this long after the last one started."""
 ACTIVE_STEP_MS: Final = 10 * SECOND_MS
 """When an owner was active last is written again after this long at the earliest."""
-BUCKETS_MS: Final = (
-    1,
-    2,
-    5,
-    10,
-    25,
-    50,
-    100,
-    250,
-    500,
-    1_000,
-    2_500,
-    5_000,
-    10_000,
-    30_000,
-    60_000,
-    300_000,
-    1_800_000,
-)
+BUCKETS_MS: Final = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 300_000, 1_800_000)
 """Upper ends of the buckets of every histogram; above the last there is one more."""
 PACK_AFTER_MS: Final = 900 * SECOND_MS
 """An ended job's record is packed after this long (`tasks/queue/records/packing.py`): longer than a deploy takes, in
@@ -285,6 +284,15 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "idempotency": IDEMPOTENCY,
     "same_work": SAME_WORK,
     "rate": RATE,
+    "owner": OWNER,
+    "owners": OWNERS,
+    "suspended": SUSPENDED,
+    "usage": USAGE,
+    "stored": STORED,
+    "suspended_ms": SUSPENDED_MS,
+    "usage_ms": USAGE_MS,
+    "day_ms": DAY_MS,
+    "unneeded_of": UNNEEDED_OF,
     "blob": BLOB,
     "swept": SWEPT,
     "unneeded": UNNEEDED,

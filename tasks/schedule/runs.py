@@ -21,7 +21,8 @@ class ScheduleRun:
         due_at: When it was due, or was run by hand.
         record: The record of its job; None if it was skipped.
         reason: Why it was skipped: `missed` (no worker ran; it stands for all due times until `noted_at`), `overlap`
-            (the previous run had not ended), `queue_full`, `owner_queue_full`, `rate_limited` or `redis_full`.
+            (the previous run had not ended), `owner_suspended`, `queue_full`, `owner_queue_full`, `rate_limited` or
+            `redis_full`.
         noted_at: When it was found to be skipped.
     """
 

@@ -181,19 +181,22 @@ class ScheduleStore:
         self._limits = SubmitLimits(settings)
         self._script = Script(redis, "submit/schedule")
 
-    async def create(self, owner: str, patch: SchedulePatch, submission: Submission) -> ScheduleRecord:
+    async def create(
+        self, owner: str, patch: SchedulePatch, submission: Submission, *, most: int | None = None
+    ) -> ScheduleRecord:
         """Create a schedule.
 
         Args:
             owner: Whose schedule it is.
             patch: Its fields; all that have no default in `ScheduleRecord` are required.
             submission: What each run submits.
+            most: Schedules that the owner may have; None is MAX_SCHEDULES.
 
         Raises:
             Refusal: `invalid_cron`, `unknown_timezone`, `too_many_schedules`, `rate_limited`, or the blobs are not
                 stored any more.
         """
-        schedule_id, most = new_id(), self._settings.max_schedules
+        schedule_id, most = new_id(), self._settings.max_schedules if most is None else most
         patch = _canonical(patch)
         due = next_due(patch["cron"], patch["timezone"], await self.now_ms())
         fields, _ = _fields(patch)

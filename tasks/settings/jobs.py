@@ -110,6 +110,9 @@ class JobSettings(BaseModel):
         "auto",
         description="Jobs of one owner that may run at once in one queue; 0 is no cap. `auto` is half of the slots of all workers, at least one, while another owner was active in the queue in the last ten minutes; otherwise it is no cap, but one slot of the queue `media` is left for others. Deliveries have OWNER_MAX_DELIVERIES.",
     )
+    keep_usage_days: int = Field(
+        400, ge=1, le=800, description="Days for which it is kept what each owner has used on a day (`GET /v1/usage`)."
+    )
     keep_succeeded_s: int = Field(1 * DAY_S, gt=0, description="Seconds that a succeeded job and its files are kept.")
     keep_failed_s: int = Field(7 * DAY_S, gt=0, description="Seconds that a failed job is kept.")
     keep_cancelled_s: int = Field(1 * DAY_S, gt=0, description="Seconds that a cancelled job is kept.")

@@ -105,6 +105,27 @@ class LimitSettings(BaseModel):
         60, ge=0, description="Schedules per minute that one owner may create; 0 is no limit."
     )
 
+    owner_requests_per_second: int = Field(
+        0,
+        ge=0,
+        description="Requests per second that one owner may send, on average over all web processes, before they answer 429; 0 is no limit. This and the limits above are defaults: an owner's record may have others ([quotas](accounts.md#quotas)).",
+    )
+    owner_request_burst: int = Field(
+        0,
+        ge=0,
+        description="Requests of one owner that may come at once, beyond OWNER_REQUESTS_PER_SECOND; 0 is two seconds' worth.",
+    )
+    owner_stored_bytes: int = Field(
+        0,
+        ge=0,
+        description="Bytes that one owner may have in the storage: uploads, files that jobs read, and files that they made. Uploads and submits that come later answer 507; 0 is no limit.",
+    )
+    owner_bytes_per_day: int = Field(
+        0,
+        ge=0,
+        description="Bytes that one owner may send, and its jobs may make, in one day (UTC), before uploads and submits answer 429; 0 is no limit.",
+    )
+
     @property
     def owner_waiting_limit(self) -> int:
         """OWNER_MAX_WAITING, or what follows from MAX_WAITING_JOBS: with the scheduled ones less than a queue holds."""

@@ -31,4 +31,4 @@ async def keep_original(
     """
     name = await redis.hget(JOB + job_id, "name")
     shown = name.decode() if name else None
-    return await keep(redis, owner, blob, name=shown, seconds=seconds, storage=storage, upload_id=job_id)
+    return await keep(redis, owner, blob, name=shown, seconds=seconds, storage=storage, upload_id=job_id, sent=False)

@@ -68,6 +68,7 @@ async def keep(
     tags: Sequence[str] = (),
     metadata: str | None = None,
     upload_token: str | None = None,
+    sent: bool = True,
 ) -> UploadRecord:
     """Store the record of an upload.
 
@@ -82,6 +83,7 @@ async def keep(
         tags: By which its sender finds it.
         metadata: JSON of what its sender notes on it.
         upload_token: Id of the upload token that it comes with, of which it takes one use.
+        sent: Whether the bytes came with a request, and count as such.
 
     Raises:
         Refusal: `unavailable`: the cleanup has just deleted the blob (see `tasks.queue.jobs.enqueue_with_blobs`);
@@ -105,7 +107,15 @@ async def keep(
     if metadata:
         fields["metadata"] = metadata
     values = [text for field in fields.items() for text in field]
-    payload: dict[str, Any] = {"id": upload.id, "blob": blob.sha256, "fields": values, "expires_at": upload.expires_at}
+    payload: dict[str, Any] = {
+        "id": upload.id,
+        "owner": owner,
+        "blob": blob.sha256,
+        "bytes": blob.bytes,
+        "sent": sent,
+        "fields": values,
+        "expires_at": upload.expires_at,
+    }
     if upload_token:
         payload["upload_token"] = upload_token
     answer = await enqueue_with_blobs(Script(redis, "submit/keep"), payload, storage)
@@ -123,7 +133,7 @@ async def find_upload(redis: "Redis[bytes]", owner: str, upload_id: str) -> Uplo
 
 async def forget(redis: "Redis[bytes]", upload: UploadRecord) -> None:
     """Delete an upload, and its bytes some minutes later. Jobs that were created from it keep their blob."""
-    payload = {"holder": _holder(upload.id), "blobs": [upload.blob.sha256], "upload": upload.id}
+    payload = {"holder": _holder(upload.id), "blobs": [upload.blob.sha256], "owner": upload.owner, "upload": upload.id}
     await Script(redis, "upkeep/give_up")(payload)
 
 

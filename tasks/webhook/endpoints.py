@@ -62,12 +62,15 @@ class Endpoints:
         self._box = box
         self._script = Script(redis, "submit/endpoint")
 
-    async def create(self, owner: str, patch: EndpointPatch, secret: str | None = None) -> tuple[EndpointRecord, str]:
+    async def create(
+        self, owner: str, patch: EndpointPatch, secret: str | None = None, *, most: int | None = None
+    ) -> tuple[EndpointRecord, str]:
         """Create an endpoint.
 
         Args:
             patch: names `url` and `events` at least.
             secret: a random one if it is not given.
+            most: endpoints that the owner may have; None is MAX_ENDPOINTS.
 
         Returns:
             The endpoint and its secret.
@@ -79,7 +82,7 @@ class Endpoints:
         fields, _ = _fields({"enabled": True, **patch})
         fields = seal_headers(fields, endpoint_id, self._box)
         fields["secrets"] = json.dumps([{"sealed": self._box.seal(secret, endpoint_id)}])
-        most = self._settings.max_endpoints
+        most = self._settings.max_endpoints if most is None else most
         answer = await self._run(
             "create",
             endpoint_id,

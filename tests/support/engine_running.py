@@ -9,7 +9,7 @@ from typing import Any, Self, TypedDict, Unpack
 
 from arq.connections import ArqRedis
 
-from tasks.kind import Kind, Scratch
+from tasks.kind import Kind, Notes, Scratch
 from tasks.outbound.protocol import FetchedFile, Outbound, OutboundRequest, OutboundResponse
 from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.records.list import read
@@ -30,7 +30,7 @@ PATIENCE_S = 20.0
 class NoSandbox:
     """For kinds that need none: calling it is a mistake of the test."""
 
-    def of(self, owner: str, scratch: Scratch) -> "NoSandbox":  # noqa: ARG002
+    def of(self, owner: str, scratch: Scratch, notes: Notes | None = None) -> "NoSandbox":  # noqa: ARG002
         return self
 
     async def call(self, *_args: Any, **_options: Any) -> Any:

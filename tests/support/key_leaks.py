@@ -32,7 +32,9 @@ from tasks.queue.redis_keys import (
     JOB,
     JOBS,
     LANE,
+    OWNER,
     OWNER_CAPPED,
+    OWNERS,
     PARKED,
     PRESETS,
     QUEUE,
@@ -42,8 +44,10 @@ from tasks.queue.redis_keys import (
     SCHEDULE,
     SCHEDULES,
     SERVICE_TURNS,
+    STORED,
     SUBSCRIBERS,
     SUSPECTS,
+    SUSPENDED,
     TURNS,
     UNANSWERED_LANES,
     UNPACKED,
@@ -97,6 +101,10 @@ class KeyRules:
             FAILING: self._endpoint_index,
             DISABLED: self._endpoint_index,
             COUNTS: self._counts,
+            OWNERS: self._owners,
+            OWNER: self._owner,
+            SUSPENDED: self._suspended,
+            STORED: _nothing,
             ALERTS: self._alerts,
             PARKED: self._parked,
             LANE: self._lane,
@@ -157,6 +165,22 @@ class KeyRules:
             *found, events = await self._redis.hmget(ENDPOINT.encode() + one, "owner", "enabled", "channel", "events")
             if tuple(found) != wanted or pattern not in json.loads(events or b"[]"):
                 return f"{one!r} did not ask for this, or is disabled"
+        return None
+
+    async def _owner(self, key: str) -> str | None:
+        known = await self._redis.zscore(OWNERS, key.removeprefix(OWNER))
+        return "the index of owners does not name it" if known is None else None
+
+    async def _owners(self, key: str) -> str | None:
+        gone = [
+            one for one in await self._redis.zrange(key, 0, -1) if not await self._redis.exists(OWNER.encode() + one)
+        ]
+        return f"{gone} are gone" if gone else None
+
+    async def _suspended(self, key: str) -> str | None:
+        for owner, since in (await self._redis.hgetall(key)).items():
+            if await self._redis.hget(OWNER.encode() + owner, "suspended_at") != since:
+                return f"the record of {owner!r} does not say so"
         return None
 
     async def _after(self, key: str) -> str | None:

@@ -3,7 +3,7 @@
 import json
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 import msgpack
@@ -30,6 +30,7 @@ class SerializedResult:
         packed: `value` as msgpack.
         blobs: SHA-256 of the files.
         bytes: Size of the files together.
+        sizes: SHA-256 of each file → its bytes.
     """
 
     fields: tuple[str, ...]
@@ -37,6 +38,7 @@ class SerializedResult:
     packed: bytes
     blobs: tuple[str, ...]
     bytes: int = 0
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, result: Result, progress: Mapping[str, int | str] | None = None) -> Self:
@@ -62,7 +64,8 @@ class SerializedResult:
                 f"The result is {size} bytes of JSON, more than the limit of {MAX_RESULT_BYTES}. Put it into a file."
             )
         blobs, size = tuple(file.blob for file in result.files), sum(file.bytes for file in result.files)
-        return cls(tuple(fields), value, msgpack.packb(value), blobs, size)
+        sizes = {file.blob: file.bytes for file in result.files}
+        return cls(tuple(fields), value, msgpack.packb(value), blobs, size, sizes)
 
 
 def _described(file: OutputFile) -> dict[str, Any]:
@@ -153,11 +156,14 @@ class Outcome:
             if self.notes.about:
                 attempt["about"] = self.notes.about
             payload |= _of_receiver(self.notes)
+            if self.notes.cpu_ms:
+                payload["cpu_ms"] = self.notes.cpu_ms
         if self.result is not None:
             fields += self.result.fields
             payload["value"] = self.result.packed
             if self.result.blobs:
-                payload |= {"blobs": self.result.blobs, "bytes": self.result.bytes}
+                result = self.result
+                payload |= {"blobs": result.blobs, "bytes": result.bytes, "sizes": dict(result.sizes)}
         fields += [f"attempt:{self.job.attempt}", json.dumps(attempt)]
         return payload
 

@@ -74,7 +74,9 @@ def _answer_calls(line: socket.socket, page: ProgressPage) -> NoReturn:
         limits.allow_cpu(seconds)
         page.begin()
         given = {"report": page.report, "admit": GrantedMemory(memory_mb, line, stream).admit, "cores": cores}
-        line.sendall(_answer(function, args, given))
+        answer = _answer(function, args, given)
+        page.note_cpu()
+        line.sendall(answer)
 
 
 def _answer(function: str, args: list[Any], given: dict[str, Any]) -> bytes:

@@ -1,4 +1,4 @@
-"""A page of shared memory to which a child writes its progress, and from which the worker reads it.
+"""A page of shared memory to which a child writes its progress and CPU time, and from which the worker reads them.
 
 Writing is a copy in memory, without a system call. The sequence number is odd while a report is being written, so that
 the worker never reads half of one.
@@ -8,6 +8,7 @@ import mmap
 import os
 import struct
 import tempfile
+import time
 from typing import BinaryIO, Final
 
 PAGE_BYTES: Final = mmap.PAGESIZE
@@ -18,6 +19,8 @@ _SEQUENCE = struct.Struct("<I")
 _REPORT = struct.Struct(f"<qqH{NOTE_LIMIT_BYTES}s")
 _SEQUENCE_AT = _BEGUN.size
 _REPORT_AT = _SEQUENCE_AT + _SEQUENCE.size
+_CPU = struct.Struct("<Q")
+_CPU_AT = _REPORT_AT + _REPORT.size
 
 
 def page_file() -> BinaryIO:
@@ -59,7 +62,17 @@ class ProgressPage:
         self._sequence = (self._sequence + 2) & 0xFFFFFFFF
         _SEQUENCE.pack_into(self._page, _SEQUENCE_AT, self._sequence)
 
+    def note_cpu(self) -> None:
+        """Write how much CPU time this process has had."""
+        _CPU.pack_into(self._page, _CPU_AT, int(time.process_time() * 1000))
+
     # The worker's side.
+
+    @property
+    def cpu_ms(self) -> int:
+        """Milliseconds of CPU time that the child had had by the end of its last call."""
+        cpu_ms: int = _CPU.unpack_from(self._page, _CPU_AT)[0]
+        return cpu_ms
 
     @property
     def begun(self) -> int:

@@ -3,13 +3,15 @@
 import asyncio
 import errno
 import itertools
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from tasks.kind import Sandbox, Scratch
+from tasks.kind import Notes, Sandbox, Scratch
 from tasks.progress import Progress
 from tasks.refusal import Refusal, SandboxDeath
 from tasks.telemetry import tracing
@@ -74,15 +76,16 @@ class ProcessSandbox:
         self._slow: list[Connection] = []
         self._stopped = False
 
-    def of(self, owner: str, scratch: Scratch) -> Sandbox:
+    def of(self, owner: str, scratch: Scratch, notes: Notes | None = None) -> Sandbox:
         """Return the sandbox for the calls of one attempt. They are made one after the other, since the child of each
         is given the scratch folder.
 
         Args:
             owner: Whose job it is.
             scratch: The attempt's scratch folder.
+            notes: To which the CPU time of the calls is added.
         """
-        return _AttemptSandbox(self, owner, scratch)
+        return _AttemptSandbox(self, owner, scratch, notes)
 
     async def call(
         self,
@@ -93,11 +96,13 @@ class ProcessSandbox:
         progress: Progress | None = None,
         owner: str = "",
         folder: Path | None = None,
+        notes: Notes | None = None,
     ) -> Any:
         """Run a function in a child; see `tasks.kind.Sandbox.call` for arguments, results and errors.
 
         Waiting for admission does not count against `seconds`. owner: whose turn it takes. folder: the one that the
-        child may use, and no other child at the same time; None if it needs none.
+        child may use, and no other child at the same time; None if it needs none. notes: to which the CPU time of the
+        call is added.
 
         Raises:
             ValueError, TypeError, OverflowError: The arguments cannot be encoded.
@@ -107,7 +112,7 @@ class ProcessSandbox:
         with tracing.step(f"sandbox {function}"):
             request = [function, args, seconds, memory_mb]
             frames.encode(request)  # raises before the call waits
-            call = _Call(request, seconds, memory_mb, progress, owner, folder)
+            call = _Call(request, seconds, memory_mb, progress, owner, folder, notes)
             return await self._call(function, call)
 
     async def _call(self, function: str, call: "_Call") -> Any:
@@ -143,7 +148,7 @@ class ProcessSandbox:
         try:
             cores = self._children if self._admission.is_alone() else 1
             child = await self._idle_or_new_child(grant)
-            with self._lending(child, call.folder):
+            with self._lending(child, call.folder), _cpu_noted(child, call.notes):
                 received = await self._exchange(child, call, grant, cores)
             answer = received
         finally:
@@ -216,6 +221,19 @@ class _Call:
     progress: Progress | None
     owner: str
     folder: Path | None
+    notes: Notes | None
+
+
+@contextmanager
+def _cpu_noted(child: Connection, notes: Notes | None) -> Iterator[None]:
+    """Add the CPU time of what the child does meanwhile, as it says: no more than it could have had."""
+    began, before_ms = time.monotonic(), child.page.cpu_ms
+    try:
+        yield
+    finally:
+        if notes is not None:
+            most_ms = int((time.monotonic() - began) * 1000) * (os.cpu_count() or 1)
+            notes.cpu_ms += min(max(child.page.cpu_ms - before_ms, 0), most_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +243,7 @@ class _AttemptSandbox:
     sandbox: ProcessSandbox
     owner: str
     scratch: Scratch
+    notes: Notes | None
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def call(
@@ -239,6 +258,7 @@ class _AttemptSandbox:
                 progress=progress,
                 owner=self.owner,
                 folder=self.scratch.folder,
+                notes=self.notes,
             )
 
 

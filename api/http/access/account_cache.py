@@ -8,6 +8,7 @@ begins again, for some may have been missed.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Hashable
+from dataclasses import dataclass
 from time import monotonic
 from typing import Final, Generic, TypeVar
 
@@ -18,7 +19,10 @@ from api.http.access.key_use import KeyUse
 from tasks.accounts.key_format import digest_of, id_of
 from tasks.accounts.key_record import KeyRecord, read_keys
 from tasks.accounts.key_store import has_keys
+from tasks.accounts.owners import OwnerStore
+from tasks.accounts.quotas import Quotas
 from tasks.refusal import Refusal
+from tasks.settings import Settings
 from tasks.telemetry.outage_log import OutageLog
 
 K = TypeVar("K", bound=Hashable)
@@ -26,6 +30,8 @@ V = TypeVar("V")
 
 MAX_KEYS: Final = 10_000
 """Keys of which a process knows what they may do: some 5 MB."""
+MAX_OWNERS: Final = 10_000
+"""Owners of which a process knows their quotas: some 5 MB."""
 MAX_UNKNOWN: Final = 2_000
 """Keys of which a process knows that they open nothing. They have a place of their own, so that made-up ones push out
 no other."""
@@ -73,19 +79,31 @@ class ExpiringMap(Generic[K, V]):
         self._entries.clear()
 
 
+@dataclass(frozen=True, slots=True)
+class OwnerAccount:
+    """What a process knows of an owner. suspended: whether its requests are refused."""
+
+    quotas: Quotas
+    suspended: bool = False
+
+
 class AccountCache:
-    """The keys in Redis that were used lately.
+    """The keys in Redis that were used lately, and the owners that sent requests.
 
     Args:
         redis: Connection.
-        kept_s: Seconds for which what was read is used.
+        settings: For how long what was read is used (ACCOUNT_CACHE_S), and the quotas of owners without a record.
         outage_log: Is told when Redis does not answer.
         use: Is told of each use of a key.
     """
 
-    def __init__(self, redis: "Redis[bytes]", kept_s: float, outage_log: OutageLog, use: KeyUse) -> None:
+    def __init__(self, redis: "Redis[bytes]", settings: Settings, outage_log: OutageLog, use: KeyUse) -> None:
         self._redis = redis
-        self._kept_s = kept_s
+        self._settings = settings
+        self._kept_s = settings.account_cache_s
+        self._owner_store = OwnerStore(redis)
+        self._owners: ExpiringMap[str, OwnerAccount] = ExpiringMap(MAX_OWNERS)
+        self._changes = 0
         self._outage_log = outage_log
         self._use = use
         self._no_keys_until = 0.0
@@ -133,22 +151,48 @@ class AccountCache:
         self._no_keys_until = 0.0 if found else monotonic() + self._kept_s
         return found
 
+    def known_owner(self, name: str) -> OwnerAccount | None:
+        """An owner of which this process knows."""
+        return self._owners.get(name)
+
+    async def owner(self, name: str) -> OwnerAccount:
+        """An owner. While Redis does not answer, one that is not known has the quotas of the settings."""
+        known = self._owners.get(name)
+        if known is not None:
+            return known
+        changes = self._changes
+        try:
+            record = await self._owner_store.find(name)
+        except (RedisError, OSError) as error:
+            self._outage_log.failed(error)
+            return OwnerAccount(Quotas.of(self._settings))
+        quotas = Quotas.of(self._settings, record.quotas if record else None)
+        account = OwnerAccount(quotas, suspended=record is not None and record.suspended_at is not None)
+        # What was read may have been changed meanwhile.
+        if changes == self._changes:
+            self._owners.put(name, account, self._kept_s)
+        return account
+
     def forget(self, announcement: bytes | None) -> None:
         """Drop what a change has made untrue.
 
         Args:
-            announcement: `key <id>`, or None for anything that may have changed.
+            announcement: `key <id>`, `owner <name>`, or None for anything that may have changed.
         """
         what, _, name = (announcement or b"").decode().partition(" ")
         # What is being read may have been read before the change.
         self._asked.clear()
         self._no_keys_until = 0.0
-        if what == "key":
+        self._changes += 1
+        if what == "owner":
+            self._owners.pop(name)
+        elif what == "key":
             self._keys.pop(name)
             self._ended.pop(name)
         else:
             self._keys.clear()
             self._ended.clear()
+            self._owners.clear()
 
     async def _record(self, key_id: str) -> KeyRecord | None:
         record = self._keys.get(key_id)

@@ -1,15 +1,17 @@
-"""Authentication: every path under `/v1/` needs an API key, so that no endpoint can forget to require one; and the
-host that a request names is checked."""
+"""Authentication: every path under `/v1/` needs an API key, so that no endpoint can forget to require one; and the host
+that a request names is checked, that its owner is not suspended, and that owner's requests per second."""
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.http.access.access import Access
 from api.http.access.token_kinds import authenticate
 from api.http.access.tokens.opening import url_token
 from api.http.access.tokens.routes import kind_of
 from api.http.context import Context
-from api.http.problems import problem_of
+from api.http.problems import problem_of, quota_headers
+from api.http.quotas.request_rates import RateState
 from tasks.refusal import Refusal
 
 PROTECTED = "/v1/"
@@ -17,7 +19,8 @@ SCHEME = "bearer "
 
 
 class AuthMiddleware:
-    """ASGI middleware. Sets `scope["access"]` and `scope["owner"]`, or responds before the body is read."""
+    """ASGI middleware. Sets `scope["access"]`, `scope["owner"]` and `scope["account"]`, or responds before the body is
+    read."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -40,6 +43,9 @@ class AuthMiddleware:
                 if protected:
                     access = await authenticate(context, scope, token)
                     scope["access"], scope["owner"] = access, access.owner
+                    rate = await _check_owner(context, scope, access)
+                    if rate is not None:
+                        send = _with_headers(send, quota_headers(rate.quota, rate.burst, rate.left))
             except Refusal as refusal:
                 await problem_of(Request(scope), refusal)(scope, receive, send)
                 context.auditor.note(scope, tried_key=bearer_of(headers) is not None)
@@ -49,6 +55,36 @@ class AuthMiddleware:
                 context.auditor.note(scope)
             return
         await self._app(scope, receive, send)
+
+
+async def _check_owner(context: Context, scope: Scope, access: Access) -> RateState | None:
+    """Refuse a request of a suspended owner, or one too many. Returns what its answer says of the rate.
+
+    The admins of the settings are let in always: they are those who end a suspension.
+
+    Raises:
+        Refusal: `owner_suspended`, `rate_limited`.
+    """
+    account = context.accounts.known_owner(access.owner) or await context.accounts.owner(access.owner)
+    scope["account"] = account
+    if access.is_admin and access.via != "key":
+        return None
+    if account.suspended:
+        raise Refusal("owner_suspended", f"Owner {access.owner!r} is suspended. Ask the operator of this service.")
+    return context.request_rates.admit(access.owner, account.quotas)
+
+
+def _with_headers(send: Send, headers: dict[str, str]) -> Send:
+    added = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    names = {name for name, _ in added}
+
+    async def send_with(message: Message) -> None:
+        # The answer to another quota that is exceeded says so itself.
+        if message["type"] == "http.response.start" and names.isdisjoint(name for name, _ in message["headers"]):
+            message = {**message, "headers": [*message["headers"], *added]}
+        await send(message)
+
+    return send_with
 
 
 def bearer_of(headers: Headers) -> str | None:

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import structlog
 from redis.asyncio import Redis
 
+from tasks.accounts.quotas import Quotas
 from tasks.queue.jobs.enqueue_with_blobs import enqueue_with_blobs, token_over
 from tasks.queue.jobs.foreign_job import read_foreign_job
 from tasks.queue.jobs.job_store import JobStore
@@ -62,6 +63,8 @@ class Submission:
         job_id: The id of the job, if it is known before (`new_id`).
         viewer: SHA-256 of the token that may see this job and nothing else.
         upload_token: Id of the upload token that it comes with, of which it takes one use.
+        received: Bytes of those of its blobs that came with the request, by SHA-256.
+        quotas: Those of the owner; None is what the settings say.
     """
 
     kind: str
@@ -94,6 +97,8 @@ class Submission:
     job_id: str | None = None
     viewer: str | None = None
     upload_token: str | None = None
+    received: Mapping[str, int] = field(default_factory=dict)
+    quotas: Quotas | None = None
 
     @property
     def content(self) -> str:
@@ -163,7 +168,8 @@ class Enqueuer:
         with _step(submission, submission.kind):
             job_id = submission.job_id or new_id()
             job = self.job(job_id, submission)
-            payload = {"jobs": [job], **self._limits.rules(job), **self._idempotency(submission, submission.content)}
+            rules = self._limits.rules(job, submission.quotas)
+            payload = {"jobs": [job], **rules, **self._idempotency(submission, submission.content)}
             if submission.upload_token:
                 payload["upload_token"] = submission.upload_token
 
@@ -197,7 +203,7 @@ class Enqueuer:
             # The batch is told of; its jobs are only for those who subscribed.
             fields = [*_fields(first, "request_id", "address", "notify", "metadata"), *_tags(first), *_trace(first)]
             fields += ["jobs", json.dumps(ids), *(("name", name) if name else ())]
-            rules = {**self._limits.rules(jobs[0]), **self._idempotency(first, content)}
+            rules = {**self._limits.rules(jobs[0], first.quotas), **self._idempotency(first, content)}
             job_indexes = indexes.of_job(first.owner, indexes.BATCH, first.tags)
             batch = {"id": batch_id, "fields": fields, "job_indexes": job_indexes}
             payload = {"jobs": jobs, "batch": batch, **rules}
@@ -308,6 +314,8 @@ class Enqueuer:
             job["destination"] = submission.destination
         if submission.upkeep:
             job["upkeep"] = True
+        if submission.received:
+            job["received"] = dict(submission.received)
         return job
 
     def _idempotency(self, submission: Submission, content: str) -> dict[str, Any]:

@@ -4,8 +4,9 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from tasks.accounts.quotas import Quotas
 from tasks.queue.records import indexes
-from tasks.refusal import Refusal
+from tasks.refusal import Quota, Refusal
 from tasks.settings import SYSTEM, Settings
 
 REASONS: Final = {"full": "queue_full", "owner_full": "owner_queue_full", "too_fast": "rate_limited"}
@@ -32,19 +33,20 @@ class SubmitLimits:
     def __init__(self, settings: Settings, kinds: Iterable[str] = ()) -> None:
         self._settings = settings
         self._kinds = frozenset(kinds)
+        self._defaults = Quotas.of(settings)
         self._rates = {
-            "deliveries": settings.owner_deliveries_per_minute,
             "runs": settings.owner_runs_per_minute,
             "schedules": settings.owner_schedules_per_minute,
         }
 
-    def rules(self, job: Mapping[str, Any]) -> dict[str, Any]:
+    def rules(self, job: Mapping[str, Any], quotas: Quotas | None = None) -> dict[str, Any]:
         """What `owners/waiting.lua` finds in its payload.
 
         Args:
             job: One of the new jobs, as `Enqueuer.job` makes it; all of them have the same owner and queue.
+            quotas: The owner's; None is what the settings say.
         """
-        settings, owner = self._settings, job["owner"]
+        settings, owner, quotas = self._settings, job["owner"], quotas or self._defaults
         if owner == SYSTEM or (job.get("upkeep") and owner in settings.operators):
             return {}
         if job.get("upkeep"):
@@ -52,15 +54,19 @@ class SubmitLimits:
             limits = {"waiting": most, "scheduled": most, "job_indexes": [indexes.of_kind(owner, job["kind"])]}
             return {"owner_limits": limits}
         limits = {
-            "waiting": settings.owner_waiting_limit,
-            "scheduled": settings.owner_scheduled_limit,
+            "waiting": quotas.waiting_jobs,
+            "scheduled": quotas.scheduled_jobs,
             "job_indexes": [indexes.of_kind(owner, kind) for kind in self._kinds | {job["kind"]}],
         }
-        return {"owner_limits": limits, "max_waiting": settings.max_waiting_jobs, **self.rates()}
+        return {"owner_limits": limits, "max_waiting": settings.max_waiting_jobs, **self.rates(quotas)}
 
-    def rates(self) -> dict[str, Any]:
-        """What `owners/rates.lua` finds in its payload."""
-        return {"rates": self._rates}
+    def rates(self, quotas: Quotas | None = None) -> dict[str, Any]:
+        """What `owners/rates.lua` finds in its payload.
+
+        Args:
+            quotas: The owner's; None is what the settings say.
+        """
+        return {"rates": {**self._rates, "deliveries": (quotas or self._defaults).deliveries_per_minute}}
 
     def too_fast(self, answer: Mapping[str, Any]) -> Refusal:
         """What is answered to a request that asks for more than a rate allows.
@@ -69,9 +75,10 @@ class SubmitLimits:
             answer: The script's answer.
         """
         what, seconds = answer["what"], math.ceil(answer["wait_ms"] / 1000)
-        limit = self._rates[what]
+        limit = answer["limit"]
         message = f"{RATED[what].format(limit)} (OWNER_{what.upper()}_PER_MINUTE). Try again in {seconds} s."
-        return Refusal("rate_limited", message, limit=limit, retry_after_s=seconds)
+        quota = Quota(f"{what}-per-minute", window_s=60)
+        return Refusal("rate_limited", message, limit=limit, retry_after_s=seconds, quota=quota)
 
     def refusal(self, answer: Mapping[str, Any], job: Mapping[str, Any]) -> Refusal:
         """What is answered to a submit that the script found to be over a limit.
@@ -83,34 +90,32 @@ class SubmitLimits:
         if answer["answer"] == "too_fast":
             return self.too_fast(answer)
         settings, waiting, code = self._settings, answer["waiting"], REASONS[answer["answer"]]
-        match answer.get("what"):
+        limit, what = answer.get("limit", 0), answer.get("what")
+        match what:
             case None:
                 message = f"{waiting} jobs wait in the queue {job['queue']!r}, which is full. Try again later."
                 return Refusal(code, message, limit=settings.max_waiting_jobs)
             case _ if job.get("upkeep"):
-                limit = settings.owner_max_bulk
                 message = (
                     f"{waiting} of your {job['kind']} jobs wait, and {limit} may (OWNER_MAX_BULK). "
                     "Try again when they have ended."
                 )
-                return Refusal(code, message, limit=limit)
+                return Refusal(code, message, limit=limit, quota=Quota("waiting-bulk-jobs"))
             case "scheduled":
-                limit = settings.owner_scheduled_limit
                 message = (
                     f"{waiting} of your jobs are scheduled or wait for other jobs, and {limit} may "
                     "(OWNER_MAX_SCHEDULED). Try again when some have started, or cancel some."
                 )
-                return Refusal(code, message, field="delay" if job["delay_ms"] else "after", limit=limit)
+                field = "delay" if job["delay_ms"] else "after"
+                return Refusal(code, message, field=field, limit=limit, quota=Quota("scheduled-jobs"))
             case "deliveries":
-                limit = settings.owner_waiting_limit
                 message = (
                     f"About {waiting} of your deliveries wait, and {limit} may (OWNER_MAX_WAITING). Try again when "
                     "some have ended, or disable the endpoints that fail and cancel what waits for them."
                 )
-                return Refusal(code, message, field="type", limit=limit)
-        limit = settings.owner_waiting_limit
+                return Refusal(code, message, field="type", limit=limit, quota=Quota("waiting-deliveries"))
         message = (
             f"{waiting} of your jobs wait, and {limit} may (OWNER_MAX_WAITING). "
             "Try again when some have ended, or cancel some."
         )
-        return Refusal(code, message, limit=limit)
+        return Refusal(code, message, limit=limit, quota=Quota("waiting-jobs"))

@@ -135,9 +135,9 @@ async def test_a_wrong_checksum_costs_no_look_up(port: int, redis: ArqRedis) -> 
 
 
 @pytest.fixture
-async def cache(redis: ArqRedis) -> AccountCache:
+async def cache(redis: ArqRedis, settings: Settings) -> AccountCache:
     outages = OutageLog("redis.away", "redis.back", is_over=lambda: False)
-    return AccountCache(redis, 30, outages, KeyUse(redis, 60))
+    return AccountCache(redis, settings, outages, KeyUse(redis, 60))
 
 
 async def test_a_flood_of_made_up_keys_pushes_out_no_other(cache: AccountCache, store: KeyStore) -> None:

@@ -17,6 +17,7 @@ from api.app import create_app
 from api.http.access.scopes import READING
 from tasks.accounts.audit import AuditLog, AuditSelection
 from tasks.accounts.key_format import digest_of, id_of, new_key
+from tasks.accounts.owners import OwnerStore
 from tasks.accounts.scopes import ADMIN, ALL_SCOPES
 from tasks.queue.redis_keys import API_KEY
 from tasks.settings import Settings
@@ -137,6 +138,7 @@ def settings(settings: Settings) -> Settings:
 @pytest.fixture
 async def walk(settings: Settings, redis: ArqRedis) -> AsyncIterator[Walk]:
     async with serving(settings) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        await OwnerStore(redis).create(NOT_OWNED["owner"], {})
         yield Walk(client, redis)
         for key in await redis.keys(API_KEY + "*"):
             await redis.delete(key)

@@ -23,7 +23,7 @@ FILE: Final = "small.jpg"
 EVENT_JOB: Final = {"kind": "event", "type": "a.b", "data": {}}
 ORIGIN: Final = "https://app.example.com"
 """Of the pages that may call."""
-NOT_OWNED: Final = {"queue": "media", "name": FILE, "signed": "x"}
+NOT_OWNED: Final = {"queue": "media", "owner": "acme", "name": FILE, "signed": "x"}
 """Parameters that name no thing of an owner, and a value for each."""
 
 Make = Callable[[httpx.AsyncClient], Awaitable[dict[str, str]]]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.kind import RetryPolicy, Scratch
+from tasks.kind import Notes, RetryPolicy, Scratch
 from tasks.maintenance.deleted_bytes import delete_unneeded
 from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.jobs.job_store import JobStore
@@ -51,7 +51,7 @@ class Drawing:
         self.go = asyncio.Event()
         self.go.set()
 
-    def of(self, owner: str, scratch: Scratch) -> "Drawing":  # noqa: ARG002
+    def of(self, owner: str, scratch: Scratch, notes: Notes | None = None) -> "Drawing":  # noqa: ARG002
         return self
 
     async def call(self, function: str, *args: Any, **_: Any) -> Any:

@@ -1,12 +1,13 @@
--- Counts for `/v1/queues` and `/metrics`. They are added up here and written once, after the script: a worker's batch
--- of many jobs raises a few fields, not a few for each job.
+-- Counts for `/v1/queues`, `/metrics` and `/v1/usage`. They are added up here and written once, after the script: a
+-- worker's batch of many jobs raises a few fields, not a few for each job.
 
 local LIVE = { scheduled = true, queued = true, running = true, retrying = true }
 
 -- counts: what → kind → which → how much more. moves: queue → state → how many jobs more.
 -- ended_jobs: queue → state → jobs that ended. Nested tables, since joined names would cost more than all the rest.
 -- ended_ids: those jobs, whose records are to be packed later.
-local counts, moves, ended_jobs, ended_ids, labels = {}, {}, {}, {}, {}
+-- usages: owner → field of its usage of this day → how much more.
+local counts, moves, ended_jobs, ended_ids, labels, usages = {}, {}, {}, {}, {}, {}
 
 -- which: what tells the counts of one kind apart, or ''.
 local function count(what, kind, which, by)
@@ -62,9 +63,34 @@ local function move(job, from, to)
   add_to_queue(moves, job, to, 1)
 end
 
-local function count_end(job, state)
+local function add_usage(owner, field, by)
+  local numbers = usages[owner]
+  if not numbers then
+    numbers = {}
+    usages[owner] = numbers
+  end
+  numbers[field] = (numbers[field] or 0) + by
+end
+
+local function count_end(job, kind, state)
   ended_ids[#ended_ids + 1] = job.id
-  if job.kind ~= 'batch' then add_to_queue(ended_jobs, job, state, 1) end
+  if job.kind == 'batch' then return end
+  add_to_queue(ended_jobs, job, state, 1)
+  add_usage(job.owner, kind .. ' ' .. state, 1)
+end
+
+-- Bytes that are in the storage are counted on through the days; each day keeps how many they were last.
+local function write_usage(owner, numbers)
+  local key, stored = K.usage .. owner .. ':' .. math.floor(now / K.day_ms), numbers.stored
+  for field, by in pairs(numbers) do
+    if field ~= 'stored' and redis.call('HINCRBY', key, field, by) == by then
+      redis.call('PEXPIRE', key, K.usage_ms)
+    end
+  end
+  if stored and stored ~= 0 then
+    redis.call('HSET', key, 'stored', math.max(redis.call('HINCRBY', K.stored, owner, stored), 0))
+    redis.call('PEXPIRE', key, K.usage_ms)
+  end
 end
 
 local function write_counts()
@@ -80,6 +106,7 @@ local function write_counts()
       if LIVE[state] and by ~= 0 then redis.call('HINCRBY', K.queue .. queue, 'in:' .. state, by) end
     end
   end
+  for owner, numbers in pairs(usages) do write_usage(owner, numbers) end
   if #ended_ids > 0 and redis.call('LLEN', K.unpacked) < K.unpacked_cap then
     redis.call('RPUSH', K.unpacked, unpack(ended_ids))
   end

@@ -1,4 +1,4 @@
--- needs: arq blobs lanes records
+-- needs: arq blobs counters lanes records
 -- How jobs and batches are made.
 
 -- Jobs that one call makes follow each other in their lanes.
@@ -7,7 +7,7 @@ local created = 0
 -- A new job. job: id, kind, queue, owner, lane, job_indexes, priority, params, delay_ms, fields {name, value,
 -- …}, blobs {sha256, …}, and where there is such: score (its place in the lane), event (whose delivery it is), batch
 -- (that it is part of), after {id, …} (jobs that must succeed first; none of them has ended), adopt (ARQ's own keys are
--- there already).
+-- there already), received {sha256 → bytes} (of the blobs that came with the request).
 local function create(job)
   local record = K.job .. job.id
   local due, awaits = now + job.delay_ms, job.after and #job.after or 0
@@ -27,7 +27,11 @@ local function create(job)
   job.created_at = now
   set_state(job, state)
   if #job.blobs > 0 then redis.call('HSET', record, 'blobs', table.concat(job.blobs, ' ')) end
-  need_blobs(job.id, job.blobs, job.delay_ms)
+  local stored = need_blobs(job.id, job.blobs, job.delay_ms, job.received)
+  if job.received then
+    for _, bytes in pairs(job.received) do add_usage(job.owner, 'in', bytes) end
+    add_usage(job.owner, 'stored', stored)
+  end
   if not job.adopt then
     redis.call('SET', K.arq_job .. job.id, arq_body(job.id, job.kind), 'PX', job.delay_ms + K.arq_job_ms)
   end

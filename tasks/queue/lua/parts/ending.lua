@@ -156,7 +156,7 @@ function close(job, attempt, state, value, fields)
   local kind = label_of(job.kind, job.job_indexes)
   count('ended', kind, state)
   if state == 'failed' then count('errors', kind, label(type(value) == 'table' and value[1] or 'failed')) end
-  count_end(job, state)
+  count_end(job, kind, state)
   redis.call('ZREM', K.arq_queue[job.queue], job.id)
   redis.call('DEL', K.arq_job .. job.id, K.arq_running .. job.id, K.arq_retry .. job.id)
   redis.call('ZREM', K.arq_abort, job.id)

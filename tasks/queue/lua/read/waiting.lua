@@ -3,6 +3,7 @@
 -- (as in claim.lua). Answers for each id {{reason, …}, …}: none if it runs or has ended. Beside the reason stand
 --   due_time: until_ms
 --   prerequisites: jobs {id, …}, those that have not succeeded
+--   owner_suspended: since_ms
 --   paused_queue: since_ms
 --   no_worker
 --   parked_lane: until_ms
@@ -81,6 +82,9 @@ local function reasons_of(id)
     if #reasons > 0 then return reasons end
   end
   local queue, lane = job.queue, job.lane
+  -- What the service does for the owner itself goes on.
+  local suspended = not is_service(lane) and tonumber(redis.call('HGET', K.suspended, job.owner or '') or nil)
+  if suspended then return { { reason = 'owner_suspended', since_ms = suspended } } end
   local since = not is_service(lane) and paused_since(queue)
   if since then add({ reason = 'paused_queue', since_ms = since }) end
   if not is_served(queue) then add({ reason = 'no_worker' }) end

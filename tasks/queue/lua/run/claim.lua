@@ -1,5 +1,5 @@
--- needs: counters lane_limits lanes lapsed/suspects owners/running records
--- seldom: ending lane_order lapsed/lapses verbs/reopening
+-- needs: counters lane_limits lanes lapsed/suspects owners/deliveries owners/running records
+-- seldom: ending lane_order lapsed/lapses owners/suspension verbs/reopening
 -- A worker asks for work: timers that are due are handled, lanes take turns, and what can start now starts.
 -- payload: worker, queues {{name, free, slots, idle (it runs none of its jobs and has no end of one to write), normal
 -- (no suspects this time: it is the others' turn), service (slots for the service's own work, which no pause holds
@@ -175,35 +175,6 @@ local function start_first(queue, lane, want)
   return started
 end
 
--- How many deliveries to receivers of an owner that have not answered may start now: half of the owner's slots are kept
--- for those that answered the last time.
-local function unanswered_room(queue, lane, owner, want, activity)
-  local key = K.unanswered .. owner
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', now - K.unanswered_ms)
-  local slots = activity.slots > 0 and math.min(activity.slots, payload.owner_cap) or payload.owner_cap
-  local room = math.max(math.floor(slots / 2), 1) - redis.call('ZCARD', key)
-  if room > 0 then return math.min(want, room) end
-  await_unanswered(queue, lane, owner)
-  let_in_some('SPOP', K.owner_capped .. queue .. ':' .. owner, queue, 1)
-  return 0
-end
-
--- How many deliveries of this lane's owner may start now; the owner, and whether the receiver answered the last time. A
--- lane that has to wait for others of its owner is let in again by the next of their jobs that ends.
-local function owner_room(queue, lane, want, activity)
-  if payload.owner_cap == 0 then return want end
-  local owner, answered = receiver_of(lane)
-  if not owner then return want end
-  local room = payload.owner_cap - redis.call('ZCARD', K.jobs .. owner .. '/delivery:running')
-  if room > 0 then
-    if answered then return math.min(want, room), owner, true end
-    return unanswered_room(queue, lane, owner, math.min(want, room), activity), owner
-  end
-  redis.call('SADD', K.owner_capped .. queue .. ':' .. owner, lane)
-  redis.call('ZADD', K.full .. queue, now, lane)
-  return 0
-end
-
 -- How many jobs of this lane may start now: 0 takes it out of the round until something ends or its time has come.
 local function lane_room(queue, lane, want, activity)
   local key = K.lane .. queue .. ':' .. lane
@@ -242,14 +213,18 @@ local function note_unanswered(owner, started)
   redis.call('PEXPIRE', K.unanswered .. owner, K.unanswered_ms)
 end
 
--- The lanes of a round take turns until no slot is free. Returns the number of the last turn.
-local function serve(queue, turns, free, turn, activity)
+-- The lanes of a round take turns until no slot is free. suspended: whether some owners are. Returns the number of the
+-- last turn.
+local function serve(queue, turns, free, turn, activity, suspended)
   while free > 0 do
     local lanes = redis.call('ZRANGE', turns, 0, free - 1)
     if #lanes == 0 then break end
     for _, lane in ipairs(lanes) do
       if in_vain <= 0 then return turn end
-      local want, owner, answered = owner_room(queue, lane, #lanes == 1 and free or 1, activity)
+      local want, owner, answered = 0, nil, nil
+      if not (suspended and park_if_suspended(queue, lane)) then
+        want, owner, answered = owner_room(queue, lane, #lanes == 1 and free or 1, activity)
+      end
       local room = want > 0 and lane_room(queue, lane, want, activity) or 0
       local started = room > 0 and start_first(queue, lane, room) or 0
       if started > 0 then
@@ -345,11 +320,14 @@ if payload.number then
 end
 
 -- A worker runs the suspects of one queue at a time: else both would be blamed for its death.
-local is_paused, turns, activities, suspecting = {}, {}, {}, payload.suspecting
+local is_paused, turns, activities, suspended, suspecting = {}, {}, {}, {}, payload.suspecting
 for _, queue in ipairs(payload.queues) do
   local name = queue.name
-  local paused, turn, seen, patience, slots, one, one_at, two, two_at = unpack(redis.call('HMGET', K.queue .. name,
-    'paused', 'turn', 'seen', 'patience', 'slots', 'active_owner', 'active_at', 'active_owner2', 'active_at2'))
+  local paused, turn, seen, patience, slots, one, one_at, two, two_at, owners_suspended = unpack(redis.call('HMGET',
+    K.queue .. name, 'paused', 'turn', 'seen', 'patience', 'slots', 'active_owner', 'active_at', 'active_owner2',
+    'active_at2', 'suspended'))
+  if owners_suspended then load_seldom() end
+  suspended[name] = owners_suspended
   activities[name] = activity_of(name, queue.slots, slots, one, one_at, two, two_at)
   is_paused[name], turns[name] = paused, tonumber(turn or 0)
   patience = tonumber(patience or 0)
@@ -368,7 +346,7 @@ end
 for _, queue in ipairs(payload.queues) do
   local name, turn, activity = queue.name, turns[queue.name], activities[queue.name]
   if queue.free > 0 and suspecting ~= name and not is_paused[name] then
-    turn = serve(name, K.turns .. name, queue.free, turn, activity)
+    turn = serve(name, K.turns .. name, queue.free, turn, activity, suspended[name])
   end
   if queue.service then
     pool = 'service'

@@ -2,12 +2,12 @@
 -- Attempts are over: ended, to be retried, or handed back. A worker whose job was claimed by another changes nothing.
 -- payload: worker, keep, breaker {failures, pause_ms, max_pause_ms}, outcomes {outcome, …}. An outcome: id, attempt,
 -- verb ('succeeded' | 'failed' | 'cancelled' | 'retrying' | 'postponed' | 'handed_back'), fields {name, value, …} of
--- the record, and where there is such: value (what ARQ's result carries, see `close`), blobs {sha256, …} and bytes of
--- its files, delay_ms until the next try, last (true: the next try goes behind the first tries of its lane, unless that
--- is ordered),
--- receiver_ok (whether the lane's receiver answered as it should; nil: not known), timed_out (it did not answer in
--- time), pause_ms (for how long the receiver asked to be left alone); of one that is postponed, entry (the attempt) and
--- wait {first_ms, max_ms, patience_ms, given_up}.
+-- the record, and where there is such: value (what ARQ's result carries, see `close`), blobs {sha256, …} of its files,
+-- their bytes and sizes {sha256 → bytes}, cpu_ms (that it took in the sandbox), delay_ms until the next try, last
+-- (true: the next try goes behind the first tries of its lane, unless that is ordered), receiver_ok (whether the lane's
+-- receiver answered as it should; nil: not known), timed_out (it did not answer in time), pause_ms (for how long the
+-- receiver asked to be left alone); of one that is postponed, entry (the attempt) and wait {first_ms, max_ms,
+-- patience_ms, given_up}.
 -- Answers, in order, true or false (no longer this worker's) for each.
 local answers, ended_runs, ended_unanswered, gained = {}, {}, {}, {}
 local RERUN_MS = 2000 -- after which an attempt whose outputs may be gone is made again
@@ -143,6 +143,7 @@ local function finish(job, outcome)
   local verb = outcome.verb
   count('attempts', kind, is_rerun and 'handed_back' or verb)
   if verb ~= 'handed_back' and verb ~= 'postponed' then observe('run', kind, now - tonumber(job.started_at)) end
+  if outcome.cpu_ms then add_usage(job.owner, 'cpu ' .. kind, outcome.cpu_ms) end
   if verb == 'succeeded' and outcome.bytes then count('bytes', kind, '', outcome.bytes) end
   if outcome.receiver_ok ~= nil then
     update_breaker(job.queue, job.lane, outcome.receiver_ok, outcome.timed_out, outcome.pause_ms or 0)
@@ -154,7 +155,10 @@ local function finish(job, outcome)
   elseif verb == 'postponed' then
     postpone(job, outcome)
   else
-    if outcome.blobs then need_blobs(job.id, outcome.blobs, kept_ms(job, verb)) end
+    if outcome.blobs then
+      add_usage(job.owner, 'out', outcome.bytes or 0)
+      add_usage(job.owner, 'stored', need_blobs(job.id, outcome.blobs, kept_ms(job, verb), outcome.sizes))
+    end
     close(job, job.attempt, verb, outcome.value, outcome.fields)
     for _, index in ipairs(indexes_of(job.job_indexes, verb)) do gained[index] = (gained[index] or 0) + 1 end
   end

@@ -1,9 +1,9 @@
--- needs: blobs
+-- needs: blobs counters
 -- seldom: owners/upload_tokens
--- An upload is written, and needs its blob from now on. payload: id, blob, fields {name, value, …}, expires_at,
--- upload_token (the id of the token that it comes with) or nil, seen (of `find_swept`) or nil. Answers answer: 'kept',
--- 'token_gone' or 'token_used' (`find_token_over`), or 'swept' (blob, mark, left_ms: look whether it is there, and
--- repeat this).
+-- An upload is written, and needs its blob from now on. payload: id, owner, blob, bytes, sent (whether the bytes came
+-- with a request), fields {name, value, …}, expires_at, upload_token (the id of the token that it comes with) or nil,
+-- seen (of `find_swept`) or nil. Answers answer: 'kept', 'token_gone' or 'token_used' (`find_token_over`), or 'swept'
+-- (blob, mark, left_ms: look whether it is there, and repeat this).
 if payload.full then return cmsgpack.pack({ answer = 'redis_full' }) end
 if payload.upload_token then
   load_seldom()
@@ -16,5 +16,8 @@ if swept then return cmsgpack.pack(swept) end
 if payload.upload_token then use_token(payload.upload_token) end
 redis.call('HSET', upload, unpack(payload.fields))
 redis.call('PEXPIREAT', upload, payload.expires_at)
-need_blobs('upload:' .. payload.id, { payload.blob }, payload.expires_at - now)
+local added = need_blobs('upload:' .. payload.id, { payload.blob }, payload.expires_at - now,
+  { [payload.blob] = payload.bytes })
+add_usage(payload.owner, 'stored', added)
+if payload.sent then add_usage(payload.owner, 'in', payload.bytes) end
 return cmsgpack.pack({ answer = 'kept' })

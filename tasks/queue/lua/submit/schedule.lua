@@ -37,7 +37,7 @@ function verbs.delete()
   redis.call('DEL', key, K.runs .. id)
   redis.call('ZREM', K.schedules, id)
   redis.call('ZREM', index, id)
-  give_up_blobs(holder, payload.blobs)
+  give_up_blobs(holder, payload.blobs, owner)
   return { answer = 'done' }
 end
 

@@ -1,4 +1,4 @@
--- needs: accounts/audit counters creation owners/rates owners/waiting
+-- needs: accounts/audit counters creation owners/quotas owners/rates owners/waiting
 -- A schedule's time has come, or somebody runs it by hand: its job is made, or it is noted why not. Of all workers that
 -- say so one is first.
 -- payload: id, revision (the schedule's, as it was read), due and next (ms; nil: by hand), missed (whether what was due
@@ -15,7 +15,12 @@ local function note(at, member)
   redis.call('ZREMRANGEBYRANK', runs, 0, -payload.most - 1)
 end
 
+-- While an owner is suspended its schedules skip each run; the first says so, for the runs that came before are to
+-- be seen afterwards.
 local function skip(at, reason)
+  local prefix = 'skipped:' .. reason
+  local last = reason == 'owner_suspended' and redis.call('ZRANGE', runs, -1, -1)[1]
+  if last and string.sub(last, 1, #prefix) == prefix then return end
   note(at, string.format('skipped:%s:%.0f:%.0f', reason, at, now))
 end
 
@@ -25,9 +30,12 @@ local function start()
     redis.call('HSET', K.job .. job.id, unpack(job.fields))
   else
     local has_arq_job = redis.call('EXISTS', K.arq_job .. job.id) == 1
+    local suspended = payload.due and redis.call('HEXISTS', K.suspended, job.owner) == 1
+    apply_quotas(job.owner)
     local last = payload.due and payload.overlap == 'skip' and redis.call('HGET', key, 'last_run')
     local excess = not payload.due and find_haste('runs', job.owner, 1) or find_excess({ job })
-    local reason = last and LIVE[redis.call('HGET', K.job .. last, 'state')] and 'overlap'
+    local reason = suspended and 'owner_suspended'
+      or last and LIVE[redis.call('HGET', K.job .. last, 'state')] and 'overlap'
       -- Built-in schedules repair, and report, what is full.
       or job.owner ~= payload.system and payload.full and 'redis_full'
       or excess and payload.reasons[excess.answer]

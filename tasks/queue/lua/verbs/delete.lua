@@ -24,12 +24,12 @@ local function delete(id)
   local needed = {}
   for blob in string.gmatch(blobs or '', '%x+') do needed[#needed + 1] = blob end
   for _, file in ipairs(cjson.decode(files or '[]')) do needed[#needed + 1] = file.blob end
-  give_up_blobs(id, needed)
+  give_up_blobs(id, needed, job.owner)
   -- The original of a picture that is kept longer than its job (tasks/uploads/originals.py).
   local original = redis.call('HGET', K.upload .. id, 'blob')
   if original then
     redis.call('DEL', K.upload .. id)
-    give_up_blobs('upload:' .. id, { original })
+    give_up_blobs('upload:' .. id, { original }, job.owner)
   end
   for _, index in ipairs(indexes_of(job.job_indexes, job.state)) do redis.call('ZREM', index, id) end
   if job.event then redis.call('ZREM', K.jobs .. 'event/' .. job.event, id) end

@@ -79,7 +79,7 @@ class TestEveryEnd:
         await worker.finish(job, verb)
         await worker.claim()
         left = {key.decode() for key in await redis.keys("*")}
-        assert {key for key in left if not key.startswith(redis_keys.ENDS)} == {
+        assert {key for key in left if not key.startswith((redis_keys.ENDS, redis_keys.USAGE))} == {
             JOB + job.id,
             COUNTS,
             f"{JOBS}dev/echo:{verb}",

@@ -12,14 +12,16 @@ local function acquit(id, queue)
   if job and job.state == 'queued' then requeue(job) end
 end
 
--- The suspects that come first: those under which most workers died, but for lanes that are parked.
+-- The suspects that come first: those under which most workers died, but for lanes that are parked and owners that are
+-- suspended.
 local function first_suspects(queue)
   local first, most = {}, nil
   for _, id in ipairs(redis.call('ZRANGE', K.suspects .. queue, 0, SUSPECTS_AT_ONCE - 1)) do
-    local kind, lane, lapses = unpack(redis.call('HMGET', K.job .. id, 'kind', 'lane', 'lapses'))
+    local kind, lane, lapses, owner = unpack(redis.call('HMGET', K.job .. id, 'kind', 'lane', 'lapses', 'owner'))
     if payload.io_bound[kind] then
       acquit(id, queue)
-    elseif not redis.call('ZSCORE', K.parked .. queue, lane or '') then
+    elseif not redis.call('ZSCORE', K.parked .. queue, lane or '')
+      and redis.call('HEXISTS', K.suspended, owner or '') == 0 then
       most = most or lapses
       if lapses == most then first[#first + 1] = id end
     end

@@ -11,7 +11,8 @@ local function find_haste(name, owner, amount)
   local key, cost = K.rate .. name .. ':' .. owner, amount * MINUTE_MS / per_minute
   local owed = math.max(tonumber(redis.call('GET', key) or 0) - now, 0)
   if owed > 0 and owed + cost > MINUTE_MS then
-    return { answer = 'too_fast', what = name, wait_ms = math.ceil(owed - math.max(MINUTE_MS - cost, 0)) }
+    return { answer = 'too_fast', what = name, limit = per_minute,
+      wait_ms = math.ceil(owed - math.max(MINUTE_MS - cost, 0)) }
   end
   spent[key] = math.ceil(owed + cost)
 end

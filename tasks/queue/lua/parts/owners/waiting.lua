@@ -32,7 +32,7 @@ local function find_excess_deliveries(owner, deliveries, limit)
   local waiting = count_in({ owner .. '/delivery' }, 'queued', 'retrying')
   local events = count_in({ owner .. '/event' }, 'queued')
   if waiting + events > 0 and waiting + (events + 1) * deliveries > limit then
-    return { answer = 'owner_full', what = 'deliveries', waiting = waiting + events * deliveries }
+    return { answer = 'owner_full', what = 'deliveries', waiting = waiting + events * deliveries, limit = limit }
   end
 end
 
@@ -49,11 +49,11 @@ local function find_excess(jobs)
     -- A scheduled job waits later: it is refused too while the owner has as many waiting as may.
     local waiting = count_in(limits.job_indexes, 'queued', 'retrying')
     if waiting + math.max(#jobs - scheduled, 1) > limits.waiting then
-      return { answer = 'owner_full', what = 'waiting', waiting = waiting }
+      return { answer = 'owner_full', what = 'waiting', waiting = waiting, limit = limits.waiting }
     end
     local later = scheduled > 0 and count_in(limits.job_indexes, 'scheduled') or 0
     if scheduled > 0 and later + scheduled > limits.scheduled then
-      return { answer = 'owner_full', what = 'scheduled', waiting = later }
+      return { answer = 'owner_full', what = 'scheduled', waiting = later, limit = limits.scheduled }
     end
     local excess = deliveries > 0 and find_excess_deliveries(owner, deliveries, limits.waiting)
     excess = excess or events > 0 and find_haste('deliveries', owner, math.max(deliveries, events))

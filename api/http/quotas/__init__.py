@@ -1,0 +1,1 @@
+"""Quotas of owners that a web process checks itself: requests per second, and bytes."""

@@ -1,0 +1,202 @@
+"""The records of owners: their quotas, and whether they are suspended.
+
+An owner needs no record: one without has the quotas of the settings, and is not suspended.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
+
+from redis.asyncio import Redis
+
+from tasks.accounts.quotas import read_overrides
+from tasks.queue.records.list import read_index
+from tasks.queue.redis_keys import OWNER, OWNERS, SUSPENDED
+from tasks.queue.script import Script
+from tasks.refusal import Refusal
+from tasks.settings.owners import RESERVED_NAMES, SYSTEM
+
+MAX_NAME_CHARS: Final = 100
+FIELDS: Final = ("created_at", "changed_at", "quotas", "note", "suspended_at", "reason")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerRecord:
+    """An owner as Redis holds it. Times are milliseconds since 1970.
+
+    Args:
+        name: The owner.
+        created_at: When the record was made.
+        changed_at: When it was changed last.
+        quotas: Those that differ from the settings, by name (`Quotas`).
+        note: For people.
+        suspended_at: Since when it is suspended; None if it is not.
+        reason: Why it is suspended, for people.
+    """
+
+    name: str
+    created_at: int
+    changed_at: int
+    quotas: Mapping[str, int] = field(default_factory=dict)
+    note: str | None = None
+    suspended_at: int | None = None
+    reason: str | None = None
+
+    @classmethod
+    def of(cls, name: str, text: Mapping[str, str]) -> Self:
+        """Build the record from the fields of a hash."""
+        suspended_at = text.get("suspended_at")
+        return cls(
+            name=name,
+            created_at=int(text.get("created_at", 0)),
+            changed_at=int(text.get("changed_at", 0)),
+            quotas=read_overrides(text.get("quotas")),
+            note=text.get("note"),
+            suspended_at=int(suspended_at) if suspended_at else None,
+            reason=text.get("reason"),
+        )
+
+
+class OwnerStore:
+    """Reads and writes the records of owners."""
+
+    def __init__(self, redis: "Redis[bytes]") -> None:
+        self._redis = redis
+        self._script = Script(redis, "submit/owner")
+
+    async def create(self, name: str, quotas: Mapping[str, int | None], note: str | None = None) -> OwnerRecord:
+        """Make the record of an owner.
+
+        Args:
+            name: The owner; it may have keys and jobs already.
+            quotas: Those that differ from the settings; None is what the settings say.
+            note: For people.
+
+        Raises:
+            Refusal: `invalid_request`, `owner_exists`, `redis_full`.
+        """
+        fields, without, running = _fields({}, quotas, note)
+        answer = await self._run("create", checked_name(name), fields, without, running=running)
+        if answer == "known":
+            raise Refusal("owner_exists", f"Owner {name!r} has a record already. Change it with PATCH.", field="name")
+        return _record(name, answer)
+
+    async def change(self, name: str, quotas: Mapping[str, int | None], note: str | None = None) -> OwnerRecord:
+        """Change quotas and note of an owner; those that are not given stay as they are.
+
+        Args:
+            name: The owner.
+            quotas: Name → number; None is what the settings say from now on.
+            note: For people; None stays, empty removes it.
+
+        Raises:
+            Refusal: `not_found`.
+        """
+        known = await self.read(name)
+        fields, without, running = _fields(known.quotas, quotas, note)
+        return _record(name, await self._known("change", name, fields, without, running=running))
+
+    async def suspend(self, name: str, reason: str | None = None) -> OwnerRecord:
+        """Suspend an owner. Requests are refused, and what waits stands still, within seconds; what runs goes on.
+
+        Args:
+            name: The owner.
+            reason: For people.
+
+        Raises:
+            Refusal: `not_found`.
+        """
+        fields = ["reason", reason] if reason else []
+        return _record(name, await self._known("suspend", name, fields, []))
+
+    async def resume(self, name: str) -> OwnerRecord:
+        """End the suspension of an owner.
+
+        Raises:
+            Refusal: `not_found`.
+        """
+        return _record(name, await self._known("resume", name, [], []))
+
+    async def find(self, name: str) -> OwnerRecord | None:
+        """The record of an owner; None if there is none."""
+        values = await self._redis.hmget(OWNER + name, *FIELDS)
+        text = {field: value.decode() for field, value in zip(FIELDS, values, strict=True) if value is not None}
+        return OwnerRecord.of(name, text) if text else None
+
+    async def read(self, name: str) -> OwnerRecord:
+        """The record of an owner.
+
+        Raises:
+            Refusal: `not_found`.
+        """
+        found = await self.find(name)
+        if found is None:
+            raise _unknown(name)
+        return found
+
+    async def list(self, *, limit: int, cursor: str | None) -> tuple[list[OwnerRecord], str | None]:
+        """Owners with a record, the newest first, and the cursor of the next page or None.
+
+        Raises:
+            Refusal: `invalid_request` for an invalid cursor.
+        """
+        names, following = await read_index(self._redis, OWNERS, limit=limit, cursor=cursor)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.hgetall(OWNER + name)
+            hashes = await pipe.execute()
+        texts = ({key.decode(): value.decode() for key, value in one.items()} for one in hashes)
+        return [OwnerRecord.of(name, text) for name, text in zip(names, texts, strict=True)], following
+
+    async def _known(self, verb: str, name: str, fields: Sequence[str], without: Sequence[str], **more: Any) -> Any:
+        answer = await self._run(verb, name, fields, without, **more)
+        if answer == "unknown":
+            raise _unknown(name)
+        return answer
+
+    async def _run(self, verb: str, name: str, fields: Sequence[str], without: Sequence[str], **more: Any) -> Any:
+        return await self._script({"verb": verb, "owner": name, "fields": fields, "without": without, **more})
+
+
+async def suspended_owners(redis: "Redis[bytes]", names: Iterable[str]) -> set[str]:
+    """Those of some owners that are suspended."""
+    asked = list(names)
+    times = await redis.hmget(SUSPENDED, asked) if asked else []
+    return {name for name, since in zip(asked, times, strict=True) if since is not None}
+
+
+def checked_name(name: str) -> str:
+    """An owner's name, by the rule of API_KEYS.
+
+    Raises:
+        Refusal: `invalid_request`.
+    """
+    letters = name.replace("-", "").replace("_", "")
+    if not letters.isalnum() or len(name) > MAX_NAME_CHARS or name in (*RESERVED_NAMES, SYSTEM):
+        raise Refusal(
+            "invalid_request",
+            f"{name[:MAX_NAME_CHARS]!r} cannot be the name of an owner. Send 1 to {MAX_NAME_CHARS} letters, digits, - "
+            "and _, and no word that Pressroom uses itself, such as 'system' or the name of a state.",
+            field="name",
+        )
+    return name
+
+
+def _fields(
+    known: Mapping[str, int], quotas: Mapping[str, int | None], note: str | None
+) -> tuple[list[str], list[str], int | None]:
+    """The fields of the hash that are set, those that are removed, and jobs that may run at once (0: as the settings
+    say), or None if that stays."""
+    merged = {name: value for name, value in {**known, **quotas}.items() if value is not None}
+    fields = ["quotas", json.dumps(merged)] + (["note", note] if note else [])
+    running = (merged.get("running_jobs") or 0) if "running_jobs" in quotas else None
+    return fields, ["note"] if note == "" else [], running
+
+
+def _record(name: str, flat: Sequence[str]) -> OwnerRecord:
+    return OwnerRecord.of(name, dict(zip(flat[::2], flat[1::2], strict=True)))
+
+
+def _unknown(name: str) -> Refusal:
+    return Refusal("not_found", f"Owner {name!r} has no record. Make one with POST /v1/owners.")

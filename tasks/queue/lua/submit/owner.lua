@@ -1,0 +1,77 @@
+-- needs: accounts/audit lane_ids lane_limits
+-- An owner's record is made or changed, or the owner is suspended or resumed; together with it what its jobs and
+-- schedules go by. Processes that know the owner are told of it.
+-- payload: verb ('create' | 'change' | 'suspend' | 'resume'), owner, fields {name, value, …}, without {name, …}, and
+-- running (its jobs that may run at once in each queue; 0: as the settings say; nil: as it is).
+-- Answers 'known' (create) | 'unknown' (the others) | {name, value, …}, the record.
+local owner, key, verbs = payload.owner, K.owner .. payload.owner, {}
+
+-- Claims look at the owners of lanes only while some are suspended.
+local function note_suspended()
+  local owners = redis.call('HLEN', K.suspended)
+  for queue in pairs(K.arq_queue) do
+    if owners > 0 then
+      redis.call('HSET', K.queue .. queue, 'suspended', owners)
+    else
+      redis.call('HDEL', K.queue .. queue, 'suspended')
+    end
+  end
+end
+
+local function change()
+  redis.call('HSET', key, 'changed_at', now, unpack(payload.fields))
+  if #payload.without > 0 then redis.call('HDEL', key, unpack(payload.without)) end
+  for queue in pairs(payload.running and K.arq_queue or {}) do
+    set_limits(queue, owner_lane(owner), { cap = payload.running })
+  end
+end
+
+function verbs.create()
+  redis.call('HSET', key, 'created_at', now)
+  redis.call('ZADD', K.owners, now, owner)
+  change()
+end
+
+function verbs.change()
+  change()
+end
+
+-- One that is suspended already keeps its time.
+function verbs.suspend()
+  if redis.call('HSETNX', K.suspended, owner, now) == 1 then redis.call('HSET', key, 'suspended_at', now) end
+  change()
+  note_suspended()
+end
+
+function verbs.resume()
+  redis.call('HDEL', K.suspended, owner)
+  redis.call('HDEL', key, 'suspended_at', 'reason')
+  change()
+  note_suspended()
+  -- Lanes of receivers follow when their time is over.
+  for queue in pairs(K.arq_queue) do unpark(queue, owner_lane(owner)) end
+end
+
+-- What the audit log has of it.
+local function fields_of_list(list)
+  local fields = {}
+  for n = 1, #list, 2 do
+    if list[n] ~= 'created_at' and list[n] ~= 'changed_at' then fields[list[n]] = list[n + 1] end
+  end
+  return fields
+end
+
+local before = redis.call('HGETALL', key)
+local known = #before > 0
+if payload.verb == 'create' then
+  if known then return cmsgpack.pack('known') end
+  if payload.full then return cmsgpack.pack({ answer = 'redis_full' }) end
+else
+  if not known then return cmsgpack.pack('unknown') end
+  write_when_full()
+end
+verbs[payload.verb]()
+local after = redis.call('HGETALL', key)
+write_audit({ owner = owner, id = owner, before = fields_of_list(before), after = fields_of_list(after) })
+redis.call('PUBLISH', K.accounts, 'owner ' .. owner)
+return cmsgpack.pack(after)

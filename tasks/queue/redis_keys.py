@@ -162,7 +162,6 @@ WATCHED: Final = ROOT + "watched"
 
 SECOND_MS: Final = 1000
 DAY_MS: Final = 86_400 * SECOND_MS
-
 LEASE_MS: Final = 12 * SECOND_MS
 """A running job whose worker has not renewed its lease for this long is run again."""
 BLOB_MS: Final = 30 * DAY_MS
@@ -183,10 +182,8 @@ all of them as long after the last one is due."""
 INCOMING_LATE_MS: Final = 3600 * SECOND_MS
 """The objects of an upload that is stored or deleted are removed once more after this long: a form that was signed for it
 (DIRECT_UPLOAD_S) could be sent again."""
-USAGE_MS: Final = 800 * DAY_MS
-"""What was used on a day is remembered this long at most; KEEP_USAGE_DAYS may be less."""
-SUSPENDED_MS: Final = 10 * SECOND_MS
-"""A lane of a suspended owner is parked for this long, then looked at again."""
+USAGE_MS: Final = 800 * DAY_MS  # longer than KEEP_USAGE_DAYS
+SUSPENDED_MS: Final = 10 * SECOND_MS  # for which a lane of a suspended owner is parked, then looked at again
 BATCH_OPEN_MS: Final = DAY_MS
 """A batch that was not sealed is sealed after this long."""
 FAILURE_GAP_MS: Final = 36 * 3600 * SECOND_MS

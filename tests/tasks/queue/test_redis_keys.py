@@ -22,6 +22,7 @@ NAMES = {
     "INCOMING_IDS": "incoming",
     "UNFINISHED": "unfinished:",
     "PRESETS": "presets:",
+    "DESTINATIONS": "destinations:",
     "OWNER": "owner:",
     "OWNERS": "owners",
     "SUSPENDED": "suspended",

@@ -73,6 +73,7 @@ NAMES = {
     "PROBE": "probe:",
     "CHANGES": "changes:",
     "ACCOUNTS": "accounts",
+    "DESTINATIONS": "destinations:",
     "API_KEY": "api-key:",
     "API_KEYS": "api-keys",
     "WATCHED": "watched",

@@ -187,7 +187,7 @@ async def get_owner(request: Request, owner: OwnerName) -> Response:
 @router.patch(
     "/{owner}",
     operation_id="change_owner",
-    summary="Change an owner",
+    summary="Update an owner",
     response_model=Owner,
     responses=documented(*FOR_ADMINS, *OF_BODY, "not_found"),
     openapi_extra=documented_body(

@@ -157,6 +157,7 @@ async def known(
     bucket = {"url": "s3://acme", "access_key_id": "AKIA1", "secret_access_key": "s"}
     (await alice.put("/v1/destinations/archive", json=bucket)).raise_for_status()
     schedule_id = (await alice.post("/v1/schedules", json=line)).json()["id"]
+    await alice.post("/v1/owners", json={"name": "umbrella"})
     return {
         "job_id": job_id,
         "waiting": waiting,
@@ -170,6 +171,7 @@ async def known(
         "schedule_id": schedule_id,
         "preset_name": EXAMPLE_PRESET,
         "queue": "media",
+        "owner": "umbrella",
         "key_id": key_id,
         **subscriber,
     }

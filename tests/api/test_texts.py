@@ -21,8 +21,8 @@ from tests.test_laws import MODULES
 DOCUMENT = create_app().openapi()
 VERBS = {
     *("Cancel", "Check", "Create", "Delete", "Download", "Get", "List", "Open", "Pause", "Publish", "Receive"),
-    *("Recover", "Resume", "Revoke", "Retry", "Rotate", "Run", "Seal", "Send", "Stream", "Submit", "Update", "Upload"),
-    "Validate",
+    *("Recover", "Resume", "Revoke", "Retry", "Rotate", "Run", "Seal", "Send", "Stream", "Submit", "Suspend", "Update"),
+    *("Upload", "Validate"),
 }
 MAX_SUMMARY_WORDS = 5
 BANNED = re.compile(

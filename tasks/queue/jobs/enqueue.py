@@ -169,9 +169,8 @@ class Enqueuer:
             job_id = submission.job_id or new_id()
             job = self.job(job_id, submission)
             rules = self._limits.rules(job, submission.quotas)
-            payload = {"jobs": [job], **rules, **self._idempotency(submission, submission.content)}
-            if submission.upload_token:
-                payload["upload_token"] = submission.upload_token
+            token = {"upload_token": submission.upload_token} if submission.upload_token else {}
+            payload = {"jobs": [job], **rules, **self._idempotency(submission, submission.content), **token}
 
             def record(now: int) -> tuple[Record, ...]:
                 # Whether it waits for other jobs, or these have succeeded already, the script alone knows.

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.accounts.usage import UsageStore
+from tasks.accounts.usage import EPOCH, UsageStore
 from tasks.maintenance.deleted_bytes import delete_unneeded
 from tasks.maintenance.stored_bytes import StoredCount
 from tasks.maintenance.sweep import sweep
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
-from tasks.queue.redis_keys import STORED, UNNEEDED_OF
+from tasks.queue.redis_keys import STORED, UNNEEDED_OF, USAGE
 from tasks.settings import Settings
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage
@@ -85,7 +85,7 @@ async def test_the_cleanup_counts_what_there_is(redis: ArqRedis, storage: Storag
 async def test_old_days_are_removed(redis: ArqRedis) -> None:
     store, today = UsageStore(redis), datetime.now(UTC).date()
     for age in (0, 2, 3):
-        key = f"pressroom:usage:dev:{(today - timedelta(days=age) - datetime(1970, 1, 1, tzinfo=UTC).date()).days}"
+        key = f"{USAGE}dev:{(today - timedelta(days=age) - EPOCH).days}"
         await redis.hset(key, "in", 1)
         await redis.expire(key, 60)
     assert await store.expire(2) == 1

@@ -1,7 +1,8 @@
-"""`bin/clients`: clients that are generated from the served OpenAPI document, each used against the real service.
+"""`bin/clients`: clients, each used against the real service.
 
-The one for Python is made by openapi-python-client, the types for TypeScript by openapi-typescript. Where there is no
-npm, the latter is skipped.
+Generated ones, from the served OpenAPI document: the one for Python is made by openapi-python-client, the types for
+TypeScript by openapi-typescript. And those of `clients/`, of whose READMEs each block is run. Where there is no npm,
+what is for TypeScript is skipped.
 """
 
 import os
@@ -13,10 +14,11 @@ from pathlib import Path
 
 import httpx
 
+from tests.contract import readmes
 from tests.contract.service import HERE, KEYS, Service, running
 from tests.support.processes import ROOT
 
-PACKAGE = "pressroom_client"
+PACKAGE = "generated_client"
 NPM = shutil.which("npm")
 
 
@@ -26,6 +28,7 @@ def main() -> int:
         document = Path(name) / "openapi.json"
         document.write_bytes(httpx.get(f"{service.url}/openapi.json").raise_for_status().content)
         use_python(document, service)
+        readmes.run_python(document.parent / "readme", _variables(service))
         if NPM is None:
             sys.stdout.write("Skipped: the client for TypeScript, since npm is not installed.\n")
         else:

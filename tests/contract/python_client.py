@@ -5,19 +5,19 @@ import sys
 from io import BytesIO
 from typing import Any
 
-from pressroom_client.api.images import submit_images
-from pressroom_client.api.jobs import download_file, get_job
-from pressroom_client.api.reports import submit_report
-from pressroom_client.api.webhooks import create_endpoint, list_deliveries, submit_event
-from pressroom_client.client import AuthenticatedClient
-from pressroom_client.models.endpoint_request import EndpointRequest
-from pressroom_client.models.event_request import EventRequest
-from pressroom_client.models.job import Job
-from pressroom_client.models.problem import Problem
-from pressroom_client.models.report_body import ReportBody
-from pressroom_client.models.state import State
-from pressroom_client.models.submit_images_files_body import SubmitImagesFilesBody
-from pressroom_client.types import File
+from generated_client.api.images import submit_images
+from generated_client.api.jobs import download_file, get_job
+from generated_client.api.reports import submit_report
+from generated_client.api.webhooks import create_endpoint, list_deliveries, submit_event
+from generated_client.client import AuthenticatedClient
+from generated_client.models.endpoint_request import EndpointRequest
+from generated_client.models.event_request import EventRequest
+from generated_client.models.job import Job
+from generated_client.models.problem import Problem
+from generated_client.models.report_body import ReportBody
+from generated_client.models.state import State
+from generated_client.models.submit_images_files_body import SubmitImagesFilesBody
+from generated_client.types import File
 
 from tests.support.pictures import encoded, quarters
 

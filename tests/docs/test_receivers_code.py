@@ -68,6 +68,7 @@ def requests(secret: str) -> Iterator[Request]:
     yield Request("recorded, and sent again later", sent(ours, age_s=310), BODY, False)
     yield Request("from the future", sent(ours, age_s=-310), BODY, False)
     yield Request("a time that is no number", {**sent(ours), "webhook-timestamp": "soon"}, BODY, False)
+    yield Request("a time that no clock shows", {**sent(ours), "webhook-timestamp": "9" * 400}, BODY, False)
     yield Request("unsigned", sent(), BODY, False)
     yield Request("without an id", {k: v for k, v in sent(ours).items() if k != "webhook-id"}, BODY, False)
     yield Request("without a time", {k: v for k, v in sent(ours).items() if k != "webhook-timestamp"}, BODY, False)

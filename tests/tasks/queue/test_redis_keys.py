@@ -22,7 +22,6 @@ NAMES = {
     "INCOMING_IDS": "incoming",
     "UNFINISHED": "unfinished:",
     "PRESETS": "presets:",
-    "DESTINATIONS": "destinations:",
     "OWNER": "owner:",
     "OWNERS": "owners",
     "SUSPENDED": "suspended",

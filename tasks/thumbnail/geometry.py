@@ -9,7 +9,7 @@ from tasks.thumbnail.options.regions import GRAVITIES, crop_box
 from tasks.thumbnail.options.turning import UPRIGHT, stored_box, swaps, turned, turned_box
 
 MAX_SIDE_PX = 8192
-"""Longest side of a drawn picture in pixels; also the length of a side that the box leaves open."""
+"""Longest side of a box in pixels; also the length of a side that the box leaves open."""
 
 Size = tuple[int, int]
 Box = tuple[float, float, float, float]
@@ -51,7 +51,7 @@ def plan(
     source: Size, variant: dict[str, Any], orientation: int = UPRIGHT, attention: FindsWindow | None = None
 ) -> Plan:
     """Plan how a variant draws a picture: it is turned upright, cropped, rotated and fitted into the box, in this
-    order. The size never exceeds the box, and no side is 0.
+    order. The size never exceeds the box, and no side is 0. Without a box it is the size of the region.
 
     Args:
         source: Width and height of the picture as it is stored, in pixels.
@@ -97,6 +97,8 @@ def _place(variant: dict[str, Any], upright: Size, seen: Size, region: Box) -> P
 def _fitted(region: Box, variant: dict[str, Any], place: Place) -> tuple[Box, Size, Size]:
     """The part of the region that is drawn, the size that it is drawn in, and the size of the result."""
     width, height = round(region[2] - region[0]), round(region[3] - region[1])
+    if not (variant["width"] or variant["height"]):
+        return region, (width, height), (width, height)
     box = (variant["width"] or MAX_SIDE_PX, variant["height"] or MAX_SIDE_PX)
     ratios = (box[0] / width, box[1] / height)
     match variant["fit"]:

@@ -22,11 +22,11 @@ from tasks.thumbnail.codecs.jpeg_damage import damage_in, is_harmless
 from tasks.thumbnail.codecs.truncated import JPEG_END
 from tasks.thumbnail.colour.described import profile_of
 from tasks.thumbnail.colour.profiles import ToSRGB
-from tasks.thumbnail.cost import check_output
+from tasks.thumbnail.cost import check_output, check_sides
 from tasks.thumbnail.decoding import decode, failing_once, open_picture, out_of_memory
 from tasks.thumbnail.drawing import Drawing
 from tasks.thumbnail.engines.pillow import PillowRaster
-from tasks.thumbnail.memory import check_memory
+from tasks.thumbnail.memory import check_memory, drawn_bytes
 from tasks.thumbnail.options.marks import marks_memory_mb, with_marks
 from tasks.thumbnail.options.regions import check_crops
 from tasks.thumbnail.picture_file import PictureFile
@@ -66,7 +66,7 @@ def render(
     Args:
         path: The picture file.
         folder: Where the files are written.
-        variants: Dumps of `Variant`, each with a box.
+        variants: Dumps of `Variant`.
         limits: The settings that limit pictures, by their names in lower case; max_memory_mb, megabytes that it may
             take.
         engine: IMAGE_ENGINE: `auto`, `vips` or `pillow`.
@@ -175,6 +175,8 @@ def opened(
             "orientation": planning.orientation,
         }
         check_output(planning.plans, planning.variants, limits)
+        may_be_webp = picture.has_transparency_data or animated_variants(name, frames, variants)
+        check_sides(planning.plans, planning.variants, "webp" if may_be_webp else "jpeg")
         memory_mb = check_animation(name, picture, source, frames, variants, limits)
         if with_vips and name in vips.LOADERS:
             still_mb = check_vips_memory(name, picture, Path(path).stat().st_size, planning, limits["max_memory_mb"])
@@ -190,7 +192,7 @@ def _pillow_mb(name: str, picture: ImageFile, source: PictureFile, planning: Pla
         picture,
         os.fstat(source.fileno()).st_size,
         planning.pillow_denominator,
-        planning.plans,
+        drawn_bytes(planning.plans, planning.variants, has_alpha=picture.has_transparency_data),
         limits["max_memory_mb"],
         linear=any(variant["resize"] == "linear" for variant in planning.variants),
         in_part=bool(limits.get("draw_truncated")) or (name == "jpeg" and not source.ends_with(JPEG_END)),

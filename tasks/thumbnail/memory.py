@@ -6,7 +6,7 @@ The factors are peaks of resident memory, measured with pictures of 24 megapixel
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
@@ -21,7 +21,13 @@ BASE_MB = 4
 DRAWING_MB = 10
 """Megabytes for the picture being drawn, linear-light copies included."""
 OUTPUT_BYTES = 24
-"""Bytes for a pixel of the largest variant while it is resampled and encoded."""
+"""Bytes for a pixel of a variant while it is resampled and encoded."""
+OPAQUE_BYTES = 14
+"""The same of an opaque picture as JPEG, PNG or WebP, if nothing is drawn on it."""
+AVIF_BYTES = 34
+"""The same as AVIF."""
+EFFECTS_BYTES = 12
+"""Bytes besides, with effects or a watermark."""
 COPY_BYTES = 4
 """Bytes for a pixel of every variant, which is kept to draw smaller ones from."""
 PART_COPIES = 4
@@ -68,7 +74,7 @@ def check_memory(
     picture: ImageFile,
     file_bytes: int,
     denominator: int,
-    plans: Sequence[Plan],
+    drawn: int,
     max_mb: int,
     *,
     linear: bool = False,
@@ -81,7 +87,7 @@ def check_memory(
         picture: The opened picture.
         file_bytes: Size of its file.
         denominator: How far a JPEG is scaled down while it is decoded: 1, 2, 4 or 8.
-        plans: What will be drawn.
+        drawn: Bytes that `drawn_bytes` returns for what will be drawn.
         max_mb: Most megabytes that it may take.
         linear: Whether any of it is drawn in linear light.
         in_part: Whether the file may end too early: it is decoded twice then, and what comes out is compared.
@@ -94,9 +100,9 @@ def check_memory(
     """
     lit = _LINEAR_BYTES[picture.has_transparency_data] if linear else 0
     held_bytes = _held_bytes(picture) * (PART_COPIES if in_part else 1) + lit
-    needs = _needs(name, picture, file_bytes, denominator, plans, held_bytes)
+    needs = _needs(name, picture, file_bytes, denominator, drawn, held_bytes)
     # A smaller JPEG is scaled down by less.
-    smaller = _needs(name, picture, file_bytes, 1, plans, held_bytes)
+    smaller = _needs(name, picture, file_bytes, 1, drawn, held_bytes)
     return checked(name, picture.size, needs, smaller, max_mb)
 
 
@@ -138,7 +144,7 @@ def check_webp(head: bytes, file_bytes: int, limits: dict[str, int]) -> None:
 
 
 def _needs(
-    name: str, picture: ImageFile, file_bytes: int, denominator: int, plans: Sequence[Plan], held_bytes: int
+    name: str, picture: ImageFile, file_bytes: int, denominator: int, drawn: int, held_bytes: int
 ) -> "tuple[Need, Need]":
     """What decoding needs, and what drawing does."""
     held = held_bytes / denominator**2
@@ -146,13 +152,37 @@ def _needs(
         decoding = Need(held + coefficient_bytes(picture), BASE_MB * MEGABYTE)
     else:
         decoding = _decoder_need(name, file_bytes, getattr(picture, "decoder_bytes", None))
-    return decoding, Need(held, (BASE_MB + DRAWING_MB) * MEGABYTE + drawn_bytes(plans))
+    return decoding, Need(held, (BASE_MB + DRAWING_MB) * MEGABYTE + drawn)
 
 
-def drawn_bytes(plans: Sequence[Plan]) -> int:
-    """Bytes of what is drawn, whatever the picture's own size."""
+def drawn_bytes(plans: Sequence[Plan], variants: Sequence[dict[str, Any]], *, has_alpha: bool) -> int:
+    """Estimate what the pictures that are drawn take, whatever the picture's own size.
+
+    Args:
+        plans: What will be drawn.
+        variants: The variant of each plan, as a dump.
+        has_alpha: Whether the picture may have transparency.
+
+    Returns:
+        Bytes.
+    """
     drawn = [math.prod(plan.canvas) for plan in plans]
-    return COPY_BYTES * sum(drawn) + OUTPUT_BYTES * max(drawn, default=0)
+    encoding = [
+        pixels * _output_bytes(variant, has_alpha=has_alpha) for pixels, variant in zip(drawn, variants, strict=True)
+    ]
+    return COPY_BYTES * sum(drawn) + max(encoding, default=0)
+
+
+def _output_bytes(variant: dict[str, Any], *, has_alpha: bool) -> int:
+    """Bytes for a pixel of a variant while it is resampled and encoded."""
+    formats = set(variant["formats"] or [variant["format"]])
+    effects = any(variant[effect] for effect in ("blur", "sharpen", "watermark"))
+    if "avif" in formats:
+        return AVIF_BYTES + EFFECTS_BYTES * effects
+    plain = not has_alpha and not effects and variant["fit"] == "contain" and variant["resize"] == "gamma"
+    if plain and "gif" not in formats:
+        return OPAQUE_BYTES
+    return OUTPUT_BYTES + EFFECTS_BYTES * effects
 
 
 def _decoder_need(name: str, file_bytes: int, decoder_bytes: int | None = None) -> "Need":

@@ -33,7 +33,7 @@ class Planning:
 
     Args:
         picture: The picture, opened; no pixel has been decoded.
-        requested: Dumps of `Variant`, each with a box.
+        requested: Dumps of `Variant`.
     """
 
     picture: ImageFile

@@ -41,7 +41,8 @@ refuses an unknown field, runs every job that it can run."""
 class Variant(BaseModel):
     """One picture to draw.
 
-    `contain` fits the whole picture inside the box; one side of the box is enough. `cover` fills the box and crops what
+    `contain` fits the whole picture inside the box; one side of the box is enough, and without both the picture keeps
+    its size. `cover` fills the box and crops what
     is outside it, on both sides evenly unless `gravity` or `focal` is given. `pad` is exactly the box, filled with
     `background`, with the whole picture on it. `exact` is exactly the box too, and stretches the picture to it.
 
@@ -60,7 +61,11 @@ class Variant(BaseModel):
         description="Name of the file without its extension; unique within its request.",
         examples=["card"],
     )
-    width: Side | None = Field(None, description="Width of the box in pixels.", examples=[320])
+    width: Side | None = Field(
+        None,
+        description="Width of the box in pixels. Without width and height the picture keeps its size.",
+        examples=[320],
+    )
     height: Side | None = Field(None, description="Height of the box in pixels.", examples=[180])
     fit: Literal["contain", "cover", "pad", "exact"] = Field("contain", description="How the picture fits the box.")
     format: Literal["jpeg", "png", "webp", "avif", "gif", "auto"] = Field("auto", description="Format of the file.")
@@ -157,10 +162,10 @@ class Variant(BaseModel):
     def _broken_rules(self) -> Iterator[Broken]:
         sides = {"width": self.width, "height": self.height}
         missing = [name for name, side in sides.items() if side is None]
-        if len(missing) == len(sides):
-            yield "width", "Give width, height or both"
-        elif self.fit != "contain" and missing:
+        if self.fit != "contain" and missing:
             yield missing[0], f"Fit {self.fit} needs both width and height"
+        elif len(missing) == len(sides):
+            yield from self._broken_without_box()
         for name, side in sides.items():
             if side and side * max(self.dpr) > MAX_SIDE_PX:
                 yield name, f"{side} pixels at the density {max(self.dpr)} are more than {MAX_SIDE_PX}", MAX_SIDE_PX
@@ -175,6 +180,11 @@ class Variant(BaseModel):
         if len(set(self.dpr)) < len(self.dpr):
             yield "dpr", "A density is given twice"
         yield from self._broken_encoding()
+
+    def _broken_without_box(self) -> Iterator[Broken]:
+        for name in ("dpr", "enlarge"):
+            if getattr(self, name) != Variant.model_fields[name].default:
+                yield name, f"Without width and height the picture keeps its size. Give one of them, or no {name}"
 
     def _broken_encoding(self) -> Iterator[Broken]:
         if self.formats and len(set(self.formats)) < len(self.formats):

@@ -45,7 +45,7 @@ class Picture:
         with self._naming_it(), PictureFile(self._path) as source:
             name, picture, _ = open_picture(source, limits)
             # A JPEG is made smaller while it is decoded, by as much as 8, if it is decoded at all.
-            check_memory(name, picture, path.stat().st_size, 8 if name == "jpeg" else 1, (), limits["max_memory_mb"])
+            check_memory(name, picture, path.stat().st_size, 8 if name == "jpeg" else 1, 0, limits["max_memory_mb"])
             self._orientation = orientation_of(picture)
             width, height = picture.size
         self.width, self.height = (width, height) if self._orientation < 5 else (height, width)

@@ -45,7 +45,8 @@ def check_vips_memory(name: str, picture: ImageFile, file_bytes: int, planning: 
         Refusal: `too_much_memory`; it says how large a picture of this sort would fit.
     """
     denominator = planning.denominator if name in ("jpeg", "webp") else 1
-    own = (BASE_MB + DRAWING_MB) * MEGABYTE + file_bytes + drawn_bytes(planning.plans)
+    own = (BASE_MB + DRAWING_MB) * MEGABYTE + file_bytes
+    own += drawn_bytes(planning.plans, planning.variants, has_alpha=picture.has_transparency_data)
     own += _row_bytes(picture, planning, denominator)
     needs, smaller = ([Need(_pixel_bytes(name, picture, planning, scale), own)] for scale in (denominator, 1))
     return checked(name, picture.size, needs, smaller, max_mb)

@@ -109,7 +109,7 @@ BAD: dict[str, tuple[str, Any, int, str, str]] = {
     "no variants": ("cards", {}, 422, "invalid_request", "variants"),
     "an empty list": ("cards", {"variants": []}, 422, "invalid_request", "variants"),
     "a name": ("cards", {"variants": "default"}, 422, "invalid_request", "variants"),
-    "a wrong variant": ("cards", {"variants": [{"name": "a"}]}, 422, "invalid_params", "variants.0.width"),
+    "a wrong variant": ("cards", {"variants": [{"name": "a", "width": 0}]}, 422, "invalid_params", "variants.0.width"),
     "a name twice": ("cards", {"variants": [CARD, CARD]}, 422, "invalid_params", "variants"),
     "an unknown field": ("cards", {"variants": [CARD], "x": 1}, 422, "invalid_request", "x"),
     "a name of the service": ("avatar", {"variants": [CARD]}, 422, "invalid_request", "preset_name"),
@@ -166,7 +166,7 @@ def test_the_setting_is_json_or_the_path_of_a_file(tmp_path: Path, monkeypatch: 
     ("presets", "told"),
     [
         ({"Banner": [CARD]}, "no name of a preset"),
-        ({"banner": [{"name": "a"}]}, "banner: .*width"),
+        ({"banner": [{"name": "a", "width": 0}]}, "banner: .*width"),
         ({"banner": [CARD, CARD]}, "banner: .*used twice"),
         ({"banner": []}, "banner: "),
         ({"banner": "default"}, "banner: "),

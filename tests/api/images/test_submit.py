@@ -66,6 +66,25 @@ async def test_variants_are_a_preset_or_a_list(alice: httpx.AsyncClient) -> None
     assert [one["name"] for one in listed.json()["params"]["variants"]] == ["tiny"]
 
 
+async def test_a_variant_without_a_size_converts_in_the_query_a_form_and_json(alice: httpx.AsyncClient) -> None:
+    variants = [{"name": "photo", "format": "webp", "max_bytes": 5000}]
+    text = json.dumps(variants)
+    upload = (await alice.post("/v1/uploads", content=PNG, headers=RAW)).json()["id"]
+    answers = [
+        await alice.post("/v1/images", content=PNG, params={"variants": text}),
+        await alice.post("/v1/images", files={"file": ("a.png", PNG)}, data={"variants": text}),
+        await alice.post("/v1/images", json={"upload": upload, "variants": variants}),
+    ]
+    for answer in answers:
+        assert answer.status_code == 202, answer.text
+        [variant] = answer.json()["params"]["variants"]
+        assert not {"width", "height"} & variant.keys()
+        assert (variant["format"], variant["max_bytes"]) == ("webp", 5000)
+    refused = await alice.post("/v1/images", json={"upload": upload, "variants": [{"name": "a", "fit": "cover"}]})
+    assert (refused.status_code, refused.json()["field"]) == (422, "variants.0.width")
+    assert "Fit cover needs both width and height" in refused.json()["detail"]
+
+
 async def test_an_input_that_was_left_empty_is_no_file(alice: httpx.AsyncClient) -> None:
     empty = b'--b\r\nContent-Disposition: form-data; name="second"; filename=""\r\n\r\n\r\n'
     file = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + PNG + b"\r\n"

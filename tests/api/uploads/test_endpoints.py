@@ -123,7 +123,12 @@ BAD_NAMES = {
     "nothing named": (b"{}", 422, "invalid_request", "upload"),
     "a strange id": (b'{"upload": "../../etc/passwd"}', 422, "invalid_request", "upload"),
     "an unknown field": (b'{"upload": "%s", "variant": "avatar"}', 422, "invalid_request", "variant"),
-    "a wrong variant": (b'{"upload": "%s", "variants": [{"name": "a"}]}', 422, "invalid_params", "variants.0.width"),
+    "a wrong variant": (
+        b'{"upload": "%s", "variants": [{"name": "a", "width": 0}]}',
+        422,
+        "invalid_params",
+        "variants.0.width",
+    ),
     "an unknown preset": (b'{"upload": "%s", "variants": "huge"}', 422, "invalid_params", "variants"),
     "an upload of nobody": (b'{"upload": "%s"}' % (b"0" * 32), 404, "not_found", "upload"),
     "a long body": (b'{"upload": "%s", "variants": "' + b" " * 20_000 + b'"}', 413, "too_large", "body"),

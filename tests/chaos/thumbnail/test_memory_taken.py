@@ -1,11 +1,12 @@
 """What drawing pictures takes, against what was expected by their headers."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.thumbnail.drawing import Renderer
-from tests.support.thumbnail.peaks import KINDS, estimated_and_taken, sample
+from tests.support.thumbnail.peaks import KINDS, LINEAR, estimated_and_taken, sample
 
 BY_LIBVIPS = ("jpeg", "progressive jpeg", "png", "transparent png", "palette png", "webp")
 pytestmark = [
@@ -32,7 +33,28 @@ def test_the_estimate_for_libvips_is_enough(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize("engine", ["vips", "pillow"])
 @pytest.mark.parametrize("kind", ["jpeg", "png", "transparent png", "webp"])
 def test_the_estimate_is_enough_for_linear_light(tmp_path: Path, kind: str, engine: str) -> None:
-    estimate, taken = estimated_and_taken(Renderer(tmp_path, engine), sample(kind), "linear")
+    estimate, taken = estimated_and_taken(Renderer(tmp_path, engine), sample(kind), LINEAR)
+    assert taken <= estimate + 4
+
+
+@pytest.mark.parametrize("engine", ["vips", "pillow"])
+@pytest.mark.parametrize("kind", ["jpeg", "transparent png", "avif"])
+@pytest.mark.parametrize(
+    "variant",
+    [
+        *({"format": name} for name in ("jpeg", "png", "webp", "avif", "gif")),
+        {"format": "jpeg", "rotate": 90, "progressive": True, "subsampling": "4:4:4", "quality": 100},
+        *({"format": name, "blur": 3, "sharpen": 1} for name in ("jpeg", "webp", "avif")),
+        {"format": "webp", "max_bytes": 200_000},
+        {"resize": "linear"},
+    ],
+    ids=str,
+)
+def test_the_estimate_is_enough_for_a_picture_that_keeps_its_size(
+    tmp_path: Path, kind: str, engine: str, variant: dict[str, Any]
+) -> None:
+    data = sample(kind, (2000, 1500))
+    estimate, taken = estimated_and_taken(Renderer(tmp_path, engine), data, [{"name": "same", **variant}])
     assert taken <= estimate + 4
 
 

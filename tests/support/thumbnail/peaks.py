@@ -1,14 +1,16 @@
 """Pictures of every kind, and what drawing them takes beside what was expected."""
 
+import json
 import subprocess
 import sys
 from typing import Any
 
+from tasks.thumbnail.variants import PRESETS
 from tests.support.pictures import encoded, scene
 from tests.support.thumbnail.drawing import Renderer
 
 MEASURE = """
-import pathlib, re, sys
+import json, pathlib, re, sys
 from tasks.thumbnail.imaging import opened, render
 from tasks.thumbnail.variants import variants_of
 from tests.support.thumbnail.drawing import LIMITS, silent
@@ -16,8 +18,8 @@ from tests.support.thumbnail.drawing import LIMITS, silent
 def megabytes(line):
     return int(re.search(line + r":\\s+(\\d+)", pathlib.Path("/proc/self/status").read_text())[1]) / 1024
 
-source, folder, engine, resize, truncated = sys.argv[1:]
-variants = [variant.model_dump() | {"resize": resize} for variant in variants_of("default")]
+source, folder, engine, variants, truncated = sys.argv[1:]
+variants = [variant.model_dump() for variant in variants_of(json.loads(variants))]
 LIMITS["draw_truncated"] = int(truncated)
 with opened(source, variants, LIMITS, with_vips=engine == "vips") as found:
     estimate = found.memory_mb
@@ -41,11 +43,16 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
-def estimated_and_taken(renderer: Renderer, data: bytes, resize: str = "gamma", *, truncated: bool = False) -> Any:
+LINEAR = [{**one.model_dump(), "resize": "linear"} for one in PRESETS["default"]]
+
+
+def estimated_and_taken(renderer: Renderer, data: bytes, variants: Any = "default", *, truncated: bool = False) -> Any:
     """Megabytes that drawing it is expected to take, and that it takes."""
     renderer.source.write_bytes(data)
     command = [sys.executable, "-c", MEASURE, str(renderer.source), str(renderer.drawn), renderer.engine]
-    done = subprocess.run([*command, resize, str(int(truncated))], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [*command, json.dumps(variants), str(int(truncated))], capture_output=True, text=True, check=True
+    )
     return map(float, done.stdout.split())
 
 

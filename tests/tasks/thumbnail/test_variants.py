@@ -41,7 +41,13 @@ def test_there_is_one_variant_at_least_and_twenty_at_most() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {},
+        {"dpr": [1, 2]},
+        {"dpr": [2]},
+        {"enlarge": True},
+        {"fit": "cover"},
+        {"fit": "pad"},
+        {"fit": "exact"},
+        {"gravity": "north"},
         {"width": 0},
         {"width": 8193},
         {"width": 10, "fit": "cover"},
@@ -93,6 +99,22 @@ def test_a_side_that_its_density_makes_too_long_is_refused_with_the_limit() -> N
     [fault] = faults_of(refused.value, inside="variants")
     assert (fault.field, fault.limit) == ("variants.0.width", MAX_SIDE_PX)
     assert fault.message == "variants.0.width: 5000 pixels at the density 2 are more than 8192."
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong", "message"),
+    [
+        ("dpr", [1, 2], "Without width and height the picture keeps its size. Give one of them, or no dpr."),
+        ("enlarge", True, "Without width and height the picture keeps its size. Give one of them, or no enlarge."),
+    ],
+)
+def test_what_needs_a_box_is_refused_without_one(field: str, wrong: object, message: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        variants_of([{"name": "same", field: wrong}])
+    [fault] = faults_of(refused.value, inside="variants")
+    assert (fault.field, fault.message) == (f"variants.0.{field}", f"variants.0.{field}: {message}")
+    with pytest.raises(ValidationError, match="Fit cover needs both width and height"):
+        variants_of([{"name": "same", "fit": "cover"}])
 
 
 def test_files_of_densities_and_formats_count_too() -> None:

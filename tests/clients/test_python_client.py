@@ -140,6 +140,12 @@ def test_ids_and_names_cannot_lead_to_another_path(name: str) -> None:
     assert b"?" not in path
 
 
+@pytest.mark.parametrize("name", ["", ".", ".."])
+def test_dots_are_no_names(name: str) -> None:
+    with Server().client() as client, pytest.raises(ValueError, match="neither"):
+        client.download("5e6b", name)
+
+
 def sources(folder: Path) -> Mapping[str, Any]:
     (folder / "photo.jpg").write_bytes(b"picture" * 100_000)
     ahead = io.BytesIO(b"before" + b"picture" * 100_000)

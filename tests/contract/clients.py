@@ -33,6 +33,7 @@ def main() -> int:
             sys.stdout.write("Skipped: the client for TypeScript, since npm is not installed.\n")
         else:
             use_typescript(document, service, NPM)
+            readmes.run_typescript(document.parent / "typescript", _variables(service))
     return 0
 
 

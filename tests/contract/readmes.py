@@ -1,30 +1,36 @@
 """The blocks of code in the clients' READMEs are run, as a reader would: in an empty folder, with a photo."""
 
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Final
 
 import httpx
 
-from tasks.webhook.events import EventParams, body_of
-from tasks.webhook.signature import headers, key_of, new_secret
+from tasks.webhook.signature import new_secret
+from tests.contract.service import HERE
+from tests.docs.test_receivers_code import requests
 from tests.support.pictures import encoded, scene
 from tests.support.processes import ROOT
 from tests.support.servers import free_port, start_process, wait_for_port
 
 PYTHON: Final = ROOT / "clients" / "python"
+TYPESCRIPT: Final = ROOT / "clients" / "typescript"
+ORIGIN: Final = "https://app.example.com"
+"""Of the page that has an upload token; one of CORS_ORIGINS."""
 SECONDS: Final = 60
-# What each block prints, as a pattern.
+# What each block prints, as a pattern, whatever its language.
 PRINTS: Final = {
-    "pictures.py": r"card\.webp image/webp \d+ 640 480\n",
-    "reports.py": r"\d{4,} bytes\n",
-    "pictures_async.py": r"(\S+ \d{3,}\n)+",
-    "events.py": r"\{'\w+': \d+\}\n\d+ jobs have failed\n",
-    "errors.py": r"422 invalid_params variants\.0\.width \d+ \S+\n(corrupt|truncated|unsupported_format)\n",
+    "pictures": r"card\.webp image/webp \d+ 640 480\n",
+    "reports": r"\d{4,} bytes\n",
+    "pictures_async": r"(\S+ \d{3,}\n)+",
+    "events": r"\{ ?'?\w+'?: \d+ ?\}\n(\d+ jobs have failed|\{ jobs: \[\].*\})\n",
+    "errors": r"422 invalid_params variants\.0\.width \d+ \S+\n(corrupt|truncated|unsupported_format)\n",
+    "page": r"(http\S+/f/\S+\n)+",
 }
 
 
@@ -44,36 +50,99 @@ def run_python(folder: Path, variables: dict[str, str]) -> None:
     for name, block in blocks(PYTHON / "README.md", "python").items():
         (folder / name).write_text(block, encoding="utf-8")
         if name == "receiver.py":
-            receive(folder, environment, [sys.executable, "-m", "uvicorn", "receiver:app", "--log-level", "error"])
+            command = [sys.executable, "-m", "uvicorn", "receiver:app", "--log-level", "error", "--port"]
+            receive(folder, environment, command, free_port())
         else:
             check(name, [sys.executable, "-W", "error", name], folder, environment)
+    check_files(folder)
+    sys.stdout.write("Python: each block of the client's README.\n")
+
+
+def run_typescript(folder: Path, variables: dict[str, str]) -> None:
+    """Build the TypeScript client, and run the blocks of its README.
+
+    Args:
+        folder: With the packages of `tests/contract/typescript`, and `openapi.json` beside it.
+        variables: URL and key of the service.
+    """
+    wanted, there = (json.loads((one / "package.json").read_text()) for one in (TYPESCRIPT, folder))
+    assert wanted["devDependencies"] == there["devDependencies"], "the client is built with what it names"
+    programs, package = folder / "node_modules" / ".bin", folder / "client"
+    shutil.copytree(TYPESCRIPT, package, ignore=shutil.ignore_patterns("node_modules", "dist"))
+    (folder / "node_modules" / "pressroom-client").symlink_to(package)
+    shutil.copy(folder.parent / "openapi.json", package)
+    environment = {**os.environ, **variables, "PATH": f"{programs}:{os.environ['PATH']}"}
+    for command in wanted["scripts"].values():
+        run(["sh", "-c", command], package, environment)
+    readme = folder / "readme"
+    readme.mkdir()
+    (readme / "photo.jpg").write_bytes(encoded(scene(800, 600), "jpeg"))
+    shutil.copy(HERE / "typescript" / "page.mjs", readme)
+    found = blocks(TYPESCRIPT / "README.md", "ts")
+    for name, block in found.items():
+        (readme / name).write_text(block, encoding="utf-8")
+    options = ["--strict", "--target", "es2022", "--module", "nodenext", "--types", "node"]
+    run(["tsc", *options, *found], readme, environment)
+    for name in found:
+        program = str(Path(name).with_suffix(".mjs" if name == "page.ts" else ".js"))
+        if name == "receiver.ts":
+            receive(readme, environment, ["node", program], free_port())
+        else:
+            token = {"UPLOAD_TOKEN": upload_token(variables)} if name == "page.ts" else {}
+            check(name, ["node", program], readme, environment | token)
+    check_files(readme)
+    sys.stdout.write("TypeScript: each block of the client's README.\n")
+
+
+def upload_token(variables: dict[str, str]) -> str:
+    """A token for a page of ORIGIN."""
+    answer = httpx.post(
+        f"{variables['PRESSROOM_URL']}/v1/upload-tokens",
+        headers={"Authorization": f"Bearer {variables['PRESSROOM_KEY']}"},
+        json={"origin": ORIGIN, "variants": "avatar"},
+    )
+    return str(answer.raise_for_status().json()["token"])
+
+
+def check_files(folder: Path) -> None:
+    """Raises: AssertionError unless the blocks have written what they should."""
     assert (folder / "sales.pdf").read_bytes()[:5] == b"%PDF-"
     assert (folder / "card.webp").read_bytes()[8:12] == b"WEBP"
-    sys.stdout.write("Python: each block of the client's README.\n")
+
+
+def run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
+    """Run a tool. Raises: AssertionError with its output if it fails."""
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=SECONDS)
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
 
 
 def check(name: str, command: list[str], folder: Path, environment: dict[str, str]) -> None:
     """Run a block. Raises: AssertionError unless it prints what it should."""
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=SECONDS)
     assert done.returncode == 0, f"{name}: {done.stderr}"
-    assert re.fullmatch(PRINTS[name], done.stdout), f"{name} has printed {done.stdout!r}"
+    assert re.fullmatch(PRINTS[name.partition(".")[0]], done.stdout), f"{name} has printed {done.stdout!r}"
 
 
-def receive(folder: Path, environment: dict[str, str], command: list[str]) -> None:
-    """Run a receiver, and send it an event that is signed, one that is not, and one that was changed."""
-    secret, port = new_secret(), free_port()
+def receive(folder: Path, environment: dict[str, str], command: list[str], port: int) -> None:
+    """Run a receiver, and send it events that are signed, and forged ones.
+
+    Args:
+        folder: Where it is.
+        environment: Of the process, to which PORT and WEBHOOK_SECRET are added.
+        command: That starts it; the port is added to it.
+        port: Where it listens.
+    """
+    secret = new_secret()
     environment = {**environment, "WEBHOOK_SECRET": secret, "PORT": str(port)}
-    process = start_process([*command, "--port", str(port)], cwd=folder, env=environment)
+    process = start_process([*command, str(port)], cwd=folder, env=environment)
     try:
         wait_for_port(port, process)
-        body = body_of(EventParams(type="order.paid", data={"order": 4711}), 1_795_000_000_000, "")
-        signed = headers("5e6b1f0c9a7d4e2f8b3c6a1d0e9f7b42", int(time.time()), body, [key_of(secret)])
+        sent = list(requests(secret))
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=10) as client:
-            answers = [
-                client.post("/webhooks", content=content, headers=given).status_code
-                for content, given in ((body, signed), (body, {}), (body + b" ", signed))
-            ]
+            answers = {
+                one.why: client.post("/webhooks", content=one.body, headers=one.headers).status_code for one in sent
+            }
     finally:
         process.kill()
         process.wait()
-    assert answers == [204, 400, 400], answers
+    assert answers == {one.why: 204 if one.sound else 400 for one in sent}, answers

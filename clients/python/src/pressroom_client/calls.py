@@ -87,11 +87,18 @@ def cancel_call(job: Job | str) -> Call:
 
 
 def file_call(job: Job | str, name: str) -> Call:
-    return Call("GET", f"/v1/jobs/{_id(job)}/files/{quote(name, safe='')}")
+    return Call("GET", f"/v1/jobs/{_id(job)}/files/{_segment(name)}")
 
 
 def _id(job: Job | str) -> str:
-    return quote(job.id if isinstance(job, Job) else job, safe="")
+    return _segment(job.id if isinstance(job, Job) else job)
+
+
+def _segment(name: str) -> str:
+    """A part of a path. With `.` and `..` httpx would come to another path."""
+    if name in {"", ".", ".."}:
+        raise ValueError(f"{name!r} is neither a job's id nor a file's name.")
+    return quote(name, safe="")
 
 
 def _file_options(source: Source, options: JobOptions) -> tuple[dict[str, str | float], dict[str, str]]:

@@ -23,6 +23,11 @@ WITHOUT = {
     ("post", "/v1/jobs/cancellation"),  # the filter in its body has an owner
     ("post", "/v1/jobs/retry"),
     ("post", "/v1/jobs/deletion"),
+    # What is no upload yet belongs to its sender alone.
+    ("post", "/v1/uploads/direct"),
+    ("post", "/v1/uploads/{upload_id}/completion"),
+    *((method, "/v1/uploads/resumable") for method in ("options", "post")),
+    *((method, "/v1/uploads/resumable/{resumable_id}") for method in ("head", "patch", "delete")),
 }
 SUBMITS = ("/v1/images", "/v1/reports", "/v1/events", "/v1/jobs", "/v1/batches", "/v1/uploads", "/v1/cleanup")
 CREATES = (*SUBMITS, "/v1/endpoints", "/v1/schedules", "/v1/keys")

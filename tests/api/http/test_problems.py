@@ -78,6 +78,7 @@ def test_every_code_has_a_status_that_fits() -> None:
         "too_many_connections",
         "disk_full",
         "redis_full",
+        "owner_storage_full",
         "spec_reader_unavailable",
     }
 

@@ -59,7 +59,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": "The file.", "content": BYTES, "headers": OF_FILE},
     206: {"description": "The part that `Range` asks for.", "content": BYTES, "headers": OF_FILE | OF_PART},
     304: {"description": "The file has not changed (`If-None-Match`).", "headers": OF_FILE},
-    **documented("not_found", "expired", "range_not_satisfiable"),
+    **documented("not_found", "expired", "owner_suspended", "range_not_satisfiable"),
 }
 
 
@@ -69,8 +69,8 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 async def get_public_file(request: Request, signed: Signed) -> Response:
     """The file of a signed URL, from a job or from `POST /v1/jobs/{job_id}/files/{name}/url`. It needs no API key.
 
-    The response is 410 once the URL or the job has expired, and 404 if the job was deleted or the URL was not made
-    here. `Range`, `If-Range` and `If-None-Match` are supported.
+    The response is 410 once the URL or the job has expired, 404 if the job was deleted or the URL was not made here,
+    and 403 while the owner is suspended. `Range`, `If-Range` and `If-None-Match` are supported.
     """
     context = process_context(request)
     try:
@@ -110,7 +110,7 @@ async def _found(request: Request, context: Context, signed: str) -> tuple[Signe
     """The file, its bytes, and the headers of the response.
 
     Raises:
-        Refusal: `not_found`, `expired`.
+        Refusal: `not_found`, `expired`, `owner_suspended`.
     """
     file = context.public_files.signer.read(signed)
     if file is None:
@@ -122,6 +122,8 @@ async def _found(request: Request, context: Context, signed: str) -> tuple[Signe
     if found is None:
         raise _unknown()
     live, size = found
+    if (await context.accounts.owner(live.owner)).suspended:
+        raise Refusal("owner_suspended", "This file cannot be shown, for its owner is suspended.")
     if clock.now_ms() >= live.expires_at_ms:
         raise Refusal("expired", "The job of this file has expired, and the file was removed.")
     left_s = min(live.expires_at_ms // 1000, file.expires_at_s or live.expires_at_ms // 1000) - int(now_s)

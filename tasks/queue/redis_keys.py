@@ -75,7 +75,6 @@ Redis without cluster mode is needed.
 | `pressroom:claimed:<worker>` | string | the number of a worker's last claim; as msgpack, the jobs and attempts that it was given | expires, or its worker as it stops |
 | `pressroom:api-key:<id>` | hash | an API key: the SHA-256 of it (`digest`), owner, name, scopes and times (`tasks/accounts/key_record.py`) | expires API_KEY_ENDED_MS after it has expired or was revoked |
 | `pressroom:api-keys`, `pressroom:api-keys:<owner>` | zset id → created (ms) | all keys, and those of an owner | the key that is made when the owner has MAX_KEYS drops ids without a record |
-| `pressroom:accounts` | channel | `key <id>`: what web processes know of it is not true any more (`api/http/access/account_cache.py`) | |
 | `pressroom:accounts` | channel | `key <id>` or `owner <name>`: what web processes know of it is not true any more (`api/http/access/account_cache.py`) | |
 | `pressroom:watched` | channel | every process listens to it that waits for any job | |
 | `pressroom:changes:<id>` | channel | changes of one job | |

@@ -2,6 +2,7 @@
 
 import re
 import struct
+import zlib
 from collections.abc import Collection
 from typing import Final, NamedTuple
 
@@ -9,6 +10,12 @@ from tasks.refusal import Refusal
 
 HEAD_BYTES = 4096
 """Bytes at the beginning of a file that `format_of` looks at."""
+GZIP: Final = b"\x1f\x8b"
+"""How a compressed SVG (SVGZ) begins, as every gzip file does."""
+GZIP_WBITS: Final = 16 | zlib.MAX_WBITS
+"""What makes zlib read gzip files alone."""
+_GZIP_SUM_BYTES: Final = 8
+"""The end of a gzip file: a wrong sum makes it a damaged SVG, which is said when it is decoded."""
 
 _MEDIA_TYPES: Final = {
     "jpeg": "image/jpeg",
@@ -89,7 +96,7 @@ _FOREIGN: Final = [
     _Foreign("a Windows metafile (WMF or EMF)", rb"\xd7\xcd\xc6\x9a|\x01\x00\x00\x00.{36} EMF", _EXPORT),
     _Foreign("an MNG animation", rb"\x8aMNG", _STILL),
     _Foreign("a PostScript file (EPS)", rb"%!|\xc5\xd0\xd3\xc6", _PRINT),
-    _Foreign("a compressed SVG (SVGZ) or another gzip file", rb"\x1f\x8b", "Unpack it and send what is in it."),
+    _Foreign("a gzip file of something else than an SVG", rb"\x1f\x8b", "Unpack it and send what is in it."),
     _Foreign("a video (AVI)", rb"RIFF....AVI ", _STILL),
     _Foreign("a video (WebM or Matroska)", rb"\x1aE\xdf\xa3", _STILL),
     _Foreign("a video (MPEG)", rb"\x00\x00\x01[\xb3\xba]", _STILL),
@@ -133,9 +140,8 @@ def format_of(head: bytes) -> str:
     for foreign in _FOREIGN[:1]:  # CR2 begins as a TIFF
         if re.match(foreign.signature, head, re.DOTALL):
             raise _unsupported(foreign.words, foreign.advice)
-    for name, signature in _SIGNATURES.items():
-        if re.match(signature, head, re.DOTALL):
-            return name
+    if name := _read_format(head):
+        return name
     for foreign in _FOREIGN:
         if re.match(foreign.signature, head, re.DOTALL):
             raise _unsupported(foreign.words, foreign.advice)
@@ -166,6 +172,24 @@ def _is_text(head: bytes) -> bool:
             return False
         text = head[: error.start].decode()
     return bool(text) and "".join(text.split()).isprintable()
+
+
+def _read_format(head: bytes) -> str | None:
+    for name, signature in _SIGNATURES.items():
+        if re.match(signature, head, re.DOTALL):
+            return name
+    return "svg" if _is_svgz(head) else None
+
+
+def _is_svgz(head: bytes) -> bool:
+    """Tell whether what begins a gzip file is an SVG; no more than HEAD_BYTES of it are unpacked."""
+    if not head.startswith(GZIP):
+        return False
+    try:
+        text = zlib.decompressobj(GZIP_WBITS).decompress(head[:-_GZIP_SUM_BYTES], HEAD_BYTES)
+    except zlib.error:
+        return False
+    return re.match(_SIGNATURES["svg"], text, re.DOTALL) is not None
 
 
 def _is_raw(head: bytes) -> bool:

@@ -1,5 +1,6 @@
 """POST /v1/images: what is accepted, and how it is answered."""
 
+import gzip
 import hashlib
 import json
 
@@ -56,6 +57,14 @@ async def test_the_format_is_told_by_content(alice: httpx.AsyncClient, content_t
     headers = {} if content_type is None else {"Content-Type": content_type}
     answer = await alice.post("/v1/images", content=PNG, headers=headers)
     assert answer.status_code == 202
+
+
+async def test_a_compressed_svg_is_told_from_other_gzip_files(alice: httpx.AsyncClient) -> None:
+    svg = gzip.compress(b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>")
+    assert (await alice.post("/v1/images", content=svg)).status_code == 202
+    other = await alice.post("/v1/images", content=gzip.compress(PNG))
+    assert (other.status_code, other.json()["code"]) == (422, "unsupported_format")
+    assert "a gzip file of something else than an SVG" in other.json()["detail"]
 
 
 async def test_variants_are_a_preset_or_a_list(alice: httpx.AsyncClient) -> None:

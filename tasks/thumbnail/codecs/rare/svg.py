@@ -4,6 +4,7 @@ import io
 import math
 import os
 import re
+import zlib
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -15,6 +16,7 @@ from PIL.ImageFile import ImageFile
 from tasks.refusal import Refusal
 from tasks.thumbnail.codecs.rare.svg_cost import LINKS, NAMESPACES, check_cost, tag_of
 from tasks.thumbnail.codecs.rare.vector import fitting, size_for
+from tasks.thumbnail.signatures import GZIP, GZIP_WBITS
 
 MAX_SVG_BYTES = 2 << 20
 """Largest SVG that is read. It takes about 30 times as much memory as a tree."""
@@ -40,12 +42,10 @@ class SvgPicture(ImageFile):
 
     def _open(self) -> None:
         if os.fstat(self._file.fileno()).st_size > MAX_SVG_BYTES:
-            raise Refusal(
-                "too_large",
-                f"The SVG has more than {MAX_SVG_BYTES:,} bytes, which is the limit. Simplify it, or save it as a PNG.",
-                limit=MAX_SVG_BYTES,
-            )
-        self._root = ElementTree.fromstring(self._file.read())  # noqa: S314 - expat bounds what entities grow to, and loads none
+            raise _too_large()
+        data = self._file.read()
+        text = _unpacked(data) if data.startswith(GZIP) else data
+        self._root = ElementTree.fromstring(text)  # noqa: S314 - expat bounds what entities grow to, and loads none
         _without_pictures_elsewhere(self._root)
         check_cost(self._root)
         self._size = size_for(*_size_of(self._root))
@@ -75,6 +75,22 @@ class SvgPicture(ImageFile):
     @property
     def _file(self) -> Any:
         return self.fp
+
+
+def _unpacked(data: bytes) -> bytes:
+    """Unpack an SVGZ, and no more than MAX_SVG_BYTES of it."""
+    unpacking = zlib.decompressobj(GZIP_WBITS)
+    text = unpacking.decompress(data, MAX_SVG_BYTES + 1)
+    if len(text) > MAX_SVG_BYTES:
+        raise _too_large()
+    if not unpacking.eof:
+        raise EOFError("truncated")
+    return text
+
+
+def _too_large() -> Refusal:
+    message = f"The SVG has more than {MAX_SVG_BYTES:,} bytes, which is the limit. Simplify it, or save it as a PNG."
+    return Refusal("too_large", message, limit=MAX_SVG_BYTES)
 
 
 def _without_pictures_elsewhere(root: ElementTree.Element) -> None:

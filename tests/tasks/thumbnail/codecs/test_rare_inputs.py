@@ -1,7 +1,10 @@
 """JPEG 2000, icons, PDF and SVG: drawn, or refused for a reason that a person can act on."""
 
+import gzip
 import io
 import struct
+import tracemalloc
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +154,51 @@ def test_what_an_svg_leaves_is_transparent_and_its_text_is_drawn(renderer: Rende
     alpha = drawn.getchannel("A")
     assert alpha.getpixel((60, 4)) == 0
     assert alpha.crop((2, 8, 46, 42)).getextrema()[1] == 255
+
+
+def test_a_compressed_svg_is_drawn(renderer: Renderer) -> None:
+    packed = gzip.compress(svg(rectangles()))
+    assert renderer.probe(packed)["type"] == "image/svg+xml"
+    same = renderer.picture(svg(rectangles()), width=64, format="png").tobytes()
+    assert renderer.picture(packed, width=64, format="png").tobytes() == same
+
+
+def packed_bombs() -> dict[str, tuple[bytes, str, str]]:
+    packed = gzip.compress(svg(rectangles() * 9))
+    return {
+        "64 megabytes": (gzipped(svg("<desc>")[:-6], b"a" * (1 << 20), 64), "too_large", "the limit"),
+        "a byte too much": (gzip.compress(svg("").ljust((2 << 20) + 1)), "too_large", "the limit"),
+        "packed twice": (gzip.compress(packed), "unsupported_format", "a gzip file of something else"),
+        "cut": (packed[:-9], "truncated", "ends before"),
+        "cut at once": (packed[:12], "unsupported_format", "a gzip file"),
+        "wrong sum": (packed[:-8] + bytes(8), "corrupt", "damaged"),
+        "text": (gzip.compress(b"no drawing"), "unsupported_format", "Unpack it"),
+        "no gzip": (b"\x1f\x8b" + bytes(99), "unsupported_format", "a gzip file"),
+    }
+
+
+def gzipped(first: bytes, block: bytes, times: int) -> bytes:
+    packing = zlib.compressobj(wbits=31)
+    return b"".join([packing.compress(first), *(packing.compress(block) for _ in range(times)), packing.flush()])
+
+
+@pytest.mark.parametrize("bomb", list(packed_bombs()))
+def test_a_compressed_svg_is_unpacked_up_to_the_same_limit(prober: Renderer, bomb: str) -> None:
+    data, code, said = packed_bombs()[bomb]
+    with pytest.raises(Refusal, match=said) as caught:
+        prober.probe(data)
+    assert caught.value.code == code
+
+
+def test_no_more_than_the_limit_is_unpacked(prober: Renderer) -> None:
+    data = gzipped(svg("<desc>")[:-6], b"a" * (1 << 20), 64)
+    tracemalloc.start()
+    try:
+        with pytest.raises(Refusal, match="the limit"):
+            prober.probe(data)
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_an_svg_reads_no_other_file(renderer: Renderer, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from tasks.outbound.client import VERSION
 
 TOP: Final = Path(__file__).parents[1]
 UV: Final = (str(TOP / ".venv/bin/uv"), "--quiet")
-LEFT_OUT: Final = (".ci", ".github", "clients", "docs", "tests", "tools")
+LEFT_OUT: Final = (".ci", ".github", "clients", "docs", "examples", "tests", "tools")
 """What running the service does not need, as .slugignore says for a platform."""
 
 

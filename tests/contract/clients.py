@@ -1,7 +1,8 @@
 """`bin/clients`: clients, each used against the real service.
 
 Generated ones, from the served OpenAPI document: the one for Python is made by openapi-python-client, the types for
-TypeScript by openapi-typescript. And those of `clients/`, of whose READMEs each block is run. Where there is no npm,
+TypeScript by openapi-typescript. And those of `clients/`, of whose READMEs each block is run, and the apps of
+`examples/` that use them. Where there is no npm,
 what is for TypeScript is skipped.
 """
 
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.contract import readmes
+from tests.contract import examples, readmes
 from tests.contract.service import HERE, KEYS, Service, running
 from tests.support.processes import ROOT
 
@@ -29,11 +30,13 @@ def main() -> int:
         document.write_bytes(httpx.get(f"{service.url}/openapi.json").raise_for_status().content)
         use_python(document, service)
         readmes.run_python(document.parent / "readme", _variables(service))
+        examples.run_python(document.parent / "examples", _variables(service))
         if NPM is None:
             sys.stdout.write("Skipped: the client for TypeScript, since npm is not installed.\n")
         else:
             use_typescript(document, service, NPM)
             readmes.run_typescript(document.parent / "typescript", _variables(service))
+            examples.run_node(document.parent / "typescript", _variables(service))
     return 0
 
 

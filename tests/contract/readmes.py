@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -123,25 +124,39 @@ def check(name: str, command: list[str], folder: Path, environment: dict[str, st
     assert re.fullmatch(PRINTS[name.partition(".")[0]], done.stdout), f"{name} has printed {done.stdout!r}"
 
 
-def receive(folder: Path, environment: dict[str, str], command: list[str], port: int) -> None:
-    """Run a receiver, and send it events that are signed, and forged ones.
+def receive(
+    folder: Path,
+    environment: dict[str, str],
+    command: list[str],
+    port: int,
+    use: Callable[[httpx.Client], None] | None = None,
+) -> None:
+    """Run a receiver of webhooks, and send it events that are signed, and forged ones.
 
     Args:
         folder: Where it is.
         environment: Of the process, to which PORT and WEBHOOK_SECRET are added.
         command: That starts it; the port is added to it.
         port: Where it listens.
+        use: What else is done with it.
     """
     secret = new_secret()
     environment = {**environment, "WEBHOOK_SECRET": secret, "PORT": str(port)}
-    process = start_process([*command, str(port)], cwd=folder, env=environment)
+    log = folder / "receiver.log"
+    with log.open("wb") as file:
+        process = start_process([*command, str(port)], cwd=folder, env=environment, stdout=file, stderr=file)
     try:
         wait_for_port(port, process)
         sent = list(requests(secret))
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=10) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client:
             answers = {
                 one.why: client.post("/webhooks", content=one.body, headers=one.headers).status_code for one in sent
             }
+            if use is not None:
+                use(client)
+    except BaseException:
+        sys.stdout.write(log.read_text(encoding="utf-8", errors="replace"))
+        raise
     finally:
         process.kill()
         process.wait()

@@ -3,6 +3,7 @@
 import inspect
 import io
 import json
+import tomllib
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from pressroom_client import (
 )
 
 from api.app import app
+from tools.documents import ROOT
 
 JOB: dict[str, Any] = {"id": "5e6b", "kind": "thumbnail", "state": "succeeded", "files": []}
 PROBLEM = {"code": "too_large", "detail": "The image is too large.", "field": "file", "limit": 10, "request_id": "r1"}
@@ -285,6 +287,14 @@ def test_a_download_that_fails_leaves_the_file_that_is_there(tmp_path: Path) -> 
     with Server(refusal(404)).client() as client, pytest.raises(ApiError):
         client.download_to(tmp_path / "small.jpg", "5e6b", "small.jpg")
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "clients" / "python" / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    server = Server(job(200))
+    with server.client() as client:
+        client.get_job("5e6b")
+    assert server.requests[0].headers["user-agent"] == f"pressroom-client-python/{project['version']}"
 
 
 def test_records_have_fields_that_the_document_names() -> None:

@@ -31,6 +31,7 @@ PRINTS: Final = {
     "pictures_async": r"(\S+ \d{3,}\n)+",
     "events": r"\{ ?'?\w+'?: \d+ ?\}\n(\d+ jobs have failed|\{ jobs: \[\].*\})\n",
     "errors": r"422 invalid_params variants\.0\.width \d+ \S+\n(corrupt|truncated|unsupported_format)\n",
+    "retries": "retried\n",
     "page": r"(http\S+/f/\S+\n)+",
 }
 
@@ -92,6 +93,8 @@ def run_typescript(folder: Path, variables: dict[str, str]) -> None:
             token = {"UPLOAD_TOKEN": upload_token(variables)} if name == "page.ts" else {}
             check(name, ["node", program], readme, environment | token)
     check_files(readme)
+    shutil.copy(HERE / "typescript" / "retries.mjs", readme)
+    check("retries.mjs", ["node", "retries.mjs"], readme, environment)
     sys.stdout.write("TypeScript: each block of the client's README.\n")
 
 

@@ -3,7 +3,6 @@
 An owner needs no record: one without has the quotas of the settings, and is not suspended.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
@@ -76,8 +75,7 @@ class OwnerStore:
         Raises:
             Refusal: `invalid_request`, `owner_exists`, `redis_full`.
         """
-        fields, without, running = _fields({}, quotas, note)
-        answer = await self._run("create", checked_name(name), fields, without, running=running)
+        answer = await self._run("create", checked_name(name), **_changes(quotas, note))
         if answer == "known":
             raise Refusal("owner_exists", f"Owner {name!r} has a record already. Change it with PATCH.", field="name")
         return _record(name, answer)
@@ -93,9 +91,7 @@ class OwnerStore:
         Raises:
             Refusal: `not_found`.
         """
-        known = await self.read(name)
-        fields, without, running = _fields(known.quotas, quotas, note)
-        return _record(name, await self._known("change", name, fields, without, running=running))
+        return _record(name, await self._known("change", name, **_changes(quotas, note)))
 
     async def suspend(self, name: str, reason: str | None = None) -> OwnerRecord:
         """Suspend an owner. Requests are refused, and what waits stands still, within seconds; what runs goes on.
@@ -107,8 +103,7 @@ class OwnerStore:
         Raises:
             Refusal: `not_found`.
         """
-        fields = ["reason", reason] if reason else []
-        return _record(name, await self._known("suspend", name, fields, []))
+        return _record(name, await self._known("suspend", name, fields=["reason", reason] if reason else []))
 
     async def resume(self, name: str) -> OwnerRecord:
         """End the suspension of an owner.
@@ -116,7 +111,7 @@ class OwnerStore:
         Raises:
             Refusal: `not_found`.
         """
-        return _record(name, await self._known("resume", name, [], []))
+        return _record(name, await self._known("resume", name))
 
     async def find(self, name: str) -> OwnerRecord | None:
         """The record of an owner; None if there is none."""
@@ -149,14 +144,14 @@ class OwnerStore:
         texts = ({key.decode(): value.decode() for key, value in one.items()} for one in hashes)
         return [OwnerRecord.of(name, text) for name, text in zip(names, texts, strict=True)], following
 
-    async def _known(self, verb: str, name: str, fields: Sequence[str], without: Sequence[str], **more: Any) -> Any:
-        answer = await self._run(verb, name, fields, without, **more)
+    async def _known(self, verb: str, name: str, **changes: Any) -> Any:
+        answer = await self._run(verb, name, **changes)
         if answer == "unknown":
             raise _unknown(name)
         return answer
 
-    async def _run(self, verb: str, name: str, fields: Sequence[str], without: Sequence[str], **more: Any) -> Any:
-        return await self._script({"verb": verb, "owner": name, "fields": fields, "without": without, **more})
+    async def _run(self, verb: str, name: str, **changes: Any) -> Any:
+        return await self._script({"verb": verb, "owner": name, "fields": [], "without": [], "quotas": {}, **changes})
 
 
 async def suspended_owners(redis: "Redis[bytes]", names: Iterable[str]) -> set[str]:
@@ -183,15 +178,13 @@ def checked_name(name: str) -> str:
     return name
 
 
-def _fields(
-    known: Mapping[str, int], quotas: Mapping[str, int | None], note: str | None
-) -> tuple[list[str], list[str], int | None]:
-    """The fields of the hash that are set, those that are removed, and jobs that may run at once (0: as the settings
-    say), or None if that stays."""
-    merged = {name: value for name, value in {**known, **quotas}.items() if value is not None}
-    fields = ["quotas", json.dumps(merged)] + (["note", note] if note else [])
-    running = (merged.get("running_jobs") or 0) if "running_jobs" in quotas else None
-    return fields, ["note"] if note == "" else [], running
+def _changes(quotas: Mapping[str, int | None], note: str | None) -> dict[str, Any]:
+    """What the script is to change. It merges the quotas itself: two changes at once keep what the other has set."""
+    return {
+        "fields": ["note", note] if note else [],
+        "without": ["note"] if note == "" else [],
+        "quotas": {name: False if value is None else value for name, value in quotas.items()},
+    }
 
 
 def _record(name: str, flat: Sequence[str]) -> OwnerRecord:

@@ -2,7 +2,7 @@
 -- An owner's record is made or changed, or the owner is suspended or resumed; together with it what its jobs and
 -- schedules go by. Processes that know the owner are told of it.
 -- payload: verb ('create' | 'change' | 'suspend' | 'resume'), owner, fields {name, value, …}, without {name, …}, and
--- running (its jobs that may run at once in each queue; 0: as the settings say; nil: as it is).
+-- quotas {name = number, or false for what the settings say}: those that change.
 -- Answers 'known' (create) | 'unknown' (the others) | {name, value, …}, the record.
 local owner, key, verbs = payload.owner, K.owner .. payload.owner, {}
 
@@ -18,11 +18,21 @@ local function note_suspended()
   end
 end
 
+-- The owner's quotas, as they become, in JSON. cjson would round large numbers to 14 digits.
+local function merged_quotas()
+  local quotas, members = cjson.decode(redis.call('HGET', key, 'quotas') or '{}'), {}
+  for name, number in pairs(payload.quotas) do quotas[name] = number or nil end
+  for name, number in pairs(quotas) do members[#members + 1] = string.format('"%s":%.0f', name, number) end
+  table.sort(members)
+  return '{' .. table.concat(members, ',') .. '}'
+end
+
 local function change()
-  redis.call('HSET', key, 'changed_at', now, unpack(payload.fields))
+  redis.call('HSET', key, 'changed_at', now, 'quotas', merged_quotas(), unpack(payload.fields))
   if #payload.without > 0 then redis.call('HDEL', key, unpack(payload.without)) end
-  for queue in pairs(payload.running and K.arq_queue or {}) do
-    set_limits(queue, owner_lane(owner), { cap = payload.running })
+  local running = payload.quotas.running_jobs
+  for queue in pairs(running ~= nil and K.arq_queue or {}) do
+    set_limits(queue, owner_lane(owner), { cap = running or 0 })
   end
 end
 

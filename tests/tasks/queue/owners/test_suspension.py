@@ -1,10 +1,12 @@
 """Suspended owners: what waits of theirs stands still, what runs ends, and all of it goes on after the resume."""
 
+import asyncio
+
 import pytest
 from arq.connections import ArqRedis
 
 from tasks.accounts.owners import OwnerStore
-from tasks.accounts.quotas import Quotas
+from tasks.accounts.quotas import NAMES, Quotas
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.lanes.stats import QueueStats
 from tasks.queue.redis_keys import ENDPOINT, PARKED, RUNS, SCHEDULES, SUSPENDED_MS
@@ -164,6 +166,13 @@ class TestRecords:
         assert [one.name for one in found] == ["acme"]
         found, _ = await owners.list(limit=1, cursor=cursor)
         assert [one.name for one in found] == ["dev"]
+
+    async def test_changes_at_once_keep_what_the_others_have_set(self, owners: OwnerStore) -> None:
+        quotas = {name: 2**53 - 1 - number for number, name in enumerate(NAMES)}
+        await asyncio.gather(*(owners.change("dev", {name: number}) for name, number in quotas.items()))
+        assert (await owners.read("dev")).quotas == quotas
+        await asyncio.gather(*(owners.change("dev", {name: None}) for name in NAMES[1:]))
+        assert (await owners.read("dev")).quotas == {NAMES[0]: 2**53 - 1}
 
     async def test_a_second_suspension_keeps_the_time_of_the_first(self, owners: OwnerStore) -> None:
         first = await owners.suspend("dev", "unpaid")

@@ -44,6 +44,7 @@ async def submit_by_token(request: Request, caller: Caller, token: UploadToken) 
     name = check_options(request, checks)
     if caller.idempotency_key is None:  # with one, the job may exist already
         caller.check_room()
+    await caller.check_bytes(request.headers.get("content-length"))
     image = await _receive(request, caller, token, checks)
     return respond_by_token(token, await accept_image(caller, token, Upload(image.blob, name or image.name)))
 

@@ -116,6 +116,7 @@ async def create_direct_upload(request: Request) -> Response:
         message = f"max_bytes: {max_bytes} is more than the limit of {limit} bytes. Send a smaller file."
         raise Refusal("too_large", message, field="max_bytes", limit=limit)
     caller.check_room()
+    await caller.check_bytes(max_bytes)
     new = NewIncoming(
         way=asked.method,
         length=max_bytes,

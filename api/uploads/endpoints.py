@@ -158,6 +158,7 @@ async def _upload_by_token(request: Request, caller: Caller, token: UploadToken)
     checks.done()
     check_length(request.headers.get("content-length"), grant.max_bytes)
     caller.check_room()
+    await caller.check_bytes(request.headers.get("content-length"))
     async with aclosing(chunks_of(request)) as body:
         blob = await receive_any(body, context.storage, grant.max_bytes, grant.types)
     kept = await keep(

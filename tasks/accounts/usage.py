@@ -53,9 +53,16 @@ class UsageDay:
 
 @dataclass(frozen=True, slots=True)
 class BytesUsed:
-    """Bytes of one owner now: in the storage, and sent and made on this day (UTC)."""
+    """Bytes of one owner now.
+
+    Args:
+        stored: In the storage.
+        unfinished: That its uploads may have which are not complete, or not checked yet.
+        today: Sent and made on this day (UTC).
+    """
 
     stored: int
+    unfinished: int
     today: int
 
 
@@ -64,14 +71,12 @@ class UsageStore:
 
     def __init__(self, redis: "Redis[bytes]") -> None:
         self._redis = redis
+        self._bytes_used = Script(redis, "read/bytes_used")
 
     async def bytes_used(self, owner: str) -> BytesUsed:
         """How many bytes an owner has and has used today, in one round trip."""
-        async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.hget(STORED, owner)
-            pipe.hmget(_key(owner, datetime.now(UTC).date()), "in", "out")
-            stored, (sent, made) = await pipe.execute()
-        return BytesUsed(max(int(stored or 0), 0), int(sent or 0) + int(made or 0))
+        stored, unfinished, today = await self._bytes_used({"owner": owner})
+        return BytesUsed(int(stored), int(unfinished), int(today))
 
     async def days(self, owner: str, first: date, last: date) -> list[UsageDay]:
         """The days from `first` to `last`, both included, on which the owner used something."""

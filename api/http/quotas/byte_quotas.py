@@ -51,11 +51,13 @@ class ByteQuotas:
             self._let_in[owner] = 0
         coming = self._let_in.get(owner, 0) + size
         limit = quotas.stored_bytes
-        if limit and (used.stored >= limit or used.stored + coming > limit):
+        held = used.stored + used.unfinished
+        if limit and (held >= limit or held + coming > limit):
             raise Refusal(
                 "owner_storage_full",
-                f"You have {used.stored} bytes in the storage, and {limit} are allowed (OWNER_STORED_BYTES). Delete "
-                "uploads or jobs; what expires is removed each night.",
+                f"You have {used.stored} bytes in the storage and {used.unfinished} in uploads that are not complete, "
+                f"and {limit} are allowed (OWNER_STORED_BYTES). Delete uploads or jobs; what expires is removed each "
+                "night.",
                 limit=limit,
                 quota=Quota("stored-bytes", unit="content-bytes"),
             )

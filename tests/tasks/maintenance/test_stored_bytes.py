@@ -12,12 +12,13 @@ from tasks.maintenance.stored_bytes import StoredCount
 from tasks.maintenance.sweep import sweep
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.jobs.job_store import JobStore
-from tasks.queue.redis_keys import STORED, UNNEEDED_OF, USAGE
-from tasks.settings import Settings
+from tasks.queue.redis_keys import JOB, STORED, UNNEEDED_OF, USAGE
+from tasks.settings import DAY_S, Settings
 from tasks.storage.open import open_storage
-from tasks.storage.protocol import Storage
+from tasks.storage.protocol import Storage, StoredBlob
 from tasks.uploads.store import forget, keep
 from tests.support.blobs import put
+from tests.support.queue.ended_records import pack_all
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import submit
 
@@ -80,6 +81,20 @@ async def test_the_cleanup_counts_what_there_is(redis: ArqRedis, storage: Storag
         pass
     await count.end()
     assert [await stored(redis, owner) for owner in ("dev", "other", "gone")] == [211, 10, 0]
+
+
+async def test_a_job_that_is_kept_counts_for_as_long_also_when_its_record_is_packed(
+    redis: ArqRedis, storage: Storage, enqueuer: Enqueuer, worker: FakeWorker, settings: Settings
+) -> None:
+    original, output = await put(storage, b"i" * 10), await put(storage, b"o" * 200)
+    job = await submit(enqueuer, blobs=(original.sha256,), received={original.sha256: 10}, keep_s=400 * DAY_S)
+    await worker.finish(await worker.one(), blobs=[output.sha256], bytes=200, sizes={output.sha256: 200})
+    assert await pack_all(redis, settings) == 1
+    count = await StoredCount.begin(redis)
+    await count.add([StoredBlob(one.sha256, one.bytes, datetime.now(UTC)) for one in (original, output)])
+    await count.end()
+    assert await stored(redis) == 210
+    assert await redis.pttl(JOB + job) > 399 * DAY_S * 1000
 
 
 async def test_old_days_are_removed(redis: ArqRedis) -> None:

@@ -1,6 +1,6 @@
--- How many bytes does an owner have? payload: owner. Answers {bytes in the storage, bytes that its unfinished uploads may
--- have, bytes that it has sent and that its jobs have made on this day}. Unfinished ones are at most as many as
--- MAX_UNFINISHED_UPLOADS. One whose time is over has no record any more.
+-- How many bytes does an owner have? payload: owner. Answers {bytes in the storage, bytes that its unfinished uploads
+-- may have, bytes that it has sent and that its jobs have made on this day}. There are at most MAX_UNFINISHED_UPLOADS
+-- of them. One whose time is over has no record any more.
 local unfinished = 0
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', K.unfinished .. payload.owner, '(' .. now, '+inf')) do
   unfinished = unfinished + (redis.call('HGET', K.incoming .. id, 'length') or 0)

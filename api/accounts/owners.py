@@ -16,6 +16,7 @@ from tasks.accounts.owners import MAX_NAME_CHARS, OwnerRecord, OwnerStore, check
 from tasks.accounts.quotas import Quotas
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.refusal import Refusal
+from tasks.settings.units import FOREVER_S
 
 router = APIRouter(prefix="/v1/owners", tags=["accounts"])
 
@@ -49,6 +50,9 @@ class QuotaChange(BaseModel):
     stored_bytes: _Any = Field(None, description="Bytes that it may have in the storage; 0 is no limit.")
     bytes_per_day: _Any = Field(
         None, description="Bytes that it may send and its jobs may make in one day (UTC); 0 is no limit."
+    )
+    keep_seconds: Annotated[int | None, Field(ge=0, le=FOREVER_S, strict=True)] = Field(
+        None, description="Seconds for which `keep` may keep a job with its files; 3153600000 allows `forever`."
     )
 
 
@@ -103,6 +107,7 @@ class OwnerQuotas(BaseModel):
     schedules: int = Field(description="Schedules that it may have.")
     stored_bytes: int = Field(description="Bytes that it may have in the storage; 0 is no limit.")
     bytes_per_day: int = Field(description="Bytes that it may send and its jobs may make in one day; 0 is no limit.")
+    keep_seconds: int = Field(description="Seconds for which `keep` may keep a job with its files; 0 refuses `keep`.")
 
 
 class Owner(BaseModel):

@@ -9,7 +9,7 @@ from pydantic import Field
 from api.http.caller import Caller, RequestedOptions
 from api.http.checks import Checks
 from api.jobs.submit_options import SubmitFields, SubmitOptions, add_options, form_parsers
-from api.outputs.keep import KEEP, KEEP_SCHEMA, read_keep
+from api.outputs.keep import KEEP, KEEP_SCHEMA, most_keep_s, read_keep
 from tasks.destinations.record import NAME
 from tasks.public_files.urls import FileUrls
 from tasks.refusal import Refusal
@@ -37,7 +37,7 @@ class OutputOptions(SubmitOptions):
         """As `SubmitOptions.fields`, with these."""
         checks = Checks()
         options = checks.run(lambda: super(OutputOptions, self).fields(caller)) or {}
-        keep_s = checks.run(lambda: read_keep(caller.context.settings, self.keep))
+        keep_s = checks.run(lambda: read_keep(most_keep_s(caller), self.keep))
         checks.done()
         return {**options, "urls": self.urls, "keep_s": keep_s, "destination": self.destination}
 
@@ -54,7 +54,7 @@ class OutputFields(SubmitFields):
         """As `SubmitFields.add_to`, with these."""
         checks = Checks()
         checks.run(lambda: super(OutputFields, self).add_to(options, caller))
-        keep_s = checks.run(lambda: read_keep(caller.context.settings, self.keep))
+        keep_s = checks.run(lambda: read_keep(most_keep_s(caller), self.keep))
         checks.done()
         add_options(options, urls=self.urls, destination=self.destination)
         if keep_s is not None:
@@ -65,7 +65,7 @@ def output_parsers(caller: Caller, submit_options: RequestedOptions) -> dict[str
     """What reads the fields of a form, by name; as `form_parsers`, with these."""
     return {
         **form_parsers(caller, submit_options),
-        "keep": lambda text: submit_options.update({"keep_s": read_keep(caller.context.settings, text)}),
+        "keep": lambda text: submit_options.update({"keep_s": read_keep(most_keep_s(caller), text)}),
         "destination": lambda text: add_options(submit_options, destination=_read_destination(text)),
         "urls": lambda text: add_options(submit_options, urls=_read_urls(text)),
     }

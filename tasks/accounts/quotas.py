@@ -24,6 +24,7 @@ class Quotas:
         schedules: Schedules that it may have.
         stored_bytes: Bytes that it may have in the storage; 0 is no limit.
         bytes_per_day: Bytes that it may send and its jobs may make in one day (UTC); 0 is no limit.
+        keep_seconds: Seconds for which `keep` may keep a job with its files; 0 refuses `keep`.
     """
 
     requests_per_second: int
@@ -36,6 +37,7 @@ class Quotas:
     schedules: int
     stored_bytes: int
     bytes_per_day: int
+    keep_seconds: int
 
     @classmethod
     def of(cls, settings: Settings, overrides: Mapping[str, int] | None = None) -> Self:
@@ -59,6 +61,7 @@ class Quotas:
             "schedules": settings.max_schedules,
             "stored_bytes": settings.owner_stored_bytes,
             "bytes_per_day": settings.owner_bytes_per_day,
+            "keep_seconds": settings.max_keep_s,
         }
         values = {name: overrides.get(name, default) for name, default in defaults.items()}
         return cls(**{**values, "request_burst": values["request_burst"] or max(2 * rate, 1)})

@@ -1,11 +1,13 @@
 """`keep`: for how long a job is there with its files and its original."""
 
 import hashlib
+from typing import Any
 
 import httpx
 import pytest
 from arq.connections import ArqRedis
 
+from tasks.accounts.owners import OwnerStore
 from tasks.kind import OutputFile, Result
 from tasks.queue.redis_keys import BLOB, BLOB_MS, DAY_MS, JOB
 from tasks.settings import Settings
@@ -13,7 +15,7 @@ from tasks.settings.units import DAY_S, FOREVER_S
 from tasks.storage.protocol import Storage
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG
-from tests.support.api.serving import client_of, serving
+from tests.support.api.serving import BOB, client_of, serving
 from tests.support.api.specs import spec
 from tests.support.blobs import put
 
@@ -89,3 +91,20 @@ async def test_more_than_the_limit_is_refused(settings: Settings, redis: ArqRedi
             answer = await alice.post("/v1/reports", json=spec(keep=keep))
             assert (answer.status_code, answer.json()["limit"]) == (422, 10 * DAY_S)
         assert (await alice.post("/v1/reports", json=spec(keep="10d"))).status_code == 202
+
+
+async def test_an_owner_may_have_a_limit_of_its_own(settings: Settings, redis: ArqRedis) -> None:
+    less = settings.model_copy(update={"max_keep_s": 10 * DAY_S})
+    for owner, most_s in (("alice", 20 * DAY_S), ("bob", 0)):
+        await OwnerStore(redis).create(owner, {"keep_seconds": most_s})
+    async with serving(less) as port, client_of(port) as alice, client_of(port, BOB) as bob:
+        for client, keep, limit in ((alice, "21d", 20 * DAY_S), (bob, "1s", 0)):
+            sent: tuple[dict[str, Any], ...] = (
+                {"url": "/v1/reports", "json": spec(keep=keep)},
+                {"url": f"/v1/images?keep={keep}", "content": PNG},
+                {"url": "/v1/images", "files": {"file": PNG}, "data": {"keep": keep}},
+            )
+            for request in sent:
+                answer = await client.post(**request)
+                assert (answer.status_code, answer.json()["field"], answer.json()["limit"]) == (422, "keep", limit)
+        assert (await alice.post("/v1/reports", json=spec(keep="20d"))).status_code == 202

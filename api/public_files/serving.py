@@ -131,7 +131,7 @@ async def _found(request: Request, context: Context, signed: str) -> tuple[Signe
 
 
 def _headers(request: Request, context: Context, file: SignedFile, left_s: int) -> dict[str, str]:
-    is_pdf = file.type == PDF and context.host_policy.is_files_host(request.scope, request.headers)
+    is_pdf = file.type == PDF and context.host_policy.is_files_host(request.headers)
     inline = file.inline and (is_pdf or file.type in SHOWN_TYPES)
     return {
         "ETag": f'"{file.blob}"',

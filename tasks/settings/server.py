@@ -84,6 +84,10 @@ class ServerSettings(BaseModel):
         le=10,
         description="Proxies of yours that a request passes one after the other. The client's address is the entry of X-Forwarded-For that the first of them has added, counted from the right; 0 reads no X-Forwarded-… header. Without it 1 where DYNO or TRUSTED_PROXIES is set, else 0.",
     )
+    forwarded_host: bool = Field(
+        False,
+        description="Whether the host of a request is read from X-Forwarded-Host too, as FORWARDED_HOPS reads the others. Only for proxies that pass on another Host: each of them must set or remove the header, for many routers pass on what the client has written.",
+    )
     trusted_proxies: Annotated[tuple[Network, ...] | None, NoDecode] = Field(
         None,
         description="`network,network`: from whose connections X-Forwarded-… headers are read, if FORWARDED_HOPS is not 0. Without it those of this machine and of private networks.",

@@ -21,7 +21,7 @@ PARSED_AT_MOST: Final = 64
 
 
 class Forwarding:
-    """What is believed of the headers of proxies: settings FORWARDED_HOPS and TRUSTED_PROXIES.
+    """What is believed of the headers of proxies: settings FORWARDED_HOPS, FORWARDED_HOST and TRUSTED_PROXIES.
 
     Args:
         settings: The settings of the process.
@@ -29,6 +29,7 @@ class Forwarding:
 
     def __init__(self, settings: Settings) -> None:
         self._hops = settings.proxy_hops
+        self._reads_host = settings.forwarded_host
         self._proxies = settings.proxy_networks
         self._is_proxy = lru_cache(1_000)(self._is_proxy_address)
 
@@ -47,8 +48,9 @@ class Forwarding:
         return scheme
 
     def host(self, scope: Scope) -> str | None:
-        """The host that a proxy has received, if it writes so; None without one."""
-        entry = self._entry(scope, "x-forwarded-host")
+        """The host that a proxy has received, if it writes so; None without one, and without FORWARDED_HOST: many
+        routers pass on what the client has written."""
+        entry = self._entry(scope, "x-forwarded-host") if self._reads_host else None
         return entry.lower() if entry else None
 
     def _entry(self, scope: Scope, name: str) -> str | None:

@@ -90,7 +90,7 @@ class HostPolicy:
             Refusal: `misdirected`, `foreign_origin`.
         """
         is_public_file = scope["path"].startswith(PREFIX)
-        if self.is_files_host(scope, headers):
+        if self.is_files_host(headers) or self._forwarding.host(scope) in self._files_hosts:
             if not is_public_file:
                 raise Refusal("misdirected", "This host serves public files, under /f/, alone.", field="Host")
         elif is_public_file:
@@ -105,9 +105,12 @@ class HostPolicy:
                 field="Host",
             )
 
-    def is_files_host(self, scope: Scope, headers: Headers) -> bool:
-        """Whether a request names the host of PUBLIC_FILES_URL, which is another than that of PUBLIC_URL."""
-        return _host_of(headers) in self._files_hosts or self._forwarding.host(scope) in self._files_hosts
+    def is_files_host(self, headers: Headers) -> bool:
+        """Whether a request has the Host of PUBLIC_FILES_URL, which is another than that of PUBLIC_URL.
+
+        No other header counts: caches tell responses apart by the Host.
+        """
+        return _host_of(headers) in self._files_hosts
 
     def base_url(self, request: Request) -> str:
         """What links begin with: PUBLIC_URL, or in development the scheme and host of the request."""

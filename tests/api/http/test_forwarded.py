@@ -66,8 +66,10 @@ def test_a_socket_of_this_machine_has_no_address() -> None:
 def test_scheme_and_host() -> None:
     told = [("X-Forwarded-Proto", "http, HTTPS"), ("X-Forwarded-Host", "a.example, B.example:8443")]
     assert forwarding(1).scheme(scope_of(*told)) == "https"
-    assert forwarding(1).host(scope_of(*told)) == "b.example:8443"
-    assert (forwarding(0).scheme(scope_of(*told)), forwarding(0).host(scope_of(*told))) == ("http", None)
+    assert forwarding(1, forwarded_host=True).host(scope_of(*told)) == "b.example:8443"
+    assert forwarding(1).host(scope_of(*told)) is None
+    without = forwarding(0, forwarded_host=True)
+    assert (without.scheme(scope_of(*told)), without.host(scope_of(*told))) == ("http", None)
     assert forwarding(1).scheme(scope_of(("X-Forwarded-Proto", "javascript"))) == "http"
 
 

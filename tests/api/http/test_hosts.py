@@ -64,12 +64,23 @@ async def test_probes_answer_under_every_host(settings: Settings, redis: ArqRedi
 
 
 async def test_a_proxy_may_name_the_host_that_it_has_received(settings: Settings, redis: ArqRedis) -> None:
-    behind = settings.model_copy(update={"forwarded_hops": 1})
+    behind = settings.model_copy(update={"forwarded_hops": 1, "forwarded_host": True})
     async with serving(behind) as port, client_of(port) as client:
         told = {"Host": "web:8000", "X-Forwarded-Host": "evil.example, pressroom.example.com"}
         assert await link_of(client, redis, told) == (PUBLIC, PUBLIC)
         told["X-Forwarded-Host"] = "pressroom.example.com, evil.example"
         assert (await refusal(client, "/v1/jobs", told))[0] == 421
+
+
+async def test_a_forwarded_host_is_the_clients_unless_the_operator_says_otherwise(
+    settings: Settings, redis: ArqRedis
+) -> None:
+    """Many routers neither set nor remove it."""
+    behind = settings.model_copy(update={"forwarded_hops": 1})
+    async with serving(behind) as port, client_of(port) as client:
+        forged = {"Host": "evil.example", "X-Forwarded-Host": "pressroom.example.com"}
+        assert await refusal(client, "/v1/jobs", forged) == (421, "misdirected", "Host")
+        assert (await client.get("/v1/jobs", headers=OURS | {"X-Forwarded-Host": "evil.example"})).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -83,7 +94,7 @@ async def test_a_proxy_may_name_the_host_that_it_has_received(settings: Settings
 async def test_in_development_links_begin_as_the_request_does(
     valkey: Valkey, redis: ArqRedis, hops: str, trusted: str, begin: str
 ) -> None:
-    environment = {"FORWARDED_HOPS": hops, "TRUSTED_PROXIES": trusted, "SECRET_KEY": "k" * 32}
+    environment = {"FORWARDED_HOPS": hops, "FORWARDED_HOST": "1", "TRUSTED_PROXIES": trusted, "SECRET_KEY": "k" * 32}
     told = {"Host": "inside.test", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "pressroom.test"}
     with web_process(valkey.url, "memory://", environment) as web:
         async with client_of(web.port) as client:

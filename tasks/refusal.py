@@ -136,6 +136,7 @@ CODES: dict[str, str] = {
     "too_many_destinations": "The owner has as many destinations as allowed.",
     "destination_gone": "The destination of the job's files was deleted.",
     "destination_refused": "The destination did not accept a file, or a path in it cannot be used.",
+    "destination_unavailable": "The destination did not answer for longer than a job waits for it. Retry the job.",
     "destination_exists": "An object of this path is in the destination already, with other bytes.",
     # a schedule
     "invalid_cron": "The cron expression does not have five valid fields, or it is never due.",

@@ -12,7 +12,7 @@ import structlog
 from pydantic import BaseModel, ValidationError
 from structlog.contextvars import bind_contextvars
 
-from tasks.destinations.copying import OutputCopier
+from tasks.destinations.copying import DestinationUnavailable, OutputCopier
 from tasks.kind import JobContext, Kind, Notes, Result, TryAgain
 from tasks.queue.jobs import foreign_job
 from tasks.queue.script import Script
@@ -71,7 +71,7 @@ class Executor:
         self._worker_id = worker_id
         self.kinds = kinds
         self._scratch = ScratchRoot()
-        self._copier = OutputCopier()
+        self._copier = OutputCopier(settings)
 
     def close(self) -> None:
         """Remove the scratch folders of this process."""
@@ -147,8 +147,8 @@ class Executor:
         return outcome("retrying", error=error, delay_s=delay_s, last=kind.retries_last)
 
     async def _postponed(self, broken: BaseException, began: float) -> dict[str, Any] | None:
-        """The error and the postponement of an attempt that lacked the storage, Redis, room in it or disk space; None
-        for others."""
+        """The error and the postponement of an attempt that lacked the storage, its destination, Redis, room in it or
+        disk space; None for others."""
         settings = self._settings
         patience_s, patience_of = settings.storage_patience_s, " (STORAGE_PATIENCE_S)"
         if isinstance(broken, Refusal) and broken.code == "redis_full":
@@ -156,6 +156,8 @@ class Executor:
             patience_s, patience_of = FULL_PATIENCE_S, ""
         elif isinstance(broken, StorageUnavailable):
             code, fault = "storage_unavailable", f"The storage does not work. {broken.cure or ''}".strip()
+        elif isinstance(broken, DestinationUnavailable):
+            code, fault = "destination_unavailable", str(broken)
         elif isinstance(broken, OSError) and broken.errno in NO_SPACE:
             log.warning("job.disk_full", error=str(broken))
             code, fault = "disk_full", "The temporary folder of the worker is full; free some space."
@@ -237,8 +239,11 @@ class Executor:
             kinds=self.kinds,
         )
         try:
+            if job.destination is not None:
+                self._copier.check(job.owner, job.destination, job.id)
             async with asyncio.timeout(kind.timeout_s) as limit:
-                return SerializedResult.of(await self._copied(context, job, await kind.run(context)), progress.last)
+                result = await kind.run(context)
+            return SerializedResult.of(await self._copied(context, job, result), progress.last)
         except BlobMissing as error:
             raise Refusal("expired", "A file that the job needs is no longer stored; upload it again.") from error
         except TimeoutError as error:

@@ -2,9 +2,15 @@
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
+from weakref import WeakValueDictionary
+
+import structlog
 
 from tasks.clock import from_ms
 from tasks.destinations.path import path_of
@@ -12,24 +18,76 @@ from tasks.destinations.record import DestinationRecord, check_not_ours, find_de
 from tasks.kind import JobContext, OutputFile
 from tasks.outbound.protocol import OutboundError, OutboundRequest, OutboundResponse
 from tasks.refusal import Refusal
+from tasks.settings import Settings
 from tasks.storage.presigned_url import Credentials, presigned
-from tasks.storage.protocol import StorageUnavailable
 from tasks.webhook.secret_box import SecretBox
 
+log = structlog.get_logger()
+
 SIGNED_S: Final = 900
-COPY_S: Final = 60.0
-"""Seconds that one file may take."""
+MAX_FAILURES: Final = 1_000
+"""Destinations that have failed and are remembered, in one process."""
 AWAY: Final = frozenset(
     {"dns_failed", "connect_failed", "connect_timed_out", "connection_lost", "answer_timed_out", "proxy_failed"}
 )
 """Failures that waiting may help with."""
 
 
-class OutputCopier:
-    """Copies outputs, one file at a time of all jobs of a process: each is in memory meanwhile."""
+class DestinationUnavailable(Exception):  # noqa: N818 - it names the state, as StorageUnavailable
+    """A destination does not answer, or cannot take files now. Its text is for the owner of the job."""
 
-    def __init__(self) -> None:
-        self._turn = asyncio.Semaphore(1)
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"The destination {name!r} does not work: {reason}")
+        self.name = name
+        self.reason = reason
+
+
+class OutputCopier:
+    """Copies outputs for all jobs of a process. A destination that hangs delays only the jobs that name it.
+
+    Args:
+        settings: Those of the process.
+        now: The time in seconds.
+    """
+
+    def __init__(self, settings: Settings, now: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._now = now
+        self._memory = _CopyMemory(settings.destination_memory_bytes)
+        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        self._failures: dict[tuple[str, str], _Failure] = {}
+
+    def check(self, owner: str, name: str, job_id: str) -> None:
+        """Refuse a job whose destination has just failed. After DESTINATION_PAUSE_S one job may try it again.
+
+        Args:
+            owner: Whose job it is.
+            name: The destination.
+            job_id: The job.
+
+        Raises:
+            DestinationUnavailable: It has failed.
+        """
+        failure, now = self._failures.get((owner, name)), self._now()
+        if failure is None or failure.probe == job_id:
+            return
+        if now < failure.until:
+            raise DestinationUnavailable(name, failure.reason)
+        failure.until, failure.probe = now + self._settings.destination_pause_s, job_id
+
+    def mark_away(self, owner: str, name: str, reason: str) -> None:
+        """Remember that a destination has failed.
+
+        Args:
+            owner: Whose destination it is.
+            name: The destination.
+            reason: A sentence for the owner.
+        """
+        self._failures.pop((owner, name), None)  # so that the newest is the last
+        self._failures[owner, name] = _Failure(self._now() + self._settings.destination_pause_s, reason)
+        if len(self._failures) > MAX_FAILURES:
+            del self._failures[next(iter(self._failures))]
+        log.warning("destination.away", owner=owner, destination=name, reason=reason)
 
     async def copy(
         self, job: JobContext[Any], name: str, files: Sequence[OutputFile], created_at_ms: int
@@ -47,7 +105,8 @@ class OutputCopier:
 
         Raises:
             Refusal: `destination_gone`, `destination_refused`, `destination_exists`, `secret_unreadable`.
-            StorageUnavailable: The destination does not answer.
+            DestinationUnavailable: The destination does not answer.
+            StorageUnavailable: The outputs cannot be read.
         """
         destination = await find_destination(job.redis, job.owner, name)
         if destination is None:
@@ -61,10 +120,59 @@ class OutputCopier:
         for file in files:
             path = path_of(destination.path, job_id=job.job_id, owner=job.owner, file=file, at=at)
             whole = f"{destination.prefix}/{path}".lstrip("/")
-            async with self._turn:
-                await target.put(whole, file)
+            await self._put(target, job, name, whole, file)
             urls.append(f"s3://{destination.bucket}/{whole}")
         return {"name": name, "urls": urls}
+
+    async def _put(self, target: "_CopyTarget", job: JobContext[Any], name: str, path: str, file: OutputFile) -> None:
+        place = job.owner, name
+        lock = self._turns.setdefault(place, asyncio.Lock())
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(self._settings.destination_timeout_s):
+                    await stack.enter_async_context(lock)
+                    self.check(job.owner, name, job.job_id)  # it may have failed meanwhile
+                    await stack.enter_async_context(self._memory.of(file.bytes))
+            except TimeoutError as error:
+                raise DestinationUnavailable(
+                    name, "Other jobs are copying, and it was not the turn of this one."
+                ) from error
+            try:
+                await target.put(path, file)
+            except DestinationUnavailable as away:
+                self.mark_away(job.owner, name, away.reason)
+                raise
+            self._failures.pop(place, None)
+
+
+@dataclass(slots=True)
+class _Failure:
+    """A destination that has failed: what it said, and the job that tries it first after `until` (monotonic)."""
+
+    until: float
+    reason: str
+    probe: str | None = None
+
+
+class _CopyMemory:
+    """The memory that all files under way share. A file that is larger takes all of it."""
+
+    def __init__(self, total: int) -> None:
+        self._total = self._left = total
+        self._changed = asyncio.Condition()
+
+    @asynccontextmanager
+    async def of(self, size: int) -> AsyncIterator[None]:
+        wanted = min(size, self._total)
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._left >= wanted)
+            self._left -= wanted
+        try:
+            yield
+        finally:
+            async with self._changed:
+                self._left += wanted
+                self._changed.notify_all()
 
 
 class _CopyTarget:
@@ -92,8 +200,8 @@ class _CopyTarget:
             raise self._refused(answer.status, path)
 
     async def _send(self, path: str, content: bytes, media_type: str, headers: dict[str, str]) -> OutboundResponse:
-        url = self._signed("PUT", path)
-        request = OutboundRequest(url, content, {**headers, "content-type": media_type}, method="PUT", timeout_s=COPY_S)
+        headers, timeout_s = {**headers, "content-type": media_type}, self._job.settings.destination_timeout_s
+        request = OutboundRequest(self._signed("PUT", path), content, headers, method="PUT", timeout_s=timeout_s)
         try:
             return await self._job.outbound.post(request)
         except OutboundError as error:
@@ -136,8 +244,5 @@ class _CopyTarget:
         message = f"The destination {name!r} refused {what} with status {status}. Check its bucket and its keys."
         return Refusal("destination_refused", message)
 
-    def _away(self, reason: str) -> StorageUnavailable:
-        return StorageUnavailable(
-            f"the destination {self._destination.name} has failed: {reason}",
-            cure=f"It is the destination {self._destination.name!r}: {reason}",
-        )
+    def _away(self, reason: str) -> DestinationUnavailable:
+        return DestinationUnavailable(self._destination.name, reason)

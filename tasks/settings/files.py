@@ -33,6 +33,21 @@ class FileSettings(BaseModel):
         gt=0,
         description="Bytes of one file that is copied into a destination; a worker has it in memory meanwhile.",
     )
+    destination_memory_bytes: int = Field(
+        128 * MiB,
+        gt=0,
+        description="Bytes of all files that a worker process copies into destinations at a time.",
+    )
+    destination_timeout_s: float = Field(
+        60,
+        gt=0,
+        description="Seconds that the copy of one file into a destination may take, besides the time limit of the job's kind.",
+    )
+    destination_pause_s: float = Field(
+        30,
+        ge=0,
+        description="Seconds for which a worker process postpones all jobs of a destination that has failed, without running them. Then one job tries it again.",
+    )
 
     @field_validator("files_key")
     @classmethod

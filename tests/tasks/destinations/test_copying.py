@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ import httpx
 import pytest
 from arq.connections import ArqRedis
 
+from tasks.destinations.copying import DestinationUnavailable, OutputCopier, _CopyMemory
 from tasks.destinations.record import DestinationRecord, delete_destination, put_destination, seal_secret
 from tasks.kind import JobContext, Kind, OutputFile, Result
 from tasks.outbound.open import open_outbound
@@ -20,7 +22,7 @@ from tasks.settings import Settings
 from tasks.storage.open import open_storage
 from tasks.storage.presigned_url import Credentials, presigned
 from tasks.webhook.secret_box import SecretBox
-from tests.support.engine_running import working
+from tests.support.engine_running import JobClient, working
 from tests.support.eventually import eventually
 from tests.support.kinds import Anything
 from tests.support.servers import MotoServer, RcloneServer, S3Server, free_port
@@ -41,6 +43,7 @@ def settings() -> Settings:
         storage_first_pause_s=0.05,
         storage_max_pause_s=0.1,
         connect_timeout_s=1,
+        destination_pause_s=0.05,
     )
 
 
@@ -82,13 +85,13 @@ async def asked(method: str, url: str, content: bytes = b"") -> httpx.Response:
         return (await client.request(method, signed, content=content)).raise_for_status()
 
 
-async def ended(redis: ArqRedis, settings: Settings, destination: str) -> Record:
+async def ended(redis: ArqRedis, settings: Settings, destination: str, kind: Kind[Anything] = FILE_MAKER) -> Record:
     """A job with this destination, once it has ended."""
     submission = Submission(
         kind="file-maker", queue="default", owner="alice", params="{}", destination=destination, job_id=new_id()
     )
     outbound, storage = open_outbound(settings), open_storage(settings)
-    async with working(redis, settings, kinds={"file-maker": FILE_MAKER}, outbound=outbound, storage=storage):
+    async with working(redis, settings, kinds={"file-maker": kind}, outbound=outbound, storage=storage):
         job_id = (await Enqueuer(redis, settings).enqueue(submission)).job_id
 
         async def is_over() -> bool:
@@ -100,6 +103,12 @@ async def ended(redis: ArqRedis, settings: Settings, destination: str) -> Record
     await delete_destination(redis, "alice", destination)
     record = await read(redis, job_id)
     assert record is not None
+    return record
+
+
+async def attempted(jobs: JobClient, job_id: str) -> Record:
+    """A job of which an attempt has ended."""
+    record: Record = await eventually(lambda: jobs.read(job_id), lambda seen: bool(seen.attempts))
     return record
 
 
@@ -156,6 +165,96 @@ async def test_a_destination_that_is_away_is_waited_for(redis: ArqRedis, setting
     assert answered == [b"PUT", b"PUT"]
     assert record.tries == 0
     assert record.attempts[0]["outcome"] == "postponed"
+    error = record.attempts[0]["error"]
+    assert error["code"] == "destination_unavailable"
+    assert error["message"].startswith("The destination 'away' does not work: It answers with status 503.")
+
+
+async def test_a_destination_that_hangs_delays_only_its_own_jobs(redis: ArqRedis, settings: Settings) -> None:
+    hung, let_go = asyncio.Event(), asyncio.Event()
+    puts: list[bytes] = []
+    runs: list[str] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(len(BODY))
+        puts.append(head.split(b" ")[1])
+        if b"/hangs/" in head:
+            hung.set()
+            await let_go.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async def counted(job: JobContext[Anything]) -> Result:
+        runs.append(job.job_id)
+        return await make_file(job)
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    endpoint = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    hanging, good = await destined(redis, endpoint, "hangs"), await destined(redis, endpoint, "good")
+    kind = replace(FILE_MAKER, run=counted)
+    slow = settings.model_copy(
+        update={"destination_timeout_s": 3, "destination_pause_s": 60, "storage_first_pause_s": 60}
+    )
+    outbound, storage = open_outbound(slow), open_storage(slow)
+    async with (
+        server,
+        working(redis, slow, kinds={"file-maker": kind}, outbound=outbound, storage=storage),
+        JobClient(redis, slow) as jobs,
+    ):
+        first = await jobs.submit("file-maker", owner="alice", destination=hanging)
+        await hung.wait()
+        waiting = await jobs.submit("file-maker", owner="alice", destination=hanging)
+        other = await jobs.ended(await jobs.submit("file-maker", owner="alice", destination=good))
+        assert other.state is State.SUCCEEDED, other.error
+        for job_id in (first, waiting):
+            record = await attempted(jobs, job_id)
+            [attempt] = record.attempts
+            assert (attempt["outcome"], attempt["error"]["code"]) == ("postponed", "destination_unavailable")
+            assert (record.tries, hanging in attempt["error"]["message"]) == (0, True)
+        third = await jobs.submit("file-maker", owner="alice", destination=hanging)
+        record = await attempted(jobs, third)
+        assert record.attempts[0]["error"]["code"] == "destination_unavailable"
+        assert third not in runs, "it is not run while its destination is known to be away"
+        assert len([path for path in puts if b"/hangs/" in path]) == 1
+        let_go.set()
+    await outbound.close()
+
+
+async def test_after_the_pause_one_job_tries_a_destination_that_failed(settings: Settings) -> None:
+    now = iter([0.0, 59.0, 61.0, 62.0])
+    copier = OutputCopier(settings.model_copy(update={"destination_pause_s": 60}), lambda: next(now))
+    copier.mark_away("alice", "archive", "It was away.")
+    with pytest.raises(DestinationUnavailable, match="'archive' does not work: It was away"):
+        copier.check("alice", "archive", "1")
+    copier.check("alice", "archive", "1")
+    with pytest.raises(DestinationUnavailable):
+        copier.check("alice", "archive", "2")
+
+
+async def test_the_time_of_a_copy_is_not_that_of_the_kind(redis: ArqRedis, settings: Settings) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(len(BODY))
+        await asyncio.sleep(1.2)  # longer than the kind may take
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        place = await destined(redis, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", "slow")
+        record = await ended(redis, settings, place, replace(FILE_MAKER, timeout_s=1))
+    assert record.state is State.SUCCEEDED, record.error
+
+
+async def test_files_under_way_share_the_memory() -> None:
+    room = _CopyMemory(10)
+    async with room.of(6), room.of(4):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05), room.of(1):
+                pass
+    async with room.of(1000):
+        pass
 
 
 async def test_wrong_keys_fail_with_a_code(redis: ArqRedis, settings: Settings, rclone: RcloneServer) -> None:

@@ -1,5 +1,6 @@
 """Who did what: `GET /v1/audit`."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +21,8 @@ router = APIRouter(prefix="/v1/audit", tags=["accounts"])
 
 OPERATOR = "operator"
 """What owners see of an admin."""
+FOR_OPERATORS = frozenset({"note", "reason"})
+"""Fields of an owner's record that only admins see."""
 
 
 class AuditQuery(ListQuery, TimeRange):
@@ -92,7 +95,7 @@ async def list_audit(request: Request) -> Response:
     """What was done to owners, keys and tokens, what admins did, and what was refused; newest first. A page can be
     short or empty although more pages follow; continue while there is a `next`.
 
-    Admins read all lines, others those about their own things.
+    Admins read all lines, others those about their own things, without the notes of the operators.
     """
     caller, query = caller_of(request), query_of(request, AuditQuery)
     owner = query.owner if caller.is_admin else caller.owner
@@ -120,6 +123,12 @@ def _entry(caller: Caller, line: AuditLine) -> AuditEntry:
         key=line.key if is_visible else None,
         address=line.address if is_visible else None,
         request_id=line.request if is_visible else None,
-        before=line.before,
-        after=line.after,
+        before=_shown(caller, line.before),
+        after=_shown(caller, line.after),
     )
+
+
+def _shown(caller: Caller, values: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if values is None:
+        return None
+    return {name: value for name, value in values.items() if caller.is_admin or name not in FOR_OPERATORS}

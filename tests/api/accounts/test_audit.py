@@ -93,6 +93,26 @@ async def test_an_owner_reads_its_own_lines_and_learns_nothing_of_the_operator(
     assert [line["id"] for line in await lines_of(alice, action="pause_queue", outcome="done")] == ["media"]
 
 
+async def test_an_owner_does_not_read_the_notes_of_the_operators(
+    alice: httpx.AsyncClient, bob: httpx.AsyncClient
+) -> None:
+    await alice.post("/v1/owners", json={"name": "bob", "note": "Pays late", "quotas": {"endpoints": 5}})
+    await alice.post("/v1/owners/bob/suspension", json={"reason": "Fraud?"})
+    await alice.delete("/v1/owners/bob/suspension")
+
+    async def let_in() -> bool:
+        return (await bob.get("/v1/audit")).is_success
+
+    assert await eventually(let_in)
+    lines = await lines_of(bob, outcome="done")
+    assert [line["action"] for line in lines] == ["resume_owner", "suspend_owner", "create_owner"]
+    assert lines[2]["after"] == {"quotas": '{"endpoints":5}'}
+    for line in lines:
+        assert {"note", "reason"}.isdisjoint({**line["before"], **line["after"]})
+    suspended = (await lines_of(alice, action="suspend_owner", outcome="done"))[0]["after"]
+    assert (suspended["note"], suspended["reason"]) == ("Pays late", "Fraud?")
+
+
 async def test_reads_by_admins_and_refused_tries_are_noted_after_the_answer(
     alice: httpx.AsyncClient, bob: httpx.AsyncClient
 ) -> None:

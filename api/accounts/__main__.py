@@ -1,4 +1,4 @@
-"""`python -m api.accounts keys create|list|rotate|revoke`: API keys from the command line, where Redis is reached.
+"""`python -m api.accounts keys …` and `owners …`: API keys and owners from the command line, where Redis is reached.
 
 It needs no key, and makes the first one: `keys create --owner OWNER --name first --scopes all`.
 """
@@ -11,12 +11,14 @@ from typing import Any, Final
 
 from redis.exceptions import RedisError
 
+from api.accounts import owners_command
 from api.accounts.key_views import GRACE, NAME_CHARS
 from tasks import clock
 from tasks.accounts.key_record import KeyRecord
 from tasks.accounts.key_store import Asker, KeyStore, NewKey
 from tasks.accounts.lifetimes import lifetime_ms
 from tasks.accounts.owner_names import owner_fault
+from tasks.accounts.owners import OwnerStore
 from tasks.accounts.scopes import ALL_SCOPES, SCOPES
 from tasks.queue.actor import Actor, acting
 from tasks.queue.connect import close, connect
@@ -51,7 +53,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m api.accounts", description=__doc__)
-    keys = parser.add_subparsers(required=True, metavar="keys").add_parser("keys", help="API keys")
+    things = parser.add_subparsers(required=True, dest="thing", metavar="keys|owners")
+    owners_command.add_to(things.add_parser("owners", help="owners, their quotas and their suspension"), _owner)
+    keys = things.add_parser("keys", help="API keys")
     verbs = keys.add_subparsers(required=True, dest="verb", metavar="create|list|rotate|revoke")
 
     create = verbs.add_parser("create", help="make a key and print it, once")
@@ -83,7 +87,7 @@ async def _run(settings: Settings, args: argparse.Namespace) -> None:
         settings.redis_url.get_secret_value(), ssl_cert_reqs=settings.redis_ssl_cert_reqs, ca=settings.redis_ca
     )
     actor = Actor(
-        action=f"{args.verb}_key",
+        action=owners_command.ACTIONS[args.verb] if args.thing == "owners" else f"{args.verb}_key",
         by="cli",
         key=None,
         address=None,
@@ -91,10 +95,11 @@ async def _run(settings: Settings, args: argparse.Namespace) -> None:
         max_lines=settings.audit_max_lines,
         keep_ms=settings.keep_audit_s * 1000,
     )
-    run: Callable[[KeyStore, Any], Awaitable[None]] = args.run
+    run: Callable[[Any, Any], Awaitable[None]] = args.run
+    store = OwnerStore(redis) if args.thing == "owners" else KeyStore(redis, settings.max_keys)
     try:
         with acting(actor):
-            await run(KeyStore(redis, settings.max_keys), args)
+            await run(store, args)
     finally:
         await close(redis)
 

@@ -1,4 +1,4 @@
-"""`python -m api.accounts keys …`: the way to the first key."""
+"""`python -m api.accounts keys …`: the way to the first key; and `owners …`."""
 
 import asyncio
 import os
@@ -9,7 +9,9 @@ import pytest
 from arq.connections import ArqRedis
 
 from api.accounts.__main__ import REFUSED, UNUSABLE, main
+from tasks.accounts.audit import AuditLog, AuditSelection
 from tasks.accounts.key_format import digest_of, id_of, is_well_formed
+from tasks.queue.redis_keys import SUSPENDED
 from tests.support.servers import Valkey, free_port
 
 Captured = pytest.CaptureFixture[str]
@@ -76,6 +78,58 @@ async def test_all_scopes_can_be_given_at_once(capsys: Captured, redis: ArqRedis
 def test_what_cannot_be_is_said(capsys: Captured, arguments: tuple[str, ...], message: str) -> None:
     with pytest.raises(SystemExit):
         main(["keys", "create", "--owner", "acme", "--name", "ci", *arguments])
+    assert message in capsys.readouterr().err
+
+
+async def owners(capsys: Captured, *arguments: str) -> str:
+    assert await asyncio.to_thread(main, ["owners", *arguments]) == 0
+    return capsys.readouterr().out.strip()
+
+
+async def test_an_owner_is_made_changed_suspended_resumed_and_listed(capsys: Captured, redis: ArqRedis) -> None:
+    quotas = ("--quota", "endpoints=5", "--quota", "stored_bytes=1000")
+    assert await owners(capsys, "create", "acme", *quotas, "--note", "Trial") == (
+        "acme  active  endpoints=5  stored_bytes=1000  note='Trial'"
+    )
+    changed = await owners(capsys, "set", "acme", "--quota", "endpoints=default", "--note", "")
+    assert changed == "acme  active  stored_bytes=1000"
+    line = await owners(capsys, "suspend", "acme", "--reason", "Unpaid\nsince May")
+    assert line.startswith("acme  suspended  since=")
+    assert line.endswith("reason='Unpaid\\nsince May'")
+    assert await redis.hexists(SUSPENDED, "acme")
+    assert await owners(capsys, "resume", "acme") == changed
+    await owners(capsys, "create", "bob")
+    assert await owners(capsys, "list") == f"bob  active\n{changed}"
+    lines, _ = await AuditLog(redis).page(AuditSelection(owner="acme"), limit=9)
+    actions = ["resume_owner", "suspend_owner", "change_owner", "create_owner"]
+    assert [(line.action, line.by) for line in lines] == [(action, "cli") for action in actions]
+
+
+async def test_what_an_owner_cannot_be_is_refused(capsys: Captured, redis: ArqRedis) -> None:
+    del redis  # it is clean
+    await owners(capsys, "create", "acme")
+    for arguments, message in (
+        (("create", "acme"), "has a record already"),
+        (("suspend", "acne"), "has no record"),
+        (("set", "acne", "--note", "x"), "has no record"),
+    ):
+        assert await asyncio.to_thread(main, ["owners", *arguments]) == REFUSED
+        assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("quota", "message"),
+    [
+        ("bytes=1", "no quota is named 'bytes'; there are requests_per_second"),
+        ("endpoints", "give a whole number, or default"),
+        ("endpoints=-1", "give a whole number, or default"),
+        ("waiting_jobs=0", "greater than or equal to 1"),
+        (f"stored_bytes={2**53}", "less than or equal to"),
+    ],
+)
+def test_a_quota_that_cannot_be_is_refused(capsys: Captured, quota: str, message: str) -> None:
+    with pytest.raises(SystemExit):
+        main(["owners", "create", "acme", "--quota", quota])
     assert message in capsys.readouterr().err
 
 

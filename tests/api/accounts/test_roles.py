@@ -15,6 +15,7 @@ from arq.connections import ArqRedis
 
 from api.app import create_app
 from api.http.access.scopes import READING
+from api.http.access.tokens.routes import TOKEN_ROUTES
 from tasks.accounts.audit import AuditLog, AuditSelection
 from tasks.accounts.key_format import digest_of, id_of, new_key
 from tasks.accounts.owners import OwnerStore
@@ -23,7 +24,8 @@ from tasks.queue.redis_keys import API_KEY
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
 from tests.support.api.manual_worker import ManualWorker
-from tests.support.api.owned import NOT_OWNED, Owned
+from tests.support.api.owned import NOT_OWNED, ORIGIN, Owned
+from tests.support.api.pictures import PNG
 from tests.support.api.serving import ALICE, serving
 from tests.support.api.tus import TUS
 from tests.support.eventually import eventually
@@ -118,8 +120,11 @@ class Walk:
         async with httpx.AsyncClient(base_url=self._client.base_url, headers=headers, timeout=30) as client:
             return await owned.make(client, owner)
 
-    async def send(self, one: Operation, url: str, token: str | None, **more: Any) -> httpx.Response:
+    async def send(
+        self, one: Operation, url: str, token: str | None, *, origin: str | None = None, **more: Any
+    ) -> httpx.Response:
         headers: dict[str, Any] = {
+            **({"Origin": origin} if origin else {}),
             "X-Request-Id": "walk",
             **HEADERS.get(one.id, TUS if "resumable" in one.path else {}),
         }
@@ -199,6 +204,56 @@ async def test_a_read_only_key_changes_nothing(walk: Walk) -> None:
         answer = await walk.send(one, one.url(UNKNOWN), key)
         refused = is_refused(answer, 403, "forbidden")
         assert refused == (one.method not in (*READING, "OPTIONS")), (one, answer.text)
+
+
+async def page_credentials(walk: Walk, owned: Owned, key: str) -> tuple[dict[str, str], str]:
+    """A real upload token and a real job token of an owner, and the path of a real signed URL."""
+    by_id = {one.id: one for one in OPERATIONS if one.method == "POST"}
+    minted = await walk.send(by_id["create_upload_token"], "/v1/upload-tokens", key, json={"origin": ORIGIN})
+    upload_token = minted.json()["token"]
+    submit = by_id["submit_images"]
+    job = (await walk.send(submit, "/v1/images", upload_token, origin=ORIGIN, content=PNG)).json()
+    signed = await owned.signed_url(job["id"])
+    return {"upload_token": upload_token, "job_token": job["token"]}, signed
+
+
+async def test_a_suspended_owner_is_refused_by_every_route(walk: Walk, owned: Owned, redis: ArqRedis) -> None:
+    """Also what it has given to pages. On the routes that a token never opens, it is refused for that."""
+    key = await walk.key("alice")
+    tokens, signed = await page_credentials(walk, owned, key)
+    files = [one for one in OPERATIONS if one.path == "/f/{signed}"]
+    assert {one.method for one in files} == {"GET", "HEAD"}
+    assert [(await walk.send(one, signed, None)).status_code for one in files] == [200, 200]
+    await OwnerStore(redis).create("alice", {})
+    await OwnerStore(redis).suspend("alice")
+
+    async def noticed() -> bool:
+        return (await walk.send(files[0], signed, None)).status_code == 403
+
+    await eventually(noticed)
+    for one in PROTECTED:
+        assert is_refused(await walk.send(one, one.url(UNKNOWN), key), 403, "owner_suspended"), one
+        for kind, token in tokens.items():
+            answer = await walk.send(one, one.url(UNKNOWN), token, origin=ORIGIN)
+            opens = [route.kind for route in TOKEN_ROUTES if route.opens(one.method, one.path)]
+            code = "owner_suspended" if kind in opens else "token_forbids"
+            assert is_refused(answer, 403, code), (one, kind, answer.text)
+    for one in files:
+        assert is_refused(await walk.send(one, signed, None), 403, "owner_suspended"), one
+
+
+async def test_a_signed_url_opens_its_file_and_no_route(walk: Walk, owned: Owned) -> None:
+    """It is not asked who opens it; and as a key it is worth nothing, whole or in part."""
+    key = await walk.key("alice")
+    tokens, signed = await page_credentials(walk, owned, key)
+    for one in OPERATIONS:
+        if one.path == "/f/{signed}":
+            for token in (None, key, *tokens.values(), await walk.key("bob"), "x"):
+                assert (await walk.send(one, signed, token)).status_code == 200, one
+    for one in PROTECTED:
+        if one.method != "HEAD":
+            answer = await walk.send(one, one.url(UNKNOWN), signed.removeprefix("/f/"))
+            assert is_refused(answer, 401, "unauthorized"), one
 
 
 async def test_another_owners_thing_is_as_if_it_did_not_exist(walk: Walk, owned: Owned) -> None:

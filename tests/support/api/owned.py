@@ -10,6 +10,7 @@ from arq.connections import ArqRedis
 from tasks.destinations.path import DEFAULT
 from tasks.destinations.record import DestinationRecord, put_destination
 from tasks.kind import OutputFile, Result
+from tasks.public_files.signing import FileSigner, SignedFile
 from tasks.storage.protocol import Storage
 from tasks.webhook.events import delivery_id
 from tests.support.api.manual_worker import ManualWorker
@@ -42,6 +43,12 @@ class Owned:
         self._redis = redis
         self._worker = worker
         self._storage = storage
+
+    async def signed_url(self, job_id: str) -> str:
+        """End a job with a file, and sign a URL of it: its path."""
+        blob = await put(self._storage, b"small")
+        await self._worker.end(job_id, result=Result({}, (OutputFile(FILE, blob.sha256, "image/jpeg", 5, {}),)))
+        return FileSigner(["k" * 32]).path(SignedFile(job_id, blob.sha256, FILE, "image/jpeg"))
 
     async def make(self, client: httpx.AsyncClient, owner: str) -> dict[str, str]:
         """Path parameter → id of a new thing of this owner."""

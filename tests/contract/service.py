@@ -30,6 +30,8 @@ SETTINGS: Final = {
     "OUTBOUND_HTTP": "true",
     "DNS_TIMEOUT_S": "0.1",
     # So many requests are not one user's.
+    "WRONG_KEYS_PER_MINUTE": "100000",
+    "WRONG_KEYS_ALL_PER_MINUTE": "100000",
     "OWNER_RUNS_PER_MINUTE": "100000",
     "OWNER_SCHEDULES_PER_MINUTE": "100000",
     "LOG_LEVEL": "warning",

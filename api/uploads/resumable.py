@@ -213,9 +213,9 @@ async def delete_resumable_upload(request: Request, resumable_id: ResumableId) -
     """Removes what has arrived; or, when it is complete, the upload."""
     caller, upload = await _find(request, resumable_id)
     context = caller.context
+    await IncomingStore(context.redis).drop(upload)  # first: from now on its job keeps nothing
     if (stored := await find_upload(context.redis, caller.owner, resumable_id)) is not None:
         await forget(context.redis, stored)
-    await IncomingStore(context.redis).drop(upload)
     await context.storage.incoming.delete(resumable_id)
     return Response(status_code=204)
 

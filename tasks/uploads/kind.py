@@ -5,7 +5,7 @@ is what is stored, whatever is written into the incoming object meanwhile.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -51,7 +51,8 @@ async def store_upload(job: JobContext[UploadParams]) -> Result:
                 raise _incomplete(upload)
             kept = await _kept(job, upload, blob)
         except Refusal:
-            await incoming.drop(upload)
+            with suppress(Refusal):  # its owner has deleted it
+                await incoming.drop(upload)
             await job.storage.incoming.delete(upload.id)
             raise
         await incoming.store(upload)
@@ -69,6 +70,7 @@ async def _kept(job: JobContext[UploadParams], upload: IncomingUpload, blob: Blo
             seconds=job.settings.keep_uploads_s,
             storage=job.storage,
             upload_id=upload.id,
+            incoming=True,
             tags=upload.tags,
             metadata=upload.metadata,
             upload_token=None if upload.picture else upload.token,  # an image takes a use as its job is made

@@ -14,6 +14,7 @@ from tasks.queue.records.record import new_id
 from tasks.queue.redis_keys import SECOND_MS, UPLOAD
 from tasks.queue.script import Script
 from tasks.storage.protocol import Storage
+from tasks.uploads.incoming import unknown_upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ async def keep(
     metadata: str | None = None,
     upload_token: str | None = None,
     sent: bool = True,
+    incoming: bool = False,
 ) -> UploadRecord:
     """Store the record of an upload.
 
@@ -84,10 +86,11 @@ async def keep(
         metadata: JSON of what its sender notes on it.
         upload_token: Id of the upload token that it comes with, of which it takes one use.
         sent: Whether the bytes came with a request, and count as such.
+        incoming: Whether it is an incoming upload of this id, and must be there still.
 
     Raises:
         Refusal: `unavailable`: the cleanup has just deleted the blob (see `tasks.queue.jobs.enqueue_with_blobs`);
-            `unauthorized`, `token_used`: the token allows no more.
+            `unauthorized`, `token_used`: the token allows no more; `not_found`: the incoming upload was deleted.
     """
     now = clock.now_ms()
     noted = json.loads(metadata or "{}")
@@ -118,7 +121,11 @@ async def keep(
     }
     if upload_token:
         payload["upload_token"] = upload_token
+    if incoming:
+        payload["incoming"] = True
     answer = await enqueue_with_blobs(Script(redis, "submit/keep"), payload, storage)
+    if answer["answer"] == "gone":
+        raise unknown_upload(upload.id)
     if answer["answer"] != "kept":
         raise token_over(answer)
     return upload

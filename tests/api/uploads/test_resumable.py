@@ -7,11 +7,13 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from arq.connections import ArqRedis
 
+from tasks.blob_ref import BlobRef
 from tasks.catalogue import KINDS
 from tasks.queue.redis_keys import INCOMING, UPLOAD
 from tasks.settings import MiB, Settings
@@ -164,6 +166,45 @@ async def test_a_deleted_upload_leaves_nothing(
     assert await redis.exists(UPLOAD + upload_id) == 1
     assert (await alice.delete(done, headers=TUS)).status_code == 204
     assert await redis.exists(UPLOAD + upload_id, INCOMING + upload_id) == 0
+
+
+async def test_an_upload_that_is_deleted_while_it_is_checked_does_not_come_back(
+    alice: httpx.AsyncClient, redis: ArqRedis, settings: Settings, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, stored, deleted = storage.put, asyncio.Event(), asyncio.Event()
+
+    async def put_slowly(*args: Any, **options: Any) -> BlobRef:
+        blob = await put(*args, **options)
+        stored.set()
+        await deleted.wait()
+        return blob
+
+    path = await create(alice, len(PNG))
+    async with working(redis, settings, kinds=KINDS, storage=storage):
+        monkeypatch.setattr(storage, "put", put_slowly)
+        sending = asyncio.create_task(patch(alice, path, 0, PNG))
+        await stored.wait()
+        assert (await alice.delete(path, headers=TUS)).status_code == 204
+        deleted.set()
+        answer = await sending
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    upload_id = path.rpartition("/")[2]
+    assert await redis.exists(UPLOAD + upload_id, INCOMING + upload_id) == 0
+    assert files_in(settings) == []
+
+
+async def test_an_upload_that_an_older_worker_did_not_know_is_checked_later(
+    alice: httpx.AsyncClient, redis: ArqRedis, settings: Settings, storage: Storage
+) -> None:
+    path = await create(alice, len(PNG))
+    async with working(redis, settings, kinds={}, storage=storage):
+        answer = await patch(alice, path, 0, PNG)
+        assert answer.json()["code"] == "unknown_kind"
+    upload = UPLOAD + path.rpartition("/")[2]
+    async with working(redis, settings, kinds=KINDS, storage=storage):
+        assert (await alice.head(path, headers=TUS)).status_code == 200
+        await eventually(lambda: redis.exists(upload))
+        assert await offset_of(alice, path) == len(PNG)
 
 
 async def test_an_upload_is_its_owners(alice: httpx.AsyncClient, bob: httpx.AsyncClient) -> None:

@@ -2,9 +2,9 @@
 -- seldom: owners/upload_tokens
 -- An upload is written, and needs its blob from now on. payload: id, owner, blob, bytes, sent (whether the bytes came
 -- with a request), fields {name, value, …}, expires_at, upload_token (the id of the token that it comes with) or nil,
--- seen (of `find_swept`) or nil, incoming (whether it was an incoming upload, which its owner may have deleted) or nil.
--- Answers answer: 'kept', 'gone' (that one was), 'token_gone' or 'token_used' (`find_token_over`), or 'swept' (blob, mark,
--- left_ms: look whether it is there, and repeat this).
+-- seen (of `find_swept`) or nil, incoming (whether it was an incoming upload, which may be deleted by now) or nil.
+-- Answers answer: 'kept', 'gone' (it is deleted), 'token_gone' or 'token_used' (`find_token_over`), or 'swept' (blob,
+-- mark, left_ms: look whether it is there, and repeat this).
 if payload.full then return cmsgpack.pack({ answer = 'redis_full' }) end
 if payload.incoming and redis.call('EXISTS', K.incoming .. payload.id) == 0 then
   return cmsgpack.pack({ answer = 'gone' })

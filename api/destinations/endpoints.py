@@ -155,7 +155,6 @@ async def change_destination(request: Request, destination_name: DestinationName
         if "url" not in wrong:
             with checks.collect():
                 bucket, prefix = _place(requested.url)
-                check_not_ours(context.settings, bucket, prefix)
         if "path" not in wrong:
             checks.run(lambda: check_template(requested.path))
         if requested.endpoint is not None and "endpoint" not in wrong:
@@ -163,6 +162,7 @@ async def change_destination(request: Request, destination_name: DestinationName
                 requested.endpoint = _server(await context.url_policy.check_reachable(requested.endpoint))
     checks.done()
     assert requested is not None  # noqa: S101 - else the checks have failed
+    check_not_ours(context.settings, bucket, prefix, requested.endpoint)
     record, is_new = await put_destination(
         context.redis,
         owner,

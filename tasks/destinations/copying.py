@@ -111,7 +111,7 @@ class OutputCopier:
         destination = await find_destination(job.redis, job.owner, name)
         if destination is None:
             raise Refusal("destination_gone", f"The destination {name!r} was deleted. Submit the job to another one.")
-        check_not_ours(job.settings, destination.bucket, destination.prefix)
+        check_not_ours(job.settings, destination.bucket, destination.prefix, destination.endpoint)
         key = job.settings.secret_key
         box = SecretBox.of(key.get_secret_value() if key else None)
         target = _CopyTarget(job, destination, open_secret(box, job.owner, destination))

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Self
+from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
 
@@ -13,6 +14,7 @@ from tasks.settings import Settings
 from tasks.webhook.secret_box import SecretBox
 
 NAME: Final = r"^[a-z0-9_-]{1,40}$"
+AMAZON: Final = "amazonaws.com"
 HIDDEN: Final = ("access_key_id", "sealed_secret")
 
 
@@ -71,19 +73,43 @@ def open_secret(box: SecretBox, owner: str, destination: DestinationRecord) -> s
     return box.open(destination.sealed_secret, f"destination:{owner}:{destination.name}")
 
 
-def check_not_ours(settings: Settings, bucket: str, prefix: str) -> None:
-    """Refuse a destination that meets the blobs of this service.
+def check_not_ours(settings: Settings, bucket: str, prefix: str, endpoint: str | None) -> None:
+    """Refuse a destination that meets the blobs of this service: on the same server, in the same bucket and prefix.
+
+    Args:
+        settings: Those of the process.
+        bucket: The destination's bucket.
+        prefix: Its prefix.
+        endpoint: URL of its server; None for Amazon's.
 
     Raises:
         Refusal: `invalid_request`.
     """
     add_on = settings.add_on_bucket
-    scheme, _, place = (add_on.url if add_on else settings.storage_url).partition("://")
-    our_bucket, _, our_prefix = place.partition("/")
-    ours, theirs = (f"{one.strip('/')}/".lstrip("/") for one in (our_prefix, prefix))
-    if scheme == "s3" and bucket == our_bucket and (ours.startswith(theirs) or theirs.startswith(ours)):
+    scheme, _, ours = (add_on.url if add_on else settings.storage_url).partition("://")
+    our_servers = {_server_of(None if add_on else settings.storage_endpoint)}
+    if settings.storage_public_endpoint and not add_on:
+        our_servers.add(_server_of(settings.storage_public_endpoint))
+    theirs, server = f"{bucket}/{prefix}", _server_of(endpoint)
+    our_bucket = ours.partition("/")[0]
+    host = _host_of(endpoint) or ""
+    if host.startswith(f"{our_bucket}."):  # a host that names the bucket: what follows is all prefix
+        theirs = f"{our_bucket}/{theirs}"
+        our_servers |= {f"{our_bucket}.{one}" for one in our_servers}
+    ours, theirs = (f"{one.strip('/')}/" for one in (ours, theirs))
+    if scheme == "s3" and server in our_servers and (ours.startswith(theirs) or theirs.startswith(ours)):
         message = "url: This bucket and prefix meet the files of this service. Use another bucket, or another prefix."
         raise Refusal("invalid_request", message, field="url")
+
+
+def _server_of(endpoint: str | None) -> str:
+    """The host, whatever the port; all of Amazon's are one."""
+    host = _host_of(endpoint)
+    return AMAZON if host is None or host.removesuffix(".cn").endswith(f".{AMAZON}") else host
+
+
+def _host_of(endpoint: str | None) -> str | None:
+    return (urlsplit(endpoint).hostname or "").rstrip(".") if endpoint else None
 
 
 async def put_destination(

@@ -95,13 +95,39 @@ def test_our_own_files_are_no_destination(settings: Settings) -> None:
     ours = settings.model_copy(update={"storage_url": "s3://acme/press"})
     for bucket, prefix in (("acme", ""), ("acme", "press"), ("acme", "press/blobs")):
         with pytest.raises(Refusal) as refused:
-            check_not_ours(ours, bucket, prefix)
+            check_not_ours(ours, bucket, prefix, None)
         assert refused.value.field == "url"
     for bucket, prefix in (("acme", "pressed"), ("acme", "other"), ("other", "press")):
-        check_not_ours(ours, bucket, prefix)
+        check_not_ours(ours, bucket, prefix, None)
     whole = settings.model_copy(update={"storage_url": "s3://acme"})
     with pytest.raises(Refusal):
-        check_not_ours(whole, "acme", "anywhere")
+        check_not_ours(whole, "acme", "anywhere", None)
+
+
+def test_a_bucket_of_the_same_name_on_another_server_is_not_ours(settings: Settings) -> None:
+    amazon = settings.model_copy(update={"storage_url": "s3://acme/press"})
+    own = amazon.model_copy(
+        update={"storage_endpoint": "https://s3.acme.example", "storage_public_endpoint": "https://files.acme.example"}
+    )
+    server = "https://s3.other.example"
+    for ours, bucket, prefix, endpoint in (
+        (amazon, "acme", "press", "https://s3.eu-central-1.amazonaws.com"),
+        (amazon, "acme", "press", "https://s3.cn-north-1.amazonaws.com.cn."),
+        (amazon, "press", "blobs", "https://acme.s3.amazonaws.com"),
+        (own, "acme", "press", "https://S3.acme.example:9000"),
+        (own, "acme", "press", "https://files.acme.example"),
+        (own, "press", "", "https://acme.s3.acme.example"),
+    ):
+        with pytest.raises(Refusal):
+            check_not_ours(ours, bucket, prefix, endpoint)
+    other: list[tuple[Settings, str, str, str | None]] = [
+        (amazon, "acme", "press", server),
+        (own, "acme", "press", server),
+        (own, "acme", "press", None),
+        (amazon, "other", "press", "https://acme.s3.amazonaws.com"),
+    ]
+    for ours, bucket, prefix, at in other:
+        check_not_ours(ours, bucket, prefix, at)
 
 
 async def test_a_submit_names_one_of_its_owner(

@@ -119,6 +119,14 @@ class Caller:
         """Let the scripts that change something from now on write this request's lines of the audit log."""
         act_as(self.context.auditor.actor_of(self._request.scope))
 
+    async def check_again(self) -> None:
+        """Check that the request would still be let in. A response that takes long asks before each of its parts.
+
+        Raises:
+            Refusal: `unauthorized`, `owner_suspended`, `unavailable`.
+        """
+        await self.context.accounts.check_again(self._request.scope["access"])
+
     @property
     def request_id(self) -> str:
         """The id of the request, which its job and its log lines carry."""

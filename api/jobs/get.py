@@ -72,6 +72,7 @@ async def get_job(request: Request, job_id: JobId) -> Response:
         headers["Preference-Applied"] = f"wait={seconds:g}"
         if seconds and not record.state.ended:
             record = _known(caller, await caller.context.watch.wait_until_ended(job_id, seconds), job_id)
+            await caller.check_again()
     if not record.state.ended:
         headers["Retry-After"] = str(RETRY_AFTER_S)
     job = shown_job(record, caller, query.urls)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 
 from api.http.access.scopes import requires
 from api.http.answers import json_of
-from api.http.caller import caller_of
+from api.http.caller import Caller, caller_of
 from api.http.components import component
 from api.http.problems import documented
 from api.http.query import OF_OWNER, OwnerQuery, documented_query, query_of
@@ -113,7 +113,8 @@ async def follow_job(
     """Server-sent events until the job ends. While nothing changes, a comment is sent regularly as a heartbeat.
 
     A stream that closes without an `end` event was interrupted, for example by a restart: reconnect, as browsers do by
-    themselves. The response is 404 if the job was deleted in the meantime.
+    themselves. The response is 404 if the job was deleted in the meantime, 401 if the key was revoked or has expired,
+    and 403 if its owner was suspended: these close a stream too.
 
     With `Last-Event-ID`, the `snapshot` is left out if nothing has changed since that event.
     """
@@ -133,7 +134,7 @@ async def follow_job(
     def shown(record: Record) -> str:
         return json_of(shown_job(record, caller)).decode()
 
-    stream = _stream(changes, first, shown, resumed=resumed)
+    stream = _stream(changes, first, shown, caller, resumed=resumed)
     # Without this header some proxies buffer the events.
     return EventSourceResponse(stream, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
@@ -142,8 +143,25 @@ async def _only(record: Record) -> AsyncGenerator[Record | None]:
     yield record
 
 
+async def _may_see(caller: Caller, record: Record | None) -> bool:
+    """Whether the caller may see a change still: its key has not ended, and its owner is not suspended.
+
+    While Redis does not answer, silence (None) goes on: a browser that is answered 503 would not come back.
+    """
+    try:
+        await caller.check_again()
+    except Refusal as refusal:
+        return refusal.code == "unavailable" and record is None
+    return True
+
+
 async def _stream(
-    changes: AsyncGenerator[Record | None], first: Record, shown: Callable[[Record], str], *, resumed: bool
+    changes: AsyncGenerator[Record | None],
+    first: Record,
+    shown: Callable[[Record], str],
+    caller: Caller,
+    *,
+    resumed: bool,
 ) -> AsyncGenerator[bytes]:
     """The bytes of all events. resumed: whether the client already has the first record."""
     async with aclosing(changes):
@@ -152,6 +170,8 @@ async def _stream(
             yield _written(first, _first_events(first, shown))
         before = first
         async for record in changes:
+            if not await _may_see(caller, record):
+                return
             if record is None:
                 yield KEEPALIVE_COMMENT
             else:

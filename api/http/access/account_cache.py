@@ -15,6 +15,7 @@ from typing import Final, Generic, TypeVar
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from api.http.access.access import Access
 from api.http.access.key_use import KeyUse
 from tasks.accounts.key_format import digest_of, id_of
 from tasks.accounts.key_record import KeyRecord, read_keys
@@ -125,16 +126,22 @@ class AccountCache:
         """
         digest = digest_of(key)
         record = await self._record(id_of(digest))
-        if record is None or record.digest != digest:
-            raise Refusal(
-                "unauthorized", "This API key is unknown. It may have been revoked long ago.", field="Authorization"
-            )
-        if record.state != "live":
-            raise Refusal(
-                "unauthorized", f"This API key is {record.state}. Ask its owner for another one.", field="Authorization"
-            )
+        record = _live(record if record is not None and record.digest == digest else None)
         self._use.add(record.id)
         return record
+
+    async def check_again(self, access: Access) -> None:
+        """Check that what a request was let in with still opens something: for responses that take long.
+
+        Args:
+            access: What the request was let in with.
+
+        Raises:
+            Refusal: `unauthorized`, `owner_suspended`, `unavailable`.
+        """
+        if access.key_id is not None:
+            _live(await self._record(access.key_id))
+        check_suspension(access, await self.owner(access.owner))
 
     async def any_keys(self) -> bool:
         """Whether Redis has any key.
@@ -231,3 +238,22 @@ class AccountCache:
             return
         left_s = self._kept_s if record.expires_at is None else (record.expires_at - record.read_at) / 1000
         self._keys.put(key_id, record, min(left_s, self._kept_s))
+
+
+def check_suspension(access: Access, account: OwnerAccount) -> None:
+    """Refuse a suspended owner. Raises: Refusal `owner_suspended`."""
+    if account.suspended and not access.is_never_suspended:
+        raise Refusal("owner_suspended", f"Owner {access.owner!r} is suspended. Ask the operator of this service.")
+
+
+def _live(record: KeyRecord | None) -> KeyRecord:
+    """A key's record, if the key opens something. Raises: Refusal `unauthorized`."""
+    if record is None:
+        raise Refusal(
+            "unauthorized", "This API key is unknown. It may have been revoked long ago.", field="Authorization"
+        )
+    if record.state != "live":
+        raise Refusal(
+            "unauthorized", f"This API key is {record.state}. Ask its owner for another one.", field="Authorization"
+        )
+    return record

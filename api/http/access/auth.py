@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.access.access import Access
+from api.http.access.account_cache import check_suspension
 from api.http.access.token_kinds import authenticate
 from api.http.access.tokens.opening import url_token
 from api.http.access.tokens.routes import kind_of
@@ -60,17 +61,14 @@ class AuthMiddleware:
 async def _check_owner(context: Context, scope: Scope, access: Access) -> RateState | None:
     """Refuse a request of a suspended owner, or one too many. Returns what its answer says of the rate.
 
-    The admins of the settings are let in always: they are those who end a suspension.
-
     Raises:
         Refusal: `owner_suspended`, `rate_limited`.
     """
     account = context.accounts.known_owner(access.owner) or await context.accounts.owner(access.owner)
     scope["account"] = account
-    if access.is_admin and access.via != "key":
+    if access.is_never_suspended:
         return None
-    if account.suspended:
-        raise Refusal("owner_suspended", f"Owner {access.owner!r} is suspended. Ask the operator of this service.")
+    check_suspension(access, account)
     return context.request_rates.admit(access.owner, account.quotas)
 
 

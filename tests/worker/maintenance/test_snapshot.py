@@ -178,6 +178,24 @@ async def test_endpoints_and_schedules_survive_a_flushall(
         await store.delete(built_in)
 
 
+async def test_restored_keys_that_have_ended_leave_redis_as_before(redis: ArqRedis, place: Place) -> None:
+    store = KeyStore(redis, most=20)
+
+    async def made(life_ms: int | None) -> str:
+        key = await store.create("dev", "a key", ("images",), Asker("cli"), read_only=False, life_ms=life_ms)
+        return key.record.id
+
+    endless, ending, revoked = [await made(life_ms) for life_ms in (None, 3_600_000, None)]
+    await store.revoke(revoked)
+    ends = {key_id: await redis.pexpiretime(API_KEY + key_id) for key_id in (endless, ending, revoked)}
+    name = await write_snapshot(redis, place.storage, SecretBox.of(None), keep=14)
+    await redis.flushall()
+    await restore(redis, place.storage, name)
+    restored = {key_id: await redis.pexpiretime(API_KEY + key_id) for key_id in ends}
+    assert restored == pytest.approx(ends, abs=1_000)
+    assert [ends[endless] == -1, ends[ending] > 0, ends[revoked] > 0] == [True, True, True]
+
+
 async def test_a_restore_with_no_snapshot_or_an_unknown_one_says_so(redis: ArqRedis, place: Place) -> None:
     none = await asyncio.to_thread(run_worker, "restore")
     assert (none.returncode, none.stderr.count("\n")) == (2, 1)

@@ -19,6 +19,7 @@ from api.images.variants import read_variants
 from api.labels import LabelFields, Labels, ShownMetadata, ShownTags, labels_of
 from tasks.accounts.tokens.upload_tokens import Target, UploadGrant, UploadToken
 from tasks.clock import from_ms
+from tasks.queue.records.cursor import read_cursor, write_cursor
 from tasks.refusal import Refusal
 from tasks.thumbnail.signatures import MEDIA_TYPES
 from tasks.thumbnail.variants import Variant
@@ -171,7 +172,7 @@ async def create_upload_token(request: Request) -> Response:
         tags=labels.tags,
     )
     token, made = await caller.context.upload_tokens.create(
-        caller.owner, caller.access.key_id, grant, seconds=seconds or 0
+        caller.owner, caller.access.key_id, grant, seconds=seconds or 0, setting_key=caller.access.setting_key
     )
     view = NewUploadToken(token=token, **_view(made).model_dump())
     return uncached(view, 201, Location=f"/v1/upload-tokens/{made.id}")
@@ -189,9 +190,10 @@ async def create_upload_token(request: Request) -> Response:
 async def list_upload_tokens(request: Request) -> Response:
     """Returns your tokens that have not ended, without the tokens themselves."""
     caller, query = caller_of(request), query_of(request, ListQuery)
-    found = await caller.context.upload_tokens.list(caller.owner, query.limit + 1, after=query.cursor)
+    after = read_cursor(query.cursor) if query.cursor else None
+    found = await caller.context.upload_tokens.list(caller.owner, query.limit + 1, after=after)
     shown_tokens = found[: query.limit]
-    next_cursor = shown_tokens[-1].id if len(found) > query.limit else None
+    next_cursor = write_cursor(*shown_tokens[-1].place) if len(found) > query.limit else None
     return uncached(UploadTokenPage(upload_tokens=list(map(_view, shown_tokens)), next=next_cursor))
 
 

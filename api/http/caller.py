@@ -58,6 +58,7 @@ class SubmissionOptions(RequestedOptions, total=False):
     job_id: str | None
     viewer: str | None
     upload_token: str | None
+    token_upload: str | None
     received: Mapping[str, int]
 
 

@@ -49,16 +49,14 @@ async def submit_by_token(request: Request, caller: Caller, token: UploadToken) 
     return respond_by_token(token, await accept_image(caller, token, Upload(image.blob, name or image.name)))
 
 
-async def accept_image(
-    caller: Caller, token: UploadToken, image: Upload, *, idempotency_key: str | None = None
-) -> Submitted:
-    """Make a job of an image that is stored. It takes one use of the token.
+async def accept_image(caller: Caller, token: UploadToken, image: Upload, *, upload_id: str | None = None) -> Submitted:
+    """Make a job of an image that is stored. It takes one use of the token, unless its upload has.
 
     Args:
         caller: The sender.
         token: What it has come with.
         image: The image.
-        idempotency_key: Instead of that of the request.
+        upload_id: The upload in parts as which it came; None if it came with this request. An upload is one job.
 
     Raises:
         Refusal: As `submit_by_token`.
@@ -73,12 +71,14 @@ async def accept_image(
         params.model_dump_json(exclude_none=True),
         blobs=tuple(blob.sha256 for blob in (image.blob, *chosen.watermarks.values())),
         name=image.name,
-        idempotency_key=idempotency_key or caller.idempotency_key,
+        received={} if upload_id else {image.blob.sha256: image.blob.bytes},
+        idempotency_key=f"upload:{upload_id}:images" if upload_id else caller.idempotency_key,
         metadata=token.grant.metadata,
         tags=token.grant.tags,
         job_id=job_id,
         viewer=token_text.digest_of(token_text.job_token(job_id, token.salt)),
         upload_token=token.id,
+        token_upload=upload_id,
     )
     return await caller.context.enqueuer.enqueue(submission)
 

@@ -197,7 +197,7 @@ async def complete_upload(request: Request, upload_id: UploadId) -> Response:
         return Response(json_of(UnfinishedUpload(id=upload_id, state="checking")), 202, headers, "application/json")
     if token is not None and token.grant.target == "images":
         image = Upload(stored.blob, stored.name)
-        submitted = await accept_image(caller, token, image, idempotency_key=f"upload:{upload_id}:images")
+        submitted = await accept_image(caller, token, image, upload_id=upload_id)
         return respond_by_token(token, submitted)
     if token is not None:
         stored = replace(stored, tags=(), metadata={})  # they are what the minter notes, for itself

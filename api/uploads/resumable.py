@@ -138,6 +138,8 @@ async def create_resumable_upload(request: Request) -> Response:
     await caller.check_bytes(new.length)
     store = IncomingStore(caller.context.redis)
     seconds, most = settings.keep_unfinished_uploads_s, settings.max_unfinished_uploads
+    if new.token:  # pages leave half of them to the owner's own keys
+        seconds, most = min(seconds, settings.keep_unfinished_token_uploads_s), max(1, most // 2)
     upload = await store.create(caller.owner, new, seconds=seconds, most=most)
     receipt = Receipt(upload, 0)
     if has_body:
@@ -210,11 +212,16 @@ async def append_to_resumable_upload(request: Request, resumable_id: ResumableId
 )
 @requires("images", "reports")
 async def delete_resumable_upload(request: Request, resumable_id: ResumableId) -> Response:
-    """Removes what has arrived; or, when it is complete, the upload."""
+    """Removes what has arrived; or, when it is complete, the upload. An upload token cannot delete a complete one."""
     caller, upload = await _find(request, resumable_id)
     context = caller.context
+    is_page = caller.access.upload_token is not None
+    if is_page and (upload.stored or await find_upload(context.redis, caller.owner, resumable_id)):
+        message = f"Upload {resumable_id!r} is complete. An upload token may delete only uploads that are not."
+        raise Refusal("token_forbids", message, field="Authorization")
     await IncomingStore(context.redis).drop(upload)  # first: from now on its job keeps nothing
-    if (stored := await find_upload(context.redis, caller.owner, resumable_id)) is not None:
+    stored = await find_upload(context.redis, caller.owner, resumable_id)
+    if stored is not None and not is_page:
         await forget(context.redis, stored)
     await context.storage.incoming.delete(resumable_id)
     return Response(status_code=204)

@@ -12,7 +12,7 @@ Redis without cluster mode is needed.
 | `pressroom:freed-by:<id>` | set of job ids | jobs that ended since this one did not succeed, and run once it has | its success; it expires with them |
 | `pressroom:key:<owner>:<sha256>` | string | Idempotency-Key → id and content hash | expires |
 | `pressroom:same-work:<hash>` | string | the job that did a piece of work, or does it: others that ask for the same use its result (`tasks/queue/jobs/same_work.py`) | expires |
-| `pressroom:rate:<what>:<owner>` | string | until when (ms) what the owner has had of its rate is paid for | expires |
+| `pressroom:rate:<what>:<owner>` | string | until when (ms) what the owner has had of its rate is paid for; `<owner>/tokens` is what pages with tokens of the owner had | expires |
 | `pressroom:owner:<owner>` | hash | what an admin has set of an owner: `quotas` (JSON), `note`, `suspended_at` (ms), `reason`, and times (`tasks/accounts/owners.py`) | nobody |
 | `pressroom:owners` | zset owner → created (ms) | owners that have such a record | nobody |
 | `pressroom:suspended` | hash owner → since (ms) | owners whose jobs and schedules stand still; each queue's hash has how many they are (`suspended`) | the resume |
@@ -25,6 +25,7 @@ Redis without cluster mode is needed.
 | `pressroom:upload:<id>` | hash | owner, blob, bytes, name and times of an upload | expires, or its owner deletes it |
 | `pressroom:upload-token:<id>` | hash | a token for a web page (`tasks/accounts/tokens/upload_tokens.py`): SHA-256 of it, owner, `key`, what it fixes, `uses` and `used`, `tries` | expires, or its owner deletes it |
 | `pressroom:upload-tokens:<owner>` | zset id → expires (ms) | the upload tokens of an owner | each new one trims it; it expires |
+| `pressroom:upload-token:<id>:held` | zset upload → until (ms) | the uploads in parts that hold a use of this upload token | they are stored or deleted; it expires, or the token's owner deletes it |
 | `pressroom:incoming:<id>` | hash | an upload whose bytes come in parts, or go straight into the storage (`tasks/uploads/incoming.py`) | expires, or its owner deletes it |
 | `pressroom:incoming` | zset id → until (ms) | all of them, those too that are complete: their objects in the storage are removed then | the reconciliation; it expires |
 | `pressroom:unfinished:<owner>` | zset id → until (ms) | those of an owner that are not complete, or not checked yet | with the last; it expires |

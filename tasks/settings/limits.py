@@ -20,10 +20,15 @@ class LimitSettings(BaseModel):
         gt=0,
         description="Seconds in which the bytes of a resumable upload must arrive; then they are removed.",
     )
+    keep_unfinished_token_uploads_s: int = Field(
+        7_200,
+        gt=0,
+        description="The same for a resumable upload with an upload token, if it is less than KEEP_UNFINISHED_UPLOADS_S.",
+    )
     max_unfinished_uploads: int = Field(
         100,
         gt=0,
-        description="Uploads of one owner that may be incomplete at once: resumable ones, and those that go straight into the storage.",
+        description="Uploads of one owner that may be incomplete at once: resumable ones, and those that go straight into the storage. Upload tokens begin none while there are half as many.",
     )
     max_upload_parts: int = Field(
         2_000,

@@ -14,6 +14,7 @@ from typing import Any, Literal, Self
 from redis.asyncio import Redis
 
 from tasks import clock
+from tasks.queue.jobs.enqueue_with_blobs import token_over
 from tasks.queue.records.record import new_id
 from tasks.queue.redis_keys import INCOMING, SECOND_MS
 from tasks.queue.script import Script
@@ -166,7 +167,7 @@ class IncomingStore:
             most: How many of the owner may be unfinished at once.
 
         Raises:
-            Refusal: `too_many_uploads`, `redis_full`.
+            Refusal: `too_many_uploads`, `redis_full`; `unauthorized`, `token_used`: the token allows no more.
         """
         upload_id, now = new_id(), clock.now_ms()
         fields = new.fields() | {
@@ -176,14 +177,19 @@ class IncomingStore:
             "offset": 0,
             "parts": 0,
         }
-        payload = {
+        payload: dict[str, Any] = {
             "id": upload_id,
             "owner": owner,
             "fields": [value for pair in fields.items() for value in pair],
             "expires_at": fields["expires_at"],
             "most": most,
         }
-        if (await self._begin(payload))["answer"] == "too_many":
+        if new.token:
+            payload["upload_token"] = new.token
+        answer = await self._begin(payload)
+        if answer["answer"] in ("token_gone", "token_used"):
+            raise token_over(answer)
+        if answer["answer"] == "too_many":
             raise Refusal(
                 "too_many_uploads",
                 f"{most} uploads of yours are not complete. Complete or delete one, or wait until one expires.",

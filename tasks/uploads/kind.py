@@ -73,7 +73,7 @@ async def _kept(job: JobContext[UploadParams], upload: IncomingUpload, blob: Blo
             incoming=True,
             tags=upload.tags,
             metadata=upload.metadata,
-            upload_token=None if upload.picture else upload.token,  # an image takes a use as its job is made
+            upload_token=upload.token,
         )
     except Refusal as refusal:
         if refusal.code not in TRANSIENT_CODES:

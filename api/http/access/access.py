@@ -20,6 +20,7 @@ class Access:
         scopes: What may be done with them; see `tasks.accounts.scopes.SCOPES`.
         via: How the holder proved who it is.
         key_id: The public id of the key; None for keys of the settings and in the open mode.
+        setting_key: What a key of the settings is known by: the first 16 hex digits of its SHA-256.
         read_only: Whether only GET and HEAD are allowed.
         expires_at_ms: When it ends, in milliseconds since 1970; None if it does not.
         upload_token: What an upload token allows.
@@ -30,10 +31,16 @@ class Access:
     scopes: frozenset[str]
     via: Via
     key_id: str | None = None
+    setting_key: str | None = None
     read_only: bool = False
     expires_at_ms: int | None = None
     upload_token: UploadToken | None = None
     job_id: str | None = None
+
+    @property
+    def is_token(self) -> bool:
+        """Whether it is not a key, but a token that a key or a job has given to a web page."""
+        return self.via in ("upload_token", "job_token")
 
     @property
     def is_admin(self) -> bool:

@@ -69,7 +69,9 @@ async def _check_owner(context: Context, scope: Scope, access: Access) -> RateSt
     if access.is_never_suspended:
         return None
     check_suspension(access, account)
-    return context.request_rates.admit(access.owner, account.quotas)
+    # Pages share a rate of their own, as large as that of the owner's keys: they cannot use that up.
+    payer = f"{access.owner}/tokens" if access.is_token else access.owner
+    return context.request_rates.admit(payer, account.quotas)
 
 
 def _with_headers(send: Send, headers: dict[str, str]) -> Send:

@@ -7,6 +7,8 @@ from api.http.access.access import Access
 from tasks.accounts.scopes import ALL_SCOPES, OWN_SCOPES
 from tasks.settings import OPEN_OWNER, Settings
 
+SHORT_CHARS: Final = 16
+"""Of the digest of a key, by which the tokens that it makes know it."""
 OPEN_ACCESS: Final = Access(OPEN_OWNER, ALL_SCOPES, "open")
 
 
@@ -19,11 +21,15 @@ class Keys:
 
     def __init__(self, settings: Settings) -> None:
         # A look-up is not in constant time. What it reveals is of the digest, which the sender cannot steer.
+        digests = [(owner, sha256(key.get_secret_value().encode())) for owner, key in settings.api_keys]
         self._accesses = {
-            sha256(key.get_secret_value().encode()).digest(): Access(
-                owner, ALL_SCOPES if owner in settings.admins else OWN_SCOPES, "setting"
+            digest.digest(): Access(
+                owner,
+                ALL_SCOPES if owner in settings.admins else OWN_SCOPES,
+                "setting",
+                setting_key=digest.hexdigest()[:SHORT_CHARS],
             )
-            for owner, key in settings.api_keys
+            for owner, digest in digests
         }
         self._open = settings.dev and not self._accesses
 
@@ -39,10 +45,18 @@ class Keys:
     def __len__(self) -> int:
         return len(self._accesses)
 
-    def has_owner(self, owner: str) -> bool:
-        """Whether an owner has a key in the settings; in the open mode, whether it is the one that all are."""
-        accesses = (OPEN_ACCESS,) if self._open else self._accesses.values()
-        return any(access.owner == owner for access in accesses)
+    def has(self, owner: str, setting_key: str | None) -> bool:
+        """Whether a key is in the settings.
+
+        Args:
+            owner: Whose it is.
+            setting_key: See `Access`. None is any key of the owner, for tokens of the former version; or, in the open
+                mode, none.
+        """
+        if self._open:
+            return owner == OPEN_ACCESS.owner
+        accesses = self._accesses.values()
+        return any(one.owner == owner and setting_key in (None, one.setting_key) for one in accesses)
 
     def find(self, key: str) -> Access | None:
         """What a key of the settings gives; None for other keys."""

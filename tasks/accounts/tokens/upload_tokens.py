@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, Self
 
 from redis.asyncio import Redis
 
+from tasks import clock
 from tasks.accounts.tokens import token_text
 from tasks.queue.redis_keys import SECOND_MS, UPLOAD_TOKEN, UPLOAD_TOKENS
 from tasks.queue.script import Script
@@ -58,6 +59,7 @@ class UploadToken:
         id: 32 hex digits; it opens nothing.
         owner: Whose jobs it makes.
         key_id: The key that made it, with which it ends; None for keys of the settings.
+        setting_key: The first 16 hex digits of the SHA-256 of that key, if it is one of the settings.
         grant: What it allows.
         used: Uploads that were accepted.
         salt: Of which the tokens of its jobs are made.
@@ -73,6 +75,12 @@ class UploadToken:
     salt: str
     created_at: int
     expires_at: int
+    setting_key: str | None = None
+
+    @property
+    def place(self) -> tuple[int, str]:
+        """By which tokens are in order: when it ends, and its id."""
+        return self.expires_at, self.id
 
     @classmethod
     def from_hash(cls, token_id: str, fields: Mapping[bytes, bytes]) -> Self:
@@ -96,6 +104,7 @@ class UploadToken:
             salt=text["salt"],
             created_at=int(text["created_at"]),
             expires_at=int(text["expires_at"]),
+            setting_key=text.get("setting_key"),
         )
 
 
@@ -115,7 +124,7 @@ class UploadTokens:
         self._revoke = Script(redis, "accounts/revoke_upload_token")
 
     async def create(
-        self, owner: str, key_id: str | None, grant: UploadGrant, *, seconds: int
+        self, owner: str, key_id: str | None, grant: UploadGrant, *, seconds: int, setting_key: str | None = None
     ) -> tuple[str, UploadToken]:
         """Make a token.
 
@@ -124,6 +133,7 @@ class UploadTokens:
             key_id: The key that asks for it.
             grant: What it allows.
             seconds: For how long it lives.
+            setting_key: See `UploadToken`.
 
         Returns:
             The token, which is stored nowhere, and what Redis holds of it.
@@ -137,6 +147,7 @@ class UploadTokens:
             "digest": token_text.digest_of(token),
             "salt": salt,
             "key": key_id,
+            "setting_key": setting_key,
             "origin": grant.origin,
             "target": grant.target,
             "max_bytes": grant.max_bytes,
@@ -160,7 +171,7 @@ class UploadTokens:
             message = f"You have {limit} upload tokens, which is the limit. Revoke some, or make them shorter-lived."
             raise Refusal("too_many_upload_tokens", message, limit=limit)
         now: int = answer["now"]
-        return token, UploadToken(token_id, owner, key_id, grant, 0, salt, now, now + seconds * SECOND_MS)
+        return token, UploadToken(token_id, owner, key_id, grant, 0, salt, now, now + seconds * SECOND_MS, setting_key)
 
     async def open(self, token: str, *, is_try: bool) -> UploadToken | None:
         """What a token is that a request has brought; None for one that is unknown, has expired or was revoked.
@@ -190,24 +201,29 @@ class UploadTokens:
                 raise Refusal("rate_limited", message, limit=tries)
         return None
 
-    async def list(self, owner: str, limit: int, *, after: str | None = None) -> list[UploadToken]:
+    async def list(self, owner: str, limit: int, *, after: tuple[int, str] | None = None) -> list[UploadToken]:
         """Tokens of an owner that live, the one that ends next first.
 
         Args:
             owner: Whose.
             limit: How many at most.
-            after: The id of the one before the first.
+            after: The `place` of the one before the first.
         """
-        index, start = UPLOAD_TOKENS + owner, 0
-        if after is not None:
-            rank = await self._redis.zrank(index, after)
-            start = 0 if rank is None else rank + 1
-        ids = [one.decode() for one in await self._redis.zrange(index, start, start + limit - 1)]
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for token_id in ids:
-                pipe.hgetall(UPLOAD_TOKEN + token_id)
-            found = await pipe.execute()
-        return [UploadToken.from_hash(*one) for one in zip(ids, found, strict=True) if one[1]]
+        index, found, offset = UPLOAD_TOKENS + owner, list[UploadToken](), 0
+        since = max(clock.now_ms(), after[0] if after else 0)
+        while len(found) < limit:
+            # Tokens that were revoked or have expired just now leave no gap, nor those of the same millisecond.
+            scored = await self._redis.zrangebyscore(index, since, "+inf", offset, limit, withscores=True)
+            ids = [one.decode() for one, score in scored if after is None or (int(score), one.decode()) > after]
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for token_id in ids:
+                    pipe.hgetall(UPLOAD_TOKEN + token_id)
+                records = await pipe.execute()
+            found += [UploadToken.from_hash(*one) for one in zip(ids, records, strict=True) if one[1]]
+            if len(scored) < limit:
+                break
+            offset += limit
+        return found[:limit]
 
     async def find(self, owner: str, token_id: str) -> UploadToken | None:
         """A token of an owner, by its id."""

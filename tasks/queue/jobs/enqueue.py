@@ -63,6 +63,7 @@ class Submission:
         job_id: The id of the job, if it is known before (`new_id`).
         viewer: SHA-256 of the token that may see this job and nothing else.
         upload_token: Id of the upload token that it comes with, of which it takes one use.
+        token_upload: Id of the upload that was stored with that use, which is taken then.
         received: Bytes of those of its blobs that came with the request, by SHA-256.
         quotas: Those of the owner; None is what the settings say.
     """
@@ -97,6 +98,7 @@ class Submission:
     job_id: str | None = None
     viewer: str | None = None
     upload_token: str | None = None
+    token_upload: str | None = None
     received: Mapping[str, int] = field(default_factory=dict)
     quotas: Quotas | None = None
 
@@ -169,8 +171,9 @@ class Enqueuer:
             job_id = submission.job_id or new_id()
             job = self.job(job_id, submission)
             rules = self._limits.rules(job, submission.quotas)
-            token = {"upload_token": submission.upload_token} if submission.upload_token else {}
-            payload = {"jobs": [job], **rules, **self._idempotency(submission, submission.content), **token}
+            payload = {"jobs": [job], **rules, **self._idempotency(submission, submission.content)}
+            if submission.upload_token:
+                payload |= {"upload_token": submission.upload_token, "token_upload": submission.token_upload}
 
             def record(now: int) -> tuple[Record, ...]:
                 # Whether it waits for other jobs, or these have succeeded already, the script alone knows.
@@ -277,11 +280,8 @@ class Enqueuer:
         size = len(submission.params.encode())
         limit = submission.max_params_bytes or self._settings.max_params_bytes
         if size > limit:
-            raise Refusal(
-                "params_too_large",
-                f"The parameters are {size} bytes of JSON, more than the limit of {limit} bytes.",
-                limit=limit,
-            )
+            message = f"The parameters are {size} bytes of JSON, more than the limit of {limit} bytes."
+            raise Refusal("params_too_large", message, limit=limit)
         job: dict[str, Any] = {
             "id": job_id,
             "kind": submission.kind,

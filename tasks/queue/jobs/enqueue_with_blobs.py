@@ -55,4 +55,9 @@ def token_over(answer: dict[str, Any]) -> Refusal:
         return Refusal("unauthorized", "This upload token has expired or was revoked. Ask for a new one.")
     limit = answer["uses"]
     message = f"This upload token was good for {limit} uploads, and they are made. Ask for a new one."
+    if held := answer.get("held"):
+        message = (
+            f"This upload token is good for {limit} uploads. Of them {held} have begun, and are not complete. "
+            "Go on with these, or delete them; or ask for a new token."
+        )
     return Refusal("token_used", message, limit=limit)

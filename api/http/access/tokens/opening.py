@@ -32,7 +32,7 @@ async def by_upload_token(context: Context, scope: Scope, token: str) -> Access:
     with _answering_outages(context):
         opened = await context.upload_tokens.open(token, is_try=is_open and scope["method"] == "POST")
     # A key of the settings ends when it is taken out of them.
-    if opened is None or (opened.key_id is None and not context.keys.has_owner(opened.owner)):
+    if opened is None or (opened.key_id is None and not context.keys.has(opened.owner, opened.setting_key)):
         raise _unknown("This upload token is unknown, has expired or was revoked. Ask for a new one.")
     if not is_open:
         raise _forbidden("upload_token")

@@ -2,8 +2,8 @@
 -- seldom: accounts/audit owners/upload_tokens
 -- A submit: records, ARQ jobs, lanes or timers, indexes, idempotency key and wake signal together.
 -- payload: jobs {what `create` takes, …}, batch (what `create_batch` takes of a batch that they make) or nil,
--- idempotency {key, content, ttl_ms} or nil, upload_token (the id of the token that it comes with) or nil, seen (of
--- `find_swept`) or nil, and the limits (`find_excess`).
+-- idempotency {key, content, ttl_ms} or nil, upload_token (the id of the token that it comes with) or nil, token_upload
+-- (the upload that has the token's use) or nil, seen (of `find_swept`) or nil, and the limits (`find_excess`).
 -- Answers answer and id, where answer is
 --   'created' (id: of the batch, or of the one job; now), 'same' or 'reused' (the key belongs to job id), 'full',
 --   'owner_full' or 'too_fast' (`find_excess`), 'redis_full', 'known' (there is a job of this id), 'unknown' (no such
@@ -56,7 +56,7 @@ local function check()
   if known then return known end
   if payload.upload_token then
     load_seldom()
-    local over = find_token_over(payload.upload_token)
+    local over = find_token_over(payload.upload_token, payload.token_upload)
     if over then return over end
   end
   if payload.full and not is_upkeep then return { answer = 'redis_full' } end
@@ -74,7 +74,7 @@ local refused = check()
 if refused then return cmsgpack.pack(refused) end
 if is_upkeep then write_when_full() end
 spend()
-if payload.upload_token then use_token(payload.upload_token) end
+if payload.upload_token then use_token(payload.upload_token, payload.token_upload) end
 if batch then
   batch.owner = owner
   create_batch(batch, #jobs)

@@ -1,9 +1,14 @@
--- An upload begins whose bytes come later. payload: id, owner, fields {name, value, …}, expires_at, and most, how many
--- of the owner may be unfinished. Answers answer: 'begun', or 'too_many'.
+-- needs: owners/upload_tokens
+-- An upload begins whose bytes come later. payload: id, owner, fields {name, value, …}, expires_at, most (how many of the
+-- owner may be unfinished), and upload_token (the id of the token that it comes with) or nil. Answers answer: 'begun',
+-- 'too_many', 'token_gone' or 'token_used' (`find_token_over`).
 if payload.full then return cmsgpack.pack({ answer = 'redis_full' }) end
 local unfinished = K.unfinished .. payload.owner
 redis.call('ZREMRANGEBYSCORE', unfinished, '-inf', now)
 if redis.call('ZCARD', unfinished) >= payload.most then return cmsgpack.pack({ answer = 'too_many' }) end
+
+local over = payload.upload_token and find_token_over(payload.upload_token)
+if over then return cmsgpack.pack(over) end
 
 local function index(key, until_ms)
   redis.call('ZADD', key, payload.expires_at, payload.id)
@@ -14,4 +19,5 @@ redis.call('HSET', K.incoming .. payload.id, unpack(payload.fields))
 redis.call('PEXPIREAT', K.incoming .. payload.id, payload.expires_at)
 index(unfinished, payload.expires_at + K.incoming_kept_ms)
 index(K.incoming_ids, payload.expires_at + 2 * K.incoming_kept_ms)
+if payload.upload_token then hold_use(payload.upload_token, payload.id, payload.expires_at) end
 return cmsgpack.pack({ answer = 'begun' })

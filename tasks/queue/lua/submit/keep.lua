@@ -11,14 +11,15 @@ if payload.incoming and redis.call('EXISTS', K.incoming .. payload.id) == 0 then
 end
 if payload.upload_token then
   load_seldom()
-  local over = find_token_over(payload.upload_token)
+  local over = find_token_over(payload.upload_token, payload.id)
   if over then return cmsgpack.pack(over) end
 end
 local upload = K.upload .. payload.id
 local swept = find_swept({ payload.blob }, payload.seen or {}, 0)
 if swept then return cmsgpack.pack(swept) end
-if payload.upload_token then use_token(payload.upload_token) end
+if payload.upload_token then use_token(payload.upload_token, payload.id) end
 redis.call('HSET', upload, unpack(payload.fields))
+if payload.upload_token then redis.call('HSET', upload, 'use_of', payload.upload_token) end
 redis.call('PEXPIREAT', upload, payload.expires_at)
 local added = need_blobs('upload:' .. payload.id, { payload.blob }, payload.expires_at - now,
   { [payload.blob] = payload.bytes })

@@ -1,7 +1,8 @@
 -- The bytes of an upload in parts. payload: verb, id, owner, and what the verb takes. Answers answer and, where the
 -- upload is known, its offset: the bytes that have arrived.
 local key = K.incoming .. payload.id
-local owner, writer, offset, parts = unpack(redis.call('HMGET', key, 'owner', 'writer', 'offset', 'parts'))
+local owner, writer, offset, parts, token =
+  unpack(redis.call('HMGET', key, 'owner', 'writer', 'offset', 'parts', 'token'))
 offset, parts = tonumber(offset), tonumber(parts)
 local verbs = {}
 
@@ -32,6 +33,7 @@ function verbs.complete()
     redis.call('PEXPIREAT', key, until_ms)
     redis.call('ZADD', K.incoming_ids, 'XX', until_ms, payload.id)
     redis.call('ZADD', K.unfinished .. owner, 'XX', until_ms, payload.id)
+    if token then redis.call('ZADD', K.upload_token .. token .. ':held', 'XX', until_ms, payload.id) end
   end
   return 'kept'
 end
@@ -49,9 +51,10 @@ function verbs.store()
   return 'kept'
 end
 
--- Its owner deletes it, or it is refused.
+-- Its owner deletes it, or it is refused. The use that it held is free.
 function verbs.drop()
   redis.call('DEL', key)
+  if token then redis.call('ZREM', K.upload_token .. token .. ':held', payload.id) end
   remove_objects()
   return 'kept'
 end

@@ -4,7 +4,9 @@ from typing import Any
 
 import httpx
 import pytest
+from arq.connections import ArqRedis
 
+from tasks.queue.redis_keys import UPLOAD_TOKEN, UPLOAD_TOKENS
 from tasks.settings import Settings
 from tests.api.accounts.tokens.conftest import Mint
 from tests.support.api.owned import ORIGIN
@@ -42,6 +44,28 @@ async def test_tokens_are_listed_page_by_page(alice: httpx.AsyncClient, mint: Mi
     rest = (await alice.get("/v1/upload-tokens", params={"limit": 2, "cursor": first["next"]})).json()
     assert [one["id"] for one in rest["upload_tokens"]] == [ids[0]]
     assert "next" not in rest
+
+
+async def test_tokens_that_have_ended_take_no_place_on_a_page(
+    alice: httpx.AsyncClient, mint: Mint, redis: ArqRedis
+) -> None:
+    gone, *alive = [(await mint())["id"] for _ in range(5)]
+    await redis.delete(UPLOAD_TOKEN + gone)  # as it expires; the index is trimmed later
+    await redis.zadd(UPLOAD_TOKENS + "alice", {gone: 1, **{f"{number:032}": 1 for number in range(3)}})
+    expires_at = int(await redis.hget(UPLOAD_TOKEN + alive[0], "expires_at") or 0)
+    for one in alive:  # all in the same millisecond
+        await redis.hset(UPLOAD_TOKEN + one, "expires_at", expires_at)
+        await redis.zadd(UPLOAD_TOKENS + "alice", {one: expires_at})
+    listed, query = [], {"limit": "2"}
+    while True:
+        page = (await alice.get("/v1/upload-tokens", params=query)).json()
+        listed.append([one["id"] for one in page["upload_tokens"]])
+        if "next" not in page:
+            break
+        query["cursor"] = page["next"]
+    assert listed == [sorted(alive)[:2], sorted(alive)[2:]]
+    broken = await alice.get("/v1/upload-tokens", params={"cursor": "x"})
+    assert (broken.status_code, broken.json()["field"]) == (422, "cursor")
 
 
 REFUSED: dict[str, tuple[dict[str, Any], set[str]]] = {

@@ -1,12 +1,16 @@
 """Resumable uploads of a page that has an upload token and no key."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
 
 import httpx
 import pytest
 from arq.connections import ArqRedis
 
 from tasks.catalogue import KINDS
+from tasks.queue.redis_keys import UPLOAD_TOKEN
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
 from tests.api.accounts.tokens.conftest import Mint, bearer
@@ -47,12 +51,7 @@ async def test_an_image_in_parts_becomes_the_job_that_the_token_says(
     assert job.keys() == {"id", "token"}
     state = await page.get(f"/v1/jobs/{job['id']}", headers=bearer(job["token"]))
     assert state.json()["name"] == "cat.png"
-    other = await begun(page, token, len(PNG))
-    await sent(page, token, other.headers["Location"], PNG)
-    again = await page.post(
-        f"/v1/uploads/{other.headers['Location'].rpartition('/')[2]}/completion", headers=bearer(token)
-    )
-    assert again.json()["code"] == "token_used"
+    assert (await begun(page, token, len(PNG))).json()["code"] == "token_used"
 
 
 async def test_what_the_token_fixes_the_page_cannot_change(
@@ -93,3 +92,68 @@ async def test_a_page_may_ask_before_it_sends_a_part(page: httpx.AsyncClient, mi
     assert "PATCH" in answer.headers["Access-Control-Allow-Methods"]
     allowed = answer.headers["Access-Control-Allow-Headers"].split(", ")
     assert {"tus-resumable", "upload-offset", "upload-length", "upload-metadata"} <= set(allowed)
+
+
+async def used(alice: httpx.AsyncClient, made: dict[str, Any]) -> int:
+    count: int = (await alice.get(f"/v1/upload-tokens/{made['id']}")).json()["used"]
+    return count
+
+
+@pytest.mark.parametrize("target", ["images", "uploads"])
+async def test_an_upload_that_is_stored_has_taken_its_use_whether_or_not_it_is_completed(
+    page: httpx.AsyncClient, alice: httpx.AsyncClient, mint: Mint, engine: None, target: str
+) -> None:
+    made = await mint(target=target, uses=2)
+    for number in (1, 2):
+        path = (await begun(page, made["token"], len(PNG))).headers["Location"]
+        assert (await sent(page, made["token"], path, PNG)).status_code == 204
+        assert await used(alice, made) == number
+    assert (await begun(page, made["token"], len(PNG))).json()["code"] == "token_used"
+    completion = f"/v1/uploads/{path.rpartition('/')[2]}/completion"
+    for _ in range(2):
+        assert (await page.post(completion, headers=bearer(made["token"]))).status_code in (200, 202)
+    assert await used(alice, made) == 2
+
+
+async def test_an_upload_in_parts_holds_a_use_until_it_is_deleted_refused_or_expires(
+    page: httpx.AsyncClient, alice: httpx.AsyncClient, mint: Mint, redis: ArqRedis, engine: None
+) -> None:
+    made = await mint(types=["image/png"], uses=1)
+    token = made["token"]
+    path = (await begun(page, token, 900)).headers["Location"]
+    raw = await page.post("/v1/images", content=PNG, headers=bearer(token))
+    for refused in (raw, await begun(page, token, 900)):
+        assert (refused.status_code, refused.json()["code"]) == (403, "token_used")
+    assert "not complete" in refused.json()["detail"]
+    assert (await page.delete(path, headers={**TUS, **bearer(token)})).status_code == 204
+    path = (await begun(page, token, len(JPEG))).headers["Location"]
+    assert (await sent(page, token, path, JPEG)).json()["code"] == "unsupported_format"
+    path = (await begun(page, token, 900)).headers["Location"]
+    await redis.zadd(f"{UPLOAD_TOKEN}{made['id']}:held", {path.rpartition("/")[2]: 1})  # as if its time were over
+    assert (await page.post("/v1/images", content=PNG, headers=bearer(token))).status_code == 202
+    assert await used(alice, made) == 1
+
+
+async def test_a_page_cannot_delete_what_is_stored(
+    page: httpx.AsyncClient, alice: httpx.AsyncClient, mint: Mint, engine: None
+) -> None:
+    token = (await mint(target="uploads"))["token"]
+    path = (await begun(page, token, len(PNG))).headers["Location"]
+    await sent(page, token, path, PNG)
+    refused = await page.delete(path, headers={**TUS, **bearer(token)})
+    assert (refused.status_code, refused.json()["code"]) == (403, "token_forbids")
+    assert (await alice.get(f"/v1/uploads/{path.rpartition('/')[2]}")).status_code == 200
+    assert (await alice.delete(path, headers=TUS)).status_code == 204
+
+
+async def test_pages_leave_unfinished_uploads_to_the_owners_own_keys(
+    page: httpx.AsyncClient, alice: httpx.AsyncClient, mint: Mint, settings: Settings
+) -> None:
+    token = (await mint(uses=1_000))["token"]
+    most = settings.max_unfinished_uploads // 2
+    answers = [await begun(page, token, 900) for _ in range(most + 1)]
+    assert [answer.status_code for answer in answers] == [201] * most + [409]
+    for _ in range(most):
+        await create(alice, 100)
+    expires, now = (parsedate_to_datetime(answers[0].headers[name]) for name in ("Upload-Expires", "Date"))
+    assert expires - now <= timedelta(seconds=settings.keep_unfinished_token_uploads_s + 1)

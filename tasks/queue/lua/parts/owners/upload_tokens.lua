@@ -1,12 +1,38 @@
--- How often an upload token may still be used (tasks/accounts/tokens/upload_tokens.py).
+-- How often an upload token may still be used (tasks/accounts/tokens/upload_tokens.py). An upload in parts holds a use
+-- from its creation until it is stored, or expires.
 
--- Why the token allows no more uploads, or nil.
-local function find_token_over(id)
-  local uses, used = unpack(redis.call('HMGET', K.upload_token .. id, 'uses', 'used'))
-  if not uses then return { answer = 'token_gone' } end
-  if tonumber(used or 0) >= tonumber(uses) then return { answer = 'token_used', uses = tonumber(uses) } end
+-- Whether the use is taken already: the upload holds one, or was stored with one.
+local function has_use(id, upload)
+  if not upload then return false end
+  local until_ms = redis.call('ZSCORE', K.upload_token .. id .. ':held', upload)
+  return until_ms and tonumber(until_ms) > now or redis.call('HGET', K.upload .. upload, 'use_of') == id
 end
 
-local function use_token(id)
+-- Why the token allows no more uploads, or nil. upload: the one that is to take the use, or nil.
+local function find_token_over(id, upload)
+  local uses, used = unpack(redis.call('HMGET', K.upload_token .. id, 'uses', 'used'))
+  if not uses then return { answer = 'token_gone' } end
+  local held = redis.call('ZCOUNT', K.upload_token .. id .. ':held', '(' .. now, '+inf')
+  if tonumber(used or 0) + held >= tonumber(uses) and not has_use(id, upload) then
+    return { answer = 'token_used', uses = tonumber(uses), held = held }
+  end
+end
+
+-- An upload that was stored with a use gives it to its image.
+local function use_token(id, upload)
+  if upload then
+    redis.call('ZREM', K.upload_token .. id .. ':held', upload)
+    if redis.call('HGET', K.upload .. upload, 'use_of') == id then
+      redis.call('HDEL', K.upload .. upload, 'use_of')
+      return
+    end
+  end
   redis.call('HINCRBY', K.upload_token .. id, 'used', 1)
+end
+
+local function hold_use(id, upload, until_ms)
+  local held = K.upload_token .. id .. ':held'
+  redis.call('ZREMRANGEBYSCORE', held, '-inf', now)
+  redis.call('ZADD', held, until_ms, upload)
+  redis.call('PEXPIRE', held, K.upload_tokens_ms)
 end

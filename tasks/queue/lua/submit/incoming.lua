@@ -1,7 +1,7 @@
 -- needs: owners/upload_tokens
--- An upload begins whose bytes come later. payload: id, owner, fields {name, value, …}, expires_at, most (how many of the
--- owner may be unfinished), and upload_token (the id of the token that it comes with) or nil. Answers answer: 'begun',
--- 'too_many', 'token_gone' or 'token_used' (`find_token_over`).
+-- An upload begins whose bytes come later. payload: id, owner, fields {name, value, …}, expires_at, most (how many of
+-- the owner may be unfinished), and upload_token (the id of the token that it comes with) or nil. Answers answer:
+-- 'begun', 'too_many', 'token_gone' or 'token_used' (`find_token_over`).
 if payload.full then return cmsgpack.pack({ answer = 'redis_full' }) end
 local unfinished = K.unfinished .. payload.owner
 redis.call('ZREMRANGEBYSCORE', unfinished, '-inf', now)

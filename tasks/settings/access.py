@@ -36,6 +36,11 @@ class AccessSettings(BaseModel):
     keep_audit_s: int = Field(
         365 * DAY_S, gt=0, description="Seconds for which a line of the audit log is kept; the cleanup removes it."
     )
+    audit_wrong_keys_per_minute: int = Field(
+        30,
+        gt=0,
+        description="Lines about requests without a valid key that one web process writes into the audit log in a minute, whatever addresses they come from; the others are left out.",
+    )
     audit_max_lines: int = Field(
         10_000,
         ge=100,

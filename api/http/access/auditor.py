@@ -1,7 +1,9 @@
 """Notes in the audit log what no change has written there: tries that were refused, and what admins looked at.
 
 It is told of a request after its response, so that no client waits for it. Lines are written in groups, one group at a
-time, and what is alike is noted once a minute: a flood of wrong keys costs little and pushes little out.
+time. What is alike is noted once a minute: what was refused from the addresses of a network, whatever ids it named, is.
+Requests without a valid key come from as many networks as their sender likes, so their lines have a limit besides
+(AUDIT_WRONG_KEYS_PER_MINUTE): a flood costs little and pushes little out.
 """
 
 import asyncio
@@ -9,11 +11,12 @@ from collections import OrderedDict
 from time import monotonic
 from typing import Any, Final
 
+import structlog
 from redis.exceptions import RedisError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http.access.access import Access
-from api.http.access.forwarded import client_address
+from api.http.access.forwarded import client_address, network_of
 from api.http.access.scopes import READING, required_scopes
 from tasks.accounts.audit import AuditLog
 from tasks.queue.actor import Actor, act_as
@@ -22,10 +25,13 @@ from tasks.settings import Settings
 from tasks.stopping import stop
 from tasks.telemetry.outage_log import OutageLog
 
+log = structlog.get_logger()
+
 NO_ACCESS: Final = frozenset({"forbidden", "owner_suspended", "token_forbids", "foreign_origin"})
 NO_KEY: Final = NO_ACCESS | {"unauthorized", "rate_limited"}
 """What is noted of a request whose key was accepted, and of one whose key was not."""
 ALIKE_S: Final = 60.0
+MINUTE_S: Final = 60.0
 REMEMBERED: Final = 2_000
 """Lines of the last minute that are not written again."""
 MAX_PENDING: Final = 1_000
@@ -46,6 +52,8 @@ class Auditor:
     def __init__(self, audit_log: AuditLog, settings: Settings) -> None:
         self._audit_log = audit_log
         self._limits = {"max_lines": settings.audit_max_lines, "keep_ms": settings.keep_audit_s * 1000}
+        self._most_keyless = settings.audit_wrong_keys_per_minute
+        self._keyless, self._minute_ends = 0, 0.0
         self._pending: list[dict[str, Any]] = []
         self._lately: OrderedDict[tuple[Any, ...], float] = OrderedDict()
         self._writing: asyncio.Task[None] | None = None
@@ -87,8 +95,12 @@ class Auditor:
             await stop(self._writing)
 
     def _add(self, actor: Actor, line: dict[str, Any]) -> None:
-        alike, now = (actor.action, actor.by, actor.key, actor.address, *line.values()), monotonic()
-        if now - self._lately.get(alike, -ALIKE_S) < ALIKE_S:
+        code, now = line["code"], monotonic()
+        network = actor.address and network_of(actor.address)
+        # Ids that were refused are whatever the sender likes.
+        thing = line.get("id") if code is None else None
+        alike = (actor.action, actor.by, actor.key, network, line.get("owner"), code, thing)
+        if now - self._lately.get(alike, -ALIKE_S) < ALIKE_S or (actor.by is None and not self._has_room(now)):
             return
         self._lately[alike] = now
         self._lately.move_to_end(alike)
@@ -98,6 +110,15 @@ class Auditor:
             self._pending.append({"actor": actor.payload(), **line})
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write(), name="Auditor")
+
+    def _has_room(self, now: float) -> bool:
+        """Whether one more line of a request without a valid key may be written in this minute. Counts it."""
+        if now >= self._minute_ends:
+            self._keyless, self._minute_ends = 0, now + MINUTE_S
+        self._keyless += 1
+        if self._keyless == self._most_keyless + 1:
+            log.warning("audit.flooded", limit=self._most_keyless, setting="AUDIT_WRONG_KEYS_PER_MINUTE")
+        return self._keyless <= self._most_keyless
 
     async def _write(self) -> None:
         while self._pending:

@@ -172,3 +172,29 @@ async def test_what_becomes_of_a_key_is_there_whoever_does_it(bob: httpx.AsyncCl
     assert created["after"]["name"] == "ci"
     assert created["address"] == "127.0.0.1"
     assert made["key"] not in str([await redis.xrange(stream) for stream in STREAMS])
+
+
+async def test_a_network_of_ipv6_fills_no_log_with_wrong_keys(settings: Settings, redis: ArqRedis) -> None:
+    flooded = settings.model_copy(update={"forwarded_hops": 1, "audit_wrong_keys_per_minute": 3})
+    async with serving(flooded) as port, client_of(port) as alice, client_of(port, WRONG) as nobody:
+        for n in range(20):
+            assert not (await nobody.get("/v1/jobs", headers={"X-Forwarded-For": f"2001:db8::{n}"})).is_success
+        await noted(alice, outcome="refused")
+        for n in range(1, 20):  # as many networks
+            assert not (await nobody.get("/v1/jobs", headers={"X-Forwarded-For": f"2001:db8:0:{n}::1"})).is_success
+        # Lines are written in their order: this one is after all others.
+        assert (await alice.get("/v1/jobs/none", params={"owner": "bob"})).status_code == 404
+        assert (await alice.get("/v1/jobs", params={"owner": "bob"})).is_success
+        await noted(alice, outcome="read")
+        refused = [line for line in await lines_of(alice, outcome="refused") if "by" not in line]
+        assert len(refused) == 3
+        first = [line["code"] for line in refused if line["address"].startswith("2001:db8::")]
+        assert sorted(first) == ["rate_limited", "unauthorized"]
+
+
+async def test_made_up_ids_fill_no_log(alice: httpx.AsyncClient, bob: httpx.AsyncClient) -> None:
+    for n in range(20):
+        assert (await bob.get("/v1/jobs/" + f"{n:032x}", params={"owner": "alice"})).status_code == 403
+    assert (await bob.post("/v1/queues/media/pause")).status_code == 403
+    assert await eventually(lambda: lines_of(alice, action="pause_queue"))
+    assert len(await lines_of(alice, action="get_job")) == 1

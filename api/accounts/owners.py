@@ -12,11 +12,13 @@ from api.http.caller import Caller, admin_of
 from api.http.json_body import documented_body, receive
 from api.http.problems import documented
 from api.http.query import ListQuery, Page, documented_query, query_of
+from tasks.accounts.owner_names import OWNER
 from tasks.accounts.owners import MAX_NAME_CHARS, OwnerRecord, OwnerStore, checked_name
 from tasks.accounts.quotas import Quotas
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.refusal import Refusal
 from tasks.settings.units import FOREVER_S
+from tasks.validation import JsonInteger
 
 router = APIRouter(prefix="/v1/owners", tags=["accounts"])
 
@@ -28,8 +30,8 @@ OF_BODY = ("invalid_request", "unsupported_media_type", "too_large")
 
 OwnerName = Annotated[str, Path(description="The owner's name.", examples=["acme"])]
 Note = Annotated[str | None, Field(max_length=500, description="A note for the operators.", examples=["Trial"])]
-_Positive = Annotated[int | None, Field(ge=1, le=MAX_NUMBER, strict=True)]
-_Any = Annotated[int | None, Field(ge=0, le=MAX_NUMBER, strict=True)]
+_Positive = Annotated[JsonInteger | None, Field(ge=1, le=MAX_NUMBER)]
+_Any = Annotated[JsonInteger | None, Field(ge=0, le=MAX_NUMBER)]
 
 
 class QuotaChange(BaseModel):
@@ -51,7 +53,7 @@ class QuotaChange(BaseModel):
     bytes_per_day: _Any = Field(
         None, description="Bytes that it may send and its jobs may make in one day (UTC); 0 is no limit."
     )
-    keep_seconds: Annotated[int | None, Field(ge=0, le=FOREVER_S, strict=True)] = Field(
+    keep_seconds: Annotated[JsonInteger | None, Field(ge=0, le=FOREVER_S)] = Field(
         None, description="Seconds for which `keep` may keep a job with its files; 3153600000 allows `forever`."
     )
 
@@ -66,6 +68,7 @@ class OwnerRequest(BaseModel):
         max_length=MAX_NAME_CHARS,
         description="Its name: letters, digits, - and _. It may have keys and jobs already.",
         examples=["acme"],
+        json_schema_extra={"pattern": OWNER},
     )
     note: Note = None
     quotas: QuotaChange = Field(default_factory=QuotaChange, description="Quotas that differ from the settings.")

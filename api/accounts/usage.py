@@ -1,9 +1,11 @@
 """What an owner has used: `/v1/usage`."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from api.http.access.scopes import requires
 from api.http.answers import uncached
@@ -12,20 +14,32 @@ from api.http.problems import documented
 from api.http.query import OF_OWNER, OwnerQuery, documented_query, query_of
 from tasks.accounts.usage import UsageDay, UsageStore
 from tasks.refusal import Refusal
+from tasks.validation import shown
 
 router = APIRouter(prefix="/v1/usage", tags=["accounts"])
 
 DEFAULT_DAYS = 31
 MAX_DAYS = 100
+DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+def _only_iso(value: Any) -> Any:
+    """A day as JSON Schema means it; pydantic would read a number as seconds since 1970."""
+    if isinstance(value, str) and not DAY.fullmatch(value):
+        raise ValueError(f"{shown(value)} is no day. Send YYYY-MM-DD")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_only_iso)]
 
 
 class UsageQuery(OwnerQuery):
     """Which days, and of whom."""
 
-    first: date | None = Field(
+    first: Day | None = Field(
         None, description=f"The first day (UTC). Without it {DEFAULT_DAYS} days are shown.", examples=["2026-11-01"]
     )
-    last: date | None = Field(None, description="The last day (UTC). Without it today.", examples=["2026-11-30"])
+    last: Day | None = Field(None, description="The last day (UTC). Without it today.", examples=["2026-11-30"])
 
 
 class KindUsage(BaseModel):

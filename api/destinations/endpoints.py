@@ -44,7 +44,12 @@ class DestinationRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    url: str = Field(max_length=512, description="`s3://bucket` or `s3://bucket/prefix`.", examples=["s3://acme/press"])
+    url: str = Field(
+        max_length=512,
+        description="`s3://bucket` or `s3://bucket/prefix`.",
+        examples=["s3://acme/press"],
+        json_schema_extra={"pattern": f"^{_PLACE.pattern}$"},
+    )
     endpoint: str | None = Field(
         None, max_length=512, description="URL of an S3-compatible server. Without it, Amazon's.", examples=[None]
     )

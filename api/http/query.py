@@ -69,13 +69,13 @@ class TimeRange(BaseModel):
 
     @property
     def since_ms(self) -> int:
-        """The start in milliseconds since 1970; 0 without one."""
-        return to_ms(self.since) if self.since else 0
+        """The start in milliseconds since 1970, when nothing was before; 0 without one."""
+        return max(0, to_ms(self.since)) if self.since else 0
 
     @property
     def until_ms(self) -> int | None:
         """The end in milliseconds since 1970; None without one."""
-        return to_ms(self.until) if self.until else None
+        return max(0, to_ms(self.until)) if self.until else None
 
 
 def _one_owner(owner: str) -> str:

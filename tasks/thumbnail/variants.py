@@ -85,10 +85,11 @@ class Variant(BaseModel):
     )
     animated: bool = Field(
         False,
+        strict=True,
         description="Keep the frames, their durations and the loops of a GIF, an animated PNG or an animated WebP. "
         "The file is WebP, or GIF with the format gif. Without it, and of a still picture, the first frame is drawn.",
     )
-    enlarge: bool = Field(False, description="Enlarge a source that is smaller than the box.")
+    enlarge: bool = Field(False, strict=True, description="Enlarge a source that is smaller than the box.")
     gravity: Literal[Point, "attention"] = Field(
         "center",
         description="Which part `cover` keeps, and where `pad` puts the picture. `attention` is for `cover`, and keeps "
@@ -115,7 +116,9 @@ class Variant(BaseModel):
         None, description="Several formats, each a file of its own, instead of `format`.", examples=[["avif", "jpeg"]]
     )
     progressive: bool = Field(
-        False, description="Whether a JPEG shows a coarse picture first while it is loaded; it takes longer to make."
+        False,
+        strict=True,
+        description="Whether a JPEG shows a coarse picture first while it is loaded; it takes longer to make.",
     )
     colour: Literal["srgb", "p3"] = Field(
         "srgb",

@@ -50,6 +50,7 @@ REASONS: Final = {
     r"^The field 'exif' is": "And `exif` is true, or names in a string.",
     r"^(tags|tag|metadata|Pressroom-\w+)\b.*(is no tag|not valid JSON|JSON object|MAX_|must be)": "They may be text.",
     r"^keep: .* is longer than the limit": "The longest time is a setting.",
+    r"cannot be the name of an owner|has a meaning of its own in Pressroom": "So are some names of owners.",
     r"^The preset '.*' is one of the service": "Nor are names that are taken in the schema.",
     r"is sent twice": "The same.",
     r"^The form has no file": "As `no_file`.",

@@ -194,7 +194,7 @@ async def test_a_destination_that_hangs_delays_only_its_own_jobs(redis: ArqRedis
     hanging, good = await destined(redis, endpoint, "hangs"), await destined(redis, endpoint, "good")
     kind = replace(FILE_MAKER, run=counted)
     slow = settings.model_copy(
-        update={"destination_timeout_s": 3, "destination_pause_s": 60, "storage_first_pause_s": 60}
+        update={"destination_timeout_s": 1.5, "destination_pause_s": 60, "storage_first_pause_s": 60}
     )
     outbound, storage = open_outbound(slow), open_storage(slow)
     async with (

@@ -17,13 +17,13 @@ from tasks import clock
 from tasks.accounts.key_record import KeyRecord
 from tasks.accounts.key_store import Asker, KeyStore, NewKey
 from tasks.accounts.lifetimes import lifetime_ms
-from tasks.accounts.owner_names import owner_fault
 from tasks.accounts.owners import OwnerStore
 from tasks.accounts.scopes import ALL_SCOPES, SCOPES
 from tasks.queue.actor import Actor, acting
 from tasks.queue.connect import close, connect
 from tasks.refusal import Refusal
 from tasks.settings import Settings, load
+from tasks.settings.owners import owner_fault
 
 CLI: Final = Asker(name="cli")
 REFUSED, UNUSABLE = 1, 2

@@ -9,7 +9,7 @@ from tasks import clock
 from tasks.accounts.key_record import KeyRecord, KeyState
 from tasks.accounts.key_store import NewKey
 from tasks.accounts.lifetimes import LIFETIME
-from tasks.accounts.owner_names import OWNER
+from tasks.settings.owners import OWNER
 
 EXAMPLE_KEY = "0123456789abcdef"
 NAME_CHARS = 80

@@ -24,7 +24,7 @@ from api.http.query import OF_OWNER, OwnerQuery, documented_query, query_of
 from tasks.accounts.key_record import KeyRecord
 from tasks.accounts.key_store import Asker, KeyStore
 from tasks.accounts.lifetimes import lifetime_ms
-from tasks.accounts.owner_names import owner_fault
+from tasks.accounts.owner_names import check_owner
 from tasks.accounts.scopes import ADMIN, KEYS
 from tasks.refusal import Refusal
 
@@ -63,8 +63,7 @@ async def create_key(request: Request) -> Response:
     caller = caller_of(request)
     requested = await receive(request, KeyRequest, MAX_BODY_BYTES)
     owner = caller.acting_for(requested.owner).owner
-    if fault := owner_fault(owner):
-        raise Refusal("invalid_request", f"owner: {fault}", field="owner")
+    check_owner(owner)
     _check_scopes(caller, requested.scopes, field="scopes")
     made = await _store(caller).create(
         owner,

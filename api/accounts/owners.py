@@ -12,11 +12,11 @@ from api.http.caller import Caller, admin_of
 from api.http.json_body import documented_body, receive
 from api.http.problems import documented
 from api.http.query import ListQuery, Page, documented_query, query_of
-from tasks.accounts.owner_names import OWNER
-from tasks.accounts.owners import MAX_NAME_CHARS, OwnerRecord, OwnerStore, checked_name
+from tasks.accounts.owners import OwnerRecord, OwnerStore
 from tasks.accounts.quotas import Quotas
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.refusal import Refusal
+from tasks.settings.owners import MAX_NAME_CHARS, OWNER, owner_fault
 from tasks.settings.units import FOREVER_S
 from tasks.validation import JsonInteger
 
@@ -253,10 +253,9 @@ def _store(caller: Caller) -> OwnerStore:
 
 def _known(owner: str) -> str:
     """A name that an owner can have. Raises: Refusal `not_found`."""
-    try:
-        return checked_name(owner)
-    except Refusal as refusal:
-        raise Refusal("not_found", f"Owner {owner[:MAX_NAME_CHARS]!r} has no record.") from refusal
+    if owner_fault(owner):
+        raise Refusal("not_found", f"Owner {owner[:MAX_NAME_CHARS]!r} has no record.")
+    return owner
 
 
 def _owner(caller: Caller, record: OwnerRecord) -> Owner:

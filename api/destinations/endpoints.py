@@ -15,6 +15,7 @@ from api.http.checks import Checks
 from api.http.json_body import documented_body, examined, receive_text
 from api.http.problems import documented
 from api.http.query import OF_OWNER, OwnerQuery, documented_query, query_of
+from tasks.accounts.owner_names import check_owner
 from tasks.clock import from_ms
 from tasks.destinations.path import DEFAULT, FIELDS, MAX_PATH_BYTES, check_template
 from tasks.destinations.record import (
@@ -153,6 +154,8 @@ async def change_destination(request: Request, destination_name: DestinationName
     caller = admin_of(request)
     owner, context = query_of(request, OwnerQuery).owner or caller.owner, caller.context
     checks = Checks()
+    if owner != caller.owner:
+        checks.run(lambda: check_owner(owner))
     requested = examined(await receive_text(request, MAX_BODY_BYTES), DestinationRequest, checks)
     bucket = prefix = ""
     wrong = {fault.field.partition(".")[0] for fault in checks.faults}

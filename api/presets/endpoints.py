@@ -16,6 +16,7 @@ from api.http.problems import documented
 from api.http.query import OF_OWNER, OwnerQuery, documented_query
 from api.images.variants import parse_variants
 from api.images.watermarks import find_watermarks
+from tasks.accounts.owner_names import check_owner
 from tasks.clock import from_ms
 from tasks.presets import NAME, PresetRecord, delete_preset, find_preset, list_presets, put_preset
 from tasks.refusal import Refusal
@@ -124,6 +125,8 @@ async def change_preset(request: Request, preset_name: PresetName) -> Response:
     drawn with an earlier one stays, and a request with `job` draws it again.
     """
     caller, checks = caller_for_owner(request), Checks()
+    if caller.owner != request.scope["owner"]:
+        checks.run(lambda: check_owner(caller.owner))
     settings = caller.context.settings
     requested = examined(await receive_text(request, settings.max_params_bytes), PresetRequest, checks)
     if preset_name in caller.context.presets:

@@ -1,17 +1,18 @@
-"""The names that owners may have."""
+"""Names of owners in requests."""
 
-import re
-from typing import Final
-
-from tasks.settings.owners import RESERVED_NAMES, SYSTEM
-
-OWNER: Final = r"^[A-Za-z0-9_-]{1,100}$"
+from tasks.refusal import Refusal
+from tasks.settings.owners import owner_fault
 
 
-def owner_fault(name: str) -> str | None:
-    """Why nobody may have this name; None if an owner may."""
-    if not re.fullmatch(OWNER, name):
-        return "An owner is 1 to 100 letters, digits, - and _."
-    if name == SYSTEM or name in RESERVED_NAMES:
-        return f"{name!r} has a meaning of its own in Pressroom. Choose another name."
-    return None
+def check_owner(name: str, *, field: str = "owner") -> None:
+    """Check that an owner may have this name, before something is stored under it.
+
+    Args:
+        name: The name.
+        field: The field or parameter that has it.
+
+    Raises:
+        Refusal: `invalid_request`.
+    """
+    if fault := owner_fault(name):
+        raise Refusal("invalid_request", f"{field}: {fault}", field=field)

@@ -9,14 +9,13 @@ from typing import Any, Final, Self
 
 from redis.asyncio import Redis
 
+from tasks.accounts.owner_names import check_owner
 from tasks.accounts.quotas import read_overrides
 from tasks.queue.records.list import read_index
 from tasks.queue.redis_keys import OWNER, OWNERS, SUSPENDED
 from tasks.queue.script import Script
 from tasks.refusal import Refusal
-from tasks.settings.owners import RESERVED_NAMES, SYSTEM
 
-MAX_NAME_CHARS: Final = 100
 FIELDS: Final = ("created_at", "changed_at", "quotas", "note", "suspended_at", "reason")
 
 
@@ -75,7 +74,8 @@ class OwnerStore:
         Raises:
             Refusal: `invalid_request`, `owner_exists`, `redis_full`.
         """
-        answer = await self._run("create", checked_name(name), **_changes(quotas, note))
+        check_owner(name, field="name")
+        answer = await self._run("create", name, **_changes(quotas, note))
         if answer == "known":
             raise Refusal("owner_exists", f"Owner {name!r} has a record already. Change it with PATCH.", field="name")
         return _record(name, answer)
@@ -159,23 +159,6 @@ async def suspended_owners(redis: "Redis[bytes]", names: Iterable[str]) -> set[s
     asked = list(names)
     times = await redis.hmget(SUSPENDED, asked) if asked else []
     return {name for name, since in zip(asked, times, strict=True) if since is not None}
-
-
-def checked_name(name: str) -> str:
-    """An owner's name, by the rule of API_KEYS.
-
-    Raises:
-        Refusal: `invalid_request`.
-    """
-    letters = name.replace("-", "").replace("_", "")
-    if not letters.isalnum() or len(name) > MAX_NAME_CHARS or name in (*RESERVED_NAMES, SYSTEM):
-        raise Refusal(
-            "invalid_request",
-            f"{name[:MAX_NAME_CHARS]!r} cannot be the name of an owner. Send 1 to {MAX_NAME_CHARS} letters, digits, - "
-            "and _, and no word that Pressroom uses itself, such as 'system' or the name of a state.",
-            field="name",
-        )
-    return name
 
 
 def _changes(quotas: Mapping[str, int | None], note: str | None) -> dict[str, Any]:

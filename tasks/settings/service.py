@@ -7,7 +7,7 @@ from pydantic import AliasChoices, BaseModel, Field, SecretStr, ValidationInfo, 
 from pydantic_settings import NoDecode
 
 from tasks.settings.authorities import Authorities
-from tasks.settings.owners import OPEN_OWNER, RESERVED_NAMES, SYSTEM
+from tasks.settings.owners import OPEN_OWNER, owner_fault
 from tasks.settings.units import HOUR_S
 
 
@@ -112,14 +112,10 @@ class ServiceSettings(BaseModel):
         owners: dict[str, str] = {}
         for pair in filter(None, (part.strip() for part in pairs)):
             owner, colon, key = pair.partition(":")
-            if not colon or not owner.replace("-", "").replace("_", "").isalnum() or len(key) < 16:
-                raise ValueError(
-                    "write API_KEYS as owner:key,owner:key; an owner is letters, digits, - and _; a key has at least 16 characters"
-                )
-            if owner == SYSTEM:
-                raise ValueError(f"{SYSTEM!r} is the owner of jobs that no client submitted; choose another name")
-            if owner in RESERVED_NAMES:
-                raise ValueError(f"{owner!r} has another meaning in Redis keys; choose another name")
+            if not colon or len(key) < 16:
+                raise ValueError("write API_KEYS as owner:key,owner:key; a key has at least 16 characters")
+            if fault := owner_fault(owner, any_length=True):
+                raise ValueError(f"write API_KEYS as owner:key,owner:key; {owner!r} is not allowed. {fault}")
             if key in owners:
                 raise ValueError(f"the key of {owner!r} is also the key of another owner; give each owner its own")
             owners[key] = owner

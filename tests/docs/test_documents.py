@@ -67,8 +67,8 @@ def anchors(page: Path) -> set[str]:
     [
         ("shop:tooshort", "at least 16"),
         ("system:0123456789abcdef", "system"),
-        ("failed:0123456789abcdef", "choose another name"),
-        ("endpoint:0123456789abcdef", "choose another name"),
+        ("failed:0123456789abcdef", "Choose another name"),
+        ("endpoint:0123456789abcdef", "Choose another name"),
         ("a:0123456789abcdef,b:0123456789abcdef", "own"),
     ],
 )

@@ -19,6 +19,11 @@ def test_keys_of_the_file_come_after_those_of_the_variable(tmp_path: Path, monke
     assert len(keys) == 20_002
 
 
+def test_an_owner_of_the_settings_may_have_a_long_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_KEYS", f"{'Shop_1-' * 20}:{KEY}1")
+    assert [owner for owner, _ in load().api_keys] == ["Shop_1-" * 20]
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -26,6 +31,8 @@ def test_keys_of_the_file_come_after_those_of_the_variable(tmp_path: Path, monke
         ("# nobody\n", "has no key"),
         ("bob\n", "owner:key"),
         (f"bob:{KEY}1\n", "also the key of another owner"),
+        (f"日本:{KEY}2\n", "'日本' is not allowed. An owner is 1 to 100 letters"),
+        (f":{KEY}2\n", "'' is not allowed"),
     ],
 )
 def test_a_file_that_cannot_be_used_ends_the_start(

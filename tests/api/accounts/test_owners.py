@@ -71,6 +71,20 @@ class TestRecords:
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
         assert answer.json()["field"] == f"quotas.{next(iter(quotas))}"
 
+    @pytest.mark.parametrize("name", ["日本", "ü", "²", "failed", "a b"])
+    async def test_a_name_that_cannot_be_makes_nothing(self, alice: httpx.AsyncClient, name: str) -> None:
+        destination = {"url": "s3://acme/press", "access_key_id": "AKIA0000", "secret_access_key": "s"}
+        whose = {"owner": name}
+        for answer, field in (
+            (await alice.post("/v1/owners", json={"name": name}), "name"),
+            (await alice.post("/v1/keys", json={"name": "ci", "scopes": ["images"], "owner": name}), "owner"),
+            (await alice.put("/v1/destinations/archive", params=whose, json=destination), "owner"),
+            (await alice.put("/v1/presets/cards", params=whose, json={"variants": [{"name": "small"}]}), "owner"),
+        ):
+            assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), answer.text
+            assert answer.json()["field"] == field
+        assert (await alice.get("/v1/owners")).json() == {"owners": []}
+
     async def test_an_unknown_one_is_not_found(self, alice: httpx.AsyncClient) -> None:
         for name in ("acne", "failed", "a:b"):
             assert (await alice.post(f"/v1/owners/{name}/suspension")).status_code == 404

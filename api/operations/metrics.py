@@ -28,7 +28,7 @@ ANSWER = {
     operation_id="get_metrics",
     summary="Get Prometheus metrics",
     response_class=Response,
-    responses={200: ANSWER, **documented("unauthorized", "forbidden", "rate_limited")},
+    responses={200: ANSWER, **documented("unauthorized", "forbidden", "owner_suspended", "rate_limited")},
 )
 async def get_metrics(request: Request) -> Response:
     """Needs METRICS_KEY or an admin's API key as `Authorization: Bearer`; in the open mode, nothing.
@@ -43,7 +43,7 @@ async def get_metrics(request: Request) -> Response:
 
 
 async def _check(context: Context, request: Request) -> None:
-    """Raises: Refusal `unauthorized`, `forbidden`, `unavailable`."""
+    """Raises: Refusal `unauthorized`, `forbidden`, `owner_suspended`, `unavailable`."""
     key = bearer_of(request.headers)
     own = context.settings.metrics_key
     if key is not None and own is not None and hmac.compare_digest(key.encode(), own.get_secret_value().encode()):

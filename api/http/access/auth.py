@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.access.access import Access
-from api.http.access.account_cache import check_suspension
+from api.http.access.account_cache import OwnerAccount
 from api.http.access.token_kinds import authenticate
 from api.http.access.tokens.opening import url_token
 from api.http.access.tokens.routes import kind_of
@@ -43,8 +43,7 @@ class AuthMiddleware:
                     return
                 if protected:
                     access = await authenticate(context, scope, token)
-                    scope["access"], scope["owner"] = access, access.owner
-                    rate = await _check_owner(context, scope, access)
+                    rate = _check_rate(context, scope, access)
                     if rate is not None:
                         send = _with_headers(send, quota_headers(rate.quota, rate.burst, rate.left))
             except Refusal as refusal:
@@ -58,17 +57,15 @@ class AuthMiddleware:
         await self._app(scope, receive, send)
 
 
-async def _check_owner(context: Context, scope: Scope, access: Access) -> RateState | None:
-    """Refuse a request of a suspended owner, or one too many. Returns what its answer says of the rate.
+def _check_rate(context: Context, scope: Scope, access: Access) -> RateState | None:
+    """Refuse a request too many. Returns what its answer says of the rate; admins of the settings have none.
 
     Raises:
-        Refusal: `owner_suspended`, `rate_limited`.
+        Refusal: `rate_limited`.
     """
-    account = context.accounts.known_owner(access.owner) or await context.accounts.owner(access.owner)
-    scope["account"] = account
     if access.is_never_suspended:
         return None
-    check_suspension(access, account)
+    account: OwnerAccount = scope["account"]
     # Pages share a rate of their own, as large as that of the owner's keys: they cannot use that up.
     payer = f"{access.owner}/tokens" if access.is_token else access.owner
     return context.request_rates.admit(payer, account.quotas)

@@ -12,18 +12,25 @@ from tasks.refusal import Refusal
 
 PATIENCE_S: Final = 2.5
 """Seconds for which a key is looked for in Redis."""
+OWNER_PATIENCE_S: Final = 0.3
+"""Seconds for which Redis is asked whether the owner of a key of the settings is suspended."""
 
 
 async def is_known(context: Context, request: Request) -> bool:
-    """Whether a key was sent that opens something. Without Redis, only those of the settings are known.
+    """Whether a key was sent that opens something now: its owner is not suspended. Without Redis, only keys of the
+    settings are known.
 
     Args:
         context: Of this process.
         request: A request outside of `/v1`.
     """
+    token = bearer_of(request.headers)
+    of_settings = token is not None and context.keys.find(token) is not None
     try:
-        async with asyncio.timeout(PATIENCE_S):
-            await authenticate(context, request.scope, bearer_of(request.headers))
-    except (Refusal, TimeoutError):
+        async with asyncio.timeout(OWNER_PATIENCE_S if of_settings else PATIENCE_S):
+            await authenticate(context, request.scope, token)
+    except Refusal:
         return False
+    except TimeoutError:
+        return of_settings
     return True

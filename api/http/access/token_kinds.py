@@ -6,6 +6,7 @@ from typing import Final
 from starlette.types import Scope
 
 from api.http.access.access import Access
+from api.http.access.account_cache import check_suspension
 from api.http.access.keys import OPEN_ACCESS
 from api.http.access.tokens.opening import by_job_token, by_upload_token
 from api.http.context import Context
@@ -40,7 +41,7 @@ TOKEN_KINDS: Final[dict[str, Callable[[Context, Scope, str], Awaitable[Access]]]
 
 
 async def authenticate(context: Context, scope: Scope, token: str | None) -> Access:
-    """What the token of a request gives.
+    """What the token of a request gives, unless its owner is suspended. Sets `access`, `owner` and `account` in scope.
 
     Args:
         context: The resources of this process.
@@ -48,15 +49,19 @@ async def authenticate(context: Context, scope: Scope, token: str | None) -> Acc
         token: What the Authorization header has after `Bearer`; None without one.
 
     Raises:
-        Refusal: `unauthorized`, `unavailable`, `rate_limited`, and those of the kind of token.
+        Refusal: `unauthorized`, `owner_suspended`, `unavailable`, `rate_limited`, and those of the kind of token.
     """
     try:
-        return await _authenticate(context, scope, token)
+        access = await _authenticate(context, scope, token)
     except Refusal as refusal:
         if refusal.code == "unauthorized" and token is not None:
             throttled = context.throttle.refusal_of(context.forwarding.client_address(scope))
             raise throttled or refusal from None
         raise
+    account = context.accounts.known_owner(access.owner) or await context.accounts.owner(access.owner)
+    scope["access"], scope["owner"], scope["account"] = access, access.owner, account
+    check_suspension(access, account)
+    return access
 
 
 async def _authenticate(context: Context, scope: Scope, token: str | None) -> Access:

@@ -8,6 +8,7 @@ from arq.connections import ArqRedis
 
 from tasks.queue.redis_keys import STORED
 from tasks.settings import Settings
+from tests.support.api.serving import client_of
 from tests.support.eventually import eventually
 
 EVENT = {"type": "order.paid", "data": {}}
@@ -112,6 +113,22 @@ class TestSuspension:
         await alice.post("/v1/owners", json={"name": "alice"})
         await alice.post("/v1/owners/alice/suspension")
         assert (await alice.delete("/v1/owners/alice/suspension")).status_code == 200
+
+    async def test_its_keys_open_nothing_outside_of_v1_either(self, alice: httpx.AsyncClient, port: int) -> None:
+        body = {"name": "ops", "scopes": ["admin"], "owner": "carl"}
+        key = (await alice.post("/v1/keys", json=body)).json()["key"]
+        async with client_of(port, key) as carl:
+            assert (await carl.get("/metrics")).status_code == 200
+            assert "python" in (await carl.get("/version")).json()
+            await alice.post("/v1/owners", json={"name": "carl"})
+            await alice.post("/v1/owners/carl/suspension")
+
+            async def refused() -> httpx.Response | None:
+                answer = await carl.get("/metrics")
+                return answer if answer.status_code == 403 else None
+
+            assert (await eventually(refused)).json()["code"] == "owner_suspended"
+            assert "python" not in (await carl.get("/version")).json()
 
 
 class TestRequests:

@@ -18,7 +18,7 @@ from api.jobs.submitted import respond
 from api.jobs.views import Job
 from api.labels import TaggedListQuery, labels_of
 from api.schedules import views
-from api.schedules.job_bodies import examine_job, split_body, submission_of
+from api.schedules.job_bodies import check_scope_of, examine_job, split_body, submission_of
 from api.schedules.views import EXAMPLE_SCHEDULE, ScheduleChange, ScheduleRequest
 from tasks.accounts.owners import suspended_owners
 from tasks.queue.jobs.enqueue import Submitted
@@ -181,7 +181,7 @@ async def get_schedule(request: Request, schedule_id: ScheduleId) -> Response:
 @requires("jobs:write")
 async def change_schedule(request: Request, schedule_id: ScheduleId) -> Response:
     """Changes only the fields that are sent, and pauses or resumes it. The job cannot be changed; create another
-    schedule instead.
+    schedule instead. The key needs the scope of the job too: `reports` or `webhooks`.
     """
     caller = caller_for_owner(request)
     checks = Checks()
@@ -192,6 +192,7 @@ async def change_schedule(request: Request, schedule_id: ScheduleId) -> Response
     checks.done()
     assert requested is not None  # noqa: S101 - else the checks have failed
     schedule = await _find(caller, schedule_id)
+    check_scope_of(caller, schedule.kind)
     if schedule.built_in and (more := requested.model_fields_set - {"paused"}):
         raise _built_in(min(more))
     patch = cast("SchedulePatch", requested.model_dump(exclude_unset=True))
@@ -261,9 +262,13 @@ async def list_runs(request: Request, schedule_id: ScheduleId) -> Response:
 )
 @requires("jobs:write")
 async def run_schedule(request: Request, schedule_id: ScheduleId) -> Response:
-    """Starts a run at once, even while the schedule is paused or another run is active. Its next due time stays."""
+    """Starts a run at once, even while the schedule is paused or another run is active. Its next due time stays.
+
+    The key needs the scope of the job too: `reports` or `webhooks`.
+    """
     caller = caller_for_owner(request)
     schedule = await _find(caller, schedule_id)
+    check_scope_of(caller, schedule.kind)
     job_id = await caller.context.scheduler.run_now(schedule)
     return await respond(caller, Submitted(job_id, created=True))
 

@@ -1,7 +1,7 @@
 """The job of a schedule: the body of a report or of an event, validated as its own endpoint does."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
@@ -24,6 +24,8 @@ from tasks.webhook.events import CHANNEL, CHANNEL_CHARS, TYPE, TYPE_CHARS
 MAX_REST_BYTES = 64 * 1024
 """What a body may have besides its job."""
 MAX_KIND_BYTES = 100
+SCOPES: Final = {"report": "reports", "event": "webhooks"}
+"""kind of job → the scope that its own endpoint needs, and so a schedule of such jobs."""
 
 
 class ReportJob(Spec):
@@ -111,13 +113,23 @@ async def examine_job(caller: Caller, job: Mapping[str, bytes], checks: Checks) 
     checks.model({"job": {"kind": kind} if named else {}}, _JobBody)
     if len(checks.faults) > before:
         return None
-    check_scopes(caller.access, ("reports",) if kind == "report" else ("webhooks",))
+    check_scope_of(caller, str(kind))
     # Put together again as they were written: numbers of a report are exact decimals, other numbers are floats.
     fields = (b"%b:%b" % (msgspec.json.encode(name), part) for name, part in job.items() if name != "kind")
     text = b"{%b}" % b",".join(fields)
     with checks.collect(inside="job"):
         return await specs.prepared_spec_of(caller, text) if kind == "report" else _event(caller, text)
     return None
+
+
+def check_scope_of(caller: Caller, kind: str) -> None:
+    """Check that a sender may submit jobs of the kind of a schedule. Those of built-in schedules need no more.
+
+    Raises:
+        Refusal: `forbidden`.
+    """
+    if kind in SCOPES:
+        check_scopes(caller.access, (SCOPES[kind],))
 
 
 async def submission_of(caller: Caller, job: PreparedSpec | Submission) -> Submission:

@@ -15,6 +15,7 @@ from tasks.schedule.scheduler import Scheduler
 from tasks.schedule.store import ScheduleStore
 from tasks.settings import Settings
 from tests.support.api.manual_worker import ManualWorker
+from tests.support.api.serving import client_of
 from tests.support.api.specs import of_upload, spec
 
 EVENT: dict[str, Any] = {"kind": "event", "type": "shop.closing", "data": {"shop": 12}}
@@ -137,6 +138,23 @@ async def test_it_can_be_run_by_hand_also_while_it_is_paused(bob: httpx.AsyncCli
     after = (await bob.get(f"/v1/schedules/{made['id']}")).json()
     assert after["last_run"]["job"] == job["id"]
     assert after["paused"]
+
+
+@pytest.mark.parametrize(("job", "scope"), [(EVENT, "webhooks"), (REPORT, "reports")])
+async def test_a_run_and_a_change_need_the_scope_of_the_job(
+    bob: httpx.AsyncClient, port: int, job: dict[str, Any], scope: str
+) -> None:
+    path = f"/v1/schedules/{(await create(bob, job=job))['id']}"
+    for scopes, status in ((["jobs:write"], 403), (["jobs:write", scope], 200)):
+        key = (await bob.post("/v1/keys", json={"name": "ci", "scopes": scopes})).json()["key"]
+        async with client_of(port, key) as client:
+            change = await client.patch(path, json={"cron": "* * * * *", "paused": False})
+            run = await client.post(f"{path}/runs")
+        assert (change.status_code, run.status_code) == (status, status + 2 * (status == 200)), run.text
+        if status == 403:
+            assert f"'{scope}'" in run.json()["detail"]
+    async with client_of(port, key) as client:
+        assert (await client.delete(path)).status_code == 204
 
 
 async def test_a_change_changes_what_it_names(bob: httpx.AsyncClient) -> None:

@@ -28,6 +28,8 @@ FORMS: Final = {
     r"^(type|data(\.[^.]+){0,10})$": "type, data, or a value in it, such as data.status",
     r"^[a-zA-Z0-9_]+(\.[a-zA-Z0-9_]+)*$": "letters (A to Z), digits and _, with dots between them, such as order.paid",
     r"^(\*|[a-zA-Z0-9_]+(\.[a-zA-Z0-9_]+)*(\.\*)?)$": "a type such as order.paid, several such as order.*, or *",
+    r"^s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:/[A-Za-z0-9_=-][A-Za-z0-9._=-]*)*)/?$": "s3://bucket or "
+    "s3://bucket/prefix",
     r"^[a-zA-Z0-9_.:@/+=-]+$": "letters (A to Z), digits and . _ : @ / + = -",
 }
 """pattern -> what to send. Each pattern of a model has an entry (tests/api/test_texts.py)."""

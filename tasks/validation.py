@@ -46,15 +46,16 @@ LIMITS: Final = ("ge", "le", "gt", "lt", "min_length", "max_length")
 """What pydantic calls the limits of a number, a text or a list."""
 
 
-def _no_boolean(value: Any) -> Any:
+def no_boolean(value: Any) -> Any:
+    """Refuse true and false where a number is wanted, which they equal in Python."""
     if isinstance(value, bool):
         raise PydanticKnownError("float_type")
     return value
 
 
-JsonNumber = Annotated[float, BeforeValidator(_no_boolean)]
+JsonNumber = Annotated[float, BeforeValidator(no_boolean)]
 """A number in a JSON body. Pydantic's own would take true for 1."""
-JsonInteger = Annotated[int, BeforeValidator(_no_boolean)]
+JsonInteger = Annotated[int, BeforeValidator(no_boolean)]
 """A whole number in a JSON body, likewise."""
 
 BOUNDS: Final = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
@@ -20,7 +21,7 @@ from tasks.thumbnail.geometry import MAX_SIDE_PX
 from tasks.thumbnail.options.regions import Crop, FocalPoint, Point
 from tasks.thumbnail.options.rules import Broken, refuse_broken
 from tasks.thumbnail.options.watermark import MAX_WATERMARKS, Watermark
-from tasks.validation import JsonInteger, JsonNumber, faults_of
+from tasks.validation import JsonInteger, JsonNumber, faults_of, no_boolean
 
 MAX_VARIANTS = 20
 MAX_DENSITY = 3
@@ -101,7 +102,7 @@ class Variant(BaseModel):
         description="A point that `cover` keeps as near to the middle as it can, instead of `gravity`.",
     )
     crop: Crop | None = Field(None, description="The part of the upright picture that is used, before all else.")
-    rotate: Literal[0, 90, 180, 270] = Field(
+    rotate: Annotated[Literal[0, 90, 180, 270], BeforeValidator(no_boolean)] = Field(
         0, description="Degrees by which the upright picture is turned clockwise, after `crop` and before the fit."
     )
     dpr: Annotated[

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -204,9 +205,10 @@ async def test_the_open_mode_says_so_loudly(settings: Settings, redis: ArqRedis)
 
 def test_an_owner_may_have_several_keys() -> None:
     keys = Keys(Settings(_env_file=None, api_keys="alice:first-key-of-alice,alice:second-key-of-alice"))
-    first = keys.find("first-key-of-alice")
-    assert first == keys.find("second-key-of-alice")
+    first, second = keys.find("first-key-of-alice"), keys.find("second-key-of-alice")
     assert first is not None
+    assert second is not None
     assert (first.owner, first.is_admin) == ("alice", False)
+    assert replace(first, setting_key=None) == replace(second, setting_key=None)
     for unknown in ("", "first-key-of-alic", "first-key-of-alice ", "schlüssel"):
         assert keys.find(unknown) is None

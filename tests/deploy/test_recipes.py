@@ -101,7 +101,7 @@ def test_every_recipe_starts_what_the_procfile_starts() -> None:
 
 def test_no_object_is_longer_than_a_page_shows() -> None:
     for file in filter(Path.is_file, DEPLOY.rglob("*")):
-        if file.suffix == ".md":
+        if file.suffix == ".md" or file.name == "uv.txt":  # a list of hashes
             continue
         objects = re.split(r"^---\n|\n\n", file.read_text(), flags=re.MULTILINE)
         assert max(len(one.splitlines()) for one in objects) <= MAX_LINES, file.name

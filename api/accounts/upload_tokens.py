@@ -7,11 +7,11 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from api.accounts.durations import DURATION, read_duration
 from api.http.access.scopes import requires
 from api.http.answers import uncached
 from api.http.caller import Caller, caller_of
 from api.http.checks import Checks
+from api.http.durations import DURATION, seconds_of
 from api.http.json_body import documented_body, examined, receive_text
 from api.http.problems import documented
 from api.http.query import ListQuery, Page, documented_query, query_of
@@ -87,7 +87,7 @@ class UploadTokenRequest(LabelFields):
         DEFAULT_LIFE,
         description="After which time it ends: a number and `s`, `m` or `h`, at most 24 hours (UPLOAD_TOKEN_MAX_S).",
         examples=["15m"],
-        json_schema_extra={"pattern": f"^{DURATION.pattern}$"},
+        json_schema_extra={"pattern": f"^{DURATION}$"},
     )
 
 
@@ -151,9 +151,7 @@ async def create_upload_token(request: Request) -> Response:
     assert requested is not None  # noqa: S101 - else the checks have failed
     checks.run(lambda: _check_scope(caller, requested.target))
     checks.run(lambda: _check_origin(caller, requested.origin))
-    seconds = checks.run(
-        lambda: read_duration("expires", requested.expires, settings.upload_token_max_s, "UPLOAD_TOKEN_MAX_S")
-    )
+    seconds = checks.run(lambda: _life_s(requested.expires, settings.upload_token_max_s))
     labels = checks.run(lambda: labels_of(settings, requested)) or Labels()
     max_bytes = checks.run(lambda: _max_bytes(caller, requested)) or 0
     checks.run(lambda: _check_uses(requested.uses, settings.upload_token_max_uses))
@@ -229,6 +227,15 @@ async def revoke_upload_token(request: Request, token_id: TokenId) -> Response:
     if not await caller.context.upload_tokens.revoke(caller.owner, token_id):
         raise _unknown(token_id)
     return Response(status_code=204)
+
+
+def _life_s(text: str, limit: int) -> int:
+    """The seconds of a token's life. Raises: Refusal `invalid_request`."""
+    seconds = seconds_of("expires", text)
+    if seconds > limit:
+        message = f"expires: {shown(text)} is longer than the limit of {limit} seconds (UPLOAD_TOKEN_MAX_S). Send less."
+        raise Refusal("invalid_request", message, field="expires", limit=limit)
+    return seconds
 
 
 def _check_scope(caller: Caller, target: Target) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from api.http.caller import Caller
-from api.outputs.durations import DURATION, seconds_of
+from api.http.durations import DURATION, seconds_of
 from tasks.refusal import Refusal
 from tasks.settings.units import FOREVER_S
 from tasks.validation import shown

@@ -11,12 +11,12 @@ from api.http.access.scopes import requires
 from api.http.answers import uncached
 from api.http.caller import caller_for_owner
 from api.http.checks import Checks
+from api.http.durations import DURATION, seconds_of
 from api.http.json_body import documented_body, examined, receive_text
 from api.http.problems import documented
 from api.http.query import OF_OWNER, OwnerQuery, documented_query
 from api.jobs.files import FileName, file_of
 from api.jobs.get import JobId, find_unexpired
-from api.outputs.durations import DURATION, seconds_of
 from tasks.clock import from_ms
 from tasks.refusal import Refusal
 from tasks.settings.units import FOREVER_S

@@ -17,7 +17,7 @@ UrlOf = Callable[[Mapping[str, Any]], str]
 
 OF_ANY_TYPE: Final = "application/octet-stream"
 _TYPE: Final = re.compile(r"[A-Za-z0-9][\w.+-]{0,60}/[A-Za-z0-9][\w.+-]{0,60}", re.ASCII)
-_DEVELOPMENT_KEY: Final = SecretStr("development: whoever reaches the port may do everything")
+_DEVELOPMENT_KEY: Final = SecretStr("development: each client of the port may do everything")
 
 
 class PublicFiles:

@@ -1,6 +1,6 @@
 """Who a change is noted under in the audit log.
 
-Whoever changes something on behalf of a person sets the actor once (`acting`). Each script that is sent meanwhile
+Code that changes something on behalf of a person sets the actor once (`acting`). Each script that is sent meanwhile
 carries it as `payload.actor`, and writes a line of the audit log with its change (`lua/parts/accounts/audit.lua`).
 """
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from api.app import create_app
+from api.http.durations import DURATION
 from api.labels import TAG
-from api.outputs.durations import DURATION
 from api.outputs.keep import KEEP_SCHEMA
 from tasks.pattern_forms import FORMS
 from tasks.refusal import CODES

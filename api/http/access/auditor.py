@@ -130,7 +130,7 @@ class Auditor:
 
 
 def with_audit(app: ASGIApp) -> ASGIApp:
-    """Wrap an endpoint for keys, owners or tokens, so that what it changes is in the audit log, whoever sends it."""
+    """Wrap an endpoint for keys, owners or tokens, so that the audit log has what it changes for owners and admins."""
 
     async def act(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] not in READING:

@@ -141,7 +141,7 @@ def token_in_url(scope: Scope) -> str | None:
     """Take a token out of the query of a request, so that no log shows it: what stays of it is `token=***`.
 
     Args:
-        scope: The request, whose query is changed for whoever looks at it later, the server's access log too.
+        scope: The request, whose query is changed for all that read it later, such as the server's access log.
     """
     query: bytes = scope.get("query_string", b"")
     if b"token=" not in query:

@@ -1,6 +1,6 @@
 """Whose address a request has, and by which scheme it came, where proxies stand before the service.
 
-Each proxy of a chain adds one entry to X-Forwarded-For: the address of whoever is connected to it. What stands left of
+Each proxy of a chain adds one entry to X-Forwarded-For: the address that is connected to it. What stands left of
 the entry that the first of our proxies (FORWARDED_HOPS) has added was written by the client, who may write what he
 likes. RFC 7239's `Forwarded` is not read: no proxy sets both, so a client could write the other.
 """

@@ -94,7 +94,7 @@ class HostPolicy:
             if not is_public_file:
                 raise Refusal("misdirected", "This host serves public files, under /f/, alone.", field="Host")
         elif is_public_file:
-            return  # whoever has the URL of one may have it from anywhere
+            return  # a URL of a file may be opened from any page
         elif self._keys.open:
             self._check_open(scope, headers, is_page=is_page)
         elif self._checks_hosts and scope["path"] not in PROBES and not self._is_ours(scope, headers):

@@ -161,7 +161,7 @@ async def test_a_change_of_what_does_not_exist_writes_nothing(settings: Settings
         assert await lines_of(bob) == []
 
 
-async def test_what_becomes_of_a_key_is_there_whoever_does_it(bob: httpx.AsyncClient, redis: ArqRedis) -> None:
+async def test_what_becomes_of_a_key_is_there_for_owners_and_admins(bob: httpx.AsyncClient, redis: ArqRedis) -> None:
     made = (await bob.post("/v1/keys", json={"name": "ci", "scopes": ["images"]})).raise_for_status().json()
     await bob.delete(f"/v1/keys/{made['id']}")
     revoked, created = await lines_of(bob, key=made["id"])

@@ -7,13 +7,9 @@ from typing import Any
 
 import pytest
 from arq.connections import ArqRedis
-from arq.constants import job_key_prefix
 
-from tasks.kind import Kind
-from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.jobs.job_store import JobStore
-from tasks.queue.records.list import read
-from tasks.queue.records.record import Record, State
+from tasks.queue.records.record import State
 from tasks.queue.redis_keys import (
     BLOB,
     RUNS,
@@ -23,70 +19,16 @@ from tasks.queue.redis_keys import (
     SECOND_MS,
     UNNEEDED,
     UNNEEDED_OF,
-    arq_queue,
 )
 from tasks.refusal import Refusal
 from tasks.schedule.cron import catch_up, next_due
-from tasks.schedule.runs import ScheduleRun, last_runs, read_runs
-from tasks.schedule.scheduler import DUE_AT_ONCE, Due, FireResult, Scheduler
-from tasks.schedule.store import BuiltInSchedule, Misfire, Overlap, SchedulePatch, ScheduleRecord, ScheduleStore
-from tasks.settings import SYSTEM, Settings
-from tests.support.kinds import KINDS
+from tasks.schedule.runs import ScheduleRun, last_runs
+from tasks.schedule.scheduler import DUE_AT_ONCE, Due, FireResult
+from tasks.schedule.store import SchedulePatch
+from tasks.settings import SYSTEM
+from tests.tasks.schedule.clockwork import BLOB_OF_IT, Clockwork
 
 HOUR_MS = 3600 * SECOND_MS
-BLOB_OF_IT = "b" * 64
-
-
-class Clockwork:
-    """The timetable with a clock that tests set: by moving a schedule's due time into the past."""
-
-    def __init__(self, redis: ArqRedis, settings: Settings) -> None:
-        self.redis = redis
-        self.settings = settings
-        self.schedule_store = ScheduleStore(redis, settings)
-        self.scheduler = Scheduler(redis, settings)
-        self._due_ms: set[int] = set()
-
-    async def schedule(
-        self, cron: str = "0 * * * *", *, owner: str = "alice", overlap: Overlap = "skip", misfire: Misfire = 3600
-    ) -> ScheduleRecord:
-        patch = SchedulePatch(cron=cron, timezone="UTC", overlap=overlap, misfire=misfire, name="hourly")
-        submission = Submission("nothing", "default", owner, '{"times":7}', blobs=(BLOB_OF_IT,), name="its job")
-        return await self.schedule_store.create(owner, patch, submission)
-
-    async def now_ms(self) -> int:
-        return (await self.scheduler.find_due()).now_ms
-
-    async def fall_due(self, schedule: ScheduleRecord, ago_ms: int = 0) -> int:
-        """Let it be due since some time ago, at another time than before."""
-        while (due_ms := await self.now_ms() - ago_ms) in self._due_ms:
-            await asyncio.sleep(0)
-        self._due_ms.add(due_ms)
-        await self.redis.zadd(SCHEDULES, {schedule.id: due_ms})
-        return due_ms
-
-    async def tick(self, schedule: ScheduleRecord, due_ms: int) -> FireResult:
-        return await self.scheduler.fire(schedule.id, due_ms, await self.now_ms())
-
-    async def runs(self, schedule: ScheduleRecord) -> list[ScheduleRun]:
-        return (await read_runs(self.redis, schedule.id, limit=100, cursor=None))[0]
-
-    async def record(self, job_id: str) -> Record:
-        record = await read(self.redis, job_id)
-        assert record is not None
-        return record
-
-
-@pytest.fixture
-def settings(redis: ArqRedis) -> Settings:
-    return Settings(
-        _env_file=None, max_schedules=3, max_waiting_jobs=5, owner_max_waiting=5, owner_schedules_per_minute=0
-    )
-
-
-@pytest.fixture
-def clockwork(redis: ArqRedis, settings: Settings) -> Clockwork:
-    return Clockwork(redis, settings)
 
 
 class TestFiring:
@@ -320,82 +262,3 @@ class TestDueSchedules:
         due_ms = await clockwork.fall_due(schedule, ago_ms=5_000)
         changed = await clockwork.schedule_store.change(schedule, {"name": "other", "description": None})
         assert (changed.name, changed.next_ms) == ("other", due_ms)
-
-
-def line(cron: str = "0 3 * * *") -> BuiltInSchedule:
-    kind: Kind[Any] = KINDS["nothing"]
-    return BuiltInSchedule(kind, cron, "Does nothing.")
-
-
-class TestBuiltInSchedules:
-    async def installed(self, clockwork: Clockwork, cron: str = "0 3 * * *") -> ScheduleRecord:
-        await clockwork.schedule_store.install(line(cron))
-        return await clockwork.schedule_store.read("root", "nothing", admin=True)
-
-    async def test_a_line_belongs_to_the_service_and_is_shown_to_admins(self, clockwork: Clockwork) -> None:
-        schedule = await self.installed(clockwork)
-        assert (schedule.owner, schedule.built_in, schedule.params) == (SYSTEM, True, "{}")
-        assert await clockwork.schedule_store.built_in() == [schedule]
-        with pytest.raises(Refusal):
-            await clockwork.schedule_store.read("alice", "nothing")
-
-    async def test_to_install_it_again_changes_nothing(self, clockwork: Clockwork) -> None:
-        schedule = await self.installed(clockwork)
-        due_ms = await clockwork.fall_due(schedule, ago_ms=5_000)
-        again = await self.installed(clockwork)
-        assert again == schedule
-        assert again.next_ms == due_ms  # what fell due during a deploy is not forgotten
-
-    async def test_a_line_that_moved_is_due_at_its_new_time(self, clockwork: Clockwork) -> None:
-        await clockwork.fall_due(await self.installed(clockwork), ago_ms=5_000)
-        moved = await self.installed(clockwork, "0 4 * * *")
-        assert moved.next_ms == next_due("0 4 * * *", "UTC", await clockwork.now_ms())
-
-    async def test_one_that_somebody_installs_is_not_retired(self, clockwork: Clockwork) -> None:
-        schedule = await self.installed(clockwork)
-        await clockwork.schedule_store.retire(schedule, unseen_s=60)
-        assert await clockwork.schedule_store.built_in() == [schedule]
-        for _ in range(2):  # of two workers that say so, one is the second
-            await clockwork.schedule_store.retire(schedule, unseen_s=0)
-            assert await clockwork.schedule_store.built_in() == []
-
-    @pytest.mark.parametrize("cron", ["0 3 * * *", "0 4 * * *"])
-    async def test_one_that_is_paused_stays_so(self, clockwork: Clockwork, cron: str) -> None:
-        await clockwork.schedule_store.change(await self.installed(clockwork), {"paused": True})
-        again = await self.installed(clockwork, cron)
-        assert (again.paused, again.next_ms) == (True, None)
-
-
-class TestBesideArqsCron:
-    """ARQ's own cron enqueues under the id that our ticker gives a line's run."""
-
-    async def due(self, clockwork: Clockwork) -> tuple[ScheduleRecord, int]:
-        await clockwork.schedule_store.install(line())
-        schedule = await clockwork.schedule_store.read("root", "nothing", admin=True)
-        return schedule, await clockwork.fall_due(schedule)
-
-    async def test_what_arq_has_enqueued_becomes_the_run(self, clockwork: Clockwork, redis: ArqRedis) -> None:
-        schedule, due_ms = await self.due(clockwork)
-        assert schedule.run_id(due_ms) == f"nothing:{due_ms}"
-        await redis.enqueue_job("nothing", _job_id=schedule.run_id(due_ms))
-        assert await clockwork.tick(schedule, due_ms) == FireResult("made", schedule.run_id(due_ms))
-        job = await clockwork.record(schedule.run_id(due_ms))
-        assert (job.schedule, job.owner) == ("nothing", SYSTEM)
-        assert await redis.enqueue_job("nothing", _job_id=job.id) is None
-
-    async def test_what_a_worker_has_adopted_is_the_run(self, clockwork: Clockwork, redis: ArqRedis) -> None:
-        schedule, due_ms = await self.due(clockwork)
-        await redis.enqueue_job("nothing", _job_id=schedule.run_id(due_ms))
-        body = await redis.get(job_key_prefix + schedule.run_id(due_ms))
-        await Enqueuer(redis, clockwork.settings).adopt(schedule.run_id(due_ms), "default", body or b"")
-        assert (await clockwork.tick(schedule, due_ms)).answer == "made"
-        assert [run.due_at for run in await clockwork.runs(schedule)] == [due_ms]
-        assert await redis.zcard(arq_queue("default")) == 1
-
-    async def test_an_overlap_withdraws_what_arq_has_enqueued(self, clockwork: Clockwork, redis: ArqRedis) -> None:
-        schedule, due_ms = await self.due(clockwork)
-        await clockwork.scheduler.run_now(schedule)
-        await redis.enqueue_job("nothing", _job_id=schedule.run_id(due_ms))
-        assert await clockwork.tick(schedule, due_ms) == FireResult("skipped", "overlap")
-        assert await redis.exists(job_key_prefix + schedule.run_id(due_ms)) == 0
-        assert await redis.zscore(arq_queue("default"), schedule.run_id(due_ms)) is None

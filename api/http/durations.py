@@ -3,10 +3,10 @@
 import re
 from typing import Final
 
+from tasks.accounts.lifetimes import UNITS_S
 from tasks.refusal import Refusal
 from tasks.validation import shown
 
-UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 DURATION: Final = r"([1-9][0-9]{0,8})([smhd])"
 _DURATION: Final = re.compile(DURATION)
 

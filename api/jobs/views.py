@@ -4,6 +4,7 @@ import json
 from datetime import datetime
 from typing import Annotated, Any
 
+import msgspec
 from pydantic import BaseModel, Field
 
 from api.http.answers import Error, Links, as_sent
@@ -19,7 +20,6 @@ from tasks.picture_result.view import shown_result
 from tasks.public_files.urls import FileUrls, PublicFiles
 from tasks.queue.jobs.job_store import RETRYABLE
 from tasks.queue.records.record import Priority, Record, State
-from tasks.webhook.events import data_text
 
 EXAMPLE_JOB = "5e6b1f0c9a7d4e2f8b3c6a1d0e9f7b42"
 EXAMPLE_UPLOAD = "0b8f5c1d7e3a49c2a6d4e9f1b2c3d4e5"
@@ -142,10 +142,11 @@ def path_of(job_id: str) -> str:
 
 def shown_params(kind: str, text: str) -> dict[str, Any]:
     """The params of a job. The data of an event are answered as they were sent."""
-    params: dict[str, Any] = json.loads(text)
-    if kind == "event" and "data" in params:
-        params["data"] = as_sent(data_text(text))
-    return params
+    if kind != "event":
+        params: dict[str, Any] = json.loads(text)
+        return params
+    raw = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+    return {name: as_sent(bytes(value)) if name == "data" else json.loads(bytes(value)) for name, value in raw.items()}
 
 
 def job_of(

@@ -113,18 +113,21 @@ PYTHON = [path for path in tracked() if path.suffix == ".py"]
 
 
 def test_no_class_function_or_constant_has_a_retired_name() -> None:
+    names = CONSTANTS | CLASSES
     found = []
     for path in PYTHON:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            line = f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}"
+            now = ""
             if isinstance(node, ast.ClassDef) and node.name in CLASSES:
-                found.append(f"{line}: class {node.name} is {CLASSES[node.name]}")
+                now = f"class {node.name} is {CLASSES[node.name]}"
             elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name in FUNCTIONS:
-                found.append(f"{line}: {node.name} is {FUNCTIONS[node.name]}")
-            elif isinstance(node, ast.Name) and node.id in CONSTANTS | CLASSES:
-                found.append(f"{line}: {node.id} is {(CONSTANTS | CLASSES)[node.id]}")
+                now = f"{node.name} is {FUNCTIONS[node.name]}"
+            elif isinstance(node, ast.Name) and node.id in names:
+                now = f"{node.id} is {names[node.id]}"
             elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in EVENTS:
-                found.append(f"{line}: the log event {node.value} is {EVENTS[node.value]}")
+                now = f"the log event {node.value} is {EVENTS[node.value]}"
+            if now:
+                found.append(f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}: {now}")
     assert found == []
 
 

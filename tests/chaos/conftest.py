@@ -3,6 +3,7 @@
 import os
 import random
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from arq.connections import ArqRedis
@@ -11,6 +12,16 @@ from tasks.queue.connect import close, connect
 from tasks.settings import Settings
 from tests.support.engine_running import JobClient, settings_for
 from tests.support.servers import Valkey
+
+HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of this folder before pytest selects by markers. It gets those of the whole run."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.chaos)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from tests.support.pictures import encoded, scene
 from tests.support.processes import worker_process
 from tests.support.servers import MotoServer, RcloneServer, Valkey
 
-PICTURES = 4
+PICTURES = 2
 SHORT_PAUSES = {"STORAGE_FIRST_PAUSE_S": "0.1", "STORAGE_MAX_PAUSE_S": "0.4"}
 
 
@@ -94,7 +94,7 @@ async def test_jobs_wait_for_the_storage_and_use_up_no_try(
         mortal_redis, mortal_valkey.url, environment=bucket.environment, lines=log, media=2, default=1
     ):
         for job_id in ids:
-            record = await postponed(job_client, job_id, times=5)
+            record = await postponed(job_client, job_id, times=3)
             assert record.tries == 0
             (attempt,) = record.attempts
             assert attempt["error"]["code"] == "storage_unavailable"

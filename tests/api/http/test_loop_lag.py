@@ -91,7 +91,7 @@ BODIES: dict[str, tuple[str, bytes, int]] = {
 async def test_no_body_holds_the_loop(
     redis: ArqRedis, alice: httpx.AsyncClient, path: str, body: bytes, status: int
 ) -> None:
-    document()  # the client holds each answer against it, in this process: built before, it takes no time of the request
+    document()  # the client checks each answer by it: built before, it takes no time of the request
     async with loop_lag() as turns:
         answer = await alice.post(path, content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == status, answer.text[:300]

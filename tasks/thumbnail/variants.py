@@ -213,12 +213,14 @@ class Variant(BaseModel):
     @model_serializer(mode="wrap", when_used="json")
     def _stored(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         fields: dict[str, Any] = handler(self)
-        unused = {
-            name
-            for name, field in Variant.model_fields.items()
-            if name not in FIRST_FIELDS and getattr(self, name) == field.default
-        }
-        return {name: value for name, value in fields.items() if name not in unused}
+        for name, default in _LATER_FIELDS.items():
+            if name in fields and getattr(self, name) == default:
+                del fields[name]
+        return fields
+
+
+_LATER_FIELDS = {name: field.default for name, field in Variant.model_fields.items() if name not in FIRST_FIELDS}
+"""Fields that an older worker does not know, with their defaults."""
 
 
 def _box(name: str, side: int) -> Variant:

@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there too")
     parser.add_argument("--page", action="store_true", help="put the table into docs/benchmarks.md")
     images = parser.add_argument_group("images")
-    images.add_argument("--photos", type=Path, metavar="DIR", help="measure these pictures too")
+    images.add_argument("--photos", type=_folder, metavar="DIR", help="measure these pictures too")
     images.add_argument("--part", help="measure this part alone")
     arguments = parser.parse_args()
     chosen = {name: getattr(arguments, name) for name in ("photos", "part")} if arguments.name == "images" else {}
@@ -29,6 +29,14 @@ def main() -> None:
         report.write(arguments.json)
     if arguments.page:
         page.write(report)
+
+
+def _folder(text: str) -> Path:
+    """Whole, since the programs that are measured have working folders of their own."""
+    folder = Path(text).resolve()
+    if not folder.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is not a folder")
+    return folder
 
 
 if __name__ == "__main__":

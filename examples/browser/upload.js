@@ -1,6 +1,8 @@
 // Uploads photos with a token, follows their jobs, and shows what became of them. The page's own server answers
 // POST /upload-token with { url, token }: where Pressroom is, and a token that is good for one upload.
 
+import { ask, uploadInParts } from "./resumable.js";
+
 const drop = document.querySelector("#drop");
 const input = document.querySelector("#files");
 const list = document.querySelector("#uploads");
@@ -31,8 +33,10 @@ function start(files) {
 
 async function handle(file, row) {
   try {
-    const { url, token } = await readJson(await fetch("upload-token", { method: "POST" }));
-    const job = await send(`${url}/v1/images`, token, file, (part) => row.tell("Uploading", part));
+    const { url, job } = await uploadInParts(file, mintToken, {
+      progress: (part) => row.tell("Uploading", part),
+      interrupted: () => row.tell("The connection was lost. Trying again"),
+    });
     const ended = await follow(url, job, (part) => row.tell("Making the sizes", part));
     if (ended.state !== "succeeded") {
       throw new Error(ended.error?.message ?? `The job has ${ended.state}.`);
@@ -43,26 +47,9 @@ async function handle(file, row) {
   }
 }
 
-// XMLHttpRequest, since fetch does not tell how much was sent.
-function send(url, token, file, progress) {
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    request.open("POST", `${url}?name=${encodeURIComponent(file.name)}`);
-    request.setRequestHeader("Authorization", `Bearer ${token}`);
-    request.setRequestHeader("Content-Type", file.type || "application/octet-stream");
-    request.setRequestHeader("Idempotency-Key", crypto.randomUUID());
-    request.responseType = "json";
-    request.upload.onprogress = (event) => progress(event.loaded / event.total);
-    request.onerror = () => reject(new Error("The connection was lost. Try again."));
-    request.onload = () => {
-      if (request.status < 300) {
-        resolve(request.response);
-      } else {
-        reject(new Error(request.response?.detail ?? `The upload was answered ${request.status}.`));
-      }
-    };
-    request.send(file);
-  });
+async function mintToken() {
+  const response = await ask("upload-token", { method: "POST" });
+  return response.json();
 }
 
 // EventSource sends no headers, so the token of the job is in the URL. It opens nothing but this job.
@@ -85,14 +72,6 @@ function follow(url, job, progress) {
   });
 }
 
-async function readJson(response) {
-  const body = await response.json();
-  if (!response.ok) {
-    throw new Error(body.detail ?? `The request was answered ${response.status}.`);
-  }
-  return body;
-}
-
 class Row {
   constructor(file) {
     this.name = file.name;
@@ -107,7 +86,7 @@ class Row {
     return this.element.querySelector(selector);
   }
 
-  tell(state, part) {
+  tell(state, part = this.find("progress").value) {
     this.find(".state").textContent = `${state}…`;
     this.find("progress").value = part;
   }

@@ -1,9 +1,9 @@
-"""Chromium, and the example page with a Pressroom behind it. Playwright is in a group of its own (`bin/browser`)."""
+"""Chromium, and pages with a Pressroom behind them. Playwright is in a group of its own (`bin/browser`)."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -12,6 +12,7 @@ from tools.demo.demo import pressroom
 from tools.demo.page import page
 
 KEY = "demo-key-0123456789abcdef"
+CUT_AFTER = 1_500_000  # bytes of each upload: in the middle of its second part of a mebibyte
 CHROMIUM_OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--force-color-profile=srgb")
 
 
@@ -33,13 +34,31 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+class Service(NamedTuple):
+    """A Pressroom. api: its address. page_ports: of pages that it lets call."""
+
+    api: str
+    page_ports: list[int]
+
+    @property
+    def port(self) -> int:
+        return int(self.api.rpartition(":")[2])
+
+
 @pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """Where Pressroom is, and where its example page is: with API keys, as on the open internet."""
-    port = free_port()
-    changes = {"API_KEYS": f"demo:{KEY}", "CORS_ORIGINS": f"http://127.0.0.1:{port}"}
-    with pressroom(tmp_path_factory.mktemp("pressroom"), **changes) as api, page(api, port, KEY) as url:
-        yield api, url
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """With API keys, as on the open internet."""
+    ports = [free_port() for _ in range(3)]
+    changes = {"API_KEYS": f"demo:{KEY}", "CORS_ORIGINS": ",".join(f"http://127.0.0.1:{port}" for port in ports)}
+    with pressroom(tmp_path_factory.mktemp("pressroom"), **changes) as api:
+        yield Service(api, ports)
+
+
+@pytest.fixture(scope="session")
+def address(service: Service) -> Iterator[tuple[str, str]]:
+    """Where Pressroom is, and where its example page is."""
+    with page(service.api, service.page_ports[0], KEY) as url:
+        yield service.api, url
 
 
 class Seen:

@@ -1,13 +1,16 @@
 """docs/browser.md shows the code of the example page, and the request that it explains is a valid one."""
 
 import json
+import math
 import re
 
 from api.accounts.upload_tokens import UploadTokenRequest
+from tasks.settings.limits import LimitSettings
 from tools.documents import ROOT
 
 PAGE = (ROOT / "docs" / "browser.md").read_text(encoding="utf-8")
-SCRIPT = (ROOT / "examples" / "browser" / "upload.js").read_text(encoding="utf-8")
+SCRIPTS = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "examples" / "browser").glob("*.js")}
+SCRIPT = "".join(SCRIPTS.values())
 
 
 def test_its_javascript_is_that_of_the_example() -> None:
@@ -15,6 +18,11 @@ def test_its_javascript_is_that_of_the_example() -> None:
     lines = [line.strip() for block in blocks for line in block.splitlines()]
     assert len(lines) > 6
     assert [line for line in lines if line not in SCRIPT] == []
+
+
+def test_a_part_of_the_example_is_no_smaller_than_the_server_takes() -> None:
+    [factors] = re.findall(r"const PART = ([\d *]+);", SCRIPTS["resumable.js"])
+    assert math.prod(map(int, factors.split("*"))) >= LimitSettings().min_upload_part_bytes
 
 
 def test_the_request_that_it_shows_is_valid_and_its_table_has_every_field() -> None:

@@ -1,7 +1,7 @@
 """The demo's web page: serves `examples/browser`, and mints its upload tokens as a user's own server would."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,13 +13,17 @@ TOKEN = {"types": ["image/jpeg", "image/png", "image/webp", "image/heic"], "max_
 
 
 @contextmanager
-def page(pressroom: str, port: int, key: str | None = None) -> Iterator[str]:
+def page(
+    pressroom: str, port: int, key: str | None = None, *, folder: Path = FOLDER, token: Mapping[str, object] = TOKEN
+) -> Iterator[str]:
     """Serve the page until the block ends.
 
     Args:
         pressroom: Where Pressroom is.
         port: Of the page. Its origin is in CORS_ORIGINS.
         key: An API key, which stays here; None in the open mode.
+        folder: The files of the page.
+        token: What its upload tokens allow.
 
     Yields:
         The URL of the page.
@@ -35,14 +39,14 @@ def page(pressroom: str, port: int, key: str | None = None) -> Iterator[str]:
         protocol_version = "HTTP/1.1"
 
         def __init__(self, *args: object) -> None:
-            super().__init__(*args, directory=str(FOLDER))  # type: ignore[arg-type]
+            super().__init__(*args, directory=str(folder))  # type: ignore[arg-type]
 
         def do_POST(self) -> None:
             # A real one asks here who is signed in. Only its own pages may ask, for other sites can post here too.
             if self.path != "/upload-token" or self.headers["Origin"] != origin:
                 self.send_error(403)
                 return
-            answer = httpx.post(f"{pressroom}/v1/upload-tokens", headers=headers, json={"origin": origin, **TOKEN})
+            answer = httpx.post(f"{pressroom}/v1/upload-tokens", headers=headers, json={"origin": origin, **token})
             body = answer.content
             if answer.is_success:
                 body = httpx.Response(200, json={"url": pressroom, "token": answer.json()["token"]}).content

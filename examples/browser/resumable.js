@@ -7,16 +7,13 @@ const WAITS_MS = [200, 500, 1000, 2000, 4000, 8000, 15_000, 30_000]; // after fa
 
 // mintToken: asks your server for { url, token }. Returns what the completion answers: the job { id, token }.
 export async function uploadInParts(file, mintToken, { progress, interrupted }) {
-  const { url, headers, place } = await patiently(async () => {
-    // Each try has its own token: a creation whose answer was lost holds the use of the one before.
-    const { url, token } = await mintToken();
-    const headers = { Authorization: `Bearer ${token}`, "Tus-Resumable": "1.0.0" };
-    const created = await ask(`${url}/v1/uploads/resumable`, {
-      method: "POST",
-      headers: { ...headers, "Upload-Length": file.size, "Upload-Metadata": `filename ${base64(file.name)}` },
-    });
-    return { url, headers, place: new URL(created.headers.get("Location"), url) };
-  }, interrupted);
+  const { url, token } = await patiently(mintToken, interrupted);
+  const headers = { Authorization: `Bearer ${token}`, "Tus-Resumable": "1.0.0" };
+  const created = await patiently(() => ask(`${url}/v1/uploads/resumable`, {
+    method: "POST",
+    headers: { ...headers, "Upload-Length": file.size, "Upload-Metadata": `filename ${base64(file.name)}` },
+  }), interrupted);
+  const place = new URL(created.headers.get("Location"), url);
 
   let offset = 0;
   while (offset < file.size) {

@@ -185,7 +185,9 @@ class IncomingStore:
             "most": most,
         }
         if new.token:
-            payload["upload_token"] = new.token
+            payload |= {"upload_token": new.token, "length": new.length}
+            if new.about is not None:
+                payload["about"] = new.about
         answer = await self._begin(payload)
         if answer["answer"] in ("token_gone", "token_used"):
             raise token_over(answer)

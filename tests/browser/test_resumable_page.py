@@ -85,6 +85,7 @@ def test_three_photos_go_on_after_a_cut_and_are_seen_when_their_tokens_have_expi
     )
     seen.screenshot("7-resumed")
     assert seen.tab.locator(".state").all_inner_texts() == ["Ready"] * len(photos)
+    assert proxy.lost == 1  # and the repeated creation has needed no other token
     assert len(proxy.uploads) == len(photos)
     assert went_on_where_they_were_cut(proxy.uploads)
     assert [patch.offset for patch in proxy.patches].count(0) == len(photos)  # none began again
@@ -94,6 +95,7 @@ def test_three_photos_go_on_after_a_cut_and_are_seen_when_their_tokens_have_expi
     for states in shown.values():
         the_progress_rises([part for state, part in states if state == "Uploading…"])
     own = [answer for answer in answers if answer.url.startswith(url)]
+    assert [answer.url for answer in own].count(f"{url}upload-token") == len(photos)
     assert {"", "upload.js", "resumable.js", "upload-token"} <= {answer.url.removeprefix(url) for answer in own}
     assert all(KEY not in answer.text() for answer in own)
     assert KEY not in seen.tab.content()

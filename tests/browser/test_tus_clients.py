@@ -76,6 +76,7 @@ def test_they_upload_with_one_token_and_go_on_after_a_cut(
         ended = [client.get(f"/v1/jobs/{job}", params={"wait": PATIENCE_S}).json() for job in jobs]
     assert {(job["state"], job["name"]) for job in ended} == {("succeeded", photo.name) for photo in photos}
 
+    assert proxy.lost == 1
     assert len(proxy.uploads) == len(photos)
     assert went_on_where_they_were_cut(proxy.uploads)
     progress = seen.tab.evaluate("window.progress")

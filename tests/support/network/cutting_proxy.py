@@ -1,7 +1,8 @@
 """A proxy on loopback that cuts the connection in the middle of an upload in parts (tus), once for each upload.
 
 Browsers send a request again by themselves when a connection that they had used before is cut. So that the page sees
-the cut, nothing more of the upload is passed on until its client asks, by HEAD, where to go on.
+the cut, nothing more of the upload is passed on until its client asks, by HEAD, where to go on. The answer to the first
+creation of all is lost, too.
 """
 
 import contextlib
@@ -42,15 +43,18 @@ class CuttingProxy:
     Attributes:
         port: Its own.
         patches: What was sent so far, in order.
+        lost: Answers to creations that were not passed on.
     """
 
     def __init__(self, to_port: int, *, after: int) -> None:
         self.patches: list[Patch] = []
+        self.lost = 0
         self._to_port = to_port
         self._after = after
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._open: set[socket.socket] = set()
+        self._losing: socket.socket | None = None  # what comes next from here is lost
         self._away: set[str] = set()  # paths of uploads that were cut, and not asked for yet
         self._threads = [threading.Thread(target=self._accept)]
 
@@ -92,7 +96,7 @@ class CuttingProxy:
             socket.create_connection(("127.0.0.1", self._to_port)) as server,
         ):
             self._open.add(server)
-            back = threading.Thread(target=_pass_back, args=(server, client))
+            back = threading.Thread(target=self._pass_back, args=(server, client))
             back.start()
             try:
                 while self._pass_request(requests, server):
@@ -115,6 +119,8 @@ class CuttingProxy:
             self._away.discard(path)
         if path in self._away:
             return False
+        if method == "POST" and path.endswith("/resumable") and self._losing is None:
+            self._losing = server
         server.sendall(head)
         patch = Patch(path, int(fields["upload-offset"])) if method == "PATCH" else None
         if patch is not None:
@@ -135,6 +141,15 @@ class CuttingProxy:
                     self._away.add(patch.path)
                     return False
         return True
+
+    def _pass_back(self, server: socket.socket, client: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := server.recv(PIECE_BYTES):
+                if server is self._losing and not self.lost:
+                    self.lost += 1
+                    break
+                client.sendall(data)
+        _shut(client)
 
     def _must_cut(self, patch: Patch) -> bool:
         was_cut = any(one.cut for one in self.patches if one.path == patch.path)
@@ -162,13 +177,6 @@ def _head(requests: BufferedReader) -> bytes:
         if line == b"\r\n":
             break
     return b"".join(lines)
-
-
-def _pass_back(server: socket.socket, client: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := server.recv(PIECE_BYTES):
-            client.sendall(data)
-    _shut(client)
 
 
 def _shut(one: socket.socket) -> None:

@@ -1,13 +1,23 @@
 -- needs: owners/upload_tokens
 -- An upload begins whose bytes come later. payload: id, owner, fields {name, value, …}, expires_at, most (how many of
--- the owner may be unfinished), and upload_token (the id of the token that it comes with) or nil. Answers answer:
--- 'begun', 'too_many', 'token_gone' or 'token_used' (`find_token_over`).
+-- the owner may be unfinished), and upload_token (the id of the token that it comes with) or nil, with length and about
+-- (its Upload-Metadata, or nil). Where the token has no uses left, it takes that of an upload that is the same and of
+-- which no byte was sent. Answers answer: 'begun', 'too_many', 'token_gone' or 'token_used' (`find_token_over`).
 if payload.full then return cmsgpack.pack({ answer = 'redis_full' }) end
 local unfinished = K.unfinished .. payload.owner
 redis.call('ZREMRANGEBYSCORE', unfinished, '-inf', now)
 if redis.call('ZCARD', unfinished) >= payload.most then return cmsgpack.pack({ answer = 'too_many' }) end
 
 local over = payload.upload_token and find_token_over(payload.upload_token)
+local not_begun = over
+  and over.answer == 'token_used'
+  and find_not_begun(payload.upload_token, payload.length, payload.about)
+if not_begun then
+  redis.call('DEL', K.incoming .. not_begun)
+  redis.call('ZREM', K.upload_token .. payload.upload_token .. ':held', not_begun)
+  redis.call('ZREM', unfinished, not_begun)
+  over = find_token_over(payload.upload_token)
+end
 if over then return cmsgpack.pack(over) end
 
 local function index(key, until_ms)

@@ -10,7 +10,7 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.catalogue import KINDS
-from tasks.queue.redis_keys import UPLOAD_TOKEN
+from tasks.queue.redis_keys import INCOMING, UPLOAD_TOKEN
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
 from tests.api.accounts.tokens.conftest import Mint, bearer
@@ -121,6 +121,7 @@ async def test_an_upload_in_parts_holds_a_use_until_it_is_deleted_refused_or_exp
     made = await mint(types=["image/png"], uses=1)
     token = made["token"]
     path = (await begun(page, token, 900)).headers["Location"]
+    await redis.hset(INCOMING + path.rpartition("/")[2], "writer", "a")  # as if its first bytes were on their way
     raw = await page.post("/v1/images", content=PNG, headers=bearer(token))
     for refused in (raw, await begun(page, token, 900)):
         assert (refused.status_code, refused.json()["code"]) == (403, "token_used")
@@ -132,6 +133,28 @@ async def test_an_upload_in_parts_holds_a_use_until_it_is_deleted_refused_or_exp
     await redis.zadd(f"{UPLOAD_TOKEN}{made['id']}:held", {path.rpartition("/")[2]: 1})  # as if its time were over
     assert (await page.post("/v1/images", content=PNG, headers=bearer(token))).status_code == 202
     assert await used(alice, made) == 1
+
+
+async def test_a_creation_whose_answer_was_lost_is_repeated_with_the_same_use(
+    page: httpx.AsyncClient, alice: httpx.AsyncClient, mint: Mint, engine: None
+) -> None:
+    made = await mint(types=["image/png"], uses=2)
+    token = made["token"]
+    kept = (await begun(page, token, len(PNG), filename="kept.png")).headers["Location"]
+    assert (await sent(page, token, kept, PNG)).status_code == 204
+    lost = (await begun(page, token, len(PNG), filename="lost.png")).headers["Location"]
+    for length, about in ((len(PNG) + 1, {"filename": "lost.png"}), (len(PNG), {"filename": "a.png"}), (len(PNG), {})):
+        assert (await begun(page, token, length, **about)).json()["code"] == "token_used"  # another file
+    path = (await begun(page, token, len(PNG), filename="lost.png")).headers["Location"]
+    gone = await page.head(lost, headers={**TUS, **bearer(token)})
+    assert (gone.status_code, path != lost) == (404, True)
+    assert (await sent(page, token, lost, PNG)).status_code == 404
+    assert (await sent(page, token, path, PNG)).status_code == 204
+    assert await used(alice, made) == 2
+    assert (await begun(page, token, len(PNG), filename="lost.png")).json()["code"] == "token_used"
+    for one in (kept, path):
+        completion = f"/v1/uploads/{one.rpartition('/')[2]}/completion"
+        assert (await page.post(completion, headers=bearer(token))).status_code == 202
 
 
 async def test_a_page_cannot_delete_what_is_stored(

@@ -1,6 +1,8 @@
 -- How often an upload token may still be used (tasks/accounts/tokens/upload_tokens.py). An upload in parts holds a use
 -- from its creation until it is stored, or expires.
 
+local MOST_LOOKED_AT = 100
+
 -- Whether the use is taken already: the upload holds one, or was stored with one.
 local function has_use(id, upload)
   if not upload then return false end
@@ -28,6 +30,17 @@ local function use_token(id, upload)
     end
   end
   redis.call('HINCRBY', K.upload_token .. id, 'used', 1)
+end
+
+-- Of the uploads that hold a use one of this length and Upload-Metadata (or nil) of which no byte was sent, or nil: the
+-- answer to its creation may be lost.
+local function find_not_begun(id, length, about)
+  local held = K.upload_token .. id .. ':held'
+  for _, upload in ipairs(redis.call('ZRANGE', held, '(' .. now, '+inf', 'BYSCORE', 'LIMIT', 0, MOST_LOOKED_AT)) do
+    local fields = redis.call('HMGET', K.incoming .. upload, 'offset', 'writer', 'length', 'about')
+    local is_same = tonumber(fields[3]) == length and fields[4] == (about or false)
+    if is_same and fields[1] == '0' and not fields[2] then return upload end
+  end
 end
 
 local function hold_use(id, upload, until_ms)

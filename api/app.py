@@ -156,7 +156,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
         ca=settings.redis_ca,
         max_connections=settings.redis_max_connections,
     )
-    registry = ProcessRegistry(redis, settings)
+    registry, history = ProcessRegistry(redis, settings), History(redis, storage, settings)
     redis_outage = OutageLog("redis.away", "redis.back", is_over=lambda: registry.beaten_at > redis_outage.failed_at)
     key_use = KeyUse(redis, settings.key_use_s)
     accounts = AccountCache(redis, settings, redis_outage, key_use)
@@ -198,14 +198,14 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
                 shutdown=Shutdown(settings.drain_s, watch),
                 storage=storage,
                 public_files=PublicFiles.of(settings),
-                live_jobs=LiveJobs(redis),
+                live_jobs=LiveJobs(redis, history),
                 box=box,
                 url_policy=url_policy,
                 endpoints=Endpoints(redis, settings, box),
                 job_store=JobStore(redis, settings),
                 queue_stats=QueueStats(redis, settings),
                 listing=Listing(redis),
-                history=History(redis, storage, settings),
+                history=history,
                 schedule_store=ScheduleStore(redis, settings, storage),
                 scheduler=Scheduler(redis, settings, counted(kinds)),
                 connections=connections,

@@ -166,7 +166,7 @@ async def _original(caller: Caller, job_id: str) -> Upload:
     context = caller.context
     if (kept := await find_upload(context.redis, caller.owner, job_id)) is not None:
         return await checked_picture(caller, kept.blob, kept.name)
-    record = await read(context.redis, job_id)
+    record = await read(context.redis, job_id) or await context.history.find(job_id)
     if record is None or record.owner != caller.owner or record.kind != THUMBNAIL.name:
         message = f"Job {job_id!r} was not found among your image jobs, nor is its original kept. Send the image."
         raise Refusal("not_found", message)

@@ -61,7 +61,8 @@ async def get_job(request: Request, job_id: JobId) -> Response:
     owner notes on it, and how it was run, are left out or empty.
 
     A job is answered until it expires, and where the service keeps a history (`HISTORY=storage`) for `KEEP_HISTORY_S`
-    longer, without its files.
+    longer, without its files. There a job with `keep` leaves the lists a day after its end, and has its files until it
+    expires.
     """
     query = query_of(request, WaitQuery)
     caller, wait = caller_of(request).acting_for(query.owner), query.wait

@@ -101,6 +101,11 @@ async def retry_job(request: Request, job_id: JobId) -> Response:
             f"Job {job_id!r} comes after a job that did not succeed. Retry that one: once it has succeeded, this one "
             "runs by itself.",
         )
+    if answer == "unknown":
+        raise Refusal(
+            "not_retryable",
+            f"Job {job_id!r} has left Redis for the history, where it cannot run again. Submit it again.",
+        )
     if answer != "reopened":
         what = f"is a {record.kind}" if record.kind == "batch" else f"is {answer}"
         raise Refusal(
@@ -127,11 +132,11 @@ async def delete_job(request: Request, job_id: JobId) -> Response:
     The job must have ended. An event can be deleted once all its deliveries have ended.
     """
     caller = caller_for_owner(request)
-    await find(caller, job_id)
+    record = await find(caller, job_id)
     (answer,) = await caller.context.job_store.delete([job_id])
     if answer in ("deleted", "unknown"):
         # It may have left Redis, or so may a former job of this id, which an ARQ client has used again.
-        await caller.context.history.erase(job_id)
+        await caller.context.history.erase(job_id, record)
     if answer == "needed":
         raise Refusal(
             "not_ended", f"Job {job_id!r} is still needed by deliveries or by jobs that wait for it. Cancel them first."

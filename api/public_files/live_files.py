@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from api.http.access.account_cache import ExpiringMap
 from tasks import clock
+from tasks.history.store import History
 from tasks.public_files.signing import SignedFile, signed_name
 from tasks.queue.records.list import read
 from tasks.queue.records.record import State
@@ -42,10 +43,12 @@ class LiveJobs:
 
     Args:
         redis: Connection.
+        history: Jobs with `keep` whose record has left Redis.
     """
 
-    def __init__(self, redis: "Redis[bytes]") -> None:
+    def __init__(self, redis: "Redis[bytes]", history: History) -> None:
         self._redis = redis
+        self._history = history
         self._known: ExpiringMap[str, LiveFiles] = ExpiringMap(MOST_KNOWN)
 
     async def find(self, file: SignedFile) -> tuple[LiveFiles, int] | None:
@@ -60,7 +63,7 @@ class LiveJobs:
         return live, size
 
     async def _look(self, job_id: str) -> LiveFiles | None:
-        record = await read(self._redis, job_id)
+        record = await read(self._redis, job_id) or await self._history.find(job_id)
         if record is None or record.state is not State.SUCCEEDED:
             return None
         sizes = {(signed_name(one["name"]), one["blob"]): int(one["bytes"]) for one in record.files}

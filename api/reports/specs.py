@@ -220,7 +220,7 @@ async def with_files(caller: Caller, spec: PreparedSpec, after: Collection[str] 
     # The files of jobs that it comes after are looked up when they are there.
     here = [one for one in named if one.is_dataset or one.job not in after]
     wanted = [RequestedSource(one.field, upload=one.upload, job=one.job, file=one.file) for one in here]
-    found = await find_sources(caller.context.redis, caller.owner, wanted)
+    found = await find_sources(caller.context.redis, caller.owner, wanted, caller.context.history.find_fields)
     return PreparedReport(spec, {one.key: blob for one, blob in zip(here, found, strict=True)})
 
 

@@ -13,7 +13,6 @@ from typing import Any, Final, NamedTuple
 import structlog
 
 from tasks.queue.records.packing import Fields
-from tasks.queue.records.record import Record
 
 log = structlog.get_logger()
 
@@ -77,15 +76,20 @@ def line_of(job_id: str, fields: Fields) -> bytes:
     return _json({"id": job_id, "fields": kept})
 
 
-def find_record(content: bytes, job_id: str) -> Record | None:
-    """The record of an id as Redis had it, if the object has it."""
+def find_fields(content: bytes, job_id: str) -> Fields:
+    """The hash of an id's record as Redis had it; empty if the object has none."""
     beginning = _json({"id": job_id})[:-1] + b","
     _, lines = read_archive(content)
     for line in lines:
         if line.startswith(beginning):
-            fields = json.loads(line)["fields"]
-            return Record.from_hash(job_id, {_raw(name): _raw(value) for name, value in fields.items()})
-    return None
+            return fields_of_line(line)[1]
+    return {}
+
+
+def fields_of_line(line: bytes) -> tuple[str, dict[bytes, bytes]]:
+    """The id of a line's record, and its hash as `line_of` was given it."""
+    kept = json.loads(line)
+    return kept["id"], {_raw(name): _raw(value) for name, value in kept["fields"].items()}
 
 
 def ids_of(lines: Iterable[bytes]) -> list[str]:

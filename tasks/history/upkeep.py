@@ -5,6 +5,9 @@
 3. `commit` puts its ids into the index and deletes the records from Redis, in one script. A record that has changed or
    gone since it was read is left alone.
 
+Records of jobs with `keep` leave Redis while their time goes on. From the same script on their files are needed by what
+`tasks/history/kept.py` explains.
+
 A process that dies between the steps leaves both copies, never none. What an object has that the index does not point
 to (after such a death, or a `DELETE`) is removed by `tidy`, which writes the object again: each object for which there
 may be something to remove is noted in Redis until that is done.
@@ -29,7 +32,9 @@ from tasks.history.archive import (
     read_archive,
     write_archive,
 )
+from tasks.history.kept import kept_of_fields, kept_of_lines, outlasts
 from tasks.queue.installation import find_installation, make_installation
+from tasks.queue.records.indexes import BATCH
 from tasks.queue.records.packing import Fields, unpack
 from tasks.queue.redis_keys import HISTORY, HISTORY_IDS, HISTORY_WRITING, JOB, LINGER_MS
 from tasks.queue.script import Script
@@ -38,6 +43,8 @@ from tasks.storage.protocol import Storage, StorageUnavailable
 
 RECORDS_AT_ONCE: Final = 128
 """Records of one object, and so of one script: two milliseconds of Redis."""
+BLOBS_AT_ONCE: Final = 500
+"""Blobs of records with `keep` from which on an object has no further record: as much of Redis' time again."""
 OBJECT_BYTES: Final = MiB
 """Bytes of lines from which on an object has no further record: a request for one record reads them all."""
 WAIT_MS: Final = 3_600_000
@@ -58,12 +65,15 @@ class HistoryUpkeep:
         self._storage = storage
         self._script = Script(redis, "upkeep/history")
 
-    async def move(self, ids: Sequence[str], until: float, *, wait_ms: int = WAIT_MS) -> AsyncIterator[int]:
+    async def move(
+        self, ids: Sequence[str], until: float, *, in_redis_ms: int | None = None, wait_ms: int = WAIT_MS
+    ) -> AsyncIterator[int]:
         """Move records whose time in Redis is over.
 
         Args:
             ids: Of jobs that may be due; others are left alone.
             until: When to stop (`time.monotonic()`).
+            in_redis_ms: Milliseconds for which a job with `keep` is in Redis after its end; None: while it is kept.
             wait_ms: Milliseconds that fewer records than an object may have wait for others.
 
         Yields:
@@ -75,13 +85,13 @@ class HistoryUpkeep:
         """
         due: dict[str, Fields] = {}
         for start in range(0, len(ids), RECORDS_AT_ONCE):
-            due |= await self._due(ids[start : start + RECORDS_AT_ONCE])
+            due |= await self._due(ids[start : start + RECORDS_AT_ONCE], in_redis_ms)
             while len(due) >= RECORDS_AT_ONCE:
                 if time.monotonic() > until:
                     return
                 yield await self._move_some(due)
         before = await self._now_ms() - wait_ms
-        while time.monotonic() < until and any(int(fields[b"expires_at"]) <= before for fields in due.values()):
+        while time.monotonic() < until and any(_leaves_at(fields, in_redis_ms) <= before for fields in due.values()):
             yield await self._move_some(due)
 
     async def tidy(self, until: float) -> int:
@@ -110,7 +120,8 @@ class HistoryUpkeep:
         return removed
 
     async def expire(self, keep_ms: int) -> int:
-        """Delete objects that were written too long ago, the oldest first. Returns how many records they had.
+        """Delete objects that were written too long ago, the oldest first. Records whose own time is not over for as
+        long are carried into a new one. Returns how many were deleted.
 
         Args:
             keep_ms: Milliseconds for which records are kept after they left Redis.
@@ -129,10 +140,10 @@ class HistoryUpkeep:
                 written_at, lines = found
                 if written_at + keep_ms > await self._now_ms():
                     break
-                places = [place_of(job_id)._asdict() for job_id in ids_of(lines)]
-                await self._script({"verb": "forget", "number": number, "places": places})
+                carried = await self._carry(number, lines, await self._now_ms() - keep_ms)
+                await self._script({"verb": "forget", "number": number, "places": _places_of(lines)})
                 await self._storage.delete_objects([await self._path(number)])
-                expired += len(lines)
+                expired += len(lines) - carried
             await self._script({"verb": "expired", "number": number})
         return expired
 
@@ -152,8 +163,8 @@ class HistoryUpkeep:
             if content is not None:
                 written_at, lines = await asyncio.to_thread(read_archive, content)
                 number = await self._create(lines, written_at)
-                places = [place_of(job_id)._asdict() for job_id in ids_of(lines)]
-                await self._script({"verb": "index", "number": number, "places": places})
+                payload = {"number": number, "places": _places_of(lines), "kept": kept_of_lines(lines)}
+                await self._script({"verb": "index", **payload})
                 await self._storage.delete_objects([name])
                 await self._script({"verb": "written", "number": number})
                 taken += len(lines)
@@ -163,23 +174,31 @@ class HistoryUpkeep:
         """Whether this installation has ever had a history."""
         return bool(await self._redis.exists(HISTORY))
 
-    async def _due(self, ids: Sequence[str]) -> dict[str, Fields]:
+    async def _carry(self, number: int, lines: Sequence[bytes], before_ms: int) -> int:
+        """Move the records of an object that still have time into a new one. Returns how many."""
+        numbers = await self._numbers_of(ids_of(lines))
+        kept = [line for line, its in zip(lines, numbers, strict=True) if its == number and outlasts(line, before_ms)]
+        if not kept:
+            return 0
+        payload = {"number": await self._create(kept), "former": number, "places": _places_of(kept)}
+        return int(await self._script({"verb": "carry", **payload}))
+
+    async def _due(self, ids: Sequence[str], in_redis_ms: int | None) -> dict[str, Fields]:
         """The hashes of those that are to be moved."""
         async with self._redis.pipeline(transaction=False) as pipe:
             for job_id in ids:
                 pipe.hgetall(JOB + job_id)
             found = await pipe.execute()
-        # Downloads that have begun can end.
-        before = await self._now_ms() - LINGER_MS
+        now_ms = await self._now_ms()
         return {
             job_id: fields
             for job_id, fields in zip(ids, found, strict=True)
-            if fields.get(b"expires_at") and int(fields[b"expires_at"]) <= before
+            if fields.get(b"expires_at") and _is_due(fields, in_redis_ms, now_ms)
         }
 
     async def _move_some(self, due: dict[str, Fields]) -> int:
         """Move the first of these in one object, and take them out."""
-        lines, notes = await asyncio.to_thread(_lines_of, due)
+        lines, notes = await asyncio.to_thread(_lines_of, due, await self._now_ms())
         number = await self._create(lines)
         moved = int(await self._script({"verb": "commit", "number": number, "records": notes}))
         for note in notes:
@@ -237,20 +256,40 @@ class HistoryUpkeep:
         return path_of(await find_installation(self._redis) or await make_installation(self._redis), number)
 
 
-def _lines_of(due: Mapping[str, Fields]) -> tuple[list[bytes], list[dict[str, Any]]]:
+def _places_of(lines: Iterable[bytes]) -> list[dict[str, Any]]:
+    return [place_of(job_id)._asdict() for job_id in ids_of(lines)]
+
+
+def _is_due(fields: Fields, in_redis_ms: int | None, now_ms: int) -> bool:
+    """Whether a record is to be moved now."""
+    leaves_at = _leaves_at(fields, in_redis_ms)
+    # Downloads of files that go with the record can end.
+    return leaves_at <= (now_ms if leaves_at < int(fields[b"expires_at"]) else now_ms - LINGER_MS)
+
+
+def _leaves_at(fields: Fields, in_redis_ms: int | None) -> int:
+    """When a record's time in Redis is over, in milliseconds since 1970."""
+    expires_at = int(fields[b"expires_at"])
+    if in_redis_ms is None or b"keep" not in fields or fields.get(b"kind") == BATCH.encode():
+        return expires_at
+    return min(expires_at, expires_at - int(fields[b"keep_ms"]) + in_redis_ms)
+
+
+def _lines_of(due: Mapping[str, Fields], now_ms: int) -> tuple[list[bytes], list[dict[str, Any]]]:
     """The lines of one object, and what `commit` takes of each."""
-    lines, notes, size = list[bytes](), list[dict[str, Any]](), 0
+    lines, notes, size, blobs = list[bytes](), list[dict[str, Any]](), 0, 0
     for job_id, fields in islice(due.items(), RECORDS_AT_ONCE):
-        if size >= OBJECT_BYTES:
+        if size >= OBJECT_BYTES or blobs >= BLOBS_AT_ONCE:
             break
         whole = unpack(fields)
         lines.append(line_of(job_id, whole))
         size += len(lines[-1])
-        notes.append(_note(job_id, whole))
+        notes.append(_note(job_id, whole, now_ms))
+        blobs += len(notes[-1]["kept"]["blobs"]) if notes[-1]["kept"] else 0
     return lines, notes
 
 
-def _note(job_id: str, fields: Fields) -> dict[str, Any]:
+def _note(job_id: str, fields: Fields, now_ms: int) -> dict[str, Any]:
     """What `commit` takes of a record."""
     state, job_indexes = fields[b"state"], fields.get(b"shelves", b"")
     indexes = [index + b":" + state for index in job_indexes.split()]
@@ -258,4 +297,4 @@ def _note(job_id: str, fields: Fields) -> dict[str, Any]:
     expires_at, kind = fields[b"expires_at"], fields.get(b"kind", b"")
     place = place_of(job_id)._asdict()
     note = {"id": job_id, "state": state, "expires_at": expires_at, "kind": kind, "job_indexes": job_indexes}
-    return {**note, **place, "indexes": indexes + whole}
+    return {**note, **place, "indexes": indexes + whole, "kept": kept_of_fields(job_id, fields, now_ms)}

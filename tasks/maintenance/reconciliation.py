@@ -25,7 +25,7 @@ from tasks.kind import JobContext, Kind, Result, RetryPolicy
 from tasks.maintenance.deleted_bytes import delete_unneeded
 from tasks.maintenance.incoming import remove_expired
 from tasks.queue import redis_keys
-from tasks.queue.jobs.retention import keep_ms
+from tasks.queue.jobs.retention import in_redis_ms, keep_ms
 from tasks.queue.records.indexes import BATCH, FOREIGN
 from tasks.queue.records.packer import Packer
 from tasks.queue.redis_keys import BACKLOG, JOB, LANE, QUEUES, SCHEDULE, arq_queue
@@ -44,8 +44,8 @@ DELETION_S = 20.0
 """Seconds after which a run deletes no more bytes of deleted jobs: after a bulk deletion they may be many."""
 HISTORY_S = 20.0
 """Seconds after which a run moves no more records into the storage, which may be slow. Half are for deletions."""
-MOST_EXPIRED = 20_000
-"""Expired records that a run remembers to move them. It passes the others again later."""
+MOST_LEAVING = 20_000
+"""Records whose time in Redis is over that a run remembers to move them. It passes the others again later."""
 AT_ONCE = 100
 """Jobs, lanes or schedules in one script, which may check fewer."""
 
@@ -82,12 +82,12 @@ async def reconcile(job: JobContext[ReconciliationParams]) -> Result:
     packed = await _pack(job, time.monotonic() + BUSY_S)
     deleted = await _delete_bytes(job, time.monotonic() + DELETION_S)
     incoming = await _remove_incoming(job, time.monotonic() + DELETION_S)
-    moved = await _move(job, reconciler.expired) if job.settings.history == "storage" else 0
+    moved = await _move(job, reconciler.leaving) if job.settings.history == "storage" else 0
     done = {"packed": packed, "deleted": deleted, "incoming": incoming, "moved": moved}
     return Result(value={**reconciler.counts, **done})
 
 
-async def _move(job: JobContext[ReconciliationParams], expired: Sequence[str]) -> int:
+async def _move(job: JobContext[ReconciliationParams], leaving: Sequence[str]) -> int:
     """Move records into the storage, and remove from it what was deleted. Returns how many were moved."""
     history, moved, began = HistoryUpkeep(job.redis, job.storage), 0, time.monotonic()
     # The storage has logged that it is away; the repairs above do not depend on it, and the next run tries again.
@@ -95,7 +95,7 @@ async def _move(job: JobContext[ReconciliationParams], expired: Sequence[str]) -
     with contextlib.suppress(StorageUnavailable):
         await history.tidy(began + HISTORY_S / 2)
     with contextlib.suppress(StorageUnavailable):
-        async for count in history.move(expired, began + HISTORY_S):
+        async for count in history.move(leaving, began + HISTORY_S, in_redis_ms=in_redis_ms(job.settings)):
             moved += count
     return moved
 
@@ -132,10 +132,11 @@ class Reconciler:
         self._script = Script(job.redis, "upkeep/reconcile")
         nothing: dict[str, list[str]] = {"ids": [], "lanes": [], "schedules": [], "queues": []}
         kinds = dict.fromkeys((*job.kinds, BATCH), True)
-        rules = {"owner": SYSTEM, "kinds": kinds, "foreign": FOREIGN, "keep": keep_ms(job.settings)}
-        self._payload: dict[str, Any] = {**nothing, **rules}
+        rules = {"owner": SYSTEM, "kinds": kinds, "foreign": FOREIGN}
+        times = {"keep": keep_ms(job.settings), "in_redis_ms": in_redis_ms(job.settings)}
+        self._payload: dict[str, Any] = {**nothing, **rules, **times}
         self._found: Counter[str] = Counter()
-        self.expired: list[str] = []
+        self.leaving: list[str] = []
 
     @property
     def wrong(self) -> bool:
@@ -160,8 +161,8 @@ class Reconciler:
             }
             answer = await self._script({**self._payload, **part})
             jobs = answer["jobs"]
-            self.expired += [one for one, what in zip(ids, jobs, strict=False) if what == "expired"]
-            del self.expired[MOST_EXPIRED:]
+            self.leaving += [one for one, what in zip(ids, jobs, strict=False) if what in ("expired", "kept")]
+            del self.leaving[MOST_LEAVING:]
             self._found.update([*jobs, *["examined"] * len(jobs)], lanes=answer["lanes_mended"])
             ids, lanes = ids[len(jobs) :], lanes[answer["lanes_examined"] :]
 

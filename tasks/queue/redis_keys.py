@@ -19,7 +19,7 @@ Redis without cluster mode is needed.
 | `pressroom:usage:<owner>:<day>` | hash | what the owner has used on one day (days since 1970, UTC): `<kind> <state>` (jobs that ended), `cpu <kind>` (ms), `in` and `out` (bytes), `stored` (bytes, at the last change) (`tasks/accounts/usage.py`) | expires |
 | `pressroom:stored` | hash owner → bytes | what the owner has in the storage: added up as it is written and deleted, counted by each cleanup | an owner's field goes at 0, with a cleanup |
 | `pressroom:unneeded-of` | hash sha256 → owner | whose the blobs of `pressroom:unneeded` were | as these |
-| `pressroom:blob:<sha256>` | set of job ids, `upload:<id>`s and `schedule:<id>`s | what needs this blob | the cleanup, when none of them is left; it expires 30 days after the last one is due |
+| `pressroom:blob:<sha256>` | set of job ids, `upload:<id>`s, `schedule:<id>`s and `kept:<end>/<owner>/<hash>`es of jobs in the history | what needs this blob | the cleanup, when none of them is left; it expires 30 days after the last one is due |
 | `pressroom:swept:<sha256>` | string | until when (ms) the cleanup may be deleting this blob; followed by ` gone` once it has | expires |
 | `pressroom:unneeded` | zset sha256 → since (ms) | blobs that deleted jobs, uploads and schedules needed: they are deleted soon, if nothing else needs them | the reconciliation; it expires, and the cleanup finds them |
 | `pressroom:upload:<id>` | hash | owner, blob, bytes, name and times of an upload | expires, or its owner deletes it |

@@ -10,6 +10,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict
 
 from tasks.blob_ref import BlobRef
+from tasks.history.store import History
 from tasks.kind import JobContext, Kind, OutputFile, Result, RetryPolicy
 from tasks.refusal import Refusal
 from tasks.report.render_job import RenderLimits, StoredRequest
@@ -88,7 +89,8 @@ async def _late_files(job: JobContext[ReportParams], spec: ReportSpec, known: Co
     """The files of the jobs that this one came after: they were not there when it was submitted."""
     late = [(field, ref) for field, ref in picture_refs(spec) if ref.key not in known]
     wanted = [RequestedSource(field, upload=ref.upload, job=ref.job, file=ref.file) for field, ref in late]
-    found = await find_sources(job.redis, job.owner, wanted)
+    history = History(job.redis, job.storage, job.settings)
+    found = await find_sources(job.redis, job.owner, wanted, history.find_fields)
     return {ref.key: blob.sha256 for (_, ref), blob in zip(late, found, strict=True)}
 
 

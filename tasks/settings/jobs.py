@@ -155,7 +155,7 @@ class JobSettings(BaseModel):
     )
     history: Literal["off", "storage"] = Field(
         "off",
-        description="`storage` moves the record of an ended job from Redis into the storage when its time in Redis (`KEEP_…_S`) is over. Lists do not have it any more, but it is still answered by id. Set it for web and worker processes alike.",
+        description="`storage` moves the record of an ended job from Redis into the storage when its time in Redis (`KEEP_…_S`) is over. Lists do not have it any more, but it is still answered by id. A job with `keep` leaves a day after its end, and has its files as long as it is kept. Set it for web and worker processes alike.",
     )
     keep_history_s: int = Field(
         30 * DAY_S, gt=0, description="Seconds for which a record is kept in the storage after it has left Redis."

@@ -1,7 +1,7 @@
 """Finds the blobs that a job will read: an owner's uploads, and files of the owner's earlier jobs."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,19 +34,26 @@ class RequestedSource:
     file: str | None = None
 
 
-async def find_sources(redis: "Redis[bytes]", owner: str, wanted: Sequence[RequestedSource]) -> list[BlobRef]:
-    """Find the blobs of some sources, in one round trip to Redis.
+async def find_sources(
+    redis: "Redis[bytes]",
+    owner: str,
+    wanted: Sequence[RequestedSource],
+    find_moved: Callable[[str], Awaitable[Mapping[bytes, bytes]]],
+) -> list[BlobRef]:
+    """Find the blobs of some sources, in one round trip to Redis, and one for each job whose record has left it.
 
     Args:
         redis: Connection.
         owner: Whose uploads and jobs may be used.
         wanted: The sources.
+        find_moved: Finds the fields of a job whose record has left Redis, by its id (`History.find_fields`).
 
     Returns:
         Their blobs, in the same order.
 
     Raises:
         Refusal: `not_found`, `not_ready`, `upload_unfinished` or `expired`, with the field that names the source.
+        StorageUnavailable: The history has a job, but the storage does not answer.
     """
     if not wanted:
         return []
@@ -64,7 +71,9 @@ async def find_sources(redis: "Redis[bytes]", owner: str, wanted: Sequence[Reque
                 field = f"{one.field}.upload"
                 raise Refusal(missing.code, f"{field}: {missing.message}", field=field)
     return [
-        _of_upload(owner, one, answer) if one.upload is not None else _of_job(owner, one, answer)
+        _of_upload(owner, one, answer)
+        if one.upload is not None
+        else _of_job(owner, one, unpack(answer) or await find_moved(one.job or ""))
         for one, answer in zip(wanted, answers, strict=True)
     ]
 
@@ -81,8 +90,7 @@ def _of_upload(owner: str, wanted: RequestedSource, fields: Mapping[bytes, bytes
     return upload.blob
 
 
-def _of_job(owner: str, wanted: RequestedSource, fields: Mapping[bytes, bytes]) -> BlobRef:
-    found = unpack(fields)
+def _of_job(owner: str, wanted: RequestedSource, found: Mapping[bytes, bytes]) -> BlobRef:
     asked = (b"owner", b"state", b"files", b"expires_at")
     whose, state, files, expires_at = (found[name].decode() if name in found else None for name in asked)
     field = f"{wanted.field}.job"

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from tasks.queue.redis_keys import DAY_MS, SECOND_MS
 from tasks.settings import Settings
 
 DELIVERY_RETRIES_S: Final = 299_315
@@ -31,3 +32,9 @@ def keep_ms(settings: Settings) -> dict[str, int]:
         "cancelled": settings.keep_cancelled_s * 1000,
         "tombstone": max(settings.tombstone_s, patience_s) * 1000,
     }
+
+
+def in_redis_ms(settings: Settings) -> int | None:
+    """For how long a job with `keep` is in Redis after its end, in milliseconds, before its record leaves for the
+    history; None without a history. A repeat of its submit finds it there."""
+    return max(DAY_MS, settings.idempotency_s * SECOND_MS) if settings.history == "storage" else None

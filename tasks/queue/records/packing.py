@@ -14,7 +14,7 @@ from typing import Final
 Fields = Mapping[bytes, bytes]
 
 PLAIN: Final = frozenset(
-    b"state kind queue owner name priority created_at due_at expires_at keep_ms awaited code".split()
+    b"state kind queue owner name priority created_at due_at expires_at keep keep_ms awaited code".split()
 )
 """Fields that stay as they are: lists and the cleanup ask for them, and older versions refuse a record without them."""
 TALLY: Final = b"tally:"

@@ -30,10 +30,18 @@ async def let_expire(redis: ArqRedis, ids: Sequence[str], ago_ms: int = 0) -> No
         await redis.hset(JOB + job_id, "expires_at", now_ms - LINGER_MS - ago_ms)
 
 
-async def move(redis: ArqRedis, storage: Storage, ids: Sequence[str], wait_ms: int = 0) -> int:
+async def let_pass(redis: ArqRedis, ids: Sequence[str], ms: int) -> None:
+    """Let the end of these be so long ago; they are kept for as much less from now on."""
+    for job_id in ids:
+        await redis.hincrby(JOB + job_id, "expires_at", -ms)
+
+
+async def move(
+    redis: ArqRedis, storage: Storage, ids: Sequence[str], wait_ms: int = 0, in_redis_ms: int | None = None
+) -> int:
     """What the reconciliation does with these."""
-    upkeep = HistoryUpkeep(redis, storage)
-    return sum([count async for count in upkeep.move(ids, time.monotonic() + 60, wait_ms=wait_ms)])
+    moving = HistoryUpkeep(redis, storage).move(ids, time.monotonic() + 60, in_redis_ms=in_redis_ms, wait_ms=wait_ms)
+    return sum([count async for count in moving])
 
 
 async def tidy(redis: ArqRedis, storage: Storage) -> int:

@@ -1,6 +1,7 @@
 """The reconciliation of a real engine moves ended records into the storage, and the cleanup lets them expire."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,15 +11,17 @@ from tasks.catalogue import KINDS
 from tasks.history.archive import FOLDER
 from tasks.history.store import History
 from tasks.history.upkeep import WAIT_MS
+from tasks.maintenance.sweep import sweep
 from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.records.list import read
 from tasks.queue.redis_keys import HISTORY, JOB
 from tasks.settings import DAY_S, Settings
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage, StorageUnavailable
+from tests.support.blobs import put
 from tests.support.engine_running import JobClient, settings_for, working
 from tests.support.queue.ended_records import EndedRecords
-from tests.support.queue.history import archived_text, let_expire, move, tidy
+from tests.support.queue.history import archived_text, let_expire, let_pass, move, tidy
 
 
 @pytest.fixture
@@ -104,3 +107,22 @@ async def test_an_object_that_cannot_be_read_does_not_hold_up_others(
     async with working(redis, settings, kinds=KINDS, storage=storage):
         assert (await run(job_client, "reconciliation"))["moved"] == 1
     assert await read(redis, second) is None
+
+
+async def test_a_job_with_keep_leaves_redis_after_a_day_and_its_files_stay(
+    redis: ArqRedis, settings: Settings, storage: Storage, job_client: JobClient
+) -> None:
+    blob = await put(storage, b"the bytes of a picture")
+    submission = Submission("cleanup", "default", "dev", json.dumps({}), blobs=(blob.sha256,), keep_s=90 * DAY_S)
+    repeated = settings.model_copy(update={"idempotency_s": 3 * DAY_S})
+    async with working(redis, repeated, kinds=KINDS, storage=storage):
+        job_id = (await job_client.enqueuer.enqueue(submission)).job_id
+        await job_client.ended(job_id)
+        await let_pass(redis, [job_id], 2 * DAY_S * 1000 + WAIT_MS)
+        assert (await run(job_client, "reconciliation"))["moved"] == 0, "a repeat of its submit would find it"
+        await let_pass(redis, [job_id], DAY_S * 1000)
+        assert (await run(job_client, "reconciliation"))["moved"] == 1
+    assert await read(redis, job_id) is None
+    assert await History(redis, storage, settings).find(job_id) is not None
+    assert [step.deleted async for step in sweep(redis, storage, before=datetime.now(UTC), dry_run=False)] == [0]
+    assert await storage.size(blob.sha256) == blob.bytes

@@ -28,6 +28,13 @@ local function give_up_blobs(holder, blobs, owner)
   end
 end
 
+-- The name of what needs the blobs of a job whose record is in the history (`holder_of` in tasks/history/kept.py). It
+-- says all that is asked of it: expires_at (ms), owner.
+local function kept_holder(name)
+  local seconds, owner = string.match(name, '^(%d+)/([^/]+)/')
+  return { expires_at = (tonumber(seconds) or 0) * 1000, owner = owner }
+end
+
 -- A blob that the cleanup has marked may be gone, though its bytes have just been sent: look for it in storage before
 -- it is needed (tasks/maintenance/sweep.py). seen: sha256 → the mark under which it was found there; since: the
 -- earliest time at which the bytes were sent. Returns {answer = 'swept', blob, mark, left_ms (until its deletion is

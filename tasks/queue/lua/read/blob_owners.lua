@@ -1,3 +1,4 @@
+-- needs: blobs
 -- Whose blobs are these? payload: blobs {sha256, …}. Answers for each the owners of what needs it, of the first
 -- HOLDERS that do.
 local HOLDERS = 200
@@ -5,6 +6,10 @@ local PLACES = { upload = K.upload, schedule = K.schedule }
 
 local function holder_owner(holder)
   local kind, name = string.match(holder, '^(%l+):(.*)$')
+  if kind == 'kept' then
+    local kept = kept_holder(name)
+    return kept.expires_at + K.linger_ms > now and kept.owner
+  end
   if kind then return PLACES[kind] and redis.call('HGET', PLACES[kind] .. name, 'owner') end
   local owner, expires_at = unpack(redis.call('HMGET', K.job .. holder, 'owner', 'expires_at'))
   return (not expires_at or tonumber(expires_at) + K.linger_ms > now) and owner

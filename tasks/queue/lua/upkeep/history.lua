@@ -1,12 +1,15 @@
--- needs: counters
+-- needs: blobs counters
 -- Which records of ended jobs are in the storage, and in which object (tasks/history/upkeep.py). payload: verb, and
 --   begin: above (no number up to it is given; nil: 0). Answers number, of a new object, which is being written from
 --     now on, and now (ms).
---   commit: number, records {{id, state, expires_at, bucket, member, indexes {…}, kind, job_indexes}, …}. They leave
---     Redis, those that are as they were read. Answers how many.
---   index: number, places {{bucket, member}, …}. The object has these, whatever had them before.
+--   commit: number, records {{id, state, expires_at, bucket, member, indexes {…}, kind, job_indexes, kept}, …}.
+--     They leave Redis, those that are as they were read. kept {holder, blobs}: of one whose time is not over, what
+--     needs its files from now on. Answers how many.
+--   index: number, places {{bucket, member}, …}, kept {{holder, blobs, left_ms}, …}. The object has these, whatever had
+--     them before.
+--   carry: number, former, places {{bucket, member}, …}. The object has those that the former one had until now.
 --   written: number. It has no lines which nothing points to.
---   erase: bucket, member. Answers whether the history had it.
+--   erase: bucket, member, id, kept {holder, blobs, owner} or nil. Answers whether the history had it.
 --   pending: Answers {{number, seen}, …}: objects that may have lines which nothing points to.
 --   tidied: number, seen (as `pending` answered). The object has such lines no more.
 --   forget: number, places {{bucket, member}, …}. What points to the object is removed.
@@ -31,6 +34,12 @@ end
 local function move_record(one)
   local state, expires_at = unpack(redis.call('HMGET', K.job .. one.id, 'state', 'expires_at'))
   if state ~= one.state or expires_at ~= one.expires_at then return false end
+  if one.kept then
+    -- Jobs that wait for it, or that its success may yet free, ask for its record.
+    if redis.call('EXISTS', K.after .. one.id, K.freed_by .. one.id) > 0 then return false end
+    need_blobs(one.kept.holder, one.kept.blobs, math.max(tonumber(expires_at) - now, 0))
+    for _, blob in ipairs(one.kept.blobs) do redis.call('SREM', K.blob .. blob, one.id) end
+  end
   -- An ARQ client may have used an id again whose former job was moved.
   local former = redis.call('HGET', K.history_ids .. one.bucket, one.member)
   if former then note_erasure(former) end
@@ -57,7 +66,23 @@ function verbs.index()
   for _, place in ipairs(payload.places) do
     redis.call('HSET', K.history_ids .. place.bucket, place.member, payload.number)
   end
+  for _, one in ipairs(payload.kept) do need_blobs(one.holder, one.blobs, one.left_ms) end
   return true
+end
+
+function verbs.carry()
+  local carried = 0
+  for _, place in ipairs(payload.places) do
+    local key = K.history_ids .. place.bucket
+    if redis.call('HGET', key, place.member) == tostring(payload.former) then
+      redis.call('HSET', key, place.member, payload.number)
+      carried = carried + 1
+    end
+  end
+  if redis.call('ZREM', K.history_writing, payload.number) == 0 or carried < #payload.places then
+    note_erasure(payload.number)
+  end
+  return carried
 end
 
 function verbs.written()
@@ -70,6 +95,16 @@ function verbs.erase()
   if not number then return false end
   redis.call('HDEL', key, payload.member)
   note_erasure(number)
+  local kept = payload.kept
+  if kept then
+    give_up_blobs(kept.holder, kept.blobs, kept.owner)
+    -- The original of a picture (tasks/uploads/originals.py).
+    local original = redis.call('HGET', K.upload .. payload.id, 'blob')
+    if original then
+      redis.call('DEL', K.upload .. payload.id)
+      give_up_blobs('upload:' .. payload.id, { original }, kept.owner)
+    end
+  end
   return true
 end
 

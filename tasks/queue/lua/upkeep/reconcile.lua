@@ -1,11 +1,12 @@
 -- needs: arq blobs counters ending indexes lane_ids lanes records
 -- Repairs what lacks something: a key that expired, was evicted or deleted, or an older snapshot of Redis.
 -- payload: ids, lanes {{queue, name}, …}, schedules {id, …}, queues {name, …}, owner (of jobs that have lost theirs),
--- kinds {name → true} (that there are, `batch` included), foreign (the index of all others), keep, cursor (from where
--- the next run goes on; nil: as it is).
--- Answers jobs {'fine' | 'mended' | 'closed' | 'dropped' | 'over' | 'expired', …} for the ids, lanes_examined,
--- lanes_mended, queues_mended. When it has asked Redis as much as it may, the rest of ids and lanes is to be sent
--- again.
+-- kinds {name → true} (that there are, `batch` included), foreign (the index of all others), keep, in_redis_ms (for
+-- which a job with `keep` stays in Redis after its end; nil: as long as it is kept), cursor (from where the next run
+-- goes on; nil: as it is).
+-- Answers jobs {'fine' | 'mended' | 'closed' | 'dropped' | 'over' | 'expired' | 'kept' (it is to leave Redis), …} for
+-- the ids, lanes_examined, lanes_mended, queues_mended. When it has asked Redis as much as it may, the rest of ids and
+-- lanes is to be sent again.
 -- What waits where it should is left alone: in a parked lane or a paused queue, for its time, for other jobs.
 
 -- About so many calls to Redis are 2 to 4 ms of its time; what a step takes of them is estimated, not counted.
@@ -152,12 +153,21 @@ local function reconcile_batch(id)
   return redis.call('HGET', K.job .. id, 'state') == 'running' and 'fine' or 'closed'
 end
 
+-- What becomes of a job that has ended. One with `keep` ended keep_ms before it expires.
+local function look_back(kind, expires_at, keep, keep_ms)
+  if not expires_at then return 'over' end
+  if tonumber(expires_at) <= now then return 'expired' end
+  local leaves = keep and keep_ms and payload.in_redis_ms and kind ~= 'batch'
+  return leaves and expires_at - keep_ms + payload.in_redis_ms <= now and 'kept' or 'over'
+end
+
 local function reconcile(id)
-  local state, kind, expires_at = unpack(redis.call('HMGET', K.job .. id, 'state', 'kind', 'expires_at'))
+  local state, kind, expires_at, keep, keep_ms =
+    unpack(redis.call('HMGET', K.job .. id, 'state', 'kind', 'expires_at', 'keep', 'keep_ms'))
   if not state then return drop(id) end
   renew_blobs_of_job(id)
   renew_indexes(id)
-  if not LIVE[state] then return expires_at and tonumber(expires_at) <= now and 'expired' or 'over' end
+  if not LIVE[state] then return look_back(kind, expires_at, keep, keep_ms) end
   if kind == 'batch' then return reconcile_batch(id) end
   if close_incomplete(id) then return 'closed' end
   local job = read(id)

@@ -1,3 +1,4 @@
+-- needs: blobs
 -- Does anything need these blobs? What is gone is forgotten, what lives is remembered for longer, and a blob that
 -- nothing needs may be marked for deletion.
 -- payload: blobs {sha256, …}, mark, dry (change nothing), fresh (the storage was asked about these just now).
@@ -6,10 +7,11 @@
 local PART, PARTS = 200, 10
 
 -- A holder is a job's id, or the name of another kind of thing and its id; one of a kind that is not known here counts
--- as alive.
+-- as alive. A job whose record is in the history says itself until when it lives.
 local PLACES = { upload = K.upload, schedule = K.schedule }
 local function lives(holder)
   local kind, name = string.match(holder, '^(%l+):(.*)$')
+  if kind == 'kept' then return kept_holder(name).expires_at + K.linger_ms > now end
   if kind then return not PLACES[kind] or redis.call('EXISTS', PLACES[kind] .. name) == 1 end
   local state, expires_at = unpack(redis.call('HMGET', K.job .. holder, 'state', 'expires_at'))
   return state and (not expires_at or tonumber(expires_at) + K.linger_ms > now)

@@ -57,6 +57,7 @@ class SubmissionOptions(RequestedOptions, total=False):
     same_as: str | None
     job_id: str | None
     viewer: str | None
+    minter: str | None
     upload_token: str | None
     token_upload: str | None
     received: Mapping[str, int]
@@ -80,10 +81,11 @@ class Caller:
 
     @property
     def quotas(self) -> Quotas | None:
-        """The quotas of the owner; None, those of the settings, where an admin acts for another one."""
-        if self._account is None or self.owner != self._request.scope["owner"]:
-            return None
-        return self._account.quotas
+        """The quotas of the owner, also of one for whom an admin acts; None, those of the settings, in open mode."""
+        if self._account is not None and self.owner == self._request.scope["owner"]:
+            return self._account.quotas
+        name, account = self._request.scope.get("named_account", (None, None))
+        return account.quotas if account is not None and name == self.owner else None
 
     @property
     def is_admin(self) -> bool:

@@ -77,6 +77,7 @@ async def accept_image(caller: Caller, token: UploadToken, image: Upload, *, upl
         tags=token.grant.tags,
         job_id=job_id,
         viewer=token_text.digest_of(token_text.job_token(job_id, token.salt)),
+        minter=token.minter,
         upload_token=token.id,
         token_upload=upload_id,
     )

@@ -130,6 +130,17 @@ class AccountCache:
         self._use.add(record.id)
         return record
 
+    async def check_key(self, key_id: str) -> None:
+        """Check that a key still opens something: for what ends with it.
+
+        Args:
+            key_id: The public id of the key.
+
+        Raises:
+            Refusal: `unauthorized`, `unavailable`.
+        """
+        _live(await self._record(key_id))
+
     async def check_again(self, access: Access) -> None:
         """Check that what a request was let in with still opens something: for responses that take long.
 
@@ -140,7 +151,7 @@ class AccountCache:
             Refusal: `unauthorized`, `owner_suspended`, `unavailable`.
         """
         if access.key_id is not None:
-            _live(await self._record(access.key_id))
+            await self.check_key(access.key_id)
         check_suspension(access, await self.owner(access.owner))
 
     async def any_keys(self) -> bool:

@@ -1,7 +1,7 @@
 """Authentication: every path under `/v1/` needs an API key, so that no endpoint can forget to require one; and the host
 that a request names is checked, that its owner is not suspended, and that owner's requests per second."""
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,8 +20,8 @@ SCHEME = "bearer "
 
 
 class AuthMiddleware:
-    """ASGI middleware. Sets `scope["access"]`, `scope["owner"]` and `scope["account"]`, or responds before the body is
-    read."""
+    """ASGI middleware. Sets `scope["access"]`, `scope["owner"]`, `scope["account"]` and, where an admin names an owner,
+    `scope["named_account"]`; or responds before the body is read."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -44,6 +44,7 @@ class AuthMiddleware:
                 if protected:
                     access = await authenticate(context, scope, token)
                     rate = _check_rate(context, scope, access)
+                    await _find_named_owner(context, scope, access)
                     if rate is not None:
                         send = _with_headers(send, quota_headers(rate.quota, rate.burst, rate.left))
             except Refusal as refusal:
@@ -69,6 +70,14 @@ def _check_rate(context: Context, scope: Scope, access: Access) -> RateState | N
     # Pages share a rate of their own, as large as that of the owner's keys: they cannot use that up.
     payer = f"{access.owner}/tokens" if access.is_token else access.owner
     return context.request_rates.admit(payer, account.quotas)
+
+
+async def _find_named_owner(context: Context, scope: Scope, access: Access) -> None:
+    """Have the quotas of an owner at hand for whom an admin acts: those are what the request is checked against."""
+    if access.is_admin and b"owner=" in scope["query_string"]:
+        name = QueryParams(scope["query_string"]).get("owner")
+        if name:
+            scope["named_account"] = name, await context.accounts.owner(name)
 
 
 def _with_headers(send: Send, headers: dict[str, str]) -> Send:

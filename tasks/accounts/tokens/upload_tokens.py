@@ -78,6 +78,11 @@ class UploadToken:
     setting_key: str | None = None
 
     @property
+    def minter(self) -> str:
+        """The key that made it, as the records of its jobs have it: the tokens of these end with that key too."""
+        return f"key:{self.key_id}" if self.key_id else f"setting:{self.setting_key or ''}"
+
+    @property
     def place(self) -> tuple[int, str]:
         """By which tokens are in order: when it ends, and its id."""
         return self.expires_at, self.id

@@ -62,6 +62,7 @@ class Submission:
         same_as: What an Idempotency-Key is compared by, where that is not the params: the same for the same request.
         job_id: The id of the job, if it is known before (`new_id`).
         viewer: SHA-256 of the token that may see this job and nothing else.
+        minter: The key behind that token, as `UploadToken.minter` writes it.
         upload_token: Id of the upload token that it comes with, of which it takes one use.
         token_upload: Id of the upload that was stored with that use, which is taken then.
         received: Bytes of those of its blobs that came with the request, by SHA-256.
@@ -97,6 +98,7 @@ class Submission:
     same_as: str | None = None
     job_id: str | None = None
     viewer: str | None = None
+    minter: str | None = None
     upload_token: str | None = None
     token_upload: str | None = None
     received: Mapping[str, int] = field(default_factory=dict)
@@ -294,7 +296,7 @@ class Enqueuer:
             "delay_ms": submission.delay_ms,
             "fields": [
                 *_fields(submission, "name", "request_id", "address", "notify", "metadata"),
-                *_fields(submission, "urls", "destination", "viewer"),
+                *_fields(submission, "urls", "destination", "viewer", "minter"),
                 *_tags(submission),
                 *_trace(submission),
                 *_keep(submission),

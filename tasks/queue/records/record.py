@@ -85,6 +85,7 @@ class Record:
         urls: Which URLs answers and events give of its files, if its sender said: `private` or `public`.
         tally: Of an event or a batch, state → number of its deliveries or jobs.
         viewer: SHA-256 of the token that may see this job and nothing else, where there is one.
+        minter: The key behind that token, with which it ends; None for jobs of versions that did not note it.
     """
 
     id: str
@@ -121,6 +122,7 @@ class Record:
     urls: Literal["private", "public"] | None = None
     tally: Mapping[str, int] = field(default_factory=dict)
     viewer: str | None = None
+    minter: str | None = None
 
     def expired(self, now_ms: int) -> bool:
         """Whether only the tombstone is left: the job ended so long ago that its files may be gone."""
@@ -185,4 +187,5 @@ class Record:
                 if name.startswith(TALLY) and count != "0"
             },
             viewer=text.get("viewer"),
+            minter=text.get("minter"),
         )

@@ -17,6 +17,7 @@ from tests.support.api.pictures import PNG
 from tests.support.api.serving import BOB, client_of
 from tests.support.api.subscribers import subscribe
 from tests.support.blobs import put
+from tests.support.eventually import eventually
 from tests.support.queue.fan_out import expand, to
 
 WITHOUT = {
@@ -57,7 +58,7 @@ class Owned(NamedTuple):
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"admins": ("alice",)})
+    return settings.model_copy(update={"admins": ("alice",), "max_wait_s": 0.05})
 
 
 @pytest.fixture
@@ -132,6 +133,27 @@ async def test_what_an_admin_does_is_the_owners(alice: httpx.AsyncClient, bob: h
         made = await alice.post(path, params={"owner": "bob"}, json=body)
         assert (made.status_code, made.json()["owner"]) == (202, "bob")
         assert (await bob.get(made.headers["Location"])).status_code == 200
+
+
+async def test_what_an_admin_does_counts_towards_the_owners_own_quotas(alice: httpx.AsyncClient, bobs: Owned) -> None:
+    made = await alice.post("/v1/owners", json={"name": "bob", "quotas": {"waiting_jobs": 1}})
+    assert made.is_success, made.text
+
+    async def submit() -> httpx.Response:
+        return await alice.post(f"{bobs.endpoint}/test?owner=bob", json={})
+
+    async def is_refused() -> bool:
+        answer = await submit()
+        return answer.status_code == 429 and (answer.json()["code"], answer.json()["limit"]) == ("owner_queue_full", 1)
+
+    await eventually(is_refused)
+    assert (await alice.post("/v1/images", content=PNG)).status_code == 202, "one's own are the settings'"
+    assert (await alice.patch("/v1/owners/bob", json={"quotas": {"waiting_jobs": None}})).is_success
+
+    async def is_let_in() -> bool:
+        return (await submit()).is_success
+
+    await eventually(is_let_in)
 
 
 async def test_nobody_else_names_another_owner(bob: httpx.AsyncClient, bobs: Owned) -> None:

@@ -14,6 +14,7 @@ from api.http.context import Context
 from tasks import clock
 from tasks.accounts.tokens import token_text
 from tasks.queue.records.list import read
+from tasks.queue.records.record import Record
 from tasks.refusal import Refusal
 
 
@@ -67,10 +68,31 @@ async def by_job_token(context: Context, scope: Scope, token: str) -> Access:
     viewer = record.viewer if record and not record.expired(clock.now_ms()) else None
     if record is None or viewer is None or not hmac.compare_digest(viewer, token_text.digest_of(token)):
         raise _unknown("This job token is unknown, or its job is gone.")
+    key_id = await _check_minter(context, record)
     if not _is_open(scope, "job_token"):
         raise _forbidden("job_token")
     scopes = frozenset({"jobs:read"})
-    return Access(owner=record.owner, scopes=scopes, via="job_token", read_only=True, job_id=record.id)
+    return Access(owner=record.owner, scopes=scopes, via="job_token", key_id=key_id, read_only=True, job_id=record.id)
+
+
+async def _check_minter(context: Context, record: Record) -> str | None:
+    """Check that the key behind a job token still opens something. Returns its id, if it is one in Redis.
+
+    Raises:
+        Refusal: `unauthorized`, `unavailable`.
+    """
+    kind, _, key = (record.minter or "").partition(":")
+    try:
+        if kind == "key":
+            await context.accounts.check_key(key)
+            return key
+    except Refusal as refusal:
+        if refusal.code != "unauthorized":
+            raise
+        raise _unknown("This job token has ended with the API key behind it. Ask for a new one.") from refusal
+    if kind == "setting" and not context.keys.has(record.owner, key or None):
+        raise _unknown("This job token has ended with the API key behind it. Ask for a new one.")
+    return None
 
 
 def url_token(scope: Scope, token: str) -> str:

@@ -22,7 +22,9 @@ from tests.api.accounts.tokens.conftest import Mint, bearer
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.owned import ORIGIN
 from tests.support.api.pictures import PNG
+from tests.support.api.serving import client_of, serving
 from tests.support.blobs import put
+from tests.support.eventually import eventually
 from tests.support.servers import free_port
 
 TYPE = {"Content-Type": "image/png"}
@@ -189,3 +191,31 @@ async def test_its_url_is_masked_in_every_log(
     written = "\n".join([*lines, *capsys.readouterr()])
     assert "token=***" in written
     assert secret not in written
+
+
+async def refused(page: httpx.AsyncClient, job: dict[str, Any]) -> bool:
+    answer = await page.get(f"/v1/jobs/{job['id']}", headers=bearer(job["token"]))
+    return answer.status_code == 401 and "Ask for a new one." in answer.json()["detail"]
+
+
+async def test_it_ends_with_the_key_behind_it(
+    redis: ArqRedis, alice: httpx.AsyncClient, page: httpx.AsyncClient, port: int
+) -> None:
+    made = (await alice.post("/v1/keys", json={"name": "site", "scopes": ["images"]})).json()
+    async with client_of(port, made["key"]) as minter:
+        token = (await minter.post("/v1/upload-tokens", json={"origin": ORIGIN})).json()["token"]
+    job = (await page.post("/v1/images", content=PNG, headers=bearer(token, **TYPE))).json()
+    assert not await refused(page, job)
+    assert (await alice.delete(f"/v1/keys/{made['id']}")).is_success
+    await eventually(lambda: refused(page, job))
+    await redis.hdel(JOB + job["id"], "minter")
+    assert not await refused(page, job), "a job of a version that did not note it"
+
+
+async def test_it_ends_with_a_key_that_leaves_the_settings(
+    settings: Settings, page: httpx.AsyncClient, job: dict[str, Any]
+) -> None:
+    assert not await refused(page, job)
+    others = {"api_keys": tuple(key for key in settings.api_keys if key[0] != "alice")}
+    async with serving(settings.model_copy(update=others)) as other, client_of(other, key=None) as later:
+        assert await refused(later, job)

@@ -36,7 +36,7 @@ from api.presets.known import known_presets
 from api.public_files.live_files import LiveJobs
 from api.reports.spec_process import SpecProcess
 from api.routes import all_routes
-from api.server.allocator import return_freed_memory
+from api.server.allocator import bound_freed_memory
 from api.server.connections import Connections
 from api.server.shutdown import Shutdown
 from api.webhooks.outgoing import webhooks
@@ -94,7 +94,7 @@ def create_app(given: Settings | None = None) -> FastAPI:
                     raise
                 end(error)
             if given is None:
-                return_freed_memory()
+                bound_freed_memory()
                 # What is loaded now is never freed: a full collection that visited it would delay every request.
                 gc.collect()
                 gc.freeze()

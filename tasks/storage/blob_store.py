@@ -8,9 +8,8 @@ import asyncio
 import hashlib
 import math
 import os
-import re
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -26,12 +25,13 @@ from obstore.store import LocalStore, MemoryStore, S3Store
 
 from tasks.blob_ref import BlobRef
 from tasks.settings import MiB
+from tasks.storage.blob_key import HASH, key
 from tasks.storage.content_disposition import attachment, attributes
 from tasks.storage.cures import BAD_FOLDER, NO_BUCKET, STATUS, cure_of
 from tasks.storage.incoming_objects import IncomingObjects
 from tasks.storage.leftovers import discard_leftovers
 from tasks.storage.presigned_url import with_parameters
-from tasks.storage.protocol import BlobMissing, StorageUnavailable, StoredBlob
+from tasks.storage.protocol import BlobMissing, LocalFile, StorageUnavailable, StoredBlob
 from tasks.storage.upload_memory import PART_BYTES, PARTS_AT_ONCE, Body, UploadMemory, collect
 from tasks.storage.write_out import write_out
 
@@ -55,8 +55,6 @@ MISSING_AGAIN_S = 0.5
 NO_CONDITIONS = f"{STATUS} 501"
 """What a server says that does not know `If-None-Match`."""
 FILE_MODE = 0o600
-
-HASH = re.compile(r"[0-9a-f]{64}")
 
 
 class BlobStore:
@@ -218,6 +216,13 @@ class BlobStore:
         async with self.memory.storing(path.stat().st_size):  # noqa: ASYNC240 - a local file, and no contents
             return await self._call(self._put_file, path, attributes(type, filename))
 
+    async def put_files(self, files: Sequence[LocalFile]) -> list[BlobRef]:
+        if self._folder is None:
+            return await asyncio.gather(*(self.put_file(path, type=kind, filename=name) for path, kind, name in files))
+        # Threads that write small files at once wait for the GIL and wake each other more than they write.
+        async with self.memory.storing(max((one.path.stat().st_size for one in files), default=0)):
+            return await self._call(lambda: [self._put_file(one.path, attributes(*one[1:])) for one in files])
+
     def _put_file(self, path: Path, about: "Attributes") -> BlobRef:
         # Read once: a sandbox child that still holds the file open could change it between its hash and its storing,
         # and so replace the blob of another owner.
@@ -279,8 +284,9 @@ class BlobStore:
             return await self._call(self._store.get, key(sha256))
 
     async def fetch(self, sha256: str, path: Path) -> None:
-        opened = await self._call_for_blob(sha256, self._open, sha256)
-        await self._call(write_out, opened, path)
+        wrong_path = await self._call_for_blob(sha256, write_out, lambda: self._open(sha256), path)
+        if wrong_path is not None:
+            raise wrong_path
 
     def _open(self, sha256: str) -> "GetResult | BufferedReader":
         if self._folder is None:
@@ -387,14 +393,3 @@ class BlobStore:
         if self._folder is None:
             return 0
         return await self._run(discard_leftovers, self._folder, before, dry_run=dry_run)
-
-
-def key(sha256: str) -> str:
-    """Return the object key of a blob, under the prefix.
-
-    Raises:
-        BlobMissing: `sha256` is not a SHA-256 in lower-case hex.
-    """
-    if not HASH.fullmatch(sha256):
-        raise BlobMissing(sha256)
-    return f"blobs/{sha256[:2]}/{sha256}"

@@ -3,11 +3,11 @@
 A blob has no name: a job's record maps file names to blobs. Equal bytes are one blob, whoever sent them.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tasks.blob_ref import BlobRef
 from tasks.storage.incoming import Incoming
@@ -26,6 +26,14 @@ class StoredBlob:
     sha256: str
     bytes: int
     modified: datetime
+
+
+class LocalFile(NamedTuple):
+    """A file of this machine that is to be stored, with the media type and the file name that are kept with it."""
+
+    path: Path
+    type: str
+    filename: str
 
 
 class StorageUnavailable(Exception):  # noqa: N818 - the API answers 503 "unavailable"
@@ -106,6 +114,10 @@ class Storage(Protocol):
 
     async def put_file(self, path: Path, *, type: str, filename: str) -> BlobRef:
         """Store a local file, as `put` stores a stream."""
+        ...
+
+    async def put_files(self, files: Sequence[LocalFile]) -> list[BlobRef]:
+        """Store several local files, as `put_file` does. On any failure some of them may be stored."""
         ...
 
     def read(self, sha256: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:

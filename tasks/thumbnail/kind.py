@@ -17,6 +17,7 @@ from tasks.queue.jobs.same_work import result_of_same_work
 from tasks.refusal import Refusal
 from tasks.sandbox_output import output_file
 from tasks.settings.units import MiB
+from tasks.storage.protocol import LocalFile
 from tasks.thumbnail.engines.render_id import render_id
 from tasks.thumbnail.params import ThumbnailParams
 from tasks.thumbnail.summary.looks import looks_of
@@ -77,7 +78,7 @@ async def make_thumbnails(job: JobContext[ThumbnailParams]) -> Result:
         progress=job.progress,
     )
     drawn = drawn_of(answer)
-    files = tuple(await asyncio.gather(*(_store(job, one) for one in drawn["files"])))
+    files = await _store(job, drawn["files"])
     about = {"bytes": blob.bytes, "sha256": blob.sha256}
     value = {"picture": drawn["picture"] | about} | looks_of(job.params.variants)
     return Result(value=value | await _keep(job, source, blob), files=files)
@@ -149,11 +150,21 @@ async def _with_watermarks(job: JobContext[ThumbnailParams]) -> list[dict[str, A
     return variants
 
 
-async def _store(job: JobContext[ThumbnailParams], drawn: dict[str, Any]) -> OutputFile:
-    path = output_file(job.scratch.folder, drawn["path"])
-    blob = await job.storage.put_file(path, type=drawn["type"], filename=path.name)
-    about = {fact: drawn[fact] for fact in ABOUT if fact in drawn}
-    return OutputFile(name=path.name, blob=blob.sha256, type=drawn["type"], bytes=blob.bytes, about=about)
+async def _store(job: JobContext[ThumbnailParams], drawn: list[dict[str, Any]]) -> tuple[OutputFile, ...]:
+    paths = [output_file(job.scratch.folder, one["path"]) for one in drawn]
+    blobs = await job.storage.put_files(
+        [LocalFile(path, one["type"], path.name) for path, one in zip(paths, drawn, strict=True)]
+    )
+    return tuple(
+        OutputFile(
+            name=path.name,
+            blob=blob.sha256,
+            type=one["type"],
+            bytes=blob.bytes,
+            about={fact: one[fact] for fact in ABOUT if fact in one},
+        )
+        for path, blob, one in zip(paths, blobs, drawn, strict=True)
+    )
 
 
 async def _keep(job: JobContext[ThumbnailParams], source: Path, blob: BlobRef) -> dict[str, str]:

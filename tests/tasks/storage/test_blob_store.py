@@ -22,7 +22,7 @@ from tasks.storage import blob_store
 from tasks.storage.blob_store import CHUNK_BYTES, THREADS
 from tasks.storage.content_disposition import attachment
 from tasks.storage.open import open_storage
-from tasks.storage.protocol import BlobMissing, Storage
+from tasks.storage.protocol import BlobMissing, LocalFile, Storage
 from tasks.storage.upload_memory import PART_BYTES, SMALL_BYTES
 from tests.support.servers import MotoServer, RcloneServer, S3Server, start_process
 
@@ -120,6 +120,18 @@ async def test_a_file_is_stored_as_its_bytes_are(storage: Storage, size: int, tm
     assert blob == BlobRef(hashlib.sha256(body).hexdigest(), size)
     assert await content(storage, blob.sha256) == body
     assert (tmp_path / "source").read_bytes() == body
+
+
+async def test_files_are_stored_together_in_their_order(storage: Storage, tmp_path: Path) -> None:
+    bodies = [os.urandom(size) for size in (10, LARGE, 0)]
+    files = [LocalFile(tmp_path / str(number), "image/png", "small.png") for number in range(len(bodies))]
+    for file, body in zip(files, bodies, strict=True):
+        file.path.write_bytes(body)
+    blobs = await storage.put_files(files)
+    assert [await content(storage, blob.sha256) for blob in blobs] == bodies
+    assert await storage.put_files([]) == []
+    with pytest.raises(FileNotFoundError):
+        await storage.put_files([files[0], LocalFile(tmp_path / "nowhere", "image/png", "small.png")])
 
 
 @pytest.mark.parametrize("size", [CHUNK_BYTES + 1, PART_BYTES + 1])

@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import os
 import secrets
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -35,16 +36,8 @@ def start(arguments: list[str]) -> None:
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         stack.enter_context(alone(data, "bin/serve"))
-        os.environ |= {"WEB_HOSTS": args.host, "PORT": str(args.port)}
-        os.environ.setdefault("STORAGE_URL", f"file://{data / 'storage'}")
-        os.environ.setdefault("PUBLIC_URL", f"http://{_name(args.host)}:{args.port}")
-        os.environ.setdefault("SECRET_KEY", _once(data / "secret_key", lambda: secrets.token_urlsafe(32)))
-        keys = data / "api_keys"
-        if not os.environ.keys() & {"API_KEYS", "API_KEYS_FILE"}:
-            _once(keys, lambda: f"{OWNER}:{secrets.token_urlsafe(32)}")
-            os.environ["API_KEYS_FILE"] = str(keys)
-            os.environ.setdefault("ADMINS", OWNER)
         try:
+            os.environ |= {"WEB_HOSTS": args.host, "PORT": str(args.port), **_defaults(args, load().model_fields_set)}
             settings = load()
             for one in listen(listen_hosts(settings, Keys(settings)), settings.port):
                 one.close()
@@ -67,6 +60,23 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=PORT, help=f"its port (default: {PORT})")
     parser.add_argument("--data", type=Path, default=Path("data/serve"), help="where all data is (default: data/serve)")
     return parser
+
+
+def _defaults(args: argparse.Namespace, written: set[str]) -> dict[str, str]:
+    """What is not set, in the environment or in the file `.env`."""
+    data: Path = args.data.absolute()
+    values = {"STORAGE_URL": f"file://{data / 'storage'}"}
+    if "public_url" not in written:
+        # No proxy stands before it yet, so a client may type either name of this machine.
+        values["PUBLIC_URL"] = f"http://{_name(args.host)}:{args.port}"
+        values["ALLOWED_HOSTS"] = f"localhost:{args.port},{LOOPBACK}:{args.port}"
+    if "secret_key" not in written:
+        values["SECRET_KEY"] = _once(data / "secret_key", lambda: secrets.token_urlsafe(32))
+    if not written & {"api_keys", "api_keys_file"}:
+        keys = data / "api_keys"
+        _once(keys, lambda: f"{OWNER}:{secrets.token_urlsafe(32)}")
+        values |= {"API_KEYS_FILE": str(keys), "ADMINS": OWNER}
+    return {name: value for name, value in values.items() if name.lower() not in written}
 
 
 def _name(host: str) -> str:
@@ -96,6 +106,8 @@ def _notice(settings: Settings, data: Path) -> str:
     lines = [f"Pressroom starts at {settings.public_url}, with the reference at /docs."]
     if settings.api_keys_file is not None:
         lines.append(f"API key: {settings.api_keys_file} (owner:key). Send the key as `Authorization: Bearer <key>`.")
+        file = shlex.quote(str(settings.api_keys_file))
+        lines.append(f'Try: curl -H "Authorization: Bearer $(cut -d: -f2 {file})" {settings.public_url}/v1/jobs')
     lines += [
         f"Data: {data}. Back up the whole folder: it holds the queue, the files, the keys and SECRET_KEY.",
         "One machine, no second copy, no TLS: put nginx or Caddy in front of it (deploy/README.md) and set PUBLIC_URL.",

@@ -15,7 +15,7 @@ from tasks.catalogue import load_kinds
 from tasks.outbound.client import VERSION
 from tasks.queue.process_registry import ProcessRegistry
 from tasks.queue.redis_keys import QUEUES
-from tasks.queue.start_check import StartRefusedError
+from tasks.queue.start_check import StartRefusedError, fault_of
 from tasks.schedule.built_in import BUILT_IN
 from tasks.settings import Settings, load
 from tasks.storage.protocol import StorageUnavailable
@@ -60,7 +60,10 @@ def _run_command(name: str, *arguments: str) -> int:
     try:
         settings = load()
         print(uvloop.run(run_command(settings, load_kinds(settings), name, arguments)))  # noqa: T201
-    except (ValueError, RedisError, StorageUnavailable, OSError) as error:
+    except RedisError as error:
+        print(f"worker: {fault_of(error)}", file=sys.stderr)  # noqa: T201
+        return REFUSED_BY_SERVER
+    except (ValueError, StorageUnavailable, OSError) as error:
         print(f"worker: {error}".partition("\n")[0], file=sys.stderr)  # noqa: T201
         return WRONG_SETTING if isinstance(error, ValueError) else REFUSED_BY_SERVER
     return 0

@@ -8,6 +8,7 @@ from redis.exceptions import RedisError
 
 from tasks.queue.connect import close, connect
 from tasks.queue.redis_keys import WORKER_MS
+from tasks.queue.start_check import fault_of
 from tasks.queue.watch.workers import WorkerRecord, WorkerRegistry, read_workers
 from tasks.settings import Settings
 
@@ -36,7 +37,7 @@ async def check(settings: Settings) -> tuple[int, str]:
     try:
         registry = await read_workers(redis)
     except (RedisError, OSError, TimeoutError) as error:
-        return NOT_ALIVE, f"Redis does not answer, so nothing is known of the worker: {type(error).__name__}"
+        return NOT_ALIVE, f"Nothing is known of the worker. {fault_of(error)}"
     finally:
         with suppress(RedisError, OSError):
             await close(redis)

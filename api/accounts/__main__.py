@@ -21,6 +21,7 @@ from tasks.accounts.owners import OwnerStore
 from tasks.accounts.scopes import ALL_SCOPES, SCOPES
 from tasks.queue.actor import Actor, acting
 from tasks.queue.connect import close, connect
+from tasks.queue.start_check import fault_of
 from tasks.refusal import Refusal
 from tasks.settings import Settings, load
 from tasks.settings.owners import owner_fault
@@ -45,7 +46,10 @@ def main(arguments: list[str] | None = None) -> int:
     except Refusal as refusal:
         print(f"accounts: {refusal.message}", file=sys.stderr)  # noqa: T201 - who typed the command reads this
         return REFUSED
-    except (ValueError, RedisError, OSError) as error:
+    except RedisError as error:
+        print(f"accounts: {fault_of(error)}", file=sys.stderr)  # noqa: T201
+        return UNUSABLE
+    except (ValueError, OSError) as error:
         print(f"accounts: {error}".partition("\n")[0], file=sys.stderr)  # noqa: T201
         return UNUSABLE
     return 0

@@ -173,7 +173,7 @@ def problem(
     )
     sent = dict(headers or {})
     if code in RETRY_AFTER_S:
-        sent["Retry-After"] = str(RETRY_AFTER_S[code])
+        sent.setdefault("Retry-After", str(RETRY_AFTER_S[code]))
     if status == 401:
         sent["WWW-Authenticate"] = "Bearer"
     return Response(body.model_dump_json(exclude_none=True), status, sent, MEDIA_TYPE)

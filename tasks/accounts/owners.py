@@ -77,7 +77,10 @@ class OwnerStore:
         check_owner(name, field="name")
         answer = await self._run("create", name, **_changes(quotas, note))
         if answer == "known":
-            raise Refusal("owner_exists", f"Owner {name!r} has a record already. Change it with PATCH.", field="name")
+            message = (
+                f"Owner {name!r} has a record already. Change it with PATCH, or `python -m api.accounts owners set`."
+            )
+            raise Refusal("owner_exists", message, field="name")
         return _record(name, answer)
 
     async def change(self, name: str, quotas: Mapping[str, int | None], note: str | None = None) -> OwnerRecord:
@@ -175,4 +178,5 @@ def _record(name: str, flat: Sequence[str]) -> OwnerRecord:
 
 
 def _unknown(name: str) -> Refusal:
-    return Refusal("not_found", f"Owner {name!r} has no record. Make one with POST /v1/owners.")
+    message = f"Owner {name!r} has no record. Make one with POST /v1/owners, or `python -m api.accounts owners create`."
+    return Refusal("not_found", message)

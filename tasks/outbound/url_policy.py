@@ -89,8 +89,12 @@ def check_url(
     """
     form = _FORM.fullmatch(url)
     _check_text(url, form[2] if form else "")
-    if form is None or (form[1].lower() == "http" and not http_allowed):
+    if form is None:
         raise _invalid("The URL must begin with https:// and a host.")
+    if form[1].lower() == "http" and not http_allowed:
+        raise _invalid(
+            "The URL must begin with https://. The operator of this service can allow http:// with OUTBOUND_HTTP."
+        )
     scheme = form[1].lower()
     place = _HOST.fullmatch(form[2])
     if place is None:
@@ -198,7 +202,10 @@ def _check_name(host: str, *, local: bool, own: Collection[str]) -> None:
     if host in own:
         raise _own_service()
     if not local and (len(labels) == 1 or host.endswith(tuple(f".{ending}" for ending in LOCAL_ENDINGS))):
-        raise _invalid("The URL's host is a name of a local network. Use a public DNS name.")
+        raise _invalid(
+            "The URL's host is a name of a local network. Use a public DNS name. The operator of this service can "
+            "allow local networks with OUTBOUND_NETWORKS."
+        )
 
 
 def _literal(host: str) -> Address | None:
@@ -225,7 +232,7 @@ def _address_refused() -> Refusal:
     # The same message for every address, so that it tells nothing about our network.
     return Refusal(
         "address_refused",
-        "The URL's host resolves to an IP address that is not public. Its operator can allow networks with "
-        "OUTBOUND_NETWORKS.",
+        "The URL's host resolves to an IP address that is not public. The operator of this service can allow "
+        "networks with OUTBOUND_NETWORKS; each address of the host has to be in one of them.",
         field="url",
     )

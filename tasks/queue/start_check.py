@@ -259,6 +259,12 @@ def cure_of(error: BaseException) -> str | None:
     return None
 
 
+def fault_of(error: BaseException) -> str:
+    """One line about an error of Redis, for who typed a command: the setting, and what to do."""
+    what = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
+    return cure_of(error) or f"REDIS_URL: Redis does not answer ({what}); set it to that of web and worker"
+
+
 async def _check_mode_and_rights(redis: "Redis[bytes]") -> None:
     key = PROBE + secrets.token_hex(8)
     words = {"key": key, "channel": CHANGES + "probe", "script": "return\t1", "hash": "0" * 40}

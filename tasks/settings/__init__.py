@@ -5,8 +5,9 @@ its description is its documentation: `python -m tools.documents` writes docs/se
 """
 
 import math
+from typing import Any
 
-from pydantic import ValidationError, ValidationInfo, field_validator
+from pydantic import ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tasks.settings.access import AccessSettings
@@ -52,6 +53,13 @@ class Settings(
     """All settings of a process."""
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_unset(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Panels of platforms and Compose's `${NAME:-}` set variables to nothing. An empty REDIS_URL stays, and is
+        refused: its default is a server of this machine, for which a process on a platform would wait forever."""
+        return {name: value for name, value in values.items() if value != "" or name == "redis_url"}
 
     @property
     def proxy_hops(self) -> int:

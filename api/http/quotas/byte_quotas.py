@@ -3,6 +3,7 @@
 They are checked before a body is received, for what has been stored is stored.
 """
 
+import math
 from typing import Final
 
 from redis.asyncio import Redis
@@ -53,12 +54,14 @@ class ByteQuotas:
         limit = quotas.stored_bytes
         held = used.stored + used.unfinished
         if limit and (held >= limit or held + coming > limit):
+            fits = held + size <= limit and held < limit
             raise Refusal(
                 "owner_storage_full",
                 f"You have {used.stored} bytes in the storage and {used.unfinished} in uploads that are not complete, "
-                f"and {limit} are allowed (OWNER_STORED_BYTES). Delete uploads or jobs; what expires is removed each "
-                "night.",
+                f"{coming} more come with this request and those of the last seconds, and {limit} are allowed "
+                "(OWNER_STORED_BYTES). Delete uploads or jobs; what expires is removed each night.",
                 limit=limit,
+                retry_after_s=math.ceil(self._known_s) if fits else None,
                 quota=Quota("stored-bytes", unit="content-bytes"),
             )
         limit = quotas.bytes_per_day
@@ -66,8 +69,8 @@ class ByteQuotas:
             seconds = seconds_left_today()
             raise Refusal(
                 "rate_limited",
-                f"You have sent and made {used.today} bytes today (UTC), and {limit} are allowed "
-                f"(OWNER_BYTES_PER_DAY). Try again in {seconds} s.",
+                f"You have sent and made {used.today} bytes today (UTC), {coming} more come with this request and "
+                f"those of the last seconds, and {limit} are allowed (OWNER_BYTES_PER_DAY). Try again in {seconds} s.",
                 limit=limit,
                 retry_after_s=seconds,
                 quota=Quota("bytes-per-day", window_s=86_400, unit="content-bytes"),

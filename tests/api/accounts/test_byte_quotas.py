@@ -94,3 +94,15 @@ async def test_an_upload_token_has_the_quota_of_who_minted_it(port: int, bob: ht
     async with client_of(port, None) as page:
         assert is_full(await page.post(f"/v1/{target}", content=PNG, headers=headers))
         assert is_full(await page.post(PATH, headers={**headers, **TUS, "Upload-Length": str(len(PNG))}))
+
+
+async def test_what_came_in_the_last_seconds_counts_and_is_named(port: int, bob: httpx.AsyncClient) -> None:
+    """None of it may be stored in the end, as when a job fails: then a moment helps, and no deletion."""
+    await give(port, stored_bytes=1000)
+    assert (await bob.post("/v1/uploads", content=b"y" * 600)).status_code == 201
+    refused = await bob.post("/v1/uploads", content=b"z" * 600)
+    assert is_full(refused)
+    assert "1200 more come with this request and those of the last seconds" in refused.json()["detail"]
+    assert refused.headers["Retry-After"] == "2"
+    alone = await bob.post("/v1/uploads", content=b"z" * 1001)
+    assert alone.headers["Retry-After"] == "600"

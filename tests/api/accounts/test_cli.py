@@ -109,8 +109,11 @@ async def test_what_an_owner_cannot_be_is_refused(capsys: Captured, redis: ArqRe
     del redis  # it is clean
     await owners(capsys, "create", "acme")
     for arguments, message in (
-        (("create", "acme"), "has a record already"),
-        (("suspend", "acne"), "has no record"),
+        (("create", "acme"), "has a record already. Change it with PATCH, or `python -m api.accounts owners set`"),
+        (
+            ("suspend", "acne"),
+            "has no record. Make one with POST /v1/owners, or `python -m api.accounts owners create`",
+        ),
         (("set", "acne", "--note", "x"), "has no record"),
     ):
         assert await asyncio.to_thread(main, ["owners", *arguments]) == REFUSED
@@ -150,4 +153,12 @@ def test_without_redis_it_says_so_in_one_line() -> None:
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (UNUSABLE, "", 1)
-    assert done.stderr.startswith("accounts: ")
+    assert done.stderr.startswith("accounts: REDIS_URL: Redis does not answer (")
+
+
+def test_a_wrong_password_has_the_message_of_the_start(
+    capsys: Captured, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_URL", f"redis://:no@127.0.0.1:{valkey.port}/0")
+    assert main(["keys", "list"]) == UNUSABLE
+    assert capsys.readouterr().err.startswith("accounts: REDIS_URL: it has a password, and the server asks for none")

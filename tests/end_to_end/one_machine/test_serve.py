@@ -48,7 +48,8 @@ def test_it_asks_for_a_key_and_keeps_everything_over_a_restart(tmp_path: Path) -
     port = free_port()
     with served(tmp_path, port) as process:
         wait_until_alive(port, process)
-        assert httpx.get(f"http://127.0.0.1:{port}/v1/jobs").status_code == 401
+        for host in ("127.0.0.1", "localhost"):
+            assert httpx.get(f"http://{host}:{port}/v1/jobs").status_code == 401
         with served(tmp_path, free_port()) as other:
             assert b"another bin/serve uses" in other.communicate(timeout=STOP_S)[1]
         with client_of(port, tmp_path) as client:
@@ -72,3 +73,18 @@ def test_it_says_which_address_it_cannot_use(tmp_path: Path) -> None:
         refused = process.communicate(timeout=STOP_S)[1].decode()
     assert process.returncode == 1
     assert refused.startswith("bin/serve: cannot listen on 192.0.2.1")
+
+
+@pytest.mark.seconds(60)
+def test_the_file_env_counts(tmp_path: Path) -> None:
+    lines = ["PUBLIC_URL=https://pressroom.example.com", "API_KEYS=shop:0123456789abcdef", "ADMINS="]
+    (tmp_path / ".env").write_text("\n".join(lines))
+    port = free_port()
+    with served(tmp_path, port) as process:
+        wait_until_alive(port, process)
+        key = {"Authorization": "Bearer 0123456789abcdef"}
+        jobs = f"http://127.0.0.1:{port}/v1/jobs"
+        assert httpx.get(jobs, headers=key).status_code == 421
+        assert httpx.get(jobs, headers={**key, "Host": "pressroom.example.com"}).status_code == 200
+    assert not (tmp_path / "data/serve/api_keys").exists()
+    assert "Pressroom starts at https://pressroom.example.com" in (tmp_path / "log").read_text()

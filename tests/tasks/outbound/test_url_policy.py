@@ -252,7 +252,12 @@ def test_a_named_network_lets_its_addresses_and_local_names_through_but_no_metad
 
 def test_http_has_to_be_allowed() -> None:
     assert good("http://example.com/", http=True).scheme == "http"
-    assert "https://" in refused("http://example.com/", http=False).message
+    assert "https://" in (message := refused("http://example.com/", http=False).message)
+    assert "OUTBOUND_HTTP" in message
+
+
+def test_a_local_name_is_refused_with_the_setting_that_allows_it() -> None:
+    assert "OUTBOUND_NETWORKS" in refused("https://localhost/").message
 
 
 def test_a_long_url_is_refused_and_says_how_long_it_may_be() -> None:

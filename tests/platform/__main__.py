@@ -5,8 +5,10 @@ connections with TLS, a certificate of its own and a password full of odd charac
 request may stay unanswered, no accepted job be lost or use up a try, and nothing be left behind.
 
 Arguments `NAME=VALUE` change the configuration: `python -m tests.platform DRAIN_S=0` shows what that setting is for.
+With `--stay` there is no load: the dynos run until Ctrl-C, without a key, for whom tries what docs/deploy.md says.
 """
 
+import argparse
 import asyncio
 import contextlib
 import json
@@ -16,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +30,7 @@ from tasks.queue.connect import close, connect
 from tests.platform.dynos import Dyno, start_dyno
 from tests.platform.load import Load, Router
 from tests.platform.slug import Slug, build
+from tests.platform.stay import stay
 from tests.support.key_leaks import key_leaks
 from tests.support.network.certificates import Authority
 from tests.support.network.tls_servers import TlsRcloneServer, TlsRedis
@@ -109,7 +112,9 @@ class Rig:
             await asyncio.sleep(1)
 
 
-def configuration(redis: TlsRedis, storage: TlsRcloneServer, authority: Authority) -> dict[str, str]:
+def configuration(
+    redis: TlsRedis, storage: TlsRcloneServer, authority: Authority, changes: Mapping[str, str]
+) -> dict[str, str]:
     """What `app.json` sets, and what it asks for."""
     described = json.loads((ROOT / "app.json").read_text(encoding="utf-8"))["env"]
     values = {name: about["value"] for name, about in described.items() if "value" in about}
@@ -127,7 +132,7 @@ def configuration(redis: TlsRedis, storage: TlsRcloneServer, authority: Authorit
         "OUTBOUND_NETWORKS": "127.0.0.0/8",
         "OUTBOUND_HTTP": "1",
         "SOURCE_VERSION": COMMIT,
-        **dict(argument.split("=", 1) for argument in sys.argv[1:]),
+        **changes,
     }
 
 
@@ -138,7 +143,7 @@ def servers(folder: Path, authority: Authority) -> Iterator[tuple[TlsRedis, TlsR
         yield redis, storage
 
 
-async def run(folder: Path) -> int:
+async def run(folder: Path, args: argparse.Namespace) -> int:
     began = time.monotonic()
     slug = await asyncio.to_thread(build, folder / "slug")
     built_s = time.monotonic() - began
@@ -147,6 +152,11 @@ async def run(folder: Path) -> int:
     authority = Authority(folder)
     trusted = ssl.create_default_context(cafile=str(authority.file))
     with servers(folder, authority) as (redis_server, storage):
+        if args.stay:
+            address = {"PUBLIC_URL": f"http://localhost:{args.port}", "API_KEYS": ""}
+            environment = configuration(redis_server, storage, authority, {**address, **dict(args.changes)})
+            faults += await stay(slug, folder, environment, args.port, authority.file)
+            return 1 if faults else 0
         redis = connect(redis_server.url, ssl_cert_reqs="none", max_connections=1)
         async with (
             Receiver("fast") as receiver,
@@ -154,7 +164,8 @@ async def run(folder: Path) -> int:
             httpx.AsyncClient(timeout=35, verify=trusted) as files,
         ):
             router = Router(client, KEY)
-            rig = Rig(slug, folder, configuration(redis_server, storage, authority), router, redis)
+            environment = configuration(redis_server, storage, authority, dict(args.changes))
+            rig = Rig(slug, folder, environment, router, redis)
             load = Load(router, files, SEED)
             try:
                 await exercise(rig, load, receiver)
@@ -244,7 +255,19 @@ def _counts(counts: Counter[Any]) -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
 
 
+def _change(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} changes no setting; write NAME=VALUE, such as DRAIN_S=0")
+    return name, value
+
+
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="bin/rig", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("changes", nargs="*", type=_change, metavar="NAME=VALUE", help="changes the configuration")
+    parser.add_argument("--stay", action="store_true", help="without load, until Ctrl-C")
+    parser.add_argument("--port", type=int, default=8000, help="with --stay: where the router listens (default: 8000)")
+    args = parser.parse_args()
     if not sys.platform.startswith("linux"):
         say("Skipped: the platform rig reads /proc, which Linux alone has.")
         return 0
@@ -252,7 +275,7 @@ def main() -> int:
         say("Skipped: the platform rig needs TLS in Redis: install Debian's package redis-server.")
         return 0
     with tempfile.TemporaryDirectory(prefix="pressroom-rig-") as folder:
-        return asyncio.run(run(Path(folder)))
+        return asyncio.run(run(Path(folder), args))
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def build(folder: Path) -> Slug:
     subprocess.run(
         [uv if uv.exists() else "uv", "sync", *options, "--python", python],
         cwd=folder,
-        env={**variables, "UV_PROJECT_ENVIRONMENT": str(folder / PYTHON)},
+        env={"UV_SYSTEM_CERTS": "1", **variables, "UV_PROJECT_ENVIRONMENT": str(folder / PYTHON)},
         check=True,
     )
     return Slug(folder, _packed_bytes(folder) / MIB)

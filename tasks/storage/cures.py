@@ -10,6 +10,9 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 WRONG_KEYS: Final = (
     "Its keys are wrong, or have too few rights; correct them (for S3, AWS_ACCESS_KEY_ID and its secret)."
 )
+NO_KEYS: Final = (
+    "It has no keys, and this machine has no role that gives it some: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+)
 WRONG_CERTIFICATE: Final = (
     "Its certificate is not accepted. If an authority of your own has signed it, name that in STORAGE_CA."
 )
@@ -33,10 +36,12 @@ def cure_of(error: BaseError, *, is_folder: bool) -> str | None:
         return BAD_FOLDER if isinstance(error, PermissionDeniedError) else None
     # A listing has one sort of error for everything; its text has the status.
     text = str(error)
+    if METADATA_HOST in text:
+        return NO_KEYS
     if f"{STATUS} 404" in text:
         return NO_BUCKET
     if isinstance(error, PermissionDeniedError | UnauthenticatedError):
         return WRONG_KEYS
-    if any(words in text for words in (f"{STATUS} 401", f"{STATUS} 403", METADATA_HOST)):
+    if any(words in text for words in (f"{STATUS} 401", f"{STATUS} 403")):
         return WRONG_KEYS
     return WRONG_CERTIFICATE if BAD_CERTIFICATE in text else None

@@ -5,7 +5,7 @@ connections with TLS, a certificate of its own and a password full of odd charac
 request may stay unanswered, no accepted job be lost or use up a try, and nothing be left behind.
 
 Arguments `NAME=VALUE` change the configuration: `python -m tests.platform DRAIN_S=0` shows what that setting is for.
-With `--stay` there is no load: the dynos run until Ctrl-C, without a key, for whom tries what docs/deploy.md says.
+With `--stay` there is no load: the dynos run until Ctrl-C, without a key, to try what docs/deploy.md says.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""`bin/rig --stay`: the same platform, without load, until Ctrl-C: to try what the documentation says, from the outside."""
+"""`bin/rig --stay`: the same platform, without load, until Ctrl-C: to try what the documentation says."""
 
 import asyncio
 import contextlib

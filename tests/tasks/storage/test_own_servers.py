@@ -8,9 +8,11 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from obstore.exceptions import GenericError
 
 from tasks.blob_ref import BlobRef
 from tasks.settings import Settings
+from tasks.storage.cures import cure_of
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage, StorageUnavailable
 from tests.support.network.certificates import Authority
@@ -139,6 +141,16 @@ async def test_wrong_keys_are_told_at_the_start(rclone: RcloneServer, monkeypatc
     assert refusal is not None
     assert "AWS_ACCESS_KEY_ID" in refusal
     assert "wrong" not in refusal.replace("keys are wrong", "")
+
+
+@pytest.mark.parametrize("answer", ["403 Forbidden", "404 Not Found", "connection refused"])
+def test_no_keys_are_no_wrong_keys_and_no_missing_bucket(answer: str) -> None:
+    """What a client without keys says after it has asked the machine for some."""
+    asked = "Error performing PUT http://169.254.169.254/latest/api/token in 1 ms"
+    cure = cure_of(GenericError(f"{asked} - Server returned non-2xx status code: {answer}"), is_folder=False)
+    assert cure is not None
+    assert "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in cure
+    assert "wrong" not in cure
 
 
 async def test_a_bucket_that_does_not_exist_is_told_at_the_start(rclone: RcloneServer) -> None:

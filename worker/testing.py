@@ -10,11 +10,13 @@ PYTEST_DONT_REWRITE: nothing is asserted here, and tests may import this module 
 import asyncio
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import httpx
 import pytest
@@ -41,6 +43,14 @@ from worker.resources import open_resources
 
 P = TypeVar("P", bound=BaseModel)
 RUNNING_LOOK_S = 0.01
+END_VALKEY: Final = """
+import shutil, socket, sys
+sys.stdin.read()  # until the process at the other end of this pipe has ended
+with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as valkey:
+    valkey.sendall(b"SHUTDOWN NOSAVE\\r\\n")
+    valkey.recv(1)
+shutil.rmtree(sys.argv[2], ignore_errors=True)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,8 +257,19 @@ def pressroom_redis_url() -> Iterator[str]:
         # No other test run gets this port: it stays bound, without listening, and Valkey's own socket may share it.
         reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         reserved.bind(("127.0.0.1", 0))
-        with ValkeyServer(port=reserved.getsockname()[1]) as server:
+        with ValkeyServer(port=reserved.getsockname()[1]) as server, _ending_with_us(server.port, server.data_dir):
             yield server.connection_url
+
+
+@contextmanager
+def _ending_with_us(port: int, folder: Path) -> Iterator[None]:
+    """End a Valkey also if this process is killed: a process of its own waits for that."""
+    command = [sys.executable, "-I", "-S", "-c", END_VALKEY, str(port), str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as waiting:  # noqa: S603 - our own
+        try:
+            yield
+        finally:
+            waiting.kill()  # the caller ends its Valkey itself
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
+import structlog
 from redis.asyncio import Redis
 
 from tasks import clock
@@ -41,6 +42,8 @@ from tasks.queue.script import Script
 from tasks.settings import MiB
 from tasks.storage.protocol import Storage, StorageUnavailable
 
+log = structlog.get_logger()
+
 RECORDS_AT_ONCE: Final = 128
 """Records of one object, and so of one script: two milliseconds of Redis."""
 BLOBS_AT_ONCE: Final = 500
@@ -50,10 +53,17 @@ OBJECT_BYTES: Final = MiB
 WAIT_MS: Final = 3_600_000
 """Fewer records than RECORDS_AT_ONCE wait so long for others, so that a quiet installation does not write an object for
 each."""
+UNREADABLE: Final = b"unreadable:"
+"""Prefix of the fields that note an object which expiry has left behind, since the storage did not give it."""
+
+
+class UnreadableObject(StorageUnavailable):
+    """The storage works, but does not give one object, such as one in an archive."""
 
 
 class HistoryUpkeep:
-    """Moves, removes and expires records.
+    """Moves, removes and expires records. An object that cannot be read holds up no other: it is logged, noted in
+    `unreadable`, and tried again with the next run.
 
     Args:
         redis: Connection.
@@ -61,6 +71,7 @@ class HistoryUpkeep:
     """
 
     def __init__(self, redis: "Redis[bytes]", storage: Storage) -> None:
+        self.unreadable: set[str] = set()
         self._redis = redis
         self._storage = storage
         self._script = Script(redis, "upkeep/history")
@@ -101,22 +112,24 @@ class HistoryUpkeep:
             until: When to stop (`time.monotonic()`).
 
         Raises:
-            StorageUnavailable: The storage does not answer, or does not give an object; such objects stay noted.
+            StorageUnavailable: The storage does not answer.
             redis.exceptions.RedisError: Redis does not answer.
         """
-        removed, failure = 0, None
-        while failure is None and time.monotonic() < until and (found := await self._script({"verb": "pending"})):
-            for one in found:
+        removed, skipped = 0, set[int]()
+        while found := await self._script({"verb": "pending"}):
+            left = [one for one in found if int(one["number"]) not in skipped]
+            if not left:
+                break
+            for one in left:
                 if time.monotonic() > until:
-                    break
+                    return removed
                 try:
                     removed += await self._rewrite(int(one["number"]))
-                except StorageUnavailable as error:  # perhaps for this object alone
-                    failure = error
+                except UnreadableObject:
+                    skipped.add(int(one["number"]))
+                    await self._script({"verb": "tidied", **one, "seen": ""})  # behind the others
                 else:
                     await self._script({"verb": "tidied", **one})
-        if failure is not None:
-            raise failure
         return removed
 
     async def expire(self, keep_ms: int) -> int:
@@ -130,15 +143,23 @@ class HistoryUpkeep:
             StorageUnavailable: The storage does not answer.
             redis.exceptions.RedisError: Redis does not answer.
         """
-        first, last = (int(one or 0) for one in await self._redis.hmget(HISTORY, "first", "last"))
+        noted = await self._redis.hgetall(HISTORY)
+        first, last = int(noted.get(b"first", 0)), int(noted.get(b"last", 0))
+        left_behind = [int(name.removeprefix(UNREADABLE)) for name in noted if name.startswith(UNREADABLE)]
         written = await self._redis.zrange(HISTORY_WRITING, 0, -1)
         last = min([last, *(int(number) - 1 for number in written)])
         expired = 0
-        for number in range(first + 1, last + 1):
-            found = await self._read(number)
+        for number in [*sorted(left_behind), *range(first + 1, last + 1)]:
+            try:
+                found = await self._read(number)
+            except UnreadableObject:
+                await self._script({"verb": "expired", "number": number, "unreadable": True})
+                continue
             if found is not None:
                 written_at, lines = found
                 if written_at + keep_ms > await self._now_ms():
+                    if number <= first:
+                        continue
                     break
                 carried = await self._carry(number, lines, await self._now_ms() - keep_ms)
                 await self._script({"verb": "forget", "number": number, "places": _places_of(lines)})
@@ -159,7 +180,10 @@ class HistoryUpkeep:
         """
         taken = 0
         for name in await self._storage.object_names(folder_of(installation)):
-            content = await self._storage.get_object(name)
+            try:
+                content = await self._get(name)
+            except UnreadableObject:
+                continue
             if content is not None:
                 written_at, lines = await asyncio.to_thread(read_archive, content)
                 number = await self._create(lines, written_at)
@@ -235,12 +259,23 @@ class HistoryUpkeep:
         return len(lines) - len(kept)
 
     async def _read(self, number: int) -> tuple[int, list[bytes]] | None:
-        """When an object was written, and its lines; None if it is gone from a storage that is otherwise well."""
-        content = await self._storage.get_object(await self._path(number))
+        """When an object was written, and its lines; None if it is gone from a storage that is otherwise well. Raises
+        UnreadableObject if it is there and cannot be read."""
+        content = await self._get(await self._path(number))
         if content is None:
             await self._storage.check()
             return None
         return await asyncio.to_thread(read_archive, content)
+
+    async def _get(self, path: str) -> bytes | None:
+        """The bytes of an object. Raises UnreadableObject if the storage does not give this one, but works."""
+        try:
+            return await self._storage.get_object(path)
+        except StorageUnavailable as error:
+            await self._storage.check()
+            self.unreadable.add(path)
+            log.warning("history.unreadable", object=path, error=str(error))
+            raise UnreadableObject(f"The storage does not give {path}.") from error
 
     async def _numbers_of(self, ids: Iterable[str]) -> list[int | None]:
         """In which objects the index has these."""

@@ -48,8 +48,8 @@ async def clean_up(job: JobContext[CleanupParams]) -> Result:
     Returns:
         `snapshot`, its name, and `foreign_storage`: whether the storage belongs to another installation.
         Blobs `examined` and `deleted`, the `bytes` of the deleted ones, `leftovers` of killed writers and `incoming`
-        uploads without a record that were removed, index entries examined and removed, and `history_deleted`: records
-        of the history whose time was over.
+        uploads without a record that were removed, index entries examined and removed, `history_deleted`: records of
+        the history whose time was over, and `history_unreadable`: objects of it that the storage did not give.
     """
     dry_run = job.params.dry_run
     now = clock.from_ms(clock.of_redis(await job.redis.time()))
@@ -69,7 +69,7 @@ async def clean_up(job: JobContext[CleanupParams]) -> Result:
         examined, deleted, size = await _sweep(job, before)
         leftovers = await job.storage.discard_leftovers(before, dry_run=dry_run)
         incoming = await remove_unknown(job.redis, job.storage, before=before, dry_run=dry_run)
-    history = 0 if dry_run else await _expire_history(job)
+    history, unreadable = (0, 0) if dry_run else await _expire_history(job)
     if not dry_run:
         await UsageStore(job.redis).expire(job.settings.keep_usage_days)
     return Result(
@@ -83,20 +83,22 @@ async def clean_up(job: JobContext[CleanupParams]) -> Result:
             "entries_examined": entries,
             "entries_removed": removed,
             "history_deleted": history,
+            "history_unreadable": unreadable,
             "snapshot": snapshot,
             "foreign_storage": not is_ours,
         }
     )
 
 
-async def _expire_history(job: JobContext[CleanupParams]) -> int:
+async def _expire_history(job: JobContext[CleanupParams]) -> tuple[int, int]:
     """Delete what is too old from the history. It is this installation's own, also in a storage that another owns, and
-    exists if HISTORY was ever `storage`. Returns how many records were deleted."""
+    exists if HISTORY was ever `storage`. Returns how many records were deleted, and how many objects not read."""
     history = HistoryUpkeep(job.redis, job.storage)
     if not await history.exists():
-        return 0
+        return 0, 0
     await history.tidy(time.monotonic() + TIDY_S)
-    return await history.expire(job.settings.keep_history_s * 1000)
+    deleted = await history.expire(job.settings.keep_history_s * 1000)
+    return deleted, len(history.unreadable)
 
 
 async def _trim(job: JobContext[CleanupParams]) -> tuple[int, int]:

@@ -24,6 +24,7 @@ from tasks.history.upkeep import HistoryUpkeep
 from tasks.kind import JobContext, Kind, Result, RetryPolicy
 from tasks.maintenance.deleted_bytes import delete_unneeded
 from tasks.maintenance.incoming import remove_expired
+from tasks.maintenance.storage_owner import owns_storage
 from tasks.queue import redis_keys
 from tasks.queue.jobs.retention import in_redis_ms, keep_ms
 from tasks.queue.records.indexes import BATCH, FOREIGN
@@ -91,10 +92,12 @@ async def _move(job: JobContext[ReconciliationParams], leaving: Sequence[str]) -
     """Move records into the storage, and remove from it what was deleted. Returns how many were moved."""
     history, moved, began = HistoryUpkeep(job.redis, job.storage), 0, time.monotonic()
     # The storage has logged that it is away; the repairs above do not depend on it, and the next run tries again.
-    # Records are moved also if there is one object that it does not give, such as one in an archive.
     with contextlib.suppress(StorageUnavailable):
         await history.tidy(began + HISTORY_S / 2)
     with contextlib.suppress(StorageUnavailable):
+        if leaving and not await history.exists():
+            # A Redis that is lost before the first cleanup finds its history by the marker.
+            await owns_storage(job.redis, job.storage)
         async for count in history.move(leaving, began + HISTORY_S, in_redis_ms=in_redis_ms(job.settings)):
             moved += count
     return moved

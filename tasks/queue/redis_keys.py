@@ -59,7 +59,7 @@ Redis without cluster mode is needed.
 | `pressroom:wake:<queue>` | list | wake signals, at most WAKE_CAP | the claim that finds nothing |
 | `pressroom:counts` | hash | what `/metrics` counts: names with spaces between → number | as many fields as kinds, outcomes and codes; kinds that Pressroom does not know are `other` |
 | `pressroom:unpacked` | list of job ids | ended jobs whose records are to be packed, PACK_AFTER_MS after their end; at most UNPACKED_CAP | the reconciliation, which packs them |
-| `pressroom:history` | hash | of the objects with ended records in the storage (`tasks/history`) `last`, the number of the newest, and `first`, up to which they are deleted | nobody |
+| `pressroom:history` | hash | of the objects with ended records in the storage (`tasks/history`) `last`, the number of the newest, `first`, up to which they are deleted, and `unreadable:<number>` of each that was left behind | nobody |
 | `pressroom:history:<bucket>` | hash | 8 bytes of an id's hash → number of the object that has its record | the cleanup, with the object, or the job's deletion |
 | `pressroom:history-writing` | zset number → since (ms) | objects that are being written | the script after the write; the reconciliation HISTORY_WRITING_MS later |
 | `pressroom:history-erasures` | zset number → counter | objects with lines that are to be removed | the reconciliation, which removes them |

@@ -1,6 +1,10 @@
 """The fixtures with which users test their own kinds."""
 
 import asyncio
+import os
+import signal
+import socket
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -22,6 +26,7 @@ from tasks.queue.wire import JobFailed
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tests.support.api.serving import client_of, serving
+from tests.support.eventually import eventually
 from tests.support.servers import Valkey
 from tests.test_laws import in_fresh_python
 from worker.testing import Queue
@@ -219,6 +224,29 @@ def test_a_valkey_is_started_for_the_run(pressroom_redis_url: str, tmp_path: Pat
     assert "1 passed" in said
     assert "redis://127.0.0.1:" in said
     assert pressroom_redis_url not in said
+
+
+KILLED_RUN = """
+import os, signal
+from worker.testing import pressroom_redis_url
+for url in pressroom_redis_url.__wrapped__():
+    print(url, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+async def test_the_valkey_of_a_run_that_is_killed_ends_too(tmp_path: Path) -> None:
+    variables = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", KILLED_RUN]
+    killed = await asyncio.to_thread(subprocess.run, command, stdout=subprocess.PIPE, text=True, env=variables)
+    assert killed.returncode == -signal.SIGKILL
+    port = int(killed.stdout.rpartition(":")[2])
+
+    async def has_ended() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) != 0 and not list(tmp_path.iterdir())
+
+    await eventually(has_ended)
 
 
 async def test_a_redis_of_ones_own_is_used_and_emptied_if_it_is_said_to_be_for_tests(

@@ -21,7 +21,7 @@ RESTORES = 3
 """How often records are restored for one verb. Packing takes a record once, so this is for those of a later version,
 which this one cannot restore."""
 PACKED = "packed"
-"""What a script answers for a record that must be restored first."""
+"""What a script answers for each record, while one of them must be restored first."""
 RETRYABLE = (State.FAILED, State.CANCELLED, State.RETRYING)
 """States from which a job can be retried: one that has succeeded, or is not due yet, needs no retry."""
 
@@ -98,17 +98,15 @@ class JobStore:
         return answer
 
     async def _on_whole(self, script: Script, ids: Sequence[str], payload: dict[str, Any]) -> list[str]:
-        """Run a script that needs whole records. One may be packed between restore and script: then both are
-        repeated."""
-        answers = dict.fromkeys(ids, PACKED)
+        """Run a script that needs whole records. One may be packed between restore and script: then it does nothing,
+        and both are repeated for all."""
+        answers: list[str] = []
         for left in reversed(range(RESTORES)):
-            packed = [job_id for job_id, answer in answers.items() if answer == PACKED]
-            await restore(self._redis, packed)
-            answer = await script({**payload, "ids": packed, "last": left == 0})
-            answers |= zip(packed, answers_of(answer), strict=True)
-            if PACKED not in answers.values():
+            await restore(self._redis, ids)
+            answers = answers_of(await script({**payload, "ids": ids, "last": left == 0}))
+            if PACKED not in answers:
                 break
-        return [answers[job_id] for job_id in ids]
+        return answers
 
     async def open_batch(self, owner: str, tags: Sequence[str] = (), **fields: str | None) -> str:
         """Open a batch without jobs. It ends when it is sealed and its last job has ended.

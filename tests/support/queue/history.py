@@ -77,13 +77,20 @@ async def ended(enqueuer: Enqueuer, worker: FakeWorker, verb: str = "succeeded",
 
 
 class BrokenStorage:
-    """A storage of which a step comes before and after each write of an object."""
+    """A storage of which a step comes before and after each write of an object, and which does not give one object."""
 
-    def __init__(self, storage: Storage, *, before: Step | None = None, after: Step | None = None) -> None:
+    def __init__(
+        self, storage: Storage, *, before: Step | None = None, after: Step | None = None, archived: str | None = None
+    ) -> None:
         self._before, self._after = before, after
-        self._storage = storage
+        self._storage, self._archived = storage, archived
         self.object_names = storage.object_names
-        self.get_object, self.delete_objects, self.check = storage.get_object, storage.delete_objects, storage.check
+        self.delete_objects, self.check = storage.delete_objects, storage.check
+
+    async def get_object(self, name: str) -> bytes | None:
+        if name == self._archived:
+            raise StorageUnavailable(f"{name} is in an archive")
+        return await self._storage.get_object(name)
 
     async def put_object(self, name: str, content: bytes) -> None:
         await self._write(self._storage.put_object(name, content))
@@ -112,5 +119,7 @@ async def be_away() -> None:
     raise StorageUnavailable("away")
 
 
-def broken(storage: Storage, **steps: Step) -> Storage:
-    return BrokenStorage(storage, **steps)  # type: ignore[return-value]
+def broken(
+    storage: Storage, *, before: Step | None = None, after: Step | None = None, archived: str | None = None
+) -> Storage:
+    return BrokenStorage(storage, before=before, after=after, archived=archived)  # type: ignore[return-value]

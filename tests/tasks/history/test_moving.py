@@ -234,7 +234,7 @@ class TestDying:
         job_id = await ended(enqueuer, worker, params={"secret": "xyzzy"})
         await let_expire(redis, [job_id])
         with pytest.raises(RuntimeError, match="killed"):
-            await move(redis, broken(storage, **{step: die}), [job_id])
+            await move(redis, broken(storage, before=die) if step == "before" else broken(storage, after=die), [job_id])
         assert await read(redis, job_id) is not None
         assert (await archived_text(storage)).count("xyzzy") == (step == "after")
         assert await tidy(redis, storage) == 0, "its writer may still be at work"

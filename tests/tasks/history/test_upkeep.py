@@ -1,5 +1,6 @@
 """Records of the history are erased, and expire."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from arq.constants import job_key_prefix, result_key_prefix
 from tasks.history.archive import FOLDER
 from tasks.history.store import History
 from tasks.history.upkeep import HistoryUpkeep
-from tasks.maintenance.storage_owner import adopt_storage
+from tasks.maintenance.storage_owner import adopt_storage, read_marker
+from tasks.queue.installation import find_installation
 from tasks.queue.jobs.enqueue import Enqueuer
 from tasks.queue.redis_keys import (
     DAY_MS,
@@ -115,10 +117,10 @@ class TestErasing:
             await move(redis, storage, [job_id])
             await history.erase(job_id)
         first, second = [tmp_path / "storage" / name for name in await storage.object_names(FOLDER)]
-        first.unlink()
-        first.symlink_to(first)
-        with pytest.raises(StorageUnavailable):
-            await tidy(redis, storage)
+        make_unreadable(first)
+        upkeep = HistoryUpkeep(redis, storage)
+        assert await upkeep.tidy(time.monotonic() + 60) == 1
+        assert upkeep.unreadable == {str(first.relative_to(tmp_path / "storage"))}
         assert not second.exists()
         first.unlink()
         await tidy(redis, storage)
@@ -186,6 +188,38 @@ class TestExpiry:
         assert await HistoryUpkeep(redis, storage).expire(-1) == 1
         assert await storage.object_names(FOLDER) == []
 
+    async def test_an_object_that_cannot_be_read_is_left_behind_and_expires_once_it_can(
+        self,
+        redis: ArqRedis,
+        storage: Storage,
+        enqueuer: Enqueuer,
+        worker: FakeWorker,
+        history: History,
+        tmp_path: Path,
+    ) -> None:
+        ids = [await ended(enqueuer, worker) for _ in range(3)]
+        await let_expire(redis, ids)
+        for job_id in ids:
+            await move(redis, storage, [job_id])
+        unreadable = tmp_path / "storage" / (await storage.object_names(FOLDER))[1]
+        content = unreadable.read_bytes()
+        make_unreadable(unreadable)
+        for deleted in (2, 0):
+            upkeep = HistoryUpkeep(redis, storage)
+            assert await upkeep.expire(-1) == deleted
+            assert upkeep.unreadable == {str(unreadable.relative_to(tmp_path / "storage"))}
+        assert await redis.hget(HISTORY, "first") == b"3"
+
+        unreadable.unlink()
+        unreadable.write_bytes(content)
+        assert await HistoryUpkeep(redis, storage).expire(DAY_MS) == 0
+        assert await history.find(ids[1]) is not None
+        upkeep = HistoryUpkeep(redis, storage)
+        assert (await upkeep.expire(-1), upkeep.unreadable) == (1, set())
+        assert await redis.hkeys(HISTORY) == [b"last", b"first"]
+        assert [await history.find(job_id) for job_id in ids] == [None] * 3
+        assert await storage.object_names(FOLDER) == []
+
     async def test_a_missing_bucket_is_no_missing_record(
         self,
         redis: ArqRedis,
@@ -232,6 +266,28 @@ async def test_a_redis_that_has_lost_its_data_takes_the_history_over(
     await tidy(redis, storage)
     assert len(await storage.object_names(FOLDER)) == 3
     assert await HistoryUpkeep(redis, storage).expire(-1) == 3
+
+
+async def test_an_object_that_cannot_be_read_does_not_keep_a_history_from_being_taken_over(
+    redis: ArqRedis, storage: Storage, enqueuer: Enqueuer, worker: FakeWorker, history: History
+) -> None:
+    await adopt_storage(redis, storage)
+    ids = [await ended(enqueuer, worker) for _ in range(2)]
+    await let_expire(redis, ids)
+    for job_id in ids:
+        await move(redis, storage, [job_id])
+    archived = (await storage.object_names(FOLDER))[0]
+    await redis.flushall()
+    await adopt_storage(redis, broken(storage, archived=archived))
+    assert archived in await storage.object_names(FOLDER)
+    assert [await history.find(job_id) is not None for job_id in ids] == [False, True]
+    assert await read_marker(storage) == await find_installation(redis)
+
+
+def make_unreadable(path: Path) -> None:
+    """A file that no user may open, not even root: a link to itself."""
+    path.unlink()
+    path.symlink_to(path)
 
 
 async def test_what_an_id_takes_in_redis(redis: ArqRedis) -> None:

@@ -11,17 +11,18 @@ from tasks.catalogue import KINDS
 from tasks.history.archive import FOLDER
 from tasks.history.store import History
 from tasks.history.upkeep import WAIT_MS
+from tasks.maintenance.storage_owner import adopt_storage
 from tasks.maintenance.sweep import sweep
 from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.records.list import read
-from tasks.queue.redis_keys import HISTORY, JOB
+from tasks.queue.redis_keys import HISTORY, HISTORY_ERASURES, JOB
 from tasks.settings import DAY_S, Settings
 from tasks.storage.open import open_storage
-from tasks.storage.protocol import Storage, StorageUnavailable
+from tasks.storage.protocol import Storage
 from tests.support.blobs import put
 from tests.support.engine_running import JobClient, settings_for, working
 from tests.support.queue.ended_records import EndedRecords
-from tests.support.queue.history import archived_text, let_expire, let_pass, move, tidy
+from tests.support.queue.history import archived_text, let_expire, let_pass, move
 
 
 @pytest.fixture
@@ -66,6 +67,39 @@ async def test_a_record_moves_is_erased_and_expires(
     assert await storage.object_names(FOLDER) == []
 
 
+async def test_a_redis_that_is_lost_before_the_first_cleanup_takes_its_history_over(
+    redis: ArqRedis, settings: Settings, storage: Storage, job_client: JobClient
+) -> None:
+    (job_id,) = await EndedRecords(redis, settings).make("picture", 1)
+    await let_expire(redis, [job_id], ago_ms=WAIT_MS)
+    async with working(redis, settings, kinds=KINDS, storage=storage):
+        assert (await run(job_client, "reconciliation"))["moved"] == 1
+    await redis.flushall()
+    history = History(redis, storage, settings)
+    assert await history.find(job_id) is None
+    await adopt_storage(redis, storage)
+    assert await history.find(job_id) is not None
+
+
+async def test_an_object_that_cannot_be_read_fails_no_cleanup_and_is_counted(
+    redis: ArqRedis, settings: Settings, storage: Storage, job_client: JobClient, tmp_path: Path
+) -> None:
+    ids = await EndedRecords(redis, settings).make("picture", 2)
+    await let_expire(redis, ids)
+    for job_id in ids:
+        await move(redis, storage, [job_id])
+    await History(redis, storage, settings).erase(ids[0])
+    first, second = await storage.object_names(FOLDER)
+    place = tmp_path / "storage" / first
+    place.unlink()
+    place.symlink_to(place)  # no user may open it, not even root
+    shorter = settings.model_copy(update={"keep_history_s": 0})
+    async with working(redis, shorter, kinds=KINDS, storage=storage):
+        result = await run(job_client, "cleanup")
+    assert (result["history_deleted"], result["history_unreadable"]) == (1, 1)
+    assert await storage.get_object(second) is None
+
+
 async def test_off_nothing_moves(redis: ArqRedis, settings: Settings, storage: Storage, job_client: JobClient) -> None:
     off = settings.model_copy(update={"history": "off"})
     (job_id,) = await EndedRecords(redis, off).make("picture", 1)
@@ -102,11 +136,10 @@ async def test_an_object_that_cannot_be_read_does_not_hold_up_others(
     place.unlink()
     place.symlink_to(place)
     await History(redis, storage, settings).erase(first)
-    with pytest.raises(StorageUnavailable):
-        await tidy(redis, storage)
     async with working(redis, settings, kinds=KINDS, storage=storage):
         assert (await run(job_client, "reconciliation"))["moved"] == 1
     assert await read(redis, second) is None
+    assert await redis.exists(HISTORY_ERASURES)
 
 
 async def test_a_job_with_keep_leaves_redis_after_a_day_and_its_files_stay(

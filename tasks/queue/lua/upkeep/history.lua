@@ -13,7 +13,8 @@
 --   pending: Answers {{number, seen}, …}: objects that may have lines which nothing points to.
 --   tidied: number, seen (as `pending` answered). The object has such lines no more.
 --   forget: number, places {{bucket, member}, …}. What points to the object is removed.
---   expired: number. This object and all before it are gone.
+--   expired: number, unreadable. This object and all before it are gone. unreadable: true if this one is left behind,
+--     since the storage does not give it; it is noted until it has expired too.
 local PENDING = 100
 local verbs = {}
 
@@ -140,8 +141,14 @@ function verbs.forget()
 end
 
 function verbs.expired()
-  redis.call('HSET', K.history, 'first', payload.number)
-  redis.call('ZREM', K.history_erasures, payload.number)
+  local first = tonumber(redis.call('HGET', K.history, 'first') or 0)
+  redis.call('HSET', K.history, 'first', math.max(first, payload.number))
+  if payload.unreadable then
+    redis.call('HSET', K.history, 'unreadable:' .. payload.number, now)
+  else
+    redis.call('HDEL', K.history, 'unreadable:' .. payload.number)
+    redis.call('ZREM', K.history_erasures, payload.number)
+  end
   return true
 end
 

@@ -2,7 +2,7 @@
 -- Ended jobs are deleted, and some minutes later their bytes, if nothing else needs them. An ARQ client may have
 -- given the id of one to a new job: ARQ's keys are that one's.
 -- payload: ids, by, last (`for_each`), reused (true: only those whose id was given to a new job). Answers for each
--- 'deleted' | 'unknown' | 'packed' (it must be restored first) | 'needed' (an event that is still being delivered, or a
+-- 'deleted' | 'unknown' | 'packed' (restore all first) | 'needed' (an event that is still being delivered, or a
 -- job whose end has not been told to all that wait for it) | the state of one that has not ended, or is not reused.
 
 local function is_needed(job)
@@ -44,4 +44,4 @@ local function delete(id)
   tell(id, 'deleted')
   return 'deleted'
 end
-return for_each(delete)
+return for_each(delete, is_packed)

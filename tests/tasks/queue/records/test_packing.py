@@ -225,6 +225,40 @@ async def test_one_that_is_packed_while_a_verb_is_on_its_way_is_restored_again(
     assert counts == expected[verb]
 
 
+@pytest.mark.parametrize("verb", ["retry", "delete"])
+async def test_a_bulk_step_that_dies_while_one_job_is_packed_has_counted_none(
+    redis: ArqRedis,
+    settings: Settings,
+    enqueuer: Enqueuer,
+    worker: FakeWorker,
+    job_store: JobStore,
+    verb: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    packed = await ended(enqueuer, worker, "failed")
+    assert await pack_all(redis, settings) == 1
+    by = await bulk_job(enqueuer, worker)
+    queued = await submit(enqueuer)
+    calls = {"retry": job_store.retry, "delete": job_store.delete}
+    tries = 0
+
+    async def die_the_second_time(_: ArqRedis, __: list[str]) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 2:
+            raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tasks.queue.jobs.job_store.restore", die_the_second_time)
+        with pytest.raises(RuntimeError, match="killed"):
+            await calls[verb]([queued, packed], by)
+    assert await redis.hget(JOB + by.id, "place") is None
+    # Another worker does the step again.
+    done = {"retry": "reopened", "delete": "deleted"}[verb]
+    assert await calls[verb]([queued, packed], by) == ["queued", done]
+    assert await redis.hmget(JOB + by.id, "count:queued", f"count:{done}", "place") == [b"1", b"1", b"2"]
+
+
 async def bulk_job(enqueuer: Enqueuer, worker: FakeWorker) -> BulkStep:
     job_id = await submit(enqueuer, kind="bulk")
     return BulkStep(job_id, (await worker.one()).attempt, "2")

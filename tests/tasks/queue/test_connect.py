@@ -1,21 +1,31 @@
 """The way to Redis: URLs as platforms write them, and no wait that a dead connection can make endless."""
 
 import asyncio
+import os
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from arq.connections import ArqRedis
-from redis.exceptions import AuthenticationError, ConnectionError, TimeoutError  # noqa: A004 - Redis' own
+from redis.exceptions import (
+    AuthenticationError,
+    ConnectionError,  # noqa: A004 - Redis' own
+    RedisError,
+    ResponseError,
+    TimeoutError,  # noqa: A004
+)
 
 from tasks.queue import connect as connect_module
+from tasks.queue import connection_pool
 from tasks.queue.connect import close, connect, connect_again
+from tasks.queue.connection_pool import says_failover
+from tests.support.eventually import eventually
 from tests.support.queue.proxy import Proxy
 from tests.support.servers import Valkey
 
@@ -159,3 +169,74 @@ class TestTimeOuts:
                 await client.ping()
             await asyncio.gather(*held)
             assert await client.ping()
+
+
+@asynccontextmanager
+async def demoted(admin: ArqRedis) -> AsyncIterator[None]:
+    await admin.replicaof("127.0.0.1", "1")  # a port where nobody listens
+    yield
+
+
+@asynccontextmanager
+async def without_its_primary(admin: ArqRedis) -> AsyncIterator[None]:
+    await admin.config_set("replica-serve-stale-data", "no")
+    async with demoted(admin):
+        yield
+
+
+@asynccontextmanager
+async def loading(admin: ArqRedis) -> AsyncIterator[None]:
+    await admin.config_set("key-load-delay", 10_000)  # microseconds
+    # Redis answers others after each two megabytes that it has read.
+    await admin.mset(dict.fromkeys([f"key{n}" for n in range(300)], os.urandom(100_000)))
+    async with client_of(url_of(admin)) as asking, asyncio.TaskGroup() as group:
+        await asking.ping()  # a new connection could not greet a server that loads
+        reading = group.create_task(admin.execute_command("DEBUG", "RELOAD"))  # type: ignore[no-untyped-call]
+
+        async def begun() -> bool:
+            return bool((await asking.info("persistence"))["loading"])
+
+        await eventually(begun)
+        yield
+        with suppress(ResponseError):  # Redis 6.2 takes it no sooner than it has read everything, three seconds later
+            await asking.config_set("key-load-delay", 0)
+        await reading
+
+
+def url_of(client: ArqRedis) -> str:
+    return "redis://{host}:{port}/{db}".format_map(client.connection_pool.connection_kwargs)
+
+
+@pytest.mark.parametrize(
+    ("error", "happens"), [("READONLY", demoted), ("MASTERDOWN", without_its_primary), ("LOADING", loading)]
+)
+async def test_who_hears_that_a_server_is_no_primary_leaves_it_with_all_connections(
+    error: str,
+    happens: Callable[[ArqRedis], AbstractAsyncContextManager[None]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection_pool, "FRESH_S", 0)
+    options = {} if os.environ.get("TEST_REDIS") == "redis6" else {"enable-debug-command": "local"}
+    with Valkey(options=options) as first, Valkey() as second:
+        async with (
+            client_of(first.url) as admin,
+            Proxy(first.port) as proxy,
+            client_of(f"redis://127.0.0.1:{proxy.port}/0") as client,
+        ):
+            await asyncio.gather(*[client.ping() for _ in range(3)])
+            idle = list(client.connection_pool._available_connections)  # noqa: SLF001
+            assert len(idle) > 1
+            async with happens(admin):
+                proxy.lead_to(second.port)
+                with pytest.raises(RedisError) as caught:
+                    await (client.set("new", 1) if error == "READONLY" else client.get("new"))
+                assert says_failover(caught.value)
+                assert ERRORS[error] in str(caught.value)
+                assert not any(one.is_connected for one in idle)
+                assert await client.set("new", 1)
+            async with client_of(second.url) as elsewhere:
+                assert await elsewhere.get("new") == b"1"
+
+
+ERRORS = {"READONLY": "read only replica", "MASTERDOWN": "MASTERDOWN", "LOADING": "loading the dataset"}
+"""What redis-py leaves of them."""

@@ -59,3 +59,19 @@ def test_the_settings_that_it_names_exist() -> None:
     named = set(re.findall(r"`(ALERT_[A-Z_]+|METRICS_KEY|ADMINS)`", PAGE))
     assert {name.lower() for name in named} <= Settings.model_fields.keys()
     assert {name.upper() for name in Settings.model_fields if name.startswith("alert_")} <= named
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "## Redis is full",
+        "### Redis fails over",
+        "### The storage is away",
+        "**A job failed as `poison`**",
+        "## Un-park now",
+    ],
+)
+def test_each_trouble_has_a_command_that_is_run(trouble: str) -> None:
+    _, found, rest = PAGE.partition(f"\n{trouble}")
+    assert found
+    assert re.search(r"<!-- run(: [A-Z]+)? -->\s+```sh\n", re.split(r"\n##+ ", rest)[0])

@@ -45,8 +45,7 @@ class Submission:
         run_at_ms: When the job is due, instead of `delay_ms`, by Redis' clock, in milliseconds since 1970.
         idempotency_key: Submissions of one owner with the same key, kind and params are one job.
         request_id: Id of the HTTP request.
-        traceparent: W3C trace that the job is part of; None is the trace of the submitter.
-        tracestate: As `traceparent`.
+        traceparent, tracestate: W3C trace that the job is part of; None is the trace of the submitter.
         address: Base URL under which the sender reaches this service, for links.
         notify: JSON of the URL that is told of the job's end: {"url": …, "secret": encrypted or absent}.
         after: Ids of jobs that must succeed first.
@@ -61,8 +60,7 @@ class Submission:
         urls: Which URLs answers and events give of its files, if its sender says: `private` or `public`.
         same_as: What an Idempotency-Key is compared by, where that is not the params: the same for the same request.
         job_id: The id of the job, if it is known before (`new_id`).
-        viewer: SHA-256 of the token that may see this job and nothing else.
-        minter: The key behind that token, as `UploadToken.minter` writes it.
+        viewer, minter: SHA-256 of the token that may see this job alone, and its key as in `UploadToken.minter`.
         upload_token: Id of the upload token that it comes with, of which it takes one use.
         token_upload: Id of the upload that was stored with that use, which is taken then.
         received: Bytes of those of its blobs that came with the request, by SHA-256.

@@ -1,17 +1,21 @@
 """The OpenAPI document: FastAPI's, plus the models and the security that FastAPI cannot see."""
 
+import asyncio
+import json
 from collections.abc import Iterable
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from api.http.access.auth import PROTECTED
 from api.http.access.scopes import required_scopes
 from api.http.access.tokens.routes import TOKEN_ROUTES
-from api.http.components import COMPONENT, add_components, documented_headers
+from api.http.components import COMPONENT, add_components, documented_headers, possible_headers
 from api.http.problems import MEDIA_TYPE, REFUSED, STATUS, Problem
 from api.operations.metrics import PATH as METRICS
 from tasks.refusal import CODES
@@ -33,6 +37,13 @@ HEADERS: dict[str, dict[str, Any]] = {
     "507": RETRY_AFTER,
 }
 """The headers that every response with the status has."""
+RATE_LIMIT: Final = possible_headers(
+    **{
+        "RateLimit": 'What is left of a quota: `"requests";r=19`, and with `t` after how many seconds there is more.',
+        "RateLimit-Policy": 'How much the quota allows: `"requests";q=20;w=2` is 20 in 2 seconds.',
+    },
+)
+"""What every response under `/v1` has for an owner with a limit on requests, and each that refuses one for a quota."""
 ANYWHERE: Final = (
     *("malformed_request", "foreign_origin", "request_timeout", "misdirected", "header_too_large", "internal"),
 )
@@ -48,7 +59,7 @@ FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
 
 
 def describe(app: FastAPI) -> None:
-    """Make `app` serve this document. It is built once, at the first request for it."""
+    """Make `app` serve this document. It is built once, at the first request for it, while others are answered."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -59,6 +70,7 @@ def describe(app: FastAPI) -> None:
                 for operation in path.values():
                     _correct(operation["responses"])
             document["components"]["responses"] = {code: _refused(code) for code in ANYWHERE}
+            document["components"]["headers"] = RATE_LIMIT
             for place, path in document["paths"].items():
                 for operation in path.values():
                     _add_common(operation["responses"], protected=place.startswith(PROTECTED))
@@ -70,6 +82,25 @@ def describe(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+    _serve(app)
+
+
+def _serve(app: FastAPI) -> None:
+    """Replace FastAPI's route, which builds the document on the event loop and writes it as JSON for each request."""
+    app.router.routes[:] = [route for route in app.router.routes if getattr(route, "path", None) != app.openapi_url]
+    building: list[asyncio.Task[bytes]] = []
+
+    async def send_document(_: Request) -> Response:
+        if not building or (building[0].done() and (building[0].cancelled() or building[0].exception())):
+            building[:] = [asyncio.create_task(asyncio.to_thread(_written, app), name="OpenAPI")]
+        # One who goes away takes no one else's answer along.
+        return Response(await asyncio.shield(building[0]), media_type="application/json")
+
+    app.add_route(str(app.openapi_url), send_document, include_in_schema=False)
+
+
+def _written(app: FastAPI) -> bytes:
+    return json.dumps(app.openapi(), ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _lock(document: dict[str, Any], routes: Iterable[BaseRoute]) -> None:
@@ -97,6 +128,10 @@ def _add_common(responses: dict[str, Any], *, protected: bool) -> None:
     """Document what any request may be answered. protected: one under `/v1`."""
     for code in UNDER_V1 if protected else ():
         responses.setdefault(_status_of(code), _refused(code))
+    for response in responses.values() if protected else ():
+        response["headers"] = response.get("headers", {}) | {
+            name: {"$ref": f"#/components/headers/{name}"} for name in RATE_LIMIT
+        }
     for code in ANYWHERE:
         responses.setdefault(_status_of(code), {"$ref": f"#/components/responses/{code}"})
 

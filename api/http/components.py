@@ -32,7 +32,13 @@ def component(model: type[BaseModel]) -> dict[str, Any]:
 
 def documented_headers(**about: str) -> dict[str, Any]:
     """The headers that a response always has, for the `headers` of its documentation: what each says, by name."""
-    return {name: {"description": text, "required": True, "schema": {"type": "string"}} for name, text in about.items()}
+    return {name: {**header, "required": True} for name, header in possible_headers(**about).items()}
+
+
+def possible_headers(**about: str) -> dict[str, Any]:
+    """The headers that a response may have: as `documented_headers`."""
+    schema = {"type": "string"}
+    return {name: {"description": text, "required": False, "schema": schema} for name, text in about.items()}
 
 
 def add_components(schemas: dict[str, Any]) -> None:

@@ -38,7 +38,10 @@ class DirectUploadRequest(LabelFields):
     model_config = ConfigDict(extra="forbid")
 
     max_bytes: int | None = Field(
-        None, gt=0, description="The most bytes that the file may have. The default is the limit for its purpose."
+        None,
+        gt=0,
+        description="The most bytes that the file may have, which count for the owner until the upload is completed. "
+        "The default is MAX_UPLOAD_BYTES (52428800); files of any purpose may have up to MAX_DATASET_BYTES.",
     )
     purpose: Literal["any", "image"] = Field(
         "any", description="`image`: the file must be an image, of at most MAX_UPLOAD_BYTES."
@@ -111,7 +114,8 @@ async def create_direct_upload(request: Request) -> Response:
     asked = await receive(request, DirectUploadRequest, settings.max_params_bytes)
     labels = labels_of(settings, asked)
     limit = settings.max_upload_bytes if asked.purpose == "image" else settings.max_dataset_bytes
-    max_bytes = asked.max_bytes or limit
+    # Not the whole limit: so much of the owner's quota would be taken for an hour by each file, however small.
+    max_bytes = asked.max_bytes or min(settings.max_upload_bytes, limit)
     if max_bytes > limit:
         message = f"max_bytes: {max_bytes} is more than the limit of {limit} bytes. Send a smaller file."
         raise Refusal("too_large", message, field="max_bytes", limit=limit)

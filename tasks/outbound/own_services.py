@@ -43,7 +43,13 @@ def own_services(settings: Settings) -> OwnServices:
         ValueError: REDIS_URL cannot be used.
     """
     redis = read_redis_url(settings.redis_url.get_secret_value())
-    urls = map(urlsplit, filter(None, (settings.storage_endpoint, settings.public_url)))
+    named = (
+        settings.storage_endpoint,
+        settings.storage_public_endpoint,
+        settings.public_url,
+        settings.public_files_url,
+    )
+    urls = map(urlsplit, filter(None, named))
     places = {(url.hostname or "", url.port or DEFAULT_PORTS.get(url.scheme, 0)) for url in urls}
     everything = frozenset({*redis.hosts, *places, ("localhost", settings.port)})
     return OwnServices(everything, frozenset(port for _, port in redis.hosts))

@@ -94,6 +94,14 @@ class ServiceSettings(BaseModel):
     def _split_names(cls, value: object) -> object:
         return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
+    @field_validator("admins")
+    @classmethod
+    def _check_admins(cls, admins: tuple[str, ...]) -> tuple[str, ...]:
+        for name in admins:
+            if fault := owner_fault(name, any_length=True):
+                raise ValueError(f"write ADMINS as owner,owner; {name!r} is not allowed. {fault}")
+        return admins
+
     @field_validator("api_keys", mode="before")
     @classmethod
     def _split_keys(cls, value: object, info: ValidationInfo) -> object:

@@ -323,3 +323,13 @@ def test_bounds_have_the_names_of_json_schema() -> None:
 
     assert list(own_names(DOCUMENT)) == list(own_names(schema())) == []
     assert DOCUMENT["components"]["schemas"]["Chart"]["properties"]["height"]["minimum"] == 80
+
+
+def test_limits_are_documented_where_answers_carry_them() -> None:
+    for place, path in DOCUMENT["paths"].items():
+        for method, operation in path.items():
+            for status, response in operation["responses"].items():
+                if "$ref" not in response:
+                    names = {"RateLimit", "RateLimit-Policy"} & response.get("headers", {}).keys()
+                    assert len(names) == (2 if place.startswith("/v1/") else 0), (method, place, status)
+    assert not any(header["required"] for header in DOCUMENT["components"]["headers"].values())

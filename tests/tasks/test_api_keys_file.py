@@ -46,3 +46,19 @@ def test_a_file_that_cannot_be_used_ends_the_start(
     monkeypatch.setenv("API_KEYS_FILE", str(file))
     with pytest.raises(ValueError, match=reason):
         load()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("alice,日本", "write ADMINS as owner,owner; '日本' is not allowed. An owner is 1 to 100 letters"),
+        ("alice:key", "'alice:key' is not allowed"),
+        ("system", "'system' has a meaning of its own"),
+    ],
+)
+def test_a_name_in_admins_that_no_owner_may_have_ends_the_start(
+    monkeypatch: pytest.MonkeyPatch, text: str, reason: str
+) -> None:
+    monkeypatch.setenv("ADMINS", text)
+    with pytest.raises(ValueError, match=reason):
+        load()

@@ -96,3 +96,13 @@ async def test_no_body_holds_the_loop(
         answer = await alice.post(path, content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == status, answer.text[:300]
     assert turns[-1] < MAX_LAG_S
+
+
+async def test_the_first_request_for_the_document_holds_nobody_up(redis: ArqRedis, alice: httpx.AsyncClient) -> None:
+    """Of the 0.4 s and more for which it is made, others get their turns."""
+    document()  # the client's own
+    async with loop_lag() as turns:
+        first, second = await asyncio.gather(*(alice.get("/openapi.json") for _ in range(2)))
+    assert first.json()["paths"] == document()["paths"]
+    assert second.content == first.content
+    assert turns[-1] < MAX_LAG_S

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from arq.connections import ArqRedis
 
+from tasks.accounts.owners import OwnerStore
 from tasks.catalogue import KINDS
 from tasks.settings import MiB, Settings
 from tasks.storage.blob_store import BlobStore
@@ -201,6 +202,20 @@ async def test_a_bad_request_is_refused_by_its_field(bad: str, alice: httpx.Asyn
     asked, status, field = BAD_REQUESTS[bad]
     answer = await alice.post("/v1/uploads/direct", json=asked)
     assert (answer.status_code, answer.json()["field"]) == (status, field), answer.text
+
+
+@pytest.mark.parametrize("server", ["moto"], indirect=True)
+@pytest.mark.parametrize("purpose", ["any", "image"])
+async def test_without_max_bytes_it_takes_no_more_of_the_quota_than_a_picture_may(
+    alice: httpx.AsyncClient, redis: ArqRedis, settings: Settings, server: S3Server, purpose: str
+) -> None:
+    assert settings.max_dataset_bytes > settings.max_upload_bytes
+    quotas: dict[str, int | None] = {"stored_bytes": settings.max_upload_bytes}
+    await OwnerStore(redis).create("alice", quotas)
+    place = await created(alice, purpose=purpose)
+    assert place["max_bytes"] == settings.max_upload_bytes
+    more = await alice.post("/v1/uploads/direct", json={"max_bytes": 1})
+    assert (more.status_code, more.json()["code"]) == (507, "owner_storage_full"), "all of it is taken"
 
 
 @pytest.mark.parametrize("server", ["moto"], indirect=True)

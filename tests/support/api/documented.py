@@ -23,9 +23,13 @@ def _paths() -> list[tuple[re.Pattern[str], str]]:
 
 
 def _response(place: str, method: str, status: str) -> Any:
-    found = document()["paths"][place][method]["responses"].get(status)
+    return _whole(document()["paths"][place][method]["responses"].get(status), "responses")
+
+
+def _whole(found: Any, components: str) -> Any:
+    """What is documented, also where it stands among the components."""
     named = (found or {}).get("$ref", "").rpartition("/")[2]
-    return document()["components"]["responses"][named] if named else found
+    return document()["components"][components][named] if named else found
 
 
 @cache
@@ -48,8 +52,13 @@ async def check_documented(response: httpx.Response) -> None:
     what = f"{request.method} {place}: {response.status_code}"
     documented = _response(place or "", method, str(response.status_code))
     assert documented is not None, f"{what} is not documented"
-    for name, header in documented.get("headers", {}).items():
+    headers = {name: _whole(header, "headers") for name, header in documented.get("headers", {}).items()}
+    for name, header in headers.items():
         assert name in response.headers or not header["required"], f"{what} has no {name}"
+    # Responses that any request may get stand in one place for all, with and without limits.
+    is_own = "$ref" not in document()["paths"][place][method]["responses"][str(response.status_code)]
+    for name in document()["components"]["headers"] if is_own else ():
+        assert name not in response.headers or name in headers, f"{what} has {name}, which is not documented"
     media_type = response.headers.get("content-type", "").partition(";")[0]
     content = documented.get("content", {})
     if media_type and request.method != "HEAD":

@@ -16,7 +16,9 @@ SETTINGS = Settings.model_validate(
     {
         "redis_url": "redis://user:secret@redis.internal:6380/0",
         "storage_endpoint": "http://minio.internal:9001",
+        "storage_public_endpoint": "https://files.example.com:9443",
         "public_url": "https://pressroom.example.com:8443",
+        "public_files_url": "https://pictures.example.com:8444",
         "port": 8100,
         "outbound_networks": "127.0.0.0/8,::1/128",
         "outbound_http": True,
@@ -46,6 +48,8 @@ def test_a_name_or_address_that_the_settings_name_is_known_by_it() -> None:
     assert own.has("B", 2)
     assert own.has("minio.internal", 9001)
     assert not own.has("minio.internal", 9000)
+    assert own.has("files.example.com", 9443)
+    assert own.has("pictures.example.com", 8444)
     assert own_services(SETTINGS.model_copy(update={"redis_url": SecretStr("unix:///x")})).has("localhost", 8100)
 
 

@@ -343,11 +343,8 @@ def _refusal(answer: dict[str, Any], submission: Submission) -> Exception:
         case {"answer": "open", "id": job_id}:
             return Refusal("batch_open", f"after: Batch {job_id!r} is open. Seal it first.", field="after")
         case {"answer": "sealed", "id": job_id}:
-            return Refusal(
-                "batch_sealed",
-                f"batch: Batch {job_id!r} is sealed and accepts no more jobs. Open another one.",
-                field="batch",
-            )
+            message = f"batch: Batch {job_id!r} is sealed and accepts no more jobs. Open another one."
+            return Refusal("batch_sealed", message, field="batch")
     return RuntimeError(f"enqueue.lua answered {answer!r}")
 
 

@@ -2,13 +2,17 @@
 
 import argparse
 import hashlib
+import json
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 from typing import Final
 
+from api.app import create_app
 from tasks.outbound.client import VERSION
 
 TOP: Final = Path(__file__).parents[1]
@@ -42,10 +46,23 @@ def release(version: str, *, audited: bool) -> Path:
     _run("git", "archive", f"--prefix={name}/", f"--output={folder / name}.tar.gz", "HEAD", ".", *left_out)
     bill = folder / f"{name}.cdx.json"
     _run(*UV, "export", "--locked", "--no-default-groups", "--format", "cyclonedx1.5", "--output-file", str(bill))
+    _pack_clients(folder)
     sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in sorted(folder.iterdir())]
     (folder / "SHA256SUMS").write_text("".join(sums))
     _run("git", "tag", "--annotate", f"v{version}", "--message", f"Pressroom {version}")
     return folder
+
+
+def _pack_clients(folder: Path) -> None:
+    """Write the packages of the clients, which have versions of their own, into a folder."""
+    _run(*UV, "build", "clients/python", "--out-dir", str(folder))
+    (folder / ".gitignore").unlink(missing_ok=True)  # uv writes one
+    with tempfile.TemporaryDirectory() as name:
+        package = Path(name) / "typescript"
+        shutil.copytree(TOP / "clients/typescript", package, ignore=shutil.ignore_patterns("node_modules", "dist"))
+        (package / "openapi.json").write_text(json.dumps(create_app().openapi()), encoding="utf-8")
+        for command in ("install", "run types", "run build", f"pack --pack-destination {folder}"):
+            _run("npm", "--silent", "--prefix", str(package), *command.split(maxsplit=2), cwd=package)
 
 
 def check_ready(version: str) -> None:
@@ -63,12 +80,14 @@ def check_ready(version: str) -> None:
         raise ValueError(f"CHANGELOG.md does not begin with the part `## {version}`. Rename `## Unreleased`.")
     if _output("git", "status", "--porcelain"):
         raise ValueError("There are changes that are not committed. Commit them, or put them aside.")
+    if shutil.which("npm") is None:
+        raise ValueError("npm is not installed, which packs the client for TypeScript. Install Node.js 18 or newer.")
     if _output("git", "tag", "--list", f"v{version}"):
         raise ValueError(f"The tag v{version} exists. Choose the next version.")
 
 
-def _run(*command: str) -> None:
-    subprocess.run(command, cwd=TOP, check=True)
+def _run(*command: str, cwd: Path = TOP) -> None:
+    subprocess.run(command, cwd=cwd, check=True)
 
 
 def _output(*command: str) -> str:

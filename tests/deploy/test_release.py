@@ -1,9 +1,12 @@
 """`bin/release`, in a clone of this checkout."""
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
+import zipfile
 from hashlib import sha256
 from pathlib import Path
 
@@ -28,7 +31,7 @@ def clone(tmp_path: Path) -> Path:
 
 def released(clone: Path, version: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "tools.release", version, "--no-audit"]
-    return subprocess.run(command, cwd=clone, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=clone, capture_output=True, text=True, timeout=300)
 
 
 def test_it_says_what_is_not_ready(clone: Path) -> None:
@@ -36,6 +39,7 @@ def test_it_says_what_is_not_ready(clone: Path) -> None:
     assert f"CHANGELOG.md does not begin with the part `## {VERSION}`" in released(clone, VERSION).stderr
 
 
+@pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
 def test_it_packs_what_a_platform_needs_and_tags_the_commit(clone: Path) -> None:
     changes = clone / "CHANGELOG.md"
     changes.write_text(changes.read_text().replace("## Unreleased", f"## {VERSION}"))
@@ -50,6 +54,12 @@ def test_it_packs_what_a_platform_needs_and_tags_the_commit(clone: Path) -> None
     assert not names & {"tests", "docs", "tools"}
     parts = json.loads((folder / f"pressroom-{VERSION}.cdx.json").read_text())["components"]
     assert {"fastapi", "arq", "pillow"} <= {part["name"] for part in parts}
+    clients = {re.sub(r"-\d+\.\d+\.\d+", "", file.name) for file in folder.iterdir() if "client" in file.name}
+    assert clients == {"pressroom_client-py3-none-any.whl", "pressroom_client.tar.gz", "pressroom-client.tgz"}
+    with tarfile.open(next(folder.glob("*.tgz"))) as packed:
+        assert {"package/dist/index.js", "package/dist/index.d.ts"} <= set(packed.getnames())
+    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
+        assert any(name.endswith("/connection.py") for name in wheel.namelist())
     for line in (folder / "SHA256SUMS").read_text().splitlines():
         digest, _, name = line.partition("  ")
         assert sha256((folder / name).read_bytes()).hexdigest() == digest

@@ -201,7 +201,7 @@ class Valkey(ServerProcess):
         }
         command = [self._program, *([str(self._configuration)] if self._configuration else [])]
         for name, value in options.items():
-            command += [f"--{name}", *([value] if name in {"save", "user"} else value.split(" "))]
+            command += [f"--{name}", *([value] if name in {"save", "user", "dir"} else value.split(" "))]
         return command
 
 

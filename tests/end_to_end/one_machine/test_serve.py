@@ -88,3 +88,17 @@ def test_the_file_env_counts(tmp_path: Path) -> None:
         assert httpx.get(jobs, headers={**key, "Host": "pressroom.example.com"}).status_code == 200
     assert not (tmp_path / "data/serve/api_keys").exists()
     assert "Pressroom starts at https://pressroom.example.com" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.seconds(60)
+def test_its_folder_may_have_a_space(tmp_path: Path) -> None:
+    port, data = free_port(), tmp_path / "my data"
+    with served(tmp_path, port, "--data", str(data)) as process:
+        wait_until_alive(port, process)
+        key = (data / "api_keys").read_text().strip().partition(":")[2]
+        headers = {"Authorization": f"Bearer {key}"}
+        picture = {"file": ("photo.jpg", encoded(scene(64, 48), "JPEG"))}
+        client = httpx.Client(base_url=f"http://localhost:{port}", headers=headers, timeout=30)
+        job = client.post("/v1/images", files=picture, headers={"Prefer": "wait=20"}).json()
+        assert client.get(f"/v1/jobs/{job['id']}?wait=20").json()["state"] == "succeeded"
+    assert list((data / "storage").iterdir())

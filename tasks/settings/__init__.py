@@ -35,6 +35,10 @@ __all__ = [
     "load",
 ]
 
+EMPTY_STAYS = frozenset(("redis_url", "storage_url", "trusted_proxies"))
+"""Settings that may not be left out by being empty: without an address a process on a platform would wait for a Redis of
+its own machine, or store files there, so it is refused; and an empty TRUSTED_PROXIES trusts none."""
+
 
 # Fields come in the order of the bases from the last to the first; the documentation shows them in this order.
 class Settings(
@@ -57,9 +61,8 @@ class Settings(
     @model_validator(mode="before")
     @classmethod
     def _empty_is_unset(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Panels of platforms and Compose's `${NAME:-}` set variables to nothing. An empty REDIS_URL stays, and is
-        refused: its default is a server of this machine, for which a process on a platform would wait forever."""
-        return {name: value for name, value in values.items() if value != "" or name == "redis_url"}
+        """Panels of platforms and Compose's `${NAME:-}` set variables to nothing."""
+        return {name: value for name, value in values.items() if value != "" or name in EMPTY_STAYS}
 
     @property
     def proxy_hops(self) -> int:

@@ -38,7 +38,7 @@ async def find_sources(
     redis: "Redis[bytes]",
     owner: str,
     wanted: Sequence[RequestedSource],
-    find_moved: Callable[[str], Awaitable[Mapping[bytes, bytes]]],
+    find_moved: Callable[[str], Awaitable[Mapping[bytes, bytes]]] | None = None,
 ) -> list[BlobRef]:
     """Find the blobs of some sources, in one round trip to Redis, and one for each job whose record has left it.
 
@@ -46,7 +46,8 @@ async def find_sources(
         redis: Connection.
         owner: Whose uploads and jobs may be used.
         wanted: The sources.
-        find_moved: Finds the fields of a job whose record has left Redis, by its id (`History.find_fields`).
+        find_moved: Finds the fields of a job whose record has left Redis, by its id (`History.find_fields`). Without it
+            such a job is not found.
 
     Returns:
         Their blobs, in the same order.
@@ -70,12 +71,16 @@ async def find_sources(
             if missing.code != "not_found":
                 field = f"{one.field}.upload"
                 raise Refusal(missing.code, f"{field}: {missing.message}", field=field)
-    return [
-        _of_upload(owner, one, answer)
-        if one.upload is not None
-        else _of_job(owner, one, unpack(answer) or await find_moved(one.job or ""))
-        for one, answer in zip(wanted, answers, strict=True)
-    ]
+    blobs = []
+    for one, answer in zip(wanted, answers, strict=True):
+        if one.upload is not None:
+            blobs.append(_of_upload(owner, one, answer))
+            continue
+        fields = unpack(answer)
+        if not fields and find_moved is not None:
+            fields = await find_moved(one.job or "")
+        blobs.append(_of_job(owner, one, fields))
+    return blobs
 
 
 def _of_upload(owner: str, wanted: RequestedSource, fields: Mapping[bytes, bytes]) -> BlobRef:

@@ -18,13 +18,21 @@ def test_a_fixed_path_is_tried_before_one_with_a_parameter() -> None:
 
     async def endpoint() -> None: ...
 
-    paths = ["/v1/jobs/{id}", "/v1/images", "/v1/jobs/{id}/retry", "/v1/jobs/failed/retry", "/v1/jobs/failed"]
+    paths = [
+        "/v1/queues",
+        "/v1/jobs/{id}",
+        "/v1/images",
+        "/v1/jobs/{id}/retry",
+        "/v1/jobs/failed/retry",
+        "/v1/jobs/failed",
+    ]
     for path in paths:
         router.add_api_route(path, endpoint)
     assert [getattr(route, "path", "") for route in in_order(router.routes)] == [
+        "/v1/images",  # a busy resource
         "/v1/jobs/failed",
         "/v1/jobs/failed/retry",
         "/v1/jobs/{id}",
         "/v1/jobs/{id}/retry",
-        "/v1/images",
+        "/v1/queues",
     ]

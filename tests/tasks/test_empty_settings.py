@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from tasks.queue.connect import connect
-from tasks.settings import Settings, load
+from tasks.settings import EMPTY_STAYS, Settings, load
 
-NAMES = sorted(name for name in Settings.model_fields if name != "redis_url")
+NAMES = sorted(Settings.model_fields.keys() - EMPTY_STAYS)
 
 
 def test_an_empty_variable_is_as_if_it_were_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,6 +19,11 @@ def test_an_empty_variable_is_as_if_it_were_not_set(monkeypatch: pytest.MonkeyPa
     empty = Settings(_env_file=None)
     assert empty == unset
     assert not empty.model_fields_set & set(NAMES)
+
+
+def test_without_proxies_none_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUSTED_PROXIES", "")
+    assert Settings(_env_file=None).proxy_networks == ()
 
 
 def test_it_hides_the_line_of_the_file_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

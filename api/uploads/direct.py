@@ -41,7 +41,7 @@ class DirectUploadRequest(LabelFields):
         None,
         gt=0,
         description="The most bytes that the file may have, which count for the owner until the upload is completed. "
-        "The default is MAX_UPLOAD_BYTES (52428800); files of any purpose may have up to MAX_DATASET_BYTES.",
+        "The default is MAX_UPLOAD_BYTES (52428800). With the purpose `any` it may be up to MAX_DATASET_BYTES.",
     )
     purpose: Literal["any", "image"] = Field(
         "any", description="`image`: the file must be an image, of at most MAX_UPLOAD_BYTES."

@@ -1,5 +1,6 @@
 """Writes a blob to a file of this machine."""
 
+import contextlib
 import io
 import shutil
 from collections.abc import Callable
@@ -27,13 +28,15 @@ def write_out(open_blob: "Callable[[], GetResult | io.BufferedReader]", path: Pa
         Exception: Whatever `open_blob` raises, FileNotFoundError if there is no such blob.
     """
     opened = open_blob()
-    try:
+    with contextlib.ExitStack() as open_files:
         if isinstance(opened, io.BufferedReader):
-            with opened, path.open("wb") as file:
-                shutil.copyfileobj(opened, file, MiB)
+            open_files.enter_context(opened)
+        try:
+            file = open_files.enter_context(path.open("wb"))
+        except FileNotFoundError as wrong_path:
+            return wrong_path
+        if isinstance(opened, io.BufferedReader):
+            shutil.copyfileobj(opened, file, MiB)
         else:
-            with path.open("wb") as file:
-                file.writelines(opened.stream(MiB))
-    except FileNotFoundError as wrong_path:
-        return wrong_path
+            file.writelines(opened.stream(MiB))
     return None

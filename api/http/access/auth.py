@@ -74,7 +74,7 @@ def _check_rate(context: Context, scope: Scope, access: Access) -> RateState | N
 
 async def _find_named_owner(context: Context, scope: Scope, access: Access) -> None:
     """Have the quotas of an owner at hand for whom an admin acts: those are what the request is checked against."""
-    if access.is_admin and b"owner=" in scope["query_string"]:
+    if access.is_admin and scope["query_string"]:
         name = QueryParams(scope["query_string"]).get("owner")
         if name:
             scope["named_account"] = name, await context.accounts.owner(name)

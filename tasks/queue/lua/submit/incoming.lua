@@ -6,7 +6,6 @@
 if payload.full then return cmsgpack.pack({ answer = 'redis_full' }) end
 local unfinished = K.unfinished .. payload.owner
 redis.call('ZREMRANGEBYSCORE', unfinished, '-inf', now)
-if redis.call('ZCARD', unfinished) >= payload.most then return cmsgpack.pack({ answer = 'too_many' }) end
 
 local over = payload.upload_token and find_token_over(payload.upload_token)
 local not_begun = over
@@ -19,6 +18,7 @@ if not_begun then
   over = find_token_over(payload.upload_token)
 end
 if over then return cmsgpack.pack(over) end
+if redis.call('ZCARD', unfinished) >= payload.most then return cmsgpack.pack({ answer = 'too_many' }) end
 
 local function index(key, until_ms)
   redis.call('ZADD', key, payload.expires_at, payload.id)

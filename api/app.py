@@ -218,6 +218,8 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
         await auditor.close()
         await spec_process.close()
         await stop(looking, counting, noting)
+        await http_counts.close()
+        await key_use.close()
         await watch.stop()
         await kept.close()
         await request_rates.close()

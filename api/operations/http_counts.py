@@ -18,6 +18,8 @@ from api.operations.metric import Counts, Metric
 from tasks.queue.script import Script
 
 FLUSH_S: Final = 5.0
+LAST_FLUSH_S: Final = 2.0
+"""Seconds for which a process that stops waits for Redis to take its last counts."""
 BOUNDS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds of the buckets, in seconds; the last bucket has none."""
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -80,14 +82,17 @@ class HttpCounts:
             raise
 
     async def loop(self) -> None:
-        """Flush every FLUSH_S until cancelled, and a last time then."""
-        try:
-            while True:
-                await asyncio.sleep(FLUSH_S)
-                with suppress(RedisError, OSError, TimeoutError):
-                    await self.flush()
-        finally:
+        """Flush every FLUSH_S until cancelled."""
+        while True:
+            await asyncio.sleep(FLUSH_S)
             with suppress(RedisError, OSError, TimeoutError):
+                await self.flush()
+
+    async def close(self) -> None:
+        """Flush a last time, once the loop has ended: it may be cancelled again while it is about to end. What Redis
+        does not take in LAST_FLUSH_S is lost."""
+        with suppress(RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(LAST_FLUSH_S):
                 await self.flush()
 
 

@@ -11,6 +11,8 @@ from tasks.queue.script import Script
 
 AT_ONCE: Final = 500
 """Keys of one script."""
+LAST_NOTE_S: Final = 2.0
+"""Seconds for which a process that stops waits for Redis to take its last notes."""
 
 
 class KeyUse:
@@ -31,13 +33,16 @@ class KeyUse:
         self._used.add(key_id)
 
     async def loop(self) -> None:
-        """Note them from time to time, and once more when this is cancelled."""
-        try:
-            while True:
-                await asyncio.sleep(self._every_s)
-                await self._flush()
-        finally:
+        """Note them from time to time, until cancelled."""
+        while True:
+            await asyncio.sleep(self._every_s)
             await self._flush()
+
+    async def close(self) -> None:
+        """Note them a last time, once the loop has ended. What Redis does not take in LAST_NOTE_S is lost."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_NOTE_S):
+                await self._flush()
 
     async def _flush(self) -> None:
         # While Redis is away they wait for the next time; they are as many as the keys that were found in Redis.

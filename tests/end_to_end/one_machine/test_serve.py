@@ -98,7 +98,7 @@ def test_its_folder_may_have_a_space(tmp_path: Path) -> None:
         key = (data / "api_keys").read_text().strip().partition(":")[2]
         headers = {"Authorization": f"Bearer {key}"}
         picture = {"file": ("photo.jpg", encoded(scene(64, 48), "JPEG"))}
-        client = httpx.Client(base_url=f"http://localhost:{port}", headers=headers, timeout=30)
-        job = client.post("/v1/images", files=picture, headers={"Prefer": "wait=20"}).json()
-        assert client.get(f"/v1/jobs/{job['id']}?wait=20").json()["state"] == "succeeded"
+        with httpx.Client(base_url=f"http://localhost:{port}", headers=headers, timeout=30) as client:
+            job = client.post("/v1/images", files=picture, headers={"Prefer": "wait=20"}).json()
+            assert client.get(f"/v1/jobs/{job['id']}?wait=20").json()["state"] == "succeeded"
     assert list((data / "storage").iterdir())

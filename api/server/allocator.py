@@ -4,7 +4,7 @@ import ctypes
 
 MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES = -3, 2 * 1024 * 1024
 """Larger blocks are returned as soon as they are freed. What a chunk of a body takes, or a body that is stored from
-memory (`tasks.storage.upload_memory.SMALL_BYTES`), is smaller: the kernel would have to clear each page of it anew,
+memory (`tasks.storage.upload_memory.SMALL_BYTES`), is smaller: the kernel would have to clear each page of it again,
 which takes longer than hashing it."""
 TRIM_THRESHOLD, KEPT_BYTES = -1, 4 * 1024 * 1024
 """So much that is free at the end of a heap is kept."""

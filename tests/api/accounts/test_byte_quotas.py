@@ -97,7 +97,7 @@ async def test_an_upload_token_has_the_quota_of_who_minted_it(port: int, bob: ht
 
 
 async def test_what_came_in_the_last_seconds_counts_and_is_named(port: int, bob: httpx.AsyncClient) -> None:
-    """None of it may be stored in the end, as when a job fails: then a moment helps, and no deletion."""
+    """These bytes are not stored yet, and perhaps never are, as when a job fails: waiting helps, deleting does not."""
     await give(port, stored_bytes=1000)
     assert (await bob.post("/v1/uploads", content=b"y" * 600)).status_code == 201
     refused = await bob.post("/v1/uploads", content=b"z" * 600)

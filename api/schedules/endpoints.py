@@ -109,7 +109,7 @@ async def create_schedule(request: Request) -> Response:
         caller.context.large_bodies.receive(request.headers, stream, limit) as text,
     ):
         checks = Checks()
-        body, job = split_body(text or b"{}", checks)
+        body, job = await split_body(text or b"{}", checks)
         requested = checks.model(body, ScheduleRequest)
         if requested is not None:
             _check_times(requested, checks)

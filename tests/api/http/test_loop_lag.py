@@ -15,6 +15,7 @@ from tests.support.api.documented import document
 from tests.support.api.specs import spec
 
 MAX_LAG_S = 0.05
+ATTEMPTS = 3  # a body that holds the loop does so each time; a busy machine's cold caches do not
 KB = 1024
 
 
@@ -92,10 +93,13 @@ async def test_no_body_holds_the_loop(
     redis: ArqRedis, alice: httpx.AsyncClient, path: str, body: bytes, status: int
 ) -> None:
     document()  # the client checks each answer by it: built before, it takes no time of the request
-    async with loop_lag() as turns:
-        answer = await alice.post(path, content=body, headers={"Content-Type": "application/json"})
-    assert answer.status_code == status, answer.text[:300]
-    assert turns[-1] < MAX_LAG_S
+    lags: list[float] = []
+    while not lags or (lags[-1] >= MAX_LAG_S and len(lags) < ATTEMPTS):
+        async with loop_lag() as turns:
+            answer = await alice.post(path, content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code == status, answer.text[:300]
+        lags.append(turns[-1])
+    assert lags[-1] < MAX_LAG_S, lags
 
 
 async def test_the_first_request_for_the_document_holds_nobody_up(redis: ArqRedis, alice: httpx.AsyncClient) -> None:

@@ -1,9 +1,9 @@
 """The transitions: Lua scripts that Redis runs whole or not at all, one file each in `lua/`.
 
 The first line of a script names the parts (`lua/parts/`) whose functions it uses: `-- needs: records lanes`. Parts name
-theirs in the same way. A script is sent to Redis with these parts alone, for each costs time in every call: Redis makes
-all their functions. Those of the parts that a second line names (`-- seldom: ending`) are made when the script calls
-`load_seldom()`, which it does before it uses one.
+theirs in the same way. A script is sent to Redis with the functions that it uses of these, and no others, for each costs
+time in every call: Redis makes all functions of a script. Those of the parts that a second line names
+(`-- seldom: ending`) are made when the script calls `load_seldom()`, which it does before it uses one.
 
 **When Redis is full** (`tasks.queue.memory`) scripts that add are refused: those in `lua/submit/` and ALSO_ADDS. They
 are told in `payload.full`, and decide which of their verbs add. All other scripts that write go on, beyond `maxmemory`
@@ -31,6 +31,10 @@ FOLDER: Final = Path(__file__).parent / "lua"
 NEEDS: Final = re.compile(r"-- needs: (.+)\n")
 SELDOM: Final = re.compile(r"^-- seldom: (.+)\n", re.MULTILINE)
 FUNCTION: Final = re.compile(r"^local function (\w+)", re.MULTILINE)
+WHOLE_FUNCTION: Final = re.compile(r"^local function (\w+)\(.*?^end\n", re.MULTILINE | re.DOTALL)
+NAME: Final = re.compile(r"\b[A-Za-z_]\w*")
+NO_CODE: Final = re.compile(r"--.*|'(?:[^'\\]|\\.)*'")
+"""A comment, or a string."""
 CONSTANT: Final = re.compile(r"\bK\.(\w+)")
 ALSO_ADDS: Final = frozenset({"verbs/reopen"})
 """A job that runs again needs about as much memory as a new one."""
@@ -97,14 +101,12 @@ def source(name: str) -> str:
     """
     script = read(name)
     parts = parts_of(script)
-    text = "".join(read(f"parts/{part}") for part in parts) + _seldom(script, parts)
-    if not adds(name) and not name.startswith("read/"):
-        text += "write_when_full()\n"
+    begin = "" if adds(name) or name.startswith("read/") else "write_when_full()\n"
     if "counters" in parts:
         # What the script has counted is written once, after it.
-        text += f"local function run()\n{script}end\nlocal answer = run()\nwrite_counts()\nreturn answer\n"
-    else:
-        text += script
+        script = f"local function run()\n{script}end\nlocal answer = run()\nwrite_counts()\nreturn answer\n"
+    rest = _seldom(read(name), parts) + begin + script
+    text = _used("".join(read(f"parts/{part}") for part in parts), rest) + rest
     return _constants(text) + text
 
 
@@ -151,6 +153,21 @@ def _seldom(script: str, loaded: Iterable[str]) -> str:
     text = FUNCTION.sub(lambda made: f"function {made[1]}" if made[1] in used else made[0], text)
     once = "  if is_loaded then return end\n  is_loaded = true\n"
     return f"local is_loaded, {', '.join(used)}\nlocal function load_seldom()\n{once}{text}end\n"
+
+
+def _used(parts: str, rest: str) -> str:
+    """The text of parts without the functions whose names are neither in the rest nor in functions that are used."""
+    functions = {made[1]: made[0] for made in WHOLE_FUNCTION.finditer(parts)}
+    left = _names(WHOLE_FUNCTION.sub("", parts) + rest)
+    used: set[str] = set()
+    while found := (left & functions.keys()) - used:
+        used |= found
+        left = {name for function in found for name in _names(functions[function])}
+    return WHOLE_FUNCTION.sub(lambda made: made[0] if made[1] in used else "", parts)
+
+
+def _names(text: str) -> set[str]:
+    return set(NAME.findall(NO_CODE.sub("", text)))
 
 
 def _constants(text: str) -> str:

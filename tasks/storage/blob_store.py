@@ -9,14 +9,14 @@ import hashlib
 import math
 import os
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 from io import BufferedReader
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, TYPE_CHECKING, Literal, ParamSpec, TypeVar
+from typing import IO, TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import obstore
 import structlog
@@ -31,7 +31,9 @@ from tasks.storage.cures import BAD_FOLDER, NO_BUCKET, STATUS, cure_of
 from tasks.storage.incoming_objects import IncomingObjects
 from tasks.storage.leftovers import discard_leftovers
 from tasks.storage.presigned_url import with_parameters
+from tasks.storage.private_folder import FOLDER_MODE, PrivateFolder
 from tasks.storage.protocol import BlobMissing, LocalFile, StorageUnavailable, StoredBlob
+from tasks.storage.small_writes import SmallWrites
 from tasks.storage.upload_memory import PART_BYTES, PARTS_AT_ONCE, Body, UploadMemory, collect
 from tasks.storage.write_out import write_out
 
@@ -54,7 +56,6 @@ MISSING_AGAIN_S = 0.5
 
 NO_CONDITIONS = f"{STATUS} 501"
 """What a server says that does not know `If-None-Match`."""
-FILE_MODE = 0o600
 
 
 class BlobStore:
@@ -91,14 +92,20 @@ class BlobStore:
         self._public = public or store
         self.memory = UploadMemory(DEFAULT_MEMORY_BYTES)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="storage")
+        self._small_writes = SmallWrites(self._threads)
+        self._private = None if folder is None else PrivateFolder(folder)
         self.away_since: float | None = None
         self.incoming = IncomingObjects(store, self._public, self._call, self._put_incoming, folder, secret)
 
     async def _call(self, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         """Run a blocking call in a thread, and note whether the storage answers. Cancelling ends the wait, not the
         call."""
+        return await self._noted(self._run(work, *args, **named))
+
+    async def _noted(self, answer: Awaitable[T]) -> T:
+        """Note whether the storage answers."""
         try:
-            result = await self._run(work, *args, **named)
+            result = await answer
         except StorageUnavailable as away:
             self._mark_away(away)
             raise
@@ -107,8 +114,13 @@ class BlobStore:
 
     async def _run(self, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         """Run a blocking call in a thread. For one that may succeed without an answer of the storage."""
+        return await self._answered(
+            asyncio.get_running_loop().run_in_executor(self._threads, lambda: work(*args, **named))
+        )
+
+    async def _answered(self, answer: Awaitable[T]) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: work(*args, **named))
+            return await answer
         except BaseError as error:
             raise self._unavailable(str(error), cure=cure_of(error, is_folder=self._folder is not None)) from error
 
@@ -172,7 +184,7 @@ class BlobStore:
                 raise self._unavailable(str(error), cure=NO_BUCKET) from error
         else:
             with suppress(OSError):
-                self._folder.mkdir(parents=True, exist_ok=True)
+                self._folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
             if not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):
                 raise self._unavailable("its folder is not readable and writable", cure=BAD_FOLDER)
 
@@ -191,6 +203,8 @@ class BlobStore:
         # Collected first, then stored in one atomic operation: an interrupted upload leaves no half-written object.
         with Body(self.memory) as body:
             await collect(body, chunks, max_bytes, self._run)
+            if body.spool is None and self._folder is not None:
+                return await self._noted(self._answered(self._small_writes.run(lambda: write(body))))
             if body.spool is None:
                 return await self._call(write, body)
             async with self.memory.storing(body.size):
@@ -247,11 +261,14 @@ class BlobStore:
     def _write_object(self, name: str, content: bytes | IO[bytes], about: "Attributes | None") -> None:
         if not isinstance(content, bytes):
             content.seek(0)
+        self._put(name, content, attributes=about, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE)
+
+    def _put(self, name: str, content: bytes | IO[bytes], **options: Any) -> None:
         try:
-            self._store.put(name, content, attributes=about, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE)
+            with self._private.writing(name) if self._private else nullcontext():
+                self._store.put(name, content, **options)
         except FileNotFoundError as error:
             raise self._unavailable(str(error), cure=NO_BUCKET) from error
-        self._hide(name)
 
     async def read(self, sha256: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         result = await self._get(sha256, start, end)
@@ -316,20 +333,7 @@ class BlobStore:
         return with_parameters(url, self._secret, parameters)
 
     async def put_object(self, name: str, content: bytes) -> None:
-        await self._call(self._put_object, name, content)
-
-    def _put_object(self, name: str, content: bytes, mode: Literal["create", "overwrite"] = "overwrite") -> None:
-        try:
-            self._store.put(name, content, mode=mode)
-        except FileNotFoundError as error:
-            raise self._unavailable(str(error)) from error  # the bucket does not exist
-        self._hide(name)
-
-    def _hide(self, name: str) -> None:
-        """Let no other user of the machine read a file of the folder."""
-        if self._folder is not None:
-            with suppress(FileNotFoundError):  # deleted meanwhile
-                (self._folder / name).chmod(FILE_MODE)
+        await self._call(self._put, name, content)
 
     async def create_object(self, name: str, content: bytes) -> bool:
         return await self._call(self._create_object, name, content)
@@ -339,13 +343,13 @@ class BlobStore:
             self._store.head(name)  # some servers overlook the condition of the write
             return False
         try:
-            self._put_object(name, content, "create")
+            self._put(name, content, mode="create")
         except AlreadyExistsError:
             return False
         except BaseError as error:
             if NO_CONDITIONS not in str(error):
                 raise
-            self._put_object(name, content)
+            self._put(name, content)
         return True
 
     async def get_object(self, name: str) -> bytes | None:

@@ -18,6 +18,7 @@ from obstore.store import AzureStore, GCSStore, LocalStore, MemoryStore, S3Store
 from tasks.settings import MiB, Settings
 from tasks.settings.add_ons import AddOnBucket
 from tasks.storage.blob_store import BlobStore
+from tasks.storage.private_folder import FOLDER_MODE
 from tasks.storage.upload_memory import UploadMemory
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _open_url(settings: Settings) -> BlobStore:
 def _open_folder(path: str) -> BlobStore:
     folder = Path(unquote(path)).absolute()
     with suppress(OSError):  # told by the first check
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
     note = "for development: processes on other machines do not see it"
     return BlobStore(LocalStore(folder, mkdir=True), name=f"local folder {path}", note=note, folder=folder)
 

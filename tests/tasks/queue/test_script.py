@@ -62,6 +62,17 @@ def test_a_small_script_carries_little() -> None:
     assert len(source("run/progress")) < 2_000
 
 
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_carries_each_function_that_it_uses_and_no_other(name: str) -> None:
+    text = code(source(name))
+    made = re.findall(r"^local function (\w+)", text.partition("local function load_seldom")[0], re.MULTILINE)
+    calls = set(NAME.findall(re.sub(r"function \w+", "", text)))
+    assert set(made) <= calls
+    assert {one for one in calls & HOME.keys() if re.search(rf"(?<![\w.:]){one}\(", text)} <= set(
+        re.findall(r"function (\w+)", text)
+    ) | {one for one in HOME if f"local {one} =" in text}
+
+
 def test_what_a_script_seldom_uses_is_made_when_it_says_so() -> None:
     always, later = source("run/claim").split("local function load_seldom()\n")
     assert "local is_loaded, close_cancelled," in always

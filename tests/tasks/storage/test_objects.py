@@ -5,10 +5,11 @@ import stat
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 
-from tasks.settings import Settings
+from tasks.settings import MiB, Settings
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage
 from tests.support.blobs import put
@@ -55,13 +56,26 @@ async def test_of_two_that_create_one_at_the_same_moment_one_does(storage: Stora
 async def test_no_other_user_of_the_machine_reads_a_file(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "storage"
     storage = open_storage(Settings(_env_file=None, storage_url=f"file://{folder}"))
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    folder.chmod(0o755)  # as a mounted disk may be
     await put(storage)
+    await put(storage, b"large" * MiB)
     await storage.put_object("notes/a", b"1")
     assert await storage.create_object("notes/b", b"1")
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    await storage.put_object("marker", b"1")
     files = [one for one in folder.rglob("*") if one.is_file()]
-    assert len(files) == 3
-    assert {stat.S_IMODE(one.stat().st_mode) for one in files} == {0o600}
+    assert len(files) == 5
+    assert not [one for one in files if _is_open_to_others(one, folder)]
+
+    rmtree(folder)
+    await storage.check()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def _is_open_to_others(file: Path, folder: Path) -> bool:
+    """Whether another user can read a file: each folder on the way, and the file."""
+    way = [one for one in (file, *file.parents) if one.is_relative_to(folder)]
+    return all(stat.S_IMODE(one.stat().st_mode) & 0o077 for one in way)
 
 
 async def test_no_object_is_among_the_blobs(storage: Storage) -> None:

@@ -88,8 +88,8 @@ local function write_usage(owner, numbers)
     end
   end
   if stored and stored ~= 0 then
-    redis.call('HSET', key, 'stored', math.max(redis.call('HINCRBY', K.stored, owner, stored), 0))
-    redis.call('PEXPIRE', key, K.usage_ms)
+    local total = math.max(redis.call('HINCRBY', K.stored, owner, stored), 0)
+    if redis.call('HSET', key, 'stored', total) == 1 then redis.call('PEXPIRE', key, K.usage_ms) end
   end
 end
 

@@ -36,6 +36,13 @@ local function find_excess_deliveries(owner, deliveries, limit)
   end
 end
 
+-- At least as many jobs as wait of any owner: those of all owners, which are fewer keys than the kinds of one.
+local function count_all()
+  local jobs = 0
+  for _, queue in pairs(K.arq_queue) do jobs = jobs + redis.call('ZCARD', queue) end
+  return jobs
+end
+
 -- What keeps new jobs of one owner out; nil: nothing does.
 local function find_excess(jobs)
   local limits, owner, scheduled, events, deliveries = payload.owner_limits, jobs[1].owner, 0, 0, 0
@@ -47,7 +54,8 @@ local function find_excess(jobs)
       end
     end
     -- A scheduled job waits later: it is refused too while the owner has as many waiting as may.
-    local waiting = count_in(limits.job_indexes, 'queued', 'retrying')
+    local is_near = count_all() + #jobs > limits.waiting
+    local waiting = is_near and count_in(limits.job_indexes, 'queued', 'retrying') or 0
     if waiting + math.max(#jobs - scheduled, 1) > limits.waiting then
       return { answer = 'owner_full', what = 'waiting', waiting = waiting, limit = limits.waiting }
     end

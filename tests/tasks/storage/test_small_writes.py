@@ -1,0 +1,76 @@
+"""Small writes: several in one turn of a thread, and each with its own answer."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tasks.storage.small_writes import LONG_S, MOST, SmallWrites
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(4) as executor:
+        yield executor
+
+
+async def test_what_comes_while_others_are_written_shares_a_turn(threads: ThreadPoolExecutor) -> None:
+    writes, free = SmallWrites(threads), threading.Event()
+    first = asyncio.create_task(writes.run(free.wait))
+    await asyncio.sleep(0)
+    others = [asyncio.create_task(writes.run(threading.get_ident)) for _ in range(MOST)]
+    await asyncio.sleep(0)
+    free.set()
+    assert await first
+    assert len(set(await asyncio.gather(*others))) == 1
+
+
+async def test_each_has_its_own_answer_or_error(threads: ThreadPoolExecutor) -> None:
+    writes = SmallWrites(threads)
+
+    def fail() -> None:
+        raise OSError("the disk is full")
+
+    answers = await asyncio.gather(*(writes.run(call) for call in (lambda: 1, fail, lambda: 3)), return_exceptions=True)
+    assert (answers[0], str(answers[1]), answers[2]) == (1, "the disk is full", 3)
+
+
+async def test_a_slow_write_holds_no_other_up(threads: ThreadPoolExecutor) -> None:
+    writes, free = SmallWrites(threads), threading.Event()
+    slow = [asyncio.create_task(writes.run(free.wait)) for _ in range(2)]
+    await asyncio.sleep(0)
+    try:
+        async with asyncio.timeout(10):
+            assert await writes.run(lambda: 3) == 3
+    finally:
+        free.set()
+    assert await asyncio.gather(*slow) == [True, True]
+
+
+async def test_a_turn_that_gets_long_hands_back_what_is_left(threads: ThreadPoolExecutor) -> None:
+    writes, free = SmallWrites(threads), threading.Event()
+
+    def last() -> int:
+        free.set()
+        return 3
+
+    async with asyncio.timeout(10):  # the third is made while the second waits for it, in another turn
+        assert await asyncio.gather(
+            writes.run(lambda: time.sleep(2 * LONG_S)), writes.run(free.wait), writes.run(last)
+        ) == [None, True, 3]
+
+
+async def test_a_cancelled_one_is_left_out(threads: ThreadPoolExecutor) -> None:
+    writes, free, made = SmallWrites(threads), threading.Event(), []
+    first = asyncio.create_task(writes.run(free.wait))
+    await asyncio.sleep(0)
+    cancelled, later = (asyncio.create_task(writes.run(lambda name=name: made.append(name))) for name in "ab")  # type: ignore[misc]
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    await asyncio.gather(cancelled, return_exceptions=True)
+    free.set()
+    await asyncio.gather(first, later)
+    assert made == ["b"]

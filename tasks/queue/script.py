@@ -1,8 +1,8 @@
 """The transitions: Lua scripts that Redis runs whole or not at all, one file each in `lua/`.
 
 The first line of a script names the parts (`lua/parts/`) whose functions it uses: `-- needs: records lanes`. Parts name
-theirs in the same way. A script is sent to Redis with the functions that it uses of these, and no others, for each costs
-time in every call: Redis makes all functions of a script. Those of the parts that a second line names
+theirs in the same way. A script is sent to Redis with the functions of these that it uses, and no others: Redis makes
+all functions of a script in every call, which costs time. Those of the parts that a second line names
 (`-- seldom: ending`) are made when the script calls `load_seldom()`, which it does before it uses one.
 
 **When Redis is full** (`tasks.queue.memory`) scripts that add are refused: those in `lua/submit/` and ALSO_ADDS. They
@@ -31,7 +31,7 @@ FOLDER: Final = Path(__file__).parent / "lua"
 NEEDS: Final = re.compile(r"-- needs: (.+)\n")
 SELDOM: Final = re.compile(r"^-- seldom: (.+)\n", re.MULTILINE)
 FUNCTION: Final = re.compile(r"^local function (\w+)", re.MULTILINE)
-WHOLE_FUNCTION: Final = re.compile(r"^local function (\w+)\(.*?^end\n", re.MULTILINE | re.DOTALL)
+WHOLE_FUNCTION: Final = re.compile(r"^local function (\w+)\((?:[^\n]* end\n|.*?^end\n)", re.MULTILINE | re.DOTALL)
 NAME: Final = re.compile(r"\b[A-Za-z_]\w*")
 NO_CODE: Final = re.compile(r"--.*|'(?:[^'\\]|\\.)*'")
 """A comment, or a string."""

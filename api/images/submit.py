@@ -284,7 +284,7 @@ def _submission(
     stored = None if isinstance(picture, Remote) else picture.blob
     watermarks = dict(received.chosen.watermarks)
     url = picture.url if isinstance(picture, Remote) else None
-    params = ThumbnailParams(
+    params = ThumbnailParams.model_construct(  # of what has been checked: all variants would be, once more
         upload=stored,
         url=url,
         variants=received.chosen.variants,

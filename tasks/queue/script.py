@@ -11,17 +11,17 @@ too: Redis refuses a command that needs memory only as the first write of a scri
 never refuses. This holds for every version from 6.2 on; a test with each of them checks it.
 """
 
+import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
 import msgpack
 from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
-from redis.exceptions import ResponseError
+from redis.exceptions import NoScriptError, ResponseError
 
 from tasks.queue.actor import ACTING
 from tasks.queue.memory import is_out_of_memory, memory_of, redis_full
@@ -55,9 +55,18 @@ class Script:
         self._memory = memory_of(redis)
 
     @cached_property
-    def _script(self) -> AsyncScript:
-        # It hashes the whole text: too dear for those who make a store, and then only read.
-        return AsyncScript(self._redis, source(self._name))
+    def _digest(self) -> str:
+        # Of the whole text: too dear for those who make a store, and then only read.
+        return hashlib.sha1(source(self._name).encode(), usedforsecurity=False).hexdigest()
+
+    async def _evaluate(self, packed: bytes) -> bytes:
+        # `redis.commands.core.AsyncScript` does the same, and takes longer to find out that there is no pipeline.
+        execute: Callable[..., Awaitable[bytes]] = self._redis.execute_command
+        try:
+            return await execute("EVALSHA", self._digest, 0, packed)
+        except NoScriptError:  # the first call, or another server
+            await execute("SCRIPT LOAD", source(self._name))
+            return await execute("EVALSHA", self._digest, 0, packed)
 
     async def __call__(self, payload: Any) -> Any:
         """Run it.
@@ -73,7 +82,7 @@ class Script:
             payload = {**payload, "full": self._memory.full}
         packed = PACKER.pack(payload)
         try:
-            packed_answer = await self._script(args=[packed])
+            packed_answer = await self._evaluate(packed)
         except ResponseError as error:
             if not is_adding or not is_out_of_memory(error):
                 raise

@@ -9,6 +9,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SerializationInfo,
     SerializerFunctionWrapHandler,
     TypeAdapter,
     ValidationError,
@@ -211,13 +212,28 @@ class Variant(BaseModel):
             yield "max_bytes", "PNG, GIF and animations have one size; leave max_bytes out, or them"
 
     @model_serializer(mode="wrap", when_used="json")
-    def _stored(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _stored(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
+        # Most jobs use a few presets, and store the same each time.
+        if info.include or info.exclude or info.exclude_unset or info.exclude_defaults or info.by_alias:
+            return self._without_defaults(handler)
+        asked = (self, info.exclude_none)
+        if (fields := _stored_forms.get(asked)) is None:
+            if len(_stored_forms) >= MAX_STORED_FORMS:
+                _stored_forms.clear()
+            fields = _stored_forms[asked] = self._without_defaults(handler)
+        return fields
+
+    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         fields: dict[str, Any] = handler(self)
         for name, default in _LATER_FIELDS.items():
             if name in fields and getattr(self, name) == default:
                 del fields[name]
         return fields
 
+
+MAX_STORED_FORMS = 200
+_stored_forms: dict[tuple[Variant, bool | None], dict[str, Any]] = {}
+"""What is stored of variants, with None or without."""
 
 _LATER_FIELDS = {name: field.default for name, field in Variant.model_fields.items() if name not in FIRST_FIELDS}
 """Fields that an older worker does not know, with their defaults."""

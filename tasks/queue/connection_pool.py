@@ -8,6 +8,7 @@ import re
 import time
 from typing import Any, Final
 
+from redis._parsers.hiredis import _AsyncHiredisParser
 from redis.asyncio import BlockingConnectionPool, Sentinel
 from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import BusyLoadingError, ConnectionError, ReadOnlyError, RedisError  # noqa: A004 - Redis' own
@@ -35,7 +36,10 @@ class PrimaryConnection(AbstractConnection):
     """A connection that tells its pool when its server is no longer the primary."""
 
     pool: "PrimaryPool"
-    _writer: asyncio.StreamWriter | None  # the stubs lack it
+    # The stubs lack these.
+    _writer: asyncio.StreamWriter | None
+    _reader: asyncio.StreamReader | None
+    _parser: Any
     made_at = 0.0
 
     async def on_connect(self) -> None:
@@ -65,6 +69,20 @@ class PrimaryConnection(AbstractConnection):
         except BaseException:
             await self.disconnect(nowait=True)  # the answer would be the next command's
             raise
+
+    async def can_read_destructive(self) -> bool:
+        # redis-py reads with a time limit of no seconds, which takes as long as a short script. That is left for the
+        # case that there is something: an answer that no one has read, or the end of the connection.
+        reader, parser = self._reader, self._parser
+        if (
+            reader is not None
+            and isinstance(parser, _AsyncHiredisParser)
+            and not (reader._buffer or reader.at_eof() or reader.exception())  # type: ignore[attr-defined]  # noqa: SLF001
+            and parser._reader is not None  # noqa: SLF001
+            and not parser._reader.has_data()  # noqa: SLF001
+        ):
+            return False
+        return bool(await super().can_read_destructive())
 
     async def read_response(self, *args: Any, **options: Any) -> Any:
         try:

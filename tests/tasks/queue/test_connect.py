@@ -240,3 +240,32 @@ async def test_who_hears_that_a_server_is_no_primary_leaves_it_with_all_connecti
 
 ERRORS = {"READONLY": "read only replica", "MASTERDOWN": "MASTERDOWN", "LOADING": "loading the dataset"}
 """What redis-py leaves of them."""
+
+
+async def test_an_answer_that_no_one_has_read_is_no_other_command_s(valkey: Valkey) -> None:
+    async with client_of(valkey.url) as client:
+        pool = client.connection_pool
+        connection = await pool.get_connection()
+        await connection.send_command("ECHO", "first")
+        await connection.send_command("ECHO", "of another")
+        assert await connection.read_response() == b"first"
+
+        async def arrived() -> bool:
+            return bool(connection._reader._buffer or connection._parser._reader.has_data())  # noqa: SLF001
+
+        await eventually(arrived)
+        await pool.release(connection)
+        assert await client.echo("mine") == b"mine"
+
+
+async def test_a_connection_that_the_server_has_closed_is_made_again(valkey: Valkey) -> None:
+    async with client_of(valkey.url) as client, client_of(valkey.url) as admin:
+        number = await client.client_id()
+        await admin.client_kill_filter(_id=number)
+        (connection,) = client.connection_pool._available_connections  # noqa: SLF001
+
+        async def heard() -> bool:
+            return bool(connection._reader.at_eof())  # noqa: SLF001
+
+        await eventually(heard)
+        assert await client.client_id() != number

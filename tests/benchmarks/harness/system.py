@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,7 +74,8 @@ class System:
                 sys.stderr.write(output.read()[-4000:].decode(errors="replace"))
                 raise
             finally:
-                os.killpg(worker.pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it has ended by itself
+                    os.killpg(worker.pid, signal.SIGKILL)
                 worker.wait(STOP_TIMEOUT_S)
 
     def _lines(self, file: Path, count: int, worker: "subprocess.Popen[bytes]") -> Iterator[dict[str, float]]:

@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("--page", action="store_true", help="put the table into docs/benchmarks.md")
     images = parser.add_argument_group("images")
     images.add_argument("--photos", type=_folder, metavar="DIR", help="measure these pictures too")
-    images.add_argument("--part", help="measure this part alone")
+    images.add_argument("--part", choices=("rendering", "end_to_end", "fairness"), help="measure this part alone")
     arguments = parser.parse_args()
     chosen = {name: getattr(arguments, name) for name in ("photos", "part")} if arguments.name == "images" else {}
     os.environ.setdefault("DEV", "1")  # the processes that are measured need neither keys nor a public address

@@ -15,7 +15,7 @@ import hashlib
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterable
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,19 +54,14 @@ class Script:
         self._name = name
         self._memory = memory_of(redis)
 
-    @cached_property
-    def _digest(self) -> str:
-        # Of the whole text: too dear for those who make a store, and then only read.
-        return hashlib.sha1(source(self._name).encode(), usedforsecurity=False).hexdigest()
-
     async def _evaluate(self, packed: bytes) -> bytes:
         # `redis.commands.core.AsyncScript` does the same, and takes longer to find out that there is no pipeline.
         execute: Callable[..., Awaitable[bytes]] = self._redis.execute_command
         try:
-            return await execute("EVALSHA", self._digest, 0, packed)
+            return await execute("EVALSHA", digest(self._name), 0, packed)
         except NoScriptError:  # the first call, or another server
             await execute("SCRIPT LOAD", source(self._name))
-            return await execute("EVALSHA", self._digest, 0, packed)
+            return await execute("EVALSHA", digest(self._name), 0, packed)
 
     async def __call__(self, payload: Any) -> Any:
         """Run it.
@@ -117,6 +112,12 @@ def source(name: str) -> str:
     rest = _seldom(read(name), parts) + begin + script
     text = _used("".join(read(f"parts/{part}") for part in parts), rest) + rest
     return _constants(text) + text
+
+
+@cache
+def digest(name: str) -> str:
+    """What Redis knows the text of a script by."""
+    return hashlib.sha1(source(name).encode(), usedforsecurity=False).hexdigest()
 
 
 @cache

@@ -45,7 +45,12 @@ class ScratchFolder:
 
     def remove(self) -> None:
         if "folder" in self.__dict__:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            try:
+                for name in os.listdir(self.folder):  # noqa: PTH208 - nearly always files alone
+                    os.unlink(f"{self.folder}/{name}")  # noqa: PTH108 - a path object takes longer than the deletion
+                os.rmdir(self.folder)  # noqa: PTH106
+            except OSError:
+                shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def remove_leftovers() -> int:

@@ -15,7 +15,7 @@ from tasks.maintenance.storage_owner import adopt_storage
 from tasks.maintenance.sweep import sweep
 from tasks.queue.jobs.enqueue import Submission
 from tasks.queue.records.list import read
-from tasks.queue.redis_keys import HISTORY, HISTORY_ERASURES, JOB
+from tasks.queue.redis_keys import AFTER, HISTORY, HISTORY_ERASURES, JOB
 from tasks.settings import DAY_S, Settings
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage
@@ -154,6 +154,10 @@ async def test_a_job_with_keep_leaves_redis_after_a_day_and_its_files_stay(
         await let_pass(redis, [job_id], 2 * DAY_S * 1000 + WAIT_MS)
         assert (await run(job_client, "reconciliation"))["moved"] == 0, "a repeat of its submit would find it"
         await let_pass(redis, [job_id], DAY_S * 1000)
+        await redis.sadd(AFTER + job_id, "f" * 32)
+        assert (await run(job_client, "reconciliation"))["moved"] == 0, "another job waits for it"
+        assert await storage.object_names(FOLDER) == [], "so it is not written each time either"
+        await redis.delete(AFTER + job_id)
         assert (await run(job_client, "reconciliation"))["moved"] == 1
     assert await read(redis, job_id) is None
     assert await History(redis, storage, settings).find(job_id) is not None

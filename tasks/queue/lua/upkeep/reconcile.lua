@@ -153,12 +153,15 @@ local function reconcile_batch(id)
   return redis.call('HGET', K.job .. id, 'state') == 'running' and 'fine' or 'closed'
 end
 
--- What becomes of a job that has ended. One with `keep` ended keep_ms before it expires.
-local function look_back(kind, expires_at, keep, keep_ms)
+-- What becomes of a job that has ended. One with `keep` ended keep_ms before it expires; as long as jobs wait for it, or
+-- its success may yet free some, its record is asked for, and stays.
+local function look_back(id, kind, expires_at, keep, keep_ms)
   if not expires_at then return 'over' end
   if tonumber(expires_at) <= now then return 'expired' end
   local leaves = keep and keep_ms and payload.in_redis_ms and kind ~= 'batch'
-  return leaves and expires_at - keep_ms + payload.in_redis_ms <= now and 'kept' or 'over'
+    and expires_at - keep_ms + payload.in_redis_ms <= now
+    and redis.call('EXISTS', K.after .. id, K.freed_by .. id) == 0
+  return leaves and 'kept' or 'over'
 end
 
 local function reconcile(id)
@@ -167,7 +170,7 @@ local function reconcile(id)
   if not state then return drop(id) end
   renew_blobs_of_job(id)
   renew_indexes(id)
-  if not LIVE[state] then return look_back(kind, expires_at, keep, keep_ms) end
+  if not LIVE[state] then return look_back(id, kind, expires_at, keep, keep_ms) end
   if kind == 'batch' then return reconcile_batch(id) end
   if close_incomplete(id) then return 'closed' end
   local job = read(id)

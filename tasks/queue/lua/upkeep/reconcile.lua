@@ -153,8 +153,8 @@ local function reconcile_batch(id)
   return redis.call('HGET', K.job .. id, 'state') == 'running' and 'fine' or 'closed'
 end
 
--- What becomes of a job that has ended. One with `keep` ended keep_ms before it expires; as long as jobs wait for it, or
--- its success may yet free some, its record is asked for, and stays.
+-- What becomes of a job that has ended. One with `keep` ended keep_ms before it expires. As long as jobs wait for it,
+-- or its success may yet free some, its record is asked for, and stays.
 local function look_back(id, kind, expires_at, keep, keep_ms)
   if not expires_at then return 'over' end
   if tonumber(expires_at) <= now then return 'expired' end

@@ -118,6 +118,11 @@ async def _submit(request: Request, verb: Verb) -> Response:
         tags=selection.tags or None,
         tag_owner=selection.tag_owner,
         code=selection.code,
+        owner=selection.owner,
+        worker=selection.worker,
+        endpoint=selection.endpoint,
+        batch=selection.batch,
+        schedule=selection.schedule,
         dry_run=requested.dry_run or None,
         expect=requested.expect,
     )

@@ -7,15 +7,21 @@ from pydantic import ConfigDict, Field, StrictBool
 
 from api.http.caller import Caller
 from api.http.query import TimeRange
+from api.jobs.views import EXAMPLE_JOB
 from api.labels import TagQuery
+from api.schedules.views import EXAMPLE_SCHEDULE
+from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
 from tasks.kind import Kind
 from tasks.queue.records import indexes
 from tasks.queue.records.list import Selection
 from tasks.queue.records.record import State
+from tasks.queue.redis_keys import RUNS_KEPT
 from tasks.refusal import Refusal
 from tasks.settings import SYSTEM
 from tasks.validation import JsonInteger
 
+MAX_WORKER_CHARS = 200
+"""A worker's id has the name of its host, of up to 64 characters, and some digits."""
 QueueName = Literal["media", "reports", "webhooks", "default"]
 
 
@@ -28,7 +34,8 @@ class JobCriteria(TagQuery, TimeRange):
     kind: str | None = Field(
         None,
         max_length=100,
-        description="The kind of the jobs. Deliveries are included only with `delivery`.",
+        description="The kind of the jobs. Deliveries are included only with `delivery`, `queue=webhooks` or "
+        "`endpoint`.",
         examples=["thumbnail"],
     )
     queue: QueueName | None = Field(None, description="The queue of the jobs.", examples=["media"])
@@ -46,6 +53,31 @@ class JobCriteria(TagQuery, TimeRange):
         max_length=100,
         description="The code of the error of jobs that failed, were cancelled or are retrying.",
         examples=["timed_out"],
+    )
+    worker: str | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_WORKER_CHARS,
+        description="The id of the worker that runs the jobs, or ran them last.",
+        examples=["worker.1:4:9f86d081"],
+    )
+    endpoint: str | None = Field(
+        None,
+        pattern="^[0-9a-f]{32}$",
+        description="The id of the endpoint whose deliveries are meant.",
+        examples=[EXAMPLE_ENDPOINT],
+    )
+    batch: str | None = Field(
+        None,
+        pattern="^[0-9a-f]{32}$",
+        description="The id of the batch that the jobs are part of.",
+        examples=[EXAMPLE_JOB],
+    )
+    schedule: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9_-]{1,40}$",
+        description=f"The id of the schedule whose runs are meant: the last {RUNS_KEPT}, as long as it exists.",
+        examples=[EXAMPLE_SCHEDULE],
     )
     owner: str | None = Field(
         None, max_length=100, description="The owner whose jobs are meant, or `*` for all owners. For admins."
@@ -65,30 +97,36 @@ class JobCriteria(TagQuery, TimeRange):
         """
         return caller.acting_for(self.owner).owner
 
-    def selection(self, kinds: Mapping[str, Kind[Any]], *owners: str) -> Selection:
-        """The selection of these owners' jobs that match.
+    def selection(self, kinds: Mapping[str, Kind[Any]], owner: str) -> Selection:
+        """The selection of an owner's jobs that match.
 
         Args:
             kinds: All kinds of this process, by name.
-            *owners: The owners, or EVERYONE.
+            owner: The owner, or EVERYONE.
         """
         known = self.kind is None or self.kind in (*kinds, indexes.BATCH)
+        one_owner = None if owner == indexes.EVERYONE else owner
         # A tag has an index for each owner.
-        tag_owner = owners[0] if self.tag and owners[0] != indexes.EVERYONE else None
-        job_indexes: tuple[str, ...] = ()
-        if tag_owner is None or self.kind is not None:
-            job_indexes = tuple(job_index for owner in owners for job_index in self._indexes(owner, kinds, known=known))
+        tag_owner = one_owner if self.tag else None
+        # Each of these has one index, of jobs of any kind.
+        has_index = any((self.endpoint, self.batch, self.schedule))
+        by_kind = not has_index and (tag_owner is None or self.kind is not None)
         return Selection(
-            job_indexes,
+            tuple(self._indexes(owner, kinds, known=known)) if by_kind else (),
             self.state,
             self.queue,
             self.since_ms,
             self.until_ms,
             self.q,
-            None if known and tag_owner is None else self.kind,
+            None if known and tag_owner is None and not has_index else self.kind,
             tags=tuple(self.tag or ()),
             tag_owner=tag_owner,
             code=self.code,
+            owner=one_owner if has_index else None,
+            worker=self.worker,
+            endpoint=self.endpoint,
+            batch=self.batch,
+            schedule=self.schedule,
         )
 
     def _indexes(self, owner: str, kinds: Mapping[str, Kind[Any]], *, known: bool) -> list[str]:

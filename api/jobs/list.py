@@ -25,8 +25,9 @@ class JobListQuery(JobCriteria, ListQuery):
     )
     counts: bool = Field(
         False,
-        description="Also count the jobs by state. The counts ignore `state` and `q`. They are refused with `code` and "
-        "with `tag`, unless it is one, of one owner, without `kind` and `queue`.",
+        description="Also count the jobs by state. The counts ignore `state` and `q`. They are refused with `code`, "
+        "`worker`, `endpoint`, `batch` and `schedule`, and with `tag`, unless it is one, of one owner, without `kind` "
+        "and `queue`.",
         examples=["true"],
     )
 
@@ -46,7 +47,7 @@ async def list_jobs(request: Request) -> Response:
     The list ends at Redis' retention: a job that has expired is answered only by id, where the service keeps a
     history (`HISTORY=storage`).
 
-    Deliveries are listed under `/v1/deliveries`, and here with `kind=delivery` or `queue=webhooks`.
+    Deliveries are listed under `/v1/deliveries`, and here with `kind=delivery`, `queue=webhooks` or `endpoint`.
     """
     caller, query = caller_of(request), query_of(request, JobListQuery)
     selection = query.selection(caller.context.kinds, query.owner_for(caller))

@@ -44,8 +44,9 @@ COUNT = "count:"
 class BulkParams(BaseModel):
     """The params of a `bulk` job. Times are milliseconds since 1970, both ends included.
 
-    job_indexes: no job is in two of them; none where `tags` of one owner say it all. Stored as `shelves`, as earlier
-    versions read it. tags, tag_owner, code: as in `Selection`. Earlier versions fail a job with them.
+    job_indexes: no job is in two of them; none where another criterion has an index of its own. Stored as `shelves`,
+    as earlier versions read it. tags, tag_owner, code, owner, worker, endpoint, batch, schedule: as in `Selection`.
+    Earlier versions fail a job with them.
     dry_run: whether the jobs are only counted. expect: how many there may be; None: any number.
     """
 
@@ -62,6 +63,11 @@ class BulkParams(BaseModel):
     tags: tuple[str, ...] | None = None
     tag_owner: str | None = None
     code: str | None = None
+    owner: str | None = None
+    worker: str | None = None
+    endpoint: str | None = None
+    batch: str | None = None
+    schedule: str | None = None
     dry_run: bool | None = None
     expect: int | None = None
 
@@ -85,6 +91,11 @@ class BulkParams(BaseModel):
             tags=self.tags or (),
             tag_owner=self.tag_owner,
             code=self.code,
+            owner=self.owner,
+            worker=self.worker,
+            endpoint=self.endpoint,
+            batch=self.batch,
+            schedule=self.schedule,
         )
 
 

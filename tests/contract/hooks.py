@@ -18,6 +18,7 @@ ALSO: Final = {
     "after": "job_id",
     "batch": "batch_id",
     "endpoint": "endpoint_id",
+    "schedule": "schedule_id",
     "event": "event",
 }
 """Fields of queries and bodies that take ids, and the path parameter that takes the same ones."""
@@ -96,6 +97,8 @@ def other_owners_are_hidden(_context: Any, response: Any, case: Any) -> None:
     text = response.content.decode(errors="replace")
     if BOBS in text or '"owner":"bob"' in text:
         raise _found(case, f"A response to alice shows what is bob's: {text[:500]}")
+    if response.status_code in (200, 202) and _filters(case) and not response.json().get("jobs"):
+        return  # a filter that names what is bob's finds nothing
     named = _ids_of_bob() & set(_references(case))
     # A repeat with its Idempotency-Key is answered with the job of the first request, whatever it comes `after`.
     if named and response.status_code not in HIDDEN and not (case.method == "POST" and response.status_code == 200):
@@ -138,6 +141,10 @@ def _references(case: Any) -> Iterator[str]:
 
 def _found(case: Any, message: str) -> Failure:
     return Failure(operation=case.operation.label, title="Another owner's object was found", message=message)
+
+
+def _filters(case: Any) -> bool:
+    return case.path in BULK or (case.method, case.path) == ("GET", "/v1/jobs")
 
 
 def _named(case: Any) -> list[dict[str, Any]]:

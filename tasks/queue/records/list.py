@@ -1,17 +1,21 @@
 """Reading records back: one by id, or those that somebody looks for, newest first."""
 
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from redis.asyncio import Redis
 
 from tasks.queue.records.cursor import read_cursor, write_cursor
-from tasks.queue.records.indexes import of_tag
+from tasks.queue.records.indexes import of_batch, of_endpoint, of_tag
 from tasks.queue.records.record import Record, State
 from tasks.queue.redis_keys import JOB, JOBS
 from tasks.queue.script import Script
 
 LOOK_AT_MOST = 1_000
 """Records that one page looks at: a millisecond or two of Redis' time."""
+ROUNDS = 10
+"""How often one page asks Redis, if packed records that it unpacked were of another worker or had another code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,9 @@ class Selection:
 
     since_ms, until_ms: when they were made, both included. prefix: how their id or name begins, in capitals or not.
     kind: for indexes that hold several. stateless: these indexes have no zset for each state. tags: all of which they
-    have. tag_owner: whose jobs they are, if one owner's. code: of their error.
+    have. tag_owner: whose jobs they are, if one owner's. code: of their error. worker: that has them, or had them last.
+    endpoint, batch, schedule: whose deliveries, jobs or runs they are. owner: whose jobs they are, if one owner's and
+    their indexes may be another's.
     """
 
     job_indexes: tuple[str, ...]
@@ -35,6 +41,11 @@ class Selection:
     tags: tuple[str, ...] = ()
     tag_owner: str | None = None
     code: str | None = None
+    owner: str | None = None
+    worker: str | None = None
+    endpoint: str | None = None
+    batch: str | None = None
+    schedule: str | None = None
 
     @property
     def choices(self) -> list[list[str]]:
@@ -46,14 +57,17 @@ class Selection:
         choices = [self.job_indexes] if self.job_indexes else []
         if self.tag_owner is not None:
             choices += [(of_tag(self.tag_owner, tag),) for tag in self.tags]
-        return [[of_state(job_index, state) for job_index in choice for state in states] for choice in choices]
+        if self.endpoint is not None:
+            choices.append((of_endpoint(self.endpoint),))
+        found = [[of_state(job_index, state) for job_index in choice for state in states] for choice in choices]
+        return found if self.batch is None else [*found, [of_batch(self.batch)]]
 
     @property
     def countable(self) -> bool:
         """Whether an index has these jobs and no others, but for their state and prefix."""
-        if self.tags:
-            return len(self.tags) == 1 and not (self.job_indexes or self.queue or self.code)
-        return self.code is None
+        if any((self.code, self.worker, self.endpoint, self.batch, self.schedule)):
+            return False
+        return not self.tags or (len(self.tags) == 1 and not (self.job_indexes or self.queue))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,38 +109,61 @@ class Listing:
 
     async def ids(self, selection: Selection, *, limit: int, cursor: str | None = None) -> Ids:
         """As `page`, without the records."""
+        after: dict[str, Any] | None = (
+            None if cursor is None else dict(zip(("created_at", "id"), read_cursor(cursor), strict=True))
+        )
         payload = {
             "choices": selection.choices,
+            "schedule": selection.schedule,
             "newest": selection.until_ms,
             "oldest": selection.since_ms,
-            "after": None if cursor is None else dict(zip(("created_at", "id"), read_cursor(cursor), strict=True)),
-            "limit": limit,
-            "max_examined": LOOK_AT_MOST,
+            "owner": selection.owner,
+            # Other indexes have jobs of one state each.
+            "state": selection.state if selection.batch or selection.schedule else None,
             "prefix": selection.prefix or None,
             "queue": selection.queue or None,
             "kind": selection.kind or None,
             "tags": selection.tags or None,
             "code": selection.code or None,
+            "worker": selection.worker,
+            "endpoint": selection.endpoint,
+            "batch": selection.batch,
         }
-        answer = await self._list(payload)
-        after = answer.get("after")
-        following = write_cursor(int(after["created_at"]), after["id"]) if after else None
-        others = await self._with_another_code(list(answer["unsure"]), selection.code)
-        return Ids([one for one in answer["ids"] if one not in others], following, answer["examined"])
+        ids: list[str] = []
+        examined = 0
+        for _ in range(ROUNDS):
+            bounds = {"after": after, "limit": limit - len(ids), "max_examined": LOOK_AT_MOST - examined}
+            answer = await self._list(payload | bounds)
+            after, examined = answer.get("after"), examined + answer["examined"]
+            unfit = await self._unfit(answer["ids"], answer["unsure"], selection)
+            ids += [one for one in answer["ids"] if one not in unfit]
+            if not (unfit and after and examined < LOOK_AT_MOST):
+                break
+        return Ids(ids, write_cursor(int(after["created_at"]), after["id"]) if after else None, examined)
 
-    async def _with_another_code(self, ids: list[str], code: str | None) -> set[str]:
-        """Those of packed records whose error is another. Versions before 28 November 2026 packed it."""
+    async def _unfit(self, ids: Sequence[str], unsure: Container[str], selection: Selection) -> set[str]:
+        """Those of packed records that another worker had, or whose error is another (versions before 28 November 2026
+        packed it)."""
         async with self._redis.pipeline(transaction=False) as pipe:
-            for job_id in ids:
+            packed = [one for one in ids if one in unsure]
+            for job_id in packed:
                 pipe.hgetall(JOB + job_id)
             hashes = await pipe.execute()
-        records = (Record.from_hash(job_id, fields) for job_id, fields in zip(ids, hashes, strict=True) if fields)
-        return {record.id for record in records if (record.last_error or {}).get("code") != code}
+        records = (Record.from_hash(job_id, fields) for job_id, fields in zip(packed, hashes, strict=True) if fields)
+        return {
+            record.id
+            for record in records
+            if selection.code not in (None, (record.last_error or {}).get("code"))
+            or selection.worker not in (None, record.worker)
+        }
 
     async def counts(self, selection: Selection) -> dict[State, int]:
-        """How many there are in each state, without regard to the selection's own state, queue, kind, prefix and code,
-        and to all tags but one. Those that expired lately are among them."""
-        job_indexes = selection.job_indexes or (of_tag(selection.tag_owner or "", selection.tags[0]),)
+        """How many there are in each state, without regard to the selection's own state, queue, kind, prefix, code and
+        worker, and to all tags but one. Those that expired lately are among them. None are counted of an endpoint, a
+        batch or a schedule, which may be another owner's."""
+        job_indexes = selection.job_indexes
+        if not job_indexes and selection.tag_owner is not None:
+            job_indexes = (of_tag(selection.tag_owner, selection.tags[0]),)
         newest = "+inf" if selection.until_ms is None else selection.until_ms
         async with self._redis.pipeline(transaction=False) as pipe:
             for state in State:

@@ -9,9 +9,12 @@ from arq.connections import ArqRedis
 
 from tasks.maintenance.bulk import BULK
 from tasks.settings import Settings
+from tests.support.api.job_groups import GROUPS, make_group
+from tests.support.api.manual_worker import WORKER, ManualWorker
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import client_of, serving
 from tests.support.engine_running import working
+from tests.support.queue.ended_records import pack_all
 
 
 async def submit(client: httpx.AsyncClient, query: str = "") -> str:
@@ -73,6 +76,11 @@ async def test_what_fits_is_cancelled_retried_and_deleted_and_nothing_else(
         ("deletion", {"all": True, "expect": -1}, "expect"),
         ("deletion", {"q": ""}, "q"),
         ("retry", {"since": "x"}, "since"),
+        ("deletion", {"worker": None, "endpoint": None, "batch": None, "schedule": None}, "all"),
+        ("deletion", {"worker": ""}, "worker"),
+        ("cancellation", {"endpoint": "x"}, "endpoint"),
+        ("cancellation", {"batch": 7}, "batch"),
+        ("retry", {"schedule": "X"}, "schedule"),
     ],
 )
 async def test_what_cannot_be_meant_is_refused(
@@ -117,6 +125,60 @@ async def test_more_than_expected_are_left_alone(redis: ArqRedis, settings: Sett
     assert (await done(redis, settings, alice, "cancellation", {"q": "batch-", "expect": 3}))["result"][
         "cancelled"
     ] == 3
+
+
+@pytest.mark.parametrize("criterion", GROUPS)
+async def test_a_group_is_counted_and_cancelled_and_nothing_else(
+    redis: ArqRedis, settings: Settings, alice: httpx.AsyncClient, bob: httpx.AsyncClient, criterion: str
+) -> None:
+    group, made = await make_group(criterion, alice, redis, "alice", 3)
+    _, others = await make_group(criterion, alice, redis, "alice", 1)
+    others.append(await submit(alice))
+    theirs = await done(redis, settings, bob, "cancellation", {criterion: group})
+    assert (theirs["result"]["matched"], theirs["progress"]["total"]) == (0, 0), "no number of them is bob's business"
+    assert (await done(redis, settings, alice, "cancellation", {criterion: group, "dry_run": True}))["result"] == {
+        "matched": 3
+    }
+    job = await done(redis, settings, alice, "cancellation", {criterion: group, "expect": 2}, "failed")
+    assert job["error"]["code"] == "more_than_expected"
+    assert await states(alice, *made, *others) == ["queued"] * 5
+    job = await done(redis, settings, alice, "cancellation", {criterion: group, "q": made[0], "expect": 3})
+    assert job["result"] == {"matched": 1, "cancelled": 1, "stopping": 0, "skipped": 0}
+    job = await done(redis, settings, alice, "cancellation", {criterion: group, "expect": 2})
+    assert job["result"] == {"matched": 2, "cancelled": 2, "stopping": 0, "skipped": 0}
+    job = await done(redis, settings, alice, "deletion", {criterion: group})
+    assert job["result"] == {"matched": 3, "deleted": 3, "skipped": 0}
+    assert await states(alice, *made, *others) == ["not_found"] * 3 + ["queued"] * 2
+
+
+@pytest.mark.parametrize("criterion", GROUPS)
+async def test_an_admin_acts_on_a_group_of_any_owner(
+    redis: ArqRedis, settings: Settings, bob: httpx.AsyncClient, criterion: str
+) -> None:
+    group, made = await make_group(criterion, bob, redis, "bob", 2)
+    async with serving(settings.model_copy(update={"admins": ("alice",)})) as port, client_of(port) as admin:
+        for owner, matched in (("alice", 0), ("bob", 2), ("*", 2)):
+            asked = {"owner": owner, criterion: group, "dry_run": True}
+            assert (await done(redis, settings, admin, "cancellation", asked))["result"] == {"matched": matched}
+        assert (await done(redis, settings, admin, "cancellation", {"owner": "*", criterion: group}))["result"][
+            "cancelled"
+        ] == 2
+    assert await states(bob, *made) == ["cancelled"] * 2
+
+
+async def test_what_a_worker_ran_last_is_retried_and_nothing_else(
+    redis: ArqRedis, settings: Settings, alice: httpx.AsyncClient, worker: ManualWorker
+) -> None:
+    broken, fine, waits = await submit(alice), await submit(alice, "?name=b.png"), await submit(alice, "?delay=600")
+    await worker.end(broken, "failed", error=("timed_out", "It takes too long."))
+    await worker.end(fine)
+    await pack_all(redis, settings)
+    asked = {"worker": WORKER, "state": "failed"}
+    assert (await done(redis, settings, alice, "retry", {**asked, "dry_run": True}))["result"] == {"matched": 1}
+    assert (await done(redis, settings, alice, "retry", {"worker": "w"}))["result"]["matched"] == 0
+    job = await done(redis, settings, alice, "retry", {**asked, "expect": 1})
+    assert job["result"] == {"matched": 1, "retried": 1, "skipped": 0}
+    assert await states(alice, broken, fine, waits) == ["queued", "succeeded", "scheduled"]
 
 
 async def test_it_may_be_repeated_safely(alice: httpx.AsyncClient) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import msgpack
@@ -10,9 +11,14 @@ from arq.connections import ArqRedis
 
 from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.settings import Settings
-from tests.support.api.manual_worker import ManualWorker
+from tests.support.api.job_groups import GROUPS, KINDS_AND_QUEUES, make_group
+from tests.support.api.manual_worker import WORKER, ManualWorker
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import BOB, client_of, serving
+from tests.support.queue.ended_records import pack_all
+from tests.support.queue.fake_worker import FakeWorker
+
+OTHER_WORKER = "worker.2:7:0a1b2c3d"
 
 
 async def submit(client: httpx.AsyncClient, name: str = "a.png", query: str = "") -> str:
@@ -20,7 +26,7 @@ async def submit(client: httpx.AsyncClient, name: str = "a.png", query: str = ""
     return job_id
 
 
-async def ids(client: httpx.AsyncClient, **query: str) -> list[str]:
+async def ids(client: httpx.AsyncClient, **query: Any) -> list[str]:
     answer = await client.get("/v1/jobs", params=query)
     assert answer.status_code == 200, answer.text
     return [job["id"] for job in answer.json()["jobs"]]
@@ -76,12 +82,106 @@ async def test_deliveries_are_listed_if_asked_for(
         ("since=yesterday", "since"),
         ("q=", "q"),
         ("counts=maybe", "counts"),
+        ("worker=", "worker"),
+        (f"worker={'w' * 201}", "worker"),
+        ("endpoint=12", "endpoint"),
+        ("batch=", "batch"),
+        ("schedule=every+day", "schedule"),
         ("sort=name", "sort"),
     ],
 )
 async def test_a_bad_filter_is_named(alice: httpx.AsyncClient, query: str, field: str) -> None:
     answer = await alice.get(f"/v1/jobs?{query}")
     assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (422, "invalid_request", field)
+
+
+async def test_all_that_is_wrong_is_named_at_once_with_what_to_send(alice: httpx.AsyncClient) -> None:
+    query = {"worker": "w" * 201, "endpoint": "12", "batch": "A" * 32, "schedule": "x y"}
+    problem = (await alice.get("/v1/jobs", params=query)).json()
+    assert {fault["field"] for fault in problem["errors"]} == query.keys()
+    messages = {fault["field"]: fault["message"] for fault in problem["errors"]}
+    assert messages["worker"] == "worker: The text is too long (characters: 201, at most 200)."
+    for name in ("endpoint", "batch"):
+        assert messages[name].endswith("Send an id: 32 characters, 0-9 and a-f.")
+    assert messages["schedule"].endswith("Send 1 to 40 characters of a to z, 0 to 9, _ and -.")
+
+
+async def test_jobs_of_a_worker_are_those_that_it_runs_and_those_that_it_ran_last(
+    alice: httpx.AsyncClient, bob: httpx.AsyncClient, redis: ArqRedis, settings: Settings, worker: ManualWorker
+) -> None:
+    failed, done, runs = await submit(alice, "1"), await submit(alice, "2"), await submit(alice, "3")
+    theirs = await submit(bob)
+    await worker.end(failed, "failed", error=("timed_out", "It takes too long."))
+    await worker.end(done)
+    other = await submit(alice, "4")
+    assert (await FakeWorker(redis, settings, OTHER_WORKER).claim(media=1)).ids == [other]
+    waits = await submit(alice, "5")
+    for _ in range(2):
+        assert set(await ids(alice, worker=WORKER)) == {failed, done, runs}
+        assert await ids(alice, worker=WORKER, state="running") == [runs]
+        assert await ids(alice, worker=WORKER, code="timed_out") == [failed]
+        assert await ids(alice, worker=WORKER, q="2", kind="thumbnail", queue="media") == [done]
+        assert await ids(alice, worker=OTHER_WORKER) == [other]
+        assert await ids(alice, worker="worker.3:1:00000000") == await ids(alice, worker=WORKER, kind="report") == []
+        assert await ids(bob, worker=WORKER) == [theirs]
+        await pack_all(redis, settings)
+    assert waits in await ids(alice)
+
+
+@pytest.mark.parametrize("criterion", GROUPS)
+class TestGroups:
+    """Deliveries of an endpoint, jobs of a batch, runs of a schedule."""
+
+    async def test_they_are_listed_page_by_page(
+        self, criterion: str, alice: httpx.AsyncClient, redis: ArqRedis
+    ) -> None:
+        group, made = await make_group(criterion, alice, redis, "alice", 5)
+        await make_group(criterion, alice, redis, "alice", 2)
+        await submit(alice)
+        assert await ids(alice, **{criterion: group}) == made
+        pages, query = [], {criterion: group, "limit": "2"}
+        while True:
+            page = (await alice.get("/v1/jobs", params=query)).json()
+            pages.append([job["id"] for job in page["jobs"]])
+            if "next" not in page:
+                break
+            query["cursor"] = page["next"]
+        assert pages == [made[:2], made[2:4], made[4:]]
+
+    async def test_all_criteria_are_met(self, criterion: str, alice: httpx.AsyncClient, redis: ArqRedis) -> None:
+        group, made = await make_group(criterion, alice, redis, "alice", 3)
+        assert (await alice.post(f"/v1/jobs/{made[1]}/cancellation")).json()["state"] == "cancelled"
+        kind, queue = KINDS_AND_QUEUES[criterion]
+        hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+
+        async def matching(**more: str) -> list[str]:
+            return await ids(alice, **{criterion: group}, **more)
+
+        assert await matching(state="cancelled") == [made[1]]
+        assert await matching(state="queued", kind=kind, since=hour_ago) == [made[0], made[2]]
+        assert await matching(kind=kind, queue=queue) == made
+        assert await matching(q=made[2]) == await matching(q=made[2][:20].upper()) == [made[2]]
+        for nothing in (
+            {"kind": "event"},
+            {"kind": "no_such_kind"},
+            {"queue": "default"},
+            {"until": hour_ago},
+            {"q": "no name begins so"},
+            {"tag": "a"},
+            {"worker": WORKER},
+            {"code": "timed_out"},
+            *({other: "0" * 32} for other in GROUPS if other != criterion),
+        ):
+            assert await matching(**nothing) == [], nothing
+        refused = await alice.get("/v1/jobs", params={criterion: group, "counts": "true"})
+        assert (refused.status_code, refused.json()["field"]) == (422, "counts")
+
+    async def test_those_of_another_are_as_those_that_do_not_exist(
+        self, criterion: str, alice: httpx.AsyncClient, bob: httpx.AsyncClient, redis: ArqRedis
+    ) -> None:
+        group, made = await make_group(criterion, alice, redis, "alice", 2)
+        for query in ({criterion: group}, {criterion: group, "q": made[0]}, {criterion: "0" * 32}):
+            assert (await bob.get("/v1/jobs?limit=1", params=query)).json() == {"jobs": []}
 
 
 @pytest.mark.usefixtures("redis")
@@ -107,6 +207,25 @@ class TestWhoseJobs:
         assert (page["counts"]["queued"], len(page["jobs"])) == (2, 1)
         following = (await admin.get(f"/v1/jobs?owner=*&limit=1&cursor={page['next']}")).json()
         assert {page["jobs"][0]["owner"], following["jobs"][0]["owner"]} == {"alice", "bob"}
+
+    @pytest.mark.parametrize("criterion", GROUPS)
+    async def test_an_admin_lists_a_group_over_one_owner_and_over_all(
+        self, admin: httpx.AsyncClient, redis: ArqRedis, criterion: str
+    ) -> None:
+        group, made = await make_group(criterion, self.bob, redis, "bob", 2)
+        assert await ids(admin, owner="bob", **{criterion: group}) == made
+        assert await ids(admin, owner="*", **{criterion: group}) == made
+        assert await ids(admin, **{criterion: group}) == await ids(admin, owner="acme", **{criterion: group}) == []
+        refused = await self.bob.get("/v1/jobs", params={"owner": "alice", criterion: group})
+        assert (refused.status_code, refused.json()["field"]) == (403, "owner")
+
+    async def test_an_admin_lists_what_a_worker_runs_for_everyone(
+        self, admin: httpx.AsyncClient, redis: ArqRedis, settings: Settings
+    ) -> None:
+        mine, theirs = await submit(admin), await submit(self.bob)
+        await FakeWorker(redis, settings, OTHER_WORKER).claim(media=2)
+        assert set(await ids(admin, owner="*", worker=OTHER_WORKER, state="running")) == {mine, theirs}
+        assert await ids(admin, owner="bob", worker=OTHER_WORKER) == [theirs]
 
     async def test_everyones_are_also_those_of_owners_whose_keys_are_gone(
         self, admin: httpx.AsyncClient, redis: ArqRedis, settings: Settings

@@ -1,9 +1,11 @@
 -- A page of a listing: indexes are walked together, newest first, and only so many records are examined.
--- payload: choices {{name, …}, …} (each of them has all that is asked for, and no job in two of its indexes), newest
--- (ms) or nil, oldest (ms), after {created_at (ms), id} or nil, limit (ids), max_examined (records), and where it
--- matters: prefix (of an id or a name), queue, kind, code (of the error), tags {…} (a job has them all).
--- Answers ids {…}, unsure {id → true} (those of them whose code is to be looked up: they were packed by a version that
--- had no field for it), after {created_at, id} (nil at the end), examined (records).
+-- payload: choices {{name, …}, …} (each of them has all that is asked for, and no job in two of its indexes), schedule
+-- (whose runs are asked for, instead of what indexes have) or nil, newest (ms) or nil, oldest (ms), after {created_at
+-- (ms), id} or nil, limit (ids), max_examined (records), and where it matters: prefix (of an id or a name), owner,
+-- state, queue, kind, code (of the error), worker (that has a job, or had it last), endpoint and batch (a job is one of
+-- theirs), tags {…} (a job has them all).
+-- Answers ids {…}, unsure {id → true} (those of them whose worker, or code, is to be looked up: they are packed), after
+-- {created_at, id} (nil at the end), examined (records).
 local BATCH = 100
 local after, prefix = payload.after, payload.prefix and string.lower(payload.prefix)
 
@@ -19,7 +21,7 @@ local function choose()
   end
   return chosen
 end
-local indexes = choose()
+local indexes = payload.schedule and {} or choose()
 -- Of many indexes most have none of the newest: each is asked for a few at first, then for twice as many.
 local FIRST = math.max(math.floor(1000 / math.max(#indexes, 1)), 4)
 
@@ -65,7 +67,27 @@ local function sink(at)
   walks[at] = walk
 end
 
+-- The runs of a schedule: few, in an index by the times at which they were due, with what did not run.
+local function walk_of_runs()
+  local walk, runs = { index = K.runs .. payload.schedule, at = 1, batch = {}, last = true }, {}
+  local newest = after and after.created_at or payload.newest or math.huge
+  for _, id in ipairs(redis.call('ZRANGE', walk.index, 0, -1)) do
+    local created_at = string.sub(id, 1, 8) ~= 'skipped:' and tonumber(redis.call('HGET', K.job .. id, 'created_at'))
+    if created_at and created_at >= payload.oldest and created_at <= newest then
+      runs[#runs + 1] = { id = id, created_at = created_at }
+    end
+  end
+  table.sort(runs, is_newer)
+  for n, run in ipairs(runs) do walk.batch[2 * n - 1], walk.batch[2 * n] = run.id, run.created_at end
+  return walk
+end
+
 local function start_walks()
+  if payload.schedule then
+    walks[1] = walk_of_runs()
+    step(walks[1])
+    if not walks[1].id then walks[1] = nil end
+  end
   for _, name in ipairs(indexes) do
     local walk = { index = K.jobs .. name, offset = 0, at = 1, batch = {}, size = math.min(FIRST, BATCH) }
     step(walk)
@@ -87,9 +109,13 @@ local function begins(text)
   return string.lower(string.sub(text, 1, #prefix)) == prefix
 end
 
+local function is_in(name, id)
+  return redis.call('ZSCORE', K.jobs .. name, id)
+end
+
 local function has_tags(id, owner, state)
   for _, tag in ipairs(payload.tags) do
-    if not redis.call('ZSCORE', K.jobs .. 'tag/' .. owner .. '/' .. tag .. ':' .. state, id) then return false end
+    if not is_in('tag/' .. owner .. '/' .. tag .. ':' .. state, id) then return false end
   end
   return true
 end
@@ -104,14 +130,29 @@ local function has_code(id, state)
   return (code or error and cjson.decode(error).code) == payload.code or unsure[id]
 end
 
+local function has_worker(id)
+  local worker, first = unpack(redis.call('HMGET', K.job .. id, 'worker', '0'))
+  if not worker and first then unsure[id] = true end
+  return worker == payload.worker or unsure[id]
+end
+
+-- The index of an endpoint, a batch or a schedule has the jobs of one owner. Another's is as good as empty: not even a
+-- cursor says when its jobs were made.
+local is_others = false
+
 local function is_wanted(id, index)
   local state, expires_at, queue, name, kind, owner =
     unpack(redis.call('HMGET', K.job .. id, 'state', 'expires_at', 'queue', 'name', 'kind', 'owner'))
   -- Removed only after the walk, which counts places.
   if not state then gone[#gone + 1] = { index = index, id = id } end
-  return state and (not expires_at or tonumber(expires_at) > now) and (not payload.queue or queue == payload.queue)
+  is_others = is_others or state and payload.owner and owner ~= payload.owner
+  return state and not is_others and (not expires_at or tonumber(expires_at) > now)
+    and (not payload.state or state == payload.state) and (not payload.queue or queue == payload.queue)
     and (not payload.kind or kind == payload.kind) and (not prefix or begins(id) or begins(name or ''))
+    and (not payload.endpoint or is_in('endpoint/' .. payload.endpoint .. ':' .. state, id))
+    and (not payload.batch or is_in('batch/' .. payload.batch, id))
     and (not payload.tags or has_tags(id, owner, state)) and (not payload.code or has_code(id, state))
+    and (not payload.worker or has_worker(id))
 end
 
 -- A whole id is found wherever it stands.
@@ -129,11 +170,12 @@ end
 
 local ids, examined, last = {}, 0, nil
 start_walks()
-while walks[1] and #ids < payload.limit and examined < payload.max_examined do
+while walks[1] and not is_others and #ids < payload.limit and examined < payload.max_examined do
   local walk = walks[1]
   examined, last = examined + 1, { created_at = walk.created_at, id = walk.id }
   if is_wanted(walk.id, walk.index) then ids[#ids + 1] = walk.id end
   step_newest()
 end
 for _, entry in ipairs(gone) do redis.call('ZREM', entry.index, entry.id) end
+if is_others then return cmsgpack.pack({ ids = {}, unsure = {}, examined = 0 }) end
 return cmsgpack.pack({ ids = ids, unsure = unsure, after = walks[1] and last, examined = examined })

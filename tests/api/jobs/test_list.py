@@ -109,18 +109,18 @@ async def test_all_that_is_wrong_is_named_at_once_with_what_to_send(alice: httpx
 async def test_jobs_of_a_worker_are_those_that_it_runs_and_those_that_it_ran_last(
     alice: httpx.AsyncClient, bob: httpx.AsyncClient, redis: ArqRedis, settings: Settings, worker: ManualWorker
 ) -> None:
-    failed, done, runs = await submit(alice, "1"), await submit(alice, "2"), await submit(alice, "3")
+    failed, done, runs = [await submit(alice, name) for name in ("x.png", "y.png", "z.png")]
     theirs = await submit(bob)
     await worker.end(failed, "failed", error=("timed_out", "It takes too long."))
     await worker.end(done)
-    other = await submit(alice, "4")
+    other = await submit(alice)
     assert (await FakeWorker(redis, settings, OTHER_WORKER).claim(media=1)).ids == [other]
-    waits = await submit(alice, "5")
+    waits = await submit(alice)
     for _ in range(2):
         assert set(await ids(alice, worker=WORKER)) == {failed, done, runs}
         assert await ids(alice, worker=WORKER, state="running") == [runs]
         assert await ids(alice, worker=WORKER, code="timed_out") == [failed]
-        assert await ids(alice, worker=WORKER, q="2", kind="thumbnail", queue="media") == [done]
+        assert await ids(alice, worker=WORKER, q="y", kind="thumbnail", queue="media") == [done]
         assert await ids(alice, worker=OTHER_WORKER) == [other]
         assert await ids(alice, worker="worker.3:1:00000000") == await ids(alice, worker=WORKER, kind="report") == []
         assert await ids(bob, worker=WORKER) == [theirs]

@@ -1,5 +1,7 @@
 """The kind `alerts`: sends an alert once when its condition begins, and once when it ends.
 
+Since it runs each minute and never for as long, it also samples the counts (`tasks.queue.series.rings`).
+
 System-wide alerts go to the admins' endpoints, those about an endpoint to the endpoints of its owner. Active alerts are
 stored in Redis, so that it does not matter which worker checks, or how often.
 """
@@ -13,6 +15,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict
 from redis.asyncio import Redis
 
+from tasks import clock
 from tasks.clock import rfc3339
 from tasks.kind import JobContext, Kind, Result, RetryPolicy
 from tasks.maintenance.storage_owner import HINT
@@ -22,6 +25,7 @@ from tasks.queue.memory import memory_of, observe_memory
 from tasks.queue.records.record import State, new_id
 from tasks.queue.redis_keys import ENDPOINT, FAILING, SECOND_MS
 from tasks.queue.script import Script
+from tasks.queue.series.rings import sample
 from tasks.queue.watch.workers import WorkerRegistry, read_workers
 from tasks.settings import Settings
 from tasks.storage.protocol import StorageUnavailable
@@ -74,12 +78,13 @@ class ActiveAlert:
 
 
 async def check(job: JobContext[AlertParams]) -> Result:
-    """Check all conditions, and send what has changed.
+    """Sample the counts, check all conditions, and send what has changed.
 
     Returns:
         How many alerts are `holding`, and how many have `fired` and `resolved` now.
     """
     settings = job.settings
+    await sample(job.redis, clock.of_redis(await job.redis.time()))
     snapshot = await QueueStats(job.redis, settings).queues(settings.alert_window_s)
     registry = await read_workers(job.redis)
     holding = [*system_alerts(settings, snapshot, registry), *await _storage_alert(job, registry)]

@@ -65,6 +65,7 @@ Redis without cluster mode is needed.
 | `pressroom:history-erasures` | zset number → counter | objects with lines that are to be removed | the reconciliation, which removes them |
 | `pressroom:audit`, `pressroom:audit-notes` | stream of lines | the audit log: changes, and what was refused or only read (`tasks/accounts/audit.py`) | each line trims them to AUDIT_MAX_LINES, the cleanup by KEEP_AUDIT_S; they expire after it |
 | `pressroom:ends:<slot>` | hash | `<queue> <state>` → jobs that ended within ENDS_SLOT_MS | expires |
+| `pressroom:series:<seconds>`, `pressroom:series:sample` | hash | a ring of steps of this length (`tasks/queue/series/rings.py`): number of the step modulo their count → what was counted in it, as msgpack; and `at` (ms) and `counts` of the last sample | each step takes the place of the oldest; they expire after the last |
 | `pressroom:alerts` | hash | `<alert> <subject>` → the alert as JSON, while it holds | the check that finds it resolved |
 | `pressroom:installation` | hash | `id` (random, made once), `created_at` and `adopted_at` (ms), `storage_of`: the id in the storage's marker, where it is another's; `restoring`: the snapshot whose restore has begun | nobody |
 | `pressroom:nothing` | | never written: scripts delete it, so that Redis lets them write when it is full | |
@@ -138,6 +139,7 @@ QUARANTINE: Final = ROOT + "quarantine:"
 WAKE: Final = ROOT + "wake:"
 COUNTS: Final = ROOT + "counts"
 ENDS: Final = ROOT + "ends:"
+SERIES: Final = ROOT + "series:"
 UNPACKED: Final = ROOT + "unpacked"
 ALERTS: Final = ROOT + "alerts"
 AUDIT: Final = ROOT + "audit"
@@ -230,8 +232,7 @@ WORKER_MS: Final = 20 * SECOND_MS
 """A worker whose beat is older than this is gone."""
 WORKER_RECORD_TTL_MS: Final = 10 * WORKER_MS
 """The last beat of a worker that is gone is shown for this long."""
-ENDS_SLOT_MS: Final = 10 * SECOND_MS
-"""Ends of jobs are counted in slots of this length."""
+ENDS_SLOT_MS: Final = 10 * SECOND_MS  # in slots of this length ends of jobs are counted
 ENDS_MS: Final = 3600 * SECOND_MS
 """A slot is remembered this long: no window over ends is longer."""
 ACTIVE_MS: Final = 600 * SECOND_MS
@@ -262,8 +263,7 @@ HEARD_KEPT: Final = 1_000
 """Events of an owner that listeners can still ask for, about."""
 RUNS_KEPT: Final = 1_000
 """Runs of one schedule that are remembered, the newest."""
-WAKE_CAP: Final = 16
-"""Wake signals kept per queue: one wakes one idle worker."""
+WAKE_CAP: Final = 16  # wake signals kept per queue: one wakes one idle worker
 
 QUEUES: Final = ("media", "reports", "webhooks", "default")
 

@@ -10,6 +10,7 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.catalogue import KINDS
+from tasks.clock import of_redis
 from tasks.kind import JobContext
 from tasks.maintenance import alerts
 from tasks.maintenance.alerts import AlertParams
@@ -17,6 +18,7 @@ from tasks.queue.installation import note_storage_owner
 from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.redis_keys import ALERTS, ENDPOINT, ENDS, FAILING, JOB, WORKER_MS, arq_queue
+from tasks.queue.series.rings import MINUTE_MS, RINGS, SAMPLE, read_series, sample
 from tasks.settings import SYSTEM, Settings
 from tasks.storage.open import open_storage
 from tasks.webhook.endpoints import Endpoints
@@ -131,6 +133,19 @@ async def test_many_failures_of_a_queue_are_an_alert_once_there_are_enough(harne
     await harness.redis.delete(*slots)
     assert (await harness.check())["resolved"] == 1
     assert [type for _, type, _ in await harness.told()] == ["alert.resolved"]
+
+
+async def test_each_check_samples_the_counts(harness: AlertHarness) -> None:
+    earlier_ms = of_redis(await harness.redis.time()) - MINUTE_MS
+    assert await sample(harness.redis, earlier_ms)
+    await submit(harness.enqueuer)
+    await harness.worker.finish(await harness.worker.one())
+    await harness.check()
+    at = int(await harness.redis.hget(SAMPLE, "at") or 0)
+    series = await read_series(harness.redis, RINGS["hour"], at)
+    assert at >= earlier_ms + MINUTE_MS
+    if at // MINUTE_MS == earlier_ms // MINUTE_MS + 1:  # else a minute has ended in between
+        assert [period.kinds["echo"]["ended"] for period in series.periods if period] == [{"succeeded": 1}]
 
 
 @pytest.mark.parametrize(("due_s", "fired"), [(30, 0), (90, 1)])

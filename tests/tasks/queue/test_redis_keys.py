@@ -55,6 +55,7 @@ NAMES = {
     "HEARD": "heard:",
     "COUNTS": "counts",
     "ENDS": "ends:",
+    "SERIES": "series:",
     "UNPACKED": "unpacked",
     "ALERTS": "alerts",
     "AUDIT": "audit",

@@ -1,0 +1,173 @@
+"""The past of the service's numbers: `/v1/metrics/series`, for admins."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
+
+from api.http.access.scopes import requires
+from api.http.answers import uncached
+from api.http.caller import admin_of
+from api.http.problems import documented
+from api.http.query import documented_query, query_of
+from api.jobs.filter import QueueName
+from tasks import clock
+from tasks.clock import from_ms
+from tasks.kind import Kind
+from tasks.queue.records.record import State
+from tasks.queue.redis_keys import SECOND_MS
+from tasks.queue.series.percentiles import percentile
+from tasks.queue.series.period import CODES_KEPT, ENDED, ERRORS, KINDS_KEPT, PICKUP, RUN, SAMPLED, Period
+from tasks.queue.series.rings import RINGS, RangeName, RingSteps, read_series
+
+router = APIRouter(prefix="/v1/metrics", tags=["operations"])
+
+Step = dict[str, Counter[str | int]]
+"""What → which → number, of one step."""
+ENDS = (State.SUCCEEDED, State.FAILED, State.CANCELLED)
+
+EXAMPLE: Final[JsonDict] = {
+    "range": "hour",
+    "start": "2026-11-28T07:00:00Z",
+    "step_s": 60,
+    "covered_s": [60.0, None, 59.9],
+    "ended": {"succeeded": [412, None, 380], "failed": [3, None, 0], "cancelled": [0, None, 0]},
+    "errors": {"truncated": [2, None, 0], "timed_out": [1, None, 0]},
+    "pickup_s": {"p50": [0.004, None, 0.004], "p95": [0.061, None, 0.048], "p99": [0.093, None, 0.09]},
+    "run_s": {"p50": [0.31, None, 0.3], "p95": [2.4, None, 2.1], "p99": [4.7, None, 4.5]},
+}
+
+
+class SeriesQuery(BaseModel):
+    """Which numbers, and of which time."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    range: RangeName = Field(
+        "hour",
+        description="The last hour by minutes, the last day by quarter hours, or the last 31 days by hours.",
+        examples=["day"],
+    )
+    queue: QueueName | None = Field(
+        None, description="Only kinds of jobs that have this queue. Default: all.", examples=["media"]
+    )
+    kind: str | None = Field(
+        None,
+        min_length=1,
+        max_length=100,
+        description=f"Only jobs of this kind. The first {KINDS_KEPT} kinds that ran are counted apart; `other` has the "
+        "rest, and kinds that the service does not know. Default: all.",
+        examples=["thumbnail"],
+    )
+
+
+class PercentileSeries(BaseModel):
+    """Times in seconds for each step, estimated from a histogram; null without any."""
+
+    p50: list[float | None] = Field(description="At most this are half of the times.")
+    p95: list[float | None] = Field(description="At most this are 95 % of the times.")
+    p99: list[float | None] = Field(description="At most this are 99 % of the times.")
+
+
+class EndedSeries(BaseModel):
+    """The number of jobs that ended in each step, by state."""
+
+    succeeded: list[int | None] = Field(description="Jobs that succeeded.")
+    failed: list[int | None] = Field(description="Jobs that failed.")
+    cancelled: list[int | None] = Field(description="Jobs that were cancelled.")
+
+
+class MetricSeries(BaseModel):
+    """Numbers by steps of time. Each array has one entry for each step, the oldest first; null is a gap: nothing was
+    measured then, which is not the same as 0."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    range: RangeName = Field(description="The range that was asked for.")
+    start: datetime = Field(description="When the first step begins.")
+    step_s: int = Field(description="The length of a step in seconds.")
+    covered_s: list[float | None] = Field(
+        description="The seconds of each step that its numbers cover. It is less than `step_s` in a step with gaps and "
+        "in the last one, which may not be over. Divide by it for a rate."
+    )
+    ended: EndedSeries = Field(description="Jobs that ended. Batches are not counted; their jobs are.")
+    errors: dict[str, list[int | None]] = Field(
+        description="Attempts and jobs that failed, by code of the error; those that were tried again too. "
+        f"{CODES_KEPT} codes of all kinds are counted apart; `other` has the rest."
+    )
+    pickup_s: PercentileSeries = Field(description="From when a job was due to the start of its first attempt.")
+    run_s: PercentileSeries = Field(description="From the start of an attempt to when its end was written down.")
+
+
+@router.get(
+    "/series",
+    operation_id="get_metric_series",
+    summary="Get series of metrics",
+    response_model=MetricSeries,
+    responses=documented("unauthorized", "forbidden", "invalid_request"),
+    openapi_extra=documented_query(SeriesQuery),
+)
+@requires("admin")
+async def get_metric_series(request: Request) -> Response:
+    """For admins. How many jobs ended, how long they waited and ran, and with which errors, for charts without a
+    database of metrics. Of all owners together. The last step ends with the last whole minute.
+    """
+    query, context = query_of(request, SeriesQuery), admin_of(request).context
+    now_ms = clock.of_redis(await context.redis.time())
+    series = await read_series(context.redis, RINGS[query.range], now_ms)
+    # A month of a busy service takes some tens of milliseconds, in which other requests are answered.
+    answer = await asyncio.to_thread(_view, query.range, series, _kinds(query, context.kinds))
+    return uncached(answer)
+
+
+def _view(range_name: RangeName, series: RingSteps, kinds: set[str] | None) -> MetricSeries:
+    steps = [None if period is None else _step(period, kinds) for period in series.periods]
+    codes = {str(code) for step in steps if step for code in step[ERRORS]}
+    return MetricSeries(
+        range=range_name,
+        start=from_ms(series.start_ms),
+        step_s=series.step_s,
+        covered_s=[period and round(period.covered_ms / SECOND_MS, 3) for period in series.periods],
+        ended=EndedSeries(**{state: _numbers(steps, ENDED, state) for state in ENDS}),
+        errors={code: _numbers(steps, ERRORS, code) for code in sorted(codes)},
+        pickup_s=_percentiles(steps, PICKUP),
+        run_s=_percentiles(steps, RUN),
+    )
+
+
+def _kinds(query: SeriesQuery, known: Mapping[str, Kind[Any]]) -> set[str] | None:
+    """The kinds that are asked for; None for all."""
+    if query.queue is None:
+        return None if query.kind is None else {query.kind}
+    return {kind.name for kind in known.values() if kind.queue == query.queue and query.kind in (None, kind.name)}
+
+
+def _step(period: Period, kinds: set[str] | None) -> Step:
+    """Add up the counts of some kinds: what → which → number."""
+    step: Step = {what: Counter() for what in SAMPLED}
+    for kind, found in period.kinds.items():
+        if kinds is None or kind in kinds:
+            for what, numbers in found.items():
+                counted = step[what]
+                for which, number in numbers.items():
+                    counted[which] += number
+    return step
+
+
+def _numbers(steps: Iterable[Step | None], what: str, which: str) -> list[int | None]:
+    return [None if step is None else step[what][which] for step in steps]
+
+
+def _percentiles(steps: Iterable[Step | None], what: str) -> PercentileSeries:
+    buckets: list[dict[Any, int]] = [step[what] if step else {} for step in steps]
+
+    def seconds(share: float) -> list[float | None]:
+        found = (percentile(one, share) for one in buckets)
+        return [value if value is None else round(value, 4) for value in found]
+
+    return PercentileSeries(p50=seconds(0.5), p95=seconds(0.95), p99=seconds(0.99))

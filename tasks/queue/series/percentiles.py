@@ -1,0 +1,26 @@
+"""Percentiles of times, from the buckets in which they were counted."""
+
+from collections.abc import Mapping
+
+from tasks.queue.redis_keys import BUCKETS_MS, SECOND_MS
+
+
+def percentile(buckets: Mapping[int, int], share: float) -> float | None:
+    """Estimate the seconds that a share of the times are at most. Within a bucket times are taken for evenly spread.
+
+    Args:
+        buckets: Number of a bucket, from 1, → how many times are in it.
+        share: Such as 0.95.
+
+    Returns:
+        None without any time; beyond the last bucket, where that one ends.
+    """
+    rank, seen = share * sum(buckets.values()), 0
+    for number in sorted(buckets):
+        if buckets[number] and seen + buckets[number] >= rank:
+            if number > len(BUCKETS_MS):
+                return BUCKETS_MS[-1] / SECOND_MS
+            low, high = BUCKETS_MS[number - 2] if number > 1 else 0, BUCKETS_MS[number - 1]
+            return (low + (high - low) * (rank - seen) / buckets[number]) / SECOND_MS
+        seen += buckets[number]
+    return None

@@ -1,0 +1,137 @@
+"""The rings that keep the past of the counts: one hash each, with as many fields as steps.
+
+Once a minute a worker reads the counts, which only grow, and adds what has come since the last sample to the step of
+each ring in which that minute is. A step's field is its number modulo the ring's length, so a new one takes the place
+of the oldest. A ring can grow no further: each step names KINDS_KEPT kinds and CODES_KEPT codes at most.
+
+A minute that no sample covers as a whole is a gap: no worker ran, Redis has lost the counts, or its clock jumped. Then
+nothing is added, and the next sample begins again.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import msgpack
+from redis.asyncio import Redis
+
+from tasks.queue.redis_keys import COUNTS, DAY_MS, SECOND_MS, SERIES
+from tasks.queue.script import Script
+from tasks.queue.series.period import Period, bound_names, difference, flatten, nest, parse_counts
+
+MINUTE_S: Final = 60
+MINUTE_MS: Final = MINUTE_S * SECOND_MS
+KEPT_MS: Final = 32 * DAY_MS
+"""The rings are kept this long after the last sample: longer than the longest of them."""
+SAMPLE: Final = f"{SERIES}sample"
+
+RangeName = Literal["hour", "day", "month"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """How long a step of a ring is, and how many steps it has."""
+
+    step_s: int
+    steps: int
+
+    @property
+    def key(self) -> str:
+        return f"{SERIES}{self.step_s}"
+
+    def step_of(self, minute: int) -> int:
+        """The number since 1970 of the step in which a minute is."""
+        return minute * MINUTE_S // self.step_s
+
+
+RINGS: Final[dict[RangeName, Ring]] = {
+    "hour": Ring(MINUTE_S, 60),
+    "day": Ring(15 * MINUTE_S, 96),
+    "month": Ring(60 * MINUTE_S, 31 * 24),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RingSteps:
+    """Those of a ring up to now, the oldest first; None for a gap."""
+
+    start_ms: int
+    step_s: int
+    periods: tuple[Period | None, ...]
+
+
+async def sample(redis: "Redis[bytes]", now_ms: int) -> bool:
+    """Add what was counted since the last sample to the rings. Several workers may do so at once: one writes.
+
+    Args:
+        redis: Connection.
+        now_ms: Redis' time in milliseconds since 1970.
+
+    Returns:
+        Whether this one has written; if not, another has in the same minute.
+
+    Raises:
+        redis.exceptions.RedisError: Redis does not answer.
+    """
+    minute = now_ms // MINUTE_MS
+    ended = minute - 1
+    async with redis.pipeline(transaction=False) as pipe:
+        # First: if another samples while this reads, the script finds another `at` than this.
+        pipe.hmget(SAMPLE, "at", "counts")
+        for ring in RINGS.values():
+            pipe.hget(ring.key, str(ring.step_of(ended) % ring.steps))
+        pipe.hgetall(COUNTS)
+        (at, packed), *steps, fields = await pipe.execute()
+    last_minute = int(at) // MINUTE_MS if at else None
+    if last_minute == minute:
+        return False
+    before = flatten(msgpack.unpackb(packed, strict_map_key=False)) if packed else {}
+    counts = bound_names(parse_counts(fields), before)
+    more = difference(before, counts) if last_minute == ended else None
+    written = []
+    for ring, step in zip(RINGS.values(), steps, strict=True):
+        if more is None:
+            break
+        number = ring.step_of(ended)
+        period = _kept(step, number) or Period(number, -1, 0, {})
+        if period.upto < ended:  # else Redis' clock was set back, and the minute has been already
+            value = period.plus(ended, now_ms - int(at), more).pack()
+            written.append({"key": ring.key, "field": str(number % ring.steps), "value": value})
+    taken = {"before": at or "", "at": str(now_ms), "counts": msgpack.packb(nest(counts))}
+    payload = {"sample": SAMPLE, **taken, "rings": written, "kept_ms": KEPT_MS}
+    done: bool = await Script(redis, "upkeep/sample")(payload)
+    return done
+
+
+async def read_series(redis: "Redis[bytes]", ring: Ring, now_ms: int) -> RingSteps:
+    """Read a ring up to the last whole minute.
+
+    Args:
+        redis: Connection.
+        ring: One of RINGS.
+        now_ms: Redis' time in milliseconds since 1970.
+
+    Raises:
+        redis.exceptions.RedisError: Redis does not answer.
+    """
+    async with redis.pipeline(transaction=False) as pipe:
+        pipe.hget(SAMPLE, "at")
+        pipe.hvals(ring.key)
+        at, packed = await pipe.execute()
+    ended = now_ms // MINUTE_MS - 1
+    if at and int(at) // MINUTE_MS == ended:
+        ended -= 1  # the sample of this minute is still to come
+    return await asyncio.to_thread(_series, ring, ring.step_of(ended), packed)
+
+
+def _series(ring: Ring, newest: int, packed: Iterable[bytes]) -> RingSteps:
+    found = {period.number: period for period in map(Period.unpack, packed)}
+    numbers = range(newest - ring.steps + 1, newest + 1)
+    return RingSteps(numbers[0] * ring.step_s * SECOND_MS, ring.step_s, tuple(found.get(number) for number in numbers))
+
+
+def _kept(packed: bytes | None, number: int) -> Period | None:
+    """The step that has this place in a ring, if it is this one and no older one."""
+    period = Period.unpack(packed) if packed else None
+    return period if period and period.number == number else None

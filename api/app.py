@@ -107,6 +107,8 @@ def create_app(given: Settings | None = None) -> FastAPI:
         title="Pressroom",
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,  # FastAPI's pages load scripts from another site; `api.console.reference` has ours
+        redoc_url=None,
         webhooks=webhooks,
         # FastAPI's spans contain queries, which may have secrets, and error texts. `api.http.middleware` makes ours.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tasks.storage import small_writes
 from tasks.storage.small_writes import LONG_S, MOST, SmallWrites
 
 
@@ -17,7 +18,10 @@ def threads() -> Iterator[ThreadPoolExecutor]:
         yield executor
 
 
-async def test_what_comes_while_others_are_written_shares_a_turn(threads: ThreadPoolExecutor) -> None:
+async def test_what_comes_while_others_are_written_shares_a_turn(
+    threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(small_writes, "LONG_S", 60)
     writes, free = SmallWrites(threads), threading.Event()
     first = asyncio.create_task(writes.run(free.wait))
     await asyncio.sleep(0)
@@ -50,20 +54,25 @@ async def test_a_slow_write_holds_no_other_up(threads: ThreadPoolExecutor) -> No
     assert await asyncio.gather(*slow) == [True, True]
 
 
-async def test_a_turn_that_gets_long_hands_back_what_is_left(threads: ThreadPoolExecutor) -> None:
-    writes, free = SmallWrites(threads), threading.Event()
+async def test_a_turn_that_gets_long_hands_back_what_is_left(
+    threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes, hold, free = SmallWrites(threads), threading.Event(), threading.Event()
+    with monkeypatch.context() as patient:
+        patient.setattr(small_writes, "LONG_S", 60)
+        first = asyncio.create_task(writes.run(hold.wait))
+        await asyncio.sleep(0)
+        calls = (lambda: time.sleep(2 * LONG_S), free.wait, free.set)
+        turn = [asyncio.create_task(writes.run(call)) for call in calls]
+        await asyncio.sleep(0)
+    hold.set()
+    async with asyncio.timeout(10):  # the third is made while the second waits for it, each in a turn of its own
+        await asyncio.gather(first, *turn)
+    assert free.is_set()
 
-    def last() -> int:
-        free.set()
-        return 3
 
-    async with asyncio.timeout(10):  # the third is made while the second waits for it, in another turn
-        assert await asyncio.gather(
-            writes.run(lambda: time.sleep(2 * LONG_S)), writes.run(free.wait), writes.run(last)
-        ) == [None, True, 3]
-
-
-async def test_a_cancelled_one_is_left_out(threads: ThreadPoolExecutor) -> None:
+async def test_a_cancelled_one_is_left_out(threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(small_writes, "LONG_S", 60)
     writes, free, made = SmallWrites(threads), threading.Event(), []
     first = asyncio.create_task(writes.run(free.wait))
     await asyncio.sleep(0)

@@ -1,0 +1,1 @@
+"""Pages for people: HTML from the server, one style sheet, and nothing from elsewhere."""

@@ -1,0 +1,25 @@
+"""What pages load: `/assets`."""
+
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+
+from api.console.html import ASSETS, digest_of
+from tasks.refusal import Refusal
+
+router = APIRouter(prefix="/assets", include_in_schema=False)
+
+TYPES: Final = {"console.css": "text/css", "icon.svg": "image/svg+xml"}
+"""The files that there are, with their types."""
+KEPT: Final = "public, max-age=31536000, immutable"
+
+
+@router.get("/{name}")
+async def get_asset(request: Request) -> Response:
+    """A file that pages load. One with its digest in `v` is kept by browsers for a year."""
+    name = request.path_params["name"]
+    if name not in TYPES:
+        raise Refusal("not_found", "This page has no such file.")
+    is_known = request.query_params.get("v") == digest_of(name)
+    headers = {"Cache-Control": KEPT if is_known else "no-cache"}
+    return Response((ASSETS / name).read_bytes(), media_type=TYPES[name], headers=headers)

@@ -9,6 +9,7 @@ import base64
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final
 
 Fields = Mapping[bytes, bytes]
@@ -29,6 +30,7 @@ PIECE_CHARS: Final = 63
 MOST_PIECES: Final = 200
 """A record that would need more stays as it is: Redis keeps at most 512 names and values in one piece of memory, and
 reads through all of them."""
+_PIECE_NAMES: Final = [b"%d" % number for number in range(MOST_PIECES)]
 FORMAT: Final = b"1"
 """The first character of the first piece: how the rest was made. Whatever changes it, such as another dictionary,
 takes another character, and the old one stays readable."""
@@ -133,7 +135,7 @@ def is_packed(fields: Fields) -> bool:
 
 def pieces_of(fields: Fields) -> list[bytes]:
     """The names of the pieces that a hash has, in order."""
-    return [name for number in range(MOST_PIECES) if (name := b"%d" % number) in fields]
+    return list(takewhile(fields.__contains__, _PIECE_NAMES))
 
 
 def _stays(name: bytes) -> bool:

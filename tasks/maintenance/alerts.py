@@ -7,7 +7,7 @@ stored in Redis, so that it does not matter which worker checks, or how often.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, get_args
 
@@ -16,9 +16,10 @@ from pydantic import BaseModel, ConfigDict
 from redis.asyncio import Redis
 
 from tasks import clock
-from tasks.clock import rfc3339
+from tasks.clock import read_rfc3339, rfc3339, to_ms
 from tasks.kind import JobContext, Kind, Result, RetryPolicy
 from tasks.maintenance.storage_owner import HINT
+from tasks.queue import redis_keys
 from tasks.queue.installation import find_storage_owner
 from tasks.queue.lanes.stats import QueueCounts, QueueSnapshot, QueueStats
 from tasks.queue.memory import memory_of, observe_memory
@@ -28,7 +29,7 @@ from tasks.queue.script import Script
 from tasks.queue.series.rings import sample
 from tasks.queue.watch.workers import WorkerRegistry, read_workers
 from tasks.settings import Settings
-from tasks.storage.protocol import StorageUnavailable
+from tasks.storage.protocol import Storage, StorageUnavailable
 
 log = structlog.get_logger()
 
@@ -57,6 +58,7 @@ class ActiveAlert:
         value: What was measured, a share or seconds.
         limit: From which value on it is an alert.
         owners: Whose endpoints receive it.
+        since_ms: Since when it is so (milliseconds since 1970), where the condition itself says it.
     """
 
     alert: Name
@@ -65,6 +67,12 @@ class ActiveAlert:
     value: float
     limit: float
     owners: tuple[str, ...]
+    since_ms: int | None = None
+
+    @property
+    def key(self) -> str:
+        """The field of the Redis hash of alerts that has it while it holds."""
+        return f"{self.alert} {self.subject}"
 
     def payload(self, now_ms: int) -> dict[str, Any]:
         """Build what `alerts.lua` reads of the alert.
@@ -72,9 +80,9 @@ class ActiveAlert:
         Args:
             now_ms: Redis' time in milliseconds since 1970.
         """
-        told = {name: value for name, value in asdict(self).items() if name != "owners"}
+        told = {name: value for name, value in asdict(self).items() if name not in ("owners", "since_ms")}
         data = {"id": new_id(), **told, "since": rfc3339(now_ms)}
-        return {"key": f"{self.alert} {self.subject}", "owners": self.owners, "data": json.dumps(data)}
+        return {"key": self.key, "owners": self.owners, "data": json.dumps(data)}
 
 
 async def check(job: JobContext[AlertParams]) -> Result:
@@ -83,20 +91,58 @@ async def check(job: JobContext[AlertParams]) -> Result:
     Returns:
         How many alerts are `holding`, and how many have `fired` and `resolved` now.
     """
-    settings = job.settings
     await sample(job.redis, clock.of_redis(await job.redis.time()))
-    snapshot = await QueueStats(job.redis, settings).queues(settings.alert_window_s)
-    registry = await read_workers(job.redis)
-    holding = [*system_alerts(settings, snapshot, registry), *await _storage_alert(job, registry)]
-    holding += await _endpoint_alerts(job.redis, settings, snapshot.now_ms)
-    holding += await _redis_alerts(job.redis, settings)
-    payload = {"holding": [alert.payload(snapshot.now_ms) for alert in holding]}
+    now_ms, holding = await find_alerts(job.redis, job.settings, job.storage)
+    payload = {"holding": [alert.payload(now_ms) for alert in holding]}
     answer = await Script(job.redis, "upkeep/alerts")(payload)
     fired, resolved = answer["fired"], answer["resolved"]
     for told, say, alerts in (("fired", log.warning, fired), ("resolved", log.info, resolved)):
         for alert in map(json.loads, alerts):
             say(f"alert.{told}", **alert)
     return Result({"holding": len(holding), "fired": len(fired), "resolved": len(resolved)})
+
+
+async def find_alerts(redis: "Redis[bytes]", settings: Settings, storage: Storage) -> tuple[int, list[ActiveAlert]]:
+    """Find what is wrong now. It takes the same few trips to Redis, whatever is there, and one look at the storage.
+
+    Args:
+        redis: Where queues, workers and endpoints are.
+        settings: The limits.
+        storage: The storage, as this process reaches it.
+
+    Returns:
+        Redis' time in milliseconds since 1970, and the alerts that hold.
+
+    Raises:
+        redis.exceptions.RedisError: Redis does not answer.
+    """
+    snapshot = await QueueStats(redis, settings).queues(settings.alert_window_s)
+    registry = await read_workers(redis)
+    holding = [*system_alerts(settings, snapshot, registry), *await _storage_alert(settings, storage, registry)]
+    holding += await _endpoint_alerts(redis, settings, snapshot.now_ms)
+    holding += await _redis_alerts(redis, settings)
+    return snapshot.now_ms, holding
+
+
+async def read_since(redis: "Redis[bytes]", alerts: Sequence[ActiveAlert]) -> list[int | None]:
+    """Read since when alerts hold: as their condition says, else since the check that found them first.
+
+    Args:
+        redis: Where the alerts are that were sent.
+        alerts: Those that hold.
+
+    Returns:
+        For each milliseconds since 1970, or None where no check has found it yet.
+    """
+    sent = await redis.hmget(redis_keys.ALERTS, [alert.key for alert in alerts]) if alerts else []
+    return [
+        alert.since_ms if alert.since_ms is not None else _since_of(text)
+        for alert, text in zip(alerts, sent, strict=True)
+    ]
+
+
+def _since_of(text: bytes | None) -> int | None:
+    return None if text is None else to_ms(read_rfc3339(json.loads(json.loads(text)["data"])["since"]))
 
 
 def system_alerts(settings: Settings, snapshot: QueueSnapshot, registry: WorkerRegistry) -> Iterator[ActiveAlert]:
@@ -137,7 +183,10 @@ def _no_worker(
         f"No worker serves the queue {queue.name}, where {queue.due} jobs are due. Start one with "
         f"`python -m worker {queue.name}`."
     )
-    return ActiveAlert("no_worker", queue.name, message, round(age_s), settings.alert_no_worker_s, settings.operators)
+    limit_s = settings.alert_no_worker_s
+    return ActiveAlert(
+        "no_worker", queue.name, message, round(age_s), limit_s, settings.operators, since_ms=queue.since_ms
+    )
 
 
 def _queue_age(settings: Settings, snapshot: QueueSnapshot, queue: QueueCounts) -> ActiveAlert | None:
@@ -146,20 +195,22 @@ def _queue_age(settings: Settings, snapshot: QueueSnapshot, queue: QueueCounts) 
         return None
     reason = "is paused. Resume it" if queue.paused_ms else "needs more workers, or they are stuck. See /v1/workers"
     message = f"A job of the queue {queue.name} has waited {age_s:.0f} s for a worker. The queue {reason}."
-    return ActiveAlert("queue_age", queue.name, message, round(age_s), settings.alert_queue_age_s, settings.operators)
+    limit_s = settings.alert_queue_age_s
+    return ActiveAlert(
+        "queue_age", queue.name, message, round(age_s), limit_s, settings.operators, since_ms=queue.since_ms
+    )
 
 
-async def _storage_alert(job: JobContext[AlertParams], registry: WorkerRegistry) -> list[ActiveAlert]:
-    """The alert that the storage has failed, for this worker or for others."""
+async def _storage_alert(settings: Settings, storage: Storage, registry: WorkerRegistry) -> list[ActiveAlert]:
+    """The alert that the storage has failed, for this process or for workers."""
     cure = None
     try:
-        await job.storage.check()
+        await storage.check()
     except StorageUnavailable as away:
         cure = away.cure
     since_ms = [worker.storage_away_ms for worker in registry.without_storage if worker.storage_away_ms is not None]
-    if job.storage.away_since is not None:
-        since_ms.append(int(job.storage.away_since * SECOND_MS))
-    settings = job.settings
+    if storage.away_since is not None:
+        since_ms.append(int(storage.away_since * SECOND_MS))
     age_s = max(registry.now_ms - min(since_ms, default=registry.now_ms), 0) / SECOND_MS
     if not since_ms or age_s < settings.alert_storage_s:
         return []
@@ -168,7 +219,11 @@ async def _storage_alert(job: JobContext[AlertParams], registry: WorkerRegistry)
         f"{cure or 'See the storage.away lines of the workers for the reason.'}"
     )
     limit_s = settings.alert_storage_s
-    return [ActiveAlert("storage_unavailable", "storage", message, round(age_s), limit_s, settings.operators)]
+    return [
+        ActiveAlert(
+            "storage_unavailable", "storage", message, round(age_s), limit_s, settings.operators, since_ms=min(since_ms)
+        )
+    ]
 
 
 async def _endpoint_alerts(redis: "Redis[bytes]", settings: Settings, now_ms: int) -> list[ActiveAlert]:
@@ -189,8 +244,11 @@ async def _endpoint_alerts(redis: "Redis[bytes]", settings: Settings, now_ms: in
                 f"See GET /v1/deliveries?endpoint={endpoint.decode()} for the reason."
             )
             age_s = round((now_ms - since_ms) / SECOND_MS)
+            owners = (owner.decode(),)
             alerts.append(
-                ActiveAlert("endpoint_failing", endpoint.decode(), message, age_s, limit_s, (owner.decode(),))
+                ActiveAlert(
+                    "endpoint_failing", endpoint.decode(), message, age_s, limit_s, owners, since_ms=int(since_ms)
+                )
             )
     return alerts
 

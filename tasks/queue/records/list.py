@@ -87,6 +87,26 @@ class Ids:
     examined: int
 
 
+@dataclass(frozen=True, slots=True)
+class JobCause:
+    """What a job is, and the code of its error; an empty one if its record has none. created_ms: milliseconds since
+    1970."""
+
+    id: str
+    kind: str
+    code: str
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobCauses:
+    """Some jobs with their errors, newest first. cursor, examined: as of `Ids`."""
+
+    causes: list[JobCause]
+    cursor: str | None
+    examined: int
+
+
 class Listing:
     """Lists jobs. What one page costs is bounded, whatever is selected from however many."""
 
@@ -100,35 +120,11 @@ class Listing:
         Raises: Refusal `invalid_request` for a cursor that is none of ours.
         """
         found = await self.ids(selection, limit=limit, cursor=cursor)
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for job_id in found.ids:
-                pipe.hgetall(JOB + job_id)
-            hashes = await pipe.execute()
-        records = (Record.from_hash(job_id, fields) for job_id, fields in zip(found.ids, hashes, strict=True) if fields)
-        return RecordPage(tuple(records), found.cursor)
+        return RecordPage(tuple(await self.records(found.ids)), found.cursor)
 
     async def ids(self, selection: Selection, *, limit: int, cursor: str | None = None) -> Ids:
         """As `page`, without the records."""
-        after: dict[str, Any] | None = (
-            None if cursor is None else dict(zip(("created_at", "id"), read_cursor(cursor), strict=True))
-        )
-        payload = {
-            "choices": selection.choices,
-            "schedule": selection.schedule,
-            "newest": selection.until_ms,
-            "oldest": selection.since_ms,
-            "owner": selection.owner,
-            # Other indexes have jobs of one state each.
-            "state": selection.state if selection.batch or selection.schedule else None,
-            "prefix": selection.prefix or None,
-            "queue": selection.queue or None,
-            "kind": selection.kind or None,
-            "tags": selection.tags or None,
-            "code": selection.code or None,
-            "worker": selection.worker,
-            "endpoint": selection.endpoint,
-            "batch": selection.batch,
-        }
+        payload, after = _payload(selection), _after(cursor)
         ids: list[str] = []
         examined = 0
         for _ in range(ROUNDS):
@@ -139,20 +135,34 @@ class Listing:
             ids += [one for one in answer["ids"] if one not in unfit]
             if not (unfit and after and examined < LOOK_AT_MOST):
                 break
-        return Ids(ids, write_cursor(int(after["created_at"]), after["id"]) if after else None, examined)
+        return Ids(ids, _cursor(after), examined)
+
+    async def causes(self, selection: Selection, *, limit: int, cursor: str | None = None) -> JobCauses:
+        """As `page`, with what their errors are instead of the records. selection: without code and worker."""
+        bounds = {"after": _after(cursor), "limit": limit, "max_examined": LOOK_AT_MOST, "with_causes": True}
+        answer = await self._list(_payload(selection) | bounds)
+        packed = await self.records([one for one in answer["ids"] if one in answer["unsure"]])
+        codes = {record.id: (record.last_error or {}).get("code") for record in packed}
+        causes = [
+            JobCause(job_id, kind, code or codes.get(job_id) or "", int(created_ms))
+            for job_id, (kind, code, created_ms) in zip(answer["ids"], answer["causes"], strict=True)
+        ]
+        return JobCauses(causes, _cursor(answer.get("after")), answer["examined"])
+
+    async def records(self, ids: Sequence[str]) -> list[Record]:
+        """The records of these, without those that are gone."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for job_id in ids:
+                pipe.hgetall(JOB + job_id)
+            hashes = await pipe.execute()
+        return [Record.from_hash(job_id, fields) for job_id, fields in zip(ids, hashes, strict=True) if fields]
 
     async def _unfit(self, ids: Sequence[str], unsure: Container[str], selection: Selection) -> set[str]:
         """Those of packed records that another worker had, or whose error is another (versions before 28 November 2026
         packed it)."""
-        async with self._redis.pipeline(transaction=False) as pipe:
-            packed = [one for one in ids if one in unsure]
-            for job_id in packed:
-                pipe.hgetall(JOB + job_id)
-            hashes = await pipe.execute()
-        records = (Record.from_hash(job_id, fields) for job_id, fields in zip(packed, hashes, strict=True) if fields)
         return {
             record.id
-            for record in records
+            for record in await self.records([one for one in ids if one in unsure])
             if selection.code not in (None, (record.last_error or {}).get("code"))
             or selection.worker not in (None, record.worker)
         }
@@ -172,6 +182,35 @@ class Listing:
             found = await pipe.execute()
         width = len(job_indexes)
         return {state: sum(found[n * width : (n + 1) * width]) for n, state in enumerate(State)}
+
+
+def _payload(selection: Selection) -> dict[str, Any]:
+    """What of a selection the script is asked for."""
+    return {
+        "choices": selection.choices,
+        "schedule": selection.schedule,
+        "newest": selection.until_ms,
+        "oldest": selection.since_ms,
+        "owner": selection.owner,
+        # Other indexes have jobs of one state each.
+        "state": selection.state if selection.batch or selection.schedule else None,
+        "prefix": selection.prefix or None,
+        "queue": selection.queue or None,
+        "kind": selection.kind or None,
+        "tags": selection.tags or None,
+        "code": selection.code or None,
+        "worker": selection.worker,
+        "endpoint": selection.endpoint,
+        "batch": selection.batch,
+    }
+
+
+def _after(cursor: str | None) -> dict[str, Any] | None:
+    return None if cursor is None else dict(zip(("created_at", "id"), read_cursor(cursor), strict=True))
+
+
+def _cursor(after: dict[str, Any] | None) -> str | None:
+    return write_cursor(int(after["created_at"]), after["id"]) if after else None
 
 
 async def read(redis: "Redis[bytes]", job_id: str) -> Record | None:

@@ -81,7 +81,10 @@ async def test_what_is_gone_with_its_time_says_so(
     alice: httpx.AsyncClient, redis: ArqRedis, storage: Storage, worker: ManualWorker
 ) -> None:
     done, failed = await ended(alice, worker), await ended(alice, worker, "failed")
+    counted = (await alice.get("/v1/failures")).json()["groups"]
+    assert [(group["code"], group["count"]) for group in counted] == [("truncated", 1)]
     await moved(redis, storage, done, failed)
+    assert (await alice.get("/v1/failures")).json()["groups"] == [], "it counts what lists show"
     assert (await alice.get(f"/v1/jobs/{failed}")).json()["error"]["code"] == "truncated"
     assert "retry" not in (await alice.get(f"/v1/jobs/{failed}")).json()["links"]
     assert await code_of(await alice.get(f"/v1/jobs/{done}/files/small.jpg")) == (410, "expired")

@@ -42,6 +42,7 @@ async def submit(client: httpx.AsyncClient) -> str:
         ("POST", "/v1/queues/media/pause"),
         ("POST", "/v1/queues/media/resume"),
         ("GET", "/v1/workers"),
+        ("GET", "/v1/alerts"),
     ],
 )
 async def test_they_are_for_admins(

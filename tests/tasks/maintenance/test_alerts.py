@@ -28,6 +28,7 @@ from tests.support.engine_running import JobClient, working
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.full_redis import fill, relieve
 from tests.support.queue.submissions import submit
+from tests.support.queue.trips import Trips
 
 ADMIN, OWNER = "boss", "shop"
 KEYS = f"{ADMIN}:{ADMIN}-0123456789abcdef,{OWNER}:{OWNER}-0123456789abcdef"
@@ -216,6 +217,26 @@ async def test_an_endpoint_that_was_just_deleted_is_no_alert(harness: AlertHarne
     assert (await harness.check())["fired"] == 0
     assert not await harness.redis.exists(f"{ENDPOINT}gone")
     await harness.redis.zrem(FAILING, "gone")
+
+
+async def test_many_endpoints_that_fail_take_as_many_trips_as_one(harness: AlertHarness) -> None:
+    trips, taken = Trips(harness.redis), []
+    for count in (1, 100):
+        failing = [(f"{n:032x}", time.time() - 1_000) for n in range(count)]
+        async with harness.redis.pipeline(transaction=False) as pipe:
+            for endpoint, since in failing:
+                pipe.hset(ENDPOINT + endpoint, mapping={"owner": OWNER, "url": "https://shop.example/"})
+                pipe.zadd(FAILING, {endpoint: since * 1_000})
+            await pipe.execute()
+        await harness.check()  # loads the scripts
+        await trips.begin()
+        _, found = await alerts.find_alerts(harness.redis, harness.settings, harness.storage)
+        assert [alert.since_ms for alert in found] == [int(since * 1_000) for _, since in failing]
+        await alerts.read_since(harness.redis, found)
+        taken.append(await trips.since())
+    assert taken[0] == taken[1]
+    assert taken[0][0] <= 10
+    await harness.redis.delete(FAILING, *(ENDPOINT + endpoint for endpoint, _ in failing))
 
 
 async def test_two_workers_that_check_at_once_tell_it_once(harness: AlertHarness, redis: ArqRedis) -> None:

@@ -3,9 +3,10 @@
 -- (whose runs are asked for, instead of what indexes have) or nil, newest (ms) or nil, oldest (ms), after {created_at
 -- (ms), id} or nil, limit (ids), max_examined (records), and where it matters: prefix (of an id or a name), owner,
 -- state, queue, kind, code (of the error), worker (that has a job, or had it last), endpoint and batch (a job is one of
--- theirs), tags {…} (a job has them all).
+-- theirs), tags {…} (a job has them all), with_causes.
 -- Answers ids {…}, unsure {id → true} (those of them whose worker, or code, is to be looked up: they are packed), after
--- {created_at, id} (nil at the end), examined (records).
+-- {created_at, id} (nil at the end), examined (records), and with_causes for each id causes {{kind, code ('' if
+-- unknown), created_at}, …}.
 local BATCH = 100
 local after, prefix = payload.after, payload.prefix and string.lower(payload.prefix)
 
@@ -123,11 +124,14 @@ end
 -- Whether this is the error of a job that failed, was cancelled, or waits for its next try. Another may have had it.
 local UNSUCCESSFUL = { failed = true, cancelled = true, retrying = true }
 local unsure = {}
-local function has_code(id, state)
-  if not UNSUCCESSFUL[state] then return false end
+local function code_of(id)
   local code, first, error = unpack(redis.call('HMGET', K.job .. id, 'code', '0', 'error'))
   if not code and first then unsure[id] = true end
-  return (code or error and cjson.decode(error).code) == payload.code or unsure[id]
+  return code or error and cjson.decode(error).code
+end
+
+local function has_code(id, state)
+  return UNSUCCESSFUL[state] and (code_of(id) == payload.code or unsure[id])
 end
 
 local function has_worker(id)
@@ -168,14 +172,19 @@ if prefix and #prefix == 32 and is_listed(prefix) then
   return cmsgpack.pack({ ids = { prefix }, unsure = unsure, examined = 1 })
 end
 
-local ids, examined, last = {}, 0, nil
+local ids, causes, examined, last = {}, {}, 0, nil
 start_walks()
 while walks[1] and not is_others and #ids < payload.limit and examined < payload.max_examined do
   local walk = walks[1]
   examined, last = examined + 1, { created_at = walk.created_at, id = walk.id }
-  if is_wanted(walk.id, walk.index) then ids[#ids + 1] = walk.id end
+  if is_wanted(walk.id, walk.index) then
+    ids[#ids + 1] = walk.id
+    if payload.with_causes then
+      causes[#ids] = { redis.call('HGET', K.job .. walk.id, 'kind'), code_of(walk.id) or '', walk.created_at }
+    end
+  end
   step_newest()
 end
 for _, entry in ipairs(gone) do redis.call('ZREM', entry.index, entry.id) end
-if is_others then return cmsgpack.pack({ ids = {}, unsure = {}, examined = 0 }) end
-return cmsgpack.pack({ ids = ids, unsure = unsure, after = walks[1] and last, examined = examined })
+if is_others then return cmsgpack.pack({ ids = {}, causes = {}, unsure = {}, examined = 0 }) end
+return cmsgpack.pack({ ids = ids, causes = causes, unsure = unsure, after = walks[1] and last, examined = examined })

@@ -113,6 +113,9 @@ async def test_a_code_is_found_in_packed_records_also_of_earlier_versions(
     assert set(await ids(redis, wanted)) == expected
     assert await pack_all(redis, settings) == 4
     assert set(await ids(redis, wanted)) == expected
+    every = Selection(("dev/echo",), State.FAILED)
+    causes = (await Listing(redis).causes(every, limit=50)).causes
+    assert {cause.id: cause.code for cause in causes} == {job_id: code for (code, _), job_id in made.items()}
 
 
 async def test_a_job_that_succeeds_in_the_end_has_no_code(

@@ -11,6 +11,7 @@ from redis.exceptions import RedisError, ResponseError
 from tasks.kind import Reader
 from tasks.queue.connect import close, connect
 from tasks.queue.watch.reader import TRIP_KEYS, TRIPS_AT_ONCE, CoalescingReader
+from tests.support.queue.trips import Trips
 from tests.support.servers import Valkey
 
 
@@ -30,27 +31,6 @@ async def keep(redis: ArqRedis, keys: Sequence[str]) -> None:
 
 async def ask(reader: Reader, keys: Sequence[str]) -> list[Mapping[bytes, bytes]]:
     return await asyncio.gather(*(reader.hash(key) for key in keys))
-
-
-class Trips:
-    """Counts what Redis has read from its clients and the hashes it looked up."""
-
-    def __init__(self, redis: ArqRedis) -> None:
-        self._redis = redis
-        self._reads = self._hashes = 0
-
-    async def begin(self) -> None:
-        await self._redis.config_resetstat()
-        self._reads, self._hashes = await self._counts()
-
-    async def since(self) -> tuple[int, int]:
-        """Trips (this question is one itself) and hashes since `begin`."""
-        reads, hashes = await self._counts()
-        return reads - self._reads - 1, hashes - self._hashes
-
-    async def _counts(self) -> tuple[int, int]:
-        info = await self._redis.info("everything")
-        return info["total_reads_processed"], info.get("cmdstat_hgetall", {}).get("calls", 0)
 
 
 async def test_a_hundred_who_ask_at_once_are_answered_by_one_trip(redis: ArqRedis, reader: CoalescingReader) -> None:

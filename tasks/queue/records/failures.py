@@ -1,0 +1,56 @@
+"""Failed jobs, grouped by their kind and the code of their error."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from tasks.queue.records.list import LOOK_AT_MOST, JobCause, Listing, Selection
+
+WALKED_AT_MOST: Final = 10_000
+"""Failed jobs that one answer looks at, the newest: ten scripts, each of a few milliseconds of Redis' time."""
+
+
+@dataclass(slots=True)
+class FailureCause:
+    """Jobs that failed with one code and are of one kind.
+
+    Attributes:
+        count: How many of them were looked at.
+        newest: The job that was made last.
+        oldest_ms: When the one was made that was made first, in milliseconds since 1970.
+    """
+
+    newest: JobCause
+    oldest_ms: int
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FailureCauses:
+    """Failed jobs by cause, the most frequent cause first. walked: jobs that were looked at. more: there are older ones
+    that were not."""
+
+    causes: list[FailureCause]
+    walked: int
+    more: bool
+
+
+async def group_failures(listing: Listing, selection: Selection) -> FailureCauses:
+    """Group failed jobs by cause, the newest WALKED_AT_MOST of them.
+
+    Args:
+        listing: Lists jobs.
+        selection: Which jobs. Its state is `failed`.
+    """
+    found: dict[tuple[str, str], FailureCause] = {}
+    walked, cursor = 0, None
+    while True:
+        page = await listing.causes(selection, limit=LOOK_AT_MOST, cursor=cursor)
+        for job in page.causes:
+            cause = found.setdefault((job.kind, job.code), FailureCause(job, job.created_ms))
+            cause.count += 1
+            cause.oldest_ms = job.created_ms
+        walked, cursor = walked + page.examined, page.cursor
+        if cursor is None or walked >= WALKED_AT_MOST:
+            break
+    causes = sorted(found.values(), key=lambda one: (-one.count, -one.newest.created_ms))
+    return FailureCauses(causes, walked, more=cursor is not None)

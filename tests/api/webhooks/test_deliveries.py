@@ -7,7 +7,8 @@ import httpx
 from arq.connections import ArqRedis
 
 from api.webhooks.delivery_views import Delivery
-from tasks.queue.redis_keys import JOB
+from tasks.queue.records.record import State
+from tasks.queue.redis_keys import JOB, JOBS
 from tasks.settings import Settings
 from tasks.webhook.events import delivery_id
 from tests.support.api.subscribers import delivering, listed, publish, subscribe, time_of
@@ -131,6 +132,22 @@ async def test_anothers_deliveries_are_not_found(
         assert (await bob.post(f"/v1/deliveries/{one}/redelivery")).status_code == 404
     assert (await bob.get("/v1/deliveries")).json() == {"deliveries": []}
     assert len(receiver.requests) == 1
+
+
+async def test_those_of_a_deleted_endpoint_are_found_among_the_jobs(
+    alice: httpx.AsyncClient, bob: httpx.AsyncClient, redis: ArqRedis, settings: Settings, receiver: Receiver
+) -> None:
+    endpoint = await subscribe(alice, receiver.url)
+    async with delivering(redis, settings):
+        await publish(alice)
+        [delivery] = await listed(alice, 1, state="succeeded")
+    assert (await alice.delete(f"/v1/endpoints/{endpoint['id']}")).status_code == 204
+    page = (await alice.get("/v1/jobs?limit=1", params={"endpoint": endpoint["id"]})).json()
+    assert [(job["id"], job["state"]) for job in page["jobs"]] == [(delivery["id"], "succeeded")]
+    assert "next" not in page
+    for state in State:
+        assert await redis.zcard(f"{JOBS}endpoint/{endpoint['id']}:{state}"), "else it would not expire"
+    assert (await bob.get("/v1/jobs", params={"endpoint": endpoint["id"]})).json() == {"jobs": []}
 
 
 async def test_an_expired_one_is_gone(

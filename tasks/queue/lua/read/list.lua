@@ -38,7 +38,8 @@ local function step(walk)
     local id, created_at = walk.batch[walk.at], tonumber(walk.batch[walk.at + 1])
     walk.at = walk.at + 2
     if id then
-      if not is_before_cursor(id, created_at) then walk.id, walk.created_at = id, created_at end
+      -- The empty id lets the index of a deleted endpoint expire (endpoint.lua).
+      if id ~= '' and not is_before_cursor(id, created_at) then walk.id, walk.created_at = id, created_at end
     elseif walk.last then
       return
     else

@@ -21,7 +21,7 @@ async def test_head_is_get_without_a_body(redis: ArqRedis, alice: httpx.AsyncCli
         head = await alice.head(path)
         async with alice.stream("GET", path) as got:
             assert head.status_code == got.status_code
-            assert head.headers["content-type"] == got.headers["content-type"]
+            assert head.headers.get("content-type") == got.headers.get("content-type")
             # The figures of a page may change by a digit between the two.
             assert ("content-length" in head.headers) == ("content-length" in got.headers)
     assert head.content == b""

@@ -123,7 +123,7 @@ async def test_what_is_looked_at_is_bounded_and_the_answer_says_so(
 ) -> None:
     old = await failed(alice, worker, TIMED_OUT)
     newer = [await failed(alice, worker) for _ in range(4)]
-    monkeypatch.setattr("tasks.queue.records.failures.LOOK_AT_MOST", 2)
+    monkeypatch.setattr("tasks.queue.records.failures.STEP", 2)
     monkeypatch.setattr("tasks.queue.records.failures.WALKED_AT_MOST", 4)
     await redis.config_resetstat()
     found = await failures(alice)

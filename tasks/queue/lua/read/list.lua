@@ -181,7 +181,8 @@ while walks[1] and not is_others and #ids < payload.limit and examined < payload
   if is_wanted(walk.id, walk.index) then
     ids[#ids + 1] = walk.id
     if payload.with_causes then
-      causes[#ids] = { redis.call('HGET', K.job .. walk.id, 'kind'), code_of(walk.id) or '', walk.created_at }
+      local kind, code = unpack(redis.call('HMGET', K.job .. walk.id, 'kind', 'code'))
+      causes[#ids] = { kind, code or code_of(walk.id) or '', walk.created_at }
     end
   end
   step_newest()

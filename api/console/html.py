@@ -54,7 +54,8 @@ def page(request: Request, text: str) -> Response:
     body = text.encode()
     tag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
     headers = {**HEADERS, "ETag": tag}
-    if request.headers.get("if-none-match") == tag:
+    known = request.headers.get("if-none-match", "")  # a proxy that compresses has made it W/"…"
+    if tag in (one.strip().removeprefix("W/") for one in known.split(",")):
         return Response(status_code=304, headers=headers)
     return HTMLResponse(body, headers=headers)
 

@@ -22,6 +22,9 @@ from tasks.queue.records.record import Record, State
 
 router = APIRouter(prefix="/v1/failures", tags=["jobs"])
 
+FILTER_CHARS: Final = 100
+"""What the list of jobs takes of a kind or a code."""
+
 GROUPS_AT_MOST: Final = 200
 """Groups that an answer has: for each of them one record is read."""
 
@@ -62,8 +65,8 @@ class FailureGroup(BaseModel):
     count: int = Field(description="The number of jobs.")
     newest: NewestFailure = Field(description="The job that was submitted last.")
     oldest_at: datetime = Field(description="When the job that was submitted first was submitted.")
-    jobs: str = Field(
-        description="The URL that lists these jobs.",
+    jobs: str | None = Field(
+        description="The URL that lists these jobs; null where no filter names them.",
         examples=["https://pressroom.example.com/v1/jobs?state=failed&kind=thumbnail&code=truncated"],
     )
 
@@ -117,7 +120,9 @@ async def list_failures(request: Request) -> Response:
 
 def _group(cause: FailureCause, records: Mapping[str, Record], caller: Caller, query: FailureQuery) -> FailureGroup:
     newest, record = cause.newest, records.get(cause.newest.id)
+    can_be_named = 0 < len(newest.code) <= FILTER_CHARS and len(newest.kind) <= FILTER_CHARS
     criteria = {"state": State.FAILED.value, "kind": newest.kind, "code": newest.code, **query.as_query()}
+    named = {name: value for name, value in criteria.items() if value}
     return FailureGroup(
         kind=newest.kind,
         code=newest.code,
@@ -129,5 +134,5 @@ def _group(cause: FailureCause, records: Mapping[str, Record], caller: Caller, q
             message=(record.last_error or {}).get("message") if record else None,
         ),
         oldest_at=from_ms(cause.oldest_ms),
-        jobs=f"{caller.base_url}/v1/jobs?{urlencode({name: value for name, value in criteria.items() if value})}",
+        jobs=f"{caller.base_url}/v1/jobs?{urlencode(named)}" if can_be_named else None,
     )

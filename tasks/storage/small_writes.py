@@ -6,9 +6,8 @@ loop at once.
 """
 
 import asyncio
-import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -17,12 +16,44 @@ T = TypeVar("T")
 MOST: Final = 32
 """Calls that one thread makes in one turn."""
 LONG_S: Final = 0.005
-"""A turn that takes longer says that the disk is slow: what waits then is written by a thread each, at once."""
+"""A turn that takes longer says that the disk is slow: what is left of it, and what waits, gets a thread each."""
 
 
 class _Write(NamedTuple):
     call: Callable[[], Any]
     answer: "asyncio.Future[Any]"
+
+
+class _Turn:
+    """Calls that one thread makes. Both ends are shared with the loop, so each call is taken once.
+
+    Attributes:
+        left: Those that are not begun.
+        made: Those that are made, with what they returned or raised, and that their senders do not know yet.
+    """
+
+    def __init__(self, writes: Iterable[_Write], began_s: float) -> None:
+        self.began_s = began_s
+        self.left = deque(writes)
+        self.made: deque[tuple[_Write, Any, BaseException | None]] = deque()
+
+    def take(self) -> _Write | None:
+        """The next call, for whoever makes it."""
+        try:
+            return self.left.popleft()
+        except IndexError:
+            return None
+
+    def answer(self) -> None:
+        """Let the senders of what is made know."""
+        while self.made:
+            write, result, error = self.made.popleft()
+            if write.answer.done():
+                continue
+            if error is None:
+                write.answer.set_result(result)
+            else:
+                write.answer.set_exception(error)
 
 
 class SmallWrites:
@@ -34,8 +65,12 @@ class SmallWrites:
 
     def __init__(self, threads: Executor) -> None:
         self._threads = threads
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._start_anew()
+
+    def _start_anew(self) -> None:
         self._waiting: deque[_Write] = deque()
-        self._turns = 0
+        self._turns: set[_Turn] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     async def run(self, call: Callable[[], T]) -> T:
@@ -48,54 +83,63 @@ class SmallWrites:
             What the call returns.
 
         Raises:
-            BaseException: Whatever the call raises.
+            Exception: Whatever the call raises; a RuntimeError if no thread can be started.
         """
         loop = asyncio.get_running_loop()
+        if loop is not self._loop:  # of another loop nothing comes back
+            self._loop = loop
+            self._start_anew()
         answer: asyncio.Future[T] = loop.create_future()
         self._waiting.append(_Write(call, answer))
         if not self._turns:
             self._begin(loop, MOST)
-        elif self._timer is None:
-            self._timer = loop.call_later(LONG_S, self._stop_waiting, loop)
+        self._watch(loop)
         return await answer
 
-    def _stop_waiting(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Look after a while whether a turn is long, if anything waits for one."""
+        if self._timer is None and (self._waiting or any(turn.left for turn in self._turns)):
+            self._timer = loop.call_later(LONG_S, self._help, loop)
+
+    def _help(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Give what is left of long turns a thread each; and what waits, as long as all turns are long."""
         self._timer = None
-        self._begin(loop, 1)
+        now_s = loop.time()
+        late = [turn for turn in self._turns if now_s - turn.began_s >= LONG_S / 2]
+        for turn in late:
+            turn.answer()
+            while write := turn.take():
+                self._waiting.append(write)
+        if late:
+            self._begin(loop, 1)
+        self._watch(loop)
 
     def _begin(self, loop: asyncio.AbstractEventLoop, most: int) -> None:
         """Begin turns for all that wait, of so many calls each."""
         while self._waiting:
-            writes = [self._waiting.popleft() for _ in range(min(len(self._waiting), most))]
-            self._turns += 1
-            self._threads.submit(self._make, loop, writes)
-
-    def _make(self, loop: asyncio.AbstractEventLoop, writes: list[_Write]) -> None:
-        """Make calls one after the other, in a thread, as long as the turn is not long."""
-        made: list[tuple[_Write, Any, BaseException | None]] = []
-        until_s = time.monotonic() + LONG_S
-        for write in writes:
-            if made and time.monotonic() > until_s:
-                break
+            count = min(len(self._waiting), most)
+            turn = _Turn((self._waiting.popleft() for _ in range(count)), loop.time())
+            self._turns.add(turn)
             try:
-                made.append((write, None if write.answer.cancelled() else write.call(), None))
-            except BaseException as error:
-                made.append((write, None, error))
-        loop.call_soon_threadsafe(self._end, loop, made, writes[len(made) :])
+                self._threads.submit(self._make, loop, turn)
+            except RuntimeError as error:  # no thread can be started: some limit of the system
+                self._turns.discard(turn)
+                while write := turn.take():
+                    turn.made.append((write, None, error))
+                turn.answer()
 
-    def _end(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        made: list[tuple[_Write, Any, BaseException | None]],
-        left: list[_Write],
-    ) -> None:
-        self._turns -= 1
-        self._waiting.extendleft(reversed(left))
-        self._begin(loop, 1 if left else MOST)
-        for write, result, error in made:
-            if write.answer.cancelled():
-                continue
-            if error is None:
-                write.answer.set_result(result)
-            else:
-                write.answer.set_exception(error)
+    def _make(self, loop: asyncio.AbstractEventLoop, turn: _Turn) -> None:
+        """Make the calls of a turn one after the other, in a thread."""
+        while write := turn.take():
+            try:
+                turn.made.append((write, None if write.answer.cancelled() else write.call(), None))
+            except Exception as error:
+                turn.made.append((write, None, error))
+        loop.call_soon_threadsafe(self._end, loop, turn)
+
+    def _end(self, loop: asyncio.AbstractEventLoop, turn: _Turn) -> None:
+        turn.answer()
+        self._turns.discard(turn)
+        if not self._turns:
+            self._begin(loop, MOST)
+        self._watch(loop)

@@ -14,6 +14,8 @@ from tasks.queue.script import Script
 
 LOOK_AT_MOST = 1_000
 """Records that one page looks at: a millisecond or two of Redis' time."""
+UNPACKED_AT_ONCE = 50
+"""Records of one page that are unpacked in one turn of the event loop."""
 ROUNDS = 10
 """How often one page asks Redis, if packed records that it unpacked were of another worker or had another code."""
 
@@ -141,8 +143,11 @@ class Listing:
         """As `page`, with what their errors are instead of the records. selection: without code and worker."""
         bounds = {"after": _after(cursor), "limit": limit, "max_examined": LOOK_AT_MOST, "with_causes": True}
         answer = await self._list(_payload(selection) | bounds)
-        packed = await self.records([one for one in answer["ids"] if one in answer["unsure"]])
-        codes = {record.id: (record.last_error or {}).get("code") for record in packed}
+        unsure = [one for one in answer["ids"] if one in answer["unsure"]]
+        codes: dict[str, Any] = {}
+        for start in range(0, len(unsure), UNPACKED_AT_ONCE):  # others get a turn in between
+            packed = await self.records(unsure[start : start + UNPACKED_AT_ONCE])
+            codes |= {record.id: (record.last_error or {}).get("code") for record in packed}
         causes = [
             JobCause(job_id, kind, code or codes.get(job_id) or "", int(created_ms))
             for job_id, (kind, code, created_ms) in zip(answer["ids"], answer["causes"], strict=True)

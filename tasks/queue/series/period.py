@@ -44,7 +44,9 @@ def parse_counts(fields: Mapping[bytes, bytes]) -> Counter[CountName]:
     for name, number in fields.items():
         words = name.decode().split(" ")
         if len(words) == len(CountName._fields) and words[0] in SAMPLED and words[1] != BATCH:
-            counts[CountName(*words)] = int(number)
+            count = CountName(*words)
+            if count.what not in TIMES or count.which.isdecimal():
+                counts[count] = int(number)
     return counts
 
 
@@ -117,9 +119,21 @@ class Period:
         return packed
 
     @classmethod
-    def unpack(cls, packed: bytes) -> "Period":
-        """The contrary of `pack`."""
-        return cls(*msgpack.unpackb(packed, strict_map_key=False))
+    def unpack(cls, packed: bytes) -> "Period | None":
+        """The contrary of `pack`; None for what another version has written in another form."""
+        match unpacked(packed):
+            case [int(number), int(upto), int(covered_ms), dict(kinds)]:
+                return cls(number, upto, covered_ms, kinds)
+            case _:
+                return None
+
+
+def unpacked(packed: bytes) -> object:
+    """What msgpack reads; None if it cannot be read."""
+    try:
+        return msgpack.unpackb(packed, strict_map_key=False)
+    except (ValueError, TypeError, msgpack.UnpackException):
+        return None
 
 
 def nest(counts: Counts) -> Kinds:

@@ -5,7 +5,7 @@ each ring in which that minute is. A step's field is its number modulo the ring'
 of the oldest. A ring can grow no further: each step names KINDS_KEPT kinds and CODES_KEPT codes at most.
 
 A minute that no sample covers as a whole is a gap: no worker ran, Redis has lost the counts, or its clock jumped. Then
-nothing is added, and the next sample begins again.
+nothing is added, and the next sample begins again. What another version has written in another form is a gap, too.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 
 from tasks.queue.redis_keys import COUNTS, DAY_MS, SECOND_MS, SERIES
 from tasks.queue.script import Script
-from tasks.queue.series.period import Period, bound_names, difference, flatten, nest, parse_counts
+from tasks.queue.series.period import Period, bound_names, difference, flatten, nest, parse_counts, unpacked
 
 MINUTE_S: Final = 60
 MINUTE_MS: Final = MINUTE_S * SECOND_MS
@@ -86,9 +86,10 @@ async def sample(redis: "Redis[bytes]", now_ms: int) -> bool:
     last_minute = int(at) // MINUTE_MS if at else None
     if last_minute == minute:
         return False
-    before = flatten(msgpack.unpackb(packed, strict_map_key=False)) if packed else {}
+    last = {} if packed is None else unpacked(packed)
+    before = flatten(last) if isinstance(last, dict) else {}
     counts = bound_names(parse_counts(fields), before)
-    more = difference(before, counts) if last_minute == ended else None
+    more = difference(before, counts) if last_minute == ended and isinstance(last, dict) else None
     written = []
     for ring, step in zip(RINGS.values(), steps, strict=True):
         if more is None:
@@ -126,7 +127,7 @@ async def read_series(redis: "Redis[bytes]", ring: Ring, now_ms: int) -> RingSte
 
 
 def _series(ring: Ring, newest: int, packed: Iterable[bytes]) -> RingSteps:
-    found = {period.number: period for period in map(Period.unpack, packed)}
+    found = {period.number: period for period in map(Period.unpack, packed) if period}
     numbers = range(newest - ring.steps + 1, newest + 1)
     return RingSteps(numbers[0] * ring.step_s * SECOND_MS, ring.step_s, tuple(found.get(number) for number in numbers))
 

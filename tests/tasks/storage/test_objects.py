@@ -10,6 +10,7 @@ from shutil import rmtree
 import pytest
 
 from tasks.settings import MiB, Settings
+from tasks.storage import private_folder
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage
 from tests.support.blobs import put
@@ -53,7 +54,8 @@ async def test_of_two_that_create_one_at_the_same_moment_one_does(storage: Stora
     assert await storage.get_object("notes/a") == str(made.index(True)).encode()
 
 
-async def test_no_other_user_of_the_machine_reads_a_file(tmp_path: Path) -> None:
+async def test_no_other_user_of_the_machine_reads_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(private_folder, "LOOK_AGAIN_S", 0)
     folder = tmp_path / "new" / "storage"
     storage = open_storage(Settings(_env_file=None, storage_url=f"file://{folder}"))
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -67,9 +69,29 @@ async def test_no_other_user_of_the_machine_reads_a_file(tmp_path: Path) -> None
     assert len(files) == 5
     assert not [one for one in files if _is_open_to_others(one, folder)]
 
+    rmtree(folder / "blobs")
+    await put(storage)
+    assert not [one for one in folder.rglob("*") if one.is_file() and _is_open_to_others(one, folder)]
+
     rmtree(folder)
     await storage.check()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+async def test_where_a_part_cannot_be_closed_each_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = open_storage(Settings(_env_file=None, storage_url=f"file://{tmp_path}"))
+    (tmp_path / "blobs").mkdir(0o755)
+    chmod = Path.chmod
+
+    def as_another_user(path: Path, mode: int) -> None:
+        if path.is_dir():
+            raise PermissionError
+        chmod(path, mode)
+
+    monkeypatch.setattr(Path, "chmod", as_another_user)
+    await put(storage)
+    (file,) = [one for one in tmp_path.rglob("*") if one.is_file()]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def _is_open_to_others(file: Path, folder: Path) -> bool:

@@ -2,14 +2,13 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tasks.storage import small_writes
-from tasks.storage.small_writes import LONG_S, MOST, SmallWrites
+from tasks.storage.small_writes import MOST, SmallWrites
 
 
 @pytest.fixture
@@ -54,21 +53,55 @@ async def test_a_slow_write_holds_no_other_up(threads: ThreadPoolExecutor) -> No
     assert await asyncio.gather(*slow) == [True, True]
 
 
-async def test_a_turn_that_gets_long_hands_back_what_is_left(
-    threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_write_that_hangs_holds_no_other_of_its_turn_up(threads: ThreadPoolExecutor) -> None:
     writes, hold, free = SmallWrites(threads), threading.Event(), threading.Event()
-    with monkeypatch.context() as patient:
+    with pytest.MonkeyPatch.context() as patient:
         patient.setattr(small_writes, "LONG_S", 60)
         first = asyncio.create_task(writes.run(hold.wait))
         await asyncio.sleep(0)
-        calls = (lambda: time.sleep(2 * LONG_S), free.wait, free.set)
-        turn = [asyncio.create_task(writes.run(call)) for call in calls]
+        calls = (lambda: 1, free.wait, lambda: 3)
+        before, hanging, after = (asyncio.create_task(writes.run(call)) for call in calls)
         await asyncio.sleep(0)
+        writes._timer.cancel()  # type: ignore[union-attr]  # noqa: SLF001 - the three are to be in one turn
+        writes._timer = None  # noqa: SLF001
     hold.set()
-    async with asyncio.timeout(10):  # the third is made while the second waits for it, each in a turn of its own
-        await asyncio.gather(first, *turn)
-    assert free.is_set()
+    try:
+        async with asyncio.timeout(10):
+            assert [*await asyncio.gather(first, before, after)] == [True, 1, 3]
+        assert not hanging.done()
+    finally:
+        free.set()
+    assert await hanging
+
+
+async def test_without_a_thread_it_says_so(threads: ThreadPoolExecutor) -> None:
+    writes, free = SmallWrites(threads), threading.Event()
+    first = asyncio.create_task(writes.run(free.wait))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(writes.run(lambda: 2))
+    await asyncio.sleep(0)
+    threads.shutdown(wait=False)
+    free.set()
+    assert await first
+    with pytest.raises(RuntimeError, match="shutdown"):
+        await second
+
+
+def test_another_loop_begins_anew(threads: ThreadPoolExecutor) -> None:
+    writes, free = SmallWrites(threads), threading.Event()
+
+    async def leave() -> None:
+        left = asyncio.create_task(writes.run(free.wait))
+        await asyncio.sleep(0)
+        left.cancel()
+
+    async def use() -> int:
+        async with asyncio.timeout(10):
+            return await writes.run(lambda: 2)
+
+    asyncio.run(leave())
+    assert asyncio.run(use()) == 2
+    free.set()
 
 
 async def test_a_cancelled_one_is_left_out(threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 
+import msgpack
 import pytest
 from arq.connections import ArqRedis
 
@@ -257,3 +258,18 @@ async def test_a_ring_has_as_many_fields_as_steps(ticks: SampleClock, redis: Arq
     fields = {ring.key: await redis.hlen(ring.key) for ring in RINGS.values()}
     assert fields == {f"{SERIES}60": 60, f"{SERIES}900": 96, f"{SERIES}3600": 744}
     assert len(await redis.keys(f"{SERIES}*")) == 4
+
+
+@pytest.mark.parametrize("odd", [b"\xc1", msgpack.packb((1, 2)), msgpack.packb((1, 2, 3, {}, "more")), b""])
+async def test_what_another_version_has_written_is_a_gap(ticks: SampleClock, redis: ArqRedis, odd: bytes) -> None:
+    await ticks.sample()
+    await ticks.minute(3)
+    await redis.hincrby(COUNTS, "pickup echo sum", 7)  # no bucket
+    ring = RINGS["hour"]
+    await redis.hset(ring.key, str(ring.step_of(ticks.now_ms // MINUTE_MS - 1) % ring.steps), odd)
+    await ticks.minute(4)
+    assert await ticks.ended() == [4]
+    await redis.hset(SAMPLE, "counts", odd)
+    await ticks.minute(5)
+    await ticks.minute(6)
+    assert await ticks.ended() == [4, None, 6]

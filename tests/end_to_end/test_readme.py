@@ -90,7 +90,13 @@ def test_the_commands_for_reports_do_too(block: str, address: str, tmp_path: Pat
         assert '"state":"succeeded"' in printed
 
 
-@pytest.mark.parametrize("block", blocks(""))
+@pytest.mark.parametrize("block", [block for block in blocks("") if "dry_run" in block.values[0]])
+def test_the_commands_for_many_jobs_only_count(block: str, address: str, tmp_path: Path) -> None:
+    answer = json.loads(run(block, address, tmp_path))
+    assert (answer["kind"], answer["params"]["dry_run"]) == ("bulk", True)
+
+
+@pytest.mark.parametrize("block", [block for block in blocks("") if "dry_run" not in block.values[0]])
 def test_the_commands_for_webhooks_do_as_well(block: str, address: str, tmp_path: Path) -> None:
     printed = run(block, address, tmp_path)
     assert '"kind":"event"' in printed

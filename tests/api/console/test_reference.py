@@ -68,29 +68,22 @@ async def test_all_pages_can_be_reached_and_load_nothing_from_elsewhere(
     assert all(f"<code>{name}</code>" in text for name in fields)
 
 
-async def test_the_address_alone_leads_to_it(alice: httpx.AsyncClient) -> None:
-    answer = await alice.get("/", headers={"Authorization": ""})
-    assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
-
-
-async def test_a_page_that_a_browser_has_is_not_sent_again(alice: httpx.AsyncClient) -> None:
-    first = await alice.get("/docs/jobs")
-    known = f'"older", W/{first.headers["etag"]}'
+async def test_browsers_keep_what_they_have(alice: httpx.AsyncClient) -> None:
+    page = await alice.get("/docs/jobs")
+    known = f'"older", W/{page.headers["etag"]}'
     again = await alice.get("/docs/jobs", headers={"If-None-Match": known})
     assert (again.status_code, again.content) == (304, b"")
-
-
-@pytest.mark.parametrize("path", ["/docs/nothing", "/docs/schemas/Nothing", "/assets/nothing.css", "/assets/html.py"])
-async def test_what_there_is_not_is_not_found(alice: httpx.AsyncClient, path: str) -> None:
-    assert (await alice.get(path)).json()["code"] == "not_found"
-
-
-async def test_a_file_is_kept_under_the_url_that_pages_name(alice: httpx.AsyncClient) -> None:
-    page = (await alice.get("/docs")).text
-    (url,) = re.findall(r'href="(/assets/console.css\?v=\w+)"', page)
+    (url,) = re.findall(r'href="(/assets/console.css\?v=\w+)"', page.text)
     assert "immutable" in (await alice.get(url)).headers["cache-control"]
     stale = await alice.get("/assets/console.css?v=older")
     assert (stale.headers["cache-control"], stale.headers["content-type"]) == ("no-cache", "text/css; charset=utf-8")
+
+
+async def test_the_address_alone_leads_to_it_and_what_there_is_not_is_not_found(alice: httpx.AsyncClient) -> None:
+    answer = await alice.get("/", headers={"Authorization": ""})
+    assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
+    for path in ("/docs/nothing", "/docs/schemas/Nothing", "/assets/nothing.css", "/assets/html.py"):
+        assert (await alice.get(path)).json()["code"] == "not_found"
 
 
 def test_a_command_sends_what_the_example_says(reference: Reference) -> None:

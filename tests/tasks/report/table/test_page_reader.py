@@ -57,8 +57,8 @@ def print_rows(folder: Path, source: MadeRows) -> int:
 
 
 def test_rows_are_read_twice_and_no_more_than_two_batches_are_held(tmp_path: Path) -> None:
-    source = made(*(partial(rows, start, start + 500) for start in range(0, 10_000, 500)), count=10_000)
-    assert print_rows(tmp_path, source) > 150
+    source = made(*(partial(rows, start, start + 200) for start in range(0, 4_000, 200)), count=4_000)
+    assert print_rows(tmp_path, source) > 60
     assert source.readings == 2
     assert source.most_alive <= 2
 

@@ -157,6 +157,19 @@ async def test_a_creation_whose_answer_was_lost_is_repeated_with_the_same_use(
         assert (await page.post(completion, headers=bearer(token))).status_code == 202
 
 
+async def test_a_repeated_creation_leaves_the_other_files_their_uses(
+    page: httpx.AsyncClient, mint: Mint, engine: None
+) -> None:
+    token = (await mint(types=["image/png"], uses=2))["token"]
+    lost = (await begun(page, token, len(PNG), filename="first.png")).headers["Location"]
+    first = (await begun(page, token, len(PNG), filename="first.png")).headers["Location"]
+    second = await begun(page, token, len(PNG), filename="second.png")
+    assert second.status_code == 201
+    assert (await page.head(lost, headers={**TUS, **bearer(token)})).status_code == 404
+    for path in (first, second.headers["Location"]):
+        assert (await sent(page, token, path, PNG)).status_code == 204
+
+
 async def test_a_page_cannot_delete_what_is_stored(
     page: httpx.AsyncClient, alice: httpx.AsyncClient, mint: Mint, engine: None
 ) -> None:

@@ -38,7 +38,7 @@ class _Turn:
         self.made: deque[tuple[_Write, Any, BaseException | None]] = deque()
 
     def take(self) -> _Write | None:
-        """The next call, for whoever makes it."""
+        """The next call; None if all are taken."""
         try:
             return self.left.popleft()
         except IndexError:
@@ -66,9 +66,9 @@ class SmallWrites:
     def __init__(self, threads: Executor) -> None:
         self._threads = threads
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._start_anew()
+        self._reset()
 
-    def _start_anew(self) -> None:
+    def _reset(self) -> None:
         self._waiting: deque[_Write] = deque()
         self._turns: set[_Turn] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -88,7 +88,7 @@ class SmallWrites:
         loop = asyncio.get_running_loop()
         if loop is not self._loop:  # of another loop nothing comes back
             self._loop = loop
-            self._start_anew()
+            self._reset()
         answer: asyncio.Future[T] = loop.create_future()
         self._waiting.append(_Write(call, answer))
         if not self._turns:

@@ -23,6 +23,7 @@ from api.http.access.forwarded import Forwarding
 from api.http.access.hosts import HostPolicy, check_public_url
 from api.http.access.key_use import KeyUse
 from api.http.access.keys import Keys
+from api.http.access.sessions import Sessions
 from api.http.access.throttle import Throttle
 from api.http.body import LargeBodies
 from api.http.context import Context
@@ -189,6 +190,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
                 upload_tokens=UploadTokens(redis, settings),
                 forwarding=Forwarding(settings),
                 throttle=Throttle(settings.wrong_keys_per_minute, settings.wrong_keys_all_per_minute),
+                sessions=Sessions(settings, keys, accounts),
                 audit_log=audit_log,
                 auditor=auditor,
                 kept=kept,

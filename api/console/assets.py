@@ -9,8 +9,10 @@ from tasks.refusal import Refusal
 
 router = APIRouter(prefix="/assets", include_in_schema=False)
 
-TYPES: Final = {"console.css": "text/css", "icon.svg": "image/svg+xml"}
-"""The files that there are, with their types."""
+TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+"""The types of files that pages load."""
+FILES: Final = {path.name: path for path in ASSETS.iterdir() if path.suffix in TYPES}
+"""The files that there are."""
 KEPT: Final = "public, max-age=31536000, immutable"
 
 
@@ -18,8 +20,8 @@ KEPT: Final = "public, max-age=31536000, immutable"
 async def get_asset(request: Request) -> Response:
     """A file that pages load. One with its digest in `v` is kept by browsers for a year."""
     name = request.path_params["name"]
-    if name not in TYPES:
+    if name not in FILES:
         raise Refusal("not_found", "This page has no such file.")
     is_known = request.query_params.get("v") == digest_of(name)
     headers = {"Cache-Control": KEPT if is_known else "no-cache"}
-    return Response((ASSETS / name).read_bytes(), media_type=TYPES[name], headers=headers)
+    return Response(FILES[name].read_bytes(), media_type=TYPES[FILES[name].suffix], headers=headers)

@@ -9,6 +9,8 @@ from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from api.console.formats import FILTERS
+
 HERE: Final = Path(__file__).parent
 ASSETS: Final = HERE / "assets"
 POLICY: Final = "; ".join(
@@ -73,3 +75,4 @@ def digest_of(name: str) -> str:
 
 
 _environment.globals["asset"] = asset_url
+_environment.filters |= FILTERS

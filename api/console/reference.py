@@ -4,19 +4,12 @@ import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import RedirectResponse
 
 from api.console.html import page, render
 from api.console.operations import Reference
 from tasks.refusal import Refusal
 
 router = APIRouter(include_in_schema=False)
-
-
-@router.get("/")
-async def get_start(_: Request) -> Response:
-    """Where someone begins who has only the address."""
-    return RedirectResponse("/docs", 307)
 
 
 @router.get("/docs")

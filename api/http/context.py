@@ -13,6 +13,7 @@ from api.http.access.cors import CorsPolicy
 from api.http.access.forwarded import Forwarding
 from api.http.access.hosts import HostPolicy
 from api.http.access.keys import Keys
+from api.http.access.sessions import Sessions
 from api.http.access.throttle import Throttle
 from api.http.body import LargeBodies
 from api.http.kept_answers import KeptAnswers
@@ -58,6 +59,7 @@ class Context:
     upload_tokens: UploadTokens
     forwarding: Forwarding
     throttle: Throttle
+    sessions: Sessions
     audit_log: AuditLog
     auditor: Auditor
     kept: KeptAnswers

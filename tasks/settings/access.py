@@ -14,6 +14,12 @@ class AccessSettings(BaseModel):
         gt=0,
         description="API keys of one owner in Redis, at most, those that ended in the last 30 days included.",
     )
+    console_session_s: int = Field(
+        43_200,
+        ge=300,
+        le=2_592_000,
+        description="Seconds for which a browser stays signed in to the console after its last page. It ends earlier with the API key.",
+    )
     account_cache_s: float = Field(
         30,
         gt=0,

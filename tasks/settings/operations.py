@@ -50,6 +50,11 @@ class OperationSettings(BaseModel):
     )
 
     # The process
+    environment: str | None = Field(
+        None,
+        max_length=30,
+        description="What the console calls this installation on each page, such as `production`, so that no one mistakes it for another.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least urgent log lines to write."
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from tasks.accounts.key_record import KeyRecord
 from tasks.accounts.scopes import ADMIN
 from tasks.accounts.tokens.upload_tokens import UploadToken
 
@@ -36,6 +37,18 @@ class Access:
     expires_at_ms: int | None = None
     upload_token: UploadToken | None = None
     job_id: str | None = None
+
+    @staticmethod
+    def by_key(record: KeyRecord) -> "Access":
+        """What a key in Redis gives."""
+        return Access(
+            owner=record.owner,
+            scopes=record.scopes,
+            via="key",
+            key_id=record.id,
+            read_only=record.read_only,
+            expires_at_ms=record.expires_at,
+        )
 
     @property
     def is_token(self) -> bool:

@@ -130,6 +130,17 @@ class AccountCache:
         self._use.add(record.id)
         return record
 
+    async def key_with_id(self, key_id: str) -> KeyRecord:
+        """The record of a live key, for a session that was begun with it.
+
+        Args:
+            key_id: The public id of the key.
+
+        Raises:
+            Refusal: `unauthorized`, `unavailable`.
+        """
+        return _live(await self._record(key_id))
+
     async def check_key(self, key_id: str) -> None:
         """Check that a key still opens something: for what ends with it.
 
@@ -139,7 +150,7 @@ class AccountCache:
         Raises:
             Refusal: `unauthorized`, `unavailable`.
         """
-        _live(await self._record(key_id))
+        await self.key_with_id(key_id)
 
     async def check_again(self, access: Access) -> None:
         """Check that what a request was let in with still opens something: for responses that take long.

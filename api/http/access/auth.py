@@ -43,8 +43,8 @@ class AuthMiddleware:
                     return
                 if protected:
                     access = await authenticate(context, scope, token)
-                    rate = _check_rate(context, scope, access)
-                    await _find_named_owner(context, scope, access)
+                    rate = check_rate(context, scope, access)
+                    await find_named_owner(context, scope, access)
                     if rate is not None:
                         send = _with_headers(send, quota_headers(rate.quota, rate.burst, rate.left))
             except Refusal as refusal:
@@ -58,7 +58,7 @@ class AuthMiddleware:
         await self._app(scope, receive, send)
 
 
-def _check_rate(context: Context, scope: Scope, access: Access) -> RateState | None:
+def check_rate(context: Context, scope: Scope, access: Access) -> RateState | None:
     """Refuse a request too many. Returns what its answer says of the rate; admins of the settings have none.
 
     Raises:
@@ -72,7 +72,7 @@ def _check_rate(context: Context, scope: Scope, access: Access) -> RateState | N
     return context.request_rates.admit(payer, account.quotas)
 
 
-async def _find_named_owner(context: Context, scope: Scope, access: Access) -> None:
+async def find_named_owner(context: Context, scope: Scope, access: Access) -> None:
     """Have the quotas of an owner at hand for whom an admin acts: those are what the request is checked against."""
     if access.is_admin and scope["query_string"]:
         name = QueryParams(scope["query_string"]).get("owner")

@@ -58,6 +58,16 @@ class Keys:
         accesses = self._accesses.values()
         return any(one.owner == owner and setting_key in (None, one.setting_key) for one in accesses)
 
+    def known_as(self, owner: str, setting_key: str | None) -> Access | None:
+        """What a key of the settings gives, for a session that was begun with it; None if it is no longer there.
+
+        Args:
+            owner: Whose it is.
+            setting_key: See `Access`.
+        """
+        found = (one for one in self._accesses.values() if (one.owner, one.setting_key) == (owner, setting_key))
+        return next(found, None)
+
     def find(self, key: str) -> Access | None:
         """What a key of the settings gives; None for other keys."""
         return self._accesses.get(sha256(key.encode()).digest())

@@ -21,15 +21,7 @@ async def _by_key(context: Context, _scope: Scope, token: str) -> Access:
         raise Refusal(
             "unauthorized", "This API key has a typo: its checksum does not fit. Copy it whole.", field="Authorization"
         )
-    record = await context.accounts.key(token)
-    return Access(
-        owner=record.owner,
-        scopes=record.scopes,
-        via="key",
-        key_id=record.id,
-        read_only=record.read_only,
-        expires_at_ms=record.expires_at,
-    )
+    return Access.by_key(await context.accounts.key(token))
 
 
 TOKEN_KINDS: Final[dict[str, Callable[[Context, Scope, str], Awaitable[Access]]]] = {

@@ -81,7 +81,7 @@ async def test_browsers_keep_what_they_have(alice: httpx.AsyncClient) -> None:
 
 async def test_the_address_alone_leads_to_it_and_what_there_is_not_is_not_found(alice: httpx.AsyncClient) -> None:
     answer = await alice.get("/", headers={"Authorization": ""})
-    assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
+    assert (answer.status_code, answer.headers["location"]) == (307, "/console")
     for path in ("/docs/nothing", "/docs/schemas/Nothing", "/assets/nothing.css", "/assets/html.py"):
         assert (await alice.get(path)).json()["code"] == "not_found"
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
@@ -81,6 +82,7 @@ async def check_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
             "What failed or was missed within a time",
             {"since": "2026-11-20T08:00:00Z", "until": "2026-11-20T12:00:00Z"},
         ),
+        count=("Only count", {"since": "2026-11-20T08:00:00Z", "dry_run": True}),
     ),
 )
 @requires("webhooks")
@@ -90,17 +92,25 @@ async def recover_endpoint(request: Request, endpoint_id: EndpointId) -> Respons
 
     Events that the endpoint never got are delivered too, if they are still stored: those of times in which it was
     disabled, and those of before its creation. A disabled endpoint's events are stored for KEEP_MISSED_S.
+
+    With `dry_run` the result only counts: `found` to be retried, and `missed`. Sent as `expect`, their sum guards the
+    recovery against sending more than was looked at.
     """
     caller = caller_for_owner(request)
     requested = await receive(request, RecoveryRequest, MAX_BODY_BYTES)
     endpoint = await caller.context.endpoints.read(caller.owner, endpoint_id)
     if not endpoint.enabled:
         raise Refusal("endpoint_disabled", f"Endpoint {endpoint_id!r} is disabled. Enable it first.")
-    params = {"endpoint": endpoint_id, "since": to_ms(requested.since)}
+    params: dict[str, Any] = {"endpoint": endpoint_id, "since": to_ms(requested.since)}
     if requested.until is not None and requested.until < requested.since:
         raise Refusal("invalid_request", "until: The time is before 'since'. Send a later one.", field="until")
     if requested.until is not None:
         params["until"] = to_ms(requested.until)
+    # Earlier versions do not know these two, and are asked for them only where they are used.
+    if requested.dry_run:
+        params["dry_run"] = True
+    if requested.expect is not None:
+        params["expect"] = requested.expect
     submitted = await caller.submit(RECOVERY, json.dumps(params))
     return await respond(caller, submitted)
 

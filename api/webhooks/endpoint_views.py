@@ -183,6 +183,15 @@ class RecoveryRequest(BaseModel):
         description="Events after this time are left alone. The default is now.",
         examples=["2026-11-20T12:00:00Z"],
     )
+    dry_run: StrictBool = Field(
+        False, description="Only count: the result says what a recovery would find, and nothing is sent."
+    )
+    expect: JsonInteger | None = Field(
+        None,
+        ge=0,
+        description="How many there may be, `found` and `missed` together. If there are more, the job fails with "
+        "`more_than_expected` and sends nothing.",
+    )
 
 
 class Endpoint(BaseModel):
@@ -245,10 +254,16 @@ class EndpointWithHealth(Endpoint):
     health: Health = Field(description="The endpoint's health.")
 
 
+class ListedEndpoint(Endpoint):
+    """An endpoint in a list."""
+
+    health: Health | None = Field(None, description="The endpoint's health; only with `health=true`.")
+
+
 class EndpointPage(Page):
     """A page of endpoints, newest first."""
 
-    endpoints: list[Endpoint] = Field(description="The endpoints.")
+    endpoints: list[ListedEndpoint] = Field(description="The endpoints.")
 
 
 class RotatedSecret(BaseModel):

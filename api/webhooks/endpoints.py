@@ -20,6 +20,7 @@ from api.webhooks.endpoint_views import (
     EndpointPage,
     EndpointRequest,
     EndpointWithHealth,
+    ListedEndpoint,
     NewEndpoint,
     RotatedSecret,
     SecretRequest,
@@ -90,6 +91,7 @@ class EndpointListQuery(TaggedListQuery, OwnerQuery):
     channel: str | None = Field(
         None, max_length=CHANNEL_CHARS, description="The channel of the endpoints.", examples=["customer-17"]
     )
+    health: bool = Field(False, description="Whether the health of each endpoint is listed too.", examples=[True])
 
 
 @router.get(
@@ -109,7 +111,15 @@ async def list_endpoints(request: Request) -> Response:
     caller = caller_of(request).acting_for(query.owner)
     found, following = await caller.context.endpoints.page(caller.owner, query.limit, query.cursor)
     found = [one for one in found if query.channel in (None, one.channel) and query.is_wanted(one.tags)]
-    return uncached(EndpointPage(endpoints=[_view(caller, one) for one in found], next=following))
+    healths = await caller.context.endpoints.healths([one.id for one in found]) if query.health else {}
+    views = [
+        ListedEndpoint(
+            **_view(caller, one).model_dump(exclude_none=True),
+            health=health_of(healths[one.id]) if query.health else None,
+        )
+        for one in found
+    ]
+    return uncached(EndpointPage(endpoints=views, next=following))
 
 
 @router.get(

@@ -108,21 +108,21 @@ class Endpoints:
         return self._opened(EndpointRecord.from_hash(endpoint_id, fields))
 
     async def health(self, endpoint_id: str) -> EndpointHealth:
-        """The health of an endpoint, from its lane and its deliveries."""
-        lane = f"{QUEUE}:{LaneId('endpoint', endpoint_id)}"
+        """The health of an endpoint."""
+        return (await self.healths([endpoint_id]))[endpoint_id]
+
+    async def healths(self, endpoint_ids: Sequence[str]) -> dict[str, EndpointHealth]:
+        """The health of each endpoint, from its lane and its deliveries."""
         async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.hmget(LANE + lane, "failures", "failing_since")
-            pipe.zscore(PARKED + QUEUE, str(LaneId("endpoint", endpoint_id)))
-            for state in State:
-                pipe.zcard(f"{JOBS}{of_endpoint(endpoint_id)}:{state}")
-            (failures, since), parked_until, *counts = await pipe.execute()
-        # A rate limit parks the lane too, until the next start: not a sign of bad health.
-        return EndpointHealth(
-            failures=int(failures or 0),
-            failing_since=int(since) if since else None,
-            parked_until=int(parked_until) if failures and parked_until else None,
-            deliveries={str(state): count for state, count in zip(State, counts, strict=True) if count},
-        )
+            for endpoint_id in endpoint_ids:
+                lane = str(LaneId("endpoint", endpoint_id))
+                pipe.hmget(f"{LANE}{QUEUE}:{lane}", "failures", "failing_since")
+                pipe.zscore(PARKED + QUEUE, lane)
+                for state in State:
+                    pipe.zcard(f"{JOBS}{of_endpoint(endpoint_id)}:{state}")
+            answers = await pipe.execute()
+        each = 2 + len(State)
+        return {one: _health(answers[place * each :][:each]) for place, one in enumerate(endpoint_ids)}
 
     async def page(self, owner: str, limit: int, cursor: str | None) -> tuple[list[EndpointRecord], str | None]:
         """A page of an owner's endpoints, newest first, and the cursor of the next page.
@@ -255,6 +255,17 @@ class Endpoints:
 
 def _endpoint(endpoint_id: str, flat: Sequence[str]) -> EndpointRecord:
     return EndpointRecord.from_text(endpoint_id, dict(zip(flat[::2], flat[1::2], strict=True)))
+
+
+def _health(answers: Sequence[Any]) -> EndpointHealth:
+    (failures, since), parked_until, *counts = answers
+    # A rate limit parks the lane too, until the next start: not a sign of bad health.
+    return EndpointHealth(
+        failures=int(failures or 0),
+        failing_since=int(since) if since else None,
+        parked_until=int(parked_until) if failures and parked_until else None,
+        deliveries={str(state): count for state, count in zip(State, counts, strict=True) if count},
+    )
 
 
 def _fields(patch: EndpointPatch) -> tuple[dict[str, str], list[str]]:

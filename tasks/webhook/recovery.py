@@ -21,7 +21,7 @@ from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.webhook.endpoint_record import EndpointRecord, read_endpoint
 from tasks.webhook.endpoints import QUEUE
-from tasks.webhook.events import EventParams, patterns_of
+from tasks.webhook.events import EventParams, delivery_id, patterns_of
 from tasks.webhook.fan_out import to_endpoint
 from tasks.webhook.filters import accepted
 from tasks.webhook.message import message_of
@@ -41,6 +41,8 @@ class RecoveryParams(BaseModel):
         endpoint: Its id.
         since: Milliseconds since 1970.
         until: The same; None for now. It is not sent then, since earlier versions do not know it.
+        dry_run: Whether it only counts.
+        expect: How many deliveries there may be; None for any number.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -48,11 +50,17 @@ class RecoveryParams(BaseModel):
     endpoint: str
     since: int
     until: int | None = None
+    dry_run: bool = False
+    expect: int | None = None
 
 
 async def recover(job: JobContext[RecoveryParams]) -> Result:
     """Deliver events that the endpoint never got, those of before its creation and of times in which it was disabled;
-    send again what failed, and what waits for a retry. The endpoint is unparked."""
+    send again what failed, and what waits for a retry. The endpoint is unparked.
+
+    Raises:
+        Refusal: `not_found`, `endpoint_disabled`; `more_than_expected`: nothing was sent.
+    """
     endpoint = read_endpoint(job.params.endpoint, await job.reader.hash(ENDPOINT + job.params.endpoint))
     if endpoint.owner != job.owner:
         raise Refusal("not_found", f"Endpoint {endpoint.id!r} was not found.")
@@ -60,6 +68,11 @@ async def recover(job: JobContext[RecoveryParams]) -> Result:
         raise Refusal("endpoint_disabled", f"Endpoint {endpoint.id!r} is disabled. Enable it first.")
     until_ms = math.inf if job.params.until is None else job.params.until
     wanted = [*await _failed_since(job, until_ms), *await _ids(job, State.RETRYING, 0, until_ms)]
+    if job.params.dry_run or job.params.expect is not None:
+        missed = await _count_missed(job, endpoint, until_ms)
+        if job.params.dry_run:
+            return Result(value={"found": len(wanted), "redelivered": 0, "missed": missed})
+        _check_expected(len(wanted) + missed, job.params.expect)
     missed = await _deliver_missed(job, endpoint, until_ms)
     job_store, reopened = JobStore(job.redis, job.settings), 0
     for start in range(0, len(wanted), REOPEN_AT_ONCE):
@@ -79,6 +92,25 @@ async def _deliver_missed(job: JobContext[RecoveryParams], endpoint: EndpointRec
         made += await script({**payload, "deliveries": [delivery]})
         job.progress(made, made, "missed events")
     return made
+
+
+async def _count_missed(job: JobContext[RecoveryParams], endpoint: EndpointRecord, until_ms: float) -> int:
+    """How many deliveries `_deliver_missed` would make: of an event that has one, it makes none."""
+    ids = [delivery_id(event, endpoint.id) async for event, _ in _missed_events(job, endpoint, until_ms)]
+    count = len(ids)
+    for start in range(0, len(ids), READ_AT_ONCE):
+        count -= await job.redis.exists(*(JOB + one for one in ids[start : start + READ_AT_ONCE]))
+    return count
+
+
+def _check_expected(count: int, expect: int | None) -> None:
+    if expect is not None and count > expect:
+        raise Refusal(
+            "more_than_expected",
+            f"{count} deliveries would be sent, and at most {expect} were expected. None was sent. Count again.",
+            field="expect",
+            limit=expect,
+        )
 
 
 async def _missed_events(

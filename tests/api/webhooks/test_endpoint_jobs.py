@@ -1,6 +1,7 @@
 """POST /v1/endpoints/{id}/test and /recovery, with workers and without."""
 
 import time
+from typing import Any
 
 import httpx
 import pytest
@@ -83,6 +84,33 @@ class TestRecovery:
         assert (job["state"], job["result"]) == ("succeeded", {"found": 1, "redelivered": 1, "missed": 0})
         assert delivery["event"] == event_id
         assert [attempt["status"] for attempt in delivery["attempts"]] == [410, 200]
+
+    async def test_it_counts_first_and_sends_no_more_than_were_counted(
+        self, alice: httpx.AsyncClient, redis: ArqRedis, settings: Settings, receiver: Receiver
+    ) -> None:
+        off = await subscribe(alice, receiver.url, "order.*", enabled=False)
+        path = f"/v1/endpoints/{off['id']}"
+        since = time_of(int(time.time() * 1000) - 1)
+
+        async def recovered(**more: Any) -> dict[str, Any]:
+            answer = await alice.post(f"{path}/recovery", json={"since": since, **more})
+            job: dict[str, Any] = (await alice.get(f"{answer.headers['Location']}?wait=10")).json()
+            return job
+
+        async with delivering(redis, settings):
+            for _ in range(2):
+                event = await publish(alice)
+                await alice.get(f"/v1/jobs/{event}?wait=10")
+            await alice.patch(path, json={"enabled": True})
+            counted = (await recovered(dry_run=True))["result"]
+            too_many = await recovered(expect=1)
+            assert receiver.requests == []
+            sent = await recovered(expect=2)
+            assert (await recovered(dry_run=True))["result"]["missed"] == 0, "they have deliveries now"
+        assert counted == {"found": 0, "redelivered": 0, "missed": 2}
+        assert (too_many["state"], too_many["error"]["code"]) == ("failed", "more_than_expected")
+        assert "2 deliveries would be sent" in too_many["error"]["message"]
+        assert (sent["state"], sent["result"]["missed"]) == ("succeeded", 2)
 
     async def test_a_bad_field_is_named(self, alice: httpx.AsyncClient) -> None:
         path = f"/v1/endpoints/{(await subscribe(alice))['id']}/recovery"

@@ -89,6 +89,11 @@ async def test_health_tells_of_failures(alice: httpx.AsyncClient, redis: ArqRedi
     ill = (await alice.get(f"/v1/endpoints/{endpoint_id}")).json()["health"]
     assert (ill["failures"], ill["failing_since"]) == (6, "2027-01-15T08:00:00Z")
     assert ill["parked_until"].endswith("Z")
+    other = await subscribe(alice)
+    listed = (await alice.get("/v1/endpoints?health=true")).json()["endpoints"]
+    assert [(one["id"], one["health"]["failures"]) for one in listed] == [(other["id"], 0), (endpoint_id, 6)]
+    assert listed[1]["health"] == ill
+    assert "health" not in (await alice.get("/v1/endpoints")).json()["endpoints"][0]
     await alice.patch(f"/v1/endpoints/{endpoint_id}", json={"enabled": True})
     well_again = (await alice.get(f"/v1/endpoints/{endpoint_id}")).json()["health"]
     assert well_again == {"failures": 0, "deliveries": {}}

@@ -36,7 +36,7 @@ def text_in(language: Language) -> Text:
         language: Of the reader.
     """
 
-    def text(name: str, **values: Any) -> str:
+    def text(name: str, /, **values: Any) -> str:
         return TEXTS[name][language].format(**values)
 
     return text

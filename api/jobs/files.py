@@ -5,12 +5,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse
+from pydantic import Field
 
 from api.http.access.scopes import requires
-from api.http.caller import caller_for_owner
+from api.http.caller import caller_of
 from api.http.components import BINARY, documented_headers
 from api.http.problems import documented
-from api.http.query import OF_OWNER, OwnerQuery, documented_query
+from api.http.query import OF_OWNER, OwnerQuery, documented_query, query_of
 from api.http.ranges import SANDBOXED, names, stream_blob
 from api.jobs.get import JobId, find_unexpired
 from tasks.queue.records.record import Record, State
@@ -21,6 +22,18 @@ router = APIRouter(prefix="/v1/jobs/{job_id}/files", tags=["jobs"])
 
 PRESIGNED_S = 300
 """Seconds that a presigned URL of the storage stays valid."""
+
+
+class FileQuery(OwnerQuery):
+    """The query parameters of a download."""
+
+    redirect: bool = Field(
+        True,
+        description="Whether the response may redirect to the storage. With `false` the service sends the bytes, for "
+        "pages that load nothing from other sites.",
+        examples=["false"],
+    )
+
 
 FileName = Annotated[str, Path(description="The name of one of the job's `files`.", examples=["small.jpg"])]
 BYTES: dict[str, Any] = {media_type: {"schema": BINARY} for media_type in ("application/octet-stream", "*/*")}
@@ -60,24 +73,28 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     summary="Download a file",
     response_class=Response,
     responses=ANSWERS,
-    openapi_extra=documented_query(OwnerQuery),
+    openapi_extra=documented_query(FileQuery),
 )
 @requires("jobs:read")
 async def download_file(request: Request, job_id: JobId, name: FileName) -> Response:
     """The ETag is the SHA-256 of the bytes. `Range`, `If-Range` and `If-None-Match` are supported.
 
     If the storage can serve the file itself, under this name and media type, the response redirects to it: S3 can.
+    `redirect=false` has the service send it.
     """
-    caller = caller_for_owner(request)
+    query = query_of(request, FileQuery)
+    caller = caller_of(request).acting_for(query.owner)
     record = await find_unexpired(caller, job_id)
     file = file_of(record, name)
     headers = _headers(record, file)
     if names(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    url = await caller.context.storage.presign(file["blob"], PRESIGNED_S, type=file["type"], filename=file["name"])
-    if url is not None:
+    storage = caller.context.storage
+    if query.redirect and (
+        url := await storage.presign(file["blob"], PRESIGNED_S, type=file["type"], filename=file["name"])
+    ):
         return RedirectResponse(url, headers={"Cache-Control": "no-store"})
-    return await stream_blob(request, caller.context.storage, file["blob"], file["bytes"], file["type"], headers)
+    return await stream_blob(request, storage, file["blob"], file["bytes"], file["type"], headers)
 
 
 @router.head(
@@ -86,12 +103,13 @@ async def download_file(request: Request, job_id: JobId, name: FileName) -> Resp
     summary="Get a file's headers",
     response_class=Response,
     responses=ANSWERS,
-    openapi_extra=documented_query(OwnerQuery),
+    openapi_extra=documented_query(FileQuery),
 )
 @requires("jobs:read")
 async def describe_file(request: Request, job_id: JobId, name: FileName) -> Response:
     """Returns the headers of the download without reading the storage."""
-    caller = caller_for_owner(request)
+    query = query_of(request, FileQuery)
+    caller = caller_of(request).acting_for(query.owner)
     record = await find_unexpired(caller, job_id)
     file = file_of(record, name)
     headers = _headers(record, file)

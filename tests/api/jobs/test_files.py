@@ -141,7 +141,9 @@ async def test_a_bucket_is_asked_directly(
             answer = await alice.get(url)
             known = await alice.get(url, headers={"If-None-Match": f'"{SHA}"'})
             asked = await alice.head(url)
+            sent = await alice.get(f"{url}?redirect=false", headers={"Range": "bytes=0-9"})
         assert answer.status_code == 307
+        assert (sent.status_code, sent.content) == (206, BODY[:10]), "pages that load nothing else get the bytes here"
         assert answer.headers["Location"].startswith(s3.url)
         assert answer.headers["Cache-Control"] == "no-store"
         assert (known.status_code, asked.status_code) == (304, 200)

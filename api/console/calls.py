@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.http.access.access import Access
 from api.http.access.auth import find_named_owner
 from api.http.context import Context
+from api.http.problems import problem_of
 from tasks.refusal import Refusal
 
 Query = Mapping[str, str | int | bool | Sequence[str] | None]
@@ -175,7 +176,10 @@ class Api:
             else:
                 parts.append(message.get("body", b""))
 
-        await self._router(scope, receive, collect)
+        try:
+            await self._router(scope, receive, collect)
+        except Refusal as refusal:  # such as a missing scope, which is checked before the route has its handlers
+            await problem_of(Request(scope), refusal)(scope, receive, collect)
         self._context.auditor.note(scope)
         answer = ApiAnswer(status, headers, b"".join(parts))
         if status >= 400:

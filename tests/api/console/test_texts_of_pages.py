@@ -17,7 +17,8 @@ def used() -> set[str]:
     sources = [*(HERE / "templates").rglob("*.html"), *HERE.rglob("*.py")]
     named = {name for path in sources for name in NAMED.findall(Path(path).read_text(encoding="utf-8"))}
     pages = {name.partition(".")[0] for name in TEXTS}
-    return {name for name in named if name.partition(".")[0] in pages and not name.endswith((".html", ".py", ".js", "_"))}
+    no_texts = (".html", ".py", ".js", "_")
+    return {name for name in named if name.partition(".")[0] in pages and not name.endswith(no_texts)}
 
 
 def put_together() -> set[str]:

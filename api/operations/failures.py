@@ -16,8 +16,8 @@ from api.http.query import TimeRange, documented_query, query_of
 from api.jobs.views import EXAMPLE_JOB
 from tasks.clock import from_ms, maybe_from_ms, rfc3339
 from tasks.queue.records import indexes
-from tasks.queue.records.failures import WALKED_AT_MOST, FailureCause, group_failures
-from tasks.queue.records.list import Selection
+from tasks.queue.records.failures import EXAMPLES, WALKED_AT_MOST, FailureCause, group_failures
+from tasks.queue.records.list import JobCause, Selection
 from tasks.queue.records.record import Record, State
 
 router = APIRouter(prefix="/v1/failures", tags=["jobs"])
@@ -27,6 +27,8 @@ FILTER_CHARS: Final = 100
 
 GROUPS_AT_MOST: Final = 200
 """Groups that an answer has: for each of them one record is read."""
+GROUPS_WITH_EXAMPLES: Final = 20
+"""Those of them for which EXAMPLES records are read."""
 
 
 class FailureQuery(TimeRange):
@@ -48,10 +50,12 @@ class FailureQuery(TimeRange):
         return owner | {name: rfc3339(ms) for name, ms in times.items() if ms is not None}
 
 
-class NewestFailure(BaseModel):
-    """The job of a group that was submitted last."""
+class FailedJob(BaseModel):
+    """A job of a group."""
 
     id: str = Field(description="The job's id.", examples=[EXAMPLE_JOB])
+    owner: str | None = Field(None, description="Its owner. Absent if it was deleted just now.", examples=["shop"])
+    name: str | None = Field(None, description="Its name, such as that of the uploaded file.")
     created_at: datetime = Field(description="When it was submitted.")
     finished_at: datetime | None = Field(None, description="When it failed.")
     message: str | None = Field(None, description="What happened and what to do. Absent if it was deleted just now.")
@@ -63,7 +67,11 @@ class FailureGroup(BaseModel):
     kind: str = Field(description="The kind of the jobs.", examples=["thumbnail"])
     code: str = Field(description="The code of their error.", examples=["truncated"])
     count: int = Field(description="The number of jobs.")
-    newest: NewestFailure = Field(description="The job that was submitted last.")
+    newest: FailedJob = Field(description="The job that was submitted last.")
+    examples: list[FailedJob] = Field(
+        description=f"The {EXAMPLES} jobs that were submitted last, the last one first; of the groups after the "
+        f"{GROUPS_WITH_EXAMPLES}th only one."
+    )
     oldest_at: datetime = Field(description="When the job that was submitted first was submitted.")
     jobs: str | None = Field(
         description="The URL that lists these jobs; null where no filter names them.",
@@ -107,7 +115,10 @@ async def list_failures(request: Request) -> Response:
     selection = Selection(job_indexes, State.FAILED, since_ms=query.since_ms, until_ms=query.until_ms)
     found = await group_failures(context.listing, selection)
     shown = found.causes[:GROUPS_AT_MOST]
-    records = {record.id: record for record in await context.listing.records([one.newest.id for one in shown])}
+    for cause in shown[GROUPS_WITH_EXAMPLES:]:
+        del cause.newest[1:]
+    ids = [job.id for cause in shown for job in cause.newest]
+    records = {record.id: record for record in await context.listing.records(ids)}
     return uncached(
         FailureGroups(
             groups=[_group(cause, records, caller, query) for cause in shown],
@@ -119,7 +130,7 @@ async def list_failures(request: Request) -> Response:
 
 
 def _group(cause: FailureCause, records: Mapping[str, Record], caller: Caller, query: FailureQuery) -> FailureGroup:
-    newest, record = cause.newest, records.get(cause.newest.id)
+    newest, examples = cause.newest[0], [_job(job, records.get(job.id)) for job in cause.newest]
     can_be_named = 0 < len(newest.code) <= FILTER_CHARS and len(newest.kind) <= FILTER_CHARS
     criteria = {"state": State.FAILED.value, "kind": newest.kind, "code": newest.code, **query.as_query()}
     named = {name: value for name, value in criteria.items() if value}
@@ -127,12 +138,19 @@ def _group(cause: FailureCause, records: Mapping[str, Record], caller: Caller, q
         kind=newest.kind,
         code=newest.code,
         count=cause.count,
-        newest=NewestFailure(
-            id=newest.id,
-            created_at=from_ms(newest.created_ms),
-            finished_at=maybe_from_ms(record.finished_at if record else None),
-            message=(record.last_error or {}).get("message") if record else None,
-        ),
+        newest=examples[0],
+        examples=examples,
         oldest_at=from_ms(cause.oldest_ms),
         jobs=f"{caller.base_url}/v1/jobs?{urlencode(named)}" if can_be_named else None,
+    )
+
+
+def _job(job: JobCause, record: Record | None) -> FailedJob:
+    return FailedJob(
+        id=job.id,
+        owner=record.owner if record else None,
+        name=record.name if record else None,
+        created_at=from_ms(job.created_ms),
+        finished_at=maybe_from_ms(record.finished_at if record else None),
+        message=(record.last_error or {}).get("message") if record else None,
     )

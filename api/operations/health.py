@@ -43,6 +43,12 @@ class Check(BaseModel):
     name: Literal["redis", "storage", "worker"] = Field(description="What was checked.")
     status: Literal["ok", "warning", "failed"] = Field(description="The result.")
     detail: str = Field(description="The result in words.")
+    used_bytes: int | None = Field(
+        None, description="Of Redis, with an API key: the memory that counts against its limit. Absent if unknown."
+    )
+    limit_bytes: int | None = Field(
+        None, description="Of Redis, with an API key: its `maxmemory`. Absent if it has none, or it is unknown."
+    )
 
 
 class Readiness(BaseModel):
@@ -97,13 +103,15 @@ async def is_ready(request: Request) -> Response:
 
 async def _all_checks(context: Context) -> list[Check]:
     """All checks, side by side."""
-    return list(
-        await asyncio.gather(
-            _checked("redis", _redis(context)),
-            _storage_check(context, kept_s=0),
-            _checked("worker", _workers(context)),
-        )
+    redis, *others = await asyncio.gather(
+        _checked("redis", _redis(context)),
+        _storage_check(context, kept_s=0),
+        _checked("worker", _workers(context)),
     )
+    use = memory_of(context.redis).use
+    if redis.status != "failed" and use is not None and use.known:
+        redis = redis.model_copy(update={"used_bytes": use.used, "limit_bytes": use.limit or None})
+    return [redis, *others]
 
 
 async def _few_checks(context: Context) -> list[Check]:

@@ -4,26 +4,30 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.access.scopes import requires
 from api.http.answers import uncached
 from api.http.caller import admin_of
 from api.http.context import Context
+from api.http.json_body import documented_body, receive
 from api.http.problems import documented
 from api.http.query import ListQuery, Page, documented_query, query_of
 from tasks import clock
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.queue.lanes import stats
 from tasks.queue.lanes.lane_controls import LaneControls
+from tasks.queue.lanes.lane_id import LaneId
 from tasks.queue.lanes.stats import LaneState, QueueSnapshot
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import QUEUES
 from tasks.queue.watch.workers import WorkerRegistry, read_workers
 from tasks.refusal import Refusal
+from tasks.webhook.endpoint_record import EndpointTarget, read_targets
 
 router = APIRouter(prefix="/v1/queues", tags=["operations"])
 
+MAX_BODY_BYTES = 4096
 FOR_ADMINS = ("unauthorized", "forbidden", "not_found")
 
 QueueName = Annotated[str, Path(description=f"The queue: {', '.join(QUEUES)}.", examples=["media"])]
@@ -35,6 +39,8 @@ class Queue(BaseModel):
     name: str = Field(description="The queue's name.", examples=["media"])
     paused: bool = Field(description="Whether it is paused. A paused queue starts no jobs; running jobs go on.")
     paused_since: datetime | None = Field(None, description="When it was paused.")
+    paused_by: str | None = Field(None, description="The admin who paused it.", examples=["ops"])
+    pause_reason: str | None = Field(None, description="Why, as that admin wrote it.", examples=["The disk is full"])
     waiting: int = Field(description="The number of jobs that are due, scheduled or retrying.")
     due: int = Field(description="The number of waiting jobs that could start now.")
     scheduled: int = Field(description="The number of waiting jobs that wait for a time or for other jobs.")
@@ -46,6 +52,16 @@ class Queue(BaseModel):
     )
     rate_per_s: float = Field(description="Jobs that ended per second, over the last minute.")
     workers: int = Field(description="The number of workers that serve it.")
+
+
+class PauseRequest(BaseModel):
+    """Why a queue is paused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str | None = Field(
+        None, min_length=1, max_length=200, description="The reason, for other admins.", examples=["The disk is full"]
+    )
 
 
 class Queues(BaseModel):
@@ -62,6 +78,8 @@ class Lane(BaseModel):
         "by its id.",
         examples=["owner:alice"],
     )
+    owner: str | None = Field(None, description="The owner of its endpoint.", examples=["alice"])
+    url: str | None = Field(None, description="The URL of its endpoint.", examples=["https://shop.example/webhooks"])
     state: LaneState = Field(
         description="Why its jobs wait. `ready`: for a worker. `full`: the lane or its owner runs as many jobs as "
         "allowed. `limited`: `rate` jobs have started in this second. `parked`: its endpoint keeps failing or asked "
@@ -131,7 +149,10 @@ async def list_lanes(request: Request, queue: QueueName) -> Response:
     caller = admin_of(request)
     now_ms = clock.of_redis(await caller.context.redis.time())
     lanes, following = await caller.context.queue_stats.lanes(_known(queue), limit=query.limit, cursor=query.cursor)
-    return uncached(LanePage(lanes=[_lane(lane, now_ms) for lane in lanes], next=following))
+    ids = [LaneId.parse(lane.name) for lane in lanes]
+    targets = await read_targets(caller.context.redis, [one.subject for one in ids if one.kind in ("endpoint", "test")])
+    shown = [_lane(lane, now_ms, targets.get(one.subject)) for lane, one in zip(lanes, ids, strict=True)]
+    return uncached(LanePage(lanes=shown, next=following))
 
 
 @router.post(
@@ -139,13 +160,15 @@ async def list_lanes(request: Request, queue: QueueName) -> Response:
     operation_id="pause_queue",
     summary="Pause a queue",
     response_model=Queue,
-    responses=documented(*FOR_ADMINS),
+    responses=documented(*FOR_ADMINS, "invalid_request", "unsupported_media_type", "too_large"),
+    openapi_extra=documented_body(PauseRequest, required=False, disk=("With a reason", {"reason": "The disk is full"})),
 )
 @requires("admin")
 async def pause_queue(request: Request, queue: QueueName) -> Response:
     """For admins. A paused queue starts no jobs. Running jobs go on, and submits are accepted."""
     caller = admin_of(request)
-    await LaneControls(caller.context.redis).pause(_known(queue))
+    name, requested = _known(queue), await receive(request, PauseRequest, MAX_BODY_BYTES)
+    await LaneControls(caller.context.redis).pause(name, by=caller.owner, reason=requested.reason)
     return uncached(_queue(*await _look(caller.context), queue))
 
 
@@ -182,6 +205,8 @@ def _queue(snapshot: QueueSnapshot, registry: WorkerRegistry, name: str) -> Queu
         name=name,
         paused=queue.paused_ms is not None,
         paused_since=maybe_from_ms(queue.paused_ms),
+        paused_by=queue.paused_by,
+        pause_reason=queue.paused_reason,
         waiting=queue.waiting,
         due=queue.due,
         scheduled=queue.jobs[State.SCHEDULED],
@@ -193,9 +218,11 @@ def _queue(snapshot: QueueSnapshot, registry: WorkerRegistry, name: str) -> Queu
     )
 
 
-def _lane(lane: stats.LaneStats, now_ms: int) -> Lane:
+def _lane(lane: stats.LaneStats, now_ms: int, target: EndpointTarget | None) -> Lane:
     return Lane(
         name=lane.name,
+        owner=target.owner if target else None,
+        url=target.url if target else None,
         state=lane.state,
         waiting=lane.waiting,
         running=lane.running,

@@ -24,12 +24,13 @@ from tasks.queue.installation import find_storage_owner
 from tasks.queue.lanes.stats import QueueCounts, QueueSnapshot, QueueStats
 from tasks.queue.memory import memory_of, observe_memory
 from tasks.queue.records.record import State, new_id
-from tasks.queue.redis_keys import ENDPOINT, FAILING, SECOND_MS
+from tasks.queue.redis_keys import FAILING, SECOND_MS
 from tasks.queue.script import Script
 from tasks.queue.series.rings import sample
 from tasks.queue.watch.workers import WorkerRegistry, read_workers
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage, StorageUnavailable
+from tasks.webhook.endpoint_record import read_targets
 
 log = structlog.get_logger()
 
@@ -232,24 +233,17 @@ async def _endpoint_alerts(redis: "Redis[bytes]", settings: Settings, now_ms: in
     failing = await redis.zrangebyscore(
         FAILING, "-inf", now_ms - limit_s * SECOND_MS, start=0, num=ENDPOINTS_AT_MOST, withscores=True
     )
-    async with redis.pipeline(transaction=False) as pipe:
-        for endpoint, _ in failing:
-            pipe.hmget(ENDPOINT + endpoint.decode(), "owner", "url")
-        found = await pipe.execute()
+    since = {endpoint.decode(): int(since_ms) for endpoint, since_ms in failing}
     alerts = []
-    for (endpoint, since_ms), (owner, url) in zip(failing, found, strict=True):
-        if owner is not None:  # else the endpoint was just deleted
-            message = (
-                f"Deliveries to {url.decode()} have failed since {rfc3339(int(since_ms))} and are waiting. "
-                f"See GET /v1/deliveries?endpoint={endpoint.decode()} for the reason."
-            )
-            age_s = round((now_ms - since_ms) / SECOND_MS)
-            owners = (owner.decode(),)
-            alerts.append(
-                ActiveAlert(
-                    "endpoint_failing", endpoint.decode(), message, age_s, limit_s, owners, since_ms=int(since_ms)
-                )
-            )
+    for endpoint, target in (await read_targets(redis, since)).items():
+        message = (
+            f"Deliveries to {target.url} have failed since {rfc3339(since[endpoint])} and are waiting. "
+            f"See GET /v1/deliveries?endpoint={endpoint} for the reason."
+        )
+        age_s, owners = round((now_ms - since[endpoint]) / SECOND_MS), (target.owner,)
+        alerts.append(
+            ActiveAlert("endpoint_failing", endpoint, message, age_s, limit_s, owners, since_ms=since[endpoint])
+        )
     return alerts
 
 

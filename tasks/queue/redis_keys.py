@@ -41,7 +41,7 @@ Redis without cluster mode is needed.
 | `pressroom:ticking` | string | the process that handles the schedules that are due | its end of that; it expires |
 | `pressroom:schedules:<owner>` | zset id → created (ms) | all schedules of an owner | with the schedules |
 | `pressroom:runs:<id>` | zset job id or `skipped:<reason>:<due>:<noted>` → due (ms) | a schedule's last RUNS_KEPT runs, and what did not run | with the schedule; listings drop ids without a record |
-| `pressroom:queue:<queue>` | hash | `turn` counter, `paused`, `seen` (ms of the last claim), `patience` (ms), `in:<state>` (how many of its jobs), `slots` (of all workers), `suspended` (how many owners are; absent if none is), `active_owner`, `active_at` (ms) and the same with a 2 (the owners that were active last) | as many as queues |
+| `pressroom:queue:<queue>` | hash | `turn` counter, `paused` (ms), `paused_by`, `paused_reason`, `seen` (ms of the last claim), `patience` (ms), `in:<state>` (how many of its jobs), `slots` (of all workers), `suspended` (how many owners are; absent if none is), `active_owner`, `active_at` (ms) and the same with a 2 (the owners that were active last) | as many as queues |
 | `pressroom:turns:<queue>` | zset lane → turn | lanes that may be served now | the script that takes the last job from a lane's backlog |
 | `pressroom:service-turns:<queue>` | zset lane → turn | those of them with the service's own work, which are served in a paused queue too | as above |
 | `pressroom:full:<queue>` | zset lane → since (ms) | lanes that have as many running as they may | the end that makes room, or the script that takes the last job from the backlog |

@@ -1,12 +1,14 @@
 """The record of an endpoint, a Redis hash, and what is encrypted in it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self, TypedDict
+from typing import Any, Literal, NamedTuple, Self, TypedDict
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from redis.asyncio import Redis
 
+from tasks.queue.redis_keys import ENDPOINT
 from tasks.refusal import Refusal
 from tasks.webhook.filters import EventFilter, read_filters
 from tasks.webhook.secret_box import SecretBox
@@ -15,6 +17,13 @@ from tasks.webhook.signature import key_of, private_key_of
 Reason = Literal["failing", "gone", "asked", "owner"]
 """Why an endpoint was disabled. `failing`: no success for days; `gone`: its response was 410; `asked`: its response had
 `Webhook-Delivery: disable`; `owner`: by its owner."""
+
+
+class EndpointTarget(NamedTuple):
+    """Whose an endpoint is, and where its deliveries go."""
+
+    owner: str
+    url: str
 
 
 class EndpointPatch(TypedDict, total=False):
@@ -141,6 +150,28 @@ class EndpointRecord:
             tags=tuple(json.loads(text.get("tags", "[]"))),
             metadata=json.loads(text.get("metadata", "{}")),
         )
+
+
+async def read_targets(redis: "Redis[bytes]", ids: Iterable[str]) -> dict[str, EndpointTarget]:
+    """Read where endpoints of any owners are, in one trip.
+
+    Args:
+        redis: Where the endpoints are.
+        ids: Their ids.
+
+    Returns:
+        By id; nothing for those that were deleted.
+    """
+    wanted = list(dict.fromkeys(ids))
+    async with redis.pipeline(transaction=False) as pipe:
+        for endpoint_id in wanted:
+            pipe.hmget(ENDPOINT + endpoint_id, "owner", "url")
+        found = await pipe.execute()
+    return {
+        endpoint_id: EndpointTarget(owner.decode(), url.decode())
+        for endpoint_id, (owner, url) in zip(wanted, found, strict=True)
+        if owner is not None
+    }
 
 
 def read_endpoint(endpoint_id: str, fields: Mapping[bytes, bytes]) -> EndpointRecord:

@@ -11,9 +11,15 @@ class LaneControls:
     def __init__(self, redis: "Redis[bytes]") -> None:
         self._steer = Script(redis, "verbs/steer")
 
-    async def pause(self, queue: str) -> None:
-        """Start nothing more from this queue; what runs goes on."""
-        await self._steer({"verb": "pause", "queue": queue})
+    async def pause(self, queue: str, *, by: str | None = None, reason: str | None = None) -> None:
+        """Start nothing more from this queue; what runs goes on.
+
+        Args:
+            queue: The queue.
+            by: The owner who pauses it.
+            reason: Why, for people.
+        """
+        await self._steer({"verb": "pause", "queue": queue, "by": by, "reason": reason})
 
     async def resume(self, queue: str) -> None:
         await self._steer({"verb": "resume", "queue": queue})

@@ -35,7 +35,7 @@ class QueueCounts:
     due: how many of those that wait could have started already.
     since_ms: when the oldest job that a worker could start now fell due; jobs in lanes that may not be served wait for
         something else.
-    paused_ms: since when the queue is paused; None if it is not.
+    paused_ms: since when the queue is paused; None if it is not. paused_by, paused_reason: by whom and why, if known.
     ended: state → jobs that ended within the window.
     """
 
@@ -44,6 +44,8 @@ class QueueCounts:
     due: int
     since_ms: int | None
     paused_ms: int | None
+    paused_by: str | None
+    paused_reason: str | None
     ended: Mapping[State, int]
 
     @property
@@ -157,5 +159,7 @@ def _queue(row: Mapping[str, Any], ended: Mapping[str, int]) -> QueueCounts:
         due=min(jobs[State.QUEUED] + row["overdue"], waiting),
         since_ms=int(since_ms) if since_ms else None,
         paused_ms=int(paused_ms) if paused_ms else None,
+        paused_by=row.get("paused_by"),
+        paused_reason=row.get("paused_reason"),
         ended={state: count for state in State if (count := ended.get(f"{name} {state}", 0))},
     )

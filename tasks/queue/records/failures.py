@@ -10,6 +10,9 @@ WALKED_AT_MOST: Final = 5_000
 STEP: Final = 250
 """Those of them that one script looks at: 2 ms of Redis' time, in which nothing else is answered."""
 
+EXAMPLES: Final = 3
+"""Jobs of a cause that are shown."""
+
 
 @dataclass(slots=True)
 class FailureCause:
@@ -17,11 +20,11 @@ class FailureCause:
 
     Attributes:
         count: How many of them were looked at.
-        newest: The job that was made last.
+        newest: The jobs that were made last, EXAMPLES at most, the last one first.
         oldest_ms: When the one was made that was made first, in milliseconds since 1970.
     """
 
-    newest: JobCause
+    newest: list[JobCause]
     oldest_ms: int
     count: int = 0
 
@@ -48,11 +51,13 @@ async def group_failures(listing: Listing, selection: Selection) -> FailureCause
     while True:
         page = await listing.causes(selection, limit=STEP, cursor=cursor)
         for job in page.causes:
-            cause = found.setdefault((job.kind, job.code), FailureCause(job, job.created_ms))
+            cause = found.setdefault((job.kind, job.code), FailureCause([], job.created_ms))
+            if cause.count < EXAMPLES:
+                cause.newest.append(job)
             cause.count += 1
             cause.oldest_ms = job.created_ms
         walked, cursor = walked + page.examined, page.cursor
         if cursor is None or walked >= WALKED_AT_MOST:
             break
-    causes = sorted(found.values(), key=lambda one: (-one.count, -one.newest.created_ms))
+    causes = sorted(found.values(), key=lambda one: (-one.count, -one.newest[0].created_ms))
     return FailureCauses(causes, walked, more=cursor is not None)

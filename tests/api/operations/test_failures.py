@@ -76,10 +76,14 @@ async def test_failed_jobs_are_grouped_and_each_group_lists_its_jobs(
     newest = (await alice.get(f"/v1/jobs/{truncated[-1]}")).json()
     assert group["newest"] == {
         "id": truncated[-1],
+        "owner": "alice",
         "created_at": newest["created_at"],
         "finished_at": newest["finished_at"],
         "message": "No. 2",
     }
+    assert [(one["id"], one["message"]) for one in group["examples"]] == [
+        (truncated[n], f"No. {n}") for n in (2, 1, 0)
+    ], "the newest first"
     assert group["oldest_at"] == (await alice.get(f"/v1/jobs/{truncated[0]}")).json()["created_at"]
 
 

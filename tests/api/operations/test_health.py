@@ -40,6 +40,22 @@ async def test_a_worker_that_was_seen_is_well(alice: httpx.AsyncClient, redis: A
     assert await checks(alice) == (200, {"redis": "ok", "storage": "ok", "worker": "ok"})
 
 
+async def test_those_with_a_key_see_how_full_redis_is(alice: httpx.AsyncClient, port: int, redis: ArqRedis) -> None:
+    async def shown(client: httpx.AsyncClient) -> dict[str, int]:
+        (check,) = [one for one in (await client.get("/readyz")).json()["checks"] if one["name"] == "redis"]
+        return {name: value for name, value in check.items() if name.endswith("_bytes")}
+
+    assert (await shown(alice)).keys() == {"used_bytes"}
+    await redis.config_set("maxmemory", 1 << 30)
+    try:
+        seen = await shown(alice)
+    finally:
+        await redis.config_set("maxmemory", 0)
+    assert (seen["limit_bytes"], 0 < seen["used_bytes"] < 1 << 30) == (1 << 30, True)
+    async with client_of(port, None) as anyone:
+        assert await shown(anyone) == {}
+
+
 async def test_no_worker_is_a_warning(alice: httpx.AsyncClient, redis: ArqRedis) -> None:
     assert await checks(alice) == (200, {"redis": "ok", "storage": "ok", "worker": "warning"})
     await beat(redis, ago_ms=2 * WORKER_MS)

@@ -11,6 +11,7 @@ from tasks.settings import Settings
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import client_of, serving
+from tests.support.receivers import Receiver
 
 HOUR_MS = 3_600_000
 
@@ -80,16 +81,17 @@ async def test_a_queue_tells_of_its_jobs(alice: httpx.AsyncClient, worker: Manua
 async def test_what_is_paused_accepts_and_starts_nothing_until_it_is_resumed(
     alice: httpx.AsyncClient, worker: ManualWorker
 ) -> None:
-    paused = (await alice.post("/v1/queues/media/pause")).json()
-    assert paused["paused"] is True
+    paused = (await alice.post("/v1/queues/media/pause", json={"reason": "The disk is full"})).json()
+    assert (paused["paused"], paused["paused_by"], paused["pause_reason"]) == (True, "alice", "The disk is full")
     assert paused["paused_since"].startswith("20")
-    assert (await alice.post("/v1/queues/media/pause")).json()["paused"] is True, "may be said twice"
+    again = (await alice.post("/v1/queues/media/pause")).json()
+    assert (again["paused"], "pause_reason" in again) == (True, False), "may be done twice, and the last one counts"
     await submit(alice)
     await worker.begin()
     assert (await queue(alice))["due"] == 1
     resumed = (await alice.post("/v1/queues/media/resume")).json()
     assert resumed["paused"] is False
-    assert "paused_since" not in resumed
+    assert not {"paused_since", "paused_by", "pause_reason"} & resumed.keys()
     await worker.begin()
     assert (await queue(alice))["running"] == 1
 
@@ -110,6 +112,27 @@ async def test_lanes_tell_why_their_jobs_wait(
     rest = (await alice.get("/v1/queues/media/lanes", params={"limit": 1, "cursor": page["next"]})).json()
     assert [page["lanes"][0]["name"], rest["lanes"][0]["name"]] == ["owner:bob", "owner:alice"]
     assert "next" not in rest
+
+
+async def test_a_lane_of_an_endpoint_names_its_url_and_owner(
+    alice: httpx.AsyncClient, redis: ArqRedis, receiver: Receiver
+) -> None:
+    made = (await alice.post("/v1/endpoints", json={"url": receiver.url, "events": ["*"]})).json()
+    for endpoint in (made["id"], "0" * 32):
+        await LaneControls(redis).park("webhooks", f"endpoint:{endpoint}", HOUR_MS)
+    lanes = (await alice.get("/v1/queues/webhooks/lanes")).json()["lanes"]
+    shown = {lane["name"]: (lane.get("owner"), lane.get("url")) for lane in lanes}
+    assert shown == {
+        f"endpoint:{made['id']}": ("alice", made["url"]),
+        f"endpoint:{'0' * 32}": (None, None),
+    }, "one that was deleted has neither"
+
+
+async def test_a_wrong_reason_of_a_pause_is_refused(alice: httpx.AsyncClient) -> None:
+    for reason in ("", "x" * 201, 3):
+        refused = await alice.post("/v1/queues/media/pause", json={"reason": reason})
+        assert (refused.status_code, refused.json()["field"]) == (422, "reason")
+    assert (await queue(alice))["paused"] is False
 
 
 @pytest.mark.parametrize("place", ["", "/lanes"])

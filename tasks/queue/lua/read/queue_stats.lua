@@ -38,9 +38,10 @@ local function queue_since(queue, max_lanes)
 end
 
 local function queue_row(queue)
-  local paused, scheduled, queued, retrying, running = unpack(
-    redis.call('HMGET', K.queue .. queue, 'paused', 'in:scheduled', 'in:queued', 'in:retrying', 'in:running'))
-  return { name = queue, paused_ms = tonumber(paused) or nil, scheduled = tonumber(scheduled or 0),
+  local paused, by, reason, scheduled, queued, retrying, running = unpack(redis.call('HMGET', K.queue .. queue,
+    'paused', 'paused_by', 'paused_reason', 'in:scheduled', 'in:queued', 'in:retrying', 'in:running'))
+  return { name = queue, paused_ms = tonumber(paused) or nil, paused_by = by or nil, paused_reason = reason or nil,
+    scheduled = tonumber(scheduled or 0),
     queued = tonumber(queued or 0), retrying = tonumber(retrying or 0), running = tonumber(running or 0),
     overdue = redis.call('ZCOUNT', K.arq_queue[queue], '-inf', now), since_ms = queue_since(queue, payload.max_lanes) }
 end

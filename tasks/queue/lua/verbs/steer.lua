@@ -1,16 +1,25 @@
 -- needs: accounts/audit lane_limits lanes
--- A queue is paused or resumed; a lane is parked, unparked or limited. payload: verb, queue, lane, and for_ms (park),
--- or cap, rate and ordered (limit; 0: none).
+-- A queue is paused or resumed; a lane is parked, unparked or limited. payload: verb, queue, lane, and by and reason
+-- (pause; nil: none), for_ms (park), or cap, rate and ordered (limit; 0: none).
 local queue, lane, verbs = payload.queue, payload.lane, {}
 
 function verbs.pause()
-  local before = redis.call('HGET', K.queue .. queue, 'paused')
-  redis.call('HSET', K.queue .. queue, 'paused', now)
-  write_audit({ id = queue, before = { paused = not not before }, after = { paused = true } })
+  local key = K.queue .. queue
+  local before = redis.call('HGET', key, 'paused')
+  redis.call('HSET', key, 'paused', now)
+  for _, name in ipairs({ 'by', 'reason' }) do
+    if payload[name] then
+      redis.call('HSET', key, 'paused_' .. name, payload[name])
+    else
+      redis.call('HDEL', key, 'paused_' .. name)
+    end
+  end
+  write_audit({ id = queue, before = { paused = not not before }, after = { paused = true, reason = payload.reason } })
 end
 
 function verbs.resume()
   local before = redis.call('HDEL', K.queue .. queue, 'paused') == 1
+  redis.call('HDEL', K.queue .. queue, 'paused_by', 'paused_reason')
   wake(queue)
   write_audit({ id = queue, before = { paused = before }, after = { paused = false } })
 end

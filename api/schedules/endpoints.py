@@ -5,6 +5,7 @@ from contextlib import aclosing
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Path, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.access.scopes import requires
 from api.http.answers import uncached
@@ -20,16 +21,20 @@ from api.labels import TaggedListQuery, labels_of
 from api.schedules import views
 from api.schedules.job_bodies import check_scope_of, examine_job, split_body, submission_of
 from api.schedules.views import EXAMPLE_SCHEDULE, ScheduleChange, ScheduleRequest
+from tasks import clock
 from tasks.accounts.owners import suspended_owners
+from tasks.clock import from_ms
 from tasks.queue.jobs.enqueue import Submitted
 from tasks.refusal import Refusal
 from tasks.schedule import runs, store
-from tasks.schedule.cron import canonical_zone, check_cron
+from tasks.schedule.cron import canonical, canonical_zone, check_cron, due_times, in_words
 from tasks.schedule.store import SchedulePatch
 
 router = APIRouter(prefix="/v1/schedules", tags=["schedules"])
 
 MAX_BODY_BYTES = 64 * 1024
+MAX_RECENT_RUNS = 10
+MAX_DUE_TIMES = 20
 BODY_REFUSALS = ("unauthorized", "invalid_request", "unsupported_media_type", "too_large")
 LINE_REFUSALS = ("invalid_cron", "unknown_timezone")
 
@@ -41,6 +46,20 @@ ScheduleId = Annotated[
 
 class ScheduleListQuery(TaggedListQuery, OwnerQuery):
     """The query parameters of the list of schedules."""
+
+    runs: int = Field(
+        0, ge=0, le=MAX_RECENT_RUNS, description="How many of its newest runs each schedule has in `recent_runs`."
+    )
+
+
+class DueTimesQuery(BaseModel):
+    """The query parameters of the times at which a cron expression is due."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cron: views.Cron = "0 0 * * *"
+    timezone: views.Timezone = "UTC"
+    count: int = Field(5, ge=1, le=MAX_DUE_TIMES, description="How many times are asked for.")
 
 
 class RunListQuery(ListQuery, OwnerQuery):
@@ -145,7 +164,33 @@ async def list_schedules(request: Request) -> Response:
     if query.cursor is None and caller.is_admin:
         found = [*await caller.context.schedule_store.built_in(), *found]
     wanted = [one for one in found if query.is_wanted(one.tags)]
-    return uncached(views.SchedulePage(schedules=await _views(caller, wanted), next=following))
+    shown = await _views(caller, wanted)
+    if query.runs and shown:
+        recent = await runs.recent_runs(caller.context.redis, [one.id for one in shown], query.runs)
+        for one in shown:
+            one.recent_runs = list(map(views.summary_of, recent[one.id]))
+    return uncached(views.SchedulePage(schedules=shown, next=following))
+
+
+@router.get(
+    "/due-times",
+    operation_id="list_due_times",
+    summary="List due times",
+    response_model=views.CronDueTimes,
+    responses=documented("unauthorized", "forbidden", "invalid_request", *LINE_REFUSALS),
+    openapi_extra=documented_query(DueTimesQuery),
+)
+@requires("jobs:read", "jobs:write")
+async def list_due_times(request: Request) -> Response:
+    """Says in words when a cron expression is due, and at which times next, before a schedule is made of it."""
+    query, checks = query_of(request, DueTimesQuery), Checks()
+    cron = checks.run(lambda: canonical(query.cron))
+    timezone = checks.run(lambda: canonical_zone(query.timezone))
+    checks.done()
+    assert cron is not None and timezone is not None  # noqa: S101, PT018 - else the checks have failed
+    found = due_times(cron, timezone, clock.now_ms(), query.count)
+    when = in_words(cron, timezone)
+    return uncached(views.CronDueTimes(cron=cron, timezone=timezone, when=when, due_times=list(map(from_ms, found))))
 
 
 @router.get(

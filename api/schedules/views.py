@@ -113,6 +113,14 @@ class Run(BaseModel):
     links: Links | None = Field(None, description="The URL of its job.")
 
 
+class RunSummary(BaseModel):
+    """How a run went, in short."""
+
+    state: str = Field(description="The state of its job, or `skipped`.", examples=["succeeded"])
+    due_at: datetime = Field(description="When it was due; for a manual run, when it was requested.")
+    job: str | None = Field(None, description="The id of its job.")
+
+
 class RunPage(Page):
     """A page of runs, newest first."""
 
@@ -150,14 +158,33 @@ class Schedule(BaseModel):
     )
     next_at: datetime | None = Field(None, description="When it is due next.")
     last_run: Run | None = Field(None, description="Its last run.")
+    recent_runs: list[RunSummary] | None = Field(
+        None, description="Only in a list with `runs`: its newest runs, newest first."
+    )
     created_at: datetime = Field(description="When it was created.")
     links: ScheduleLinks = Field(description="URLs of the schedule.")
+
+
+class CronDueTimes(BaseModel):
+    """When a cron expression is due."""
+
+    cron: Cron
+    timezone: Timezone
+    when: str = Field(
+        description="The cron expression in words.", examples=["At 06:30 on Monday through Friday (Europe/Berlin)"]
+    )
+    due_times: list[datetime] = Field(description="The next times at which it is due.")
 
 
 class SchedulePage(Page):
     """A page of schedules: for admins, the first page begins with the built-in ones. Then yours, newest first."""
 
     schedules: list[Schedule] = Field(description="The schedules.")
+
+
+def summary_of(run: runs.RunState) -> RunSummary:
+    """The public view of a run's state."""
+    return RunSummary(state=run.state, due_at=from_ms(run.due_at), job=run.job)
 
 
 def path_of(schedule_id: str) -> str:

@@ -164,6 +164,24 @@ def next_due(cron: str, timezone: str, after_ms: int) -> int:
     raise Refusal("invalid_cron", f"cron: {cron!r} is never due. Correct the day and month.", field="cron")
 
 
+def due_times(cron: str, timezone: str, after_ms: int, count: int) -> list[int]:
+    """The next times at which a cron expression is due, in milliseconds since 1970.
+
+    Args:
+        cron: The expression.
+        timezone: IANA name of its time zone.
+        after_ms: Milliseconds since 1970.
+        count: How many.
+
+    Raises:
+        Refusal: `invalid_cron`, `unknown_timezone`.
+    """
+    found: list[int] = []
+    for _ in range(count):
+        found.append(next_due(cron, timezone, found[-1] if found else after_ms))
+    return found
+
+
 def catch_up(cron: str, timezone: str, *, due_ms: int, now_ms: int, late_ms: int) -> DueTimes:
     """Decide which due time runs now: the latest that has passed, unless it is too late for it.
 

@@ -1,5 +1,6 @@
 """The runs of a schedule: the outcome of each time at which it was due or was run by hand."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,6 +58,46 @@ async def read_runs(
         await redis.zrem(index, *gone)
     runs = (_skipped(one) if one.startswith(SKIPPED) else run_of(records[one]) for one in members)
     return [run for run in runs if run is not None], following
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """How a run of a schedule went, without its record. due_at: milliseconds since 1970. job: None if skipped."""
+
+    due_at: int
+    state: str
+    job: str | None = None
+
+
+async def recent_runs(redis: "Redis[bytes]", schedule_ids: Sequence[str], most: int) -> dict[str, list[RunState]]:
+    """The states of the newest runs of several schedules, newest first, in two round trips.
+
+    Args:
+        redis: Connection.
+        schedule_ids: The schedules.
+        most: Runs of each. Those whose job is not kept any more are left out.
+    """
+    async with redis.pipeline(transaction=False) as pipe:
+        for one in schedule_ids:
+            pipe.zrange(RUNS + one, 0, most - 1, desc=True, withscores=True)
+        found = await pipe.execute()
+    members = [[(member.decode(), int(due)) for member, due in entries] for entries in found]
+    jobs = [member for entries in members for member, _ in entries if not member.startswith(SKIPPED)]
+    async with redis.pipeline(transaction=False) as pipe:
+        for job_id in jobs:
+            pipe.hget(JOB + job_id, "state")
+        states = dict(zip(jobs, await pipe.execute(), strict=True))
+    return {
+        schedule_id: [run for member, due in entries if (run := _state_of(member, due, states)) is not None]
+        for schedule_id, entries in zip(schedule_ids, members, strict=True)
+    }
+
+
+def _state_of(member: str, due_at: int, states: Mapping[str, bytes | None]) -> RunState | None:
+    if member.startswith(SKIPPED):
+        return RunState(due_at, "skipped")
+    state = states[member]
+    return None if state is None else RunState(due_at, state.decode(), member)
 
 
 async def last_runs(redis: "Redis[bytes]", job_ids: list[str]) -> dict[str, ScheduleRun]:

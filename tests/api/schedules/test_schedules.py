@@ -127,6 +127,23 @@ async def test_runs_tell_how_it_went_and_why_some_did_not_run(
     assert missed["due_at"] < missed["noted_at"]
     assert "next" not in rest
 
+    assert "recent_runs" not in (await bob.get("/v1/schedules")).json()["schedules"][0]
+    (listed,) = (await bob.get("/v1/schedules?runs=3")).json()["schedules"]
+    shown = [(one["state"], one.get("job")) for one in listed["recent_runs"]]
+    assert shown == [(one["state"], one.get("job")) for one in page["runs"]]
+    assert listed["recent_runs"][1]["due_at"] == overlap["due_at"]
+
+
+async def test_due_times_are_found_before_a_schedule_is_made(bob: httpx.AsyncClient) -> None:
+    asked = {"cron": "30 17 * * mon-fri", "timezone": "europe/berlin", "count": "2"}
+    found = (await bob.get("/v1/schedules/due-times", params=asked)).json()
+    made = await create(bob)
+    assert (found["cron"], found["timezone"], found["when"]) == (made["cron"], made["timezone"], made["when"])
+    assert (found["due_times"][0], len(found["due_times"])) == (made["next_at"], 2)
+    assert found["due_times"][0] < found["due_times"][1]
+    wrong = await bob.get("/v1/schedules/due-times", params={"cron": "99 * * * *", "timezone": "Here/There"})
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "unknown_timezone")
+
 
 async def test_it_can_be_run_by_hand_also_while_it_is_paused(bob: httpx.AsyncClient) -> None:
     made = await create(bob, paused=True)

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import webbrowser
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -291,6 +292,12 @@ def ms(began: float) -> int:
     return round((time.perf_counter() - began) * 1000)
 
 
+def open_page(url: str) -> None:
+    """Open a page where there is a desktop to show it on."""
+    if sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        webbrowser.open(url)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="bin/demo",
@@ -333,7 +340,9 @@ def main() -> int:
                 say(f"  curl -sO {address}/v1/jobs/JOB_ID/files/small.jpg")
                 say("  curl -sL -o report.pdf -H 'Accept: application/pdf' -H 'Content-Type: text/csv' \\")
                 say(f"       --data-binary @YOURS.csv '{address}/v1/reports?title=Yours'\n")
-                say(f"Pressroom is up at {address} (the API's pages: {address}/docs). Ctrl-C ends it.")
+                say(f"The console, with the jobs of this demo: {address}/console (the API's pages: {address}/docs)")
+                say("Pressroom stays up until Ctrl-C.")
+                open_page(f"{address}/console")
                 with contextlib.suppress(KeyboardInterrupt):
                     signal.pause()
     except Broken as broken:

@@ -44,18 +44,25 @@ def posts(count: int) -> Iterator[bytes]:
 
 
 @contextmanager
-def serving(app: str, environment: dict[str, str]) -> Iterator[int]:
-    """One process with `app`, ours started as the Procfile says; the port it listens on."""
+def served(app: str, environment: dict[str, str]) -> Iterator[tuple[int, int]]:
+    """One process with `app`, ours started as the Procfile says; the port it listens on, and its own number."""
     port = free_port()
     started = ["api"] if app == OURS else ["uvicorn", app, "--port", str(port), *FLAGS]
     environment |= {"PORT": str(port), "WEB_HOSTS": "127.0.0.1"}
     server = start_process([sys.executable, "-m", *started], env={**os.environ, **environment}, cwd=ROOT)
     try:
         wait_for_port(port, server)
-        yield port
+        yield port, server.pid
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(30)
+
+
+@contextmanager
+def serving(app: str, environment: dict[str, str]) -> Iterator[int]:
+    """As `served`, with the port alone."""
+    with served(app, environment) as (port, _):
+        yield port
 
 
 def measure(app: str) -> Load:

@@ -1,5 +1,5 @@
 """`bin/bench listing`: a page of `GET /v1/jobs` among a million jobs of 4,000 owners, whatever the filter; the bytes
-that ended jobs take up in Redis; and a thousand listeners."""
+that ended jobs take up in Redis; what the pages of the console cost; and a thousand listeners."""
 
 import asyncio
 import sys
@@ -16,8 +16,9 @@ from tasks.queue.jobs.enqueue import Enqueuer, Submission
 from tasks.queue.records.packer import Packer
 from tasks.queue.redis_keys import JOB, JOBS, UNPACKED
 from tasks.settings import Settings
-from tests.benchmarks.api import serving
+from tests.benchmarks.api import served
 from tests.benchmarks.harness.report import Report, Row, percentile
+from tests.benchmarks.subjects.console_pages import console_pages
 from tests.support.api.listeners import listen_to
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.queue.ended_records import AT_MOST_BYTES, KINDS, EndedRecords, pack_all
@@ -165,8 +166,9 @@ async def measure() -> list[Row]:
             "ADMINS": "shop",
             "LOG_LEVEL": "error",
         }
-        with serving("api.app:app", environment) as port:
-            rows = [*await listing(redis, port), *await heard(redis, port)]
+        with served("api.app:app", environment) as (port, pid):
+            rows = await listing(redis, port)
+            rows += [*await console_pages(port, pid, KEY), *await heard(redis, port)]
         await close(redis)
     memory = Row("memory of a million jobs in Redis, GB", used_gb, at_most=MILLION_GB)
     return [*rows, *await bytes_of_ended_jobs(), memory]

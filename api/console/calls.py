@@ -6,7 +6,7 @@ session opens; the command for a shell that does the same is made from the same 
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlencode
@@ -75,6 +75,36 @@ class ApiCall:
         if self.body is not None:
             text = json.dumps(self.body, ensure_ascii=False)
             lines.append(f"-H 'Content-Type: application/json' -d {shlex.quote(text)}")
+        return " \\\n  ".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class FileCall:
+    """A request that sends files, for the command that does the same.
+
+    Attributes:
+        path: Under `/v1`.
+        files: The names of the files.
+        fields: The other fields of the form. Without a form, `query` is what goes with the one file.
+        query: The parameters.
+        is_form: Whether the files are parts of a form; else the body is the file.
+    """
+
+    path: str
+    files: Sequence[str]
+    fields: Mapping[str, str] = field(default_factory=dict)
+    query: Query = field(default_factory=dict)
+    is_form: bool = True
+
+    def curl(self) -> str:
+        """A command for a shell in which PRESSROOM_URL and PRESSROOM_KEY are set."""
+        target = ApiCall("POST", self.path, self.query).target
+        lines = [f'curl "$PRESSROOM_URL"{shlex.quote(target)}', '-H "Authorization: Bearer $PRESSROOM_KEY"']
+        if self.is_form:
+            lines += [f"-F {shlex.quote(f'{name}={value}')}" for name, value in self.fields.items()]
+            lines += [f"-F {shlex.quote(f'file=@{_curl_quoted(name)}')}" for name in self.files]
+        else:
+            lines += [f"--data-binary {shlex.quote(f'@{name}')}" for name in self.files]
         return " \\\n  ".join(lines)
 
 
@@ -149,6 +179,26 @@ class Api:
         """
         return await self._answered(await self._scope(call.method, call.path, call.query), self._request.receive)
 
+    async def send_bytes(self, call: ApiCall, chunks: AsyncIterator[bytes]) -> ApiAnswer:
+        """Make a call whose body is a stream, such as a file of the page's form.
+
+        Args:
+            call: The call; its `body` does not count.
+            chunks: The bytes.
+
+        Raises:
+            ProblemError: The API has refused it.
+        """
+        scope = await self._scope(call.method, call.path, call.query)
+        kept = [pair for pair in scope["headers"] if pair[0] not in (b"content-type", b"content-length")]
+        scope["headers"] = [*kept, (b"content-type", b"application/octet-stream")]
+
+        async def receive() -> Message:
+            chunk = await anext(chunks, None)
+            return {"type": "http.request", "body": chunk or b"", "more_body": chunk is not None}
+
+        return await self._answered(scope, receive)
+
     async def get(self, path: str, **query: str | int | bool | Sequence[str] | None) -> Any:
         """Read something. Returns its JSON.
 
@@ -215,6 +265,12 @@ class _Forwarded(Response):
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         await self._router(self._inner, receive, send)
+
+
+def _curl_quoted(name: str) -> str:
+    """A file's name as curl's option -F reads it: commas and semicolons end it outside quotes."""
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"' if set(name) & set(',;"\\') else name
 
 
 def _receiving(body: bytes) -> Receive:

@@ -1,0 +1,99 @@
+"""Try it: pictures, reports and events of a newcomer, by forms alone."""
+
+import json
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from arq.connections import ArqRedis
+
+from tasks.kind import OutputFile, Result
+from tasks.settings import Settings
+from tasks.storage.protocol import Storage
+from tests.support.api.browsers import PAGE, key_with, signed_in
+from tests.support.api.manual_worker import ManualWorker
+from tests.support.api.pictures import JPEG, PNG
+from tests.support.api.serving import ALICE
+from tests.support.api.subscribers import delivering, listed, subscribe
+from tests.support.blobs import put
+from tests.support.receivers import Receiver
+
+EVIL = '<img src=x onerror="alert(1)">.png'
+AGAIN = 'http-equiv="refresh"'
+
+
+async def test_pictures_are_sent_by_a_form_and_shown_side_by_side(
+    port: int, worker: ManualWorker, storage: Storage
+) -> None:
+    async with signed_in(port, ALICE) as browser:
+        form = (await browser.get("/console/try")).text
+        assert all(f'value="{preset}"' in form for preset in ("default", "avatar"))
+        assert "-F variants=default" in form
+        files = [("file", ("cat.jpg", JPEG)), ("file", (EVIL, PNG))]
+        sent = await browser.post("/console/try/pictures", data={"variants": "default"}, files=files, headers=PAGE)
+        assert sent.status_code == 303
+        place = sent.headers["location"]
+        cat, evil = parse_qs(urlsplit(place).query)["job"]
+        waiting = (await browser.get(place)).text
+        assert AGAIN in waiting
+        assert all(f'data-job="{job}" data-state="queued"' in waiting for job in (cat, evil))
+
+        file = OutputFile(
+            "small.webp", (await put(storage, b"small")).sha256, "image/webp", 5, {"width": 256, "height": 171}
+        )
+        picture = {"format": "jpeg", "width": 3000, "height": 2000, "bytes": 2_483_112}
+        await worker.end(cat, result=Result({"picture": picture}, files=(file,)))
+        await worker.end(evil, "failed", error=("truncated", "The file ends too early."))
+        made = (await browser.get(place)).text
+        assert AGAIN not in made
+        assert f'src="/console/jobs/{cat}/files/small.webp" width="256" height="171"' in made
+        assert all(one in made for one in ("3000 × 2000", "2.5 MB", "256 × 171", "srcset=", "The file ends too early."))
+        assert "<img src=x" not in made
+        assert "-F variants=default" in made
+
+
+async def test_what_is_wrong_with_a_file_is_said_at_the_form(port: int) -> None:
+    async with signed_in(port, ALICE) as browser:
+        files = [("file", ("letter.txt", b"Dear all")), ("file", ("cat.jpg", JPEG))]
+        refused = await browser.post("/console/try/pictures", data={"variants": "default"}, files=files, headers=PAGE)
+        assert (refused.status_code, 'name="file"' in refused.text) == (422, True)
+        assert "File 1 of the form" in refused.text
+        asked = {**PAGE, "Accept": "application/json"}
+        refused = await browser.post("/console/try/pictures", files=files, headers=asked)
+        assert (refused.status_code, refused.json()["code"]) == (422, "unsupported_format")
+        gone = await browser.get("/console/try/pictures?job=unknown")
+        assert (gone.status_code, "unknown" in gone.text) == (200, True)
+
+
+async def test_an_event_without_an_endpoint_leads_to_one(port: int, redis: ArqRedis, settings: Settings) -> None:
+    async with signed_in(port, ALICE) as browser, delivering(redis, settings):
+        assert 'href="/console/webhooks"' in (await browser.get("/console/try/event")).text
+        wrong = await browser.post("/console/try/event", data={"type": EVIL, "data": "{"}, headers=PAGE)
+        assert (wrong.status_code, "Expecting property name" in wrong.text, EVIL in wrong.text) == (422, True, False)
+        sent = await browser.post("/console/try/event", data={"type": "job.x", "data": "{}"}, headers=PAGE)
+        assert (sent.status_code, "reserved" in sent.text) == (422, True)
+
+
+async def test_the_deliveries_of_an_event_are_shown(
+    port: int, redis: ArqRedis, settings: Settings, alice: httpx.AsyncClient, receiver: Receiver
+) -> None:
+    endpoint = await subscribe(alice, receiver.url, "order.*")
+    async with signed_in(port, ALICE) as browser, delivering(redis, settings):
+        data = {"type": "order.paid", "data": json.dumps({"order": 4711})}
+        sent = await browser.post("/console/try/event", data=data, headers=PAGE)
+        event = parse_qs(urlsplit(sent.headers["location"]).query)["event"][0]
+        await listed(alice, 1, event=event, state="succeeded")
+        page = (await browser.get(sent.headers["location"])).text
+        assert all(one in page for one in (endpoint["url"], "<b>200</b>", "4711", 'data-state="succeeded"'))
+
+
+@pytest.mark.parametrize(("path", "scope"), [("", "images"), ("/event", "webhooks")])
+async def test_a_key_sees_what_it_may_try(port: int, redis: ArqRedis, path: str, scope: str) -> None:
+    for scopes, read_only in ((["jobs:read"], False), (["images", "reports", "webhooks", "jobs:read"], True)):
+        async with signed_in(port, await key_with(redis, *scopes, read_only=read_only)) as browser:
+            page = await browser.get(f"/console/try{path}")
+            assert page.status_code == 200
+            assert (scope in page.text) or read_only
+            assert 'method="post" action="/console/try' not in page.text
+            refused = await browser.post(f"/console/try{path or '/pictures'}", data={"data": "{}"}, headers=PAGE)
+            assert refused.status_code == 403

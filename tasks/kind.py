@@ -140,6 +140,7 @@ class Notes:
         timed_out: Whether the receiver did not answer in time. Until it answers, its lane has one job at a time.
         pause_s: Seconds for which the receiver asked to be left alone.
         cpu_ms: Milliseconds of CPU time that its calls took in the sandbox.
+        exchange: What it sent and received, as JSON without secrets. Kept in the storage if the attempt failed.
     """
 
     about: dict[str, Any] = field(default_factory=dict)
@@ -147,6 +148,7 @@ class Notes:
     timed_out: bool = False
     pause_s: float = 0
     cpu_ms: int = 0
+    exchange: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

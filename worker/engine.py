@@ -20,6 +20,7 @@ from tasks.queue.process_registry import ProcessRegistry
 from tasks.schedule.store import BuiltInSchedule
 from tasks.settings import Settings
 from tasks.stopping import AGAIN_S, stop
+from worker.attempts.exchange_writer import ExchangeWriter
 from worker.attempts.running import SERVICE, Reason, Running
 from worker.duties.abort_watch import AbortWatch
 from worker.duties.claimer import Claimer
@@ -38,7 +39,8 @@ LAST_CLAIM_S = 0.5
 expire."""
 HAND_BACK_TRIES = 10
 FLUSH_S = 1.5
-"""Seconds that a stopping worker waits for Redis to accept its last outcomes. Together with the grace period it stays
+"""Seconds that a stopping worker waits for Redis to accept its last outcomes, and as long again for the storage to take
+what the last failed attempts have sent and received. Together with the grace period it stays
 below the 30 s after which platforms kill a process."""
 
 
@@ -72,7 +74,8 @@ class Engine:
         self.redis_health = redis_health = RedisHealth()
         service = {SERVICE: settings.service_concurrency} if "default" in concurrency else {}
         self._running = Running({**service, **concurrency}, wake_event)
-        self._finisher = Finisher(redis, settings, self.worker_id, self._running, redis_health)
+        self._exchanges = ExchangeWriter(resources.storage)
+        self._finisher = Finisher(redis, settings, self.worker_id, self._running, redis_health, self._exchanges)
         self._executor = Executor(
             resources,
             settings,
@@ -153,6 +156,7 @@ class Engine:
             await self._end_running()
         finally:
             await stop(claiming, *tasks, *ends)
+            await self._exchanges.close(FLUSH_S)
         self._executor.close()
         await self._process_duties.leave()
         log.info("worker.stopped", worker=self.worker_id)

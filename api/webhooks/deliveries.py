@@ -94,7 +94,7 @@ async def list_deliveries(request: Request) -> Response:
 async def get_delivery(request: Request, delivery_id: DeliveryId) -> Response:
     """Returns the delivery with its attempts: the response and its timing, or why there was no response."""
     caller = caller_for_owner(request)
-    record = await _find(caller, delivery_id)
+    record = await find_delivery(caller, delivery_id)
     delivery = delivery_of(record, caller.base_url)
     delivery.waiting_for = (await find_waiting_for(caller.context, [record])).get(record.id)
     return uncached(delivery)
@@ -124,9 +124,9 @@ async def redeliver(request: Request, delivery_id: DeliveryId) -> Response:
     next attempt starts it now. One that is running goes on.
     """
     caller = caller_for_owner(request)
-    await _check(caller, delivery_of(_unexpired(await _find(caller, delivery_id)), ""))
+    await _check(caller, delivery_of(unexpired(await find_delivery(caller, delivery_id)), ""))
     await caller.context.job_store.reopen([delivery_id])
-    record = await _find(caller, delivery_id)
+    record = await find_delivery(caller, delivery_id)
     return uncached(delivery_of(record, caller.base_url), 202, Location=path_of(delivery_id))
 
 
@@ -144,10 +144,10 @@ async def cancel_delivery(request: Request, delivery_id: DeliveryId) -> Response
     If the delivery ends by itself first, the response is 409 `already_ended` with its `state`.
     """
     caller = caller_for_owner(request)
-    await _find(caller, delivery_id)
+    await find_delivery(caller, delivery_id)
     if await caller.context.job_store.cancel(delivery_id) == State.RUNNING:
         await caller.context.watch.wait_until_ended(delivery_id, CANCEL_WAIT_S)
-    record = await _find(caller, delivery_id)
+    record = await find_delivery(caller, delivery_id)
     if record.state.ended and record.state is not State.CANCELLED:
         detail = f"Delivery {delivery_id!r} ended before it could be cancelled. Its state is {record.state}."
         return problem(request, "already_ended", detail, state=record.state)
@@ -181,15 +181,21 @@ def _page(caller: Caller, records: Sequence[Record], state: State | None, cursor
     return DeliveryPage(deliveries=shown, next=cursor)
 
 
-async def _find(caller: Caller, delivery: str) -> Record:
+async def find_delivery(caller: Caller, delivery: str) -> Record:
+    """The record of a delivery of the caller's.
+
+    Raises:
+        Refusal: `not_found`; `expired` where the service keeps no history.
+    """
     context = caller.context
     record = await read(context.redis, delivery) or await context.history.find(delivery)
     if record is None or record.owner != caller.owner or record.kind != DELIVERY.name:
         raise Refusal("not_found", f"Delivery {delivery!r} was not found.")
-    return record if context.history.on else _unexpired(record)
+    return record if context.history.on else unexpired(record)
 
 
-def _unexpired(record: Record) -> Record:
+def unexpired(record: Record) -> Record:
+    """The record. Raises: Refusal `expired` if its time in Redis is over."""
     if record.expired(clock.now_ms()):
         raise Refusal("expired", f"Delivery {record.id!r} has expired. Publish the event again.")
     return record

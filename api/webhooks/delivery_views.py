@@ -12,8 +12,10 @@ from api.http.query import Page
 from api.jobs.views import attempts_of
 from api.jobs.waiting import WaitingFor
 from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
+from tasks import clock
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.queue.records.record import Record, State
+from tasks.webhook.exchanges.files import KEPT
 
 EXAMPLE_DELIVERY = "9d1e7c3b5a2f4860b4c6d8e0f1a2b3c4"
 EXAMPLE_EVENT = "1f6a0d9b8c7e4f5aa3b2c1d0e9f8a7b6"
@@ -43,6 +45,9 @@ class DeliveryAttempt(BaseModel):
     )
     answer: str | None = Field(None, description="The first part of the response body, as text.")
     error: Error | None = Field(None, description="Why it failed.")
+    exchange: str | None = Field(
+        None, description="The URL of what was sent and received. Absent if that is not kept, as of a success."
+    )
 
 
 class Delivery(BaseModel):
@@ -91,12 +96,20 @@ def delivery_of(record: Record, address: str) -> Delivery:
         due_at=from_ms(record.due_at) if record.state is State.RETRYING else None,
         finished_at=maybe_from_ms(record.finished_at),
         expires_at=maybe_from_ms(record.expires_at),
-        attempts=[_attempt(attempt) for attempt in attempts_of(record)],
+        attempts=[attempt_of(attempt, exchange_url_of(record, attempt, address)) for attempt in attempts_of(record)],
         error=Error(**record.last_error) if record.last_error else None,
         links=Links(self=f"{address}{path_of(record.id)}"),
     )
 
 
-def _attempt(attempt: Mapping[str, Any]) -> DeliveryAttempt:
+def exchange_url_of(record: Record, attempt: Mapping[str, Any], address: str) -> str | None:
+    """The URL of what an attempt has sent and received; None if that is not kept."""
+    if not attempt.get("about", {}).get(KEPT) or record.expired(clock.now_ms()):
+        return None
+    return f"{address}{path_of(record.id)}/attempts/{attempt['number']}/exchange"
+
+
+def attempt_of(attempt: Mapping[str, Any], exchange: str | None) -> DeliveryAttempt:
+    """The view of one attempt. exchange: the URL of what it has sent and received, if that is kept."""
     times = {name: maybe_from_ms(attempt.get(name)) for name in ("started_at", "ended_at")}
-    return DeliveryAttempt.model_validate({**attempt, **attempt.get("about", {}), **times})
+    return DeliveryAttempt.model_validate({**attempt, **attempt.get("about", {}), **times, "exchange": exchange})

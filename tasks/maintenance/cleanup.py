@@ -17,6 +17,7 @@ from tasks.accounts.audit import AuditLog
 from tasks.accounts.usage import UsageStore
 from tasks.history.upkeep import HistoryUpkeep
 from tasks.kind import JobContext, Kind, Result, RetryPolicy
+from tasks.maintenance.exchanges import sweep_exchanges
 from tasks.maintenance.incoming import remove_unknown
 from tasks.maintenance.snapshot import write_snapshot
 from tasks.maintenance.storage_owner import owns_storage
@@ -47,15 +48,16 @@ async def clean_up(job: JobContext[CleanupParams]) -> Result:
 
     Returns:
         `snapshot`, its name, and `foreign_storage`: whether the storage belongs to another installation.
-        Blobs `examined` and `deleted`, the `bytes` of the deleted ones, `leftovers` of killed writers and `incoming`
-        uploads without a record that were removed, index entries examined and removed, `history_deleted`: records of
-        the history whose time was over, and `history_unreadable`: objects of it that the storage did not give.
+        Blobs `examined` and `deleted`, the `bytes` of the deleted ones, `leftovers` of killed writers, `incoming`
+        uploads without a record and `exchanges` of deliveries that were removed, index entries examined and removed,
+        `history_deleted`: records of the history whose time was over, and `history_unreadable`: objects of it that the
+        storage did not give.
     """
     dry_run = job.params.dry_run
     now = clock.from_ms(clock.of_redis(await job.redis.time()))
     before = now - timedelta(seconds=job.settings.cleanup_grace_s)
     entries, removed = await _trim(job)
-    examined = deleted = size = leftovers = incoming = 0
+    examined = deleted = size = leftovers = incoming = exchanges = 0
     snapshot = None
     if not dry_run:
         await AuditLog(job.redis).expire(clock.to_ms(now) - job.settings.keep_audit_s * 1000)
@@ -69,6 +71,10 @@ async def clean_up(job: JobContext[CleanupParams]) -> Result:
         examined, deleted, size = await _sweep(job, before)
         leftovers = await job.storage.discard_leftovers(before, dry_run=dry_run)
         incoming = await remove_unknown(job.redis, job.storage, before=before, dry_run=dry_run)
+        async for step in sweep_exchanges(job.redis, job.storage, before=before, dry_run=dry_run):
+            exchanges += step
+            job.progress(exchanges, exchanges, "exchanges")
+            await asyncio.sleep(PAUSE_S)
     history, unreadable = (0, 0) if dry_run else await _expire_history(job)
     if not dry_run:
         await UsageStore(job.redis).expire(job.settings.keep_usage_days)
@@ -80,6 +86,7 @@ async def clean_up(job: JobContext[CleanupParams]) -> Result:
             "bytes": size,
             "leftovers": leftovers,
             "incoming": incoming,
+            "exchanges": exchanges,
             "entries_examined": entries,
             "entries_removed": removed,
             "history_deleted": history,

@@ -1,8 +1,9 @@
 """The kind `reconciliation`: repairs queue entries that Redis has lost, some of them each minute.
 
 It also packs records of ended jobs (`tasks.queue.records.packing`), deletes the bytes of deleted ones
-(`tasks.maintenance.deleted_bytes`) and of uploads that were not completed (`tasks.maintenance.incoming`), and with
-HISTORY=storage moves those whose time in Redis is over into the storage (`tasks.history`).
+(`tasks.maintenance.deleted_bytes`, `tasks.maintenance.exchanges`) and of uploads that were not completed
+(`tasks.maintenance.incoming`), and with HISTORY=storage moves those whose time in Redis is over into the storage
+(`tasks.history`).
 
 Every state transition is one script, so that the keys of a job always agree. But ARQ's copy of a job expires, Redis may
 evict keys, an operator may delete some or restore an older snapshot: then a record may exist that no queue refers to,
@@ -23,6 +24,7 @@ from pydantic import BaseModel, ConfigDict
 from tasks.history.upkeep import HistoryUpkeep
 from tasks.kind import JobContext, Kind, Result, RetryPolicy
 from tasks.maintenance.deleted_bytes import delete_unneeded
+from tasks.maintenance.exchanges import delete_exchanges
 from tasks.maintenance.incoming import remove_expired
 from tasks.maintenance.storage_owner import owns_storage
 from tasks.queue import redis_keys
@@ -42,7 +44,8 @@ BUSY_S = 30.0
 SAMPLE = 500
 """Randomly chosen jobs of each queue that a run checks."""
 DELETION_S = 20.0
-"""Seconds after which a run deletes no more bytes of deleted jobs: after a bulk deletion they may be many."""
+"""Seconds after which a run deletes no more bytes of deleted jobs: after a bulk deletion they may be many. At most a
+quarter is for exchanges of deliveries."""
 HISTORY_S = 20.0
 """Seconds after which a run moves no more records into the storage, which may be slow. Half are for deletions."""
 MOST_LEAVING = 20_000
@@ -64,7 +67,7 @@ async def reconcile(job: JobContext[ReconciliationParams]) -> Result:
         How many jobs were `examined`, `mended` (repaired), `closed` because they cannot run any more, and `dropped`
         because their record is gone; how many `lanes` were repaired, and the counts of how many `queues`; and how many
         records of ended jobs were `packed`, and `moved` into the storage; how many blobs of deleted jobs were
-        `deleted`; and of how many `incoming` uploads the objects were removed.
+        `deleted`; of how many deleted deliveries the `exchanges`; and of how many `incoming` uploads the objects.
     """
     reconciler = Reconciler(job)
     until = time.monotonic() + BUSY_S
@@ -81,10 +84,12 @@ async def reconcile(job: JobContext[ReconciliationParams]) -> Result:
             break
     await reconciler.recount()
     packed = await _pack(job, time.monotonic() + BUSY_S)
-    deleted = await _delete_bytes(job, time.monotonic() + DELETION_S)
+    began = time.monotonic()
+    exchanges = await _delete_exchanges(job, began + DELETION_S / 4)
+    deleted = await _delete_bytes(job, began + DELETION_S)
     incoming = await _remove_incoming(job, time.monotonic() + DELETION_S)
     moved = await _move(job, reconciler.leaving) if job.settings.history == "storage" else 0
-    done = {"packed": packed, "deleted": deleted, "incoming": incoming, "moved": moved}
+    done = {"packed": packed, "deleted": deleted, "exchanges": exchanges, "incoming": incoming, "moved": moved}
     return Result(value={**reconciler.counts, **done})
 
 
@@ -107,6 +112,13 @@ async def _delete_bytes(job: JobContext[ReconciliationParams], until: float) -> 
     """Delete the bytes of what was deleted some minutes ago. Returns how many blobs."""
     with contextlib.suppress(StorageUnavailable):  # the next run goes on
         return await delete_unneeded(job.redis, job.storage, grace_s=job.settings.deletion_grace_s, until=until)
+    return 0
+
+
+async def _delete_exchanges(job: JobContext[ReconciliationParams], until: float) -> int:
+    """Delete what attempts at deleted deliveries have sent and received. Returns of how many deliveries."""
+    with contextlib.suppress(StorageUnavailable):  # the next run goes on
+        return await delete_exchanges(job.redis, job.storage, until=until)
     return 0
 
 

@@ -26,7 +26,6 @@ from tasks.refusal import Refusal
 VERSION = "0.1.0"
 HEADERS = {"user-agent": f"Pressroom/{VERSION}", "accept": "*/*", "accept-encoding": "identity"}
 CLOSE = {"connection": "close"}
-EXCERPT_BYTES = 1024
 DRAIN_BYTES = 64 * 1024
 """How much of a response to a POST is read, so that its connection can be used again; a longer one is broken off."""
 DRAIN_PIECES = 500
@@ -89,9 +88,11 @@ class GuardedClient:
 
     async def post(self, request: OutboundRequest) -> OutboundResponse:
         """See `Outbound.post`."""
-        timing, progress = RequestTiming(), ResponseProgress()
+        timing, progress = RequestTiming(), ResponseProgress(excerpt_bytes=request.excerpt_bytes)
+        sent: Mapping[str, str] = request.headers
         try:
             prepared = self._request(request.method, request.url, request.headers, timing, progress, request.content)
+            sent = prepared.headers
             async with asyncio.timeout(request.timeout_s or self._timeouts.post_s):
                 try:
                     return await self._exchange(prepared, timing, progress)
@@ -104,9 +105,9 @@ class GuardedClient:
                 return await self._exchange(prepared, timing, progress)
         except FAILURES as error:
             if progress.head is None:
-                raise outbound_error(error, timing) from error
+                raise outbound_error(error, timing, sent=sent) from error
             # The receiver has answered: whatever is wrong with the rest of its response, the status counts.
-            return _answer(progress.head.status, httpx.Headers(progress.head.headers), progress.excerpt, timing)
+            return _answer(progress.head.status, httpx.Headers(progress.head.headers), progress.excerpt, timing, sent)
 
     async def fetch(self, url: str, into: Path, *, max_bytes: int) -> FetchedFile:
         """See `Outbound.fetch`."""
@@ -143,11 +144,11 @@ class GuardedClient:
             async for piece in _body(response):
                 size += len(piece)
                 pieces += 1
-                if len(progress.excerpt) < EXCERPT_BYTES:
-                    progress.excerpt = (progress.excerpt + piece)[:EXCERPT_BYTES]
+                if len(progress.excerpt) < progress.excerpt_bytes:
+                    progress.excerpt = (progress.excerpt + piece)[: progress.excerpt_bytes]
                 if size > DRAIN_BYTES or pieces > DRAIN_PIECES:
                     break
-        return _answer(response.status_code, response.headers, progress.excerpt, timing)
+        return _answer(response.status_code, response.headers, progress.excerpt, timing, request.headers)
 
     def _request(
         self,
@@ -197,9 +198,11 @@ def _was_stale(error: httpx.TransportError, timing: RequestTiming) -> bool:
     return code_of(error, timing) == "connection_lost" and time.monotonic() - timing.connected < STALE_S
 
 
-def _answer(status: int, headers: httpx.Headers, excerpt: bytes, timing: RequestTiming) -> OutboundResponse:
+def _answer(
+    status: int, headers: httpx.Headers, excerpt: bytes, timing: RequestTiming, sent: Mapping[str, str]
+) -> OutboundResponse:
     ip = None if timing.reused else timing.ip
-    return OutboundResponse(status, dict(headers), excerpt, timing.parts_ms(), ip)
+    return OutboundResponse(status, dict(headers), excerpt, timing.parts_ms(), ip, sent)
 
 
 def _check_status(status: int, timing: RequestTiming) -> None:

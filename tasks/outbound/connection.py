@@ -10,6 +10,7 @@ from typing import NamedTuple, cast
 import h11
 import httpx
 
+from tasks.outbound.protocol import EXCERPT_BYTES
 from tasks.outbound.tls import asks_for_certificate
 
 MAX_HEAD_BYTES = 72 * 1024
@@ -52,11 +53,12 @@ class ResponseProgress:
 
     Attributes:
         head: from the moment that its status line is whole, with the headers that came.
-        excerpt: the first bytes of its body.
+        excerpt: the first bytes of its body, at most `excerpt_bytes`.
     """
 
     head: Head | None = None
     excerpt: bytes = b""
+    excerpt_bytes: int = EXCERPT_BYTES
 
 
 class HttpConnection(asyncio.Protocol):

@@ -1,5 +1,7 @@
 """Why a request failed. The messages tell nothing about our own network."""
 
+from collections.abc import Mapping
+
 import httpx
 
 from tasks.outbound.dialer import DialError
@@ -23,7 +25,11 @@ MESSAGES = {
 
 
 def outbound_error(
-    error: httpx.TransportError | TimeoutError, timing: RequestTiming, status: int | None = None
+    error: httpx.TransportError | TimeoutError,
+    timing: RequestTiming,
+    status: int | None = None,
+    *,
+    sent: Mapping[str, str] | None = None,
 ) -> OutboundError:
     """What the caller of `Outbound` is told of an error of the transport, or of the time limit of the whole.
 
@@ -31,10 +37,11 @@ def outbound_error(
         error: The error.
         timing: Of the request.
         status: Of the response, if so much of it came.
+        sent: The headers of the request.
     """
     code = code_of(error, timing)
     message = MESSAGES[code] if status is None else f"{MESSAGES[code]} Its status was {status}."
-    return OutboundError(code, message, timing=timing.parts_ms(), ip=timing.ip, status=status)
+    return OutboundError(code, message, timing=timing.parts_ms(), ip=timing.ip, status=status, sent=sent)
 
 
 def code_of(error: httpx.TransportError | TimeoutError, timing: RequestTiming) -> str:

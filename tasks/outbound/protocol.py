@@ -6,19 +6,23 @@ Pure: the client that keeps these promises is `tasks.outbound.client`; kinds see
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
+
+EXCERPT_BYTES: Final = 1024
+"""Bytes of a response's body that are read for the record of an attempt."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutboundRequest:
     """A POST, or a PUT. headers: all that are to be sent besides those of the connection. timeout_s: seconds for all of
-    it, instead of those for a delivery."""
+    it, instead of those for a delivery. excerpt_bytes: how many first bytes of the response's body to read."""
 
     url: str
     content: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     method: Literal["POST", "PUT"] = "POST"
     timeout_s: float | None = None
+    excerpt_bytes: int = EXCERPT_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class OutboundResponse:
         timing: milliseconds by part: `dns` and `connect` (absent where an open connection was used again), `wait`
             (until the head of the response), `read`, `total`.
         ip: the address that was dialled; None where an open connection was used again.
+        sent: the headers of the request, with lower-case names.
     """
 
     status: int
@@ -38,6 +43,7 @@ class OutboundResponse:
     excerpt: bytes
     timing: Mapping[str, float]
     ip: str | None = None
+    sent: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ class OutboundError(Exception):
     Attributes:
         code: a key of `tasks.refusal.CODES`.
         message: safe to show to the user who named the URL: it tells nothing about our own network.
-        timing, ip: as in `OutboundResponse`, as far as the request came.
+        timing, ip, sent: as in `OutboundResponse`, as far as the request came.
         status: of a response that is not whole, or not one that was asked for.
     """
 
@@ -66,6 +72,7 @@ class OutboundError(Exception):
         timing: Mapping[str, float] | None = None,
         ip: str | None = None,
         status: int | None = None,
+        sent: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(code, message)
         self.code = code
@@ -73,6 +80,7 @@ class OutboundError(Exception):
         self.timing: Mapping[str, float] = timing or {}
         self.ip = ip
         self.status = status
+        self.sent: Mapping[str, str] = sent or {}
 
 
 class Outbound(Protocol):

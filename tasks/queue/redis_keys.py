@@ -22,6 +22,7 @@ Redis without cluster mode is needed.
 | `pressroom:blob:<sha256>` | set of job ids, `upload:<id>`s, `schedule:<id>`s and `kept:<end>/<owner>/<hash>`es of jobs in the history | what needs this blob | the cleanup, when none of them is left; it expires 30 days after the last one is due |
 | `pressroom:swept:<sha256>` | string | until when (ms) the cleanup may be deleting this blob; followed by ` gone` once it has | expires |
 | `pressroom:unneeded` | zset sha256 → since (ms) | blobs that deleted jobs, uploads and schedules needed: they are deleted soon, if nothing else needs them | the reconciliation; it expires, and the cleanup finds them |
+| `pressroom:unneeded-exchanges` | zset delivery → its attempts | deleted deliveries whose exchanges in the storage (`tasks/webhook/exchanges`) are deleted soon | as `pressroom:unneeded` |
 | `pressroom:upload:<id>` | hash | owner, blob, bytes, name and times of an upload | expires, or its owner deletes it |
 | `pressroom:upload-token:<id>` | hash | a token for a web page (`tasks/accounts/tokens/upload_tokens.py`): SHA-256 of it, owner, `key`, what it fixes, `uses` and `used`, `tries` | expires, or its owner deletes it |
 | `pressroom:upload-tokens:<owner>` | zset id → expires (ms) | the upload tokens of an owner | each new one trims it; it expires |
@@ -104,6 +105,7 @@ BLOB: Final = ROOT + "blob:"
 SWEPT: Final = ROOT + "swept:"
 UNNEEDED: Final = ROOT + "unneeded"
 UNNEEDED_OF: Final = ROOT + "unneeded-of"
+UNNEEDED_EXCHANGES: Final = UNNEEDED + "-exchanges"
 UPLOAD: Final = ROOT + "upload:"
 UPLOAD_TOKEN: Final = ROOT + "upload-token:"
 UPLOAD_TOKENS: Final = ROOT + "upload-tokens:"
@@ -206,8 +208,7 @@ SAFETY_MS: Final = 3600 * SECOND_MS
 """A job that waits in a lane is looked at again after this long, and up to twice as long, in case the lane lost it."""
 ARQ_JOB_MS: Final = 7 * DAY_MS
 """ARQ's copy of a job lives this long beyond the time at which it is next due."""
-ARQ_RESULT_MS: Final = 3600 * SECOND_MS
-"""ARQ's copy of a result; the record keeps its own."""
+ARQ_RESULT_MS: Final = 3600 * SECOND_MS  # ARQ's copy of a result; the record keeps its own
 EVENT_RESULT_BYTES: Final = 4096
 """The event of a job's end carries a result of at most this many bytes; a longer one is read from the job."""
 QUARANTINE_MS: Final = 15 * SECOND_MS
@@ -226,10 +227,8 @@ AWAY_MS: Final = 2 * RENEW_MS
 and LEASE_MS is not over yet."""
 CLAIMED_MS: Final = 600 * SECOND_MS
 """A worker's last claim is remembered this long, for the next: no worker waits longer for an answer."""
-BEAT_MS: Final = 5 * SECOND_MS
-"""Between two beats of a worker."""
-WORKER_MS: Final = 20 * SECOND_MS
-"""A worker whose beat is older than this is gone."""
+BEAT_MS: Final = 5 * SECOND_MS  # between two beats of a worker
+WORKER_MS: Final = 20 * SECOND_MS  # a worker whose beat is older than this is gone
 WORKER_RECORD_TTL_MS: Final = 10 * WORKER_MS
 """The last beat of a worker that is gone is shown for this long."""
 ENDS_SLOT_MS: Final = 10 * SECOND_MS  # in slots of this length ends of jobs are counted
@@ -293,6 +292,7 @@ SCRIPT_CONSTANTS: Final[dict[str, object]] = {
     "blob": BLOB,
     "swept": SWEPT,
     "unneeded": UNNEEDED,
+    "unneeded_exchanges": UNNEEDED_EXCHANGES,
     "upload": UPLOAD,
     "upload_token": UPLOAD_TOKEN,
     "upload_tokens": UPLOAD_TOKENS,

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
-from tasks.settings.units import DAY_S
+from tasks.settings.units import DAY_S, KiB
 
 SECRET_KEY_CHARS = 32
 """Fewest characters of a SECRET_KEY."""
@@ -49,6 +49,12 @@ class OutboundSettings(BaseModel):
         description="Seconds from the first step of fetching a picture by its URL to its last byte.",
     )
     max_event_bytes: int = Field(256 * 1024, gt=0, description="Bytes of one event as JSON.")
+    keep_exchange_bytes: int = Field(
+        4096,
+        ge=0,
+        le=32 * KiB,
+        description="Bytes of the request's and of the answer's body that are kept in the storage of an attempt at a delivery that failed, with the headers of both; 0 keeps nothing of either.",
+    )
     max_endpoints: int = Field(10_000, gt=0, description="Endpoints of one owner.")
     endpoint_max_in_flight: int = Field(
         10, ge=1, description="Deliveries to one endpoint at once, of all workers; an endpoint may ask for fewer."

@@ -32,7 +32,7 @@ from tasks.storage.incoming_objects import IncomingObjects
 from tasks.storage.leftovers import discard_leftovers
 from tasks.storage.presigned_url import with_parameters
 from tasks.storage.private_folder import FOLDER_MODE, PrivateFolder
-from tasks.storage.protocol import BlobMissing, LocalFile, StorageUnavailable, StoredBlob
+from tasks.storage.protocol import BlobMissing, LocalFile, StorageUnavailable, StoredBlob, StoredObject
 from tasks.storage.small_writes import SmallWrites
 from tasks.storage.upload_memory import PART_BYTES, PARTS_AT_ONCE, Body, UploadMemory, collect
 from tasks.storage.write_out import write_out
@@ -53,7 +53,6 @@ CHECK_TIMEOUT_S = 5.0
 START_TIMEOUT_S = 15.0  # longer than obstore's retries, so that the reason is known
 MISSING_AGAIN_S = 0.5
 """Seconds after which a missing blob is asked for again: some servers need a moment to show what was just written."""
-
 NO_CONDITIONS = f"{STATUS} 501"
 """What a server says that does not know `If-None-Match`."""
 
@@ -98,8 +97,7 @@ class BlobStore:
         self.incoming = IncomingObjects(store, self._public, self._call, self._put_incoming, folder, secret)
 
     async def _call(self, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
-        """Run a blocking call in a thread, and note whether the storage answers. Cancelling ends the wait, not the
-        call."""
+        """Run a blocking call in a thread, and note whether the storage answers. Cancelling ends the wait alone."""
         return await self._noted(self._run(work, *args, **named))
 
     async def _noted(self, answer: Awaitable[T]) -> T:
@@ -203,12 +201,15 @@ class BlobStore:
         # Collected first, then stored in one atomic operation: an interrupted upload leaves no half-written object.
         with Body(self.memory) as body:
             await collect(body, chunks, max_bytes, self._run)
-            if body.spool is None and self._folder is not None:
-                return await self._noted(self._answered(self._small_writes.run(lambda: write(body))))
             if body.spool is None:
-                return await self._call(write, body)
+                return await self._write_small(lambda: write(body))
             async with self.memory.storing(body.size):
                 return await self._call(write, body)
+
+    async def _write_small(self, call: Callable[[], T]) -> T:
+        if self._folder is None:
+            return await self._call(call)
+        return await self._noted(self._answered(self._small_writes.run(call)))
 
     async def _put_incoming(self, name: str, chunks: AsyncIterable[bytes]) -> int:
         return await self._receive(chunks, math.inf, lambda body: self._put_whole(name, body))
@@ -333,7 +334,7 @@ class BlobStore:
         return with_parameters(url, self._secret, parameters)
 
     async def put_object(self, name: str, content: bytes) -> None:
-        await self._call(self._put, name, content)
+        await self._write_small(lambda: self._put(name, content))
 
     async def create_object(self, name: str, content: bytes) -> bool:
         return await self._call(self._create_object, name, content)
@@ -356,23 +357,19 @@ class BlobStore:
         return await self._call(self._get_object, name)
 
     def _get_object(self, name: str) -> bytes | None:
-        try:
+        with suppress(FileNotFoundError):
             return bytes(self._store.get(name).bytes())
-        except FileNotFoundError:
-            return None
+        return None
 
     async def object_names(self, folder: str) -> list[str]:
         return await self._call(lambda: sorted(one["path"] for page in self._store.list(folder) for one in page))
 
     async def delete_objects(self, names: Iterable[str]) -> None:
-        await self._delete(list(names))
+        if places := list(names):
+            await self._call(self._delete_all, places)
 
     async def delete(self, shas: Iterable[str]) -> None:
-        await self._delete([key(sha256) for sha256 in shas])
-
-    async def _delete(self, places: list[str]) -> None:
-        if places:
-            await self._call(self._delete_all, places)
+        await self.delete_objects(map(key, shas))
 
     def _delete_all(self, places: list[str]) -> None:
         try:
@@ -384,12 +381,16 @@ class BlobStore:
                     self._store.delete(place)
 
     async def blobs(self) -> AsyncIterator[StoredBlob]:
-        pages = iter(self._store.list("blobs", chunk_size=1000))
+        async for found in self.objects("blobs"):
+            sha256 = found.name.rpartition("/")[2]
+            if HASH.fullmatch(sha256):
+                yield StoredBlob(sha256, found.bytes, found.modified)
+
+    async def objects(self, folder: str) -> AsyncIterator[StoredObject]:
+        pages = iter(self._store.list(folder, chunk_size=1000))
         while page := await self._call(next, pages, None):
             for found in page:
-                sha256 = found["path"].rpartition("/")[2]
-                if HASH.fullmatch(sha256):
-                    yield StoredBlob(sha256, found["size"], found["last_modified"])
+                yield StoredObject(found["path"], found["size"], found["last_modified"])
 
     async def discard_leftovers(self, before: datetime, *, dry_run: bool = False) -> int:
         # A folder keeps the `name#1` of a write that was killed. A bucket may keep parts of a multipart upload, which

@@ -4,7 +4,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-LEFTOVERS = ("blobs/*/*#*", "history/*/*#*", "incoming/*/*#*")
+LEFTOVERS = ("blobs/*/*#*", "exchanges/*/*#*", "history/*/*#*", "incoming/*/*#*")
 """Where they are. They may have what is to be deleted."""
 
 

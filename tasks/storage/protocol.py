@@ -28,6 +28,14 @@ class StoredBlob:
     modified: datetime
 
 
+class StoredObject(NamedTuple):
+    """A small object of the installation itself, as the storage lists it. modified: with a time zone."""
+
+    name: str
+    bytes: int
+    modified: datetime
+
+
 class LocalFile(NamedTuple):
     """A file of this machine that is to be stored, with the media type and the file name that are kept with it."""
 
@@ -205,6 +213,10 @@ class Storage(Protocol):
 
     async def object_names(self, folder: str) -> list[str]:
         """List the names of the objects in a folder, in order."""
+        ...
+
+    def objects(self, folder: str) -> AsyncIterator[StoredObject]:
+        """List the objects in a folder page by page, however many there are, in no order."""
         ...
 
     async def delete_objects(self, names: Iterable[str]) -> None:

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from tasks import clock
 from tasks.kind import JobContext, Kind, Result, RetrySchedule, TryAgain
-from tasks.outbound.protocol import OutboundError, OutboundRequest
+from tasks.outbound.protocol import EXCERPT_BYTES, OutboundError, OutboundRequest
 from tasks.queue.lanes.lane_id import LaneId
 from tasks.queue.redis_keys import ENDPOINT, FAILURE_GAP_MS, LANE, SECOND_MS
 from tasks.refusal import Refusal
@@ -34,6 +34,8 @@ from tasks.webhook.endpoint_record import (
 )
 from tasks.webhook.endpoints import QUEUE, Endpoints
 from tasks.webhook.events import ONE_OFF, RETRY_DELAYS_S, RETRY_JITTER, DeliveryParams, EventParams
+from tasks.webhook.exchanges.exchange import exchange_of
+from tasks.webhook.exchanges.masking import SIGNATURE, SecretMask
 from tasks.webhook.fan_out import expand
 from tasks.webhook.message import Message, read_event
 from tasks.webhook.notify_url import masked_url, open_url
@@ -120,20 +122,35 @@ async def _post(job: JobContext[DeliveryParams], target: _Target, body: bytes) -
     """Send the request and record the response."""
     signed = signature.headers(job.params.event, int(time.time()), body, target.keys, target.private_keys)
     headers = {**target.headers, "content-type": "application/json", **signed}
-    about = job.notes.about
+    about, kept_bytes = job.notes.about, job.settings.keep_exchange_bytes
     span = {"http.request.method": "POST", "server.address": urlsplit(target.url).hostname or ""}
     with tracing.step("POST", "client", span) as step:
         headers |= tracing.headers()
+        # One byte more than is kept says whether there was more.
+        request = OutboundRequest(target.url, body, headers, excerpt_bytes=max(EXCERPT_BYTES, kept_bytes + 1))
         try:
-            response = await job.outbound.post(OutboundRequest(target.url, body, headers))
+            response = await job.outbound.post(request)
         except OutboundError as error:
             step.fail(error.code)
             about |= {"address": error.ip, "timing": dict(error.timing)}
+            if kept_bytes:
+                job.notes.exchange = exchange_of(request, error, _mask(target, signed), kept_bytes)
             return ResponseOutcome(error.code, error.message)
         step.note({"http.response.status_code": response.status})
-    excerpt = response.excerpt.decode(errors="replace")
+    outcome = classify_response(response)
+    failed = outcome.code is not None
+    excerpt = response.excerpt[:EXCERPT_BYTES].decode(errors="replace")
+    if failed or target.headers:
+        mask = _mask(target, signed)
+        excerpt = mask.hide_end(mask.hide(excerpt))
+        if failed and kept_bytes:
+            job.notes.exchange = exchange_of(request, response, mask, kept_bytes)
     about |= {"status": response.status, "address": response.ip, "timing": dict(response.timing), "answer": excerpt}
-    return classify_response(response)
+    return outcome
+
+
+def _mask(target: _Target, signed: Mapping[str, str]) -> SecretMask:
+    return SecretMask.of_delivery(target.url, target.headers, target.keys, signed.get(SIGNATURE, ""))
 
 
 async def _disable_if_due(job: JobContext[DeliveryParams], endpoint: EndpointRecord, outcome: ResponseOutcome) -> None:

@@ -28,7 +28,12 @@ FORM: Final = "^whsec_(?:[A-Za-z0-9+/]{4}){8,20}(?:(?:[A-Za-z0-9+/]{4})?(?:[A-Za
 
 def new_secret() -> str:
     """A secret as its owner gets it: `whsec_` and the base64 of random bytes."""
-    return PREFIX + b64encode(secrets.token_bytes(NEW_KEY_BYTES)).decode()
+    return PREFIX + text_of(secrets.token_bytes(NEW_KEY_BYTES))
+
+
+def text_of(key: bytes) -> str:
+    """A key as the text of its secret has it, without PREFIX."""
+    return b64encode(key).decode()
 
 
 def key_of(secret: str) -> bytes:

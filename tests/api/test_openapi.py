@@ -33,7 +33,7 @@ from tasks.webhook.endpoints import Endpoints, open_box
 from tasks.webhook.events import EventParams, body_of
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import JPEG, PNG
-from tests.support.api.subscribers import delivering
+from tests.support.api.subscribers import delivering, keep_exchange
 from tests.support.blobs import put
 from tests.support.queue.fan_out import expand, to
 
@@ -116,7 +116,9 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-async def subscriber(redis: ArqRedis, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+async def subscriber(
+    redis: ArqRedis, settings: Settings, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, str]:
     """What the examples name of webhooks: an endpoint of alice's, an event, and its delivery."""
     with monkeypatch.context() as ids:
         ids.setattr("tasks.webhook.endpoints.new_id", lambda: EXAMPLE_ENDPOINT)
@@ -127,7 +129,8 @@ async def subscriber(redis: ArqRedis, settings: Settings, monkeypatch: pytest.Mo
         await Enqueuer(redis, settings).enqueue(Submission(kind="event", queue="default", owner="alice", params=params))
     delivery = to(EXAMPLE_EVENT, EXAMPLE_ENDPOINT, "alice", always=True) | {"id": EXAMPLE_DELIVERY}
     await expand(redis, EXAMPLE_EVENT, delivery, owner="alice")
-    return {"endpoint_id": EXAMPLE_ENDPOINT, "delivery_id": EXAMPLE_DELIVERY}
+    await keep_exchange(redis, storage, EXAMPLE_DELIVERY)
+    return {"endpoint_id": EXAMPLE_ENDPOINT, "delivery_id": EXAMPLE_DELIVERY, "number": "1"}
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ class NoOutbound:
 
 def settings_for(redis: ArqRedis, **changes: Any) -> Settings:
     """Settings that no environment and no .env reaches."""
-    return Settings(_env_file=None, storage_url="memory://", **changes)
+    return Settings(_env_file=None, **{"storage_url": "memory://", **changes})
 
 
 class EngineOptions(TypedDict, total=False):

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import json
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -123,6 +124,15 @@ async def streamed(exchange: Exchange) -> None:
 @behaviour
 async def cookies(exchange: Exchange) -> None:
     await exchange.answer(200, b"ok", "Set-Cookie: session=1234; Path=/")
+
+
+@behaviour
+async def echoing(exchange: Exchange) -> None:
+    """500 with all that came, in the body and in headers, as pages for those who look for an error do."""
+    request = exchange.request
+    came = json.dumps({"path": request.path, "headers": request.headers}).replace("/", "\\/")
+    told = [f"X-Echo-{number}: {value}" for number, value in enumerate(request.headers.values())]
+    await exchange.answer(500, came.encode() + request.body, "Set-Cookie: sid=session-of-a-user", *told)
 
 
 @behaviour

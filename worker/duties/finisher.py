@@ -11,6 +11,7 @@ from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.lanes.breaker import breaker
 from tasks.queue.script import Script
 from tasks.settings import Settings
+from worker.attempts.exchange_writer import ExchangeWriter
 from worker.attempts.outcome import Outcome
 from worker.attempts.running import Running
 from worker.redis_health import RedisHealth
@@ -34,22 +35,31 @@ class Finisher:
         worker_id: The worker whose attempts these are.
         running: The jobs of this process, whose leases are released once their outcome is written.
         redis_health: Shared by the duties.
+        exchanges: Keeps what failed attempts have sent and received.
     """
 
     def __init__(
-        self, redis: "Redis[bytes]", settings: Settings, worker_id: str, running: Running, redis_health: RedisHealth
+        self,
+        redis: "Redis[bytes]",
+        settings: Settings,
+        worker_id: str,
+        running: Running,
+        redis_health: RedisHealth,
+        exchanges: ExchangeWriter,
     ) -> None:
         self._finish = Script(redis, "run/finish")
         self._rules = {"worker": worker_id, "keep": keep_ms(settings), "breaker": breaker(settings)}
         self._worker_id = worker_id
         self._running = running
         self._redis_health = redis_health
+        self._exchanges = exchanges
         self._outcomes: deque[tuple[Outcome, dict[str, Any]]] = deque()
         self._wanted = asyncio.Event()
         self._written = asyncio.Event()
 
     def put(self, outcome: Outcome) -> None:
         """Queue an outcome to be written."""
+        self._exchanges.keep(outcome)
         try:
             payload = outcome.payload(self._worker_id)
         except (TypeError, ValueError, OverflowError, RecursionError):

@@ -15,7 +15,7 @@ from tasks.storage.protocol import Storage
 from tasks.webhook.events import delivery_id
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG
-from tests.support.api.subscribers import subscribe
+from tests.support.api.subscribers import keep_exchange, subscribe
 from tests.support.api.tus import create
 from tests.support.blobs import put
 from tests.support.queue.fan_out import expand, to
@@ -24,7 +24,7 @@ FILE: Final = "small.jpg"
 EVENT_JOB: Final = {"kind": "event", "type": "a.b", "data": {}}
 ORIGIN: Final = "https://app.example.com"
 """Of the pages that may call."""
-NOT_OWNED: Final = {"queue": "media", "owner": "acme", "name": FILE, "signed": "x"}
+NOT_OWNED: Final = {"queue": "media", "owner": "acme", "name": FILE, "signed": "x", "number": "1"}
 """Parameters that name no thing of an owner, and a value for each."""
 
 Make = Callable[[httpx.AsyncClient], Awaitable[dict[str, str]]]
@@ -58,6 +58,7 @@ class Owned:
         endpoint = (await subscribe(client))["id"]
         event = await _made(client, "/v1/events", json={"type": "a.b", "data": {}})
         await expand(self._redis, event, to(event, endpoint, owner), owner=owner)
+        await keep_exchange(self._redis, self._storage, delivery_id(event, endpoint))
         await client.put("/v1/presets/cards", json={"variants": [{"name": "card", "width": 64}]})
         bucket = DestinationRecord("archive", "acme", "", None, "us-east-1", DEFAULT, False, "AKIA1", "plain:s")
         await put_destination(self._redis, owner, bucket, most=9)

@@ -1,6 +1,7 @@
 """Endpoints as owners make them over HTTP, and workers that really deliver to them."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -11,7 +12,13 @@ from arq.connections import ArqRedis
 
 from tasks.catalogue import KINDS
 from tasks.outbound.open import open_outbound
+from tasks.outbound.protocol import OutboundRequest, OutboundResponse
+from tasks.queue.redis_keys import JOB
 from tasks.settings import Settings
+from tasks.storage.protocol import Storage
+from tasks.webhook.exchanges.exchange import exchange_of
+from tasks.webhook.exchanges.files import KEPT, path_of
+from tasks.webhook.exchanges.masking import SecretMask
 from tests.support.engine_running import working
 
 URL = "http://127.0.0.1:9000/hook"
@@ -25,6 +32,16 @@ async def subscribe(client: httpx.AsyncClient, url: str = URL, *events: str, **m
     assert answer.status_code == 201, answer.text
     endpoint: dict[str, Any] = answer.json()
     return endpoint
+
+
+async def keep_exchange(redis: ArqRedis, storage: Storage, delivery: str) -> None:
+    """Let the first attempt of a delivery, which waits, have failed, and keep what it sent and received."""
+    request = OutboundRequest(URL, b'{"type":"order.paid"}', {"content-type": "application/json"})
+    response = OutboundResponse(503, {"content-type": "text/plain"}, b"busy", {})
+    await storage.put_object(path_of(delivery, 1), exchange_of(request, response, SecretMask(()), 100))
+    attempt = {"number": 1, "worker": "w", "started_at": 1, "ended_at": 2, "outcome": "retrying"}
+    attempt["about"] = {"status": 503, KEPT: True}
+    await redis.hset(JOB + delivery, mapping={"attempt": 1, "attempt:1": json.dumps(attempt)})
 
 
 async def publish(client: httpx.AsyncClient, type: str = "order.paid", **data: Any) -> str:

@@ -2,14 +2,15 @@
 
 import asyncio
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tasks.outbound import transport
-from tasks.outbound.client import EXCERPT_BYTES, VERSION, GuardedClient, OutboundTimeouts
-from tasks.outbound.protocol import Outbound, OutboundRequest
+from tasks.outbound.client import VERSION, GuardedClient, OutboundTimeouts
+from tasks.outbound.protocol import EXCERPT_BYTES, Outbound, OutboundError, OutboundRequest
 from tests.support.network.nameserver import A, NameServer
 from tests.support.receivers import Receiver
 from tests.tasks.outbound.conftest import Opening, failure, post
@@ -88,6 +89,27 @@ async def test_the_excerpt_is_the_first_kilobyte_and_the_rest_is_drained(client:
         for _ in range(2):
             assert (await post(client, receiver.url)).excerpt == content[:EXCERPT_BYTES]
         assert receiver.connections == 1
+
+
+async def test_a_request_may_ask_for_a_longer_excerpt(client: GuardedClient) -> None:
+    content = bytes(range(256)) * 40
+    async with Receiver("file", content=content) as receiver:
+        response = await client.post(OutboundRequest(receiver.url, b"{}", excerpt_bytes=5000))
+        assert response.excerpt == content[:5000]
+
+
+async def test_what_was_sent_is_known_also_of_a_request_that_failed(client: GuardedClient) -> None:
+    async with Receiver() as receiver, Receiver("hang-up") as broken:
+        request = OutboundRequest(receiver.url, b"{}", {"X-Shop": "7"})
+        response = await client.post(request)
+        (came,) = receiver.requests
+        assert response.sent == came.headers
+        with pytest.raises(OutboundError) as caught:
+            await client.post(replace(request, url=broken.url))
+        assert caught.value.sent == broken.requests[0].headers
+        with pytest.raises(OutboundError) as caught:
+            await client.post(replace(request, url="ftp://shop.example"))
+        assert caught.value.sent == {}, "nothing was to be sent"
 
 
 async def test_cookies_are_forgotten(client: GuardedClient) -> None:

@@ -28,6 +28,7 @@ NAMES = {
     "USAGE": "usage:",
     "STORED": "stored",
     "UNNEEDED_OF": "unneeded-of",
+    "UNNEEDED_EXCHANGES": "unneeded-exchanges",
     "ENDPOINT": "endpoint:",
     "ENDPOINTS": "endpoints:",
     "SUBSCRIBERS": "subscribers:",

@@ -41,6 +41,18 @@ async def test_an_object_is_written_read_replaced_listed_and_deleted(storage: St
     assert await storage.get_object("other") == b"4"
 
 
+async def test_many_objects_are_listed_page_by_page(storage: Storage) -> None:
+    assert [one async for one in storage.objects("many")] == []
+    names = {f"many/{number % 4}/{number}" for number in range(1_010 if not storage.shared else 20)}
+    for name in names:
+        await storage.put_object(name, b"123")
+    await storage.put_object("other/1", b"4")
+    found = [one async for one in storage.objects("many")]
+    assert {one.name for one in found} == names
+    assert {one.bytes for one in found} == {3}
+    assert all(abs(datetime.now(UTC) - one.modified) < timedelta(minutes=5) for one in found)
+
+
 async def test_one_that_exists_is_not_created_again(storage: Storage) -> None:
     assert await storage.create_object("notes/a", b"1")
     assert not await storage.create_object("notes/a", b"2")
@@ -106,13 +118,14 @@ async def test_no_object_is_among_the_blobs(storage: Storage) -> None:
     assert [one.sha256 async for one in storage.blobs()] == [blob.sha256]
 
 
-async def test_what_a_killed_write_left_in_the_history_goes_with_age(tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", ["history/installation", "exchanges/ab"])
+async def test_what_a_killed_write_left_goes_with_age(tmp_path: Path, folder: str) -> None:
     storage = open_storage(Settings(_env_file=None, storage_url=f"file://{tmp_path}"))
-    await storage.put_object("history/installation/1", b"1")
-    half = tmp_path / "history" / "installation" / "2#1"
+    await storage.put_object(f"{folder}/1", b"1")
+    half = tmp_path / folder / "2#1"
     half.write_bytes(b"half")
-    assert await storage.object_names("history") == ["history/installation/1"]
+    assert await storage.object_names(folder) == [f"{folder}/1"]
     assert await storage.discard_leftovers(datetime.now(UTC) - timedelta(hours=1)) == 0
     assert await storage.discard_leftovers(datetime.now(UTC) + timedelta(hours=1)) == 1
     assert not half.exists()
-    assert await storage.get_object("history/installation/1") == b"1"
+    assert await storage.get_object(f"{folder}/1") == b"1"

@@ -25,6 +25,11 @@ local function delete(id)
   for blob in string.gmatch(blobs or '', '%x+') do needed[#needed + 1] = blob end
   for _, file in ipairs(cjson.decode(files or '[]')) do needed[#needed + 1] = file.blob end
   give_up_blobs(id, needed, job.owner)
+  -- What its attempts that failed have sent and received (tasks/maintenance/exchanges.py).
+  if job.kind == 'delivery' and job.attempt > (job.state == 'succeeded' and 1 or 0) then
+    redis.call('ZADD', K.unneeded_exchanges, job.attempt, id)
+    redis.call('PEXPIRE', K.unneeded_exchanges, K.unneeded_ms)
+  end
   -- The original of a picture that is kept longer than its job (tasks/uploads/originals.py).
   local original = redis.call('HGET', K.upload .. id, 'blob')
   if original then

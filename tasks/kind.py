@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from redis.asyncio import Redis
 
 from tasks.outbound.protocol import Outbound
-from tasks.progress import Progress
+from tasks.progress import AttemptProgress, Progress
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
 
@@ -141,6 +141,7 @@ class Notes:
         pause_s: Seconds for which the receiver asked to be left alone.
         cpu_ms: Milliseconds of CPU time that its calls took in the sandbox.
         exchange: What it sent and received, as JSON without secrets. Kept in the storage if the attempt failed.
+        progress: The last progress that it reported. The executor sets it.
     """
 
     about: dict[str, Any] = field(default_factory=dict)
@@ -149,6 +150,7 @@ class Notes:
     pause_s: float = 0
     cpu_ms: int = 0
     exchange: bytes | None = None
+    progress: Mapping[str, int | str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +239,7 @@ class JobContext(Generic[P]):
     sandbox: Sandbox
     outbound: Outbound
     settings: Settings
-    progress: Progress
+    progress: AttemptProgress
     notes: Notes
     kinds: Mapping[str, "Kind[Any]"] = field(default_factory=dict)
 

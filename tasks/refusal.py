@@ -77,6 +77,7 @@ CODES: dict[str, str] = {
     "batch_sealed": "The batch is sealed and accepts no more jobs.",
     "job_timed_out": "The job took longer in total than its kind allows.",
     "more_than_expected": "More jobs match than were expected. None was changed.",
+    "count_incomplete": "Too many jobs had to be examined to count those that match. None was changed.",
     # an image
     "unsupported_format": "The file is not an image in a supported format.",
     "too_many_pixels": "The image has more pixels than allowed.",

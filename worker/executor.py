@@ -252,6 +252,7 @@ class Executor:
             raise
         finally:
             progress.stop()
+            notes.progress = progress.last
             scratch.remove()
 
 

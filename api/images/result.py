@@ -1,11 +1,8 @@
 """The `result` of an image job, as OpenAPI describes it."""
 
 from datetime import datetime
-from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, WithJsonSchema
-
-from api.http.components import component
+from pydantic import BaseModel, Field
 
 
 class ExposureData(BaseModel):
@@ -125,9 +122,3 @@ class ImageResult(BaseModel):
         description="Markup for a page, the largest pictures first; absent in lists. The URLs need an API key, as "
         "those of `files` do: copy the files to where your pages are served from, and put that place into the URLs.",
     )
-
-
-JobResult = Annotated[
-    dict[str, Any] | None, WithJsonSchema({"anyOf": [component(ImageResult), {"type": "object"}, {"type": "null"}]})
-]
-"""A job's result: of an image job an `ImageResult`, of other kinds their own object."""

@@ -26,7 +26,8 @@ def _described(**examples: tuple[str, Any]) -> dict[str, Any]:
     return {
         "status_code": 202,
         "response_model": Job,
-        "response_description": "The job that does it, with its URL in `Location`. Its `result` has the counts.",
+        "response_description": "The job that does it, with its URL in `Location`. Its `progress` has the "
+        "numbers so far, and its `result`, a `BulkResult`, those at the end.",
         "responses": {
             200: {"model": Job, "description": "This Idempotency-Key was already used with the same content."},
             **documented(

@@ -152,12 +152,17 @@ class JobFilter(JobCriteria):
     """The jobs that a bulk action applies to. A job must match every field that is given."""
 
     all: StrictBool = Field(False, description="Match every job. Required if no other criterion is given.")
-    dry_run: StrictBool = Field(False, description="Only count the jobs that match.")
+    dry_run: StrictBool = Field(
+        False,
+        description="Only count the jobs that match, whatever the filter. The job's `progress` says how many match at "
+        "least, its `result` how many. `expect` has no effect.",
+    )
     expect: JsonInteger | None = Field(
         None,
         ge=0,
-        description="How many jobs you expect to match, at most. If there are more, none is changed, and the action "
-        "fails with `more_than_expected`.",
+        description="How many jobs you expect to match, at most. They are counted first. If there are more, none is "
+        "changed, and the action fails with `more_than_expected`; with `count_incomplete` if they are too many to "
+        "count. Jobs that begin to match after that are not changed beyond this number.",
         examples=[100],
     )
 

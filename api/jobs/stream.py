@@ -92,7 +92,7 @@ EVENT: dict[str, Any] = {
     responses={
         200: {
             "description": "The events `snapshot` (the job), `state` (`state`, `attempt`, `due_at`), `progress` "
-            "(`done`, `total`, `note`), `jobs` (of a batch: the number of jobs in each state) and finally `end` (the "
+            "(as in the job), `jobs` (of a batch: the number of jobs in each state) and finally `end` (the "
             "job).",
             "content": {"text/event-stream": {"itemSchema": EVENT, "example": EXAMPLE}},
         },

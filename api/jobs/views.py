@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
 from api.http.answers import Error, Links, as_sent
 from api.http.caller import Caller
+from api.http.components import component
 from api.http.query import Page
-from api.images.result import JobResult
+from api.images.result import ImageResult
 from api.jobs.waiting import WaitingFor
 from api.labels import ShownMetadata, ShownTags
 from tasks import clock
@@ -63,6 +64,62 @@ class File(BaseModel):
     )
 
 
+class BulkCounts(BaseModel):
+    """The numbers of a bulk action."""
+
+    examined: int = Field(description="The number of jobs that were looked at.", examples=[5012])
+    matched: int = Field(
+        description="The number of jobs that match the filter; at least so many, while `complete` is false.",
+        examples=[4711],
+    )
+    changed: int = Field(
+        description="The number of jobs that were cancelled, are `stopping`, were retried or were deleted; 0 in a dry "
+        "run.",
+        examples=[4711],
+    )
+    complete: bool = Field(
+        description="Whether all jobs that match are in `matched`. In the result of a dry run it is false if more than "
+        "`BULK_MAX_EXAMINED` jobs would have had to be looked at."
+    )
+
+
+class BulkResult(BulkCounts):
+    """What a bulk action returned. Of the outcomes it has those of its verb, and a dry run has none."""
+
+    cancelled: int | None = Field(None, description="The number of jobs that waited, and were cancelled.")
+    stopping: int | None = Field(
+        None, description="The number of running jobs whose workers were asked to stop them, and of batches."
+    )
+    retried: int | None = Field(None, description="The number of jobs that run again.")
+    deleted: int | None = Field(None, description="The number of jobs that were deleted.")
+    skipped: int | None = Field(
+        None,
+        description="The number of jobs that matched and were not changed: because of what had become of them, because "
+        "others need them, or because they began to match while as many as expected did already.",
+    )
+
+
+class JobProgress(BaseModel):
+    """How far a running job is, or how far one came that has ended. Of a bulk action it also has its numbers."""
+
+    done: int = Field(description="Steps that are done.", examples=[2])
+    total: int = Field(
+        description="Steps in all, as far as is known: it grows with `done` where it is not known.", examples=[4]
+    )
+    note: str = Field(description="What is being done, or is counted.", examples=["medium"])
+    examined: int | None = Field(None, description="Of a bulk action: as in its result.")
+    matched: int | None = Field(None, description="Of a bulk action: as in its result, so far.")
+    changed: int | None = Field(None, description="Of a bulk action: as in its result, so far.")
+    complete: bool | None = Field(None, description="Of a bulk action: whether all jobs that match are in `matched`.")
+
+
+ShownProgress = Annotated[dict[str, Any] | None, WithJsonSchema({"anyOf": [component(JobProgress), {"type": "null"}]})]
+JobResult = Annotated[
+    dict[str, Any] | None,
+    WithJsonSchema({"anyOf": [component(ImageResult), component(BulkResult), {"type": "object"}, {"type": "null"}]}),
+]
+"""A job's result: of an image job an `ImageResult`, of a bulk action a `BulkResult`, of others their own object."""
+
 Warnings = Annotated[
     list[str] | None,
     Field(
@@ -94,8 +151,11 @@ class Job(BaseModel):
         "keeps a history (`HISTORY=storage`).",
     )
     attempts: list[Attempt] = Field(description="The attempts, oldest first. The last may be `running`.")
-    progress: dict[str, Any] | None = Field(None, description="How far a running job is: `done`, `total`, `note`.")
-    result: JobResult = Field(None, description="What the job returned, by kind; of an image an `ImageResult`.")
+    progress: ShownProgress = Field(None, description="How far it is: `done`, `total`, `note`, and more by kind.")
+    result: JobResult = Field(
+        None,
+        description="What the job returned, by kind; of an image an `ImageResult`, of a bulk action a `BulkResult`.",
+    )
     files: list[File] = Field(description="The output files. Empty until the job has succeeded.")
     error: Error | None = Field(
         None, description="Why it failed or was cancelled; while it is `retrying`, why the last attempt failed."

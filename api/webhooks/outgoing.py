@@ -8,8 +8,7 @@ from fastapi import APIRouter, Body, Header, Response
 from pydantic import BaseModel, Field
 
 from api.http.answers import Error, Links
-from api.images.result import JobResult
-from api.jobs.views import EXAMPLE_JOB, File
+from api.jobs.views import EXAMPLE_JOB, File, JobResult
 from api.labels import ShownMetadata, ShownTags
 from api.webhooks.delivery_views import EXAMPLE_EVENT
 from api.webhooks.endpoint_views import EXAMPLE_ENDPOINT
@@ -132,7 +131,8 @@ class EndedJob(BaseModel):
     files: list[File] = Field(description="The output files. Empty unless it succeeded.")
     result: JobResult = Field(
         None,
-        description="What the job returned, by kind; of an image an `ImageResult`. Absent unless it succeeded, and if "
+        description="What the job returned, by kind; of an image an `ImageResult`, of a bulk action a `BulkResult`. "
+        "Absent unless it succeeded, and if "
         f"it has more than {EVENT_RESULT_BYTES} bytes: get the job then.",
     )
     error: Error | None = Field(None, description="Why it failed or was cancelled.")

@@ -1,10 +1,13 @@
-"""The kind `bulk`: cancels, retries or deletes all jobs that match a filter, in batches.
+"""The kind `bulk`: cancels, retries or deletes all jobs that match a filter, in batches; or only counts them.
 
 Each batch is one script, which also counts the outcomes and stores where the next batch begins. So a bulk job whose
-worker was killed continues where it was, and its counts are correct. It does not touch jobs that are newer than itself.
+worker was killed continues where it was, and its counts are correct. It does not touch jobs that are newer than itself,
+nor more jobs than were expected.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Literal, Self
 
@@ -14,7 +17,7 @@ from tasks.kind import JobContext, Kind, Result
 from tasks.queue.jobs.bulk_step import BulkStep
 from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.records import indexes
-from tasks.queue.records.list import Listing, Selection
+from tasks.queue.records.list import Ids, Listing, Selection
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import JOB
 from tasks.refusal import Refusal
@@ -100,11 +103,17 @@ class BulkParams(BaseModel):
 
 
 class Place(BaseModel):
-    """How far a bulk job is: states that are done (`passed`), the cursor in the next, and records read (`looked`)."""
+    """How far a bulk job is: states that are done (`passed`), the cursor in the next, and records read (`looked`).
+
+    matched: of a count, how many match. left: of the changes, how many matched after as many as were expected, and were
+    left alone.
+    """
 
     passed: int = 0
     cursor: str | None = None
     looked: int = 0
+    matched: int = 0
+    left: int = 0
 
     @classmethod
     def of(cls, said: bytes | None) -> Self:
@@ -115,50 +124,158 @@ async def run_bulk(job: JobContext[BulkParams]) -> Result:
     """Process the states, each from the newest job to the oldest.
 
     Returns:
-        How many jobs `matched`, how many were changed, and how many were `skipped`.
+        How many jobs were `examined`, `matched` and were `changed`, whether `matched` is `complete`, how many jobs had
+        each outcome, and how many were `skipped`.
 
     Raises:
-        Refusal: `more_than_expected`; no job was changed.
+        Refusal: `more_than_expected` or `count_incomplete`; no job was changed.
     """
-    listing, params = Listing(job.redis), job.params.model_copy(update={"job_indexes": _indexes(job)})
-    made, said = await job.redis.hmget(JOB + job.job_id, "created_at", "place")
-    place, made_ms = Place.of(said), int(made or 0)
-    counts = await listing.counts(params.selection(params.states[0], made_ms))
-    total = sum(counts[state] for state in params.states)
-    if params.dry_run:
-        return Result(value={"matched": await _matching(job, listing, params, made_ms, total)})
-    if params.expect is not None and said is None:  # else some are done already, after they were counted
-        matched = await _matching(job, listing, params, made_ms, total)
-        if matched > params.expect:
+    return Result(value=await BulkRun(job).run())
+
+
+class BulkRun:
+    """One attempt at a bulk job. It goes on where the attempt before it was, and with its numbers.
+
+    Args:
+        job: The bulk job.
+    """
+
+    def __init__(self, job: JobContext[BulkParams]) -> None:
+        self._job = job
+        self._params = job.params.model_copy(update={"job_indexes": _indexes(job)})
+        self._listing = Listing(job.redis)
+        self._job_store = JobStore(job.redis, job.settings)
+        self._made_ms = self._total = 0
+        self._count = self._place = Place()
+        self._answers: Counter[str] = Counter()
+
+    async def run(self) -> dict[str, int]:
+        """As `run_bulk`."""
+        fields = await self._job.redis.hgetall(JOB + self._job.job_id)
+        self._made_ms = int(fields.get(b"created_at", 0))
+        self._count, self._place = Place.of(fields.get(b"counting")), Place.of(fields.get(b"place"))
+        for name, number in fields.items():
+            if name.startswith(COUNT.encode()):
+                self._answers[name.decode().removeprefix(COUNT)] = int(number)
+        by_state = await self._listing.counts(self._params.selection(self._params.states[0], self._made_ms))
+        self._total = sum(by_state[state] for state in self._params.states)
+        if self._params.dry_run:
+            await self._count_all()
+            return self._counted
+        if self._params.expect is not None and b"place" not in fields:  # else some have been changed
+            await self._count_all()
+            self._check(self._params.expect)
+        await self._change_all()
+        return {**self._changed, **self._outcomes}
+
+    async def _count_all(self) -> None:
+        """Count the jobs that match now, but for this one, until as many were examined as may be."""
+        while not self._is_counted and self._count.looked < self._job.settings.bulk_max_examined:
+            found, over = await self._next(self._params.states[self._count.passed], self._count, COUNTED_AT_ONCE)
+            self._count = Place(
+                passed=self._count.passed + over,
+                cursor=found.cursor,
+                looked=self._count.looked + found.examined,
+                matched=self._count.matched + len(found.ids),
+            )
+            await self._job_store.note_place(self._step(self._count, "counting"))
+            self._report(self._counted, "jobs counted")
+
+    def _check(self, expect: int) -> None:
+        at_least = "" if self._is_counted else "At least "
+        if self._count.matched > expect:
             raise Refusal(
                 "more_than_expected",
-                f"{matched} jobs match, and at most {params.expect} were expected. None was changed.",
+                f"{at_least}{self._count.matched} jobs match, and at most {expect} were expected. None was changed.",
                 field="expect",
-                limit=params.expect,
+                limit=expect,
             )
-    while place.passed < len(params.passes):
-        selection = params.selection(params.passes[place.passed], made_ms)
-        found = await listing.ids(selection, limit=AT_ONCE, cursor=place.cursor)
-        over = found.cursor is None
-        place = Place(passed=place.passed + over, cursor=found.cursor, looked=place.looked + found.examined)
-        ids = [one for one in found.ids if one != job.job_id]
-        await _do(job, ids, BulkStep(job.job_id, job.attempt, place.model_dump_json()))
-        job.progress(place.looked, max(total, place.looked), "jobs")
-    return Result(value=await _counted(job))
+        if at_least:
+            raise Refusal(
+                "count_incomplete",
+                f"At least {self._count.matched} jobs match: {self._count.looked} were examined, which is the limit "
+                "(BULK_MAX_EXAMINED). None was changed. Narrow the filter, such as by 'kind', 'state' or 'since', or "
+                "leave out 'expect'.",
+                field="expect",
+            )
 
+    async def _change_all(self) -> None:
+        passes = self._params.passes
+        while self._place.passed < len(passes):
+            may = AT_ONCE
+            if self._params.expect is not None:
+                # Those that match by now, and did not when they were counted, are not changed beyond their number.
+                may = max(min(self._params.expect - self._answers.total(), AT_ONCE), 0)
+            found, over = await self._next(passes[self._place.passed], self._place, may or COUNTED_AT_ONCE)
+            self._place = Place(
+                passed=self._place.passed + over,
+                cursor=found.cursor,
+                looked=self._place.looked + found.examined,
+                left=self._place.left + (0 if may else len(found.ids)),
+            )
+            await self._change(found.ids if may else [], self._step(self._place, "place"))
+            self._report(self._changed, "jobs")
 
-async def _matching(job: JobContext[BulkParams], listing: Listing, params: BulkParams, made_ms: int, total: int) -> int:
-    """How many jobs match now, but for this one."""
-    matched, looked = 0, 0
-    for state in params.states:
-        cursor, over = None, False
-        while not over:
-            found = await listing.ids(params.selection(state, made_ms), limit=COUNTED_AT_ONCE, cursor=cursor)
-            cursor, over = found.cursor, found.cursor is None
-            matched += len([one for one in found.ids if one != job.job_id])
-            looked += found.examined
-            job.progress(looked, max(total, looked), "jobs counted")
-    return matched
+    async def _next(self, state: State, place: Place, limit: int) -> tuple[Ids, bool]:
+        """The jobs that match after a place, without this one, and whether they are the last of their state."""
+        found = await self._listing.ids(self._params.selection(state, self._made_ms), limit=limit, cursor=place.cursor)
+        return replace(found, ids=[one for one in found.ids if one != self._job.job_id]), found.cursor is None
+
+    async def _change(self, ids: Sequence[str], step: BulkStep) -> None:
+        match self._params.verb:
+            case "cancellation":
+                # Before the step that stores these jobs as done.
+                for batch_id in await _batches(self._job, ids):
+                    await self._job_store.cancel(batch_id)
+                answers = await self._job_store.cancel_all(ids, step)
+            case "retry":
+                answers = await self._job_store.retry(ids, step)
+            case "deletion":
+                answers = await self._job_store.delete(ids, step)
+        self._answers.update(answers)
+
+    def _step(self, place: Place, field: Literal["place", "counting"]) -> BulkStep:
+        return BulkStep(self._job.job_id, self._job.attempt, place.model_dump_json(), field)
+
+    def _report(self, counts: Mapping[str, int], note: str) -> None:
+        total = self._count.looked if self._is_counted else self._total
+        self._job.progress(counts["examined"], max(total, counts["examined"]), note, counts)
+
+    @property
+    def _is_counted(self) -> bool:
+        return self._count.passed == len(self._params.states)
+
+    @property
+    def _counted(self) -> dict[str, int]:
+        """The numbers of a count so far."""
+        return {
+            "examined": self._count.looked,
+            "matched": self._count.matched,
+            "changed": 0,
+            "complete": self._is_counted,
+        }
+
+    @property
+    def _changed(self) -> dict[str, int]:
+        """The numbers of the changes so far. Until the last, those that were counted match."""
+        over = self._place.passed == len(self._params.passes)
+        matched = self._answers.total() + self._place.left
+        return {
+            "examined": self._place.looked,
+            "matched": matched if over else max(matched, self._count.matched),
+            "changed": sum(self._answers[answer] for answer in DONE[self._params.verb]),
+            "complete": over or self._is_counted,
+        }
+
+    @property
+    def _outcomes(self) -> dict[str, int]:
+        """How many jobs had each outcome. Those that had changed meanwhile, or were left alone, are `skipped`."""
+        words = DONE[self._params.verb]
+        outcomes = dict.fromkeys(words.values(), 0)
+        for answer, word in words.items():
+            outcomes[word] += self._answers[answer]
+        skipped = self._answers.total() + self._place.left - sum(outcomes.values())
+        return {**outcomes, "skipped": skipped}
 
 
 def _indexes(job: JobContext[BulkParams]) -> tuple[str, ...]:
@@ -168,20 +285,6 @@ def _indexes(job: JobContext[BulkParams]) -> tuple[str, ...]:
     return tuple(chain.from_iterable(named))
 
 
-async def _do(job: JobContext[BulkParams], ids: Sequence[str], step: BulkStep) -> None:
-    job_store = JobStore(job.redis, job.settings)
-    match job.params.verb:
-        case "cancellation":
-            # Before the step that stores these jobs as done.
-            for batch_id in await _batches(job, ids):
-                await job_store.cancel(batch_id)
-            await job_store.cancel_all(ids, step)
-        case "retry":
-            await job_store.retry(ids, step)
-        case "deletion":
-            await job_store.delete(ids, step)
-
-
 async def _batches(job: JobContext[BulkParams], ids: Sequence[str]) -> list[str]:
     """Those of the ids that are batches, whose jobs are cancelled too."""
     async with job.redis.pipeline(transaction=False) as pipe:
@@ -189,21 +292,6 @@ async def _batches(job: JobContext[BulkParams], ids: Sequence[str]) -> list[str]
             pipe.hget(JOB + job_id, "kind")
         kinds = await pipe.execute()
     return [job_id for job_id, kind in zip(ids, kinds, strict=True) if kind == b"batch"]
-
-
-async def _counted(job: JobContext[BulkParams]) -> dict[str, int]:
-    """Count the jobs that matched, by outcome; jobs that had changed meanwhile are `skipped`."""
-    fields = await job.redis.hgetall(JOB + job.job_id)
-    answers = {
-        name.decode().removeprefix(COUNT): int(count)
-        for name, count in fields.items()
-        if name.startswith(COUNT.encode())
-    }
-    result = dict.fromkeys(DONE[job.params.verb].values(), 0)
-    for answer, word in DONE[job.params.verb].items():
-        result[word] += answers.pop(answer, 0)
-    skipped = sum(answers.values())
-    return {"matched": sum(result.values()) + skipped, **result, "skipped": skipped}
 
 
 BULK = Kind(

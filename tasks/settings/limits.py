@@ -98,6 +98,12 @@ class LimitSettings(BaseModel):
         description="Bulk actions of one owner that may wait, and as many recoveries of endpoints; the limits above do not count them, nor do they refuse them.",
     )
 
+    bulk_max_examined: int = Field(
+        5_000_000,
+        gt=0,
+        description="Jobs after which a bulk action stops counting those that match (`dry_run`, `expect`); it says so then.",
+    )
+
     owner_deliveries_per_minute: int = Field(
         60_000,
         ge=0,

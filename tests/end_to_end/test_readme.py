@@ -91,9 +91,12 @@ def test_the_commands_for_reports_do_too(block: str, address: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("block", [block for block in blocks("") if "dry_run" in block.values[0]])
-def test_the_commands_for_many_jobs_only_count(block: str, address: str, tmp_path: Path) -> None:
+def test_the_commands_for_many_jobs_count_them_and_expect_as_many(block: str, address: str, tmp_path: Path) -> None:
     answer = json.loads(run(block, address, tmp_path))
-    assert (answer["kind"], answer["params"]["dry_run"]) == ("bulk", True)
+    counted = json.loads((tmp_path / "counted.json").read_text())
+    assert (counted["kind"], counted["params"]["dry_run"]) == ("bulk", True)
+    assert counted["result"] == {"examined": 0, "matched": 0, "changed": 0, "complete": True}
+    assert (answer["kind"], answer["params"]["expect"]) == ("bulk", 0)
 
 
 @pytest.mark.parametrize("block", [block for block in blocks("") if "dry_run" not in block.values[0]])

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from tests.support.pictures import encoded, scene
+from tests.support.queue.bulk_results import outcomes
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +39,11 @@ def test_all_that_match_are_cancelled_retried_and_deleted(client: httpx.Client, 
         submit(client, picture, delay="3600", name=f"verbs-{number}.png")
     told = {"kind": "thumbnail", "q": "verbs-"}
 
-    def bulk(verb: str, **more: str) -> dict[str, Any]:
+    def bulk(verb: str, **more: str) -> dict[str, int]:
         asked = client.post(f"/v1/jobs/{verb}", json={**told, **more}).raise_for_status().json()
         job = ended(client, asked["id"])
         assert job["state"] == "succeeded", job
-        result: dict[str, Any] = job["result"]
-        return result
+        return outcomes(job["result"])
 
     assert bulk("cancellation", state="scheduled") == {"matched": 4, "cancelled": 4, "stopping": 0, "skipped": 0}
     assert bulk("retry", state="cancelled") == {"matched": 4, "retried": 4, "skipped": 0}

@@ -151,6 +151,9 @@ class Outcome:
             payload["value"] = [code, message]
             if self.verb in ("failed", "cancelled"):
                 fields += ["error", json.dumps(attempt["error"])]
+                if self.notes is not None and self.notes.progress:
+                    # How far it came: the last report may not have been written yet.
+                    fields += ["progress", json.dumps(self.notes.progress)]
         payload |= self._next_attempt(attempt)
         if self.notes is not None:
             if self.notes.about:

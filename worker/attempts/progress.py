@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 
 from tasks.queue.script import Script
 from worker.attempts.running import ClaimedJob
@@ -13,7 +14,7 @@ FIRST_WRITE_S = 0.1
 
 
 class ProgressReporter:
-    """The `tasks.progress.Progress` of one attempt.
+    """The `tasks.progress.AttemptProgress` of one attempt.
 
     Args:
         script: `run/progress`.
@@ -30,8 +31,8 @@ class ProgressReporter:
         """The last progress reported; the finisher writes it, in case it was not written yet."""
         self._writing: asyncio.Task[None] | None = None
 
-    def __call__(self, done: int, total: int, note: str = "") -> None:
-        self._latest = self.last = {"done": done, "total": total, "note": note}
+    def __call__(self, done: int, total: int, note: str = "", counts: Mapping[str, int] | None = None) -> None:
+        self._latest = self.last = {"done": done, "total": total, "note": note, **(counts or {})}
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write())
 

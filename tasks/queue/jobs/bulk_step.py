@@ -1,7 +1,7 @@
 """A step of a bulk job: the script that does it counts its answers and notes how far the job is."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 
 class Superseded(Exception):  # noqa: N818 - an outcome
@@ -13,12 +13,13 @@ class BulkStep:
     """The bulk job for which a script goes over some jobs.
 
     id, attempt: the bulk job and its attempt. place: where the next step goes on, for a worker that takes over; the
-    record keeps it, and a count of each answer.
+    record keeps it, and a count of each answer. field: of the record, in which it keeps the place.
     """
 
     id: str
     attempt: int
     place: str
+    field: Literal["place", "counting"] = "place"
 
 
 def payload_of(step: BulkStep | None) -> dict[str, Any] | None:

@@ -61,6 +61,10 @@ class JobStore:
         caller."""
         return answers_of(await self._cancel({"ids": ids, "keep": self._keep, "by": payload_of(step)}))
 
+    async def note_place(self, step: BulkStep) -> None:
+        """Store how far a bulk job is that changed nothing in this step."""
+        await self.cancel_all([], step)
+
     async def retry(self, ids: Sequence[str], step: BulkStep | None = None) -> list[str]:
         """As `reopen`, for RETRYABLE jobs; others stay in their state, which is the answer."""
         return await self._run_again(ids, dict.fromkeys(RETRYABLE, True), step)

@@ -165,12 +165,15 @@ class Listing:
     async def _unfit(self, ids: Sequence[str], unsure: Container[str], selection: Selection) -> set[str]:
         """Those of packed records that another worker had, or whose error is another (versions before 28 November 2026
         packed it)."""
-        return {
-            record.id
-            for record in await self.records([one for one in ids if one in unsure])
-            if selection.code not in (None, (record.last_error or {}).get("code"))
-            or selection.worker not in (None, record.worker)
-        }
+        packed, unfit = [one for one in ids if one in unsure], set()
+        for start in range(0, len(packed), UNPACKED_AT_ONCE):  # others get a turn in between
+            unfit |= {
+                record.id
+                for record in await self.records(packed[start : start + UNPACKED_AT_ONCE])
+                if selection.code not in (None, (record.last_error or {}).get("code"))
+                or selection.worker not in (None, record.worker)
+            }
+        return unfit
 
     async def counts(self, selection: Selection) -> dict[State, int]:
         """How many there are in each state, without regard to the selection's own state, queue, kind, prefix, code and

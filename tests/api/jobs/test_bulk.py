@@ -1,20 +1,27 @@
 """POST /v1/jobs/cancellation, /retry, /deletion: what may be asked for, and what comes of it."""
 
 import asyncio
+from datetime import datetime
 from typing import Any
 
 import httpx
 import pytest
 from arq.connections import ArqRedis
 
+from tasks.maintenance import bulk
 from tasks.maintenance.bulk import BULK
+from tasks.queue.redis_keys import JOBS
 from tasks.settings import Settings
+from tests.support.api.event_source import listening
 from tests.support.api.job_groups import GROUPS, make_group
 from tests.support.api.manual_worker import WORKER, ManualWorker
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import client_of, serving
 from tests.support.engine_running import working
+from tests.support.queue.bulk_results import outcomes
 from tests.support.queue.ended_records import pack_all
+from tests.support.queue.many_failed import make_failed
+from worker.attempts.progress import WRITE_EVERY_S
 
 
 async def submit(client: httpx.AsyncClient, query: str = "") -> str:
@@ -47,16 +54,18 @@ async def test_what_fits_is_cancelled_retried_and_deleted_and_nothing_else(
     other, theirs = await submit(alice, "?name=other.png"), await submit(bob, "?name=batch-9.png")
 
     job = await done(redis, settings, alice, "cancellation", {"q": "batch-", "queue": "media"})
-    assert job["result"] == {"matched": 3, "cancelled": 3, "stopping": 0, "skipped": 0}
+    assert outcomes(job["result"]) == {"matched": 3, "cancelled": 3, "stopping": 0, "skipped": 0}
     assert await states(alice, *mine, other) == ["cancelled"] * 3 + ["queued"]
     assert await states(bob, theirs) == ["queued"]
 
     job = await done(redis, settings, alice, "retry", {"kind": "thumbnail", "q": "batch-1"})
-    assert job["result"] == {"matched": 1, "retried": 1, "skipped": 0}
+    assert outcomes(job["result"]) == {"matched": 1, "retried": 1, "skipped": 0}
     assert await states(alice, *mine) == ["cancelled", "queued", "cancelled"]
 
     job = await done(redis, settings, alice, "deletion", {"all": True})
-    assert job["result"] == {"matched": 4, "deleted": 4, "skipped": 0}, "two pictures, and two jobs like itself"
+    assert outcomes(job["result"]) == {"matched": 4, "deleted": 4, "skipped": 0}, (
+        "two pictures, and two jobs like itself"
+    )
     assert await states(alice, *mine, other) == ["not_found", "queued", "not_found", "queued"]
 
 
@@ -99,7 +108,8 @@ async def test_only_an_admin_may_name_another_owner(
         assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (403, "forbidden", "owner")
     async with serving(settings.model_copy(update={"admins": ("alice",)})) as port, client_of(port) as admin:
         everyones = {"kind": "thumbnail", "owner": "*", "dry_run": True}
-        assert (await done(redis, settings, admin, "cancellation", everyones))["result"] == {"matched": 2}
+        job = await done(redis, settings, admin, "cancellation", everyones)
+        assert outcomes(job["result"]) == {"matched": 2}
         job = await done(redis, settings, admin, "cancellation", {"kind": "thumbnail", "owner": "bob"})
         assert job["result"]["cancelled"] == 1
         assert (await states(alice, mine), await states(bob, theirs)) == (["queued"], ["cancelled"])
@@ -112,7 +122,7 @@ async def test_a_dry_run_counts_and_changes_nothing(
 ) -> None:
     mine = [await submit(alice, f"?name=batch-{n}.png") for n in range(3)]
     job = await done(redis, settings, alice, "cancellation", {"q": "batch-", "dry_run": True})
-    assert job["result"] == {"matched": 3}
+    assert outcomes(job["result"]) == {"matched": 3}
     assert await states(alice, *mine) == ["queued"] * 3
 
 
@@ -136,18 +146,17 @@ async def test_a_group_is_counted_and_cancelled_and_nothing_else(
     others.append(await submit(alice))
     theirs = await done(redis, settings, bob, "cancellation", {criterion: group})
     assert (theirs["result"]["matched"], theirs["progress"]["total"]) == (0, 0), "no number of them is bob's business"
-    assert (await done(redis, settings, alice, "cancellation", {criterion: group, "dry_run": True}))["result"] == {
-        "matched": 3
-    }
+    job = await done(redis, settings, alice, "cancellation", {criterion: group, "dry_run": True})
+    assert outcomes(job["result"]) == {"matched": 3}
     job = await done(redis, settings, alice, "cancellation", {criterion: group, "expect": 2}, "failed")
     assert job["error"]["code"] == "more_than_expected"
     assert await states(alice, *made, *others) == ["queued"] * 5
     job = await done(redis, settings, alice, "cancellation", {criterion: group, "q": made[0], "expect": 3})
-    assert job["result"] == {"matched": 1, "cancelled": 1, "stopping": 0, "skipped": 0}
+    assert outcomes(job["result"]) == {"matched": 1, "cancelled": 1, "stopping": 0, "skipped": 0}
     job = await done(redis, settings, alice, "cancellation", {criterion: group, "expect": 2})
-    assert job["result"] == {"matched": 2, "cancelled": 2, "stopping": 0, "skipped": 0}
+    assert outcomes(job["result"]) == {"matched": 2, "cancelled": 2, "stopping": 0, "skipped": 0}
     job = await done(redis, settings, alice, "deletion", {criterion: group})
-    assert job["result"] == {"matched": 3, "deleted": 3, "skipped": 0}
+    assert outcomes(job["result"]) == {"matched": 3, "deleted": 3, "skipped": 0}
     assert await states(alice, *made, *others) == ["not_found"] * 3 + ["queued"] * 2
 
 
@@ -159,7 +168,8 @@ async def test_an_admin_acts_on_a_group_of_any_owner(
     async with serving(settings.model_copy(update={"admins": ("alice",)})) as port, client_of(port) as admin:
         for owner, matched in (("alice", 0), ("bob", 2), ("*", 2)):
             asked = {"owner": owner, criterion: group, "dry_run": True}
-            assert (await done(redis, settings, admin, "cancellation", asked))["result"] == {"matched": matched}
+            job = await done(redis, settings, admin, "cancellation", asked)
+            assert outcomes(job["result"]) == {"matched": matched}
         assert (await done(redis, settings, admin, "cancellation", {"owner": "*", criterion: group}))["result"][
             "cancelled"
         ] == 2
@@ -174,11 +184,101 @@ async def test_what_a_worker_ran_last_is_retried_and_nothing_else(
     await worker.end(fine)
     await pack_all(redis, settings)
     asked = {"worker": WORKER, "state": "failed"}
-    assert (await done(redis, settings, alice, "retry", {**asked, "dry_run": True}))["result"] == {"matched": 1}
+    job = await done(redis, settings, alice, "retry", {**asked, "dry_run": True})
+    assert outcomes(job["result"]) == {"matched": 1}
     assert (await done(redis, settings, alice, "retry", {"worker": "w"}))["result"]["matched"] == 0
     job = await done(redis, settings, alice, "retry", {**asked, "expect": 1})
-    assert job["result"] == {"matched": 1, "retried": 1, "skipped": 0}
+    assert outcomes(job["result"]) == {"matched": 1, "retried": 1, "skipped": 0}
     assert await states(alice, broken, fine, waits) == ["queued", "succeeded", "scheduled"]
+
+
+async def test_its_progress_says_how_many_match_at_least_and_then_how_many_are_changed(
+    redis: ArqRedis, settings: Settings, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a criterion that no index has. The steps are small, so that it takes a second or two."""
+    monkeypatch.setattr(bulk, "COUNTED_AT_ONCE", 5)
+    monkeypatch.setattr(bulk, "AT_ONCE", 5)
+    await make_failed(redis, 5_000, owner="alice", kind="report", codes=("timed_out", "truncated"))
+    answer = await alice.post("/v1/jobs/deletion", json={"code": "timed_out", "expect": 2_500})
+    path, shown = answer.headers["Location"], []
+    async with (
+        listening(alice, answer.json()["id"]) as events,
+        working(redis, settings, concurrency={"default": 1}, kinds={BULK.name: BULK}),
+    ):
+        async for event in events:
+            if event.name == "progress":
+                shown.append(event.data)
+                asked = (await alice.get(path)).json()["progress"]
+                assert asked.keys() == event.data.keys()
+                assert asked["matched"] >= event.data["matched"]
+    job = event.data
+    assert job["result"] == {
+        "examined": 5_000,
+        "matched": 2_500,
+        "changed": 2_500,
+        "complete": True,
+        "deleted": 2_500,
+        "skipped": 0,
+    }
+    assert job["progress"] == {
+        "done": 5_000,
+        "total": 5_000,
+        "note": "jobs",
+        **{name: job["result"][name] for name in ("examined", "matched", "changed", "complete")},
+    }
+    counting = [one for one in shown if one["note"] == "jobs counted" and not one["complete"]]
+    changing = [one for one in shown if one["note"] == "jobs" and one["changed"] < 2_500]
+    assert counting, "it was too quick to be seen"
+    assert changing, "it was too quick to be seen"
+    assert [one["matched"] for one in counting] == sorted(one["matched"] for one in counting)
+    assert all(0 < one["matched"] <= one["examined"] <= 5_000 and one["changed"] == 0 for one in counting)
+    assert all((one["total"], one["matched"], one["complete"]) == (5_000, 2_500, True) for one in changing)
+    assert [one["changed"] for one in changing] == sorted(one["changed"] for one in changing)
+    seconds = datetime.fromisoformat(job["finished_at"]) - datetime.fromisoformat(job["started_at"])
+    assert len(shown) <= seconds.total_seconds() / WRITE_EVERY_S + 2
+    await redis.flushall()  # or the look for leaks would take longer than the test
+
+
+async def test_a_count_is_bounded_and_says_so_and_nothing_is_changed_by_half_a_count(
+    redis: ArqRedis, settings: Settings, alice: httpx.AsyncClient
+) -> None:
+    made = await make_failed(redis, 3_000, owner="alice", kind="report", codes=("timed_out", "b", "c", "d", "e"))
+    bounded = settings.model_copy(update={"bulk_max_examined": 2_000})
+    asked = {"kind": "report", "code": "timed_out"}
+    job = await done(redis, bounded, alice, "deletion", {**asked, "dry_run": True})
+    assert job["result"] == {"examined": 2_000, "matched": 400, "changed": 0, "complete": False}
+    job = await done(redis, bounded, alice, "deletion", {**asked, "expect": 399}, "failed")
+    assert job["error"] == {
+        "code": "more_than_expected",
+        "field": "expect",
+        "message": "At least 400 jobs match, and at most 399 were expected. None was changed.",
+    }
+    assert {name: job["progress"][name] for name in ("matched", "changed", "complete")} == {
+        "matched": 400,
+        "changed": 0,
+        "complete": False,
+    }
+    job = await done(redis, bounded, alice, "deletion", {**asked, "expect": 3_000}, "failed")
+    assert (job["error"]["code"], job["error"]["field"]) == ("count_incomplete", "expect")
+    assert job["error"]["message"].startswith("At least 400 jobs match: 2000 were examined, which is the limit")
+    assert await redis.zcard(f"{JOBS}alice/report:failed") == 3_000
+    since = (await alice.get(f"/v1/jobs/{made[999]}")).json()["created_at"]
+    job = await done(redis, bounded, alice, "deletion", {**asked, "since": since, "expect": 200})
+    assert outcomes(job["result"]) == {"matched": 200, "deleted": 200, "skipped": 0}
+    await redis.flushall()  # or the look for leaks would take longer than the test
+
+
+async def test_one_that_failed_as_there_were_more_counts_again_when_it_is_retried(
+    redis: ArqRedis, settings: Settings, alice: httpx.AsyncClient
+) -> None:
+    mine = [await submit(alice, f"?name=batch-{n}.png") for n in range(3)]
+    job = await done(redis, settings, alice, "cancellation", {"q": "batch-", "expect": 2}, "failed")
+    assert (job["progress"]["matched"], job["progress"]["changed"]) == (3, 0)
+    await alice.post(f"/v1/jobs/{mine[0]}/cancellation")
+    assert (await alice.post(job["links"]["retry"])).status_code == 202
+    async with working(redis, settings, concurrency={"default": 1}, kinds={BULK.name: BULK}):
+        job = (await alice.get(job["links"]["self"], params={"wait": 10})).json()
+    assert outcomes(job["result"]) == {"matched": 2, "cancelled": 2, "stopping": 0, "skipped": 0}
 
 
 async def test_it_may_be_repeated_safely(alice: httpx.AsyncClient) -> None:

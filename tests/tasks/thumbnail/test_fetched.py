@@ -67,7 +67,7 @@ class Work:
             sandbox=self.sandbox,
             outbound=self.outbound,
             settings=settings,
-            progress=silent,
+            progress=lambda *_: None,
             notes=Notes(),
         )
         return await make_thumbnails(job)

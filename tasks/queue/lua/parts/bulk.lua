@@ -1,8 +1,8 @@
 -- One action for each of payload.ids; the answers in their order. payload.by: the bulk job that does it {id, attempt,
--- place}, or nil. The bulk job counts the answers and notes how far it is in this very step, so that its count is true
--- whichever worker dies; an attempt that is no longer the current one changes nothing. If one of the jobs was packed on
--- the way (`must_restore`), none is touched, and all are answered with 'packed': the caller restores them, and asks for
--- all again. payload.last: it does not any more.
+-- place, field (of its record, for the place)}, or nil. The bulk job counts the answers and notes how far it is in this
+-- very step, so that its count is true whichever worker dies; an attempt that is no longer the current one changes
+-- nothing. If one of the jobs was packed on the way (`must_restore`), none is touched, and all are answered with
+-- 'packed': the caller restores them, and asks for all again. payload.last: it does not any more.
 local function for_each(act, must_restore)
   local by = payload.by
   if by then
@@ -21,6 +21,6 @@ local function for_each(act, must_restore)
     if by then redis.call('HINCRBY', K.job .. by.id, 'count:' .. answer, 1) end
     answers[n] = answer
   end
-  if by then redis.call('HSET', K.job .. by.id, 'place', by.place) end
+  if by then redis.call('HSET', K.job .. by.id, by.field, by.place) end
   return cmsgpack.pack(answers)
 end

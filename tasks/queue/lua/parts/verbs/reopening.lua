@@ -18,7 +18,7 @@ end
 local function clear_end(job, blobs)
   local record = K.job .. job.id
   redis.call('HDEL', record, 'finished_at', 'expires_at', 'error', 'result', 'files', 'progress', 'tries', 'lapses',
-    'lapsed_at', 'awaits', 'lost', 'postponed', 'code')
+    'lapsed_at', 'awaits', 'lost', 'postponed', 'code', 'counting')
   redis.call('PERSIST', record)
   redis.call('DEL', K.arq_result .. job.id)
   for blob in string.gmatch(blobs or '', '%x+') do need_blobs(job.id, { blob }, 0) end

@@ -70,7 +70,12 @@ class Visit:
         context: The resources of this process.
         session: Whose session it is.
         api: The API, for what the session opens.
+        shell: The template that is around the page.
+        is_portal: Whether the page is one for a customer.
     """
+
+    shell = "shell.html"
+    is_portal = False
 
     def __init__(self, request: Request, session: Session) -> None:
         self.request = request
@@ -78,6 +83,10 @@ class Visit:
         self.session = session
         self.api = Api(request, session.access)
         self._form: Form | None = None
+
+    def place(self, path: str) -> str:
+        """The path of a page. path: as in `ConsoleRouter.page`."""
+        return ROOT + path
 
     @property
     def access(self) -> Access:
@@ -129,6 +138,7 @@ class Visit:
             status: Of HTTP.
             **values: What the template names, besides what every page has (`page_values`).
         """
+        values |= {"shell": self.shell, "is_portal": self.is_portal}
         text = render(template, **page_values(self.request, self.language, self.access), **values)
         response = HTMLResponse(text, status, headers={**HEADERS, "Cache-Control": "no-store"})
         if NOTICE in self.request.cookies:

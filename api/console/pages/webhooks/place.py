@@ -1,0 +1,42 @@
+"""Where an endpoint is found: its calls of the API, and its pages."""
+
+from typing import Any
+from urllib.parse import quote
+
+from api.console.calls import ApiCall, Query, at, query_text
+from api.console.visit import Visit
+
+HOME = "/webhooks"
+
+
+class EndpointPlace:
+    """The endpoint that a visit names in its path; `?owner=` is for admins, who see those of others.
+
+    Args:
+        visit: The visit.
+        endpoint_id: Another endpoint than the one in the path.
+    """
+
+    def __init__(self, visit: Visit, endpoint_id: str | None = None) -> None:
+        self.id: str = endpoint_id or visit.path["id"]
+        self.owner = owner_of(visit)
+        self._home = visit.place(HOME)
+
+    def call(self, method: str, *segments: str, body: Any = None) -> ApiCall:
+        """A call about it. segments: of the path behind its id."""
+        return ApiCall(method, at("endpoints", self.id, *segments), {"owner": self.owner}, body)
+
+    def page(self, *segments: str, **query: str | int | None) -> str:
+        """The path of a page about it. segments: behind its id."""
+        path = "/".join((self._home, quote(self.id, safe=""), *segments))
+        return with_query(path, {"owner": self.owner, **query})
+
+
+def owner_of(visit: Visit) -> str | None:
+    """The owner whose endpoints an admin wants to see."""
+    return visit.query.get("owner") or None
+
+
+def with_query(path: str, query: Query) -> str:
+    """A path with a query."""
+    return f"{path}?{query_text(query)}" if query_text(query) else path

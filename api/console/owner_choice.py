@@ -10,7 +10,7 @@ OFFERED: Final = 100
 """How many owners the field suggests; any other name may be typed."""
 
 
-def owner_of(visit: Visit, values: Mapping[str, str]) -> str | None:
+def chosen_owner(visit: Visit, values: Mapping[str, str]) -> str | None:
     """The owner whom an admin has chosen; None if it is the visitor.
 
     Args:

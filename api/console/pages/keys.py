@@ -7,7 +7,7 @@ from fastapi import Response
 from api.accounts.key_views import GRACE
 from api.console.calls import ApiCall, ProblemError, at
 from api.console.forms import Form
-from api.console.owner_choice import known_owners, owner_of
+from api.console.owner_choice import chosen_owner, known_owners
 from api.console.visit import ROOT, ConsoleRouter, Visit
 from tasks.accounts.scopes import SCOPES
 
@@ -22,7 +22,7 @@ EXAMPLE: Final = ApiCall("POST", "/v1/keys", body={"name": "ci", "scopes": ["ima
 @router.page("/keys")
 async def show_keys(visit: Visit) -> Response:
     """The keys of an owner, and the form for another one."""
-    owner = owner_of(visit, visit.query)
+    owner = chosen_owner(visit, visit.query)
     keys, owners = [], await known_owners(visit)
     try:
         keys = (await visit.api.get("/v1/keys", owner=owner))["keys"]
@@ -54,7 +54,7 @@ async def make_key(visit: Visit) -> Response:
         "scopes": form.getlist("scopes"),
         "read_only": "read_only" in form,
         "expires": form.get("expires") or None,
-        "owner": owner_of(visit, form),
+        "owner": chosen_owner(visit, form),
     }
     made = await visit.api.send(ApiCall("POST", "/v1/keys", body=body))
     return visit.show("accounts/key_made.html", key=made.json())
@@ -63,7 +63,7 @@ async def make_key(visit: Visit) -> Response:
 @router.page("/keys/{id}")
 async def show_key(visit: Visit) -> Response:
     """One key, and what can be done with it."""
-    path, owner = at("keys", visit.path["id"]), owner_of(visit, visit.query)
+    path, owner = at("keys", visit.path["id"]), chosen_owner(visit, visit.query)
     key = await visit.api.get(path, owner=owner)
     return visit.show(
         "accounts/key.html",
@@ -79,7 +79,7 @@ async def show_key(visit: Visit) -> Response:
 async def rotate_key(visit: Visit) -> Response:
     """Replace a key by a new one, which the answer shows."""
     form = await visit.form()
-    made = await visit.api.send(_rotation(visit, owner_of(visit, form), _grace(form)))
+    made = await visit.api.send(_rotation(visit, chosen_owner(visit, form), _grace(form)))
     return visit.show("accounts/key_made.html", key=made.json())
 
 
@@ -87,7 +87,7 @@ async def rotate_key(visit: Visit) -> Response:
 async def revoke_key(visit: Visit) -> Response:
     """End a key."""
     form = await visit.form()
-    owner = owner_of(visit, form)
+    owner = chosen_owner(visit, form)
     call = ApiCall("DELETE", at("keys", visit.path["id"]), {"owner": owner})
     return await visit.act(call, to=KEYS, done="keys.revoked_now", name=form.get("name", visit.path["id"]))
 

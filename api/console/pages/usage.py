@@ -9,7 +9,7 @@ from fastapi import Response
 from api.accounts.usage import DEFAULT_DAYS
 from api.console.calls import ApiCall, ProblemError
 from api.console.charts import bars
-from api.console.owner_choice import known_owners, owner_of
+from api.console.owner_choice import chosen_owner, known_owners
 from api.console.visit import ConsoleRouter, Visit
 
 router = ConsoleRouter()
@@ -21,7 +21,7 @@ TOTALS: Final = ("bytes_in", "bytes_out", "jobs", "failed", "cpu_seconds")
 @router.page("/usage")
 async def show_usage(visit: Visit) -> Response:
     """The days of a month, or of a time that is chosen."""
-    owner, owners = owner_of(visit, visit.query), await known_owners(visit)
+    owner, owners = chosen_owner(visit, visit.query), await known_owners(visit)
     call = ApiCall("GET", "/v1/usage", {"owner": owner, **{name: visit.query.get(name) for name in ("first", "last")}})
     values: dict[str, Any] = {"owner": owner, "owners": owners, "call": call, "usage": None}
     try:

@@ -7,10 +7,11 @@ from fastapi import Response
 from fastapi.responses import JSONResponse
 
 from api.console.calls import ApiAnswer, ApiCall, ProblemError
+from api.console.owner_choice import chosen_owner
 from api.console.pages.webhooks.answers import whole_endpoint
 from api.console.pages.webhooks.fields import body_of, shown_endpoint, shown_form
 from api.console.pages.webhooks.health import ShownHealth
-from api.console.pages.webhooks.place import HOME, EndpointPlace, owner_of, with_query
+from api.console.pages.webhooks.place import HOME, EndpointPlace, with_query
 from api.console.visit import ConsoleRouter, Visit
 
 router = ConsoleRouter()
@@ -22,7 +23,7 @@ CORRECTED: Final = (400, 409, 422)
 @router.page(HOME)
 async def show_endpoints(visit: Visit) -> Response:
     """The endpoints with their health, newest first."""
-    channel, owner = visit.query.get("channel") or None, owner_of(visit)
+    channel, owner = visit.query.get("channel") or None, chosen_owner(visit, visit.query)
     query: dict[str, str | int | bool | None] = {"channel": channel, "owner": owner}
     query |= {"health": True, "limit": AT_ONCE, "cursor": visit.query.get("cursor")}
     call = ApiCall("GET", "/v1/endpoints", query)

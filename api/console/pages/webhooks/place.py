@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import quote
 
 from api.console.calls import ApiCall, Query, at, query_text
+from api.console.owner_choice import chosen_owner
 from api.console.visit import Visit
 
 HOME = "/webhooks"
@@ -19,7 +20,7 @@ class EndpointPlace:
 
     def __init__(self, visit: Visit, endpoint_id: str | None = None) -> None:
         self.id: str = endpoint_id or visit.path["id"]
-        self.owner = owner_of(visit)
+        self.owner = chosen_owner(visit, visit.query)
         self._home = visit.place(HOME)
 
     def call(self, method: str, *segments: str, body: Any = None) -> ApiCall:
@@ -30,11 +31,6 @@ class EndpointPlace:
         """The path of a page about it. segments: behind its id."""
         path = "/".join((self._home, quote(self.id, safe=""), *segments))
         return with_query(path, {"owner": self.owner, **query})
-
-
-def owner_of(visit: Visit) -> str | None:
-    """The owner whose endpoints an admin wants to see."""
-    return visit.query.get("owner") or None
 
 
 def with_query(path: str, query: Query) -> str:

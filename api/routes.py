@@ -34,14 +34,15 @@ def in_order(routes: Iterable[BaseRoute]) -> list[BaseRoute]:
     """Routes in the order in which a request tries them.
 
     Those of one resource (`/v1/jobs`) stand together, the busiest resources first. Within a resource a fixed segment
-    comes before a parameter: `/v1/jobs/retry` before `/v1/jobs/{job_id}`.
+    comes before a parameter: `/v1/jobs/retry` before `/v1/jobs/{job_id}`. One for any path comes last.
     """
     places = {tuple(path.split("/")): place for place, path in enumerate(BUSIEST)}
 
-    def precedence(route: BaseRoute) -> tuple[int, list[bool]]:
-        segments = tuple(getattr(route, "path", "").split("/"))
+    def precedence(route: BaseRoute) -> tuple[bool, int, list[bool]]:
+        path: str = getattr(route, "path", "")
+        segments = tuple(path.split("/"))
         place = places.setdefault(segments[:3], len(places))
-        return place, [segment.startswith("{") for segment in segments]
+        return path.endswith(":path}"), place, [segment.startswith("{") for segment in segments]
 
     return sorted(routes, key=precedence)
 

@@ -19,6 +19,7 @@ def test_a_fixed_path_is_tried_before_one_with_a_parameter() -> None:
     async def endpoint() -> None: ...
 
     paths = [
+        "/v1/{path:path}",
         "/v1/queues",
         "/v1/jobs/{id}",
         "/v1/images",
@@ -35,4 +36,5 @@ def test_a_fixed_path_is_tried_before_one_with_a_parameter() -> None:
         "/v1/jobs/{id}",
         "/v1/jobs/{id}/retry",
         "/v1/queues",
+        "/v1/{path:path}",
     ]

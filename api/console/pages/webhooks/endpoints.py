@@ -15,7 +15,7 @@ from api.console.pages.webhooks.place import HOME, EndpointPlace, with_query
 from api.console.visit import ConsoleRouter, Visit
 
 router = ConsoleRouter()
-AT_ONCE: Final = 50
+AT_ONCE: Final = 40
 CORRECTED: Final = (400, 409, 422)
 """Refusals after which the form is shown again, as it was sent."""
 

@@ -1,0 +1,28 @@
+"""The line of a field in a JSON text."""
+
+import pytest
+
+from api.console.json_places import line_of, lines_of
+
+TEXT = """{
+  "a": {"b": 1,
+    "c": [ 10, {"d": "}"},
+      {"e\\u0301": null} ]
+  },
+  "f": true
+}"""
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [("a", 2), ("a.c", 3), ("a.c.1.d", 3), ("a.c.2.e\u0301", 4), ("f", 6), ("a.missing", 2), ("g", 1), ("f.0", 6)],
+)
+def test_a_field_is_found_or_what_should_have_it(path: str, line: int) -> None:
+    assert line_of(TEXT, path) == line
+
+
+def test_the_fields_of_a_problem_have_lines_if_the_text_is_json() -> None:
+    problem = {"field": "job.f", "errors": [{"field": "job.a.c"}, {"message": "no field"}]}
+    assert lines_of(TEXT, problem, inside="job.") == {"job.f": 6, "job.a.c": 3}
+    assert lines_of('{"f": ', problem) == {}
+    assert lines_of(TEXT, None) == {}

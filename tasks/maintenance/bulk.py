@@ -11,6 +11,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import Literal, Self
 
+from arq.constants import abort_jobs_ss
 from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.kind import JobContext, Kind, Result
@@ -206,20 +207,29 @@ class BulkRun:
             if self._params.expect is not None:
                 # Those that match by now, and did not when they were counted, are not changed beyond their number.
                 may = max(min(self._params.expect - self._answers.total(), AT_ONCE), 0)
-            found, over = await self._next(passes[self._place.passed], self._place, may or COUNTED_AT_ONCE)
+            found, over = await self._next(passes[self._place.passed], self._place, may or AT_ONCE)
+            ids = found.ids if may else await self._stopping(found.ids)
             self._place = Place(
                 passed=self._place.passed + over,
                 cursor=found.cursor,
                 looked=self._place.looked + found.examined,
-                left=self._place.left + (0 if may else len(found.ids)),
+                left=self._place.left + len(found.ids) - len(ids),
             )
-            await self._change(found.ids if may else [], self._step(self._place, "place"))
+            await self._change(ids, self._step(self._place, "place"))
             self._report(self._changed, "jobs")
 
     async def _next(self, state: State, place: Place, limit: int) -> tuple[Ids, bool]:
         """The jobs that match after a place, without this one, and whether they are the last of their state."""
         found = await self._listing.ids(self._params.selection(state, self._made_ms), limit=limit, cursor=place.cursor)
         return replace(found, ids=[one for one in found.ids if one != self._job.job_id]), found.cursor is None
+
+    async def _stopping(self, ids: Sequence[str]) -> list[str]:
+        """Those that were asked to stop while they ran. They may wait for their next try by now, and are no others."""
+        async with self._job.redis.pipeline(transaction=False) as pipe:
+            for job_id in ids:
+                pipe.zscore(abort_jobs_ss, job_id)
+            scores = await pipe.execute()
+        return [job_id for job_id, score in zip(ids, scores, strict=True) if score is not None]
 
     async def _change(self, ids: Sequence[str], step: BulkStep) -> None:
         match self._params.verb:

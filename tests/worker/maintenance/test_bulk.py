@@ -224,6 +224,26 @@ async def test_a_worker_killed_in_the_middle_costs_no_job_and_no_count(
     await redis.flushall()  # or the look for leaks would take longer than the test
 
 
+async def test_one_that_was_asked_to_stop_and_waits_for_its_next_try_is_cancelled_whatever_was_expected(
+    redis: ArqRedis, settings: Settings, job_client: JobClient
+) -> None:
+    running = await put(job_client.enqueuer)
+    worker = FakeWorker(redis, settings)
+    attempt = await begun(worker, running)
+    other = await put(job_client.enqueuer)
+    await worker.finish(await begun(worker, other), "retrying", delay_ms=60_000)
+    bulk = await submit(job_client.enqueuer, "cancellation", (State.RETRYING, State.RUNNING), expect=1)
+    job = await begun(worker, bulk)
+    step = BulkStep(bulk, job.attempt, Place(passed=2, looked=1).model_dump_json())
+    assert await JobStore(redis, settings).cancel_all([running], step) == ["running"]
+    await worker.finish(attempt, "retrying", delay_ms=60_000)  # before it hears of that
+    await lapse(redis, job)
+    record = await done(redis, settings, job_client, bulk)
+    assert outcomes(record.result)["skipped"] == 1
+    assert (await record_of(redis, running)).state is State.CANCELLED
+    assert (await record_of(redis, other)).state is State.RETRYING
+
+
 async def counted_by_one_that_died(
     redis: ArqRedis, settings: Settings, job_client: JobClient, bulk: str, *, limit: int
 ) -> Place:

@@ -13,6 +13,7 @@ import structlog
 from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 
+from api.changes.broadcast import Broadcast
 from api.http import problems
 from api.http.access.account_cache import AccountCache
 from api.http.access.auditor import Auditor
@@ -168,6 +169,8 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
     audit_log = AuditLog(redis)
     auditor = Auditor(audit_log, settings)
     kept, spec_process = KeptAnswers(), SpecProcess(settings.spec_seconds)
+    queue_stats = QueueStats(redis, settings)
+    changes = Broadcast(settings, redis, watch, queue_stats, storage, kinds)
     watch.start()
     looking = asyncio.create_task(MemoryWatch(redis, settings).loop(), name="MemoryWatch")
     http_counts = HttpCounts(redis)
@@ -199,6 +202,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
                 redis=redis,
                 enqueuer=Enqueuer(redis, settings, storage, counted(kinds)),
                 watch=watch,
+                changes=changes,
                 shutdown=Shutdown(settings.drain_s, watch),
                 storage=storage,
                 public_files=PublicFiles.of(settings),
@@ -207,7 +211,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
                 url_policy=url_policy,
                 endpoints=Endpoints(redis, settings, box),
                 job_store=JobStore(redis, settings),
-                queue_stats=QueueStats(redis, settings),
+                queue_stats=queue_stats,
                 listing=Listing(redis),
                 history=history,
                 schedule_store=ScheduleStore(redis, settings, storage),
@@ -224,6 +228,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
         await stop(looking, counting, noting)
         await http_counts.close()
         await key_use.close()
+        await changes.close()
         await watch.stop()
         await kept.close()
         await request_rates.close()

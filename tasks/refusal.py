@@ -57,6 +57,7 @@ CODES: dict[str, str] = {
     "header_too_large": "The request's line and header fields are larger than the limit.",
     "request_timeout": "The request did not arrive in time.",
     "too_many_connections": "The process has as many connections as it may have. Try again later.",
+    "too_many_streams": "The process has as many streams of changes as it may have. Try again later.",
     "redis_full": "Redis has no room for more jobs, uploads, endpoints or schedules. Try again later.",
     "unavailable": "Redis or the storage does not respond. Try again later.",
     "spec_reader_unavailable": "The process that reads large report specs is busy or does not respond. Try later.",

@@ -11,8 +11,7 @@ import sys
 from collections.abc import Iterable
 from typing import Final
 
-from tasks.queue.redis_keys import SCRIPT_CONSTANTS
-from tasks.queue.script import FOLDER, parts_of, read, seldom_of
+from tasks.queue.script import CONSTANTS, FOLDER, parts_of, read, seldom_of
 from tools.documents import ROOT
 
 INSTALL: Final = "Lua is not checked: luacheck is not installed (Debian: apt-get install lua-check)."
@@ -43,7 +42,7 @@ def _lines() -> Iterable[tuple[str, str]]:
     texts = [read(name) for name in names]
     needs = " ".join(sorted({part for text in texts for part in (*parts_of(text), *seldom_of(text))} - {"arguments"}))
     yield "constants", "local K = {"
-    yield from (("constants", f"{name} = 0,") for name in SCRIPT_CONSTANTS)
+    yield from (("constants", f"{name} = 0,") for name in CONSTANTS)
     yield "constants", "}"
     for part in parts_of(f"-- needs: {needs}\n"):
         yield from _numbered(f"parts/{part}")

@@ -7,6 +7,7 @@ from typing import Any
 from arq.connections import ArqRedis
 from starlette.requests import Request
 
+from api.changes.broadcast import Broadcast
 from api.http.access.account_cache import AccountCache
 from api.http.access.auditor import Auditor
 from api.http.access.cors import CorsPolicy
@@ -68,6 +69,7 @@ class Context:
     redis: ArqRedis
     enqueuer: Enqueuer
     watch: Watch
+    changes: Broadcast
     shutdown: Shutdown
     storage: Storage
     public_files: PublicFiles

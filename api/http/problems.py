@@ -24,6 +24,7 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = {
     "unavailable": 2,
     "too_many_connections": 2,
+    "too_many_streams": 15,
     "queue_full": 10,
     "owner_queue_full": 10,
     "disk_full": 10,
@@ -88,6 +89,7 @@ STATUS = {
     "poison": 500,
     "unavailable": 503,
     "too_many_connections": 503,
+    "too_many_streams": 503,
     "disk_full": 503,
     "spec_reader_unavailable": 503,
     "redis_full": 507,

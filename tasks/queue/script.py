@@ -24,6 +24,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, ResponseError
 
 from tasks.queue.actor import ACTING
+from tasks.queue.feed_keys import FEED_CONSTANTS
 from tasks.queue.memory import is_out_of_memory, memory_of, redis_full
 from tasks.queue.redis_keys import SCRIPT_CONSTANTS
 
@@ -36,6 +37,8 @@ NAME: Final = re.compile(r"\b[A-Za-z_]\w*")
 NO_CODE: Final = re.compile(r"--.*|'(?:[^'\\]|\\.)*'")
 """A comment, or a string."""
 CONSTANT: Final = re.compile(r"\bK\.(\w+)")
+CONSTANTS: Final = SCRIPT_CONSTANTS | FEED_CONSTANTS
+"""What scripts know as `K.<name>`."""
 ALSO_ADDS: Final = frozenset({"verbs/reopen"})
 """A job that runs again needs about as much memory as a new one."""
 
@@ -182,7 +185,7 @@ def _names(text: str) -> set[str]:
 
 def _constants(text: str) -> str:
     """The table K, with the keys and times that the text uses, and no others."""
-    fields = (f"{name} = {_literal(SCRIPT_CONSTANTS[name])}" for name in sorted(set(CONSTANT.findall(text))))
+    fields = (f"{name} = {_literal(CONSTANTS[name])}" for name in sorted(set(CONSTANT.findall(text))))
     return f"local K = {{ {', '.join(fields)} }}\n"
 
 

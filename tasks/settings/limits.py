@@ -61,6 +61,11 @@ class LimitSettings(BaseModel):
     events_heartbeat_s: float = Field(
         15, gt=0, le=25, description="Seconds without an event after which a stream of events sends a heartbeat."
     )
+    max_change_streams: int = Field(
+        200,
+        gt=0,
+        description="Streams of changes (`GET /v1/changes`, and those of pages) that one process sends at once; more are answered 503.",
+    )
     max_presets: int = Field(100, ge=0, description="Presets of one owner.")
     max_keep_s: int = Field(
         366 * DAY_S,

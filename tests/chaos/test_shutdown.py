@@ -15,7 +15,7 @@ from arq.connections import ArqRedis
 
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import CHANGES, WORKERS
-from tests.support.api.event_source import listening, until_end
+from tests.support.api.event_source import listening, streamed, until_end
 from tests.support.api.web_process import web_process
 from tests.support.engine_running import JobClient
 from tests.support.eventually import eventually
@@ -165,13 +165,15 @@ async def test_the_web_process_lets_go_who_listens_and_who_waits(
     with web_process(mortal_valkey.url, "memory://", environment, lines=lines) as web:
         async with httpx.AsyncClient(base_url=web.url, timeout=30) as client:
             waiting = asyncio.create_task(client.get(f"/v1/jobs/{awaited}?wait=20"))
-            async with listening(client, followed) as events:
+            async with listening(client, followed) as events, streamed(client, "/v1/changes") as changes:
                 assert (await anext(events)).name == "snapshot"
+                assert "ready" in [(await anext(changes)).name for _ in range(2)]  # or a comment
                 await eventually(lambda: mortal_redis.pubsub_channels(f"{CHANGES}?*"), lambda seen: len(seen) == 2)
                 for _ in range(2 if sign == signal.SIGTERM else 1):
                     web.process.send_signal(sign)
                 began = time.monotonic()
                 assert await until_end(events) == []
+                assert {event.name for event in await until_end(changes)} <= {"", "jobs"}
             answer = await waiting
         assert await exit_code(web.process, within_s=10) == status
         assert time.monotonic() - began < 3

@@ -5,7 +5,7 @@ do. While nobody waits for any job, transitions tell nothing.
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
@@ -13,6 +13,7 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from tasks.queue.feed_keys import FEED
 from tasks.queue.records.record import Record
 from tasks.queue.redis_keys import CHANGES, JOB, WATCHED
 from tasks.queue.watch.reader import CoalescingReader
@@ -29,7 +30,7 @@ CONFIRM_S = 5.0
 
 @dataclass(slots=True)
 class _Channel:
-    """One job that somebody waits for. confirmed: Redis has said that it will tell us of changes."""
+    """One job or feed that somebody waits for. confirmed: Redis has said that it will tell us of changes."""
 
     confirmed: asyncio.Event = field(default_factory=asyncio.Event)
     waiters: set[asyncio.Event] = field(default_factory=set)
@@ -46,6 +47,9 @@ class Watch:
         redis: Connection.
         listeners: By channel, what is called with each message of it, and with None when the subscription has begun,
             for messages before that were missed.
+
+    Attributes:
+        losses: How often the connection was lost: changes may have been missed each time.
     """
 
     def __init__(
@@ -58,6 +62,8 @@ class Watch:
         self._pubsub: PubSub | None = None
         self._outage_log = OutageLog("watch.disconnected", "watch.connected", is_over=lambda: self._pubsub is not None)
         self._closed = False
+        self._following: set[asyncio.Event] = set()
+        self.losses = 0
         self._listening: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -70,6 +76,13 @@ class Watch:
             # No change is waited for now, so that none can be missed.
             channel.confirmed.set()
             channel.tell()
+        for changed in self._following:
+            changed.set()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nobody is kept any longer."""
+        return self._closed
 
     async def stop(self) -> None:
         if self._listening is not None:
@@ -83,7 +96,7 @@ class Watch:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
-        async with self._changes(job_id) as changed:
+        async with self._subscribed(CHANGES + job_id) as changed:
             while True:
                 changed.clear()
                 record = await self._read(job_id)
@@ -101,7 +114,7 @@ class Watch:
         Nothing is kept for who takes long over one: the next that he is given is the latest.
         Raises: redis.exceptions.RedisError if Redis does not answer at first.
         """
-        async with self._changes(job_id) as changed:
+        async with self._subscribed(CHANGES + job_id) as changed:
             told = None
             while True:
                 changed.clear()
@@ -132,11 +145,38 @@ class Watch:
         return Record.from_hash(job_id, fields) if fields else None
 
     @asynccontextmanager
-    async def _changes(self, job_id: str) -> AsyncIterator[asyncio.Event]:
-        """An event that is set at each change of the job. Confirmed before it is handed out, so that no change is
-        missed."""
-        name = CHANGES + job_id
+    async def feeds(self, *names: str) -> AsyncIterator[asyncio.Event]:
+        """Have scripts note what changes in some feeds (`tasks.queue.feed_keys`) until the block ends.
+
+        Args:
+            names: Those of the feeds.
+
+        Yields:
+            An event that is set when the connection was lost or is there again, and at `close`.
+
+        Raises:
+            redis.exceptions.RedisError: Redis does not answer.
+        """
         changed = asyncio.Event()
+        self._following.add(changed)
+        try:
+            async with AsyncExitStack() as stack:
+                for name in names:
+                    await stack.enter_async_context(self._subscribed(FEED + name, changed))
+                yield changed
+        finally:
+            self._following.discard(changed)
+
+    def hears(self, feed: str) -> bool:
+        """Whether Redis has said that changes of a feed are noted for us, and the connection is there still."""
+        channel = self._channels.get(FEED + feed)
+        return channel is not None and channel.confirmed.is_set()
+
+    @asynccontextmanager
+    async def _subscribed(self, name: str, changed: asyncio.Event | None = None) -> AsyncIterator[asyncio.Event]:
+        """An event that is set at each message of a channel. Confirmed before it is handed out, so that none is
+        missed. changed: such an event that is there already."""
+        changed = changed or asyncio.Event()
         known = self._channels.get(name)
         channel = known or self._channels.setdefault(name, _Channel())
         channel.waiters.add(changed)
@@ -164,6 +204,7 @@ class Watch:
                 await self._listen_once()
             except (RedisError, OSError, TimeoutError) as error:
                 self._outage_log.failed(error)
+            self.losses += 1
             for channel in self._channels.values():
                 channel.confirmed.clear()
                 # Changes may be missed from here on: let everyone look at the record once more.

@@ -42,7 +42,7 @@ BODIES: Final[dict[str, Any]] = {
 HEADERS: Final = {
     "append_to_resumable_upload": {**TUS, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
 }
-QUERIES: Final = {"listen_for_events": "wait=0"}
+QUERIES: Final = {"listen_for_events": "wait=0", "follow_changes": "seconds=0"}
 OWN_NAMES: Final = frozenset({"put_preset"})
 """Operations that make what they name: another owner's thing of the same name has nothing to do with it."""
 UNCHANGED: Final = frozenset({"redeliver"})

@@ -19,7 +19,14 @@ class Event(NamedTuple):
 @asynccontextmanager
 async def listening(client: httpx.AsyncClient, job_id: str, **headers: str) -> AsyncIterator[AsyncIterator[Event]]:
     """The events of a job, as they come."""
-    async with client.stream("GET", f"/v1/jobs/{job_id}/events", headers=headers) as answer:
+    async with streamed(client, f"/v1/jobs/{job_id}/events", headers=headers) as events:
+        yield events
+
+
+@asynccontextmanager
+async def streamed(client: httpx.AsyncClient, path: str, **options: Any) -> AsyncIterator[AsyncIterator[Event]]:
+    """The events of a path, as they come."""
+    async with client.stream("GET", path, **options) as answer:
         assert answer.status_code == 200
         assert answer.headers["Content-Type"].startswith("text/event-stream")
         yield _events(answer)

@@ -4,8 +4,7 @@ import re
 
 import pytest
 
-from tasks.queue.redis_keys import SCRIPT_CONSTANTS
-from tasks.queue.script import CONSTANT, FOLDER, needs_of, parts_of, read, seldom_of, source
+from tasks.queue.script import CONSTANT, CONSTANTS, FOLDER, needs_of, parts_of, read, seldom_of, source
 
 FILES = sorted(path.relative_to(FOLDER).with_suffix("").as_posix() for path in FOLDER.rglob("*.lua"))
 PARTS = [name.removeprefix("parts/") for name in FILES if name.startswith("parts/")]
@@ -59,7 +58,7 @@ def test_every_part_is_needed_by_some_script() -> None:
 def test_a_small_script_carries_little() -> None:
     assert parts_of(read("run/renew")) == ["arguments"]
     assert len(source("run/renew")) < 2_500
-    assert len(source("run/progress")) < 2_000
+    assert len(source("run/progress")) < 2_600
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -82,4 +81,4 @@ def test_what_a_script_seldom_uses_is_made_when_it_says_so() -> None:
 
 
 def test_every_constant_is_used_by_some_script() -> None:
-    assert {name for file in FILES for name in CONSTANT.findall(code(read(file)))} == SCRIPT_CONSTANTS.keys()
+    assert {name for file in FILES for name in CONSTANT.findall(code(read(file)))} == CONSTANTS.keys()

@@ -32,8 +32,8 @@ local function read(id)
 end
 
 -- The indexes follow the state, and so does the count of jobs by state of the event or batch that this job is part of;
--- those who watch the job are told. job: id, kind, queue, job_indexes, created_at, state (that it leaves, if any), and
--- event or batch, if any.
+-- those who watch the job are told. job: id, kind, owner, queue, job_indexes, created_at, state (that it leaves, if
+-- any), and event or batch, if any.
 local function set_state(job, to)
   if job.state then
     for _, index in ipairs(indexes_of(job.job_indexes, job.state)) do redis.call('ZREM', index, job.id) end
@@ -44,7 +44,7 @@ local function set_state(job, to)
   if whole and redis.call('EXISTS', K.job .. whole) == 1 then
     if job.state then redis.call('HINCRBY', K.job .. whole, 'tally:' .. job.state, -1) end
     redis.call('HINCRBY', K.job .. whole, 'tally:' .. to, 1)
-    tell(whole, 'tally')
+    tell(whole, 'tally', job.owner)
   end
-  if job.state then tell(job.id, to) end
+  if job.state then tell(job.id, to, job.owner, job.kind) end
 end

@@ -152,8 +152,8 @@ local function start(id, queue, alone)
   redis.call('HSET', record, 'state', 'running', 'worker', worker, 'attempt', attempt, 'started_at', now)
   if alone then redis.call('HSET', record, 'alone', attempt) end
   redis.call('ZADD', K.arq_queue[queue], now + K.lease_ms, id)
-  set_state({ id = id, kind = kind, queue = queue, job_indexes = job_indexes, created_at = created_at, state = state,
-    event = event, batch = batch }, 'running')
+  set_state({ id = id, kind = kind, owner = owner, queue = queue, job_indexes = job_indexes, created_at = created_at,
+    state = state, event = event, batch = batch }, 'running')
   if attempt == 1 and not unread then observe('pickup', label_of(kind, job_indexes), now - tonumber(due_at)) end
   jobs[#jobs + 1] = { id = id, queue = queue, kind = kind, owner = owner, params = params, attempt = attempt,
     tries = tonumber(tries or 0), created_at = tonumber(created_at), started_at = now, request_id = request_id or nil,

@@ -46,7 +46,7 @@ local function delete(id)
     redis.call('ZREM', K.arq_abort, id)
   end
   write_audit({ owner = job.owner, id = id, before = { state = job.state } })
-  tell(id, 'deleted')
+  tell(id, 'deleted', job.owner, job.kind)
   return 'deleted'
 end
 return for_each(delete, is_packed)

@@ -1,0 +1,1 @@
+"""What changes in lists and numbers, as one stream of events for each who looks."""

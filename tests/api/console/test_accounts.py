@@ -6,9 +6,8 @@ import httpx
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.accounts.key_store import Asker, KeyStore
 from tasks.settings import Settings
-from tests.support.api.browsers import PAGE, signed_in
+from tests.support.api.browsers import PAGE, key_with, signed_in
 from tests.support.api.serving import ALICE, BOB
 from tests.support.eventually import eventually
 
@@ -20,13 +19,6 @@ NEW_KEY = re.compile(r"pr_live_\w+")
 def settings(settings: Settings) -> Settings:
     """Alice is an admin."""
     return settings.model_copy(update={"admins": ("alice",)})
-
-
-async def key_with(redis: ArqRedis, *scopes: str, read_only: bool = False) -> str:
-    made = await KeyStore(redis, most=200).create(
-        "bob", "a key", scopes, Asker("cli"), read_only=read_only, life_ms=None
-    )
-    return made.key
 
 
 async def test_a_key_is_made_shown_once_rotated_and_revoked(port: int, bob: httpx.AsyncClient) -> None:

@@ -1,0 +1,1 @@
+"""Jobs: the list of them, actions on many, and each with its outputs."""

@@ -1,0 +1,174 @@
+"""One job: what became of it and why, what it has made, and what one can do with it."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fastapi import Response
+
+from api.console.calls import ApiCall, ProblemError, Query, at
+from api.console.pages.jobs.filters import LIST
+from api.console.pages.jobs.list import call_of
+from api.console.pages.jobs.listed import reasons_of, rows_of, share_of, tries_of
+from api.console.pages.jobs.outputs import folded, outputs_of
+from api.console.pages.jobs.story import attempts_of, phases_of, steps_of
+from api.console.visit import ConsoleRouter, Notice, Visit
+from tasks.webhook.events import ONE_OFF
+
+router = ConsoleRouter()
+
+PARENTS: Final = 4
+"""Jobs that it comes after whose states are shown; each is a round trip or two."""
+CHILDREN: Final = 25
+"""Deliveries of an event, or jobs of a batch, that are shown; the list of jobs has all."""
+GONE: Final = (404, 410)
+LEFT_OUT: Final = (403, 404, 410)
+"""Statuses with which a part of the page is left out: the key lacks its scope, or it is no longer there."""
+
+
+@router.page("/jobs/{id}")
+async def show_job(visit: Visit) -> Response:
+    """A job, by its id."""
+    job_id = visit.path["id"]
+    try:
+        answer = await visit.api.send(ApiCall("GET", at("jobs", job_id)))
+    except ProblemError as error:
+        if error.status not in GONE:
+            raise
+        return visit.show("job/gone.html", status=error.status, id=job_id, problem=error.problem)
+    job = answer.json()
+    related = await _related(visit, job)
+    attempts = attempts_of(job, related["delivery"], visit.t)
+    calls = _calls(job, of_owner(visit, job))
+    return visit.show(
+        "job/page.html",
+        job=job,
+        name=job.get("name") or job["id"],
+        steps=steps_of(job),
+        reasons=reasons_of(job, visit.t),
+        share=share_of(job),
+        tries=tries_of(visit, job["kind"]),
+        attempts=attempts,
+        exchange=await _exchange(visit, job, attempts),
+        outputs=outputs_of(job),
+        parts=folded(answer),
+        calls=calls,
+        **related,
+    )
+
+
+@router.page("/jobs/{id}/attempts/{number}")
+async def show_attempt(visit: Visit) -> Response:
+    """What a failed attempt at a delivery has sent, and what came back."""
+    job = await visit.api.get(at("jobs", visit.path["id"]))
+    path = at("deliveries", job["id"], "attempts", visit.path["number"], "exchange")
+    exchange = await visit.api.get(path, **of_owner(visit, job))
+    timing = phases_of(exchange["attempt"].get("timing") or {})
+    call = ApiCall("GET", path, of_owner(visit, job))
+    return visit.show("job/attempt.html", job=job, exchange=exchange, phases=timing, call=call)
+
+
+@router.page("/jobs/{id}/raw")
+async def show_raw(visit: Visit) -> Response:
+    """The job as the API answers it."""
+    return await visit.api.forwarded(at("jobs", visit.path["id"]))
+
+
+@router.page("/jobs/{id}/files/{name}")
+async def send_file(visit: Visit) -> Response:
+    """A file of a job, from here whatever the storage: a page may load nothing from another site."""
+    return await visit.api.forwarded(at("jobs", visit.path["id"], "files", visit.path["name"]), {"redirect": False})
+
+
+@router.action("/jobs/{id}/retry")
+async def retry_job(visit: Visit) -> Response:
+    """Run it again; of a delivery, send it again."""
+    job = await visit.api.get(at("jobs", visit.path["id"]))
+    call = _calls(job, of_owner(visit, job))["retry"]
+    return await visit.act(call, to=_place(visit), done="job_page.retried")
+
+
+@router.action("/jobs/{id}/cancel")
+async def cancel_job(visit: Visit) -> Response:
+    """Cancel it."""
+    return await visit.act(call_of("cancel", visit.path["id"]), to=_place(visit), done="job_page.cancelled_it")
+
+
+@router.action("/jobs/{id}/delete")
+async def delete_job(visit: Visit) -> Response:
+    """Delete it, and go where the others are."""
+    await visit.api.send(call_of("delete", visit.path["id"]))
+    return visit.go(LIST, Notice("done", visit.t("job_page.deleted_it", id=visit.path["id"][:8])))
+
+
+def of_owner(visit: Visit, job: Mapping[str, Any]) -> dict[str, str]:
+    """The query that an admin's call needs for what is another owner's."""
+    return {} if job["owner"] == visit.access.owner else {"owner": job["owner"]}
+
+
+def _place(visit: Visit) -> str:
+    return f"{LIST}/{visit.path['id']}"
+
+
+def _calls(job: Mapping[str, Any], query: Query) -> dict[str, ApiCall]:
+    """What one can do with it now: the name of a form, and its call."""
+    job_id, has_ended = job["id"], "finished_at" in job
+    calls = {"get": ApiCall("GET", at("jobs", job_id))}
+    if job["kind"] == "delivery" and (has_ended or job["state"] == "retrying"):
+        calls["retry"] = ApiCall("POST", at("deliveries", job_id, "redelivery"), query)
+    elif "retry" in job["links"]:
+        calls["retry"] = call_of("retry", job_id)
+    if "cancellation" in job["links"]:
+        calls["cancel"] = call_of("cancel", job_id)
+    if has_ended:
+        calls["delete"] = call_of("delete", job_id)
+    if job["files"]:
+        calls["file"] = ApiCall("GET", at("jobs", job_id, "files", job["files"][0]["name"]))
+    return calls
+
+
+async def _related(visit: Visit, job: Mapping[str, Any]) -> dict[str, Any]:
+    """What else the page shows: the delivery, an event's deliveries, a batch's jobs, and the jobs before it."""
+    query: dict[str, Any] = of_owner(visit, job)
+    wanted: dict[str, tuple[str, dict[str, Any]]] = {}
+    if job["kind"] == "delivery":
+        wanted["delivery"] = (at("deliveries", job["id"]), query)
+        if job["params"]["endpoint"] != ONE_OFF:
+            wanted["endpoint"] = (at("endpoints", job["params"]["endpoint"]), query)
+    if job["kind"] == "event":
+        wanted["deliveries"] = ("/v1/deliveries", {**query, "event": job["id"], "limit": CHILDREN})
+    if job["kind"] == "batch":
+        wanted["children"] = ("/v1/jobs", {**query, "batch": job["id"], "limit": CHILDREN, "waiting_for": True})
+    before: dict[str, tuple[str, dict[str, Any]]] = {
+        parent: (at("jobs", parent), {}) for parent in (job.get("after") or ())[:PARENTS]
+    }
+    asked = {**wanted, **before}
+    answers = await asyncio.gather(*(_part(visit, path, query) for path, query in asked.values()))
+    found = dict(zip(asked, answers, strict=True))
+    children = (found.get("children") or {}).get("jobs", ())
+    return {
+        "delivery": found.get("delivery"),
+        "endpoint": found.get("endpoint"),
+        "deliveries": (found.get("deliveries") or {}).get("deliveries"),
+        "children": rows_of(visit, children),
+        "parents": {parent: found.get(parent) for parent in job.get("after") or ()},
+    }
+
+
+async def _exchange(visit: Visit, job: Mapping[str, Any], attempts: list[dict[str, Any]]) -> Any:
+    """What the newest attempt of which that is kept has sent and received."""
+    newest = next((one for one in attempts if one["has_exchange"]), None)
+    if newest is None:
+        return None
+    path = at("deliveries", job["id"], "attempts", str(newest["number"]), "exchange")
+    return await _part(visit, path, of_owner(visit, job))
+
+
+async def _part(visit: Visit, path: str, query: Mapping[str, Any]) -> Any:
+    """A part of the page; None if it is not to be seen."""
+    try:
+        return await visit.api.get(path, **query)
+    except ProblemError as error:
+        if error.status not in LEFT_OUT:
+            raise
+        return None

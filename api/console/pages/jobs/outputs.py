@@ -1,0 +1,57 @@
+"""What a job has made, as its page shows it: pictures side by side, and other files to download."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+
+from api.console.calls import ApiAnswer
+
+SHOWN_TYPES: Final = frozenset({"image/png", "image/jpeg", "image/webp", "image/avif", "image/gif"})
+"""Types of pictures that stand in the page. What can have scripts in it (SVG, HTML) is only ever downloaded."""
+PREVIEW: Final = "preview.png"
+"""The file of a report that shows its first page."""
+TEXT_CHARS: Final = 65_536
+"""Of a part of the job's JSON; more is at its raw link."""
+WARNINGS: Final = 20
+
+
+def outputs_of(job: Mapping[str, Any]) -> dict[str, Any]:
+    """What `job/outputs.html` shows."""
+    files = [{**file, "place": file_place(job["id"], file["name"])} for file in job["files"]]
+    result = job.get("result") or {}
+    has_figures = isinstance(result, dict) and "picture" not in result
+    given = result.get("warnings")
+    warnings: list[Any] = given if isinstance(given, list) else []
+    return {
+        "pictures": [file for file in files if file["type"] in SHOWN_TYPES and file["name"] != PREVIEW],
+        "preview": next((file for file in files if file["name"] == PREVIEW), None),
+        "files": files,
+        "markup": result.get("markup") or [],
+        "original": result.get("picture"),
+        "figures": {name: value for name, value in result.items() if type(value) is int} if has_figures else {},
+        "warnings": warnings[:WARNINGS],
+        "more_warnings": max(len(warnings) - WARNINGS, 0),
+    }
+
+
+def file_place(job_id: str, name: str) -> str:
+    """Where the page loads a file from."""
+    return f"/console/jobs/{job_id}/files/{quote(name, safe='')}"
+
+
+def folded(answer: ApiAnswer) -> list[dict[str, Any]]:
+    """Params, metadata and result of a job exactly as the API sent them, with lines that people can read.
+
+    Numbers are not read: one of 30 digits stays as it is.
+    """
+    parts = msgspec.json.decode(answer.body, type=dict[str, msgspec.Raw])
+    shown = []
+    for name in ("params", "metadata", "result"):
+        if name in parts and bytes(parts[name]) not in (b"{}", b"null"):
+            text = msgspec.json.format(bytes(parts[name]), indent=2).decode()
+            shown.append(
+                {"name": name, "text": text[:TEXT_CHARS], "bytes": len(parts[name]), "is_cut": len(text) > TEXT_CHARS}
+            )
+    return shown

@@ -83,6 +83,11 @@ async def listened(redis: ArqRedis) -> set[bytes]:
     return {*await redis.pubsub_channels(FEED + "*"), *await redis.pubsub_channels(WATCHED)}  # type: ignore[arg-type]
 
 
+def looking() -> set[str]:
+    """What the servers of this process look at for streams."""
+    return {task.get_name() for task in asyncio.all_tasks()} & {"JobSource", "QueueSource", "AlertSource"}
+
+
 async def test_a_job_is_followed_through_its_states(
     alice: httpx.AsyncClient, redis: ArqRedis, worker: ManualWorker
 ) -> None:
@@ -244,6 +249,7 @@ async def test_a_hundred_streams_that_were_reset_leave_nothing(
     await eventually(requests_under_way, 0)
     await eventually(lambda: listened(redis), set())
     assert await redis.pubsub_channels(CHANGES + "?*") == []
+    await eventually(looking, set())
     # There is room for as many as before.
     async with following(alice) as one, following(alice) as two, following(alice) as three:
         for stream in (one, two, three):

@@ -73,7 +73,6 @@ async def clean_up(job: JobContext[CleanupParams]) -> Result:
         incoming = await remove_unknown(job.redis, job.storage, before=before, dry_run=dry_run)
         async for step in sweep_exchanges(job.redis, job.storage, before=before, dry_run=dry_run):
             exchanges += step
-            job.progress(exchanges, exchanges, "exchanges")
             await asyncio.sleep(PAUSE_S)
     history, unreadable = (0, 0) if dry_run else await _expire_history(job)
     if not dry_run:

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 from io import BufferedReader
+from itertools import starmap
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -201,15 +202,12 @@ class BlobStore:
         # Collected first, then stored in one atomic operation: an interrupted upload leaves no half-written object.
         with Body(self.memory) as body:
             await collect(body, chunks, max_bytes, self._run)
+            if body.spool is None and self._folder is not None:
+                return await self._noted(self._answered(self._small_writes.run(lambda: write(body))))
             if body.spool is None:
-                return await self._write_small(lambda: write(body))
+                return await self._call(write, body)
             async with self.memory.storing(body.size):
                 return await self._call(write, body)
-
-    async def _write_small(self, call: Callable[[], T]) -> T:
-        if self._folder is None:
-            return await self._call(call)
-        return await self._noted(self._answered(self._small_writes.run(call)))
 
     async def _put_incoming(self, name: str, chunks: AsyncIterable[bytes]) -> int:
         return await self._receive(chunks, math.inf, lambda body: self._put_whole(name, body))
@@ -334,7 +332,10 @@ class BlobStore:
         return with_parameters(url, self._secret, parameters)
 
     async def put_object(self, name: str, content: bytes) -> None:
-        await self._write_small(lambda: self._put(name, content))
+        await self._call(self._put, name, content)
+
+    async def put_objects(self, objects: Sequence[tuple[str, bytes]]) -> None:
+        await self._call(lambda: list(starmap(self._put, objects)))
 
     async def create_object(self, name: str, content: bytes) -> bool:
         return await self._call(self._create_object, name, content)
@@ -393,8 +394,6 @@ class BlobStore:
                 yield StoredObject(found["path"], found["size"], found["last_modified"])
 
     async def discard_leftovers(self, before: datetime, *, dry_run: bool = False) -> int:
-        # A folder keeps the `name#1` of a write that was killed. A bucket may keep parts of a multipart upload, which
-        # no listing shows: a lifecycle rule of the bucket removes them (AbortIncompleteMultipartUpload).
         if self._folder is None:
             return 0
         return await self._run(discard_leftovers, self._folder, before, dry_run=dry_run)

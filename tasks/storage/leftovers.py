@@ -1,4 +1,8 @@
-"""Files that killed writers have left in a folder, under the names that obstore gives to what is being written."""
+"""Files that killed writers have left in a folder, under the names that obstore gives to what is being written.
+
+A bucket may keep parts of a multipart upload, which no listing shows: a lifecycle rule of the bucket removes them
+(AbortIncompleteMultipartUpload).
+"""
 
 from contextlib import suppress
 from datetime import datetime

@@ -194,6 +194,11 @@ class Storage(Protocol):
         """
         ...
 
+    async def put_objects(self, objects: Sequence[tuple[str, bytes]]) -> None:
+        """Write several such objects, each a name and its content, one after the other in one call. On any failure
+        some of them may be written."""
+        ...
+
     async def create_object(self, name: str, content: bytes) -> bool:
         """Write such an object unless there is one of this name already.
 

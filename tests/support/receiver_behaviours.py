@@ -128,11 +128,19 @@ async def cookies(exchange: Exchange) -> None:
 
 @behaviour
 async def echoing(exchange: Exchange) -> None:
-    """500 with all that came, in the body and in headers, as pages for those who look for an error do."""
+    """500, or the status that ends the path, with all that came, in the body and in headers, as pages for those who
+    look for an error do."""
     request = exchange.request
+    asked = request.path.rpartition("/")[2]
+    status_code = int(asked) if asked.isdecimal() else 500
     came = json.dumps({"path": request.path, "headers": request.headers}).replace("/", "\\/")
     told = [f"X-Echo-{number}: {value}" for number, value in enumerate(request.headers.values())]
-    await exchange.answer(500, came.encode() + request.body, "Set-Cookie: sid=session-of-a-user", *told)
+    await exchange.answer(
+        int(asked) if asked.isdecimal() else 500,
+        came.encode() + request.body,
+        "Set-Cookie: sid=session-of-a-user",
+        *told,
+    )
 
 
 @behaviour

@@ -12,7 +12,11 @@ from tasks.webhook.exchanges.files import DELIVERY_ID, KEPT, path_of
 from worker.attempts.outcome import Outcome
 
 AT_ONCE: Final = 8
-"""Files that are written at once. The storage has threads for 32 calls, which other jobs need too."""
+"""Calls of the storage at once. It has threads for 32, which other jobs need too."""
+FILES: Final = 32
+"""Files in one call, for a storage in a folder: threads that write one each wait for the GIL more than they write."""
+GATHER_S: Final = 0.05
+"""Seconds that a file waits for others, so that they are written together."""
 MOST_WAITING: Final = 1_000
 """Files that wait, of some kilobytes each. If more attempts fail, nothing is kept of those."""
 PAUSE_S: Final = 10.0
@@ -28,8 +32,10 @@ class ExchangeWriter:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
+        self._at_once, self._files = (AT_ONCE, 1) if storage.shared else (1, FILES)
         self._waiting: deque[tuple[str, bytes]] = deque()
         self._writers: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
         self._outage = OutageLog("exchange.not_kept", "exchange.kept_again", self._is_back)
 
     def keep(self, outcome: Outcome) -> None:
@@ -48,23 +54,31 @@ class ExchangeWriter:
             return
         notes.about[KEPT] = True
         self._waiting.append((path_of(job.id, job.attempt), notes.exchange))
-        if len(self._writers) < AT_ONCE:
-            writer = asyncio.create_task(self._write())
-            self._writers.add(writer)
-            writer.add_done_callback(self._writers.discard)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(GATHER_S, self._begin)
 
     async def close(self, seconds: float) -> None:
         """Let what waits be written, within so many seconds."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._begin()
         if self._writers:
             await asyncio.wait(self._writers, timeout=seconds)
         self._waiting.clear()
         await stop(*self._writers)
 
+    def _begin(self) -> None:
+        self._timer = None
+        for _ in range(min(len(self._waiting), self._at_once - len(self._writers))):
+            writer = asyncio.create_task(self._write())
+            self._writers.add(writer)
+            writer.add_done_callback(self._writers.discard)
+
     async def _write(self) -> None:
         while self._waiting:
-            path, content = self._waiting.popleft()
+            files = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._files))]
             try:
-                await self._storage.put_object(path, content)
+                await self._storage.put_objects(files)
             except Exception as error:
                 self._outage.failed(error)
                 if not self._is_back():

@@ -44,8 +44,7 @@ async def test_an_object_is_written_read_replaced_listed_and_deleted(storage: St
 async def test_many_objects_are_listed_page_by_page(storage: Storage) -> None:
     assert [one async for one in storage.objects("many")] == []
     names = {f"many/{number % 4}/{number}" for number in range(1_010 if not storage.shared else 20)}
-    for name in names:
-        await storage.put_object(name, b"123")
+    await storage.put_objects([(name, b"123") for name in names])
     await storage.put_object("other/1", b"4")
     found = [one async for one in storage.objects("many")]
     assert {one.name for one in found} == names

@@ -27,6 +27,8 @@ from tasks.settings import Settings
 from tasks.storage.open import open_storage
 from tasks.storage.protocol import Storage
 from tasks.uploads.store import forget, keep
+from tasks.webhook.exchanges.files import FOLDER as EXCHANGES
+from tasks.webhook.exchanges.files import path_of
 from tests.support.blobs import put
 from tests.support.engine_running import JobClient, settings_for, working
 
@@ -71,7 +73,7 @@ async def ask(job_client: JobClient, kind: str, **params: str | bool) -> str:
 
 
 def grow_old(folder: Path) -> None:
-    for path in folder.rglob("blobs/*/*"):
+    for path in (*folder.rglob("blobs/*/*"), *folder.rglob(f"{EXCHANGES}/*/*")):
         os.utime(path, (0, 0))
 
 
@@ -92,6 +94,7 @@ class TestTheJob:
             half = tmp_path / "blobs" / "aa" / ("a" * 64 + "#1")
             half.parent.mkdir(exist_ok=True)
             half.write_bytes(b"half")
+            await storage.put_object(path_of("a" * 32, 1), b"{}")
             grow_old(tmp_path)
             await redis.zadd(f"{JOBS}dev:failed", {"0" * 32: 1, "1" * 32: 2})
             young = await put(storage, b"young")
@@ -99,12 +102,13 @@ class TestTheJob:
             dry = await job_client.ended(await ask(job_client, "cleanup", dry_run=True))
             assert len([one async for one in storage.blobs()]) == 6
             assert half.exists()
+            assert await storage.object_names(EXCHANGES) == [path_of("a" * 32, 1)]
             wet = await job_client.ended(await ask(job_client, "cleanup", dry_run=False))
             again = await job_client.ended(await ask(job_client, "cleanup", dry_run=False))
 
         assert dry.result is not None
         assert wet.result is not None
-        told = {"examined": 6, "deleted": 3, "bytes": 60, "leftovers": 1, "entries_removed": 2}
+        told = {"examined": 6, "deleted": 3, "bytes": 60, "leftovers": 1, "exchanges": 1, "entries_removed": 2}
         for result, dry_run in ((dry.result, True), (wet.result, False)):
             assert result | told == result
             assert result["dry_run"] is dry_run
@@ -117,6 +121,7 @@ class TestTheJob:
             young.sha256,
         }
         assert not half.exists()
+        assert await storage.object_names(EXCHANGES) == []
 
     async def test_it_announces_no_event(
         self, redis: ArqRedis, settings: Settings, storage: Storage, job_client: JobClient

@@ -10,6 +10,8 @@ from arq.connections import ArqRedis
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
+from tasks.queue.jobs.enqueue import Submission
+from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.records.record import Record, State
 from tasks.queue.redis_keys import arq_queue
 from tasks.storage.open import open_storage
@@ -97,6 +99,16 @@ async def test_no_secret_is_in_the_storage_or_the_record_whatever_the_receiver_r
         assert (answered["headers"]["set-cookie"], answered["body"]["text"].count("***")) == ("***", 5)
 
 
+async def test_the_answer_to_a_success_hides_headers_too(redis: ArqRedis) -> None:
+    async with delivering(redis, secret_key=SecretStr(SECRET_KEY)) as webhooks, Receiver("echoing") as receiver:
+        endpoint, _ = await webhooks.subscribe(receiver.at("/echoing/200"), headers={"x-gateway": "a-secret"})
+        record = await webhooks.delivered(await webhooks.publish(), endpoint)
+        assert record.state is State.SUCCEEDED
+        answer = record.attempts[0]["about"]["answer"]
+        assert '"x-gateway": "***"' in answer
+        assert "a-secret" not in answer
+
+
 async def test_the_token_of_a_notify_url_is_not_kept_either(redis: ArqRedis, tmp_path: Path) -> None:
     changes = {**folder_url(tmp_path), "secret_key": SecretStr(SECRET_KEY)}
     async with delivering(redis, **changes) as webhooks, Receiver("echoing") as receiver:
@@ -137,13 +149,20 @@ async def test_bodies_are_kept_up_to_the_limit_and_not_at_all_without_one(redis:
     assert len(exchanges(tmp_path)) == 1
 
 
-async def test_a_delivery_that_ends_with_a_failure_keeps_it_too(redis: ArqRedis, tmp_path: Path) -> None:
+async def test_a_delivery_that_fails_for_good_keeps_it_until_it_is_deleted(redis: ArqRedis, tmp_path: Path) -> None:
     async with delivering(redis, **folder_url(tmp_path)) as webhooks, Receiver("gone") as receiver:
         endpoint, _ = await webhooks.subscribe(receiver.url)
         record = await webhooks.delivered(await webhooks.publish(), endpoint)
         assert (await kept(webhooks, record))["response"]["status"] == 410
         await pack_all(redis, webhooks.settings)
         assert (await webhooks.job_client.read(record.id)).attempts[0]["about"][KEPT] is True
+        assert await JobStore(redis, webhooks.settings).delete([record.id]) == ["deleted"]
+        reconciliation = Submission(kind="reconciliation", queue="default", owner="dev", params="{}")
+        submitted = await webhooks.job_client.enqueuer.enqueue(reconciliation)
+        result = (await webhooks.job_client.ended(submitted.job_id)).result
+        assert result is not None
+        assert result["exchanges"] == 1
+    assert exchanges(tmp_path) == []
 
 
 async def test_what_waits_when_the_worker_stops_is_written(redis: ArqRedis, tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ async def echoing(exchange: Exchange) -> None:
     came = json.dumps({"path": request.path, "headers": request.headers}).replace("/", "\\/")
     told = [f"X-Echo-{number}: {value}" for number, value in enumerate(request.headers.values())]
     await exchange.answer(
-        int(asked) if asked.isdecimal() else 500,
+        status_code,
         came.encode() + request.body,
         "Set-Cookie: sid=session-of-a-user",
         *told,

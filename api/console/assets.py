@@ -4,7 +4,7 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
-from api.console.html import ASSETS, digest_of
+from api.console.html import ASSETS, asset_bytes, digest_of
 from tasks.refusal import Refusal
 
 router = APIRouter(prefix="/assets", include_in_schema=False)
@@ -24,4 +24,4 @@ async def get_asset(request: Request) -> Response:
         raise Refusal("not_found", "This page has no such file.")
     is_known = request.query_params.get("v") == digest_of(name)
     headers = {"Cache-Control": KEPT if is_known else "no-cache"}
-    return Response(FILES[name].read_bytes(), media_type=TYPES[FILES[name].suffix], headers=headers)
+    return Response(asset_bytes(name), media_type=TYPES[FILES[name].suffix], headers=headers)

@@ -77,7 +77,8 @@ def when(value: str | int | datetime | None, t: Text) -> Markup | str:
     now = clock.from_ms(clock.now_ms())
     seconds = (now - time).total_seconds()
     if abs(seconds) < HOUR_S:
-        span = duration(round(abs(seconds)))
+        whole = round(abs(seconds))
+        span = f"{whole} s" if whole < MINUTE_S else f"{whole // MINUTE_S} min"
         shown = (
             t("general.just_now")
             if abs(seconds) < 1

@@ -1,6 +1,7 @@
 """HTML pages: templates, and the headers with which a browser loads nothing but what is ours."""
 
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +27,9 @@ HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
+
+OWN_FILE: Final = re.compile(r'"\./([\w-]+\.js)"')
+"""How a script names another one."""
 
 _environment = Environment(
     loader=FileSystemLoader(HERE / "templates"),
@@ -71,7 +75,16 @@ def asset_url(name: str) -> str:
 @cache
 def digest_of(name: str) -> str:
     """What tells a version of a file of `assets/` from others."""
-    return hashlib.sha256((ASSETS / name).read_bytes()).hexdigest()[:12]
+    return hashlib.sha256(asset_bytes(name)).hexdigest()[:12]
+
+
+@cache
+def asset_bytes(name: str) -> bytes:
+    """A file of `assets/`. Scripts name each other by the URLs with their content in it: no circle is possible."""
+    content = (ASSETS / name).read_bytes()
+    if not name.endswith(".js"):
+        return content
+    return OWN_FILE.sub(lambda found: f'"{asset_url(found[1])}"', content.decode()).encode()
 
 
 _environment.globals["asset"] = asset_url

@@ -33,6 +33,7 @@ from api.http.access.auth import check_rate
 from api.http.access.sessions import Session
 from api.http.context import Context, process_context
 from api.http.problems import REFUSED, STATUS
+from tasks import clock
 from tasks.refusal import Refusal
 
 ROOT: Final = "/console"
@@ -226,7 +227,7 @@ async def answer_visit(request: Request, page: Page) -> Response:
 
 def to_login(request: Request) -> Response:
     """Lead someone without a session to where one signs in."""
-    if request.headers.get("accept", "").startswith("application/json"):
+    if request.headers.get("accept", "").startswith(("application/json", "text/event-stream")):
         return JSONResponse({"code": "unauthorized", "detail": "Sign in first."}, 401)
     asked = str(request.url.path) + (f"?{request.url.query}" if request.url.query else "")
     return RedirectResponse(f"{LOGIN}?{urlencode({'next': asked})}" if request.method == "GET" else LOGIN, 303)
@@ -253,6 +254,7 @@ def page_values(request: Request, language: Language, access: Access | None) -> 
         "theme": theme if theme in THEMES else None,
         "access": access,
         "is_open": access is not None and access.via == "open",
+        "now": clock.rfc3339(clock.now_ms()),
         "may_change": access is not None and not access.read_only,
         "environment": context.settings.environment,
         "here": request.url.path,

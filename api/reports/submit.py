@@ -25,6 +25,7 @@ from tasks.queue.jobs.enqueue import Submitted
 from tasks.queue.records.record import Priority, Record, State
 from tasks.report.kind import REPORT, VALIDATION
 from tasks.report.spec.reading import schema
+from tasks.report.spec.table import CellType
 
 router = APIRouter(prefix="/v1/reports", tags=["reports"])
 
@@ -72,12 +73,25 @@ class Warning(BaseModel):  # noqa: A001 - the name of the OpenAPI component
     )
 
 
+class ColumnType(BaseModel):
+    """What a column of a dataset may be."""
+
+    field: str = Field(description="The name of the column.", examples=["amount"])
+    type: CellType = Field(description="The type that fits its cells in the first 1,000 rows.", examples=["decimal"])
+    examples: list[str] = Field(description="Up to three of its cells.", examples=[["950.00", "4.70"]])
+
+
 class TablePreflight(BaseModel):
     """A table as the report would show it."""
 
     block: str = Field(description="The path of the table's block.", examples=["blocks.3"])
     rows: int = Field(description="The number of rows.")
     columns: list[str] = Field(description="The titles of the columns.")
+    guesses: list[ColumnType] | None = Field(
+        None,
+        description="For a table that shows columns of its dataset without naming them: what types they may have. The "
+        "report guesses nothing and shows them as text; name them in `columns` with the types that you choose.",
+    )
 
 
 class Preflight(BaseModel):

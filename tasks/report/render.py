@@ -4,6 +4,7 @@ import json
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from itertools import accumulate
 from pathlib import Path
@@ -90,20 +91,21 @@ def preflight(job: RenderJob, folder: str, *, report: Progress) -> dict[str, Any
         report: Told of rows read.
 
     Returns:
-        `tables`, each with its `block`, its `rows` and the titles of its `columns`; `pages`, `rows` and `warnings` as
-        `render` returns them.
+        `tables`, each with its `block`, its `rows`, the titles of its `columns` and, if it shows columns that it does
+        not name, `guesses` of these; `pages`, `rows` and `warnings` as `render` returns them.
 
     Raises:
         Refusal: As `render` does.
     """
     report_locale = locale_of(job.spec.document)
-    planner = _planner(job, report_locale, folder, report)
+    planner = _planner(job, report_locale, folder, report, guess=True)
     renderer = _plan(job, planner, report_locale)
     tables = [
         {
             "block": table.path,
             "rows": table.rows.count,
             "columns": [short(column.title, MAX_TITLE_CHARS) for column in table.rows.columns],
+            **({"guesses": list(map(asdict, table.rows.guesses))} if table.rows.guesses else {}),
         }
         for table in planner.tables
     ]
@@ -131,11 +133,13 @@ def _count_within(most_bytes: int, items: Sequence[Any]) -> int:
     return bisect_right(ends, most_bytes)
 
 
-def _planner(job: RenderJob, report_locale: ReportLocale, folder: str, report: Progress) -> Planner:
+def _planner(
+    job: RenderJob, report_locale: ReportLocale, folder: str, report: Progress, *, guess: bool = False
+) -> Planner:
     datasets = {name: DatasetFile(spec, job.datasets[name]) for name, spec in job.spec.datasets.items()}
     keep_values = bool(_SHEETS & set(job.spec.formats))
     text = TextCount(job.limits.max_report_text_mb)
-    options = ReadOptions(datasets, report_locale, job.limits, folder, report, text, keep_values)
+    options = ReadOptions(datasets, report_locale, job.limits, folder, report, text, keep_values, guess)
     return Planner(job, report_locale, lambda table, warn: open_rows(table, options, warn))
 
 

@@ -10,6 +10,7 @@ from tasks.refusal import Refusal
 from tasks.report.data.entries import Entry, total_line
 from tasks.report.data.expand_columns import expand_columns
 from tasks.report.data.groups.row_grouper import RowGrouper
+from tasks.report.data.guesses.column_guess import ColumnGuess, guess_columns
 from tasks.report.data.open_source import DatasetFile, open_source
 from tasks.report.data.reading import Reading
 from tasks.report.data.source import RowChunk, RowSource
@@ -31,13 +32,16 @@ Warn = Callable[[str, str], None]
 class TableRows:
     """The lines of a table, read as often as needed; a `tasks.report.table.rows.Rows`.
 
-    count: rows. lines: of every kind.
+    count: rows. lines: of every kind. guesses: what the columns may be whose type nobody names, if that is asked for.
     """
 
-    def __init__(self, reader: TableReader, spool: Spool, count: int, lines: int) -> None:
+    def __init__(
+        self, reader: TableReader, spool: Spool, count: int, lines: int, guesses: Sequence[ColumnGuess] = ()
+    ) -> None:
         self.columns: list[ColumnPlan] = [column.plan for column in reader.columns]
         self.count = count
         self.lines = lines
+        self.guesses = guesses
         self._spool = spool
 
     def batches(self) -> Iterator[LineBatch]:
@@ -65,6 +69,7 @@ class ReadOptions:
         progress: Told how many rows were read, and about how many there are.
         text: Counts what was read and written for all tables.
         keep_values: Whether other outputs than a PDF are wanted; they need values, not only what is printed.
+        guess: Whether it is wanted what the columns of tables that name none may be.
     """
 
     datasets: Mapping[str, DatasetFile]
@@ -74,6 +79,7 @@ class ReadOptions:
     progress: Progress
     text: "TextCount"
     keep_values: bool = False
+    guess: bool = False
 
 
 class TextCount:
@@ -125,7 +131,14 @@ def open_rows(table: TableBlock, options: ReadOptions, warn: Warn) -> TableRows:
     """
     folder, keep_values = options.folder, options.keep_values
     source = open_source(table, options.datasets, Reading(folder, options.locale.locale, warn))
+    named, every_column = {column.field for column in table.columns}, table.every_column
     table = expand_columns(table, source)
+    guesses: Sequence[ColumnGuess] = ()
+    if options.guess and every_column:
+        unnamed = [column.field for column in table.columns if column.field not in named]
+        # Another reader of the file, without warnings: those of the table's own are enough.
+        other = open_source(table, options.datasets, Reading(folder, options.locale.locale, lambda _code, _text: None))
+        guesses = guess_columns(other, unnamed, other.forms(), options.locale)
     max_chars = options.limits.max_cell_chars
     reader = TableReader(table, options.locale, max_chars, source.forms())
     lines = _SpoolWriter(folder)
@@ -153,7 +166,7 @@ def open_rows(table: TableBlock, options: ReadOptions, warn: Warn) -> TableRows:
     for field, cells in reader.clipped().items():
         message = f"Column {quoted(field)}: {cells:,} cells had more than {max_chars:,} characters and were clipped."
         warn("clipped_cells", message)
-    return TableRows(reader, lines.finish(), count, lines.count)
+    return TableRows(reader, lines.finish(), count, lines.count, guesses)
 
 
 class _SpoolWriter:

@@ -1,12 +1,16 @@
 """Try it: pictures, reports and events of a newcomer, by forms alone."""
 
+import asyncio
 import json
+from collections.abc import Coroutine
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 from arq.connections import ArqRedis
 
+from api.console.report_samples import SAMPLES
 from tasks.kind import OutputFile, Result
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
@@ -20,6 +24,13 @@ from tests.support.receivers import Receiver
 
 EVIL = '<img src=x onerror="alert(1)">.png'
 AGAIN = 'http-equiv="refresh"'
+MADE = {"report.pdf": "application/pdf", "preview.png": "image/png"}
+TABLE: dict[str, Any] = {"block": "blocks.1", "rows": 2, "columns": ["day", "amount"]}
+PLAN: dict[str, Any] = {"tables": [TABLE], "rows": 2, "pages": 1, "warnings": []}
+GUESSES = [
+    {"field": "day", "type": "date", "examples": ["2026-11-30", EVIL]},
+    {"field": "amount", "type": "money", "examples": ["9.50"]},
+]
 
 
 async def test_pictures_are_sent_by_a_form_and_shown_side_by_side(
@@ -87,7 +98,7 @@ async def test_the_deliveries_of_an_event_are_shown(
         assert all(one in page for one in (endpoint["url"], "<b>200</b>", "4711", 'data-state="succeeded"'))
 
 
-@pytest.mark.parametrize(("path", "scope"), [("", "images"), ("/event", "webhooks")])
+@pytest.mark.parametrize(("path", "scope"), [("", "images"), ("/report", "reports"), ("/event", "webhooks")])
 async def test_a_key_sees_what_it_may_try(port: int, redis: ArqRedis, path: str, scope: str) -> None:
     for scopes, read_only in ((["jobs:read"], False), (["images", "reports", "webhooks", "jobs:read"], True)):
         async with signed_in(port, await key_with(redis, *scopes, read_only=read_only)) as browser:
@@ -95,5 +106,79 @@ async def test_a_key_sees_what_it_may_try(port: int, redis: ArqRedis, path: str,
             assert page.status_code == 200
             assert (scope in page.text) or read_only
             assert 'method="post" action="/console/try' not in page.text
-            refused = await browser.post(f"/console/try{path or '/pictures'}", data={"data": "{}"}, headers=PAGE)
+            refused = await browser.post(f"/console/try{path or '/pictures'}", data={"data": "{}", "spec": "{}"}, headers=PAGE)
             assert refused.status_code == 403
+
+
+async def answered(worker: ManualWorker, request: Coroutine[Any, Any, httpx.Response], **end: Any) -> httpx.Response:
+    """The answer to a request that waits for a validation, which ends as `end` says."""
+    waiting = asyncio.create_task(request)
+    while not (jobs := worker.claimed("validation")):
+        assert not waiting.done(), (await waiting).text
+        await worker.begin()
+        await asyncio.sleep(0.005)
+    await worker.end(jobs[0], **end)
+    return await waiting
+
+
+async def test_a_table_becomes_a_report_with_the_types_that_are_chosen(
+    port: int, worker: ManualWorker, storage: Storage, alice: httpx.AsyncClient
+) -> None:
+    async with signed_in(port, ALICE) as browser:
+        file = {"file": ("sales.csv", b"day,amount\n2026-11-30,9.50\n")}
+        sent = await browser.post("/console/try/report/table", files=file, headers=PAGE)
+        assert sent.status_code == 303
+        upload = parse_qs(urlsplit(sent.headers["location"]).query)["upload"][0]
+        kept = (await alice.get(f"/v1/uploads/{upload}")).json()
+        assert (kept["name"], kept["bytes"]) == ("sales.csv", 27)
+        plan = {**PLAN, "tables": [{**TABLE, "guesses": GUESSES}]}
+        page = (await answered(worker, browser.get(sent.headers["location"]), result=Result(plan))).text
+        assert 'name="title" value="sales"' in page
+        assert page.count(" selected>date<") == page.count(" selected>money<") == 1
+        assert EVIL not in page
+
+        form = {"upload": upload, "title": "Sales", "currency": "GBP", "field": ["day", "amount"], "show.1": "on"}
+        form |= {"type.1": "money", "total.1": "on"}
+        error = ("invalid_cell", "Line 2, column 'amount': 'x' is no number.")
+        post = browser.post("/console/try/report/columns", data=form, headers=PAGE)
+        wrong = await answered(worker, post, verb="failed", error=error, field="blocks.1.columns.0")
+        assert (wrong.status_code, "Line 2, column" in wrong.text, 'class="wrong"' in wrong.text) == (422, True, True)
+        post = browser.post("/console/try/report/columns", data=form, headers=PAGE)
+        made = await answered(worker, post, result=Result(PLAN))
+        assert made.status_code == 303
+        job = parse_qs(urlsplit(made.headers["location"]).query)["job"][0]
+        assert AGAIN in (await browser.get(made.headers["location"])).text
+        blob = (await put(storage, b"picture")).sha256
+        files = tuple(OutputFile(name, blob, kind, 7) for name, kind in MADE.items())
+        await worker.end(job, result=Result({"pages": 1, "rows": 2, "warnings": []}, files=files))
+        shown = (await browser.get(made.headers["location"])).text
+        assert f'<img src="/console/jobs/{job}/files/preview.png"' in shown
+        assert f'href="/console/jobs/{job}/files/report.pdf"' in shown
+        params = (await alice.get(f"/v1/jobs/{job}")).json()["params"]
+        assert (params["title"], params["formats"]) == ("Sales", ["pdf", "xlsx"])
+
+
+async def test_an_example_is_validated_made_and_its_faults_have_lines(port: int, worker: ManualWorker) -> None:
+    async with signed_in(port, ALICE) as browser:
+        page = (await browser.get("/console/try/report?example=invoice")).text
+        assert "Invoice 2026-0042" in page
+        spec = json.dumps(SAMPLES["invoice"], indent=2)
+        form = {"spec": spec, "do": "validate"}
+        valid = await answered(
+            worker, browser.post("/console/try/report", data=form, headers=PAGE), result=Result(PLAN)
+        )
+        assert (valid.status_code, "pages: 1, rows of tables: 2" in valid.text) == (200, True)
+        made = await browser.post("/console/try/report", data={"spec": spec, "do": "make"}, headers=PAGE)
+        assert (made.status_code, made.headers["location"].startswith("/console/try/report/made?job=")) == (303, True)
+        for text, said in (
+            (spec.replace('"integer"', '"whole"'), f"line {spec[: spec.index('integer')].count(chr(10)) + 1}"),
+            ("[]", "a report is an object"),
+            ("{", "not valid JSON"),
+        ):
+            wrong = await browser.post("/console/try/report", data={"spec": text, "do": "make"}, headers=PAGE)
+            assert (wrong.status_code, said in wrong.text) == (422, True), wrong.text
+
+
+@pytest.mark.parametrize("name", list(SAMPLES))
+async def test_examples_are_valid(name: str, alice: httpx.AsyncClient) -> None:
+    assert (await alice.post("/v1/reports", json=SAMPLES[name])).status_code == 202

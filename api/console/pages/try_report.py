@@ -1,0 +1,94 @@
+"""Try it, report: begin with an example, see what is wrong with it, and get a PDF."""
+
+import json
+from typing import Any, Final
+
+from fastapi import Response
+
+from api.console.calls import ApiCall, ProblemError, at
+from api.console.json_places import lines_of
+from api.console.report_samples import SAMPLES
+from api.console.visit import ConsoleRouter, Visit
+
+router = ConsoleRouter()
+
+REPORTS: Final = "/v1/reports"
+PLAN: Final = f"{REPORTS}/validation"
+MADE: Final = "/console/try/report/made"
+START: Final = "figures"
+
+
+@router.page("/try/report")
+async def show_report(visit: Visit) -> Response:
+    """Where a report is written, or a table is sent."""
+    name = visit.query.get("example", START)
+    sample = name if name in SAMPLES else START
+    return _page(visit, json.dumps(SAMPLES[sample], indent=2, ensure_ascii=False), sample=sample)
+
+
+@router.action("/try/report")
+async def send_report(visit: Visit) -> Response:
+    """Make the report of the form, or only say what it would be."""
+    form = await visit.form()
+    text = form.get("spec", "")
+    fault, spec = "", None
+    try:
+        spec = json.loads(text)
+    except ValueError as error:
+        fault = str(error)
+    if not isinstance(spec, dict):
+        detail = visit.t("try_report.no_json", problem=fault or visit.t("try_report.no_object"))
+        return _page(visit, text, problem={"detail": detail, "code": "invalid_request"}, status=422)
+    try:
+        if form.get("do") == "validate":
+            answer = await visit.api.send(ApiCall("POST", PLAN, body=spec))
+            return _page(visit, text, plan=answer.json() if answer.status == 200 else None)
+        answer = await visit.api.send(ApiCall("POST", REPORTS, body={**spec, "preview": True}))
+    except ProblemError as error:
+        if visit.is_program or error.problem.get("code") == "forbidden":
+            raise
+        return _page(visit, text, problem=error.problem, status=error.status)
+    return await visit.acted(answer, to=f"{MADE}?job={answer.json()['id']}")
+
+
+@router.page("/try/report/made")
+async def show_made(visit: Visit) -> Response:
+    """What became of a report."""
+    job = await visit.api.get(at("jobs", visit.query.get("job", "")))
+    files = {file["name"]: file for file in job["files"]}
+    return visit.show(
+        "try/report_made.html",
+        tab="report",
+        job=job,
+        running=job["state"] not in ("succeeded", "failed", "cancelled"),
+        preview=files.pop("preview.png", None),
+        files=list(files.values()),
+        result=job.get("result") or {},
+        calls=[
+            ApiCall("GET", at("jobs", job["id"]), {"wait": 10}),
+            *(ApiCall("GET", at("jobs", job["id"], "files", name)) for name in files),
+        ],
+    )
+
+
+def _page(
+    visit: Visit, text: str, *, sample: str = "", plan: Any = None, problem: Any = None, status: int = 200
+) -> Response:
+    try:
+        call = ApiCall("POST", REPORTS, body=json.loads(text))
+    except ValueError:
+        call = None
+    return visit.show(
+        "try/report.html",
+        status=status,
+        tab="report",
+        text=text,
+        sample=sample,
+        samples=list(SAMPLES),
+        plan=plan,
+        problem=problem,
+        lines=lines_of(text, problem),
+        forbidden="reports" not in visit.access.scopes,
+        call=call,
+        max_bytes=visit.context.settings.max_dataset_bytes,
+    )

@@ -53,8 +53,10 @@ async def send_report(visit: Visit) -> Response:
 
 @router.page("/try/report/made")
 async def show_made(visit: Visit) -> Response:
-    """What became of a report."""
-    job = await visit.api.get(at("jobs", visit.query.get("job", "")))
+    """What became of a report; without one, where it is written."""
+    if not visit.query.get("job"):
+        return await show_report(visit)
+    job = await visit.api.get(at("jobs", visit.query["job"]))
     files = {file["name"]: file for file in job["files"]}
     return visit.show(
         "try/report_made.html",

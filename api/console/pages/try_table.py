@@ -9,7 +9,7 @@ from fastapi import Response
 
 from api.console.calls import ApiCall, FileCall, ProblemError, at
 from api.console.forms import Form
-from api.console.pages.try_report import MADE, PLAN, REPORTS
+from api.console.pages.try_report import MADE, PLAN, REPORTS, show_report
 from api.console.visit import ConsoleRouter, Visit
 from api.http.body import chunks_of
 from api.http.multipart import Multipart
@@ -38,8 +38,10 @@ async def send_table(visit: Visit) -> Response:
 
 @router.page("/try/report/table")
 async def show_table(visit: Visit) -> Response:
-    """The columns of an upload, with the types that they may have."""
-    upload = await visit.api.get(at("uploads", visit.query.get("upload", "")))
+    """The columns of an upload, with the types that they may have; without one, where it is sent."""
+    if not visit.query.get("upload"):
+        return await show_report(visit)
+    upload = await visit.api.get(at("uploads", visit.query["upload"]))
     title = (upload.get("name") or visit.t("try_report.untitled")).rpartition(".")[0] or upload["name"]
     options = {**OPTIONS, "title": title[:200]}
     block = {"type": "table", "dataset": "data", "every_column": True}

@@ -106,7 +106,9 @@ async def test_a_key_sees_what_it_may_try(port: int, redis: ArqRedis, path: str,
             assert page.status_code == 200
             assert (scope in page.text) or read_only
             assert 'method="post" action="/console/try' not in page.text
-            refused = await browser.post(f"/console/try{path or '/pictures'}", data={"data": "{}", "spec": "{}"}, headers=PAGE)
+            refused = await browser.post(
+                f"/console/try{path or '/pictures'}", data={"data": "{}", "spec": "{}"}, headers=PAGE
+            )
             assert refused.status_code == 403
 
 

@@ -190,4 +190,5 @@ async def changes_of(
                             return
                         follower.hold(updates)
                         updates = []
-                    yield b"".join(update.event for update in updates) or KEEPALIVE_COMMENT
+                    if updates or loop.time() < until:
+                        yield b"".join(update.event for update in updates) or KEEPALIVE_COMMENT

@@ -99,7 +99,17 @@ def test_the_commands_for_many_jobs_count_them_and_expect_as_many(block: str, ad
     assert (answer["kind"], answer["params"]["expect"]) == ("bulk", 0)
 
 
-@pytest.mark.parametrize("block", [block for block in blocks("") if "dry_run" not in block.values[0]])
+@pytest.mark.parametrize("block", [block for block in blocks("") if "/v1/changes" in block.values[0]])
+def test_the_command_that_follows_changes_prints_them(block: str, address: str, tmp_path: Path) -> None:
+    printed = run(block, address, tmp_path)
+    assert "event: ready" in printed
+    assert '"name":"media","paused":false' in printed
+
+
+OTHERS = ("dry_run", "/v1/changes")
+
+
+@pytest.mark.parametrize("block", [one for one in blocks("") if not any(word in one.values[0] for word in OTHERS)])
 def test_the_commands_for_webhooks_do_as_well(block: str, address: str, tmp_path: Path) -> None:
     printed = run(block, address, tmp_path)
     assert '"kind":"event"' in printed

@@ -67,6 +67,7 @@ def take(browser: Any, url: str, scheme: str, target: Path) -> None:
     """Take a picture of a page, of the part that fits on a large screen."""
     tab = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=scheme, locale="en")
     tab.goto(url)
+    tab.wait_for_function("[...document.images].every(one => one.complete)")
     tall = min(tab.evaluate("document.documentElement.scrollHeight"), MOST_HEIGHT)
     content = tab.screenshot(clip={"x": 0, "y": 0, "width": WIDTH, "height": tall}, full_page=True)
     Image.open(io.BytesIO(content)).save(target, "WEBP", quality=QUALITY, method=6)

@@ -26,7 +26,7 @@ export function keys() {
 	let before;
 	document.addEventListener("keydown", (event) => {
 		const { key, target } = event;
-		if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input, select, textarea")) return;
+		if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input:not([type=checkbox]), select, textarea")) return;
 		if (!choice.checked || help.open) return;
 		const page = before === "g" && find(`nav [data-go="${CSS.escape(key)}"]`);
 		before = key;

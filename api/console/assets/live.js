@@ -1,7 +1,7 @@
 // Keeps a page up to date: events say what has changed, and the page, asked for once more, has the words for it.
 // Rows are never added or moved while someone reads.
 const WORKER = "./live-worker.js";
-const PAUSE_MS = 4000;
+const PAUSE_MS = 2000;
 
 async function connect() {
 	if (window.SharedWorker) {

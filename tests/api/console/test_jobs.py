@@ -55,7 +55,7 @@ async def test_a_line_says_what_became_of_a_job_or_why_it_waits(
         assert EVIL not in page
         assert "&lt;img src=x" in page
         assert "<code>truncated</code>" in page
-        assert re.search(r"It waits for its time: in \d+ min \d+ s\.", page)
+        assert re.search(r"It waits for its time: in \d+ min\.", page)
         assert '<a href="/console/jobs?state=failed"' in page
         assert re.search(r"Failed <span>1</span>", page)
         assert "PRESSROOM_KEY" in page
@@ -165,7 +165,7 @@ async def test_a_read_only_key_sees_jobs_and_changes_none(
     async with signed_in(port, await key_with(redis, "jobs:read", "jobs:write", read_only=True)) as browser:
         page = (await browser.get("/console/jobs")).text
         assert ids(page) == [failed]
-        assert "checkbox" not in page
+        assert 'type="checkbox" name=' not in page
         assert "/console/jobs/bulk" not in page
         for path in ("bulk/retry/count", f"{failed}/retry", f"{failed}/delete"):
             assert (await browser.post(f"/console/jobs/{path}", headers=PAGE)).status_code == 403, path

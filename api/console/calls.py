@@ -19,6 +19,7 @@ from api.http.access.access import Access
 from api.http.access.auth import find_named_owner
 from api.http.context import Context
 from api.http.problems import problem_of
+from api.http.shared import ASKED
 from tasks.refusal import Refusal
 
 Query = Mapping[str, str | int | bool | Sequence[str] | None]
@@ -151,6 +152,7 @@ class Api:
         self._access = access
         self._router: ASGIApp = request.app.router
         self._context: Context = request.scope["state"]["context"]
+        self._asked: dict[str, Any] = {}
 
     async def send(self, call: ApiCall) -> ApiAnswer:
         """Make a call.
@@ -211,6 +213,23 @@ class Api:
         """
         return (await self.send(ApiCall("GET", path, query))).json()
 
+    async def find(self, path: str, **query: str | int | bool | Sequence[str] | None) -> Any | None:
+        """As `get`, for a part of a page; None if it is not for what the session opens.
+
+        Args:
+            path: See `at`.
+            **query: The parameters.
+
+        Raises:
+            ProblemError: The API has refused it for another reason.
+        """
+        try:
+            return await self.get(path, **query)
+        except ProblemError as error:
+            if error.problem.get("code") != "forbidden":
+                raise
+            return None
+
     async def forwarded(self, path: str, query: Query | None = None) -> Response:
         """A response that is the API's own, such as a file, sent as it comes."""
         return _Forwarded(self._router, await self._scope(self._request.method, path, query or {}))
@@ -238,6 +257,8 @@ class Api:
 
     async def _scope(self, method: str, path: str, query: Query) -> Scope:
         page = self._request.scope
+        if method != "GET":
+            self._asked = {}  # what was read before may have changed
         scope: Scope = {name: value for name, value in page.items() if name not in OF_ROUTE}
         scope.update(
             {
@@ -247,6 +268,7 @@ class Api:
                 "query_string": query_text(query).encode(),
                 "headers": [pair for pair in page["headers"] if pair[0] in SENT_ON],
                 "access": self._access,
+                ASKED: self._asked,
                 "owner": self._access.owner,
                 "account": await self._context.accounts.owner(self._access.owner),
             }

@@ -15,6 +15,11 @@ MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
 HOURS_SHOWN: Final = 48
 
 
+def exact(value: int) -> str:
+    """`1,204,117`: for sentences, which have no titles."""
+    return f"{value:,}"
+
+
 def number(value: float | None) -> Markup | str:
     """`1,204`; from 100,000 on `104 k` or `1.2 M`, with the exact figure in the title."""
     if value is None:

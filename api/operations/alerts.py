@@ -11,6 +11,7 @@ from api.http.access.scopes import requires
 from api.http.answers import uncached
 from api.http.caller import admin_of
 from api.http.problems import documented
+from api.operations.workers import registry_of
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.maintenance import alerts
 from tasks.maintenance.alerts import ActiveAlert, find_alerts, read_since
@@ -86,7 +87,8 @@ async def list_alerts(request: Request) -> Response:
     Endpoints that fail are listed up to a thousand, those first that have failed longest.
     """
     context = admin_of(request).context
-    now_ms, holding = await find_alerts(context.redis, context.settings, context.storage)
+    registry = await registry_of(request, context)
+    now_ms, holding = await find_alerts(context.redis, context.settings, context.storage, registry)
     since_ms = await read_since(context.redis, holding)
     shown = [_alert(alert, since) for alert, since in zip(holding, since_ms, strict=True)]
     return uncached(CurrentAlerts(at=from_ms(now_ms), alerts=shown))

@@ -43,6 +43,14 @@ class FailureQuery(TimeRange):
         description="The owner whose jobs are meant, or `*` for all owners. For admins.",
     )
 
+    walk: int = Field(
+        WALKED_AT_MOST,
+        ge=1,
+        le=WALKED_AT_MOST,
+        description="How many failed jobs are looked at, at most: the newest.",
+        examples=[500],
+    )
+
     def as_query(self) -> dict[str, str]:
         """What of it a list of jobs is asked for too."""
         times = {"since": self.since_ms if self.since else None, "until": self.until_ms}
@@ -88,8 +96,8 @@ class FailureGroups(BaseModel):
     left_out: int = Field(description="The number of further groups, each with fewer jobs.")
     walked: int = Field(description="The number of failed jobs that were looked at, the newest ones.")
     at_least: bool = Field(
-        description=f"Whether there are more than the {WALKED_AT_MOST} that were looked at, so that the counts are "
-        "too small, and older causes may be missing."
+        description="Whether there are more than those that were looked at, so that the counts are too small, and "
+        "older causes may be missing."
     )
 
 
@@ -113,7 +121,7 @@ async def list_failures(request: Request) -> Response:
     owner, context = caller.acting_for(query.owner).owner, caller.context
     job_indexes = (*indexes.of_owner(owner, context.kinds), indexes.of_deliveries(owner))
     selection = Selection(job_indexes, State.FAILED, since_ms=query.since_ms, until_ms=query.until_ms)
-    found = await group_failures(context.listing, selection)
+    found = await group_failures(context.listing, selection, query.walk)
     shown = found.causes[:GROUPS_AT_MOST]
     for cause in shown[GROUPS_WITH_EXAMPLES:]:
         del cause.newest[1:]

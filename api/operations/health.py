@@ -15,13 +15,14 @@ from api.http.access.known import is_known
 from api.http.answers import json_of
 from api.http.context import Context, process_context
 from api.http.problems import Problem, problem
+from api.operations.queues import snapshot_of
+from api.operations.workers import registry_of
 from tasks.maintenance.storage_owner import HINT
 from tasks.queue.connection_pool import says_failover
 from tasks.queue.installation import find_storage_owner
-from tasks.queue.lanes.stats import QueueStats
 from tasks.queue.memory import MemoryUse, is_out_of_memory, memory_of
 from tasks.queue.redis_keys import PROBE, QUEUES, SECOND_MS, WORKER_MS, arq_queue
-from tasks.queue.watch.workers import WorkerRegistry, read_workers
+from tasks.queue.watch.workers import WorkerRegistry
 from tasks.storage.protocol import StorageUnavailable
 
 log = structlog.get_logger()
@@ -86,9 +87,11 @@ async def is_ready(request: Request) -> Response:
     context = process_context(request)
     if context.shutdown.draining:
         return problem(request, "unavailable", "This process is stopping. Send requests to another one.")
-    find = _all_checks if await is_known(context, request) else _few_checks
+    is_asked_by_known = await is_known(context, request)
     checks: list[Check] = await context.kept.get(
-        find.__name__, lambda: find(context), context.settings.readiness_kept_s
+        "all checks" if is_asked_by_known else "few checks",
+        lambda: _all_checks(context, request) if is_asked_by_known else _few_checks(context),
+        context.settings.readiness_kept_s,
     )
     failed = [check.name for check in checks if check.status == "failed" and check.name != "worker"]
     if failed:
@@ -101,12 +104,12 @@ async def is_ready(request: Request) -> Response:
     )
 
 
-async def _all_checks(context: Context) -> list[Check]:
+async def _all_checks(context: Context, request: Request) -> list[Check]:
     """All checks, side by side."""
     redis, *others = await asyncio.gather(
         _checked("redis", _redis(context)),
         _storage_check(context, kept_s=0),
-        _checked("worker", _workers(context)),
+        _checked("worker", _workers(context, request)),
     )
     use = memory_of(context.redis).use
     if redis.status != "failed" and use is not None and use.known:
@@ -192,8 +195,8 @@ async def _storage(context: Context) -> str | None:
     return None
 
 
-async def _workers(context: Context) -> str | None:
-    registry = await read_workers(context.redis)
+async def _workers(context: Context, request: Request) -> str | None:
+    registry = await registry_of(request, context)
     unserved = registry.unserved
     if away := registry.without_storage:
         return f"The storage does not work for {len(away)} of {len(registry.present)} workers; jobs wait for it."
@@ -201,7 +204,7 @@ async def _workers(context: Context) -> str | None:
         return _isolation(registry)
     if len(unserved) == len(QUEUES):
         return _nobody_serves(unserved)
-    snapshot = await QueueStats(context.redis, context.settings).queues()
+    snapshot = await snapshot_of(request, context)
     due = [queue.name for queue in snapshot.queues if queue.name in unserved and queue.due]
     return _nobody_serves(unserved, f", where jobs wait ({', '.join(due)})" if due else "")
 

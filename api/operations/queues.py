@@ -13,7 +13,8 @@ from api.http.context import Context
 from api.http.json_body import documented_body, receive
 from api.http.problems import documented
 from api.http.query import ListQuery, Page, documented_query, query_of
-from tasks import clock
+from api.http.shared import shared
+from api.operations.workers import registry_of
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.queue.lanes import stats
 from tasks.queue.lanes.lane_controls import LaneControls
@@ -21,7 +22,7 @@ from tasks.queue.lanes.lane_id import LaneId
 from tasks.queue.lanes.stats import LaneState, QueueSnapshot
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import QUEUES
-from tasks.queue.watch.workers import WorkerRegistry, read_workers
+from tasks.queue.watch.workers import WorkerRegistry
 from tasks.refusal import Refusal
 from tasks.webhook.endpoint_record import EndpointTarget, read_targets
 
@@ -52,6 +53,7 @@ class Queue(BaseModel):
     )
     rate_per_s: float = Field(description="Jobs that ended per second, over the last minute.")
     workers: int = Field(description="The number of workers that serve it.")
+    served: bool = Field(description="Whether a worker serves it, of Pressroom or of ARQ.")
 
 
 class PauseRequest(BaseModel):
@@ -114,7 +116,7 @@ class LanePage(Page):
 async def list_queues(request: Request) -> Response:
     """For admins. Look into a queue that is paused, has no workers, or whose `oldest_age_s` keeps growing."""
     caller = admin_of(request)
-    snapshot, registry = await _look(caller.context)
+    snapshot, registry = await _look(request, caller.context)
     return uncached(Queues(queues=[_queue(snapshot, registry, name) for name in QUEUES]))
 
 
@@ -129,7 +131,7 @@ async def list_queues(request: Request) -> Response:
 async def get_queue(request: Request, queue: QueueName) -> Response:
     """For admins."""
     caller = admin_of(request)
-    return uncached(_queue(*await _look(caller.context), _known(queue)))
+    return uncached(_queue(*await _look(request, caller.context), _known(queue)))
 
 
 @router.get(
@@ -147,8 +149,8 @@ async def list_lanes(request: Request, queue: QueueName) -> Response:
     """
     query = query_of(request, ListQuery)
     caller = admin_of(request)
-    now_ms = clock.of_redis(await caller.context.redis.time())
-    lanes, following = await caller.context.queue_stats.lanes(_known(queue), limit=query.limit, cursor=query.cursor)
+    found = await caller.context.queue_stats.lanes(_known(queue), limit=query.limit, cursor=query.cursor)
+    lanes, following, now_ms = found
     ids = [LaneId.parse(lane.name) for lane in lanes]
     targets = await read_targets(caller.context.redis, [one.subject for one in ids if one.kind in ("endpoint", "test")])
     shown = [_lane(lane, now_ms, targets.get(one.subject)) for lane, one in zip(lanes, ids, strict=True)]
@@ -169,7 +171,7 @@ async def pause_queue(request: Request, queue: QueueName) -> Response:
     caller = admin_of(request)
     name, requested = _known(queue), await receive(request, PauseRequest, MAX_BODY_BYTES)
     await LaneControls(caller.context.redis).pause(name, by=caller.owner, reason=requested.reason)
-    return uncached(_queue(*await _look(caller.context), queue))
+    return uncached(_queue(*await _look(request, caller.context), queue))
 
 
 @router.post(
@@ -184,11 +186,16 @@ async def resume_queue(request: Request, queue: QueueName) -> Response:
     """For admins. Waiting jobs are started again."""
     caller = admin_of(request)
     await LaneControls(caller.context.redis).resume(_known(queue))
-    return uncached(_queue(*await _look(caller.context), queue))
+    return uncached(_queue(*await _look(request, caller.context), queue))
 
 
-async def _look(context: Context) -> tuple[QueueSnapshot, WorkerRegistry]:
-    return await context.queue_stats.queues(), await read_workers(context.redis)
+async def _look(request: Request, context: Context) -> tuple[QueueSnapshot, WorkerRegistry]:
+    return await snapshot_of(request, context), await registry_of(request, context)
+
+
+async def snapshot_of(request: Request, context: Context) -> QueueSnapshot:
+    """The queues of now; for the calls of one page they are read once."""
+    return await shared(request, "queues", context.queue_stats.queues)
 
 
 def _known(queue: str) -> str:
@@ -215,6 +222,7 @@ def _queue(snapshot: QueueSnapshot, registry: WorkerRegistry, name: str) -> Queu
         oldest_age_s=round(snapshot.age_s(queue), 3),
         rate_per_s=round(snapshot.rate(queue), 3),
         workers=registry.serving(name),
+        served=name not in registry.unserved,
     )
 
 

@@ -16,7 +16,6 @@ from api.http.caller import admin_of
 from api.http.problems import documented
 from api.http.query import documented_query, query_of
 from api.jobs.filter import QueueName
-from tasks import clock
 from tasks.clock import from_ms
 from tasks.kind import Kind
 from tasks.queue.records.record import State
@@ -118,8 +117,7 @@ async def get_metric_series(request: Request) -> Response:
     database of metrics. Of all owners together. The last step ends with the last whole minute.
     """
     query, context = query_of(request, SeriesQuery), admin_of(request).context
-    now_ms = clock.of_redis(await context.redis.time())
-    series = await read_series(context.redis, RINGS[query.range], now_ms)
+    series = await read_series(context.redis, RINGS[query.range])
     # A month of a busy service takes some tens of milliseconds, in which other requests are answered.
     answer = await asyncio.to_thread(_view, query.range, series, _kinds(query, context.kinds))
     return uncached(answer)

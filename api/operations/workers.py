@@ -8,7 +8,9 @@ from pydantic import BaseModel, Field
 from api.http.access.scopes import requires
 from api.http.answers import uncached
 from api.http.caller import admin_of
+from api.http.context import Context
 from api.http.problems import documented
+from api.http.shared import shared
 from api.jobs.views import EXAMPLE_JOB
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.queue.redis_keys import WORKER_MS, WORKER_RECORD_TTL_MS
@@ -76,8 +78,13 @@ class Workers(BaseModel):
 @requires("admin")
 async def list_workers(request: Request) -> Response:
     """For admins. A worker that stops regularly disappears at once; one that died is listed for a while."""
-    registry = await read_workers(admin_of(request).context.redis)
+    registry = await registry_of(request, admin_of(request).context)
     return uncached(Workers(workers=[_worker(registry, worker) for worker in registry.workers]))
+
+
+async def registry_of(request: Request, context: Context) -> WorkerRegistry:
+    """The workers of now; for the calls of one page they are read once."""
+    return await shared(request, "workers", lambda: read_workers(context.redis))
 
 
 def _worker(registry: WorkerRegistry, worker: workers.WorkerRecord) -> Worker:

@@ -20,9 +20,8 @@ from tasks.clock import read_rfc3339, rfc3339, to_ms
 from tasks.kind import JobContext, Kind, Result, RetryPolicy
 from tasks.maintenance.storage_owner import HINT
 from tasks.queue import redis_keys
-from tasks.queue.installation import find_storage_owner
 from tasks.queue.lanes.stats import QueueCounts, QueueSnapshot, QueueStats
-from tasks.queue.memory import memory_of, observe_memory
+from tasks.queue.memory import MemoryUse, RedisMemory, memory_of
 from tasks.queue.records.record import State, new_id
 from tasks.queue.redis_keys import FAILING, SECOND_MS
 from tasks.queue.script import Script
@@ -103,13 +102,16 @@ async def check(job: JobContext[AlertParams]) -> Result:
     return Result({"holding": len(holding), "fired": len(fired), "resolved": len(resolved)})
 
 
-async def find_alerts(redis: "Redis[bytes]", settings: Settings, storage: Storage) -> tuple[int, list[ActiveAlert]]:
+async def find_alerts(
+    redis: "Redis[bytes]", settings: Settings, storage: Storage, registry: WorkerRegistry | None = None
+) -> tuple[int, list[ActiveAlert]]:
     """Find what is wrong now. It takes the same few trips to Redis, whatever is there, and one look at the storage.
 
     Args:
         redis: Where queues, workers and endpoints are.
         settings: The limits.
         storage: The storage, as this process reaches it.
+        registry: The workers, if they have just been read.
 
     Returns:
         Redis' time in milliseconds since 1970, and the alerts that hold.
@@ -118,10 +120,20 @@ async def find_alerts(redis: "Redis[bytes]", settings: Settings, storage: Storag
         redis.exceptions.RedisError: Redis does not answer.
     """
     snapshot = await QueueStats(redis, settings).queues(settings.alert_window_s)
-    registry = await read_workers(redis)
+    registry = registry or await read_workers(redis)
     holding = [*system_alerts(settings, snapshot, registry), *await _storage_alert(settings, storage, registry)]
-    holding += await _endpoint_alerts(redis, settings, snapshot.now_ms)
-    holding += await _redis_alerts(redis, settings)
+    async with redis.pipeline(transaction=False) as pipe:
+        overdue_ms = snapshot.now_ms - settings.alert_endpoint_s * SECOND_MS
+        pipe.zrangebyscore(FAILING, "-inf", overdue_ms, start=0, num=ENDPOINTS_AT_MOST, withscores=True)
+        pipe.hget(redis_keys.INSTALLATION, "storage_of")
+        pipe.info("memory")
+        failing, foreign, info = await pipe.execute(raise_on_error=False)
+    for error in (failing, foreign):
+        if isinstance(error, Exception):
+            raise error
+    memory_of(redis).note(MemoryUse.of(info), settings.redis_full_percent)
+    holding += await _endpoint_alerts(redis, settings, snapshot.now_ms, failing)
+    holding += _redis_alerts(memory_of(redis), settings, is_foreign=foreign is not None)
     return snapshot.now_ms, holding
 
 
@@ -227,12 +239,11 @@ async def _storage_alert(settings: Settings, storage: Storage, registry: WorkerR
     ]
 
 
-async def _endpoint_alerts(redis: "Redis[bytes]", settings: Settings, now_ms: int) -> list[ActiveAlert]:
+async def _endpoint_alerts(
+    redis: "Redis[bytes]", settings: Settings, now_ms: int, failing: Sequence[tuple[bytes, float]]
+) -> list[ActiveAlert]:
     """The alerts about endpoints that have failed for longer than the limit."""
     limit_s = settings.alert_endpoint_s
-    failing = await redis.zrangebyscore(
-        FAILING, "-inf", now_ms - limit_s * SECOND_MS, start=0, num=ENDPOINTS_AT_MOST, withscores=True
-    )
     since = {endpoint.decode(): int(since_ms) for endpoint, since_ms in failing}
     alerts = []
     for endpoint, target in (await read_targets(redis, since)).items():
@@ -247,16 +258,15 @@ async def _endpoint_alerts(redis: "Redis[bytes]", settings: Settings, now_ms: in
     return alerts
 
 
-async def _redis_alerts(redis: "Redis[bytes]", settings: Settings) -> list[ActiveAlert]:
+def _redis_alerts(memory: RedisMemory, settings: Settings, *, is_foreign: bool) -> list[ActiveAlert]:
     """The alerts about a full Redis, and about a storage that is not this Redis'."""
     alerts = []
-    if await find_storage_owner(redis) is not None:
+    if is_foreign:
         message = f"The storage belongs to another installation, so the cleanup deletes nothing. {HINT}"
         alerts.append(ActiveAlert("foreign_storage", "storage", message, 1, 1, settings.operators))
-    use = await observe_memory(redis, settings)
-    if not memory_of(redis).full:
+    if not memory.full:
         return alerts
-    percent = 100.0 if use.percent is None else round(use.percent, 1)
+    percent = 100.0 if memory.use is None or memory.use.percent is None else round(memory.use.percent, 1)
     message = (
         f"Redis is full: it uses {percent:.0f} % of its maxmemory. Submits are refused with 507 redis_full. Delete "
         "ended jobs with POST /v1/jobs/deletion, or give Redis more memory."

@@ -1,14 +1,119 @@
-"""What runs, what is stuck and why."""
+"""What runs, what is stuck and why: the first page."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from fastapi import Response
 
-from api.console.visit import ConsoleRouter, Visit
+from api.console import troubles
+from api.console.calls import ApiCall, ProblemError, at
+from api.console.series_charts import RANGES, SeriesCharts, range_of
+from api.console.troubles import Trouble
+from api.console.visit import ROOT, ConsoleRouter, Notice, Visit
 
 router = ConsoleRouter()
+
+WALKED: Final = 250
+"""Failed jobs that this page looks at."""
+CAUSES: Final = 5
+LANES: Final = 50
+ENDPOINTS: Final = 50
+OWN_JOBS: Final = 50
+
+Found = Mapping[str, Any]
 
 
 @router.page("")
 async def show_overview(visit: Visit) -> Response:
     """The state of everything that the visitor may see."""
-    jobs = await visit.api.get("/v1/jobs", counts=True, limit=1)
-    return visit.show("overview.html", counts=jobs["counts"])
+    api, everyone = visit.api, "*" if visit.access.is_admin else None
+    (alerts, queues, workers, lanes, series), (jobs, failures, checks) = await asyncio.gather(
+        asyncio.gather(
+            api.find("/v1/alerts"),
+            api.find("/v1/queues"),
+            api.find("/v1/workers"),
+            api.find("/v1/queues/webhooks/lanes", limit=LANES),
+            api.find("/v1/metrics/series", range=range_of(visit.query)),
+        ),
+        asyncio.gather(
+            api.find("/v1/jobs", counts=True, limit=1, owner=everyone),
+            api.find("/v1/failures", walk=WALKED, owner=everyone),
+            _checks(visit),
+        ),
+    )
+    counts: dict[str, int] = jobs["counts"] if jobs else {}
+    found = list(_stuck(visit, alerts, queues, workers, lanes, failures, counts))
+    if queues is None:
+        found += await _own_troubles(visit)
+    return visit.show(
+        "overview/page.html",
+        troubles=troubles.once_each(found),
+        is_new=jobs is not None and not any(counts.values()),
+        counts=counts,
+        owner=everyone,
+        queues=queues["queues"] if queues else None,
+        workers=workers["workers"] if workers else None,
+        alerts=alerts["alerts"] if alerts else None,
+        checks=checks,
+        history=SeriesCharts.of(series, visit.t) if series else None,
+        ranges=RANGES,
+        causes=failures["groups"][:CAUSES] if failures else None,
+        is_cut=bool(failures) and failures["at_least"],
+        criteria_of=troubles.criteria_of,
+        jobs_url=troubles.jobs_url,
+    )
+
+
+@router.action("/cures/ended")
+async def delete_ended(visit: Visit) -> Response:
+    """Make room in Redis: delete the succeeded jobs of all owners."""
+    expect = (await visit.form()).get("expect", "")
+    body = {"state": "succeeded", "owner": "*", "expect": int(expect) if expect.isdecimal() else None}
+    answer = await visit.api.send(ApiCall("POST", at("jobs", "deletion"), body=body))
+    return visit.go(f"{ROOT}/jobs/{answer.json()['id']}", Notice("done", visit.t("troubles.deleting")))
+
+
+@router.action("/cures/cleanup")
+async def clean_up(visit: Visit) -> Response:
+    """Run the cleanup now."""
+    answer = await visit.api.send(ApiCall("POST", "/v1/cleanup"))
+    return visit.go(f"{ROOT}/jobs/{answer.json()['id']}", Notice("done", visit.t("troubles.cleaning")))
+
+
+def _stuck(
+    visit: Visit,
+    alerts: Found | None,
+    queues: Found | None,
+    workers: Found | None,
+    lanes: Found | None,
+    failures: Found | None,
+    counts: Mapping[str, int],
+) -> Iterator[Trouble]:
+    """What the API says that is stuck; what says most of a thing comes first."""
+    t, everyone = visit.t, "*" if visit.access.is_admin else None
+    listed = queues["queues"] if queues else []
+    yield from troubles.of_queues(listed, t)
+    yield from troubles.of_workers(workers["workers"] if workers else [], listed, t)
+    yield from troubles.of_poison(failures, everyone, t) if failures else ()
+    yield from troubles.of_lanes(lanes["lanes"] if lanes else [], t)
+    yield from troubles.of_alerts(alerts["alerts"] if alerts else [], counts.get("succeeded", 0), t)
+
+
+async def _own_troubles(visit: Visit) -> list[Trouble]:
+    """What an owner's key shows of what its jobs wait for."""
+    jobs, endpoints = await asyncio.gather(
+        visit.api.find("/v1/jobs", state="queued", waiting_for=True, limit=OWN_JOBS),
+        visit.api.find("/v1/endpoints", health=True, limit=ENDPOINTS),
+    )
+    found = [*troubles.of_endpoints(endpoints["endpoints"], visit.t)] if endpoints else []
+    return [*found, *troubles.of_own_jobs(jobs["jobs"], visit.t)] if jobs else found
+
+
+async def _checks(visit: Visit) -> dict[str, Found]:
+    """What the service says of Redis, the storage and the workers, by name."""
+    try:
+        found = await visit.api.get("/readyz")
+    except ProblemError as error:
+        found = error.problem
+    return {check["name"]: check for check in found.get("checks", ())}

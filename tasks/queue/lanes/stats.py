@@ -124,9 +124,9 @@ class QueueStats:
         queues = tuple(_queue(row, ended) for row in answer["queues"])
         return QueueSnapshot(now_ms, (slots * ENDS_SLOT_MS + now_ms % ENDS_SLOT_MS) / 1000, queues)
 
-    async def lanes(self, queue: str, *, limit: int, cursor: str | None) -> tuple[list[LaneStats], str | None]:
-        """Lanes, at most `limit`, those that may not be served first, and the cursor of what follows. Lanes that move
-        between two pages may be missed or come twice.
+    async def lanes(self, queue: str, *, limit: int, cursor: str | None) -> tuple[list[LaneStats], str | None, int]:
+        """Lanes, at most `limit`, those that may not be served first, the cursor of what follows, and Redis' time in
+        milliseconds since 1970. Lanes that move between two pages may be missed or come twice.
 
         Raises: Refusal `invalid_request` for a cursor that is none of ours.
         """
@@ -136,7 +136,8 @@ class QueueStats:
         answer = await self._script(payload)
         following = answer.get("from")
         lanes = [LaneStats(**row) for row in answer["lanes"]]
-        return lanes, write_cursor(following["list"], str(following["rank"])) if following else None
+        cursor = write_cursor(following["list"], str(following["rank"])) if following else None
+        return lanes, cursor, answer["now"]
 
     async def waiting_for(self, ids: Sequence[str]) -> dict[str, list[WaitReason]]:
         """Why jobs wait, by id; nothing for those that run or have ended."""

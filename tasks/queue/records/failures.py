@@ -39,17 +39,18 @@ class FailureCauses:
     more: bool
 
 
-async def group_failures(listing: Listing, selection: Selection) -> FailureCauses:
-    """Group failed jobs by cause, the newest WALKED_AT_MOST of them.
+async def group_failures(listing: Listing, selection: Selection, at_most: int = WALKED_AT_MOST) -> FailureCauses:
+    """Group failed jobs by cause, the newest of them.
 
     Args:
         listing: Lists jobs.
         selection: Which jobs. Its state is `failed`.
+        at_most: How many are looked at.
     """
     found: dict[tuple[str, str], FailureCause] = {}
     walked, cursor = 0, None
     while True:
-        page = await listing.causes(selection, limit=STEP, cursor=cursor)
+        page = await listing.causes(selection, limit=min(STEP, at_most - walked), cursor=cursor)
         for job in page.causes:
             cause = found.setdefault((job.kind, job.code), FailureCause([], job.created_ms))
             if cause.count < EXAMPLES:
@@ -57,7 +58,7 @@ async def group_failures(listing: Listing, selection: Selection) -> FailureCause
             cause.count += 1
             cause.oldest_ms = job.created_ms
         walked, cursor = walked + page.examined, page.cursor
-        if cursor is None or walked >= WALKED_AT_MOST:
+        if cursor is None or walked >= at_most:
             break
     causes = sorted(found.values(), key=lambda one: (-one.count, -one.newest[0].created_ms))
     return FailureCauses(causes, walked, more=cursor is not None)

@@ -16,6 +16,7 @@ from typing import Final, Literal
 import msgpack
 from redis.asyncio import Redis
 
+from tasks import clock
 from tasks.queue.redis_keys import COUNTS, DAY_MS, SECOND_MS, SERIES
 from tasks.queue.script import Script
 from tasks.queue.series.period import Period, bound_names, difference, flatten, nest, parse_counts, unpacked
@@ -105,22 +106,23 @@ async def sample(redis: "Redis[bytes]", now_ms: int) -> bool:
     return done
 
 
-async def read_series(redis: "Redis[bytes]", ring: Ring, now_ms: int) -> RingSteps:
+async def read_series(redis: "Redis[bytes]", ring: Ring, now_ms: int | None = None) -> RingSteps:
     """Read a ring up to the last whole minute.
 
     Args:
         redis: Connection.
         ring: One of RINGS.
-        now_ms: Redis' time in milliseconds since 1970.
+        now_ms: Up to when, in milliseconds since 1970; None for Redis' time.
 
     Raises:
         redis.exceptions.RedisError: Redis does not answer.
     """
     async with redis.pipeline(transaction=False) as pipe:
+        pipe.time()
         pipe.hget(SAMPLE, "at")
         pipe.hvals(ring.key)
-        at, packed = await pipe.execute()
-    ended = now_ms // MINUTE_MS - 1
+        time, at, packed = await pipe.execute()
+    ended = (clock.of_redis(time) if now_ms is None else now_ms) // MINUTE_MS - 1
     if at and int(at) // MINUTE_MS == ended:
         ended -= 1  # the sample of this minute is still to come
     return await asyncio.to_thread(_series, ring, ring.step_of(ended), packed)

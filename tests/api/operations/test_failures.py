@@ -128,14 +128,12 @@ async def test_what_is_looked_at_is_bounded_and_the_answer_says_so(
     old = await failed(alice, worker, TIMED_OUT)
     newer = [await failed(alice, worker) for _ in range(4)]
     monkeypatch.setattr("tasks.queue.records.failures.STEP", 2)
-    monkeypatch.setattr("tasks.queue.records.failures.WALKED_AT_MOST", 4)
     await redis.config_resetstat()
-    found = await failures(alice)
+    found = await failures(alice, walk="4")
     assert (found["walked"], found["at_least"]) == (4, True)
     assert [(group["code"], group["count"]) for group in found["groups"]] == [("truncated", 4)]
     assert {"cmdstat_scan", "cmdstat_keys"}.isdisjoint(await redis.info("commandstats"))
-    monkeypatch.setattr("tasks.queue.records.failures.WALKED_AT_MOST", 5)
-    found = await failures(alice)
+    found = await failures(alice, walk="5")
     assert (found["walked"], found["at_least"]) == (5, False), "in three steps, of which the last has one job"
     monkeypatch.setattr("api.operations.failures.GROUPS_AT_MOST", 1)
     found = await failures(alice)

@@ -67,6 +67,7 @@ async def test_a_queue_tells_of_its_jobs(alice: httpx.AsyncClient, worker: Manua
     ids = [await submit(alice) for _ in range(3)]
     waiting = await queue(alice)
     assert (waiting["waiting"], waiting["due"], waiting["running"], waiting["workers"]) == (3, 3, 0, 0)
+    assert waiting["served"] is False
     assert 0 <= float(str(waiting["oldest_age_s"])) < 10
     await worker.begin()
     await worker.end(ids[0])

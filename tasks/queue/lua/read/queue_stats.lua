@@ -74,7 +74,7 @@ function verbs.lanes()
     local names = redis.call('ZRANGE', lists[list], rank, rank + payload.limit - 1)
     for _, lane in ipairs(names) do
       if #rows == payload.limit or examined == EXAMINED_AT_MOST then
-        return { lanes = rows, from = { list = list, rank = rank } }
+        return { now = now, lanes = rows, from = { list = list, rank = rank } }
       end
       rank, examined = rank + 1, examined + 1
       if list ~= 2 or not redis.call('ZSCORE', lists[1], lane) then
@@ -83,7 +83,7 @@ function verbs.lanes()
     end
     if #names < payload.limit then list, rank = list + 1, 0 end
   end
-  return { lanes = rows }
+  return { now = now, lanes = rows }
 end
 
 return cmsgpack.pack(verbs[payload.verb]())

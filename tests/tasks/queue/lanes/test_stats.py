@@ -33,7 +33,7 @@ async def jobs(stats: QueueStats, name: str = "default") -> dict[State, int]:
 
 
 async def lanes_of(stats: QueueStats, queue: str = "default") -> dict[str, LaneStats]:
-    found, cursor = await stats.lanes(queue, limit=100, cursor=None)
+    found, cursor, _ = await stats.lanes(queue, limit=100, cursor=None)
     assert cursor is None
     return {lane.name: lane for lane in found}
 
@@ -212,7 +212,7 @@ async def test_lanes_are_paged(stats: QueueStats, enqueuer: Enqueuer, lanes: Lan
     seen: list[str] = []
     cursor: str | None = None
     for expected in (2, 2, 2, 1):
-        found, cursor = await stats.lanes("default", limit=2, cursor=cursor)
+        found, cursor, _ = await stats.lanes("default", limit=2, cursor=cursor)
         assert len(found) == expected
         seen += [lane.name for lane in found]
     assert (sorted(seen), seen[:3], cursor) == (names, names[:3], None)

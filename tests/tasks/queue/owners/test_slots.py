@@ -163,7 +163,7 @@ async def test_lists_of_lanes_show_the_share(
     for owner in "ab":
         await fill(enqueuer, owner)
     await take(worker, 40)
-    lanes, _ = await QueueStats(redis, settings).lanes("default", limit=10, cursor=None)
+    lanes, *_ = await QueueStats(redis, settings).lanes("default", limit=10, cursor=None)
     assert [(lane.name, lane.state, lane.cap) for lane in lanes] == [
         ("owner:a", "full", SLOTS // 2),
         ("owner:b", "full", SLOTS // 2),

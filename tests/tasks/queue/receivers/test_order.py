@@ -227,7 +227,7 @@ async def test_a_lane_that_is_held_is_shown_as_parked_and_one_at_a_time(
     first, _ = await deliveries(redis, enqueuer, worker, 2)
     await fail(worker)
     await claimed(worker)
-    ((lane, *_), _) = await QueueStats(redis, Settings(_env_file=None)).lanes("webhooks", limit=10, cursor=None)
+    ((lane, *_), *_) = await QueueStats(redis, Settings(_env_file=None)).lanes("webhooks", limit=10, cursor=None)
     due_at = (await record_of(redis, first)).due_at
     assert (lane.name, lane.state, lane.until_ms, lane.cap, lane.waiting) == (LANE_A, "parked", due_at, 1, 1)
 

@@ -1,0 +1,115 @@
+"""Queues and their lanes: what waits, since when and why, and what starts it again."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fastapi import Response
+
+from api.console import troubles
+from api.console.calls import ApiCall, at
+from api.console.series_charts import RANGES, SeriesCharts, range_of
+from api.console.visit import ROOT, ConsoleRouter, Visit
+
+router = ConsoleRouter()
+
+PAGE: Final = f"{ROOT}/queues"
+LANES_IN_LIST: Final = 5
+LANES: Final = 50
+OWN_JOBS: Final = 50
+
+Found = Mapping[str, Any]
+
+
+@router.page("/queues")
+async def show_queues(visit: Visit) -> Response:
+    """All queues, each with the lanes that cannot start jobs."""
+    found = await visit.api.find("/v1/queues")
+    if found is None:
+        return await _show_own(visit)
+    queues = found["queues"]
+    waiting = [queue["name"] for queue in queues if queue["waiting"]]
+    pages = await asyncio.gather(*(visit.api.get(at("queues", name, "lanes"), limit=LANES_IN_LIST) for name in waiting))
+    return visit.show(
+        "queues/page.html",
+        queues=queues,
+        troubles={queue["name"]: troubles.of_queue(queue, visit.t) for queue in queues},
+        lanes={name: _shown(page["lanes"], visit) for name, page in zip(waiting, pages, strict=True)},
+        more={name: "next" in page for name, page in zip(waiting, pages, strict=True)},
+        pause_of=pause_call,
+        jobs_url=troubles.jobs_url,
+    )
+
+
+@router.page("/queues/{queue}")
+async def show_queue(visit: Visit) -> Response:
+    """A queue over time, and all its lanes."""
+    name, cursor = visit.path["queue"], visit.query.get("cursor")
+    queue = await visit.api.get(at("queues", name))
+    lanes, series = await asyncio.gather(
+        visit.api.get(at("queues", name, "lanes"), limit=LANES, cursor=cursor),
+        visit.api.get("/v1/metrics/series", range=range_of(visit.query), queue=name),
+    )
+    return visit.show(
+        "queues/queue.html",
+        queue=queue,
+        trouble=troubles.of_queue(queue, visit.t),
+        lanes=_shown(lanes["lanes"], visit),
+        cursor=cursor,
+        following=lanes.get("next"),
+        history=SeriesCharts.of(series, visit.t),
+        ranges=RANGES,
+        pause_of=pause_call,
+        jobs_url=troubles.jobs_url,
+    )
+
+
+@router.action("/queues/unpark")
+async def unpark_endpoint(visit: Visit) -> Response:
+    """Have the deliveries to an endpoint sent now."""
+    form = await visit.form()
+    query = {"owner": form.get("owner")}
+    call = ApiCall("PATCH", at("endpoints", form.get("endpoint", "")), query, {"enabled": True})
+    return await visit.act(call, to=PAGE, done="queues.unparked")
+
+
+@router.action("/queues/{queue}/pause")
+async def pause_queue(visit: Visit) -> Response:
+    """Start no more jobs of a queue."""
+    queue, reason = visit.path["queue"], (await visit.form()).get("reason", "").strip()
+    return await visit.act(pause_call(queue, reason), to=PAGE, done="queues.paused", queue=queue)
+
+
+@router.action("/queues/{queue}/resume")
+async def resume_queue(visit: Visit) -> Response:
+    """Start its jobs again."""
+    queue = visit.path["queue"]
+    call = ApiCall("POST", at("queues", queue, "resume"))
+    return await visit.act(call, to=PAGE, done="queues.resumed", queue=queue)
+
+
+def pause_call(queue: str, reason: str = "") -> ApiCall:
+    """The call that pauses a queue."""
+    return ApiCall("POST", at("queues", queue, "pause"), body={"reason": reason} if reason else {})
+
+
+def _shown(lanes: list[Found], visit: Visit) -> list[tuple[Found, str, str, troubles.Cure | None]]:
+    """Each lane with what it is of, its id without that, and what starts it again."""
+    shown = []
+    for lane in lanes:
+        kind, _, subject = lane["name"].partition(":")
+        can_start = kind == "endpoint" and lane["state"] == "parked" and lane.get("url")
+        cure = troubles.unpark_of(subject, lane.get("owner"), visit.t) if can_start else None
+        shown.append((lane, kind, subject, cure))
+    return shown
+
+
+async def _show_own(visit: Visit) -> Response:
+    """For those who do not see the queues: their own jobs that wait, and why."""
+    jobs = await visit.api.find("/v1/jobs", state="queued", waiting_for=True, counts=True, limit=OWN_JOBS)
+    return visit.show(
+        "queues/own.html",
+        counts=jobs["counts"] if jobs else {},
+        found=list(troubles.of_own_jobs(jobs["jobs"], visit.t)) if jobs else [],
+        jobs_url=troubles.jobs_url,
+    )

@@ -1,0 +1,125 @@
+"""The past of the service's numbers as charts, with the figures in a table for those who do not see them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from markupsafe import Markup
+
+from api.console import charts
+from api.console.formats import moment
+from api.console.texts import Text
+
+RANGES: Final = ("hour", "day", "month")
+IN_CHART: Final[Mapping[str, int]] = {"hour": 1, "day": 1, "month": 6}
+"""How many steps of the API one bar or point of a chart stands for."""
+IN_TABLE: Final[Mapping[str, int]] = {"hour": 5, "day": 4, "month": 24}
+"""How many one line of the table stands for: few enough to be read out."""
+PERCENTILES: Final = ("p50", "p95", "p99")
+
+Values = Sequence[float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRow:
+    """A line of the table. start: of its time; the rest: jobs that ended and failed, and times in seconds."""
+
+    start: datetime
+    ended: float | None
+    failed: float | None
+    pickup: tuple[float | None, ...]
+    run: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesCharts:
+    """Some range of time.
+
+    Attributes:
+        range: A name of RANGES.
+        ended, pickup, run: The charts.
+        per_minute: Jobs that ended, on the average of what was measured; None if nothing was.
+        failed_share: Between 0 and 1; None if nothing ended.
+        pickup_s, run_s: The newest percentiles that are known, in seconds.
+        rows: The figures, the newest first.
+    """
+
+    range: str
+    ended: Markup
+    pickup: Markup
+    run: Markup
+    per_minute: float | None
+    failed_share: float | None
+    pickup_s: Mapping[str, float | None]
+    run_s: Mapping[str, float | None]
+    rows: list[SeriesRow]
+
+    @classmethod
+    def of(cls, series: Mapping[str, Any], t: Text) -> "SeriesCharts":
+        """What `GET /v1/metrics/series` has answered."""
+        name = series["range"]
+        ended, failed = series["ended"], series["ended"]["failed"]
+        total = [None if one is None else sum(ended[state][n] for state in ended) for n, one in enumerate(failed)]
+        covered_s = sum(one for one in series["covered_s"] if one)
+        counted, bad = _sum(total) or 0, _sum(failed) or 0
+        lasting = counted - (_sum(ended["cancelled"]) or 0)
+        step = IN_CHART[name]
+
+        def lines(what: str, label: str) -> Markup:
+            return charts.lines([(one, _gathered(series[what][one], step, _most)) for one in PERCENTILES], label)
+
+        return cls(
+            range=name,
+            ended=charts.bars(
+                _gathered(total, step, _sum), t("overview.ended"), _gathered(failed, step, _sum), width=480, height=80
+            ),
+            pickup=lines("pickup_s", t("overview.pickup")),
+            run=lines("run_s", t("overview.run")),
+            per_minute=60 * counted / covered_s if covered_s else None,
+            failed_share=bad / lasting if lasting else None,
+            pickup_s={one: _newest(series["pickup_s"][one]) for one in PERCENTILES},
+            run_s={one: _newest(series["run_s"][one]) for one in PERCENTILES},
+            rows=_rows(series, total, IN_TABLE[name]),
+        )
+
+
+def range_of(query: Mapping[str, str]) -> str:
+    """The range that a query names; the hour if it names none."""
+    name = query.get("range", "")
+    return name if name in RANGES else RANGES[0]
+
+
+def _rows(series: Mapping[str, Any], total: Values, step: int) -> list[SeriesRow]:
+    start, seconds = moment(series["start"]), series["step_s"] * step
+    assert start is not None  # noqa: S101 - the API always says it
+    times = {what: [_gathered(series[what][one], step, _most) for one in PERCENTILES] for what in ("pickup_s", "run_s")}
+    counts = zip(_gathered(total, step, _sum), _gathered(series["ended"]["failed"], step, _sum), strict=True)
+    rows = [
+        SeriesRow(
+            start + timedelta(seconds=n * seconds),
+            ended,
+            failed,
+            tuple(one[n] for one in times["pickup_s"]),
+            tuple(one[n] for one in times["run_s"]),
+        )
+        for n, (ended, failed) in enumerate(counts)
+    ]
+    return rows[::-1]
+
+
+def _gathered(values: Values, step: int, how: Callable[[Values], float | None]) -> list[float | None]:
+    return [how(values[n : n + step]) for n in range(0, len(values), step)]
+
+
+def _sum(values: Values) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def _most(values: Values) -> float | None:
+    return max((value for value in values if value is not None), default=None)
+
+
+def _newest(values: Values) -> float | None:
+    return next((value for value in reversed(values) if value is not None), None)

@@ -1,0 +1,140 @@
+"""The overview: the stuck thing is named first, with what cures it; owners see what their key shows."""
+
+import httpx
+import pytest
+from arq.connections import ArqRedis
+
+from tasks.kind import Result
+from tasks.queue.lanes.lane_controls import LaneControls
+from tasks.queue.redis_keys import WORKER_MS
+from tasks.settings import Settings
+from tests.support.api.beats import beat
+from tests.support.api.browsers import PAGE, key_with, send_form, shown, signed_in, troubles
+from tests.support.api.manual_worker import ManualWorker
+from tests.support.api.pictures import PNG
+from tests.support.receivers import Receiver
+
+HOUR_MS = 3_600_000
+EVIL = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"admins": ("alice",)})
+
+
+async def submit(client: httpx.AsyncClient) -> str:
+    job_id: str = (await client.post("/v1/images", content=PNG)).json()["id"]
+    return job_id
+
+
+async def test_an_installation_without_jobs_leads_to_try_it(admin: httpx.AsyncClient, redis: ArqRedis) -> None:
+    await beat(redis)
+    page = await shown(admin)
+    assert "Everything moves." in page
+    assert 'href="/console/try">Try it with a picture' in page
+
+
+async def test_a_paused_queue_says_by_whom_and_why_and_is_resumed(
+    admin: httpx.AsyncClient, alice: httpx.AsyncClient, redis: ArqRedis
+) -> None:
+    await beat(redis)
+    await submit(alice)
+    await alice.post("/v1/queues/media/pause", json={"reason": EVIL})
+    page = await shown(admin)
+    [said] = troubles(page)
+    assert said.startswith("media is paused, by alice, for ")
+    assert "“<script>alert(1)</script>”. 1 due, the oldest for " in said
+    assert EVIL not in page
+    assert (await send_form(admin, page, "/console/queues/media/resume")).headers["location"] == "/console"
+    page = await shown(admin)
+    assert (troubles(page), "media goes on." in page, "Everything moves." in page) == ([], True, True)
+
+
+async def test_a_dead_worker_is_named_with_the_command_that_starts_another(
+    admin: httpx.AsyncClient, alice: httpx.AsyncClient, redis: ArqRedis
+) -> None:
+    await beat(redis, "gone", queues=("media",), ago_ms=2 * WORKER_MS)
+    await beat(redis, "there", queues=("reports", "webhooks", "default"))
+    await submit(alice)
+    media, worker = troubles(await shown(admin))
+    assert "media has no worker. 1 due, the oldest for " in media
+    assert media.endswith("Start one: python -m worker media")
+    assert worker.startswith("gone:7:ab has died: no heartbeat for ")
+    assert worker.endswith("python -m worker media")
+
+
+async def test_a_parked_endpoint_is_sent_to_again(
+    admin: httpx.AsyncClient, owner: httpx.AsyncClient, bob: httpx.AsyncClient, redis: ArqRedis, receiver: Receiver
+) -> None:
+    await beat(redis)
+    made = (await bob.post("/v1/endpoints", json={"url": receiver.url, "events": ["*"]})).json()
+    await LaneControls(redis).park("webhooks", f"endpoint:{made['id']}", HOUR_MS)
+    page = await shown(admin)
+    [said] = troubles(page)
+    assert said.startswith(f"{receiver.url} has asked for a pause. It is parked for 1 h 00 min more.")
+    assert f'href="/console/webhooks/{made["id"]}?owner=bob"' in page
+    await send_form(admin, page, "/console/queues/unpark")
+    assert troubles(await shown(admin)) == []
+
+
+async def test_poison_jobs_are_retried_or_deleted(
+    admin: httpx.AsyncClient, alice: httpx.AsyncClient, bob: httpx.AsyncClient, redis: ArqRedis, worker: ManualWorker
+) -> None:
+    await beat(redis)
+    for client in (alice, bob):
+        await worker.end(await submit(client), "failed", error=("poison", f"Workers died. {EVIL}"))
+    page = await shown(admin)
+    [said] = troubles(page)
+    assert said.startswith("Poison (2, thumbnail) killed three workers each")
+    assert (">Delete 2…<" in page, EVIL in page) == (True, False)
+    answer = await send_form(admin, page, "/console/failures/retry")
+    bulk = (await alice.get(answer.headers["location"].replace("/console", "/v1"))).json()
+    params = bulk["params"]
+    assert (params["verb"], params["code"], params["expect"], bulk["kind"]) == ("retry", "poison", 2, "bulk")
+
+
+async def test_a_full_redis_offers_to_delete_what_has_succeeded(
+    admin: httpx.AsyncClient, alice: httpx.AsyncClient, redis: ArqRedis, worker: ManualWorker
+) -> None:
+    await beat(redis)
+    await worker.end(await submit(alice), result=Result({}))
+    await redis.config_set("maxmemory", (await redis.info("memory"))["used_memory"] * 100 // 95)
+    try:
+        page = await shown(admin)
+        [said] = troubles(page)
+        assert said.startswith("Redis is full (")
+        answer = await send_form(admin, page, "/console/cures/ended")
+    finally:
+        await redis.config_set("maxmemory", 0)
+    bulk = (await alice.get(answer.headers["location"].replace("/console", "/v1"))).json()
+    assert (bulk["params"]["verb"], bulk["params"]["states"], bulk["params"]["expect"]) == (
+        "deletion",
+        ["succeeded"],
+        1,
+    )
+
+
+async def test_owners_see_their_own_and_what_waits_for_operators(
+    owner: httpx.AsyncClient, bob: httpx.AsyncClient, alice: httpx.AsyncClient, redis: ArqRedis, receiver: Receiver
+) -> None:
+    await beat(redis)
+    await submit(bob)
+    await submit(alice)
+    await alice.post("/v1/queues/media/pause", json={"reason": "for admins"})
+    page = await shown(owner)
+    [said] = troubles(page)
+    assert said == "media is paused by an admin: 1 of your newest jobs wait. Ask those who operate this service."
+    assert ("for admins" in page, "/resume" in page) == (False, False)
+    assert (await owner.post("/console/queues/media/resume", headers=PAGE)).status_code == 403
+
+
+async def test_a_read_only_key_gets_no_buttons(port: int, alice: httpx.AsyncClient, redis: ArqRedis) -> None:
+    await beat(redis)
+    key = await key_with(redis, "admin", "jobs:read", read_only=True, owner="alice")
+    await alice.post("/v1/queues/media/pause")
+    async with signed_in(port, key) as eyes:
+        page = await shown(eyes)
+        assert len(troubles(page)) == 1
+        assert "/console/queues/media/resume" not in page
+        assert (await eyes.post("/console/queues/media/resume", headers=PAGE)).status_code == 403

@@ -24,6 +24,8 @@ def pages_of(console: Console) -> list[str]:
     }
     paths = [route.path for route in app.routes if isinstance(route, APIRoute) and "GET" in (route.methods or ())]
     found = [path for path in paths if path.startswith("/console") and "{" not in path and path not in NO_PAGES]
+    found += [f"/console/try/pictures?job={filled.picture}", f"/console/try/report/made?job={filled.report}"]
+    found += [f"/console/try/event?event={filled.event}", "/console/schedules/new?kind=report"]
     return [*found, *(path.replace("{id}", one) for path, ids in samples.items() for one in ids)]
 
 

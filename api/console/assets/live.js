@@ -1,7 +1,8 @@
-// Keeps a page up to date: events say what has changed, and the page, asked for once more, has the words for it.
+// Events say what has changed, and the page, asked for once more, has the words for it.
 // Rows are never added or moved while someone reads.
 const WORKER = "./live-worker.js";
 const PAUSE_MS = 2000;
+const BUSY = "dialog[open], main form:hover, main [open] form"; // a button must stay what it is
 
 async function connect() {
 	if (window.SharedWorker) {
@@ -35,7 +36,7 @@ function morph(old, fresh) {
 
 export function ask(method, url, type, body, onprogress) {
 	return new Promise((resolve) => {
-		const request = new XMLHttpRequest(); // it may make a document of text
+		const request = new XMLHttpRequest();
 		request.open(method, url);
 		request.responseType = type;
 		request.setRequestHeader("Accept", "application/json");
@@ -65,7 +66,7 @@ export async function live(words, refreshed) {
 		if (document.hidden) return; // until it is seen again
 		timer = 0;
 		last = Date.now();
-		if (!getSelection().isCollapsed || all("dialog[open]").length) return soon(PAUSE_MS);
+		if (!getSelection().isCollapsed || all(BUSY).length) return soon(PAUSE_MS);
 		const { status, response: page } = await ask("GET", "", "document");
 		if (status !== 200) return;
 		for (const part of parts()) {
@@ -109,7 +110,7 @@ export async function live(words, refreshed) {
 		if (since) banner.textContent = words.away.replace("{time}", new Date(since).toLocaleTimeString());
 		data?.jobs?.forEach(show);
 		if (name === "ready") soon(0);
-		else if (data && all("[data-part]").length) soon(PAUSE_MS);
+		else if (data && all("[data-part]").length) soon(2 * PAUSE_MS);
 	};
 	const owner = query.get("owner") || all("[data-owner]")[0]?.dataset.owner;
 	const url = banner.dataset.live + (owner ? `?owner=${encodeURIComponent(owner)}` : "");

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import Response
 
-from api.console.calls import ApiCall, ProblemError, at
+from api.console.calls import ApiCall, ProblemError, at, query_text
 from api.console.formats import UNKNOWN, duration, seconds_between
+from api.console.owner_choice import chosen_owner, known_owners
 from api.console.visit import ConsoleRouter, Notice, Visit
 
 router = ConsoleRouter()
@@ -37,10 +38,12 @@ SCHEDULED_EVENT: Final = ApiCall(
 
 @router.page("/schedules")
 async def show_schedules(visit: Visit) -> Response:
-    """All schedules of the visitor, and for admins those of the service."""
-    cursor = visit.query.get("cursor")
+    """All schedules of the visitor, or of an owner whom an admin has chosen, and for admins those of the service."""
+    cursor, owner = visit.query.get("cursor"), chosen_owner(visit, visit.query)
     try:
-        page = await visit.api.get(SCHEDULES, limit=LISTED, runs=RUNS_LISTED, cursor=cursor)
+        page, owners = await asyncio.gather(
+            visit.api.get(SCHEDULES, limit=LISTED, runs=RUNS_LISTED, cursor=cursor, owner=owner), known_owners(visit)
+        )
     except ProblemError as error:
         if error.problem.get("code") != "forbidden":
             raise
@@ -50,12 +53,14 @@ async def show_schedules(visit: Visit) -> Response:
         "schedules/list.html",
         forbidden=False,
         own=[one for one in schedules if not one["built_in"]],
-        built_in=[one for one in schedules if one["built_in"]],
+        built_in=[one for one in schedules if one["built_in"] and owner is None],
+        owner=owner,
+        owners=owners,
         cursor=cursor,
-        next=page.get("next"),
+        older=query_text({"cursor": page.get("next"), "owner": owner}) if page.get("next") else None,
         took=_took,
         ahead=partial(ahead, visit),
-        call=ApiCall("GET", SCHEDULES, {"runs": RUNS_LISTED}),
+        call=ApiCall("GET", SCHEDULES, {"runs": RUNS_LISTED, "owner": owner}),
         first=SCHEDULED_EVENT,
     )
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from fastapi import Response
 
 from api.console.calls import ApiCall, ProblemError, Query, at
-from api.console.pages.jobs.filters import LIST
+from api.console.pages.jobs.filters import LIST, JobFilterForm
 from api.console.pages.jobs.list import call_of
 from api.console.pages.jobs.listed import reasons_of, rows_of, share_of, tries_of
 from api.console.pages.jobs.outputs import folded, outputs_of
@@ -53,6 +53,8 @@ async def show_job(visit: Visit) -> Response:
         outputs=outputs_of(job),
         parts=folded(answer),
         calls=calls,
+        owner_query=of_owner(visit, job),
+        list_url=JobFilterForm(of_owner(visit, job)).url,
         **related,
     )
 

@@ -12,6 +12,8 @@ SHOWN_TYPES: Final = frozenset({"image/png", "image/jpeg", "image/webp", "image/
 """Types of pictures that stand in the page. What can have scripts in it (SVG, HTML) is only ever downloaded."""
 PREVIEW: Final = "preview.png"
 """The file of a report that shows its first page."""
+STEPS: Final = ("done", "total")
+"""Of the progress of a job, which has a bar of its own."""
 TEXT_CHARS: Final = 65_536
 """Of a part of the job's JSON; more is at its raw link."""
 WARNINGS: Final = 20
@@ -21,7 +23,7 @@ def outputs_of(job: Mapping[str, Any]) -> dict[str, Any]:
     """What `job/outputs.html` shows."""
     files = [{**file, "place": file_place(job["id"], file["name"])} for file in job["files"]]
     result = job.get("result") or {}
-    has_figures = isinstance(result, dict) and "picture" not in result
+    counted = result or job.get("progress") or {}
     given = result.get("warnings")
     warnings: list[Any] = given if isinstance(given, list) else []
     return {
@@ -30,7 +32,7 @@ def outputs_of(job: Mapping[str, Any]) -> dict[str, Any]:
         "files": files,
         "markup": result.get("markup") or [],
         "original": result.get("picture"),
-        "figures": {name: value for name, value in result.items() if type(value) is int} if has_figures else {},
+        "figures": {name: value for name, value in counted.items() if type(value) is int and name not in STEPS},
         "warnings": warnings[:WARNINGS],
         "more_warnings": max(len(warnings) - WARNINGS, 0),
     }

@@ -65,7 +65,8 @@ class Visitor:
         """Another tab of the same browser."""
         tab = self.context.new_page()
         tab.on("pageerror", lambda error: self.faults.append(str(error)))
-        tab.on("console", lambda line: self.faults.append(line.text) if line.type in ("error", "warning") else None)
+        tab.on("console", self._read)
+        tab.on("response", self._check_answer)
         tab.on("request", lambda request: self._check(request.url))
         return tab
 
@@ -79,6 +80,15 @@ class Visitor:
     def goto(self, path: str) -> Any:
         """Open a page. Returns the response."""
         return self.tab.goto(self.api + path)
+
+    def _read(self, line: Any) -> None:
+        # What could not be loaded is known with its URL, see below.
+        if line.type in ("error", "warning") and not line.text.startswith("Failed to load resource"):
+            self.faults.append(line.text)
+
+    def _check_answer(self, answer: Any) -> None:
+        if answer.status >= 400 and not answer.request.is_navigation_request():
+            self.faults.append(f"{answer.status} of {answer.url}")
 
     def _check(self, url: str) -> None:
         if not url.startswith((self.api, "blob:")):

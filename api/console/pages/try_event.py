@@ -54,7 +54,7 @@ async def _page(
     )
     if sent and sent.get("kind") == "event":
         data = json.dumps(sent["params"].get("data"), indent=2, ensure_ascii=False)
-        given = {"type": sent["name"] or "", "data": data, "channel": sent["params"].get("channel") or ""}
+        given = {"type": sent.get("name") or "", "data": data, "channel": sent["params"].get("channel") or ""}
     found = (deliveries or {}).get("deliveries", [])
     states = {one["state"] for one in ([sent] if sent else []) + found}
     return visit.show(

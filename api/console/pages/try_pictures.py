@@ -140,10 +140,17 @@ async def _jobs(visit: Visit, ids: Sequence[str], batch: str | None) -> list[dic
     if batch:
         page = await visit.api.get("/v1/jobs", batch=batch, limit=MAX_LISTED)
         return list(reversed(page["jobs"]))
-    return list(await asyncio.gather(*(_job(visit, one) for one in dict.fromkeys(ids))))
+    if not ids:
+        return []
+    newest = await visit.api.get("/v1/jobs", kind="thumbnail", limit=MAX_LISTED)
+    listed = {job["id"]: job for job in newest["jobs"]}
+    return list(await asyncio.gather(*(_job(visit, one, listed.get(one)) for one in dict.fromkeys(ids))))
 
 
-async def _job(visit: Visit, job_id: str) -> dict[str, Any]:
+async def _job(visit: Visit, job_id: str, listed: dict[str, Any] | None) -> dict[str, Any]:
+    """A job with its markup, which lists do not have. listed: the job as a list has it, if one does."""
+    if listed is not None and listed["state"] != "succeeded":
+        return listed
     try:
         found: dict[str, Any] = await visit.api.get(at("jobs", job_id))
     except ProblemError as error:

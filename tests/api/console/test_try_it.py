@@ -76,6 +76,14 @@ async def test_what_is_wrong_with_a_file_is_said_at_the_form(port: int) -> None:
         assert (gone.status_code, "unknown" in gone.text) == (200, True)
 
 
+async def test_a_job_of_another_kind_and_one_without_a_name_are_no_trouble(port: int, alice: httpx.AsyncClient) -> None:
+    sent = await alice.post("/v1/images", content=JPEG, headers={"Content-Type": "image/jpeg"})
+    async with signed_in(port, ALICE) as browser:
+        for path in ("pictures?job=", "event?event=", "report/made?job="):
+            page = await browser.get(f"/console/try/{path}{sent.json()['id']}")
+            assert page.status_code == 200, path
+
+
 async def test_an_event_without_an_endpoint_leads_to_one(port: int, redis: ArqRedis, settings: Settings) -> None:
     async with signed_in(port, ALICE) as browser, delivering(redis, settings):
         assert 'href="/console/webhooks"' in (await browser.get("/console/try/event")).text

@@ -44,6 +44,7 @@ from api.server.shutdown import Shutdown
 from api.webhooks.outgoing import webhooks
 from api.webhooks.url_policy import UrlPolicy
 from tasks.accounts.audit import AuditLog
+from tasks.accounts.tokens.portal_links import PortalLinks
 from tasks.accounts.tokens.upload_tokens import UploadTokens
 from tasks.catalogue import load_kinds
 from tasks.history.store import History
@@ -191,6 +192,7 @@ async def opened(settings: Settings, refused: Callable[[Exception], object]) -> 
                 host_policy=HostPolicy(settings, keys),
                 cors=CorsPolicy(settings),
                 upload_tokens=UploadTokens(redis, settings),
+                portal_links=PortalLinks(redis, settings),
                 forwarding=Forwarding(settings),
                 throttle=Throttle(settings.wrong_keys_per_minute, settings.wrong_keys_all_per_minute),
                 sessions=Sessions(settings, keys, accounts),

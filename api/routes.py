@@ -16,7 +16,7 @@ import api
 from api import accounts
 from api.http.access.auditor import with_audit
 from api.http.access.auth import PROTECTED
-from api.http.access.scopes import required_scopes, with_scopes
+from api.http.access.scopes import heeds_channel, required_scopes, with_scopes
 from api.http.query import has_query, without_query
 
 BUSIEST = ("/v1/images", "/v1/events", "/v1/reports", "/v1/jobs", "/v1/uploads")
@@ -57,7 +57,8 @@ def _guarded(route: BaseRoute) -> BaseRoute:
     app = app if has_query(route.openapi_extra) else without_query(app)
     if route.endpoint.__module__.startswith(f"{accounts.__name__}."):
         app = with_audit(app)
-    guarded.app = with_scopes(app, required_scopes(route.endpoint))
+    scopes, by_channel = required_scopes(route.endpoint), heeds_channel(route.endpoint)
+    guarded.app = with_scopes(app, scopes, by_channel=by_channel)
     return guarded
 
 

@@ -126,6 +126,7 @@ CODES: dict[str, str] = {
     "endpoint_disabled": "The endpoint is disabled. Enable it, then retry or recover its deliveries.",
     "event_gone": "The event is no longer stored.",
     "secret_unreadable": "The endpoint's secret was encrypted with a SECRET_KEY that is not set any more. Rotate it.",
+    "too_many_portal_links": "The owner has as many portal links as allowed.",
     "too_many_upload_tokens": "The owner has as many upload tokens as allowed.",
     "too_many_keys": "The owner has as many API keys as allowed.",
     "key_ended": "The API key has expired or was revoked. Create another one.",

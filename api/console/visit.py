@@ -73,10 +73,12 @@ class Visit:
         api: The API, for what the session opens.
         shell: The template that is around the page.
         is_portal: Whether the page is one for a customer.
+        root: Where the pages begin.
     """
 
     shell = "shell.html"
     is_portal = False
+    root = ROOT
 
     def __init__(self, request: Request, session: Session) -> None:
         self.request = request
@@ -87,7 +89,7 @@ class Visit:
 
     def place(self, path: str) -> str:
         """The path of a page. path: as in `ConsoleRouter.page`."""
-        return ROOT + path
+        return self.root + path
 
     @property
     def access(self) -> Access:
@@ -143,7 +145,7 @@ class Visit:
         text = render(template, **page_values(self.request, self.language, self.access), **values)
         response = HTMLResponse(text, status, headers={**HEADERS, "Cache-Control": "no-store"})
         if NOTICE in self.request.cookies:
-            response.delete_cookie(NOTICE, path=ROOT)
+            response.delete_cookie(NOTICE, path=self.root)
         return response
 
     def go(self, to: str, notice: Notice | None = None) -> Response:
@@ -155,7 +157,7 @@ class Visit:
         """
         response = RedirectResponse(local(to), 303)
         if notice is not None:
-            set_notice(response, notice)
+            set_notice(response, notice, self.root)
         return response
 
     async def act(self, call: ApiCall, *, to: str, done: str = "", **values: Any) -> Response:
@@ -288,11 +290,11 @@ def set_session(request: Request, response: Response, access: Access) -> None:
     )
 
 
-def set_notice(response: Response, notice: Notice) -> None:
-    """Have the next page say something once."""
+def set_notice(response: Response, notice: Notice, path: str = ROOT) -> None:
+    """Have the next page say something once. path: below which it is."""
     text = json.dumps([notice.kind, notice.text[:NOTICE_CHARS], notice.link])
     value = base64.urlsafe_b64encode(text.encode()).decode()
-    response.set_cookie(NOTICE, value, max_age=NOTICE_S, path=ROOT, httponly=True, samesite="lax")
+    response.set_cookie(NOTICE, value, max_age=NOTICE_S, path=path, httponly=True, samesite="lax")
 
 
 def _notice_of(request: Request) -> Notice | None:

@@ -88,6 +88,11 @@ class Caller:
         return account.quotas if account is not None and name == self.owner else None
 
     @property
+    def channel(self) -> str | None:
+        """The one channel to which the caller is restricted; None for every caller but those of a portal."""
+        return self.access.channel
+
+    @property
     def is_admin(self) -> bool:
         """Whether the caller may see and stop everyone's jobs. In the open mode, everyone may."""
         return self.access.is_admin

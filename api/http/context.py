@@ -28,6 +28,7 @@ from api.server.connections import Connections
 from api.server.shutdown import Shutdown
 from api.webhooks.url_policy import UrlPolicy
 from tasks.accounts.audit import AuditLog
+from tasks.accounts.tokens.portal_links import PortalLinks
 from tasks.accounts.tokens.upload_tokens import UploadTokens
 from tasks.history.store import History
 from tasks.kind import Kind
@@ -58,6 +59,7 @@ class Context:
     host_policy: HostPolicy
     cors: CorsPolicy
     upload_tokens: UploadTokens
+    portal_links: PortalLinks
     forwarding: Forwarding
     throttle: Throttle
     sessions: Sessions

@@ -52,6 +52,7 @@ STATUS = {
     "not_retryable": 409,
     "inputs_gone": 409,
     "endpoint_disabled": 409,
+    "too_many_portal_links": 409,
     "too_many_upload_tokens": 409,
     "owner_exists": 409,
     "too_many_presets": 409,

@@ -49,7 +49,7 @@ class DeliveryListQuery(TimeRange, ListQuery, OwnerQuery):
     responses=documented(*OF_OWNER),
     openapi_extra=documented_query(DeliveryListQuery),
 )
-@requires("webhooks")
+@requires("webhooks", by_channel=True)
 async def list_deliveries(request: Request) -> Response:
     """Newest first. A page can be short or empty although more pages follow; continue while there is a `next`.
 
@@ -58,6 +58,9 @@ async def list_deliveries(request: Request) -> Response:
     """
     query = query_of(request, DeliveryListQuery)
     caller = caller_of(request).acting_for(query.owner)
+    if caller.channel is not None and (query.endpoint is None or query.event is not None):
+        message = "endpoint: A portal lists the deliveries of one endpoint. Name it, and no event."
+        raise Refusal("token_forbids", message, field="endpoint")
     job_index = await _job_index(caller, query.endpoint, query.event)
     if query.event and query.endpoint:
         record = await read(caller.context.redis, delivery_id(query.event, query.endpoint))
@@ -90,13 +93,14 @@ async def list_deliveries(request: Request) -> Response:
     responses=documented(*OF_OWNER, "expired"),
     openapi_extra=documented_query(OwnerQuery),
 )
-@requires("webhooks")
+@requires("webhooks", by_channel=True)
 async def get_delivery(request: Request, delivery_id: DeliveryId) -> Response:
     """Returns the delivery with its attempts: the response and its timing, or why there was no response."""
     caller = caller_for_owner(request)
     record = await find_delivery(caller, delivery_id)
     delivery = delivery_of(record, caller.base_url)
-    delivery.waiting_for = (await find_waiting_for(caller.context, [record])).get(record.id)
+    if caller.channel is None:  # a customer is not shown what else the service is busy with
+        delivery.waiting_for = (await find_waiting_for(caller.context, [record])).get(record.id)
     return uncached(delivery)
 
 
@@ -118,7 +122,7 @@ async def get_delivery(request: Request, delivery_id: DeliveryId) -> Response:
     ),
     openapi_extra=documented_query(OwnerQuery),
 )
-@requires("webhooks")
+@requires("webhooks", by_channel=True)
 async def redeliver(request: Request, delivery_id: DeliveryId) -> Response:
     """A delivery that has ended starts again with all its tries, and keeps its earlier attempts. One that waits for its
     next attempt starts it now. One that is running goes on.
@@ -136,7 +140,7 @@ async def redeliver(request: Request, delivery_id: DeliveryId) -> Response:
     summary="Cancel a delivery",
     **documented_cancellation(Delivery, "delivery"),
 )
-@requires("webhooks")
+@requires("webhooks", by_channel=True)
 async def cancel_delivery(request: Request, delivery_id: DeliveryId) -> Response:
     """A delivery that waits is not tried again. If its endpoint is `ordered`, the next one goes. It can still be sent
     with `redelivery`.
@@ -166,7 +170,7 @@ async def _job_index(caller: Caller, endpoint: str | None, event: str | None) ->
             raise Refusal("not_found", f"Event {event!r} was not found or has expired.", field="event")
         return indexes.of_event(event)
     if endpoint is not None:
-        await caller.context.endpoints.read(caller.owner, endpoint)
+        await caller.context.endpoints.read(caller.owner, endpoint, channel=caller.channel)
         return indexes.of_endpoint(endpoint)
     return indexes.of_deliveries(caller.owner)
 
@@ -190,8 +194,27 @@ async def find_delivery(caller: Caller, delivery: str) -> Record:
     context = caller.context
     record = await read(context.redis, delivery) or await context.history.find(delivery)
     if record is None or record.owner != caller.owner or record.kind != DELIVERY.name:
-        raise Refusal("not_found", f"Delivery {delivery!r} was not found.")
+        raise _unknown(delivery)
+    if caller.channel is not None:
+        await _check_of_channel(caller, record)
     return record if context.history.on else unexpired(record)
+
+
+async def _check_of_channel(caller: Caller, record: Record) -> None:
+    """Refuse a delivery to an endpoint that is not of the caller's channel, as if there were none.
+
+    Raises:
+        Refusal: `not_found`.
+    """
+    try:
+        endpoint = delivery_of(record, "").endpoint
+        await caller.context.endpoints.read(caller.owner, endpoint, channel=caller.channel)
+    except Refusal as refusal:
+        raise _unknown(record.id) from refusal
+
+
+def _unknown(delivery: str) -> Refusal:
+    return Refusal("not_found", f"Delivery {delivery!r} was not found.")
 
 
 def unexpired(record: Record) -> Record:

@@ -46,13 +46,13 @@ TEST_WAIT_S = 20.0
     },
     openapi_extra=documented_query(OwnerQuery),
 )
-@requires("webhooks")
+@requires("webhooks", by_channel=True)
 async def check_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     """Sends an event of type `endpoint.test` to this endpoint only, whatever types it is subscribed to. The event is
     sent at once, even if the endpoint is disabled or parked, and tried once.
     """
     caller = caller_for_owner(request)
-    await caller.context.endpoints.read(caller.owner, endpoint_id)
+    await caller.context.endpoints.read(caller.owner, endpoint_id, channel=caller.channel)
     params = {"type": TEST, "data": {"endpoint": endpoint_id}, "endpoint": endpoint_id}
     submitted = await caller.submit(EVENT, json.dumps(params), priority=Priority.HIGH)
     found = delivery_id(submitted.job_id, endpoint_id)

@@ -13,6 +13,7 @@ from api.http.json_body import documented_body, examined, receive_text
 from api.http.problems import documented
 from api.http.query import OF_OWNER, OwnerQuery, documented_query, query_of
 from api.labels import TaggedListQuery, labels_of
+from api.webhooks.channels import OWNERS_FIELDS, check_channel
 from api.webhooks.endpoint_views import (
     EXAMPLE_ENDPOINT,
     Endpoint,
@@ -61,7 +62,7 @@ EndpointId = Annotated[str, Path(description="The endpoint's id.", examples=[EXA
         ),
     ),
 )
-@requires("webhooks")
+@requires("webhooks", by_channel=True)
 async def create_endpoint(request: Request) -> Response:
     """From now on, every event of the subscribed types is sent to it, signed with the `secret`. The secret is shown
     only in this response.
@@ -75,11 +76,18 @@ async def create_endpoint(request: Request) -> Response:
         checks.run(lambda: labels_of(caller.context.settings, requested))
         checks.run(lambda: unmasked_headers(requested.headers, {}))
         requested.url = await _check_url(caller, requested.url, checks)
+        checks.run(lambda: check_channel(caller, requested, is_new=True))
     checks.done()
     assert requested is not None  # noqa: S101 - else the checks have failed
     patch = cast("EndpointPatch", requested.model_dump(exclude={"secret"}, exclude_none=True))
+    if caller.channel is not None:
+        patch["channel"] = caller.channel
     endpoint, secret = await caller.context.endpoints.create(
-        caller.owner, patch, requested.secret, most=caller.quotas.endpoints if caller.quotas else None
+        caller.owner,
+        patch,
+        requested.secret,
+        most=caller.quotas.endpoints if caller.quotas else None,
+        channel_most=None if caller.channel is None else caller.context.settings.portal_max_endpoints,
     )
     view = NewEndpoint(**_view(caller, endpoint).model_dump(exclude_none=True), secret=secret)
     return uncached(view, 201, Location=path_of(endpoint.id))
@@ -102,14 +110,18 @@ class EndpointListQuery(TaggedListQuery, OwnerQuery):
     responses=documented("unauthorized", "forbidden", "invalid_request"),
     openapi_extra=documented_query(EndpointListQuery),
 )
-@requires("webhooks")
+@requires("webhooks", by_channel=True)
 async def list_endpoints(request: Request) -> Response:
     """Newest first. With a `channel` or `tag` a page can be short or empty although more follow; continue while there
     is a `next`.
     """
     query = query_of(request, EndpointListQuery)
     caller = caller_of(request).acting_for(query.owner)
-    found, following = await caller.context.endpoints.page(caller.owner, query.limit, query.cursor)
+    if caller.channel is None:
+        found, following = await caller.context.endpoints.page(caller.owner, query.limit, query.cursor)
+    else:
+        found = await caller.context.endpoints.of_channel(caller.owner, caller.channel, query.limit)
+        following = None
     found = [one for one in found if query.channel in (None, one.channel) and query.is_wanted(one.tags)]
     healths = await caller.context.endpoints.healths([one.id for one in found]) if query.health else {}
     views = [
@@ -130,11 +142,11 @@ async def list_endpoints(request: Request) -> Response:
     responses=documented(*OF_OWNER),
     openapi_extra=documented_query(OwnerQuery),
 )
-@requires("webhooks")
+@requires("webhooks", by_channel=True)
 async def get_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     """Returns the endpoint with its failures in a row, whether it is parked, and its deliveries by state."""
     caller = caller_for_owner(request)
-    endpoint = await caller.context.endpoints.read(caller.owner, endpoint_id)
+    endpoint = await caller.context.endpoints.read(caller.owner, endpoint_id, channel=caller.channel)
     health = health_of(await caller.context.endpoints.health(endpoint_id))
     return uncached(EndpointWithHealth(**_view(caller, endpoint).model_dump(exclude_none=True), health=health))
 
@@ -153,7 +165,7 @@ async def get_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
         events=("Change the types and remove the rate limit", {"events": ["*"], "rate_limit": None}),
     ),
 )
-@requires("webhooks")
+@requires("webhooks", by_channel=True)
 async def change_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     """Changes only the fields that are sent. Waiting deliveries use the values that hold when they are sent."""
     caller = caller_for_owner(request)
@@ -161,8 +173,9 @@ async def change_endpoint(request: Request, endpoint_id: EndpointId) -> Response
     requested = examined(await receive_text(request, MAX_BODY_BYTES), EndpointChange, checks)
     if requested is not None:
         checks.run(lambda: labels_of(caller.context.settings, requested))
+        checks.run(lambda: check_channel(caller, requested))
     if requested is not None and {"url", "headers"} & requested.model_fields_set:
-        stored = await caller.context.endpoints.read(caller.owner, endpoint_id)
+        stored = await caller.context.endpoints.read(caller.owner, endpoint_id, channel=caller.channel)
         if "headers" in requested.model_fields_set:
             requested.headers = checks.run(lambda: unmasked_headers(requested.headers, stored.headers)) or {}
         if "url" in requested.model_fields_set:  # and nobody may look up names without an endpoint of theirs
@@ -170,7 +183,8 @@ async def change_endpoint(request: Request, endpoint_id: EndpointId) -> Response
     checks.done()
     assert requested is not None  # noqa: S101 - else the checks have failed
     patch = cast("EndpointPatch", requested.model_dump(exclude_unset=True))
-    return uncached(_view(caller, await caller.context.endpoints.change(caller.owner, endpoint_id, patch)))
+    changed = await caller.context.endpoints.change(caller.owner, endpoint_id, patch, channel=caller.channel)
+    return uncached(_view(caller, changed))
 
 
 @router.delete(
@@ -182,11 +196,11 @@ async def change_endpoint(request: Request, endpoint_id: EndpointId) -> Response
     responses=documented(*OF_OWNER),
     openapi_extra=documented_query(OwnerQuery),
 )
-@requires("webhooks")
+@requires("webhooks", by_channel=True)
 async def delete_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     """Its waiting deliveries fail with `endpoint_gone` when they are due."""
     caller = caller_for_owner(request)
-    await caller.context.endpoints.delete(caller.owner, endpoint_id)
+    await caller.context.endpoints.delete(caller.owner, endpoint_id, channel=caller.channel)
     return Response(status_code=204)
 
 
@@ -204,7 +218,7 @@ async def delete_endpoint(request: Request, endpoint_id: EndpointId) -> Response
         at_once=("Replace a leaked secret at once", {"overlap_s": 0}),
     ),
 )
-@requires("webhooks")
+@requires("webhooks", by_channel=True)
 async def rotate_secret(request: Request, endpoint_id: EndpointId) -> Response:
     """The old secrets stay valid for `overlap_s`, so that receivers can change to the new one in the meantime."""
     caller = caller_for_owner(request)
@@ -215,7 +229,7 @@ async def rotate_secret(request: Request, endpoint_id: EndpointId) -> Response:
     checks.done()
     assert requested is not None  # noqa: S101 - else the checks have failed
     secret, until_ms = await caller.context.endpoints.rotate(
-        caller.owner, endpoint_id, requested.secret, requested.overlap_s
+        caller.owner, endpoint_id, requested.secret, requested.overlap_s, channel=caller.channel
     )
     return uncached(RotatedSecret(secret=secret, old_secrets_until=from_ms(until_ms)))
 
@@ -229,4 +243,5 @@ async def _check_url(caller: Caller, url: str | None, checks: Checks) -> str:
 
 
 def _view(caller: Caller, endpoint: EndpointRecord) -> Endpoint:
-    return endpoint_of(endpoint, caller.base_url, clock.now_ms())
+    view = endpoint_of(endpoint, caller.base_url, clock.now_ms())
+    return view if caller.channel is None else view.model_copy(update=dict.fromkeys(OWNERS_FIELDS))

@@ -26,6 +26,7 @@ from redis.exceptions import NoScriptError, ResponseError
 from tasks.queue.actor import ACTING
 from tasks.queue.feed_keys import FEED_CONSTANTS
 from tasks.queue.memory import is_out_of_memory, memory_of, redis_full
+from tasks.queue.portal_keys import PORTAL_CONSTANTS
 from tasks.queue.redis_keys import SCRIPT_CONSTANTS
 
 FOLDER: Final = Path(__file__).parent / "lua"
@@ -37,10 +38,10 @@ NAME: Final = re.compile(r"\b[A-Za-z_]\w*")
 NO_CODE: Final = re.compile(r"--.*|'(?:[^'\\]|\\.)*'")
 """A comment, or a string."""
 CONSTANT: Final = re.compile(r"\bK\.(\w+)")
-CONSTANTS: Final = SCRIPT_CONSTANTS | FEED_CONSTANTS
+CONSTANTS: Final = SCRIPT_CONSTANTS | FEED_CONSTANTS | PORTAL_CONSTANTS
 """What scripts know as `K.<name>`."""
-ALSO_ADDS: Final = frozenset({"verbs/reopen"})
-"""A job that runs again needs about as much memory as a new one."""
+ALSO_ADDS: Final = frozenset({"verbs/reopen", "accounts/create_portal_link"})
+"""A job that runs again needs about as much memory as a new one; `lua/submit` is a full folder."""
 
 PACKER: Final = msgpack.Packer(use_bin_type=False, unicode_errors="backslashreplace")
 """Kept, for one that is new allocates a large buffer. Redis' msgpack knows one kind of string; what is no valid text (a

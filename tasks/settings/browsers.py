@@ -32,6 +32,11 @@ class BrowserSettings(BaseModel):
         description="Requests with an upload token for each of its uses; refused uploads count here, and use up nothing else.",
     )
     owner_max_upload_tokens: int = Field(10_000, gt=0, description="Upload tokens of one owner that live at a time.")
+    portal_link_max_s: int = Field(DAY_S, gt=0, le=DAY_S, description="Seconds for which a portal link may live.")
+    portal_max_endpoints: int = Field(
+        10, gt=0, description="Endpoints that a channel may have for one more to be created in its portal."
+    )
+    owner_max_portal_links: int = Field(1_000, gt=0, description="Portal links of one owner that live at a time.")
 
     @field_validator("cors_origins", mode="before")
     @classmethod

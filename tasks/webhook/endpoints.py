@@ -22,6 +22,8 @@ from tasks.webhook.secret_box import SecretBox
 from tasks.webhook.signature import key_of, new_private_key, new_secret
 
 QUEUE: Final = "webhooks"
+CHANNELS_AT_ONCE: Final = 2_000
+"""Endpoints whose channel is read at once."""
 MAX_SECRETS: Final = 5
 """Live secrets of one endpoint: each adds a signature to the header."""
 
@@ -63,7 +65,13 @@ class Endpoints:
         self._script = Script(redis, "submit/endpoint")
 
     async def create(
-        self, owner: str, patch: EndpointPatch, secret: str | None = None, *, most: int | None = None
+        self,
+        owner: str,
+        patch: EndpointPatch,
+        secret: str | None = None,
+        *,
+        most: int | None = None,
+        channel_most: int | None = None,
     ) -> tuple[EndpointRecord, str]:
         """Create an endpoint.
 
@@ -71,6 +79,7 @@ class Endpoints:
             patch: names `url` and `events` at least.
             secret: a random one if it is not given.
             most: endpoints that the owner may have; None is MAX_ENDPOINTS.
+            channel_most: endpoints that its channel may have; None is any number.
 
         Returns:
             The endpoint and its secret.
@@ -91,7 +100,14 @@ class Endpoints:
             **_limits({"rate_limit": None, **patch}),
             **({"key_pair": self._key_pair(endpoint_id)} if patch.get("ed25519") else {}),
             most=most,
+            **({} if channel_most is None else {"channel": patch["channel"], "channel_most": channel_most}),
         )
+        if answer == "channel_full":
+            raise Refusal(
+                "too_many_endpoints",
+                f"There are {channel_most} endpoints here, the limit of PORTAL_MAX_ENDPOINTS. Delete one first.",
+                limit=channel_most,
+            )
         if answer == "full":
             raise Refusal(
                 "too_many_endpoints",
@@ -100,12 +116,39 @@ class Endpoints:
             )
         return self._opened(_endpoint(endpoint_id, answer)), secret
 
-    async def read(self, owner: str, endpoint_id: str) -> EndpointRecord:
-        """An owner's endpoint. Raises: Refusal `not_found`."""
+    async def read(self, owner: str, endpoint_id: str, *, channel: str | None = None) -> EndpointRecord:
+        """An owner's endpoint.
+
+        Args:
+            owner: The owner.
+            endpoint_id: The endpoint.
+            channel: Of which it must be; None is any.
+
+        Raises:
+            Refusal: `not_found`.
+        """
         fields = await self._redis.hgetall(ENDPOINT + endpoint_id)
         if not fields or fields[b"owner"] != owner.encode():
             raise _unknown(endpoint_id)
-        return self._opened(EndpointRecord.from_hash(endpoint_id, fields))
+        endpoint = EndpointRecord.from_hash(endpoint_id, fields)
+        if channel is not None and endpoint.channel != channel:
+            raise _unknown(endpoint_id)
+        return self._opened(endpoint)
+
+    async def of_channel(self, owner: str, channel: str, limit: int) -> list[EndpointRecord]:
+        """The newest endpoints of a channel. All of the owner's are looked at, but only the channel of each is read."""
+        ids = [one.decode() for one in await self._redis.zrevrange(ENDPOINTS + owner, 0, -1)]
+        found: list[str] = []
+        for start in range(0, len(ids), CHANNELS_AT_ONCE):
+            some = ids[start : start + CHANNELS_AT_ONCE]
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for endpoint_id in some:
+                    pipe.hget(ENDPOINT + endpoint_id, "channel")
+                channels = await pipe.execute()
+            found += [one for one, its in zip(some, channels, strict=True) if its == channel.encode()]
+            if len(found) >= limit:
+                break
+        return await self._records(found[:limit])
 
     async def health(self, endpoint_id: str) -> EndpointHealth:
         """The health of an endpoint."""
@@ -131,16 +174,27 @@ class Endpoints:
             Refusal: `invalid_request` for an invalid cursor.
         """
         ids, following = await read_index(self._redis, ENDPOINTS + owner, limit=limit, cursor=cursor)
+        return await self._records(ids), following
+
+    async def _records(self, ids: Sequence[str]) -> list[EndpointRecord]:
         async with self._redis.pipeline(transaction=False) as pipe:
             for endpoint_id in ids:
                 pipe.hgetall(ENDPOINT + endpoint_id)
             hashes = await pipe.execute()
         found = zip(ids, hashes, strict=True)  # one that was deleted meanwhile has no hash
         records = [EndpointRecord.from_hash(endpoint_id, fields) for endpoint_id, fields in found if fields]
-        return [self._opened(record) for record in records], following
+        return [self._opened(record) for record in records]
 
-    async def change(self, owner: str, endpoint_id: str, patch: EndpointPatch) -> EndpointRecord:
+    async def change(
+        self, owner: str, endpoint_id: str, patch: EndpointPatch, *, channel: str | None = None
+    ) -> EndpointRecord:
         """Change the fields that the patch names. Enabling, or another URL, resets the failures and unparks the lane.
+
+        Args:
+            owner: The owner.
+            endpoint_id: The endpoint.
+            patch: What is changed.
+            channel: Of which it must be; None is any.
 
         Raises:
             Refusal: `not_found`.
@@ -155,6 +209,7 @@ class Endpoints:
             "change",
             endpoint_id,
             owner,
+            **_of(channel),
             fields=_flat(fields),
             without=without,
             **_limits(patch),
@@ -178,13 +233,20 @@ class Endpoints:
         return bool(answer == "done")
 
     async def rotate(
-        self, owner: str, endpoint_id: str, secret: str | None = None, overlap_s: int | None = None
+        self,
+        owner: str,
+        endpoint_id: str,
+        secret: str | None = None,
+        overlap_s: int | None = None,
+        *,
+        channel: str | None = None,
     ) -> tuple[str, int]:
         """Add a secret, and a key pair if the endpoint has one. The old ones sign too until the overlap ends.
 
         Args:
             secret: a random one if it is not given.
             overlap_s: seconds from now; the setting's value if it is not given.
+            channel: of which it must be; None is any.
 
         Returns:
             The secret, and the end of the overlap in milliseconds since 1970.
@@ -198,6 +260,7 @@ class Endpoints:
             "rotate",
             endpoint_id,
             owner,
+            **_of(channel),
             sealed=self._box.seal(secret, endpoint_id),
             key_pair=self._key_pair(endpoint_id),
             overlap_ms=overlap_s * SECOND_MS,
@@ -211,8 +274,13 @@ class Endpoints:
             )
         return secret, int(answer)
 
-    async def delete(self, owner: str, endpoint_id: str) -> None:
+    async def delete(self, owner: str, endpoint_id: str, *, channel: str | None = None) -> None:
         """Delete an endpoint. Waiting deliveries fail at their next attempt; ended ones can still be read.
+
+        Args:
+            owner: The owner.
+            endpoint_id: The endpoint.
+            channel: Of which it must be; None is any.
 
         Raises:
             Refusal: `not_found`.
@@ -220,7 +288,13 @@ class Endpoints:
         # By then, the last attempt of each waiting delivery has ended.
         linger_ms = keep_ms(self._settings)["event"]
         await self._run(
-            "delete", endpoint_id, owner, job_index=of_endpoint(endpoint_id), states=list(State), linger_ms=linger_ms
+            "delete",
+            endpoint_id,
+            owner,
+            **_of(channel),
+            job_index=of_endpoint(endpoint_id),
+            states=list(State),
+            linger_ms=linger_ms,
         )
 
     def _key_pair(self, endpoint_id: str) -> dict[str, str]:
@@ -289,6 +363,11 @@ def _limits(patch: EndpointPatch) -> dict[str, float]:
     """The limits of a patch as the lane stores them; 0 for no limit of its own."""
     names = {"rate_limit": "rate", "max_in_flight": "cap", "ordered": "ordered"}
     return {names[name]: float(value or 0) for name, value in patch.items() if name in names}  # type: ignore[arg-type]
+
+
+def _of(channel: str | None) -> dict[str, str]:
+    """Of which channel an endpoint must be, as the script is asked."""
+    return {} if channel is None else {"of_channel": channel}
 
 
 def _checked(secret: str | None) -> str:

@@ -7,9 +7,10 @@ from tasks.accounts.key_record import KeyRecord
 from tasks.accounts.scopes import ADMIN
 from tasks.accounts.tokens.upload_tokens import UploadToken
 
-Via = Literal["open", "setting", "key", "upload_token", "job_token"]
+Via = Literal["open", "setting", "key", "upload_token", "job_token", "portal"]
 """How a sender proved who it is: not at all in the open mode, by a key of the settings, by a key in Redis; or by a
-token (`api.http.access.tokens.routes`), which is for a web page."""
+token (`api.http.access.tokens.routes`), which is for a web page; or by a portal link, which opens nothing
+over HTTP but the pages of `api.portal`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Access:
         expires_at_ms: When it ends, in milliseconds since 1970; None if it does not.
         upload_token: What an upload token allows.
         job_id: The one job that a job token opens.
+        channel: The one channel whose endpoints and deliveries a portal link opens, by the routes that say so
+            (`requires(…, by_channel=True)`); None is no restriction.
     """
 
     owner: str
@@ -37,6 +40,7 @@ class Access:
     expires_at_ms: int | None = None
     upload_token: UploadToken | None = None
     job_id: str | None = None
+    channel: str | None = None
 
     @staticmethod
     def by_key(record: KeyRecord) -> "Access":
@@ -53,7 +57,7 @@ class Access:
     @property
     def is_token(self) -> bool:
         """Whether it is not a key, but a token that a key or a job has given to a web page."""
-        return self.via in ("upload_token", "job_token")
+        return self.via in ("upload_token", "job_token", "portal")
 
     @property
     def is_admin(self) -> bool:

@@ -14,10 +14,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """The methods that a read-only key may use."""
 _ATTRIBUTE: Final = "required_scopes"
+_BY_CHANNEL: Final = "by_channel"
 
 
-def requires(*scopes: str) -> Callable[[F], F]:
+def requires(*scopes: str, by_channel: bool = False) -> Callable[[F], F]:
     """Mark the function of a route under `/v1`: a sender needs one of these scopes.
+
+    Args:
+        *scopes: The scopes.
+        by_channel: Whether the function heeds `Access.channel`, so that a portal may use it. Every other route refuses
+            those who are restricted to a channel.
 
     Raises:
         ValueError: There is no such scope, or none is named.
@@ -27,6 +33,7 @@ def requires(*scopes: str) -> Callable[[F], F]:
 
     def mark(endpoint: F) -> F:
         setattr(endpoint, _ATTRIBUTE, scopes)
+        setattr(endpoint, _BY_CHANNEL, by_channel)
         return endpoint
 
     return mark
@@ -41,6 +48,11 @@ def required_scopes(endpoint: Callable[..., Any]) -> tuple[str, ...]:
 def names_scopes(endpoint: Callable[..., Any]) -> bool:
     """Whether the function of a route has been marked."""
     return hasattr(endpoint, _ATTRIBUTE)
+
+
+def heeds_channel(endpoint: Callable[..., Any]) -> bool:
+    """Whether the function of a route may be used by those who are restricted to a channel."""
+    return bool(getattr(endpoint, _BY_CHANNEL, False))
 
 
 def check_scopes(access: Access, scopes: Sequence[str]) -> None:
@@ -58,15 +70,24 @@ def check_scopes(access: Access, scopes: Sequence[str]) -> None:
         )
 
 
-def with_scopes(app: ASGIApp, scopes: tuple[str, ...]) -> ASGIApp:
+def with_scopes(app: ASGIApp, scopes: tuple[str, ...], *, by_channel: bool) -> ASGIApp:
     """Wrap an endpoint, so that it refuses senders without one of these scopes.
 
+    Args:
+        app: The endpoint.
+        scopes: The scopes.
+        by_channel: Whether it heeds `Access.channel`.
+
     Raises:
-        Refusal: From the returned application: `forbidden`.
+        Refusal: From the returned application: `forbidden`, `token_forbids`.
     """
 
     async def check(scope: Scope, receive: Receive, send: Send) -> None:
         access: Access = scope["access"]
+        if access.channel is not None and not by_channel:
+            raise Refusal(
+                "token_forbids", "A portal opens the endpoints and deliveries of its channel, and nothing else."
+            )
         check_scopes(access, scopes)
         if access.read_only and scope["method"] not in READING:
             raise Refusal(

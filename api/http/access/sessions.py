@@ -49,8 +49,12 @@ class Sessions:
         self._accounts = accounts
         # Without SECRET_KEY, which only development does without, a restart signs everyone out.
         given = settings.secret_key.get_secret_value() if settings.secret_key else secrets.token_hex(32)
-        newest_last = [part.strip() for part in reversed(given.split(","))]
-        self._serializer = URLSafeTimedSerializer(newest_last, salt=PURPOSE)
+        self._newest_last = [part.strip() for part in reversed(given.split(","))]
+        self._serializer = self.serializer(PURPOSE)
+
+    def serializer(self, purpose: str) -> URLSafeTimedSerializer:
+        """What signs cookies. purpose: what for; a signature for one purpose is none for another."""
+        return URLSafeTimedSerializer(self._newest_last, salt=purpose)
 
     def cookie_of(self, access: Access) -> str:
         """The value of the cookie for what a key opens."""

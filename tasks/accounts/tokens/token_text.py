@@ -1,4 +1,5 @@
-"""How a token is written: `pr_up_…` for one that uploads, `pr_job_…` for one that sees a job.
+"""How a token is written: `pr_up_…` for one that uploads, `pr_job_…` for one that sees a job,
+`pr_portal_…` for one in a portal link.
 
 A token ends with a checksum, so that one which was cut off or mistyped costs no look-up.
 """
@@ -11,6 +12,7 @@ from typing import Final
 
 UPLOAD: Final = "pr_up_"
 JOB: Final = "pr_job_"
+PORTAL: Final = "pr_portal_"
 SECRET_BYTES: Final = 32
 CHECK_CHARS: Final = 8
 
@@ -18,6 +20,11 @@ CHECK_CHARS: Final = 8
 def upload_token() -> str:
     """A new token of 256 random bits that uploads."""
     return _with_check(UPLOAD + secrets.token_hex(SECRET_BYTES))
+
+
+def portal_token() -> str:
+    """A new token of 256 random bits for a portal link."""
+    return _with_check(PORTAL + secrets.token_hex(SECRET_BYTES))
 
 
 def job_token(job_id: str, salt: str) -> str:

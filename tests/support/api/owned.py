@@ -73,6 +73,7 @@ class Owned:
             "preset_name": "cards",
             "destination_name": "archive",
             "key_id": await _made(client, "/v1/keys", json={"name": "walk", "scopes": ["images"]}),
+            "link_id": await _made(client, "/v1/portal-links", json={"channel": "customer-17"}),
             "token_id": await _made(client, "/v1/upload-tokens", json={"origin": ORIGIN}),
         }
 

@@ -1,6 +1,6 @@
 """The layout of Redis keys, literally: processes of the last release read what those of the next one write."""
 
-from tasks.queue import redis_keys
+from tasks.queue import portal_keys, redis_keys
 from tasks.queue.redis_keys import QUEUES, arq_queue
 
 NAMES = {
@@ -18,6 +18,8 @@ NAMES = {
     "UPLOAD": "upload:",
     "UPLOAD_TOKEN": "upload-token:",
     "UPLOAD_TOKENS": "upload-tokens:",
+    "PORTAL_LINK": "portal-link:",
+    "PORTAL_LINKS": "portal-links:",
     "INCOMING": "incoming:",
     "INCOMING_IDS": "incoming",
     "UNFINISHED": "unfinished:",
@@ -82,7 +84,11 @@ NAMES = {
 
 
 def test_our_keys_begin_as_they_always_did() -> None:
-    keys = {name: value for name, value in vars(redis_keys).items() if str(value).startswith("pressroom:")}
+    keys = {
+        name: value
+        for name, value in (vars(redis_keys) | vars(portal_keys)).items()
+        if str(value).startswith("pressroom:")
+    }
     assert keys.pop("ROOT") == "pressroom:"
     assert {name: key.removeprefix("pressroom:") for name, key in keys.items()} == NAMES
 

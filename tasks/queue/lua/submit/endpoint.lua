@@ -1,16 +1,18 @@
 -- needs: accounts/audit announcements lane_limits lanes
 -- An endpoint is created, changed, given a new secret, disabled or deleted; together with it its place in its owner's
 -- index and among the subscribers, and what is known of its lane.
--- payload: verb, id, owner (whose it must be; nil: anyone's), queue, lane, and what the verb needs:
---   create: fields {name, value, …}, rate, cap, ordered (0: none), most, keep_missed_ms
+-- payload: verb, id, owner (whose it must be; nil: anyone's), of_channel (of which it must be; nil: any), queue, lane,
+-- and what the verb needs:
+--   create: fields {name, value, …}, rate, cap, ordered (0: none), most, keep_missed_ms; channel and channel_most
+--     (endpoints that the channel may have; nil: any number)
 --   change: fields, without {name, …}, rate, cap, ordered (nil: as it is), enabled (true, false, or nil: as it is),
 --     afresh (its failures are forgotten), keep_missed_ms (for which events are kept that a disabled endpoint missed)
 --   rotate: sealed, key_pair, overlap_ms (for which the old ones sign too), most
 --   disable: reason, keep_missed_ms
 --   delete: job_index and states (its deliveries' indexes), linger_ms
 -- key_pair {sealed, public}: of Ed25519, for an endpoint that has none yet; a rotation replaces that of one that has.
--- Answers 'unknown', or: create {name, value, …} | 'full'; change {name, value, …}; rotate 'full' | the time at which
--- the old ones end; disable 'done' | 'same' (it was so already); delete 'done'.
+-- Answers 'unknown', or: create {name, value, …} | 'full' | 'channel_full'; change {name, value, …}; rotate 'full' | the
+-- time at which the old ones end; disable 'done' | 'same' (it was so already); delete 'done'.
 local id, key = payload.id, K.endpoint .. payload.id
 local lane = K.lane .. payload.queue .. ':' .. payload.lane
 local owner = payload.verb == 'create' and payload.owner or redis.call('HGET', key, 'owner')
@@ -59,8 +61,19 @@ local function add_key_pair()
   if payload.key_pair then redis.call('HSETNX', key, 'key_pairs', cjson.encode({ payload.key_pair })) end
 end
 
+-- Seldom asked: it looks at each endpoint of the owner, of whom most have few.
+local function is_channel_full()
+  local count = 0
+  for _, other in ipairs(redis.call('ZRANGE', K.endpoints .. owner, 0, -1)) do
+    if redis.call('HGET', K.endpoint .. other, 'channel') == payload.channel then count = count + 1 end
+    if count >= payload.channel_most then return true end
+  end
+  return false
+end
+
 function verbs.create()
   if redis.call('ZCARD', K.endpoints .. owner) >= payload.most then return 'full' end
+  if payload.channel_most and is_channel_full() then return 'channel_full' end
   redis.call('HSET', key, 'owner', owner, 'created_at', now, 'changed_at', now, unpack(payload.fields))
   redis.call('ZADD', K.endpoints .. owner, now, id)
   add_key_pair()
@@ -162,6 +175,9 @@ function verbs.delete()
 end
 
 if not owner or payload.owner and payload.owner ~= owner then return cmsgpack.pack('unknown') end
+if payload.of_channel and redis.call('HGET', key, 'channel') ~= payload.of_channel then
+  return cmsgpack.pack('unknown')
+end
 if payload.verb ~= 'create' then
   write_when_full()
 elseif payload.full then

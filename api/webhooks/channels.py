@@ -1,0 +1,31 @@
+"""What those may send who are restricted to one channel: the customers in a portal (`api.portal`)."""
+
+from typing import Final
+
+from api.http.caller import Caller
+from api.webhooks.endpoint_views import EndpointChange, EndpointRequest
+from tasks.refusal import Refusal
+
+OWNERS_FIELDS: Final = ("tags", "metadata")
+"""What an owner notes on an endpoint. It is neither shown nor changed in a portal."""
+
+
+def check_channel(caller: Caller, requested: EndpointRequest | EndpointChange, *, is_new: bool = False) -> None:
+    """Refuse fields that are the owner's alone.
+
+    Args:
+        caller: The caller, of a portal or not.
+        requested: The endpoint, or its change.
+        is_new: Whether it is a new one, which may name the channel that it gets anyway.
+
+    Raises:
+        Refusal: `token_forbids`.
+    """
+    if caller.channel is None:
+        return
+    if "channel" in requested.model_fields_set and not (is_new and requested.channel in (None, caller.channel)):
+        message = "channel: The endpoints of a portal are of its channel, and stay so. Leave the field out."
+        raise Refusal("token_forbids", message, field="channel")
+    for name in OWNERS_FIELDS:
+        if name in requested.model_fields_set:
+            raise Refusal("token_forbids", f"{name}: Only the owner of a portal sets this. Leave it out.", field=name)

@@ -157,6 +157,7 @@ async def known(
     line = {"cron": "0 6 * * *", "job": {"kind": "event", "type": "a", "data": {}}}
     await alice.put(f"/v1/presets/{EXAMPLE_PRESET}", json={"variants": EXAMPLE_VARIANTS})
     token_id = (await alice.post("/v1/upload-tokens", json=EXAMPLE)).json()["id"]
+    link_id = (await alice.post("/v1/portal-links", json={"channel": "customer-17"})).json()["id"]
     bucket = {"url": "s3://acme", "access_key_id": "AKIA1", "secret_access_key": "s"}
     (await alice.put("/v1/destinations/archive", json=bucket)).raise_for_status()
     schedule_id = (await alice.post("/v1/schedules", json=line)).json()["id"]
@@ -170,6 +171,7 @@ async def known(
         "upload_id": EXAMPLE_UPLOAD,
         "resumable_id": EXAMPLE_RESUMABLE,
         "token_id": token_id,
+        "link_id": link_id,
         "batch_id": batch_id,
         "schedule_id": schedule_id,
         "preset_name": EXAMPLE_PRESET,

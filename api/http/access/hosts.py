@@ -137,6 +137,8 @@ class HostPolicy:
                 field="Host",
             )
         origin = headers.get("origin")
+        if origin == "null" and headers.get("sec-fetch-site") == "same-origin":
+            return  # a page of ours that says nobody where it was, such as that of a portal link
         if not is_page and origin is not None and origin.lower().partition("://")[2] not in {host, *self._allowed}:
             raise Refusal(
                 "foreign_origin",

@@ -55,6 +55,10 @@ async def test_a_page_of_the_service_itself_may_use_the_api(anyone: httpx.AsyncC
     for host in ("localhost", "127.0.0.1", "[::1]"):
         own = {"Host": f"{host}:{port}", "Origin": f"http://{host}:{port}", **JSON}
         assert (await anyone.post("/v1/jobs/deletion", content=EVERYTHING, headers=own)).status_code == 202
+    without_referrer = {"Origin": "null", "Sec-Fetch-Site": "same-origin", **JSON}
+    assert (await anyone.post("/v1/jobs/deletion", content=EVERYTHING, headers=without_referrer)).status_code == 202
+    sandboxed = {**without_referrer, "Sec-Fetch-Site": "cross-site"}
+    assert (await anyone.post("/v1/jobs/deletion", content=EVERYTHING, headers=sandboxed)).status_code == 403
 
 
 @pytest.mark.parametrize("path", ["/v1/jobs", "/metrics", "/docs", "/openapi.json"])

@@ -11,8 +11,8 @@
 --   disable: reason, keep_missed_ms
 --   delete: job_index and states (its deliveries' indexes), linger_ms
 -- key_pair {sealed, public}: of Ed25519, for an endpoint that has none yet; a rotation replaces that of one that has.
--- Answers 'unknown', or: create {name, value, …} | 'full' | 'channel_full'; change {name, value, …}; rotate 'full' | the
--- time at which the old ones end; disable 'done' | 'same' (it was so already); delete 'done'.
+-- Answers 'unknown', or: create {name, value, …} | 'full' | 'channel_full'; change {name, value, …}; rotate 'full' |
+-- the time at which the old ones end; disable 'done' | 'same' (it was so already); delete 'done'.
 local id, key = payload.id, K.endpoint .. payload.id
 local lane = K.lane .. payload.queue .. ':' .. payload.lane
 local owner = payload.verb == 'create' and payload.owner or redis.call('HGET', key, 'owner')

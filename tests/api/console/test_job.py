@@ -181,3 +181,16 @@ async def test_what_has_expired_says_so(
         page = await browser.get(f"/console/jobs/{job_id}")
         assert (page.status_code, "has expired" in page.text, job_id in page.text) == (410, True, True)
         assert (await browser.get("/console/jobs/%2e%2e")).status_code == 404
+
+
+async def test_a_batch_shows_its_jobs_and_how_many_are_in_each_state(
+    port: int, bob: httpx.AsyncClient, worker: ManualWorker
+) -> None:
+    batch = (await bob.post("/v1/batches", json={"name": "album 7"})).json()["id"]
+    made = [await submit(bob, name=f"{n}.png", batch=batch) for n in range(2)]
+    await worker.end(made[0])
+    async with signed_in(port, BOB) as browser:
+        page = (await browser.get(f"/console/jobs/{batch}")).text
+        assert set(re.findall(r'<tr data-job="(\w+)"', page)) == set(made)
+        assert f'<a href="/console/jobs?batch={batch}&amp;state=succeeded">1</a>' in page
+        assert f'href="/console/jobs/{batch}"' in (await browser.get(f"/console/jobs/{made[0]}")).text

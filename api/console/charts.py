@@ -71,6 +71,9 @@ def _rect(name: str, x: float, y: float, width: float, height: float) -> str:
 
 
 def _polyline(name: str, points: Sequence[str]) -> str:
+    if len(points) == 1:  # between two gaps: a dash, since a line of one point is not drawn
+        x, _, y = points[0].partition(",")
+        points = [f"{float(x) - 2:.1f},{y}", f"{float(x) + 2:.1f},{y}"]
     return f'<polyline class="line {escape(name)}" points="{" ".join(points)}"/>' if points else ""
 
 

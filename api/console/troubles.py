@@ -15,6 +15,8 @@ from api.console.texts import Text
 OLD_S: Final = 30
 """Seconds that the oldest job of a served queue may wait before the overview names it."""
 LAG_MS: Final = 1_000
+FAILING_FROM: Final = 5
+"""Failures in a row from which on an endpoint is named, also in the moment in which it is not parked."""
 WAITS_FOR_OPERATORS: Final = ("owner_suspended", "paused_queue", "no_worker")
 """Reasons for which a job waits that its owner cannot change."""
 
@@ -74,7 +76,7 @@ def jobs_url(**criteria: str | int | None) -> str:
 def of_queue(queue: Found, t: Text) -> Trouble | None:
     """Why nothing of a queue moves; None if it moves, or has nothing to do."""
     name, due = queue["name"], queue["due"]
-    waiting = t("troubles.due", count=exact(due), span=duration(queue["oldest_age_s"])) if due else ""
+    waiting = _waiting(due, queue["oldest_age_s"], t)
     here = (f"/console/queues/{name}", t("troubles.open_queue"))
     listed = ((jobs_url(queue=name, state="queued", owner="*"), t("troubles.open_jobs")),) if due else ()
     if queue["paused"]:
@@ -115,23 +117,41 @@ def of_queue(queue: Found, t: Text) -> Trouble | None:
 
 
 def of_queues(queues: Sequence[Found], t: Text) -> Iterator[Trouble]:
-    """Why queues do not move; those without a worker, where nothing else is wrong, in one sentence."""
-    idle = [queue["name"] for queue in queues if not (queue["served"] or queue["paused"] or queue["due"])]
+    """Why queues do not move; all of those without a worker in one sentence."""
+    unserved = [queue for queue in queues if not (queue["served"] or queue["paused"])]
+    if len(unserved) > 1:
+        yield _unserved(unserved, len(unserved) == len(queues), t)
     for queue in queues:
         trouble = of_queue(queue, t)
-        if trouble is not None and (queue["name"] not in idle or len(idle) == 1):
+        if trouble is not None and (queue not in unserved or len(unserved) == 1):
             yield trouble
-    if len(idle) > 1:
-        command = "python -m worker" + ("" if len(idle) == len(queues) else f" {' '.join(idle)}")
-        yield Trouble(
-            "retrying",
-            ", ".join(idle),
-            t("troubles.unserved_idle"),
-            t("troubles.start"),
-            command,
-            links=(("/console/queues", t("troubles.open_queues")),),
-            key="idle",
-        )
+
+
+def _unserved(queues: Sequence[Found], are_all: bool, t: Text) -> Trouble:
+    names = [queue["name"] for queue in queues]
+    due = sum(queue["due"] for queue in queues)
+    waiting = _waiting(due, max(queue["oldest_age_s"] for queue in queues), t)
+    said = t("troubles.unserved_many")
+    return Trouble(
+        "failed" if due else "retrying",
+        ", ".join(names),
+        f"{said} {waiting}".strip(),
+        t("troubles.start"),
+        "python -m worker" if are_all else f"python -m worker {' '.join(names)}",
+        links=(("/console/queues", t("troubles.open_queues")), ("/console/workers", t("troubles.open_workers"))),
+        key="unserved",
+    )
+
+
+def _waiting(due: int, oldest_s: float, t: Text) -> str:
+    if not due:
+        return ""
+    # Jobs of lanes that cannot start any have no age.
+    return (
+        t("troubles.due", count=exact(due), span=duration(oldest_s))
+        if oldest_s
+        else t("troubles.due_only", count=exact(due))
+    )
 
 
 def resume_of(queue: str, t: Text) -> Cure:
@@ -171,9 +191,12 @@ def of_lanes(lanes: Iterable[Found], t: Text) -> Iterator[Trouble]:
     """Endpoints that are parked, as the lanes of deliveries show them to admins."""
     for lane in lanes:
         kind, _, endpoint = lane["name"].partition(":")
-        if kind == "endpoint" and lane["state"] == "parked" and lane.get("url"):
+        is_down = (
+            lane["state"] == "parked" or lane.get("failures", 0) >= FAILING_FROM
+        )  # between two pauses one is tried
+        if kind == "endpoint" and is_down and lane.get("url"):
             health = {"failures": lane.get("failures", 0), "failing_since": lane.get("failing_since")}
-            health["parked_until"] = lane.get("until")
+            health["parked_until"] = lane.get("until") if lane["state"] == "parked" else None
             yield of_endpoint(endpoint, lane["url"], lane.get("owner"), health, t, lane["waiting"])
 
 
@@ -195,7 +218,9 @@ def of_endpoint(endpoint: str, url: str, owner: str | None, health: Found, t: Te
         if health.get("failures")
         else t("troubles.asked")
     )
-    said += " " + t("troubles.parked", span=duration(-until if until is not None else None), count=exact(waiting))
+    if until is not None:
+        said += " " + t("troubles.parked", span=duration(-until))
+    said += " " + t("troubles.waits", count=exact(waiting))
     query = {"owner": owner} if owner else {}
     page = f"/console/webhooks/{endpoint}" + (f"?{query_text(query)}" if query else "")
     jobs = jobs_url(endpoint=endpoint, owner="*" if owner else None)
@@ -269,7 +294,13 @@ def criteria_of(group: Found, owner: str | None, *, is_cut: bool = False) -> dic
 
 
 def of_alerts(alerts: Iterable[Found], ended: int, t: Text) -> Iterator[Trouble]:
-    """The alerts that hold. ended: how many succeeded jobs of all owners there are, which may be deleted."""
+    """The alerts that hold, but for those of queues, which `of_queues` names earlier.
+
+    Args:
+        alerts: Of `GET /v1/alerts`.
+        ended: How many succeeded jobs of all owners there are, which may be deleted.
+        t: The texts.
+    """
     for alert in alerts:
         code, subject, message = alert["code"], alert["subject"], alert["message"]
         if code == "redis_full":
@@ -278,9 +309,6 @@ def of_alerts(alerts: Iterable[Found], ended: int, t: Text) -> Iterator[Trouble]
             link = ("/console/failures", t("troubles.open_failures"))
             text = t("troubles.failure_rate", share=round(100 * alert["value"]), limit=round(100 * alert["limit"]))
             yield Trouble("failed", subject, text, links=(link,), key=f"failure_rate {subject}")
-        elif code in ("no_worker", "queue_age"):
-            link = (f"/console/queues/{subject}", t("troubles.open_queue"))
-            yield Trouble("failed", subject, message, links=(link,), key=f"queue {subject}")
         elif code == "endpoint_failing":
             owner = alert.get("owner")
             page = f"/console/webhooks/{subject}?{query_text({'owner': owner})}"
@@ -292,7 +320,7 @@ def of_alerts(alerts: Iterable[Found], ended: int, t: Text) -> Iterator[Trouble]
                 links=((page, t("troubles.open_endpoint")),),
                 key=f"endpoint {subject}",
             )
-        else:
+        elif code not in ("no_worker", "queue_age"):
             yield Trouble("failed", subject, message, key=f"{code} {subject}")
 
 

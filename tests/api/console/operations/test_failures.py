@@ -62,7 +62,7 @@ async def test_owners_delete_their_own(
 async def test_where_not_all_are_looked_at_the_count_of_a_button_holds_all_the_same(
     admin: httpx.AsyncClient, alice: httpx.AsyncClient, worker: ManualWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.console.pages.failures.WALKED", 2)
+    monkeypatch.setattr("api.console.pages.operations.failures.WALKED", 2)
     _, second, _ = [await failed(alice, worker, "truncated") for _ in range(3)]
     page = await shown(admin, "/console/failures")
     assert ("Only the newest 2 were looked at." in page, "Retry 2" in page) == (True, True)

@@ -31,7 +31,7 @@ async def test_a_queue_is_paused_with_a_reason_and_resumed(
     for path in ("/console/queues", "/console/queues/media"):
         page = await shown(admin, path)
         [said] = troubles(page)
-        assert said.startswith("is paused, by alice, for ")
+        assert said.startswith("media is paused, by alice, for ")
         assert ("“<b>disk</b>”." in said, EVIL in page) == (True, False)
     await send_form(admin, page, "/console/queues/media/resume")
     assert (await alice.get("/v1/queues/media")).json()["paused"] is False

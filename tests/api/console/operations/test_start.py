@@ -4,9 +4,11 @@ import httpx
 import pytest
 from arq.connections import ArqRedis
 
+from tasks import clock
 from tasks.kind import Result
 from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.redis_keys import WORKER_MS
+from tasks.queue.series.rings import MINUTE_MS, sample
 from tasks.settings import Settings
 from tests.support.api.beats import beat
 from tests.support.api.browsers import PAGE, key_with, send_form, shown, signed_in, troubles
@@ -138,3 +140,32 @@ async def test_a_read_only_key_gets_no_buttons(port: int, alice: httpx.AsyncClie
         assert len(troubles(page)) == 1
         assert "/console/queues/media/resume" not in page
         assert (await eyes.post("/console/queues/media/resume", headers=PAGE)).status_code == 403
+
+
+async def test_queues_without_a_worker_are_named_in_one_sentence(
+    admin: httpx.AsyncClient, alice: httpx.AsyncClient, redis: ArqRedis
+) -> None:
+    await beat(redis, queues=("webhooks", "default"))
+    await submit(alice)
+    [said] = troubles(await shown(admin))
+    assert said.startswith("media, reports have no worker. 1 due, the oldest for ")
+    assert said.endswith("Start one: python -m worker media reports")
+
+
+async def test_the_past_is_drawn_and_in_a_table(
+    admin: httpx.AsyncClient, alice: httpx.AsyncClient, redis: ArqRedis, worker: ManualWorker
+) -> None:
+    await beat(redis)
+    await worker.end(await submit(alice), result=Result({}))
+    assert "Nothing was measured in this time." in await shown(admin)
+    now_ms = clock.now_ms()
+    await sample(redis, now_ms - 2 * MINUTE_MS)
+    for state in ("succeeded", "failed"):
+        await worker.end(await submit(alice), state, error=None if state == "succeeded" else ("truncated", "It ends."))
+    await sample(redis, now_ms - MINUTE_MS)
+    for name in ("hour", "day", "month"):
+        page = await shown(admin, f"/console?range={name}")
+        assert (">Failed, last " + name in page, "failed 50.0 %" in page) == (True, True)
+        assert page.count('<svg class="chart"') == 3
+        assert '<rect class="bar failed"' in page
+        assert 0 < page.count("<tr>") < 50

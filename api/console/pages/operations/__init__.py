@@ -1,0 +1,1 @@
+"""What runs, what is stuck and why: the overview, failures, queues and workers."""

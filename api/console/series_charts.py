@@ -26,7 +26,7 @@ class SeriesRow:
     """A line of the table. start: of its time; the rest: jobs that ended and failed, and times in seconds."""
 
     start: datetime
-    ended: float | None
+    ended: float
     failed: float | None
     pickup: tuple[float | None, ...]
     run: tuple[float | None, ...]
@@ -42,7 +42,7 @@ class SeriesCharts:
         per_minute: Jobs that ended, on the average of what was measured; None if nothing was.
         failed_share: Between 0 and 1; None if nothing ended.
         pickup_s, run_s: The newest percentiles that are known, in seconds.
-        rows: The figures, the newest first.
+        rows: The figures of the times that were measured, the newest first.
     """
 
     range: str
@@ -104,6 +104,7 @@ def _rows(series: Mapping[str, Any], total: Values, step: int) -> list[SeriesRow
             tuple(one[n] for one in times["run_s"]),
         )
         for n, (ended, failed) in enumerate(counts)
+        if ended is not None
     ]
     return rows[::-1]
 

@@ -1,6 +1,7 @@
 """Try it, report: begin with an example, see what is wrong with it, and get a PDF."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import Response
@@ -73,8 +74,27 @@ async def show_made(visit: Visit) -> Response:
     )
 
 
+def refuse_file(visit: Visit, problem: Mapping[str, Any], status: int) -> Response:
+    """The page, with what is wrong with a file that was sent.
+
+    Args:
+        visit: The visit.
+        problem: As the API has it.
+        status: Of HTTP.
+    """
+    text = json.dumps(SAMPLES[START], indent=2, ensure_ascii=False)
+    return _page(visit, text, sample=START, file_problem=problem, status=status)
+
+
 def _page(
-    visit: Visit, text: str, *, sample: str = "", plan: Any = None, problem: Any = None, status: int = 200
+    visit: Visit,
+    text: str,
+    *,
+    file_problem: Any = None,
+    sample: str = "",
+    plan: Any = None,
+    problem: Any = None,
+    status: int = 200,
 ) -> Response:
     try:
         call = ApiCall("POST", REPORTS, body=json.loads(text))
@@ -89,6 +109,7 @@ def _page(
         samples=list(SAMPLES),
         plan=plan,
         problem=problem,
+        file_problem=file_problem,
         lines=lines_of(text, problem),
         forbidden="reports" not in visit.access.scopes,
         call=call,

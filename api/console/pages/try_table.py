@@ -9,7 +9,7 @@ from fastapi import Response
 
 from api.console.calls import ApiCall, FileCall, ProblemError, at
 from api.console.forms import Form
-from api.console.pages.try_report import MADE, PLAN, REPORTS, show_report
+from api.console.pages.try_report import MADE, PLAN, REPORTS, refuse_file, show_report
 from api.console.visit import ConsoleRouter, Visit
 from api.http.body import chunks_of
 from api.http.multipart import Multipart
@@ -30,9 +30,14 @@ OPTIONS: Final = {"title": "", "lang": "en", "currency": "EUR", "date_format": "
 async def send_table(visit: Visit) -> Response:
     """Keep the file of the form as an upload, which its report is made of."""
     kind = visit.request.headers.get("content-type", "")
-    async with aclosing(chunks_of(visit.request)) as chunks:
-        name, data = await _file_of(Multipart(chunks, kind))
-        answer = await visit.api.send_bytes(ApiCall("POST", "/v1/uploads", {"name": name[:255]}), data)
+    try:
+        async with aclosing(chunks_of(visit.request)) as chunks:
+            name, data = await _file_of(Multipart(chunks, kind))
+            answer = await visit.api.send_bytes(ApiCall("POST", "/v1/uploads", {"name": name[:255]}), data)
+    except ProblemError as error:
+        if visit.is_program or error.problem.get("code") == "forbidden":
+            raise
+        return refuse_file(visit, error.problem, error.status)
     return await visit.acted(answer, to=f"{HERE}?upload={answer.json()['id']}")
 
 

@@ -33,6 +33,11 @@ GUESSES = [
 ]
 
 
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"max_dataset_bytes": 2_000})
+
+
 async def test_pictures_are_sent_by_a_form_and_shown_side_by_side(
     port: int, worker: ManualWorker, storage: Storage
 ) -> None:
@@ -135,6 +140,9 @@ async def test_a_table_becomes_a_report_with_the_types_that_are_chosen(
     port: int, worker: ManualWorker, storage: Storage, alice: httpx.AsyncClient
 ) -> None:
     async with signed_in(port, ALICE) as browser:
+        for file in ({"file": ("empty.csv", b"")}, {"file": ("large.csv", b"x" * 3_000)}):
+            refused = await browser.post("/console/try/report/table", files=file, headers=PAGE)
+            assert (refused.status_code in (413, 422), 'type="file"' in refused.text) == (True, True)
         file = {"file": ("sales.csv", b"day,amount\n2026-11-30,9.50\n")}
         sent = await browser.post("/console/try/report/table", files=file, headers=PAGE)
         assert sent.status_code == 303

@@ -9,7 +9,7 @@ from fastapi import Response
 
 from api.console.calls import ApiCall, FileCall, ProblemError, at
 from api.console.forms import Form
-from api.console.pages.try_report import MADE, PLAN, REPORTS, refuse_file, show_report
+from api.console.pages.try_it.report import MADE, PLAN, REPORTS, refuse_file, show_report
 from api.console.visit import ConsoleRouter, Visit
 from api.http.body import chunks_of
 from api.http.multipart import Multipart

@@ -1,0 +1,1 @@
+"""Try it: pictures, a report and an event by a form."""

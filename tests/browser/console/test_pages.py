@@ -28,6 +28,8 @@ def pages_of(console: Console) -> list[str]:
     return [*found, *(path.replace("{id}", one) for path, ids in samples.items() for one in ids)]
 
 
+NEEDS_SCOPE = "/console/webhooks"
+OWNERS_NAMES = ("harbour.jpg", "scan-18.jpg", "order.shipped", "hooks/stock", "Closing time", "What the demo made")
 NO_PAGES = {"/console/login", "/console/live"}
 ADMINS = ("/console", "/console/queues", "/console/workers", "/console/audit", "/console/keys", "/console/jobs?owner=*")
 
@@ -75,8 +77,10 @@ def test_pages_fit_who_looks(visiting: Visiting, console: Console, role: str) ->
     found: list[str] = []
     with visiting(role, viewport={"width": 3840, "height": 1200}, locale="ja") as visitor:
         for path in pages_of(console):
-            if role == "other" and any(path.endswith(f"/{one}") for one in own):
-                assert visitor.goto(path).status in (403, 404), path
+            if role == "other" and (path.startswith(NEEDS_SCOPE) or any(path.endswith(one) for one in own)):
+                assert visitor.goto(path).status in (200, 403, 404), path
+                shown = visitor.tab.content()
+                assert not any(name in shown for name in OWNERS_NAMES), path
             else:
                 found += faults(visitor, path)
             if role == "read_only" and visitor.tab.locator("main form[method=post] button").count():

@@ -33,7 +33,7 @@ function settle(stream) {
 	else stream.timer = setTimeout(close, stream.ports.size && 30_000, stream);
 }
 
-export function join(port) {
+self.follow = (port) => {
 	let stream;
 	const hear = ({ url, state }) => {
 		if (state === "out") return Object.values(streams).forEach(close); // signed out
@@ -49,6 +49,6 @@ export function join(port) {
 	};
 	port.onmessage = ({ data }) => hear(data);
 	port.addEventListener("close", () => hear({ state: "gone" })); // the tab has crashed
-}
+};
 
-if (self.SharedWorkerGlobalScope) self.onconnect = ({ ports: [port] }) => join(port);
+if (self.SharedWorkerGlobalScope) self.onconnect = ({ ports: [port] }) => self.follow(port);

@@ -7,10 +7,11 @@ const BUSY = "dialog[open], main form:hover, main [open] form"; // a button must
 async function connect() {
 	if (window.SharedWorker) {
 		const policy = window.trustedTypes?.createPolicy("pressroom", { createScriptURL: () => WORKER });
-		return new SharedWorker(policy?.createScriptURL("") ?? WORKER, { type: "module" }).port;
+		return new SharedWorker(policy?.createScriptURL("") ?? WORKER).port;
 	}
 	const { port1, port2 } = new MessageChannel();
-	(await import("./live-worker.js")).join(port2);
+	await import("./live-worker.js");
+	self.follow(port2);
 	return port1;
 }
 

@@ -26,10 +26,10 @@ QUALITY: Final = 82
 def main(folder: Path) -> None:
     """Start a service, fill it, and take the pictures."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch, two_receivers() as receiver:
+    with tempfile.TemporaryDirectory() as scratch, two_receivers() as receivers:
         changes = {"ENVIRONMENT": "demo"}
         with pressroom(Path(scratch), **changes) as address, httpx.Client(base_url=address, timeout=60) as client:
-            filled = fill(client, receiver, Path(scratch))
+            filled = fill(client, receivers.address, Path(scratch))
             with sync_playwright() as playwright:
                 program = os.environ.get("CHROMIUM") or shutil.which("chromium")
                 browser = playwright.chromium.launch(executable_path=program, args=list(CHROMIUM_OPTIONS))

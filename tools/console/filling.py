@@ -4,6 +4,7 @@ import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -42,16 +43,30 @@ class Filled(NamedTuple):
     schedule: str
 
 
+@dataclass
+class Receivers:
+    """Servers of webhooks, at one address.
+
+    Attributes:
+        address: Where they are: the path `/ok` answers 204.
+        down: Whether any other path answers 503.
+    """
+
+    address: str = ""
+    down: bool = True
+
+
 @contextmanager
-def two_receivers() -> Iterator[str]:
-    """A server whose path `/ok` answers 204, and any other 503. Yields its address."""
+def two_receivers() -> Iterator[Receivers]:
+    """Two receivers, of which one is down."""
+    receivers = Receivers()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["content-length"]))
-            is_ok = self.path == "/ok"
+            is_ok = self.path == "/ok" or not receivers.down
             self.send_response(204 if is_ok else 503)
             self.send_header("content-length", "0" if is_ok else str(len(BROKEN_ANSWER)))
             self.end_headers()
@@ -64,7 +79,8 @@ def two_receivers() -> Iterator[str]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        receivers.address = f"http://127.0.0.1:{server.server_port}"
+        yield receivers
     finally:
         server.shutdown()
         server.server_close()
@@ -76,7 +92,7 @@ def fill(client: httpx.Client, receiver: str, folder: Path) -> Filled:
 
     Args:
         client: Of the API, with a key.
-        receiver: What `two_receivers` yields.
+        receiver: The address of what `two_receivers` yields.
         folder: Where samples are drawn.
 
     Raises:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from tools.console.filling import Filled, fill, two_receivers
+from tools.console.filling import Filled, Receivers, fill, two_receivers
 from tools.demo.demo import pressroom
 
 OPERATOR, SHOP = "operator-key-0123456789", "shop-key-0123456789abcdef"
@@ -19,7 +19,7 @@ class Console(NamedTuple):
     api: str
     keys: dict[str, str]
     filled: Filled
-    receiver: str
+    receivers: Receivers
 
     def client(self, role: str = "owner") -> httpx.Client:
         """Of the API, with the key of a role."""
@@ -36,15 +36,15 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
         "SECRET_KEY": "k" * 32,
         "ENVIRONMENT": "test",
     }
-    with two_receivers() as receiver, pressroom(folder, **changes) as api:
+    with two_receivers() as receivers, pressroom(folder, **changes) as api:
         with httpx.Client(base_url=api, headers={"Authorization": f"Bearer {OPERATOR}"}, timeout=60) as operator:
             other = made_key(operator, owner="other", name="laptop", scopes=["images", "jobs:read", "jobs:write"])
             scopes = ["images", "reports", "webhooks", "jobs:read", "jobs:write", "keys"]
             read_only = made_key(operator, owner="shop", name="screen", scopes=scopes, read_only=True)
         keys = {"admin": OPERATOR, "owner": SHOP, "other": other, "read_only": read_only}
         with httpx.Client(base_url=api, headers={"Authorization": f"Bearer {SHOP}"}, timeout=60) as shop:
-            filled = fill(shop, receiver, folder)
-        yield Console(api, keys, filled, receiver)
+            filled = fill(shop, receivers.address, folder)
+        yield Console(api, keys, filled, receivers)
 
 
 def made_key(operator: httpx.Client, **wanted: Any) -> str:

@@ -40,7 +40,7 @@ def evil_things(client: httpx.Client, receiver: str, payload: str) -> list[str]:
 def test_a_text_that_is_a_script_is_shown_and_not_run(visiting: Visiting, console: Console, payload: str) -> None:
     dialogs: list[str] = []
     with console.client() as client:
-        pages = evil_things(client, console.receiver, payload)
+        pages = evil_things(client, console.receivers.address, payload)
     query = httpx.QueryParams({"q": payload, "state": payload, "code": payload, "kind": payload, "next": payload})
     with visiting("owner") as visitor:
         visitor.tab.on("dialog", lambda dialog: dialogs.append(dialog.message))

@@ -188,14 +188,19 @@ class ConsoleRouter(APIRouter):
         """A page that a browser gets. path: below `/console`."""
         return self._add(path, "GET")
 
-    def action(self, path: str) -> Callable[[Page], Page]:
-        """What a form on a page does. path: below `/console`."""
-        return self._add(path, "POST")
+    def action(self, path: str, *, for_readers: bool = False) -> Callable[[Page], Page]:
+        """What a form on a page does.
 
-    def _add(self, path: str, method: str) -> Callable[[Page], Page]:
+        Args:
+            path: Below `/console`.
+            for_readers: Whether a read-only key may do it, since it changes nothing but the browser itself.
+        """
+        return self._add(path, "POST", for_readers=for_readers)
+
+    def _add(self, path: str, method: str, *, for_readers: bool = True) -> Callable[[Page], Page]:
         def add(page: Page) -> Page:
             async def answer(request: Request) -> Response:
-                return await answer_visit(request, page)
+                return await answer_visit(request, page, for_readers=for_readers)
 
             answer.__module__, answer.__doc__ = page.__module__, page.__doc__
             self.add_api_route(ROOT + path, answer, methods=[method], name=page.__name__, include_in_schema=False)
@@ -204,8 +209,8 @@ class ConsoleRouter(APIRouter):
         return add
 
 
-async def answer_visit(request: Request, page: Page) -> Response:
-    """ApiAnswer a visit: with the page, or with the page that says why not."""
+async def answer_visit(request: Request, page: Page, *, for_readers: bool) -> Response:
+    """Answer a visit: with the page, or with the page that says why not."""
     context = process_context(request)
     session: Session | None = None
     try:
@@ -216,6 +221,8 @@ async def answer_visit(request: Request, page: Page) -> Response:
         request.scope["access"], request.scope["owner"] = session.access, session.access.owner
         request.scope["account"] = await context.accounts.owner(session.access.owner)
         check_rate(context, request.scope, session.access)
+        if not for_readers:
+            check_may_change(session.access)
         response = await page(Visit(request, session))
     except ProblemError as error:
         return problem_page(request, session, error.status, error.problem)
@@ -225,6 +232,16 @@ async def answer_visit(request: Request, page: Page) -> Response:
     if session.age_s > RENEW_AFTER_S:
         set_session(request, response, session.access)
     return response
+
+
+def check_may_change(access: Access) -> None:
+    """Refuse a form of someone who may only look; the API would refuse its calls, too. Raises: Refusal `forbidden`."""
+    if access.read_only:
+        raise Refusal(
+            "forbidden",
+            "You have signed in with a read-only key. Sign in with one that may change things.",
+            field="key",
+        )
 
 
 def to_login(request: Request) -> Response:

@@ -62,7 +62,7 @@ async def sign_in(request: Request) -> Response:
     return response
 
 
-@router.action("/logout")
+@router.action("/logout", for_readers=True)
 async def sign_out(visit: Visit) -> Response:
     """End the session of this browser."""
     response = RedirectResponse(LOGIN, 303)
@@ -71,7 +71,7 @@ async def sign_out(visit: Visit) -> Response:
     return response
 
 
-@router.action("/preferences")
+@router.action("/preferences", for_readers=True)
 async def choose(visit: Visit) -> Response:
     """Keep the language and the theme that someone has chosen, in this browser."""
     form = await visit.form()

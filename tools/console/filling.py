@@ -109,6 +109,8 @@ def fill(client: httpx.Client, receiver: str, folder: Path) -> Filled:
     wrong = {"url": f"{receiver}/hooks/stock?shop=7", "events": ["order.shipped"], "description": "Stock of the shop"}
     endpoint = posted(client, "/v1/endpoints", wrong)
     posted(client, "/v1/events", {"type": "invoice.paid", "data": {"number": "2026-0042", "amount": "99.00"}})
+    for order in range(4705, 4711):
+        posted(client, "/v1/events", {"type": "order.shipped", "data": {"order": order, "parcels": 1}})
     event = posted(client, "/v1/events", {"type": "order.shipped", "data": {"order": 4711, "parcels": 2}})
     job = {"kind": "event", "type": "shop.closing", "data": {"shop": 12}}
     timetable = {"name": "Closing time", "cron": "30 17 * * MON-FRI", "timezone": "Europe/Berlin", "job": job}

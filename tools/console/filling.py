@@ -150,10 +150,10 @@ def tried_delivery(client: httpx.Client, endpoint: str) -> str:
     """The id of an endpoint's first delivery, once a try of it has failed."""
     while True:
         found = client.get("/v1/deliveries", params={"endpoint": endpoint}).raise_for_status().json()["deliveries"]
-        if found and found[0]["state"] != "queued":
-            delivery: dict[str, Any] = client.get(f"/v1/deliveries/{found[0]['id']}").raise_for_status().json()
+        if found and found[-1]["state"] != "queued":
+            delivery: dict[str, Any] = client.get(f"/v1/deliveries/{found[-1]['id']}").raise_for_status().json()
             if any(attempt.get("ended_at") for attempt in delivery["attempts"]):
-                return str(found[0]["id"])
+                return str(found[-1]["id"])
 
 
 def _plain_picture() -> bytes:

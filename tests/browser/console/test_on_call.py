@@ -23,7 +23,7 @@ def test_an_endpoint_that_fails_is_found_seen_and_cured(visiting: Visiting, cons
         visitor.goto("/console")
         troubles(tab, "hooks/stock").wait_for()  # the page follows what changes
         troubles(tab, "hooks/stock").get_by_role("link", name="See the deliveries").click()
-        tab.locator("tr[data-job] a").first.click()
+        tab.locator('tr[data-job][data-state="retrying"] a').first.click()
         shown = tab.locator("main").inner_text()
         assert "503" in shown
         assert BROKEN_ANSWER.decode() in shown, "what the receiver has answered"

@@ -42,6 +42,8 @@ LOOK_S: Final = 1.0
 FEED_S: Final = 0.01
 """Seconds between two looks at jobs for each feed, from a hundred feeds on: those of 200 owners are looked at every two
 seconds, which takes 2 % of Redis."""
+MOST_LOOK_S: Final = FEED_MS / SECOND_MS / 4
+"""Seconds between two looks at jobs, at most: after half of what feeds keep, a look would count as late."""
 ALERTS_S: Final = 10.0
 """Seconds between two looks at the alerts: that the storage works takes a request to it."""
 MAX_ALERTS: Final = 20
@@ -181,7 +183,7 @@ class JobSource(Source):
         since = {feed: self._since.get(feed) for feed in wanted if self._watch.hears(feed.name)}
         found = await self._reader.read(since)
         self._read_at = now
-        self.period_s = max(LOOK_S, len(found) * FEED_S)
+        self.period_s = min(max(LOOK_S, len(found) * FEED_S), MOST_LOOK_S)
         self._since = {feed: changes.until_ms for feed, changes in found.items()}
         updates = {
             feed: JobsUpdate.of(_sort_of(feed), changes)

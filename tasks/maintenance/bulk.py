@@ -5,10 +5,12 @@ worker was killed continues where it was, and its counts are correct. It does no
 nor more jobs than were expected.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
+from time import monotonic
 from typing import Literal, Self
 
 from arq.constants import abort_jobs_ss
@@ -27,8 +29,8 @@ Verb = Literal["cancellation", "retry", "deletion"]
 
 AT_ONCE = 50
 """Jobs in one script, which must not block Redis for more than a few milliseconds."""
-COUNTED_AT_ONCE = 500
-"""Jobs in one script that only looks."""
+EXAMINED_AT_ONCE = 200
+"""Jobs that one step of a count looks at: a millisecond or two of Redis' time. A pause as long as the step follows."""
 STATES: Mapping[Verb, tuple[State, ...]] = {
     "cancellation": (State.SCHEDULED, State.RETRYING, State.QUEUED, State.RUNNING),
     "retry": (State.FAILED, State.CANCELLED),
@@ -172,7 +174,10 @@ class BulkRun:
     async def _count_all(self) -> None:
         """Count the jobs that match now, but for this one, until as many were examined as may be."""
         while not self._is_counted and self._count.looked < self._job.settings.bulk_max_examined:
-            found, over = await self._next(self._params.states[self._count.passed], self._count, COUNTED_AT_ONCE)
+            began = monotonic()
+            found, over = await self._next(
+                self._params.states[self._count.passed], self._count, EXAMINED_AT_ONCE, EXAMINED_AT_ONCE
+            )
             self._count = Place(
                 passed=self._count.passed + over,
                 cursor=found.cursor,
@@ -181,6 +186,7 @@ class BulkRun:
             )
             await self._job_store.note_place(self._step(self._count, "counting"))
             self._report(self._counted, "jobs counted")
+            await asyncio.sleep(monotonic() - began)  # several counts at once slow each other down, and no one else
 
     def _check(self, expect: int) -> None:
         at_least = "" if self._is_counted else "At least "
@@ -218,9 +224,10 @@ class BulkRun:
             await self._change(ids, self._step(self._place, "place"))
             self._report(self._changed, "jobs")
 
-    async def _next(self, state: State, place: Place, limit: int) -> tuple[Ids, bool]:
+    async def _next(self, state: State, place: Place, limit: int, most: int | None = None) -> tuple[Ids, bool]:
         """The jobs that match after a place, without this one, and whether they are the last of their state."""
-        found = await self._listing.ids(self._params.selection(state, self._made_ms), limit=limit, cursor=place.cursor)
+        selection = self._params.selection(state, self._made_ms)
+        found = await self._listing.ids(selection, limit=limit, cursor=place.cursor, max_examined=most)
         return replace(found, ids=[one for one in found.ids if one != self._job.job_id]), found.cursor is None
 
     async def _stopping(self, ids: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from tasks.queue.redis_keys import JOB, JOBS
 from tasks.queue.script import Script
 
 LOOK_AT_MOST = 1_000
-"""Records that one page looks at: a millisecond or two of Redis' time."""
+"""Records that one page looks at: some milliseconds of Redis' time, if few of them match."""
 UNPACKED_AT_ONCE = 50
 """Records of one page that are unpacked in one turn of the event loop."""
 ROUNDS = 10
@@ -124,18 +124,21 @@ class Listing:
         found = await self.ids(selection, limit=limit, cursor=cursor)
         return RecordPage(tuple(await self.records(found.ids)), found.cursor)
 
-    async def ids(self, selection: Selection, *, limit: int, cursor: str | None = None) -> Ids:
-        """As `page`, without the records."""
+    async def ids(
+        self, selection: Selection, *, limit: int, cursor: str | None = None, max_examined: int | None = None
+    ) -> Ids:
+        """As `page`, without the records. max_examined: records that it looks at; LOOK_AT_MOST if None."""
+        most = LOOK_AT_MOST if max_examined is None else max_examined
         payload, after = _payload(selection), _after(cursor)
         ids: list[str] = []
         examined = 0
         for _ in range(ROUNDS):
-            bounds = {"after": after, "limit": limit - len(ids), "max_examined": LOOK_AT_MOST - examined}
+            bounds = {"after": after, "limit": limit - len(ids), "max_examined": most - examined}
             answer = await self._list(payload | bounds)
             after, examined = answer.get("after"), examined + answer["examined"]
             unfit = await self._unfit(answer["ids"], answer["unsure"], selection)
             ids += [one for one in answer["ids"] if one not in unfit]
-            if not (unfit and after and examined < LOOK_AT_MOST):
+            if not (unfit and after and examined < most):
                 break
         return Ids(ids, _cursor(after), examined)
 

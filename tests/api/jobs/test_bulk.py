@@ -196,7 +196,7 @@ async def test_its_progress_says_how_many_match_at_least_and_then_how_many_are_c
     redis: ArqRedis, settings: Settings, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By a criterion that no index has. The steps are small, so that it takes a second or two."""
-    monkeypatch.setattr(bulk, "COUNTED_AT_ONCE", 5)
+    monkeypatch.setattr(bulk, "EXAMINED_AT_ONCE", 5)
     monkeypatch.setattr(bulk, "AT_ONCE", 5)
     await make_failed(redis, 5_000, owner="alice", kind="report", codes=("timed_out", "truncated"))
     answer = await alice.post("/v1/jobs/deletion", json={"code": "timed_out", "expect": 2_500})

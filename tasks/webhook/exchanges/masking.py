@@ -4,12 +4,14 @@ Of a request only headers that Pressroom sets itself are shown with their values
 in the answer: many servers answer an error with a page that shows the request.
 """
 
+import base64
+import binascii
 import html
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit
 
 from tasks.webhook.custom_headers import MASK
 from tasks.webhook.notify_url import masked_url
@@ -43,6 +45,9 @@ MIN_QUERY_CHARS: Final = 8
 """The same of a value in the query of a URL, which may be a word."""
 MIN_CUT_CHARS: Final = 4
 """A text that ends with so many first characters of a secret was cut within it."""
+MAX_CUT_CHARS: Final = 128
+"""First characters of a secret that are compared with the end of a text. More would take milliseconds if a secret of
+thousands repeats itself. A text that has all of these near its end has a secret there, however it goes on."""
 
 
 class SecretMask:
@@ -67,10 +72,13 @@ class SecretMask:
             signature: The value of the header that signs it.
         """
         secrets = [*headers.values(), *(value.rpartition(" ")[2] for value in headers.values())]
+        secrets += [part for value in headers.values() for part in _basic_parts(value)]
         secrets += [text_of(key) for key in keys]
         secrets += [entry.partition(",")[2] for entry in signature.split()]
-        pairs = (part.partition("=")[2] for part in urlsplit(url).query.split("&"))
-        return cls([*secrets, *(value for value in pairs if len(value) >= MIN_QUERY_CHARS)])
+        values = [part.partition("=")[2] for part in urlsplit(url).query.split("&")]
+        # A receiver decodes them before it shows them.
+        values += [decoded for value in values for decoded in (unquote(value), unquote_plus(value))]
+        return cls([*secrets, *(value for value in values if len(value) >= MIN_QUERY_CHARS)])
 
     def hide(self, text: str) -> str:
         """The text, with MASK in place of every secret."""
@@ -81,12 +89,16 @@ class SecretMask:
     def hide_end(self, text: str) -> str:
         """A text that was cut, with MASK in place of the beginning of a secret at its end."""
         end = text[-MIN_CUT_CHARS:]
-        for form in self._forms:
-            found = form.rfind(end) if len(end) == MIN_CUT_CHARS else -1
+        for form in self._forms if len(end) == MIN_CUT_CHARS else ():
+            start = form[:MAX_CUT_CHARS]
+            at = text.find(start, -len(form)) if form != start else -1
+            if at >= 0:
+                return text[:at] + MASK
+            found = start.rfind(end)
             while found >= 0:
-                if text.endswith(form[: found + MIN_CUT_CHARS]):
+                if text.endswith(start[: found + MIN_CUT_CHARS]):
                     return text[: -found - MIN_CUT_CHARS] + MASK
-                found = form.rfind(end, 0, found + MIN_CUT_CHARS - 1)
+                found = start.rfind(end, 0, found + MIN_CUT_CHARS - 1)
         return text
 
     def request_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
@@ -111,6 +123,19 @@ def _response_value(name: str, value: str) -> str:
     if SECRET_HEADER.search(name):
         return MASK
     return shown_url(value) if name in URL_HEADERS else value
+
+
+def _basic_parts(value: str) -> tuple[str, ...]:
+    """User and password of `Authorization: Basic`, and the password alone, as the receiver decodes them."""
+    scheme, _, encoded = value.partition(" ")
+    if scheme.lower() != "basic":
+        return ()
+    try:
+        pair = base64.b64decode(encoded + "==")  # some leave the padding out
+    except binascii.Error:
+        return ()
+    texts = (pair.decode(errors="replace"), pair.decode("latin-1"))  # RFC 7617 leaves the encoding open
+    return tuple(part for text in texts for part in (text, text.partition(":")[2]))
 
 
 def _forms(secret: str) -> set[str]:

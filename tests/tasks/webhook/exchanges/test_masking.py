@@ -1,7 +1,9 @@
 """Secrets are hidden wherever they stand, in whatever form, and nothing else is."""
 
+import base64
 import html
 import json
+import time
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -37,6 +39,30 @@ def test_a_header_that_is_repeated_is_hidden(written: str) -> None:
     assert shown.endswith(" after")
 
 
+@pytest.mark.parametrize(
+    ("value", "decoded"),
+    [("abcdefgh%20ij", "abcdefgh ij"), ("abcdefgh+ij", "abcdefgh ij"), ("ab%2Bcd+efgh", "ab+cd+efgh")],
+)
+def test_a_value_of_a_query_is_hidden_as_the_receiver_decodes_it(value: str, decoded: str) -> None:
+    mask = of_delivery(f"https://shop.example/hook?token={value}")
+    assert mask.hide(f"no token {decoded} or {value}") == "no token *** or ***"
+    assert mask.hide(json.dumps({"token": decoded})) == '{"token": "***"}'
+
+
+@pytest.mark.parametrize("scheme", ["Basic", "basic"])
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+@pytest.mark.parametrize("padding", ["=", ""])
+def test_a_password_is_hidden_as_the_receiver_decodes_it(scheme: str, encoding: str, padding: str) -> None:
+    encoded = base64.b64encode("shop:hünter:22".encode(encoding)).decode().rstrip("=") + padding
+    mask = of_delivery(authorization=f"{scheme} {encoded}")
+    assert mask.hide("hünter:22 is wrong, shop:hünter:22 too") == "*** is wrong, *** too"
+
+
+def test_what_is_no_pair_of_user_and_password_hides_itself_alone() -> None:
+    for value in ("Basic", "Basic a", "Basic not/base64", "Digest c2hvcDpodW50ZXI="):
+        assert of_delivery(authorization=value).hide("shop:hunter and a text") == "shop:hunter and a text"
+
+
 def test_secret_and_signatures_are_hidden() -> None:
     secret = new_secret()
     mask = SecretMask.of_delivery("https://a.example", {}, [key_of(secret)], "v1,Zmlyc3Q= v1a,c2Vjb25k")
@@ -60,6 +86,25 @@ def test_texts_that_end_otherwise_stay() -> None:
         assert mask.hide_end(text) == text
     assert mask.hide_end("xaaab-aaab") == "x***"
     assert mask.hide_end("xaaab-aab-aaab") == "xaaab-aab-***"
+
+
+@pytest.mark.parametrize("chars", [4, 127, 128, 129, 2_000, 3_899])
+def test_the_beginning_of_a_long_secret_is_hidden_however_long_it_is(chars: int) -> None:
+    secret = "".join(f"{number:04x}" for number in range(975))
+    assert of_delivery(authorization=secret).hide_end("text " + secret[:chars]) == "text ***"
+
+
+@pytest.mark.parametrize("text", ["b" * 4_000 + "baaaa", "b" + "a" * 3_899, "x" * 4_096])
+def test_a_long_secret_that_repeats_itself_takes_no_time(text: str) -> None:
+    mask = of_delivery(authorization="x" + "a" * 3_900)
+    best_s = min(_seconds_of_hiding(mask, text) for _ in range(5))
+    assert best_s < 0.001
+
+
+def _seconds_of_hiding(mask: SecretMask, text: str) -> float:
+    began = time.perf_counter()
+    mask.hide_end(text)
+    return time.perf_counter() - began
 
 
 def test_of_a_request_only_headers_without_secrets_are_shown() -> None:

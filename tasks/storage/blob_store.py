@@ -335,7 +335,7 @@ class BlobStore:
         await self._call(self._put, name, content)
 
     async def put_objects(self, objects: Sequence[tuple[str, bytes]]) -> None:
-        await self._call(lambda: list(starmap(self._put, objects)))
+        await self._run(lambda: list(starmap(self._put, objects)))
 
     async def create_object(self, name: str, content: bytes) -> bool:
         return await self._call(self._create_object, name, content)

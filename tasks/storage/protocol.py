@@ -196,7 +196,7 @@ class Storage(Protocol):
 
     async def put_objects(self, objects: Sequence[tuple[str, bytes]]) -> None:
         """Write several such objects, each a name and its content, one after the other in one call. On any failure
-        some of them may be written."""
+        some of them may be written. For files that nothing depends on: `away_since` stays as it is."""
         ...
 
     async def create_object(self, name: str, content: bytes) -> bool:

@@ -91,6 +91,11 @@ async def tell(job: JobContext[Anything]) -> Result:
     return Result()
 
 
+async def store(job: JobContext[Anything]) -> Result:
+    await job.storage.put_object(f"notes/{job.job_id}", b"a note")
+    return Result()
+
+
 def kind(
     function: Any, *, queue: str = "default", timeout_s: float = 60, retry: RetryPolicy = AT_ONCE
 ) -> Kind[Anything]:
@@ -99,5 +104,5 @@ def kind(
 
 KINDS: dict[str, Kind[Any]] = {
     one.name: one
-    for one in (kind(function) for function in (nothing, echo, note, sleep, spin, stumble, refuse, die, tell))
+    for one in (kind(function) for function in (nothing, echo, note, sleep, spin, stumble, refuse, die, tell, store))
 }

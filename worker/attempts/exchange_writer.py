@@ -1,6 +1,7 @@
 """Writes what attempts that failed have sent and received into the storage, beside the work of the queue."""
 
 import asyncio
+import math
 import time
 from collections import deque
 from typing import Final
@@ -20,7 +21,7 @@ GATHER_S: Final = 0.05
 MOST_WAITING: Final = 1_000
 """Files that wait, of some kilobytes each. If more attempts fail, nothing is kept of those."""
 PAUSE_S: Final = 10.0
-"""Seconds without another try after one that failed, while the storage is away."""
+"""Seconds without another try after one that failed. In them no attempt is noted as kept."""
 
 
 class ExchangeWriter:
@@ -36,6 +37,7 @@ class ExchangeWriter:
         self._waiting: deque[tuple[str, bytes]] = deque()
         self._writers: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._failed_at = self._written_at = -math.inf
         self._outage = OutageLog("exchange.not_kept", "exchange.kept_again", self._is_back)
 
     def keep(self, outcome: Outcome) -> None:
@@ -80,12 +82,15 @@ class ExchangeWriter:
             try:
                 await self._storage.put_objects(files)
             except Exception as error:
+                self._failed_at = time.monotonic()
                 self._outage.failed(error)
-                if not self._is_back():
-                    self._waiting.clear()
+                self._waiting.clear()
+            else:
+                self._written_at = time.monotonic()
 
     def _is_back(self) -> bool:
-        return self._storage.away_since is None
+        return self._written_at >= self._failed_at
 
     def _is_pausing(self) -> bool:
-        return not self._is_back() and time.monotonic() - self._outage.failed_at < PAUSE_S
+        # Not asked of the storage: it may take anything else, and not these files.
+        return time.monotonic() - self._failed_at < PAUSE_S

@@ -192,6 +192,39 @@ async def test_while_the_storage_is_away_attempts_are_recorded_as_ever(redis: Ar
         assert KEPT not in attempt["about"], "not tried again so soon"
 
 
+async def test_files_that_cannot_be_written_do_not_speak_for_the_storage_and_are_not_tried_each_time(
+    redis: ArqRedis, tmp_path: Path
+) -> None:
+    async with delivering(redis, **folder_url(tmp_path)) as webhooks, Receiver("status") as receiver:
+        (tmp_path / "storage" / "exchanges").write_bytes(b"in the way")
+        endpoint, _ = await webhooks.subscribe(receiver.at("/status/503"))
+        with capture_logs() as lines:
+            await failed_once(webhooks, endpoint)
+            await eventually(lambda: [one for one in lines if one["event"] == "exchange.not_kept"])
+            for _ in range(2):
+                await webhooks.job_client.ended(await webhooks.job_client.submit("store"))
+                record = await failed_once(webhooks, endpoint)
+                assert KEPT not in record.attempts[0]["about"], "not tried again so soon"
+        assert [one["event"] for one in lines if one["event"].startswith(("storage.", "exchange."))] == [
+            "exchange.not_kept"
+        ]
+
+
+async def test_after_a_pause_they_are_written_again(
+    redis: ArqRedis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with delivering(redis, **folder_url(tmp_path)) as webhooks, Receiver("status") as receiver:
+        (tmp_path / "storage" / "exchanges").write_bytes(b"in the way")
+        endpoint, _ = await webhooks.subscribe(receiver.at("/status/503"))
+        with capture_logs() as lines:
+            await failed_once(webhooks, endpoint)
+            await eventually(lambda: [one for one in lines if one["event"] == "exchange.not_kept"])
+            assert KEPT not in (await failed_once(webhooks, endpoint)).attempts[0]["about"]
+            (tmp_path / "storage" / "exchanges").unlink()
+            monkeypatch.setattr(exchange_writer, "PAUSE_S", 0.0)
+            await kept(webhooks, await failed_once(webhooks, endpoint))
+
+
 async def test_a_storage_that_hangs_holds_no_delivery_up(redis: ArqRedis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exchange_writer, "MOST_WAITING", 20)
     for name, value in S3Server.environment.items():

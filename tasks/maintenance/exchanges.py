@@ -21,7 +21,8 @@ AT_ONCE = 100
 
 
 async def delete_exchanges(redis: "Redis[bytes]", storage: Storage, *, until: float) -> int:
-    """Delete the exchanges of deleted deliveries. In a storage of another installation it only forgets them.
+    """Delete the exchanges of deleted deliveries. In a storage of another installation it only forgets them, as it does
+    those of deliveries that are there again.
 
     Args:
         redis: Connection.
@@ -43,11 +44,22 @@ async def delete_exchanges(redis: "Redis[bytes]", storage: Storage, *, until: fl
         if is_ours is None:
             is_ours = await owns_storage(redis, storage)
         if is_ours:
-            numbers = ((one.decode(), number) for one, last in due for number in range(1, int(last) + 1))
+            gone = await _gone(redis, [(one.decode(), int(last)) for one, last in due])
+            numbers = ((delivery, number) for delivery, last in gone for number in range(1, last + 1))
             await storage.delete_objects(path_of(delivery, number) for delivery, number in numbers)
         await redis.zrem(UNNEEDED_EXCHANGES, *(one for one, _ in due))
         deliveries += len(due)
     return deliveries
+
+
+async def _gone(redis: "Redis[bytes]", due: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Those that are still deleted. A recovery of the endpoint makes a delivery of the same id again, whose attempts
+    have files of the same names."""
+    async with redis.pipeline(transaction=False) as pipe:
+        for delivery, _ in due:
+            pipe.exists(JOB + delivery)
+        exist = await pipe.execute()
+    return [one for one, exists in zip(due, exist, strict=True) if not exists]
 
 
 async def sweep_exchanges(

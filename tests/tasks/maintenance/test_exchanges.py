@@ -75,6 +75,26 @@ async def test_those_of_a_deleted_delivery_go(
     assert await redis.exists(UNNEEDED_EXCHANGES) == 0
 
 
+async def test_those_of_a_delivery_that_is_there_again_stay(
+    redis: ArqRedis, storage: Storage, enqueuer: Enqueuer, job_store: JobStore, worker: FakeWorker
+) -> None:
+    """The id of a delivery follows from its event and its endpoint, so a recovery makes the same one again."""
+    job_id = await delivery(enqueuer, worker, storage, "retrying", "failed")
+    gone = await delivery(enqueuer, worker, storage, "failed")
+    assert await job_store.delete([job_id, gone]) == ["deleted"] * 2
+    await submit(enqueuer, kind="delivery", params=json.dumps({"event": "e", "endpoint": "p"}), job_id=job_id)
+    await worker.finish(await worker.one(), "retrying", delay_ms=0)
+    await storage.put_object(path_of(job_id, 1), b"{}")
+    await deleted(redis, storage)
+    assert path_of(job_id, 1) in await names(storage)
+    assert path_of(gone, 1) not in await names(storage)
+    assert await redis.exists(UNNEEDED_EXCHANGES) == 0
+    await job_store.cancel(job_id)
+    assert await job_store.delete([job_id]) == ["deleted"]
+    await deleted(redis, storage)
+    assert path_of(job_id, 1) not in await names(storage)
+
+
 async def test_many_are_deleted_in_batches_and_what_is_left_the_next_time(redis: ArqRedis, storage: Storage) -> None:
     ids = [f"{number:032x}" for number in range(2 * AT_ONCE + 1)]
     await redis.zadd(UNNEEDED_EXCHANGES, dict.fromkeys(ids, 2))

@@ -26,7 +26,11 @@ Query = Mapping[str, str | int | bool | Sequence[str] | None]
 """The parameters of a query; those that are None or empty are left out."""
 
 SENT_ON: Final = frozenset(
-    (b"host", b"content-type", b"content-length", b"range", b"if-none-match", b"if-range", b"user-agent", b"x-real-ip")
+    (
+        *(b"host", b"content-type", b"content-length", b"range", b"if-none-match", b"if-range", b"user-agent"),
+        # From these the client's address and the base of URLs are found, if a proxy is trusted.
+        *(b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"),
+    )
 )
 """The headers of a page's request that its calls have too."""
 OF_ROUTE: Final = ("route", "endpoint", "path_params", "code", "acting_for", "named_account", "root_path")
@@ -38,12 +42,14 @@ class ProblemError(Exception):
     Attributes:
         status: Its HTTP status.
         problem: The problem, as the API answers it: `code`, `detail`, and more.
+        retry_after: The header Retry-After; None without one.
     """
 
-    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
+    def __init__(self, status: int, problem: Mapping[str, Any], retry_after: str | None = None) -> None:
         super().__init__(problem.get("detail", ""))
         self.status = status
         self.problem = problem
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +238,7 @@ class Api:
 
     async def forwarded(self, path: str, query: Query | None = None) -> Response:
         """A response that is the API's own, such as a file, sent as it comes."""
-        return _Forwarded(self._router, await self._scope(self._request.method, path, query or {}))
+        return _Forwarded(self._router, await self._scope(self._request.method, path, query or {}), self._context)
 
     async def _answered(self, scope: Scope, receive: Receive) -> ApiAnswer:
         status, headers, parts = 500, {}, []
@@ -252,7 +258,7 @@ class Api:
         self._context.auditor.note(scope)
         answer = ApiAnswer(status, headers, b"".join(parts))
         if status >= 400:
-            raise ProblemError(status, answer.json())
+            raise ProblemError(status, answer.json(), headers.get("retry-after"))
         return answer
 
     async def _scope(self, method: str, path: str, query: Query) -> Scope:
@@ -280,13 +286,21 @@ class Api:
 class _Forwarded(Response):
     """Answers as the router answers another request."""
 
-    def __init__(self, router: ASGIApp, inner: Scope) -> None:
+    def __init__(self, router: ASGIApp, inner: Scope, context: Context) -> None:
         super().__init__()
         self._router = router
         self._inner = inner
+        self._context = context
 
-    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        await self._router(self._inner, receive, send)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._router(self._inner, receive, send)
+        except Refusal as refusal:  # as in `Api`
+            await problem_of(Request(self._inner), refusal)(self._inner, receive, send)
+        finally:
+            self._context.auditor.note(self._inner)
+            if "code" in self._inner:
+                scope["code"] = self._inner["code"]
 
 
 def _curl_quoted(name: str) -> str:

@@ -1,7 +1,8 @@
 """Forms, as browsers send them without files."""
 
+import json
 from contextlib import aclosing
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import ImmutableMultiDict
@@ -13,6 +14,11 @@ from tasks.refusal import Refusal
 FORM_BYTES: Final = 1_000_000
 MAX_FIELDS: Final = 500
 FORM_TYPE: Final = "application/x-www-form-urlencoded"
+
+MAX_DEPTH: Final = 200
+"""Of JSON in a field: what is below it is written and read on deeper stacks than here."""
+MAX_DIGITS: Final = 18
+"""Of a count: what has more is none, and Python would not even read thousands."""
 
 Form = ImmutableMultiDict[str, str]
 """The fields by name; `getlist` has all values of one."""
@@ -40,3 +46,43 @@ async def read_form(request: Request) -> Form:
         raise Refusal(
             "malformed_request", f"The form cannot be read. It has at most {MAX_FIELDS} fields, in UTF-8.", field="body"
         ) from error
+
+
+def json_in(text: str) -> Any:
+    """What is written in a field that takes JSON.
+
+    Args:
+        text: The field.
+
+    Raises:
+        ValueError: It is no JSON, or none that can be passed on: nested too deeply, or with half a surrogate pair.
+    """
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise _too_deep() from None
+    if _depth(value) > MAX_DEPTH:
+        raise _too_deep()
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("it has half a surrogate pair (\\ud800 to \\udfff), which is no character") from None
+    return value
+
+
+def count_in(text: str) -> int | None:
+    """The count that is written in a field; None if there is none of at most 18 digits."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS else None
+
+
+def _too_deep() -> ValueError:
+    return ValueError(f"it is nested more than {MAX_DEPTH} deep")
+
+
+def _depth(value: Any) -> int:
+    """How many lists and objects are inside one another."""
+    depth, level = 0, [value]
+    while level := [one for one in level if isinstance(one, (dict, list)) and one]:
+        level = [child for one in level for child in (one.values() if isinstance(one, dict) else one)]
+        depth += 1
+    return depth

@@ -29,7 +29,7 @@ def lines_of(text: str, problem: Mapping[str, Any] | None, inside: str = "") -> 
     named = [problem.get("field"), *(error.get("field") for error in problem.get("errors") or ())]
     try:
         return {field: line_of(text, field.removeprefix(inside)) for field in named if field}
-    except ValueError:  # no JSON: the problem says where
+    except (ValueError, RecursionError):  # no JSON: the problem says where
         return {}
 
 

@@ -32,7 +32,7 @@ from api.http.access.access import Access
 from api.http.access.auth import check_rate
 from api.http.access.sessions import Session
 from api.http.context import Context, process_context
-from api.http.problems import REFUSED, STATUS
+from api.http.problems import REFUSED, RETRY_AFTER_S, STATUS
 from tasks import clock
 from tasks.refusal import Refusal
 
@@ -214,21 +214,22 @@ async def answer_visit(request: Request, page: Page, *, for_readers: bool) -> Re
     context = process_context(request)
     session: Session | None = None
     try:
-        check_origin(request)
         session = await context.sessions.open(request.cookies.get(cookie_name(request)))
         if session is None:
+            check_origin(request)
             return to_login(request)
         request.scope["access"], request.scope["owner"] = session.access, session.access.owner
+        check_origin(request)
         request.scope["account"] = await context.accounts.owner(session.access.owner)
         check_rate(context, request.scope, session.access)
         if not for_readers:
             check_may_change(session.access)
         response = await page(Visit(request, session))
     except ProblemError as error:
-        return problem_page(request, session, error.status, error.problem)
+        request.scope["code"] = error.problem.get("code")
+        return problem_page(request, session, error.status, error.problem, error.retry_after)
     except Refusal as refusal:
-        problem = {"code": refusal.code, "detail": refusal.message, "field": refusal.field}
-        return problem_page(request, session, STATUS.get(refusal.code, REFUSED), problem)
+        return refusal_page(request, session, refusal)
     if session.age_s > RENEW_AFTER_S:
         set_session(request, response, session.access)
     return response
@@ -252,9 +253,41 @@ def to_login(request: Request) -> Response:
     return RedirectResponse(f"{LOGIN}?{urlencode({'next': asked})}" if request.method == "GET" else LOGIN, 303)
 
 
-def problem_page(request: Request, session: Session | None, status: int, problem: Mapping[str, Any]) -> Response:
+def refusal_page(request: Request, session: Session | None, refusal: Refusal) -> Response:
+    """What is shown instead of a page that was refused here and not by the API."""
+    note_refusal(request, refusal)
+    problem = {"code": refusal.code, "detail": refusal.message, "field": refusal.field}
+    status, retry_after = STATUS.get(refusal.code, REFUSED), retry_after_of(refusal)
+    return problem_page(request, session, status, problem, retry_after)
+
+
+def note_refusal(request: Request, refusal: Refusal, *, tried_key: bool = True) -> None:
+    """Have the log line and the audit log say that a page was refused, as they do for requests of the API.
+
+    Args:
+        request: The request.
+        refusal: Why.
+        tried_key: Whether someone has brought a key, a session or a link.
+    """
+    request.scope["code"] = refusal.code
+    process_context(request).auditor.note(request.scope, tried_key=tried_key)
+
+
+def retry_after_of(refusal: Refusal) -> str | None:
+    """The header Retry-After of a refusal; None if there is none."""
+    after_s = refusal.retry_after_s or RETRY_AFTER_S.get(refusal.code)
+    return str(after_s) if after_s else None
+
+
+def problem_page(
+    request: Request,
+    session: Session | None,
+    status: int,
+    problem: Mapping[str, Any],
+    retry_after: str | None = None,
+) -> Response:
     """What is shown instead of a page that cannot be shown, or after a form that was refused."""
-    headers = {**HEADERS, "Cache-Control": "no-store"}
+    headers = {**HEADERS, "Cache-Control": "no-store", **({"Retry-After": retry_after} if retry_after else {})}
     if request.headers.get("accept", "").startswith("application/json"):
         return JSONResponse(dict(problem), status, headers=headers)
     language = language_of(request.cookies.get("pressroom-language"), request.headers.get("accept-language", ""))
@@ -307,6 +340,12 @@ def set_session(request: Request, response: Response, access: Access) -> None:
     )
 
 
+def end_session(request: Request, response: Response) -> None:
+    """Have a browser forget its session. Without Secure it would ignore this for a name with `__Host-`."""
+    secure = is_secure(request)
+    response.delete_cookie(cookie_name(request), path="/", secure=secure, httponly=True, samesite="lax")
+
+
 def set_notice(response: Response, notice: Notice, path: str = ROOT) -> None:
     """Have the next page say something once. path: below which it is."""
     text = json.dumps([notice.kind, notice.text[:NOTICE_CHARS], notice.link])
@@ -320,7 +359,7 @@ def _notice_of(request: Request) -> Notice | None:
         return None
     try:
         kind, text, link = json.loads(base64.urlsafe_b64decode(value))
-    except ValueError:  # a cookie of another version
+    except (ValueError, TypeError, RecursionError):  # a cookie of another version, or of someone who tries
         return None
     return Notice("failed" if kind == "failed" else "done", str(text), local(link) if isinstance(link, str) else None)
 

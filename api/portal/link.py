@@ -11,9 +11,8 @@ from api.console.html import HEADERS, render
 from api.console.origin import check_origin
 from api.console.visit import is_secure
 from api.http.context import process_context
-from api.http.problems import REFUSED, STATUS
 from api.portal.sessions import COOKIE, ROOT, begin, open_link
-from api.portal.visit import PortalRouter, portal_problem, portal_values
+from api.portal.visit import PortalRouter, portal_problem, portal_refusal, portal_values
 from tasks.refusal import Refusal
 
 router = PortalRouter()
@@ -21,7 +20,8 @@ LINK: Final = f"{ROOT}/links/{{token}}"
 HOME: Final = f"{ROOT}/webhooks"
 PROOF: Final = "pressroom-portal-proof"
 """A cookie and a field of the form that have to be alike. On plain HTTP browsers send neither Sec-Fetch-Site nor, from
-a page without a referrer, an Origin; another site can set no cookie here, so it cannot begin a session in one."""
+a page without a referrer, an Origin; another site can set no cookie here, so it cannot begin a session in one. A page
+of a sibling domain can set one (for the domain of both): serve no pages of others on domains beside this one."""
 PROOF_S: Final = 3_600
 
 
@@ -37,7 +37,7 @@ async def show_link(request: Request, token: str) -> Response:
     try:
         link = await open_link(process_context(request), token)
     except Refusal as refusal:
-        return _private(_refused(request, refusal))
+        return _private(portal_refusal(request, refusal))
     proof = secrets.token_urlsafe(24)
     text = render("portal/link.html", **portal_values(request), channel=link.channel, proof=proof)
     response = HTMLResponse(text, headers={**HEADERS, "Cache-Control": "no-store"})
@@ -54,7 +54,7 @@ async def exchange_link(request: Request, token: str) -> Response:
         await _check_sender(request)
         link = await open_link(process_context(request), token)
     except Refusal as refusal:
-        return _private(_refused(request, refusal))
+        return _private(portal_refusal(request, refusal))
     response = RedirectResponse(HOME, 303)
     begin(request, response, link)
     response.delete_cookie(PROOF, path=ROOT)
@@ -67,9 +67,9 @@ async def leave(request: Request) -> Response:
     try:
         check_origin(request)
     except Refusal as refusal:
-        return _refused(request, refusal)
+        return portal_refusal(request, refusal)
     response = portal_problem(request, 200, {"detail": ""})
-    response.delete_cookie(COOKIE, path=ROOT)
+    response.delete_cookie(COOKIE, path=ROOT, secure=is_secure(request), httponly=True, samesite="lax")
     return response
 
 
@@ -80,10 +80,6 @@ async def _check_sender(request: Request) -> None:
         if proof and secrets.compare_digest(proof.encode(), sent.encode()):
             return
     check_origin(request)
-
-
-def _refused(request: Request, refusal: Refusal) -> Response:
-    return portal_problem(request, STATUS.get(refusal.code, REFUSED), {"detail": refusal.message})
 
 
 def _private(response: Response) -> Response:

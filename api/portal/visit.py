@@ -10,11 +10,11 @@ from api.console.calls import ProblemError
 from api.console.html import HEADERS, render
 from api.console.origin import check_origin
 from api.console.texts import language_of
-from api.console.visit import Visit, page_values
+from api.console.visit import Visit, note_refusal, page_values, retry_after_of
 from api.http.access.auth import check_rate
 from api.http.context import process_context
 from api.http.problems import REFUSED, STATUS
-from api.portal.sessions import ROOT, open_session
+from api.portal.sessions import COOKIE, ROOT, open_session
 from tasks.refusal import Refusal
 
 PortalPage = Callable[[Visit], Awaitable[Response]]
@@ -51,25 +51,35 @@ async def answer_portal(request: Request, page: PortalPage) -> Response:
     """Answer a visit of the portal."""
     context = process_context(request)
     try:
-        check_origin(request)
         session = await open_session(request)
         access = session.access
         request.scope["access"], request.scope["owner"] = access, access.owner
+        check_origin(request)
         request.scope["account"] = await context.accounts.owner(access.owner)
         check_rate(context, request.scope, access)
         return await page(PortalVisit(request, session))
     except ProblemError as error:
-        return portal_problem(request, error.status, error.problem)
+        request.scope["code"] = error.problem.get("code")
+        return portal_problem(request, error.status, error.problem, error.retry_after)
     except Refusal as refusal:
-        return portal_problem(request, STATUS.get(refusal.code, REFUSED), {"detail": refusal.message})
+        return portal_refusal(request, refusal, tried_key=COOKIE in request.cookies)
 
 
-def portal_problem(request: Request, status: int, problem: Mapping[str, Any]) -> Response:
+def portal_refusal(request: Request, refusal: Refusal, *, tried_key: bool = True) -> Response:
+    """What is shown instead of a page that was refused here and not by the API. Arguments as `note_refusal`."""
+    note_refusal(request, refusal, tried_key=tried_key)
+    status = STATUS.get(refusal.code, REFUSED)
+    return portal_problem(request, status, {"detail": refusal.message}, retry_after_of(refusal))
+
+
+def portal_problem(
+    request: Request, status: int, problem: Mapping[str, Any], retry_after: str | None = None
+) -> Response:
     """What is shown instead of a page."""
     return HTMLResponse(
         render("portal/problem.html", **portal_values(request), problem=problem),
         status,
-        headers={**HEADERS, "Cache-Control": "no-store"},
+        headers={**HEADERS, "Cache-Control": "no-store", **({"Retry-After": retry_after} if retry_after else {})},
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from fastapi import Response
 
 from api.console.calls import ApiCall, ProblemError
+from api.console.forms import count_in, json_in
 from api.console.json_places import lines_of
 from api.console.pages.schedules import ahead, in_zone
 from api.console.visit import ConsoleRouter, Notice, Visit
@@ -78,11 +79,12 @@ async def create_schedule(visit: Visit) -> Response:
 def _body_of(given: Mapping[str, str]) -> dict[str, Any]:
     """The schedule as the API takes it. Raises: ValueError for what is no JSON."""
     if given["kind"] == "report":
-        spec = json.loads(given["spec"])
+        spec = json_in(given["spec"])
         job = {"kind": "report", **spec} if isinstance(spec, dict) else {"kind": "report", "spec": spec}
     else:
-        job = {"kind": "event", "type": given["type"], "data": json.loads(given["data"])}
-    misfire = int(given["misfire"]) if given["misfire"].isdecimal() else "skip"
+        job = {"kind": "event", "type": given["type"], "data": json_in(given["data"])}
+    seconds = count_in(given["misfire"])
+    misfire = "skip" if seconds is None else seconds
     body = {"cron": given["cron"], "timezone": given["timezone"] or "UTC", "misfire": misfire, "job": job}
     body |= {"overlap": "allow" if given["overlap"] == "allow" else "skip"}
     return {"name": given["name"], **body} if given["name"] else body

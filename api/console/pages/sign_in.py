@@ -13,11 +13,13 @@ from api.console.visit import (
     THEMES,
     ConsoleRouter,
     Visit,
-    cookie_name,
+    end_session,
     is_secure,
     local,
+    note_refusal,
     page_values,
-    problem_page,
+    refusal_page,
+    retry_after_of,
     set_session,
 )
 from api.http.access.access import Access
@@ -52,21 +54,24 @@ async def sign_in(request: Request) -> Response:
         key = form.get("key", "").strip()
         access = _of_key(await authenticate(context, request.scope, key or None))
     except Refusal as refusal:
-        context.auditor.note(request.scope)
         if refusal.code == "foreign_origin":
-            problem = {"code": refusal.code, "detail": refusal.message, "field": refusal.field}
-            return problem_page(request, None, STATUS.get(refusal.code, REFUSED), problem)
+            return refusal_page(request, None, refusal)
+        note_refusal(request, refusal)
         return _login_page(request, STATUS.get(refusal.code, REFUSED), refusal)
     response = RedirectResponse(local(form.get("next") or ROOT), 303)
     set_session(request, response, access)
     return response
 
 
-@router.action("/logout", for_readers=True)
-async def sign_out(visit: Visit) -> Response:
-    """End the session of this browser."""
+@router.post(f"{ROOT}/logout", include_in_schema=False)
+async def sign_out(request: Request) -> Response:
+    """End the session of this browser. It is no visit: a suspended owner leaves too, and without Redis one can."""
+    try:
+        check_origin(request)
+    except Refusal as refusal:
+        return refusal_page(request, None, refusal)
     response = RedirectResponse(LOGIN, 303)
-    response.delete_cookie(cookie_name(visit.request), path="/")
+    end_session(request, response)
     response.headers["Clear-Site-Data"] = '"storage"'
     return response
 
@@ -99,6 +104,6 @@ def _login_page(request: Request, status: int, refusal: Refusal | None) -> Respo
     is_plain = request.url.hostname not in ("localhost", "127.0.0.1", "::1") and not is_secure(request)
     text = render("login.html", **values, refusal=refusal, next_page=next_page, is_plain=is_plain)
     headers = {**HEADERS, "Cache-Control": "no-store"}
-    if refusal is not None and refusal.retry_after_s:
-        headers["Retry-After"] = str(refusal.retry_after_s)
+    if refusal is not None and (retry_after := retry_after_of(refusal)):
+        headers["Retry-After"] = retry_after
     return HTMLResponse(text, status, headers=headers)

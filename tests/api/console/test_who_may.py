@@ -13,9 +13,9 @@ from tasks.accounts.scopes import ALL_SCOPES
 from tests.support.api.browsers import PAGE, key_with, signed_in
 from tests.support.api.serving import BOB, client_of
 
-OPEN: Final = {"GET /", "GET /console/login", "POST /console/login"}
+OPEN: Final = {"GET /", "GET /console/login", "POST /console/login", "POST /console/logout"}
 """What needs no session."""
-FOR_READERS: Final = {"POST /console/logout", "POST /console/preferences"}
+FOR_READERS: Final = {"POST /console/preferences"}
 """What changes nothing but the browser itself."""
 ROUTES: Final = sorted(
     f"{method} {route.path}"

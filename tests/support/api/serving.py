@@ -58,7 +58,12 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
     """The port on which the API answers until the block ends."""
     port = free_port()
     config = uvicorn.Config(
-        create_app(settings), port=port, http=BoundedProtocol, access_log=False, log_level="critical"
+        create_app(settings),
+        port=port,
+        http=BoundedProtocol,
+        access_log=False,
+        log_level="critical",
+        proxy_headers=False,
     )
     server = PromptServer(config)
     task = asyncio.create_task(server.serve())

@@ -7,7 +7,8 @@ from typing import Any, Final, Self
 from fastapi import Response
 
 from api.console.calls import ApiCall, ProblemError, at
-from api.console.pages.jobs.filters import LIST, JobFilterForm
+from api.console.forms import count_in
+from api.console.pages.jobs.filters import LIST, STATES, JobFilterForm
 from api.console.pages.jobs.list import VERBS
 from api.console.visit import ConsoleRouter, Notice, Visit
 from tasks.refusal import Refusal
@@ -70,6 +71,9 @@ async def count_matching(visit: Visit) -> Response:
 async def confirm_bulk(visit: Visit) -> Response:
     """Say how many match, and ask."""
     verb, chosen = _verb(visit), JobFilterForm.of(visit.query)
+    state = chosen.given.get("state", STATES[0])
+    if state not in STATES:
+        raise Refusal("invalid_request", f"state: {state!r} is none. Use one of {', '.join(STATES)}.", field="state")
     job = await visit.api.get(at("jobs", visit.query.get("count", "")), wait=COUNT_WAIT_S)
     count = MatchCount.of(job)
     expected = {"expect": count.matched} if count.is_exact else {}
@@ -87,13 +91,13 @@ async def confirm_bulk(visit: Visit) -> Response:
 async def act_in_bulk(visit: Visit) -> Response:
     """Do it with all that match, unless more do than were counted."""
     form = await visit.form()
-    verb, chosen, counted = _verb(visit), JobFilterForm.of(form), form.get("matched", "")
+    verb, chosen, counted = _verb(visit), JobFilterForm.of(form), count_in(form.get("matched", ""))
     back = chosen.url(f"{BULK}/{verb}", count=form.get("count", ""))
-    if not counted.isdecimal():
+    if counted is None:
         raise Refusal("invalid_request", "matched: Send how many jobs match.", field="matched")
-    if int(counted) >= TYPED_FROM and form.get("typed", "").replace(",", "").strip() != counted:
-        return visit.go(back, Notice("failed", visit.t("jobs.typed_wrong", count=int(counted))))
-    options = {"expect": int(counted)} if form.get("exact") else {}
+    if counted >= TYPED_FROM and form.get("typed", "").replace(",", "").strip() != str(counted):
+        return visit.go(back, Notice("failed", visit.t("jobs.typed_wrong", count=counted)))
+    options = {"expect": counted} if form.get("exact") else {}
     try:
         answer = await visit.api.send(ApiCall("POST", at("jobs", VERBS[verb]), body=chosen.body(**options)))
     except ProblemError as error:

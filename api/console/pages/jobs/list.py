@@ -32,15 +32,16 @@ async def show_jobs(visit: Visit) -> Response:
     cursor = visit.query.get("cursor")
     call = ApiCall("GET", "/v1/jobs", {**chosen.criteria, "limit": PAGE_ROWS, "waiting_for": True})
     found: dict[str, Any] = {"jobs": []}
-    problem = None
+    problem, status = None, 200
     try:
         found = await _listed(visit, call, cursor, counted="q" not in chosen.given)
     except ProblemError as error:
         if error.status not in EXPLAINED:
             raise
-        problem = error.problem
+        problem, status = error.problem, error.status
     return visit.show(
         "jobs/list.html",
+        status=status,
         filter=chosen,
         problem=problem,
         rows=rows_of(visit, found["jobs"]),

@@ -7,6 +7,7 @@ from typing import Any, Final
 from fastapi import Response
 
 from api.console.calls import ApiCall, at
+from api.console.forms import count_in
 from api.console.troubles import criteria_of, jobs_url
 from api.console.visit import ROOT, ConsoleRouter, Notice, Visit
 from tasks import clock
@@ -74,7 +75,7 @@ async def _act(visit: Visit, verb: str, done: str) -> Response:
     """Have a job do it, and lead to that job."""
     form = await visit.form()
     body: dict[str, Any] = {name: form[name] for name in CRITERIA if form.get(name)}
-    if form.get("expect", "").isdecimal():
-        body["expect"] = int(form["expect"])
+    if (expect := count_in(form.get("expect", ""))) is not None:
+        body["expect"] = expect
     answer = await visit.api.send(ApiCall("POST", at("jobs", verb), body=body))
     return visit.go(f"{ROOT}/jobs/{answer.json()['id']}", Notice("done", visit.t(done)))

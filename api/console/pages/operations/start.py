@@ -8,6 +8,7 @@ from fastapi import Response
 
 from api.console import troubles
 from api.console.calls import ApiCall, ProblemError, at
+from api.console.forms import count_in
 from api.console.series_charts import RANGES, SeriesCharts, range_of
 from api.console.troubles import Trouble
 from api.console.visit import ROOT, ConsoleRouter, Notice, Visit
@@ -69,8 +70,8 @@ async def show_overview(visit: Visit) -> Response:
 @router.action("/cures/ended")
 async def delete_ended(visit: Visit) -> Response:
     """Make room in Redis: delete the succeeded jobs of all owners."""
-    expect = (await visit.form()).get("expect", "")
-    body = {"state": "succeeded", "owner": "*", "expect": int(expect) if expect.isdecimal() else None}
+    expect = count_in((await visit.form()).get("expect", ""))
+    body = {"state": "succeeded", "owner": "*", "expect": expect}
     answer = await visit.api.send(ApiCall("POST", at("jobs", "deletion"), body=body))
     return visit.go(f"{ROOT}/jobs/{answer.json()['id']}", Notice("done", visit.t("troubles.deleting")))
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from fastapi import Response
 
 from api.console.calls import ApiCall, ProblemError, at
+from api.console.forms import json_in
 from api.console.visit import ConsoleRouter, Visit
 
 router = ConsoleRouter()
@@ -30,7 +31,7 @@ async def publish_event(visit: Visit) -> Response:
     form = await visit.form()
     given = {name: form.get(name, "") for name in ("type", "data", "channel")}
     try:
-        body = {"type": given["type"].strip(), "data": json.loads(given["data"])}
+        body = {"type": given["type"].strip(), "data": json_in(given["data"])}
     except ValueError as error:
         detail = visit.t("try_event.no_json", problem=str(error))
         return await _page(visit, given, problem={"detail": detail, "field": "data"}, status=422)
@@ -47,9 +48,10 @@ async def publish_event(visit: Visit) -> Response:
 async def _page(
     visit: Visit, given: dict[str, str], *, event: str | None = None, problem: Any = None, status: int = 200
 ) -> Response:
+    job = at("jobs", event) if event else None  # what it refuses would leave calls behind that nothing awaits
     endpoints, sent, deliveries = await asyncio.gather(
         _maybe(visit, "/v1/endpoints", limit=MAX_ENDPOINTS),
-        _maybe(visit, at("jobs", event)) if event else _none(),
+        _maybe(visit, job) if job else _none(),
         _maybe(visit, "/v1/deliveries", event=event, limit=MAX_DELIVERIES) if event else _none(),
     )
     if sent and sent.get("kind") == "event":
@@ -77,7 +79,7 @@ async def _page(
 
 def _call(given: dict[str, str]) -> ApiCall:
     try:
-        data = json.loads(given["data"])
+        data = json_in(given["data"])
     except ValueError:
         data = json.loads(DATA)
     channel = {"channel": given["channel"]} if given["channel"] else {}

@@ -7,6 +7,7 @@ from typing import Any, Final
 from fastapi import Response
 
 from api.console.calls import ApiCall, ProblemError, at
+from api.console.forms import json_in
 from api.console.json_places import lines_of
 from api.console.report_samples import SAMPLES
 from api.console.visit import ConsoleRouter, Visit
@@ -34,7 +35,7 @@ async def send_report(visit: Visit) -> Response:
     text = form.get("spec", "")
     fault, spec = "", None
     try:
-        spec = json.loads(text)
+        spec = json_in(text)
     except ValueError as error:
         fault = str(error)
     if not isinstance(spec, dict):
@@ -97,7 +98,7 @@ def _page(
     status: int = 200,
 ) -> Response:
     try:
-        call = ApiCall("POST", REPORTS, body=json.loads(text))
+        call = ApiCall("POST", REPORTS, body=json_in(text))
     except ValueError:
         call = None
     return visit.show(

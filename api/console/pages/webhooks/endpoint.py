@@ -8,6 +8,7 @@ from fastapi import Response
 
 from api.console.calls import ApiCall, at
 from api.console.formats import duration
+from api.console.forms import count_in
 from api.console.pages.webhooks.answers import whole_delivery, whole_endpoint
 from api.console.pages.webhooks.endpoints import secret_page
 from api.console.pages.webhooks.health import ShownHealth
@@ -108,8 +109,8 @@ async def confirm_rotation(visit: Visit) -> Response:
 async def rotate_secret(visit: Visit) -> Response:
     """Make a new secret, which is on the page that answers, and nowhere afterwards."""
     place, form = EndpointPlace(visit), await visit.form()
-    overlap = form.get("overlap_s", "")
-    body = {"overlap_s": int(overlap)} if overlap.isascii() and overlap.isdigit() else {}
+    overlap_s = count_in(form.get("overlap_s", ""))
+    body = {} if overlap_s is None else {"overlap_s": overlap_s}
     answer = await visit.api.send(place.call("POST", "secret", body=body))
     endpoint = whole_endpoint((await visit.api.send(place.call("GET"))).json())
     return secret_page(visit, answer, endpoint, place)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from api.console.forms import Form
+from api.console.forms import Form, json_in
 
 TEXTS: Final = ("url", "events", "description", "channel", "rate_limit", "max_in_flight", "headers", "filters", "tags")
 SWITCHES: Final = ("ordered", "ed25519")
@@ -43,7 +43,7 @@ def _value(name: str, text: str) -> Any:
 
 def _parsed(text: str) -> Any:
     try:
-        return json.loads(text)
+        return json_in(text)
     except ValueError:
         return text
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 from fastapi import Response
 
 from api.console.calls import ProblemError, at
+from api.console.forms import count_in
 from api.console.pages.webhooks.answers import whole_endpoint
 from api.console.pages.webhooks.endpoint import PAGE
 from api.console.pages.webhooks.place import EndpointPlace
@@ -56,8 +57,8 @@ async def recover(visit: Visit) -> Response:
     """Send them."""
     place, form = EndpointPlace(visit), await visit.form()
     body: dict[str, Any] = {"since": _since(form.get("since", ""))}
-    if form.get("expect", "").isdecimal():
-        body["expect"] = int(form["expect"])
+    if (expect := count_in(form.get("expect", ""))) is not None:
+        body["expect"] = expect
     answer = await visit.api.send(place.call("POST", "recovery", body=body))
     if visit.is_program:
         return await visit.acted(answer, to=place.page())

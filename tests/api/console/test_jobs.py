@@ -72,7 +72,7 @@ async def test_a_line_says_what_became_of_a_job_or_why_it_waits(
 async def test_what_the_api_cannot_read_is_explained_above_the_filter(port: int) -> None:
     async with signed_in(port) as browser:
         answer = await browser.get("/console/jobs", params={"endpoint": EVIL, "since": "yesterday"})
-        assert answer.status_code == 200
+        assert answer.status_code == 422
         assert 'role="alert"' in answer.text
         assert EVIL not in answer.text
         assert "&lt;img src=x" in answer.text
@@ -170,8 +170,7 @@ async def test_a_read_only_key_sees_jobs_and_changes_none(
         for path in ("bulk/retry/count", f"{failed}/retry", f"{failed}/delete"):
             assert (await browser.post(f"/console/jobs/{path}", headers=PAGE)).status_code == 403, path
         form = {"verb": "retry", "jobs": failed}
-        await browser.post("/console/jobs/chosen", data=form, headers=PAGE)
-        assert "Refused: 1 (forbidden)" in (await browser.get("/console/jobs")).text
+        assert (await browser.post("/console/jobs/chosen", data=form, headers=PAGE)).status_code == 403
     assert await states(bob, failed) == ["failed"]
     async with signed_in(port, await key_with(redis, "images")) as browser:
         assert "scope" in (await browser.get("/console/jobs")).text

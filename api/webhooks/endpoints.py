@@ -120,8 +120,9 @@ async def list_endpoints(request: Request) -> Response:
     if caller.channel is None:
         found, following = await caller.context.endpoints.page(caller.owner, query.limit, query.cursor)
     else:
-        found = await caller.context.endpoints.of_channel(caller.owner, caller.channel, query.limit)
-        following = None
+        found, following = await caller.context.endpoints.page_of_channel(
+            caller.owner, caller.channel, query.limit, query.cursor
+        )
     found = [one for one in found if query.channel in (None, one.channel) and query.is_wanted(one.tags)]
     healths = await caller.context.endpoints.healths([one.id for one in found]) if query.health else {}
     views = [

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from tasks.queue.jobs.retention import keep_ms
 from tasks.queue.lanes.lane_id import LaneId
+from tasks.queue.records.cursor import read_cursor, write_cursor
 from tasks.queue.records.indexes import of_endpoint
 from tasks.queue.records.list import read_index
 from tasks.queue.records.record import State, new_id
@@ -22,8 +23,6 @@ from tasks.webhook.secret_box import SecretBox
 from tasks.webhook.signature import key_of, new_private_key, new_secret
 
 QUEUE: Final = "webhooks"
-CHANNELS_AT_ONCE: Final = 2_000
-"""Endpoints whose channel is read at once."""
 MAX_SECRETS: Final = 5
 """Live secrets of one endpoint: each adds a signature to the header."""
 
@@ -63,6 +62,7 @@ class Endpoints:
         self._settings = settings
         self._box = box
         self._script = Script(redis, "submit/endpoint")
+        self._read_channel = Script(redis, "read/channel")
 
     async def create(
         self,
@@ -135,20 +135,16 @@ class Endpoints:
             raise _unknown(endpoint_id)
         return self._opened(endpoint)
 
-    async def of_channel(self, owner: str, channel: str, limit: int) -> list[EndpointRecord]:
-        """The newest endpoints of a channel. All of the owner's are looked at, but only the channel of each is read."""
-        ids = [one.decode() for one in await self._redis.zrevrange(ENDPOINTS + owner, 0, -1)]
-        found: list[str] = []
-        for start in range(0, len(ids), CHANNELS_AT_ONCE):
-            some = ids[start : start + CHANNELS_AT_ONCE]
-            async with self._redis.pipeline(transaction=False) as pipe:
-                for endpoint_id in some:
-                    pipe.hget(ENDPOINT + endpoint_id, "channel")
-                channels = await pipe.execute()
-            found += [one for one, its in zip(some, channels, strict=True) if its == channel.encode()]
-            if len(found) >= limit:
-                break
-        return await self._records(found[:limit])
+    async def page_of_channel(
+        self, owner: str, channel: str, limit: int, cursor: str | None
+    ) -> tuple[list[EndpointRecord], str | None]:
+        """As `page`, with the endpoints of one channel alone. It may be short though more follow: go by the cursor."""
+        after = None if cursor is None else dict(zip(("created_at", "id"), read_cursor(cursor), strict=True))
+        answer = await self._read_channel({"owner": owner, "channel": channel, "limit": limit, "after": after})
+        following = answer.get("after")
+        # A process of an earlier version may have deleted or changed one without the index.
+        found = [one for one in await self._records(answer["ids"]) if one.channel == channel]
+        return found, write_cursor(int(following["created_at"]), following["id"]) if following else None
 
     async def health(self, endpoint_id: str) -> EndpointHealth:
         """The health of an endpoint."""

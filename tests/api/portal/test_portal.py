@@ -154,6 +154,20 @@ async def test_a_customer_has_the_endpoints_of_the_channel_and_no_others(port: i
         assert (await browser.get(f"{HOME}?owner=bob")).status_code == 403
 
 
+async def test_older_endpoints_of_the_channel_are_on_further_pages(
+    port: int, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.console.pages.webhooks.endpoints.AT_ONCE", 2)
+    mine = [(await subscribe(alice, channel=channel))["id"] for channel in (MINE, OTHER, MINE, MINE)]
+    async with customer(port, alice) as browser:
+        page = (await browser.get(HOME)).text
+        first = [one for one in mine if one in page]
+        (older,) = {one for one in Links(page).urls if "cursor=" in one and one.startswith(HOME)}
+        page = (await browser.get(older)).text
+        second = [one for one in mine if one in page]
+        assert (len(first), sorted(first + second)) == (2, sorted([mine[0], *mine[2:]]))
+
+
 async def test_a_new_endpoint_is_of_the_channel_guarded_and_one_of_few(port: int, alice: httpx.AsyncClient) -> None:
     async with customer(port, alice) as browser:
         fields = {"url": URL, "events": "order.*"}

@@ -20,6 +20,7 @@ NAMES = {
     "UPLOAD_TOKENS": "upload-tokens:",
     "PORTAL_LINK": "portal-link:",
     "PORTAL_LINKS": "portal-links:",
+    "CHANNEL_ENDPOINTS": "channel-endpoints:",
     "INCOMING": "incoming:",
     "INCOMING_IDS": "incoming",
     "UNFINISHED": "unfinished:",

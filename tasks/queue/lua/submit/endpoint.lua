@@ -1,4 +1,4 @@
--- needs: accounts/audit announcements lane_limits lanes
+-- needs: accounts/audit announcements lane_limits lanes owners/channels
 -- An endpoint is created, changed, given a new secret, disabled or deleted; together with it its place in its owner's
 -- index and among the subscribers, and what is known of its lane.
 -- payload: verb, id, owner (whose it must be; nil: anyone's), of_channel (of which it must be; nil: any), queue, lane,
@@ -61,19 +61,9 @@ local function add_key_pair()
   if payload.key_pair then redis.call('HSETNX', key, 'key_pairs', cjson.encode({ payload.key_pair })) end
 end
 
--- Seldom asked: it looks at each endpoint of the owner, of whom most have few.
-local function is_channel_full()
-  local count = 0
-  for _, other in ipairs(redis.call('ZRANGE', K.endpoints .. owner, 0, -1)) do
-    if redis.call('HGET', K.endpoint .. other, 'channel') == payload.channel then count = count + 1 end
-    if count >= payload.channel_most then return true end
-  end
-  return false
-end
-
 function verbs.create()
   if redis.call('ZCARD', K.endpoints .. owner) >= payload.most then return 'full' end
-  if payload.channel_most and is_channel_full() then return 'channel_full' end
+  if payload.channel_most and has_endpoints(owner, payload.channel, payload.channel_most) then return 'channel_full' end
   redis.call('HSET', key, 'owner', owner, 'created_at', now, 'changed_at', now, unpack(payload.fields))
   redis.call('ZADD', K.endpoints .. owner, now, id)
   add_key_pair()
@@ -183,8 +173,9 @@ if payload.verb ~= 'create' then
 elseif payload.full then
   return cmsgpack.pack({ answer = 'redis_full' })
 end
-local enabled = redis.call('HGET', key, 'enabled')
+local enabled, entry = redis.call('HGET', key, 'enabled'), entry_of_endpoint(id)
 local answer = verbs[payload.verb]()
+move_entry(owner, entry, entry_of_endpoint(id))
 write_audit({
   owner = owner,
   id = id,

@@ -105,9 +105,18 @@ class FakeWorker:
         answers: list[bool] = await self._finish({**rules, "outcomes": outcomes})
         return answers
 
-    def outcome(self, job: ClaimedJob, verb: str, *, fields: tuple[str, ...] = (), **facts: Any) -> dict[str, Any]:
-        """One entry of a batch for `finish_all`."""
-        attempt = json.dumps({"number": job.attempt, "worker": self.name, "outcome": verb})
+    def outcome(
+        self,
+        job: ClaimedJob,
+        verb: str,
+        *,
+        fields: tuple[str, ...] = (),
+        about: dict[str, Any] | None = None,
+        **facts: Any,
+    ) -> dict[str, Any]:
+        """One entry of a batch for `finish_all`. about: of the attempt."""
+        noted = {"about": about} if about else {}
+        attempt = json.dumps({"number": job.attempt, "worker": self.name, "outcome": verb, **noted})
         fields = (*fields, f"attempt:{job.attempt}", attempt)
         return {"id": job.id, "attempt": job.attempt, "verb": verb, "delay_ms": 0, **facts, "fields": fields}
 

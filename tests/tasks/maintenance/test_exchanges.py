@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from tasks.queue.jobs.job_store import JobStore
 from tasks.queue.redis_keys import JOB, LINGER_MS, UNNEEDED_EXCHANGES, UNNEEDED_MS
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage, StorageUnavailable
-from tasks.webhook.exchanges.files import FOLDER, delivery_of, path_of
+from tasks.webhook.exchanges.files import FOLDER, KEPT, delivery_of, path_of
 from tests.support.queue.fake_worker import FakeWorker
 from tests.support.queue.submissions import submit
 
@@ -28,14 +29,17 @@ def job_store(redis: ArqRedis, settings: Settings) -> JobStore:
     return JobStore(redis, settings)
 
 
-async def delivery(enqueuer: Enqueuer, worker: FakeWorker, storage: Storage, *verbs: str) -> str:
-    """A delivery whose attempts ended so; each that failed has left a file."""
+async def delivery(
+    enqueuer: Enqueuer, worker: FakeWorker, storage: Storage, *verbs: str, kept: Sequence[int] | None = None
+) -> str:
+    """A delivery whose attempts ended so. kept: those that have left a file; by default each that failed."""
     params = json.dumps({"event": "e", "endpoint": "p"})
     job_id = await submit(enqueuer, kind="delivery", params=params)
     for number, verb in enumerate(verbs, 1):
         job = await worker.one()
-        await worker.finish(job, verb, **({"delay_ms": 0} if verb == "retrying" else {}))
-        if verb != "succeeded":
+        is_kept = verb != "succeeded" if kept is None else number in kept
+        await worker.finish(job, verb, about={KEPT: True} if is_kept else {"status": 503})
+        if is_kept:
             await storage.put_object(path_of(job_id, number), b"{}")
     return job_id
 
@@ -75,6 +79,18 @@ async def test_those_of_a_deleted_delivery_go(
     assert await redis.exists(UNNEEDED_EXCHANGES) == 0
 
 
+async def test_only_deliveries_that_have_some_are_noted(
+    redis: ArqRedis, storage: Storage, enqueuer: Enqueuer, job_store: JobStore, worker: FakeWorker
+) -> None:
+    """With KEEP_EXCHANGE_BYTES=0 none has, and Redis and the storage have no work with them."""
+    none = await delivery(enqueuer, worker, storage, "retrying", "failed", kept=())
+    first = await delivery(enqueuer, worker, storage, "retrying", "retrying", "succeeded", kept=(1,))
+    assert await job_store.delete([none, first]) == ["deleted"] * 2
+    assert await redis.zrange(UNNEEDED_EXCHANGES, 0, -1, withscores=True) == [(first.encode(), 1.0)]
+    assert await deleted(redis, storage) == 1
+    assert await names(storage) == set()
+
+
 async def test_those_of_a_delivery_that_is_there_again_stay(
     redis: ArqRedis, storage: Storage, enqueuer: Enqueuer, job_store: JobStore, worker: FakeWorker
 ) -> None:
@@ -83,7 +99,7 @@ async def test_those_of_a_delivery_that_is_there_again_stay(
     gone = await delivery(enqueuer, worker, storage, "failed")
     assert await job_store.delete([job_id, gone]) == ["deleted"] * 2
     await submit(enqueuer, kind="delivery", params=json.dumps({"event": "e", "endpoint": "p"}), job_id=job_id)
-    await worker.finish(await worker.one(), "retrying", delay_ms=0)
+    await worker.finish(await worker.one(), "retrying", about={KEPT: True})
     await storage.put_object(path_of(job_id, 1), b"{}")
     await deleted(redis, storage)
     assert path_of(job_id, 1) in await names(storage)

@@ -12,6 +12,15 @@ local function is_needed(job)
   end
 end
 
+-- The last attempt at a delivery that has noted that its exchange is in the storage (tasks/webhook/exchanges).
+local function last_kept(job)
+  for number = job.kind == 'delivery' and job.attempt or 0, 1, -1 do
+    local attempt = redis.call('HGET', K.job .. job.id, 'attempt:' .. number)
+    local about = attempt and cjson.decode(attempt).about
+    if type(about) == 'table' and about.kept then return number end
+  end
+end
+
 local function delete(id)
   local job = read(id)
   if not job then return 'unknown' end
@@ -26,8 +35,9 @@ local function delete(id)
   for _, file in ipairs(cjson.decode(files or '[]')) do needed[#needed + 1] = file.blob end
   give_up_blobs(id, needed, job.owner)
   -- What its attempts that failed have sent and received (tasks/maintenance/exchanges.py).
-  if job.kind == 'delivery' and job.attempt > (job.state == 'succeeded' and 1 or 0) then
-    redis.call('ZADD', K.unneeded_exchanges, job.attempt, id)
+  local kept = last_kept(job)
+  if kept then
+    redis.call('ZADD', K.unneeded_exchanges, kept, id)
     redis.call('PEXPIRE', K.unneeded_exchanges, K.unneeded_ms)
   end
   -- The original of a picture that is kept longer than its job (tasks/uploads/originals.py).

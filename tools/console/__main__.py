@@ -1,11 +1,14 @@
 """`python -m tools.console [FOLDER]`: pictures of each page of the console, in light and dark, of a service that has
-been filled for it. Into `docs/pictures/console`, or another folder. Needs `bin/setup dev browser` and a Chromium."""
+been filled for it, which takes six minutes. Into `docs/pictures/console`, or another folder. Needs a Chromium, and
+`bin/setup dev browser`."""
 
 import io
+import itertools
 import os
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,15 +16,17 @@ import httpx
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from tools.console.filling import Filled, ended, fill, two_receivers
+from tools.console.filling import Filled, fill, posted, two_receivers, upload
 from tools.demo.demo import pressroom
 from tools.documents import ROOT
+from tools.pictures import sources
 
 FOLDER: Final = ROOT / "docs" / "pictures" / "console"
 CHROMIUM_OPTIONS: Final = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 WIDTH, HEIGHT, MOST_HEIGHT = 1280, 800, 1600
 QUALITY: Final = 82
 KEY: Final = "a-key-of-this-command-alone"
+BUSY_S, PAUSE_S = 290, 0.3
 
 
 def main(folder: Path) -> None:
@@ -34,9 +39,8 @@ def main(folder: Path) -> None:
             pressroom(Path(scratch), **changes) as address,
             httpx.Client(base_url=address, headers=authorization, timeout=60) as client,
         ):
-            note_numbers(client)
+            keep_busy(client, Path(scratch))
             filled = fill(client, receivers.address, Path(scratch))
-            note_numbers(client)
             with sync_playwright() as playwright:
                 program = os.environ.get("CHROMIUM") or shutil.which("chromium")
                 browser = playwright.chromium.launch(executable_path=program, args=list(CHROMIUM_OPTIONS))
@@ -71,10 +75,17 @@ def pages(filled: Filled) -> dict[str, str]:
     }
 
 
-def note_numbers(client: httpx.Client) -> None:
-    """Have the numbers of this minute noted, from which the charts are drawn."""
-    job = client.post("/v1/schedules/alerts/runs").raise_for_status().json()
-    ended(client, client.get(f"/v1/jobs/{job['job'] if 'job' in job else job['id']}").raise_for_status().json())
+def keep_busy(client: httpx.Client, folder: Path) -> None:
+    """Submit what a shop submits, for as long as it takes to have numbers for the charts."""
+    photo = sources.photo(folder / "shelf.jpg", (600, 400)).read_bytes()
+    until = time.monotonic() + BUSY_S
+    for n in itertools.count():
+        if time.monotonic() > until:
+            return
+        content = photo[:9_000] if n % 9 == 8 else photo
+        upload(client, f"shelf-{n:03}.jpg", content)
+        posted(client, "/v1/events", {"type": "stock.counted", "data": {"shelf": n}})
+        time.sleep(PAUSE_S * (1 + n % 5))
 
 
 def signed_in(browser: Any, address: str, scheme: str) -> Any:

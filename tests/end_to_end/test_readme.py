@@ -106,7 +106,13 @@ def test_the_command_that_follows_changes_prints_them(block: str, address: str, 
     assert '"name":"media","paused":false' in printed
 
 
-OTHERS = ("dry_run", "/v1/changes")
+@pytest.mark.parametrize("block", [block for block in blocks("") if "/v1/portal-links" in block.values[0]])
+def test_the_command_for_a_portal_prints_its_link(block: str, address: str, tmp_path: Path) -> None:
+    [url] = re.findall(r'"url":"([^"]*/portal/links/[^"]*)"', run(block, address, tmp_path))
+    assert httpx.get(url).status_code == 200
+
+
+OTHERS = ("dry_run", "/v1/changes", "/v1/portal-links")
 
 
 @pytest.mark.parametrize("block", [one for one in blocks("") if not any(word in one.values[0] for word in OTHERS)])

@@ -77,14 +77,14 @@ def pages(filled: Filled) -> dict[str, str]:
 
 def keep_busy(client: httpx.Client, folder: Path) -> None:
     """Submit what a shop submits, for as long as it takes to have numbers for the charts."""
-    photo = sources.photo(folder / "shelf.jpg", (600, 400)).read_bytes()
+    photo = sources.photo(folder / "rack.jpg", (600, 400)).read_bytes()
     until = time.monotonic() + BUSY_S
     for n in itertools.count():
         if time.monotonic() > until:
             return
         content = photo[:9_000] if n % 9 == 8 else photo
-        upload(client, f"shelf-{n:03}.jpg", content)
-        posted(client, "/v1/events", {"type": "stock.counted", "data": {"shelf": n}})
+        upload(client, f"rack-{n:03}.jpg", content)
+        posted(client, "/v1/events", {"type": "stock.counted", "data": {"rack": n}})
         time.sleep(PAUSE_S * (1 + n % 5))
 
 

@@ -40,7 +40,8 @@ ROOT: Final = "/console"
 LOGIN: Final = f"{ROOT}/login"
 THEMES: Final = ("light", "dark")
 NOTICE: Final = "pressroom-notice"
-NOTICE_CHARS: Final = 2_000
+NOTICE_BYTES: Final = 3_000
+"""Of the cookie: browsers keep none of more than 4096 bytes."""
 NOTICE_S: Final = 30
 RENEW_AFTER_S: Final = 600
 """Seconds after which a session that is used gets a new cookie, which is good for the whole time again."""
@@ -155,9 +156,9 @@ class Visit:
             to: The path.
             notice: What that page says once.
         """
-        response = RedirectResponse(local(to), 303)
+        response = RedirectResponse(local(to, self.root), 303)
         if notice is not None:
-            set_notice(response, notice, self.root)
+            set_notice(self.request, response, notice, self.root)
         return response
 
     async def act(self, call: ApiCall, *, to: str, done: str = "", **values: Any) -> Response:
@@ -231,7 +232,7 @@ async def answer_visit(request: Request, page: Page, *, for_readers: bool) -> Re
     except Refusal as refusal:
         return refusal_page(request, session, refusal)
     if session.age_s > RENEW_AFTER_S:
-        set_session(request, response, session.access)
+        set_session(request, response, session.access, session.began_s)
     return response
 
 
@@ -315,10 +316,10 @@ def page_values(request: Request, language: Language, access: Access | None) -> 
     }
 
 
-def local(path: str) -> str:
-    """A path of this service; anything else is where the console begins, so that no link here leads elsewhere."""
+def local(path: str, root: str = ROOT) -> str:
+    """A path of this service; anything else is `root`, where the pages begin, so that no link here leads elsewhere."""
     is_local = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() and "\\" not in path
-    return path if is_local else ROOT
+    return path if is_local else root
 
 
 def cookie_name(request: Request) -> str:
@@ -326,12 +327,12 @@ def cookie_name(request: Request) -> str:
     return "__Host-pressroom" if is_secure(request) else "pressroom"
 
 
-def set_session(request: Request, response: Response, access: Access) -> None:
-    """Give a browser the session of a key."""
+def set_session(request: Request, response: Response, access: Access, began_s: int | None = None) -> None:
+    """Give a browser the session of a key. began_s: when it was begun, if it is renewed."""
     sessions = process_context(request).sessions
     response.set_cookie(
         cookie_name(request),
-        sessions.cookie_of(access),
+        sessions.cookie_of(access, began_s),
         max_age=sessions.keep_s,
         path="/",
         secure=is_secure(request),
@@ -346,11 +347,17 @@ def end_session(request: Request, response: Response) -> None:
     response.delete_cookie(cookie_name(request), path="/", secure=secure, httponly=True, samesite="lax")
 
 
-def set_notice(response: Response, notice: Notice, path: str = ROOT) -> None:
+def set_notice(request: Request, response: Response, notice: Notice, path: str = ROOT) -> None:
     """Have the next page say something once. path: below which it is."""
-    text = json.dumps([notice.kind, notice.text[:NOTICE_CHARS], notice.link])
-    value = base64.urlsafe_b64encode(text.encode()).decode()
-    response.set_cookie(NOTICE, value, max_age=NOTICE_S, path=path, httponly=True, samesite="lax")
+    text, link = notice.text, notice.link
+    while len(value := _notice_cookie(notice.kind, text, link)) > NOTICE_BYTES:
+        text, link = text[: len(text) // 2], link if text else None
+    secure = is_secure(request)
+    response.set_cookie(NOTICE, value, max_age=NOTICE_S, path=path, secure=secure, httponly=True, samesite="lax")
+
+
+def _notice_cookie(kind: str, text: str, link: str | None) -> str:
+    return base64.urlsafe_b64encode(json.dumps([kind, text, link], ensure_ascii=False).encode()).decode()
 
 
 def _notice_of(request: Request) -> Notice | None:

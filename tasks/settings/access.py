@@ -20,6 +20,12 @@ class AccessSettings(BaseModel):
         le=2_592_000,
         description="Seconds for which a browser stays signed in to the console after its last page. It ends earlier with the API key.",
     )
+    console_session_max_s: int = Field(
+        604_800,
+        ge=300,
+        le=31_536_000,
+        description="Seconds after signing in to the console until one has to sign in again, however often pages are looked at.",
+    )
     account_cache_s: float = Field(
         30,
         gt=0,

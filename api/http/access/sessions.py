@@ -5,6 +5,7 @@ good. It counts for pages and their files and streams alone; no route under `/v1
 """
 
 import secrets
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -28,23 +29,26 @@ class Session:
     Attributes:
         access: What its key opens, as it is now.
         age_s: Seconds since its cookie was made.
+        began_s: When the key was given, in seconds since 1970; None of what was not begun with one.
     """
 
     access: Access
     age_s: float
+    began_s: int | None = None
 
 
 class Sessions:
     """Makes and opens the cookies of sessions.
 
     Args:
-        settings: SECRET_KEY, which signs them, and CONSOLE_SESSION_S.
+        settings: SECRET_KEY, which signs them, CONSOLE_SESSION_S and CONSOLE_SESSION_MAX_S.
         keys: The keys of the settings.
         accounts: The keys in Redis.
     """
 
     def __init__(self, settings: Settings, keys: Keys, accounts: AccountCache) -> None:
-        self.keep_s = settings.console_session_s
+        self.keep_s = min(settings.console_session_s, settings.console_session_max_s)
+        self._max_s = settings.console_session_max_s
         self._keys = keys
         self._accounts = accounts
         # Without SECRET_KEY, which only development does without, a restart signs everyone out.
@@ -56,9 +60,15 @@ class Sessions:
         """What signs cookies. purpose: what for; a signature for one purpose is none for another."""
         return URLSafeTimedSerializer(self._newest_last, salt=purpose)
 
-    def cookie_of(self, access: Access) -> str:
-        """The value of the cookie for what a key opens."""
-        return str(self._serializer.dumps({"o": access.owner, "k": access.key_id, "s": access.setting_key}))
+    def cookie_of(self, access: Access, began_s: int | None = None) -> str:
+        """The value of the cookie for what a key opens.
+
+        Args:
+            access: What the key opens.
+            began_s: Of the session that goes on; None begins one.
+        """
+        began = int(time.time()) if began_s is None else began_s
+        return str(self._serializer.dumps({"o": access.owner, "k": access.key_id, "s": access.setting_key, "b": began}))
 
     async def open(self, cookie: str | None) -> Session | None:
         """Open a session.
@@ -73,7 +83,7 @@ class Sessions:
         Raises:
             Refusal: `unavailable`, `owner_suspended`.
         """
-        access, age_s = None, 0.0
+        access, age_s, began_s = None, 0.0, None
         if self._keys.open and not await self._accounts.any_keys():
             access = OPEN_ACCESS
         elif cookie:
@@ -81,11 +91,14 @@ class Sessions:
                 value, made = self._serializer.loads(cookie, max_age=self.keep_s, return_timestamp=True)
             except BadSignature:
                 return None
+            began_s = value.get("b", int(made.timestamp()))  # cookies of the former version have none
+            if time.time() - began_s > self._max_s:
+                return None
             access, age_s = await self._access_of(value), (datetime.now(UTC) - made).total_seconds()
         if access is None:
             return None
         await self._accounts.check_again(access)
-        return Session(access, age_s)
+        return Session(access, age_s, began_s)
 
     async def _access_of(self, value: dict[str, Any]) -> Access | None:
         """What the key of a session opens now."""

@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 from arq.connections import ArqRedis
+from starlette.requests import Request
+from starlette.responses import Response
 
+from api.console import visit
 from tasks.settings import Settings
 from tests.api.portal.test_portal import customer
 from tests.support.api.browsers import PAGE, signed_in
@@ -66,6 +69,18 @@ async def test_a_state_that_is_none_is_refused(port: int) -> None:
         answer = await browser.get(f"/console/jobs/bulk/retry?state=evil&count={made.json()['id']}")
         assert answer.status_code == 422
         assert (await browser.get("/console/jobs?state=evil")).status_code in (400, 422)
+
+
+def test_a_notice_fits_into_a_cookie() -> None:
+    request = Request({"type": "http", "headers": [], "method": "GET", "path": "/", "state": {}})
+    for text in ("x" * 10_000, "\N{GRINNING FACE}" * 5_000, "あ" * 1_500):
+        response = Response()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(visit, "is_secure", lambda _: True)
+            visit.set_notice(request, response, visit.Notice("failed", text, "/console/" + "y" * 100))
+        cookie = response.headers["set-cookie"]
+        assert 500 < len(cookie) < 3_300
+        assert "; Secure" in cookie
 
 
 @pytest.mark.parametrize("value", ["5", "null", "[1]", DEEP[:2_000], "no JSON"])

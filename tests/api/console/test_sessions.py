@@ -5,6 +5,7 @@ from ipaddress import ip_network
 
 import httpx
 import pytest
+from arq.connections import ArqRedis
 
 from api.console import visit
 from tasks.settings import Settings
@@ -89,6 +90,20 @@ async def test_an_old_session_and_one_of_a_suspended_owner_end(
         assert answer.headers["location"] == "/console/login"
         assert ["Max-Age=0" in one for one in answer.headers.get_list("set-cookie")] == [True]
         assert "pressroom" not in browser.cookies
+
+
+async def test_a_session_that_is_renewed_ends_all_the_same(
+    settings: Settings, redis: ArqRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visit, "RENEW_AFTER_S", -1)
+    short = settings.model_copy(update={"console_session_max_s": 2})
+    async with serving(short) as port, signed_in(port, BOB) as browser:
+
+        async def looked() -> int:
+            return (await browser.get("/console/preferences")).status_code
+
+        assert await looked() != 303
+        await eventually(looked, 303)
 
 
 async def test_refusals_are_in_the_audit_log(port: int, alice: httpx.AsyncClient) -> None:

@@ -92,6 +92,8 @@ class Endpoints:
         fields = seal_headers(fields, endpoint_id, self._box)
         fields["secrets"] = json.dumps([{"sealed": self._box.seal(secret, endpoint_id)}])
         most = self._settings.max_endpoints if most is None else most
+        if channel_most is not None and (channel := patch["channel"]):
+            await self._channel(owner, channel, 1)  # makes the index by which the script counts
         answer = await self._run(
             "create",
             endpoint_id,
@@ -140,11 +142,18 @@ class Endpoints:
     ) -> tuple[list[EndpointRecord], str | None]:
         """As `page`, with the endpoints of one channel alone. It may be short though more follow: go by the cursor."""
         after = None if cursor is None else dict(zip(("created_at", "id"), read_cursor(cursor), strict=True))
-        answer = await self._read_channel({"owner": owner, "channel": channel, "limit": limit, "after": after})
+        answer = await self._channel(owner, channel, limit, after)
         following = answer.get("after")
         # A process of an earlier version may have deleted or changed one without the index.
         found = [one for one in await self._records(answer["ids"]) if one.channel == channel]
         return found, write_cursor(int(following["created_at"]), following["id"]) if following else None
+
+    async def _channel(self, owner: str, channel: str, limit: int, after: dict[str, Any] | None = None) -> Any:
+        """Ids of a channel. Where the owner's index is to be made first, others get their turn in between."""
+        payload = {"owner": owner, "channel": channel, "limit": limit, "after": after}
+        while (answer := await self._read_channel(payload)) is False:
+            pass
+        return answer
 
     async def health(self, endpoint_id: str) -> EndpointHealth:
         """The health of an endpoint."""

@@ -5,6 +5,7 @@ from arq.connections import ArqRedis
 
 from tasks.queue.portal_keys import CHANNEL_ENDPOINTS, CHANNEL_INDEX_S
 from tasks.queue.redis_keys import ENDPOINT, ENDPOINTS, SECOND_MS, SUBSCRIBERS
+from tasks.queue.script import Script
 from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.webhook.endpoint_record import EndpointPatch
@@ -118,6 +119,19 @@ async def test_a_change_is_seen_at_once(endpoints: Endpoints, redis: ArqRedis) -
     await endpoints.delete("dev", free, channel=MINE)
     assert await held(endpoints) == set()
     assert await redis.zcard(INDEX) == 2, "the empty entry, and the one that was moved"
+
+
+async def test_what_changes_while_the_index_is_made_is_in_it(endpoints: Endpoints, redis: ArqRedis) -> None:
+    mine = await without_index(redis, MINE, 0, 1_200)
+    payload = {"owner": "dev", "channel": MINE, "limit": 1}
+    assert await Script(redis, "read/channel")(payload) is False, "others get a turn"
+    for one in (mine[0], mine[499], mine[500], mine[-1]):
+        await endpoints.delete("dev", one)
+    await endpoints.change("dev", mine[700], {"channel": OTHER})
+    new = await made(endpoints)
+    assert await held(endpoints) == {new, *mine} - {mine[0], mine[499], mine[500], mine[-1], mine[700]}
+    assert await listed(endpoints, OTHER) == [mine[700]]
+    assert await redis.zcard(INDEX) == 1_200 - 4 + 1 + 1, "all of them, and the empty entry"
 
 
 async def test_what_the_index_does_not_know_is_right_after_it_expired(endpoints: Endpoints, redis: ArqRedis) -> None:

@@ -20,29 +20,32 @@ local function id_of_entry(entry)
   return string.match(entry, '[^ ]*$')
 end
 
--- Redis' Lua unpacks fewer than 8,000 values.
-local ENTRIES_AT_ONCE = 1000
+-- Of the owner's endpoints, these are looked at without a pause: a few milliseconds.
+local LOOK_AT_ONCE = 500
 
--- Made by one look at each endpoint of the owner. It expires and is made again, whatever uses it: what a process of an
--- earlier version changed without it is right by then.
-local function fill_channel_index(owner)
+-- Go on making the index, by one look at each endpoint of the owner. Answers whether it is made. As long as it is not,
+-- it has no empty entry but ' <number of endpoints to look at>', from the oldest; changes are noted in it from the
+-- beginning. It expires and is made again, whatever uses it: what a process of an earlier version changed without it is
+-- right by then.
+local function make_channel_index(owner)
   local index = K.channel_endpoints .. owner
-  if redis.call('EXISTS', index) == 1 then return index end
-  redis.call('ZADD', index, 0, '')
-  redis.call('PEXPIRE', index, K.channel_index_ms)
-  local known, entries = redis.call('ZRANGE', K.endpoints .. owner, 0, -1, 'WITHSCORES'), {}
+  local progress = redis.call('ZRANGE', index, 0, 0)[1]
+  if progress == '' then return true end
+  local left = tonumber(progress) or redis.call('ZCARD', K.endpoints .. owner)
+  local next_left = math.max(left - LOOK_AT_ONCE, 0)
+  local entries = { 0, next_left > 0 and ' ' .. next_left or '' }
+  -- From the newest: when one is deleted meanwhile, those that are left keep their ranks, or are looked at twice.
+  local known = left > 0 and redis.call('ZRANGE', K.endpoints .. owner, next_left, left - 1, 'WITHSCORES') or {}
   for place = 1, #known, 2 do
     local channel = redis.call('HGET', K.endpoint .. known[place], 'channel')
     if channel then
       entries[#entries + 1] = 0
       entries[#entries + 1] = channel_entry(channel, tonumber(known[place + 1]), known[place])
     end
-    if #entries == ENTRIES_AT_ONCE or #entries > 0 and place == #known - 1 then
-      redis.call('ZADD', index, unpack(entries))
-      entries = {}
-    end
   end
-  return index
+  redis.call('ZADD', index, unpack(entries))
+  if progress then redis.call('ZREM', index, progress) else redis.call('PEXPIRE', index, K.channel_index_ms) end
+  return next_left == 0
 end
 
 -- The entry that an endpoint's record stands for; nil if it has no channel, or there is none.
@@ -59,10 +62,12 @@ local function move_entry(owner, before, after)
   if after then redis.call('ZADD', index, 0, after) end
 end
 
--- Whether a channel has so many endpoints. Entries that are no longer true leave the index.
+-- Whether a channel has so many endpoints. Entries that are no longer true leave the index. It has been made before,
+-- unless it expired since.
 local function has_endpoints(owner, channel, most)
-  local index, first, last = fill_channel_index(owner), channel_bounds(channel)
+  local index, first, last = K.channel_endpoints .. owner, channel_bounds(channel)
   local entries, untrue
+  repeat until make_channel_index(owner)
   repeat
     untrue = 0
     entries = redis.call('ZRANGEBYLEX', index, first, last, 'LIMIT', 0, most)

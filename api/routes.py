@@ -58,6 +58,7 @@ def _guarded(route: BaseRoute) -> BaseRoute:
     if route.endpoint.__module__.startswith(f"{accounts.__name__}."):
         app = with_audit(app)
     scopes, by_channel = required_scopes(route.endpoint), heeds_channel(route.endpoint)
+    app = with_audit(app, only_portals=True) if by_channel else app
     guarded.app = with_scopes(app, scopes, by_channel=by_channel)
     return guarded
 

@@ -69,7 +69,11 @@ class AuditEntry(BaseModel):
         None,
         description="The owner of the key that was used; `cli` for the command line. To owners an admin is `operator`.",
     )
-    key: str | None = Field(None, description="The public id of the key; absent for a key of the settings.")
+    key: str | None = Field(
+        None,
+        description="The public id of the key, or `portal:` and the id of a customer's portal link; absent for a key of the "
+        "settings.",
+    )
     address: str | None = Field(None, description="The IP address of the client.")
     request_id: str | None = Field(None, description="The id of the request, as in its answer's X-Request-Id.")
     before: dict[str, Any] | None = Field(None, description="The fields that changed, as they were.")

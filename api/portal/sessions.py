@@ -93,6 +93,7 @@ def access_of(link: PortalLink) -> Access:
         key_id=link.key_id,
         expires_at_ms=link.expires_at,
         channel=link.channel,
+        portal_link=link.id,
     )
 
 

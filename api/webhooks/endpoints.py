@@ -13,7 +13,7 @@ from api.http.json_body import documented_body, examined, receive_text
 from api.http.problems import documented
 from api.http.query import OF_OWNER, OwnerQuery, documented_query, query_of
 from api.labels import TaggedListQuery, labels_of
-from api.webhooks.channels import OWNERS_FIELDS, check_channel
+from api.webhooks.channels import OWNERS_FIELDS, check_channel, check_move
 from api.webhooks.endpoint_views import (
     EXAMPLE_ENDPOINT,
     Endpoint,
@@ -177,10 +177,12 @@ async def change_endpoint(request: Request, endpoint_id: EndpointId) -> Response
         checks.run(lambda: check_channel(caller, requested))
     if requested is not None and {"url", "headers"} & requested.model_fields_set:
         stored = await caller.context.endpoints.read(caller.owner, endpoint_id, channel=caller.channel)
-        if "headers" in requested.model_fields_set:
-            requested.headers = checks.run(lambda: unmasked_headers(requested.headers, stored.headers)) or {}
+        given = requested.headers if "headers" in requested.model_fields_set else None
+        if given is not None:
+            requested.headers = checks.run(lambda: unmasked_headers(given, stored.headers)) or {}
         if "url" in requested.model_fields_set:  # and nobody may look up names without an endpoint of theirs
-            requested.url = await _check_url(caller, requested.url, checks)
+            requested.url = url = await _check_url(caller, requested.url, checks)
+            checks.run(lambda: check_move(caller, url, given, stored))
     checks.done()
     assert requested is not None  # noqa: S101 - else the checks have failed
     patch = cast("EndpointPatch", requested.model_dump(exclude_unset=True))

@@ -40,7 +40,7 @@ class AuditLine:
         thing: The id of the thing.
         code: Why it was refused.
         by: The owner of the key that was used; `cli` for the command line.
-        key: The short public id of the key.
+        key: The short public id of the key, or `portal:` and the id of a portal link.
         address: The IP address of the client.
         request: The id of the request.
         before: The fields that changed, as they were.

@@ -20,7 +20,7 @@ class Actor:
     Attributes:
         action: What is done: the operation id of the route, such as `pause_queue`.
         by: The owner of the key, or a name such as `cli`; None for a key that is not valid.
-        key: The short public id of the key; None for a key of the settings.
+        key: The short public id of the key, or `portal:` and the id of a portal link; None for a key of the settings.
         address: The IP address of the client; None without one.
         request: The id of the request; None without one.
         max_lines: AUDIT_MAX_LINES.

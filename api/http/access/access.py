@@ -29,6 +29,7 @@ class Access:
         job_id: The one job that a job token opens.
         channel: The one channel whose endpoints and deliveries a portal link opens, by the routes that say so
             (`requires(…, by_channel=True)`); None is no restriction.
+        portal_link: The id of that link.
     """
 
     owner: str
@@ -41,6 +42,7 @@ class Access:
     upload_token: UploadToken | None = None
     job_id: str | None = None
     channel: str | None = None
+    portal_link: str | None = None
 
     @staticmethod
     def by_key(record: KeyRecord) -> "Access":
@@ -58,6 +60,11 @@ class Access:
     def is_token(self) -> bool:
         """Whether it is not a key, but a token that a key or a job has given to a web page."""
         return self.via in ("upload_token", "job_token", "portal")
+
+    @property
+    def audited_key(self) -> str | None:
+        """What the audit log has as the key: what a customer does is not done by the key that made the link."""
+        return self.key_id if self.portal_link is None else f"portal:{self.portal_link}"
 
     @property
     def is_admin(self) -> bool:

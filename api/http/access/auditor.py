@@ -65,7 +65,7 @@ class Auditor:
         return Actor(
             action=getattr(scope.get("route"), "operation_id", None) or KEY_ATTEMPT,
             by=access.owner if access else None,
-            key=access.key_id if access else None,
+            key=access.audited_key if access else None,
             address=client_address(scope),
             request=scope["request_id"],
             **self._limits,
@@ -129,11 +129,16 @@ class Auditor:
                 self._outage.failed(error)
 
 
-def with_audit(app: ASGIApp) -> ASGIApp:
-    """Wrap an endpoint for keys, owners or tokens, so that the audit log has what it changes for owners and admins."""
+def with_audit(app: ASGIApp, *, only_portals: bool = False) -> ASGIApp:
+    """Wrap an endpoint, so that the audit log has what it changes.
+
+    Args:
+        app: The endpoint: one for keys, owners or tokens, or one that customers use in a portal.
+        only_portals: Whether only what customers change there is written.
+    """
 
     async def act(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] not in READING:
+        if scope["method"] not in READING and (not only_portals or scope["access"].channel is not None):
             auditor: Auditor = scope["state"]["context"].auditor
             act_as(auditor.actor_of(scope))
         await app(scope, receive, send)

@@ -254,3 +254,38 @@ async def test_the_console_makes_and_revokes_links(port: int) -> None:
         (revoke,) = [one for one in Links(page.text).urls if one.endswith("/revoke")]
         assert (await browser.post(revoke, headers=PAGE)).status_code == 303
         assert (await browser.get(httpx.URL(url).path)).status_code == 401
+
+
+async def test_the_owners_secret_headers_do_not_follow_to_another_server(port: int, alice: httpx.AsyncClient) -> None:
+    endpoint = await subscribe(alice, channel=MINE, headers={"X-Gateway-Key": "owners-secret"})
+    page, moved = f"{HOME}/{endpoint['id']}", "http://127.0.0.1:9001/mine"
+    form = {"url": moved, "events": "*"}
+    async with customer(port, alice) as browser:
+        refused = await browser.post(f"{page}/edit", data={**form, "headers": "x-gateway-key: ***"}, headers=PAGE)
+        assert refused.status_code == 422
+        assert "Stored values are not sent to another server" in refused.text
+        assert "owners-secret" not in refused.text
+        there = {**form, "url": f"{URL}/path", "headers": "x-gateway-key: ***"}
+        assert (await browser.post(f"{page}/edit", data=there, headers=PAGE)).status_code == 303
+        anew = {**form, "headers": "x-own: value"}
+        moving = await browser.post(f"{page}/edit", data=anew, headers=PAGE)
+        assert moving.status_code == 303, re.findall(r'role="alert".*?</', moving.text, re.DOTALL)
+    found = (await alice.get(f"/v1/endpoints/{endpoint['id']}")).json()
+    assert (found["url"], list(found["headers"])) == (moved, ["x-own"])
+
+
+async def test_what_a_customer_does_is_in_the_audit_log_with_the_link(port: int, alice: httpx.AsyncClient) -> None:
+    endpoint = await subscribe(alice, channel=MINE)
+    link = await link_of(alice)
+    async with client_of(port, None) as browser:
+        await browser.post(link["path"], headers=PAGE)
+        form = {"url": URL, "events": "order.*"}
+        edit = await browser.post(f"{HOME}/{endpoint['id']}/edit", data=form, headers=PAGE)
+        assert edit.status_code == 303
+    await alice.patch(f"/v1/endpoints/{endpoint['id']}", json={"events": ["*"]})
+    answer = await alice.get("/v1/audit", params={"key": f"portal:{link['id']}"})
+    (line,) = answer.json()["lines"]
+    assert (line["action"], line["outcome"], line["owner"]) == ("change_endpoint", "done", "alice")
+    assert line["id"] == endpoint["id"]
+    lines = (await alice.get("/v1/audit", params={"action": "change_endpoint"})).json()["lines"]
+    assert len(lines) == 1, "owners' own changes of endpoints are not audited"

@@ -71,8 +71,8 @@ class AuditEntry(BaseModel):
     )
     key: str | None = Field(
         None,
-        description="The public id of the key, or `portal:` and the id of a customer's portal link; absent for a key of the "
-        "settings.",
+        description="The public id of the key, or `portal:` and the id of a customer's portal link; absent for a key "
+        "of the settings.",
     )
     address: str | None = Field(None, description="The IP address of the client.")
     request_id: str | None = Field(None, description="The id of the request, as in its answer's X-Request-Id.")

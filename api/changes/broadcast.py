@@ -1,5 +1,6 @@
 """The streams of one process: how many there are, and what each follows."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Any, Final
@@ -16,6 +17,8 @@ from tasks.refusal import Refusal
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
 
+SHARE: Final = 4
+"""One owner may have this part of the streams of a process: no single key leaves none to the others."""
 SORTS: Final[tuple[Sort, ...]] = ("jobs", "deliveries")
 
 
@@ -41,6 +44,7 @@ class Broadcast:
         kinds: Mapping[str, Kind[Any]],
     ) -> None:
         self._limit = settings.max_change_streams
+        self._share = max(self._limit // SHARE, 1)
         self._watch = watch
         self._kinds = kinds
         jobs = JobSource(redis, watch)
@@ -50,39 +54,57 @@ class Broadcast:
             "queues": QueueSource(redis, queue_stats),
             "alerts": AlertSource(redis, settings, storage),
         }
-        self.streams = 0
+        self._of_owners: Counter[str | None] = Counter()
 
     @property
     def closed(self) -> bool:
         """Whether the process ends, and all streams with it."""
         return self._watch.closed
 
-    def check_room(self) -> None:
+    def check_room(self, holder: str | None) -> None:
         """Check that there may be one stream more.
+
+        Args:
+            holder: The owner in whose share it is; None for one who has no limit but that of the process.
 
         Raises:
             Refusal: `too_many_streams`.
         """
-        if self.streams >= self._limit:
+        if self._of_owners.total() >= self._limit:
             raise Refusal(
                 "too_many_streams",
                 f"This process has {self._limit} streams of changes, as many as MAX_CHANGE_STREAMS allows. Ask for "
                 "the lists from time to time, or try again later.",
                 limit=self._limit,
             )
+        if holder is not None and self._of_owners[holder] >= self._share:
+            raise Refusal(
+                "too_many_streams",
+                f"You have {self._share} streams of changes at this process, an owner's share of MAX_CHANGE_STREAMS. "
+                "Close one, or ask for the lists from time to time.",
+                limit=self._share,
+            )
 
     @contextmanager
-    def claimed(self) -> Iterator[bool]:
+    def claimed(self, holder: str | None) -> Iterator[bool]:
         """Have one stream more until the block ends, if there is room: the block is given whether there is. A stream
-        claims its place as it begins to be sent, and not before: one that never begins would keep it."""
-        if self.streams >= self._limit:
+        claims its place as it begins to be sent, and not before: one that never begins would keep it.
+
+        Args:
+            holder: As `check_room`.
+        """
+        try:
+            self.check_room(holder)
+        except Refusal:
             yield False
             return
-        self.streams += 1
+        self._of_owners[holder] += 1
         try:
             yield True
         finally:
-            self.streams -= 1
+            self._of_owners[holder] -= 1
+            if not self._of_owners[holder]:
+                del self._of_owners[holder]
 
     @asynccontextmanager
     async def follow(self, owner: str, topics: Sequence[Topic]) -> AsyncIterator[Follower]:

@@ -59,11 +59,13 @@ class Viewer:
         is_admin: Whether the numbers of queues and the alerts may be shown.
         check_again: Is called before each event and heartbeat. It raises a refusal when the viewer may not look any
             more, and the stream ends; with `unavailable`, when that is not known, it goes on.
+        holder: The owner in whose share of the streams it is; None for an admin of the settings, who has no share.
     """
 
     owner: str
     is_admin: bool
     check_again: Callable[[], Awaitable[None]]
+    holder: str | None
 
 
 class ChangesQuery(BaseModel):
@@ -125,8 +127,9 @@ async def follow_changes(
     query = query_of(request, ChangesQuery)
     caller = caller_of(request)
     is_admin = caller.is_admin
+    holder = None if caller.access.is_never_suspended else caller.owner
     caller = caller.acting_for(query.owner)
-    viewer = Viewer(caller.owner, is_admin, caller.check_again)
+    viewer = Viewer(caller.owner, is_admin, caller.check_again, holder)
     return changes_response(caller.context, viewer, query.topic, query.seconds)
 
 
@@ -150,7 +153,7 @@ def changes_response(
             f"Only a key with the scope 'admin' may follow the topics {' and '.join(FOR_ADMINS)}. Leave them out.",
             field="topic",
         )
-    context.changes.check_room()
+    context.changes.check_room(viewer.holder)
     stream = changes_of(context, viewer, topics, seconds)
     # Without this header some proxies buffer the events.
     return EventSourceResponse(stream, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
@@ -170,7 +173,7 @@ async def changes_of(
     """
     heartbeat_s = context.settings.events_heartbeat_s
     left_s = float("inf") if seconds is None else seconds
-    with context.changes.claimed() as has_room:
+    with context.changes.claimed(viewer.holder) as has_room:
         yield format_sse_event(retry=random.randint(*RECONNECT_MS))  # noqa: S311 - jitter, no secret
         if not has_room:
             return

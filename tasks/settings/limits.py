@@ -64,7 +64,8 @@ class LimitSettings(BaseModel):
     max_change_streams: int = Field(
         200,
         gt=0,
-        description="Streams of changes (`GET /v1/changes`, and those of pages) that one process sends at once; more are answered 503.",
+        description="Streams of changes (`GET /v1/changes`, and those of pages) that one process sends at once; more are answered 503. "
+        "One owner may have a quarter of them; admins of the settings may have all.",
     )
     max_presets: int = Field(100, ge=0, description="Presets of one owner.")
     max_keep_s: int = Field(

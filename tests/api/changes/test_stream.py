@@ -5,7 +5,7 @@ import json
 import socket
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Any
 
@@ -32,7 +32,7 @@ ENDED = {"state": "succeeded", "attempt": 1}
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"admins": ("bob",), "max_change_streams": 3, "events_heartbeat_s": 0.1})
+    return settings.model_copy(update={"admins": ("bob",), "max_change_streams": 12, "events_heartbeat_s": 0.1})
 
 
 async def submit(client: httpx.AsyncClient, **params: Any) -> str:
@@ -215,14 +215,29 @@ async def test_a_burst_is_one_event_of_bounded_size(
         assert len(changed["jobs"]) + changed["more"] == len(ids)
 
 
-async def test_one_stream_more_than_allowed_is_refused(alice: httpx.AsyncClient, settings: Settings) -> None:
-    async with following(alice) as one, following(alice) as two, following(alice) as three:
-        for stream in (one, two, three):
-            await stream.next("ready")
-        answer = await alice.get("/v1/changes")
-        assert (answer.status_code, answer.json()["code"]) == (503, "too_many_streams")
-        assert answer.json()["limit"] == settings.max_change_streams
-        assert int(answer.headers["Retry-After"]) > 0
+async def test_one_stream_more_than_allowed_is_refused(
+    alice: httpx.AsyncClient, bob: httpx.AsyncClient, settings: Settings
+) -> None:
+    async with AsyncExitStack() as streams:
+
+        async def begin(client: httpx.AsyncClient, count: int) -> None:
+            for _ in range(count):
+                await (await streams.enter_async_context(following(client))).next("ready")
+
+        async def refusal_of(client: httpx.AsyncClient) -> dict[str, Any]:
+            answer = await client.get("/v1/changes")
+            assert (answer.status_code, answer.json()["code"]) == (503, "too_many_streams")
+            assert int(answer.headers["Retry-After"]) > 0
+            problem: dict[str, Any] = answer.json()
+            return problem
+
+        share = settings.max_change_streams // 4
+        await begin(alice, share)
+        refused = await refusal_of(alice)
+        assert (refused["limit"], "share" in refused["detail"]) == (share, True)
+        await begin(bob, settings.max_change_streams - share)  # an admin of the settings has no share
+        for client in (alice, bob):
+            assert (await refusal_of(client))["limit"] == settings.max_change_streams
 
     async def has_room() -> bool:
         return (await alice.get("/v1/changes", params={"seconds": 0})).status_code == 200

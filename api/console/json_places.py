@@ -9,6 +9,8 @@ from typing import Any, Final
 SPACE: Final = re.compile(r"[ \t\n\r]*")
 MAX_CHARS: Final = 200_000
 """Of a text that is looked through; a longer one has no lines."""
+MAX_FIELDS: Final = 5
+"""Fields of a problem whose lines are looked for: each walks through the text, while all other requests wait."""
 
 _decoder = json.JSONDecoder()
 
@@ -22,13 +24,16 @@ def lines_of(text: str, problem: Mapping[str, Any] | None, inside: str = "") -> 
         inside: What the paths of its fields begin with besides.
 
     Returns:
-        Path of a field -> line, from 1; of a field that is missing the line of what should have it.
+        Path of a field -> line, from 1, for the first MAX_FIELDS; for a missing field the line of what should have it.
     """
     if problem is None or len(text) > MAX_CHARS:
         return {}
     named = [problem.get("field"), *(error.get("field") for error in problem.get("errors") or ())]
     try:
-        return {field: line_of(text, field.removeprefix(inside)) for field in named if field}
+        return {
+            field: line_of(text, field.removeprefix(inside))
+            for field in [*dict.fromkeys(filter(None, named))][:MAX_FIELDS]
+        }
     except (ValueError, RecursionError):  # no JSON: the problem says where
         return {}
 

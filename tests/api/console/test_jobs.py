@@ -1,6 +1,7 @@
 """The list of jobs: what it says of each, its filter and its pages, and actions on those that are chosen or match."""
 
 import re
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -138,6 +139,28 @@ async def test_all_that_match_are_counted_and_then_changed(
         assert re.search(r"<dt>retried</dt><dd>3</dd>", page)
         assert "The retry has started." in page
     assert await states(alice, *failed, other) == ["queued"] * 3 + ["failed"]
+
+
+async def test_a_count_of_other_jobs_is_not_believed(port: int, alice: httpx.AsyncClient, worker: ManualWorker) -> None:
+    failed = await fail(alice, worker, "one.png")
+    async with signed_in(port) as browser:
+        counted = await browser.post("/console/jobs/bulk/retry/count", data={"q": "one"}, headers=PAGE)
+        token = parse_qs(urlsplit(counted.headers["location"]).query)["count"][0]
+        for place in (
+            f"bulk/retry?q=other&count={token}",
+            f"bulk/delete?q=one&count={token}",
+            f"bulk/retry?q=one&count={failed}",
+            "bulk/retry?q=one",
+        ):
+            asked = await browser.get(f"/console/jobs/{place}")
+            assert asked.status_code == 303, place
+            assert asked.headers["location"].startswith("/console/jobs?q="), place
+        form = {"q": "one", "matched": "1", "count": token}
+        refused = await browser.post("/console/jobs/bulk/retry", data=form, headers=PAGE)
+        assert refused.headers["location"].startswith("/console/jobs/bulk/retry?q=one&count="), "no number, no word"
+        meant = await browser.post("/console/jobs/bulk/retry", data={**form, "all": "1"}, headers=PAGE)
+        job = (await alice.get(f"/v1/jobs/{meant.headers['location'].rpartition('/')[2]}")).json()
+        assert "expect" not in job["params"]
 
 
 async def test_a_count_goes_on_while_one_looks_and_a_large_one_is_typed(

@@ -1,5 +1,7 @@
 """The line of a field in a JSON text."""
 
+import json
+
 import pytest
 
 from api.console.json_places import line_of, lines_of
@@ -26,3 +28,10 @@ def test_the_fields_of_a_problem_have_lines_if_the_text_is_json() -> None:
     assert lines_of(TEXT, problem, inside="job.") == {"job.f": 6, "job.a.c": 3}
     assert lines_of('{"f": ', problem) == {}
     assert lines_of(TEXT, None) == {}
+
+
+def test_lines_are_looked_for_of_the_first_fields_alone() -> None:
+    """Each walks through the whole text, and all other requests wait."""
+    text = json.dumps({f"f{n}": n for n in range(50)}, indent=1)
+    problem = {"field": "f0", "errors": [{"field": f"f{n}"} for n in range(50)]}
+    assert lines_of(text, problem) == {f"f{n}": n + 2 for n in range(5)}

@@ -1,6 +1,7 @@
 """The pages of webhooks: what they say, and what each form does."""
 
 import re
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -120,6 +121,10 @@ async def test_deliveries_are_shown_by_state_and_sent_again(
             counted = await browser.post(f"{path}/count", data={"since": "2026-01-01T00:00"}, headers=PAGE)
             page = (await browser.get(counted.headers["location"])).text
             assert "Resend 1" in page
+            for other in ("2026-02-01T00:00:00Z", "lately", ""):  # the count of another time is not believed
+                job = parse_qs(urlsplit(counted.headers["location"]).query)["job"][0]
+                asked = await browser.get(f"{path}/recovery", params={"since": other, "job": job})
+                assert (asked.status_code, asked.headers["location"]) == (303, path)
             (expect,) = re.findall(r'name="expect" value="(\d+)"', page)
             data = {"since": "2026-01-01T00:00:00Z", "expect": expect}
             assert (await browser.post(f"{path}/recovery", data=data, headers=PAGE)).headers["location"] == path

@@ -1,10 +1,13 @@
 """Retry, cancel or delete every job that matches: counted first, asked about, and then done by a job of its own."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from fastapi import Response
+from itsdangerous import BadSignature
 
 from api.console.calls import ApiCall, ProblemError, at
 from api.console.forms import count_in
@@ -18,6 +21,8 @@ router = ConsoleRouter()
 BULK: Final = f"{LIST}/bulk"
 COUNT_WAIT_S: Final = 2
 """Seconds that the page waits for the count: it takes milliseconds for what an index answers."""
+PURPOSE: Final = "pressroom bulk count"
+"""What a page's URL signs: the job that counted, with what it counted. Another job's count says nothing here."""
 TYPED_FROM: Final = 1_000
 """Jobs from which on one types how many there are."""
 
@@ -30,6 +35,7 @@ class MatchCount:
         job_id: The job that counts.
         matched: How many match, or at least so many.
         is_done: Whether it has ended.
+        is_counted: Whether it has ended well, so that one may act on it.
         is_exact: Whether no more match.
         share: How much of it is done, between 0 and 1; None if that is not known.
         error: Why it ended without a number.
@@ -38,6 +44,7 @@ class MatchCount:
     job_id: str
     matched: int
     is_done: bool
+    is_counted: bool
     is_exact: bool
     share: float | None
     error: Mapping[str, Any] | None
@@ -52,6 +59,7 @@ class MatchCount:
             job["id"],
             counted.get("matched", 0),
             has_ended,
+            job["state"] == "succeeded",
             job["state"] == "succeeded" and counted.get("complete", True),
             min(progress["done"] / progress["total"], 1) if progress.get("total") and not has_ended else None,
             None if job["state"] == "succeeded" or not has_ended else job.get("error"),
@@ -64,7 +72,7 @@ async def count_matching(visit: Visit) -> Response:
     form = await visit.form()
     verb, chosen = _verb(visit), JobFilterForm.of(form).fixed
     answer = await visit.api.send(ApiCall("POST", at("jobs", VERBS[verb]), body=chosen.body(dry_run=True)))
-    return visit.go(chosen.url(f"{BULK}/{verb}", count=answer.json()["id"]))
+    return visit.go(chosen.url(f"{BULK}/{verb}", count=_signed(visit, verb, chosen, answer.json()["id"])))
 
 
 @router.page("/jobs/bulk/{verb}")
@@ -74,7 +82,10 @@ async def confirm_bulk(visit: Visit) -> Response:
     state = chosen.given.get("state", STATES[0])
     if state not in STATES:
         raise Refusal("invalid_request", f"state: {state!r} is none. Use one of {', '.join(STATES)}.", field="state")
-    job = await visit.api.get(at("jobs", visit.query.get("count", "")), wait=COUNT_WAIT_S)
+    counting = _counted(visit, verb, chosen)
+    if counting is None:
+        return visit.go(chosen.url(), Notice("failed", visit.t("jobs.counted_other")))
+    job = await visit.api.get(at("jobs", counting), wait=COUNT_WAIT_S)
     count = MatchCount.of(job)
     expected = {"expect": count.matched} if count.is_exact else {}
     return visit.show(
@@ -82,6 +93,7 @@ async def confirm_bulk(visit: Visit) -> Response:
         filter=chosen,
         verb=verb,
         count=count,
+        signed=visit.query["count"],
         typed_from=TYPED_FROM,
         call=ApiCall("POST", at("jobs", VERBS[verb]), body=chosen.body(**expected)),
     )
@@ -97,6 +109,8 @@ async def act_in_bulk(visit: Visit) -> Response:
         raise Refusal("invalid_request", "matched: Send how many jobs match.", field="matched")
     if counted >= TYPED_FROM and form.get("typed", "").replace(",", "").strip() != str(counted):
         return visit.go(back, Notice("failed", visit.t("jobs.typed_wrong", count=counted)))
+    if not form.get("exact") and not form.get("all"):
+        return visit.go(back, Notice("failed", visit.t("jobs.all_unconfirmed")))
     options = {"expect": counted} if form.get("exact") else {}
     try:
         answer = await visit.api.send(ApiCall("POST", at("jobs", VERBS[verb]), body=chosen.body(**options)))
@@ -113,3 +127,21 @@ def _verb(visit: Visit) -> str:
     if verb not in VERBS:
         raise Refusal("not_found", "There is no such action. Go back to the list of jobs.", field="verb")
     return verb
+
+
+def _signed(visit: Visit, verb: str, chosen: JobFilterForm, job_id: str) -> str:
+    """What the URL of the question has: the job that counts, and for which verb and criteria."""
+    return str(visit.context.sessions.serializer(PURPOSE).dumps([job_id, _digest(verb, chosen)]))
+
+
+def _counted(visit: Visit, verb: str, chosen: JobFilterForm) -> str | None:
+    """The job that has counted exactly this; None if the URL names none."""
+    try:
+        job_id, digest = visit.context.sessions.serializer(PURPOSE).loads(visit.query.get("count", ""))
+    except BadSignature:
+        return None
+    return str(job_id) if digest == _digest(verb, chosen) else None
+
+
+def _digest(verb: str, chosen: JobFilterForm) -> str:
+    return hashlib.sha256(json.dumps([verb, dict(chosen.given)], sort_keys=True).encode()).hexdigest()

@@ -1,6 +1,7 @@
 """Send again what an endpoint has missed since a time: first counted, then sent, and no more than was counted."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import Response
@@ -11,6 +12,7 @@ from api.console.pages.webhooks.answers import whole_endpoint
 from api.console.pages.webhooks.endpoint import PAGE
 from api.console.pages.webhooks.place import EndpointPlace
 from api.console.visit import ConsoleRouter, Notice, Visit
+from tasks import clock
 
 router = ConsoleRouter()
 WAIT_S: Final = 3
@@ -37,8 +39,9 @@ async def show_count(visit: Visit) -> Response:
     except ProblemError as error:
         if error.problem.get("code") != "forbidden":
             raise
-    # Only what this job has counted here is shown as the count of this endpoint.
-    counted = job["result"] if job and job["kind"] == "recovery" and job["state"] == "succeeded" else None
+    if job and not _counts(job, visit.path["id"], since):
+        return visit.go(place.page(), Notice("failed", visit.t("webhooks.counted_other")))
+    counted = job["result"] if job and job["state"] == "succeeded" else None
     most = counted["found"] + counted["missed"] if counted else None
     return visit.show(
         "webhooks/recovery.html",
@@ -64,6 +67,17 @@ async def recover(visit: Visit) -> Response:
         return await visit.acted(answer, to=place.page())
     link = visit.place(f"/jobs/{answer.json()['id']}")
     return visit.go(place.page(), Notice("done", visit.t("webhooks.recovering"), link))
+
+
+def _counts(job: Mapping[str, Any], endpoint: str, since: str) -> bool:
+    """Whether a job counts what this endpoint has missed since that time: the number of another says nothing here."""
+    params = job["params"]
+    try:
+        since_ms = clock.to_ms(clock.read_rfc3339(since))
+    except ValueError:
+        return False
+    counted = {"endpoint": endpoint, "since": since_ms, "dry_run": True}
+    return bool(job["kind"] == "recovery" and params == counted)
 
 
 def _since(text: str) -> str:

@@ -1,5 +1,6 @@
 """The API keys of the settings, and the open mode without any key."""
 
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Final
 
@@ -58,14 +59,14 @@ class Keys:
         accesses = self._accesses.values()
         return any(one.owner == owner and setting_key in (None, one.setting_key) for one in accesses)
 
-    def known_as(self, owner: str, setting_key: str | None) -> Access | None:
+    def known_as(self, owner: str, is_it: Callable[[str], bool]) -> Access | None:
         """What a key of the settings gives, for a session that was begun with it; None if it is no longer there.
 
         Args:
             owner: Whose it is.
-            setting_key: See `Access`.
+            is_it: Whether a `setting_key` (see `Access`) is the one of that session.
         """
-        found = (one for one in self._accesses.values() if (one.owner, one.setting_key) == (owner, setting_key))
+        found = (one for one in self._accesses.values() if one.owner == owner and is_it(one.setting_key or ""))
         return next(found, None)
 
     def find(self, key: str) -> Access | None:

@@ -4,6 +4,7 @@ The cookie has no key in it, and nothing is kept on the server: it opens what it
 good. It counts for pages and their files and streams alone; no route under `/v1` reads it.
 """
 
+import hmac
 import secrets
 import time
 from dataclasses import dataclass
@@ -68,7 +69,11 @@ class Sessions:
             began_s: Of the session that goes on; None begins one.
         """
         began = int(time.time()) if began_s is None else began_s
-        return str(self._serializer.dumps({"o": access.owner, "k": access.key_id, "s": access.setting_key, "b": began}))
+        return str(
+            self._serializer.dumps(
+                {"o": access.owner, "k": access.key_id, "s": self._marks(access.setting_key)[-1], "b": began}
+            )
+        )
 
     async def open(self, cookie: str | None) -> Session | None:
         """Open a session.
@@ -100,10 +105,15 @@ class Sessions:
         await self._accounts.check_again(access)
         return Session(access, age_s, began_s)
 
+    def _marks(self, setting_key: str | None) -> list[str]:
+        """What a cookie knows a key of the settings by, with each secret: its digest is for no one to try keys with."""
+        text = (setting_key or "").encode()
+        return [hmac.digest(secret.encode(), text, "sha256").hex()[:32] for secret in self._newest_last]
+
     async def _access_of(self, value: dict[str, Any]) -> Access | None:
         """What the key of a session opens now."""
         if value["k"] is None:
-            return self._keys.known_as(value["o"], value["s"])
+            return self._keys.known_as(value["o"], lambda key: value["s"] in self._marks(key))
         try:
             return Access.by_key(await self._accounts.key_with_id(value["k"]))
         except Refusal as refusal:

@@ -1,6 +1,8 @@
 """Sessions: who is let in, for how long, and that a cookie opens pages alone."""
 
+import base64
 import re
+from hashlib import sha256
 from ipaddress import ip_network
 
 import httpx
@@ -29,6 +31,12 @@ async def test_a_key_opens_the_pages(port: int) -> None:
         assert (await browser.get("/v1/jobs")).status_code == 401, "a cookie opens nothing under /v1"
         assert (await browser.post("/console/logout", headers=PAGE)).headers["location"] == "/console/login"
         assert (await browser.get("/console")).headers["location"] == "/console/login?next=%2Fconsole"
+
+
+async def test_a_cookie_has_no_digest_of_its_key(port: int) -> None:
+    async with signed_in(port, ALICE) as browser:
+        payload = browser.cookies["pressroom"].partition(".")[0]
+        assert sha256(ALICE.encode()).hexdigest()[:16].encode() not in base64.urlsafe_b64decode(payload + "===")
 
 
 async def test_a_wrong_key_is_refused_on_the_page(port: int) -> None:

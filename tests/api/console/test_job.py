@@ -118,7 +118,7 @@ async def test_a_job_that_waits_says_for_what(port: int, bob: httpx.AsyncClient,
         await alice.post("/v1/queues/media/pause")
         third = await submit(bob)
         page = (await browser.get(f"/console/jobs/{third}")).text
-        assert "The queue media has been paused since" in page
+        assert "The queue media is paused (" in page
         assert 'href="/console/queues"' in page
 
 

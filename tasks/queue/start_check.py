@@ -88,6 +88,7 @@ COMMANDS: Final = (
     "ZREM {key} v",
     "ZREMRANGEBYRANK {key} 0 0",
     "ZREMRANGEBYSCORE {key} 0 0",
+    "ZREVRANGEBYLEX {key} + -",
     "ZREVRANGEBYSCORE {key} 1 0",
     "ZSCAN {key} 0",
     "ZSCORE {key} v",

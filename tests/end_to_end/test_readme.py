@@ -95,7 +95,8 @@ def test_the_commands_for_many_jobs_count_them_and_expect_as_many(block: str, ad
     answer = json.loads(run(block, address, tmp_path))
     counted = json.loads((tmp_path / "counted.json").read_text())
     assert (counted["kind"], counted["params"]["dry_run"]) == ("bulk", True)
-    assert counted["result"] == {"examined": 0, "matched": 0, "changed": 0, "complete": True}
+    result = counted["result"]
+    assert (result["matched"], result["changed"], result["complete"]) == (0, 0, True)
     assert (answer["kind"], answer["params"]["expect"]) == ("bulk", 0)
 
 

@@ -24,6 +24,7 @@ WITHOUT = {
     ("post", "/v1/jobs/cancellation"),  # the filter in its body has an owner
     ("post", "/v1/jobs/retry"),
     ("post", "/v1/jobs/deletion"),
+    ("get", "/v1/schedules/due-times"),  # no one's: times of a cron line
     # What is no upload yet belongs to its sender alone.
     ("post", "/v1/uploads/direct"),
     ("post", "/v1/uploads/{upload_id}/completion"),

@@ -76,6 +76,7 @@ def test_every_code_has_a_status_that_fits() -> None:
         "poison",
         "unavailable",
         "too_many_connections",
+        "too_many_streams",
         "disk_full",
         "redis_full",
         "owner_storage_full",

@@ -26,7 +26,7 @@ MISBEHAVING = {
 }
 WELL_BEHAVED = {
     *("fast", "status", "failing", "throttling", "gone", "redirecting", "file", "streamed", "cookies", "slow", "stale"),
-    *("stale-reset", "closing", "asking", "aborting", "many-headers"),
+    *("stale-reset", "closing", "asking", "aborting", "many-headers", "echoing"),
 }
 ANSWERING_BADLY = ("drip", "drip-head", "truncated", "huge-headers", "bad-chunks")
 """What follows their status line is never whole, or not HTTP."""

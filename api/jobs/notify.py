@@ -3,10 +3,12 @@
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import from_json
 
 from api.http.checks import Checks
 from api.http.context import Context
 from api.http.json_body import read
+from tasks.refusal import Refusal
 from tasks.webhook.signature import FORM, key_of
 
 EXAMPLE_URL = "https://example.com/pressroom"
@@ -77,4 +79,11 @@ def _checked(context: Context, notify: str | Notify) -> Notify:
 
 
 def _read(notify: str) -> Notify:
-    return read(notify, Notify) if notify.lstrip().startswith("{") else Notify(url=notify)
+    if not notify.lstrip().startswith("{"):
+        return Notify(url=notify)
+    try:
+        from_json(notify)
+    except ValueError as error:
+        message = f"notify: The text is not valid JSON: {error}. Send a URL, or JSON with 'url' and 'secret'."
+        raise Refusal("invalid_request", message, field="body") from error
+    return read(notify, Notify)

@@ -73,7 +73,7 @@ class Warning(BaseModel):  # noqa: A001 - the name of the OpenAPI component
     )
 
 
-class ColumnType(BaseModel):
+class GuessedColumn(BaseModel):
     """What a column of a dataset may be."""
 
     field: str = Field(description="The name of the column.", examples=["amount"])
@@ -87,7 +87,7 @@ class TablePreflight(BaseModel):
     block: str = Field(description="The path of the table's block.", examples=["blocks.3"])
     rows: int = Field(description="The number of rows.")
     columns: list[str] = Field(description="The titles of the columns.")
-    guesses: list[ColumnType] | None = Field(
+    guesses: list[GuessedColumn] | None = Field(
         None,
         description="For a table that shows columns of its dataset without naming them: what types they may have. The "
         "report guesses nothing and shows them as text; name them in `columns` with the types that you choose.",

@@ -198,8 +198,8 @@ async def test_its_progress_says_how_many_match_at_least_and_then_how_many_are_c
     """By a criterion that no index has. The steps are small, so that it takes a second or two."""
     monkeypatch.setattr(bulk, "EXAMINED_AT_ONCE", 5)
     monkeypatch.setattr(bulk, "AT_ONCE", 5)
-    await make_failed(redis, 5_000, owner="alice", kind="report", codes=("timed_out", "truncated"))
-    answer = await alice.post("/v1/jobs/deletion", json={"code": "timed_out", "expect": 2_500})
+    await make_failed(redis, 1_500, owner="alice", kind="report", codes=("timed_out", "truncated"))
+    answer = await alice.post("/v1/jobs/deletion", json={"code": "timed_out", "expect": 750})
     path, shown = answer.headers["Location"], []
     async with (
         listening(alice, answer.json()["id"]) as events,
@@ -213,26 +213,26 @@ async def test_its_progress_says_how_many_match_at_least_and_then_how_many_are_c
                 assert asked["matched"] >= event.data["matched"]
     job = event.data
     assert job["result"] == {
-        "examined": 5_000,
-        "matched": 2_500,
-        "changed": 2_500,
+        "examined": 1_500,
+        "matched": 750,
+        "changed": 750,
         "complete": True,
-        "deleted": 2_500,
+        "deleted": 750,
         "skipped": 0,
     }
     assert job["progress"] == {
-        "done": 5_000,
-        "total": 5_000,
+        "done": 1_500,
+        "total": 1_500,
         "note": "jobs",
         **{name: job["result"][name] for name in ("examined", "matched", "changed", "complete")},
     }
     counting = [one for one in shown if one["note"] == "jobs counted" and not one["complete"]]
-    changing = [one for one in shown if one["note"] == "jobs" and one["changed"] < 2_500]
+    changing = [one for one in shown if one["note"] == "jobs" and one["changed"] < 750]
     assert counting, "it was too quick to be seen"
     assert changing, "it was too quick to be seen"
     assert [one["matched"] for one in counting] == sorted(one["matched"] for one in counting)
-    assert all(0 < one["matched"] <= one["examined"] <= 5_000 and one["changed"] == 0 for one in counting)
-    assert all((one["total"], one["matched"], one["complete"]) == (5_000, 2_500, True) for one in changing)
+    assert all(0 < one["matched"] <= one["examined"] <= 1_500 and one["changed"] == 0 for one in counting)
+    assert all((one["total"], one["matched"], one["complete"]) == (1_500, 750, True) for one in changing)
     assert [one["changed"] for one in changing] == sorted(one["changed"] for one in changing)
     seconds = datetime.fromisoformat(job["finished_at"]) - datetime.fromisoformat(job["started_at"])
     assert len(shown) <= seconds.total_seconds() / WRITE_EVERY_S + 2

@@ -123,7 +123,7 @@ def filter_failure(_context: Any, failure: Any, case: Any, response: Any) -> boo
     have any bytes, so that none is wrong for its type; nor is a header wrong that is unknown.
     """
     if failure.code == VALID_REFUSED:
-        if (without := without_reason(response.json())) is None:
+        if (without := without_reason(response.json(), case.media_type)) is None:
             return False
         failure.message += f"\nNo reason of tests/contract/refusals.py is for: {without}"
         return True

@@ -72,12 +72,25 @@ REASONS: Final = {
     r"^keep: ": "It is a length of time in text.",
 }
 """Patterns of messages, of which each fault of a refusal must match one."""
+FORM: Final = "multipart/form-data"
+IN_FORMS: Final = re.compile(
+    r"^(decimal|encoding|group_by|header|header_row|include_hidden|nulls|orientation|ragged|range|skip_rows|sort|thousands"
+    r"|date_format|total)\b"
+)
+"""Fields of a form, which are documented as text; what they may be is documented at the parameters of their names."""
 
 
-def without_reason(problem: Mapping[str, Any]) -> str | None:
-    """The first fault of a refusal for which there is no reason; None if there is one for each."""
+def without_reason(problem: Mapping[str, Any], media_type: str | None = None) -> str | None:
+    """The first fault of a refusal for which there is no reason; None if there is one for each.
+
+    Args:
+        problem: The refusal.
+        media_type: Of the body of the request.
+    """
     if problem["code"] in CODES:
         return None
     faults = problem.get("errors") or [{"message": problem["detail"]}]
     messages = [fault["message"].removeprefix("job.") for fault in faults]
+    if media_type == FORM:
+        messages = [one for one in messages if not IN_FORMS.search(one)]
     return next((one for one in messages if not any(re.search(pattern, one) for pattern in REASONS)), None)

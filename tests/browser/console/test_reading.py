@@ -14,7 +14,7 @@ NAMES = {
     "words": "the photo that the harbour master sent on Tuesday " * 3 + ".jpg",
     "Arabic": "صورة المنتج الجديد.jpg",
     "Japanese": "商品写真の新しい版と古い版の比較.jpg",
-    "emoji": "👩‍👩‍👧‍👦🏴‍☠️.jpg",
+    "emoji": "👍🎉📷.jpg",
 }
 SHIFTS = """() => new Promise(resolve => {
   let sum = 0

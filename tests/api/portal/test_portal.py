@@ -267,8 +267,8 @@ async def test_the_owners_secret_headers_do_not_follow_to_another_server(port: i
         assert "owners-secret" not in refused.text
         there = {**form, "url": f"{URL}/path", "headers": "x-gateway-key: ***"}
         assert (await browser.post(f"{page}/edit", data=there, headers=PAGE)).status_code == 303
-        anew = {**form, "headers": "x-own: value"}
-        moving = await browser.post(f"{page}/edit", data=anew, headers=PAGE)
+        changed = {**form, "headers": "x-own: value"}
+        moving = await browser.post(f"{page}/edit", data=changed, headers=PAGE)
         assert moving.status_code == 303, re.findall(r'role="alert".*?</', moving.text, re.DOTALL)
     found = (await alice.get(f"/v1/endpoints/{endpoint['id']}")).json()
     assert (found["url"], list(found["headers"])) == (moved, ["x-own"])

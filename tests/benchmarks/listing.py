@@ -168,7 +168,7 @@ async def measure() -> list[Row]:
         }
         with served("api.app:app", environment) as (port, pid):
             rows = await listing(redis, port)
-            rows += [*await console_pages(port, pid, KEY), *await heard(redis, port)]
+            rows += [*await console_pages(port, pid, KEY, SHA_OF_ONE[:32]), *await heard(redis, port)]
         await close(redis)
     memory = Row("memory of a million jobs in Redis, GB", used_gb, at_most=MILLION_GB)
     return [*rows, *await bytes_of_ended_jobs(), memory]

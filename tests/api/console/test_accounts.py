@@ -7,8 +7,8 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.settings import Settings
-from tests.support.api.browsers import PAGE, key_with, signed_in
 from tests.support.api.serving import ALICE, BOB
+from tests.support.console.browsers import PAGE, key_with, signed_in
 from tests.support.eventually import eventually
 
 EVIL = '<img src=x onerror="alert(1)">'

@@ -6,25 +6,14 @@ from typing import Any
 import httpx
 import pytest
 from arq.connections import ArqRedis
-from fastapi.routing import APIRoute
 
-from api.app import app
 from tasks.queue.connection_pool import PrimaryConnection
 from tasks.settings import Settings
-from tests.support.api.browsers import signed_in
+from tests.support.console.browsers import signed_in
+from tests.support.console.pages import PAGES
 
 MOST_ROUND_TRIPS, MOST_COMMANDS = 12, 500
 GROWING = ("cmdstat_scan", "cmdstat_keys", "cmdstat_sscan", "cmdstat_hscan", "cmdstat_zscan", "cmdstat_smembers")
-NOT_COUNTED = {"/console/live", "/console/login", "/console/{path:path}"}
-PAGES = sorted(
-    route.path
-    for route in app.routes
-    if isinstance(route, APIRoute)
-    and route.path.startswith("/console")
-    and "GET" in (route.methods or ())
-    and "{" not in route.path
-    and route.path not in NOT_COUNTED
-)
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from starlette.responses import Response
 from api.console import visit
 from tasks.settings import Settings
 from tests.api.portal.test_portal import customer
-from tests.support.api.browsers import PAGE, signed_in
 from tests.support.api.serving import ALICE, client_of
 from tests.support.api.subscribers import URL
+from tests.support.console.browsers import PAGE, signed_in
 
 DEEP = "[" * 200_000
 UNEVEN = "[" * 300 + "]" * 300

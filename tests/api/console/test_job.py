@@ -10,12 +10,12 @@ from tasks.kind import OutputFile, Result
 from tasks.queue.redis_keys import JOB
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
-from tests.support.api.browsers import PAGE, key_with, signed_in
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import ALICE, BOB
 from tests.support.api.subscribers import delivering, listed, publish, subscribe
 from tests.support.blobs import put
+from tests.support.console.browsers import PAGE, key_with, signed_in
 from tests.support.eventually import eventually
 from tests.support.receivers import Receiver
 

@@ -9,10 +9,10 @@ from arq.connections import ArqRedis
 
 from tasks.maintenance.bulk import BULK
 from tasks.settings import Settings
-from tests.support.api.browsers import PAGE, key_with, signed_in
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import BOB
+from tests.support.console.browsers import PAGE, key_with, signed_in
 from tests.support.engine_running import working
 
 EVIL = "<img src=x onerror=alert(1)>"

@@ -7,10 +7,10 @@ import httpx
 import pytest
 
 from tasks.settings import Settings
-from tests.support.api.browsers import PAGE, signed_in
 from tests.support.api.event_source import Event, streamed, until_end
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import ALICE, BOB
+from tests.support.console.browsers import PAGE, signed_in
 
 
 @pytest.fixture

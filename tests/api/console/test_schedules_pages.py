@@ -5,10 +5,10 @@ import pytest
 from arq.connections import ArqRedis
 
 from tasks.settings import Settings
-from tests.support.api.browsers import PAGE, key_with, signed_in
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.serving import ALICE, BOB
 from tests.support.api.specs import spec
+from tests.support.console.browsers import PAGE, key_with, signed_in
 
 EVIL = '<img src=x onerror="alert(1)">'
 FORM = {

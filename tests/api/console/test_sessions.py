@@ -11,8 +11,8 @@ from arq.connections import ArqRedis
 
 from api.console import visit
 from tasks.settings import Settings
-from tests.support.api.browsers import PAGE, signed_in
 from tests.support.api.serving import ALICE, BOB, client_of, serving
+from tests.support.console.browsers import PAGE, signed_in
 from tests.support.eventually import eventually
 
 

@@ -14,12 +14,12 @@ from api.console.report_samples import SAMPLES
 from tasks.kind import OutputFile, Result
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
-from tests.support.api.browsers import PAGE, key_with, signed_in
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import JPEG, PNG
 from tests.support.api.serving import ALICE
 from tests.support.api.subscribers import delivering, listed, subscribe
 from tests.support.blobs import put
+from tests.support.console.browsers import PAGE, key_with, signed_in
 from tests.support.receivers import Receiver
 
 EVIL = '<img src=x onerror="alert(1)">.png'

@@ -13,9 +13,9 @@ from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.queue.redis_keys import LANE
 from tasks.settings import Settings
 from tests.api.console.test_reference import Links
-from tests.support.api.browsers import PAGE, signed_in
 from tests.support.api.serving import BOB
 from tests.support.api.subscribers import URL, delivering, listed, publish, subscribe
+from tests.support.console.browsers import PAGE, signed_in
 from tests.support.receivers import Receiver
 
 EVIL = '<img src=x onerror=alert(1)>"'

@@ -10,8 +10,8 @@ from fastapi.routing import APIRoute
 
 from api.app import app
 from tasks.accounts.scopes import ALL_SCOPES
-from tests.support.api.browsers import PAGE, key_with, signed_in
 from tests.support.api.serving import BOB, client_of
+from tests.support.console.browsers import PAGE, key_with, signed_in
 
 OPEN: Final = {"GET /", "GET /console/login", "POST /console/login", "POST /console/logout"}
 """What needs no session."""

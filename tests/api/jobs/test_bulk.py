@@ -21,7 +21,9 @@ from tests.support.engine_running import working
 from tests.support.queue.bulk_results import outcomes
 from tests.support.queue.ended_records import pack_all
 from tests.support.queue.many_failed import make_failed
-from worker.attempts.progress import WRITE_EVERY_S
+from worker.attempts import progress
+
+WRITE_EVERY_S = 0.02
 
 
 async def submit(client: httpx.AsyncClient, query: str = "") -> str:
@@ -195,7 +197,9 @@ async def test_what_a_worker_ran_last_is_retried_and_nothing_else(
 async def test_its_progress_says_how_many_match_at_least_and_then_how_many_are_changed(
     redis: ArqRedis, settings: Settings, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a criterion that no index has. The steps are small, so that it takes a second or two."""
+    """By a criterion that no index has. The steps are small, and many are written."""
+    monkeypatch.setattr(progress, "FIRST_WRITE_S", 0)
+    monkeypatch.setattr(progress, "WRITE_EVERY_S", WRITE_EVERY_S)
     monkeypatch.setattr(bulk, "EXAMINED_AT_ONCE", 5)
     monkeypatch.setattr(bulk, "AT_ONCE", 5)
     await make_failed(redis, 1_500, owner="alice", kind="report", codes=("timed_out", "truncated"))
@@ -231,7 +235,7 @@ async def test_its_progress_says_how_many_match_at_least_and_then_how_many_are_c
     assert counting, "it was too quick to be seen"
     assert changing, "it was too quick to be seen"
     assert [one["matched"] for one in counting] == sorted(one["matched"] for one in counting)
-    assert all(0 < one["matched"] <= one["examined"] <= 1_500 and one["changed"] == 0 for one in counting)
+    assert all(0 <= one["matched"] <= one["examined"] <= 1_500 and one["changed"] == 0 for one in counting)
     assert all((one["total"], one["matched"], one["complete"]) == (1_500, 750, True) for one in changing)
     assert [one["changed"] for one in changing] == sorted(one["changed"] for one in changing)
     seconds = datetime.fromisoformat(job["finished_at"]) - datetime.fromisoformat(job["started_at"])

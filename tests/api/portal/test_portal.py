@@ -15,9 +15,9 @@ from tasks.accounts.tokens import token_text
 from tasks.queue.portal_keys import PORTAL_LINK
 from tasks.settings import Settings
 from tests.api.console.test_reference import Links
-from tests.support.api.browsers import PAGE, signed_in
 from tests.support.api.serving import BOB, client_of
 from tests.support.api.subscribers import URL, delivering, listed, publish, subscribe
+from tests.support.console.browsers import PAGE, signed_in
 from tests.support.receivers import Receiver
 
 HOME = "/portal/webhooks"

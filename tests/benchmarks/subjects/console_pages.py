@@ -9,34 +9,38 @@ from typing import Final
 import httpx
 
 from tests.benchmarks.harness.report import Row
+from tests.support.console.pages import PAGES
 
-PAGES: Final = ("", "/jobs", "/jobs?owner=*", "/jobs?state=failed&kind=thumbnail", "/failures", "/queues", "/workers")
-EMPTY_PAGE: Final = "/login"
+EMPTY_PAGE: Final = "/console/login"
+FILTERED: Final = ("/console/jobs?owner=*", "/console/jobs?state=failed&kind=thumbnail", "/console/jobs?q=photo-9")
 WARM_UP, REQUESTS = 5, 30
 CPU_MS: Final = 30
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
-async def console_pages(port: int, pid: int, key: str) -> list[Row]:
+async def console_pages(port: int, pid: int, key: str, job_id: str) -> list[Row]:
     """The cost of each page.
 
     Args:
         port: Where the web process listens.
         pid: Its number.
         key: An admin's.
+        job_id: A job whose page is measured too.
     """
     rows = []
     from_page = {"Sec-Fetch-Site": "same-origin"}
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/console", timeout=30) as browser:
-        await browser.post("/login", data={"key": key}, headers=from_page)
-        for page in (EMPTY_PAGE, *PAGES):
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as browser:
+        await browser.post("/console/login", data={"key": key}, headers=from_page)
+        for page in (EMPTY_PAGE, *PAGES, *FILTERED, f"/console/jobs/{job_id}"):
             for n in range(WARM_UP + REQUESTS):
                 if n == WARM_UP:
                     before = cpu_ms(pid)
-                (await browser.get(page)).raise_for_status()
+                answer = await browser.get(page)
+                assert answer.status_code == 200, f"{page}: {answer.status_code}"
             each = (cpu_ms(pid) - before) / REQUESTS
-            sys.stderr.write(f"/console{page}: {each:.1f} ms of CPU\n")
-            rows.append(Row(f"CPU of the page /console{page}, ms", round(each, 1), at_most=CPU_MS))
+            name = page.replace(job_id, "{id}")
+            sys.stderr.write(f"{name}: {each:.1f} ms of CPU\n")
+            rows.append(Row(f"CPU of the page {name}, ms", round(each, 1), at_most=CPU_MS))
     return rows
 
 

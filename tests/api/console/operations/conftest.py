@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from tests.support.api.browsers import signed_in
 from tests.support.api.serving import ALICE, BOB
+from tests.support.console.browsers import signed_in
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import httpx
 import pytest
 
 from tasks.settings import Settings
-from tests.support.api.browsers import PAGE, send_form, shown
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG
+from tests.support.console.browsers import PAGE, send_form, shown
 
 EVIL = '"><img src=x onerror=alert(1)>'
 

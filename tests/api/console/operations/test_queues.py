@@ -7,8 +7,8 @@ from arq.connections import ArqRedis
 from tasks.queue.lanes.lane_controls import LaneControls
 from tasks.settings import Settings
 from tests.support.api.beats import beat
-from tests.support.api.browsers import PAGE, send_form, shown, troubles
 from tests.support.api.pictures import PNG
+from tests.support.console.browsers import PAGE, send_form, shown, troubles
 from tests.support.receivers import Receiver
 
 HOUR_MS = 3_600_000

@@ -11,9 +11,9 @@ from tasks.queue.redis_keys import WORKER_MS
 from tasks.queue.series.rings import MINUTE_MS, sample
 from tasks.settings import Settings
 from tests.support.api.beats import beat
-from tests.support.api.browsers import PAGE, key_with, send_form, shown, signed_in, troubles
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG
+from tests.support.console.browsers import PAGE, key_with, send_form, shown, signed_in, troubles
 from tests.support.receivers import Receiver
 
 HOUR_MS = 3_600_000

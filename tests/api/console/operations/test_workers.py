@@ -10,7 +10,7 @@ from tasks.queue.redis_keys import WORKER_MS
 from tasks.queue.watch.workers import RunningJob
 from tasks.settings import Settings
 from tests.support.api.beats import beat
-from tests.support.api.browsers import shown, troubles
+from tests.support.console.browsers import shown, troubles
 
 
 @pytest.fixture

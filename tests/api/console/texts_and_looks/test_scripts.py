@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from api.console.html import ASSETS, asset_url
-from tests.support.api.browsers import signed_in
 from tests.support.api.serving import ALICE
+from tests.support.console.browsers import signed_in
 
 MOST_BYTES = 12 * 1024
 SCRIPTS = sorted(ASSETS.glob("*.js"))

@@ -1,0 +1,19 @@
+"""The pages of the console: the paths that a signed-in browser can ask for without knowing an id."""
+
+from typing import Final
+
+from fastapi.routing import APIRoute
+
+from api.app import app
+
+OTHERS: Final = {"/console/live", "/console/login", "/console/{path:path}"}
+"""A stream, the form that signs in, and what answers that a page is not there."""
+PAGES: Final = sorted(
+    route.path
+    for route in app.routes
+    if isinstance(route, APIRoute)
+    and route.path.startswith("/console")
+    and "GET" in (route.methods or ())
+    and "{" not in route.path
+    and route.path not in OTHERS
+)

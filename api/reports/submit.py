@@ -5,14 +5,14 @@ from functools import cache
 from hashlib import sha256
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.access.scopes import requires
 from api.http.caller import caller_of
 from api.http.checks import Checks
 from api.http.context import Context
 from api.http.problems import documented, problem
-from api.http.query import query_of
+from api.http.query import documented_query, query_of
 from api.http.ranges import names
 from api.jobs.submit_options import SUBMIT_REFUSALS, documented_submit
 from api.jobs.submitted import respond
@@ -56,6 +56,21 @@ class ReportOptions(OutputOptions, TableOptions):
 
     name: str | None = Field(
         None, min_length=1, max_length=MAX_NAME_CHARS, description="A name to show, instead of the title."
+    )
+
+
+class ValidationQuery(BaseModel):
+    """The query parameters of `POST /v1/reports/validation`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    wait: float | None = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Seconds to wait for the validation, at most MAX_WAIT_S, which is also the default. With 0 the "
+        "response is its job at once.",
+        examples=[5],
     )
 
 
@@ -164,19 +179,23 @@ def _accepted(accept: str) -> str | None:
     summary="Validate a report",
     response_model=Preflight,
     responses={
-        202: {"model": Job, "description": "The validation takes longer: its job, with its path in `Location`."},
+        202: {
+            "model": Job,
+            "description": "The validation takes longer than `wait`: its job, with its path in `Location`.",
+        },
         **documented(*REFUSALS, "failed"),
     },
-    openapi_extra=SPEC_BODY,
+    openapi_extra=SPEC_BODY | documented_query(ValidationQuery),
 )
 @requires("reports")
 async def validate_report(request: Request) -> Response:
     """Reads the datasets and lays out the pages, but draws nothing. Errors are returned as a problem."""
-    caller = caller_of(request)
-    report = await receive_report(request, caller, None, Checks())
+    caller, checks = caller_of(request), Checks()
+    wait = query_of(request, ValidationQuery, checks).wait
+    report = await receive_report(request, caller, None, checks)
     submission = await submission_of(caller, report, VALIDATION, priority=Priority.HIGH)
     submitted = await caller.context.enqueuer.enqueue(submission)
-    record = await _ended(caller.context, submitted)
+    record = await _ended(caller.context, submitted, wait)
     if record is None:
         return await respond(caller, submitted)
     if record.state is not State.SUCCEEDED:
@@ -185,9 +204,13 @@ async def validate_report(request: Request) -> Response:
     return Response(json.dumps(record.result), headers=headers, media_type="application/json")
 
 
-async def _ended(context: Context, submitted: Submitted) -> Record | None:
-    """Wait for the job as long as a request may wait. Returns its record once it has ended, else None."""
-    record = await context.watch.wait_until_ended(submitted.job_id, context.settings.max_wait_s)
+async def _ended(context: Context, submitted: Submitted, wait: float | None = None) -> Record | None:
+    """Wait for the job, for `wait` seconds or as long as a request may wait. Returns its record once it has ended,
+    else None."""
+    most = context.settings.max_wait_s
+    if wait == 0:
+        return None
+    record = await context.watch.wait_until_ended(submitted.job_id, most if wait is None else min(wait, most))
     return record if record and record.state.ended else None
 
 

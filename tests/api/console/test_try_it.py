@@ -146,11 +146,13 @@ async def test_a_table_becomes_a_report_with_the_types_that_are_chosen(
         file = {"file": ("sales.csv", b"day,amount\n2026-11-30,9.50\n")}
         sent = await browser.post("/console/try/report/table", files=file, headers=PAGE)
         assert sent.status_code == 303
-        upload = parse_qs(urlsplit(sent.headers["location"]).query)["upload"][0]
+        query = parse_qs(urlsplit(sent.headers["location"]).query)
+        (upload,), (reading,) = query["upload"], query["job"]
         kept = (await alice.get(f"/v1/uploads/{upload}")).json()
         assert (kept["name"], kept["bytes"]) == ("sales.csv", 27)
         plan = {**PLAN, "tables": [{**TABLE, "guesses": GUESSES}]}
         page = (await answered(worker, browser.get(sent.headers["location"]), result=Result(plan))).text
+        assert [job["id"] for job in (await alice.get("/v1/jobs?kind=validation")).json()["jobs"]] == [reading]
         assert 'name="title" value="sales"' in page
         assert page.count(" selected>date<") == page.count(" selected>money<") == 1
         assert EVIL not in page
@@ -174,6 +176,16 @@ async def test_a_table_becomes_a_report_with_the_types_that_are_chosen(
         assert f'href="/console/jobs/{job}/files/report.pdf"' in shown
         params = (await alice.get(f"/v1/jobs/{job}")).json()["params"]
         assert (params["title"], params["formats"]) == ("Sales", ["pdf", "xlsx"])
+
+
+async def test_a_table_that_cannot_be_read_is_said_when_it_is_looked_at(port: int, worker: ManualWorker) -> None:
+    async with signed_in(port, ALICE) as browser:
+        file = {"file": ("sales.csv", b"day,amount\n")}
+        sent = await browser.post("/console/try/report/table", files=file, headers=PAGE)
+        error = ("invalid_dataset", f"Line 2 of {EVIL} has too few cells.")
+        page = await answered(worker, browser.get(sent.headers["location"]), verb="failed", error=error)
+        assert (page.status_code, "Line 2 of" in page.text, EVIL in page.text) == (200, True, False)
+        assert AGAIN not in page.text
 
 
 async def test_an_example_is_validated_made_and_its_faults_have_lines(port: int, worker: ManualWorker) -> None:

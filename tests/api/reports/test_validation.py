@@ -56,6 +56,15 @@ async def test_what_broke_is_a_problem_too(
     assert "field" not in answer.json()
 
 
+async def test_who_does_not_wait_gets_the_job_at_once(alice: httpx.AsyncClient) -> None:
+    answer = await alice.post("/v1/reports/validation?wait=0", json=spec())
+    job = answer.json()
+    assert (answer.status_code, job["kind"], job["state"]) == (202, "validation", "queued")
+    assert answer.headers["Location"] == f"/v1/jobs/{job['id']}"
+    refused = await alice.post("/v1/reports/validation?wait=-1", json=spec())
+    assert (refused.status_code, refused.json()["field"]) == (422, "wait")
+
+
 async def test_what_takes_longer_answers_where_to_look(
     settings: Settings, redis: ArqRedis, worker: ManualWorker
 ) -> None:

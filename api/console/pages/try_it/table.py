@@ -1,5 +1,6 @@
 """Try it, report from a table: send a file, choose what its columns are, and get a PDF."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
@@ -7,7 +8,7 @@ from typing import Any, Final, get_args
 
 from fastapi import Response
 
-from api.console.calls import ApiCall, FileCall, ProblemError, at
+from api.console.calls import ApiCall, FileCall, ProblemError, at, query_text
 from api.console.forms import Form
 from api.console.pages.try_it.report import MADE, PLAN, REPORTS, refuse_file, show_report
 from api.console.visit import ConsoleRouter, Visit
@@ -19,6 +20,8 @@ from tasks.report.spec.table import MAX_COLUMNS, CellType
 router = ConsoleRouter()
 
 HERE: Final = "/console/try/report/table"
+READING_WAIT_S: Final = 5
+"""Seconds that the page waits for the columns: most tables take less than one."""
 TYPES: Final = get_args(CellType)
 TOTALLED: Final = ("integer", "decimal", "money")
 OF_COLUMN: Final = re.compile(r"blocks\.\d+\.columns\.(\d+)")
@@ -28,39 +31,44 @@ OPTIONS: Final = {"title": "", "lang": "en", "currency": "EUR", "date_format": "
 
 @router.action("/try/report/table")
 async def send_table(visit: Visit) -> Response:
-    """Keep the file of the form as an upload, which its report is made of."""
+    """Keep the file of the form as an upload, which its report is made of, and have a job read its columns."""
     kind = visit.request.headers.get("content-type", "")
     try:
         async with aclosing(chunks_of(visit.request)) as chunks:
             name, data = await _file_of(Multipart(chunks, kind))
-            answer = await visit.api.send_bytes(ApiCall("POST", "/v1/uploads", {"name": name[:255]}), data)
+            kept = await visit.api.send_bytes(ApiCall("POST", "/v1/uploads", {"name": name[:255]}), data)
+        upload = kept.json()["id"]
+        block = {"type": "table", "dataset": "data", "every_column": True}
+        spec = _spec(upload, {**OPTIONS, "title": visit.t("try_report.untitled")}, block)
+        reading = await visit.api.send(ApiCall("POST", PLAN, {"wait": 0}, spec))
     except ProblemError as error:
         if visit.is_program or error.problem.get("code") == "forbidden":
             raise
         return refuse_file(visit, error.problem, error.status)
-    return await visit.acted(answer, to=f"{HERE}?upload={answer.json()['id']}")
+    return await visit.acted(kept, to=f"{HERE}?{query_text({'upload': upload, 'job': reading.json()['id']})}")
 
 
 @router.page("/try/report/table")
 async def show_table(visit: Visit) -> Response:
-    """The columns of an upload, with the types that they may have; without one, where it is sent."""
-    if not visit.query.get("upload"):
+    """The columns that the job has found in an upload, with the types that they may have; without the two, where a
+    table is sent."""
+    if not visit.query.get("upload") or not visit.query.get("job"):
         return await show_report(visit)
-    upload = await visit.api.get(at("uploads", visit.query["upload"]))
+    upload, job = await asyncio.gather(
+        visit.api.get(at("uploads", visit.query["upload"])),
+        visit.api.get(at("jobs", visit.query["job"]), wait=READING_WAIT_S),
+    )
     title = (upload.get("name") or visit.t("try_report.untitled")).rpartition(".")[0] or upload["name"]
     options = {**OPTIONS, "title": title[:200]}
-    block = {"type": "table", "dataset": "data", "every_column": True}
-    try:
-        answer = await visit.api.send(ApiCall("POST", PLAN, body=_spec(upload["id"], options, block)))
-    except ProblemError as error:
-        if error.problem.get("code") == "forbidden":
-            raise
-        return _page(visit, upload["id"], options, (), problem=error.problem, status=error.status)
-    if answer.status == 202:
+    if job["state"] not in ("succeeded", "failed", "cancelled"):
         return _page(visit, upload["id"], options, (), reading=True)
-    (table,) = answer.json()["tables"]
-    columns = [{**one, "show": True, "total": one["type"] == "money"} for one in table.get("guesses") or ()]
-    return _page(visit, upload["id"], options, columns, rows=table["rows"])
+    tables = (job.get("result") or {}).get("tables")
+    if not tables:  # or it is another kind of job, whose id has been typed
+        error = job.get("error") or {"message": visit.t("try_report.not_read")}
+        problem = {"detail": error["message"], "field": error.get("field")}
+        return _page(visit, upload["id"], options, (), problem=problem)
+    columns = [{**one, "show": True, "total": one["type"] == "money"} for one in tables[0].get("guesses") or ()]
+    return _page(visit, upload["id"], options, columns, rows=tables[0]["rows"])
 
 
 @router.action("/try/report/columns")

@@ -23,7 +23,7 @@ from api.changes.events import (
     Update,
 )
 from tasks.clock import from_ms, maybe_from_ms
-from tasks.maintenance.alerts import find_alerts, read_since
+from tasks.maintenance.alerts import find_alerts, read_state
 from tasks.queue.feed_keys import FEED_MS
 from tasks.queue.lanes.stats import QueueStats
 from tasks.queue.records.record import State
@@ -286,15 +286,14 @@ class AlertSource(Source):
 
     async def refresh(self) -> None:
         """Look for alerts, as `GET /v1/alerts` does."""
-        now_ms, holding = await find_alerts(self._redis, self._settings, self._storage)
-        listed = holding[:MAX_ALERTS]
-        since = await read_since(self._redis, listed)
+        snapshot, registry = await read_state(self._redis, self._settings)
+        holding = await find_alerts(self._redis, self._settings, self._storage, snapshot, registry)
         alerts = [
-            AlertNumbers(code=alert.alert, subject=alert.subject, since=maybe_from_ms(since_ms), value=alert.value)
-            for alert, since_ms in zip(listed, since, strict=True)
+            AlertNumbers(code=one.alert, subject=one.subject, since=maybe_from_ms(one.since_ms), value=one.value)
+            for one in holding[:MAX_ALERTS]
         ]
         if alerts != self._known:
             self._known = alerts
-            more = len(holding) - len(listed)
-            self._update = LatestUpdate("alerts", AlertChanges(at=from_ms(now_ms), alerts=alerts, more=more))
+            more = len(holding) - len(alerts)
+            self._update = LatestUpdate("alerts", AlertChanges(at=from_ms(snapshot.now_ms), alerts=alerts, more=more))
             self.tell(self._update)

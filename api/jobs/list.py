@@ -57,7 +57,9 @@ async def list_jobs(request: Request) -> Response:
             "'dry_run', which counts."
         )
         raise Refusal("invalid_request", message, field="counts")
-    page = await caller.context.listing.page(selection, limit=query.limit, cursor=query.cursor)
+    page = await caller.context.listing.page(
+        selection, limit=query.limit, cursor=query.cursor, with_counts=query.counts
+    )
     base_url, now_ms = caller.base_url, clock.now_ms()
     jobs = [
         job_of(record, base_url, caller.public_files, with_markup=False)
@@ -68,5 +70,4 @@ async def list_jobs(request: Request) -> Response:
         waiting = await find_waiting_for(caller.context, page.records)
         for job in jobs:
             job.waiting_for = waiting.get(job.id)
-    counts = await caller.context.listing.counts(selection) if query.counts else None
-    return uncached(JobPage(jobs=jobs, next=page.cursor, counts=counts))
+    return uncached(JobPage(jobs=jobs, next=page.cursor, counts=page.counts))

@@ -1,5 +1,6 @@
 """What is wrong now: `GET /v1/alerts`, for admins. The alert job finds the same, with the same function."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, Literal
@@ -11,10 +12,11 @@ from api.http.access.scopes import requires
 from api.http.answers import uncached
 from api.http.caller import admin_of
 from api.http.problems import documented
+from api.operations.queues import alert_snapshot_of
 from api.operations.workers import registry_of
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.maintenance import alerts
-from tasks.maintenance.alerts import ActiveAlert, find_alerts, read_since
+from tasks.maintenance.alerts import ActiveAlert, find_alerts
 from tasks.queue.redis_keys import QUEUES
 
 router = APIRouter(prefix="/v1/alerts", tags=["operations"])
@@ -87,14 +89,12 @@ async def list_alerts(request: Request) -> Response:
     Endpoints that fail are listed up to a thousand, those first that have failed longest.
     """
     context = admin_of(request).context
-    registry = await registry_of(request, context)
-    now_ms, holding = await find_alerts(context.redis, context.settings, context.storage, registry)
-    since_ms = await read_since(context.redis, holding)
-    shown = [_alert(alert, since) for alert, since in zip(holding, since_ms, strict=True)]
-    return uncached(CurrentAlerts(at=from_ms(now_ms), alerts=shown))
+    snapshot, registry = await asyncio.gather(alert_snapshot_of(request, context), registry_of(request, context))
+    holding = await find_alerts(context.redis, context.settings, context.storage, snapshot, registry)
+    return uncached(CurrentAlerts(at=from_ms(snapshot.now_ms), alerts=[_alert(alert) for alert in holding]))
 
 
-def _alert(alert: ActiveAlert, since_ms: int | None) -> CurrentAlert:
+def _alert(alert: ActiveAlert) -> CurrentAlert:
     unit, is_of_endpoint = UNITS.get(alert.alert), alert.alert == "endpoint_failing"
     return CurrentAlert(
         code=alert.alert,
@@ -103,7 +103,7 @@ def _alert(alert: ActiveAlert, since_ms: int | None) -> CurrentAlert:
         queue=alert.subject if alert.subject in QUEUES else None,
         endpoint=alert.subject if is_of_endpoint else None,
         owner=alert.owners[0] if is_of_endpoint else None,
-        since=maybe_from_ms(since_ms),
+        since=maybe_from_ms(alert.since_ms),
         value=alert.value if unit else None,
         limit=alert.limit if unit else None,
         unit=unit,

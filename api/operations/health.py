@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import structlog
 from arq.constants import health_check_key_suffix
@@ -19,9 +19,8 @@ from api.operations.queues import snapshot_of
 from api.operations.workers import registry_of
 from tasks.maintenance.storage_owner import HINT
 from tasks.queue.connection_pool import says_failover
-from tasks.queue.installation import find_storage_owner
 from tasks.queue.memory import MemoryUse, is_out_of_memory, memory_of
-from tasks.queue.redis_keys import PROBE, QUEUES, SECOND_MS, WORKER_MS, arq_queue
+from tasks.queue.redis_keys import INSTALLATION, PROBE, QUEUES, SECOND_MS, WORKER_MS, arq_queue
 from tasks.queue.watch.workers import WorkerRegistry
 from tasks.storage.protocol import StorageUnavailable
 
@@ -106,9 +105,10 @@ async def is_ready(request: Request) -> Response:
 
 async def _all_checks(context: Context, request: Request) -> list[Check]:
     """All checks, side by side."""
+    look = asyncio.ensure_future(_look_at_redis(context))
     redis, *others = await asyncio.gather(
-        _checked("redis", _redis(context)),
-        _storage_check(context, kept_s=0),
+        _checked("redis", _redis(context, look)),
+        _storage_check(context, look, kept_s=0),
         _checked("worker", _workers(context, request)),
     )
     use = memory_of(context.redis).use
@@ -120,8 +120,9 @@ async def _all_checks(context: Context, request: Request) -> list[Check]:
 async def _few_checks(context: Context) -> list[Check]:
     """The checks for those whom nobody knows: one trip to Redis, and what was last known of the storage."""
     served: list[bool] = []
+    look = asyncio.ensure_future(_look_at_redis(context))
     redis, storage = await asyncio.gather(
-        _checked("redis", _redis(context, served)), _storage_check(context, kept_s=STORAGE_KEPT_S)
+        _checked("redis", _redis(context, look, served)), _storage_check(context, look, kept_s=STORAGE_KEPT_S)
     )
     unserved = [queue for queue, is_served in zip(QUEUES, served, strict=False) if not is_served]
     if not served:
@@ -133,9 +134,9 @@ async def _few_checks(context: Context) -> list[Check]:
     return [redis, storage, worker]
 
 
-async def _storage_check(context: Context, kept_s: float) -> Check:
+async def _storage_check(context: Context, look: "asyncio.Future[RedisLook]", kept_s: float) -> Check:
     check: Check = await context.kept.get(
-        "storage", lambda: _checked("storage", _storage(context)), kept_s, old_meanwhile=kept_s > 0
+        "storage", lambda: _checked("storage", _storage(context, look)), kept_s, old_meanwhile=kept_s > 0
     )
     return check
 
@@ -160,13 +161,35 @@ def _cure_of(error: Exception) -> str:
     return "It does not respond."
 
 
-async def _redis(context: Context, served: list[bool] | None = None) -> str | None:
-    """Whether Redis takes writes, in one trip. served: is given whether each queue has a worker."""
+class RedisLook(NamedTuple):
+    """What Redis has answered to a probe; each may be an error.
+
+    Attributes:
+        wrote: Whether it takes writes.
+        beats: Of the workers of each queue.
+        memory: As INFO says it.
+        storage_owner: The id of the other installation to which the storage belongs; None if it is this one's.
+    """
+
+    wrote: Any
+    beats: Any
+    memory: Any
+    storage_owner: Any
+
+
+async def _look_at_redis(context: Context) -> RedisLook:
+    """Ask Redis for all that the checks ask of it, in one trip."""
     async with context.redis.pipeline(transaction=False) as pipe:
         pipe.set(PROBE + "readiness", "1", px=PROBE_MS)
         pipe.mget([arq_queue(queue) + health_check_key_suffix for queue in QUEUES])
         pipe.info("memory")
-        wrote, beats, info = await pipe.execute(raise_on_error=False)
+        pipe.hget(INSTALLATION, "storage_of")
+        return RedisLook(*await pipe.execute(raise_on_error=False))
+
+
+async def _redis(context: Context, look: "asyncio.Future[RedisLook]", served: list[bool] | None = None) -> str | None:
+    """Whether Redis takes writes. served: is given whether each queue has a worker."""
+    wrote, beats, info, _ = await asyncio.shield(look)
     if served is not None and isinstance(beats, list):
         served += [beat is not None for beat in beats]
     memory, use = memory_of(context.redis), MemoryUse.of(info)
@@ -185,12 +208,12 @@ async def _redis(context: Context, served: list[bool] | None = None) -> str | No
     return None
 
 
-async def _storage(context: Context) -> str | None:
+async def _storage(context: Context, look: "asyncio.Future[RedisLook]") -> str | None:
     await context.storage.check()
     with suppress(RedisError, OSError, TimeoutError):  # then the check of Redis says so
         async with asyncio.timeout(OWNER_S):
-            owner = await find_storage_owner(context.redis)
-        if owner is not None:
+            owner = (await asyncio.shield(look)).storage_owner
+        if isinstance(owner, bytes):
             return f"It belongs to another installation, so the cleanup deletes nothing. {HINT}"
     return None
 

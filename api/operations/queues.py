@@ -18,13 +18,11 @@ from api.operations.workers import registry_of
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.queue.lanes import stats
 from tasks.queue.lanes.lane_controls import LaneControls
-from tasks.queue.lanes.lane_id import LaneId
-from tasks.queue.lanes.stats import LaneState, QueueSnapshot
+from tasks.queue.lanes.stats import RATE_S, LaneState, QueueSnapshot
 from tasks.queue.records.record import State
 from tasks.queue.redis_keys import QUEUES
 from tasks.queue.watch.workers import WorkerRegistry
 from tasks.refusal import Refusal
-from tasks.webhook.endpoint_record import EndpointTarget, read_targets
 
 router = APIRouter(prefix="/v1/queues", tags=["operations"])
 
@@ -151,10 +149,7 @@ async def list_lanes(request: Request, queue: QueueName) -> Response:
     caller = admin_of(request)
     found = await caller.context.queue_stats.lanes(_known(queue), limit=query.limit, cursor=query.cursor)
     lanes, following, now_ms = found
-    ids = [LaneId.parse(lane.name) for lane in lanes]
-    targets = await read_targets(caller.context.redis, [one.subject for one in ids if one.kind in ("endpoint", "test")])
-    shown = [_lane(lane, now_ms, targets.get(one.subject)) for lane, one in zip(lanes, ids, strict=True)]
-    return uncached(LanePage(lanes=shown, next=following))
+    return uncached(LanePage(lanes=[_lane(lane, now_ms) for lane in lanes], next=following))
 
 
 @router.post(
@@ -195,7 +190,17 @@ async def _look(request: Request, context: Context) -> tuple[QueueSnapshot, Work
 
 async def snapshot_of(request: Request, context: Context) -> QueueSnapshot:
     """The queues of now; for the calls of one page they are read once."""
-    return await shared(request, "queues", context.queue_stats.queues)
+    return (await _snapshots(request, context))[RATE_S]
+
+
+async def alert_snapshot_of(request: Request, context: Context) -> QueueSnapshot:
+    """The same, with what ended in the time that alerts look at."""
+    return (await _snapshots(request, context))[context.settings.alert_window_s]
+
+
+async def _snapshots(request: Request, context: Context) -> dict[int, QueueSnapshot]:
+    windows_s = (RATE_S, context.settings.alert_window_s)
+    return await shared(request, "queues", lambda: context.queue_stats.queues_over(*windows_s))
 
 
 def _known(queue: str) -> str:
@@ -226,11 +231,11 @@ def _queue(snapshot: QueueSnapshot, registry: WorkerRegistry, name: str) -> Queu
     )
 
 
-def _lane(lane: stats.LaneStats, now_ms: int, target: EndpointTarget | None) -> Lane:
+def _lane(lane: stats.LaneStats, now_ms: int) -> Lane:
     return Lane(
         name=lane.name,
-        owner=target.owner if target else None,
-        url=target.url if target else None,
+        owner=lane.owner,
+        url=lane.url,
         state=lane.state,
         waiting=lane.waiting,
         running=lane.running,

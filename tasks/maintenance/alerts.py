@@ -7,8 +7,8 @@ stored in Redis, so that it does not matter which worker checks, or how often.
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal, get_args
 
 import structlog
@@ -29,7 +29,7 @@ from tasks.queue.series.rings import sample
 from tasks.queue.watch.workers import WorkerRegistry, read_workers
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage, StorageUnavailable
-from tasks.webhook.endpoint_record import read_targets
+from tasks.webhook.endpoint_record import EndpointTarget, request_targets, targets_of
 
 log = structlog.get_logger()
 
@@ -58,7 +58,8 @@ class ActiveAlert:
         value: What was measured, a share or seconds.
         limit: From which value on it is an alert.
         owners: Whose endpoints receive it.
-        since_ms: Since when it is so (milliseconds since 1970), where the condition itself says it.
+        since_ms: Since when it is so (milliseconds since 1970): as the condition itself says it, else since the check
+            that found it first; None where no check has found it yet.
     """
 
     alert: Name
@@ -92,8 +93,9 @@ async def check(job: JobContext[AlertParams]) -> Result:
         How many alerts are `holding`, and how many have `fired` and `resolved` now.
     """
     await sample(job.redis, clock.of_redis(await job.redis.time()))
-    now_ms, holding = await find_alerts(job.redis, job.settings, job.storage)
-    payload = {"holding": [alert.payload(now_ms) for alert in holding]}
+    snapshot, registry = await read_state(job.redis, job.settings)
+    holding = await find_alerts(job.redis, job.settings, job.storage, snapshot, registry)
+    payload = {"holding": [alert.payload(snapshot.now_ms) for alert in holding]}
     answer = await Script(job.redis, "upkeep/alerts")(payload)
     fired, resolved = answer["fired"], answer["resolved"]
     for told, say, alerts in (("fired", log.warning, fired), ("resolved", log.info, resolved)):
@@ -102,25 +104,34 @@ async def check(job: JobContext[AlertParams]) -> Result:
     return Result({"holding": len(holding), "fired": len(fired), "resolved": len(resolved)})
 
 
-async def find_alerts(
-    redis: "Redis[bytes]", settings: Settings, storage: Storage, registry: WorkerRegistry | None = None
-) -> tuple[int, list[ActiveAlert]]:
-    """Find what is wrong now. It takes the same few trips to Redis, whatever is there, and one look at the storage.
+async def read_state(redis: "Redis[bytes]", settings: Settings) -> tuple[QueueSnapshot, WorkerRegistry]:
+    """Read what `find_alerts` looks at: the queues, and the workers.
 
     Args:
-        redis: Where queues, workers and endpoints are.
-        settings: The limits.
-        storage: The storage, as this process reaches it.
-        registry: The workers, if they have just been read.
-
-    Returns:
-        Redis' time in milliseconds since 1970, and the alerts that hold.
+        redis: Where they are.
+        settings: ALERT_WINDOW_S.
 
     Raises:
         redis.exceptions.RedisError: Redis does not answer.
     """
-    snapshot = await QueueStats(redis, settings).queues(settings.alert_window_s)
-    registry = registry or await read_workers(redis)
+    return await QueueStats(redis, settings).queues(settings.alert_window_s), await read_workers(redis)
+
+
+async def find_alerts(
+    redis: "Redis[bytes]", settings: Settings, storage: Storage, snapshot: QueueSnapshot, registry: WorkerRegistry
+) -> list[ActiveAlert]:
+    """Find what is wrong now. It takes two trips to Redis, whatever is there, and one look at the storage.
+
+    Args:
+        redis: Where endpoints are.
+        settings: The limits.
+        storage: The storage, as this process reaches it.
+        snapshot: The queues, with what ended within ALERT_WINDOW_S.
+        registry: The workers.
+
+    Raises:
+        redis.exceptions.RedisError: Redis does not answer.
+    """
     holding = [*system_alerts(settings, snapshot, registry), *await _storage_alert(settings, storage, registry)]
     async with redis.pipeline(transaction=False) as pipe:
         overdue_ms = snapshot.now_ms - settings.alert_endpoint_s * SECOND_MS
@@ -132,26 +143,18 @@ async def find_alerts(
         if isinstance(error, Exception):
             raise error
     memory_of(redis).note(MemoryUse.of(info), settings.redis_full_percent)
-    holding += await _endpoint_alerts(redis, settings, snapshot.now_ms, failing)
-    holding += _redis_alerts(memory_of(redis), settings, is_foreign=foreign is not None)
-    return snapshot.now_ms, holding
-
-
-async def read_since(redis: "Redis[bytes]", alerts: Sequence[ActiveAlert]) -> list[int | None]:
-    """Read since when alerts hold: as their condition says, else since the check that found them first.
-
-    Args:
-        redis: Where the alerts are that were sent.
-        alerts: Those that hold.
-
-    Returns:
-        For each milliseconds since 1970, or None where no check has found it yet.
-    """
-    sent = await redis.hmget(redis_keys.ALERTS, [alert.key for alert in alerts]) if alerts else []
-    return [
-        alert.since_ms if alert.since_ms is not None else _since_of(text)
-        for alert, text in zip(alerts, sent, strict=True)
-    ]
+    redis_alerts = _redis_alerts(memory_of(redis), settings, is_foreign=foreign is not None)
+    first_found = [alert for alert in (*holding, *redis_alerts) if alert.since_ms is None]
+    since_ms = {endpoint.decode(): int(since) for endpoint, since in failing}
+    async with redis.pipeline(transaction=False) as pipe:
+        for alert in first_found:
+            pipe.hget(redis_keys.ALERTS, alert.key)
+        request_targets(pipe, since_ms)
+        answers = await pipe.execute()
+    sent = {alert.key: _since_of(text) for alert, text in zip(first_found, answers, strict=False)}
+    targets = targets_of(since_ms, answers[len(first_found) :])
+    holding += [*_endpoint_alerts(settings, snapshot.now_ms, since_ms, targets), *redis_alerts]
+    return [alert if alert.since_ms is not None else replace(alert, since_ms=sent[alert.key]) for alert in holding]
 
 
 def _since_of(text: bytes | None) -> int | None:
@@ -239,14 +242,13 @@ async def _storage_alert(settings: Settings, storage: Storage, registry: WorkerR
     ]
 
 
-async def _endpoint_alerts(
-    redis: "Redis[bytes]", settings: Settings, now_ms: int, failing: Sequence[tuple[bytes, float]]
+def _endpoint_alerts(
+    settings: Settings, now_ms: int, since: Mapping[str, int], targets: Mapping[str, EndpointTarget]
 ) -> list[ActiveAlert]:
     """The alerts about endpoints that have failed for longer than the limit."""
     limit_s = settings.alert_endpoint_s
-    since = {endpoint.decode(): int(since_ms) for endpoint, since_ms in failing}
     alerts = []
-    for endpoint, target in (await read_targets(redis, since)).items():
+    for endpoint, target in targets.items():
         message = (
             f"Deliveries to {target.url} have failed since {rfc3339(since[endpoint])} and are waiting. "
             f"See GET /v1/deliveries?endpoint={endpoint} for the reason."

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Self, TypedDict
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 
 from tasks.queue.redis_keys import ENDPOINT
 from tasks.refusal import Refusal
@@ -152,24 +152,27 @@ class EndpointRecord:
         )
 
 
-async def read_targets(redis: "Redis[bytes]", ids: Iterable[str]) -> dict[str, EndpointTarget]:
-    """Read where endpoints of any owners are, in one trip.
+def request_targets(pipe: "Pipeline[bytes]", ids: Iterable[str]) -> None:
+    """Have a pipeline read where endpoints of any owners are.
 
     Args:
-        redis: Where the endpoints are.
+        pipe: The pipeline.
         ids: Their ids.
-
-    Returns:
-        By id; nothing for those that were deleted.
     """
-    wanted = list(dict.fromkeys(ids))
-    async with redis.pipeline(transaction=False) as pipe:
-        for endpoint_id in wanted:
-            pipe.hmget(ENDPOINT + endpoint_id, "owner", "url")
-        found = await pipe.execute()
+    for endpoint_id in ids:
+        pipe.hmget(ENDPOINT + endpoint_id, "owner", "url")
+
+
+def targets_of(ids: Iterable[str], answers: Iterable[tuple[bytes | None, bytes]]) -> dict[str, EndpointTarget]:
+    """What the pipeline has answered, by id; nothing for endpoints that were deleted.
+
+    Args:
+        ids: As of `request_targets`.
+        answers: Of the pipeline.
+    """
     return {
         endpoint_id: EndpointTarget(owner.decode(), url.decode())
-        for endpoint_id, (owner, url) in zip(wanted, found, strict=True)
+        for endpoint_id, (owner, url) in zip(ids, answers, strict=True)
         if owner is not None
     }
 

@@ -78,6 +78,7 @@ class LaneStats:
     cap: jobs that may run at once; rate: starts per second; 0 is no limit.
     until_ms: until when it is parked or limited. since_ms: when its oldest waiting job fell due.
     failures: of its receiver, in a row, since failing_since_ms.
+    owner, url: of its endpoint; None if it has none, or that was deleted.
     """
 
     name: str
@@ -90,6 +91,8 @@ class LaneStats:
     since_ms: int
     failures: int
     failing_since_ms: int
+    owner: str | None = None
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +119,20 @@ class QueueStats:
 
     async def queues(self, window_s: int = RATE_S) -> QueueSnapshot:
         """window_s: over how many seconds ends are counted, at most ENDS_MS."""
-        slots = window_s * 1000 // ENDS_SLOT_MS
-        payload = {"verb": "queues", "queues": QUEUES, "slots": slots + 1, "max_lanes": LANES_ASKED}
+        return (await self.queues_over(window_s))[window_s]
+
+    async def queues_over(self, *windows_s: int) -> dict[int, QueueSnapshot]:
+        """The same moment with the ends of several windows, by their seconds."""
+        slots = {window_s: window_s * 1000 // ENDS_SLOT_MS for window_s in sorted(set(windows_s))}
+        counted = [count + 1 for count in slots.values()]
+        payload = {"verb": "queues", "queues": QUEUES, "slots": counted, "max_lanes": LANES_ASKED}
         answer = await self._script(payload)
-        # Lua cannot tell an empty map from an empty list.
-        now_ms, ended = answer["now"], answer["ended"] or {}
-        queues = tuple(_queue(row, ended) for row in answer["queues"])
-        return QueueSnapshot(now_ms, (slots * ENDS_SLOT_MS + now_ms % ENDS_SLOT_MS) / 1000, queues)
+        now_ms, snapshots = answer["now"], {}
+        for (window_s, count), ended in zip(slots.items(), answer["ended"], strict=True):
+            # Lua cannot tell an empty map from an empty list.
+            queues = tuple(_queue(row, ended or {}) for row in answer["queues"])
+            snapshots[window_s] = QueueSnapshot(now_ms, (count * ENDS_SLOT_MS + now_ms % ENDS_SLOT_MS) / 1000, queues)
+        return snapshots
 
     async def lanes(self, queue: str, *, limit: int, cursor: str | None) -> tuple[list[LaneStats], str | None, int]:
         """Lanes, at most `limit`, those that may not be served first, the cursor of what follows, and Redis' time in

@@ -1,10 +1,11 @@
 """Reading records back: one by id, or those that somebody looks for, newest first."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 
 from tasks.queue.records.cursor import read_cursor, write_cursor
 from tasks.queue.records.indexes import of_batch, of_endpoint, of_tag
@@ -74,10 +75,12 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class RecordPage:
-    """Some records, newest first. cursor: give it back to go on from here; None at the end."""
+    """Some records, newest first. cursor: give it back to go on from here; None at the end. counts: of `Listing.counts`
+    where they were asked for."""
 
     records: tuple[Record, ...]
     cursor: str | None
+    counts: Mapping[State, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +119,21 @@ class Listing:
         self._redis = redis
         self._list = Script(redis, "read/list")
 
-    async def page(self, selection: Selection, *, limit: int = 50, cursor: str | None = None) -> RecordPage:
+    async def page(
+        self, selection: Selection, *, limit: int = 50, cursor: str | None = None, with_counts: bool = False
+    ) -> RecordPage:
         """At most `limit` records. It may be short, even empty, though more follow: go by the cursor.
 
         Raises: Refusal `invalid_request` for a cursor that is none of ours.
         """
         found = await self.ids(selection, limit=limit, cursor=cursor)
-        return RecordPage(tuple(await self.records(found.ids)), found.cursor)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            _request_records(pipe, found.ids)
+            if with_counts:
+                _request_counts(pipe, selection)
+            answers = await pipe.execute()
+        counts = _counts_of(answers[len(found.ids) :]) if with_counts else None
+        return RecordPage(tuple(_records_of(found.ids, answers[: len(found.ids)])), found.cursor, counts)
 
     async def ids(
         self, selection: Selection, *, limit: int, cursor: str | None = None, max_examined: int | None = None
@@ -160,10 +171,8 @@ class Listing:
     async def records(self, ids: Sequence[str]) -> list[Record]:
         """The records of these, without those that are gone."""
         async with self._redis.pipeline(transaction=False) as pipe:
-            for job_id in ids:
-                pipe.hgetall(JOB + job_id)
-            hashes = await pipe.execute()
-        return [Record.from_hash(job_id, fields) for job_id, fields in zip(ids, hashes, strict=True) if fields]
+            _request_records(pipe, ids)
+            return _records_of(ids, await pipe.execute())
 
     async def _unfit(self, ids: Sequence[str], unsure: Container[str], selection: Selection) -> set[str]:
         """Those of packed records that another worker had, or whose error is another (versions before 28 November 2026
@@ -182,17 +191,33 @@ class Listing:
         """How many there are in each state, without regard to the selection's own state, queue, kind, prefix, code and
         worker, and to all tags but one. Those that expired lately are among them. None are counted of an endpoint, a
         batch or a schedule, which may be another owner's."""
-        job_indexes = selection.job_indexes
-        if not job_indexes and selection.tag_owner is not None:
-            job_indexes = (of_tag(selection.tag_owner, selection.tags[0]),)
-        newest = "+inf" if selection.until_ms is None else selection.until_ms
         async with self._redis.pipeline(transaction=False) as pipe:
-            for state in State:
-                for job_index in job_indexes:
-                    pipe.zcount(JOBS + of_state(job_index, state), selection.since_ms, newest)
-            found = await pipe.execute()
-        width = len(job_indexes)
-        return {state: sum(found[n * width : (n + 1) * width]) for n, state in enumerate(State)}
+            _request_counts(pipe, selection)
+            return _counts_of(await pipe.execute())
+
+
+def _request_records(pipe: "Pipeline[bytes]", ids: Iterable[str]) -> None:
+    for job_id in ids:
+        pipe.hgetall(JOB + job_id)
+
+
+def _records_of(ids: Sequence[str], hashes: Sequence[Mapping[bytes, bytes]]) -> list[Record]:
+    return [Record.from_hash(job_id, fields) for job_id, fields in zip(ids, hashes, strict=True) if fields]
+
+
+def _request_counts(pipe: "Pipeline[bytes]", selection: Selection) -> None:
+    job_indexes = selection.job_indexes
+    if not job_indexes and selection.tag_owner is not None:
+        job_indexes = (of_tag(selection.tag_owner, selection.tags[0]),)
+    newest = "+inf" if selection.until_ms is None else selection.until_ms
+    for state in State:
+        for job_index in job_indexes:
+            pipe.zcount(JOBS + of_state(job_index, state), selection.since_ms, newest)
+
+
+def _counts_of(answers: Sequence[int]) -> dict[State, int]:
+    width = len(answers) // len(State)
+    return {state: sum(answers[n * width : (n + 1) * width]) for n, state in enumerate(State)}
 
 
 def _payload(selection: Selection) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any, Final, Self
 from arq.constants import health_check_key_suffix
 from redis.asyncio import Redis
 
-from tasks import clock
-from tasks.queue.redis_keys import QUEUES, WORKER, WORKER_MS, WORKERS, arq_queue
+from tasks.queue.redis_keys import QUEUES, WORKER_MS
+from tasks.queue.script import Script
 
 MAX_RUNNING_JOBS: Final = 50
 """Jobs that a worker lists in its beat: those that have run longest."""
@@ -56,7 +56,7 @@ class WorkerRecord:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: bytes) -> Self:
+    def from_json(cls, text: str | bytes) -> Self:
         """Read a beat of this version or of another: during a deploy there are two."""
         told: dict[str, Any] = json.loads(text)
         doing = tuple(RunningJob(**_known(RunningJob, one)) for one in told.get("doing", ()))
@@ -106,15 +106,10 @@ def _known(of: type[RunningJob] | type[WorkerRecord], told: dict[str, Any]) -> d
 
 async def read_workers(redis: "Redis[bytes]") -> WorkerRegistry:
     """Read the workers that have lately sent a beat, the oldest first."""
-    async with redis.pipeline(transaction=False) as pipe:
-        pipe.time()
-        pipe.zrange(WORKERS, 0, -1)
-        pipe.mget([arq_queue(queue) + health_check_key_suffix for queue in QUEUES])
-        now, ids, checks = await pipe.execute()
-    told = await redis.mget([WORKER.encode() + one for one in ids]) if ids else []
-    workers = sorted((WorkerRecord.from_json(one) for one in told if one), key=lambda worker: worker.started_ms)
+    answer = await Script(redis, "read/workers")({"queues": QUEUES, "health_check": health_check_key_suffix})
+    workers = sorted(map(WorkerRecord.from_json, answer["beats"]), key=lambda worker: worker.started_ms)
     # Ours write JSON there, for `arq --check`; a worker of ARQ's own a line of text.
     arq_queues = frozenset(
-        queue for queue, said in zip(QUEUES, checks, strict=True) if said and not said.startswith(b"{")
+        queue for queue, said in zip(QUEUES, answer["checks"], strict=True) if said and not said.startswith("{")
     )
-    return WorkerRegistry(clock.of_redis(now), tuple(workers), arq_queues)
+    return WorkerRegistry(answer["now"], tuple(workers), arq_queues)

@@ -7,16 +7,23 @@ import httpx
 import pytest
 from arq.connections import ArqRedis
 
+from tasks import clock
 from tasks.maintenance.bulk import BULK
 from tasks.queue.connection_pool import PrimaryConnection
+from tasks.queue.lanes.lane_controls import LaneControls
+from tasks.queue.redis_keys import FAILING, LANE, QUEUES, WORKER_MS
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
 from tasks.webhook.kind import RECOVERY
+from tests.support.api.beats import beat
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.owned import FILE, Owned
-from tests.support.console.browsers import PAGE, signed_in
+from tests.support.api.pictures import PNG
+from tests.support.api.serving import BOB
+from tests.support.console.browsers import PAGE, shown, signed_in, troubles
 from tests.support.console.pages import PAGES, WITH_PARAMETERS
 from tests.support.engine_running import working
+from tests.support.receivers import Receiver
 
 MOST_ROUND_TRIPS, MOST_COMMANDS = 12, 500
 GROWING = ("cmdstat_scan", "cmdstat_keys", "cmdstat_sscan", "cmdstat_hscan", "cmdstat_zscan", "cmdstat_smembers")
@@ -24,7 +31,7 @@ GROWING = ("cmdstat_scan", "cmdstat_keys", "cmdstat_sscan", "cmdstat_hscan", "cm
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"admins": ("alice",)})
+    return settings.model_copy(update={"admins": ("alice",), "alert_min_ended": 1})
 
 
 @pytest.fixture
@@ -43,6 +50,31 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 async def commands(redis: ArqRedis) -> dict[str, int]:
     return {name: int(stats["calls"]) for name, stats in (await redis.info("commandstats")).items()}
+
+
+async def plant_all_troubles(
+    alice: httpx.AsyncClient, bob: httpx.AsyncClient, redis: ArqRedis, worker: ManualWorker, receiver: Receiver
+) -> None:
+    """A queue that is paused and one without a worker, a dead worker, poison jobs, endpoints that are parked and fail,
+    with a recovery that waits, and too many failures."""
+    await beat(redis, "there", queues=tuple(queue for queue in QUEUES if queue != "reports"))
+    await beat(redis, "gone", queues=("reports",), ago_ms=2 * WORKER_MS)
+    for code in ("truncated", "poison", "poison"):
+        made = await alice.post("/v1/images", content=PNG)
+        await worker.end(made.json()["id"], "failed", error=(code, "It ends early."))
+    for client in (alice, bob):
+        await client.post("/v1/images", content=PNG)
+        endpoint = (await client.post("/v1/endpoints", json={"url": receiver.url, "events": ["*"]})).json()["id"]
+        await LaneControls(redis).park("webhooks", f"endpoint:{endpoint}", 3_600_000)
+        since = clock.now_ms() - 24 * 3_600_000
+        await redis.zadd(FAILING, {endpoint: since})
+        for field, value in (("failures", 7), ("failing_since", since)):
+            await redis.hset(f"{LANE}webhooks:endpoint:{endpoint}", field, value)
+        body = {"since": clock.rfc3339(since)}
+        assert (await client.post(f"/v1/endpoints/{endpoint}/recovery", json=body)).status_code == 202
+        cancelled = (await client.post("/v1/images", content=PNG)).json()["id"]
+        await client.post(f"/v1/jobs/{cancelled}/cancel")
+    await alice.post("/v1/queues/media/pause", json={"reason": "The disk is full"})
 
 
 async def test_a_page_asks_redis_for_little(
@@ -110,3 +142,23 @@ async def trips_of(browser: httpx.AsyncClient, path: str, redis: ArqRedis, sent:
     assert sum(calls.values()) <= MOST_COMMANDS, f"{path}: {calls}"
     assert not calls.keys() & set(GROWING), path
     return trips
+
+
+async def test_the_overview_asks_for_little_when_everything_is_in_trouble(
+    port: int,
+    alice: httpx.AsyncClient,
+    bob: httpx.AsyncClient,
+    redis: ArqRedis,
+    worker: ManualWorker,
+    receiver: Receiver,
+    sent: list[int],
+) -> None:
+    await plant_all_troubles(alice, bob, redis, worker, receiver)
+    await redis.config_set("maxmemory", (await redis.info("memory"))["used_memory"] * 2 // 3)
+    try:
+        async with signed_in(port) as admin, signed_in(port, BOB) as owner:
+            for browser, named in ((admin, 8), (owner, 3)):
+                await trips_of(browser, "/console", redis, sent)
+                assert len(troubles(await shown(browser))) == named
+    finally:
+        await redis.config_set("maxmemory", 0)

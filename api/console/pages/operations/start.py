@@ -29,7 +29,7 @@ Found = Mapping[str, Any]
 async def show_overview(visit: Visit) -> Response:
     """The state of everything that the visitor may see."""
     api, everyone = visit.api, "*" if visit.access.is_admin else None
-    (alerts, queues, workers, lanes, series), (jobs, failures, checks) = await asyncio.gather(
+    (alerts, queues, workers, lanes, series), (jobs, failures, checks, endpoints) = await asyncio.gather(
         asyncio.gather(
             api.find("/v1/alerts"),
             api.find("/v1/queues"),
@@ -38,16 +38,17 @@ async def show_overview(visit: Visit) -> Response:
             api.find("/v1/metrics/series", range=range_of(visit.query)),
         ),
         asyncio.gather(
-            # Of the list only the counts are shown, which are of all states: one of which there are few is quick.
-            api.find("/v1/jobs", counts=True, limit=1, state="cancelled", owner=everyone),
+            _jobs(visit),
             api.find("/v1/failures", walk=WALKED, owner=everyone),
             _checks(visit),
+            _own_endpoints(visit),
         ),
     )
     counts: dict[str, int] = jobs["counts"] if jobs else {}
     found = list(_stuck(visit, alerts, queues, workers, lanes, failures, counts))
-    if queues is None:
-        found += await _own_troubles(visit)
+    found += troubles.of_endpoints(endpoints, visit.t)
+    if jobs and queues is None:
+        found += troubles.of_own_jobs(jobs["jobs"], visit.t)
     return visit.show(
         "overview/page.html",
         troubles=troubles.once_each(found),
@@ -102,14 +103,20 @@ def _stuck(
     yield from troubles.of_alerts(alerts["alerts"] if alerts else [], counts.get("succeeded", 0), t)
 
 
-async def _own_troubles(visit: Visit) -> list[Trouble]:
-    """What an owner's key shows of what its jobs wait for."""
-    jobs, endpoints = await asyncio.gather(
-        visit.api.find("/v1/jobs", state="queued", waiting_for=True, limit=OWN_JOBS),
-        visit.api.find("/v1/endpoints", health=True, limit=ENDPOINTS),
-    )
-    found = [*troubles.of_endpoints(endpoints["endpoints"], visit.t)] if endpoints else []
-    return [*found, *troubles.of_own_jobs(jobs["jobs"], visit.t)] if jobs else found
+async def _jobs(visit: Visit) -> Found | None:
+    """How many jobs there are in each state; with those of an owner that wait, and why."""
+    if visit.access.is_admin:
+        # Of this list only the counts are shown, which are of all states: one of which there are few is quick.
+        return await visit.api.find("/v1/jobs", counts=True, limit=1, state="cancelled", owner="*")
+    return await visit.api.find("/v1/jobs", counts=True, limit=OWN_JOBS, state="queued", waiting_for=True)
+
+
+async def _own_endpoints(visit: Visit) -> list[Found]:
+    """An owner's endpoints. Admins see those of all owners as lanes."""
+    if visit.access.is_admin:
+        return []
+    found = await visit.api.find("/v1/endpoints", health=True, limit=ENDPOINTS)
+    return found["endpoints"] if found else []
 
 
 async def _checks(visit: Visit) -> dict[str, Found]:

@@ -1,11 +1,12 @@
--- needs: lanes read/lane_states
+-- needs: lanes lane_ids read/lane_states
 -- Counts of queues and lanes. Nothing is changed. payload: verb, and what the verb needs:
---   queues: queues {name, …}, slots (of ends, the current one included), max_lanes (of each queue, that are asked for
---     their oldest job). Answers now, queues {{name, paused_ms, scheduled, queued, retrying, running, overdue,
---     since_ms}, …}, ended {'queue state' → count}. since_ms: when the oldest job that could start now fell due.
+--   queues: queues {name, …}, slots {number, …} (of ends, the current one included, the smallest first), max_lanes (of
+--     each queue, that are asked for their oldest job). Answers now, queues {{name, paused_ms, scheduled, queued,
+--     retrying, running, overdue, since_ms}, …}, ended {{'queue state' → count}, …} for each of slots. since_ms: when
+--     the oldest job that could start now fell due.
 --   lanes: queue, from {list, rank} (where to go on), limit, lane_cap, auto and receiver_cap (as in claim.lua).
---     Answers lanes {{name, state, waiting, running, cap, rate, until_ms, since_ms, failures, failing_since_ms}, …}
---     (0: none), and from (nil at the end).
+--     Answers lanes {{name, state, waiting, running, cap, rate, until_ms, since_ms, failures, failing_since_ms, owner
+--     and url (of its endpoint, if it has one)}, …} (0: none), and from (nil at the end).
 local verbs, EXAMINED_AT_MOST = {}, 1000
 
 local function earlier(one, other)
@@ -47,19 +48,29 @@ local function queue_row(queue)
 end
 
 function verbs.queues()
-  local queues, ended = {}, {}
+  local queues, ended, windows, back = {}, {}, {}, 0
   for n, queue in ipairs(payload.queues) do queues[n] = queue_row(queue) end
   local slot = math.floor(now / K.ends_slot_ms)
-  for back = 0, payload.slots - 1 do
-    local fields = redis.call('HGETALL', K.ends .. string.format('%.0f', slot - back))
-    for at = 1, #fields, 2 do ended[fields[at]] = (ended[fields[at]] or 0) + tonumber(fields[at + 1]) end
+  for n, slots in ipairs(payload.slots) do
+    windows[n] = {}
+    while back < slots do
+      local fields = redis.call('HGETALL', K.ends .. string.format('%.0f', slot - back))
+      for at = 1, #fields, 2 do ended[fields[at]] = (ended[fields[at]] or 0) + tonumber(fields[at + 1]) end
+      back = back + 1
+    end
+    for name, number in pairs(ended) do windows[n][name] = number end
   end
-  return { now = now, queues = queues, ended = ended }
+  return { now = now, queues = queues, ended = windows }
 end
 
 local function lane_row(queue, lane, activity)
   local row = lane_state(queue, lane, activity)
   row.waiting, row.since_ms = redis.call('ZCARD', K.backlog .. queue .. ':' .. lane), lane_since(queue, lane) or 0
+  local kind, subject = parse_lane(lane)
+  if kind == 'endpoint' or kind == 'test' then
+    local owner, url = unpack(redis.call('HMGET', K.endpoint .. subject, 'owner', 'url'))
+    row.owner, row.url = owner or nil, url or nil
+  end
   return row
 end
 

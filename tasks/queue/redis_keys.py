@@ -228,7 +228,7 @@ and LEASE_MS is not over yet."""
 CLAIMED_MS: Final = 600 * SECOND_MS
 """A worker's last claim is remembered this long, for the next: no worker waits longer for an answer."""
 BEAT_MS: Final = 5 * SECOND_MS  # between two beats of a worker
-WORKER_MS: Final = 20 * SECOND_MS  # a worker whose beat is older than this is gone
+WORKER_MS: Final = 15 * SECOND_MS  # a worker whose beat is older than this is gone: it has missed three
 WORKER_RECORD_TTL_MS: Final = 10 * WORKER_MS
 """The last beat of a worker that is gone is shown for this long."""
 ENDS_SLOT_MS: Final = 10 * SECOND_MS  # in slots of this length ends of jobs are counted

@@ -89,6 +89,8 @@ async def test_a_schedule_is_run_paused_changed_and_deleted(
         paused = (await browser.get(place)).text
         assert "The schedule is paused." in paused
         assert f'action="{place}/resume"' in paused
+        for verb in ("run", "resume", "change", "delete"):
+            assert f'action="{place}/{verb}"' in paused, f"the form leads where {verb} is done"
         await browser.post(f"{place}/resume", data={}, headers=PAGE)
         change = {"name": "Monthly", "cron": "0 0 1 * *", "timezone": "Asia/Tokyo"}
         await browser.post(f"{place}/change", data=change, headers=PAGE)

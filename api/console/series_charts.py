@@ -84,6 +84,58 @@ class SeriesCharts:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class DepthRow:
+    """A line of a queue's table. start: of its time; due: jobs; oldest_s: of the oldest of them, in seconds."""
+
+    start: datetime
+    due: float
+    oldest_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class DepthCharts:
+    """How deep and old a queue was in some range of time.
+
+    Attributes:
+        range: A name of RANGES.
+        due, oldest: The charts.
+        most_due: The most jobs that were due at once; None if nothing was measured.
+        most_oldest_s: The longest that a job had waited, in seconds.
+        rows: The figures of the times that were measured, the newest first.
+    """
+
+    range: str
+    due: Markup
+    oldest: Markup
+    most_due: float | None
+    most_oldest_s: float | None
+    rows: list[DepthRow]
+
+    @classmethod
+    def of(cls, series: Mapping[str, Any], queue: str, t: Text) -> "DepthCharts":
+        """What `GET /v1/metrics/series` has answered, of a queue."""
+        name, numbers = series["range"], series["queues"][queue]
+        due, oldest_s, step = numbers["due"], numbers["oldest_age_s"], IN_CHART[series["range"]]
+        start, in_table = moment(series["start"]), IN_TABLE[name]
+        assert start is not None  # noqa: S101 - the API always says it
+        seconds = series["step_s"] * in_table
+        gathered = zip(_gathered(due, in_table, _most), _gathered(oldest_s, in_table, _most), strict=True)
+        rows = [
+            DepthRow(start + timedelta(seconds=n * seconds), most, longest)
+            for n, (most, longest) in enumerate(gathered)
+            if most is not None
+        ]
+        return cls(
+            range=name,
+            due=charts.bars(_gathered(due, step, _most), t("queues.due_at_once"), width=480, height=40),
+            oldest=charts.bars(_gathered(oldest_s, step, _most), t("queues.oldest_waited"), width=480, height=40),
+            most_due=_most(due),
+            most_oldest_s=_most(oldest_s),
+            rows=rows[::-1],
+        )
+
+
 def range_of(query: Mapping[str, str]) -> str:
     """The range that a query names; the hour if it names none."""
     name = query.get("range", "")

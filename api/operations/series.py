@@ -19,7 +19,8 @@ from api.jobs.filter import QueueName
 from tasks.clock import from_ms
 from tasks.kind import Kind
 from tasks.queue.records.record import State
-from tasks.queue.redis_keys import SECOND_MS
+from tasks.queue.redis_keys import QUEUES, SECOND_MS
+from tasks.queue.series.depth import NO_DEPTH
 from tasks.queue.series.percentiles import percentile
 from tasks.queue.series.period import CODES_KEPT, ENDED, ERRORS, KINDS_KEPT, PICKUP, RUN, SAMPLED, Period
 from tasks.queue.series.rings import RINGS, RangeName, RingSteps, read_series
@@ -39,6 +40,7 @@ EXAMPLE: Final[JsonDict] = {
     "errors": {"truncated": [2, None, 0], "timed_out": [1, None, 0]},
     "pickup_s": {"p50": [0.004, None, 0.004], "p95": [0.061, None, 0.048], "p99": [0.093, None, 0.09]},
     "run_s": {"p50": [0.31, None, 0.3], "p95": [2.4, None, 2.1], "p99": [4.7, None, 4.5]},
+    "queues": {"media": {"due": [214, None, 0], "oldest_age_s": [361.2, None, 0]}},
 }
 
 
@@ -81,6 +83,15 @@ class EndedSeries(BaseModel):
     cancelled: list[int | None] = Field(description="Jobs that were cancelled.")
 
 
+class QueueSeries(BaseModel):
+    """How deep and how old a queue was. A worker looks once a minute; of each step the largest number is kept."""
+
+    due: list[int | None] = Field(description="Jobs that could start. As of `GET /v1/queues`.")
+    oldest_age_s: list[float | None] = Field(
+        description="Seconds that the oldest job that a worker could start had waited; 0 if there was none."
+    )
+
+
 class MetricSeries(BaseModel):
     """Numbers by steps of time. Each array has one entry for each step, the oldest first; null is a gap: nothing was
     measured then, which is not the same as 0."""
@@ -101,6 +112,9 @@ class MetricSeries(BaseModel):
     )
     pickup_s: PercentileSeries = Field(description="From when a job was due to the start of its first attempt.")
     run_s: PercentileSeries = Field(description="From the start of an attempt to when its end was written down.")
+    queues: dict[str, QueueSeries] = Field(
+        description="Each queue, or the one that was asked for, by name. `kind` changes nothing here."
+    )
 
 
 @router.get(
@@ -113,17 +127,18 @@ class MetricSeries(BaseModel):
 )
 @requires("admin")
 async def get_metric_series(request: Request) -> Response:
-    """For admins. How many jobs ended, how long they waited and ran, and with which errors, for charts without a
-    database of metrics. Of all owners together. The last step ends with the last whole minute.
+    """For admins. How many jobs ended, how long they waited and ran, with which errors, and how deep the queues were,
+    for charts without a database of metrics. Of all owners together. The last step ends with the last whole minute.
     """
     query, context = query_of(request, SeriesQuery), admin_of(request).context
     series = await read_series(context.redis, RINGS[query.range])
     # A month of a busy service takes some tens of milliseconds, in which other requests are answered.
-    answer = await asyncio.to_thread(_view, query.range, series, _kinds(query, context.kinds))
+    queues = QUEUES if query.queue is None else (query.queue,)
+    answer = await asyncio.to_thread(_view, query.range, series, _kinds(query, context.kinds), queues)
     return uncached(answer)
 
 
-def _view(range_name: RangeName, series: RingSteps, kinds: set[str] | None) -> MetricSeries:
+def _view(range_name: RangeName, series: RingSteps, kinds: set[str] | None, queues: Iterable[str]) -> MetricSeries:
     steps = [None if period is None else _step(period, kinds) for period in series.periods]
     codes = {str(code) for step in steps if step for code in step[ERRORS]}
     return MetricSeries(
@@ -135,6 +150,7 @@ def _view(range_name: RangeName, series: RingSteps, kinds: set[str] | None) -> M
         errors={code: _numbers(steps, ERRORS, code) for code in sorted(codes)},
         pickup_s=_percentiles(steps, PICKUP),
         run_s=_percentiles(steps, RUN),
+        queues={queue: _depths(series, queue) for queue in queues},
     )
 
 
@@ -159,6 +175,14 @@ def _step(period: Period, kinds: set[str] | None) -> Step:
 
 def _numbers(steps: Iterable[Step | None], what: str, which: str) -> list[int | None]:
     return [None if step is None else step[what][which] for step in steps]
+
+
+def _depths(series: RingSteps, queue: str) -> QueueSeries:
+    found = [None if depths is None else depths.get(queue, NO_DEPTH) for depths in series.depths]
+    return QueueSeries(
+        due=[one and one.due for one in found],
+        oldest_age_s=[one and one.oldest_ms / SECOND_MS for one in found],
+    )
 
 
 def _percentiles(steps: Iterable[Step | None], what: str) -> PercentileSeries:

@@ -1,6 +1,7 @@
 """The kind `alerts`: sends an alert once when its condition begins, and once when it ends.
 
-Since it runs each minute and never for as long, it also samples the counts (`tasks.queue.series.rings`).
+Since it runs each minute and never for as long, it also samples the counts and the depths of the queues
+(`tasks.queue.series.rings`).
 
 System-wide alerts go to the admins' endpoints, those about an endpoint to the endpoints of its owner. Active alerts are
 stored in Redis, so that it does not matter which worker checks, or how often.
@@ -15,7 +16,6 @@ import structlog
 from pydantic import BaseModel, ConfigDict
 from redis.asyncio import Redis
 
-from tasks import clock
 from tasks.clock import read_rfc3339, rfc3339, to_ms
 from tasks.kind import JobContext, Kind, Result, RetryPolicy
 from tasks.maintenance.storage_owner import HINT
@@ -25,6 +25,7 @@ from tasks.queue.memory import MemoryUse, RedisMemory, memory_of
 from tasks.queue.records.record import State, new_id
 from tasks.queue.redis_keys import FAILING, SECOND_MS
 from tasks.queue.script import Script
+from tasks.queue.series.depth import depths_of
 from tasks.queue.series.rings import sample
 from tasks.queue.watch.workers import WorkerRegistry, read_workers
 from tasks.settings import Settings
@@ -87,13 +88,13 @@ class ActiveAlert:
 
 
 async def check(job: JobContext[AlertParams]) -> Result:
-    """Sample the counts, check all conditions, and send what has changed.
+    """Sample the numbers, check all conditions, and send what has changed.
 
     Returns:
         How many alerts are `holding`, and how many have `fired` and `resolved` now.
     """
-    await sample(job.redis, clock.of_redis(await job.redis.time()))
     snapshot, registry = await read_state(job.redis, job.settings)
+    await sample(job.redis, snapshot.now_ms, depths_of(snapshot))
     holding = await find_alerts(job.redis, job.settings, job.storage, snapshot, registry)
     payload = {"holding": [alert.payload(snapshot.now_ms) for alert in holding]}
     answer = await Script(job.redis, "upkeep/alerts")(payload)

@@ -66,7 +66,7 @@ Redis without cluster mode is needed.
 | `pressroom:history-erasures` | zset number → counter | objects with lines that are to be removed | the reconciliation, which removes them |
 | `pressroom:audit`, `pressroom:audit-notes` | stream of lines | the audit log: changes, and what was refused or only read (`tasks/accounts/audit.py`) | each line trims them to AUDIT_MAX_LINES, the cleanup by KEEP_AUDIT_S; they expire after it |
 | `pressroom:ends:<slot>` | hash | `<queue> <state>` → jobs that ended within ENDS_SLOT_MS | expires |
-| `pressroom:series:<seconds>`, `pressroom:series:sample` | hash | a ring of steps of this length (`tasks/queue/series/rings.py`): number of the step modulo their count → what was counted in it, as msgpack; and `at` (ms) and `counts` of the last sample | each step takes the place of the oldest; they expire after the last |
+| `pressroom:series:<seconds>`, `pressroom:series:queues:<seconds>`, `pressroom:series:sample` | hash | rings of steps of this length (`tasks/queue/series/rings.py`): number of the step modulo their count → what was counted in it, or how deep queues were, as msgpack; and `at` (ms) and `counts` of the last sample | each step takes the place of the oldest; they expire after the last |
 | `pressroom:alerts` | hash | `<alert> <subject>` → the alert as JSON, while it holds | the check that finds it resolved |
 | `pressroom:installation` | hash | `id` (random, made once), `created_at` and `adopted_at` (ms), `storage_of`: the id in the storage's marker, where it is another's; `restoring`: the snapshot whose restore has begun | nobody |
 | `pressroom:nothing` | | never written: scripts delete it, so that Redis lets them write when it is full | |

@@ -1,4 +1,4 @@
-"""The rings that keep the past of the counts: one hash each, with as many fields as steps.
+"""The rings that keep the past of the counts, and of the depths of queues: one hash each, with as many fields as steps.
 
 Once a minute a worker reads the counts, which only grow, and adds what has come since the last sample to the step of
 each ring in which that minute is. A step's field is its number modulo the ring's length, so a new one takes the place
@@ -6,12 +6,14 @@ of the oldest. A ring can grow no further: each step names KINDS_KEPT kinds and 
 
 A minute that no sample covers as a whole is a gap: no worker ran, Redis has lost the counts, or its clock jumped. Then
 nothing is added, and the next sample begins again. What another version has written in another form is a gap, too.
+
+Depths are of the moment of a sample: the largest in each step is kept, and a step without a sample is a gap.
 """
 
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 import msgpack
 from redis.asyncio import Redis
@@ -19,6 +21,7 @@ from redis.asyncio import Redis
 from tasks import clock
 from tasks.queue.redis_keys import COUNTS, DAY_MS, SECOND_MS, SERIES
 from tasks.queue.script import Script
+from tasks.queue.series.depth import Depths, DepthStep
 from tasks.queue.series.period import Period, bound_names, difference, flatten, nest, parse_counts, unpacked
 
 MINUTE_S: Final = 60
@@ -28,6 +31,7 @@ KEPT_MS: Final = 32 * DAY_MS
 SAMPLE: Final = f"{SERIES}sample"
 
 RangeName = Literal["hour", "day", "month"]
+Step = TypeVar("Step", Period, DepthStep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,10 @@ class Ring:
     @property
     def key(self) -> str:
         return f"{SERIES}{self.step_s}"
+
+    @property
+    def depth_key(self) -> str:
+        return f"{SERIES}queues:{self.step_s}"
 
     def step_of(self, minute: int) -> int:
         """The number since 1970 of the step in which a minute is."""
@@ -55,19 +63,21 @@ RINGS: Final[dict[RangeName, Ring]] = {
 
 @dataclass(frozen=True, slots=True)
 class RingSteps:
-    """Those of a ring up to now, the oldest first; None for a gap."""
+    """Those of a ring up to now, the oldest first; None for a gap. depths: by queue, of the same steps."""
 
     start_ms: int
     step_s: int
     periods: tuple[Period | None, ...]
+    depths: tuple[Depths | None, ...]
 
 
-async def sample(redis: "Redis[bytes]", now_ms: int) -> bool:
+async def sample(redis: "Redis[bytes]", now_ms: int, depths: Depths | None = None) -> bool:
     """Add what was counted since the last sample to the rings. Several workers may do so at once: one writes.
 
     Args:
         redis: Connection.
         now_ms: Redis' time in milliseconds since 1970.
+        depths: Of the queues at this time.
 
     Returns:
         Whether this one has written; if not, another has in the same minute.
@@ -81,7 +91,9 @@ async def sample(redis: "Redis[bytes]", now_ms: int) -> bool:
         # First: if another samples while this reads, the script finds another `at` than this.
         pipe.hmget(SAMPLE, "at", "counts")
         for ring in RINGS.values():
-            pipe.hget(ring.key, str(ring.step_of(ended) % ring.steps))
+            field = str(ring.step_of(ended) % ring.steps)
+            pipe.hget(ring.key, field)
+            pipe.hget(ring.depth_key, field)
         pipe.hgetall(COUNTS)
         (at, packed), *steps, fields = await pipe.execute()
     last_minute = int(at) // MINUTE_MS if at else None
@@ -92,14 +104,18 @@ async def sample(redis: "Redis[bytes]", now_ms: int) -> bool:
     counts = bound_names(parse_counts(fields), before)
     more = difference(before, counts) if last_minute == ended and isinstance(last, dict) else None
     written = []
-    for ring, step in zip(RINGS.values(), steps, strict=True):
-        if more is None:
-            break
+    for ring, kept, kept_depths in zip(RINGS.values(), steps[::2], steps[1::2], strict=True):
         number = ring.step_of(ended)
-        period = _kept(step, number) or Period(number, -1, 0, {})
-        if period.upto < ended:  # else Redis' clock was set back, and the minute has been already
+        field = str(number % ring.steps)
+        period = _of_number(Period.unpack(kept), number) if kept else None
+        step = _of_number(DepthStep.unpack(kept_depths), number) if kept_depths else None
+        period, step = period or Period(number, -1, 0, {}), step or DepthStep(number)
+        # Of a minute that has been already, Redis' clock was set back.
+        if more is not None and period.upto < ended:
             value = period.plus(ended, now_ms - int(at), more).pack()
-            written.append({"key": ring.key, "field": str(number % ring.steps), "value": value})
+            written.append({"key": ring.key, "field": field, "value": value})
+        if depths and step.upto < ended:
+            written.append({"key": ring.depth_key, "field": field, "value": step.plus(ended, depths).pack()})
     taken = {"before": at or "", "at": str(now_ms), "counts": msgpack.packb(nest(counts))}
     payload = {"sample": SAMPLE, **taken, "rings": written, "kept_ms": KEPT_MS}
     done: bool = await Script(redis, "upkeep/sample")(payload)
@@ -121,20 +137,26 @@ async def read_series(redis: "Redis[bytes]", ring: Ring, now_ms: int | None = No
         pipe.time()
         pipe.hget(SAMPLE, "at")
         pipe.hvals(ring.key)
-        time, at, packed = await pipe.execute()
+        pipe.hvals(ring.depth_key)
+        time, at, packed, packed_depths = await pipe.execute()
     ended = (clock.of_redis(time) if now_ms is None else now_ms) // MINUTE_MS - 1
     if at and int(at) // MINUTE_MS == ended:
         ended -= 1  # the sample of this minute is still to come
-    return await asyncio.to_thread(_series, ring, ring.step_of(ended), packed)
+    return await asyncio.to_thread(_series, ring, ring.step_of(ended), packed, packed_depths)
 
 
-def _series(ring: Ring, newest: int, packed: Iterable[bytes]) -> RingSteps:
-    found = {period.number: period for period in map(Period.unpack, packed) if period}
+def _series(ring: Ring, newest: int, packed: Iterable[bytes], packed_depths: Iterable[bytes]) -> RingSteps:
+    periods = {period.number: period for period in map(Period.unpack, packed) if period}
+    depths = {step.number: step.depths for step in map(DepthStep.unpack, packed_depths) if step}
     numbers = range(newest - ring.steps + 1, newest + 1)
-    return RingSteps(numbers[0] * ring.step_s * SECOND_MS, ring.step_s, tuple(found.get(number) for number in numbers))
+    return RingSteps(
+        numbers[0] * ring.step_s * SECOND_MS,
+        ring.step_s,
+        tuple(periods.get(number) for number in numbers),
+        tuple(depths.get(number) for number in numbers),
+    )
 
 
-def _kept(packed: bytes | None, number: int) -> Period | None:
-    """The step that has this place in a ring, if it is this one and no older one."""
-    period = Period.unpack(packed) if packed else None
-    return period if period and period.number == number else None
+def _of_number(found: Step | None, number: int) -> Step | None:
+    """What has this place in a ring, if it is of this step and no older one."""
+    return found if found and found.number == number else None

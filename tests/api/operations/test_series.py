@@ -10,6 +10,8 @@ from arq.connections import ArqRedis
 
 from tasks.clock import of_redis, to_ms
 from tasks.kind import Result
+from tasks.queue.redis_keys import QUEUES
+from tasks.queue.series.depth import QueueDepth
 from tasks.queue.series.rings import MINUTE_MS, sample
 from tasks.settings import Settings
 from tests.support.api.manual_worker import ManualWorker
@@ -30,16 +32,16 @@ class Sampler:
 
     def __init__(self, redis: ArqRedis, now_ms: int) -> None:
         self._redis = redis
-        self._now_ms = now_ms
+        self.now_ms = now_ms
 
     async def sample(self, *back: int) -> None:
         for minutes in back:
-            assert await sample(self._redis, self._now_ms - minutes * MINUTE_MS)
+            assert await sample(self._redis, self.now_ms - minutes * MINUTE_MS)
 
     def last(self, found: dict[str, Any], numbers: list[Any]) -> list[Any]:
         """The entries of the three minutes before the one in which the test began."""
         start_ms = to_ms(datetime.fromisoformat(found["start"]))
-        ended = (self._now_ms - start_ms) // MINUTE_MS
+        ended = (self.now_ms - start_ms) // MINUTE_MS
         return numbers[ended - 3 : ended]
 
 
@@ -129,6 +131,22 @@ async def test_it_can_be_of_a_queue_or_a_kind(
         assert sum(number or 0 for number in found["errors"].get("truncated", [])) == ended
         assert (found["run_s"]["p50"].count(None) < len(found["run_s"]["p50"])) is bool(ended)
         assert sum(covered or 0 for covered in found["covered_s"]) == 60, "it was measured, though nothing ended"
+
+
+async def test_it_has_how_deep_and_old_each_queue_was(
+    alice: httpx.AsyncClient, sampler: Sampler, redis: ArqRedis
+) -> None:
+    for minutes, depth in ((3, QueueDepth(12, 4_500)), (1, QueueDepth(0, 0))):
+        await sample(redis, sampler.now_ms - minutes * MINUTE_MS, {"media": depth})
+    found = await series(alice)
+    assert sorted(found["queues"]) == sorted(QUEUES)
+    media = found["queues"]["media"]
+    assert (len(media["due"]), len(media["oldest_age_s"])) == (60, 60)
+    assert [one for one in media["due"] if one is not None] == [12, 0], "the first sample has them too"
+    assert [one for one in media["oldest_age_s"] if one is not None] == [4.5, 0]
+    month = await series(alice, range="month", queue="media")
+    assert list(month["queues"]) == ["media"]
+    assert max(one or 0 for one in month["queues"]["media"]["due"]) == 12
 
 
 @pytest.mark.parametrize("params", [{"range": "year"}, {"queue": "printing"}, {"kind": ""}, {"step": "60"}])

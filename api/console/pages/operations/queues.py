@@ -8,7 +8,7 @@ from fastapi import Response
 
 from api.console import troubles
 from api.console.calls import ApiCall, at
-from api.console.series_charts import RANGES, SeriesCharts, range_of
+from api.console.series_charts import RANGES, DepthCharts, SeriesCharts, range_of
 from api.console.visit import ROOT, ConsoleRouter, Visit
 
 router = ConsoleRouter()
@@ -23,9 +23,11 @@ Found = Mapping[str, Any]
 
 @router.page("/queues")
 async def show_queues(visit: Visit) -> Response:
-    """All queues, each with the lanes that cannot start jobs."""
-    found = await visit.api.find("/v1/queues")
-    if found is None:
+    """All queues, each over time and with the lanes that cannot start jobs."""
+    found, series = await asyncio.gather(
+        visit.api.find("/v1/queues"), visit.api.find("/v1/metrics/series", range=range_of(visit.query))
+    )
+    if found is None or series is None:
         return await _show_own(visit)
     queues = found["queues"]
     waiting = [queue["name"] for queue in queues if queue["waiting"]]
@@ -36,6 +38,9 @@ async def show_queues(visit: Visit) -> Response:
         troubles={queue["name"]: troubles.of_queue(queue, visit.t) for queue in queues},
         lanes={name: _shown(page["lanes"], visit) for name, page in zip(waiting, pages, strict=True)},
         more={name: "next" in page for name, page in zip(waiting, pages, strict=True)},
+        depths={queue["name"]: DepthCharts.of(series, queue["name"], visit.t) for queue in queues},
+        range=series["range"],
+        ranges=RANGES,
         pause_of=pause_call,
         jobs_url=troubles.jobs_url,
     )
@@ -58,6 +63,7 @@ async def show_queue(visit: Visit) -> Response:
         cursor=cursor,
         following=lanes.get("next"),
         history=SeriesCharts.of(series, visit.t),
+        depth=DepthCharts.of(series, name, visit.t),
         ranges=RANGES,
         pause_of=pause_call,
         jobs_url=troubles.jobs_url,

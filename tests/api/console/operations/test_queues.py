@@ -1,10 +1,15 @@
 """The page of queues: why nothing moves, and what starts it again."""
 
+import re
+
 import httpx
 import pytest
 from arq.connections import ArqRedis
 
+from tasks import clock
 from tasks.queue.lanes.lane_controls import LaneControls
+from tasks.queue.series.depth import QueueDepth
+from tasks.queue.series.rings import MINUTE_MS, sample
 from tasks.settings import Settings
 from tests.support.api.beats import beat
 from tests.support.api.pictures import PNG
@@ -79,3 +84,16 @@ async def test_owners_see_why_their_own_jobs_wait(
 
 async def test_another_queue_is_not_found(admin: httpx.AsyncClient) -> None:
     assert (await admin.get("/console/queues/printing")).status_code == 404
+
+
+async def test_depth_and_age_over_time_are_drawn_and_in_a_table(admin: httpx.AsyncClient, redis: ArqRedis) -> None:
+    await beat(redis)
+    assert "Nothing was measured in this time." in await shown(admin, "/console/queues")
+    await sample(redis, clock.now_ms() - MINUTE_MS, {"media": QueueDepth(214, 361_000)})
+    for path in ("/console/queues", "/console/queues/media"):
+        for name in ("hour", "day", "month"):
+            page = await shown(admin, f"{path}?range={name}")
+            assert ("at most 214" in page, "at most 6 min 01 s" in page) == (True, True)
+            assert '<rect class="bar"' in page
+            assert re.search(r'<td class="n" data-label="Due jobs">214</td>', page), "for those who do not see it"
+            assert f'?range={name}" aria-current="true"' in page

@@ -7,7 +7,8 @@ import msgpack
 import pytest
 from arq.connections import ArqRedis
 
-from tasks.queue.redis_keys import BUCKETS_MS, COUNTS, SERIES
+from tasks.queue.redis_keys import BUCKETS_MS, COUNTS, QUEUES, SERIES
+from tasks.queue.series.depth import DepthStep, QueueDepth
 from tasks.queue.series.period import CODES_KEPT, KINDS_KEPT, OTHER, CountName, flatten
 from tasks.queue.series.rings import KEPT_MS, MINUTE_MS, RINGS, SAMPLE, RangeName, RingSteps, read_series, sample
 
@@ -273,3 +274,23 @@ async def test_what_another_version_has_written_is_a_gap(ticks: SampleClock, red
     await ticks.minute(5)
     await ticks.minute(6)
     assert await ticks.ended() == [4, None, 6]
+
+
+async def test_the_largest_depth_of_each_step_is_kept(ticks: SampleClock, redis: ArqRedis) -> None:
+    for minute in range(16):
+        ticks.now_ms = START_MS + LATE_MS + minute * MINUTE_MS
+        await sample(redis, ticks.now_ms, {"media": QueueDepth(minute, 100 * (15 - minute))})
+    assert await sample(redis, ticks.now_ms + 1, {"media": QueueDepth(99, 99)}) is False, "once a minute"
+    hour, day = await ticks.series(), await ticks.series("day")
+    assert [depths and depths["media"] for depths in hour.depths[-3:]] == [(13, 200), (14, 100), (15, 0)]
+    assert [depths["media"] for depths in day.depths if depths] == [(0, 1500), (15, 1400)]
+    ticks.now_ms += 2 * MINUTE_MS
+    assert (await ticks.series()).depths[-1] is None, "not 0: nobody has looked"
+
+
+async def test_depths_are_small(redis: ArqRedis) -> None:
+    for ring in RINGS.values():
+        step = DepthStep(START_MS).plus(1, dict.fromkeys(QUEUES, QueueDepth(10**9, 10**12)))
+        await redis.hset(ring.depth_key, mapping={str(n).encode(): step.pack() for n in range(ring.steps)})
+        assert await redis.memory_usage(ring.depth_key, samples=0) < 250 * ring.steps
+        await redis.expire(ring.depth_key, 60)

@@ -26,8 +26,9 @@ SOCKETS_S, LOOK_AGAIN_S = 10.0, 0.02
 
 class UploadMemory:
     """Divides UPLOAD_MEMORY_MB: three eighths for files that are being stored from temporary files, which wait for
-    their turn there; an eighth for what has been received of others, which go into temporary files if there is no room;
-    and an eighth for what sockets have received (`api.server`). The rest is for copies on the way (measured).
+    their turn there; a sixteenth for what has been received of others, which go into temporary files if there is no
+    room; and a sixteenth for what sockets have received (`api.server`). The rest is for copies on the way, and for what
+    lies free between them (measured).
 
     Args:
         limit: Bytes of all.
@@ -35,12 +36,12 @@ class UploadMemory:
     Attributes:
         in_sockets_limit: Bytes from which on no socket is read.
         in_sockets: Returns how many bytes sockets have received. When many connections begin at once that is more than
-            an eighth, and the others wait.
+            a sixteenth, and the others wait.
     """
 
     def __init__(self, limit: int) -> None:
         self.in_sockets: Callable[[], int] = lambda: 0
-        self.in_sockets_limit = self._received_left = limit // 8
+        self.in_sockets_limit = self._received_left = limit // 16
         self._stored_limit = self._stored_left = limit * 3 // 8
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 

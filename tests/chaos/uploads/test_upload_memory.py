@@ -17,6 +17,7 @@ from tests.support.servers import MotoServer, RcloneServer, S3Server, Valkey
 MB = 1_000_000
 PEAK_BYTES = 200 * MB
 """What a web process may take: it shares a dyno of 512 MB with another."""
+AT_REST_BYTES = 125 * MB
 
 
 async def upload_and_count(
@@ -27,6 +28,7 @@ async def upload_and_count(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with web_process(valkey.url, storage_url, environment) as web:
+        assert web.peak_memory() < AT_REST_BYTES
         assert await upload_at_once(web.port, count, size) == [201] * count
         peak = web.peak_memory()
     print(f"{count} files of {size / MB:.0f} MB: {peak / MB:.0f} MB")  # noqa: T201 - the figure of a long run

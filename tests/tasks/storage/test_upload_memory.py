@@ -6,8 +6,8 @@ from tasks.settings import MiB
 from tasks.storage.upload_memory import LARGE_BYTES, UploadMemory
 
 
-def test_what_is_received_has_an_eighth() -> None:
-    memory = UploadMemory(64 * MiB)
+def test_what_is_received_has_a_sixteenth() -> None:
+    memory = UploadMemory(128 * MiB)
     assert memory.take(5 * MiB)
     assert not memory.take(4 * MiB)
     assert memory.take(3 * MiB)
@@ -16,7 +16,7 @@ def test_what_is_received_has_an_eighth() -> None:
 
 
 def test_what_sockets_have_received_goes_first() -> None:
-    memory = UploadMemory(64 * MiB)
+    memory = UploadMemory(128 * MiB)
     memory.in_sockets = lambda: 9 * MiB
     assert not memory.take(1)
     memory.in_sockets = lambda: 8 * MiB

@@ -3,8 +3,9 @@
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from copy import copy
+from functools import cache
 from typing import TypeGuard
 
 from fastapi import APIRouter
@@ -94,8 +95,8 @@ def _head_of(route: APIRoute) -> APIRoute:
     return twin
 
 
-def _routers() -> Iterator[APIRouter]:
-    for module in pkgutil.walk_packages(api.__path__, "api."):
-        router = getattr(importlib.import_module(module.name), "router", None)
-        if isinstance(router, APIRouter):
-            yield router
+@cache
+def _routers() -> list[APIRouter]:
+    modules = [importlib.import_module(module.name) for module in pkgutil.walk_packages(api.__path__, "api.")]
+    routers = [getattr(module, "router", None) for module in modules]
+    return [router for router in routers if isinstance(router, APIRouter)]

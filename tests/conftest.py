@@ -2,9 +2,12 @@
 
 import asyncio
 import functools
+import gc
 import inspect
 import os
+import sys
 from collections.abc import AsyncIterator, Generator, Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +44,18 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         os.environ["PYTHONPATH"] = str(Path(__file__).parent / "support" / "coverage_start")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Let the garbage collector pass over ten thousand tests and what they import, which stay: it would take half a
+    second each time that a test asks for it, and much of the time that it takes to find the tests."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
     """Let an async test that waits for too long fail where it waits. One that blocks is ended by the fault handler."""
@@ -56,6 +71,15 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     if inspect.iscoroutinefunction(test):
         pyfuncitem.obj = within_its_time
     return (yield)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def packages_read_once() -> Iterator[None]:
+    """Each start reads the files of all installed packages; thousands of starts share one reading per search path."""
+    known = functools.cache(lambda _path, group: entry_points(group=group))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tasks.catalogue.entry_points", lambda group: known(tuple(sys.path), group))
+        yield
 
 
 @pytest.fixture(scope="session")

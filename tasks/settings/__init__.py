@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 from pydantic import ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from tasks.settings.access import AccessSettings
 from tasks.settings.add_ons import AddOnSettings
@@ -57,6 +57,20 @@ class Settings(
     """All settings of a process."""
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Look for each of the settings in a file only where there is one: that takes as long as the environment."""
+        del settings_cls, file_secret_settings
+        in_file = (dotenv_settings,) if getattr(dotenv_settings, "env_vars", None) else ()
+        return (init_settings, env_settings, *in_file)
 
     @model_validator(mode="before")
     @classmethod

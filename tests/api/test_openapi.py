@@ -31,13 +31,14 @@ from tasks.uploads.store import keep
 from tasks.validation import BOUNDS
 from tasks.webhook.endpoints import Endpoints, open_box
 from tasks.webhook.events import EventParams, body_of
+from tests.support.api.documented import document
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import JPEG, PNG
 from tests.support.api.subscribers import delivering, keep_exchange
 from tests.support.blobs import put
 from tests.support.queue.fan_out import expand, to
 
-DOCUMENT = create_app().openapi()
+DOCUMENT = document()
 HEADERS = {"webhook-id", "webhook-timestamp", "webhook-signature"}
 FILES = {"photo.jpg": JPEG, "logo.png": PNG, "sales.csv": b"day,amount\n2026-11-20,9.50\n"}
 FILES["sales.xlsx"] = b"PK a workbook, as far as the API can tell"

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from api.app import create_app
 from api.http.durations import DURATION
 from api.labels import TAG
 from api.outputs.keep import KEEP_SCHEMA
@@ -16,9 +15,10 @@ from tasks.refusal import CODES
 from tasks.validation import sentence_of
 from tasks.webhook.custom_headers import NAME, VALUE
 from tasks.webhook.signature import FORM
+from tests.support.api.documented import document
 from tests.test_laws import MODULES
 
-DOCUMENT = create_app().openapi()
+DOCUMENT = document()
 VERBS = {
     *("Cancel", "Check", "Create", "Delete", "Download", "Get", "List", "Open", "Pause", "Publish", "Receive"),
     *("Recover", "Resume", "Revoke", "Retry", "Rotate", "Run", "Seal", "Send", "Stream", "Submit", "Suspend", "Update"),

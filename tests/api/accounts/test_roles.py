@@ -13,7 +13,6 @@ import httpx
 import pytest
 from arq.connections import ArqRedis
 
-from api.app import create_app
 from api.http.access.scopes import READING
 from api.http.access.tokens.routes import TOKEN_ROUTES
 from tasks.accounts.audit import AuditLog, AuditSelection
@@ -23,6 +22,7 @@ from tasks.accounts.scopes import ADMIN, ALL_SCOPES
 from tasks.queue.redis_keys import API_KEY
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
+from tests.support.api.documented import document
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.owned import NOT_OWNED, ORIGIN, Owned
 from tests.support.api.pictures import PNG
@@ -83,7 +83,7 @@ def operations() -> list[Operation]:
             tuple(scope for one in spec.get("security", ()) for scope in one.get("key", ())),
             frozenset(one["name"] for one in spec.get("parameters", ()) if one["in"] == "query"),
         )
-        for path, methods in create_app().openapi()["paths"].items()
+        for path, methods in document()["paths"].items()
         for method, spec in methods.items()
     ]
     twins = [Operation(one.id, "HEAD", one.path, one.scopes, one.queries) for one in found if one.method == "GET"]

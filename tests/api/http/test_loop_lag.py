@@ -37,13 +37,12 @@ async def loop_lag() -> AsyncIterator[list[float]]:
             last = now
 
     gc.collect()
-    gc.freeze()  # as the web process does: the tests' own objects are not collected for its requests
+    gc.freeze()  # as the web process does: what was there before is not collected for its requests
     task = asyncio.create_task(spin())
     try:
         yield turns
     finally:
         task.cancel()
-        gc.unfreeze()
 
 
 def lists(size: int) -> bytes:

@@ -7,11 +7,11 @@ import httpx
 import pytest
 from arq.connections import ArqRedis
 
-from api.app import create_app
 from tasks.kind import OutputFile, Result
 from tasks.settings import Settings
 from tasks.storage.protocol import Storage
 from tasks.webhook.events import delivery_id
+from tests.support.api.documented import document
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import BOB, client_of
@@ -180,7 +180,7 @@ async def test_what_the_named_owner_does_not_have_is_not_found(settings: Setting
 
 def test_every_operation_on_what_owners_have_takes_an_owner() -> None:
     missing = []
-    for path, methods in create_app().openapi()["paths"].items():
+    for path, methods in document()["paths"].items():
         for method, operation in methods.items():
             takes = "owner" in {one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"}
             creates = method == "post" and path in CREATES

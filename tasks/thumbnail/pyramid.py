@@ -11,6 +11,9 @@ FINER = 2
 _ROUNDING_PX = 1
 """Pixels that a copy may lack, since its sides are rounded: 439 is twice as large as 220."""
 
+_HALF_ROUNDING_PX = 0.249
+"""What a side that was rounded down lacks at either edge, at most. Just below a quarter: decimals are inexact."""
+
 Extent = tuple[float, float]
 """Width and height of a whole picture in pixels of a copy; the last pixel of a scaled JPEG may be partial."""
 
@@ -41,8 +44,9 @@ class Pyramid:
         fine = [number for number, copy in enumerate(self._copies) if _is_fine(copy.extent, self._source, plan)]
         del self._copies[: fine[-1] if fine else 0]  # larger copies are not needed any more
         copy = self._copies[0]
-        result = copy.raster.resized(plan.size, _on(copy.extent, self._source, plan.box))
-        if plan.box == (0, 0, *self._source):
+        box, is_whole = _on(copy.extent, self._source, plan.box), plan.box == (0, 0, *self._source)
+        result = copy.raster.resized(plan.size, _in_proportion(box, plan.size) if is_whole else box)
+        if is_whole:
             self._copies.append(Copy(result, plan.size))
         return result
 
@@ -73,6 +77,16 @@ def _is_fine(extent: Extent, source: Size, plan: Plan) -> bool:
     left, top, right, bottom = _on(extent, source, plan.box)
     width, height = plan.size
     return right - left + _ROUNDING_PX >= FINER * width and bottom - top + _ROUNDING_PX >= FINER * height
+
+
+def _in_proportion(box: Box, size: Size) -> Box:
+    """Leave out what the shorter side of a result lacks since it was rounded down, half of it at either edge, so that
+    both sides are scaled by one factor: 341.33 rows become 341 of the same height, not 341 that are a little lower."""
+    left, top, right, bottom = box
+    factor = max(size) / ((right - left) if size[0] >= size[1] else (bottom - top))
+    lacks = [(side * factor - rounded) / 2 for side, rounded in zip((right - left, bottom - top), size, strict=True)]
+    across, down = (lack / factor if 0 < lack < _HALF_ROUNDING_PX else 0 for lack in lacks)
+    return left + across, top + down, right - across, bottom - down
 
 
 def _on(extent: Extent, source: Size, box: Box) -> Box:

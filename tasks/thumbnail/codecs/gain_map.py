@@ -6,6 +6,8 @@ What is drawn is the base picture, which every program shows that knows nothing 
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from tasks.thumbnail.codecs.jpeg_scans import header_of
+
 _SEARCHED_BYTES = 1 << 18
 """Bytes of a file that are searched at most."""
 _MOST_BOXES = 16
@@ -28,7 +30,7 @@ def has_gain_map(name: str, file: BinaryIO) -> bool:
     if name not in _MARKS:
         return False
     file.seek(0)
-    described = file.read(_SEARCHED_BYTES) if name == "jpeg" else b"".join(_descriptions(file))
+    described = header_of(file.read(_SEARCHED_BYTES)) if name == "jpeg" else b"".join(_descriptions(file))
     return any(mark in described for mark in _MARKS[name])
 
 

@@ -12,6 +12,8 @@ from typing import BinaryIO
 # Inside a scan's data 0xFF is followed by 0x00 (stuffed) or a restart marker; before a marker it may be repeated.
 MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _SOI, _SOS, _EOI, _TEM = 0xD8, 0xDA, 0xD9, 0x01
+_SEQUENTIAL = {0xC0, 0xC1, 0xC9}
+"""The headers of a picture (SOF) after which one scan can hold all of it."""
 STANDALONE_MARKERS = {_SOI, _EOI, _TEM}
 """The markers that no length follows."""
 
@@ -29,6 +31,9 @@ def scans_limit(size: tuple[int, int], limits: dict[str, int]) -> int:
 def count_scans(file: BinaryIO, limit: int) -> int:
     """Count the scans of the first picture in a JPEG file; thumbnails in its metadata are skipped.
 
+    Where the first scan holds all components of a sequential picture it is the only one that decoders read, and what
+    follows is not looked at, which would be most of the file.
+
     Args:
         file: The JPEG file, which has a file descriptor.
         limit: Scans after which counting stops.
@@ -36,7 +41,7 @@ def count_scans(file: BinaryIO, limit: int) -> int:
     Returns:
         The number of scans, at most `limit` + 1.
     """
-    scans = 0
+    scans = components = 0
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         position = 0
         while scans <= limit and (marker := MARKER.search(data, position)):
@@ -45,6 +50,24 @@ def count_scans(file: BinaryIO, limit: int) -> int:
             if code == _EOI:
                 break
             scans += code == _SOS
+            if code in _SEQUENTIAL:
+                components = int.from_bytes(data[position + 7 : position + 8], "big")
+            elif code == _SOS and components and data[position + 2 : position + 3] == bytes((components,)):
+                break
             if code not in STANDALONE_MARKERS:
                 position += int.from_bytes(data[position : position + 2], "big")
     return scans
+
+
+def header_of(data: bytes) -> bytes:
+    """Return what is before the pixels of a JPEG file, or of its beginning.
+
+    Args:
+        data: The file, or its beginning.
+    """
+    position = 0
+    while (marker := MARKER.search(data, position)) and data[marker.end() - 1] != _SOS:
+        position = marker.end()
+        if data[position - 1] not in STANDALONE_MARKERS:
+            position += int.from_bytes(data[position : position + 2], "big")
+    return data[: marker.start()] if marker else data

@@ -105,12 +105,14 @@ class VipsRaster:
         # The region is rounded to pixels of the larger one of the two pictures.
         if max(across, down) <= 1 or all(edge == int(edge) for edge in box):
             region = _rounded_region(box, self.size)
-            image = image if region == (0, 0, *self.size) else image.crop(*region)
-            whole = size
+            is_all = region == (0, 0, *self.size)
+            image = image if is_all else image.crop(*region)
+            whole, factors = size, (across, down) if is_all else None
         else:  # libvips computes the part that is kept alone
             whole = max(size[0], round(image.width * across)), max(size[1], round(image.height * down))
+            factors = None
         if whole != (image.width, image.height):
-            image = image.resize(whole[0] / image.width, vscale=whole[1] / image.height, kernel="lanczos3")
+            image = _scaled(image, whole, factors)
         if whole != size:
             left = min(round(box[0] * across), whole[0] - size[0])
             top = min(round(box[1] * down), whole[1] - size[1])
@@ -264,6 +266,16 @@ def _rounded_region(box: Box, size: Size) -> tuple[int, int, int, int]:
     """Left, top, width and height of a region in whole pixels, of which there is one at least."""
     left, top = min(round(box[0]), size[0] - 1), min(round(box[1]), size[1] - 1)
     return left, top, max(1, min(size[0], round(box[2])) - left), max(1, min(size[1], round(box[3])) - top)
+
+
+def _scaled(image: pyvips.Image, size: Size, factors: tuple[float, float] | None) -> pyvips.Image:
+    """Resample to this size; by these factors if they give it. libvips then leaves out what is rounded down, half of it
+    at either edge."""
+    if factors:
+        scaled = image.resize(factors[0], vscale=factors[1], kernel="lanczos3")
+        if (scaled.width, scaled.height) == size:
+            return scaled
+    return image.resize(size[0] / image.width, vscale=size[1] / image.height, kernel="lanczos3")
 
 
 def _rounded(image: pyvips.Image, number: str) -> pyvips.Image:

@@ -171,3 +171,12 @@ def test_a_jpeg_scaled_while_it_is_decoded_looks_like_one_that_was_not(renderer:
     with Image.open(files[1]["path"]) as unscaled:
         assert scaled.size == unscaled.size
         assert difference(scaled, unscaled.copy()) < 4
+
+
+def test_what_was_rounded_down_is_left_out_not_squeezed_in(engine: str, tmp_path: Path) -> None:
+    source = Image.new("L", (300, 200))
+    source.putdata([min(255, 16 * row) for row in range(200) for _ in range(300)])
+    drawn = Pyramid(raster_of(engine, source.convert("RGB")), source.size, 1).drawn(whole(source, 200))  # 133.33 rows
+    picture = seen(drawn, tmp_path)
+    for row in (3, 5, 7):  # a row is 1.5 rows of the source, and a quarter of one is left out above
+        assert picture.getpixel((100, row))[0] == pytest.approx(16 * (1.5 * (row + 0.5) - 0.5 + 0.25), abs=1)  # type: ignore[index]

@@ -223,6 +223,20 @@ def test_scans_of_a_thumbnail_inside_the_metadata_do_not_count(tmp_path: Path) -
         assert count_scans(file, 100) == 10  # libjpeg's own script for colour
 
 
+def test_what_follows_a_scan_of_all_components_is_not_counted(tmp_path: Path) -> None:
+    data = encoded(quarters(), "JPEG")
+    start = data.index(b"\xff\xda")
+    scan = data[start:-2]
+    path = tmp_path / "scans.jpg"
+    for first, count in (
+        (scan, 1),
+        (scan[:4] + b"\x01" + scan[5:], 101),
+    ):  # of all three components, or said to be of one
+        path.write_bytes(data[:start] + first + (scan[:4] + b"\x01" + scan[5:]) * 150)
+        with path.open("rb") as file:
+            assert count_scans(file, 100) == count
+
+
 def test_a_polyglot_is_drawn_as_the_picture_it_begins_as_and_nothing_else(renderer: Renderer) -> None:
     script = b"<script>alert('here')</script>"
     file = renderer.render(encoded(quarters(), "GIF") + script, {"name": "one", "width": 20, "format": "png"})[0]

@@ -132,6 +132,11 @@ def query_text(query: Query) -> str:
     return urlencode(given, doseq=True)
 
 
+def with_query(path: str, query: Query) -> str:
+    """A path with a query."""
+    return ApiCall("GET", path, query).target
+
+
 @dataclass(frozen=True, slots=True)
 class ApiAnswer:
     """What the API has answered to a call."""

@@ -5,7 +5,7 @@ from typing import Any, Final
 from fastapi import Response
 
 from api.accounts.key_views import GRACE
-from api.console.calls import ApiCall, ProblemError, at
+from api.console.calls import ApiCall, ProblemError, at, with_query
 from api.console.forms import Form
 from api.console.owner_choice import chosen_owner, known_owners
 from api.console.visit import ROOT, ConsoleRouter, Visit
@@ -68,6 +68,7 @@ async def show_key(visit: Visit) -> Response:
     return visit.show(
         "accounts/key.html",
         key=key,
+        home=with_query(KEYS, {"owner": owner}),
         owner=owner,
         graces=GRACES,
         rotation=_rotation(visit, owner, {"grace": GRACE}),
@@ -89,7 +90,9 @@ async def revoke_key(visit: Visit) -> Response:
     form = await visit.form()
     owner = chosen_owner(visit, form)
     call = ApiCall("DELETE", at("keys", visit.path["id"]), {"owner": owner})
-    return await visit.act(call, to=KEYS, done="keys.revoked_now", name=form.get("name", visit.path["id"]))
+    return await visit.act(
+        call, to=with_query(KEYS, {"owner": owner}), done="keys.revoked_now", name=form.get("name", visit.path["id"])
+    )
 
 
 def _rotation(visit: Visit, owner: str | None, body: dict[str, Any]) -> ApiCall:

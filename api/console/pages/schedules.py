@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import Response
 
-from api.console.calls import ApiCall, ProblemError, at, query_text
+from api.console.calls import ApiCall, ProblemError, at, query_text, with_query
 from api.console.formats import UNKNOWN, duration, seconds_between
 from api.console.owner_choice import chosen_owner, known_owners
 from api.console.visit import ConsoleRouter, Notice, Visit
@@ -79,6 +79,8 @@ async def show_schedule(visit: Visit) -> Response:
         due = (await visit.api.get(f"{SCHEDULES}/due-times", **asked, count=TIMES_SHOWN))["due_times"]
     return visit.show(
         "schedules/one.html",
+        home=_home(visit),
+        owner=chosen_owner(visit, visit.query),
         schedule=schedule,
         runs=runs["runs"],
         cursor=cursor,
@@ -134,7 +136,12 @@ async def delete_schedule(visit: Visit) -> Response:
     answer = await visit.api.send(ApiCall("DELETE", at("schedules", visit.path["id"])))
     if visit.is_program:
         return await visit.acted(answer, to=HERE)
-    return visit.go(HERE, Notice("done", visit.t("schedules.is_deleted")))
+    return visit.go(_home(visit), Notice("done", visit.t("schedules.is_deleted")))
+
+
+def _home(visit: Visit) -> str:
+    """The list from which the visitor came."""
+    return with_query(HERE, {"owner": chosen_owner(visit, visit.query)})
 
 
 async def _change(visit: Visit, patch: dict[str, Any], done: str) -> Response:

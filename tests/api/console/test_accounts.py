@@ -53,6 +53,11 @@ async def test_admins_choose_whose_key_it_is(port: int, bob: httpx.AsyncClient) 
         assert [key["name"] for key in (await bob.get("/v1/keys")).json()["keys"]] == ["for bob"]
         assert "for bob" in (await browser.get("/console/keys?owner=bob")).text
         assert "for bob" not in (await browser.get("/console/keys")).text
+        (key,) = (await bob.get("/v1/keys")).json()["keys"]
+        assert 'href="/console/keys?owner=bob"' in (await browser.get(f"/console/keys/{key['id']}?owner=bob")).text
+        gone = {"name": "for bob", "owner": "bob"}
+        revoked = await browser.post(f"/console/keys/{key['id']}/revoke", data=gone, headers=PAGE)
+        assert (revoked.status_code, revoked.headers["location"]) == (303, "/console/keys?owner=bob")
 
 
 async def test_a_page_says_which_scope_it_needs(port: int, redis: ArqRedis) -> None:

@@ -101,8 +101,12 @@ async def test_a_failure_says_why_and_is_retried_cancelled_and_deleted(
         assert (refused.status_code, "Cancel it first" in refused.text) == (409, True)
         await browser.post(f"{place}/cancel", headers=PAGE)
         assert (await bob.get(f"/v1/jobs/{job_id}")).json()["state"] == "cancelled"
-        gone = await browser.post(f"{place}/delete", data={"back": place}, headers=PAGE)
-        assert gone.headers["location"] == "/console/jobs"
+        came = (await browser.get(f"{place}?list=state%3Dfailed%26kind%3Dthumbnail")).text
+        assert 'href="/console/jobs?state=failed&amp;kind=thumbnail"' in came
+        assert 'name="list" value="state=failed&amp;kind=thumbnail"' in came
+        data = {"back": place, "list": "state=failed&kind=thumbnail"}
+        gone = await browser.post(f"{place}/delete", data=data, headers=PAGE)
+        assert gone.headers["location"] == "/console/jobs?state=failed&kind=thumbnail"
         none = await browser.get(place)
         assert (none.status_code, "There is no such job" in none.text, job_id in none.text) == (404, True, True)
 

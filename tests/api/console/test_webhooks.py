@@ -183,6 +183,23 @@ async def test_an_admin_sees_the_endpoints_of_an_owner(port: int, alice: httpx.A
         assert f"/console/webhooks/{endpoint['id']}/test?owner=alice" in Links(page.text).urls
 
 
+async def test_the_pages_of_an_endpoint_lead_back_to_the_list_as_it_was_filtered(
+    port: int, alice: httpx.AsyncClient
+) -> None:
+    endpoint = await subscribe(alice, channel="customer-17")
+    query = "?owner=alice&channel=customer-17"
+    async with signed_in(port, ROOT) as browser:
+        links = Links((await browser.get(f"/console/webhooks{query}")).text).urls
+        page = f"/console/webhooks/{endpoint['id']}"
+        assert page + query in links
+        for step in ("", "/edit", "/secret", "/deletion"):
+            assert {f"/console/webhooks{query}", page + query} & {
+                *Links((await browser.get(page + step + query)).text).urls
+            }, step
+        gone = await browser.post(f"{page}/deletion{query}", headers=PAGE)
+        assert gone.headers["location"] == f"/console/webhooks{query}"
+
+
 def test_the_sample_is_of_a_type_that_is_sent() -> None:
     assert [sample_type([one]) for one in ("*", "job.*", "order.*", "a.b")] == [
         "order.paid",

@@ -118,7 +118,7 @@ async def act_in_bulk(visit: Visit) -> Response:
         if error.status == 403:
             raise
         return visit.go(back, Notice("failed", error.problem["detail"]))
-    return visit.go(f"{LIST}/{answer.json()['id']}", Notice("done", visit.t(f"jobs.bulk_started_{verb}")))
+    return visit.go(chosen.job_url(answer.json()["id"]), Notice("done", visit.t(f"jobs.bulk_started_{verb}")))
 
 
 def _verb(visit: Visit) -> str:

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Self
+from urllib.parse import parse_qsl
 
-from api.console.calls import query_text
+from api.console.calls import query_text, with_query
 from tasks import clock
 
 LIST: Final = "/console/jobs"
@@ -18,6 +19,8 @@ MORE: Final = ("owner", "tag", "code", "worker", "endpoint", "batch", "schedule"
 TIMES: Final = ("since", "until")
 AGO: Final = re.compile(r"(\d{1,4})\s*(m|h|d)", re.ASCII)
 UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
+LIST_CHARS: Final = 300
+"""Of a list's query in the URL of each of its jobs."""
 WITHOUT_SECONDS_CHARS: Final = 16
 """Of `2026-11-20T08:00`, which people write, and the API does not read."""
 
@@ -54,6 +57,17 @@ class JobFilterForm:
         """The same with times that stay, instead of `1h` before now."""
         return type(self)({**self.given, **{name: _time(self.given[name]) for name in TIMES if name in self.given}})
 
+    @classmethod
+    def of_text(cls, text: str) -> Self:
+        """The criteria in the query of a list, as `text` has it."""
+        return cls.of(dict(parse_qsl(text)) if len(text) <= LIST_CHARS else {})
+
+    @property
+    def text(self) -> str:
+        """The query of the list, by which a page leads back to it; empty if it is too long for each line of a list."""
+        text = query_text(self.given)
+        return text if len(text) <= LIST_CHARS else ""
+
     @property
     def narrows(self) -> bool:
         """Whether any of the owner's jobs are left out."""
@@ -72,6 +86,10 @@ class JobFilterForm:
         """A page with these criteria in its URL; changes: those that differ there, None for one that goes."""
         text = query_text({**self.given, **changes})
         return f"{path}?{text}" if text else path
+
+    def job_url(self, job_id: str) -> str:
+        """The page of a job, which leads back to the list with these criteria."""
+        return with_query(f"{LIST}/{job_id}", {"list": self.text})
 
 
 def _time(written: str) -> str:

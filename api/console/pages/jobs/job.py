@@ -55,6 +55,7 @@ async def show_job(visit: Visit) -> Response:
         calls=calls,
         owner_query=of_owner(visit, job),
         list_url=JobFilterForm(of_owner(visit, job)).url,
+        came_from=_came_from(visit, job),
         **related,
     )
 
@@ -99,13 +100,21 @@ async def cancel_job(visit: Visit) -> Response:
 @router.action("/jobs/{id}/delete")
 async def delete_job(visit: Visit) -> Response:
     """Delete it, and go where the others are."""
+    form = await visit.form()
     await visit.api.send(call_of("delete", visit.path["id"]))
-    return visit.go(LIST, Notice("done", visit.t("job_page.deleted_it", id=visit.path["id"][:8])))
+    to = JobFilterForm.of_text(form.get("list", "")).url()
+    return visit.go(to, Notice("done", visit.t("job_page.deleted_it", id=visit.path["id"][:8])))
 
 
 def of_owner(visit: Visit, job: Mapping[str, Any]) -> dict[str, str]:
     """The query that an admin's call needs for what is another owner's."""
     return {} if job["owner"] == visit.access.owner else {"owner": job["owner"]}
+
+
+def _came_from(visit: Visit, job: Mapping[str, Any]) -> JobFilterForm:
+    """The list from which the job was reached; that of its owner if its URL names none."""
+    asked = JobFilterForm.of_text(visit.query.get("list", ""))
+    return asked if asked.given else JobFilterForm(of_owner(visit, job))
 
 
 def _place(visit: Visit) -> str:

@@ -12,7 +12,7 @@ from api.console.forms import count_in
 from api.console.pages.webhooks.answers import whole_delivery, whole_endpoint
 from api.console.pages.webhooks.endpoints import secret_page
 from api.console.pages.webhooks.health import ShownHealth
-from api.console.pages.webhooks.place import HOME, EndpointPlace, with_query
+from api.console.pages.webhooks.place import HOME, EndpointPlace
 from api.console.pages.webhooks.sample import sample_request, sample_type
 from api.console.visit import ConsoleRouter, Notice, Visit
 from tasks import clock
@@ -41,7 +41,7 @@ async def show_endpoint(visit: Visit) -> Response:
         endpoint=endpoint,
         health=health,
         at=place,
-        home=with_query(visit.place(HOME), {"owner": place.owner}),
+        home=place.home,
         deliveries=[whole_delivery(one) for one in page["deliveries"]],
         delivery_page=visit.place("/jobs"),
         state=state,
@@ -134,8 +134,7 @@ async def confirm_deletion(visit: Visit) -> Response:
 async def delete_endpoint(visit: Visit) -> Response:
     """Delete it."""
     place = EndpointPlace(visit)
-    home = with_query(visit.place(HOME), {"owner": place.owner})
-    return await visit.act(place.call("DELETE"), to=home, done="webhooks.deleted")
+    return await visit.act(place.call("DELETE"), to=place.home, done="webhooks.deleted")
 
 
 @router.action(f"{PAGE}/deliveries/{{delivery}}/resend")

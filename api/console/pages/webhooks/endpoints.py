@@ -6,12 +6,12 @@ from typing import Any, Final
 from fastapi import Response
 from fastapi.responses import JSONResponse
 
-from api.console.calls import ApiAnswer, ApiCall, ProblemError
+from api.console.calls import ApiAnswer, ApiCall, ProblemError, with_query
 from api.console.owner_choice import chosen_owner
 from api.console.pages.webhooks.answers import whole_endpoint
 from api.console.pages.webhooks.fields import body_of, shown_endpoint, shown_form
 from api.console.pages.webhooks.health import ShownHealth
-from api.console.pages.webhooks.place import HOME, EndpointPlace, with_query
+from api.console.pages.webhooks.place import HOME, EndpointPlace, list_query
 from api.console.visit import ConsoleRouter, Visit
 
 router = ConsoleRouter()
@@ -39,7 +39,8 @@ async def show_endpoints(visit: Visit) -> Response:
         owner=owner,
         cursor=visit.query.get("cursor"),
         home=with_query(visit.place(HOME), {"owner": owner}),
-        new=visit.place(f"{HOME}/new"),
+        new=with_query(visit.place(f"{HOME}/new"), list_query(visit)),
+        portal=with_query(visit.place(f"{HOME}/portal"), {"channel": channel}),
         older=with_query(visit.place(HOME), {"channel": channel, "owner": owner, "cursor": following})
         if following
         else None,
@@ -119,8 +120,8 @@ def _form_page(
         status=status,
         shown=shown,
         at=place,
-        action=place.page("edit") if place else visit.place(f"{HOME}/new"),
-        back=place.page() if place else visit.place(HOME),
+        action=place.page("edit") if place else with_query(visit.place(f"{HOME}/new"), list_query(visit)),
+        back=place.page() if place else with_query(visit.place(HOME), list_query(visit)),
         problem=problem,
         call=place.call("PATCH", body={"events": ["job.*"]}) if place else ApiCall("POST", "/v1/endpoints", {}, sample),
     )

@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import quote
 
-from api.console.calls import ApiCall, Query, at, query_text
+from api.console.calls import ApiCall, at, with_query
 from api.console.owner_choice import chosen_owner
 from api.console.visit import Visit
 
@@ -11,7 +11,8 @@ HOME = "/webhooks"
 
 
 class EndpointPlace:
-    """The endpoint that a visit names in its path; `?owner=` is for admins, who see those of others.
+    """The endpoint that a visit names in its path; `?owner=` is for admins, who see those of others. With `?channel=`
+    its pages lead back to the endpoints of that channel.
 
     Args:
         visit: The visit.
@@ -22,6 +23,7 @@ class EndpointPlace:
         self.id: str = endpoint_id or visit.path["id"]
         self.owner = chosen_owner(visit, visit.query)
         self._home = visit.place(HOME)
+        self._list = list_query(visit)
 
     def call(self, method: str, *segments: str, body: Any = None) -> ApiCall:
         """A call about it. segments: of the path behind its id."""
@@ -30,9 +32,14 @@ class EndpointPlace:
     def page(self, *segments: str, **query: str | int | None) -> str:
         """The path of a page about it. segments: behind its id."""
         path = "/".join((self._home, quote(self.id, safe=""), *segments))
-        return with_query(path, {"owner": self.owner, **query})
+        return with_query(path, {**self._list, **query})
+
+    @property
+    def home(self) -> str:
+        """The list of endpoints, as it was filtered."""
+        return with_query(self._home, self._list)
 
 
-def with_query(path: str, query: Query) -> str:
-    """A path with a query."""
-    return f"{path}?{query_text(query)}" if query_text(query) else path
+def list_query(visit: Visit) -> dict[str, str | None]:
+    """What the list of endpoints is filtered by; the pages of each endpoint have it in their URLs too."""
+    return {"owner": chosen_owner(visit, visit.query), "channel": visit.query.get("channel")}

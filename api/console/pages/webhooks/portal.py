@@ -5,7 +5,7 @@ from typing import Final
 from fastapi import Response
 from fastapi.responses import JSONResponse
 
-from api.console.calls import ApiCall, at
+from api.console.calls import ApiCall, at, with_query
 from api.console.pages.webhooks.place import HOME
 from api.console.visit import ConsoleRouter, Visit
 
@@ -39,6 +39,7 @@ async def revoke_link(visit: Visit) -> Response:
 
 
 async def _links_page(visit: Visit, url: str | None) -> Response:
+    channel = {"channel": visit.query.get("channel")}
     call = ApiCall("GET", "/v1/portal-links", {"limit": AT_ONCE, "cursor": visit.query.get("cursor")})
     found = (await visit.api.send(call)).json()
     following = found.get("next")
@@ -46,8 +47,10 @@ async def _links_page(visit: Visit, url: str | None) -> Response:
         "webhooks/portal.html",
         links=found["portal_links"],
         url=url,
-        action=visit.place(LINKS),
-        channel=visit.query.get("channel", ""),
-        older=f"{visit.place(LINKS)}?cursor={following}" if following else None,
+        home=with_query(visit.place(HOME), channel),
+        links_path=visit.place(LINKS),
+        action=with_query(visit.place(LINKS), channel),
+        channel=channel["channel"] or "",
+        older=with_query(visit.place(LINKS), {**channel, "cursor": following}) if following else None,
         call=ApiCall("POST", "/v1/portal-links", body={"channel": "customer-17", "expires": "2h"}),
     )

@@ -30,6 +30,7 @@ from api.webhooks.endpoint_views import (
     path_of,
 )
 from tasks import clock
+from tasks.accounts.owner_names import check_owner
 from tasks.clock import from_ms
 from tasks.webhook.custom_headers import unmasked_headers
 from tasks.webhook.endpoint_record import EndpointPatch, EndpointRecord
@@ -52,8 +53,11 @@ EndpointId = Annotated[str, Path(description="The endpoint's id.", examples=[EXA
     summary="Create an endpoint",
     response_model=NewEndpoint,
     response_description="The endpoint, with its path in `Location`, and its signing secret.",
-    responses=documented(*BODY_REFUSALS, *URL_REFUSALS, "invalid_secret", "too_many_endpoints", "redis_full"),
-    openapi_extra=documented_body(
+    responses=documented(
+        *(*BODY_REFUSALS, "forbidden", *URL_REFUSALS, "invalid_secret", "too_many_endpoints", "redis_full")
+    ),
+    openapi_extra=documented_query(OwnerQuery)
+    | documented_body(
         EndpointRequest,
         jobs=("An endpoint for the end of every job", {"url": "https://example.com/webhooks", "events": ["job.*"]}),
         limited=(
@@ -67,7 +71,9 @@ async def create_endpoint(request: Request) -> Response:
     """From now on, every event of the subscribed types is sent to it, signed with the `secret`. The secret is shown
     only in this response.
     """
-    caller = caller_of(request)
+    caller = caller_for_owner(request)
+    if caller.owner != caller_of(request).owner:
+        check_owner(caller.owner)
     checks = Checks()
     requested = examined(await receive_text(request, MAX_BODY_BYTES), EndpointRequest, checks)
     if requested is not None:

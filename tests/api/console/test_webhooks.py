@@ -183,6 +183,25 @@ async def test_an_admin_sees_the_endpoints_of_an_owner(port: int, alice: httpx.A
         assert f"/console/webhooks/{endpoint['id']}/test?owner=alice" in Links(page.text).urls
 
 
+async def test_an_admin_makes_an_endpoint_for_an_owner(port: int, alice: httpx.AsyncClient) -> None:
+    async with signed_in(port, ROOT) as browser:
+        assert (
+            "/console/webhooks/new?owner=alice" in Links((await browser.get("/console/webhooks?owner=alice")).text).urls
+        )
+        page = (await browser.get("/console/webhooks/new?owner=alice")).text
+        assert 'name="owner" value="alice"' in page
+        wrong = await browser.post(
+            "/console/webhooks/new", data={"url": "no", "events": "*", "owner": "alice"}, headers=PAGE
+        )
+        assert (wrong.status_code, 'name="owner" value="alice"' in wrong.text) == (422, True)
+        form = {"url": URL, "events": "*", "owner": "alice"}
+        made = await browser.post("/console/webhooks/new", data=form, headers=PAGE)
+        [endpoint] = (await alice.get("/v1/endpoints")).json()["endpoints"]
+        assert f"/console/webhooks/{endpoint['id']}?owner=alice" in Links(made.text).urls
+    async with signed_in(port) as browser:
+        assert 'name="owner"' not in (await browser.get("/console/webhooks/new")).text
+
+
 async def test_the_pages_of_an_endpoint_lead_back_to_the_list_as_it_was_filtered(
     port: int, alice: httpx.AsyncClient
 ) -> None:

@@ -15,7 +15,7 @@ from tests.support.api.documented import document
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.pictures import PNG
 from tests.support.api.serving import BOB, client_of
-from tests.support.api.subscribers import subscribe
+from tests.support.api.subscribers import URL, subscribe
 from tests.support.blobs import put
 from tests.support.eventually import eventually
 from tests.support.queue.fan_out import expand, to
@@ -32,7 +32,7 @@ WITHOUT = {
     *((method, "/v1/uploads/resumable/{resumable_id}") for method in ("head", "patch", "delete")),
 }
 SUBMITS = ("/v1/images", "/v1/reports", "/v1/events", "/v1/jobs", "/v1/batches", "/v1/uploads", "/v1/cleanup")
-CREATES = (*SUBMITS, "/v1/endpoints", "/v1/schedules", "/v1/keys")
+CREATES = (*SUBMITS, "/v1/schedules", "/v1/keys")
 OWNED = (
     "/v1/jobs",
     "/v1/batches/",
@@ -134,6 +134,21 @@ async def test_what_an_admin_does_is_the_owners(alice: httpx.AsyncClient, bob: h
         made = await alice.post(path, params={"owner": "bob"}, json=body)
         assert (made.status_code, made.json()["owner"]) == (202, "bob")
         assert (await bob.get(made.headers["Location"])).status_code == 200
+
+
+async def test_an_admin_makes_an_endpoint_for_an_owner(alice: httpx.AsyncClient, bob: httpx.AsyncClient) -> None:
+    assert (await alice.post("/v1/owners", json={"name": "bob", "quotas": {"endpoints": 1}})).is_success
+    body = {"url": URL, "events": ["job.*"]}
+    refused = await bob.post("/v1/endpoints", params={"owner": "alice"}, json=body)
+    assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (403, "forbidden", "owner")
+    wrong = await alice.post("/v1/endpoints", params={"owner": "no such name"}, json=body)
+    assert (wrong.status_code, wrong.json()["field"]) == (422, "owner")
+    made = await alice.post("/v1/endpoints", params={"owner": "bob"}, json=body)
+    assert made.status_code == 201
+    assert [one["id"] for one in (await bob.get("/v1/endpoints")).json()["endpoints"]] == [made.json()["id"]]
+    assert (await alice.get("/v1/endpoints")).json()["endpoints"] == []
+    full = await alice.post("/v1/endpoints", params={"owner": "bob"}, json=body)
+    assert (full.status_code, full.json()["code"]) == (409, "too_many_endpoints"), "the quota is bob's"
 
 
 async def test_what_an_admin_does_counts_towards_the_owners_own_quotas(alice: httpx.AsyncClient, bobs: Owned) -> None:

@@ -7,11 +7,11 @@ from fastapi import Response
 from fastapi.responses import JSONResponse
 
 from api.console.calls import ApiAnswer, ApiCall, ProblemError, with_query
-from api.console.owner_choice import chosen_owner
+from api.console.owner_choice import chosen_owner, known_owners
 from api.console.pages.webhooks.answers import whole_endpoint
 from api.console.pages.webhooks.fields import body_of, shown_endpoint, shown_form
 from api.console.pages.webhooks.health import ShownHealth
-from api.console.pages.webhooks.place import HOME, EndpointPlace, list_query
+from api.console.pages.webhooks.place import HOME, EndpointPlace, list_query, owner_of
 from api.console.visit import ConsoleRouter, Visit
 
 router = ConsoleRouter()
@@ -45,7 +45,9 @@ async def show_endpoints(visit: Visit) -> Response:
         if following
         else None,
         list_call=call,
-        create_call=ApiCall("POST", "/v1/endpoints", body={"url": "https://example.com/webhooks", "events": ["job.*"]}),
+        create_call=ApiCall(
+            "POST", "/v1/endpoints", {"owner": owner}, {"url": "https://example.com/webhooks", "events": ["job.*"]}
+        ),
     )
 
 
@@ -53,7 +55,7 @@ async def show_endpoints(visit: Visit) -> Response:
 async def new_endpoint(visit: Visit) -> Response:
     """The form of a new endpoint."""
     shown = shown_endpoint({"events": ["*"], "channel": visit.query.get("channel")})
-    return _form_page(visit, shown, None)
+    return await _form_page(visit, shown, None)
 
 
 @router.action(f"{HOME}/new")
@@ -63,13 +65,14 @@ async def create_endpoint(visit: Visit) -> Response:
     body = {name: value for name, value in body_of(form).items() if value not in (None, {}, False)}
     if form.get("secret", "").strip():
         body["secret"] = form["secret"].strip()
-    call = ApiCall("POST", "/v1/endpoints", body=body)
+    owner = owner_of(visit, form)
+    call = ApiCall("POST", "/v1/endpoints", {"owner": owner}, body)
     try:
         answer = await visit.api.send(call)
     except ProblemError as error:
-        return _again(visit, shown_form(form), error, None)
+        return await _again(visit, shown_form(form), error, None, owner=owner)
     endpoint = answer.json()
-    return secret_page(visit, answer, endpoint, EndpointPlace(visit, endpoint["id"]))
+    return secret_page(visit, answer, endpoint, EndpointPlace(visit, endpoint["id"], form))
 
 
 @router.page(f"{HOME}/{{id}}/edit")
@@ -77,7 +80,7 @@ async def edit_endpoint(visit: Visit) -> Response:
     """The form of an endpoint."""
     place = EndpointPlace(visit)
     endpoint = (await visit.api.send(place.call("GET"))).json()
-    return _form_page(visit, shown_endpoint(endpoint), place)
+    return await _form_page(visit, shown_endpoint(endpoint), place)
 
 
 @router.action(f"{HOME}/{{id}}/edit")
@@ -87,7 +90,7 @@ async def change_endpoint(visit: Visit) -> Response:
     try:
         answer = await visit.api.send(place.call("PATCH", body=body_of(form)))
     except ProblemError as error:
-        return _again(visit, shown_form(form), error, place)
+        return await _again(visit, shown_form(form), error, place)
     return await visit.acted(answer, to=place.page(), done="webhooks.changed")
 
 
@@ -107,27 +110,40 @@ def secret_page(visit: Visit, answer: ApiAnswer, endpoint: Mapping[str, Any], pl
     )
 
 
-def _form_page(
+async def _form_page(
     visit: Visit,
     shown: Mapping[str, Any],
     place: EndpointPlace | None,
     problem: Mapping[str, Any] | None = None,
     status: int = 200,
+    owner: str | None = None,
 ) -> Response:
     sample = {"url": "https://example.com/webhooks", "events": ["job.*"]}
+    owner = owner or chosen_owner(visit, visit.query)
     return visit.show(
         "webhooks/form.html",
         status=status,
         shown=shown,
         at=place,
+        owner=owner,
+        owners=[] if place else await known_owners(visit),
         action=place.page("edit") if place else with_query(visit.place(f"{HOME}/new"), list_query(visit)),
         back=place.page() if place else with_query(visit.place(HOME), list_query(visit)),
         problem=problem,
-        call=place.call("PATCH", body={"events": ["job.*"]}) if place else ApiCall("POST", "/v1/endpoints", {}, sample),
+        call=place.call("PATCH", body={"events": ["job.*"]})
+        if place
+        else ApiCall("POST", "/v1/endpoints", {"owner": owner}, sample),
     )
 
 
-def _again(visit: Visit, shown: Mapping[str, Any], error: ProblemError, place: EndpointPlace | None) -> Response:
+async def _again(
+    visit: Visit,
+    shown: Mapping[str, Any],
+    error: ProblemError,
+    place: EndpointPlace | None,
+    *,
+    owner: str | None = None,
+) -> Response:
     if error.status not in CORRECTED or visit.is_program:
         raise error
-    return _form_page(visit, shown, place, error.problem, error.status)
+    return await _form_page(visit, shown, place, error.problem, error.status, owner)

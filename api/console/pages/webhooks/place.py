@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import quote
 
 from api.console.calls import ApiCall, at, with_query
+from api.console.forms import Form
 from api.console.owner_choice import chosen_owner
 from api.console.visit import Visit
 
@@ -17,13 +18,14 @@ class EndpointPlace:
     Args:
         visit: The visit.
         endpoint_id: Another endpoint than the one in the path.
+        form: The form that names the owner, in place of the query.
     """
 
-    def __init__(self, visit: Visit, endpoint_id: str | None = None) -> None:
+    def __init__(self, visit: Visit, endpoint_id: str | None = None, form: Form | None = None) -> None:
         self.id: str = endpoint_id or visit.path["id"]
-        self.owner = chosen_owner(visit, visit.query)
+        self.owner = owner_of(visit, form)
         self._home = visit.place(HOME)
-        self._list = list_query(visit)
+        self._list = {**list_query(visit), "owner": self.owner}
 
     def call(self, method: str, *segments: str, body: Any = None) -> ApiCall:
         """A call about it. segments: of the path behind its id."""
@@ -38,6 +40,11 @@ class EndpointPlace:
     def home(self) -> str:
         """The list of endpoints, as it was filtered."""
         return with_query(self._home, self._list)
+
+
+def owner_of(visit: Visit, form: Form | None) -> str | None:
+    """Whose endpoint is meant, as a form or the query names the owner; None if it is the visitor's own."""
+    return chosen_owner(visit, form if form and "owner" in form else visit.query)
 
 
 def list_query(visit: Visit) -> dict[str, str | None]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
 from api.http.caller import Caller
 from api.webhooks.endpoint_views import EndpointChange, EndpointRequest
@@ -35,29 +34,21 @@ def check_channel(caller: Caller, requested: EndpointRequest | EndpointChange, *
             raise Refusal("token_forbids", f"{name}: Only the owner of a portal sets this. Leave it out.", field=name)
 
 
-def check_move(caller: Caller, url: str, given: Mapping[str, str] | None, stored: EndpointRecord) -> None:
-    """Refuse to send header values that are stored to a server of the customer's choice: those of the owner are secret.
+def headers_after(
+    caller: Caller, url: str, given: Mapping[str, str] | None, stored: EndpointRecord
+) -> Mapping[str, str] | None:
+    """The headers of a changed endpoint. What was set for one URL, such as an owner's Authorization, is not sent to
+    another one that a customer chooses: also another path of the same host may be someone else's.
 
     Args:
         caller: The caller, of a portal or not.
-        url: The new URL.
-        given: The headers that are sent with it, as they were sent; None if there are none, so that all are kept.
+        url: The URL that it has from now on.
+        given: The headers that are sent with the change, where MASK stands for what is stored; None if all are kept.
         stored: The endpoint as it is.
 
-    Raises:
-        Refusal: `invalid_request`.
+    Returns:
+        As `given`; without any that are stored where a customer changes the URL.
     """
-    if caller.channel is None or _origin_of(url) == _origin_of(stored.url):
-        return
-    kept = [*stored.headers] if given is None else [name for name, value in given.items() if value == MASK]
-    if kept:
-        message = (
-            "headers: Stored values are not sent to another server. Send each value again, or leave the header out, "
-            "when 'url' gets another scheme, host or port."
-        )
-        raise Refusal("invalid_request", message, field="headers")
-
-
-def _origin_of(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme.lower(), parts.netloc.lower()
+    if caller.channel is None or url == stored.url:
+        return given
+    return {name: value for name, value in (given or {}).items() if value != MASK}

@@ -13,7 +13,7 @@ from api.http.json_body import documented_body, examined, receive_text
 from api.http.problems import documented
 from api.http.query import OF_OWNER, OwnerQuery, documented_query, query_of
 from api.labels import TaggedListQuery, labels_of
-from api.webhooks.channels import OWNERS_FIELDS, check_channel, check_move
+from api.webhooks.channels import OWNERS_FIELDS, check_channel, headers_after
 from api.webhooks.endpoint_views import (
     EXAMPLE_ENDPOINT,
     Endpoint,
@@ -176,23 +176,30 @@ async def get_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
 async def change_endpoint(request: Request, endpoint_id: EndpointId) -> Response:
     """Changes only the fields that are sent. Waiting deliveries use the values that hold when they are sent."""
     caller = caller_for_owner(request)
-    checks = Checks()
+    checks, url_was = Checks(), None
     requested = examined(await receive_text(request, MAX_BODY_BYTES), EndpointChange, checks)
     if requested is not None:
         checks.run(lambda: labels_of(caller.context.settings, requested))
         checks.run(lambda: check_channel(caller, requested))
     if requested is not None and {"url", "headers"} & requested.model_fields_set:
         stored = await caller.context.endpoints.read(caller.owner, endpoint_id, channel=caller.channel)
-        given = requested.headers if "headers" in requested.model_fields_set else None
-        if given is not None:
-            requested.headers = checks.run(lambda: unmasked_headers(given, stored.headers)) or {}
+        url_was = url = stored.url
         if "url" in requested.model_fields_set:  # and nobody may look up names without an endpoint of theirs
             requested.url = url = await _check_url(caller, requested.url, checks)
-            checks.run(lambda: check_move(caller, url, given, stored))
+        given = requested.headers if "headers" in requested.model_fields_set else None
+        headers = headers_after(caller, url, given, stored)
+        if headers is not None:
+            requested.headers = checks.run(lambda: unmasked_headers(headers, stored.headers)) or {}
     checks.done()
     assert requested is not None  # noqa: S101 - else the checks have failed
     patch = cast("EndpointPatch", requested.model_dump(exclude_unset=True))
-    changed = await caller.context.endpoints.change(caller.owner, endpoint_id, patch, channel=caller.channel)
+    changed = await caller.context.endpoints.change(
+        caller.owner,
+        endpoint_id,
+        patch,
+        channel=caller.channel,
+        url_was=None if caller.channel is None else url_was,
+    )
     return uncached(_view(caller, changed))
 
 

@@ -191,7 +191,13 @@ class Endpoints:
         return [self._opened(record) for record in records]
 
     async def change(
-        self, owner: str, endpoint_id: str, patch: EndpointPatch, *, channel: str | None = None
+        self,
+        owner: str,
+        endpoint_id: str,
+        patch: EndpointPatch,
+        *,
+        channel: str | None = None,
+        url_was: str | None = None,
     ) -> EndpointRecord:
         """Change the fields that the patch names. Enabling, or another URL, resets the failures and unparks the lane.
 
@@ -200,9 +206,11 @@ class Endpoints:
             endpoint_id: The endpoint.
             patch: What is changed.
             channel: Of which it must be; None is any.
+            url_was: The URL that it must still have, since header values were read that are not for another one; None
+                is any.
 
         Raises:
-            Refusal: `not_found`.
+            Refusal: `not_found`; `invalid_request`: its URL is another one by now.
         """
         fields, without = _fields(patch)
         fields = seal_headers(fields, endpoint_id, self._box)
@@ -221,7 +229,11 @@ class Endpoints:
             **({} if enabled is None else {"enabled": enabled}),
             **({"key_pair": self._key_pair(endpoint_id)} if patch.get("ed25519") else {}),
             afresh=bool(enabled) or "url" in patch,
+            **({} if url_was is None else {"url_was": url_was}),
         )
+        if answer == "moved":
+            message = "url: Another request has given the endpoint another URL meanwhile. Send the change once more."
+            raise Refusal("invalid_request", message, field="url")
         return self._opened(_endpoint(endpoint_id, answer))
 
     async def enable(self, owner: str, endpoint_id: str) -> EndpointRecord:

@@ -13,7 +13,9 @@ from fastapi.routing import APIRoute
 from api.portal.pages import router as pages
 from tasks.accounts.tokens import token_text
 from tasks.queue.portal_keys import PORTAL_LINK
+from tasks.refusal import Refusal
 from tasks.settings import Settings
+from tasks.webhook.endpoints import Endpoints, open_box
 from tests.api.console.test_reference import Links
 from tests.support.api.serving import BOB, client_of
 from tests.support.api.subscribers import URL, delivering, listed, publish, subscribe
@@ -256,22 +258,39 @@ async def test_the_console_makes_and_revokes_links(port: int) -> None:
         assert (await browser.get(httpx.URL(url).path)).status_code == 401
 
 
-async def test_the_owners_secret_headers_do_not_follow_to_another_server(port: int, alice: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize("moved", [f"{URL}/path", f"{URL}?to=mine", "http://127.0.0.1:9001/mine"])
+@pytest.mark.parametrize("sent", [{}, {"headers": "x-gateway-key: ***\nx-own: value"}])
+async def test_the_owners_secret_headers_are_dropped_with_the_url(
+    port: int, alice: httpx.AsyncClient, moved: str, sent: dict[str, str]
+) -> None:
     endpoint = await subscribe(alice, channel=MINE, headers={"X-Gateway-Key": "owners-secret"})
-    page, moved = f"{HOME}/{endpoint['id']}", "http://127.0.0.1:9001/mine"
-    form = {"url": moved, "events": "*"}
+    page, mine = f"{HOME}/{endpoint['id']}", f"/v1/endpoints/{endpoint['id']}"
     async with customer(port, alice) as browser:
-        refused = await browser.post(f"{page}/edit", data={**form, "headers": "x-gateway-key: ***"}, headers=PAGE)
-        assert refused.status_code == 422
-        assert "Stored values are not sent to another server" in refused.text
-        assert "owners-secret" not in refused.text
-        there = {**form, "url": f"{URL}/path", "headers": "x-gateway-key: ***"}
-        assert (await browser.post(f"{page}/edit", data=there, headers=PAGE)).status_code == 303
-        changed = {**form, "headers": "x-own: value"}
-        moving = await browser.post(f"{page}/edit", data=changed, headers=PAGE)
-        assert moving.status_code == 303, re.findall(r'role="alert".*?</', moving.text, re.DOTALL)
-    found = (await alice.get(f"/v1/endpoints/{endpoint['id']}")).json()
-    assert (found["url"], list(found["headers"])) == (moved, ["x-own"])
+        same = {"url": URL, "events": "*", "headers": "x-gateway-key: ***"}
+        assert (await browser.post(f"{page}/edit", data=same, headers=PAGE)).status_code == 303
+        assert (await browser.post(f"{page}/edit", data={"url": URL, "events": "*"}, headers=PAGE)).status_code == 303
+        assert [*(await alice.get(mine)).json()["headers"]] == ["x-gateway-key"], "the URL is the same"
+        changed = {"url": moved, "events": "*", **sent}
+        assert (await browser.post(f"{page}/edit", data=changed, headers=PAGE)).status_code == 303
+    found = (await alice.get(mine)).json()
+    assert (found["url"], [*found["headers"]]) == (moved, ["x-own"] if sent else [])
+
+
+async def test_owners_keep_stored_headers_with_another_url(alice: httpx.AsyncClient) -> None:
+    endpoint = await subscribe(alice, channel=MINE, headers={"X-Gateway-Key": "owners-secret"})
+    changed = await alice.patch(f"/v1/endpoints/{endpoint['id']}", json={"url": f"{URL}/path"})
+    assert changed.json()["headers"] == {"X-Gateway-Key": "***"}
+
+
+async def test_header_values_are_kept_only_while_the_url_is_the_one_they_were_read_for(
+    alice: httpx.AsyncClient, redis: ArqRedis, settings: Settings
+) -> None:
+    endpoint = await subscribe(alice, channel=MINE, headers={"X-Gateway-Key": "owners-secret"})
+    endpoints = Endpoints(redis, settings, open_box(settings))
+    await endpoints.change("alice", endpoint["id"], {"url": f"{URL}/path", "headers": {}}, url_was=URL)
+    with pytest.raises(Refusal, match="meanwhile"):
+        await endpoints.change("alice", endpoint["id"], {"headers": {"X-Gateway-Key": "owners-secret"}}, url_was=URL)
+    assert (await alice.get(f"/v1/endpoints/{endpoint['id']}")).json()["headers"] == {}
 
 
 async def test_what_a_customer_does_is_in_the_audit_log_with_the_link(port: int, alice: httpx.AsyncClient) -> None:

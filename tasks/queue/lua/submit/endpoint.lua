@@ -6,13 +6,14 @@
 --   create: fields {name, value, …}, rate, cap, ordered (0: none), most, keep_missed_ms; channel and channel_most
 --     (endpoints that the channel may have; nil: any number)
 --   change: fields, without {name, …}, rate, cap, ordered (nil: as it is), enabled (true, false, or nil: as it is),
---     afresh (its failures are forgotten), keep_missed_ms (for which events are kept that a disabled endpoint missed)
+--     url_was (the URL that it must still have; nil: any), afresh (its failures are forgotten), keep_missed_ms (for
+--     which events are kept that a disabled endpoint missed)
 --   rotate: sealed, key_pair, overlap_ms (for which the old ones sign too), most
 --   disable: reason, keep_missed_ms
 --   delete: job_index and states (its deliveries' indexes), linger_ms
 -- key_pair {sealed, public}: of Ed25519, for an endpoint that has none yet; a rotation replaces that of one that has.
--- Answers 'unknown', or: create {name, value, …} | 'full' | 'channel_full'; change {name, value, …}; rotate 'full' |
--- the time at which the old ones end; disable 'done' | 'same' (it was so already); delete 'done'.
+-- Answers 'unknown', or: create {name, value, …} | 'full' | 'channel_full'; change {name, value, …} | 'moved'; rotate
+-- 'full' | the time at which the old ones end; disable 'done' | 'same' (it was so already); delete 'done'.
 local id, key = payload.id, K.endpoint .. payload.id
 local lane = K.lane .. payload.queue .. ':' .. payload.lane
 local owner = payload.verb == 'create' and payload.owner or redis.call('HGET', key, 'owner')
@@ -94,6 +95,7 @@ local function note_disabled_time()
 end
 
 function verbs.change()
+  if payload.url_was and redis.call('HGET', key, 'url') ~= payload.url_was then return 'moved' end
   unsubscribe()
   redis.call('HSET', key, 'changed_at', now, unpack(payload.fields))
   if #payload.without > 0 then redis.call('HDEL', key, unpack(payload.without)) end

@@ -99,4 +99,4 @@ async def seal_batch(request: Request, batch_id: BatchId) -> Response:
     caller = caller_for_owner(request)
     if not await caller.context.job_store.seal_batch(caller.owner, batch_id):
         raise Refusal("not_found", f"You have no batch {batch_id!r}.")
-    return uncached(job_of(await find(caller, batch_id), caller.base_url, caller.public_files))
+    return uncached(job_of(await find(caller, batch_id), caller))

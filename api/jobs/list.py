@@ -60,12 +60,8 @@ async def list_jobs(request: Request) -> Response:
     page = await caller.context.listing.page(
         selection, limit=query.limit, cursor=query.cursor, with_counts=query.counts
     )
-    base_url, now_ms = caller.base_url, clock.now_ms()
-    jobs = [
-        job_of(record, base_url, caller.public_files, with_markup=False)
-        for record in page.records
-        if not record.expired(now_ms)
-    ]
+    now_ms = clock.now_ms()
+    jobs = [job_of(record, caller, with_markup=False) for record in page.records if not record.expired(now_ms)]
     if query.waiting_for:
         waiting = await find_waiting_for(caller.context, page.records)
         for job in jobs:

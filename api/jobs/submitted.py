@@ -29,7 +29,7 @@ async def respond(caller: Caller, submitted: Submitted, warnings: Sequence[str] 
         Refusal: `expired` if that existing job has just expired.
     """
     record = submitted.record or await _found(caller.context, submitted.job_id)
-    job = job_of(record, caller.base_url, caller.public_files)
+    job = job_of(record, caller)
     job.warnings = list(warnings) or None
     return _response(submitted, json_of(job))
 
@@ -49,8 +49,7 @@ async def respond_batch(caller: Caller, submitted: Submitted, warnings: Sequence
     if not records:
         batch = await _found(caller.context, submitted.job_id)
         records = tuple([await _found(caller.context, job_id) for job_id in batch.jobs])
-    address = caller.base_url
-    jobs = [job_of(record, address, caller.public_files) for record in records]
+    jobs = [job_of(record, caller) for record in records]
     return _response(submitted, json_of(Batch(batch=submitted.job_id, jobs=jobs, warnings=list(warnings) or None)))
 
 

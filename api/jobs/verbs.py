@@ -60,7 +60,7 @@ async def cancel_job(request: Request, job_id: JobId) -> Response:
     if record.state.ended and record.state is not State.CANCELLED:
         detail = f"Job {job_id!r} ended before it could be cancelled. Its state is {record.state}."
         return problem(request, "already_ended", detail, state=record.state)
-    job = job_of(record, caller.base_url, caller.public_files)
+    job = job_of(record, caller)
     return uncached(job) if record.state.ended else uncached(job, 202, Location=path_of(job_id))
 
 
@@ -111,7 +111,7 @@ async def retry_job(request: Request, job_id: JobId) -> Response:
         raise Refusal(
             "not_retryable", f"Job {job_id!r} {what}. Only a job that failed or was cancelled can be retried."
         )
-    return uncached(job_of(record, caller.base_url, caller.public_files), 202, Location=path_of(job_id))
+    return uncached(job_of(record, caller), 202, Location=path_of(job_id))
 
 
 @router.delete(

@@ -18,7 +18,7 @@ from tasks import clock
 from tasks.clock import from_ms, maybe_from_ms
 from tasks.kind import variant_of
 from tasks.picture_result.view import shown_result
-from tasks.public_files.urls import FileUrls, PublicFiles
+from tasks.public_files.urls import FileUrls
 from tasks.queue.jobs.job_store import RETRYABLE
 from tasks.queue.records.record import Priority, Record, State
 
@@ -151,6 +151,12 @@ class Job(BaseModel):
         "keeps a history (`HISTORY=storage`).",
     )
     attempts: list[Attempt] = Field(description="The attempts, oldest first. The last may be `running`.")
+    max_tries: int | None = Field(
+        None,
+        description="How many attempts its kind has at most; postponed ones, and those whose worker died, do not "
+        "count, and a retry begins afresh. Absent if this service does not have the kind.",
+        examples=[4],
+    )
     progress: ShownProgress = Field(None, description="How far it is: `done`, `total`, `note`, and more by kind.")
     result: JobResult = Field(
         None,
@@ -209,25 +215,18 @@ def shown_params(kind: str, text: str) -> dict[str, Any]:
     return {name: as_sent(bytes(value)) if name == "data" else json.loads(bytes(value)) for name, value in raw.items()}
 
 
-def job_of(
-    record: Record,
-    address: str,
-    public_files: PublicFiles,
-    *,
-    urls: FileUrls | None = None,
-    with_markup: bool = True,
-) -> Job:
+def job_of(record: Record, caller: Caller, *, urls: FileUrls | None = None, with_markup: bool = True) -> Job:
     """The public view of a record.
 
     Args:
         record: The record.
-        address: What links begin with.
-        public_files: Makes the URLs of its files.
+        caller: Who reads it.
         urls: Which URLs they have, whatever its submit asked for.
         with_markup: Whether the result of an image job has its markup, which is long.
     """
-    place = f"{address}{path_of(record.id)}"
-    url_of = public_files.url_of(address, record.id, urls or record.urls)
+    place = f"{caller.base_url}{path_of(record.id)}"
+    url_of = caller.public_files.url_of(caller.base_url, record.id, urls or record.urls)
+    kind = caller.context.kinds.get(record.kind)
     tally = {State(state): count for state, count in record.tally.items()}
     return Job(
         id=record.id,
@@ -244,6 +243,7 @@ def job_of(
         finished_at=maybe_from_ms(record.finished_at),
         expires_at=maybe_from_ms(record.expires_at),
         attempts=[_attempt(attempt) for attempt in attempts_of(record)],
+        max_tries=kind.retry.max_tries if kind else None,
         progress=record.progress,
         result=shown_result(record.kind, record.result, record.files, url_of, with_markup=with_markup),
         files=[_file(file, url_of(file)) for file in record.files],
@@ -270,8 +270,8 @@ def shown_job(record: Record, caller: Caller, urls: FileUrls | None = None) -> J
         urls: As of `job_of`.
     """
     if caller.access.job_id is None:
-        return job_of(record, caller.base_url, caller.public_files, urls=urls)
-    job = job_of(record, caller.base_url, caller.public_files, urls="public")
+        return job_of(record, caller, urls=urls)
+    job = job_of(record, caller, urls="public")
     return Job(
         id=job.id,
         kind=job.kind,

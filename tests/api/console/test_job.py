@@ -58,6 +58,7 @@ async def test_outputs_are_shown_and_what_may_have_scripts_is_only_downloaded(
         assert f'href="{place}/page.html" download' in page
         assert "<dt>rows</dt><dd>4,120</dd>" in page
         assert "test-worker" in page
+        assert "try 1 of 4" in page
 
 
 async def test_a_file_comes_by_cookie_with_the_headers_that_keep_it_harmless(

@@ -7,6 +7,7 @@ from arq.connections import ArqRedis
 from api.jobs.views import Job
 from tasks.kind import OutputFile, Result
 from tasks.queue.redis_keys import JOB
+from tasks.thumbnail.kind import THUMBNAIL
 from tests.support.api.manual_worker import WORKER, ManualWorker
 from tests.support.api.pictures import PNG
 
@@ -38,6 +39,7 @@ async def test_a_job_that_succeeded_tells_its_story(alice: httpx.AsyncClient, wo
     assert job.result["picture"] == {"width": 2725}
     assert [(one.number, one.worker, one.outcome) for one in job.attempts] == [(1, WORKER, "succeeded")]
     assert job.created_at <= job.attempts[0].started_at
+    assert job.max_tries == THUMBNAIL.retry.max_tries == 4, "of an ended job too"
     assert job.finished_at is not None
     assert job.expires_at is not None
     assert job.expires_at > job.finished_at >= job.created_at

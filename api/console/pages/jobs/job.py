@@ -47,7 +47,7 @@ async def show_job(visit: Visit) -> Response:
         steps=steps_of(job),
         reasons=reasons_of(job, visit.t),
         share=share_of(job),
-        tries=tries_of(visit, job["kind"]),
+        tries=tries_of(job),
         attempts=attempts,
         exchange=await _exchange(visit, job, attempts),
         outputs=outputs_of(job),

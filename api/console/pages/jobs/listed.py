@@ -24,7 +24,7 @@ def rows_of(visit: Visit, jobs: Sequence[Job]) -> list[dict[str, Any]]:
             "when": job.get("finished_at") or job.get("due_at") or job.get("started_at") or job["created_at"],
             "took": seconds_between(job["started_at"], job.get("finished_at")) if _has_run(job) else None,
             "attempt": job["attempts"][-1]["number"] if job["attempts"] else None,
-            "tries": tries_of(visit, job["kind"]),
+            "tries": tries_of(job),
             "error": error_of(job),
             "reason": first_reason(job, visit.t),
             "share": share_of(job),
@@ -34,10 +34,10 @@ def rows_of(visit: Visit, jobs: Sequence[Job]) -> list[dict[str, Any]]:
     ]
 
 
-def tries_of(visit: Visit, kind: str) -> int | None:
+def tries_of(job: Job) -> int | None:
     """How many attempts count at most; None of a kind that this service does not have, or that is tried once."""
-    known = visit.context.kinds.get(kind)
-    return known.retry.max_tries if known and known.retry.max_tries > 1 else None
+    most: int | None = job.get("max_tries")
+    return most if most and most > 1 else None
 
 
 def error_of(job: Job) -> dict[str, str] | None:

@@ -2,13 +2,21 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from typing import Any
 
+import pytest
+from arq.connections import ArqRedis
+
 from api.changes.events import MAX_EVENT_BYTES, JobChanges, JobsUpdate, LatestUpdate, Ready
-from api.changes.sources import Follower
+from api.changes.sources import MOST_LOOK_S, Follower, JobSource
 from tasks.clock import from_ms
+from tasks.queue.feed_keys import FEED_MS
 from tasks.queue.records.record import State
-from tasks.queue.watch.feeds import JOBS_AT_ONCE, ChangedJob, FeedChanges
+from tasks.queue.redis_keys import SECOND_MS
+from tasks.queue.watch.feeds import JOBS_AT_ONCE, ChangedJob, Feed, FeedChanges
+from tasks.queue.watch.watch import Watch
 
 NOW_MS = 1_795_000_000_000
 
@@ -73,3 +81,28 @@ async def test_what_could_not_be_sent_is_sent_before_what_came_later() -> None:
     assert [(one["state"], told["jobs"]["made"], told["jobs"]["more"]) for one in told["jobs"]["jobs"]] == [
         ("failed", 1, 1)
     ]
+
+
+@pytest.fixture
+async def watch(redis: ArqRedis) -> AsyncIterator[Watch]:
+    watch = Watch(redis)
+    watch.start()
+    yield watch
+    await watch.stop()
+
+
+@pytest.mark.parametrize(("feeds", "period_s"), [(150, 1.5), (300, MOST_LOOK_S)])
+async def test_many_feeds_are_looked_at_less_often_but_before_a_change_is_forgotten(
+    redis: ArqRedis, watch: Watch, feeds: int, period_s: float
+) -> None:
+    followed = [Feed.of(f"owner-{number}", "jobs", ["thumbnail"]) for number in range(feeds)]
+    source = JobSource(redis, watch)
+    async with watch.feeds(*(feed.name for feed in followed)):
+        with ExitStack() as stack:
+            for feed in followed:
+                stack.enter_context(source.joined(Follower(asyncio.Event(), {"jobs": feed})))
+            await source.refresh()
+            assert source.period_s == pytest.approx(period_s)
+        await source.close()
+    # A reading later than half of what feeds keep has every list read again.
+    assert period_s < FEED_MS / SECOND_MS / 2

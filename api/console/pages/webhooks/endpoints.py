@@ -11,7 +11,7 @@ from api.console.owner_choice import chosen_owner, known_owners
 from api.console.pages.webhooks.answers import whole_endpoint
 from api.console.pages.webhooks.fields import body_of, shown_endpoint, shown_form
 from api.console.pages.webhooks.health import ShownHealth
-from api.console.pages.webhooks.place import HOME, EndpointPlace, list_query, owner_of
+from api.console.pages.webhooks.place import HOME, EndpointPlace, list_query, meant_owner
 from api.console.visit import ConsoleRouter, Visit
 
 router = ConsoleRouter()
@@ -65,7 +65,7 @@ async def create_endpoint(visit: Visit) -> Response:
     body = {name: value for name, value in body_of(form).items() if value not in (None, {}, False)}
     if form.get("secret", "").strip():
         body["secret"] = form["secret"].strip()
-    owner = owner_of(visit, form)
+    owner = meant_owner(visit, form)
     call = ApiCall("POST", "/v1/endpoints", {"owner": owner}, body)
     try:
         answer = await visit.api.send(call)

@@ -23,7 +23,7 @@ class EndpointPlace:
 
     def __init__(self, visit: Visit, endpoint_id: str | None = None, form: Form | None = None) -> None:
         self.id: str = endpoint_id or visit.path["id"]
-        self.owner = owner_of(visit, form)
+        self.owner = meant_owner(visit, form)
         self._home = visit.place(HOME)
         self._list = {**list_query(visit), "owner": self.owner}
 
@@ -42,7 +42,7 @@ class EndpointPlace:
         return with_query(self._home, self._list)
 
 
-def owner_of(visit: Visit, form: Form | None) -> str | None:
+def meant_owner(visit: Visit, form: Form | None) -> str | None:
     """Whose endpoint is meant, as a form or the query names the owner; None if it is the visitor's own."""
     return chosen_owner(visit, form if form and "owner" in form else visit.query)
 

@@ -1,5 +1,6 @@
 """How pages write numbers, sizes, durations and times. A value that is not known is a dash."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -13,6 +14,10 @@ FULL_UP_TO: Final = 100_000
 KILO: Final = 1000
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
 HOURS_SHOWN: Final = 48
+UNKNOWN_SIZE: Final = (320, 240)
+"""Pixels of a picture whose size its job has not noted."""
+A4_PX: Final = (1190, 1684)
+"""Pixels of the first page of a report of an earlier version, which has not noted them either."""
 
 
 def exact(value: int) -> str:
@@ -124,3 +129,22 @@ def _with_unit(value: float, units: tuple[str, ...]) -> str:
         value, place = value / KILO, place + 1
     has_two_figures = place > 0 and abs(value) < 100
     return f"{value:.1f}{units[place]}" if has_two_figures else f"{value:.0f}{units[place]}"
+
+
+def shown_size(
+    about: Mapping[str, Any], *, width: int, height: int, unknown: tuple[int, int] = UNKNOWN_SIZE
+) -> tuple[int, int]:
+    """Width and height at which a picture is shown, in pixels: its own, or less if it is large. Each `<img>` has them,
+    so that nothing moves as it loads.
+
+    Args:
+        about: What its job notes of the file.
+        width: Pixels at most.
+        height: Pixels at most.
+        unknown: Its size if the job has noted none.
+    """
+    own_width, own_height = about.get("width"), about.get("height")
+    if not own_width or not own_height:
+        own_width, own_height = unknown
+    scale = min(1, width / own_width, height / own_height)
+    return max(1, round(own_width * scale)), max(1, round(own_height * scale))

@@ -121,7 +121,7 @@ async def _fetch(job: JobContext[ReportParams], wanted: Mapping[Path, str]) -> N
 async def _store(job: JobContext[ReportParams], made: Mapping[str, Any]) -> OutputFile:
     path = output_file(job.scratch.folder, made["path"])
     blob = await job.storage.put_file(path, type=made["type"], filename=made["name"])
-    about = {"pages": made["pages"]} if "pages" in made else {}
+    about = {name: int(made[name]) for name in ("width", "height") if name in made}
     return OutputFile(name=made["name"], blob=blob.sha256, type=made["type"], bytes=blob.bytes, about=about)
 
 

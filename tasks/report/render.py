@@ -60,16 +60,16 @@ def render(job: RenderJob, folder: str, *, report: Progress) -> dict[str, Any]:
         report: Told of rows read and pages drawn.
 
     Returns:
-        `files`, each with `name`, `path`, `type` and `bytes`, as far as the spec asks for them; `pages` of the PDF, 0
-        without one; `rows` of all tables; `warnings`, each with `code`, `message` and `block`, and `page` if it is
-        known.
+        `files`, each with `name`, `path`, `type` and `bytes`, and `width` and `height` of a picture, as far as the spec
+        asks for them; `pages` of the PDF, 0 without one; `rows` of all tables; `warnings`, each with `code`, `message`
+        and `block`, and `page` if it is known.
 
     Raises:
         Refusal: With the path of the field that is at fault.
     """
     spec, report_locale = job.spec, locale_of(job.spec.document)
     planner = _planner(job, report_locale, folder, report)
-    made: list[Path] = []
+    made: list[dict[str, Any]] = []
     pages = 0
     if "pdf" in spec.formats or spec.preview:
         renderer = _plan(job, planner, report_locale)
@@ -78,8 +78,8 @@ def render(job: RenderJob, folder: str, *, report: Progress) -> dict[str, Any]:
     else:
         planner.open_tables()
     if _SHEETS & set(spec.formats):
-        made += _write_sheets(spec, planner, Path(folder))
-    return {"files": [_described(path) for path in made], **_facts(planner, pages)}
+        made += map(_described, _write_sheets(spec, planner, Path(folder)))
+    return {"files": made, **_facts(planner, pages)}
 
 
 def preflight(job: RenderJob, folder: str, *, report: Progress) -> dict[str, Any]:
@@ -166,20 +166,20 @@ def _written(now: datetime | None, report_locale: ReportLocale) -> str:
     return date_format("long", report_locale.locale)(now.date()) if now else ""
 
 
-def _write_pdf(spec: ReportSpec, renderer: PdfRenderer, folder: Path, report: Progress) -> list[Path]:
-    made: list[Path] = []
+def _write_pdf(spec: ReportSpec, renderer: PdfRenderer, folder: Path, report: Progress) -> list[dict[str, Any]]:
+    made: list[dict[str, Any]] = []
     pdf = folder / "report.pdf"
     renderer.render(str(pdf), report)
     if spec.preview:
         preview = folder / "preview.png"
-        draw_preview(str(pdf), str(preview))
-        made.append(preview)
+        width, height = draw_preview(str(pdf), str(preview))
+        made.append({**_described(preview), "width": width, "height": height})
     if "pdf" not in spec.formats:
         pdf.unlink()
         return made
     if spec.document.password:
         lock(str(pdf), spec.document.password)
-    return [pdf, *made]
+    return [_described(pdf), *made]
 
 
 def _write_sheets(spec: ReportSpec, planner: Planner, folder: Path) -> list[Path]:

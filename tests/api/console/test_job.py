@@ -52,7 +52,9 @@ async def test_outputs_are_shown_and_what_may_have_scripts_is_only_downloaded(
         page = (await browser.get(f"/console/jobs/{job_id}")).text
         assert EVIL not in page
         place = f"/console/jobs/{job_id}/files"
-        assert re.findall(r'<img src="([^"]+)"', page) == [f"{place}/small.jpg"]
+        pictures = re.findall(r'<img src="([^"]+)" width="(\d+)" height="(\d+)"', page)
+        assert pictures == [(f"{place}/small.jpg", "64", "43")]
+        assert page.count("<img") == 1
         assert "64 × 43" in page
         assert f'href="{place}/a%20b.svg" download' in page
         assert f'href="{place}/page.html" download' in page

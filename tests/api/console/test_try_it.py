@@ -172,7 +172,7 @@ async def test_a_table_becomes_a_report_with_the_types_that_are_chosen(
         files = tuple(OutputFile(name, blob, kind, 7) for name, kind in MADE.items())
         await worker.end(job, result=Result({"pages": 1, "rows": 2, "warnings": []}, files=files))
         shown = (await browser.get(made.headers["location"])).text
-        assert f'<img src="/console/jobs/{job}/files/preview.png"' in shown
+        assert f'<img src="/console/jobs/{job}/files/preview.png" width="497" height="704"' in shown
         assert f'href="/console/jobs/{job}/files/report.pdf"' in shown
         params = (await alice.get(f"/v1/jobs/{job}")).json()["params"]
         assert (params["title"], params["formats"]) == ("Sales", ["pdf", "xlsx"])

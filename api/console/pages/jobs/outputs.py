@@ -7,6 +7,7 @@ from urllib.parse import quote
 import msgspec
 
 from api.console.calls import ApiAnswer
+from api.console.formats import A4_PX, shown_size
 
 SHOWN_TYPES: Final = frozenset({"image/png", "image/jpeg", "image/webp", "image/avif", "image/gif"})
 """Types of pictures that stand in the page. What can have scripts in it (SVG, HTML) is only ever downloaded."""
@@ -17,11 +18,18 @@ STEPS: Final = ("done", "total")
 TEXT_CHARS: Final = 65_536
 """Of a part of the job's JSON; more is at its raw link."""
 WARNINGS: Final = 20
+WIDTH_PX, HEIGHT_PX = 960, 288
+"""At most, of a picture."""
+BESIDE_PX: Final = 256
+"""The width of a report's first page."""
 
 
 def outputs_of(job: Mapping[str, Any]) -> dict[str, Any]:
     """What `job/outputs.html` shows."""
-    files = [{**file, "place": file_place(job["id"], file["name"])} for file in job["files"]]
+    files = [
+        {**file, "place": file_place(job["id"], file["name"]), "size": _size(file["name"], file["about"])}
+        for file in job["files"]
+    ]
     result = job.get("result") or {}
     counted = result or job.get("progress") or {}
     given = result.get("warnings")
@@ -36,6 +44,12 @@ def outputs_of(job: Mapping[str, Any]) -> dict[str, Any]:
         "warnings": warnings[:WARNINGS],
         "more_warnings": max(len(warnings) - WARNINGS, 0),
     }
+
+
+def _size(name: str, about: Mapping[str, Any]) -> tuple[int, int]:
+    if name == PREVIEW:
+        return shown_size(about, width=BESIDE_PX, height=2 * BESIDE_PX, unknown=A4_PX)
+    return shown_size(about, width=WIDTH_PX, height=HEIGHT_PX)
 
 
 def file_place(job_id: str, name: str) -> str:

@@ -9,7 +9,7 @@ from fastapi import Response
 from starlette.datastructures import QueryParams
 
 from api.console.calls import ApiCall, FileCall, ProblemError, at
-from api.console.formats import seconds_between
+from api.console.formats import seconds_between, shown_size
 from api.console.visit import ConsoleRouter, Visit
 
 router = ConsoleRouter()
@@ -95,17 +95,10 @@ def picture_of(job: Mapping[str, Any]) -> dict[str, Any]:
         "ran_s": seconds_between(started, finished) if started and finished else None,
         "made_bytes": sum(file["bytes"] for file in job["files"]),
         "reused": result.get("reused", False),
-        "sizes": {file["name"]: _shown_size(file["about"]) for file in job["files"]},
+        "sizes": {
+            file["name"]: shown_size(file["about"], width=MAX_WIDTH_PX, height=MAX_HEIGHT_PX) for file in job["files"]
+        },
     }
-
-
-def _shown_size(about: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Width and height at which a file is shown: its own, or less if it is large; None if they are not known."""
-    width, height = about.get("width"), about.get("height")
-    if not width or not height:
-        return None
-    scale = min(1, MAX_WIDTH_PX / width, MAX_HEIGHT_PX / height)
-    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 async def _form(visit: Visit, error: ProblemError | None = None) -> Response:

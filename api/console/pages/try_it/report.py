@@ -7,6 +7,7 @@ from typing import Any, Final
 from fastapi import Response
 
 from api.console.calls import ApiCall, ProblemError, at
+from api.console.formats import A4_PX, shown_size
 from api.console.forms import json_in
 from api.console.json_places import lines_of
 from api.console.report_samples import SAMPLES
@@ -18,6 +19,8 @@ REPORTS: Final = "/v1/reports"
 PLAN: Final = f"{REPORTS}/validation"
 MADE: Final = "/console/try/report/made"
 START: Final = "figures"
+PAGE_PX: Final = 704
+"""Of the longer side of the first page."""
 
 
 @router.page("/try/report")
@@ -60,12 +63,14 @@ async def show_made(visit: Visit) -> Response:
         return await show_report(visit)
     job = await visit.api.get(at("jobs", visit.query["job"]))
     files = {file["name"]: file for file in job["files"]}
+    preview = files.pop("preview.png", None)
     return visit.show(
         "try/report_made.html",
         tab="report",
         job=job,
         running=job["state"] not in ("succeeded", "failed", "cancelled"),
-        preview=files.pop("preview.png", None),
+        preview=preview,
+        size=shown_size(preview["about"], width=PAGE_PX, height=PAGE_PX, unknown=A4_PX) if preview else None,
         files=list(files.values()),
         result=job.get("result") or {},
         calls=[

@@ -206,6 +206,7 @@ def test_the_preview_is_the_first_page(tmp_path: Path) -> None:
     described = {file["name"]: file for file in printed.answer["files"]}
     assert described["preview.png"]["type"] == "image/png"
     with Image.open(tmp_path / "preview.png") as picture:
+        assert (described["preview.png"]["width"], described["preview.png"]["height"]) == picture.size
         assert picture.width / picture.height == pytest.approx(A4[0] / A4[1], rel=0.01)
         assert ImageStat.Stat(picture.convert("L")).extrema[0][0] < 100
 

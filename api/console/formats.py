@@ -7,6 +7,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from api.console.texts import Text
+from api.console.texts.cron_words import in_japanese
 from tasks import clock
 
 UNKNOWN: Final = "–"
@@ -119,6 +120,7 @@ FILTERS: Final[dict[str, Any]] = {
     "duration": duration,
     "percent": percent,
     "when": when,
+    "in_japanese": in_japanese,
 }
 """What templates call them."""
 

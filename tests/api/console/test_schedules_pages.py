@@ -4,6 +4,7 @@ import httpx
 import pytest
 from arq.connections import ArqRedis
 
+from api.console.texts.cron_words import in_japanese
 from tasks.settings import Settings
 from tests.support.api.manual_worker import ManualWorker
 from tests.support.api.serving import ALICE, BOB
@@ -53,6 +54,34 @@ async def test_a_schedule_is_made_by_a_form_that_says_when_it_runs(port: int, bo
             page = (await browser.get(path)).text
             assert EVIL not in page
             assert "At 06:30 on Monday through Friday (Europe/Berlin)" in page
+            page = (await browser.get(path, headers={"Accept-Language": "ja"})).text
+            assert "毎週月〜金曜日 6:30 (Europe/Berlin)" in page
+
+
+@pytest.mark.parametrize(
+    ("cron", "words"),
+    [
+        ("17 3 * * *", "毎日 3:17"),
+        ("*/15 * * * *", "15分ごと"),
+        ("5,35 * * * *", "毎時5・35分"),
+        ("0 */2 * * *", "0:00から2時間ごと"),
+        ("0 9 * * SAT,7", "毎週土・日曜日 9:00"),
+        ("0 9 LW * *", "毎月最後の平日 9:00"),
+        ("0 9 * * FRI#2", "毎月第2金曜日 9:00"),
+        ("0 9 * * 5L", "毎月最後の金曜日 9:00"),
+        ("0 0 1 JAN *", "毎年1月1日 0:00"),
+        ("0 6,18 1,15 1,7 1", "1・7月の1・15日、または毎週月曜日 6:00、18:00"),
+        ("*/5 9-17 * 3-5 *", "3〜5月の毎日 9〜17時台の5分ごと"),
+        ("0 12 1-7 * MON", "毎月1〜7日、または毎週月曜日 12:00"),
+    ],
+)
+def test_the_words_are_japanese_on_a_japanese_page(cron: str, words: str) -> None:
+    assert in_japanese(cron, "Asia/Tokyo") == f"{words} (Asia/Tokyo)"
+
+
+@pytest.mark.parametrize("cron", ["*/7 * * * *", "0 9 */2 * 1", "0 9 1-31/2 * *", "0 9 15W * *", "0 9 * JAN/2 *"])
+def test_rarer_forms_have_no_japanese_words(cron: str) -> None:
+    assert in_japanese(cron, "UTC") is None, "the page has the English ones"
 
 
 async def test_what_is_wrong_is_said_at_the_form(port: int, bob: httpx.AsyncClient) -> None:
